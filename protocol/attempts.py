@@ -1,0 +1,30 @@
+"""The names of an attempt's and an instruction's statuses, as every program spells them."""
+
+from enum import StrEnum
+
+
+class AttemptStatus(StrEnum):
+    """Where one student's sitting of an exam stands."""
+
+    WAITING = "waiting"
+    IN_PROGRESS = "in_progress"
+    PAUSED = "paused"
+    SUBMITTED = "submitted"
+    TIMED_OUT = "timed_out"
+    ENDED = "ended"
+    REOPENED = "reopened"
+    ABANDONED = "abandoned"
+    DECLINED = "declined"
+
+
+RUNNING = frozenset({AttemptStatus.IN_PROGRESS, AttemptStatus.PAUSED, AttemptStatus.REOPENED})
+"""Statuses in which a candidate's socket is welcome."""
+
+
+class InstructionState(StrEnum):
+    """How far an instruction got: `sent` until the client answers it, or its time is over."""
+
+    SENT = "sent"
+    DONE = "done"
+    FAILED = "failed"
+    EXPIRED = "expired"

@@ -1,0 +1,194 @@
+"""Facts: what clients and servers state about an attempt, on the wire, on the way to storage, and as rules read them.
+
+Stage 2 of 9 uses `enter` to turn a client's event into a place of its stream (docs/path-of-an-event.md).
+An event type is a name in one of the two tables below; the set is open, unknown ones are stored and not judged.
+"""
+
+import math
+import re
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from protocol import limits
+from protocol.codes import RejectCode
+
+CLIENT_EVENTS = {
+    "alive": "nothing else was sent for five seconds",
+    "window_blur": "the exam's window lost the focus",
+    "window_focus": "the exam's window has the focus again",
+    "tab_hidden": "the exam's tab is not visible",
+    "tab_visible": "the exam's tab is visible again",
+    "fullscreen_exit": "the page left fullscreen",
+    "fullscreen_enter": "the page is in fullscreen",
+    "copy": "text was copied",
+    "cut": "text was cut",
+    "paste": "text was pasted: chars, item?",
+    "key_combo": "a watched key combination",
+    "context_menu": "the context menu was opened",
+    "devtools_open": "the browser's developer tools were opened",
+    "screen_count": "how many screens there are: n",
+    "eye_movement": "one gaze sample: x, y, confidence, on_screen",
+    "face_count": "how many faces are seen: n, confidence",
+    "head_pose": "where the head points",
+    "voice_activity": "whether speech is heard: speech",
+    "object_detected": "an object seen by the camera: label, confidence",
+    "network_change": "the network connection changed",
+    "vm_detected": "signs of a virtual machine or remote control",
+    "item_opened": "an exam item was opened",
+    "answered": "an item was answered: item, value, ms",
+    "draft_saved": "a draft of a text: item, text",
+    "typing": "typing went on: item, chars, ms",
+    "client_error": "the client met an error of its own",
+}
+"""Event types clients send, and what each states."""
+
+SERVER_EVENTS = {
+    "attempt_started": "the attempt began",
+    "connection_opened": "a client connected: generation",
+    "connection_lost": "a client's connection ended: cause, generation",
+}
+"""Event types servers append to an attempt's system stream."""
+
+PLACE_EVENTS = {
+    "rejected": "a tombstone: the event at this number was refused: code",
+    "events_lost": "the client no longer has the numbers from `from` to this one: from, reason",
+}
+"""Types that stand in a client's stream in place of events it could not deliver."""
+
+_TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_INT64 = range(-(2**63), 2**63)
+_encode_json = msgspec.json.Encoder().encode
+
+
+class Event(msgspec.Struct, gc=False):
+    """One event as a client sends it: `at` its wall clock, `mono` its monotonic clock, both in ms."""
+
+    type: str
+    at: int
+    mono: int
+    data: dict[str, Any] = {}
+    severity: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One place of a stream, ready to be stored. `payload` is JSON text; `raw` keeps the bytes of a rejected event."""
+
+    seq: int
+    type: str
+    at: int
+    mono: int
+    payload: str
+    severity: str | None = None
+    reject: RejectCode | None = None
+    raw: bytes = b""
+
+
+class Batch(msgspec.Struct, frozen=True, gc=False):
+    """Contiguous places of one stream, stored in one transaction; `size` counts the bytes of their frames.
+
+    The last entry stands at `last_seq`; only an `events_lost` entry covers more numbers than its own.
+    """
+
+    first_seq: int
+    last_seq: int
+    entries: tuple[Entry, ...]
+    size: int
+
+
+class Fact(msgspec.Struct, frozen=True, gc=False):
+    """One stored event as rules read it.
+
+    `time_ms` is rule time, the stream's time base + mono; `at_ms` is the client's claim, for display;
+    `server_ms` is when PostgreSQL stored it. `data` is JSON, decoded only by the rule that asks.
+    """
+
+    stream_id: UUID
+    seq: int
+    type: str
+    time_ms: int
+    at_ms: int
+    server_ms: int
+    data: bytes
+
+
+class Paste(msgspec.Struct, frozen=True):
+    """Payload of `paste`: how many characters, and into which item."""
+
+    chars: int
+    item: str | None = None
+
+
+class EyeMovement(msgspec.Struct, frozen=True):
+    """Payload of `eye_movement`: a gaze point in pixels, the tracker's confidence 0..1, whether it is on the screen."""
+
+    confidence: float
+    on_screen: bool
+    x: float = 0.0
+    y: float = 0.0
+
+
+def enter(event: Event, seq: int) -> Entry:
+    """Give an event its place in a stream: an entry to store, or a tombstone naming why it was refused."""
+    try:
+        payload = _encode_json(event.data).decode()
+    except (ValueError, RecursionError, OverflowError):
+        return tombstone(seq, RejectCode.BAD_UNICODE, b"")
+    fault = _fault(event, payload)
+    if fault is not None:
+        return tombstone(seq, fault, _encode_json(event))
+    return Entry(seq, event.type, event.at, event.mono, payload, event.severity)
+
+
+def tombstone(seq: int, code: RejectCode, raw: bytes) -> Entry:
+    """Keep a refused event's number, the reason, and its bytes aside."""
+    return Entry(seq, "rejected", 0, 0, f'{{"code":"{code}"}}', None, code, raw)
+
+
+def span(first_seq: int, last_seq: int, reason: str) -> Entry:
+    """Stand for the numbers `first_seq` to `last_seq` that a client says it has lost."""
+    payload = _encode_json({"from": first_seq, "reason": reason}).decode()
+    return Entry(last_seq, "events_lost", 0, 0, payload)
+
+
+def _fault(event: Event, payload: str) -> RejectCode | None:
+    if not _TYPE.fullmatch(event.type) or event.type in PLACE_EVENTS:
+        return RejectCode.BAD_TYPE
+    if not (0 <= event.at <= limits.TIME_MAX_MS and 0 <= event.mono <= limits.TIME_MAX_MS):
+        return RejectCode.BAD_TIME
+    if event.severity is not None and (len(event.severity) > limits.SEVERITY_CHARS or "\0" in event.severity):
+        return RejectCode.BAD_SHAPE
+    most = limits.DRAFT_BYTES if event.type == "draft_saved" else limits.EVENT_BYTES
+    if len(payload) > most or (not payload.isascii() and len(payload.encode()) > most):
+        return RejectCode.TOO_LARGE
+    return _payload_fault(event.data, 1, has_nul="\\u0000" in payload)
+
+
+def _payload_fault(value: object, depth: int, *, has_nul: bool) -> RejectCode | None:
+    """Find what PostgreSQL's jsonb, or a rule, could not take in a decoded payload."""
+    if isinstance(value, dict):
+        if depth > limits.DEPTH:
+            return RejectCode.TOO_DEEP
+        if has_nul and any("\0" in key for key in value):
+            return RejectCode.BAD_UNICODE
+        return _first_fault(value.values(), depth, has_nul=has_nul)
+    if isinstance(value, list):
+        if depth > limits.DEPTH:
+            return RejectCode.TOO_DEEP
+        return _first_fault(value, depth, has_nul=has_nul)
+    if isinstance(value, str):
+        return RejectCode.BAD_UNICODE if has_nul and "\0" in value else None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else RejectCode.BAD_NUMBER
+    if isinstance(value, int):
+        return None if value in _INT64 else RejectCode.BAD_NUMBER
+    return None if value is None else RejectCode.BAD_SHAPE
+
+
+def _first_fault(values: Any, depth: int, *, has_nul: bool) -> RejectCode | None:
+    for value in values:
+        fault = _payload_fault(value, depth + 1, has_nul=has_nul)
+        if fault is not None:
+            return fault
+    return None

@@ -1,0 +1,58 @@
+"""The limits both sides of a socket keep, sent in `welcome` (WIRE §1)."""
+
+import msgspec
+
+FRAME_BYTES = 64 * 1024
+"""Largest frame that is taken; a larger one is answered with close code 4413."""
+
+SOCKET_BYTES = 1024 * 1024
+"""Largest frame the server library hands over at all; above it the library itself closes with 1009."""
+
+EVENTS_PER_FRAME = 500
+EVENT_BYTES = 8 * 1024
+DRAFT_BYTES = 32 * 1024
+"""Largest payload of a `draft_saved` event, encoded as JSON."""
+
+DEPTH = 16
+"""Deepest nesting of a payload; the payload object itself counts as one."""
+
+SEQ_MAX = 2**53 - 1
+TIME_MAX_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999, the latest moment PostgreSQL and Python both can hold."""
+
+SEVERITY_CHARS = 16
+WINDOW_EVENTS = 1_000
+WINDOW_BYTES = 512 * 1024
+OVERRUN_FACTOR = 2
+"""A client holding more than this many windows unacknowledged is closed with 4429."""
+
+HEARTBEAT_MS = 10_000
+SILENT_HEARTBEATS = 3
+"""After this many heartbeats without a single frame a socket is closed with 4408."""
+
+HELLO_MS = 10_000
+ALIVE_MS = 5_000
+"""A client that sent nothing else for this long sends an `alive` event."""
+
+UNKNOWN_FRAMES = 10
+"""The unknown frame that closes a socket with 4400; those before it are answered with an error."""
+
+SUPERSEDED_WITHIN_MS = 3_000
+"""How often a hub asks PostgreSQL whether its sockets are still the newest of their attempts."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a client may send; sizes in bytes, as published in `welcome`."""
+
+    frame_bytes: int = FRAME_BYTES
+    events_per_frame: int = EVENTS_PER_FRAME
+    event_bytes: int = EVENT_BYTES
+    draft_bytes: int = DRAFT_BYTES
+    depth: int = DEPTH
+
+
+class Window(msgspec.Struct, frozen=True):
+    """How much a client may have unacknowledged at once: events, and bytes of their frames."""
+
+    events: int = WINDOW_EVENTS
+    bytes: int = WINDOW_BYTES
