@@ -1,0 +1,53 @@
+"""The schema's history, by Alembic; run at the edge by `veritas migrate`.
+
+Never run at import, never by a hub or worker on their own.
+"""
+
+import io
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, pool, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from db.queries import partitions
+
+_LOCK_KEY = 0x7665726974617300
+"""Advisory lock that lets one migration run at a time ("veritas" in ASCII)."""
+
+
+async def upgrade(database_url: str) -> None:
+    """Bring a database to the newest revision and make its partitions ahead, in one transaction."""
+    url = make_url(database_url).set(drivername="postgresql+asyncpg")
+    engine = create_async_engine(url, poolclass=pool.NullPool)
+    try:
+        async with engine.begin() as conn:
+            await conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            await conn.run_sync(_upgrade)
+            await partitions.create_ahead(conn)
+    finally:
+        await engine.dispose()
+
+
+def render_sql() -> str:
+    """The DDL of all revisions, to read or to hand to somebody else's tools."""
+    out = io.StringIO()
+    config = _config()
+    config.output_buffer = out
+    command.upgrade(config, "head", sql=True)
+    return out.getvalue()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,34 @@
+"""How processes reach PostgreSQL: one pooled engine for queries, pinned connections for the event writers."""
+
+import asyncpg
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from db.settings import DatabaseSettings
+
+GUARDS = {
+    "statement_timeout": "5s",
+    "lock_timeout": "1s",
+    # A process frozen between its write and its COMMIT must not hold up another (RECORD §2).
+    "idle_in_transaction_session_timeout": "5s",
+}
+
+
+def create_engine(settings: DatabaseSettings) -> AsyncEngine:
+    """Build the pooled engine of one process; nothing connects until it is used."""
+    url = make_url(settings.database_url).set(drivername="postgresql+asyncpg")
+    return create_async_engine(
+        url,
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        # An error's text reaches the logs; payloads, names and hashes must not.
+        hide_parameters=True,
+        connect_args={"server_settings": GUARDS, "timeout": 5, "command_timeout": 10},
+    )
+
+
+async def connect_writer(settings: DatabaseSettings) -> asyncpg.Connection:
+    """Open one pinned connection for an event writer. Raises OSError or asyncpg.PostgresError."""
+    return await asyncpg.connect(settings.database_url, server_settings=GUARDS, timeout=5, command_timeout=10)

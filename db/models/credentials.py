@@ -1,0 +1,52 @@
+"""Credentials: every one stored as a hash, each spent or revoked in its own row."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, CreatedAt, Key
+
+
+class RefreshToken(Base):
+    """One opaque, single-use refresh token; `family` is the sign-in it descends from, its access tokens' session id."""
+
+    __tablename__ = "refresh_tokens"
+
+    id: Mapped[Key]
+    hash: Mapped[bytes] = mapped_column(unique=True)
+    family: Mapped[UUID] = mapped_column(index=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    exam_id: Mapped[UUID | None] = mapped_column(ForeignKey("exams.id", ondelete="CASCADE"))
+    """The one exam a family opened by a candidate code is good for."""
+
+    created_at: Mapped[CreatedAt]
+    expires_at: Mapped[datetime]
+    replaced_by: Mapped[UUID | None]
+    replaced_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class WsTicket(Base):
+    """One single-use key to one socket, spent by deleting its row."""
+
+    __tablename__ = "ws_tickets"
+
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    purpose: Mapped[str]
+    session: Mapped[UUID]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class CandidateCode(Base):
+    """One student's code for one exam: how a class signs in without passwords."""
+
+    __tablename__ = "candidate_codes"
+
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    exam_id: Mapped[UUID] = mapped_column(ForeignKey("exams.id", ondelete="CASCADE"))
+    student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[CreatedAt]
+    revoked_at: Mapped[datetime | None]

@@ -1,0 +1,81 @@
+"""Events: streams, the connections that fed them, and the one large table.
+
+`monitoring_events` is range-partitioned on `stream_id`: UUIDv7 bounds are times, so `(stream_id, seq)` is unique
+everywhere and old partitions drop whole. It has no foreign keys: they cost 40 % of COPY; `veritas verify` checks them.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, CreatedAt, Key
+
+
+class EventStream(Base):
+    """One numbered sequence of events of one attempt; rule time of its events is `time_base` + mono, in ms."""
+
+    __tablename__ = "event_streams"
+    __table_args__ = (
+        CheckConstraint("kind IN ('client', 'system')", name="kind"),
+        CheckConstraint("(kind = 'client') = (boot IS NOT NULL)", name="boot"),
+        # Not unique: a client whose numbering was rolled back keeps its boot and gets a new stream.
+        Index("ix_event_streams_attempt_id_boot", "attempt_id", "boot"),
+        Index("uq_event_streams_system", "attempt_id", unique=True, postgresql_where=text("kind = 'system'")),
+    )
+
+    id: Mapped[Key]
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("exam_attempts.id"))
+    kind: Mapped[str]
+    boot: Mapped[UUID | None]
+    time_base: Mapped[int] = mapped_column(BigInteger)
+    opened_at: Mapped[CreatedAt]
+
+
+class Connection(Base):
+    """One candidate's socket, from hello to close."""
+
+    __tablename__ = "connections"
+
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("exam_attempts.id"), primary_key=True)
+    generation: Mapped[int] = mapped_column(primary_key=True)
+    stream_id: Mapped[UUID] = mapped_column(ForeignKey("event_streams.id"))
+    hub: Mapped[UUID]
+    opened_at: Mapped[CreatedAt]
+    closed_at: Mapped[datetime | None]
+    cause: Mapped[str | None]
+
+
+class MonitoringEvent(Base):
+    """One stored fact."""
+
+    __tablename__ = "monitoring_events"
+    __table_args__ = (
+        Index("ix_monitoring_events_server_timestamp", "server_timestamp", postgresql_using="brin"),
+        {"postgresql_partition_by": "RANGE (stream_id)"},
+    )
+
+    stream_id: Mapped[UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    # The fixed widths come first: no row pays for alignment.
+    mono: Mapped[int] = mapped_column(BigInteger)
+    client_timestamp: Mapped[datetime]
+    server_timestamp: Mapped[datetime] = mapped_column(server_default=func.now())
+    event_type: Mapped[str]
+    severity: Mapped[str | None]
+    data_payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class RejectedEvent(Base):
+    """The bytes of an event that was refused; its tombstone stands in `monitoring_events`."""
+
+    __tablename__ = "rejected_events"
+
+    stream_id: Mapped[UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    code: Mapped[str]
+    raw: Mapped[bytes]
+    rejected_at: Mapped[CreatedAt]

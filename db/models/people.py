@@ -1,0 +1,48 @@
+"""People: users and their profiles."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, CreatedAt, Key, one_of
+from protocol.people import Role
+
+
+class User(Base):
+    """Somebody who can sign in; a candidate on a roster may have neither e-mail nor password."""
+
+    __tablename__ = "users"
+    __table_args__ = (one_of("role", Role),)
+
+    id: Mapped[Key]
+    email: Mapped[str | None] = mapped_column(unique=True)
+    username: Mapped[str] = mapped_column(unique=True)
+    full_name: Mapped[str]
+    password_hash: Mapped[str | None]
+    role: Mapped[str]
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    last_login: Mapped[datetime | None]
+    last_login_ip: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+
+
+class StudentProfile(Base):
+    """What belongs to a user as a student."""
+
+    __tablename__ = "student_profiles"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    enrollment_id: Mapped[str | None] = mapped_column(unique=True)
+    cohort: Mapped[str | None]
+
+
+class TeacherProfile(Base):
+    """What belongs to a user as a teacher."""
+
+    __tablename__ = "teacher_profiles"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    department: Mapped[str | None]
+    can_create_exams: Mapped[bool] = mapped_column(server_default=text("true"))

@@ -1,0 +1,154 @@
+"""Stage 8 of 9, its SQL: flags with what they rest on, raised once per episode, and those that count.
+
+A flag is only ever added here; what people decide about one is written elsewhere, and no row is ever removed.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ARRAY, BigInteger, Row, and_, bindparam, or_, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from db.clock import from_ms, to_ms
+from db.models import Flag
+from protocol.console import FlagRow
+from protocol.flags import EVIDENCE_MAX, Citation, Evidence, FlagSource, FlagStatus, Severity, StandingFlag
+
+Place = tuple[UUID, int]
+"""Where a fact stands: stream and number."""
+
+
+class NewFlag(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule concluded about an attempt, and the places it cites, the first one first."""
+
+    attempt_id: UUID
+    rule: str
+    rule_version: int
+    policy_version: int
+    episode_key: str
+    severity: Severity
+    confidence: float
+    summary: str
+    numbers: dict[str, float]
+    cited: tuple[Place, ...]
+
+
+_COLUMNS: Final = (
+    Flag.id,
+    Flag.attempt_id,
+    Flag.source,
+    Flag.rule,
+    Flag.severity,
+    Flag.confidence,
+    Flag.summary,
+    Flag.status,
+    Flag.raised_at,
+    Flag.last_fact_at,
+)
+
+# As text: Core has no plain way to join unnest of two arrays.
+_CITED: Final = (
+    text(
+        """
+        SELECT stream_id, seq, event_type, client_timestamp, server_timestamp, data_payload
+        FROM unnest(:streams, :seqs) AS cited (stream_id, seq)
+        JOIN monitoring_events USING (stream_id, seq)
+        """
+    )
+    .bindparams(bindparam("streams", type_=ARRAY(PG_UUID)), bindparam("seqs", type_=ARRAY(BigInteger)))
+    .columns(data_payload=JSONB)
+)
+
+
+async def raise_flags(conn: AsyncConnection, new: Sequence[NewFlag]) -> list[FlagRow]:
+    """Add the flags whose episodes have none yet, with copies of what they cite; returns those rows."""
+    if not new:
+        return []
+    found = await _read_cited(conn, {place for flag in new for place in flag.cited})
+    added = await conn.execute(
+        insert(Flag).on_conflict_do_nothing().returning(*_COLUMNS), [_values(flag, found) for flag in new]
+    )
+    return [_row(row) for row in added]
+
+
+async def standing(conn: AsyncConnection, attempt_id: UUID) -> list[StandingFlag]:
+    """The flags that count towards an attempt's score: a rule's unless set aside, a teacher's if confirmed."""
+    found = await conn.execute(
+        select(Flag.rule, Flag.confidence)
+        .where(
+            Flag.attempt_id == attempt_id,
+            or_(
+                and_(
+                    Flag.source == FlagSource.RULE,
+                    Flag.status.not_in([FlagStatus.DISMISSED, FlagStatus.WITHDRAWN]),
+                ),
+                and_(Flag.source == FlagSource.TEACHER, Flag.status == FlagStatus.CONFIRMED),
+            ),
+        )
+        .order_by(Flag.id)
+    )
+    return [StandingFlag(row.rule, row.confidence) for row in found]
+
+
+class _Cited(msgspec.Struct, frozen=True):
+    """One cited fact as it is stored."""
+
+    type: str
+    at_ms: int
+    server_ms: int
+    data: dict[str, Any]
+
+
+async def _read_cited(conn: AsyncConnection, places: Collection[Place]) -> dict[Place, _Cited]:
+    found = await conn.execute(
+        _CITED, {"streams": [stream for stream, _ in places], "seqs": [seq for _, seq in places]}
+    )
+    return {
+        (row.stream_id, row.seq): _Cited(
+            row.event_type, to_ms(row.client_timestamp), to_ms(row.server_timestamp), row.data_payload
+        )
+        for row in found
+    }
+
+
+def _values(flag: NewFlag, found: Mapping[Place, _Cited]) -> dict[str, Any]:
+    stored = [found[place].server_ms for place in flag.cited if place in found]
+    copies = [
+        Citation(stream_id, seq, cited.type, cited.at_ms, cited.server_ms, cited.data)
+        for stream_id, seq in flag.cited[:EVIDENCE_MAX]
+        if (cited := found.get((stream_id, seq))) is not None
+    ]
+    return {
+        "id": uuid7(),
+        "attempt_id": flag.attempt_id,
+        "source": FlagSource.RULE,
+        "rule": flag.rule,
+        "rule_version": flag.rule_version,
+        "policy_version": flag.policy_version,
+        "episode_key": flag.episode_key,
+        "severity": flag.severity,
+        "confidence": flag.confidence,
+        "summary": flag.summary,
+        "evidence": msgspec.to_builtins(Evidence(flag.numbers, list(flag.cited), copies)),
+        "last_fact_at": from_ms(max(stored)) if stored else None,
+    }
+
+
+def _row(row: Row[*tuple[Any, ...]]) -> FlagRow:
+    return FlagRow(
+        flag_id=row.id,
+        attempt_id=row.attempt_id,
+        source=FlagSource(row.source),
+        rule=row.rule,
+        severity=Severity(row.severity),
+        confidence=row.confidence,
+        summary=row.summary,
+        status=FlagStatus(row.status),
+        raised_at=to_ms(row.raised_at),
+        last_fact_at=None if row.last_fact_at is None else to_ms(row.last_fact_at),
+    )

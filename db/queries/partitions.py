@@ -1,0 +1,47 @@
+"""Making and counting the partitions of the event table."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.partitions import DAYS_AHEAD, PARENT, partition_of, partitions_ahead
+
+_NAMES = text(
+    "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid "
+    "JOIN pg_class parent ON parent.oid = inhparent WHERE parent.relname = :parent"
+)
+
+
+async def create_ahead(conn: AsyncConnection, days: int = DAYS_AHEAD) -> list[str]:
+    """Make every missing partition from yesterday to `days` ahead, by PostgreSQL's clock; return the new names."""
+    now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
+    present = await _names(conn)
+    created = [one for one in partitions_ahead(now.astimezone(UTC).date(), days) if one.name not in present]
+    for one in created:
+        # Names and bounds are computed from a date, never from input; DDL takes no parameters.
+        bounds = f"FOR VALUES FROM ('{one.lower}') TO ('{one.upper}')"
+        await conn.execute(text(f"CREATE TABLE IF NOT EXISTS {one.name} PARTITION OF {PARENT} {bounds}"))
+    return [one.name for one in created]
+
+
+async def count_ahead(conn: AsyncConnection) -> int:
+    """How many whole days after today have their partition already, without a hole."""
+    now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
+    present = await _names(conn)
+    wanted = [
+        one for one in partitions_ahead(now.astimezone(UTC).date(), 366) if one.name > partition_of(now.date()).name
+    ]
+    missing = [index for index, one in enumerate(wanted) if one.name not in present]
+    return missing[0]
+
+
+async def is_default_empty(conn: AsyncConnection) -> bool:
+    """Whether no event fell outside every partition."""
+    found = await conn.execute(text("SELECT NOT EXISTS (SELECT FROM monitoring_events_default)"))
+    return bool(found.scalar_one())
+
+
+async def _names(conn: AsyncConnection) -> set[str]:
+    found = await conn.execute(_NAMES.bindparams(bindparam("parent", PARENT)))
+    return set(found.scalars())

@@ -1,0 +1,149 @@
+"""Users: making accounts, finding the one that wants to sign in, and what may be known of it.
+
+Usernames and e-mail addresses are stored and looked up in lower case. No password is ever seen here, only its hash.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from db.errors import Conflict
+from db.models import StudentProfile, TeacherProfile, User
+from protocol.people import Role
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Who somebody is."""
+
+    user_id: UUID
+    username: str
+    name: str
+    role: Role
+
+
+class SignIn(msgspec.Struct, frozen=True):
+    """What checking a password needs; without a hash nobody can sign in by password."""
+
+    account: Account
+    password_hash: str | None
+
+
+class NewStudent(msgspec.Struct, frozen=True):
+    """A student who is to have an account; without a password, so codes are the only way in."""
+
+    username: str
+    name: str
+    email: str | None = None
+
+
+async def create(
+    conn: AsyncConnection,
+    *,
+    username: str,
+    name: str,
+    role: Role,
+    email: str | None = None,
+    password_hash: str | None = None,
+) -> Account:
+    """Make an account with its profile. Raises Conflict when the username or the e-mail address is taken."""
+    account = Account(uuid7(), username.lower(), name, role)
+    created = await conn.execute(
+        postgresql.insert(User)
+        .values(
+            id=account.user_id,
+            username=account.username,
+            full_name=name,
+            role=role,
+            email=_lower(email),
+            password_hash=password_hash,
+        )
+        .on_conflict_do_nothing()
+        .returning(User.id)
+    )
+    if created.one_or_none() is None:
+        raise Conflict("this username or e-mail address is taken")
+    await _add_profiles(conn, role, [account.user_id])
+    return account
+
+
+async def find_sign_in(conn: AsyncConnection, username: str) -> SignIn | None:
+    """Find the active account of this username."""
+    found = await conn.execute(
+        select(User.id, User.username, User.full_name, User.role, User.password_hash).where(
+            User.username == username.lower(), User.is_active
+        )
+    )
+    row = found.one_or_none()
+    if row is None:
+        return None
+    return SignIn(Account(row.id, row.username, row.full_name, Role(row.role)), row.password_hash)
+
+
+async def record_login(conn: AsyncConnection, user_id: UUID, ip: str | None) -> None:
+    """Note when and from where somebody signed in last."""
+    await conn.execute(update(User).where(User.id == user_id).values(last_login=func.now(), last_login_ip=ip))
+
+
+async def may_create_exams(conn: AsyncConnection, user_id: UUID) -> bool:
+    """Whether this active user is an administrator, or a teacher who was given that right."""
+    found = await conn.execute(
+        select((User.role == Role.ADMIN) | func.coalesce(TeacherProfile.can_create_exams, False))
+        .join(TeacherProfile, TeacherProfile.user_id == User.id, isouter=True)
+        .where(User.id == user_id, User.is_active)
+    )
+    return bool(found.scalar_one_or_none())
+
+
+async def ensure_students(conn: AsyncConnection, students: Sequence[NewStudent]) -> list[Account]:
+    """Return the students' accounts in the given order, making those that are missing; existing ones stay as they are.
+
+    Raises Conflict naming the first username that belongs to somebody else than an active student, or whose e-mail
+    address does. Usernames must be unlike one another.
+    """
+    if not students:
+        return []
+    # In one order everywhere, so that two rosters sharing students cannot deadlock.
+    ordered = sorted(students, key=lambda student: student.username.lower())
+    created = await conn.execute(
+        postgresql.insert(User).on_conflict_do_nothing().returning(User.id),
+        [
+            {
+                "id": uuid7(),
+                "username": student.username.lower(),
+                "full_name": student.name,
+                "role": Role.STUDENT,
+                "email": _lower(student.email),
+            }
+            for student in ordered
+        ],
+    )
+    await _add_profiles(conn, Role.STUDENT, list(created.scalars()))
+    known = await _find_students(conn, [student.username.lower() for student in students])
+    for student in students:
+        if student.username.lower() not in known:
+            raise Conflict(f"{student.username}: this username or its e-mail address is taken by another account")
+    return [known[student.username.lower()] for student in students]
+
+
+async def _find_students(conn: AsyncConnection, usernames: Sequence[str]) -> dict[str, Account]:
+    found = await conn.execute(
+        select(User.id, User.username, User.full_name).where(
+            User.username.in_(usernames), User.role == Role.STUDENT, User.is_active
+        )
+    )
+    return {row.username: Account(row.id, row.username, row.full_name, Role.STUDENT) for row in found}
+
+
+async def _add_profiles(conn: AsyncConnection, role: Role, user_ids: Sequence[UUID]) -> None:
+    profile = {Role.STUDENT: StudentProfile, Role.TEACHER: TeacherProfile}.get(role)
+    if profile is not None and user_ids:
+        await conn.execute(insert(profile), [{"user_id": user_id} for user_id in user_ids])
+
+
+def _lower(email: str | None) -> str | None:
+    return None if email is None else email.lower()

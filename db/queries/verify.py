@@ -1,0 +1,216 @@
+"""What `veritas verify` asks of the record, and what a simulated class counts in it: whole tables at a time.
+
+Nothing here is written, and no query is made per stream. Each check returns its first breaches, not all of them.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import BigInteger, NullPool, TextClause, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from db.models import EventStream, ExamAttempt, Flag, MonitoringEvent
+
+SHOWN: Final = 20
+"""How many breaches of one law are told apart."""
+
+
+class Breach(msgspec.Struct, frozen=True):
+    """One place where the record breaks a law: what it is about, and what is wrong there."""
+
+    where: str
+    what: str
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """How much there is to be checked."""
+
+    streams: int
+    events: int
+    feeds: int
+    cursors: int
+
+
+_EXTENT: Final = text(
+    "SELECT (SELECT count(*) FROM event_streams) AS streams, (SELECT count(*) FROM monitoring_events) AS events, "
+    "(SELECT count(*) FROM feed_heads) AS feeds, (SELECT count(*) FROM analysis_cursors) AS cursors"
+)
+
+# An `events_lost` row stands for the numbers from its own `from`; every other row for its number alone.
+_TILES: Final = """
+    SELECT stream_id, seq,
+           CASE WHEN event_type = 'events_lost' THEN (data_payload ->> 'from')::bigint ELSE seq END AS first_seq,
+           coalesce(lag(seq) OVER (PARTITION BY stream_id ORDER BY seq), 0) AS before
+    FROM monitoring_events
+"""
+
+_UNTILED: Final = text(
+    f"SELECT stream_id AS place, seq, first_seq, before FROM ({_TILES}) AS tiles "  # noqa: S608 - a constant
+    "WHERE first_seq IS DISTINCT FROM before + 1 OR first_seq > seq ORDER BY stream_id, seq LIMIT :most"
+)
+_UNKEYED: Final = text(
+    """
+    SELECT child.relname AS place
+    FROM pg_partition_tree('monitoring_events') AS tree JOIN pg_class child ON child.oid = tree.relid
+    WHERE NOT EXISTS (
+        SELECT FROM pg_index
+        WHERE indrelid = tree.relid AND indisunique AND indisvalid AND indpred IS NULL
+          AND (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute
+               WHERE attrelid = indrelid AND attnum = ANY (indkey)) = ARRAY['seq', 'stream_id']::name[])
+    ORDER BY child.relname LIMIT :most
+    """
+)
+_FOREIGN: Final = text(
+    """
+    SELECT stream_id AS place, count(*) AS a FROM monitoring_events AS event
+    WHERE NOT EXISTS (SELECT FROM event_streams WHERE event_streams.id = event.stream_id)
+    GROUP BY stream_id ORDER BY stream_id LIMIT :most
+    """
+)
+_FEEDS: Final = text(
+    """
+    SELECT exam_id AS place, coalesce(head, -1) AS a, coalesce(rows, 0) AS b,
+           coalesce(first, 0) AS c, coalesce(last, 0) AS d
+    FROM feed_heads FULL JOIN (
+        SELECT exam_id, count(*) AS rows, min("offset") AS first, max("offset") AS last FROM exam_feed GROUP BY exam_id
+    ) AS feeds USING (exam_id)
+    WHERE head IS NULL OR head <> coalesce(rows, 0) OR (rows > 0 AND (first <> 1 OR last <> head))
+    ORDER BY exam_id LIMIT :most
+    """
+)
+_CURSORS: Final = text(
+    """
+    SELECT cursor.attempt_id AS place, position.key AS stream, position.value::bigint AS a, coalesce(head.last, 0) AS b,
+           stream.attempt_id IS NOT DISTINCT FROM cursor.attempt_id AS own
+    FROM analysis_cursors AS cursor CROSS JOIN jsonb_each_text(cursor.positions) AS position
+    LEFT JOIN event_streams AS stream ON stream.id = position.key::uuid
+    LEFT JOIN (SELECT stream_id, max(seq) AS last FROM monitoring_events GROUP BY stream_id) AS head
+           ON head.stream_id = position.key::uuid
+    WHERE stream.attempt_id IS DISTINCT FROM cursor.attempt_id OR position.value::bigint > coalesce(head.last, 0)
+    ORDER BY cursor.attempt_id LIMIT :most
+    """
+)
+_STRAYS: Final = text(
+    "SELECT stream_id AS place, count(*) AS a FROM monitoring_events_default "
+    "GROUP BY stream_id ORDER BY stream_id LIMIT :most"
+)
+_UNJUDGED: Final = text(
+    """
+    SELECT count(*) FROM exam_attempts AS attempt
+    JOIN event_streams AS stream ON stream.attempt_id = attempt.id
+    JOIN analysis_cursors AS cursor ON cursor.attempt_id = attempt.id
+    CROSS JOIN LATERAL (SELECT max(seq) AS last FROM monitoring_events WHERE stream_id = stream.id) AS head
+    WHERE attempt.exam_id = :exam_id
+      AND coalesce(head.last, 0) > coalesce((cursor.positions ->> stream.id::text)::bigint, 0)
+    """
+)
+
+
+@asynccontextmanager
+async def look(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One moment of the record, read-only, for as long as it takes; the pool's time limits are not for whole tables."""
+    patient = create_async_engine(engine.url, poolclass=NullPool)
+    try:
+        async with patient.connect() as conn:
+            yield await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    finally:
+        await patient.dispose()
+
+
+async def measure(conn: AsyncConnection) -> Extent:
+    """How much there is to be checked."""
+    row = (await conn.execute(_EXTENT)).one()
+    return Extent(row.streams, row.events, row.feeds, row.cursors)
+
+
+async def find_untiled(conn: AsyncConnection) -> list[Breach]:
+    """Places where the rows of a stream do not stand for 1 to its end, each number once."""
+    return [
+        Breach(f"stream {row.place}", _describe(row.seq, row.first_seq, row.before))
+        for row in await _find(conn, _UNTILED)
+    ]
+
+
+async def find_unkeyed(conn: AsyncConnection) -> list[Breach]:
+    """Partitions in which nothing keeps a number from being stored twice."""
+    return [Breach(f"table {row.place}", "has no unique (stream_id, seq)") for row in await _find(conn, _UNKEYED)]
+
+
+async def find_foreign(conn: AsyncConnection) -> list[Breach]:
+    """Events of streams that do not exist."""
+    return [Breach(f"stream {row.place}", f"{row.a} events, but no stream") for row in await _find(conn, _FOREIGN)]
+
+
+async def find_feed_gaps(conn: AsyncConnection) -> list[Breach]:
+    """Feeds that are not numbered 1 to their head."""
+    return [
+        Breach(
+            f"exam {row.place}",
+            "rows without a head" if row.a < 0 else f"head {row.a}, but {row.b} rows from {row.c} to {row.d}",
+        )
+        for row in await _find(conn, _FEEDS)
+    ]
+
+
+async def find_runaway_cursors(conn: AsyncConnection) -> list[Breach]:
+    """Cursors that stand past what is stored, or in a stream of another attempt."""
+    return [
+        Breach(
+            f"attempt {row.place}",
+            f"folded up to {row.a} of stream {row.stream}, "
+            + (f"which ends at {row.b}" if row.own else "which is not its own"),
+        )
+        for row in await _find(conn, _CURSORS)
+    ]
+
+
+async def find_strays(conn: AsyncConnection) -> list[Breach]:
+    """Events that fell outside every day's partition."""
+    found = await _find(conn, _STRAYS)
+    return [Breach(f"stream {row.place}", f"{row.a} events in the default partition") for row in found]
+
+
+async def count_stored(conn: AsyncConnection, exam_id: UUID) -> int:
+    """How many numbers of an exam's client streams are stored: events, tombstones, and every number of a lost span."""
+    first_seq = MonitoringEvent.data_payload["from"].astext.cast(BigInteger)
+    spans = func.sum(MonitoringEvent.seq - first_seq).filter(MonitoringEvent.event_type == "events_lost")
+    found = await conn.execute(
+        select(func.count() + func.coalesce(spans, 0))
+        .select_from(MonitoringEvent)
+        .join(EventStream, EventStream.id == MonitoringEvent.stream_id)
+        .join(ExamAttempt, ExamAttempt.id == EventStream.attempt_id)
+        .where(ExamAttempt.exam_id == exam_id, EventStream.kind == "client")
+    )
+    return int(found.scalar_one())
+
+
+async def count_flags(conn: AsyncConnection, exam_id: UUID) -> int:
+    """How many flags were raised in an exam."""
+    found = await conn.execute(
+        select(func.count())
+        .select_from(Flag)
+        .join(ExamAttempt, ExamAttempt.id == Flag.attempt_id)
+        .where(ExamAttempt.exam_id == exam_id)
+    )
+    return int(found.scalar_one())
+
+
+async def count_unjudged(conn: AsyncConnection, exam_id: UUID) -> int:
+    """How many streams of an exam reach beyond their attempt's cursor."""
+    found = await conn.execute(_UNJUDGED, {"exam_id": exam_id})
+    return int(found.scalar_one())
+
+
+def _describe(seq: int, first_seq: int | None, before: int) -> str:
+    if first_seq is None or first_seq > seq:
+        return f"the lost span that ends at {seq} does not say where it begins"
+    if first_seq <= before:
+        return f"{first_seq} to {min(seq, before)} are stored twice"
+    return f"{before + 1} to {first_seq - 1} are missing"
+
+
+async def _find(conn: AsyncConnection, check: TextClause) -> list[Any]:
+    return list(await conn.execute(check, {"most": SHOWN}))

@@ -1,0 +1,70 @@
+"""Settings: structs built from a mapping, never at import; `.env` files are merged in by the front door.
+
+A field `database_url` is read from `VERITAS_DATABASE_URL`. A wrong value stops the start with one line naming it.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from db.errors import SettingsError
+
+PREFIX = "VERITAS_"
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+class Secret(str):
+    """A string that does not show itself in logs or tracebacks."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('…')"
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where PostgreSQL and Redis are, and how much of them one process uses."""
+
+    database_url: str
+    redis_url: str
+    pool_size: int = 10
+    """Pooled connections per process; the event writers' pinned ones come on top."""
+
+    def __post_init__(self) -> None:
+        """Refuse addresses of another kind. Raises ValueError."""
+        if not self.database_url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("VERITAS_DATABASE_URL must start with postgresql://")
+        if not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("VERITAS_REDIS_URL must start with redis://, rediss:// or unix://")
+
+
+def read_settings(shape: type[_T], environ: Mapping[str, str]) -> _T:
+    """Build a settings struct from `VERITAS_*` variables; lists are comma-separated.
+
+    Raises SettingsError with one line that names the variable.
+    """
+    found: dict[str, object] = {}
+    for field in msgspec.structs.fields(shape):
+        variable = PREFIX + field.name.upper()
+        text = environ.get(variable, "")
+        if text:
+            found[field.name] = _convert(variable, text, field.type)
+        elif field.required:
+            raise SettingsError(f"{variable} is not set")
+    try:
+        return shape(**found)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _convert(variable: str, text: str, shape: object) -> object:
+    if shape is Secret:
+        return Secret(text)
+    value: object = text
+    if getattr(shape, "__origin__", None) in (list, tuple):
+        value = [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return msgspec.convert(value, shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{variable}: {error} (it is {text!r})") from error

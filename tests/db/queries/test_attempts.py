@@ -1,0 +1,85 @@
+import asyncio
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.errors import NotFound
+from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment
+from db.queries import attempts, feed
+from protocol.attempts import AttemptStatus
+from protocol.people import Role
+from tests import factories
+
+
+async def enrolled(conn: AsyncConnection, students: int = 1) -> tuple[UUID, list[UUID]]:
+    teacher = await factories.make_user(conn, role=Role.TEACHER)
+    exam_id = await factories.make_exam(conn, teacher, policy={"a": 1}, duration_minutes=90)
+    ids = [await factories.make_user(conn) for _ in range(students)]
+    await conn.execute(insert(ExamEnrollment), [{"exam_id": exam_id, "student_id": one} for one in ids])
+    return exam_id, ids
+
+
+async def test_starting_makes_everything_a_running_attempt_needs(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    now = (await conn.execute(text("SELECT now()"))).scalar_one()
+    assert opened.created
+    assert (opened.ix, opened.status, opened.deadline) == (1, AttemptStatus.IN_PROGRESS, now + timedelta(minutes=90))
+    assert (await conn.execute(select(func.count()).select_from(AnalysisCursor))).scalar_one() == 1
+    assert [delta.kind for delta in await feed.read_after(conn, exam_id, 0)] == ["attempt"]
+
+
+async def test_starting_again_returns_the_running_attempt(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    first = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    again = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    assert (again.attempt_id, again.deadline, again.created) == (first.attempt_id, first.deadline, False)
+
+
+async def test_a_class_that_starts_at_once_gets_numbers_without_holes(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        exam_id, students = await enrolled(conn, students=8)
+
+    async def start(student: UUID) -> attempts.AttemptOpened:
+        async with engine.begin() as conn:
+            return await attempts.start(conn, exam_id, student, rulebook_version=1)
+
+    opened = await asyncio.gather(*(start(student) for student in [*students, *students]))
+    assert sorted({one.ix for one in opened}) == list(range(1, 9))
+    assert sum(one.created for one in opened) == 8
+
+
+async def test_nobody_starts_an_exam_whose_roster_they_are_not_on(conn: AsyncConnection) -> None:
+    exam_id, _ = await enrolled(conn)
+    with pytest.raises(NotFound):
+        await attempts.start(conn, exam_id, await factories.make_user(conn), rulebook_version=1)
+
+
+async def test_nobody_starts_an_exam_that_is_not_published(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    await conn.execute(update(Exam).values(is_published=False))
+    with pytest.raises(NotFound):
+        await attempts.start(conn, exam_id, student, rulebook_version=1)
+
+
+async def test_an_attempt_is_read_with_the_policy_it_is_pinned_to(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    record = await attempts.read(conn, opened.attempt_id)
+    assert (record.exam_id, record.student_id, record.ix) == (exam_id, student, 1)
+    assert (record.policy, record.policy_version, record.rulebook_version) == ({"a": 1}, 1, 1)
+
+
+async def test_reading_an_unknown_attempt_is_not_found(conn: AsyncConnection) -> None:
+    with pytest.raises(NotFound):
+        await attempts.read(conn, uuid4())
+
+
+async def test_the_database_itself_holds_one_running_attempt_a_student(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    first = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == first.attempt_id).values(status="submitted"))
+    assert (await attempts.start(conn, exam_id, student, rulebook_version=1)).ix == 2

@@ -1,0 +1,117 @@
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.models import AnalysisCursor, Flag, FlagReview
+from db.queries import reviews
+from protocol.flags import FlagStatus
+from protocol.people import Role
+from tests.factories import make_attempt, make_exam, make_flag, make_user
+
+
+class Case:
+    """One flag and somebody to decide about it."""
+
+    def __init__(self, teacher: UUID, exam: UUID, attempt: UUID, flag: UUID) -> None:
+        self.teacher = teacher
+        self.exam = exam
+        self.attempt = attempt
+        self.flag = flag
+
+    async def decide(self, conn: AsyncConnection, seen: FlagStatus, decision: FlagStatus, command: UUID) -> bool:
+        return await reviews.decide(
+            conn,
+            flag_id=self.flag,
+            seen=seen,
+            decision=decision,
+            reviewer_id=self.teacher,
+            command_id=command,
+            reason="seen on the camera",
+        )
+
+
+async def make_case(conn: AsyncConnection) -> Case:
+    teacher = await make_user(conn, role=Role.TEACHER, name="Tess")
+    exam = await make_exam(conn, teacher)
+    attempt = await make_attempt(conn, exam, await make_user(conn))
+    return Case(teacher, exam, attempt, await make_flag(conn, attempt))
+
+
+@pytest.fixture
+async def case(conn: AsyncConnection) -> Case:
+    return await make_case(conn)
+
+
+async def test_a_flag_in_hand_shows_its_status_and_the_last_decision(conn: AsyncConnection, case: Case) -> None:
+    fresh = await reviews.take_in_hand(conn, case.exam, case.flag)
+    assert fresh == reviews.FlagInHand(case.attempt, FlagStatus.OPEN, None)
+
+    command = uuid4()
+    assert await case.decide(conn, FlagStatus.OPEN, FlagStatus.DISMISSED, command)
+
+    decided = await reviews.take_in_hand(conn, case.exam, case.flag)
+    assert decided is not None
+    assert decided.status is FlagStatus.DISMISSED
+    assert decided.last is not None
+    assert (decided.last.reviewer_id, decided.last.reviewer, decided.last.command_id) == (case.teacher, "Tess", command)
+    assert decided.last == await reviews.find(conn, command)
+
+
+async def test_a_flag_of_another_exam_cannot_be_taken_in_hand(conn: AsyncConnection, case: Case) -> None:
+    other = await make_case(conn)
+    assert await reviews.take_in_hand(conn, other.exam, case.flag) is None
+    assert await reviews.take_in_hand(conn, case.exam, uuid4()) is None
+
+
+async def test_a_spent_command_decides_nothing(conn: AsyncConnection, case: Case) -> None:
+    command = uuid4()
+    assert await case.decide(conn, FlagStatus.OPEN, FlagStatus.CONFIRMED, command)
+    assert not await case.decide(conn, FlagStatus.CONFIRMED, FlagStatus.DISMISSED, command)
+    assert (await conn.execute(select(Flag.status).where(Flag.id == case.flag))).scalar_one() == FlagStatus.CONFIRMED
+    assert len((await conn.execute(select(FlagReview.id))).all()) == 1
+
+
+async def test_a_command_not_seen_yet_is_not_found(conn: AsyncConnection) -> None:
+    assert await reviews.find(conn, uuid4()) is None
+
+
+async def test_a_flag_in_hand_is_nobody_elses_and_its_attempt_is_not_folded(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        case = await make_case(conn)
+    async with engine.begin() as holder, engine.begin() as other:
+        await reviews.take_in_hand(holder, case.exam, case.flag)
+        cursor = select(AnalysisCursor.attempt_id).where(AnalysisCursor.attempt_id == case.attempt)
+        assert (await other.execute(cursor.with_for_update(key_share=True, skip_locked=True))).all() == []
+        flag = select(Flag.id).where(Flag.id == case.flag)
+        assert (await other.execute(flag.with_for_update(key_share=True, skip_locked=True))).all() == []
+
+
+async def test_who_waits_for_a_flag_sees_what_was_decided_meanwhile(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        case = await make_case(conn)
+
+    async def take() -> reviews.FlagInHand | None:
+        async with engine.begin() as conn:
+            return await reviews.take_in_hand(conn, case.exam, case.flag)
+
+    async with engine.begin() as first:
+        await reviews.take_in_hand(first, case.exam, case.flag)
+        waiting = asyncio.create_task(take())
+        await case.decide(first, FlagStatus.OPEN, FlagStatus.ESCALATED, uuid4())
+    seen = await waiting
+    assert seen is not None
+    assert seen.status is FlagStatus.ESCALATED
+
+
+async def test_waiting_for_a_flag_ends_in_time(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        case = await make_case(conn)
+    async with engine.begin() as first, engine.connect() as second:
+        await reviews.take_in_hand(first, case.exam, case.flag)
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await reviews.take_in_hand(second, case.exam, case.flag)
+        await second.rollback()

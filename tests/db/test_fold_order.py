@@ -1,0 +1,107 @@
+import json
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db.fold_order import Run, StreamClaim, interleave, runs_of, until_hole
+from protocol.events import Fact
+
+A, B, C = (UUID(int=n) for n in (1, 2, 3))
+
+
+def fact(seq: int, *, stream: UUID = A, server_ms: int = 0, kind: str = "alive", data: bytes = b"{}") -> Fact:
+    return Fact(stream, seq, kind, 0, 0, server_ms, data)
+
+
+def lost(first: int, last: int) -> Fact:
+    return fact(last, kind="events_lost", data=json.dumps({"from": first, "reason": "overflow"}).encode())
+
+
+def stream(position: int = 0) -> StreamClaim:
+    return StreamClaim(A, "client", 0, position)
+
+
+def numbers(facts: list[Fact]) -> list[tuple[UUID, int]]:
+    return [(one.stream_id, one.seq) for one in facts]
+
+
+def test_facts_without_a_hole_are_all_taken() -> None:
+    facts = [fact(4), fact(5), fact(6)]
+    assert until_hole(stream(3), facts) == (facts, None)
+
+
+def test_a_hole_ends_what_is_taken_and_is_named() -> None:
+    facts = [fact(4), fact(5), fact(8)]
+    assert until_hole(stream(3), facts) == (facts[:2], 6)
+
+
+def test_a_hole_right_after_the_position_leaves_nothing() -> None:
+    assert until_hole(stream(3), [fact(5)]) == ([], 4)
+
+
+def test_numbers_declared_lost_are_no_hole() -> None:
+    facts = [fact(1), lost(2, 5), fact(6)]
+    assert until_hole(stream(), facts) == (facts, None)
+
+
+def test_numbers_before_a_declared_loss_may_still_be_a_hole() -> None:
+    facts = [fact(1), lost(3, 5), fact(6)]
+    assert until_hole(stream(), facts) == (facts[:1], 2)
+
+
+def test_streams_are_merged_as_postgresql_saw_them() -> None:
+    a = [fact(1, server_ms=10), fact(2, server_ms=30)]
+    b = [fact(1, stream=B, server_ms=20), fact(2, stream=B, server_ms=40)]
+    assert numbers(interleave([a, b], 100)) == [(A, 1), (B, 1), (A, 2), (B, 2)]
+
+
+def test_facts_seen_at_once_keep_the_order_of_their_streams() -> None:
+    a, b = [fact(1, server_ms=10)], [fact(1, stream=B, server_ms=10)]
+    assert numbers(interleave([a, b], 100)) == [(A, 1), (B, 1)]
+
+
+def test_what_follows_a_part_read_stream_waits() -> None:
+    part = [fact(1, server_ms=10), fact(2, server_ms=20)]
+    other = [fact(1, stream=B, server_ms=15), fact(2, stream=B, server_ms=25)]
+    assert numbers(interleave([part, other], 2)) == [(A, 1), (B, 1), (A, 2)]
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[list[Fact]]:
+    found = []
+    for stream_id in draw(st.lists(st.sampled_from([A, B, C]), unique=True, max_size=3)):
+        times = draw(st.lists(st.integers(0, 50), max_size=12))
+        found.append([fact(seq, stream=stream_id, server_ms=ms) for seq, ms in enumerate(times, 1)])
+    return found
+
+
+@given(streams(), st.integers(1, 12))
+def test_every_stream_stays_in_its_own_order_and_something_is_always_taken(parts: list[list[Fact]], most: int) -> None:
+    parts = [part[:most] for part in parts]
+    merged = interleave(parts, most)
+    for part in parts:
+        of_stream = [one for one in merged if part and one.stream_id == part[0].stream_id]
+        assert of_stream == part[: len(of_stream)]
+    assert bool(merged) == any(parts)
+
+
+@given(streams())
+def test_runs_say_the_order_again(parts: list[list[Fact]]) -> None:
+    merged = interleave(parts, 100)
+    said = [(run.stream_id, seq) for run in runs_of(merged, None) for seq in range(run.first, run.last + 1)]
+    assert said == numbers(merged)
+
+
+@given(streams(), st.integers(0, 36))
+def test_runs_are_the_same_however_the_facts_were_split(parts: list[list[Fact]], at: int) -> None:
+    merged = interleave(parts, 100)
+    before, after = merged[:at], merged[at:]
+    first = runs_of(before, None)
+    second = runs_of(after, first[-1] if first else None)
+    continues = bool(first and second and second[0].stream_id == first[-1].stream_id)
+    assert (first[:-1] if continues else first) + second == runs_of(merged, None)
+
+
+def test_a_run_goes_on_in_the_stream_it_ended_in() -> None:
+    assert runs_of([fact(3), fact(1, stream=B)], Run(A, 1, 2)) == [Run(A, 1, 3), Run(B, 1, 1)]

@@ -1,0 +1,249 @@
+import asyncio
+import os
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, suppress
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from arq import Worker
+from redis.exceptions import RedisError
+
+from db import hints as rooms
+from db.hints import QUEUE, Hint, Hints, build_worker, close_worker
+from protocol.jobs import ATTEMPTS_PER_JOB, EVALUATE, Evaluate
+from veritas.valkey import Redis
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """A Redis of one test's own, to be killed, frozen and run again."""
+    with tempfile.TemporaryDirectory(prefix="veritas-redis-") as folder:
+        server = Redis.start(Path(folder), Path(folder) / "s")
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+async def hints(redis: Redis) -> AsyncIterator[Hints]:
+    client = Hints.connect(redis.url)
+    yield client
+    await client.close()
+
+
+class Named:
+    """A handler that remembers which attempts its jobs named."""
+
+    def __init__(self) -> None:
+        self.jobs: list[list[UUID]] = []
+        self.called = asyncio.Event()
+
+    async def __call__(self, _ctx: dict[str, object], payload: object) -> None:
+        self.jobs.append(msgspec.convert(payload, Evaluate).attempts)
+        self.called.set()
+
+    async def handle(self, ctx: dict[str, object], payload: object) -> None:
+        await self(ctx, payload)
+
+
+async def run_until(worker: Worker, event: asyncio.Event) -> None:
+    running = asyncio.create_task(worker.main())
+    waiting = asyncio.create_task(event.wait())
+    async with asyncio.timeout(20):
+        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_a_worker_receives_the_attempts_a_hint_names(redis: Redis, hints: Hints) -> None:
+    attempts = [uuid4(), uuid4()]
+    named = Named()
+    worker = build_worker({EVALUATE: named.handle}, redis_url=redis.url)
+    await hints.enqueue_evaluate(attempts)
+    await run_until(worker, named.called)
+    await close_worker(worker)
+    assert named.jobs == [attempts]
+
+
+async def test_many_attempts_make_several_jobs(redis: Redis, hints: Hints) -> None:
+    await hints.enqueue_evaluate([uuid4() for _ in range(2 * ATTEMPTS_PER_JOB + 1)])
+    pool = build_worker({EVALUATE: Named().handle}, redis_url=redis.url).pool
+    jobs = await pool.queued_jobs(queue_name=QUEUE)
+    await pool.aclose(close_connection_pool=True)
+    assert sorted(len(job.args[0]["attempts"]) for job in jobs) == [1, ATTEMPTS_PER_JOB, ATTEMPTS_PER_JOB]
+
+
+async def test_no_attempts_make_no_job(redis: Redis, hints: Hints) -> None:
+    await hints.enqueue_evaluate([])
+    assert hints.failures == 0
+
+
+async def test_jobs_and_results_are_never_pickled(redis: Redis, hints: Hints) -> None:
+    await hints.enqueue_evaluate([uuid4()])
+    worker = build_worker({EVALUATE: Named().handle}, redis_url=redis.url)
+    [key] = await worker.pool.keys("arq:job:*")
+    stored = await worker.pool.get(key)
+    assert msgspec.msgpack.decode(stored)["f"] == EVALUATE
+    assert worker.job_deserializer is not None
+    with pytest.raises(msgspec.DecodeError):
+        worker.job_deserializer(b"\x80\x04N.")  # pickle.dumps(None)
+    assert worker.pool.job_deserializer is worker.job_deserializer
+    assert worker.pool.job_serializer is worker.job_serializer
+    await close_worker(worker)
+
+
+async def test_a_job_that_raises_leaves_nothing_behind(redis: Redis, hints: Hints) -> None:
+    raised = asyncio.Event()
+
+    async def handle(_ctx: dict[str, object], _payload: object) -> None:
+        raised.set()
+        raise ValueError("broken")
+
+    await hints.enqueue_evaluate([uuid4()])
+    worker = build_worker({EVALUATE: handle}, redis_url=redis.url)
+    await run_until(worker, raised)
+    await asyncio.gather(*worker.tasks.values())
+    assert await worker.pool.keys("arq:*") == []
+    await close_worker(worker)
+
+
+async def test_the_queue_forgets_its_oldest_jobs(redis: Redis, hints: Hints, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "QUEUE_JOBS_MAX", 3)
+    for _ in range(5):
+        await hints.enqueue_evaluate([uuid4()])
+    worker = build_worker({EVALUATE: Named().handle}, redis_url=redis.url)
+    assert await worker.pool.zcard(QUEUE) == 3
+    await close_worker(worker)
+
+
+async def test_hints_to_a_dead_redis_are_lost_and_counted_at_once(redis: Redis, hints: Hints) -> None:
+    redis.kill()
+    started = time.perf_counter()
+    await hints.enqueue_evaluate([uuid4()])
+    await hints.announce("feed", uuid4())
+    assert time.perf_counter() - started < rooms.BOUND_S + 0.2
+    assert hints.failures == 2
+    assert not await hints.is_alive()
+
+
+async def test_hints_to_a_frozen_redis_wait_no_longer_than_the_bound(redis: Redis, hints: Hints) -> None:
+    assert await hints.is_alive()
+    os.kill(redis.pid, signal.SIGSTOP)
+    started = time.perf_counter()
+    for _ in range(20):
+        await hints.enqueue_evaluate([uuid4()])
+    assert time.perf_counter() - started < rooms.BOUND_S + 0.3
+    os.kill(redis.pid, signal.SIGCONT)
+    assert hints.failures == 20
+
+
+async def test_hints_go_out_again_after_the_pause(redis: Redis, hints: Hints, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "PAUSE_S", 0.0)
+    await hints.announce("feed", uuid4())
+    redis.kill()
+    await hints.announce("feed", uuid4())
+    redis.run()
+    await hints.announce("feed", uuid4())
+    assert hints.failures == 1
+    assert await hints.is_alive()
+
+
+async def test_listeners_hear_both_channels(redis: Redis, hints: Hints) -> None:
+    exam, attempt = uuid4(), uuid4()
+    async with asyncio.timeout(10), aclosing(hints.listen()) as heard:
+        assert await anext(heard) == Hint("reconnected")
+        await hints.announce("feed", exam)
+        await hints.announce("instructions", attempt)
+        assert await anext(heard) == Hint("feed", exam)
+        assert await anext(heard) == Hint("instructions", attempt)
+
+
+async def test_a_hint_nobody_understands_is_passed_over(redis: Redis, hints: Hints) -> None:
+    exam = uuid4()
+    worker = build_worker({EVALUATE: Named().handle}, redis_url=redis.url)
+    async with asyncio.timeout(10), aclosing(hints.listen()) as heard:
+        await anext(heard)
+        await worker.pool.publish("veritas:feed", b"\xff not a uuid")
+        await hints.announce("feed", exam)
+        assert await anext(heard) == Hint("feed", exam)
+    await close_worker(worker)
+
+
+async def test_a_listener_comes_back_when_redis_does(redis: Redis, hints: Hints) -> None:
+    exam = uuid4()
+    async with asyncio.timeout(20), aclosing(hints.listen()) as heard:
+        await anext(heard)
+        for _ in range(2):
+            redis.kill()
+            redis.run()
+            assert await anext(heard) == Hint("reconnected")
+            await hints.announce("feed", exam)
+            assert await anext(heard) == Hint("feed", exam)
+
+
+async def test_a_listener_that_starts_before_redis_hears_it_come(redis: Redis, hints: Hints) -> None:
+    redis.kill()
+    async with asyncio.timeout(20), aclosing(hints.listen()) as heard:
+        first = asyncio.ensure_future(anext(heard))
+        done, _ = await asyncio.wait({first}, timeout=0.3)
+        assert not done
+        redis.run()
+        assert await first == Hint("reconnected")
+
+
+async def test_a_quiet_listener_asks_and_a_frozen_redis_counts_as_lost(
+    redis: Redis, hints: Hints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rooms, "_IDLE_S", 0.1)
+    exam = uuid4()
+    async with asyncio.timeout(20), aclosing(hints.listen()) as heard:
+        await anext(heard)
+        following = asyncio.ensure_future(anext(heard))
+        await asyncio.wait({following}, timeout=0.35)
+        assert not following.done(), "a silence that is answered is no loss"
+        os.kill(redis.pid, signal.SIGSTOP)
+        await asyncio.wait({following}, timeout=0.5)
+        os.kill(redis.pid, signal.SIGCONT)
+        assert await following == Hint("reconnected")
+        await hints.announce("feed", exam)
+        assert await anext(heard) == Hint("feed", exam)
+
+
+async def test_a_worker_outlives_a_redis_that_is_killed_and_comes_back(redis: Redis, hints: Hints) -> None:
+    named = Named()
+    worker = build_worker({EVALUATE: named.handle}, redis_url=redis.url)
+    running = asyncio.create_task(worker.main())
+    async with asyncio.timeout(20):
+        await hints.enqueue_evaluate([uuid4()])
+        await named.called.wait()
+        redis.kill()
+        await asyncio.wait({running}, timeout=0.2)
+        redis.run()
+        named.called.clear()
+        while not named.called.is_set():
+            await hints.enqueue_evaluate([uuid4()])
+            with suppress(TimeoutError):
+                await asyncio.wait_for(named.called.wait(), 0.2)
+    assert not running.done()
+    running.cancel()
+    await asyncio.wait({running})
+    await close_worker(worker)
+
+
+async def test_a_worker_closes_in_bounded_time_without_redis(redis: Redis) -> None:
+    worker = build_worker({EVALUATE: Named().handle}, redis_url=redis.url)
+    running = asyncio.create_task(worker.main())
+    await asyncio.wait({running}, timeout=0.2)
+    redis.kill()
+    running.cancel()
+    with suppress(asyncio.CancelledError, RedisError):
+        await running
+    started = time.perf_counter()
+    await close_worker(worker)
+    assert time.perf_counter() - started < 2 * rooms.BOUND_S + 0.2

@@ -1,0 +1,95 @@
+"""Rows for tests, made through the project's own queries where there are any."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from db.clock import from_ms
+from db.models import EventStream, Exam, ExamEnrollment, ExamPolicy, MonitoringEvent, User
+from db.queries import attempts, feed, flags
+from protocol.flags import Severity
+from protocol.people import Role
+
+TIME_BASE_MS = 1_700_000_000_000
+
+
+async def make_user(conn: AsyncConnection, *, role: Role = Role.STUDENT, name: str = "Ada Example") -> UUID:
+    user_id = uuid7()
+    await conn.execute(insert(User).values(id=user_id, username=f"u-{user_id}", full_name=name, role=role))
+    return user_id
+
+
+async def make_exam(
+    conn: AsyncConnection, creator_id: UUID, *, policy: dict[str, Any] | None = None, duration_minutes: int = 60
+) -> UUID:
+    exam_id = uuid7()
+    await conn.execute(
+        insert(Exam).values(
+            id=exam_id, creator_id=creator_id, title="Physics", duration_minutes=duration_minutes, is_published=True
+        )
+    )
+    await conn.execute(insert(ExamPolicy).values(id=uuid7(), exam_id=exam_id, version=1, settings=policy or {}))
+    await feed.open_feed(conn, exam_id)
+    return exam_id
+
+
+async def make_attempt(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> UUID:
+    await conn.execute(insert(ExamEnrollment).values(exam_id=exam_id, student_id=student_id))
+    opened = await attempts.start(conn, exam_id, student_id, rulebook_version=1)
+    return opened.attempt_id
+
+
+async def make_stream(conn: AsyncConnection, attempt_id: UUID, *, time_base: int = TIME_BASE_MS) -> UUID:
+    stream_id = uuid7()
+    await conn.execute(
+        insert(EventStream).values(
+            id=stream_id, attempt_id=attempt_id, kind="client", boot=uuid4(), time_base=time_base
+        )
+    )
+    return stream_id
+
+
+async def store_events(
+    conn: AsyncConnection, stream_id: UUID, events: Sequence[tuple[str, dict[str, Any], int]]
+) -> None:
+    """Append (type, data, mono_ms) to a stream."""
+    last = (
+        await conn.execute(
+            select(func.coalesce(func.max(MonitoringEvent.seq), 0)).where(MonitoringEvent.stream_id == stream_id)
+        )
+    ).scalar_one()
+    await conn.execute(
+        insert(MonitoringEvent),
+        [
+            {
+                "stream_id": stream_id,
+                "seq": seq,
+                "mono": mono,
+                "client_timestamp": from_ms(TIME_BASE_MS + mono),
+                "event_type": kind,
+                "data_payload": data,
+            }
+            for seq, (kind, data, mono) in enumerate(events, last + 1)
+        ],
+    )
+
+
+async def make_flag(conn: AsyncConnection, attempt_id: UUID, *, episode: str = "1", confidence: float = 0.8) -> UUID:
+    """Raise a rule's flag that cites nothing; its feed row is not written."""
+    flag = flags.NewFlag(
+        attempt_id=attempt_id,
+        rule="left_page",
+        rule_version=1,
+        policy_version=1,
+        episode_key=episode,
+        severity=Severity.WARNING,
+        confidence=confidence,
+        summary="left the page 3 times in 5 minutes",
+        numbers={},
+        cited=(),
+    )
+    return (await flags.raise_flags(conn, [flag]))[0].flag_id
