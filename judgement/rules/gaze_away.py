@@ -1,0 +1,128 @@
+"""Gaze away: for most of a window of time the candidate did not look at the screen, says the gaze tracker.
+
+Sees: `eye_movement` samples whose own confidence is high enough; the others are as if they had not been. The window is
+cut into ten parts, and seven of them must hold a sample: two seconds of looking at the keyboard are no half minute.
+Rests on a camera's conclusions, which nobody can check afterwards: at most a warning, off unless the exam asks for it.
+
+An episode is raised by the sample off the screen that makes the share too large. It ends when the share over the window
+has fallen to half the limit, or when a whole window holds no samples; counting then begins anew.
+
+Known false alarms: typing while looking at the keyboard, drawing or calculating on permitted paper · thinking with the
+eyes elsewhere · strabismus, nystagmus, glasses that reflect · a camera beside the screen, or on a second monitor that
+was switched off · poor light.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from judgement.rule import Episode, Mark, Rule, RuleSettings, RuleState, Weight, payload_reader
+from protocol.events import EyeMovement, Fact
+from protocol.flags import Severity
+
+SUMMARY = (
+    "{percent:.0f} % of {samples:.0f} gaze samples within {within_s:.0f} s were not on the screen "
+    "(limit {limit_percent:.0f} %). This cannot be verified from the record."
+)
+PARTS = 10
+PARTS_SEEN = 7
+
+_read_sample = payload_reader(EyeMovement)
+
+
+class Settings(RuleSettings, frozen=True):
+    """How much of how long, and which samples count."""
+
+    weight: Weight = 0.1
+    share: Annotated[float, Meta(ge=0.3, le=1, description="0..1; a larger share of samples off the screen")] = 0.6
+    within_s: Annotated[int, Meta(ge=10, le=600, description="s; the window")] = 30
+    samples: Annotated[int, Meta(ge=10, le=10_000, description="samples; with fewer nothing is concluded")] = 20
+    confidence: Annotated[float, Meta(ge=0, le=1, description="0..1; a sample less sure is not counted")] = 0.6
+
+
+class Part(msgspec.Struct):
+    """A tenth of the window: its number in time, its samples, those off the screen, and the first of these."""
+
+    slot: int
+    samples: int = 0
+    away: int = 0
+    away_confidence: float = 0.0
+    first_away: Mark | None = None
+
+
+class State(RuleState):
+    """The parts of the window that hold samples, oldest first, and whether the episode in them is reported."""
+
+    parts: list[Part] = msgspec.field(default_factory=list)
+    is_reported: bool = False
+
+
+def step(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
+    """Add one sample to the window, and weigh the window when the sample can change the conclusion."""
+    sample = _read_sample(fact.data)
+    if sample is None or not settings.confidence <= sample.confidence <= 1:
+        return ()
+    part = _part_at(state, fact.time_ms * PARTS // (settings.within_s * 1000))
+    part.samples += 1
+    if sample.on_screen:
+        if state.is_reported and _share(state.parts) <= settings.share / 2:
+            state.parts, state.is_reported = [], False
+        return ()
+    part.away += 1
+    part.away_confidence += sample.confidence
+    part.first_away = part.first_away or Mark.of(fact)
+    if state.is_reported or not _is_enough(state.parts, settings):
+        return ()
+    state.is_reported = True
+    return (_episode(state.parts, fact, settings),)
+
+
+def _part_at(state: State, slot: int) -> Part:
+    """Move the window to `slot`. A sample that is late by less than a window is counted in the newest part."""
+    if state.parts and 0 <= state.parts[-1].slot - slot < PARTS:
+        return state.parts[-1]
+    state.parts = [part for part in state.parts if 0 < slot - part.slot < PARTS]
+    state.is_reported = state.is_reported and bool(state.parts)
+    state.parts.append(Part(slot))
+    return state.parts[-1]
+
+
+def _share(parts: Sequence[Part]) -> float:
+    return sum(part.away for part in parts) / sum(part.samples for part in parts)
+
+
+def _is_enough(parts: Sequence[Part], settings: Settings) -> bool:
+    seen = len(parts) >= PARTS_SEEN and sum(part.samples for part in parts) >= settings.samples
+    return seen and _share(parts) > settings.share
+
+
+def _episode(parts: Sequence[Part], fact: Fact, settings: Settings) -> Episode:
+    away = sum(part.away for part in parts)
+    share = _share(parts)
+    numbers = {
+        "percent": 100 * share,
+        "samples": float(sum(part.samples for part in parts)),
+        "within_s": float(settings.within_s),
+        "limit_percent": 100 * settings.share,
+    }
+    firsts = tuple(part.first_away for part in parts if part.first_away is not None)
+    cited = firsts if firsts[-1] == Mark.of(fact) else (*firsts, Mark.of(fact))
+    confidence = share * sum(part.away_confidence for part in parts) / away
+    return Episode("gaze", cited, numbers, min(confidence, 1.0), SUMMARY)
+
+
+VERSIONS = {
+    1: Rule(
+        id="gaze_away",
+        version=1,
+        title="gaze away",
+        severity=Severity.WARNING,
+        hears=frozenset({"eye_movement"}),
+        settings=Settings,
+        state=State,
+        step=step,
+        camera=True,
+    )
+}

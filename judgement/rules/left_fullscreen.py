@@ -1,0 +1,71 @@
+"""Left fullscreen: the exam was out of fullscreen for long.
+
+Sees: `fullscreen_exit`, and every later fact of the same device: while it lasts, the next one past the limit
+concludes it. Who never was in fullscreen never left it: only an exit begins anything.
+
+An episode begins with an exit and ends with `fullscreen_enter`; it is raised once, however long it lasts. An exit
+reported by another device takes its place.
+
+Known false alarms: a page that was reloaded (browsers enter fullscreen again only after a click) · the Escape key
+pressed to close a hint · a screen magnifier or a system dialog that forces windows out of fullscreen · a browser
+that forbids fullscreen on this device.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from judgement.rule import NEVER, Episode, Mark, Rule, RuleSettings, RuleState, Weight
+from protocol.events import Fact
+from protocol.flags import Severity
+
+SUMMARY = "Out of fullscreen for at least {out_s:.1f} s (limit {limit_s:.0f} s)."
+
+
+class Settings(RuleSettings, frozen=True):
+    """How long is long."""
+
+    weight: Weight = 0.1
+    out_s: Annotated[int, Meta(ge=3, le=600, description="s; out of fullscreen for longer than this")] = 10
+
+
+class State(RuleState):
+    """The exit not yet followed by an enter; asleep (`wake_ms` is NEVER) once it is raised."""
+
+    left: Mark | None = None
+
+
+def step(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
+    """Follow the way out of fullscreen and back."""
+    left = state.left
+    if left is None or left.stream_id != fact.stream_id:
+        if fact.type == "fullscreen_exit":
+            state.left = Mark.of(fact)
+            state.wake_ms = fact.time_ms + settings.out_s * 1000
+        return ()
+    too_long = fact.time_ms > state.wake_ms
+    if fact.type == "fullscreen_enter":
+        state.left = None
+    if fact.type == "fullscreen_enter" or too_long:
+        state.wake_ms = NEVER
+    return (_episode(left, fact, settings),) if too_long else ()
+
+
+def _episode(left: Mark, fact: Fact, settings: Settings) -> Episode:
+    numbers = {"out_s": (fact.time_ms - left.time_ms) / 1000, "limit_s": float(settings.out_s)}
+    return Episode("out", (left, Mark.of(fact)), numbers, 0.8, SUMMARY)
+
+
+VERSIONS = {
+    1: Rule(
+        id="left_fullscreen",
+        version=1,
+        title="left fullscreen",
+        severity=Severity.WARNING,
+        hears=frozenset({"fullscreen_exit", "fullscreen_enter"}),
+        settings=Settings,
+        state=State,
+        step=step,
+    )
+}

@@ -1,0 +1,114 @@
+"""Left the page: often within a short time, or once for long.
+
+Sees: `window_blur` and `tab_hidden` as leaving, `window_focus` and `tab_visible` as returning, both of one switch as
+one leave (`judgement.absence`). A leave counts once it is longer than flicker. While it lasts, every later fact of the
+same device is seen too, `alive` at the latest after five seconds: the first one past the limit concludes it. A server's
+fact, such as `connection_lost`, makes no absence longer.
+
+An episode of being away for long ends with the return. An episode of leaving often ends `within_s` after the leave that
+completed it; leaves until then belong to it, and leaves after it count anew.
+
+Known false alarms: a notification, a password manager or a battery warning that takes the focus · a screen reader or
+an input method that opens a window of its own (mostly flicker, sometimes longer) · a click into an embedded frame or
+the address bar · a laptop lid closed and opened · a second monitor switched off, which moves windows.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from judgement.absence import LEAVING, RETURNING, FlickerMs, follow
+from judgement.rule import NEVER, Episode, Mark, Rule, RuleSettings, RuleState, Weight
+from protocol.events import Fact
+from protocol.flags import Severity
+
+OFTEN = "Left the page {times:.0f} times within {span_s:.0f} s (limit {limit:.0f} times in {within_s:.0f} s)."
+LONG = "Away from the page for at least {away_s:.1f} s (limit {limit_s:.0f} s)."
+CONFIDENCE = 0.8
+
+
+class Settings(RuleSettings, frozen=True):
+    """How often is often, how long is long."""
+
+    weight: Weight = 0.15
+    times: Annotated[int, Meta(ge=2, le=20, description="leaves within the window")] = 3
+    within_s: Annotated[int, Meta(ge=30, le=3_600, description="s; the window")] = 300
+    away_s: Annotated[int, Meta(ge=5, le=600, description="s; away at once for longer than this")] = 20
+    flicker_ms: FlickerMs = 500
+
+
+class State(RuleState):
+    """The absence that lasts and what it has led to, the leaves counted, and the one that completed an episode."""
+
+    away: Mark | None = None
+    is_counted: bool = False
+    is_long: bool = False
+    leaves: list[Mark] = field(default_factory=list)
+    often: Mark | None = None
+
+
+def step(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
+    """Follow the absences, count them, and measure the one that lasts."""
+    away = state.away
+    episodes: list[Episode] = []
+    if away is not None and away.stream_id == fact.stream_id:
+        away_ms = fact.time_ms - away.time_ms
+        if not state.is_counted and away_ms > settings.flicker_ms:
+            state.is_counted = True
+            episodes += _count(state, away, fact, settings)
+        if not state.is_long and away_ms > settings.away_s * 1000:
+            state.is_long = True
+            numbers = {"away_s": away_ms / 1000, "limit_s": float(settings.away_s)}
+            episodes.append(Episode("long", (away, Mark.of(fact)), numbers, CONFIDENCE, LONG))
+    state.away = follow(away, fact)
+    if state.away is not away:
+        state.is_counted = state.is_long = False
+    state.wake_ms = _next_look(state, settings)
+    return episodes
+
+
+def _count(state: State, leave: Mark, fact: Fact, settings: Settings) -> Sequence[Episode]:
+    """Add a leave to those within the window, and report them when they are many."""
+    within_ms = settings.within_s * 1000
+    if state.often is not None and abs(leave.time_ms - state.often.time_ms) <= within_ms:
+        return ()
+    # By distance, not by order: several devices' facts interleave, so time may step back.
+    near = [mark for mark in state.leaves if abs(leave.time_ms - mark.time_ms) <= within_ms]
+    state.leaves = [*near, leave]
+    if len(state.leaves) < settings.times:
+        return ()
+    episode = _often(state.leaves, fact, settings)
+    state.often, state.leaves = leave, []
+    return (episode,)
+
+
+def _often(leaves: Sequence[Mark], fact: Fact, settings: Settings) -> Episode:
+    moments = [mark.time_ms for mark in leaves]
+    numbers = {
+        "times": float(len(leaves)),
+        "span_s": (max(moments) - min(moments)) / 1000,
+        "limit": float(settings.times),
+        "within_s": float(settings.within_s),
+    }
+    return Episode("often", (*leaves, Mark.of(fact)), numbers, CONFIDENCE, OFTEN)
+
+
+def _next_look(state: State, settings: Settings) -> int:
+    if state.away is None or state.is_long:
+        return NEVER
+    return state.away.time_ms + (settings.away_s * 1000 if state.is_counted else settings.flicker_ms)
+
+
+VERSIONS = {
+    1: Rule(
+        id="left_page",
+        version=1,
+        title="left the page",
+        severity=Severity.WARNING,
+        hears=LEAVING | RETURNING,
+        settings=Settings,
+        state=State,
+        step=step,
+    )
+}

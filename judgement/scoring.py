@@ -1,0 +1,38 @@
+"""Stage 7 of 9: standing flags become one number (docs/rules.md has the formula with a worked example).
+
+Pure arithmetic: which flags stand is for the caller to say, and no score decides anything.
+"""
+
+from collections.abc import Sequence
+from math import prod
+
+from judgement.policy import Policy
+from protocol.flags import StandingFlag
+
+
+def judge_integrity(flags: Sequence[StandingFlag], policy: Policy) -> float | None:
+    """Score an attempt's integrity, 0..1, from its standing flags; None will mean that not enough was seen.
+
+    The formula of JUDGEMENT §3: Π over rules of Π over the rule's standing flags, sorted by confidence c descending
+    and counted from i = 0, of (1 - w·c·½ⁱ), w being the rule's weight in the policy. It is the complement of a
+    noisy-OR (Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, §4.3.2) in which each further flag of the
+    same rule counts half, because repeated evidence of one kind is not independent.
+
+    It never rises with another flag, never falls on a dismissal, and does not depend on the order of the flags.
+
+    >>> from judgement.policy import read_policy
+    >>> policy = read_policy({"rules": {"left_page": {"weight": 0.2}, "left_then_pasted": {"weight": 0.5}}})
+    >>> flags = [StandingFlag("left_page", 0.5), StandingFlag("left_then_pasted", 0.9), StandingFlag("left_page", 0.8)]
+    >>> round(judge_integrity(flags, policy), 4)  # (1 - 0.2·0.8)(1 - 0.2·0.5·½) · (1 - 0.5·0.9)
+    0.4389
+    """
+    confidences: dict[str, list[float]] = {}
+    for flag in flags:
+        confidences.setdefault(flag.rule, []).append(min(max(flag.confidence, 0.0), 1.0))
+    # In one order of rules, so that rounding does not depend on the order of the flags either.
+    return prod((_keep(policy.weigh(rule), confidences[rule]) for rule in sorted(confidences)), start=1.0)
+
+
+def _keep(weight: float, confidences: list[float]) -> float:
+    """Tell how much of the integrity one rule's flags leave."""
+    return prod(1 - weight * confidence * 0.5**i for i, confidence in enumerate(sorted(confidences, reverse=True)))

@@ -1,0 +1,166 @@
+"""Facts for tests of judgement: stories told second by second, and arbitrary lives for properties."""
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from hypothesis import strategies as st
+
+from judgement.engine import Engine, Finding
+from judgement.policy import Policy, read_policy
+from judgement.rules import RULES
+from protocol.events import CLIENT_EVENTS, PLACE_EVENTS, SERVER_EVENTS, Fact
+
+START_MS = 1_700_000_000_000
+LAPTOP, TABLET, SYSTEM = UUID(int=1), UUID(int=2), UUID(int=3)
+
+
+class Moment(NamedTuple):
+    """What happened `s` seconds into the story, and on which device."""
+
+    s: float
+    type: str
+    data: bytes
+    device: UUID
+
+
+Story = Sequence[Moment | Sequence[Moment]]
+
+
+def at(s: float, event_type: str, /, *, device: UUID = LAPTOP, **data: Any) -> Moment:
+    return Moment(s, event_type, msgspec.json.encode(data), device)
+
+
+def alive(first_s: float, last_s: float, *, device: UUID = LAPTOP) -> list[Moment]:
+    """What a quiet client says: `alive` every five seconds."""
+    return [at(first_s + 5 * i, "alive", device=device) for i in range(int((last_s - first_s) // 5) + 1)]
+
+
+def gaze(
+    first_s: float, last_s: float, *, on_screen: bool, per_s: float = 2, confidence: float = 0.9, device: UUID = LAPTOP
+) -> list[Moment]:
+    """What a gaze tracker says from `first_s` until before `last_s`."""
+    data = {"confidence": confidence, "on_screen": on_screen, "x": 10.0, "y": 20.0}
+    count = int((last_s - first_s) * per_s)
+    return [at(first_s + i / per_s, "eye_movement", device=device, **data) for i in range(count)]
+
+
+def tell(*story: Moment | Sequence[Moment]) -> list[Fact]:
+    """Make the facts of a story in the order of their time, each device counting its own."""
+    moments: list[Moment] = []
+    for part in story:
+        moments += [part] if isinstance(part, Moment) else part
+    seqs: dict[UUID, int] = {}
+    facts = []
+    for moment in sorted(moments, key=lambda moment: moment.s):
+        seq = seqs[moment.device] = seqs.get(moment.device, 0) + 1
+        time_ms = START_MS + round(moment.s * 1000)
+        facts.append(Fact(moment.device, seq, moment.type, time_ms, time_ms, time_ms, moment.data))
+    return facts
+
+
+def policy_of(*rule_ids: str, **settings: Any) -> Policy:
+    """Make a policy in which only these rules are on, all with these settings."""
+    rules = {rule.id: {"on": True, **settings} if rule.id in rule_ids else {"on": False} for rule in RULES}
+    return read_policy({"rules": rules})
+
+
+def fold(policy: Policy, facts: Iterable[Fact]) -> list[Finding]:
+    engine = Engine(policy)
+    state = engine.begin()
+    return [finding for fact in facts for finding in engine.step(state, fact)]
+
+
+def judge(rule_id: str, facts: Sequence[Fact], **settings: Any) -> list[Finding]:
+    """Give what one rule concludes from facts."""
+    return fold(policy_of(rule_id, **settings), facts)
+
+
+def kinds(findings: Iterable[Finding]) -> list[str]:
+    return [finding.episode_key.partition(":")[0] for finding in findings]
+
+
+EVERYTHING = policy_of(*(rule.id for rule in RULES))
+
+_HEARD = sorted({event_type for rule in RULES for event_type in rule.hears})
+_ANY_TYPE = sorted({*CLIENT_EVENTS, *SERVER_EVENTS, *PLACE_EVENTS, "paused", "not_known_yet"})
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_NAMES = st.sampled_from(["chars", "item", "confidence", "on_screen", "x", "y"])
+_GOOD = st.fixed_dictionaries(
+    {
+        "chars": st.sampled_from([0, 19, 20, 500, 10**400]),
+        "confidence": st.sampled_from([0.0, 0.7, 1.0, 7.0]),
+        "on_screen": st.booleans(),
+    }
+)
+_DATA = st.one_of(
+    _GOOD.map(lambda data: json.dumps(data).encode()),
+    st.dictionaries(_NAMES, _JSON, max_size=4).map(lambda data: json.dumps(data).encode()),
+    st.sampled_from([b"", b"null", b"[]", b"{", b'{"chars":1e400}', b'{"chars":"\xff"}', b"[" * 9_000 + b"]" * 9_000]),
+    st.binary(max_size=12),
+)
+_STEPS_MS = st.sampled_from([0, 100, 600, 2_000, 6_000, 11_000, 21_000, 310_000, -400, -40_000])
+
+
+class Piece(NamedTuple):
+    """Some facts of one type in a row, `step_ms` apart."""
+
+    type: str
+    data: bytes
+    device: UUID
+    step_ms: int
+    times: int
+
+
+_DEVICES = st.sampled_from([LAPTOP, LAPTOP, LAPTOP, TABLET, SYSTEM])
+_ANY = st.one_of(
+    st.builds(Piece, st.sampled_from(_HEARD), _DATA, _DEVICES, _STEPS_MS, st.just(1)),
+    st.builds(Piece, st.sampled_from(_ANY_TYPE), _DATA, _DEVICES, _STEPS_MS, st.just(1)),
+    st.builds(Piece, st.just("alive"), st.just(b"{}"), _DEVICES, st.just(5_000), st.integers(1, 6)),
+    st.builds(
+        Piece,
+        st.just("eye_movement"),
+        st.booleans().map(lambda on: msgspec.json.encode({"confidence": 0.9, "on_screen": on})),
+        _DEVICES,
+        st.sampled_from([300, 1_000]),
+        st.integers(20, 40),
+    ),
+)
+
+
+def _leave(device: UUID, away_ms: int, chars: int, times: int) -> list[Piece]:
+    """Leave, come back and paste, and again."""
+    paste = msgspec.json.encode({"chars": chars})
+    once = [
+        Piece("window_blur", b"{}", device, 2_000, 1),
+        Piece("window_focus", b"{}", device, away_ms, 1),
+        Piece("paste", paste, device, 1_000, 1),
+    ]
+    return once * times
+
+
+_ONE = _ANY.map(lambda piece: [piece])
+_LEAVES = st.builds(_leave, st.sampled_from([LAPTOP, TABLET]), _STEPS_MS, st.sampled_from([5, 50]), st.integers(1, 6))
+
+
+def _live(scenes: Sequence[Sequence[Piece]]) -> list[Fact]:
+    seqs: dict[UUID, int] = {}
+    facts = []
+    time_ms = START_MS
+    for piece in chain.from_iterable(scenes):
+        for _ in range(piece.times):
+            time_ms += piece.step_ms
+            seq = seqs[piece.device] = seqs.get(piece.device, 0) + 1
+            facts.append(Fact(piece.device, seq, piece.type, time_ms, time_ms, time_ms, piece.data))
+    return facts
+
+
+lives: st.SearchStrategy[list[Fact]] = st.lists(_ONE | _LEAVES, max_size=60).map(_live)
+"""Arbitrary facts with arbitrary payloads: several devices, time that also steps back, and often something to find."""

@@ -1,0 +1,184 @@
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judgement.engine import RULEBOOK_VERSION, Engine, Finding
+from judgement.errors import StateError
+from judgement.policy import preset
+from judgement.rules import RULES
+from protocol.events import SERVER_EVENTS, Fact
+from protocol.flags import EVIDENCE_MAX
+from tests.judgement.stories import (
+    EVERYTHING,
+    LAPTOP,
+    START_MS,
+    SYSTEM,
+    TABLET,
+    alive,
+    at,
+    fold,
+    gaze,
+    judge,
+    lives,
+    policy_of,
+    tell,
+)
+
+EVERY_RULE = tell(
+    [at(s, "window_blur") for s in (10, 20, 30)],
+    [at(s + 3, "window_focus") for s in (10, 20, 30)],
+    at(35, "paste", chars=200),
+    at(40, "fullscreen_exit"),
+    alive(45, 60),
+    gaze(60, 100, on_screen=False),
+)
+
+
+def fold_in_batches(facts: Sequence[Fact], cuts: set[int], *, checkpoint: bool) -> list[Finding]:
+    """Fold as workers do: batch by batch, each from the state in memory or from a checkpoint read by another worker."""
+    engine = Engine(EVERYTHING)
+    state = engine.begin()
+    findings = []
+    edges = [0, *sorted(cut for cut in cuts if cut < len(facts)), len(facts)]
+    for first, last in pairwise(edges):
+        for fact in facts[first:last]:
+            findings += engine.step(state, fact)
+        if checkpoint:
+            data = engine.encode(state)
+            engine = Engine(EVERYTHING)
+            state = engine.decode(data)
+    return findings
+
+
+def test_the_story_of_these_tests_raises_every_rule() -> None:
+    assert {finding.rule for finding in fold(EVERYTHING, EVERY_RULE)} == {rule.id for rule in RULES}
+
+
+def test_a_finding_names_its_rule_and_what_it_rests_on() -> None:
+    (finding,) = judge("left_fullscreen", EVERY_RULE)
+    assert (finding.rule, finding.rule_version, finding.severity) == ("left_fullscreen", 1, "warning")
+    assert finding.episode_key == f"out:{LAPTOP}:8"
+    assert finding.cited == ((LAPTOP, 8), (LAPTOP, 11))
+    assert RULEBOOK_VERSION == 1
+
+
+@given(lives, st.sets(st.integers(0, 300), max_size=12))
+def test_any_split_into_batches_gives_the_same_findings(facts: list[Fact], cuts: set[int]) -> None:
+    assert fold_in_batches(facts, cuts, checkpoint=False) == fold(EVERYTHING, facts)
+
+
+@given(lives, st.sets(st.integers(0, 300), max_size=12))
+def test_any_placement_of_checkpoints_gives_the_same_findings(facts: list[Fact], cuts: set[int]) -> None:
+    assert fold_in_batches(facts, cuts, checkpoint=True) == fold(EVERYTHING, facts)
+
+
+def test_a_checkpoint_after_every_fact_gives_the_same_findings() -> None:
+    everywhere = set(range(len(EVERY_RULE)))
+    assert fold_in_batches(EVERY_RULE, everywhere, checkpoint=True) == fold(EVERYTHING, EVERY_RULE)
+
+
+@given(lives, st.sets(st.sampled_from([rule.id for rule in RULES])))
+def test_a_rule_s_findings_do_not_depend_on_which_others_are_on(facts: list[Fact], on: set[str]) -> None:
+    together = [finding for finding in fold(EVERYTHING, facts) if finding.rule in on]
+    assert fold(policy_of(*on), facts) == together
+
+
+@given(lives, st.data())
+def test_what_servers_state_changes_no_finding(facts: list[Fact], data: st.DataObject) -> None:
+    lost = [
+        Fact(SYSTEM, 10_000 + i, event_type, START_MS + s * 1000, 0, 0, b'{"cause":"silent"}')
+        for i, (event_type, s) in enumerate(
+            data.draw(st.lists(st.tuples(st.sampled_from([*SERVER_EVENTS, "paused"]), st.integers(0, 90_000))))
+        )
+    ]
+    mixed = list(facts)
+    for fact in lost:
+        mixed.insert(data.draw(st.integers(0, len(mixed))), fact)
+    assert fold(EVERYTHING, mixed) == fold(EVERYTHING, facts)
+
+
+@given(lives)
+def test_findings_are_bounded_finite_and_rest_on_facts_that_were_told(facts: list[Fact]) -> None:
+    engine = Engine(EVERYTHING)
+    state = engine.begin()
+    told = set()
+    for fact in facts:
+        told.add((fact.stream_id, fact.seq))
+        for finding in engine.step(state, fact):
+            assert finding.cited[-1] == (fact.stream_id, fact.seq)
+            assert set(finding.cited) <= told
+            assert 2 <= len(set(finding.cited)) == len(finding.cited) <= EVIDENCE_MAX
+            assert 0 <= finding.confidence <= 1
+            assert all(math.isfinite(number) for number in finding.numbers.values())
+    assert len(engine.encode(state)) < 8 * 1024
+
+
+@given(lives)
+def test_an_episode_is_raised_once(facts: list[Fact]) -> None:
+    keys = [(finding.rule, finding.episode_key) for finding in fold(EVERYTHING, facts)]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_state_stays_small_however_long_the_exam() -> None:
+    policy = policy_of(*(rule.id for rule in RULES))
+    engine = Engine(policy)
+    state = engine.begin()
+    busy = [[at(i * 2, "window_blur"), at(i * 2 + 1, "window_focus"), at(i, "paste", chars=99)] for i in range(3_000)]
+    for fact in tell(*busy, gaze(0, 6_000, on_screen=False)):
+        engine.step(state, fact)
+    assert len(engine.encode(state)) < 4 * 1024
+
+
+def test_unknown_types_are_not_judged_and_wake_nobody() -> None:
+    assert judge("left_page", tell(at(0, "window_blur"), at(60, "not_known_yet"))) == []
+
+
+def test_any_client_s_fact_wakes_what_lasts() -> None:
+    for event_type in ("alive", "typing", "eye_movement", "draft_saved"):
+        assert judge("left_page", tell(at(0, "window_blur"), at(60, event_type))) != []
+
+
+def test_a_rule_that_did_not_ask_to_be_woken_is_shown_only_what_it_hears() -> None:
+    disguised = [at(30 + i, "alive", confidence=0.9, on_screen=False) for i in range(60)]
+    story = tell(at(0, "window_blur", device=TABLET), disguised)  # the tablet's absence keeps `left_page` awake
+    assert fold(policy_of("left_page", "gaze_away"), story) == []
+
+
+def test_no_bytes_are_the_state_before_the_first_fact() -> None:
+    engine = Engine(preset("browser"))
+    assert engine.decode(b"") == engine.begin()
+
+
+def test_a_rule_that_a_checkpoint_does_not_know_begins_fresh() -> None:
+    one = Engine(policy_of("left_page"))
+    state = one.begin()
+    for fact in tell(at(0, "window_blur"), alive(5, 10)):
+        one.step(state, fact)
+    both = Engine(policy_of("left_page", "left_fullscreen"))
+    read = both.decode(one.encode(state))
+    assert read.rules["left_fullscreen"] == both.begin().rules["left_fullscreen"]
+    assert read.rules["left_page"] == state.rules["left_page"]
+    assert read.wake_ms == state.wake_ms
+
+
+def test_a_rule_that_is_no_longer_on_is_left_out() -> None:
+    both = Engine(policy_of("left_page", "left_fullscreen"))
+    one = Engine(policy_of("left_page"))
+    assert one.decode(both.encode(both.begin())) == one.begin()
+
+
+def test_another_version_of_a_rule_begins_fresh() -> None:
+    engine = Engine(policy_of("left_page"))
+    later = msgspec.msgpack.encode({"left_page": (2, {"of": "another shape"})})
+    assert engine.decode(later) == engine.begin()
+
+
+@pytest.mark.parametrize("data", [b"\xc1", b"not a state", b"\x93\x01\x02\x03", b"\x81\xa9left_page\x92\x01\x91\x01"])
+def test_bytes_that_are_no_state_are_refused(data: bytes) -> None:
+    with pytest.raises(StateError):
+        Engine(policy_of("left_page")).decode(data)

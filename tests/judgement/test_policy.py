@@ -1,0 +1,103 @@
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judgement.errors import PolicyError
+from judgement.policy import Policy, Preset, preset, read_policy, write_policy
+from judgement.rule import Rule
+from judgement.rules import RULES, left_page
+
+WRONG = {
+    "rules.left_page.times: expected int >= 2": {"rules": {"left_page": {"times": 1}}},
+    "rules.left_page.times: expected int, got str": {"rules": {"left_page": {"times": "3"}}},
+    "rules.left_page.times: expected int, got bool": {"rules": {"left_page": {"times": True}}},
+    "rules.left_page.away_s: expected int <= 600": {"rules": {"left_page": {"away_s": 10**30}}},
+    "rules.gaze_away.weight: expected float <= 1.0": {"rules": {"gaze_away": {"weight": 1.01}}},
+    "rules.gaze_away.share: expected float >= 0.3": {"rules": {"gaze_away": {"share": float("nan")}}},
+    "rules.left_page.on: expected bool, got int": {"rules": {"left_page": {"on": 1}}},
+    "rules.left_page.tmies: there is no such setting": {"rules": {"left_page": {"tmies": 3}}},
+    "rules.left_page.severity: there is no such setting": {"rules": {"left_page": {"severity": "normal"}}},
+    "rules.left_pgae: there is no such rule": {"rules": {"left_pgae": {}}},
+    "rules.left_page: expected object, got array": {"rules": {"left_page": []}},
+    "rules: expected object, got null": {"rules": None},
+    "preset: invalid enum value 'webcam'": {"preset": "webcam"},
+    "colour: there is no such setting": {"colour": "red"},
+}
+
+
+@pytest.mark.parametrize(("message", "settings"), WRONG.items(), ids=WRONG)
+def test_a_bad_value_is_refused_with_its_path(message: str, settings: dict[str, Any]) -> None:
+    with pytest.raises(PolicyError) as refused:
+        read_policy(settings)
+    assert str(refused.value) == message
+    assert refused.value.path == message.partition(":")[0]
+
+
+def test_a_browser_cannot_judge_what_only_a_camera_sees() -> None:
+    policy = preset("browser")
+    assert {rule.id for rule in RULES if policy.rules[rule.id].on} == {rule.id for rule in RULES if not rule.camera}
+    assert read_policy({}) == policy
+
+
+def test_the_camera_preset_has_every_rule_on() -> None:
+    assert all(settings.on for settings in preset(Preset.CAMERA).rules.values())
+
+
+def test_what_is_left_out_is_as_the_preset_has_it() -> None:
+    policy = read_policy({"preset": "camera", "rules": {"left_page": {"times": 5, "on": False}, "gaze_away": {}}})
+    assert policy.rules["left_page"] == left_page.Settings(times=5, on=False)
+    assert policy.rules["gaze_away"].on
+    assert policy.rules["left_fullscreen"] == preset("camera").rules["left_fullscreen"]
+
+
+def test_a_camera_rule_can_be_asked_for_alone() -> None:
+    assert read_policy({"rules": {"gaze_away": {"on": True}}}).rules["gaze_away"].on
+
+
+def test_a_written_policy_is_complete() -> None:
+    written = write_policy(preset("browser"))
+    assert written["rules"].keys() == {rule.id for rule in RULES}
+    assert all(written["rules"][rule.id].keys() == set(rule.settings.__struct_fields__) for rule in RULES)
+
+
+def test_a_policy_is_immutable() -> None:
+    with pytest.raises(AttributeError):
+        preset("browser").rules["left_page"].weight = 1.0  # type: ignore[misc]
+
+
+def _values(rule: Rule[Any, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw any settings a rule allows, some left out."""
+    info = msgspec.inspect.type_info(rule.settings)
+    assert isinstance(info, msgspec.inspect.StructType)
+    drawn: dict[str, st.SearchStrategy[Any]] = {}
+    for field in info.fields:
+        kind = field.type.type if isinstance(field.type, msgspec.inspect.Metadata) else field.type
+        if isinstance(kind, msgspec.inspect.IntType):
+            drawn[field.name] = st.integers(kind.ge, kind.le)
+        elif isinstance(kind, msgspec.inspect.FloatType):
+            drawn[field.name] = st.floats(kind.ge, kind.le)
+        else:
+            drawn[field.name] = st.booleans()
+    return st.fixed_dictionaries({}, optional=drawn)
+
+
+policies: st.SearchStrategy[Policy] = st.builds(
+    lambda base, rules: read_policy({"preset": base, "rules": rules}),
+    st.sampled_from(list(Preset)),
+    st.fixed_dictionaries({}, optional={rule.id: _values(rule) for rule in RULES}),
+)
+
+
+@given(policies)
+def test_a_policy_survives_being_stored_as_json(policy: Policy) -> None:
+    assert read_policy(json.loads(json.dumps(write_policy(policy)))) == policy
+    assert msgspec.json.decode(msgspec.json.encode(policy)) == write_policy(policy)
+
+
+def test_a_rule_that_a_policy_does_not_know_weighs_nothing() -> None:
+    assert preset("browser").weigh("not_known_yet") == 0
+    assert preset("browser").weigh("left_page") == left_page.Settings().weight

@@ -1,0 +1,72 @@
+import importlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from judgement import rules
+from judgement.rule import Rule
+from judgement.rules import RULES
+from protocol.events import CLIENT_EVENTS, SERVER_EVENTS
+from protocol.flags import Severity
+
+ROOT = Path(__file__).parents[2]
+DOCS = (ROOT / "docs" / "rules.md").read_text()
+by_id = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+
+
+def rows_of(rule: Rule[Any, Any]) -> list[str]:
+    """Write a rule's settings as the docs' tables have them."""
+    info = msgspec.inspect.type_info(rule.settings)
+    assert isinstance(info, msgspec.inspect.StructType)
+    rows = []
+    for field in info.fields:
+        if isinstance(field.type, msgspec.inspect.Metadata):
+            kind = field.type.type
+            assert isinstance(kind, msgspec.inspect.IntType | msgspec.inspect.FloatType)
+            said = (field.type.extra_json_schema or {})["description"]
+            rows.append(f"| `{field.name}` | {field.default} | {kind.ge}–{kind.le} | {said} |")
+    return rows
+
+
+def test_every_rule_file_is_listed_under_its_own_name() -> None:
+    files = {path.stem for path in Path(rules.__path__[0]).glob("*.py")} - {"__init__"}
+    assert files == {rule.id for rule in RULES}
+    assert len(RULES) == len(files)
+
+
+@by_id
+def test_a_rule_is_listed_with_a_version_its_file_carries(rule: Rule[Any, Any]) -> None:
+    versions = importlib.import_module(f"judgement.rules.{rule.id}").VERSIONS
+    assert versions[rule.version] is rule
+    assert all(number == version.version for number, version in versions.items())
+
+
+@by_id
+def test_a_rule_hears_only_types_that_exist(rule: Rule[Any, Any]) -> None:
+    assert rule.hears
+    assert rule.hears <= {*CLIENT_EVENTS, *SERVER_EVENTS}
+
+
+@by_id
+def test_a_rule_s_defaults_are_within_its_ranges(rule: Rule[Any, Any]) -> None:
+    assert msgspec.convert(msgspec.to_builtins(rule.settings()), rule.settings) == rule.settings()
+
+
+@by_id
+def test_a_rule_s_file_says_what_it_sees_what_ends_an_episode_and_when_it_errs(rule: Rule[Any, Any]) -> None:
+    told = importlib.import_module(f"judgement.rules.{rule.id}").__doc__ or ""
+    assert all(word in told for word in ("Sees: ", "episode", " ends ", "Known false alarms: "))
+
+
+@by_id
+def test_a_rule_s_settings_stand_in_the_docs_with_their_ranges(rule: Rule[Any, Any]) -> None:
+    section = DOCS.partition(f"\n## {rule.title[0].upper()}{rule.title[1:]} (`{rule.id}`)\n")[2].partition("\n## ")[0]
+    assert f"Severity: {rule.severity}" in section
+    assert [row for row in rows_of(rule) if row not in section] == []
+
+
+@by_id
+def test_what_only_a_camera_concluded_is_at_most_a_warning(rule: Rule[Any, Any]) -> None:
+    assert not rule.camera or rule.severity is not Severity.CRITICAL

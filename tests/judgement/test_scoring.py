@@ -1,0 +1,72 @@
+import doctest
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judgement import scoring
+from judgement.policy import Policy, preset, read_policy
+from judgement.rules import RULES
+from protocol.flags import StandingFlag
+
+BROWSER = preset("browser")
+
+flags = st.lists(
+    st.builds(StandingFlag, st.sampled_from([*(rule.id for rule in RULES), "not_known_yet"]), st.floats(0, 1)),
+    max_size=12,
+)
+policies = st.builds(
+    lambda weights: read_policy(
+        {"rules": {rule.id: {"weight": weight} for rule, weight in zip(RULES, weights, strict=True)}}
+    ),
+    st.lists(st.floats(0, 1), min_size=len(RULES), max_size=len(RULES)),
+)
+
+
+def judge(standing: list[StandingFlag], policy: Policy = BROWSER) -> float:
+    score = scoring.judge_integrity(standing, policy)
+    assert score is not None
+    return score
+
+
+def test_the_example_in_the_docstring_holds() -> None:
+    results = doctest.testmod(scoring)
+    assert (results.attempted, results.failed) == (4, 0)
+
+
+def test_the_example_in_the_docs_holds() -> None:
+    standing = [StandingFlag("left_page", 0.8), StandingFlag("left_page", 0.8), StandingFlag("left_then_pasted", 0.9)]
+    assert judge(standing) == pytest.approx((1 - 0.15 * 0.8) * (1 - 0.15 * 0.8 / 2) * (1 - 0.35 * 0.9))
+    assert round(judge(standing), 3) == 0.567
+    assert round(judge(standing[:2]), 3) == 0.827
+
+
+def test_nothing_standing_is_whole_integrity() -> None:
+    assert judge([]) == 1.0
+
+
+def test_each_further_flag_of_a_rule_counts_half_the_surest_first() -> None:
+    policy = read_policy({"rules": {"left_page": {"weight": 0.4}}})
+    standing = [StandingFlag("left_page", confidence) for confidence in (0.25, 1.0, 0.5)]
+    assert judge(standing, policy) == pytest.approx((1 - 0.4 * 1.0) * (1 - 0.4 * 0.5 / 2) * (1 - 0.4 * 0.25 / 4))
+
+
+@given(flags, policies)
+def test_a_score_is_between_nothing_and_whole(standing: list[StandingFlag], policy: Policy) -> None:
+    assert 0 <= judge(standing, policy) <= 1
+
+
+@given(flags, st.randoms(), policies)
+def test_a_score_does_not_depend_on_the_order(standing: list[StandingFlag], random: object, policy: Policy) -> None:
+    mixed = list(standing)
+    random.shuffle(mixed)  # type: ignore[attr-defined]
+    assert judge(mixed, policy) == judge(standing, policy)
+
+
+@given(flags.filter(bool), st.data(), policies)
+def test_a_score_never_rises_with_a_flag_nor_falls_on_a_dismissal(
+    standing: list[StandingFlag], data: st.DataObject, policy: Policy
+) -> None:
+    without = list(standing)
+    without.pop(data.draw(st.integers(0, len(standing) - 1)))
+    assert judge(standing, policy) <= judge(without, policy)
