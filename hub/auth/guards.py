@@ -1,0 +1,136 @@
+"""Who may come in: persons at REST by their access token, at sockets by ticket or token, and browsers by their Origin.
+
+A token is believed only while its session lives. Nothing here looks at an exam: object checks live in the queries.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import Headers
+from litestar.di import NamedDependency
+from litestar.openapi.spec import Reference, SecurityScheme
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.queries import credentials
+from hub.auth import tokens
+from hub.auth.tickets import hash_secret
+from hub.errors import Expired, Forbidden, Invalid, Unauthenticated
+from hub.settings import HubSettings
+from hub.wire import now_ms
+from protocol.people import Role
+
+Purpose = Literal["monitor", "console"]
+"""What a ticket is for: the candidate's socket or the teacher's."""
+
+ADMITTED: Final[dict[str, frozenset[Role]]] = {
+    "monitor": frozenset({Role.STUDENT}),
+    "console": frozenset({Role.TEACHER, Role.ADMIN}),
+}
+"""Which roles may open which socket."""
+
+SECURITY_SCHEMES: Final[dict[str, SecurityScheme | Reference]] = {"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
+BEARER: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
+"""For a handler's `security`: it wants an access token."""
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Somebody who has shown who they are, good until `auth_until` (ms since the epoch).
+
+    `exam_id` is the one exam a candidate code opens; None for everybody who signed in by password.
+    """
+
+    user_id: UUID
+    role: Role
+    name: str
+    session: UUID
+    auth_until: int
+    exam_id: UUID | None = None
+
+    def may_sit(self, exam_id: UUID) -> bool:
+        """Whether the way this person signed in is good for this exam; enrolment is the queries' business."""
+        return self.role is Role.STUDENT and self.exam_id in (None, exam_id)
+
+
+def person_as(*roles: Role) -> Callable[..., Awaitable[Person]]:
+    """Make the provider of a handler's `person`: signed in, and one of these roles when any are named.
+
+    The provider raises Unauthenticated, Expired or Forbidden.
+    """
+
+    async def provide_person(
+        request: Request[Any, Any, Any],
+        engine: NamedDependency[AsyncEngine],
+        settings: NamedDependency[HubSettings],
+    ) -> Person:
+        claims = tokens.verify(_bearer(request), settings.jwt_secret, now_ms=now_ms())
+        async with engine.connect() as conn:
+            person = await _person_of(conn, claims.sid, claims.expires_at)
+        if roles and person.role not in roles:
+            raise Forbidden(f"this is for {' and '.join(roles)} accounts")
+        return person
+
+    return provide_person
+
+
+async def admit_socket(
+    conn: AsyncConnection, ticket: str | None, token: str | None, purpose: Purpose, settings: HubSettings
+) -> Person:
+    """Admit whoever says hello with exactly one of ticket and token; a ticket is spent when the caller commits.
+
+    Raises Unauthenticated, Expired (fetch a new one and come again), Forbidden for a role that has no business here,
+    Invalid for both or neither.
+    """
+    if (ticket is None) is (token is None):
+        raise Invalid("$.ticket", "exactly one of ticket and token is wanted")
+    if ticket is not None:
+        person = await _redeem(conn, ticket, purpose)
+    else:
+        claims = tokens.verify(token or "", settings.jwt_secret, now_ms=now_ms())
+        person = await _person_of(conn, claims.sid, claims.expires_at)
+    if person.role not in ADMITTED[purpose]:
+        raise Forbidden(f"a {person.role} has no {purpose}")
+    return person
+
+
+def origin_allowed(headers: Headers, settings: HubSettings) -> bool:
+    """Whether a handshake may go on: from an allowed origin, from the hub's own, or from a program that names none.
+
+    `null` and schemes other than http(s) pass only by an entry of exactly that spelling.
+    """
+    origins = headers.getall("origin", [])
+    if not origins:
+        return True
+    origin = origins[0].lower()
+    if len(origins) > 1:
+        return False
+    hosts = [host.lower() for host in headers.getall("host", []) if host]
+    own = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
+    return origin in own or origin in (entry.lower().rstrip("/") for entry in settings.allowed_origins)
+
+
+async def _redeem(conn: AsyncConnection, ticket: str, purpose: Purpose) -> Person:
+    spent = await credentials.spend_ticket(conn, hash_secret(ticket))
+    if spent is None or spent.purpose != purpose:
+        raise Unauthenticated("the ticket is not valid")
+    if spent.expired:
+        raise Expired("the ticket has expired")
+    return await _person_of(conn, spent.session, now_ms() + tokens.LIFETIME_S * 1000)
+
+
+async def _person_of(conn: AsyncConnection, session: UUID, auth_until: int) -> Person:
+    """Who a living session belongs to; role and name as they are now, whatever the token says."""
+    living = await credentials.read_session(conn, session)
+    if living is None:
+        raise Unauthenticated("the session has ended")
+    account = living.account
+    return Person(account.user_id, account.role, account.name, session, auth_until, living.exam_id)
+
+
+def _bearer(request: Request[Any, Any, Any]) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("an access token is wanted: Authorization: Bearer …")
+    return token.strip()

@@ -1,0 +1,48 @@
+"""uvicorn's websocket with one more door: a close that never waits for a peer that has stopped reading.
+
+An ASGI `send` waits while the peer's buffers are full, a close like any other frame, so a peer that stops reading could
+never be closed with a code. No other behaviour of the server is changed here.
+"""
+
+from typing import Final
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+CLOSE_NOW: Final = "veritas.close_now"
+"""The scope extension: `close_now(code, reason)`, which returns at once."""
+
+
+class ClosingWebSocket(WebSocketsSansIOProtocol):
+    """Give it to uvicorn as `ws=`; handlers find `close_now` among their scope's extensions."""
+
+    abort_after = 60.0
+    """Seconds that a peer which does not read may keep its last frames and its close code waiting in our buffer."""
+
+    def handle_connect(self, event: Request) -> None:
+        """Open as uvicorn does, then offer the extension; the application's task has not run yet."""
+        super().handle_connect(event)
+        scope = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"][CLOSE_NOW] = self.close_now
+
+    def close_now(self, code: int, reason: str) -> None:
+        """Write the close frame behind what is buffered already, and end the connection for good a little later."""
+        if self.disconnected or self.close_sent or not self.handshake_complete or self.transport.is_closing():
+            return
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self._give_up)
+
+    def _give_up(self) -> None:
+        """The peer did not answer: end the connection once our buffer is empty, or without it."""
+        if self.transport.get_write_buffer_size() == 0:
+            self.transport.close()
+            return
+        self.close_timer = self.loop.call_later(self.abort_after, self.transport.abort)

@@ -1,0 +1,250 @@
+"""Orders of the people who watch: messages to candidates and reviews of flags, each in one transaction.
+
+A person decides: every order names who gave it, is checked anew against what they may see, and leaves an audit row.
+A repeated command gives the same result and does nothing twice. Nothing here talks to a candidate.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+from uuid import UUID
+
+import msgspec
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.queries import audit, feed, instructions, reviews, scores
+from db.queries import board as boards
+from hub.auth.guards import Person
+from hub.errands import Errands
+from hub.errors import Busy, interpret
+from judgement.policy import read_policy
+from judgement.scoring import judge_integrity
+from protocol.codes import ErrorCode
+from protocol.console import Command, Outcome, Result, Row
+from protocol.flags import FlagStatus, StandingFlag
+
+log = structlog.get_logger(__name__)
+
+TEXT_CHARS: Final = 2_000
+"""How long a message or a reason may be."""
+
+TRIES: Final = 3
+"""How often an order is tried whose transaction met another's locks."""
+
+DECISIONS: Final[Mapping[FlagStatus, frozenset[FlagStatus]]] = {
+    FlagStatus.OPEN: frozenset({FlagStatus.CONFIRMED, FlagStatus.DISMISSED, FlagStatus.ESCALATED}),
+    FlagStatus.ESCALATED: frozenset({FlagStatus.CONFIRMED, FlagStatus.DISMISSED}),
+    # A decision is undone by the opposite one, with its own reason; nothing goes back to undecided.
+    FlagStatus.CONFIRMED: frozenset({FlagStatus.DISMISSED}),
+    FlagStatus.DISMISSED: frozenset({FlagStatus.CONFIRMED}),
+    FlagStatus.WITHDRAWN: frozenset(),
+}
+"""What a person may decide about a flag, by its status; an escalation is answered by another person (JUDGEMENT §5)."""
+
+_LOCKED: Final = frozenset({"40001", "40P01", "55P03"})
+
+
+class Announcer(Protocol):
+    """Who tells other processes to look: `db.hints.Hints`."""
+
+    async def announce(self, channel: Any, key: UUID) -> None:
+        """Give a hint; never raises, never waits long."""
+
+
+class _Done(msgspec.Struct, frozen=True):
+    """What an order came to: its outcomes, the feed rows it wrote, and whose clients have something to do."""
+
+    outcomes: list[Outcome]
+    rows: Sequence[Row] = ()
+    instructed: Sequence[UUID] = ()
+
+
+class _Refused(Exception):
+    """The order as a whole cannot be carried out; the transaction is rolled back."""
+
+    def __init__(self, code: ErrorCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+_Action = Callable[[AsyncConnection, Person, Command], Awaitable[_Done]]
+
+
+class Commands:
+    """Carries orders out. An order once begun is finished, whether or not its console is still there."""
+
+    def __init__(self, engine: AsyncEngine, announcer: Announcer) -> None:
+        self._engine = engine
+        self._announcer = announcer
+        self._errands = Errands()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._errands.__aexit__(kind, error, trace)
+
+    async def carry_out(self, person: Person, command: Command) -> Result:
+        """Carry an order out and say what came of it; nothing is raised but what nobody foresaw."""
+        return await self._errands.run(self._carry_out(person, command))
+
+    async def _carry_out(self, person: Person, command: Command) -> Result:
+        action = _ACTIONS.get(command.action)
+        if action is None:
+            return Result(command.id, [], ErrorCode.BAD_COMMAND, f"no such action: {command.action[:64]!r}")
+        try:
+            done = await self._try(action, person, command)
+        except _Refused as refused:
+            return Result(command.id, [], refused.code, str(refused))
+        except Exception as error:
+            meant = interpret(error)
+            if not isinstance(meant, Busy):
+                raise
+            log.warning("command not carried out", action=command.action, error=type(error).__name__)
+            return Result(command.id, [], ErrorCode.BUSY, f"{meant}; send it again")
+        self._errands.start(self._announce(command.exam_id, done))
+        return Result(command.id, done.outcomes)
+
+    async def _try(self, action: _Action, person: Person, command: Command) -> _Done:
+        for _ in range(TRIES - 1):
+            try:
+                return await self._transact(action, person, command)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in _LOCKED:
+                    raise
+        return await self._transact(action, person, command)
+
+    async def _transact(self, action: _Action, person: Person, command: Command) -> _Done:
+        async with self._engine.begin() as conn:
+            if not await boards.watchable(conn, command.exam_id, person.user_id):
+                raise _Refused(ErrorCode.FORBIDDEN, f"no exam {command.exam_id} that you may watch")
+            done = await action(conn, person, command)
+            if done.rows:
+                await feed.append(conn, command.exam_id, done.rows)
+            return done
+
+    async def _announce(self, exam_id: UUID, done: _Done) -> None:
+        if done.rows:
+            await self._announcer.announce("feed", exam_id)
+        for attempt_id in done.instructed:
+            await self._announcer.announce("instructions", attempt_id)
+
+
+async def _message(conn: AsyncConnection, person: Person, command: Command) -> _Done:
+    """Show a text to the candidates who are sitting the exam now: all, or those named."""
+    text = _text(command.text, "text")
+    if isinstance(command.to, str) and command.to != "all":
+        raise _Refused(ErrorCode.BAD_COMMAND, '`to` is "all" or a list of attempts')
+    named = None if isinstance(command.to, str) else list(dict.fromkeys(command.to))
+    before = await instructions.issued(conn, command.exam_id, command.id)
+    if before:
+        return _Done(_reached(named, before))
+    rows = await instructions.issue(
+        conn,
+        command.exam_id,
+        named,
+        action=command.action,
+        body={"text": text},
+        actor_id=person.user_id,
+        command_id=command.id,
+    )
+    if rows:
+        await audit.append(
+            conn,
+            actor_id=person.user_id,
+            action="message",
+            resource="exam",
+            resource_id=command.exam_id,
+            details={"command": str(command.id), "attempts": str(len(rows))},
+        )
+    reached = await instructions.issued(conn, command.exam_id, command.id)
+    return _Done(_reached(named, reached), rows, [row.attempt_id for row in rows])
+
+
+def _reached(named: Sequence[UUID] | None, reached: Sequence[UUID]) -> list[Outcome]:
+    if named is None:
+        return [Outcome(attempt_id=attempt_id, ok=True) for attempt_id in reached]
+    found = set(reached)
+    return [
+        Outcome(attempt_id=attempt_id, ok=True)
+        if attempt_id in found
+        else Outcome(attempt_id=attempt_id, ok=False, code=ErrorCode.NOT_FOUND, detail="not sitting this exam now")
+        for attempt_id in named
+    ]
+
+
+async def _review(conn: AsyncConnection, person: Person, command: Command) -> _Done:
+    """Decide about a flag, if it still is as the person saw it."""
+    if command.flag_id is None or command.decision is None or command.seen is None:
+        raise _Refused(ErrorCode.BAD_COMMAND, "review wants flag_id, decision and seen")
+    reason = _text(command.reason, "reason")
+    flag = await reviews.take_in_hand(conn, command.exam_id, command.flag_id)
+    if flag is None:
+        raise _Refused(ErrorCode.NOT_FOUND, f"no flag {command.flag_id} in this exam")
+    before = await reviews.find(conn, command.id)
+    if before is not None:
+        if (before.flag_id, before.reviewer_id) != (command.flag_id, person.user_id):
+            raise _Refused(ErrorCode.BAD_COMMAND, "this id was another command's")
+        return _Done([Outcome(attempt_id=flag.attempt_id, ok=True)])
+    refusal = _refuse(flag, person, command.seen, command.decision)
+    if refusal is not None:
+        return _Done([refusal])
+    if not await reviews.decide(
+        conn,
+        flag_id=command.flag_id,
+        seen=command.seen,
+        decision=command.decision,
+        reviewer_id=person.user_id,
+        command_id=command.id,
+        reason=reason,
+    ):
+        raise _Refused(ErrorCode.BAD_COMMAND, "this id was another command's")
+    await audit.append(
+        conn,
+        actor_id=person.user_id,
+        action="review",
+        resource="flag",
+        resource_id=command.flag_id,
+        details={"command": str(command.id), "from": command.seen, "to": command.decision, "reason": reason},
+    )
+    score = await scores.rescore(conn, flag.attempt_id, _judge)
+    rows: list[Row] = [await boards.read_flag(conn, command.flag_id)]
+    return _Done([Outcome(attempt_id=flag.attempt_id, ok=True)], rows if score is None else [*rows, score])
+
+
+def _refuse(flag: reviews.FlagInHand, person: Person, seen: FlagStatus, decision: FlagStatus) -> Outcome | None:
+    """Why this decision cannot be made about the flag as it is, or None."""
+    if flag.status is not seen:
+        return Outcome(
+            attempt_id=flag.attempt_id,
+            ok=False,
+            code=ErrorCode.CONFLICT,
+            detail=f"the flag is {flag.status}",
+            by=None if flag.last is None else flag.last.reviewer,
+            at=None if flag.last is None else flag.last.at,
+        )
+    if decision not in DECISIONS[seen]:
+        detail = f"a flag that is {seen} cannot become {decision}"
+        return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.BAD_COMMAND, detail=detail)
+    if seen is FlagStatus.ESCALATED and flag.last is not None and flag.last.reviewer_id == person.user_id:
+        detail = "who escalated a flag does not decide about it"
+        return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.FORBIDDEN, detail=detail)
+    return None
+
+
+def _judge(flags: Sequence[StandingFlag], settings: dict[str, Any]) -> float | None:
+    return judge_integrity(flags, read_policy(settings))
+
+
+def _text(text: str | None, name: str) -> str:
+    """A text a person wrote: something, not too much, and nothing PostgreSQL cannot keep."""
+    if text is None or not text.strip() or len(text) > TEXT_CHARS or "\0" in text:
+        raise _Refused(ErrorCode.BAD_COMMAND, f"{name} wants 1 to {TEXT_CHARS} characters")
+    return text
+
+
+_ACTIONS: Final[Mapping[str, _Action]] = {"message": _message, "review": _review}

@@ -1,0 +1,295 @@
+"""One admitted console: frames in by its reader, watches and orders one after the other, frames out by its sender.
+
+What is sent next is `backlog.py`'s business, what an order does `commands.py`'s. A console that is slow costs nobody
+but itself, and every end has a close code.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import board as boards
+from hub import metrics, wire
+from hub.auth.guards import Person
+from hub.errands import Errands
+from hub.errors import Busy, interpret
+from hub.live.backlog import Backlog
+from hub.live.board import Board, encode_delta
+from hub.live.commands import Commands
+from hub.live.feed import Feed
+from protocol.codec import Encoding, decode_console, encode
+from protocol.codes import CloseCode, ErrorCode
+from protocol.console import Command, ConsoleFrame, Delta, Resync, Unwatch, Watch, Welcome
+from protocol.errors import Malformed, ProtocolError, UnknownFrame
+from protocol.limits import HEARTBEAT_MS, SILENT_HEARTBEATS, UNKNOWN_FRAMES
+from protocol.monitor import Bye, Error, Ping, Pong
+
+log = structlog.get_logger(__name__)
+
+SILENT_S: Final = SILENT_HEARTBEATS * HEARTBEAT_MS / 1000
+AUTH_GRACE_MS: Final = 5_000
+STALL_S: Final = 10.0
+"""A frame that cannot be handed over for this long: the console does not read."""
+
+FLUSH_S: Final = 1.0
+"""How long answers may still leave before a close."""
+
+REQUESTS: Final = 100
+"""How many watches and orders of one console may wait for their turn."""
+
+BUSY_RETRY_MS: Final = 1_000
+FRAMES_A_TURN: Final = 32
+
+
+class Ended(Exception):
+    """The connection is over: close with this code, or it is closed already."""
+
+    def __init__(self, code: CloseCode | None) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class House(msgspec.Struct, frozen=True):
+    """What consoles work with; one per hub process."""
+
+    engine: AsyncEngine
+    feed: Feed
+    commands: Commands
+    errands: Errands
+
+
+class Console:
+    """One person's connection; a person may hold several."""
+
+    def __init__(self, house: House, socket: wire.Socket, encoding: Encoding, person: Person) -> None:
+        self.encoding = encoding
+        self._house = house
+        self._socket = socket
+        self._person = person
+        self._backlog = Backlog()
+        self._wake = asyncio.Event()
+        self._requests: asyncio.Queue[Watch | Unwatch | Command] = asyncio.Queue(REQUESTS)
+        self._asked_to_end: asyncio.Future[CloseCode] = asyncio.get_running_loop().create_future()
+        self._unknown = 0
+
+    # The feed and the pulse call these; each returns at once.
+
+    def open_board(self, board: Board, reason: str | None) -> None:
+        """Begin anew with this board as it stands now; `reason` when the console had one before."""
+        frames: Iterator[wire.Frame] = (encode(part, self.encoding) for part in board.snapshot())
+        exam_id = board.exam.exam_id
+        if reason is not None:
+            metrics.RESYNCS.labels(reason=reason).inc()
+            frames = _after(encode(Resync(exam_id, reason), self.encoding), frames)
+        self._backlog.open(exam_id, board.offset, frames)
+        self._wake.set()
+
+    def resume_board(self, board: Board, missed: Sequence[Delta]) -> None:
+        """Go on with a board the console holds but for these rows."""
+        reached = missed[-1].offset if missed else board.offset
+        self._backlog.open(board.exam.exam_id, reached, (encode_delta(delta, self.encoding) for delta in missed))
+        self._wake.set()
+
+    def deliver(self, exam_id: UUID, offset: int, frame: wire.Frame) -> None:
+        """Pass on one delta."""
+        self._backlog.deliver(exam_id, offset, frame, asyncio.get_running_loop().time())
+        self._wake.set()
+
+    def wants_all(self, exam_id: UUID) -> bool:
+        """Whether it must be shown all live values, and can be now."""
+        return self._backlog.wants_all(exam_id) and self._backlog.can_show(exam_id)
+
+    def show(self, exam_id: UUID, frames: Sequence[wire.Frame]) -> None:
+        """Show live values that changed."""
+        self._backlog.show(exam_id, frames)
+        self._wake.set()
+
+    def show_all(self, exam_id: UUID, frames: Sequence[wire.Frame]) -> None:
+        """Show all live values."""
+        self._backlog.show_all(exam_id, frames)
+        self._wake.set()
+
+    def end(self, code: CloseCode) -> None:
+        """Close the connection with this code, soon."""
+        if not self._asked_to_end.done():
+            self._asked_to_end.set_result(code)
+
+    async def run(self) -> CloseCode | None:
+        """Serve until the end, and say how to close; None when the peer has closed already."""
+        code: CloseCode | None = CloseCode.INTERNAL
+        self._say(self._welcome())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work in (self._read, self._serve, self._send, self._wait_for_end):
+                    group.create_task(work(), name=f"console{work.__name__}")
+        except* Ended as ended:
+            code = _first(ended)
+        except* Exception:
+            log.exception("console failed", user_id=str(self._person.user_id))
+        finally:
+            for exam_id in self._backlog.watched:
+                self._house.feed.unwatch(exam_id, self)
+        if code not in (None, CloseCode.TOO_SLOW):
+            await self._flush()
+        return code
+
+    async def _wait_for_end(self) -> None:
+        raise Ended(await self._asked_to_end)
+
+    async def _read(self) -> None:
+        loop = asyncio.get_running_loop()
+        auth_s = loop.time() + (self._person.auth_until + AUTH_GRACE_MS - wire.now_ms()) / 1000
+        while True:
+            silent_s = loop.time() + SILENT_S
+            try:
+                async with asyncio.timeout_at(min(silent_s, auth_s)):
+                    data = await wire.receive(self._socket)
+            except TimeoutError:
+                raise Ended(CloseCode.SILENT if silent_s < auth_s else CloseCode.TOKEN_EXPIRED) from None
+            if data is None:
+                raise Ended(None)
+            frame = self._decode(data)
+            if frame is not None:
+                self._take(frame)
+
+    def _decode(self, data: wire.Frame) -> ConsoleFrame | None:
+        try:
+            return decode(data, self.encoding)
+        except UnknownFrame as error:
+            self._unknown += 1
+            self._say(Error(ErrorCode.UNKNOWN_FRAME, str(error)))
+            if self._unknown >= UNKNOWN_FRAMES:
+                raise Ended(CloseCode.MALFORMED) from error
+            return None
+        except ProtocolError as error:
+            self._say(Error(ErrorCode.MALFORMED, str(error)))
+            raise Ended(error.close_code) from error
+
+    def _take(self, frame: ConsoleFrame) -> None:
+        match frame:
+            case Ping():
+                self._say(Pong(frame.at, wire.now_ms()))
+            case Bye():
+                raise Ended(CloseCode.NORMAL)
+            case Watch() | Unwatch() | Command():
+                try:
+                    self._requests.put_nowait(frame)
+                except asyncio.QueueFull:
+                    raise Ended(CloseCode.TOO_FAST) from None
+            case _:
+                self._say(Error(ErrorCode.MALFORMED, "hello was said already"))
+                raise Ended(CloseCode.MALFORMED)
+
+    async def _serve(self) -> None:
+        while True:
+            request = await self._requests.get()
+            match request:
+                case Command():
+                    self._say(await self._house.commands.carry_out(self._person, request))
+                case Watch():
+                    await self._watch(request)
+                case Unwatch():
+                    self._house.feed.unwatch(request.exam_id, self)
+                    self._backlog.unwatch(request.exam_id)
+
+    async def _watch(self, watch: Watch) -> None:
+        try:
+            allowed = await self._house.errands.run(self._may_watch(watch.exam_id))
+        except Exception as error:
+            meant = interpret(error)
+            if not isinstance(meant, Busy):
+                raise
+            self._say(Error(ErrorCode.BUSY, f"{meant}; watch {watch.exam_id} again", BUSY_RETRY_MS))
+            return
+        if not allowed:
+            self._say(Error(ErrorCode.FORBIDDEN, f"no exam {watch.exam_id} that you may watch"))
+            return
+        self._backlog.watch(watch.exam_id)
+        if watch.since is None:
+            self._house.feed.watch(watch.exam_id, self)
+        else:
+            await self._house.feed.resume(watch.exam_id, self, watch.since)
+
+    async def _may_watch(self, exam_id: UUID) -> bool:
+        async with self._house.engine.connect() as conn:
+            return await boards.watchable(conn, exam_id, self._person.user_id)
+
+    async def _send(self) -> None:
+        turn = 0
+        while True:
+            if self._backlog.too_slow:
+                raise Ended(CloseCode.TOO_SLOW)
+            for exam_id in self._backlog.take_due(asyncio.get_running_loop().time()):
+                self._house.feed.reopen(exam_id, self, "slow")
+            frame = self._backlog.take()
+            if frame is None:
+                await self._rest()
+                continue
+            await self._hand_over(frame)
+            # A socket with room in its buffers never waits: the others of this process want their turn too.
+            turn += 1
+            if turn % FRAMES_A_TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _rest(self) -> None:
+        """Wait until there is something to send."""
+        self._wake.clear()
+        try:
+            async with asyncio.timeout_at(self._backlog.resync_at()):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _hand_over(self, frame: wire.Frame) -> None:
+        try:
+            async with asyncio.timeout(STALL_S):
+                sent = await wire.send(self._socket, frame)
+        except TimeoutError:
+            raise Ended(CloseCode.TOO_SLOW) from None
+        if not sent:
+            raise Ended(None)
+
+    async def _flush(self) -> None:
+        """Let the answers leave that were given before the end."""
+        try:
+            async with asyncio.timeout(FLUSH_S):
+                while (frame := self._backlog.take_answer()) is not None and await wire.send(self._socket, frame):
+                    pass
+        except TimeoutError:
+            return
+
+    def _say(self, frame: msgspec.Struct) -> None:
+        self._backlog.answer(encode(frame, self.encoding))
+        self._wake.set()
+
+    def _welcome(self) -> Welcome:
+        return Welcome(
+            user_id=self._person.user_id,
+            name=self._person.name,
+            server_at=wire.now_ms(),
+            heartbeat_ms=HEARTBEAT_MS,
+            auth_until=self._person.auth_until,
+        )
+
+
+def decode(data: wire.Frame, encoding: Encoding) -> ConsoleFrame:
+    """Decode one frame of a console. Raises Malformed, TooLarge or UnknownFrame."""
+    if not wire.is_spoken(data, encoding):
+        raise Malformed(f"{encoding} does not use this kind of frame")
+    return decode_console(data, encoding)
+
+
+def _after(first: wire.Frame, rest: Iterator[wire.Frame]) -> Iterator[wire.Frame]:
+    yield first
+    yield from rest
+
+
+def _first(group: BaseExceptionGroup[Ended]) -> CloseCode | None:
+    """The code of the first end among those that came at once."""
+    one = group.exceptions[0]
+    return _first(one) if isinstance(one, BaseExceptionGroup) else one.code

@@ -1,0 +1,134 @@
+"""The teacher's socket, `/ws/console`: from the handshake to the close, with the hello and the welcome (WIRE §3).
+
+Nobody is listened to before they have shown who they are, and no path ends without a close code.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Final, Self
+
+import structlog
+from litestar import WebSocket, websocket
+from litestar.di import NamedDependency
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hub import metrics, wire
+from hub.auth.guards import Person, admit_socket, origin_allowed
+from hub.errands import Errands
+from hub.errors import close_code_of
+from hub.live.commands import Commands
+from hub.live.console import Console, Ended, House, decode
+from hub.live.feed import Feed
+from hub.settings import HubSettings
+from protocol.codec import Encoding, encode
+from protocol.codes import CloseCode, ErrorCode
+from protocol.console import Hello
+from protocol.errors import ProtocolError
+from protocol.limits import HELLO_MS
+from protocol.monitor import Error
+
+log = structlog.get_logger(__name__)
+
+ADMIT_S: Final = 10.0
+"""How long a hello may wait for PostgreSQL before its console is told to come again."""
+
+
+class ConsoleDoor:
+    """Where consoles come in; its context ends after the orders under way."""
+
+    def __init__(self, settings: HubSettings, engine: AsyncEngine, feed: Feed, commands: Commands) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._errands = Errands()
+        self._house = House(engine, feed, commands, self._errands)
+        self._consoles: set[Console] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end_all(CloseCode.DRAINING)
+        await self._errands.__aexit__(kind, error, trace)
+
+    def __len__(self) -> int:
+        return len(self._consoles)
+
+    def end_all(self, code: CloseCode) -> None:
+        """Close every console with this code, soon."""
+        for console in self._consoles:
+            console.end(code)
+
+    async def serve(self, socket: wire.Socket) -> None:
+        """Take one console from handshake to close."""
+        encoding = await wire.accept(socket)
+        if encoding is None:
+            return
+        code: CloseCode | None = CloseCode.DRAINING  # what a cancelled task has to say
+        metrics.SOCKETS.labels(kind="console").inc()
+        try:
+            code = await self._serve(socket, encoding)
+        except Exception:
+            log.exception("console socket failed")
+            code = CloseCode.INTERNAL
+        finally:
+            metrics.SOCKETS.labels(kind="console").dec()
+            metrics.SOCKET_CLOSES.labels(kind="console", code="gone" if code is None else code.reason).inc()
+            if code is not None:
+                await wire.close(socket, code)
+
+    async def _serve(self, socket: wire.Socket, encoding: Encoding) -> CloseCode | None:
+        try:
+            hello = await self._hear_hello(socket, encoding)
+            person = await self._admit(hello)
+        except Ended as ended:
+            return ended.code
+        except ProtocolError as error:
+            await wire.send(socket, encode(Error(ErrorCode.MALFORMED, str(error)), encoding))
+            return error.close_code
+        console = Console(self._house, socket, encoding, person)
+        self._consoles.add(console)
+        try:
+            return await console.run()
+        finally:
+            self._consoles.discard(console)
+
+    async def _hear_hello(self, socket: wire.Socket, encoding: Encoding) -> Hello:
+        try:
+            async with asyncio.timeout(HELLO_MS / 1000):
+                data = await wire.receive(socket)
+        except TimeoutError:
+            raise Ended(CloseCode.SILENT) from None
+        if data is None:
+            raise Ended(None)
+        frame = decode(data, encoding)
+        if not isinstance(frame, Hello):
+            await wire.send(socket, encode(Error(ErrorCode.MALFORMED, "the first frame is hello"), encoding))
+            raise Ended(CloseCode.MALFORMED)
+        return frame
+
+    async def _admit(self, hello: Hello) -> Person:
+        try:
+            async with asyncio.timeout(ADMIT_S):
+                return await self._errands.run(self._identify(hello))
+        except Exception as error:
+            code = close_code_of(error)
+            if code is CloseCode.INTERNAL:
+                log.exception("hello failed")
+            raise Ended(code) from error
+
+    async def _identify(self, hello: Hello) -> Person:
+        async with self._engine.begin() as conn:
+            return await admit_socket(conn, hello.ticket, hello.token, "console", self._settings)
+
+
+@websocket("/ws/console", summary="The teacher's socket")
+async def console_socket(
+    socket: WebSocket[Any, Any, Any], consoles: NamedDependency[ConsoleDoor], settings: NamedDependency[HubSettings]
+) -> None:
+    """Serve one console; a foreign origin is refused before the handshake."""
+    if not origin_allowed(socket.headers, settings):
+        await socket.close()
+        return
+    await consoles.serve(socket)

@@ -1,0 +1,34 @@
+"""What one hub process counts, under the names of `protocol.metrics`."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from protocol.metrics import HUB
+
+REGISTRY: Final = CollectorRegistry()
+
+SOCKETS: Final = Gauge("veritas_sockets", HUB["veritas_sockets"], ["kind"], registry=REGISTRY)
+SOCKET_CLOSES: Final = Counter(
+    "veritas_socket_closes_total", HUB["veritas_socket_closes_total"], ["kind", "code"], registry=REGISTRY
+)
+EVENTS_STORED: Final = Counter("veritas_events_stored_total", HUB["veritas_events_stored_total"], registry=REGISTRY)
+EVENTS_REJECTED: Final = Counter(
+    "veritas_events_rejected_total", HUB["veritas_events_rejected_total"], ["code"], registry=REGISTRY
+)
+INGEST_WAITING: Final = Gauge("veritas_ingest_waiting_bytes", HUB["veritas_ingest_waiting_bytes"], registry=REGISTRY)
+COMMIT_SECONDS: Final = Histogram("veritas_commit_seconds", HUB["veritas_commit_seconds"], registry=REGISTRY)
+BATCH_ROWS: Final = Histogram(
+    "veritas_flush_rows", HUB["veritas_flush_rows"], buckets=(1, 2, 5, 10, 50, 100, 500, 1000, 5000), registry=REGISTRY
+)
+COPY_FALLBACKS: Final = Counter(
+    "veritas_copy_fallbacks_total", HUB["veritas_copy_fallbacks_total"], ["reason"], registry=REGISTRY
+)
+FLUSHES_LOST: Final = Counter("veritas_flushes_lost_total", HUB["veritas_flushes_lost_total"], registry=REGISTRY)
+RESYNCS: Final = Counter("veritas_resyncs_total", HUB["veritas_resyncs_total"], ["reason"], registry=REGISTRY)
+ACK_SECONDS: Final = Histogram(
+    "veritas_ack_seconds",
+    HUB["veritas_ack_seconds"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
+    registry=REGISTRY,
+)

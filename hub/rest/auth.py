@@ -1,0 +1,296 @@
+"""Signing in and staying signed in: register, login, candidate code, refresh, logout, tickets to sockets.
+
+Answers never tell whether an account exists. No pooled connection is held while a password is hashed, and no password,
+token, ticket or code is logged.
+"""
+
+from typing import Annotated, Any, Final
+from uuid import UUID, uuid4
+
+import msgspec
+from litestar import Request, Router, post
+from litestar.datastructures import ResponseHeader
+from litestar.di import NamedDependency, Provide
+from litestar.params import JSONBody
+from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.queries import audit, credentials, users
+from db.queries.credentials import Outcome
+from db.queries.users import Account, SignIn
+from hub.auth import tokens
+from hub.auth.guards import ADMITTED, BEARER, Person, Purpose, person_as
+from hub.auth.limits import FailureLimits
+from hub.auth.passwords import Passwords
+from hub.auth.tickets import draw_secret, hash_code, hash_secret
+from hub.errors import Busy, Expired, Forbidden, Invalid, Outdated, TooManyFailures, Unauthenticated, problems
+from hub.rest.fields import Email, Name, NewPassword, Opaque, Username
+from hub.settings import HubSettings
+from hub.wire import now_ms
+from protocol.people import Role
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class Register(msgspec.Struct, frozen=True, kw_only=True):
+    """A student's own registration."""
+
+    username: Username
+    password: NewPassword
+    name: Name
+    email: Email | None = None
+
+
+class Login(msgspec.Struct, frozen=True):
+    """A sign-in by password."""
+
+    username: Username
+    password: Annotated[str, msgspec.Meta(max_length=256)]
+
+
+class Code(msgspec.Struct, frozen=True):
+    """A sign-in by the code a candidate was given for one exam; how it is spaced or cased does not matter."""
+
+    code: Annotated[str, msgspec.Meta(max_length=64, examples=["7K2M-9QXA-04RT-B6WE"])]
+
+
+class Refresh(msgspec.Struct, frozen=True):
+    """A refresh token, good once."""
+
+    refresh_token: Opaque
+
+
+class WantTicket(msgspec.Struct, frozen=True):
+    """Which socket the ticket is to open: `monitor` for candidates, `console` for teachers."""
+
+    purpose: Purpose
+
+
+class UserView(msgspec.Struct, frozen=True):
+    """Who signed in."""
+
+    id: UUID
+    username: str
+    name: str
+    role: Role
+
+
+class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """An access token good until `expires_at` (ms since the epoch) and the refresh token for the next one.
+
+    `exam_id` is set after a sign-in by code: the one exam this session is good for.
+    """
+
+    access_token: str
+    expires_at: int
+    refresh_token: str
+    user: UserView
+    exam_id: UUID | None = None
+
+
+class Ticket(msgspec.Struct, frozen=True):
+    """A ticket for the first frame of one socket, good once and until `expires_at` (ms since the epoch)."""
+
+    ticket: str
+    expires_at: int
+
+
+@post("/register", summary="Register as a student", responses=problems(Invalid, Forbidden, Outdated, Busy))
+async def register(
+    request: AnyRequest,
+    data: JSONBody[Register],
+    engine: NamedDependency[AsyncEngine],
+    settings: NamedDependency[HubSettings],
+    passwords: NamedDependency[Passwords],
+) -> SignedIn:
+    """Make a student's account and sign in; only where the deployment leaves registration open."""
+    if settings.registration != "open":
+        raise Forbidden("students are registered by their school here")
+    password_hash = await passwords.hash(data.password)
+    async with engine.begin() as conn:
+        account = await users.create(
+            conn,
+            username=data.username,
+            name=data.name,
+            role=Role.STUDENT,
+            email=data.email,
+            password_hash=password_hash,
+        )
+        await _audit(conn, request, account.user_id, "register")
+        return await _sign_in(conn, request, settings, account)
+
+
+@post(
+    "/login",
+    status_code=HTTP_200_OK,
+    summary="Sign in by password",
+    responses=problems(Invalid, Unauthenticated, TooManyFailures, Busy),
+)
+async def login(
+    request: AnyRequest,
+    data: JSONBody[Login],
+    engine: NamedDependency[AsyncEngine],
+    settings: NamedDependency[HubSettings],
+    passwords: NamedDependency[Passwords],
+    limits: NamedDependency[FailureLimits],
+) -> SignedIn:
+    """Sign in with username and password; an unknown username takes as long and is answered as a wrong password."""
+    with limits.count(_address(request), data.username.lower(), now_ms()):
+        account = await _check_password(engine, passwords, data)
+    async with engine.begin() as conn:
+        return await _sign_in(conn, request, settings, account)
+
+
+@post(
+    "/code",
+    status_code=HTTP_200_OK,
+    summary="Sign in by candidate code",
+    responses=problems(Invalid, Unauthenticated, TooManyFailures),
+)
+async def sign_in_by_code(
+    request: AnyRequest,
+    data: JSONBody[Code],
+    engine: NamedDependency[AsyncEngine],
+    settings: NamedDependency[HubSettings],
+    limits: NamedDependency[FailureLimits],
+) -> SignedIn:
+    """Sign in with the code for one exam; the session is good for that exam alone, from any machine."""
+    with limits.count(_address(request), None, now_ms()):
+        async with engine.begin() as conn:
+            candidate = await credentials.find_candidate(conn, hash_code(data.code))
+            if candidate is None:
+                raise Unauthenticated("this code is not valid")
+            return await _sign_in(conn, request, settings, candidate.account, exam_id=candidate.exam_id)
+
+
+@post(
+    "/refresh",
+    status_code=HTTP_200_OK,
+    summary="Renew an access token",
+    responses=problems(Invalid, Unauthenticated, TooManyFailures),
+)
+async def refresh(
+    request: AnyRequest,
+    data: JSONBody[Refresh],
+    engine: NamedDependency[AsyncEngine],
+    settings: NamedDependency[HubSettings],
+    limits: NamedDependency[FailureLimits],
+) -> SignedIn:
+    """Spend a refresh token for a new pair; one presented again ends the session, except when its answer was lost."""
+    successor = draw_secret()
+    with limits.count(_address(request), None, now_ms()):
+        async with engine.begin() as conn:
+            rotation = await credentials.rotate(conn, hash_secret(data.refresh_token), hash_secret(successor))
+            if rotation.outcome is Outcome.REUSED and rotation.session is not None:
+                await _audit(conn, request, rotation.session.account.user_id, "refresh_reused")
+        # Raised only here: what a reused token ended must stay ended.
+        if rotation.outcome is not Outcome.ROTATED or rotation.session is None:
+            raise Unauthenticated("the refresh token is not valid")
+    session = rotation.session
+    return _signed_in(settings, session.account, session.session, successor, session.exam_id)
+
+
+@post(
+    "/logout",
+    status_code=HTTP_204_NO_CONTENT,
+    summary="Sign out",
+    security=BEARER,
+    responses=problems(Unauthenticated, Expired),
+    dependencies={"person": Provide(person_as())},
+)
+async def logout(request: AnyRequest, engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]) -> None:
+    """End the session: its refresh tokens, its tickets, and its access tokens with it."""
+    async with engine.begin() as conn:
+        await credentials.revoke(conn, person.session)
+        await _audit(conn, request, person.user_id, "logout")
+
+
+@post(
+    "/ws-ticket",
+    status_code=HTTP_200_OK,
+    summary="Get a ticket to a socket",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden),
+    dependencies={"person": Provide(person_as())},
+)
+async def issue_ticket(
+    data: JSONBody[WantTicket], engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]
+) -> Ticket:
+    """Get a single-use ticket for a socket's first frame, so that no token travels there."""
+    if person.role not in ADMITTED[data.purpose]:
+        raise Forbidden(f"a {person.role} has no {data.purpose}")
+    ticket = draw_secret()
+    async with engine.begin() as conn:
+        expires_at = await credentials.issue_ticket(
+            conn,
+            ticket_hash=hash_secret(ticket),
+            user_id=person.user_id,
+            session=person.session,
+            purpose=data.purpose,
+        )
+    return Ticket(ticket, expires_at)
+
+
+router: Final = Router(
+    path="/auth",
+    tags=["auth"],
+    route_handlers=[register, login, sign_in_by_code, refresh, logout, issue_ticket],
+    response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
+)
+
+
+async def _check_password(engine: AsyncEngine, passwords: Passwords, data: Login) -> Account:
+    async with engine.connect() as conn:
+        found: SignIn | None = await users.find_sign_in(conn, data.username)
+    fits = await passwords.verify(data.password, None if found is None else found.password_hash)
+    if found is None or not fits:
+        raise Unauthenticated("username or password is wrong")
+    return found.account
+
+
+async def _sign_in(
+    conn: AsyncConnection,
+    request: AnyRequest,
+    settings: HubSettings,
+    account: Account,
+    *,
+    exam_id: UUID | None = None,
+) -> SignedIn:
+    session, secret = uuid4(), draw_secret()
+    await credentials.open_session(
+        conn, session=session, user_id=account.user_id, token_hash=hash_secret(secret), exam_id=exam_id
+    )
+    await users.record_login(conn, account.user_id, _address(request))
+    await _audit(conn, request, account.user_id, "login", by="password" if exam_id is None else "code")
+    return _signed_in(settings, account, session, secret, exam_id)
+
+
+def _signed_in(
+    settings: HubSettings, account: Account, session: UUID, refresh_token: str, exam_id: UUID | None
+) -> SignedIn:
+    claims = tokens.make_claims(account.user_id, account.role, account.name, session, now_ms=now_ms(), exam_id=exam_id)
+    return SignedIn(
+        access_token=tokens.sign(claims, settings.jwt_secret),
+        expires_at=claims.expires_at,
+        refresh_token=refresh_token,
+        user=UserView(account.user_id, account.username, account.name, account.role),
+        exam_id=exam_id,
+    )
+
+
+async def _audit(conn: AsyncConnection, request: AnyRequest, user_id: UUID, action: str, **details: str) -> None:
+    await audit.append(
+        conn,
+        actor_id=user_id,
+        action=action,
+        resource="user",
+        resource_id=user_id,
+        details=details,
+        ip=_address(request),
+        user_agent=request.headers.get("user-agent", "")[:256],
+    )
+
+
+def _address(request: AnyRequest) -> str:
+    """Where a request comes from; behind a proxy, what uvicorn makes of the headers of proxies it trusts."""
+    return request.client.host if request.client else "unix"

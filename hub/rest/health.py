@@ -1,0 +1,96 @@
+"""Whether this hub is well, for people, balancers and scrapers. Open to everybody; it names no person and no exam."""
+
+from importlib.metadata import version
+from typing import Final, Literal
+
+import msgspec
+from litestar import Response, Router, get
+from litestar.di import NamedDependency
+from litestar.status_codes import HTTP_503_SERVICE_UNAVAILABLE
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.hints import Hints
+from db.queries import partitions
+from hub import metrics
+from hub.ingest.writer import Ingest
+
+_AWAY = (SQLAlchemyError, OSError, TimeoutError)
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How the hub and what it rests on are; without Redis it is slower, not unwell."""
+
+    status: Literal["healthy", "unhealthy"]
+    database: Literal["connected", "disconnected"]
+    redis: Literal["connected", "disconnected"]
+    partitions_ahead: int | None
+    version: str
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """Whether a balancer should send traffic here, and if not, why not."""
+
+    ready: bool
+    reason: str | None = None
+
+
+@get("/health", summary="How this hub is")
+async def read_health(engine: NamedDependency[AsyncEngine], hints: NamedDependency[Hints]) -> Health:
+    """Tell the state of the hub, its database and its Redis."""
+    ahead = await _partitions_ahead(engine)
+    return Health(
+        status="unhealthy" if ahead is None else "healthy",
+        database="disconnected" if ahead is None else "connected",
+        redis="connected" if await hints.is_alive() else "disconnected",
+        partitions_ahead=ahead,
+        version=version("veritas-proctor"),
+    )
+
+
+@get("/health/live", summary="Whether the process runs")
+async def read_liveness() -> Readiness:
+    """Answer at all: a process that does should not be restarted."""
+    return Readiness(ready=True)
+
+
+@get("/health/ready", summary="Whether to send traffic here")
+async def read_readiness(engine: NamedDependency[AsyncEngine]) -> Response[Readiness]:
+    """Ready means PostgreSQL answers, tomorrow's events have their partition, and none fell outside."""
+    reason = await _unready(engine)
+    if reason is None:
+        return Response(Readiness(ready=True))
+    return Response(Readiness(ready=False, reason=reason), status_code=HTTP_503_SERVICE_UNAVAILABLE)
+
+
+@get("/metrics", summary="Counters for Prometheus", include_in_schema=False)
+async def read_metrics(ingest: NamedDependency[Ingest]) -> Response[bytes]:
+    """Everything this process counts."""
+    metrics.INGEST_WAITING.set(ingest.waiting_bytes)
+    return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _partitions_ahead(engine: AsyncEngine) -> int | None:
+    try:
+        async with engine.connect() as conn:
+            return await partitions.count_ahead(conn)
+    except _AWAY:
+        return None
+
+
+async def _unready(engine: AsyncEngine) -> str | None:
+    try:
+        async with engine.connect() as conn:
+            if await partitions.count_ahead(conn) < 1:
+                return "no partition for tomorrow's events"
+            if not await partitions.is_default_empty(conn):
+                return "events outside every partition"
+    except _AWAY as error:
+        return f"database: {type(error).__name__}"
+    return None
+
+
+router: Final = Router(
+    path="/", tags=["system"], route_handlers=[read_health, read_liveness, read_readiness, read_metrics]
+)

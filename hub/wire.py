@@ -1,0 +1,158 @@
+"""What both sockets share: the encoding they speak, frames in and out, a bounded outbox, and closing with a code.
+
+Nothing here knows what a frame means, and no path ends a socket without a close code.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+from litestar import WebSocket
+from litestar.exceptions import WebSocketDisconnect
+
+from hub.closing import CLOSE_NOW
+from protocol.codec import Encoding, encode
+from protocol.codes import CloseCode, ErrorCode
+from protocol.monitor import Error
+
+Socket = WebSocket[Any, Any, Any]
+Frame = str | bytes
+
+_SPOKEN: Final = {encoding.value: encoding for encoding in Encoding}
+
+CLOSE_PATIENCE_S = 5.0
+"""How long a close waits for a peer that does not read, where the server cannot close without waiting."""
+
+_GONE = (WebSocketDisconnect, OSError, RuntimeError)
+"""What sending raises when the peer has left or the socket is already closed, by layer: Litestar, uvicorn, uvicorn."""
+
+
+def now_ms() -> int:
+    """The server's clock: milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def choose_encoding(offered: Sequence[str]) -> Encoding | None:
+    """The first offered subprotocol that we speak; JSON when none is offered, None when only unknown ones are."""
+    if not offered:
+        return Encoding.JSON
+    return next((_SPOKEN[name] for name in offered if name in _SPOKEN), None)
+
+
+def is_spoken(data: Frame, encoding: Encoding) -> bool:
+    """Whether a received frame has the opcode its encoding wants: text for JSON, binary for MessagePack."""
+    return isinstance(data, str) is (encoding is Encoding.JSON)
+
+
+async def accept(socket: Socket) -> Encoding | None:
+    """Complete the handshake in an encoding both sides speak; where there is none, close 4400 and return None."""
+    offered: list[str] = socket.scope["subprotocols"]
+    encoding = choose_encoding(offered)
+    await socket.accept(encoding if offered and encoding else None)
+    if encoding is None:
+        known = ", ".join(Encoding)
+        error = Error(ErrorCode.UNSUPPORTED_SUBPROTOCOL, f"this socket speaks {known}")
+        await send(socket, encode(error, Encoding.JSON))
+        await close(socket, CloseCode.MALFORMED)
+    return encoding
+
+
+async def receive(socket: Socket) -> Frame | None:
+    """The next frame as it came, text or bytes; None when the peer is gone."""
+    try:
+        message: dict[str, Any] = dict(await socket.receive())
+    except WebSocketDisconnect:
+        return None
+    if message["type"] != "websocket.receive":
+        return None
+    text: str | None = message.get("text")
+    if text is not None:
+        return text
+    data: bytes = message.get("bytes") or b""
+    return data
+
+
+async def send(socket: Socket, frame: Frame) -> bool:
+    """Send one frame, waiting while the peer's buffers are full; False when the peer is gone."""
+    try:
+        if isinstance(frame, str):
+            await socket.send_text(frame)
+        else:
+            await socket.send_bytes(frame)
+    except _GONE:
+        return False
+    return True
+
+
+async def close(socket: Socket, code: CloseCode) -> None:
+    """Close with the code and its name, whether or not the peer still reads; closing twice does nothing."""
+    extensions: dict[str, Any] = socket.scope["extensions"] or {}
+    close_now = extensions.get(CLOSE_NOW)
+    if close_now is not None:
+        close_now(int(code), code.reason)
+        return
+    try:
+        async with asyncio.timeout(CLOSE_PATIENCE_S):
+            await socket.close(int(code), code.reason)
+    except (*_GONE, TimeoutError):
+        return
+
+
+class Outbox:
+    """Frames waiting to be sent, first in first out, bounded by their bytes; for one event loop and one reader."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._frames: deque[tuple[Frame, int]] = deque()
+        self._size = 0
+        self._finished = False
+        self._wake = asyncio.Event()
+
+    @property
+    def size(self) -> int:
+        """Bytes waiting."""
+        return self._size
+
+    def put(self, frame: Frame) -> bool:
+        """Add a frame; False, and nothing added, when it would go over the bound or the outbox is finished."""
+        size = size_of(frame)
+        if self._finished or self._size + size > self._limit:
+            return False
+        self._frames.append((frame, size))
+        self._size += size
+        self._wake.set()
+        return True
+
+    def take(self) -> Frame | None:
+        """The oldest frame, or None when none waits."""
+        if not self._frames:
+            return None
+        frame, size = self._frames.popleft()
+        self._size -= size
+        return frame
+
+    async def get(self) -> Frame | None:
+        """The oldest frame, as soon as there is one; None when the outbox is finished and empty."""
+        while not self._frames and not self._finished:
+            self._wake.clear()
+            await self._wake.wait()
+        return self.take()
+
+    def clear(self) -> None:
+        """Forget every waiting frame."""
+        self._frames.clear()
+        self._size = 0
+
+    def finish(self) -> None:
+        """Take no more frames; those that wait may still leave."""
+        self._finished = True
+        self._wake.set()
+
+
+def size_of(frame: Frame) -> int:
+    """How many bytes a frame has on the wire, its header aside."""
+    if isinstance(frame, bytes) or frame.isascii():
+        return len(frame)
+    return len(frame.encode(errors="surrogatepass"))

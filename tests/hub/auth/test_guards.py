@@ -1,0 +1,209 @@
+"""REST's side of the guards stands in tests/hub/rest/test_auth.py."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from litestar.datastructures import Headers
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.models import User
+from db.queries import credentials
+from hub.auth import tokens
+from hub.auth.guards import Person, Purpose, admit_socket, origin_allowed
+from hub.auth.tickets import draw_secret, hash_secret
+from hub.errors import Expired, Forbidden, Invalid, Unauthenticated, close_code_of
+from hub.settings import HubSettings
+from hub.wire import now_ms
+from protocol.codes import CloseCode
+from protocol.people import Role
+from tests import factories
+
+
+class SignedIn(msgspec.Struct):
+    user_id: UUID
+    session: UUID
+    role: Role
+
+    def token(self, settings: HubSettings, *, age_ms: int = 0) -> str:
+        claims = tokens.make_claims(self.user_id, self.role, "Ada", self.session, now_ms=now_ms() - age_ms)
+        return tokens.sign(claims, settings.jwt_secret)
+
+    async def ticket(self, conn: AsyncConnection, purpose: str = "monitor", **kwargs: timedelta) -> str:
+        ticket = draw_secret()
+        await credentials.issue_ticket(
+            conn,
+            ticket_hash=hash_secret(ticket),
+            user_id=self.user_id,
+            session=self.session,
+            purpose=purpose,
+            **kwargs,
+        )
+        return ticket
+
+
+async def sign_in(conn: AsyncConnection, role: Role = Role.STUDENT, exam_id: UUID | None = None) -> SignedIn:
+    user_id = await factories.make_user(conn, role=role)
+    session = uuid4()
+    await credentials.open_session(
+        conn, session=session, user_id=user_id, token_hash=hash_secret(draw_secret()), exam_id=exam_id
+    )
+    return SignedIn(user_id, session, role)
+
+
+async def test_a_ticket_admits_once(conn: AsyncConnection, settings: HubSettings) -> None:
+    ada = await sign_in(conn)
+    ticket = await ada.ticket(conn)
+    person = await admit_socket(conn, ticket, None, "monitor", settings)
+    assert (person.user_id, person.role, person.session) == (ada.user_id, Role.STUDENT, ada.session)
+    assert person.name == "Ada Example"
+    assert now_ms() < person.auth_until <= now_ms() + 600_000
+    with pytest.raises(Unauthenticated) as refusal:
+        await admit_socket(conn, ticket, None, "monitor", settings)
+    assert close_code_of(refusal.value) is CloseCode.UNAUTHENTICATED
+
+
+async def test_of_two_sockets_with_one_ticket_one_comes_in(engine: AsyncEngine, settings: HubSettings) -> None:
+    async with engine.begin() as conn:
+        ticket = await (await sign_in(conn)).ticket(conn)
+
+    async def enter() -> Person:
+        async with engine.begin() as conn:
+            return await admit_socket(conn, ticket, None, "monitor", settings)
+
+    results = await asyncio.gather(*(enter() for _ in range(5)), return_exceptions=True)
+    assert sum(isinstance(result, Person) for result in results) == 1
+    assert sum(isinstance(result, Unauthenticated) for result in results) == 4
+
+
+async def test_a_ticket_for_another_socket_is_refused(conn: AsyncConnection, settings: HubSettings) -> None:
+    ada = await sign_in(conn)
+    ticket = await ada.ticket(conn, "console")
+    with pytest.raises(Unauthenticated):
+        await admit_socket(conn, ticket, None, "monitor", settings)
+
+
+async def test_an_old_ticket_says_that_it_is_old(conn: AsyncConnection, settings: HubSettings) -> None:
+    ada = await sign_in(conn)
+    ticket = await ada.ticket(conn, lifetime=timedelta(0))
+    with pytest.raises(Expired) as refusal:
+        await admit_socket(conn, ticket, None, "monitor", settings)
+    assert close_code_of(refusal.value) is CloseCode.TOKEN_EXPIRED
+
+
+async def test_a_token_admits_as_long_as_its_session_lives(conn: AsyncConnection, settings: HubSettings) -> None:
+    ada = await sign_in(conn)
+    token = ada.token(settings)
+    assert (await admit_socket(conn, None, token, "monitor", settings)).user_id == ada.user_id
+    await credentials.revoke(conn, ada.session)
+    with pytest.raises(Unauthenticated):
+        await admit_socket(conn, None, token, "monitor", settings)
+
+
+async def test_an_old_token_says_that_it_is_old(conn: AsyncConnection, settings: HubSettings) -> None:
+    ada = await sign_in(conn)
+    with pytest.raises(Expired):
+        await admit_socket(conn, None, ada.token(settings, age_ms=600_000), "monitor", settings)
+
+
+async def test_a_deactivated_account_is_not_admitted(conn: AsyncConnection, settings: HubSettings) -> None:
+    ada = await sign_in(conn)
+    ticket = await ada.ticket(conn)
+    await conn.execute(update(User).values(is_active=False))
+    for credential in ((ticket, None), (None, ada.token(settings))):
+        with pytest.raises(Unauthenticated):
+            await admit_socket(conn, *credential, "monitor", settings)
+
+
+async def test_the_role_is_the_one_of_today_whatever_the_token_says(
+    conn: AsyncConnection, settings: HubSettings
+) -> None:
+    ada = await sign_in(conn, Role.TEACHER)
+    token = ada.token(settings)
+    await conn.execute(update(User).values(role=Role.STUDENT))
+    with pytest.raises(Forbidden) as refusal:
+        await admit_socket(conn, None, token, "console", settings)
+    assert close_code_of(refusal.value) is CloseCode.FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    ("role", "purpose", "admitted"),
+    [
+        (Role.STUDENT, "monitor", True),
+        (Role.STUDENT, "console", False),
+        (Role.TEACHER, "monitor", False),
+        (Role.TEACHER, "console", True),
+        (Role.ADMIN, "console", True),
+        (Role.SERVICE, "console", False),
+    ],
+)
+async def test_every_role_has_its_socket(
+    conn: AsyncConnection, settings: HubSettings, role: Role, purpose: Purpose, admitted: bool
+) -> None:
+    token = (await sign_in(conn, role)).token(settings)
+    if admitted:
+        await admit_socket(conn, None, token, purpose, settings)
+    else:
+        with pytest.raises(Forbidden):
+            await admit_socket(conn, None, token, purpose, settings)
+
+
+@pytest.mark.parametrize("credential", [(None, None), ("x", "x")])
+async def test_exactly_one_credential_is_wanted(
+    conn: AsyncConnection, settings: HubSettings, credential: tuple[str | None, str | None]
+) -> None:
+    with pytest.raises(Invalid) as refusal:
+        await admit_socket(conn, *credential, "monitor", settings)
+    assert close_code_of(refusal.value) is CloseCode.MALFORMED
+
+
+async def test_a_session_by_code_may_sit_its_exam_alone(conn: AsyncConnection, settings: HubSettings) -> None:
+    exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
+    bound, free = await sign_in(conn, exam_id=exam_id), await sign_in(conn)
+    by_code = await admit_socket(conn, await bound.ticket(conn), None, "monitor", settings)
+    by_password = await admit_socket(conn, None, free.token(settings), "monitor", settings)
+    assert by_code.exam_id == exam_id
+    assert by_code.may_sit(exam_id)
+    assert not by_code.may_sit(uuid4())
+    assert by_password.may_sit(uuid4())
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({}, True),
+        ({"host": "hub.example:8000", "origin": "http://hub.example:8000"}, True),
+        ({"host": "hub.example", "origin": "https://HUB.example"}, True),
+        ({"host": "hub.example", "origin": "https://exam.school.example"}, True),
+        ({"host": "hub.example", "origin": "https://exam.school.example:8443"}, False),
+        ({"host": "hub.example", "origin": "https://exam.school.example.evil.example"}, False),
+        ({"host": "hub.example", "origin": "http://exam.school.example"}, False),
+        ({"host": "hub.example", "origin": "http://hub.example:8000"}, False),
+        ({"host": "hub.example", "origin": "https://evil.example"}, False),
+        ({"host": "hub.example", "origin": "null"}, False),
+        ({"host": "hub.example", "origin": "file://"}, False),
+        ({"host": "hub.example", "origin": ""}, False),
+        ({"origin": "https://"}, False),
+        ({"host": "", "origin": "https://"}, False),
+    ],
+)
+def test_browsers_come_in_from_allowed_pages_and_our_own(
+    settings: HubSettings, headers: dict[str, str], allowed: bool
+) -> None:
+    settings = msgspec.structs.replace(settings, allowed_origins=["https://exam.school.example/"])
+    assert origin_allowed(Headers(headers), settings) is allowed
+
+
+def test_two_origins_at_once_are_refused(settings: HubSettings) -> None:
+    twice = Headers(
+        [(b"host", b"hub.example"), (b"origin", b"http://hub.example"), (b"origin", b"https://evil.example")]
+    )
+    assert not origin_allowed(twice, settings)
+
+
+def test_a_null_origin_comes_in_only_by_an_entry_of_its_own(settings: HubSettings) -> None:
+    sandboxed = msgspec.structs.replace(settings, allowed_origins=["null"])
+    assert origin_allowed(Headers({"host": "hub.example", "origin": "null"}), sandboxed)

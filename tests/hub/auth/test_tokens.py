@@ -1,0 +1,86 @@
+from uuid import uuid4
+
+import jwt
+import msgspec
+import pytest
+
+from hub.auth import tokens
+from hub.errors import Expired, Unauthenticated
+from protocol.people import Role
+
+SECRET = "a secret that only this test suite knows"
+OTHER = "another secret, also of thirty-two bytes"
+NOW = 1_700_000_000_000
+CLAIMS = tokens.make_claims(uuid4(), Role.STUDENT, "Ada Exämple", uuid4(), now_ms=NOW)
+
+
+def forge(secret: str = SECRET, algorithm: str = "HS256", without: str = "", **changes: object) -> str:
+    payload = {**msgspec.to_builtins(CLAIMS), **changes}
+    payload.pop(without, None)
+    return jwt.encode(payload, secret, algorithm=algorithm)
+
+
+def test_a_token_says_what_was_signed_for_ten_minutes() -> None:
+    token = tokens.sign(CLAIMS, SECRET)
+    assert tokens.verify(token, SECRET, now_ms=NOW) == CLAIMS
+    assert tokens.verify(token, SECRET, now_ms=NOW + 599_999) == CLAIMS
+    assert CLAIMS.expires_at == NOW + 600_000
+    with pytest.raises(Expired):
+        tokens.verify(token, SECRET, now_ms=NOW + 600_000)
+
+
+def test_the_exam_of_a_code_stays_in_the_token() -> None:
+    claims = msgspec.structs.replace(CLAIMS, exam=uuid4())
+    assert tokens.verify(tokens.sign(claims, SECRET), SECRET, now_ms=NOW).exam == claims.exam
+
+
+def test_a_clock_slightly_ahead_is_forgiven_and_a_token_from_the_future_is_not() -> None:
+    token = tokens.sign(CLAIMS, SECRET)
+    tokens.verify(token, SECRET, now_ms=NOW - 10_000)
+    with pytest.raises(Unauthenticated):
+        tokens.verify(token, SECRET, now_ms=NOW - 11_000)
+
+
+@pytest.mark.parametrize("claim", ["typ", "iss", "aud", "exp", "nbf", "sub", "role", "name", "sid"])
+def test_every_claim_is_required(claim: str) -> None:
+    with pytest.raises(Unauthenticated):
+        tokens.verify(forge(without=claim), SECRET, now_ms=NOW)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"typ": "refresh"},
+        {"iss": "somebody"},
+        {"aud": "somewhere"},
+        {"aud": ["veritas-hub", "somewhere"]},
+        {"sub": "ada"},
+        {"sub": None},
+        {"role": "king"},
+        {"name": 7},
+        {"sid": "x"},
+        {"exp": "soon"},
+        {"exp": 1e300},
+        {"nbf": None},
+        {"exam": "physics"},
+    ],
+)
+def test_a_claim_of_another_kind_is_refused(changes: dict) -> None:
+    with pytest.raises(Unauthenticated):
+        tokens.verify(forge(**changes), SECRET, now_ms=NOW)
+
+
+def test_another_key_or_algorithm_is_refused() -> None:
+    with pytest.raises(Unauthenticated):
+        tokens.verify(forge(OTHER), SECRET, now_ms=NOW)
+    with pytest.raises(Unauthenticated):
+        tokens.verify(forge(SECRET + OTHER, "HS512"), SECRET + OTHER, now_ms=NOW)
+    with pytest.raises(Unauthenticated):
+        tokens.verify(jwt.encode(msgspec.to_builtins(CLAIMS), "", algorithm="none"), SECRET, now_ms=NOW)
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "\udc80", "é" * 10, "." * 1000])
+def test_what_is_no_token_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(Unauthenticated) as refusal:
+        tokens.verify(token, SECRET, now_ms=NOW)
+    assert str(refusal.value) == "the access token is not valid"

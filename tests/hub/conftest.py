@@ -1,0 +1,107 @@
+"""A hub as people meet it: a real server on a free port in the test's own loop, and an HTTP client before it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from litestar import Litestar
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import users
+from db.settings import DatabaseSettings, Secret
+from hub.app import create_app
+from hub.auth.limits import FailureLimits
+from hub.auth.passwords import Passwords
+from hub.settings import HubSettings
+from protocol.people import Role
+from tests.hub.serving import serve
+
+PASSWORD = "correct horse 7"
+
+
+class Caller:
+    """Somebody with an HTTP client; `tokens` is the last answer to a sign-in."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+        self.tokens: dict = {}
+
+    async def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
+        return await self.http.post(path, json=body, headers={**self._bearer(), **headers})
+
+    async def get(self, path: str, **params: object) -> httpx.Response:
+        return await self.http.get(path, params=params, headers=self._bearer())
+
+    async def sign_in(self, path: str, body: object) -> "Caller":
+        answer = await self.http.post(path, json=body)
+        assert answer.is_success, answer.text
+        self.tokens = answer.json()
+        return self
+
+    def _bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens['access_token']}"} if self.tokens else {}
+
+
+class People:
+    """Makes accounts and signs them in, each with the password `PASSWORD`."""
+
+    def __init__(self, http: httpx.AsyncClient, engine: AsyncEngine, passwords: Passwords) -> None:
+        self.nobody = Caller(http)
+        self._engine = engine
+        self._passwords = passwords
+
+    async def make(self, role: Role, username: str) -> Caller:
+        password_hash = await self._passwords.hash(PASSWORD)
+        async with self._engine.begin() as conn:
+            await users.create(conn, username=username, name=username.title(), role=role, password_hash=password_hash)
+        return await self.sign_in(username)
+
+    async def sign_in(self, username: str) -> Caller:
+        return await Caller(self.nobody.http).sign_in("/auth/login", {"username": username, "password": PASSWORD})
+
+    async def sign_in_by_code(self, code: str) -> Caller:
+        return await Caller(self.nobody.http).sign_in("/auth/code", {"code": code})
+
+
+@pytest.fixture
+def settings(database: DatabaseSettings) -> HubSettings:
+    return HubSettings(
+        database_url=database.database_url,
+        redis_url=database.redis_url,
+        jwt_secret=Secret("a secret that only this test suite knows"),
+        bcrypt_cost=4,
+    )
+
+
+@pytest.fixture
+def passwords(settings: HubSettings) -> Iterator[Passwords]:
+    passwords = Passwords(settings.bcrypt_cost)
+    yield passwords
+    passwords.close()
+
+
+@pytest.fixture
+def limits() -> FailureLimits:
+    return FailureLimits()
+
+
+@pytest.fixture
+def app(settings: HubSettings, passwords: Passwords, limits: FailureLimits) -> Litestar:
+    return create_app(settings, passwords=passwords, limits=limits)
+
+
+@pytest.fixture
+async def url(app: Litestar) -> AsyncIterator[str]:
+    async with serve(app) as address:
+        yield f"http://{address}"
+
+
+@pytest.fixture
+async def http(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def people(http: httpx.AsyncClient, engine: AsyncEngine, passwords: Passwords) -> People:
+    return People(http, engine, passwords)

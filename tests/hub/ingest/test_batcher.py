@@ -1,0 +1,52 @@
+from uuid import UUID, uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.ingest.batcher import Batcher, Offer, Work
+from protocol.events import Batch, Entry
+
+STREAM = uuid4()
+
+
+def work(rows: int, size: int, stream: UUID = STREAM) -> Work:
+    entries = tuple(Entry(seq, "copy", 0, 0, "{}") for seq in range(1, rows + 1))
+    return Work(stream, stream, Batch(1, rows, entries, size), lambda _: None)
+
+
+def test_batches_leave_in_the_order_they_came() -> None:
+    batcher = Batcher(max_bytes=1000, max_rows=100)
+    came = [work(1, 10) for _ in range(5)]
+    for one in came:
+        batcher.offer(one)
+    assert batcher.take() == came
+
+
+def test_a_full_batcher_says_so_and_keeps_nothing_of_it() -> None:
+    batcher = Batcher(max_bytes=100, max_rows=100)
+    assert batcher.offer(work(1, 90)) is Offer.TAKEN
+    assert batcher.offer(work(1, 20)) is Offer.FULL
+    assert (len(batcher), batcher.waiting_bytes) == (1, 90)
+
+
+def test_a_batch_larger_than_the_bound_is_taken_when_nothing_else_waits() -> None:
+    batcher = Batcher(max_bytes=100, max_rows=100)
+    assert batcher.offer(work(1, 500)) is Offer.TAKEN
+
+
+def test_a_batch_of_more_rows_than_a_flush_still_leaves_whole() -> None:
+    batcher = Batcher(max_bytes=1000, max_rows=10)
+    batcher.offer(work(50, 1))
+    assert [len(one.batch.entries) for one in batcher.take()] == [50]
+
+
+@given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 50))), st.integers(1, 30))
+def test_nothing_taken_is_lost_or_doubled(offers: list[tuple[int, int]], max_rows: int) -> None:
+    batcher = Batcher(max_bytes=200, max_rows=max_rows)
+    kept = [one for one in (work(rows, size) for rows, size in offers) if batcher.offer(one) is Offer.TAKEN]
+    left: list[Work] = []
+    while taken := batcher.take():
+        assert len(taken) == 1 or sum(len(one.batch.entries) for one in taken) <= max_rows
+        left += taken
+    assert all(a is b for a, b in zip(left, kept, strict=True))
+    assert (len(batcher), batcher.waiting_bytes) == (0, 0)

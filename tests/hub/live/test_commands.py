@@ -1,0 +1,356 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import AnalysisCursor, AuditLog, Exam, ExamAttempt, ExamPolicy, FeedRow, Flag, FlagReview, Instruction
+from hub.auth.guards import Person
+from hub.live.commands import DECISIONS, TEXT_CHARS, Commands
+from judgement.policy import read_policy
+from judgement.scoring import judge_integrity
+from protocol.attempts import AttemptStatus, InstructionState
+from protocol.codes import ErrorCode
+from protocol.console import Command, Outcome, Result
+from protocol.flags import FlagStatus, StandingFlag
+from protocol.people import Role
+from tests.hub.live.conftest import Room
+
+OPEN, CONFIRMED, DISMISSED, ESCALATED = (
+    FlagStatus.OPEN,
+    FlagStatus.CONFIRMED,
+    FlagStatus.DISMISSED,
+    FlagStatus.ESCALATED,
+)
+
+
+class Announced:
+    """Remembers the hints given."""
+
+    def __init__(self) -> None:
+        self.hints: list[tuple[str, UUID]] = []
+
+    async def announce(self, channel: str, key: UUID) -> None:
+        self.hints.append((channel, key))
+
+
+@asynccontextmanager
+async def commands_of(engine: AsyncEngine) -> AsyncIterator[tuple[Commands, Announced]]:
+    announced = Announced()
+    async with Commands(engine, announced) as commands:
+        yield commands, announced
+
+
+async def carry_out(room: Room, command: Command, person: Person | None = None) -> Result:
+    async with commands_of(room.engine) as (commands, _):
+        return await commands.carry_out(person or room.teacher, command)
+
+
+def message(room: Room, *, to: str | list[UUID] = "all", text: str | None = "hello") -> Command:
+    return Command(id=uuid4(), exam_id=room.exam, action="message", to=to, text=text)
+
+
+def review(room: Room, flag: UUID, decision: FlagStatus, seen: FlagStatus = OPEN) -> Command:
+    return Command(
+        id=uuid4(),
+        exam_id=room.exam,
+        action="review",
+        flag_id=flag,
+        decision=decision,
+        seen=seen,
+        reason="seen on the camera",
+    )
+
+
+async def count(engine: AsyncEngine, table: type) -> int:
+    async with engine.connect() as conn:
+        return (await conn.execute(select(func.count()).select_from(table))).scalar_one()
+
+
+def fine(*attempts: UUID) -> list[Outcome]:
+    return [Outcome(attempt_id=attempt, ok=True) for attempt in attempts]
+
+
+async def test_a_message_goes_to_all_who_sit_the_exam(engine: AsyncEngine, room: Room) -> None:
+    ada, bob, gone = [await room.sit(), await room.sit(), await room.sit()]
+    async with engine.begin() as conn:
+        await conn.execute(update(ExamAttempt).where(ExamAttempt.id == gone).values(status=AttemptStatus.SUBMITTED))
+    command = message(room)
+    async with commands_of(engine) as (commands, announced):
+        assert await commands.carry_out(room.teacher, command) == Result(command.id, fine(ada, bob))
+    assert announced.hints[0] == ("feed", room.exam)
+    assert sorted(announced.hints[1:]) == sorted([("instructions", ada), ("instructions", bob)])
+    board = await room.fresh()
+    assert {row.attempt_id: (row.text, row.state) for row in board.instructions.values()} == {
+        ada: ("hello", InstructionState.SENT),
+        bob: ("hello", InstructionState.SENT),
+    }
+    async with engine.connect() as conn:
+        log = (await conn.execute(select(AuditLog).where(AuditLog.action == "message"))).one()
+    assert (log.actor_id, log.resource, log.resource_id) == (room.teacher.user_id, "exam", str(room.exam))
+    assert log.details == {"command": str(command.id), "attempts": "2"}
+
+
+async def test_a_message_goes_to_those_named_and_says_who_could_not_be_reached(room: Room) -> None:
+    ada, bob = await room.sit(), await room.sit()
+    nobody = uuid4()
+    result = await carry_out(room, message(room, to=[bob, nobody, bob]))
+    assert [(one.attempt_id, one.ok, one.code) for one in result.outcomes] == [
+        (bob, True, None),
+        (nobody, False, ErrorCode.NOT_FOUND),
+    ]
+    assert ada not in (await room.fresh()).instructions
+
+
+async def test_a_repeated_message_is_not_sent_again(engine: AsyncEngine, room: Room) -> None:
+    ada = await room.sit()
+    command = message(room, to=[ada, room.exam])
+    first = await carry_out(room, command)
+    rows, logs = await count(engine, FeedRow), await count(engine, AuditLog)
+    await room.sit()
+    async with commands_of(engine) as (commands, announced):
+        assert await commands.carry_out(room.teacher, command) == first
+    assert announced.hints == []
+    assert await count(engine, Instruction) == 1
+    assert await count(engine, AuditLog) == logs
+    assert await count(engine, FeedRow) == rows + 2  # the newcomer's
+
+
+async def test_a_repeated_broadcast_does_not_reach_who_came_since(engine: AsyncEngine, room: Room) -> None:
+    ada = await room.sit()
+    command = message(room)
+    await carry_out(room, command)
+    await room.sit()
+    assert (await carry_out(room, command)).outcomes == fine(ada)
+    assert await count(engine, Instruction) == 1
+
+
+async def test_the_same_message_twice_at_once_is_one(engine: AsyncEngine, room: Room) -> None:
+    attempts = [await room.sit() for _ in range(3)]
+    command = message(room)
+    async with commands_of(engine) as (commands, _):
+        results = await asyncio.gather(*(commands.carry_out(room.teacher, command) for _ in range(5)))
+    assert {tuple(one.attempt_id for one in result.outcomes) for result in results} == {tuple(attempts)}
+    assert await count(engine, Instruction) == 3
+    assert await count(engine, AuditLog) == 1
+
+
+async def test_a_message_to_nobody_reaches_nobody(engine: AsyncEngine, room: Room) -> None:
+    command = message(room)
+    assert await carry_out(room, command) == Result(command.id, [])
+    assert await count(engine, AuditLog) == 0
+
+
+@pytest.mark.parametrize("wrong", [None, "", "  \n", "x" * (TEXT_CHARS + 1), "a\0b"])
+async def test_a_text_that_cannot_be_shown_is_refused(room: Room, wrong: str | None) -> None:
+    await room.sit()
+    result = await carry_out(room, message(room, text=wrong))
+    assert (result.code, result.outcomes) == (ErrorCode.BAD_COMMAND, [])
+
+
+async def test_the_longest_text_is_taken(room: Room) -> None:
+    ada = await room.sit()
+    assert (await carry_out(room, message(room, text="å" * TEXT_CHARS))).outcomes == fine(ada)
+
+
+async def test_rooms_are_not_known_yet(room: Room) -> None:
+    assert (await carry_out(room, message(room, to="B 12"))).code == ErrorCode.BAD_COMMAND
+
+
+async def test_an_unknown_action_is_refused(room: Room) -> None:
+    command = Command(id=uuid4(), exam_id=room.exam, action="expel")
+    result = await carry_out(room, command)
+    assert (result.id, result.code) == (command.id, ErrorCode.BAD_COMMAND)
+
+
+@pytest.mark.parametrize("missing", ["flag_id", "decision", "seen", "reason"])
+async def test_a_review_with_something_missing_is_refused(engine: AsyncEngine, room: Room, missing: str) -> None:
+    flag = await room.flag(await room.sit())
+    result = await carry_out(room, msgspec.structs.replace(review(room, flag, CONFIRMED), **{missing: None}))
+    assert (result.code, result.outcomes) == (ErrorCode.BAD_COMMAND, [])
+    assert await count(engine, FlagReview) == 0
+
+
+async def test_who_may_not_watch_may_not_command(engine: AsyncEngine, room: Room) -> None:
+    flag = await room.flag(await room.sit())
+    stranger = await room.person(Role.TEACHER)
+    for command in (message(room), review(room, flag, CONFIRMED)):
+        result = await carry_out(room, command, stranger)
+        assert (result.code, result.outcomes) == (ErrorCode.FORBIDDEN, [])
+    assert await count(engine, Instruction) == await count(engine, FlagReview) == 0
+
+
+async def test_access_is_checked_with_every_command(engine: AsyncEngine, room: Room) -> None:
+    await room.sit()
+    assert (await carry_out(room, message(room))).code is None
+    async with engine.begin() as conn:
+        other = await room.person(Role.TEACHER)
+        await conn.execute(update(Exam).values(creator_id=other.user_id))
+    assert (await carry_out(room, message(room))).code == ErrorCode.FORBIDDEN
+
+
+async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine, room: Room) -> None:
+    attempt = await room.sit()
+    flag, kept = await room.flag(attempt, confidence=0.9), await room.flag(attempt, confidence=0.5)
+    head = (await room.fresh()).offset
+    command = review(room, flag, DISMISSED)
+    async with commands_of(engine) as (commands, announced):
+        assert await commands.carry_out(room.teacher, command) == Result(command.id, fine(attempt))
+    assert announced.hints == [("feed", room.exam)]
+
+    board = await room.fresh()
+    row = board.flags[flag]
+    assert (row.status, row.reviewed_by, row.reason) == (DISMISSED, "Tess Teacher", "seen on the camera")
+    expected = judge_integrity([StandingFlag("left_page", 0.5)], read_policy({}))
+    assert board.scores[attempt].integrity == expected
+    assert board.flags[kept].status is OPEN
+    assert board.offset == head + 2
+    async with engine.connect() as conn:
+        log = (await conn.execute(select(AuditLog))).one()
+    assert (log.actor_id, log.action, log.resource_id) == (room.teacher.user_id, "review", str(flag))
+    assert log.details["reason"] == "seen on the camera"
+
+
+async def test_of_two_reviewers_one_decides_and_the_other_learns_who_did(engine: AsyncEngine, room: Room) -> None:
+    attempt = await room.sit()
+    flag = await room.flag(attempt)
+    admin = await room.person(Role.ADMIN, "Ada Admin")
+    async with commands_of(engine) as (commands, _):
+        results = await asyncio.gather(
+            commands.carry_out(room.teacher, review(room, flag, CONFIRMED)),
+            commands.carry_out(admin, review(room, flag, DISMISSED)),
+        )
+    (won,) = [one for result in results for one in result.outcomes if one.ok]
+    (lost,) = [one for result in results for one in result.outcomes if not one.ok]
+    row = (await room.fresh()).flags[flag]
+    assert won == Outcome(attempt_id=attempt, ok=True)
+    assert (lost.code, lost.by) == (ErrorCode.CONFLICT, row.reviewed_by)
+    assert lost.at is not None
+    assert lost.at >= row.raised_at
+    assert await count(engine, FlagReview) == 1
+
+
+async def test_a_repeated_review_gives_the_same_result(engine: AsyncEngine, room: Room) -> None:
+    flag = await room.flag(await room.sit())
+    command = review(room, flag, CONFIRMED)
+    first = await carry_out(room, command)
+    head = (await room.fresh()).offset
+    assert await carry_out(room, command) == first
+    assert (await room.fresh()).offset == head
+    assert await count(engine, FlagReview) == await count(engine, AuditLog) == 1
+
+
+async def test_the_same_review_many_times_at_once_is_one(engine: AsyncEngine, room: Room) -> None:
+    attempt = await room.sit()
+    command = review(room, await room.flag(attempt), CONFIRMED)
+    async with commands_of(engine) as (commands, _):
+        results = await asyncio.gather(*(commands.carry_out(room.teacher, command) for _ in range(5)))
+    assert [result.outcomes for result in results] == [fine(attempt)] * 5
+    assert await count(engine, FlagReview) == 1
+
+
+async def test_a_spent_id_does_not_decide_about_another_flag(room: Room) -> None:
+    attempt = await room.sit()
+    one, two = await room.flag(attempt), await room.flag(attempt)
+    first = review(room, one, CONFIRMED)
+    await carry_out(room, first)
+    reused = msgspec.structs.replace(review(room, two, CONFIRMED), id=first.id)
+    assert (await carry_out(room, reused)).code == ErrorCode.BAD_COMMAND
+    assert (await room.fresh()).flags[two].status is OPEN
+
+
+async def test_a_flag_of_another_exam_is_not_found(engine: AsyncEngine, room: Room) -> None:
+    assert (await carry_out(room, review(room, uuid4(), CONFIRMED))).code == ErrorCode.NOT_FOUND
+    admin = await room.person(Role.ADMIN)
+    flag = await room.flag(await room.sit())
+    async with engine.begin() as conn:
+        other = uuid4()
+        await conn.execute(insert(Exam).values(id=other, creator_id=admin.user_id, title="Latin", duration_minutes=1))
+    elsewhere = msgspec.structs.replace(review(room, flag, CONFIRMED), exam_id=other)
+    assert (await carry_out(room, elsewhere, admin)).code == ErrorCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("status", FlagStatus)
+@pytest.mark.parametrize("decision", FlagStatus)
+async def test_only_the_decisions_of_the_table_are_made(
+    engine: AsyncEngine, room: Room, status: FlagStatus, decision: FlagStatus
+) -> None:
+    attempt = await room.sit()
+    flag = await room.flag(attempt)
+    async with engine.begin() as conn:
+        await conn.execute(update(Flag).where(Flag.id == flag).values(status=status))
+    (outcome,) = (await carry_out(room, review(room, flag, decision, status))).outcomes
+    allowed = decision in DECISIONS[status]
+    assert outcome.ok is allowed
+    assert outcome.code == (None if allowed else ErrorCode.BAD_COMMAND)
+    assert (await room.fresh()).flags[flag].status is (decision if allowed else status)
+
+
+async def test_an_escalation_is_answered_by_another_person(room: Room) -> None:
+    flag = await room.flag(await room.sit())
+    await carry_out(room, review(room, flag, ESCALATED))
+    (own,) = (await carry_out(room, review(room, flag, CONFIRMED, ESCALATED))).outcomes
+    assert (own.ok, own.code) == (False, ErrorCode.FORBIDDEN)
+    admin = await room.person(Role.ADMIN, "Ada Admin")
+    (other,) = (await carry_out(room, review(room, flag, CONFIRMED, ESCALATED), admin)).outcomes
+    assert other.ok
+    assert (await room.fresh()).flags[flag].reviewed_by == "Ada Admin"
+
+
+async def test_a_decision_is_undone_by_the_opposite_one(room: Room) -> None:
+    attempt = await room.sit()
+    flag = await room.flag(attempt)
+    await carry_out(room, review(room, flag, DISMISSED))
+    assert (await room.fresh()).scores[attempt].integrity == 1.0
+    await carry_out(room, review(room, flag, CONFIRMED, DISMISSED))
+    score = (await room.fresh()).scores[attempt].integrity
+    assert score is not None
+    assert score < 1.0
+
+
+async def test_an_order_waits_for_a_fold_to_end_and_tries_again(engine: AsyncEngine, room: Room) -> None:
+    attempt = await room.sit()
+    flag = await room.flag(attempt)
+    async with commands_of(engine) as (commands, _):
+        async with engine.begin() as fold:
+            await fold.execute(select(AnalysisCursor.attempt_id).with_for_update(key_share=True))
+            order = asyncio.create_task(commands.carry_out(room.teacher, review(room, flag, CONFIRMED)))
+            await asyncio.sleep(1.2)  # beyond the lock timeout
+        assert (await order).outcomes == fine(attempt)
+
+
+async def test_an_order_that_cannot_get_its_locks_says_busy(
+    engine: AsyncEngine, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.live.commands.TRIES", 1)
+    flag = await room.flag(await room.sit())
+    async with engine.begin() as fold:
+        await fold.execute(select(AnalysisCursor.attempt_id).with_for_update(key_share=True))
+        result = await carry_out(room, review(room, flag, CONFIRMED))
+    assert (result.code, result.outcomes) == (ErrorCode.BUSY, [])
+
+
+async def test_an_order_once_begun_is_finished_though_its_console_is_gone(engine: AsyncEngine, room: Room) -> None:
+    ada = await room.sit()
+    async with commands_of(engine) as (commands, _), engine.begin() as blocker:
+        await blocker.execute(text("LOCK TABLE instructions IN ACCESS EXCLUSIVE MODE"))
+        order = asyncio.create_task(commands.carry_out(room.teacher, message(room)))
+        await asyncio.sleep(0.1)
+        order.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await order
+    assert list((await room.fresh()).instructions) == [ada]
+
+
+async def test_what_nobody_foresaw_is_raised_and_nothing_is_done(engine: AsyncEngine, room: Room) -> None:
+    flag = await room.flag(await room.sit())
+    async with engine.begin() as conn:
+        await conn.execute(update(ExamPolicy).values(settings={"rules": {"no_such_rule": {}}}))
+    with pytest.raises(Exception, match="no_such_rule"):
+        await carry_out(room, review(room, flag, CONFIRMED))
+    assert (await room.fresh()).flags[flag].status is OPEN
+    assert await count(engine, FlagReview) == 0

@@ -1,0 +1,118 @@
+"""A candidate's side of a real hub, frame by frame."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import pytest
+from litestar import Litestar
+from sqlalchemy.ext.asyncio import AsyncEngine
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from db.queries import credentials
+from hub.auth.tickets import draw_secret, hash_secret
+from protocol import monitor
+from protocol.codec import Encoding, decode_to_candidate, encode
+from protocol.events import Event
+from protocol.people import Role
+from tests import factories
+
+_T = TypeVar("_T")
+PATIENCE_S = 10.0
+
+
+class Peer:
+    """One socket to `/ws/monitor`."""
+
+    def __init__(self, connection: ClientConnection, encoding: Encoding) -> None:
+        self.connection = connection
+        self.encoding = encoding
+
+    async def send(self, frame: Any) -> None:
+        await self.connection.send(encode(frame, self.encoding))
+
+    async def send_raw(self, data: str | bytes) -> None:
+        await self.connection.send(data)
+
+    async def receive(self, shape: type[_T]) -> _T:
+        """The next frame, which must be of this shape."""
+        async with asyncio.timeout(PATIENCE_S):
+            frame = decode_to_candidate(await self.connection.recv(), self.encoding)
+        assert isinstance(frame, shape), frame
+        return frame
+
+    async def closed(self) -> int:
+        """Wait until the hub has closed, whatever it says before, and tell the code."""
+        async with asyncio.timeout(PATIENCE_S):
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await self.connection.recv()
+        assert self.connection.close_code is not None
+        return self.connection.close_code
+
+
+class Sitting:
+    """One student's attempt, and as many sockets to it as a test wants."""
+
+    def __init__(self, url: str, engine: AsyncEngine, exam_id: UUID, attempt_id: UUID, student_id: UUID) -> None:
+        self.url = url.replace("http", "ws") + "/ws/monitor"
+        self.engine = engine
+        self.exam_id = exam_id
+        self.attempt_id = attempt_id
+        self.student_id = student_id
+        self.boot = uuid4()
+        self.stack = contextlib.AsyncExitStack()
+
+    async def ticket(self, *, user_id: UUID | None = None, purpose: str = "monitor") -> str:
+        user_id = user_id or self.student_id
+        secret, session = draw_secret(), uuid4()
+        async with self.engine.begin() as conn:
+            await credentials.open_session(
+                conn, session=session, user_id=user_id, token_hash=hash_secret(draw_secret())
+            )
+            await credentials.issue_ticket(
+                conn, ticket_hash=hash_secret(secret), user_id=user_id, session=session, purpose=purpose
+            )
+        return secret
+
+    async def connect(self, encoding: Encoding = Encoding.JSON, **options: Any) -> Peer:
+        options = {"subprotocols": [Subprotocol(encoding)], "compression": None, "proxy": None} | options
+        return Peer(await self.stack.enter_async_context(connect(self.url, **options)), encoding)
+
+    async def hello(self, **changes: Any) -> monitor.Hello:
+        values = {
+            "attempt_id": self.attempt_id,
+            "boot": self.boot,
+            "acked": 0,
+            "next_seq": 1,
+            "client": monitor.Client("test", "1"),
+            "mono": 0,
+            "at": 0,
+        } | changes
+        if "ticket" not in values and "token" not in values:
+            values["ticket"] = await self.ticket()
+        return monitor.Hello(**values)
+
+    async def enter(self, encoding: Encoding = Encoding.JSON, **hello: Any) -> tuple[Peer, monitor.Welcome]:
+        peer = await self.connect(encoding)
+        await peer.send(await self.hello(**hello))
+        return peer, await peer.receive(monitor.Welcome)
+
+
+def events(first: int, last: int, kind: str = "copy") -> monitor.Events:
+    return monitor.Events(first, [Event(kind, 1_700_000_000_000, seq * 10) for seq in range(first, last + 1)])
+
+
+@pytest.fixture
+async def sitting(app: Litestar, url: str, engine: AsyncEngine) -> AsyncIterator[Sitting]:
+    async with engine.begin() as conn:
+        exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
+        student_id = await factories.make_user(conn)
+        attempt_id = await factories.make_attempt(conn, exam_id, student_id)
+    sitting = Sitting(url, engine, exam_id, attempt_id, student_id)
+    async with sitting.stack:
+        yield sitting

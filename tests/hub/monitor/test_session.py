@@ -1,0 +1,267 @@
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.monitor.session import RETRY_MS, SILENCE_MS, Answer, Close, Effect, Open, Phase, Send, Session, Store
+from protocol import limits, monitor
+from protocol.attempts import AttemptStatus
+from protocol.codec import EmptyBatch
+from protocol.codes import CloseCode, RejectCode
+from protocol.errors import Malformed, TooLarge, UnknownFrame
+from protocol.events import Batch, Entry, tombstone
+
+ID = UUID("0192f0c1-2d3e-7000-8000-000000000001")
+HELLO = monitor.Hello(
+    ticket="t", attempt_id=ID, boot=ID, acked=0, next_seq=1, client=monitor.Client("x", "1"), mono=5, at=6
+)
+
+
+def welcome(committed: int = 0) -> monitor.Welcome:
+    return monitor.Welcome(
+        stream=ID,
+        committed=committed,
+        window=limits.Window(),
+        limits=limits.Limits(),
+        heartbeat_ms=limits.HEARTBEAT_MS,
+        server_at=0,
+        attempt=monitor.Attempt(AttemptStatus.IN_PROGRESS),
+        auth_until=0,
+    )
+
+
+def batch(first: int, last: int, size: int = 10) -> Batch:
+    return Batch(first, last, tuple(Entry(seq, "copy", 0, 0, "{}") for seq in range(first, last + 1)), size)
+
+
+def opened(committed: int = 0) -> Session:
+    session = Session(0)
+    session.receive(HELLO, 0)
+    session.opened(welcome(committed), [])
+    return session
+
+
+def closes(effects: list[Effect]) -> list[CloseCode]:
+    return [effect.code for effect in effects if isinstance(effect, Close)]
+
+
+def frames(effects: list[Effect]) -> list[monitor.HubFrame]:
+    return [effect.frame for effect in effects if isinstance(effect, Send)]
+
+
+def stores(effects: list[Effect]) -> list[tuple[int, int]]:
+    return [(effect.batch.first_seq, effect.batch.last_seq) for effect in effects if isinstance(effect, Store)]
+
+
+def test_a_hello_asks_the_shell_to_open_and_the_answer_is_a_welcome() -> None:
+    session = Session(0)
+    assert session.receive(HELLO, 1) == [Open(HELLO)]
+    assert session.opened(welcome(4), []) == [Send(welcome(4))]
+    assert session.committed == 4
+
+
+def test_waiting_instructions_follow_the_welcome() -> None:
+    session = Session(0)
+    session.receive(HELLO, 1)
+    message = monitor.Instruct(id=1, action="message", issued_at=0, body={"text": "hi"})
+    assert frames(session.opened(welcome(), [message])) == [welcome(), message]
+
+
+@pytest.mark.parametrize(
+    "hello",
+    [
+        monitor.Hello(attempt_id=ID, boot=ID, acked=0, next_seq=1, client=HELLO.client, mono=0, at=0),
+        monitor.Hello(
+            ticket="a", token="b", attempt_id=ID, boot=ID, acked=0, next_seq=1, client=HELLO.client, mono=0, at=0
+        ),
+        monitor.Hello(ticket="a", attempt_id=ID, boot=ID, acked=1, next_seq=1, client=HELLO.client, mono=0, at=0),
+        monitor.Hello(ticket="a", attempt_id=ID, boot=ID, acked=-1, next_seq=1, client=HELLO.client, mono=0, at=0),
+        monitor.Hello(ticket="a", attempt_id=ID, boot=ID, acked=0, next_seq=1, client=HELLO.client, mono=-1, at=0),
+    ],
+    ids=["neither", "both", "acked beyond next", "negative", "mono"],
+)
+def test_a_hello_that_contradicts_itself_is_malformed(hello: monitor.Hello) -> None:
+    assert closes(Session(0).receive(hello, 0)) == [CloseCode.MALFORMED]
+
+
+@pytest.mark.parametrize("frame", [batch(1, 1), monitor.Bye(), monitor.Lost(3, "x"), monitor.Done(1, ok=True)])
+def test_anything_but_a_hello_first_is_malformed(frame: Batch | monitor.Bye | monitor.Lost | monitor.Done) -> None:
+    assert closes(Session(0).receive(frame, 0)) == [CloseCode.MALFORMED]
+
+
+def test_a_second_hello_is_malformed() -> None:
+    assert closes(opened().receive(HELLO, 0)) == [CloseCode.MALFORMED]
+
+
+def test_events_are_stored_and_acknowledged_only_when_stored() -> None:
+    session = opened()
+    effects = session.receive(batch(1, 3), 0)
+    assert stores(effects) == [(1, 3)]
+    assert frames(effects) == []
+    assert frames(session.stored([])) == [monitor.Ack(3)]
+
+
+def test_what_arrives_while_a_batch_is_in_flight_is_merged_into_the_next() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    assert stores(session.receive(batch(4, 5), 0)) == []
+    assert stores(session.receive(batch(6, 9), 0)) == []
+    effects = session.stored([])
+    assert frames(effects) == [monitor.Ack(3)]
+    assert stores(effects) == [(4, 9)]
+
+
+def test_stored_numbers_are_acknowledged_again_and_not_stored_again() -> None:
+    assert opened(committed=5).receive(batch(2, 5), 0) == [Send(monitor.Ack(5))]
+
+
+def test_numbers_in_flight_are_ignored_their_acknowledgement_will_come() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    assert session.receive(batch(1, 3), 0) == []
+
+
+def test_a_frame_that_straddles_what_is_known_is_taken_from_where_it_is_new() -> None:
+    assert stores(opened(committed=5).receive(batch(4, 8), 0)) == [(6, 8)]
+
+
+def test_a_gap_is_told_and_closes() -> None:
+    effects = opened(committed=5).receive(batch(7, 8), 0)
+    assert closes(effects) == [CloseCode.GAP]
+    assert isinstance(frames(effects)[0], monitor.Error)
+
+
+def test_lost_numbers_become_one_entry_at_the_last_of_them() -> None:
+    effects = opened(committed=5).receive(monitor.Lost(20, "queue_full"), 0)
+    assert stores(effects) == [(6, 20)]
+    stored = next(effect.batch for effect in effects if isinstance(effect, Store))
+    assert [(entry.seq, entry.type, entry.payload) for entry in stored.entries] == [
+        (20, "events_lost", '{"from":6,"reason":"queue_full"}')
+    ]
+
+
+def test_rejected_numbers_are_named_with_their_acknowledgement() -> None:
+    session = opened()
+    stone = tombstone(1, RejectCode.TOO_DEEP, b"")
+    session.receive(Batch(1, 2, (stone, Entry(2, "copy", 0, 0, "{}")), 10), 0)
+    refused = monitor.Rejected(2, RejectCode.BAD_SHAPE)
+    assert frames(session.stored([refused])) == [monitor.Ack(2, [monitor.Rejected(1, RejectCode.TOO_DEEP), refused])]
+
+
+def test_more_than_two_windows_unacknowledged_is_too_fast() -> None:
+    session = opened()
+    most = limits.OVERRUN_FACTOR * limits.WINDOW_EVENTS
+    assert closes(session.receive(batch(1, most), 0)) == []
+    assert closes(session.receive(batch(most + 1, most + 1), 0)) == [CloseCode.TOO_FAST]
+
+
+def test_a_full_ingest_tells_the_client_to_wait_and_the_batch_is_offered_again() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    assert frames(session.held(100)) == [monitor.WindowChanged(0, 0, RETRY_MS)]
+    assert session.tick(100 + RETRY_MS - 1) == []
+    effects = session.tick(100 + RETRY_MS)
+    assert stores(effects) == [(1, 3)]
+    assert frames(effects) == [monitor.WindowChanged(limits.WINDOW_EVENTS, limits.WINDOW_BYTES)]
+
+
+def test_a_batch_that_could_not_be_stored_closes_without_an_acknowledgement() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    effects = session.lost()
+    assert effects == [Close(CloseCode.OVERLOADED)]
+    assert session.stored([]) == []
+
+
+def test_bye_waits_for_what_is_in_flight_and_what_waits_behind_it() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    session.receive(batch(4, 4), 0)
+    assert session.receive(monitor.Bye(), 0) == []
+    assert closes(session.stored([])) == []
+    effects = session.stored([])
+    assert frames(effects)[-1] == monitor.Ack(4)
+    assert closes(effects) == [CloseCode.NORMAL]
+
+
+def test_ping_is_answered_with_both_clocks() -> None:
+    assert opened().receive(monitor.Ping(7), 9) == [Send(monitor.Pong(7, 9))]
+
+
+def test_an_answer_to_an_instruction_is_recorded() -> None:
+    done = monitor.Done(1, ok=True)
+    assert opened().receive(done, 0) == [Answer(done)]
+
+
+def test_an_empty_frame_of_events_is_an_error_and_nothing_else() -> None:
+    assert closes(opened().receive(EmptyBatch(), 0)) == []
+
+
+def test_the_tenth_unknown_frame_closes() -> None:
+    session = opened()
+    for _ in range(limits.UNKNOWN_FRAMES - 1):
+        assert closes(session.refuse(UnknownFrame("wave"), 0)) == []
+    assert closes(session.refuse(UnknownFrame("wave"), 0)) == [CloseCode.MALFORMED]
+
+
+def test_bytes_that_are_no_frame_close_with_their_own_code() -> None:
+    assert closes(opened().refuse(Malformed("x"), 0)) == [CloseCode.MALFORMED]
+    assert closes(opened().refuse(TooLarge("x"), 0)) == [CloseCode.TOO_LARGE]
+
+
+def test_no_hello_in_time_is_silent() -> None:
+    session = Session(0)
+    assert session.tick(limits.HELLO_MS) == []
+    assert closes(session.tick(limits.HELLO_MS + 1)) == [CloseCode.SILENT]
+
+
+def test_any_frame_counts_as_a_heartbeat_and_nothing_at_all_is_silent() -> None:
+    session = opened()
+    session.receive(monitor.Ping(0), 1_000)
+    assert session.tick(1_000 + SILENCE_MS) == []
+    assert closes(session.tick(1_001 + SILENCE_MS)) == [CloseCode.SILENT]
+
+
+def test_a_hello_that_waits_for_the_database_is_not_silent() -> None:
+    session = Session(0)
+    session.receive(HELLO, 0)
+    assert session.tick(10 * SILENCE_MS) == []
+
+
+def test_nothing_comes_out_of_a_closed_session() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    assert session.close(CloseCode.SUPERSEDED) == [Close(CloseCode.SUPERSEDED)]
+    assert session.phase is Phase.CLOSED
+    assert session.receive(batch(4, 4), 0) == []
+    assert session.stored([]) == []
+    assert session.tick(10**9) == []
+    assert session.close(CloseCode.INTERNAL) == []
+
+
+steps = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 12), st.booleans()), max_size=60)
+
+
+@given(st.integers(0, 10), steps)
+def test_whatever_is_sent_the_stored_batches_tile_the_stream(
+    committed: int, sends: list[tuple[int, int, bool]]
+) -> None:
+    """Frames start and end anywhere, stores finish now or later: the stored is contiguous, acks never run ahead."""
+    session = opened(committed)
+    stored = committed
+    in_flight: Batch | None = None
+    for first, length, finish in sends:
+        effects = session.receive(batch(first, first + length - 1), 0)
+        if finish and in_flight is not None:
+            stored, in_flight = in_flight.last_seq, None
+            effects += session.stored([])
+        for effect in effects:
+            if isinstance(effect, Store):
+                assert in_flight is None
+                in_flight = effect.batch
+                numbers = [entry.seq for entry in in_flight.entries]
+                assert numbers == list(range(stored + 1, in_flight.last_seq + 1))
+        assert all(frame.seq <= stored for frame in frames(effects) if isinstance(frame, monitor.Ack))
+        if session.phase is Phase.CLOSED:
+            return

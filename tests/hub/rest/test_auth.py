@@ -1,0 +1,371 @@
+import asyncio
+import logging
+from collections.abc import Callable
+
+import bcrypt
+import httpx
+import jwt
+import msgspec
+import pytest
+from litestar import Litestar
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import AuditLog, RefreshToken, User, WsTicket
+from hub.auth.limits import Allowance, FailureLimits
+from hub.auth.passwords import Passwords
+from hub.settings import HubSettings
+from protocol.people import Role
+from tests.hub.conftest import PASSWORD, Caller, People
+
+ADA = {"username": "Ada", "password": PASSWORD, "name": "Ada Example", "email": "Ada@School.example"}
+
+
+async def test_registering_signs_a_student_in(people: People, engine: AsyncEngine) -> None:
+    answer = await people.nobody.post("/auth/register", ADA)
+    assert answer.status_code == 201
+    assert answer.headers["cache-control"] == "no-store"
+    body = answer.json()
+    assert body["user"] | {"id": None} == {"id": None, "username": "ada", "name": "Ada Example", "role": "student"}
+    assert body["exam_id"] is None
+    assert await _actions(engine) == ["register", "login"]
+
+
+async def test_a_taken_username_or_address_is_a_conflict(people: People) -> None:
+    await people.nobody.post("/auth/register", ADA)
+    for again in (ADA | {"username": "ADA", "email": None}, ADA | {"username": "ada2"}):
+        answer = await people.nobody.post("/auth/register", again)
+        assert answer.status_code == 409
+        assert answer.json()["code"] == "conflict"
+
+
+class TestClosedRegistration:
+    @pytest.fixture
+    def settings(self, settings: HubSettings) -> HubSettings:
+        return msgspec.structs.replace(settings, registration="closed")
+
+    async def test_nobody_registers(self, people: People) -> None:
+        answer = await people.nobody.post("/auth/register", ADA)
+        assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"username": ""}, "$.username"),
+        ({"username": "a b"}, "$.username"),
+        ({"username": "ada\n"}, "$.username"),
+        ({"username": "x" * 65}, "$.username"),
+        ({"username": 7.5}, "$.username"),
+        ({"password": "short"}, "$.password"),
+        ({"password": "ä" * 40}, "$.password"),
+        ({"name": "a\0b"}, "$.name"),
+        ({"name": "Ada\n"}, "$.name"),
+        ({"name": None}, "$.name"),
+        ({"email": "nowhere"}, "$.email"),
+    ],
+)
+async def test_a_bad_field_is_refused_by_its_path(people: People, change: dict, path: str) -> None:
+    answer = await people.nobody.post("/auth/register", ADA | change)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["code"] == "invalid"
+    assert [fault["path"] for fault in problem["errors"]] == [path]
+    assert "short" not in answer.text
+
+
+async def test_what_was_in_the_query_is_not_repeated(people: People) -> None:
+    answer = await people.nobody.post("/auth/login?token=secret", {"username": "ada"})
+    assert answer.status_code == 400
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b'{"username": "\\ud800"}', b"\xff", b"[" * 100_000, b'{"username": 1e400}']
+)
+async def test_a_body_that_is_no_such_object_is_refused(people: People, body: bytes) -> None:
+    answer = await people.nobody.http.post("/auth/login", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["status"] == 400
+    assert answer.json()["type"].startswith("urn:veritas:problem:")
+
+
+async def test_signing_in_is_recorded(people: People, engine: AsyncEngine) -> None:
+    ada = await people.make(Role.TEACHER, "ada")
+    assert ada.tokens["user"]["role"] == "teacher"
+    async with engine.connect() as conn:
+        row = (await conn.execute(select(User.last_login, User.last_login_ip))).one()
+        audit = (await conn.execute(select(AuditLog))).one()
+    assert row.last_login is not None
+    assert row.last_login_ip == "127.0.0.1"
+    assert audit.action == "login"
+    assert audit.ip == "127.0.0.1"
+    assert audit.user_agent.startswith("python-httpx")
+    assert audit.details == {"by": "password"}
+
+
+async def test_usernames_have_no_case(people: People) -> None:
+    await people.make(Role.STUDENT, "Ada")
+    await people.sign_in("aDA")
+
+
+async def test_a_wrong_password_and_an_unknown_name_are_answered_alike(people: People, engine: AsyncEngine) -> None:
+    await people.make(Role.STUDENT, "ada")
+    async with engine.begin() as conn:
+        await conn.execute(
+            text(
+                "INSERT INTO users (id, username, full_name, role, is_active, password_hash) "
+                "SELECT gen_random_uuid(), 'gone', 'Gone', 'student', false, password_hash FROM users"
+            )
+        )
+        await conn.execute(
+            text(
+                "INSERT INTO users (id, username, full_name, role) "
+                "VALUES (gen_random_uuid(), 'bare', 'Bare', 'student')"
+            )
+        )
+    answers = [
+        await people.nobody.post("/auth/login", {"username": "ada", "password": "wrong password"}),
+        *[
+            await people.nobody.post("/auth/login", {"username": name, "password": PASSWORD})
+            for name in ("nobody", "gone", "bare")
+        ],
+    ]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+    assert answers[0].headers["www-authenticate"] == "Bearer"
+
+
+async def test_an_unknown_name_costs_as_much_work_as_a_known_one(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[bytes] = []
+    check = bcrypt.checkpw
+    monkeypatch.setattr(bcrypt, "checkpw", lambda secret, stored: checked.append(stored) or check(secret, stored))
+    await people.nobody.post("/auth/login", {"username": "nobody", "password": PASSWORD})
+    assert [stored[:7] for stored in checked] == [b"$2b$04$"]
+
+
+class TestFewFailures:
+    @pytest.fixture
+    def limits(self) -> FailureLimits:
+        return FailureLimits(Allowance(per_name=2, per_address=4))
+
+    async def test_failures_are_limited_and_successes_are_not(self, people: People) -> None:
+        await people.make(Role.STUDENT, "ada")
+        for _ in range(8):
+            await people.sign_in("ada")
+        assert [await self._fail(people, "ada") for _ in range(3)] == [401, 401, 429]
+        answer = await people.nobody.post("/auth/login", {"username": "ada", "password": PASSWORD})
+        assert answer.status_code == 429
+        assert 1 <= int(answer.headers["retry-after"]) <= 30
+        assert answer.json()["code"] == "too_many_failures"
+
+    async def test_others_behind_the_same_address_still_come_in(self, people: People) -> None:
+        await people.make(Role.STUDENT, "eve")
+        assert [await self._fail(people, "ada") for _ in range(3)] == [401, 401, 429]
+        await people.sign_in("eve")
+
+    async def test_one_address_may_not_try_name_after_name(self, people: People) -> None:
+        assert [await self._fail(people, f"name{number}") for number in range(5)] == [401, 401, 401, 401, 429]
+
+    async def test_tries_made_at_once_are_counted_at_once(self, people: People) -> None:
+        answers = await asyncio.gather(*(self._fail(people, "ada") for _ in range(20)))
+        assert answers.count(401) == 2
+
+    async def test_guessed_codes_and_refresh_tokens_count_too(self, people: People) -> None:
+        for path, body in (("/auth/code", {"code": "x"}), ("/auth/refresh", {"refresh_token": "x"})) * 2:
+            assert (await people.nobody.post(path, body)).status_code == 401
+        assert (await people.nobody.post("/auth/code", {"code": "x"})).status_code == 429
+
+    async def _fail(self, people: People, name: str) -> int:
+        answer = await people.nobody.post("/auth/login", {"username": name, "password": "wrong password"})
+        return answer.status_code
+
+
+class TestFullQueue:
+    @pytest.fixture
+    def passwords(self) -> Passwords:
+        return Passwords(4, queue=0)
+
+    @pytest.mark.parametrize("path", ["/auth/login", "/auth/register"])
+    async def test_when_too_many_wait_for_bcrypt_the_answer_says_when_to_come_again(
+        self, http: httpx.AsyncClient, path: str
+    ) -> None:
+        answer = await http.post(path, json=ADA)
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.json()["code"] == "busy"
+
+
+class TestOneConnection:
+    @pytest.fixture
+    def settings(self, settings: HubSettings) -> HubSettings:
+        return msgspec.structs.replace(settings, pool_size=1)
+
+    @pytest.fixture
+    def pooled(self, app: Litestar) -> AsyncEngine:
+        """The hub's own engine."""
+        return app.dependencies["engine"].dependency()
+
+    async def test_a_full_pool_is_answered_with_when_to_come_again(self, people: People, pooled: AsyncEngine) -> None:
+        async with pooled.connect():
+            pooled.pool._timeout = 0.05
+            answer = await people.nobody.post("/auth/refresh", {"refresh_token": "x"})
+            pooled.pool._timeout = 5
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+
+    async def test_none_is_held_while_bcrypt_runs(
+        self, people: People, pooled: AsyncEngine, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await people.make(Role.STUDENT, "ada")
+        run, free = passwords._run, []
+
+        async def look(work: Callable[[], object]) -> object:
+            async with pooled.connect():
+                free.append(True)
+            return await run(work)
+
+        monkeypatch.setattr(passwords, "_run", look)
+        await people.sign_in("ada")
+        await people.nobody.post("/auth/register", ADA | {"username": "eve"})
+        assert free == [True, True]
+
+
+async def test_a_refresh_token_is_good_once_and_keeps_the_session(people: People, settings: HubSettings) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    renewed = await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(ada))
+    assert renewed.tokens["refresh_token"] != ada.tokens["refresh_token"]
+    assert renewed.tokens["user"] == ada.tokens["user"]
+    assert _claims(renewed)["sid"] == _claims(ada)["sid"]
+    assert (await renewed.get("/student/exams")).status_code == 200
+
+
+async def test_a_lost_answer_is_repeated_once_more(people: People) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    lost = await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(ada))
+    repeated = await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(ada))
+    assert repeated.tokens["refresh_token"] != lost.tokens["refresh_token"]
+    await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(repeated))
+
+
+async def test_a_spent_token_whose_successor_was_used_ends_the_session(people: People, engine: AsyncEngine) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    second = await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(ada))
+    third = await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(second))
+    assert (await people.nobody.post("/auth/refresh", _refresh(ada))).status_code == 401
+    assert (await people.nobody.post("/auth/refresh", _refresh(third))).status_code == 401
+    assert (await third.get("/student/exams")).status_code == 401
+    assert "refresh_reused" in await _actions(engine)
+
+
+async def test_a_spent_token_is_not_repeated_after_its_grace(people: People, engine: AsyncEngine) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(ada))
+    async with engine.begin() as conn:
+        await conn.execute(text("UPDATE refresh_tokens SET replaced_at = replaced_at - interval '61 s'"))
+    assert (await people.nobody.post("/auth/refresh", _refresh(ada))).status_code == 401
+
+
+async def test_tabs_that_refresh_at_once_all_go_on(people: People) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    answers = await asyncio.gather(*(people.nobody.post("/auth/refresh", _refresh(ada)) for _ in range(5)))
+    assert [answer.status_code for answer in answers] == [200] * 5
+
+
+async def test_an_expired_refresh_token_is_refused(people: People, engine: AsyncEngine) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    async with engine.begin() as conn:
+        await conn.execute(update(RefreshToken).values(expires_at=text("now()")))
+    assert (await people.nobody.post("/auth/refresh", _refresh(ada))).status_code == 401
+
+
+async def test_logging_out_ends_tokens_and_tickets_of_that_session_alone(people: People, engine: AsyncEngine) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    elsewhere = await people.sign_in("ada")
+    await ada.post("/auth/ws-ticket", {"purpose": "monitor"})
+    answer = await ada.post("/auth/logout")
+    assert answer.status_code == 204
+    assert answer.content == b""
+    assert (await ada.get("/student/exams")).status_code == 401
+    assert (await ada.post("/auth/refresh", _refresh(ada))).status_code == 401
+    assert (await elsewhere.get("/student/exams")).status_code == 200
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(WsTicket))).all() == []
+    assert (await _actions(engine))[-1] == "logout"
+
+
+async def test_a_deactivated_account_is_out_at_once(people: People, engine: AsyncEngine) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    async with engine.begin() as conn:
+        await conn.execute(update(User).values(is_active=False))
+    assert (await ada.get("/student/exams")).status_code == 401
+    assert (await people.nobody.post("/auth/refresh", _refresh(ada))).status_code == 401
+
+
+async def test_without_a_token_or_with_a_wrong_one_nobody_is_known(people: People, settings: HubSettings) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    forged = jwt.encode(_claims(ada), "another secret, also of thirty-two bytes", algorithm="HS256")
+    for header in ("", "Bearer", "Bearer x", f"Basic {ada.tokens['access_token']}", f"Bearer {forged}"):
+        answer = await people.nobody.http.get("/student/exams", headers={"Authorization": header})
+        assert answer.status_code == 401
+        assert answer.json()["code"] == "unauthenticated"
+
+
+async def test_an_expired_access_token_says_that_it_is_expired(people: People, settings: HubSettings) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    old = jwt.encode(_claims(ada) | {"exp": 1_000_000}, settings.jwt_secret, algorithm="HS256")
+    answer = await people.nobody.http.get("/student/exams", headers={"Authorization": f"Bearer {old}"})
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "expired"
+
+
+@pytest.mark.parametrize(
+    ("role", "purpose", "status"),
+    [
+        (Role.STUDENT, "monitor", 200),
+        (Role.STUDENT, "console", 403),
+        (Role.TEACHER, "console", 200),
+        (Role.TEACHER, "monitor", 403),
+        (Role.ADMIN, "console", 200),
+        (Role.TEACHER, "both", 400),
+    ],
+)
+async def test_tickets_are_for_the_socket_of_ones_role(people: People, role: Role, purpose: str, status: int) -> None:
+    caller = await people.make(role, "ada")
+    answer = await caller.post("/auth/ws-ticket", {"purpose": purpose})
+    assert answer.status_code == status
+    assert ("ticket" in answer.json()) is (status == 200)
+
+
+async def test_secrets_are_stored_as_hashes_and_never_logged(
+    people: People, engine: AsyncEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    ada = await people.make(Role.STUDENT, "ada")
+    ticket = (await ada.post("/auth/ws-ticket", {"purpose": "monitor"})).json()["ticket"]
+    await people.nobody.post("/auth/login", {"username": "ada", "password": "wrong password"})
+    await people.nobody.post("/auth/register", ADA | {"password": 5, "username": "x"})
+    async with engine.connect() as conn:
+        stored = [
+            str((await conn.execute(text(f"SELECT array_agg({table}::text) FROM {table}"))).scalar_one())
+            for table in ("users", "refresh_tokens", "ws_tickets", "audit_logs")
+        ]
+    for secret in (PASSWORD, "wrong password", ticket, ada.tokens["refresh_token"], ada.tokens["access_token"]):
+        assert secret not in caplog.text
+        assert all(secret not in rows for rows in stored)
+
+
+def _refresh(caller: Caller) -> dict[str, str]:
+    return {"refresh_token": caller.tokens["refresh_token"]}
+
+
+def _claims(caller: Caller) -> dict:
+    return jwt.decode(caller.tokens["access_token"], options={"verify_signature": False})
+
+
+async def _actions(engine: AsyncEngine) -> list[str]:
+    async with engine.connect() as conn:
+        return list((await conn.execute(select(AuditLog.action).order_by(AuditLog.id))).scalars())

@@ -1,0 +1,171 @@
+import logging
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import sqlalchemy.exc
+from litestar import Litestar, get, post
+from litestar.di import Provide
+from litestar.exceptions import HTTPException, InternalServerException
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from db import errors as db_errors
+from hub import errors
+from hub.errors import close_code_of, exception_handlers, interpret, problems
+from hub.rest import auth, exams, student
+from protocol.codes import CloseCode
+from protocol.errors import Malformed, TooLarge
+from tests.hub.serving import serve
+
+SECRET = "what no stranger may read"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (errors.BadRequest("x"), 400, CloseCode.MALFORMED),
+        (errors.Invalid("$.a", "x"), 400, CloseCode.MALFORMED),
+        (errors.Unauthenticated("x"), 401, CloseCode.UNAUTHENTICATED),
+        (errors.Expired("x"), 401, CloseCode.TOKEN_EXPIRED),
+        (errors.Forbidden("x"), 403, CloseCode.FORBIDDEN),
+        (db_errors.NotFound("x"), 404, CloseCode.FORBIDDEN),
+        (db_errors.Conflict("x"), 409, CloseCode.MALFORMED),
+        (errors.TooManyFailures(3), 429, CloseCode.TOO_FAST),
+        (RecursionError(), 400, CloseCode.MALFORMED),
+        (errors.Busy("x"), 503, CloseCode.OVERLOADED),
+        (sqlalchemy.exc.TimeoutError("x"), 503, CloseCode.OVERLOADED),
+        (ConnectionRefusedError("x"), 503, CloseCode.OVERLOADED),
+        (TimeoutError(), 503, CloseCode.OVERLOADED),
+        (HTTPException(status_code=405, detail="x"), 405, CloseCode.MALFORMED),
+        (InternalServerException(SECRET), 500, CloseCode.INTERNAL),
+        (ValueError(SECRET), 500, CloseCode.INTERNAL),
+        (db_errors.SettingsError(SECRET), 500, CloseCode.INTERNAL),
+    ],
+)
+def test_every_error_has_one_status_and_one_close_code(error: Exception, status: int, code: CloseCode) -> None:
+    assert interpret(error).status == status
+    assert close_code_of(error) is code
+    assert SECRET not in str(interpret(error))
+
+
+def test_errors_of_the_protocol_keep_their_own_close_codes() -> None:
+    assert close_code_of(Malformed("x")) is CloseCode.MALFORMED
+    assert close_code_of(TooLarge("x")) is CloseCode.TOO_LARGE
+
+
+def test_the_drawn_tree_is_the_tree() -> None:
+    drawn = re.findall(r"── (\w+) +(\d+|…) +(\d+)", errors.__doc__ or "")
+    kinds = [
+        (kind.__name__, "…" if kind is errors.Refused else str(kind.status), str(int(kind.close_code)))
+        for kind in _below(errors.HubError)
+    ]
+    assert sorted(drawn) == sorted(kinds)
+
+
+def test_every_problem_an_endpoint_documents_has_an_example() -> None:
+    documented = problems(errors.Unauthenticated, errors.Expired, errors.Busy)
+    assert sorted(documented) == [401, 503]
+    assert [example.value["code"] for example in documented[401].examples or []] == ["unauthenticated", "expired"]
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("57014", 503), ("55P03", 503), ("40P01", 503), ("53300", 503), ("22003", 500)]
+)
+async def test_what_postgresql_will_get_over_is_busy(engine: AsyncEngine, state: str, status: int) -> None:
+    async with engine.connect() as conn:
+        with pytest.raises(sqlalchemy.exc.DBAPIError) as failure:
+            await conn.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$"))
+    assert interpret(failure.value).status == status
+
+
+async def test_an_absent_database_is_busy(tmp_path: Path) -> None:
+    engine = create_async_engine(f"postgresql+asyncpg:///nothing?host={tmp_path}")
+    with pytest.raises(OSError) as failure:
+        async with engine.connect():
+            pass
+    assert interpret(failure.value).status == 503
+
+
+async def test_a_lost_connection_is_busy(engine: AsyncEngine) -> None:
+    async with engine.connect() as conn, engine.connect() as other:
+        pid = (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        await other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        with pytest.raises(sqlalchemy.exc.DBAPIError) as failure:
+            await conn.execute(text("SELECT 1"))
+        await conn.invalidate()
+    assert interpret(failure.value).status == 503
+
+
+@get("/boom")
+async def boom() -> None:
+    raise ValueError(SECRET)
+
+
+@post("/only-post")
+async def only_post() -> None:
+    return None
+
+
+@get("/wait")
+async def wait() -> None:
+    raise errors.Busy("full", retry_s=7)
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    app = Litestar([boom, only_post, wait], exception_handlers=exception_handlers, openapi_config=None)
+    async with serve(app) as address, httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as client:
+        yield client
+
+
+async def test_what_nobody_foresaw_is_logged_and_not_told(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    answer = await http.get("/boom")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "urn:veritas:problem:internal",
+        "title": "Something went wrong here",
+        "status": 500,
+        "detail": "an unexpected error; it has been logged",
+        "code": "internal",
+    }
+    (record,) = [record for record in caplog.records if record.name == "hub.errors"]
+    assert record.getMessage() == "unexpected error at GET /boom"
+    assert record.exc_info is not None
+
+
+async def test_unknown_routes_and_wrong_methods_are_problems_too(http: httpx.AsyncClient) -> None:
+    unknown, wrong = await http.get("/nowhere"), await http.get("/only-post")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+    assert wrong.headers["allow"]
+
+
+async def test_busy_says_when_to_come_again(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/wait")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "7"
+    assert answer.json()["detail"] == "full"
+
+
+def test_the_documents_name_every_problem() -> None:
+    parts = {
+        name: Provide(lambda: None, sync_to_thread=False) for name in ("engine", "settings", "passwords", "limits")
+    }
+    schema = Litestar([auth.router, exams.router, student.router], dependencies=parts).openapi_schema.to_schema()
+    login = schema["paths"]["/auth/login"]["post"]
+    assert set(login["responses"]) == {"200", "400", "401", "429", "503"}
+    assert "application/problem+json" in login["responses"]["503"]["content"]
+    for path in schema["paths"].values():
+        for operation in path.values():
+            assert operation["summary"]
+
+
+def _below(kind: type[errors.HubError]) -> list[type[errors.HubError]]:
+    return [one for child in kind.__subclasses__() for one in (child, *_below(child))]

@@ -1,0 +1,187 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from litestar import Litestar, WebSocket, websocket
+from websockets.asyncio.client import ClientConnection, connect
+
+from hub import wire
+from hub.closing import ClosingWebSocket
+from protocol.codec import Encoding, decode_to_candidate
+from protocol.codes import CloseCode, ErrorCode
+from protocol.monitor import Error
+from tests.hub.serving import read_close, serve
+
+Serve = Callable[[wire.Socket], Awaitable[None]]
+
+
+@asynccontextmanager
+async def talk(handle: Serve, *, ws: Any = ClosingWebSocket, **options: Any) -> AsyncIterator[ClientConnection]:
+    """A client before a server that treats its socket so."""
+
+    @websocket("/")
+    async def handler(socket: WebSocket[Any, Any, Any]) -> None:
+        await handle(socket)
+
+    async with serve(Litestar([handler]), ws=ws) as address, connect(f"ws://{address}/", **options) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ([], Encoding.JSON),
+        (["veritas.v1.json"], Encoding.JSON),
+        (["veritas.v1.msgpack"], Encoding.MSGPACK),
+        (["chat", "veritas.v1.msgpack", "veritas.v1.json"], Encoding.MSGPACK),
+        (["veritas.v2.json"], None),
+        (["VERITAS.V1.JSON"], None),
+    ],
+)
+def test_the_first_subprotocol_that_is_known_is_chosen(offered: list[str], chosen: Encoding | None) -> None:
+    assert wire.choose_encoding(offered) is chosen
+
+
+def test_json_is_text_and_messagepack_is_bytes() -> None:
+    assert wire.is_spoken("{}", Encoding.JSON)
+    assert wire.is_spoken(b"\x80", Encoding.MSGPACK)
+    assert not wire.is_spoken(b"{}", Encoding.JSON)
+    assert not wire.is_spoken("\x80", Encoding.MSGPACK)
+
+
+@given(st.text())
+def test_a_frames_size_is_its_bytes_on_the_wire(text: str) -> None:
+    assert wire.size_of(text) == len(text.encode(errors="surrogatepass"))
+    assert wire.size_of(text.encode(errors="surrogatepass")) == wire.size_of(text)
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered"),
+    [(None, None), (["x", "veritas.v1.msgpack"], "veritas.v1.msgpack"), (["veritas.v1.json"], "veritas.v1.json")],
+)
+async def test_the_handshake_names_the_chosen_subprotocol(offered: Any, answered: str | None) -> None:
+    async def handle(socket: wire.Socket) -> None:
+        assert await wire.accept(socket) is not None
+        await wire.close(socket, CloseCode.NORMAL)
+
+    async with talk(handle, subprotocols=offered) as client:
+        assert client.subprotocol == answered
+        assert await read_close(client) == (1000, "normal")
+
+
+async def test_only_unknown_subprotocols_are_told_so_and_closed() -> None:
+    async def handle(socket: wire.Socket) -> None:
+        assert await wire.accept(socket) is None
+
+    async with talk(handle, subprotocols=["veritas.v9.json"]) as client:
+        error = decode_to_candidate(await client.recv(), Encoding.JSON)
+        assert isinstance(error, Error)
+        assert error.code == ErrorCode.UNSUPPORTED_SUBPROTOCOL
+        assert await read_close(client) == (4400, "malformed")
+
+
+async def test_frames_come_as_they_were_sent_and_none_means_gone() -> None:
+    received: list[wire.Frame | None] = []
+    gone = asyncio.Event()
+
+    async def handle(socket: wire.Socket) -> None:
+        await wire.accept(socket)
+        while (data := await wire.receive(socket)) is not None:
+            received.append(data)
+        received.append(await wire.receive(socket))
+        assert not await wire.send(socket, "too late")
+        await wire.close(socket, CloseCode.NORMAL)
+        gone.set()
+
+    async with talk(handle) as client:
+        for data in ("text", b"bytes", "", b""):
+            await client.send(data)
+    await gone.wait()
+    assert received == ["text", b"bytes", "", b"", None]
+
+
+async def test_both_kinds_of_frames_are_sent() -> None:
+    async def handle(socket: wire.Socket) -> None:
+        await wire.accept(socket)
+        assert await wire.send(socket, "text")
+        assert await wire.send(socket, b"bytes")
+        await wire.close(socket, CloseCode.NORMAL)
+
+    async with talk(handle) as client:
+        assert [await client.recv(), await client.recv()] == ["text", b"bytes"]
+
+
+@pytest.mark.parametrize("ws", [ClosingWebSocket, "websockets-sansio"])
+async def test_closing_twice_does_nothing_the_second_time(ws: Any) -> None:
+    done = asyncio.Event()
+
+    async def handle(socket: wire.Socket) -> None:
+        await wire.accept(socket)
+        await wire.close(socket, CloseCode.ENDED)
+        await wire.close(socket, CloseCode.INTERNAL)
+        assert not await wire.send(socket, "too late")
+        done.set()
+
+    async with talk(handle, ws=ws) as client:
+        assert await read_close(client) == (4410, "ended")
+    await done.wait()
+
+
+def test_an_outbox_keeps_order_and_bound() -> None:
+    outbox = wire.Outbox(10)
+    assert outbox.put("12345")
+    assert outbox.put(b"1234")
+    assert not outbox.put("12")
+    assert outbox.size == 9
+    assert outbox.take() == "12345"
+    assert outbox.put("ÅÅÅ")
+    assert outbox.size == 10
+    assert [outbox.take(), outbox.take(), outbox.take()] == [b"1234", "ÅÅÅ", None]
+    assert outbox.size == 0
+
+
+def test_a_cleared_outbox_has_its_whole_room() -> None:
+    outbox = wire.Outbox(10)
+    outbox.put("1234567890")
+    outbox.clear()
+    assert outbox.take() is None
+    assert outbox.put("1234567890")
+
+
+async def test_a_reader_waits_for_the_next_frame() -> None:
+    outbox = wire.Outbox(10)
+    waiting = asyncio.create_task(outbox.get())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    outbox.put("x")
+    assert await waiting == "x"
+
+
+async def test_a_finished_outbox_empties_and_then_says_so() -> None:
+    outbox = wire.Outbox(10)
+    outbox.put("last")
+    outbox.finish()
+    assert not outbox.put("x")
+    assert [await outbox.get(), await outbox.get()] == ["last", None]
+
+    idle = wire.Outbox(10)
+    waiting = asyncio.create_task(idle.get())
+    await asyncio.sleep(0)
+    idle.finish()
+    assert await waiting is None
+
+
+async def test_clearing_does_not_wake_a_reader_with_nothing() -> None:
+    outbox = wire.Outbox(10)
+    waiting = asyncio.create_task(outbox.get())
+    await asyncio.sleep(0)
+    outbox.put("x")
+    outbox.clear()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    outbox.put("y")
+    assert await waiting == "y"
