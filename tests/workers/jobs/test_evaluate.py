@@ -1,0 +1,336 @@
+import asyncio
+from contextlib import aclosing
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.engine import create_engine
+from db.hints import Hint, Hints
+from db.models import AnalysisCursor, ExamAttempt, Flag, MonitoringEvent
+from db.queries import cursors, feed
+from db.settings import DatabaseSettings
+from protocol.jobs import Evaluate
+from tests.workers.rooms import AWAY, Room, Sitting
+from workers import metrics
+from workers.jobs import evaluate as stage
+from workers.jobs.evaluate import Evaluator
+
+FACTS = len(AWAY) + 1
+"""With `attempt_started`."""
+
+
+@pytest.fixture
+def evaluator(engine: AsyncEngine, hints: Hints) -> Evaluator:
+    return Evaluator(engine, hints)
+
+
+async def read_kinds(engine: AsyncEngine, exam_id: UUID) -> list[tuple[int, str]]:
+    async with engine.connect() as conn:
+        return [(delta.offset, delta.kind) for delta in await feed.read_after(conn, exam_id, 0)]
+
+
+async def read_score(engine: AsyncEngine, attempt_id: UUID) -> float | None:
+    async with engine.connect() as conn:
+        found = await conn.execute(select(ExamAttempt.integrity_score).where(ExamAttempt.id == attempt_id))
+        score: float | None = found.scalar_one()
+        return score
+
+
+async def test_facts_become_a_flag_a_score_and_feed_rows(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_flags(sitting.attempt_id) == 1
+    assert await room.count_folded(sitting.attempt_id) == FACTS
+    score = await read_score(engine, sitting.attempt_id)
+    assert score is not None
+    assert 0 < score < 1
+    assert await read_kinds(engine, sitting.exam_id) == [(1, "attempt"), (2, "flag"), (3, "score")]
+
+
+async def test_all_of_it_is_one_transaction(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    await evaluator.evaluate([sitting.attempt_id])
+    async with engine.connect() as conn:
+        written_by = await conn.execute(
+            text(
+                "SELECT xmin FROM flags UNION SELECT xmin FROM analysis_cursors UNION SELECT xmin FROM exam_attempts "
+                'UNION SELECT xmin FROM feed_heads UNION SELECT xmin FROM exam_feed WHERE "offset" > 1'
+            )
+        )
+        assert len(written_by.all()) == 1
+
+
+async def test_doing_it_again_changes_nothing(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    for _ in range(2):
+        await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_flags() == 1
+    assert len(await read_kinds(engine, sitting.exam_id)) == 3
+
+
+async def test_folding_all_facts_again_from_the_first_raises_nothing_twice(
+    engine: AsyncEngine, room: Room, hints: Hints
+) -> None:
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    async with engine.begin() as conn:
+        await conn.execute(update(AnalysisCursor).values(positions={}, fold_order=[], state=b"", facts=0))
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    assert await room.count_flags() == 1
+    assert len(await read_kinds(engine, sitting.exam_id)) == 3
+
+
+async def test_a_first_fold_without_flags_gives_a_first_score(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator
+) -> None:
+    [sitting] = await room.seat()
+    await evaluator.evaluate([sitting.attempt_id])
+    assert await read_score(engine, sitting.attempt_id) == 1.0
+    assert await read_kinds(engine, sitting.exam_id) == [(1, "attempt"), (2, "score")]
+
+
+async def test_a_fold_goes_on_from_memory_and_from_the_checkpoint_alike(
+    engine: AsyncEngine, room: Room, hints: Hints
+) -> None:
+    together, alone, apart = await room.seat(3)
+    workers = [Evaluator(engine, hints), Evaluator(engine, hints)]
+    await room.store(together, AWAY)
+    await workers[0].evaluate([together.attempt_id])
+    for n, event in enumerate(AWAY):
+        await room.store(alone, [event])
+        await workers[0].evaluate([alone.attempt_id])
+        await room.store(apart, [event])
+        await workers[n % 2].evaluate([apart.attempt_id])
+    async with engine.connect() as conn:
+        found = await conn.execute(select(Flag.attempt_id, Flag.rule, Flag.evidence["numbers"]))
+        judged = {row.attempt_id: (row.rule, row[2]) for row in found}
+    assert judged[together.attempt_id] == judged[alone.attempt_id] == judged[apart.attempt_id]
+
+
+async def test_two_workers_at_once_never_double(
+    engine: AsyncEngine, database: DatabaseSettings, room: Room, hints: Hints
+) -> None:
+    sittings = await room.seat(20)
+    attempts = [sitting.attempt_id for sitting in sittings]
+    other = create_engine(database)
+    workers = [Evaluator(engine, hints), Evaluator(other, hints)]
+    for event in AWAY:
+        await asyncio.gather(*(room.store(sitting, [event]) for sitting in sittings))
+        await asyncio.gather(*(worker.evaluate(attempts) for worker in workers))
+    await other.dispose()
+    assert await room.count_flags() == len(sittings)
+    assert {await room.count_folded(attempt) for attempt in attempts} == {FACTS}
+    kinds = await read_kinds(engine, sittings[0].exam_id)
+    assert [offset for offset, _ in kinds] == list(range(1, len(kinds) + 1))
+    assert sorted(kind for _, kind in kinds) == ["attempt"] * 20 + ["flag"] * 20 + ["score"] * 40
+
+
+async def test_a_hole_stops_the_fold_until_it_is_filled(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    async with engine.begin() as conn:
+        hidden = MonitoringEvent.stream_id == sitting.stream_id, MonitoringEvent.seq == 2
+        await conn.execute(update(MonitoringEvent).where(*hidden).values(seq=1_000))
+    met = metrics.HOLES._value.get()
+    await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_folded(sitting.attempt_id) == 2, "attempt_started and the fact before the hole"
+    assert await room.count_flags() == 0
+    assert metrics.HOLES._value.get() > met
+    async with engine.begin() as conn:
+        shown = MonitoringEvent.stream_id == sitting.stream_id, MonitoringEvent.seq == 1_000
+        await conn.execute(update(MonitoringEvent).where(*shown).values(seq=2))
+    await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_flags() == 1
+
+
+async def break_checkpoint(engine: AsyncEngine, sitting: Sitting) -> None:
+    async with engine.begin() as conn:
+        await conn.execute(
+            update(AnalysisCursor).where(AnalysisCursor.attempt_id == sitting.attempt_id).values(state=b"\xc1")
+        )
+
+
+async def test_an_attempt_that_cannot_be_folded_leaves_the_others_judged(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator
+) -> None:
+    poisoned, *others = await room.seat(3)
+    [misruled] = await room.seat(policy={"rules": {"left_page": {"times": -1}}})
+    everyone = [poisoned, misruled, *others]
+    for sitting in everyone:
+        await room.store(sitting, AWAY)
+    await break_checkpoint(engine, poisoned)
+    failed = metrics.FOLD_FAILURES._value.get()
+    await evaluator.evaluate([sitting.attempt_id for sitting in everyone])
+    assert [await room.count_flags(sitting.attempt_id) for sitting in everyone] == [0, 0, 1, 1]
+    assert await room.count_folded(poisoned.attempt_id) == 0
+    assert metrics.FOLD_FAILURES._value.get() == failed + 2
+
+
+@pytest.mark.parametrize(("aside_s", "flags"), [(60.0, 0), (0.0, 1)])
+async def test_an_attempt_set_aside_is_tried_again_later(
+    engine: AsyncEngine,
+    room: Room,
+    evaluator: Evaluator,
+    monkeypatch: pytest.MonkeyPatch,
+    aside_s: float,
+    flags: int,
+) -> None:
+    monkeypatch.setattr(stage, "ASIDE_S", aside_s)
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    await break_checkpoint(engine, sitting)
+    await evaluator.evaluate([sitting.attempt_id])
+    async with engine.begin() as conn:
+        await conn.execute(update(AnalysisCursor).values(state=b""))
+    await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_flags() == flags
+
+
+async def test_a_row_postgresql_refuses_costs_its_own_attempt_only(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator
+) -> None:
+    sittings = await room.seat(5)
+    for sitting in sittings:
+        await room.store(sitting, AWAY)
+    refused = sittings[3].attempt_id
+    async with engine.begin() as conn:
+        await conn.execute(text(f"ALTER TABLE flags ADD CHECK (attempt_id <> '{refused}')"))
+    await evaluator.evaluate([sitting.attempt_id for sitting in sittings])
+    assert [await room.count_flags(sitting.attempt_id) for sitting in sittings] == [1, 1, 1, 0, 1]
+    assert await room.count_folded(refused) == 0
+
+
+async def test_a_fold_that_was_rolled_back_leaves_no_state_behind(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "ASIDE_S", 0.0)
+    [sitting] = await room.seat()
+    await evaluator.evaluate([sitting.attempt_id])
+    async with engine.begin() as conn:
+        await conn.execute(text("ALTER TABLE flags ADD CONSTRAINT shut CHECK (false)"))
+    await room.store(sitting, AWAY)
+    await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_folded(sitting.attempt_id) == 1
+    async with engine.begin() as conn:
+        await conn.execute(text("ALTER TABLE flags DROP CONSTRAINT shut"))
+    await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_flags() == 1
+
+
+async def test_an_attempt_another_worker_holds_is_looked_at_again(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator
+) -> None:
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    async with engine.begin() as conn:
+        await cursors.claim(conn, [sitting.attempt_id], 1, rulebook_version=1)
+        evaluating = asyncio.create_task(evaluator.evaluate([sitting.attempt_id]))
+        await asyncio.wait({evaluating}, timeout=0.1)
+        assert not evaluating.done()
+    await evaluating
+    assert await room.count_flags() == 1
+
+
+async def test_an_attempt_held_for_long_is_left_to_the_sweep(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "BUSY_LOOKS", 2)
+    [sitting] = await room.seat()
+    async with engine.begin() as conn:
+        await cursors.claim(conn, [sitting.attempt_id], 1, rulebook_version=1)
+        async with asyncio.timeout(5):
+            await evaluator.evaluate([sitting.attempt_id])
+
+
+async def test_a_long_backlog_is_drained(room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cursors, "FACTS_PER_STREAM", 3)
+    [sitting] = await room.seat()
+    await room.store(sitting, [("alive", {}, n) for n in range(10)])
+    await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_folded(sitting.attempt_id) == 11
+
+
+async def test_a_sweep_finds_what_no_hint_named(room: Room, evaluator: Evaluator) -> None:
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    await room.age(sitting)
+    await evaluator.sweep()
+    assert await room.count_flags() == 1
+    assert metrics.LAG._value.get() == pytest.approx(60, abs=30)
+    await evaluator.sweep()
+    assert metrics.LAG._value.get() == 0
+
+
+async def test_a_sweep_leaves_young_facts_to_their_hint(
+    room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "SWEEP_LAG_MS", 60_000)
+    [sitting] = await room.seat()
+    await evaluator.sweep()
+    assert await room.count_folded(sitting.attempt_id) == 0
+
+
+async def test_a_sweep_is_not_held_up_by_those_it_cannot_fold(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "WORK_LIST", 1)
+    stuck, whole = await room.seat(2)
+    for sitting, seconds in ((stuck, 90), (whole, 60)):
+        await room.store(sitting, AWAY)
+        await room.age(sitting, seconds)
+    await break_checkpoint(engine, stuck)
+    await evaluator.sweep()
+    assert await room.count_flags(whole.attempt_id) == 1
+
+
+async def test_several_exams_are_fed_from_one_transaction(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator, hints: Hints
+) -> None:
+    sittings = [(await room.seat())[0] for _ in range(3)]
+    for sitting in sittings:
+        await room.store(sitting, AWAY)
+    async with asyncio.timeout(10), aclosing(hints.listen()) as heard:
+        assert await anext(heard) == Hint("reconnected")
+        await evaluator.evaluate([sitting.attempt_id for sitting in sittings])
+        announced = {await anext(heard) for _ in sittings}
+    assert announced == {Hint("feed", sitting.exam_id) for sitting in sittings}
+    for sitting in sittings:
+        assert await read_kinds(engine, sitting.exam_id) == [(1, "attempt"), (2, "flag"), (3, "score")]
+
+
+async def test_a_hint_about_a_stranger_does_nothing(evaluator: Evaluator) -> None:
+    await evaluator.evaluate([uuid4()])
+    await evaluator.evaluate([])
+
+
+async def test_a_job_names_its_attempts_as_the_hub_encodes_them(room: Room, evaluator: Evaluator) -> None:
+    [sitting] = await room.seat()
+    payload = msgspec.msgpack.decode(msgspec.msgpack.encode(Evaluate([sitting.attempt_id])))
+    await evaluator.handle({}, payload)
+    assert await room.count_folded(sitting.attempt_id) == 1
+
+
+async def test_a_job_that_names_nothing_readable_is_refused(evaluator: Evaluator) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        await evaluator.handle({}, {"attempts": ["nobody"]})
+
+
+async def test_a_job_without_postgresql_is_put_off(database: DatabaseSettings, hints: Hints) -> None:
+    nowhere = msgspec.structs.replace(database, database_url="postgresql://veritas@/none?host=/nonexistent")
+    engine = create_engine(nowhere)
+    await Evaluator(engine, hints).handle({}, {"attempts": [str(uuid4())]})
+    await engine.dispose()
+
+
+async def test_a_finished_evaluator_begins_nothing(room: Room, evaluator: Evaluator) -> None:
+    [sitting] = await room.seat()
+    evaluator.finish()
+    await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_folded(sitting.attempt_id) == 0

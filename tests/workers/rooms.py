@@ -1,0 +1,69 @@
+"""Rooms full of attempts whose facts await judgement."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import AnalysisCursor, Flag, MonitoringEvent
+from protocol.people import Role
+from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
+
+Told = tuple[str, dict[str, Any], int]
+"""One event: type, data, mono in ms."""
+
+AWAY: list[Told] = [
+    ("window_blur", {}, 1_000),
+    ("alive", {}, 10_000),
+    ("alive", {}, 22_000),
+    ("window_focus", {}, 23_000),
+]
+"""One episode of the rule `left_page`: away at once for longer than 20 s."""
+
+
+class Sitting(msgspec.Struct, frozen=True):
+    """One attempt with one client stream."""
+
+    exam_id: UUID
+    attempt_id: UUID
+    stream_id: UUID
+
+
+class Room:
+    """Makes attempts, stores facts and reads what came of them, each in a transaction of its own."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+
+    async def seat(self, students: int = 1, *, policy: dict[str, Any] | None = None) -> list[Sitting]:
+        async with self.engine.begin() as conn:
+            exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER), policy=policy)
+            attempts = [await make_attempt(conn, exam_id, await make_user(conn)) for _ in range(students)]
+            return [Sitting(exam_id, attempt, await make_stream(conn, attempt)) for attempt in attempts]
+
+    async def store(self, sitting: Sitting, events: list[Told]) -> None:
+        async with self.engine.begin() as conn:
+            await store_events(conn, sitting.stream_id, events)
+
+    async def age(self, sitting: Sitting, seconds: int = 60) -> None:
+        """Make every stored fact of the sitting's client look older."""
+        async with self.engine.begin() as conn:
+            await conn.execute(
+                update(MonitoringEvent)
+                .where(MonitoringEvent.stream_id == sitting.stream_id)
+                .values(server_timestamp=func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds))
+            )
+
+    async def count_flags(self, attempt_id: UUID | None = None) -> int:
+        async with self.engine.connect() as conn:
+            counted = select(func.count()).select_from(Flag)
+            if attempt_id is not None:
+                counted = counted.where(Flag.attempt_id == attempt_id)
+            return (await conn.execute(counted)).scalar_one()
+
+    async def count_folded(self, attempt_id: UUID) -> int:
+        async with self.engine.connect() as conn:
+            found = await conn.execute(select(AnalysisCursor.facts).where(AnalysisCursor.attempt_id == attempt_id))
+            return found.scalar_one()

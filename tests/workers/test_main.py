@@ -1,0 +1,161 @@
+import asyncio
+import os
+import signal
+import socket
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from db.hints import Hints
+from db.settings import DatabaseSettings
+from tests.workers.rooms import AWAY, Room
+from veritas.valkey import Redis
+from workers.main import run
+from workers.settings import WorkerSettings
+
+ROOT = Path(__file__).parents[2]
+NEVER_MS = 3_600_000
+
+
+def settings_for(database: DatabaseSettings, redis: Redis, *, sweep_ms: int) -> WorkerSettings:
+    return WorkerSettings(database_url=database.database_url, redis_url=redis.url, sweep_ms=sweep_ms, metrics_port=None)
+
+
+@asynccontextmanager
+async def working(settings: WorkerSettings) -> AsyncIterator[asyncio.Task[None]]:
+    stop = asyncio.Event()
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        yield tasks.create_task(run(settings, stop))
+        stop.set()
+
+
+async def until(seen: Callable[[], Awaitable[bool]]) -> None:
+    """There is nothing to await on the other side of a database: look again, soon."""
+    async with asyncio.timeout(30):
+        while True:
+            if await seen():
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_a_hint_is_enough(database: DatabaseSettings, redis: Redis, hints: Hints, room: Room) -> None:
+    async with working(settings_for(database, redis, sweep_ms=NEVER_MS)):
+        [sitting] = await room.seat()
+        await room.store(sitting, AWAY)
+        await hints.enqueue_evaluate([sitting.attempt_id])
+        await until(lambda: _has_flags(room, 1))
+
+
+async def test_without_redis_the_sweep_judges(database: DatabaseSettings, redis: Redis, room: Room) -> None:
+    redis.kill()
+    async with working(settings_for(database, redis, sweep_ms=100)):
+        [sitting] = await room.seat()
+        await room.store(sitting, AWAY)
+        await until(lambda: _has_flags(room, 1))
+
+
+async def test_redis_may_be_killed_and_come_back_under_a_worker(
+    database: DatabaseSettings, redis: Redis, hints: Hints, room: Room
+) -> None:
+    before, after = await room.seat(2)
+    async with working(settings_for(database, redis, sweep_ms=NEVER_MS)) as worker:
+        await room.store(before, AWAY)
+        await hints.enqueue_evaluate([before.attempt_id])
+        await until(lambda: _has_flags(room, 1))
+        redis.kill()
+        await asyncio.sleep(0.3)
+        redis.run()
+        await room.store(after, AWAY)
+
+        async def judged() -> bool:
+            # A hint may be lost while connections are made anew; hubs give new ones all the time.
+            await hints.enqueue_evaluate([after.attempt_id])
+            return await room.count_flags() == 2
+
+        await until(judged)
+        assert not worker.done()
+
+
+async def test_a_worker_that_starts_before_its_servers_works_once_they_are_there(
+    database: DatabaseSettings, redis: Redis, room: Room
+) -> None:
+    nowhere = msgspec.structs.replace(database, database_url="postgresql://veritas@/none?host=/nonexistent")
+    async with working(settings_for(nowhere, redis, sweep_ms=50)) as worker:
+        await asyncio.wait({worker}, timeout=0.3)
+        assert not worker.done()
+
+
+async def test_sigterm_ends_the_process_in_peace(database: DatabaseSettings, redis: Redis, room: Room) -> None:
+    environ = {
+        **os.environ,
+        "VERITAS_DATABASE_URL": database.database_url,
+        "VERITAS_REDIS_URL": redis.url,
+        "VERITAS_SWEEP_MS": "50",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _PROGRAM, env=environ, cwd=ROOT, stderr=asyncio.subprocess.PIPE
+    )
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    await until(lambda: _has_flags(room, 1))
+    process.send_signal(signal.SIGTERM)
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+    assert (process.returncode, b"Traceback" in errors) == (0, False), errors.decode()
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.001, 0.003, 0.005, 0.015, 0.1])
+async def test_stopping_is_quick_at_any_moment(database: DatabaseSettings, redis: Redis, after_s: float) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(run(settings_for(database, redis, sweep_ms=50), stop))
+    await asyncio.sleep(after_s)
+    stop.set()
+    async with asyncio.timeout(3):
+        await running
+
+
+async def test_metrics_are_served_on_a_port_of_their_own(database: DatabaseSettings, redis: Redis) -> None:
+    port = free_port()
+    settings = msgspec.structs.replace(settings_for(database, redis, sweep_ms=50), metrics_port=port)
+
+    def scrape() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            text: str = answer.read().decode()
+            return text
+
+    async with working(settings):
+        await asyncio.sleep(0)  # the server is up once the task has begun
+        assert "veritas_unjudged_lag_seconds" in await asyncio.to_thread(scrape)
+
+
+async def test_a_taken_metrics_port_stops_the_start(database: DatabaseSettings, redis: Redis) -> None:
+    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    settings = msgspec.structs.replace(settings_for(database, redis, sweep_ms=50), metrics_port=port)
+    with pytest.raises(OSError, match="in use"):
+        await run(settings, asyncio.Event())
+    server.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _has_flags(room: Room, count: int) -> bool:
+    return await room.count_flags() == count
+
+
+_PROGRAM = """
+import asyncio, os
+from db.settings import read_settings
+from workers.main import run
+from workers.settings import WorkerSettings
+asyncio.run(run(read_settings(WorkerSettings, os.environ)))
+"""

@@ -1,0 +1,18 @@
+"""Upkeep: partitions ahead of the events to come, and expired tickets gone. It never touches a fact or a judgement."""
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import credentials, partitions
+
+log = structlog.get_logger(__name__)
+
+
+async def keep_up(engine: AsyncEngine) -> None:
+    """Do everything that is due; safe to repeat, by any number of workers. Raises what PostgreSQL's absence raises."""
+    async with engine.begin() as conn:
+        created = await partitions.create_ahead(conn)
+    if created:
+        log.info("partitions created", names=created)
+    async with engine.begin() as conn:
+        await credentials.delete_expired_tickets(conn)

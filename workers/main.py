@@ -1,0 +1,76 @@
+"""One worker process: jobs from the queue, the sweep and the upkeep, side by side until a signal.
+
+Everything is built here. None of the three waits for Redis, and none ends because PostgreSQL is away for a while.
+"""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.engine import create_engine
+from db.hints import Hints
+from protocol.jobs import EVALUATE
+from workers import metrics
+from workers.jobs.evaluate import Evaluator
+from workers.jobs.upkeep import keep_up
+from workers.queue import take_jobs
+from workers.settings import WorkerSettings
+from workers.sweep import repeat, sweep
+
+log = structlog.get_logger(__name__)
+
+GRACE_S: Final = 10.0
+"""How long the transactions under way may take after a signal."""
+
+UPKEEP_S: Final = 3600.0
+
+
+async def run(settings: WorkerSettings, stop: asyncio.Event | None = None) -> None:
+    """Work until SIGTERM, SIGINT or `stop`; transactions under way end first.
+
+    Raises OSError when the metrics port is taken, and whatever a part of it fails with for good.
+    """
+    stop = stop or asyncio.Event()
+    with _signals(stop), metrics.serve(settings.metrics_host, settings.metrics_port):
+        engine = create_engine(settings)
+        hints = Hints.connect(settings.redis_url)
+        try:
+            async with asyncio.timeout(None) as limit:
+                await _work(settings, engine, hints, stop, limit)
+        except TimeoutError:
+            log.warning("stopped in the middle of a transaction")
+        finally:
+            await hints.close()
+            await engine.dispose()
+
+
+async def _work(
+    settings: WorkerSettings, engine: AsyncEngine, hints: Hints, stop: asyncio.Event, limit: asyncio.Timeout
+) -> None:
+    evaluator = Evaluator(engine, hints)
+    async with asyncio.TaskGroup() as parts:
+        parts.create_task(take_jobs({EVALUATE: evaluator.handle}, settings.redis_url, stop), name="queue")
+        parts.create_task(sweep(evaluator, hints, settings.sweep_ms / 1000, stop), name="sweep")
+        parts.create_task(repeat("upkeep", lambda: keep_up(engine), UPKEEP_S, stop), name="upkeep")
+        log.info("working")
+        await stop.wait()
+        evaluator.finish()
+        limit.reschedule(asyncio.get_running_loop().time() + GRACE_S)
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    wanted = (signal.SIGTERM, signal.SIGINT)
+    for number in wanted:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)

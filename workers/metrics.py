@@ -1,0 +1,49 @@
+"""What one worker process counts, under the names of `protocol.metrics`, and the small server that shows it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from protocol.metrics import WORKER
+
+log = structlog.get_logger(__name__)
+
+REGISTRY: Final = CollectorRegistry()
+
+FACTS_FOLDED: Final = Counter("veritas_facts_folded_total", WORKER["veritas_facts_folded_total"], registry=REGISTRY)
+FLAGS_RAISED: Final = Counter(
+    "veritas_flags_raised_total", WORKER["veritas_flags_raised_total"], ["rule"], registry=REGISTRY
+)
+FOLD_SECONDS: Final = Histogram(
+    "veritas_fold_seconds",
+    WORKER["veritas_fold_seconds"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+    registry=REGISTRY,
+)
+FOLD_FAILURES: Final = Counter("veritas_fold_failures_total", WORKER["veritas_fold_failures_total"], registry=REGISTRY)
+HINTS_FAILED: Final = Counter("veritas_hints_failed_total", WORKER["veritas_hints_failed_total"], registry=REGISTRY)
+LAG: Final = Gauge("veritas_unjudged_lag_seconds", WORKER["veritas_unjudged_lag_seconds"], registry=REGISTRY)
+HOLES: Final = Counter("veritas_holes_met_total", WORKER["veritas_holes_met_total"], registry=REGISTRY)
+ROUNDS_FAILED: Final = Counter(
+    "veritas_rounds_failed_total", WORKER["veritas_rounds_failed_total"], ["round"], registry=REGISTRY
+)
+
+
+@contextmanager
+def serve(host: str, port: int | None) -> Iterator[int | None]:
+    """Serve `/metrics` until the end of the block; yields the port, None when none was wanted. Raises OSError."""
+    if port is None:
+        yield None
+        return
+    server, thread = start_http_server(port, host, REGISTRY)
+    bound: int = server.server_address[1]
+    log.info("metrics", url=f"http://{host}:{bound}/metrics")
+    try:
+        yield bound
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,53 @@
+"""The worker's own rounds: what it does by itself every so often, with Redis or without.
+
+A round that fails is logged and counted, and the next one comes; no round is ever skipped because of Redis.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from db.hints import Hints
+from db.queries.cursors import STREAM_DAYS
+from workers import metrics
+from workers.jobs.evaluate import Evaluator
+
+log = structlog.get_logger(__name__)
+
+CATCH_UP_DAYS: Final = 14
+"""How far back the first sweep of a process looks: no worker may have run over a holiday."""
+
+RETRY_S: Final = 10.0
+"""A round that failed is repeated after so long, however rare it is otherwise."""
+
+
+async def repeat(name: str, work: Callable[[], Awaitable[None]], every_s: float, stop: asyncio.Event) -> None:
+    """Do some work at once and then every `every_s` seconds, until `stop`."""
+    while not stop.is_set():
+        pause = every_s
+        try:
+            await work()
+        except Exception as error:
+            metrics.ROUNDS_FAILED.labels(round=name).inc()
+            log.warning("round failed", round=name, error=type(error).__name__)
+            pause = min(every_s, RETRY_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+
+
+async def sweep(evaluator: Evaluator, hints: Hints, every_s: float, stop: asyncio.Event) -> None:
+    """Find and fold what no hint has led to, until `stop`."""
+    days = CATCH_UP_DAYS
+    counted = 0
+
+    async def look() -> None:
+        nonlocal days, counted
+        metrics.HINTS_FAILED.inc(hints.failures - counted)
+        counted = hints.failures
+        await evaluator.sweep(days)
+        days = STREAM_DAYS
+
+    await repeat("sweep", look, every_s, stop)
