@@ -1,0 +1,206 @@
+"""The command line: one verb each, thin; what a verb does stands in the module it calls.
+
+Everything a person can mend ends as one line on standard error and exit code 2, never as a traceback.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+
+from db import migrations
+from db.engine import create_engine
+from db.errors import SettingsError
+from db.settings import DatabaseSettings, read_settings
+from hub import main as hub_main
+from hub.settings import HubSettings
+from protocol.people import Role
+from veritas import demo as demonstration
+from veritas import logs, simulate, verify
+from veritas.environment import data_dir, read_environment, with_secret, with_servers
+from veritas.errors import VeritasError
+from veritas.lesson import Options
+from veritas.logins import Login, create_account
+from veritas.stack import run_stack
+from workers import main as worker_main
+from workers.settings import WorkerSettings
+
+_T = TypeVar("_T")
+out = Console()
+err = Console(stderr=True)
+
+FAULT = 2
+"""Exit code of a command that a person can mend."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="veritas-proctor")
+def cli() -> None:
+    """Veritas: a real-time exam-proctoring hub."""
+
+
+@cli.command()
+def up() -> None:
+    """Run hub, worker, PostgreSQL and Redis here, supervised, until Ctrl-C."""
+    environ = read_environment()
+    logs.configure(environ.get("VERITAS_LOG_LEVEL") or "info", "supervisor")
+
+    async def run() -> None:
+        async with run_stack(environ) as stack:
+            table = Table(title="Veritas is up", show_header=False)
+            table.add_row("hub", stack.addresses.base_url)
+            table.add_row("sockets", f"{stack.addresses.base_url.replace('http', 'ws')}/ws/monitor, /ws/console")
+            table.add_row("teacher", f"{stack.login.username} / {stack.login.password}")
+            table.add_row("logs and data", str(data_dir(environ).resolve()))
+            table.add_row("stop", "Ctrl-C")
+            out.print(table)
+            await stack.supervisor.run_until_signal()
+            out.print("stopping …")
+
+    asyncio.run(run())
+
+
+@cli.command()
+@click.option("--students", default=12, show_default=True, type=click.IntRange(1, 2000), help="Size of the class.")
+@click.option("--seconds", type=click.FloatRange(min=1), help="How long the class works; without it until Ctrl-C.")
+@click.option("--seed", default=1, show_default=True, help="Chooses who behaves how, repeatably.")
+@click.option("--headless", is_flag=True, help="No live view: run, drain, report, exit.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report to this file.")
+def demo(students: int, seconds: float | None, seed: int, json_file: Path | None, *, headless: bool) -> None:
+    """Run everything and a simulated class over real websockets, live in this terminal."""
+    environ = read_environment()
+    if headless and seconds is None:
+        raise VeritasError("--headless needs --seconds")
+    logs.configure("warning", "demo")
+
+    async def run() -> int:
+        async with run_stack(environ) as stack:
+            return await demonstration.run(
+                stack.addresses,
+                stack.login,
+                students=students,
+                seconds=seconds,
+                seed=seed,
+                headless=headless,
+                json_file=json_file,
+            )
+
+    sys.exit(asyncio.run(run()))
+
+
+@cli.command()
+def serve() -> None:
+    """Run one hub process of a real deployment."""
+    environ = read_environment()
+    settings = read_settings(HubSettings, environ)
+    logs.configure(settings.log_level, "hub")
+    asyncio.run(hub_main.run(settings))
+
+
+@cli.command()
+def work() -> None:
+    """Run one worker process of a real deployment."""
+    settings = read_settings(WorkerSettings, read_environment())
+    logs.configure(settings.log_level, "worker")
+    asyncio.run(worker_main.run(settings))
+
+
+@cli.command()
+@click.option("--sql", is_flag=True, help="Print the DDL of all revisions instead of running them.")
+def migrate(*, sql: bool) -> None:
+    """Bring the database to the newest schema and make its partitions ahead."""
+    if sql:
+        click.echo(migrations.render_sql())
+        return
+
+    async def run(settings: DatabaseSettings) -> None:
+        await migrations.upgrade(settings.database_url)
+        out.print("the schema is up to date")
+
+    _with_database(run)
+
+
+@cli.group()
+def admin() -> None:
+    """Accounts, from the terminal of the machine that holds the data."""
+
+
+@admin.command("create")
+@click.argument("username")
+@click.option("--name", required=True, help="Full name, as others see it.")
+@click.option("--role", type=click.Choice([role.value for role in Role]), default="teacher", show_default=True)
+@click.password_option(help="Asked for when not given.")
+def create(username: str, name: str, role: str, password: str) -> None:
+    """Create an account that signs in by password."""
+
+    async def run(settings: DatabaseSettings) -> None:
+        engine = create_engine(settings)
+        try:
+            await create_account(engine, Role(role), name, Login(username, password))
+        finally:
+            await engine.dispose()
+        out.print(f"{role} [bold]{username}[/bold] can sign in")
+
+    _with_database(run)
+
+
+@cli.command("simulate")
+@click.argument("base_url")
+@click.option("--username", required=True, help="A teacher's account at that hub.")
+@click.option("--password", envvar="VERITAS_PASSWORD", prompt=True, hide_input=True, help="Asked for when not given.")
+@click.option("--students", default=40, show_default=True, type=click.IntRange(1, 5000), help="Size of the class.")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(min=1), help="How long it works.")
+@click.option("--rate", default=0.0, show_default=True, help="Extra events a second and student, as a load.")
+@click.option("--seed", default=1, show_default=True, help="Chooses who behaves how, repeatably.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report to this file.")
+def run_simulation(
+    base_url: str,
+    username: str,
+    password: str,
+    students: int,
+    seconds: float,
+    rate: float,
+    seed: int,
+    json_file: Path | None,
+) -> None:
+    """Sit a scripted class at any hub, through its public API."""
+    options = Options(students=students, seconds=seconds, rate=rate, seed=seed)
+    sys.exit(asyncio.run(simulate.run(base_url, Login(username, password), options, out=out, json_file=json_file)))
+
+
+@cli.command("verify")
+def run_verification() -> None:
+    """Check the database against the laws: streams and feeds without holes, nothing foreign, nothing twice."""
+
+    async def run(settings: DatabaseSettings) -> int:
+        engine = create_engine(settings)
+        try:
+            return await verify.run(engine, out)
+        finally:
+            await engine.dispose()
+
+    sys.exit(_with_database(run))
+
+
+def main() -> None:
+    """Run the command line; a fault a person can mend is one line and exit code 2."""
+    try:
+        cli(standalone_mode=True)
+    except (VeritasError, SettingsError) as error:
+        err.print(f"[red]veritas:[/red] {error}", highlight=False)
+        sys.exit(FAULT)
+
+
+def _with_database(run: Callable[[DatabaseSettings], Coroutine[Any, Any, _T]]) -> _T:
+    """Run against the servers that are set, that run here already, or that are started for just this."""
+    with with_servers(read_environment()) as environ:
+        return asyncio.run(run(read_settings(DatabaseSettings, environ)))
+
+
+if __name__ == "__main__":
+    main()

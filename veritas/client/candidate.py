@@ -1,0 +1,352 @@
+"""The candidate's client: records events at once, delivers each exactly once, whatever happens to the connection.
+
+`record` never waits and never fails for want of a network; a background task connects, resumes, sends and reconnects.
+Everything it decides is decided in `queue` and `reconnect`; nothing here drops an event.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from random import Random
+from types import TracebackType
+from typing import Any, Literal, Self
+from uuid import UUID, uuid4
+
+from websockets.exceptions import ConnectionClosed
+
+from protocol import limits, monitor
+from protocol.codec import Encoding, decode_to_candidate, encode
+from protocol.codes import RejectCode
+from protocol.events import Event
+from veritas.client.errors import NotDrained, Unsendable
+from veritas.client.link import OPEN_TIMEOUT_S, Link, Proxy, Socket, mono_ms, wall_ms
+from veritas.client.queue import FRAME_OVERHEAD, Acked, CandidateQueue
+
+VERSION = "1"
+_logger = logging.getLogger("veritas.client")
+
+GetTicket = Callable[[], Awaitable[str]]
+"""Fetches a fresh single-use ticket; OSError and TimeoutError are tried again, anything else ends the client."""
+
+OnInstruction = Callable[[monitor.Instruct], Awaitable[str | None]]
+"""Carries out an instruction; None means done, a short code says why it could not be."""
+
+What = Literal["recorded", "acked", "renumbered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line of a client's own log; `stream` is None until the first welcome has named it."""
+
+    what: What
+    stream: UUID | None
+    seq: int
+    event: Event
+
+
+class Candidate:
+    """One attempt's client. Use it as `async with`, in one event loop; leaving the block says goodbye."""
+
+    def __init__(
+        self,
+        url: str,
+        attempt_id: UUID,
+        get_ticket: GetTicket,
+        *,
+        encoding: Encoding = Encoding.JSON,
+        name: str = "veritas-python",
+        can: Collection[str] = ("message",),
+        on_instruction: OnInstruction | None = None,
+        on_ack: Callable[[int, float], None] | None = None,
+        log: Callable[[Note], None] | None = None,
+        alive_ms: int = limits.ALIVE_MS,
+        proxy: Proxy = True,
+        random: Random | None = None,
+    ) -> None:
+        self._attempt_id = attempt_id
+        self._get_ticket = get_ticket
+        self._encoding = encoding
+        self._client = monitor.Client(name, VERSION)
+        self._can = list(can) if on_instruction else []
+        self._on_instruction = on_instruction
+        self._on_ack = on_ack
+        self._log = log
+        self._alive_ms = alive_ms
+        self._queue = CandidateQueue(uuid4())
+        self._recorded_ms = mono_ms()
+        self._wake = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._to_obey: asyncio.Queue[monitor.Instruct] = asyncio.Queue()
+        self._answers: dict[int, monitor.Done | None] = {}
+        self._link: Link[monitor.HubFrame] = Link(
+            url,
+            decode_to_candidate,
+            encoding=encoding,
+            proxy=proxy,
+            random=random or Random(),  # noqa: S311 - spreads reconnections, guards nothing
+        )
+        self._welcomed: Socket[monitor.HubFrame] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_reported = False
+        self.attempt: monitor.Attempt | None = None
+        """How the attempt stood at the last welcome."""
+        self.rejected: dict[tuple[UUID, int], RejectCode] = {}
+        """Numbers whose event the hub refused, and why; their places are kept."""
+
+    @property
+    def sent(self) -> int:
+        """How many distinct (stream, number) were given out."""
+        return self._queue.given_out
+
+    @property
+    def acked(self) -> int:
+        """How many of them the hub has acknowledged."""
+        return self._queue.acked_ever
+
+    @property
+    def stream(self) -> UUID | None:
+        """The stream of the last welcome."""
+        return self._queue.stream
+
+    @property
+    def connections(self) -> int:
+        """How many sockets were opened so far."""
+        return self._link.connections
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the hub has welcomed the present socket."""
+        return self._welcomed is not None
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye, or after an error just go. Raises what ended the client, if nobody was told yet."""
+        if error is None:
+            await self.bye()
+            self._raise_failure()
+        else:
+            await self.close()
+
+    def start(self) -> None:
+        """Begin to connect, without waiting for it."""
+        self._task = asyncio.create_task(self._live())
+        self._task.add_done_callback(lambda _: self._drained.set())
+
+    def record(self, type_: str, data: dict[str, Any] | None = None, *, severity: str | None = None) -> int:
+        """Stamp and number an event, queue it, and return its number: never waits, with a network or without.
+
+        The caller must not change `data` afterwards. Raises Unsendable, and then no number is given out.
+        """
+        now_ms = mono_ms()
+        event = Event(type_, wall_ms(), int(now_ms), data or {}, severity)
+        seq = self._queue.record(event, self._size_of(event), now_ms)
+        self._recorded_ms = now_ms
+        self._drained.clear()
+        self._wake.set()
+        self._note("recorded", self._queue.stream, seq, event)
+        return seq
+
+    async def drained(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - says how many are left
+        """Wait until everything recorded is acknowledged, at most `timeout` seconds.
+
+        Raises NotDrained when the time is over, ClosedForGood when the hub will not have this client any more.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while len(self._queue) and not self._is_over:
+                    await self._drained.wait()
+        if len(self._queue):
+            self._raise_failure()
+            raise NotDrained(len(self._queue))
+
+    async def finished(self) -> None:
+        """Wait until the client has left or was closed for good. Raises ClosedForGood, or what broke it."""
+        assert self._task is not None
+        await asyncio.wait({self._task})
+        self._raise_failure()
+
+    async def bye(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the goodbye ends either way
+        """Stop sending, have what was sent acknowledged, close. Wait for `drained` first to leave nothing behind."""
+        self._link.leaving = True
+        if self._welcomed is not None and self._task is not None:
+            with contextlib.suppress(ConnectionClosed):
+                await self._welcomed.send(monitor.Bye())
+            await asyncio.wait({self._task}, timeout=timeout)
+        await self.close()
+
+    async def close(self) -> None:
+        """Go at once, without a goodbye."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    def cut(self) -> None:
+        """Drop the connection as a network does; the client comes back by itself."""
+        if self._link.socket is not None:
+            self._link.socket.abort()
+
+    @property
+    def _is_over(self) -> bool:
+        return self._task is None or self._task.done()
+
+    def _raise_failure(self) -> None:
+        task = self._task
+        if self._is_reported or task is None or not task.done() or task.cancelled():
+            return
+        failure = task.exception()
+        if failure is not None:
+            self._is_reported = True
+            raise failure
+
+    async def _live(self) -> None:
+        beside = [asyncio.create_task(self._stay_alive()), asyncio.create_task(self._obey())]
+        try:
+            await self._link.run(self._get_ticket, self._talk)
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+    async def _talk(self, socket: Socket[monitor.HubFrame], ticket: str) -> None:
+        await socket.send(self._hello(ticket))
+        frames = socket.frames()
+        async with asyncio.timeout(OPEN_TIMEOUT_S):
+            async for first in frames:
+                if isinstance(first, monitor.Welcome):
+                    self._resume(first)
+                    break
+            else:
+                return
+        self._welcomed = socket
+        try:
+            async with socket.beside(self._send(socket), socket.ping_when_idle(first.heartbeat_ms)):
+                async for frame in frames:
+                    await self._take(socket, frame)
+        finally:
+            self._welcomed = None
+            self._queue.disconnect()
+
+    def _hello(self, ticket: str) -> monitor.Hello:
+        return monitor.Hello(
+            ticket=ticket,
+            attempt_id=self._attempt_id,
+            boot=self._queue.boot,
+            stream=self._queue.stream,
+            acked=self._queue.acked,
+            next_seq=self._queue.next_seq,
+            can=self._can,
+            client=self._client,
+            mono=int(mono_ms()),
+            at=wall_ms(),
+        )
+
+    def _resume(self, welcome: monitor.Welcome) -> None:
+        gone, renumbered = self._queue.resume(
+            welcome.stream, welcome.committed, welcome.window, welcome.limits, mono_ms()
+        )
+        self.attempt = welcome.attempt
+        if renumbered is not None:
+            for seq, event in enumerate(renumbered.events, 1):
+                self._note("renumbered", renumbered.stream, seq, event)
+        self._settle(gone, welcome.rejected)
+
+    async def _send(self, socket: Socket[monitor.HubFrame]) -> None:
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(ConnectionClosed):
+            while not self._link.leaving:
+                self._wake.clear()
+                wait_ms = self._queue.wait_ms(mono_ms())
+                if wait_ms == 0:
+                    frame = self._queue.take(mono_ms())
+                    assert frame is not None
+                    await socket.send(frame)
+                    continue
+                timer = None if wait_ms is None else loop.call_later(wait_ms / 1000, self._wake.set)
+                await self._wake.wait()
+                if timer is not None:
+                    timer.cancel()
+
+    async def _take(self, socket: Socket[monitor.HubFrame], frame: monitor.HubFrame) -> None:
+        match frame:
+            case monitor.Ack():
+                socket.is_proven = True
+                self._settle(self._queue.acknowledge(frame.seq, mono_ms()), frame.rejected)
+                self._wake.set()
+            case monitor.WindowChanged():
+                self._queue.set_window(frame.events, frame.bytes)
+                self._wake.set()
+            case monitor.Instruct():
+                await self._instruct(frame)
+
+    def _settle(self, gone: Sequence[Acked], rejected: Sequence[monitor.Rejected]) -> None:
+        assert self._queue.stream is not None
+        for one in rejected:
+            self.rejected[(self._queue.stream, one.seq)] = one.code
+        for event in gone:
+            self._note("acked", event.stream, event.seq, event.event)
+            if self._on_ack is not None and event.waited_ms is not None:
+                self._on_ack(event.seq, event.waited_ms)
+        if not len(self._queue):
+            self._drained.set()
+
+    async def _stay_alive(self) -> None:
+        while True:
+            due_ms = self._recorded_ms + self._alive_ms - mono_ms()
+            if due_ms > 0:
+                await asyncio.sleep(due_ms / 1000)
+            elif not self._link.leaving:
+                self.record("alive")
+            else:
+                return
+
+    async def _instruct(self, instruct: monitor.Instruct) -> None:
+        """Take an instruction once; one that was answered before is answered again, the hub had not heard."""
+        if instruct.action not in self._can:
+            self._answers[instruct.id] = monitor.Done(instruct.id, ok=False, code="unsupported")
+        if instruct.id not in self._answers:
+            self._answers[instruct.id] = None
+            self._to_obey.put_nowait(instruct)
+        await self._answer(instruct.id)
+
+    async def _obey(self) -> None:
+        while True:
+            instruct = await self._to_obey.get()
+            assert self._on_instruction is not None
+            try:
+                code = await self._on_instruction(instruct)
+            except Exception:
+                _logger.exception("instruction %s failed", instruct.id)
+                code = "failed"
+            self._answers[instruct.id] = monitor.Done(instruct.id, ok=code is None, code=code)
+            await self._answer(instruct.id)
+
+    async def _answer(self, number: int) -> None:
+        done = self._answers[number]
+        if done is not None and self._welcomed is not None and not self._link.leaving:
+            with contextlib.suppress(ConnectionClosed):
+                await self._welcomed.send(done)
+
+    def _size_of(self, event: Event) -> int:
+        try:
+            data = encode(event, self._encoding)
+            size = len(data) if isinstance(data, bytes) or data.isascii() else len(data.encode())
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise Unsendable(f"an event of type {event.type!r} cannot be encoded: {error}") from error
+        if size + FRAME_OVERHEAD > limits.FRAME_BYTES:
+            raise Unsendable(f"an event of type {event.type!r} has {size} bytes; a frame holds {limits.FRAME_BYTES}")
+        return size
+
+    def _note(
+        self, what: Literal["recorded", "acked", "renumbered"], stream: UUID | None, seq: int, event: Event
+    ) -> None:
+        if self._log is not None:
+            self._log(Note(what, stream, seq, event))

@@ -1,0 +1,209 @@
+"""The teacher's client: follows boards offset by offset over any number of reconnections, and gives commands.
+
+A frame of the numbered part is handed out once and in order; live frames are latest values and may be skipped.
+It keeps no board itself, and repeats a command only under the id it had.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from random import Random
+from types import TracebackType
+from typing import Self
+from uuid import UUID, uuid4
+
+from websockets.exceptions import ConnectionClosed
+
+from protocol import console
+from protocol.codec import Encoding, decode_to_console
+from protocol.flags import FlagStatus
+from protocol.monitor import Bye, Error
+from veritas.client.link import OPEN_TIMEOUT_S, Link, Proxy, Socket
+from veritas.client.place import News, Place
+
+LIVE_KEPT = 1_000
+"""A reader this many frames behind gets no more live frames until it has caught up."""
+
+Frame = console.Snapshot | console.Delta | console.Live | console.Resync | Error
+"""What a console hands out."""
+
+
+class Console:
+    """One person's console. Use it as `async with`, then iterate over its frames."""
+
+    def __init__(
+        self,
+        url: str,
+        get_ticket: Callable[[], Awaitable[str]],
+        *,
+        encoding: Encoding = Encoding.JSON,
+        proxy: Proxy = True,
+        random: Random | None = None,
+    ) -> None:
+        self._get_ticket = get_ticket
+        self._link: Link[console.HubFrame] = Link(
+            url,
+            decode_to_console,
+            encoding=encoding,
+            proxy=proxy,
+            random=random or Random(),  # noqa: S311 - spreads reconnections, guards nothing
+        )
+        self._places: dict[UUID, Place] = {}
+        self._commands: dict[UUID, tuple[console.Command, asyncio.Future[console.Result]]] = {}
+        self._frames: deque[Frame] = deque()
+        self._arrived = asyncio.Event()
+        self._welcomed: Socket[console.HubFrame] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.welcome: console.Welcome | None = None
+        """The last welcome: who the hub says we are."""
+
+    @property
+    def connections(self) -> int:
+        """How many sockets were opened so far."""
+        return self._link.connections
+
+    async def __aenter__(self) -> Self:
+        """Start connecting, without waiting for it."""
+        self._task = asyncio.create_task(self._link.run(self._get_ticket, self._talk))
+        self._task.add_done_callback(lambda _: self._end())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye and go."""
+        self._link.leaving = True
+        assert self._task is not None
+        if error is None and self._welcomed is not None:
+            await self._say(Bye())
+            await asyncio.wait({self._task}, timeout=1.0)
+        self._task.cancel()
+        await asyncio.wait({self._task})
+
+    async def watch(self, exam_id: UUID) -> None:
+        """Follow an exam's board from now on: a snapshot first, then its deltas; again after every reconnection."""
+        place = self._places.setdefault(exam_id, Place())
+        await self._say(console.Watch(exam_id, place.since))
+
+    async def unwatch(self, exam_id: UUID) -> None:
+        """Follow it no longer."""
+        if self._places.pop(exam_id, None) is not None:
+            await self._say(console.Unwatch(exam_id))
+
+    async def message(self, exam_id: UUID, text: str, *, to: str | list[UUID] = "all") -> console.Result:
+        """Show a text to some candidates, or to all of the exam."""
+        return await self.command(console.Command(id=uuid4(), exam_id=exam_id, action="message", to=to, text=text))
+
+    async def review(
+        self, exam_id: UUID, flag_id: UUID, decision: FlagStatus, *, seen: FlagStatus, reason: str
+    ) -> console.Result:
+        """Decide about a flag that was `seen` in a status; the loser of two such decisions gets a conflict."""
+        return await self.command(
+            console.Command(
+                id=uuid4(),
+                exam_id=exam_id,
+                action="review",
+                flag_id=flag_id,
+                decision=decision,
+                seen=seen,
+                reason=reason,
+            )
+        )
+
+    async def command(self, command: console.Command) -> console.Result:
+        """Give a command and wait for its result, over reconnections too. Raises ClosedForGood."""
+        self._raise_if_over()
+        future: asyncio.Future[console.Result] = asyncio.get_running_loop().create_future()
+        self._commands[command.id] = (command, future)
+        try:
+            await self._say(command)
+            return await future
+        finally:
+            del self._commands[command.id]
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        return self
+
+    async def __anext__(self) -> Frame:
+        """The next frame. Raises ClosedForGood when the hub will not have this console any more."""
+        while not self._frames:
+            self._arrived.clear()
+            self._raise_if_over()
+            if self._task is None or self._task.done():
+                raise StopAsyncIteration
+            await self._arrived.wait()
+        return self._frames.popleft()
+
+    def _raise_if_over(self) -> None:
+        if self._task is not None and self._task.done() and not self._task.cancelled():
+            failure = self._task.exception()
+            if failure is not None:
+                raise failure
+
+    def _end(self) -> None:
+        self._arrived.set()
+        assert self._task is not None
+        failure = None if self._task.cancelled() else self._task.exception()
+        for _, future in self._commands.values():
+            if failure is not None and not future.done():
+                future.set_exception(failure)
+            else:
+                future.cancel()
+
+    async def _talk(self, socket: Socket[console.HubFrame], ticket: str) -> None:
+        await socket.send(console.Hello(ticket=ticket))
+        frames = socket.frames()
+        async with asyncio.timeout(OPEN_TIMEOUT_S):
+            async for first in frames:
+                if isinstance(first, console.Welcome):
+                    break
+            else:
+                return
+        self.welcome = first
+        self._welcomed = socket
+        socket.is_proven = True
+        try:
+            async with socket.beside(socket.ping_when_idle(first.heartbeat_ms)):
+                for exam_id, place in list(self._places.items()):
+                    await socket.send(console.Watch(exam_id, place.rewatch()))
+                for command, _ in list(self._commands.values()):
+                    await socket.send(command)
+                async for frame in frames:
+                    await self._take(frame)
+        finally:
+            self._welcomed = None
+
+    async def _take(self, frame: console.HubFrame) -> None:
+        match frame:
+            case console.Result():
+                _, future = self._commands.get(frame.id, (None, None))
+                if future is not None and not future.done():
+                    future.set_result(frame)
+            case console.Snapshot() | console.Delta() | console.Resync():
+                await self._follow(frame)
+            case console.Live():
+                if len(self._frames) < LIVE_KEPT:
+                    self._hand_out(frame)
+            case Error():
+                self._hand_out(frame)
+
+    async def _follow(self, frame: console.Snapshot | console.Delta | console.Resync) -> None:
+        place = self._places.get(frame.exam_id)
+        if place is None:
+            return
+        match place.take(frame):
+            case News.NEW:
+                self._hand_out(frame)
+            case News.HOLE:
+                await self._say(console.Watch(frame.exam_id, place.since))
+
+    def _hand_out(self, frame: Frame) -> None:
+        self._frames.append(frame)
+        self._arrived.set()
+
+    async def _say(self, frame: console.ConsoleFrame) -> None:
+        """Send if connected; what matters is said again after the next welcome."""
+        if self._welcomed is not None:
+            with contextlib.suppress(ConnectionClosed):
+                await self._welcomed.send(frame)

@@ -1,0 +1,209 @@
+"""One socket kept alive: opened, talked over, and opened again as the close codes allow (WIRE §4).
+
+It knows no frame but `ping`; what is said over the socket is its owner's. There is never a second socket at a time.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Generic, Literal, TypeVar
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Subprotocol
+
+from protocol import limits
+from protocol.codec import Encoding, encode
+from protocol.codes import may_reconnect
+from protocol.errors import Malformed
+from protocol.monitor import Drain, Error, Ping
+from veritas.client.errors import closed_for_good
+from veritas.client.reconnect import PROVEN_S, Backoff
+
+ABNORMAL = 1006
+"""What a socket that ended without a close frame counts as; so does one that could not be opened."""
+
+OPEN_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 5.0
+
+FrameT = TypeVar("FrameT")
+Proxy = str | Literal[True] | None
+
+
+def wall_ms() -> int:
+    """The wall clock, ms since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def mono_ms() -> float:
+    """The monotonic clock, ms."""
+    return time.monotonic_ns() / 1_000_000
+
+
+class Socket(Generic[FrameT]):
+    """One open connection: frames in, frames out, a ping when there was nothing to say for a heartbeat."""
+
+    def __init__(
+        self, connection: ClientConnection, encoding: Encoding, decode: Callable[[str | bytes, Encoding], FrameT]
+    ) -> None:
+        self._connection = connection
+        self._encoding = encoding
+        self._decode = decode
+        self._sent_ms = mono_ms()
+        self.opened_ms = self._sent_ms
+        self.is_proven = False
+        self.last_error: Error | None = None
+        self.drain_ms: int | None = None
+        self.skipped = 0
+        """Frames that this version does not know."""
+
+    @property
+    def code(self) -> int:
+        """The close code, once closed."""
+        return self._connection.close_code or ABNORMAL
+
+    async def send(self, frame: Any) -> None:
+        """Send one frame. Raises ConnectionClosed."""
+        self._sent_ms = mono_ms()
+        await self._connection.send(encode(frame, self._encoding))
+
+    async def frames(self) -> AsyncIterator[FrameT]:
+        """Every frame the hub sends until the socket is closed; unknown ones are skipped and counted."""
+        while True:
+            try:
+                data = await self._connection.recv()
+            except ConnectionClosed:
+                return
+            try:
+                frame = self._decode(data, self._encoding)
+            except Malformed:
+                self.skipped += 1
+                continue
+            if isinstance(frame, Error):
+                self.last_error = frame
+                self.drain_ms = frame.retry_ms if self.drain_ms is None else self.drain_ms
+            elif isinstance(frame, Drain):
+                self.drain_ms = frame.in_ms
+            yield frame
+
+    async def ping_when_idle(self, heartbeat_ms: int) -> None:
+        """Ping whenever nothing was sent for a heartbeat; any frame counts as one. Ends with the socket."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                due_ms = self._sent_ms + heartbeat_ms - mono_ms()
+                if due_ms > 0:
+                    await asyncio.sleep(due_ms / 1000)
+                else:
+                    await self.send(Ping(wall_ms()))
+
+    @contextlib.asynccontextmanager
+    async def beside(self, *work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+        """Run `work` beside the block; what fails there cuts the socket, and is raised when the block has ended."""
+        tasks = [asyncio.create_task(one) for one in work]
+        for task in tasks:
+            task.add_done_callback(self._abort_on_failure)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    def _abort_on_failure(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.abort()
+
+    def abort(self) -> None:
+        """Cut the connection without a goodbye, as a network does."""
+        self._connection.transport.abort()
+
+
+@dataclass(frozen=True, slots=True)
+class _Parting:
+    """How a connection ended, or failed to begin."""
+
+    code: int
+    detail: str
+    drain_ms: int | None = None
+    proven: bool = False
+
+
+class Link(Generic[FrameT]):
+    """Keeps one conversation going until it is left, or closed for good."""
+
+    def __init__(
+        self,
+        url: str,
+        decode: Callable[[str | bytes, Encoding], FrameT],
+        *,
+        encoding: Encoding,
+        proxy: Proxy,
+        random: Random,
+    ) -> None:
+        self._url = url
+        self._decode = decode
+        self._encoding = encoding
+        self._proxy = proxy
+        self._backoff = Backoff(random)
+        self.leaving = False
+        self.socket: Socket[FrameT] | None = None
+        self.connections = 0
+        """How many sockets were opened so far."""
+
+    async def run(
+        self, get_ticket: Callable[[], Awaitable[str]], talk: Callable[[Socket[FrameT], str], Awaitable[None]]
+    ) -> None:
+        """Open a socket, `talk` over it with a fresh ticket, and again, until left.
+
+        Raises ClosedForGood, and whatever `get_ticket` raises beyond OSError and TimeoutError, which are tried again.
+        """
+        while True:
+            parting = await self._once(get_ticket, talk)
+            if self.leaving:
+                return
+            if not may_reconnect(parting.code):
+                raise closed_for_good(parting.code, parting.detail)
+            await asyncio.sleep(self._backoff.after(drain_ms=parting.drain_ms, proven=parting.proven))
+
+    async def _once(
+        self, get_ticket: Callable[[], Awaitable[str]], talk: Callable[[Socket[FrameT], str], Awaitable[None]]
+    ) -> _Parting:
+        try:
+            ticket = await get_ticket()
+            connection = await self._connect()
+        except (OSError, TimeoutError, InvalidHandshake) as error:
+            return _Parting(ABNORMAL, str(error))
+        socket = self.socket = Socket(connection, self._encoding, self._decode)
+        self.connections += 1
+        try:
+            await talk(socket, ticket)
+        except ConnectionClosed:
+            pass
+        except TimeoutError:
+            return _Parting(ABNORMAL, "the hub did not answer")
+        finally:
+            self.socket = None
+            # Closed already, unless we were cancelled or the hub fell silent: then nobody waits for a goodbye.
+            connection.transport.abort()
+            await connection.wait_closed()
+        detail = socket.last_error.detail if socket.last_error else ""
+        proven = socket.is_proven or mono_ms() - socket.opened_ms >= PROVEN_S * 1000
+        return _Parting(socket.code, detail, socket.drain_ms, proven)
+
+    async def _connect(self) -> ClientConnection:
+        return await connect(
+            self._url,
+            subprotocols=[Subprotocol(self._encoding)],
+            compression=None,
+            max_size=limits.SOCKET_BYTES,
+            proxy=self._proxy,
+            open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            ping_interval=20,
+        )

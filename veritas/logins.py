@@ -1,0 +1,68 @@
+"""Making accounts from the terminal, and the teacher's login that `veritas up` and `veritas demo` begin with.
+
+The password of that login is drawn once and kept in a 0600 file of the data directory; PostgreSQL has its hash alone.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+import bcrypt
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.errors import Conflict
+from db.queries import users
+from protocol.people import Role
+from veritas.environment import data_dir
+from veritas.errors import VeritasError
+
+LOGIN_FILE = "login.json"
+PASSWORD_BYTES = 72
+"""bcrypt reads no further."""
+
+
+class Login(msgspec.Struct, frozen=True):
+    """How to sign in."""
+
+    username: str
+    password: str
+
+
+async def create_account(engine: AsyncEngine, role: Role, name: str, login: Login, *, cost: int = 12) -> None:
+    """Make an account that signs in by password. Raises VeritasError: name taken, password too long."""
+    if len(login.password.encode()) > PASSWORD_BYTES:
+        raise VeritasError(f"a password may have {PASSWORD_BYTES} bytes")
+    hashed = await asyncio.to_thread(bcrypt.hashpw, login.password.encode(), bcrypt.gensalt(cost))
+    try:
+        async with engine.begin() as conn:
+            await users.create(conn, username=login.username, name=name, role=role, password_hash=hashed.decode())
+    except Conflict as error:
+        raise VeritasError(str(error)) from error
+
+
+async def first_login(engine: AsyncEngine, environ: Mapping[str, str]) -> Login:
+    """The teacher's login of this data directory; its account is made on first use."""
+    path = data_dir(environ) / LOGIN_FILE
+    login = _read(path)
+    if login is None:
+        login = Login("teacher", secrets.token_urlsafe(9))
+        await create_account(engine, Role.TEACHER, "First Teacher", login)
+        _keep(path, login)
+    return login
+
+
+def _read(path: Path) -> Login | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Login)
+    except FileNotFoundError:
+        return None
+
+
+def _keep(path: Path, login: Login) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(login))

@@ -1,0 +1,186 @@
+"""One hub's REST, as a program outside of it uses it: sign in, make an exam, take tickets to sockets.
+
+It knows no more than the public documentation, and never logs or shows a password, a code, a token or a ticket.
+"""
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
+
+import httpx
+import msgspec
+
+from veritas.errors import VeritasError
+
+PATIENCE_S: Final = 15.0
+"""How long a request is tried again while the hub is away or too busy."""
+
+_PAUSE_S: Final = 0.25
+_TIMEOUT: Final = httpx.Timeout(10.0, pool=60.0)
+_CONNECTIONS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+_RENEW_BEFORE_MS: Final = 30_000
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+_T = TypeVar("_T")
+
+
+class RestError(VeritasError):
+    """The hub refused a request; the text says which and why."""
+
+
+class HubAway(RestError, ConnectionError):
+    """The hub does not answer, or is too busy; worth another try."""
+
+
+class _SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+    access_token: str
+    expires_at: int
+    refresh_token: str
+
+
+class _Ticket(msgspec.Struct, frozen=True):
+    ticket: str
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    title: str = ""
+    detail: str = ""
+
+
+class Exam(msgspec.Struct, frozen=True):
+    """An exam that was made."""
+
+    exam_id: UUID
+
+
+class Entrant(msgspec.Struct, frozen=True):
+    """A student on a roster and the code to sign in with."""
+
+    student_id: UUID
+    username: str
+    name: str
+    code: str
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """A running attempt."""
+
+    attempt_id: UUID
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether a hub is on this very machine, where no proxy must come between."""
+    return (urlsplit(base_url).hostname or "") in _LOOPBACK
+
+
+def proxy_to(base_url: str) -> Literal[True] | None:
+    """What a client needs to be told about proxies: those of the environment, but none to this very machine."""
+    return None if is_loopback(base_url) else True
+
+
+def socket_url(base_url: str, path: str) -> str:
+    """The address of one of the hub's sockets."""
+    parts = urlsplit(base_url)
+    return urlunsplit(("wss" if parts.scheme == "https" else "ws", parts.netloc, parts.path.rstrip("/") + path, "", ""))
+
+
+class Rest:
+    """One hub. Use it as `async with`."""
+
+    def __init__(self, base_url: str) -> None:
+        if urlsplit(base_url).scheme not in ("http", "https"):
+            raise VeritasError(f"{base_url!r} is no address of a hub: it starts with http:// or https://")
+        self.base_url = base_url.rstrip("/")
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=_CONNECTIONS, trust_env=not is_loopback(base_url))
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    async def sign_in(self, username: str, password: str) -> "Session":
+        """Sign in by password. Raises RestError or HubAway."""
+        return await self._open("/auth/login", {"username": username, "password": password})
+
+    async def sign_in_by_code(self, code: str) -> "Session":
+        """Sign in as the candidate of one exam. Raises RestError or HubAway."""
+        return await self._open("/auth/code", {"code": code})
+
+    async def post(self, path: str, body: Any, shape: type[_T], token: str | None = None) -> _T:
+        """Post once the hub answers: tried again for a while when it is away. Raises RestError or HubAway."""
+        give_up_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return await self._post(path, body, shape, token)
+            except HubAway:
+                if time.monotonic() > give_up_s:
+                    raise
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _open(self, path: str, body: dict[str, str]) -> "Session":
+        return Session(self, await self.post(path, body, _SignedIn))
+
+    async def _post(self, path: str, body: Any, shape: type[_T], token: str | None) -> _T:
+        headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
+        try:
+            answer = await self._http.post(self.base_url + path, content=msgspec.json.encode(body), headers=headers)
+        except httpx.TransportError as error:
+            raise HubAway(f"the hub at {self.base_url} does not answer: {error or type(error).__name__}") from error
+        if answer.is_success:
+            try:
+                return msgspec.json.decode(answer.content, type=shape)
+            except msgspec.DecodeError as error:
+                raise RestError(f"POST {path} was answered, but not as a hub does: {error}") from error
+        message = f"POST {path}: {answer.status_code} {_reason(answer)}"
+        raise HubAway(message) if answer.status_code in (429, 502, 503, 504) else RestError(message)
+
+
+class Session:
+    """One person signed in; the access token is renewed before it ends."""
+
+    def __init__(self, rest: Rest, signed_in: _SignedIn) -> None:
+        self._rest = rest
+        self._signed_in = signed_in
+        self._renewing = asyncio.Lock()
+
+    async def ticket(self, purpose: str) -> str:
+        """A single-use ticket to a socket: `monitor` or `console`. Raises RestError or HubAway."""
+        return (await self._post("/auth/ws-ticket", {"purpose": purpose}, _Ticket)).ticket
+
+    async def create_exam(self, title: str, *, duration_minutes: int, preset: str) -> UUID:
+        """Make an exam. Raises RestError or HubAway."""
+        body = {"title": title, "duration_minutes": duration_minutes, "preset": preset}
+        return (await self._post("/exams", body, Exam)).exam_id
+
+    async def extend_roster(self, exam_id: UUID, students: list[dict[str, str]]) -> list[Entrant]:
+        """Put students (username, name) on a roster; each gets a fresh code. Raises RestError or HubAway."""
+        return await self._post(f"/exams/{exam_id}/roster", {"students": students}, list[Entrant])
+
+    async def start(self, exam_id: UUID) -> UUID:
+        """Start an exam, or go on with it; its attempt. Raises RestError or HubAway."""
+        return (await self._post(f"/student/exams/{exam_id}/start", {}, Attempt)).attempt_id
+
+    async def _post(self, path: str, body: Any, shape: type[_T]) -> _T:
+        return await self._rest.post(path, body, shape, await self._token())
+
+    async def _token(self) -> str:
+        async with self._renewing:
+            if self._signed_in.expires_at - time.time_ns() // 1_000_000 < _RENEW_BEFORE_MS:
+                body = {"refresh_token": self._signed_in.refresh_token}
+                self._signed_in = await self._rest.post("/auth/refresh", body, _SignedIn)
+            return self._signed_in.access_token
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        problem = msgspec.json.decode(answer.content, type=_Problem)
+    except msgspec.DecodeError:
+        return answer.reason_phrase
+    return problem.detail or problem.title or answer.reason_phrase

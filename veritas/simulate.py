@@ -1,0 +1,118 @@
+"""A simulated class at any hub, through its public API alone: a teacher makes an exam, students sit it by scripts.
+
+It never reads a database; what is real and what is not, `lesson.py` says.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from math import ceil
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from rich.console import Console as Terminal
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from veritas.classlist import make_roster
+from veritas.client import Console
+from veritas.errors import VeritasError
+from veritas.lesson import Lesson, Options
+from veritas.logins import Login
+from veritas.rest import Entrant, Rest, Session, proxy_to, socket_url
+from veritas.summary import show_report
+from veritas.tally import Report
+from veritas.watcher import Watcher
+
+ROSTER_CHUNK: Final = 1_000
+BOARD_S: Final = 15.0
+"""How long the hub may take to show the first board."""
+
+LONGEST_MINUTES: Final = 7 * 24 * 60
+
+
+@asynccontextmanager
+async def open_lesson(base_url: str, login: Login, options: Options) -> AsyncIterator[tuple[Lesson, list[Entrant]]]:
+    """Make an exam and its roster, and watch its board for the length of the block.
+
+    Raises RestError, HubAway or ClosedForGood.
+    """
+    async with Rest(base_url) as rest:
+        teacher = await rest.sign_in(login.username, login.password)
+        minutes = min(LONGEST_MINUTES, ceil(options.seconds / 60) + 30)
+        exam_id = await teacher.create_exam(options.title, duration_minutes=minutes, preset="camera")
+        entrants = await _enrol(teacher, exam_id, options.students)
+        lesson = Lesson(rest, exam_id, options)
+        async with Console(
+            socket_url(base_url, "/ws/console"), lambda: teacher.ticket("console"), proxy=proxy_to(base_url)
+        ) as console:
+            following = asyncio.create_task(lesson.watcher.follow(console, exam_id))
+            try:
+                await _wait_for_board(lesson.watcher, following)
+                yield lesson, entrants
+            finally:
+                if following.done() and not following.cancelled():
+                    lesson.failures.append(f"the teacher's console: {following.exception()}")
+                following.cancel()
+                await asyncio.wait({following})
+                await lesson.abandon()
+
+
+async def run(base_url: str, login: Login, options: Options, *, out: Terminal, json_file: Path | None = None) -> int:
+    """Sit a scripted class at a hub, show the report, and write it; the exit code is 0 only when it is clean.
+
+    Raises VeritasError or ClientError.
+    """
+    async with open_lesson(base_url, login, options) as (lesson, entrants):
+        with _progress(out, options) as progress:
+            ticking = asyncio.create_task(_tick(progress, lesson))
+            try:
+                await lesson.work(entrants)
+                await lesson.finish()
+                await lesson.settle()
+            finally:
+                ticking.cancel()
+        report = lesson.report()
+    return conclude(report, out, json_file)
+
+
+def conclude(report: Report, out: Terminal, json_file: Path | None) -> int:
+    """Write and show a report; 0 when it is clean, else 1."""
+    if json_file is not None:
+        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    show_report(report, out)
+    return 1 if report.faults() else 0
+
+
+async def _wait_for_board(watcher: Watcher, following: "asyncio.Task[None]") -> None:
+    loading = asyncio.create_task(watcher.loaded.wait())
+    done, _ = await asyncio.wait({loading, following}, timeout=BOARD_S, return_when=asyncio.FIRST_COMPLETED)
+    loading.cancel()
+    if following in done:
+        await following
+    if loading not in done:
+        raise VeritasError(f"the hub showed no board within {BOARD_S:.0f} s")
+
+
+async def _enrol(teacher: Session, exam_id: UUID, count: int) -> list[Entrant]:
+    students = make_roster(count)
+    entrants: list[Entrant] = []
+    for first in range(0, count, ROSTER_CHUNK):
+        entrants += await teacher.extend_roster(exam_id, students[first : first + ROSTER_CHUNK])
+    return entrants
+
+
+def _progress(out: Terminal, options: Options) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    progress = Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
+    progress.add_task("signing in", total=options.seconds)
+    return progress
+
+
+async def _tick(progress: Progress, lesson: Lesson) -> None:
+    (task,) = progress.task_ids
+    while True:
+        text = f"{len(lesson.students)} students, {lesson.acked:,} events, {len(lesson.watcher.arrivals)} flags"
+        progress.update(TaskID(task), completed=lesson.seconds, description=text)
+        await asyncio.sleep(0.5)

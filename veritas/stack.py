@@ -1,0 +1,83 @@
+"""The whole of Veritas on one machine: PostgreSQL, Redis, a hub and a worker, supervised, and a login to begin with.
+
+Order and supervision only: each process is the same `veritas serve` or `veritas work` that a real deployment runs.
+"""
+
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from db import migrations
+from db.engine import create_engine
+from db.settings import DatabaseSettings, read_settings
+from hub.settings import HubSettings
+from veritas.embedded import prepare_servers
+from veritas.environment import DATABASE, REDIS, Addresses, data_dir, publish_addresses, with_secret
+from veritas.logins import Login, first_login
+from veritas.processes import Command
+from veritas.supervisor import Child, Supervisor
+
+HUB = "hub"
+WORKER = "worker"
+
+
+class Stack(msgspec.Struct, frozen=True):
+    """What runs: where it is, how to sign in as a teacher, and who keeps it alive."""
+
+    addresses: Addresses
+    login: Login
+    supervisor: Supervisor
+
+
+@asynccontextmanager
+async def run_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
+    """Run everything for the length of the block; every process that dies is started again.
+
+    Must run in the main thread's loop. Raises EmbeddedError, ChildError or SettingsError.
+    """
+    with prepare_servers(data_dir(environ), environ) as servers:
+        environ = with_secret(environ) | {DATABASE: servers.database_url, REDIS: servers.redis_url}
+        settings = read_settings(HubSettings, environ)
+        base_url = f"http://{settings.host}:{settings.port}"
+        async with Supervisor() as supervisor:
+            for server in servers.embedded:
+                await supervisor.start(Child(server.name, server.command, server.is_ready))
+            await migrations.upgrade(servers.database_url)
+            login = await _first_login(settings, environ)
+            await supervisor.start(_child(HUB, "serve", environ, f"{base_url}/health/ready"))
+            await supervisor.start(_child(WORKER, "work", environ))
+            addresses = Addresses(os.getpid(), servers.database_url, servers.redis_url, base_url)
+            with publish_addresses(environ, addresses):
+                yield Stack(addresses, login, supervisor)
+
+
+async def _first_login(settings: DatabaseSettings, environ: Mapping[str, str]) -> Login:
+    engine = create_engine(settings)
+    try:
+        return await first_login(engine, environ)
+    finally:
+        await engine.dispose()
+
+
+def _child(name: str, verb: str, environ: Mapping[str, str], ready_url: str | None = None) -> Child:
+    log: Path = data_dir(environ) / f"{name}.log"
+    command = Command(argv=(sys.executable, "-m", "veritas.cli", verb), environ=dict(environ), log=log)
+
+    def is_ready(_pid: int) -> bool:
+        return ready_url is None or _answers(ready_url)
+
+    return Child(name, lambda: command, is_ready)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own address
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
