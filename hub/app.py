@@ -85,6 +85,7 @@ def create_app(
             title="Veritas",
             version="1",
             path="/docs",
+            use_handler_docstrings=True,
             components=Components(security_schemes=SECURITY_SCHEMES),
             render_plugins=[JsonRenderPlugin(path="/")],
         ),

@@ -1,5 +1,6 @@
 """One hub process: the app behind uvicorn, until a signal. What the app is made of stands in `app.py`."""
 
+import structlog
 import uvicorn
 from litestar import Litestar
 
@@ -7,6 +8,8 @@ from hub.app import create_app
 from hub.closing import ClosingWebSocket
 from hub.settings import HubSettings
 from protocol.limits import SOCKET_BYTES
+
+log = structlog.get_logger(__name__)
 
 GRACEFUL_S = 15
 """How long requests under way may finish after a signal."""
@@ -36,4 +39,5 @@ def configure(app: Litestar, host: str, port: int) -> uvicorn.Config:
 
 async def run(settings: HubSettings) -> None:
     """Serve until SIGTERM or SIGINT."""
+    log.info("hub starts", host=settings.host, port=settings.port)
     await uvicorn.Server(configure(create_app(settings), settings.host, settings.port)).serve()

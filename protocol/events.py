@@ -46,7 +46,7 @@ CLIENT_EVENTS = {
 
 SERVER_EVENTS = {
     "attempt_started": "the attempt began",
-    "connection_opened": "a client connected: generation",
+    "connection_opened": "a client connected: generation, stream",
     "connection_lost": "a client's connection ended: cause, generation",
 }
 """Event types servers append to an attempt's system stream."""
@@ -56,6 +56,13 @@ PLACE_EVENTS = {
     "events_lost": "the client no longer has the numbers from `from` to this one: from, reason",
 }
 """Types that stand in a client's stream in place of events it could not deliver."""
+
+RESERVED_EVENTS = frozenset(
+    """paused resumed break_started break_ended extended ended submitted heartbeat_missed heartbeat_resumed
+    cohort_outage hub_gone device_changed admitted policy_changed accommodation_changed altered_resend late_from
+    system_check notice_acknowledged declined note_added""".split()
+) | {*SERVER_EVENTS, *PLACE_EVENTS}
+"""What only servers may state (WIRE §5), appended yet or not: a client that sends one of these has it refused."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _INT64 = range(-(2**63), 2**63)
@@ -153,7 +160,7 @@ def span(first_seq: int, last_seq: int, reason: str) -> Entry:
 
 
 def _fault(event: Event, payload: str) -> RejectCode | None:
-    if not _TYPE.fullmatch(event.type) or event.type in PLACE_EVENTS:
+    if not _TYPE.fullmatch(event.type) or event.type in RESERVED_EVENTS:
         return RejectCode.BAD_TYPE
     if not (0 <= event.at <= limits.TIME_MAX_MS and 0 <= event.mono <= limits.TIME_MAX_MS):
         return RejectCode.BAD_TIME

@@ -37,7 +37,7 @@ def choose_account(initdb: Path, data: Path, entered: Iterable[Path]) -> Account
         if obstacle is None:
             return account
         obstacles.append(obstacle)
-    raise EmbeddedError(f"nobody here can run PostgreSQL: {'; '.join(obstacles)}")
+    raise EmbeddedError(f"PostgreSQL cannot run here: {'; '.join(obstacles)}")
 
 
 def list_candidates(data: Path) -> list[Account]:
@@ -58,7 +58,7 @@ def list_candidates(data: Path) -> list[Account]:
 def find_obstacle(account: Account, initdb: Path, directories: Iterable[Path]) -> str | None:
     """What keeps an account from entering these directories or from running `initdb`, as a clause; None if nothing."""
     uid, gid = owner_of(account)
-    who = name_of(uid) if not account.prefix else f"{name_of(uid)} in a namespace"
+    who = f"user {name_of(uid)}{' in a namespace' if account.prefix else ''}"
     for directory in directories:
         for step in (directory, *directory.parents):
             if not may_enter(step, uid, gid):

@@ -45,7 +45,7 @@ async def run(
 ) -> int:
     """Sit a class at a running hub until its time or Ctrl-C is over; 0 only when the report is clean.
 
-    Raises VeritasError or ClientError.
+    Raises VeritasError.
     """
     out = out or Terminal()
     options = Options(students=students, seconds=seconds or ENDLESS_S, seed=seed, title="Demonstration")

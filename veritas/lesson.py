@@ -76,7 +76,8 @@ class Student:
         due_s = clock()
         for step in steps:
             due_s += step.after_ms / 1000
-            await asyncio.sleep(max(0.0, due_s - clock()))
+            if (wait_s := due_s - clock()) > 0:
+                await asyncio.sleep(wait_s)
             match step:
                 case Say():
                     self.candidate.record(step.type, step.data)

@@ -64,8 +64,11 @@ class LiveView:
         shown = sorted(students, key=lambda student: not flags.get(str(student.attempt_id)))[:rows]
         title = "The class" if len(shown) == len(students) else f"The class ({len(shown)} of {len(students)} shown)"
         table = Table(title=title, title_justify="left", expand=True, pad_edge=False)
-        for name in ("student", "plays (only the demo knows)", "events", "integrity", "flags"):
-            table.add_column(name, justify="right" if name in ("events", "integrity") else "left", no_wrap=True)
+        table.add_column("student", no_wrap=True)
+        table.add_column("plays (only the demo knows)", no_wrap=True, style="dim")
+        table.add_column("events", no_wrap=True, justify="right")
+        table.add_column("integrity", no_wrap=True, justify="right")
+        table.add_column("flags", no_wrap=True, ratio=1)
         for student in shown:
             table.add_row(*self._row(student, flags.get(str(student.attempt_id), [])))
         return table
@@ -79,7 +82,7 @@ class LiveView:
         named = [f"[{COLOURS[flag.severity]}]{flag.rule}[/]" for flag in flags]
         return (
             f"{light} {escape(student.name)}",
-            f"[dim]{student.script.name}[/dim]",
+            student.script.name,
             "" if live is None else f"{live.events:,}",
             "" if score is None or score.integrity is None else f"{score.integrity:.2f}",
             ", ".join(named),

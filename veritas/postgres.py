@@ -28,7 +28,9 @@ from veritas.processes import Account, Command, run
 from veritas.server import Server, bare_environ, exchange, find_package, in_one_line, socket_path
 
 OLDEST = 15
-SOCKET = ".s.PGSQL.5432"
+PORT = 5432
+"""No TCP port, but part of the socket's name; said in the address lest a client take it from $PGPORT."""
+SOCKET = f".s.PGSQL.{PORT}"
 CREATE_DATABASE = "CREATE DATABASE veritas\n"
 
 CONF = """\
@@ -36,7 +38,7 @@ CONF = """\
 include '{cluster}/postgresql.conf'
 
 listen_addresses = ''
-port = 5432
+port = {port}
 unix_socket_directories = '"{sockets}"'
 unix_socket_permissions = 0700
 
@@ -77,7 +79,7 @@ class Postgres(Server):
         self.socket = socket_path(socket_dir, SOCKET)
         self.binaries = binaries
         self.account = account
-        self.url = f"postgresql://veritas@/veritas?host={quote(str(socket_dir))}"
+        self.url = f"postgresql://veritas@/veritas?host={quote(str(socket_dir))}&port={PORT}"
 
     @classmethod
     def prepare(cls, data_dir: Path, socket_dir: Path, *, binaries: Path | None = None) -> Self:
@@ -133,8 +135,8 @@ class Postgres(Server):
 
     def write_settings(self) -> None:
         """Write our settings beside the cluster, not into it: what root writes, PostgreSQL's account may only read."""
-        places = {"cluster": self.cluster, "sockets": self.socket.parent}
-        self.settings.write_text(CONF.format(**{name: str(path).replace("'", "''") for name, path in places.items()}))
+        cluster, sockets = (str(path).replace("'", "''") for path in (self.cluster, self.socket.parent))
+        self.settings.write_text(CONF.format(cluster=cluster, sockets=sockets, port=PORT))
         self.settings.chmod(0o644)
 
     def command(self) -> Command:

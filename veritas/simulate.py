@@ -36,7 +36,7 @@ LONGEST_MINUTES: Final = 7 * 24 * 60
 async def open_lesson(base_url: str, login: Login, options: Options) -> AsyncIterator[tuple[Lesson, list[Entrant]]]:
     """Make an exam and its roster, and watch its board for the length of the block.
 
-    Raises RestError, HubAway or ClosedForGood.
+    Raises VeritasError.
     """
     async with Rest(base_url) as rest:
         teacher = await rest.sign_in(login.username, login.password)
@@ -62,7 +62,7 @@ async def open_lesson(base_url: str, login: Login, options: Options) -> AsyncIte
 async def run(base_url: str, login: Login, options: Options, *, out: Terminal, json_file: Path | None = None) -> int:
     """Sit a scripted class at a hub, show the report, and write it; the exit code is 0 only when it is clean.
 
-    Raises VeritasError or ClientError.
+    Raises VeritasError.
     """
     async with open_lesson(base_url, login, options) as (lesson, entrants):
         with _progress(out, options) as progress:
@@ -90,7 +90,7 @@ async def _wait_for_board(watcher: Watcher, following: "asyncio.Task[None]") -> 
     done, _ = await asyncio.wait({loading, following}, timeout=BOARD_S, return_when=asyncio.FIRST_COMPLETED)
     loading.cancel()
     if following in done:
-        await following
+        raise VeritasError(f"the hub shows this teacher no board: {following.exception()}")
     if loading not in done:
         raise VeritasError(f"the hub showed no board within {BOARD_S:.0f} s")
 

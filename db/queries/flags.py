@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, Row, and_, bindparam, or_, select, text
+from sqlalchemy import ARRAY, BigInteger, Row, and_, any_, bindparam, literal, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -76,12 +76,11 @@ async def raise_flags(conn: AsyncConnection, new: Sequence[NewFlag]) -> list[Fla
     return [_row(row) for row in added]
 
 
-async def standing(conn: AsyncConnection, attempt_id: UUID) -> list[StandingFlag]:
-    """The flags that count towards an attempt's score: a rule's unless set aside, a teacher's if confirmed."""
+async def standing(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[StandingFlag]]:
+    """The flags that count towards each attempt's score: a rule's unless set aside, a teacher's if confirmed."""
     found = await conn.execute(
-        select(Flag.rule, Flag.confidence)
-        .where(
-            Flag.attempt_id == attempt_id,
+        select(Flag.attempt_id, Flag.rule, Flag.confidence).where(
+            Flag.attempt_id == any_(literal(list(attempt_ids), ARRAY(PG_UUID))),
             or_(
                 and_(
                     Flag.source == FlagSource.RULE,
@@ -90,9 +89,11 @@ async def standing(conn: AsyncConnection, attempt_id: UUID) -> list[StandingFlag
                 and_(Flag.source == FlagSource.TEACHER, Flag.status == FlagStatus.CONFIRMED),
             ),
         )
-        .order_by(Flag.id)
     )
-    return [StandingFlag(row.rule, row.confidence) for row in found]
+    standing: dict[UUID, list[StandingFlag]] = {attempt_id: [] for attempt_id in attempt_ids}
+    for row in found:
+        standing[row.attempt_id].append(StandingFlag(row.rule, row.confidence))
+    return standing
 
 
 class _Cited(msgspec.Struct, frozen=True):

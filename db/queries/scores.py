@@ -1,10 +1,11 @@
 """Scores: an attempt's provisional integrity, from the flags that stand. The formula is the caller's, not ours."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ARRAY, any_, bindparam, literal, select, update
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import NotFound
@@ -20,22 +21,44 @@ Judge = Callable[[Sequence[StandingFlag], dict[str, Any]], float | None]
 async def rescore(conn: AsyncConnection, attempt_id: UUID, judge: Judge) -> ScoreRow | None:
     """Judge an attempt's integrity anew and store it; returns the row for the feed, or None when it is as it was.
 
-    Locks the attempt's cursor until COMMIT before it reads the flags: a review in a hub and a fold in a worker follow
-    each other, and neither loses the other's score. Raises NotFound.
+    Raises NotFound.
     """
+    changed = await rescore_all(conn, [attempt_id], judge)
+    return changed[0] if changed else None
+
+
+async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judge: Judge) -> list[ScoreRow]:
+    """Judge some attempts' integrity anew and store what changed; returns the rows for the feed.
+
+    Locks the attempts' cursors until COMMIT before it reads their flags: a review in a hub and a fold in a worker
+    follow each other, and neither loses the other's score. Raises NotFound.
+    """
+    if not attempt_ids:
+        return []
+    among = any_(literal(list(attempt_ids), ARRAY(PG_UUID)))
     await conn.execute(
-        select(AnalysisCursor.attempt_id).where(AnalysisCursor.attempt_id == attempt_id).with_for_update(key_share=True)
+        select(AnalysisCursor.attempt_id)
+        .where(AnalysisCursor.attempt_id == among)
+        .order_by(AnalysisCursor.attempt_id)
+        .with_for_update(key_share=True)
     )
     found = await conn.execute(
-        select(ExamAttempt.integrity_score, ExamPolicy.settings)
+        select(ExamAttempt.id, ExamAttempt.integrity_score, ExamPolicy.settings)
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
-        .where(ExamAttempt.id == attempt_id)
+        .where(ExamAttempt.id == among)
+        .order_by(ExamAttempt.id)
     )
-    attempt = found.one_or_none()
-    if attempt is None:
-        raise NotFound(f"no attempt {attempt_id}")
-    integrity = judge(await flags.standing(conn, attempt_id), attempt.settings)
-    if integrity == attempt.integrity_score:
-        return None
-    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == attempt_id).values(integrity_score=integrity))
-    return ScoreRow(attempt_id, integrity)
+    attempts = found.all()
+    if len(attempts) < len(set(attempt_ids)):
+        raise NotFound(f"no attempt {min(set(attempt_ids) - {row.id for row in attempts})}")
+    standing = await flags.standing(conn, attempt_ids)
+    scores = [(row, judge(standing[row.id], row.settings)) for row in attempts]
+    changed = [ScoreRow(row.id, integrity) for row, integrity in scores if integrity != row.integrity_score]
+    if changed:
+        await conn.execute(_STORE, [{"attempt": row.attempt_id, "integrity": row.integrity} for row in changed])
+    return changed
+
+
+_STORE: Final = (
+    update(ExamAttempt).where(ExamAttempt.id == bindparam("attempt")).values(integrity_score=bindparam("integrity"))
+)

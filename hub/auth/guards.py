@@ -31,7 +31,9 @@ ADMITTED: Final[dict[str, frozenset[Role]]] = {
 }
 """Which roles may open which socket."""
 
-SECURITY_SCHEMES: Final[dict[str, SecurityScheme | Reference]] = {"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
+SECURITY_SCHEMES: Final[dict[str, SecurityScheme | Reference]] = {
+    "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+}
 BEARER: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
 """For a handler's `security`: it wants an access token."""
 

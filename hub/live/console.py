@@ -43,7 +43,8 @@ REQUESTS: Final = 100
 """How many watches and orders of one console may wait for their turn."""
 
 BUSY_RETRY_MS: Final = 1_000
-FRAMES_A_TURN: Final = 32
+TURN_BYTES: Final = 64 * 1024
+"""After so much is sent without waiting the others of the process get their turn."""
 
 
 class Ended(Exception):
@@ -76,6 +77,11 @@ class Console:
         self._requests: asyncio.Queue[Watch | Unwatch | Command] = asyncio.Queue(REQUESTS)
         self._asked_to_end: asyncio.Future[CloseCode] = asyncio.get_running_loop().create_future()
         self._unknown = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait to be sent; at most a board's part and the server's own buffer come on top."""
+        return self._backlog.size
 
     # The feed and the pulse call these; each returns at once.
 
@@ -220,7 +226,7 @@ class Console:
             return await boards.watchable(conn, exam_id, self._person.user_id)
 
     async def _send(self) -> None:
-        turn = 0
+        sent = 0
         while True:
             if self._backlog.too_slow:
                 raise Ended(CloseCode.TOO_SLOW)
@@ -231,9 +237,9 @@ class Console:
                 await self._rest()
                 continue
             await self._hand_over(frame)
-            # A socket with room in its buffers never waits: the others of this process want their turn too.
-            turn += 1
-            if turn % FRAMES_A_TURN == 0:
+            sent += len(frame)
+            if sent > TURN_BYTES:
+                sent = 0
                 await asyncio.sleep(0)
 
     async def _rest(self) -> None:

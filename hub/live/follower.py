@@ -24,7 +24,10 @@ from protocol.console import Delta, Since
 log = structlog.get_logger(__name__)
 
 CHUNK_ROWS = 250
-"""How many feed rows are taken at once; between chunks the consoles get their turn to send."""
+"""How many feed rows are read at once."""
+
+TURN_BYTES = 32 * 1024
+"""After so much is passed on the consoles get their turn to send: less than they send in one turn."""
 
 RESUME_ROWS = 1_000
 """A console further behind than this is given a snapshot."""
@@ -34,7 +37,7 @@ _RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class Subscriber(Protocol):
-    """A console, as the feed sees it. Every method returns at once."""
+    """A console, as the feed and the pulse see it. Every method returns at once."""
 
     encoding: Encoding
 
@@ -46,6 +49,15 @@ class Subscriber(Protocol):
 
     def deliver(self, exam_id: UUID, offset: int, frame: Frame) -> None:
         """Pass on one delta, encoded; the offsets follow one another."""
+
+    def wants_all(self, exam_id: UUID) -> bool:
+        """Whether it must be shown all live values, and can be now."""
+
+    def show(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
+        """Show live values that changed."""
+
+    def show_all(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
+        """Show all live values."""
 
 
 class Doors:
@@ -179,30 +191,36 @@ class Follower:
 
     async def _catch_up(self) -> None:
         board = self.board
-        while board is not None:
+        while board is not None and board is self.board:
             async with self._doors.look() as conn:
                 rows = await feed.read_after(conn, self.exam_id, board.offset, CHUNK_ROWS)
-            if self.board is not board:
+            await self._take(board, rows)
+            if len(rows) < CHUNK_ROWS:
                 return
-            if not self._take(board, rows):
-                self._reload("hole")
-            if len(rows) < CHUNK_ROWS or self.board is not board:
-                return
-            await asyncio.sleep(0)
 
-    def _take(self, board: Board, rows: Sequence[Delta]) -> bool:
-        """Apply and pass on; False when the rows do not follow the board."""
+    async def _take(self, board: Board, rows: Sequence[Delta]) -> None:
+        """Apply and pass on, as long as this board is the one that is shown; rows that do not follow it replace it."""
+        passed = 0
         for delta in rows:
+            if board is not self.board:
+                return
             if not board.apply(delta):
-                return False
-            frames: dict[Encoding, Frame] = {}
-            for subscriber in self.subscribers:
-                encoding = subscriber.encoding
-                frame = frames.get(encoding)
-                if frame is None:
-                    frame = frames[encoding] = encode_delta(delta, encoding)
-                subscriber.deliver(self.exam_id, delta.offset, frame)
-        return True
+                self._reload("hole")
+                return
+            self._pass_on(delta)
+            passed += len(memoryview(delta.body))
+            if passed > TURN_BYTES:
+                passed = 0
+                await asyncio.sleep(0)
+
+    def _pass_on(self, delta: Delta) -> None:
+        frames: dict[Encoding, Frame] = {}
+        for subscriber in self.subscribers:
+            encoding = subscriber.encoding
+            frame = frames.get(encoding)
+            if frame is None:
+                frame = frames[encoding] = encode_delta(delta, encoding)
+            subscriber.deliver(self.exam_id, delta.offset, frame)
 
     async def _read_missed(self, since: Since) -> list[Delta] | None:
         board = self.board

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from hub.live.follower import Subscriber
 from hub.live.presence import Presence
 from hub.wire import Frame, now_ms
 from protocol import console
@@ -29,25 +30,10 @@ REMEMBER_MS = 12 * 3600 * 1000
 """How long somebody who left is still shown to a console that comes."""
 
 
-class Spectator(Protocol):
-    """A console, as the pulse sees it."""
-
-    encoding: Encoding
-
-    def wants_all(self, exam_id: UUID) -> bool:
-        """Whether it must be shown all live values, and can be now."""
-
-    def show(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
-        """Show live values that changed."""
-
-    def show_all(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
-        """Show all live values."""
-
-
 class Audience(Protocol):
     """Who watches what: the feed."""
 
-    def watched(self) -> Iterable[tuple[UUID, Iterable[Spectator]]]:
+    def watched(self) -> Iterable[tuple[UUID, Iterable[Subscriber]]]:
         """Every watched exam with its consoles."""
 
 
@@ -73,15 +59,16 @@ class Pulse:
 
     def beat(self, *, counts: bool) -> None:
         """Show every console what changed; `counts` also how much was sent."""
-        for exam_id, spectators in self._audience.watched():
+        for exam_id, subscribers in self._audience.watched():
             changed = _Frames(exam_id, self._presence.take_changes(exam_id, counts=counts))
             everyone: _Frames | None = None
-            for spectator in spectators:
-                if spectator.wants_all(exam_id):
-                    everyone = everyone or _Frames(exam_id, self._presence.everyone(exam_id))
-                    spectator.show_all(exam_id, everyone.encoded(spectator.encoding))
+            for subscriber in subscribers:
+                if subscriber.wants_all(exam_id):
+                    if everyone is None:
+                        everyone = _Frames(exam_id, self._presence.everyone(exam_id))
+                    subscriber.show_all(exam_id, everyone.encoded(subscriber.encoding))
                 elif changed:
-                    spectator.show(exam_id, changed.encoded(spectator.encoding))
+                    subscriber.show(exam_id, changed.encoded(subscriber.encoding))
 
     async def _run(self) -> None:
         beats = 0

@@ -52,8 +52,10 @@ class ConsoleDoor:
         self.end_all(CloseCode.DRAINING)
         await self._errands.__aexit__(kind, error, trace)
 
-    def __len__(self) -> int:
-        return len(self._consoles)
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for all consoles together."""
+        return sum(console.waiting_bytes for console in self._consoles)
 
     def end_all(self, code: CloseCode) -> None:
         """Close every console with this code, soon."""

@@ -21,7 +21,7 @@ from db.queries.streams import Opening
 from hub import metrics, wire
 from hub.auth.guards import Person, admit_socket, origin_allowed
 from hub.errands import Errands
-from hub.errors import HubError, close_code_of
+from hub.errors import Forbidden, HubError, close_code_of
 from hub.ingest.batcher import Fate, Offer, Stored, Work
 from hub.ingest.writer import Ingest
 from hub.live.presence import Presence
@@ -77,6 +77,8 @@ class CandidateDoor:
         async with self.engine.begin() as conn:
             person = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
             opening = await streams.open_connection(conn, hello, person.user_id, self.hub_id)
+            if not person.may_sit(opening.exam_id):
+                raise Forbidden("this sign-in is good for another exam")
             waiting = await instructions.pending(conn, [opening.attempt_id])
         return person, opening, waiting.get(opening.attempt_id, [])
 

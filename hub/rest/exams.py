@@ -14,6 +14,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.hints import Hints
 from db.queries import audit, credentials, exams, feed, users
 from db.queries.exams import ExamRecord
 from db.queries.users import NewStudent
@@ -119,6 +120,7 @@ async def extend_roster(
     exam_id: FromPath[UUID],
     data: JSONBody[Roster],
     engine: NamedDependency[AsyncEngine],
+    hints: NamedDependency[Hints],
     person: NamedDependency[Person],
 ) -> list[StudentCode]:
     """Enrol students, make the accounts that are missing, and give everyone named a fresh code; older ones end."""
@@ -141,6 +143,7 @@ async def extend_roster(
         rows = [StudentRow(account.user_id, account.name) for account in accounts if account.user_id in arrived]
         if rows:
             await feed.append(conn, exam_id, rows)
+    await hints.announce("feed", exam_id)
     return [
         StudentCode(
             student_id=account.user_id, username=account.username, name=account.name, code=codes[account.user_id]

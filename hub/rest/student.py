@@ -11,6 +11,7 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import to_ms
+from db.hints import Hints
 from db.queries import attempts, exams
 from db.queries.exams import Enrolment
 from hub.auth.guards import BEARER, Person, person_as
@@ -45,13 +46,18 @@ async def list_enrolments(engine: NamedDependency[AsyncEngine], person: NamedDep
     responses=problems(Unauthenticated, Expired, Forbidden, Missing),
 )
 async def start_attempt(
-    exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]
+    exam_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    hints: NamedDependency[Hints],
+    person: NamedDependency[Person],
 ) -> Started:
     """Start an attempt, or return the one that is running: from any machine, as often as wanted."""
     if not person.may_sit(exam_id):
         raise Missing(f"no exam {exam_id} for this student")
     async with engine.begin() as conn:
         opened = await attempts.start(conn, exam_id, person.user_id, rulebook_version=RULEBOOK_VERSION)
+    if opened.created:
+        await hints.announce("feed", exam_id)
     return Started(opened.attempt_id, opened.status, None if opened.deadline is None else to_ms(opened.deadline))
 
 

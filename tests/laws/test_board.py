@@ -27,7 +27,7 @@ from hub.live.feed import Feed
 from protocol.codec import Encoding
 from protocol.console import Command, Since
 from protocol.flags import FlagStatus
-from tests.hub.live.conftest import Watcher, make_room
+from tests.hub.live.room import Watcher, make_room
 
 T = TypeVar("T")
 

@@ -88,6 +88,8 @@ def test_events_become_a_batch_with_their_numbers(encoding: Encoding) -> None:
     [
         (event(type="Not A Type"), RejectCode.BAD_TYPE),
         (event(type="rejected"), RejectCode.BAD_TYPE),
+        (event(type="connection_lost"), RejectCode.BAD_TYPE),
+        (event(type="paused"), RejectCode.BAD_TYPE),
         (event(type="x" * 65), RejectCode.BAD_TYPE),
         (event(type=5), RejectCode.BAD_SHAPE),
         (event(data=[1]), RejectCode.BAD_SHAPE),

@@ -83,7 +83,7 @@ def test_the_mode_says_who_may_enter(ours: Path, mode: int, owner: bool, group: 
 
 
 def test_what_is_in_the_way_is_told_in_one_line(new: Path, shut: Path) -> None:
-    with pytest.raises(EmbeddedError, match=f"nobody here can run PostgreSQL: .* may not enter {shut}") as refused:
+    with pytest.raises(EmbeddedError, match=f"PostgreSQL cannot run here: .* may not enter {shut}") as refused:
         choose_account(Path("/bin/true"), new, [shut])
     assert "\n" not in str(refused.value)
 

@@ -78,7 +78,10 @@ async def ask(url: str, statement: str) -> object:
         await connection.close()
 
 
-async def test_a_cold_start_ends_with_a_role_and_a_database(postgres: Postgres) -> None:
+async def test_a_cold_start_ends_with_a_role_and_a_database(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "1")
     assert await ask(postgres.url, "SELECT current_user || ' in ' || current_database()") == "veritas in veritas"
     assert await ask(postgres.url, "SELECT 'é' > 'z' AND 'Z' < 'a'"), "text sorts by code point"
 

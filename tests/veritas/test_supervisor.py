@@ -35,6 +35,10 @@ def data_dir() -> Iterator[Path]:
         yield Path(folder)
 
 
+def read(notes: Path) -> list[str]:
+    return notes.read_text().splitlines() if notes.exists() else []
+
+
 def writer_of(name: str, notes: Path, *, heeds: bool = True) -> Child:
     """A child that notes its birth, and the signal it is asked to end with; it ends only if it heeds it."""
     last = "exit 0" if heeds else ":"
@@ -42,7 +46,7 @@ def writer_of(name: str, notes: Path, *, heeds: bool = True) -> Child:
     return Child(
         name=name,
         command=lambda: Command(argv=("sh", "-c", script)),
-        is_ready=lambda _: notes.exists() and name in notes.read_text().split("\n"),
+        is_ready=lambda _: name in read(notes),
         grace_s=20 if heeds else 0.2,
     )
 
@@ -105,14 +109,14 @@ async def test_children_end_in_reverse_order(notes: Path) -> None:
     async with Supervisor() as supervisor:
         for name in ("first", "second", "third"):
             await supervisor.start(writer_of(name, notes))
-    assert notes.read_text().split("\n")[3:6] == ["third ended", "second ended", "first ended"]
+    assert read(notes)[3:6] == ["third ended", "second ended", "first ended"]
 
 
 async def test_a_child_that_will_not_end_is_killed_after_its_grace(notes: Path, is_alive: IsAlive) -> None:
     async with Supervisor() as supervisor:
         await supervisor.start(writer_of("stubborn", notes, heeds=False))
         pid = supervisor.pid_of("stubborn")
-    assert "stubborn ended" in notes.read_text()
+    assert "stubborn ended" in read(notes)
     assert pid is not None
     assert not is_alive(pid)
 

@@ -98,6 +98,7 @@ class CandidateQueue:
         self, stream: UUID, committed: int, window: Window, limits: Limits, now_ms: float
     ) -> tuple[list[Acked], Renumbered | None]:
         """Go on where the hub's welcome says. Raises HubFault when it claims what was never sent."""
+        self.disconnect()
         renumbered = None
         if self.stream not in (None, stream):
             renumbered = self._renumber(stream)
@@ -106,9 +107,7 @@ class CandidateQueue:
         self._limits = limits
         # What the hub acknowledged and then lost is ours no longer: say so, and the numbering goes on.
         self._lost_to = self.acked if committed < self.acked else None
-        gone = self.acknowledge(committed, now_ms)
-        self._sent_seq = self.acked
-        return gone, renumbered
+        return self.acknowledge(committed, now_ms), renumbered
 
     def disconnect(self) -> None:
         """The connection is gone: nothing is outstanding, nothing may be sent before the next welcome."""
@@ -202,5 +201,4 @@ class CandidateQueue:
         self._closed_acked += self.acked
         self.acked = self._sent_ever = self._sent_seq = 0
         self.next_seq = len(self._items) + 1
-        self._frames.clear()
         return Renumbered(stream, tuple(item.event for item in self._items))

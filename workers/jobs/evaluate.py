@@ -179,12 +179,13 @@ class Evaluator:
         self._aside[attempt_id] = time.monotonic() + ASIDE_S
         metrics.FOLD_FAILURES.inc()
         # An error's text may quote a student's data; its kind and place do not.
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        place = next(frame for frame in reversed(_frames(error)) if "site-packages" not in frame)
         log.error(
             "attempt set aside",
             attempt_id=str(attempt_id),
             error=type(error).__name__,
-            place=f"{place.filename}:{place.lineno}",
+            sqlstate=getattr(getattr(error, "orig", None), "sqlstate", None),
+            place=place,
         )
 
     def _left_alone(self) -> set[UUID]:
@@ -202,10 +203,9 @@ async def _store(conn: AsyncConnection, folds: Sequence[Fold]) -> dict[UUID, lis
     for flag in raised:
         rows.setdefault(exams[flag.attempt_id], []).append(flag)
     first_folds = {fold.advance.cursor.attempt_id for fold in folds if fold.advance.cursor.facts == 0}
-    for attempt_id in sorted(first_folds | {flag.attempt_id for flag in raised}):
-        score = await scores.rescore(conn, attempt_id, integrity)
-        if score is not None:
-            rows.setdefault(exams[attempt_id], []).append(score)
+    to_score = first_folds | {flag.attempt_id for flag in raised}
+    for score in await scores.rescore_all(conn, to_score, integrity):
+        rows.setdefault(exams[score.attempt_id], []).append(score)
     for exam_id in sorted(rows):
         await feed.append(conn, exam_id, rows[exam_id])
     return rows
@@ -217,6 +217,10 @@ def _count(folds: Sequence[Fold], reading: Reading, rows: Mapping[UUID, Sequence
     for row in (row for of_exam in rows.values() for row in of_exam):
         if isinstance(row, FlagRow):
             metrics.FLAGS_RAISED.labels(rule=row.rule).inc()
+
+
+def _frames(error: Exception) -> list[str]:
+    return [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
 
 
 def _blames_data(error: Exception) -> bool:

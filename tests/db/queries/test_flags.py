@@ -108,9 +108,10 @@ async def test_which_flags_stand(
     await flags.raise_flags(conn, [new_flag(attempt)])
     await conn.execute(update(Flag).values(source=source, status=status))
     expected = [StandingFlag("left_page", 0.8)] if stands else []
-    assert await flags.standing(conn, attempt) == expected
+    assert await flags.standing(conn, [attempt]) == {attempt: expected}
 
 
 async def test_flags_of_another_attempt_do_not_stand(conn: AsyncConnection, attempt: UUID) -> None:
     await flags.raise_flags(conn, [new_flag(attempt)])
-    assert await flags.standing(conn, uuid7()) == []
+    stranger = uuid7()
+    assert await flags.standing(conn, [stranger]) == {stranger: []}

@@ -66,6 +66,18 @@ async def test_an_attempt_that_does_not_exist_has_no_score(conn: AsyncConnection
         await scores.rescore(conn, uuid7(), always(1.0))
 
 
+async def test_only_changed_scores_are_stored_of_many(conn: AsyncConnection) -> None:
+    attempts = sorted([await make_one(conn) for _ in range(3)])
+    await scores.rescore(conn, attempts[1], always(0.5))
+    changed = await scores.rescore_all(conn, attempts, always(0.5))
+    assert changed == [ScoreRow(attempts[0], 0.5), ScoreRow(attempts[2], 0.5)]
+    assert [await read_score(conn, attempt) for attempt in attempts] == [0.5] * 3
+
+
+async def test_of_no_attempts_nothing_is_scored(conn: AsyncConnection) -> None:
+    assert await scores.rescore_all(conn, [], always(0.5)) == []
+
+
 async def test_rescoring_waits_for_a_fold_in_flight(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         attempt = await make_one(conn)

@@ -16,7 +16,7 @@ from hub.live.feed import Feed
 from hub.live.relay import Relay
 from protocol.codec import Encoding
 from protocol.console import Since, StudentRow
-from tests.hub.live.conftest import Room, Watcher, make_room
+from tests.hub.live.room import Room, Watcher, make_room
 from veritas.embedded import Servers
 
 NEVER_S = 3600.0

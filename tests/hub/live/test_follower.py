@@ -10,7 +10,7 @@ from hub.live import follower
 from hub.live.follower import Doors, Follower
 from hub.wire import Frame
 from protocol.console import Since
-from tests.hub.live.conftest import Room, Watcher
+from tests.hub.live.room import Room, Watcher
 
 
 @asynccontextmanager

@@ -67,12 +67,12 @@ class Sitting:
         self.boot = uuid4()
         self.stack = contextlib.AsyncExitStack()
 
-    async def ticket(self, *, user_id: UUID | None = None, purpose: str = "monitor") -> str:
-        user_id = user_id or self.student_id
+    async def ticket(self, *, purpose: str = "monitor", exam_id: UUID | None = None) -> str:
+        user_id = self.student_id
         secret, session = draw_secret(), uuid4()
         async with self.engine.begin() as conn:
             await credentials.open_session(
-                conn, session=session, user_id=user_id, token_hash=hash_secret(draw_secret())
+                conn, session=session, user_id=user_id, token_hash=hash_secret(draw_secret()), exam_id=exam_id
             )
             await credentials.issue_ticket(
                 conn, ticket_hash=hash_secret(secret), user_id=user_id, session=session, purpose=purpose

@@ -10,6 +10,8 @@ from db.models import EventStream, MonitoringEvent, RejectedEvent
 from protocol import limits, monitor
 from protocol.codec import Encoding
 from protocol.codes import CloseCode, RejectCode
+from protocol.people import Role
+from tests import factories
 from tests.hub.monitor.conftest import Sitting, events
 
 
@@ -140,6 +142,14 @@ async def test_a_consoles_ticket_does_not_open_it(sitting: Sitting) -> None:
 async def test_somebody_elses_attempt_is_forbidden(sitting: Sitting) -> None:
     peer = await sitting.connect()
     await peer.send(await sitting.hello(attempt_id=uuid4()))
+    assert await peer.closed() == CloseCode.FORBIDDEN
+
+
+async def test_a_session_by_code_opens_no_attempt_of_another_exam(sitting: Sitting) -> None:
+    async with sitting.engine.begin() as conn:
+        other = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
+    peer = await sitting.connect()
+    await peer.send(await sitting.hello(ticket=await sitting.ticket(exam_id=other)))
     assert await peer.closed() == CloseCode.FORBIDDEN
 
 

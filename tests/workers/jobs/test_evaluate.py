@@ -13,7 +13,7 @@ from db.models import AnalysisCursor, ExamAttempt, Flag, MonitoringEvent
 from db.queries import cursors, feed
 from db.settings import DatabaseSettings
 from protocol.jobs import Evaluate
-from tests.workers.rooms import AWAY, Room, Sitting
+from tests.workers.rooms import AWAY, Room, Sitting, Told
 from workers import metrics
 from workers.jobs import evaluate as stage
 from workers.jobs.evaluate import Evaluator
@@ -215,13 +215,23 @@ async def test_a_fold_that_was_rolled_back_leaves_no_state_behind(
     await evaluator.evaluate([sitting.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(text("ALTER TABLE flags ADD CONSTRAINT shut CHECK (false)"))
-    await room.store(sitting, AWAY)
+    await room.store(sitting, AWAY[:3])  # still away: a state that has seen it would not report it again
     await evaluator.evaluate([sitting.attempt_id])
     assert await room.count_folded(sitting.attempt_id) == 1
     async with engine.begin() as conn:
         await conn.execute(text("ALTER TABLE flags DROP CONSTRAINT shut"))
     await evaluator.evaluate([sitting.attempt_id])
     assert await room.count_flags() == 1
+
+
+async def test_a_state_another_worker_has_overtaken_is_not_used(engine: AsyncEngine, room: Room, hints: Hints) -> None:
+    [sitting] = await room.seat()
+    one, other = Evaluator(engine, hints), Evaluator(engine, hints)
+    told: list[Told] = [("window_blur", {}, 1_000), ("window_focus", {}, 5_000), ("alive", {}, 60_000)]
+    for worker, event in zip((one, other, one), told, strict=True):
+        await room.store(sitting, [event])
+        await worker.evaluate([sitting.attempt_id])
+    assert await room.count_flags() == 0
 
 
 async def test_an_attempt_another_worker_holds_is_looked_at_again(

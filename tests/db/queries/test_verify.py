@@ -1,0 +1,194 @@
+"""Each check finds what is planted, and nothing in a record that is whole."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from sqlalchemy import delete, insert, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from db.clock import from_ms
+from db.models import AnalysisCursor, FeedHead, FeedRow, Flag, MonitoringEvent
+from db.queries import verify
+from protocol.people import Role
+from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
+
+
+class Sitting(msgspec.Struct):
+    exam_id: UUID
+    attempt_id: UUID
+    stream_id: UUID
+
+
+@pytest.fixture
+async def sitting(conn: AsyncConnection) -> Sitting:
+    exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
+    attempt_id = await make_attempt(conn, exam_id, await make_user(conn))
+    stream_id = await make_stream(conn, attempt_id)
+    await store_events(conn, stream_id, [("alive", {}, number) for number in range(1, 6)])
+    return Sitting(exam_id, attempt_id, stream_id)
+
+
+async def put(conn: AsyncConnection, stream_id: UUID, seq: int, kind: str = "alive", **data: Any) -> None:
+    await conn.execute(
+        insert(MonitoringEvent).values(
+            stream_id=stream_id,
+            seq=seq,
+            mono=seq,
+            client_timestamp=from_ms(0),
+            event_type=kind,
+            data_payload=data,
+        )
+    )
+
+
+async def remove(conn: AsyncConnection, stream_id: UUID, *seqs: int) -> None:
+    await conn.execute(
+        delete(MonitoringEvent).where(MonitoringEvent.stream_id == stream_id, MonitoringEvent.seq.in_(seqs))
+    )
+
+
+async def test_a_whole_record_has_no_breaches(conn: AsyncConnection, sitting: Sitting) -> None:
+    await put(conn, sitting.stream_id, 9, "events_lost", **{"from": 6, "reason": "overflow"})
+    await put(conn, sitting.stream_id, 10, "rejected", code="bad_type")
+    for find in (
+        verify.find_untiled,
+        verify.find_unkeyed,
+        verify.find_foreign,
+        verify.find_feed_gaps,
+        verify.find_runaway_cursors,
+        verify.find_strays,
+    ):
+        assert await find(conn) == []
+
+
+async def test_a_hole_is_named_by_its_numbers(conn: AsyncConnection, sitting: Sitting) -> None:
+    await remove(conn, sitting.stream_id, 2, 3)
+    (breach,) = await verify.find_untiled(conn)
+    assert (breach.where, breach.what) == (f"stream {sitting.stream_id}", "2 to 3 are missing")
+
+
+async def test_a_stream_that_does_not_begin_at_one_has_a_hole(conn: AsyncConnection, sitting: Sitting) -> None:
+    await remove(conn, sitting.stream_id, 1)
+    assert [breach.what for breach in await verify.find_untiled(conn)] == ["1 to 1 are missing"]
+
+
+@pytest.mark.parametrize(
+    ("first", "what"),
+    [
+        (7, "6 to 6 are missing"),
+        (4, "4 to 5 are stored twice"),
+        (None, "the lost span that ends at 9 does not say where it begins"),
+        (12, "the lost span that ends at 9 does not say where it begins"),
+    ],
+)
+async def test_a_lost_span_must_fit_its_neighbours(
+    conn: AsyncConnection, sitting: Sitting, first: int | None, what: str
+) -> None:
+    await put(conn, sitting.stream_id, 9, "events_lost", **({} if first is None else {"from": first}))
+    assert [breach.what for breach in await verify.find_untiled(conn)] == [what]
+
+
+async def test_a_hole_in_a_system_stream_is_found_too(conn: AsyncConnection, sitting: Sitting) -> None:
+    await conn.execute(text("UPDATE monitoring_events SET seq = 3 WHERE event_type = 'attempt_started'"))
+    assert [breach.what for breach in await verify.find_untiled(conn)] == ["1 to 2 are missing"]
+
+
+async def test_an_event_without_its_stream_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+    foreign = uuid7()
+    await put(conn, foreign, 1)
+    await put(conn, foreign, 2)
+    (breach,) = await verify.find_foreign(conn)
+    assert (breach.where, breach.what) == (f"stream {foreign}", "2 events, but no stream")
+
+
+async def test_an_event_outside_every_day_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+    await put(conn, UUID("00000000-0001-7000-8000-000000000000"), 1)
+    assert [breach.what for breach in await verify.find_strays(conn)] == ["1 events in the default partition"]
+
+
+async def test_a_partition_without_its_key_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+    await conn.execute(text("ALTER TABLE monitoring_events DROP CONSTRAINT pk_monitoring_events"))
+    breaches = await verify.find_unkeyed(conn)
+    assert "table monitoring_events_default" in [breach.where for breach in breaches]
+
+
+async def test_a_gap_in_a_feed_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+    await conn.execute(insert(FeedRow), [{"exam_id": sitting.exam_id, "offset": 3, "kind": "x", "body": {}}])
+    (breach,) = await verify.find_feed_gaps(conn)
+    assert breach.where == f"exam {sitting.exam_id}"
+    assert breach.what == "head 1, but 2 rows from 1 to 3"
+
+
+async def test_a_head_ahead_of_its_rows_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+    await conn.execute(update(FeedHead).values(head=7))
+    assert [breach.what for breach in await verify.find_feed_gaps(conn)] == ["head 7, but 1 rows from 1 to 1"]
+
+
+async def test_rows_without_a_head_are_found(conn: AsyncConnection, sitting: Sitting) -> None:
+    await conn.execute(insert(FeedRow), [{"exam_id": uuid4(), "offset": 1, "kind": "x", "body": {}}])
+    assert [breach.what for breach in await verify.find_feed_gaps(conn)] == ["rows without a head"]
+
+
+async def test_a_cursor_past_its_stream_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+    await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 5}))
+    assert await verify.find_runaway_cursors(conn) == []
+    await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 6}))
+    (breach,) = await verify.find_runaway_cursors(conn)
+    assert breach.where == f"attempt {sitting.attempt_id}"
+    assert breach.what == f"folded up to 6 of stream {sitting.stream_id}, which ends at 5"
+
+
+async def test_a_cursor_in_a_foreign_stream_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+    foreign = uuid7()
+    await conn.execute(update(AnalysisCursor).values(positions={str(foreign): 1}))
+    (breach,) = await verify.find_runaway_cursors(conn)
+    assert breach.what == f"folded up to 1 of stream {foreign}, which is not its own"
+
+
+async def test_only_the_first_breaches_are_told(conn: AsyncConnection, sitting: Sitting) -> None:
+    for number in range(verify.SHOWN + 5):
+        await put(conn, sitting.stream_id, 10 + 2 * number)
+    assert len(await verify.find_untiled(conn)) == verify.SHOWN
+
+
+async def test_every_number_of_a_client_stream_counts_as_stored(conn: AsyncConnection, sitting: Sitting) -> None:
+    assert await verify.count_stored(conn, sitting.exam_id) == 5
+    await put(conn, sitting.stream_id, 9, "events_lost", **{"from": 6})
+    await put(conn, sitting.stream_id, 10, "rejected", code="bad_type")
+    assert await verify.count_stored(conn, sitting.exam_id) == 10
+    other = await make_stream(conn, sitting.attempt_id)
+    await store_events(conn, other, [("alive", {}, 1)])
+    assert await verify.count_stored(conn, sitting.exam_id) == 11
+    assert await verify.count_stored(conn, uuid4()) == 0
+
+
+async def test_flags_and_unjudged_streams_of_an_exam_are_counted(conn: AsyncConnection, sitting: Sitting) -> None:
+    assert await verify.count_flags(conn, sitting.exam_id) == 0
+    assert await verify.count_unjudged(conn, sitting.exam_id) == 2
+    await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 4}))
+    assert await verify.count_unjudged(conn, sitting.exam_id) == 2
+    await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 5}))
+    assert await verify.count_unjudged(conn, sitting.exam_id) == 1
+    await conn.execute(
+        insert(Flag).values(
+            id=uuid7(),
+            attempt_id=sitting.attempt_id,
+            source="rule",
+            rule="left_page",
+            rule_version=1,
+            policy_version=1,
+            episode_key="k",
+            severity="warning",
+            confidence=0.8,
+            summary="…",
+            evidence={},
+        )
+    )
+    assert await verify.count_flags(conn, sitting.exam_id) == 1
+
+
+async def test_measuring_counts_everything(conn: AsyncConnection, sitting: Sitting) -> None:
+    assert await verify.measure(conn) == verify.Extent(streams=2, events=6, feeds=1, cursors=1)

@@ -1,0 +1,121 @@
+"""A hub with nothing but the teacher's side, and consoles that read it frame by frame over a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from litestar import Litestar
+from litestar.di import Provide
+from sqlalchemy.ext.asyncio import AsyncEngine
+from websockets.asyncio.client import ClientConnection, connect
+
+from db.queries import credentials
+from hub.auth import tokens
+from hub.auth.guards import Person
+from hub.auth.tickets import draw_secret, hash_secret
+from hub.live.board import Board
+from hub.live.commands import Commands
+from hub.live.feed import Feed
+from hub.live.presence import Presence
+from hub.live.pulse import Pulse
+from hub.live.socket import ConsoleDoor, console_socket
+from hub.settings import HubSettings
+from hub.wire import now_ms
+from protocol.codec import Encoding, decode_to_console, encode
+from protocol.console import Delta, Hello, HubFrame, Live, Snapshot, Welcome
+from tests.hub.serving import read_close
+
+F = TypeVar("F", bound=msgspec.Struct)
+
+
+class Silent:
+    """Redis is away."""
+
+    async def announce(self, channel: str, key: UUID) -> None:
+        del channel, key
+
+
+class Hub:
+    """One hub with nothing but the teacher's side."""
+
+    def __init__(self, settings: HubSettings, engine: AsyncEngine) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.presence = Presence()
+        self.feed = Feed(engine, poll_s=0.02)
+        self.commands = Commands(engine, Silent())
+        self.consoles = ConsoleDoor(settings, engine, self.feed, self.commands)
+        self.address = ""
+
+    def app(self) -> Litestar:
+        return Litestar(
+            [console_socket],
+            dependencies={
+                "consoles": Provide(lambda: self.consoles, sync_to_thread=False),
+                "settings": Provide(lambda: self.settings, sync_to_thread=False),
+            },
+        )
+
+    def parts(self) -> tuple[Any, ...]:
+        return (self.commands, self.feed, Pulse(self.feed, self.presence, beat_s=0.02), self.consoles)
+
+    async def token(self, person: Person) -> str:
+        async with self.engine.begin() as conn:
+            await credentials.open_session(
+                conn, session=person.session, user_id=person.user_id, token_hash=hash_secret(draw_secret())
+            )
+        claims = tokens.make_claims(person.user_id, person.role, person.name, person.session, now_ms=now_ms())
+        return tokens.sign(claims, self.settings.jwt_secret)
+
+    @asynccontextmanager
+    async def connect(self, **options: Any) -> AsyncIterator["Client"]:
+        async with connect(f"ws://{self.address}/ws/console", **options) as client:
+            yield Client(client)
+
+    @asynccontextmanager
+    async def sign_in(self, person: Person, **options: Any) -> AsyncIterator["Client"]:
+        async with self.connect(**options) as client:
+            await client.send(Hello(token=await self.token(person)))
+            await client.receive(Welcome)
+            yield client
+
+
+class Client:
+    """A console that reads frame by frame."""
+
+    def __init__(self, client: ClientConnection) -> None:
+        self.client = client
+        self.encoding = Encoding(client.subprotocol or Encoding.JSON)
+
+    async def send(self, frame: msgspec.Struct) -> None:
+        await self.client.send(encode(frame, self.encoding))
+
+    async def next(self) -> HubFrame:
+        async with asyncio.timeout(20):
+            return decode_to_console(await self.client.recv(), self.encoding)
+
+    async def receive(self, kind: type[F]) -> F:
+        """The next frame, which is of this kind; live values are passed over unless asked for."""
+        frame = await self.next()
+        while isinstance(frame, Live) and kind is not Live:
+            frame = await self.next()
+        assert isinstance(frame, kind), frame
+        return frame
+
+    async def board(self) -> Board:
+        parts = [await self.receive(Snapshot)]
+        while len(parts) < parts[0].parts:
+            parts.append(await self.receive(Snapshot))
+        return Board.from_parts(parts)
+
+    async def follow(self, board: Board, offset: int) -> Board:
+        while board.offset < offset:
+            assert board.apply(await self.receive(Delta), self.encoding)
+        return board
+
+    async def close_code(self) -> int | None:
+        async with asyncio.timeout(20):
+            return (await read_close(self.client))[0]

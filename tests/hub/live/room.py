@@ -1,0 +1,123 @@
+"""An exam being watched: its record, changed through the project's own queries, and consoles as the feed sees them."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import board as boards
+from db.queries import feed
+from hub.auth.guards import Person
+from hub.live.board import Board
+from hub.wire import Frame, now_ms
+from protocol.codec import Encoding, decode_to_console
+from protocol.console import Delta, Row, StudentRow
+from protocol.people import Role
+from tests.factories import make_attempt, make_exam, make_flag, make_user
+
+
+class Room:
+    """One exam, its creator, and what happens in it; every change appends its feed rows, as the servers do."""
+
+    def __init__(self, engine: AsyncEngine, exam: UUID, teacher: Person) -> None:
+        self.engine = engine
+        self.exam = exam
+        self.teacher = teacher
+
+    async def sit(self, name: str = "Ada Example") -> UUID:
+        """Somebody is put on the roster and begins to sit the exam."""
+        async with self.engine.begin() as conn:
+            student = await make_user(conn, name=name)
+            attempt = await make_attempt(conn, self.exam, student)
+            await feed.append(conn, self.exam, [StudentRow(student, name)])
+            return attempt
+
+    async def flag(self, attempt: UUID, *, confidence: float = 0.8) -> UUID:
+        """A rule raises a flag."""
+        async with self.engine.begin() as conn:
+            flag = await make_flag(conn, attempt, episode=str(uuid4()), confidence=confidence)
+            await feed.append(conn, self.exam, [await boards.read_flag(conn, flag)])
+            return flag
+
+    async def append(self, *rows: Row) -> int:
+        """Something changes."""
+        async with self.engine.begin() as conn:
+            return await feed.append(conn, self.exam, rows)
+
+    async def fresh(self) -> Board:
+        """The board as the record has it now."""
+        isolated = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        async with isolated.begin() as conn:
+            return Board.from_parts([await boards.read_board(conn, self.exam)])
+
+    async def person(self, role: Role, name: str = "Somebody") -> Person:
+        async with self.engine.begin() as conn:
+            return person_of(await make_user(conn, role=role, name=name), role, name)
+
+
+class Watcher:
+    """A console that keeps its own board from what it is told; a console's end is not played here."""
+
+    def __init__(self, encoding: Encoding = Encoding.JSON) -> None:
+        self.encoding = encoding
+        self.board: Board | None = None
+        self.resyncs: list[str] = []
+        self.opened = 0
+        self.deltas = 0
+        self._told = asyncio.Event()
+
+    def open_board(self, board: Board, reason: str | None) -> None:
+        self.board = Board.from_parts(board.snapshot())
+        self.opened += 1
+        if reason is not None:
+            self.resyncs.append(reason)
+        self._told.set()
+
+    def resume_board(self, board: Board, missed: Sequence[Delta]) -> None:
+        assert self.board is not None
+        assert self.board.epoch == board.epoch
+        for delta in missed:
+            assert self.board.apply(delta)
+        self._told.set()
+
+    def deliver(self, exam_id: UUID, offset: int, frame: Frame) -> None:
+        delta = decode_to_console(frame, self.encoding)
+        assert isinstance(delta, Delta)
+        assert (delta.exam_id, delta.offset) == (exam_id, offset)
+        assert self.board is not None
+        if offset > self.board.offset:
+            assert self.board.apply(delta, self.encoding)
+            self.deltas += 1
+        self._told.set()
+
+    def wants_all(self, exam_id: UUID) -> bool:
+        return self.board is None and exam_id.int == 0
+
+    def show(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
+        """Live values are looked at elsewhere."""
+
+    show_all = show
+
+    async def reach(self, board: Board) -> None:
+        """Wait until this watcher stands where that board stands, then see that both are the same."""
+        await self.until(lambda: self.board is not None and self.board.offset == board.offset)
+        assert self.board == board
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something it was told makes this true."""
+        async with asyncio.timeout(20):
+            while not condition():
+                self._told.clear()
+                await self._told.wait()
+
+
+def person_of(user_id: UUID, role: Role, name: str) -> Person:
+    return Person(user_id, role, name, uuid4(), now_ms() + 600_000)
+
+
+async def make_room(engine: AsyncEngine) -> Room:
+    async with engine.begin() as conn:
+        teacher = await make_user(conn, role=Role.TEACHER, name="Tess Teacher")
+        exam = await make_exam(conn, teacher)
+    return Room(engine, exam, person_of(teacher, Role.TEACHER, "Tess Teacher"))

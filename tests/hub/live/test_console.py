@@ -1,0 +1,253 @@
+import asyncio
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from hub.auth import tokens
+from hub.live import console
+from hub.live.board import Board
+from hub.wire import now_ms
+from protocol.codec import Encoding, encode
+from protocol.codes import CloseCode, ErrorCode
+from protocol.console import Command, Live, Result, Resync, Since, Snapshot, StudentRow, Unwatch, Watch
+from protocol.flags import FlagStatus
+from protocol.limits import FRAME_BYTES
+from protocol.monitor import Bye, Error, Ping, Pong
+from protocol.people import Role
+from tests.hub.live.consoles import Hub
+from tests.hub.live.room import Room, Watcher
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what nothing tells of."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+async def test_a_teacher_watches_commands_and_sees_it(hub: Hub, room: Room, encoding: Encoding) -> None:
+    attempt = await room.sit("Ada")
+    async with hub.sign_in(room.teacher, subprotocols=[encoding]) as client:
+        assert client.encoding is encoding
+        await client.send(Watch(room.exam))
+        board = await client.board()
+        assert board == await room.fresh()
+
+        flag = await room.flag(attempt)
+        fresh = await room.fresh()
+        assert await client.follow(board, fresh.offset) == fresh
+
+        command = Command(
+            id=uuid4(),
+            exam_id=room.exam,
+            action="review",
+            flag_id=flag,
+            decision=FlagStatus.CONFIRMED,
+            seen=FlagStatus.OPEN,
+            reason="seen on the camera",
+        )
+        await client.send(command)
+        result = await client.receive(Result)
+        assert (result.id, [one.ok for one in result.outcomes]) == (command.id, [True])
+        fresh = await room.fresh()
+        assert await client.follow(board, fresh.offset) == fresh
+        await client.send(command)
+        assert await client.receive(Result) == result
+
+
+async def test_who_falls_silent_is_closed(hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "SILENT_S", 0.2)
+    async with hub.sign_in(room.teacher) as client:
+        await asyncio.sleep(0.1)
+        await client.send(Ping(1))
+        assert (await client.receive(Pong)).at == 1
+        await asyncio.sleep(0.1)
+        await client.send(Ping(2))
+        assert (await client.receive(Pong)).at == 2
+        assert await client.close_code() == CloseCode.SILENT
+
+
+async def test_a_console_is_closed_a_little_after_its_authority_ends(
+    hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "AUTH_GRACE_MS", 200 - tokens.LIFETIME_S * 1000)
+    async with hub.sign_in(room.teacher) as client:
+        assert await client.close_code() == CloseCode.TOKEN_EXPIRED
+
+
+async def test_an_exam_that_may_not_be_watched_is_forbidden(hub: Hub, room: Room) -> None:
+    stranger = await room.person(Role.TEACHER)
+    async with hub.sign_in(stranger) as client:
+        for exam in (room.exam, uuid4()):
+            await client.send(Watch(exam))
+            error = await client.receive(Error)
+            assert error.code == ErrorCode.FORBIDDEN
+            assert str(exam) in error.detail
+        await client.send(Command(id=uuid4(), exam_id=room.exam, action="message", text="hi"))
+        assert (await client.receive(Result)).code == ErrorCode.FORBIDDEN
+
+
+async def test_who_comes_back_is_sent_only_what_it_missed(hub: Hub, room: Room) -> None:
+    async with hub.sign_in(room.teacher) as client:
+        await client.send(Watch(room.exam))
+        board = await client.board()
+    await room.sit("Ada")
+    fresh = await room.fresh()
+    async with hub.sign_in(room.teacher, subprotocols=[Encoding.MSGPACK]) as client:
+        await client.send(Watch(room.exam, Since(board.epoch, board.offset)))
+        assert await client.follow(board, fresh.offset) == fresh
+
+
+async def test_who_unwatches_is_told_no_more(hub: Hub, room: Room) -> None:
+    async with hub.sign_in(room.teacher) as client, hub.sign_in(room.teacher) as other:
+        for one in (client, other):
+            await one.send(Watch(room.exam))
+            board = await one.board()
+        await client.send(Unwatch(room.exam))
+        await client.send(Command(id=uuid4(), exam_id=room.exam, action="nothing"))
+        await client.receive(Result)
+        await room.sit()
+        await other.follow(board, (await room.fresh()).offset)
+        await client.send(Ping(1))
+        await client.receive(Pong)
+
+
+async def test_a_board_that_is_watched_again_begins_anew(hub: Hub, room: Room) -> None:
+    async with hub.sign_in(room.teacher) as client:
+        await client.send(Watch(room.exam))
+        first = await client.board()
+        await client.send(Watch(room.exam))
+        assert await client.board() == first
+
+
+async def test_a_large_board_comes_in_parts_with_the_changes_after_it(hub: Hub, room: Room) -> None:
+    await room.sit()
+    async with hub.engine.begin() as conn:
+        await conn.execute(
+            text(
+                "INSERT INTO users (id, username, full_name, role) "
+                "SELECT gen_random_uuid(), 'many-' || n, repeat('å', 60), 'student' FROM generate_series(1, 3000) n"
+            )
+        )
+        await conn.execute(
+            text("INSERT INTO exam_enrollments SELECT :exam, id FROM users WHERE username LIKE 'many-%'"),
+            {"exam": room.exam},
+        )
+    async with hub.sign_in(room.teacher, max_queue=1) as client:
+        await client.send(Watch(room.exam))
+        first = await client.receive(Snapshot)
+        assert first.parts > 5
+        await room.sit("Late Lena")
+        parts = [first, *[await client.receive(Snapshot) for _ in range(first.parts - 1)]]
+        assert all(len(encode(part, Encoding.JSON).encode()) <= FRAME_BYTES for part in parts)  # type: ignore[union-attr]
+        fresh = await room.fresh()
+        assert await client.follow(Board.from_parts(parts), fresh.offset) == fresh
+
+
+async def test_live_values_follow_the_board(hub: Hub, room: Room) -> None:
+    attempt = await room.sit()
+    hub.presence.opened(attempt, room.exam, 1, now_ms())
+    async with hub.sign_in(room.teacher) as client:
+        await client.send(Watch(room.exam))
+        await client.board()
+        live = await client.receive(Live)
+        assert [(one.ix, one.online) for one in live.attempts] == [(1, True)]
+        hub.presence.closed(attempt, now_ms())
+        live = await client.receive(Live)
+        assert [(one.ix, one.online) for one in live.attempts] == [(1, False)]
+
+
+async def test_the_tenth_unknown_frame_closes(hub: Hub, room: Room) -> None:
+    async with hub.sign_in(room.teacher) as client:
+        for _ in range(10):
+            await client.client.send('{"t":"dance"}')
+        for _ in range(10):
+            assert (await client.receive(Error)).code == ErrorCode.UNKNOWN_FRAME
+        assert await client.close_code() == CloseCode.MALFORMED
+
+
+async def test_a_goodbye_is_returned(hub: Hub, room: Room) -> None:
+    async with hub.sign_in(room.teacher) as client:
+        await client.send(Bye())
+        assert await client.close_code() == CloseCode.NORMAL
+
+
+async def test_too_many_requests_at_once_are_too_fast(hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "REQUESTS", 3)
+    async with hub.sign_in(room.teacher) as client, hub.engine.begin() as blocker:
+        await blocker.execute(text("LOCK TABLE exams IN ACCESS EXCLUSIVE MODE"))
+        for _ in range(10):
+            await client.send(Watch(room.exam))
+        assert await client.close_code() == CloseCode.TOO_FAST
+
+
+async def test_a_console_stays_while_postgresql_does_not_answer(hub: Hub, room: Room) -> None:
+    async with hub.sign_in(room.teacher) as client:
+        async with hub.engine.begin() as blocker:
+            await blocker.execute(text("LOCK TABLE exams IN ACCESS EXCLUSIVE MODE"))
+            await client.send(Watch(room.exam))
+            error = await client.receive(Error)
+            assert (error.code, error.retry_ms) == (ErrorCode.BUSY, console.BUSY_RETRY_MS)
+            await client.send(Command(id=uuid4(), exam_id=room.exam, action="message", text="hi"))
+            assert (await client.receive(Result)).code == ErrorCode.BUSY
+        await client.send(Watch(room.exam))
+        assert await client.board() == await room.fresh()
+
+
+async def test_a_failure_nobody_foresaw_closes_with_its_code(hub: Hub, room: Room) -> None:
+    async with hub.sign_in(room.teacher) as client:
+        async with hub.engine.begin() as conn:
+            await conn.execute(text("ALTER TABLE exams RENAME COLUMN creator_id TO made_by"))
+        await client.send(Watch(room.exam))
+        assert await client.close_code() == CloseCode.INTERNAL
+
+
+async def test_a_console_that_does_not_read_is_closed_and_its_neighbour_sees_all(
+    hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "STALL_S", 1.0)
+    most = 0
+    async with hub.sign_in(room.teacher, max_queue=1) as slow, hub.sign_in(room.teacher) as quick:
+        for one in (slow, quick):
+            await one.send(Watch(room.exam))
+        await slow.board()
+        board = await quick.board()
+        for number in range(60):
+            rows = [StudentRow(UUID(int=10 * number + k), "x" * 30_000) for k in range(10)]
+            board = await quick.follow(board, await room.append(*rows))
+            most = max(most, hub.consoles.waiting_bytes)
+        assert most <= 1024 * 1024 + 64 * 1024
+        await until(lambda: hub.consoles.waiting_bytes == 0)
+        assert await slow.close_code() == CloseCode.TOO_SLOW
+        await quick.send(Ping(1))
+        await quick.receive(Pong)
+
+
+async def test_a_console_that_reads_again_is_shown_the_board_anew(hub: Hub, room: Room) -> None:
+    async with hub.sign_in(room.teacher, max_queue=1) as slow:
+        await slow.send(Watch(room.exam))
+        await slow.board()
+        quick = Watcher()
+        hub.feed.watch(room.exam, quick)
+        for number in range(50):
+            head = await room.append(*(StudentRow(UUID(int=10 * number + k), "x" * 30_000) for k in range(10)))
+        await quick.until(lambda: quick.board is not None and quick.board.offset == head)
+        assert hub.consoles.waiting_bytes == 0
+        frame = await slow.next()
+        while not isinstance(frame, Resync):
+            frame = await slow.next()
+        assert frame.reason == "slow"
+        board = await slow.board()
+        assert await slow.follow(board, head) == quick.board
+
+
+async def test_nothing_of_a_console_stays_behind(hub: Hub, room: Room) -> None:
+    async with hub.sign_in(room.teacher) as client:
+        await client.send(Watch(room.exam))
+        await client.board()
+        assert len(hub.feed.watched()) == 1
+    await until(lambda: not any(task.get_name().startswith("console_") for task in asyncio.all_tasks()))
+    assert hub.feed.watched() == []

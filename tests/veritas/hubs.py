@@ -1,0 +1,40 @@
+"""A hub in the test's own loop, with a teacher who can sign in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.settings import DatabaseSettings, Secret
+from hub.app import create_app
+from hub.settings import HubSettings
+from protocol.people import Role
+from tests.hub.serving import serve
+from veritas.environment import Addresses
+from veritas.logins import Login, create_account
+from workers import main as worker
+from workers.settings import WorkerSettings
+
+LOGIN = Login("teacher", "correct horse 7")
+
+
+@asynccontextmanager
+async def run_hub(database: DatabaseSettings, engine: AsyncEngine) -> AsyncIterator[Addresses]:
+    await create_account(engine, Role.TEACHER, "T", LOGIN, cost=4)
+    secret = Secret("a secret that only this test suite knows")
+    settings = HubSettings(**msgspec.structs.asdict(database), jwt_secret=secret, bcrypt_cost=4)
+    async with serve(create_app(settings)) as address:
+        yield Addresses(0, database.database_url, database.redis_url, f"http://{address}")
+
+
+@asynccontextmanager
+async def run_worker(database: DatabaseSettings) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(WorkerSettings(**msgspec.structs.asdict(database)), stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task

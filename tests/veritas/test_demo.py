@@ -1,0 +1,44 @@
+"""The demonstration against a hub and a worker in this loop; the long one, with every rule, is a journey."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.settings import DatabaseSettings
+from tests.veritas.hubs import LOGIN, run_hub, run_worker
+from veritas import demo
+from veritas.tally import Report
+
+
+async def test_a_headless_demonstration_reports_what_the_database_holds(
+    database: DatabaseSettings, engine: AsyncEngine, tmp_path: Path
+) -> None:
+    file = tmp_path / "demo.json"
+    out = Console(width=120, quiet=True)
+    async with run_hub(database, engine) as addresses, run_worker(database):
+        code = await demo.run(addresses, LOGIN, students=4, seconds=1.5, headless=True, json_file=file, out=out)
+    report = msgspec.json.decode(file.read_bytes(), type=Report)
+    assert (code, report.faults()) == (0, [])
+    assert report.sent == report.acked == report.stored
+    assert report.flags_raised == report.flags_seen == 0
+
+
+async def test_a_live_demonstration_ends_well_on_ctrl_c(
+    database: DatabaseSettings, engine: AsyncEngine, tmp_path: Path
+) -> None:
+    screen = tmp_path / "screen"
+    with screen.open("w") as file:
+        out = Console(width=140, height=40, force_terminal=True, file=file)
+        async with run_hub(database, engine) as addresses, run_worker(database):
+            asyncio.get_running_loop().call_later(3, os.kill, os.getpid(), signal.SIGINT)
+            code = await demo.run(addresses, LOGIN, students=5, seconds=None, out=out)
+    text = screen.read_text()
+    assert code == 0
+    assert "plays (only the demo knows)" in text
+    assert "Amal Adeyemi" in text
+    assert "every event is stored once" in text

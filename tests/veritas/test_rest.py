@@ -1,0 +1,88 @@
+"""The REST client against a real hub, and against servers that are none."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.settings import DatabaseSettings
+from tests.veritas.hubs import LOGIN, run_hub
+from veritas import rest as rests
+from veritas.errors import VeritasError
+from veritas.rest import HubAway, Rest, RestError, is_loopback, proxy_to, socket_url
+
+
+@pytest.fixture
+async def rest(database: DatabaseSettings, engine: AsyncEngine) -> AsyncIterator[Rest]:
+    async with run_hub(database, engine) as addresses, Rest(addresses.base_url + "/") as rest:
+        yield rest
+
+
+async def test_a_teacher_makes_an_exam_and_a_candidate_gets_to_the_socket(rest: Rest) -> None:
+    teacher = await rest.sign_in(LOGIN.username, LOGIN.password)
+    exam_id = await teacher.create_exam("Physics", duration_minutes=60, preset="camera")
+    (entrant,) = await teacher.extend_roster(exam_id, [{"username": "ada", "name": "Ada"}])
+    student = await rest.sign_in_by_code(entrant.code)
+    assert await student.start(exam_id) == await student.start(exam_id)
+    assert await student.ticket("monitor") != await student.ticket("monitor")
+    assert await teacher.ticket("console")
+
+
+async def test_a_refusal_says_which_request_and_why(rest: Rest) -> None:
+    with pytest.raises(RestError, match=r"POST /auth/login: 401 username or password is wrong"):
+        await rest.sign_in(LOGIN.username, "wrong")
+    with pytest.raises(RestError, match=r"POST /auth/code: 401") as raised:
+        await rest.sign_in_by_code("0000-0000-0000-0000")
+    assert "0000" not in str(raised.value)
+
+
+async def test_an_access_token_is_renewed_before_it_ends(rest: Rest) -> None:
+    teacher = await rest.sign_in(LOGIN.username, LOGIN.password)
+    before = teacher._signed_in
+    teacher._signed_in = msgspec.structs.replace(before, expires_at=time.time_ns() // 1_000_000 + 20_000)
+    await asyncio.gather(teacher.ticket("console"), teacher.ticket("console"))
+    assert teacher._signed_in.refresh_token != before.refresh_token
+    assert teacher._signed_in.expires_at > time.time_ns() // 1_000_000 + 300_000
+
+
+async def test_a_hub_that_is_away_is_waited_for_and_then_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rests, "PATIENCE_S", 0.3)
+    begun = time.monotonic()
+    async with Rest("http://127.0.0.1:9") as rest:
+        with pytest.raises(HubAway, match=r"the hub at http://127\.0\.0\.1:9 does not answer") as raised:
+            await rest.sign_in("a", "b")
+    assert 0.3 <= time.monotonic() - begun < 3
+    assert isinstance(raised.value, OSError)
+
+
+async def test_a_server_that_is_no_hub_is_told_apart() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with Rest(f"http://127.0.0.1:{port}") as rest:
+            with pytest.raises(RestError, match="but not as a hub does"):
+                await rest.sign_in("a", "b")
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(VeritasError, match="starts with http"):
+        Rest("localhost:8000")
+
+
+def test_sockets_are_found_beside_the_rest() -> None:
+    assert socket_url("http://127.0.0.1:8000", "/ws/monitor") == "ws://127.0.0.1:8000/ws/monitor"
+    assert socket_url("https://exam.example/veritas/", "/ws/console") == "wss://exam.example/veritas/ws/console"
+
+
+def test_no_proxy_comes_between_us_and_this_machine() -> None:
+    assert is_loopback("http://localhost:8000")
+    assert proxy_to("http://127.0.0.1:8000") is None
+    assert proxy_to("https://exam.example") is True

@@ -1,0 +1,52 @@
+import pytest
+from rich.console import Console
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from protocol.people import Role
+from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
+from veritas import verify
+
+
+@pytest.fixture
+def out() -> Console:
+    return Console(width=160, record=True, quiet=False, force_terminal=False)
+
+
+async def fill(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
+        attempt_id = await make_attempt(conn, exam_id, await make_user(conn))
+        stream_id = await make_stream(conn, attempt_id)
+        await store_events(conn, stream_id, [("alive", {}, number) for number in range(1, 6)])
+
+
+async def test_an_empty_record_keeps_every_law(engine: AsyncEngine, out: Console) -> None:
+    assert await verify.run(engine, out) == 0
+    assert out.export_text().count("✓") == len(verify.LAWS)
+
+
+async def test_a_whole_record_keeps_every_law_and_is_measured(engine: AsyncEngine, out: Console) -> None:
+    await fill(engine)
+    assert await verify.run(engine, out) == 0
+    lines = out.export_text().splitlines()
+    assert lines[0] == "6 events in 2 streams, 1 feeds, 1 cursors"
+    assert len(lines) == 1 + len(verify.LAWS)
+
+
+async def test_a_breach_is_printed_under_its_law_and_ends_with_one(engine: AsyncEngine, out: Console) -> None:
+    await fill(engine)
+    async with engine.begin() as conn:
+        await conn.execute(text("DELETE FROM monitoring_events WHERE seq IN (2, 3) AND event_type = 'alive'"))
+        await conn.execute(text("UPDATE feed_heads SET head = 9"))
+    assert await verify.run(engine, out) == 1
+    written = out.export_text()
+    assert written.count("✗") == 2
+    assert "2 to 3 are missing" in written
+    assert "head 9, but 1 rows from 1 to 1" in written
+
+
+async def test_nothing_can_be_written_while_looking(engine: AsyncEngine) -> None:
+    async with verify.checks.look(engine) as conn:
+        with pytest.raises(Exception, match="read-only transaction"):
+            await conn.execute(text("DELETE FROM feed_heads"))
