@@ -191,7 +191,7 @@ class Resync(msgspec.Struct, tag_field="t", tag="resync", frozen=True):
     reason: str
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a command did to one attempt; a `conflict` says who was first, `by` name, and when, `at` in ms."""
 
     attempt_id: UUID

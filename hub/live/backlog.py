@@ -13,7 +13,8 @@ from hub.wire import Frame, size_of
 
 DELTA_BYTES: Final = 1024 * 1024
 ANSWER_BYTES: Final = 256 * 1024
-"""Answers to its own frames that a console may leave unread; one more and it is too slow."""
+"""Answers to its own frames that a console may leave unread; one more and it is too slow. A single answer, such as the
+result of an order to thousands, may be larger."""
 
 LIVE_ROOM_BYTES: Final = 64 * 1024
 """Live values do not queue behind more than this: they are latest values, the next ones will do."""
@@ -74,10 +75,10 @@ class Backlog:
 
     def answer(self, frame: Frame) -> None:
         """Queue an answer to something the console sent."""
-        self._answers.append(frame)
-        self._answers_size += size_of(frame)
-        if self._answers_size > ANSWER_BYTES:
-            self.too_slow = True
+        self.too_slow |= self._answers_size >= ANSWER_BYTES
+        if not self.too_slow:
+            self._answers.append(frame)
+            self._answers_size += size_of(frame)
 
     def open(self, exam_id: UUID, offset: int, frames: Iterator[Frame]) -> None:
         """Show a board from these frames on, which bring it to `offset`; what waited of it before is void."""

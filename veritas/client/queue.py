@@ -106,7 +106,8 @@ class CandidateQueue:
         self._window = window
         self._limits = limits
         # What the hub acknowledged and then lost is ours no longer: say so, and the numbering goes on.
-        self._lost_to = self.acked if committed < self.acked else None
+        if committed < self.acked:
+            self._lost_to = self.acked
         return self.acknowledge(committed, now_ms), renumbered
 
     def disconnect(self) -> None:
@@ -114,6 +115,7 @@ class CandidateQueue:
         self._window = Window(0, 0)
         self._frames: deque[tuple[int, int]] = deque()
         self._sent_seq = self.acked
+        self._lost_to = None
 
     def acknowledge(self, seq: int, now_ms: float) -> list[Acked]:
         """Drop everything up to `seq`; a lower one than before is old news. Raises HubFault when it was never sent."""

@@ -150,10 +150,11 @@ def test_a_board_that_was_never_opened_is_not_shown_anew() -> None:
 
 def test_who_does_not_read_its_answers_is_too_slow() -> None:
     backlog = Backlog()
-    backlog.answer("x" * ANSWER_BYTES)
+    backlog.answer("x" * (2 * ANSWER_BYTES))
     assert not backlog.too_slow
     backlog.answer("x")
     assert backlog.too_slow
+    assert backlog.size == 2 * ANSWER_BYTES
 
 
 def test_live_values_wait_for_the_board_and_then_all_are_wanted() -> None:
