@@ -75,7 +75,8 @@ def encode(frame: msgspec.Struct, encoding: Encoding) -> str | bytes:
 def decode_candidate(data: str | bytes, encoding: Encoding) -> Received:
     """Decode one frame of a candidate's client.
 
-    Raises Malformed (the wrong opcode included), TooLarge or UnknownFrame; a single event that does not fit becomes a tombstone instead.
+    Raises Malformed (the wrong opcode included), TooLarge or UnknownFrame. A single event that does not fit becomes a
+    tombstone instead.
     """
     _check(data, encoding)
     try:

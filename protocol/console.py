@@ -40,7 +40,7 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScoreRow(msgspec.Struct, frozen=True):
-    """An attempt's provisional integrity, 0..1; `null` means not enough was seen."""
+    """An attempt's provisional integrity, 0..1; `null` means not enough was seen: a board then keeps no row."""
 
     attempt_id: UUID
     integrity: float | None
@@ -64,7 +64,10 @@ class FlagRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InstructionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One instruction to one attempt and how far it got; `code` says why a client could not carry it out."""
+    """One instruction to one attempt and how far it got; `code` says why a client could not carry it out.
+
+    A board keeps each attempt's newest, the one of the highest `n`: an older one never replaces it.
+    """
 
     attempt_id: UUID
     n: int

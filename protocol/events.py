@@ -58,10 +58,15 @@ PLACE_EVENTS = {
 """Types that stand in a client's stream in place of events it could not deliver."""
 
 RESERVED_EVENTS = frozenset(
-    """paused resumed break_started break_ended extended ended submitted heartbeat_missed heartbeat_resumed
-    cohort_outage hub_gone device_changed admitted policy_changed accommodation_changed altered_resend late_from
-    system_check notice_acknowledged declined note_added""".split()
-) | {*SERVER_EVENTS, *PLACE_EVENTS}
+    {
+        *SERVER_EVENTS,
+        *PLACE_EVENTS,
+        *("paused", "resumed", "break_started", "break_ended", "extended", "ended", "submitted", "declined"),
+        *("heartbeat_missed", "heartbeat_resumed", "cohort_outage", "hub_gone", "device_changed", "admitted"),
+        *("policy_changed", "accommodation_changed", "altered_resend", "late_from", "system_check"),
+        *("notice_acknowledged", "note_added"),
+    }
+)
 """What only servers may state (WIRE §5), appended yet or not: a client that sends one of these has it refused."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}")

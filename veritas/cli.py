@@ -22,7 +22,7 @@ from hub.settings import HubSettings
 from protocol.people import Role
 from veritas import demo as demonstration
 from veritas import logs, simulate, verify
-from veritas.environment import data_dir, read_environment, with_secret, with_servers
+from veritas.environment import data_dir, read_environment, with_servers
 from veritas.errors import VeritasError
 from veritas.lesson import Options
 from veritas.logins import Login, create_account

@@ -1,4 +1,4 @@
-"""All boards that somebody watches at this hub: one follower each, and one look at PostgreSQL a second for all of them.
+"""Stage 9 of 9: all boards somebody watches at this hub, one follower each, one look at PostgreSQL a second for all.
 
 Hints from Redis only make followers look sooner. A board nobody watches is kept for a while, then dropped.
 """

@@ -1,4 +1,4 @@
-"""The teacher's socket, `/ws/console`: from the handshake to the close, with the hello and the welcome (WIRE §3).
+"""Stage 9 of 9: the teacher's socket, `/ws/console`, from handshake and hello to the close (docs/path-of-an-event.md).
 
 Nobody is listened to before they have shown who they are, and no path ends without a close code.
 """

@@ -116,7 +116,7 @@ async def test_opening_and_losing_a_connection_are_facts(sitting: Sitting) -> No
     await peer.send(monitor.Bye())
     await peer.closed()
     async with asyncio.timeout(5):
-        while "connection_lost" not in [kind for _, kind in await stored(sitting, "system")]:
+        while "connection_lost" not in [kind for _, kind in await stored(sitting, "system")]:  # noqa: ASYNC110 - PostgreSQL's
             await asyncio.sleep(0.01)
     assert [kind for _, kind in await stored(sitting, "system")] == [
         "attempt_started",
