@@ -14,6 +14,15 @@ ARGS   ?=
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+demo:      ## a simulated class, live in this terminal
+up:        ## hub, worker, PostgreSQL and Redis here, supervised
+serve:     ## one hub process of a real deployment
+work:      ## one worker process of a real deployment
+migrate:   ## bring the schema up to date
+admin:     ## accounts: make admin ARGS="create NAME --name ..."
+simulate:  ## a scripted class at any hub
+verify:    ## the record against its laws
+
 $(VENV)/python: 
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Veritas needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
@@ -30,7 +39,7 @@ $(VENV)/dev: $(VENV)/runtime requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-demo up serve work migrate admin simulate verify: $(VENV)/runtime  ## veritas demo, up, serve, work, migrate, admin, simulate, verify
+demo up serve work migrate admin simulate verify: $(VENV)/runtime
 	@$(BIN)/veritas $@ $(ARGS)
 
 test: $(VENV)/dev  ## the whole suite: real PostgreSQL, real Redis, real sockets

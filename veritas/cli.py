@@ -48,7 +48,7 @@ def cli() -> None:
 def up() -> None:
     """Run hub, worker, PostgreSQL and Redis here, supervised, until Ctrl-C."""
     environ = read_environment()
-    logs.configure(environ.get("VERITAS_LOG_LEVEL") or "info", "supervisor")
+    logs.configure("warning", "supervisor")
 
     async def run() -> None:
         async with run_stack(environ) as stack:

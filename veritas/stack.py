@@ -4,6 +4,7 @@ Order and supervision only: each process is the same `veritas serve` or `veritas
 """
 
 import os
+import socket
 import sys
 import urllib.error
 import urllib.request
@@ -19,6 +20,7 @@ from db.settings import DatabaseSettings, read_settings
 from hub.settings import HubSettings
 from veritas.embedded import prepare_servers
 from veritas.environment import DATABASE, REDIS, Addresses, data_dir, publish_addresses, with_secret
+from veritas.errors import VeritasError
 from veritas.logins import Login, first_login
 from veritas.processes import Command
 from veritas.supervisor import Child, Supervisor
@@ -39,11 +41,12 @@ class Stack(msgspec.Struct, frozen=True):
 async def run_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
     """Run everything for the length of the block; every process that dies is started again.
 
-    Must run in the main thread's loop. Raises EmbeddedError, ChildError or SettingsError.
+    Must run in the main thread's loop. Raises VeritasError (EmbeddedError, ChildError) or SettingsError.
     """
     with prepare_servers(data_dir(environ), environ) as servers:
         environ = with_secret(environ) | {DATABASE: servers.database_url, REDIS: servers.redis_url}
         settings = read_settings(HubSettings, environ)
+        _check_port(settings)
         base_url = f"http://{settings.host}:{settings.port}"
         async with Supervisor() as supervisor:
             for server in servers.embedded:
@@ -55,6 +58,18 @@ async def run_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
             addresses = Addresses(os.getpid(), servers.database_url, servers.redis_url, base_url)
             with publish_addresses(environ, addresses):
                 yield Stack(addresses, login, supervisor)
+
+
+def _check_port(settings: HubSettings) -> None:
+    """Refuse a port somebody else listens on, before anything waits for a hub that cannot start."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise VeritasError(
+                f"cannot listen on {settings.host}:{settings.port}: {error}; set VERITAS_PORT"
+            ) from error
 
 
 async def _first_login(settings: DatabaseSettings, environ: Mapping[str, str]) -> Login:

@@ -1,6 +1,7 @@
 """The demo, word for word as the README has it: its own report is the judge."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,13 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     assert ended.returncode == 2
     assert line in ended.stderr
     assert len([text for text in ended.stderr.splitlines() if not text.startswith("{")]) == 1
+
+
+def test_a_port_in_use_stops_the_start_with_one_line_that_names_it(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = run(veritas("up"), environment(tmp_path / "data", port))
+    assert ended.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr

@@ -1,0 +1,36 @@
+import pytest
+
+from db.errors import SettingsError
+from db.settings import DatabaseSettings, Secret, read_settings
+
+WHOLE = {"VERITAS_DATABASE_URL": "postgresql://localhost/x", "VERITAS_REDIS_URL": "redis://localhost"}
+
+
+def test_settings_are_read_by_their_names_and_defaults_fill_the_rest() -> None:
+    settings = read_settings(DatabaseSettings, WHOLE | {"VERITAS_POOL_SIZE": "3"})
+    assert settings == DatabaseSettings(
+        database_url="postgresql://localhost/x", redis_url="redis://localhost", pool_size=3
+    )
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert read_settings(DatabaseSettings, WHOLE | {"VERITAS_POOL_SIZE": ""}).pool_size == 10
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"VERITAS_DATABASE_URL": ""}, "VERITAS_DATABASE_URL is not set"),
+        ({"VERITAS_DATABASE_URL": "mysql://x"}, "VERITAS_DATABASE_URL must start with postgresql://"),
+        ({"VERITAS_REDIS_URL": "http://x"}, "VERITAS_REDIS_URL must start with redis://, rediss:// or unix://"),
+        ({"VERITAS_POOL_SIZE": "many"}, "VERITAS_POOL_SIZE: Expected `int`, got `str` (it is 'many')"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_one_line_that_names_it(change: dict[str, str], line: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(DatabaseSettings, WHOLE | change)
+    assert str(refused.value) == line
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    assert "hunter2" not in repr({"secret": Secret("hunter2")})

@@ -1,0 +1,34 @@
+import pytest
+
+from db.errors import SettingsError
+from db.settings import read_settings
+from hub.settings import HubSettings
+
+WHOLE = {
+    "VERITAS_DATABASE_URL": "postgresql://localhost/x",
+    "VERITAS_REDIS_URL": "redis://localhost",
+    "VERITAS_JWT_SECRET": "s" * 32,
+}
+
+
+def test_origins_are_separated_by_commas() -> None:
+    settings = read_settings(HubSettings, WHOLE | {"VERITAS_ALLOWED_ORIGINS": "https://a.example, https://b.example"})
+    assert settings.allowed_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"VERITAS_JWT_SECRET": ""}, "VERITAS_JWT_SECRET is not set"),
+        ({"VERITAS_JWT_SECRET": "é" * 15}, "VERITAS_JWT_SECRET must have at least 32 bytes"),
+        ({"VERITAS_REGISTRATION": "maybe"}, "VERITAS_REGISTRATION: Invalid enum value 'maybe' (it is 'maybe')"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_one_line_that_names_it(change: dict[str, str], line: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(HubSettings, WHOLE | change)
+    assert str(refused.value) == line
+
+
+def test_the_secret_is_not_in_what_a_traceback_would_show() -> None:
+    assert "ssss" not in repr(read_settings(HubSettings, WHOLE))

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import bcrypt
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import users
+from protocol.people import Role
+from veritas.errors import VeritasError
+from veritas.logins import Login, create_account, first_login
+
+ADA = Login("ada", "a password")
+
+
+async def test_an_account_signs_in_with_its_password(engine: AsyncEngine) -> None:
+    await create_account(engine, Role.TEACHER, "Ada", ADA, cost=4)
+    async with engine.connect() as conn:
+        found = await users.find_sign_in(conn, "ada")
+    assert found is not None
+    assert found.account.role is Role.TEACHER
+    assert found.password_hash is not None
+    assert bcrypt.checkpw(b"a password", found.password_hash.encode())
+
+
+async def test_a_taken_username_is_refused(engine: AsyncEngine) -> None:
+    await create_account(engine, Role.TEACHER, "Ada", ADA, cost=4)
+    with pytest.raises(VeritasError):
+        await create_account(engine, Role.ADMIN, "Another", ADA, cost=4)
+
+
+async def test_a_password_bcrypt_would_cut_is_refused(engine: AsyncEngine) -> None:
+    with pytest.raises(VeritasError, match="72 bytes"):
+        await create_account(engine, Role.TEACHER, "Ada", Login("ada", "é" * 37), cost=4)
+
+
+async def test_the_first_login_is_made_once_and_only_its_owner_may_read_it(engine: AsyncEngine, tmp_path: Path) -> None:
+    environ = {"VERITAS_DATA_DIR": str(tmp_path)}
+    first, again = await first_login(engine, environ), await first_login(engine, environ)
+    assert first == again
+    assert (tmp_path / "login.json").stat().st_mode & 0o777 == 0o600
