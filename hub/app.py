@@ -44,7 +44,7 @@ def create_app(
     presence = Presence()
     errands = Errands()
 
-    hinter = Hinter(hints)
+    hinter = Hinter(hints.enqueue_evaluate)
     connect = partial(connect_writer, settings)
     ingest = Ingest(connect, hinter.hint, writers=settings.writers, max_bytes=settings.ingest_bytes)
     roll = Roll(engine, hints)

@@ -4,19 +4,21 @@ A hint may be lost: the workers' sweep finds the work all the same. Ingest never
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Collection
 from types import TracebackType
 from uuid import UUID
 
-from db.hints import Hints
-
 GATHER_S = 0.05
+
+Enqueue = Callable[[Collection[UUID]], Awaitable[None]]
+"""Asks the workers to fold some attempts: `db.hints.Hints.enqueue_evaluate`."""
 
 
 class Hinter:
     """Gathers attempts between two jobs."""
 
-    def __init__(self, hints: Hints) -> None:
-        self._hints = hints
+    def __init__(self, enqueue: Enqueue) -> None:
+        self._enqueue = enqueue
         self._attempts: set[UUID] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -42,5 +44,5 @@ class Hinter:
             await self._wake.wait()
             self._wake.clear()
             gathered, self._attempts = self._attempts, set()
-            await self._hints.enqueue_evaluate(gathered)
+            await self._enqueue(gathered)
             await asyncio.sleep(GATHER_S)
