@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
 import structlog
 from litestar import websocket
 from litestar.di import NamedDependency
@@ -47,6 +48,14 @@ OPEN_S = 10.0
 _AWAY = (SQLAlchemyError, OSError, TimeoutError)
 
 
+class Entrance(msgspec.Struct, frozen=True):
+    """An accepted hello: who it is, the stream to go on with, and what is still to be asked of the client."""
+
+    person: Person
+    opening: Opening
+    waiting: list[Instruct]
+
+
 class CandidateDoor:
     """Where candidates come in: what the sockets of this hub work with."""
 
@@ -69,7 +78,7 @@ class CandidateDoor:
         self.errands = errands
         self.hub_id = hub_id
 
-    async def enter(self, hello: Hello) -> tuple[Person, Opening, list[Instruct]]:
+    async def enter(self, hello: Hello) -> Entrance:
         """Check who says hello and open the stream of its queue; what is still to be asked of it comes along.
 
         Raises HubError, NotFound, or what PostgreSQL and the network raise.
@@ -80,7 +89,12 @@ class CandidateDoor:
             if not person.may_sit(opening.exam_id):
                 raise Forbidden("this sign-in is good for another exam")
             waiting = await instructions.pending(conn, [opening.attempt_id])
-        return person, opening, waiting.get(opening.attempt_id, [])
+        return Entrance(person, opening, waiting.get(opening.attempt_id, []))
+
+    def abandon(self, entering: asyncio.Task[Entrance]) -> None:
+        """Nobody waits for this hello any more: if it still opens a connection, record that it ended."""
+        if not entering.cancelled() and entering.exception() is None:
+            self.errands.start(self.leave(entering.result().opening, "gone"))
 
     async def leave(self, opening: Opening, cause: str) -> None:
         """Record that a connection has ended, and why."""
@@ -210,9 +224,10 @@ class CandidateSocket:
             self._perform(self._session.lost())
 
     async def _open(self, hello: Hello) -> None:
+        entering = self._door.errands.start(self._door.enter(hello))
         try:
             async with asyncio.timeout(OPEN_S):
-                person, opening, waiting = await self._door.errands.run(self._door.enter(hello))
+                entrance = await asyncio.shield(entering)
         except NotFound:
             self._perform(self._session.close(CloseCode.FORBIDDEN))
         except HubError as error:
@@ -221,11 +236,17 @@ class CandidateSocket:
             log.warning("hello not answered", error=type(error).__name__)
             self._perform(self._session.close(CloseCode.OVERLOADED))
         else:
-            self._opening = opening
-            self._door.roll.enter(self)
-            self._door.presence.opened(opening.attempt_id, opening.exam_id, opening.ix, wire.now_ms())
-            self._instructed = waiting[-1].id if waiting else 0
-            self._perform(self._session.opened(_welcome(opening, person), waiting))
+            self._enter(entrance)
+        finally:
+            if self._opening is None:
+                entering.add_done_callback(self._door.abandon)
+
+    def _enter(self, entrance: Entrance) -> None:
+        self._opening = opening = entrance.opening
+        self._door.roll.enter(self)
+        self._door.presence.opened(opening.attempt_id, opening.exam_id, opening.ix, wire.now_ms())
+        self._instructed = max((instruction.id for instruction in entrance.waiting), default=0)
+        self._perform(self._session.opened(_welcome(opening, entrance.person), entrance.waiting))
 
     async def _send_all(self) -> None:
         while (frame := await self._outbox.get()) is not None:

@@ -2,11 +2,12 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from db.models import EventStream, MonitoringEvent, RejectedEvent
+from db.models import Connection, EventStream, ExamAttempt, MonitoringEvent, RejectedEvent
+from hub.monitor import socket
 from protocol import limits, monitor
 from protocol.codec import Encoding
 from protocol.codes import CloseCode, RejectCode
@@ -176,3 +177,21 @@ async def test_ping_is_answered(sitting: Sitting) -> None:
     peer, _ = await sitting.enter()
     await peer.send(monitor.Ping(5))
     assert (await peer.receive(monitor.Pong)).at == 5
+
+
+async def test_a_hello_the_database_answers_too_late_leaves_no_connection_open(
+    sitting: Sitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "OPEN_S", 0.2)
+    peer = await sitting.connect()
+    hello = await sitting.hello()
+    async with sitting.engine.begin() as holder:
+        await holder.execute(select(ExamAttempt.id).with_for_update())
+        await peer.send(hello)
+        assert await peer.closed() == CloseCode.OVERLOADED
+    async with asyncio.timeout(5), sitting.engine.connect() as conn:
+        ended = select(func.count()).where(Connection.closed_at.is_not(None))
+        while (await conn.execute(ended)).scalar_one() == 0:
+            await conn.rollback()
+            await asyncio.sleep(0.01)
+        assert (await conn.execute(select(Connection.cause))).scalar_one() == "gone"
