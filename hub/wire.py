@@ -41,11 +41,6 @@ def choose_encoding(offered: Sequence[str]) -> Encoding | None:
     return next((_SPOKEN[name] for name in offered if name in _SPOKEN), None)
 
 
-def is_spoken(data: Frame, encoding: Encoding) -> bool:
-    """Whether a received frame has the opcode its encoding wants: text for JSON, binary for MessagePack."""
-    return isinstance(data, str) is (encoding is Encoding.JSON)
-
-
 async def accept(socket: Socket) -> Encoding | None:
     """Complete the handshake in an encoding both sides speak; where there is none, close 4400 and return None."""
     offered: list[str] = socket.scope["subprotocols"]

@@ -13,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.clock import to_ms
 from db.errors import NotFound
 from db.models import Exam, ExamAttempt, ExamEnrollment, FeedHead, Flag, FlagReview, User
-from db.queries import feed, instructions
+from db.queries import feed, flags, instructions
 from protocol.attempts import AttemptStatus
 from protocol.console import AttemptRow, ExamRow, FlagRow, ScoreRow, Snapshot, StudentRow
-from protocol.flags import FlagSource, FlagStatus, Severity
 from protocol.people import Role
 
 
@@ -139,17 +138,4 @@ def _select_flags() -> Select[*tuple[Any, ...]]:
 
 
 def _flag(row: Row[Any]) -> FlagRow:
-    return FlagRow(
-        flag_id=row.id,
-        attempt_id=row.attempt_id,
-        source=FlagSource(row.source),
-        rule=row.rule,
-        severity=Severity(row.severity),
-        confidence=row.confidence,
-        summary=row.summary,
-        status=FlagStatus(row.status),
-        raised_at=to_ms(row.raised_at),
-        last_fact_at=None if row.last_fact_at is None else to_ms(row.last_fact_at),
-        reviewed_by=row.full_name,
-        reason=row.reason,
-    )
+    return flags.show(row, reviewed_by=row.full_name, reason=row.reason)

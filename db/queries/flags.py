@@ -73,7 +73,7 @@ async def raise_flags(conn: AsyncConnection, new: Sequence[NewFlag]) -> list[Fla
     added = await conn.execute(
         insert(Flag).on_conflict_do_nothing().returning(*_COLUMNS), [_values(flag, found) for flag in new]
     )
-    return [_row(row) for row in added]
+    return [show(row) for row in added]
 
 
 async def standing(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[StandingFlag]]:
@@ -140,7 +140,8 @@ def _values(flag: NewFlag, found: Mapping[Place, _Cited]) -> dict[str, Any]:
     }
 
 
-def _row(row: Row[*tuple[Any, ...]]) -> FlagRow:
+def show(row: Row[*tuple[Any, ...]], *, reviewed_by: str | None = None, reason: str | None = None) -> FlagRow:
+    """Show a flag as boards do, with the last decision about it."""
     return FlagRow(
         flag_id=row.id,
         attempt_id=row.attempt_id,
@@ -152,4 +153,6 @@ def _row(row: Row[*tuple[Any, ...]]) -> FlagRow:
         status=FlagStatus(row.status),
         raised_at=to_ms(row.raised_at),
         last_fact_at=None if row.last_fact_at is None else to_ms(row.last_fact_at),
+        reviewed_by=reviewed_by,
+        reason=reason,
     )

@@ -25,7 +25,7 @@ from hub.live.feed import Feed
 from protocol.codec import Encoding, decode_console, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import Command, ConsoleFrame, Delta, Resync, Unwatch, Watch, Welcome
-from protocol.errors import Malformed, ProtocolError, UnknownFrame
+from protocol.errors import ProtocolError, UnknownFrame
 from protocol.limits import HEARTBEAT_MS, SILENT_HEARTBEATS, UNKNOWN_FRAMES
 from protocol.monitor import Bye, Error, Ping, Pong
 
@@ -165,7 +165,7 @@ class Console:
 
     def _decode(self, data: wire.Frame) -> ConsoleFrame | None:
         try:
-            return decode(data, self.encoding)
+            return decode_console(data, self.encoding)
         except UnknownFrame as error:
             self._unknown += 1
             self._say(Error(ErrorCode.UNKNOWN_FRAME, str(error)))
@@ -281,13 +281,6 @@ class Console:
             heartbeat_ms=HEARTBEAT_MS,
             auth_until=self._person.auth_until,
         )
-
-
-def decode(data: wire.Frame, encoding: Encoding) -> ConsoleFrame:
-    """Decode one frame of a console. Raises Malformed, TooLarge or UnknownFrame."""
-    if not wire.is_spoken(data, encoding):
-        raise Malformed(f"{encoding} does not use this kind of frame")
-    return decode_console(data, encoding)
 
 
 def _after(first: wire.Frame, rest: Iterator[wire.Frame]) -> Iterator[wire.Frame]:

@@ -5,12 +5,12 @@ Values are encoded once for all consoles; one that is behind gets the latest lat
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 from uuid import UUID
 
 import structlog
 
+from hub.background import Background
 from hub.live.follower import Subscriber
 from hub.live.presence import Presence
 from hub.wire import Frame, now_ms
@@ -37,25 +37,15 @@ class Audience(Protocol):
         """Every watched exam with its consoles."""
 
 
-class Pulse:
+class Pulse(Background):
     """Beats while its context is open."""
+
+    name = "pulse"
 
     def __init__(self, audience: Audience, presence: Presence, *, beat_s: float = BEAT_S) -> None:
         self._audience = audience
         self._presence = presence
         self._beat_s = beat_s
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="pulse")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.wait((self._task,))
 
     def beat(self, *, counts: bool) -> None:
         """Show every console what changed; `counts` also how much was sent."""

@@ -6,12 +6,12 @@ A hint says where to look and never what is there; nothing depends on one arrivi
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import structlog
 
 from db.hints import Hint
+from hub.background import Background
 
 log = structlog.get_logger(__name__)
 
@@ -25,24 +25,14 @@ class Source(Protocol):
         """Yield hints for ever."""
 
 
-class Relay:
+class Relay(Background):
     """Runs while its context is open; `listeners` are called in order and must return at once."""
+
+    name = "hint-relay"
 
     def __init__(self, source: Source, *listeners: Callable[[Hint], None]) -> None:
         self._source = source
         self._listeners = listeners
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="hint-relay")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.wait((self._task,))
 
     async def _run(self) -> None:
         while True:

@@ -17,10 +17,10 @@ from hub.auth.guards import Person, admit_socket, origin_allowed
 from hub.errands import Errands
 from hub.errors import close_code_of
 from hub.live.commands import Commands
-from hub.live.console import Console, Ended, House, decode
+from hub.live.console import Console, Ended, House
 from hub.live.feed import Feed
 from hub.settings import HubSettings
-from protocol.codec import Encoding, encode
+from protocol.codec import Encoding, decode_console, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import Hello
 from protocol.errors import ProtocolError
@@ -104,7 +104,7 @@ class ConsoleDoor:
             raise Ended(CloseCode.SILENT) from None
         if data is None:
             raise Ended(None)
-        frame = decode(data, encoding)
+        frame = decode_console(data, encoding)
         if not isinstance(frame, Hello):
             await wire.send(socket, encode(Error(ErrorCode.MALFORMED, "the first frame is hello"), encoding))
             raise Ended(CloseCode.MALFORMED)

@@ -46,13 +46,6 @@ def test_the_first_subprotocol_that_is_known_is_chosen(offered: list[str], chose
     assert wire.choose_encoding(offered) is chosen
 
 
-def test_json_is_text_and_messagepack_is_bytes() -> None:
-    assert wire.is_spoken("{}", Encoding.JSON)
-    assert wire.is_spoken(b"\x80", Encoding.MSGPACK)
-    assert not wire.is_spoken(b"{}", Encoding.JSON)
-    assert not wire.is_spoken("\x80", Encoding.MSGPACK)
-
-
 @given(st.text())
 def test_a_frames_size_is_its_bytes_on_the_wire(text: str) -> None:
     assert wire.size_of(text) == len(text.encode(errors="surrogatepass"))
