@@ -73,8 +73,7 @@ class Writer:
                 else:
                     self._wake.clear()
         finally:
-            if self._conn is not None:
-                self._conn.terminate()
+            self._drop_connection()
 
     async def _flush(self, taken: Sequence[Work]) -> None:
         places = [Place(work.stream_id, entry) for work in taken for entry in work.batch.entries]
@@ -83,10 +82,11 @@ class Writer:
         try:
             async with asyncio.timeout(GIVE_UP_S):
                 poisoned = await self._store(places)
-        except TimeoutError:
-            log.warning("flush given up", rows=len(places), streams=len(taken))
+        except Exception:
+            # Out of time, or something nobody foresaw: either way nothing is acknowledged, and the next flush goes on.
+            log.exception("flush given up", rows=len(places), streams=len(taken))
             metrics.FLUSHES_LOST.inc()
-            await self._drop_connection()
+            self._drop_connection()
             _tell(taken, lambda _: Lost())
             return
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
@@ -112,7 +112,7 @@ class Writer:
                 # Whether COMMIT was reached is unknown from here on: only the repeatable way is safe.
                 if repeat or not isinstance(error, asyncpg.PostgresError):
                     log.warning("flush repeated", error=type(error).__name__, rows=len(places))
-                    await self._drop_connection()
+                    self._drop_connection()
                     await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
                     attempt += 1
                 repeat = True
@@ -124,7 +124,7 @@ class Writer:
             self._conn = await self._connect()
         return self._conn
 
-    async def _drop_connection(self) -> None:
+    def _drop_connection(self) -> None:
         if self._conn is not None:
             self._conn.terminate()
             self._conn = None

@@ -119,7 +119,11 @@ class Roll:
             await asyncio.sleep(TICK_S)
             now = now_ms()
             for candidate in list(self._sockets):
-                candidate.tick(now)
+                try:
+                    candidate.tick(now)
+                except Exception:
+                    # One session's fault must not stop the clock of the others.
+                    log.exception("session failed on its clock")
 
     async def _watch(self) -> None:
         while True:
@@ -131,6 +135,8 @@ class Roll:
                     await self._check_all()
             except _AWAY as error:
                 log.warning("roll not checked", error=type(error).__name__)
+            except Exception:
+                log.exception("roll not checked")
             self._look.clear()
             if not self._hinted:
                 await _wait(self._look, SUPERSEDED_WITHIN_MS / 1000)
@@ -162,6 +168,8 @@ class Roll:
                 await self._record(attempt_id, done)
             except _AWAY as error:
                 log.warning("answer not recorded", attempt_id=str(attempt_id), n=done.id, error=type(error).__name__)
+            except Exception:
+                log.exception("answer not recorded", attempt_id=str(attempt_id), n=done.id)
 
     async def _record(self, attempt_id: UUID, done: Done) -> None:
         async with self._engine.begin() as conn:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
+from db.queries import events
 from db.settings import DatabaseSettings
 from hub.ingest import writer
 from hub.ingest.batcher import Fate, Lost, Offer, Stored, Work
@@ -129,6 +130,15 @@ async def test_a_batch_that_cannot_be_stored_in_time_is_told_as_lost(
     assert bench.hinted == set()
     bench.refusals = 0
     assert await bench.store(uuid7(), 1, 2) == Stored()
+
+
+async def test_what_nobody_foresaw_costs_its_own_flush_and_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(events, "copy", None)
+        assert await bench.store(uuid7(), 1, 1) == Lost()
+    assert await bench.store(uuid7(), 1, 1) == Stored()
 
 
 async def test_leaving_stores_what_still_waits(database: DatabaseSettings, engine: AsyncEngine) -> None:
