@@ -6,6 +6,16 @@ DatabaseError
 └── Conflict            the row is not as the caller believed it to be
 """
 
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+AWAY: Final = (SQLAlchemyError, OSError, TimeoutError)
+"""What a query raises while PostgreSQL cannot be asked; it comes back by itself, so nobody ends because of it."""
+
+POISON_CLASSES: Final = ("22", "23", "54")
+"""SQLSTATE classes that blame the data: data exception, integrity violation, program limit (PostgreSQL appendix A)."""
+
 
 class DatabaseError(Exception):
     """Something the record could not do."""

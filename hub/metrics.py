@@ -18,13 +18,15 @@ EVENTS_REJECTED: Final = Counter(
 )
 INGEST_WAITING: Final = Gauge("veritas_ingest_waiting_bytes", HUB["veritas_ingest_waiting_bytes"], registry=REGISTRY)
 COMMIT_SECONDS: Final = Histogram("veritas_commit_seconds", HUB["veritas_commit_seconds"], registry=REGISTRY)
-BATCH_ROWS: Final = Histogram(
+FLUSH_ROWS: Final = Histogram(
     "veritas_flush_rows", HUB["veritas_flush_rows"], buckets=(1, 2, 5, 10, 50, 100, 500, 1000, 5000), registry=REGISTRY
 )
 COPY_FALLBACKS: Final = Counter(
     "veritas_copy_fallbacks_total", HUB["veritas_copy_fallbacks_total"], ["reason"], registry=REGISTRY
 )
-FLUSHES_LOST: Final = Counter("veritas_flushes_lost_total", HUB["veritas_flushes_lost_total"], registry=REGISTRY)
+FLUSHES_GIVEN_UP: Final = Counter(
+    "veritas_flushes_given_up_total", HUB["veritas_flushes_given_up_total"], registry=REGISTRY
+)
 RESYNCS: Final = Counter("veritas_resyncs_total", HUB["veritas_resyncs_total"], ["reason"], registry=REGISTRY)
 ACK_SECONDS: Final = Histogram(
     "veritas_ack_seconds",

@@ -3,15 +3,21 @@
 Pure arithmetic: which flags stand is for the caller to say, and no score decides anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
+from typing import Any
 
-from judgement.policy import Policy
+from judgement.policy import Policy, read_policy
 from protocol.flags import StandingFlag
 
 
+def judge_stored(flags: Sequence[StandingFlag], settings: Mapping[str, Any]) -> float | None:
+    """Score an attempt's integrity under a policy as it is stored. Raises PolicyError."""
+    return judge_integrity(flags, read_policy(settings))
+
+
 def judge_integrity(flags: Sequence[StandingFlag], policy: Policy) -> float | None:
-    """Score an attempt's integrity, 0..1, from its standing flags; None will mean that not enough was seen.
+    """Score an attempt's integrity, 0..1, from its standing flags; None, for "not enough was seen", is never said yet.
 
     The formula of JUDGEMENT §3: Π over rules of Π over the rule's standing flags, sorted by confidence c descending
     and counted from i = 0, of (1 - w·c·½ⁱ), w being the rule's weight in the policy. It is the complement of a

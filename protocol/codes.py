@@ -49,7 +49,7 @@ class RejectCode(StrEnum):
 
 
 class ErrorCode(StrEnum):
-    """What an `error` frame or a command's result can say without closing the socket."""
+    """What an `error` frame or a command's result can say; after some of them a close follows."""
 
     UNKNOWN_FRAME = "unknown_frame"
     EMPTY_BATCH = "empty_batch"

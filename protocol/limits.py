@@ -1,4 +1,4 @@
-"""The limits both sides of a socket keep, sent in `welcome` (WIRE §1)."""
+"""The limits both sides of a socket keep (WIRE §1); what a client has to know of them is sent in `welcome`."""
 
 import msgspec
 
@@ -36,9 +36,6 @@ ALIVE_MS = 5_000
 
 UNKNOWN_FRAMES = 10
 """The unknown frame that closes a socket with 4400; those before it are answered with an error."""
-
-SUPERSEDED_WITHIN_MS = 3_000
-"""How often a hub asks PostgreSQL whether its sockets are still the newest of their attempts."""
 
 
 class Limits(msgspec.Struct, frozen=True):

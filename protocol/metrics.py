@@ -11,9 +11,9 @@ HUB: Final = {
     "veritas_commit_seconds": "from taking a flush to its COMMIT",
     "veritas_flush_rows": "rows of one flush",
     "veritas_copy_fallbacks_total": "flushes that COPY could not store and INSERT had to, by reason",
-    "veritas_flushes_lost_total": "flushes given up; their clients were told to come again",
+    "veritas_flushes_given_up_total": "flushes given up; their clients were told to come again",
     "veritas_resyncs_total": "boards shown anew to consoles, by reason",
-    "veritas_ack_seconds": "from receiving a frame of events to its acknowledgement",
+    "veritas_ack_seconds": "from offering a batch to the ingest, the last time, to its COMMIT",
 }
 
 WORKER: Final = {

@@ -144,7 +144,10 @@ class Error(msgspec.Struct, tag_field="t", tag="error", frozen=True):
 
 
 class Drain(msgspec.Struct, tag_field="t", tag="drain", frozen=True):
-    """The hub is going away: keep sending until closed with 4505, then come back within `in_ms`, at random."""
+    """The hub is going away: keep sending until closed with 4505, then come back within `in_ms`, at random.
+
+    Clients obey it; hubs do not send it yet.
+    """
 
     in_ms: int
 

@@ -5,7 +5,7 @@ No I/O. A rule that raises costs its own attempt this fold and nobody else's.
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -14,9 +14,7 @@ from db.queries.cursors import Advance, Cursor
 from db.queries.flags import NewFlag
 from judgement.engine import Engine, Finding, State
 from judgement.policy import read_policy
-from judgement.scoring import judge_integrity
 from protocol.events import Fact
-from protocol.flags import StandingFlag
 
 STATES_KEPT: Final = 20_000
 POLICIES_KEPT: Final = 1_000
@@ -79,11 +77,6 @@ class Folder:
         if state is not None and positions == _positions(cursor, ()):
             return state
         return engine.decode(cursor.state)
-
-
-def integrity(flags: Sequence[StandingFlag], settings: dict[str, Any]) -> float | None:
-    """Judge an attempt's integrity under a stored policy, as `scores.rescore` wants it."""
-    return judge_integrity(flags, read_policy(settings))
 
 
 def _positions(cursor: Cursor, facts: Sequence[Fact]) -> Positions:

@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from db.errors import POISON_CLASSES
 from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
 
@@ -26,9 +27,6 @@ _INSERT_REJECTED = """
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bytea[])
     ON CONFLICT (stream_id, seq) DO NOTHING
 """
-_POISON_CLASSES = ("22", "23", "54")
-"""SQLSTATE classes that blame the data: data exception, integrity violation, program limit (PostgreSQL appendix A)."""
-
 _Row = tuple[UUID, int, int, datetime, str, str | None, str]
 
 
@@ -41,7 +39,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 def is_poison(error: BaseException) -> bool:
     """Whether PostgreSQL blames a row for the failure, so that repeating it cannot help."""
-    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] in _POISON_CLASSES
+    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] in POISON_CLASSES
 
 
 async def copy(conn: asyncpg.Connection, places: Sequence[Place]) -> None:

@@ -20,11 +20,11 @@ class Stored(msgspec.Struct, frozen=True):
     refused: tuple[Rejected, ...] = ()
 
 
-class Lost(msgspec.Struct, frozen=True):
+class GivenUp(msgspec.Struct, frozen=True):
     """A batch could not be stored in time; the client still has it and is to come again."""
 
 
-Fate = Stored | Lost
+Fate = Stored | GivenUp
 
 
 class Work(msgspec.Struct, frozen=True, gc=False):

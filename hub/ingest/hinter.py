@@ -1,4 +1,4 @@
-"""Tells the workers which attempts have new facts: at once when it is quiet, gathered every 50 ms under load.
+"""Between stages 5 and 6: tells the workers which attempts have new facts: at once, or gathered every 50 ms.
 
 A hint may be lost: the workers' sweep finds the work all the same. Ingest never waits for one.
 """

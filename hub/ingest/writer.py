@@ -1,7 +1,7 @@
 """Stage 5 of 9: one transaction for many streams, COMMIT, then acknowledgement and hint (docs/path-of-an-event.md).
 
 Natural batching: a flush starts when the one before has returned, so a lone event commits at once and load makes
-batches grow. An outcome is told only after COMMIT; what could not be stored in time is told as lost and never
+batches grow. An outcome is told only after COMMIT; what could not be stored in time is told as given up and never
 acknowledged. What a frame means is decided elsewhere.
 """
 
@@ -17,7 +17,7 @@ import structlog
 from db.queries import events
 from db.queries.events import Place
 from hub import metrics
-from hub.ingest.batcher import Batcher, Fate, Lost, Offer, Stored, Work
+from hub.ingest.batcher import Batcher, Fate, GivenUp, Offer, Stored, Work
 from protocol.monitor import Rejected
 
 log = structlog.get_logger(__name__)
@@ -85,13 +85,13 @@ class Writer:
         except Exception:
             # Out of time, or something nobody foresaw: either way nothing is acknowledged, and the next flush goes on.
             log.exception("flush given up", rows=len(places), streams=len(taken))
-            metrics.FLUSHES_LOST.inc()
+            metrics.FLUSHES_GIVEN_UP.inc()
             self._drop_connection()
-            _tell(taken, lambda _: Lost())
+            _tell(taken, lambda _: GivenUp())
             return
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
         metrics.EVENTS_STORED.inc(len(places))
-        metrics.BATCH_ROWS.observe(len(places))
+        metrics.FLUSH_ROWS.observe(len(places))
         refused = _by_stream(poisoned)
         _tell(taken, lambda work: Stored(refused.get(work.stream_id, ())))
         self._hint(frozenset(work.attempt_id for work in taken))
@@ -99,7 +99,7 @@ class Writer:
     async def _store(self, places: Sequence[Place]) -> list[Place]:
         """Store the places, whatever it takes: COPY first, then the way that may be repeated. Returns refused ones."""
         repeat = False
-        attempt = 0
+        tries = 0
         while True:
             try:
                 conn = await self._connection()
@@ -113,8 +113,8 @@ class Writer:
                 if repeat or not isinstance(error, asyncpg.PostgresError):
                     log.warning("flush repeated", error=type(error).__name__, rows=len(places))
                     self._drop_connection()
-                    await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
-                    attempt += 1
+                    await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
+                    tries += 1
                 repeat = True
             else:
                 return []

@@ -1,4 +1,4 @@
-"""What one console has still to be sent: in which order, how much of it, and what becomes of a slow one.
+"""Stage 9 of 9: what one console has still to be sent, in which order, how much, and what becomes of a slow one.
 
 Answers first, then boards part by part, then deltas. Deltas are never dropped one by one: over the bound all of them go
 and every board is shown anew. Pure: time comes with every call, in seconds; nothing is sent here.

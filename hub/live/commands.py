@@ -19,11 +19,10 @@ from db.queries import board as boards
 from hub.auth.guards import Person
 from hub.errands import Errands
 from hub.errors import Busy, interpret
-from judgement.policy import read_policy
-from judgement.scoring import judge_integrity
+from judgement.scoring import judge_stored
 from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result, Row
-from protocol.flags import FlagStatus, StandingFlag
+from protocol.flags import FlagStatus
 
 log = structlog.get_logger(__name__)
 
@@ -211,7 +210,7 @@ async def _review(conn: AsyncConnection, person: Person, command: Command) -> _D
         resource_id=command.flag_id,
         details={"command": str(command.id), "from": command.seen, "to": command.decision, "reason": reason},
     )
-    score = await scores.rescore(conn, flag.attempt_id, _judge)
+    score = await scores.rescore(conn, flag.attempt_id, judge_stored)
     rows: list[Row] = [await boards.read_flag(conn, command.flag_id)]
     return _Done([Outcome(attempt_id=flag.attempt_id, ok=True)], rows if score is None else [*rows, score])
 
@@ -234,10 +233,6 @@ def _refuse(flag: reviews.FlagInHand, person: Person, seen: FlagStatus, decision
         detail = "who escalated a flag does not decide about it"
         return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.FORBIDDEN, detail=detail)
     return None
-
-
-def _judge(flags: Sequence[StandingFlag], settings: dict[str, Any]) -> float | None:
-    return judge_integrity(flags, read_policy(settings))
 
 
 def _text(text: str | None, name: str) -> str:

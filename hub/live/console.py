@@ -1,4 +1,4 @@
-"""One admitted console: frames in by its reader, watches and orders one after the other, frames out by its sender.
+"""Stage 9 of 9: one admitted console, its frames in by a reader, its watches and commands one by one, its frames out.
 
 What is sent next is `backlog.py`'s business, what an order does `commands.py`'s. A console that is slow costs nobody
 but itself, and every end has a close code.

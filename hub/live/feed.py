@@ -10,9 +10,9 @@ from typing import Self
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import AWAY
 from db.hints import Hint
 from db.queries import feed
 from hub.errands import Errands
@@ -118,7 +118,7 @@ class Feed:
             try:
                 await self._compare_heads()
                 away = False
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 if not away:
                     log.warning("heads not read", error=type(error).__name__)
                 away = True

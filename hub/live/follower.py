@@ -1,4 +1,4 @@
-"""Follows the feed of one exam: loads its board, then takes offset by offset from PostgreSQL and passes each on.
+"""Stage 9 of 9: follows one exam's feed, loading its board, then passing on offset by offset from PostgreSQL.
 
 PostgreSQL is asked whenever somebody wakes the follower; what woke it is never believed. While PostgreSQL is away the
 board stands still and nobody is disconnected.
@@ -11,9 +11,9 @@ from typing import Protocol
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.errors import AWAY
 from db.queries import board as boards
 from db.queries import feed
 from hub.live.board import Board, encode_delta
@@ -139,7 +139,7 @@ class Follower:
             async with asyncio.timeout(RESUME_S):
                 await self._loaded.wait()
                 return await self._read_missed(since)
-        except (SQLAlchemyError, OSError, TimeoutError):
+        except AWAY:
             return None
 
     def resume(self, subscriber: Subscriber, since: Since, missed: Sequence[Delta] | None) -> None:
@@ -161,7 +161,7 @@ class Follower:
                     await self._load()
                 await self._catch_up()
                 failures = 0
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 if failures == 0:
                     log.warning("feed not read", exam_id=str(self.exam_id), error=type(error).__name__)
             except Exception:

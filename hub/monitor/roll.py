@@ -11,22 +11,22 @@ from typing import Protocol
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import AWAY
 from db.hints import Hint, Hints
 from db.queries import attempts, feed, instructions, streams
 from hub.wire import now_ms
-from protocol.limits import SUPERSEDED_WITHIN_MS
 from protocol.monitor import Done, Instruct
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
+LOOK_S = 3.0
+"""How often PostgreSQL is asked: so late, at most, does a superseded socket hear of it without a hint (WIRE §2)."""
+
 ANSWERS_WAITING = 10_000
 """Answers to instructions that may wait for PostgreSQL; one more is dropped: its instruction is sent again later."""
-
-_AWAY = (SQLAlchemyError, OSError, TimeoutError)
 
 
 class Candidate(Protocol):
@@ -133,13 +133,13 @@ class Roll:
                     await self._pass_instructions(hinted)
                 else:
                     await self._check_all()
-            except _AWAY as error:
+            except AWAY as error:
                 log.warning("roll not checked", error=type(error).__name__)
             except Exception:
                 log.exception("roll not checked")
             self._look.clear()
             if not self._hinted:
-                await _wait(self._look, SUPERSEDED_WITHIN_MS / 1000)
+                await _wait(self._look, LOOK_S)
 
     async def _check_all(self) -> None:
         generations = {attempt_id: candidate.generation for attempt_id, candidate in self._newest.items()}
@@ -166,7 +166,7 @@ class Roll:
             attempt_id, done = await self._answers.get()
             try:
                 await self._record(attempt_id, done)
-            except _AWAY as error:
+            except AWAY as error:
                 log.warning("answer not recorded", attempt_id=str(attempt_id), n=done.id, error=type(error).__name__)
             except Exception:
                 log.exception("answer not recorded", attempt_id=str(attempt_id), n=done.id)

@@ -1,8 +1,8 @@
 """Stage 3 of 9: one candidate's session as a state machine (docs/path-of-an-event.md).
 
-Rule 1: everything that decides what a frame means lives here, and nothing else does: no socket, no database, no clock.
+Everything that decides what a frame means lives here, and nothing else does: no socket, no database, no clock.
 A frame and a moment go in, effects come out; the shell carries them out and reports back through `opened`, `stored`,
-`held` and `lost`. Times are milliseconds.
+`held` and `given_up`. Times are milliseconds.
 
 How a session goes:
 
@@ -44,7 +44,7 @@ class Send(msgspec.Struct, frozen=True):
 
 
 class Store(msgspec.Struct, frozen=True):
-    """Have a batch stored, then call `stored`, `held` or `lost`."""
+    """Have a batch stored, then call `stored`, `held` or `given_up`."""
 
     batch: Batch
 
@@ -74,6 +74,13 @@ class Phase(Enum):
     CLOSED = auto()
 
 
+_OUT_OF_TURN = {
+    Phase.HELLO: "the first frame must be hello",
+    Phase.OPENING: "wait for the welcome",
+    Phase.LEAVING: "nothing may follow bye",
+}
+
+
 class Session:
     """One candidate's socket, from its first frame to its close."""
 
@@ -100,7 +107,7 @@ class Session:
             case monitor.Hello():
                 return self._hello(frame)
         if self.phase is not Phase.OPEN:
-            return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, "the first frame must be hello")
+            return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, _OUT_OF_TURN[self.phase])
         match frame:
             case Batch():
                 return self._take(frame)
@@ -156,7 +163,7 @@ class Session:
         self._retry_ms = now_ms + RETRY_MS
         return [] if self.phase is Phase.CLOSED else [Send(monitor.WindowChanged(0, 0, RETRY_MS))]
 
-    def lost(self) -> list[Effect]:
+    def given_up(self) -> list[Effect]:
         """The batch in flight could not be stored in time: the client still has it and is to come again."""
         return self._close(CloseCode.OVERLOADED)
 

@@ -1,7 +1,7 @@
 """Stage 1 of 9: one candidate's bytes arrive; acknowledgements and instructions leave (docs/path-of-an-event.md).
 
-A thin shell around `session.py`: it carries effects out and decides nothing. The handler always sits in `receive()`:
-a server that stops reading also stops seeing pongs, and would cut a healthy client.
+A thin shell around `session.py`: it carries effects out and decides nothing. Once the hello is answered, the handler
+always sits in `receive()`: a server that stops reading also stops seeing pongs, and would cut a healthy client.
 """
 
 import asyncio
@@ -13,10 +13,9 @@ import msgspec
 import structlog
 from litestar import websocket
 from litestar.di import NamedDependency
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import NotFound
+from db.errors import AWAY, NotFound
 from db.queries import instructions, streams
 from db.queries.streams import Opening
 from hub import metrics, wire
@@ -44,8 +43,6 @@ FLUSH_S = 5.0
 
 OPEN_S = 10.0
 """How long a hello may wait for PostgreSQL before its client is told to come again."""
-
-_AWAY = (SQLAlchemyError, OSError, TimeoutError)
 
 
 class Entrance(msgspec.Struct, frozen=True):
@@ -101,7 +98,7 @@ class CandidateDoor:
         try:
             async with self.engine.begin() as conn:
                 await streams.close_connection(conn, opening.attempt_id, opening.generation, cause)
-        except _AWAY as error:
+        except AWAY as error:
             log.warning("close not recorded", attempt_id=str(opening.attempt_id), error=type(error).__name__)
 
     async def serve(self, socket: wire.Socket) -> None:
@@ -221,7 +218,7 @@ class CandidateSocket:
             metrics.ACK_SECONDS.observe(time.perf_counter() - self._offered_s)
             self._perform(self._session.stored(fate.refused))
         else:
-            self._perform(self._session.lost())
+            self._perform(self._session.given_up())
 
     async def _open(self, hello: Hello) -> None:
         entering = self._door.errands.start(self._door.enter(hello))
@@ -232,7 +229,7 @@ class CandidateSocket:
             self._perform(self._session.close(CloseCode.FORBIDDEN))
         except HubError as error:
             self._perform(self._session.close(close_code_of(error)))
-        except _AWAY as error:
+        except AWAY as error:
             log.warning("hello not answered", error=type(error).__name__)
             self._perform(self._session.close(CloseCode.OVERLOADED))
         else:

@@ -8,15 +8,13 @@ from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.status_codes import HTTP_503_SERVICE_UNAVAILABLE
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import AWAY
 from db.hints import Hints
 from db.queries import partitions
 from hub import metrics
 from hub.ingest.writer import Ingest
-
-_AWAY = (SQLAlchemyError, OSError, TimeoutError)
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +73,7 @@ async def _partitions_ahead(engine: AsyncEngine) -> int | None:
     try:
         async with engine.connect() as conn:
             return await partitions.count_ahead(conn)
-    except _AWAY:
+    except AWAY:
         return None
 
 
@@ -86,7 +84,7 @@ async def _unready(engine: AsyncEngine) -> str | None:
                 return "no partition for tomorrow's events"
             if not await partitions.is_default_empty(conn):
                 return "events outside every partition"
-    except _AWAY as error:
+    except AWAY as error:
         return f"database: {type(error).__name__}"
     return None
 

@@ -16,14 +16,16 @@ import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.errors import AWAY, POISON_CLASSES
 from db.hints import Hints
 from db.queries import cursors, feed, flags, scores
 from db.queries.cursors import Cursor, Reading
 from judgement.engine import RULEBOOK_VERSION
+from judgement.scoring import judge_stored
 from protocol.console import FlagRow, Row
 from protocol.jobs import ATTEMPTS_PER_JOB, Evaluate
 from workers import metrics
-from workers.folds import Fold, Folder, integrity
+from workers.folds import Fold, Folder
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +40,6 @@ ASIDE_S: Final = 60.0
 
 BUSY_S: Final = 0.02
 BUSY_LOOKS: Final = 25
-
-_POISON_CLASSES: Final = ("22", "23", "54")
-"""SQLSTATE classes that blame the data: data exception, integrity violation, program limit (PostgreSQL appendix A)."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -74,7 +73,7 @@ class Evaluator:
         job = msgspec.convert(payload, Evaluate)
         try:
             await self.evaluate(job.attempts)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except AWAY as error:
             # Repeating the hint would help nobody: the sweep finds what is left.
             log.warning("evaluation put off", attempts=len(job.attempts), error=type(error).__name__)
 
@@ -204,7 +203,7 @@ async def _store(conn: AsyncConnection, folds: Sequence[Fold]) -> dict[UUID, lis
         rows.setdefault(exams[flag.attempt_id], []).append(flag)
     first_folds = {fold.advance.cursor.attempt_id for fold in folds if fold.advance.cursor.facts == 0}
     to_score = first_folds | {flag.attempt_id for flag in raised}
-    for score in await scores.rescore_all(conn, to_score, integrity):
+    for score in await scores.rescore_all(conn, to_score, judge_stored):
         rows.setdefault(exams[score.attempt_id], []).append(score)
     for exam_id in sorted(rows):
         await feed.append(conn, exam_id, rows[exam_id])
@@ -226,5 +225,5 @@ def _frames(error: Exception) -> list[str]:
 def _blames_data(error: Exception) -> bool:
     """Whether the failure follows from what was read or written, so that trying again cannot help."""
     if isinstance(error, DBAPIError):
-        return (getattr(error.orig, "sqlstate", None) or "")[:2] in _POISON_CLASSES
+        return (getattr(error.orig, "sqlstate", None) or "")[:2] in POISON_CLASSES
     return not isinstance(error, SQLAlchemyError | OSError | TimeoutError)

@@ -13,7 +13,7 @@ from db.engine import connect_writer
 from db.queries import events
 from db.settings import DatabaseSettings
 from hub.ingest import writer
-from hub.ingest.batcher import Fate, Lost, Offer, Stored, Work
+from hub.ingest.batcher import Fate, GivenUp, Offer, Stored, Work
 from hub.ingest.writer import Ingest
 from protocol.codes import RejectCode
 from protocol.events import Batch, Entry
@@ -121,12 +121,12 @@ async def test_a_database_that_is_away_for_a_moment_is_waited_for(bench: Bench, 
     assert await stored(engine, stream_id) == [1, 2]
 
 
-async def test_a_batch_that_cannot_be_stored_in_time_is_told_as_lost(
+async def test_a_batch_that_cannot_be_stored_in_time_is_told_as_given_up(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "GIVE_UP_S", 0.3)
     bench.refusals = 1000
-    assert await bench.store(uuid7(), 1, 2) == Lost()
+    assert await bench.store(uuid7(), 1, 2) == GivenUp()
     assert bench.hinted == set()
     bench.refusals = 0
     assert await bench.store(uuid7(), 1, 2) == Stored()
@@ -137,7 +137,7 @@ async def test_what_nobody_foresaw_costs_its_own_flush_and_no_other(
 ) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(events, "copy", None)
-        assert await bench.store(uuid7(), 1, 1) == Lost()
+        assert await bench.store(uuid7(), 1, 1) == GivenUp()
     assert await bench.store(uuid7(), 1, 1) == Stored()
 
 

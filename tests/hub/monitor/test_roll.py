@@ -16,7 +16,7 @@ from tests.hub.monitor.conftest import Sitting, events
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roll, "SUPERSEDED_WITHIN_MS", 100)
+    monkeypatch.setattr(roll, "LOOK_S", 0.1)
 
 
 async def ask(sitting: Sitting, text: str) -> None:
@@ -77,7 +77,7 @@ async def test_a_hint_brings_an_instruction_sooner(
     sitting: Sitting, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peer, _ = await sitting.enter()
-    monkeypatch.setattr(roll, "SUPERSEDED_WITHIN_MS", 60_000)
+    monkeypatch.setattr(roll, "LOOK_S", 60.0)
     await asyncio.sleep(0.2)  # the look that was already due goes by
     await ask(sitting, "hinted")
     hints = Hints.connect(database.redis_url)

@@ -169,7 +169,7 @@ def test_a_full_ingest_tells_the_client_to_wait_and_the_batch_is_offered_again()
 def test_a_batch_that_could_not_be_stored_closes_without_an_acknowledgement() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
-    effects = session.lost()
+    effects = session.given_up()
     assert effects == [Close(CloseCode.OVERLOADED)]
     assert session.stored([]) == []
 
