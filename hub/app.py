@@ -28,6 +28,7 @@ from hub.live.presence import Presence
 from hub.live.pulse import Pulse
 from hub.live.relay import Relay
 from hub.live.socket import ConsoleDoor, console_socket
+from hub.monitor.answers import Answers
 from hub.monitor.roll import Roll
 from hub.monitor.socket import CandidateDoor, monitor_socket
 from hub.rest import auth, exams, health, student
@@ -47,8 +48,9 @@ def create_app(
     hinter = Hinter(hints.enqueue_evaluate)
     connect = partial(connect_writer, settings)
     ingest = Ingest(connect, hinter.hint, writers=settings.writers, max_bytes=settings.ingest_bytes)
-    roll = Roll(engine, hints)
-    candidates = CandidateDoor(settings, engine, ingest, presence, roll, errands, hub_id=uuid7())
+    roll = Roll(engine)
+    answers = Answers(engine, hints)
+    candidates = CandidateDoor(settings, engine, ingest, presence, roll, answers, errands, hub_id=uuid7())
 
     feed = Feed(engine)
     commands = Commands(engine, hints)
@@ -62,7 +64,18 @@ def create_app(
             stack.push_async_callback(hints.close)
             stack.callback(passwords.close)
             # Left in the reverse order: sockets first, then what they store and say, then what carries it.
-            for part in (hinter, ingest, errands, commands, feed, Pulse(feed, presence), relay, roll, consoles):
+            for part in (
+                hinter,
+                ingest,
+                errands,
+                commands,
+                feed,
+                Pulse(feed, presence),
+                relay,
+                answers,
+                roll,
+                consoles,
+            ):
                 await stack.enter_async_context(part)
             yield
 

@@ -5,6 +5,10 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import ClassVar, Self
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 
 class Background(ABC):
     """Starts `_run` when entered, cancels it when left and waits for its end."""
@@ -14,6 +18,7 @@ class Background(ABC):
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run(), name=self.name)
+        self._task.add_done_callback(_report)
         return self
 
     async def __aexit__(
@@ -26,3 +31,8 @@ class Background(ABC):
     @abstractmethod
     async def _run(self) -> None:
         """Work until cancelled; an exception ends the task, so let none out."""
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("background task ended", task=task.get_name(), exc_info=task.exception())

@@ -28,6 +28,9 @@ FLUSHES_GIVEN_UP: Final = Counter(
     "veritas_flushes_given_up_total", HUB["veritas_flushes_given_up_total"], registry=REGISTRY
 )
 RESYNCS: Final = Counter("veritas_resyncs_total", HUB["veritas_resyncs_total"], ["reason"], registry=REGISTRY)
+ANSWERS_DROPPED: Final = Counter(
+    "veritas_answers_dropped_total", HUB["veritas_answers_dropped_total"], ["reason"], registry=REGISTRY
+)
 ACK_SECONDS: Final = Histogram(
     "veritas_ack_seconds",
     HUB["veritas_ack_seconds"],

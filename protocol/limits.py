@@ -21,6 +21,10 @@ TIME_MAX_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, the latest moment PostgreSQL and Python both can hold."""
 
 SEVERITY_CHARS = 16
+NAME_CHARS = 64
+"""Longest code or reason a client may give."""
+
+INSTRUCTION_MAX = 2**31 - 1
 WINDOW_EVENTS = 1_000
 WINDOW_BYTES = 512 * 1024
 OVERRUN_FACTOR = 2

@@ -13,6 +13,7 @@ HUB: Final = {
     "veritas_copy_fallbacks_total": "flushes that COPY could not store and INSERT had to, by reason",
     "veritas_flushes_given_up_total": "flushes given up; their clients were told to come again",
     "veritas_resyncs_total": "boards shown anew to consoles, by reason",
+    "veritas_answers_dropped_total": "answers to instructions that could not be recorded, by reason",
     "veritas_ack_seconds": "from offering a batch to the ingest, the last time, to its COMMIT",
 }
 

@@ -28,6 +28,7 @@ __all__ = [
     "Redis",
     "Server",
     "Servers",
+    "is_locked",
     "lock_data_dir",
     "prepare_servers",
     "run_servers",
@@ -66,7 +67,8 @@ def prepare_servers(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Serv
     database_url = environ.get("VERITAS_DATABASE_URL", "")
     redis_url = environ.get("VERITAS_REDIS_URL", "")
     if database_url and redis_url:
-        yield Servers(database_url, redis_url)
+        with lock_data_dir(data_dir):
+            yield Servers(database_url, redis_url)
         return
     embedded: list[Server] = []
     with lock_data_dir(data_dir), _sockets(data_dir) as sockets:
@@ -96,6 +98,18 @@ def lock_data_dir(data_dir: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def is_locked(data_dir: Path) -> bool:
+    """Whether somebody holds this data directory."""
+    try:
+        with (data_dir / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def socket_directory(data_dir: Path) -> Path:

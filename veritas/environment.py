@@ -6,14 +6,15 @@ but in the environment of our own children.
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 from dotenv import dotenv_values
 
-from veritas.embedded import run_servers
+from veritas.embedded import is_locked, run_servers
 
 DATABASE = "VERITAS_DATABASE_URL"
 REDIS = "VERITAS_REDIS_URL"
@@ -27,7 +28,6 @@ ADDRESSES_FILE = "addresses.json"
 class Addresses(msgspec.Struct, frozen=True):
     """Where a running `veritas up` is to be reached; written by it, removed when it ends."""
 
-    pid: int
     database_url: str
     redis_url: str
     base_url: str
@@ -49,12 +49,20 @@ def with_secret(environ: Mapping[str, str]) -> dict[str, str]:
     if environ.get(SECRET):
         return dict(environ)
     path = data_dir(environ) / SECRET_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
+    if not path.exists():
+        keep(path, secrets.token_urlsafe(48).encode())
     return dict(environ) | {SECRET: path.read_text()}
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    Path(name).replace(path)
 
 
 @contextmanager
@@ -78,8 +86,7 @@ def with_servers(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
 def publish_addresses(environ: Mapping[str, str], addresses: Addresses) -> Iterator[None]:
     """Let other commands on this data directory find what runs here."""
     path = data_dir(environ) / ADDRESSES_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.encode(addresses))
+    keep(path, msgspec.json.encode(addresses))
     try:
         yield
     finally:
@@ -87,13 +94,13 @@ def publish_addresses(environ: Mapping[str, str], addresses: Addresses) -> Itera
 
 
 def read_addresses(environ: Mapping[str, str]) -> Addresses | None:
-    """What runs on the data directory, if anything does."""
+    """What runs on the data directory, if anything does: whoever runs there holds its lock."""
+    if not is_locked(data_dir(environ)):
+        return None
     try:
-        found = msgspec.json.decode((data_dir(environ) / ADDRESSES_FILE).read_bytes(), type=Addresses)
-        os.kill(found.pid, 0)
+        return msgspec.json.decode((data_dir(environ) / ADDRESSES_FILE).read_bytes(), type=Addresses)
     except (OSError, msgspec.DecodeError):
         return None
-    return found
 
 
 def _set(environ: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ The password of that login is drawn once and kept in a 0600 file of the data dir
 """
 
 import asyncio
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import Conflict
 from db.queries import users
 from protocol.people import Role
-from veritas.environment import data_dir
+from veritas.environment import data_dir, keep
 from veritas.errors import VeritasError
 
 LOGIN_FILE = "login.json"
@@ -44,25 +43,31 @@ async def create_account(engine: AsyncEngine, role: Role, name: str, login: Logi
 
 
 async def first_login(engine: AsyncEngine, environ: Mapping[str, str]) -> Login:
-    """The teacher's login of this data directory; its account is made on first use."""
+    """The teacher's login of this data directory; its account is made where it is missing.
+
+    The file comes first: a start that is killed in between is finished by the next one.
+    """
     path = data_dir(environ) / LOGIN_FILE
     login = _read(path)
     if login is None:
-        login = Login("teacher", secrets.token_urlsafe(9))
+        login = Login(await _free_name(engine), secrets.token_urlsafe(9))
+        keep(path, msgspec.json.encode(login))
+    if not await _has_account(engine, login.username):
         await create_account(engine, Role.TEACHER, "First Teacher", login)
-        _keep(path, login)
     return login
+
+
+async def _free_name(engine: AsyncEngine) -> str:
+    return f"teacher-{secrets.token_hex(2)}" if await _has_account(engine, "teacher") else "teacher"
+
+
+async def _has_account(engine: AsyncEngine, username: str) -> bool:
+    async with engine.connect() as conn:
+        return await users.find_sign_in(conn, username) is not None
 
 
 def _read(path: Path) -> Login | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Login)
-    except FileNotFoundError:
+    except (FileNotFoundError, msgspec.DecodeError):
         return None
-
-
-def _keep(path: Path, login: Login) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(login))

@@ -3,7 +3,6 @@
 Order and supervision only: each process is the same `veritas serve` or `veritas work` that a real deployment runs.
 """
 
-import os
 import socket
 import sys
 import urllib.error
@@ -55,7 +54,7 @@ async def run_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
             login = await _first_login(settings, environ)
             await supervisor.start(_child(HUB, "serve", environ, f"{base_url}/health/ready"))
             await supervisor.start(_child(WORKER, "work", environ))
-            addresses = Addresses(os.getpid(), servers.database_url, servers.redis_url, base_url)
+            addresses = Addresses(servers.database_url, servers.redis_url, base_url)
             with publish_addresses(environ, addresses):
                 yield Stack(addresses, login, supervisor)
 

@@ -7,7 +7,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from uuid import UUID
 
+import structlog
+
 from hub.background import Background
+
+log = structlog.get_logger(__name__)
 
 GATHER_S = 0.05
 
@@ -35,5 +39,9 @@ class Hinter(Background):
             await self._wake.wait()
             self._wake.clear()
             gathered, self._attempts = self._attempts, set()
-            await self._enqueue(gathered)
+            try:
+                await self._enqueue(gathered)
+            except Exception:
+                # A hint may be lost, the ones after it must not be.
+                log.exception("hint failed")
             await asyncio.sleep(GATHER_S)

@@ -67,7 +67,8 @@ class Feed:
         """Show it to a console that holds the board up to `since`."""
         follower = self._follower(exam_id)
         missed = await self._errands.run(follower.read_missed(since))
-        follower.resume(subscriber, since, missed)
+        # The last other console may have left meanwhile: take it up anew, or the board would be dropped as idle.
+        self._follower(exam_id).resume(subscriber, since, missed)
 
     def reopen(self, exam_id: UUID, subscriber: Subscriber, reason: str) -> None:
         """Show it anew to a console that lost its place."""

@@ -14,19 +14,16 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
-from db.hints import Hint, Hints
-from db.queries import attempts, feed, instructions, streams
+from db.hints import Hint
+from db.queries import instructions, streams
 from hub.wire import now_ms
-from protocol.monitor import Done, Instruct
+from protocol.monitor import Instruct
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
 LOOK_S = 3.0
 """How often PostgreSQL is asked: so late, at most, does a superseded socket hear of it without a hint (WIRE §2)."""
-
-ANSWERS_WAITING = 10_000
-"""Answers to instructions that may wait for PostgreSQL; one more is dropped: its instruction is sent again later."""
 
 
 class Candidate(Protocol):
@@ -53,12 +50,10 @@ class Candidate(Protocol):
 class Roll:
     """The sockets of one hub process: all of them for the clock, the newest of each attempt for everything else."""
 
-    def __init__(self, engine: AsyncEngine, hints: Hints) -> None:
+    def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._hints = hints
         self._sockets: set[Candidate] = set()
         self._newest: dict[UUID, Candidate] = {}
-        self._answers: asyncio.Queue[tuple[UUID, Done]] = asyncio.Queue(ANSWERS_WAITING)
         self._hinted: set[UUID] = set()
         self._look = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,7 +62,7 @@ class Roll:
         return len(self._sockets)
 
     async def __aenter__(self) -> "Roll":
-        loops = (self._tick_all(), self._watch(), self._record_answers())
+        loops = (self._tick_all(), self._watch())
         self._tasks = [asyncio.create_task(loop, name="roll") for loop in loops]
         return self
 
@@ -107,13 +102,6 @@ class Roll:
             self._hinted.add(hint.key)
             self._look.set()
 
-    def answer(self, attempt_id: UUID, done: Done) -> None:
-        """Record what a client made of an instruction, soon."""
-        try:
-            self._answers.put_nowait((attempt_id, done))
-        except asyncio.QueueFull:
-            log.warning("answer dropped", attempt_id=str(attempt_id), n=done.id)
-
     async def _tick_all(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
@@ -126,20 +114,23 @@ class Roll:
                     log.exception("session failed on its clock")
 
     async def _watch(self) -> None:
+        clock = asyncio.get_running_loop().time
+        due_s = clock()
         while True:
             hinted, self._hinted = self._hinted, set()
+            self._look.clear()
             try:
-                if hinted:
-                    await self._pass_instructions(hinted)
-                else:
+                # However many hints come: everybody has their turn every few seconds.
+                if clock() >= due_s:
+                    due_s = clock() + LOOK_S
                     await self._check_all()
+                elif hinted:
+                    await self._pass_instructions(hinted)
             except AWAY as error:
                 log.warning("roll not checked", error=type(error).__name__)
             except Exception:
                 log.exception("roll not checked")
-            self._look.clear()
-            if not self._hinted:
-                await _wait(self._look, LOOK_S)
+            await _wait(self._look, max(0.0, due_s - clock()))
 
     async def _check_all(self) -> None:
         generations = {attempt_id: candidate.generation for attempt_id, candidate in self._newest.items()}
@@ -160,25 +151,6 @@ class Roll:
             candidate = self._newest.get(attempt_id)
             if candidate is not None:
                 candidate.instruct(waiting)
-
-    async def _record_answers(self) -> None:
-        while True:
-            attempt_id, done = await self._answers.get()
-            try:
-                await self._record(attempt_id, done)
-            except AWAY as error:
-                log.warning("answer not recorded", attempt_id=str(attempt_id), n=done.id, error=type(error).__name__)
-            except Exception:
-                log.exception("answer not recorded", attempt_id=str(attempt_id), n=done.id)
-
-    async def _record(self, attempt_id: UUID, done: Done) -> None:
-        async with self._engine.begin() as conn:
-            row = await instructions.answer(conn, attempt_id, done.id, ok=done.ok, code=done.code)
-            if row is None:
-                return
-            exam_id = (await attempts.read(conn, attempt_id)).exam_id
-            await feed.append(conn, exam_id, [row])
-        await self._hints.announce("feed", exam_id)
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

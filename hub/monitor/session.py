@@ -93,6 +93,7 @@ class Session:
         self._waiting: list[Batch] = []
         self._in_flight: Batch | None = None
         self._retry_ms: int | None = None
+        self._is_held = False
         self._outstanding_events = 0
         self._outstanding_bytes = 0
 
@@ -116,7 +117,7 @@ class Session:
             case EmptyBatch():
                 return [Send(monitor.Error(ErrorCode.EMPTY_BATCH, "an events frame needs at least one event"))]
             case monitor.Done():
-                return [Answer(frame)]
+                return self._answer(frame)
             case monitor.Bye():
                 return self._leave()
 
@@ -156,12 +157,15 @@ class Session:
             return []
         rejected = [monitor.Rejected(entry.seq, entry.reject) for entry in batch.entries if entry.reject is not None]
         effects: list[Effect] = [Send(monitor.Ack(self.committed, rejected + list(refused)))]
-        return effects + self._store_next() + self._finish_leaving()
+        return effects + self._release() + self._store_next() + self._finish_leaving()
 
     def held(self, now_ms: int) -> list[Effect]:
         """The ingest is full: keep the batch, tell the client to wait, and try again a little later."""
         self._retry_ms = now_ms + RETRY_MS
-        return [] if self.phase is Phase.CLOSED else [Send(monitor.WindowChanged(0, 0, RETRY_MS))]
+        if self._is_held or self.phase is Phase.CLOSED:
+            return []
+        self._is_held = True
+        return [Send(monitor.WindowChanged(0, 0, RETRY_MS))]
 
     def given_up(self) -> list[Effect]:
         """The batch in flight could not be stored in time: the client still has it and is to come again."""
@@ -177,8 +181,7 @@ class Session:
         if self._retry_ms is None or now_ms < self._retry_ms or self._in_flight is None:
             return []
         self._retry_ms = None
-        window = Window()
-        return [Store(self._in_flight), Send(monitor.WindowChanged(window.events, window.bytes))]
+        return [Store(self._in_flight)]
 
     def close(self, code: CloseCode) -> list[Effect]:
         """Close for a reason from outside: superseded, refused, an error of ours."""
@@ -208,7 +211,7 @@ class Session:
         return self._accept(Batch(self.accepted + 1, batch.last_seq, new, batch.size))
 
     def _take_lost(self, lost: monitor.Lost) -> list[Effect]:
-        if lost.to_seq > limits.SEQ_MAX or len(lost.reason) > 64 or "\0" in lost.reason:
+        if lost.to_seq > limits.SEQ_MAX or not _is_name(lost.reason):
             return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, "lost needs a number and a short reason")
         if lost.to_seq <= self.committed:
             return [Send(monitor.Ack(self.committed))]
@@ -237,6 +240,21 @@ class Session:
         self._waiting = []
         return [Store(self._in_flight)]
 
+    def _release(self) -> list[Effect]:
+        """A held batch is through: let the client send again."""
+        if not self._is_held:
+            return []
+        self._is_held = False
+        window = Window()
+        return [Send(monitor.WindowChanged(window.events, window.bytes))]
+
+    def _answer(self, done: monitor.Done) -> list[Effect]:
+        if not 0 < done.id <= limits.INSTRUCTION_MAX or (done.code is not None and not _is_name(done.code)):
+            return self._fail(
+                CloseCode.MALFORMED, ErrorCode.MALFORMED, "done needs an instruction's id and a short code"
+            )
+        return [Answer(done)]
+
     def _leave(self) -> list[Effect]:
         self.phase = Phase.LEAVING
         return self._finish_leaving()
@@ -255,6 +273,11 @@ class Session:
         self.phase = Phase.CLOSED
         self._waiting = []
         return [Close(code)]
+
+
+def _is_name(text: str) -> bool:
+    """Whether a client's word for something is short, and nothing PostgreSQL could not keep."""
+    return len(text) <= limits.NAME_CHARS and "\0" not in text
 
 
 def _merge(batches: Sequence[Batch]) -> Batch:

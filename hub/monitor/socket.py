@@ -25,6 +25,7 @@ from hub.errors import Forbidden, HubError, close_code_of
 from hub.ingest.batcher import Fate, Offer, Stored, Work
 from hub.ingest.writer import Ingest
 from hub.live.presence import Presence
+from hub.monitor.answers import Answers
 from hub.monitor.roll import Roll
 from hub.monitor.session import Answer, Close, Effect, Open, Send, Session, Store
 from hub.settings import HubSettings
@@ -63,6 +64,7 @@ class CandidateDoor:
         ingest: Ingest,
         presence: Presence,
         roll: Roll,
+        answers: Answers,
         errands: Errands,
         *,
         hub_id: UUID,
@@ -72,6 +74,7 @@ class CandidateDoor:
         self.ingest = ingest
         self.presence = presence
         self.roll = roll
+        self.answers = answers
         self.errands = errands
         self.hub_id = hub_id
 
@@ -193,7 +196,7 @@ class CandidateSocket:
                 case Open(hello):
                     self._hello = hello
                 case Answer(done):
-                    self._door.roll.answer(self.attempt_id, done)
+                    self._door.answers.put(self.attempt_id, done)
                 case Close(code):
                     self._cause = code.reason
                     self._closer = asyncio.create_task(self._close(code), name="candidate-closer")

@@ -26,7 +26,7 @@ async def run_hub(database: DatabaseSettings, engine: AsyncEngine) -> AsyncItera
     secret = Secret("a secret that only this test suite knows")
     settings = HubSettings(**msgspec.structs.asdict(database), jwt_secret=secret, bcrypt_cost=4)
     async with serve(create_app(settings)) as address:
-        yield Addresses(0, database.database_url, database.redis_url, f"http://{address}")
+        yield Addresses(database.database_url, database.redis_url, f"http://{address}")
 
 
 @asynccontextmanager

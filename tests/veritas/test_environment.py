@@ -1,8 +1,8 @@
-import os
 from pathlib import Path
 
 import pytest
 
+from veritas.embedded import lock_data_dir
 from veritas.environment import (
     DATABASE,
     REDIS,
@@ -43,8 +43,8 @@ def test_a_secret_that_is_set_wins_and_none_is_made(tmp_path: Path) -> None:
 
 def test_what_runs_on_the_data_directory_is_found_until_it_ends(tmp_path: Path) -> None:
     environ = environ_of(tmp_path)
-    addresses = Addresses(os.getpid(), "postgresql://x", "redis://x", "http://x")
-    with publish_addresses(environ, addresses):
+    addresses = Addresses("postgresql://x", "redis://x", "http://x")
+    with lock_data_dir(tmp_path / "data"), publish_addresses(environ, addresses):
         assert read_addresses(environ) == addresses
         with with_servers(environ) as found:
             assert (found[DATABASE], found[REDIS]) == ("postgresql://x", "redis://x")
@@ -55,7 +55,7 @@ def test_what_runs_on_the_data_directory_is_found_until_it_ends(tmp_path: Path) 
 
 def test_the_addresses_of_a_process_that_was_killed_are_not_believed(tmp_path: Path) -> None:
     environ = environ_of(tmp_path)
-    with publish_addresses(environ, Addresses(2**22 + 1, "postgresql://x", "redis://x", "http://x")):
+    with publish_addresses(environ, Addresses("postgresql://x", "redis://x", "http://x")):
         assert read_addresses(environ) is None
 
 

@@ -46,6 +46,26 @@ async def test_a_connection_taken_over_elsewhere_is_told_without_any_hint(sittin
     assert await peer.closed() == CloseCode.SUPERSEDED
 
 
+async def test_hints_for_others_do_not_keep_a_superseded_socket_waiting(
+    sitting: Sitting, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roll, "LOOK_S", 0.5)
+    peer, _ = await sitting.enter()
+    hints = Hints.connect(database.redis_url)
+
+    async def hint_for_ever() -> None:
+        while True:
+            await hints.announce("instructions", sitting.attempt_id)
+            await asyncio.sleep(0.1)
+
+    hinting = asyncio.create_task(hint_for_ever())
+    async with sitting.engine.begin() as conn:
+        await conn.execute(update(ExamAttempt).values(generation=ExamAttempt.generation + 1))
+    assert await peer.closed() == CloseCode.SUPERSEDED
+    hinting.cancel()
+    await hints.close()
+
+
 async def test_an_instruction_arrives_without_any_hint_and_once(sitting: Sitting) -> None:
     peer, _ = await sitting.enter()
     await ask(sitting, "ten minutes left")

@@ -156,14 +156,39 @@ def test_more_than_two_windows_unacknowledged_is_too_fast() -> None:
     assert closes(session.receive(batch(most + 1, most + 1), 0)) == [CloseCode.TOO_FAST]
 
 
-def test_a_full_ingest_tells_the_client_to_wait_and_the_batch_is_offered_again() -> None:
+def test_a_full_ingest_tells_the_client_once_to_wait_and_the_batch_is_offered_again() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
-    assert frames(session.held(100)) == [monitor.WindowChanged(0, 0, RETRY_MS)]
+    assert session.held(100) == [Send(monitor.WindowChanged(0, 0, RETRY_MS))]
     assert session.tick(100 + RETRY_MS - 1) == []
-    effects = session.tick(100 + RETRY_MS)
-    assert stores(effects) == [(1, 3)]
-    assert frames(effects) == [monitor.WindowChanged(limits.WINDOW_EVENTS, limits.WINDOW_BYTES)]
+    assert stores(session.tick(100 + RETRY_MS)) == [(1, 3)]
+    assert session.held(100 + RETRY_MS) == []
+    assert stores(session.tick(100 + 2 * RETRY_MS)) == [(1, 3)]
+
+
+def test_the_window_opens_again_once_the_held_batch_is_stored() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    session.held(0)
+    assert frames(session.stored([])) == [
+        monitor.Ack(3),
+        monitor.WindowChanged(limits.WINDOW_EVENTS, limits.WINDOW_BYTES),
+    ]
+    session.receive(batch(4, 4), 0)
+    assert frames(session.stored([])) == [monitor.Ack(4)]
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        monitor.Done(0, ok=True),
+        monitor.Done(2**31, ok=True),
+        monitor.Done(1, False, "x" * 65),
+        monitor.Done(1, False, "\0"),
+    ],
+)
+def test_an_answer_that_could_not_be_recorded_is_malformed(done: monitor.Done) -> None:
+    assert closes(opened().receive(done, 0)) == [CloseCode.MALFORMED]
 
 
 def test_a_batch_that_could_not_be_stored_closes_without_an_acknowledgement() -> None:

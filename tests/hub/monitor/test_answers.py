@@ -1,0 +1,83 @@
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.hints import Hints
+from db.models import FeedHead
+from db.queries import feed, instructions
+from db.settings import DatabaseSettings
+from hub import metrics
+from hub.monitor import answers
+from hub.monitor.answers import Answers
+from protocol.attempts import InstructionState
+from protocol.console import InstructionRow
+from protocol.monitor import Done
+from protocol.people import Role
+from tests import factories
+
+
+@pytest.fixture
+async def hints(database: DatabaseSettings) -> AsyncIterator[Hints]:
+    hints = Hints.connect(database.redis_url)
+    yield hints
+    await hints.close()
+
+
+async def asked(conn: AsyncConnection) -> tuple[UUID, UUID]:
+    """An exam and an attempt whose client has been asked something."""
+    teacher = await factories.make_user(conn, role=Role.TEACHER)
+    exam_id = await factories.make_exam(conn, teacher)
+    attempt_id = await factories.make_attempt(conn, exam_id, await factories.make_user(conn))
+    body = {"text": "hello"}
+    await instructions.issue(
+        conn, exam_id, [attempt_id], action="message", body=body, actor_id=teacher, command_id=uuid4()
+    )
+    return exam_id, attempt_id
+
+
+async def shown(engine: AsyncEngine, exam_id: UUID) -> list[InstructionRow]:
+    async with engine.connect() as conn:
+        deltas = await feed.read_after(conn, exam_id, 0)
+    return [msgspec.json.decode(delta.body, type=InstructionRow) for delta in deltas if delta.kind == "instruction"]
+
+
+async def test_an_answer_is_recorded_and_shown(engine: AsyncEngine, hints: Hints) -> None:
+    async with engine.begin() as conn:
+        exam_id, attempt_id = await asked(conn)
+    async with Answers(engine, hints) as recorder:
+        recorder.put(attempt_id, Done(1, ok=False, code="unsupported"))
+    (row,) = await shown(engine, exam_id)
+    assert (row.state, row.code) == (InstructionState.FAILED, "unsupported")
+
+
+async def test_an_answer_that_meets_a_lock_is_tried_again(engine: AsyncEngine, hints: Hints) -> None:
+    async with engine.begin() as conn:
+        exam_id, attempt_id = await asked(conn)
+    async with Answers(engine, hints) as recorder, engine.begin() as holder:
+        await holder.execute(select(FeedHead).with_for_update())
+        recorder.put(attempt_id, Done(1, ok=True))
+        await asyncio.sleep(1.3)  # longer than lock_timeout: the first try fails
+    assert [row.state for row in await shown(engine, exam_id)] == [InstructionState.DONE]
+
+
+async def test_an_answer_to_nothing_changes_nothing(engine: AsyncEngine, hints: Hints) -> None:
+    async with engine.begin() as conn:
+        exam_id, attempt_id = await asked(conn)
+    async with Answers(engine, hints) as recorder:
+        recorder.put(attempt_id, Done(7, ok=True))
+    assert await shown(engine, exam_id) == []
+
+
+async def test_a_dropped_answer_is_counted(engine: AsyncEngine, hints: Hints, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "WAITING_MAX", 1)
+    counter = metrics.ANSWERS_DROPPED.labels(reason="full")
+    before = counter._value.get()
+    recorder = Answers(engine, hints)
+    for _ in range(3):
+        recorder.put(uuid4(), Done(1, ok=True))
+    assert counter._value.get() == before + 2
