@@ -268,6 +268,23 @@ async def test_a_board_nobody_watches_is_dropped_after_a_while_and_no_task_stays
     assert following() == set()
 
 
+async def test_a_console_that_comes_back_as_the_last_one_leaves_keeps_the_board(
+    engine: AsyncEngine, room: Room
+) -> None:
+    leaving, back = Watcher(), Watcher()
+    async with Feed(engine, poll_s=0.02, keep_s=0.2) as feed:
+        feed.watch(room.exam, leaving)
+        await leaving.reach(await room.fresh())
+        back.board = await room.fresh()
+        resuming = asyncio.create_task(feed.resume(room.exam, back, await since(room)))
+        await asyncio.sleep(0)
+        feed.unwatch(room.exam, leaving)
+        await resuming
+        await asyncio.sleep(0.5)  # longer than an idle board is kept
+        await room.sit("Late")
+        await back.reach(await room.fresh())
+
+
 async def test_the_feed_ends_while_postgresql_does_not_answer(
     engine: AsyncEngine, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
