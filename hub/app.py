@@ -1,9 +1,10 @@
 """Builds one hub: every part, wired to the others, in one place. Nothing is built at import, nothing decided here."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 
+import msgspec
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
@@ -11,6 +12,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components
 from litestar.types import AnyCallable
+from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer, create_engine
@@ -35,11 +37,62 @@ from hub.rest import auth, exams, health, student
 from hub.settings import HubSettings
 
 
+class Hub(msgspec.Struct, frozen=True):
+    """The parts of one hub that handlers work with, and all that runs while it is up, in the order to start it."""
+
+    engine: AsyncEngine
+    hints: Hints
+    ingest: Ingest
+    candidates: CandidateDoor
+    consoles: ConsoleDoor
+    running: tuple[AbstractAsyncContextManager[object], ...]
+
+
 def create_app(
     settings: HubSettings, *, passwords: Passwords | None = None, limits: FailureLimits | None = None
 ) -> Litestar:
     """Build the hub these settings describe; it connects to nothing before its lifespan begins."""
+    hub = _wire(settings)
     passwords = passwords or Passwords(settings.bcrypt_cost)
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(hub.engine.dispose)
+            stack.push_async_callback(hub.hints.close)
+            stack.callback(passwords.close)
+            for part in hub.running:
+                await stack.enter_async_context(part)
+            yield
+
+    return Litestar(
+        route_handlers=[auth.router, exams.router, student.router, health.router, monitor_socket, console_socket],
+        lifespan=[lifespan],
+        dependencies=_provide(
+            settings=settings,
+            engine=hub.engine,
+            hints=hub.hints,
+            passwords=passwords,
+            limits=limits or FailureLimits(),
+            ingest=hub.ingest,
+            candidates=hub.candidates,
+            consoles=hub.consoles,
+        ),
+        exception_handlers=exception_handlers,
+        cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
+        openapi_config=OpenAPIConfig(
+            title="Veritas",
+            version="1",
+            path="/docs",
+            use_handler_docstrings=True,
+            components=Components(security_schemes=SECURITY_SCHEMES),
+            render_plugins=[JsonRenderPlugin(path="/")],
+        ),
+        logging_config=None,
+    )
+
+
+def _wire(settings: HubSettings) -> Hub:
     engine = create_engine(settings)
     hints = Hints.connect(settings.redis_url)
     presence = Presence()
@@ -57,53 +110,10 @@ def create_app(
     consoles = ConsoleDoor(settings, engine, feed, commands)
     relay = Relay(hints, feed.on_hint, roll.on_hint)
 
-    @asynccontextmanager
-    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(engine.dispose)
-            stack.push_async_callback(hints.close)
-            stack.callback(passwords.close)
-            # Left in the reverse order: sockets first, then what they store and say, then what carries it.
-            for part in (
-                hinter,
-                ingest,
-                errands,
-                commands,
-                feed,
-                Pulse(feed, presence),
-                relay,
-                answers,
-                roll,
-                consoles,
-            ):
-                await stack.enter_async_context(part)
-            yield
-
-    return Litestar(
-        route_handlers=[auth.router, exams.router, student.router, health.router, monitor_socket, console_socket],
-        lifespan=[lifespan],
-        dependencies=_provide(
-            settings=settings,
-            engine=engine,
-            hints=hints,
-            passwords=passwords,
-            limits=limits or FailureLimits(),
-            ingest=ingest,
-            candidates=candidates,
-            consoles=consoles,
-        ),
-        exception_handlers=exception_handlers,
-        cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
-        openapi_config=OpenAPIConfig(
-            title="Veritas",
-            version="1",
-            path="/docs",
-            use_handler_docstrings=True,
-            components=Components(security_schemes=SECURITY_SCHEMES),
-            render_plugins=[JsonRenderPlugin(path="/")],
-        ),
-        logging_config=None,
-    )
+    # Left in the reverse order: sockets first, then what they store and say, then what carries it.
+    carriers = (hinter, ingest, answers, errands, commands, feed)
+    running = (*carriers, Pulse(feed, presence), relay, roll, consoles)
+    return Hub(engine, hints, ingest, candidates, consoles, running)
 
 
 def _provide(**parts: object) -> dict[str, Provide | AnyCallable]:
