@@ -19,12 +19,12 @@ from db.models import Flag
 from protocol.console import FlagRow
 from protocol.flags import EVIDENCE_MAX, Citation, Evidence, FlagSource, FlagStatus, Severity, StandingFlag
 
-Place = tuple[UUID, int]
+FactId = tuple[UUID, int]
 """Where a fact stands: stream and number."""
 
 
 class NewFlag(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule concluded about an attempt, and the places it cites, the first one first."""
+    """What a rule concluded about an attempt, and the facts it cites, the first one first."""
 
     attempt_id: UUID
     rule: str
@@ -35,7 +35,7 @@ class NewFlag(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     summary: str
     numbers: dict[str, float]
-    cited: tuple[Place, ...]
+    cited: tuple[FactId, ...]
 
 
 _COLUMNS: Final = (
@@ -69,7 +69,7 @@ async def raise_flags(conn: AsyncConnection, new: Sequence[NewFlag]) -> list[Fla
     """Add the flags whose episodes have none yet, with copies of what they cite; returns those rows."""
     if not new:
         return []
-    found = await _read_cited(conn, {place for flag in new for place in flag.cited})
+    found = await _read_cited(conn, {fact_id for flag in new for fact_id in flag.cited})
     added = await conn.execute(
         insert(Flag).on_conflict_do_nothing().returning(*_COLUMNS), [_values(flag, found) for flag in new]
     )
@@ -105,9 +105,9 @@ class _Cited(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
 
-async def _read_cited(conn: AsyncConnection, places: Collection[Place]) -> dict[Place, _Cited]:
+async def _read_cited(conn: AsyncConnection, fact_ids: Collection[FactId]) -> dict[FactId, _Cited]:
     found = await conn.execute(
-        _CITED, {"streams": [stream for stream, _ in places], "seqs": [seq for _, seq in places]}
+        _CITED, {"streams": [stream for stream, _ in fact_ids], "seqs": [seq for _, seq in fact_ids]}
     )
     return {
         (row.stream_id, row.seq): _Cited(
@@ -117,8 +117,8 @@ async def _read_cited(conn: AsyncConnection, places: Collection[Place]) -> dict[
     }
 
 
-def _values(flag: NewFlag, found: Mapping[Place, _Cited]) -> dict[str, Any]:
-    stored = [found[place].server_ms for place in flag.cited if place in found]
+def _values(flag: NewFlag, found: Mapping[FactId, _Cited]) -> dict[str, Any]:
+    stored = [found[fact_id].server_ms for fact_id in flag.cited if fact_id in found]
     copies = [
         Citation(stream_id, seq, cited.type, cited.at_ms, cited.server_ms, cited.data)
         for stream_id, seq in flag.cited[:EVIDENCE_MAX]

@@ -20,7 +20,7 @@ from protocol.codec import Encoding, decode_to_console
 from protocol.flags import FlagStatus
 from protocol.monitor import Bye, Error
 from veritas.client.link import OPEN_TIMEOUT_S, Link, Proxy, Socket
-from veritas.client.place import News, Place
+from veritas.client.progress import News, Progress
 
 LIVE_KEPT = 1_000
 """A reader this many frames behind gets no more live frames until it has caught up."""
@@ -49,7 +49,7 @@ class Console:
             proxy=proxy,
             random=random or Random(),  # noqa: S311 - spreads reconnections, guards nothing
         )
-        self._places: dict[UUID, Place] = {}
+        self._progress: dict[UUID, Progress] = {}
         self._commands: dict[UUID, tuple[console.Command, asyncio.Future[console.Result]]] = {}
         self._frames: deque[Frame] = deque()
         self._arrived = asyncio.Event()
@@ -83,12 +83,12 @@ class Console:
 
     async def watch(self, exam_id: UUID) -> None:
         """Follow an exam's board from now on: a snapshot first, then its deltas; again after every reconnection."""
-        place = self._places.setdefault(exam_id, Place())
-        await self._say(console.Watch(exam_id, place.since))
+        progress = self._progress.setdefault(exam_id, Progress())
+        await self._say(console.Watch(exam_id, progress.since))
 
     async def unwatch(self, exam_id: UUID) -> None:
         """Follow it no longer."""
-        if self._places.pop(exam_id, None) is not None:
+        if self._progress.pop(exam_id, None) is not None:
             await self._say(console.Unwatch(exam_id))
 
     async def message(self, exam_id: UUID, text: str, *, to: str | list[UUID] = "all") -> console.Result:
@@ -165,8 +165,8 @@ class Console:
         socket.is_proven = True
         try:
             async with socket.beside(socket.ping_when_idle(first.heartbeat_ms)):
-                for exam_id, place in list(self._places.items()):
-                    await socket.send(console.Watch(exam_id, place.rewatch()))
+                for exam_id, progress in list(self._progress.items()):
+                    await socket.send(console.Watch(exam_id, progress.rewatch()))
                 for command, _ in list(self._commands.values()):
                     await socket.send(command)
                 async for frame in frames:
@@ -189,14 +189,14 @@ class Console:
                 self._hand_out(frame)
 
     async def _follow(self, frame: console.Snapshot | console.Delta | console.Resync) -> None:
-        place = self._places.get(frame.exam_id)
-        if place is None:
+        progress = self._progress.get(frame.exam_id)
+        if progress is None:
             return
-        match place.take(frame):
+        match progress.take(frame):
             case News.NEW:
                 self._hand_out(frame)
             case News.HOLE:
-                await self._say(console.Watch(frame.exam_id, place.since))
+                await self._say(console.Watch(frame.exam_id, progress.since))
 
     def _hand_out(self, frame: Frame) -> None:
         self._frames.append(frame)

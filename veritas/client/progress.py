@@ -13,8 +13,8 @@ class News(Enum):
     HOLE = auto()
 
 
-class Place:
-    """The place in one exam's feed: everything up to `since` is known; None while a snapshot is awaited."""
+class Progress:
+    """How far one exam's feed is known: everything up to `since`; None while a snapshot is awaited."""
 
     def __init__(self) -> None:
         self.since: Since | None = None
