@@ -68,19 +68,20 @@ class Hint(msgspec.Struct, frozen=True):
 
 
 class Hints:
-    """One process's client; `failures` counts the calls that Redis never heard of."""
+    """One process's client; `failures` counts the calls that Redis never heard of, and `on_failure` hears of each."""
 
-    def __init__(self, redis: ArqRedis) -> None:
+    def __init__(self, redis: ArqRedis, on_failure: Callable[[], None]) -> None:
         self._redis = redis
+        self._on_failure = on_failure
         self._silent_until = 0.0
         self.failures = 0
 
     @classmethod
-    def connect(cls, redis_url: str) -> Self:
+    def connect(cls, redis_url: str, on_failure: Callable[[], None] = lambda: None) -> Self:
         """Build the client; nothing connects until a hint is given or listened to."""
         # No `socket_timeout`: redis-py would send through `wait_for`, which before Python 3.12 may swallow the
         # cancellation by which our own bound works.
-        return cls(_client(redis_url, socket_connect_timeout=BOUND_S))
+        return cls(_client(redis_url, socket_connect_timeout=BOUND_S), on_failure)
 
     async def enqueue_evaluate(self, attempts: Collection[UUID]) -> None:
         """Ask the workers to fold these attempts' new facts, in as many jobs as it takes."""
@@ -145,7 +146,7 @@ class Hints:
     async def _attempt(self, send: Callable[[], Awaitable[None]]) -> None:
         now = asyncio.get_running_loop().time
         if now() < self._silent_until:
-            self.failures += 1
+            self._fail()
             return
         try:
             async with asyncio.timeout(BOUND_S):
@@ -153,8 +154,12 @@ class Hints:
         except _AWAY as error:
             if now() >= self._silent_until:
                 log.warning("hint lost", error=str(error) or type(error).__name__)
-            self.failures += 1
+            self._fail()
             self._silent_until = now() + PAUSE_S
+
+    def _fail(self) -> None:
+        self.failures += 1
+        self._on_failure()
 
 
 def build_worker(handlers: Mapping[str, Handler], *, redis_url: str, max_jobs: int = 2) -> Worker:

@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer, create_engine
 from db.hints import Hints
+from hub import metrics
 from hub.auth.guards import SECURITY_SCHEMES
 from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
@@ -94,7 +95,7 @@ def create_app(
 
 def _wire(settings: HubSettings) -> Hub:
     engine = create_engine(settings)
-    hints = Hints.connect(settings.redis_url)
+    hints = Hints.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
     presence = Presence()
     errands = Errands()
 

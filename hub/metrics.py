@@ -4,7 +4,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from protocol.metrics import HUB
+from protocol.metrics import BOTH, HUB
 
 REGISTRY: Final = CollectorRegistry()
 
@@ -28,6 +28,7 @@ FLUSHES_GIVEN_UP: Final = Counter(
     "veritas_flushes_given_up_total", HUB["veritas_flushes_given_up_total"], registry=REGISTRY
 )
 RESYNCS: Final = Counter("veritas_resyncs_total", HUB["veritas_resyncs_total"], ["reason"], registry=REGISTRY)
+HINTS_FAILED: Final = Counter("veritas_hints_failed_total", BOTH["veritas_hints_failed_total"], registry=REGISTRY)
 ANSWERS_DROPPED: Final = Counter(
     "veritas_answers_dropped_total", HUB["veritas_answers_dropped_total"], ["reason"], registry=REGISTRY
 )

@@ -22,8 +22,11 @@ WORKER: Final = {
     "veritas_flags_raised_total": "flags raised, by rule",
     "veritas_fold_seconds": "one transaction of the evaluation",
     "veritas_fold_failures_total": "attempts whose facts could not be folded",
-    "veritas_hints_failed_total": "hints that could not reach Redis",
     "veritas_unjudged_lag_seconds": "age of the oldest fact no fold has reached, at the last sweep",
     "veritas_holes_met_total": "times a stream's fold stopped at a missing number",
     "veritas_rounds_failed_total": "rounds of a worker's own tasks that failed, by round",
+}
+
+BOTH: Final = {
+    "veritas_hints_failed_total": "hints that could not reach Redis",
 }

@@ -38,7 +38,7 @@ async def run(settings: WorkerSettings, stop: asyncio.Event | None = None) -> No
     stop = stop or asyncio.Event()
     with _signals(stop), metrics.serve(settings.metrics_host, settings.metrics_port):
         engine = create_engine(settings)
-        hints = Hints.connect(settings.redis_url)
+        hints = Hints.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
         try:
             async with asyncio.timeout(None) as limit:
                 await _work(settings, engine, hints, stop, limit)
@@ -55,7 +55,7 @@ async def _work(
     evaluator = Evaluator(engine, hints)
     async with asyncio.TaskGroup() as parts:
         parts.create_task(take_jobs({EVALUATE: evaluator.handle}, settings.redis_url, stop), name="queue")
-        parts.create_task(sweep(evaluator, hints, settings.sweep_ms / 1000, stop), name="sweep")
+        parts.create_task(sweep(evaluator, settings.sweep_ms / 1000, stop), name="sweep")
         parts.create_task(repeat("upkeep", lambda: keep_up(engine), UPKEEP_S, stop), name="upkeep")
         log.info("working")
         await stop.wait()

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from protocol.metrics import WORKER
+from protocol.metrics import BOTH, WORKER
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ FOLD_SECONDS: Final = Histogram(
     registry=REGISTRY,
 )
 FOLD_FAILURES: Final = Counter("veritas_fold_failures_total", WORKER["veritas_fold_failures_total"], registry=REGISTRY)
-HINTS_FAILED: Final = Counter("veritas_hints_failed_total", WORKER["veritas_hints_failed_total"], registry=REGISTRY)
+HINTS_FAILED: Final = Counter("veritas_hints_failed_total", BOTH["veritas_hints_failed_total"], registry=REGISTRY)
 LAG: Final = Gauge("veritas_unjudged_lag_seconds", WORKER["veritas_unjudged_lag_seconds"], registry=REGISTRY)
 HOLES: Final = Counter("veritas_holes_met_total", WORKER["veritas_holes_met_total"], registry=REGISTRY)
 ROUNDS_FAILED: Final = Counter(

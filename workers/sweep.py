@@ -10,7 +10,6 @@ from typing import Final
 
 import structlog
 
-from db.hints import Hints
 from db.queries.cursors import STREAM_DAYS
 from workers import metrics
 from workers.jobs.evaluate import Evaluator
@@ -38,15 +37,12 @@ async def repeat(name: str, work: Callable[[], Awaitable[None]], every_s: float,
             await asyncio.wait_for(stop.wait(), pause)
 
 
-async def sweep(evaluator: Evaluator, hints: Hints, every_s: float, stop: asyncio.Event) -> None:
+async def sweep(evaluator: Evaluator, every_s: float, stop: asyncio.Event) -> None:
     """Find and fold what no hint has led to, until `stop`."""
     days = CATCH_UP_DAYS
-    counted = 0
 
     async def look() -> None:
-        nonlocal days, counted
-        metrics.HINTS_FAILED.inc(hints.failures - counted)
-        counted = hints.failures
+        nonlocal days
         await evaluator.sweep(days)
         days = STREAM_DAYS
 

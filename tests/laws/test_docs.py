@@ -11,7 +11,7 @@ from db.settings import PREFIX
 from hub.settings import HubSettings
 from protocol.codes import CloseCode, may_reconnect
 from protocol.events import CLIENT_EVENTS, PLACE_EVENTS, SERVER_EVENTS
-from protocol.metrics import HUB, WORKER
+from protocol.metrics import BOTH, HUB, WORKER
 from veritas import environment
 from workers.settings import WorkerSettings
 
@@ -43,7 +43,7 @@ def test_every_event_type_is_listed() -> None:
 
 
 def test_every_metric_is_listed() -> None:
-    check("metrics.md", HUB.keys() | WORKER.keys())
+    check("metrics.md", HUB.keys() | WORKER.keys() | BOTH.keys())
 
 
 @pytest.mark.parametrize("code", list(CloseCode))

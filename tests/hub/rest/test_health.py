@@ -3,7 +3,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.partitions import DAYS_AHEAD, partitions_ahead
-from protocol.metrics import HUB
+from protocol.metrics import BOTH, HUB
 
 
 async def test_a_well_hub_says_healthy_and_connected(http: httpx.AsyncClient) -> None:
@@ -46,5 +46,5 @@ async def test_liveness_needs_nothing(http: httpx.AsyncClient) -> None:
 
 async def test_every_metric_of_the_hub_is_shown_under_its_name(http: httpx.AsyncClient) -> None:
     shown = (await http.get("/metrics")).text
-    for name in HUB:
+    for name in HUB | BOTH:
         assert f"# HELP {name.removesuffix('_total')}" in shown
