@@ -57,6 +57,7 @@ class Socket(Generic[FrameT]):
         self.is_proven = False
         self.last_error: Error | None = None
         self.drain_ms: int | None = None
+        self._retry_ms: int | None = None
         self.skipped = 0
         """Frames that this version does not know."""
 
@@ -64,6 +65,11 @@ class Socket(Generic[FrameT]):
     def code(self) -> int:
         """The close code, once closed."""
         return self._connection.close_code or ABNORMAL
+
+    @property
+    def wait_ms(self) -> int | None:
+        """How long to stay away at most, by a drain, or by an error after which nothing else was said."""
+        return self._retry_ms if self.drain_ms is None else self.drain_ms
 
     async def send(self, frame: Any) -> None:
         """Send one frame. Raises ConnectionClosed."""
@@ -82,9 +88,10 @@ class Socket(Generic[FrameT]):
             except Malformed:
                 self.skipped += 1
                 continue
+            self._retry_ms = None
             if isinstance(frame, Error):
                 self.last_error = frame
-                self.drain_ms = frame.retry_ms if self.drain_ms is None else self.drain_ms
+                self._retry_ms = frame.retry_ms
             elif isinstance(frame, Drain):
                 self.drain_ms = frame.in_ms
             yield frame
@@ -130,7 +137,7 @@ class _Parting:
 
     code: int
     detail: str
-    drain_ms: int | None = None
+    wait_ms: int | None = None
     proven: bool = False
 
 
@@ -169,7 +176,7 @@ class Link(Generic[FrameT]):
                 return
             if not may_reconnect(parting.code):
                 raise closed_for_good(parting.code, parting.detail)
-            await asyncio.sleep(self._backoff.after(drain_ms=parting.drain_ms, proven=parting.proven))
+            await asyncio.sleep(self._backoff.after(wait_ms=parting.wait_ms, proven=parting.proven))
 
     async def _once(
         self, get_ticket: Callable[[], Awaitable[str]], talk: Callable[[Socket[FrameT], str], Awaitable[None]]
@@ -194,7 +201,7 @@ class Link(Generic[FrameT]):
             await connection.wait_closed()
         detail = socket.last_error.detail if socket.last_error else ""
         proven = socket.is_proven or mono_ms() - socket.opened_ms >= PROVEN_S * 1000
-        return _Parting(socket.code, detail, socket.drain_ms, proven)
+        return _Parting(socket.code, detail, socket.wait_ms, proven)
 
     async def _connect(self) -> ClientConnection:
         return await connect(

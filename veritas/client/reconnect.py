@@ -19,12 +19,12 @@ class Backoff:
         self._random = random
         self._failures = 0
 
-    def after(self, *, drain_ms: int | None = None, proven: bool = False) -> float:
+    def after(self, *, wait_ms: int | None = None, proven: bool = False) -> float:
         """Seconds to wait after a connection ended, or could not be made."""
         if proven:
             self._failures = 0
-        if drain_ms is not None:
-            return self._random.uniform(0, drain_ms / 1000)
+        if wait_ms is not None:
+            return self._random.uniform(0, wait_ms / 1000)
         # The exponent is capped so that a client left alone for days does not compute with giants.
         most = min(MOST_S, FIRST_S * 2 ** min(self._failures, 16))
         self._failures += 1

@@ -140,14 +140,40 @@ async def test_window_zero_holds_everything_until_it_opens(peer: Peer, at_once: 
         await candidate.drained(5)
 
 
+class Recording(Random):
+    """Backoff without waiting, that remembers how long it might have been."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+
+    def uniform(self, a: float, b: float) -> float:
+        self.asked.append(b)
+        return a
+
+
+@pytest.mark.parametrize(("acknowledges_after", "longest_s"), [(False, 7.0), (True, 0.5)])
+async def test_an_errors_wait_is_for_the_close_that_follows_it_and_no_later_one(
+    peer: Peer, acknowledges_after: bool, longest_s: float
+) -> None:
+    async def first(talk: Talk) -> None:
+        await talk.welcome()
+        await talk.receive_events()
+        await talk.send("error", code="busy", detail="later", retry_ms=7_000)
+        if acknowledges_after:
+            await talk.send("ack", seq=1)
+        await talk.connection.close(4503, "overloaded")
+
+    peer.plays, random = [first, serve_all], Recording()
+    async with candidate_of(peer, random) as candidate:
+        candidate.record("alive")
+        await candidate.drained(5)
+        candidate.record("alive")
+        await candidate.drained(5)
+    assert random.asked == [longest_s]
+
+
 async def test_after_a_drain_the_client_comes_back_within_the_named_time(peer: Peer) -> None:
-    asked: list[float] = []
-
-    class Recording(Random):
-        def uniform(self, a: float, b: float) -> float:
-            asked.append(b)
-            return a
-
     async def first(talk: Talk) -> None:
         await talk.welcome()
         await talk.send("drain", in_ms=7_000)
@@ -155,14 +181,14 @@ async def test_after_a_drain_the_client_comes_back_within_the_named_time(peer: P
         await talk.send("ack", seq=1)
         await talk.connection.close(4505, "draining")
 
-    peer.plays = [first, serve_all]
-    async with candidate_of(peer, Recording()) as candidate:
+    peer.plays, random = [first, serve_all], Recording()
+    async with candidate_of(peer, random) as candidate:
         candidate.record("alive")
         await candidate.drained(5)
         candidate.record("alive")
         await candidate.drained(5)
         assert candidate.connections == 2
-    assert asked == [7.0]
+    assert random.asked == [7.0]
 
 
 @pytest.mark.parametrize("code", [1006, 1011, 1012, 4408, 4422, 4429, 4500, 4503, 4505])

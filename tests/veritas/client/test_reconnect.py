@@ -29,7 +29,7 @@ def test_a_proven_connection_starts_over() -> None:
 
 def test_after_a_drain_the_named_time_is_used_and_costs_nothing() -> None:
     backoff = Backoff(Longest())
-    assert backoff.after(drain_ms=12_000) == 12
+    assert backoff.after(wait_ms=12_000) == 12
     assert backoff.after() == FIRST_S
 
 
