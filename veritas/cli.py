@@ -56,6 +56,8 @@ def up() -> None:
             table.add_row("hub", stack.addresses.base_url)
             table.add_row("sockets", f"{stack.addresses.base_url.replace('http', 'ws')}/ws/monitor, /ws/console")
             table.add_row("teacher", f"{stack.login.username} / {stack.login.password}")
+            pids = (f"{name} {stack.supervisor.pid_of(name)}" for name in stack.supervisor.names)
+            table.add_row("processes", ", ".join(pids))
             table.add_row("logs and data", str(data_dir(environ).resolve()))
             table.add_row("stop", "Ctrl-C")
             out.print(table)

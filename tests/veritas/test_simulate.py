@@ -57,7 +57,8 @@ async def test_a_class_broken_off_is_still_brought_home(database: DatabaseSettin
         await lesson.finish()
         report = lesson.report()
         assert report.faults() == []
-        assert not any(student.candidate.is_connected for student in lesson.students)
+        for student in lesson.students:
+            await asyncio.wait_for(student.candidate.finished(), 1)
 
 
 async def test_a_wrong_password_is_one_line(database: DatabaseSettings, engine: AsyncEngine, out: Console) -> None:

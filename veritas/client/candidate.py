@@ -116,11 +116,6 @@ class Candidate:
         """How many sockets were opened so far."""
         return self._link.connections
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether the hub has welcomed the present socket."""
-        return self._welcomed is not None
-
     async def __aenter__(self) -> Self:
         """Start."""
         self.start()

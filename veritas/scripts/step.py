@@ -48,11 +48,6 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     needs_s: float
     steps: Callable[[Random, float], Iterator[Step]]
 
-    @property
-    def is_honest(self) -> bool:
-        """Whether nothing may be flagged."""
-        return not self.must_raise
-
 
 def play(seconds: float, *timelines: Iterable[Moment]) -> Iterator[Step]:
     """Merge timelines into the steps of a session of `seconds`."""
