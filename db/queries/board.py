@@ -118,20 +118,7 @@ def _select_flags() -> Select[*tuple[Any, ...]]:
         .lateral()
     )
     return (
-        select(
-            Flag.id,
-            Flag.attempt_id,
-            Flag.source,
-            Flag.rule,
-            Flag.severity,
-            Flag.confidence,
-            Flag.summary,
-            Flag.status,
-            Flag.raised_at,
-            Flag.last_fact_at,
-            last.c.full_name,
-            last.c.reason,
-        )
+        select(*flags.SHOWN, last.c.full_name, last.c.reason)
         .join(ExamAttempt, ExamAttempt.id == Flag.attempt_id)
         .outerjoin(last, true())
     )

@@ -38,7 +38,7 @@ class NewFlag(msgspec.Struct, frozen=True, kw_only=True):
     cited: tuple[FactId, ...]
 
 
-_COLUMNS: Final = (
+SHOWN: Final = (
     Flag.id,
     Flag.attempt_id,
     Flag.source,
@@ -50,6 +50,7 @@ _COLUMNS: Final = (
     Flag.raised_at,
     Flag.last_fact_at,
 )
+"""What `show` reads of a flag."""
 
 # As text: Core has no plain way to join unnest of two arrays.
 _CITED: Final = (
@@ -71,7 +72,7 @@ async def raise_flags(conn: AsyncConnection, new: Sequence[NewFlag]) -> list[Fla
         return []
     found = await _read_cited(conn, {fact_id for flag in new for fact_id in flag.cited})
     added = await conn.execute(
-        insert(Flag).on_conflict_do_nothing().returning(*_COLUMNS), [_values(flag, found) for flag in new]
+        insert(Flag).on_conflict_do_nothing().returning(*SHOWN), [_values(flag, found) for flag in new]
     )
     return [show(row) for row in added]
 

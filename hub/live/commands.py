@@ -1,6 +1,6 @@
-"""Orders of the people who watch: messages to candidates and reviews of flags, each in one transaction.
+"""Commands of the people who watch: messages to candidates and reviews of flags, each in one transaction.
 
-A person decides: every order names who gave it, is checked anew against what they may see, and leaves an audit row.
+A person decides: every command names who gave it, is checked anew against what they may see, and leaves an audit row.
 A repeated command gives the same result and does nothing twice. Nothing here talks to a candidate.
 """
 
@@ -30,7 +30,7 @@ TEXT_CHARS: Final = 2_000
 """How long a message or a reason may be."""
 
 TRIES: Final = 3
-"""How often an order is tried whose transaction met another's locks."""
+"""How often a command is tried whose transaction met another's locks."""
 
 DECISIONS: Final[Mapping[FlagStatus, frozenset[FlagStatus]]] = {
     FlagStatus.OPEN: frozenset({FlagStatus.CONFIRMED, FlagStatus.DISMISSED, FlagStatus.ESCALATED}),
@@ -53,7 +53,7 @@ class Announcer(Protocol):
 
 
 class _Done(msgspec.Struct, frozen=True):
-    """What an order came to: its outcomes, the feed rows it wrote, and whose clients have something to do."""
+    """What a command came to: its outcomes, the feed rows it wrote, and whose clients have something to do."""
 
     outcomes: list[Outcome]
     rows: Sequence[Row] = ()
@@ -61,7 +61,7 @@ class _Done(msgspec.Struct, frozen=True):
 
 
 class _Refused(Exception):
-    """The order as a whole cannot be carried out; the transaction is rolled back."""
+    """The command as a whole cannot be carried out; the transaction is rolled back."""
 
     def __init__(self, code: ErrorCode, detail: str) -> None:
         super().__init__(detail)
@@ -72,7 +72,7 @@ _Action = Callable[[AsyncConnection, Person, Command], Awaitable[_Done]]
 
 
 class Commands:
-    """Carries orders out. An order once begun is finished, whether or not its console is still there."""
+    """Carries commands out. One once begun is finished, whether or not its console is still there."""
 
     def __init__(self, engine: AsyncEngine, announcer: Announcer) -> None:
         self._engine = engine
@@ -88,7 +88,7 @@ class Commands:
         await self._errands.__aexit__(kind, error, trace)
 
     async def carry_out(self, person: Person, command: Command) -> Result:
-        """Carry an order out and say what came of it; nothing is raised but what nobody foresaw."""
+        """Carry a command out and say what came of it; nothing is raised but what nobody foresaw."""
         return await self._errands.run(self._carry_out(person, command))
 
     async def _carry_out(self, person: Person, command: Command) -> Result:

@@ -1,6 +1,6 @@
 """Stage 9 of 9: one admitted console, its frames in by a reader, its watches and commands one by one, its frames out.
 
-What is sent next is `backlog.py`'s business, what an order does `commands.py`'s. A console that is slow costs nobody
+What is sent next is `backlog.py`'s business, what a command does `commands.py`'s. A console that is slow costs nobody
 but itself, and every end has a close code.
 """
 
@@ -40,7 +40,7 @@ FLUSH_S: Final = 1.0
 """How long answers may still leave before a close."""
 
 REQUESTS: Final = 100
-"""How many watches and orders of one console may wait for their turn."""
+"""How many watches and commands of one console may wait for their turn."""
 
 BUSY_RETRY_MS: Final = 1_000
 TURN_BYTES: Final = 64 * 1024

@@ -34,7 +34,7 @@ ADMIT_S: Final = 10.0
 
 
 class ConsoleDoor:
-    """Where consoles come in; its context ends after the orders under way."""
+    """Where consoles come in; its context ends after the commands under way."""
 
     def __init__(self, settings: HubSettings, engine: AsyncEngine, feed: Feed, commands: Commands) -> None:
         self._settings = settings
