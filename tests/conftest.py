@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db import migrations
 from db.engine import create_engine
+from db.hints import Hints
 from db.settings import DatabaseSettings
 from veritas.embedded import Servers, run_servers
+from veritas.valkey import Redis
 
 TEMPLATE = "veritas_template"
 SCRATCH_BYTES = 2 * 1024**3
@@ -66,14 +68,30 @@ async def conn(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         await conn.rollback()
 
 
-def _scratch() -> Path | None:
-    """Memory where there is enough of it: a clone is 10 MB of small files, 15 ms there and 400 ms on a slow disk."""
-    memory = Path("/dev/shm")
-    return memory if memory.is_dir() and shutil.disk_usage(memory).free > SCRATCH_BYTES else None
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """A Redis of one test's own, to be killed, frozen and run again."""
+    with tempfile.TemporaryDirectory(prefix="veritas-redis-") as folder:
+        server = Redis.start(Path(folder), Path(folder) / "s")
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+async def hints(redis: Redis) -> AsyncIterator[Hints]:
+    client = Hints.connect(redis.url)
+    yield client
+    await client.close()
 
 
 def url_of(servers: Servers, name: str) -> str:
     return make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
+
+
+def _scratch() -> Path | None:
+    """Memory where there is enough of it: a clone is 10 MB of small files, 15 ms there and 400 ms on a slow disk."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > SCRATCH_BYTES else None
 
 
 async def _execute(url: str, statement: str) -> None:

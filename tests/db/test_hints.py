@@ -1,11 +1,8 @@
 import asyncio
 import os
 import signal
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, suppress
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
@@ -17,22 +14,6 @@ from db import hints as rooms
 from db.hints import QUEUE, Hint, Hints, build_worker, close_worker
 from protocol.jobs import ATTEMPTS_PER_JOB, EVALUATE, Evaluate
 from veritas.valkey import Redis
-
-
-@pytest.fixture
-def redis() -> Iterator[Redis]:
-    """A Redis of one test's own, to be killed, frozen and run again."""
-    with tempfile.TemporaryDirectory(prefix="veritas-redis-") as folder:
-        server = Redis.start(Path(folder), Path(folder) / "s")
-        yield server
-        server.stop()
-
-
-@pytest.fixture
-async def hints(redis: Redis) -> AsyncIterator[Hints]:
-    client = Hints.connect(redis.url)
-    yield client
-    await client.close()
 
 
 class Named:
@@ -141,6 +122,16 @@ async def test_hints_to_a_frozen_redis_wait_no_longer_than_the_bound(redis: Redi
     assert time.perf_counter() - started < rooms.BOUND_S + 0.3
     os.kill(redis.pid, signal.SIGCONT)
     assert hints.failures == 20
+
+
+async def test_every_failure_is_told(redis: Redis) -> None:
+    told: list[None] = []
+    hints = Hints.connect(redis.url, lambda: told.append(None))
+    redis.kill()
+    await hints.announce("feed", uuid4())
+    await hints.announce("feed", uuid4())
+    await hints.close()
+    assert len(told) == hints.failures == 2
 
 
 async def test_hints_go_out_again_after_the_pause(redis: Redis, hints: Hints, monkeypatch: pytest.MonkeyPatch) -> None:

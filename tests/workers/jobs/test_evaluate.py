@@ -253,10 +253,15 @@ async def test_an_attempt_held_for_long_is_left_to_the_sweep(
 ) -> None:
     monkeypatch.setattr(stage, "BUSY_LOOKS", 2)
     [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
     async with engine.begin() as conn:
         await cursors.claim(conn, [sitting.attempt_id], 1, rulebook_version=1)
         async with asyncio.timeout(5):
             await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_folded(sitting.attempt_id) == 0
+    await room.age(sitting)
+    await evaluator.sweep()
+    assert await room.count_flags() == 1
 
 
 async def test_a_long_backlog_is_drained(room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,9 +320,11 @@ async def test_several_exams_are_fed_from_one_transaction(
         assert await read_kinds(engine, sitting.exam_id) == [(1, "attempt"), (2, "flag"), (3, "score")]
 
 
-async def test_a_hint_about_a_stranger_does_nothing(evaluator: Evaluator) -> None:
+async def test_a_hint_about_a_stranger_does_nothing(room: Room, evaluator: Evaluator) -> None:
+    [sitting] = await room.seat()
     await evaluator.evaluate([uuid4()])
     await evaluator.evaluate([])
+    assert await room.count_folded(sitting.attempt_id) == 0
 
 
 async def test_a_job_names_its_attempts_as_the_hub_encodes_them(room: Room, evaluator: Evaluator) -> None:

@@ -41,4 +41,8 @@ async def test_only_expired_tickets_go(engine: AsyncEngine) -> None:
 
 async def test_doing_it_again_is_harmless(engine: AsyncEngine) -> None:
     await keep_up(engine)
+    async with engine.connect() as conn:
+        ahead = await partitions.count_ahead(conn)
     await keep_up(engine)
+    async with engine.connect() as conn:
+        assert await partitions.count_ahead(conn) == ahead == DAYS_AHEAD
