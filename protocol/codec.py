@@ -26,7 +26,7 @@ class EmptyBatch(msgspec.Struct, frozen=True):
     """An `events` frame without events: answered with an error, and nothing else happens."""
 
 
-Received = monitor.Hello | Batch | EmptyBatch | monitor.Lost | monitor.Ping | monitor.Done | monitor.Bye
+Received = monitor.Hello | Batch | EmptyBatch | monitor.Lost | monitor.Ping | monitor.Done | monitor.Auth | monitor.Bye
 """What a candidate's frame becomes: an `events` frame is a batch of entries."""
 
 _T = TypeVar("_T")
@@ -59,8 +59,8 @@ _TO_CONSOLE: Final[dict[Encoding, _Decoder[console.HubFrame]]] = _decoders(conso
 _TAG: Final[dict[Encoding, _Decoder[_Tag]]] = _decoders(_Tag)
 _LOOSE: Final[dict[Encoding, _Decoder[_LooseEvents]]] = _decoders(_LooseEvents)
 _EVENT: Final[dict[Encoding, _Decoder[Event]]] = _decoders(Event)
-_CANDIDATE_TAGS: Final = frozenset({"hello", "events", "lost", "ping", "done", "bye"})
-_CONSOLE_TAGS: Final = frozenset({"hello", "watch", "unwatch", "command", "ping", "bye"})
+_CANDIDATE_TAGS: Final = frozenset({"hello", "events", "lost", "ping", "done", "auth", "bye"})
+_CONSOLE_TAGS: Final = frozenset({"hello", "watch", "unwatch", "focus", "command", "auth", "ping", "bye"})
 _JSON_ENCODER: Final = msgspec.json.Encoder()
 _MSGPACK_ENCODER: Final = msgspec.msgpack.Encoder()
 

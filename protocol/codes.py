@@ -61,3 +61,4 @@ class ErrorCode(StrEnum):
     CONFLICT = "conflict"
     BAD_COMMAND = "bad_command"
     BUSY = "busy"
+    UNAUTHENTICATED = "unauthenticated"

@@ -11,7 +11,7 @@ import msgspec
 
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.flags import FlagSource, FlagStatus, Severity
-from protocol.monitor import Bye, Drain, Error, Ping, Pong
+from protocol.monitor import Auth, Bye, Drain, Error, Ping, Pong
 
 
 class ExamRow(msgspec.Struct, frozen=True):
@@ -23,10 +23,11 @@ class ExamRow(msgspec.Struct, frozen=True):
 
 
 class StudentRow(msgspec.Struct, frozen=True):
-    """One student on the roster."""
+    """One student of the exam; one taken off the roster stays on the board, and is shown as such."""
 
     student_id: UUID
     name: str
+    on_roster: bool = True
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +117,13 @@ class Unwatch(msgspec.Struct, tag_field="t", tag="unwatch", frozen=True):
     exam_id: UUID
 
 
+class Focus(msgspec.Struct, tag_field="t", tag="focus", frozen=True):
+    """Show me these attempts' live values every half second; at most `limits.FOCUS_ATTEMPTS`, replacing those before."""
+
+    exam_id: UUID
+    ix: list[int]
+
+
 class Command(msgspec.Struct, tag_field="t", tag="command", frozen=True, kw_only=True):
     """A person's order; a repeated `id` gives the same result.
 
@@ -133,7 +141,7 @@ class Command(msgspec.Struct, tag_field="t", tag="command", frozen=True, kw_only
     reason: str | None = None
 
 
-ConsoleFrame = Hello | Watch | Unwatch | Command | Ping | Bye
+ConsoleFrame = Hello | Watch | Unwatch | Focus | Command | Auth | Ping | Bye
 
 
 class Welcome(msgspec.Struct, tag_field="t", tag="welcome", frozen=True, kw_only=True):
@@ -181,10 +189,14 @@ class Presence(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Live(msgspec.Struct, tag_field="t", tag="live", frozen=True):
-    """The live part: latest values that changed since the last `live`; never numbered, never replayed."""
+    """The live part: latest values that changed since the last `live`; never numbered, never replayed.
+
+    With `since`, ms since the epoch, Redis has been away since then: values of other hubs' candidates come late.
+    """
 
     exam_id: UUID
     attempts: list[Presence]
+    since: int | None = None
 
 
 class Resync(msgspec.Struct, tag_field="t", tag="resync", frozen=True):

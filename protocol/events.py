@@ -48,6 +48,10 @@ SERVER_EVENTS = {
     "attempt_started": "the attempt began",
     "connection_opened": "a client connected: generation, stream",
     "connection_lost": "a client's connection ended: cause, generation",
+    "heartbeat_missed": "nothing was heard of the client for 25 s: since",
+    "heartbeat_resumed": "the client is back: silent_ms",
+    "cohort_outage": "many of one exam were lost together, before their silence is judged: group, lost, of",
+    "altered_resend": "numbers sent again with another content than is stored: stream, seqs",
 }
 """Event types servers append to an attempt's system stream."""
 

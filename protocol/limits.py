@@ -24,6 +24,12 @@ SEVERITY_CHARS = 16
 NAME_CHARS = 64
 """Longest code or reason a client may give."""
 
+FOCUS_ATTEMPTS = 200
+"""How many attempts of one exam a console may look at closely."""
+
+STREAM_MS = 24 * 3600 * 1000
+"""How long a stream lives: then `rotate`, and a new one."""
+
 INSTRUCTION_MAX = 2**31 - 1
 WINDOW_EVENTS = 1_000
 WINDOW_BYTES = 512 * 1024

@@ -67,11 +67,17 @@ class Done(msgspec.Struct, tag_field="t", tag="done", frozen=True):
     code: str | None = None
 
 
+class Auth(msgspec.Struct, tag_field="t", tag="auth", frozen=True):
+    """Renew the sign-in in band; nothing is answered unless the token is refused."""
+
+    token: str
+
+
 class Bye(msgspec.Struct, tag_field="t", tag="bye", frozen=True):
     """Store what you have, acknowledge it, close."""
 
 
-CandidateFrame = Hello | Events | Lost | Ping | Done | Bye
+CandidateFrame = Hello | Events | Lost | Ping | Done | Auth | Bye
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -89,12 +95,23 @@ class Attempt(msgspec.Struct, frozen=True):
     paused: bool = False
 
 
+class Previous(msgspec.Struct, frozen=True):
+    """The stream the client named, which is not gone on with; it holds all up to `committed`."""
+
+    stream: UUID
+    committed: int
+
+
 class Welcome(msgspec.Struct, tag_field="t", tag="welcome", frozen=True, kw_only=True):
-    """Where to go on: all up to `committed` of `stream` is stored; `rejected` repeats those above `hello.acked`."""
+    """Where to go on: all up to `committed` of `stream` is stored; `rejected` repeats those above `hello.acked`.
+
+    With `previous` the stream is new: the client drops what the old one holds and numbers the rest anew from 1.
+    """
 
     stream: UUID
     committed: int
     rejected: list[Rejected] = []
+    previous: Previous | None = None
     window: Window
     limits: Limits
     heartbeat_ms: int
@@ -128,6 +145,10 @@ class Instruct(msgspec.Struct, tag_field="t", tag="instruct", frozen=True, kw_on
     body: dict[str, str] = {}
 
 
+class Rotate(msgspec.Struct, tag_field="t", tag="rotate", frozen=True):
+    """This stream is a day old: have everything acknowledged, then say hello again for a new one."""
+
+
 class Pong(msgspec.Struct, tag_field="t", tag="pong", frozen=True):
     """The answer to `ping`, with both clocks."""
 
@@ -144,12 +165,9 @@ class Error(msgspec.Struct, tag_field="t", tag="error", frozen=True):
 
 
 class Drain(msgspec.Struct, tag_field="t", tag="drain", frozen=True):
-    """The hub is going away: keep sending until closed with 4505, then come back within `in_ms`, at random.
-
-    Clients obey it; hubs do not send it yet.
-    """
+    """The hub is going away: keep sending until closed with 4505, then come back within `in_ms`, at random."""
 
     in_ms: int
 
 
-HubFrame = Welcome | Ack | WindowChanged | Instruct | Pong | Drain | Error
+HubFrame = Welcome | Ack | WindowChanged | Instruct | Rotate | Pong | Drain | Error

@@ -3,17 +3,18 @@
 from db.models.attempts import ExamAttempt, Instruction
 from db.models.base import Base
 from db.models.credentials import CandidateCode, RefreshToken, WsTicket
-from db.models.events import Connection, EventStream, MonitoringEvent, RejectedEvent
+from db.models.events import Connection, EventStream, HubLease, MonitoringEvent, RejectedEvent
 from db.models.exams import Exam, ExamEnrollment, ExamPolicy
 from db.models.judgement import AnalysisCursor, Flag, FlagReview
 from db.models.people import StudentProfile, TeacherProfile, User
-from db.models.trail import AuditLog, FeedHead, FeedRow
+from db.models.trail import AuditLog, CommandRecord, FeedHead, FeedRow
 
 __all__ = [
     "AnalysisCursor",
     "AuditLog",
     "Base",
     "CandidateCode",
+    "CommandRecord",
     "Connection",
     "EventStream",
     "Exam",
@@ -24,6 +25,7 @@ __all__ = [
     "FeedRow",
     "Flag",
     "FlagReview",
+    "HubLease",
     "Instruction",
     "MonitoringEvent",
     "RefreshToken",

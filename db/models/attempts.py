@@ -13,7 +13,10 @@ from protocol.attempts import AttemptStatus, InstructionState
 
 
 class ExamAttempt(Base):
-    """One sitting. `ix` is its small number within the exam; `generation` counts its connections, the newest wins."""
+    """One sitting. `ix` is its small number within the exam; `generation` counts its connections, the newest wins.
+
+    `silent_since` stands while servers have stated `heartbeat_missed` and not yet `heartbeat_resumed`.
+    """
 
     __tablename__ = "exam_attempts"
     __table_args__ = (
@@ -41,6 +44,7 @@ class ExamAttempt(Base):
     started_at: Mapped[CreatedAt]
     deadline: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
+    silent_since: Mapped[datetime | None]
 
 
 class Instruction(Base):

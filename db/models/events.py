@@ -24,7 +24,8 @@ class EventStream(Base):
         CheckConstraint("(kind = 'client') = (boot IS NOT NULL)", name="boot"),
         # Not unique: a client whose numbering was rolled back keeps its boot and gets a new stream.
         Index("ix_event_streams_attempt_id_boot", "attempt_id", "boot"),
-        Index("uq_event_streams_system", "attempt_id", unique=True, postgresql_where=text("kind = 'system'")),
+        # Not unique either: a system stream rotates after a day like any other, the newest is appended to.
+        Index("ix_event_streams_system", "attempt_id", "id", postgresql_where=text("kind = 'system'")),
     )
 
     id: Mapped[Key]
@@ -36,9 +37,10 @@ class EventStream(Base):
 
 
 class Connection(Base):
-    """One candidate's socket, from hello to close."""
+    """One candidate's socket, from hello to close; `hub` names the lease of the process that holds it."""
 
     __tablename__ = "connections"
+    __table_args__ = (Index("ix_connections_open", "hub", postgresql_where=text("closed_at IS NULL")),)
 
     attempt_id: Mapped[UUID] = mapped_column(ForeignKey("exam_attempts.id"), primary_key=True)
     generation: Mapped[int] = mapped_column(primary_key=True)
@@ -47,6 +49,17 @@ class Connection(Base):
     opened_at: Mapped[CreatedAt]
     closed_at: Mapped[datetime | None]
     cause: Mapped[str | None]
+
+
+class HubLease(Base):
+    """One hub process: alive while it renews its lease; once `ended_at` stands its connections are closed for good."""
+
+    __tablename__ = "hub_leases"
+
+    hub: Mapped[UUID] = mapped_column(primary_key=True)
+    taken_at: Mapped[CreatedAt]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class MonitoringEvent(Base):

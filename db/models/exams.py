@@ -1,5 +1,6 @@
 """Exams, their versioned policies, and who is to sit them."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -40,10 +41,11 @@ class ExamPolicy(Base):
 
 
 class ExamEnrollment(Base):
-    """One student on one exam's roster."""
+    """One student on one exam's roster; a removed one keeps the row, and with it what the board shows."""
 
     __tablename__ = "exam_enrollments"
 
     exam_id: Mapped[UUID] = mapped_column(ForeignKey("exams.id", ondelete="CASCADE"), primary_key=True)
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
     created_at: Mapped[CreatedAt]
+    removed_at: Mapped[datetime | None]

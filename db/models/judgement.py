@@ -58,7 +58,8 @@ class AnalysisCursor(Base):
     """How far one attempt is folded. Whoever rescores the attempt locks this row first.
 
     `positions` maps stream ids to the last folded number; `fold_order` lists runs `[stream, from, to]` in the order
-    they were folded, which replay follows; `state` is the engine's state after exactly those facts.
+    they were folded, which replay follows. `state` is a checkpoint: the engine's state after the first
+    `checkpoint_facts` of those `facts` facts.
     """
 
     __tablename__ = "analysis_cursors"
@@ -68,4 +69,6 @@ class AnalysisCursor(Base):
     fold_order: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
     state: Mapped[bytes] = mapped_column(server_default=text("''"))
     facts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    checkpoint_facts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    checkpointed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     folded_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -31,6 +31,19 @@ class FeedRow(Base):
     appended_at: Mapped[CreatedAt]
 
 
+class CommandRecord(Base):
+    """One order a person gave on a console, and what it came to: the same id gives the same result."""
+
+    __tablename__ = "commands"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    exam_id: Mapped[UUID] = mapped_column(ForeignKey("exams.id", ondelete="CASCADE"), index=True)
+    actor_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    action: Mapped[str]
+    result: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    given_at: Mapped[CreatedAt]
+
+
 class AuditLog(Base):
     """Who did what to which thing; rows are only ever added."""
 
