@@ -25,7 +25,7 @@ from veritas import logs, simulate, verify
 from veritas.environment import data_dir, read_environment, with_servers
 from veritas.errors import VeritasError
 from veritas.lesson import Options
-from veritas.logins import Login, create_account
+from veritas.logins import Login, create_account, set_active
 from veritas.stack import run_stack
 from workers import main as worker_main
 from workers.settings import WorkerSettings
@@ -147,6 +147,32 @@ def create(username: str, name: str, role: str, password: str) -> None:
         finally:
             await engine.dispose()
         out.print(f"{role} [bold]{username}[/bold] can sign in")
+
+    _with_database(run)
+
+
+@admin.command("deactivate")
+@click.argument("username")
+def deactivate(username: str) -> None:
+    """Let an account in no more; its sessions end, its sockets close within seconds, its records stay."""
+    _set_active(username, active=False)
+
+
+@admin.command("activate")
+@click.argument("username")
+def activate(username: str) -> None:
+    """Let a deactivated account in again."""
+    _set_active(username, active=True)
+
+
+def _set_active(username: str, *, active: bool) -> None:
+    async def run(settings: DatabaseSettings) -> None:
+        engine = create_engine(settings)
+        try:
+            await set_active(engine, username, active=active)
+        finally:
+            await engine.dispose()
+        out.print(f"[bold]{username}[/bold] {'can' if active else 'can no longer'} sign in")
 
     _with_database(run)
 

@@ -12,8 +12,8 @@ import bcrypt
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import Conflict
-from db.queries import users
+from db.errors import Conflict, NotFound
+from db.queries import audit, users
 from protocol.people import Role
 from veritas.environment import data_dir, keep
 from veritas.errors import VeritasError
@@ -39,6 +39,19 @@ async def create_account(engine: AsyncEngine, role: Role, name: str, login: Logi
         async with engine.begin() as conn:
             await users.create(conn, username=login.username, name=name, role=role, password_hash=hashed.decode())
     except Conflict as error:
+        raise VeritasError(str(error)) from error
+
+
+async def set_active(engine: AsyncEngine, username: str, *, active: bool) -> None:
+    """Let an account in again, or out; whoever is connected with it is closed within seconds. Raises VeritasError."""
+    action = "activate" if active else "deactivate"
+    try:
+        async with engine.begin() as conn:
+            user_id = await users.set_active(conn, username, active=active)
+            await audit.append(
+                conn, actor_id=None, action=action, resource="user", resource_id=user_id, details={"by": "terminal"}
+            )
+    except NotFound as error:
         raise VeritasError(str(error)) from error
 
 

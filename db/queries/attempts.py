@@ -100,7 +100,12 @@ async def _published_duration(conn: AsyncConnection, exam_id: UUID, student_id: 
     found = await conn.execute(
         select(Exam.duration_minutes)
         .join(ExamEnrollment, ExamEnrollment.exam_id == Exam.id)
-        .where(Exam.id == exam_id, Exam.is_published, ExamEnrollment.student_id == student_id)
+        .where(
+            Exam.id == exam_id,
+            Exam.is_published,
+            ExamEnrollment.student_id == student_id,
+            ExamEnrollment.removed_at.is_(None),
+        )
     )
     minutes: int | None = found.scalar_one_or_none()
     if minutes is None:

@@ -4,14 +4,14 @@ A session is a family of refresh tokens; its id is in its access tokens and tick
 own lock. Nothing here raises for a bad credential: what it does about one (ending a family) must be committed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 from uuid_utils.compat import uuid7
@@ -98,6 +98,21 @@ async def read_session(conn: AsyncConnection, session: UUID) -> Session | None:
     return Session(session, Account(row.id, row.username, row.full_name, Role(row.role)), row.exam_id)
 
 
+async def dead_sessions(conn: AsyncConnection, sessions: Collection[UUID]) -> set[UUID]:
+    """Which of these sessions live no longer: revoked, run out, or their user deactivated; one query for all."""
+    living = await conn.execute(
+        select(RefreshToken.family)
+        .join(User, User.id == RefreshToken.user_id)
+        .where(
+            RefreshToken.family == any_(bindparam(None, list(sessions), type_=ARRAY(Uuid))),
+            RefreshToken.revoked_at.is_(None),
+            RefreshToken.expires_at > func.now(),
+            User.is_active,
+        )
+    )
+    return set(sessions) - set(living.scalars())
+
+
 async def rotate(
     conn: AsyncConnection, token_hash: bytes, successor_hash: bytes, *, lifetime: timedelta = REFRESH_LIFETIME
 ) -> Rotation:
@@ -166,25 +181,31 @@ async def spend_ticket(conn: AsyncConnection, ticket_hash: bytes) -> Ticket | No
     return None if row is None else Ticket(row.session, row.purpose, row.expired)
 
 
-async def delete_expired_tickets(conn: AsyncConnection) -> int:
-    """Delete the tickets nobody spent in time; return how many."""
-    expired = await conn.execute(delete(WsTicket).where(WsTicket.expires_at <= func.now()))
-    return expired.rowcount
+async def forget_expired(conn: AsyncConnection) -> int:
+    """Delete tickets nobody spent in time and refresh tokens past use for a day; return how many."""
+    tickets = await conn.execute(delete(WsTicket).where(WsTicket.expires_at <= func.now()))
+    tokens = await conn.execute(delete(RefreshToken).where(RefreshToken.expires_at <= func.now() - timedelta(days=1)))
+    return tickets.rowcount + tokens.rowcount
+
+
+async def revoke_codes(conn: AsyncConnection, exam_id: UUID, student_ids: Collection[UUID]) -> None:
+    """End what codes these students have for an exam."""
+    await conn.execute(
+        update(CandidateCode)
+        .where(
+            CandidateCode.exam_id == exam_id,
+            CandidateCode.student_id.in_(student_ids),
+            CandidateCode.revoked_at.is_(None),
+        )
+        .values(revoked_at=func.now())
+    )
 
 
 async def replace_codes(conn: AsyncConnection, exam_id: UUID, code_hashes: Mapping[UUID, bytes]) -> None:
     """Give students of an exam new codes; the older ones are good no longer."""
     if not code_hashes:
         return
-    await conn.execute(
-        update(CandidateCode)
-        .where(
-            CandidateCode.exam_id == exam_id,
-            CandidateCode.student_id.in_(code_hashes),
-            CandidateCode.revoked_at.is_(None),
-        )
-        .values(revoked_at=func.now())
-    )
+    await revoke_codes(conn, exam_id, code_hashes)
     await conn.execute(
         insert(CandidateCode),
         [
@@ -201,7 +222,13 @@ async def find_candidate(conn: AsyncConnection, code_hash: bytes) -> Candidate |
         .join(CandidateCode, CandidateCode.student_id == User.id)
         .join(Exam, Exam.id == CandidateCode.exam_id)
         .join(ExamEnrollment, (ExamEnrollment.exam_id == Exam.id) & (ExamEnrollment.student_id == User.id))
-        .where(CandidateCode.hash == code_hash, CandidateCode.revoked_at.is_(None), Exam.is_published, User.is_active)
+        .where(
+            CandidateCode.hash == code_hash,
+            CandidateCode.revoked_at.is_(None),
+            ExamEnrollment.removed_at.is_(None),
+            Exam.is_published,
+            User.is_active,
+        )
     )
     row = found.one_or_none()
     if row is None:

@@ -5,16 +5,17 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, insert, select, true
+from sqlalchemy import ColumnElement, func, insert, select, true, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
 from db.errors import NotFound
-from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy
+from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy, User
 from db.queries import feed
 from protocol.attempts import RUNNING, AttemptStatus
+from protocol.console import StudentRow
 from protocol.people import Role
 
 
@@ -112,14 +113,37 @@ async def list_own(
 
 
 async def enrol(conn: AsyncConnection, exam_id: UUID, student_ids: Sequence[UUID]) -> set[UUID]:
-    """Put students on an exam's roster; return those who were not on it."""
+    """Put students on an exam's roster, anew when they were taken off it; return those who were not on it."""
     if not student_ids:
         return set()
     enrolled = await conn.execute(
-        postgresql.insert(ExamEnrollment).on_conflict_do_nothing().returning(ExamEnrollment.student_id),
+        postgresql.insert(ExamEnrollment)
+        .on_conflict_do_update(
+            index_elements=["exam_id", "student_id"],
+            set_={"removed_at": None},
+            where=ExamEnrollment.removed_at.is_not(None),
+        )
+        .returning(ExamEnrollment.student_id),
         [{"exam_id": exam_id, "student_id": student_id} for student_id in sorted(student_ids)],
     )
     return set(enrolled.scalars())
+
+
+async def remove_from_roster(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> StudentRow | None:
+    """Take a student off an exam's roster; returns the row for its board, None when they were not on it."""
+    removed = await conn.execute(
+        update(ExamEnrollment)
+        .where(
+            ExamEnrollment.exam_id == exam_id,
+            ExamEnrollment.student_id == student_id,
+            ExamEnrollment.removed_at.is_(None),
+            User.id == ExamEnrollment.student_id,
+        )
+        .values(removed_at=func.now())
+        .returning(User.full_name)
+    )
+    name: str | None = removed.scalar_one_or_none()
+    return None if name is None else StudentRow(student_id, name, on_roster=False)
 
 
 async def list_enrolments(conn: AsyncConnection, student_id: UUID, *, only_exam: UUID | None = None) -> list[Enrolment]:
@@ -133,6 +157,7 @@ async def list_enrolments(conn: AsyncConnection, student_id: UUID, *, only_exam:
         .join(ExamAttempt, running, isouter=True)
         .where(
             ExamEnrollment.student_id == student_id,
+            ExamEnrollment.removed_at.is_(None),
             Exam.is_published,
             true() if only_exam is None else Exam.id == only_exam,
         )

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from db.errors import Conflict
+from db.errors import Conflict, NotFound
 from db.models import StudentProfile, TeacherProfile, User
 from protocol.people import Role
 
@@ -82,6 +82,17 @@ async def find_sign_in(conn: AsyncConnection, username: str) -> SignIn | None:
     if row is None:
         return None
     return SignIn(Account(row.id, row.username, row.full_name, Role(row.role)), row.password_hash)
+
+
+async def set_active(conn: AsyncConnection, username: str, *, active: bool) -> UUID:
+    """Let an account in again, or out: its sessions end with it. Raises NotFound."""
+    changed = await conn.execute(
+        update(User).where(User.username == username.lower()).values(is_active=active).returning(User.id)
+    )
+    user_id: UUID | None = changed.scalar_one_or_none()
+    if user_id is None:
+        raise NotFound(f"no account {username}")
+    return user_id
 
 
 async def record_login(conn: AsyncConnection, user_id: UUID, ip: str | None) -> None:

@@ -8,12 +8,13 @@ from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router, delete, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import NotFound
 from db.hints import Hints
 from db.queries import audit, credentials, exams, feed, users
 from db.queries.exams import ExamRecord
@@ -152,10 +153,42 @@ async def extend_roster(
     ]
 
 
+@delete(
+    "/{exam_id:uuid}/roster/{student_id:uuid}",
+    summary="Take a student off the roster",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+)
+async def leave_roster(
+    exam_id: FromPath[UUID],
+    student_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    hints: NamedDependency[Hints],
+    person: NamedDependency[Person],
+) -> None:
+    """Take a student off: the code ends, a running client is closed with 4403; what is recorded stays."""
+    async with engine.begin() as conn:
+        await exams.read_own(conn, exam_id, user_id=person.user_id, role=person.role)
+        row = await exams.remove_from_roster(conn, exam_id, student_id)
+        if row is None:
+            raise NotFound(f"no student {student_id} on this roster")
+        await credentials.revoke_codes(conn, exam_id, [student_id])
+        await audit.append(
+            conn,
+            actor_id=person.user_id,
+            action="leave_roster",
+            resource="exam",
+            resource_id=exam_id,
+            details={"student": str(student_id)},
+        )
+        await feed.append(conn, exam_id, [row])
+    await hints.announce("feed", exam_id)
+
+
 router: Final = Router(
     path="/exams",
     tags=["exams"],
-    route_handlers=[create_exam, list_exams, extend_roster],
+    route_handlers=[create_exam, list_exams, extend_roster, leave_roster],
     dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
 )
 

@@ -32,6 +32,9 @@ class Caller:
     async def get(self, path: str, **params: object) -> httpx.Response:
         return await self.http.get(path, params=params, headers=self._bearer())
 
+    async def delete(self, path: str) -> httpx.Response:
+        return await self.http.delete(path, headers=self._bearer())
+
     async def sign_in(self, path: str, body: object) -> "Caller":
         answer = await self.http.post(path, json=body)
         assert answer.is_success, answer.text

@@ -2,12 +2,14 @@ from pathlib import Path
 
 import bcrypt
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.models import AuditLog
 from db.queries import users
 from protocol.people import Role
 from veritas.errors import VeritasError
-from veritas.logins import Login, create_account, first_login
+from veritas.logins import Login, create_account, first_login, set_active
 
 ADA = Login("ada", "a password")
 
@@ -59,3 +61,20 @@ async def test_a_name_somebody_else_has_is_not_taken_for_ours(engine: AsyncEngin
 async def test_a_login_that_cannot_be_read_is_made_anew(engine: AsyncEngine, tmp_path: Path) -> None:
     (tmp_path / "login.json").write_text("")
     assert (await first_login(engine, {"VERITAS_DATA_DIR": str(tmp_path)})).username == "teacher"
+
+
+async def test_a_deactivated_account_signs_in_no_more_until_it_is_activated(engine: AsyncEngine) -> None:
+    await create_account(engine, Role.TEACHER, "Ada", ADA, cost=4)
+    known = []
+    for active in (False, True):
+        await set_active(engine, "Ada", active=active)
+        async with engine.connect() as conn:
+            known.append(await users.find_sign_in(conn, "ada") is not None)
+            trail = (await conn.execute(select(AuditLog.action).order_by(AuditLog.id))).scalars().all()
+    assert known == [False, True]
+    assert trail == ["deactivate", "activate"]
+
+
+async def test_an_unknown_account_cannot_be_deactivated(engine: AsyncEngine) -> None:
+    with pytest.raises(VeritasError, match="no account ada"):
+        await set_active(engine, "ada", active=False)

@@ -15,4 +15,4 @@ async def keep_up(engine: AsyncEngine) -> None:
     if created:
         log.info("partitions created", names=created)
     async with engine.begin() as conn:
-        await credentials.delete_expired_tickets(conn)
+        await credentials.forget_expired(conn)

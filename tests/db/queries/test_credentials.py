@@ -119,6 +119,40 @@ async def test_a_session_ends_with_its_last_token_or_its_user(conn: AsyncConnect
     assert await rotate(conn, C, D) is Outcome.REFUSED
 
 
+async def test_of_many_sessions_the_dead_are_named(conn: AsyncConnection) -> None:
+    living = await open_session(conn)
+    logged_out = await open_session(conn, B)
+    run_out = await open_session(conn, C, lifetime=timedelta(0))
+    deactivated = await open_session(conn, D)
+    await credentials.revoke(conn, logged_out)
+    session = await credentials.read_session(conn, deactivated)
+    assert session is not None
+    await conn.execute(update(User).where(User.id == session.account.user_id).values(is_active=False))
+    unknown = uuid4()
+    asked = [living, logged_out, run_out, deactivated, unknown]
+    assert await credentials.dead_sessions(conn, asked) == set(asked) - {living}
+    assert await credentials.dead_sessions(conn, []) == set()
+
+
+async def test_what_has_expired_is_forgotten_and_what_lives_is_not(conn: AsyncConnection) -> None:
+    living = await open_session(conn)
+    await open_session(conn, B, lifetime=timedelta(days=-2))
+    current = await credentials.read_session(conn, living)
+    assert current is not None
+    for number, lifetime in enumerate((timedelta(seconds=30), timedelta(0))):
+        await credentials.issue_ticket(
+            conn,
+            ticket_hash=bytes([number]),
+            user_id=current.account.user_id,
+            session=living,
+            purpose="console",
+            lifetime=lifetime,
+        )
+    assert await credentials.forget_expired(conn) == 2
+    assert await credentials.read_session(conn, living) is not None
+    assert await credentials.spend_ticket(conn, bytes([0])) is not None
+
+
 async def test_a_family_keeps_the_exam_of_its_code(conn: AsyncConnection) -> None:
     exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
     session = await open_session(conn, exam_id=exam_id)
@@ -221,6 +255,7 @@ async def test_a_new_code_ends_the_older_one_of_that_exam_alone(conn: AsyncConne
         update(Exam).values(is_published=False),
         update(User).values(is_active=False),
         delete(ExamEnrollment),
+        update(ExamEnrollment).values(removed_at=func.now()),
     ],
 )
 async def test_a_code_is_good_only_while_the_exam_can_be_sat(

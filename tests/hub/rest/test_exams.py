@@ -1,5 +1,6 @@
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -187,3 +188,29 @@ async def test_a_whole_year_is_enrolled_at_once(teacher: Caller, exam_id: str, e
     assert len({row["code"] for row in answer.json()}) == 2000
     async with engine.connect() as conn:
         assert await feed.heads(conn, [UUID(exam_id)]) == {UUID(exam_id): 2000}
+
+
+async def test_a_student_taken_off_the_roster_is_out_until_put_on_it_again(
+    people: People, teacher: Caller, exam_id: str, engine: AsyncEngine
+) -> None:
+    (row,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
+    ada = await people.sign_in_by_code(row["code"])
+    path = f"/exams/{exam_id}/roster/{row['student_id']}"
+    assert (await teacher.delete(path)).status_code == 204
+    assert (await people.nobody.post("/auth/code", {"code": row["code"]})).status_code == 401
+    assert (await ada.get("/student/exams")).json() == []
+    assert (await ada.post(f"/student/exams/{exam_id}/start")).status_code == 404
+    assert (await teacher.delete(path)).status_code == 404
+    (again,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
+    await people.sign_in_by_code(again["code"])
+    assert (await ada.post(f"/student/exams/{exam_id}/start")).is_success
+    async with engine.connect() as conn:
+        rows = [delta for delta in await feed.read_after(conn, UUID(exam_id), 0) if delta.kind == "student"]
+    assert [msgspec.json.decode(delta.body)["on_roster"] for delta in rows] == [True, False, True]
+
+
+async def test_nobody_takes_students_off_somebody_elses_roster(people: People, teacher: Caller, exam_id: str) -> None:
+    (row,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
+    other = await people.make(Role.TEACHER, "other")
+    assert (await other.delete(f"/exams/{exam_id}/roster/{row['student_id']}")).status_code == 404
+    await people.sign_in_by_code(row["code"])
