@@ -9,10 +9,10 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up serve work migrate admin simulate verify test check format lock clean
+.PHONY: help demo up serve work migrate admin simulate verify test test-external bench check format lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo:      ## a simulated class, live in this terminal
 up:        ## hub, worker, PostgreSQL and Redis here, supervised
@@ -44,6 +44,9 @@ demo up serve work migrate admin simulate verify: $(VENV)/runtime
 
 test: $(VENV)/dev  ## the whole suite: real PostgreSQL, real Redis, real sockets
 	$(BIN)/python -m pytest $(ARGS)
+
+test-external: $(VENV)/dev  ## the same on Debian's PostgreSQL 15 and Redis 7 over TCP, started and stopped here
+	$(BIN)/python -m pytest --external tests/db tests/hub tests/workers tests/faults tests/laws/test_board.py tests/journeys/test_deployment.py $(ARGS)
 
 check: $(VENV)/dev  ## lint, format, types, import laws
 	$(BIN)/ruff check .

