@@ -21,7 +21,9 @@ from db.models import CandidateCode, Exam, ExamEnrollment, RefreshToken, User, W
 from db.queries.users import Account
 from protocol.people import Role
 
-REFRESH_LIFETIME: Final = timedelta(days=7)
+REFRESH_LIFETIME: Final = timedelta(days=9)
+"""An exam lasts seven days at most; whoever began it can still come back a day after its deadline."""
+
 REFRESH_GRACE: Final = timedelta(seconds=60)
 """How long the answer to a refresh may have been lost: until then the spent token is heard once more."""
 
