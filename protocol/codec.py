@@ -4,6 +4,7 @@ JSON in text frames, the same structs as MessagePack in binary frames. Pure: no 
 One bad event never costs its neighbours: when a frame of events does not fit as a whole, each event is tried alone.
 """
 
+import json
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeVar
 
@@ -12,7 +13,8 @@ import msgspec
 from protocol import console, limits, monitor
 from protocol.codes import RejectCode
 from protocol.errors import Malformed, TooLarge, UnknownFrame
-from protocol.events import Batch, Entry, Event, enter, tombstone
+from protocol.events import Batch, Entry, Event, enter, enter_all, tombstone
+from protocol.slices import cut_json, cut_msgpack
 
 
 class Encoding(StrEnum):
@@ -41,26 +43,48 @@ class _Tag(msgspec.Struct):
     t: str
 
 
-class _LooseEvents(msgspec.Struct):
-    """The envelope of an `events` frame, its events untouched."""
+class _Envelope(msgspec.Struct):
+    """An `events` frame, its events cut out."""
 
     first_seq: int
-    events: list[msgspec.Raw]
+    events: list[None]
+
+
+class _PackedEvent(Event):
+    """An event in MessagePack: bytes, times and extensions are no JSON; one level deeper `enter_all` looks closer."""
+
+    data: dict[str, str | int | float | bool | list[Any] | dict[str, Any] | None] = msgspec.field(default_factory=dict)
+
+
+class _PackedEvents(msgspec.Struct, tag_field="t", tag="events", frozen=True):
+    first_seq: int
+    events: list[_PackedEvent]
+
+
+_OtherFrame = monitor.Hello | monitor.Lost | monitor.Ping | monitor.Done | monitor.Auth | monitor.Bye
+_CandidateFrame = monitor.Events | _PackedEvents | _OtherFrame
 
 
 def _decoders(shape: Any) -> dict[Encoding, _Decoder[Any]]:
     return {Encoding.JSON: msgspec.json.Decoder(shape), Encoding.MSGPACK: msgspec.msgpack.Decoder(shape)}
 
 
-_CANDIDATE: Final[dict[Encoding, _Decoder[monitor.CandidateFrame]]] = _decoders(monitor.CandidateFrame)
+_CANDIDATE: Final[dict[Encoding, _Decoder[_CandidateFrame]]] = {
+    Encoding.JSON: msgspec.json.Decoder(monitor.CandidateFrame),
+    Encoding.MSGPACK: msgspec.msgpack.Decoder(_PackedEvents | _OtherFrame),
+}
 _CONSOLE: Final[dict[Encoding, _Decoder[console.ConsoleFrame]]] = _decoders(console.ConsoleFrame)
 _TO_CANDIDATE: Final[dict[Encoding, _Decoder[monitor.HubFrame]]] = _decoders(monitor.HubFrame)
 _TO_CONSOLE: Final[dict[Encoding, _Decoder[console.HubFrame]]] = _decoders(console.HubFrame)
 _TAG: Final[dict[Encoding, _Decoder[_Tag]]] = _decoders(_Tag)
-_LOOSE: Final[dict[Encoding, _Decoder[_LooseEvents]]] = _decoders(_LooseEvents)
+_ENVELOPE: Final[dict[Encoding, _Decoder[_Envelope]]] = _decoders(_Envelope)
 _EVENT: Final[dict[Encoding, _Decoder[Event]]] = _decoders(Event)
 _CANDIDATE_TAGS: Final = frozenset({"hello", "events", "lost", "ping", "done", "auth", "bye"})
 _CONSOLE_TAGS: Final = frozenset({"hello", "watch", "unwatch", "focus", "command", "auth", "ping", "bye"})
+_CUT: Final = {Encoding.JSON: cut_json, Encoding.MSGPACK: cut_msgpack}
+_UNDECODABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
+_TIME_PATHS: Final = ("`$.at`", "`$.mono`")
+_DETAIL_CHARS: Final = 200
 _JSON_ENCODER: Final = msgspec.json.Encoder()
 _MSGPACK_ENCODER: Final = msgspec.msgpack.Encoder()
 
@@ -78,18 +102,21 @@ def decode_candidate(data: str | bytes, encoding: Encoding) -> Received:
     Raises Malformed (the wrong opcode included), TooLarge or UnknownFrame. A single event that does not fit becomes a
     tombstone instead.
     """
-    _check(data, encoding)
+    size = _check(data, encoding)
     try:
         frame = _CANDIDATE[encoding].decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        if _tag_of(data, encoding, error, _CANDIDATE_TAGS) != "events":
-            raise Malformed(str(error)) from error
-        return _salvage(data, encoding)
-    if isinstance(frame, monitor.Events):
-        return _batch(
-            frame.first_seq, [enter(event, seq) for seq, event in enumerate(frame.events, frame.first_seq)], len(data)
-        )
-    return frame
+    except _UNDECODABLE as error:
+        return _salvage(data, encoding, size, error)
+    if not isinstance(frame, monitor.Events | _PackedEvents):
+        return frame
+    count = len(frame.events)
+    if count == 0:
+        return EmptyBatch()
+    last_seq = _last_seq(frame.first_seq, count)
+    entries = enter_all(frame.events, frame.first_seq)
+    if entries is None:
+        return _salvage(data, encoding, size)
+    return Batch(frame.first_seq, last_seq, tuple(entries), size)
 
 
 def decode_console(data: str | bytes, encoding: Encoding) -> console.ConsoleFrame:
@@ -97,9 +124,9 @@ def decode_console(data: str | bytes, encoding: Encoding) -> console.ConsoleFram
     _check(data, encoding)
     try:
         return _CONSOLE[encoding].decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+    except _UNDECODABLE as error:
         _tag_of(data, encoding, error, _CONSOLE_TAGS)
-        raise Malformed(str(error)) from error
+        raise _malformed(error) from error
 
 
 def decode_to_candidate(data: str | bytes, encoding: Encoding) -> monitor.HubFrame:
@@ -115,58 +142,97 @@ def decode_to_console(data: str | bytes, encoding: Encoding) -> console.HubFrame
 def _decode_from_hub(decoder: _Decoder[_T], data: str | bytes) -> _T:
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Malformed(str(error)) from error
+    except _UNDECODABLE as error:
+        raise _malformed(error) from error
 
 
-def _check(data: str | bytes, encoding: Encoding) -> None:
+def _check(data: str | bytes, encoding: Encoding) -> int:
+    """Check the opcode and the size of a frame; returns the size in bytes."""
     if isinstance(data, str) is not (encoding is Encoding.JSON):
         raise Malformed(f"{encoding} does not use this kind of frame")
-    size = len(data) if isinstance(data, bytes) or data.isascii() else _utf8_size(data)
+    size = len(data) if isinstance(data, bytes) or data.isascii() else len(_bytes_of(data))
     if size > limits.FRAME_BYTES:
         raise TooLarge(f"a frame may have {limits.FRAME_BYTES} bytes")
+    return size
 
 
-def _utf8_size(text: str) -> int:
-    return len(text.encode(errors="surrogatepass"))
+def _bytes_of(data: str | bytes) -> bytes:
+    return data.encode(errors="surrogatepass") if isinstance(data, str) else data
+
+
+def _malformed(error: Exception) -> Malformed:
+    return Malformed(str(error)[:_DETAIL_CHARS])
 
 
 def _tag_of(data: str | bytes, encoding: Encoding, error: Exception, known: frozenset[str]) -> str:
     """Read the tag of a frame that could not be decoded. Raises UnknownFrame, or Malformed when there is none."""
     try:
         tag = _TAG[encoding].decode(data).t
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise Malformed(str(error)) from error
+    except _UNDECODABLE:
+        raise _malformed(error) from error
     if tag not in known:
         raise UnknownFrame(tag) from error
     return tag
 
 
-def _salvage(data: str | bytes, encoding: Encoding) -> Received:
+def _last_seq(first_seq: int, count: int) -> int:
+    last_seq = first_seq + count - 1
+    if count > limits.EVENTS_PER_FRAME:
+        raise TooLarge(f"a frame may have {limits.EVENTS_PER_FRAME} events")
+    if first_seq < 1 or last_seq > limits.SEQ_MAX:
+        raise Malformed(f"numbers run from 1 to {limits.SEQ_MAX}")
+    return last_seq
+
+
+def _salvage(data: str | bytes, encoding: Encoding, size: int, error: Exception | None = None) -> Batch | EmptyBatch:
+    """Try each event of a frame alone, after `error` struck the frame as a whole, or one event was refused."""
+    raw = _bytes_of(data)
+    cut = _CUT[encoding](raw)
+    error = error or Malformed("the events cannot be told apart")
+    if _tag_of(raw if cut is None else cut.envelope, encoding, error, _CANDIDATE_TAGS) != "events" or cut is None:
+        raise _malformed(error) from error
     try:
-        frame = _LOOSE[encoding].decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Malformed(str(error)) from error
-    entries = [_enter_alone(bytes(raw), seq, encoding) for seq, raw in enumerate(frame.events, frame.first_seq)]
-    return _batch(frame.first_seq, entries, len(data))
+        first_seq = _ENVELOPE[encoding].decode(cut.envelope).first_seq
+    except _UNDECODABLE as unreadable:
+        raise _malformed(unreadable) from unreadable
+    if not cut.events:
+        return EmptyBatch()
+    last_seq = _last_seq(first_seq, len(cut.events))
+    entries = tuple(_enter_alone(piece, seq, encoding) for seq, piece in enumerate(cut.events, first_seq))
+    return Batch(first_seq, last_seq, entries, size)
 
 
 def _enter_alone(raw: bytes, seq: int, encoding: Encoding) -> Entry:
     try:
-        return enter(_EVENT[encoding].decode(raw), seq)
+        event = _EVENT[encoding].decode(raw)
+    except _UNDECODABLE as error:
+        return tombstone(seq, _fault_behind(error, raw, encoding), raw)
+    return enter(event, seq, raw)
+
+
+def _fault_behind(error: Exception, raw: bytes, encoding: Encoding) -> RejectCode:
+    """Name what kept an event from being decoded."""
+    text = str(error)
+    if isinstance(error, RecursionError):
+        return RejectCode.TOO_DEEP
+    if isinstance(error, UnicodeError):
+        return RejectCode.BAD_UNICODE
+    if text.endswith(_TIME_PATHS) and "got" not in text:
+        return RejectCode.BAD_TIME
+    if "out of range" in text:
+        return RejectCode.BAD_NUMBER
+    if encoding is Encoding.JSON and not isinstance(error, msgspec.ValidationError):
+        return _fault_of_json(raw)
+    return RejectCode.BAD_SHAPE
+
+
+def _fault_of_json(raw: bytes) -> RejectCode:
+    """Name what is wrong with text that is not JSON: the standard library takes two things more than JSON has."""
+    not_numbers: list[str] = []
+    try:
+        json.loads(raw.decode(errors="surrogatepass"), parse_constant=not_numbers.append)
     except RecursionError:
-        return tombstone(seq, RejectCode.TOO_DEEP, raw)
-    except UnicodeError:
-        return tombstone(seq, RejectCode.BAD_UNICODE, raw)
-    except msgspec.DecodeError as error:
-        return tombstone(seq, RejectCode.BAD_NUMBER if "out of range" in str(error) else RejectCode.BAD_SHAPE, raw)
-
-
-def _batch(first_seq: int, entries: list[Entry], size: int) -> Batch | EmptyBatch:
-    if len(entries) > limits.EVENTS_PER_FRAME:
-        raise TooLarge(f"a frame may have {limits.EVENTS_PER_FRAME} events")
-    if not entries:
-        return EmptyBatch()
-    if first_seq < 1 or entries[-1].seq > limits.SEQ_MAX:
-        raise Malformed(f"numbers run from 1 to {limits.SEQ_MAX}")
-    return Batch(first_seq, entries[-1].seq, tuple(entries), size)
+        return RejectCode.TOO_DEEP
+    except ValueError:
+        return RejectCode.BAD_SHAPE
+    return RejectCode.BAD_NUMBER if not_numbers else RejectCode.BAD_UNICODE

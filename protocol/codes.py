@@ -1,6 +1,7 @@
 """Every code a program can meet on the wire: close codes, reject codes, error codes (WIRE §4)."""
 
 from enum import IntEnum, StrEnum
+from typing import Final
 
 
 class CloseCode(IntEnum):
@@ -28,6 +29,27 @@ class CloseCode(IntEnum):
         return self.name.lower()
 
 
+CLOSE_MEANINGS: Final = {
+    CloseCode.NORMAL: "goodbye was said, and everything is acknowledged",
+    CloseCode.MALFORMED: "a frame cannot be read, or comes out of turn",
+    CloseCode.UNAUTHENTICATED: "ticket or token is not valid, or its sign-in has ended",
+    CloseCode.FORBIDDEN: "known, but this is not yours",
+    CloseCode.SILENT: "no hello within 10 s, or nothing at all for 30 s",
+    CloseCode.SUPERSEDED: (
+        'a newer connection of the same attempt; offer "continue here" instead of coming back by yourself'
+    ),
+    CloseCode.ENDED: "the attempt is over and nothing is missing",
+    CloseCode.TOO_LARGE: "the frame is over 64 KiB or 500 events",
+    CloseCode.TOKEN_EXPIRED: "the token has expired: renew it first",
+    CloseCode.GAP: "a number was skipped: resume from `welcome.committed`",
+    CloseCode.TOO_FAST: "more than two windows unacknowledged",
+    CloseCode.INTERNAL: "an error of ours",
+    CloseCode.OVERLOADED: "the database is away or the hub is full",
+    CloseCode.TOO_SLOW: "the peer does not read",
+    CloseCode.DRAINING: "the hub is being restarted, or a stream of a day was not left within an hour",
+}
+"""What each close code says of what happened."""
+
 _FINAL_CODES = frozenset({1000, 1007, 1009, 4400, 4401, 4403, 4409, 4410, 4413})
 
 
@@ -48,12 +70,26 @@ class RejectCode(StrEnum):
     TOO_LARGE = "too_large"
 
 
+REJECT_MEANINGS: Final = {
+    RejectCode.BAD_SHAPE: "no object of `type`, `at`, `mono` and perhaps `data` and `severity`, each of its kind",
+    RejectCode.BAD_TYPE: "not `[a-z][a-z0-9_]{0,63}`, or a name that only servers may use",
+    RejectCode.BAD_TIME: "`at` or `mono` is negative, or after the year 9999",
+    RejectCode.BAD_UNICODE: "text with a lone surrogate, NUL, or bytes that are not UTF-8",
+    RejectCode.BAD_NUMBER: "a number in `data` that is neither int64 nor a finite float64",
+    RejectCode.TOO_DEEP: "`data` nests deeper than 16",
+    RejectCode.TOO_LARGE: "`data` is over 8 KiB, over 32 KiB in a `draft_saved`",
+}
+"""What each reject code says of an event."""
+
+
 class ErrorCode(StrEnum):
     """What an `error` frame or a command's result can say; after some of them a close follows."""
 
     UNKNOWN_FRAME = "unknown_frame"
     EMPTY_BATCH = "empty_batch"
     GAP = "gap"
+    TOO_FAST = "too_fast"
+    TOO_LARGE = "too_large"
     MALFORMED = "malformed"
     UNSUPPORTED_SUBPROTOCOL = "unsupported_subprotocol"
     FORBIDDEN = "forbidden"
@@ -62,3 +98,21 @@ class ErrorCode(StrEnum):
     BAD_COMMAND = "bad_command"
     BUSY = "busy"
     UNAUTHENTICATED = "unauthenticated"
+
+
+ERROR_MEANINGS: Final = {
+    ErrorCode.UNKNOWN_FRAME: "no frame of this name; the tenth closes 4400",
+    ErrorCode.EMPTY_BATCH: "an `events` frame without events",
+    ErrorCode.GAP: "a number was skipped; 4422 follows",
+    ErrorCode.TOO_FAST: "more than two windows unacknowledged; 4429 follows",
+    ErrorCode.TOO_LARGE: "a frame over its limit; 4413 follows",
+    ErrorCode.MALFORMED: "a frame that cannot be read, or comes out of turn; 4400 follows",
+    ErrorCode.UNSUPPORTED_SUBPROTOCOL: "none of the offered subprotocols is spoken here; 4400 follows",
+    ErrorCode.FORBIDDEN: "known, but this is not yours",
+    ErrorCode.NOT_FOUND: "what was named does not exist, or not here",
+    ErrorCode.CONFLICT: "somebody was first: `by`, `at`",
+    ErrorCode.BAD_COMMAND: "a command, or a focus, that contradicts itself",
+    ErrorCode.BUSY: "not now: say it again, after `retry_ms` if given",
+    ErrorCode.UNAUTHENTICATED: "the new token is not valid; 4401 follows",
+}
+"""What each error code says of a frame or a command."""

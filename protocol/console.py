@@ -118,14 +118,18 @@ class Unwatch(msgspec.Struct, tag_field="t", tag="unwatch", frozen=True):
 
 
 class Focus(msgspec.Struct, tag_field="t", tag="focus", frozen=True):
-    """Show me these attempts' live values every half second; at most `limits.FOCUS_ATTEMPTS`, replacing those before."""
+    """Show me these attempts' live values every half second, and no others' of this exam.
+
+    At most `limits.FOCUS_ATTEMPTS`, by their numbers from 1, else error `bad_command`; of an exam that is not watched,
+    error `not_found`. Numbers no attempt has yet are kept; unwatching or watching anew forgets them all.
+    """
 
     exam_id: UUID
     ix: list[int]
 
 
 class Command(msgspec.Struct, tag_field="t", tag="command", frozen=True, kw_only=True):
-    """A person's order; a repeated `id` gives the same result.
+    """A person's order; a repeated `id` gives the same result, one used for another order is refused.
 
     `message` wants `to` and `text`; `review` wants `flag_id`, `decision`, `seen` (the status it saw) and `reason`.
     """
@@ -180,7 +184,11 @@ class Delta(msgspec.Struct, tag_field="t", tag="delta", frozen=True):
 
 
 class Presence(msgspec.Struct, frozen=True, array_like=True):
-    """An attempt's latest live values: `[ix, online, events, seen_at]`; `seen_at` in ms since the epoch."""
+    """An attempt's latest live values: `[ix, online, events, seen_at]`; `seen_at` in ms since the epoch.
+
+    `online` is whether its newest connection stands, at whichever hub. `events` counts what its client's streams hold:
+    the sum of their last numbers, what was refused or lost included. `seen_at` is when it last came, went or stored.
+    """
 
     ix: int
     online: bool
@@ -191,7 +199,9 @@ class Presence(msgspec.Struct, frozen=True, array_like=True):
 class Live(msgspec.Struct, tag_field="t", tag="live", frozen=True):
     """The live part: latest values that changed since the last `live`; never numbered, never replayed.
 
-    With `since`, ms since the epoch, Redis has been away since then: values of other hubs' candidates come late.
+    Comings and goings of all come within a second, counts within 15 s, of those in focus within a second too. With
+    `since`, ms since the epoch, Redis has been away since then: of other hubs' candidates comings and goings come
+    within 4 s, and counts as told by the record. The first frame without `since` says that this is over.
     """
 
     exam_id: UUID

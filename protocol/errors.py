@@ -6,13 +6,14 @@ ProtocolError
 └── UnknownFrame    readable, but no frame we know: answered, and closed at the tenth
 """
 
-from protocol.codes import CloseCode
+from protocol.codes import CloseCode, ErrorCode
 
 
 class ProtocolError(Exception):
     """Bytes that are not a frame of this protocol."""
 
     close_code = CloseCode.MALFORMED
+    code = ErrorCode.MALFORMED
 
 
 class Malformed(ProtocolError):
@@ -23,10 +24,13 @@ class TooLarge(ProtocolError):
     """A frame is larger than `limits.FRAME_BYTES`."""
 
     close_code = CloseCode.TOO_LARGE
+    code = ErrorCode.TOO_LARGE
 
 
 class UnknownFrame(ProtocolError):
     """A frame has a tag this protocol does not know."""
+
+    code = ErrorCode.UNKNOWN_FRAME
 
     def __init__(self, tag: str) -> None:
         super().__init__(f"unknown frame {tag[:64]!r}")

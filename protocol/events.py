@@ -6,7 +6,8 @@ An event type is a name in one of the two tables below; the set is open, unknown
 
 import math
 import re
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -58,6 +59,7 @@ SERVER_EVENTS = {
 PLACE_EVENTS = {
     "rejected": "a tombstone: the event at this number was refused: code",
     "events_lost": "the client no longer has the numbers from `from` to this one: from, reason",
+    "stream_closed": "the stream ends before this number, and its queue goes on in another: next",
 }
 """Types that stand in a client's stream in place of events it could not deliver."""
 
@@ -75,17 +77,25 @@ RESERVED_EVENTS = frozenset(
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _INT64 = range(-(2**63), 2**63)
-_encode_json = msgspec.json.Encoder().encode
+_JSON = msgspec.json.Encoder()
+_DIGITS = bytes(ord("0") if 0x30 <= byte < 0x3A else 0x20 for byte in range(256))
+_LONG_NUMBER = b"0" * 19
+"""As many digits as the largest int64 has."""
+
+_Time = Annotated[int, msgspec.Meta(ge=0, le=limits.TIME_MAX_MS)]
+# Said in the schema, checked by `enter`: a decoder that checked them would cost every event or tell less.
+_Type = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_TYPE.pattern}$"})]
+_Severity = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": limits.SEVERITY_CHARS})]
 
 
 class Event(msgspec.Struct, gc=False):
     """One event as a client sends it: `at` its wall clock, `mono` its monotonic clock, both in ms."""
 
-    type: str
-    at: int
-    mono: int
+    type: _Type
+    at: _Time
+    mono: _Time
     data: dict[str, Any] = {}
-    severity: str | None = None
+    severity: _Severity | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -145,15 +155,47 @@ class EyeMovement(msgspec.Struct, frozen=True):
     y: float = 0.0
 
 
-def enter(event: Event, seq: int) -> Entry:
-    """Give an event its place in a stream: an entry to store, or a tombstone naming why it was refused."""
+def enter_all(events: Sequence[Event], first_seq: int) -> list[Entry] | None:
+    """Give events their places, quickly; None when any may be refused, which `enter` then tells one by one.
+
+    The events come from the codec's decoders, which have checked the times, and that no payload directly holds what
+    JSON lacks. All payloads are encoded in one call, and what only an unusual one can hold is looked for in all.
+    """
     try:
-        payload = _encode_json(event.data).decode()
-    except (ValueError, RecursionError, OverflowError):
-        return tombstone(seq, RejectCode.BAD_UNICODE, b"")
-    fault = _fault(event, payload)
+        lines = _JSON.encode_lines([event.data for event in events])
+    except (ValueError, TypeError, RecursionError):
+        return None
+    payloads = lines.decode().split("\n")
+    if not _is_plain(lines, len(events)):
+        for event, payload in zip(events, payloads, strict=False):
+            if not _is_plain(payload.encode(), 1) and _payload_fault(event.data, 1) is not None:
+                return None
+    are_small = len(lines) <= limits.EVENT_BYTES
+    entries: list[Entry] = []
+    for seq, (event, payload) in enumerate(zip(events, payloads, strict=False), first_seq):
+        kind = event.type
+        severity = event.severity
+        if (
+            (kind not in CLIENT_EVENTS and not _may_be_sent(kind))
+            or (severity is not None and _severity_fault(severity) is not None)
+            or not (are_small or _has_size(kind, payload))
+        ):
+            return None
+        entries.append(Entry(seq, kind, event.at, event.mono, payload, severity))
+    return entries
+
+
+def enter(event: Event, seq: int, raw: bytes = b"") -> Entry:
+    """Give an event its place in a stream: an entry to store, or a tombstone naming why `raw` was refused."""
+    fault = _fault(event)
     if fault is not None:
-        return tombstone(seq, fault, _encode_json(event))
+        return tombstone(seq, fault, raw)
+    try:
+        payload = _JSON.encode(event.data).decode()
+    except UnicodeError:
+        return tombstone(seq, RejectCode.BAD_UNICODE, raw)
+    if not _has_size(event.type, payload):
+        return tombstone(seq, RejectCode.TOO_LARGE, raw)
     return Entry(seq, event.type, event.at, event.mono, payload, event.severity)
 
 
@@ -164,37 +206,62 @@ def tombstone(seq: int, code: RejectCode, raw: bytes) -> Entry:
 
 def span(first_seq: int, last_seq: int, reason: str) -> Entry:
     """Stand for the numbers `first_seq` to `last_seq` that a client says it has lost."""
-    payload = _encode_json({"from": first_seq, "reason": reason}).decode()
+    payload = _JSON.encode({"from": first_seq, "reason": reason}).decode()
     return Entry(last_seq, "events_lost", 0, 0, payload)
 
 
-def _fault(event: Event, payload: str) -> RejectCode | None:
-    if not _TYPE.fullmatch(event.type) or event.type in RESERVED_EVENTS:
+def _fault(event: Event) -> RejectCode | None:
+    if not _may_be_sent(event.type):
         return RejectCode.BAD_TYPE
     if not (0 <= event.at <= limits.TIME_MAX_MS and 0 <= event.mono <= limits.TIME_MAX_MS):
         return RejectCode.BAD_TIME
-    if event.severity is not None and (len(event.severity) > limits.SEVERITY_CHARS or "\0" in event.severity):
-        return RejectCode.BAD_SHAPE
-    most = limits.DRAFT_BYTES if event.type == "draft_saved" else limits.EVENT_BYTES
-    if len(payload) > most or (not payload.isascii() and len(payload.encode()) > most):
-        return RejectCode.TOO_LARGE
-    return _payload_fault(event.data, 1, has_nul="\\u0000" in payload)
+    fault = None if event.severity is None else _severity_fault(event.severity)
+    return fault or _payload_fault(event.data, 1)
 
 
-def _payload_fault(value: object, depth: int, *, has_nul: bool) -> RejectCode | None:
+def _may_be_sent(kind: str) -> bool:
+    return _TYPE.fullmatch(kind) is not None and kind not in RESERVED_EVENTS
+
+
+def _severity_fault(severity: str) -> RejectCode | None:
+    if "\0" in severity:
+        return RejectCode.BAD_UNICODE
+    return RejectCode.BAD_SHAPE if len(severity) > limits.SEVERITY_CHARS else None
+
+
+def _has_size(kind: str, payload: str) -> bool:
+    most = limits.DRAFT_BYTES if kind == "draft_saved" else limits.EVENT_BYTES
+    return len(payload) <= most and (payload.isascii() or len(payload.encode()) <= most)
+
+
+def _is_plain(lines: bytes, count: int) -> bool:
+    """Whether these encoded payloads can hold nothing that would have to be refused.
+
+    Nothing nested, so neither too deep nor with keys that were no strings; no NUL; no number of int64's length; no
+    `null`, which is what an infinite float encodes as. What MessagePack has and JSON lacks, the decoder has refused.
+    """
+    return (
+        b"[" not in lines
+        and b"null" not in lines
+        and b"\\u0000" not in lines
+        and lines.count(b"{") == count
+        and _LONG_NUMBER not in lines.translate(_DIGITS)
+    )
+
+
+def _payload_fault(value: object, depth: int) -> RejectCode | None:
     """Find what PostgreSQL's jsonb, or a rule, could not take in a decoded payload."""
     if isinstance(value, dict):
-        if depth > limits.DEPTH:
-            return RejectCode.TOO_DEEP
-        if has_nul and any("\0" in key for key in value):
-            return RejectCode.BAD_UNICODE
-        return _first_fault(value.values(), depth, has_nul=has_nul)
+        for key in value:
+            if not isinstance(key, str):
+                return RejectCode.BAD_SHAPE
+            if "\0" in key:
+                return RejectCode.BAD_UNICODE
+        return _first_fault(value.values(), depth)
     if isinstance(value, list):
-        if depth > limits.DEPTH:
-            return RejectCode.TOO_DEEP
-        return _first_fault(value, depth, has_nul=has_nul)
+        return _first_fault(value, depth)
     if isinstance(value, str):
-        return RejectCode.BAD_UNICODE if has_nul and "\0" in value else None
+        return RejectCode.BAD_UNICODE if "\0" in value else None
     if isinstance(value, float):
         return None if math.isfinite(value) else RejectCode.BAD_NUMBER
     if isinstance(value, int):
@@ -202,9 +269,11 @@ def _payload_fault(value: object, depth: int, *, has_nul: bool) -> RejectCode | 
     return None if value is None else RejectCode.BAD_SHAPE
 
 
-def _first_fault(values: Any, depth: int, *, has_nul: bool) -> RejectCode | None:
+def _first_fault(values: Iterable[object], depth: int) -> RejectCode | None:
+    if depth > limits.DEPTH:
+        return RejectCode.TOO_DEEP
     for value in values:
-        fault = _payload_fault(value, depth + 1, has_nul=has_nul)
+        fault = _payload_fault(value, depth + 1)
         if fault is not None:
             return fault
     return None

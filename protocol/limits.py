@@ -22,7 +22,10 @@ TIME_MAX_MS = 253_402_300_799_999
 
 SEVERITY_CHARS = 16
 NAME_CHARS = 64
-"""Longest code or reason a client may give."""
+"""Longest code, reason or name a client may give."""
+
+ACTIONS = 64
+"""How many actions a client may say it can carry out."""
 
 FOCUS_ATTEMPTS = 200
 """How many attempts of one exam a console may look at closely."""

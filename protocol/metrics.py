@@ -5,6 +5,11 @@ from typing import Final
 HUB: Final = {
     "veritas_sockets": "open websockets, by kind",
     "veritas_socket_closes_total": "closed websockets, by kind and close code",
+    "veritas_sockets_refused_total": "handshakes refused, by reason",
+    "veritas_streams_rotated_total": "clients told to open a new stream because theirs is a day old",
+    "veritas_events_lost_by_server_total": "acknowledged events that were gone when their client came back",
+    "veritas_leases_lost_total": "times this hub stood still so long that it was given up",
+    "veritas_drain_seconds": "how long this hub has been sending its clients away",
     "veritas_events_stored_total": "events committed to PostgreSQL, duplicates included",
     "veritas_events_rejected_total": "events refused alone, by code",
     "veritas_ingest_waiting_bytes": "bytes of frames that wait for their transaction",
@@ -12,18 +17,26 @@ HUB: Final = {
     "veritas_flush_rows": "rows of one flush",
     "veritas_copy_fallbacks_total": "flushes that COPY could not store and INSERT had to, by reason",
     "veritas_flushes_given_up_total": "flushes given up; their clients were told to come again",
+    "veritas_batches_returned_total": "batches sent back to their clients unstored, by reason",
+    "veritas_rewinds_total": "times PostgreSQL came back with another history; every candidate was told to resume",
+    "veritas_comparisons_dropped_total": "numbers sent again that were not compared with what is stored",
     "veritas_resyncs_total": "boards shown anew to consoles, by reason",
+    "veritas_console_waiting_bytes": "bytes that wait for consoles to read, all together",
     "veritas_answers_dropped_total": "answers to instructions that could not be recorded, by reason",
+    "veritas_farewells_dropped_total": "ends of connections that could not be recorded, by reason",
     "veritas_ack_seconds": "from offering a batch to the ingest, the last time, to its COMMIT",
 }
 
 WORKER: Final = {
     "veritas_facts_folded_total": "facts the rules have seen",
+    "veritas_facts_refolded_total": "facts read back after a checkpoint and seen again, another worker having folded them",
     "veritas_flags_raised_total": "flags raised, by rule",
     "veritas_fold_seconds": "one transaction of the evaluation",
     "veritas_fold_failures_total": "attempts whose facts could not be folded",
     "veritas_unjudged_lag_seconds": "age of the oldest fact no fold has reached, at the last sweep",
+    "veritas_attempts_not_carried": "attempts with unjudged facts whose rulebook this worker does not carry",
     "veritas_holes_met_total": "times a stream's fold stopped at a missing number",
+    "veritas_absences_total": "facts stated about absent candidates, by kind",
     "veritas_rounds_failed_total": "rounds of a worker's own tasks that failed, by round",
 }
 

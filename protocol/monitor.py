@@ -3,10 +3,13 @@
 Frames are tagged structs, tag field `t`. New fields have defaults and are never retyped; unknown fields are skipped.
 """
 
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
+from protocol import limits
 from protocol.attempts import AttemptStatus
 from protocol.codes import RejectCode
 from protocol.events import Event
@@ -42,8 +45,8 @@ class Hello(msgspec.Struct, tag_field="t", tag="hello", frozen=True, kw_only=Tru
 class Events(msgspec.Struct, tag_field="t", tag="events", frozen=True):
     """Contiguous events, numbered from `first_seq`."""
 
-    first_seq: int
-    events: list[Event]
+    first_seq: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": limits.SEQ_MAX})]
+    events: Annotated[list[Event], Meta(extra_json_schema={"minItems": 1, "maxItems": limits.EVENTS_PER_FRAME})]
 
 
 class Lost(msgspec.Struct, tag_field="t", tag="lost", frozen=True):
@@ -146,7 +149,7 @@ class Instruct(msgspec.Struct, tag_field="t", tag="instruct", frozen=True, kw_on
 
 
 class Rotate(msgspec.Struct, tag_field="t", tag="rotate", frozen=True):
-    """This stream is a day old: have everything acknowledged, then say hello again for a new one."""
+    """The stream is a day old: have everything acknowledged, then say hello again for a new one."""
 
 
 class Pong(msgspec.Struct, tag_field="t", tag="pong", frozen=True):

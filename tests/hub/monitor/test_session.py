@@ -1,57 +1,25 @@
-from uuid import UUID
-
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.monitor.session import RETRY_MS, SILENCE_MS, Answer, Close, Effect, Open, Phase, Send, Session, Store
+from hub.monitor.session import (
+    RETRY_MS,
+    Answer,
+    Close,
+    Compare,
+    Open,
+    Phase,
+    Send,
+    Session,
+    Store,
+)
 from protocol import limits, monitor
-from protocol.attempts import AttemptStatus
-from protocol.codec import EmptyBatch
+from protocol.codec import EmptyBatch, Received
 from protocol.codes import CloseCode, RejectCode
 from protocol.errors import Malformed, TooLarge, UnknownFrame
 from protocol.events import Batch, Entry, tombstone
-
-ID = UUID("0192f0c1-2d3e-7000-8000-000000000001")
-HELLO = monitor.Hello(
-    ticket="t", attempt_id=ID, boot=ID, acked=0, next_seq=1, client=monitor.Client("x", "1"), mono=5, at=6
-)
-
-
-def welcome(committed: int = 0) -> monitor.Welcome:
-    return monitor.Welcome(
-        stream=ID,
-        committed=committed,
-        window=limits.Window(),
-        limits=limits.Limits(),
-        heartbeat_ms=limits.HEARTBEAT_MS,
-        server_at=0,
-        attempt=monitor.Attempt(AttemptStatus.IN_PROGRESS),
-        auth_until=0,
-    )
-
-
-def batch(first: int, last: int, size: int = 10) -> Batch:
-    return Batch(first, last, tuple(Entry(seq, "copy", 0, 0, "{}") for seq in range(first, last + 1)), size)
-
-
-def opened(committed: int = 0) -> Session:
-    session = Session(0)
-    session.receive(HELLO, 0)
-    session.opened(welcome(committed), [])
-    return session
-
-
-def closes(effects: list[Effect]) -> list[CloseCode]:
-    return [effect.code for effect in effects if isinstance(effect, Close)]
-
-
-def frames(effects: list[Effect]) -> list[monitor.HubFrame]:
-    return [effect.frame for effect in effects if isinstance(effect, Send)]
-
-
-def stores(effects: list[Effect]) -> list[tuple[int, int]]:
-    return [(effect.batch.first_seq, effect.batch.last_seq) for effect in effects if isinstance(effect, Store)]
+from tests.hub.monitor.sessions import HELLO, ID, batch, closes, frames, opened, stores, welcome
 
 
 def test_a_hello_asks_the_shell_to_open_and_the_answer_is_a_welcome() -> None:
@@ -78,16 +46,49 @@ def test_waiting_instructions_follow_the_welcome() -> None:
         monitor.Hello(ticket="a", attempt_id=ID, boot=ID, acked=1, next_seq=1, client=HELLO.client, mono=0, at=0),
         monitor.Hello(ticket="a", attempt_id=ID, boot=ID, acked=-1, next_seq=1, client=HELLO.client, mono=0, at=0),
         monitor.Hello(ticket="a", attempt_id=ID, boot=ID, acked=0, next_seq=1, client=HELLO.client, mono=-1, at=0),
+        msgspec.structs.replace(HELLO, at=limits.TIME_MAX_MS + 1),
+        msgspec.structs.replace(HELLO, next_seq=limits.SEQ_MAX + 1),
+        msgspec.structs.replace(HELLO, can=["pause", "a\0"]),
+        msgspec.structs.replace(HELLO, can=["x"] * (limits.ACTIONS + 1)),
+        msgspec.structs.replace(HELLO, client=monitor.Client("x" * 65, "1")),
+        msgspec.structs.replace(HELLO, client=monitor.Client("x", "\0")),
     ],
-    ids=["neither", "both", "acked beyond next", "negative", "mono"],
+    ids=["neither", "both", "acked", "negative", "mono", "at", "next", "NUL", "can", "name", "version"],
 )
 def test_a_hello_that_contradicts_itself_is_malformed(hello: monitor.Hello) -> None:
     assert closes(Session(0).receive(hello, 0)) == [CloseCode.MALFORMED]
 
 
-@pytest.mark.parametrize("frame", [batch(1, 1), monitor.Bye(), monitor.Lost(3, "x"), monitor.Done(1, ok=True)])
-def test_anything_but_a_hello_first_is_malformed(frame: Batch | monitor.Bye | monitor.Lost | monitor.Done) -> None:
+EARLY = pytest.mark.parametrize(
+    "frame",
+    [
+        batch(1, 1),
+        EmptyBatch(),
+        monitor.Bye(),
+        monitor.Lost(3, "x"),
+        monitor.Done(1, ok=True),
+        monitor.Auth("x"),
+        monitor.Ping(1),
+    ],
+    ids=lambda frame: type(frame).__name__,
+)
+
+
+@EARLY
+def test_anything_but_a_hello_first_is_malformed(frame: Received) -> None:
     assert closes(Session(0).receive(frame, 0)) == [CloseCode.MALFORMED]
+
+
+@EARLY
+def test_only_a_ping_may_come_between_hello_and_welcome(frame: Received) -> None:
+    session = Session(0)
+    session.receive(HELLO, 0)
+    expected = [] if isinstance(frame, monitor.Ping) else [CloseCode.MALFORMED]
+    assert closes(session.receive(frame, 0)) == expected
+
+
+def test_even_an_unknown_frame_may_not_come_before_the_hello() -> None:
+    assert closes(Session(0).refuse(UnknownFrame("wave"), 0)) == [CloseCode.MALFORMED]
 
 
 def test_a_second_hello_is_malformed() -> None:
@@ -112,8 +113,9 @@ def test_what_arrives_while_a_batch_is_in_flight_is_merged_into_the_next() -> No
     assert stores(effects) == [(4, 9)]
 
 
-def test_stored_numbers_are_acknowledged_again_and_not_stored_again() -> None:
-    assert opened(committed=5).receive(batch(2, 5), 0) == [Send(monitor.Ack(5))]
+def test_stored_numbers_are_compared_and_acknowledged_again_and_not_stored_again() -> None:
+    again = batch(2, 5)
+    assert opened(committed=5).receive(again, 0) == [Compare(again.entries), Send(monitor.Ack(5))]
 
 
 def test_numbers_in_flight_are_ignored_their_acknowledgement_will_come() -> None:
@@ -124,6 +126,21 @@ def test_numbers_in_flight_are_ignored_their_acknowledgement_will_come() -> None
 
 def test_a_frame_that_straddles_what_is_known_is_taken_from_where_it_is_new() -> None:
     assert stores(opened(committed=5).receive(batch(4, 8), 0)) == [(6, 8)]
+
+
+def test_a_frame_may_straddle_what_is_stored_in_flight_and_new() -> None:
+    session = opened(committed=5)
+    session.receive(batch(6, 7), 0)
+    frame = batch(4, 9)
+    assert session.receive(frame, 0) == [Compare(frame.entries[:2])]
+    assert stores(session.stored([])) == [(8, 9)]
+
+
+def test_a_frame_of_stored_numbers_and_numbers_in_flight_is_only_compared() -> None:
+    session = opened(committed=5)
+    session.receive(batch(6, 7), 0)
+    frame = batch(5, 7)
+    assert session.receive(frame, 0) == [Compare(frame.entries[:1])]
 
 
 def test_a_gap_is_told_and_closes() -> None:
@@ -139,6 +156,24 @@ def test_lost_numbers_become_one_entry_at_the_last_of_them() -> None:
     assert [(entry.seq, entry.type, entry.payload) for entry in stored.entries] == [
         (20, "events_lost", '{"from":6,"reason":"queue_full"}')
     ]
+
+
+def test_lost_numbers_obey_the_sequence_law() -> None:
+    session = opened(committed=5)
+    assert session.receive(monitor.Lost(5, "x"), 0) == [Send(monitor.Ack(5))]
+    session.receive(batch(6, 7), 0)
+    assert session.receive(monitor.Lost(7, "x"), 0) == []
+    session.receive(monitor.Lost(9, "x"), 0)
+    assert stores(session.stored([])) == [(8, 9)]
+    assert frames(session.stored([])) == [monitor.Ack(9)]
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [monitor.Lost(0, "x"), monitor.Lost(limits.SEQ_MAX + 1, "x"), monitor.Lost(1, "\0"), monitor.Lost(1, "x" * 65)],
+)
+def test_lost_numbers_that_could_not_be_recorded_are_malformed(lost: monitor.Lost) -> None:
+    assert closes(opened().receive(lost, 0)) == [CloseCode.MALFORMED]
 
 
 def test_rejected_numbers_are_named_with_their_acknowledgement() -> None:
@@ -210,8 +245,9 @@ def test_bye_waits_for_what_is_in_flight_and_what_waits_behind_it() -> None:
     assert closes(effects) == [CloseCode.NORMAL]
 
 
-def test_ping_is_answered_with_both_clocks() -> None:
+def test_ping_is_answered_with_the_time_of_day() -> None:
     assert opened().receive(monitor.Ping(7), 9) == [Send(monitor.Pong(7, 9))]
+    assert opened().receive(monitor.Ping(7), 9, wall_ms=1_000) == [Send(monitor.Pong(7, 1_000))]
 
 
 def test_an_answer_to_an_instruction_is_recorded() -> None:
@@ -233,25 +269,6 @@ def test_the_tenth_unknown_frame_closes() -> None:
 def test_bytes_that_are_no_frame_close_with_their_own_code() -> None:
     assert closes(opened().refuse(Malformed("x"), 0)) == [CloseCode.MALFORMED]
     assert closes(opened().refuse(TooLarge("x"), 0)) == [CloseCode.TOO_LARGE]
-
-
-def test_no_hello_in_time_is_silent() -> None:
-    session = Session(0)
-    assert session.tick(limits.HELLO_MS) == []
-    assert closes(session.tick(limits.HELLO_MS + 1)) == [CloseCode.SILENT]
-
-
-def test_any_frame_counts_as_a_heartbeat_and_nothing_at_all_is_silent() -> None:
-    session = opened()
-    session.receive(monitor.Ping(0), 1_000)
-    assert session.tick(1_000 + SILENCE_MS) == []
-    assert closes(session.tick(1_001 + SILENCE_MS)) == [CloseCode.SILENT]
-
-
-def test_a_hello_that_waits_for_the_database_is_not_silent() -> None:
-    session = Session(0)
-    session.receive(HELLO, 0)
-    assert session.tick(10 * SILENCE_MS) == []
 
 
 def test_nothing_comes_out_of_a_closed_session() -> None:
