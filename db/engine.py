@@ -13,6 +13,10 @@ GUARDS = {
     "idle_in_transaction_session_timeout": "5s",
 }
 
+# Acknowledged means durable: a server that is set to answer COMMIT early is asked not to, here; any stricter setting
+# (a synchronous standby that has to apply) stays as it is.
+_DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+
 
 def create_engine(settings: DatabaseSettings) -> AsyncEngine:
     """Build the pooled engine of one process; nothing connects until it is used."""
@@ -31,4 +35,10 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
 
 async def connect_writer(settings: DatabaseSettings) -> asyncpg.Connection:
     """Open one pinned connection for an event writer. Raises OSError or asyncpg.PostgresError."""
-    return await asyncpg.connect(settings.database_url, server_settings=GUARDS, timeout=5, command_timeout=10)
+    conn = await asyncpg.connect(settings.database_url, server_settings=GUARDS, timeout=5, command_timeout=10)
+    try:
+        await conn.execute(_DURABLE)
+    except BaseException:
+        conn.terminate()
+        raise
+    return conn

@@ -6,19 +6,24 @@ acknowledged. What a frame means is decided elsewhere.
 """
 
 import asyncio
+import struct
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
+from typing import Protocol
 from uuid import UUID
 
 import asyncpg
 import structlog
 
 from db.queries import events
-from db.queries.events import Place
+from db.queries.epoch import read_epoch
+from db.queries.events import Outcome
+from db.stretches import Stretch, lay
 from hub import metrics
 from hub.ingest.batcher import Batcher, Fate, GivenUp, Offer, Stored, Work
-from protocol.monitor import Rejected
+from hub.ingest.timeline import Rewound, Timeline
+from protocol.events import Entry
 
 log = structlog.get_logger(__name__)
 
@@ -26,22 +31,40 @@ ROWS_PER_FLUSH = 5_000
 GIVE_UP_S = 20.0
 """How long one flush is tried; then its sessions close with 4503 and the clients come again with the same events."""
 
+PROVEN_STREAMS = 100_000
+"""How many streams a writer remembers to have stored into since it connected; beyond it asks again."""
+
 _RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+_LOCKED = ("40001", "40P01", "55P03", "57014")
+"""Serialization, deadlock, lock and statement timeouts: the connection is as good as before."""
+
 _TRANSIENT = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_UNENCODABLE = (struct.error, OverflowError, ValueError)
+_REPEATABLE = (*_TRANSIENT, *_UNENCODABLE)
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 Hint = Callable[[frozenset[UUID]], None]
 
 
+class Known(Protocol):
+    """What is done with places that were stored before: `hub.ingest.resends.Resends.put`."""
+
+    def __call__(self, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry], /) -> None:
+        """Take the entries of one stream."""
+
+
 class Writer:
     """One pinned connection and the batches that wait for it."""
 
-    def __init__(self, connect: Connect, hint: Hint, *, max_bytes: int) -> None:
+    def __init__(self, connect: Connect, hint: Hint, known: Known, timeline: Timeline, *, max_bytes: int) -> None:
         self._connect = connect
         self._hint = hint
+        self._known = known
+        self._timeline = timeline
         self._batcher = Batcher(max_bytes=max_bytes, max_rows=ROWS_PER_FLUSH)
         self._wake = asyncio.Event()
         self._conn: asyncpg.Connection | None = None
+        self._proven: set[UUID] = set()
         self._closing = False
 
     @property
@@ -54,6 +77,11 @@ class Writer:
         offer = self._batcher.offer(work)
         self._wake.set()
         return offer
+
+    def rewind(self) -> None:
+        """Send back what waits, and store nothing more on the connection to the old history."""
+        self._drop_connection()
+        self._send_back("rewound")
 
     def finish(self) -> None:
         """Let `run` return once everything waiting is stored."""
@@ -76,55 +104,117 @@ class Writer:
             self._drop_connection()
 
     async def _flush(self, taken: Sequence[Work]) -> None:
-        places = [Place(work.stream_id, entry) for work in taken for entry in work.batch.entries]
-        places.sort(key=lambda place: (place.stream_id.int, place.entry.seq))
+        stretches = [lay(work.stream_id, work.batch) for work in taken]
+        stretches.sort(key=lambda stretch: (stretch.stream_id.int, stretch.first_seq))
+        rewinds = self._timeline.rewinds
         started = time.perf_counter()
         try:
             async with asyncio.timeout(GIVE_UP_S):
-                poisoned = await self._store(places)
-        except Exception:
+                outcome = await self._store(stretches, rewinds)
+                # What was stored just now may be stored in the history that is gone.
+                self._timeline.hold(rewinds)
+        except Rewound:
+            self._drop_connection()
+            _give_up(taken, "rewound")
+        except Exception as error:
             # Out of time, or something nobody foresaw: either way nothing is acknowledged, and the next flush goes on.
-            log.exception("flush given up", rows=len(places), streams=len(taken))
+            # What PostgreSQL says may quote a row, and payloads must not reach the logs.
+            quiet = isinstance(error, _REPEATABLE)
+            log.exception("flush given up", error=type(error).__name__, streams=len(taken), exc_info=not quiet)
             metrics.FLUSHES_GIVEN_UP.inc()
             self._drop_connection()
-            _tell(taken, lambda _: GivenUp())
-            return
-        metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
-        metrics.EVENTS_STORED.inc(len(places))
-        metrics.FLUSH_ROWS.observe(len(places))
-        refused = _by_stream(poisoned)
-        _tell(taken, lambda work: Stored(refused.get(work.stream_id, ())))
-        self._hint(frozenset(work.attempt_id for work in taken))
+            _give_up(taken, "out_of_time")
+            if self._closing:
+                # The process is on its way out and will not wait as long again.
+                self._send_back("out_of_time")
+        else:
+            metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
+            self._report(taken, outcome)
 
-    async def _store(self, places: Sequence[Place]) -> list[Place]:
-        """Store the places, whatever it takes: COPY first, then the way that may be repeated. Returns refused ones."""
-        repeat = False
+    def _send_back(self, reason: str) -> None:
+        """Give up everything that waits."""
+        while waiting := self._batcher.take():
+            _give_up(waiting, reason)
+
+    def _report(self, taken: Sequence[Work], outcome: Outcome) -> None:
+        for stream_id, reason in outcome.returned.items():
+            _give_up([work for work in taken if work.stream_id == stream_id], reason)
+        stored = [work for work in taken if work.stream_id not in outcome.returned]
+        rows = sum(len(work.batch.entries) for work in stored)
+        metrics.EVENTS_STORED.inc(rows)
+        metrics.FLUSH_ROWS.observe(rows)
+        _tell(stored, lambda work: Stored(outcome.refused.get(work.stream_id, ())))
+        try:
+            self._hint(frozenset(work.attempt_id for work in stored))
+            if outcome.known:
+                attempts = {work.stream_id: work.attempt_id for work in taken}
+                for known in outcome.known:
+                    self._known(attempts[known.stream_id], known.stream_id, known.entries)
+        except Exception:
+            # What others make of it must not keep the next flush from its storage.
+            log.exception("flush not passed on", streams=len(stored))
+
+    async def _store(self, stretches: Sequence[Stretch], rewinds: int) -> Outcome:
+        """Store the stretches, whatever it takes: COPY first, then the way that may be repeated. Raises Rewound."""
+        is_repeat = False
         tries = 0
         while True:
             try:
                 conn = await self._connection()
-                if repeat:
-                    return await events.insert_missing(conn, places)
-                await events.copy(conn, places)
-            except _TRANSIENT as error:
-                if not repeat:
+                self._timeline.hold(rewinds)
+                outcome = await self._store_once(conn, stretches, is_repeat=is_repeat)
+            except _REPEATABLE as error:
+                if not is_repeat:
                     metrics.COPY_FALLBACKS.labels(reason=type(error).__name__).inc()
-                # Whether COMMIT was reached is unknown from here on: only the repeatable way is safe.
-                if repeat or not isinstance(error, asyncpg.PostgresError):
-                    log.warning("flush repeated", error=type(error).__name__, rows=len(places))
+                if not _leaves_connection(error):
                     self._drop_connection()
+                # Whether COMMIT was reached may be unknown: from here on only the repeatable way is safe.
+                if is_repeat or not isinstance(error, (asyncpg.PostgresError, *_UNENCODABLE)):
+                    log.warning("flush repeated", error=type(error).__name__, streams=len(stretches))
                     await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
                     tries += 1
-                repeat = True
+                is_repeat = True
             else:
-                return []
+                self._prove(stretches, outcome)
+                return outcome
+
+    async def _store_once(self, conn: asyncpg.Connection, stretches: Sequence[Stretch], *, is_repeat: bool) -> Outcome:
+        if not is_repeat and await self._follow(conn, stretches):
+            await events.copy(conn, stretches)
+            return Outcome()
+        return await events.insert_missing(conn, stretches)
+
+    async def _follow(self, conn: asyncpg.Connection, stretches: Sequence[Stretch]) -> bool:
+        """Whether each stretch follows its stream's head; PostgreSQL is asked once per stream and connection.
+
+        A session's own count is not enough after a reconnect: it may have been told by a server that is gone.
+        """
+        new = [stretch for stretch in stretches if stretch.stream_id not in self._proven]
+        if not new:
+            return True
+        heads = await events.read_heads(conn, [stretch.stream_id for stretch in new])
+        return all(stretch.first_seq == heads[stretch.stream_id] + 1 for stretch in new)
+
+    def _prove(self, stretches: Sequence[Stretch], outcome: Outcome) -> None:
+        if len(self._proven) > PROVEN_STREAMS:
+            self._proven.clear()
+        self._proven.update(stretch.stream_id for stretch in stretches)
+        self._proven.difference_update(outcome.returned)
 
     async def _connection(self) -> asyncpg.Connection:
         if self._conn is None or self._conn.is_closed():
-            self._conn = await self._connect()
+            self._drop_connection()
+            conn = await self._connect()
+            try:
+                self._timeline.see(await read_epoch(conn))
+            except BaseException:
+                conn.terminate()
+                raise
+            self._conn = conn
         return self._conn
 
     def _drop_connection(self) -> None:
+        self._proven.clear()
         if self._conn is not None:
             self._conn.terminate()
             self._conn = None
@@ -133,8 +223,19 @@ class Writer:
 class Ingest:
     """All writers of one process; a stream always goes to the same one, so its batches keep their order."""
 
-    def __init__(self, connect: Connect, hint: Hint, *, writers: int, max_bytes: int) -> None:
-        self._writers = [Writer(connect, hint, max_bytes=max_bytes // writers) for _ in range(writers)]
+    def __init__(
+        self,
+        connect: Connect,
+        hint: Hint,
+        *,
+        writers: int,
+        max_bytes: int,
+        known: Known,
+        on_rewind: Callable[[], None],
+    ) -> None:
+        self._on_rewind = on_rewind
+        timeline = Timeline(self._rewind)
+        self._writers = [Writer(connect, hint, known, timeline, max_bytes=max_bytes // writers) for _ in range(writers)]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Ingest":
@@ -157,6 +258,25 @@ class Ingest:
         """Hand a batch to its stream's writer."""
         return self._writers[work.stream_id.int % len(self._writers)].offer(work)
 
+    def _rewind(self) -> None:
+        # The sessions first: they close for the reason, not for batches they get back.
+        self._on_rewind()
+        for writer in self._writers:
+            writer.rewind()
+
+
+def _leaves_connection(error: BaseException) -> bool:
+    """Whether the connection can be used again after this."""
+    if isinstance(error, asyncpg.PostgresError):
+        return events.is_poison(error) or error.sqlstate in _LOCKED
+    return not isinstance(error, _TRANSIENT)
+
+
+def _give_up(works: Sequence[Work], reason: str) -> None:
+    log.warning("batches sent back", reason=reason, batches=len(works))
+    metrics.BATCHES_RETURNED.labels(reason=reason).inc(len(works))
+    _tell(works, lambda _: GivenUp())
+
 
 def _tell(taken: Sequence[Work], fate: Callable[[Work], Fate]) -> None:
     for work in taken:
@@ -165,11 +285,3 @@ def _tell(taken: Sequence[Work], fate: Callable[[Work], Fate]) -> None:
         except Exception:
             # One session's fault must not keep the others from their acknowledgement.
             log.exception("session failed on its outcome", attempt_id=str(work.attempt_id))
-
-
-def _by_stream(poisoned: Sequence[Place]) -> dict[UUID, tuple[Rejected, ...]]:
-    found: dict[UUID, tuple[Rejected, ...]] = {}
-    for place in poisoned:
-        assert place.entry.reject is not None
-        found[place.stream_id] = (*found.get(place.stream_id, ()), Rejected(place.entry.seq, place.entry.reject))
-    return found

@@ -1,0 +1,52 @@
+"""PostgreSQL's binary COPY format, for the one table whose speed matters: stretches of events become bytes.
+
+Pure. The driver's own encoding of records costs three times this much; what is written here is held against real
+PostgreSQL by a round trip of generated events.
+"""
+
+from collections.abc import Sequence
+from struct import Struct
+from typing import Final
+
+from db.stretches import Stretch
+
+COLUMNS: Final = ("stream_id", "seq", "mono", "client_timestamp", "event_type", "severity", "data_payload")
+"""The columns of a row, in the order they are written."""
+
+_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_END: Final = b"\xff\xff"
+_UNIX_TO_2000_MS: Final = 946_684_800_000
+_JSONB_VERSION: Final = 1
+
+# Every value goes behind its length; numbers and times have eight bytes, a null has the length -1.
+_fixed = Struct(">hi16siqiqiqi").pack
+_null_then_jsonb = Struct(">iiB").pack
+_length = Struct(">i").pack
+_jsonb = Struct(">iB").pack
+
+
+def encode(stretches: Sequence[Stretch]) -> bytes:
+    """Write all rows of these stretches.
+
+    Raises struct.error, OverflowError or UnicodeError for a value that no column could hold.
+    """
+    parts = [_SIGNATURE]
+    put = parts.append
+    for stretch in stretches:
+        stream = stretch.stream_id.bytes
+        for entry in stretch.entries:
+            kind = entry.type.encode()
+            payload = entry.payload.encode()
+            at_us = (entry.at - _UNIX_TO_2000_MS) * 1000
+            put(_fixed(len(COLUMNS), 16, stream, 8, entry.seq, 8, entry.mono, 8, at_us, len(kind)))
+            put(kind)
+            if entry.severity is None:
+                put(_null_then_jsonb(-1, len(payload) + 1, _JSONB_VERSION))
+            else:
+                severity = entry.severity.encode()
+                put(_length(len(severity)))
+                put(severity)
+                put(_jsonb(len(payload) + 1, _JSONB_VERSION))
+            put(payload)
+    put(_END)
+    return b"".join(parts)

@@ -1,0 +1,29 @@
+import asyncpg
+import pytest
+
+from db.engine import GUARDS, connect_writer
+from db.settings import DatabaseSettings
+
+
+async def test_a_writer_never_waits_for_ever_and_holds_nobody_up(database: DatabaseSettings) -> None:
+    conn = await connect_writer(database)
+    try:
+        for name, value in GUARDS.items():
+            assert await conn.fetchval(f"SHOW {name}") == value
+    finally:
+        await conn.close()
+
+
+@pytest.mark.parametrize(("configured", "used"), [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply")])
+async def test_a_writer_answers_no_commit_before_it_is_durable(
+    database: DatabaseSettings, configured: str, used: str
+) -> None:
+    admin = await asyncpg.connect(database.database_url)
+    name = await admin.fetchval("SELECT current_database()")
+    await admin.execute(f"ALTER DATABASE {name} SET synchronous_commit = {configured}")
+    await admin.close()
+    conn = await connect_writer(database)
+    try:
+        assert await conn.fetchval("SHOW synchronous_commit") == used
+    finally:
+        await conn.close()

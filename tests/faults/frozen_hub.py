@@ -1,0 +1,43 @@
+"""A process with one writer and one batch, to be frozen between its COPY and its COMMIT.
+
+Arguments: the database's URL, the stream. Says "stored" or "given up" and ends.
+"""
+
+import asyncio
+import sys
+from uuid import UUID
+
+import asyncpg
+
+from db.engine import connect_writer
+from db.settings import DatabaseSettings
+from hub.ingest.batcher import Fate, Stored, Work
+from hub.ingest.writer import Ingest
+from protocol.codes import RejectCode
+from protocol.events import Batch, Entry, tombstone
+
+IDLE = "SET idle_in_transaction_session_timeout = '1500ms'"
+"""The guard is 5 s in earnest."""
+
+# A tombstone makes the COPY part of a larger transaction, whose COMMIT is a statement of its own.
+ENTRIES = (
+    tombstone(1, RejectCode.TOO_DEEP, b"[[[["),
+    *(Entry(seq, "copy", 0, seq, "{}") for seq in range(2, 6)),
+)
+
+
+async def main(url: str, stream_id: UUID) -> None:
+    async def connect() -> asyncpg.Connection:
+        conn = await connect_writer(DatabaseSettings(database_url=url, redis_url="redis://nobody"))
+        await conn.execute(IDLE)
+        return conn
+
+    fate: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+    ingest = Ingest(connect, lambda _: None, writers=1, max_bytes=10_000, known=lambda *_: None, on_rewind=lambda: None)
+    async with ingest:
+        ingest.offer(Work(stream_id, stream_id, Batch(1, 5, ENTRIES, 10), fate.set_result))
+        sys.stdout.write("stored\n" if isinstance(await fate, Stored) else "given up\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], UUID(sys.argv[2])))

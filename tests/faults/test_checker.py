@@ -1,0 +1,211 @@
+"""The checker finds every way in which a database can differ from what its clients wrote down."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import delete, insert, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.clock import from_ms
+from db.models import MonitoringEvent
+from protocol.events import Event
+from tests.factories import make_attempt, make_exam, make_stream, make_user
+from tests.faults.checker import Diary, check, unacknowledged
+from veritas.client import Note
+
+AT = 1_700_000_000_000
+
+
+def event(number: int) -> Event:
+    return Event("typing", AT + number, number, {"n": number, "x": 0.5}, "low")
+
+
+class Sitting:
+    """One attempt whose client recorded four events and dropped two: [e1, e2, lost 3-4, e5, e6], all acknowledged."""
+
+    def __init__(self, conn: AsyncConnection, attempt_id: UUID, stream: UUID) -> None:
+        self.conn = conn
+        self.stream = stream
+        self.diary = Diary(attempt_id)
+        self.events = {number: event(number) for number in range(1, 7)}
+        self.write("recorded", *self.events, stream=None)
+        self.write("lost", 3, 4, stream=None)
+        self.diary.notes.append(Note("opened", stream, 0))
+        self.write("acked", 1, 2)
+        self.diary.notes.append(Note("acked", stream, 4, None, 2))
+        self.write("acked", 5, 6)
+
+    def write(self, what: Any, *numbers: int, stream: UUID | str | None = "own") -> None:
+        place = self.stream if isinstance(stream, str) else stream
+        self.diary.notes += [Note(what, place, number, self.events[number]) for number in numbers]
+
+    async def store(self, stream: UUID, seq: int, one: Event | None = None, **columns: Any) -> None:
+        one = one or Event("events_lost", AT, 0, columns.pop("data_payload", {}))
+        row = {
+            "stream_id": stream,
+            "seq": seq,
+            "mono": one.mono,
+            "client_timestamp": from_ms(one.at),
+            "event_type": one.type,
+            "severity": one.severity,
+            "data_payload": one.data,
+        }
+        await self.conn.execute(insert(MonitoringEvent).values(row | columns))
+
+    async def change(self, seq: int, **columns: Any) -> None:
+        place = (MonitoringEvent.stream_id == self.stream, MonitoringEvent.seq == seq)
+        await self.conn.execute(update(MonitoringEvent).where(*place).values(**columns))
+
+    async def remove(self, seq: int) -> None:
+        place = (MonitoringEvent.stream_id == self.stream, MonitoringEvent.seq == seq)
+        await self.conn.execute(delete(MonitoringEvent).where(*place))
+
+    async def faults(self, **options: bool) -> Sequence[str]:
+        return await check(self.conn, [self.diary], **options)
+
+
+@pytest.fixture
+async def sitting(conn: AsyncConnection) -> Sitting:
+    exam = await make_exam(conn, await make_user(conn))
+    attempt = await make_attempt(conn, exam, await make_user(conn))
+    sitting = Sitting(conn, attempt, await make_stream(conn, attempt))
+    for number in (1, 2, 5, 6):
+        await sitting.store(sitting.stream, number, sitting.events[number])
+    await sitting.store(sitting.stream, 4, data_payload={"from": 3, "reason": "overflow"})
+    return sitting
+
+
+async def test_a_faithful_database_has_no_faults(sitting: Sitting) -> None:
+    assert await sitting.faults() == []
+    assert unacknowledged(sitting.diary) == []
+
+
+async def test_what_is_stored_and_not_acknowledged_yet_is_no_fault(sitting: Sitting) -> None:
+    sitting.diary.notes.pop()
+    assert await sitting.faults() == []
+    assert unacknowledged(sitting.diary) == [sitting.events[6]]
+
+
+async def test_a_tombstone_is_no_fault(sitting: Sitting) -> None:
+    await sitting.change(2, event_type="rejected", data_payload={"code": "bad_type"})
+    assert await sitting.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        ({"event_type": "paste"}, "type was recorded as 'typing' and is stored as 'paste'"),
+        ({"client_timestamp": from_ms(AT)}, f"at was recorded as {AT + 2} and is stored as {AT}"),
+        ({"mono": 9}, "mono was recorded as 2 and is stored as 9"),
+        ({"data_payload": {"n": 2, "x": 0.25}}, "data was recorded as {'n': 2, 'x': 0.5}"),
+        ({"severity": None}, "severity was recorded as 'low' and is stored as None"),
+        ({"event_type": "events_lost", "data_payload": {"from": 2, "reason": "overflow"}}, "and the client had it"),
+        ({"event_type": "events_lost", "data_payload": {"from": 2, "reason": "server_lost"}}, "lost by the server"),
+    ],
+)
+async def test_altered_content_is_found(sitting: Sitting, columns: dict[str, Any], fault: str) -> None:
+    await sitting.change(2, **columns)
+    (found,) = await sitting.faults()
+    assert found.startswith(f"attempt {sitting.diary.attempt_id}: 2 of stream {sitting.stream}")
+    assert fault in found
+
+
+async def test_what_the_server_says_it_lost_may_be_allowed(sitting: Sitting) -> None:
+    await sitting.change(2, event_type="events_lost", data_payload={"from": 2, "reason": "server_lost"})
+    assert await sitting.faults(server_may_lose=True) == []
+
+
+async def test_a_hole_is_found_and_so_is_what_was_acknowledged_in_it(sitting: Sitting) -> None:
+    await sitting.remove(5)
+    hole, missing = await sitting.faults()
+    assert "6 to 6 of stream" in hole
+    assert hole.endswith("follow 4")
+    assert f"5 of stream {sitting.stream} was acknowledged and is not stored" in missing
+
+
+async def test_a_lost_tail_is_found(sitting: Sitting) -> None:
+    await sitting.remove(6)
+    (missing,) = await sitting.faults()
+    assert "6 of stream" in missing
+    assert "was acknowledged and is not stored" in missing
+
+
+async def test_a_lost_beginning_is_found(sitting: Sitting) -> None:
+    await sitting.remove(1)
+    assert [one.split(": ")[1].split()[0] for one in await sitting.faults()] == ["2", "1"]
+
+
+async def test_a_span_that_reaches_too_far_is_found(sitting: Sitting) -> None:
+    await sitting.change(4, data_payload={"from": 2, "reason": "overflow"})
+    found = await sitting.faults()
+    assert any("2 to 4 of stream" in one for one in found)
+    assert any("is stored as lost, and the client had it" in one for one in found)
+
+
+async def test_an_event_where_the_client_dropped_one_is_found(sitting: Sitting) -> None:
+    await sitting.change(4, data_payload={"from": 4, "reason": "overflow"})
+    await sitting.store(sitting.stream, 3, sitting.events[3])
+    (found,) = await sitting.faults()
+    assert "3 of stream" in found
+    assert "the client has dropped it" in found
+
+
+async def test_what_was_never_recorded_is_found_in_its_stream_and_in_any_other_of_the_attempt(sitting: Sitting) -> None:
+    foreign = await make_stream(sitting.conn, sitting.diary.attempt_id)
+    await sitting.store(sitting.stream, 7, event(7))
+    await sitting.store(foreign, 1, event(1))
+    found = await sitting.faults()
+    assert sum("was never recorded" in one for one in found) == len(found) == 2
+
+
+async def test_one_event_stored_under_two_numbers_is_found(sitting: Sitting) -> None:
+    newer = await make_stream(sitting.conn, sitting.diary.attempt_id)
+    sitting.diary.notes += [Note("opened", newer, 0), Note("renumbered", newer, 1, sitting.events[6])]
+    assert await sitting.faults() == []
+    await sitting.store(newer, 1, sitting.events[6])
+    (found,) = await sitting.faults()
+    assert "one event is stored 2 times" in found
+
+
+async def test_a_closed_stream_ends_where_the_hub_has_closed_it(sitting: Sitting) -> None:
+    closing = Event("stream_closed", AT, 6, {"next": "…"})
+    await sitting.store(sitting.stream, 7, closing)
+    assert await sitting.faults() == []
+    sitting.diary.notes.append(Note("recorded", sitting.stream, 8, seven := event(7)))
+    await sitting.store(sitting.stream, 8, seven)
+    assert any("8 of stream" in one and "after the stream was closed" in one for one in await sitting.faults())
+
+
+async def test_equal_events_are_not_one_event(sitting: Sitting) -> None:
+    twin = event(6)
+    sitting.diary.notes.append(Note("recorded", sitting.stream, 7, twin))
+    await sitting.store(sitting.stream, 7, twin)
+    assert await sitting.faults() == []
+
+
+async def test_two_clients_of_one_attempt_are_read_together(sitting: Sitting) -> None:
+    other = Diary(sitting.diary.attempt_id)
+    stream = await make_stream(sitting.conn, other.attempt_id)
+    other.notes += [Note("opened", stream, 0), Note("recorded", stream, 1, sitting.events[1])]
+    await sitting.store(stream, 1, event(1))
+    found = await check(sitting.conn, [sitting.diary, Diary(other.attempt_id)])
+    assert len(found) == 1
+    other.notes[1] = Note("recorded", stream, 1, event(1))
+    assert await check(sitting.conn, [sitting.diary, other]) == []
+
+
+async def test_lost_numbers_carried_into_a_new_stream_are_expected_there(sitting: Sitting) -> None:
+    newer = await make_stream(sitting.conn, sitting.diary.attempt_id)
+    seven = sitting.events[7] = event(7)
+    sitting.diary.notes += [
+        Note("opened", newer, 0),
+        Note("renumbered", newer, 3, None, 3),
+        Note("renumbered", newer, 4, seven),
+        Note("acked", newer, 3, None, 3),
+        Note("acked", newer, 4, seven),
+    ]
+    await sitting.store(newer, 3, data_payload={"from": 1, "reason": "overflow"})
+    await sitting.store(newer, 4, seven)
+    assert await sitting.faults() == []

@@ -1,0 +1,60 @@
+"""Sockets that outlive the sign-in they began with; an access token is good for two seconds here."""
+
+import asyncio
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.settings import DatabaseSettings
+from hub.auth import tokens
+from hub.live import console as consoles
+from tests.veritas.hubs import LOGIN, run_hub
+from veritas.client import Candidate, Console
+from veritas.client.console import Frame
+from veritas.rest import Rest
+
+
+@pytest.fixture
+def short_lived(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "LIFETIME_S", 2)
+    monkeypatch.setattr(consoles, "AUTH_GRACE_MS", 300)
+
+
+@pytest.mark.usefixtures("short_lived")
+async def test_a_sign_in_renewed_in_band_keeps_its_socket_and_one_that_is_not_comes_back(
+    database: DatabaseSettings, engine: AsyncEngine
+) -> None:
+    async with run_hub(database, engine) as addresses, Rest(addresses.base_url) as rest:
+        teacher = await rest.sign_in(LOGIN.username, LOGIN.password)
+        exam_id = await teacher.create_exam("Physics", duration_minutes=60, preset="camera")
+        (entrant,) = await teacher.extend_roster(exam_id, [{"username": "ada", "name": "Ada"}])
+        session = await rest.sign_in_by_code(entrant.code)
+        urls = rest.socket_urls("/ws/console")
+        async with (
+            Console(urls, lambda: teacher.ticket("console"), get_token=teacher.access, proxy=None) as renewed,
+            Console(urls, lambda: teacher.ticket("console"), proxy=None) as closed,
+            Candidate(
+                rest.socket_urls("/ws/monitor"),
+                await session.start(exam_id),
+                lambda: session.ticket("monitor"),
+                get_token=session.access,
+                proxy=None,
+            ) as candidate,
+        ):
+            await renewed.watch(exam_id)
+            await closed.watch(exam_id)
+            following = [asyncio.create_task(collect(console)) for console in (renewed, closed)]
+            async with asyncio.timeout(15):
+                while closed.connections < 3:  # noqa: ASYNC110 - a reconnection tells nobody
+                    await asyncio.sleep(0.02)
+            candidate.record("paste", {"chars": 3})
+            await candidate.drained(5)
+            assert (renewed.connections, candidate.connections) == (1, 1)
+            result = await renewed.message(exam_id, "still here")
+            assert [one.ok for one in result.outcomes] == [True]
+            for task in following:
+                task.cancel()
+
+
+async def collect(console: Console) -> list[Frame]:
+    return [frame async for frame in console]

@@ -1,0 +1,99 @@
+"""The connection is cut at COMMIT, on either side of it, on every way a batch is stored: once, and told once known."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from db.settings import DatabaseSettings
+from hub.ingest.batcher import Fate, Stored
+from protocol.codes import RejectCode
+from protocol.events import Entry, tombstone
+from protocol.monitor import Rejected
+from tests.faults.proxy import Cut, Proxy
+from tests.hub.ingest.workbench import PATIENCE_S, Teller, Workbench, stored
+
+GOOD = [Entry(seq, "copy", 1_700_000_000_000 + seq, seq, f'{{"n": {seq}}}') for seq in range(1, 6)]
+STONE = [tombstone(1, RejectCode.TOO_DEEP, b"[[[["), *GOOD[1:]]
+POISON = [*GOOD[:2], Entry(3, "copy", 0, 3, '{"x":1e200000}'), *GOOD[3:]]
+
+
+@pytest.fixture
+async def proxy(database: DatabaseSettings) -> AsyncIterator[Proxy]:
+    async with Proxy(database.database_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def bench(database: DatabaseSettings, proxy: Proxy) -> AsyncIterator[Workbench]:
+    bench = Workbench(DatabaseSettings(database_url=proxy.url, redis_url=database.redis_url))
+    async with bench.ingest:
+        yield bench
+
+
+async def told(teller: Teller) -> Fate:
+    return await asyncio.wait_for(teller.fate, PATIENCE_S)
+
+
+async def contents(engine: AsyncEngine) -> list[tuple[int, str, int]]:
+    async with engine.connect() as conn:
+        rows = await conn.execute(text("SELECT seq, event_type, mono FROM monitoring_events ORDER BY seq"))
+        return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("cut", list(Cut))
+async def test_a_copy_cut_at_its_end_is_stored_once_and_told_only_when_that_is_certain(
+    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: Cut
+) -> None:
+    stream_id = uuid7()
+    proxy.plan.append(cut)
+    teller = bench.offer_entries(stream_id, 1, GOOD)
+    early: list[bool] = []
+    proxy.on_cut = lambda: early.append(teller.fate.done())
+    assert await told(teller) == Stored()
+    assert proxy.heard == [cut.value, "passed"]
+    assert early == [False]
+    assert await contents(engine) == [(seq, "copy", seq) for seq in range(1, 6)]
+    # What was stored by the try whose end was not heard is known; it is not stored again.
+    assert bench.known == ([(stream_id, [1, 2, 3, 4, 5])] if cut is Cut.AFTER else [])
+
+
+@pytest.mark.parametrize("cut", list(Cut))
+async def test_a_copy_in_a_transaction_cut_at_its_commit_keeps_tombstones_and_their_bytes(
+    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: Cut
+) -> None:
+    proxy.plan.append(cut)
+    assert await told(bench.offer_entries(uuid7(), 1, STONE)) == Stored()
+    assert proxy.heard == [cut.value, "passed"]
+    assert await contents(engine) == [(1, "rejected", 0)] + [(seq, "copy", seq) for seq in range(2, 6)]
+    async with engine.connect() as conn:
+        kept = await conn.execute(text("SELECT seq, code, raw FROM rejected_events"))
+        assert [tuple(row) for row in kept] == [(1, "too_deep", b"[[[[")]
+
+
+@pytest.mark.parametrize("cut", list(Cut))
+async def test_an_insert_cut_at_its_commit_is_repeated_verbatim_and_still_says_what_was_refused(
+    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: Cut
+) -> None:
+    stream_id = uuid7()
+    # The poison stops the COPY before its end counts as a commit, so the first one is the insert's.
+    proxy.plan += [None, cut]
+    teller = bench.offer_entries(stream_id, 1, POISON)
+    early: list[bool] = []
+    proxy.on_cut = lambda: early.append(teller.fate.done())
+    assert await told(teller) == Stored((Rejected(3, RejectCode.BAD_SHAPE),))
+    assert proxy.heard == [cut.value, "passed"]
+    assert early == [False]
+    assert await stored(engine, stream_id) == [1, 2, 3, 4, 5]
+
+
+async def test_commits_cut_again_and_again_double_nothing(bench: Workbench, proxy: Proxy, engine: AsyncEngine) -> None:
+    stream_id = uuid7()
+    proxy.plan += [Cut.AFTER, Cut.BEFORE, Cut.AFTER]
+    assert await told(bench.offer_entries(stream_id, 1, GOOD)) == Stored()
+    assert proxy.heard == ["after", "before", "after", "passed"]
+    assert await bench.store(stream_id, 6, 8) == Stored()
+    assert await stored(engine, stream_id) == list(range(1, 9))

@@ -1,0 +1,58 @@
+"""Two writers whose rows cross: PostgreSQL ends one of them, and everything is stored once all the same."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from db.engine import connect_writer
+from db.queries import events
+from db.settings import DatabaseSettings
+from db.stretches import Stretch
+from hub import metrics
+from hub.ingest.batcher import Stored
+from protocol.events import Entry
+from tests.hub.ingest.workbench import PATIENCE_S, Workbench, stored, waits
+
+
+@pytest.fixture
+async def rival(database: DatabaseSettings) -> AsyncIterator[asyncpg.Connection]:
+    conn = await connect_writer(database)
+    await conn.execute("SET lock_timeout = 0; SET deadlock_timeout = '10s'")
+    yield conn
+    await conn.close()
+
+
+async def test_a_deadlock_falls_to_the_way_that_may_be_repeated(
+    database: DatabaseSettings, engine: AsyncEngine, rival: asyncpg.Connection
+) -> None:
+    first, second = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
+    rows = (Entry(1, "copy", 0, 1, "{}"), Entry(2, "copy", 0, 2, "{}"))
+    fallbacks = metrics.COPY_FALLBACKS.labels(reason="DeadlockDetectedError")
+    before = fallbacks._value.get()
+    connected = asyncio.Event()
+
+    async def prepare(conn: asyncpg.Connection) -> None:
+        await conn.execute("SET lock_timeout = 0; SET deadlock_timeout = '100ms'")
+        connected.set()
+
+    bench = Workbench(database, prepare=prepare)
+    async with bench.ingest:
+        crossing = rival.transaction()
+        await crossing.start()
+        await events.copy(rival, [Stretch(second, 1, rows)])
+        tellers = bench.offer(first, 1, 2), bench.offer(second, 1, 2)
+        looker = await connect_writer(database)
+        await asyncio.wait_for(connected.wait(), PATIENCE_S)
+        await waits(looker, bench.opened[0])
+        # Sorted rows do not cross: this one comes in the other order, by hand.
+        await asyncio.wait_for(events.copy(rival, [Stretch(first, 1, rows)]), PATIENCE_S)
+        await crossing.commit()
+        async with asyncio.timeout(PATIENCE_S):
+            assert [await teller.fate for teller in tellers] == [Stored(), Stored()]
+        await looker.close()
+    assert fallbacks._value.get() == before + 1
+    assert await stored(engine, first) == await stored(engine, second) == [1, 2]

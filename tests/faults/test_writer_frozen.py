@@ -1,0 +1,62 @@
+"""A hub that is frozen between COPY and COMMIT holds nobody up for long, and does no harm when it thaws."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from db.settings import DatabaseSettings
+from hub.ingest.batcher import Stored
+from tests.faults.frozen_hub import ENTRIES
+from tests.faults.proxy import Proxy
+from tests.hub.ingest.workbench import PATIENCE_S, Workbench, stored
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("frozen_hub.py")
+
+
+async def test_another_hub_gets_through_and_nothing_is_doubled_after_the_thaw(
+    database: DatabaseSettings, engine: AsyncEngine
+) -> None:
+    stream_id = uuid7()
+    async with Proxy(database.database_url) as proxy:
+        proxy.holds_copy = True
+        frozen = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(SCRIPT),
+            proxy.url,
+            str(stream_id),
+            "5",
+            stdout=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        try:
+            await asyncio.wait_for(proxy.copy_held.wait(), PATIENCE_S)
+            frozen.send_signal(signal.SIGSTOP)
+            # Its COPY is answered, and it cannot hear it: the transaction stays open.
+            proxy.release()
+            started = time.monotonic()
+            bench = Workbench(database)
+            async with bench.ingest:
+                teller = bench.offer_entries(stream_id, 1, ENTRIES)
+                assert await asyncio.wait_for(teller.fate, PATIENCE_S) == Stored()
+            assert 1.0 < time.monotonic() - started < 6.0
+            assert await stored(engine, stream_id) == [1, 2, 3, 4, 5]
+            frozen.send_signal(signal.SIGCONT)
+            said, _ = await asyncio.wait_for(frozen.communicate(), PATIENCE_S)
+            assert said.splitlines()[-1] == b"stored"
+        finally:
+            if frozen.returncode is None:
+                frozen.kill()
+                await frozen.wait()
+    assert proxy.heard == ["passed"]
+    assert await stored(engine, stream_id) == [1, 2, 3, 4, 5]
+    async with engine.connect() as conn:
+        assert (await conn.execute(text("SELECT count(*) FROM rejected_events"))).scalar_one() == 1

@@ -1,0 +1,91 @@
+"""PostgreSQL comes back from an older copy, on a new timeline: what it forgot is found out, and no hole is stored."""
+
+import asyncio
+import os
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from db import migrations
+from db.engine import create_engine
+from db.settings import DatabaseSettings
+from hub.ingest.batcher import GivenUp, Stored
+from tests.hub.ingest.workbench import PATIENCE_S, Workbench, stored
+from veritas.accounts import owner_of
+from veritas.postgres import Postgres
+
+
+class Restorable:
+    """A PostgreSQL of one test's own, which can be copied and set back to the copy."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = Postgres.prepare(folder / "data", folder / "s")
+        self._copy = folder / "copy"
+        # Only read while a copy is recovered; there is no archive to fetch anything from.
+        with self.server.settings.open("a") as settings:
+            settings.write("restore_command = 'false'\n")
+
+    def copy(self) -> None:
+        """Take a cold copy of the cluster."""
+        self.server.stop()
+        subprocess.run(["cp", "-a", self.server.cluster, self._copy], check=True)
+        self.server.run()
+
+    def restore(self) -> None:
+        """Recover the copy in place of a cluster that was killed: as every recovery, on a timeline of its own."""
+        subprocess.run(["rm", "-rf", self.server.cluster], check=True)
+        self._copy.rename(self.server.cluster)
+        signal = self.server.cluster / "recovery.signal"
+        signal.touch()
+        os.chown(signal, *owner_of(self.server.account))
+        self.server.run()
+
+
+@pytest.fixture
+def postgres() -> Iterator[Restorable]:
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="veritas-rewind-", dir=memory if memory.is_dir() else None) as folder:
+        restorable = Restorable(Path(folder))
+        restorable.server.run()
+        yield restorable
+        restorable.server.stop()
+
+
+@pytest.fixture
+async def settings(postgres: Restorable) -> DatabaseSettings:
+    await migrations.upgrade(postgres.server.url)
+    return DatabaseSettings(database_url=postgres.server.url, redis_url="redis://nobody")
+
+
+@pytest.fixture
+async def engine(settings: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(settings)
+    yield engine
+    await engine.dispose()
+
+
+async def test_a_batch_under_way_is_not_stored_in_a_history_that_lacks_what_went_before(
+    postgres: Restorable, settings: DatabaseSettings, engine: AsyncEngine
+) -> None:
+    bench, stream_id, other = Workbench(settings), uuid7(), uuid7()
+    async with bench.ingest:
+        assert await bench.store(stream_id, 1, 5) == Stored()
+        postgres.copy()
+        assert await bench.store(stream_id, 6, 10) == Stored()
+        assert bench.rewinds == 0, "a restart alone is no other history"
+        postgres.server.kill()
+        under_way, waiting = bench.offer(stream_id, 11, 13), bench.offer(other, 1, 2)
+        postgres.restore()
+        async with asyncio.timeout(PATIENCE_S):
+            assert [await under_way.fate, await waiting.fate] == [GivenUp(), GivenUp()]
+        assert bench.rewinds == 1
+        assert await stored(engine, stream_id) == [1, 2, 3, 4, 5]
+        # Sessions that come back have seen what is stored now.
+        assert await bench.store(stream_id, 6, 8) == Stored()
+        assert bench.rewinds == 1
+    assert await stored(engine, stream_id) == list(range(1, 9))

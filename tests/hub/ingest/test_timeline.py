@@ -1,0 +1,14 @@
+import pytest
+
+from hub.ingest.timeline import Rewound, Timeline
+
+
+def test_a_timeline_tells_of_another_history_once() -> None:
+    rewinds: list[int] = []
+    timeline = Timeline(lambda: rewinds.append(timeline.rewinds))
+    for epoch in ("7-1", "7-1", "7-2", "7-2"):
+        timeline.see(epoch)
+    assert rewinds == [1]
+    timeline.hold(1)
+    with pytest.raises(Rewound):
+        timeline.hold(0)
