@@ -3,6 +3,7 @@
 DatabaseError
 ├── SettingsError       a setting is missing or wrong; the message is one line naming it
 ├── NotFound            no such row, or none that the caller may see
+│   └── Foreign         a stream that is not this attempt's
 └── Conflict            the row is not as the caller believed it to be
 """
 
@@ -27,6 +28,10 @@ class SettingsError(DatabaseError):
 
 class NotFound(DatabaseError):
     """There is no such row, or none that the caller may see."""
+
+
+class Foreign(NotFound):
+    """The stream is another attempt's, or no server ever gave it out."""
 
 
 class Conflict(DatabaseError):

@@ -5,7 +5,7 @@ not looked at here.
 """
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
@@ -42,15 +42,21 @@ class _Lost(msgspec.Struct):
 _decode_lost: Final = msgspec.json.Decoder(_Lost).decode
 
 
-def until_hole(stream: StreamClaim, facts: Sequence[Fact]) -> tuple[Sequence[Fact], int | None]:
-    """Take the facts that follow the stream's position without a hole; and the first missing number if there is one.
+def follows(fact: Fact, expected: int) -> bool:
+    """Tell whether a fact leaves no number out when `expected` is the next one of its stream.
 
     An `events_lost` stands for every number from its `from` to its own.
     """
+    if fact.type == "events_lost":
+        return _decode_lost(fact.data).first <= expected <= fact.seq
+    return fact.seq == expected
+
+
+def until_hole(stream: StreamClaim, facts: Sequence[Fact]) -> tuple[Sequence[Fact], int | None]:
+    """Take the facts that follow the stream's position without a hole; and the first missing number if there is one."""
     expected = stream.position + 1
     for index, fact in enumerate(facts):
-        is_next = fact.seq == expected or (fact.type == "events_lost" and _decode_lost(fact.data).first <= expected)
-        if not is_next:
+        if not follows(fact, expected):
             return facts[:index], expected
         expected = fact.seq + 1
     return facts, None
@@ -80,6 +86,23 @@ def runs_of(facts: Sequence[Fact], last: Run | None) -> list[Run]:
     if runs and last is not None and runs[0].stream_id == last.stream_id:
         runs[0] = Run(last.stream_id, last.first, runs[0].last)
     return runs
+
+
+def last_folded(order: Sequence[Run], streams: Mapping[UUID, Sequence[Fact]], count: int) -> list[Fact]:
+    """Give the last `count` facts of a fold order, in that order; fewer when they are no longer there.
+
+    `streams` has the last folded facts of each stream, by number: `count` of them, or all there are.
+    """
+    left = {stream_id: list(facts) for stream_id, facts in streams.items()}
+    found: list[Fact] = []
+    for run in reversed(order):
+        of_stream = left.get(run.stream_id, [])
+        while of_stream and of_stream[-1].seq >= run.first and len(found) < count:
+            found.append(of_stream.pop())
+        if len(found) == count:
+            break
+    found.reverse()
+    return found
 
 
 def _seen(facts: Iterable[Fact], n: int) -> Iterable[tuple[int, int, int, Fact]]:

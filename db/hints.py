@@ -43,10 +43,14 @@ POLL_S: Final = 0.02
 RETRIES: Final = 25
 """How often a worker tries a command anew, up to half a second apart: a restart of Redis takes less."""
 
-Channel = Literal["feed", "instructions", "reconnected"]
+Channel = Literal["feed", "instructions", "live", "reconnected", "lost"]
 Handler = Callable[..., Coroutine[Any, Any, None]]
 
-_ON_REDIS: Final[dict[Channel, str]] = {"feed": "veritas:feed", "instructions": "veritas:instructions"}
+_ON_REDIS: Final[dict[Channel, str]] = {
+    "feed": "veritas:feed",
+    "instructions": "veritas:instructions",
+    "live": "veritas:live",
+}
 _CHANNELS: Final = {name.encode(): channel for channel, name in _ON_REDIS.items()}
 _AWAY: Final = (RedisError, OSError, TimeoutError)
 _IDLE_S: Final = 5.0
@@ -60,11 +64,13 @@ _decode: Final = msgspec.msgpack.Decoder().decode
 class Hint(msgspec.Struct, frozen=True):
     """Something changed: the feed of exam `key`, or the instructions of attempt `key`.
 
-    `reconnected` has no key: hints may have been missed, so everything is worth a look.
+    `live` has no key but `data`, as a hub told it. `reconnected` and `lost` have neither: hints may have been missed,
+    so everything is worth a look; or none come from now on.
     """
 
     channel: Channel
     key: UUID | None = None
+    data: bytes = b""
 
 
 class Hints:
@@ -105,11 +111,20 @@ class Hints:
 
         await self._attempt(publish)
 
+    async def tell(self, data: bytes) -> None:
+        """Tell every listener live values, which only hubs can read."""
+
+        async def publish() -> None:
+            await self._redis.publish(_ON_REDIS["live"], data)
+
+        await self._attempt(publish)
+
     async def listen(self) -> AsyncGenerator[Hint, None]:
         """Yield hints for ever. Each (re)connection begins with `reconnected`, once nothing can be missed any more.
 
-        A connection that does not answer within ten seconds counts as lost. Close the generator, or cancel the task
-        that reads it, to stop.
+        `lost` follows the last hint of a connection, and comes first when there is none to begin with. A connection
+        that does not answer within ten seconds counts as lost. Close the generator, or cancel the task that reads it,
+        to stop.
         """
         failed = 0
         while True:
@@ -127,6 +142,8 @@ class Hints:
             except _AWAY as error:
                 if failed == 0:
                     log.warning("redis lost while listening", error=str(error))
+            if failed == 0:
+                yield Hint("lost")
             await asyncio.sleep(_BACKOFF_S[min(failed, len(_BACKOFF_S) - 1)])
             failed += 1
 
@@ -247,6 +264,8 @@ async def _next_hint(pubsub: PubSub) -> Hint | None:
     channel = _CHANNELS.get(message["channel"])
     if message["type"] != "message" or channel is None:
         return None
+    if channel == "live":
+        return Hint(channel, data=message["data"])
     try:
         return Hint(channel, UUID(message["data"].decode()))
     except ValueError:

@@ -29,6 +29,16 @@ def first_id(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
+def drawn_ms(stream_id: UUID) -> int:
+    """When a UUIDv7 was drawn, in ms since the epoch, by the clock of the process that drew it."""
+    return stream_id.int >> 80
+
+
+def moment_of(stream_id: UUID) -> datetime:
+    """When a UUIDv7 was drawn."""
+    return datetime.fromtimestamp((stream_id.int >> 80) / 1000, UTC)
+
+
 def partition_of(day: date) -> Partition:
     """The partition that holds the streams opened on this UTC day."""
     start = datetime.combine(day, time(), UTC)

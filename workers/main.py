@@ -1,6 +1,6 @@
-"""One worker process: jobs from the queue, the sweep and the upkeep, side by side until a signal.
+"""One worker process: jobs from the queue, the sweep, the lookout, the expiry, the upkeep, side by side until a signal.
 
-Everything is built here. None of the three waits for Redis, and none ends because PostgreSQL is away for a while.
+Everything is built here. None of the five waits for Redis, and none ends because PostgreSQL is away for a while.
 """
 
 import asyncio
@@ -16,7 +16,9 @@ from db.engine import create_engine
 from db.hints import Hints
 from protocol.jobs import EVALUATE
 from workers import metrics
+from workers.jobs.absences import LOOK_S, Lookout
 from workers.jobs.evaluate import Evaluator
+from workers.jobs.expiry import EXPIRE_S, expire
 from workers.jobs.upkeep import keep_up
 from workers.queue import take_jobs
 from workers.settings import WorkerSettings
@@ -56,6 +58,8 @@ async def _work(
     async with asyncio.TaskGroup() as parts:
         parts.create_task(take_jobs({EVALUATE: evaluator.handle}, settings.redis_url, stop), name="queue")
         parts.create_task(sweep(evaluator, settings.sweep_ms / 1000, stop), name="sweep")
+        parts.create_task(repeat("absences", Lookout(engine).look, LOOK_S, stop), name="absences")
+        parts.create_task(repeat("expiry", lambda: expire(engine, hints), EXPIRE_S, stop), name="expiry")
         parts.create_task(repeat("upkeep", lambda: keep_up(engine), UPKEEP_S, stop), name="upkeep")
         log.info("working")
         await stop.wait()

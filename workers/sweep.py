@@ -10,14 +10,10 @@ from typing import Final
 
 import structlog
 
-from db.queries.cursors import STREAM_DAYS
 from workers import metrics
 from workers.jobs.evaluate import Evaluator
 
 log = structlog.get_logger(__name__)
-
-CATCH_UP_DAYS: Final = 14
-"""How far back the first sweep of a process looks: no worker may have run over a holiday."""
 
 RETRY_S: Final = 10.0
 """A round that failed is repeated after so long, however rare it is otherwise."""
@@ -39,11 +35,4 @@ async def repeat(name: str, work: Callable[[], Awaitable[None]], every_s: float,
 
 async def sweep(evaluator: Evaluator, every_s: float, stop: asyncio.Event) -> None:
     """Find and fold what no hint has led to, until `stop`."""
-    days = CATCH_UP_DAYS
-
-    async def look() -> None:
-        nonlocal days
-        await evaluator.sweep(days)
-        days = STREAM_DAYS
-
-    await repeat("sweep", look, every_s, stop)
+    await repeat("sweep", evaluator.sweep, every_s, stop)

@@ -37,10 +37,17 @@ class EventStream(Base):
 
 
 class Connection(Base):
-    """One candidate's socket, from hello to close; `hub` names the lease of the process that holds it."""
+    """One candidate's socket, from hello to close; `hub` names the lease of the process that holds it.
+
+    `outage` names the cohort outage its loss was part of, once that is stated.
+    """
 
     __tablename__ = "connections"
-    __table_args__ = (Index("ix_connections_open", "hub", postgresql_where=text("closed_at IS NULL")),)
+    __table_args__ = (
+        Index("ix_connections_open", "hub", postgresql_where=text("closed_at IS NULL")),
+        # Who is gone, and since when: a look every two seconds at the last minutes.
+        Index("ix_connections_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
+    )
 
     attempt_id: Mapped[UUID] = mapped_column(ForeignKey("exam_attempts.id"), primary_key=True)
     generation: Mapped[int] = mapped_column(primary_key=True)
@@ -49,6 +56,7 @@ class Connection(Base):
     opened_at: Mapped[CreatedAt]
     closed_at: Mapped[datetime | None]
     cause: Mapped[str | None]
+    outage: Mapped[UUID | None]
 
 
 class HubLease(Base):

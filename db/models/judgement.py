@@ -67,8 +67,9 @@ class AnalysisCursor(Base):
     attempt_id: Mapped[UUID] = mapped_column(ForeignKey("exam_attempts.id"), primary_key=True)
     positions: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
     fold_order: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
-    state: Mapped[bytes] = mapped_column(server_default=text("''"))
     facts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     checkpoint_facts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     checkpointed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     folded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # Last in the table too: most folds leave it as it is, and PostgreSQL's log leaves it out then.
+    state: Mapped[bytes] = mapped_column(server_default=text("''"))

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Integer, cast, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
@@ -45,6 +45,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
 async def start(conn: AsyncConnection, exam_id: UUID, student_id: UUID, *, rulebook_version: int) -> AttemptOpened:
     """Return the student's running attempt, or begin one: with its cursor, system stream, first fact and feed row.
 
+    It is pinned to the exam's newest policy and the rulebook that is for; `rulebook_version` where it names none.
     Raises NotFound unless the exam is published and the student is on its roster.
     """
     duration_minutes = await _published_duration(conn, exam_id, student_id)
@@ -128,13 +129,9 @@ async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> At
 async def _create(
     conn: AsyncConnection, exam_id: UUID, student_id: UUID, duration_minutes: int, rulebook_version: int
 ) -> AttemptOpened:
-    policy_id = (
-        select(ExamPolicy.id)
-        .where(ExamPolicy.exam_id == exam_id)
-        .order_by(ExamPolicy.version.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    newest = select(ExamPolicy).where(ExamPolicy.exam_id == exam_id).order_by(ExamPolicy.version.desc()).limit(1)
+    # An attempt is judged by the rules its policy was written for, not by newer ones that policy does not know.
+    named = cast(ExamPolicy.settings["rulebook"].astext, Integer)
     next_ix = (
         select(func.coalesce(func.max(ExamAttempt.ix), 0) + 1).where(ExamAttempt.exam_id == exam_id).scalar_subquery()
     )
@@ -147,8 +144,8 @@ async def _create(
             student_id=student_id,
             ix=next_ix,
             status=AttemptStatus.IN_PROGRESS,
-            policy_id=policy_id,
-            rulebook_version=rulebook_version,
+            policy_id=newest.with_only_columns(ExamPolicy.id).scalar_subquery(),
+            rulebook_version=func.coalesce(newest.with_only_columns(named).scalar_subquery(), rulebook_version),
             started_at=now,
             deadline=now + timedelta(minutes=duration_minutes),
         )

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.clock import to_ms
 from db.errors import NotFound
 from db.models import Exam, ExamAttempt, ExamEnrollment, FeedHead, Flag, FlagReview, User
-from db.queries import feed, flags, instructions
+from db.queries import flags, instructions
+from db.queries.epoch import read_epoch
 from protocol.attempts import AttemptStatus
 from protocol.console import AttemptRow, ExamRow, FlagRow, ScoreRow, Snapshot, StudentRow
 from protocol.people import Role
@@ -47,7 +48,7 @@ async def read_board(conn: AsyncConnection, exam_id: UUID) -> Snapshot:
     attempts, scores = await _read_attempts(conn, exam_id)
     return Snapshot(
         exam_id=exam_id,
-        epoch=await feed.read_epoch(conn),
+        epoch=await read_epoch(conn),
         offset=head.head,
         part=1,
         parts=1,
@@ -70,11 +71,11 @@ async def read_flag(conn: AsyncConnection, flag_id: UUID) -> FlagRow:
 
 async def _read_students(conn: AsyncConnection, exam_id: UUID) -> list[StudentRow]:
     found = await conn.execute(
-        select(User.id, User.full_name)
+        select(User.id, User.full_name, ExamEnrollment.removed_at)
         .join(ExamEnrollment, ExamEnrollment.student_id == User.id)
         .where(ExamEnrollment.exam_id == exam_id)
     )
-    return [StudentRow(row.id, row.full_name) for row in found]
+    return [StudentRow(row.id, row.full_name, row.removed_at is None) for row in found]
 
 
 async def _read_attempts(conn: AsyncConnection, exam_id: UUID) -> tuple[list[AttemptRow], list[ScoreRow]]:

@@ -1,12 +1,11 @@
-"""Stage 6 of 9, its SQL: which attempts have unjudged facts, and how far each one is folded.
+"""Stage 6 of 9, its SQL: how far each attempt is folded, and the facts that come next.
 
 Facts leave here in fold order: each stream by its numbers, stopping at a hole; the streams of an attempt interleaved
 in the order PostgreSQL first saw their facts. The order is stored with the cursor, and replay follows what is stored.
 Nothing here concludes anything from a fact.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
@@ -18,8 +17,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
-    Select,
-    Text,
     any_,
     bindparam,
     case,
@@ -28,7 +25,6 @@ from sqlalchemy import (
     literal,
     select,
     text,
-    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -37,37 +33,33 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.fold_order import Run, StreamClaim, interleave, runs_of, until_hole
-from db.models import AnalysisCursor, EventStream, ExamAttempt, ExamPolicy, MonitoringEvent
-from db.partitions import first_id
+from db.models import AnalysisCursor, EventStream, ExamAttempt, ExamPolicy
+from protocol.attempts import RUNNING
 from protocol.events import Fact
-
-STREAM_DAYS: Final = 2
-"""A stream lives a day at most: an older one has nothing unjudged, unless no worker ran since."""
 
 FACTS_PER_STREAM: Final = 5_000
 FACTS_PER_TRANSACTION: Final = 20_000
 
 
-class Unjudged(msgspec.Struct, frozen=True):
-    """An attempt with facts past its cursor; `lag_ms` is the age of the oldest of them."""
-
-    attempt_id: UUID
-    lag_ms: int
-
-
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """One claimed attempt: what it is judged by, and where its fold stands."""
+    """One claimed attempt: what it is judged by, and where its fold stands.
+
+    `facts` are folded; the stored state, `checkpoint_age_ms` old by PostgreSQL's clock, is that after the first
+    `checkpoint_facts` of them.
+    """
 
     attempt_id: UUID
     exam_id: UUID
+    has_ended: bool
     rulebook_version: int
     policy_id: UUID
     policy_version: int
     policy: dict[str, Any]
     streams: tuple[StreamClaim, ...]
     last_run: Run | None
-    state: bytes
     facts: int
+    checkpoint_facts: int
+    checkpoint_age_ms: int
 
 
 class Hole(msgspec.Struct, frozen=True):
@@ -86,83 +78,59 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Advance(msgspec.Struct, frozen=True):
-    """One cursor's way forward: the facts that were folded, in their order, and the engine's state after them."""
+    """One cursor's way forward: the facts that were folded, in their order.
+
+    `checkpoint` is the engine's state after them, or None to leave the stored one as it is.
+    """
 
     cursor: Cursor
     facts: Sequence[Fact]
-    state: bytes
-
-
-async def unjudged(
-    conn: AsyncConnection,
-    limit: int,
-    *,
-    rulebook_version: int,
-    days: int = STREAM_DAYS,
-    besides: Collection[UUID] = (),
-) -> list[Unjudged]:
-    """The work list: attempts of this rulebook with facts past their cursor, the longest waiting first.
-
-    Asks every stream opened within `days` for its next fact: one index probe each.
-    """
-    now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
-    statement = (
-        _work_list(rulebook_version)
-        .where(EventStream.id >= first_id(now - timedelta(days=days)))
-        .where(~_is_among(EventStream.attempt_id, besides))
-        .limit(limit)
-    )
-    found = await conn.execute(statement)
-    return [Unjudged(row.attempt_id, row.lag_ms) for row in found]
-
-
-async def unjudged_among(
-    conn: AsyncConnection, attempt_ids: Collection[UUID], *, rulebook_version: int
-) -> list[Unjudged]:
-    """Which of these attempts have facts past their cursor, the longest waiting first; locks nothing."""
-    found = await conn.execute(_work_list(rulebook_version).where(_is_among(EventStream.attempt_id, attempt_ids)))
-    return [Unjudged(row.attempt_id, row.lag_ms) for row in found]
+    checkpoint: bytes | None
 
 
 async def claim(
-    conn: AsyncConnection, attempt_ids: Sequence[UUID], limit: int, *, rulebook_version: int
+    conn: AsyncConnection, attempt_ids: Sequence[UUID], limit: int, *, carried: Collection[int]
 ) -> list[Cursor]:
     """Lock the cursors of these attempts, in this order, that nobody else holds; they stay locked until COMMIT."""
+    age = func.extract("epoch", func.clock_timestamp() - AnalysisCursor.checkpointed_at)
     found = await conn.execute(
         select(
             AnalysisCursor.attempt_id,
             AnalysisCursor.positions,
             AnalysisCursor.fold_order[-1].label("last_run"),
-            AnalysisCursor.state,
             AnalysisCursor.facts,
+            AnalysisCursor.checkpoint_facts,
+            cast(age * 1000, BigInteger).label("checkpoint_age_ms"),
             ExamAttempt.exam_id,
+            ExamAttempt.status.not_in(RUNNING).label("has_ended"),
             ExamAttempt.rulebook_version,
             ExamAttempt.policy_id,
-            ExamPolicy.version,
-            ExamPolicy.settings,
+            ExamPolicy.version.label("policy_version"),
+            ExamPolicy.settings.label("policy"),
         )
         .join(ExamAttempt, ExamAttempt.id == AnalysisCursor.attempt_id)
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
-        .where(_is_among(AnalysisCursor.attempt_id, attempt_ids), ExamAttempt.rulebook_version == rulebook_version)
+        .where(is_among(AnalysisCursor.attempt_id, attempt_ids), is_carried(carried))
         .order_by(func.array_position(_ids(attempt_ids), AnalysisCursor.attempt_id))
         .limit(limit)
         .with_for_update(key_share=True, skip_locked=True, of=AnalysisCursor)
     )
     rows = found.all()
-    positions = {row.attempt_id: row.positions for row in rows}
-    streams = await _claim_streams(conn, positions)
+    streams = await _claim_streams(conn, {row.attempt_id: row.positions for row in rows})
     return [
         Cursor(
             attempt_id=row.attempt_id,
             exam_id=row.exam_id,
+            has_ended=row.has_ended,
             rulebook_version=row.rulebook_version,
             policy_id=row.policy_id,
-            policy_version=row.version,
-            policy=row.settings,
+            policy_version=row.policy_version,
+            policy=row.policy,
             streams=streams.get(row.attempt_id, ()),
             last_run=msgspec.convert(row.last_run, Run | None),
-            state=row.state,
             facts=row.facts,
+            checkpoint_facts=row.checkpoint_facts,
+            checkpoint_age_ms=row.checkpoint_age_ms,
         )
         for row in rows
     ]
@@ -188,32 +156,21 @@ async def read_facts(conn: AsyncConnection, cursors: Sequence[Cursor], limit: in
 
 
 async def store(conn: AsyncConnection, advances: Sequence[Advance]) -> None:
-    """Move the cursors of claimed attempts: positions, fold order, state, count."""
-    if advances:
-        await conn.execute(_STORE, [_stored(advance) for advance in advances])
+    """Move the cursors of claimed attempts: positions, fold order, count, and the state where there is a new one."""
+    moved = [_moved(advance) for advance in advances if advance.checkpoint is None]
+    kept = [
+        {**_moved(advance), "checkpoint": advance.checkpoint} for advance in advances if advance.checkpoint is not None
+    ]
+    if moved:
+        await conn.execute(_MOVE, moved)
+    if kept:
+        await conn.execute(_MOVE_AND_KEEP, kept)
 
 
-def _work_list(rulebook_version: int) -> Select[UUID, int]:
-    position = func.coalesce(cast(AnalysisCursor.positions[cast(EventStream.id, Text)].astext, BigInteger), 0)
-    following = (
-        select(MonitoringEvent.server_timestamp)
-        .where(MonitoringEvent.stream_id == EventStream.id, MonitoringEvent.seq > position)
-        .order_by(MonitoringEvent.seq)
-        .limit(1)
-        .correlate(EventStream, AnalysisCursor)
-        .lateral("following")
-    )
-    oldest = func.min(following.c.server_timestamp)
-    lag_ms = cast(func.extract("epoch", func.clock_timestamp() - oldest) * 1000, BigInteger)
-    return (
-        select(EventStream.attempt_id, lag_ms.label("lag_ms"))
-        .join(AnalysisCursor, AnalysisCursor.attempt_id == EventStream.attempt_id)
-        .join(ExamAttempt, ExamAttempt.id == EventStream.attempt_id)
-        .join(following, true())
-        .where(ExamAttempt.rulebook_version == rulebook_version)
-        .group_by(EventStream.attempt_id)
-        .order_by(oldest)
-    )
+def is_carried(carried: Collection[int]) -> ColumnElement[bool]:
+    """The attempts of these rulebooks."""
+    among: ColumnElement[bool] = ExamAttempt.rulebook_version == any_(literal(list(carried), ARRAY(Integer)))
+    return among
 
 
 async def _claim_streams(
@@ -222,7 +179,7 @@ async def _claim_streams(
     """The streams of claimed attempts, in the order they were opened."""
     found = await conn.execute(
         select(EventStream.attempt_id, EventStream.id, EventStream.kind, EventStream.time_base)
-        .where(_is_among(EventStream.attempt_id, positions))
+        .where(is_among(EventStream.attempt_id, positions))
         .order_by(EventStream.attempt_id, EventStream.id)
     )
     return {
@@ -233,20 +190,23 @@ async def _claim_streams(
     }
 
 
+FACT: Final = "stream_id, seq, event_type, mono, client_timestamp, server_timestamp, data_payload::text"
+"""The columns `to_facts` reads."""
+
 # As text: Core has no plain way to write unnest of two arrays beside a LATERAL.
 _NEXT: Final = text(
-    """
+    f"""
     SELECT event.*
     FROM unnest(:streams, :positions) WITH ORDINALITY AS claimed (stream_id, position, n)
     CROSS JOIN LATERAL (
-        SELECT stream_id, seq, event_type, mono, client_timestamp, server_timestamp, data_payload::text
+        SELECT {FACT}
         FROM monitoring_events
         WHERE stream_id = claimed.stream_id AND seq > claimed.position
         ORDER BY seq
         LIMIT :most
     ) AS event
     ORDER BY claimed.n, event.seq
-    """
+    """  # noqa: S608 - a constant
 ).bindparams(
     bindparam("streams", type_=ARRAY(PG_UUID)), bindparam("positions", type_=ARRAY(BigInteger)), bindparam("most")
 )
@@ -258,22 +218,27 @@ async def _next(conn: AsyncConnection, streams: dict[UUID, StreamClaim], most: i
         _NEXT,
         {"streams": list(streams), "positions": [one.position for one in streams.values()], "most": most},
     )
-    facts = [
+    facts = to_facts(found, {stream_id: stream.time_base for stream_id, stream in streams.items()})
+    return {stream_id: list(group) for stream_id, group in groupby(facts, attrgetter("stream_id"))}
+
+
+def to_facts(rows: Iterable[Sequence[Any]], time_bases: Mapping[UUID, int]) -> list[Fact]:
+    """Make facts of rows of `FACT`, in the order of the rows."""
+    return [
         Fact(
             stream_id,
             seq,
             event_type,
-            streams[stream_id].time_base + mono,
+            time_bases[stream_id] + mono,
             to_ms(client_timestamp),
             to_ms(server_timestamp),
             payload.encode(),
         )
-        for stream_id, seq, event_type, mono, client_timestamp, server_timestamp, payload in found.all()
+        for stream_id, seq, event_type, mono, client_timestamp, server_timestamp, payload in rows
     ]
-    return {stream_id: list(group) for stream_id, group in groupby(facts, attrgetter("stream_id"))}
 
 
-_STORE: Final = (
+_MOVE: Final = (
     update(AnalysisCursor)
     .where(AnalysisCursor.attempt_id == bindparam("claimed"))
     .values(
@@ -282,14 +247,18 @@ _STORE: Final = (
             (bindparam("continues"), AnalysisCursor.fold_order.op("-")(cast(-1, Integer))),
             else_=AnalysisCursor.fold_order,
         ).op("||")(bindparam("runs", type_=JSONB)),
-        state=bindparam("checkpoint"),
         facts=AnalysisCursor.facts + bindparam("folded"),
         folded_at=func.clock_timestamp(),
     )
 )
+_MOVE_AND_KEEP: Final = _MOVE.values(
+    state=bindparam("checkpoint"),
+    checkpoint_facts=AnalysisCursor.facts + bindparam("folded"),
+    checkpointed_at=func.clock_timestamp(),
+)
 
 
-def _stored(advance: Advance) -> dict[str, Any]:
+def _moved(advance: Advance) -> dict[str, Any]:
     runs = runs_of(advance.facts, advance.cursor.last_run)
     last = advance.cursor.last_run
     return {
@@ -297,7 +266,6 @@ def _stored(advance: Advance) -> dict[str, Any]:
         "moved": {str(run.stream_id): run.last for run in runs},
         "continues": last is not None and bool(runs) and runs[0].stream_id == last.stream_id,
         "runs": msgspec.to_builtins(runs),
-        "checkpoint": advance.state,
         "folded": len(advance.facts),
     }
 
@@ -306,7 +274,7 @@ def _ids(ids: Collection[UUID]) -> ColumnElement[Any]:
     return literal(list(ids), ARRAY(PG_UUID))
 
 
-def _is_among(column: Any, ids: Collection[UUID]) -> ColumnElement[bool]:
+def is_among(column: Any, ids: Collection[UUID]) -> ColumnElement[bool]:
     """One array parameter: the same prepared statement whatever the number of ids."""
     among: ColumnElement[bool] = column == any_(_ids(ids))
     return among

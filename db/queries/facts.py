@@ -1,16 +1,25 @@
-"""Facts of servers: appended to an attempt's system stream by whichever process has something to state."""
+"""Facts of servers: appended to an attempt's system stream by whichever process has something to state.
 
-from collections.abc import Sequence
+An attempt's newest system stream is appended to, under its row's lock; a day old, it is followed by a new one. No fact
+is ever changed, and none is written to a client's stream here.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, func, insert, select, true
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
+from db.errors import NotFound
 from db.models import EventStream, MonitoringEvent
+from db.partitions import drawn_ms
+from protocol.limits import STREAM_MS
 
 
 class ServerFact(msgspec.Struct, frozen=True):
@@ -20,8 +29,16 @@ class ServerFact(msgspec.Struct, frozen=True):
     data: dict[str, Any] = {}
 
 
+class _Tail(msgspec.Struct, frozen=True):
+    """The end of an attempt's newest system stream, at a moment of PostgreSQL's clock."""
+
+    stream_id: UUID
+    last: int
+    now: datetime
+
+
 async def open_stream(conn: AsyncConnection, attempt_id: UUID) -> UUID:
-    """Give a new attempt its system stream; rule time there is server time, so its base is 0."""
+    """Give an attempt a system stream; rule time there is server time, so its base is 0."""
     stream_id = uuid7()
     await conn.execute(insert(EventStream).values(id=stream_id, attempt_id=attempt_id, kind="system", time_base=0))
     return stream_id
@@ -29,31 +46,86 @@ async def open_stream(conn: AsyncConnection, attempt_id: UUID) -> UUID:
 
 async def append(conn: AsyncConnection, attempt_id: UUID, facts: Sequence[ServerFact]) -> int:
     """Append facts in order and return the last number; the stream's row stays locked until COMMIT."""
-    stream_id = (
-        await conn.execute(
-            select(EventStream.id)
-            .where(EventStream.attempt_id == attempt_id, EventStream.kind == "system")
-            .with_for_update(key_share=True)
-        )
-    ).scalar_one()
-    last: int = (
-        await conn.execute(
-            select(func.coalesce(func.max(MonitoringEvent.seq), 0)).where(MonitoringEvent.stream_id == stream_id)
-        )
-    ).scalar_one()
+    return (await append_each(conn, {attempt_id: facts}))[attempt_id]
+
+
+async def append_each(conn: AsyncConnection, facts: Mapping[UUID, Sequence[ServerFact]]) -> dict[UUID, int]:
+    """Append facts to several attempts, each one's in order; return the last numbers.
+
+    Three statements, however many attempts; their streams are locked in the order of the attempts' ids.
+    Raises NotFound for an attempt that has no system stream.
+    """
+    if not facts:
+        return {}
+    tails = await _lock_tails(conn, facts)
+    rows = []
+    last = {}
+    for attempt_id, stated in facts.items():
+        tail = await _rotated(conn, attempt_id, tails[attempt_id])
+        rows += [_row(tail, seq, fact) for seq, fact in enumerate(stated, tail.last + 1)]
+        last[attempt_id] = tail.last + len(stated)
+    if rows:
+        await conn.execute(insert(MonitoringEvent), rows)
+    return last
+
+
+async def _lock_tails(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, _Tail]:
+    """Lock each attempt's newest system stream; look again until that is what was locked."""
+    newest = _newest(attempt_ids)
+    locking = (
+        select(EventStream.id)
+        .where(EventStream.id.in_(select(newest.c.id)))
+        .order_by(EventStream.attempt_id)
+        .with_for_update(key_share=True)
+    )
+    last = (
+        select(func.max(MonitoringEvent.seq).label("seq"))
+        .where(MonitoringEvent.stream_id == newest.c.id)
+        .lateral("last")
+    )
     # The lock may have been waited for: the fact happened now, not when the transaction began.
-    now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
-    rows = [
-        {
-            "stream_id": stream_id,
-            "seq": seq,
-            "mono": to_ms(now),
-            "client_timestamp": now,
-            "server_timestamp": now,
-            "event_type": fact.type,
-            "data_payload": fact.data,
-        }
-        for seq, fact in enumerate(facts, last + 1)
-    ]
-    await conn.execute(insert(MonitoringEvent), rows)
-    return last + len(rows)
+    looking = select(
+        newest.c.attempt_id,
+        newest.c.id,
+        func.coalesce(last.c.seq, 0).label("last"),
+        func.clock_timestamp().label("now"),
+    ).select_from(newest.join(last, true()))
+    while True:
+        locked = set((await conn.execute(locking)).scalars())
+        tails = {row.attempt_id: _Tail(row.id, row.last, row.now) for row in await conn.execute(looking)}
+        if len(tails) < len(attempt_ids):
+            raise NotFound("an attempt without a system stream")
+        if locked.issuperset(tail.stream_id for tail in tails.values()):
+            return tails
+
+
+def _newest(attempt_ids: Collection[UUID]) -> Any:
+    among: Select[UUID, UUID] = (
+        select(EventStream.attempt_id, EventStream.id)
+        .where(
+            EventStream.kind == "system",
+            EventStream.attempt_id == any_(bindparam("attempts", list(attempt_ids), ARRAY(Uuid))),
+        )
+        .ext(distinct_on(EventStream.attempt_id))
+        .order_by(EventStream.attempt_id, EventStream.id.desc())
+    )
+    return among.subquery("newest")
+
+
+async def _rotated(conn: AsyncConnection, attempt_id: UUID, tail: _Tail) -> _Tail:
+    """Go on in a new stream when this one is a day old. Whoever waits for the old one's lock then sees the new one."""
+    if to_ms(tail.now) - drawn_ms(tail.stream_id) < STREAM_MS:
+        return tail
+    return _Tail(await open_stream(conn, attempt_id), 0, tail.now)
+
+
+def _row(tail: _Tail, seq: int, fact: ServerFact) -> dict[str, Any]:
+    return {
+        "stream_id": tail.stream_id,
+        "seq": seq,
+        "mono": to_ms(tail.now),
+        "client_timestamp": tail.now,
+        "server_timestamp": tail.now,
+        "event_type": fact.type,
+        "data_payload": fact.data,
+    }

@@ -1,15 +1,22 @@
 """The feed: numbered changes of an exam's board, appended in the transaction of the change itself."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Text, cast, insert, select, text, update
+from sqlalchemy import Text, cast, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from db.models import FeedHead, FeedRow
 from protocol.console import ROWS, Delta, Row
+
+KEPT: Final = timedelta(hours=48)
+KEPT_ROWS: Final = 10_000
+"""A console that holds an older board than the first row kept is shown a new one."""
 
 _KINDS = {row: kind for kind, row in ROWS.items()}
 
@@ -62,10 +69,22 @@ async def read_after(conn: AsyncConnection, exam_id: UUID, offset: int, limit: i
     return [Delta(exam_id, number, kind, msgspec.Raw(body.encode())) for number, kind, body in found]
 
 
-async def read_epoch(conn: AsyncConnection) -> str:
-    """Name the history offsets count in: system identifier and timeline, which a failover or a restore changes."""
-    found = await conn.execute(
-        text("SELECT system_identifier, timeline_id FROM pg_control_system(), pg_control_checkpoint()")
+async def trim(conn: AsyncConnection, *, kept: timedelta = KEPT, rows: int = KEPT_ROWS) -> int:
+    """Delete what no console goes on from any more, and return how much: rows that are too old, or too many.
+
+    What stays is without holes up to the head, and always the last row: the head can be checked against it.
+    """
+    young = aliased(FeedRow)
+    fresh = (
+        select(young.offset)
+        .where(young.exam_id == FeedHead.exam_id, young.appended_at > func.now() - kept)
+        .order_by(young.offset)
+        .limit(1)
+        .correlate(FeedHead)
+        .scalar_subquery()
     )
-    system, timeline = found.one()
-    return f"{system}-{timeline}"
+    first = func.greatest(FeedHead.head - rows + 1, func.coalesce(fresh, FeedHead.head))
+    deleted = await conn.execute(
+        delete(FeedRow).where(FeedRow.exam_id == FeedHead.exam_id, FeedRow.offset < func.least(first, FeedHead.head))
+    )
+    return deleted.rowcount

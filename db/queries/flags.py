@@ -77,6 +77,31 @@ async def raise_flags(conn: AsyncConnection, new: Sequence[NewFlag]) -> list[Fla
     return [show(row) for row in added]
 
 
+async def read_raised(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[NewFlag]]:
+    """What rules concluded about each of these attempts, as it is stored; what people decided about it is left out."""
+    found = await conn.execute(
+        select(
+            Flag.attempt_id,
+            Flag.rule,
+            Flag.rule_version,
+            Flag.policy_version,
+            Flag.episode_key,
+            Flag.severity,
+            Flag.confidence,
+            Flag.summary,
+            Flag.evidence["numbers"].label("numbers"),
+            Flag.evidence["cited"].label("cited"),
+        )
+        .where(Flag.attempt_id == any_(literal(list(attempt_ids), ARRAY(PG_UUID))), Flag.source == FlagSource.RULE)
+        .order_by(Flag.attempt_id, Flag.id)
+    )
+    raised: dict[UUID, list[NewFlag]] = {attempt_id: [] for attempt_id in attempt_ids}
+    for row in found.mappings():
+        flag = msgspec.convert(dict(row), NewFlag)
+        raised[flag.attempt_id].append(flag)
+    return raised
+
+
 async def standing(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[StandingFlag]]:
     """The flags that count towards each attempt's score: a rule's unless set aside, a teacher's if confirmed."""
     found = await conn.execute(

@@ -1,21 +1,45 @@
-"""Instructions: what a person asks of candidates' clients, numbered per attempt and repeated until answered."""
+"""Instructions: what a person asks of candidates' clients, numbered per attempt and repeated until answered or over."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Uuid, any_, bindparam, func, literal, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    DateTime,
+    Row,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from db.clock import to_ms
 from db.models import ExamAttempt, Instruction
+from db.queries import feed
 from protocol.attempts import RUNNING, InstructionState
 from protocol.console import InstructionRow
 from protocol.monitor import Instruct
 
 CODE_CHARS = 64
 """A client's reason for not carrying something out is cut to this."""
+
+COLLAPSING = ("pause", "resume")
+"""Actions of which a client is told only the last."""
+
+EXPIRED_AT_ONCE = 1_000
 
 _SHOWN = (
     Instruction.attempt_id,
@@ -36,11 +60,12 @@ async def issue(
     body: dict[str, str],
     actor_id: UUID,
     command_id: UUID,
+    valid_s: float | None = None,
 ) -> list[InstructionRow]:
-    """Ask something of the named attempts (None: all) of this exam that are running, and return the new rows.
+    """Ask something of the named attempts (None: all) of this exam that are running; the new rows, as on the board.
 
-    An attempt that this command has asked already is passed over. Commands of one exam go one after the other,
-    from here to COMMIT: the numbers rest on it.
+    Nobody has to carry it out after `valid_s`. Commands of one exam go one after the other, from here to COMMIT: the
+    numbers rest on it.
     """
     await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(exam_id), 0))))
     number = (
@@ -48,6 +73,7 @@ async def issue(
         .where(Instruction.attempt_id == ExamAttempt.id)
         .scalar_subquery()
     )
+    until = null() if valid_s is None else func.now() + timedelta(seconds=valid_s)
     asked = select(
         ExamAttempt.id,
         number,
@@ -55,37 +81,37 @@ async def issue(
         literal(body, postgresql.JSONB),
         literal(actor_id, Uuid),
         literal(command_id, Uuid),
+        cast(until, DateTime(timezone=True)),
     ).where(ExamAttempt.exam_id == exam_id, ExamAttempt.status.in_(RUNNING))
     if attempt_ids is not None:
         asked = asked.where(ExamAttempt.id == _any_of(attempt_ids))
     created = await conn.execute(
-        postgresql.insert(Instruction)
-        .from_select(["attempt_id", "n", "action", "body", "actor_id", "command_id"], asked)
-        .on_conflict_do_nothing(index_elements=["command_id", "attempt_id"])
+        insert(Instruction)
+        .from_select(
+            ["attempt_id", "n", "action", "body", "actor_id", "command_id", "valid_until"],
+            asked.order_by(ExamAttempt.ix),
+        )
         .returning(*_SHOWN)
     )
     return [_row(row) for row in created]
 
 
-async def issued(conn: AsyncConnection, exam_id: UUID, command_id: UUID) -> list[UUID]:
-    """The attempts of this exam that a command has asked, in the order of their numbers on the board."""
-    found = await conn.execute(
-        select(Instruction.attempt_id)
-        .join(ExamAttempt, ExamAttempt.id == Instruction.attempt_id)
-        .where(Instruction.command_id == command_id, ExamAttempt.exam_id == exam_id)
-        .order_by(ExamAttempt.ix)
-    )
-    return list(found.scalars())
-
-
 async def pending(conn: AsyncConnection, attempt_ids: Sequence[UUID]) -> dict[UUID, list[Instruct]]:
-    """What each attempt's client has still to be asked, in order; attempts with nothing waiting are left out."""
+    """What each attempt's client has still to be asked, in order; attempts with nothing waiting are left out.
+
+    Of pausing and resuming only the last counts: whatever became of it, those before it are asked no more.
+    """
+    later = aliased(Instruction)
+    collapsed = Instruction.action.in_(COLLAPSING) & exists().where(
+        later.attempt_id == Instruction.attempt_id, later.n > Instruction.n, later.action.in_(COLLAPSING)
+    )
     found = await conn.execute(
         select(Instruction)
         .where(
             Instruction.attempt_id == _any_of(attempt_ids),
             Instruction.state == InstructionState.SENT,
             or_(Instruction.valid_until.is_(None), Instruction.valid_until > func.now()),
+            ~collapsed,
         )
         .order_by(Instruction.attempt_id, Instruction.n)
     )
@@ -105,10 +131,17 @@ async def pending(conn: AsyncConnection, attempt_ids: Sequence[UUID]) -> dict[UU
 async def answer(
     conn: AsyncConnection, attempt_id: UUID, n: int, *, ok: bool, code: str | None
 ) -> InstructionRow | None:
-    """Record what a client made of an instruction; None when there is none such, or it was answered before."""
+    """Record what a client made of an instruction; None when there is none such, or it was answered before.
+
+    A client knows better than a clock: its answer counts although the time was over.
+    """
     found = await conn.execute(
         update(Instruction)
-        .where(Instruction.attempt_id == attempt_id, Instruction.n == n, Instruction.state == InstructionState.SENT)
+        .where(
+            Instruction.attempt_id == attempt_id,
+            Instruction.n == n,
+            Instruction.state.in_([InstructionState.SENT, InstructionState.EXPIRED]),
+        )
         .values(
             state=InstructionState.DONE if ok else InstructionState.FAILED,
             code=None if code is None else code.replace("\0", "")[:CODE_CHARS],
@@ -118,6 +151,34 @@ async def answer(
     )
     row = found.one_or_none()
     return None if row is None else _row(row)
+
+
+async def expire(conn: AsyncConnection) -> list[UUID]:
+    """Mark the instructions whose time is over, each with its feed row; the exams that changed, for a hint."""
+    over = (
+        select(Instruction.attempt_id, Instruction.n)
+        .where(Instruction.state == InstructionState.SENT, Instruction.valid_until <= func.now())
+        .order_by(Instruction.attempt_id, Instruction.n)
+        .limit(EXPIRED_AT_ONCE)
+        .with_for_update(key_share=True, skip_locked=True)
+        .cte()
+    )
+    expired = await conn.execute(
+        update(Instruction)
+        .where(
+            Instruction.attempt_id == over.c.attempt_id,
+            Instruction.n == over.c.n,
+            ExamAttempt.id == Instruction.attempt_id,
+        )
+        .values(state=InstructionState.EXPIRED)
+        .returning(ExamAttempt.exam_id, *_SHOWN)
+    )
+    changed: dict[UUID, list[InstructionRow]] = {}
+    for row in expired:
+        changed.setdefault(row.exam_id, []).append(_row(row))
+    for exam_id in sorted(changed):
+        await feed.append(conn, exam_id, changed[exam_id])
+    return sorted(changed)
 
 
 async def read_latest(conn: AsyncConnection, exam_id: UUID) -> list[InstructionRow]:

@@ -16,7 +16,7 @@ _NAMES = text(
 async def create_ahead(conn: AsyncConnection, days: int = DAYS_AHEAD) -> list[str]:
     """Make every missing partition from yesterday to `days` ahead, by PostgreSQL's clock; return the new names."""
     now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
-    present = await _names(conn)
+    present = await names(conn)
     created = [one for one in partitions_ahead(now.astimezone(UTC).date(), days) if one.name not in present]
     for one in created:
         # Names and bounds are computed from a date, never from input; DDL takes no parameters.
@@ -28,7 +28,7 @@ async def create_ahead(conn: AsyncConnection, days: int = DAYS_AHEAD) -> list[st
 async def count_ahead(conn: AsyncConnection) -> int:
     """How many whole days after today have their partition already, without a hole."""
     now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
-    present = await _names(conn)
+    present = await names(conn)
     wanted = [
         one for one in partitions_ahead(now.astimezone(UTC).date(), 366) if one.name > partition_of(now.date()).name
     ]
@@ -42,6 +42,7 @@ async def is_default_empty(conn: AsyncConnection) -> bool:
     return bool(found.scalar_one())
 
 
-async def _names(conn: AsyncConnection) -> set[str]:
+async def names(conn: AsyncConnection) -> set[str]:
+    """The partitions there are."""
     found = await conn.execute(_NAMES.bindparams(bindparam("parent", PARENT)))
     return set(found.scalars())

@@ -3,8 +3,7 @@
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
@@ -48,11 +47,6 @@ async def take_in_hand(conn: AsyncConnection, exam_id: UUID, flag_id: UUID) -> F
     return FlagInHand(attempt_id, FlagStatus(locked.scalar_one()), await _read_last(conn, flag_id))
 
 
-async def find(conn: AsyncConnection, command_id: UUID) -> PastReview | None:
-    """The decision a command has made already."""
-    return await _read_one(conn, FlagReview.command_id == command_id)
-
-
 async def decide(
     conn: AsyncConnection,
     *,
@@ -62,11 +56,10 @@ async def decide(
     reviewer_id: UUID,
     command_id: UUID,
     reason: str,
-) -> bool:
-    """Record a decision about a flag in hand and set its status; False, and nothing done, when the command is spent."""
-    created = await conn.execute(
-        postgresql.insert(FlagReview)
-        .values(
+) -> None:
+    """Record a decision about a flag in hand and set its status; a command decides once."""
+    await conn.execute(
+        insert(FlagReview).values(
             id=uuid7(),
             flag_id=flag_id,
             reviewer_id=reviewer_id,
@@ -77,26 +70,17 @@ async def decide(
             # The flag's lock may have been waited for: now() could put the later decision first.
             reviewed_at=func.clock_timestamp(),
         )
-        .on_conflict_do_nothing(index_elements=["command_id"])
-        .returning(FlagReview.id)
     )
-    if created.one_or_none() is None:
-        return False
     await conn.execute(update(Flag).where(Flag.id == flag_id).values(status=decision))
-    return True
 
 
 async def _read_last(conn: AsyncConnection, flag_id: UUID) -> PastReview | None:
-    return await _read_one(conn, FlagReview.flag_id == flag_id)
-
-
-async def _read_one(conn: AsyncConnection, condition: ColumnElement[bool]) -> PastReview | None:
     found = await conn.execute(
         select(
             FlagReview.flag_id, FlagReview.command_id, FlagReview.reviewer_id, User.full_name, FlagReview.reviewed_at
         )
         .join(User, User.id == FlagReview.reviewer_id)
-        .where(condition)
+        .where(FlagReview.flag_id == flag_id)
         .order_by(FlagReview.reviewed_at.desc())
         .limit(1)
     )

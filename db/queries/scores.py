@@ -14,8 +14,8 @@ from db.queries import flags
 from protocol.console import ScoreRow
 from protocol.flags import StandingFlag
 
-Judge = Callable[[Sequence[StandingFlag], dict[str, Any]], float | None]
-"""Standing flags and a policy's settings give an integrity, 0..1, or None: not enough was seen."""
+Judge = Callable[[Sequence[StandingFlag], dict[str, Any], int], float | None]
+"""Standing flags, a policy's settings and its rulebook's version give an integrity, 0..1; None: too little was seen."""
 
 
 async def rescore(conn: AsyncConnection, attempt_id: UUID, judge: Judge) -> ScoreRow | None:
@@ -43,7 +43,7 @@ async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judg
         .with_for_update(key_share=True)
     )
     found = await conn.execute(
-        select(ExamAttempt.id, ExamAttempt.integrity_score, ExamPolicy.settings)
+        select(ExamAttempt.id, ExamAttempt.integrity_score, ExamAttempt.rulebook_version, ExamPolicy.settings)
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
         .where(ExamAttempt.id == among)
         .order_by(ExamAttempt.id)
@@ -52,7 +52,7 @@ async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judg
     if len(attempts) < len(set(attempt_ids)):
         raise NotFound(f"no attempt {min(set(attempt_ids) - {row.id for row in attempts})}")
     standing = await flags.standing(conn, attempt_ids)
-    scores = [(row, judge(standing[row.id], row.settings)) for row in attempts]
+    scores = [(row, judge(standing[row.id], row.settings, row.rulebook_version)) for row in attempts]
     changed = [ScoreRow(row.id, integrity) for row, integrity in scores if integrity != row.integrity_score]
     if changed:
         await conn.execute(_STORE, [{"attempt": row.attempt_id, "integrity": row.integrity} for row in changed])

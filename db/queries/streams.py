@@ -1,24 +1,50 @@
-"""Streams and the connections that feed them: what happens in PostgreSQL when a candidate says hello or goes."""
+"""Connections of candidates: what happens in PostgreSQL when one says hello, stays, or goes.
+
+Where its queue goes on is decided in `resume.py`. The newest connection of an attempt wins, by its generation. No event
+a client sent is written here.
+"""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Integer,
+    Row,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
-from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
 from db.errors import NotFound
-from db.models import Connection, EventStream, ExamAttempt, MonitoringEvent
-from db.queries.facts import ServerFact, append
+from db.models import Connection, ExamAttempt, ExamEnrollment, MonitoringEvent
+from db.queries import leases
+from db.queries.facts import ServerFact, append, append_each
+from db.queries.resume import resume
 from protocol.attempts import RUNNING, AttemptStatus
-from protocol.codes import RejectCode
-from protocol.monitor import Hello, Rejected
+from protocol.codes import CloseCode, RejectCode
+from protocol.monitor import Hello, Previous, Rejected
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
-    """What a hello found: the stream to go on with, and which connection of the attempt this is now."""
+    """What a hello found: the stream to go on with, and which connection of the attempt this is now.
+
+    `previous` is the stream the client named and does not go on with; `server_lost` counts acknowledged numbers that
+    were not there any more and are stated as lost now.
+    """
 
     attempt_id: UUID
     exam_id: UUID
@@ -30,18 +56,166 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     committed: int
     rejected: list[Rejected]
     server_ms: int
+    previous: Previous | None = None
+    server_lost: int = 0
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What a hub believes of one of its sockets: which connection of its attempt, and of which sign-in."""
+
+    generation: int
+    session: UUID
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """A connection that has ended, how long ago, and why."""
+
+    attempt_id: UUID
+    generation: int
+    cause: str
+    ago_ms: int = 0
 
 
 async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID, hub: UUID) -> Opening:
     """Make this the attempt's newest connection and find or open the stream of its queue.
 
-    Raises NotFound unless the attempt runs and is this student's. The attempt's row stays locked until COMMIT, so
-    two hellos of one attempt follow each other.
+    Raises NotFound unless the attempt runs, is this student's, and the student is on the roster; Foreign when it names
+    a stream that is not the attempt's. The attempt's row stays locked until COMMIT, so two hellos of one attempt follow
+    each other.
     """
+    attempt = await _take_attempt(conn, hello.attempt_id, student_id)
+    server_ms = to_ms(attempt.now)
+    resumed = await resume(conn, hello, server_ms)
+    await _replace_connection(conn, hello.attempt_id, attempt.generation, resumed.stream_id, hub)
+    stated = [ServerFact("connection_opened", {"generation": attempt.generation, "stream": str(resumed.stream_id)})]
+    if attempt.silent_since is not None:
+        stated.append(await _end_silence(conn, hello.attempt_id, attempt.silent_since, server_ms))
+    await append(conn, hello.attempt_id, stated)
+    return Opening(
+        attempt_id=hello.attempt_id,
+        exam_id=attempt.exam_id,
+        ix=attempt.ix,
+        status=AttemptStatus(attempt.status),
+        deadline_ms=None if attempt.deadline is None else to_ms(attempt.deadline),
+        generation=attempt.generation,
+        stream_id=resumed.stream_id,
+        committed=resumed.committed,
+        rejected=await _rejected_after(conn, resumed.stream_id, hello.acked),
+        server_ms=server_ms,
+        previous=resumed.previous,
+        server_lost=resumed.server_lost,
+    )
+
+
+async def close_connection(conn: AsyncConnection, attempt_id: UUID, generation: int, cause: str) -> bool:
+    """Close one connection, as `close_connections` does; whether it was open."""
+    return bool(await close_connections(conn, [Closing(attempt_id, generation, cause)]))
+
+
+# As text: Core has no plain way to write unnest of four arrays.
+_CLOSE: Final = text(
+    """
+    UPDATE connections
+    SET cause = gone.cause, closed_at = greatest(opened_at, clock_timestamp() - gone.ago_ms * interval '1 millisecond')
+    FROM unnest(:attempts, :generations, :causes, :agos_ms) AS gone (attempt_id, generation, cause, ago_ms)
+    WHERE connections.attempt_id = gone.attempt_id AND connections.generation = gone.generation AND closed_at IS NULL
+    RETURNING connections.attempt_id, connections.generation, connections.cause
+    """
+).bindparams(
+    bindparam("attempts", type_=ARRAY(Uuid)),
+    bindparam("generations", type_=ARRAY(Integer)),
+    bindparam("causes", type_=ARRAY(Text)),
+    bindparam("agos_ms", type_=ARRAY(BigInteger)),
+)
+
+
+async def close_connections(conn: AsyncConnection, closings: Sequence[Closing]) -> list[UUID]:
+    """Close connections, each with its fact `connection_lost`; return the attempts of those that were open.
+
+    An older connection of an attempt was closed by the newer one, and leaves no fact.
+    """
+    closed = await conn.execute(
+        _CLOSE,
+        {
+            "attempts": [one.attempt_id for one in closings],
+            "generations": [one.generation for one in closings],
+            "causes": [one.cause for one in closings],
+            "agos_ms": [one.ago_ms for one in closings],
+        },
+    )
+    lost: dict[UUID, list[ServerFact]] = {}
+    for row in closed:
+        fact = ServerFact("connection_lost", {"cause": row.cause, "generation": row.generation})
+        lost.setdefault(row.attempt_id, []).append(fact)
+    await append_each(conn, lost)
+    return list(lost)
+
+
+# As text: Core has no plain way to write unnest of three arrays.
+_STANDING: Final = text(
+    """
+    SELECT socket.attempt_id,
+           attempt.generation > socket.generation AS is_superseded,
+           NOT EXISTS (
+               SELECT FROM refresh_tokens JOIN users ON users.id = refresh_tokens.user_id
+               WHERE refresh_tokens.family = socket.session AND refresh_tokens.revoked_at IS NULL
+                 AND refresh_tokens.expires_at > now() AND users.is_active
+           ) AS is_signed_out,
+           NOT EXISTS (
+               SELECT FROM exam_enrollments
+               WHERE exam_id = attempt.exam_id AND student_id = attempt.student_id AND removed_at IS NULL
+           ) AS is_removed
+    FROM unnest(:attempts, :generations, :sessions) AS socket (attempt_id, generation, session)
+    JOIN exam_attempts AS attempt ON attempt.id = socket.attempt_id
+    """
+).bindparams(
+    bindparam("attempts", type_=ARRAY(Uuid)),
+    bindparam("generations", type_=ARRAY(Integer)),
+    bindparam("sessions", type_=ARRAY(Uuid)),
+)
+
+
+async def check_standing(conn: AsyncConnection, sockets: Mapping[UUID, Standing]) -> dict[UUID, CloseCode]:
+    """Which attempts' sockets may not stay, and with which code each is to be closed: one query for all of a hub.
+
+    SUPERSEDED: there is a newer connection. UNAUTHENTICATED: the sign-in was revoked or has run out, or its user may
+    not come in any more. FORBIDDEN: off the roster.
+    """
+    if not sockets:
+        return {}
+    found = await conn.execute(
+        _STANDING,
+        {
+            "attempts": list(sockets),
+            "generations": [standing.generation for standing in sockets.values()],
+            "sessions": [standing.session for standing in sockets.values()],
+        },
+    )
+    codes = {}
+    for row in found:
+        if row.is_superseded:
+            codes[row.attempt_id] = CloseCode.SUPERSEDED
+        elif row.is_signed_out:
+            codes[row.attempt_id] = CloseCode.UNAUTHENTICATED
+        elif row.is_removed:
+            codes[row.attempt_id] = CloseCode.FORBIDDEN
+    return codes
+
+
+async def _take_attempt(conn: AsyncConnection, attempt_id: UUID, student_id: UUID) -> Row[Any]:
+    """Lock the attempt and count its connection. Raises NotFound."""
+    is_enrolled = exists().where(
+        ExamEnrollment.exam_id == ExamAttempt.exam_id,
+        ExamEnrollment.student_id == student_id,
+        ExamEnrollment.removed_at.is_(None),
+    )
     taken = await conn.execute(
         update(ExamAttempt)
         .where(
-            ExamAttempt.id == hello.attempt_id, ExamAttempt.student_id == student_id, ExamAttempt.status.in_(RUNNING)
+            ExamAttempt.id == attempt_id,
+            ExamAttempt.student_id == student_id,
+            ExamAttempt.status.in_(RUNNING),
+            is_enrolled,
         )
         .values(generation=ExamAttempt.generation + 1)
         .returning(
@@ -50,100 +224,36 @@ async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID,
             ExamAttempt.status,
             ExamAttempt.deadline,
             ExamAttempt.generation,
+            ExamAttempt.silent_since,
             func.clock_timestamp().label("now"),
         )
     )
     attempt = taken.one_or_none()
     if attempt is None:
-        raise NotFound(f"no running attempt {hello.attempt_id} of this student")
-    server_ms = to_ms(attempt.now)
-    stream_id, committed = await _stream_of(conn, hello, server_ms)
-    await _replace_connection(conn, hello.attempt_id, attempt.generation, stream_id, hub)
-    fact = ServerFact("connection_opened", {"generation": attempt.generation, "stream": str(stream_id)})
-    await append(conn, hello.attempt_id, [fact])
-    return Opening(
-        attempt_id=hello.attempt_id,
-        exam_id=attempt.exam_id,
-        ix=attempt.ix,
-        status=AttemptStatus(attempt.status),
-        deadline_ms=None if attempt.deadline is None else to_ms(attempt.deadline),
-        generation=attempt.generation,
-        stream_id=stream_id,
-        committed=committed,
-        rejected=await _rejected_after(conn, stream_id, hello.acked),
-        server_ms=server_ms,
-    )
-
-
-async def close_connection(conn: AsyncConnection, attempt_id: UUID, generation: int, cause: str) -> bool:
-    """Close a connection; only the attempt's newest one leaves the fact `connection_lost`. Whether it was open."""
-    closed = await conn.execute(
-        update(Connection)
-        .where(Connection.attempt_id == attempt_id, Connection.generation == generation, Connection.closed_at.is_(None))
-        .values(closed_at=func.clock_timestamp(), cause=cause)
-        .returning(Connection.generation)
-    )
-    if closed.one_or_none() is None:
-        return False
-    await append(conn, attempt_id, [ServerFact("connection_lost", {"cause": cause, "generation": generation})])
-    return True
-
-
-async def superseded(conn: AsyncConnection, generations: Mapping[UUID, int]) -> list[UUID]:
-    """Which of these attempts have a newer connection than the given one: one query for all sockets of a hub."""
-    found = await conn.execute(
-        select(ExamAttempt.id, ExamAttempt.generation).where(ExamAttempt.id.in_(list(generations)))
-    )
-    return [row.id for row in found if row.generation > generations[row.id]]
-
-
-async def read_committed(conn: AsyncConnection, stream_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """The last stored number of each stream."""
-    found = await conn.execute(
-        select(MonitoringEvent.stream_id, func.max(MonitoringEvent.seq).label("seq"))
-        .where(MonitoringEvent.stream_id.in_(stream_ids))
-        .group_by(MonitoringEvent.stream_id)
-    )
-    return {row.stream_id: row.seq for row in found}
-
-
-async def _stream_of(conn: AsyncConnection, hello: Hello, server_ms: int) -> tuple[UUID, int]:
-    """The newest stream of this boot, or a new one when there is none or the client's numbering was rolled back."""
-    found = await conn.execute(
-        select(EventStream.id)
-        .where(EventStream.attempt_id == hello.attempt_id, EventStream.boot == hello.boot)
-        .order_by(EventStream.id.desc())
-        .limit(1)
-    )
-    stream_id: UUID | None = found.scalar_one_or_none()
-    if stream_id is not None:
-        committed = (await read_committed(conn, [stream_id])).get(stream_id, 0)
-        if hello.next_seq > committed:
-            return stream_id, committed
-    stream_id = uuid7()
-    await conn.execute(
-        insert(EventStream).values(
-            id=stream_id,
-            attempt_id=hello.attempt_id,
-            kind="client",
-            boot=hello.boot,
-            time_base=server_ms - hello.mono,
-        )
-    )
-    return stream_id, 0
+        raise NotFound(f"no running attempt {attempt_id} of this student")
+    return attempt
 
 
 async def _replace_connection(
     conn: AsyncConnection, attempt_id: UUID, generation: int, stream_id: UUID, hub: UUID
 ) -> None:
+    """Close what was open, and name the dead hub it was open on if it was one; only the newest leaves a fact."""
     await conn.execute(
         update(Connection)
         .where(Connection.attempt_id == attempt_id, Connection.closed_at.is_(None))
-        .values(closed_at=func.clock_timestamp(), cause="superseded")
+        .values(
+            closed_at=func.clock_timestamp(),
+            cause=case((leases.is_dead(Connection.hub), leases.HUB_GONE), else_="superseded"),
+        )
     )
     await conn.execute(
         insert(Connection).values(attempt_id=attempt_id, generation=generation, stream_id=stream_id, hub=hub)
     )
+
+
+async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime, server_ms: int) -> ServerFact:
+    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == attempt_id).values(silent_since=None))
+    return ServerFact("heartbeat_resumed", {"silent_ms": max(0, server_ms - to_ms(since))})
 
 
 async def _rejected_after(conn: AsyncConnection, stream_id: UUID, acked: int) -> list[Rejected]:

@@ -9,10 +9,11 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, NullPool, TextClause, func, select, text
+from sqlalchemy import ARRAY, BigInteger, NullPool, Text, TextClause, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from db.models import EventStream, ExamAttempt, Flag, MonitoringEvent
+from protocol.codes import RejectCode
 
 SHOWN: Final = 20
 """How many breaches of one law are told apart."""
@@ -42,7 +43,9 @@ _EXTENT: Final = text(
 # An `events_lost` row stands for the numbers from its own `from`; every other row for its number alone.
 _TILES: Final = """
     SELECT stream_id, seq,
-           CASE WHEN event_type = 'events_lost' THEN (data_payload ->> 'from')::bigint ELSE seq END AS first_seq,
+           CASE WHEN event_type <> 'events_lost' THEN seq
+                WHEN jsonb_typeof(data_payload -> 'from') = 'number' THEN (data_payload -> 'from')::numeric
+           END AS first_seq,
            coalesce(lag(seq) OVER (PARTITION BY stream_id ORDER BY seq), 0) AS before
     FROM monitoring_events
 """
@@ -77,7 +80,7 @@ _FEEDS: Final = text(
     FROM feed_heads FULL JOIN (
         SELECT exam_id, count(*) AS rows, min("offset") AS first, max("offset") AS last FROM exam_feed GROUP BY exam_id
     ) AS feeds USING (exam_id)
-    WHERE head IS NULL OR head <> coalesce(rows, 0) OR (rows > 0 AND (first <> 1 OR last <> head))
+    WHERE head IS NULL OR head <> coalesce(last, 0) OR rows <> last - first + 1 OR first < 1
     ORDER BY exam_id LIMIT :most
     """
 )
@@ -93,6 +96,18 @@ _CURSORS: Final = text(
     ORDER BY cursor.attempt_id LIMIT :most
     """
 )
+_MISSHAPEN: Final = text(
+    """
+    SELECT stream_id AS place, seq, event_type
+    FROM monitoring_events
+    WHERE event_type IN ('events_lost', 'rejected')
+      AND NOT CASE event_type
+          WHEN 'rejected' THEN coalesce(data_payload ->> 'code' = ANY (:codes), false)
+          ELSE jsonb_typeof(data_payload -> 'reason') IS NOT DISTINCT FROM 'string'
+               AND coalesce(data_payload ->> 'from' ~ '^[1-9][0-9]*$', false) END
+    ORDER BY stream_id, seq LIMIT :most
+    """
+).bindparams(bindparam("codes", list(RejectCode), ARRAY(Text)))
 _STRAYS: Final = text(
     "SELECT stream_id AS place, count(*) AS a FROM monitoring_events_default "
     "GROUP BY stream_id ORDER BY stream_id LIMIT :most"
@@ -145,7 +160,7 @@ async def find_foreign(conn: AsyncConnection) -> list[Breach]:
 
 
 async def find_feed_gaps(conn: AsyncConnection) -> list[Breach]:
-    """Feeds that are not numbered 1 to their head."""
+    """Feeds that are not numbered without a gap from the first row kept to their head."""
     return [
         Breach(
             f"exam {row.place}",
@@ -167,6 +182,14 @@ async def find_runaway_cursors(conn: AsyncConnection) -> list[Breach]:
     ]
 
 
+async def find_misshapen(conn: AsyncConnection) -> list[Breach]:
+    """Rows in place of events that do not say what they stand for."""
+    return [
+        Breach(f"stream {row.place}", f"{row.event_type} at {row.seq} does not say what it stands for")
+        for row in await _find(conn, _MISSHAPEN)
+    ]
+
+
 async def find_strays(conn: AsyncConnection) -> list[Breach]:
     """Events that fell outside every day's partition."""
     found = await _find(conn, _STRAYS)
@@ -182,7 +205,11 @@ async def count_stored(conn: AsyncConnection, exam_id: UUID) -> int:
         .select_from(MonitoringEvent)
         .join(EventStream, EventStream.id == MonitoringEvent.stream_id)
         .join(ExamAttempt, ExamAttempt.id == EventStream.attempt_id)
-        .where(ExamAttempt.exam_id == exam_id, EventStream.kind == "client")
+        .where(
+            ExamAttempt.exam_id == exam_id,
+            EventStream.kind == "client",
+            MonitoringEvent.event_type != "stream_closed",
+        )
     )
     return int(found.scalar_one())
 

@@ -4,7 +4,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.fold_order import Run, StreamClaim, interleave, runs_of, until_hole
+from db.fold_order import Run, StreamClaim, follows, interleave, last_folded, runs_of, until_hole
 from protocol.events import Fact
 
 A, B, C = (UUID(int=n) for n in (1, 2, 3))
@@ -105,3 +105,26 @@ def test_runs_are_the_same_however_the_facts_were_split(parts: list[list[Fact]],
 
 def test_a_run_goes_on_in_the_stream_it_ended_in() -> None:
     assert runs_of([fact(3), fact(1, stream=B)], Run(A, 1, 2)) == [Run(A, 1, 3), Run(B, 1, 1)]
+
+
+def test_a_fact_follows_when_it_leaves_no_number_out() -> None:
+    assert follows(fact(3), 3)
+    assert not follows(fact(4), 3)
+    assert not follows(fact(2), 3)
+    assert follows(lost(3, 5), 3)
+    assert not follows(lost(4, 5), 3)
+    assert not follows(lost(1, 2), 3)
+
+
+@given(streams(), st.integers(0, 36))
+def test_the_last_facts_of_an_order_are_found_again(parts: list[list[Fact]], count: int) -> None:
+    merged = interleave(parts, 100)
+    order = runs_of(merged, None)
+    # As PostgreSQL gives them: the last `count` of each stream; and no more runs than facts.
+    last = {part[0].stream_id: part[-count:] if count else [] for part in parts if part}
+    assert last_folded(order[-count:] if count else [], last, count) == (merged[-count:] if count else [])
+
+
+def test_facts_that_are_gone_are_not_made_up() -> None:
+    order = [Run(A, 1, 2), Run(B, 1, 1), Run(A, 3, 3)]
+    assert last_folded(order, {A: [fact(1), fact(3)], B: []}, 4) == [fact(1), fact(3)]

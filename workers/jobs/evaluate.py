@@ -8,19 +8,23 @@ import asyncio
 import time
 import traceback
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 import msgspec
 import structlog
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY, POISON_CLASSES
 from db.hints import Hints
-from db.queries import cursors, feed, flags, scores
+from db.queries import cursors, feed, flags, history, scores, worklist
 from db.queries.cursors import Cursor, Reading
-from judgement.engine import RULEBOOK_VERSION
+from db.queries.history import Checkpoint
+from judgement.engine import State
+from judgement.rules import RULEBOOKS, Rulebook
 from judgement.scoring import judge_stored
 from protocol.console import FlagRow, Row
 from protocol.jobs import ATTEMPTS_PER_JOB, Evaluate
@@ -55,14 +59,24 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Evaluator:
-    """Judges what is unjudged; one for all the jobs and sweeps of a process."""
+    """Judges what is unjudged by the rulebooks it carries; one for all the jobs and sweeps of a process."""
 
-    def __init__(self, engine: AsyncEngine, hints: Hints) -> None:
+    def __init__(self, engine: AsyncEngine, hints: Hints, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> None:
         self._engine = engine
         self._hints = hints
-        self._folder = Folder()
+        self._rulebooks = rulebooks
+        self._carried = frozenset(rulebooks)
+        self._judge = partial(judge_stored, rulebooks=rulebooks)
+        self._folder = Folder(rulebooks)
+        event.listen(engine.sync_engine, "connect", self._forget)
         self._aside: dict[UUID, float] = {}
+        self._older_day = worklist.STREAM_DAYS
+        self._not_carried: dict[int, int] = {}
         self._finishing = False
+
+    def _forget(self, *_: object) -> None:
+        """Forget every state: a new connection may lead to a record that lost what they have seen (a failover)."""
+        self._folder = Folder(self._rulebooks)
 
     def finish(self) -> None:
         """Let everything end after the transaction it is in."""
@@ -96,32 +110,53 @@ class Evaluator:
                 busy += 1
                 await asyncio.sleep(BUSY_S)
 
-    async def sweep(self, days: int = cursors.STREAM_DAYS) -> None:
-        """Fold whatever waits longer than a hint takes, in streams opened within `days`.
+    async def sweep(self) -> None:
+        """Fold whatever waits longer than a hint takes; then look at the streams of one older day, another each time.
 
+        So every stream there is is looked at in the end, and no backlog, however old, holds up those who sit an exam.
         Raises what PostgreSQL's absence raises.
         """
         stuck = self._left_alone()
-        found = await self._list(days, stuck)
-        metrics.LAG.set(found[0].lag_ms / 1000 if found else 0)
+        lag_ms = await self._sweep_recent(stuck)
+        await self._sweep_older(stuck, lag_ms)
+        metrics.NOT_CARRIED.set(sum(self._not_carried.values()))
+
+    async def _sweep_recent(self, stuck: set[UUID]) -> int:
+        """Fold everything recent but what is stuck; returns the first lag, in ms."""
+        found = await self._list(0, stuck)
+        lag_ms = found[0].lag_ms if found else 0
+        metrics.LAG.set(lag_ms / 1000)
         while not self._finishing:
             late = [one.attempt_id for one in found if one.lag_ms >= SWEEP_LAG_MS]
             if not late:
-                return
+                break
             outcome = await self._fold_all(late)
             stuck |= set(late) - outcome.folded
-            found = await self._list(days, stuck)
+            found = await self._list(0, stuck)
+        return lag_ms
+
+    async def _sweep_older(self, stuck: set[UUID], lag_ms: int) -> None:
+        """Fold the longest waiting of one day's streams, and go on to the day before once none is left."""
+        async with self._engine.connect() as conn:
+            day = await worklist.day_with_streams(conn, self._older_day)
+        if day is None:
+            self._older_day = worklist.STREAM_DAYS
+            return
+        found = await self._list(day, stuck)
+        metrics.LAG.set(max(lag_ms, *(one.lag_ms for one in found[:1]), 0) / 1000)
+        outcome = await self._fold_all([one.attempt_id for one in found])
+        self._older_day = day if outcome.folded else day + 1
 
     async def _look(self, attempts: Collection[UUID]) -> list[UUID]:
         async with self._engine.connect() as conn:
-            found = await cursors.unjudged_among(conn, attempts, rulebook_version=RULEBOOK_VERSION)
+            found = await worklist.unjudged_among(conn, attempts, carried=self._carried)
         return [one.attempt_id for one in found]
 
-    async def _list(self, days: int, besides: Collection[UUID]) -> list[cursors.Unjudged]:
+    async def _list(self, days_ago: int, besides: Collection[UUID]) -> list[worklist.Unjudged]:
         async with self._engine.connect() as conn:
-            return await cursors.unjudged(
-                conn, WORK_LIST, rulebook_version=RULEBOOK_VERSION, days=days, besides=besides
-            )
+            found = await worklist.unjudged(conn, WORK_LIST, carried=self._carried, besides=besides, days_ago=days_ago)
+        self._not_carried[days_ago] = found.not_carried
+        return found.waiting
 
     async def _fold_all(self, attempts: Sequence[UUID]) -> Outcome:
         """Fold these attempts once each, a transaction for every `ATTEMPTS_PER_JOB`."""
@@ -149,26 +184,36 @@ class Evaluator:
     async def _fold_claim(self, attempts: Sequence[UUID]) -> Outcome:
         started = time.perf_counter()
         async with self._engine.begin() as conn:
-            claimed = await cursors.claim(conn, attempts, len(attempts), rulebook_version=RULEBOOK_VERSION)
+            # The folder of this connection: what it learns is not for one that is made anew meanwhile.
+            folder = self._folder
+            claimed = await cursors.claim(conn, attempts, len(attempts), carried=self._carried)
             reading = await cursors.read_facts(conn, claimed)
-            folds = self._fold_each(claimed, reading)
-            rows = await _store(conn, folds)
+            moving = [cursor for cursor in claimed if cursor.attempt_id in reading.facts]
+            starts = {cursor.attempt_id: folder.take(cursor) for cursor in moving}
+            unknown = [cursor for cursor in moving if cursor.facts and starts[cursor.attempt_id] is None]
+            recalled = await history.recall(conn, unknown)
+            folds = self._fold_each(folder, moving, reading, {**starts, **recalled})
+            rows = await _store(conn, folds, self._judge)
         metrics.FOLD_SECONDS.observe(time.perf_counter() - started)
-        _count(folds, reading, rows)
+        _count(folds, reading, recalled, rows)
         for fold in folds:
-            self._folder.keep(fold)
+            folder.keep(fold)
         for exam_id in rows:
             await self._hints.announce("feed", exam_id)
         return Outcome({cursor.attempt_id for cursor in claimed}, {fold.advance.cursor.attempt_id for fold in folds})
 
-    def _fold_each(self, claimed: Sequence[Cursor], reading: Reading) -> list[Fold]:
+    def _fold_each(
+        self,
+        folder: Folder,
+        moving: Sequence[Cursor],
+        reading: Reading,
+        starts: Mapping[UUID, State | Checkpoint | None],
+    ) -> list[Fold]:
         folds = []
-        for cursor in claimed:
-            facts = reading.facts.get(cursor.attempt_id)
-            if facts is None:
-                continue
+        for cursor in moving:
             try:
-                folds.append(self._folder.fold(cursor, facts))
+                facts = reading.facts[cursor.attempt_id]
+                folds.append(folder.fold(cursor, facts, starts[cursor.attempt_id]))
             except Exception as error:
                 # Whatever a rule did, it did to one attempt: the others are judged all the same.
                 self._set_aside(cursor.attempt_id, error)
@@ -193,7 +238,7 @@ class Evaluator:
         return set(self._aside)
 
 
-async def _store(conn: AsyncConnection, folds: Sequence[Fold]) -> dict[UUID, list[Row]]:
+async def _store(conn: AsyncConnection, folds: Sequence[Fold], judge: scores.Judge) -> dict[UUID, list[Row]]:
     """Store what folds gave; returns the feed rows by exam. The feed comes last: its heads are locked until COMMIT."""
     await cursors.store(conn, [fold.advance for fold in folds])
     raised = await flags.raise_flags(conn, [flag for fold in folds for flag in fold.flags])
@@ -203,14 +248,20 @@ async def _store(conn: AsyncConnection, folds: Sequence[Fold]) -> dict[UUID, lis
         rows.setdefault(exams[flag.attempt_id], []).append(flag)
     first_folds = {fold.advance.cursor.attempt_id for fold in folds if fold.advance.cursor.facts == 0}
     to_score = first_folds | {flag.attempt_id for flag in raised}
-    for score in await scores.rescore_all(conn, to_score, judge_stored):
+    for score in await scores.rescore_all(conn, to_score, judge):
         rows.setdefault(exams[score.attempt_id], []).append(score)
     for exam_id in sorted(rows):
         await feed.append(conn, exam_id, rows[exam_id])
     return rows
 
 
-def _count(folds: Sequence[Fold], reading: Reading, rows: Mapping[UUID, Sequence[Row]]) -> None:
+def _count(
+    folds: Sequence[Fold],
+    reading: Reading,
+    recalled: Mapping[UUID, Checkpoint],
+    rows: Mapping[UUID, Sequence[Row]],
+) -> None:
+    metrics.FACTS_REFOLDED.inc(sum(len(checkpoint.facts) for checkpoint in recalled.values()))
     metrics.FACTS_FOLDED.inc(sum(len(fold.advance.facts) for fold in folds))
     metrics.HOLES.inc(len(reading.holes))
     for row in (row for of_exam in rows.values() for row in of_exam):

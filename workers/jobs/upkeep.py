@@ -1,9 +1,12 @@
-"""Upkeep: partitions ahead of the events to come, and expired tickets gone. It never touches a fact or a judgement."""
+"""Upkeep: partitions ahead of the events to come; what is past its use goes: credentials, old feed rows, ended leases.
+
+It never touches a fact or a judgement.
+"""
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import credentials, partitions
+from db.queries import credentials, feed, leases, partitions
 
 log = structlog.get_logger(__name__)
 
@@ -14,5 +17,6 @@ async def keep_up(engine: AsyncEngine) -> None:
         created = await partitions.create_ahead(conn)
     if created:
         log.info("partitions created", names=created)
-    async with engine.begin() as conn:
-        await credentials.forget_expired(conn)
+    for forget in (credentials.forget_expired, feed.trim, leases.forget_ended):
+        async with engine.begin() as conn:
+            await forget(conn)

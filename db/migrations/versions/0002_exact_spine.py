@@ -22,6 +22,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hub", name=op.f("pk_hub_leases")),
     )
     op.create_index("ix_connections_open", "connections", ["hub"], postgresql_where=sa.text("closed_at IS NULL"))
+    op.create_index(
+        "ix_connections_closed_at", "connections", ["closed_at"], postgresql_where=sa.text("closed_at IS NOT NULL")
+    )
+    op.add_column("connections", sa.Column("outage", sa.UUID(), nullable=True))
     op.add_column("exam_attempts", sa.Column("silent_since", _MOMENT, nullable=True))
     op.add_column("exam_enrollments", sa.Column("removed_at", _MOMENT, nullable=True))
     op.drop_index("uq_event_streams_system", table_name="event_streams")
@@ -34,8 +38,16 @@ def upgrade() -> None:
     op.add_column(
         "analysis_cursors", sa.Column("checkpointed_at", _MOMENT, server_default=sa.text("now()"), nullable=False)
     )
+    # What an update leaves as it was at the end of a row stays out of the WAL while the row stays on its page: with
+    # the state last and room on the page, a fold that stores no state writes 0.3 KB instead of 1.1 KB.
+    op.alter_column("analysis_cursors", "state", new_column_name="state_until_now")
+    op.add_column(
+        "analysis_cursors", sa.Column("state", sa.LargeBinary(), server_default=sa.text("''"), nullable=False)
+    )
+    op.execute("ALTER TABLE analysis_cursors SET (fillfactor = 50)")
     # Until now every fold stored the state of all its facts.
-    op.execute("UPDATE analysis_cursors SET checkpoint_facts = facts")
+    op.execute("UPDATE analysis_cursors SET checkpoint_facts = facts, state = state_until_now")
+    op.drop_column("analysis_cursors", "state_until_now")
     op.create_table(
         "commands",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -53,6 +65,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("commands")
+    op.execute("ALTER TABLE analysis_cursors RESET (fillfactor)")
     op.drop_column("analysis_cursors", "checkpointed_at")
     op.drop_column("analysis_cursors", "checkpoint_facts")
     op.drop_index("ix_event_streams_system", table_name="event_streams")
@@ -65,5 +78,7 @@ def downgrade() -> None:
     )
     op.drop_column("exam_enrollments", "removed_at")
     op.drop_column("exam_attempts", "silent_since")
+    op.drop_column("connections", "outage")
+    op.drop_index("ix_connections_closed_at", table_name="connections")
     op.drop_index("ix_connections_open", table_name="connections")
     op.drop_table("hub_leases")

@@ -7,7 +7,7 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import NotFound
-from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment
+from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment, ExamPolicy
 from db.queries import attempts, feed
 from protocol.attempts import AttemptStatus
 from protocol.people import Role
@@ -71,6 +71,16 @@ async def test_an_attempt_is_read_with_the_policy_it_is_pinned_to(conn: AsyncCon
     record = await attempts.read(conn, opened.attempt_id)
     assert (record.exam_id, record.student_id, record.ix) == (exam_id, student, 1)
     assert (record.policy, record.policy_version, record.rulebook_version) == ({"a": 1}, 1, 1)
+
+
+async def test_an_attempt_is_pinned_to_the_rulebook_its_exam_s_newest_policy_is_for(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    for version, rulebook in ((2, 9), (3, 4)):
+        settings = {"rulebook": rulebook}
+        await conn.execute(insert(ExamPolicy).values(id=uuid4(), exam_id=exam_id, version=version, settings=settings))
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=5)
+    record = await attempts.read(conn, opened.attempt_id)
+    assert (record.policy_version, record.rulebook_version) == (3, 4)
 
 
 async def test_reading_an_unknown_attempt_is_not_found(conn: AsyncConnection) -> None:

@@ -1,12 +1,13 @@
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import NotFound
-from db.models import ExamAttempt, User
-from db.queries import board, feed, instructions, reviews
+from db.models import ExamAttempt, ExamEnrollment, User
+from db.queries import board, instructions, reviews
+from db.queries.epoch import read_epoch
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.console import InstructionRow, ScoreRow, StudentRow
 from protocol.flags import FlagStatus
@@ -28,13 +29,21 @@ async def test_a_board_holds_all_that_is_shown_of_one_exam(conn: AsyncConnection
 
     assert (found.exam.title, found.exam.duration_minutes) == ("Physics", 45)
     assert (found.part, found.parts, found.offset) == (1, 1, 2)
-    assert found.epoch == await feed.read_epoch(conn)
+    assert found.epoch == await read_epoch(conn)
     assert sorted(found.students, key=lambda row: row.name) == [StudentRow(ada, "Ada"), StudentRow(bob, "Bob")]
     assert [(row.ix, row.attempt_id, row.student_id) for row in found.attempts] == [(1, first, ada), (2, second, bob)]
     assert {row.status for row in found.attempts} == {AttemptStatus.IN_PROGRESS}
     assert found.scores == [ScoreRow(first, 0.75)]
     assert [row.flag_id for row in found.flags] == [flag]
     assert [(row.attempt_id, row.n, row.text) for row in found.instructions] == [(first, 1, "hello")]
+
+
+async def test_who_was_taken_off_the_roster_is_shown_as_such(conn: AsyncConnection) -> None:
+    exam = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
+    ada = await make_user(conn, name="Ada")
+    await make_attempt(conn, exam, ada)
+    await conn.execute(update(ExamEnrollment).values(removed_at=func.now()))
+    assert (await board.read_board(conn, exam)).students == [StudentRow(ada, "Ada", on_roster=False)]
 
 
 async def test_an_exam_that_is_not_there_has_no_board(conn: AsyncConnection) -> None:

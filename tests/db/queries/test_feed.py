@@ -1,9 +1,12 @@
 import asyncio
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import msgspec
+from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.models import FeedRow
 from db.queries import feed
 from protocol.console import ROWS, StudentRow
 from protocol.people import Role
@@ -48,5 +51,42 @@ async def test_offsets_appended_at_once_are_still_without_holes(engine: AsyncEng
         assert [delta.offset for delta in await feed.read_after(conn, exam_id, 0)] == list(range(1, 21))
 
 
-async def test_the_epoch_names_this_history_and_stays(conn: AsyncConnection) -> None:
-    assert await feed.read_epoch(conn) == await feed.read_epoch(conn) != "-"
+async def offsets(conn: AsyncConnection, exam_id: UUID) -> list[int]:
+    return [delta.offset for delta in await feed.read_after(conn, exam_id, 0)]
+
+
+async def age(conn: AsyncConnection, *offsets: int) -> None:
+    """Let these rows be three days old."""
+    await conn.execute(
+        update(FeedRow).where(FeedRow.offset.in_(offsets)).values(appended_at=func.now() - timedelta(days=3))
+    )
+
+
+async def test_rows_older_than_two_days_are_not_kept(conn: AsyncConnection) -> None:
+    exam_id, other = await exam(conn), await exam(conn)
+    for one in (exam_id, other):
+        await feed.append(conn, one, [row() for _ in range(5)])
+    assert await feed.trim(conn) == 0
+    await age(conn, 1, 2)
+    assert await feed.trim(conn) == 4
+    assert await offsets(conn, exam_id) == await offsets(conn, other) == [3, 4, 5]
+
+
+async def test_no_more_rows_are_kept_than_said(conn: AsyncConnection) -> None:
+    exam_id = await exam(conn)
+    await feed.append(conn, exam_id, [row() for _ in range(9)])
+    assert await feed.trim(conn, rows=4) == 5
+    assert await offsets(conn, exam_id) == [6, 7, 8, 9]
+
+
+async def test_what_is_kept_has_no_holes_and_always_the_last_row(conn: AsyncConnection) -> None:
+    exam_id, untouched = await exam(conn), await exam(conn)
+    await feed.append(conn, exam_id, [row() for _ in range(5)])
+    await age(conn, 1, 3, 4)  # appended under the lock later than their transactions began
+    assert await feed.trim(conn) == 1
+    assert await offsets(conn, exam_id) == [2, 3, 4, 5]
+    await age(conn, 2, 5)
+    assert await feed.trim(conn) == 3
+    assert await offsets(conn, exam_id) == [5]
+    assert await feed.trim(conn, rows=0) == 0
+    assert await feed.heads(conn, [exam_id, untouched]) == {exam_id: 5, untouched: 0}

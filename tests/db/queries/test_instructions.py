@@ -1,12 +1,13 @@
 import asyncio
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import ExamAttempt, Instruction
-from db.queries import instructions
+from db.queries import feed, instructions
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.console import InstructionRow
 from protocol.people import Role
@@ -22,16 +23,23 @@ class Room:
         self.attempts = attempts
 
     async def ask(
-        self, conn: AsyncConnection, text: str, to: list[UUID] | None = None, *, command: UUID | None = None
+        self,
+        conn: AsyncConnection,
+        text: str,
+        to: list[UUID] | None = None,
+        *,
+        action: str = "message",
+        valid_s: float | None = None,
     ) -> list[InstructionRow]:
         return await instructions.issue(
             conn,
             self.exam,
             to,
-            action="message",
+            action=action,
             body={"text": text},
             actor_id=self.teacher,
-            command_id=command or uuid4(),
+            command_id=uuid4(),
+            valid_s=valid_s,
         )
 
 
@@ -50,16 +58,9 @@ async def test_instructions_are_numbered_per_attempt(conn: AsyncConnection, room
     first, second = room.attempts
     assert [row.n for row in await room.ask(conn, "one", [first])] == [1]
     rows = await room.ask(conn, "two")
-    assert {row.attempt_id: row.n for row in rows} == {first: 2, second: 1}
+    assert [(row.attempt_id, row.n) for row in rows] == [(first, 2), (second, 1)]
     assert {row.text for row in rows} == {"two"}
     assert {row.state for row in rows} == {InstructionState.SENT}
-
-
-async def test_a_repeated_command_asks_nobody_twice(conn: AsyncConnection, room: Room) -> None:
-    command = uuid4()
-    assert len(await room.ask(conn, "once", command=command)) == 2
-    assert await room.ask(conn, "once", command=command) == []
-    assert await instructions.issued(conn, room.exam, command) == room.attempts
 
 
 async def test_only_running_attempts_of_the_exam_are_asked(conn: AsyncConnection, room: Room) -> None:
@@ -68,12 +69,6 @@ async def test_only_running_attempts_of_the_exam_are_asked(conn: AsyncConnection
     await conn.execute(update(ExamAttempt).where(ExamAttempt.id == first).values(status=AttemptStatus.SUBMITTED))
     rows = await room.ask(conn, "hello", [first, second, foreign, uuid4()])
     assert [row.attempt_id for row in rows] == [second]
-
-
-async def test_another_exam_does_not_see_what_a_command_asked(conn: AsyncConnection, room: Room) -> None:
-    command = uuid4()
-    await room.ask(conn, "hello", command=command)
-    assert await instructions.issued(conn, (await make_room(conn, 0)).exam, command) == []
 
 
 async def test_an_instruction_waits_until_it_is_answered(conn: AsyncConnection, room: Room) -> None:
@@ -97,6 +92,47 @@ async def test_an_instruction_past_its_time_is_not_asked_any_more(conn: AsyncCon
     await room.ask(conn, "quick")
     await conn.execute(update(Instruction).values(valid_until=func.now()))
     assert await instructions.pending(conn, room.attempts) == {}
+
+
+async def test_of_pausing_and_resuming_a_client_is_asked_only_the_last(conn: AsyncConnection, room: Room) -> None:
+    first, second = room.attempts
+    for action in ("pause", "message", "resume", "pause"):
+        await room.ask(conn, action, [first], action=action)
+    await room.ask(conn, "pause", [second], action="pause")
+
+    async def asked() -> dict[UUID, list[tuple[int, str]]]:
+        waiting = await instructions.pending(conn, room.attempts)
+        return {attempt: [(one.id, one.action) for one in ones] for attempt, ones in waiting.items()}
+
+    assert await asked() == {first: [(2, "message"), (4, "pause")], second: [(1, "pause")]}
+    await instructions.answer(conn, first, 4, ok=True, code=None)
+    assert await asked() == {first: [(2, "message")], second: [(1, "pause")]}
+
+
+async def test_what_is_over_is_marked_once_with_its_feed_row(conn: AsyncConnection, room: Room) -> None:
+    first, second = room.attempts
+    await room.ask(conn, "for ever")
+    await room.ask(conn, "later", [first], valid_s=3600)
+    await room.ask(conn, "quick", valid_s=0)
+    assert await instructions.expire(conn) == [room.exam]
+    assert await instructions.expire(conn) == []
+    deltas = [row for row in await feed.read_after(conn, room.exam, 0) if row.kind == "instruction"]
+    rows = [msgspec.json.decode(row.body, type=InstructionRow) for row in deltas]
+    assert sorted((row.attempt_id, row.n, row.text, row.state) for row in rows) == [
+        (first, 3, "quick", InstructionState.EXPIRED),
+        (second, 2, "quick", InstructionState.EXPIRED),
+    ]
+    assert [one.id for one in (await instructions.pending(conn, [first]))[first]] == [1, 2]
+
+
+async def test_a_client_that_answers_late_is_believed(conn: AsyncConnection, room: Room) -> None:
+    first = room.attempts[0]
+    await room.ask(conn, "quick", [first], valid_s=0)
+    await instructions.expire(conn)
+    row = await instructions.answer(conn, first, 1, ok=True, code=None)
+    assert row is not None
+    assert row.state is InstructionState.DONE
+    assert await instructions.answer(conn, first, 1, ok=False, code="late") is None
 
 
 async def test_only_the_first_answer_counts(conn: AsyncConnection, room: Room) -> None:

@@ -23,7 +23,7 @@ async def make_one(conn: AsyncConnection) -> UUID:
 
 
 def always(integrity: float | None) -> scores.Judge:
-    def judge(_flags: Sequence[StandingFlag], _settings: dict[str, Any]) -> float | None:
+    def judge(_flags: Sequence[StandingFlag], _settings: dict[str, Any], _rulebook: int) -> float | None:
         return integrity
 
     return judge
@@ -50,15 +50,15 @@ async def test_a_score_can_become_unknown(conn: AsyncConnection) -> None:
     assert await read_score(conn, attempt) is None
 
 
-async def test_the_judge_is_told_the_pinned_policy(conn: AsyncConnection) -> None:
-    told: list[tuple[Sequence[StandingFlag], dict[str, Any]]] = []
+async def test_the_judge_is_told_the_pinned_policy_and_rulebook(conn: AsyncConnection) -> None:
+    told: list[tuple[Sequence[StandingFlag], dict[str, Any], int]] = []
 
-    def judge(flags: Sequence[StandingFlag], settings: dict[str, Any]) -> float | None:
-        told.append((flags, settings))
+    def judge(flags: Sequence[StandingFlag], settings: dict[str, Any], rulebook_version: int) -> float | None:
+        told.append((flags, settings, rulebook_version))
         return 1.0
 
     await scores.rescore(conn, await make_one(conn), judge)
-    assert told == [([], {"weight": 0.5})]
+    assert told == [([], {"weight": 0.5}, 1)]
 
 
 async def test_an_attempt_that_does_not_exist_has_no_score(conn: AsyncConnection) -> None:
@@ -82,7 +82,7 @@ async def test_rescoring_waits_for_a_fold_in_flight(engine: AsyncEngine) -> None
     async with engine.begin() as conn:
         attempt = await make_one(conn)
     async with engine.begin() as fold, engine.begin() as review:
-        await cursors.claim(fold, [attempt], 1, rulebook_version=1)
+        await cursors.claim(fold, [attempt], 1, carried={1})
         rescoring = asyncio.ensure_future(scores.rescore(review, attempt, always(0.5)))
         done, _ = await asyncio.wait({rescoring}, timeout=0.2)
         assert not done

@@ -1,113 +1,88 @@
 import asyncio
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from uuid_utils.compat import uuid7
 
 from db.errors import NotFound
-from db.models import Connection, EventStream, MonitoringEvent
-from db.queries import streams
-from protocol.codes import RejectCode
-from protocol.monitor import Client, Hello, Rejected
-from protocol.people import Role
+from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, RefreshToken, User
+from db.queries import credentials, streams
+from db.queries.streams import Standing
+from protocol.codes import CloseCode, RejectCode
+from protocol.monitor import Rejected
 from tests import factories
+from tests.candidates import Candidate, connect, seat, system_facts
 
 HUB = uuid4()
 
 
-async def attempt(conn: AsyncConnection) -> tuple[UUID, UUID]:
-    teacher = await factories.make_user(conn, role=Role.TEACHER)
-    student = await factories.make_user(conn)
-    exam = await factories.make_exam(conn, teacher)
-    return await factories.make_attempt(conn, exam, student), student
-
-
-def hello(attempt_id: UUID, boot: UUID, *, acked: int = 0, next_seq: int = 1) -> Hello:
-    return Hello(
-        ticket="t",
-        attempt_id=attempt_id,
-        boot=boot,
-        acked=acked,
-        next_seq=next_seq,
-        client=Client("x", "1"),
-        mono=500,
-        at=0,
-    )
-
-
-async def facts(conn: AsyncConnection, attempt_id: UUID) -> list[str]:
-    found = await conn.execute(
-        select(MonitoringEvent.event_type)
-        .join(EventStream, EventStream.id == MonitoringEvent.stream_id)
-        .where(EventStream.attempt_id == attempt_id, EventStream.kind == "system")
-        .order_by(MonitoringEvent.seq)
-    )
-    return list(found.scalars())
+async def sign_in(conn: AsyncConnection, user_id: UUID) -> UUID:
+    session = uuid7()
+    await credentials.open_session(conn, session=session, user_id=user_id, token_hash=session.bytes)
+    return session
 
 
 async def test_the_first_hello_opens_a_stream_whose_time_base_is_server_time(conn: AsyncConnection) -> None:
-    attempt_id, student = await attempt(conn)
-    opening = await streams.open_connection(conn, hello(attempt_id, uuid4()), student, HUB)
+    [candidate] = await seat(conn)
+    opening = await connect(conn, candidate, HUB, mono=500)
     base = (await conn.execute(select(EventStream.time_base).where(EventStream.id == opening.stream_id))).scalar_one()
     assert (opening.committed, opening.generation, opening.rejected) == (0, 1, [])
+    assert (opening.previous, opening.server_lost) == (None, 0)
     assert base == opening.server_ms - 500
 
 
 async def test_the_same_boot_goes_on_where_its_stream_stands(conn: AsyncConnection) -> None:
-    attempt_id, student = await attempt(conn)
+    [candidate] = await seat(conn)
     boot = uuid4()
-    first = await streams.open_connection(conn, hello(attempt_id, boot), student, HUB)
+    first = await connect(conn, candidate, HUB, boot=boot)
     await factories.store_events(conn, first.stream_id, [("copy", {}, 1), ("rejected", {"code": "too_deep"}, 2)])
-    again = await streams.open_connection(conn, hello(attempt_id, boot, acked=1, next_seq=3), student, HUB)
-    assert (again.stream_id, again.committed, again.generation) == (first.stream_id, 2, 2)
-    assert again.rejected == [Rejected(2, RejectCode.TOO_DEEP)]
+    for named in (None, first.stream_id):
+        again = await connect(conn, candidate, HUB, boot=boot, stream=named, acked=1, next_seq=3)
+        assert (again.stream_id, again.committed, again.previous) == (first.stream_id, 2, None)
+        assert again.rejected == [Rejected(2, RejectCode.TOO_DEEP)]
+    assert again.generation == 3
 
 
 async def test_another_boot_gets_a_stream_of_its_own(conn: AsyncConnection) -> None:
-    attempt_id, student = await attempt(conn)
-    first = await streams.open_connection(conn, hello(attempt_id, uuid4()), student, HUB)
-    second = await streams.open_connection(conn, hello(attempt_id, uuid4()), student, HUB)
+    [candidate] = await seat(conn)
+    first = await connect(conn, candidate, HUB)
+    second = await connect(conn, candidate, HUB)
     assert first.stream_id != second.stream_id
 
 
-async def test_a_client_whose_numbering_was_rolled_back_gets_a_new_stream(conn: AsyncConnection) -> None:
-    attempt_id, student = await attempt(conn)
-    boot = uuid4()
-    first = await streams.open_connection(conn, hello(attempt_id, boot), student, HUB)
-    await factories.store_events(conn, first.stream_id, [("copy", {}, 1), ("copy", {}, 2)])
-    again = await streams.open_connection(conn, hello(attempt_id, boot, next_seq=2), student, HUB)
-    assert again.stream_id != first.stream_id
-    assert again.committed == 0
-    later = await streams.open_connection(conn, hello(attempt_id, boot, next_seq=2), student, HUB)
-    assert later.stream_id == again.stream_id
-
-
 async def test_a_foreign_attempt_is_not_found(conn: AsyncConnection) -> None:
-    attempt_id, _ = await attempt(conn)
-    stranger = await factories.make_user(conn)
+    mine, theirs = await seat(conn, 2)
+    stranger = Candidate(mine.exam_id, mine.attempt_id, theirs.student_id)
     with pytest.raises(NotFound):
-        await streams.open_connection(conn, hello(attempt_id, uuid4()), stranger, HUB)
+        await connect(conn, stranger, HUB)
 
 
-async def test_a_newer_connection_closes_the_older_and_is_seen_as_superseding(conn: AsyncConnection) -> None:
-    attempt_id, student = await attempt(conn)
-    first = await streams.open_connection(conn, hello(attempt_id, uuid4()), student, HUB)
-    assert await streams.superseded(conn, {attempt_id: first.generation}) == []
-    await streams.open_connection(conn, hello(attempt_id, uuid4()), student, HUB)
-    assert await streams.superseded(conn, {attempt_id: first.generation}) == [attempt_id]
+async def test_who_left_the_roster_is_not_let_in(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    await conn.execute(update(ExamEnrollment).values(removed_at=func.now()))
+    with pytest.raises(NotFound):
+        await connect(conn, candidate, HUB)
+
+
+async def test_a_newer_connection_closes_the_older(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    await connect(conn, candidate, HUB)
+    await connect(conn, candidate, HUB)
     causes = await conn.execute(select(Connection.cause).order_by(Connection.generation))
     assert list(causes.scalars()) == ["superseded", None]
 
 
 async def test_only_the_newest_connection_leaves_a_fact_when_it_closes(conn: AsyncConnection) -> None:
-    attempt_id, student = await attempt(conn)
-    first = await streams.open_connection(conn, hello(attempt_id, uuid4()), student, HUB)
-    second = await streams.open_connection(conn, hello(attempt_id, uuid4()), student, HUB)
-    assert not await streams.close_connection(conn, attempt_id, first.generation, "gone")
-    assert await streams.close_connection(conn, attempt_id, second.generation, "gone")
-    assert not await streams.close_connection(conn, attempt_id, second.generation, "gone")
-    assert await facts(conn, attempt_id) == [
+    [candidate] = await seat(conn)
+    first = await connect(conn, candidate, HUB)
+    second = await connect(conn, candidate, HUB)
+    assert not await streams.close_connection(conn, candidate.attempt_id, first.generation, "gone")
+    assert await streams.close_connection(conn, candidate.attempt_id, second.generation, "gone")
+    assert not await streams.close_connection(conn, candidate.attempt_id, second.generation, "gone")
+    assert [fact for fact, _ in await system_facts(conn, candidate.attempt_id)] == [
         "attempt_started",
         "connection_opened",
         "connection_opened",
@@ -115,12 +90,70 @@ async def test_only_the_newest_connection_leaves_a_fact_when_it_closes(conn: Asy
     ]
 
 
+async def test_a_hello_ends_a_silence_and_says_how_long_it_was(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    await conn.execute(update(ExamAttempt).values(silent_since=func.clock_timestamp() - timedelta(seconds=90)))
+    await connect(conn, candidate, HUB)
+    opened, resumed = (await system_facts(conn, candidate.attempt_id))[1:]
+    assert (opened[0], resumed[0]) == ("connection_opened", "heartbeat_resumed")
+    assert 90_000 <= resumed[1]["silent_ms"] < 95_000
+    await connect(conn, candidate, HUB)
+    assert [fact for fact, _ in await system_facts(conn, candidate.attempt_id)][3:] == ["connection_opened"]
+
+
 async def test_two_hellos_at_once_get_generations_of_their_own(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        attempt_id, student = await attempt(conn)
+        [candidate] = await seat(conn)
 
-    async def connect() -> int:
+    async def open_one() -> int:
         async with engine.begin() as conn:
-            return (await streams.open_connection(conn, hello(attempt_id, uuid4()), student, HUB)).generation
+            return (await connect(conn, candidate, HUB)).generation
 
-    assert sorted(await asyncio.gather(*(connect() for _ in range(5)))) == [1, 2, 3, 4, 5]
+    assert sorted(await asyncio.gather(*(open_one() for _ in range(5)))) == [1, 2, 3, 4, 5]
+
+
+async def test_the_standing_of_all_sockets_is_one_answer(conn: AsyncConnection) -> None:
+    seated = await seat(conn, 6)
+    well, older, revoked, expired, inactive, removed = seated
+    sessions = {one.attempt_id: await sign_in(conn, one.student_id) for one in seated}
+    opened = {one.attempt_id: await connect(conn, one, HUB) for one in seated}
+    sockets = {attempt_id: Standing(opening.generation, sessions[attempt_id]) for attempt_id, opening in opened.items()}
+    assert await streams.check_standing(conn, sockets) == {}
+    await connect(conn, older, HUB)
+    await credentials.revoke(conn, sessions[revoked.attempt_id])
+    await conn.execute(
+        update(RefreshToken)
+        .where(RefreshToken.family == sessions[expired.attempt_id])
+        .values(expires_at=func.now() - timedelta(seconds=1))
+    )
+    await conn.execute(update(User).where(User.id == inactive.student_id).values(is_active=False))
+    await conn.execute(
+        update(ExamEnrollment).where(ExamEnrollment.student_id == removed.student_id).values(removed_at=func.now())
+    )
+    assert await streams.check_standing(conn, sockets) == {
+        older.attempt_id: CloseCode.SUPERSEDED,
+        revoked.attempt_id: CloseCode.UNAUTHENTICATED,
+        expired.attempt_id: CloseCode.UNAUTHENTICATED,
+        inactive.attempt_id: CloseCode.UNAUTHENTICATED,
+        removed.attempt_id: CloseCode.FORBIDDEN,
+    }
+    assert await streams.check_standing(conn, {}) == {}
+    assert await streams.check_standing(conn, {uuid4(): Standing(1, sessions[well.attempt_id])}) == {}
+
+
+async def test_one_living_token_is_enough_to_stay(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    session = await sign_in(conn, candidate.student_id)
+    await conn.execute(update(RefreshToken).values(expires_at=func.now() - timedelta(seconds=1)))
+    await conn.execute(
+        insert(RefreshToken).values(
+            id=uuid7(),
+            hash=b"next",
+            family=session,
+            user_id=candidate.student_id,
+            expires_at=func.now() + timedelta(hours=1),
+        )
+    )
+    opening = await connect(conn, candidate, HUB)
+    standing = {candidate.attempt_id: Standing(opening.generation, session)}
+    assert await streams.check_standing(conn, standing) == {}

@@ -60,6 +60,7 @@ async def test_a_whole_record_has_no_breaches(conn: AsyncConnection, sitting: Si
         verify.find_feed_gaps,
         verify.find_runaway_cursors,
         verify.find_strays,
+        verify.find_misshapen,
     ):
         assert await find(conn) == []
 
@@ -120,6 +121,41 @@ async def test_a_gap_in_a_feed_is_found(conn: AsyncConnection, sitting: Sitting)
     (breach,) = await verify.find_feed_gaps(conn)
     assert breach.where == f"exam {sitting.exam_id}"
     assert breach.what == "head 1, but 2 rows from 1 to 3"
+
+
+async def test_a_feed_may_begin_late_but_not_miss_a_row(conn: AsyncConnection, sitting: Sitting) -> None:
+    later = [{"exam_id": sitting.exam_id, "offset": offset, "kind": "x", "body": {}} for offset in range(2, 6)]
+    await conn.execute(insert(FeedRow), later)
+    await conn.execute(update(FeedHead).values(head=5))
+    await conn.execute(delete(FeedRow).where(FeedRow.offset < 3))
+    assert await verify.find_feed_gaps(conn) == []
+    await conn.execute(delete(FeedRow).where(FeedRow.offset == 4))
+    assert [breach.what for breach in await verify.find_feed_gaps(conn)] == ["head 5, but 2 rows from 3 to 5"]
+    await conn.execute(delete(FeedRow))
+    assert [breach.what for breach in await verify.find_feed_gaps(conn)] == ["head 5, but 0 rows from 0 to 0"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("rejected", {}),
+        ("rejected", {"code": "no_such_code"}),
+        ("rejected", {"code": None}),
+        ("events_lost", {"from": 6}),
+        ("events_lost", {"from": "x", "reason": "overflow"}),
+        ("events_lost", {"from": 1.5, "reason": "overflow"}),
+        ("events_lost", {"reason": "overflow"}),
+        ("events_lost", {"from": 6, "reason": 7}),
+    ],
+)
+async def test_what_stands_in_place_of_events_must_say_what_for(
+    conn: AsyncConnection, sitting: Sitting, kind: str, data: dict[str, Any]
+) -> None:
+    await put(conn, sitting.stream_id, 6, kind, **data)
+    (breach,) = await verify.find_misshapen(conn)
+    assert breach.where == f"stream {sitting.stream_id}"
+    assert breach.what == f"{kind} at 6 does not say what it stands for"
+    await verify.find_untiled(conn)  # whatever it holds, no check fails on it
 
 
 async def test_a_head_ahead_of_its_rows_is_found(conn: AsyncConnection, sitting: Sitting) -> None:

@@ -1,0 +1,209 @@
+"""Where a client's queue goes on: the stream it named, or a new one, and what has to be stated about the old one.
+
+The rows written here stand in a client's stream in place of events: `events_lost` for what the server lost,
+`stream_closed` where a stream ends. Nothing a client sent is written, changed or judged here.
+
+Whoever calls holds the attempt's row, so two hellos of one attempt follow each other. A batch of an older connection
+may still be on its way, in any hub: it begins one past what its session saw stored, so it holds the number after the
+last stored one, and that is the number written here first. The unique key lets one of the two pass, and the other sees
+it (docs/decisions/0011-where-a-queue-goes-on.md).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import insert, select
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from db.clock import from_ms
+from db.errors import Foreign
+from db.models import EventStream, MonitoringEvent
+from db.partitions import drawn_ms
+from protocol.limits import STREAM_MS
+from protocol.monitor import Hello, Previous
+
+EARLY_MS: Final = 60_000
+"""Clocks differ: a client whose hub told it to rotate must not be given the same stream again."""
+
+WRITTEN_MS: Final = 2 * STREAM_MS
+"""An older stream gets no more rows: nobody has a batch of it under way, and its partition may be gone."""
+
+LOST: Final = "events_lost"
+CLOSED: Final = "stream_closed"
+
+
+class Resumption(msgspec.Struct, frozen=True):
+    """The stream to go on with, what it holds, the one it takes the place of, and how many numbers the server lost."""
+
+    stream_id: UUID
+    committed: int
+    previous: Previous | None = None
+    server_lost: int = 0
+
+
+class _Stream(msgspec.Struct, frozen=True):
+    """A stream a hello is about: its queue, and its last row."""
+
+    id: UUID
+    boot: UUID
+    seq: int
+    type: str | None
+    mono: int
+
+    @property
+    def committed(self) -> int:
+        """The last number that is stored; the row that closes a stream is none of its client's."""
+        return self.seq - 1 if self.type == CLOSED else self.seq
+
+
+async def resume(conn: AsyncConnection, hello: Hello, server_ms: int) -> Resumption:
+    """Find or open the stream a hello goes on with. Raises Foreign when it names what is not its attempt's.
+
+    A named stream nobody knows was lost by the server, with the row that told of it, if it can be one of today's: it
+    is opened again under its name.
+    """
+    stream = await _named(conn, hello) if hello.stream is not None else await _newest(conn, hello)
+    if stream is None:
+        stream_id = uuid7() if hello.stream is None else _believed(hello.stream, server_ms)
+        stream = await _open(conn, hello, stream_id, server_ms)
+    age_ms = server_ms - drawn_ms(stream.id)
+    if stream.boot != hello.boot or stream.type == CLOSED or age_ms >= STREAM_MS - EARLY_MS:
+        return await _move(conn, hello, stream, server_ms, is_written=age_ms < WRITTEN_MS)
+    if hello.next_seq <= stream.committed:
+        # Rolled back: what it holds between `acked` and its next number may be other events than those stored there.
+        opened = await _open(conn, hello, uuid7(), server_ms)
+        return Resumption(opened.id, 0, Previous(stream.id, hello.acked))
+    return await _fill(conn, stream, hello.acked, server_ms)
+
+
+async def _move(
+    conn: AsyncConnection, hello: Hello, stream: _Stream, server_ms: int, *, is_written: bool
+) -> Resumption:
+    """Open a new stream after one that is not gone on with, and close that one for batches still under way."""
+    opened = await _open(conn, hello, uuid7(), server_ms)
+    server_lost = 0
+    committed = stream.committed
+    if is_written and stream.type != CLOSED:
+        server_lost = (await _fill(conn, stream, hello.acked, server_ms)).server_lost
+        committed = await _close(conn, stream, opened.id, server_ms)
+    held = committed if hello.next_seq > committed else hello.acked
+    return Resumption(opened.id, 0, Previous(stream.id, held), server_lost)
+
+
+async def _fill(conn: AsyncConnection, stream: _Stream, acked: int, server_ms: int) -> Resumption:
+    """State what was acknowledged and is gone, in as many numbers as are missing.
+
+    A number is acknowledged after its COMMIT, and this transaction began after that: only PostgreSQL can have lost it,
+    or a client can claim it. The first missing number has a row of its own, like every lost span's.
+    """
+    committed = stream.committed
+    while committed < acked:
+        first = _place(stream, committed + 1, LOST, {"from": committed + 1, "reason": "server_lost"}, server_ms)
+        if not await _write(conn, first):
+            committed = await _last(conn, stream.id)
+            continue
+        if acked > committed + 1:
+            rest = _place(stream, acked, LOST, {"from": committed + 2, "reason": "server_lost"}, server_ms)
+            await conn.execute(insert(MonitoringEvent).values(rest))
+        return Resumption(stream.id, acked, server_lost=acked - committed)
+    return Resumption(stream.id, committed)
+
+
+async def _close(conn: AsyncConnection, stream: _Stream, following: UUID, server_ms: int) -> int:
+    """End a stream after its last number, and return that: whatever is still under way is not stored any more."""
+    while True:
+        committed = await _last(conn, stream.id)
+        if await _write(conn, _place(stream, committed + 1, CLOSED, {"next": str(following)}, server_ms)):
+            return committed
+
+
+async def _write(conn: AsyncConnection, row: Mapping[str, Any]) -> bool:
+    """Write a row unless its number is taken; a transaction about to take it is waited for."""
+    written = await conn.execute(
+        postgresql.insert(MonitoringEvent).values(row).on_conflict_do_nothing().returning(MonitoringEvent.seq)
+    )
+    return written.one_or_none() is not None
+
+
+def _place(stream: _Stream, seq: int, kind: str, data: dict[str, Any], server_ms: int) -> dict[str, Any]:
+    """A server's row in a client's stream; it takes its neighbour's `mono`, so that rule time does not jump."""
+    now: datetime = from_ms(server_ms)
+    return {
+        "stream_id": stream.id,
+        "seq": seq,
+        "mono": stream.mono,
+        "client_timestamp": now,
+        "event_type": kind,
+        "data_payload": data,
+    }
+
+
+async def _named(conn: AsyncConnection, hello: Hello) -> _Stream | None:
+    found = await conn.execute(
+        select(EventStream.id, EventStream.boot, EventStream.attempt_id).where(EventStream.id == hello.stream)
+    )
+    row = found.one_or_none()
+    if row is None:
+        return None
+    if row.attempt_id != hello.attempt_id or row.boot is None:
+        raise Foreign(f"stream {hello.stream} is not this attempt's")
+    return await _with_head(conn, row.id, row.boot)
+
+
+async def _newest(conn: AsyncConnection, hello: Hello) -> _Stream | None:
+    """The newest stream of the hello's queue: a client that names none means that one."""
+    found = await conn.execute(
+        select(EventStream.id)
+        .where(EventStream.attempt_id == hello.attempt_id, EventStream.boot == hello.boot)
+        .order_by(EventStream.id.desc())
+        .limit(1)
+    )
+    stream_id: UUID | None = found.scalar_one_or_none()
+    return None if stream_id is None else await _with_head(conn, stream_id, hello.boot)
+
+
+async def _with_head(conn: AsyncConnection, stream_id: UUID, boot: UUID) -> _Stream:
+    found = await conn.execute(
+        select(MonitoringEvent.seq, MonitoringEvent.event_type, MonitoringEvent.mono)
+        .where(MonitoringEvent.stream_id == stream_id)
+        .order_by(MonitoringEvent.seq.desc())
+        .limit(1)
+    )
+    row = found.one_or_none()
+    return _Stream(stream_id, boot, 0, None, 0) if row is None else _Stream(stream_id, boot, *row)
+
+
+async def _last(conn: AsyncConnection, stream_id: UUID) -> int:
+    found = await conn.execute(
+        select(MonitoringEvent.seq)
+        .where(MonitoringEvent.stream_id == stream_id)
+        .order_by(MonitoringEvent.seq.desc())
+        .limit(1)
+    )
+    return found.scalar_one_or_none() or 0
+
+
+async def _open(conn: AsyncConnection, hello: Hello, stream_id: UUID, server_ms: int) -> _Stream:
+    await conn.execute(
+        insert(EventStream).values(
+            id=stream_id,
+            attempt_id=hello.attempt_id,
+            kind="client",
+            boot=hello.boot,
+            time_base=server_ms - hello.mono,
+        )
+    )
+    return _Stream(stream_id, hello.boot, 0, None, hello.mono)
+
+
+def _believed(stream_id: UUID, server_ms: int) -> UUID:
+    """A name a server may have given to a stream within the last day. Raises Foreign for any other."""
+    age_ms = server_ms - drawn_ms(stream_id)
+    if stream_id.version != 7 or not -EARLY_MS < age_ms < STREAM_MS - EARLY_MS:
+        raise Foreign(f"stream {stream_id} was given out by nobody")
+    return stream_id
