@@ -5,7 +5,8 @@ batches and wherever a state is written down and read again. It never decodes a 
 a rule sees only facts, so its findings do not depend on which other rules are on.
 """
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -13,12 +14,9 @@ import msgspec
 from judgement.errors import StateError
 from judgement.policy import Policy
 from judgement.rule import NEVER, Episode, Rule, RuleSettings, RuleState
-from judgement.rules import RULES
+from judgement.rules import RULEBOOKS, Rulebook, read_rulebook
 from protocol.events import CLIENT_EVENTS, Fact
 from protocol.flags import Severity
-
-RULEBOOK_VERSION: Final = 1
-"""The rulebook new attempts are pinned to, and the only one this engine carries."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -52,11 +50,16 @@ class _Saved(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Engine:
-    """The rules of one policy, ready to judge any number of attempts; holds nothing of any attempt itself."""
+    """The rules of one policy, ready to judge any number of attempts; holds nothing of any attempt itself.
 
-    def __init__(self, policy: Policy) -> None:
+    They are those of the rulebook the policy is for. Raises NotCarried when `rulebooks` has none of that version.
+    """
+
+    def __init__(self, policy: Policy, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> None:
         self._rules: dict[str, tuple[Rule[Any, Any], RuleSettings]] = {
-            rule.id: (rule, policy.rules[rule.id]) for rule in RULES if policy.rules[rule.id].on
+            rule.id: (rule, policy.rules[rule.id])
+            for rule in read_rulebook(policy.rulebook, rulebooks)
+            if policy.rules[rule.id].on
         }
         self._hearers: dict[str, list[str]] = {}
         for rule, _ in self._rules.values():

@@ -2,7 +2,8 @@
 
 JudgementError
 ├── PolicyError     a setting is out of its range, misspelt or of the wrong type; names its path
-└── StateError      bytes that should be a checkpoint are not one
+├── NotCarried      a rulebook this version does not have: it is no longer carried, or not yet
+└── StateError      a checkpoint that cannot be gone on from
 """
 
 
@@ -19,5 +20,13 @@ class PolicyError(JudgementError):
         self.reason = reason
 
 
+class NotCarried(JudgementError):
+    """What is pinned to this rulebook is left to a version that carries it."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"rulebook {version} is not carried")
+        self.version = version
+
+
 class StateError(JudgementError):
-    """Bytes that should be an engine's state are not one; the attempt can be folded again from its first fact."""
+    """A checkpoint is no state, or what was folded after it is gone; facts are judged no further until it is mended."""

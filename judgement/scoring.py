@@ -8,12 +8,18 @@ from math import prod
 from typing import Any
 
 from judgement.policy import Policy, read_policy
+from judgement.rules import RULEBOOKS, Rulebook
 from protocol.flags import StandingFlag
 
 
-def judge_stored(flags: Sequence[StandingFlag], settings: Mapping[str, Any]) -> float | None:
-    """Score an attempt's integrity under a policy as it is stored. Raises PolicyError."""
-    return judge_integrity(flags, read_policy(settings))
+def judge_stored(
+    flags: Sequence[StandingFlag],
+    settings: Mapping[str, Any],
+    rulebook_version: int,
+    rulebooks: Mapping[int, Rulebook] = RULEBOOKS,
+) -> float | None:
+    """Score an attempt's integrity by the policy and rulebook it is pinned to. Raises PolicyError and NotCarried."""
+    return judge_integrity(flags, read_policy(settings, rulebook_version, rulebooks))
 
 
 def judge_integrity(flags: Sequence[StandingFlag], policy: Policy) -> float | None:

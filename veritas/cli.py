@@ -178,7 +178,7 @@ def _set_active(username: str, *, active: bool) -> None:
 
 
 @cli.command("simulate")
-@click.argument("base_url")
+@click.argument("base_urls", nargs=-1, required=True, metavar="BASE_URL...")
 @click.option("--username", required=True, help="A teacher's account at that hub.")
 @click.option("--password", envvar="VERITAS_PASSWORD", prompt=True, hide_input=True, help="Asked for when not given.")
 @click.option("--students", default=40, show_default=True, type=click.IntRange(1, 5000), help="Size of the class.")
@@ -187,7 +187,7 @@ def _set_active(username: str, *, active: bool) -> None:
 @click.option("--seed", default=1, show_default=True, help="Chooses who behaves how, repeatably.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report to this file.")
 def run_simulation(
-    base_url: str,
+    base_urls: tuple[str, ...],
     username: str,
     password: str,
     students: int,
@@ -196,19 +196,20 @@ def run_simulation(
     seed: int,
     json_file: Path | None,
 ) -> None:
-    """Sit a scripted class at any hub, through its public API."""
+    """Sit a scripted class at any hub, through its public API; or at several hubs of one service."""
     options = Options(students=students, seconds=seconds, rate=rate, seed=seed)
-    sys.exit(asyncio.run(simulate.run(base_url, Login(username, password), options, out=out, json_file=json_file)))
+    sys.exit(asyncio.run(simulate.run(base_urls, Login(username, password), options, out=out, json_file=json_file)))
 
 
 @cli.command("verify")
-def run_verification() -> None:
+@click.option("--reproduce", is_flag=True, help="Also fold every attempt again, and compare flags and scores.")
+def run_verification(*, reproduce: bool) -> None:
     """Check the database against the laws: streams and feeds without holes, nothing foreign, nothing twice."""
 
     async def run(settings: DatabaseSettings) -> int:
         engine = create_engine(settings)
         try:
-            return await verify.run(engine, out)
+            return await verify.run(engine, out, reproduce=reproduce)
         finally:
             await engine.dispose()
 

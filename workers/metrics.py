@@ -14,6 +14,9 @@ log = structlog.get_logger(__name__)
 REGISTRY: Final = CollectorRegistry()
 
 FACTS_FOLDED: Final = Counter("veritas_facts_folded_total", WORKER["veritas_facts_folded_total"], registry=REGISTRY)
+FACTS_REFOLDED: Final = Counter(
+    "veritas_facts_refolded_total", WORKER["veritas_facts_refolded_total"], registry=REGISTRY
+)
 FLAGS_RAISED: Final = Counter(
     "veritas_flags_raised_total", WORKER["veritas_flags_raised_total"], ["rule"], registry=REGISTRY
 )
@@ -26,7 +29,9 @@ FOLD_SECONDS: Final = Histogram(
 FOLD_FAILURES: Final = Counter("veritas_fold_failures_total", WORKER["veritas_fold_failures_total"], registry=REGISTRY)
 HINTS_FAILED: Final = Counter("veritas_hints_failed_total", BOTH["veritas_hints_failed_total"], registry=REGISTRY)
 LAG: Final = Gauge("veritas_unjudged_lag_seconds", WORKER["veritas_unjudged_lag_seconds"], registry=REGISTRY)
+NOT_CARRIED: Final = Gauge("veritas_attempts_not_carried", WORKER["veritas_attempts_not_carried"], registry=REGISTRY)
 HOLES: Final = Counter("veritas_holes_met_total", WORKER["veritas_holes_met_total"], registry=REGISTRY)
+ABSENCES: Final = Counter("veritas_absences_total", WORKER["veritas_absences_total"], ["kind"], registry=REGISTRY)
 ROUNDS_FAILED: Final = Counter(
     "veritas_rounds_failed_total", WORKER["veritas_rounds_failed_total"], ["round"], registry=REGISTRY
 )

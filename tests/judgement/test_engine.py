@@ -1,18 +1,20 @@
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
+from uuid import UUID
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement.engine import RULEBOOK_VERSION, Engine, Finding
-from judgement.errors import StateError
-from judgement.policy import preset
+from judgement.engine import Engine, Finding
+from judgement.errors import NotCarried, StateError
+from judgement.policy import preset, read_policy
 from judgement.rules import RULES
-from protocol.events import SERVER_EVENTS, Fact
+from protocol.events import PLACE_EVENTS, RESERVED_EVENTS, SERVER_EVENTS, Fact
 from protocol.flags import EVIDENCE_MAX
+from tests.judgement.rulebooks import BOTH
 from tests.judgement.stories import (
     EVERYTHING,
     LAPTOP,
@@ -37,6 +39,9 @@ EVERY_RULE = tell(
     alive(45, 60),
     gaze(60, 100, on_screen=False),
 )
+
+
+OF_SERVERS = sorted({*SERVER_EVENTS, *PLACE_EVENTS, *RESERVED_EVENTS})
 
 
 def fold_in_batches(facts: Sequence[Fact], cuts: set[int], *, checkpoint: bool) -> list[Finding]:
@@ -64,7 +69,6 @@ def test_a_finding_names_its_rule_and_what_it_rests_on() -> None:
     assert (finding.rule, finding.rule_version, finding.severity) == ("left_fullscreen", 1, "warning")
     assert finding.episode_key == f"out:{LAPTOP}:8"
     assert finding.cited == ((LAPTOP, 8), (LAPTOP, 11))
-    assert RULEBOOK_VERSION == 1
 
 
 @given(lives, st.sets(st.integers(0, 300), max_size=12))
@@ -82,6 +86,27 @@ def test_a_checkpoint_after_every_fact_gives_the_same_findings() -> None:
     assert fold_in_batches(EVERY_RULE, everywhere, checkpoint=True) == fold(EVERYTHING, EVERY_RULE)
 
 
+@given(lives, st.lists(st.tuples(st.booleans(), st.booleans()), max_size=300))
+def test_a_fold_taken_up_from_the_last_checkpoint_gives_the_same_findings(
+    facts: list[Fact], fates: list[tuple[bool, bool]]
+) -> None:
+    """Before each fact the state may be written down, or be lost and folded again from where it was written down."""
+    engine = Engine(EVERYTHING)
+    state, saved, saved_at = engine.begin(), b"", 0
+    findings = []
+    for n, (fact, (is_saved, is_lost)) in enumerate(zip_longest(facts, fates[: len(facts)], fillvalue=(False, False))):
+        assert isinstance(fact, Fact)
+        if is_saved:
+            saved, saved_at = engine.encode(state), n
+        if is_lost:
+            engine = Engine(EVERYTHING)
+            state = engine.decode(saved)
+            for again in facts[saved_at:n]:
+                engine.step(state, again)
+        findings += engine.step(state, fact)
+    assert findings == fold(EVERYTHING, facts)
+
+
 @given(lives, st.sets(st.sampled_from([rule.id for rule in RULES])))
 def test_a_rule_s_findings_do_not_depend_on_which_others_are_on(facts: list[Fact], on: set[str]) -> None:
     together = [finding for finding in fold(EVERYTHING, facts) if finding.rule in on]
@@ -93,13 +118,25 @@ def test_what_servers_state_changes_no_finding(facts: list[Fact], data: st.DataO
     lost = [
         Fact(SYSTEM, 10_000 + i, event_type, START_MS + s * 1000, 0, 0, b'{"cause":"silent"}')
         for i, (event_type, s) in enumerate(
-            data.draw(st.lists(st.tuples(st.sampled_from([*SERVER_EVENTS, "paused"]), st.integers(0, 90_000))))
+            data.draw(st.lists(st.tuples(st.sampled_from(OF_SERVERS), st.integers(0, 90_000))))
         )
     ]
     mixed = list(facts)
     for fact in lost:
         mixed.insert(data.draw(st.integers(0, len(mixed))), fact)
     assert fold(EVERYTHING, mixed) == fold(EVERYTHING, facts)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(OF_SERVERS), st.integers(-60_000, 900_000), st.sampled_from([LAPTOP, SYSTEM])))
+)
+def test_servers_alone_raise_nothing(told: list[tuple[str, int, UUID]]) -> None:
+    data = b'{"cause":"hub_gone","from":1,"reason":"server_lost","code":"bad_type","seqs":[1],"lost":90,"chars":900}'
+    facts = [
+        Fact(stream_id, seq, event_type, START_MS + ms, START_MS, START_MS + seq, data)
+        for seq, (event_type, ms, stream_id) in enumerate(told, 1)
+    ]
+    assert fold(EVERYTHING, facts) == []
 
 
 @given(lives)
@@ -176,6 +213,22 @@ def test_another_version_of_a_rule_begins_fresh() -> None:
     engine = Engine(policy_of("left_page"))
     later = msgspec.msgpack.encode({"left_page": (2, {"of": "another shape"})})
     assert engine.decode(later) == engine.begin()
+
+
+def test_rulebooks_are_carried_side_by_side() -> None:
+    story = [*EVERY_RULE, *tell(at(900, "copy"), at(901, "copy"))]
+    raised = {}
+    for version in BOTH:
+        engine = Engine(read_policy({"rulebook": version}, rulebooks=BOTH), BOTH)
+        state = engine.begin()
+        raised[version] = {(found.rule, found.rule_version) for fact in story for found in engine.step(state, fact)}
+    assert raised == {1: {("left_page", 1), ("left_fullscreen", 1), ("left_then_pasted", 1)}, 2: {("copied", 1)}}
+
+
+def test_a_rulebook_that_is_not_carried_judges_nothing() -> None:
+    policy = read_policy({"rulebook": 2}, rulebooks=BOTH)
+    with pytest.raises(NotCarried, match="rulebook 2 is not carried"):
+        Engine(policy)
 
 
 @pytest.mark.parametrize("data", [b"\xc1", b"not a state", b"\x93\x01\x02\x03", b"\x81\xa9left_page\x92\x01\x91\x01"])

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement.errors import PolicyError
+from judgement.errors import NotCarried, PolicyError
 from judgement.policy import Policy, Preset, preset, read_policy, write_policy
 from judgement.rule import Rule
-from judgement.rules import RULES, left_page
+from judgement.rules import RULEBOOK_VERSION, RULES, left_page
+from tests.judgement.rulebooks import BOTH
 
 WRONG = {
     "rules.left_page.times: expected int >= 2": {"rules": {"left_page": {"times": 1}}},
@@ -95,7 +96,41 @@ policies: st.SearchStrategy[Policy] = st.builds(
 @given(policies)
 def test_a_policy_survives_being_stored_as_json(policy: Policy) -> None:
     assert read_policy(json.loads(json.dumps(write_policy(policy)))) == policy
-    assert msgspec.json.decode(msgspec.json.encode(policy)) == write_policy(policy)
+
+
+def test_a_policy_is_for_one_rulebook() -> None:
+    assert preset("browser").rulebook == RULEBOOK_VERSION
+    assert read_policy({}, rulebooks=BOTH).rulebook == 2, "the newest, unless it says otherwise"
+    assert read_policy({}, 1, BOTH).rulebook == 1
+    second = read_policy({"rulebook": 2, "rules": {"copied": {"chars": 9}}}, rulebooks=BOTH)
+    assert second.rules.keys() == {"left_page", "copied"}
+    assert write_policy(second)["rulebook"] == 2
+    assert read_policy(write_policy(second), 2, BOTH) == second
+
+
+@pytest.mark.parametrize(
+    ("message", "settings"),
+    {
+        "rules.gaze_away: there is no such rule": {"rules": {"gaze_away": {}}},
+        "rules.copied.chars: expected int <= 100": {"rules": {"copied": {"chars": 101}}},
+        "rulebook: it is for rulebook 1, not 2": {"rulebook": 1},
+        "rulebook: expected int, got str": {"rulebook": "2"},
+    }.items(),
+)
+def test_settings_are_held_against_the_rulebook_they_are_for(message: str, settings: dict[str, Any]) -> None:
+    with pytest.raises(PolicyError) as refused:
+        read_policy(settings, 2, BOTH)
+    assert str(refused.value) == message
+
+
+def test_a_policy_for_a_rulebook_that_is_not_carried_is_not_read() -> None:
+    with pytest.raises(NotCarried):
+        read_policy({"rulebook": 2})
+
+
+def test_a_note_weighs_nothing_whatever_the_policy_says() -> None:
+    policy = read_policy({"rules": {"copied": {"weight": 1.0}}}, 2, BOTH)
+    assert (policy.rules["copied"].weight, policy.weigh("copied")) == (1.0, 0.0)
 
 
 def test_a_rule_that_a_policy_does_not_know_weighs_nothing() -> None:

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from judgement import rules
+from judgement.errors import NotCarried
 from judgement.rule import Rule
-from judgement.rules import RULES
+from judgement.rules import RULEBOOK_VERSION, RULEBOOKS, RULES, read_rulebook
 from protocol.events import CLIENT_EVENTS, SERVER_EVENTS
 from protocol.flags import Severity
 
@@ -34,6 +35,13 @@ def test_every_rule_file_is_listed_under_its_own_name() -> None:
     files = {path.stem for path in Path(rules.__path__[0]).glob("*.py")} - {"__init__"}
     assert files == {rule.id for rule in RULES}
     assert len(RULES) == len(files)
+
+
+def test_the_newest_rulebook_is_the_one_new_policies_are_for() -> None:
+    assert list(RULEBOOKS) == sorted(RULEBOOKS)
+    assert RULES is read_rulebook(RULEBOOK_VERSION)
+    with pytest.raises(NotCarried, match="rulebook 99 is not carried"):
+        read_rulebook(99)
 
 
 @by_id

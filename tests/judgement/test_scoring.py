@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judgement import scoring
+from judgement.errors import NotCarried
 from judgement.policy import Policy, preset, read_policy
 from judgement.rules import RULES
 from protocol.flags import StandingFlag
+from tests.judgement.rulebooks import BOTH
 
 BROWSER = preset("browser")
 
@@ -70,3 +72,10 @@ def test_a_score_never_rises_with_a_flag_nor_falls_on_a_dismissal(
     without = list(standing)
     without.pop(data.draw(st.integers(0, len(standing) - 1)))
     assert judge(standing, policy) <= judge(without, policy)
+
+
+def test_a_stored_policy_is_read_for_the_rulebook_it_is_pinned_to() -> None:
+    standing = [StandingFlag("left_page", 0.8), StandingFlag("copied", 1.0)]
+    assert scoring.judge_stored(standing, {}, 2, BOTH) == judge(standing[:1]), "a note weighs nothing"
+    with pytest.raises(NotCarried):
+        scoring.judge_stored(standing, {}, 2)

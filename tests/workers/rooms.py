@@ -1,13 +1,15 @@
 """Rooms full of attempts whose facts await judgement."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.models import AnalysisCursor, Flag, MonitoringEvent
+from db.models import AnalysisCursor, EventStream, Flag, MonitoringEvent
+from db.partitions import first_id
 from protocol.people import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 
@@ -46,6 +48,14 @@ class Room:
     async def store(self, sitting: Sitting, events: list[Told]) -> None:
         async with self.engine.begin() as conn:
             await store_events(conn, sitting.stream_id, events)
+
+    async def open_before(self, sitting: Sitting, days: int, events: list[Told]) -> None:
+        """Give the attempt a stream that was opened so many days ago, with these facts."""
+        old = UUID(int=first_id(datetime.now(UTC) - timedelta(days=days, hours=6)).int + uuid4().int % 2**64)
+        async with self.engine.begin() as conn:
+            stream_id = await make_stream(conn, sitting.attempt_id)
+            await conn.execute(update(EventStream).where(EventStream.id == stream_id).values(id=old))
+            await store_events(conn, old, events)
 
     async def age(self, sitting: Sitting, seconds: int = 60) -> None:
         """Make every stored fact of the sitting's client look older."""

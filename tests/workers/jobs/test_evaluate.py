@@ -8,12 +8,15 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
+from db.errors import AWAY as AWAY_ERRORS
 from db.hints import Hint, Hints
 from db.models import AnalysisCursor, ExamAttempt, Flag, MonitoringEvent
 from db.queries import cursors, feed
 from db.settings import DatabaseSettings
 from protocol.jobs import Evaluate
+from tests.judgement.rulebooks import BOTH
 from tests.workers.rooms import AWAY, Room, Sitting, Told
+from veritas.reproduce import reproduce
 from workers import metrics
 from workers.jobs import evaluate as stage
 from workers.jobs.evaluate import Evaluator
@@ -150,7 +153,9 @@ async def test_a_hole_stops_the_fold_until_it_is_filled(engine: AsyncEngine, roo
     assert await room.count_flags() == 1
 
 
-async def break_checkpoint(engine: AsyncEngine, sitting: Sitting) -> None:
+async def break_checkpoint(engine: AsyncEngine, hints: Hints, sitting: Sitting) -> None:
+    """Have another worker fold what there is, and spoil the state it leaves."""
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(
             update(AnalysisCursor).where(AnalysisCursor.attempt_id == sitting.attempt_id).values(state=b"\xc1")
@@ -158,18 +163,18 @@ async def break_checkpoint(engine: AsyncEngine, sitting: Sitting) -> None:
 
 
 async def test_an_attempt_that_cannot_be_folded_leaves_the_others_judged(
-    engine: AsyncEngine, room: Room, evaluator: Evaluator
+    engine: AsyncEngine, room: Room, evaluator: Evaluator, hints: Hints
 ) -> None:
     poisoned, *others = await room.seat(3)
     [misruled] = await room.seat(policy={"rules": {"left_page": {"times": -1}}})
     everyone = [poisoned, misruled, *others]
+    await break_checkpoint(engine, hints, poisoned)
     for sitting in everyone:
         await room.store(sitting, AWAY)
-    await break_checkpoint(engine, poisoned)
     failed = metrics.FOLD_FAILURES._value.get()
     await evaluator.evaluate([sitting.attempt_id for sitting in everyone])
     assert [await room.count_flags(sitting.attempt_id) for sitting in everyone] == [0, 0, 1, 1]
-    assert await room.count_folded(poisoned.attempt_id) == 0
+    assert await room.count_folded(poisoned.attempt_id) == 1
     assert metrics.FOLD_FAILURES._value.get() == failed + 2
 
 
@@ -178,14 +183,15 @@ async def test_an_attempt_set_aside_is_tried_again_later(
     engine: AsyncEngine,
     room: Room,
     evaluator: Evaluator,
+    hints: Hints,
     monkeypatch: pytest.MonkeyPatch,
     aside_s: float,
     flags: int,
 ) -> None:
     monkeypatch.setattr(stage, "ASIDE_S", aside_s)
     [sitting] = await room.seat()
+    await break_checkpoint(engine, hints, sitting)
     await room.store(sitting, AWAY)
-    await break_checkpoint(engine, sitting)
     await evaluator.evaluate([sitting.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(update(AnalysisCursor).values(state=b""))
@@ -240,7 +246,7 @@ async def test_an_attempt_another_worker_holds_is_looked_at_again(
     [sitting] = await room.seat()
     await room.store(sitting, AWAY)
     async with engine.begin() as conn:
-        await cursors.claim(conn, [sitting.attempt_id], 1, rulebook_version=1)
+        await cursors.claim(conn, [sitting.attempt_id], 1, carried={1})
         evaluating = asyncio.create_task(evaluator.evaluate([sitting.attempt_id]))
         await asyncio.wait({evaluating}, timeout=0.1)
         assert not evaluating.done()
@@ -255,7 +261,7 @@ async def test_an_attempt_held_for_long_is_left_to_the_sweep(
     [sitting] = await room.seat()
     await room.store(sitting, AWAY)
     async with engine.begin() as conn:
-        await cursors.claim(conn, [sitting.attempt_id], 1, rulebook_version=1)
+        await cursors.claim(conn, [sitting.attempt_id], 1, carried={1})
         async with asyncio.timeout(5):
             await evaluator.evaluate([sitting.attempt_id])
     assert await room.count_folded(sitting.attempt_id) == 0
@@ -292,15 +298,31 @@ async def test_a_sweep_leaves_young_facts_to_their_hint(
     assert await room.count_folded(sitting.attempt_id) == 0
 
 
+async def test_a_sweep_comes_to_every_day_in_the_end(room: Room, evaluator: Evaluator) -> None:
+    sittings = await room.seat(3)
+    for sitting, days in zip(sittings, (3, 20, 20), strict=True):
+        await room.open_before(sitting, days, AWAY)
+    await evaluator.sweep()
+    assert [await room.count_flags(sitting.attempt_id) for sitting in sittings] == [1, 0, 0]
+    for _ in range(3):
+        await evaluator.sweep()
+    assert await room.count_flags() == 3
+    late = await room.seat()
+    await room.open_before(late[0], 3, AWAY)
+    for _ in range(3):
+        await evaluator.sweep()
+    assert await room.count_flags() == 4, "it begins again"
+
+
 async def test_a_sweep_is_not_held_up_by_those_it_cannot_fold(
-    engine: AsyncEngine, room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, room: Room, evaluator: Evaluator, hints: Hints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stage, "WORK_LIST", 1)
     stuck, whole = await room.seat(2)
+    await break_checkpoint(engine, hints, stuck)
     for sitting, seconds in ((stuck, 90), (whole, 60)):
         await room.store(sitting, AWAY)
         await room.age(sitting, seconds)
-    await break_checkpoint(engine, stuck)
     await evaluator.sweep()
     assert await room.count_flags(whole.attempt_id) == 1
 
@@ -351,3 +373,118 @@ async def test_a_finished_evaluator_begins_nothing(room: Room, evaluator: Evalua
     evaluator.finish()
     await evaluator.evaluate([sitting.attempt_id])
     assert await room.count_folded(sitting.attempt_id) == 0
+
+
+async def test_old_and_new_rulebook_are_judged_side_by_side(engine: AsyncEngine, room: Room, hints: Hints) -> None:
+    old, new = await room.seat(2)
+    async with engine.begin() as conn:
+        await conn.execute(update(ExamAttempt).where(ExamAttempt.id == new.attempt_id).values(rulebook_version=2))
+    for sitting in (old, new):
+        await room.store(sitting, [*AWAY, ("copy", {}, 30_000)])
+        await room.age(sitting)
+    yesterday, today = Evaluator(engine, hints), Evaluator(engine, hints, BOTH)
+    await yesterday.evaluate([old.attempt_id, new.attempt_id])
+    await yesterday.sweep()
+    assert [await room.count_flags(sitting.attempt_id) for sitting in (old, new)] == [1, 0]
+    assert await room.count_folded(new.attempt_id) == 0, "what is not carried is left alone"
+    assert metrics.NOT_CARRIED._value.get() == 1
+    await room.store(old, [("alive", {}, 40_000)])
+    await today.evaluate([old.attempt_id, new.attempt_id])
+    await today.sweep()
+    assert metrics.NOT_CARRIED._value.get() == 0
+    async with engine.connect() as conn:
+        found = await conn.execute(select(Flag.attempt_id, Flag.rule))
+        assert {(row.attempt_id, row.rule) for row in found} == {
+            (old.attempt_id, "left_page"),
+            (new.attempt_id, "copied"),
+        }
+        assert (await reproduce(conn, rulebooks=BOTH)).notes == []
+    assert await read_score(engine, new.attempt_id) == 1.0, "a note weighs nothing"
+
+
+async def read_checkpoint(engine: AsyncEngine, sitting: Sitting) -> tuple[bool, int, int]:
+    """Whether a state is stored, after how many facts, and how many are folded."""
+    async with engine.connect() as conn:
+        found = await conn.execute(
+            select(AnalysisCursor.state != b"", AnalysisCursor.checkpoint_facts, AnalysisCursor.facts).where(
+                AnalysisCursor.attempt_id == sitting.attempt_id
+            )
+        )
+        has_state, checkpoint_facts, facts = found.one()
+        return has_state, checkpoint_facts, facts
+
+
+async def test_a_state_is_not_stored_at_every_fold(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
+    [sitting] = await room.seat()
+    for event in AWAY:
+        await room.store(sitting, [event])
+        await evaluator.evaluate([sitting.attempt_id])
+    assert await read_checkpoint(engine, sitting) == (False, 0, FACTS)
+    async with engine.begin() as conn:
+        await conn.execute(update(ExamAttempt).values(status="submitted"))
+    await room.store(sitting, [("alive", {}, 50_000)])
+    await evaluator.evaluate([sitting.attempt_id])
+    assert await read_checkpoint(engine, sitting) == (True, FACTS + 1, FACTS + 1)
+
+
+async def test_a_worker_that_lost_its_states_goes_on_along_the_fold_order(
+    engine: AsyncEngine, room: Room, hints: Hints
+) -> None:
+    [sitting] = await room.seat()
+    told: list[Told] = [*AWAY[:2], ("copy", {}, 11_000), *AWAY[2:]]
+    refolded = metrics.FACTS_REFOLDED._value.get()
+    for event in told:
+        await room.store(sitting, [event])
+        await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    assert await room.count_flags() == 1
+    # Each found the state as the one before it left it: only the very first had stored none.
+    assert metrics.FACTS_REFOLDED._value.get() == refolded + 2
+    async with engine.connect() as conn:
+        found = await reproduce(conn)
+    assert (found.order, found.flags, found.scores) == ([], [], [])
+
+
+async def test_postgresql_dying_in_the_middle_of_a_commit_leaves_nothing_half_folded(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator
+) -> None:
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY[:2])
+    await evaluator.evaluate([sitting.attempt_id])
+    async with engine.begin() as conn:
+        await conn.execute(
+            text(
+                "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
+                "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'"
+            )
+        )
+        await conn.execute(
+            text(
+                "CREATE CONSTRAINT TRIGGER die AFTER UPDATE ON analysis_cursors DEFERRABLE INITIALLY DEFERRED "
+                "FOR EACH ROW EXECUTE FUNCTION die()"
+            )
+        )
+    await room.store(sitting, AWAY[2:])
+    with pytest.raises(AWAY_ERRORS):
+        await evaluator.evaluate([sitting.attempt_id])
+    assert (await room.count_folded(sitting.attempt_id), await room.count_flags()) == (3, 0)
+    async with engine.begin() as conn:
+        await conn.execute(text("DROP TRIGGER die ON analysis_cursors"))
+    await evaluator.evaluate([sitting.attempt_id])
+    assert (await room.count_folded(sitting.attempt_id), await room.count_flags()) == (FACTS, 1)
+
+
+async def test_a_record_that_was_rolled_back_is_folded_from_what_it_holds(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator
+) -> None:
+    """A failover may lose facts, and others may take their numbers: a state in memory has seen the lost ones."""
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY[:2])
+    await evaluator.evaluate([sitting.attempt_id])
+    async with engine.begin() as conn:
+        await conn.execute(
+            update(MonitoringEvent).where(MonitoringEvent.event_type == "window_blur").values(event_type="alive")
+        )
+    await engine.dispose()
+    await room.store(sitting, AWAY[2:])
+    await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_flags() == 0

@@ -1,0 +1,58 @@
+"""A second rulebook, made up for tests: what is worked with when one rulebook follows another."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from judgement.rule import Episode, Mark, Rule, RuleSettings, RuleState
+from judgement.rules import RULEBOOKS, Rulebook, left_page
+from protocol.events import Fact
+from protocol.flags import Severity
+
+
+class Settings(RuleSettings, frozen=True):
+    """How much is much."""
+
+    chars: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
+
+
+class State(RuleState):
+    """How often something was copied."""
+
+    copies: int = 0
+
+
+def _count_copies(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
+    state.copies += 1
+    return (Episode("copied", (Mark.of(fact),), {"copies": float(state.copies)}, 1.0, "Copied {copies:.0f} times."),)
+
+
+def _never(state: left_page.State, fact: Fact, settings: left_page.Settings) -> Sequence[Episode]:
+    return ()
+
+
+COPIED = Rule(
+    id="copied",
+    version=1,
+    title="copied",
+    severity=Severity.NORMAL,
+    hears=frozenset({"copy"}),
+    settings=Settings,
+    state=State,
+    step=_count_copies,
+)
+LEFT_PAGE_2 = Rule(
+    id="left_page",
+    version=2,
+    title="left the page",
+    severity=Severity.WARNING,
+    hears=left_page.VERSIONS[1].hears,
+    settings=left_page.Settings,
+    state=left_page.State,
+    step=_never,
+)
+
+SECOND: Rulebook = (LEFT_PAGE_2, COPIED)
+BOTH = {**RULEBOOKS, 2: SECOND}
+"""The shipped rulebook, and as number 2 one with a new rule and a `left_page` that never raises, without the others."""

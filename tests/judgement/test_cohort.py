@@ -1,0 +1,102 @@
+"""Cohorts against their definition: who was lost together with enough others, and nobody else."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judgement.cohort import LEAST, SHARE, WITHIN_MS, Cohort, Loss, find_cohorts
+
+EXAM, OTHER = UUID(int=1), UUID(int=2)
+OUTAGE = UUID(int=77)
+
+
+def lost_at(*seconds: float, exam_id: UUID = EXAM, first: int = 0) -> list[Loss]:
+    return [Loss(UUID(int=first + n), exam_id, int(at * 1000)) for n, at in enumerate(seconds)]
+
+
+def members(cohorts: Sequence[Cohort]) -> set[UUID]:
+    return {attempt for cohort in cohorts for attempt in cohort.attempts}
+
+
+def together(losses: Sequence[Loss], online: int) -> set[UUID]:
+    """By the definition: whoever stands in some window with enough others."""
+    found = set()
+    for first in losses:
+        window = [loss for loss in losses if 0 <= loss.lost_at_ms - first.lost_at_ms <= WITHIN_MS]
+        if len(window) >= LEAST and len(window) >= SHARE * (online + len(window)):
+            found |= {loss.attempt_id for loss in window}
+    return found
+
+
+losses = st.lists(
+    st.tuples(st.integers(0, 60), st.sampled_from([EXAM, OTHER])).map(lambda one: (one[0] * 1000, one[1])), max_size=40
+).map(lambda ones: [Loss(UUID(int=n), exam_id, at) for n, (at, exam_id) in enumerate(ones)])
+
+
+def test_many_lost_within_seconds_are_one_outage() -> None:
+    [cohort] = find_cohorts(lost_at(0, 1, 2, 3, 9.9), {EXAM: 11})
+    assert (cohort.exam_id, cohort.group, cohort.lost, cohort.of) == (EXAM, None, 5, 16)
+
+
+def test_a_few_are_none() -> None:
+    assert find_cohorts(lost_at(0, 1, 2, 3), {}) == []
+
+
+def test_many_are_none_while_many_more_stay() -> None:
+    assert find_cohorts(lost_at(0, 1, 2, 3, 4), {EXAM: 12}) == []
+    assert len(find_cohorts(lost_at(0, 1, 2, 3, 4), {EXAM: 11})) == 1
+
+
+def test_losses_one_after_the_other_are_none() -> None:
+    assert find_cohorts(lost_at(*range(0, 300, 6)), {EXAM: 1}) == []
+
+
+def test_two_waves_are_two_outages_and_overlapping_ones_are_one() -> None:
+    assert len(find_cohorts(lost_at(0, 1, 2, 3, 4, 60, 61, 62, 63, 64), {})) == 2
+    assert len(find_cohorts(lost_at(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20), {})) == 1
+
+
+def test_who_is_lost_a_little_later_joins_the_outage_that_was_stated() -> None:
+    before = lost_at(0, 1, 2, 3, 4)
+    told = [Loss(loss.attempt_id, loss.exam_id, loss.lost_at_ms, OUTAGE) for loss in before[:4]]
+    [cohort] = find_cohorts([*told, before[4]], {})
+    assert (cohort.group, before[4].attempt_id in cohort.attempts) == (OUTAGE, True)
+
+
+def test_exams_have_nothing_to_do_with_one_another() -> None:
+    mixed = lost_at(0, 1, 2) + lost_at(0, 1, 2, exam_id=OTHER, first=10)
+    assert find_cohorts(mixed, {}) == []
+
+
+@given(losses, st.integers(0, 60))
+def test_cohorts_hold_exactly_who_was_lost_together(losses: list[Loss], online: int) -> None:
+    found = find_cohorts(losses, {EXAM: online, OTHER: online})
+    expected = set()
+    for exam_id in (EXAM, OTHER):
+        expected |= together([loss for loss in losses if loss.exam_id == exam_id], online)
+    assert members(found) == expected
+
+
+@given(losses, st.integers(0, 60))
+def test_nobody_is_in_two_cohorts_and_each_counts_its_own(losses: list[Loss], online: int) -> None:
+    found = find_cohorts(losses, {EXAM: online})
+    assert len(members(found)) == sum(cohort.lost for cohort in found)
+    exams = {loss.attempt_id: loss.exam_id for loss in losses}
+    for cohort in found:
+        assert {exams[attempt] for attempt in cohort.attempts} == {cohort.exam_id}
+        assert cohort.of == cohort.lost + (online if cohort.exam_id == EXAM else 0)
+
+
+@given(losses, st.integers(0, 60), st.integers(0, 10**12), st.randoms())
+def test_neither_order_nor_date_matters(losses: list[Loss], online: int, later_ms: int, random: object) -> None:
+    moved = [Loss(loss.attempt_id, loss.exam_id, loss.lost_at_ms + later_ms) for loss in losses]
+    random.shuffle(moved)  # type: ignore[attr-defined]
+    assert find_cohorts(moved, {EXAM: online}) == find_cohorts(losses, {EXAM: online})
+
+
+@given(losses, st.integers(0, 60))
+def test_with_more_still_there_nobody_new_was_lost_together(losses: list[Loss], online: int) -> None:
+    fewer, more = find_cohorts(losses, {EXAM: online}), find_cohorts(losses, {EXAM: online + 1})
+    assert members(more) <= members(fewer)

@@ -1,0 +1,240 @@
+"""Absences from end to end: what a worker states of dead hubs and of the gone, and that no flag follows."""
+
+import asyncio
+from collections import Counter
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.hints import Hints
+from db.models import Connection, Flag
+from db.queries import leases, silence, streams
+from db.queries.silence import Away
+from judgement.cohort import Cohort
+from judgement.rules import RULEBOOKS
+from protocol.events import PLACE_EVENTS, SERVER_EVENTS
+from tests.candidates import Candidate, connect, let_expire, let_pass, seat, system_facts, take_hub
+from workers.jobs.absences import MISSED_S, PATIENCE_S, Lookout, due_of
+from workers.jobs.evaluate import Evaluator
+
+HUB = uuid4()
+EXAM = UUID(int=1)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def lookout(engine: AsyncEngine) -> Lookout:
+    """One whose first patience is over: its next look is the first that states anything."""
+    clock = Clock()
+    lookout = Lookout(engine, clock)
+    for _ in range(4):
+        await lookout.look()
+        clock.now += PATIENCE_S / 4
+    return lookout
+
+
+async def lose_all(engine: AsyncEngine, candidates: list[Candidate], seconds: float) -> None:
+    async with engine.begin() as conn:
+        for candidate in candidates:
+            opening = await connect(conn, candidate, HUB)
+            await streams.close_connection(conn, candidate.attempt_id, opening.generation, "gone")
+        await let_pass(conn, [candidate.attempt_id for candidate in candidates], seconds)
+
+
+async def wait_longer(engine: AsyncEngine, seconds: float) -> None:
+    async with engine.begin() as conn:
+        await conn.execute(
+            update(Connection).values(closed_at=Connection.closed_at - func.make_interval(0, 0, 0, 0, 0, 0, seconds))
+        )
+
+
+async def facts_of(engine: AsyncEngine, candidate: Candidate) -> list[str]:
+    async with engine.connect() as conn:
+        return [fact for fact, _ in await system_facts(conn, candidate.attempt_id)][3:]
+
+
+async def test_many_lost_together_are_an_outage_first_and_silent_later(engine: AsyncEngine, lookout: Lookout) -> None:
+    async with engine.begin() as conn:
+        seated = await seat(conn, 8)
+        for candidate in seated[6:]:
+            await connect(conn, candidate, HUB)
+    await lose_all(engine, seated[:6], 15)
+    await lookout.look()
+    assert await facts_of(engine, seated[0]) == []
+    await wait_longer(engine, 6)
+    await lookout.look()
+    await lookout.look()
+    assert [await facts_of(engine, one) for one in seated[:6]] == [["cohort_outage"]] * 6
+    await wait_longer(engine, 5)
+    await lookout.look()
+    await lookout.look()
+    assert [await facts_of(engine, one) for one in seated[:6]] == [["cohort_outage", "heartbeat_missed"]] * 6
+    async with engine.connect() as conn:
+        told = [dict(await system_facts(conn, one.attempt_id))["cohort_outage"] for one in seated[:6]]
+    assert len({one["group"] for one in told}) == 1
+    assert {(one["lost"], one["of"]) for one in told} == {(6, 8)}
+
+
+async def test_one_who_is_gone_alone_is_silent_and_nothing_else(engine: AsyncEngine, lookout: Lookout) -> None:
+    async with engine.begin() as conn:
+        alone, other = await seat(conn, 2)
+        await connect(conn, other, HUB)
+    await lose_all(engine, [alone], 26)
+    await lookout.look()
+    await lookout.look()
+    assert await facts_of(engine, alone) == ["heartbeat_missed"]
+    assert await facts_of(engine, other) == []
+
+
+async def test_an_outage_found_late_is_still_stated_before_the_silence(engine: AsyncEngine, lookout: Lookout) -> None:
+    async with engine.begin() as conn:
+        seated = await seat(conn, 5)
+    await lose_all(engine, seated, 900)
+    await lookout.look()
+    assert [await facts_of(engine, one) for one in seated] == [["cohort_outage", "heartbeat_missed"]] * 5
+
+
+async def test_who_comes_back_in_time_was_never_gone(engine: AsyncEngine, lookout: Lookout) -> None:
+    async with engine.begin() as conn:
+        seated = await seat(conn, 6)
+    await lose_all(engine, seated, 18)
+    async with engine.begin() as conn:
+        for candidate in seated:
+            await connect(conn, candidate, HUB)
+    await wait_longer(engine, 60)
+    await lookout.look()
+    assert [await facts_of(engine, one) for one in seated] == [["connection_opened"]] * 6
+
+
+async def test_many_workers_state_nothing_twice(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        hub = await take_hub(conn)
+        seated = await seat(conn, 12)
+        for candidate in seated:
+            await connect(conn, candidate, hub)
+        await let_expire(conn, hub, 30)
+        await conn.execute(update(Connection).values(opened_at=Connection.opened_at - func.make_interval(0, 0, 0, 1)))
+    clock = Clock()
+    lookouts = [Lookout(engine, clock) for _ in range(4)]
+    for _ in range(4):
+        await asyncio.gather(*(lookout.look() for lookout in lookouts))
+        clock.now += PATIENCE_S / 4
+    await asyncio.gather(*(lookout.look() for lookout in lookouts))
+    for candidate in seated:
+        async with engine.connect() as conn:
+            stated = Counter(fact for fact, _ in await system_facts(conn, candidate.attempt_id))
+        assert stated == {
+            "attempt_started": 1,
+            "connection_opened": 1,
+            "connection_lost": 1,
+            "cohort_outage": 1,
+            "heartbeat_missed": 1,
+        }
+
+
+async def test_no_flag_follows_from_an_outage_a_silence_or_the_way_back(
+    engine: AsyncEngine, lookout: Lookout, hints: Hints
+) -> None:
+    async with engine.begin() as conn:
+        seated = await seat(conn, 6)
+    await lose_all(engine, seated, 40)
+    await lookout.look()
+    async with engine.begin() as conn:
+        for candidate in seated:
+            await connect(conn, candidate, HUB)
+    assert await facts_of(engine, seated[0]) == [
+        "cohort_outage",
+        "heartbeat_missed",
+        "connection_opened",
+        "heartbeat_resumed",
+    ]
+    await Evaluator(engine, hints).evaluate([candidate.attempt_id for candidate in seated])
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(func.count()).select_from(Flag))).scalar_one() == 0
+
+
+def test_no_rule_hears_what_servers_state_of_connections_or_in_place_of_events() -> None:
+    heard = {kind for rules in RULEBOOKS.values() for rule in rules for kind in rule.hears}
+    assert heard.isdisjoint({*SERVER_EVENTS, *PLACE_EVENTS} - {"attempt_started"})
+
+
+async def test_after_time_without_postgresql_everybody_may_come_back_first(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        hub = await take_hub(conn)
+        alone, on_it = await seat(conn, 2)
+        await connect(conn, on_it, hub)
+        await let_expire(conn, hub)
+    await lose_all(engine, [alone], 60)
+    clock = Clock()
+    lookout = Lookout(engine, clock)
+
+    async def is_judged() -> bool:
+        async with engine.connect() as conn:
+            open_ones = await conn.execute(select(Connection.closed_at).where(Connection.hub == hub))
+            ended = open_ones.scalar_one() is not None
+        assert ended == (await facts_of(engine, alone) == ["heartbeat_missed"])
+        return ended
+
+    await lookout.look()
+    clock.now += MISSED_S
+    await lookout.look()
+    clock.now += MISSED_S + 1  # looks that failed
+    await lookout.look()
+    assert not await is_judged()
+    for _ in range(2):
+        clock.now += PATIENCE_S / 2
+        await lookout.look()
+    assert await is_judged()
+
+
+async def test_more_than_one_transaction_holds_are_stated_one_after_the_other(
+    engine: AsyncEngine, lookout: Lookout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.jobs.absences.STATED_AT_ONCE", 2)
+    async with engine.begin() as conn:
+        seated = await seat(conn, 5)
+    await lose_all(engine, seated, 30)
+    await lookout.look()
+    async with engine.connect() as conn:
+        told = [dict(await system_facts(conn, one.attempt_id))["cohort_outage"] for one in seated]
+    assert len({one["group"] for one in told}) == 1
+
+
+def away(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | None = None) -> Away:
+    return Away(UUID(int=n), EXAM, 1, 0, int(seconds * 1000), outage, is_silent)
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (away(1, 19.9), None),
+        (away(1, 20), (True, False)),
+        (away(1, 25), (True, True)),
+        (away(1, 20, outage=EXAM), None),
+        (away(1, 25, outage=EXAM), (False, True)),
+        (away(1, 26, is_silent=True), None),
+        (away(2, 24.9), None),
+        (away(2, 25), (False, True)),
+    ],
+)
+def test_what_is_due_of_whom(one: Away, expected: tuple[bool, bool] | None) -> None:
+    due = due_of([one], [Cohort(EXAM, None, (UUID(int=1),), 9)])
+    assert [(statement.outage is not None, statement.is_silent) for statement in due] == (
+        [expected] if expected else []
+    )
+
+
+def test_the_outage_comes_between_the_grace_and_the_silence() -> None:
+    assert silence.NEAR_S < silence.GRACE_S < silence.SILENT_S < silence.REMEMBERED_S
+    assert leases.LEASE_S < silence.GRACE_S

@@ -1,0 +1,29 @@
+from contextlib import aclosing
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.hints import Hint, Hints
+from db.queries import board, instructions
+from protocol.attempts import InstructionState
+from protocol.people import Role
+from tests.factories import make_attempt, make_exam, make_user
+from workers.jobs.expiry import expire
+
+
+async def test_what_is_over_is_marked_and_its_exam_announced(engine: AsyncEngine, hints: Hints) -> None:
+    async with engine.begin() as conn:
+        teacher = await make_user(conn, role=Role.TEACHER)
+        exam = await make_exam(conn, teacher)
+        attempt = await make_attempt(conn, exam, await make_user(conn))
+        await instructions.issue(
+            conn, exam, None, action="message", body={"text": "now"}, actor_id=teacher, command_id=uuid4(), valid_s=0
+        )
+    async with aclosing(hints.listen()) as heard:
+        assert await anext(heard) == Hint("reconnected")
+        await expire(engine, hints)
+        await expire(engine, hints)
+        assert await anext(heard) == Hint("feed", exam)
+    async with engine.connect() as conn:
+        (row,) = (await board.read_board(conn, exam)).instructions
+    assert (row.attempt_id, row.state) == (attempt, InstructionState.EXPIRED)
