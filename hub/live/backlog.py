@@ -35,6 +35,8 @@ class _View:
         """Has no place on the board: not opened yet, or its deltas were dropped."""
         self.wants_all = True
         """Must be shown all live values, not just those that changed."""
+        self.focus: frozenset[int] = frozenset()
+        self.refocused = False
 
 
 class Backlog:
@@ -98,6 +100,27 @@ class Backlog:
         view.offset = offset
         if not self._put(exam_id, frame):
             self._overflow(now_s)
+
+    def focus_on(self, exam_id: UUID, ixs: frozenset[int]) -> bool:
+        """Look at these attempts closely, and at no others; False when their board is not watched."""
+        view = self._views.get(exam_id)
+        if view is None:
+            return False
+        view.focus, view.refocused = ixs, True
+        return True
+
+    def focus(self, exam_id: UUID) -> frozenset[int]:
+        """Which attempts are looked at closely."""
+        view = self._views.get(exam_id)
+        return frozenset() if view is None else view.focus
+
+    def take_focus(self, exam_id: UUID, changed: frozenset[int]) -> frozenset[int]:
+        """Which of them must be shown now: those that changed, or all when they were chosen anew."""
+        view = self._views.get(exam_id)
+        if view is None:
+            return frozenset()
+        refocused, view.refocused = view.refocused, False
+        return view.focus if refocused else view.focus & changed
 
     def show(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
         """Queue live values if they would be sent soon; else all of them are wanted later."""

@@ -1,10 +1,12 @@
 """Commands of the people who watch: messages to candidates and reviews of flags, each in one transaction.
 
 A person decides: every command names who gave it, is checked anew against what they may see, and leaves an audit row.
-A repeated command gives the same result and does nothing twice. Nothing here talks to a candidate.
+What one came to is recorded with it: a repeated command gives the same result and does nothing twice. One that is
+refused as a whole has done nothing and leaves nothing. Nothing here talks to a candidate.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 from uuid import UUID
@@ -14,7 +16,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.queries import audit, feed, instructions, reviews, scores
+from db.queries import audit, commands, feed, instructions, reviews, scores
 from db.queries import board as boards
 from hub.auth.guards import Person
 from hub.errands import Errands
@@ -53,9 +55,9 @@ class Announcer(Protocol):
 
 
 class _Done(msgspec.Struct, frozen=True):
-    """What a command came to: its outcomes, the feed rows it wrote, and whose clients have something to do."""
+    """What a command came to: its result, the feed rows it wrote, and whose clients have something to do."""
 
-    outcomes: list[Outcome]
+    result: Result
     rows: Sequence[Row] = ()
     instructed: Sequence[UUID] = ()
 
@@ -106,7 +108,7 @@ class Commands:
             log.warning("command not carried out", action=command.action, error=type(error).__name__)
             return Result(command.id, [], ErrorCode.BUSY, f"{meant}; send it again")
         self._errands.start(self._announce(command.exam_id, done))
-        return Result(command.id, done.outcomes)
+        return done.result
 
     async def _try(self, action: _Action, person: Person, command: Command) -> _Done:
         for _ in range(TRIES - 1):
@@ -121,7 +123,14 @@ class Commands:
         async with self._engine.begin() as conn:
             if not await boards.watchable(conn, command.exam_id, person.user_id):
                 raise _Refused(ErrorCode.FORBIDDEN, f"no exam {command.exam_id} that you may watch")
+            past, digest = await commands.take_id(conn, command.id), _digest(command)
+            if past is not None:
+                if (past.actor_id, past.digest) != (person.user_id, digest):
+                    raise _Refused(ErrorCode.BAD_COMMAND, "this id was another command's")
+                return _Done(past.result)
             done = await action(conn, person, command)
+            past = commands.PastCommand(command.exam_id, person.user_id, command.action, digest, done.result)
+            await commands.record(conn, command.id, past)
             if done.rows:
                 await feed.append(conn, command.exam_id, done.rows)
             return done
@@ -139,9 +148,6 @@ async def _message(conn: AsyncConnection, person: Person, command: Command) -> _
     if isinstance(command.to, str) and command.to != "all":
         raise _Refused(ErrorCode.BAD_COMMAND, '`to` is "all" or a list of attempts')
     named = None if isinstance(command.to, str) else list(dict.fromkeys(command.to))
-    before = await instructions.issued(conn, command.exam_id, command.id)
-    if before:
-        return _Done(_reached(named, before))
     rows = await instructions.issue(
         conn,
         command.exam_id,
@@ -160,8 +166,8 @@ async def _message(conn: AsyncConnection, person: Person, command: Command) -> _
             resource_id=command.exam_id,
             details={"command": str(command.id), "attempts": str(len(rows))},
         )
-    reached = await instructions.issued(conn, command.exam_id, command.id)
-    return _Done(_reached(named, reached), rows, [row.attempt_id for row in rows])
+    reached = [row.attempt_id for row in rows]
+    return _Done(Result(command.id, _reached(named, reached)), rows, reached)
 
 
 def _reached(named: Sequence[UUID] | None, reached: Sequence[UUID]) -> list[Outcome]:
@@ -184,15 +190,10 @@ async def _review(conn: AsyncConnection, person: Person, command: Command) -> _D
     flag = await reviews.take_in_hand(conn, command.exam_id, command.flag_id)
     if flag is None:
         raise _Refused(ErrorCode.NOT_FOUND, f"no flag {command.flag_id} in this exam")
-    before = await reviews.find(conn, command.id)
-    if before is not None:
-        if (before.flag_id, before.reviewer_id) != (command.flag_id, person.user_id):
-            raise _Refused(ErrorCode.BAD_COMMAND, "this id was another command's")
-        return _Done([Outcome(attempt_id=flag.attempt_id, ok=True)])
     refusal = _refuse(flag, person, command.seen, command.decision)
     if refusal is not None:
-        return _Done([refusal])
-    if not await reviews.decide(
+        return _Done(Result(command.id, [refusal]))
+    await reviews.decide(
         conn,
         flag_id=command.flag_id,
         seen=command.seen,
@@ -200,8 +201,7 @@ async def _review(conn: AsyncConnection, person: Person, command: Command) -> _D
         reviewer_id=person.user_id,
         command_id=command.id,
         reason=reason,
-    ):
-        raise _Refused(ErrorCode.BAD_COMMAND, "this id was another command's")
+    )
     await audit.append(
         conn,
         actor_id=person.user_id,
@@ -212,7 +212,8 @@ async def _review(conn: AsyncConnection, person: Person, command: Command) -> _D
     )
     score = await scores.rescore(conn, flag.attempt_id, judge_stored)
     rows: list[Row] = [await boards.read_flag(conn, command.flag_id)]
-    return _Done([Outcome(attempt_id=flag.attempt_id, ok=True)], rows if score is None else [*rows, score])
+    result = Result(command.id, [Outcome(attempt_id=flag.attempt_id, ok=True)])
+    return _Done(result, rows if score is None else [*rows, score])
 
 
 def _refuse(flag: reviews.FlagInHand, person: Person, seen: FlagStatus, decision: FlagStatus) -> Outcome | None:
@@ -233,6 +234,12 @@ def _refuse(flag: reviews.FlagInHand, person: Person, seen: FlagStatus, decision
         detail = "who escalated a flag does not decide about it"
         return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.FORBIDDEN, detail=detail)
     return None
+
+
+def _digest(command: Command) -> str:
+    """Tell orders apart by what they say; fields that say nothing may come to be, as programs change."""
+    said = {name: value for name, value in msgspec.structs.asdict(command).items() if value is not None}
+    return sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
 
 
 def _text(text: str | None, name: str) -> str:

@@ -1,12 +1,12 @@
 """Stage 9 of 9: one admitted console, its frames in by a reader, its watches and commands one by one, its frames out.
 
 What is sent next is `backlog.py`'s business, what a command does `commands.py`'s. A console that is slow costs nobody
-but itself, and every end has a close code.
+but itself, its authority is over five seconds after the sign-in it showed last, and every end has a close code.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -17,19 +17,21 @@ from db.queries import board as boards
 from hub import metrics, wire
 from hub.auth.guards import Person
 from hub.errands import Errands
-from hub.errors import Busy, interpret
+from hub.errors import Busy, close_code_of, interpret
 from hub.live.backlog import Backlog
 from hub.live.board import Board, encode_delta
 from hub.live.commands import Commands
 from hub.live.feed import Feed
 from protocol.codec import Encoding, decode_console, encode
 from protocol.codes import CloseCode, ErrorCode
-from protocol.console import Command, ConsoleFrame, Delta, Resync, Unwatch, Watch, Welcome
+from protocol.console import Command, ConsoleFrame, Delta, Focus, Resync, Unwatch, Watch, Welcome
 from protocol.errors import ProtocolError, UnknownFrame
-from protocol.limits import HEARTBEAT_MS, SILENT_HEARTBEATS, UNKNOWN_FRAMES
-from protocol.monitor import Bye, Error, Ping, Pong
+from protocol.limits import FOCUS_ATTEMPTS, HEARTBEAT_MS, SILENT_HEARTBEATS, UNKNOWN_FRAMES
+from protocol.monitor import Auth, Bye, Drain, Error, Ping, Pong
 
 log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
 
 SILENT_S: Final = SILENT_HEARTBEATS * HEARTBEAT_MS / 1000
 AUTH_GRACE_MS: Final = 5_000
@@ -62,6 +64,8 @@ class House(msgspec.Struct, frozen=True):
     feed: Feed
     commands: Commands
     errands: Errands
+    identify: Callable[[str], Coroutine[Any, Any, Person]]
+    """Who shows an access token; raises HubError, or what PostgreSQL's absence raises."""
 
 
 class Console:
@@ -74,7 +78,8 @@ class Console:
         self._person = person
         self._backlog = Backlog()
         self._wake = asyncio.Event()
-        self._requests: asyncio.Queue[Watch | Unwatch | Command] = asyncio.Queue(REQUESTS)
+        self._requests: asyncio.Queue[Watch | Unwatch | Focus | Command] = asyncio.Queue(REQUESTS)
+        self._renewals: asyncio.Queue[Auth] = asyncio.Queue(REQUESTS)
         self._asked_to_end: asyncio.Future[CloseCode] = asyncio.get_running_loop().create_future()
         self._unknown = 0
 
@@ -82,6 +87,11 @@ class Console:
     def waiting_bytes(self) -> int:
         """Bytes that wait to be sent; at most a board's part and the server's own buffer come on top."""
         return self._backlog.size
+
+    @property
+    def session(self) -> UUID:
+        """The sign-in that this console rests on."""
+        return self._person.session
 
     # The feed and the pulse call these; each returns at once.
 
@@ -120,6 +130,18 @@ class Console:
         self._backlog.show_all(exam_id, frames)
         self._wake.set()
 
+    def focus(self, exam_id: UUID) -> frozenset[int]:
+        """Which attempts it looks at closely."""
+        return self._backlog.focus(exam_id)
+
+    def take_focus(self, exam_id: UUID, changed: frozenset[int]) -> frozenset[int]:
+        """Which of them it must be shown now: those that changed, or all when they were chosen anew."""
+        return self._backlog.take_focus(exam_id, changed)
+
+    def warn(self, in_ms: int) -> None:
+        """Tell it that the hub is going away."""
+        self._say(Drain(in_ms))
+
     def end(self, code: CloseCode) -> None:
         """Close the connection with this code, soon."""
         if not self._asked_to_end.done():
@@ -131,7 +153,7 @@ class Console:
         self._say(self._welcome())
         try:
             async with asyncio.TaskGroup() as group:
-                for work in (self._read, self._serve, self._send, self._wait_for_end):
+                for work in (self._read, self._serve, self._renew, self._expire, self._send, self._wait_for_end):
                     group.create_task(work(), name=f"console{work.__name__}")
         except* Ended as ended:
             code = _first(ended)
@@ -148,15 +170,12 @@ class Console:
         raise Ended(await self._asked_to_end)
 
     async def _read(self) -> None:
-        loop = asyncio.get_running_loop()
-        auth_s = loop.time() + (self._person.auth_until + AUTH_GRACE_MS - wire.now_ms()) / 1000
         while True:
-            silent_s = loop.time() + SILENT_S
             try:
-                async with asyncio.timeout_at(min(silent_s, auth_s)):
+                async with asyncio.timeout(SILENT_S):
                     data = await wire.receive(self._socket)
             except TimeoutError:
-                raise Ended(CloseCode.SILENT if silent_s < auth_s else CloseCode.TOKEN_EXPIRED) from None
+                raise Ended(CloseCode.SILENT) from None
             if data is None:
                 raise Ended(None)
             frame = self._decode(data)
@@ -173,7 +192,7 @@ class Console:
                 raise Ended(CloseCode.MALFORMED) from error
             return None
         except ProtocolError as error:
-            self._say(Error(ErrorCode.MALFORMED, str(error)))
+            self._say(Error(error.code, str(error)))
             raise Ended(error.close_code) from error
 
     def _take(self, frame: ConsoleFrame) -> None:
@@ -182,11 +201,10 @@ class Console:
                 self._say(Pong(frame.at, wire.now_ms()))
             case Bye():
                 raise Ended(CloseCode.NORMAL)
-            case Watch() | Unwatch() | Command():
-                try:
-                    self._requests.put_nowait(frame)
-                except asyncio.QueueFull:
-                    raise Ended(CloseCode.TOO_FAST) from None
+            case Watch() | Unwatch() | Focus() | Command():
+                _put(self._requests, frame)
+            case Auth():
+                _put(self._renewals, frame)
             case _:
                 self._say(Error(ErrorCode.MALFORMED, "hello was said already"))
                 raise Ended(CloseCode.MALFORMED)
@@ -202,6 +220,49 @@ class Console:
                 case Unwatch():
                     self._house.feed.unwatch(request.exam_id, self)
                     self._backlog.unwatch(request.exam_id)
+                case Focus():
+                    self._focus(request)
+
+    async def _renew(self) -> None:
+        """Take each new sign-in for the one before, whatever the commands are waiting for."""
+        while True:
+            auth = await self._renewals.get()
+            try:
+                person = await self._house.errands.run(self._house.identify(auth.token))
+            except Exception as error:
+                self._refuse_renewal(error)
+            else:
+                if person.user_id != self._person.user_id:
+                    self._say(Error(ErrorCode.FORBIDDEN, "a console stays one person's"))
+                    raise Ended(CloseCode.FORBIDDEN)
+                self._person = person
+
+    def _refuse_renewal(self, error: Exception) -> None:
+        meant = interpret(error)
+        if isinstance(meant, Busy):
+            self._say(Error(ErrorCode.BUSY, f"{meant}; renew again", BUSY_RETRY_MS))
+            return
+        code = close_code_of(error)
+        if code is CloseCode.INTERNAL:
+            raise error
+        known = code is CloseCode.FORBIDDEN
+        self._say(Error(ErrorCode.FORBIDDEN if known else ErrorCode.UNAUTHENTICATED, str(meant)))
+        raise Ended(code) from error
+
+    async def _expire(self) -> None:
+        """End when the last sign-in's time is over, and a little more."""
+        while True:
+            left_ms = self._person.auth_until + AUTH_GRACE_MS - wire.now_ms()
+            if left_ms <= 0:
+                raise Ended(CloseCode.TOKEN_EXPIRED)
+            await asyncio.sleep(left_ms / 1000)
+
+    def _focus(self, focus: Focus) -> None:
+        if len(focus.ix) > FOCUS_ATTEMPTS or any(ix < 1 for ix in focus.ix):
+            detail = f"focus wants at most {FOCUS_ATTEMPTS} attempts, by their numbers on the board"
+            self._say(Error(ErrorCode.BAD_COMMAND, detail))
+        elif not self._backlog.focus_on(focus.exam_id, frozenset(focus.ix)):
+            self._say(Error(ErrorCode.NOT_FOUND, f"no exam {focus.exam_id} that you watch"))
 
     async def _watch(self, watch: Watch) -> None:
         try:
@@ -281,6 +342,13 @@ class Console:
             heartbeat_ms=HEARTBEAT_MS,
             auth_until=self._person.auth_until,
         )
+
+
+def _put(queue: asyncio.Queue[_T], frame: _T) -> None:
+    try:
+        queue.put_nowait(frame)
+    except asyncio.QueueFull:
+        raise Ended(CloseCode.TOO_FAST) from None
 
 
 def _after(first: wire.Frame, rest: Iterator[wire.Frame]) -> Iterator[wire.Frame]:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import AWAY
 from db.hints import Hint
 from db.queries import feed
+from db.queries.epoch import read_epoch
 from hub.errands import Errands
 from hub.live.follower import Doors, Follower, Subscriber
 from protocol.console import Since
@@ -132,7 +133,7 @@ class Feed:
             return
         async with self._doors.look() as conn:
             heads = await feed.heads(conn, list(before))
-            epoch = await feed.read_epoch(conn)
+            epoch = await read_epoch(conn)
         for exam_id, head in heads.items():
             follower = self._followers.get(exam_id)
             if follower is not None:

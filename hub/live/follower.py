@@ -5,7 +5,7 @@ board stands still and nobody is disconnected.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 from uuid import UUID
@@ -58,6 +58,19 @@ class Subscriber(Protocol):
 
     def show_all(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
         """Show all live values."""
+
+    def focus(self, exam_id: UUID) -> frozenset[int]:
+        """Which attempts it looks at closely."""
+
+    def take_focus(self, exam_id: UUID, changed: frozenset[int]) -> frozenset[int]:
+        """Which of them it must be shown now: those that changed, or all when they were chosen anew."""
+
+
+class Audience(Protocol):
+    """Who watches what: the feed."""
+
+    def watched(self) -> Iterable[tuple[UUID, Iterable[Subscriber]]]:
+        """Every watched exam with its consoles."""
 
 
 class Doors:

@@ -12,10 +12,13 @@ from litestar import WebSocket, websocket
 from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import AWAY
+from db.queries import credentials
 from hub import metrics, wire
 from hub.auth.guards import Person, admit_socket, origin_allowed
 from hub.errands import Errands
 from hub.errors import close_code_of
+from hub.gate import needs_ticket
 from hub.live.commands import Commands
 from hub.live.console import Console, Ended, House
 from hub.live.feed import Feed
@@ -32,23 +35,42 @@ log = structlog.get_logger(__name__)
 ADMIT_S: Final = 10.0
 """How long a hello may wait for PostgreSQL before its console is told to come again."""
 
+SESSIONS_S: Final = 3.0
+"""How often PostgreSQL is asked whether the sign-ins of all consoles still stand (RECORD §6: within 5 s)."""
+
 
 class ConsoleDoor:
     """Where consoles come in; its context ends after the commands under way."""
 
-    def __init__(self, settings: HubSettings, engine: AsyncEngine, feed: Feed, commands: Commands) -> None:
+    def __init__(
+        self,
+        settings: HubSettings,
+        engine: AsyncEngine,
+        feed: Feed,
+        commands: Commands,
+        *,
+        sessions_s: float = SESSIONS_S,
+    ) -> None:
+        self._sessions_s = sessions_s
         self._settings = settings
         self._engine = engine
         self._errands = Errands()
-        self._house = House(engine, feed, commands, self._errands)
+        self._house = House(engine, feed, commands, self._errands, self._identify_token)
         self._consoles: set[Console] = set()
+        self._draining = False
+        self._guard: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._guard = asyncio.create_task(self._check_sessions(), name="console-sessions")
+        metrics.CONSOLE_WAITING.set_function(lambda: self.waiting_bytes)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        assert self._guard is not None
+        self._guard.cancel()
+        await asyncio.wait((self._guard,))
         self.end_all(CloseCode.DRAINING)
         await self._errands.__aexit__(kind, error, trace)
 
@@ -61,6 +83,20 @@ class ConsoleDoor:
         """Close every console with this code, soon."""
         for console in self._consoles:
             console.end(code)
+
+    async def drain(self, in_ms: int) -> None:
+        """Tell every console that the hub is going away, and close them one after the other within that time.
+
+        Returns when all were asked to leave; a console whose hello is answered meanwhile is closed at once.
+        """
+        self._draining = True
+        clock = asyncio.get_running_loop().time
+        began, consoles = clock(), list(self._consoles)
+        for console in consoles:
+            console.warn(in_ms)
+        for turn, console in enumerate(consoles, 1):
+            await asyncio.sleep(began + in_ms / 1000 * turn / len(consoles) - clock())
+            console.end(CloseCode.DRAINING)
 
     async def serve(self, socket: wire.Socket) -> None:
         """Take one console from handshake to close."""
@@ -83,12 +119,16 @@ class ConsoleDoor:
     async def _serve(self, socket: wire.Socket, encoding: Encoding) -> CloseCode | None:
         try:
             hello = await self._hear_hello(socket, encoding)
+            if hello.ticket is None and needs_ticket(socket.headers):
+                return CloseCode.UNAUTHENTICATED
             person = await self._admit(hello)
         except Ended as ended:
             return ended.code
         except ProtocolError as error:
-            await wire.send(socket, encode(Error(ErrorCode.MALFORMED, str(error)), encoding))
+            await wire.send(socket, encode(Error(error.code, str(error)), encoding))
             return error.close_code
+        if self._draining:
+            return CloseCode.DRAINING
         console = Console(self._house, socket, encoding, person)
         self._consoles.add(console)
         try:
@@ -123,6 +163,29 @@ class ConsoleDoor:
     async def _identify(self, hello: Hello) -> Person:
         async with self._engine.begin() as conn:
             return await admit_socket(conn, hello.ticket, hello.token, "console", self._settings)
+
+    async def _identify_token(self, token: str) -> Person:
+        return await self._identify(Hello(token=token))
+
+    async def _check_sessions(self) -> None:
+        """End consoles whose sign-in was ended: by logging out, or because its person may come no more."""
+        while True:
+            await asyncio.sleep(self._sessions_s)
+            sessions = {console.session for console in self._consoles}
+            if not sessions:
+                continue
+            try:
+                async with self._engine.connect() as conn:
+                    dead = await credentials.dead_sessions(conn, sessions)
+            except AWAY as error:
+                log.warning("sessions not checked", error=type(error).__name__)
+                continue
+            except Exception:
+                log.exception("sessions not checked")
+                continue
+            for console in self._consoles:
+                if console.session in dead:
+                    console.end(CloseCode.UNAUTHENTICATED)
 
 
 @websocket("/ws/console", summary="The teacher's socket")

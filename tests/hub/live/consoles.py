@@ -17,6 +17,7 @@ from hub.auth import tokens
 from hub.auth.guards import Person
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.live.board import Board
+from hub.live.census import Census
 from hub.live.commands import Commands
 from hub.live.feed import Feed
 from hub.live.presence import Presence
@@ -47,7 +48,7 @@ class Hub:
         self.presence = Presence()
         self.feed = Feed(engine, poll_s=0.02)
         self.commands = Commands(engine, Silent())
-        self.consoles = ConsoleDoor(settings, engine, self.feed, self.commands)
+        self.consoles = ConsoleDoor(settings, engine, self.feed, self.commands, sessions_s=0.2)
         self.address = ""
 
     def app(self) -> Litestar:
@@ -60,7 +61,8 @@ class Hub:
         )
 
     def parts(self) -> tuple[Any, ...]:
-        return (self.commands, self.feed, Pulse(self.feed, self.presence, beat_s=0.02), self.consoles)
+        census = Census(self.engine, self.feed, self.presence, look_s=0.1, beat_s=0.02)
+        return (self.commands, self.feed, census, Pulse(self.feed, self.presence, beat_s=0.02), self.consoles)
 
     async def token(self, person: Person) -> str:
         async with self.engine.begin() as conn:

@@ -99,6 +99,12 @@ class Watcher:
 
     show_all = show
 
+    def focus(self, exam_id: UUID) -> frozenset[int]:
+        return frozenset({exam_id.int} & {0})
+
+    def take_focus(self, exam_id: UUID, changed: frozenset[int]) -> frozenset[int]:
+        return self.focus(exam_id) & changed
+
     async def reach(self, board: Board) -> None:
         """Wait until this watcher stands where that board stands, then see that both are the same."""
         await self.until(lambda: self.board is not None and self.board.offset == board.offset)

@@ -8,7 +8,18 @@ import pytest
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.models import AnalysisCursor, AuditLog, Exam, ExamAttempt, ExamPolicy, FeedRow, Flag, FlagReview, Instruction
+from db.models import (
+    AnalysisCursor,
+    AuditLog,
+    CommandRecord,
+    Exam,
+    ExamAttempt,
+    ExamPolicy,
+    FeedRow,
+    Flag,
+    FlagReview,
+    Instruction,
+)
 from hub.auth.guards import Person
 from hub.live.commands import DECISIONS, TEXT_CHARS, Commands
 from judgement.policy import read_policy
@@ -18,7 +29,7 @@ from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result
 from protocol.flags import FlagStatus, StandingFlag
 from protocol.people import Role
-from tests.hub.live.room import Room
+from tests.hub.live.room import Room, make_room
 
 OPEN, CONFIRMED, DISMISSED, ESCALATED = (
     FlagStatus.OPEN,
@@ -143,6 +154,64 @@ async def test_a_message_to_nobody_reaches_nobody(engine: AsyncEngine, room: Roo
     command = message(room)
     assert await carry_out(room, command) == Result(command.id, [])
     assert await count(engine, AuditLog) == 0
+    await room.sit()
+    assert await carry_out(room, command) == Result(command.id, []), "it reached nobody then, it reaches nobody now"
+    assert await count(engine, Instruction) == 0
+
+
+async def test_every_command_is_recorded_with_its_result(engine: AsyncEngine, room: Room) -> None:
+    flag = await room.flag(await room.sit())
+    for command in (
+        message(room),
+        message(room, to=[uuid4()]),
+        review(room, flag, CONFIRMED),
+        review(room, flag, OPEN),
+    ):
+        result = await carry_out(room, command)
+        async with engine.connect() as conn:
+            record = (await conn.execute(select(CommandRecord).where(CommandRecord.id == command.id))).one()
+        assert (record.exam_id, record.actor_id, record.action) == (room.exam, room.teacher.user_id, command.action)
+        assert msgspec.convert(record.result["result"], Result) == result
+
+
+async def test_what_is_refused_as_a_whole_leaves_nothing_and_may_be_sent_again(engine: AsyncEngine, room: Room) -> None:
+    stranger = await room.person(Role.TEACHER)
+    command = message(room)
+    assert (await carry_out(room, command, stranger)).code == ErrorCode.FORBIDDEN
+    assert (await carry_out(room, message(room, text=""))).code == ErrorCode.BAD_COMMAND
+    assert await count(engine, CommandRecord) == 0
+    assert await carry_out(room, command) == Result(command.id, [])
+
+
+async def test_an_id_is_good_for_one_order_of_one_person(engine: AsyncEngine, room: Room) -> None:
+    ada = await room.sit()
+    flag = await room.flag(ada)
+    admin, other = await room.person(Role.ADMIN), await make_room(engine)
+    command = message(room)
+    await carry_out(room, command)
+    reused = [
+        (admin, command),
+        (admin, msgspec.structs.replace(message(other), id=command.id)),
+        (room.teacher, msgspec.structs.replace(review(room, flag, CONFIRMED), id=command.id)),
+        (room.teacher, msgspec.structs.replace(command, text="something else")),
+        (room.teacher, msgspec.structs.replace(command, to=[ada])),
+    ]
+    for person, again in reused:
+        result = await carry_out(room, again, person)
+        assert (result.code, result.outcomes) == (ErrorCode.BAD_COMMAND, [])
+    assert (await room.fresh()).flags[flag].status is OPEN
+    assert await count(engine, Instruction) == await count(engine, CommandRecord) == 1
+
+
+async def test_who_lost_once_has_lost_though_the_flag_is_as_it_was_again(room: Room) -> None:
+    flag = await room.flag(await room.sit())
+    await carry_out(room, review(room, flag, CONFIRMED))
+    late = review(room, flag, CONFIRMED, DISMISSED)
+    lost = await carry_out(room, late)
+    assert [(one.code, one.by) for one in lost.outcomes] == [(ErrorCode.CONFLICT, "Tess Teacher")]
+    await carry_out(room, review(room, flag, DISMISSED, CONFIRMED))
+    assert await carry_out(room, late) == lost
+    assert (await room.fresh()).flags[flag].status is DISMISSED
 
 
 @pytest.mark.parametrize("wrong", [None, "", "  \n", "x" * (TEXT_CHARS + 1), "a\0b"])
@@ -330,6 +399,18 @@ async def test_an_order_that_cannot_get_its_locks_says_busy(
         await fold.execute(select(AnalysisCursor.attempt_id).with_for_update(key_share=True))
         result = await carry_out(room, review(room, flag, CONFIRMED))
     assert (result.code, result.outcomes) == (ErrorCode.BUSY, [])
+
+
+async def test_a_review_under_a_rulebook_this_hub_does_not_carry_is_left_to_one_that_does(
+    engine: AsyncEngine, room: Room
+) -> None:
+    flag = await room.flag(await room.sit())
+    async with engine.begin() as conn:
+        await conn.execute(update(ExamAttempt).values(rulebook_version=99))
+        await conn.execute(update(ExamPolicy).values(settings=ExamPolicy.settings.op("||")({"rulebook": 99})))
+    result = await carry_out(room, review(room, flag, CONFIRMED))
+    assert (result.code, result.outcomes) == (ErrorCode.BUSY, [])
+    assert await count(engine, FlagReview) == 0
 
 
 async def test_an_order_once_begun_is_finished_though_its_console_is_gone(engine: AsyncEngine, room: Room) -> None:

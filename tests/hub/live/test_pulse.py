@@ -4,13 +4,13 @@ from uuid import UUID
 
 import pytest
 
-from hub.live import pulse
-from hub.live.presence import Presence
+from hub.live.presence import TURNS, Presence
 from hub.live.pulse import Pulse
 from hub.wire import Frame, size_of
 from protocol import console
 from protocol.codec import Encoding, decode_to_console
-from protocol.limits import FRAME_BYTES
+from protocol.limits import FOCUS_ATTEMPTS, FRAME_BYTES
+from tests.hub.live.test_presence import Entry
 
 EXAM = UUID(int=1)
 
@@ -19,6 +19,8 @@ class Spectator:
     def __init__(self, encoding: Encoding = Encoding.JSON) -> None:
         self.encoding = encoding
         self.wanting = True
+        self.close: frozenset[int] = frozenset()
+        self.refocused = False
         self.frames: list[Frame] = []
         self.shown = asyncio.Event()
 
@@ -34,15 +36,22 @@ class Spectator:
         self.wanting = False
         self.show(exam_id, frames)
 
-    def take(self) -> list[console.Presence]:
-        values: list[console.Presence] = []
-        for frame in self.frames:
-            live = decode_to_console(frame, self.encoding)
-            assert isinstance(live, console.Live)
-            assert live.exam_id == EXAM
-            values += live.attempts
+    def focus_on(self, *ixs: int) -> None:
+        self.close, self.refocused = frozenset(ixs), True
+
+    def take_focus(self, exam_id: UUID, changed: frozenset[int]) -> frozenset[int]:
+        assert exam_id == EXAM
+        refocused, self.refocused = self.refocused, False
+        return self.close if refocused else self.close & changed
+
+    def take_frames(self) -> list[console.Live]:
+        frames = [decode_to_console(frame, self.encoding) for frame in self.frames]
         self.frames.clear()
-        return values
+        assert all(isinstance(live, console.Live) and live.exam_id == EXAM for live in frames)
+        return frames  # type: ignore[return-value]
+
+    def take(self) -> list[console.Presence]:
+        return [value for live in self.take_frames() for value in live.attempts]
 
 
 class Audience:
@@ -53,49 +62,124 @@ class Audience:
         return [(EXAM, self.spectators)]
 
 
-def test_a_console_is_shown_everyone_and_then_what_changes() -> None:
-    presence, spectator = Presence(), Spectator()
-    beats = Pulse(Audience(spectator), presence)
-    presence.opened(UUID(int=11), EXAM, 1, 100)
-    presence.opened(UUID(int=12), EXAM, 2, 100)
-    beats.beat(counts=False)
+@pytest.fixture
+def presence() -> Presence:
+    presence = Presence()
+    presence.watch([EXAM])
+    return presence
+
+
+def test_a_console_is_shown_everyone_and_then_what_changes(presence: Presence) -> None:
+    spectator = Spectator()
+    pulse = Pulse(Audience(spectator), presence)
+    presence.opened(Entry(1), 100)
+    presence.opened(Entry(2), 100)
+    pulse.beat()
     assert [one.ix for one in spectator.take()] == [1, 2]
-    beats.beat(counts=True)
-    assert spectator.take() == []
-    presence.received(UUID(int=12), 3, 200)
-    beats.beat(counts=False)
-    assert spectator.take() == []
-    beats.beat(counts=True)
-    assert spectator.take() == [console.Presence(2, True, 3, 200)]
+    presence.closed(Entry(1), 200)
+    presence.stored(Entry(2), 3, 200)
+    pulse.beat()
+    seen = spectator.take()
+    for _ in range(TURNS):
+        pulse.beat()
+    seen += spectator.take()
+    assert sorted(seen, key=lambda one: one.ix) == [
+        console.Presence(1, online=False, events=0, seen_at=200),
+        console.Presence(2, online=True, events=3, seen_at=200),
+    ]
 
 
-def test_a_console_that_comes_later_misses_nothing_and_costs_the_others_nothing() -> None:
-    presence, early, late = Presence(), Spectator(), Spectator(Encoding.MSGPACK)
+def test_whoever_is_looked_at_closely_is_shown_with_every_beat_and_to_nobody_else(presence: Presence) -> None:
+    close, other = Spectator(), Spectator(Encoding.MSGPACK)
+    pulse = Pulse(Audience(close, other), presence)
+    for ix in range(1, TURNS):
+        presence.opened(Entry(ix), 100)
+    pulse.beat()
+    close.take(), other.take()
+    close.focus_on(20, 21, 99)
+    pulse.beat()
+    assert sorted(one.ix for one in close.take()) == [20, 21]
+    for seq in range(1, 4):
+        presence.stored(Entry(20), seq, 200)
+        pulse.beat()
+        assert [(one.ix, one.events) for one in close.take()] == [(20, seq)]
+    close.focus_on()
+    presence.stored(Entry(20), 9, 200)
+    pulse.beat()
+    assert close.take() == other.take() == []
+
+
+def test_a_console_that_comes_later_misses_nothing_and_costs_the_others_nothing(presence: Presence) -> None:
+    early, late = Spectator(), Spectator(Encoding.MSGPACK)
     audience = Audience(early)
-    beats = Pulse(audience, presence)
-    presence.opened(UUID(int=11), EXAM, 1, 100)
-    beats.beat(counts=True)
+    pulse = Pulse(audience, presence)
+    presence.opened(Entry(1), 100)
+    pulse.beat()
     early.take()
-    presence.opened(UUID(int=12), EXAM, 2, 100)
+    presence.opened(Entry(2), 100)
     audience.spectators = (early, late)
-    beats.beat(counts=True)
+    pulse.beat()
     assert [one.ix for one in early.take()] == [2]
     assert [one.ix for one in late.take()] == [1, 2]
 
 
-def test_large_exams_are_shown_in_frames_within_the_limit() -> None:
-    presence, spectator = Presence(), Spectator()
-    for ix in range(5_000):
-        presence.opened(UUID(int=100 + ix), EXAM, ix, 2**41)
-    Pulse(Audience(spectator), presence).beat(counts=True)
+def test_consoles_are_told_since_when_redis_is_away_and_when_it_is_back(presence: Presence) -> None:
+    away: list[int | None] = [None]
+    spectator, late = Spectator(), Spectator()
+    audience = Audience(spectator)
+    pulse = Pulse(audience, presence, lambda: away[-1])
+    pulse.beat()
+    assert spectator.take_frames() == []
+    away.append(7_000)
+    pulse.beat()
+    audience.spectators = (spectator, late)
+    pulse.beat()
+    presence.opened(Entry(1), 100)
+    pulse.beat()
+    away.append(None)
+    pulse.beat()
+    value = console.Presence(1, online=True, events=0, seen_at=100)
+    told = [console.Live(EXAM, [], 7_000), console.Live(EXAM, [value], 7_000), console.Live(EXAM, [])]
+    assert spectator.take_frames() == late.take_frames() == told
+
+
+def test_large_exams_are_shown_in_frames_within_the_limit(presence: Presence) -> None:
+    spectator = Spectator()
+    for ix in range(1, 5_001):
+        presence.opened(Entry(ix), 2**41)
+    Pulse(Audience(spectator), presence).beat()
     assert len(spectator.frames) == 5
     assert max(map(size_of, spectator.frames)) <= FRAME_BYTES
     assert len(spectator.take()) == 5_000
 
 
-async def test_it_beats_by_itself_and_outlives_a_failure() -> None:
-    presence, spectator = Presence(), Spectator()
-    presence.opened(UUID(int=11), EXAM, 1, 100)
+def test_five_thousand_busy_candidates_are_at_most_30_kilobytes_a_second(presence: Presence) -> None:
+    """Two events a second each, 200 of them looked at closely, an hour in; whoever shows most is JSON."""
+    spectator = Spectator()
+    pulse = Pulse(Audience(spectator), presence)
+    now_ms, seq = 1_800_000_000_000, 7_200
+    for ix in range(1, 5_001):
+        presence.opened(Entry(ix, committed=seq), now_ms)
+    pulse.beat()
+    spectator.take()
+    spectator.focus_on(*range(4_001, 4_001 + FOCUS_ATTEMPTS))
+    sizes = []
+    for _ in range(2 * TURNS):
+        seq, now_ms = seq + 1, now_ms + 500
+        for ix in range(1, 5_001):
+            presence.stored(Entry(ix), seq, now_ms)
+        pulse.beat()
+        sizes.append(sum(map(size_of, spectator.frames)))
+        spectator.frames.clear()
+    per_second = 2 * sum(sizes) / len(sizes)
+    print(f"live, 5,000 candidates × 2 events/s, {FOCUS_ATTEMPTS} in focus: {per_second / 1000:.1f} kB/s a console")  # noqa: T201
+    assert per_second <= 30_000
+    assert max(sizes) <= 1.2 * min(sizes)
+
+
+async def test_it_beats_by_itself_and_outlives_a_failure(presence: Presence) -> None:
+    spectator = Spectator()
+    presence.opened(Entry(1), 100)
 
     class Failing(Audience):
         failed = False
@@ -109,16 +193,3 @@ async def test_it_beats_by_itself_and_outlives_a_failure() -> None:
     async with Pulse(Failing(spectator), presence, beat_s=0.01):
         await spectator.shown.wait()
     assert len(spectator.take()) == 1
-
-
-async def test_who_left_long_ago_is_forgotten_by_and_by(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulse, "REMEMBER_MS", 0)
-    presence, spectator = Presence(), Spectator()
-    presence.opened(UUID(int=11), EXAM, 1, 100)
-    presence.closed(UUID(int=11), 200)
-    async with Pulse(Audience(spectator), presence, beat_s=0.01):
-        await spectator.shown.wait()
-        spectator.shown.clear()
-        spectator.wanting = True
-        await spectator.shown.wait()
-    assert presence.everyone(EXAM) == []

@@ -1,18 +1,27 @@
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import AsyncExitStack
+from uuid import UUID
+
 import msgspec
 import pytest
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from db.models import User
 from db.queries import credentials
+from hub.auth.guards import Person
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.live import socket
 from hub.wire import now_ms
 from protocol.codes import CloseCode, ErrorCode
-from protocol.console import Hello, Welcome
+from protocol.console import Hello, Watch, Welcome
 from protocol.limits import FRAME_BYTES, HEARTBEAT_MS
-from protocol.monitor import Error, Ping
+from protocol.monitor import Drain, Error, Ping, Pong
 from protocol.people import Role
-from tests.hub.live.consoles import Hub
+from tests.hub.live.consoles import Client, Hub
 from tests.hub.live.room import Room
 
 
@@ -88,7 +97,7 @@ async def test_a_foreign_origin_is_refused_before_the_handshake(hub: Hub) -> Non
         ("[]", CloseCode.MALFORMED, ErrorCode.MALFORMED),
         ('{"t":"watch","exam_id":"x"}', CloseCode.MALFORMED, ErrorCode.MALFORMED),
         ('{"t":"hello"}', CloseCode.MALFORMED, ErrorCode.MALFORMED),
-        ('{"t":"ping","at":1,"x":"' + "x" * FRAME_BYTES + '"}', CloseCode.TOO_LARGE, ErrorCode.MALFORMED),
+        ('{"t":"ping","at":1,"x":"' + "x" * FRAME_BYTES + '"}', CloseCode.TOO_LARGE, ErrorCode.TOO_LARGE),
     ],
 )
 async def test_what_cannot_be_understood_is_told_and_closed(
@@ -107,3 +116,69 @@ async def test_all_consoles_can_be_ended(hub: Hub, room: Room) -> None:
     async with hub.sign_in(room.teacher) as one, hub.sign_in(room.teacher) as two:
         hub.consoles.end_all(CloseCode.DRAINING)
         assert [await one.close_code(), await two.close_code()] == [CloseCode.DRAINING] * 2
+
+
+async def test_a_drain_warns_every_console_and_closes_one_after_the_other(hub: Hub, room: Room) -> None:
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(hub.sign_in(room.teacher)) for _ in range(4)]
+        await clients[0].send(Watch(room.exam))
+        await clients[0].board()
+        closed: list[float] = []
+
+        async def leave(client: Client) -> None:
+            assert (await client.receive(Drain)).in_ms == 400
+            assert await client.close_code() == CloseCode.DRAINING
+            closed.append(asyncio.get_running_loop().time())
+
+        began = asyncio.get_running_loop().time()
+        await asyncio.gather(hub.consoles.drain(400), *(leave(client) for client in clients))
+        assert closed[0] - began < 0.3 < 0.4 <= closed[-1] - began + 0.01
+        async with hub.connect() as late:
+            await late.send(Hello(token=await hub.token(room.teacher)))
+            assert await late.close_code() == CloseCode.DRAINING
+
+
+async def test_draining_a_hub_without_consoles_takes_no_time(hub: Hub) -> None:
+    async with asyncio.timeout(1):
+        await hub.consoles.drain(30_000)
+
+
+async def end_session(hub: Hub, person: Person) -> None:
+    async with hub.engine.begin() as conn:
+        await credentials.revoke(conn, person.session)
+
+
+async def deactivate(hub: Hub, person: Person) -> None:
+    async with hub.engine.begin() as conn:
+        await conn.execute(update(User).where(User.id == person.user_id).values(is_active=False))
+
+
+@pytest.mark.parametrize("end", [end_session, deactivate])
+async def test_who_logs_out_or_is_deactivated_loses_every_console_with_the_next_look(
+    hub: Hub, room: Room, end: Callable[[Hub, Person], Awaitable[None]]
+) -> None:
+    admin = await room.person(Role.ADMIN)
+    async with hub.sign_in(room.teacher) as one, hub.sign_in(room.teacher) as two, hub.sign_in(admin) as other:
+        await end(hub, room.teacher)
+        assert [await one.close_code(), await two.close_code()] == [CloseCode.UNAUTHENTICATED] * 2
+        await other.send(Ping(1))
+        await other.receive(Pong)
+
+
+async def test_sessions_are_looked_at_again_after_postgresql_was_away(
+    hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = asyncio.Event()
+    ask = credentials.dead_sessions
+
+    async def fail_once(conn: AsyncConnection, sessions: Collection[UUID]) -> set[UUID]:
+        if failed.is_set():
+            return await ask(conn, sessions)
+        failed.set()
+        raise ConnectionResetError
+
+    monkeypatch.setattr(credentials, "dead_sessions", fail_once)
+    async with hub.sign_in(room.teacher) as client:
+        await failed.wait()
+        await end_session(hub, room.teacher)
+        assert await client.close_code() == CloseCode.UNAUTHENTICATED
