@@ -1,8 +1,10 @@
 """Builds one hub: every part, wired to the others, in one place. Nothing is built at import, nothing decided here."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Final
 
 import msgspec
 from litestar import Litestar
@@ -13,7 +15,6 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components
 from litestar.types import AnyCallable
 from sqlalchemy.ext.asyncio import AsyncEngine
-from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer, create_engine
 from db.hints import Hints
@@ -21,31 +22,50 @@ from hub import metrics
 from hub.auth.guards import SECURITY_SCHEMES
 from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
+from hub.drain import Drain
 from hub.errands import Errands
 from hub.errors import exception_handlers
+from hub.gate import Gate
+from hub.ingest.budget import Budget
 from hub.ingest.hinter import Hinter
+from hub.ingest.resends import Resends
 from hub.ingest.writer import Ingest
+from hub.lease import Lease
+from hub.live.census import Census
 from hub.live.commands import Commands
+from hub.live.exchange import Exchange
 from hub.live.feed import Feed
 from hub.live.presence import Presence
 from hub.live.pulse import Pulse
 from hub.live.relay import Relay
 from hub.live.socket import ConsoleDoor, console_socket
 from hub.monitor.answers import Answers
+from hub.monitor.door import CandidateDoor
+from hub.monitor.farewells import Farewells
 from hub.monitor.roll import Roll
-from hub.monitor.socket import CandidateDoor, monitor_socket
+from hub.monitor.socket import monitor_socket
 from hub.rest import auth, exams, health, student
 from hub.settings import HubSettings
+from protocol.codes import CloseCode
+
+SPARE_CONNECTIONS: Final = 2
+"""Pooled connections that hellos leave to everything else."""
+
+WATCH_CONNECTIONS: Final = 2
+"""Pooled connections of their own for what must not wait behind anything: the lease, and the look at the roll."""
 
 
 class Hub(msgspec.Struct, frozen=True):
     """The parts of one hub that handlers work with, and all that runs while it is up, in the order to start it."""
 
     engine: AsyncEngine
+    watch_engine: AsyncEngine
     hints: Hints
     ingest: Ingest
+    gate: Gate
     candidates: CandidateDoor
     consoles: ConsoleDoor
+    drain: Drain
     running: tuple[AbstractAsyncContextManager[object], ...]
 
 
@@ -53,6 +73,13 @@ def create_app(
     settings: HubSettings, *, passwords: Passwords | None = None, limits: FailureLimits | None = None
 ) -> Litestar:
     """Build the hub these settings describe; it connects to nothing before its lifespan begins."""
+    return create_hub(settings, passwords=passwords, limits=limits)[0]
+
+
+def create_hub(
+    settings: HubSettings, *, passwords: Passwords | None = None, limits: FailureLimits | None = None
+) -> tuple[Litestar, Drain]:
+    """Build a hub and its way out, for a server that lets it drain before it ends its lifespan."""
     hub = _wire(settings)
     passwords = passwords or Passwords(settings.bcrypt_cost)
 
@@ -60,13 +87,14 @@ def create_app(
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(hub.engine.dispose)
+            stack.push_async_callback(hub.watch_engine.dispose)
             stack.push_async_callback(hub.hints.close)
             stack.callback(passwords.close)
             for part in hub.running:
                 await stack.enter_async_context(part)
             yield
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[auth.router, exams.router, student.router, health.router, monitor_socket, console_socket],
         lifespan=[lifespan],
         dependencies=_provide(
@@ -76,9 +104,11 @@ def create_app(
             passwords=passwords,
             limits=limits or FailureLimits(),
             ingest=hub.ingest,
+            gate=hub.gate,
             candidates=hub.candidates,
             consoles=hub.consoles,
         ),
+        middleware=[hub.gate.guard],
         exception_handlers=exception_handlers,
         cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
         openapi_config=OpenAPIConfig(
@@ -91,30 +121,62 @@ def create_app(
         ),
         logging_config=None,
     )
+    return app, hub.drain
 
 
 def _wire(settings: HubSettings) -> Hub:
     engine = create_engine(settings)
+    # Whatever a storm of hellos does to the pool: the lease is renewed and the roll looked at in time.
+    watch_engine = create_engine(msgspec.structs.replace(settings, pool_size=WATCH_CONNECTIONS))
     hints = Hints.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
     presence = Presence()
     errands = Errands()
 
     hinter = Hinter(hints.enqueue_evaluate)
     connect = partial(connect_writer, settings)
-    ingest = Ingest(connect, hinter.hint, writers=settings.writers, max_bytes=settings.ingest_bytes)
-    roll = Roll(engine)
+    budget = Budget(settings.ingest_bytes // 2, settings.ingest_bytes)
+    gate = Gate(settings, budget)
+    roll = Roll(watch_engine, budget)
+    start_anew = partial(roll.close_all, CloseCode.INTERNAL)
+    lease = Lease(watch_engine, start_anew)
+    resends = Resends(engine)
+    ingest = Ingest(
+        connect,
+        hinter.hint,
+        writers=settings.writers,
+        max_bytes=settings.ingest_bytes,
+        known=resends.put,
+        on_rewind=start_anew,
+    )
     answers = Answers(engine, hints)
-    candidates = CandidateDoor(settings, engine, ingest, presence, roll, answers, errands, hub_id=uuid7())
+    farewells = Farewells(engine)
+    candidates = CandidateDoor(
+        settings=settings,
+        engine=engine,
+        ingest=ingest,
+        resends=resends,
+        budget=budget,
+        presence=presence,
+        roll=roll,
+        answers=answers,
+        errands=errands,
+        lease=lease,
+        farewells=farewells,
+        turns=asyncio.Semaphore(max(1, settings.pool_size - SPARE_CONNECTIONS)),
+    )
 
     feed = Feed(engine)
     commands = Commands(engine, hints)
     consoles = ConsoleDoor(settings, engine, feed, commands)
-    relay = Relay(hints, feed.on_hint, roll.on_hint)
+    exchange = Exchange(hints, feed, presence)
+    pulse = Pulse(feed, presence, lambda: exchange.away_since)
+    relay = Relay(hints, feed.on_hint, roll.on_hint, exchange.on_hint)
 
     # Left in the reverse order: sockets first, then what they store and say, then what carries it.
-    carriers = (hinter, ingest, answers, errands, commands, feed)
-    running = (*carriers, Pulse(feed, presence), relay, roll, consoles)
-    return Hub(engine, hints, ingest, candidates, consoles, running)
+    carriers = (lease, hinter, resends, ingest, answers, farewells, errands, commands, feed)
+    running = (*carriers, Census(engine, feed, presence), exchange, pulse, relay, roll, consoles)
+    drain = Drain(gate, roll, consoles, in_ms=settings.drain_ms)
+    return Hub(engine, watch_engine, hints, ingest, gate, candidates, consoles, drain, running)
 
 
 def _provide(**parts: object) -> dict[str, Provide | AnyCallable]:

@@ -5,7 +5,7 @@ never be closed with a code. And when the server stops, its sockets close with 4
 back, spread out" (WIRE §4). No other behaviour of the server is changed here.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
@@ -14,6 +14,9 @@ from protocol.codes import CloseCode
 
 CLOSE_NOW: Final = "veritas.close_now"
 """The scope extension: `close_now(code, reason)`, which returns at once."""
+
+SHUT_DOWN: Final = "veritas.shut_down"
+"""The scope extension that stands once the server has closed the socket because it stops."""
 
 
 class ClosingWebSocket(WebSocketsSansIOProtocol):
@@ -46,6 +49,8 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
     def shutdown(self) -> None:
         """The server stops: tell an open peer that it is draining, and leave everything else to uvicorn."""
         if self.handshake_complete and not self.close_sent:
+            extensions: dict[Any, Any] = self.scope["extensions"]
+            extensions[SHUT_DOWN] = True
             self.close_now(int(CloseCode.DRAINING), CloseCode.DRAINING.reason)
         super().shutdown()
 

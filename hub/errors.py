@@ -11,7 +11,7 @@ HubError                  500  4500  an error nobody foresaw
 ├── Missing               404  4403  no such thing, or none that the caller may see (db.errors.NotFound)
 ├── Outdated              409  4400  the thing is not as the caller believed (db.errors.Conflict)
 ├── TooManyFailures       429  4429  too many failed tries from there
-├── Busy                  503  4503  not now: a bounded queue or the database is full or away
+├── Busy                  503  4503  not now or not here: a bounded queue or the database is full or away
 └── Refused                 …  4400  the framework said no: unknown route, wrong method, too large a body
 """
 
@@ -29,6 +29,7 @@ from litestar.openapi.spec import Example
 from litestar.types import ExceptionHandlersMap
 
 from db import errors as db_errors
+from judgement.errors import NotCarried
 from protocol.codes import CloseCode
 from protocol.errors import ProtocolError
 
@@ -219,6 +220,8 @@ def interpret(error: Exception) -> HubError:
             return Busy("every database connection is in use")
         case sqlalchemy.exc.DBAPIError() if _will_pass(error):
             return Busy("the database cannot answer just now")
+        case NotCarried():
+            return Busy(f"{error} by this hub, but by another version's")
         case OSError():  # what connecting to PostgreSQL raises; a timeout of ours is one too
             return Busy("the database cannot be reached just now")
         case _:

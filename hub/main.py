@@ -1,18 +1,85 @@
-"""One hub process: the app behind uvicorn, until a signal. What the app is made of stands in `app.py`."""
+"""One hub process: the app behind uvicorn, until a signal. What the app is made of stands in `app.py`.
+
+The signals are ours: uvicorn's own answer would close every socket at once with 1012. Nothing is stopped here before
+every client was sent away in its turn.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Final
 
 import structlog
 import uvicorn
 from litestar import Litestar
 
-from hub.app import create_app
+from hub.app import create_hub
 from hub.closing import ClosingWebSocket
+from hub.drain import Drain
 from hub.settings import HubSettings
 from protocol.limits import SOCKET_BYTES
 
 log = structlog.get_logger(__name__)
 
-GRACEFUL_S = 15
-"""How long requests under way may finish after a signal."""
+ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+GRACEFUL_S: Final = 10
+"""How long requests under way may finish after the drain."""
+
+FAREWELL_S: Final = 3.0
+"""How long the last peers may take to answer their close; cut before, some would never read its code."""
+
+
+class HubServer(uvicorn.Server):
+    """A server that drains before it stops; a second signal hurries the drain, a third stops at once."""
+
+    def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._ending: asyncio.Task[None] | None = None
+        self._signals = 0
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Answer SIGTERM and SIGINT ourselves while the server runs, and end with its own exit code."""
+        loop = asyncio.get_running_loop()
+        for number in ENDING:
+            loop.add_signal_handler(number, self.end)
+        try:
+            yield
+        finally:
+            for number in ENDING:
+                loop.remove_signal_handler(number)
+
+    def end(self) -> None:
+        """Go away; asked again, faster."""
+        self._signals += 1
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(), name="drain")
+        elif self._signals == 2:
+            self._drain.hurry()
+        else:
+            self.should_exit = self.force_exit = True
+
+    async def _end(self) -> None:
+        try:
+            await self._drain.run()
+            await self._hear_farewells()
+        except Exception:
+            log.exception("drain failed")
+        finally:
+            log.info("hub ends", websockets=self._count_websockets())
+            self.should_exit = True
+
+    async def _hear_farewells(self) -> None:
+        """A connection cut while its peer still sends is reset, and the close code with it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                while self._count_websockets():  # noqa: ASYNC110 - uvicorn tells nobody
+                    await asyncio.sleep(0.02)
+
+    def _count_websockets(self) -> int:
+        return sum(isinstance(one, ClosingWebSocket) for one in self.server_state.connections)
 
 
 def configure(app: Litestar, host: str, port: int) -> uvicorn.Config:
@@ -38,6 +105,7 @@ def configure(app: Litestar, host: str, port: int) -> uvicorn.Config:
 
 
 async def run(settings: HubSettings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT, then drain."""
     log.info("hub starts", host=settings.host, port=settings.port)
-    await uvicorn.Server(configure(create_app(settings), settings.host, settings.port)).serve()
+    app, drain = create_hub(settings)
+    await HubServer(configure(app, settings.host, settings.port), drain).serve()

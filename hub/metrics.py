@@ -12,6 +12,15 @@ SOCKETS: Final = Gauge("veritas_sockets", HUB["veritas_sockets"], ["kind"], regi
 SOCKET_CLOSES: Final = Counter(
     "veritas_socket_closes_total", HUB["veritas_socket_closes_total"], ["kind", "code"], registry=REGISTRY
 )
+SOCKETS_REFUSED: Final = Counter(
+    "veritas_sockets_refused_total", HUB["veritas_sockets_refused_total"], ["reason"], registry=REGISTRY
+)
+ROTATIONS: Final = Counter("veritas_streams_rotated_total", HUB["veritas_streams_rotated_total"], registry=REGISTRY)
+SERVER_LOST: Final = Counter(
+    "veritas_events_lost_by_server_total", HUB["veritas_events_lost_by_server_total"], registry=REGISTRY
+)
+LEASES_LOST: Final = Counter("veritas_leases_lost_total", HUB["veritas_leases_lost_total"], registry=REGISTRY)
+DRAIN_SECONDS: Final = Gauge("veritas_drain_seconds", HUB["veritas_drain_seconds"], registry=REGISTRY)
 EVENTS_STORED: Final = Counter("veritas_events_stored_total", HUB["veritas_events_stored_total"], registry=REGISTRY)
 EVENTS_REJECTED: Final = Counter(
     "veritas_events_rejected_total", HUB["veritas_events_rejected_total"], ["code"], registry=REGISTRY
@@ -27,10 +36,21 @@ COPY_FALLBACKS: Final = Counter(
 FLUSHES_GIVEN_UP: Final = Counter(
     "veritas_flushes_given_up_total", HUB["veritas_flushes_given_up_total"], registry=REGISTRY
 )
+BATCHES_RETURNED: Final = Counter(
+    "veritas_batches_returned_total", HUB["veritas_batches_returned_total"], ["reason"], registry=REGISTRY
+)
+REWINDS: Final = Counter("veritas_rewinds_total", HUB["veritas_rewinds_total"], registry=REGISTRY)
+COMPARISONS_DROPPED: Final = Counter(
+    "veritas_comparisons_dropped_total", HUB["veritas_comparisons_dropped_total"], registry=REGISTRY
+)
 RESYNCS: Final = Counter("veritas_resyncs_total", HUB["veritas_resyncs_total"], ["reason"], registry=REGISTRY)
+CONSOLE_WAITING: Final = Gauge("veritas_console_waiting_bytes", HUB["veritas_console_waiting_bytes"], registry=REGISTRY)
 HINTS_FAILED: Final = Counter("veritas_hints_failed_total", BOTH["veritas_hints_failed_total"], registry=REGISTRY)
 ANSWERS_DROPPED: Final = Counter(
     "veritas_answers_dropped_total", HUB["veritas_answers_dropped_total"], ["reason"], registry=REGISTRY
+)
+FAREWELLS_DROPPED: Final = Counter(
+    "veritas_farewells_dropped_total", HUB["veritas_farewells_dropped_total"], ["reason"], registry=REGISTRY
 )
 ACK_SECONDS: Final = Histogram(
     "veritas_ack_seconds",

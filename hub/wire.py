@@ -12,7 +12,7 @@ from typing import Any, Final
 from litestar import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 
-from hub.closing import CLOSE_NOW
+from hub.closing import CLOSE_NOW, SHUT_DOWN
 from protocol.codec import Encoding, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.monitor import Error
@@ -32,6 +32,11 @@ _GONE = (WebSocketDisconnect, OSError, RuntimeError)
 def now_ms() -> int:
     """The server's clock: milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+def steady_ms() -> int:
+    """A clock that never steps back, for deadlines: milliseconds since some moment of the past."""
+    return time.monotonic_ns() // 1_000_000
 
 
 def choose_encoding(offered: Sequence[str]) -> Encoding | None:
@@ -93,6 +98,12 @@ async def close(socket: Socket, code: CloseCode) -> None:
             await socket.close(int(code), code.reason)
     except (*_GONE, TimeoutError):
         return
+
+
+def was_shut_down(socket: Socket) -> bool:
+    """Whether the server has closed this socket because it stops."""
+    extensions: dict[str, Any] = socket.scope["extensions"] or {}
+    return SHUT_DOWN in extensions
 
 
 class Outbox:

@@ -105,7 +105,7 @@ def origin_allowed(headers: Headers, settings: HubSettings) -> bool:
     origins = headers.getall("origin", [])
     if not origins:
         return True
-    origin = origins[0].lower()
+    origin = origins[0].lower().rstrip("/")
     if len(origins) > 1:
         return False
     hosts = [host.lower() for host in headers.getall("host", []) if host]

@@ -1,29 +1,34 @@
 """The roll of this hub's candidates: who is connected, and what time and other processes ask of them.
 
-Every three seconds one query tells which of them have a newer connection elsewhere, and one which have instructions
-waiting; hints only make that sooner. What a session makes of it is decided in `session.py`, never here.
+Every few seconds one query tells who of them must go (a newer connection elsewhere, a sign-in that has ended, off the
+roster), and one what is still to be asked of whom; hints only make that sooner. What a session makes of it is decided
+in `session.py`, never here.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol
 from uuid import UUID
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
 from db.hints import Hint
 from db.queries import instructions, streams
-from hub.wire import now_ms
+from db.queries.streams import Standing
+from hub.ingest.budget import Budget
+from hub.wire import steady_ms
+from protocol.codes import CloseCode
+from protocol.limits import Window
 from protocol.monitor import Instruct
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
-LOOK_S = 3.0
-"""How often PostgreSQL is asked: so late, at most, does a superseded socket hear of it without a hint (WIRE §2)."""
+LOOK_S = 2.5
+"""How often PostgreSQL is asked; with the query itself a superseded socket hears of it within 3 s (WIRE §2)."""
 
 
 class Candidate(Protocol):
@@ -34,14 +39,23 @@ class Candidate(Protocol):
         """Whose connection this is."""
 
     @property
-    def generation(self) -> int:
-        """Which connection of the attempt this is."""
+    def standing(self) -> Standing:
+        """Which connection of the attempt this is, and by which sign-in."""
 
-    def supersede(self) -> None:
-        """Make room for a newer connection of the same attempt."""
+    def close(self, code: CloseCode) -> None:
+        """Close for a reason from outside."""
 
     def instruct(self, waiting: Sequence[Instruct]) -> None:
-        """Pass on those instructions that were not passed on yet."""
+        """Pass on what is still to be asked."""
+
+    def resize(self, window: Window) -> None:
+        """Change how much the client may have unacknowledged."""
+
+    def drain(self, in_ms: int) -> None:
+        """Tell the client that this hub is going away."""
+
+    def retire(self) -> None:
+        """Have what was taken stored, then close: the hub is going away."""
 
     def tick(self, now_ms: int) -> None:
         """Let time pass."""
@@ -50,9 +64,13 @@ class Candidate(Protocol):
 class Roll:
     """The sockets of one hub process: all of them for the clock, the newest of each attempt for everything else."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, budget: Budget) -> None:
         self._engine = engine
+        self._budget = budget
+        self.window = budget.window()
+        """What every candidate may have unacknowledged now."""
         self._sockets: set[Candidate] = set()
+        self._empty = asyncio.Event()
         self._newest: dict[UUID, Candidate] = {}
         self._hinted: set[UUID] = set()
         self._look = asyncio.Event()
@@ -76,28 +94,44 @@ class Roll:
     def arrive(self, candidate: Candidate) -> None:
         """Let time pass for a socket from its first moment."""
         self._sockets.add(candidate)
+        self._empty.clear()
 
     def enter(self, candidate: Candidate) -> None:
         """Make this the attempt's newest socket here; the older one makes room at once."""
         older = self._newest.get(candidate.attempt_id)
-        if older is not None and older.generation > candidate.generation:
-            candidate.supersede()
+        if older is not None and older.standing.generation > candidate.standing.generation:
+            candidate.close(CloseCode.SUPERSEDED)
             return
         self._newest[candidate.attempt_id] = candidate
         if older is not None:
-            older.supersede()
-
-    def depart(self, candidate: Candidate) -> None:
-        """Let no more time pass for a socket that is gone."""
-        self._sockets.discard(candidate)
+            older.close(CloseCode.SUPERSEDED)
 
     def leave(self, candidate: Candidate) -> None:
         """Forget an attempt's socket, unless a newer one has taken its place."""
         if self._newest.get(candidate.attempt_id) is candidate:
             del self._newest[candidate.attempt_id]
 
+    def depart(self, candidate: Candidate) -> None:
+        """Let no more time pass for a socket that is gone."""
+        self._sockets.discard(candidate)
+        if not self._sockets:
+            self._empty.set()
+
+    def everybody(self) -> list[Candidate]:
+        """Every socket that is here now, welcomed or not."""
+        return list(self._sockets)
+
+    def close_all(self, code: CloseCode) -> None:
+        """Close every socket with this code, for a reason that is the hub's own."""
+        for candidate in self.everybody():
+            candidate.close(code)
+
+    async def wait_empty(self, timeout_s: float) -> bool:
+        """Wait until no socket is left; whether that was in time."""
+        return not self._sockets or await _wait(self._empty, timeout_s)
+
     def on_hint(self, hint: Hint) -> None:
-        """Look for an attempt's instructions now instead of within three seconds."""
+        """Look for an attempt's instructions now instead of a few seconds later."""
         if hint.channel == "instructions" and hint.key in self._newest:
             self._hinted.add(hint.key)
             self._look.set()
@@ -105,10 +139,15 @@ class Roll:
     async def _tick_all(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            now = now_ms()
-            for candidate in list(self._sockets):
+            now = steady_ms()
+            window = self._budget.window()
+            resized = window != self.window
+            self.window = window
+            for candidate in self.everybody():
                 try:
                     candidate.tick(now)
+                    if resized:
+                        candidate.resize(window)
                 except Exception:
                     # One session's fault must not stop the clock of the others.
                     log.exception("session failed on its clock")
@@ -123,39 +162,45 @@ class Roll:
                 # However many hints come: everybody has their turn every few seconds.
                 if clock() >= due_s:
                     due_s = clock() + LOOK_S
-                    await self._check_all()
+                    await self._look_at_all()
                 elif hinted:
-                    await self._pass_instructions(hinted)
+                    await self._look_at(hinted)
             except AWAY as error:
                 log.warning("roll not checked", error=type(error).__name__)
             except Exception:
                 log.exception("roll not checked")
             await _wait(self._look, max(0.0, due_s - clock()))
 
-    async def _check_all(self) -> None:
-        generations = {attempt_id: candidate.generation for attempt_id, candidate in self._newest.items()}
-        if not generations:
+    async def _look_at_all(self) -> None:
+        standings = {attempt_id: candidate.standing for attempt_id, candidate in self._newest.items()}
+        if not standings:
             return
         async with self._engine.connect() as conn:
-            superseded = await streams.superseded(conn, generations)
-        for attempt_id in superseded:
-            candidate = self._newest.get(attempt_id)
-            if candidate is not None and candidate.generation == generations[attempt_id]:
-                candidate.supersede()
-        await self._pass_instructions(generations.keys())
+            self._send_away(standings, await streams.check_standing(conn, standings))
+            await self._pass_instructions(conn, standings.keys())
 
-    async def _pass_instructions(self, attempt_ids: Collection[UUID]) -> None:
+    async def _look_at(self, attempt_ids: Collection[UUID]) -> None:
         async with self._engine.connect() as conn:
-            pending = await instructions.pending(conn, list(attempt_ids))
+            await self._pass_instructions(conn, attempt_ids)
+
+    def _send_away(self, asked: Mapping[UUID, Standing], found: Mapping[UUID, CloseCode]) -> None:
+        for attempt_id, code in found.items():
+            candidate = self._newest.get(attempt_id)
+            # Since the question was asked it may have signed in anew, or another may have taken its place.
+            if candidate is not None and candidate.standing == asked[attempt_id]:
+                candidate.close(code)
+
+    async def _pass_instructions(self, conn: AsyncConnection, attempt_ids: Collection[UUID]) -> None:
+        pending = await instructions.pending(conn, list(attempt_ids))
         for attempt_id, waiting in pending.items():
             candidate = self._newest.get(attempt_id)
             if candidate is not None:
                 candidate.instruct(waiting)
 
 
-async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+async def _wait(event: asyncio.Event, timeout_s: float) -> bool:
     try:
         async with asyncio.timeout(timeout_s):
-            await event.wait()
+            return await event.wait()
     except TimeoutError:
-        return
+        return False

@@ -5,36 +5,31 @@ always sits in `receive()`: a server that stops reading also stops seeing pongs,
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from uuid import UUID
 
-import msgspec
 import structlog
 from litestar import websocket
 from litestar.di import NamedDependency
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import AWAY, NotFound
-from db.queries import instructions, streams
-from db.queries.streams import Opening
+from db.errors import AWAY, DatabaseError
+from db.queries.streams import Opening, Standing
 from hub import metrics, wire
-from hub.auth.guards import Person, admit_socket, origin_allowed
-from hub.errands import Errands
-from hub.errors import Forbidden, HubError, close_code_of
+from hub.auth.guards import Person
+from hub.errors import HubError, close_code_of
+from hub.gate import needs_ticket
 from hub.ingest.batcher import Fate, Offer, Stored, Work
-from hub.ingest.writer import Ingest
-from hub.live.presence import Presence
-from hub.monitor.answers import Answers
-from hub.monitor.roll import Roll
-from hub.monitor.session import Answer, Close, Effect, Open, Send, Session, Store
-from hub.settings import HubSettings
+from hub.monitor.door import GONE, CandidateDoor, Entrance
+from hub.monitor.session import Answer, Close, Compare, Effect, Open, Phase, Renew, Send, Session, Store
 from protocol.codec import Encoding, decode_candidate, encode
-from protocol.codes import CloseCode
+from protocol.codes import CloseCode, ErrorCode
 from protocol.errors import ProtocolError
-from protocol.events import Batch
+from protocol.events import Batch, Entry
 from protocol.limits import HEARTBEAT_MS, Limits, Window
-from protocol.monitor import Ack, Attempt, Hello, HubFrame, Instruct, Welcome
+from protocol.monitor import Ack, Attempt, Error, Hello, HubFrame, Instruct, Rotate, Welcome
 
 log = structlog.get_logger(__name__)
 
@@ -45,75 +40,14 @@ FLUSH_S = 5.0
 OPEN_S = 10.0
 """How long a hello may wait for PostgreSQL before its client is told to come again."""
 
+TURN_S = 5.0
+"""How long it may wait for its turn before that: served later, its client would hardly wait for the end of it."""
 
-class Entrance(msgspec.Struct, frozen=True):
-    """An accepted hello: who it is, the stream to go on with, and what is still to be asked of the client."""
+TURN_FRAMES = 32
+"""After so many frames that came at once the others of the process, and the answers, get their turn."""
 
-    person: Person
-    opening: Opening
-    waiting: list[Instruct]
-
-
-class CandidateDoor:
-    """Where candidates come in: what the sockets of this hub work with."""
-
-    def __init__(
-        self,
-        settings: HubSettings,
-        engine: AsyncEngine,
-        ingest: Ingest,
-        presence: Presence,
-        roll: Roll,
-        answers: Answers,
-        errands: Errands,
-        *,
-        hub_id: UUID,
-    ) -> None:
-        self.settings = settings
-        self.engine = engine
-        self.ingest = ingest
-        self.presence = presence
-        self.roll = roll
-        self.answers = answers
-        self.errands = errands
-        self.hub_id = hub_id
-
-    async def enter(self, hello: Hello) -> Entrance:
-        """Check who says hello and open the stream of its queue; what is still to be asked of it comes along.
-
-        Raises HubError, NotFound, or what PostgreSQL and the network raise.
-        """
-        async with self.engine.begin() as conn:
-            person = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
-            opening = await streams.open_connection(conn, hello, person.user_id, self.hub_id)
-            if not person.may_sit(opening.exam_id):
-                raise Forbidden("this sign-in is good for another exam")
-            waiting = await instructions.pending(conn, [opening.attempt_id])
-        return Entrance(person, opening, waiting.get(opening.attempt_id, []))
-
-    def abandon(self, entering: asyncio.Task[Entrance]) -> None:
-        """Nobody waits for this hello any more: if it still opens a connection, record that it ended."""
-        if not entering.cancelled() and entering.exception() is None:
-            self.errands.start(self.leave(entering.result().opening, "gone"))
-
-    async def leave(self, opening: Opening, cause: str) -> None:
-        """Record that a connection has ended, and why."""
-        try:
-            async with self.engine.begin() as conn:
-                await streams.close_connection(conn, opening.attempt_id, opening.generation, cause)
-        except AWAY as error:
-            log.warning("close not recorded", attempt_id=str(opening.attempt_id), error=type(error).__name__)
-
-    async def serve(self, socket: wire.Socket) -> None:
-        """Take one candidate from handshake to close."""
-        encoding = await wire.accept(socket)
-        if encoding is None:
-            return
-        metrics.SOCKETS.labels(kind="monitor").inc()
-        try:
-            await CandidateSocket(self, socket, encoding).run()
-        finally:
-            metrics.SOCKETS.labels(kind="monitor").dec()
+RECORD_S = 2.0
+"""How long a drained socket may wait for the record of its end: its client comes back at once, elsewhere."""
 
 
 class CandidateSocket:
@@ -123,27 +57,37 @@ class CandidateSocket:
         self._door = door
         self._socket = socket
         self._encoding = encoding
-        self._session = Session(wire.now_ms())
+        self._session = Session(wire.steady_ms())
         self._outbox = wire.Outbox(OUTBOX_BYTES)
         self._hello: Hello | None = None
-        self._opening: Opening | None = None
+        self._entrance: Entrance | None = None
+        self._person: Person | None = None
         self._sender = asyncio.create_task(self._send_all(), name="candidate-sender")
         self._closer: asyncio.Task[None] | None = None
-        self._cause = "gone"
-        self._instructed = 0
+        self._farewell: asyncio.Future[None] | None = None
+        self._code: CloseCode | None = None
+        self._is_gone = False
+        self._is_offered = False
         self._offered_s = 0.0
+        self._turn = 0
+        self._counted_bytes = 0
+
+    @property
+    def opening(self) -> Opening:
+        """What the hello opened, once it was accepted."""
+        assert self._entrance is not None
+        return self._entrance.opening
 
     @property
     def attempt_id(self) -> UUID:
         """The attempt, once the hello was accepted."""
-        assert self._opening is not None
-        return self._opening.attempt_id
+        return self.opening.attempt_id
 
     @property
-    def generation(self) -> int:
-        """Which connection of the attempt this is; the highest wins."""
-        assert self._opening is not None
-        return self._opening.generation
+    def standing(self) -> Standing:
+        """Which connection of the attempt this is, and by which sign-in it stands now."""
+        assert self._person is not None
+        return Standing(self.opening.generation, self._person.session)
 
     async def run(self) -> None:
         """Read frames until the socket is gone, and leave nothing of it behind."""
@@ -154,37 +98,49 @@ class CandidateSocket:
                 if self._hello is not None:
                     hello, self._hello = self._hello, None
                     await self._open(hello)
+                self._turn = (self._turn + 1) % TURN_FRAMES
+                if self._turn == 0:
+                    await asyncio.sleep(0)
         except Exception:
             log.exception("candidate socket failed")
-            self._perform(self._session.close(CloseCode.INTERNAL))
+            self.close(CloseCode.INTERNAL)
         finally:
             await asyncio.shield(self._leave())
 
-    def supersede(self) -> None:
-        """Make room for a newer connection of the same attempt."""
-        self._perform(self._session.close(CloseCode.SUPERSEDED))
+    # The roll and the drain call these; each returns at once.
+
+    def close(self, code: CloseCode) -> None:
+        """Close for a reason from outside."""
+        self._perform(self._session.close(code))
 
     def instruct(self, waiting: Sequence[Instruct]) -> None:
-        """Pass on those instructions that were not passed on yet."""
-        new = [instruction for instruction in waiting if instruction.id > self._instructed]
-        if new:
-            self._instructed = new[-1].id
-            self._perform(self._session.instruct(new))
+        """Pass on what is still to be asked."""
+        self._perform(self._session.instruct(waiting))
+
+    def resize(self, window: Window) -> None:
+        """Change how much the client may have unacknowledged."""
+        self._perform(self._session.resize(window))
+
+    def drain(self, in_ms: int) -> None:
+        """Tell the client that this hub is going away."""
+        self._perform(self._session.drain(in_ms))
+
+    def retire(self) -> None:
+        """Have what was taken stored, then close: the hub is going away."""
+        self._perform(self._session.retire(wire.steady_ms()))
 
     def tick(self, now_ms: int) -> None:
         """Let time pass."""
         self._perform(self._session.tick(now_ms))
 
     def _take(self, data: wire.Frame) -> None:
-        now = wire.now_ms()
+        now = wire.steady_ms()
         try:
             frame = decode_candidate(data, self._encoding)
         except ProtocolError as error:
             self._perform(self._session.refuse(error, now))
             return
-        if isinstance(frame, Batch) and self._opening is not None:
-            self._door.presence.received(self.attempt_id, len(frame.entries), now)
-        self._perform(self._session.receive(frame, now))
+        self._perform(self._session.receive(frame, now, wall_ms=wire.now_ms()))
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -197,26 +153,41 @@ class CandidateSocket:
                     self._hello = hello
                 case Answer(done):
                     self._door.answers.put(self.attempt_id, done)
+                case Compare(entries):
+                    self._compare(entries)
+                case Renew(token):
+                    self._door.errands.start(self._renew(token))
                 case Close(code):
-                    self._cause = code.reason
+                    self._code = code
                     self._closer = asyncio.create_task(self._close(code), name="candidate-closer")
+        self._settle()
 
     def _send(self, frame: HubFrame) -> None:
-        if isinstance(frame, Ack):
-            for rejected in frame.rejected:
-                metrics.EVENTS_REJECTED.labels(code=rejected.code).inc()
-        if self._closer is None and not self._outbox.put(encode(frame, self._encoding)):
+        match frame:
+            case Ack(seq, rejected):
+                for one in rejected:
+                    metrics.EVENTS_REJECTED.labels(code=one.code).inc()
+                self._door.presence.stored(self.opening, seq, wire.now_ms())
+            case Rotate():
+                metrics.ROTATIONS.inc()
+        if self._closer is not None or self._is_gone:
+            return
+        if not self._outbox.put(encode(frame, self._encoding)):
             self._outbox.clear()
-            self._perform(self._session.close(CloseCode.TOO_SLOW))
+            self.close(CloseCode.TOO_SLOW)
 
     def _store(self, batch: Batch) -> None:
-        assert self._opening is not None
         self._offered_s = time.perf_counter()
-        work = Work(self._opening.attempt_id, self._opening.stream_id, batch, self._told)
-        if self._door.ingest.offer(work) is Offer.FULL:
-            self._perform(self._session.held(wire.now_ms()))
+        work = Work(self.attempt_id, self.opening.stream_id, batch, self._told)
+        self._is_offered = self._door.ingest.offer(work) is Offer.TAKEN
+        if not self._is_offered:
+            self._perform(self._session.held(wire.steady_ms()))
+
+    def _compare(self, entries: Sequence[Entry]) -> None:
+        self._door.resends.put(self.attempt_id, self.opening.stream_id, entries)
 
     def _told(self, fate: Fate) -> None:
+        self._is_offered = False
         if isinstance(fate, Stored):
             metrics.ACK_SECONDS.observe(time.perf_counter() - self._offered_s)
             self._perform(self._session.stored(fate.refused))
@@ -224,29 +195,61 @@ class CandidateSocket:
             self._perform(self._session.given_up())
 
     async def _open(self, hello: Hello) -> None:
-        entering = self._door.errands.start(self._door.enter(hello))
         try:
-            async with asyncio.timeout(OPEN_S):
-                entrance = await asyncio.shield(entering)
-        except NotFound:
-            self._perform(self._session.close(CloseCode.FORBIDDEN))
-        except HubError as error:
-            self._perform(self._session.close(close_code_of(error)))
+            async with self._take_turn():
+                if self._session.phase is Phase.OPENING:
+                    self._enter(await self._ask_in(hello))
         except AWAY as error:
             log.warning("hello not answered", error=type(error).__name__)
-            self._perform(self._session.close(CloseCode.OVERLOADED))
-        else:
-            self._enter(entrance)
+            self.close(CloseCode.OVERLOADED)
+        except (HubError, DatabaseError) as error:
+            self.close(close_code_of(error))
+
+    @contextlib.asynccontextmanager
+    async def _take_turn(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(TURN_S):
+            await self._door.turns.acquire()
+        try:
+            yield
         finally:
-            if self._opening is None:
-                entering.add_done_callback(self._door.abandon)
+            self._door.turns.release()
+
+    async def _ask_in(self, hello: Hello) -> Entrance:
+        """Have the hello checked; what PostgreSQL has begun is ended, whether or not it is waited for."""
+        by_ticket_only = needs_ticket(self._socket.headers)
+        entering = self._door.errands.start(self._door.enter(hello, by_ticket_only=by_ticket_only))
+        try:
+            async with asyncio.timeout(OPEN_S):
+                return await asyncio.shield(entering)
+        except BaseException:
+            entering.add_done_callback(partial(self._door.abandon, cause=self._cause()))
+            raise
 
     def _enter(self, entrance: Entrance) -> None:
-        self._opening = opening = entrance.opening
+        self._entrance, self._person = entrance, entrance.person
         self._door.roll.enter(self)
-        self._door.presence.opened(opening.attempt_id, opening.exam_id, opening.ix, wire.now_ms())
-        self._instructed = max((instruction.id for instruction in entrance.waiting), default=0)
-        self._perform(self._session.opened(_welcome(opening, entrance.person), entrance.waiting))
+        self._door.presence.opened(self.opening, wire.now_ms())
+        if entrance.hub_id != self._door.lease.hub_id:
+            # Opened in the name of a hub that was given up meanwhile: the record would never learn of its end.
+            self.close(CloseCode.INTERNAL)
+        welcome = _welcome(entrance, self._door.roll.window)
+        self._perform(self._session.opened(welcome, entrance.waiting))
+
+    async def _renew(self, token: str) -> None:
+        assert self._entrance is not None
+        try:
+            self._person = await self._door.renew(token, self._entrance)
+        except AWAY as error:
+            # The sign-in that stands is as good as before.
+            log.warning("token not checked", error=type(error).__name__)
+        except HubError as error:
+            code = close_code_of(error)
+            name = ErrorCode.FORBIDDEN if code is CloseCode.FORBIDDEN else ErrorCode.UNAUTHENTICATED
+            self._perform([Send(Error(name, str(error))), *self._session.close(code)])
+        except Exception:
+            log.exception("token not checked")
+            self.close(CloseCode.INTERNAL)
+        self._perform(self._session.renewed())
 
     async def _send_all(self) -> None:
         while (frame := await self._outbox.get()) is not None:
@@ -257,41 +260,69 @@ class CandidateSocket:
         """Let what was said before leave first, but not for ever."""
         self._outbox.finish()
         await asyncio.wait((self._sender,), timeout=FLUSH_S)
+        if code is CloseCode.DRAINING and self._entrance is not None:
+            # Before its client can say hello elsewhere: that would close the connection under another name.
+            await asyncio.wait((self._say_farewell(),), timeout=RECORD_S)
         await wire.close(self._socket, code)
 
+    def _say_farewell(self) -> "asyncio.Future[None]":
+        if self._farewell is None:
+            self._farewell = self._door.farewells.put(self.opening, self._cause())
+        return self._farewell
+
+    def _cause(self) -> str:
+        """What the record is told: a hub that goes away says `drain`, every other close the name of its code."""
+        if self._code is CloseCode.DRAINING or wire.was_shut_down(self._socket):
+            return "drain"
+        return GONE if self._code is None else self._code.reason
+
     async def _leave(self) -> None:
-        self._door.roll.depart(self)
         if self._closer is not None:
             await self._closer
         self._sender.cancel()
-        metrics.SOCKET_CLOSES.labels(kind="monitor", code=self._cause).inc()
-        if self._opening is None:
-            return
-        self._door.roll.leave(self)
-        self._door.presence.closed(self.attempt_id, wire.now_ms())
-        self._door.errands.start(self._door.leave(self._opening, self._cause))
+        self._is_gone = True
+        metrics.SOCKET_CLOSES.labels(kind="monitor", code=GONE if self._code is None else self._code.reason).inc()
+        if self._entrance is not None:
+            self._door.roll.leave(self)
+            self._door.presence.closed(self.opening, wire.now_ms())
+            self._say_farewell()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Keep the budget; what was taken is still stored after the peer has left, and then this is gone for good."""
+        is_dropped = self._session.phase is Phase.CLOSED and not self._is_offered
+        held_bytes = 0 if is_dropped else self._session.outstanding_bytes
+        if held_bytes != self._counted_bytes:
+            self._door.budget.move(held_bytes - self._counted_bytes)
+            self._counted_bytes = held_bytes
+        if self._is_gone and held_bytes == 0:
+            self._door.roll.depart(self)
 
 
 @websocket("/ws/monitor", summary="The candidate's socket")
-async def monitor_socket(
-    socket: wire.Socket, candidates: NamedDependency[CandidateDoor], settings: NamedDependency[HubSettings]
-) -> None:
-    """Serve one candidate's client; a foreign origin is refused before the handshake."""
-    if not origin_allowed(socket.headers, settings):
-        await socket.close()
+async def monitor_socket(socket: wire.Socket, candidates: NamedDependency[CandidateDoor]) -> None:
+    """Serve one candidate's client, from handshake to close."""
+    encoding = await wire.accept(socket)
+    if encoding is None:
         return
-    await candidates.serve(socket)
+    metrics.SOCKETS.labels(kind="monitor").inc()
+    try:
+        await CandidateSocket(candidates, socket, encoding).run()
+    finally:
+        metrics.SOCKETS.labels(kind="monitor").dec()
 
 
-def _welcome(opening: Opening, person: Person) -> Welcome:
+def _welcome(entrance: Entrance, window: Window) -> Welcome:
+    opening = entrance.opening
     return Welcome(
         stream=opening.stream_id,
         committed=opening.committed,
         rejected=opening.rejected,
-        window=Window(),
+        previous=opening.previous,
+        window=window,
         limits=Limits(),
         heartbeat_ms=HEARTBEAT_MS,
         server_at=opening.server_ms,
         attempt=Attempt(opening.status, opening.deadline_ms),
-        auth_until=person.auth_until,
+        auth_until=entrance.person.auth_until,
     )

@@ -14,6 +14,7 @@ from db.errors import AWAY
 from db.hints import Hints
 from db.queries import partitions
 from hub import metrics
+from hub.gate import Gate
 from hub.ingest.writer import Ingest
 
 
@@ -54,9 +55,9 @@ async def read_liveness() -> Readiness:
 
 
 @get("/health/ready", summary="Whether to send traffic here")
-async def read_readiness(engine: NamedDependency[AsyncEngine]) -> Response[Readiness]:
-    """Ready means PostgreSQL answers, tomorrow's events have their partition, and none fell outside."""
-    reason = await _unready(engine)
+async def read_readiness(engine: NamedDependency[AsyncEngine], gate: NamedDependency[Gate]) -> Response[Readiness]:
+    """Ready means not draining, PostgreSQL answers, tomorrow's events have their partition, and none fell outside."""
+    reason = "draining" if gate.is_draining else await _unready(engine)
     if reason is None:
         return Response(Readiness(ready=True))
     return Response(Readiness(ready=False, reason=reason), status_code=HTTP_503_SERVICE_UNAVAILABLE)

@@ -16,7 +16,7 @@ from db.queries import attempts, exams
 from db.queries.exams import Enrolment
 from hub.auth.guards import BEARER, Person, person_as
 from hub.errors import Expired, Forbidden, Missing, Unauthenticated, problems
-from judgement.engine import RULEBOOK_VERSION
+from judgement.rules import RULEBOOK_VERSION
 from protocol.attempts import AttemptStatus
 from protocol.people import Role
 

@@ -22,6 +22,8 @@ def test_origins_are_separated_by_commas() -> None:
         ({"VERITAS_JWT_SECRET": ""}, "VERITAS_JWT_SECRET is not set"),
         ({"VERITAS_JWT_SECRET": "é" * 15}, "VERITAS_JWT_SECRET must have at least 32 bytes"),
         ({"VERITAS_REGISTRATION": "maybe"}, "VERITAS_REGISTRATION: Invalid enum value 'maybe' (it is 'maybe')"),
+        ({"VERITAS_DRAIN_MS": "30001"}, "VERITAS_DRAIN_MS must be between 0 and 30000"),
+        ({"VERITAS_HELLO_BACKLOG": "0"}, "VERITAS_HELLO_BACKLOG must be at least 1"),
     ],
 )
 def test_a_wrong_setting_is_refused_in_one_line_that_names_it(change: dict[str, str], line: str) -> None:

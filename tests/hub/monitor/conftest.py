@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -14,7 +15,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from db.queries import credentials
+from hub.auth import tokens
 from hub.auth.tickets import draw_secret, hash_secret
+from hub.monitor.door import CandidateDoor
+from hub.settings import HubSettings
+from hub.wire import now_ms
 from protocol import monitor
 from protocol.codec import Encoding, decode_to_candidate, encode
 from protocol.events import Event
@@ -58,26 +63,57 @@ class Peer:
 class Sitting:
     """One student's attempt, and as many sockets to it as a test wants."""
 
-    def __init__(self, url: str, engine: AsyncEngine, exam_id: UUID, attempt_id: UUID, student_id: UUID) -> None:
+    def __init__(
+        self, url: str, engine: AsyncEngine, secret: str, exam_id: UUID, attempt_id: UUID, student_id: UUID
+    ) -> None:
         self.url = url.replace("http", "ws") + "/ws/monitor"
+        self.secret = secret
         self.engine = engine
         self.exam_id = exam_id
         self.attempt_id = attempt_id
         self.student_id = student_id
         self.boot = uuid4()
         self.stack = contextlib.AsyncExitStack()
+        self.session = uuid4()
+        """The last sign-in."""
 
-    async def ticket(self, *, purpose: str = "monitor", exam_id: UUID | None = None) -> str:
-        user_id = self.student_id
-        secret, session = draw_secret(), uuid4()
+    async def sign_in(self, exam_id: UUID | None = None, user_id: UUID | None = None) -> UUID:
+        self.session = uuid4()
         async with self.engine.begin() as conn:
             await credentials.open_session(
-                conn, session=session, user_id=user_id, token_hash=hash_secret(draw_secret()), exam_id=exam_id
+                conn,
+                session=self.session,
+                user_id=user_id or self.student_id,
+                token_hash=hash_secret(draw_secret()),
+                exam_id=exam_id,
             )
+        return self.session
+
+    async def revoke(self, session: UUID | None = None) -> None:
+        async with self.engine.begin() as conn:
+            await credentials.revoke(conn, session or self.session)
+
+    async def ticket(
+        self, *, purpose: str = "monitor", exam_id: UUID | None = None, lifetime: timedelta = timedelta(seconds=30)
+    ) -> str:
+        secret, session = draw_secret(), await self.sign_in(exam_id)
+        async with self.engine.begin() as conn:
             await credentials.issue_ticket(
-                conn, ticket_hash=hash_secret(secret), user_id=user_id, session=session, purpose=purpose
+                conn,
+                ticket_hash=hash_secret(secret),
+                user_id=self.student_id,
+                session=session,
+                purpose=purpose,
+                lifetime=lifetime,
             )
         return secret
+
+    async def token(self, *, user_id: UUID | None = None, left_ms: int = 600_000) -> str:
+        """An access token of a new sign-in, good for so much longer."""
+        session = await self.sign_in(user_id=user_id)
+        made_ms = now_ms() + left_ms - 1000 * tokens.LIFETIME_S
+        claims = tokens.make_claims(user_id or self.student_id, Role.STUDENT, "Ada", session, now_ms=made_ms)
+        return tokens.sign(claims, self.secret)
 
     async def connect(self, encoding: Encoding = Encoding.JSON, **options: Any) -> Peer:
         options = {"subprotocols": [Subprotocol(encoding)], "compression": None, "proxy": None} | options
@@ -108,11 +144,46 @@ def events(first: int, last: int, kind: str = "copy") -> monitor.Events:
 
 
 @pytest.fixture
-async def sitting(app: Litestar, url: str, engine: AsyncEngine) -> AsyncIterator[Sitting]:
+async def sitting(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[Sitting]:
+    async with sit(url, engine, settings) as sitting:
+        yield sitting
+
+
+@pytest.fixture
+async def neighbour(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[Sitting]:
+    """Somebody else at the same hub."""
+    async with sit(url, engine, settings) as sitting:
+        yield sitting
+
+
+@pytest.fixture
+def door(app: Litestar) -> CandidateDoor:
+    """What the sockets of the hub work with."""
+    provide: Any = app.dependencies["candidates"]
+    door: CandidateDoor = provide.dependency()
+    return door
+
+
+@contextlib.asynccontextmanager
+async def sit(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[Sitting]:
+    """A student with a running attempt; all its sockets are gone when the block has ended."""
     async with engine.begin() as conn:
         exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
         student_id = await factories.make_user(conn)
         attempt_id = await factories.make_attempt(conn, exam_id, student_id)
-    sitting = Sitting(url, engine, exam_id, attempt_id, student_id)
+    sitting = Sitting(url, engine, settings.jwt_secret, exam_id, attempt_id, student_id)
     async with sitting.stack:
         yield sitting
+
+
+async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something in PostgreSQL, which tells nobody."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not await is_so():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def still_works(peer: Peer) -> None:
+    """A neighbour's events are taken and acknowledged as if nothing had happened; call it once a peer."""
+    await peer.send(events(1, 3))
+    assert await peer.receive(monitor.Ack) == monitor.Ack(3)

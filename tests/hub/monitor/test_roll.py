@@ -1,17 +1,26 @@
 import asyncio
+import time
+from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.hints import Hints
-from db.models import ExamAttempt, Instruction
+from db.models import ExamAttempt, ExamEnrollment, Instruction, User
 from db.queries import instructions
 from db.settings import DatabaseSettings
-from hub.monitor import roll
+from hub.app import create_app
+from hub.monitor import roll, session
+from hub.monitor.door import CandidateDoor
+from hub.settings import HubSettings
 from protocol import monitor
 from protocol.codes import CloseCode
-from tests.hub.monitor.conftest import Sitting, events
+from protocol.limits import Window
+from tests.hub.monitor.conftest import Sitting, events, sit, still_works, until
+from tests.hub.serving import serve
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +46,13 @@ async def state_of(sitting: Sitting, n: int) -> str:
     async with sitting.engine.connect() as conn:
         found = await conn.execute(select(Instruction.state).where(Instruction.n == n))
         return str(found.scalar_one())
+
+
+async def until_state(sitting: Sitting, n: int, state: str) -> None:
+    async def is_so() -> bool:
+        return await state_of(sitting, n) == state
+
+    await until(is_so)
 
 
 async def test_a_connection_taken_over_elsewhere_is_told_without_any_hint(sitting: Sitting) -> None:
@@ -77,6 +93,28 @@ async def test_an_instruction_arrives_without_any_hint_and_once(sitting: Sitting
     assert (await peer.receive(monitor.Instruct)).id == 2
 
 
+async def test_an_instruction_without_an_answer_is_sent_again_after_a_while(
+    sitting: Sitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "REPEAT_MS", 300)
+    await ask(sitting, "one")
+    peer, _ = await sitting.enter()
+    assert (await peer.receive(monitor.Instruct)).id == (await peer.receive(monitor.Instruct)).id == 1
+    await peer.send(monitor.Done(1, ok=True))
+    await until_state(sitting, 1, "done")
+    await ask(sitting, "two")
+    assert (await peer.receive(monitor.Instruct)).id == 2
+
+
+async def test_an_instruction_whose_time_is_over_is_not_sent(sitting: Sitting) -> None:
+    await ask(sitting, "one")
+    async with sitting.engine.begin() as conn:
+        await conn.execute(update(Instruction).values(valid_until=func.now()))
+    peer, _ = await sitting.enter()
+    await ask(sitting, "two")
+    assert (await peer.receive(monitor.Instruct)).body == {"text": "two"}
+
+
 async def test_an_instruction_is_sent_again_on_reconnect_until_it_is_done(sitting: Sitting) -> None:
     await ask(sitting, "one")
     first, _ = await sitting.enter()
@@ -85,9 +123,7 @@ async def test_an_instruction_is_sent_again_on_reconnect_until_it_is_done(sittin
     second, _ = await sitting.enter()
     told = await second.receive(monitor.Instruct)
     await second.send(monitor.Done(told.id, ok=True))
-    async with asyncio.timeout(5):
-        while await state_of(sitting, told.id) != "done":  # noqa: ASYNC110 - PostgreSQL tells nobody
-            await asyncio.sleep(0.01)
+    await until_state(sitting, told.id, "done")
     third, _ = await sitting.enter()
     await third.send(monitor.Ping(1))
     await third.receive(monitor.Pong)
@@ -104,3 +140,80 @@ async def test_a_hint_brings_an_instruction_sooner(
     await hints.announce("instructions", sitting.attempt_id)
     assert (await peer.receive(monitor.Instruct)).body == {"text": "hinted"}
     await hints.close()
+
+
+async def test_a_candidate_who_goes_on_at_another_hub_is_superseded_within_three_seconds_without_redis(
+    settings: HubSettings, engine: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    dead = msgspec.structs.replace(settings, redis_url=f"unix://{tmp_path}/nobody")
+    async with (
+        serve(create_app(dead)) as here,
+        serve(create_app(dead)) as there,
+        sit(f"http://{here}", engine, settings) as sitting,
+        sit(f"http://{here}", engine, settings) as neighbour,
+    ):
+        beside, _ = await neighbour.enter()
+        older, _ = await sitting.enter()
+        sitting.url = sitting.url.replace(here, there)
+        newer, _ = await sitting.enter()
+        began = time.monotonic()
+        assert await older.closed() == CloseCode.SUPERSEDED
+        assert time.monotonic() - began < 3
+        await newer.send(events(1, 1))
+        assert await newer.receive(monitor.Ack) == monitor.Ack(1)
+        await still_works(beside)
+
+
+async def test_a_sign_out_closes_the_socket(sitting: Sitting, neighbour: Sitting) -> None:
+    beside, _ = await neighbour.enter()
+    peer, _ = await sitting.enter()
+    await sitting.revoke()
+    assert await peer.closed() == CloseCode.UNAUTHENTICATED
+    await still_works(beside)
+
+
+async def test_a_user_who_may_not_come_in_any_more_is_closed(sitting: Sitting, neighbour: Sitting) -> None:
+    beside, _ = await neighbour.enter()
+    peer, _ = await sitting.enter()
+    async with sitting.engine.begin() as conn:
+        await conn.execute(update(User).where(User.id == sitting.student_id).values(is_active=False))
+    assert await peer.closed() == CloseCode.UNAUTHENTICATED
+    await still_works(beside)
+
+
+async def test_removal_from_the_roster_closes_the_socket_and_keeps_it_out(sitting: Sitting, neighbour: Sitting) -> None:
+    beside, _ = await neighbour.enter()
+    peer, _ = await sitting.enter()
+    async with sitting.engine.begin() as conn:
+        mine = ExamEnrollment.student_id == sitting.student_id
+        await conn.execute(update(ExamEnrollment).where(mine).values(removed_at=func.now()))
+    assert await peer.closed() == CloseCode.FORBIDDEN
+    again = await sitting.connect()
+    await again.send(await sitting.hello())
+    assert await again.closed() == CloseCode.FORBIDDEN
+    await still_works(beside)
+
+
+async def test_an_access_token_that_runs_out_closes_nothing(sitting: Sitting) -> None:
+    peer, welcome = await sitting.enter(token=await sitting.token(left_ms=1_500))
+    await asyncio.sleep((welcome.auth_until - welcome.server_at) / 1000 + 0.3)
+    await still_works(peer)
+
+
+async def test_windows_shrink_and_grow_with_the_load_of_the_process(
+    sitting: Sitting, door: CandidateDoor, settings: HubSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roll, "TICK_S", 0.02)
+    peer, welcome = await sitting.enter()
+    assert welcome.window == Window()
+    load = settings.ingest_bytes * 3 // 4
+    door.budget.move(load)
+    shrunk = await peer.receive(monitor.WindowChanged)
+    assert 0 < shrunk.events < Window().events
+    assert 0 < shrunk.bytes < Window().bytes
+    await still_works(peer)
+    latest, later = await sitting.enter()
+    assert (later.window.events, later.window.bytes) == (shrunk.events, shrunk.bytes)
+    door.budget.move(-load)
+    assert (await latest.receive(monitor.WindowChanged)).events == Window().events

@@ -1,19 +1,27 @@
 import asyncio
+import contextlib
 from uuid import uuid4
 
+import msgspec
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.exceptions import InvalidStatus
-from websockets.typing import Subprotocol
 
 from db.models import Connection, EventStream, ExamAttempt, MonitoringEvent, RejectedEvent
-from hub.monitor import socket
+from db.queries import leases
+from hub import lease, metrics
+from hub.app import create_app
+from hub.monitor import roll, socket
+from hub.monitor.door import CandidateDoor
+from hub.settings import HubSettings
 from protocol import limits, monitor
 from protocol.codec import Encoding
 from protocol.codes import CloseCode, RejectCode
 from protocol.people import Role
 from tests import factories
-from tests.hub.monitor.conftest import Sitting, events
+from tests.hub.monitor.conftest import Sitting, events, sit, still_works, until
+from tests.hub.serving import serve
 
 
 async def stored(sitting: Sitting, kind: str = "client") -> list[tuple[int, str]]:
@@ -40,17 +48,6 @@ async def test_no_subprotocol_means_json(sitting: Sitting) -> None:
     peer = await sitting.connect(subprotocols=None)
     await peer.send(await sitting.hello())
     await peer.receive(monitor.Welcome)
-
-
-async def test_only_unknown_subprotocols_are_refused_after_accepting(sitting: Sitting) -> None:
-    peer = await sitting.connect(subprotocols=[Subprotocol("graphql-ws")])
-    assert await peer.closed() == CloseCode.MALFORMED
-
-
-async def test_the_wrong_kind_of_frame_is_malformed(sitting: Sitting) -> None:
-    peer, _ = await sitting.enter()
-    await peer.send_raw(b"\x80")
-    assert await peer.closed() == CloseCode.MALFORMED
 
 
 async def test_a_client_goes_on_where_its_stream_stands(sitting: Sitting) -> None:
@@ -82,11 +79,11 @@ async def test_a_rejected_number_is_repeated_to_a_client_that_did_not_hear_it(si
     assert welcome.rejected == [monitor.Rejected(1, RejectCode.BAD_SHAPE)]
 
 
-async def test_lost_numbers_are_stored_as_one_row(sitting: Sitting) -> None:
+async def test_lost_numbers_are_stored_as_their_first_and_the_rest(sitting: Sitting) -> None:
     peer, _ = await sitting.enter()
     await peer.send(monitor.Lost(10, "queue_full"))
     assert await peer.receive(monitor.Ack) == monitor.Ack(10)
-    assert await stored(sitting) == [(10, "events_lost")]
+    assert await stored(sitting) == [(1, "events_lost"), (10, "events_lost")]
 
 
 async def test_a_gap_closes_and_stores_nothing(sitting: Sitting) -> None:
@@ -140,12 +137,6 @@ async def test_a_consoles_ticket_does_not_open_it(sitting: Sitting) -> None:
     assert await peer.closed() == CloseCode.UNAUTHENTICATED
 
 
-async def test_somebody_elses_attempt_is_forbidden(sitting: Sitting) -> None:
-    peer = await sitting.connect()
-    await peer.send(await sitting.hello(attempt_id=uuid4()))
-    assert await peer.closed() == CloseCode.FORBIDDEN
-
-
 async def test_a_session_by_code_opens_no_attempt_of_another_exam(sitting: Sitting) -> None:
     async with sitting.engine.begin() as conn:
         other = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
@@ -158,19 +149,6 @@ async def test_a_foreign_origin_is_refused_before_the_handshake(sitting: Sitting
     with pytest.raises(InvalidStatus) as refused:
         await sitting.connect(origin="http://evil.example")
     assert refused.value.response.status_code == 403
-
-
-async def test_bytes_that_are_no_frame_close_with_a_reason(sitting: Sitting) -> None:
-    peer, _ = await sitting.enter()
-    await peer.send_raw("{")
-    assert await peer.closed() == CloseCode.MALFORMED
-    assert peer.connection.close_reason == "malformed"
-
-
-async def test_a_frame_too_large_for_us_but_not_for_the_server_is_named(sitting: Sitting) -> None:
-    peer, _ = await sitting.enter()
-    await peer.send_raw(" " * (limits.FRAME_BYTES + 1))
-    assert await peer.closed() == CloseCode.TOO_LARGE
 
 
 async def test_ping_is_answered(sitting: Sitting) -> None:
@@ -195,3 +173,161 @@ async def test_a_hello_the_database_answers_too_late_leaves_no_connection_open(
             await conn.rollback()
             await asyncio.sleep(0.01)
         assert (await conn.execute(select(Connection.cause))).scalar_one() == "gone"
+
+
+async def test_a_new_token_in_band_takes_the_place_of_the_sign_in(
+    sitting: Sitting, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roll, "LOOK_S", 0.1)
+    peer, _ = await sitting.enter()
+    before = sitting.session
+    await peer.send(monitor.Auth(await sitting.token()))
+    await peer.send(monitor.Ping(1))
+    await peer.receive(monitor.Pong)
+    (candidate,) = door.roll.everybody()
+    async with asyncio.timeout(5):
+        while candidate.standing.session != sitting.session:  # noqa: ASYNC110 - nothing is answered
+            await asyncio.sleep(0.01)
+    await sitting.revoke(before)
+    await asyncio.sleep(0.3)  # a look or two go by
+    await still_works(peer)
+    await sitting.revoke()
+    assert await peer.closed() == CloseCode.UNAUTHENTICATED
+
+
+async def test_a_token_that_is_none_is_refused_in_band(sitting: Sitting, neighbour: Sitting) -> None:
+    beside, _ = await neighbour.enter()
+    peer, _ = await sitting.enter()
+    await peer.send(monitor.Auth("e30.e30.e30"))
+    assert (await peer.receive(monitor.Error)).code == "unauthenticated"
+    assert await peer.closed() == CloseCode.UNAUTHENTICATED
+    await still_works(beside)
+
+
+async def test_a_late_token_in_band_is_to_be_renewed_and_brought_again(sitting: Sitting) -> None:
+    peer, _ = await sitting.enter()
+    await peer.send(monitor.Auth(await sitting.token(left_ms=-2_000)))
+    assert (await peer.receive(monitor.Error)).code == "unauthenticated"
+    assert await peer.closed() == CloseCode.TOKEN_EXPIRED
+
+
+async def test_somebody_elses_token_is_forbidden_in_band(sitting: Sitting, neighbour: Sitting) -> None:
+    beside, _ = await neighbour.enter()
+    peer, _ = await sitting.enter()
+    await peer.send(monitor.Auth(await neighbour.token()))
+    assert (await peer.receive(monitor.Error)).code == "forbidden"
+    assert await peer.closed() == CloseCode.FORBIDDEN
+    await still_works(beside)
+
+
+async def test_what_the_server_has_lost_is_stated_and_the_client_goes_on(sitting: Sitting) -> None:
+    first, welcome = await sitting.enter()
+    await first.send(events(1, 3))
+    await first.receive(monitor.Ack)
+    await first.connection.close()
+    lost = metrics.SERVER_LOST._value.get()
+    second, again = await sitting.enter(stream=welcome.stream, acked=5, next_seq=8)
+    assert (again.stream, again.committed) == (welcome.stream, 5)
+    assert metrics.SERVER_LOST._value.get() == lost + 2
+    await second.send(events(6, 7))
+    assert await second.receive(monitor.Ack) == monitor.Ack(7)
+    kinds = [kind for _, kind in await stored(sitting)]
+    assert (kinds[:3], set(kinds[3:-2]), kinds[-2:]) == (["copy"] * 3, {"events_lost"}, ["copy"] * 2)
+
+
+async def test_another_queue_gets_a_stream_of_its_own_and_hears_what_the_old_one_holds(sitting: Sitting) -> None:
+    first, welcome = await sitting.enter()
+    await first.send(events(1, 3))
+    await first.receive(monitor.Ack)
+    _, again = await sitting.enter(boot=uuid4(), stream=welcome.stream, acked=2, next_seq=6)
+    assert again.stream != welcome.stream
+    assert again.committed == 0
+    assert again.previous == monitor.Previous(welcome.stream, 3)
+
+
+async def test_somebody_elses_stream_is_forbidden(sitting: Sitting, neighbour: Sitting) -> None:
+    _, welcome = await neighbour.enter()
+    peer = await sitting.connect()
+    await peer.send(await sitting.hello(stream=welcome.stream))
+    assert await peer.closed() == CloseCode.FORBIDDEN
+
+
+async def test_a_client_is_told_to_rotate_when_its_stream_is_old(
+    sitting: Sitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "STREAM_MS", 500)
+    rotations = metrics.ROTATIONS._value.get()
+    peer, _ = await sitting.enter()
+    await peer.receive(monitor.Rotate)
+    assert metrics.ROTATIONS._value.get() == rotations + 1
+    await still_works(peer)
+
+
+async def test_what_was_taken_is_stored_although_its_client_has_left(sitting: Sitting, door: CandidateDoor) -> None:
+    peer, _ = await sitting.enter()
+    async with sitting.engine.begin() as holder:
+        await holder.execute(text("LOCK TABLE monitoring_events IN SHARE MODE"))
+        for first in (1, 101, 201):
+            await peer.send(events(first, first + 99))
+        await peer.send(monitor.Ping(1))
+        await peer.receive(monitor.Pong)
+        peer.connection.transport.abort()
+        assert door.budget.used_bytes > 0
+    assert await door.roll.wait_empty(5)
+    assert len(await stored(sitting)) == 300
+    assert door.budget.used_bytes == 0
+
+
+async def test_a_known_number_that_came_again_with_another_content_is_noted(sitting: Sitting) -> None:
+    peer, _ = await sitting.enter()
+    await peer.send(events(1, 2))
+    await peer.receive(monitor.Ack)
+    await peer.send(events(1, 2, kind="paste"))
+    assert await peer.receive(monitor.Ack) == monitor.Ack(2)
+
+    async def is_noted() -> bool:
+        return "altered_resend" in [kind for _, kind in await stored(sitting, "system")]
+
+    await until(is_noted)
+
+
+async def test_an_opaque_origin_comes_in_by_entry_and_with_a_ticket_only(
+    settings: HubSettings, engine: AsyncEngine
+) -> None:
+    settings = msgspec.structs.replace(settings, allowed_origins=("null", "file://", "app://exam"))
+    async with serve(create_app(settings)) as address, sit(f"http://{address}", engine, settings) as sitting:
+        for origin in ("null", "file://", "app://exam"):
+            peer = await sitting.connect(origin=origin)
+            await peer.send(await sitting.hello(token=await sitting.token()))
+            assert await peer.closed() == CloseCode.UNAUTHENTICATED
+            peer = await sitting.connect(origin=origin)
+            await peer.send(await sitting.hello())
+            await peer.receive(monitor.Welcome)
+
+
+async def test_a_hub_that_was_given_up_closes_its_sockets_and_goes_on_under_another_id(
+    sitting: Sitting, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_S", 0.05)
+    peer, _ = await sitting.enter()
+    before = door.lease.hub_id
+    async with sitting.engine.begin() as conn:
+        await leases.release(conn, before)
+    assert await peer.closed() == CloseCode.INTERNAL
+    assert door.lease.hub_id != before
+    again, _ = await sitting.enter()
+    await still_works(again)
+    async with sitting.engine.connect() as conn:
+        hubs = select(Connection.hub).order_by(Connection.generation)
+        assert list((await conn.execute(hubs)).scalars()) == [before, door.lease.hub_id]
+
+
+async def test_a_server_that_stops_without_draining_says_so_too(settings: HubSettings, engine: AsyncEngine) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        address = await stack.enter_async_context(serve(create_app(settings)))
+        async with sit(f"http://{address}", engine, settings) as sitting:
+            peer, _ = await sitting.enter()
+            await stack.aclose()
+            assert await peer.closed() == CloseCode.DRAINING
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(Connection.cause))).scalar_one() == "drain"

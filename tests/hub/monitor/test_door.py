@@ -1,0 +1,70 @@
+import asyncio
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import Connection, ExamAttempt
+from hub.app import create_app
+from hub.auth.passwords import Passwords
+from hub.errors import Busy, Forbidden, Unauthenticated
+from hub.monitor.door import CandidateDoor
+from hub.settings import HubSettings
+from tests.hub.monitor.conftest import Sitting, sit
+
+
+async def test_an_accepted_hello_opens_a_connection_in_this_hubs_name(sitting: Sitting, door: CandidateDoor) -> None:
+    entrance = await door.enter(await sitting.hello())
+    assert (entrance.person.user_id, entrance.person.session) == (sitting.student_id, sitting.session)
+    assert entrance.hub_id == door.lease.hub_id
+    async with sitting.engine.connect() as conn:
+        assert (await conn.execute(select(Connection.hub))).scalar_one() == door.lease.hub_id
+
+
+async def test_a_token_is_not_enough_where_a_ticket_is_wanted(sitting: Sitting, door: CandidateDoor) -> None:
+    hello = await sitting.hello(token=await sitting.token())
+    with pytest.raises(Unauthenticated):
+        await door.enter(hello, by_ticket_only=True)
+
+
+async def test_nobody_comes_in_before_the_hub_has_its_lease(
+    engine: AsyncEngine, settings: HubSettings, passwords: Passwords
+) -> None:
+    provide = create_app(settings, passwords=passwords).dependencies["candidates"]
+    async with sit("", engine, settings) as sitting:
+        with pytest.raises(Busy):
+            await provide.dependency().enter(await sitting.hello())  # type: ignore[union-attr]
+
+
+async def test_a_new_token_must_be_the_same_persons_and_good_for_the_exam(
+    sitting: Sitting, neighbour: Sitting, door: CandidateDoor
+) -> None:
+    entrance = await door.enter(await sitting.hello())
+    renewed = await door.renew(await sitting.token(), entrance)
+    assert (renewed.user_id, renewed.session) == (sitting.student_id, sitting.session)
+    with pytest.raises(Forbidden):
+        await door.renew(await neighbour.token(), entrance)
+    with pytest.raises(Unauthenticated):
+        await door.renew("e30.e30.e30", entrance)
+
+
+async def test_a_hello_nobody_waits_for_any_more_is_ended_in_the_record(sitting: Sitting, door: CandidateDoor) -> None:
+    entering = door.errands.start(door.enter(await sitting.hello()))
+    await entering
+    door.abandon(entering, "overloaded")
+    async with asyncio.timeout(5):
+        while await cause_of(sitting) is None:  # noqa: ASYNC110 - PostgreSQL tells nobody
+            await asyncio.sleep(0.01)
+    assert await cause_of(sitting) == "overloaded"
+
+
+async def cause_of(sitting: Sitting) -> str | None:
+    async with sitting.engine.connect() as conn:
+        return (await conn.execute(select(Connection.cause).where(Connection.generation == 1))).scalar_one()
+
+
+async def test_a_hello_that_came_to_nothing_opened_nothing(sitting: Sitting, door: CandidateDoor) -> None:
+    with pytest.raises(Unauthenticated):
+        await door.enter(await sitting.hello(ticket="no such ticket"))
+    async with sitting.engine.connect() as conn:
+        assert (await conn.execute(select(ExamAttempt.generation))).scalar_one() == 0

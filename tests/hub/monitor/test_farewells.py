@@ -1,0 +1,91 @@
+import asyncio
+from collections.abc import Sequence
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import Connection, MonitoringEvent
+from db.queries import streams
+from db.queries.streams import Opening
+from hub import metrics
+from hub.monitor import farewells
+from hub.monitor.farewells import Farewells
+from protocol import monitor
+from tests import factories
+
+
+async def open_some(engine: AsyncEngine, number: int) -> Sequence[Opening]:
+    """Connections of as many students, each the newest of its attempt."""
+    openings = []
+    async with engine.begin() as conn:
+        exam_id = await factories.make_exam(conn, await factories.make_user(conn))
+        for _ in range(number):
+            student_id = await factories.make_user(conn)
+            hello = monitor.Hello(
+                attempt_id=await factories.make_attempt(conn, exam_id, student_id),
+                boot=uuid4(),
+                acked=0,
+                next_seq=1,
+                client=monitor.Client("test", "1"),
+                mono=0,
+                at=0,
+            )
+            openings.append(await streams.open_connection(conn, hello, student_id, uuid4()))
+    return openings
+
+
+async def lost_facts(engine: AsyncEngine) -> int:
+    async with engine.connect() as conn:
+        lost = select(func.count()).where(MonitoringEvent.event_type == "connection_lost")
+        return (await conn.execute(lost)).scalar_one()
+
+
+async def test_many_ends_are_recorded_together_each_with_its_cause_and_fact(engine: AsyncEngine) -> None:
+    openings = await open_some(engine, 5)
+    async with Farewells(engine) as recorder:
+        ends = [recorder.put(opening, f"cause {n}") for n, opening in enumerate(openings)]
+        async with asyncio.timeout(5):
+            await asyncio.gather(*ends)
+        async with engine.connect() as conn:
+            causes = (await conn.execute(select(Connection.cause))).scalars()
+            assert sorted(causes) == [f"cause {n}" for n in range(5)]
+    assert await lost_facts(engine) == 5
+
+
+async def test_an_end_stated_twice_is_recorded_once(engine: AsyncEngine) -> None:
+    (opening,) = await open_some(engine, 1)
+    async with Farewells(engine) as recorder:
+        recorder.put(opening, "first")
+        recorder.put(opening, "second")
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(Connection.cause))).scalar_one() == "first"
+    assert await lost_facts(engine) == 1
+
+
+async def test_an_end_that_postgresql_cannot_take_is_tried_again_and_dated_when_it_was(engine: AsyncEngine) -> None:
+    (opening,) = await open_some(engine, 1)
+    async with Farewells(engine) as recorder:
+        async with engine.begin() as holder:
+            await holder.execute(text("LOCK TABLE connections IN SHARE MODE"))
+            ended_at = (await holder.execute(text("SELECT clock_timestamp()"))).scalar_one()
+            recorded = recorder.put(opening, "gone")
+            await asyncio.sleep(1.3)  # past the lock's timeout
+            assert not recorded.done()
+        async with asyncio.timeout(5):
+            await recorded
+    async with engine.connect() as conn:
+        closed_at = (await conn.execute(select(Connection.closed_at))).scalar_one()
+    assert closed_at is not None
+    assert abs((closed_at - ended_at).total_seconds()) < 0.3
+
+
+async def test_what_does_not_fit_is_dropped_and_counted(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(farewells, "WAITING_MAX", 1)
+    first, second = await open_some(engine, 2)
+    dropped = metrics.FAREWELLS_DROPPED.labels(reason="full")._value.get()
+    recorder = Farewells(engine)
+    recorder.put(first, "gone")
+    assert recorder.put(second, "gone").done()
+    assert metrics.FAREWELLS_DROPPED.labels(reason="full")._value.get() == dropped + 1

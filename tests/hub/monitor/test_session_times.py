@@ -1,0 +1,213 @@
+import msgspec
+
+from hub.monitor.session import RETIRE_MS, RETRY_MS, ROTATE_MS, SILENCE_MS, Close, Effect, Phase, Renew, Send, Session
+from protocol import limits, monitor
+from protocol.codes import CloseCode
+from protocol.errors import Malformed, UnknownFrame
+from tests.hub.monitor.sessions import HELLO, batch, closes, frames, opened, stores, welcome
+
+
+def test_no_hello_in_time_is_silent() -> None:
+    session = Session(0)
+    assert session.tick(limits.HELLO_MS) == []
+    assert closes(session.tick(limits.HELLO_MS + 1)) == [CloseCode.SILENT]
+
+
+def test_any_frame_counts_as_a_heartbeat_and_nothing_at_all_is_silent() -> None:
+    session = opened()
+    session.receive(monitor.Ping(0), 1_000)
+    assert session.tick(1_000 + SILENCE_MS) == []
+    assert closes(session.tick(1_001 + SILENCE_MS)) == [CloseCode.SILENT]
+
+
+def test_a_hello_that_waits_for_the_database_is_not_silent() -> None:
+    session = Session(0)
+    session.receive(HELLO, 0)
+    assert session.tick(10 * SILENCE_MS) == []
+
+
+def test_an_unknown_frame_does_not_put_off_the_end_of_a_hello_that_never_comes() -> None:
+    session = Session(0)
+    session.refuse(UnknownFrame("wave"), limits.HELLO_MS)
+    assert session.phase is Phase.CLOSED
+
+
+def test_a_smaller_window_is_told_once_and_having_more_already_is_no_fault() -> None:
+    session = opened()
+    session.receive(batch(1, 3, size=1_000), 0)
+    small = limits.Window(2, 100)
+    assert session.resize(small) == [Send(monitor.WindowChanged(2, 100))]
+    assert session.resize(small) == []
+    assert closes(session.receive(batch(4, limits.OVERRUN_FACTOR * limits.WINDOW_EVENTS), 0)) == []
+    assert session.resize(limits.Window(0, 0)) == [Send(monitor.WindowChanged(0, 0))]
+    assert session.resize(limits.Window()) == [Send(monitor.WindowChanged(limits.WINDOW_EVENTS, limits.WINDOW_BYTES))]
+
+
+def test_a_window_that_changes_while_a_batch_is_held_is_told_afterwards() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    assert frames(session.held(0)) == [monitor.WindowChanged(0, 0, RETRY_MS)]
+    assert session.resize(limits.Window(7, 70)) == []
+    assert frames(session.stored([])) == [monitor.Ack(3), monitor.WindowChanged(7, 70)]
+
+
+def test_the_welcomes_window_is_the_one_that_was_granted() -> None:
+    session = Session(0)
+    assert session.resize(limits.Window(1, 1)) == []
+    session.receive(HELLO, 0)
+    assert session.resize(limits.Window(2, 2)) == []
+    small = msgspec.structs.replace(welcome(), window=limits.Window(2, 2))
+    assert session.opened(small, []) == [Send(small)]
+    assert session.resize(limits.Window(2, 2)) == []
+
+
+def test_bytes_are_outstanding_until_stored_or_given_up() -> None:
+    session = opened()
+    session.receive(batch(1, 3, size=30), 0)
+    session.receive(batch(4, 4, size=12), 0)
+    assert session.outstanding_bytes == 42
+    session.stored([])
+    assert session.outstanding_bytes == 12
+    session.given_up()
+    assert session.outstanding_bytes == 0
+
+
+def test_a_closed_session_keeps_the_bytes_that_are_with_a_writer_until_it_hears_of_them() -> None:
+    session = opened()
+    session.receive(batch(1, 3, size=30), 0)
+    session.receive(batch(4, 4, size=12), 0)
+    session.close(CloseCode.SUPERSEDED)
+    assert session.outstanding_bytes == 30
+    assert session.stored([]) == []
+    assert session.outstanding_bytes == 0
+
+
+def test_a_closed_session_keeps_nothing_that_was_held() -> None:
+    session = opened()
+    session.receive(batch(1, 3, size=30), 0)
+    session.held(0)
+    session.close(CloseCode.SUPERSEDED)
+    assert session.outstanding_bytes == 0
+
+
+def test_one_token_is_checked_at_a_time_and_the_last_that_came_meanwhile_is_next() -> None:
+    session = opened()
+    assert session.receive(monitor.Auth("a"), 0) == [Renew("a")]
+    assert session.receive(monitor.Auth("b"), 0) == []
+    assert session.receive(monitor.Auth("c"), 0) == []
+    assert session.renewed() == [Renew("c")]
+    assert session.renewed() == []
+    assert session.receive(monitor.Auth("d"), 0) == [Renew("d")]
+
+
+def test_a_renewal_that_is_done_after_the_close_is_nobodys() -> None:
+    session = opened()
+    session.receive(monitor.Auth("a"), 0)
+    session.receive(monitor.Auth("b"), 0)
+    session.close(CloseCode.SUPERSEDED)
+    assert session.renewed() == []
+
+
+def test_an_instruction_is_passed_on_once_in_a_session() -> None:
+    session = Session(0)
+    session.receive(HELLO, 0)
+    first, second, third = (monitor.Instruct(id=n, action="message", issued_at=0) for n in (1, 2, 3))
+    session.opened(welcome(), [second])
+    assert frames(session.instruct([first, second])) == [first]
+    assert frames(session.instruct([first, second, third])) == [third]
+
+
+def test_a_draining_hub_says_so_and_goes_on_until_the_sockets_turn_has_come() -> None:
+    session = opened()
+    assert session.drain(2_000) == [Send(monitor.Drain(2_000))]
+    assert stores(session.receive(batch(1, 3), 0)) == [(1, 3)]
+
+
+def test_a_client_that_waits_for_its_welcome_hears_of_the_drain_after_it() -> None:
+    session = Session(0)
+    assert session.drain(2_000) == []
+    session.receive(HELLO, 0)
+    assert frames(session.opened(welcome(), [])) == [welcome(), monitor.Drain(2_000)]
+
+
+def test_an_idle_session_retires_at_once() -> None:
+    effects = opened(committed=5).retire(0)
+    assert frames(effects) == [monitor.Ack(5)]
+    assert closes(effects) == [CloseCode.DRAINING]
+
+
+def test_a_session_without_a_stream_retires_at_once() -> None:
+    session = Session(0)
+    assert session.retire(0) == [Close(CloseCode.DRAINING)]
+    assert session.retire(0) == []
+
+
+def test_a_retiring_session_ignores_frames_and_closes_when_all_it_took_is_stored() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    session.receive(batch(4, 5), 0)
+    assert session.retire(0) == []
+    for frame in (batch(6, 7), HELLO, monitor.Bye(), monitor.Ping(1), monitor.Lost(-1, "x")):
+        assert session.receive(frame, 0) == []
+    assert session.refuse(Malformed("x"), 0) == []
+    assert stores(session.stored([])) == [(4, 5)]
+    effects = session.stored([])
+    assert frames(effects)[-1] == monitor.Ack(5)
+    assert closes(effects) == [CloseCode.DRAINING]
+
+
+def test_a_retiring_session_waits_five_seconds_at_most() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    session.retire(100)
+    assert session.tick(100 + RETIRE_MS - 1) == []
+    assert session.tick(100 + RETIRE_MS) == [Close(CloseCode.DRAINING)]
+    assert session.stored([]) == []
+
+
+def test_a_retiring_session_still_offers_what_was_held() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    session.held(0)
+    session.retire(0)
+    assert stores(session.tick(RETRY_MS)) == [(1, 3)]
+    assert closes(session.stored([])) == [CloseCode.DRAINING]
+
+
+def test_who_said_goodbye_before_a_drain_leaves_with_it() -> None:
+    session = opened()
+    session.receive(batch(1, 3), 0)
+    session.receive(monitor.Bye(), 0)
+    session.retire(0)
+    assert closes(session.stored([])) == [CloseCode.DRAINING]
+
+
+def awake(session: Session, start_ms: int, end_ms: int) -> list[Effect]:
+    """Everything that comes of time, with a ping whenever one is due."""
+    effects: list[Effect] = []
+    for now_ms in range(start_ms, end_ms + 1, limits.HEARTBEAT_MS):
+        session.receive(monitor.Ping(0), now_ms)
+        effects += session.tick(now_ms)
+    return effects
+
+
+def test_a_stream_of_a_day_is_rotated_once_and_left_alone_for_an_hour() -> None:
+    session = opened(age_ms=limits.STREAM_MS - 20_000)
+    assert awake(session, 0, 10_000) == []
+    assert awake(session, 20_000, 60_000) == [Send(monitor.Rotate())]
+    assert stores(session.receive(batch(1, 3), 60_000)) == [(1, 3)]
+    assert awake(session, 60_000, 20_000 + ROTATE_MS - limits.HEARTBEAT_MS) == []
+    assert closes(awake(session, 20_000 + ROTATE_MS, 20_000 + ROTATE_MS)) == [CloseCode.DRAINING]
+
+
+def test_a_streams_age_counts_from_the_welcome_whatever_the_sessions_clock_says() -> None:
+    session = Session(5_000_000)
+    session.receive(HELLO, 5_000_000)
+    session.opened(welcome(age_ms=limits.STREAM_MS - 1), [])
+    assert session.tick(5_000_000) == []
+    assert session.tick(5_000_001) == [Send(monitor.Rotate())]
+
+
+def test_a_stream_made_by_a_clock_that_was_ahead_lives_no_longer_than_a_day() -> None:
+    session = opened(age_ms=-limits.STREAM_MS)
+    assert awake(session, limits.STREAM_MS, limits.STREAM_MS) == [Send(monitor.Rotate())]

@@ -1,0 +1,151 @@
+"""The way out of a hub, with a server in the test's own loop; hundreds of sockets and real signals: tests/faults."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import msgspec
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from db.models import Connection, MonitoringEvent
+from db.queries import credentials
+from hub.app import create_hub
+from hub.auth.tickets import draw_secret, hash_secret
+from hub.main import HubServer, configure
+from hub.settings import HubSettings
+from protocol import monitor
+from protocol.codes import CloseCode
+from protocol.console import Hello as ConsoleHello
+from protocol.console import Welcome as ConsoleWelcome
+from protocol.people import Role
+from tests import factories
+from tests.hub.live.consoles import Client
+from tests.hub.monitor.conftest import Sitting, events, sit
+
+
+class Running:
+    """A server that drains."""
+
+    def __init__(self, server: HubServer, task: asyncio.Task[None], address: str) -> None:
+        self.server = server
+        self.task = task
+        self.url = f"http://{address}"
+        self.ended_s = 0.0
+
+    async def ended(self) -> float:
+        """Wait for its end; how long that took."""
+        began = time.monotonic()
+        async with asyncio.timeout(20):
+            await asyncio.shield(self.task)
+        return time.monotonic() - began
+
+
+@asynccontextmanager
+async def run(settings: HubSettings) -> AsyncIterator[Running]:
+    app, drain = create_hub(settings)
+    server = HubServer(configure(app, "127.0.0.1", 0), drain)
+    task = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody
+            await asyncio.sleep(0.01)
+    try:
+        yield Running(server, task, f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
+    finally:
+        server.should_exit = server.force_exit = True
+        await task
+
+
+async def causes(engine: AsyncEngine) -> list[tuple[str, str]]:
+    """How every connection ended, and what the system streams say of it."""
+    async with engine.connect() as conn:
+        ended = (await conn.execute(select(Connection.cause))).scalars().all()
+        lost = select(MonitoringEvent.data_payload["cause"].astext).where(
+            MonitoringEvent.event_type == "connection_lost"
+        )
+        return list(zip(ended, (await conn.execute(lost)).scalars(), strict=True))
+
+
+async def test_everybody_is_told_goes_on_and_leaves_in_turn(settings: HubSettings, engine: AsyncEngine) -> None:
+    settings = msgspec.structs.replace(settings, drain_ms=600)
+    async with run(settings) as hub, sit(hub.url, engine, settings) as one, sit(hub.url, engine, settings) as two:
+        peers = [(await one.enter())[0], (await two.enter())[0]]
+        hub.server.end()
+        for peer in peers:
+            assert await peer.receive(monitor.Drain) == monitor.Drain(600)
+            await peer.send(events(1, 3))
+            assert await peer.receive(monitor.Ack) == monitor.Ack(3)
+        async with httpx.AsyncClient(trust_env=False) as http:
+            ready = await http.get(f"{hub.url}/health/ready")
+            assert (ready.status_code, ready.json()["reason"]) == (503, "draining")
+        with pytest.raises(InvalidStatus) as refused:
+            await one.connect()
+        assert refused.value.response.status_code == 503
+        began = time.monotonic()
+        assert [await peer.closed() for peer in peers] == [CloseCode.DRAINING, CloseCode.DRAINING]
+        assert await causes(engine) == [("drain", "drain"), ("drain", "drain")]
+        assert time.monotonic() - began < 2
+        await hub.ended()
+
+
+async def test_a_batch_in_flight_is_stored_and_acknowledged_before_the_close(
+    settings: HubSettings, engine: AsyncEngine
+) -> None:
+    settings = msgspec.structs.replace(settings, drain_ms=0)
+    async with run(settings) as hub, sit(hub.url, engine, settings) as sitting:
+        peer, _ = await sitting.enter()
+        async with engine.begin() as holder:
+            await holder.execute(text("LOCK TABLE monitoring_events IN SHARE MODE"))
+            await peer.send(events(1, 100))
+            await peer.send(monitor.Ping(1))
+            await peer.receive(monitor.Pong)
+            hub.server.end()
+            assert (await peer.receive(monitor.Drain)).in_ms == 0
+            await peer.send(events(101, 200))  # too late, and no fault
+            await asyncio.sleep(0.1)
+        assert await peer.receive(monitor.Ack) == monitor.Ack(100)
+        assert await peer.receive(monitor.Ack) == monitor.Ack(100)
+        assert await peer.closed() == CloseCode.DRAINING
+        await hub.ended()
+
+
+async def test_a_second_signal_hurries_it_up(settings: HubSettings, engine: AsyncEngine) -> None:
+    settings = msgspec.structs.replace(settings, drain_ms=30_000)
+    async with run(settings) as hub, sit(hub.url, engine, settings) as sitting:
+        peer, _ = await sitting.enter()
+        hub.server.end()
+        await peer.receive(monitor.Drain)
+        hub.server.end()
+        assert await peer.closed() == CloseCode.DRAINING
+        assert await hub.ended() < 3
+
+
+async def test_consoles_and_clients_without_hello_are_sent_away_too(settings: HubSettings, engine: AsyncEngine) -> None:
+    settings = msgspec.structs.replace(settings, drain_ms=200)
+    async with run(settings) as hub, sit(hub.url, engine, settings) as sitting:
+        stranger = await sitting.connect()
+        async with connect(hub.url.replace("http", "ws") + "/ws/console", proxy=None) as connection:
+            console = Client(connection)
+            await console.send(ConsoleHello(ticket=await teacher_ticket(sitting)))
+            await console.receive(ConsoleWelcome)
+            hub.server.end()
+            assert await console.receive(monitor.Drain) == monitor.Drain(200)  # type: ignore[type-var]
+            assert await console.close_code() == CloseCode.DRAINING
+        assert await stranger.closed() == CloseCode.DRAINING
+        await hub.ended()
+
+
+async def teacher_ticket(sitting: Sitting) -> str:
+    async with sitting.engine.begin() as conn:
+        teacher = await factories.make_user(conn, role=Role.TEACHER)
+    session, secret = await sitting.sign_in(user_id=teacher), draw_secret()
+    async with sitting.engine.begin() as conn:
+        await credentials.issue_ticket(
+            conn, ticket_hash=hash_secret(secret), user_id=teacher, session=session, purpose="console"
+        )
+    return secret

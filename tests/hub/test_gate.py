@@ -1,0 +1,116 @@
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+import msgspec
+import pytest
+from litestar import Litestar
+from litestar.datastructures import Headers
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from hub import metrics
+from hub.app import create_app
+from hub.gate import Gate, Refusal, needs_ticket
+from hub.ingest.budget import Budget
+from hub.settings import HubSettings
+from protocol.codec import Encoding, encode
+from protocol.monitor import Ping
+from tests.hub.serving import read_close, serve
+
+PLACES = ("/ws/monitor", "/ws/console")
+
+
+@pytest.fixture
+def gate(settings: HubSettings) -> Gate:
+    return Gate(settings, Budget(50, 100))
+
+
+def gate_of(app: Litestar) -> Any:
+    provide: Any = app.dependencies["gate"]
+    return provide.dependency()
+
+
+async def knock(url: str, place: str, **options: Any) -> InvalidStatus:
+    with pytest.raises(InvalidStatus) as refusal:
+        await connect(url.replace("http", "ws") + place, proxy=None, **options)
+    return refusal.value
+
+
+def test_whoever_comes_to_a_gate_with_room_may_pass(gate: Gate) -> None:
+    assert gate.judge(Headers({"host": "here"}), "10.0.0.1") is None
+
+
+def test_a_draining_or_a_full_hub_says_when_to_come_again(settings: HubSettings) -> None:
+    budget = Budget(50, 100)
+    gate = Gate(settings, budget)
+    budget.move(100)
+    assert gate.judge(Headers({}), "a") == Refusal("full", 503, 5)
+    gate.is_draining = True
+    assert gate.judge(Headers({}), "a") == Refusal("draining", 503, 5)
+    assert gate.judge(Headers({"origin": "http://evil.example", "host": "here"}), "a") == Refusal("origin", 403)
+
+
+@pytest.mark.parametrize(
+    ("origin", "wanted"),
+    [
+        (None, False),
+        ("https://exam.example", False),
+        ("HTTP://exam.example", False),
+        ("null", True),
+        ("file://", True),
+        ("app://exam", True),
+    ],
+)
+def test_an_origin_that_anyone_may_have_needs_a_ticket(origin: str | None, wanted: bool) -> None:
+    assert needs_ticket(Headers({} if origin is None else {"origin": origin})) is wanted
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_foreign_origin_is_refused_at_both_sockets(url: str, place: str) -> None:
+    assert (await knock(url, place, origin="http://evil.example")).response.status_code == 403
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_client_sees_503_and_when_to_come_again(app: Litestar, url: str, place: str) -> None:
+    gate_of(app).is_draining = True
+    refused = metrics.SOCKETS_REFUSED.labels(reason="draining")._value.get()
+    began = asyncio.get_running_loop().time()
+    response = (await knock(url, place)).response
+    assert (response.status_code, response.headers["Retry-After"], response.body) == (503, "5", b"draining")
+    assert asyncio.get_running_loop().time() - began < 1
+    assert metrics.SOCKETS_REFUSED.labels(reason="draining")._value.get() == refused + 1
+
+
+async def test_a_server_without_such_answers_says_403(gate: Gate) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def never(*_: Any) -> None:
+        raise AssertionError
+
+    gate.is_draining = True
+    scope: Any = {"type": "websocket", "client": None, "headers": [], "extensions": None}
+    await gate.guard(never)(scope, never, send)
+    assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+async def test_sockets_that_say_nothing_are_limited_by_address(settings: HubSettings) -> None:
+    settings = msgspec.structs.replace(settings, hello_backlog=2)
+    async with serve(create_app(settings)) as address, AsyncExitStack() as stack:
+        url = f"http://{address}"
+
+        async def come() -> ClientConnection:
+            return await stack.enter_async_context(connect(f"ws://{address}/ws/monitor", proxy=None))
+
+        first, second = await come(), await come()
+        assert (await knock(url, "/ws/console")).response.status_code == 503
+        await first.send(encode(Ping(1), Encoding.JSON))
+        assert (await read_close(first))[0] == 4400
+        third = await come()
+        assert (await knock(url, "/ws/monitor")).response.body == b"flood"
+        await third.close()
+        await second.close()
+        await come()
