@@ -19,7 +19,7 @@ from protocol.codec import Encoding
 from protocol.monitor import Instruct
 from veritas.client import Candidate, ClientError
 from veritas.errors import VeritasError
-from veritas.rest import Entrant, Rest, Session, proxy_to, socket_url
+from veritas.rest import Entrant, Rest, Session
 from veritas.scripts import Cut, Say, Script, Step, cast_class
 from veritas.scripts.background import filler, fork
 from veritas.scripts.step import play
@@ -29,8 +29,10 @@ from veritas.watcher import Watcher
 SIGN_INS: Final = 16
 """How many students sign in at the same time."""
 
-DRAIN_S: Final = 5.0
-SETTLE_S: Final = 5.0
+DRAIN_S: Final = 20.0
+"""How long clients may take to have everything acknowledged: a hub may just be coming back."""
+
+SETTLE_S: Final = 20.0
 """How long flags may still arrive after the last event was acknowledged."""
 
 
@@ -113,6 +115,11 @@ class Lesson:
         return sum(student.candidate.acked for student in self.students)
 
     @property
+    def lost(self) -> int:
+        """How many events full queues have dropped."""
+        return sum(student.candidate.lost for student in self.students)
+
+    @property
     def seconds(self) -> float:
         """How long the class has been working."""
         return (self.ended_s or time.monotonic()) - self.started_s
@@ -157,6 +164,7 @@ class Lesson:
             acked=self.acked,
             stored=stored,
             rejected=sum(len(candidate.rejected) for candidate in candidates),
+            lost=self.lost,
             flags_raised=flags_raised,
             flags_seen=len(self.watcher.arrivals),
             ack_ms=percentiles(self.ack_ms),
@@ -183,19 +191,21 @@ class Lesson:
 
     def _client(self, number: int, attempt_id: UUID, session: Session) -> Candidate:
         return Candidate(
-            socket_url(self._rest.base_url, "/ws/monitor"),
+            self._rest.socket_urls("/ws/monitor"),
             attempt_id,
             lambda: session.ticket("monitor"),
+            get_token=session.access,
             # Both encodings are in every class.
             encoding=Encoding.MSGPACK if number % 4 == 3 else Encoding.JSON,
             name="veritas-simulate",
             on_instruction=_read_message,
             on_ack=lambda _seq, ms: self.ack_ms.append(ms),
-            proxy=proxy_to(self._rest.base_url),
+            proxy=self._rest.proxy,
         )
 
     async def _dismiss(self, student: Student) -> None:
         candidate = student.candidate
+        candidate.hurry()
         try:
             try:
                 await candidate.drained(DRAIN_S)

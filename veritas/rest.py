@@ -1,10 +1,11 @@
-"""One hub's REST, as a program outside of it uses it: sign in, make an exam, take tickets to sockets.
+"""The hubs' REST, as a program outside of them uses it: sign in, make an exam, take tickets to sockets.
 
 It knows no more than the public documentation, and never logs or shows a password, a code, a token or a ticket.
 """
 
 import asyncio
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -13,15 +14,22 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from veritas.client import Access
+from veritas.client.reconnect import RENEW_BEFORE_MS
 from veritas.errors import VeritasError
 
 PATIENCE_S: Final = 15.0
-"""How long a request is tried again while the hub is away or too busy."""
+"""How long a request is tried again while no hub has ever answered."""
+
+OUTAGE_S: Final = 60.0
+"""How long it is tried again once one has: a hub that was there comes back."""
 
 _PAUSE_S: Final = 0.25
-_TIMEOUT: Final = httpx.Timeout(10.0, pool=60.0)
+_TIMEOUT: Final = httpx.Timeout(10.0, connect=4.0, pool=60.0)
 _CONNECTIONS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-_RENEW_BEFORE_MS: Final = 30_000
+_RENEW_BEFORE_MS: Final = RENEW_BEFORE_MS + 30_000
+"""How long a token is good at least when it is used: a socket that asks for one wants a fresher one than it has."""
+
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _T = TypeVar("_T")
@@ -76,9 +84,9 @@ def is_loopback(base_url: str) -> bool:
     return (urlsplit(base_url).hostname or "") in _LOOPBACK
 
 
-def proxy_to(base_url: str) -> Literal[True] | None:
+def proxy_to(*base_urls: str) -> Literal[True] | None:
     """What a client needs to be told about proxies: those of the environment, but none to this very machine."""
-    return None if is_loopback(base_url) else True
+    return None if all(is_loopback(url) for url in base_urls) else True
 
 
 def socket_url(base_url: str, path: str) -> str:
@@ -88,13 +96,19 @@ def socket_url(base_url: str, path: str) -> str:
 
 
 class Rest:
-    """One hub. Use it as `async with`."""
+    """One service, at one or several addresses: it stays at one until that is away. Use it as `async with`."""
 
-    def __init__(self, base_url: str) -> None:
-        if urlsplit(base_url).scheme not in ("http", "https"):
-            raise VeritasError(f"{base_url!r} is no address of a hub: it starts with http:// or https://")
-        self.base_url = base_url.rstrip("/")
-        self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=_CONNECTIONS, trust_env=not is_loopback(base_url))
+    def __init__(self, base_url: str | Sequence[str]) -> None:
+        base_urls = [base_url] if isinstance(base_url, str) else base_url
+        for url in base_urls:
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise VeritasError(f"{url!r} is no address of a hub: it starts with http:// or https://")
+        self.base_urls = tuple(url.rstrip("/") for url in base_urls)
+        self.proxy = proxy_to(*self.base_urls)
+        """What its sockets need to be told about proxies."""
+        self._at = 0
+        self._patience_s = PATIENCE_S
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=_CONNECTIONS, trust_env=self.proxy is not None)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -105,6 +119,15 @@ class Rest:
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
 
+    @property
+    def base_url(self) -> str:
+        """The address in use."""
+        return self.base_urls[self._at]
+
+    def socket_urls(self, path: str) -> list[str]:
+        """The addresses of one of the service's sockets, the one in use first."""
+        return [socket_url(url, path) for url in self.base_urls[self._at :] + self.base_urls[: self._at]]
+
     async def sign_in(self, username: str, password: str) -> "Session":
         """Sign in by password. Raises RestError or HubAway."""
         return await self._open("/auth/login", {"username": username, "password": password})
@@ -114,32 +137,44 @@ class Rest:
         return await self._open("/auth/code", {"code": code})
 
     async def post(self, path: str, body: Any, shape: type[_T], token: str | None = None) -> _T:
-        """Post once the hub answers: tried again for a while when it is away. Raises RestError or HubAway."""
-        give_up_s = time.monotonic() + PATIENCE_S
+        """Post once a hub answers: tried again for a while when all are away. Raises RestError or HubAway."""
+        begun_s = time.monotonic()
+        away: set[str] = set()
         while True:
+            base_url = self.base_url
             try:
-                return await self._post(path, body, shape, token)
+                return await self._post(base_url, path, body, shape, token)
             except HubAway:
-                if time.monotonic() > give_up_s:
+                if time.monotonic() - begun_s > self._patience_s:
                     raise
+            away.add(base_url)
+            self._pass_over(base_url)
+            if len(away) == len(self.base_urls):
+                away.clear()
                 await asyncio.sleep(_PAUSE_S)
+
+    def _pass_over(self, base_url: str) -> None:
+        """Use the next address from now on, unless another request has found that out before."""
+        if base_url == self.base_url:
+            self._at = (self._at + 1) % len(self.base_urls)
 
     async def _open(self, path: str, body: dict[str, str]) -> "Session":
         return Session(self, await self.post(path, body, _SignedIn))
 
-    async def _post(self, path: str, body: Any, shape: type[_T], token: str | None) -> _T:
+    async def _post(self, base_url: str, path: str, body: Any, shape: type[_T], token: str | None) -> _T:
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         try:
-            answer = await self._http.post(self.base_url + path, content=msgspec.json.encode(body), headers=headers)
+            answer = await self._http.post(base_url + path, content=msgspec.json.encode(body), headers=headers)
         except httpx.TransportError as error:
-            raise HubAway(f"the hub at {self.base_url} does not answer: {error or type(error).__name__}") from error
+            raise HubAway(f"the hub at {base_url} does not answer: {error or type(error).__name__}") from error
         if answer.is_success:
+            self._patience_s = OUTAGE_S
             try:
                 return msgspec.json.decode(answer.content, type=shape)
             except msgspec.DecodeError as error:
                 raise RestError(f"POST {path} was answered, but not as a hub does: {error}") from error
         message = f"POST {path}: {answer.status_code} {_reason(answer)}"
-        raise HubAway(message) if answer.status_code in (429, 502, 503, 504) else RestError(message)
+        raise HubAway(message) if answer.status_code == 429 or answer.status_code >= 500 else RestError(message)
 
 
 class Session:
@@ -153,6 +188,11 @@ class Session:
     async def ticket(self, purpose: str) -> str:
         """A single-use ticket to a socket: `monitor` or `console`. Raises RestError or HubAway."""
         return (await self._post("/auth/ws-ticket", {"purpose": purpose}, _Ticket)).ticket
+
+    async def access(self) -> Access:
+        """An access token good for a while, to renew a socket's sign-in in band. Raises RestError or HubAway."""
+        await self._token()
+        return Access(self._signed_in.access_token, self._signed_in.expires_at)
 
     async def create_exam(self, title: str, *, duration_minutes: int, preset: str) -> UUID:
         """Make an exam. Raises RestError or HubAway."""

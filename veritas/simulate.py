@@ -4,7 +4,7 @@ It never reads a database; what is real and what is not, `lesson.py` says.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from math import ceil
 from pathlib import Path
@@ -20,7 +20,7 @@ from veritas.client import Console
 from veritas.errors import VeritasError
 from veritas.lesson import Lesson, Options
 from veritas.logins import Login
-from veritas.rest import Entrant, Rest, Session, proxy_to, socket_url
+from veritas.rest import Entrant, Rest, Session
 from veritas.summary import show_report
 from veritas.tally import Report
 from veritas.watcher import Watcher
@@ -33,10 +33,12 @@ LONGEST_MINUTES: Final = 7 * 24 * 60
 
 
 @asynccontextmanager
-async def open_lesson(base_url: str, login: Login, options: Options) -> AsyncIterator[tuple[Lesson, list[Entrant]]]:
+async def open_lesson(
+    base_url: str | Sequence[str], login: Login, options: Options
+) -> AsyncIterator[tuple[Lesson, list[Entrant]]]:
     """Make an exam and its roster, and watch its board for the length of the block.
 
-    Raises VeritasError.
+    With several addresses of one service, whoever loses a hub goes on at the next. Raises VeritasError.
     """
     async with Rest(base_url) as rest:
         teacher = await rest.sign_in(login.username, login.password)
@@ -45,7 +47,10 @@ async def open_lesson(base_url: str, login: Login, options: Options) -> AsyncIte
         entrants = await _enrol(teacher, exam_id, options.students)
         lesson = Lesson(rest, exam_id, options)
         async with Console(
-            socket_url(base_url, "/ws/console"), lambda: teacher.ticket("console"), proxy=proxy_to(base_url)
+            rest.socket_urls("/ws/console"),
+            lambda: teacher.ticket("console"),
+            get_token=teacher.access,
+            proxy=rest.proxy,
         ) as console:
             following = asyncio.create_task(lesson.watcher.follow(console, exam_id))
             try:
@@ -59,10 +64,12 @@ async def open_lesson(base_url: str, login: Login, options: Options) -> AsyncIte
                 await lesson.abandon()
 
 
-async def run(base_url: str, login: Login, options: Options, *, out: Terminal, json_file: Path | None = None) -> int:
-    """Sit a scripted class at a hub, show the report, and write it; the exit code is 0 only when it is clean.
+async def run(
+    base_url: str | Sequence[str], login: Login, options: Options, *, out: Terminal, json_file: Path | None = None
+) -> int:
+    """Sit a scripted class at a hub, or at several of one service; show the report, and write it.
 
-    Raises VeritasError.
+    The exit code is 0 only when it is clean. Raises VeritasError.
     """
     async with open_lesson(base_url, login, options) as (lesson, entrants):
         with _progress(out, options) as progress:

@@ -26,6 +26,9 @@ from veritas.supervisor import Child, Supervisor
 
 HUB = "hub"
 WORKER = "worker"
+DRAIN_MS = "VERITAS_DRAIN_MS"
+SHORT_DRAIN_MS = "500"
+"""Nobody who presses Ctrl-C here has another hub for the clients to go to."""
 
 
 class Stack(msgspec.Struct, frozen=True):
@@ -81,7 +84,8 @@ async def _first_login(settings: DatabaseSettings, environ: Mapping[str, str]) -
 
 def _child(name: str, verb: str, environ: Mapping[str, str], ready_url: str | None = None) -> Child:
     log: Path = data_dir(environ) / f"{name}.log"
-    command = Command(argv=(sys.executable, "-m", "veritas.cli", verb), environ=dict(environ), log=log)
+    environ = {DRAIN_MS: SHORT_DRAIN_MS} | dict(environ)
+    command = Command(argv=(sys.executable, "-m", "veritas.cli", verb), environ=environ, log=log)
 
     def is_ready(_pid: int) -> bool:
         return ready_url is None or _answers(ready_url)

@@ -17,7 +17,7 @@ def show_report(report: Report, out: Console) -> None:
     table.add_row("students", f"{report.students:,}", ", ".join(f"{n} {name}" for name, n in report.scripts.items()))
     table.add_row("events sent", f"{report.sent:,}", f"{report.events_per_second:,.0f} a second")
     table.add_row("acknowledged", f"{report.acked:,}", _span(report.ack_ms))
-    table.add_row("stored", _number(report.stored), f"{report.rejected} rejected")
+    table.add_row("stored", _number(report.stored), f"{report.rejected} rejected, {report.lost} lost")
     table.add_row("flags raised", _number(report.flags_raised), _rules(report))
     table.add_row("flags seen", f"{report.flags_seen:,}", _span(report.flag_ms))
     table.add_row("sockets opened", f"{report.connections:,}", f"{report.seconds:.0f} s")

@@ -37,7 +37,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What `simulate` and `demo` write as JSON. What only the database knows is null without access to it.
 
     `sent` counts distinct (stream, number) given out by the clients; `stored` events, tombstones and lost spans of the
-    exam's client streams; `flag_ms` runs from the storing of a flag's last cited fact to the console.
+    exam's client streams; `lost` events that full queues dropped; `flag_ms` runs from the storing of a flag's last
+    cited fact to the console.
     """
 
     students: int
@@ -51,6 +52,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     flag_ms: Percentiles
     expected_flags_missing: list[Surprise]
     unexpected_flags: list[Surprise]
+    lost: int = 0
     flags_by_rule: dict[str, int]
     scripts: dict[str, int]
     failures: list[str]
@@ -68,6 +70,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             found.append(f"{self.sent} events were sent, {self.stored} are stored")
         if self.flags_raised is not None and self.flags_raised != self.flags_seen:
             found.append(f"{self.flags_raised} flags were raised, {self.flags_seen} seen on the console")
+        if self.lost:
+            found.append(f"{self.lost} events were dropped by full queues")
         found += self.failures
         found += [f"{one.student} ({one.script}) should have raised {one.rule}" for one in self.expected_flags_missing]
         found += [f"{one.student} ({one.script}) should not have raised {one.rule}" for one in self.unexpected_flags]

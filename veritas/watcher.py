@@ -10,10 +10,13 @@ import msgspec
 from hub.live.board import Board
 from protocol.codec import Encoding
 from protocol.console import Delta, FlagRow, Live, Presence, Resync, Snapshot
+from protocol.limits import FOCUS_ATTEMPTS
 from veritas.client import Console
 from veritas.client.console import Frame
 
 LATEST = 50
+FOCUS_S = 1.0
+"""How often at most it changes what it looks at closely: a class comes in one by one."""
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -39,10 +42,19 @@ class Watcher:
         self._parts: list[Snapshot] = []
 
     async def follow(self, console: Console, exam_id: UUID) -> None:
-        """Watch until cancelled. Raises ClosedForGood when the hub ends it."""
+        """Watch until cancelled, the first attempts closely. Raises ClosedForGood when the hub ends it."""
         await console.watch(exam_id)
+        focus: list[int] = []
+        looked_s = 0.0
         async for frame in console:
             self.take(frame, time.time_ns() / 1_000_000)
+            if time.monotonic() - looked_s > FOCUS_S and focus != (wanted := self.in_focus()):
+                focus, looked_s = wanted, time.monotonic()
+                await console.focus(exam_id, focus)
+
+    def in_focus(self) -> list[int]:
+        """The attempts to look at closely, by their small numbers: as many as a console may."""
+        return sorted(attempt.ix for attempt in self.board.attempts.values())[:FOCUS_ATTEMPTS] if self.board else []
 
     def take(self, frame: Frame, now_ms: float) -> None:
         """Take one frame that arrived at `now_ms`, ms since the epoch."""

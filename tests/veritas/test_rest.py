@@ -1,6 +1,7 @@
 """The REST client against a real hub, and against servers that are none."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 
@@ -58,18 +59,51 @@ async def test_a_hub_that_is_away_is_waited_for_and_then_named(monkeypatch: pyte
     assert isinstance(raised.value, OSError)
 
 
-async def test_a_server_that_is_no_hub_is_told_apart() -> None:
+async def test_with_several_addresses_one_that_is_away_is_passed_over(
+    database: DatabaseSettings, engine: AsyncEngine
+) -> None:
+    async with run_hub(database, engine) as addresses, Rest(["http://127.0.0.1:9", addresses.base_url]) as rest:
+        await rest.sign_in(LOGIN.username, LOGIN.password)
+        assert rest.base_url == addresses.base_url
+        there = socket_url(addresses.base_url, "/ws/monitor")
+        assert rest.socket_urls("/ws/monitor") == [there, "ws://127.0.0.1:9/ws/monitor"]
+
+
+async def test_a_token_for_a_socket_is_good_for_more_than_a_minute(rest: Rest) -> None:
+    teacher = await rest.sign_in(LOGIN.username, LOGIN.password)
+    now_ms = time.time_ns() // 1_000_000
+    teacher._signed_in = msgspec.structs.replace(teacher._signed_in, expires_at=now_ms + 70_000)
+    access = await teacher.access()
+    assert access.until > now_ms + 300_000
+    assert (await teacher.access()) == access
+
+
+@contextlib.asynccontextmanager
+async def answering(status: bytes) -> AsyncIterator[str]:
+    """A server that answers everything with this status and `hello`; its address."""
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello")
+        writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello")
         await writer.drain()
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with Rest(f"http://127.0.0.1:{port}") as rest:
-            with pytest.raises(RestError, match="but not as a hub does"):
-                await rest.sign_in("a", "b")
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_server_that_is_no_hub_is_told_apart() -> None:
+    async with answering(b"200 OK") as url, Rest(url) as rest:
+        with pytest.raises(RestError, match="but not as a hub does"):
+            await rest.sign_in("a", "b")
+
+
+@pytest.mark.parametrize("status", [b"429 Too Many Requests", b"500 Internal Server Error", b"503 Service Unavailable"])
+async def test_a_hub_in_trouble_is_tried_again(status: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rests, "PATIENCE_S", 0.0)
+    async with answering(status) as url, Rest(url) as rest:
+        with pytest.raises(HubAway, match=status.decode()):
+            await rest.sign_in("a", "b")
 
 
 def test_an_address_that_is_none_is_refused() -> None:
@@ -86,3 +120,4 @@ def test_no_proxy_comes_between_us_and_this_machine() -> None:
     assert is_loopback("http://localhost:8000")
     assert proxy_to("http://127.0.0.1:8000") is None
     assert proxy_to("https://exam.example") is True
+    assert proxy_to("http://127.0.0.1:8000", "https://exam.example") is True

@@ -72,6 +72,7 @@ def test_a_clean_report_has_no_faults() -> None:
     [
         ({"acked": 9}, "10 events were sent, 9 acknowledged"),
         ({"stored": 11}, "10 events were sent, 11 are stored"),
+        ({"lost": 3}, "3 events were dropped by full queues"),
         ({"flags_raised": 2}, "2 flags were raised, 1 seen on the console"),
         ({"failures": ["Ada: superseded (4409)"]}, "Ada: superseded (4409)"),
         ({"expected_flags_missing": [Surprise("Ada", "wanderer", "left_page")]}, "Ada (wanderer) should have raised"),

@@ -84,4 +84,5 @@ def test_other_rows_and_live_values_are_kept_too() -> None:
     assert watcher.board is not None
     assert watcher.board.attempts[ATTEMPT].ix == 4
     assert watcher.presence[4].events == 9
+    assert watcher.in_focus() == [4]
     assert watcher.arrivals == {}

@@ -18,9 +18,11 @@ from veritas.client.errors import (
     Unauthenticated,
     Unsendable,
 )
+from veritas.client.link import Access
 from veritas.client.queue import Acked, CandidateQueue
 
 __all__ = [
+    "Access",
     "Acked",
     "Candidate",
     "CandidateQueue",

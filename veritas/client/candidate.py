@@ -1,13 +1,12 @@
 """The candidate's client: records events at once, delivers each exactly once, whatever happens to the connection.
 
 `record` never waits and never fails for want of a network; a background task connects, resumes, sends and reconnects.
-Everything it decides is decided in `queue` and `reconnect`; nothing here drops an event.
+Everything it decides is decided in `queue` and `reconnect`; nothing here drops an event or gives up a number.
 """
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 from types import TracebackType
@@ -21,47 +20,54 @@ from protocol.codec import Encoding, decode_to_candidate, encode
 from protocol.codes import RejectCode
 from protocol.events import Event
 from veritas.client.errors import NotDrained, Unsendable
-from veritas.client.link import OPEN_TIMEOUT_S, Link, Proxy, Socket, mono_ms, wall_ms
-from veritas.client.queue import FRAME_OVERHEAD, Acked, CandidateQueue
+from veritas.client.instructions import Instructions, OnInstruction
+from veritas.client.link import OPEN_TIMEOUT_S, GetTicket, GetToken, Link, Proxy, Socket, mono_ms, wall_ms
+from veritas.client.queue import FRAME_OVERHEAD, MOST_BYTES, MOST_EVENTS, Acked, CandidateQueue, Renumbered
 
-VERSION = "1"
-_logger = logging.getLogger("veritas.client")
+VERSION = "2"
 
-GetTicket = Callable[[], Awaitable[str]]
-"""Fetches a fresh single-use ticket; OSError and TimeoutError are tried again, anything else ends the client."""
-
-OnInstruction = Callable[[monitor.Instruct], Awaitable[str | None]]
-"""Carries out an instruction; None means done, a short code says why it could not be."""
-
-What = Literal["recorded", "acked", "renumbered"]
+What = Literal["opened", "recorded", "acked", "lost", "renumbered"]
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One line of a client's own log; `stream` is None until the first welcome has named it."""
+    """One line of a client's own log, about the number `seq`; `stream` is None until the first welcome has named it.
+
+    `opened` says that a stream is the one that counts from now on. `lost` says that an event was dropped. Lost numbers
+    that are `acked` or `renumbered` have no event any more, and are told as spans: `count` of them up to `seq`.
+    """
 
     what: What
     stream: UUID | None
     seq: int
-    event: Event
+    event: Event | None = None
+    count: int = 1
 
 
 class Candidate:
-    """One attempt's client. Use it as `async with`, in one event loop; leaving the block says goodbye."""
+    """One attempt's client. Use it as `async with`, in one event loop; leaving the block says goodbye.
+
+    With several addresses it stays at one until that fails, then tries the next. A queue that holds `most_events` or
+    `most_bytes` drops its oldest unsent events, and states the loss. Without `get_token` the sign-in is not renewed
+    in band: a candidate's socket outlives it.
+    """
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         attempt_id: UUID,
         get_ticket: GetTicket,
         *,
         encoding: Encoding = Encoding.JSON,
         name: str = "veritas-python",
+        get_token: GetToken | None = None,
         can: Collection[str] = ("message",),
         on_instruction: OnInstruction | None = None,
         on_ack: Callable[[int, float], None] | None = None,
         log: Callable[[Note], None] | None = None,
         alive_ms: int = limits.ALIVE_MS,
+        most_events: int = MOST_EVENTS,
+        most_bytes: int = MOST_BYTES,
         proxy: Proxy = True,
         random: Random | None = None,
     ) -> None:
@@ -69,18 +75,16 @@ class Candidate:
         self._get_ticket = get_ticket
         self._encoding = encoding
         self._client = monitor.Client(name, VERSION)
-        self._can = list(can) if on_instruction else []
-        self._on_instruction = on_instruction
+        self._get_token = get_token
+        self._instructions = Instructions(can, on_instruction, self._say)
         self._on_ack = on_ack
         self._log = log
         self._alive_ms = alive_ms
-        self._queue = CandidateQueue(uuid4())
+        self._queue = CandidateQueue(uuid4(), most_events=most_events, most_bytes=most_bytes)
         self._recorded_ms = mono_ms()
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
-        self._to_obey: asyncio.Queue[monitor.Instruct] = asyncio.Queue()
-        self._answers: dict[int, monitor.Done | None] = {}
         self._link: Link[monitor.HubFrame] = Link(
             url,
             decode_to_candidate,
@@ -105,6 +109,11 @@ class Candidate:
     def acked(self) -> int:
         """How many of them the hub has acknowledged."""
         return self._queue.acked_ever
+
+    @property
+    def lost(self) -> int:
+        """How many events were dropped because the queue was full; each is one of the numbers given out."""
+        return self._queue.dropped_ever
 
     @property
     def stream(self) -> UUID | None:
@@ -143,15 +152,17 @@ class Candidate:
         """
         now_ms = mono_ms()
         event = Event(type_, wall_ms(), int(now_ms), data or {}, severity)
-        seq = self._queue.record(event, self._size_of(event), now_ms)
+        seq, dropped = self._queue.record(event, self._size_of(event), now_ms)
         self._recorded_ms = now_ms
         self._drained.clear()
         self._wake.set()
-        self._note("recorded", self._queue.stream, seq, event)
+        self._note("recorded", seq, event)
+        for one in dropped:
+            self._note("lost", one.seq, one.event)
         return seq
 
     async def drained(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - says how many are left
-        """Wait until everything recorded is acknowledged, at most `timeout` seconds.
+        """Wait until everything recorded is acknowledged, as stored or as lost, at most `timeout` seconds.
 
         Raises NotDrained when the time is over, ClosedForGood when the hub will not have this client any more.
         """
@@ -173,8 +184,7 @@ class Candidate:
         """Stop sending, have what was sent acknowledged, close. Wait for `drained` first to leave nothing behind."""
         self._link.leaving = True
         if self._welcomed is not None and self._task is not None:
-            with contextlib.suppress(ConnectionClosed):
-                await self._welcomed.send(monitor.Bye())
+            await self._welcomed.say_bye()
             await asyncio.wait({self._task}, timeout=timeout)
         await self.close()
 
@@ -188,6 +198,10 @@ class Candidate:
         """Drop the connection as a network does; the client comes back by itself."""
         if self._link.socket is not None:
             self._link.socket.abort()
+
+    def hurry(self) -> None:
+        """The network has come back: connect at once if the client is waiting to."""
+        self._link.hurry()
 
     @property
     def _is_over(self) -> bool:
@@ -203,7 +217,7 @@ class Candidate:
             raise failure
 
     async def _live(self) -> None:
-        beside = [asyncio.create_task(self._stay_alive()), asyncio.create_task(self._obey())]
+        beside = [asyncio.create_task(self._stay_alive()), asyncio.create_task(self._instructions.obey())]
         try:
             await self._link.run(self._get_ticket, self._talk)
         finally:
@@ -223,7 +237,10 @@ class Candidate:
                 return
         self._welcomed = socket
         try:
-            async with socket.beside(self._send(socket), socket.ping_when_idle(first.heartbeat_ms)):
+            beside = [self._send(socket), socket.ping_when_idle(first.heartbeat_ms)]
+            if self._get_token is not None:
+                beside.append(socket.stay_signed_in(first.server_at, first.auth_until, self._get_token))
+            async with socket.beside(*beside):
                 async for frame in frames:
                     await self._take(socket, frame)
         finally:
@@ -238,21 +255,25 @@ class Candidate:
             stream=self._queue.stream,
             acked=self._queue.acked,
             next_seq=self._queue.next_seq,
-            can=self._can,
+            can=self._instructions.can,
             client=self._client,
             mono=int(mono_ms()),
             at=wall_ms(),
         )
 
     def _resume(self, welcome: monitor.Welcome) -> None:
+        before = self._queue.stream
         gone, renumbered = self._queue.resume(
-            welcome.stream, welcome.committed, welcome.window, welcome.limits, mono_ms()
+            welcome.stream, welcome.committed, welcome.window, welcome.limits, mono_ms(), welcome.previous
         )
         self.attempt = welcome.attempt
+        # What left the queue left the old stream, if there is a new one.
+        self._tell(gone)
+        if before != welcome.stream:
+            self._note("opened", welcome.committed)
         if renumbered is not None:
-            for seq, event in enumerate(renumbered.events, 1):
-                self._note("renumbered", renumbered.stream, seq, event)
-        self._settle(gone, welcome.rejected)
+            self._tell_anew(renumbered)
+        self._settle(welcome.rejected)
 
     async def _send(self, socket: Socket[monitor.HubFrame]) -> None:
         loop = asyncio.get_running_loop()
@@ -274,24 +295,41 @@ class Candidate:
         match frame:
             case monitor.Ack():
                 socket.is_proven = True
-                self._settle(self._queue.acknowledge(frame.seq, mono_ms()), frame.rejected)
+                self._tell(self._queue.acknowledge(frame.seq, mono_ms()))
+                self._settle(frame.rejected)
                 self._wake.set()
+                await self._turn(socket)
             case monitor.WindowChanged():
                 self._queue.set_window(frame.events, frame.bytes)
                 self._wake.set()
             case monitor.Instruct():
-                await self._instruct(frame)
+                await self._instructions.take(frame)
+            case monitor.Rotate():
+                self._queue.rotate()
+                await self._turn(socket)
 
-    def _settle(self, gone: Sequence[Acked], rejected: Sequence[monitor.Rejected]) -> None:
+    async def _turn(self, socket: Socket[monitor.HubFrame]) -> None:
+        """Leave for a new stream once the old one has been acknowledged."""
+        if self._queue.has_rotated and not socket.is_leaving:
+            socket.is_returning = True
+            await socket.say_bye()
+
+    def _settle(self, rejected: Sequence[monitor.Rejected]) -> None:
         assert self._queue.stream is not None
         for one in rejected:
             self.rejected[(self._queue.stream, one.seq)] = one.code
-        for event in gone:
-            self._note("acked", event.stream, event.seq, event.event)
-            if self._on_ack is not None and event.waited_ms is not None:
-                self._on_ack(event.seq, event.waited_ms)
         if not len(self._queue):
             self._drained.set()
+
+    def _tell(self, gone: Sequence[Acked]) -> None:
+        for one in gone:
+            self._log_note(Note("acked", one.stream, one.seq, one.event, one.count))
+            if self._on_ack is not None and one.event is not None and one.waited_ms is not None:
+                self._on_ack(one.seq, one.waited_ms)
+
+    def _tell_anew(self, renumbered: Renumbered) -> None:
+        for one in renumbered.places:
+            self._log_note(Note("renumbered", renumbered.stream, one.seq, one.event, one.count))
 
     async def _stay_alive(self) -> None:
         while True:
@@ -303,30 +341,9 @@ class Candidate:
             else:
                 return
 
-    async def _instruct(self, instruct: monitor.Instruct) -> None:
-        """Take an instruction once; one that was answered before is answered again, the hub had not heard."""
-        if instruct.action not in self._can:
-            self._answers[instruct.id] = monitor.Done(instruct.id, ok=False, code="unsupported")
-        if instruct.id not in self._answers:
-            self._answers[instruct.id] = None
-            self._to_obey.put_nowait(instruct)
-        await self._answer(instruct.id)
-
-    async def _obey(self) -> None:
-        while True:
-            instruct = await self._to_obey.get()
-            assert self._on_instruction is not None
-            try:
-                code = await self._on_instruction(instruct)
-            except Exception:
-                _logger.exception("instruction %s failed", instruct.id)
-                code = "failed"
-            self._answers[instruct.id] = monitor.Done(instruct.id, ok=code is None, code=code)
-            await self._answer(instruct.id)
-
-    async def _answer(self, number: int) -> None:
-        done = self._answers[number]
-        if done is not None and self._welcomed is not None and not self._link.leaving:
+    async def _say(self, done: monitor.Done) -> None:
+        """Send if connected; what is not heard is asked for again."""
+        if self._welcomed is not None and not self._welcomed.is_leaving:
             with contextlib.suppress(ConnectionClosed):
                 await self._welcomed.send(done)
 
@@ -340,8 +357,9 @@ class Candidate:
             raise Unsendable(f"an event of type {event.type!r} has {size} bytes; a frame holds {limits.FRAME_BYTES}")
         return size
 
-    def _note(
-        self, what: Literal["recorded", "acked", "renumbered"], stream: UUID | None, seq: int, event: Event
-    ) -> None:
+    def _note(self, what: What, seq: int, event: Event | None = None) -> None:
+        self._log_note(Note(what, self._queue.stream, seq, event))
+
+    def _log_note(self, note: Note) -> None:
         if self._log is not None:
-            self._log(Note(what, stream, seq, event))
+            self._log(note)

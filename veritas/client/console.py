@@ -7,7 +7,7 @@ It keeps no board itself, and repeats a command only under the id it had.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Sequence
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -18,8 +18,8 @@ from websockets.exceptions import ConnectionClosed
 from protocol import console
 from protocol.codec import Encoding, decode_to_console
 from protocol.flags import FlagStatus
-from protocol.monitor import Bye, Error
-from veritas.client.link import OPEN_TIMEOUT_S, Link, Proxy, Socket
+from protocol.monitor import Error
+from veritas.client.link import OPEN_TIMEOUT_S, GetTicket, GetToken, Link, Proxy, Socket
 from veritas.client.progress import News, Progress
 
 LIVE_KEPT = 1_000
@@ -30,18 +30,24 @@ Frame = console.Snapshot | console.Delta | console.Live | console.Resync | Error
 
 
 class Console:
-    """One person's console. Use it as `async with`, then iterate over its frames."""
+    """One person's console. Use it as `async with`, then iterate over its frames.
+
+    With several addresses it stays at one until that fails, then tries the next. Without `get_token` the hub closes
+    4419 whenever the sign-in ends, and the console comes back with a fresh ticket.
+    """
 
     def __init__(
         self,
-        url: str,
-        get_ticket: Callable[[], Awaitable[str]],
+        url: str | Sequence[str],
+        get_ticket: GetTicket,
         *,
+        get_token: GetToken | None = None,
         encoding: Encoding = Encoding.JSON,
         proxy: Proxy = True,
         random: Random | None = None,
     ) -> None:
         self._get_ticket = get_ticket
+        self._get_token = get_token
         self._link: Link[console.HubFrame] = Link(
             url,
             decode_to_console,
@@ -50,6 +56,7 @@ class Console:
             random=random or Random(),  # noqa: S311 - spreads reconnections, guards nothing
         )
         self._progress: dict[UUID, Progress] = {}
+        self._focus: dict[UUID, console.Focus] = {}
         self._commands: dict[UUID, tuple[console.Command, asyncio.Future[console.Result]]] = {}
         self._frames: deque[Frame] = deque()
         self._arrived = asyncio.Event()
@@ -76,18 +83,28 @@ class Console:
         self._link.leaving = True
         assert self._task is not None
         if error is None and self._welcomed is not None:
-            await self._say(Bye())
+            await self._welcomed.say_bye()
             await asyncio.wait({self._task}, timeout=1.0)
         self._task.cancel()
         await asyncio.wait({self._task})
 
+    def hurry(self) -> None:
+        """The network has come back: connect at once if the console is waiting to."""
+        self._link.hurry()
+
     async def watch(self, exam_id: UUID) -> None:
         """Follow an exam's board from now on: a snapshot first, then its deltas; again after every reconnection."""
         progress = self._progress.setdefault(exam_id, Progress())
-        await self._say(console.Watch(exam_id, progress.since))
+        await self._watch(exam_id, progress.since)
+
+    async def focus(self, exam_id: UUID, ix: Sequence[int]) -> None:
+        """Have these attempts' live values every half second, not those before; at most 200 of a watched exam."""
+        self._focus[exam_id] = console.Focus(exam_id, list(ix))
+        await self._say(self._focus[exam_id])
 
     async def unwatch(self, exam_id: UUID) -> None:
         """Follow it no longer."""
+        self._focus.pop(exam_id, None)
         if self._progress.pop(exam_id, None) is not None:
             await self._say(console.Unwatch(exam_id))
 
@@ -164,9 +181,12 @@ class Console:
         self._welcomed = socket
         socket.is_proven = True
         try:
-            async with socket.beside(socket.ping_when_idle(first.heartbeat_ms)):
+            beside = [socket.ping_when_idle(first.heartbeat_ms)]
+            if self._get_token is not None:
+                beside.append(socket.stay_signed_in(first.server_at, first.auth_until, self._get_token))
+            async with socket.beside(*beside):
                 for exam_id, progress in list(self._progress.items()):
-                    await socket.send(console.Watch(exam_id, progress.rewatch()))
+                    await self._watch(exam_id, progress.rewatch())
                 for command, _ in list(self._commands.values()):
                     await socket.send(command)
                 async for frame in frames:
@@ -196,7 +216,12 @@ class Console:
             case News.NEW:
                 self._hand_out(frame)
             case News.HOLE:
-                await self._say(console.Watch(frame.exam_id, progress.since))
+                await self._watch(frame.exam_id, progress.since)
+
+    async def _watch(self, exam_id: UUID, since: console.Since | None) -> None:
+        await self._say(console.Watch(exam_id, since))
+        if exam_id in self._focus:
+            await self._say(self._focus[exam_id])
 
     def _hand_out(self, frame: Frame) -> None:
         self._frames.append(frame)

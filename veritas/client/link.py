@@ -1,15 +1,16 @@
 """One socket kept alive: opened, talked over, and opened again as the close codes allow (WIRE §4).
 
-It knows no frame but `ping`; what is said over the socket is its owner's. There is never a second socket at a time.
+It knows no frame but `ping`, `auth` and `bye`; what is said over the socket is its owner's. There is never a second
+socket at a time.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -17,20 +18,39 @@ from websockets.typing import Subprotocol
 
 from protocol import limits
 from protocol.codec import Encoding, encode
-from protocol.codes import may_reconnect
+from protocol.codes import CloseCode, may_reconnect
 from protocol.errors import Malformed
-from protocol.monitor import Drain, Error, Ping
+from protocol.monitor import Auth, Bye, Drain, Error, Ping
 from veritas.client.errors import closed_for_good
-from veritas.client.reconnect import PROVEN_S, Backoff
+from veritas.client.reconnect import PROVEN_S, Backoff, Route, renew_in_ms
 
 ABNORMAL = 1006
 """What a socket that ended without a close frame counts as; so does one that could not be opened."""
 
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
+PING_S = 10.0
+"""A hub that has not answered the protocol's own ping for this long is gone, or frozen: time to go to another.
+
+Interval and timeout together stay below the 25 s after which a candidate counts as silent.
+"""
 
 FrameT = TypeVar("FrameT")
 Proxy = str | Literal[True] | None
+
+
+class Access(NamedTuple):
+    """An access token and how long it is good, ms since the epoch by the servers' clock."""
+
+    token: str
+    until: int
+
+
+GetTicket = Callable[[], Awaitable[str]]
+"""Fetches a fresh single-use ticket; OSError and TimeoutError are tried again, anything else ends the client."""
+
+GetToken = Callable[[], Awaitable[Access]]
+"""Fetches an access token good for some minutes; what it raises is taken as for a ticket."""
 
 
 def wall_ms() -> int:
@@ -57,6 +77,9 @@ class Socket(Generic[FrameT]):
         self.is_proven = False
         self.last_error: Error | None = None
         self.drain_ms: int | None = None
+        self.is_leaving = False
+        self.is_returning = False
+        """Whether it was left for a new one."""
         self._retry_ms: int | None = None
         self.skipped = 0
         """Frames that this version does not know."""
@@ -106,6 +129,32 @@ class Socket(Generic[FrameT]):
                 else:
                     await self.send(Ping(wall_ms()))
 
+    async def stay_signed_in(self, server_at: int, auth_until: int, get_token: GetToken) -> None:
+        """Renew the sign-in in band, each time before it ends; ends with the socket. Raises what `get_token` does."""
+        ahead_ms = server_at - mono_ms()
+        while True:
+            await asyncio.sleep(renew_in_ms(auth_until - ahead_ms - mono_ms()) / 1000)
+            try:
+                access = await get_token()
+            except (OSError, TimeoutError):
+                continue
+            if self.is_leaving:
+                return
+            try:
+                await self.send(Auth(access.token))
+            except ConnectionClosed:
+                return
+            auth_until = access.until
+
+    async def say_bye(self) -> None:
+        """Say goodbye: nothing but pings may follow, and the hub closes; it is cut if that takes too long."""
+        if self.is_leaving:
+            return
+        self.is_leaving = True
+        with contextlib.suppress(ConnectionClosed):
+            await self.send(Bye())
+        asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.abort)
+
     @contextlib.asynccontextmanager
     async def beside(self, *work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         """Run `work` beside the block; what fails there cuts the socket, and is raised when the block has ended."""
@@ -139,6 +188,7 @@ class _Parting:
     detail: str
     wait_ms: int | None = None
     proven: bool = False
+    is_returning: bool = False
 
 
 class Link(Generic[FrameT]):
@@ -146,27 +196,36 @@ class Link(Generic[FrameT]):
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         decode: Callable[[str | bytes, Encoding], FrameT],
         *,
         encoding: Encoding,
         proxy: Proxy,
         random: Random,
     ) -> None:
-        self._url = url
+        self._route = Route([url] if isinstance(url, str) else url)
         self._decode = decode
         self._encoding = encoding
         self._proxy = proxy
         self._backoff = Backoff(random)
+        self._hurried = asyncio.Event()
         self.leaving = False
         self.socket: Socket[FrameT] | None = None
         self.connections = 0
         """How many sockets were opened so far."""
 
-    async def run(
-        self, get_ticket: Callable[[], Awaitable[str]], talk: Callable[[Socket[FrameT], str], Awaitable[None]]
-    ) -> None:
-        """Open a socket, `talk` over it with a fresh ticket, and again, until left.
+    @property
+    def url(self) -> str:
+        """The address it is at, or will try next."""
+        return self._route.url
+
+    def hurry(self) -> None:
+        """Connect again at once if it is waiting to: the network has come back."""
+        self._backoff.start_over()
+        self._hurried.set()
+
+    async def run(self, get_ticket: GetTicket, talk: Callable[[Socket[FrameT], str], Awaitable[None]]) -> None:
+        """Open a socket, `talk` over it with a fresh ticket, and again, at the next address if need be, until left.
 
         Raises ClosedForGood, and whatever `get_ticket` raises beyond OSError and TimeoutError, which are tried again.
         """
@@ -174,13 +233,18 @@ class Link(Generic[FrameT]):
             parting = await self._once(get_ticket, talk)
             if self.leaving:
                 return
-            if not may_reconnect(parting.code):
+            if not may_reconnect(parting.code) and not parting.is_returning:
                 raise closed_for_good(parting.code, parting.detail)
-            await asyncio.sleep(self._backoff.after(wait_ms=parting.wait_ms, proven=parting.proven))
+            self._route.after(parting.code)
+            await self._pause(self._backoff.after(wait_ms=parting.wait_ms, proven=parting.proven))
 
-    async def _once(
-        self, get_ticket: Callable[[], Awaitable[str]], talk: Callable[[Socket[FrameT], str], Awaitable[None]]
-    ) -> _Parting:
+    async def _pause(self, seconds: float) -> None:
+        self._hurried.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurried.wait()
+
+    async def _once(self, get_ticket: GetTicket, talk: Callable[[Socket[FrameT], str], Awaitable[None]]) -> _Parting:
         try:
             ticket = await get_ticket()
             connection = await self._connect()
@@ -201,16 +265,18 @@ class Link(Generic[FrameT]):
             await connection.wait_closed()
         detail = socket.last_error.detail if socket.last_error else ""
         proven = socket.is_proven or mono_ms() - socket.opened_ms >= PROVEN_S * 1000
-        return _Parting(socket.code, detail, socket.wait_ms, proven)
+        returning = socket.is_returning and socket.code == CloseCode.NORMAL
+        return _Parting(socket.code, detail, socket.wait_ms, proven, returning)
 
     async def _connect(self) -> ClientConnection:
         return await connect(
-            self._url,
+            self.url,
             subprotocols=[Subprotocol(self._encoding)],
             compression=None,
             max_size=limits.SOCKET_BYTES,
             proxy=self._proxy,
             open_timeout=OPEN_TIMEOUT_S,
             close_timeout=CLOSE_TIMEOUT_S,
-            ping_interval=20,
+            ping_interval=PING_S,
+            ping_timeout=PING_S,
         )

@@ -17,8 +17,8 @@ class AtOnce(Random):
         return a
 
 
-@pytest.fixture
-async def peer() -> AsyncIterator[Peer]:
+@contextlib.asynccontextmanager
+async def run_peer() -> AsyncIterator[Peer]:
     peer = Peer()
     protocols = [Subprotocol("veritas.v1.json"), Subprotocol("veritas.v1.msgpack")]
     async with serve(peer.handle, "127.0.0.1", 0, subprotocols=protocols, compression=None) as server:
@@ -29,6 +29,18 @@ async def peer() -> AsyncIterator[Peer]:
             async with asyncio.timeout(PATIENCE_S):
                 await server.wait_closed()
     assert not peer.failures
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    async with run_peer() as peer:
+        yield peer
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[Peer]:
+    async with run_peer() as peer:
+        yield peer
 
 
 @pytest.fixture

@@ -49,15 +49,14 @@ class Talk:
             limits={},
             server_at=1,
             attempt={"status": "in_progress"},
-            auth_until=1,
-            **{"heartbeat_ms": 10_000, **fields},
+            **{"auth_until": 1, "heartbeat_ms": 10_000, **fields},
         )
         return hello
 
-    async def welcome_console(self) -> dict[str, Any]:
+    async def welcome_console(self, *, auth_until: int = 1) -> dict[str, Any]:
         hello = await self.receive()
         assert hello["t"] == "hello"
-        await self.send("welcome", user_id=STREAM, name="T", server_at=1, heartbeat_ms=10_000, auth_until=1)
+        await self.send("welcome", user_id=STREAM, name="T", server_at=1, heartbeat_ms=10_000, auth_until=auth_until)
         return hello
 
     async def say_goodbye(self, acked: int) -> None:

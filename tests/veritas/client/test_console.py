@@ -11,7 +11,7 @@ from protocol.codec import Encoding
 from protocol.console import Delta, Live, Resync, Snapshot
 from protocol.flags import FlagStatus
 from tests.veritas.client.peer import Peer, Talk
-from veritas.client import Console, Forbidden
+from veritas.client import Access, Console, Forbidden
 from veritas.client.console import LIVE_KEPT
 
 EXAM = UUID(int=5)
@@ -91,6 +91,27 @@ async def test_a_reconnected_console_goes_on_where_it_was_and_hands_out_nothing_
         await console.watch(EXAM)
         assert [frame.offset for frame in await take(console, 4)] == [1, 2, 3, 4]
         assert console.connections == 2
+
+
+async def test_what_is_looked_at_closely_is_said_again_after_every_watch(peer: Peer, at_once: Random) -> None:
+    async def first(talk: Talk) -> None:
+        await talk.welcome_console()
+        await watched(talk)
+        assert await talk.receive() == {"t": "focus", "exam_id": str(EXAM), "ix": [1, 2]}
+        await talk.connection.close(4505, "draining")
+
+    async def second(talk: Talk) -> None:
+        await talk.welcome_console()
+        await watched(talk)
+        assert (await talk.receive())["ix"] == [1, 2]
+        await snapshot(talk, 1)
+        await part(talk)
+
+    peer.plays = [first, second]
+    async with console_of(peer, at_once) as console:
+        await console.focus(EXAM, [1, 2])
+        await console.watch(EXAM)
+        await take(console, 1)
 
 
 async def test_a_connection_lost_in_the_middle_of_a_snapshot_asks_for_all_of_it(peer: Peer, at_once: Random) -> None:
@@ -208,3 +229,59 @@ async def test_a_reader_that_lags_misses_live_frames_only(peer: Peer, at_once: R
         frames = await take(console, LIVE_KEPT + 1)
         assert isinstance(frames[0], Snapshot)
         assert isinstance(frames[-1], Delta)
+
+
+async def test_a_console_is_renewed_in_band_before_its_sign_in_ends(peer: Peer, at_once: Random) -> None:
+    async def get_token() -> Access:
+        return Access("fresh", 600_000)
+
+    async def play(talk: Talk) -> None:
+        await talk.welcome_console(auth_until=2_000)
+        await watched(talk)
+        assert await talk.receive() == {"t": "auth", "token": "fresh"}
+        await snapshot(talk, 1)
+        await part(talk)
+
+    peer.plays = [play]
+    async with console_of(peer, at_once, get_token=get_token) as console:
+        await console.watch(EXAM)
+        await take(console, 1)
+        assert console.connections == 1
+
+
+async def test_without_renewal_a_console_comes_back_with_a_fresh_ticket(peer: Peer, at_once: Random) -> None:
+    async def first(talk: Talk) -> None:
+        await talk.welcome_console()
+        await watched(talk)
+        await snapshot(talk, 1)
+        await talk.connection.close(4419, "token_expired")
+
+    async def second(talk: Talk) -> None:
+        assert (await talk.welcome_console())["ticket"] == "ticket-2"
+        assert (await watched(talk))["since"] == {"epoch": "e", "offset": 1}
+        await delta(talk, 2)
+        await part(talk)
+
+    peer.plays = [first, second]
+    async with console_of(peer, at_once) as console:
+        await console.watch(EXAM)
+        assert [frame.offset for frame in await take(console, 2)] == [1, 2]
+
+
+async def test_with_two_addresses_a_console_goes_on_at_the_other(peer: Peer, other: Peer, at_once: Random) -> None:
+    async def first(talk: Talk) -> None:
+        await talk.welcome_console()
+        await watched(talk)
+        await snapshot(talk, 1)
+        talk.connection.transport.abort()
+
+    async def second(talk: Talk) -> None:
+        await talk.welcome_console()
+        assert (await watched(talk))["since"] == {"epoch": "e", "offset": 1}
+        await delta(talk, 2)
+        await part(talk)
+
+    peer.plays, other.plays = [first], [second]
+    async with Console([peer.url, other.url], peer.ticket, proxy=None, random=at_once) as console:
+        await console.watch(EXAM)
+        assert [frame.offset for frame in await take(console, 2)] == [1, 2]
