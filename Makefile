@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up serve work migrate admin simulate verify test test-external bench check format lock clean
+.PHONY: help demo up serve work migrate admin simulate verify test test-external bench docs check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,12 @@ test: $(VENV)/dev  ## the whole suite: real PostgreSQL, real Redis, real sockets
 
 test-external: $(VENV)/dev  ## the same on Debian's PostgreSQL 15 and Redis 7 over TCP, started and stopped here
 	$(BIN)/python -m pytest --external tests/db tests/hub tests/workers tests/faults tests/laws/test_board.py tests/journeys/test_deployment.py $(ARGS)
+
+bench: $(VENV)/runtime  ## figures as ratios of one run: make bench ARGS="ingest --json bench.json"
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: $(VENV)/runtime  ## schemas, AsyncAPI and codes, written anew from the code
+	@$(BIN)/python -m veritas.wiredocs
 
 check: $(VENV)/dev  ## lint, format, types, import laws
 	$(BIN)/ruff check .

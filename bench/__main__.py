@@ -1,0 +1,91 @@
+"""`make bench ARGS="ingest …"`: one command a figure, thin; what is measured stands in the module it calls."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+import rich_click as click
+from rich.console import Console
+
+from bench import ingest, report, stages, tapes
+from bench.report import Shape, Written
+from veritas.environment import data_dir, read_environment
+from veritas.errors import VeritasError
+
+out = Console()
+err = Console(stderr=True)
+
+LOST = 1
+"""Exit code when a run lost or refused something."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Figures of Veritas, each against a baseline of the same run."""
+
+
+@cli.command("ingest")
+@click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 50), help="Rounds; medians are of these.")
+@click.option("--sockets", default=100, show_default=True, type=click.IntRange(1, 2000), help="Clients at once.")
+@click.option("--events", default=400_000, show_default=True, type=click.IntRange(1000), help="Events a run.")
+@click.option("--per-frame", default=100, show_default=True, type=click.IntRange(1, 500), help="Events a frame.")
+@click.option("--peer-seconds", default=6.0, show_default=True, help="How long each peer is loaded in a round.")
+@click.option("--seed", default=1, show_default=True, help="Chooses the events, repeatably.")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Measure the peers too.")
+@click.option("--profile/--no-profile", default=False, show_default=True, help="Sample where the hub's time goes.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report to this file.")
+def run_ingest(
+    runs: int,
+    sockets: int,
+    events: int,
+    per_frame: int,
+    peer_seconds: float,
+    seed: int,
+    json_file: Path | None,
+    *,
+    peers: bool,
+    profile: bool,
+) -> None:
+    """Durable ingest: websocket → COMMIT → ack, against bare COPY and two peers."""
+    shape = Shape(
+        sockets=sockets, events=events - events % sockets, per_frame=per_frame, peer_s=peer_seconds, seed=seed
+    )
+    base = data_dir(read_environment())
+    base.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=base))
+    folder.chmod(0o755)
+    try:
+        measured = ingest.run(folder, shape, runs=runs, peers=peers, profile=profile, out=out)
+    except BaseException:
+        err.print(f"the logs of this run are in {folder}", highlight=False)
+        raise
+    shutil.rmtree(folder)
+    report.show(measured, out)
+    if json_file is not None:
+        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(Written(report.figures(measured), measured))))
+
+
+@cli.command("stages")
+@click.option("--events", default=40_000, show_default=True, type=click.IntRange(1000), help="Events a pass.")
+@click.option("--passes", default=9, show_default=True, type=click.IntRange(1, 100), help="Medians are of these.")
+@click.option("--per-frame", default=100, show_default=True, type=click.IntRange(1, 500), help="Events a frame.")
+@click.option("--seed", default=1, show_default=True, help="Chooses the events, repeatably.")
+def run_stages(events: int, passes: int, per_frame: int, seed: int) -> None:
+    """What each pure stage of an event costs: parsing, checks, sequence law, rows, acknowledgement."""
+    made = tapes.record(20, events // 20, per_frame=per_frame, seed=seed, started_ms=stages.START_MS)
+    stages.show(stages.measure(made, passes), out)
+
+
+def main() -> None:
+    """Run the command line; a fault is one line."""
+    try:
+        cli(standalone_mode=True)
+    except VeritasError as error:
+        err.print(f"[red]bench:[/red] {error}", highlight=False)
+        sys.exit(LOST)
+
+
+if __name__ == "__main__":
+    main()

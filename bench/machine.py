@@ -1,0 +1,83 @@
+"""What the machine is, and what processes on it have used: read from /proc, so on Linux only. It changes nothing."""
+
+import os
+import platform
+import socket
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+PACKAGES: Final = ("uvicorn", "uvloop", "websockets", "litestar", "asyncpg", "msgspec", "SQLAlchemy")
+_TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Where the figures were taken."""
+
+    processor: str
+    cores: int
+    memory_gb: float
+    system: str
+    python: str
+    packages: dict[str, str]
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """CPU seconds a process and its descendants have used, those that ended included."""
+
+    user_s: float
+    system_s: float
+
+    @property
+    def total_s(self) -> float:
+        """Both together."""
+        return self.user_s + self.system_s
+
+    def since(self, before: "Usage") -> "Usage":
+        """What was used between two readings."""
+        return Usage(round(self.user_s - before.user_s, 3), round(self.system_s - before.system_s, 3))
+
+
+def describe() -> Machine:
+    """Read what this machine is."""
+    info = Path("/proc/cpuinfo").read_text()
+    models = [line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")]
+    return Machine(
+        processor=models[0] if models else platform.processor(),
+        cores=len(os.sched_getaffinity(0)),
+        memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        packages={name: version(name) for name in PACKAGES},
+    )
+
+
+def usage(pid: int) -> Usage:
+    """What a process and all under it have used so far; nothing for one that is gone."""
+    user = system = 0
+    for one in _family(pid):
+        try:
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        user += int(fields[11]) + int(fields[13])
+        system += int(fields[12]) + int(fields[14])
+    return Usage(user * _TICK_S, system * _TICK_S)
+
+
+def free_port() -> int:
+    """A TCP port of the loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _family(pid: int) -> list[int]:
+    family = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            family += _family(int(child))
+    return family

@@ -1,0 +1,152 @@
+"""The report of `ingest`: what is written as JSON, and the same as a table. Nothing is measured here."""
+
+from datetime import datetime
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from bench.figures import Latency, Spread, ratios, spread
+from bench.machine import Machine
+from bench.sampler import by_room
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One timed run; `cpu_s` are CPU seconds per 100,000 events, by process."""
+
+    events: int
+    seconds: float
+    per_second: float
+    cpu_s: dict[str, float]
+    waits: Latency | None = None
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """What was sent: how many sockets, events a run, events a frame; for how long the peers were loaded."""
+
+    sockets: int
+    events: int
+    per_frame: int
+    peer_s: float
+    seed: int
+
+
+class Ingest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was measured, run by run."""
+
+    taken_at: datetime
+    machine: Machine
+    postgres: dict[str, str]
+    shape: Shape
+    notes: list[str]
+    copy: list[Run]
+    hub: list[Run]
+    keyed: list[Run] = []
+    posts: list[Run] = []
+    frames: list[Run] = []
+    alone: Latency | None = None
+    half: Latency | None = None
+    half_per_second: float | None = None
+    samples: dict[str, int] = {}
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What it comes to: rates a second, and the hub's ratios, taken round by round."""
+
+    copy: Spread
+    hub: Spread
+    hub_to_copy: Spread
+    keyed: Spread | None = None
+    hub_to_keyed: Spread | None = None
+    posts: Spread | None = None
+    hub_to_posts: Spread | None = None
+    frames: Spread | None = None
+    hub_to_frames: Spread | None = None
+
+
+class Written(msgspec.Struct, frozen=True):
+    """The file: figures first, then what they were made from."""
+
+    figures: Figures
+    ingest: Ingest
+
+
+def figures(ingest: Ingest) -> Figures:
+    """Take medians and ratios of the runs."""
+    hub = _rates(ingest.hub)
+    return Figures(
+        copy=spread(_rates(ingest.copy)),
+        hub=spread(hub),
+        hub_to_copy=ratios(hub, _rates(ingest.copy)),
+        keyed=_spread(ingest.keyed),
+        hub_to_keyed=_against(ingest, ingest.keyed),
+        posts=_spread(ingest.posts),
+        hub_to_posts=_against(ingest, ingest.posts),
+        frames=_spread(ingest.frames),
+        hub_to_frames=_against(ingest, ingest.frames),
+    )
+
+
+def show(ingest: Ingest, out: Console) -> None:
+    """Print the report."""
+    found = figures(ingest)
+    _show_rates(ingest, found, out)
+    for name, wait in (("alone", ingest.alone), (f"at {ingest.half_per_second or 0:,.0f} events/s", ingest.half)):
+        if wait is not None:
+            out.print(
+                f"send → ack {name}: p50 {wait.p50_ms:.1f} ms, p99 {wait.p99_ms:.1f} ms ({wait.count:,} frames)",
+                highlight=False,
+            )
+    if ingest.samples:
+        _show_rooms(by_room(ingest.samples), out)
+    for note in ingest.notes:
+        out.print(f"· {note}", style="dim", highlight=False)
+
+
+def _show_rates(ingest: Ingest, found: Figures, out: Console) -> None:
+    table = Table(title="Durable ingest: websocket → COMMIT → ack", title_justify="left")
+    for column in ("", "events/s", "hub is", "CPU s per 100,000 events"):
+        table.add_column(column, justify="left" if not column else "right")
+    table.add_row("the hub, all checks on", _rate(found.hub), "", _cpu(ingest.hub))
+    table.add_row("bare COPY", _rate(found.copy), _ratio(found.hub_to_copy, 3), _cpu(ingest.copy))
+    if found.keyed is not None:
+        table.add_row("COPY with the indexes", _rate(found.keyed), _ratio(found.hub_to_keyed, 3), _cpu(ingest.keyed))
+    if found.frames is not None:
+        table.add_row("a frame a transaction", _rate(found.frames), _ratio(found.hub_to_frames, 1), _cpu(ingest.frames))
+    if found.posts is not None:
+        table.add_row("one INSERT a POST", _rate(found.posts), _ratio(found.hub_to_posts, 0), _cpu(ingest.posts))
+    out.print(table)
+
+
+def _show_rooms(rooms: dict[str, float], out: Console) -> None:
+    table = Table(title="Where the hub's own time goes", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for room, share in sorted(rooms.items(), key=lambda one: -one[1]):
+        table.add_row(room, f"{share:.1%}")
+    out.print(table)
+
+
+def _spread(runs: list[Run]) -> Spread | None:
+    return spread(_rates(runs)) if runs else None
+
+
+def _against(ingest: Ingest, runs: list[Run]) -> Spread | None:
+    return ratios(_rates(ingest.hub), _rates(runs)) if runs else None
+
+
+def _rates(runs: list[Run]) -> list[float]:
+    return [run.per_second for run in runs]
+
+
+def _rate(value: Spread) -> str:
+    return f"{value.median:,.0f} ({value.least:,.0f}-{value.most:,.0f})"
+
+
+def _ratio(value: Spread | None, digits: int) -> str:
+    return "" if value is None else f"{value.median:.{digits}f} x ({value.least:.{digits}f}-{value.most:.{digits}f})"
+
+
+def _cpu(runs: list[Run]) -> str:
+    names = list(runs[0].cpu_s)
+    return ", ".join(f"{name} {spread([run.cpu_s[name] for run in runs]).median:.2f}" for name in names)

@@ -1,0 +1,138 @@
+"""What each pure stage of an event costs, one after the other on one core: CPU time per event, without any socket.
+
+The figures explain those of `ingest`; they are no throughput of their own. PostgreSQL, the kernel and the event loop
+have no part in them.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from uuid_utils.compat import uuid7
+
+from bench.figures import Spread, spread
+from bench.tapes import Tape
+from db import binary
+from db.stretches import lay
+from hub.monitor.session import Session
+from protocol.attempts import AttemptStatus
+from protocol.codec import Encoding, decode_candidate, encode
+from protocol.events import Batch
+from protocol.limits import HEARTBEAT_MS, Limits, Window
+from protocol.monitor import Ack, Attempt, Client, Hello, Welcome
+
+START_MS: Final = 1_790_000_000_000
+_T = TypeVar("_T")
+
+Text = tuple[str | bytes, Encoding]
+"""A frame as the socket hands it over."""
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """One stage: microseconds of CPU per event, over several passes."""
+
+    stage: str
+    us: Spread
+
+
+def measure(tapes: Sequence[Tape], passes: int) -> list[Cost]:
+    """Time each stage on what the stage before it has made."""
+    frames: list[Text] = [
+        (frame.payload.decode() if tape.encoding is Encoding.JSON else frame.payload, tape.encoding)
+        for tape in tapes
+        for frame in tape.frames
+    ]
+    events = sum(tape.events for tape in tapes)
+    costs: list[Cost] = []
+
+    def timed(stage: str, work: Callable[[], _T]) -> _T:
+        seconds = []
+        for _ in range(passes):
+            gc.collect()
+            started_s = time.process_time()
+            made = work()
+            seconds.append(time.process_time() - started_s)
+        costs.append(Cost(stage, spread([one / events * 1e6 for one in seconds])))
+        return made
+
+    timed("parsing alone, nothing checked", lambda: _parse(frames))
+    batches = timed("parsing with every check", lambda: [_batch(text, encoding) for text, encoding in frames])
+    by_tape = _deal(tapes, batches)
+    timed("the sequence law and the window", lambda: sum(_converse(one) for one in by_tape))
+    timed("rows in PostgreSQL's binary format", lambda: [_write(one) for one in by_tape])
+    timed("an acknowledgement a frame", lambda: [encode(Ack(batch.last_seq), Encoding.JSON) for batch in batches])
+    return costs
+
+
+def show(costs: Sequence[Cost], out: Console) -> None:
+    """Print the stages."""
+    table = Table(title="CPU of the pure stages", title_justify="left")
+    table.add_column("stage")
+    table.add_column("µs an event", justify="right")
+    for cost in costs:
+        table.add_row(cost.stage, f"{cost.us.median:.2f} ({cost.us.least:.2f}-{cost.us.most:.2f})")
+    out.print(table)
+
+
+def _parse(frames: Sequence[Text]) -> None:
+    decoders: dict[Encoding, Any] = {
+        Encoding.JSON: msgspec.json.Decoder(),
+        Encoding.MSGPACK: msgspec.msgpack.Decoder(),
+    }
+    for text, encoding in frames:
+        decoders[encoding].decode(text)
+
+
+def _batch(text: str | bytes, encoding: Encoding) -> Batch:
+    batch = decode_candidate(text, encoding)
+    assert isinstance(batch, Batch)
+    return batch
+
+
+def _deal(tapes: Sequence[Tape], batches: Sequence[Batch]) -> list[list[Batch]]:
+    dealt = iter(batches)
+    return [[next(dealt) for _ in tape.frames] for tape in tapes]
+
+
+def _converse(batches: Sequence[Batch]) -> int:
+    """One session from hello to its last acknowledgement, each batch stored before the next comes."""
+    session = Session(0)
+    hello = Hello(
+        ticket="ticket",
+        attempt_id=uuid4(),
+        boot=uuid4(),
+        acked=0,
+        next_seq=1,
+        client=Client("veritas-bench", "1"),
+        mono=0,
+        at=START_MS,
+    )
+    session.receive(hello, 0)
+    session.opened(_welcome(), [])
+    for number, batch in enumerate(batches):
+        session.receive(batch, number)
+        session.stored(())
+    return session.committed
+
+
+def _write(batches: Sequence[Batch]) -> bytes:
+    stream_id = uuid7()
+    return binary.encode([lay(stream_id, batch) for batch in batches])
+
+
+def _welcome() -> Welcome:
+    return Welcome(
+        stream=uuid7(),
+        committed=0,
+        window=Window(),
+        limits=Limits(),
+        heartbeat_ms=HEARTBEAT_MS,
+        server_at=START_MS,
+        attempt=Attempt(AttemptStatus.IN_PROGRESS),
+        auth_until=START_MS,
+    )

@@ -1,0 +1,38 @@
+from uuid import uuid4
+
+import pytest
+
+from bench.errors import BenchFault
+from bench.figures import latency
+from bench.ingest import check_counts
+from bench.orders import Outcome
+
+ONE, TWO = uuid4(), uuid4()
+
+
+def outcome(sent: int, by_client: list[int]) -> Outcome:
+    acked = sum(by_client)
+    return Outcome(sent=sent, acked=acked, by_client=by_client, seconds=1.0, cpu_s=0.1, waits=latency([1.0]))
+
+
+def test_a_run_that_lost_nothing_passes() -> None:
+    check_counts(outcome(5, [3, 2]), [ONE, TWO], {ONE: (3, 3, 0), TWO: (2, 2, 0)})
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        (6, {ONE: (3, 3, 0), TWO: (2, 2, 0)}),
+        (5, {ONE: (3, 3, 0), TWO: (1, 1, 0)}),
+        (5, {ONE: (3, 3, 0)}),
+        (5, {ONE: (2, 2, 0), TWO: (3, 3, 0)}),
+        (5, {ONE: (3, 4, 0), TWO: (2, 2, 0)}),
+        (5, {ONE: (3, 3, 1), TWO: (2, 2, 0)}),
+    ],
+    ids=["not acknowledged", "not stored", "nothing stored", "under another's name", "with a hole", "refused"],
+)
+def test_what_is_lost_doubled_moved_or_refused_ends_the_benchmark(
+    sent: int, stored: dict[object, tuple[int, int, int]]
+) -> None:
+    with pytest.raises(BenchFault):
+        check_counts(outcome(sent, [3, 2]), [ONE, TWO], stored)

@@ -1,0 +1,24 @@
+import pytest
+
+from bench.sampler import by_room, room_of
+
+
+@pytest.mark.parametrize(
+    ("path", "room"),
+    [
+        ("protocol/codec.py", "codec"),
+        ("hub/monitor/session.py", "session"),
+        ("hub/monitor/socket.py", "socket"),
+        ("hub/ingest/writer.py", "writer"),
+        ("db/binary.py", "rows"),
+        ("/anywhere/site-packages/asyncpg/connection.py", "asyncpg"),
+        ("/anywhere/asyncio/events.py", "event loop"),
+        ("/anywhere/enum.py", None),
+    ],
+)
+def test_a_file_belongs_to_its_room_or_works_for_its_caller(path: str, room: str | None) -> None:
+    assert room_of(path) == room
+
+
+def test_samples_add_up_to_one_by_room() -> None:
+    assert by_room({"codec|a:f": 2, "codec|b:g": 1, "session|c:h": 1}) == {"codec": 0.75, "session": 0.25}
