@@ -23,6 +23,8 @@ ROOMS: Final = {
     "protocol/events.py": "codec",
     "protocol/": "codec",
     "hub/monitor/session.py": "session",
+    "hub/monitor/numbers.py": "session",
+    "hub/gate.py": "socket",
     "hub/monitor/": "socket",
     "hub/wire.py": "socket",
     "hub/closing.py": "socket",

@@ -29,7 +29,7 @@ HUB: Final = {
 
 WORKER: Final = {
     "veritas_facts_folded_total": "facts the rules have seen",
-    "veritas_facts_refolded_total": "facts read back after a checkpoint and seen again, another worker having folded them",
+    "veritas_facts_refolded_total": "facts read back after a checkpoint that another worker had folded",
     "veritas_flags_raised_total": "flags raised, by rule",
     "veritas_fold_seconds": "one transaction of the evaluation",
     "veritas_fold_failures_total": "attempts whose facts could not be folded",
