@@ -22,7 +22,7 @@ from bench import tapes
 from bench.baseline import Copied
 from bench.errors import BenchFault
 from bench.figures import per_100k, spread
-from bench.machine import Usage, describe, usage
+from bench.machine import busy_s, describe, usage
 from bench.orders import Orders, Outcome, Pace
 from bench.report import Ingest, Run, Shape
 from bench.sampler import read_samples, sampled
@@ -42,6 +42,13 @@ _STORED: Final = """
     WHERE streams.attempt_id = ANY($1) AND streams.kind = 'client'
     GROUP BY streams.attempt_id
 """
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """CPU seconds of the processes of a run, and of the whole machine meanwhile."""
+
+    by_process: dict[str, float]
+    machine_s: float
 
 
 class Bench:
@@ -67,11 +74,11 @@ class Bench:
     def copy(self, *how: str) -> Run:
         """The baseline: the same rows by bare COPY; `keyed`, into a table with the indexes of the real one."""
         with self._child("bench.baseline", self.flood, self.stage.servers.database_url, *how) as child:
-            line, used = self._time(child, {"PostgreSQL": self.stage.postgres_pid})
+            line, spent = self._time(child, {"PostgreSQL": self.stage.postgres_pid})
         copied = msgspec.json.decode(line, type=Copied)
         if copied.rows != self.shape.events:
             raise BenchFault(f"{copied.rows} of {self.shape.events} rows were copied")
-        return _run(copied.rows, copied.seconds, copied.cpu_s, used, name="client")
+        return _run(copied.rows, copied.seconds, spent, client=copied.cpu_s)
 
     def hub(self, pace: Pace = Pace.FLOOD, *, tape: Path | None = None, rate: float = 0.0) -> Run:
         """The subject: a hub of its own, loaded and counted."""
@@ -95,22 +102,22 @@ class Bench:
             limit_s = HALF_S if pace is Pace.STEADY else None
             url = f"ws://{hub.address}/ws/monitor"
             _tell(child, Orders(url=url, pace=pace, seats=room.seats, rate=rate, limit_s=limit_s))
-            line, used = self._time(child, self._pids(hub), during)
+            line, spent = self._time(child, self._pids(hub), during)
         outcome = msgspec.json.decode(line, type=Outcome)
         asyncio.run(self._count(room, outcome))
-        return _loaded(outcome, used)
+        return _loaded(outcome, spent)
 
     def peer(self, module: str, path: str, pace: Pace, table: str) -> Run:
         """A peer, loaded for some seconds and counted."""
         with run_peer(self.stage, module) as peer, self._child("bench.load", self.flood) as child:
             scheme = "http" if pace is Pace.POST else "ws"
             _tell(child, Orders(url=f"{scheme}://{peer.address}{path}", pace=pace, limit_s=self.shape.peer_s))
-            line, used = self._time(child, self._pids(peer))
+            line, spent = self._time(child, self._pids(peer))
         outcome = msgspec.json.decode(line, type=Outcome)
         stored: int = asyncio.run(fetch(self.stage, f"SELECT count(*) FROM {table}"))[0][0]  # noqa: S608 - our own name
         if not outcome.sent == outcome.acked == stored:
             raise BenchFault(f"{module}: {outcome.sent} sent, {outcome.acked} acknowledged, {stored} stored")
-        return _loaded(outcome, used)
+        return _loaded(outcome, spent)
 
     async def _count(self, room: Room, outcome: Outcome) -> None:
         rows = await fetch(self.stage, _STORED, [seat.attempt_id for seat in room.seats])
@@ -121,15 +128,15 @@ class Bench:
         child: subprocess.Popen[bytes],
         pids: Mapping[str, int],
         during: AbstractContextManager[None] | None = None,
-    ) -> tuple[bytes, dict[str, Usage]]:
+    ) -> tuple[bytes, Spent]:
         _expect(child, b"ready")
         asyncio.run(fetch(self.stage, "CHECKPOINT"))
-        before = {name: usage(pid) for name, pid in pids.items()}
+        busy, before = busy_s(), {name: usage(pid).total_s for name, pid in pids.items()}
         with during or nullcontext():
             _pipe(child.stdin).write(b"go\n")
             _pipe(child.stdin).flush()
             line = _expect(child)
-        return line, {name: usage(pid).since(before[name]) for name, pid in pids.items()}
+        return line, Spent({name: usage(pid).total_s - before[name] for name, pid in pids.items()}, busy_s() - busy)
 
     def _pids(self, process: Process) -> dict[str, int]:
         return {
@@ -206,18 +213,20 @@ def _round(bench: Bench, *, peers: bool) -> dict[str, Callable[[], Run]]:
     return one_round
 
 
-def _loaded(outcome: Outcome, used: Mapping[str, Usage]) -> Run:
-    run = _run(outcome.acked, outcome.seconds, outcome.cpu_s, used, name="generator")
+def _loaded(outcome: Outcome, spent: Spent) -> Run:
+    run = _run(outcome.acked, outcome.seconds, spent, generator=outcome.cpu_s)
     return msgspec.structs.replace(run, waits=outcome.waits)
 
 
-def _run(events: int, seconds: float, cpu_s: float, used: Mapping[str, Usage], *, name: str) -> Run:
-    costs = {process: per_100k(one.total_s, events) for process, one in used.items()}
+def _run(events: int, seconds: float, spent: Spent, **child_s: float) -> Run:
+    """One run, from what its processes have spent, its child's own account among them."""
+    ours_s = spent.by_process | child_s
     return Run(
         events=events,
         seconds=seconds,
         per_second=events / seconds,
-        cpu_s=costs | {name: per_100k(cpu_s, events)},
+        cpu_s={process: per_100k(one, events) for process, one in ours_s.items()},
+        others=max(0.0, (spent.machine_s - sum(ours_s.values())) / seconds),
     )
 
 

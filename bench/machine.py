@@ -3,6 +3,7 @@
 import os
 import platform
 import socket
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -35,10 +36,6 @@ class Usage(msgspec.Struct, frozen=True):
         """Both together."""
         return self.user_s + self.system_s
 
-    def since(self, before: "Usage") -> "Usage":
-        """What was used between two readings."""
-        return Usage(round(self.user_s - before.user_s, 3), round(self.system_s - before.system_s, 3))
-
 
 def describe() -> Machine:
     """Read what this machine is."""
@@ -67,6 +64,12 @@ def usage(pid: int) -> Usage:
     return Usage(user * _TICK_S, system * _TICK_S)
 
 
+def busy_s() -> float:
+    """CPU seconds that all processes of the machine have used since it was started."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = Path("/proc/stat").read_text().split()[1:9]
+    return sum(map(int, (user, nice, system, irq, softirq, steal))) * _TICK_S
+
+
 def free_port() -> int:
     """A TCP port of the loopback that nobody listens on."""
     with socket.socket() as listener:
@@ -77,7 +80,9 @@ def free_port() -> int:
 
 def _family(pid: int) -> list[int]:
     family = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            family += _family(int(child))
+    # A child may end while we look; its parent then has what it used.
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                family += _family(int(child))
     return family

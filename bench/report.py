@@ -1,6 +1,7 @@
 """The report of `ingest`: what is written as JSON, and the same as a table. Nothing is measured here."""
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from rich.console import Console
@@ -10,14 +11,21 @@ from bench.figures import Latency, Spread, ratios, spread
 from bench.machine import Machine
 from bench.sampler import by_room
 
+CALM: Final = 0.1
+"""Cores that may be busy with something else before the report says so."""
+
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One timed run; `cpu_s` are CPU seconds per 100,000 events, by process."""
+    """One timed run; `cpu_s` are CPU seconds per 100,000 events, by process.
+
+    `others` is how many cores were busy with what is no part of the run.
+    """
 
     events: int
     seconds: float
     per_second: float
     cpu_s: dict[str, float]
+    others: float
     waits: Latency | None = None
 
 
@@ -99,6 +107,13 @@ def show(ingest: Ingest, out: Console) -> None:
             )
     if ingest.samples:
         _show_rooms(by_room(ingest.samples), out)
+    others = spread([run.others for runs in (ingest.copy, ingest.hub, ingest.frames, ingest.posts) for run in runs])
+    if others.median > CALM:
+        out.print(
+            f"[yellow]the machine was not calm:[/yellow] {others.median:.1f} of {ingest.machine.cores} cores were busy "
+            "with something else, which flatters whoever runs more processes",
+            highlight=False,
+        )
     for note in ingest.notes:
         out.print(f"· {note}", style="dim", highlight=False)
 

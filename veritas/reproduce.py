@@ -4,7 +4,7 @@ Facts come along the stored fold order, under the pinned policy and rulebook, a 
 decided is taken as it is. Nothing here writes, and nothing here decides which of two differing judgements is right.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from protocol.flags import StandingFlag
 from workers.folds import flag_of
 
 ATTEMPTS_AT_ONCE: Final = 100
-NUMBERS_AT_ONCE: Final = 20_000
+FACTS_AT_ONCE: Final = 20_000
 """How many attempts, and how many facts at most, are held in memory."""
 
 Told = Callable[[int], None]
@@ -178,29 +178,39 @@ async def _fold(conn: AsyncConnection, replays: Sequence[Replay], found: Reprodu
     by_stream = {stream_id: replay for replay in replays for stream_id in streams[replay.folded.attempt_id]}
     bases = {stream_id: base for of_attempt in streams.values() for stream_id, base in of_attempt.items()}
     own = [run for replay in replays for run in replay.folded.fold_order if by_stream.get(run.stream_id) is replay]
-    for runs in _parts(own):
-        facts = await history.read_runs(conn, runs, bases)
+    async for facts in _read(conn, own, bases):
         for fact in facts:
             by_stream[fact.stream_id].step(fact)
         found.facts += len(facts)
         told(len(facts))
 
 
+async def _read(
+    conn: AsyncConnection, runs: Sequence[Run], time_bases: Mapping[UUID, int]
+) -> AsyncIterator[Sequence[Fact]]:
+    """The facts of runs, in their order, a bounded number at a time, however many numbers one of them stands for."""
+    for part in _parts(runs):
+        left = part
+        while left:
+            facts = await history.read_runs(conn, left, time_bases, FACTS_AT_ONCE)
+            yield facts
+            last = left[-1]
+            is_cut = len(facts) == FACTS_AT_ONCE and facts[-1].seq < last.last
+            left = [Run(last.stream_id, facts[-1].seq + 1, last.last)] if is_cut else []
+
+
 def _parts(runs: Sequence[Run]) -> list[list[Run]]:
-    """Cut runs into parts of a bounded number of numbers, in the same order."""
-    parts: list[list[Run]] = [[]]
-    room = NUMBERS_AT_ONCE
+    """Part runs, in the same order, into as many as have a bounded number of numbers; a longer one stands alone."""
+    parts: list[list[Run]] = []
+    room = 0
     for run in runs:
-        first = run.first
-        while first <= run.last:
-            if room == 0:
-                parts.append([])
-                room = NUMBERS_AT_ONCE
-            last = min(run.last, first + room - 1)
-            parts[-1].append(Run(run.stream_id, first, last))
-            room -= last - first + 1
-            first = last + 1
-    return parts if parts[-1] else []
+        numbers = run.last - run.first + 1
+        if numbers > room:
+            parts.append([])
+            room = FACTS_AT_ONCE
+        parts[-1].append(run)
+        room -= numbers
+    return parts
 
 
 def _compare_score(folded: Folded, policy: Policy, standing: Sequence[StandingFlag]) -> list[str]:

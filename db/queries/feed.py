@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Text, cast, delete, func, insert, select, update
+from sqlalchemy import Text, cast, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
@@ -17,6 +17,9 @@ from protocol.console import ROWS, Delta, Row
 KEPT: Final = timedelta(hours=48)
 KEPT_ROWS: Final = 10_000
 """A console that holds an older board than the first row kept is shown a new one."""
+
+TRIMMED_AT_ONCE: Final = 10_000
+"""How many rows one transaction deletes."""
 
 _KINDS = {row: kind for kind, row in ROWS.items()}
 
@@ -69,10 +72,13 @@ async def read_after(conn: AsyncConnection, exam_id: UUID, offset: int, limit: i
     return [Delta(exam_id, number, kind, msgspec.Raw(body.encode())) for number, kind, body in found]
 
 
-async def trim(conn: AsyncConnection, *, kept: timedelta = KEPT, rows: int = KEPT_ROWS) -> int:
-    """Delete what no console goes on from any more, and return how much: rows that are too old, or too many.
+async def trim(
+    conn: AsyncConnection, *, kept: timedelta = KEPT, rows: int = KEPT_ROWS, limit: int = TRIMMED_AT_ONCE
+) -> int:
+    """Delete what no console goes on from any more: rows that are too old, or too many; return how many they were.
 
-    What stays is without holes up to the head, and always the last row: the head can be checked against it.
+    What stays is without holes up to the head, and always the last row: the head can be checked against it. Call it
+    again, in a transaction of its own, while it returns as many as `limit`.
     """
     young = aliased(FeedRow)
     fresh = (
@@ -84,7 +90,14 @@ async def trim(conn: AsyncConnection, *, kept: timedelta = KEPT, rows: int = KEP
         .scalar_subquery()
     )
     first = func.greatest(FeedHead.head - rows + 1, func.coalesce(fresh, FeedHead.head))
-    deleted = await conn.execute(
-        delete(FeedRow).where(FeedRow.exam_id == FeedHead.exam_id, FeedRow.offset < func.least(first, FeedHead.head))
+    # Materialized: PostgreSQL would look for an exam's first young row once for every row of its feed.
+    cut = select(FeedHead.exam_id, func.least(first, FeedHead.head).label("first")).cte().prefix_with("MATERIALIZED")
+    past = (
+        select(FeedRow.exam_id, FeedRow.offset)
+        .join(cut, FeedRow.exam_id == cut.c.exam_id)
+        .where(FeedRow.offset < cut.c.first)
+        .order_by(FeedRow.exam_id, FeedRow.offset)
+        .limit(limit)
     )
+    deleted = await conn.execute(delete(FeedRow).where(tuple_(FeedRow.exam_id, FeedRow.offset).in_(past)))
     return deleted.rowcount

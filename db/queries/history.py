@@ -112,14 +112,17 @@ async def count_folded(conn: AsyncConnection) -> int:
     return int(found.scalar_one())
 
 
-async def read_runs(conn: AsyncConnection, runs: Sequence[Run], time_bases: Mapping[UUID, int]) -> list[Fact]:
-    """Read the facts of some runs, run after run; numbers that stand for nothing are left out."""
+async def read_runs(
+    conn: AsyncConnection, runs: Sequence[Run], time_bases: Mapping[UUID, int], most: int
+) -> list[Fact]:
+    """Read the first `most` facts of each of some runs, run after run; numbers that have no row are left out."""
     found = await conn.execute(
         _RUNS,
         {
             "streams": [run.stream_id for run in runs],
             "firsts": [run.first for run in runs],
             "lasts": [run.last for run in runs],
+            "most": most,
         },
     )
     return to_facts(found, time_bases)
@@ -131,6 +134,8 @@ _RUNS: Final = text(
     FROM unnest(:streams, :firsts, :lasts) WITH ORDINALITY AS run (stream_id, first, last, n)
     CROSS JOIN LATERAL (
         SELECT {FACT} FROM monitoring_events WHERE stream_id = run.stream_id AND seq BETWEEN run.first AND run.last
+        ORDER BY seq
+        LIMIT :most
     ) AS event
     ORDER BY run.n, event.seq
     """  # noqa: S608 - a constant
@@ -138,6 +143,7 @@ _RUNS: Final = text(
     bindparam("streams", type_=ARRAY(PG_UUID)),
     bindparam("firsts", type_=ARRAY(BigInteger)),
     bindparam("lasts", type_=ARRAY(BigInteger)),
+    bindparam("most"),
 )
 
 _LAST: Final = text(

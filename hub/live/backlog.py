@@ -125,8 +125,11 @@ class Backlog:
     def show(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
         """Queue live values if they would be sent soon; else all of them are wanted later."""
         view = self._views.get(exam_id)
-        if view is not None:
-            view.wants_all |= not all(self.can_show(exam_id) and self._put(exam_id, frame) for frame in frames)
+        if view is None or not frames:
+            return
+        # Asked once for all frames: else those at the end of a large exam would be left out each time.
+        can_show = self.can_show(exam_id)
+        view.wants_all |= not (can_show and all(self._put(exam_id, frame) for frame in frames))
 
     def show_all(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
         """Queue all live values."""

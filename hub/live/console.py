@@ -44,6 +44,9 @@ FLUSH_S: Final = 1.0
 REQUESTS: Final = 100
 """How many watches and commands of one console may wait for their turn."""
 
+IX_MAX: Final = 2**31 - 1
+"""The highest small number an attempt can have."""
+
 BUSY_RETRY_MS: Final = 1_000
 TURN_BYTES: Final = 64 * 1024
 """After so much is sent without waiting the others of the process get their turn."""
@@ -258,7 +261,7 @@ class Console:
             await asyncio.sleep(left_ms / 1000)
 
     def _focus(self, focus: Focus) -> None:
-        if len(focus.ix) > FOCUS_ATTEMPTS or any(ix < 1 for ix in focus.ix):
+        if len(focus.ix) > FOCUS_ATTEMPTS or not all(1 <= ix <= IX_MAX for ix in focus.ix):
             detail = f"focus wants at most {FOCUS_ATTEMPTS} attempts, by their numbers on the board"
             self._say(Error(ErrorCode.BAD_COMMAND, detail))
         elif not self._backlog.focus_on(focus.exam_id, frozenset(focus.ix)):

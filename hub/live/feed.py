@@ -67,6 +67,8 @@ class Feed:
     async def resume(self, exam_id: UUID, subscriber: Subscriber, since: Since) -> None:
         """Show it to a console that holds the board up to `since`."""
         follower = self._follower(exam_id)
+        # Who watches it anew is shown nothing meanwhile: a board begun now would be cut off by the rows it missed.
+        follower.remove(subscriber)
         missed = await self._errands.run(follower.read_missed(since))
         # The last other console may have left meanwhile: take it up anew, or the board would be dropped as idle.
         self._follower(exam_id).resume(subscriber, since, missed)

@@ -120,6 +120,10 @@ class _Seat(msgspec.Struct):
     numbers: dict[UUID, int] = {}
     events: int = 0
 
+    def may_be_told(self, generation: int) -> bool:
+        """Whether others' word on a connection is news: of its own socket a hub knows best, and an end is final."""
+        return generation > self.generation or (generation == self.generation and not (self.here or self.ended))
+
     def count(self, stream: UUID | None, seq: int, at_ms: int) -> bool:
         if stream is None or seq <= (before := self.numbers.get(stream, 0)):
             return False
@@ -224,7 +228,7 @@ class Presence:
             return
         for one in sightings:
             seat = room.seat(one.ix)
-            if one.generation > seat.generation or (one.generation == seat.generation and not seat.ended):
+            if seat.may_be_told(one.generation):
                 self._take_over(room, seat, one.generation, one.seen_at, online=one.online)
                 seat.ended = not one.online
             if seat.count(one.stream, one.seq, one.seen_at):
@@ -240,8 +244,7 @@ class Presence:
             return
         for row in rows:
             seat = room.seat(row.ix)
-            known = row.generation == seat.generation
-            if row.generation > seat.generation or (known and not seat.here and not seat.ended):
+            if seat.may_be_told(row.generation):
                 self._take_over(room, seat, row.generation, row.at, online=row.online)
 
     def counted(self, rows: Iterable[Count], *, at_once: bool = False) -> None:
@@ -323,6 +326,7 @@ class Presence:
         if generation > seat.generation:
             seat.ended = False
         seat.generation, seat.online, seat.here = generation, online, False
+        room.stored.discard(seat.ix)  # its new hub tells of it
         seat.seen_at = max(seat.seen_at, at_ms)
 
     def _neglect(self, exam_id: UUID, room: _Room) -> None:

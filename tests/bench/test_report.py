@@ -11,7 +11,7 @@ from bench.report import Figures, Ingest, Run, Shape, Written, figures, show
 
 
 def run(per_second: float) -> Run:
-    return Run(events=1000, seconds=1000 / per_second, per_second=per_second, cpu_s={"server": 0.5})
+    return Run(events=1000, seconds=1000 / per_second, per_second=per_second, cpu_s={"server": 0.5}, others=0.4)
 
 
 @pytest.fixture
@@ -47,5 +47,5 @@ def test_the_file_holds_figures_and_every_run_they_were_made_from(measured: Inge
 def test_the_terminal_shows_ratio_latency_rooms_and_notes(measured: Ingest) -> None:
     text = StringIO()
     show(measured, Console(file=text, width=200))
-    for part in ("0.600 x (0.500-0.750)", "p50 1.2 ms", "codec", "75.0%", "a note"):
+    for part in ("0.600 x (0.500-0.750)", "p50 1.2 ms", "codec", "75.0%", "a note", "0.4 of 2 cores"):
         assert part in text.getvalue()

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,7 +21,9 @@ from tests.faults.hubs import Hub, Seat, run_hub, seat_class
 from veritas.client import Candidate
 
 STUDENTS = 500
-DRAIN_MS = 5_000
+DRAIN_MS = 15_000
+"""As shipped."""
+
 EVERY_S = 4.0
 COMING_AT_ONCE = 25
 
@@ -28,7 +31,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 class Sitter:
-    """One candidate at work: types now and then, keeps a diary, and notes how each socket that worked was closed."""
+    """One candidate at work: types now and then, keeps a diary, and notes how each connection of its ended."""
 
     def __init__(self, seat: Seat, urls: list[str]) -> None:
         self.diary = Diary(seat.attempt_id)
@@ -39,10 +42,8 @@ class Sitter:
         once = self.candidate._link._once
 
         async def watched(*arguments: Any) -> Any:
-            before = self.candidate.acked
             parting = await once(*arguments)
-            if self.candidate.acked > before:
-                self.codes.append(parting.code)
+            self.codes.append(parting.code)
             return parting
 
         self.candidate._link._once = watched  # type: ignore[method-assign]
@@ -81,7 +82,7 @@ async def test_a_hub_drained_with_500_sockets_loses_nobody_and_nothing(
             before = {sitter: sitter.candidate.acked for sitter in sitters}
             await all_of(sitters, lambda sitter: sitter.candidate.acked > before[sitter])
             ending.set()
-        assert {tuple(sitter.codes) for sitter in sitters} == {(4505, 1000)}
+        assert Counter(tuple(sitter.codes) for sitter in sitters) == {(4505, 1000): STUDENTS}
         await check_record(engine, sitters)
     with capsys.disabled():
         sys.stdout.write(f"\n{STUDENTS} sockets drained in {took_s:.1f} s (told {DRAIN_MS / 1000:.0f} s)\n")

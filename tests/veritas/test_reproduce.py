@@ -208,7 +208,7 @@ async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
             await room.store(sitting, [event])
         await evaluator.evaluate([sitting.attempt_id for sitting in sittings])
     monkeypatch.setattr(module, "ATTEMPTS_AT_ONCE", 2)
-    monkeypatch.setattr(module, "NUMBERS_AT_ONCE", 3)
+    monkeypatch.setattr(module, "FACTS_AT_ONCE", 3)
     told: list[int] = []
     async with engine.connect() as conn:
         found = await reproduce(conn, told.append)
@@ -217,6 +217,19 @@ async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
     assert whats(await change(engine, delete(Flag)))[:5] == [
         f"flag left_page v1 long:{sitting.stream_id}:1 is missing" for sitting in sorted(sittings, key=_attempt)
     ]
+
+
+async def test_a_span_of_more_numbers_than_there_will_ever_be_facts_costs_nothing(
+    engine: AsyncEngine, room: Room, sitting: Sitting, hints: Hints
+) -> None:
+    first = len(AWAY) + 1
+    lost = Entry(SEQ_MAX, "events_lost", 90_000, 90_000, "normal", b'{"from": %d, "reason": "overflow"}' % first)
+    async with engine.begin() as conn:
+        await insert_entries(conn, sitting.stream_id, lost)
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    async with engine.connect() as conn:
+        found = await reproduce(conn)
+    assert (whats(found), found.facts) == ([], FACTS + 1)
 
 
 def _attempt(sitting: Sitting) -> UUID:

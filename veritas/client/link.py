@@ -28,12 +28,15 @@ ABNORMAL = 1006
 """What a socket that ended without a close frame counts as; so does one that could not be opened."""
 
 OPEN_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 5.0
-PING_S = 10.0
+CLOSE_TIMEOUT_S = 2.0
+PING_S = 8.0
 """A hub that has not answered the protocol's own ping for this long is gone, or frozen: time to go to another.
 
-Interval and timeout together stay below the 25 s after which a candidate counts as silent.
+Interval, timeout and close together stay below the 25 s after which a candidate counts as silent.
 """
+
+BYE_S = 5.0
+"""How long a hub may take to store and acknowledge the rest before it closes."""
 
 FrameT = TypeVar("FrameT")
 Proxy = str | Literal[True] | None
@@ -153,7 +156,7 @@ class Socket(Generic[FrameT]):
         self.is_leaving = True
         with contextlib.suppress(ConnectionClosed):
             await self.send(Bye())
-        asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.abort)
+        asyncio.get_running_loop().call_later(BYE_S, self.abort)
 
     @contextlib.asynccontextmanager
     async def beside(self, *work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ What follows from a fact is not decided here, and Redis is never needed: a hint 
 """
 
 import asyncio
+import math
 import time
 import traceback
 from collections.abc import Collection, Mapping, Sequence
@@ -139,6 +140,9 @@ class Evaluator:
         """Fold the longest waiting of one day's streams, and go on to the day before once none is left."""
         async with self._engine.connect() as conn:
             day = await worklist.day_with_streams(conn, self._older_day)
+        # Days passed over have no streams any more: what was counted there has grown older, and is counted there.
+        end = math.inf if day is None else day
+        self._not_carried = {ago: many for ago, many in self._not_carried.items() if not self._older_day <= ago < end}
         if day is None:
             self._older_day = worklist.STREAM_DAYS
             return

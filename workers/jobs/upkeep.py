@@ -17,6 +17,10 @@ async def keep_up(engine: AsyncEngine) -> None:
         created = await partitions.create_ahead(conn)
     if created:
         log.info("partitions created", names=created)
-    for forget in (credentials.forget_expired, feed.trim, leases.forget_ended):
+    for forget in (credentials.forget_expired, leases.forget_ended):
         async with engine.begin() as conn:
             await forget(conn)
+    trimmed = feed.TRIMMED_AT_ONCE
+    while trimmed == feed.TRIMMED_AT_ONCE:
+        async with engine.begin() as conn:
+            trimmed = await feed.trim(conn)

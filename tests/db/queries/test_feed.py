@@ -79,6 +79,17 @@ async def test_no_more_rows_are_kept_than_said(conn: AsyncConnection) -> None:
     assert await offsets(conn, exam_id) == [6, 7, 8, 9]
 
 
+async def test_a_feed_is_cut_from_its_beginning_however_little_at_a_time(conn: AsyncConnection) -> None:
+    exam_id, other = await exam(conn), await exam(conn)
+    for one in (exam_id, other):
+        await feed.append(conn, one, [row() for _ in range(5)])
+    kept = []
+    while await feed.trim(conn, rows=1, limit=3) == 3:
+        kept.append(sorted([await offsets(conn, exam_id), await offsets(conn, other)]))
+    assert kept == [[[1, 2, 3, 4, 5], [4, 5]], [[3, 4, 5], [5]]]
+    assert await offsets(conn, exam_id) == await offsets(conn, other) == [5]
+
+
 async def test_what_is_kept_has_no_holes_and_always_the_last_row(conn: AsyncConnection) -> None:
     exam_id, untouched = await exam(conn), await exam(conn)
     await feed.append(conn, exam_id, [row() for _ in range(5)])

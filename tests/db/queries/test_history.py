@@ -118,7 +118,7 @@ async def test_runs_are_read_one_after_the_other(conn: AsyncConnection, attempt:
     system = (await claim(conn, attempt)).streams[0].stream_id
     bases = (await history.read_streams(conn, [attempt]))[attempt]
     assert bases == {system: 0, stream: TIME_BASE_MS}
-    facts = await history.read_runs(conn, [Run(stream, 1, 2), Run(system, 1, 1), Run(stream, 3, 9)], bases)
+    facts = await history.read_runs(conn, [Run(stream, 1, 2), Run(system, 1, 1), Run(stream, 3, 9)], bases, 5)
     assert [(fact.stream_id, fact.seq) for fact in facts] == [
         (stream, 1),
         (stream, 2),

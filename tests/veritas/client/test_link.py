@@ -253,17 +253,21 @@ async def test_frames_of_a_newer_hub_are_skipped(peer: Peer, at_once: Random) ->
 async def test_a_hub_that_is_frozen_is_left_for_the_next(
     peer: Peer, other: Peer, at_once: Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "PING_S", 0.1)
-    thaw = asyncio.Event()
+    for wait in ("PING_S", "CLOSE_TIMEOUT_S"):
+        monkeypatch.setattr(link, wait, 0.1)
+    moved = asyncio.Event()
 
     async def frozen(talk: Talk) -> None:
         await talk.welcome()
         talk.connection.transport.pause_reading()
-        await thaw.wait()
+        await moved.wait()
+        talk.connection.transport.abort()
 
     peer.plays, other.plays = [frozen], [serve_all]
     urls = [peer.url, other.url]
-    async with Candidate(urls, ATTEMPT, peer.ticket, proxy=None, random=at_once) as candidate:
-        candidate.record("alive")
-        await candidate.drained(5)
-    thaw.set()
+    try:
+        async with Candidate(urls, ATTEMPT, peer.ticket, proxy=None, random=at_once) as candidate:
+            candidate.record("alive")
+            await candidate.drained(5)
+    finally:
+        moved.set()

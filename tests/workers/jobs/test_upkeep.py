@@ -1,13 +1,14 @@
 from datetime import timedelta
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from db.models import WsTicket
+from db.models import FeedHead, FeedRow, WsTicket
 from db.partitions import DAYS_AHEAD
 from db.queries import partitions
-from tests.factories import make_user
+from protocol.people import Role
+from tests.factories import make_exam, make_user
 from workers.jobs.upkeep import keep_up
 
 
@@ -37,6 +38,25 @@ async def test_only_expired_tickets_go(engine: AsyncEngine) -> None:
     await keep_up(engine)
     async with engine.connect() as conn:
         assert (await conn.execute(select(WsTicket.hash))).scalars().all() == [b"living"]
+
+
+async def test_long_feeds_that_are_over_go_but_for_their_last_rows(engine: AsyncEngine) -> None:
+    """More rows than one transaction takes, and than one may look through again for each of them."""
+    async with engine.begin() as conn:
+        teacher_id = await make_user(conn, role=Role.TEACHER)
+        exam_ids = [await make_exam(conn, teacher_id) for _ in range(3)]
+        rows = text(
+            """
+            INSERT INTO exam_feed (exam_id, "offset", kind, body, appended_at)
+            SELECT exam_id, n, 'score', '{}', now() - interval '3 days'
+            FROM unnest(cast(:exams AS uuid[])) AS exam_id, generate_series(1, 8000) AS n
+            """
+        )
+        await conn.execute(rows, {"exams": exam_ids})
+        await conn.execute(update(FeedHead).values(head=8_000))
+    await keep_up(engine)
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(FeedRow.offset))).scalars().all() == [8_000] * 3
 
 
 async def test_doing_it_again_is_harmless(engine: AsyncEngine) -> None:
