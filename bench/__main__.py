@@ -32,6 +32,7 @@ def cli() -> None:
 @click.option("--events", default=400_000, show_default=True, type=click.IntRange(1000), help="Events a run.")
 @click.option("--per-frame", default=100, show_default=True, type=click.IntRange(1, 500), help="Events a frame.")
 @click.option("--peer-seconds", default=6.0, show_default=True, help="How long each peer is loaded in a round.")
+@click.option("--patience", default=20.0, show_default=True, help="Seconds to wait for a calm machine before a run.")
 @click.option("--seed", default=1, show_default=True, help="Chooses the events, repeatably.")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Measure the peers too.")
 @click.option("--profile/--no-profile", default=False, show_default=True, help="Sample where the hub's time goes.")
@@ -42,6 +43,7 @@ def run_ingest(
     events: int,
     per_frame: int,
     peer_seconds: float,
+    patience: float,
     seed: int,
     json_file: Path | None,
     *,
@@ -57,7 +59,7 @@ def run_ingest(
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=base))
     folder.chmod(0o755)
     try:
-        measured = ingest.run(folder, shape, runs=runs, peers=peers, profile=profile, out=out)
+        measured = ingest.run(folder, shape, runs=runs, peers=peers, profile=profile, patience_s=patience, out=out)
     except BaseException:
         err.print(f"the logs of this run are in {folder}", highlight=False)
         raise

@@ -22,7 +22,7 @@ from bench import tapes
 from bench.baseline import Copied
 from bench.errors import BenchFault
 from bench.figures import per_100k, spread
-from bench.machine import busy_s, describe, usage
+from bench.machine import busy_s, describe, usage, wait_until_calm
 from bench.orders import Orders, Outcome, Pace
 from bench.report import Ingest, Run, Shape
 from bench.sampler import read_samples, sampled
@@ -52,12 +52,12 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 class Bench:
-    """One benchmark: a stage, its tapes on the disk, and where progress is told."""
+    """One benchmark: a stage, its tapes on the disk, and how long it waits for a calm machine."""
 
-    def __init__(self, stage: Stage, shape: Shape, out: Console) -> None:
+    def __init__(self, stage: Stage, shape: Shape, patience_s: float) -> None:
         self.stage = stage
         self.shape = shape
-        self.out = out
+        self.patience_s = patience_s
         self.flood = stage.folder / "flood.tapes"
         self.lone = stage.folder / "lone.tapes"
 
@@ -131,6 +131,7 @@ class Bench:
     ) -> tuple[bytes, Spent]:
         _expect(child, b"ready")
         asyncio.run(fetch(self.stage, "CHECKPOINT"))
+        wait_until_calm(self.patience_s)
         busy, before = busy_s(), {name: usage(pid).total_s for name, pid in pids.items()}
         with during or nullcontext():
             _pipe(child.stdin).write(b"go\n")
@@ -156,10 +157,12 @@ class Bench:
                 raise
 
 
-def run(folder: Path, shape: Shape, *, runs: int, peers: bool, profile: bool, out: Console) -> Ingest:
+def run(
+    folder: Path, shape: Shape, *, runs: int, peers: bool, profile: bool, patience_s: float, out: Console
+) -> Ingest:
     """Measure everything. Raises BenchFault when a run lost something."""
     with open_stage(folder) as stage:
-        bench = Bench(stage, shape, out)
+        bench = Bench(stage, shape, patience_s)
         out.print(f"recording {shape.events:,} events of the simulator's mix …")
         bench.record()
         measured: dict[str, list[Run]] = {"copy": [], "hub": [], "keyed": [], "posts": [], "frames": []}

@@ -1,18 +1,14 @@
 """The report of `ingest`: what is written as JSON, and the same as a table. Nothing is measured here."""
 
 from datetime import datetime
-from typing import Final
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from bench.figures import Latency, Spread, ratios, spread
-from bench.machine import Machine
+from bench.machine import CALM, Machine
 from bench.sampler import by_room
-
-CALM: Final = 0.1
-"""Cores that may be busy with something else before the report says so."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

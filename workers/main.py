@@ -21,8 +21,8 @@ from workers.jobs.evaluate import Evaluator
 from workers.jobs.expiry import EXPIRE_S, expire
 from workers.jobs.upkeep import keep_up
 from workers.queue import take_jobs
+from workers.rounds import repeat
 from workers.settings import WorkerSettings
-from workers.sweep import repeat, sweep
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ async def _work(
     evaluator = Evaluator(engine, hints)
     async with asyncio.TaskGroup() as parts:
         parts.create_task(take_jobs({EVALUATE: evaluator.handle}, settings.redis_url, stop), name="queue")
-        parts.create_task(sweep(evaluator, settings.sweep_ms / 1000, stop), name="sweep")
+        parts.create_task(repeat("sweep", evaluator.sweep, settings.sweep_ms / 1000, stop), name="sweep")
         parts.create_task(repeat("absences", Lookout(engine).look, LOOK_S, stop), name="absences")
         parts.create_task(repeat("expiry", lambda: expire(engine, hints), EXPIRE_S, stop), name="expiry")
         parts.create_task(repeat("upkeep", lambda: keep_up(engine), UPKEEP_S, stop), name="upkeep")

@@ -79,6 +79,7 @@ _AWAY: Final = text(
       ON attempt.id = connection.attempt_id AND attempt.generation = connection.generation
     WHERE connection.closed_at < now() - make_interval(secs => {NEAR_S})
       AND connection.closed_at > now() - make_interval(secs => :within_s)
+      AND (attempt.deadline IS NULL OR connection.closed_at < attempt.deadline)
       AND {_RUNNING}
       AND (attempt.silent_since IS NULL OR attempt.silent_since > now() - make_interval(secs => {REMEMBERED_S}))
     ORDER BY connection.closed_at, attempt.id
@@ -99,7 +100,8 @@ _ONLINE: Final = text(
 async def read_away(conn: AsyncConnection, within_s: float = WITHIN_S) -> list[Away]:
     """Every running attempt whose client is gone for more than `NEAR_S`, at most `within_s`, the longest first.
 
-    Whose silence is stated is left out after `REMEMBERED_S`. One that never connected is not gone.
+    Whose silence is stated is left out after `REMEMBERED_S`. One that never connected is not gone, and who leaves after
+    the deadline goes home.
     """
     return [Away(*row) for row in await conn.execute(_AWAY, {"within_s": within_s})]
 

@@ -100,7 +100,7 @@ async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID,
         generation=attempt.generation,
         stream_id=resumed.stream_id,
         committed=resumed.committed,
-        rejected=await _rejected_after(conn, resumed.stream_id, hello.acked),
+        rejected=await _rejected_between(conn, resumed.stream_id, hello.acked, resumed.committed),
         server_ms=server_ms,
         previous=resumed.previous,
         server_lost=resumed.server_lost,
@@ -256,7 +256,9 @@ async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime,
     return ServerFact("heartbeat_resumed", {"silent_ms": max(0, server_ms - to_ms(since))})
 
 
-async def _rejected_after(conn: AsyncConnection, stream_id: UUID, acked: int) -> list[Rejected]:
+async def _rejected_between(conn: AsyncConnection, stream_id: UUID, acked: int, committed: int) -> list[Rejected]:
+    if committed <= acked:
+        return []
     found = await conn.execute(
         select(MonitoringEvent.seq, MonitoringEvent.data_payload["code"].astext.label("code"))
         .where(

@@ -16,7 +16,7 @@ from db.errors import AWAY
 from db.queries import resends
 from hub import metrics
 from hub.background import Background
-from protocol.events import Entry
+from protocol.events import PLACE_EVENTS, Entry
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,13 @@ class Resends(Background):
         self._wake = asyncio.Event()
 
     def put(self, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry]) -> None:
-        """Have these entries of a stream compared with what is stored there, or count that they were not."""
+        """Have these entries of a stream compared with what is stored there, or count that they were not.
+
+        Places without content have nothing to compare: they are left out, and the bytes of refused events with them.
+        """
+        entries = [entry for entry in entries if entry.type not in PLACE_EVENTS]
+        if not entries:
+            return
         size = _size(entries)
         if self._waiting_bytes + size > self._max_bytes:
             metrics.COMPARISONS_DROPPED.inc(len(entries))

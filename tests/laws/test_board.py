@@ -225,7 +225,8 @@ class Watched(RuleBasedStateMachine):
         self.gone.remove(watcher)
         self.watchers.append(watcher)
         assert watcher.board is not None
-        since = Since(epoch or watcher.board.epoch, watcher.board.offset + ahead)
+        offset = self.run(self.exam.fresh()).offset + ahead if ahead else watcher.board.offset
+        since = Since(epoch or watcher.board.epoch, offset)
         self.run(self.feed.resume(self.exam.exam_id, watcher, since))
 
     @rule()

@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from db.hints import Hints
 from db.models import AnalysisCursor, ExamAttempt, Flag, MonitoringEvent
 from db.settings import DatabaseSettings
+from protocol.limits import SEQ_MAX
 from tests.judgement.rulebooks import BOTH
 from tests.workers.rooms import AWAY, Room, Sitting
 from veritas import reproduce as module
@@ -222,10 +223,10 @@ async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
 async def test_a_span_of_more_numbers_than_there_will_ever_be_facts_costs_nothing(
     engine: AsyncEngine, room: Room, sitting: Sitting, hints: Hints
 ) -> None:
-    first = len(AWAY) + 1
-    lost = Entry(SEQ_MAX, "events_lost", 90_000, 90_000, "normal", b'{"from": %d, "reason": "overflow"}' % first)
+    await room.store(sitting, [("events_lost", {"from": len(AWAY) + 1, "reason": "overflow"}, 90_000)])
     async with engine.begin() as conn:
-        await insert_entries(conn, sitting.stream_id, lost)
+        lost = update(MonitoringEvent).where(MonitoringEvent.event_type == "events_lost")
+        await conn.execute(lost.values(seq=SEQ_MAX))
     await Evaluator(engine, hints).evaluate([sitting.attempt_id])
     async with engine.connect() as conn:
         found = await reproduce(conn)

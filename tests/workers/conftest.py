@@ -3,9 +3,16 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.hints import Hints
 from tests.workers.rooms import Room
+from workers.jobs.evaluate import Evaluator
 
 
 @pytest.fixture
 def room(engine: AsyncEngine) -> Room:
     return Room(engine)
+
+
+@pytest.fixture
+def evaluator(engine: AsyncEngine, hints: Hints) -> Evaluator:
+    return Evaluator(engine, hints)

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,9 +50,31 @@ def test_what_was_taken_and_given_back_leaves_nothing(bound: tuple[int, int], mo
     assert budget.window() == FULL
 
 
-def test_a_byte_more_or_less_does_not_reach_every_client() -> None:
+def test_windows_come_in_a_few_sizes() -> None:
     windows = {used(1_000, 2_000, size).window() for size in range(2_100)}
     assert len(windows) <= 10
+
+
+@given(st.integers(0, 2_100))
+def test_a_byte_more_or_less_again_and_again_reaches_every_client_once(around: int) -> None:
+    budget = used(1_000, 2_000, around)
+    told = [budget.window()]
+    for delta in (1, -1) * 20:
+        budget.move(delta)
+        told.append(budget.window())
+    assert sum(one != other for one, other in itertools.pairwise(told)) <= 1
+
+
+@given(bounds, st.lists(st.integers(0, 2 * 10**9), max_size=30))
+def test_whatever_was_used_before_a_window_is_never_larger_than_what_is_used_allows(
+    bound: tuple[int, int], levels: list[int]
+) -> None:
+    budget = Budget(*bound)
+    for level in levels:
+        budget.move(level - budget.used_bytes)
+        assert budget.window().events <= used(*bound, level).window().events
+    budget.move(-budget.used_bytes)
+    assert budget.window() == FULL
 
 
 @pytest.mark.parametrize(("soft", "hard"), [(1, 1), (2, 1), (-1, 1)])

@@ -10,7 +10,8 @@ from uuid_utils.compat import uuid7
 
 from hub import metrics
 from hub.ingest.resends import Resends
-from protocol.events import Entry
+from protocol.codes import RejectCode
+from protocol.events import Entry, tombstone
 from tests.factories import TIME_BASE_MS, make_attempt, make_exam, make_stream, make_user, store_events
 
 PATIENCE_S = 10
@@ -75,6 +76,17 @@ async def test_what_does_not_fit_is_dropped_and_counted(
     assert dropped() == before + 4
     resends.put(sitting.attempt_id, sitting.stream_id, alter(1))
     assert await told(engine) == [1]
+
+
+async def test_refused_events_sent_again_take_no_place_and_none_of_their_bytes_is_kept(
+    resends: Resends, engine: AsyncEngine, sitting: Attempt
+) -> None:
+    before = dropped()
+    for _ in range(1_000):
+        resends.put(sitting.attempt_id, sitting.stream_id, [tombstone(2, RejectCode.BAD_UNICODE, b"x" * 60_000)])
+    resends.put(sitting.attempt_id, sitting.stream_id, [tombstone(2, RejectCode.BAD_UNICODE, b""), *alter(1)])
+    assert await told(engine) == [1]
+    assert dropped() == before
 
 
 async def test_a_comparison_that_fails_is_counted_and_the_next_goes_on(

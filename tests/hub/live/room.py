@@ -1,9 +1,10 @@
-"""An exam being watched: its record, changed through the project's own queries, and consoles as the feed sees them."""
+"""An exam being watched: its record, changed through the project's own queries, and the sockets and consoles of it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.queries import board as boards
@@ -15,6 +16,19 @@ from protocol.codec import Encoding, decode_to_console
 from protocol.console import Delta, Row, StudentRow
 from protocol.people import Role
 from tests.factories import make_attempt, make_exam, make_flag, make_user
+
+EXAM = UUID(int=1)
+STREAM = UUID(int=21)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A candidate's socket that was welcomed."""
+
+    ix: int = 1
+    generation: int = 1
+    exam_id: UUID = EXAM
+    stream_id: UUID = STREAM
+    committed: int = 0
 
 
 class Room:
@@ -116,6 +130,25 @@ class Watcher:
             while not condition():
                 self._told.clear()
                 await self._told.wait()
+
+
+class Looking(Watcher):
+    """A console that looks at some attempts closely."""
+
+    def __init__(self, *ixs: int) -> None:
+        super().__init__(Encoding.JSON)
+        self.ixs = frozenset(ixs)
+
+    def focus(self, exam_id: UUID) -> frozenset[int]:
+        assert exam_id.int
+        return self.ixs
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what nothing tells of."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 def person_of(user_id: UUID, role: Role, name: str) -> Person:

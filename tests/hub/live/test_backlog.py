@@ -42,6 +42,14 @@ def test_answers_come_first_then_boards_then_deltas() -> None:
     assert backlog.size == 0
 
 
+def test_live_values_of_a_large_exam_are_shown_to_the_last() -> None:
+    backlog = opened(EXAM, delta_bytes=1024 * 1024)
+    frames = [f"{number}".ljust(LIVE_ROOM_BYTES // 2) for number in range(5)]
+    backlog.show_all(EXAM, frames)
+    assert not backlog.wants_all(EXAM)
+    assert take_all(backlog) == frames
+
+
 def test_parts_are_built_when_they_are_taken() -> None:
     built = []
 

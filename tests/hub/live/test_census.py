@@ -1,5 +1,4 @@
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete, func, insert, update
@@ -8,22 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import Connection, ExamAttempt, HubLease, MonitoringEvent
 from hub.live.census import SHARES, Census
 from hub.live.presence import Presence
-from protocol.codec import Encoding
 from tests.factories import make_stream, store_events
-from tests.hub.live.room import Room, Watcher, make_room
-from tests.hub.live.test_presence import Entry
-
-
-class Looking(Watcher):
-    """A console that looks at some attempts closely."""
-
-    def __init__(self, *ixs: int) -> None:
-        super().__init__(Encoding.JSON)
-        self.ixs = frozenset(ixs)
-
-    def focus(self, exam_id: UUID) -> frozenset[int]:
-        assert exam_id.int
-        return self.ixs
+from tests.hub.live.room import Entry, Looking, Room, Watcher, make_room, until
 
 
 class Audience:
@@ -52,12 +37,6 @@ async def send(room: Room, stream: UUID, events: int) -> None:
 
 def values(presence: Presence, exam: UUID) -> list[tuple[int, bool, int]]:
     return sorted((one.ix, one.online, one.events) for one in presence.everyone(exam))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 async def test_a_watched_exam_is_seen_whole_at_once_with_what_was_stored_before_this_hub_began(

@@ -11,12 +11,8 @@ from hub.live.exchange import TOLD_AT_ONCE, Exchange
 from hub.live.presence import Presence
 from hub.live.relay import Relay
 from hub.wire import now_ms
-from tests.hub.live.room import Watcher
-from tests.hub.live.test_census import Looking, until
-from tests.hub.live.test_presence import Entry
+from tests.hub.live.room import EXAM, Entry, Looking, Watcher, until
 from veritas.valkey import Redis
-
-EXAM = UUID(int=1)
 
 
 class Side:

@@ -181,6 +181,25 @@ async def test_who_missed_nothing_is_sent_nothing(engine: AsyncEngine, room: Roo
     assert (watcher.opened, watcher.deltas) == (0, 2)
 
 
+async def test_who_watches_anew_is_shown_nothing_until_it_is_known_what_it_missed(
+    engine: AsyncEngine, room: Room
+) -> None:
+    watcher = Watcher()
+    async with Feed(engine, poll_s=NEVER_S) as feed:
+        feed.watch(room.exam, watcher)
+        await watcher.reach(await room.fresh())
+        held = await since(room)
+        await room.sit("Ada")
+        resuming = asyncio.create_task(feed.resume(room.exam, watcher, held))
+        await asyncio.sleep(0)
+        assert feed.watched() == [], "a board loaded anew now would be begun and not ended"
+        await resuming
+        assert feed.watched() == [(room.exam, [watcher])]
+        feed.on_hint(Hint("feed", room.exam))
+        await watcher.reach(await room.fresh())
+    assert watcher.opened == 1
+
+
 @pytest.mark.parametrize(("epoch", "ahead"), [("another", 0), (None, 1), (None, -100)])
 async def test_who_holds_another_history_is_shown_the_board(
     engine: AsyncEngine, room: Room, epoch: str | None, ahead: int

@@ -2,7 +2,6 @@ from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
-import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -10,19 +9,10 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from db.queries.presence import Connected, Count
 from hub.live.presence import TURNS, Presence, Sighting
 from protocol import console
+from tests.hub.live.room import EXAM, STREAM, Entry
 
-EXAM, OTHER = UUID(int=1), UUID(int=2)
-STREAM, NEXT = UUID(int=21), UUID(int=22)
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A welcomed socket."""
-
-    ix: int = 1
-    generation: int = 1
-    exam_id: UUID = EXAM
-    stream_id: UUID = STREAM
-    committed: int = 0
+OTHER = UUID(int=2)
+NEXT = UUID(int=22)
 
 
 ixs = st.integers(1, 3)
@@ -47,6 +37,25 @@ def test_who_comes_is_shown_online_and_who_goes_offline() -> None:
     presence.closed(ADA, 200)
     assert shown(presence) == [console.Presence(1, online=False, events=0, seen_at=200)]
     assert shown(presence) == []
+
+
+def test_of_its_own_sockets_a_hub_believes_itself() -> None:
+    presence = watched()
+    presence.opened(ADA, 100)
+    presence.sighted(EXAM, [Sighting(1, ADA.generation, online=True, seen_at=110)])
+    presence.recorded(EXAM, [Connected(1, ADA.generation, online=False, at=120)])
+    presence.closed(ADA, 200)
+    assert presence.take_news({})[EXAM] == [Sighting(1, 1, online=False, seen_at=200, stream=STREAM)]
+    assert [one.online for one in presence.everyone(EXAM)] == [False]
+
+
+def test_a_hub_tells_nothing_of_a_candidate_who_went_to_another() -> None:
+    presence = watched()
+    presence.opened(ADA, 100)
+    presence.take_news({})
+    presence.stored(ADA, 5, 110)
+    presence.recorded(EXAM, [Connected(1, ADA.generation + 1, online=True, at=120)])
+    assert presence.take_news({EXAM: [1]}) == {}
 
 
 def test_counts_wait_for_their_turn_unless_looked_at_closely() -> None:

@@ -10,9 +10,7 @@ from hub.wire import Frame, size_of
 from protocol import console
 from protocol.codec import Encoding, decode_to_console
 from protocol.limits import FOCUS_ATTEMPTS, FRAME_BYTES
-from tests.hub.live.test_presence import Entry
-
-EXAM = UUID(int=1)
+from tests.hub.live.room import EXAM, Entry
 
 
 class Spectator:

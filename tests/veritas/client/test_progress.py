@@ -70,6 +70,7 @@ class FeedModel(RuleBasedStateMachine):
         self.asked_from: Since | None = None
         self.has_asked = True
         self.is_answer = False
+        self.is_under_way = False
 
     @rule(count=st.integers(1, 4))
     def grow(self, count: int) -> None:
@@ -91,6 +92,7 @@ class FeedModel(RuleBasedStateMachine):
             case News.HOLE, Delta():
                 assert not self.has_asked, "asked twice"
                 self.asked_from, self.has_asked = self.place.since, True
+                self.is_under_way = True
 
     @precondition(lambda self: self.has_asked)
     @rule(parts=st.integers(1, 3), arrive=st.integers(1, 3))
@@ -105,7 +107,7 @@ class FeedModel(RuleBasedStateMachine):
             self.sent = self.head
         else:
             self.sent = self.asked_from.offset
-        self.has_asked = False
+        self.has_asked = self.is_under_way = False
         self.is_answer = True
 
     @precondition(lambda self: not self.has_asked and self.sent < self.head)
@@ -116,7 +118,7 @@ class FeedModel(RuleBasedStateMachine):
         self.is_answer = False
         self.take(delta(self.sent))
 
-    @precondition(lambda self: self.has_asked and self.asked_from is not None and self.sent < self.head)
+    @precondition(lambda self: self.is_under_way and self.asked_from is not None and self.sent < self.head)
     @rule()
     def deliver_what_was_under_way(self) -> None:
         self.sent += 1
@@ -137,6 +139,7 @@ class FeedModel(RuleBasedStateMachine):
     @rule()
     def cut(self) -> None:
         self.asked_from, self.has_asked = self.place.rewatch(), True
+        self.is_under_way = False
 
     @invariant()
     def what_is_held_is_what_it_would_ask_for(self) -> None:

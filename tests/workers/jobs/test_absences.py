@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.hints import Hints
-from db.models import Connection, Flag
+from db.models import Connection, ExamAttempt, Flag
 from db.queries import leases, silence, streams
 from db.queries.silence import Away
 from judgement.cohort import Cohort
@@ -95,6 +96,20 @@ async def test_one_who_is_gone_alone_is_silent_and_nothing_else(engine: AsyncEng
     await lookout.look()
     assert await facts_of(engine, alone) == ["heartbeat_missed"]
     assert await facts_of(engine, other) == []
+
+
+async def test_a_class_that_goes_home_after_its_deadline_is_neither_an_outage_nor_silent(
+    engine: AsyncEngine, lookout: Lookout
+) -> None:
+    async with engine.begin() as conn:
+        candidates = await seat(conn, 6)
+    await lose_all(engine, candidates, 30)
+    async with engine.begin() as conn:
+        await conn.execute(update(ExamAttempt).values(deadline=func.now() - timedelta(hours=1)))
+    await lookout.look()
+    async with engine.connect() as conn:
+        facts = [fact for one in candidates for fact, _ in await system_facts(conn, one.attempt_id)]
+    assert set(facts) == {"attempt_started", "connection_opened", "connection_lost"}
 
 
 async def test_an_outage_found_late_is_still_stated_before_the_silence(engine: AsyncEngine, lookout: Lookout) -> None:

@@ -25,11 +25,6 @@ FACTS = len(AWAY) + 1
 """With `attempt_started`."""
 
 
-@pytest.fixture
-def evaluator(engine: AsyncEngine, hints: Hints) -> Evaluator:
-    return Evaluator(engine, hints)
-
-
 async def read_kinds(engine: AsyncEngine, exam_id: UUID) -> list[tuple[int, str]]:
     async with engine.connect() as conn:
         return [(delta.offset, delta.kind) for delta in await feed.read_after(conn, exam_id, 0)]
@@ -276,42 +271,6 @@ async def test_a_long_backlog_is_drained(room: Room, evaluator: Evaluator, monke
     await room.store(sitting, [("alive", {}, n) for n in range(10)])
     await evaluator.evaluate([sitting.attempt_id])
     assert await room.count_folded(sitting.attempt_id) == 11
-
-
-async def test_a_sweep_finds_what_no_hint_named(room: Room, evaluator: Evaluator) -> None:
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY)
-    await room.age(sitting)
-    await evaluator.sweep()
-    assert await room.count_flags() == 1
-    assert metrics.LAG._value.get() == pytest.approx(60, abs=30)
-    await evaluator.sweep()
-    assert metrics.LAG._value.get() == 0
-
-
-async def test_a_sweep_leaves_young_facts_to_their_hint(
-    room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stage, "SWEEP_LAG_MS", 60_000)
-    [sitting] = await room.seat()
-    await evaluator.sweep()
-    assert await room.count_folded(sitting.attempt_id) == 0
-
-
-async def test_a_sweep_comes_to_every_day_in_the_end(room: Room, evaluator: Evaluator) -> None:
-    sittings = await room.seat(3)
-    for sitting, days in zip(sittings, (3, 20, 20), strict=True):
-        await room.open_before(sitting, days, AWAY)
-    await evaluator.sweep()
-    assert [await room.count_flags(sitting.attempt_id) for sitting in sittings] == [1, 0, 0]
-    for _ in range(3):
-        await evaluator.sweep()
-    assert await room.count_flags() == 3
-    late = await room.seat()
-    await room.open_before(late[0], 3, AWAY)
-    for _ in range(3):
-        await evaluator.sweep()
-    assert await room.count_flags() == 4, "it begins again"
 
 
 async def test_a_sweep_is_not_held_up_by_those_it_cannot_fold(

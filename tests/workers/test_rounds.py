@@ -2,8 +2,9 @@ import asyncio
 
 import pytest
 
-from workers import metrics, sweep
-from workers.sweep import repeat
+from workers import metrics
+from workers import rounds as module
+from workers.rounds import repeat
 
 
 async def test_work_is_repeated_until_it_is_stopped() -> None:
@@ -21,7 +22,7 @@ async def test_work_is_repeated_until_it_is_stopped() -> None:
 
 
 async def test_a_round_that_fails_is_counted_and_comes_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "RETRY_S", 0.001)
+    monkeypatch.setattr(module, "RETRY_S", 0.001)
     stop, rounds = asyncio.Event(), 0
     failed = metrics.ROUNDS_FAILED.labels(round="test")._value.get()
 

@@ -11,7 +11,6 @@ from typing import Final
 import structlog
 
 from workers import metrics
-from workers.jobs.evaluate import Evaluator
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +30,3 @@ async def repeat(name: str, work: Callable[[], Awaitable[None]], every_s: float,
             pause = min(every_s, RETRY_S)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
-
-
-async def sweep(evaluator: Evaluator, every_s: float, stop: asyncio.Event) -> None:
-    """Find and fold what no hint has led to, until `stop`."""
-    await repeat("sweep", evaluator.sweep, every_s, stop)

@@ -1,0 +1,61 @@
+"""What a sweep finds without any hint, and what it leaves alone."""
+
+import pytest
+from sqlalchemy import delete, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import EventStream, ExamAttempt
+from tests.workers.rooms import AWAY, Room
+from workers import metrics
+from workers.jobs import evaluate as stage
+from workers.jobs.evaluate import Evaluator
+
+
+async def test_a_sweep_finds_what_no_hint_named(room: Room, evaluator: Evaluator) -> None:
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    await room.age(sitting)
+    await evaluator.sweep()
+    assert await room.count_flags() == 1
+    assert metrics.LAG._value.get() == pytest.approx(60, abs=30)
+    await evaluator.sweep()
+    assert metrics.LAG._value.get() == 0
+
+
+async def test_a_sweep_leaves_young_facts_to_their_hint(
+    room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "SWEEP_LAG_MS", 60_000)
+    [sitting] = await room.seat()
+    await evaluator.sweep()
+    assert await room.count_folded(sitting.attempt_id) == 0
+
+
+async def test_a_sweep_comes_to_every_day_in_the_end(room: Room, evaluator: Evaluator) -> None:
+    sittings = await room.seat(3)
+    for sitting, days in zip(sittings, (3, 20, 20), strict=True):
+        await room.open_before(sitting, days, AWAY)
+    await evaluator.sweep()
+    assert [await room.count_flags(sitting.attempt_id) for sitting in sittings] == [1, 0, 0]
+    for _ in range(3):
+        await evaluator.sweep()
+    assert await room.count_flags() == 3
+    late = await room.seat()
+    await room.open_before(late[0], 3, AWAY)
+    for _ in range(3):
+        await evaluator.sweep()
+    assert await room.count_flags() == 4, "it begins again"
+
+
+async def test_what_is_not_carried_is_counted_once_however_many_days_it_waits(
+    room: Room, evaluator: Evaluator, engine: AsyncEngine
+) -> None:
+    [sitting] = await room.seat()
+    for days in (3, 5):
+        async with engine.begin() as conn:
+            await conn.execute(update(ExamAttempt).values(rulebook_version=2))
+            await conn.execute(delete(EventStream))
+        await room.open_before(sitting, days, AWAY)
+        for _ in range(3):
+            await evaluator.sweep()
+        assert metrics.NOT_CARRIED._value.get() == 1
