@@ -323,6 +323,9 @@ class Session:
             return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, "lost needs a number and a short reason")
         if lost.to_seq <= self.committed:
             return [Send(monitor.Ack(self.committed))]
+        if lost.to_seq - self.accepted > limits.LOST_NUMBERS:
+            detail = f"lost may stand for {limits.LOST_NUMBERS} numbers"
+            return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, detail)
         if lost.to_seq <= self.accepted:
             return []
         first = self.accepted + 1

@@ -170,7 +170,13 @@ def test_lost_numbers_obey_the_sequence_law() -> None:
 
 @pytest.mark.parametrize(
     "lost",
-    [monitor.Lost(0, "x"), monitor.Lost(limits.SEQ_MAX + 1, "x"), monitor.Lost(1, "\0"), monitor.Lost(1, "x" * 65)],
+    [
+        monitor.Lost(0, "x"),
+        monitor.Lost(limits.LOST_NUMBERS + 6, "x"),
+        monitor.Lost(limits.SEQ_MAX + 1, "x"),
+        monitor.Lost(6, "\0"),
+        monitor.Lost(6, "x" * 65),
+    ],
 )
 def test_lost_numbers_that_could_not_be_recorded_are_malformed(lost: monitor.Lost) -> None:
     assert closes(opened().receive(lost, 0)) == [CloseCode.MALFORMED]
