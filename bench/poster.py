@@ -1,6 +1,7 @@
 """An HTTP client that costs little: one event a POST, kept alive, one request at a time. It reads no body."""
 
 import asyncio
+import time
 from array import array
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -32,7 +33,7 @@ class Poster:
 
     async def play(self, limit_s: float) -> None:
         """Post for `limit_s`, the same events again and again. Raises PosterFault."""
-        clock = asyncio.get_running_loop().time
+        clock = time.perf_counter
         started_s = clock()
         while (sent_s := clock()) - started_s < limit_s:
             self._writer.write(self._requests[self.sent % len(self._requests)])

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from db.models import Connection, EventStream, HubLease, MonitoringEvent
 from db.queries import leases, streams
-from db.queries.streams import Opening
+from db.queries.streams import Closing, Opening
 from protocol.monitor import Client, Hello
 from protocol.people import Role
 from tests import factories
@@ -119,3 +119,8 @@ async def places(conn: AsyncConnection, stream_id: UUID) -> list[tuple[int, str,
 
 def _seconds(seconds: float) -> Any:
     return func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+
+
+async def disconnect(conn: AsyncConnection, candidate: Candidate, generation: int, cause: str = "gone") -> bool:
+    """Close one connection; whether it was open."""
+    return bool(await streams.close_connections(conn, [Closing(candidate.attempt_id, generation, cause)]))

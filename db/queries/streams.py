@@ -107,11 +107,6 @@ async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID,
     )
 
 
-async def close_connection(conn: AsyncConnection, attempt_id: UUID, generation: int, cause: str) -> bool:
-    """Close one connection, as `close_connections` does; whether it was open."""
-    return bool(await close_connections(conn, [Closing(attempt_id, generation, cause)]))
-
-
 # As text: Core has no plain way to write unnest of four arrays.
 _CLOSE: Final = text(
     """

@@ -4,8 +4,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import Connection, ExamAttempt, HubLease
-from db.queries import leases, streams
-from tests.candidates import Candidate, connect, let_expire, seat, system_facts, take_hub
+from db.queries import leases
+from tests.candidates import Candidate, connect, disconnect, let_expire, seat, system_facts, take_hub
 
 
 async def causes(conn: AsyncConnection, candidate: Candidate) -> list[str | None]:
@@ -36,7 +36,7 @@ async def test_connections_of_a_dead_hub_end_when_it_was_last_known_to_live(conn
     await connect(conn, here, living)
     await connect(conn, there, dead)
     closed = await connect(conn, gone, dead)
-    await streams.close_connection(conn, gone.attempt_id, closed.generation, "normal")
+    await disconnect(conn, gone, closed.generation, "normal")
     await conn.execute(update(Connection).values(opened_at=func.now() - func.make_interval(0, 0, 0, 0, 1)))
     await let_expire(conn, dead, 3)
     assert await leases.end_dead(conn) == [(there.attempt_id, there.exam_id)]

@@ -7,17 +7,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.clock import from_ms, to_ms
 from db.models import Connection, ExamAttempt
-from db.queries import silence, streams
+from db.queries import silence
 from db.queries.silence import Away, Outage, Statement
 from protocol.attempts import AttemptStatus
-from tests.candidates import Candidate, connect, let_pass, seat, system_facts
+from tests.candidates import Candidate, connect, disconnect, let_pass, seat, system_facts
 
 HUB = uuid4()
 
 
 async def lose(conn: AsyncConnection, candidate: Candidate, seconds: float, cause: str = "gone") -> None:
     opening = await connect(conn, candidate, HUB)
-    await streams.close_connection(conn, candidate.attempt_id, opening.generation, cause)
+    await disconnect(conn, candidate, opening.generation, cause)
     await let_pass(conn, [candidate.attempt_id], seconds)
 
 

@@ -14,7 +14,7 @@ from db.queries.streams import Standing
 from protocol.codes import CloseCode, RejectCode
 from protocol.monitor import Rejected
 from tests import factories
-from tests.candidates import Candidate, connect, seat, system_facts
+from tests.candidates import Candidate, connect, disconnect, seat, system_facts
 
 HUB = uuid4()
 
@@ -79,9 +79,9 @@ async def test_only_the_newest_connection_leaves_a_fact_when_it_closes(conn: Asy
     [candidate] = await seat(conn)
     first = await connect(conn, candidate, HUB)
     second = await connect(conn, candidate, HUB)
-    assert not await streams.close_connection(conn, candidate.attempt_id, first.generation, "gone")
-    assert await streams.close_connection(conn, candidate.attempt_id, second.generation, "gone")
-    assert not await streams.close_connection(conn, candidate.attempt_id, second.generation, "gone")
+    assert not await disconnect(conn, candidate, first.generation, "gone")
+    assert await disconnect(conn, candidate, second.generation, "gone")
+    assert not await disconnect(conn, candidate, second.generation, "gone")
     assert [fact for fact, _ in await system_facts(conn, candidate.attempt_id)] == [
         "attempt_started",
         "connection_opened",

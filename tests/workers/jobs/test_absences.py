@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.hints import Hints
 from db.models import Connection, ExamAttempt, Flag
-from db.queries import leases, silence, streams
+from db.queries import leases, silence
 from db.queries.silence import Away
 from judgement.cohort import Cohort
 from judgement.rules import RULEBOOKS
 from protocol.events import PLACE_EVENTS, SERVER_EVENTS
-from tests.candidates import Candidate, connect, let_expire, let_pass, seat, system_facts, take_hub
+from tests.candidates import Candidate, connect, disconnect, let_expire, let_pass, seat, system_facts, take_hub
 from workers.jobs.absences import MISSED_S, PATIENCE_S, Lookout, due_of
 from workers.jobs.evaluate import Evaluator
 
@@ -49,7 +49,7 @@ async def lose_all(engine: AsyncEngine, candidates: list[Candidate], seconds: fl
     async with engine.begin() as conn:
         for candidate in candidates:
             opening = await connect(conn, candidate, HUB)
-            await streams.close_connection(conn, candidate.attempt_id, opening.generation, "gone")
+            await disconnect(conn, candidate, opening.generation, "gone")
         await let_pass(conn, [candidate.attempt_id for candidate in candidates], seconds)
 
 
