@@ -1,8 +1,8 @@
 """A websocket client that costs little: frames are masked before the clock starts, and only `ack` is read closely.
 
 Real handshakes, real frames, a real window; it only never builds a frame while it is measured. It shares the cores
-with what it measures, so what it costs is part of every report. The event loop's own clock is too
-coarse here: it stands still between two looks at the sockets.
+with what it measures, so what it costs is part of every report. Moments are of the performance counter: the event
+loop's own clock counts whole milliseconds.
 """
 
 import asyncio
@@ -96,7 +96,7 @@ class Client(asyncio.Protocol):
         return fits and self._bytes + len(frame.payload) <= self._window.bytes
 
     async def send_when_due(self, due_s: float) -> None:
-        """Send the next frame at `due_s` of the performance counter, or once the window has room. Raises ClientFault."""
+        """Send the next frame at `due_s`, or as soon as the window then has room. Raises ClientFault."""
         await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
         while not self.may_send:
             await self.settled()

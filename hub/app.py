@@ -44,6 +44,7 @@ from hub.monitor.door import CandidateDoor
 from hub.monitor.farewells import Farewells
 from hub.monitor.roll import Roll
 from hub.monitor.socket import monitor_socket
+from hub.monitor.sweep import Sweep
 from hub.rest import auth, exams, health, student
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
@@ -150,6 +151,7 @@ def _wire(settings: HubSettings) -> Hub:
     )
     answers = Answers(engine, hints)
     farewells = Farewells(engine)
+    sweep = Sweep(engine, lease, roll, farewells)
     candidates = CandidateDoor(
         settings=settings,
         engine=engine,
@@ -173,7 +175,7 @@ def _wire(settings: HubSettings) -> Hub:
     relay = Relay(hints, feed.on_hint, roll.on_hint, exchange.on_hint)
 
     # Left in the reverse order: sockets first, then what they store and say, then what carries it.
-    carriers = (lease, hinter, resends, ingest, answers, farewells, errands, commands, feed)
+    carriers = (lease, hinter, resends, ingest, answers, farewells, sweep, errands, commands, feed)
     running = (*carriers, Census(engine, feed, presence), exchange, pulse, relay, roll, consoles)
     drain = Drain(gate, roll, consoles, in_ms=settings.drain_ms)
     return Hub(engine, watch_engine, hints, ingest, gate, candidates, consoles, drain, running)

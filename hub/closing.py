@@ -15,22 +15,30 @@ from protocol.codes import CloseCode
 CLOSE_NOW: Final = "veritas.close_now"
 """The scope extension: `close_now(code, reason)`, which returns at once."""
 
+IS_GONE: Final = "veritas.is_gone"
+"""The scope extension: `is_gone()`, whether the connection has ended, known before its frames are read."""
+
 SHUT_DOWN: Final = "veritas.shut_down"
 """The scope extension that stands once the server has closed the socket because it stops."""
 
 
 class ClosingWebSocket(WebSocketsSansIOProtocol):
-    """Give it to uvicorn as `ws=`; handlers find `close_now` among their scope's extensions."""
+    """Give it to uvicorn as `ws=`; handlers find `close_now` and `is_gone` among their scope's extensions."""
 
     abort_after = 60.0
     """Seconds that a peer which does not read may keep its last frames and its close code waiting in our buffer."""
 
     def handle_connect(self, event: Request) -> None:
-        """Open as uvicorn does, then offer the extension; the application's task has not run yet."""
+        """Open as uvicorn does, then offer the extensions; the application's task has not run yet."""
         super().handle_connect(event)
         scope = getattr(self, "scope", None)
         if scope is not None:
             scope["extensions"][CLOSE_NOW] = self.close_now
+            scope["extensions"][IS_GONE] = self.is_gone
+
+    def is_gone(self) -> bool:
+        """Whether nothing that is said now would reach the peer."""
+        return self.disconnected or self.transport.is_closing()
 
     def close_now(self, code: int, reason: str) -> None:
         """Write the close frame behind what is buffered already, and end the connection for good a little later."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from litestar import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 
-from hub.closing import CLOSE_NOW, SHUT_DOWN
+from hub.closing import CLOSE_NOW, IS_GONE, SHUT_DOWN
 from protocol.codec import Encoding, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.monitor import Error
@@ -104,6 +104,13 @@ def was_shut_down(socket: Socket) -> bool:
     """Whether the server has closed this socket because it stops."""
     extensions: dict[str, Any] = socket.scope["extensions"] or {}
     return SHUT_DOWN in extensions
+
+
+def is_gone(socket: Socket) -> bool:
+    """Whether the connection has ended, where the server can tell that before the frames that came are read."""
+    extensions: dict[str, Any] = socket.scope["extensions"] or {}
+    known = extensions.get(IS_GONE)
+    return known is not None and bool(known())
 
 
 class Outbox:

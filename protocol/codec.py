@@ -187,7 +187,7 @@ def _last_seq(first_seq: int, count: int) -> int:
 def _salvage(data: str | bytes, encoding: Encoding, size: int, error: Exception | None = None) -> Batch | EmptyBatch:
     """Try each event of a frame alone, after `error` struck the frame as a whole, or one event was refused."""
     raw = _bytes_of(data)
-    cut = _CUT[encoding](raw)
+    cut = None if _is_another(raw, encoding) else _CUT[encoding](raw, limits.EVENTS_PER_FRAME)
     error = error or Malformed("the events cannot be told apart")
     if _tag_of(raw if cut is None else cut.envelope, encoding, error, _CANDIDATE_TAGS) != "events" or cut is None:
         raise _malformed(error) from error
@@ -200,6 +200,14 @@ def _salvage(data: str | bytes, encoding: Encoding, size: int, error: Exception 
     last_seq = _last_seq(first_seq, len(cut.events))
     entries = tuple(_enter_alone(piece, seq, encoding) for seq, piece in enumerate(cut.events, first_seq))
     return Batch(first_seq, last_seq, entries, size)
+
+
+def _is_another(raw: bytes, encoding: Encoding) -> bool:
+    """Whether this can be told to be no frame of events: then what looks like its events is none of our business."""
+    try:
+        return _TAG[encoding].decode(raw).t != "events"
+    except _UNDECODABLE:
+        return False
 
 
 def _enter_alone(raw: bytes, seq: int, encoding: Encoding) -> Entry:

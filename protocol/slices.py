@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from protocol.errors import TooLarge
+
 _JSON_TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},:]|[^ \t\n\r\[\]{},:"]++|"', re.DOTALL)
 _CLOSER: Final = {b"[": b"]", b"{": b"}"}
 _NO_VALUE: Final = frozenset((b"]", b"}", b",", b":", b'"'))
@@ -29,8 +31,11 @@ class _Unreadable(Exception):
     """Where one value ends cannot be told."""
 
 
-def cut_json(raw: bytes) -> Cut | None:
-    """Cut a JSON frame; None when it has no `events` list whose elements can be told apart."""
+def cut_json(raw: bytes, most: int) -> Cut | None:
+    """Cut a JSON frame; None when it has no `events` list whose elements can be told apart.
+
+    Raises TooLarge at the first element beyond `most`: nothing after it is looked at.
+    """
     tokens = _JSON_TOKEN.finditer(raw)
     cut: Cut | None = None
     try:
@@ -42,7 +47,7 @@ def cut_json(raw: bytes) -> Cut | None:
             if first[0] == b"[" and _is_events(key):
                 if cut is not None:
                     return None
-                spans, end = _json_elements(tokens)
+                spans, end = _json_elements(tokens, most)
                 cut = Cut(raw[: first.start()] + b"[]" + raw[end:], [raw[start:stop] for start, stop in spans])
             else:
                 _json_end(tokens, first)
@@ -52,15 +57,21 @@ def cut_json(raw: bytes) -> Cut | None:
         return None
 
 
-def cut_msgpack(raw: bytes) -> Cut | None:
-    """Cut a MessagePack frame; None when it has no `events` list whose elements can be told apart."""
+def cut_msgpack(raw: bytes, most: int) -> Cut | None:
+    """Cut a MessagePack frame; None when it has no `events` list whose elements can be told apart.
+
+    Raises TooLarge when the list claims more than `most` elements.
+    """
     cut: Cut | None = None
     try:
         pairs, at = _header(raw, 0, _Kind.MAP)
         for _ in range(pairs):
             value_at = _msgpack_end(raw, at)
+            is_events = raw[at:value_at] in _KEYS
+            if is_events and _header(raw, value_at, _Kind.ARRAY)[0] > most:
+                raise _too_many(most)
             end = _msgpack_end(raw, value_at)
-            if raw[at:value_at] in _KEYS:
+            if is_events:
                 if cut is not None:
                     return None
                 cut = Cut(raw[:value_at] + b"\x90" + raw[end:], _msgpack_elements(raw, value_at))
@@ -84,7 +95,11 @@ def _is_events(key: bytes) -> bool:
         return False
 
 
-def _json_elements(tokens: Iterator[re.Match[bytes]]) -> tuple[list[tuple[int, int]], int]:
+def _too_many(most: int) -> TooLarge:
+    return TooLarge(f"a frame may have {most} events")
+
+
+def _json_elements(tokens: Iterator[re.Match[bytes]], most: int) -> tuple[list[tuple[int, int]], int]:
     """Where each element of a list begins and ends, its opening bracket read, and where the list ends."""
     spans: list[tuple[int, int]] = []
     first = next(tokens)
@@ -97,6 +112,8 @@ def _json_elements(tokens: Iterator[re.Match[bytes]]) -> tuple[list[tuple[int, i
             return spans, after.end()
         if after[0] != b",":
             raise _Unreadable
+        if len(spans) == most:
+            raise _too_many(most)
         first = next(tokens)
 
 

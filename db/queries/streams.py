@@ -5,7 +5,7 @@ a client sent is written here.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -76,6 +76,13 @@ class Closing(msgspec.Struct, frozen=True):
     ago_ms: int = 0
 
 
+class Opened(msgspec.Struct, frozen=True):
+    """A connection by its key."""
+
+    attempt_id: UUID
+    generation: int
+
+
 async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID, hub: UUID) -> Opening:
     """Make this the attempt's newest connection and find or open the stream of its queue.
 
@@ -144,6 +151,18 @@ async def close_connections(conn: AsyncConnection, closings: Sequence[Closing]) 
         lost.setdefault(row.attempt_id, []).append(fact)
     await append_each(conn, lost)
     return list(lost)
+
+
+async def list_open(conn: AsyncConnection, hub: UUID, *, older_than_s: float) -> list[Opened]:
+    """Connections that are open in a hub's name, and have been for so long."""
+    found = await conn.execute(
+        select(Connection.attempt_id, Connection.generation).where(
+            Connection.hub == hub,
+            Connection.closed_at.is_(None),
+            Connection.opened_at < func.now() - timedelta(seconds=older_than_s),
+        )
+    )
+    return [Opened(row.attempt_id, row.generation) for row in found]
 
 
 # As text: Core has no plain way to write unnest of three arrays.

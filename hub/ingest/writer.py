@@ -6,9 +6,10 @@ acknowledged. What a frame means is decided elsewhere.
 """
 
 import asyncio
+import contextlib
 import struct
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Protocol
 from uuid import UUID
@@ -30,6 +31,9 @@ log = structlog.get_logger(__name__)
 ROWS_PER_FLUSH = 5_000
 GIVE_UP_S = 20.0
 """How long one flush is tried; then its sessions close with 4503 and the clients come again with the same events."""
+
+CLOSING_GIVE_UP_S = 5.0
+"""How long it is tried once the process ends: its clients have the same events, and go on elsewhere."""
 
 PROVEN_STREAMS = 100_000
 """How many streams a writer remembers to have stored into since it connected; beyond it asks again."""
@@ -66,6 +70,7 @@ class Writer:
         self._conn: asyncpg.Connection | None = None
         self._proven: set[UUID] = set()
         self._closing = False
+        self._patience: asyncio.Timeout | None = None
 
     @property
     def waiting_bytes(self) -> int:
@@ -84,8 +89,11 @@ class Writer:
         self._send_back("rewound")
 
     def finish(self) -> None:
-        """Let `run` return once everything waiting is stored."""
+        """Let `run` return once everything waiting is stored, or PostgreSQL was away for too long."""
         self._closing = True
+        if self._patience is not None and not self._patience.expired():
+            at_last = asyncio.get_running_loop().time() + CLOSING_GIVE_UP_S
+            self._patience.reschedule(min(at_last, self._patience.when() or at_last))
         self._wake.set()
 
     async def run(self) -> None:
@@ -109,7 +117,7 @@ class Writer:
         rewinds = self._timeline.rewinds
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(GIVE_UP_S):
+            async with self._take_patience():
                 outcome = await self._store(stretches, rewinds)
                 # What was stored just now may be stored in the history that is gone.
                 self._timeline.hold(rewinds)
@@ -130,6 +138,14 @@ class Writer:
         else:
             metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
             self._report(taken, outcome)
+
+    @contextlib.asynccontextmanager
+    async def _take_patience(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(CLOSING_GIVE_UP_S if self._closing else GIVE_UP_S) as self._patience:
+            try:
+                yield
+            finally:
+                self._patience = None
 
     def _send_back(self, reason: str) -> None:
         """Give up everything that waits."""

@@ -4,6 +4,7 @@ Nothing is decided here. An answer that PostgreSQL cannot take now is tried agai
 """
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from types import TracebackType
 from typing import Final
@@ -22,6 +23,9 @@ from protocol.monitor import Done
 log = structlog.get_logger(__name__)
 
 WAITING_MAX: Final = 10_000
+WAITING_PER_ATTEMPT: Final = 64
+"""More than a class is ever asked at once: a client that answers what nobody asked crowds out its own answers only."""
+
 TRIES: Final = 20
 LAST_S: Final = 5.0
 """The longest pause between two tries, and how long answers may still be recorded as the hub ends."""
@@ -36,6 +40,7 @@ class Answers(Background):
         self._engine = engine
         self._hints = hints
         self._waiting: asyncio.Queue[tuple[UUID, Done]] = asyncio.Queue(WAITING_MAX)
+        self._of_attempt: Counter[UUID] = Counter()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -47,10 +52,15 @@ class Answers(Background):
 
     def put(self, attempt_id: UUID, done: Done) -> None:
         """Record an answer, soon."""
+        if self._of_attempt[attempt_id] >= WAITING_PER_ATTEMPT:
+            self._drop(attempt_id, done, "too_many")
+            return
         try:
             self._waiting.put_nowait((attempt_id, done))
         except asyncio.QueueFull:
             self._drop(attempt_id, done, "full")
+        else:
+            self._of_attempt[attempt_id] += 1
 
     async def _run(self) -> None:
         while True:
@@ -60,6 +70,7 @@ class Answers(Background):
             except Exception:
                 log.exception("answer failed")
                 self._drop(attempt_id, done, "failed")
+            self._forget(attempt_id)
             self._waiting.task_done()
 
     async def _record_at_last(self, attempt_id: UUID, done: Done) -> None:
@@ -81,6 +92,11 @@ class Answers(Background):
             exam_id = (await attempts.read(conn, attempt_id)).exam_id
             await feed.append(conn, exam_id, [row])
         await self._hints.announce("feed", exam_id)
+
+    def _forget(self, attempt_id: UUID) -> None:
+        self._of_attempt[attempt_id] -= 1
+        if self._of_attempt[attempt_id] == 0:
+            del self._of_attempt[attempt_id]
 
     def _drop(self, attempt_id: UUID, done: Done, reason: str) -> None:
         metrics.ANSWERS_DROPPED.labels(reason=reason).inc()

@@ -4,6 +4,7 @@ No frame is read or sent here; a connection that was opened is closed in the rec
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -57,9 +58,10 @@ class CandidateDoor(msgspec.Struct, frozen=True, kw_only=True):
     turns: asyncio.Semaphore
     """How many hellos may be with PostgreSQL at once: a storm of them waits here, and leaves the pool to others."""
 
-    async def enter(self, hello: Hello, *, by_ticket_only: bool = False) -> Entrance:
+    async def enter(self, hello: Hello, is_wanted: Callable[[], bool], *, by_ticket_only: bool = False) -> Entrance:
         """Check who says hello and open the stream of its queue; what is still to be asked of it comes along.
 
+        A hello that is not wanted any more opens nothing: its client may be elsewhere by now, and stays there.
         Raises HubError, DatabaseError, or what PostgreSQL and the network raise.
         """
         if by_ticket_only and hello.ticket is None:
@@ -72,6 +74,8 @@ class CandidateDoor(msgspec.Struct, frozen=True, kw_only=True):
             opening = await streams.open_connection(conn, hello, person.user_id, hub_id)
             _check_exam(person, opening)
             waiting = await instructions.pending(conn, [opening.attempt_id])
+            if not is_wanted():
+                raise Busy("this hello was answered too late")
         metrics.SERVER_LOST.inc(opening.server_lost)
         return Entrance(person, opening, waiting.get(opening.attempt_id, []), hub_id)
 

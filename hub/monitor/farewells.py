@@ -45,6 +45,7 @@ class Farewells(Background):
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._waiting: asyncio.Queue[_Farewell] = asyncio.Queue(WAITING_MAX)
+        self._keys: set[tuple[UUID, int]] = set()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -62,7 +63,13 @@ class Farewells(Background):
             self._waiting.put_nowait(farewell)
         except asyncio.QueueFull:
             self._drop([farewell], "full")
+        else:
+            self._keys.add(_key_of(farewell))
         return recorded
+
+    def holds(self, attempt_id: UUID, generation: int) -> bool:
+        """Whether the end of this connection is still to be recorded."""
+        return (attempt_id, generation) in self._keys
 
     async def _run(self) -> None:
         while True:
@@ -75,6 +82,7 @@ class Farewells(Background):
                 log.exception("ends not recorded", connections=len(taken))
                 self._drop(taken, "failed")
             for farewell in taken:
+                self._keys.discard(_key_of(farewell))
                 if not farewell.recorded.done():
                     farewell.recorded.set_result(None)
                 self._waiting.task_done()
@@ -105,3 +113,7 @@ class Farewells(Background):
         for farewell in dropped:
             if not farewell.recorded.done():
                 farewell.recorded.set_result(None)
+
+
+def _key_of(farewell: _Farewell) -> tuple[UUID, int]:
+    return farewell.opening.attempt_id, farewell.opening.generation

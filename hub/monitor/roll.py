@@ -111,6 +111,11 @@ class Roll:
         if self._newest.get(candidate.attempt_id) is candidate:
             del self._newest[candidate.attempt_id]
 
+    def holds(self, attempt_id: UUID, generation: int) -> bool:
+        """Whether this connection's socket is here, as its attempt's newest."""
+        newest = self._newest.get(attempt_id)
+        return newest is not None and newest.standing.generation == generation
+
     def depart(self, candidate: Candidate) -> None:
         """Let no more time pass for a socket that is gone."""
         self._sockets.discard(candidate)

@@ -24,6 +24,7 @@ from hub.gate import needs_ticket
 from hub.ingest.batcher import Fate, Offer, Stored, Work
 from hub.monitor.door import GONE, CandidateDoor, Entrance
 from hub.monitor.session import Answer, Close, Compare, Effect, Open, Phase, Renew, Send, Session, Store
+from hub.monitor.turn import Turn
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.errors import ProtocolError
@@ -42,9 +43,6 @@ OPEN_S = 10.0
 
 TURN_S = 5.0
 """How long it may wait for its turn before that: served later, its client would hardly wait for the end of it."""
-
-TURN_FRAMES = 32
-"""After so many frames that came at once the others of the process, and the answers, get their turn."""
 
 RECORD_S = 2.0
 """How long a drained socket may wait for the record of its end: its client comes back at once, elsewhere."""
@@ -69,7 +67,7 @@ class CandidateSocket:
         self._is_gone = False
         self._is_offered = False
         self._offered_s = 0.0
-        self._turn = 0
+        self._turn = Turn()
         self._counted_bytes = 0
 
     @property
@@ -94,13 +92,14 @@ class CandidateSocket:
         self._door.roll.arrive(self)
         try:
             while (data := await wire.receive(self._socket)) is not None:
+                began = time.perf_counter()
                 self._take(data)
+                took_s = time.perf_counter() - began
                 if self._hello is not None:
                     hello, self._hello = self._hello, None
                     await self._open(hello)
-                self._turn = (self._turn + 1) % TURN_FRAMES
-                if self._turn == 0:
-                    await asyncio.sleep(0)
+                if (pause_s := self._turn.spend(len(data), took_s)) is not None:
+                    await asyncio.sleep(pause_s)
         except Exception:
             log.exception("candidate socket failed")
             self.close(CloseCode.INTERNAL)
@@ -197,7 +196,7 @@ class CandidateSocket:
     async def _open(self, hello: Hello) -> None:
         try:
             async with self._take_turn():
-                if self._session.phase is Phase.OPENING:
+                if self._is_wanted():
                     self._enter(await self._ask_in(hello))
         except AWAY as error:
             log.warning("hello not answered", error=type(error).__name__)
@@ -217,13 +216,17 @@ class CandidateSocket:
     async def _ask_in(self, hello: Hello) -> Entrance:
         """Have the hello checked; what PostgreSQL has begun is ended, whether or not it is waited for."""
         by_ticket_only = needs_ticket(self._socket.headers)
-        entering = self._door.errands.start(self._door.enter(hello, by_ticket_only=by_ticket_only))
+        entering = self._door.errands.start(self._door.enter(hello, self._is_wanted, by_ticket_only=by_ticket_only))
         try:
             async with asyncio.timeout(OPEN_S):
                 return await asyncio.shield(entering)
         except BaseException:
             entering.add_done_callback(partial(self._door.abandon, cause=self._cause()))
             raise
+
+    def _is_wanted(self) -> bool:
+        """Whether somebody still waits for the hello's answer."""
+        return self._session.phase is Phase.OPENING and not wire.is_gone(self._socket)
 
     def _enter(self, entrance: Entrance) -> None:
         self._entrance, self._person = entrance, entrance.person

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from protocol import limits
 from protocol.codec import Encoding, decode_candidate
 from protocol.codes import RejectCode
-from protocol.errors import Malformed, ProtocolError, UnknownFrame
+from protocol.errors import Malformed, ProtocolError, TooLarge, UnknownFrame
 from protocol.events import Batch, Entry
 
 GOOD = '{"type":"paste","at":1,"mono":1,"data":{"chars":3}}'
@@ -233,3 +233,19 @@ def test_any_text_for_an_event_is_taken_refused_or_not_told_apart(text: str) -> 
         return
     assert taken[0].reject is None
     assert taken[-1].reject is None
+
+
+def test_events_beyond_the_most_are_not_looked_at() -> None:
+    many = [GOOD] * limits.EVENTS_PER_FRAME + ['"\\ud800"']
+    with pytest.raises(TooLarge):
+        decode_candidate(frame(*many), Encoding.JSON)
+    with pytest.raises(TooLarge):
+        decode_candidate(frame(*many) + "no JSON at all", Encoding.JSON)
+    with pytest.raises(TooLarge):
+        decode_candidate(packed_frame(*[b"\xc1"] * (limits.EVENTS_PER_FRAME + 1)), Encoding.MSGPACK)
+
+
+def test_a_frame_of_another_kind_is_not_judged_by_its_events() -> None:
+    many = ",".join(["1"] * (limits.EVENTS_PER_FRAME + 1))
+    with pytest.raises(UnknownFrame):
+        decode_candidate(f'{{"t":"wave","events":[{many}]}}', Encoding.JSON)

@@ -1,11 +1,19 @@
 import json
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.slices import Cut, cut_json, cut_msgpack
+from protocol import slices
+from protocol.errors import TooLarge
+from protocol.slices import Cut
+
+MOST = 2**32
+cut_json = partial(slices.cut_json, most=MOST)
+cut_msgpack = partial(slices.cut_msgpack, most=MOST)
 
 
 def test_the_events_are_cut_out_byte_for_byte() -> None:
@@ -141,3 +149,18 @@ def test_whatever_is_cut_nothing_is_raised(raw: bytes) -> None:
         cut_json(text)
     for text in (raw, b"\x81\xa6events\x92" + raw):
         cut_msgpack(text)
+
+
+@pytest.mark.parametrize(
+    ("cut", "short", "long"),
+    [
+        (slices.cut_json, b'{"events":[1,[2,2],3]}', b'{"events":[1,[2,2],3,4]}'),
+        (slices.cut_msgpack, b"\x81\xa6events\x93\x01\x92\x02\x02\x03", b"\x81\xa6events\x94\x01\x92\x02\x02\x03\x04"),
+    ],
+)
+def test_a_list_of_too_many_is_not_cut_to_its_end(cut: Callable[..., Cut | None], short: bytes, long: bytes) -> None:
+    assert cut(short, 3) is not None
+    with pytest.raises(TooLarge):
+        cut(long, 3)
+    with pytest.raises(TooLarge):
+        cut(long[:-1] + b"\xc1", 3)

@@ -157,3 +157,15 @@ async def test_one_living_token_is_enough_to_stay(conn: AsyncConnection) -> None
     opening = await connect(conn, candidate, HUB)
     standing = {candidate.attempt_id: Standing(opening.generation, session)}
     assert await streams.check_standing(conn, standing) == {}
+
+
+async def test_what_is_open_in_a_hubs_name_is_listed_once_it_is_old_enough(conn: AsyncConnection) -> None:
+    mine, closed, young, elsewhere = await seat(conn, 4)
+    opening = await connect(conn, mine, HUB)
+    ended = await connect(conn, closed, HUB)
+    await disconnect(conn, closed, ended.generation, "gone")
+    await connect(conn, elsewhere, uuid4())
+    await conn.execute(update(Connection).values(opened_at=func.now() - timedelta(seconds=31)))
+    await connect(conn, young, HUB)
+    listed = await streams.list_open(conn, HUB, older_than_s=30)
+    assert listed == [streams.Opened(mine.attempt_id, opening.generation)]

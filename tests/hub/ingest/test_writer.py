@@ -277,3 +277,27 @@ async def test_leaving_while_the_database_is_away_waits_for_one_flush_and_not_fo
         async with bench.ingest:
             tellers = [bench.offer(uuid7(), 1, 2) for _ in range(100)]
         assert [await teller.fate for teller in tellers] == [GivenUp()] * 100
+
+
+@pytest.mark.parametrize("is_under_way", [False, True])
+async def test_leaving_while_the_database_is_away_gives_up_sooner(
+    database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch, is_under_way: bool
+) -> None:
+    monkeypatch.setattr(writer, "CLOSING_GIVE_UP_S", 0.2)
+    bench = Workbench(database)
+    bench.refusals = 1_000
+    async with asyncio.timeout(PATIENCE_S):
+        async with bench.ingest:
+            teller = bench.offer(uuid7(), 1, 2)
+            while is_under_way and bench.refusals == 1_000:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+        assert await teller.fate == GivenUp()
+
+
+async def test_leaving_does_not_hurry_a_database_that_answers(database: DatabaseSettings, engine: AsyncEngine) -> None:
+    bench, stream_id = Workbench(database), uuid7()
+    bench.refusals = 3
+    async with bench.ingest:
+        teller = bench.offer(stream_id, 1, 2)
+    assert await teller.fate == Stored()
+    assert await stored(engine, stream_id) == [1, 2]

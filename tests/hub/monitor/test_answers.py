@@ -81,3 +81,31 @@ async def test_a_dropped_answer_is_counted(engine: AsyncEngine, hints: Hints, mo
     for _ in range(3):
         recorder.put(uuid4(), Done(1, ok=True))
     assert counter._value.get() == before + 2
+
+
+async def test_answers_nobody_asked_for_do_not_crowd_out_the_others(engine: AsyncEngine, hints: Hints) -> None:
+    async with engine.begin() as conn:
+        exam_id, attempt_id = await asked(conn)
+    too_many, full = (metrics.ANSWERS_DROPPED.labels(reason=reason) for reason in ("too_many", "full"))
+    before, before_full = too_many._value.get(), full._value.get()
+    liar = uuid4()
+    async with Answers(engine, hints) as recorder:
+        for n in range(answers.WAITING_MAX):
+            recorder.put(liar, Done(n + 1, ok=True))
+        recorder.put(attempt_id, Done(1, ok=True))
+    assert [row.state for row in await shown(engine, exam_id)] == [InstructionState.DONE]
+    assert too_many._value.get() == before + answers.WAITING_MAX - answers.WAITING_PER_ATTEMPT
+    assert full._value.get() == before_full
+
+
+async def test_an_attempt_may_answer_again_once_its_answers_are_recorded(engine: AsyncEngine, hints: Hints) -> None:
+    async with engine.begin() as conn:
+        _, attempt_id = await asked(conn)
+    counter = metrics.ANSWERS_DROPPED.labels(reason="too_many")
+    before = counter._value.get()
+    async with Answers(engine, hints) as recorder:
+        for _ in range(2):
+            for n in range(answers.WAITING_PER_ATTEMPT):
+                recorder.put(attempt_id, Done(n + 1, ok=True))
+            await recorder._waiting.join()
+    assert counter._value.get() == before

@@ -13,8 +13,12 @@ from hub.settings import HubSettings
 from tests.hub.monitor.conftest import Sitting, sit
 
 
+def wanted() -> bool:
+    return True
+
+
 async def test_an_accepted_hello_opens_a_connection_in_this_hubs_name(sitting: Sitting, door: CandidateDoor) -> None:
-    entrance = await door.enter(await sitting.hello())
+    entrance = await door.enter(await sitting.hello(), wanted)
     assert (entrance.person.user_id, entrance.person.session) == (sitting.student_id, sitting.session)
     assert entrance.hub_id == door.lease.hub_id
     async with sitting.engine.connect() as conn:
@@ -24,7 +28,7 @@ async def test_an_accepted_hello_opens_a_connection_in_this_hubs_name(sitting: S
 async def test_a_token_is_not_enough_where_a_ticket_is_wanted(sitting: Sitting, door: CandidateDoor) -> None:
     hello = await sitting.hello(token=await sitting.token())
     with pytest.raises(Unauthenticated):
-        await door.enter(hello, by_ticket_only=True)
+        await door.enter(hello, wanted, by_ticket_only=True)
 
 
 async def test_nobody_comes_in_before_the_hub_has_its_lease(
@@ -33,13 +37,13 @@ async def test_nobody_comes_in_before_the_hub_has_its_lease(
     provide = create_app(settings, passwords=passwords).dependencies["candidates"]
     async with sit("", engine, settings) as sitting:
         with pytest.raises(Busy):
-            await provide.dependency().enter(await sitting.hello())  # type: ignore[union-attr]
+            await provide.dependency().enter(await sitting.hello(), wanted)  # type: ignore[union-attr]
 
 
 async def test_a_new_token_must_be_the_same_persons_and_good_for_the_exam(
     sitting: Sitting, neighbour: Sitting, door: CandidateDoor
 ) -> None:
-    entrance = await door.enter(await sitting.hello())
+    entrance = await door.enter(await sitting.hello(), wanted)
     renewed = await door.renew(await sitting.token(), entrance)
     assert (renewed.user_id, renewed.session) == (sitting.student_id, sitting.session)
     with pytest.raises(Forbidden):
@@ -49,7 +53,7 @@ async def test_a_new_token_must_be_the_same_persons_and_good_for_the_exam(
 
 
 async def test_a_hello_nobody_waits_for_any_more_is_ended_in_the_record(sitting: Sitting, door: CandidateDoor) -> None:
-    entering = door.errands.start(door.enter(await sitting.hello()))
+    entering = door.errands.start(door.enter(await sitting.hello(), wanted))
     await entering
     door.abandon(entering, "overloaded")
     async with asyncio.timeout(5):
@@ -65,6 +69,20 @@ async def cause_of(sitting: Sitting) -> str | None:
 
 async def test_a_hello_that_came_to_nothing_opened_nothing(sitting: Sitting, door: CandidateDoor) -> None:
     with pytest.raises(Unauthenticated):
-        await door.enter(await sitting.hello(ticket="no such ticket"))
+        await door.enter(await sitting.hello(ticket="no such ticket"), wanted)
     async with sitting.engine.connect() as conn:
         assert (await conn.execute(select(ExamAttempt.generation))).scalar_one() == 0
+
+
+async def test_a_hello_that_is_not_wanted_any_more_leaves_the_newer_connection_alone(
+    sitting: Sitting, door: CandidateDoor
+) -> None:
+    newer = await door.enter(await sitting.hello(), wanted)
+    late = await sitting.hello()
+    with pytest.raises(Busy):
+        await door.enter(late, lambda: False)
+    async with sitting.engine.connect() as conn:
+        assert (await conn.execute(select(ExamAttempt.generation))).scalar_one() == newer.opening.generation
+        assert (await conn.execute(select(Connection.closed_at))).scalars().all() == [None]
+    again = await door.enter(late, wanted)  # its ticket was not spent
+    assert again.opening.generation == newer.opening.generation + 1

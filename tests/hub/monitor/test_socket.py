@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.exceptions import InvalidStatus
 
@@ -167,12 +167,28 @@ async def test_a_hello_the_database_answers_too_late_leaves_no_connection_open(
         await holder.execute(select(ExamAttempt.id).with_for_update())
         await peer.send(hello)
         assert await peer.closed() == CloseCode.OVERLOADED
-    async with asyncio.timeout(5), sitting.engine.connect() as conn:
-        ended = select(func.count()).where(Connection.closed_at.is_not(None))
-        while (await conn.execute(ended)).scalar_one() == 0:
-            await conn.rollback()
-            await asyncio.sleep(0.01)
-        assert (await conn.execute(select(Connection.cause))).scalar_one() == "gone"
+    await sitting.enter()
+    assert await opened(sitting) == [(1, None)]
+
+
+async def test_a_late_hello_of_a_client_that_has_left_opens_no_connection(sitting: Sitting) -> None:
+    peer = await sitting.connect()
+    hello = await sitting.hello()
+    async with sitting.engine.begin() as holder:
+        await holder.execute(select(ExamAttempt.id).with_for_update())
+        await peer.send(hello)
+        await asyncio.sleep(0.2)  # it waits for the row by now
+        peer.connection.transport.abort()
+        await asyncio.sleep(0.1)
+    await sitting.enter()
+    assert await opened(sitting) == [(1, None)]
+
+
+async def opened(sitting: Sitting) -> list[tuple[int, str | None]]:
+    """The generation and the cause of the end of each connection."""
+    async with sitting.engine.connect() as conn:
+        found = await conn.execute(select(Connection.generation, Connection.cause).order_by(Connection.generation))
+        return [(row.generation, row.cause) for row in found]
 
 
 async def test_a_new_token_in_band_takes_the_place_of_the_sign_in(

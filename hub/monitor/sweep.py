@@ -1,0 +1,61 @@
+"""Connections that PostgreSQL holds open in this hub's name although it has no such socket, closed every half minute.
+
+A hello whose COMMIT was never confirmed leaves one, and so does an end that was dropped: while this hub lives nobody
+else would state it. No socket is closed here.
+"""
+
+import asyncio
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.errors import AWAY
+from db.queries import streams
+from db.queries.streams import Closing, Opened
+from hub.background import Background
+from hub.lease import Lease
+from hub.monitor.farewells import Farewells
+from hub.monitor.roll import Roll
+
+log = structlog.get_logger(__name__)
+
+SWEEP_S = 30.0
+YOUNG_S = 30.0
+"""A connection as young as this may be one whose hello is just being answered; that takes 10 s at most."""
+
+CAUSE: Final = "gone"
+
+
+class Sweep(Background):
+    """What is open in the record and is neither on the roll nor about to be closed ends here."""
+
+    name = "sweep"
+
+    def __init__(self, engine: AsyncEngine, lease: Lease, roll: Roll, farewells: Farewells) -> None:
+        self._engine = engine
+        self._lease = lease
+        self._roll = roll
+        self._farewells = farewells
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                await self._sweep()
+            except AWAY as error:
+                log.warning("connections not swept", error=type(error).__name__)
+            except Exception:
+                log.exception("connections not swept")
+
+    async def _sweep(self) -> None:
+        async with self._engine.begin() as conn:
+            listed = await streams.list_open(conn, self._lease.hub_id, older_than_s=YOUNG_S)
+            left = [one for one in listed if not self._is_known(one)]
+            if not left:
+                return
+            await streams.close_connections(conn, [Closing(one.attempt_id, one.generation, CAUSE) for one in left])
+        log.warning("connections without a socket closed", connections=len(left))
+
+    def _is_known(self, one: Opened) -> bool:
+        return self._roll.holds(one.attempt_id, one.generation) or self._farewells.holds(one.attempt_id, one.generation)

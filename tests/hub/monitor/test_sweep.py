@@ -1,0 +1,68 @@
+import asyncio
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import Connection, MonitoringEvent
+from db.queries import streams
+from hub.monitor import sweep
+from hub.monitor.door import CandidateDoor
+from tests.hub.monitor.conftest import Sitting, still_works, until
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "SWEEP_S", 0.1)
+    monkeypatch.setattr(sweep, "YOUNG_S", 0.5)
+
+
+async def open_without_a_socket(sitting: Sitting, door: CandidateDoor) -> streams.Opening:
+    """As a hello does whose COMMIT PostgreSQL has done and nobody has heard of."""
+    async with sitting.engine.begin() as conn:
+        return await streams.open_connection(conn, await sitting.hello(), sitting.student_id, door.lease.hub_id)
+
+
+async def cause_of(sitting: Sitting) -> str | None:
+    async with sitting.engine.connect() as conn:
+        query = select(Connection.cause).where(Connection.attempt_id == sitting.attempt_id)
+        return (await conn.execute(query)).scalar_one()
+
+
+async def test_a_connection_without_a_socket_is_closed_with_its_fact_and_no_other(
+    sitting: Sitting, neighbour: Sitting, door: CandidateDoor, engine: AsyncEngine
+) -> None:
+    beside, _ = await neighbour.enter()
+    await open_without_a_socket(sitting, door)
+
+    async def is_closed() -> bool:
+        return await cause_of(sitting) == "gone"
+
+    await until(is_closed)
+    async with engine.connect() as conn:
+        lost = select(func.count()).where(MonitoringEvent.event_type == "connection_lost")
+        assert (await conn.execute(lost)).scalar_one() == 1
+    await asyncio.sleep(0.6)
+    assert await cause_of(neighbour) is None
+    await still_works(beside)
+
+
+async def test_a_young_connection_is_left_alone(
+    sitting: Sitting, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "YOUNG_S", 60.0)
+    await open_without_a_socket(sitting, door)
+    await asyncio.sleep(0.4)
+    assert await cause_of(sitting) is None
+
+
+async def test_an_end_that_is_still_to_be_recorded_keeps_its_cause(sitting: Sitting, door: CandidateDoor) -> None:
+    opening = await open_without_a_socket(sitting, door)
+    async with sitting.engine.begin() as holder:
+        await holder.execute(select(Connection.attempt_id).with_for_update())
+        ended = door.farewells.put(opening, "silent")
+        assert door.farewells.holds(opening.attempt_id, opening.generation)
+        await asyncio.sleep(0.7)
+    await ended
+    assert await cause_of(sitting) == "silent"
+    assert not door.farewells.holds(opening.attempt_id, opening.generation)
