@@ -59,7 +59,7 @@ async def test_a_class_sits_on_servers_named_by_two_settings(servers: Servers, t
         with running("serve", environ) as hub, running("work", environ):
             hub_url = f"http://127.0.0.1:{port}"
             wait_for(f"{hub_url}/health/ready", hub)
-            arguments = ("--username", "grace", "--students", "10", "--seconds", "12", "--json", str(report_file))
+            arguments = ("--username", "grace", "--students", "10", "--seconds", "6", "--json", str(report_file))
             ended = run(veritas("simulate", hub_url, *arguments), environ | {"VERITAS_PASSWORD": PASSWORD})
             assert ended.returncode == 0, ended.stdout + ended.stderr
         report = json.loads(report_file.read_text())

@@ -1,30 +1,11 @@
-"""The demo, word for word as the README has it: its own report is the judge."""
+"""What stops a start, in one line each. The class itself is at work in `test_kills.py`, everything dying under it."""
 
-import json
 import socket
 from pathlib import Path
 
 import pytest
 
-from judgement.rules import RULES
 from tests.journeys.stack import environment, free_port, run, veritas
-
-pytestmark = pytest.mark.timeout(240)
-
-
-def test_a_class_at_work_loses_nothing_and_raises_exactly_the_right_flags(tmp_path: Path) -> None:
-    environ, report_file = environment(tmp_path / "data", free_port()), tmp_path / "demo.json"
-    arguments = ("demo", "--students", "40", "--seconds", "40", "--headless", "--json", str(report_file))
-    ended = run(veritas(*arguments), environ, timeout_s=200)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    report = json.loads(report_file.read_text())
-    assert report["students"] == 40
-    assert report["sent"] == report["acked"] == report["stored"] > 40 * 40
-    assert report["flags_raised"] == report["flags_seen"] > 0
-    assert report["expected_flags_missing"] == report["unexpected_flags"] == []
-    assert set(report["flags_by_rule"]) == {rule.id for rule in RULES}
-    verified = run(veritas("verify"), environ)
-    assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 @pytest.mark.parametrize(
