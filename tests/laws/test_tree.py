@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("protocol", "judgement", "db", "hub", "workers", "veritas")
+PACKAGES = ("protocol", "judgement", "db", "hub", "workers", "veritas", "bench")
 LINES_MAX = 500
 FUNCTION_LINES_MAX = 60
 JUNK = {"utils", "util", "helpers", "helper", "manager", "managers", "service", "services", "common", "misc"}
