@@ -41,11 +41,12 @@ async def test_the_images_processes_migrate_serve_and_work_as_nobody_in_particul
 ) -> None:
     admin = await asyncpg.connect(servers.database_url)
     await admin.execute("CREATE DATABASE veritas_image")
-    port = free_port()
+    port, metrics_port = free_port(), free_port()
     environ = {
         "VERITAS_DATABASE_URL": url_of(servers, "veritas_image"),
         "VERITAS_REDIS_URL": servers.redis_url,
         "VERITAS_PORT": str(port),
+        "VERITAS_METRICS_PORT": str(metrics_port),
         "VERITAS_DRAIN_MS": "200",
         **SECRETS,
     }
@@ -54,6 +55,7 @@ async def test_the_images_processes_migrate_serve_and_work_as_nobody_in_particul
             assert migrate.wait(60) == 0
         with container(image, image.command, environ) as hub, container(image, ["work"], environ) as worker:
             wait_for(f"http://127.0.0.1:{port}/health/ready", hub)
+            wait_for(f"http://127.0.0.1:{metrics_port}/metrics", worker)
             assert _owner_of(hub.pid) == _owner_of(worker.pid) == 10001
     finally:
         await admin.execute("DROP DATABASE veritas_image WITH (FORCE)")

@@ -33,13 +33,14 @@ def running(verb: str, environ: dict[str, str]) -> Iterator[subprocess.Popen[byt
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process answers here; from then on a signal ends it well."""
     while process.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=1).close()
         except (urllib.error.URLError, OSError):
             continue
         return
-    raise AssertionError("the hub ended")
+    raise AssertionError("the process ended")
 
 
 async def test_a_class_sits_on_servers_named_by_two_settings(servers: Servers, tmp_path: Path) -> None:

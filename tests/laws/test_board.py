@@ -209,10 +209,11 @@ class Watched(RuleBasedStateMachine):
         self.watchers.append(watcher)
         self.run(self._do(lambda: self.feed.watch(self.exam.exam_id, watcher)))
 
-    @precondition(lambda self: any(watcher.board for watcher in self.watchers))
+    @precondition(lambda self: self.watchers)
     @rule(pick=picks)
     def leave(self, pick: int) -> None:
-        watcher = one_of([watcher for watcher in self.watchers if watcher.board], pick)
+        """Perhaps before the board was shown."""
+        watcher = one_of(self.watchers, pick)
         self.watchers.remove(watcher)
         self.gone.append(watcher)
         self.run(self._do(lambda: self.feed.unwatch(self.exam.exam_id, watcher)))
@@ -220,11 +221,13 @@ class Watched(RuleBasedStateMachine):
     @precondition(lambda self: self.gone)
     @rule(pick=picks, ahead=st.sampled_from([0, 0, 0, 1, 50]), epoch=st.sampled_from([None, None, "another"]))
     def come_back(self, pick: int, ahead: int, epoch: str | None) -> None:
-        """From where it was, or from where nobody can be."""
+        """From where it was, or from where nobody can be; with nothing in hand like a newcomer."""
         watcher = one_of(self.gone, pick)
         self.gone.remove(watcher)
         self.watchers.append(watcher)
-        assert watcher.board is not None
+        if watcher.board is None:
+            self.run(self._do(lambda: self.feed.watch(self.exam.exam_id, watcher)))
+            return
         offset = self.run(self.exam.fresh()).offset + ahead if ahead else watcher.board.offset
         since = Since(epoch or watcher.board.epoch, offset)
         self.run(self.feed.resume(self.exam.exam_id, watcher, since))
