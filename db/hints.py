@@ -43,13 +43,17 @@ POLL_S: Final = 0.02
 RETRIES: Final = 25
 """How often a worker tries a command anew, up to half a second apart: a restart of Redis takes less."""
 
-Channel = Literal["feed", "instructions", "live", "reconnected", "lost"]
+Told = Literal["live", "failures"]
+"""What hubs tell each other in their own words."""
+
+Channel = Literal["feed", "instructions", Told, "reconnected", "lost"]
 Handler = Callable[..., Coroutine[Any, Any, None]]
 
 _ON_REDIS: Final[dict[Channel, str]] = {
     "feed": "veritas:feed",
     "instructions": "veritas:instructions",
     "live": "veritas:live",
+    "failures": "veritas:failures",
 }
 _CHANNELS: Final = {name.encode(): channel for channel, name in _ON_REDIS.items()}
 _AWAY: Final = (RedisError, OSError, TimeoutError)
@@ -64,8 +68,8 @@ _decode: Final = msgspec.msgpack.Decoder().decode
 class Hint(msgspec.Struct, frozen=True):
     """Something changed: the feed of exam `key`, or the instructions of attempt `key`.
 
-    `live` has no key but `data`, as a hub told it. `reconnected` and `lost` have neither: hints may have been missed,
-    so everything is worth a look; or none come from now on.
+    `live` and `failures` have no key but `data`, as a hub told it. `reconnected` and `lost` have neither: hints may
+    have been missed, so everything is worth a look; or none come from now on.
     """
 
     channel: Channel
@@ -111,11 +115,11 @@ class Hints:
 
         await self._attempt(publish)
 
-    async def tell(self, data: bytes) -> None:
-        """Tell every listener live values, which only hubs can read."""
+    async def tell(self, channel: Told, data: bytes) -> None:
+        """Tell every listener what only hubs can read."""
 
         async def publish() -> None:
-            await self._redis.publish(_ON_REDIS["live"], data)
+            await self._redis.publish(_ON_REDIS[channel], data)
 
         await self._attempt(publish)
 
@@ -264,7 +268,7 @@ async def _next_hint(pubsub: PubSub) -> Hint | None:
     channel = _CHANNELS.get(message["channel"])
     if message["type"] != "message" or channel is None:
         return None
-    if channel == "live":
+    if channel in ("live", "failures"):
         return Hint(channel, data=message["data"])
     try:
         return Hint(channel, UUID(message["data"].decode()))

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import connect_writer, create_engine
 from db.hints import Hints
 from hub import metrics
+from hub.auth.failures import Failures
 from hub.auth.guards import SECURITY_SCHEMES
 from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
@@ -53,7 +54,7 @@ SPARE_CONNECTIONS: Final = 2
 """Pooled connections that hellos leave to everything else."""
 
 WATCH_CONNECTIONS: Final = 2
-"""Pooled connections of their own for what must not wait behind anything: the lease, and the look at the roll."""
+"""Pooled connections of their own for what must not wait: the lease, the roll, and consoles' sign-ins."""
 
 
 class Hub(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ class Hub(msgspec.Struct, frozen=True):
     hints: Hints
     ingest: Ingest
     gate: Gate
+    failures: Failures
     candidates: CandidateDoor
     consoles: ConsoleDoor
     drain: Drain
@@ -81,7 +83,7 @@ def create_hub(
     settings: HubSettings, *, passwords: Passwords | None = None, limits: FailureLimits | None = None
 ) -> tuple[Litestar, Drain]:
     """Build a hub and its way out, for a server that lets it drain before it ends its lifespan."""
-    hub = _wire(settings)
+    hub = _wire(settings, limits or FailureLimits())
     passwords = passwords or Passwords(settings.bcrypt_cost)
 
     @asynccontextmanager
@@ -103,7 +105,7 @@ def create_hub(
             engine=hub.engine,
             hints=hub.hints,
             passwords=passwords,
-            limits=limits or FailureLimits(),
+            failures=hub.failures,
             ingest=hub.ingest,
             gate=hub.gate,
             candidates=hub.candidates,
@@ -125,13 +127,14 @@ def create_hub(
     return app, hub.drain
 
 
-def _wire(settings: HubSettings) -> Hub:
+def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
     engine = create_engine(settings)
     # Whatever a storm of hellos does to the pool: the lease is renewed and the roll looked at in time.
     watch_engine = create_engine(msgspec.structs.replace(settings, pool_size=WATCH_CONNECTIONS))
     hints = Hints.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
     presence = Presence()
     errands = Errands()
+    failures = Failures(limits, hints, errands)
 
     hinter = Hinter(hints.enqueue_evaluate)
     connect = partial(connect_writer, settings)
@@ -169,16 +172,16 @@ def _wire(settings: HubSettings) -> Hub:
 
     feed = Feed(engine)
     commands = Commands(engine, hints)
-    consoles = ConsoleDoor(settings, engine, feed, commands)
+    consoles = ConsoleDoor(settings, engine, watch_engine, feed, commands)
     exchange = Exchange(hints, feed, presence)
     pulse = Pulse(feed, presence, lambda: exchange.away_since)
-    relay = Relay(hints, feed.on_hint, roll.on_hint, exchange.on_hint)
+    relay = Relay(hints, feed.on_hint, roll.on_hint, exchange.on_hint, failures.on_hint)
 
     # Left in the reverse order: sockets first, then what they store and say, then what carries it.
     carriers = (lease, hinter, resends, ingest, answers, farewells, sweep, errands, commands, feed)
     running = (*carriers, Census(engine, feed, presence), exchange, pulse, relay, roll, consoles)
     drain = Drain(gate, roll, consoles, in_ms=settings.drain_ms)
-    return Hub(engine, watch_engine, hints, ingest, gate, candidates, consoles, drain, running)
+    return Hub(engine, watch_engine, hints, ingest, gate, failures, candidates, consoles, drain, running)
 
 
 def _provide(**parts: object) -> dict[str, Provide | AnyCallable]:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 import structlog
 
-from db.hints import Hint
+from db.hints import Hint, Told
 from hub.background import Background
 from hub.live.follower import Audience
 from hub.live.presence import Presence, Sighting
@@ -50,7 +50,7 @@ _decode: Final = msgspec.msgpack.Decoder(News).decode
 class Teller(Protocol):
     """Who carries messages: `db.hints.Hints`."""
 
-    async def tell(self, data: bytes) -> None:
+    async def tell(self, channel: Told, data: bytes) -> None:
         """Tell every hub; never raises, never waits long."""
 
 
@@ -100,7 +100,7 @@ class Exchange(Background):
             await asyncio.sleep(self._beat_s)
             try:
                 for news in [*self._take_news(), *self._take_questions()]:
-                    await self._teller.tell(_encode(news))
+                    await self._teller.tell("live", _encode(news))
             except Exception:
                 log.exception("exchange failed")
 

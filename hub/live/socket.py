@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import AWAY
 from db.queries import credentials
 from hub import metrics, wire
-from hub.auth.guards import Person, admit_socket, origin_allowed
+from hub.auth.guards import Person, admit_socket, origin_allowed, spending
 from hub.errands import Errands
 from hub.errors import close_code_of
 from hub.gate import needs_ticket
@@ -46,6 +46,7 @@ class ConsoleDoor:
         self,
         settings: HubSettings,
         engine: AsyncEngine,
+        watch_engine: AsyncEngine,
         feed: Feed,
         commands: Commands,
         *,
@@ -54,6 +55,7 @@ class ConsoleDoor:
         self._sessions_s = sessions_s
         self._settings = settings
         self._engine = engine
+        self._watch_engine = watch_engine
         self._errands = Errands()
         self._house = House(engine, feed, commands, self._errands, self._identify_token)
         self._consoles: set[Console] = set()
@@ -161,7 +163,7 @@ class ConsoleDoor:
             raise Ended(code) from error
 
     async def _identify(self, hello: Hello) -> Person:
-        async with self._engine.begin() as conn:
+        async with spending(self._engine, hello.ticket), self._engine.begin() as conn:
             return await admit_socket(conn, hello.ticket, hello.token, "console", self._settings)
 
     async def _identify_token(self, token: str) -> Person:
@@ -175,7 +177,7 @@ class ConsoleDoor:
             if not sessions:
                 continue
             try:
-                async with self._engine.connect() as conn:
+                async with self._watch_engine.connect() as conn:
                     dead = await credentials.dead_sessions(conn, sessions)
             except AWAY as error:
                 log.warning("sessions not checked", error=type(error).__name__)

@@ -19,8 +19,8 @@ from db.queries import audit, credentials, users
 from db.queries.credentials import Outcome
 from db.queries.users import Account, SignIn
 from hub.auth import tokens
+from hub.auth.failures import Failures
 from hub.auth.guards import ADMITTED, BEARER, Person, Purpose, person_as
-from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
 from hub.auth.tickets import draw_secret, hash_code, hash_secret
 from hub.errors import Busy, Expired, Forbidden, Invalid, Outdated, TooManyFailures, Unauthenticated, problems
@@ -132,10 +132,10 @@ async def login(
     engine: NamedDependency[AsyncEngine],
     settings: NamedDependency[HubSettings],
     passwords: NamedDependency[Passwords],
-    limits: NamedDependency[FailureLimits],
+    failures: NamedDependency[Failures],
 ) -> SignedIn:
     """Sign in with username and password; an unknown username takes as long and is answered as a wrong password."""
-    with limits.count(_address(request), data.username.lower(), now_ms()):
+    with failures.count(_address(request), data.username.lower()):
         account = await _check_password(engine, passwords, data)
     async with engine.begin() as conn:
         return await _sign_in(conn, request, settings, account)
@@ -152,10 +152,10 @@ async def sign_in_by_code(
     data: JSONBody[Code],
     engine: NamedDependency[AsyncEngine],
     settings: NamedDependency[HubSettings],
-    limits: NamedDependency[FailureLimits],
+    failures: NamedDependency[Failures],
 ) -> SignedIn:
     """Sign in with the code for one exam; the session is good for that exam alone, from any machine."""
-    with limits.count(_address(request), None, now_ms()):
+    with failures.count(_address(request)):
         async with engine.begin() as conn:
             candidate = await credentials.find_candidate(conn, hash_code(data.code))
             if candidate is None:
@@ -174,11 +174,11 @@ async def refresh(
     data: JSONBody[Refresh],
     engine: NamedDependency[AsyncEngine],
     settings: NamedDependency[HubSettings],
-    limits: NamedDependency[FailureLimits],
+    failures: NamedDependency[Failures],
 ) -> SignedIn:
     """Spend a refresh token for a new pair; one presented again ends the session, except when its answer was lost."""
     successor = draw_secret()
-    with limits.count(_address(request), None, now_ms()):
+    with failures.count(_address(request)):
         async with engine.begin() as conn:
             rotation = await credentials.rotate(conn, hash_secret(data.refresh_token), hash_secret(successor))
             if rotation.outcome is Outcome.REUSED and rotation.session is not None:

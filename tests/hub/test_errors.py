@@ -33,6 +33,7 @@ SECRET = "what no stranger may read"
         (errors.Forbidden("x"), 403, CloseCode.FORBIDDEN),
         (db_errors.NotFound("x"), 404, CloseCode.FORBIDDEN),
         (db_errors.Conflict("x"), 409, CloseCode.MALFORMED),
+        (db_errors.Incredible("x"), 400, CloseCode.MALFORMED),
         (errors.TooManyFailures(3), 429, CloseCode.TOO_FAST),
         (RecursionError(), 400, CloseCode.MALFORMED),
         (errors.Busy("x"), 503, CloseCode.OVERLOADED),
@@ -155,7 +156,7 @@ async def test_busy_says_when_to_come_again(http: httpx.AsyncClient) -> None:
 def test_the_documents_name_every_problem() -> None:
     parts = {
         name: Provide(lambda: None, sync_to_thread=False)
-        for name in ("engine", "settings", "passwords", "limits", "hints")
+        for name in ("engine", "settings", "passwords", "failures", "hints")
     }
     schema = Litestar([auth.router, exams.router, student.router], dependencies=parts).openapi_schema.to_schema()
     login = schema["paths"]["/auth/login"]["post"]

@@ -1,4 +1,4 @@
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 from hypothesis import given
@@ -74,6 +74,33 @@ def test_a_try_counts_while_it_lasts() -> None:
     with limits.count(HERE, "ada", NOW), limits.count(HERE, "ada", NOW):
         refused(limits)
     succeed(limits)
+
+
+def test_an_addresses_tries_do_not_count_while_they_last() -> None:
+    """A school behind one address signs in at once."""
+    limits = FailureLimits(Allowance(per_name=2, per_address=3))
+    with ExitStack() as tries:
+        for number in range(100):
+            tries.enter_context(limits.count(HERE, None, NOW))
+            tries.enter_context(limits.count(HERE, f"name{number}", NOW))
+    assert limits.size == 0
+
+
+def test_a_slow_success_forgives_nobody_elses_failure() -> None:
+    limits = FailureLimits(Allowance(per_name=1, per_address=100))
+    with limits.count(HERE, "ada", NOW):
+        later = NOW + WINDOW_MS
+        limits.note(HERE, "ada", later)
+    refused(limits, now=later)
+
+
+def test_a_failure_seen_elsewhere_counts_like_one_seen_here() -> None:
+    limits = FailureLimits(Allowance(per_name=2, per_address=3))
+    limits.note(HERE, "ada", NOW)
+    fail(limits)
+    refused(limits)
+    limits.note(HERE, None, NOW)
+    refused(limits, None)
 
 
 def test_memory_is_bounded_and_the_oldest_failure_goes_first() -> None:

@@ -48,7 +48,7 @@ class Hub:
         self.presence = Presence()
         self.feed = Feed(engine, poll_s=0.02)
         self.commands = Commands(engine, Silent())
-        self.consoles = ConsoleDoor(settings, engine, self.feed, self.commands, sessions_s=0.2)
+        self.consoles = ConsoleDoor(settings, engine, engine, self.feed, self.commands, sessions_s=0.2)
         self.address = ""
 
     def app(self) -> Litestar:

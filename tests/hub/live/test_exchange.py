@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db.hints import Hint, Hints
+from db.hints import Hint, Hints, Told
 from hub.live import exchange
 from hub.live.exchange import TOLD_AT_ONCE, Exchange
 from hub.live.presence import Presence
@@ -39,10 +39,10 @@ class Wire:
         self.sides: list[Side] = []
         self.sizes: list[int] = []
 
-    async def tell(self, data: bytes) -> None:
+    async def tell(self, channel: Told, data: bytes) -> None:
         self.sizes.append(len(data))
         for side in self.sides:
-            side.exchange.on_hint(Hint("live", data=data))
+            side.exchange.on_hint(Hint(channel, data=data))
 
 
 @pytest.fixture
@@ -117,9 +117,9 @@ async def test_a_failure_is_survived(wire: Wire, monkeypatch: pytest.MonkeyPatch
     wire.sides += [here]
     tell = wire.tell
 
-    async def fail_once(data: bytes) -> None:
+    async def fail_once(channel: Told, data: bytes) -> None:
         if failed.is_set():
-            return await tell(data)
+            return await tell(channel, data)
         failed.set()
         raise KeyError("x")
 

@@ -1,0 +1,72 @@
+"""Failed sign-ins as all hubs count them: each keeps its own buckets, and tells the others through Redis.
+
+Nobody waits for Redis here, and without it every hub limits what it sees itself. A success is told to nobody.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+from uuid import UUID, uuid4
+
+import msgspec
+import structlog
+
+from db.hints import Hint, Told
+from hub.auth.limits import FailureLimits
+from hub.errands import Errands
+from hub.errors import Unauthenticated
+from hub.wire import steady_ms
+
+log = structlog.get_logger(__name__)
+
+
+class Failure(msgspec.Struct, frozen=True, array_like=True):
+    """One message: the hub `teller` saw a sign-in fail."""
+
+    teller: UUID
+    address: str
+    name: str | None
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Failure).decode
+
+
+class Teller(Protocol):
+    """Who carries messages: `db.hints.Hints`."""
+
+    async def tell(self, channel: Told, data: bytes) -> None:
+        """Tell every hub; never raises, never waits long."""
+
+
+class Failures:
+    """What sign-ins go through: counts by this process's steady clock, tells, and hears by `on_hint`."""
+
+    def __init__(self, limits: FailureLimits, teller: Teller, errands: Errands) -> None:
+        self._limits = limits
+        self._teller = teller
+        self._errands = errands
+        self._name = uuid4()
+
+    @contextmanager
+    def count(self, address: str, name: str | None = None) -> Iterator[None]:
+        """Let one try happen inside: it counts only if it raises Unauthenticated. Raises TooManyFailures before it."""
+        try:
+            with self._limits.count(address, name, steady_ms()):
+                yield
+        except Unauthenticated:
+            failure = Failure(self._name, address, name)
+            self._errands.start(self._teller.tell("failures", _encode(failure)))
+            raise
+
+    def on_hint(self, hint: Hint) -> None:
+        """Hear of a failure at another hub."""
+        if hint.channel != "failures":
+            return
+        try:
+            failure = _decode(hint.data)
+        except msgspec.DecodeError:
+            log.warning("failure not understood", bytes=len(hint.data))
+            return
+        if failure.teller != self._name:
+            self._limits.note(failure.address, failure.name, steady_ms())

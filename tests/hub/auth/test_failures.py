@@ -1,0 +1,103 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from db.hints import Hint, Hints, Told
+from hub.auth.failures import Failures
+from hub.auth.limits import Allowance, FailureLimits
+from hub.errands import Errands
+from hub.errors import TooManyFailures, Unauthenticated
+from hub.live.relay import Relay
+from tests.hub.live.room import until
+from veritas.valkey import Redis
+
+HERE = "203.0.113.7"
+
+
+class Wire:
+    """Carries what one hub says to all, itself included."""
+
+    def __init__(self) -> None:
+        self.hubs: list[Failures] = []
+        self.told: list[bytes] = []
+
+    async def tell(self, channel: Told, data: bytes) -> None:
+        self.told.append(data)
+        for hub in self.hubs:
+            hub.on_hint(Hint(channel, data=data))
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+async def errands() -> AsyncIterator[Errands]:
+    async with Errands() as errands:
+        yield errands
+
+
+def hub_on(teller: object, errands: Errands, *, per_name: int = 2) -> Failures:
+    limits = FailureLimits(Allowance(per_name=per_name, per_address=100))
+    return Failures(limits, teller, errands)  # type: ignore[arg-type]
+
+
+def fail(failures: Failures, name: str | None = "ada") -> None:
+    with pytest.raises(Unauthenticated), failures.count(HERE, name):
+        raise Unauthenticated("wrong")
+
+
+def is_refused(failures: Failures, name: str | None = "ada") -> bool:
+    try:
+        with failures.count(HERE, name):
+            return False
+    except TooManyFailures:
+        return True
+
+
+async def test_what_fails_at_one_hub_counts_at_the_others_and_once_at_its_own(wire: Wire, errands: Errands) -> None:
+    one, other = hub_on(wire, errands), hub_on(wire, errands)
+    wire.hubs += [one, other]
+    fail(one)
+    await until(lambda: len(wire.told) == 1)
+    assert not is_refused(one)
+    fail(other)
+    await until(lambda: len(wire.told) == 2)
+    assert is_refused(one)
+    assert is_refused(other)
+
+
+async def test_a_success_is_told_to_nobody(wire: Wire, errands: Errands) -> None:
+    failures = hub_on(wire, errands)
+    with failures.count(HERE, "ada"):
+        pass
+    await asyncio.sleep(0)
+    assert wire.told == []
+
+
+async def test_nonsense_and_other_hints_are_passed_over(wire: Wire, errands: Errands) -> None:
+    failures = hub_on(wire, errands, per_name=1)
+    for data in (b"", b"\xff", b"\x91\xa1x", b"\x80"):
+        failures.on_hint(Hint("failures", data=data))
+    fail(hub_on(wire, errands), "ada")
+    await until(lambda: len(wire.told) == 1)
+    failures.on_hint(Hint("live", data=wire.told[0]))
+    assert not is_refused(failures)
+
+
+async def test_hubs_hear_of_failures_through_redis_and_count_alone_without_it(redis: Redis, errands: Errands) -> None:
+    hints = [Hints.connect(redis.url) for _ in range(2)]
+    one, other = (hub_on(client, errands, per_name=1) for client in hints)
+    up = asyncio.Event()
+    async with Relay(hints[1], other.on_hint, lambda hint: up.set() if hint.channel == "reconnected" else None):
+        await up.wait()
+        fail(one)
+        await until(lambda: is_refused(other))
+        redis.kill()
+        fail(one, "eve")
+        assert is_refused(one, "eve")
+        assert not is_refused(other, "eve")
+    for client in hints:
+        await client.close()
