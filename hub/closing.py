@@ -1,13 +1,15 @@
 """uvicorn's websocket with one more door: a close that never waits for a peer that has stopped reading.
 
 An ASGI `send` waits while the peer's buffers are full, a close like any other frame, so a peer that stops reading could
-never be closed with a code. And when the server stops, its sockets close with 4505 instead of 1012: ours says "come
-back, spread out" (WIRE §4). No other behaviour of the server is changed here.
+never be closed with a code. When the server stops, its sockets close with 4505 instead of 1012: ours says "come back,
+spread out" (WIRE §4). And what a peer sends without ever ending a message, pings and pieces, costs bounded memory. No
+other behaviour of the server is changed here.
 """
 
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 from protocol.codes import CloseCode
@@ -21,9 +23,14 @@ IS_GONE: Final = "veritas.is_gone"
 SHUT_DOWN: Final = "veritas.shut_down"
 """The scope extension that stands once the server has closed the socket because it stops."""
 
+PONG_BYTES: Final = 64 * 1024
+"""A peer that has so much still to read gets no more pongs: it would not read those either."""
+
 
 class ClosingWebSocket(WebSocketsSansIOProtocol):
     """Give it to uvicorn as `ws=`; handlers find `close_now` and `is_gone` among their scope's extensions."""
+
+    _pieces: bytearray
 
     abort_after = 60.0
     """Seconds that a peer which does not read may keep its last frames and its close code waiting in our buffer."""
@@ -35,6 +42,22 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
         if scope is not None:
             scope["extensions"][CLOSE_NOW] = self.close_now
             scope["extensions"][IS_GONE] = self.is_gone
+
+    def handle_ping(self) -> None:
+        """Answer as uvicorn does, but not into the memory of a peer that does not read."""
+        pong = b"".join(self.conn.data_to_send())
+        if self.transport.get_write_buffer_size() <= PONG_BYTES:
+            self.transport.write(pong)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Gather a message's pieces in one buffer: as a list each would cost many times its few bytes."""
+        if self.frames:
+            self._pieces = bytearray(self.frames.pop())
+        self._pieces += event.data
+        if event.fin:
+            self.frames = [bytes(self._pieces)]
+            self._pieces = bytearray()
+            self.send_receive_event_to_app()
 
     def is_gone(self) -> bool:
         """Whether nothing that is said now would reach the peer."""

@@ -15,6 +15,7 @@ import uvicorn
 from litestar import Litestar
 
 from hub.app import create_hub
+from hub.arrival import PromptHttp
 from hub.closing import ClosingWebSocket
 from hub.drain import Drain
 from hub.settings import HubSettings
@@ -93,6 +94,7 @@ def configure(app: Litestar, host: str, port: int) -> uvicorn.Config:
         # The access log would print query strings, and a line per request.
         access_log=False,
         backlog=4096,
+        http=PromptHttp,
         ws=ClosingWebSocket,
         ws_max_size=SOCKET_BYTES,
         # Clients batch: deflate would cost 37 KiB a socket and invite compression bombs.

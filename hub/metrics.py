@@ -15,6 +15,9 @@ SOCKET_CLOSES: Final = Counter(
 SOCKETS_REFUSED: Final = Counter(
     "veritas_sockets_refused_total", HUB["veritas_sockets_refused_total"], ["reason"], registry=REGISTRY
 )
+REQUESTS_UNFINISHED: Final = Counter(
+    "veritas_requests_unfinished_total", HUB["veritas_requests_unfinished_total"], registry=REGISTRY
+)
 ROTATIONS: Final = Counter("veritas_streams_rotated_total", HUB["veritas_streams_rotated_total"], registry=REGISTRY)
 SERVER_LOST: Final = Counter(
     "veritas_events_lost_by_server_total", HUB["veritas_events_lost_by_server_total"], registry=REGISTRY

@@ -6,6 +6,7 @@ HUB: Final = {
     "veritas_sockets": "open websockets, by kind",
     "veritas_socket_closes_total": "closed websockets, by kind and close code",
     "veritas_sockets_refused_total": "handshakes refused, by reason",
+    "veritas_requests_unfinished_total": "connections closed because their request did not arrive in time",
     "veritas_streams_rotated_total": "clients told to open a new stream because theirs is a day old",
     "veritas_events_lost_by_server_total": "acknowledged events that were gone when their client came back",
     "veritas_leases_lost_total": "times this hub stood still so long that it was given up",

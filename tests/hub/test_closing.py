@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from litestar import Litestar, WebSocket, websocket
+from websockets import frames
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -87,10 +88,76 @@ async def test_a_peer_that_answers_is_gone_at_once() -> None:
 
     async with serve(Litestar([brief]), ws=Watched) as address, connect(f"ws://{address}/") as client:
         assert await client.recv() == "bye"
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(5):
             await lost.wait()
         await client.wait_closed()
         assert (client.close_code, client.close_reason) == (4410, "ended")
+
+
+class Quiet:
+    """A handler that only listens, and the connection under it."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[wire.Frame | None] = asyncio.Queue()
+        self.connection: asyncio.Future[closing.ClosingWebSocket] = asyncio.get_running_loop().create_future()
+
+    def app(self) -> Litestar:
+        @websocket("/")
+        async def listen(socket: WebSocket[Any, Any, Any]) -> None:
+            await wire.accept(socket)
+            self.connection.set_result(socket.scope["extensions"][closing.CLOSE_NOW].__self__)  # type: ignore[index]
+            while (data := await wire.receive(socket)) is not None:
+                self.heard.put_nowait(data)
+
+        return Litestar([listen])
+
+
+async def test_pings_of_a_peer_that_does_not_read_fill_no_memory() -> None:
+    quiet = Quiet()
+    ping = frames.Frame(frames.Opcode.PING, b"x" * 125).serialize(mask=True)
+    async with serve(quiet.app()) as address, connect(f"ws://{address}/") as client:
+        connection = await quiet.connection
+        most = 0
+        client.transport.pause_reading()
+        for _ in range(100):
+            client.transport.write(ping * 2_000)
+            while client.transport.get_write_buffer_size():
+                await asyncio.sleep(0)
+                most = max(most, connection.transport.get_write_buffer_size())
+        assert 0 < most < 10 * closing.PONG_BYTES
+        client.transport.resume_reading()
+        await client.send("hallo")
+        assert await quiet.heard.get() == "hallo"
+
+
+async def test_a_peer_that_reads_has_its_pings_answered() -> None:
+    quiet = Quiet()
+    async with serve(quiet.app()) as address, connect(f"ws://{address}/") as client, asyncio.timeout(5):
+        await (await client.ping("hallo"))
+
+
+@pytest.mark.parametrize("message", ["halloå", b"\0hallo\xff"])
+async def test_a_message_in_pieces_is_one_message(message: wire.Frame) -> None:
+    quiet = Quiet()
+    async with serve(quiet.app()) as address, connect(f"ws://{address}/") as client:
+        for _ in range(2):
+            await client.send(message[at : at + 1] for at in range(len(message)))
+            await client.send(message)
+            for _ in range(2):
+                heard = await quiet.heard.get()
+                assert (type(heard), heard) == (type(message), message)
+
+
+async def test_pieces_without_end_are_held_in_no_more_bytes_than_they_have() -> None:
+    quiet = Quiet()
+    first = frames.Frame(frames.Opcode.TEXT, b"", fin=False).serialize(mask=True)
+    piece = frames.Frame(frames.Opcode.CONT, b"", fin=False).serialize(mask=True)
+    async with serve(quiet.app()) as address, connect(f"ws://{address}/") as client:
+        connection = await quiet.connection
+        client.transport.write(first + piece * 50_000 + frames.Frame(frames.Opcode.PING, b"x").serialize(mask=True))
+        await (await client.ping("all of it is there"))
+        assert connection.frames == []
+        assert len(connection._pieces) == 0
 
 
 async def test_a_handshake_that_is_refused_stays_refused() -> None:

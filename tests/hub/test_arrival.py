@@ -1,0 +1,94 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from litestar import Litestar, WebSocket, post, websocket
+from litestar.params import JSONBody
+from websockets.asyncio.client import connect
+
+from hub import metrics, wire
+from hub.arrival import PromptHttp
+from tests.hub.serving import serve
+
+HEAD = b"POST / HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n"
+UNTIMED_S = 0.25
+"""Longer than any deadline here."""
+
+
+class Hurried(PromptHttp):
+    headers_s = 0.1
+    request_s = 0.1
+
+
+@post("/")
+async def echo(data: JSONBody[str]) -> str:
+    await asyncio.sleep(UNTIMED_S)
+    return data
+
+
+@websocket("/ws")
+async def parrot(socket: WebSocket[Any, Any, Any]) -> None:
+    await wire.accept(socket)
+    while (data := await wire.receive(socket)) is not None:
+        await wire.send(socket, data)
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[str]:
+    async with serve(Litestar([echo, parrot]), http=Hurried) as address:
+        yield address
+
+
+@asynccontextmanager
+async def tcp(address: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    host, _, port = address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def unfinished() -> float:
+    return metrics.REQUESTS_UNFINISHED._value.get()
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST / HT", HEAD[:-2], HEAD, HEAD + b'"hal'])
+async def test_a_request_that_does_not_arrive_ends_its_connection_and_is_counted(address: str, sent: bytes) -> None:
+    before = unfinished()
+    async with asyncio.timeout(5), tcp(address) as (reader, writer):
+        writer.write(sent)
+        assert await reader.read() == b""
+    assert unfinished() == before + 1
+
+
+async def test_a_drip_of_bytes_gains_nothing(address: str) -> None:
+    async with asyncio.timeout(5), tcp(address) as (reader, writer):
+        ended = asyncio.create_task(reader.read())
+        for at in range(len(HEAD)):
+            writer.write(HEAD[at : at + 1])
+            if (await asyncio.wait((ended,), timeout=0.02))[0]:
+                break
+        assert await ended == b""
+    assert at < len(HEAD) - 1
+
+
+async def test_answers_and_what_follows_on_the_same_connection_take_their_time(address: str) -> None:
+    before = unfinished()
+    async with asyncio.timeout(5), tcp(address) as (reader, writer):
+        for _ in range(2):
+            writer.write(HEAD + b'"hallo"')
+            answer = await reader.readuntil(b"hallo")
+            assert answer.startswith(b"HTTP/1.1 201")
+            await asyncio.sleep(UNTIMED_S)
+    assert unfinished() == before
+
+
+async def test_a_websocket_is_not_timed_here(address: str) -> None:
+    async with connect(f"ws://{address}/ws") as client:
+        await asyncio.sleep(UNTIMED_S)
+        await client.send("still here")
+        assert await client.recv() == "still here"
