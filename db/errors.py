@@ -4,7 +4,8 @@ DatabaseError
 ├── SettingsError       a setting is missing or wrong; the message is one line naming it
 ├── NotFound            no such row, or none that the caller may see
 │   └── Foreign         a stream that is not this attempt's
-└── Conflict            the row is not as the caller believed it to be
+├── Conflict            the row is not as the caller believed it to be
+└── Incredible          a claim about the record that nothing could have made true
 """
 
 from typing import Final
@@ -36,3 +37,7 @@ class Foreign(NotFound):
 
 class Conflict(DatabaseError):
     """A row is not as the caller believed it to be."""
+
+
+class Incredible(DatabaseError):
+    """A client claims of the record what nothing could have made true."""

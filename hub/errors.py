@@ -3,7 +3,7 @@
 Nothing here explains itself to a stranger: an error nobody foresaw is logged and answered without its text.
 
 HubError                  500  4500  an error nobody foresaw
-├── BadRequest            400  4400  the request cannot be understood
+├── BadRequest            400  4400  the request cannot be understood, or believed (db.errors.Incredible)
 │   └── Invalid           400  4400  one field is wrong, named by its path
 ├── Unauthenticated       401  4401  who is asking is not known
 │   └── Expired           401  4419  was known, but too long ago: renew and come again
@@ -208,10 +208,8 @@ def interpret(error: Exception) -> HubError:
     match error:
         case HubError():
             return error
-        case db_errors.NotFound():
-            return Missing(str(error))
-        case db_errors.Conflict():
-            return Outdated(str(error))
+        case db_errors.NotFound() | db_errors.Conflict() | db_errors.Incredible():
+            return _of_database(error)
         case HTTPException() if error.status_code < 500:
             return Refused(error)
         case RecursionError():  # only a body can go that deep
@@ -226,6 +224,16 @@ def interpret(error: Exception) -> HubError:
             return Busy("the database cannot be reached just now")
         case _:
             return HubError("an unexpected error; it has been logged")
+
+
+def _of_database(error: db_errors.NotFound | db_errors.Conflict | db_errors.Incredible) -> HubError:
+    match error:
+        case db_errors.NotFound():
+            return Missing(str(error))
+        case db_errors.Conflict():
+            return Outdated(str(error))
+        case db_errors.Incredible():
+            return BadRequest(str(error))
 
 
 def close_code_of(error: Exception) -> CloseCode:

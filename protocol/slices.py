@@ -91,7 +91,7 @@ def _is_events(key: bytes) -> bool:
         return key == b'"events"'
     try:
         return msgspec.json.decode(key, type=str) == "events"
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError):
         return False
 
 

@@ -21,10 +21,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.clock import from_ms
-from db.errors import Foreign
+from db.errors import Foreign, Incredible
 from db.models import EventStream, MonitoringEvent
 from db.partitions import drawn_ms
-from protocol.limits import STREAM_MS
+from protocol.limits import LOST_NUMBERS, STREAM_MS
 from protocol.monitor import Hello, Previous
 
 EARLY_MS: Final = 60_000
@@ -62,7 +62,10 @@ class _Stream(msgspec.Struct, frozen=True):
 
 
 async def resume(conn: AsyncConnection, hello: Hello, server_ms: int) -> Resumption:
-    """Find or open the stream a hello goes on with. Raises Foreign when it names what is not its attempt's.
+    """Find or open the stream a hello goes on with.
+
+    Raises Foreign when it names what is not its attempt's, Incredible when more was acknowledged, by its word, than
+    could be gone.
 
     A named stream nobody knows was lost by the server, with the row that told of it, if it can be one of today's: it
     is opened again under its name.
@@ -102,6 +105,8 @@ async def _fill(conn: AsyncConnection, stream: _Stream, acked: int, server_ms: i
     or a client can claim it. The first missing number has a row of its own, like every lost span's.
     """
     committed = stream.committed
+    if acked - committed > LOST_NUMBERS:
+        raise Incredible(f"{acked} was acknowledged, it says, but {committed} is stored")
     while committed < acked:
         first = _place(stream, committed + 1, LOST, {"from": committed + 1, "reason": "server_lost"}, server_ms)
         if not await _write(conn, first):

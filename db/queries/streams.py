@@ -36,6 +36,7 @@ from db.queries.facts import ServerFact, append, append_each
 from db.queries.resume import resume
 from protocol.attempts import RUNNING, AttemptStatus
 from protocol.codes import CloseCode, RejectCode
+from protocol.limits import OVERRUN_FACTOR, WINDOW_EVENTS
 from protocol.monitor import Hello, Previous, Rejected
 
 
@@ -87,8 +88,8 @@ async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID,
     """Make this the attempt's newest connection and find or open the stream of its queue.
 
     Raises NotFound unless the attempt runs, is this student's, and the student is on the roster; Foreign when it names
-    a stream that is not the attempt's. The attempt's row stays locked until COMMIT, so two hellos of one attempt follow
-    each other.
+    a stream that is not the attempt's; Incredible when it claims acknowledgements nobody can have given. The attempt's
+    row stays locked until COMMIT, so two hellos of one attempt follow each other.
     """
     attempt = await _take_attempt(conn, hello.attempt_id, student_id)
     server_ms = to_ms(attempt.now)
@@ -114,11 +115,12 @@ async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID,
     )
 
 
-# As text: Core has no plain way to write unnest of four arrays.
+# As text: Core has no plain way to write unnest of four arrays. Dated from when it was asked: it may wait for locks.
 _CLOSE: Final = text(
     """
     UPDATE connections
-    SET cause = gone.cause, closed_at = greatest(opened_at, clock_timestamp() - gone.ago_ms * interval '1 millisecond')
+    SET cause = gone.cause,
+        closed_at = greatest(opened_at, statement_timestamp() - gone.ago_ms * interval '1 millisecond')
     FROM unnest(:attempts, :generations, :causes, :agos_ms) AS gone (attempt_id, generation, cause, ago_ms)
     WHERE connections.attempt_id = gone.attempt_id AND connections.generation = gone.generation AND closed_at IS NULL
     RETURNING connections.attempt_id, connections.generation, connections.cause
@@ -271,15 +273,18 @@ async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime,
 
 
 async def _rejected_between(conn: AsyncConnection, stream_id: UUID, acked: int, committed: int) -> list[Rejected]:
+    """Those among the newest rows only: nobody who keeps to the law has more than that unacknowledged."""
     if committed <= acked:
         return []
+    code = MonitoringEvent.data_payload["code"].astext.label("code")
+    newest = (
+        select(MonitoringEvent.seq, MonitoringEvent.event_type, code)
+        .where(MonitoringEvent.stream_id == stream_id, MonitoringEvent.seq > acked)
+        .order_by(MonitoringEvent.seq.desc())
+        .limit(OVERRUN_FACTOR * WINDOW_EVENTS)
+        .subquery()
+    )
     found = await conn.execute(
-        select(MonitoringEvent.seq, MonitoringEvent.data_payload["code"].astext.label("code"))
-        .where(
-            MonitoringEvent.stream_id == stream_id,
-            MonitoringEvent.seq > acked,
-            MonitoringEvent.event_type == "rejected",
-        )
-        .order_by(MonitoringEvent.seq)
+        select(newest.c.seq, newest.c.code).where(newest.c.event_type == "rejected").order_by(newest.c.seq)
     )
     return [Rejected(row.seq, RejectCode(row.code)) for row in found]

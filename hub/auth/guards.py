@@ -3,7 +3,8 @@
 A token is believed only while its session lives. Nothing here looks at an exam: object checks live in the queries.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -14,10 +15,11 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import Reference, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.errors import AWAY
 from db.queries import credentials
 from hub.auth import tokens
 from hub.auth.tickets import hash_secret
-from hub.errors import Expired, Forbidden, Invalid, Unauthenticated
+from hub.errors import Expired, Forbidden, Invalid, Unauthenticated, interpret
 from hub.settings import HubSettings
 from hub.wire import now_ms
 from protocol.people import Role
@@ -95,6 +97,22 @@ async def admit_socket(
     if person.role not in ADMITTED[purpose]:
         raise Forbidden(f"a {person.role} has no {purpose}")
     return person
+
+
+@asynccontextmanager
+async def spending(engine: AsyncEngine, ticket: str | None) -> AsyncIterator[None]:
+    """Inside, a ticket is redeemed; it is spent even when its bearer is refused, and that transaction rolled back.
+
+    Not when the hub is too busy: then the same ticket may come again.
+    """
+    try:
+        yield
+    except Exception as error:
+        if ticket is not None and interpret(error).status < 500:
+            with suppress(*AWAY):
+                async with engine.begin() as conn:
+                    await credentials.spend_ticket(conn, hash_secret(ticket))
+        raise
 
 
 def origin_allowed(headers: Headers, settings: HubSettings) -> bool:

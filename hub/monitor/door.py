@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.queries import instructions, streams
 from db.queries.streams import Opening
 from hub import metrics
-from hub.auth.guards import Person, admit_socket
+from hub.auth.guards import Person, admit_socket, spending
 from hub.errands import Errands
 from hub.errors import Busy, Forbidden, Unauthenticated
 from hub.ingest.budget import Budget
@@ -69,7 +69,7 @@ class CandidateDoor(msgspec.Struct, frozen=True, kw_only=True):
         if not self.lease.is_held:
             raise Busy("this hub has not begun yet")
         hub_id = self.lease.hub_id
-        async with self.engine.begin() as conn:
+        async with spending(self.engine, hello.ticket), self.engine.begin() as conn:
             person = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
             opening = await streams.open_connection(conn, hello, person.user_id, hub_id)
             _check_exam(person, opening)

@@ -37,6 +37,9 @@ RETRY_MS = 250
 REPEAT_MS = 30_000
 """After this long without `done` an instruction is passed on again."""
 
+INSTRUCT_BYTES = 64 * 1024
+"""How much is passed on at once: the welcome and it must fit in any outbox. The next look brings the rest."""
+
 RETIRE_MS = 5_000
 """How long a retiring session waits for what it has taken to be stored."""
 
@@ -99,6 +102,9 @@ class Phase(Enum):
     RETIRING = auto()
     CLOSED = auto()
 
+
+_measure = msgspec.json.Encoder().encode
+"""MessagePack never needs more bytes for a frame than JSON does."""
 
 _OUT_OF_TURN = {
     Phase.HELLO: "the first frame must be hello",
@@ -183,12 +189,23 @@ class Session:
         return effects
 
     def instruct(self, instructions: Sequence[monitor.Instruct]) -> list[Effect]:
-        """Pass on those instructions that this session has not passed on yet, or whose answer is long in coming."""
+        """Pass on those instructions that this session has not passed on yet, or whose answer is long in coming.
+
+        What was never passed on goes first, and no more at once than `INSTRUCT_BYTES`.
+        """
         if self.phase is not Phase.OPEN:
             return []
         due = [instruction for instruction in instructions if self._is_due(instruction.id)]
-        self._repeat_ms.update((instruction.id, self._now_ms + REPEAT_MS) for instruction in due)
-        return [Send(instruction) for instruction in due]
+        due.sort(key=lambda instruction: instruction.id in self._repeat_ms)
+        effects: list[Effect] = []
+        left = INSTRUCT_BYTES
+        for instruction in due:
+            left -= len(_measure(instruction))
+            if left < 0 and effects:
+                break
+            self._repeat_ms[instruction.id] = self._now_ms + REPEAT_MS
+            effects.append(Send(instruction))
+        return effects
 
     def stored(self, refused: Sequence[monitor.Rejected]) -> list[Effect]:
         """The batch in flight is in PostgreSQL: acknowledge it, and let the next one go."""

@@ -31,6 +31,10 @@ def test_an_escaped_key_is_the_same_key() -> None:
     assert cut_json(b'{"\\u0065vents":[1]}') == Cut(b'{"\\u0065vents":[]}', [b"1"])
 
 
+def test_a_key_that_is_no_text_is_another_key() -> None:
+    assert cut_json(b'{"\\u0065vents\xff":[1]}') is None
+
+
 def test_only_the_frames_own_list_is_cut() -> None:
     raw = b'{"x":{"events":[1]},"events":[2]}'
     assert cut_json(raw) == Cut(b'{"x":{"events":[1]},"events":[]}', [b"2"])

@@ -13,14 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
-from db.errors import Foreign
+from db.errors import Foreign, Incredible
 from db.models import EventStream, MonitoringEvent
 from db.queries import events, partitions, verify
 from db.queries.resume import EARLY_MS, WRITTEN_MS
 from db.settings import DatabaseSettings
 from db.stretches import Stretch, lay
 from protocol.events import Batch, Entry, span
-from protocol.limits import STREAM_MS
+from protocol.limits import LOST_NUMBERS, STREAM_MS
 from protocol.monitor import Previous
 from tests import factories
 from tests.candidates import Candidate, age_stream, connect, places, seat
@@ -48,6 +48,18 @@ async def store(conn: AsyncConnection, stream_id: UUID, count: int) -> None:
 async def system_stream(conn: AsyncConnection, candidate: Candidate) -> UUID:
     found = await conn.execute(select(EventStream.id).where(EventStream.attempt_id == candidate.attempt_id))
     return found.scalars().one()
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_more_acknowledgements_than_anybody_can_have_given_are_believed_of_nobody(
+    conn: AsyncConnection, *, named: bool
+) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    stream = (await connect(conn, candidate, HUB, boot=boot)).stream_id if named else uuid7()
+    claim = LOST_NUMBERS + 1
+    with pytest.raises(Incredible):
+        await connect(conn, candidate, HUB, boot=boot, stream=stream, acked=claim, next_seq=claim + 1)
 
 
 async def test_a_stream_a_day_old_is_closed_and_the_queue_goes_on_in_another(conn: AsyncConnection) -> None:

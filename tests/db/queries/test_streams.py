@@ -12,6 +12,7 @@ from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, Refr
 from db.queries import credentials, streams
 from db.queries.streams import Standing
 from protocol.codes import CloseCode, RejectCode
+from protocol.limits import OVERRUN_FACTOR, WINDOW_EVENTS
 from protocol.monitor import Rejected
 from tests import factories
 from tests.candidates import Candidate, connect, disconnect, seat, system_facts
@@ -44,6 +45,16 @@ async def test_the_same_boot_goes_on_where_its_stream_stands(conn: AsyncConnecti
         assert (again.stream_id, again.committed, again.previous) == (first.stream_id, 2, None)
         assert again.rejected == [Rejected(2, RejectCode.TOO_DEEP)]
     assert again.generation == 3
+
+
+async def test_no_more_rejected_numbers_are_repeated_than_can_be_unheard_of(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    most = OVERRUN_FACTOR * WINDOW_EVENTS
+    first = await connect(conn, candidate, HUB, boot=boot)
+    await factories.store_events(conn, first.stream_id, [("rejected", {"code": "bad_shape"}, 1)] * (most + 500))
+    again = await connect(conn, candidate, HUB, boot=boot, acked=0, next_seq=most + 501)
+    assert [one.seq for one in again.rejected] == list(range(501, most + 501))
 
 
 async def test_another_boot_gets_a_stream_of_its_own(conn: AsyncConnection) -> None:

@@ -1,9 +1,11 @@
 import asyncio
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import NotFound
 from db.models import Connection, ExamAttempt
 from hub.app import create_app
 from hub.auth.passwords import Passwords
@@ -72,6 +74,14 @@ async def test_a_hello_that_came_to_nothing_opened_nothing(sitting: Sitting, doo
         await door.enter(await sitting.hello(ticket="no such ticket"), wanted)
     async with sitting.engine.connect() as conn:
         assert (await conn.execute(select(ExamAttempt.generation))).scalar_one() == 0
+
+
+async def test_a_ticket_is_spent_by_a_hello_that_is_refused(sitting: Sitting, door: CandidateDoor) -> None:
+    ticket = await sitting.ticket()
+    with pytest.raises(NotFound):
+        await door.enter(await sitting.hello(ticket=ticket, attempt_id=uuid4()), wanted)
+    with pytest.raises(Unauthenticated):
+        await door.enter(await sitting.hello(ticket=ticket), wanted)
 
 
 async def test_a_hello_that_is_not_wanted_any_more_leaves_the_newer_connection_alone(

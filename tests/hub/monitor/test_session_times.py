@@ -1,6 +1,19 @@
 import msgspec
 
-from hub.monitor.session import RETIRE_MS, RETRY_MS, ROTATE_MS, SILENCE_MS, Close, Effect, Phase, Renew, Send, Session
+from hub.monitor.session import (
+    INSTRUCT_BYTES,
+    REPEAT_MS,
+    RETIRE_MS,
+    RETRY_MS,
+    ROTATE_MS,
+    SILENCE_MS,
+    Close,
+    Effect,
+    Phase,
+    Renew,
+    Send,
+    Session,
+)
 from protocol import limits, monitor
 from protocol.codes import CloseCode
 from protocol.errors import Malformed, UnknownFrame
@@ -115,6 +128,38 @@ def test_an_instruction_is_passed_on_once_in_a_session() -> None:
     session.opened(welcome(), [second])
     assert frames(session.instruct([first, second])) == [first]
     assert frames(session.instruct([first, second, third])) == [third]
+
+
+def test_no_more_is_passed_on_at_once_than_an_outbox_holds_and_the_rest_at_the_next_look() -> None:
+    session = Session(0)
+    session.receive(HELLO, 0)
+    waiting = [monitor.Instruct(id=n, action="message", issued_at=0, body={"text": "界" * 2_000}) for n in range(1, 46)]
+    passed = frames(session.opened(welcome(), waiting))[1:]
+    assert 0 < sum(len(msgspec.json.encode(frame)) for frame in passed) <= INSTRUCT_BYTES
+    while more := frames(session.instruct(waiting)):
+        passed += more
+    assert passed == waiting
+
+
+def test_what_was_never_passed_on_goes_before_what_nobody_answers() -> None:
+    session = Session(0)
+    session.receive(HELLO, 0)
+    long = [monitor.Instruct(id=n, action="message", issued_at=0, body={"text": "x" * 2_000}) for n in range(1, 101)]
+    session.opened(welcome(), long)
+    while session.instruct(long):
+        pass
+    session.tick(REPEAT_MS)
+    new = monitor.Instruct(id=101, action="pause", issued_at=0)
+    passed = frames(session.instruct([*long, new]))
+    assert passed[0] == new
+    assert 1 < len(passed) < len(long)
+
+
+def test_an_instruction_larger_than_all_that_may_go_at_once_goes_alone() -> None:
+    session = opened()
+    large = [monitor.Instruct(id=n, action="message", issued_at=0, body={"text": "x" * 70_000}) for n in (1, 2)]
+    assert frames(session.instruct(large)) == large[:1]
+    assert frames(session.instruct(large)) == large[1:]
 
 
 def test_a_draining_hub_says_so_and_goes_on_until_the_sockets_turn_has_come() -> None:
