@@ -9,6 +9,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -19,6 +21,12 @@ from db.settings import DatabaseSettings
 from tests.external import run_external
 from veritas.embedded import Servers, run_servers
 from veritas.valkey import Redis
+
+# Whoever is not given the processor for 200 ms has no fault: a deadline here is a clock that tells nothing.
+hypothesis_settings.register_profile(
+    "veritas", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("veritas")
 
 TEMPLATE = "veritas_template"
 SCRATCH_BYTES = 2 * 1024**3

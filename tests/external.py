@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.ports import free_port
 from veritas.embedded import Servers
 
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
@@ -37,7 +38,7 @@ def run_external(scratch: Path | None) -> Iterator[Servers]:
 
 
 def _run_postgres(folder: Path, account: Mapping[str, object], running: ExitStack) -> str:
-    port, password = _free_port(), secrets.token_hex(8)
+    port, password = free_port(), secrets.token_hex(8)
     (folder / "password").write_text(password)
     data = folder / "postgres"
     initdb = (f"--pgdata={data}", "--username=veritas", "--auth=scram-sha-256", f"--pwfile={folder / 'password'}")
@@ -56,7 +57,7 @@ def _run_postgres(folder: Path, account: Mapping[str, object], running: ExitStac
 
 
 def _run_redis(redis: str, folder: Path, account: Mapping[str, object], running: ExitStack) -> str:
-    port, password = _free_port(), secrets.token_hex(8)
+    port, password = free_port(), secrets.token_hex(8)
     argv = [redis, "--bind", "127.0.0.1", "--port", str(port), "--requirepass", password]
     _launch([*argv, "--save", "", "--appendonly", "no", "--dir", str(folder)], folder, account, running)
     _wait(lambda: _listens(port))
@@ -89,13 +90,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _is_ready(argv: list[str]) -> bool:

@@ -29,11 +29,13 @@ async def test_a_column_the_migrations_do_not_know_is_found(conn: AsyncConnectio
 
 
 async def test_migrating_makes_a_week_of_partitions_ahead(conn: AsyncConnection) -> None:
-    assert await partitions.count_ahead(conn) == DAYS_AHEAD
+    # The template may have been migrated on the day before.
+    assert await partitions.count_ahead(conn) in (DAYS_AHEAD, DAYS_AHEAD - 1)
     assert await partitions.is_default_empty(conn)
 
 
 async def test_partitions_already_there_are_left_alone(conn: AsyncConnection) -> None:
+    await partitions.create_ahead(conn)
     assert await partitions.create_ahead(conn) == []
     assert len(await partitions.create_ahead(conn, DAYS_AHEAD + 2)) == 2
 

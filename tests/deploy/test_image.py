@@ -11,8 +11,9 @@ import pytest
 
 from tests.conftest import url_of
 from tests.deploy.image import Stage, build
-from tests.journeys.stack import ROOT, free_port
+from tests.journeys.stack import ROOT
 from tests.journeys.test_deployment import STOP_S, wait_for
+from tests.ports import free_port
 from veritas.embedded import Servers
 
 pytestmark = pytest.mark.timeout(600)

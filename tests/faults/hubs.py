@@ -30,7 +30,8 @@ from db.settings import DatabaseSettings
 from hub.auth.tickets import draw_secret, hash_secret
 from protocol.people import Role
 from tests import factories
-from tests.journeys.stack import ROOT, free_port, veritas
+from tests.journeys.stack import ROOT, veritas
+from tests.ports import free_port
 
 SECRET = "a secret that only this test suite knows"
 READY_S = 30

@@ -61,9 +61,10 @@ async def test_every_event_is_stored_once_across_the_change_of_streams(
 async def work(client: Candidate, random: Random) -> None:
     """Type without a pause; every second client has a network that breaks."""
     breaks = random.random() < 0.5
-    async with client, asyncio.timeout(30):
-        until_s = asyncio.get_running_loop().time() + WORK_S
-        while asyncio.get_running_loop().time() < until_s:
+    async with client, asyncio.timeout(60):
+        until_s, streams = asyncio.get_running_loop().time() + WORK_S, set()
+        while asyncio.get_running_loop().time() < until_s or len(streams - {None}) < 3:
+            streams.add(client.stream)
             client.record("typing", {"item": "q1", "chars": client.sent, "ms": 3})
             if breaks and random.random() < 0.01:
                 client.cut()

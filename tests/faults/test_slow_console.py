@@ -262,7 +262,7 @@ async def test_a_console_that_stops_reading_costs_nobody_but_itself(
         driver = await stack.enter_async_context(teacher.open(watching=False))
         for sender in senders:
             tasks.create_task(sender.work(hub.url, ending))
-        tasks.create_task(reader.ask([seat.attempt_id for seat in here], ending))
+        asking = tasks.create_task(reader.ask([seat.attempt_id for seat in here], ending))
         tasks.create_task(keep_busy(teacher, driver, away, ending))
         endless = [tasks.create_task(work) for work in (reader.read(), gauges.watch())]
         await asyncio.sleep(WARM_UP_S)
@@ -278,6 +278,7 @@ async def test_a_console_that_stops_reading_costs_nobody_but_itself(
             closed_s, sent = time.perf_counter() - began_s, reader.bytes - before
             ending.set()
             assert (await read_close(slow))[0] == CloseCode.TOO_SLOW
+        await asking  # nobody reads its answer once the reader is cancelled
         await asyncio.sleep(1)
         for task in endless:
             task.cancel()

@@ -21,7 +21,7 @@ from tests.hub.ingest.workbench import PATIENCE_S, Workbench, stored, waits
 @pytest.fixture
 async def rival(database: DatabaseSettings) -> AsyncIterator[asyncpg.Connection]:
     conn = await connect_writer(database)
-    await conn.execute("SET lock_timeout = 0; SET deadlock_timeout = '10s'")
+    await conn.execute("SET lock_timeout = 0; SET statement_timeout = 0; SET deadlock_timeout = '60s'")
     yield conn
     await conn.close()
 
@@ -36,7 +36,7 @@ async def test_a_deadlock_falls_to_the_way_that_may_be_repeated(
     connected = asyncio.Event()
 
     async def prepare(conn: asyncpg.Connection) -> None:
-        await conn.execute("SET lock_timeout = 0; SET deadlock_timeout = '100ms'")
+        await conn.execute("SET lock_timeout = 0; SET statement_timeout = 0; SET deadlock_timeout = '2s'")
         connected.set()
 
     bench = Workbench(database, prepare=prepare)

@@ -72,12 +72,12 @@ async def causes(engine: AsyncEngine) -> list[tuple[str, str]]:
 
 
 async def test_everybody_is_told_goes_on_and_leaves_in_turn(settings: HubSettings, engine: AsyncEngine) -> None:
-    settings = msgspec.structs.replace(settings, drain_ms=600)
+    settings = msgspec.structs.replace(settings, drain_ms=3_000)
     async with run(settings) as hub, sit(hub.url, engine, settings) as one, sit(hub.url, engine, settings) as two:
         peers = [(await one.enter())[0], (await two.enter())[0]]
         hub.server.end()
         for peer in peers:
-            assert await peer.receive(monitor.Drain) == monitor.Drain(600)
+            assert await peer.receive(monitor.Drain) == monitor.Drain(3_000)
             await peer.send(events(1, 3))
             assert await peer.receive(monitor.Ack) == monitor.Ack(3)
         async with httpx.AsyncClient(trust_env=False) as http:
@@ -89,7 +89,7 @@ async def test_everybody_is_told_goes_on_and_leaves_in_turn(settings: HubSetting
         began = time.monotonic()
         assert [await peer.closed() for peer in peers] == [CloseCode.DRAINING, CloseCode.DRAINING]
         assert await causes(engine) == [("drain", "drain"), ("drain", "drain")]
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8
         await hub.ended()
 
 
@@ -122,7 +122,7 @@ async def test_a_second_signal_hurries_it_up(settings: HubSettings, engine: Asyn
         await peer.receive(monitor.Drain)
         hub.server.end()
         assert await peer.closed() == CloseCode.DRAINING
-        assert await hub.ended() < 3
+        assert await hub.ended() < 10
 
 
 async def test_consoles_and_clients_without_hello_are_sent_away_too(settings: HubSettings, engine: AsyncEngine) -> None:

@@ -15,7 +15,8 @@ from db.engine import create_engine
 from db.settings import DatabaseSettings
 from protocol.people import Role
 from tests.journeys.processes import until
-from tests.journeys.stack import ROOT, environment, free_port, veritas
+from tests.journeys.stack import ROOT, environment, veritas
+from tests.ports import free_port
 from veritas.logins import Login, create_account
 from veritas.valkey import Redis
 

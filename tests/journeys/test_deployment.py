@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import asyncpg
 import pytest
 
 from tests.conftest import url_of
-from tests.journeys.stack import ROOT, environment, free_port, run, veritas
+from tests.journeys.stack import ROOT, environment, run, veritas
+from tests.ports import free_port
 from veritas.embedded import Servers
 
 pytestmark = pytest.mark.timeout(180)
@@ -38,6 +40,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
         try:
             urllib.request.urlopen(url, timeout=1).close()
         except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
             continue
         return
     raise AssertionError("the process ended")

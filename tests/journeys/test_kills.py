@@ -22,7 +22,8 @@ from db.settings import DatabaseSettings
 from judgement.rules import RULES
 from tests.faults.checker import Diary, check, unacknowledged
 from tests.journeys.processes import Stopwatch, kill_child, until
-from tests.journeys.stack import ROOT, UP_S, environment, free_port, run, veritas
+from tests.journeys.stack import ROOT, UP_S, environment, run, veritas
+from tests.ports import free_port
 from veritas.client import Candidate
 from veritas.environment import Addresses, read_addresses, with_servers
 from veritas.logins import Login

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.journeys.stack import ROOT, environment, free_port, run, up, veritas
+from tests.journeys.stack import ROOT, environment, run, up, veritas
+from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(240)
 

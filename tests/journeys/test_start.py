@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.stack import environment, free_port, run, veritas
+from tests.journeys.stack import environment, run, veritas
+from tests.ports import free_port
 
 
 @pytest.mark.parametrize(

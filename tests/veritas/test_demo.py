@@ -35,10 +35,19 @@ async def test_a_live_demonstration_ends_well_on_ctrl_c(
     with screen.open("w") as file:
         out = Console(width=140, height=40, force_terminal=True, file=file)
         async with run_hub(database, engine) as addresses, run_worker(database):
-            asyncio.get_running_loop().call_later(3, os.kill, os.getpid(), signal.SIGINT)
+            stopping = asyncio.create_task(stop_once_shown(screen))
             code = await demo.run(addresses, LOGIN, students=5, seconds=None, out=out)
+    await stopping
     text = screen.read_text()
     assert code == 0
     assert "plays (only the demo knows)" in text
     assert "Amal Adeyemi" in text
     assert "every event is stored once" in text
+
+
+async def stop_once_shown(screen: Path) -> None:
+    """Ctrl-C once the class is at work: before that it would end this process."""
+    while "Amal Adeyemi" not in await asyncio.to_thread(screen.read_text):
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(2)
+    os.kill(os.getpid(), signal.SIGINT)

@@ -47,7 +47,7 @@ def writer_of(name: str, notes: Path, *, heeds: bool = True) -> Child:
         name=name,
         command=lambda: Command(argv=("sh", "-c", script)),
         is_ready=lambda _: name in read(notes),
-        grace_s=20 if heeds else 0.2,
+        grace_s=20 if heeds else 2,
     )
 
 

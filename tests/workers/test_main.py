@@ -1,7 +1,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,9 +12,10 @@ import pytest
 
 from db.hints import Hints
 from db.settings import DatabaseSettings
+from tests.ports import free_port
 from tests.workers.rooms import AWAY, Room
 from veritas.valkey import Redis
-from workers.main import run
+from workers.main import GRACE_S, run
 from workers.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -114,7 +114,7 @@ async def test_stopping_is_quick_at_any_moment(database: DatabaseSettings, redis
     running = asyncio.create_task(run(settings_for(database, redis, sweep_ms=50), stop))
     await asyncio.sleep(after_s)
     stop.set()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(0.8 * GRACE_S):
         await running
 
 
@@ -139,13 +139,6 @@ async def test_a_taken_metrics_port_stops_the_start(database: DatabaseSettings, 
     with pytest.raises(OSError, match="in use"):
         await run(settings, asyncio.Event())
     server.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def _has_flags(room: Room, count: int) -> bool:

@@ -94,6 +94,7 @@ async def test_a_batch_that_cannot_be_stored_in_time_is_told_as_given_up(
     assert await bench.store(uuid7(), 1, 2) == GivenUp()
     assert bench.hinted == set()
     bench.refusals = 0
+    monkeypatch.setattr(writer, "GIVE_UP_S", 20.0)
     assert await bench.store(uuid7(), 1, 2) == Stored()
 
 
@@ -187,6 +188,7 @@ async def test_a_lock_that_is_never_let_go_costs_the_flush_and_not_the_next(
     await claim(rival, stuck, 1)
     async with bench.ingest:
         assert await bench.store(stuck, 1, 3) == GivenUp()
+        monkeypatch.setattr(writer, "GIVE_UP_S", 20.0)
         assert await bench.store(other, 1, 3) == Stored()
     assert await stored(engine, stuck) == []
 

@@ -186,7 +186,6 @@ async def test_whoever_says_nothing_for_three_heartbeats_is_silent_and_any_frame
     sitting: Sitting, neighbour: Sitting, encoding: Encoding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(roll, "TICK_S", 0.02)
-    monkeypatch.setattr(session, "SILENCE_MS", 1_000)
     beside, _ = await neighbour.enter(encoding)
     peer, _ = await sitting.enter(encoding)
 
@@ -197,6 +196,7 @@ async def test_whoever_says_nothing_for_three_heartbeats_is_silent_and_any_frame
             await asyncio.sleep(0.1)
 
     pinging = asyncio.create_task(ping_for_ever())
+    monkeypatch.setattr(session, "SILENCE_MS", 2_000)
     assert await peer.closed() == CloseCode.SILENT
     pinging.cancel()
     await asyncio.wait((pinging,))

@@ -102,8 +102,11 @@ async def test_an_instruction_without_an_answer_is_sent_again_after_a_while(
     assert (await peer.receive(monitor.Instruct)).id == (await peer.receive(monitor.Instruct)).id == 1
     await peer.send(monitor.Done(1, ok=True))
     await until_state(sitting, 1, "done")
+    monkeypatch.setattr(session, "REPEAT_MS", 30_000)
     await ask(sitting, "two")
-    assert (await peer.receive(monitor.Instruct)).id == 2
+    while (told := await peer.receive(monitor.Instruct)).id == 1:
+        pass  # sent again before the answer was recorded
+    assert told.id == 2
 
 
 async def test_an_instruction_whose_time_is_over_is_not_sent(sitting: Sitting) -> None:
@@ -196,7 +199,7 @@ async def test_removal_from_the_roster_closes_the_socket_and_keeps_it_out(sittin
 
 
 async def test_an_access_token_that_runs_out_closes_nothing(sitting: Sitting) -> None:
-    peer, welcome = await sitting.enter(token=await sitting.token(left_ms=1_500))
+    peer, welcome = await sitting.enter(token=await sitting.token(left_ms=2_500))
     await asyncio.sleep((welcome.auth_until - welcome.server_at) / 1000 + 0.3)
     await still_works(peer)
 

@@ -167,6 +167,7 @@ async def test_a_hello_the_database_answers_too_late_leaves_no_connection_open(
         await holder.execute(select(ExamAttempt.id).with_for_update())
         await peer.send(hello)
         assert await peer.closed() == CloseCode.OVERLOADED
+    monkeypatch.setattr(socket, "OPEN_S", 10.0)
     await sitting.enter()
     assert await opened(sitting) == [(1, None)]
 

@@ -56,13 +56,17 @@ async def test_a_young_connection_is_left_alone(
     assert await cause_of(sitting) is None
 
 
-async def test_an_end_that_is_still_to_be_recorded_keeps_its_cause(sitting: Sitting, door: CandidateDoor) -> None:
+async def test_an_end_that_is_still_to_be_recorded_keeps_its_cause(
+    sitting: Sitting, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "YOUNG_S", 60.0)
     opening = await open_without_a_socket(sitting, door)
     async with sitting.engine.begin() as holder:
         await holder.execute(select(Connection.attempt_id).with_for_update())
         ended = door.farewells.put(opening, "silent")
         assert door.farewells.holds(opening.attempt_id, opening.generation)
-        await asyncio.sleep(0.7)
+        monkeypatch.setattr(sweep, "YOUNG_S", 0.5)
+        await asyncio.sleep(0.9)
     await ended
     assert await cause_of(sitting) == "silent"
     assert not door.farewells.holds(opening.attempt_id, opening.generation)

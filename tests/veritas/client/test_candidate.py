@@ -288,7 +288,7 @@ async def test_a_quiet_client_says_that_it_is_alive_and_then_pings(peer: Peer, a
         await talk.connection.close(4410, "ended")
 
     peer.plays = [play]
-    candidate = candidate_of(peer, at_once, alive_ms=20)
+    candidate = candidate_of(peer, at_once, alive_ms=1)
     with pytest.raises(Ended):
         await left_at_its_end(candidate)
     assert seen == ["events", "alive", "ping", "ping", "ping"]
