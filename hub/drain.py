@@ -70,10 +70,13 @@ class Drain:
             candidate.retire()
 
     async def _end_consoles(self, ending: asyncio.Task[None]) -> None:
-        if self._hurried.is_set():
+        hurried = asyncio.create_task(self._hurried.wait())
+        await asyncio.wait((ending, hurried), timeout=self._in_ms / 1000, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not ending.done():
             ending.cancel()
             self._consoles.end_all(CloseCode.DRAINING)
-        await asyncio.wait((ending,), timeout=self._in_ms / 1000)
+            await asyncio.wait((ending,))
 
     async def _wait(self, timeout_s: float) -> None:
         with suppress(TimeoutError):

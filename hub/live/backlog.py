@@ -13,16 +13,19 @@ from hub.wire import Frame, size_of
 
 DELTA_BYTES: Final = 1024 * 1024
 ANSWER_BYTES: Final = 256 * 1024
-"""Answers to its own frames that a console may leave unread; one more and it is too slow. A single answer, such as the
-result of an order to thousands, may be larger."""
+"""Answers to its own frames that a console may leave unread; one more and it is too slow. An answer larger than half of
+it, such as the result of an order to thousands, counts for half: it alone makes nobody slow."""
 
 LIVE_ROOM_BYTES: Final = 64 * 1024
 """Live values do not queue behind more than this: they are latest values, the next ones will do."""
 
 RESYNC_EVERY_S: Final = 10.0
+SETTLE_S: Final = 1.0
+"""A board is shown anew no sooner after an overflow: in the middle of a burst it would overflow again."""
+
 OVERFLOWS_S: Final = 60.0
 OVERFLOWS: Final = 3
-"""The third overflow within the minute: too slow."""
+"""The third overflow within the minute, and never caught up in between: too slow."""
 
 
 class _View:
@@ -47,6 +50,7 @@ class Backlog:
         self._room = delta_bytes
         self._answers: deque[Frame] = deque()
         self._answers_size = 0
+        self._answers_weight = 0
         self._views: dict[UUID, _View] = {}
         self._deltas: deque[tuple[UUID, Frame, int]] = deque()
         self._deltas_size = 0
@@ -77,10 +81,10 @@ class Backlog:
 
     def answer(self, frame: Frame) -> None:
         """Queue an answer to something the console sent."""
-        self.too_slow |= self._answers_size >= ANSWER_BYTES
+        self.too_slow |= self._answers_weight >= ANSWER_BYTES
         if not self.too_slow:
             self._answers.append(frame)
-            self._answers_size += size_of(frame)
+            self._count_answer(frame, 1)
 
     def open(self, exam_id: UUID, offset: int, frames: Iterator[Frame]) -> None:
         """Show a board from these frames on, which bring it to `offset`; what waited of it before is void."""
@@ -160,6 +164,8 @@ class Backlog:
                     return frame
                 view.opening = None
         if not self._deltas:
+            if not any(view.lost for view in self._views.values()):
+                self._overflows.clear()  # it has caught up
             return None
         _, frame, size = self._deltas.popleft()
         self._deltas_size -= size
@@ -170,12 +176,12 @@ class Backlog:
         if not self._answers:
             return None
         frame = self._answers.popleft()
-        self._answers_size -= size_of(frame)
+        self._count_answer(frame, -1)
         return frame
 
     def resync_at(self) -> float | None:
         """When boards whose deltas were dropped may be shown anew, or None when there are none."""
-        return max(self._overflows[-1], self._resynced_s + RESYNC_EVERY_S) if self._overflown else None
+        return max(self._overflows[-1] + SETTLE_S, self._resynced_s + RESYNC_EVERY_S) if self._overflown else None
 
     def take_due(self, now_s: float) -> list[UUID]:
         """The boards to be shown anew now."""
@@ -185,6 +191,11 @@ class Backlog:
         self._resynced_s = now_s
         due, self._overflown = list(self._overflown), set()
         return due
+
+    def _count_answer(self, frame: Frame, times: int) -> None:
+        size = size_of(frame)
+        self._answers_size += times * size
+        self._answers_weight += times * min(size, ANSWER_BYTES // 2)
 
     def _put(self, exam_id: UUID, frame: Frame) -> bool:
         size = size_of(frame)

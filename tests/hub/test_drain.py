@@ -125,19 +125,35 @@ async def test_a_second_signal_hurries_it_up(settings: HubSettings, engine: Asyn
         assert await hub.ended() < 10
 
 
+async def test_a_second_signal_hurries_consoles_too(settings: HubSettings, engine: AsyncEngine) -> None:
+    settings = msgspec.structs.replace(settings, drain_ms=30_000)
+    async with run(settings) as hub, sit(hub.url, engine, settings) as sitting, console_of(hub, sitting) as console:
+        hub.server.end()
+        assert await console.receive(monitor.Drain) == monitor.Drain(30_000)  # type: ignore[type-var]
+        hub.server.end()
+        assert await console.close_code() == CloseCode.DRAINING
+        assert await hub.ended() < 10
+
+
 async def test_consoles_and_clients_without_hello_are_sent_away_too(settings: HubSettings, engine: AsyncEngine) -> None:
     settings = msgspec.structs.replace(settings, drain_ms=200)
     async with run(settings) as hub, sit(hub.url, engine, settings) as sitting:
         stranger = await sitting.connect()
-        async with connect(hub.url.replace("http", "ws") + "/ws/console", proxy=None) as connection:
-            console = Client(connection)
-            await console.send(ConsoleHello(ticket=await teacher_ticket(sitting)))
-            await console.receive(ConsoleWelcome)
+        async with console_of(hub, sitting) as console:
             hub.server.end()
             assert await console.receive(monitor.Drain) == monitor.Drain(200)  # type: ignore[type-var]
             assert await console.close_code() == CloseCode.DRAINING
         assert await stranger.closed() == CloseCode.DRAINING
         await hub.ended()
+
+
+@asynccontextmanager
+async def console_of(hub: Running, sitting: Sitting) -> AsyncIterator[Client]:
+    async with connect(hub.url.replace("http", "ws") + "/ws/console", proxy=None) as connection:
+        console = Client(connection)
+        await console.send(ConsoleHello(ticket=await teacher_ticket(sitting)))
+        await console.receive(ConsoleWelcome)
+        yield console
 
 
 async def teacher_ticket(sitting: Sitting) -> str:
