@@ -71,10 +71,14 @@ class Hole(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """The next facts of claimed attempts, each attempt's in fold order, and the holes at which streams stopped."""
+    """The next facts of claimed attempts, each attempt's in fold order, and the holes at which streams stopped.
+
+    Attempts in `cut` had more than could be read at once.
+    """
 
     facts: dict[UUID, list[Fact]]
     holes: list[Hole]
+    cut: set[UUID]
 
 
 class Advance(msgspec.Struct, frozen=True):
@@ -141,7 +145,7 @@ async def read_facts(conn: AsyncConnection, cursors: Sequence[Cursor], limit: in
     streams = {stream.stream_id: stream for cursor in cursors for stream in cursor.streams}
     most = max(min(FACTS_PER_STREAM, limit // max(len(streams), 1)), 1)
     read = await _next(conn, streams, most)
-    reading = Reading({}, [])
+    reading = Reading({}, [], set())
     for cursor in cursors:
         parts = []
         for stream in cursor.streams:
@@ -149,6 +153,8 @@ async def read_facts(conn: AsyncConnection, cursors: Sequence[Cursor], limit: in
             parts.append(part)
             if missing is not None:
                 reading.holes.append(Hole(cursor.attempt_id, stream.stream_id, missing))
+        if any(len(read.get(stream.stream_id, ())) == most for stream in cursor.streams):
+            reading.cut.add(cursor.attempt_id)
         ordered = interleave(parts, most)
         if ordered:
             reading.facts[cursor.attempt_id] = ordered

@@ -13,6 +13,11 @@ _NAMES = text(
 )
 
 
+async def be_brief(conn: AsyncConnection) -> None:
+    """Wait for locks for a moment only, in this transaction: whoever waits for a table makes all others wait behind."""
+    await conn.execute(text("SET LOCAL lock_timeout = '50ms'"))
+
+
 async def create_ahead(conn: AsyncConnection, days: int = DAYS_AHEAD) -> list[str]:
     """Make every missing partition from yesterday to `days` ahead, by PostgreSQL's clock; return the new names."""
     now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()

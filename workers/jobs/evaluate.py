@@ -8,6 +8,7 @@ import asyncio
 import math
 import time
 import traceback
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -43,20 +44,33 @@ SWEEP_LAG_MS: Final = 500
 ASIDE_S: Final = 60.0
 """How long an attempt that could not be folded is left alone."""
 
+SWEEP_S: Final = 5.0
+"""How long one sweep may go on about what is recent: then older days have their turn, and what was set aside."""
+
 BUSY_S: Final = 0.02
 BUSY_LOOKS: Final = 25
 
+FOLDS: Final = 2
+"""How often a job folds an attempt to its end: what is stored after that has a hint of its own, and others wait."""
+
 
 class Outcome(msgspec.Struct, frozen=True):
-    """Which attempts were ours to fold, and which of them have moved on."""
+    """Which attempts were ours to fold, which of them have moved on, and to the end of what they had then.
+
+    `fed` are the exams whose feeds have new rows.
+    """
 
     claimed: set[UUID]
     folded: set[UUID]
+    finished: set[UUID] = set()
+    fed: set[UUID] = set()
 
     def add(self, other: "Outcome") -> None:
         """Count another outcome in."""
         self.claimed.update(other.claimed)
         self.folded.update(other.folded)
+        self.finished.update(other.finished)
+        self.fed.update(other.fed)
 
 
 class Evaluator:
@@ -93,20 +107,23 @@ class Evaluator:
             log.warning("evaluation put off", attempts=len(job.attempts), error=type(error).__name__)
 
     async def evaluate(self, attempts: Collection[UUID]) -> None:
-        """Fold everything these attempts have, then look once more.
+        """Fold everything these attempts have, then look at each once more.
 
         Looking locks nothing: facts stored while another worker folds their attempt are seen by that worker's last
         look or by ours, and an attempt that has facts but is locked is looked at again in a moment.
         Raises what PostgreSQL's absence raises.
         """
-        stuck = self._left_alone()
+        done = self._left_alone()
+        folds: Counter[UUID] = Counter()
         busy = 0
         while not self._finishing and busy < BUSY_LOOKS:
-            waiting = await self._look(set(attempts) - stuck)
+            waiting = await self._look(set(attempts) - done)
             if not waiting:
                 return
             outcome = await self._fold_all(waiting)
-            stuck |= outcome.claimed - outcome.folded
+            folds.update(outcome.finished)
+            done |= outcome.claimed - outcome.folded
+            done |= {attempt_id for attempt_id in outcome.finished if folds[attempt_id] >= FOLDS}
             if not outcome.claimed:
                 busy += 1
                 await asyncio.sleep(BUSY_S)
@@ -123,18 +140,21 @@ class Evaluator:
         metrics.NOT_CARRIED.set(sum(self._not_carried.values()))
 
     async def _sweep_recent(self, stuck: set[UUID]) -> int:
-        """Fold everything recent but what is stuck; returns the first lag, in ms."""
-        found = await self._list(0, stuck)
-        lag_ms = found[0].lag_ms if found else 0
-        metrics.LAG.set(lag_ms / 1000)
-        while not self._finishing:
+        """Fold everything recent but what is stuck, for a while; returns the longest lag met, in ms."""
+        until_s = time.monotonic() + SWEEP_S
+        longest_ms = 0
+        is_over = False
+        while True:
+            found = await self._list(0, stuck)
+            lag_ms = found[0].lag_ms if found else 0
+            longest_ms = max(longest_ms, lag_ms)
+            metrics.LAG.set(longest_ms / 1000)
             late = [one.attempt_id for one in found if one.lag_ms >= SWEEP_LAG_MS]
-            if not late:
-                break
+            if not late or self._finishing or is_over:
+                return longest_ms
             outcome = await self._fold_all(late)
             stuck |= set(late) - outcome.folded
-            found = await self._list(0, stuck)
-        return lag_ms
+            is_over = time.monotonic() > until_s
 
     async def _sweep_older(self, stuck: set[UUID], lag_ms: int) -> None:
         """Fold the longest waiting of one day's streams, and go on to the day before once none is left."""
@@ -163,11 +183,14 @@ class Evaluator:
         return found.waiting
 
     async def _fold_all(self, attempts: Sequence[UUID]) -> Outcome:
-        """Fold these attempts once each, a transaction for every `ATTEMPTS_PER_JOB`."""
+        """Fold these attempts once each, a transaction for every `ATTEMPTS_PER_JOB`, and tell who follows the exams."""
         outcome = Outcome(set(), set())
         for start in range(0, len(attempts), ATTEMPTS_PER_JOB):
             if not self._finishing:
-                outcome.add(await self._fold_or_halve(attempts[start : start + ATTEMPTS_PER_JOB]))
+                part = await self._fold_or_halve(attempts[start : start + ATTEMPTS_PER_JOB])
+                for exam_id in part.fed:
+                    await self._hints.announce("feed", exam_id)
+                outcome.add(part)
         return outcome
 
     async def _fold_or_halve(self, attempts: Sequence[UUID]) -> Outcome:
@@ -202,9 +225,8 @@ class Evaluator:
         _count(folds, reading, recalled, rows)
         for fold in folds:
             folder.keep(fold)
-        for exam_id in rows:
-            await self._hints.announce("feed", exam_id)
-        return Outcome({cursor.attempt_id for cursor in claimed}, {fold.advance.cursor.attempt_id for fold in folds})
+        folded = {fold.advance.cursor.attempt_id for fold in folds}
+        return Outcome({cursor.attempt_id for cursor in claimed}, folded, folded - reading.cut, set(rows))
 
     def _fold_each(
         self,

@@ -1,25 +1,68 @@
 """Upkeep: partitions ahead of the events to come; what is past its use goes: credentials, old feed rows, ended leases.
 
-It never touches a fact or a judgement.
+It never touches a fact or a judgement, and never makes those who do wait.
 """
 
+from collections.abc import Awaitable, Callable
+from typing import Final
+
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.queries import credentials, feed, leases, partitions
 
 log = structlog.get_logger(__name__)
 
+_LOCKED: Final = "55P03"
+"""SQLSTATE of a lock that was not to be had in time."""
+
 
 async def keep_up(engine: AsyncEngine) -> None:
-    """Do everything that is due; safe to repeat, by any number of workers. Raises what PostgreSQL's absence raises."""
-    async with engine.begin() as conn:
-        created = await partitions.create_ahead(conn)
+    """Do everything that is due; safe to repeat, by any number of workers.
+
+    What fails leaves the rest undisturbed. Raises an ExceptionGroup of what PostgreSQL's absence raises.
+    """
+    failed: list[Exception] = []
+    for part in (_make_partitions, _forget_credentials, _forget_leases, _trim_feeds):
+        await _try(part, engine, failed)
+    if failed:
+        raise ExceptionGroup("upkeep", failed)
+
+
+async def _try(part: Callable[[AsyncEngine], Awaitable[None]], engine: AsyncEngine, failed: list[Exception]) -> None:
+    try:
+        await part(engine)
+    except Exception as error:
+        failed.append(error)
+
+
+async def _make_partitions(engine: AsyncEngine) -> None:
+    """Make them, unless somebody reads the events at length just now: they are made days ahead, and it can wait."""
+    try:
+        async with engine.begin() as conn:
+            await partitions.be_brief(conn)
+            created = await partitions.create_ahead(conn)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCKED:
+            raise
+        log.info("partitions put off")
+        return
     if created:
         log.info("partitions created", names=created)
-    for forget in (credentials.forget_expired, leases.forget_ended):
-        async with engine.begin() as conn:
-            await forget(conn)
+
+
+async def _forget_credentials(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        await credentials.forget_expired(conn)
+
+
+async def _forget_leases(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        await leases.forget_ended(conn)
+
+
+async def _trim_feeds(engine: AsyncEngine) -> None:
     trimmed = feed.TRIMMED_AT_ONCE
     while trimmed == feed.TRIMMED_AT_ONCE:
         async with engine.begin() as conn:

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from uuid import UUID, uuid4
 
@@ -19,7 +20,7 @@ from tests.workers.rooms import AWAY, Room, Sitting, Told
 from veritas.reproduce import reproduce
 from workers import metrics
 from workers.jobs import evaluate as stage
-from workers.jobs.evaluate import Evaluator
+from workers.jobs.evaluate import Evaluator, Outcome
 
 FACTS = len(AWAY) + 1
 """With `attempt_started`."""
@@ -247,6 +248,40 @@ async def test_an_attempt_another_worker_holds_is_looked_at_again(
         assert not evaluating.done()
     await evaluating
     assert await room.count_flags() == 1
+
+
+async def test_a_job_leaves_what_never_stops_coming_to_the_hints_that_name_it(
+    room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    fold_all = evaluator._fold_all
+
+    async def and_more_comes(attempts: Sequence[UUID]) -> Outcome:
+        outcome = await fold_all(attempts)
+        await room.store(sitting, [("alive", {}, 60_000)])
+        return outcome
+
+    monkeypatch.setattr(evaluator, "_fold_all", and_more_comes)
+    async with asyncio.timeout(10):
+        await evaluator.evaluate([sitting.attempt_id])
+    assert await room.count_folded(sitting.attempt_id) == FACTS + stage.FOLDS - 1
+
+
+async def test_a_hint_that_fails_like_nothing_foreseen_blames_nobodys_facts(
+    room: Room, evaluator: Evaluator, hints: Hints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(channel: str, key: UUID) -> None:
+        raise KeyError(f"{channel} {key}")
+
+    monkeypatch.setattr(hints, "announce", fail)
+    sittings = await room.seat(2)
+    failed = metrics.FOLD_FAILURES._value.get()
+    with pytest.raises(KeyError):
+        await evaluator.evaluate([sitting.attempt_id for sitting in sittings])
+    assert [await room.count_folded(sitting.attempt_id) for sitting in sittings] == [1, 1]
+    assert metrics.FOLD_FAILURES._value.get() == failed
+    assert evaluator._left_alone() == set()
 
 
 async def test_an_attempt_held_for_long_is_left_to_the_sweep(

@@ -5,6 +5,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import EventStream, ExamAttempt
+from db.queries import cursors
 from tests.workers.rooms import AWAY, Room
 from workers import metrics
 from workers.jobs import evaluate as stage
@@ -29,6 +30,22 @@ async def test_a_sweep_leaves_young_facts_to_their_hint(
     [sitting] = await room.seat()
     await evaluator.sweep()
     assert await room.count_folded(sitting.attempt_id) == 0
+
+
+async def test_a_sweep_that_falls_behind_says_how_far_and_leaves_the_rest_to_the_next(
+    room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "SWEEP_S", 0.0)
+    monkeypatch.setattr(cursors, "FACTS_PER_STREAM", 2)
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    await room.age(sitting, 600)
+    for folded in (2, 4):
+        await evaluator.sweep()
+        assert metrics.LAG._value.get() == pytest.approx(600, abs=30)
+        assert await room.count_folded(sitting.attempt_id) == folded
+    await evaluator.sweep()
+    assert metrics.LAG._value.get() < 60
 
 
 async def test_a_sweep_comes_to_every_day_in_the_end(room: Room, evaluator: Evaluator) -> None:

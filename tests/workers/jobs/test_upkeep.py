@@ -1,12 +1,14 @@
+import time
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.models import FeedHead, FeedRow, WsTicket
 from db.partitions import DAYS_AHEAD
-from db.queries import partitions
+from db.queries import feed, leases, partitions, verify
 from protocol.people import Role
 from tests.factories import make_exam, make_user
 from workers.jobs.upkeep import keep_up
@@ -20,6 +22,43 @@ async def test_partitions_are_made_ahead_again(engine: AsyncEngine) -> None:
     await keep_up(engine)
     async with engine.connect() as conn:
         assert await partitions.count_ahead(conn) >= DAYS_AHEAD
+
+
+async def test_somebody_who_reads_at_length_puts_partitions_off_and_nobody_waits(engine: AsyncEngine) -> None:
+    """A `verify` or a dump holds its lock to its end; whoever waits for a stronger one makes everybody wait behind."""
+    async with engine.begin() as conn:
+        now = (await conn.execute(text("SELECT now() AT TIME ZONE 'UTC'"))).scalar_one()
+        await conn.execute(text(f"DROP TABLE monitoring_events_{now + timedelta(days=2):%Y_%m_%d}"))
+    async with verify.look(engine) as reader:
+        await reader.execute(text("SELECT count(*) FROM monitoring_events"))
+        began = time.monotonic()
+        await keep_up(engine)
+        assert time.monotonic() - began < 0.9, "the usual patience is a second"
+    async with engine.connect() as conn:
+        assert await partitions.count_ahead(conn) == 1
+    await keep_up(engine)
+    async with engine.connect() as conn:
+        assert await partitions.count_ahead(conn) >= DAYS_AHEAD
+
+
+async def test_what_fails_leaves_the_rest_of_the_upkeep_undisturbed(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    async def fail(*_: object) -> None:
+        raise OSError("away")
+
+    async def trim(*_: object) -> int:
+        done.append("trimmed")
+        return 0
+
+    monkeypatch.setattr(partitions, "create_ahead", fail)
+    monkeypatch.setattr(leases, "forget_ended", fail)
+    monkeypatch.setattr(feed, "trim", trim)
+    with pytest.RaisesGroup(OSError, OSError):
+        await keep_up(engine)
+    assert done == ["trimmed"]
 
 
 async def test_only_expired_tickets_go(engine: AsyncEngine) -> None:
