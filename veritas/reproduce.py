@@ -73,8 +73,13 @@ class Replay:
 
     def step(self, fact: Fact) -> None:
         """Fold the next fact of the stored order; after a fault in that order nothing is folded any more."""
-        if self.fault is not None:
-            return
+        if self.fault is None:
+            try:
+                self._fold(fact)
+            except msgspec.ValidationError as error:
+                self.fault = f"{fact.seq} of stream {fact.stream_id} cannot be read: {error}"
+
+    def _fold(self, fact: Fact) -> None:
         expected = self._last.get(fact.stream_id, 0) + 1
         if not follows(fact, expected):
             self.fault = f"{fact.seq} of stream {fact.stream_id} was folded where {expected} was to come"
@@ -152,8 +157,10 @@ async def _check(
     for replay in replays:
         fault = replay.find_order_fault()
         _add(found.order, replay.folded, [] if fault is None else [fault])
-        if fault is None:
-            _add(found.flags, replay.folded, replay.find_differences(raised[replay.folded.attempt_id]))
+        of_attempt = raised[replay.folded.attempt_id]
+        _add(found.flags, replay.folded, of_attempt.unreadable)
+        if fault is None and not of_attempt.unreadable:
+            _add(found.flags, replay.folded, replay.find_differences(of_attempt.flags))
 
 
 def _read_policies(

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.queries import history
 from db.queries import verify as checks
-from db.queries.verify import SHOWN, Breach
+from db.queries.verify import SHOWN, Breach, Extent
 from veritas import reproduce as reproduction
 from veritas.reproduce import Reproduction
 
@@ -55,22 +55,26 @@ async def run(engine: AsyncEngine, out: Console, *, reproduce: bool = False) -> 
     """
     async with checks.look(engine) as conn:
         extent = await checks.measure(conn)
+        out.print(_describe(extent), highlight=False)
         verdicts = await check(conn)
-        again = await _fold_again(conn, out) if reproduce else None
-    out.print(
-        f"{extent.events:,} events in {extent.streams:,} streams, {extent.feeds:,} feeds, {extent.cursors:,} cursors",
-        highlight=False,
-    )
-    if again is not None:
-        verdicts += [
-            Verdict(law, breaches)
-            for law, breaches in zip(LAWS_OF_FOLDS, (again.order, again.flags, again.scores), strict=True)
-        ]
+        for verdict in verdicts:
+            _show(verdict, out)
+        if reproduce:
+            verdicts += await _reproduce(conn, out)
+    return 1 if any(verdict.breaches for verdict in verdicts) else 0
+
+
+async def _reproduce(conn: AsyncConnection, out: Console) -> list[Verdict]:
+    again = await _fold_again(conn, out)
+    verdicts = [
+        Verdict(law, breaches)
+        for law, breaches in zip(LAWS_OF_FOLDS, (again.order, again.flags, again.scores), strict=True)
+    ]
     for verdict in verdicts:
         _show(verdict, out)
-    for note in again.notes if again is not None else ():
+    for note in again.notes:
         out.print(f"[yellow]·[/yellow] {note}", highlight=False)
-    return 1 if any(verdict.breaches for verdict in verdicts) else 0
+    return verdicts
 
 
 async def _fold_again(conn: AsyncConnection, out: Console) -> Reproduction:
@@ -85,6 +89,10 @@ async def _fold_again(conn: AsyncConnection, out: Console) -> Reproduction:
         f"{found.facts:,} facts of {found.attempts:,} attempts folded again, {rate:,.0f} a second", highlight=False
     )
     return found
+
+
+def _describe(extent: Extent) -> str:
+    return f"{extent.events:,} events in {extent.streams:,} streams, {extent.feeds:,} feeds, {extent.cursors:,} cursors"
 
 
 def _show(verdict: Verdict, out: Console) -> None:

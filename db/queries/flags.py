@@ -38,6 +38,13 @@ class NewFlag(msgspec.Struct, frozen=True, kw_only=True):
     cited: tuple[FactId, ...]
 
 
+class Raised(msgspec.Struct, frozen=True):
+    """What rules concluded about one attempt, as it is stored, and a line for each flag that cannot be read."""
+
+    flags: list[NewFlag] = []
+    unreadable: list[str] = []
+
+
 SHOWN: Final = (
     Flag.id,
     Flag.attempt_id,
@@ -77,7 +84,7 @@ async def raise_flags(conn: AsyncConnection, new: Sequence[NewFlag]) -> list[Fla
     return [show(row) for row in added]
 
 
-async def read_raised(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[NewFlag]]:
+async def read_raised(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, Raised]:
     """What rules concluded about each of these attempts, as it is stored; what people decided about it is left out."""
     found = await conn.execute(
         select(
@@ -95,10 +102,14 @@ async def read_raised(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> d
         .where(Flag.attempt_id == any_(literal(list(attempt_ids), ARRAY(PG_UUID))), Flag.source == FlagSource.RULE)
         .order_by(Flag.attempt_id, Flag.id)
     )
-    raised: dict[UUID, list[NewFlag]] = {attempt_id: [] for attempt_id in attempt_ids}
+    raised = {attempt_id: Raised() for attempt_id in attempt_ids}
     for row in found.mappings():
-        flag = msgspec.convert(dict(row), NewFlag)
-        raised[flag.attempt_id].append(flag)
+        of_attempt = raised[row["attempt_id"]]
+        try:
+            of_attempt.flags.append(msgspec.convert(dict(row), NewFlag))
+        except msgspec.ValidationError as error:
+            name = f"{row['rule']} v{row['rule_version']} {row['episode_key']}"
+            of_attempt.unreadable.append(f"flag {name} cannot be read: {error}")
     return raised
 
 

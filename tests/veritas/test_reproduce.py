@@ -129,6 +129,23 @@ async def test_a_changed_fact_is_seen_by_what_follows_from_it(engine: AsyncEngin
     ]
 
 
+async def test_a_fact_that_cannot_be_read_any_more_is_a_breach(
+    engine: AsyncEngine, sitting: Sitting, room: Room, hints: Hints
+) -> None:
+    lost = ("events_lost", {"from": 5, "reason": "queue"}, 24_000)
+    await room.store(sitting, [lost])
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    assert whats(await look(engine)) == []
+    is_lost = MonitoringEvent.event_type == "events_lost"
+    [breach] = (await change(engine, update(MonitoringEvent).where(is_lost).values(data_payload={}))).order
+    assert f"5 of stream {sitting.stream_id} cannot be read" in breach.what
+
+
+async def test_a_flag_that_cannot_be_read_any_more_is_a_breach(engine: AsyncEngine, sitting: Sitting) -> None:
+    [breach] = (await change(engine, update(Flag).values(evidence={"cited": "nobody", "numbers": {}}))).flags
+    assert f"flag left_page v1 long:{sitting.stream_id}:1 cannot be read" in breach.what
+
+
 async def test_a_score_that_differs_is_named(engine: AsyncEngine, sitting: Sitting) -> None:
     found = await change(engine, update(ExamAttempt).values(integrity_score=None))
     assert [breach.what for breach in found.scores] == [
