@@ -128,6 +128,12 @@ class Focus(msgspec.Struct, tag_field="t", tag="focus", frozen=True):
     ix: list[int]
 
 
+class Room(msgspec.Struct, frozen=True):
+    """Everybody of a room; no hub keeps rooms yet, so an order to one is answered with `bad_command`."""
+
+    room: str
+
+
 class Command(msgspec.Struct, tag_field="t", tag="command", frozen=True, kw_only=True):
     """A person's order; a repeated `id` gives the same result, one used for another order is refused.
 
@@ -137,7 +143,7 @@ class Command(msgspec.Struct, tag_field="t", tag="command", frozen=True, kw_only
     id: UUID
     exam_id: UUID
     action: str
-    to: str | list[UUID] = "all"
+    to: str | list[UUID] | Room = "all"
     text: str | None = None
     flag_id: UUID | None = None
     decision: FlagStatus | None = None

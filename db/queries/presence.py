@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     cast,
     exists,
     extract,
@@ -29,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.models import Connection, EventStream, ExamAttempt, HubLease, MonitoringEvent
+from db.queries.resume import CLOSED
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -76,7 +78,8 @@ async def read_connected(conn: AsyncConnection, exam_ids: Sequence[UUID]) -> dic
 async def read_counts(conn: AsyncConnection, attempts: Sequence[tuple[UUID, int]]) -> list[Count]:
     """How much the client streams of these attempts hold, each named by its exam and its small number there.
 
-    A stream that holds nothing has no row. Whatever was refused or lost is numbered too, and counts.
+    A stream that holds nothing has no row. Whatever was refused or lost is numbered too, and counts; a row that closes
+    a stream does not.
     """
     named = (
         func.unnest(
@@ -87,7 +90,10 @@ async def read_counts(conn: AsyncConnection, attempts: Sequence[tuple[UUID, int]
         .render_derived()
     )
     last = (
-        select(MonitoringEvent.seq, MonitoringEvent.server_timestamp)
+        select(
+            (MonitoringEvent.seq - case((MonitoringEvent.event_type == CLOSED, 1), else_=0)).label("seq"),
+            MonitoringEvent.server_timestamp,
+        )
         .where(MonitoringEvent.stream_id == EventStream.id)
         .order_by(MonitoringEvent.seq.desc())
         .limit(1)

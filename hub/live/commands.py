@@ -23,7 +23,7 @@ from hub.errands import Errands
 from hub.errors import Busy, interpret
 from judgement.scoring import judge_stored
 from protocol.codes import ErrorCode
-from protocol.console import Command, Outcome, Result, Row
+from protocol.console import Command, Outcome, Result, Room, Row
 from protocol.flags import FlagStatus
 
 log = structlog.get_logger(__name__)
@@ -145,9 +145,7 @@ class Commands:
 async def _message(conn: AsyncConnection, person: Person, command: Command) -> _Done:
     """Show a text to the candidates who are sitting the exam now: all, or those named."""
     text = _text(command.text, "text")
-    if isinstance(command.to, str) and command.to != "all":
-        raise _Refused(ErrorCode.BAD_COMMAND, '`to` is "all" or a list of attempts')
-    named = None if isinstance(command.to, str) else list(dict.fromkeys(command.to))
+    named = _named(command.to)
     rows = await instructions.issue(
         conn,
         command.exam_id,
@@ -168,6 +166,15 @@ async def _message(conn: AsyncConnection, person: Person, command: Command) -> _
         )
     reached = [row.attempt_id for row in rows]
     return _Done(Result(command.id, _reached(named, reached)), rows, reached)
+
+
+def _named(to: str | list[UUID] | Room) -> list[UUID] | None:
+    """The attempts an order names, each once; None for all."""
+    if isinstance(to, list):
+        return list(dict.fromkeys(to))
+    if to != "all":
+        raise _Refused(ErrorCode.BAD_COMMAND, '`to` is "all" or a list of attempts')
+    return None
 
 
 def _reached(named: Sequence[UUID] | None, reached: Sequence[UUID]) -> list[Outcome]:

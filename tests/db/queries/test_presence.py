@@ -102,6 +102,7 @@ async def test_attempts_count_what_each_of_their_clients_streams_holds(room: Roo
     await room.connect(third)
     for stream, size in zip(streams, (3, 2, 5), strict=True):
         await store_events(conn, stream, [("alive", {}, mono) for mono in range(size)])
+    await store_events(conn, streams[0], [("stream_closed", {"next": str(streams[1])}, 3)])
     counts = await presence.read_counts(conn, [(room.exam, 1), (room.exam, 2), (room.exam, 3), (uuid4(), 1)])
     assert {(one.exam_id, one.ix, one.stream_id, one.seq) for one in counts} == {
         (room.exam, 1, streams[0], 3),

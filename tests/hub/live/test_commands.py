@@ -25,6 +25,7 @@ from hub.live.commands import DECISIONS, TEXT_CHARS, Commands
 from judgement.policy import read_policy
 from judgement.scoring import judge_integrity
 from protocol.attempts import AttemptStatus, InstructionState
+from protocol.codec import Encoding, decode_console
 from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result
 from protocol.flags import FlagStatus, StandingFlag
@@ -104,6 +105,13 @@ async def test_a_message_goes_to_all_who_sit_the_exam(engine: AsyncEngine, room:
         log = (await conn.execute(select(AuditLog).where(AuditLog.action == "message"))).one()
     assert (log.actor_id, log.resource, log.resource_id) == (room.teacher.user_id, "exam", str(room.exam))
     assert log.details == {"command": str(command.id), "attempts": "2"}
+
+
+async def test_an_order_to_a_room_is_refused_by_its_result_and_its_console_stays(room: Room) -> None:
+    head = f'"t":"command","id":"{uuid4()}","exam_id":"{room.exam}"'
+    order = decode_console(f'{{{head},"action":"message","to":{{"room":"A 1"}},"text":"x"}}', Encoding.JSON)
+    assert isinstance(order, Command)
+    assert (await carry_out(room, order)).code == ErrorCode.BAD_COMMAND
 
 
 async def test_a_message_goes_to_those_named_and_says_who_could_not_be_reached(room: Room) -> None:
