@@ -68,6 +68,24 @@ class Candidate(msgspec.Struct, frozen=True):
     exam_id: UUID
 
 
+_LIVING: Final = (
+    select(User.id, User.username, User.full_name, User.role, RefreshToken.exam_id)
+    .join(RefreshToken, RefreshToken.user_id == User.id)
+    .where(
+        RefreshToken.family == bindparam("session"),
+        RefreshToken.revoked_at.is_(None),
+        RefreshToken.expires_at > func.now(),
+        User.is_active,
+    )
+    .limit(1)
+)
+_SPEND: Final = (
+    delete(WsTicket)
+    .where(WsTicket.hash == bindparam("ticket"))
+    .returning(WsTicket.session, WsTicket.purpose, (WsTicket.expires_at <= func.now()).label("expired"))
+)
+
+
 async def open_session(
     conn: AsyncConnection,
     *,
@@ -83,17 +101,7 @@ async def open_session(
 
 async def read_session(conn: AsyncConnection, session: UUID) -> Session | None:
     """Read a living session: neither revoked nor run out, its user active."""
-    found = await conn.execute(
-        select(User.id, User.username, User.full_name, User.role, RefreshToken.exam_id)
-        .join(RefreshToken, RefreshToken.user_id == User.id)
-        .where(
-            RefreshToken.family == session,
-            RefreshToken.revoked_at.is_(None),
-            RefreshToken.expires_at > func.now(),
-            User.is_active,
-        )
-        .limit(1)
-    )
+    found = await conn.execute(_LIVING, {"session": session})
     row = found.one_or_none()
     if row is None:
         return None
@@ -174,11 +182,7 @@ async def issue_ticket(
 
 async def spend_ticket(conn: AsyncConnection, ticket_hash: bytes) -> Ticket | None:
     """Delete a ticket and say what it was good for; None when there is none, or no longer."""
-    spent = await conn.execute(
-        delete(WsTicket)
-        .where(WsTicket.hash == ticket_hash)
-        .returning(WsTicket.session, WsTicket.purpose, (WsTicket.expires_at <= func.now()).label("expired"))
-    )
+    spent = await conn.execute(_SPEND, {"ticket": ticket_hash})
     row = spent.one_or_none()
     return None if row is None else Ticket(row.session, row.purpose, row.expired)
 

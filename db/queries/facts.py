@@ -6,11 +6,11 @@ is ever changed, and none is written to a client's stream here.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, func, insert, select, true
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, insert, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
@@ -35,6 +35,31 @@ class _Tail(msgspec.Struct, frozen=True):
     stream_id: UUID
     last: int
     now: datetime
+
+
+_newest: Final = (
+    select(EventStream.attempt_id, EventStream.id)
+    .where(EventStream.kind == "system", EventStream.attempt_id == any_(bindparam("attempts", type_=ARRAY(Uuid))))
+    .ext(distinct_on(EventStream.attempt_id))
+    .order_by(EventStream.attempt_id, EventStream.id.desc())
+    .subquery("newest")
+)
+_LOCK: Final = (
+    select(EventStream.id)
+    .where(EventStream.id.in_(select(_newest.c.id)))
+    .order_by(EventStream.attempt_id)
+    .with_for_update(key_share=True)
+)
+_last: Final = (
+    select(func.max(MonitoringEvent.seq).label("seq")).where(MonitoringEvent.stream_id == _newest.c.id).lateral("last")
+)
+# The lock may have been waited for: the fact happened now, not when the transaction began.
+_LOOK: Final = select(
+    _newest.c.attempt_id,
+    _newest.c.id,
+    func.coalesce(_last.c.seq, 0).label("last"),
+    func.clock_timestamp().label("now"),
+).select_from(_newest.join(_last, true()))
 
 
 async def open_stream(conn: AsyncConnection, attempt_id: UUID) -> UUID:
@@ -71,45 +96,14 @@ async def append_each(conn: AsyncConnection, facts: Mapping[UUID, Sequence[Serve
 
 async def _lock_tails(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, _Tail]:
     """Lock each attempt's newest system stream; look again until that is what was locked."""
-    newest = _newest(attempt_ids)
-    locking = (
-        select(EventStream.id)
-        .where(EventStream.id.in_(select(newest.c.id)))
-        .order_by(EventStream.attempt_id)
-        .with_for_update(key_share=True)
-    )
-    last = (
-        select(func.max(MonitoringEvent.seq).label("seq"))
-        .where(MonitoringEvent.stream_id == newest.c.id)
-        .lateral("last")
-    )
-    # The lock may have been waited for: the fact happened now, not when the transaction began.
-    looking = select(
-        newest.c.attempt_id,
-        newest.c.id,
-        func.coalesce(last.c.seq, 0).label("last"),
-        func.clock_timestamp().label("now"),
-    ).select_from(newest.join(last, true()))
+    attempts = {"attempts": list(attempt_ids)}
     while True:
-        locked = set((await conn.execute(locking)).scalars())
-        tails = {row.attempt_id: _Tail(row.id, row.last, row.now) for row in await conn.execute(looking)}
+        locked = set((await conn.execute(_LOCK, attempts)).scalars())
+        tails = {row.attempt_id: _Tail(row.id, row.last, row.now) for row in await conn.execute(_LOOK, attempts)}
         if len(tails) < len(attempt_ids):
             raise NotFound("an attempt without a system stream")
         if locked.issuperset(tail.stream_id for tail in tails.values()):
             return tails
-
-
-def _newest(attempt_ids: Collection[UUID]) -> Any:
-    among: Select[UUID, UUID] = (
-        select(EventStream.attempt_id, EventStream.id)
-        .where(
-            EventStream.kind == "system",
-            EventStream.attempt_id == any_(bindparam("attempts", list(attempt_ids), ARRAY(Uuid))),
-        )
-        .ext(distinct_on(EventStream.attempt_id))
-        .order_by(EventStream.attempt_id, EventStream.id.desc())
-    )
-    return among.subquery("newest")
 
 
 async def _rotated(conn: AsyncConnection, attempt_id: UUID, tail: _Tail) -> _Tail:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -96,25 +96,28 @@ async def issue(
     return [_row(row) for row in created]
 
 
+_later: Final = aliased(Instruction)
+_is_collapsed: Final = Instruction.action.in_(COLLAPSING) & exists().where(
+    _later.attempt_id == Instruction.attempt_id, _later.n > Instruction.n, _later.action.in_(COLLAPSING)
+)
+_PENDING: Final = (
+    select(Instruction)
+    .where(
+        Instruction.attempt_id == any_(bindparam("attempts", type_=ARRAY(Uuid))),
+        Instruction.state == InstructionState.SENT,
+        or_(Instruction.valid_until.is_(None), Instruction.valid_until > func.now()),
+        ~_is_collapsed,
+    )
+    .order_by(Instruction.attempt_id, Instruction.n)
+)
+
+
 async def pending(conn: AsyncConnection, attempt_ids: Sequence[UUID]) -> dict[UUID, list[Instruct]]:
     """What each attempt's client has still to be asked, in order; attempts with nothing waiting are left out.
 
     Of pausing and resuming only the last counts: whatever became of it, those before it are asked no more.
     """
-    later = aliased(Instruction)
-    collapsed = Instruction.action.in_(COLLAPSING) & exists().where(
-        later.attempt_id == Instruction.attempt_id, later.n > Instruction.n, later.action.in_(COLLAPSING)
-    )
-    found = await conn.execute(
-        select(Instruction)
-        .where(
-            Instruction.attempt_id == _any_of(attempt_ids),
-            Instruction.state == InstructionState.SENT,
-            or_(Instruction.valid_until.is_(None), Instruction.valid_until > func.now()),
-            ~collapsed,
-        )
-        .order_by(Instruction.attempt_id, Instruction.n)
-    )
+    found = await conn.execute(_PENDING, {"attempts": list(attempt_ids)})
     waiting: dict[UUID, list[Instruct]] = {}
     for row in found:
         instruct = Instruct(

@@ -15,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
@@ -35,6 +35,24 @@ WRITTEN_MS: Final = 2 * STREAM_MS
 
 LOST: Final = "events_lost"
 CLOSED: Final = "stream_closed"
+
+
+# Built once: of what a hello costs, building its statements was half.
+_NAMED: Final = select(EventStream.id, EventStream.boot, EventStream.attempt_id).where(
+    EventStream.id == bindparam("stream")
+)
+_NEWEST: Final = (
+    select(EventStream.id)
+    .where(EventStream.attempt_id == bindparam("attempt"), EventStream.boot == bindparam("queue"))
+    .order_by(EventStream.id.desc())
+    .limit(1)
+)
+_HEAD: Final = (
+    select(MonitoringEvent.seq, MonitoringEvent.event_type, MonitoringEvent.mono)
+    .where(MonitoringEvent.stream_id == bindparam("stream"))
+    .order_by(MonitoringEvent.seq.desc())
+    .limit(1)
+)
 
 
 class Resumption(msgspec.Struct, frozen=True):
@@ -149,9 +167,7 @@ def _place(stream: _Stream, seq: int, kind: str, data: dict[str, Any], server_ms
 
 
 async def _named(conn: AsyncConnection, hello: Hello) -> _Stream | None:
-    found = await conn.execute(
-        select(EventStream.id, EventStream.boot, EventStream.attempt_id).where(EventStream.id == hello.stream)
-    )
+    found = await conn.execute(_NAMED, {"stream": hello.stream})
     row = found.one_or_none()
     if row is None:
         return None
@@ -162,47 +178,31 @@ async def _named(conn: AsyncConnection, hello: Hello) -> _Stream | None:
 
 async def _newest(conn: AsyncConnection, hello: Hello) -> _Stream | None:
     """The newest stream of the hello's queue: a client that names none means that one."""
-    found = await conn.execute(
-        select(EventStream.id)
-        .where(EventStream.attempt_id == hello.attempt_id, EventStream.boot == hello.boot)
-        .order_by(EventStream.id.desc())
-        .limit(1)
-    )
+    found = await conn.execute(_NEWEST, {"attempt": hello.attempt_id, "queue": hello.boot})
     stream_id: UUID | None = found.scalar_one_or_none()
     return None if stream_id is None else await _with_head(conn, stream_id, hello.boot)
 
 
 async def _with_head(conn: AsyncConnection, stream_id: UUID, boot: UUID) -> _Stream:
-    found = await conn.execute(
-        select(MonitoringEvent.seq, MonitoringEvent.event_type, MonitoringEvent.mono)
-        .where(MonitoringEvent.stream_id == stream_id)
-        .order_by(MonitoringEvent.seq.desc())
-        .limit(1)
-    )
+    found = await conn.execute(_HEAD, {"stream": stream_id})
     row = found.one_or_none()
     return _Stream(stream_id, boot, 0, None, 0) if row is None else _Stream(stream_id, boot, *row)
 
 
 async def _last(conn: AsyncConnection, stream_id: UUID) -> int:
-    found = await conn.execute(
-        select(MonitoringEvent.seq)
-        .where(MonitoringEvent.stream_id == stream_id)
-        .order_by(MonitoringEvent.seq.desc())
-        .limit(1)
-    )
+    found = await conn.execute(_HEAD, {"stream": stream_id})
     return found.scalar_one_or_none() or 0
 
 
 async def _open(conn: AsyncConnection, hello: Hello, stream_id: UUID, server_ms: int) -> _Stream:
-    await conn.execute(
-        insert(EventStream).values(
-            id=stream_id,
-            attempt_id=hello.attempt_id,
-            kind="client",
-            boot=hello.boot,
-            time_base=server_ms - hello.mono,
-        )
-    )
+    opened = {
+        "id": stream_id,
+        "attempt_id": hello.attempt_id,
+        "kind": "client",
+        "boot": hello.boot,
+        "time_base": server_ms - hello.mono,
+    }
+    await conn.execute(insert(EventStream), opened)
     return _Stream(stream_id, hello.boot, 0, None, hello.mono)
 
 

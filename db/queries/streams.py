@@ -218,32 +218,43 @@ async def check_standing(conn: AsyncConnection, sockets: Mapping[UUID, Standing]
     return codes
 
 
+_is_enrolled: Final = exists().where(
+    ExamEnrollment.exam_id == ExamAttempt.exam_id,
+    ExamEnrollment.student_id == bindparam("student"),
+    ExamEnrollment.removed_at.is_(None),
+)
+_TAKE: Final = (
+    update(ExamAttempt)
+    .where(
+        ExamAttempt.id == bindparam("attempt"),
+        ExamAttempt.student_id == bindparam("student"),
+        ExamAttempt.status.in_(RUNNING),
+        _is_enrolled,
+    )
+    .values(generation=ExamAttempt.generation + 1)
+    .returning(
+        ExamAttempt.exam_id,
+        ExamAttempt.ix,
+        ExamAttempt.status,
+        ExamAttempt.deadline,
+        ExamAttempt.generation,
+        ExamAttempt.silent_since,
+        func.clock_timestamp().label("now"),
+    )
+)
+_REPLACE: Final = (
+    update(Connection)
+    .where(Connection.attempt_id == bindparam("attempt"), Connection.closed_at.is_(None))
+    .values(
+        closed_at=func.clock_timestamp(),
+        cause=case((leases.is_dead(Connection.hub), leases.HUB_GONE), else_="superseded"),
+    )
+)
+
+
 async def _take_attempt(conn: AsyncConnection, attempt_id: UUID, student_id: UUID) -> Row[Any]:
     """Lock the attempt and count its connection. Raises NotFound."""
-    is_enrolled = exists().where(
-        ExamEnrollment.exam_id == ExamAttempt.exam_id,
-        ExamEnrollment.student_id == student_id,
-        ExamEnrollment.removed_at.is_(None),
-    )
-    taken = await conn.execute(
-        update(ExamAttempt)
-        .where(
-            ExamAttempt.id == attempt_id,
-            ExamAttempt.student_id == student_id,
-            ExamAttempt.status.in_(RUNNING),
-            is_enrolled,
-        )
-        .values(generation=ExamAttempt.generation + 1)
-        .returning(
-            ExamAttempt.exam_id,
-            ExamAttempt.ix,
-            ExamAttempt.status,
-            ExamAttempt.deadline,
-            ExamAttempt.generation,
-            ExamAttempt.silent_since,
-            func.clock_timestamp().label("now"),
-        )
-    )
+    taken = await conn.execute(_TAKE, {"attempt": attempt_id, "student": student_id})
     attempt = taken.one_or_none()
     if attempt is None:
         raise NotFound(f"no running attempt {attempt_id} of this student")
@@ -254,17 +265,9 @@ async def _replace_connection(
     conn: AsyncConnection, attempt_id: UUID, generation: int, stream_id: UUID, hub: UUID
 ) -> None:
     """Close what was open, and name the dead hub it was open on if it was one; only the newest leaves a fact."""
-    await conn.execute(
-        update(Connection)
-        .where(Connection.attempt_id == attempt_id, Connection.closed_at.is_(None))
-        .values(
-            closed_at=func.clock_timestamp(),
-            cause=case((leases.is_dead(Connection.hub), leases.HUB_GONE), else_="superseded"),
-        )
-    )
-    await conn.execute(
-        insert(Connection).values(attempt_id=attempt_id, generation=generation, stream_id=stream_id, hub=hub)
-    )
+    await conn.execute(_REPLACE, {"attempt": attempt_id})
+    opened = {"attempt_id": attempt_id, "generation": generation, "stream_id": stream_id, "hub": hub}
+    await conn.execute(insert(Connection), opened)
 
 
 async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime, server_ms: int) -> ServerFact:
