@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from db.engine import create_engine
+from db.errors import NotFound
 from db.hints import Hint, Hints
 from db.queries import attempts, exams, feed, instructions
 from db.settings import DatabaseSettings
@@ -99,15 +100,19 @@ class Exam:
         self.gone.add(student)
 
     async def sit(self, pick: int) -> None:
-        """The next student who has not sat it yet."""
+        """The next student who has not sat it yet, unless somebody takes them off the roster meanwhile."""
         del pick
         student = next((one for one in self.names if one not in self.gone | self.sat), None)
         if student is None:
             return
         self.sat.add(student)
-        async with self.engine.begin() as conn:
-            opened = await attempts.start(conn, self.exam_id, student, rulebook_version=1)
-        self.attempts.append(opened.attempt_id)
+        try:
+            async with self.engine.begin() as conn:
+                opened = await attempts.start(conn, self.exam_id, student, rulebook_version=1)
+        except NotFound:
+            self.sat.discard(student)
+        else:
+            self.attempts.append(opened.attempt_id)
 
     async def fold(self, pick: int) -> None:
         """A candidate leaves the page for long: a flag is raised, the score falls."""
@@ -251,7 +256,9 @@ class Watched(RuleBasedStateMachine):
         return self.runner.run(work)
 
     async def _change(self, several: Sequence[tuple[str, int]]) -> None:
-        await asyncio.gather(*(getattr(self.exam, name)(pick) for name, pick in several))
+        async with asyncio.TaskGroup() as changes:
+            for name, pick in several:
+                changes.create_task(getattr(self.exam, name)(pick))
 
     async def _do(self, act: Any) -> None:
         """Act, and let the feed run for a moment, perhaps into the middle of something."""
