@@ -15,8 +15,15 @@ from sqlalchemy.exc import SQLAlchemyError
 AWAY: Final = (SQLAlchemyError, OSError, TimeoutError)
 """What a query raises while PostgreSQL cannot be asked; it comes back by itself, so nobody ends because of it."""
 
+LOCK_NOT_AVAILABLE: Final = "55P03"
+
 POISON_CLASSES: Final = ("22", "23", "54")
 """SQLSTATE classes that blame the data: data exception, integrity violation, program limit (PostgreSQL appendix A)."""
+
+
+def sqlstate_of(error: BaseException) -> str:
+    """The SQLSTATE of what SQLAlchemy raised; empty where PostgreSQL gave none."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
 class DatabaseError(Exception):

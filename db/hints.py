@@ -7,7 +7,7 @@ Payloads are MessagePack and names, never pickle.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Mapping
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Protocol, Self
 from uuid import UUID
 
 import msgspec
@@ -75,6 +75,13 @@ class Hint(msgspec.Struct, frozen=True):
     channel: Channel
     key: UUID | None = None
     data: bytes = b""
+
+
+class Teller(Protocol):
+    """Who carries what hubs tell each other."""
+
+    async def tell(self, channel: Told, data: bytes) -> None:
+        """Tell every hub; never raises, never waits long."""
 
 
 class Hints:

@@ -310,5 +310,4 @@ _PASSING_STATES: Final = ("08", "40", "53", "55P03", "57")
 
 
 def _will_pass(error: sqlalchemy.exc.DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    return error.connection_invalidated or (isinstance(state, str) and state.startswith(_PASSING_STATES))
+    return error.connection_invalidated or db_errors.sqlstate_of(error).startswith(_PASSING_STATES)

@@ -96,6 +96,11 @@ def encode(frame: msgspec.Struct, encoding: Encoding) -> str | bytes:
     return _MSGPACK_ENCODER.encode(frame)
 
 
+def measure(struct: msgspec.Struct) -> int:
+    """How many bytes a frame, or a row of one, has at most in either encoding: those of its JSON."""
+    return len(_JSON_ENCODER.encode(struct))
+
+
 def decode_candidate(data: str | bytes, encoding: Encoding) -> Received:
     """Decode one frame of a candidate's client.
 

@@ -5,13 +5,13 @@ Nobody waits for Redis here, and without it every hub limits what it sees itself
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID, uuid4
 
 import msgspec
 import structlog
 
-from db.hints import Hint, Told
+from db.hints import Hint, Teller
 from hub.auth.limits import FailureLimits
 from hub.errands import Errands
 from hub.errors import Unauthenticated
@@ -30,13 +30,6 @@ class Failure(msgspec.Struct, frozen=True, array_like=True):
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Failure).decode
-
-
-class Teller(Protocol):
-    """Who carries messages: `db.hints.Hints`."""
-
-    async def tell(self, channel: Told, data: bytes) -> None:
-        """Tell every hub; never raises, never waits long."""
 
 
 class Failures:

@@ -39,9 +39,6 @@ _READERS: Final[dict[Encoding, dict[str, Any]]] = {
     Encoding.JSON: {kind: msgspec.json.Decoder(row) for kind, row in ROWS.items()},
     Encoding.MSGPACK: {kind: msgspec.msgpack.Decoder(row) for kind, row in ROWS.items()},
 }
-_measure: Final = msgspec.json.Encoder().encode
-"""MessagePack never needs more bytes for a row than JSON does."""
-
 _SLACK_BYTES: Final = 64
 """For the digits of the part numbers."""
 
@@ -109,7 +106,7 @@ class Board:
         )
         rows: list[Row] = [*self.students.values(), *self.attempts.values(), *self.scores.values()]
         rows += [*self.flags.values(), *self.instructions.values()]
-        groups = _cut(rows, max_bytes - len(_measure(empty)) - _SLACK_BYTES)
+        groups = _cut(rows, max_bytes - codec.measure(empty) - _SLACK_BYTES)
         return (
             msgspec.structs.replace(empty, part=number, parts=len(groups), **_sort(group))
             for number, group in enumerate(groups, 1)
@@ -160,7 +157,7 @@ def _cut(rows: Sequence[Row], room: int) -> list[list[Row]]:
     groups: list[list[Row]] = [[]]
     left = room
     for row in rows:
-        size = len(_measure(row)) + 1
+        size = codec.measure(row) + 1
         if size > left and groups[-1]:
             groups.append([])
             left = room

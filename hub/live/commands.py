@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.errors import sqlstate_of
 from db.queries import audit, commands, feed, instructions, reviews, scores
 from db.queries import board as boards
 from hub.auth.guards import Person
@@ -115,7 +116,7 @@ class Commands:
             try:
                 return await self._transact(action, person, command)
             except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in _LOCKED:
+                if sqlstate_of(error) not in _LOCKED:
                     raise
         return await self._transact(action, person, command)
 

@@ -6,13 +6,13 @@ depends on it: without it the census finds the same within seconds, and consoles
 
 import asyncio
 from collections.abc import Collection
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID, uuid4
 
 import msgspec
 import structlog
 
-from db.hints import Hint, Told
+from db.hints import Hint, Teller
 from hub.background import Background
 from hub.live.follower import Audience
 from hub.live.presence import Presence, Sighting
@@ -45,13 +45,6 @@ class News(msgspec.Struct, frozen=True, array_like=True):
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(News).decode
-
-
-class Teller(Protocol):
-    """Who carries messages: `db.hints.Hints`."""
-
-    async def tell(self, channel: Told, data: bytes) -> None:
-        """Tell every hub; never raises, never waits long."""
 
 
 class Exchange(Background):

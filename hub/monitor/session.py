@@ -24,7 +24,7 @@ import msgspec
 
 from hub.monitor.numbers import Numbers
 from protocol import limits, monitor
-from protocol.codec import EmptyBatch, Received
+from protocol.codec import EmptyBatch, Received, measure
 from protocol.codes import CloseCode, ErrorCode
 from protocol.errors import ProtocolError, UnknownFrame
 from protocol.events import Batch, Entry, span
@@ -102,9 +102,6 @@ class Phase(Enum):
     RETIRING = auto()
     CLOSED = auto()
 
-
-_measure = msgspec.json.Encoder().encode
-"""MessagePack never needs more bytes for a frame than JSON does."""
 
 _OUT_OF_TURN = {
     Phase.HELLO: "the first frame must be hello",
@@ -200,7 +197,7 @@ class Session:
         effects: list[Effect] = []
         left = INSTRUCT_BYTES
         for instruction in due:
-            left -= len(_measure(instruction))
+            left -= measure(instruction)
             if left < 0 and effects:
                 break
             self._repeat_ms[instruction.id] = self._now_ms + REPEAT_MS

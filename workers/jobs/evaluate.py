@@ -20,7 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import AWAY, POISON_CLASSES
+from db.errors import AWAY, POISON_CLASSES, sqlstate_of
 from db.hints import Hints
 from db.queries import cursors, feed, flags, history, scores, worklist
 from db.queries.cursors import Cursor, Reading
@@ -254,7 +254,7 @@ class Evaluator:
             "attempt set aside",
             attempt_id=str(attempt_id),
             error=type(error).__name__,
-            sqlstate=getattr(getattr(error, "orig", None), "sqlstate", None),
+            sqlstate=sqlstate_of(error) or None,
             place=place,
         )
 
@@ -302,5 +302,5 @@ def _frames(error: Exception) -> list[str]:
 def _blames_data(error: Exception) -> bool:
     """Whether the failure follows from what was read or written, so that trying again cannot help."""
     if isinstance(error, DBAPIError):
-        return (getattr(error.orig, "sqlstate", None) or "")[:2] in POISON_CLASSES
+        return sqlstate_of(error)[:2] in POISON_CLASSES
     return not isinstance(error, SQLAlchemyError | OSError | TimeoutError)

@@ -3,19 +3,14 @@
 It never touches a fact or a judgement, and never makes those who do wait.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Final
-
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import LOCK_NOT_AVAILABLE, sqlstate_of
 from db.queries import credentials, feed, leases, partitions
 
 log = structlog.get_logger(__name__)
-
-_LOCKED: Final = "55P03"
-"""SQLSTATE of a lock that was not to be had in time."""
 
 
 async def keep_up(engine: AsyncEngine) -> None:
@@ -24,17 +19,20 @@ async def keep_up(engine: AsyncEngine) -> None:
     What fails leaves the rest undisturbed. Raises an ExceptionGroup of what PostgreSQL's absence raises.
     """
     failed: list[Exception] = []
-    for part in (_make_partitions, _forget_credentials, _forget_leases, _trim_feeds):
-        await _try(part, engine, failed)
+    parts = {
+        "partitions": _make_partitions,
+        "credentials": _forget_credentials,
+        "leases": _forget_leases,
+        "feeds": _trim_feeds,
+    }
+    for name, part in parts.items():
+        try:
+            await part(engine)
+        except Exception as error:
+            log.warning("upkeep failed", part=name, error=type(error).__name__)
+            failed.append(error)
     if failed:
         raise ExceptionGroup("upkeep", failed)
-
-
-async def _try(part: Callable[[AsyncEngine], Awaitable[None]], engine: AsyncEngine, failed: list[Exception]) -> None:
-    try:
-        await part(engine)
-    except Exception as error:
-        failed.append(error)
 
 
 async def _make_partitions(engine: AsyncEngine) -> None:
@@ -44,7 +42,7 @@ async def _make_partitions(engine: AsyncEngine) -> None:
             await partitions.be_brief(conn)
             created = await partitions.create_ahead(conn)
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _LOCKED:
+        if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
             raise
         log.info("partitions put off")
         return
