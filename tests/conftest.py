@@ -5,6 +5,7 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -27,6 +28,9 @@ hypothesis_settings.register_profile(
     "veritas", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("veritas")
+
+BEGAN = datetime.now(UTC).date()
+"""The day up from which the template's partitions were made."""
 
 TEMPLATE = "veritas_template"
 SCRATCH_BYTES = 2 * 1024**3

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.engine import create_engine
 from hub.settings import HubSettings
 from tests.hub.live.consoles import Hub
 from tests.hub.live.room import Room, make_room
@@ -17,8 +18,10 @@ async def room(engine: AsyncEngine) -> Room:
 
 @pytest.fixture
 async def hub(settings: HubSettings, engine: AsyncEngine) -> AsyncIterator[Hub]:
-    hub = Hub(settings, engine)
+    watch_engine = create_engine(settings)
+    hub = Hub(settings, engine, watch_engine)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(watch_engine.dispose)
         for part in hub.parts():
             await stack.enter_async_context(part)
         hub.address = await stack.enter_async_context(serve(hub.app()))

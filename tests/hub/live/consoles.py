@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from db.queries import credentials
 from hub.auth import tokens
-from hub.auth.guards import Person
+from hub.auth.guards import Person, Purpose
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.live.board import Board
 from hub.live.census import Census
@@ -42,13 +42,13 @@ class Silent:
 class Hub:
     """One hub with nothing but the teacher's side."""
 
-    def __init__(self, settings: HubSettings, engine: AsyncEngine) -> None:
+    def __init__(self, settings: HubSettings, engine: AsyncEngine, watch_engine: AsyncEngine) -> None:
         self.settings = settings
         self.engine = engine
         self.presence = Presence()
         self.feed = Feed(engine, poll_s=0.02)
         self.commands = Commands(engine, Silent())
-        self.consoles = ConsoleDoor(settings, engine, engine, self.feed, self.commands, sessions_s=0.2)
+        self.consoles = ConsoleDoor(settings, engine, watch_engine, self.feed, self.commands, sessions_s=0.2)
         self.address = ""
 
     def app(self) -> Litestar:
@@ -71,6 +71,19 @@ class Hub:
             )
         claims = tokens.make_claims(person.user_id, person.role, person.name, person.session, now_ms=now_ms())
         return tokens.sign(claims, self.settings.jwt_secret)
+
+    async def ticket(self, person: Person, purpose: Purpose) -> str:
+        await self.token(person)
+        secret = draw_secret()
+        async with self.engine.begin() as conn:
+            await credentials.issue_ticket(
+                conn,
+                ticket_hash=hash_secret(secret),
+                user_id=person.user_id,
+                session=person.session,
+                purpose=purpose,
+            )
+        return secret
 
     @asynccontextmanager
     async def connect(self, **options: Any) -> AsyncIterator["Client"]:

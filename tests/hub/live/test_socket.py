@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidStatus
 from db.models import User
 from db.queries import credentials
 from hub.auth.guards import Person
-from hub.auth.tickets import draw_secret, hash_secret
+from hub.auth.tickets import hash_secret
 from hub.live import socket
 from hub.wire import now_ms
 from protocol.codes import CloseCode, ErrorCode
@@ -36,16 +36,7 @@ async def test_the_welcome_says_who_is_known_and_for_how_long(hub: Hub, room: Ro
 
 
 async def test_a_ticket_opens_one_console(hub: Hub, room: Room) -> None:
-    await hub.token(room.teacher)
-    ticket = draw_secret()
-    async with hub.engine.begin() as conn:
-        await credentials.issue_ticket(
-            conn,
-            ticket_hash=hash_secret(ticket),
-            user_id=room.teacher.user_id,
-            session=room.teacher.session,
-            purpose="console",
-        )
+    ticket = await hub.ticket(room.teacher, "console")
     async with hub.connect() as first, hub.connect() as second:
         await first.send(Hello(ticket=ticket))
         await first.receive(Welcome)
@@ -54,21 +45,22 @@ async def test_a_ticket_opens_one_console(hub: Hub, room: Room) -> None:
 
 
 async def test_a_ticket_for_another_door_is_spent_here(hub: Hub, room: Room) -> None:
-    await hub.token(room.teacher)
-    ticket = draw_secret()
-    async with hub.engine.begin() as conn:
-        await credentials.issue_ticket(
-            conn,
-            ticket_hash=hash_secret(ticket),
-            user_id=room.teacher.user_id,
-            session=room.teacher.session,
-            purpose="monitor",
-        )
+    ticket = await hub.ticket(room.teacher, "monitor")
     async with hub.connect() as client:
         await client.send(Hello(ticket=ticket))
         assert await client.close_code() == CloseCode.UNAUTHENTICATED
     async with hub.engine.begin() as conn:
         assert await credentials.spend_ticket(conn, hash_secret(ticket)) is None
+
+
+async def test_a_sign_in_that_ends_closes_its_console_although_every_pooled_connection_is_in_use(
+    hub: Hub, room: Room
+) -> None:
+    async with hub.sign_in(room.teacher) as client, AsyncExitStack() as busy:
+        pool = [await busy.enter_async_context(hub.engine.connect()) for _ in range(hub.settings.pool_size)]
+        await credentials.revoke(pool[0], room.teacher.session)
+        await pool[0].commit()
+        assert await client.close_code() == CloseCode.UNAUTHENTICATED
 
 
 @pytest.mark.parametrize(
