@@ -4,6 +4,7 @@ DatabaseError
 ├── SettingsError       a setting is missing or wrong; the message is one line naming it
 ├── NotFound            no such row, or none that the caller may see
 │   └── Foreign         a stream that is not this attempt's
+├── Denied              the caller may see the row, and may not do this with it
 ├── Conflict            the row is not as the caller believed it to be
 └── Incredible          a claim about the record that nothing could have made true
 """
@@ -40,6 +41,10 @@ class NotFound(DatabaseError):
 
 class Foreign(NotFound):
     """The stream is another attempt's, or no server ever gave it out."""
+
+
+class Denied(DatabaseError):
+    """The caller may see the row, and may not do this with it."""
 
 
 class Conflict(DatabaseError):

@@ -7,7 +7,7 @@ HubError                  500  4500  an error nobody foresaw
 │   └── Invalid           400  4400  one field is wrong, named by its path
 ├── Unauthenticated       401  4401  who is asking is not known
 │   └── Expired           401  4419  was known, but too long ago: renew and come again
-├── Forbidden             403  4403  known, and may not
+├── Forbidden             403  4403  known, and may not (db.errors.Denied)
 ├── Missing               404  4403  no such thing, or none that the caller may see (db.errors.NotFound)
 ├── Outdated              409  4400  the thing is not as the caller believed (db.errors.Conflict)
 ├── TooManyFailures       429  4429  too many failed tries from there
@@ -16,6 +16,7 @@ HubError                  500  4500  an error nobody foresaw
 """
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -208,8 +209,8 @@ def interpret(error: Exception) -> HubError:
     match error:
         case HubError():
             return error
-        case db_errors.NotFound() | db_errors.Conflict() | db_errors.Incredible():
-            return _of_database(error)
+        case db_errors.DatabaseError() if (kind := _kind_of(error)) is not None:
+            return kind(str(error))
         case HTTPException() if error.status_code < 500:
             return Refused(error)
         case RecursionError():  # only a body can go that deep
@@ -226,14 +227,16 @@ def interpret(error: Exception) -> HubError:
             return HubError("an unexpected error; it has been logged")
 
 
-def _of_database(error: db_errors.NotFound | db_errors.Conflict | db_errors.Incredible) -> HubError:
-    match error:
-        case db_errors.NotFound():
-            return Missing(str(error))
-        case db_errors.Conflict():
-            return Outdated(str(error))
-        case db_errors.Incredible():
-            return BadRequest(str(error))
+_OF_DATABASE: Final[dict[type[db_errors.DatabaseError], type[HubError]]] = {
+    db_errors.NotFound: Missing,
+    db_errors.Denied: Forbidden,
+    db_errors.Conflict: Outdated,
+    db_errors.Incredible: BadRequest,
+}
+
+
+def _kind_of(error: db_errors.DatabaseError) -> Callable[[str], HubError] | None:
+    return next((meant for kind, meant in _OF_DATABASE.items() if isinstance(error, kind)), None)
 
 
 def close_code_of(error: Exception) -> CloseCode:

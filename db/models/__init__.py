@@ -1,18 +1,21 @@
 """Every table of the record, one file per noun."""
 
-from db.models.attempts import ExamAttempt, Instruction
+from db.models.attempts import AttemptAnswer, AttemptGrade, ExamAttempt, Instruction
 from db.models.base import Base
-from db.models.credentials import CandidateCode, RefreshToken, WsTicket
+from db.models.credentials import CandidateCode, RefreshToken, ServiceKey, WsTicket
 from db.models.events import Connection, EventStream, HubLease, MonitoringEvent, RejectedEvent
-from db.models.exams import Exam, ExamEnrollment, ExamPolicy
-from db.models.judgement import AnalysisCursor, Flag, FlagReview
+from db.models.exams import Exam, ExamEnrollment, ExamItem, ExamPolicy, TeacherExamPermission
+from db.models.judgement import AnalysisCursor, BehaviorAnalysis, Flag, FlagReview, ModelRun, PerformanceMetric
 from db.models.people import StudentProfile, TeacherProfile, User
 from db.models.trail import AuditLog, CommandRecord, FeedHead, FeedRow
 
 __all__ = [
     "AnalysisCursor",
+    "AttemptAnswer",
+    "AttemptGrade",
     "AuditLog",
     "Base",
+    "BehaviorAnalysis",
     "CandidateCode",
     "CommandRecord",
     "Connection",
@@ -20,6 +23,7 @@ __all__ = [
     "Exam",
     "ExamAttempt",
     "ExamEnrollment",
+    "ExamItem",
     "ExamPolicy",
     "FeedHead",
     "FeedRow",
@@ -27,10 +31,14 @@ __all__ = [
     "FlagReview",
     "HubLease",
     "Instruction",
+    "ModelRun",
     "MonitoringEvent",
+    "PerformanceMetric",
     "RefreshToken",
     "RejectedEvent",
+    "ServiceKey",
     "StudentProfile",
+    "TeacherExamPermission",
     "TeacherProfile",
     "User",
     "WsTicket",

@@ -4,24 +4,35 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt, Key, one_of
+from protocol.analysis import DropoutLabel
 from protocol.attempts import AttemptStatus, InstructionState
 
 
 class ExamAttempt(Base):
     """One sitting. `ix` is its small number within the exam; `generation` counts its connections, the newest wins.
 
-    `silent_since` stands while servers have stated `heartbeat_missed` and not yet `heartbeat_resumed`.
+    `silent_since` stands while servers have stated `heartbeat_missed` and not yet `heartbeat_resumed`. Scores are in
+    the points of the pinned items; `submission_data` holds the answers as they stood at the end, `receipt` what the
+    student was given for them. `coverage`, 0..1, is the observed share; below a half `integrity_score` is null.
     """
 
     __tablename__ = "exam_attempts"
     __table_args__ = (
         UniqueConstraint("exam_id", "ix"),
         one_of("status", AttemptStatus),
+        one_of("dropout_label", DropoutLabel),
+        Index("ix_exam_attempts_student_id_started_at", "student_id", "started_at"),
+        # Whose time is over: a look every second.
+        Index(
+            "ix_exam_attempts_deadline",
+            "deadline",
+            postgresql_where=text("status IN ('in_progress', 'paused', 'reopened')"),
+        ),
         # A second attempt needs a grant: at most one runs at a time.
         Index(
             "uq_exam_attempts_running",
@@ -34,17 +45,62 @@ class ExamAttempt(Base):
 
     id: Mapped[Key]
     exam_id: Mapped[UUID] = mapped_column(ForeignKey("exams.id"))
-    student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     ix: Mapped[int]
     status: Mapped[str]
     policy_id: Mapped[UUID] = mapped_column(ForeignKey("exam_policies.id"))
     rulebook_version: Mapped[int]
+    items_version: Mapped[int] = mapped_column(server_default=text("0"))
     generation: Mapped[int] = mapped_column(server_default=text("0"))
     integrity_score: Mapped[float | None]
+    coverage: Mapped[float | None]
+    lmi: Mapped[float | None]
+    dropout_label: Mapped[str | None]
+    flagged: Mapped[bool] = mapped_column(server_default=text("false"))
+    score: Mapped[float | None]
+    max_score: Mapped[float | None]
+    percentage: Mapped[float | None]
+    passed: Mapped[bool | None]
     started_at: Mapped[CreatedAt]
     deadline: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
+    duration_seconds: Mapped[int | None]
+    submission_data: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    receipt: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    grade_final_at: Mapped[datetime | None]
     silent_since: Mapped[datetime | None]
+
+
+class AttemptAnswer(Base):
+    """One revision of one answer, written in its event's own transaction; kept when events have gone.
+
+    `occurred_at` is rule time, the stream's time base + mono. The revision that stands is the latest by
+    `(occurred_at, stream_id, seq)`; a revision's number is its rank in that order.
+    """
+
+    __tablename__ = "attempt_answers"
+    __table_args__ = (Index("ix_attempt_answers_latest", "attempt_id", "item", "occurred_at", "stream_id", "seq"),)
+
+    stream_id: Mapped[UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("exam_attempts.id"))
+    item: Mapped[str]
+    value: Mapped[Any] = mapped_column(JSONB)
+    occurred_at: Mapped[datetime]
+    stored_at: Mapped[CreatedAt]
+
+
+class AttemptGrade(Base):
+    """What one item of an attempt was given: by the key, `grader_id` null, or by a person, whose word goes first."""
+
+    __tablename__ = "attempt_grades"
+
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("exam_attempts.id"), primary_key=True)
+    item: Mapped[str] = mapped_column(primary_key=True)
+    points: Mapped[float]
+    grader_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    comment: Mapped[str] = mapped_column(server_default=text("''"))
+    graded_at: Mapped[CreatedAt]
 
 
 class Instruction(Base):

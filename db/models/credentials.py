@@ -1,9 +1,11 @@
 """Credentials: every one stored as a hash, each spent or revoked in its own row."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt, Key
@@ -49,4 +51,19 @@ class CandidateCode(Base):
     exam_id: Mapped[UUID] = mapped_column(ForeignKey("exams.id", ondelete="CASCADE"))
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[CreatedAt]
+    revoked_at: Mapped[datetime | None]
+
+
+class ServiceKey(Base):
+    """One key of one program that calls Veritas, as the account of role `service` it belongs to."""
+
+    __tablename__ = "service_keys"
+
+    id: Mapped[Key]
+    hash: Mapped[bytes] = mapped_column(unique=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    scopes: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
+    created_at: Mapped[CreatedAt]
+    last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -1,4 +1,4 @@
-"""Exams, their versioned policies, and who is to sit them."""
+"""Exams, their versioned items and policies, who is to sit them, and which teachers may do what with them."""
 
 from datetime import datetime
 from typing import Any
@@ -8,23 +8,67 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.models.base import Base, CreatedAt, Key
+from db.models.base import Base, CreatedAt, Key, one_of
+from protocol.exams import ItemKind
 
 
 class Exam(Base):
-    """One exam; attempts pin the policy version they were started under."""
+    """One exam; attempts pin the versions of its items and its policy they were started under.
+
+    `max_score` is the sum of the newest items' points; `passing_score` is in the same points. `version` counts edits:
+    whoever edits names the one they saw.
+    """
 
     __tablename__ = "exams"
-    __table_args__ = (CheckConstraint("duration_minutes > 0", name="duration"),)
+    __table_args__ = (
+        CheckConstraint("duration_minutes > 0", name="duration"),
+        CheckConstraint("closes_at > opens_at", name="opening"),
+        CheckConstraint("passing_score >= 0", name="passing_score"),
+    )
 
     id: Mapped[Key]
     creator_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     title: Mapped[str]
     description: Mapped[str] = mapped_column(server_default=text("''"))
     subject: Mapped[str] = mapped_column(server_default=text("''"))
+    topic: Mapped[str] = mapped_column(server_default=text("''"))
     duration_minutes: Mapped[int]
+    max_score: Mapped[float] = mapped_column(server_default=text("0"))
+    passing_score: Mapped[float] = mapped_column(server_default=text("0"))
+    opens_at: Mapped[datetime | None]
+    closes_at: Mapped[datetime | None]
     is_published: Mapped[bool] = mapped_column(server_default=text("false"))
+    enable_monitoring: Mapped[bool] = mapped_column(server_default=text("true"))
+    enable_integrity_analysis: Mapped[bool] = mapped_column(server_default=text("true"))
+    enable_model: Mapped[bool] = mapped_column(server_default=text("false"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    items_version: Mapped[int] = mapped_column(server_default=text("0"))
+    results_released_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
+
+
+class ExamItem(Base):
+    """One item of one immutable version of an exam's items; `answer_key` is never shown to who sits or only watches.
+
+    `item` is the name that events and answers use, and stays the same over versions.
+    """
+
+    __tablename__ = "exam_items"
+    __table_args__ = (
+        UniqueConstraint("exam_id", "version", "position"),
+        CheckConstraint("points >= 0", name="points"),
+        one_of("kind", ItemKind),
+    )
+
+    exam_id: Mapped[UUID] = mapped_column(ForeignKey("exams.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    item: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    kind: Mapped[str]
+    prompt: Mapped[str]
+    choices: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
+    answer_key: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
+    points: Mapped[float]
 
 
 class ExamPolicy(Base):
@@ -49,3 +93,18 @@ class ExamEnrollment(Base):
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
     created_at: Mapped[CreatedAt]
     removed_at: Mapped[datetime | None]
+
+
+class TeacherExamPermission(Base):
+    """What one teacher who did not make an exam may do with it; its maker and administrators may do everything."""
+
+    __tablename__ = "teacher_exam_permissions"
+
+    exam_id: Mapped[UUID] = mapped_column(ForeignKey("exams.id", ondelete="CASCADE"), primary_key=True)
+    teacher_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
+    can_view: Mapped[bool] = mapped_column(server_default=text("false"))
+    can_edit: Mapped[bool] = mapped_column(server_default=text("false"))
+    can_invigilate: Mapped[bool] = mapped_column(server_default=text("false"))
+    can_review: Mapped[bool] = mapped_column(server_default=text("false"))
+    can_view_analytics: Mapped[bool] = mapped_column(server_default=text("false"))
+    granted_at: Mapped[CreatedAt]

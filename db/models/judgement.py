@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt, Key, one_of
+from protocol.analysis import AnalysisState, DropoutLabel, ModelState, Trend
 from protocol.flags import FlagSource, FlagStatus, Severity
 
 
@@ -21,6 +22,7 @@ class Flag(Base):
         one_of("source", FlagSource),
         one_of("status", FlagStatus),
         one_of("severity", Severity),
+        Index("ix_flags_open", "raised_at", postgresql_where=text("status IN ('open', 'escalated')")),
     )
 
     id: Mapped[Key]
@@ -73,3 +75,99 @@ class AnalysisCursor(Base):
     folded_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # Last in the table too: most folds leave it as it is, and PostgreSQL's log leaves it out then.
     state: Mapped[bytes] = mapped_column(server_default=text("''"))
+
+
+class BehaviorAnalysis(Base):
+    """What is concluded about one attempt once it has ended; made anew, by `revision`, when its ground changes.
+
+    `facts` is how many facts it rests on: fewer than its cursor has means that it is out of date. Scores, labels and
+    attention are judged here; `llm_*` and `originality_indicators` may be a model's and change none of them.
+    """
+
+    __tablename__ = "behavior_analysis"
+    __table_args__ = (
+        one_of("state", AnalysisState),
+        one_of("model_state", ModelState),
+        one_of("dropout_label", DropoutLabel),
+        one_of("improvement_trend", Trend),
+        Index(
+            "ix_behavior_analysis_due", "due_at", postgresql_where=text("state <> 'done' OR model_state = 'pending'")
+        ),
+        Index("ix_behavior_analysis_attention", "attempt_id", postgresql_where=text("requires_instructor_attention")),
+    )
+
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("exam_attempts.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    model_state: Mapped[str] = mapped_column(server_default=text("'off'"))
+    due_at: Mapped[CreatedAt]
+    """From when on a worker should take it up: later after a failure."""
+
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    error: Mapped[str | None]
+    revision: Mapped[int] = mapped_column(server_default=text("0"))
+    facts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    total_monitoring_events: Mapped[int] = mapped_column(server_default=text("0"))
+    anomaly_count: Mapped[int] = mapped_column(server_default=text("0"))
+    critical_events: Mapped[int] = mapped_column(server_default=text("0"))
+    integrity_score: Mapped[float | None]
+    coverage: Mapped[float | None]
+    lmi_score: Mapped[float | None]
+    improvement_trend: Mapped[str | None]
+    originality_indicators: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
+    dropout_label: Mapped[str | None]
+    dropout_confidence: Mapped[float | None]
+    llm_summary: Mapped[str] = mapped_column(server_default=text("''"))
+    llm_recommendations: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
+    llm_model_version: Mapped[str] = mapped_column(server_default=text("'rules'"))
+    requires_instructor_attention: Mapped[bool] = mapped_column(server_default=text("false"))
+    requires_recap: Mapped[bool] = mapped_column(server_default=text("false"))
+    analysed_at: Mapped[datetime | None]
+
+
+class ModelRun(Base):
+    """One asking of the model about one attempt: what it was shown, what it said, and what became of it."""
+
+    __tablename__ = "model_runs"
+    __table_args__ = (one_of("state", ModelState),)
+
+    id: Mapped[Key]
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("exam_attempts.id"), index=True)
+    revision: Mapped[int]
+    model: Mapped[str]
+    state: Mapped[str]
+    input: Mapped[str]
+    output: Mapped[str | None]
+    error: Mapped[str | None]
+    claims_dropped: Mapped[int] = mapped_column(server_default=text("0"))
+    prompt_tokens: Mapped[int] = mapped_column(server_default=text("0"))
+    completion_tokens: Mapped[int] = mapped_column(server_default=text("0"))
+    duration_ms: Mapped[int] = mapped_column(server_default=text("0"))
+    ran_at: Mapped[CreatedAt]
+
+
+class PerformanceMetric(Base):
+    """One student over all attempts whose review is final; null where none is."""
+
+    __tablename__ = "performance_metrics"
+    __table_args__ = (
+        one_of("integrity_trend", Trend),
+        one_of("lmi_trend", Trend),
+        one_of("current_risk_label", DropoutLabel),
+        Index("ix_performance_metrics_flagged", "student_id", postgresql_where=text("flagged_for_intervention")),
+    )
+
+    student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    total_exams: Mapped[int] = mapped_column(server_default=text("0"))
+    passed_exams: Mapped[int] = mapped_column(server_default=text("0"))
+    avg_score: Mapped[float | None]
+    subject_scores: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    strengths: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
+    weaknesses: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
+    avg_integrity_score: Mapped[float | None]
+    integrity_trend: Mapped[str | None]
+    avg_lmi: Mapped[float | None]
+    lmi_trend: Mapped[str | None]
+    current_risk_label: Mapped[str | None]
+    flagged_for_intervention: Mapped[bool] = mapped_column(server_default=text("false"))
+    last_attempt_date: Mapped[datetime | None]
+    updated_at: Mapped[CreatedAt]

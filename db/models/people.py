@@ -1,9 +1,11 @@
 """People: users and their profiles."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt, Key, one_of
@@ -29,13 +31,19 @@ class User(Base):
 
 
 class StudentProfile(Base):
-    """What belongs to a user as a student."""
+    """What belongs to a user as a student; all but the first two follow from attempts whose review is final."""
 
     __tablename__ = "student_profiles"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     enrollment_id: Mapped[str | None] = mapped_column(unique=True)
     cohort: Mapped[str | None]
+    cumulative_integrity_score: Mapped[float | None]
+    cumulative_lmi: Mapped[float | None]
+    total_exams_attempted: Mapped[int] = mapped_column(server_default=text("0"))
+    total_exams_passed: Mapped[int] = mapped_column(server_default=text("0"))
+    current_dropout_risk: Mapped[str | None]
+    flagged_for_review: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class TeacherProfile(Base):
@@ -45,4 +53,9 @@ class TeacherProfile(Base):
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     department: Mapped[str | None]
+    subject_areas: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
+    credentials: Mapped[str | None]
+    bio: Mapped[str | None]
     can_create_exams: Mapped[bool] = mapped_column(server_default=text("true"))
+    can_view_analytics: Mapped[bool] = mapped_column(server_default=text("true"))
+    can_manage_students: Mapped[bool] = mapped_column(server_default=text("true"))

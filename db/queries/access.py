@@ -1,0 +1,73 @@
+"""Who may do what with an exam: the one condition every query about an exam, an attempt or a flag carries.
+
+An administrator and an exam's maker may do everything; other teachers what they were permitted, exam by exam; students
+and programs nothing here. An account that was switched off may do nothing. What a caller may not see does not exist for
+them.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
+
+from db.errors import Denied, NotFound
+from db.models import Exam, TeacherExamPermission, User
+from protocol.exams import Permission
+from protocol.people import Role
+
+_COLUMNS: dict[Permission, InstrumentedAttribute[bool]] = {
+    Permission.VIEW: TeacherExamPermission.can_view,
+    Permission.EDIT: TeacherExamPermission.can_edit,
+    Permission.INVIGILATE: TeacherExamPermission.can_invigilate,
+    Permission.REVIEW: TeacherExamPermission.can_review,
+    Permission.VIEW_ANALYTICS: TeacherExamPermission.can_view_analytics,
+}
+
+ANY = tuple(Permission)
+"""For what any permission is enough for: to see that an exam is there, and what it is called."""
+
+
+def permits(user_id: UUID, *any_of: Permission) -> ColumnElement[bool]:
+    """The condition on `Exam` that this user may do one of these things with it; the query must select from `Exam`."""
+    # Told to which query they belong: of its own SQLAlchemy looks one query out, and would ask about any exam.
+    return (
+        exists()
+        .where(User.id == user_id, User.is_active, or_(User.role == Role.ADMIN, _by_teacher(user_id, any_of)))
+        .correlate(Exam)
+    )
+
+
+async def require(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> None:
+    """Raise NotFound when this exam is not there for this user, Denied when it is and none of these is permitted."""
+    permitted = await permissions_of(conn, exam_id, user_id)
+    if not permitted:
+        raise NotFound(f"no exam {exam_id}")
+    if not set(permitted) & set(any_of):
+        raise Denied(f"this wants the permission {' or '.join(any_of)}")
+
+
+async def may(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> bool:
+    """Whether this user may do one of these things with this exam."""
+    found = await conn.execute(select(exists().where(Exam.id == exam_id, permits(user_id, *any_of))))
+    return bool(found.scalar_one())
+
+
+async def permissions_of(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> list[Permission]:
+    """Everything this user may do with this exam."""
+    found = await conn.execute(select(*(permits(user_id, one).label(one) for one in ANY)).where(Exam.id == exam_id))
+    row = found.one_or_none()
+    return [] if row is None else [one for one, permitted in zip(ANY, row, strict=True) if permitted]
+
+
+def _by_teacher(user_id: UUID, any_of: tuple[Permission, ...]) -> ColumnElement[bool]:
+    granted = (
+        exists()
+        .where(
+            TeacherExamPermission.exam_id == Exam.id,
+            TeacherExamPermission.teacher_id == user_id,
+            or_(false(), *(_COLUMNS[one] for one in any_of)),
+        )
+        .correlate(Exam)
+    )
+    return and_(User.role == Role.TEACHER, or_(Exam.creator_id == user_id, granted))

@@ -1,0 +1,62 @@
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import insert, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.errors import Denied, NotFound
+from db.models import TeacherExamPermission, User
+from db.queries import access
+from protocol.exams import Permission
+from protocol.people import Role
+from tests.factories import make_exam, make_user
+
+
+async def grant(conn: AsyncConnection, exam_id: UUID, teacher_id: UUID, *granted: Permission) -> None:
+    row = {"exam_id": exam_id, "teacher_id": teacher_id} | dict.fromkeys(granted, True)
+    await conn.execute(insert(TeacherExamPermission).values(row))
+
+
+async def test_makers_and_administrators_may_do_everything(conn: AsyncConnection) -> None:
+    maker, admin = await make_user(conn, role=Role.TEACHER), await make_user(conn, role=Role.ADMIN)
+    exam = await make_exam(conn, maker)
+    assert await access.permissions_of(conn, exam, maker) == list(Permission)
+    assert await access.permissions_of(conn, exam, admin) == list(Permission)
+
+
+@pytest.mark.parametrize("granted", Permission)
+async def test_another_teacher_may_do_what_was_permitted_and_no_more(
+    conn: AsyncConnection, granted: Permission
+) -> None:
+    maker, other = await make_user(conn, role=Role.TEACHER), await make_user(conn, role=Role.TEACHER)
+    exam, neighbour = await make_exam(conn, maker), await make_exam(conn, maker)
+    await grant(conn, exam, other, granted)
+    assert await access.permissions_of(conn, exam, other) == [granted]
+    assert await access.permissions_of(conn, neighbour, other) == []
+
+
+@pytest.mark.parametrize("role", [Role.STUDENT, Role.SERVICE])
+async def test_a_permission_is_worth_nothing_to_who_is_no_teacher(conn: AsyncConnection, role: Role) -> None:
+    exam, somebody = await make_exam(conn, await make_user(conn, role=Role.TEACHER)), await make_user(conn, role=role)
+    await grant(conn, exam, somebody, *Permission)
+    assert not await access.may(conn, exam, somebody, *Permission)
+
+
+async def test_an_account_that_was_switched_off_may_do_nothing(conn: AsyncConnection) -> None:
+    maker = await make_user(conn, role=Role.TEACHER)
+    exam = await make_exam(conn, maker)
+    await conn.execute(update(User).where(User.id == maker).values(is_active=False))
+    assert await access.permissions_of(conn, exam, maker) == []
+
+
+async def test_what_one_may_not_see_is_not_there_and_what_one_may_see_is_denied(conn: AsyncConnection) -> None:
+    maker, viewer = await make_user(conn, role=Role.TEACHER), await make_user(conn, role=Role.TEACHER)
+    exam = await make_exam(conn, maker)
+    with pytest.raises(NotFound):
+        await access.require(conn, exam, viewer, Permission.VIEW)
+    await grant(conn, exam, viewer, Permission.VIEW)
+    await access.require(conn, exam, viewer, Permission.VIEW, Permission.EDIT)
+    with pytest.raises(Denied, match="can_edit"):
+        await access.require(conn, exam, viewer, Permission.EDIT)
+    with pytest.raises(NotFound):
+        await access.require(conn, uuid4(), maker, Permission.VIEW)
