@@ -7,28 +7,22 @@ and one that has just come see the same.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, exists, or_, select, true
+from sqlalchemy import Row, Select, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.errors import NotFound
 from db.models import Exam, ExamAttempt, ExamEnrollment, FeedHead, Flag, FlagReview, User
-from db.queries import flags, instructions
+from db.queries import access, flags, instructions
 from db.queries.epoch import read_epoch
 from protocol.attempts import AttemptStatus
 from protocol.console import AttemptRow, ExamRow, FlagRow, ScoreRow, Snapshot, StudentRow
-from protocol.people import Role
+from protocol.exams import Permission
 
 
 async def watchable(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
-    """Whether this person may watch the exam and give orders in it: its creator, or an administrator, still active."""
-    permitted = or_(Exam.creator_id == User.id, User.role == Role.ADMIN)
-    found = await conn.execute(
-        select(
-            exists().where(Exam.id == exam_id, User.id == user_id, User.is_active, User.role != Role.STUDENT, permitted)
-        )
-    )
-    return bool(found.scalar_one())
+    """Whether this person may watch the exam: who may see it, invigilate in it or review in it."""
+    return await access.may(conn, exam_id, user_id, Permission.VIEW, Permission.INVIGILATE, Permission.REVIEW)
 
 
 async def read_board(conn: AsyncConnection, exam_id: UUID) -> Snapshot:

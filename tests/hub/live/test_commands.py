@@ -21,7 +21,8 @@ from db.models import (
     Instruction,
 )
 from hub.auth.guards import Person
-from hub.live.commands import DECISIONS, TEXT_CHARS, Commands
+from hub.live.commands import TEXT_CHARS, Commands
+from hub.live.reviews import DECISIONS
 from judgement.policy import read_policy
 from judgement.scoring import judge_integrity
 from protocol.attempts import AttemptStatus, InstructionState
