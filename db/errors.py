@@ -5,6 +5,7 @@ DatabaseError
 ├── NotFound            no such row, or none that the caller may see
 │   └── Foreign         a stream that is not this attempt's
 ├── Denied              the caller may see the row, and may not do this with it
+├── Over                the attempt has ended, and with it the time in which something could be added to it
 ├── Conflict            the row is not as the caller believed it to be
 └── Incredible          a claim about the record that nothing could have made true
 """
@@ -45,6 +46,10 @@ class Foreign(NotFound):
 
 class Denied(DatabaseError):
     """The caller may see the row, and may not do this with it."""
+
+
+class Over(DatabaseError):
+    """The attempt has ended, and with it the time in which something could be added to it."""
 
 
 class Conflict(DatabaseError):

@@ -20,6 +20,17 @@ class AttemptStatus(StrEnum):
 RUNNING = frozenset({AttemptStatus.IN_PROGRESS, AttemptStatus.PAUSED, AttemptStatus.REOPENED})
 """Statuses in which a candidate's socket is welcome."""
 
+OVER = frozenset(
+    {
+        AttemptStatus.SUBMITTED,
+        AttemptStatus.TIMED_OUT,
+        AttemptStatus.ENDED,
+        AttemptStatus.ABANDONED,
+        AttemptStatus.DECLINED,
+    }
+)
+"""Statuses of an attempt that has ended: a client may still deliver what its queue holds, and goes."""
+
 
 class InstructionState(StrEnum):
     """How far an instruction got: `sent` until the client answers it, or its time is over."""

@@ -52,6 +52,7 @@ SERVER_EVENTS = {
     "heartbeat_missed": "nothing was heard of the client for 25 s: since",
     "heartbeat_resumed": "the client is back: silent_ms",
     "cohort_outage": "many of one exam were lost together, before their silence is judged: group, lost, of",
+    "late_from": "what comes of this stream from this number on came after the attempt's end: stream, seq",
     "altered_resend": "numbers sent again with another content than is stored: stream, seqs",
 }
 """Event types servers append to an attempt's system stream."""
