@@ -7,6 +7,7 @@ DatabaseError
 ├── Denied              the caller may see the row, and may not do this with it
 ├── Over                the attempt has ended, and with it the time in which something could be added to it
 ├── Conflict            the row is not as the caller believed it to be
+│   └── NotOpen         an exam that opens later, or has closed
 └── Incredible          a claim about the record that nothing could have made true
 """
 
@@ -54,6 +55,10 @@ class Over(DatabaseError):
 
 class Conflict(DatabaseError):
     """A row is not as the caller believed it to be."""
+
+
+class NotOpen(Conflict):
+    """The exam opens later, or has closed."""
 
 
 class Incredible(DatabaseError):
