@@ -46,7 +46,7 @@ from hub.monitor.farewells import Farewells
 from hub.monitor.roll import Roll
 from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
-from hub.rest import auth, exams, health, student
+from hub.rest import auth, exams, health, student, teacher
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -66,6 +66,7 @@ class Hub(msgspec.Struct, frozen=True):
     ingest: Ingest
     gate: Gate
     failures: Failures
+    commands: Commands
     candidates: CandidateDoor
     consoles: ConsoleDoor
     drain: Drain
@@ -98,7 +99,15 @@ def create_hub(
             yield
 
     app = Litestar(
-        route_handlers=[auth.router, exams.router, student.router, health.router, monitor_socket, console_socket],
+        route_handlers=[
+            auth.router,
+            exams.router,
+            student.router,
+            teacher.router,
+            health.router,
+            monitor_socket,
+            console_socket,
+        ],
         lifespan=[lifespan],
         dependencies=_provide(
             settings=settings,
@@ -108,6 +117,7 @@ def create_hub(
             failures=hub.failures,
             ingest=hub.ingest,
             gate=hub.gate,
+            commands=hub.commands,
             candidates=hub.candidates,
             consoles=hub.consoles,
         ),
@@ -181,7 +191,7 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
     carriers = (lease, hinter, resends, ingest, answers, farewells, sweep, errands, commands, feed)
     running = (*carriers, Census(engine, feed, presence), exchange, pulse, relay, roll, consoles)
     drain = Drain(gate, roll, consoles, in_ms=settings.drain_ms)
-    return Hub(engine, watch_engine, hints, ingest, gate, failures, candidates, consoles, drain, running)
+    return Hub(engine, watch_engine, hints, ingest, gate, failures, commands, candidates, consoles, drain, running)
 
 
 def _provide(**parts: object) -> dict[str, Provide | AnyCallable]:
