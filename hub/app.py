@@ -46,7 +46,7 @@ from hub.monitor.farewells import Farewells
 from hub.monitor.roll import Roll
 from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
-from hub.rest import auth, exams, health, student
+from hub.rest import auth, exams, health, items, permissions, policies, rosters, student
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -98,7 +98,18 @@ def create_hub(
             yield
 
     app = Litestar(
-        route_handlers=[auth.router, exams.router, student.router, health.router, monitor_socket, console_socket],
+        route_handlers=[
+            auth.router,
+            exams.router,
+            items.router,
+            policies.router,
+            rosters.router,
+            permissions.router,
+            student.router,
+            health.router,
+            monitor_socket,
+            console_socket,
+        ],
         lifespan=[lifespan],
         dependencies=_provide(
             settings=settings,
