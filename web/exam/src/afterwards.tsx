@@ -1,5 +1,5 @@
 // After the exam: the receipt, to print or keep, and what was recorded and concluded, as far as it is worked out.
-import { formatDateTime } from "@veritas/shared/time.ts";
+import { formatDateTime, formatTime } from "@veritas/shared/time.ts";
 import { Badge, Button, Meter, Notice, Severity, Spinner, Table } from "@veritas/shared/ui.tsx";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
@@ -105,7 +105,7 @@ function Record({ record }: { record: AttemptRecord }): JSX.Element {
   const integrity = INTEGRITY[record.integrity.status] ?? { word: record.integrity.status, tone: "neutral" as const };
   return (
     <div class="v-stack">
-      <div class="v-grid">
+      <div class="x-three">
         <div class="v-card v-stack-s">
           <h3>Result</h3>
           <Result record={record} />
@@ -197,8 +197,8 @@ function Recorded({ rows }: { rows: AttemptRecord["recorded"] }): JSX.Element {
           <tr key={row.event_type}>
             <th scope="row">{eventWords(row.event_type)}</th>
             <td data-align="end">{row.count}</td>
-            <td class="v-number">{formatDateTime(row.first_at)}</td>
-            <td class="v-number">{formatDateTime(row.last_at)}</td>
+            <td class="v-number">{formatTime(row.first_at)}</td>
+            <td class="v-number">{formatTime(row.last_at)}</td>
           </tr>
         ))}
       </Table>

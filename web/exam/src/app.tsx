@@ -35,7 +35,7 @@ export function App(): JSX.Element {
     );
   }
   return (
-    <Frame end={<SignedInAs name={session.user.value?.name ?? ""} onLogout={() => void signOut()} />}>
+    <Frame end={<WhoIsIn />}>
       {attemptId.value !== null ? (
         <AttemptView key={attemptId.value} attempt={attemptId.value} onSit={(paper) => (sitting.value = new Sitting(api, paper))} />
       ) : examId.value !== null ? (
@@ -45,6 +45,10 @@ export function App(): JSX.Element {
       )}
     </Frame>
   );
+}
+
+function WhoIsIn(): JSX.Element {
+  return <SignedInAs name={session.user.value?.name ?? ""} onLogout={() => void signOut()} />;
 }
 
 async function signOut(): Promise<void> {
@@ -93,7 +97,7 @@ function SittingView({ sitting, onLeave }: { sitting: Sitting; onLeave: () => vo
       toList();
     };
     return (
-      <Frame>
+      <Frame end={<WhoIsIn />}>
         <Afterwards first={sitting.paper.value} receipt={sitting.receipt.value} because={sitting.endedBecause.value} onLeave={leave} />
       </Frame>
     );

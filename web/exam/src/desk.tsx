@@ -77,7 +77,8 @@ function SavingLine({ sitting }: Props): JSX.Element | null {
   useSecond();
   const last = useRef<Saving["kind"]>("idle");
   const status = sitting.status.value;
-  const saving = status === null ? null : describeSaving(status, sitting.typing.value, performance.now());
+  const isElsewhere = status === null || status.link === "elsewhere" || status.over === "superseded";
+  const saving = isElsewhere ? null : describeSaving(status, sitting.typing.value, performance.now());
   useEffect(() => {
     if (saving === null) return;
     if (isWorthSaying(last.current, saving.kind) && saving.spoken !== "") {
@@ -144,8 +145,10 @@ export function Desk({ sitting }: Props): JSX.Element {
   const paper = sitting.paper.value;
   return (
     <div class="x-desk">
-      <Heading title={paper.exam.title}>{paper.exam.title}</Heading>
-      <Alarms sitting={sitting} />
+      <div class="x-top">
+        <Heading title={paper.exam.title}>{paper.exam.title}</Heading>
+        <Alarms sitting={sitting} />
+      </div>
       <Overview sitting={sitting} onHandIn={() => (isHandingIn.value = true)} />
       <Question sitting={sitting} onHandIn={() => (isHandingIn.value = true)} />
       <HandIn sitting={sitting} open={isHandingIn.value} onClose={() => (isHandingIn.value = false)} />
@@ -154,7 +157,7 @@ export function Desk({ sitting }: Props): JSX.Element {
 }
 
 /** What stands in the way of going on, above everything else. */
-function Alarms({ sitting }: Props): JSX.Element | null {
+function Alarms({ sitting }: Props): JSX.Element {
   const status = sitting.status.value;
   useSecond();
   const alarms: JSX.Element[] = [];
@@ -177,7 +180,7 @@ function Alarms({ sitting }: Props): JSX.Element | null {
     );
   }
   if (sitting.paper.value.exam.monitored !== false) alarms.push(<FullscreenNotice key="fullscreen" />);
-  return <div class="x-alarms">{alarms}</div>;
+  return <>{alarms}</>;
 }
 
 /** In the middle of an exam the sign-in may end; what was written stays on the page behind it. */

@@ -80,7 +80,7 @@ function Begin({ exam }: { exam: Enrolment }): JSX.Element {
       )}
       <div class="v-row">
         <Button variant="primary" busy={isBusy.value} aria-disabled={!isRead.value} onClick={begin}>
-          {isRunning ? "Go on with the exam" : `Begin: ${formatSpan(exam.duration_minutes * 60_000)}`}
+          {isRunning ? "Go on with the exam" : `Begin the exam · ${formatSpan(exam.duration_minutes * 60_000)}`}
         </Button>
         <Button variant="quiet" onClick={toList}>
           Not now

@@ -72,7 +72,10 @@ export class Sitting {
       captures: paper.exam.monitored ?? true,
     });
     this.proctor.onStatus((status) => {
+      const wasElsewhere = this.status.value?.link === "elsewhere";
       this.status.value = status;
+      // Whatever another tab did meanwhile, handing in included, is on the server.
+      if (wasElsewhere && status.link !== "elsewhere") void this.reload().catch(() => undefined);
     });
     const { signal: left } = this.leaving;
     const flush = () => this.flush();

@@ -15,8 +15,8 @@ export function answerOf(event: Event | null): LocalAnswer | null {
   if (event === null || event.data === undefined) return null;
   const { item, value, text } = event.data;
   if (typeof item !== "string") return null;
-  if (event.type === "answered") return { item, value: value ?? null, at: event.at };
-  return event.type === "draft_saved" ? { item, value: text ?? null, at: event.at } : null;
+  if (event.type === "answered") return { item, value: (value ?? null) as Json, at: event.at };
+  return event.type === "draft_saved" ? { item, value: (text ?? null) as Json, at: event.at } : null;
 }
 
 /** The answers under way, by the key of their event. */

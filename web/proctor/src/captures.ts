@@ -168,10 +168,14 @@ function watchScreens(on: On, record: Record, signal: AbortSignal): void {
 }
 
 function watchNetwork(on: On, record: Record): void {
+  let last = "";
   const tell = () => {
     const connection = (navigator as Navigator & { connection?: { effectiveType?: string } }).connection;
     const kind = connection?.effectiveType;
-    record("network_change", { online: navigator.onLine, ...(kind === undefined ? {} : { kind }) });
+    const data = { online: navigator.onLine, ...(kind === undefined ? {} : { kind }) };
+    // One change of the network is told by several events.
+    if (JSON.stringify(data) !== last) record("network_change", data);
+    last = JSON.stringify(data);
   };
   on(window, "online", tell);
   on(window, "offline", tell);

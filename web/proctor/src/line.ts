@@ -1,6 +1,6 @@
 // One websocket at a time, opened with a fresh ticket. It knows no frame; a socket that was cut is heard of no more.
 
-import { Close, SUBPROTOCOL } from "./frames.ts";
+import { ABNORMAL, SUBPROTOCOL } from "./frames.ts";
 
 /** How long a socket may take to open. */
 const OPEN_MS = 10_000;
@@ -32,7 +32,7 @@ export class Line {
       ticket = await this.getTicket();
     } catch (error) {
       const isSignedOut = error instanceof SignedOut;
-      if (mine === this.attempt) this.events.onClose(Close.abnormal, { isSignedOut });
+      if (mine === this.attempt) this.events.onClose(ABNORMAL, { isSignedOut });
       return;
     }
     if (mine === this.attempt) this.connect(ticket);
@@ -58,7 +58,7 @@ export class Line {
     const tooLong = setTimeout(() => {
       if (this.socket !== socket) return;
       this.cut();
-      this.events.onClose(Close.abnormal, { isSignedOut: false });
+      this.events.onClose(ABNORMAL, { isSignedOut: false });
     }, OPEN_MS);
     socket.onopen = () => {
       clearTimeout(tooLong);

@@ -90,6 +90,8 @@ export class Proctor {
     });
     const { signal } = this.ending;
     window.addEventListener("online", () => this.hurry(), { signal });
+    const offline = () => this.run((session, now) => session.offline(now, Date.now()));
+    window.addEventListener("offline", offline, { signal });
     window.addEventListener("pageshow", () => this.hurry(), { signal });
     void this.leader.stand();
   }

@@ -201,6 +201,10 @@ export class CandidateQueue {
     previous: Previous | null = null,
   ): { gone: Numbered[]; isRenumbered: boolean } {
     this.disconnect();
+    // A disk that lost its last write (a power cut) may not know that these numbers, which it holds, were sent.
+    if (this.helloSeq !== null && this.stream === stream) {
+      this.sentEver = Math.max(this.sentEver, Math.min(committed, this.helloSeq - 1));
+    }
     this.helloSeq = null;
     let gone: Numbered[] = [];
     const isRenumbered = this.stream !== null && this.stream !== stream;

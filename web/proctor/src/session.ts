@@ -9,7 +9,7 @@
 
 import type { ServerClock } from "@veritas/shared/time.ts";
 import type { Attempt, ClientFrame, Done, Event, HubFrame, Instruct, Payload, Rejected, Welcome } from "./frames.ts";
-import { ALIVE_MS, Close, HELLO_MS } from "./frames.ts";
+import { ABNORMAL, CloseCode, LIMITS } from "./frames.ts";
 import type { CandidateQueue, Numbered } from "./queue.ts";
 import { FRAME_OVERHEAD, HubFault } from "./queue.ts";
 import { Backoff, mayReconnect, PROVEN_MS } from "./reconnect.ts";
@@ -17,7 +17,11 @@ import { Backoff, mayReconnect, PROVEN_MS } from "./reconnect.ts";
 export const CLIENT = { name: "veritas-browser", version: "1" };
 
 /** A hub of which nothing at all was heard for this long, although it was pinged, is gone. */
-export const DEAF_MS = 20_000;
+export const DEAF_MS = 12_000;
+/** After so long a silence it is pinged out of turn. */
+const QUIET_MS = 5_000;
+/** How long it may still take to answer when the machine says that its network is gone. */
+const OFFLINE_MS = 2_000;
 /** How long a hub may take to store and acknowledge the rest after `bye`. */
 export const BYE_MS = 5_000;
 
@@ -44,11 +48,11 @@ export type Effect =
   | { do: "carry"; instruct: Instruct };
 
 const OVER_BY_CODE: Readonly<Record<number, Over>> = {
-  [Close.normal]: "left",
-  [Close.unauthenticated]: "signed_out",
-  [Close.forbidden]: "forbidden",
-  [Close.superseded]: "superseded",
-  [Close.ended]: "ended",
+  [CloseCode.normal]: "left",
+  [CloseCode.unauthenticated]: "signed_out",
+  [CloseCode.forbidden]: "forbidden",
+  [CloseCode.superseded]: "superseded",
+  [CloseCode.ended]: "ended",
 };
 
 export interface SessionOptions {
@@ -108,7 +112,7 @@ export class Session {
     if (this.phase !== "opening") return [];
     this.phase = "greeting";
     this.openedMs = this.heardMs = nowMs;
-    this.greetByMs = nowMs + HELLO_MS;
+    this.greetByMs = nowMs + LIMITS.HELLO_MS;
     this.isProven = this.isReturning = false;
     this.retryMs = this.drainMs = null;
     const { queue } = this;
@@ -136,14 +140,14 @@ export class Session {
       case "welcome":
         return this.phase === "greeting" ? [{ do: "unlock", welcome: frame }] : [];
       case "ack":
-        return this.acked(frame.seq, frame.rejected ?? [], nowMs);
+        return this.acked(frame.seq, frame.rejected, nowMs);
       case "window":
         this.queue.setWindow(frame.events, frame.bytes);
         return this.pump(nowMs);
       case "instruct":
         return this.instructed(frame);
       case "attempt":
-        this.attempt = { status: frame.status, deadline: frame.deadline ?? null, paused: frame.paused ?? false };
+        this.attempt = { status: frame.status, deadline: frame.deadline, paused: frame.paused };
         return [];
       case "rotate":
         this.queue.rotate();
@@ -156,7 +160,7 @@ export class Session {
         return [];
       case "error":
         this.detail = frame.detail;
-        this.retryMs = frame.retry_ms ?? null;
+        this.retryMs = frame.retry_ms;
         return [];
     }
   }
@@ -171,14 +175,14 @@ export class Session {
         welcome.committed,
         welcome.window,
         welcome.limits,
-        welcome.previous ?? null,
+        welcome.previous,
       );
       this.phase = "open";
       this.hasTriedAnew = false;
       this.attempt = welcome.attempt;
       this.heartbeatMs = welcome.heartbeat_ms;
       this.options.clock.read(welcome.server_at, this.openedMs);
-      const rejected = welcome.rejected ?? [];
+      const { rejected } = welcome;
       const told: Effect[] = gone.length > 0 || rejected.length > 0 ? [{ do: "gone", gone, rejected }] : [];
       return [...told, { do: "keep" }, ...this.ping(nowMs, wallMs), ...this.pump(nowMs)];
     } catch (error) {
@@ -190,19 +194,21 @@ export class Session {
   closed(code: number, nowMs: number, { isSignedOut = false } = {}): Effect[] {
     if (this.phase === "over" || this.phase === "waiting" || this.phase === "idle") return [];
     const lasted = this.phase === "open" && nowMs - this.openedMs >= PROVEN_MS;
+    const isProven = lasted || this.isProven;
     const wasLeaving = this.phase === "leaving" && !this.isReturning;
+    this.isProven = false;
     this.queue.disconnect();
     this.pings.clear();
     if (isSignedOut) return this.end("signed_out");
     if (wasLeaving) return this.end("left");
-    if (code === Close.normal && !this.isReturning) return this.wait(nowMs, null, lasted);
-    if (code === Close.unauthenticated && !this.hasTriedAnew) {
+    if (code === CloseCode.normal && !this.isReturning) return this.wait(nowMs, null, isProven);
+    if (code === CloseCode.unauthenticated && !this.hasTriedAnew) {
       this.hasTriedAnew = true;
       return this.wait(nowMs, 0, false);
     }
-    if (!mayReconnect(code) && code !== Close.normal) return this.end(OVER_BY_CODE[code] ?? "refused");
-    const waitMs = this.isReturning || code === Close.tokenExpired ? 0 : (this.drainMs ?? this.retryMs);
-    return this.wait(nowMs, waitMs, this.isProven || lasted);
+    if (!mayReconnect(code) && code !== CloseCode.normal) return this.end(OVER_BY_CODE[code] ?? "refused");
+    const waitMs = this.isReturning || code === CloseCode.token_expired ? 0 : (this.drainMs ?? this.retryMs);
+    return this.wait(nowMs, waitMs, isProven);
   }
 
   /** Number an event of `size` encoded bytes and queue it. */
@@ -230,8 +236,9 @@ export class Session {
         return nowMs >= this.byeByMs ? this.cut(nowMs) : [];
       case "open": {
         if (nowMs - this.heardMs >= DEAF_MS) return this.cut(nowMs);
-        const ping = nowMs - this.pingedMs >= this.heartbeatMs ? this.ping(nowMs, wallMs) : [];
-        return [...ping, ...this.pump(nowMs)];
+        const pausedMs = nowMs - this.pingedMs;
+        const isDue = pausedMs >= this.heartbeatMs || (nowMs - this.heardMs >= QUIET_MS && pausedMs >= QUIET_MS);
+        return [...(isDue ? this.ping(nowMs, wallMs) : []), ...this.pump(nowMs)];
       }
       default:
         return [];
@@ -240,7 +247,7 @@ export class Session {
 
   /** Whether nothing was recorded for so long that an `alive` is due. */
   isQuiet(nowMs: number): boolean {
-    return this.over === null && !this.isEnded && nowMs - this.recordedMs >= ALIVE_MS;
+    return this.over === null && !this.isEnded && nowMs - this.recordedMs >= LIMITS.ALIVE_MS;
   }
 
   /** No more `alive`: the attempt is over, only what was recorded is still delivered. */
@@ -260,6 +267,13 @@ export class Session {
     if (this.phase !== "waiting") return [];
     this.retryAtMs = nowMs;
     return this.connect();
+  }
+
+  /** The machine says that its network is gone: believe it only when the hub does not answer either. */
+  offline(nowMs: number, wallMs: number): Effect[] {
+    if (this.phase !== "open") return [];
+    this.heardMs = Math.min(this.heardMs, nowMs - DEAF_MS + OFFLINE_MS);
+    return this.ping(nowMs, wallMs);
   }
 
   /** An instruction was carried out, or could not be: then `code` says why. */
@@ -304,7 +318,7 @@ export class Session {
   }
 
   private cut(nowMs: number): Effect[] {
-    return [{ do: "cut" }, ...this.closed(Close.abnormal, nowMs)];
+    return [{ do: "cut" }, ...this.closed(ABNORMAL, nowMs)];
   }
 
   private fault(error: unknown): Effect[] {
