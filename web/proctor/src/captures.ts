@@ -80,8 +80,8 @@ export class Typing {
 export function watch(record: Record, now: () => number): { beat: () => void; stop: () => void } {
   const ending = new AbortController();
   const { signal } = ending;
-  const on = (target: EventTarget, type: string, listener: (event: never) => void) =>
-    target.addEventListener(type, listener as EventListener, { signal, capture: true });
+  const on: On = (target, type, listener, capture = true) =>
+    target.addEventListener(type, listener as EventListener, { signal, capture });
   watchPresence(on, record);
   watchHands(on, record);
   watchScreens(on, record, signal);
@@ -114,21 +114,22 @@ function remember(isFull: boolean): void {
   else sessionStorage.removeItem(WAS_FULL);
 }
 
-type On = (target: EventTarget, type: string, listener: (event: never) => void) => void;
+type On = (target: EventTarget, type: string, listener: (event: never) => void, capture?: boolean) => void;
 
 function watchPresence(on: On, record: Record): void {
-  on(window, "blur", (event: Event) => event.target === window && record("window_blur"));
-  on(window, "focus", (event: Event) => event.target === window && record("window_focus"));
+  // Not captured: those of the fields within the window do not bubble to it.
+  on(window, "blur", () => record("window_blur"), false);
+  on(window, "focus", () => record("window_focus"), false);
   on(document, "visibilitychange", () => record(document.hidden ? "tab_hidden" : "tab_visible"));
   on(document, "fullscreenchange", () => {
-    const isFull = document.fullscreenElement !== null;
+    const isFull = Boolean(document.fullscreenElement);
     remember(isFull);
     record(isFull ? "fullscreen_enter" : "fullscreen_exit");
   });
   // The stream goes on after a reload, and a reload told nobody what it changed: say how things stand.
   if (document.hidden) record("tab_hidden");
   else record(document.hasFocus() ? "window_focus" : "window_blur");
-  const isFull = document.fullscreenElement !== null;
+  const isFull = Boolean(document.fullscreenElement);
   if (!isFull && sessionStorage.getItem(WAS_FULL) !== null) record("fullscreen_exit");
   remember(isFull);
 }
