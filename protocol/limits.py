@@ -33,6 +33,9 @@ FOCUS_ATTEMPTS = 200
 STREAM_MS = 24 * 3600 * 1000
 """How long a stream lives: then `rotate`, and a new one."""
 
+TAIL_MS = 24 * 3600 * 1000
+"""How long after its attempt's end a client may still deliver what its queue holds."""
+
 LOST_NUMBERS = 10_000_000
 """How many numbers one `lost` may stand for: more than any client gives out in a stream's day."""
 

@@ -43,7 +43,13 @@ async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judg
         .with_for_update(key_share=True)
     )
     found = await conn.execute(
-        select(ExamAttempt.id, ExamAttempt.integrity_score, ExamAttempt.rulebook_version, ExamPolicy.settings)
+        select(
+            ExamAttempt.id,
+            ExamAttempt.integrity_score,
+            ExamAttempt.coverage,
+            ExamAttempt.rulebook_version,
+            ExamPolicy.settings,
+        )
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
         .where(ExamAttempt.id == among)
         .order_by(ExamAttempt.id)
@@ -53,10 +59,15 @@ async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judg
         raise NotFound(f"no attempt {min(set(attempt_ids) - {row.id for row in attempts})}")
     standing = await flags.standing(conn, attempt_ids)
     scores = [(row, judge(standing[row.id], row.settings, row.rulebook_version)) for row in attempts]
-    changed = [ScoreRow(row.id, integrity) for row, integrity in scores if integrity != row.integrity_score]
+    changed = [row_of(row.id, integrity, row.coverage) for row, integrity in scores if integrity != row.integrity_score]
     if changed:
         await conn.execute(_STORE, [{"attempt": row.attempt_id, "integrity": row.integrity} for row in changed])
     return changed
+
+
+def row_of(attempt_id: UUID, integrity: float | None, coverage: float | None) -> ScoreRow:
+    """A score as the board shows it: coverage in tenths, so that it changes now and then and not with every event."""
+    return ScoreRow(attempt_id, integrity, None if coverage is None else round(coverage, 1))
 
 
 _STORE: Final = (

@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 import msgspec
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.models import TeacherExamPermission
 from db.queries import board as boards
 from db.queries import feed
 from hub.auth.guards import Person
@@ -14,6 +16,7 @@ from hub.live.board import Board
 from hub.wire import Frame, now_ms
 from protocol.codec import Encoding, decode_to_console
 from protocol.console import Delta, Row, StudentRow
+from protocol.exams import Permission
 from protocol.people import Role
 from tests.factories import make_attempt, make_exam, make_flag, make_user
 
@@ -68,6 +71,21 @@ class Room:
     async def person(self, role: Role, name: str = "Somebody") -> Person:
         async with self.engine.begin() as conn:
             return person_of(await make_user(conn, role=role, name=name), role, name)
+
+    async def colleague(self, *permitted: Permission) -> Person:
+        """A teacher who did not make the exam, and may do just this with it."""
+        person = await self.person(Role.TEACHER, "Cleo Colleague")
+        await self.permit(person, *permitted)
+        return person
+
+    async def permit(self, person: Person, *permitted: Permission) -> None:
+        granted = {one.value: one in permitted for one in Permission}
+        async with self.engine.begin() as conn:
+            await conn.execute(
+                postgresql.insert(TeacherExamPermission)
+                .values(exam_id=self.exam, teacher_id=person.user_id, **granted)
+                .on_conflict_do_update(index_elements=["exam_id", "teacher_id"], set_=granted)
+            )
 
 
 class Watcher:
