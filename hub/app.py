@@ -11,7 +11,6 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components
 from litestar.types import AnyCallable
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -46,6 +45,8 @@ from hub.monitor.farewells import Farewells
 from hub.monitor.roll import Roll
 from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
+from hub.pages import routes as pages
+from hub.pages.site import DIST, Site
 from hub.rest import auth, exams, health, student
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
@@ -73,16 +74,25 @@ class Hub(msgspec.Struct, frozen=True):
 
 
 def create_app(
-    settings: HubSettings, *, passwords: Passwords | None = None, limits: FailureLimits | None = None
+    settings: HubSettings,
+    *,
+    passwords: Passwords | None = None,
+    limits: FailureLimits | None = None,
+    site: Site | None = None,
 ) -> Litestar:
     """Build the hub these settings describe; it connects to nothing before its lifespan begins."""
-    return create_hub(settings, passwords=passwords, limits=limits)[0]
+    return create_hub(settings, passwords=passwords, limits=limits, site=site)[0]
 
 
 def create_hub(
-    settings: HubSettings, *, passwords: Passwords | None = None, limits: FailureLimits | None = None
+    settings: HubSettings,
+    *,
+    passwords: Passwords | None = None,
+    limits: FailureLimits | None = None,
+    site: Site | None = None,
 ) -> tuple[Litestar, Drain]:
     """Build a hub and its way out, for a server that lets it drain before it ends its lifespan."""
+    site = site or Site(DIST)
     hub = _wire(settings, limits or FailureLimits())
     passwords = passwords or Passwords(settings.bcrypt_cost)
 
@@ -98,7 +108,15 @@ def create_hub(
             yield
 
     app = Litestar(
-        route_handlers=[auth.router, exams.router, student.router, health.router, monitor_socket, console_socket],
+        route_handlers=[
+            auth.router,
+            exams.router,
+            student.router,
+            health.router,
+            pages.router,
+            monitor_socket,
+            console_socket,
+        ],
         lifespan=[lifespan],
         dependencies=_provide(
             settings=settings,
@@ -110,6 +128,7 @@ def create_hub(
             gate=hub.gate,
             candidates=hub.candidates,
             consoles=hub.consoles,
+            site=site,
         ),
         middleware=[hub.gate.guard],
         exception_handlers=exception_handlers,
@@ -117,10 +136,10 @@ def create_hub(
         openapi_config=OpenAPIConfig(
             title="Veritas",
             version="1",
-            path="/docs",
+            openapi_router=pages.docs_router(),
             use_handler_docstrings=True,
             components=Components(security_schemes=SECURITY_SCHEMES),
-            render_plugins=[JsonRenderPlugin(path="/")],
+            render_plugins=[pages.DocsPage(site)],
         ),
         logging_config=None,
     )
