@@ -47,7 +47,7 @@ from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
-from hub.rest import auth, exams, health, student
+from hub.rest import auth, exams, grades, health, student
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -112,6 +112,7 @@ def create_hub(
             auth.router,
             exams.router,
             student.router,
+            grades.router,
             health.router,
             pages.router,
             monitor_socket,
