@@ -47,7 +47,7 @@ from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
-from hub.rest import auth, exams, grades, health, student
+from hub.rest import auth, exams, grades, health, items, permissions, policies, rosters, student
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -111,6 +111,10 @@ def create_hub(
         route_handlers=[
             auth.router,
             exams.router,
+            items.router,
+            policies.router,
+            rosters.router,
+            permissions.router,
             student.router,
             grades.router,
             health.router,

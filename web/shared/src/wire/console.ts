@@ -41,6 +41,7 @@ export interface Command {
 
 /** One change of the numbered part: `body` is the row that `kind` names. */
 export type Delta =
+  | { t: "delta"; exam_id: string; offset: number; kind: "exam"; body: ExamRow; }
   | { t: "delta"; exam_id: string; offset: number; kind: "student"; body: StudentRow; }
   | { t: "delta"; exam_id: string; offset: number; kind: "attempt"; body: AttemptRow; }
   | { t: "delta"; exam_id: string; offset: number; kind: "score"; body: ScoreRow; }
