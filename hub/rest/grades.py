@@ -9,16 +9,17 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Router, get, post
+from litestar import Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import audit, grades
+from db.queries import grades
 from db.queries.grades import Given, Grade, Item, Script
 from hub.auth.guards import BEARER, Person, person_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.rest import trail
 from hub.rest.fields import Text
 from judgement import grading
 from protocol.exams import ItemKind
@@ -82,7 +83,7 @@ class Grading(msgspec.Struct, frozen=True):
     responses=problems(Unauthenticated, Expired, Forbidden, Missing),
 )
 async def read_answers(
-    request: Request[Any, Any, Any],
+    request: trail.AnyRequest,
     attempt_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
     person: NamedDependency[Person],
@@ -90,7 +91,7 @@ async def read_answers(
     """Read the items, their keys, the answers that stand, and what they were given so far."""
     async with engine.begin() as conn:
         script = await grades.read_script(conn, attempt_id, person.user_id)
-        await _audit(conn, request, person, "read_answers", attempt_id)
+        await trail.leave(conn, request, person.user_id, "read_answers", "attempt", attempt_id)
     return _view(script)
 
 
@@ -102,7 +103,7 @@ async def read_answers(
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
 )
 async def grade_attempt(
-    request: Request[Any, Any, Any],
+    request: trail.AnyRequest,
     attempt_id: FromPath[UUID],
     data: JSONBody[Grading],
     engine: NamedDependency[AsyncEngine],
@@ -117,8 +118,8 @@ async def grade_attempt(
         new = _read_grades(data.grades, script.items)
         await grades.give(conn, script, new, person.user_id, grading, final=data.final)
         given = {one.item: f"{one.points:g}" for one in new}
-        details = {"grades": msgspec.json.encode(given).decode(), "final": str(data.final).lower()}
-        await _audit(conn, request, person, "grade", attempt_id, **details)
+        details = {"grades": msgspec.json.encode(given).decode(), "final": data.final}
+        await trail.leave(conn, request, person.user_id, "grade", "attempt", attempt_id, **details)
         return _view(await grades.read_script(conn, attempt_id, person.user_id))
 
 
@@ -168,24 +169,4 @@ def _item(item: Item, script: Script) -> GradedItem:
         points=item.points,
         answer=None if stands is None else ReadAnswer(stands.value, stands.revision, stands.saved_at),
         given=script.given.get(item.item),
-    )
-
-
-async def _audit(
-    conn: AsyncConnection,
-    request: Request[Any, Any, Any],
-    person: Person,
-    action: str,
-    attempt_id: UUID,
-    **details: str,
-) -> None:
-    await audit.append(
-        conn,
-        actor_id=person.user_id,
-        action=action,
-        resource="attempt",
-        resource_id=attempt_id,
-        details=details,
-        ip=request.client.host if request.client else "unix",
-        user_agent=request.headers.get("user-agent", "")[:256],
     )

@@ -157,7 +157,7 @@ async def test_who_looked_and_who_graded_is_in_the_audit_log(
     assert (looked.action, graded.action) == ("read_answers", "grade")
     assert {looked.actor_id, graded.actor_id} == {sitting.teacher_id}
     assert {looked.resource_id, graded.resource_id} == {str(sitting.attempt_id)}
-    assert graded.details == {"grades": '{"d":"2.5"}', "final": "false"}
+    assert graded.details == {"grades": '{"d":"2.5"}', "final": "False"}
 
 
 @pytest.mark.parametrize(
