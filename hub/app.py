@@ -47,7 +47,7 @@ from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
-from hub.rest import auth, exams, health, items, permissions, policies, rosters, student, teacher
+from hub.rest import auth, exams, grades, health, items, permissions, policies, rosters, student, teacher
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -118,6 +118,7 @@ def create_hub(
             permissions.router,
             student.router,
             teacher.router,
+            grades.router,
             health.router,
             pages.router,
             monitor_socket,

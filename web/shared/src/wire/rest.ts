@@ -1,19 +1,46 @@
 // Written by `make docs` from the structs of hub/rest; a test holds it to the code.
 
-/** Where one student's sitting of an exam stands. */
-export type AttemptStatus = "waiting" | "in_progress" | "paused" | "submitted" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
+export interface AnswerRevision {
+  item: string;
+  revision: number;
+  value: unknown;
+  saved_at: number;
+  stands: boolean;
+}
+
+export interface AttemptPaper {
+  attempt_id: string;
+  exam: PaperExam;
+  status: ShownStatus;
+  server_at: number;
+  started_at: number;
+  deadline: number | null;
+  completed_at: number | null;
+  items: PaperItem[];
+  answers: Record<string, SavedAnswer>;
+  receipt: Receipt | null;
+}
 
 export interface Code {
   code: string;
 }
 
-export interface Enrolment {
+/** What a student can do with an exam: wait, begin, go on, nothing any more, or read what came of it. */
+export type EnrolmentState = "upcoming" | "open" | "running" | "closed" | "done";
+
+export interface EnrolmentView {
   exam_id: string;
   title: string;
   subject: string;
+  topic: string;
   description: string;
   duration_minutes: number;
-  attempt: RunningAttempt | null;
+  opens_at: number | null;
+  closes_at: number | null;
+  state: EnrolmentState;
+  monitored: boolean;
+  notice: Notice;
+  attempt: OwnAttempt | null;
 }
 
 export interface Entrant {
@@ -72,6 +99,34 @@ export interface ExamView {
 export interface Fault {
   path: string;
   message: string;
+}
+
+export interface Given {
+  points: number;
+  by: string;
+  comment: string;
+  graded_at: number;
+}
+
+export interface GivenAnswer {
+  item: string;
+  value: unknown;
+}
+
+export interface GradedItem {
+  item: string;
+  kind: ItemKind;
+  prompt: string;
+  choices: string[];
+  answer_key: unknown;
+  points: number;
+  answer: ReadAnswer | null;
+  given: Given | null;
+}
+
+export interface Grading {
+  grades: NewGrade[];
+  final?: boolean;
 }
 
 export interface Grantee {
@@ -143,6 +198,13 @@ export interface NewExam {
   is_published?: boolean;
 }
 
+export interface NewGrade {
+  item: string;
+  points: number;
+  /** Any text without NUL */
+  comment?: string;
+}
+
 export interface NewItem {
   item: string;
   kind: ItemKind;
@@ -165,6 +227,19 @@ export interface NewPolicy {
   version?: number | null;
 }
 
+export interface Notice {
+  version: number;
+  recorded: string[];
+  who_sees: string;
+  kept_days: number;
+}
+
+export interface OwnAttempt {
+  attempt_id: string;
+  status: ShownStatus;
+  deadline: number | null;
+}
+
 export interface Page_db.queries.exams.ExamView_ {
   items: ExamView[];
   next: string | null;
@@ -178,6 +253,34 @@ export interface Page_db.queries.permissions.Grantee_ {
 export interface Page_db.queries.rosters.RosterEntry_ {
   items: RosterEntry[];
   next: string | null;
+}
+
+export interface Page_hub.rest.student.attempts.AnswerRevision_ {
+  items: AnswerRevision[];
+  next: string | null;
+}
+
+export interface Page_hub.rest.student.exams.EnrolmentView_ {
+  items: EnrolmentView[];
+  next: string | null;
+}
+
+export interface PaperExam {
+  exam_id: string;
+  title: string;
+  subject: string;
+  topic: string;
+  description: string;
+  duration_minutes: number;
+  monitored: boolean;
+}
+
+export interface PaperItem {
+  item: string;
+  kind: ItemKind;
+  prompt: string;
+  choices: string[];
+  points: number;
 }
 
 /** What a teacher who did not make an exam may be let do with it. */
@@ -201,9 +304,25 @@ export interface Problem {
   errors?: Fault[];
 }
 
+export interface ReadAnswer {
+  value: unknown;
+  revision: number;
+  saved_at: number;
+}
+
 export interface Readiness {
   ready: boolean;
   reason: string | null;
+}
+
+export interface Receipt {
+  attempt_id: string;
+  status: ShownStatus;
+  submitted_at: number;
+  answers: number;
+  events: number;
+  streams: Record<string, number>;
+  hash: string;
 }
 
 export interface Refresh {
@@ -247,11 +366,23 @@ export interface RuleInfo {
   defaults: Record<string, unknown>;
 }
 
-export interface RunningAttempt {
-  attempt_id: string;
-  status: AttemptStatus;
-  deadline: number | null;
+export interface SavedAnswer {
+  value: unknown;
+  revision: number;
+  saved_at: number;
 }
+
+export interface ScriptView {
+  items: GradedItem[];
+  score: number | null;
+  max_score: number;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+}
+
+/** The same as students and the world outside are told it: who has submitted has completed the exam. */
+export type ShownStatus = "waiting" | "in_progress" | "paused" | "completed" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
 
 export interface SignedIn {
   access_token: string;
@@ -261,10 +392,15 @@ export interface SignedIn {
   exam_id: string | null;
 }
 
+export interface Start {
+  notice?: number | null;
+}
+
 export interface Started {
   attempt_id: string;
-  status: AttemptStatus;
+  status: ShownStatus;
   deadline: number | null;
+  server_at: number;
 }
 
 export interface StudentCode {
@@ -272,6 +408,12 @@ export interface StudentCode {
   username: string;
   name: string;
   code: string;
+}
+
+export interface Submission {
+  stream?: string | null;
+  last_seq?: number;
+  answers?: GivenAnswer[];
 }
 
 export interface Ticket {
