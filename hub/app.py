@@ -1,7 +1,7 @@
 """Builds one hub: every part, wired to the others, in one place. Nothing is built at import, nothing decided here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final
@@ -11,9 +11,8 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components
-from litestar.types import AnyCallable
+from litestar.types import AnyCallable, ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import connect_writer, create_engine
@@ -46,7 +45,9 @@ from hub.monitor.farewells import Farewells
 from hub.monitor.roll import Roll
 from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
-from hub.rest import auth, exams, health, student, teacher
+from hub.pages import routes as pages
+from hub.pages.site import DIST, Site
+from hub.rest import auth, exams, health, items, permissions, policies, rosters, student, teacher
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -55,6 +56,22 @@ SPARE_CONNECTIONS: Final = 2
 
 WATCH_CONNECTIONS: Final = 2
 """Pooled connections of their own for what must not wait: the lease, the roll, and consoles' sign-ins."""
+
+ROUTES: Final[Sequence[ControllerRouterHandler]] = (
+    auth.router,
+    exams.router,
+    items.router,
+    policies.router,
+    rosters.router,
+    permissions.router,
+    student.router,
+    teacher.router,
+    health.router,
+    pages.router,
+    monitor_socket,
+    console_socket,
+)
+"""Everything a hub answers: tests/hub/rest/access holds a row of who may for each."""
 
 
 class Hub(msgspec.Struct, frozen=True):
@@ -74,16 +91,25 @@ class Hub(msgspec.Struct, frozen=True):
 
 
 def create_app(
-    settings: HubSettings, *, passwords: Passwords | None = None, limits: FailureLimits | None = None
+    settings: HubSettings,
+    *,
+    passwords: Passwords | None = None,
+    limits: FailureLimits | None = None,
+    site: Site | None = None,
 ) -> Litestar:
     """Build the hub these settings describe; it connects to nothing before its lifespan begins."""
-    return create_hub(settings, passwords=passwords, limits=limits)[0]
+    return create_hub(settings, passwords=passwords, limits=limits, site=site)[0]
 
 
 def create_hub(
-    settings: HubSettings, *, passwords: Passwords | None = None, limits: FailureLimits | None = None
+    settings: HubSettings,
+    *,
+    passwords: Passwords | None = None,
+    limits: FailureLimits | None = None,
+    site: Site | None = None,
 ) -> tuple[Litestar, Drain]:
     """Build a hub and its way out, for a server that lets it drain before it ends its lifespan."""
+    site = site or Site(DIST)
     hub = _wire(settings, limits or FailureLimits())
     passwords = passwords or Passwords(settings.bcrypt_cost)
 
@@ -99,15 +125,7 @@ def create_hub(
             yield
 
     app = Litestar(
-        route_handlers=[
-            auth.router,
-            exams.router,
-            student.router,
-            teacher.router,
-            health.router,
-            monitor_socket,
-            console_socket,
-        ],
+        route_handlers=ROUTES,
         lifespan=[lifespan],
         dependencies=_provide(
             settings=settings,
@@ -120,6 +138,7 @@ def create_hub(
             commands=hub.commands,
             candidates=hub.candidates,
             consoles=hub.consoles,
+            site=site,
         ),
         middleware=[hub.gate.guard],
         exception_handlers=exception_handlers,
@@ -127,10 +146,10 @@ def create_hub(
         openapi_config=OpenAPIConfig(
             title="Veritas",
             version="1",
-            path="/docs",
+            openapi_router=pages.docs_router(),
             use_handler_docstrings=True,
             components=Components(security_schemes=SECURITY_SCHEMES),
-            render_plugins=[JsonRenderPlugin(path="/")],
+            render_plugins=[pages.DocsPage(site)],
         ),
         logging_config=None,
     )

@@ -4,7 +4,7 @@ Nothing here explains itself to a stranger: an error nobody foresaw is logged an
 
 HubError                  500  4500  an error nobody foresaw
 ├── BadRequest            400  4400  the request cannot be understood, or believed (db.errors.Incredible)
-│   └── Invalid           400  4400  one field is wrong, named by its path
+│   └── Invalid           400  4400  a field is wrong, named by its path
 ├── Unauthenticated       401  4401  who is asking is not known
 │   └── Expired           401  4419  was known, but too long ago: renew and come again
 ├── Forbidden             403  4403  known, and may not (db.errors.Denied)
@@ -16,7 +16,7 @@ HubError                  500  4500  an error nobody foresaw
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -91,18 +91,18 @@ class BadRequest(HubError):
 
 
 class Invalid(BadRequest):
-    """One field is wrong; `path` names it as in `$.password`."""
+    """A field is wrong, `path` names it as in `$.password`; or several are, each with its own."""
 
     code = "invalid"
     title = "The request does not fit"
 
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path}: {message}")
-        self._fault = Fault(path, message)
+    def __init__(self, path: str, message: str, *more: Fault) -> None:
+        super().__init__(f"{path}: {message}" + (f", and {len(more)} more" if more else ""))
+        self._faults = [Fault(path, message), *more]
 
     def faults(self) -> list[Fault]:
-        """The one field."""
-        return [self._fault]
+        """Each field that is wrong."""
+        return self._faults
 
 
 class Unauthenticated(HubError):
@@ -249,6 +249,12 @@ _OF_DATABASE: Final[dict[type[db_errors.DatabaseError], type[HubError]]] = {
 
 def _kind_of(error: db_errors.DatabaseError) -> Callable[[str], HubError] | None:
     return next((meant for kind, meant in _OF_DATABASE.items() if isinstance(error, kind)), None)
+
+
+def refuse_any(faults: Sequence[Fault]) -> None:
+    """Raise Invalid with all of these, when there are any."""
+    if faults:
+        raise Invalid(faults[0].path, faults[0].message, *faults[1:])
 
 
 def close_code_of(error: Exception) -> CloseCode:

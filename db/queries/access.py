@@ -5,7 +5,7 @@ and programs nothing here. An account that was switched off may do nothing. What
 them.
 """
 
-from typing import Any
+from typing import Any, Never
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select
@@ -30,7 +30,10 @@ ANY = tuple(Permission)
 
 
 def permits(user_id: UUID, *any_of: Permission) -> ColumnElement[bool]:
-    """The condition on `Exam` that this user may do one of these things with it; the query must select from `Exam`."""
+    """The condition on `Exam` that this user may do one of these things with it; the query must select from `Exam`.
+
+    Without any it holds for the exam's maker and for administrators alone.
+    """
     # Told to which query they belong: of its own SQLAlchemy looks one query out, and would ask about any exam.
     return (
         exists()
@@ -55,6 +58,21 @@ async def require_for_flag(conn: AsyncConnection, flag_id: UUID, user_id: UUID, 
     held = select(Exam.id, *_held(user_id)).join(ExamAttempt, ExamAttempt.exam_id == Exam.id)
     held = held.join(Flag, Flag.attempt_id == ExamAttempt.id)
     return await _require(conn, held.where(Flag.id == flag_id), f"flag {flag_id}", any_of)
+
+
+async def refuse(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> Never:
+    """Raise what it means that a query found no such exam: Denied or NotFound, as `require` does."""
+    await require(conn, exam_id, user_id, *any_of)
+    # It came, or was permitted, since that query looked.
+    raise NotFound(f"no exam {exam_id}")
+
+
+async def require_maker(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> None:
+    """Raise NotFound when this exam is not there for this user, Denied for who neither made it nor administers."""
+    if not await may(conn, exam_id, user_id):
+        if await may(conn, exam_id, user_id, *ANY):
+            raise Denied("this is for who made the exam, and for administrators")
+        raise NotFound(f"no exam {exam_id}")
 
 
 async def may(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> bool:

@@ -108,6 +108,13 @@ async def read_session(conn: AsyncConnection, session: UUID) -> Session | None:
     return Session(session, Account(row.id, row.username, row.full_name, Role(row.role)), row.exam_id)
 
 
+async def find_session(conn: AsyncConnection, token_hash: bytes) -> Session | None:
+    """Find the living session a refresh token belongs to, spent or not."""
+    found = await conn.execute(select(RefreshToken.family).where(RefreshToken.hash == token_hash))
+    session: UUID | None = found.scalar_one_or_none()
+    return None if session is None else await read_session(conn, session)
+
+
 async def dead_sessions(conn: AsyncConnection, sessions: Collection[UUID]) -> set[UUID]:
     """Which of these sessions live no longer: revoked, run out, or their user deactivated; one query for all."""
     living = await conn.execute(

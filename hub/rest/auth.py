@@ -1,35 +1,38 @@
 """Signing in and staying signed in: register, login, candidate code, refresh, logout, tickets to sockets.
 
 Answers never tell whether an account exists. No pooled connection is held while a password is hashed, and no password,
-token, ticket or code is logged.
+token, ticket or code is logged. To a page of ours the refresh token goes in a cookie, and never where a script reads.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID, uuid4
 
 import msgspec
-from litestar import Request, Router, post
+from litestar import Response, Router, post
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.queries import audit, credentials, users
+from db.queries import credentials, users
 from db.queries.credentials import Outcome
 from db.queries.users import Account, SignIn
 from hub.auth import tokens
+from hub.auth.cookies import Page, provide_page
 from hub.auth.failures import Failures
 from hub.auth.guards import ADMITTED, BEARER, Person, Purpose, person_as
 from hub.auth.passwords import Passwords
 from hub.auth.tickets import draw_secret, hash_code, hash_secret
 from hub.errors import Busy, Expired, Forbidden, Invalid, Outdated, TooManyFailures, Unauthenticated, problems
+from hub.rest import trail
 from hub.rest.fields import Email, Name, NewPassword, Opaque, Username
+from hub.rest.trail import AnyRequest, address_of
 from hub.settings import HubSettings
 from hub.wire import now_ms
 from protocol.people import Role
 
-AnyRequest = Request[Any, Any, Any]
+PageAsking = NamedDependency[Page | None]
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,9 +58,9 @@ class Code(msgspec.Struct, frozen=True):
 
 
 class Refresh(msgspec.Struct, frozen=True):
-    """A refresh token, good once."""
+    """A refresh token, good once; a page of ours leaves it to its cookie."""
 
-    refresh_token: Opaque
+    refresh_token: Opaque | None = None
 
 
 class WantTicket(msgspec.Struct, frozen=True):
@@ -78,12 +81,13 @@ class UserView(msgspec.Struct, frozen=True):
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     """An access token good until `expires_at` (ms since the epoch) and the refresh token for the next one.
 
-    `exam_id` is set after a sign-in by code: the one exam this session is good for.
+    A page of ours gets that one in its cookie, and null here. `exam_id` is set after a sign-in by code: the one exam
+    this session is good for.
     """
 
     access_token: str
     expires_at: int
-    refresh_token: str
+    refresh_token: str | None
     user: UserView
     exam_id: UUID | None = None
 
@@ -102,7 +106,8 @@ async def register(
     engine: NamedDependency[AsyncEngine],
     settings: NamedDependency[HubSettings],
     passwords: NamedDependency[Passwords],
-) -> SignedIn:
+    page: PageAsking,
+) -> Response[SignedIn]:
     """Make a student's account and sign in; only where the deployment leaves registration open."""
     if settings.registration != "open":
         raise Forbidden("students are registered by their school here")
@@ -117,14 +122,15 @@ async def register(
             password_hash=password_hash,
         )
         await _audit(conn, request, account.user_id, "register")
-        return await _sign_in(conn, request, settings, account)
+        signed_in = await _sign_in(conn, request, settings, account)
+    return _hand_over(signed_in, page)
 
 
 @post(
     "/login",
     status_code=HTTP_200_OK,
     summary="Sign in by password",
-    responses=problems(Invalid, Unauthenticated, TooManyFailures, Busy),
+    responses=problems(Invalid, Unauthenticated, Forbidden, TooManyFailures, Busy),
 )
 async def login(
     request: AnyRequest,
@@ -133,19 +139,21 @@ async def login(
     settings: NamedDependency[HubSettings],
     passwords: NamedDependency[Passwords],
     failures: NamedDependency[Failures],
-) -> SignedIn:
+    page: PageAsking,
+) -> Response[SignedIn]:
     """Sign in with username and password; an unknown username takes as long and is answered as a wrong password."""
-    with failures.count(_address(request), data.username.lower()):
+    with failures.count(address_of(request), data.username.lower()):
         account = await _check_password(engine, passwords, data)
     async with engine.begin() as conn:
-        return await _sign_in(conn, request, settings, account)
+        signed_in = await _sign_in(conn, request, settings, account)
+    return _hand_over(signed_in, page)
 
 
 @post(
     "/code",
     status_code=HTTP_200_OK,
     summary="Sign in by candidate code",
-    responses=problems(Invalid, Unauthenticated, TooManyFailures),
+    responses=problems(Invalid, Unauthenticated, Forbidden, TooManyFailures),
 )
 async def sign_in_by_code(
     request: AnyRequest,
@@ -153,21 +161,23 @@ async def sign_in_by_code(
     engine: NamedDependency[AsyncEngine],
     settings: NamedDependency[HubSettings],
     failures: NamedDependency[Failures],
-) -> SignedIn:
+    page: PageAsking,
+) -> Response[SignedIn]:
     """Sign in with the code for one exam; the session is good for that exam alone, from any machine."""
-    with failures.count(_address(request)):
+    with failures.count(address_of(request)):
         async with engine.begin() as conn:
             candidate = await credentials.find_candidate(conn, hash_code(data.code))
             if candidate is None:
                 raise Unauthenticated("this code is not valid")
-            return await _sign_in(conn, request, settings, candidate.account, exam_id=candidate.exam_id)
+            signed_in = await _sign_in(conn, request, settings, candidate.account, exam_id=candidate.exam_id)
+    return _hand_over(signed_in, page)
 
 
 @post(
     "/refresh",
     status_code=HTTP_200_OK,
     summary="Renew an access token",
-    responses=problems(Invalid, Unauthenticated, TooManyFailures),
+    responses=problems(Invalid, Unauthenticated, Forbidden, TooManyFailures),
 )
 async def refresh(
     request: AnyRequest,
@@ -175,19 +185,23 @@ async def refresh(
     engine: NamedDependency[AsyncEngine],
     settings: NamedDependency[HubSettings],
     failures: NamedDependency[Failures],
-) -> SignedIn:
+    page: PageAsking,
+) -> Response[SignedIn]:
     """Spend a refresh token for a new pair; one presented again ends the session, except when its answer was lost."""
+    presented = data.refresh_token if page is None else page.secret
+    if presented is None:
+        raise Unauthenticated("no session is kept here") if page else Invalid("$.refresh_token", "a token is wanted")
     successor = draw_secret()
-    with failures.count(_address(request)):
+    with failures.count(address_of(request)):
         async with engine.begin() as conn:
-            rotation = await credentials.rotate(conn, hash_secret(data.refresh_token), hash_secret(successor))
+            rotation = await credentials.rotate(conn, hash_secret(presented), hash_secret(successor))
             if rotation.outcome is Outcome.REUSED and rotation.session is not None:
                 await _audit(conn, request, rotation.session.account.user_id, "refresh_reused")
         # Raised only here: what a reused token ended must stay ended.
         if rotation.outcome is not Outcome.ROTATED or rotation.session is None:
             raise Unauthenticated("the refresh token is not valid")
     session = rotation.session
-    return _signed_in(settings, session.account, session.session, successor, session.exam_id)
+    return _hand_over(_signed_in(settings, session.account, session.session, successor, session.exam_id), page)
 
 
 @post(
@@ -195,14 +209,23 @@ async def refresh(
     status_code=HTTP_204_NO_CONTENT,
     summary="Sign out",
     security=BEARER,
-    responses=problems(Unauthenticated, Expired),
-    dependencies={"person": Provide(person_as())},
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden),
 )
-async def logout(request: AnyRequest, engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]) -> None:
-    """End the session: its refresh tokens, its tickets, and its access tokens with it."""
-    async with engine.begin() as conn:
-        await credentials.revoke(conn, person.session)
-        await _audit(conn, request, person.user_id, "logout")
+async def logout(
+    request: AnyRequest, engine: NamedDependency[AsyncEngine], settings: NamedDependency[HubSettings], page: PageAsking
+) -> Response[None]:
+    """End the session: its refresh tokens, its tickets, and its access tokens with it; a page's by its cookie alone."""
+    if page is None:
+        person = await _anybody(request, engine, settings)
+        await _end(engine, request, person.session, person.user_id)
+        return Response(None)
+    # A page is signed out whatever its cookie is worth: its user must not be left signed in.
+    if page.secret is not None:
+        async with engine.connect() as conn:
+            session = await credentials.find_session(conn, hash_secret(page.secret))
+        if session is not None:
+            await _end(engine, request, session.session, session.account.user_id)
+    return Response(None, cookies=[page.forget()])
 
 
 @post(
@@ -231,11 +254,14 @@ async def issue_ticket(
     return Ticket(ticket, expires_at)
 
 
+_anybody: Final = person_as()
+
 router: Final = Router(
     path="/auth",
     tags=["auth"],
     route_handlers=[register, login, sign_in_by_code, refresh, logout, issue_ticket],
     response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
+    dependencies={"page": Provide(provide_page, sync_to_thread=False)},
 )
 
 
@@ -260,7 +286,7 @@ async def _sign_in(
     await credentials.open_session(
         conn, session=session, user_id=account.user_id, token_hash=hash_secret(secret), exam_id=exam_id
     )
-    await users.record_login(conn, account.user_id, _address(request))
+    await users.record_login(conn, account.user_id, address_of(request))
     await _audit(conn, request, account.user_id, "login", by="password" if exam_id is None else "code")
     return _signed_in(settings, account, session, secret, exam_id)
 
@@ -278,19 +304,19 @@ def _signed_in(
     )
 
 
+def _hand_over(signed_in: SignedIn, page: Page | None) -> Response[SignedIn]:
+    """Give a program its refresh token, and a page a cookie."""
+    if page is None or signed_in.refresh_token is None:
+        return Response(signed_in)
+    cookie = page.keep(signed_in.refresh_token)
+    return Response(msgspec.structs.replace(signed_in, refresh_token=None), cookies=[cookie])
+
+
+async def _end(engine: AsyncEngine, request: AnyRequest, session: UUID, user_id: UUID) -> None:
+    async with engine.begin() as conn:
+        await credentials.revoke(conn, session)
+        await _audit(conn, request, user_id, "logout")
+
+
 async def _audit(conn: AsyncConnection, request: AnyRequest, user_id: UUID, action: str, **details: str) -> None:
-    await audit.append(
-        conn,
-        actor_id=user_id,
-        action=action,
-        resource="user",
-        resource_id=user_id,
-        details=details,
-        ip=_address(request),
-        user_agent=request.headers.get("user-agent", "")[:256],
-    )
-
-
-def _address(request: AnyRequest) -> str:
-    """Where a request comes from; behind a proxy, what uvicorn makes of the headers of proxies it trusts."""
-    return request.client.host if request.client else "unix"
+    await trail.leave(conn, request, user_id, action, "user", user_id, **details)

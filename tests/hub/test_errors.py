@@ -160,7 +160,7 @@ def test_the_documents_name_every_problem() -> None:
     }
     schema = Litestar([auth.router, exams.router, student.router], dependencies=parts).openapi_schema.to_schema()
     login = schema["paths"]["/auth/login"]["post"]
-    assert set(login["responses"]) == {"200", "400", "401", "429", "503"}
+    assert set(login["responses"]) == {"200", "400", "401", "403", "429", "503"}
     assert "application/problem+json" in login["responses"]["503"]["content"]
     for path in schema["paths"].values():
         for operation in path.values():

@@ -17,14 +17,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from db.engine import create_engine
 from db.errors import NotFound
 from db.hints import Hint, Hints
-from db.queries import attempts, exams, feed, instructions
+from db.queries import attempts, exams, feed, instructions, rosters
 from db.settings import DatabaseSettings
 from hub.live.board import Board
 from hub.live.commands import Commands
 from hub.live.feed import Feed
 from protocol.attempts import InstructionState
 from protocol.codec import Encoding
-from protocol.console import Command, Since, StudentRow
+from protocol.console import Command, ExamRow, Since, StudentRow
 from protocol.flags import FlagStatus
 from tests.factories import make_stream, make_user, store_events
 from tests.hub.live.room import Watcher, make_room
@@ -37,6 +37,7 @@ NOWHERE = "redis://127.0.0.1:1"
 KEPT_ROWS = 5
 
 CHANGES = (
+    "edit",
     "enrol",
     "leave_roster",
     "sit",
@@ -81,20 +82,25 @@ class Exam:
         await self.hints.close()
         await self.engine.dispose()
 
+    async def edit(self, pick: int) -> None:
+        async with self.engine.begin() as conn:
+            await exams.change(conn, self.exam_id, {"title": f"Physics {pick}", "duration_minutes": 1 + pick})
+            await feed.append(conn, self.exam_id, [ExamRow(self.exam_id, f"Physics {pick}", 1 + pick)])
+
     async def enrol(self, pick: int) -> None:
         """Somebody new, or somebody who was taken off the roster."""
         back = sorted(self.gone)
         async with self.engine.begin() as conn:
             student = one_of(back, pick) if back and pick % 2 else await make_user(conn, name=f"Ada {pick}")
             name = self.names.setdefault(student, f"Ada {pick}")
-            if await exams.enrol(conn, self.exam_id, [student]):
+            if await rosters.enrol(conn, self.exam_id, [student]):
                 await feed.append(conn, self.exam_id, [StudentRow(student, name)])
         self.gone.discard(student)
 
     async def leave_roster(self, pick: int) -> None:
         student = one_of(list(self.names), pick)
         async with self.engine.begin() as conn:
-            row = await exams.remove_from_roster(conn, self.exam_id, student)
+            row = await rosters.remove_from_roster(conn, self.exam_id, student)
             if row is not None:
                 await feed.append(conn, self.exam_id, [row])
         self.gone.add(student)

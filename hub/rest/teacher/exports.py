@@ -22,9 +22,9 @@ from db.queries.flagged import FlagCase
 from db.queries.timeline import TimelineFact, Wanted
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
-from hub.rest.reads import AnyRequest, note_read
 from hub.rest.sheets import Cell, write_rows, write_time
 from hub.rest.teacher.monitoring import Citing, cite
+from hub.rest.trail import AnyRequest, leave
 from judgement.rules import describe
 from protocol.exams import Permission
 
@@ -60,7 +60,7 @@ async def export_events(
     async with engine.begin() as conn:
         await access.require_for_attempt(conn, attempt_id, person.user_id, Permission.VIEW_ANALYTICS)
         citing = cite(await flagged.read_cited(conn, attempt_id))
-        await note_read(conn, request, person, "export_events", "attempt", attempt_id)
+        await leave(conn, request, person.user_id, "export_events", "attempt", attempt_id)
     return _stream(write_events(engine, attempt_id, citing), f"events-{attempt_id}.csv")
 
 
@@ -80,7 +80,7 @@ async def export_flags(
     """Export every flag of an exam, the first one first, with the decisions about it."""
     async with engine.begin() as conn:
         await access.require(conn, exam_id, person.user_id, Permission.VIEW_ANALYTICS)
-        await note_read(conn, request, person, "export_flags", "exam", exam_id)
+        await leave(conn, request, person.user_id, "export_flags", "exam", exam_id)
     return _stream(write_flags(engine, exam_id), f"flags-{exam_id}.csv")
 
 

@@ -17,7 +17,9 @@ async def teacher(people: People) -> Caller:
 
 
 async def enrol(teacher: Caller, title: str = "Physics") -> tuple[str, str]:
-    exam_id = (await teacher.post("/exams", {"title": title, "duration_minutes": 90})).json()["exam_id"]
+    exam_id = (await teacher.post("/exams", {"title": title, "duration_minutes": 90, "is_published": True})).json()[
+        "exam_id"
+    ]
     (ada,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
     return exam_id, ada["code"]
 

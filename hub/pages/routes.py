@@ -1,0 +1,81 @@
+"""Where the pages are: `/console`, `/exam`, `/docs`, and `/` which leads to the console; assets under `/assets`.
+
+The console and the exam page name their own views: any path below them is the same document. No page needs a sign-in;
+what it may show, it asks REST for.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from litestar import Request, Response, Router, get
+from litestar.di import NamedDependency
+from litestar.enums import MediaType
+from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.params import FromPath
+from litestar.response import File, Redirect
+from litestar.status_codes import HTTP_307_TEMPORARY_REDIRECT
+
+from hub.pages.headers import ASSET_HEADERS, page_headers
+from hub.pages.site import Site
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/", status_code=HTTP_307_TEMPORARY_REDIRECT)
+async def lead_to_console() -> Redirect:
+    """Lead whoever names no page to the console."""
+    return Redirect("/console", status_code=HTTP_307_TEMPORARY_REDIRECT)
+
+
+@get(["/console", "/console/{view:path}"])
+async def show_console(request: AnyRequest, site: NamedDependency[Site]) -> Response[bytes]:
+    """Show the teacher's console, whichever of its views the path names."""
+    return await _page(request, site, "console")
+
+
+@get(["/exam", "/exam/{view:path}"])
+async def show_exam(request: AnyRequest, site: NamedDependency[Site]) -> Response[bytes]:
+    """Show the candidate's exam page, whichever of its views the path names."""
+    return await _page(request, site, "exam")
+
+
+@get("/assets/{name:str}")
+async def send_asset(name: FromPath[str], site: NamedDependency[Site]) -> File:
+    """Send a script, a style or an image of the pages, to be kept for good."""
+    path = await asyncio.to_thread(site.find_asset, name)
+    return File(path, filename=path.name, content_disposition_type="inline", headers=ASSET_HEADERS)
+
+
+router: Final = Router(
+    path="/",
+    route_handlers=[lead_to_console, show_console, show_exam, send_asset],
+    include_in_schema=False,
+)
+
+
+class DocsPage(OpenAPIRenderPlugin):
+    """The REST reference at `/docs`: a page like the others, over the schema beside it."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(path="/")
+        self._site = site
+
+    def render(self, request: AnyRequest, openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002
+        """Read the page; it asks for the schema by itself."""
+        return self._site.read_page("docs")
+
+
+def docs_router() -> Router:
+    """Make the router Litestar puts the reference and its schema on."""
+    return Router(path="/docs", route_handlers=[], include_in_schema=False, after_request=_guard_docs)
+
+
+def _guard_docs(response: Response[Any]) -> Response[Any]:
+    response.headers.update(page_headers(host=""))
+    return response
+
+
+async def _page(request: AnyRequest, site: Site, name: str) -> Response[bytes]:
+    host = request.headers.get("host", "")
+    document = await asyncio.to_thread(site.read_page, name)
+    return Response(document, media_type=MediaType.HTML, headers=page_headers(host))

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from hub.errors import Missing
+from hub.pages.site import Site
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "exam").mkdir()
+    (tmp_path / "exam/index.html").write_text("<p>exam")
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets/main-1a.js").write_text("1")
+    return tmp_path
+
+
+def test_a_page_is_read_anew_each_time(root: Path) -> None:
+    site = Site(root)
+    assert site.read_page("exam") == b"<p>exam"
+    (root / "exam/index.html").write_text("<p>newer")
+    assert site.read_page("exam") == b"<p>newer"
+
+
+def test_a_page_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match="make web"):
+        Site(tmp_path / "nowhere").read_page("exam")
+
+
+def test_an_asset_is_found_by_its_listed_name_alone(root: Path) -> None:
+    site = Site(root)
+    assert site.find_asset("main-1a.js") == root / "assets/main-1a.js"
+    for name in ("../exam/index.html", "main", "", ".", "..", "main-1a.js/"):
+        with pytest.raises(Missing):
+            site.find_asset(name)
+
+
+def test_there_are_no_assets_before_a_build(tmp_path: Path) -> None:
+    with pytest.raises(Missing):
+        Site(tmp_path).find_asset("main-1a.js")

@@ -1,0 +1,34 @@
+// Who is signed in at this page. Held in memory: a reload goes on by the page's HttpOnly cookie, or asks anew.
+import { computed, signal } from "@preact/signals";
+import { Api, type Granted, type Page } from "./api.ts";
+
+export type SessionState = "unknown" | "out" | "in";
+
+export interface Session {
+  api: Api;
+  state: { readonly value: SessionState };
+  user: { readonly value: Granted["user"] | null };
+  /** The one exam a sign-in by code is good for. */
+  examId: { readonly value: string | null };
+  /** Go on with what this browser holds; call once at start. */
+  resume(): Promise<void>;
+}
+
+export function createSession(page: Page, send?: typeof fetch): Session {
+  const granted = signal<Granted | null>(null);
+  const state = signal<SessionState>("unknown");
+  const onSession = (now: Granted | null): void => {
+    granted.value = now;
+    state.value = now === null ? "out" : "in";
+  };
+  const api = send === undefined ? new Api(page, onSession) : new Api(page, onSession, send);
+  return {
+    api,
+    state,
+    user: computed(() => granted.value?.user ?? null),
+    examId: computed(() => granted.value?.exam_id ?? null),
+    async resume() {
+      await api.resume();
+    },
+  };
+}
