@@ -5,7 +5,9 @@ DatabaseError
 ├── NotFound            no such row, or none that the caller may see
 │   └── Foreign         a stream that is not this attempt's
 ├── Denied              the caller may see the row, and may not do this with it
+├── Over                the attempt has ended, and with it the time in which something could be added to it
 ├── Conflict            the row is not as the caller believed it to be
+│   ├── NotOpen         an exam that opens later, or has closed
 │   └── Taken           names that belong to somebody else
 └── Incredible          a claim about the record that nothing could have made true
 """
@@ -49,8 +51,16 @@ class Denied(DatabaseError):
     """The caller may see the row, and may not do this with it."""
 
 
+class Over(DatabaseError):
+    """The attempt has ended, and with it the time in which something could be added to it."""
+
+
 class Conflict(DatabaseError):
     """A row is not as the caller believed it to be."""
+
+
+class NotOpen(Conflict):
+    """The exam opens later, or has closed."""
 
 
 class Taken(Conflict):

@@ -50,12 +50,16 @@ RETRIES: Final = 25
 Told = Literal["live", "failures"]
 """What hubs tell each other in their own words."""
 
-Channel = Literal["feed", "instructions", Told, "reconnected", "lost"]
+Announced = Literal["feed", "instructions", "attempt"]
+"""What has something new: the feed of an exam, the instructions of an attempt, or how an attempt stands."""
+
+Channel = Literal[Announced, Told, "reconnected", "lost"]
 Handler = Callable[..., Coroutine[Any, Any, None]]
 
 _ON_REDIS: Final[dict[Channel, str]] = {
     "feed": "veritas:feed",
     "instructions": "veritas:instructions",
+    "attempt": "veritas:attempt",
     "live": "veritas:live",
     "failures": "veritas:failures",
 }
@@ -70,7 +74,7 @@ _decode: Final = msgspec.msgpack.Decoder().decode
 
 
 class Hint(msgspec.Struct, frozen=True):
-    """Something changed: the feed of exam `key`, or the instructions of attempt `key`.
+    """Something changed: the feed of exam `key`, the instructions of attempt `key`, or how attempt `key` stands.
 
     `live` and `failures` have no key but `data`, as a hub told it. `reconnected` and `lost` have neither: hints may
     have been missed, so everything is worth a look; or none come from now on.
@@ -130,8 +134,8 @@ class Hints:
 
         await self._attempt(enqueue)
 
-    async def announce(self, channel: Literal["feed", "instructions"], key: UUID) -> None:
-        """Tell every listener that the feed of an exam, or the instructions of an attempt, have something new."""
+    async def announce(self, channel: Announced, key: UUID) -> None:
+        """Tell every listener that an exam's feed, an attempt's instructions, or the attempt itself, have changed."""
 
         async def publish() -> None:
             await self._redis.publish(_ON_REDIS[channel], str(key))

@@ -10,6 +10,8 @@ HubError                  500  4500  an error nobody foresaw
 ├── Forbidden             403  4403  known, and may not (db.errors.Denied)
 ├── Missing               404  4403  no such thing, or none that the caller may see (db.errors.NotFound)
 ├── Outdated              409  4400  the thing is not as the caller believed (db.errors.Conflict)
+│   └── Closed            409  4400  an exam that opens later, or has closed (db.errors.NotOpen)
+├── Ended                 410  4410  the attempt is over and takes nothing more (db.errors.Over)
 ├── TooManyFailures       429  4429  too many failed tries from there
 ├── Busy                  503  4503  not now or not here: a bounded queue or the database is full or away
 └── Refused                 …  4400  the framework said no: unknown route, wrong method, too large a body
@@ -158,6 +160,22 @@ class Outdated(HubError):
         self.at = at
 
 
+class Ended(HubError):
+    """The attempt is over and takes nothing more."""
+
+    status = 410
+    code = "ended"
+    title = "The attempt is over"
+    close_code = CloseCode.ENDED
+
+
+class Closed(Outdated):
+    """The exam opens later, or has closed."""
+
+    code = "not_open"
+    title = "Not open"
+
+
 class TooManyFailures(HubError):
     """Too many failed tries from there; `retry_s` until the next is heard."""
 
@@ -242,7 +260,9 @@ def interpret(error: Exception) -> HubError:
 _OF_DATABASE: Final[dict[type[db_errors.DatabaseError], type[HubError]]] = {
     db_errors.NotFound: Missing,
     db_errors.Denied: Forbidden,
+    db_errors.NotOpen: Closed,
     db_errors.Conflict: Outdated,
+    db_errors.Over: Ended,
     db_errors.Incredible: BadRequest,
 }
 

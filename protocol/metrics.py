@@ -42,6 +42,7 @@ WORKER: Final = {
     "veritas_model_claims_dropped_total": "claims of a model that cited what is not there, or nothing",
     "veritas_model_seconds": "from asking a model to its answer, all tries together",
     "veritas_model_breaker_open": "1 while a model that kept failing is left alone",
+    "veritas_attempts_timed_out_total": "attempts ended because their time was over",
     "veritas_rounds_failed_total": "rounds of a worker's own tasks that failed, by round",
 }
 

@@ -1,6 +1,6 @@
-"""One worker process: jobs from the queue, the sweep, the lookout, the expiry, the upkeep, side by side until a signal.
+"""One worker process: jobs, the sweep, the lookout, time-outs, the expiry, the upkeep, side by side until a signal.
 
-Everything is built here. None of the five waits for Redis, and none ends because PostgreSQL is away for a while.
+Everything is built here. None of them waits for Redis, and none ends because PostgreSQL is away for a while.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from workers.jobs.absences import LOOK_S, Lookout
 from workers.jobs.consult import Consultant
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.expiry import EXPIRE_S, expire
+from workers.jobs.timeouts import LOOK_S as TIME_S
+from workers.jobs.timeouts import Timekeeper
 from workers.jobs.upkeep import keep_up
 from workers.llm.client import OpenAIModel
 from workers.queue import take_jobs
@@ -73,6 +75,7 @@ async def _work(
         parts.create_task(repeat("model", consultant.consult, CONSULT_S, stop), name="model")
         parts.create_task(repeat("sweep", evaluator.sweep, settings.sweep_ms / 1000, stop), name="sweep")
         parts.create_task(repeat("absences", Lookout(engine).look, LOOK_S, stop), name="absences")
+        parts.create_task(repeat("timeouts", Timekeeper(engine, hints).look, TIME_S, stop), name="timeouts")
         parts.create_task(repeat("expiry", lambda: expire(engine, hints), EXPIRE_S, stop), name="expiry")
         parts.create_task(repeat("upkeep", lambda: keep_up(engine), UPKEEP_S, stop), name="upkeep")
         log.info("working")

@@ -45,6 +45,9 @@ MODEL_SECONDS: Final = Histogram(
     registry=REGISTRY,
 )
 MODEL_BREAKER: Final = Gauge("veritas_model_breaker_open", WORKER["veritas_model_breaker_open"], registry=REGISTRY)
+TIMED_OUT: Final = Counter(
+    "veritas_attempts_timed_out_total", WORKER["veritas_attempts_timed_out_total"], registry=REGISTRY
+)
 ROUNDS_FAILED: Final = Counter(
     "veritas_rounds_failed_total", WORKER["veritas_rounds_failed_total"], ["round"], registry=REGISTRY
 )

@@ -121,7 +121,7 @@ class Board:
             case AttemptRow():
                 self.attempts[row.attempt_id] = row
             case ScoreRow():
-                if row.integrity is None:
+                if row.is_empty:
                     self.scores.pop(row.attempt_id, None)
                 else:
                     self.scores[row.attempt_id] = row

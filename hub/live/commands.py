@@ -1,4 +1,4 @@
-"""Commands of the people who watch: messages to candidates and reviews of flags, each in one transaction.
+"""Commands of the people who watch: messages to candidates, ends, and reviews of flags, each in one transaction.
 
 A person decides: every command names who gave it, is checked anew against what they may see, and leaves an audit row.
 What one came to is recorded with it: a repeated command gives the same result and does nothing twice. One that is
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Denied, NotFound, sqlstate_of
-from db.queries import audit, commands, feed, instructions
+from db.queries import access, audit, commands, feed, instructions
 from db.queries import board as boards
 from hub.auth.guards import Person
 from hub.errands import Errands
@@ -25,6 +25,7 @@ from hub.errors import Busy, interpret
 from hub.live.reviews import Decision, review
 from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result, Room, Row
+from protocol.exams import Permission
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,13 @@ TRIES: Final = 3
 """How often a command is tried whose transaction met another's locks."""
 
 _LOCKED: Final = frozenset({"40001", "40P01", "55P03"})
+
+
+WANTED: Final[Mapping[str, Permission]] = {
+    "message": Permission.INVIGILATE,
+    "review": Permission.REVIEW,
+}
+"""Which permission a command wants; who holds only others of an exam may watch what comes of it."""
 
 
 class Announcer(Protocol):
@@ -111,8 +119,7 @@ class Commands:
 
     async def _transact(self, action: _Action, person: Person, command: Command) -> _Done:
         async with self._engine.begin() as conn:
-            if not await boards.watchable(conn, command.exam_id, person.user_id):
-                raise _Refused(ErrorCode.FORBIDDEN, f"no exam {command.exam_id} that you may watch")
+            await _check_permission(conn, person, command)
             past, digest = await commands.take_id(conn, command.id), _digest(command)
             if past is not None:
                 if (past.actor_id, past.digest) != (person.user_id, digest):
@@ -130,6 +137,15 @@ class Commands:
             await self._announcer.announce("feed", exam_id)
         for attempt_id in done.instructed:
             await self._announcer.announce("instructions", attempt_id)
+
+
+async def _check_permission(conn: AsyncConnection, person: Person, command: Command) -> None:
+    permitted = await access.permissions_of(conn, command.exam_id, person.user_id)
+    if not set(permitted) & set(boards.WATCHING):
+        raise _Refused(ErrorCode.FORBIDDEN, f"no exam {command.exam_id} that you may watch")
+    wanted = WANTED[command.action]
+    if wanted not in permitted:
+        raise _Refused(ErrorCode.FORBIDDEN, f"{command.action} wants the permission {wanted}")
 
 
 async def _message(conn: AsyncConnection, person: Person, command: Command) -> _Done:

@@ -225,6 +225,8 @@ def test_a_score_that_is_not_known_any_more_has_no_row() -> None:
     attempt = UUID(int=1)
     assert fold([ScoreRow(attempt, 0.5)]).scores == {attempt: ScoreRow(attempt, 0.5)}
     assert fold([ScoreRow(attempt, 0.5), ScoreRow(attempt, None)]).scores == {}
+    little = ScoreRow(attempt, None, 0.3)
+    assert fold([ScoreRow(attempt, 0.5), little]).scores == {attempt: little}, "how little was seen is something"
 
 
 def test_an_older_instruction_never_replaces_a_newer_one() -> None:
