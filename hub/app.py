@@ -48,6 +48,7 @@ from hub.monitor.sweep import Sweep
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
 from hub.rest import auth, exams, grades, health, items, permissions, policies, rosters, student, teacher
+from hub.rest.schema import DescribedStructs
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -152,6 +153,7 @@ def create_hub(
             components=Components(security_schemes=SECURITY_SCHEMES),
             render_plugins=[pages.DocsPage(site)],
         ),
+        plugins=[DescribedStructs()],
         logging_config=None,
     )
     return app, hub.drain
