@@ -58,6 +58,22 @@ WATCH_CONNECTIONS: Final = 2
 """Pooled connections of their own for what must not wait: the lease, the roll, and consoles' sign-ins."""
 
 
+ROUTES: Final = [
+    auth.router,
+    exams.router,
+    items.router,
+    policies.router,
+    rosters.router,
+    permissions.router,
+    student.router,
+    health.router,
+    pages.router,
+    monitor_socket,
+    console_socket,
+]
+"""Everything a hub answers to, but its own schema."""
+
+
 class Hub(msgspec.Struct, frozen=True):
     """The parts of one hub that handlers work with, and all that runs while it is up, in the order to start it."""
 
@@ -108,19 +124,7 @@ def create_hub(
             yield
 
     app = Litestar(
-        route_handlers=[
-            auth.router,
-            exams.router,
-            items.router,
-            policies.router,
-            rosters.router,
-            permissions.router,
-            student.router,
-            health.router,
-            pages.router,
-            monitor_socket,
-            console_socket,
-        ],
+        route_handlers=ROUTES,
         lifespan=[lifespan],
         dependencies=_provide(
             settings=settings,
