@@ -12,7 +12,7 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components
-from litestar.types import AnyCallable
+from litestar.types import AnyCallable, ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import connect_writer, create_engine
@@ -58,7 +58,7 @@ WATCH_CONNECTIONS: Final = 2
 """Pooled connections of their own for what must not wait: the lease, the roll, and consoles' sign-ins."""
 
 
-ROUTES: Final = [
+ROUTES: Final[list[ControllerRouterHandler]] = [
     auth.router,
     exams.router,
     items.router,
