@@ -22,7 +22,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from protocol.jobs import ATTEMPTS_PER_JOB, EVALUATE, Evaluate
+from protocol.jobs import ATTEMPTS_PER_JOB, CONSULT, EVALUATE, Consult, Evaluate
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +33,10 @@ PAUSE_S: Final = 1.0
 """After a failure hints are dropped at once for so long: then one of them tries again."""
 
 QUEUE: Final = "veritas:jobs"
+MODEL_QUEUE: Final = "veritas:model"
+"""Of its own: who waits for a model holds up nobody's flags."""
+
+MODEL_JOB_LIMIT_S: Final = 900
 QUEUE_JOBS_MAX: Final = 1_000
 """With no worker running the oldest jobs are forgotten beyond these: a worker's first sweep finds what they named."""
 
@@ -46,12 +50,16 @@ RETRIES: Final = 25
 Told = Literal["live", "failures"]
 """What hubs tell each other in their own words."""
 
-Channel = Literal["feed", "instructions", Told, "reconnected", "lost"]
+Announced = Literal["feed", "instructions", "attempt"]
+"""What has something new: the feed of an exam, the instructions of an attempt, or how an attempt stands."""
+
+Channel = Literal[Announced, Told, "reconnected", "lost"]
 Handler = Callable[..., Coroutine[Any, Any, None]]
 
 _ON_REDIS: Final[dict[Channel, str]] = {
     "feed": "veritas:feed",
     "instructions": "veritas:instructions",
+    "attempt": "veritas:attempt",
     "live": "veritas:live",
     "failures": "veritas:failures",
 }
@@ -66,7 +74,7 @@ _decode: Final = msgspec.msgpack.Decoder().decode
 
 
 class Hint(msgspec.Struct, frozen=True):
-    """Something changed: the feed of exam `key`, or the instructions of attempt `key`.
+    """Something changed: the feed of exam `key`, the instructions of attempt `key`, or how attempt `key` stands.
 
     `live` and `failures` have no key but `data`, as a hub told it. `reconnected` and `lost` have neither: hints may
     have been missed, so everything is worth a look; or none come from now on.
@@ -114,8 +122,20 @@ class Hints:
 
         await self._attempt(enqueue)
 
-    async def announce(self, channel: Literal["feed", "instructions"], key: UUID) -> None:
-        """Tell every listener that the feed of an exam, or the instructions of an attempt, have something new."""
+    async def enqueue_consult(self, attempts: Collection[UUID]) -> None:
+        """Ask the workers to ask a model about these attempts."""
+        if not attempts:
+            return
+        job = Consult(list(attempts))
+
+        async def enqueue() -> None:
+            await self._redis.enqueue_job(CONSULT, job, _queue_name=MODEL_QUEUE, _expires=JOB_LIFE_S)
+            await self._redis.zremrangebyrank(MODEL_QUEUE, 0, -QUEUE_JOBS_MAX - 1)
+
+        await self._attempt(enqueue)
+
+    async def announce(self, channel: Announced, key: UUID) -> None:
+        """Tell every listener that an exam's feed, an attempt's instructions, or the attempt itself, have changed."""
 
         async def publish() -> None:
             await self._redis.publish(_ON_REDIS[channel], str(key))
@@ -190,7 +210,14 @@ class Hints:
         self._on_failure()
 
 
-def build_worker(handlers: Mapping[str, Handler], *, redis_url: str, max_jobs: int = 2) -> Worker:
+def build_worker(
+    handlers: Mapping[str, Handler],
+    *,
+    redis_url: str,
+    max_jobs: int = 2,
+    queue: str = QUEUE,
+    limit_s: int = JOB_LIMIT_S,
+) -> Worker:
     """Build an arq worker for these jobs, by name; a handler gets arq's context and the payload as plain values.
 
     It outlives a Redis that is away for some ten seconds; after that its main loop raises and it must be built anew.
@@ -206,7 +233,7 @@ def build_worker(handlers: Mapping[str, Handler], *, redis_url: str, max_jobs: i
     return Worker(
         [func(handler, name=name) for name, handler in handlers.items()],
         redis_pool=patient,
-        queue_name=QUEUE,
+        queue_name=queue,
         job_serializer=_encode,
         job_deserializer=_decode,
         handle_signals=False,
@@ -214,7 +241,7 @@ def build_worker(handlers: Mapping[str, Handler], *, redis_url: str, max_jobs: i
         log_results=False,
         poll_delay=POLL_S,
         max_jobs=max_jobs,
-        job_timeout=JOB_LIMIT_S,
+        job_timeout=limit_s,
     )
 
 

@@ -4,19 +4,21 @@ Nothing here explains itself to a stranger: an error nobody foresaw is logged an
 
 HubError                  500  4500  an error nobody foresaw
 ├── BadRequest            400  4400  the request cannot be understood, or believed (db.errors.Incredible)
-│   └── Invalid           400  4400  one field is wrong, named by its path
+│   └── Invalid           400  4400  a field is wrong, named by its path
 ├── Unauthenticated       401  4401  who is asking is not known
 │   └── Expired           401  4419  was known, but too long ago: renew and come again
 ├── Forbidden             403  4403  known, and may not (db.errors.Denied)
 ├── Missing               404  4403  no such thing, or none that the caller may see (db.errors.NotFound)
 ├── Outdated              409  4400  the thing is not as the caller believed (db.errors.Conflict)
+│   └── Closed            409  4400  an exam that opens later, or has closed (db.errors.NotOpen)
+├── Ended                 410  4410  the attempt is over and takes nothing more (db.errors.Over)
 ├── TooManyFailures       429  4429  too many failed tries from there
 ├── Busy                  503  4503  not now or not here: a bounded queue or the database is full or away
 └── Refused                 …  4400  the framework said no: unknown route, wrong method, too large a body
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -47,7 +49,10 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case."""
+    """An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case.
+
+    A conflict with somebody who was first says `by` whom, and `at` which time in ms since the epoch.
+    """
 
     type: str
     title: str
@@ -55,6 +60,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     code: str
     errors: list[Fault] = []
+    by: str | None = None
+    at: int | None = None
 
 
 class HubError(Exception):
@@ -64,6 +71,8 @@ class HubError(Exception):
     code: str = "internal"
     title: str = "Something went wrong here"
     close_code: CloseCode = CloseCode.INTERNAL
+    by: str | None = None
+    at: int | None = None
 
     def headers(self) -> dict[str, str]:
         """What the answer's headers add."""
@@ -84,18 +93,18 @@ class BadRequest(HubError):
 
 
 class Invalid(BadRequest):
-    """One field is wrong; `path` names it as in `$.password`."""
+    """A field is wrong, `path` names it as in `$.password`; or several are, each with its own."""
 
     code = "invalid"
     title = "The request does not fit"
 
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path}: {message}")
-        self._fault = Fault(path, message)
+    def __init__(self, path: str, message: str, *more: Fault) -> None:
+        super().__init__(f"{path}: {message}" + (f", and {len(more)} more" if more else ""))
+        self._faults = [Fault(path, message), *more]
 
     def faults(self) -> list[Fault]:
-        """The one field."""
-        return [self._fault]
+        """Each field that is wrong."""
+        return self._faults
 
 
 class Unauthenticated(HubError):
@@ -144,6 +153,27 @@ class Outdated(HubError):
     code = "conflict"
     title = "Not as it was believed to be"
     close_code = CloseCode.MALFORMED
+
+    def __init__(self, detail: str = "", *, by: str | None = None, at: int | None = None) -> None:
+        super().__init__(detail)
+        self.by = by
+        self.at = at
+
+
+class Ended(HubError):
+    """The attempt is over and takes nothing more."""
+
+    status = 410
+    code = "ended"
+    title = "The attempt is over"
+    close_code = CloseCode.ENDED
+
+
+class Closed(Outdated):
+    """The exam opens later, or has closed."""
+
+    code = "not_open"
+    title = "Not open"
 
 
 class TooManyFailures(HubError):
@@ -230,13 +260,21 @@ def interpret(error: Exception) -> HubError:
 _OF_DATABASE: Final[dict[type[db_errors.DatabaseError], type[HubError]]] = {
     db_errors.NotFound: Missing,
     db_errors.Denied: Forbidden,
+    db_errors.NotOpen: Closed,
     db_errors.Conflict: Outdated,
+    db_errors.Over: Ended,
     db_errors.Incredible: BadRequest,
 }
 
 
 def _kind_of(error: db_errors.DatabaseError) -> Callable[[str], HubError] | None:
     return next((meant for kind, meant in _OF_DATABASE.items() if isinstance(error, kind)), None)
+
+
+def refuse_any(faults: Sequence[Fault]) -> None:
+    """Raise Invalid with all of these, when there are any."""
+    if faults:
+        raise Invalid(faults[0].path, faults[0].message, *faults[1:])
 
 
 def close_code_of(error: Exception) -> CloseCode:
@@ -258,6 +296,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
         detail=str(meant),
         code=meant.code,
         errors=meant.faults(),
+        by=meant.by,
+        at=meant.at,
     )
     return Response(problem, status_code=meant.status, headers=meant.headers(), media_type=PROBLEM_TYPE)
 

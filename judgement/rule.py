@@ -78,9 +78,10 @@ _PayloadT = TypeVar("_PayloadT")
 class Rule(msgspec.Struct, Generic[SettingsT, StateT], frozen=True, kw_only=True):
     """One version of one rule.
 
-    `hears` are the event types it is shown. `step` may change the state it is given and returns the episodes that
-    this fact completes; it takes any fact and never raises. `camera` rules rest on what a camera or a microphone
-    concluded: they are off unless an exam asks for them, and are at most warnings.
+    `title` and `summary` say in plain words what it reports, `false_alarms` what honest people do that looks the same:
+    whoever sees one of its flags sees these too. `hears` are the event types it is shown. `step` may change the state
+    it is given and returns the episodes that this fact completes; it takes any fact and never raises. `camera` rules
+    rest on what a camera or a microphone concluded: off unless an exam asks for them, and at most warnings.
     """
 
     id: str
@@ -92,6 +93,8 @@ class Rule(msgspec.Struct, Generic[SettingsT, StateT], frozen=True, kw_only=True
     state: type[StateT]
     step: Callable[[StateT, Fact, SettingsT], Sequence[Episode]]
     camera: bool = False
+    summary: str = ""
+    false_alarms: str = ""
 
     def begin(self) -> StateT:
         """Make the state before the first fact."""

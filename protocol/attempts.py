@@ -17,8 +17,38 @@ class AttemptStatus(StrEnum):
     DECLINED = "declined"
 
 
+class ShownStatus(StrEnum):
+    """The same as students and the world outside are told it: who has submitted has completed the exam."""
+
+    WAITING = "waiting"
+    IN_PROGRESS = "in_progress"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    TIMED_OUT = "timed_out"
+    ENDED = "ended"
+    REOPENED = "reopened"
+    ABANDONED = "abandoned"
+    DECLINED = "declined"
+
+
+def show_status(status: AttemptStatus) -> ShownStatus:
+    """Name a status to the outside."""
+    return ShownStatus.COMPLETED if status is AttemptStatus.SUBMITTED else ShownStatus(status.value)
+
+
 RUNNING = frozenset({AttemptStatus.IN_PROGRESS, AttemptStatus.PAUSED, AttemptStatus.REOPENED})
 """Statuses in which a candidate's socket is welcome."""
+
+OVER = frozenset(
+    {
+        AttemptStatus.SUBMITTED,
+        AttemptStatus.TIMED_OUT,
+        AttemptStatus.ENDED,
+        AttemptStatus.ABANDONED,
+        AttemptStatus.DECLINED,
+    }
+)
+"""Statuses of an attempt that has ended: a client may still deliver what its queue holds, and goes."""
 
 
 class InstructionState(StrEnum):

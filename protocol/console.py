@@ -31,20 +31,30 @@ class StudentRow(msgspec.Struct, frozen=True):
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt on the board; `ix` is its small number within the exam, `deadline` in ms since the epoch."""
+    """One attempt on the board; `ix` is its small number within the exam, times in ms since the epoch."""
 
     ix: int
     attempt_id: UUID
     student_id: UUID
     status: AttemptStatus
     deadline: int | None
+    completed_at: int | None = None
 
 
 class ScoreRow(msgspec.Struct, frozen=True):
-    """An attempt's provisional integrity, 0..1; `null` means not enough was seen: a board then keeps no row."""
+    """An attempt's provisional integrity, 0..1, and how much of it was observed, 0..1 in tenths.
+
+    `integrity` is `null` while not enough was seen; where `coverage` is not known either a board keeps no row.
+    """
 
     attempt_id: UUID
     integrity: float | None
+    coverage: float | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing."""
+        return self.integrity is None and self.coverage is None
 
 
 class FlagRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,9 +88,10 @@ class InstructionRow(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
 
 
-Row = StudentRow | AttemptRow | ScoreRow | FlagRow | InstructionRow
+Row = ExamRow | StudentRow | AttemptRow | ScoreRow | FlagRow | InstructionRow
 
 ROWS: Final[dict[str, type[Row]]] = {
+    "exam": ExamRow,
     "student": StudentRow,
     "attempt": AttemptRow,
     "score": ScoreRow,
@@ -137,7 +148,8 @@ class Room(msgspec.Struct, frozen=True):
 class Command(msgspec.Struct, tag_field="t", tag="command", frozen=True, kw_only=True):
     """A person's order; a repeated `id` gives the same result, one used for another order is refused.
 
-    `message` wants `to` and `text`; `review` wants `flag_id`, `decision`, `seen` (the status it saw) and `reason`.
+    `message` wants `to` and `text`; `end` wants `to`, a list of attempts, and `reason`; `review` wants `flag_id`,
+    `decision`, `seen` (the status it saw) and `reason`.
     """
 
     id: UUID

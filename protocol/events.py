@@ -52,6 +52,11 @@ SERVER_EVENTS = {
     "heartbeat_missed": "nothing was heard of the client for 25 s: since",
     "heartbeat_resumed": "the client is back: silent_ms",
     "cohort_outage": "many of one exam were lost together, before their silence is judged: group, lost, of",
+    "late_from": "what comes of this stream from this number on came after the attempt's end: stream, seq",
+    "notice_acknowledged": "the student has read what is recorded, and who sees it: version",
+    "answer_submitted": "an answer given with the submission itself: item, value",
+    "submitted": "the attempt ended: its student was done, or its time was over: by",
+    "ended": "a person ended the attempt: reason, by",
     "altered_resend": "numbers sent again with another content than is stored: stream, seqs",
 }
 """Event types servers append to an attempt's system stream."""
@@ -67,10 +72,10 @@ RESERVED_EVENTS = frozenset(
     {
         *SERVER_EVENTS,
         *PLACE_EVENTS,
-        *("paused", "resumed", "break_started", "break_ended", "extended", "ended", "submitted", "declined"),
+        *("paused", "resumed", "break_started", "break_ended", "extended", "declined"),
         *("heartbeat_missed", "heartbeat_resumed", "cohort_outage", "hub_gone", "device_changed", "admitted"),
         *("policy_changed", "accommodation_changed", "altered_resend", "late_from", "system_check"),
-        *("notice_acknowledged", "note_added"),
+        "note_added",
     }
 )
 """What only servers may state (WIRE §5), appended yet or not: a client that sends one of these has it refused."""
@@ -153,6 +158,23 @@ class EyeMovement(msgspec.Struct, frozen=True):
     on_screen: bool
     x: float = 0.0
     y: float = 0.0
+
+
+_Item = Annotated[str, msgspec.Meta(min_length=1, max_length=limits.ITEM_CHARS)]
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """Payload of `answered`: an item, and its answer as JSON; `null` takes the answer back."""
+
+    item: _Item
+    value: msgspec.Raw
+
+
+class DraftSaved(msgspec.Struct, frozen=True):
+    """Payload of `draft_saved`: an item, and its text as it stands."""
+
+    item: _Item
+    text: str
 
 
 def enter_all(events: Sequence[Event], first_seq: int) -> list[Entry] | None:

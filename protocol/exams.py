@@ -5,6 +5,8 @@ Nothing here says what an answer is worth.
 
 from enum import StrEnum
 
+import msgspec
+
 
 class ItemKind(StrEnum):
     """How an item is answered. All but `text` are graded from the answer key; `text` by a person."""
@@ -23,3 +25,12 @@ class Permission(StrEnum):
     INVIGILATE = "can_invigilate"
     REVIEW = "can_review"
     VIEW_ANALYTICS = "can_view_analytics"
+
+
+class Marks(msgspec.Struct, frozen=True):
+    """What an attempt's items come to, in points of `max_score`; null while one of them is not graded."""
+
+    score: float | None
+    max_score: float
+    percentage: float | None
+    passed: bool | None

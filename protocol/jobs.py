@@ -15,7 +15,17 @@ ATTEMPTS_PER_JOB = 200
 """How many attempts one transaction of a worker claims at most, and so one job names."""
 
 
+CONSULT: Final = "consult"
+"""Ask a model about some attempts that have been analysed; it has a queue of its own."""
+
+
 class Evaluate(msgspec.Struct, frozen=True):
     """Payload of `EVALUATE`: attempts that have new facts."""
+
+    attempts: list[UUID]
+
+
+class Consult(msgspec.Struct, frozen=True):
+    """Payload of `CONSULT`: attempts whose analysis waits for a model's summary."""
 
     attempts: list[UUID]

@@ -13,6 +13,9 @@ EVENT_BYTES = 8 * 1024
 DRAFT_BYTES = 32 * 1024
 """Largest payload of a `draft_saved` event, encoded as JSON."""
 
+ITEM_CHARS = 200
+"""Longest name of an item that an answer can be given to."""
+
 DEPTH = 16
 """Deepest nesting of a payload; the payload object itself counts as one."""
 
@@ -32,6 +35,9 @@ FOCUS_ATTEMPTS = 200
 
 STREAM_MS = 24 * 3600 * 1000
 """How long a stream lives: then `rotate`, and a new one."""
+
+TAIL_MS = 24 * 3600 * 1000
+"""How long after its attempt's end a client may still deliver what its queue holds."""
 
 LOST_NUMBERS = 10_000_000
 """How many numbers one `lost` may stand for: more than any client gives out in a stream's day."""

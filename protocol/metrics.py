@@ -38,6 +38,11 @@ WORKER: Final = {
     "veritas_attempts_not_carried": "attempts with unjudged facts whose rulebook this worker does not carry",
     "veritas_holes_met_total": "times a stream's fold stopped at a missing number",
     "veritas_absences_total": "facts stated about absent candidates, by kind",
+    "veritas_model_runs_total": "times a model was asked, by outcome",
+    "veritas_model_claims_dropped_total": "claims of a model that cited what is not there, or nothing",
+    "veritas_model_seconds": "from asking a model to its answer, all tries together",
+    "veritas_model_breaker_open": "1 while a model that kept failing is left alone",
+    "veritas_attempts_timed_out_total": "attempts ended because their time was over",
     "veritas_rounds_failed_total": "rounds of a worker's own tasks that failed, by round",
 }
 

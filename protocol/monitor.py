@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol import limits
-from protocol.attempts import AttemptStatus
+from protocol.attempts import OVER, AttemptStatus
 from protocol.codes import RejectCode
 from protocol.events import Event
 from protocol.limits import Limits, Window
@@ -97,6 +97,11 @@ class Attempt(msgspec.Struct, frozen=True):
     deadline: int | None = None
     paused: bool = False
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing but what the client's queue still holds is taken for it."""
+        return self.status in OVER
+
 
 class Previous(msgspec.Struct, frozen=True):
     """The stream the client named, which is not gone on with; it holds all up to `committed`."""
@@ -109,6 +114,8 @@ class Welcome(msgspec.Struct, tag_field="t", tag="welcome", frozen=True, kw_only
     """Where to go on: all up to `committed` of `stream` is stored; `rejected` repeats those above `hello.acked`.
 
     With `previous` the stream is new: the client drops what the old one holds and numbers the rest anew from 1.
+    `queue_key`, 32 bytes in base64url, is for encrypting the queue a client keeps: the same for all of an attempt's
+    connections. `upload_token` is good for `POST /monitor/events` of this attempt until a day after its end.
     """
 
     stream: UUID
@@ -121,6 +128,16 @@ class Welcome(msgspec.Struct, tag_field="t", tag="welcome", frozen=True, kw_only
     server_at: int
     attempt: Attempt
     auth_until: int
+    queue_key: str = ""
+    upload_token: str = ""
+
+
+class AttemptChanged(msgspec.Struct, tag_field="t", tag="attempt", frozen=True):
+    """How the attempt stands now, whenever that has changed; once it is over, send what the queue holds and no more."""
+
+    status: AttemptStatus
+    deadline: int | None = None
+    paused: bool = False
 
 
 class Ack(msgspec.Struct, tag_field="t", tag="ack", frozen=True):
@@ -173,4 +190,4 @@ class Drain(msgspec.Struct, tag_field="t", tag="drain", frozen=True):
     in_ms: int
 
 
-HubFrame = Welcome | Ack | WindowChanged | Instruct | Rotate | Pong | Drain | Error
+HubFrame = Welcome | AttemptChanged | Ack | WindowChanged | Instruct | Rotate | Pong | Drain | Error

@@ -195,8 +195,13 @@ class Session:
         return Access(self._signed_in.access_token, self._signed_in.expires_at)
 
     async def create_exam(self, title: str, *, duration_minutes: int, preset: str) -> UUID:
-        """Make an exam. Raises RestError or HubAway."""
-        body = {"title": title, "duration_minutes": duration_minutes, "preset": preset}
+        """Make an exam that is published at once. Raises RestError or HubAway."""
+        body = {
+            "title": title,
+            "duration_minutes": duration_minutes,
+            "preset": preset,
+            "is_published": True,
+        }
         return (await self._post("/exams", body, Exam)).exam_id
 
     async def extend_roster(self, exam_id: UUID, students: list[dict[str, str]]) -> list[Entrant]:

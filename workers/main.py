@@ -1,25 +1,29 @@
-"""One worker process: jobs from the queue, the sweep, the lookout, the expiry, the upkeep, side by side until a signal.
+"""One worker process: jobs, the sweep, the lookout, time-outs, the expiry, the upkeep, side by side until a signal.
 
-Everything is built here. None of the five waits for Redis, and none ends because PostgreSQL is away for a while.
+Everything is built here. None of them waits for Redis, and none ends because PostgreSQL is away for a while.
 """
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
-from db.hints import Hints
-from protocol.jobs import EVALUATE
+from db.hints import MODEL_JOB_LIMIT_S, MODEL_QUEUE, Hints
+from protocol.jobs import CONSULT, EVALUATE
 from workers import metrics
 from workers.jobs.absences import LOOK_S, Lookout
+from workers.jobs.consult import Consultant
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.expiry import EXPIRE_S, expire
+from workers.jobs.timeouts import LOOK_S as TIME_S
+from workers.jobs.timeouts import Timekeeper
 from workers.jobs.upkeep import keep_up
+from workers.llm.client import OpenAIModel
 from workers.queue import take_jobs
 from workers.rounds import repeat
 from workers.settings import WorkerSettings
@@ -30,6 +34,9 @@ GRACE_S: Final = 10.0
 """How long the transactions under way may take after a signal."""
 
 UPKEEP_S: Final = 3600.0
+
+CONSULT_S: Final = 5.0
+"""How often PostgreSQL is asked for analyses that wait for a model and no hint has led to."""
 
 
 async def run(settings: WorkerSettings, stop: asyncio.Event | None = None) -> None:
@@ -55,19 +62,30 @@ async def _work(
     settings: WorkerSettings, engine: AsyncEngine, hints: Hints, stop: asyncio.Event, limit: asyncio.Timeout
 ) -> None:
     evaluator = Evaluator(engine, hints)
-    async with asyncio.TaskGroup() as parts:
+    model = OpenAIModel(settings) if settings.llm_base_url else None
+    consultant = Consultant(
+        engine, hints, model, timeout_s=settings.llm_timeout_s, exam_tokens=settings.llm_exam_tokens
+    )
+    async with contextlib.aclosing(model) if model else contextlib.nullcontext(), asyncio.TaskGroup() as parts:
         parts.create_task(take_jobs({EVALUATE: evaluator.handle}, settings.redis_url, stop), name="queue")
+        consulting = take_jobs(
+            {CONSULT: consultant.handle}, settings.redis_url, stop, queue=MODEL_QUEUE, limit_s=MODEL_JOB_LIMIT_S
+        )
+        parts.create_task(consulting, name="model queue")
+        parts.create_task(repeat("model", consultant.consult, CONSULT_S, stop), name="model")
         parts.create_task(repeat("sweep", evaluator.sweep, settings.sweep_ms / 1000, stop), name="sweep")
         parts.create_task(repeat("absences", Lookout(engine).look, LOOK_S, stop), name="absences")
+        parts.create_task(repeat("timeouts", Timekeeper(engine, hints).look, TIME_S, stop), name="timeouts")
         parts.create_task(repeat("expiry", lambda: expire(engine, hints), EXPIRE_S, stop), name="expiry")
         parts.create_task(repeat("upkeep", lambda: keep_up(engine), UPKEEP_S, stop), name="upkeep")
         log.info("working")
         await stop.wait()
         evaluator.finish()
+        consultant.finish()
         limit.reschedule(asyncio.get_running_loop().time() + GRACE_S)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _signals(stop: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     wanted = (signal.SIGTERM, signal.SIGINT)

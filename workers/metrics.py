@@ -32,6 +32,22 @@ LAG: Final = Gauge("veritas_unjudged_lag_seconds", WORKER["veritas_unjudged_lag_
 NOT_CARRIED: Final = Gauge("veritas_attempts_not_carried", WORKER["veritas_attempts_not_carried"], registry=REGISTRY)
 HOLES: Final = Counter("veritas_holes_met_total", WORKER["veritas_holes_met_total"], registry=REGISTRY)
 ABSENCES: Final = Counter("veritas_absences_total", WORKER["veritas_absences_total"], ["kind"], registry=REGISTRY)
+MODEL_RUNS: Final = Counter(
+    "veritas_model_runs_total", WORKER["veritas_model_runs_total"], ["outcome"], registry=REGISTRY
+)
+MODEL_CLAIMS_DROPPED: Final = Counter(
+    "veritas_model_claims_dropped_total", WORKER["veritas_model_claims_dropped_total"], registry=REGISTRY
+)
+MODEL_SECONDS: Final = Histogram(
+    "veritas_model_seconds",
+    WORKER["veritas_model_seconds"],
+    buckets=(0.5, 1, 2, 5, 10, 20, 40, 80, 160),
+    registry=REGISTRY,
+)
+MODEL_BREAKER: Final = Gauge("veritas_model_breaker_open", WORKER["veritas_model_breaker_open"], registry=REGISTRY)
+TIMED_OUT: Final = Counter(
+    "veritas_attempts_timed_out_total", WORKER["veritas_attempts_timed_out_total"], registry=REGISTRY
+)
 ROUNDS_FAILED: Final = Counter(
     "veritas_rounds_failed_total", WORKER["veritas_rounds_failed_total"], ["round"], registry=REGISTRY
 )

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from arq import Worker
 
-from db.hints import Handler, build_worker, cancel, close_worker
+from db.hints import JOB_LIMIT_S, QUEUE, Handler, build_worker, cancel, close_worker
 from workers import metrics
 
 log = structlog.get_logger(__name__)
@@ -24,12 +24,19 @@ _BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 _STEADY_S: Final = 30.0
 
 
-async def take_jobs(handlers: Mapping[str, Handler], redis_url: str, stop: asyncio.Event) -> None:
-    """Run the jobs that hints ask for, until `stop`."""
+async def take_jobs(
+    handlers: Mapping[str, Handler],
+    redis_url: str,
+    stop: asyncio.Event,
+    *,
+    queue: str = QUEUE,
+    limit_s: int = JOB_LIMIT_S,
+) -> None:
+    """Run the jobs that hints ask for on one queue, each for so long at most, until `stop`."""
     failed = 0
     while not stop.is_set():
         started = time.monotonic()
-        worker = build_worker(handlers, redis_url=redis_url)
+        worker = build_worker(handlers, redis_url=redis_url, queue=queue, limit_s=limit_s)
         try:
             await _run(worker, stop)
         except Exception as error:

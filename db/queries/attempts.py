@@ -5,25 +5,35 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Integer, cast, func, insert, select, text
+from sqlalchemy import Integer, Row, cast, exists, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
-from db.errors import NotFound
-from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment, ExamPolicy, FeedHead
+from db.errors import Conflict, NotFound, NotOpen
+from db.models import (
+    AnalysisCursor,
+    EventStream,
+    Exam,
+    ExamAttempt,
+    ExamEnrollment,
+    ExamPolicy,
+    FeedHead,
+    MonitoringEvent,
+)
 from db.queries import facts, feed
 from protocol.attempts import RUNNING, AttemptStatus
 from protocol.console import AttemptRow
 
 
 class AttemptOpened(msgspec.Struct, frozen=True):
-    """A running attempt, and whether this call created it."""
+    """A running attempt, and whether this call created it; `now` is the moment, by PostgreSQL's clock."""
 
     attempt_id: UUID
     ix: int
     status: AttemptStatus
     deadline: datetime | None
+    now: datetime
     created: bool
 
 
@@ -42,24 +52,27 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     rulebook_version: int
 
 
-async def start(conn: AsyncConnection, exam_id: UUID, student_id: UUID, *, rulebook_version: int) -> AttemptOpened:
+async def start(
+    conn: AsyncConnection, exam_id: UUID, student_id: UUID, *, rulebook_version: int, notice: int | None = None
+) -> AttemptOpened:
     """Return the student's running attempt, or begin one: with its cursor, system stream, first fact and feed row.
 
-    It is pinned to the exam's newest policy and the rulebook that is for; `rulebook_version` where it names none.
-    Raises NotFound unless the exam is published and the student is on its roster.
+    It is pinned to the exam's newest items, its newest policy and the rulebook that is for, `rulebook_version` where it
+    names none. `notice` is the version of what is recorded that the student says to have read: a fact, once.
+    Raises NotFound unless the exam is published and the student is on its roster, NotOpen before it opens and after it
+    closes, Conflict when the student has sat it already.
     """
-    duration_minutes = await _published_duration(conn, exam_id, student_id)
+    exam = await _read_open(conn, exam_id, student_id)
     # Whoever starts attempts of one exam does so one after the other: `ix` and "at most one runs" follow from it.
     await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
     running = await _running(conn, exam_id, student_id)
-    if running is not None:
-        return running
-    opened = await _create(conn, exam_id, student_id, duration_minutes, rulebook_version)
-    await conn.execute(insert(AnalysisCursor).values(attempt_id=opened.attempt_id))
-    await facts.open_stream(conn, opened.attempt_id)
-    await facts.append(conn, opened.attempt_id, [facts.ServerFact("attempt_started")])
-    await feed.append(conn, exam_id, [_row(opened, student_id)])
-    return opened
+    if running is None:
+        opened = await _begin(conn, exam, student_id, rulebook_version)
+        await _acknowledge(conn, opened.attempt_id, notice)
+        await feed.append(conn, exam_id, [_row(opened, student_id)])
+        return opened
+    await _acknowledge(conn, running.attempt_id, notice)
+    return running
 
 
 async def read(conn: AsyncConnection, attempt_id: UUID) -> AttemptRecord:
@@ -97,9 +110,19 @@ async def read(conn: AsyncConnection, attempt_id: UUID) -> AttemptRecord:
     )
 
 
-async def _published_duration(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> int:
+async def _read_open(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> Row[*tuple[Any, ...]]:
+    """What starting wants to know of a published exam with this student on its roster. Raises NotFound."""
+    now = func.clock_timestamp()
     found = await conn.execute(
-        select(Exam.duration_minutes)
+        select(
+            Exam.id,
+            Exam.duration_minutes,
+            Exam.items_version,
+            Exam.opens_at,
+            Exam.closes_at,
+            (Exam.opens_at > now).is_(True).label("is_early"),
+            (Exam.closes_at <= now).is_(True).label("is_late"),
+        )
         .join(ExamEnrollment, ExamEnrollment.exam_id == Exam.id)
         .where(
             Exam.id == exam_id,
@@ -108,51 +131,95 @@ async def _published_duration(conn: AsyncConnection, exam_id: UUID, student_id: 
             ExamEnrollment.removed_at.is_(None),
         )
     )
-    minutes: int | None = found.scalar_one_or_none()
-    if minutes is None:
+    exam = found.one_or_none()
+    if exam is None:
         raise NotFound(f"no exam {exam_id} for this student")
-    return minutes
+    return exam
 
 
 async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> AttemptOpened | None:
-    found = await conn.execute(
-        select(ExamAttempt.id, ExamAttempt.ix, ExamAttempt.status, ExamAttempt.deadline).where(
-            ExamAttempt.exam_id == exam_id, ExamAttempt.student_id == student_id, ExamAttempt.status.in_(RUNNING)
+    """The running attempt, or None when the student has none at all. Raises Conflict when there was one."""
+    newest = await conn.execute(
+        select(
+            ExamAttempt.id,
+            ExamAttempt.ix,
+            ExamAttempt.status,
+            ExamAttempt.deadline,
+            func.clock_timestamp().label("now"),
         )
+        .where(ExamAttempt.exam_id == exam_id, ExamAttempt.student_id == student_id)
+        .order_by(ExamAttempt.ix.desc())
+        .limit(1)
     )
-    row = found.one_or_none()
-    return (
-        None if row is None else AttemptOpened(row.id, row.ix, AttemptStatus(row.status), row.deadline, created=False)
-    )
+    row = newest.one_or_none()
+    if row is None:
+        return None
+    if row.status not in RUNNING:
+        raise Conflict("this exam has been sat already; a second attempt needs a grant")
+    return AttemptOpened(row.id, row.ix, AttemptStatus(row.status), row.deadline, row.now, created=False)
+
+
+async def _begin(
+    conn: AsyncConnection, exam: Row[*tuple[Any, ...]], student_id: UUID, rulebook_version: int
+) -> AttemptOpened:
+    """Begin an attempt, with its cursor, system stream and first fact. Raises NotOpen."""
+    if exam.is_early:
+        raise NotOpen(f"the exam opens at {exam.opens_at:%Y-%m-%d %H:%M} UTC")
+    if exam.is_late:
+        raise NotOpen(f"the exam closed at {exam.closes_at:%Y-%m-%d %H:%M} UTC")
+    opened = await _create(conn, exam, student_id, rulebook_version)
+    await conn.execute(insert(AnalysisCursor).values(attempt_id=opened.attempt_id))
+    await facts.open_stream(conn, opened.attempt_id)
+    await facts.append(conn, opened.attempt_id, [facts.ServerFact("attempt_started")])
+    return opened
 
 
 async def _create(
-    conn: AsyncConnection, exam_id: UUID, student_id: UUID, duration_minutes: int, rulebook_version: int
+    conn: AsyncConnection, exam: Row[*tuple[Any, ...]], student_id: UUID, rulebook_version: int
 ) -> AttemptOpened:
-    newest = select(ExamPolicy).where(ExamPolicy.exam_id == exam_id).order_by(ExamPolicy.version.desc()).limit(1)
+    newest = select(ExamPolicy).where(ExamPolicy.exam_id == exam.id).order_by(ExamPolicy.version.desc()).limit(1)
     # An attempt is judged by the rules its policy was written for, not by newer ones that policy does not know.
     named = cast(ExamPolicy.settings["rulebook"].astext, Integer)
     next_ix = (
-        select(func.coalesce(func.max(ExamAttempt.ix), 0) + 1).where(ExamAttempt.exam_id == exam_id).scalar_subquery()
+        select(func.coalesce(func.max(ExamAttempt.ix), 0) + 1).where(ExamAttempt.exam_id == exam.id).scalar_subquery()
     )
     now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
+    until = now + timedelta(minutes=exam.duration_minutes)
     created = await conn.execute(
         insert(ExamAttempt)
         .values(
             id=uuid7(),
-            exam_id=exam_id,
+            exam_id=exam.id,
             student_id=student_id,
             ix=next_ix,
             status=AttemptStatus.IN_PROGRESS,
             policy_id=newest.with_only_columns(ExamPolicy.id).scalar_subquery(),
             rulebook_version=func.coalesce(newest.with_only_columns(named).scalar_subquery(), rulebook_version),
+            items_version=exam.items_version,
             started_at=now,
-            deadline=now + timedelta(minutes=duration_minutes),
+            deadline=until if exam.closes_at is None else min(until, exam.closes_at),
         )
         .returning(ExamAttempt.id, ExamAttempt.ix, ExamAttempt.deadline)
     )
     row = created.one()
-    return AttemptOpened(row.id, row.ix, AttemptStatus.IN_PROGRESS, row.deadline, created=True)
+    return AttemptOpened(row.id, row.ix, AttemptStatus.IN_PROGRESS, row.deadline, now, created=True)
+
+
+async def _acknowledge(conn: AsyncConnection, attempt_id: UUID, notice: int | None) -> None:
+    """State that the student has read this version of the notice, unless that is stated already."""
+    if notice is None:
+        return
+    stated = {"version": notice}
+    known = await conn.execute(
+        select(
+            exists()
+            .where(EventStream.attempt_id == attempt_id, EventStream.kind == "system")
+            .where(MonitoringEvent.stream_id == EventStream.id, MonitoringEvent.event_type == "notice_acknowledged")
+            .where(MonitoringEvent.data_payload == stated)
+        )
+    )
+    if not known.scalar_one():
+        await facts.append(conn, attempt_id, [facts.ServerFact("notice_acknowledged", stated)])
 
 
 def _row(opened: AttemptOpened, student_id: UUID) -> AttemptRow:

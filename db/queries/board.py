@@ -4,31 +4,32 @@ Every row of a board has one statement that builds it, used for snapshots and fo
 and one that has just come see the same.
 """
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, exists, or_, select, true
+from sqlalchemy import ARRAY, Row, Select, Uuid, any_, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.errors import NotFound
 from db.models import Exam, ExamAttempt, ExamEnrollment, FeedHead, Flag, FlagReview, User
-from db.queries import flags, instructions
+from db.queries import access, flags, instructions, scores
 from db.queries.epoch import read_epoch
 from protocol.attempts import AttemptStatus
 from protocol.console import AttemptRow, ExamRow, FlagRow, ScoreRow, Snapshot, StudentRow
-from protocol.people import Role
+from protocol.exams import Permission
+
+WATCHING: Final = (Permission.VIEW, Permission.INVIGILATE, Permission.REVIEW)
+"""Any of these is enough to watch an exam; what is ordered there wants more (`hub.live.commands`)."""
 
 
-async def watchable(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
-    """Whether this person may watch the exam and give orders in it: its creator, or an administrator, still active."""
-    permitted = or_(Exam.creator_id == User.id, User.role == Role.ADMIN)
+async def watchable(conn: AsyncConnection, exam_ids: Collection[UUID], user_id: UUID) -> set[UUID]:
+    """Which of these exams this person may watch."""
     found = await conn.execute(
-        select(
-            exists().where(Exam.id == exam_id, User.id == user_id, User.is_active, User.role != Role.STUDENT, permitted)
-        )
+        select(Exam.id).where(Exam.id == any_(literal(list(exam_ids), ARRAY(Uuid))), access.permits(user_id, *WATCHING))
     )
-    return bool(found.scalar_one())
+    return set(found.scalars())
 
 
 async def read_board(conn: AsyncConnection, exam_id: UUID) -> Snapshot:
@@ -45,7 +46,7 @@ async def read_board(conn: AsyncConnection, exam_id: UUID) -> Snapshot:
     head = found.one_or_none()
     if head is None:
         raise NotFound(f"no exam {exam_id}")
-    attempts, scores = await _read_attempts(conn, exam_id)
+    attempts, integrities = await _read_attempts(conn, exam_id)
     return Snapshot(
         exam_id=exam_id,
         epoch=await read_epoch(conn),
@@ -55,7 +56,7 @@ async def read_board(conn: AsyncConnection, exam_id: UUID) -> Snapshot:
         exam=ExamRow(exam_id, head.title, head.duration_minutes),
         students=await _read_students(conn, exam_id),
         attempts=attempts,
-        scores=scores,
+        scores=integrities,
         flags=[_flag(row) for row in await conn.execute(_select_flags().where(ExamAttempt.exam_id == exam_id))],
         instructions=await instructions.read_latest(conn, exam_id),
     )
@@ -78,34 +79,41 @@ async def _read_students(conn: AsyncConnection, exam_id: UUID) -> list[StudentRo
     return [StudentRow(row.id, row.full_name, row.removed_at is None) for row in found]
 
 
+async def read_attempt(conn: AsyncConnection, attempt_id: UUID) -> AttemptRow:
+    """Read one attempt as the board shows it. Raises NotFound."""
+    row = (await conn.execute(_ATTEMPTS.where(ExamAttempt.id == attempt_id))).one_or_none()
+    if row is None:
+        raise NotFound(f"no attempt {attempt_id}")
+    return _attempt(row)
+
+
+_ATTEMPTS: Final[Select[*tuple[Any, ...]]] = select(
+    ExamAttempt.id,
+    ExamAttempt.ix,
+    ExamAttempt.student_id,
+    ExamAttempt.status,
+    ExamAttempt.deadline,
+    ExamAttempt.completed_at,
+    ExamAttempt.integrity_score,
+    ExamAttempt.coverage,
+)
+
+
 async def _read_attempts(conn: AsyncConnection, exam_id: UUID) -> tuple[list[AttemptRow], list[ScoreRow]]:
-    found = await conn.execute(
-        select(
-            ExamAttempt.id,
-            ExamAttempt.ix,
-            ExamAttempt.student_id,
-            ExamAttempt.status,
-            ExamAttempt.deadline,
-            ExamAttempt.integrity_score,
-        )
-        .where(ExamAttempt.exam_id == exam_id)
-        .order_by(ExamAttempt.ix)
+    found = (await conn.execute(_ATTEMPTS.where(ExamAttempt.exam_id == exam_id).order_by(ExamAttempt.ix))).all()
+    rows = [scores.row_of(row.id, row.integrity_score, row.coverage) for row in found]
+    return [_attempt(row) for row in found], [row for row in rows if not row.is_empty]
+
+
+def _attempt(row: Row[Any]) -> AttemptRow:
+    return AttemptRow(
+        ix=row.ix,
+        attempt_id=row.id,
+        student_id=row.student_id,
+        status=AttemptStatus(row.status),
+        deadline=None if row.deadline is None else to_ms(row.deadline),
+        completed_at=None if row.completed_at is None else to_ms(row.completed_at),
     )
-    attempts, scores = [], []
-    for row in found:
-        deadline = None if row.deadline is None else to_ms(row.deadline)
-        attempts.append(
-            AttemptRow(
-                ix=row.ix,
-                attempt_id=row.id,
-                student_id=row.student_id,
-                status=AttemptStatus(row.status),
-                deadline=deadline,
-            )
-        )
-        if row.integrity_score is not None:
-            scores.append(ScoreRow(row.id, row.integrity_score))
-    return attempts, scores
 
 
 def _select_flags() -> Select[*tuple[Any, ...]]:

@@ -29,6 +29,14 @@ class ServerFact(msgspec.Struct, frozen=True):
     data: dict[str, Any] = {}
 
 
+class Appended(msgspec.Struct, frozen=True):
+    """Where facts were appended: up to the number `last` of this stream, at this moment of PostgreSQL's clock."""
+
+    stream_id: UUID
+    last: int
+    now: datetime
+
+
 class _Tail(msgspec.Struct, frozen=True):
     """The end of an attempt's newest system stream, at a moment of PostgreSQL's clock."""
 
@@ -69,13 +77,13 @@ async def open_stream(conn: AsyncConnection, attempt_id: UUID) -> UUID:
     return stream_id
 
 
-async def append(conn: AsyncConnection, attempt_id: UUID, facts: Sequence[ServerFact]) -> int:
-    """Append facts in order and return the last number; the stream's row stays locked until COMMIT."""
+async def append(conn: AsyncConnection, attempt_id: UUID, facts: Sequence[ServerFact]) -> Appended:
+    """Append facts in order and tell where they stand; the stream's row stays locked until COMMIT."""
     return (await append_each(conn, {attempt_id: facts}))[attempt_id]
 
 
-async def append_each(conn: AsyncConnection, facts: Mapping[UUID, Sequence[ServerFact]]) -> dict[UUID, int]:
-    """Append facts to several attempts, each one's in order; return the last numbers.
+async def append_each(conn: AsyncConnection, facts: Mapping[UUID, Sequence[ServerFact]]) -> dict[UUID, Appended]:
+    """Append facts to several attempts, each one's in order; tell where they stand.
 
     Three statements, however many attempts; their streams are locked in the order of the attempts' ids.
     Raises NotFound for an attempt that has no system stream.
@@ -84,14 +92,14 @@ async def append_each(conn: AsyncConnection, facts: Mapping[UUID, Sequence[Serve
         return {}
     tails = await _lock_tails(conn, facts)
     rows = []
-    last = {}
+    appended = {}
     for attempt_id, stated in facts.items():
         tail = await _rotated(conn, attempt_id, tails[attempt_id])
         rows += [_row(tail, seq, fact) for seq, fact in enumerate(stated, tail.last + 1)]
-        last[attempt_id] = tail.last + len(stated)
+        appended[attempt_id] = Appended(tail.stream_id, tail.last + len(stated), tail.now)
     if rows:
         await conn.execute(insert(MonitoringEvent), rows)
-    return last
+    return appended
 
 
 async def _lock_tails(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, _Tail]:

@@ -24,7 +24,7 @@ FactId = tuple[UUID, int]
 
 
 class NewFlag(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule concluded about an attempt, and the facts it cites, the first one first."""
+    """What was concluded about an attempt, and the facts it cites, the first one first."""
 
     attempt_id: UUID
     rule: str
@@ -73,13 +73,15 @@ _CITED: Final = (
 )
 
 
-async def raise_flags(conn: AsyncConnection, new: Sequence[NewFlag]) -> list[FlagRow]:
+async def raise_flags(
+    conn: AsyncConnection, new: Sequence[NewFlag], *, source: FlagSource = FlagSource.RULE
+) -> list[FlagRow]:
     """Add the flags whose episodes have none yet, with copies of what they cite; returns those rows."""
     if not new:
         return []
     found = await _read_cited(conn, {fact_id for flag in new for fact_id in flag.cited})
     added = await conn.execute(
-        insert(Flag).on_conflict_do_nothing().returning(*SHOWN), [_values(flag, found) for flag in new]
+        insert(Flag).on_conflict_do_nothing().returning(*SHOWN), [_values(flag, source, found) for flag in new]
     )
     return [show(row) for row in added]
 
@@ -154,7 +156,7 @@ async def _read_cited(conn: AsyncConnection, fact_ids: Collection[FactId]) -> di
     }
 
 
-def _values(flag: NewFlag, found: Mapping[FactId, _Cited]) -> dict[str, Any]:
+def _values(flag: NewFlag, source: FlagSource, found: Mapping[FactId, _Cited]) -> dict[str, Any]:
     stored = [found[fact_id].server_ms for fact_id in flag.cited if fact_id in found]
     copies = [
         Citation(stream_id, seq, cited.type, cited.at_ms, cited.server_ms, cited.data)
@@ -164,7 +166,7 @@ def _values(flag: NewFlag, found: Mapping[FactId, _Cited]) -> dict[str, Any]:
     return {
         "id": uuid7(),
         "attempt_id": flag.attempt_id,
-        "source": FlagSource.RULE,
+        "source": source,
         "rule": flag.rule,
         "rule_version": flag.rule_version,
         "policy_version": flag.policy_version,

@@ -17,11 +17,13 @@ from sqlalchemy import (
     Row,
     Text,
     Uuid,
+    and_,
     bindparam,
     case,
     exists,
     func,
     insert,
+    or_,
     select,
     text,
     update,
@@ -29,29 +31,29 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
-from db.errors import NotFound
+from db.errors import NotFound, Over
 from db.models import Connection, ExamAttempt, ExamEnrollment, MonitoringEvent
 from db.queries import leases
 from db.queries.facts import ServerFact, append, append_each
 from db.queries.resume import resume
-from protocol.attempts import RUNNING, AttemptStatus
+from protocol.attempts import OVER, RUNNING, AttemptStatus
 from protocol.codes import CloseCode, RejectCode
-from protocol.limits import OVERRUN_FACTOR, WINDOW_EVENTS
-from protocol.monitor import Hello, Previous, Rejected
+from protocol.limits import OVERRUN_FACTOR, TAIL_MS, WINDOW_EVENTS
+from protocol.monitor import Attempt, Hello, Previous, Rejected
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """What a hello found: the stream to go on with, and which connection of the attempt this is now.
 
-    `previous` is the stream the client named and does not go on with; `server_lost` counts acknowledged numbers that
-    were not there any more and are stated as lost now.
+    `closes_ms` is when the attempt ended, or is to end. `previous` is the stream the client named and does not go on
+    with; `server_lost` counts acknowledged numbers that were not there any more and are stated as lost now.
     """
 
     attempt_id: UUID
     exam_id: UUID
     ix: int
-    status: AttemptStatus
-    deadline_ms: int | None
+    attempt: Attempt
+    closes_ms: int | None
     generation: int
     stream_id: UUID
     committed: int
@@ -66,6 +68,13 @@ class Standing(msgspec.Struct, frozen=True):
 
     generation: int
     session: UUID
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What the record says of one socket: how its attempt stands, and with which code it is to be closed, if at all."""
+
+    attempt: Attempt
+    code: CloseCode | None = None
 
 
 class Closing(msgspec.Struct, frozen=True):
@@ -87,15 +96,19 @@ class Opened(msgspec.Struct, frozen=True):
 async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID, hub: UUID) -> Opening:
     """Make this the attempt's newest connection and find or open the stream of its queue.
 
-    Raises NotFound unless the attempt runs, is this student's, and the student is on the roster; Foreign when it names
-    a stream that is not the attempt's; Incredible when it claims acknowledgements nobody can have given. The attempt's
-    row stays locked until COMMIT, so two hellos of one attempt follow each other.
+    An attempt that has ended takes what the queue still holds, for a day, and the fact `late_from` tells where that
+    begins. Raises Over after that; NotFound unless the attempt has begun, is this student's, and the student is on the
+    roster; Foreign when it names a stream that is not the attempt's; Incredible when it claims acknowledgements nobody
+    can have given. The attempt's row stays locked until COMMIT, so two hellos of one attempt follow each other.
     """
     attempt = await _take_attempt(conn, hello.attempt_id, student_id)
     server_ms = to_ms(attempt.now)
     resumed = await resume(conn, hello, server_ms)
     await _replace_connection(conn, hello.attempt_id, attempt.generation, resumed.stream_id, hub)
     stated = [ServerFact("connection_opened", {"generation": attempt.generation, "stream": str(resumed.stream_id)})]
+    standing = _standing(attempt)
+    if standing.is_over:
+        stated.append(ServerFact("late_from", {"stream": str(resumed.stream_id), "seq": resumed.committed + 1}))
     if attempt.silent_since is not None:
         stated.append(await _end_silence(conn, hello.attempt_id, attempt.silent_since, server_ms))
     await append(conn, hello.attempt_id, stated)
@@ -103,8 +116,8 @@ async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID,
         attempt_id=hello.attempt_id,
         exam_id=attempt.exam_id,
         ix=attempt.ix,
-        status=AttemptStatus(attempt.status),
-        deadline_ms=None if attempt.deadline is None else to_ms(attempt.deadline),
+        attempt=standing,
+        closes_ms=None if attempt.closes_at is None else to_ms(attempt.closes_at),
         generation=attempt.generation,
         stream_id=resumed.stream_id,
         committed=resumed.committed,
@@ -170,7 +183,7 @@ async def list_open(conn: AsyncConnection, hub: UUID, *, older_than_s: float) ->
 # As text: Core has no plain way to write unnest of three arrays.
 _STANDING: Final = text(
     """
-    SELECT socket.attempt_id,
+    SELECT socket.attempt_id, attempt.status, attempt.deadline,
            attempt.generation > socket.generation AS is_superseded,
            NOT EXISTS (
                SELECT FROM refresh_tokens JOIN users ON users.id = refresh_tokens.user_id
@@ -180,7 +193,9 @@ _STANDING: Final = text(
            NOT EXISTS (
                SELECT FROM exam_enrollments
                WHERE exam_id = attempt.exam_id AND student_id = attempt.student_id AND removed_at IS NULL
-           ) AS is_removed
+           ) AS is_removed,
+           attempt.status = ANY (:over)
+               AND attempt.completed_at < now() - :tail_ms * interval '1 millisecond' AS is_past
     FROM unnest(:attempts, :generations, :sessions) AS socket (attempt_id, generation, session)
     JOIN exam_attempts AS attempt ON attempt.id = socket.attempt_id
     """
@@ -188,14 +203,16 @@ _STANDING: Final = text(
     bindparam("attempts", type_=ARRAY(Uuid)),
     bindparam("generations", type_=ARRAY(Integer)),
     bindparam("sessions", type_=ARRAY(Uuid)),
+    bindparam("over", list(OVER), ARRAY(Text)),
+    bindparam("tail_ms", TAIL_MS, BigInteger),
 )
 
 
-async def check_standing(conn: AsyncConnection, sockets: Mapping[UUID, Standing]) -> dict[UUID, CloseCode]:
-    """Which attempts' sockets may not stay, and with which code each is to be closed: one query for all of a hub.
+async def check_standing(conn: AsyncConnection, sockets: Mapping[UUID, Standing]) -> dict[UUID, Finding]:
+    """How these sockets' attempts stand, and which of them may not stay: one query for all of a hub.
 
     SUPERSEDED: there is a newer connection. UNAUTHENTICATED: the sign-in was revoked or has run out, or its user may
-    not come in any more. FORBIDDEN: off the roster.
+    not come in any more. FORBIDDEN: off the roster. ENDED: the attempt ended a day ago.
     """
     if not sockets:
         return {}
@@ -207,15 +224,17 @@ async def check_standing(conn: AsyncConnection, sockets: Mapping[UUID, Standing]
             "sessions": [standing.session for standing in sockets.values()],
         },
     )
-    codes = {}
-    for row in found:
-        if row.is_superseded:
-            codes[row.attempt_id] = CloseCode.SUPERSEDED
-        elif row.is_signed_out:
-            codes[row.attempt_id] = CloseCode.UNAUTHENTICATED
-        elif row.is_removed:
-            codes[row.attempt_id] = CloseCode.FORBIDDEN
-    return codes
+    return {row.attempt_id: Finding(_standing(row), _code_of(row)) for row in found}
+
+
+def _code_of(row: Row[Any]) -> CloseCode | None:
+    if row.is_superseded:
+        return CloseCode.SUPERSEDED
+    if row.is_signed_out:
+        return CloseCode.UNAUTHENTICATED
+    if row.is_removed:
+        return CloseCode.FORBIDDEN
+    return CloseCode.ENDED if row.is_past else None
 
 
 _is_enrolled: Final = exists().where(
@@ -223,12 +242,21 @@ _is_enrolled: Final = exists().where(
     ExamEnrollment.student_id == bindparam("student"),
     ExamEnrollment.removed_at.is_(None),
 )
+_takes_tail: Final = and_(
+    ExamAttempt.status.in_(OVER), ExamAttempt.completed_at > func.now() - timedelta(milliseconds=TAIL_MS)
+)
+_IS_OVER: Final = select(ExamAttempt.id).where(
+    ExamAttempt.id == bindparam("attempt"),
+    ExamAttempt.student_id == bindparam("student"),
+    ExamAttempt.status.in_(OVER),
+    _is_enrolled,
+)
 _TAKE: Final = (
     update(ExamAttempt)
     .where(
         ExamAttempt.id == bindparam("attempt"),
         ExamAttempt.student_id == bindparam("student"),
-        ExamAttempt.status.in_(RUNNING),
+        or_(ExamAttempt.status.in_(RUNNING), _takes_tail),
         _is_enrolled,
     )
     .values(generation=ExamAttempt.generation + 1)
@@ -237,6 +265,7 @@ _TAKE: Final = (
         ExamAttempt.ix,
         ExamAttempt.status,
         ExamAttempt.deadline,
+        func.coalesce(ExamAttempt.completed_at, ExamAttempt.deadline).label("closes_at"),
         ExamAttempt.generation,
         ExamAttempt.silent_since,
         func.clock_timestamp().label("now"),
@@ -253,12 +282,21 @@ _REPLACE: Final = (
 
 
 async def _take_attempt(conn: AsyncConnection, attempt_id: UUID, student_id: UUID) -> Row[Any]:
-    """Lock the attempt and count its connection. Raises NotFound."""
-    taken = await conn.execute(_TAKE, {"attempt": attempt_id, "student": student_id})
-    attempt = taken.one_or_none()
-    if attempt is None:
-        raise NotFound(f"no running attempt {attempt_id} of this student")
-    return attempt
+    """Lock the attempt and count its connection. Raises NotFound or Over."""
+    whose = {"attempt": attempt_id, "student": student_id}
+    attempt = (await conn.execute(_TAKE, whose)).one_or_none()
+    if attempt is not None:
+        return attempt
+    if (await conn.execute(_IS_OVER, whose)).one_or_none() is not None:
+        raise Over(f"attempt {attempt_id} ended more than a day ago")
+    raise NotFound(f"no running attempt {attempt_id} of this student")
+
+
+def _standing(row: Row[Any]) -> Attempt:
+    """How an attempt stands, for its client."""
+    status = AttemptStatus(row.status)
+    deadline = None if row.deadline is None else to_ms(row.deadline)
+    return Attempt(status, deadline, status is AttemptStatus.PAUSED)
 
 
 async def _replace_connection(

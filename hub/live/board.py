@@ -114,12 +114,14 @@ class Board:
 
     def _place(self, row: Row) -> None:
         match row:
+            case ExamRow():
+                self.exam = row
             case StudentRow():
                 self.students[row.student_id] = row
             case AttemptRow():
                 self.attempts[row.attempt_id] = row
             case ScoreRow():
-                if row.integrity is None:
+                if row.is_empty:
                     self.scores.pop(row.attempt_id, None)
                 else:
                     self.scores[row.attempt_id] = row

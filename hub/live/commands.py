@@ -1,4 +1,4 @@
-"""Commands of the people who watch: messages to candidates and reviews of flags, each in one transaction.
+"""Commands of the people who watch: messages to candidates, ends, and reviews of flags, each in one transaction.
 
 A person decides: every command names who gave it, is checked anew against what they may see, and leaves an audit row.
 What one came to is recorded with it: a repeated command gives the same result and does nothing twice. One that is
@@ -16,16 +16,16 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import sqlstate_of
-from db.queries import audit, commands, feed, instructions, reviews, scores
+from db.errors import Denied, NotFound, sqlstate_of
+from db.queries import access, audit, commands, feed, instructions
 from db.queries import board as boards
 from hub.auth.guards import Person
 from hub.errands import Errands
 from hub.errors import Busy, interpret
-from judgement.scoring import judge_stored
+from hub.live.reviews import Decision, review
 from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result, Room, Row
-from protocol.flags import FlagStatus
+from protocol.exams import Permission
 
 log = structlog.get_logger(__name__)
 
@@ -35,17 +35,14 @@ TEXT_CHARS: Final = 2_000
 TRIES: Final = 3
 """How often a command is tried whose transaction met another's locks."""
 
-DECISIONS: Final[Mapping[FlagStatus, frozenset[FlagStatus]]] = {
-    FlagStatus.OPEN: frozenset({FlagStatus.CONFIRMED, FlagStatus.DISMISSED, FlagStatus.ESCALATED}),
-    FlagStatus.ESCALATED: frozenset({FlagStatus.CONFIRMED, FlagStatus.DISMISSED}),
-    # A decision is undone by the opposite one, with its own reason; nothing goes back to undecided.
-    FlagStatus.CONFIRMED: frozenset({FlagStatus.DISMISSED}),
-    FlagStatus.DISMISSED: frozenset({FlagStatus.CONFIRMED}),
-    FlagStatus.WITHDRAWN: frozenset(),
-}
-"""What a person may decide about a flag, by its status; an escalation is answered by another person (JUDGEMENT §5)."""
-
 _LOCKED: Final = frozenset({"40001", "40P01", "55P03"})
+
+
+WANTED: Final[Mapping[str, Permission]] = {
+    "message": Permission.INVIGILATE,
+    "review": Permission.REVIEW,
+}
+"""Which permission a command wants; who holds only others of an exam may watch what comes of it."""
 
 
 class Announcer(Protocol):
@@ -122,8 +119,7 @@ class Commands:
 
     async def _transact(self, action: _Action, person: Person, command: Command) -> _Done:
         async with self._engine.begin() as conn:
-            if not await boards.watchable(conn, command.exam_id, person.user_id):
-                raise _Refused(ErrorCode.FORBIDDEN, f"no exam {command.exam_id} that you may watch")
+            await _check_permission(conn, person, command)
             past, digest = await commands.take_id(conn, command.id), _digest(command)
             if past is not None:
                 if (past.actor_id, past.digest) != (person.user_id, digest):
@@ -141,6 +137,15 @@ class Commands:
             await self._announcer.announce("feed", exam_id)
         for attempt_id in done.instructed:
             await self._announcer.announce("instructions", attempt_id)
+
+
+async def _check_permission(conn: AsyncConnection, person: Person, command: Command) -> None:
+    permitted = await access.permissions_of(conn, command.exam_id, person.user_id)
+    if not set(permitted) & set(boards.WATCHING):
+        raise _Refused(ErrorCode.FORBIDDEN, f"no exam {command.exam_id} that you may watch")
+    wanted = WANTED[command.action]
+    if wanted not in permitted:
+        raise _Refused(ErrorCode.FORBIDDEN, f"{command.action} wants the permission {wanted}")
 
 
 async def _message(conn: AsyncConnection, person: Person, command: Command) -> _Done:
@@ -194,54 +199,21 @@ async def _review(conn: AsyncConnection, person: Person, command: Command) -> _D
     """Decide about a flag, if it still is as the person saw it."""
     if command.flag_id is None or command.decision is None or command.seen is None:
         raise _Refused(ErrorCode.BAD_COMMAND, "review wants flag_id, decision and seen")
-    reason = _text(command.reason, "reason")
-    flag = await reviews.take_in_hand(conn, command.exam_id, command.flag_id)
-    if flag is None:
-        raise _Refused(ErrorCode.NOT_FOUND, f"no flag {command.flag_id} in this exam")
-    refusal = _refuse(flag, person, command.seen, command.decision)
-    if refusal is not None:
-        return _Done(Result(command.id, [refusal]))
-    await reviews.decide(
-        conn,
+    decision = Decision(
+        command_id=command.id,
+        exam_id=command.exam_id,
         flag_id=command.flag_id,
         seen=command.seen,
         decision=command.decision,
-        reviewer_id=person.user_id,
-        command_id=command.id,
-        reason=reason,
+        reason=_text(command.reason, "reason"),
     )
-    await audit.append(
-        conn,
-        actor_id=person.user_id,
-        action="review",
-        resource="flag",
-        resource_id=command.flag_id,
-        details={"command": str(command.id), "from": command.seen, "to": command.decision, "reason": reason},
-    )
-    score = await scores.rescore(conn, flag.attempt_id, judge_stored)
-    rows: list[Row] = [await boards.read_flag(conn, command.flag_id)]
-    result = Result(command.id, [Outcome(attempt_id=flag.attempt_id, ok=True)])
-    return _Done(result, rows if score is None else [*rows, score])
-
-
-def _refuse(flag: reviews.FlagInHand, person: Person, seen: FlagStatus, decision: FlagStatus) -> Outcome | None:
-    """Why this decision cannot be made about the flag as it is, or None."""
-    if flag.status is not seen:
-        return Outcome(
-            attempt_id=flag.attempt_id,
-            ok=False,
-            code=ErrorCode.CONFLICT,
-            detail=f"the flag is {flag.status}",
-            by=None if flag.last is None else flag.last.reviewer,
-            at=None if flag.last is None else flag.last.at,
-        )
-    if decision not in DECISIONS[seen]:
-        detail = f"a flag that is {seen} cannot become {decision}"
-        return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.BAD_COMMAND, detail=detail)
-    if seen is FlagStatus.ESCALATED and flag.last is not None and flag.last.reviewer_id == person.user_id:
-        detail = "who escalated a flag does not decide about it"
-        return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.FORBIDDEN, detail=detail)
-    return None
+    try:
+        reviewed = await review(conn, person, decision)
+    except NotFound as error:
+        raise _Refused(ErrorCode.NOT_FOUND, str(error)) from error
+    except Denied as error:
+        raise _Refused(ErrorCode.FORBIDDEN, str(error)) from error
+    return _Done(Result(command.id, [reviewed.outcome]), reviewed.rows)
 
 
 def _digest(command: Command) -> str:

@@ -96,6 +96,16 @@ class Console:
         """The sign-in that this console rests on."""
         return self._person.session
 
+    @property
+    def user_id(self) -> UUID:
+        """Whose it is."""
+        return self._person.user_id
+
+    @property
+    def watched(self) -> frozenset[UUID]:
+        """The exams it shows."""
+        return frozenset(self._backlog.watched)
+
     # The feed and the pulse call these; each returns at once.
 
     def open_board(self, board: Board, reason: str | None) -> None:
@@ -144,6 +154,11 @@ class Console:
     def warn(self, in_ms: int) -> None:
         """Tell it that the hub is going away."""
         self._say(Drain(in_ms))
+
+    def forbid(self, exam_id: UUID) -> None:
+        """Show it this exam no more, and say so: its person may not watch it, or not any longer."""
+        self._unwatch(exam_id)
+        self._say(Error(ErrorCode.FORBIDDEN, f"no exam {exam_id} that you may watch"))
 
     def end(self, code: CloseCode) -> None:
         """Close the connection with this code, soon."""
@@ -221,10 +236,13 @@ class Console:
                 case Watch():
                     await self._watch(request)
                 case Unwatch():
-                    self._house.feed.unwatch(request.exam_id, self)
-                    self._backlog.unwatch(request.exam_id)
+                    self._unwatch(request.exam_id)
                 case Focus():
                     self._focus(request)
+
+    def _unwatch(self, exam_id: UUID) -> None:
+        self._house.feed.unwatch(exam_id, self)
+        self._backlog.unwatch(exam_id)
 
     async def _renew(self) -> None:
         """Take each new sign-in for the one before, whatever the commands are waiting for."""
@@ -277,7 +295,7 @@ class Console:
             self._say(Error(ErrorCode.BUSY, f"{meant}; watch {watch.exam_id} again", BUSY_RETRY_MS))
             return
         if not allowed:
-            self._say(Error(ErrorCode.FORBIDDEN, f"no exam {watch.exam_id} that you may watch"))
+            self.forbid(watch.exam_id)
             return
         self._backlog.watch(watch.exam_id)
         if watch.since is None:
@@ -287,7 +305,7 @@ class Console:
 
     async def _may_watch(self, exam_id: UUID) -> bool:
         async with self._house.engine.connect() as conn:
-            return await boards.watchable(conn, exam_id, self._person.user_id)
+            return bool(await boards.watchable(conn, [exam_id], self._person.user_id))
 
     async def _send(self) -> None:
         sent = 0

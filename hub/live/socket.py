@@ -6,13 +6,15 @@ Nobody is listened to before they have shown who they are, and no path ends with
 import asyncio
 from types import TracebackType
 from typing import Any, Final, Self
+from uuid import UUID
 
 import structlog
 from litestar import WebSocket, websocket
 from litestar.di import NamedDependency
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
+from db.queries import board as boards
 from db.queries import credentials
 from hub import metrics, wire
 from hub.auth.guards import Person, admit_socket, origin_allowed, spending
@@ -36,7 +38,7 @@ ADMIT_S: Final = 10.0
 """How long a hello may wait for PostgreSQL before its console is told to come again."""
 
 SESSIONS_S: Final = 3.0
-"""How often PostgreSQL is asked whether the sign-ins of all consoles still stand (RECORD §6: within 5 s)."""
+"""How often PostgreSQL is asked whether consoles' sign-ins, and what they may watch, still stand (RECORD §6: 5 s)."""
 
 
 class ConsoleDoor:
@@ -63,7 +65,7 @@ class ConsoleDoor:
         self._guard: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._guard = asyncio.create_task(self._check_sessions(), name="console-sessions")
+        self._guard = asyncio.create_task(self._check_all(), name="console-sessions")
         metrics.CONSOLE_WAITING.set_function(lambda: self.waiting_bytes)
         return self
 
@@ -169,25 +171,38 @@ class ConsoleDoor:
     async def _identify_token(self, token: str) -> Person:
         return await self._identify(Hello(token=token))
 
-    async def _check_sessions(self) -> None:
-        """End consoles whose sign-in was ended: by logging out, or because its person may come no more."""
+    async def _check_all(self) -> None:
+        """See now and then that everybody here may still be, and may watch what they watch."""
         while True:
             await asyncio.sleep(self._sessions_s)
-            sessions = {console.session for console in self._consoles}
-            if not sessions:
+            if not self._consoles:
                 continue
             try:
                 async with self._watch_engine.connect() as conn:
-                    dead = await credentials.dead_sessions(conn, sessions)
+                    await self._check_sessions(conn)
+                    await self._check_boards(conn)
             except AWAY as error:
-                log.warning("sessions not checked", error=type(error).__name__)
-                continue
+                log.warning("consoles not checked", error=type(error).__name__)
             except Exception:
-                log.exception("sessions not checked")
-                continue
-            for console in self._consoles:
-                if console.session in dead:
-                    console.end(CloseCode.UNAUTHENTICATED)
+                log.exception("consoles not checked")
+
+    async def _check_sessions(self, conn: AsyncConnection) -> None:
+        """End consoles whose sign-in was ended: by logging out, or because its person may come no more."""
+        dead = await credentials.dead_sessions(conn, {console.session for console in self._consoles})
+        for console in self._consoles:
+            if console.session in dead:
+                console.end(CloseCode.UNAUTHENTICATED)
+
+    async def _check_boards(self, conn: AsyncConnection) -> None:
+        """Take a board from consoles whose person may not watch it any more."""
+        watched: dict[UUID, set[UUID]] = {}
+        for console in self._consoles:
+            watched.setdefault(console.user_id, set()).update(console.watched)
+        for user_id, exam_ids in watched.items():
+            taken = exam_ids - await boards.watchable(conn, exam_ids, user_id) if exam_ids else set()
+            for console in [one for one in self._consoles if taken and one.user_id == user_id]:
+                for exam_id in taken & console.watched:
+                    console.forbid(exam_id)
 
 
 @websocket("/ws/console", summary="The teacher's socket")

@@ -1,8 +1,8 @@
 """The roll of this hub's candidates: who is connected, and what time and other processes ask of them.
 
-Every few seconds one query tells who of them must go (a newer connection elsewhere, a sign-in that has ended, off the
-roster), and one what is still to be asked of whom; hints only make that sooner. What a session makes of it is decided
-in `session.py`, never here.
+Every few seconds one query tells how their attempts stand and who of them must go (a newer connection elsewhere, a
+sign-in that has ended, off the roster), and one what is still to be asked of whom; hints only make that sooner. What a
+session makes of it is decided in `session.py`, never here.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.errors import AWAY
 from db.hints import Hint
 from db.queries import instructions, streams
-from db.queries.streams import Standing
+from db.queries.streams import Finding, Standing
 from hub.ingest.budget import Budget
 from hub.wire import steady_ms
 from protocol.codes import CloseCode
 from protocol.limits import Window
-from protocol.monitor import Instruct
+from protocol.monitor import Attempt, Instruct
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,9 @@ class Candidate(Protocol):
 
     def close(self, code: CloseCode) -> None:
         """Close for a reason from outside."""
+
+    def change(self, attempt: Attempt) -> None:
+        """Tell how the attempt stands, if that has changed."""
 
     def instruct(self, waiting: Sequence[Instruct]) -> None:
         """Pass on what is still to be asked."""
@@ -136,8 +139,8 @@ class Roll:
         return not self._sockets or await _wait(self._empty, timeout_s)
 
     def on_hint(self, hint: Hint) -> None:
-        """Look for an attempt's instructions now instead of a few seconds later."""
-        if hint.channel == "instructions" and hint.key in self._newest:
+        """Look at an attempt and its instructions now instead of a few seconds later."""
+        if hint.channel in ("instructions", "attempt") and hint.key in self._newest:
             self._hinted.add(hint.key)
             self._look.set()
 
@@ -167,7 +170,7 @@ class Roll:
                 # However many hints come: everybody has their turn every few seconds.
                 if clock() >= due_s:
                     due_s = clock() + LOOK_S
-                    await self._look_at_all()
+                    await self._look_at(list(self._newest))
                 elif hinted:
                     await self._look_at(hinted)
             except AWAY as error:
@@ -176,24 +179,25 @@ class Roll:
                 log.exception("roll not checked")
             await _wait(self._look, max(0.0, due_s - clock()))
 
-    async def _look_at_all(self) -> None:
-        standings = {attempt_id: candidate.standing for attempt_id, candidate in self._newest.items()}
+    async def _look_at(self, attempt_ids: Collection[UUID]) -> None:
+        newest = ((attempt_id, self._newest.get(attempt_id)) for attempt_id in attempt_ids)
+        standings = {attempt_id: candidate.standing for attempt_id, candidate in newest if candidate is not None}
         if not standings:
             return
         async with self._engine.connect() as conn:
-            self._send_away(standings, await streams.check_standing(conn, standings))
+            self._tell(standings, await streams.check_standing(conn, standings))
             await self._pass_instructions(conn, standings.keys())
 
-    async def _look_at(self, attempt_ids: Collection[UUID]) -> None:
-        async with self._engine.connect() as conn:
-            await self._pass_instructions(conn, attempt_ids)
-
-    def _send_away(self, asked: Mapping[UUID, Standing], found: Mapping[UUID, CloseCode]) -> None:
-        for attempt_id, code in found.items():
+    def _tell(self, asked: Mapping[UUID, Standing], found: Mapping[UUID, Finding]) -> None:
+        for attempt_id, finding in found.items():
             candidate = self._newest.get(attempt_id)
             # Since the question was asked it may have signed in anew, or another may have taken its place.
-            if candidate is not None and candidate.standing == asked[attempt_id]:
-                candidate.close(code)
+            if candidate is None or candidate.standing != asked[attempt_id]:
+                continue
+            if finding.code is None:
+                candidate.change(finding.attempt)
+            else:
+                candidate.close(finding.code)
 
     async def _pass_instructions(self, conn: AsyncConnection, attempt_ids: Collection[UUID]) -> None:
         pending = await instructions.pending(conn, list(attempt_ids))

@@ -9,6 +9,7 @@ How a session goes:
 
     HELLO ──hello──▶ OPENING ──opened──▶ OPEN ──bye──▶ LEAVING ──all stored──▶ CLOSED (1000)
       │                                   └──retire──▶ RETIRING ──all stored, or 5 s──▶ CLOSED (4505)
+      │                                   └──attempt over, all of the queue stored, quiet──▶ CLOSED (4410)
       └───────────────── any fault, in any state: Send(Error)?, Close(code) ─────────▲
 
 The sequence law (WIRE §2), per stream: at most `committed` → compared with what is stored, and acknowledged again; at
@@ -45,6 +46,13 @@ RETIRE_MS = 5_000
 
 ROTATE_MS = 3_600_000
 """How long after `rotate` a client may stay; then it is closed with 4505, and its next hello gets a new stream."""
+
+
+QUIET_MS = 2_000
+"""After its attempt's end a client that has all acknowledged, and sends no events for so long, is closed with 4410."""
+
+LINGER_MS = 30_000
+"""After so long it is closed as soon as it has all acknowledged; what it has recorded since, it may bring anew."""
 
 
 class Open(msgspec.Struct, frozen=True):
@@ -128,6 +136,11 @@ class Session:
         self._repeat_ms: dict[int, int | None] = {}
         self._is_renewing = False
         self._next_token: str | None = None
+        self._next_seq = 1
+        self._attempt: monitor.Attempt | None = None
+        self._queue_end = 0
+        self._over_ms: int | None = None
+        self._fed_ms = now_ms
 
     @property
     def committed(self) -> int:
@@ -176,6 +189,10 @@ class Session:
             return []
         self.phase = Phase.OPEN
         self._numbers.begin(welcome.committed)
+        held = 0 if welcome.previous is None else welcome.previous.committed
+        self._queue_end = self._next_seq - 1 - held
+        self._attempt = welcome.attempt
+        self._over_ms = self._now_ms if welcome.attempt.is_over else None
         self._allowed = self._granted = welcome.window
         # A UUIDv7 begins with the milliseconds of its making; by a clock that was ahead it would live too long.
         age_ms = max(0, welcome.server_at - (welcome.stream.int >> 80))
@@ -183,7 +200,17 @@ class Session:
         effects: list[Effect] = [Send(welcome), *self.instruct(instructions)]
         if self._drain is not None:
             effects.append(Send(self._drain))
+        if self._over_ms is not None and not instructions and self._has_all:
+            effects += self._close(CloseCode.ENDED)
         return effects
+
+    def change(self, attempt: monitor.Attempt) -> list[Effect]:
+        """Tell the client how its attempt stands, if that has changed."""
+        if self.phase is not Phase.OPEN or attempt == self._attempt:
+            return []
+        self._attempt = attempt
+        self._over_ms = (self._over_ms or self._now_ms) if attempt.is_over else None
+        return [Send(monitor.AttemptChanged(attempt.status, attempt.deadline, attempt.paused))]
 
     def instruct(self, instructions: Sequence[monitor.Instruct]) -> list[Effect]:
         """Pass on those instructions that this session has not passed on yet, or whose answer is long in coming.
@@ -275,11 +302,27 @@ class Session:
         if self._rotate_ms is not None and now_ms >= self._rotate_ms and not self._is_rotating:
             self._is_rotating = True
             effects += [Send(monitor.Rotate())] if self.phase is Phase.OPEN else []
-        return effects
+        return effects if effects or not self._is_through else self._close(CloseCode.ENDED)
 
     def close(self, code: CloseCode) -> list[Effect]:
         """Close for a reason from outside: superseded, refused, an error of ours."""
         return self._close(code)
+
+    @property
+    def _has_all(self) -> bool:
+        """Whether all the queue held at the hello, and all that was sent since, is stored."""
+        return self._numbers.is_idle and self.committed >= self._queue_end
+
+    @property
+    def _is_through(self) -> bool:
+        """Whether a client whose attempt is over has delivered its queue, as far as can be told.
+
+        One that may not send just now has not had its turn.
+        """
+        if self.phase is not Phase.OPEN or self._over_ms is None or not self._has_all or not self._granted.events:
+            return False
+        quiet_ms = self._now_ms - max(self._over_ms, self._fed_ms)
+        return quiet_ms >= QUIET_MS or self._now_ms - self._over_ms >= LINGER_MS
 
     def _overdue(self) -> CloseCode | None:
         """The close code of a deadline that has passed."""
@@ -301,6 +344,7 @@ class Session:
         if fault is not None:
             return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, fault)
         self.phase = Phase.OPENING
+        self._next_seq = hello.next_seq
         return [Open(hello)]
 
     def _receive_open(self, frame: Received) -> list[Effect]:
@@ -321,6 +365,7 @@ class Session:
         raise AssertionError(f"handled before: {frame}")
 
     def _take(self, batch: Batch) -> list[Effect]:
+        self._fed_ms = self._now_ms
         numbers = self._numbers
         if numbers.is_gap(batch):
             return self._fail(CloseCode.GAP, ErrorCode.GAP, f"expected {self.accepted + 1}, got {batch.first_seq}")

@@ -18,6 +18,7 @@ from litestar.di import NamedDependency
 from db.errors import AWAY, DatabaseError
 from db.queries.streams import Opening, Standing
 from hub import metrics, wire
+from hub.auth import tokens
 from hub.auth.guards import Person
 from hub.errors import HubError, close_code_of
 from hub.gate import needs_ticket
@@ -111,6 +112,10 @@ class CandidateSocket:
     def close(self, code: CloseCode) -> None:
         """Close for a reason from outside."""
         self._perform(self._session.close(code))
+
+    def change(self, attempt: Attempt) -> None:
+        """Tell how the attempt stands, if that has changed."""
+        self._perform(self._session.change(attempt))
 
     def instruct(self, waiting: Sequence[Instruct]) -> None:
         """Pass on what is still to be asked."""
@@ -235,7 +240,7 @@ class CandidateSocket:
         if entrance.hub_id != self._door.lease.hub_id:
             # Opened in the name of a hub that was given up meanwhile: the record would never learn of its end.
             self.close(CloseCode.INTERNAL)
-        welcome = _welcome(entrance, self._door.roll.window)
+        welcome = _welcome(entrance, self._door.roll.window, self._door.settings.jwt_secret)
         self._perform(self._session.opened(welcome, entrance.waiting))
 
     async def _renew(self, token: str) -> None:
@@ -315,8 +320,11 @@ async def monitor_socket(socket: wire.Socket, candidates: NamedDependency[Candid
         metrics.SOCKETS.labels(kind="monitor").dec()
 
 
-def _welcome(entrance: Entrance, window: Window) -> Welcome:
+def _welcome(entrance: Entrance, window: Window, secret: str) -> Welcome:
     opening = entrance.opening
+    upload = tokens.make_upload_claims(
+        entrance.person.user_id, opening.attempt_id, now_ms=opening.server_ms, closes_ms=opening.closes_ms
+    )
     return Welcome(
         stream=opening.stream_id,
         committed=opening.committed,
@@ -326,6 +334,8 @@ def _welcome(entrance: Entrance, window: Window) -> Welcome:
         limits=Limits(),
         heartbeat_ms=HEARTBEAT_MS,
         server_at=opening.server_ms,
-        attempt=Attempt(opening.status, opening.deadline_ms),
+        attempt=opening.attempt,
         auth_until=entrance.person.auth_until,
+        queue_key=tokens.derive_queue_key(opening.attempt_id, secret),
+        upload_token=tokens.sign(upload, secret),
     )

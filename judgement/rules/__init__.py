@@ -7,6 +7,8 @@ one; it is taken out when no attempt that is pinned to it is kept any longer.
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from judgement.errors import NotCarried
 from judgement.rule import Rule
 from judgement.rules import gaze_away, left_fullscreen, left_page, left_then_pasted
@@ -35,3 +37,20 @@ def read_rulebook(version: int, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -
     if version not in rulebooks:
         raise NotCarried(version)
     return rulebooks[version]
+
+
+class RuleText(msgspec.Struct, frozen=True):
+    """A rule in plain words: what it is called, what it reports, and what honest people do that looks the same."""
+
+    name: str
+    summary: str
+    false_alarms: str
+
+
+def describe(rule_id: str, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> RuleText:
+    """Describe a rule as the newest rulebook that lists it has it; one that none lists is called by its id."""
+    for version in sorted(rulebooks, reverse=True):
+        for rule in rulebooks[version]:
+            if rule.id == rule_id:
+                return RuleText(rule.title, rule.summary, rule.false_alarms)
+    return RuleText(rule_id.replace("_", " "), "", "")

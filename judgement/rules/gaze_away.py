@@ -6,10 +6,6 @@ Rests on a camera's conclusions, which nobody can check afterwards: at most a wa
 
 An episode is raised by the sample off the screen that makes the share too large. It ends when the share over the window
 has fallen to half the limit, or when a whole window holds no samples; counting then begins anew.
-
-Known false alarms: typing while looking at the keyboard, drawing or calculating on permitted paper · thinking with the
-eyes elsewhere · strabismus, nystagmus, glasses that reflect · a camera beside the screen, or on a second monitor that
-was switched off · poor light.
 """
 
 from collections.abc import Sequence
@@ -30,6 +26,11 @@ PARTS = 10
 PARTS_SEEN = 7
 
 _read_sample = payload_reader(EyeMovement)
+FALSE_ALARMS = (
+    "Typing while looking at the keyboard, drawing or calculating on permitted paper; thinking with the eyes "
+    "elsewhere; strabismus, nystagmus, glasses that reflect; a camera beside the screen, or on a second "
+    "monitor that was switched off; poor light."
+)
 
 
 class Settings(RuleSettings, frozen=True):
@@ -118,6 +119,8 @@ VERSIONS = {
         id="gaze_away",
         version=1,
         title="gaze away",
+        summary="Did not look at the screen for most of a window of time, says the gaze tracker.",
+        false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
         hears=frozenset({"eye_movement"}),
         settings=Settings,

@@ -5,10 +5,6 @@ concludes it. Who never was in fullscreen never left it: only an exit begins any
 
 An episode begins with an exit and ends with `fullscreen_enter`; it is raised once, however long it lasts. An exit
 reported by another device takes its place.
-
-Known false alarms: a page that was reloaded (browsers enter fullscreen again only after a click) · the Escape key
-pressed to close a hint · a screen magnifier or a system dialog that forces windows out of fullscreen · a browser
-that forbids fullscreen on this device.
 """
 
 from collections.abc import Sequence
@@ -21,6 +17,11 @@ from protocol.events import Fact
 from protocol.flags import Severity
 
 SUMMARY = "Out of fullscreen for at least {out_s:.1f} s (limit {limit_s:.0f} s)."
+FALSE_ALARMS = (
+    "A page that was reloaded: browsers enter fullscreen again only after a click; the Escape key pressed to "
+    "close a hint; a screen magnifier or a system dialog that forces windows out of fullscreen; a browser "
+    "that forbids fullscreen on this device."
+)
 
 
 class Settings(RuleSettings, frozen=True):
@@ -62,6 +63,8 @@ VERSIONS = {
         id="left_fullscreen",
         version=1,
         title="left fullscreen",
+        summary="Was out of fullscreen for long.",
+        false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
         hears=frozenset({"fullscreen_exit", "fullscreen_enter"}),
         settings=Settings,

@@ -7,10 +7,6 @@ fact, such as `connection_lost`, makes no absence longer.
 
 An episode of being away for long ends with the return. An episode of leaving often ends `within_s` after the leave that
 completed it; leaves until then belong to it, and leaves after it count anew.
-
-Known false alarms: a notification, a password manager or a battery warning that takes the focus · a screen reader or
-an input method that opens a window of its own (mostly flicker, sometimes longer) · a click into an embedded frame or
-the address bar · a laptop lid closed and opened · a second monitor switched off, which moves windows.
 """
 
 from collections.abc import Sequence
@@ -26,6 +22,12 @@ from protocol.flags import Severity
 OFTEN = "Left the page {times:.0f} times within {span_s:.0f} s (limit {limit:.0f} times in {within_s:.0f} s)."
 LONG = "Away from the page for at least {away_s:.1f} s (limit {limit_s:.0f} s)."
 CONFIDENCE = 0.8
+FALSE_ALARMS = (
+    "A notification, a password manager or a battery warning that takes the focus; a screen reader or an "
+    "input method that opens a window of its own; a click into an embedded frame or the address bar; a laptop"
+    " lid closed and opened; a second monitor switched off, which moves windows; a client that was reloaded "
+    "and does not say that it is back."
+)
 
 
 class Settings(RuleSettings, frozen=True):
@@ -105,6 +107,8 @@ VERSIONS = {
         id="left_page",
         version=1,
         title="left the page",
+        summary="Left the page often within a short time, or once for long.",
+        false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
         hears=LEAVING | RETURNING,
         settings=Settings,

@@ -6,9 +6,6 @@ must be the word of the same device.
 
 An episode is one leave: it is raised at the first paste that is large enough and soon enough, and ends with the next
 leave. Pastes after it, however many, add nothing.
-
-Known false alarms: the candidate's own text, cut before a notification took the focus · a permitted source, such as a
-formula sheet in another window · dictation, translation or accessibility software that types by pasting.
 """
 
 from collections.abc import Sequence
@@ -29,6 +26,10 @@ CONFIDENCE = 0.9
 _OWN_TEXT = frozenset({"copy", "cut"})
 _MOST_CHARS = 10**9
 _read_paste = payload_reader(Paste)
+FALSE_ALARMS = (
+    "The candidate's own text, cut before a notification took the focus; a permitted source, such as a "
+    "formula sheet in another window; dictation, translation or accessibility software that types by pasting."
+)
 
 
 class Settings(RuleSettings, frozen=True):
@@ -110,6 +111,8 @@ VERSIONS = {
         id="left_then_pasted",
         version=1,
         title="left, then pasted",
+        summary="Pasted text right after coming back from elsewhere, or while away.",
+        false_alarms=FALSE_ALARMS,
         severity=Severity.CRITICAL,
         hears=LEAVING | RETURNING | _OWN_TEXT | {"paste"},
         settings=Settings,

@@ -24,3 +24,25 @@ def test_settings_are_read_from_the_environment() -> None:
 def test_a_wrong_setting_is_named(variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match=variable):
         read_settings(WorkerSettings, {**SERVERS, variable: value})
+
+
+MODEL = {"VERITAS_LLM_BASE_URL": "http://127.0.0.1:11434/v1", "VERITAS_LLM_MODEL": "tiny"}
+
+
+def test_without_an_address_no_model_is_asked() -> None:
+    assert read_settings(WorkerSettings, SERVERS).llm_base_url == ""
+
+
+def test_a_models_key_does_not_show_itself() -> None:
+    settings = read_settings(WorkerSettings, {**SERVERS, **MODEL, "VERITAS_LLM_API_KEY": "hush"})
+    assert settings.llm_api_key == "hush"
+    assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("VERITAS_LLM_BASE_URL", "ollama"), ("VERITAS_LLM_MODEL", ""), ("VERITAS_LLM_TIMEOUT_S", "0")],
+)
+def test_a_model_that_could_not_be_asked_is_refused(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match="VERITAS_LLM_"):
+        read_settings(WorkerSettings, {**SERVERS, **MODEL, variable: value})

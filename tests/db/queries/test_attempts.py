@@ -3,15 +3,18 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, insert, literal, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import NotFound
+from db.errors import Conflict, NotFound, NotOpen
 from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment, ExamPolicy
 from db.queries import attempts, feed
-from protocol.attempts import AttemptStatus
+from judgement.attempts import Action, follow, way_of
+from protocol.attempts import RUNNING, AttemptStatus
 from protocol.people import Role
 from tests import factories
+from tests.candidates import system_facts
 
 
 async def enrolled(conn: AsyncConnection, students: int = 1) -> tuple[UUID, list[UUID]]:
@@ -90,6 +93,65 @@ async def test_reading_an_unknown_attempt_is_not_found(conn: AsyncConnection) ->
 
 async def test_the_database_itself_holds_one_running_attempt_a_student(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    copied = select(
+        literal(uuid4()),
+        ExamAttempt.exam_id,
+        ExamAttempt.student_id,
+        literal(2),
+        ExamAttempt.status,
+        ExamAttempt.policy_id,
+        ExamAttempt.rulebook_version,
+    ).where(ExamAttempt.id == opened.attempt_id)
+    columns = ["id", "exam_id", "student_id", "ix", "status", "policy_id", "rulebook_version"]
+    with pytest.raises(IntegrityError):
+        await conn.execute(insert(ExamAttempt).from_select(columns, copied))
+
+
+@pytest.mark.parametrize("status", sorted(set(AttemptStatus) - RUNNING))
+async def test_an_exam_is_sat_once(conn: AsyncConnection, status: AttemptStatus) -> None:
+    exam_id, (student,) = await enrolled(conn)
     first = await attempts.start(conn, exam_id, student, rulebook_version=1)
-    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == first.attempt_id).values(status="submitted"))
-    assert (await attempts.start(conn, exam_id, student, rulebook_version=1)).ix == 2
+    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == first.attempt_id).values(status=status))
+    with pytest.raises(Conflict, match="sat already"):
+        await attempts.start(conn, exam_id, student, rulebook_version=1)
+
+
+async def test_nobody_starts_before_an_exam_opens_or_after_it_closes(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    hour = timedelta(hours=1)
+    for opens, closes, message in ((hour, 2 * hour, "opens at"), (-2 * hour, -hour, "closed at")):
+        await conn.execute(update(Exam).values(opens_at=func.now() + opens, closes_at=func.now() + closes))
+        with pytest.raises(NotOpen, match=message):
+            await attempts.start(conn, exam_id, student, rulebook_version=1)
+
+
+async def test_time_is_over_when_the_exam_closes_and_who_sits_it_goes_on_until_then(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    await conn.execute(
+        update(Exam).values(opens_at=func.now(), closes_at=func.now() + timedelta(minutes=30), items_version=3)
+    )
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    assert opened.deadline == opened.now + timedelta(minutes=30)
+    assert (await conn.execute(select(ExamAttempt.items_version))).scalar_one() == 3
+    await conn.execute(update(Exam).values(opens_at=func.now() - timedelta(days=1), closes_at=func.now()))
+    again = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    assert (again.attempt_id, again.deadline) == (opened.attempt_id, opened.deadline)
+
+
+async def test_that_the_notice_was_read_is_stated_once_a_version(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    for notice in (None, 1, 1, None, 2):
+        opened = await attempts.start(conn, exam_id, student, rulebook_version=1, notice=notice)
+    assert await system_facts(conn, opened.attempt_id) == [
+        ("attempt_started", {}),
+        ("notice_acknowledged", {"version": 1}),
+        ("notice_acknowledged", {"version": 2}),
+    ]
+
+
+async def test_an_attempt_begins_as_the_one_table_has_it(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    assert opened.status == follow(None, Action.START)
+    assert frozenset({opened.status}) == way_of(Action.START).sources

@@ -1,15 +1,17 @@
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import func, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.clock import from_ms
 from db.errors import NotFound
-from db.models import ExamAttempt, ExamEnrollment, User
+from db.models import ExamAttempt, ExamEnrollment, TeacherExamPermission, User
 from db.queries import board, instructions, reviews
 from db.queries.epoch import read_epoch
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.console import InstructionRow, ScoreRow, StudentRow
+from protocol.exams import Permission
 from protocol.flags import FlagStatus
 from protocol.people import Role
 from tests.factories import make_attempt, make_exam, make_flag, make_user
@@ -92,26 +94,45 @@ async def test_a_board_shows_the_newest_instruction_of_each_attempt(conn: AsyncC
     assert (await board.read_board(conn, exam)).instructions == [newest]
 
 
-async def test_an_exam_is_watched_by_its_creator_and_by_administrators(conn: AsyncConnection) -> None:
+async def test_an_exam_is_watched_by_its_creator_by_administrators_and_by_whom_it_is_permitted_to(
+    conn: AsyncConnection,
+) -> None:
     creator = await make_user(conn, role=Role.TEACHER)
-    exam = await make_exam(conn, creator)
+    exam, other = await make_exam(conn, creator), await make_exam(conn, creator)
 
     async def may_watch(user: UUID) -> bool:
-        return await board.watchable(conn, exam, user)
+        return await board.watchable(conn, [exam], user) == {exam}
 
     assert await may_watch(creator)
     assert await may_watch(await make_user(conn, role=Role.ADMIN))
     assert not await may_watch(await make_user(conn, role=Role.TEACHER))
     assert not await may_watch(await make_user(conn, role=Role.STUDENT))
     assert not await may_watch(uuid4())
-    assert not await board.watchable(conn, uuid4(), creator)
+    assert await board.watchable(conn, [uuid4()], creator) == set()
+    for permitted, enough in ((Permission.VIEW, True), (Permission.REVIEW, True), (Permission.EDIT, False)):
+        teacher = await make_user(conn, role=Role.TEACHER)
+        await conn.execute(insert(TeacherExamPermission).values(exam_id=exam, teacher_id=teacher, **{permitted: True}))
+        assert await may_watch(teacher) is enough
+        assert await board.watchable(conn, [exam, other], teacher) == ({exam} if enough else set())
 
 
 async def test_who_is_deactivated_watches_nothing(conn: AsyncConnection) -> None:
     creator = await make_user(conn, role=Role.TEACHER)
     exam = await make_exam(conn, creator)
     await conn.execute(update(User).where(User.id == creator).values(is_active=False))
-    assert not await board.watchable(conn, exam, creator)
+    assert await board.watchable(conn, [exam], creator) == set()
+
+
+async def test_an_attempt_is_shown_with_its_end_and_a_score_with_what_was_observed(conn: AsyncConnection) -> None:
+    exam, attempt = await exam_and_attempt(conn)
+    values = {"status": "ended", "completed_at": from_ms(1_700_000_000_123), "coverage": 0.3449}
+    await conn.execute(update(ExamAttempt).values(**values))
+    snapshot = await board.read_board(conn, exam)
+    assert snapshot.attempts == [await board.read_attempt(conn, attempt)]
+    assert (snapshot.attempts[0].status, snapshot.attempts[0].completed_at) == ("ended", 1_700_000_000_123)
+    assert snapshot.scores == [ScoreRow(attempt, None, 0.3)]
+    with pytest.raises(NotFound):
+        await board.read_attempt(conn, uuid4())
 
 
 async def exam_and_attempt(conn: AsyncConnection) -> tuple[UUID, UUID]:

@@ -22,7 +22,9 @@ async def streams_of(conn: AsyncConnection, candidate: Candidate) -> list[EventS
 
 async def test_facts_follow_one_another_and_say_when_they_were_stated(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
-    assert await append(conn, candidate.attempt_id, [ServerFact("paused", {"by": "x"}), ServerFact("resumed")]) == 3
+    assert (
+        await append(conn, candidate.attempt_id, [ServerFact("paused", {"by": "x"}), ServerFact("resumed")])
+    ).last == 3
     found = await conn.execute(
         select(MonitoringEvent.seq, MonitoringEvent.event_type, MonitoringEvent.mono).order_by(MonitoringEvent.seq)
     )
@@ -34,7 +36,7 @@ async def test_facts_follow_one_another_and_say_when_they_were_stated(conn: Asyn
 async def test_facts_of_many_attempts_are_appended_at_once(conn: AsyncConnection) -> None:
     seated = await seat(conn, 3)
     facts = {one.attempt_id: [ServerFact("paused", {"n": n})] for n, one in enumerate(seated)}
-    assert set((await append_each(conn, facts)).values()) == {2}
+    assert {one.last for one in (await append_each(conn, facts)).values()} == {2}
     for n, one in enumerate(seated):
         assert (await system_facts(conn, one.attempt_id))[-1] == ("paused", {"n": n})
     assert await append_each(conn, {}) == {}
@@ -53,7 +55,7 @@ async def test_a_system_stream_is_followed_by_a_new_one_after_a_day(conn: AsyncC
     await append(conn, candidate.attempt_id, [ServerFact("paused")])
     assert await streams_of(conn, candidate) == [first]
     old = await age_stream(conn, first, 60_001)
-    assert await append(conn, candidate.attempt_id, [ServerFact("resumed")]) == 1
+    assert (await append(conn, candidate.attempt_id, [ServerFact("resumed")])).last == 1
     before, after = await streams_of(conn, candidate)
     assert (before, drawn_ms(after) - drawn_ms(before) >= STREAM_MS) == (old, True)
     assert [fact for fact, _ in await system_facts(conn, candidate.attempt_id)] == [
@@ -61,7 +63,7 @@ async def test_a_system_stream_is_followed_by_a_new_one_after_a_day(conn: AsyncC
         "paused",
         "resumed",
     ]
-    assert await append(conn, candidate.attempt_id, [ServerFact("paused")]) == 2
+    assert (await append(conn, candidate.attempt_id, [ServerFact("paused")])).last == 2
 
 
 async def test_who_waited_for_the_old_stream_appends_to_the_new_one(engine: AsyncEngine) -> None:
@@ -75,7 +77,7 @@ async def test_who_waited_for_the_old_stream_appends_to_the_new_one(engine: Asyn
         done, _ = await asyncio.wait({waiter}, timeout=0.1)
         assert not done
         await rotating.commit()
-        assert await waiter == 2
+        assert (await waiter).last == 2
         await waiting.commit()
     async with engine.connect() as conn:
         assert len(await streams_of(conn, candidate)) == 2

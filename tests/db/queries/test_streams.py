@@ -7,12 +7,13 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
-from db.errors import NotFound
+from db.errors import NotFound, Over
 from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, RefreshToken, User
 from db.queries import credentials, streams
 from db.queries.streams import Standing
+from protocol.attempts import OVER, AttemptStatus
 from protocol.codes import CloseCode, RejectCode
-from protocol.limits import OVERRUN_FACTOR, WINDOW_EVENTS
+from protocol.limits import OVERRUN_FACTOR, TAIL_MS, WINDOW_EVENTS
 from protocol.monitor import Rejected
 from tests import factories
 from tests.candidates import Candidate, connect, disconnect, seat, system_facts
@@ -129,7 +130,10 @@ async def test_the_standing_of_all_sockets_is_one_answer(conn: AsyncConnection) 
     sessions = {one.attempt_id: await sign_in(conn, one.student_id) for one in seated}
     opened = {one.attempt_id: await connect(conn, one, HUB) for one in seated}
     sockets = {attempt_id: Standing(opening.generation, sessions[attempt_id]) for attempt_id, opening in opened.items()}
-    assert await streams.check_standing(conn, sockets) == {}
+    found = await streams.check_standing(conn, sockets)
+    assert {finding.code for finding in found.values()} == {None}
+    assert {finding.attempt.status for finding in found.values()} == {AttemptStatus.IN_PROGRESS}
+    assert found.keys() == sockets.keys()
     await connect(conn, older, HUB)
     await credentials.revoke(conn, sessions[revoked.attempt_id])
     await conn.execute(
@@ -141,7 +145,8 @@ async def test_the_standing_of_all_sockets_is_one_answer(conn: AsyncConnection) 
     await conn.execute(
         update(ExamEnrollment).where(ExamEnrollment.student_id == removed.student_id).values(removed_at=func.now())
     )
-    assert await streams.check_standing(conn, sockets) == {
+    found = await streams.check_standing(conn, sockets)
+    assert {attempt_id: finding.code for attempt_id, finding in found.items() if finding.code is not None} == {
         older.attempt_id: CloseCode.SUPERSEDED,
         revoked.attempt_id: CloseCode.UNAUTHENTICATED,
         expired.attempt_id: CloseCode.UNAUTHENTICATED,
@@ -150,6 +155,46 @@ async def test_the_standing_of_all_sockets_is_one_answer(conn: AsyncConnection) 
     }
     assert await streams.check_standing(conn, {}) == {}
     assert await streams.check_standing(conn, {uuid4(): Standing(1, sessions[well.attempt_id])}) == {}
+
+
+async def end(
+    conn: AsyncConnection, candidate: Candidate, *, ago_ms: int, status: AttemptStatus = AttemptStatus.ENDED
+) -> None:
+    ended = {"status": status, "completed_at": func.now() - timedelta(milliseconds=ago_ms)}
+    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == candidate.attempt_id).values(**ended))
+
+
+@pytest.mark.parametrize("status", sorted(OVER))
+async def test_what_a_queue_still_holds_is_taken_for_a_day_after_the_end_and_is_said_to_be_late(
+    conn: AsyncConnection, status: AttemptStatus
+) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    first = await connect(conn, candidate, HUB, boot=boot)
+    await factories.store_events(conn, first.stream_id, [("copy", {}, 1), ("copy", {}, 2)])
+    await end(conn, candidate, ago_ms=TAIL_MS - 60_000, status=status)
+    again = await connect(conn, candidate, HUB, boot=boot, acked=2, next_seq=9)
+    assert (again.stream_id, again.committed) == (first.stream_id, 2)
+    assert (again.attempt.status, again.attempt.is_over) == (status, True)
+    assert again.closes_ms == pytest.approx(again.server_ms - TAIL_MS + 60_000, abs=5_000)
+    late = {"type": "late_from", "data": {"stream": str(first.stream_id), "seq": 3}}
+    assert late in [{"type": kind, "data": data} for kind, data in await system_facts(conn, candidate.attempt_id)]
+
+
+async def test_after_that_day_nothing_is_taken(conn: AsyncConnection) -> None:
+    candidate, other = await seat(conn, 2)
+    opening = await connect(conn, candidate, HUB)
+    session = await sign_in(conn, candidate.student_id)
+    standing = {candidate.attempt_id: Standing(opening.generation, session)}
+    await end(conn, candidate, ago_ms=TAIL_MS - 60_000)
+    found = (await streams.check_standing(conn, standing))[candidate.attempt_id]
+    assert (found.code, found.attempt.is_over) == (None, True)
+    await end(conn, candidate, ago_ms=TAIL_MS + 1)
+    assert (await streams.check_standing(conn, standing))[candidate.attempt_id].code is CloseCode.ENDED
+    with pytest.raises(Over):
+        await connect(conn, candidate, HUB)
+    with pytest.raises(NotFound):
+        await connect(conn, Candidate(candidate.exam_id, candidate.attempt_id, other.student_id), HUB)
 
 
 async def test_one_living_token_is_enough_to_stay(conn: AsyncConnection) -> None:
@@ -167,7 +212,7 @@ async def test_one_living_token_is_enough_to_stay(conn: AsyncConnection) -> None
     )
     opening = await connect(conn, candidate, HUB)
     standing = {candidate.attempt_id: Standing(opening.generation, session)}
-    assert await streams.check_standing(conn, standing) == {}
+    assert (await streams.check_standing(conn, standing))[candidate.attempt_id].code is None
 
 
 async def test_what_is_open_in_a_hubs_name_is_listed_once_it_is_old_enough(conn: AsyncConnection) -> None:

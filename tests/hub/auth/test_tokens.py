@@ -1,4 +1,5 @@
-from uuid import uuid4
+import base64
+from uuid import UUID, uuid4
 
 import jwt
 import msgspec
@@ -6,11 +7,13 @@ import pytest
 
 from hub.auth import tokens
 from hub.errors import Expired, Unauthenticated
+from protocol.limits import TAIL_MS
 from protocol.people import Role
 
 SECRET = "a secret that only this test suite knows"
 OTHER = "another secret, also of thirty-two bytes"
 NOW = 1_700_000_000_000
+ATTEMPT = UUID(int=7)
 CLAIMS = tokens.make_claims(uuid4(), Role.STUDENT, "Ada Exämple", uuid4(), now_ms=NOW)
 
 
@@ -83,4 +86,42 @@ def test_another_key_or_algorithm_is_refused() -> None:
 def test_what_is_no_token_is_refused_and_not_repeated(token: str) -> None:
     with pytest.raises(Unauthenticated) as refusal:
         tokens.verify(token, SECRET, now_ms=NOW)
-    assert str(refusal.value) == "the access token is not valid"
+    assert str(refusal.value) == "the token is not valid"
+
+
+UPLOAD = tokens.make_upload_claims(CLAIMS.sub, ATTEMPT, now_ms=NOW, closes_ms=NOW + 60_000)
+
+
+def test_an_upload_token_is_good_until_a_day_after_its_attempts_end() -> None:
+    token = tokens.sign(UPLOAD, SECRET)
+    end_ms = NOW + 60_000 + TAIL_MS
+    assert tokens.verify_upload(token, SECRET, now_ms=end_ms - 1000) == UPLOAD
+    with pytest.raises(Expired):
+        tokens.verify_upload(token, SECRET, now_ms=end_ms)
+    endless = tokens.make_upload_claims(CLAIMS.sub, ATTEMPT, now_ms=NOW, closes_ms=None)
+    assert endless.exp * 1000 == NOW + TAIL_MS
+
+
+def test_neither_kind_of_token_passes_for_the_other() -> None:
+    upload, access = tokens.sign(UPLOAD, SECRET), tokens.sign(CLAIMS, SECRET)
+    assert (tokens.is_upload(upload), tokens.is_upload(access)) == (True, False)
+    with pytest.raises(Unauthenticated):
+        tokens.verify(upload, SECRET, now_ms=NOW)
+    with pytest.raises(Unauthenticated):
+        tokens.verify_upload(access, SECRET, now_ms=NOW)
+    # Not even when it says of itself that it is: what an access token must say is missing.
+    posing = tokens.sign(msgspec.structs.replace(UPLOAD, typ="access"), SECRET)
+    with pytest.raises(Unauthenticated):
+        tokens.verify(posing, SECRET, now_ms=NOW)
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "\udc80", "." * 1000])
+def test_what_is_no_token_is_no_upload_token(token: str) -> None:
+    assert not tokens.is_upload(token)
+
+
+def test_a_queue_key_is_an_attempts_own_and_always_the_same() -> None:
+    key = tokens.derive_queue_key(ATTEMPT, SECRET)
+    assert len(base64.urlsafe_b64decode(key + "=")) == 32
+    assert key == tokens.derive_queue_key(ATTEMPT, SECRET)
+    assert len({key, tokens.derive_queue_key(UUID(int=8), SECRET), tokens.derive_queue_key(ATTEMPT, OTHER)}) == 3

@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 import msgspec
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.models import TeacherExamPermission
 from db.queries import board as boards
 from db.queries import feed
 from hub.auth.guards import Person
@@ -14,8 +16,9 @@ from hub.live.board import Board
 from hub.wire import Frame, now_ms
 from protocol.codec import Encoding, decode_to_console
 from protocol.console import Delta, Row, StudentRow
+from protocol.exams import Permission
 from protocol.people import Role
-from tests.factories import make_attempt, make_exam, make_flag, make_user
+from tests.factories import make_attempt, make_connection, make_exam, make_flag, make_stream, make_user
 
 EXAM = UUID(int=1)
 STREAM = UUID(int=21)
@@ -47,6 +50,11 @@ class Room:
             await feed.append(conn, self.exam, [StudentRow(student, name)])
             return attempt
 
+    async def connect(self, attempt: UUID) -> None:
+        """A client is there from the attempt's start."""
+        async with self.engine.begin() as conn:
+            await make_connection(conn, attempt, await make_stream(conn, attempt))
+
     async def flag(self, attempt: UUID, *, confidence: float = 0.8) -> UUID:
         """A rule raises a flag."""
         async with self.engine.begin() as conn:
@@ -68,6 +76,21 @@ class Room:
     async def person(self, role: Role, name: str = "Somebody") -> Person:
         async with self.engine.begin() as conn:
             return person_of(await make_user(conn, role=role, name=name), role, name)
+
+    async def colleague(self, *permitted: Permission) -> Person:
+        """A teacher who did not make the exam, and may do just this with it."""
+        person = await self.person(Role.TEACHER, "Cleo Colleague")
+        await self.permit(person, *permitted)
+        return person
+
+    async def permit(self, person: Person, *permitted: Permission) -> None:
+        granted = {one.value: one in permitted for one in Permission}
+        async with self.engine.begin() as conn:
+            await conn.execute(
+                postgresql.insert(TeacherExamPermission)
+                .values(exam_id=self.exam, teacher_id=person.user_id, **granted)
+                .on_conflict_do_update(index_elements=["exam_id", "teacher_id"], set_=granted)
+            )
 
 
 class Watcher:

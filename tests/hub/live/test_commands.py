@@ -20,14 +20,17 @@ from db.models import (
     FlagReview,
     Instruction,
 )
+from db.queries.board import WATCHING
 from hub.auth.guards import Person
-from hub.live.commands import DECISIONS, TEXT_CHARS, Commands
+from hub.live.commands import TEXT_CHARS, WANTED, Commands
+from hub.live.reviews import DECISIONS
 from judgement.policy import read_policy
 from judgement.scoring import judge_integrity
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.codec import Encoding, decode_console
 from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result
+from protocol.exams import Permission
 from protocol.flags import FlagStatus, StandingFlag
 from protocol.people import Role
 from tests.hub.live.room import Room, make_room
@@ -105,6 +108,26 @@ async def test_a_message_goes_to_all_who_sit_the_exam(engine: AsyncEngine, room:
         log = (await conn.execute(select(AuditLog).where(AuditLog.action == "message"))).one()
     assert (log.actor_id, log.resource, log.resource_id) == (room.teacher.user_id, "exam", str(room.exam))
     assert log.details == {"command": str(command.id), "attempts": "2"}
+
+
+@pytest.mark.parametrize("action", list(WANTED))
+@pytest.mark.parametrize("permitted", list(Permission))
+async def test_a_command_wants_its_permission_and_says_which(room: Room, action: str, permitted: Permission) -> None:
+    colleague = await room.colleague(permitted)
+    result = await carry_out(room, Command(id=uuid4(), exam_id=room.exam, action=action), colleague)
+    if permitted is WANTED[action]:
+        assert result.code == ErrorCode.BAD_COMMAND, "it came as far as being read"
+    elif permitted in WATCHING:
+        assert (result.code, WANTED[action] in (result.detail or "")) == (ErrorCode.FORBIDDEN, True)
+    else:
+        assert (result.code, "may watch" in (result.detail or "")) == (ErrorCode.FORBIDDEN, True)
+
+
+async def test_a_colleague_who_may_review_reviews(room: Room) -> None:
+    flag = await room.flag(await room.sit())
+    colleague = await room.colleague(Permission.REVIEW)
+    assert (await carry_out(room, review(room, flag, DISMISSED), colleague)).code is None
+    assert (await room.fresh()).flags[flag].reviewed_by == colleague.name
 
 
 async def test_an_order_to_a_room_is_refused_by_its_result_and_its_console_stays(room: Room) -> None:
@@ -272,6 +295,7 @@ async def test_access_is_checked_with_every_command(engine: AsyncEngine, room: R
 
 async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine, room: Room) -> None:
     attempt = await room.sit()
+    await room.connect(attempt)
     flag, kept = await room.flag(attempt, confidence=0.9), await room.flag(attempt, confidence=0.5)
     head = (await room.fresh()).offset
     command = review(room, flag, DISMISSED)
@@ -282,7 +306,7 @@ async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine
     board = await room.fresh()
     row = board.flags[flag]
     assert (row.status, row.reviewed_by, row.reason) == (DISMISSED, "Tess Teacher", "seen on the camera")
-    expected = judge_integrity([StandingFlag("left_page", 0.5)], read_policy({}))
+    expected = judge_integrity([StandingFlag("left_page", 0.5)], read_policy({}), coverage=1.0)
     assert board.scores[attempt].integrity == expected
     assert board.flags[kept].status is OPEN
     assert board.offset == head + 2
@@ -378,6 +402,7 @@ async def test_an_escalation_is_answered_by_another_person(room: Room) -> None:
 
 async def test_a_decision_is_undone_by_the_opposite_one(room: Room) -> None:
     attempt = await room.sit()
+    await room.connect(attempt)
     flag = await room.flag(attempt)
     await carry_out(room, review(room, flag, DISMISSED))
     assert (await room.fresh()).scores[attempt].integrity == 1.0

@@ -17,7 +17,8 @@ from hub.auth.tickets import hash_secret
 from hub.live import socket
 from hub.wire import now_ms
 from protocol.codes import CloseCode, ErrorCode
-from protocol.console import Hello, Watch, Welcome
+from protocol.console import Delta, Hello, Watch, Welcome
+from protocol.exams import Permission
 from protocol.limits import FRAME_BYTES, HEARTBEAT_MS
 from protocol.monitor import Drain, Error, Ping, Pong
 from protocol.people import Role
@@ -192,3 +193,23 @@ async def test_sessions_are_looked_at_again_after_postgresql_was_away(
         await failed.wait()
         await end_session(hub, room.teacher)
         assert await client.close_code() == CloseCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("permission", [Permission.VIEW, Permission.INVIGILATE, Permission.REVIEW])
+async def test_whom_the_exam_is_taken_from_sees_no_more_of_it_and_keeps_the_console(
+    hub: Hub, room: Room, permission: Permission
+) -> None:
+    colleague = await room.colleague(permission)
+    async with hub.sign_in(colleague) as client, hub.sign_in(room.teacher) as maker:
+        for one in (client, maker):
+            await one.send(Watch(room.exam))
+            await one.board()
+        await room.permit(colleague, Permission.EDIT)
+        assert (await client.receive(Error)).code == ErrorCode.FORBIDDEN
+        await room.sit()
+        assert (await maker.receive(Delta)).offset == 1
+        await client.send(Watch(room.exam))
+        assert (await client.receive(Error)).code == ErrorCode.FORBIDDEN, "no delta came before"
+        await room.permit(colleague, permission)
+        await client.send(Watch(room.exam))
+        assert (await client.board()).offset > 0

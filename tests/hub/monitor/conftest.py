@@ -9,11 +9,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from litestar import Litestar
+from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from db.models import ExamAttempt
 from db.queries import credentials
 from hub.auth import tokens
 from hub.auth.tickets import draw_secret, hash_secret
@@ -21,6 +23,7 @@ from hub.monitor.door import CandidateDoor
 from hub.settings import HubSettings
 from hub.wire import now_ms
 from protocol import monitor
+from protocol.attempts import OVER, AttemptStatus
 from protocol.codec import Encoding, decode_to_candidate, encode
 from protocol.events import Event
 from protocol.people import Role
@@ -92,6 +95,13 @@ class Sitting:
     async def revoke(self, session: UUID | None = None) -> None:
         async with self.engine.begin() as conn:
             await credentials.revoke(conn, session or self.session)
+
+    async def stand(self, status: AttemptStatus, *, ago_ms: int = 0) -> None:
+        """Have the attempt stand so, as any process of the deployment may; one that is over, since so long."""
+        ended = func.now() - timedelta(milliseconds=ago_ms)
+        values = {"status": status, "completed_at": ended if status in OVER else None}
+        async with self.engine.begin() as conn:
+            await conn.execute(update(ExamAttempt).where(ExamAttempt.id == self.attempt_id).values(**values))
 
     async def ticket(
         self, *, purpose: str = "monitor", exam_id: UUID | None = None, lifetime: timedelta = timedelta(seconds=30)

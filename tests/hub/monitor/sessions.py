@@ -14,7 +14,9 @@ HELLO = monitor.Hello(
 )
 
 
-def welcome(committed: int = 0, *, age_ms: int = 0) -> monitor.Welcome:
+def welcome(
+    committed: int = 0, *, age_ms: int = 0, status: AttemptStatus = AttemptStatus.IN_PROGRESS
+) -> monitor.Welcome:
     return monitor.Welcome(
         stream=ID,
         committed=committed,
@@ -22,7 +24,7 @@ def welcome(committed: int = 0, *, age_ms: int = 0) -> monitor.Welcome:
         limits=limits.Limits(),
         heartbeat_ms=limits.HEARTBEAT_MS,
         server_at=(ID.int >> 80) + age_ms,
-        attempt=monitor.Attempt(AttemptStatus.IN_PROGRESS),
+        attempt=monitor.Attempt(status),
         auth_until=0,
     )
 

@@ -21,26 +21,76 @@ export interface Entrant {
   username: string;
   name: string;
   email?: string | null;
+  enrollment_id?: string | null;
+  cohort?: string | null;
 }
 
-export interface ExamPage {
-  exams: ExamRecord[];
-  next: string | null;
+export interface ExamEdit {
+  /** The version that was seen; another one by now is a 409 */
+  version: number;
+  title?: string;
+  duration_minutes?: number;
+  subject?: string;
+  topic?: string;
+  /** Any text without NUL */
+  description?: string;
+  passing_score?: number;
+  /** ms since the epoch, UTC */
+  opens_at?: number | null;
+  /** ms since the epoch, UTC */
+  closes_at?: number | null;
+  enable_monitoring?: boolean;
+  enable_integrity_analysis?: boolean;
+  enable_model?: boolean;
 }
 
-export interface ExamRecord {
+export interface ExamView {
   exam_id: string;
   title: string;
   subject: string;
+  topic: string;
   description: string;
   duration_minutes: number;
+  max_score: number;
+  passing_score: number;
+  opens_at: number | null;
+  closes_at: number | null;
   is_published: boolean;
+  enable_monitoring: boolean;
+  enable_integrity_analysis: boolean;
+  enable_model: boolean;
+  version: number;
+  items_version: number;
+  policy_version: number;
+  results_released_at: number | null;
   created_at: number;
+  permissions: Permission[];
+  roster_size: number;
+  running_attempts: number;
 }
 
 export interface Fault {
   path: string;
   message: string;
+}
+
+export interface Grantee {
+  can_view: boolean;
+  can_edit: boolean;
+  can_invigilate: boolean;
+  can_review: boolean;
+  can_view_analytics: boolean;
+  teacher_id: string;
+  username: string;
+  name: string;
+}
+
+export interface Grants {
+  can_view?: boolean;
+  can_edit?: boolean;
+  can_invigilate?: boolean;
+  can_review?: boolean;
+  can_view_analytics?: boolean;
 }
 
 export interface Health {
@@ -49,6 +99,23 @@ export interface Health {
   redis: "connected" | "disconnected";
   partitions_ahead: number | null;
   version: string;
+}
+
+/** How an item is answered. All but `text` are graded from the answer key; `text` by a person. */
+export type ItemKind = "choice" | "multiple" | "number" | "text";
+
+export interface ItemView {
+  item: string;
+  kind: ItemKind;
+  prompt: string;
+  choices: string[];
+  points: number;
+  answer_key: unknown;
+}
+
+export interface ItemsView {
+  version: number;
+  items: ItemView[];
 }
 
 export interface Login {
@@ -62,8 +129,64 @@ export interface NewExam {
   duration_minutes: number;
   preset?: Preset;
   subject?: string;
+  topic?: string;
   /** Any text without NUL */
   description?: string;
+  passing_score?: number;
+  /** ms since the epoch, UTC */
+  opens_at?: number | null;
+  /** ms since the epoch, UTC */
+  closes_at?: number | null;
+  enable_monitoring?: boolean;
+  enable_integrity_analysis?: boolean;
+  enable_model?: boolean;
+  is_published?: boolean;
+}
+
+export interface NewItem {
+  item: string;
+  kind: ItemKind;
+  /** Any text without NUL */
+  prompt: string;
+  choices?: string[];
+  points?: number;
+  answer_key?: unknown;
+}
+
+export interface NewItems {
+  items: NewItem[];
+  /** The version that was seen; another one by now is a 409 */
+  version?: number | null;
+}
+
+export interface NewPolicy {
+  policy: Record<string, unknown>;
+  /** The version that was seen; another one by now is a 409 */
+  version?: number | null;
+}
+
+export interface Page_db.queries.exams.ExamView_ {
+  items: ExamView[];
+  next: string | null;
+}
+
+export interface Page_db.queries.permissions.Grantee_ {
+  items: Grantee[];
+  next: string | null;
+}
+
+export interface Page_db.queries.rosters.RosterEntry_ {
+  items: RosterEntry[];
+  next: string | null;
+}
+
+/** What a teacher who did not make an exam may be let do with it. */
+export type Permission = "can_view" | "can_edit" | "can_invigilate" | "can_review" | "can_view_analytics";
+
+export interface PolicyView {
+  version: number;
+  policy: Record<string, unknown>;
+  rules: RuleInfo[];
 }
 
 /** What a policy starts from: what a page can see, or that and what a camera concludes. */
@@ -101,6 +224,27 @@ export type Role = "student" | "teacher" | "admin" | "service";
 
 export interface Roster {
   students: Entrant[];
+}
+
+export interface RosterEntry {
+  student_id: string;
+  username: string;
+  name: string;
+  email: string | null;
+  on_roster: boolean;
+  enrolled_at: number;
+}
+
+export interface RuleInfo {
+  rule: string;
+  version: number;
+  name: string;
+  severity: string;
+  summary: string;
+  false_alarms: string;
+  camera: boolean;
+  settings_schema: Record<string, unknown>;
+  defaults: Record<string, unknown>;
 }
 
 export interface RunningAttempt {

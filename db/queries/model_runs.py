@@ -1,0 +1,349 @@
+"""What a model is asked about attempts that have ended, and what came of it. What it may say is not decided here.
+
+Whoever asks holds no transaction while it waits: a claim is a lease that ends by itself, and an answer about an
+analysis that was made anew meanwhile is kept as a run and changes nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ARRAY, Row, Text, any_, bindparam, func, insert, literal, select, text, update
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from db.clock import to_ms
+from db.models import (
+    AnalysisCursor,
+    BehaviorAnalysis,
+    EventStream,
+    Exam,
+    ExamAttempt,
+    ExamPolicy,
+    Flag,
+    ModelRun,
+    MonitoringEvent,
+    StudentProfile,
+    User,
+)
+from protocol.analysis import AnalysisState, ModelState
+from protocol.flags import FlagSource, FlagStatus, Severity
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """An analysis whose summary a model is to write: which revision, and how often asking for it has failed."""
+
+    attempt_id: UUID
+    revision: int
+    failed: int
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of an attempt and its student; times in ms since the epoch."""
+
+    exam_id: UUID
+    subject: str
+    policy_version: int
+    started_at: int
+    completed_at: int
+    integrity: float | None
+    coverage: float | None
+    lmi: float | None
+    percentage: float | None
+    names: list[str]
+
+
+class Flagged(msgspec.Struct, frozen=True):
+    """One flag of a rule, and the facts it cites."""
+
+    rule: str
+    severity: Severity
+    status: FlagStatus
+    summary: str
+    cited: list[tuple[UUID, int]]
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """One fact, `time_ms` by its stream's time base."""
+
+    stream_id: UUID
+    seq: int
+    time_ms: int
+    type: str
+    data: dict[str, Any]
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One asking, to be kept: what was shown, what was said, what it took."""
+
+    attempt_id: UUID
+    revision: int
+    model: str
+    state: ModelState
+    input: str
+    output: str | None = None
+    error: str | None = None
+    claims_dropped: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    duration_ms: int = 0
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What of an answer holds, as it is stored with the analysis."""
+
+    text: str
+    recommendations: list[dict[str, Any]]
+    originality_indicators: list[dict[str, Any]]
+    model: str
+
+
+_waiting: Final = (
+    (BehaviorAnalysis.state == AnalysisState.DONE)
+    & (BehaviorAnalysis.model_state == ModelState.PENDING)
+    & (BehaviorAnalysis.due_at <= func.now())
+)
+
+
+async def switch_off(conn: AsyncConnection) -> int:
+    """Say of every analysis that waits for a model that there is none; returns how many."""
+    off = await conn.execute(update(BehaviorAnalysis).where(_waiting).values(model_state=ModelState.OFF))
+    return off.rowcount
+
+
+async def claim(conn: AsyncConnection, *, limit: int, lease_s: float, among: Collection[UUID] = ()) -> list[Asking]:
+    """Claim analyses that wait for a model, the longest waiting first, for so long; all, or those named."""
+    named = BehaviorAnalysis.attempt_id == any_(literal(list(among), ARRAY(PG_UUID)))
+    waiting = (
+        select(BehaviorAnalysis.attempt_id)
+        .where(_waiting, *([named] if among else []))
+        .order_by(BehaviorAnalysis.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    failed = (
+        select(func.count())
+        .where(
+            ModelRun.attempt_id == BehaviorAnalysis.attempt_id,
+            ModelRun.revision == BehaviorAnalysis.revision,
+            ModelRun.state == ModelState.FAILED,
+        )
+        .scalar_subquery()
+    )
+    claimed = await conn.execute(
+        update(BehaviorAnalysis)
+        .where(BehaviorAnalysis.attempt_id.in_(waiting))
+        .values(due_at=func.now() + timedelta(seconds=lease_s))
+        .returning(BehaviorAnalysis.attempt_id, BehaviorAnalysis.revision, failed.label("failed"))
+    )
+    return [Asking(row.attempt_id, row.revision, row.failed) for row in claimed]
+
+
+async def put_off(conn: AsyncConnection, attempt_id: UUID, revision: int, after_s: float) -> None:
+    """Ask again after so long."""
+    await conn.execute(
+        update(BehaviorAnalysis)
+        .where(BehaviorAnalysis.attempt_id == attempt_id, BehaviorAnalysis.revision == revision)
+        .values(due_at=func.now() + timedelta(seconds=after_s))
+    )
+
+
+async def count_tokens(conn: AsyncConnection, exam_id: UUID) -> int:
+    """Count the tokens that all askings about one exam's attempts took."""
+    counted = await conn.execute(
+        select(func.coalesce(func.sum(ModelRun.prompt_tokens + ModelRun.completion_tokens), 0))
+        .join(ExamAttempt, ExamAttempt.id == ModelRun.attempt_id)
+        .where(ExamAttempt.exam_id == exam_id)
+    )
+    return int(counted.scalar_one())
+
+
+async def read_record(conn: AsyncConnection, attempt_id: UUID) -> Record:
+    """Read what is known of an attempt that has ended and was analysed."""
+    found = await conn.execute(
+        select(
+            ExamAttempt.exam_id,
+            Exam.subject,
+            ExamPolicy.version,
+            ExamAttempt.started_at,
+            ExamAttempt.completed_at,
+            BehaviorAnalysis.integrity_score,
+            BehaviorAnalysis.coverage,
+            BehaviorAnalysis.lmi_score,
+            ExamAttempt.percentage,
+            User.full_name,
+            User.username,
+            User.email,
+            StudentProfile.enrollment_id,
+        )
+        .join(Exam, Exam.id == ExamAttempt.exam_id)
+        .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
+        .join(BehaviorAnalysis, BehaviorAnalysis.attempt_id == ExamAttempt.id)
+        .join(User, User.id == ExamAttempt.student_id)
+        .outerjoin(StudentProfile, StudentProfile.user_id == User.id)
+        .where(ExamAttempt.id == attempt_id)
+    )
+    return _record(found.one())
+
+
+def _record(row: Row[*tuple[Any, ...]]) -> Record:
+    started_at = to_ms(row.started_at)
+    return Record(
+        exam_id=row.exam_id,
+        subject=row.subject,
+        policy_version=row.version,
+        started_at=started_at,
+        completed_at=started_at if row.completed_at is None else to_ms(row.completed_at),
+        integrity=row.integrity_score,
+        coverage=row.coverage,
+        lmi=row.lmi_score,
+        percentage=row.percentage,
+        names=[name for name in (row.full_name, row.username, row.email, row.enrollment_id) if name],
+    )
+
+
+async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> list[Flagged]:
+    """Read what rules concluded about an attempt, in the order they did."""
+    found = await conn.execute(
+        select(Flag.rule, Flag.severity, Flag.status, Flag.summary, Flag.evidence["cited"].label("cited"))
+        .where(Flag.attempt_id == attempt_id, Flag.source == FlagSource.RULE)
+        .order_by(Flag.id)
+    )
+    return [msgspec.convert(dict(row), Flagged) for row in found.mappings()]
+
+
+async def count_facts(conn: AsyncConnection, attempt_id: UUID) -> dict[str, int]:
+    """Count an attempt's facts by type."""
+    found = await conn.execute(
+        select(MonitoringEvent.event_type, func.count().label("many"))
+        .join(EventStream, EventStream.id == MonitoringEvent.stream_id)
+        .where(EventStream.attempt_id == attempt_id)
+        .group_by(MonitoringEvent.event_type)
+    )
+    return {row.event_type: row.many for row in found}
+
+
+# As text: Core has no plain way to join unnest of two arrays.
+_FACTS: Final = (
+    text(
+        """
+        SELECT event.stream_id, event.seq, stream.time_base + event.mono AS time_ms,
+               event.event_type AS type, event.data_payload AS data
+        FROM event_streams AS stream
+        JOIN monitoring_events AS event ON event.stream_id = stream.id
+        LEFT JOIN unnest(:streams, :seqs) AS cited (stream_id, seq)
+               ON cited.stream_id = event.stream_id AND cited.seq = event.seq
+        WHERE stream.attempt_id = :attempt AND (cited.seq IS NOT NULL OR event.event_type <> ALL (:plain))
+        ORDER BY cited.seq IS NULL, time_ms, event.stream_id, event.seq
+        LIMIT :most
+        """
+    )
+    .bindparams(
+        bindparam("streams", type_=ARRAY(PG_UUID)),
+        bindparam("seqs", type_=ARRAY(MonitoringEvent.seq.type)),
+        bindparam("plain", type_=ARRAY(Text)),
+        bindparam("attempt", type_=PG_UUID),
+    )
+    .columns(data=MonitoringEvent.data_payload.type)
+)
+
+
+async def read_facts(
+    conn: AsyncConnection,
+    attempt_id: UUID,
+    cited: Collection[tuple[UUID, int]],
+    *,
+    plain: Collection[str],
+    most: int,
+) -> list[Happened]:
+    """Read facts of an attempt: those cited before all others, and none of the plain types that is not cited."""
+    found = await conn.execute(
+        _FACTS,
+        {
+            "attempt": attempt_id,
+            "streams": [stream for stream, _ in cited],
+            "seqs": [seq for _, seq in cited],
+            "plain": list(plain),
+            "most": most,
+        },
+    )
+    return [Happened(row.stream_id, row.seq, row.time_ms, row.type, row.data) for row in found]
+
+
+# As text: the last text of each item, and only of items that hold one.
+_TEXTS: Final = text(
+    """
+    SELECT item, value #>> '{}' AS text
+    FROM (
+        SELECT DISTINCT ON (item) item, value
+        FROM attempt_answers
+        WHERE attempt_id = :attempt
+        ORDER BY item, occurred_at DESC, stream_id DESC, seq DESC
+    ) AS last
+    WHERE jsonb_typeof(value) = 'string' AND length(value #>> '{}') >= :least
+    ORDER BY item
+    LIMIT :most
+    """
+).bindparams(bindparam("attempt", type_=PG_UUID))
+
+
+async def read_texts(conn: AsyncConnection, attempt_id: UUID, *, least: int, most: int) -> list[tuple[str, str]]:
+    """Read the texts of so many characters at least that stand as answers: item and text."""
+    found = await conn.execute(_TEXTS, {"attempt": attempt_id, "least": least, "most": most})
+    return [(row.item, row.text) for row in found]
+
+
+async def read_answer_to(conn: AsyncConnection, attempt_id: UUID, shown: str) -> tuple[str, str] | None:
+    """What a model answered when it was shown the very same before: its name and its answer."""
+    found = await conn.execute(
+        select(ModelRun.model, ModelRun.output)
+        .where(ModelRun.attempt_id == attempt_id, ModelRun.state == ModelState.DONE, ModelRun.input == shown)
+        .order_by(ModelRun.id.desc())
+        .limit(1)
+    )
+    row = found.one_or_none()
+    return None if row is None else (row.model, row.output)
+
+
+async def keep(conn: AsyncConnection, run: Run) -> None:
+    """Keep what was asked and answered."""
+    await conn.execute(insert(ModelRun).values(id=uuid7(), **msgspec.structs.asdict(run)))
+
+
+async def take_in_hand(conn: AsyncConnection, attempt_id: UUID, revision: int) -> bool:
+    """Lock an analysis until COMMIT, its cursor first, as all who rescore do; False when it is no longer that one."""
+    await conn.execute(
+        select(AnalysisCursor.attempt_id).where(AnalysisCursor.attempt_id == attempt_id).with_for_update(key_share=True)
+    )
+    found = await conn.execute(
+        select(BehaviorAnalysis.revision)
+        .where(
+            BehaviorAnalysis.attempt_id == attempt_id,
+            BehaviorAnalysis.revision == revision,
+            BehaviorAnalysis.model_state == ModelState.PENDING,
+        )
+        .with_for_update(key_share=True)
+    )
+    return found.one_or_none() is not None
+
+
+async def conclude(conn: AsyncConnection, attempt_id: UUID, summary: Summary | None) -> None:
+    """Store what holds of an answer with the analysis in hand; None: nothing does, and the template's summary stays."""
+    said: Mapping[str, Any] = {"model_state": ModelState.FAILED}
+    if summary is not None:
+        said = {
+            "model_state": ModelState.DONE,
+            "llm_summary": summary.text,
+            "llm_recommendations": summary.recommendations,
+            "originality_indicators": summary.originality_indicators,
+            "llm_model_version": summary.model,
+        }
+    await conn.execute(update(BehaviorAnalysis).where(BehaviorAnalysis.attempt_id == attempt_id).values(**said))
+
+
+def statements(held: Sequence[tuple[str, Sequence[tuple[UUID, int]]]]) -> list[dict[str, Any]]:
+    """Statements with the facts they cite, as the record keeps them."""
+    return [{"text": text, "cited": [[str(stream), seq] for stream, seq in cited]} for text, cited in held]

@@ -1,0 +1,109 @@
+"""Reviews: a person decides about a flag, whichever way they came, in the transaction of the command that says so.
+
+Flag, score, trail and the rows for the feed change together or not at all. No flag is decided about by a rule, nor by
+somebody who saw it otherwise than it is; an escalation is never answered by who made it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.errors import NotFound
+from db.queries import access, audit, reviews, scores
+from db.queries import board as boards
+from hub.auth.guards import Person
+from judgement.scoring import judge_stored
+from protocol.codes import ErrorCode
+from protocol.console import Outcome, Row
+from protocol.exams import Permission
+from protocol.flags import FlagStatus
+
+DECISIONS: Final[Mapping[FlagStatus, frozenset[FlagStatus]]] = {
+    FlagStatus.OPEN: frozenset({FlagStatus.CONFIRMED, FlagStatus.DISMISSED, FlagStatus.ESCALATED}),
+    FlagStatus.ESCALATED: frozenset({FlagStatus.CONFIRMED, FlagStatus.DISMISSED}),
+    # A decision is undone by the opposite one, with its own reason; nothing goes back to undecided.
+    FlagStatus.CONFIRMED: frozenset({FlagStatus.DISMISSED}),
+    FlagStatus.DISMISSED: frozenset({FlagStatus.CONFIRMED}),
+    FlagStatus.WITHDRAWN: frozenset(),
+}
+"""What a person may decide about a flag, by its status; an escalation is answered by another person (JUDGEMENT §5)."""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person decides about a flag, the status they saw it in, and why; `command_id` names it for good."""
+
+    command_id: UUID
+    exam_id: UUID
+    flag_id: UUID
+    seen: FlagStatus
+    decision: FlagStatus
+    reason: str
+
+
+class Reviewed(msgspec.Struct, frozen=True):
+    """What a decision came to, and the feed rows it wants; a refused one has changed nothing."""
+
+    outcome: Outcome
+    rows: Sequence[Row] = ()
+
+
+async def review(conn: AsyncConnection, person: Person, decision: Decision) -> Reviewed:
+    """Decide about a flag, if it still is as the person saw it.
+
+    Raises NotFound when this exam has no such flag, NotFound or Denied for who may not review in it.
+    """
+    await access.require(conn, decision.exam_id, person.user_id, Permission.REVIEW)
+    flag = await reviews.take_in_hand(conn, decision.exam_id, decision.flag_id)
+    if flag is None:
+        raise NotFound(f"no flag {decision.flag_id} in this exam")
+    refusal = _refuse(flag, person, decision.seen, decision.decision)
+    if refusal is not None:
+        return Reviewed(refusal)
+    await reviews.decide(
+        conn,
+        flag_id=decision.flag_id,
+        seen=decision.seen,
+        decision=decision.decision,
+        reviewer_id=person.user_id,
+        command_id=decision.command_id,
+        reason=decision.reason,
+    )
+    await audit.append(
+        conn,
+        actor_id=person.user_id,
+        action="review",
+        resource="flag",
+        resource_id=decision.flag_id,
+        details={
+            "command": str(decision.command_id),
+            "from": decision.seen,
+            "to": decision.decision,
+            "reason": decision.reason,
+        },
+    )
+    score = await scores.rescore(conn, flag.attempt_id, judge_stored)
+    rows: list[Row] = [await boards.read_flag(conn, decision.flag_id)]
+    return Reviewed(Outcome(attempt_id=flag.attempt_id, ok=True), rows if score is None else [*rows, score])
+
+
+def _refuse(flag: reviews.FlagInHand, person: Person, seen: FlagStatus, decision: FlagStatus) -> Outcome | None:
+    """Why this decision cannot be made about the flag as it is, or None."""
+    if flag.status is not seen:
+        return Outcome(
+            attempt_id=flag.attempt_id,
+            ok=False,
+            code=ErrorCode.CONFLICT,
+            detail=f"the flag is {flag.status}",
+            by=None if flag.last is None else flag.last.reviewer,
+            at=None if flag.last is None else flag.last.at,
+        )
+    if decision not in DECISIONS[seen]:
+        detail = f"a flag that is {seen} cannot become {decision}"
+        return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.BAD_COMMAND, detail=detail)
+    if seen is FlagStatus.ESCALATED and flag.last is not None and flag.last.reviewer_id == person.user_id:
+        detail = "who escalated a flag does not decide about it"
+        return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.FORBIDDEN, detail=detail)
+    return None

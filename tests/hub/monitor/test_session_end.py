@@ -1,0 +1,222 @@
+"""What becomes of a session whose attempt has ended: its client is told, delivers what it holds, and is closed."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from hub.monitor.session import LINGER_MS, QUIET_MS, Close, Effect, Phase, Session, Store
+from protocol import limits, monitor
+from protocol.attempts import OVER, AttemptStatus
+from protocol.codes import CloseCode
+from protocol.limits import Window
+from tests.hub.monitor.sessions import HELLO, batch, closes, frames, opened, stores, welcome
+
+ENDED = monitor.Attempt(AttemptStatus.ENDED, 99)
+RUNNING = monitor.Attempt(AttemptStatus.IN_PROGRESS)
+TOLD = monitor.AttemptChanged(AttemptStatus.ENDED, 99)
+MESSAGE = monitor.Instruct(id=1, action="end", issued_at=1, body={"reason": "it burns"})
+
+
+def enter(
+    *, next_seq: int, committed: int, asked: Sequence[monitor.Instruct] = (), previous: monitor.Previous | None = None
+) -> tuple[Session, list[Effect]]:
+    """A hello after the end."""
+    session = Session(0)
+    session.receive(msgspec.structs.replace(HELLO, next_seq=next_seq), 0)
+    greeting = msgspec.structs.replace(welcome(committed, status=AttemptStatus.ENDED), previous=previous)
+    return session, session.opened(greeting, asked)
+
+
+@pytest.mark.parametrize("status", sorted(AttemptStatus))
+def test_a_change_is_told_once(status: AttemptStatus) -> None:
+    session = opened()
+    now = monitor.Attempt(status, 99, paused=status is AttemptStatus.PAUSED)
+    assert frames(session.change(now)) == [monitor.AttemptChanged(status, 99, now.paused)]
+    assert session.change(now) == []
+    assert session.change(RUNNING) != []
+    assert now.is_over == (status in OVER)
+
+
+def test_what_stood_at_the_welcome_is_not_told_again() -> None:
+    assert opened().change(RUNNING) == []
+
+
+def test_nobody_is_told_before_the_welcome_or_after_the_close() -> None:
+    session = Session(0)
+    assert session.change(ENDED) == []
+    session.close(CloseCode.INTERNAL)
+    assert session.change(ENDED) == []
+
+
+def test_a_client_that_has_all_acknowledged_is_closed_a_moment_after_the_end() -> None:
+    session = opened(7)
+    session.tick(50)
+    assert frames(session.change(ENDED)) == [TOLD]
+    assert session.tick(50 + QUIET_MS - 1) == []
+    assert session.tick(50 + QUIET_MS) == [Close(CloseCode.ENDED)]
+
+
+def test_a_client_that_still_sends_is_heard_out() -> None:
+    session = opened()
+    session.change(ENDED)
+    session.receive(batch(1, 2), QUIET_MS - 10)
+    session.stored([])
+    assert session.tick(QUIET_MS) == []
+    session.receive(batch(3, 3), 2 * QUIET_MS - 20)
+    assert session.tick(10 * QUIET_MS) == [], "its last batch is not stored yet"
+    session.stored([])
+    assert closes(session.tick(10 * QUIET_MS)) == [CloseCode.ENDED]
+
+
+def test_a_client_that_goes_on_for_ever_is_closed_when_all_is_stored() -> None:
+    session = opened()
+    session.change(ENDED)
+    now = 0
+    for seq in range(1, 1 + LINGER_MS // 1_000):
+        now = seq * 1_000
+        assert session.tick(now - 1) == []
+        session.receive(batch(seq, seq), now)
+        session.stored([])
+    assert closes(session.tick(now)) == [CloseCode.ENDED]
+
+
+def test_a_client_that_may_not_send_just_now_has_not_had_its_turn() -> None:
+    session = opened()
+    session.change(ENDED)
+    session.resize(Window(0, 0))
+    assert session.tick(QUIET_MS) == []
+    session.resize(Window())
+    assert closes(session.tick(QUIET_MS)) == [CloseCode.ENDED]
+
+
+def test_an_attempt_that_goes_on_again_keeps_its_client() -> None:
+    session = opened()
+    session.change(ENDED)
+    session.change(monitor.Attempt(AttemptStatus.REOPENED))
+    assert session.tick(LINGER_MS - 1) == []
+    assert session.phase is Phase.OPEN
+
+
+def test_a_hello_after_the_end_with_nothing_left_is_welcomed_and_closed_at_once() -> None:
+    _, effects = enter(next_seq=8, committed=7)
+    assert isinstance(frames(effects)[0], monitor.Welcome)
+    assert effects[-1] == Close(CloseCode.ENDED)
+
+
+def test_what_is_still_to_be_asked_at_that_hello_may_be_answered_first() -> None:
+    session, effects = enter(next_seq=8, committed=7, asked=[MESSAGE])
+    assert (frames(effects)[1:], closes(effects)) == ([MESSAGE], [])
+    assert session.receive(monitor.Done(1, ok=True), 10) != []
+    assert closes(session.tick(QUIET_MS)) == [CloseCode.ENDED]
+
+
+def test_a_hello_after_the_end_delivers_its_tail_first() -> None:
+    session, effects = enter(next_seq=10, committed=7)
+    assert closes(effects) == []
+    assert session.tick(LINGER_MS - 1) == []
+    assert stores(session.receive(batch(8, 9), LINGER_MS - 1)) == [(8, 9)]
+    assert closes(session.stored([])) == []
+    assert closes(session.tick(LINGER_MS + QUIET_MS)) == [CloseCode.ENDED]
+
+
+def test_numbers_given_anew_count_for_the_tail() -> None:
+    """A queue of ten, three of them held by the old stream: seven are to come, from 1."""
+    previous = monitor.Previous(UUID(int=3), 3)
+    session, effects = enter(next_seq=11, committed=0, previous=previous)
+    assert closes(effects) == []
+    session.receive(batch(1, 6), 0)
+    session.stored([])
+    assert closes(session.tick(LINGER_MS - 1)) == []
+    session.receive(monitor.Lost(7, "overflow"), LINGER_MS - 1)
+    session.stored([])
+    assert closes(session.tick(LINGER_MS)) == [CloseCode.ENDED]
+
+
+class Ending(RuleBasedStateMachine):
+    """Whatever happens around an end: 4410 comes only when it is over, and all that was sent or announced is stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0
+        self.sent = 0
+        self.is_over = False
+        self.is_offered = False
+        self.closed: list[CloseCode] = []
+
+    @initialize(committed=st.integers(0, 5), held=st.integers(0, 5), status=st.sampled_from(AttemptStatus))
+    def open(self, committed: int, held: int, status: AttemptStatus) -> None:
+        self.session = Session(0)
+        self.session.receive(msgspec.structs.replace(HELLO, next_seq=committed + held + 1), 0)
+        self.announced = committed + held
+        self.sent = committed
+        self.is_over = status in OVER
+        self.take(self.session.opened(welcome(committed, status=status), []))
+
+    @rule(status=st.sampled_from(AttemptStatus))
+    def change(self, status: AttemptStatus) -> None:
+        if not self.closed:
+            self.is_over = status in OVER
+        self.take(self.session.change(monitor.Attempt(status)))
+
+    @rule(count=st.integers(1, 3))
+    def send(self, count: int) -> None:
+        if not self.closed:
+            self.sent += count
+        self.take(self.session.receive(batch(self.sent - count + 1, self.sent), self.now))
+
+    @precondition(lambda self: self.is_offered)
+    @rule()
+    def store(self) -> None:
+        self.is_offered = False
+        self.take(self.session.stored([]))
+
+    @precondition(lambda self: self.is_offered)
+    @rule()
+    def hold(self) -> None:
+        self.is_offered = False
+        self.take(self.session.held(self.now))
+
+    @rule(shut=st.booleans())
+    def resize(self, shut: bool) -> None:
+        self.take(self.session.resize(Window(0, 0) if shut else Window()))
+
+    @rule(ms=st.sampled_from([1, 300, QUIET_MS, LINGER_MS]))
+    def wait(self, ms: int) -> None:
+        self.now += ms
+        self.take(self.session.receive(monitor.Ping(1), self.now))
+        self.take(self.session.tick(self.now))
+
+    @invariant()
+    def ends_as_it_should(self) -> None:
+        if CloseCode.ENDED in self.closed:
+            assert self.is_over
+            assert self.session.committed >= max(self.announced, self.sent)
+
+    def teardown(self) -> None:
+        """And it does come, once the client has brought what it announced and is quiet."""
+        if self.closed or not self.is_over:
+            return
+        self.resize(shut=False)
+        if self.announced > self.sent:
+            self.send(self.announced - self.sent)
+        for _ in range(8):
+            if self.is_offered:
+                self.store()
+            self.wait(QUIET_MS)
+        assert self.closed == [CloseCode.ENDED]
+
+    def take(self, effects: list[Effect]) -> None:
+        self.is_offered |= any(isinstance(effect, Store) for effect in effects)
+        self.closed += closes(effects)
+        if self.closed:
+            self.is_offered = False
+
+
+TestEnding = Ending.TestCase
+TestEnding.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+assert limits.SILENT_HEARTBEATS * limits.HEARTBEAT_MS >= LINGER_MS

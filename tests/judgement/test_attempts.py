@@ -1,0 +1,50 @@
+"""The one transition table, every pair of status and action."""
+
+import doctest
+from itertools import product
+
+import pytest
+
+from judgement import attempts
+from judgement.attempts import Action, follow, way_of
+from protocol.attempts import RUNNING, AttemptStatus
+
+START, SUBMIT, TIME_OUT, END = Action
+BEGUN = AttemptStatus.IN_PROGRESS
+
+ALLOWED = {
+    (None, START): AttemptStatus.IN_PROGRESS,
+    (BEGUN, START): AttemptStatus.IN_PROGRESS,
+    (BEGUN, SUBMIT): AttemptStatus.SUBMITTED,
+    (BEGUN, TIME_OUT): AttemptStatus.TIMED_OUT,
+    (BEGUN, END): AttemptStatus.ENDED,
+}
+"""All that may happen; what is not here may not."""
+
+
+@pytest.mark.parametrize(("status", "action"), list(product((None, *AttemptStatus), Action)))
+def test_every_pair_of_status_and_action_leads_where_it_should_or_nowhere(
+    status: AttemptStatus | None, action: Action
+) -> None:
+    assert follow(status, action) == ALLOWED.get((status, action))
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_the_way_of_an_action_is_what_the_table_says_of_attempts_there_are(action: Action) -> None:
+    way = way_of(action)
+    assert {(status, action): way.target for status in way.sources} == {
+        pair: target for pair, target in ALLOWED.items() if pair[1] is action and pair[0] is not None
+    }
+
+
+@pytest.mark.parametrize("action", [SUBMIT, TIME_OUT, END])
+def test_what_ends_an_attempt_ends_only_running_ones_and_for_good(action: Action) -> None:
+    way = way_of(action)
+    assert way.sources <= RUNNING
+    assert all(follow(way.target, later) is None for later in Action)
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    results = doctest.testmod(attempts)
+    assert results.attempted > 0
+    assert results.failed == 0

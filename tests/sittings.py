@@ -1,0 +1,112 @@
+"""Attempts that are sat: an exam with items and keys, answers of the client, and the ways an attempt ends."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.clock import from_ms
+from db.models import AttemptAnswer, Exam, ExamItem, MonitoringEvent
+from db.queries import endings, feed
+from db.queries.answers import Given
+from db.queries.endings import Ended, Ending
+from db.queries.facts import ServerFact
+from judgement import grading
+from judgement.attempts import Action, way_of
+from protocol.exams import ItemKind
+from protocol.people import Role
+from tests import factories
+from tests.factories import TIME_BASE_MS
+
+CHOICE, MULTIPLE, NUMBER, TEXT = ItemKind
+
+KEYED: list[tuple[str, ItemKind, list[str], Any, float]] = [
+    ("a", CHOICE, ["x", "y"], "x", 2),
+    ("b", MULTIPLE, ["x", "y", "z"], ["x", "z"], 3),
+    ("c", NUMBER, [], {"value": 9.81, "tolerance": 0.01}, 5),
+]
+"""Items that keys can grade: 10 points."""
+
+WITH_TEXT = [*KEYED, ("d", TEXT, [], None, 10.0)]
+"""20 points, half of them a person's."""
+
+
+class Sitting(msgspec.Struct, frozen=True):
+    """One attempt, whose it is, and its client's stream."""
+
+    teacher_id: UUID
+    exam_id: UUID
+    student_id: UUID
+    attempt_id: UUID
+    stream_id: UUID
+
+
+async def sit(
+    conn: AsyncConnection, items: Sequence[tuple[str, ItemKind, list[str], Any, float]] = KEYED, passing: float = 5
+) -> Sitting:
+    """Make an exam with items, and one student who has started it."""
+    teacher = await factories.make_user(conn, role=Role.TEACHER, name="Grace Example")
+    exam_id = await factories.make_exam(conn, teacher)
+    await conn.execute(update(Exam).where(Exam.id == exam_id).values(items_version=1, passing_score=passing))
+    if items:
+        await conn.execute(
+            insert(ExamItem),
+            [
+                {
+                    "exam_id": exam_id,
+                    "version": 1,
+                    "item": item,
+                    "position": position,
+                    "kind": kind,
+                    "prompt": f"Question {item}",
+                    "choices": choices,
+                    "answer_key": key,
+                    "points": points,
+                }
+                for position, (item, kind, choices, key, points) in enumerate(items, 1)
+            ],
+        )
+    student = await factories.make_user(conn)
+    attempt = await factories.make_attempt(conn, exam_id, student)
+    return Sitting(teacher, exam_id, student, attempt, await factories.make_stream(conn, attempt))
+
+
+async def answer(conn: AsyncConnection, sitting: Sitting, item: str, value: Any, mono: int) -> int:
+    """Store an answer as the ingest does: the event, and the revision it states; returns its number."""
+    await factories.store_events(conn, sitting.stream_id, [("answered", {"item": item, "value": value}, mono)])
+    last = await conn.execute(
+        select(func.max(MonitoringEvent.seq)).where(MonitoringEvent.stream_id == sitting.stream_id)
+    )
+    seq: int = last.scalar_one()
+    await conn.execute(
+        insert(AttemptAnswer).values(
+            stream_id=sitting.stream_id,
+            seq=seq,
+            attempt_id=sitting.attempt_id,
+            item=item,
+            value=value,
+            occurred_at=from_ms(TIME_BASE_MS + mono),
+        )
+    )
+    return seq
+
+
+def ending(action: Action = Action.SUBMIT, answers: Sequence[Given] = (), **whose: UUID) -> Ending:
+    way = way_of(action)
+    fact = {
+        Action.SUBMIT: ServerFact("submitted", {"by": "student"}),
+        Action.TIME_OUT: ServerFact("submitted", {"by": "server"}),
+        Action.END: ServerFact("ended", {"reason": "ill", "by": "somebody"}),
+    }[action]
+    return Ending(sources=way.sources, target=way.target, fact=fact, answers=answers, **whose)
+
+
+async def end(conn: AsyncConnection, sitting: Sitting, how: Ending | None = None) -> Ended:
+    """End an attempt as every caller does: its row goes to the feed, last."""
+    ended = await endings.end_attempt(conn, sitting.attempt_id, how or ending(), grading)
+    if ended.row is not None:
+        await feed.append(conn, ended.exam_id, [ended.row])
+    return ended

@@ -1,0 +1,189 @@
+"""Time is called over once, by the clock of PostgreSQL, and never for an outage."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.hints import Hints
+from db.models import ExamAttempt, HubLease
+from db.queries import feed, timeouts
+from db.queries.answers import Given
+from judgement.attempts import Action
+from tests.candidates import system_facts, take_hub
+from tests.sittings import Sitting, answer, end, ending, sit
+from workers.jobs.timeouts import ASIDE_S, MISSED_S, Timekeeper
+
+LONG = timedelta(hours=1)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keeper(engine: AsyncEngine, hints: Hints, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Timekeeper:
+    """One whose PostgreSQL has run for long: the suite's own has hardly been started."""
+    steady = str(timeouts._IS_STEADY).replace("pg_postmaster_start_time()", "'-infinity'::timestamptz")
+    monkeypatch.setattr(timeouts, "_IS_STEADY", text(steady).bindparams(patience=timedelta(seconds=120)))
+    return Timekeeper(engine, hints, clock)
+
+
+async def have_hub(conn: AsyncConnection, since: timedelta = LONG) -> UUID:
+    hub = await take_hub(conn)
+    await conn.execute(update(HubLease).where(HubLease.hub == hub).values(taken_at=func.now() - since))
+    return hub
+
+
+async def let_time_pass(conn: AsyncConnection, sittings: Sequence[Sitting], seconds: float = 60) -> None:
+    """Make the deadline of these attempts lie so far back."""
+    await conn.execute(
+        update(ExamAttempt)
+        .where(ExamAttempt.id.in_([sitting.attempt_id for sitting in sittings]))
+        .values(deadline=func.now() - timedelta(seconds=seconds))
+    )
+
+
+async def statuses(engine: AsyncEngine, sittings: Sequence[Sitting]) -> list[str]:
+    async with engine.connect() as conn:
+        found = {row.id: row.status for row in await conn.execute(select(ExamAttempt.id, ExamAttempt.status))}
+    return [found[sitting.attempt_id] for sitting in sittings]
+
+
+async def test_who_is_past_the_deadline_and_its_grace_hands_in_what_is_there(
+    engine: AsyncEngine, keeper: Timekeeper
+) -> None:
+    async with engine.begin() as conn:
+        await have_hub(conn)
+        over, just, running = [await sit(conn) for _ in range(3)]
+        await answer(conn, over, "a", "x", 1_000)
+        await let_time_pass(conn, [over])
+        await let_time_pass(conn, [just], timeouts.GRACE_S - 1)
+    await keeper.look()
+    assert await statuses(engine, [over, just, running]) == ["timed_out", "in_progress", "in_progress"]
+    async with engine.connect() as conn:
+        assert (await system_facts(conn, over.attempt_id))[-1] == ("submitted", {"by": "server"})
+        assert [delta.kind for delta in await feed.read_after(conn, over.exam_id, 1)] == ["attempt"]
+        score = await conn.execute(select(ExamAttempt.score).where(ExamAttempt.id == over.attempt_id))
+        assert score.scalar_one() == 2
+
+
+@pytest.mark.parametrize("since", [timedelta(seconds=115), None], ids=["just come", "none there"])
+async def test_nobody_is_timed_out_until_a_hub_has_been_there_for_a_while(
+    engine: AsyncEngine, keeper: Timekeeper, since: timedelta | None
+) -> None:
+    async with engine.begin() as conn:
+        if since is not None:
+            await have_hub(conn, since)
+        sitting = await sit(conn)
+        await let_time_pass(conn, [sitting])
+    await keeper.look()
+    assert await statuses(engine, [sitting]) == ["in_progress"]
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "ago_s", "expected"), [(-1, 60, "timed_out"), (2, 60, "in_progress"), (2, 130, "timed_out")]
+)
+async def test_a_gap_between_two_hubs_is_an_outage_and_an_overlap_is_none(
+    engine: AsyncEngine, keeper: Timekeeper, gap_s: int, ago_s: int, expected: str
+) -> None:
+    """The older one was given up: its lease ran out, and that was found much later."""
+    async with engine.begin() as conn:
+        older = await have_hub(conn)
+        await have_hub(conn, timedelta(seconds=ago_s))
+        lived_until = func.now() - timedelta(seconds=ago_s + gap_s)
+        await conn.execute(
+            update(HubLease).where(HubLease.hub == older).values(expires_at=lived_until, ended_at=func.now())
+        )
+        sitting = await sit(conn)
+        await let_time_pass(conn, [sitting])
+    await keeper.look()
+    assert await statuses(engine, [sitting]) == [expected]
+
+
+async def test_after_time_without_postgresql_everybody_may_hand_in_first(
+    engine: AsyncEngine, keeper: Timekeeper, clock: Clock
+) -> None:
+    async with engine.begin() as conn:
+        await have_hub(conn)
+        sitting = await sit(conn)
+        await let_time_pass(conn, [sitting])
+    clock.now += MISSED_S + 1  # looks that failed
+    await keeper.look()
+    assert await statuses(engine, [sitting]) == ["in_progress"]
+    until = clock.now + timeouts.PATIENCE_S
+    while clock.now < until:
+        await keeper.look()
+        assert await statuses(engine, [sitting]) == ["in_progress"]
+        clock.now += MISSED_S / 2
+    await keeper.look()
+    assert await statuses(engine, [sitting]) == ["timed_out"]
+
+
+async def test_many_time_keepers_and_students_who_hand_in_end_each_attempt_once(
+    engine: AsyncEngine, keeper: Timekeeper, hints: Hints
+) -> None:
+    async with engine.begin() as conn:
+        await have_hub(conn)
+        sittings = [await sit(conn) for _ in range(10)]
+        await let_time_pass(conn, sittings)
+
+    async def hand_in(sitting: Sitting) -> None:
+        async with engine.begin() as conn:
+            await end(conn, sitting, ending(Action.SUBMIT, answers=[Given("a", "x")]))
+
+    await asyncio.gather(*(Timekeeper(engine, hints).look() for _ in range(3)), *map(hand_in, sittings[::2]))
+    await keeper.look()
+    assert set(await statuses(engine, sittings)) <= {"submitted", "timed_out"}
+    async with engine.connect() as conn:
+        for sitting in sittings:
+            facts = [fact for fact, _ in await system_facts(conn, sitting.attempt_id)]
+            assert facts.count("submitted") == 1
+
+
+async def test_one_that_cannot_be_ended_holds_up_nobody_and_is_tried_again(
+    engine: AsyncEngine, keeper: Timekeeper, clock: Clock
+) -> None:
+    async with engine.begin() as conn:
+        await have_hub(conn)
+        bad, good = [await sit(conn) for _ in range(2)]
+        await let_time_pass(conn, [bad], 90)
+        await let_time_pass(conn, [good])
+        await conn.execute(
+            text("UPDATE event_streams SET kind = 'client', boot = id WHERE kind = 'system' AND attempt_id = :bad"),
+            {"bad": bad.attempt_id},
+        )
+    await keeper.look()
+    assert await statuses(engine, [bad, good]) == ["in_progress", "timed_out"]
+    async with engine.begin() as conn:
+        await conn.execute(
+            text("UPDATE event_streams SET kind = 'system', boot = NULL WHERE boot = id AND attempt_id = :bad"),
+            {"bad": bad.attempt_id},
+        )
+    await keeper.look()
+    assert await statuses(engine, [bad]) == ["in_progress"]
+    for _ in range(4):
+        clock.now += ASIDE_S / 4
+        await keeper.look()
+    assert await statuses(engine, [bad]) == ["timed_out"]
+
+
+async def test_a_server_that_has_just_been_started_is_not_steady(conn: AsyncConnection) -> None:
+    await have_hub(conn)
+    since = await conn.execute(text("SELECT now() - pg_postmaster_start_time()"))
+    assert await timeouts.is_steady(conn) == (since.scalar_one() > timedelta(seconds=timeouts.PATIENCE_S))

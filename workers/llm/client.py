@@ -1,0 +1,110 @@
+"""The one door to a model: any server that speaks the OpenAI API. Nothing is judged or stored here, no key is logged.
+
+Retries, with what `Retry-After` asks for, are the openai client's; how long all of them take together is bounded here.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from workers.llm.errors import ModelError, Refused, Unavailable
+from workers.llm.evidence import Evidence
+from workers.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model answered, which model it says it is, and what it took."""
+
+    text: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    duration_ms: int
+
+
+class Model(Protocol):
+    """Somebody who can be asked."""
+
+    async def ask(self, evidence: Evidence, schema: dict[str, Any]) -> Reply:
+        """Ask for an answer of this JSON Schema. Raises Unavailable or Refused."""
+
+    async def aclose(self) -> None:
+        """Let go of every connection."""
+
+
+class OpenAIModel:
+    """A model behind the OpenAI API: hosted, or a server of one's own (docs/llm.md)."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._client: AsyncOpenAI | None = None
+
+    async def ask(self, evidence: Evidence, schema: dict[str, Any]) -> Reply:
+        """Ask for an answer of this JSON Schema. Raises Unavailable or Refused."""
+        started_s = time.monotonic()
+        try:
+            async with asyncio.timeout(self._settings.llm_timeout_s):
+                completion = await self._complete(evidence, schema)
+        except TimeoutError as error:
+            raise Unavailable(f"no answer within {self._settings.llm_timeout_s} s") from error
+        message = completion.choices[0].message if completion.choices else None
+        usage = completion.usage
+        return Reply(
+            text=(message.content if message is not None else None) or "",
+            model=completion.model or self._settings.llm_model,
+            prompt_tokens=usage.prompt_tokens if usage else 0,
+            completion_tokens=usage.completion_tokens if usage else 0,
+            duration_ms=round((time.monotonic() - started_s) * 1000),
+        )
+
+    async def aclose(self) -> None:
+        """Let go of every connection."""
+        if self._client is not None:
+            await self._client.close()
+
+    async def _complete(self, evidence: Evidence, schema: dict[str, Any]) -> Any:
+        # Imported by who asks, not by who might: it takes most of a second.
+        import openai
+
+        client = self._client = self._client or _connect(self._settings)
+        try:
+            return await client.chat.completions.create(
+                model=self._settings.llm_model,
+                messages=[
+                    {"role": "system", "content": evidence.instructions},
+                    {"role": "user", "content": evidence.shown},
+                ],
+                temperature=0,
+                max_tokens=self._settings.llm_answer_tokens,
+                response_format={
+                    "type": "json_schema",
+                    "json_schema": {"name": "verdict", "schema": schema, "strict": True},
+                },
+            )
+        except openai.APIStatusError as error:
+            raise _refusal(error.status_code) from error
+        except openai.APIError as error:  # no connection, a cut body, or one that is no answer of this API
+            raise Unavailable(type(error).__name__) from error
+        except ValueError as error:  # a body that says it is JSON and is not
+            raise Unavailable("the answer is no JSON") from error
+
+
+def _connect(settings: WorkerSettings) -> "AsyncOpenAI":
+    import openai
+
+    return openai.AsyncOpenAI(
+        base_url=settings.llm_base_url,
+        api_key=settings.llm_api_key or "none",
+        max_retries=settings.llm_retries,
+        timeout=settings.llm_timeout_s,
+    )
+
+
+def _refusal(status: int) -> ModelError:
+    said = f"the model's server answered {status}"
+    return Unavailable(said) if status in (408, 409, 429) or status >= 500 else Refused(said)
