@@ -494,49 +494,49 @@ export interface OwnAttempt {
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
-export interface Page_db.queries.exams.ExamView_ {
+export interface PageExamView {
   items: ExamView[];
   next: string | null;
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
-export interface Page_db.queries.permissions.Grantee_ {
+export interface PageGrantee {
   items: Grantee[];
   next: string | null;
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
-export interface Page_db.queries.rosters.RosterEntry_ {
+export interface PageRosterEntry {
   items: RosterEntry[];
   next: string | null;
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
-export interface Page_db.queries.students.FlaggedStudent_ {
+export interface PageFlaggedStudent {
   items: FlaggedStudent[];
   next: string | null;
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
-export interface Page_db.queries.summaries.AttemptSummary_ {
+export interface PageAttemptSummary {
   items: AttemptSummary[];
   next: string | null;
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
-export interface Page_hub.rest.student.attempts.AnswerRevision_ {
+export interface PageAnswerRevision {
   items: AnswerRevision[];
   next: string | null;
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
-export interface Page_hub.rest.student.exams.EnrolmentView_ {
+export interface PageEnrolmentView {
   items: EnrolmentView[];
   next: string | null;
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
-export interface Page_hub.rest.teacher.views.FlagSummary_ {
+export interface PageFlagSummary {
   items: FlagSummary[];
   next: string | null;
 }
