@@ -1,5 +1,39 @@
 // Written by `make docs` from the structs of hub/rest; a test holds it to the code.
 
+/** What is to change; what is left out stays. Who is let out, or has a new password or role, signs in anew. */
+export interface AccountEdit {
+  is_active?: boolean;
+  name?: string;
+  email?: string | null;
+  role?: Role;
+  /** 8 characters to 72 bytes */
+  password?: string;
+  can_create_exams?: boolean;
+}
+
+/** One account; times in ms since the epoch. Without a password one signs in by candidate codes alone. */
+export interface AccountView {
+  user_id: string;
+  username: string;
+  name: string;
+  email: string | null;
+  role: Role;
+  is_active: boolean;
+  can_create_exams: boolean;
+  has_password: boolean;
+  last_login: number | null;
+  created_at: number;
+}
+
+/** A flag that advises: what was seen, how much it asks for a person's eye, and the facts it rests on. */
+export interface Advice {
+  /** Plain words, without NUL */
+  summary: string;
+  severity: Severity;
+  confidence: number;
+  cited: Cited[];
+}
+
 /** What is concluded about one attempt that has ended; `analysed_at` in ms since the epoch. */
 export interface AnalysisRecord {
   state: AnalysisState;
@@ -86,6 +120,21 @@ export interface AttemptSummary {
   open_flags: number;
 }
 
+/** One thing that was done; `at` in ms since the epoch. Without an actor a server did it. */
+export interface AuditEntry {
+  entry_id: string;
+  at: number;
+  actor_id: string | null;
+  actor: string | null;
+  actor_name: string | null;
+  action: string;
+  resource: string;
+  resource_id: string;
+  details: Record<string, string>;
+  ip: string | null;
+  user_agent: string | null;
+}
+
 /** How many attempts lie from one value on up to the other; the last part holds its upper end too. */
 export interface Bin {
   from: number;
@@ -101,6 +150,12 @@ export interface Citation {
   at: number;
   server_at: number;
   data: Record<string, unknown>;
+}
+
+/** Where a fact stands. */
+export interface Cited {
+  stream_id: string;
+  seq: number;
 }
 
 /** A sign-in by the code a candidate was given for one exam; how it is spaced or cased does not matter. */
@@ -304,6 +359,14 @@ export interface GivenAnswer {
   value: unknown;
 }
 
+/** The key itself: it is shown only now. */
+export interface GivenKey {
+  key_id: string;
+  name: string;
+  scopes: Scope[];
+  key: string;
+}
+
 /** One item with its key, the answer that stands, and what it was given: `by` is "key" or a person's name. */
 export interface GradedItem {
   item: string;
@@ -386,6 +449,16 @@ export interface ItemsView {
   items: ItemView[];
 }
 
+/** One key, which itself is shown nowhere any more; times in ms since the epoch. */
+export interface KeyView {
+  key_id: string;
+  name: string;
+  scopes: Scope[];
+  created_at: number;
+  last_used_at: number | null;
+  revoked_at: number | null;
+}
+
 /** A sign-in by password. */
 export interface Login {
   /** Letters, digits and ._@+-; case does not matter */
@@ -423,6 +496,18 @@ export interface Monitoring {
   next: string | null;
   behavior_analysis: AnalysisRecord | null;
   flags: FlagView[];
+}
+
+/** An account to make. Without a password a student signs in by candidate codes; others need one. */
+export interface NewAccount {
+  /** Letters, digits and ._@+-; case does not matter */
+  username: string;
+  name: string;
+  role: Role;
+  email?: string | null;
+  /** 8 characters to 72 bytes */
+  password?: string | null;
+  can_create_exams?: boolean;
 }
 
 /** An exam to make: a draft that no student sees, unless it says that it is published. `preset` chooses its rules: what a page can see, or a camera too. It may be begun from `opens_at` until `closes_at`. */
@@ -471,6 +556,12 @@ export interface NewItems {
   version?: number | null;
 }
 
+/** A key to give to the program of this name; keys of one name are one program's. */
+export interface NewKey {
+  name: string;
+  scopes: Scope[];
+}
+
 /** How the rules are to be set; what it leaves out is as its `preset` has it. `version`, when given, is the one that was seen. */
 export interface NewPolicy {
   policy: Record<string, unknown>;
@@ -494,6 +585,18 @@ export interface OwnAttempt {
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageAccountView {
+  items: AccountView[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageAuditEntry {
+  items: AuditEntry[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageExamView {
   items: ExamView[];
   next: string | null;
@@ -508,6 +611,12 @@ export interface PageGrantee {
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageRosterEntry {
   items: RosterEntry[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageKeyView {
+  items: KeyView[];
   next: string | null;
 }
 
@@ -610,6 +719,14 @@ export interface Receipt {
   hash: string;
 }
 
+/** What a report came to: its flags in their order, and its note. */
+export interface Received {
+  id: string;
+  attempt_id: string;
+  flags: string[];
+  note: string | null;
+}
+
 /** A refresh token, good once; a page of ours leaves it to its cookie. */
 export interface Refresh {
   refresh_token?: string | null;
@@ -623,6 +740,16 @@ export interface Register {
   password: string;
   name: string;
   email?: string | null;
+}
+
+/** What a program says about one attempt; a repeated `id` is answered as it was, and does nothing. `text` and `indicators` become a note of severity `normal`; indicators also stand in the attempt's analysis, where it has one. */
+export interface Report {
+  id: string;
+  attempt_id: string;
+  /** Plain words, without NUL */
+  text?: string | null;
+  indicators?: string[];
+  flags?: Advice[];
 }
 
 /** A decision about a flag: `seen` is the status it was shown with; the same `id` decides once. */
@@ -708,6 +835,9 @@ export interface SavedAnswer {
   revision: number;
   saved_at: number;
 }
+
+/** What a service key may be good for: to say something about attempts, which decides nothing. */
+export type Scope = "analysis";
 
 /** An attempt as it is graded; the sum is null while an item has no points. */
 export interface ScriptView {
