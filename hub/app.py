@@ -47,7 +47,7 @@ from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
-from hub.rest import auth, exams, health, items, permissions, policies, rosters, student
+from hub.rest import auth, exams, health, items, permissions, policies, rosters, student, teacher
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -66,6 +66,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     rosters.router,
     permissions.router,
     student.router,
+    teacher.router,
     health.router,
     pages.router,
     monitor_socket,
@@ -83,6 +84,7 @@ class Hub(msgspec.Struct, frozen=True):
     ingest: Ingest
     gate: Gate
     failures: Failures
+    commands: Commands
     candidates: CandidateDoor
     consoles: ConsoleDoor
     drain: Drain
@@ -134,6 +136,7 @@ def create_hub(
             failures=hub.failures,
             ingest=hub.ingest,
             gate=hub.gate,
+            commands=hub.commands,
             candidates=hub.candidates,
             consoles=hub.consoles,
             site=site,
@@ -208,7 +211,7 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
     carriers = (lease, hinter, resends, ingest, answers, farewells, sweep, errands, commands, feed)
     running = (*carriers, Census(engine, feed, presence), exchange, pulse, relay, roll, consoles)
     drain = Drain(gate, roll, consoles, in_ms=settings.drain_ms)
-    return Hub(engine, watch_engine, hints, ingest, gate, failures, candidates, consoles, drain, running)
+    return Hub(engine, watch_engine, hints, ingest, gate, failures, commands, candidates, consoles, drain, running)
 
 
 def _provide(**parts: object) -> dict[str, Provide | AnyCallable]:

@@ -49,7 +49,10 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case."""
+    """An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case.
+
+    A conflict with somebody who was first says `by` whom, and `at` which time in ms since the epoch.
+    """
 
     type: str
     title: str
@@ -57,6 +60,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     code: str
     errors: list[Fault] = []
+    by: str | None = None
+    at: int | None = None
 
 
 class HubError(Exception):
@@ -66,6 +71,8 @@ class HubError(Exception):
     code: str = "internal"
     title: str = "Something went wrong here"
     close_code: CloseCode = CloseCode.INTERNAL
+    by: str | None = None
+    at: int | None = None
 
     def headers(self) -> dict[str, str]:
         """What the answer's headers add."""
@@ -146,6 +153,11 @@ class Outdated(HubError):
     code = "conflict"
     title = "Not as it was believed to be"
     close_code = CloseCode.MALFORMED
+
+    def __init__(self, detail: str = "", *, by: str | None = None, at: int | None = None) -> None:
+        super().__init__(detail)
+        self.by = by
+        self.at = at
 
 
 class Ended(HubError):
@@ -284,6 +296,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
         detail=str(meant),
         code=meant.code,
         errors=meant.faults(),
+        by=meant.by,
+        at=meant.at,
     )
     return Response(problem, status_code=meant.status, headers=meant.headers(), media_type=PROBLEM_TYPE)
 

@@ -1,12 +1,9 @@
-"""What each rule is, for the people who set it and who read its flags: from the rule's own file, repeated nowhere.
+"""What each rule is, with the numbers a policy sets, for the people who set it: from the rule's own file alone.
 
 Nothing here looks at facts, and no word here is about anybody.
 """
 
-import sys
 from collections.abc import Mapping
-from functools import cache
-from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +11,6 @@ import msgspec
 from judgement.rule import Rule, RuleSettings
 from judgement.rules import RULEBOOK_VERSION, read_rulebook
 
-_FALSE_ALARMS: Final = "Known false alarms: "
 _ALL_HAVE: Final = RuleSettings.__struct_fields__
 
 
@@ -38,14 +34,13 @@ class RuleInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 def describe(rule: Rule[Any, Any], settings: RuleSettings | None = None) -> RuleInfo:
     """Describe a rule, with the numbers of these settings or else with its defaults."""
-    paragraphs = _paragraphs(rule)
     return RuleInfo(
         rule=rule.id,
         version=rule.version,
         name=rule.title,
         severity=rule.severity,
-        summary=f"{paragraphs[0]} {_numbers(rule, settings or rule.settings())}".strip(),
-        false_alarms=_false_alarms(rule),
+        summary=f"{rule.summary} {_numbers(rule, settings or rule.settings())}".strip(),
+        false_alarms=rule.false_alarms,
         camera=rule.camera,
         settings_schema=schema_of(rule),
         defaults=msgspec.to_builtins(rule.settings(on=not rule.camera)),
@@ -62,18 +57,6 @@ def schema_of(rule: Rule[Any, Any]) -> dict[str, Any]:
     (_,), components = msgspec.json.schema_components([rule.settings], ref_template="#/{name}")
     schema: dict[str, Any] = components[rule.settings.__name__]
     return schema
-
-
-@cache
-def _paragraphs(rule: Rule[Any, Any]) -> tuple[str, ...]:
-    """What the rule's file says of it, each paragraph on one line."""
-    words = cleandoc(sys.modules[rule.step.__module__].__doc__ or rule.title)
-    return tuple(" ".join(paragraph.split()) for paragraph in words.split("\n\n"))
-
-
-def _false_alarms(rule: Rule[Any, Any]) -> str:
-    found = (said for said in _paragraphs(rule) if said.startswith(_FALSE_ALARMS))
-    return next(found, "").removeprefix(_FALSE_ALARMS)
 
 
 def _numbers(rule: Rule[Any, Any], settings: RuleSettings) -> str:

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+import msgspec
+
 
 class AnalysisState(StrEnum):
     """How far the analysis after the end has come; `stale` means that something it rests on has changed since."""
@@ -36,3 +38,31 @@ class Trend(StrEnum):
     UP = "up"
     STEADY = "steady"
     DOWN = "down"
+
+
+class IntegrityStatus(StrEnum):
+    """An integrity score in a word; `unknown` where too little was seen to have one."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    UNKNOWN = "unknown"
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """When an attempt was there to be seen, and when a client was connected; all in ms by PostgreSQL's clock.
+
+    `ended_ms` is None while it runs; a connection that is open ends with None.
+    """
+
+    started_ms: int
+    ended_ms: int | None
+    now_ms: int
+    connected: tuple[tuple[int, int | None], ...]
+
+
+class Score(msgspec.Struct, frozen=True):
+    """What is concluded about an attempt at any time: its integrity and its coverage, 0..1, None where unknown."""
+
+    integrity: float | None
+    coverage: float | None

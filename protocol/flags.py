@@ -37,6 +37,13 @@ class FlagStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+def stands(source: FlagSource, status: FlagStatus) -> bool:
+    """Whether a flag counts: a rule's unless dismissed or withdrawn, a teacher's once confirmed, nobody else's ever."""
+    if source is FlagSource.RULE:
+        return status not in (FlagStatus.DISMISSED, FlagStatus.WITHDRAWN)
+    return source is FlagSource.TEACHER and status is FlagStatus.CONFIRMED
+
+
 class Citation(msgspec.Struct, frozen=True):
     """A copy of one cited event, so that a flag outlives the retention of events. Times in ms since the epoch."""
 

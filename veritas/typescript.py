@@ -4,6 +4,7 @@ A reader's view: what is always sent is required, whether or not it has a defaul
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -48,6 +49,7 @@ def _references(schema: object) -> Iterator[str]:
 
 def _declare(name: str, schema: Json, *, whole: bool) -> str:
     said = _comment(schema.get("description"), "")
+    name = _identifier(name)
     if "allOf" in schema:
         return f"{said}export type {name} ={_cases(schema, whole=whole)};\n"
     if "properties" in schema:
@@ -81,7 +83,7 @@ def _express(schema: Json, *, whole: bool) -> str:
     """A schema as a type expression; what cannot be told more exactly is `unknown`."""
     match schema:
         case {"$ref": str(ref)}:
-            return ref.rpartition("/")[2]
+            return _identifier(ref.rpartition("/")[2])
         case {"const": value}:
             return json.dumps(value)
         case {"enum": list(values)}:
@@ -117,6 +119,11 @@ def _object(schema: Json, *, whole: bool) -> str:
 
 def _union(parts: Iterable[str]) -> str:
     return " | ".join(dict.fromkeys(parts)) or "never"
+
+
+def _identifier(name: str) -> str:
+    """A definition's name as a type's: `Page_db.queries.exams.ExamView_`, a page of those, as `PageExamView`."""
+    return re.sub(r"\W", "_", re.sub(r"(?:[a-z_]+\.)+", "", name)).rstrip("_")
 
 
 def _name(name: str) -> str:

@@ -13,11 +13,13 @@ from uuid import UUID, uuid4
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from sqlalchemy import select
 
 from db.engine import create_engine
 from db.errors import NotFound
 from db.hints import Hint, Hints
-from db.queries import attempts, exams, feed, instructions, rosters
+from db.models import ExamAttempt
+from db.queries import attempts, exams, facts, feed, instructions, rosters
 from db.settings import DatabaseSettings
 from hub.live.board import Board
 from hub.live.commands import Commands
@@ -26,7 +28,7 @@ from protocol.attempts import InstructionState
 from protocol.codec import Encoding
 from protocol.console import Command, ExamRow, Since, StudentRow
 from protocol.flags import FlagStatus
-from tests.factories import make_stream, make_user, store_events
+from tests.factories import make_connection, make_stream, make_user, store_events
 from tests.hub.live.room import Watcher, make_room
 from tests.workers.rooms import AWAY
 from workers.jobs.evaluate import Evaluator
@@ -42,6 +44,7 @@ CHANGES = (
     "leave_roster",
     "sit",
     "fold",
+    "come_and_go",
     "review",
     "review_what_may_not_be_so",
     "message_all",
@@ -125,6 +128,16 @@ class Exam:
         attempt = one_of(self.attempts, pick)
         async with self.engine.begin() as conn:
             await store_events(conn, await make_stream(conn, attempt), AWAY)
+        await self.evaluator.evaluate([attempt])
+
+    async def come_and_go(self, pick: int) -> None:
+        """A candidate's client was there for a part of the time, or still is: coverage moves, and with it the score."""
+        attempt = one_of(self.attempts, pick)
+        async with self.engine.begin() as conn:
+            await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt).with_for_update())
+            until_s = -pick / 2 if pick % 3 else None
+            await make_connection(conn, attempt, await make_stream(conn, attempt), opened_s=-pick, closed_s=until_s)
+            await facts.append(conn, attempt, [facts.ServerFact("connection_opened")])
         await self.evaluator.evaluate([attempt])
 
     async def review(self, pick: int) -> None:

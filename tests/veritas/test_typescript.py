@@ -62,3 +62,13 @@ def test_what_is_reachable_is_found_through_everything() -> None:
         "D": {},
     }
     assert reachable([{"$ref": "#/$defs/A"}], definitions) == {"A", "B", "C"}
+
+
+def test_a_generic_ones_name_becomes_a_name() -> None:
+    definitions = {
+        "Page_db.queries.exams.ExamView_": {"type": "string"},
+        "B": {"$ref": "#/x/Page_db.queries.exams.ExamView_"},
+    }
+    told = declare(definitions, set())
+    assert "export type PageExamView = string;" in told
+    assert "export type B = PageExamView;" in told

@@ -50,6 +50,8 @@ SWEEP_S: Final = 5.0
 BUSY_S: Final = 0.02
 BUSY_LOOKS: Final = 25
 
+COMINGS_AND_GOINGS: Final = frozenset({"connection_opened", "connection_lost"})
+
 FOLDS: Final = 2
 """How often a job folds an attempt to its end: what is stored after that has a hint of its own, and others wait."""
 
@@ -273,12 +275,23 @@ async def _store(conn: AsyncConnection, folds: Sequence[Fold], judge: scores.Jud
     for flag in raised:
         rows.setdefault(exams[flag.attempt_id], []).append(flag)
     first_folds = {fold.advance.cursor.attempt_id for fold in folds if fold.advance.cursor.facts == 0}
-    to_score = first_folds | {flag.attempt_id for flag in raised}
+    seen_otherwise = {fold.advance.cursor.attempt_id for fold in folds if _may_be_seen_otherwise(fold)}
+    to_score = first_folds | seen_otherwise | {flag.attempt_id for flag in raised}
     for score in await scores.rescore_all(conn, to_score, judge):
         rows.setdefault(exams[score.attempt_id], []).append(score)
     for exam_id in sorted(rows):
         await feed.append(conn, exam_id, rows[exam_id])
     return rows
+
+
+def _may_be_seen_otherwise(fold: Fold) -> bool:
+    """Whether an attempt's coverage may have changed: somebody came or went, or makes up for an absence.
+
+    The latter is looked at whenever a state is stored, a few times a minute.
+    """
+    cursor = fold.advance.cursor
+    is_partial = cursor.coverage is not None and cursor.coverage < 1 and fold.advance.checkpoint is not None
+    return is_partial or any(fact.type in COMINGS_AND_GOINGS for fact in fold.advance.facts)
 
 
 def _count(
