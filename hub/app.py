@@ -1,7 +1,7 @@
 """Builds one hub: every part, wired to the others, in one place. Nothing is built at import, nothing decided here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final
@@ -47,7 +47,8 @@ from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
-from hub.rest import auth, exams, health, items, permissions, policies, rosters, student, teacher
+from hub.rest import auth, exams, grades, health, items, permissions, policies, rosters, student, teacher
+from hub.rest.schema import DescribedStructs
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -57,8 +58,7 @@ SPARE_CONNECTIONS: Final = 2
 WATCH_CONNECTIONS: Final = 2
 """Pooled connections of their own for what must not wait: the lease, the roll, and consoles' sign-ins."""
 
-
-ROUTES: Final[list[ControllerRouterHandler]] = [
+ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     auth.router,
     exams.router,
     items.router,
@@ -67,12 +67,13 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     permissions.router,
     student.router,
     teacher.router,
+    grades.router,
     health.router,
     pages.router,
     monitor_socket,
     console_socket,
-]
-"""Everything a hub answers to, but its own schema."""
+)
+"""Everything a hub answers: tests/hub/rest/access holds a row of who may for each."""
 
 
 class Hub(msgspec.Struct, frozen=True):
@@ -152,6 +153,7 @@ def create_hub(
             components=Components(security_schemes=SECURITY_SCHEMES),
             render_plugins=[pages.DocsPage(site)],
         ),
+        plugins=[DescribedStructs()],
         logging_config=None,
     )
     return app, hub.drain

@@ -123,7 +123,7 @@ def _union(parts: Iterable[str]) -> str:
 
 def _identifier(name: str) -> str:
     """A definition's name as a type's: `Page_db.queries.exams.ExamView_`, a page of those, as `PageExamView`."""
-    return re.sub(r"\W", "_", re.sub(r"(?:[a-z_]+\.)+", "", name)).rstrip("_")
+    return re.sub(r"\W", "_", re.sub(r"(?:^|_)(?:[a-z_0-9]+\.)+", "", name)).rstrip("_")
 
 
 def _name(name: str) -> str:
