@@ -128,7 +128,7 @@ class Exam:
             self.attempts.append(opened.attempt_id)
 
     async def hand_in(self, pick: int) -> None:
-        """Somebody is done, or their time is over, or has been before: one in four changes, for the others to sit on."""
+        """Somebody is done, or their time is over, or has been before: one change in four, for others to sit on."""
         if pick % 4:
             return
         attempt = one_of(self.attempts, pick // 4)

@@ -290,10 +290,36 @@ export interface FlaggedStudent {
   last_attempt_at: number | null;
 }
 
+/** What one item was given: `by` the "key", or a person of this name; `graded_at` in ms since the epoch. */
+export interface Given {
+  points: number;
+  by: string;
+  comment: string;
+  graded_at: number;
+}
+
 /** A revision of one item's answer. */
 export interface GivenAnswer {
   item: string;
   value: unknown;
+}
+
+/** One item with its key, the answer that stands, and what it was given: `by` is "key" or a person's name. */
+export interface GradedItem {
+  item: string;
+  kind: ItemKind;
+  prompt: string;
+  choices: string[];
+  answer_key: unknown;
+  points: number;
+  answer: ReadAnswer | null;
+  given: Given | null;
+}
+
+/** Points for some items; with `final` the grade is the last word, which wants points for every item. */
+export interface Grading {
+  grades: NewGrade[];
+  final?: boolean;
 }
 
 /** One teacher and what they are permitted. */
@@ -417,6 +443,14 @@ export interface NewExam {
   enable_integrity_analysis?: boolean;
   enable_model?: boolean;
   is_published?: boolean;
+}
+
+/** A person's points for one item, from 0 to the item's own. */
+export interface NewGrade {
+  item: string;
+  points: number;
+  /** Any text without NUL */
+  comment?: string;
 }
 
 /** One item; `item` is the name answers and events use, and should stay the same from version to version. Its `answer_key`, by kind: `choice` one of the choices, `multiple` a list of them, `number` {value, tolerance}, `text` null: a person grades it. */
@@ -552,6 +586,13 @@ export interface Problem {
   at?: number | null;
 }
 
+/** The answer that stands; `saved_at`, ms since the epoch, is when it was stored. */
+export interface ReadAnswer {
+  value: unknown;
+  revision: number;
+  saved_at: number;
+}
+
 /** Whether a balancer should send traffic here, and if not, why not. */
 export interface Readiness {
   ready: boolean;
@@ -666,6 +707,16 @@ export interface SavedAnswer {
   value: unknown;
   revision: number;
   saved_at: number;
+}
+
+/** An attempt as it is graded; the sum is null while an item has no points. */
+export interface ScriptView {
+  items: GradedItem[];
+  score: number | null;
+  max_score: number;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
 }
 
 /** How much a flag asks for a person's eye; `normal` is a note and never a reason for review alone. */
