@@ -7,10 +7,12 @@ DatabaseError
 ├── Denied              the caller may see the row, and may not do this with it
 ├── Over                the attempt has ended, and with it the time in which something could be added to it
 ├── Conflict            the row is not as the caller believed it to be
-│   └── NotOpen         an exam that opens later, or has closed
+│   ├── NotOpen         an exam that opens later, or has closed
+│   └── Taken           names that belong to somebody else
 └── Incredible          a claim about the record that nothing could have made true
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -59,6 +61,19 @@ class Conflict(DatabaseError):
 
 class NotOpen(Conflict):
     """The exam opens later, or has closed."""
+
+
+class Taken(Conflict):
+    """What must be unlike any other's belongs to somebody else already."""
+
+    def __init__(self, taken: Sequence[tuple[str, str]]) -> None:
+        username, column = taken[0]
+        super().__init__(f"{username}: this {_TAKEN.get(column, column)} is taken by another account")
+        self.taken = taken
+        """Each username that was to have an account, and the column that cannot be as it is."""
+
+
+_TAKEN: Final = {"email": "e-mail address", "enrollment_id": "enrolment id"}
 
 
 class Incredible(DatabaseError):

@@ -4,7 +4,7 @@ Nothing here explains itself to a stranger: an error nobody foresaw is logged an
 
 HubError                  500  4500  an error nobody foresaw
 ├── BadRequest            400  4400  the request cannot be understood, or believed (db.errors.Incredible)
-│   └── Invalid           400  4400  one field is wrong, named by its path
+│   └── Invalid           400  4400  a field is wrong, named by its path
 ├── Unauthenticated       401  4401  who is asking is not known
 │   └── Expired           401  4419  was known, but too long ago: renew and come again
 ├── Forbidden             403  4403  known, and may not (db.errors.Denied)
@@ -18,7 +18,7 @@ HubError                  500  4500  an error nobody foresaw
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -49,7 +49,10 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case."""
+    """An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case.
+
+    A conflict with somebody who was first says `by` whom, and `at` which time in ms since the epoch.
+    """
 
     type: str
     title: str
@@ -57,6 +60,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     code: str
     errors: list[Fault] = []
+    by: str | None = None
+    at: int | None = None
 
 
 class HubError(Exception):
@@ -66,6 +71,8 @@ class HubError(Exception):
     code: str = "internal"
     title: str = "Something went wrong here"
     close_code: CloseCode = CloseCode.INTERNAL
+    by: str | None = None
+    at: int | None = None
 
     def headers(self) -> dict[str, str]:
         """What the answer's headers add."""
@@ -86,18 +93,18 @@ class BadRequest(HubError):
 
 
 class Invalid(BadRequest):
-    """One field is wrong; `path` names it as in `$.password`."""
+    """A field is wrong, `path` names it as in `$.password`; or several are, each with its own."""
 
     code = "invalid"
     title = "The request does not fit"
 
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path}: {message}")
-        self._fault = Fault(path, message)
+    def __init__(self, path: str, message: str, *more: Fault) -> None:
+        super().__init__(f"{path}: {message}" + (f", and {len(more)} more" if more else ""))
+        self._faults = [Fault(path, message), *more]
 
     def faults(self) -> list[Fault]:
-        """The one field."""
-        return [self._fault]
+        """Each field that is wrong."""
+        return self._faults
 
 
 class Unauthenticated(HubError):
@@ -146,6 +153,11 @@ class Outdated(HubError):
     code = "conflict"
     title = "Not as it was believed to be"
     close_code = CloseCode.MALFORMED
+
+    def __init__(self, detail: str = "", *, by: str | None = None, at: int | None = None) -> None:
+        super().__init__(detail)
+        self.by = by
+        self.at = at
 
 
 class Ended(HubError):
@@ -259,6 +271,12 @@ def _kind_of(error: db_errors.DatabaseError) -> Callable[[str], HubError] | None
     return next((meant for kind, meant in _OF_DATABASE.items() if isinstance(error, kind)), None)
 
 
+def refuse_any(faults: Sequence[Fault]) -> None:
+    """Raise Invalid with all of these, when there are any."""
+    if faults:
+        raise Invalid(faults[0].path, faults[0].message, *faults[1:])
+
+
 def close_code_of(error: Exception) -> CloseCode:
     """With which code an error closes a socket."""
     return error.close_code if isinstance(error, ProtocolError) else interpret(error).close_code
@@ -278,6 +296,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
         detail=str(meant),
         code=meant.code,
         errors=meant.faults(),
+        by=meant.by,
+        at=meant.at,
     )
     return Response(problem, status_code=meant.status, headers=meant.headers(), media_type=PROBLEM_TYPE)
 
@@ -288,8 +308,12 @@ exception_handlers: Final[ExceptionHandlersMap] = {Exception: answer}
 
 def problems(*kinds: type[HubError]) -> dict[int, ResponseSpec]:
     """For a handler's `responses`: the problems it may answer, with an example each."""
+    # Any request may be beyond understanding; Litestar would say so of its own, in another shape.
+    said: Sequence[type[HubError]] = (
+        kinds if any(kind.status == BadRequest.status for kind in kinds) else (BadRequest, *kinds)
+    )
     by_status: dict[int, list[type[HubError]]] = {}
-    for kind in kinds:
+    for kind in said:
         by_status.setdefault(kind.status, []).append(kind)
     return {status: _document(alike) for status, alike in by_status.items()}
 

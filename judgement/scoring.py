@@ -1,4 +1,4 @@
-"""Stage 7 of 9: standing flags become one number (docs/rules.md has the formula with a worked example).
+"""Stage 7 of 9: standing flags become one number (docs/scores.md has the formula with a worked example).
 
 Pure arithmetic: which flags stand is for the caller to say, and no score decides anything.
 """
@@ -7,23 +7,27 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+from judgement.coverage import is_enough, measure_coverage
 from judgement.policy import Policy, read_policy
 from judgement.rules import RULEBOOKS, Rulebook
+from protocol.analysis import Observed, Score
 from protocol.flags import StandingFlag
 
 
 def judge_stored(
     flags: Sequence[StandingFlag],
+    observed: Observed,
     settings: Mapping[str, Any],
     rulebook_version: int,
     rulebooks: Mapping[int, Rulebook] = RULEBOOKS,
-) -> float | None:
-    """Score an attempt's integrity by the policy and rulebook it is pinned to. Raises PolicyError and NotCarried."""
-    return judge_integrity(flags, read_policy(settings, rulebook_version, rulebooks))
+) -> Score:
+    """Score an attempt by the policy and rulebook it is pinned to. Raises PolicyError and NotCarried."""
+    coverage = measure_coverage(observed)
+    return Score(judge_integrity(flags, read_policy(settings, rulebook_version, rulebooks), coverage), coverage)
 
 
-def judge_integrity(flags: Sequence[StandingFlag], policy: Policy) -> float | None:
-    """Score an attempt's integrity, 0..1, from its standing flags; None, for "not enough was seen", is never said yet.
+def judge_integrity(flags: Sequence[StandingFlag], policy: Policy, coverage: float | None) -> float | None:
+    """Score an attempt's integrity, 0..1, from its standing flags; None, "not enough was seen", below half coverage.
 
     The formula of JUDGEMENT §3: Π over rules of Π over the rule's standing flags, sorted by confidence c descending
     and counted from i = 0, of (1 - w·c·½ⁱ), w being the rule's weight in the policy. It is the complement of a
@@ -35,9 +39,13 @@ def judge_integrity(flags: Sequence[StandingFlag], policy: Policy) -> float | No
     >>> from judgement.policy import read_policy
     >>> policy = read_policy({"rules": {"left_page": {"weight": 0.2}, "left_then_pasted": {"weight": 0.5}}})
     >>> flags = [StandingFlag("left_page", 0.5), StandingFlag("left_then_pasted", 0.9), StandingFlag("left_page", 0.8)]
-    >>> round(judge_integrity(flags, policy), 4)  # (1 - 0.2·0.8)(1 - 0.2·0.5·½) · (1 - 0.5·0.9)
+    >>> round(judge_integrity(flags, policy, coverage=1.0), 4)  # (1 - 0.2·0.8)(1 - 0.2·0.5·½) · (1 - 0.5·0.9)
     0.4389
+    >>> judge_integrity(flags, policy, coverage=0.49) is None
+    True
     """
+    if not is_enough(coverage):
+        return None
     confidences: dict[str, list[float]] = {}
     for flag in flags:
         confidences.setdefault(flag.rule, []).append(min(max(flag.confidence, 0.0), 1.0))

@@ -88,9 +88,10 @@ class InstructionRow(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
 
 
-Row = StudentRow | AttemptRow | ScoreRow | FlagRow | InstructionRow
+Row = ExamRow | StudentRow | AttemptRow | ScoreRow | FlagRow | InstructionRow
 
 ROWS: Final[dict[str, type[Row]]] = {
+    "exam": ExamRow,
     "student": StudentRow,
     "attempt": AttemptRow,
     "score": ScoreRow,

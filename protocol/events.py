@@ -160,6 +160,23 @@ class EyeMovement(msgspec.Struct, frozen=True):
     y: float = 0.0
 
 
+_Item = Annotated[str, msgspec.Meta(min_length=1, max_length=limits.ITEM_CHARS)]
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """Payload of `answered`: an item, and its answer as JSON; `null` takes the answer back."""
+
+    item: _Item
+    value: msgspec.Raw
+
+
+class DraftSaved(msgspec.Struct, frozen=True):
+    """Payload of `draft_saved`: an item, and its text as it stands."""
+
+    item: _Item
+    text: str
+
+
 def enter_all(events: Sequence[Event], first_seq: int) -> list[Entry] | None:
     """Give events their places, quickly; None when any may be refused, which `enter` then tells one by one.
 

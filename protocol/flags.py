@@ -37,6 +37,13 @@ class FlagStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+def stands(source: FlagSource, status: FlagStatus) -> bool:
+    """Whether a flag counts: a rule's unless dismissed or withdrawn, a teacher's once confirmed, nobody else's ever."""
+    if source is FlagSource.RULE:
+        return status not in (FlagStatus.DISMISSED, FlagStatus.WITHDRAWN)
+    return source is FlagSource.TEACHER and status is FlagStatus.CONFIRMED
+
+
 class Citation(msgspec.Struct, frozen=True):
     """A copy of one cited event, so that a flag outlives the retention of events. Times in ms since the epoch."""
 
@@ -61,3 +68,18 @@ class StandingFlag(msgspec.Struct, frozen=True):
 
     rule: str
     confidence: float
+
+
+class JudgedFlag(msgspec.Struct, frozen=True):
+    """One flag of an attempt, by whomever it was raised, and what people have decided about it so far."""
+
+    rule: str
+    source: FlagSource
+    severity: Severity
+    confidence: float
+    status: FlagStatus
+
+    @property
+    def is_standing(self) -> bool:
+        """Whether it counts towards scores."""
+        return stands(self.source, self.status)

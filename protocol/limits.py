@@ -13,6 +13,9 @@ EVENT_BYTES = 8 * 1024
 DRAFT_BYTES = 32 * 1024
 """Largest payload of a `draft_saved` event, encoded as JSON."""
 
+ITEM_CHARS = 200
+"""Longest name of an item that an answer can be given to."""
+
 DEPTH = 16
 """Deepest nesting of a payload; the payload object itself counts as one."""
 

@@ -1,6 +1,7 @@
 """Rows for tests, made through the project's own queries where there are any."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.clock import from_ms
-from db.models import EventStream, Exam, ExamEnrollment, ExamPolicy, MonitoringEvent, User
+from db.models import Connection, EventStream, Exam, ExamAttempt, ExamEnrollment, ExamPolicy, MonitoringEvent, User
 from db.queries import attempts, feed, flags
 from protocol.flags import Severity
 from protocol.people import Role
@@ -51,6 +52,24 @@ async def make_stream(conn: AsyncConnection, attempt_id: UUID, *, time_base: int
         )
     )
     return stream_id
+
+
+async def make_connection(
+    conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, *, opened_s: float = 0, closed_s: float | None = None
+) -> None:
+    """Let a client have been connected so many seconds after the attempt's start, until so many after it, or still."""
+    started = select(ExamAttempt.started_at).where(ExamAttempt.id == attempt_id).scalar_subquery()
+    newest = select(func.coalesce(func.max(Connection.generation), 0) + 1).where(Connection.attempt_id == attempt_id)
+    await conn.execute(
+        insert(Connection).values(
+            attempt_id=attempt_id,
+            generation=newest.scalar_subquery(),
+            stream_id=stream_id,
+            hub=uuid4(),
+            opened_at=started + timedelta(seconds=opened_s),
+            closed_at=None if closed_s is None else started + timedelta(seconds=closed_s),
+        )
+    )
 
 
 async def store_events(

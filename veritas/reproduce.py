@@ -221,7 +221,7 @@ def _parts(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def _compare_score(folded: Folded, policy: Policy, standing: Sequence[StandingFlag]) -> list[str]:
-    follows_now = judge_integrity(standing, policy)
+    follows_now = judge_integrity(standing, policy, folded.coverage)
     if folded.integrity == follows_now or (folded.integrity is None and folded.facts == 0):
         return []
     return [f"integrity is {folded.integrity!r}, but {follows_now!r} follows from the standing flags"]

@@ -23,6 +23,7 @@ LAWS: Final[tuple[tuple[str, Check], ...]] = (
     ("no event without its stream", checks.find_foreign),
     ("no event outside the days' partitions", checks.find_strays),
     ("what stands in place of events says what it stands for", checks.find_misshapen),
+    ("every answer is what its event says, and no event's answer is missing", checks.find_answers_astray),
     ("every feed is numbered without a gap, from the first row kept to its head", checks.find_feed_gaps),
     ("no cursor stands past what is stored, or in a foreign stream", checks.find_runaway_cursors),
 )

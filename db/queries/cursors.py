@@ -60,6 +60,8 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     facts: int
     checkpoint_facts: int
     checkpoint_age_ms: int
+    coverage: float | None = None
+    """As it is stored."""
 
 
 class Hole(msgspec.Struct, frozen=True):
@@ -108,6 +110,7 @@ async def claim(
             ExamAttempt.exam_id,
             ExamAttempt.status.not_in(RUNNING).label("has_ended"),
             ExamAttempt.rulebook_version,
+            ExamAttempt.coverage,
             ExamAttempt.policy_id,
             ExamPolicy.version.label("policy_version"),
             ExamPolicy.settings.label("policy"),
@@ -135,6 +138,7 @@ async def claim(
             facts=row.facts,
             checkpoint_facts=row.checkpoint_facts,
             checkpoint_age_ms=row.checkpoint_age_ms,
+            coverage=row.coverage,
         )
         for row in rows
     ]

@@ -1,4 +1,4 @@
-"""Stage 5 of 9, its SQL: storing batches of many streams at once (docs/path-of-an-event.md).
+"""Stage 5 of 9, its SQL: storing batches of many streams at once, answers with them (docs/path-of-an-event.md).
 
 The one place that speaks raw asyncpg: COPY is the fastest way in, `insert_missing` the way that may be repeated.
 Each of the two is one transaction of its own on the writer's pinned connection; neither ever leaves a hole.
@@ -13,11 +13,12 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from db import binary
+from db import answers, binary
 from db.errors import POISON_CLASSES
 from db.stretches import Parted, Stretch, part
 from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
+from protocol.limits import TIME_MAX_MS
 from protocol.monitor import Rejected
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +37,19 @@ _INSERT_REJECTED: Final = """
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bytea[])
     ON CONFLICT (stream_id, seq) DO NOTHING
 """
+# Rule time is the stream's base + mono; no clock of a client's leads out of the years both ends can hold.
+_INSERT_ANSWERS: Final = f"""
+    INSERT INTO attempt_answers (stream_id, seq, attempt_id, item, value, occurred_at)
+    SELECT given.stream_id, given.seq, stream.attempt_id, given.item, given.value,
+           to_timestamp(greatest(0, least({TIME_MAX_MS}, stream.time_base + given.mono)) / 1000.0)
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::jsonb[])
+         AS given (stream_id, seq, mono, item, value)
+    JOIN event_streams AS stream ON stream.id = given.stream_id
+    ON CONFLICT (stream_id, seq) DO NOTHING
+"""  # noqa: S608 - a constant
+_BESIDE: Final = frozenset({"rejected", *answers.TYPES})
+"""Types of events of which something is kept beside them."""
+
 # The LIMIT keeps this a look-up per number, however large the table and however wrong the planner's guess.
 _LOOK_UP: Final = """
     SELECT known.stream_id, known.seq, event.event_type, event.code
@@ -98,15 +112,13 @@ async def copy(conn: asyncpg.Connection, stretches: Sequence[Stretch]) -> None:
     """
     # The driver takes a buffer and says so in its manual, but its stubs do not; plain bytes it would take for a path.
     data: Any = memoryview(binary.encode(stretches))
-    rejected = [
-        (stretch.stream_id, entry) for stretch in stretches for entry in stretch.entries if entry.reject is not None
-    ]
-    if not rejected:
+    beside = [(stretch.stream_id, entry) for stretch in stretches for entry in stretch.entries if entry.type in _BESIDE]
+    if not beside:
         await conn.copy_to_table(_TABLE, columns=binary.COLUMNS, source=data, format="binary")
         return
     async with conn.transaction():
         await conn.copy_to_table(_TABLE, columns=binary.COLUMNS, source=data, format="binary")
-        await _keep_rejected(conn, rejected)
+        await _keep_beside(conn, beside)
 
 
 async def insert_missing(conn: asyncpg.Connection, stretches: Sequence[Stretch]) -> Outcome:
@@ -137,9 +149,10 @@ async def insert_missing(conn: asyncpg.Connection, stretches: Sequence[Stretch])
                 returned[error.stream_id] = "unstorable"
                 continue
             break
-        await _keep_rejected(conn, [row for row in rows if row[1].reject is not None] + poisoned)
-    refused = _refused(poisoned, parted.known, found)
-    return Outcome(refused, tuple(parted.known), returned | dict.fromkeys(parted.holes, "hole"))
+        refused = {(stream_id, stone.seq) for stream_id, stone in poisoned}
+        await _keep_beside(conn, [row for row in rows if (row[0], row[1].seq) not in refused] + poisoned)
+    told = _refused(poisoned, parted.known, found)
+    return Outcome(told, tuple(parted.known), returned | dict.fromkeys(parted.holes, "hole"))
 
 
 async def _look_up(conn: asyncpg.Connection, parted: Parted, heads: Mapping[UUID, int]) -> _Found:
@@ -219,10 +232,15 @@ async def _insert(conn: asyncpg.Connection, rows: Sequence[_Row]) -> None:
         raise _HeadMoved
 
 
-async def _keep_rejected(conn: asyncpg.Connection, rejected: Sequence[_Row]) -> None:
+async def _keep_beside(conn: asyncpg.Connection, rows: Sequence[_Row]) -> None:
+    """Keep what these events leave beside themselves: the bytes of refused ones, and revisions of answers."""
+    rejected = [(stream_id, entry) for stream_id, entry in rows if entry.reject is not None]
     if rejected:
         columns = zip(*((stream_id, stone.seq, stone.reject, stone.raw) for stream_id, stone in rejected), strict=True)
         await conn.execute(_INSERT_REJECTED, *columns)
+    answered = answers.read_answers(rows)
+    if answered[0]:
+        await conn.execute(_INSERT_ANSWERS, *answered)
 
 
 def _refused(poisoned: Sequence[_Row], known: Sequence[Stretch], found: _Found) -> dict[UUID, tuple[Rejected, ...]]:

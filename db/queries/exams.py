@@ -1,199 +1,184 @@
-"""Exams and rosters. Who may see an exam is decided inside the queries: none can name what its caller may not see."""
+"""Exams: making, reading, editing, publishing. Rosters, items, policies and permissions have rooms of their own.
 
-from collections.abc import Sequence
-from typing import Any
+Who may see an exam is decided inside the queries: none can name what its caller may not see.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, func, insert, select, true, update
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import ColumnElement, Select, func, insert, select, true, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
-from db.errors import NotFound
-from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy, User
-from db.queries import feed
-from protocol.attempts import RUNNING, AttemptStatus
-from protocol.console import StudentRow
+from db.errors import Conflict
+from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy, FeedHead, TeacherExamPermission
+from db.queries import access, feed
+from protocol.attempts import RUNNING
+from protocol.exams import Permission
 from protocol.people import Role
 
 
-class ExamRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One exam as its teachers see it; times in ms since the epoch."""
+class ExamView(msgspec.Struct, frozen=True, kw_only=True):
+    """One exam as its teachers see it, and what the one who asks may do with it; times in ms since the epoch.
+
+    `version` counts its edits: who edits it names the one they saw. `max_score` and `passing_score` are in the points
+    of its newest items.
+    """
 
     exam_id: UUID
     title: str
     subject: str
+    topic: str
     description: str
     duration_minutes: int
+    max_score: float
+    passing_score: float
+    opens_at: int | None
+    closes_at: int | None
     is_published: bool
+    enable_monitoring: bool
+    enable_integrity_analysis: bool
+    enable_model: bool
+    version: int
+    items_version: int
+    policy_version: int
+    results_released_at: int | None
     created_at: int
+    permissions: list[Permission]
+    roster_size: int
+    running_attempts: int
 
 
-class RunningAttempt(msgspec.Struct, frozen=True):
-    """A student's running attempt; `deadline` in ms since the epoch."""
+class ExamInHand(msgspec.Struct, frozen=True):
+    """What an edit has to fit to; the exam is locked until COMMIT."""
 
-    attempt_id: UUID
-    status: AttemptStatus
-    deadline: int | None
-
-
-class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
-    """One exam a student is to sit, with the attempt that is running."""
-
-    exam_id: UUID
-    title: str
-    subject: str
-    description: str
-    duration_minutes: int
-    attempt: RunningAttempt | None
+    version: int
+    is_published: bool
+    opens_at: datetime | None
+    closes_at: datetime | None
 
 
-_EXAM = (
-    Exam.id,
-    Exam.title,
-    Exam.subject,
-    Exam.description,
-    Exam.duration_minutes,
-    Exam.is_published,
-    Exam.created_at,
+_MOMENTS: Final = ("opens_at", "closes_at", "results_released_at", "created_at")
+
+_ROSTER_SIZE: Final = (
+    select(func.count())
+    .where(ExamEnrollment.exam_id == Exam.id, ExamEnrollment.removed_at.is_(None))
+    .correlate(Exam)
+    .scalar_subquery()
+)
+_RUNNING: Final = (
+    select(func.count())
+    .where(ExamAttempt.exam_id == Exam.id, ExamAttempt.status.in_(RUNNING))
+    .correlate(Exam)
+    .scalar_subquery()
+)
+_POLICY_VERSION: Final = (
+    select(func.max(ExamPolicy.version)).where(ExamPolicy.exam_id == Exam.id).correlate(Exam).scalar_subquery()
 )
 
 
-async def create(
-    conn: AsyncConnection,
-    *,
-    creator_id: UUID,
-    title: str,
-    duration_minutes: int,
-    policy: dict[str, Any],
-    subject: str = "",
-    description: str = "",
-) -> ExamRecord:
-    """Make a published exam with its first policy version and its feed."""
+async def create(conn: AsyncConnection, *, creator_id: UUID, policy: dict[str, Any], **values: Any) -> UUID:
+    """Make an exam with its first policy version and its feed; `values` are columns of `exams`."""
     exam_id = uuid7()
-    created = await conn.execute(
-        insert(Exam)
-        .values(
-            id=exam_id,
-            creator_id=creator_id,
-            title=title,
-            subject=subject,
-            description=description,
-            duration_minutes=duration_minutes,
-            is_published=True,
-        )
-        .returning(*_EXAM)
-    )
-    record = _record(created.one())
+    await conn.execute(insert(Exam).values(id=exam_id, creator_id=creator_id, **values))
     await conn.execute(insert(ExamPolicy).values(id=uuid7(), exam_id=exam_id, version=1, settings=policy))
     await feed.open_feed(conn, exam_id)
-    return record
+    return exam_id
 
 
-async def read_own(conn: AsyncConnection, exam_id: UUID, *, user_id: UUID, role: Role) -> ExamRecord:
-    """Read an exam that this user may change: its creator or an administrator. Raises NotFound for anybody else."""
-    found = await conn.execute(select(*_EXAM).where(Exam.id == exam_id, _is_own(user_id, role)))
+async def read(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamView:
+    """Read an exam this user may do anything with. Raises NotFound."""
+    row = (await conn.execute(_select_view(user_id).where(Exam.id == exam_id))).one_or_none()
+    return await access.refuse(conn, exam_id, user_id, *access.ANY) if row is None else _view(row)
+
+
+async def list_visible(
+    conn: AsyncConnection, *, user_id: UUID, role: Role, after: UUID | None = None, limit: int = 50
+) -> list[ExamView]:
+    """List the exams this user may do anything with, the newest first, from those made before the exam `after`."""
+    older = true() if after is None else Exam.id < after
+    # Of a teacher's own and permitted exams, so that nobody else's are looked through; who may is said by `permits`.
+    near = true() if role is Role.ADMIN else Exam.id.in_(_near(user_id))
+    found = await conn.execute(_select_view(user_id).where(older, near).order_by(Exam.id.desc()).limit(limit))
+    return [_view(row) for row in found]
+
+
+async def take_in_hand(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamInHand:
+    """Lock an exam this user may edit until COMMIT. Raises NotFound and Denied."""
+    found = await conn.execute(
+        select(Exam.version, Exam.is_published, Exam.opens_at, Exam.closes_at)
+        .where(Exam.id == exam_id, access.permits(user_id, Permission.EDIT))
+        .with_for_update(key_share=True, of=Exam)
+    )
     row = found.one_or_none()
     if row is None:
-        raise NotFound(f"no exam {exam_id}")
-    return _record(row)
+        await access.refuse(conn, exam_id, user_id, Permission.EDIT)
+    return ExamInHand(row.version, row.is_published, row.opens_at, row.closes_at)
 
 
-async def list_own(
-    conn: AsyncConnection, *, user_id: UUID, role: Role, before: UUID | None = None, limit: int = 50
-) -> list[ExamRecord]:
-    """List the exams this user may change, the newest first, from those made before the exam `before`."""
-    older = true() if before is None else Exam.id < before
-    found = await conn.execute(
-        select(*_EXAM).where(_is_own(user_id, role), older).order_by(Exam.id.desc()).limit(limit)
+async def change(conn: AsyncConnection, exam_id: UUID, values: Mapping[str, Any]) -> None:
+    """Change an exam that is in hand; one more version."""
+    await conn.execute(update(Exam).where(Exam.id == exam_id).values(version=Exam.version + 1, **values))
+
+
+async def publish(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
+    """Show an exam to the students on its roster; whether it was not shown before. Raises NotFound and Denied."""
+    if (await take_in_hand(conn, exam_id, user_id)).is_published:
+        return False
+    await change(conn, exam_id, {"is_published": True})
+    return True
+
+
+async def unpublish(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
+    """Hide an exam from students again; whether it was shown. Raises NotFound, Denied, Conflict while attempts run."""
+    await access.require(conn, exam_id, user_id, Permission.EDIT)
+    # In the order in which an attempt is begun: none begins while the running ones are counted.
+    await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
+    if not (await take_in_hand(conn, exam_id, user_id)).is_published:
+        return False
+    running: int = (await conn.execute(select(_RUNNING).where(Exam.id == exam_id))).scalar_one()
+    if running:
+        raise Conflict(f"{running} attempt{'s are' if running > 1 else ' is'} running")
+    await change(conn, exam_id, {"is_published": False})
+    return True
+
+
+async def release(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
+    """Show students their results; whether they were not shown before. Raises NotFound and Denied."""
+    await take_in_hand(conn, exam_id, user_id)
+    released = await conn.execute(
+        update(Exam)
+        .where(Exam.id == exam_id, Exam.results_released_at.is_(None))
+        .values(results_released_at=func.now(), version=Exam.version + 1)
+        .returning(Exam.id)
     )
-    return [_record(row) for row in found]
+    return released.one_or_none() is not None
 
 
-async def enrol(conn: AsyncConnection, exam_id: UUID, student_ids: Sequence[UUID]) -> set[UUID]:
-    """Put students on an exam's roster, anew when they were taken off it; return those who were not on it."""
-    if not student_ids:
-        return set()
-    enrolled = await conn.execute(
-        postgresql.insert(ExamEnrollment)
-        .on_conflict_do_update(
-            index_elements=["exam_id", "student_id"],
-            set_={"removed_at": None},
-            where=ExamEnrollment.removed_at.is_not(None),
-        )
-        .returning(ExamEnrollment.student_id),
-        [{"exam_id": exam_id, "student_id": student_id} for student_id in sorted(student_ids)],
-    )
-    return set(enrolled.scalars())
+def _near(user_id: UUID) -> Select[UUID]:
+    permitted = select(TeacherExamPermission.exam_id).where(TeacherExamPermission.teacher_id == user_id)
+    made = select(Exam.id.label("exam_id")).where(Exam.creator_id == user_id)
+    return select(union_all(permitted, made).subquery().c.exam_id)
 
 
-async def remove_from_roster(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> StudentRow | None:
-    """Take a student off an exam's roster; returns the row for its board, None when they were not on it."""
-    removed = await conn.execute(
-        update(ExamEnrollment)
-        .where(
-            ExamEnrollment.exam_id == exam_id,
-            ExamEnrollment.student_id == student_id,
-            ExamEnrollment.removed_at.is_(None),
-            User.id == ExamEnrollment.student_id,
-        )
-        .values(removed_at=func.now())
-        .returning(User.full_name)
-    )
-    name: str | None = removed.scalar_one_or_none()
-    return None if name is None else StudentRow(student_id, name, on_roster=False)
+def _select_view(user_id: UUID) -> Select[Any]:
+    permitted: list[ColumnElement[Any]] = [access.permits(user_id, one).label(one) for one in Permission]
+    return select(
+        Exam,
+        _POLICY_VERSION.label("policy_version"),
+        _ROSTER_SIZE.label("roster_size"),
+        _RUNNING.label("running_attempts"),
+        *permitted,
+    ).where(access.permits(user_id, *access.ANY))
 
 
-async def list_enrolments(conn: AsyncConnection, student_id: UUID, *, only_exam: UUID | None = None) -> list[Enrolment]:
-    """List the published exams a student is enrolled in, the newest first; `only_exam` leaves out all others."""
-    running = (
-        (ExamAttempt.exam_id == Exam.id) & (ExamAttempt.student_id == student_id) & ExamAttempt.status.in_(RUNNING)
-    )
-    found = await conn.execute(
-        select(*_EXAM, ExamAttempt.id.label("attempt_id"), ExamAttempt.status, ExamAttempt.deadline)
-        .join(ExamEnrollment, ExamEnrollment.exam_id == Exam.id)
-        .join(ExamAttempt, running, isouter=True)
-        .where(
-            ExamEnrollment.student_id == student_id,
-            ExamEnrollment.removed_at.is_(None),
-            Exam.is_published,
-            true() if only_exam is None else Exam.id == only_exam,
-        )
-        .order_by(Exam.id.desc())
-    )
-    return [
-        Enrolment(
-            exam_id=row.id,
-            title=row.title,
-            subject=row.subject,
-            description=row.description,
-            duration_minutes=row.duration_minutes,
-            attempt=_attempt(row),
-        )
-        for row in found
-    ]
-
-
-def _is_own(user_id: UUID, role: Role) -> ColumnElement[bool]:
-    return true() if role is Role.ADMIN else Exam.creator_id == user_id
-
-
-def _record(row: Any) -> ExamRecord:
-    return ExamRecord(
-        exam_id=row.id,
-        title=row.title,
-        subject=row.subject,
-        description=row.description,
-        duration_minutes=row.duration_minutes,
-        is_published=row.is_published,
-        created_at=to_ms(row.created_at),
-    )
-
-
-def _attempt(row: Any) -> RunningAttempt | None:
-    if row.attempt_id is None:
-        return None
-    deadline = None if row.deadline is None else to_ms(row.deadline)
-    return RunningAttempt(row.attempt_id, AttemptStatus(row.status), deadline)
+def _view(row: Any) -> ExamView:
+    shown = row._mapping
+    named = {name: shown[name] for name in ExamView.__struct_fields__ if name in shown}
+    moments = {name: None if shown[name] is None else to_ms(shown[name]) for name in _MOMENTS}
+    permissions = [one for one in Permission if shown[one]]
+    return ExamView(exam_id=row.id, permissions=permissions, **{**named, **moments})

@@ -28,7 +28,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt as it has been folded: by what, how far, in which order; and its score."""
+    """One attempt as it has been folded: by what, how far, in which order; and its score as it is stored."""
 
     attempt_id: UUID
     rulebook_version: int
@@ -39,6 +39,7 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
     fold_order: list[Run]
     facts: int
     integrity: float | None
+    coverage: float | None
 
 
 async def recall(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[UUID, Checkpoint]:
@@ -81,6 +82,7 @@ async def list_folded(conn: AsyncConnection, after: UUID | None, limit: int) -> 
             ExamAttempt.rulebook_version,
             ExamAttempt.policy_id,
             ExamAttempt.integrity_score.label("integrity"),
+            ExamAttempt.coverage,
             ExamPolicy.version.label("policy_version"),
             ExamPolicy.settings.label("policy"),
         )

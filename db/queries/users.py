@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from db.errors import Conflict, NotFound
+from db.errors import Conflict, NotFound, Taken
 from db.models import StudentProfile, TeacherProfile, User
 from protocol.people import Role
 
@@ -39,6 +39,8 @@ class NewStudent(msgspec.Struct, frozen=True):
     username: str
     name: str
     email: str | None = None
+    enrollment_id: str | None = None
+    cohort: str | None = None
 
 
 async def create(
@@ -113,15 +115,15 @@ async def may_create_exams(conn: AsyncConnection, user_id: UUID) -> bool:
 async def ensure_students(conn: AsyncConnection, students: Sequence[NewStudent]) -> list[Account]:
     """Return the students' accounts in the given order, making those that are missing; existing ones stay as they are.
 
-    Raises Conflict naming the first username that belongs to somebody else than an active student, or whose e-mail
-    address does. Usernames must be unlike one another.
+    Raises Taken naming every username that belongs to somebody else than an active student, or whose e-mail address or
+    enrolment id does. Usernames must be unlike one another.
     """
     if not students:
         return []
     # In one order everywhere, so that two rosters sharing students cannot deadlock.
     ordered = sorted(students, key=lambda student: student.username.lower())
     created = await conn.execute(
-        postgresql.insert(User).on_conflict_do_nothing().returning(User.id),
+        postgresql.insert(User).on_conflict_do_nothing().returning(User.id, User.username),
         [
             {
                 "id": uuid7(),
@@ -133,12 +135,32 @@ async def ensure_students(conn: AsyncConnection, students: Sequence[NewStudent])
             for student in ordered
         ],
     )
-    await _add_profiles(conn, Role.STUDENT, list(created.scalars()))
+    new: dict[str, UUID] = {row.username: row.id for row in created}
+    made = [(new[name], one) for one in ordered if (name := one.username.lower()) in new]
+    taken = await _add_student_profiles(conn, made)
     known = await _find_students(conn, [student.username.lower() for student in students])
-    for student in students:
-        if student.username.lower() not in known:
-            raise Conflict(f"{student.username}: this username or its e-mail address is taken by another account")
+    missing = [student.username.lower() for student in students if student.username.lower() not in known]
+    if missing or taken:
+        others = (await conn.execute(select(User.username).where(User.username.in_(missing)))).scalars().all()
+        whose = {name: "username" if name in others else "email" for name in missing}
+        whose |= dict.fromkeys(taken, "enrollment_id")
+        raise Taken([(one.username, whose[name]) for one in students if (name := one.username.lower()) in whose])
     return [known[student.username.lower()] for student in students]
+
+
+async def _add_student_profiles(conn: AsyncConnection, students: Sequence[tuple[UUID, NewStudent]]) -> set[str]:
+    """Give new students their profiles; returns the usernames of those whose enrolment id is another's."""
+    if not students:
+        return set()
+    added = await conn.execute(
+        postgresql.insert(StudentProfile).on_conflict_do_nothing().returning(StudentProfile.user_id),
+        [
+            {"user_id": user_id, "enrollment_id": student.enrollment_id, "cohort": student.cohort}
+            for user_id, student in students
+        ],
+    )
+    done = set(added.scalars())
+    return {student.username.lower() for user_id, student in students if user_id not in done}
 
 
 async def _find_students(conn: AsyncConnection, usernames: Sequence[str]) -> dict[str, Account]:

@@ -12,8 +12,10 @@ import msgspec
 from sqlalchemy import ARRAY, BigInteger, NullPool, Text, TextClause, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from db import answers
 from db.models import EventStream, ExamAttempt, Flag, MonitoringEvent
 from protocol.codes import RejectCode
+from protocol.limits import ITEM_CHARS
 
 SHOWN: Final = 20
 """How many breaches of one law are told apart."""
@@ -108,6 +110,29 @@ _MISSHAPEN: Final = text(
     ORDER BY stream_id, seq LIMIT :most
     """
 ).bindparams(bindparam("codes", list(RejectCode), ARRAY(Text)))
+# What an event has to say to be a revision: `db.answers` reads it so. An answer outlives its stream's events.
+_ANSWERS: Final = text(
+    """
+    WITH said AS (
+        SELECT event.stream_id, event.seq, stream.attempt_id, data_payload ->> 'item' AS item,
+               data_payload -> CASE event_type WHEN 'draft_saved' THEN 'text' ELSE 'value' END AS value
+        FROM monitoring_events AS event JOIN event_streams AS stream ON stream.id = event.stream_id
+        WHERE event_type = ANY (:types)
+          AND jsonb_typeof(data_payload -> 'item') = 'string'
+          AND char_length(data_payload ->> 'item') BETWEEN 1 AND :item_chars
+          AND CASE event_type WHEN 'draft_saved' THEN coalesce(jsonb_typeof(data_payload -> 'text') = 'string', false)
+                              ELSE data_payload ? 'value' END
+    )
+    SELECT stream_id AS place, seq, said.item IS NULL AS unsaid, answer.item IS NULL AS unkept
+    FROM said FULL JOIN attempt_answers AS answer USING (stream_id, seq)
+    WHERE (said.attempt_id, said.item, said.value) IS DISTINCT FROM (answer.attempt_id, answer.item, answer.value)
+      AND EXISTS (SELECT FROM monitoring_events WHERE stream_id = coalesce(said.stream_id, answer.stream_id))
+    ORDER BY stream_id, seq LIMIT :most
+    """
+).bindparams(
+    bindparam("types", [*answers.TYPES, "answer_submitted"], ARRAY(Text)),
+    bindparam("item_chars", ITEM_CHARS, BigInteger),
+)
 _STRAYS: Final = text(
     "SELECT stream_id AS place, count(*) AS a FROM monitoring_events_default "
     "GROUP BY stream_id ORDER BY stream_id LIMIT :most"
@@ -196,8 +221,26 @@ async def find_strays(conn: AsyncConnection) -> list[Breach]:
     return [Breach(f"stream {row.place}", f"{row.a} events in the default partition") for row in found]
 
 
-async def count_stored(conn: AsyncConnection, exam_id: UUID) -> int:
-    """How many numbers of an exam's client streams are stored: events, tombstones, and every number of a lost span."""
+async def find_answers_astray(conn: AsyncConnection) -> list[Breach]:
+    """Answers without the event that gave them, events without the answer they gave, and such as do not agree."""
+    return [
+        Breach(
+            f"stream {row.place}",
+            f"no answer was kept of {row.seq}"
+            if row.unkept
+            else f"{row.seq} gave no answer, but one is kept"
+            if row.unsaid
+            else f"the answer kept of {row.seq} is not what it says",
+        )
+        for row in await _find(conn, _ANSWERS)
+    ]
+
+
+async def count_stored(conn: AsyncConnection, exam_id: UUID, *, without: UUID | None = None) -> int:
+    """How many numbers of an exam's client streams are stored: events, tombstones, and every number of a lost span.
+
+    All students', or all `without` one's.
+    """
     first_seq = MonitoringEvent.data_payload["from"].astext.cast(BigInteger)
     spans = func.sum(MonitoringEvent.seq - first_seq).filter(MonitoringEvent.event_type == "events_lost")
     found = await conn.execute(
@@ -209,6 +252,7 @@ async def count_stored(conn: AsyncConnection, exam_id: UUID) -> int:
             ExamAttempt.exam_id == exam_id,
             EventStream.kind == "client",
             MonitoringEvent.event_type != "stream_closed",
+            ExamAttempt.student_id.is_distinct_from(without),
         )
     )
     return int(found.scalar_one())

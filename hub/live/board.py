@@ -114,6 +114,8 @@ class Board:
 
     def _place(self, row: Row) -> None:
         match row:
+            case ExamRow():
+                self.exam = row
             case StudentRow():
                 self.students[row.student_id] = row
             case AttemptRow():

@@ -1,201 +1,239 @@
-"""Exams and their rosters, for those who make them. An exam of somebody else's does not exist here: 404.
+"""Exams, for those who make them and whom they permit: making, listing, editing, publishing, releasing results.
 
-Codes are printed once, in the answer that made them; only their hashes are stored.
+An exam one may do nothing with does not exist here: 404. Nothing here changes what is recorded of an attempt.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Final
+from datetime import datetime
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Router, delete, get, post
+from litestar import Router, get, patch, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
+from msgspec import UNSET, UnsetType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import NotFound
+from db.clock import from_ms
+from db.errors import Conflict
 from db.hints import Hints
-from db.queries import audit, credentials, exams, feed, users
-from db.queries.exams import ExamRecord
-from db.queries.users import NewStudent
+from db.queries import exams, feed, users
+from db.queries.exams import ExamView
 from hub.auth.guards import BEARER, Person, person_as
-from hub.auth.tickets import draw_code, hash_code
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
-from hub.rest.fields import Email, Line, Name, Text, Title, Username
+from hub.rest import trail
+from hub.rest.fields import At, Line, Text, Title
+from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.rest.trail import AnyRequest
 from judgement.policy import Preset, preset, write_policy
-from protocol.console import StudentRow
+from protocol.console import ExamRow
 from protocol.people import Role
 
-ROSTER_MAX: Final = 2_000
-PAGE_MAX: Final = 200
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=7 * 24 * 60, examples=[90])]
+Points = Annotated[float, msgspec.Meta(ge=0, le=1_000_000, examples=[50])]
+Version = Annotated[int, msgspec.Meta(ge=0, description="The version that was seen; another one by now is a 409")]
 
 
 class NewExam(msgspec.Struct, frozen=True, kw_only=True):
-    """An exam to make; `preset` chooses its rules: what a page can see, or a camera too."""
+    """An exam to make: a draft that no student sees, unless it says that it is published.
+
+    `preset` chooses its rules: what a page can see, or a camera too. It may be begun from `opens_at` until `closes_at`.
+    """
 
     title: Title
-    duration_minutes: Annotated[int, msgspec.Meta(ge=1, le=7 * 24 * 60, examples=[90])]
+    duration_minutes: Minutes
     preset: Preset = Preset.BROWSER
     subject: Line = ""
+    topic: Line = ""
     description: Text = ""
+    passing_score: Points = 0
+    opens_at: At | None = None
+    closes_at: At | None = None
+    enable_monitoring: bool = True
+    enable_integrity_analysis: bool = True
+    enable_model: bool = False
+    is_published: bool = False
 
 
-class ExamPage(msgspec.Struct, frozen=True):
-    """Exams, the newest first; `next` is the `before` of the page after this one, null on the last."""
+class ExamEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to change, and the version of the exam it was decided on; what is left out stays as it is."""
 
-    exams: list[ExamRecord]
-    next: UUID | None
-
-
-class Entrant(msgspec.Struct, frozen=True, kw_only=True):
-    """A student for the roster; an account is made where the username has none."""
-
-    username: Username
-    name: Name
-    email: Email | None = None
-
-
-class Roster(msgspec.Struct, frozen=True):
-    """Students to put on the roster; those who are on it stay, and get new codes."""
-
-    students: Annotated[list[Entrant], msgspec.Meta(min_length=1, max_length=ROSTER_MAX)]
-
-
-class StudentCode(msgspec.Struct, frozen=True, kw_only=True):
-    """A student on the roster and the code to sign in with; it is shown only now."""
-
-    student_id: UUID
-    username: str
-    name: str
-    code: str
+    version: Version
+    title: Title | UnsetType = UNSET
+    duration_minutes: Minutes | UnsetType = UNSET
+    subject: Line | UnsetType = UNSET
+    topic: Line | UnsetType = UNSET
+    description: Text | UnsetType = UNSET
+    passing_score: Points | UnsetType = UNSET
+    opens_at: At | UnsetType | None = UNSET
+    closes_at: At | UnsetType | None = UNSET
+    enable_monitoring: bool | UnsetType = UNSET
+    enable_integrity_analysis: bool | UnsetType = UNSET
+    enable_model: bool | UnsetType = UNSET
 
 
 @post("/", summary="Make an exam", security=BEARER, responses=problems(Invalid, Unauthenticated, Expired, Forbidden))
 async def create_exam(
-    data: JSONBody[NewExam], engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]
-) -> ExamRecord:
-    """Make an exam, published at once, with the first version of its policy."""
+    request: AnyRequest,
+    data: JSONBody[NewExam],
+    engine: NamedDependency[AsyncEngine],
+    person: NamedDependency[Person],
+) -> ExamView:
+    """Make an exam with the first version of its policy; a draft unless `is_published` says otherwise."""
     settings = write_policy(preset(data.preset))
+    values = _columns({name: value for name, value in msgspec.structs.asdict(data).items() if name != "preset"})
+    _check_times(values["opens_at"], values["closes_at"])
     async with engine.begin() as conn:
         if not await users.may_create_exams(conn, person.user_id):
             raise Forbidden("this account may not create exams")
-        record = await exams.create(
-            conn,
-            creator_id=person.user_id,
-            title=data.title,
-            duration_minutes=data.duration_minutes,
-            policy=settings,
-            subject=data.subject,
-            description=data.description,
-        )
-        await audit.append(
-            conn, actor_id=person.user_id, action="create_exam", resource="exam", resource_id=record.exam_id
-        )
-    return record
+        exam_id = await exams.create(conn, creator_id=person.user_id, policy=settings, **values)
+        await trail.leave(conn, request, person.user_id, "create_exam", "exam", exam_id)
+        return await exams.read(conn, exam_id, person.user_id)
 
 
 @get("/", summary="List exams", security=BEARER, responses=problems(Invalid, Unauthenticated, Expired, Forbidden))
 async def list_exams(
     engine: NamedDependency[AsyncEngine],
     person: NamedDependency[Person],
-    before: FromQuery[UUID | None] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 50,
-) -> ExamPage:
-    """List one's own exams, an administrator all, page by page."""
+    after: After = None,
+    limit: Limit = PAGE,
+) -> Page[ExamView]:
+    """List the exams one may do anything with, an administrator all, the newest first."""
+    start = read_cursor(after, UUID)
     async with engine.connect() as conn:
-        # One more than asked for tells whether there is another page.
-        found = await exams.list_own(conn, user_id=person.user_id, role=person.role, before=before, limit=limit + 1)
-    page = found[:limit]
-    return ExamPage(page, page[-1].exam_id if len(found) > limit else None)
+        found = await exams.list_visible(conn, user_id=person.user_id, role=person.role, after=start, limit=limit + 1)
+    return make_page(found, limit, key=lambda exam: exam.exam_id)
 
 
-@post(
-    "/{exam_id:uuid}/roster",
-    status_code=HTTP_200_OK,
-    summary="Put students on the roster",
+@get(
+    "/{exam_id:uuid}",
+    summary="Read an exam",
+    security=BEARER,
+    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+)
+async def read_exam(
+    exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]
+) -> ExamView:
+    """Read one exam, and what one may do with it."""
+    async with engine.connect() as conn:
+        return await exams.read(conn, exam_id, person.user_id)
+
+
+@patch(
+    "/{exam_id:uuid}",
+    summary="Edit an exam",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
 )
-async def extend_roster(
+async def edit_exam(
+    request: AnyRequest,
     exam_id: FromPath[UUID],
-    data: JSONBody[Roster],
+    data: JSONBody[ExamEdit],
     engine: NamedDependency[AsyncEngine],
     hints: NamedDependency[Hints],
     person: NamedDependency[Person],
-) -> list[StudentCode]:
-    """Enrol students, make the accounts that are missing, and give everyone named a fresh code; older ones end."""
-    _check_unlike(data.students)
-    new = [NewStudent(entrant.username, entrant.name, entrant.email) for entrant in data.students]
+) -> ExamView:
+    """Change what is named, if the exam still is as it was seen; attempts that run keep their deadlines."""
+    said = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
+    seen = said.pop("version")
+    values = _columns(said)
     async with engine.begin() as conn:
-        await exams.read_own(conn, exam_id, user_id=person.user_id, role=person.role)
-        accounts = await users.ensure_students(conn, new)
-        codes = {account.user_id: draw_code() for account in accounts}
-        arrived = await exams.enrol(conn, exam_id, list(codes))
-        await credentials.replace_codes(conn, exam_id, {student: hash_code(code) for student, code in codes.items()})
-        await audit.append(
-            conn,
-            actor_id=person.user_id,
-            action="extend_roster",
-            resource="exam",
-            resource_id=exam_id,
-            details={"students": str(len(accounts)), "new": str(len(arrived))},
-        )
-        rows = [StudentRow(account.user_id, account.name) for account in accounts if account.user_id in arrived]
-        if rows:
-            await feed.append(conn, exam_id, rows)
+        held = await exams.take_in_hand(conn, exam_id, person.user_id)
+        if held.version != seen:
+            raise Conflict(f"the exam is at version {held.version}, not {seen}")
+        _check_times(values.get("opens_at", held.opens_at), values.get("closes_at", held.closes_at))
+        await exams.change(conn, exam_id, values)
+        await trail.leave(conn, request, person.user_id, "edit_exam", "exam", exam_id, changed=" ".join(sorted(said)))
+        view = await exams.read(conn, exam_id, person.user_id)
+        if said.keys() & {"title", "duration_minutes"}:
+            await feed.append(conn, exam_id, [ExamRow(exam_id, view.title, view.duration_minutes)])
     await hints.announce("feed", exam_id)
-    return [
-        StudentCode(
-            student_id=account.user_id, username=account.username, name=account.name, code=codes[account.user_id]
-        )
-        for account in accounts
-    ]
+    return view
 
 
-@delete(
-    "/{exam_id:uuid}/roster/{student_id:uuid}",
-    summary="Take a student off the roster",
+@post(
+    "/{exam_id:uuid}/publish",
+    status_code=HTTP_200_OK,
+    summary="Publish an exam",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
 )
-async def leave_roster(
+async def publish_exam(
+    request: AnyRequest,
     exam_id: FromPath[UUID],
-    student_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    hints: NamedDependency[Hints],
     person: NamedDependency[Person],
-) -> None:
-    """Take a student off: the code ends, a running client is closed with 4403; what is recorded stays."""
+) -> ExamView:
+    """Show the exam to the students on its roster; as often as wanted."""
     async with engine.begin() as conn:
-        await exams.read_own(conn, exam_id, user_id=person.user_id, role=person.role)
-        row = await exams.remove_from_roster(conn, exam_id, student_id)
-        if row is None:
-            raise NotFound(f"no student {student_id} on this roster")
-        await credentials.revoke_codes(conn, exam_id, [student_id])
-        await audit.append(
-            conn,
-            actor_id=person.user_id,
-            action="leave_roster",
-            resource="exam",
-            resource_id=exam_id,
-            details={"student": str(student_id)},
-        )
-        await feed.append(conn, exam_id, [row])
-    await hints.announce("feed", exam_id)
+        if await exams.publish(conn, exam_id, person.user_id):
+            await trail.leave(conn, request, person.user_id, "publish", "exam", exam_id)
+        return await exams.read(conn, exam_id, person.user_id)
+
+
+@post(
+    "/{exam_id:uuid}/unpublish",
+    status_code=HTTP_200_OK,
+    summary="Take an exam back",
+    security=BEARER,
+    responses=problems(Unauthenticated, Expired, Forbidden, Missing, Outdated),
+)
+async def unpublish_exam(
+    request: AnyRequest,
+    exam_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    person: NamedDependency[Person],
+) -> ExamView:
+    """Hide the exam from students again; not while attempts run."""
+    async with engine.begin() as conn:
+        if await exams.unpublish(conn, exam_id, person.user_id):
+            await trail.leave(conn, request, person.user_id, "unpublish", "exam", exam_id)
+        return await exams.read(conn, exam_id, person.user_id)
+
+
+@post(
+    "/{exam_id:uuid}/release",
+    status_code=HTTP_200_OK,
+    summary="Release the results",
+    security=BEARER,
+    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+)
+async def release_results(
+    request: AnyRequest,
+    exam_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    person: NamedDependency[Person],
+) -> ExamView:
+    """Show students their results and flags from now on; released once, they stay so."""
+    async with engine.begin() as conn:
+        if await exams.release(conn, exam_id, person.user_id):
+            await trail.leave(conn, request, person.user_id, "release", "exam", exam_id)
+        return await exams.read(conn, exam_id, person.user_id)
 
 
 router: Final = Router(
     path="/exams",
     tags=["exams"],
-    route_handlers=[create_exam, list_exams, extend_roster, leave_roster],
+    route_handlers=[
+        create_exam,
+        list_exams,
+        read_exam,
+        edit_exam,
+        publish_exam,
+        unpublish_exam,
+        release_results,
+    ],
     dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
 )
 
 
-def _check_unlike(students: Sequence[Entrant]) -> None:
-    seen: set[str] = set()
-    for index, student in enumerate(students):
-        if student.username.lower() in seen:
-            raise Invalid(f"$.students[{index}].username", "this username is there twice")
-        seen.add(student.username.lower())
+def _columns(said: dict[str, Any]) -> dict[str, Any]:
+    """What was said, times as the database keeps them."""
+    moments = {name: from_ms(said[name]) for name in ("opens_at", "closes_at") if said.get(name) is not None}
+    return said | moments
+
+
+def _check_times(opens_at: datetime | None, closes_at: datetime | None) -> None:
+    if opens_at is not None and closes_at is not None and closes_at <= opens_at:
+        raise Invalid("$.closes_at", "an exam closes after it opens")

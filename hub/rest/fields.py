@@ -27,3 +27,12 @@ Opaque = Annotated[str, Meta(min_length=1, max_length=128, pattern=rf"^[\x21-\x7
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE, examples=["Physics, second term"])]
 Line = Annotated[str, Meta(max_length=200, pattern=_LINE)]
 Text = Annotated[str, Meta(max_length=10_000, pattern=rf"^[^\x00]*{_END}", description="Any text without NUL")]
+At = Annotated[
+    int,
+    Meta(ge=0, le=253_402_300_799_000, description="ms since the epoch, UTC", examples=[1_800_000_000_000]),
+]
+ItemName = Annotated[
+    str,
+    Meta(min_length=1, max_length=64, pattern=rf"^[A-Za-z0-9][A-Za-z0-9._-]*{_END}", examples=["q1"]),
+]
+Choice = Annotated[str, Meta(min_length=1, max_length=1_000, pattern=rf"^[^\x00]*{_END}")]

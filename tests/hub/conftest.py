@@ -32,6 +32,16 @@ class Caller:
     async def get(self, path: str, **params: object) -> httpx.Response:
         return await self.http.get(path, params=params, headers=self._bearer())
 
+    async def put(self, path: str, body: object) -> httpx.Response:
+        return await self.http.put(path, json=body, headers=self._bearer())
+
+    async def patch(self, path: str, body: object) -> httpx.Response:
+        return await self.http.patch(path, json=body, headers=self._bearer())
+
+    async def post_csv(self, path: str, body: str | bytes) -> httpx.Response:
+        headers = {**self._bearer(), "Content-Type": "text/csv; charset=utf-8"}
+        return await self.http.post(path, content=body, headers=headers)
+
     async def delete(self, path: str) -> httpx.Response:
         return await self.http.delete(path, headers=self._bearer())
 

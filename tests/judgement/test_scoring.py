@@ -8,6 +8,7 @@ from judgement import scoring
 from judgement.errors import NotCarried
 from judgement.policy import Policy, preset, read_policy
 from judgement.rules import RULES
+from protocol.analysis import Observed, Score
 from protocol.flags import StandingFlag
 from tests.judgement.rulebooks import BOTH
 
@@ -26,14 +27,14 @@ policies = st.builds(
 
 
 def judge(standing: list[StandingFlag], policy: Policy = BROWSER) -> float:
-    score = scoring.judge_integrity(standing, policy)
+    score = scoring.judge_integrity(standing, policy, coverage=1.0)
     assert score is not None
     return score
 
 
 def test_the_example_in_the_docstring_holds() -> None:
     results = doctest.testmod(scoring)
-    assert (results.attempted, results.failed) == (4, 0)
+    assert (results.attempted, results.failed) == (5, 0)
 
 
 def test_the_example_in_the_docs_holds() -> None:
@@ -74,8 +75,21 @@ def test_a_score_never_rises_with_a_flag_nor_falls_on_a_dismissal(
     assert judge(standing, policy) <= judge(without, policy)
 
 
+@given(flags, policies, st.none() | st.floats(0, 1))
+def test_below_half_coverage_there_is_no_score_and_above_it_coverage_changes_none(
+    standing: list[StandingFlag], policy: Policy, coverage: float | None
+) -> None:
+    score = scoring.judge_integrity(standing, policy, coverage)
+    assert score == (None if coverage is None or coverage < 0.5 else judge(standing, policy))
+
+
 def test_a_stored_policy_is_read_for_the_rulebook_it_is_pinned_to() -> None:
     standing = [StandingFlag("left_page", 0.8), StandingFlag("copied", 1.0)]
-    assert scoring.judge_stored(standing, {}, 2, BOTH) == judge(standing[:1]), "a note weighs nothing"
+    seen = Observed(0, 100, 100, ((0, 100),))
+    assert scoring.judge_stored(standing, seen, {}, 2, BOTH) == Score(judge(standing[:1]), 1.0), "a note weighs nothing"
     with pytest.raises(NotCarried):
-        scoring.judge_stored(standing, {}, 2)
+        scoring.judge_stored(standing, seen, {}, 2)
+
+
+def test_what_was_hardly_seen_has_a_coverage_and_no_integrity() -> None:
+    assert scoring.judge_stored([], Observed(0, 100, 100, ((0, 40),)), {}, 1) == Score(None, 0.4)

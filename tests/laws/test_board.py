@@ -13,21 +13,26 @@ from uuid import UUID, uuid4
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from sqlalchemy import select
 
 from db.engine import create_engine
 from db.errors import NotFound
 from db.hints import Hint, Hints
-from db.queries import attempts, exams, feed, instructions
+from db.models import ExamAttempt
+from db.queries import attempts, endings, exams, facts, feed, instructions, rosters
 from db.settings import DatabaseSettings
 from hub.live.board import Board
 from hub.live.commands import Commands
 from hub.live.feed import Feed
+from judgement import grading
+from judgement.attempts import Action
 from protocol.attempts import InstructionState
 from protocol.codec import Encoding
-from protocol.console import Command, Since, StudentRow
+from protocol.console import Command, ExamRow, Since, StudentRow
 from protocol.flags import FlagStatus
-from tests.factories import make_stream, make_user, store_events
+from tests.factories import make_connection, make_stream, make_user, store_events
 from tests.hub.live.room import Watcher, make_room
+from tests.sittings import ending
 from tests.workers.rooms import AWAY
 from workers.jobs.evaluate import Evaluator
 
@@ -37,10 +42,13 @@ NOWHERE = "redis://127.0.0.1:1"
 KEPT_ROWS = 5
 
 CHANGES = (
+    "edit",
     "enrol",
     "leave_roster",
     "sit",
+    "hand_in",
     "fold",
+    "come_and_go",
     "review",
     "review_what_may_not_be_so",
     "message_all",
@@ -81,20 +89,25 @@ class Exam:
         await self.hints.close()
         await self.engine.dispose()
 
+    async def edit(self, pick: int) -> None:
+        async with self.engine.begin() as conn:
+            await exams.change(conn, self.exam_id, {"title": f"Physics {pick}", "duration_minutes": 1 + pick})
+            await feed.append(conn, self.exam_id, [ExamRow(self.exam_id, f"Physics {pick}", 1 + pick)])
+
     async def enrol(self, pick: int) -> None:
         """Somebody new, or somebody who was taken off the roster."""
         back = sorted(self.gone)
         async with self.engine.begin() as conn:
             student = one_of(back, pick) if back and pick % 2 else await make_user(conn, name=f"Ada {pick}")
             name = self.names.setdefault(student, f"Ada {pick}")
-            if await exams.enrol(conn, self.exam_id, [student]):
+            if await rosters.enrol(conn, self.exam_id, [student]):
                 await feed.append(conn, self.exam_id, [StudentRow(student, name)])
         self.gone.discard(student)
 
     async def leave_roster(self, pick: int) -> None:
         student = one_of(list(self.names), pick)
         async with self.engine.begin() as conn:
-            row = await exams.remove_from_roster(conn, self.exam_id, student)
+            row = await rosters.remove_from_roster(conn, self.exam_id, student)
             if row is not None:
                 await feed.append(conn, self.exam_id, [row])
         self.gone.add(student)
@@ -114,11 +127,32 @@ class Exam:
         else:
             self.attempts.append(opened.attempt_id)
 
+    async def hand_in(self, pick: int) -> None:
+        """Somebody is done, or their time is over, or has been before: one change in four, for others to sit on."""
+        if pick % 4:
+            return
+        attempt = one_of(self.attempts, pick // 4)
+        action = one_of([Action.SUBMIT, Action.TIME_OUT, Action.END], pick // 8)
+        async with self.engine.begin() as conn:
+            ended = await endings.end_attempt(conn, attempt, ending(action), grading)
+            if ended.row is not None:
+                await feed.append(conn, self.exam_id, [ended.row])
+
     async def fold(self, pick: int) -> None:
         """A candidate leaves the page for long: a flag is raised, the score falls."""
         attempt = one_of(self.attempts, pick)
         async with self.engine.begin() as conn:
             await store_events(conn, await make_stream(conn, attempt), AWAY)
+        await self.evaluator.evaluate([attempt])
+
+    async def come_and_go(self, pick: int) -> None:
+        """A candidate's client was there for a part of the time, or still is: coverage moves, and with it the score."""
+        attempt = one_of(self.attempts, pick)
+        async with self.engine.begin() as conn:
+            await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt).with_for_update())
+            until_s = -pick / 2 if pick % 3 else None
+            await make_connection(conn, attempt, await make_stream(conn, attempt), opened_s=-pick, closed_s=until_s)
+            await facts.append(conn, attempt, [facts.ServerFact("connection_opened")])
         await self.evaluator.evaluate([attempt])
 
     async def review(self, pick: int) -> None:

@@ -73,7 +73,7 @@ async def test_what_is_not_folded_again_is_a_note_and_no_error(engine: AsyncEngi
 async def test_a_judgement_that_does_not_follow_ends_with_one(engine: AsyncEngine, out: Console) -> None:
     await fill(engine)
     async with engine.begin() as conn:
-        await conn.execute(text("UPDATE exam_attempts SET integrity_score = 0.5"))
+        await conn.execute(text("UPDATE exam_attempts SET integrity_score = 0.5, coverage = 1"))
     assert await verify.run(engine, out) == 0, "nothing is folded again unless asked for"
     assert await verify.run(engine, out, reproduce=True) == 1
     assert "integrity is 0.5, but 1.0 follows from the standing flags" in out.export_text()

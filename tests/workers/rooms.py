@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import AnalysisCursor, EventStream, Flag, MonitoringEvent
 from db.partitions import first_id
 from protocol.people import Role
-from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
+from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user, store_events
 
 Told = tuple[str, dict[str, Any], int]
 """One event: type, data, mono in ms."""
@@ -39,11 +39,17 @@ class Room:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
 
-    async def seat(self, students: int = 1, *, policy: dict[str, Any] | None = None) -> list[Sitting]:
+    async def seat(
+        self, students: int = 1, *, policy: dict[str, Any] | None = None, is_connected: bool = True
+    ) -> list[Sitting]:
+        """Begin attempts, their clients connected from the start."""
         async with self.engine.begin() as conn:
             exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER), policy=policy)
             attempts = [await make_attempt(conn, exam_id, await make_user(conn)) for _ in range(students)]
-            return [Sitting(exam_id, attempt, await make_stream(conn, attempt)) for attempt in attempts]
+            sittings = [Sitting(exam_id, attempt, await make_stream(conn, attempt)) for attempt in attempts]
+            for sitting in sittings if is_connected else ():
+                await make_connection(conn, sitting.attempt_id, sitting.stream_id)
+            return sittings
 
     async def store(self, sitting: Sitting, events: list[Told]) -> None:
         async with self.engine.begin() as conn:

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY, POISON_CLASSES, sqlstate_of
 from db.hints import Hints
-from db.queries import cursors, feed, flags, history, scores, worklist
+from db.queries import analyses, cursors, feed, flags, history, scores, worklist
 from db.queries.cursors import Cursor, Reading
 from db.queries.history import Checkpoint
 from judgement.engine import State
@@ -49,6 +49,11 @@ SWEEP_S: Final = 5.0
 
 BUSY_S: Final = 0.02
 BUSY_LOOKS: Final = 25
+
+TAIL_S: Final = 3.0
+"""What comes after an attempt's end comes in pieces: so long after one of them it is analysed anew."""
+
+COMINGS_AND_GOINGS: Final = frozenset({"connection_opened", "connection_lost"})
 
 FOLDS: Final = 2
 """How often a job folds an attempt to its end: what is stored after that has a hint of its own, and others wait."""
@@ -273,12 +278,25 @@ async def _store(conn: AsyncConnection, folds: Sequence[Fold], judge: scores.Jud
     for flag in raised:
         rows.setdefault(exams[flag.attempt_id], []).append(flag)
     first_folds = {fold.advance.cursor.attempt_id for fold in folds if fold.advance.cursor.facts == 0}
-    to_score = first_folds | {flag.attempt_id for flag in raised}
+    seen_otherwise = {fold.advance.cursor.attempt_id for fold in folds if _may_be_seen_otherwise(fold)}
+    to_score = first_folds | seen_otherwise | {flag.attempt_id for flag in raised}
     for score in await scores.rescore_all(conn, to_score, judge):
         rows.setdefault(exams[score.attempt_id], []).append(score)
+    ended = {fold.advance.cursor.attempt_id for fold in folds if fold.advance.cursor.has_ended}
+    await analyses.mark_stale(conn, ended, after_s=TAIL_S)
     for exam_id in sorted(rows):
         await feed.append(conn, exam_id, rows[exam_id])
     return rows
+
+
+def _may_be_seen_otherwise(fold: Fold) -> bool:
+    """Whether an attempt's coverage may have changed: somebody came or went, or makes up for an absence.
+
+    The latter is looked at whenever a state is stored, a few times a minute.
+    """
+    cursor = fold.advance.cursor
+    is_partial = cursor.coverage is not None and cursor.coverage < 1 and fold.advance.checkpoint is not None
+    return is_partial or any(fact.type in COMINGS_AND_GOINGS for fact in fold.advance.facts)
 
 
 def _count(

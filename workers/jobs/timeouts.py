@@ -76,6 +76,7 @@ class Timekeeper:
         if ended.changed:
             metrics.TIMED_OUT.inc()
             await self._hints.announce("feed", ended.exam_id)
+            await self._hints.announce("attempt", attempt_id)
 
     def _set_aside(self, attempt_id: UUID, error: Exception) -> None:
         """Whatever is the matter with this one, the others' time is over all the same."""

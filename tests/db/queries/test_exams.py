@@ -1,77 +1,117 @@
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.errors import NotFound
-from db.models import Exam, ExamAttempt, ExamPolicy
-from db.queries import exams, feed
+from db.errors import Conflict, Denied, NotFound
+from db.models import ExamAttempt, ExamPolicy
+from db.queries import exams, feed, permissions, rosters, users
+from db.queries.permissions import Grants
 from protocol.attempts import AttemptStatus
+from protocol.exams import Permission
 from protocol.people import Role
 from tests import factories
 
 
-async def create(conn: AsyncConnection, creator_id: UUID, title: str = "Physics") -> exams.ExamRecord:
-    return await exams.create(conn, creator_id=creator_id, title=title, duration_minutes=60, policy={"a": 1})
+async def create(conn: AsyncConnection, creator_id: UUID, **values: Any) -> UUID:
+    values = {"title": "Physics", "duration_minutes": 60, **values}
+    return await exams.create(conn, creator_id=creator_id, policy={"a": 1}, **values)
 
 
 async def test_an_exam_comes_with_its_first_policy_and_its_feed(conn: AsyncConnection) -> None:
     teacher = await factories.make_user(conn, role=Role.TEACHER)
-    record = await create(conn, teacher)
-    assert record.is_published
-    assert record.created_at > 1_700_000_000_000
+    exam_id = await create(conn, teacher)
+    view = await exams.read(conn, exam_id, teacher)
+    assert not view.is_published
+    assert view.created_at > 1_700_000_000_000
+    assert (view.version, view.items_version, view.policy_version, view.opens_at) == (1, 0, 1, None)
     policy = (await conn.execute(select(ExamPolicy.version, ExamPolicy.settings))).one()
     assert policy == (1, {"a": 1})
-    assert await feed.heads(conn, [record.exam_id]) == {record.exam_id: 0}
+    assert await feed.heads(conn, [exam_id]) == {exam_id: 0}
 
 
-async def test_an_exam_is_its_creators_and_every_administrators(conn: AsyncConnection) -> None:
-    teacher = await factories.make_user(conn, role=Role.TEACHER)
-    other = await factories.make_user(conn, role=Role.TEACHER)
-    record = await create(conn, teacher)
-    for user_id, role in ((teacher, Role.TEACHER), (other, Role.ADMIN)):
-        assert await exams.read_own(conn, record.exam_id, user_id=user_id, role=role) == record
-        assert await exams.list_own(conn, user_id=user_id, role=role) == [record]
+async def test_an_exam_is_there_for_its_maker_administrators_and_whom_they_permit(conn: AsyncConnection) -> None:
+    maker, other = [await factories.make_user(conn, role=Role.TEACHER) for _ in range(2)]
+    admin = await factories.make_user(conn, role=Role.ADMIN)
+    exam_id = await create(conn, maker)
+    for user_id, role in ((maker, Role.TEACHER), (admin, Role.ADMIN)):
+        view = await exams.read(conn, exam_id, user_id)
+        assert view.permissions == list(Permission)
+        assert await exams.list_visible(conn, user_id=user_id, role=role) == [view]
     with pytest.raises(NotFound):
-        await exams.read_own(conn, record.exam_id, user_id=other, role=Role.TEACHER)
-    assert await exams.list_own(conn, user_id=other, role=Role.TEACHER) == []
+        await exams.read(conn, exam_id, other)
+    assert await exams.list_visible(conn, user_id=other, role=Role.TEACHER) == []
+    await permissions.grant(conn, exam_id, maker, f"u-{other}", Grants(can_invigilate=True))
+    (view,) = await exams.list_visible(conn, user_id=other, role=Role.TEACHER)
+    assert view.permissions == [Permission.INVIGILATE]
     with pytest.raises(NotFound):
-        await exams.read_own(conn, uuid4(), user_id=other, role=Role.ADMIN)
+        await exams.read(conn, uuid4(), admin)
 
 
-async def test_a_list_goes_on_before_the_exam_named(conn: AsyncConnection) -> None:
+async def test_who_calls_themselves_an_administrator_sees_no_more_for_it(conn: AsyncConnection) -> None:
+    maker, other = [await factories.make_user(conn, role=Role.TEACHER) for _ in range(2)]
+    await create(conn, maker)
+    assert await exams.list_visible(conn, user_id=other, role=Role.ADMIN) == []
+    await users.set_active(conn, f"u-{maker}", active=False)
+    assert await exams.list_visible(conn, user_id=maker, role=Role.TEACHER) == []
+
+
+async def test_a_list_goes_on_after_the_exam_named(conn: AsyncConnection) -> None:
     teacher = await factories.make_user(conn, role=Role.TEACHER)
-    made = [await create(conn, teacher, f"{number}") for number in range(4)]
-    newest = await exams.list_own(conn, user_id=teacher, role=Role.TEACHER, limit=2)
-    assert newest == [made[3], made[2]]
-    older = await exams.list_own(conn, user_id=teacher, role=Role.TEACHER, before=made[2].exam_id, limit=9)
-    assert older == [made[1], made[0]]
+    made = [await create(conn, teacher) for _ in range(4)]
+    newest = await exams.list_visible(conn, user_id=teacher, role=Role.TEACHER, limit=2)
+    assert [exam.exam_id for exam in newest] == [made[3], made[2]]
+    older = await exams.list_visible(conn, user_id=teacher, role=Role.TEACHER, after=made[2], limit=9)
+    assert [exam.exam_id for exam in older] == [made[1], made[0]]
 
 
-async def test_enrolling_again_changes_nothing(conn: AsyncConnection) -> None:
-    record = await create(conn, await factories.make_user(conn, role=Role.TEACHER))
-    ada, eve = [await factories.make_user(conn) for _ in range(2)]
-    assert await exams.enrol(conn, record.exam_id, [ada]) == {ada}
-    assert await exams.enrol(conn, record.exam_id, [ada, eve]) == {eve}
-    assert await exams.enrol(conn, record.exam_id, []) == set()
+async def test_an_exam_counts_who_is_on_its_roster_and_who_sits_it(conn: AsyncConnection) -> None:
+    teacher = await factories.make_user(conn, role=Role.TEACHER)
+    exam_id = await factories.make_exam(conn, teacher)
+    ada, eve, max_ = [await factories.make_user(conn) for _ in range(3)]
+    await factories.make_attempt(conn, exam_id, ada)
+    await factories.make_attempt(conn, exam_id, eve)
+    await rosters.enrol(conn, exam_id, [max_])
+    await rosters.remove_from_roster(conn, exam_id, max_)
+    await conn.execute(update(ExamAttempt).where(ExamAttempt.student_id == eve).values(status=AttemptStatus.SUBMITTED))
+    view = await exams.read(conn, exam_id, teacher)
+    assert (view.roster_size, view.running_attempts) == (2, 1)
 
 
-async def test_a_student_finds_exams_to_sit_and_the_attempt_that_runs(conn: AsyncConnection) -> None:
-    teacher, ada, eve = [await factories.make_user(conn, role=role) for role in (Role.TEACHER, *[Role.STUDENT] * 2)]
-    physics = await factories.make_exam(conn, teacher)
-    attempt_id = await factories.make_attempt(conn, physics, ada)
-    await factories.make_attempt(conn, physics, eve)
-    latin = await factories.make_exam(conn, teacher)
-    await exams.enrol(conn, latin, [ada])
-    found = await exams.list_enrolments(conn, ada)
-    assert [one.exam_id for one in found] == [latin, physics]
-    assert found[0].attempt is None
-    assert found[1].attempt is not None
-    assert found[1].attempt.attempt_id == attempt_id
-    assert found[1].attempt.deadline is not None
-    assert [one.exam_id for one in await exams.list_enrolments(conn, ada, only_exam=latin)] == [latin]
-    await conn.execute(update(ExamAttempt).values(status=AttemptStatus.SUBMITTED))
-    assert [one.attempt for one in await exams.list_enrolments(conn, ada)] == [None, None]
-    await conn.execute(update(Exam).where(Exam.id == latin).values(is_published=False))
-    assert [one.exam_id for one in await exams.list_enrolments(conn, ada)] == [physics]
+async def test_an_edit_counts_and_is_for_editors(conn: AsyncConnection) -> None:
+    maker, other = [await factories.make_user(conn, role=Role.TEACHER) for _ in range(2)]
+    exam_id = await create(conn, maker)
+    with pytest.raises(NotFound):
+        await exams.take_in_hand(conn, exam_id, other)
+    await permissions.grant(conn, exam_id, maker, f"u-{other}", Grants(can_view=True))
+    with pytest.raises(Denied):
+        await exams.take_in_hand(conn, exam_id, other)
+    assert (await exams.take_in_hand(conn, exam_id, maker)).version == 1
+    await exams.change(conn, exam_id, {"title": "Latin"})
+    view = await exams.read(conn, exam_id, maker)
+    assert (view.title, view.version) == ("Latin", 2)
+
+
+async def test_an_exam_is_taken_back_only_while_nobody_sits_it(conn: AsyncConnection) -> None:
+    teacher = await factories.make_user(conn, role=Role.TEACHER)
+    exam_id = await create(conn, teacher)
+    assert await exams.publish(conn, exam_id, teacher)
+    assert not await exams.publish(conn, exam_id, teacher)
+    await factories.make_attempt(conn, exam_id, await factories.make_user(conn))
+    with pytest.raises(Conflict, match="1 attempt is running"):
+        await exams.unpublish(conn, exam_id, teacher)
+    await conn.execute(update(ExamAttempt).values(status=AttemptStatus.TIMED_OUT))
+    assert await exams.unpublish(conn, exam_id, teacher)
+    assert not await exams.unpublish(conn, exam_id, teacher)
+
+
+async def test_results_once_released_stay_so(conn: AsyncConnection) -> None:
+    teacher = await factories.make_user(conn, role=Role.TEACHER)
+    exam_id = await create(conn, teacher)
+    assert await exams.release(conn, exam_id, teacher)
+    first = await exams.read(conn, exam_id, teacher)
+    assert first.results_released_at is not None
+    assert not await exams.release(conn, exam_id, teacher)
+    assert await exams.read(conn, exam_id, teacher) == first

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.clock import from_ms
-from db.models import AnalysisCursor, FeedHead, FeedRow, Flag, MonitoringEvent
+from db.models import AnalysisCursor, AttemptAnswer, FeedHead, FeedRow, Flag, MonitoringEvent
 from db.queries import verify
 from protocol.people import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
@@ -44,6 +44,19 @@ async def put(conn: AsyncConnection, stream_id: UUID, seq: int, kind: str = "ali
     )
 
 
+async def keep(conn: AsyncConnection, sitting: Sitting, seq: int, value: Any, *, item: str = "q1") -> None:
+    await conn.execute(
+        insert(AttemptAnswer).values(
+            stream_id=sitting.stream_id,
+            seq=seq,
+            attempt_id=sitting.attempt_id,
+            item=item,
+            value=value,
+            occurred_at=from_ms(seq),
+        )
+    )
+
+
 async def remove(conn: AsyncConnection, stream_id: UUID, *seqs: int) -> None:
     await conn.execute(
         delete(MonitoringEvent).where(MonitoringEvent.stream_id == stream_id, MonitoringEvent.seq.in_(seqs))
@@ -53,6 +66,8 @@ async def remove(conn: AsyncConnection, stream_id: UUID, *seqs: int) -> None:
 async def test_a_whole_record_has_no_breaches(conn: AsyncConnection, sitting: Sitting) -> None:
     await put(conn, sitting.stream_id, 9, "events_lost", **{"from": 6, "reason": "overflow"})
     await put(conn, sitting.stream_id, 10, "rejected", code="bad_type")
+    await put(conn, sitting.stream_id, 11, "answered", item="q1", value=3)
+    await keep(conn, sitting, 11, 3)
     for find in (
         verify.find_untiled,
         verify.find_unkeyed,
@@ -61,6 +76,7 @@ async def test_a_whole_record_has_no_breaches(conn: AsyncConnection, sitting: Si
         verify.find_runaway_cursors,
         verify.find_strays,
         verify.find_misshapen,
+        verify.find_answers_astray,
     ):
         assert await find(conn) == []
 
@@ -228,3 +244,62 @@ async def test_flags_and_unjudged_streams_of_an_exam_are_counted(conn: AsyncConn
 
 async def test_measuring_counts_everything(conn: AsyncConnection, sitting: Sitting) -> None:
     assert await verify.measure(conn) == verify.Extent(streams=2, events=6, feeds=1, cursors=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("answered", {"item": "q1", "value": "a"}),
+        ("answered", {"item": "q" * 200, "value": None}),
+        ("draft_saved", {"item": "q1", "text": "a"}),
+        ("answer_submitted", {"item": "q1", "value": ["a"]}),
+    ],
+)
+async def test_an_event_whose_answer_is_missing_is_found(
+    conn: AsyncConnection, sitting: Sitting, kind: str, data: dict[str, Any]
+) -> None:
+    await put(conn, sitting.stream_id, 6, kind, **data)
+    (breach,) = await verify.find_answers_astray(conn)
+    assert (breach.where, breach.what) == (f"stream {sitting.stream_id}", "no answer was kept of 6")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("answered", {"item": "q1"}),
+        ("answered", {"item": "q" * 201, "value": 1}),
+        ("answered", {"item": "", "value": 1}),
+        ("answered", {"item": 7, "value": 1}),
+        ("draft_saved", {"item": "q1", "text": None}),
+        ("draft_saved", {"item": "q1", "value": "x"}),
+        ("typing", {"item": "q1", "value": "x"}),
+    ],
+)
+async def test_an_event_that_gives_no_answer_has_none(
+    conn: AsyncConnection, sitting: Sitting, kind: str, data: dict[str, Any]
+) -> None:
+    await put(conn, sitting.stream_id, 6, kind, **data)
+    assert await verify.find_answers_astray(conn) == []
+    await keep(conn, sitting, 6, "a")
+    assert [breach.what for breach in await verify.find_answers_astray(conn)] == ["6 gave no answer, but one is kept"]
+
+
+async def test_an_answer_must_be_its_events_and_its_attempts(conn: AsyncConnection, sitting: Sitting) -> None:
+    await put(conn, sitting.stream_id, 6, "answered", item="q1", value=1)
+    await keep(conn, sitting, 6, 2)
+    await put(conn, sitting.stream_id, 7, "answered", item="q1", value=1)
+    await keep(conn, sitting, 7, 1, item="q2")
+    await put(conn, sitting.stream_id, 8, "answered", item="q1", value=1)
+    await keep(conn, sitting, 8, 1)
+    another = await make_attempt(conn, sitting.exam_id, await make_user(conn))
+    await conn.execute(update(AttemptAnswer).where(AttemptAnswer.seq == 8).values(attempt_id=another))
+    assert [breach.what for breach in await verify.find_answers_astray(conn)] == [
+        f"the answer kept of {seq} is not what it says" for seq in (6, 7, 8)
+    ]
+
+
+async def test_an_answer_outlives_its_streams_events(conn: AsyncConnection, sitting: Sitting) -> None:
+    await keep(conn, sitting, 9, "a")
+    assert len(await verify.find_answers_astray(conn)) == 1
+    await remove(conn, sitting.stream_id, *range(1, 6))
+    assert await verify.find_answers_astray(conn) == []

@@ -18,7 +18,7 @@ from protocol.codec import Encoding, decode_to_console
 from protocol.console import Delta, Row, StudentRow
 from protocol.exams import Permission
 from protocol.people import Role
-from tests.factories import make_attempt, make_exam, make_flag, make_user
+from tests.factories import make_attempt, make_connection, make_exam, make_flag, make_stream, make_user
 
 EXAM = UUID(int=1)
 STREAM = UUID(int=21)
@@ -49,6 +49,11 @@ class Room:
             attempt = await make_attempt(conn, self.exam, student)
             await feed.append(conn, self.exam, [StudentRow(student, name)])
             return attempt
+
+    async def connect(self, attempt: UUID) -> None:
+        """A client is there from the attempt's start."""
+        async with self.engine.begin() as conn:
+            await make_connection(conn, attempt, await make_stream(conn, attempt))
 
     async def flag(self, attempt: UUID, *, confidence: float = 0.8) -> UUID:
         """A rule raises a flag."""

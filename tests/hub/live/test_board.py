@@ -71,6 +71,9 @@ rows = st.one_of(
 )
 
 
+rows |= st.builds(ExamRow, exam_id=st.just(EXAM.exam_id), title=texts, duration_minutes=st.integers(1, 90))
+
+
 def delta_of(row: Row, offset: int) -> Delta:
     return Delta(EXAM.exam_id, offset, KINDS[type(row)], msgspec.Raw(msgspec.json.encode(row)))
 
@@ -135,7 +138,7 @@ class SnapshotAndDeltas(RuleBasedStateMachine):
                     offset=len(self.feed),
                     part=1,
                     parts=1,
-                    exam=EXAM,
+                    exam=next(iter(self.tables["exam"].values()), EXAM),  # type: ignore[arg-type]
                     students=list(self.tables["student"].values()),
                     attempts=list(self.tables["attempt"].values()),
                     scores=[row for row in self.tables["score"].values() if row.integrity is not None],
@@ -148,6 +151,8 @@ class SnapshotAndDeltas(RuleBasedStateMachine):
 
 def row_key(row: Row) -> UUID:
     match row:
+        case ExamRow():
+            return row.exam_id
         case StudentRow():
             return row.student_id
         case FlagRow():

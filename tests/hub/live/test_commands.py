@@ -295,6 +295,7 @@ async def test_access_is_checked_with_every_command(engine: AsyncEngine, room: R
 
 async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine, room: Room) -> None:
     attempt = await room.sit()
+    await room.connect(attempt)
     flag, kept = await room.flag(attempt, confidence=0.9), await room.flag(attempt, confidence=0.5)
     head = (await room.fresh()).offset
     command = review(room, flag, DISMISSED)
@@ -305,7 +306,7 @@ async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine
     board = await room.fresh()
     row = board.flags[flag]
     assert (row.status, row.reviewed_by, row.reason) == (DISMISSED, "Tess Teacher", "seen on the camera")
-    expected = judge_integrity([StandingFlag("left_page", 0.5)], read_policy({}))
+    expected = judge_integrity([StandingFlag("left_page", 0.5)], read_policy({}), coverage=1.0)
     assert board.scores[attempt].integrity == expected
     assert board.flags[kept].status is OPEN
     assert board.offset == head + 2
@@ -401,6 +402,7 @@ async def test_an_escalation_is_answered_by_another_person(room: Room) -> None:
 
 async def test_a_decision_is_undone_by_the_opposite_one(room: Room) -> None:
     attempt = await room.sit()
+    await room.connect(attempt)
     flag = await room.flag(attempt)
     await carry_out(room, review(room, flag, DISMISSED))
     assert (await room.fresh()).scores[attempt].integrity == 1.0

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.models import EventStream, ExamAttempt
+from db.models import Connection, EventStream, ExamAttempt
 from db.queries import cursors
 from tests.workers.rooms import AWAY, Room
 from workers import metrics
@@ -71,6 +71,7 @@ async def test_what_is_not_carried_is_counted_once_however_many_days_it_waits(
     for days in (3, 5):
         async with engine.begin() as conn:
             await conn.execute(update(ExamAttempt).values(rulebook_version=2))
+            await conn.execute(delete(Connection))
             await conn.execute(delete(EventStream))
         await room.open_before(sitting, days, AWAY)
         for _ in range(3):

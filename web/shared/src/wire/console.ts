@@ -1,12 +1,13 @@
 // Written by `make docs` from protocol/console.py; a test holds it to the code.
 
-/** One attempt on the board; `ix` is its small number within the exam, `deadline` in ms since the epoch. */
+/** One attempt on the board; `ix` is its small number within the exam, times in ms since the epoch. */
 export interface AttemptRow {
   ix: number;
   attempt_id: string;
   student_id: string;
   status: AttemptStatus;
   deadline: number | null;
+  completed_at: number | null;
 }
 
 /** Where one student's sitting of an exam stands. */
@@ -25,7 +26,7 @@ export interface Bye {
 
 export type ClientFrame = Hello | Watch | Unwatch | Focus | Command | Auth | Ping | Bye;
 
-/** A person's order; a repeated `id` gives the same result, one used for another order is refused. `message` wants `to` and `text`; `review` wants `flag_id`, `decision`, `seen` (the status it saw) and `reason`. */
+/** A person's order; a repeated `id` gives the same result, one used for another order is refused. `message` wants `to` and `text`; `end` wants `to`, a list of attempts, and `reason`; `review` wants `flag_id`, `decision`, `seen` (the status it saw) and `reason`. */
 export interface Command {
   t: "command";
   id: string;
@@ -41,6 +42,7 @@ export interface Command {
 
 /** One change of the numbered part: `body` is the row that `kind` names. */
 export type Delta =
+  | { t: "delta"; exam_id: string; offset: number; kind: "exam"; body: ExamRow; }
   | { t: "delta"; exam_id: string; offset: number; kind: "student"; body: StudentRow; }
   | { t: "delta"; exam_id: string; offset: number; kind: "attempt"; body: AttemptRow; }
   | { t: "delta"; exam_id: string; offset: number; kind: "score"; body: ScoreRow; }
@@ -174,10 +176,11 @@ export interface Room {
   room: string;
 }
 
-/** An attempt's provisional integrity, 0..1; `null` means not enough was seen: a board then keeps no row. */
+/** An attempt's provisional integrity, 0..1, and how much of it was observed, 0..1 in tenths. `integrity` is `null` while not enough was seen; where `coverage` is not known either a board keeps no row. */
 export interface ScoreRow {
   attempt_id: string;
   integrity: number | null;
+  coverage: number | null;
 }
 
 /** How much a flag asks for a person's eye; `normal` is a note and never a reason for review alone. */

@@ -14,6 +14,14 @@ export interface Attempt {
   paused: boolean;
 }
 
+/** How the attempt stands now, whenever that has changed; once it is over, send what the queue holds and no more. */
+export interface AttemptChanged {
+  t: "attempt";
+  status: AttemptStatus;
+  deadline: number | null;
+  paused: boolean;
+}
+
 /** Where one student's sitting of an exam stands. */
 export type AttemptStatus = "abandoned" | "declined" | "ended" | "in_progress" | "paused" | "reopened" | "submitted" | "timed_out" | "waiting";
 
@@ -90,7 +98,7 @@ export interface Hello {
   at: number;
 }
 
-export type HubFrame = Welcome | Ack | WindowChanged | Instruct | Rotate | Pong | Drain | Error;
+export type HubFrame = Welcome | AttemptChanged | Ack | WindowChanged | Instruct | Rotate | Pong | Drain | Error;
 
 /** Something a person asks of the client; numbered per attempt, sent again on reconnect until `done`. */
 export interface Instruct {
@@ -151,7 +159,7 @@ export interface Rotate {
   t: "rotate";
 }
 
-/** Where to go on: all up to `committed` of `stream` is stored; `rejected` repeats those above `hello.acked`. With `previous` the stream is new: the client drops what the old one holds and numbers the rest anew from 1. */
+/** Where to go on: all up to `committed` of `stream` is stored; `rejected` repeats those above `hello.acked`. With `previous` the stream is new: the client drops what the old one holds and numbers the rest anew from 1. `queue_key`, 32 bytes in base64url, is for encrypting the queue a client keeps: the same for all of an attempt's connections. `upload_token` is good for `POST /monitor/events` of this attempt until a day after its end. */
 export interface Welcome {
   t: "welcome";
   stream: string;
@@ -164,6 +172,8 @@ export interface Welcome {
   server_at: number;
   attempt: Attempt;
   auth_until: number;
+  queue_key: string;
+  upload_token: string;
 }
 
 /** How much a client may have unacknowledged at once: events, and bytes of their frames. */

@@ -1,0 +1,144 @@
+"""The exams a student is to sit, and how each stands for them. No other student's is ever visible."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, and_, func, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.clock import to_ms
+from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy
+from protocol.attempts import RUNNING, AttemptStatus, ShownStatus, show_status
+
+
+class EnrolmentState(StrEnum):
+    """What a student can do with an exam: wait, begin, go on, nothing any more, or read what came of it."""
+
+    UPCOMING = "upcoming"
+    OPEN = "open"
+    RUNNING = "running"
+    CLOSED = "closed"
+    DONE = "done"
+
+
+class OwnAttempt(msgspec.Struct, frozen=True):
+    """A student's attempt; `deadline` in ms since the epoch."""
+
+    attempt_id: UUID
+    status: ShownStatus
+    deadline: int | None
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """One exam a student is to sit, with the settings it is judged by; times in ms since the epoch."""
+
+    exam_id: UUID
+    title: str
+    subject: str
+    topic: str
+    description: str
+    duration_minutes: int
+    opens_at: int | None
+    closes_at: int | None
+    state: EnrolmentState
+    monitored: bool
+    policy: dict[str, Any]
+    attempt: OwnAttempt | None
+
+
+_newest_policy: Final = (
+    select(ExamPolicy.settings)
+    .where(ExamPolicy.exam_id == Exam.id)
+    .order_by(ExamPolicy.version.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+
+
+async def list_enrolments(
+    conn: AsyncConnection,
+    student_id: UUID,
+    *,
+    only_exam: UUID | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+) -> list[Enrolment]:
+    """List the published exams a student is enrolled in, the newest first, from those made before the exam `after`.
+
+    `only_exam` leaves out all others.
+    """
+    last = (
+        select(ExamAttempt.id, ExamAttempt.status, ExamAttempt.deadline)
+        .where(ExamAttempt.exam_id == Exam.id, ExamAttempt.student_id == student_id)
+        .order_by(ExamAttempt.ix.desc())
+        .limit(1)
+        .lateral("last")
+    )
+    found = await conn.execute(
+        select(
+            Exam.id,
+            Exam.title,
+            Exam.subject,
+            Exam.topic,
+            Exam.description,
+            Exam.duration_minutes,
+            Exam.opens_at,
+            Exam.closes_at,
+            Exam.enable_monitoring,
+            _newest_policy.label("policy"),
+            last.c.id.label("attempt_id"),
+            last.c.status,
+            last.c.deadline,
+            func.now().label("now"),
+        )
+        .join(
+            ExamEnrollment,
+            and_(ExamEnrollment.exam_id == Exam.id, ExamEnrollment.student_id == student_id),
+        )
+        .outerjoin(last, true())
+        .where(
+            ExamEnrollment.removed_at.is_(None),
+            Exam.is_published,
+            true() if only_exam is None else Exam.id == only_exam,
+            true() if after is None else Exam.id < after,
+        )
+        .order_by(Exam.id.desc())
+        .limit(limit)
+    )
+    return [_enrolment(row) for row in found]
+
+
+def state_of(
+    status: AttemptStatus | None, opens_at: datetime | None, closes_at: datetime | None, now: datetime
+) -> EnrolmentState:
+    """How an exam stands for a student at a moment: an attempt there is says it, else the exam's times do."""
+    if status is not None:
+        return EnrolmentState.RUNNING if status in RUNNING else EnrolmentState.DONE
+    if opens_at is not None and now < opens_at:
+        return EnrolmentState.UPCOMING
+    return EnrolmentState.OPEN if closes_at is None or now < closes_at else EnrolmentState.CLOSED
+
+
+def _enrolment(row: Row[*tuple[Any, ...]]) -> Enrolment:
+    status = None if row.status is None else AttemptStatus(row.status)
+    return Enrolment(
+        exam_id=row.id,
+        title=row.title,
+        subject=row.subject,
+        topic=row.topic,
+        description=row.description,
+        duration_minutes=row.duration_minutes,
+        opens_at=_ms(row.opens_at),
+        closes_at=_ms(row.closes_at),
+        state=state_of(status, row.opens_at, row.closes_at, row.now),
+        monitored=row.enable_monitoring,
+        policy=row.policy or {},
+        attempt=None if status is None else OwnAttempt(row.attempt_id, show_status(status), _ms(row.deadline)),
+    )
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)

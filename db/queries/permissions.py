@@ -1,0 +1,96 @@
+"""Permissions: what teachers who did not make an exam may do with it. Only its maker and administrators say so."""
+
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import delete, select, true
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.errors import Conflict, NotFound
+from db.models import Exam, TeacherExamPermission, User
+from db.queries import access
+from protocol.exams import Permission
+from protocol.people import Role
+
+
+class Grants(msgspec.Struct, frozen=True, kw_only=True):
+    """What one teacher is permitted; what is not said is not permitted."""
+
+    can_view: bool = False
+    can_edit: bool = False
+    can_invigilate: bool = False
+    can_review: bool = False
+    can_view_analytics: bool = False
+
+
+class Grantee(Grants, frozen=True, kw_only=True):
+    """One teacher and what they are permitted."""
+
+    teacher_id: UUID
+    username: str
+    name: str
+
+
+_GRANTS = tuple(getattr(TeacherExamPermission, permission) for permission in Permission)
+
+
+async def list_grantees(
+    conn: AsyncConnection, exam_id: UUID, user_id: UUID, *, after: str | None = None, limit: int = 50
+) -> list[Grantee]:
+    """List who else may do what with an exam, by username, from those after `after`. Raises NotFound and Denied."""
+    await access.require_maker(conn, exam_id, user_id)
+    found = await conn.execute(
+        select(User.id.label("teacher_id"), User.username, User.full_name.label("name"), *_GRANTS)
+        .join(TeacherExamPermission, TeacherExamPermission.teacher_id == User.id)
+        .where(
+            TeacherExamPermission.exam_id == exam_id,
+            true() if after is None else User.username > after,
+        )
+        .order_by(User.username)
+        .limit(limit)
+    )
+    return [Grantee(**row) for row in found.mappings()]
+
+
+async def grant(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: str, grants: Grants) -> Grantee:
+    """Permit a teacher exactly this.
+
+    Raises NotFound, also where there is no such teacher, Denied, and Conflict for the exam's maker, who may all.
+    """
+    await access.require_maker(conn, exam_id, user_id)
+    found = await conn.execute(
+        select(User.id, User.username, User.full_name, (Exam.creator_id == User.id).label("is_maker"))
+        .join(Exam, Exam.id == exam_id)
+        .where(User.username == username.lower(), User.role == Role.TEACHER, User.is_active)
+    )
+    teacher = found.one_or_none()
+    if teacher is None:
+        raise NotFound(f"no teacher {username}")
+    if teacher.is_maker:
+        raise Conflict(f"{teacher.username} made this exam, and may do everything with it")
+    granted = msgspec.structs.asdict(grants)
+    await conn.execute(
+        postgresql.insert(TeacherExamPermission)
+        .values(exam_id=exam_id, teacher_id=teacher.id, **granted)
+        .on_conflict_do_update(index_elements=["exam_id", "teacher_id"], set_=granted)
+    )
+    return Grantee(teacher_id=teacher.id, username=teacher.username, name=teacher.full_name, **granted)
+
+
+async def withdraw(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: str) -> UUID:
+    """Permit a teacher nothing any more; returns whom. Raises NotFound, also where nothing was, and Denied."""
+    await access.require_maker(conn, exam_id, user_id)
+    withdrawn = await conn.execute(
+        delete(TeacherExamPermission)
+        .where(
+            TeacherExamPermission.exam_id == exam_id,
+            TeacherExamPermission.teacher_id == User.id,
+            User.username == username.lower(),
+        )
+        .returning(TeacherExamPermission.teacher_id)
+    )
+    teacher_id: UUID | None = withdrawn.scalar_one_or_none()
+    if teacher_id is None:
+        raise NotFound(f"nothing is permitted to {username}")
+    return teacher_id

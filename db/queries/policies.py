@@ -1,0 +1,67 @@
+"""Policies: an exam's settings of the rules, version by version. A version is never changed; attempts pin one."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from db.errors import Conflict
+from db.models import Exam, ExamPolicy
+from db.queries import access
+from protocol.exams import Permission
+
+SEEN_BY = (Permission.VIEW, Permission.EDIT, Permission.REVIEW)
+"""Either lets somebody see by what an exam is judged."""
+
+
+class PolicyVersion(msgspec.Struct, frozen=True):
+    """One version of an exam's settings, as they are stored."""
+
+    version: int
+    settings: dict[str, Any]
+
+
+async def read_newest(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> PolicyVersion:
+    """Read an exam's newest policy. Raises NotFound and Denied."""
+    found = await conn.execute(
+        select(ExamPolicy.version, ExamPolicy.settings)
+        .join(Exam, Exam.id == ExamPolicy.exam_id)
+        .where(Exam.id == exam_id, access.permits(user_id, *SEEN_BY))
+        .order_by(ExamPolicy.version.desc())
+        .limit(1)
+    )
+    row = found.one_or_none()
+    return (
+        await access.refuse(conn, exam_id, user_id, *SEEN_BY)
+        if row is None
+        else PolicyVersion(row.version, row.settings)
+    )
+
+
+async def replace(
+    conn: AsyncConnection, exam_id: UUID, user_id: UUID, settings: dict[str, Any], *, seen: int | None = None
+) -> int:
+    """Add the next version of an exam's policy, for attempts begun from now on; returns the version.
+
+    Raises NotFound and Denied, and Conflict when `seen` is given and is not the newest version.
+    """
+    changed = await conn.execute(
+        update(Exam)
+        .where(Exam.id == exam_id, access.permits(user_id, Permission.EDIT))
+        .values(version=Exam.version + 1)
+        .returning(Exam.id)
+    )
+    if changed.one_or_none() is None:
+        await access.refuse(conn, exam_id, user_id, Permission.EDIT)
+    # Read only now that the exam is locked: two writers follow each other.
+    newest = await conn.execute(
+        select(func.coalesce(func.max(ExamPolicy.version), 0)).where(ExamPolicy.exam_id == exam_id)
+    )
+    version: int = newest.scalar_one()
+    if seen not in (None, version):
+        raise Conflict(f"the policy is at version {version}, not {seen}")
+    await conn.execute(insert(ExamPolicy).values(id=uuid7(), exam_id=exam_id, version=version + 1, settings=settings))
+    return version + 1

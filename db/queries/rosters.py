@@ -1,0 +1,90 @@
+"""Rosters: who is to sit an exam. One taken off keeps their row, and with it what the board shows."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, select, true, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.clock import to_ms
+from db.models import Exam, ExamEnrollment, User
+from db.queries import access
+from protocol.console import StudentRow
+from protocol.exams import Permission
+
+
+class RosterEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One student of an exam; one taken off the roster stays listed as such. `enrolled_at` in ms since the epoch."""
+
+    student_id: UUID
+    username: str
+    name: str
+    email: str | None
+    on_roster: bool
+    enrolled_at: int
+
+
+async def list_entries(
+    conn: AsyncConnection, exam_id: UUID, user_id: UUID, *, after: str | None = None, limit: int = 50
+) -> list[RosterEntry]:
+    """List an exam's students by username, from those after `after`. Raises NotFound and Denied."""
+    await access.require(conn, exam_id, user_id, Permission.VIEW, Permission.EDIT)
+    found = await conn.execute(
+        select(User.id, User.username, User.full_name, User.email, ExamEnrollment.removed_at, ExamEnrollment.created_at)
+        .join(ExamEnrollment, ExamEnrollment.student_id == User.id)
+        .join(Exam, Exam.id == ExamEnrollment.exam_id)
+        .where(
+            Exam.id == exam_id,
+            access.permits(user_id, Permission.VIEW, Permission.EDIT),
+            true() if after is None else User.username > after,
+        )
+        .order_by(User.username)
+        .limit(limit)
+    )
+    return [
+        RosterEntry(
+            student_id=row.id,
+            username=row.username,
+            name=row.full_name,
+            email=row.email,
+            on_roster=row.removed_at is None,
+            enrolled_at=to_ms(row.created_at),
+        )
+        for row in found
+    ]
+
+
+async def enrol(conn: AsyncConnection, exam_id: UUID, student_ids: Sequence[UUID]) -> set[UUID]:
+    """Put students on an exam's roster, anew when they were taken off it; return those who were not on it."""
+    if not student_ids:
+        return set()
+    enrolled = await conn.execute(
+        postgresql.insert(ExamEnrollment)
+        .on_conflict_do_update(
+            index_elements=["exam_id", "student_id"],
+            set_={"removed_at": None},
+            where=ExamEnrollment.removed_at.is_not(None),
+        )
+        .returning(ExamEnrollment.student_id),
+        [{"exam_id": exam_id, "student_id": student_id} for student_id in sorted(student_ids)],
+    )
+    return set(enrolled.scalars())
+
+
+async def remove_from_roster(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> StudentRow | None:
+    """Take a student off an exam's roster; returns the row for its board, None when they were not on it."""
+    removed = await conn.execute(
+        update(ExamEnrollment)
+        .where(
+            ExamEnrollment.exam_id == exam_id,
+            ExamEnrollment.student_id == student_id,
+            ExamEnrollment.removed_at.is_(None),
+            User.id == ExamEnrollment.student_id,
+        )
+        .values(removed_at=func.now())
+        .returning(User.full_name)
+    )
+    name: str | None = removed.scalar_one_or_none()
+    return None if name is None else StudentRow(student_id, name, on_roster=False)

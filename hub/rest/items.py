@@ -1,0 +1,223 @@
+"""An exam's items: what is asked, and with which answer keys. A version is never changed, only followed by another.
+
+Keys leave this room only for those who may edit the exam or review its attempts, and each reading is noted.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Router, get, put
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, Meta, UnsetType
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import items
+from db.queries.items import Item, ItemSet
+from hub.auth.guards import BEARER, Person, person_as
+from hub.errors import (
+    Expired,
+    Fault,
+    Forbidden,
+    Invalid,
+    Missing,
+    Outdated,
+    Unauthenticated,
+    problems,
+    refuse_any,
+)
+from hub.rest import trail
+from hub.rest.exams import Version
+from hub.rest.fields import Choice, ItemName, Text
+from hub.rest.trail import AnyRequest
+from protocol.exams import ItemKind
+from protocol.people import Role
+
+ITEMS_MAX: Final = 500
+CHOICES_MAX: Final = 100
+
+_WITH_CHOICES: Final = (ItemKind.CHOICE, ItemKind.MULTIPLE)
+
+
+class NumberKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The key of an item of kind `number`: right is what lies no further than `tolerance` from `value`."""
+
+    value: float
+    tolerance: Annotated[float, Meta(ge=0)] = 0
+
+
+class NewItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One item; `item` is the name answers and events use, and should stay the same from version to version.
+
+    Its `answer_key`, by kind: `choice` one of the choices, `multiple` a list of them, `number` {value, tolerance},
+    `text` null: a person grades it.
+    """
+
+    item: ItemName
+    kind: ItemKind
+    prompt: Text
+    choices: Annotated[list[Choice], Meta(max_length=CHOICES_MAX)] = []
+    points: Annotated[float, Meta(ge=0, le=10_000)] = 1
+    answer_key: Any = None
+
+
+class NewItems(msgspec.Struct, frozen=True, kw_only=True):
+    """All items of the next version, in their order; `version`, when given, is the one that was seen."""
+
+    items: Annotated[list[NewItem], Meta(max_length=ITEMS_MAX)]
+    version: Version | None = None
+
+
+class ItemView(msgspec.Struct, frozen=True, kw_only=True):
+    """One item; without `answer_key` for those who may not see keys."""
+
+    item: str
+    kind: ItemKind
+    prompt: str
+    choices: list[str]
+    points: float
+    answer_key: Any | UnsetType = UNSET
+
+
+class ItemsView(msgspec.Struct, frozen=True):
+    """The newest version of an exam's items; version 0 means that it has none yet."""
+
+    version: int
+    items: list[ItemView]
+
+
+@get(
+    "/{exam_id:uuid}/items",
+    summary="Read the items",
+    security=BEARER,
+    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+)
+async def read_items(
+    request: AnyRequest,
+    exam_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    person: NamedDependency[Person],
+) -> ItemsView:
+    """Read the newest items, with their answer keys for who may edit the exam or review its attempts."""
+    async with engine.begin() as conn:
+        found = await items.read_newest(conn, exam_id, person.user_id)
+        if found.with_keys:
+            await trail.leave(
+                conn, request, person.user_id, "read_answer_keys", "exam", exam_id, items_version=found.version
+            )
+    return _show(found)
+
+
+@put(
+    "/{exam_id:uuid}/items",
+    summary="Replace the items",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
+)
+async def replace_items(
+    request: AnyRequest,
+    exam_id: FromPath[UUID],
+    data: JSONBody[NewItems],
+    engine: NamedDependency[AsyncEngine],
+    person: NamedDependency[Person],
+) -> ItemsView:
+    """Make the next version of the items; attempts that were begun keep theirs. The maximum score follows."""
+    wanted = read_items_of(data.items)
+    async with engine.begin() as conn:
+        version = await items.replace(conn, exam_id, person.user_id, wanted, seen=data.version)
+        await trail.leave(
+            conn, request, person.user_id, "replace_items", "exam", exam_id, items_version=version, items=len(wanted)
+        )
+    return _show(ItemSet(version, wanted, with_keys=True))
+
+
+router: Final = Router(
+    path="/exams",
+    tags=["exams"],
+    route_handlers=[read_items, replace_items],
+    dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
+)
+
+
+def read_items_of(wanted: Sequence[NewItem]) -> list[Item]:
+    """Read what somebody wants to ask, as it is stored. Raises Invalid naming every item that does not fit."""
+    names: set[str] = set()
+    faults: list[Fault] = []
+    read: list[Item] = []
+    for place, item in enumerate(wanted):
+        path = f"$.items[{place}]"
+        if item.item in names:
+            faults.append(Fault(f"{path}.item", "this name is there twice"))
+        names.add(item.item)
+        wrong = [Fault(f"{path}.{below}", message) for below, message in _find_wrong(item)]
+        faults += wrong
+        if not wrong:
+            read.append(
+                Item(
+                    item=item.item,
+                    kind=item.kind,
+                    prompt=item.prompt,
+                    choices=item.choices,
+                    points=item.points,
+                    answer_key=_read_key(item),
+                )
+            )
+    refuse_any(faults)
+    return read
+
+
+def _find_wrong(item: NewItem) -> Iterator[tuple[str, str]]:
+    if not item.prompt.strip():
+        yield "prompt", "an item asks something"
+    if item.kind not in _WITH_CHOICES:
+        if item.choices:
+            yield "choices", f"a {item.kind} item has none"
+    elif len(item.choices) < 2:
+        yield "choices", "at least two are wanted"
+    elif len(set(item.choices)) < len(item.choices):
+        yield "choices", "one is there twice"
+    try:
+        _read_key(item)
+    except ValueError as error:  # msgspec's errors are
+        yield "answer_key", str(error)
+
+
+def _read_key(item: NewItem) -> Any:
+    """The answer key as it is stored. Raises ValueError, in words, when it is none for this item."""
+    match item.kind, item.answer_key:
+        case ItemKind.CHOICE, str(key) if key in item.choices:
+            return key
+        case ItemKind.CHOICE, _:
+            raise ValueError("one of the choices is wanted")
+        case ItemKind.MULTIPLE, list(keys) if all(key in item.choices for key in keys):
+            # In the order of the choices, each once: how a key was written makes no difference.
+            return [choice for choice in item.choices if choice in keys]
+        case ItemKind.MULTIPLE, _:
+            raise ValueError("a list of some of the choices is wanted")
+        case ItemKind.NUMBER, dict(key):
+            return msgspec.to_builtins(msgspec.convert(key, NumberKey))
+        case ItemKind.NUMBER, _:
+            raise ValueError("{value, tolerance} is wanted")
+        case _, None:
+            return None
+        case _:
+            raise ValueError("a person grades this item: null is wanted")
+
+
+def _show(found: ItemSet) -> ItemsView:
+    return ItemsView(
+        found.version,
+        [
+            ItemView(
+                item=item.item,
+                kind=item.kind,
+                prompt=item.prompt,
+                choices=item.choices,
+                points=item.points,
+                answer_key=item.answer_key if found.with_keys else UNSET,
+            )
+            for item in found.items
+        ],
+    )

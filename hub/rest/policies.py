@@ -1,0 +1,99 @@
+"""An exam's policy: how the rules are set for it. A version is never changed; attempts are judged by the one they pin.
+
+No rule is described here: what each means is read from its own file.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Router, get, put
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, JSONBody
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import policies
+from hub.auth.guards import BEARER, Person, person_as
+from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.rest import trail
+from hub.rest.exams import Version
+from hub.rest.trail import AnyRequest
+from judgement.catalogue import RuleInfo, describe_all
+from judgement.errors import NotCarried, PolicyError
+from judgement.policy import Policy, read_policy, write_policy
+from protocol.people import Role
+
+
+class NewPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How the rules are to be set; what it leaves out is as its `preset` has it.
+
+    `version`, when given, is the one that was seen.
+    """
+
+    policy: dict[str, Any]
+    version: Version | None = None
+
+
+class PolicyView(msgspec.Struct, frozen=True):
+    """The newest version of an exam's policy, complete, and every rule it sets, in words and as a schema."""
+
+    version: int
+    policy: dict[str, Any]
+    rules: list[RuleInfo]
+
+
+@get(
+    "/{exam_id:uuid}/policy",
+    summary="Read the policy",
+    security=BEARER,
+    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+)
+async def show_policy(
+    exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]
+) -> PolicyView:
+    """Read by what new attempts are judged, and what each rule reports with which numbers."""
+    async with engine.connect() as conn:
+        found = await policies.read_newest(conn, exam_id, person.user_id)
+    return _view(found.version, read_policy(found.settings))
+
+
+@put(
+    "/{exam_id:uuid}/policy",
+    summary="Replace the policy",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
+)
+async def replace_policy(
+    request: AnyRequest,
+    exam_id: FromPath[UUID],
+    data: JSONBody[NewPolicy],
+    engine: NamedDependency[AsyncEngine],
+    person: NamedDependency[Person],
+) -> PolicyView:
+    """Make the next version of the policy, for attempts begun from now on; those that run keep theirs."""
+    policy = _read(data.policy)
+    async with engine.begin() as conn:
+        version = await policies.replace(conn, exam_id, person.user_id, write_policy(policy), seen=data.version)
+        await trail.leave(conn, request, person.user_id, "replace_policy", "exam", exam_id, policy_version=version)
+    return _view(version, policy)
+
+
+router: Final = Router(
+    path="/exams",
+    tags=["exams"],
+    route_handlers=[show_policy, replace_policy],
+    dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
+)
+
+
+def _read(said: dict[str, Any]) -> Policy:
+    try:
+        return read_policy(said)
+    except PolicyError as error:
+        raise Invalid(f"$.policy.{error.path}", error.reason) from error
+    except NotCarried as error:
+        raise Invalid("$.policy.rulebook", f"{error} here") from error
+
+
+def _view(version: int, policy: Policy) -> PolicyView:
+    return PolicyView(version, write_policy(policy), describe_all(policy.rules, policy.rulebook))

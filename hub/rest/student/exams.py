@@ -1,0 +1,107 @@
+"""Before the socket: the exams a student is to sit, and starting one."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from litestar.status_codes import HTTP_200_OK
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.clock import to_ms
+from db.hints import Hints
+from db.queries import attempts, enrolments
+from db.queries.enrolments import Enrolment, EnrolmentState, OwnAttempt
+from hub.auth.guards import BEARER, Person
+from hub.errors import Closed, Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from judgement.notice import Notice, write_notice
+from judgement.rules import RULEBOOK_VERSION
+from protocol.attempts import ShownStatus, show_status
+
+
+class EnrolmentView(msgspec.Struct, frozen=True, kw_only=True):
+    """One exam a student is to sit: its times in ms since the epoch, what is recorded, and the student's attempt."""
+
+    exam_id: UUID
+    title: str
+    subject: str
+    topic: str
+    description: str
+    duration_minutes: int
+    opens_at: int | None
+    closes_at: int | None
+    state: EnrolmentState
+    monitored: bool
+    notice: Notice
+    attempt: OwnAttempt | None
+
+
+class Start(msgspec.Struct, frozen=True):
+    """`notice`: the version of the notice that the student has read and acknowledged."""
+
+    notice: int | None = None
+
+
+class Started(msgspec.Struct, frozen=True):
+    """The running attempt; `deadline`, and the server's clock now, in ms since the epoch."""
+
+    attempt_id: UUID
+    status: ShownStatus
+    deadline: int | None
+    server_at: int
+
+
+@get(
+    "/exams",
+    summary="List the exams to sit",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden),
+)
+async def list_enrolments(
+    engine: NamedDependency[AsyncEngine],
+    person: NamedDependency[Person],
+    after: After = None,
+    limit: Limit = PAGE,
+) -> Page[EnrolmentView]:
+    """List the exams one is enrolled in, the newest first; after a sign-in by code, that one."""
+    place = read_cursor(after, UUID)
+    async with engine.connect() as conn:
+        found = await enrolments.list_enrolments(
+            conn, person.user_id, only_exam=person.exam_id, after=place, limit=limit + 1
+        )
+    return make_page([_view(one) for one in found], limit, lambda one: one.exam_id)
+
+
+@post(
+    "/exams/{exam_id:uuid}/start",
+    status_code=HTTP_200_OK,
+    summary="Start an exam, or go on with it",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated, Closed),
+)
+async def start_attempt(
+    exam_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    hints: NamedDependency[Hints],
+    person: NamedDependency[Person],
+    data: JSONBody[Start | None] = None,
+) -> Started:
+    """Start an attempt, or return the one that is running: from any machine, as often as wanted."""
+    if not person.may_sit(exam_id):
+        raise Missing(f"no exam {exam_id} for this student")
+    notice = None if data is None else data.notice
+    async with engine.begin() as conn:
+        opened = await attempts.start(conn, exam_id, person.user_id, rulebook_version=RULEBOOK_VERSION, notice=notice)
+    if opened.created:
+        await hints.announce("feed", exam_id)
+    deadline = None if opened.deadline is None else to_ms(opened.deadline)
+    return Started(opened.attempt_id, show_status(opened.status), deadline, to_ms(opened.now))
+
+
+def _view(enrolment: Enrolment) -> EnrolmentView:
+    values: dict[str, Any] = msgspec.structs.asdict(enrolment)
+    policy = values.pop("policy")
+    return EnrolmentView(**values, notice=write_notice(policy, monitored=enrolment.monitored))

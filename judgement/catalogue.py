@@ -1,0 +1,77 @@
+"""What each rule is, with the numbers a policy sets, for the people who set it: from the rule's own file alone.
+
+Nothing here looks at facts, and no word here is about anybody.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from judgement.rule import Rule, RuleSettings
+from judgement.rules import RULEBOOK_VERSION, read_rulebook
+
+_ALL_HAVE: Final = RuleSettings.__struct_fields__
+
+
+class RuleInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule in plain words: `summary` says what it reports and with which numbers, as it is set.
+
+    `settings_schema` is the JSON Schema of its settings, `defaults` what each is unless somebody says otherwise.
+    `camera` rules rest on what a camera or microphone concluded, and are off unless an exam asks for them.
+    """
+
+    rule: str
+    version: int
+    name: str
+    severity: str
+    summary: str
+    false_alarms: str
+    camera: bool
+    settings_schema: dict[str, Any]
+    defaults: dict[str, Any]
+
+
+def describe(rule: Rule[Any, Any], settings: RuleSettings | None = None) -> RuleInfo:
+    """Describe a rule, with the numbers of these settings or else with its defaults."""
+    return RuleInfo(
+        rule=rule.id,
+        version=rule.version,
+        name=rule.title,
+        severity=rule.severity,
+        summary=f"{rule.summary} {_numbers(rule, settings or rule.settings())}".strip(),
+        false_alarms=rule.false_alarms,
+        camera=rule.camera,
+        settings_schema=schema_of(rule),
+        defaults=msgspec.to_builtins(rule.settings(on=not rule.camera)),
+    )
+
+
+def describe_all(settings: Mapping[str, RuleSettings], rulebook: int = RULEBOOK_VERSION) -> list[RuleInfo]:
+    """Describe every rule of a rulebook as a policy sets it, in the rulebook's order. Raises NotCarried."""
+    return [describe(rule, settings.get(rule.id)) for rule in read_rulebook(rulebook)]
+
+
+def schema_of(rule: Rule[Any, Any]) -> dict[str, Any]:
+    """The JSON Schema of a rule's settings, with every range and description."""
+    (_,), components = msgspec.json.schema_components([rule.settings], ref_template="#/{name}")
+    schema: dict[str, Any] = components[rule.settings.__name__]
+    return schema
+
+
+def _numbers(rule: Rule[Any, Any], settings: RuleSettings) -> str:
+    """Every number of its own, as in `3 leaves within the window, 300 s (the window)`."""
+    properties = schema_of(rule)["properties"]
+    said = [
+        _number(getattr(settings, name), properties[name].get("description", name))
+        for name in settings.__struct_fields__
+        if name not in _ALL_HAVE
+    ]
+    return f"Set to {', '.join(said)}." if said else ""
+
+
+def _number(value: object, description: str) -> str:
+    """A value with what it means: a description is `unit; meaning`, or a meaning alone."""
+    unit, _, meaning = description.rpartition("; ")
+    unit = unit.removeprefix("0..1")
+    return f"{value} {description}" if meaning == description else f"{value}{unit and ' '}{unit} ({meaning})"

@@ -1,0 +1,117 @@
+"""An attempt over REST, from any machine: the items without keys, the answers that stand, the clock of the server."""
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import User
+from hub.auth.passwords import Passwords
+from protocol.people import Role
+from tests.hub.conftest import PASSWORD, Caller, People
+from tests.sittings import WITH_TEXT, Sitting, answer, end, sit
+
+
+@pytest.fixture
+async def sitting(engine: AsyncEngine, passwords: Passwords) -> Sitting:
+    """An exam that a student called ada sits."""
+    async with engine.begin() as conn:
+        made = await sit(conn, WITH_TEXT)
+        await conn.execute(
+            update(User)
+            .where(User.id == made.student_id)
+            .values(username="ada", password_hash=await passwords.hash(PASSWORD))
+        )
+    return made
+
+
+@pytest.fixture
+async def ada(people: People, sitting: Sitting) -> Caller:
+    assert sitting
+    return await people.sign_in("ada")
+
+
+async def test_an_attempt_is_gone_on_with_from_any_machine(
+    ada: Caller, people: People, sitting: Sitting, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as conn:
+        await answer(conn, sitting, "a", "y", 1_000)
+        await answer(conn, sitting, "d", "Because", 1_500)
+        await answer(conn, sitting, "a", "x", 2_000)
+    path = f"/student/exams/{sitting.attempt_id}"
+    paper = (await ada.get(path)).json()
+    assert (paper["status"], paper["exam"]["title"], paper["receipt"]) == ("in_progress", "Physics", None)
+    assert paper["started_at"] <= paper["server_at"] < paper["deadline"]
+    assert [one["item"] for one in paper["items"]] == ["a", "b", "c", "d"]
+    assert paper["items"][0] == {
+        "item": "a",
+        "kind": "choice",
+        "prompt": "Question a",
+        "choices": ["x", "y"],
+        "points": 2,
+    }
+    assert {item: (one["value"], one["revision"]) for item, one in paper["answers"].items()} == {
+        "a": ("x", 2),
+        "d": ("Because", 1),
+    }
+    elsewhere = (await (await people.sign_in("ada")).get(path)).json()
+    assert elsewhere == {**paper, "server_at": elsewhere["server_at"]}
+
+
+async def test_no_key_is_ever_part_of_what_a_student_reads(ada: Caller, sitting: Sitting, engine: AsyncEngine) -> None:
+    for _ in range(2):
+        read = [await ada.get(f"/student/exams/{sitting.attempt_id}{end_}") for end_ in ("", "/answers")]
+        read.append(await ada.get("/student/exams"))
+        for one in read:
+            assert "_key" not in one.text
+            assert "9.81" not in one.text
+        async with engine.begin() as conn:
+            await end(conn, sitting)
+
+
+async def test_afterwards_the_receipt_and_when_it_ended_are_there(
+    ada: Caller, sitting: Sitting, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as conn:
+        ended = await end(conn, sitting)
+    paper = (await ada.get(f"/student/exams/{sitting.attempt_id}")).json()
+    assert paper["status"] == "completed"
+    assert paper["receipt"]["hash"] == ended.receipt.hash
+    assert paper["completed_at"] == ended.receipt.submitted_at
+
+
+async def test_revisions_go_page_by_page_and_say_which_stands(
+    ada: Caller, sitting: Sitting, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as conn:
+        for mono, (item, value) in enumerate([("a", 1), ("b", 1), ("a", 2), ("a", 3), ("d", 1)], 1):
+            await answer(conn, sitting, item, value, mono * 1_000)
+    path = f"/student/exams/{sitting.attempt_id}/answers"
+    seen, after = [], None
+    while True:
+        page = (await ada.get(path, limit=2, **({} if after is None else {"after": after}))).json()
+        seen += [(one["item"], one["revision"], one["value"], one["stands"]) for one in page["items"]]
+        after = page["next"]
+        if after is None:
+            break
+    assert seen == [("a", 1, 1, False), ("a", 2, 2, False), ("a", 3, 3, True), ("b", 1, 1, True), ("d", 1, 1, True)]
+
+
+async def test_nobody_reads_somebody_else_s_attempt(people: People, sitting: Sitting) -> None:
+    eve = await people.make(Role.STUDENT, "eve")
+    for end_ in ("", "/answers"):
+        assert (await eve.get(f"/student/exams/{sitting.attempt_id}{end_}")).status_code == 404
+        assert (await people.nobody.get(f"/student/exams/{sitting.attempt_id}{end_}")).status_code == 401
+
+
+async def test_a_code_reads_the_attempt_of_its_own_exam_and_no_other(
+    people: People, sitting: Sitting, engine: AsyncEngine
+) -> None:
+    teacher = await people.make(Role.TEACHER, "teacher")
+    latin = await teacher.post("/exams", {"title": "Latin", "duration_minutes": 90, "is_published": True})
+    roster = f"/exams/{latin.json()['exam_id']}/roster"
+    (one,) = (await teacher.post(roster, {"students": [{"username": "ada", "name": "Ada"}]})).json()
+    by_code = await people.sign_in_by_code(one["code"])
+    assert (await by_code.get(f"/student/exams/{sitting.attempt_id}")).status_code == 404
+    assert (await by_code.post(f"/student/exams/{sitting.attempt_id}/submit")).status_code == 404
+    started = (await by_code.post(f"/student/exams/{latin.json()['exam_id']}/start")).json()
+    assert (await by_code.get(f"/student/exams/{started['attempt_id']}")).status_code == 200

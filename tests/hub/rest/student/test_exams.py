@@ -1,0 +1,158 @@
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import Exam
+from protocol.people import Role
+from tests.candidates import system_facts
+from tests.hub.conftest import Caller, People
+
+ADA = {"username": "ada", "name": "Ada Example"}
+
+
+@pytest.fixture
+async def teacher(people: People) -> Caller:
+    return await people.make(Role.TEACHER, "teacher")
+
+
+async def enrol(teacher: Caller, title: str = "Physics") -> tuple[str, str]:
+    exam_id = (await teacher.post("/exams", {"title": title, "duration_minutes": 90, "is_published": True})).json()[
+        "exam_id"
+    ]
+    (ada,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
+    return exam_id, ada["code"]
+
+
+async def test_starting_again_goes_on_with_the_same_attempt(people: People, teacher: Caller) -> None:
+    exam_id, code = await enrol(teacher)
+    ada = await people.sign_in_by_code(code)
+    first = await ada.post(f"/student/exams/{exam_id}/start")
+    assert first.status_code == 200
+    started = first.json()
+    assert started["status"] == "in_progress"
+    assert started["deadline"] > ada.tokens["expires_at"]
+    elsewhere = await people.sign_in_by_code(code)
+    again = (await elsewhere.post(f"/student/exams/{exam_id}/start")).json()
+    assert again == {**started, "server_at": again["server_at"]}
+    assert again["server_at"] >= started["server_at"]
+
+
+async def test_students_see_the_exams_they_are_enrolled_in_and_what_runs(people: People, teacher: Caller) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    await people.make(Role.STUDENT, "eve")
+    physics, _ = await enrol(teacher, "Physics")
+    latin, _ = await enrol(teacher, "Latin")
+    started = (await ada.post(f"/student/exams/{physics}/start")).json()
+    listed = (await ada.get("/student/exams")).json()["items"]
+    del started["server_at"]
+    assert [(exam["exam_id"], exam["title"]) for exam in listed] == [(latin, "Latin"), (physics, "Physics")]
+    assert [exam["attempt"] for exam in listed] == [None, started]
+    assert [exam["state"] for exam in listed] == ["open", "running"]
+    eve = await people.sign_in("eve")
+    assert (await eve.get("/student/exams")).json() == {"items": [], "next": None}
+    assert (await eve.post(f"/student/exams/{physics}/start")).status_code == 404
+
+
+async def test_a_code_opens_its_own_exam_and_no_other_even_after_a_refresh(people: People, teacher: Caller) -> None:
+    physics, code = await enrol(teacher, "Physics")
+    latin, _ = await enrol(teacher, "Latin")
+    ada = await people.sign_in_by_code(code)
+    renewed = await Caller(people.nobody.http).sign_in("/auth/refresh", {"refresh_token": ada.tokens["refresh_token"]})
+    assert renewed.tokens["exam_id"] == physics
+    for caller in (ada, renewed):
+        assert (await caller.post(f"/student/exams/{latin}/start")).status_code == 404
+        assert [exam["exam_id"] for exam in (await caller.get("/student/exams")).json()["items"]] == [physics]
+        assert (await caller.post(f"/student/exams/{physics}/start")).status_code == 200
+
+
+async def test_an_unpublished_exam_does_not_exist_for_students(
+    people: People, teacher: Caller, engine: AsyncEngine
+) -> None:
+    exam_id, code = await enrol(teacher)
+    ada = await people.sign_in_by_code(code)
+    async with engine.begin() as conn:
+        await conn.execute(update(Exam).values(is_published=False))
+    assert (await ada.get("/student/exams")).json()["items"] == []
+    answer = await ada.post(f"/student/exams/{exam_id}/start")
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "not_found"
+    assert (await people.nobody.post("/auth/code", {"code": code})).status_code == 401
+
+
+async def test_unknown_exams_and_other_roles_are_refused(people: People, teacher: Caller) -> None:
+    ada = await people.make(Role.STUDENT, "ada")
+    assert (await ada.post(f"/student/exams/{uuid4()}/start")).status_code == 404
+    assert (await ada.post("/student/exams/physics/start")).status_code == 404
+    assert (await teacher.post(f"/student/exams/{uuid4()}/start")).status_code == 403
+    assert (await teacher.get("/student/exams")).status_code == 403
+    assert (await people.nobody.get("/student/exams")).status_code == 401
+
+
+async def test_the_list_of_exams_goes_page_by_page(people: People, teacher: Caller) -> None:
+    made = [(await enrol(teacher, title))[0] for title in ("A", "B", "C")]
+    ada = await people.make(Role.STUDENT, "zoe")
+    assert (await ada.get("/student/exams")).json()["items"] == []
+    code = (await teacher.post(f"/exams/{made[0]}/roster", {"students": [ADA]})).json()[0]["code"]
+    only = await people.sign_in_by_code(code)
+    assert [one["exam_id"] for one in (await only.get("/student/exams")).json()["items"]] == made[:1]
+    for exam_id in made:
+        await teacher.post(f"/exams/{exam_id}/roster", {"students": [{"username": "zoe", "name": "Zoe"}]})
+    seen, after = [], None
+    while True:
+        page = (await ada.get("/student/exams", limit=2, **({} if after is None else {"after": after}))).json()
+        seen += [one["exam_id"] for one in page["items"]]
+        after = page["next"]
+        if after is None:
+            break
+    assert seen == made[::-1]
+    assert (await ada.get("/student/exams", after="nonsense")).status_code == 400
+
+
+async def test_the_notice_says_what_is_recorded_before_anything_is(
+    people: People, teacher: Caller, engine: AsyncEngine
+) -> None:
+    exam_id, code = await enrol(teacher)
+    ada = await people.sign_in_by_code(code)
+    (exam,) = (await ada.get("/student/exams")).json()["items"]
+    notice = exam["notice"]
+    assert exam["monitored"]
+    assert (notice["version"], notice["kept_days"]) == (1, 90)
+    assert len(notice["recorded"]) > 3
+    assert notice["who_sees"]
+    async with engine.begin() as conn:
+        await conn.execute(update(Exam).values(enable_monitoring=False))
+    (unwatched,) = (await ada.get("/student/exams")).json()["items"]
+    assert len(unwatched["notice"]["recorded"]) < len(notice["recorded"])
+    started = (await ada.post(f"/student/exams/{exam_id}/start", {"notice": notice["version"]})).json()
+    async with engine.connect() as conn:
+        facts = await system_facts(conn, UUID(started["attempt_id"]))
+    assert facts == [("attempt_started", {}), ("notice_acknowledged", {"version": 1})]
+
+
+async def test_an_exam_that_opens_later_or_has_closed_is_listed_and_not_started(
+    people: People, teacher: Caller, engine: AsyncEngine
+) -> None:
+    exam_id, code = await enrol(teacher)
+    ada = await people.sign_in_by_code(code)
+    hour = timedelta(hours=1)
+    for opens, closes, state in ((hour, 2 * hour, "upcoming"), (-2 * hour, -hour, "closed")):
+        async with engine.begin() as conn:
+            await conn.execute(update(Exam).values(opens_at=func.now() + opens, closes_at=func.now() + closes))
+        (exam,) = (await ada.get("/student/exams")).json()["items"]
+        assert exam["state"] == state
+        refused = await ada.post(f"/student/exams/{exam_id}/start")
+        assert (refused.status_code, refused.json()["code"]) == (409, "not_open")
+
+
+async def test_an_exam_is_sat_once(people: People, teacher: Caller) -> None:
+    exam_id, code = await enrol(teacher)
+    ada = await people.sign_in_by_code(code)
+    attempt_id = (await ada.post(f"/student/exams/{exam_id}/start", {})).json()["attempt_id"]
+    assert (await ada.post(f"/student/exams/{attempt_id}/submit")).status_code == 200
+    refused = await ada.post(f"/student/exams/{exam_id}/start")
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    (exam,) = (await ada.get("/student/exams")).json()["items"]
+    assert (exam["state"], exam["attempt"]["status"]) == ("done", "completed")

@@ -1,0 +1,228 @@
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import AuditLog, CandidateCode, StudentProfile, User
+from db.queries import feed
+from protocol.people import Role
+from tests.hub.conftest import Caller, People
+
+EXAM = {"title": "Physics", "duration_minutes": 90, "is_published": True}
+ADA = {"username": "ada", "name": "Ada Example", "email": "ada@school.example"}
+EVE = {"username": "Eve", "name": "Eve Example"}
+
+
+@pytest.fixture
+async def teacher(people: People) -> Caller:
+    return await people.make(Role.TEACHER, "teacher")
+
+
+@pytest.fixture
+async def exam_id(teacher: Caller) -> str:
+    return (await teacher.post("/exams", EXAM)).json()["exam_id"]
+
+
+async def test_a_roster_makes_accounts_enrols_and_answers_codes(
+    people: People, teacher: Caller, exam_id: str, engine: AsyncEngine
+) -> None:
+    answer = await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA, EVE]})
+    assert answer.status_code == 200
+    ada, eve = answer.json()
+    assert (ada["username"], ada["name"]) == ("ada", "Ada Example")
+    assert eve["username"] == "eve"
+    async with engine.connect() as conn:
+        rows = await feed.read_after(conn, exam_id, 0)
+        accounts = (await conn.execute(select(User.role, User.password_hash).where(User.username == "ada"))).all()
+        stored = (await conn.execute(select(CandidateCode.hash))).scalars().all()
+    assert [(row.offset, row.kind) for row in rows] == [(1, "student"), (2, "student")]
+    assert ada["student_id"].encode() in bytes(rows[0].body)
+    assert accounts == [("student", None)]
+    assert ada["code"].encode() not in stored
+    signed_in = await people.sign_in_by_code(ada["code"].lower().replace("-", " "))
+    assert signed_in.tokens["user"]["id"] == ada["student_id"]
+    assert signed_in.tokens["exam_id"] == exam_id
+
+
+async def test_a_repeated_roster_gives_fresh_codes_and_ends_the_older_ones(
+    people: People, teacher: Caller, exam_id: str, engine: AsyncEngine
+) -> None:
+    path = f"/exams/{exam_id}/roster"
+    first = (await teacher.post(path, {"students": [ADA, EVE]})).json()
+    again = (await teacher.post(path, {"students": [ADA | {"name": "Another Name", "email": None}]})).json()
+    assert again[0]["student_id"] == first[0]["student_id"]
+    assert again[0]["name"] == "Ada Example"
+    assert (await people.nobody.post("/auth/code", {"code": first[0]["code"]})).status_code == 401
+    await people.sign_in_by_code(again[0]["code"])
+    await people.sign_in_by_code(first[1]["code"])
+    async with engine.connect() as conn:
+        assert len(await feed.read_after(conn, exam_id, 0)) == 2
+
+
+async def test_a_code_may_be_used_again_from_another_machine(people: People, teacher: Caller, exam_id: str) -> None:
+    (ada,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
+    first = await people.sign_in_by_code(ada["code"])
+    await people.sign_in_by_code(ada["code"])
+    assert (await first.get("/student/exams")).status_code == 200
+
+
+async def test_somebody_elses_exam_does_not_exist(people: People, exam_id: str) -> None:
+    other = await people.make(Role.TEACHER, "other")
+    for unknown in (exam_id, uuid4()):
+        answer = await other.post(f"/exams/{unknown}/roster", {"students": [ADA]})
+        assert answer.status_code == 404
+        assert answer.json()["code"] == "not_found"
+    student = await people.make(Role.STUDENT, "eve")
+    assert (await student.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).status_code == 403
+    admin = await people.make(Role.ADMIN, "root")
+    assert (await admin.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).status_code == 200
+
+
+async def test_a_bad_roster_is_refused_by_its_path(teacher: Caller, exam_id: str) -> None:
+    cases: list[tuple[object, str]] = [
+        ([], "$.students"),
+        ([ADA, ADA | {"username": "ADA"}], "$.students[1].username"),
+        ([ADA, EVE | {"username": "e v e"}], "$.students[1].username"),
+        ([{"username": "ada"}], "$.students[0]"),
+        ("ada", "$.students"),
+    ]
+    for students, path in cases:
+        answer = await teacher.post(f"/exams/{exam_id}/roster", {"students": students})
+        assert answer.status_code == 400, students
+        assert [fault["path"] for fault in answer.json()["errors"]] == [path]
+
+
+async def test_a_roster_that_names_somebody_elses_account_changes_nothing(
+    people: People, teacher: Caller, exam_id: str, engine: AsyncEngine
+) -> None:
+    await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})
+    for entrant in ({"username": "teacher", "name": "T"}, EVE | {"email": "ADA@school.example"}):
+        answer = await teacher.post(f"/exams/{exam_id}/roster", {"students": [{**EVE, "username": "new"}, entrant]})
+        assert answer.status_code == 409
+        assert entrant["username"] in answer.json()["detail"]
+    async with engine.connect() as conn:
+        assert len(await feed.read_after(conn, exam_id, 0)) == 1
+        assert (await conn.execute(select(User).where(User.username == "new"))).all() == []
+
+
+async def test_a_whole_year_is_enrolled_at_once(teacher: Caller, exam_id: str, engine: AsyncEngine) -> None:
+    students = [{"username": f"s{number}", "name": f"Student {number}"} for number in range(2000)]
+    answer = await teacher.post(f"/exams/{exam_id}/roster", {"students": students})
+    assert [row["username"] for row in answer.json()] == [student["username"] for student in students]
+    assert len({row["code"] for row in answer.json()}) == 2000
+    async with engine.connect() as conn:
+        assert await feed.heads(conn, [UUID(exam_id)]) == {UUID(exam_id): 2000}
+
+
+async def test_a_student_taken_off_the_roster_is_out_until_put_on_it_again(
+    people: People, teacher: Caller, exam_id: str, engine: AsyncEngine
+) -> None:
+    (row,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
+    ada = await people.sign_in_by_code(row["code"])
+    path = f"/exams/{exam_id}/roster/{row['student_id']}"
+    assert (await teacher.delete(path)).status_code == 204
+    assert (await people.nobody.post("/auth/code", {"code": row["code"]})).status_code == 401
+    assert (await ada.get("/student/exams")).json() == []
+    assert (await ada.post(f"/student/exams/{exam_id}/start")).status_code == 404
+    assert (await teacher.delete(path)).status_code == 404
+    (again,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
+    await people.sign_in_by_code(again["code"])
+    assert (await ada.post(f"/student/exams/{exam_id}/start")).is_success
+    async with engine.connect() as conn:
+        rows = [delta for delta in await feed.read_after(conn, UUID(exam_id), 0) if delta.kind == "student"]
+    assert [msgspec.json.decode(delta.body)["on_roster"] for delta in rows] == [True, False, True]
+
+
+async def test_nobody_takes_students_off_somebody_elses_roster(people: People, teacher: Caller, exam_id: str) -> None:
+    (row,) = (await teacher.post(f"/exams/{exam_id}/roster", {"students": [ADA]})).json()
+    other = await people.make(Role.TEACHER, "other")
+    assert (await other.delete(f"/exams/{exam_id}/roster/{row['student_id']}")).status_code == 404
+    await people.sign_in_by_code(row["code"])
+
+
+async def test_a_spreadsheet_is_a_roster_too(
+    people: People, teacher: Caller, exam_id: str, engine: AsyncEngine
+) -> None:
+    body = "username,name,email,enrollment_id,cohort\nada,Ada Example,ada@school.example,17,7b\nEve,Eve Example,,,\n"
+    answer = await teacher.post_csv(f"/exams/{exam_id}/roster", body)
+    assert answer.status_code == 200, answer.text
+    assert [row["username"] for row in answer.json()] == ["ada", "eve"]
+    await people.sign_in_by_code(answer.json()[1]["code"])
+    async with engine.connect() as conn:
+        profiles = await conn.execute(
+            select(StudentProfile.enrollment_id, StudentProfile.cohort).order_by(StudentProfile.user_id)
+        )
+        assert sorted(profiles.all(), key=str) == [("17", "7b"), (None, None)]
+        assert len(await feed.read_after(conn, UUID(exam_id), 0)) == 2
+
+
+async def test_bad_rows_are_all_named_and_nothing_is_done(teacher: Caller, exam_id: str, engine: AsyncEngine) -> None:
+    answer = await teacher.post_csv(f"/exams/{exam_id}/roster", "username,name\nada,Ada\ne v e,Eve\nmax,\nADA,Ada\n")
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "invalid"
+    assert [fault["path"] for fault in answer.json()["errors"]] == [
+        "row 3, username",
+        "row 4, name",
+        "row 5, username",
+    ]
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(User).where(User.username == "ada"))).all() == []
+
+
+async def test_rows_that_are_other_peoples_are_all_named_and_nothing_is_done(
+    people: People, teacher: Caller, exam_id: str, engine: AsyncEngine
+) -> None:
+    path = f"/exams/{exam_id}/roster"
+    await teacher.post(path, {"students": [ADA | {"enrollment_id": "17"}]})
+    await people.make(Role.TEACHER, "other")
+    body = (
+        "username,name,email,enrollment_id\nnew,New,,\nother,Other,,\n"
+        "eve,Eve,ADA@school.example,\nmax,Max,,17\nada,Ada,,\n"
+    )
+    answer = await teacher.post_csv(path, body)
+    assert answer.status_code == 400
+    assert [fault["path"] for fault in answer.json()["errors"]] == [
+        "row 3, username",
+        "row 4, email",
+        "row 5, enrollment_id",
+    ]
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(User).where(User.username.in_(["new", "max", "eve"])))).all() == []
+    answer = await teacher.post(path, {"students": [{"username": "max", "name": "Max", "enrollment_id": "17"}]})
+    assert (answer.status_code, answer.json()["detail"]) == (409, "max: this enrolment id is taken by another account")
+
+
+async def test_a_roster_is_listed_by_username_page_by_page(teacher: Caller, exam_id: str) -> None:
+    path = f"/exams/{exam_id}/roster"
+    ada, _ = (await teacher.post(path, {"students": [ADA, EVE]})).json()
+    await teacher.delete(f"{path}/{ada['student_id']}")
+    first = (await teacher.get(path, limit=1)).json()
+    assert [(row["username"], row["email"], row["on_roster"]) for row in first["items"]] == [
+        ("ada", "ada@school.example", False)
+    ]
+    rest = (await teacher.get(path, limit=1, after=first["next"])).json()
+    assert [(row["username"], row["on_roster"]) for row in rest["items"]] == [("eve", True)]
+    assert rest["next"] is None
+    assert rest["items"][0]["enrolled_at"] > 1_700_000_000_000
+
+
+async def test_who_may_edit_an_exam_keeps_its_roster_and_it_is_noted(
+    people: People, teacher: Caller, exam_id: str, engine: AsyncEngine
+) -> None:
+    other = await people.make(Role.TEACHER, "other")
+    path = f"/exams/{exam_id}/roster"
+    await teacher.put(f"/exams/{exam_id}/permissions/other", {"can_view": True})
+    assert (await other.post(path, {"students": [ADA]})).status_code == 403
+    await teacher.put(f"/exams/{exam_id}/permissions/other", {"can_edit": True})
+    (row,) = (await other.post(path, {"students": [ADA]})).json()
+    assert (await other.delete(f"{path}/{row['student_id']}")).status_code == 204
+    async with engine.connect() as conn:
+        noted = await conn.execute(
+            select(AuditLog.action, AuditLog.details, AuditLog.ip).where(AuditLog.action.like("%_roster"))
+        )
+    assert [tuple(one) for one in noted] == [
+        ("extend_roster", {"students": "1", "new": "1"}, "127.0.0.1"),
+        ("leave_roster", {"student": row["student_id"]}, "127.0.0.1"),
+    ]

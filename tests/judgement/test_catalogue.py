@@ -1,0 +1,44 @@
+import json
+
+import msgspec
+import pytest
+
+from judgement.catalogue import describe, describe_all
+from judgement.errors import NotCarried
+from judgement.policy import preset, read_policy
+from judgement.rule import Rule
+from judgement.rules import RULES
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_says_what_it_is_and_when_it_is_wrong(rule: Rule) -> None:
+    info = describe(rule)
+    assert (info.rule, info.name, info.camera) == (rule.id, rule.title, rule.camera)
+    assert len(info.summary) > 40
+    assert len(info.false_alarms) > 40
+    assert "\n" not in info.summary + info.false_alarms
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rules_defaults_fit_its_schema_and_are_its_presets(rule: Rule) -> None:
+    info = describe(rule)
+    assert info.defaults == msgspec.to_builtins(preset("browser").rules[rule.id])
+    assert info.defaults.keys() == info.settings_schema["properties"].keys()
+    assert json.loads(msgspec.json.encode(info))
+
+
+def test_a_summary_has_the_numbers_the_policy_sets() -> None:
+    policy = read_policy({"rules": {"left_page": {"times": 7, "away_s": 33}}})
+    said = describe_all(policy.rules)[0].summary
+    assert "7 leaves within the window" in said
+    assert "33 s (away at once for longer than this)" in said
+
+
+def test_a_share_is_said_without_its_range() -> None:
+    (gaze,) = [info for info in describe_all({}) if info.rule == "gaze_away"]
+    assert "0.6 (a larger share of samples off the screen)" in gaze.summary
+
+
+def test_a_rulebook_that_is_not_carried_is_not_described() -> None:
+    with pytest.raises(NotCarried):
+        describe_all({}, 999)

@@ -1,0 +1,68 @@
+"""The parts have tests of their own; here: that they are put together, and that nothing unknown becomes a label."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judgement.conclusion import Conclusion, Known, conclude
+from judgement.momentum import Momentum
+from protocol.analysis import DropoutLabel, Score
+from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
+
+STANDING_STILL = Momentum(lmi=0.0, pairs=5)
+
+flags = st.lists(
+    st.builds(
+        JudgedFlag,
+        st.sampled_from(["left_page", "left_then_pasted"]),
+        st.sampled_from(FlagSource),
+        st.sampled_from(Severity),
+        st.floats(0, 1),
+        st.sampled_from(FlagStatus),
+    ),
+    max_size=5,
+)
+
+
+def judged(*flags: JudgedFlag, integrity: float | None = 0.2, momentum: Momentum = STANDING_STILL) -> Conclusion:
+    return conclude(Known(score=Score(integrity, 0.9), flags=flags, momentum=momentum))
+
+
+def flag(
+    status: FlagStatus, source: FlagSource = FlagSource.RULE, severity: Severity = Severity.CRITICAL
+) -> JudgedFlag:
+    return JudgedFlag("left_then_pasted", source, severity, 0.9, status)
+
+
+def test_a_confirmed_flag_makes_it_copy_and_an_open_one_does_not() -> None:
+    assert judged(flag(FlagStatus.OPEN)).label is DropoutLabel.NO_INTEREST
+    assert judged(flag(FlagStatus.CONFIRMED)).label is DropoutLabel.COPY
+    assert judged(flag(FlagStatus.CONFIRMED, FlagSource.TEACHER)).label is DropoutLabel.COPY
+
+
+def test_a_models_or_a_services_flag_never_does_nor_a_note() -> None:
+    for source in (FlagSource.LLM, FlagSource.SERVICE):
+        found = judged(flag(FlagStatus.CONFIRMED, source))
+        assert (found.label, found.needs_attention) == (DropoutLabel.NO_INTEREST, False)
+    assert judged(flag(FlagStatus.CONFIRMED, severity=Severity.NORMAL)).label is DropoutLabel.NO_INTEREST
+
+
+def test_a_standing_critical_flag_asks_for_attention_until_it_is_dismissed() -> None:
+    assert judged(flag(FlagStatus.OPEN), integrity=0.9, momentum=Momentum()).needs_attention
+    assert not judged(flag(FlagStatus.DISMISSED), integrity=0.9, momentum=Momentum()).needs_attention
+
+
+@given(flags, st.none() | st.floats(0, 1), st.sampled_from([Momentum(), STANDING_STILL]))
+def test_what_is_unknown_builds_no_label(told: list[JudgedFlag], integrity: float | None, momentum: Momentum) -> None:
+    found = judged(*told, integrity=integrity, momentum=momentum)
+    assert (found.label is None) == (integrity is None or momentum.lmi is None)
+    assert (found.confidence is None) == (found.label is None)
+
+
+@given(flags)
+def test_a_flag_that_does_not_stand_changes_no_figure(told: list[JudgedFlag]) -> None:
+    found, without = judged(*told), judged(*(one for one in told if one.is_standing))
+    assert (found.label, found.needs_attention, found.needs_recap) == (
+        without.label,
+        without.needs_attention,
+        without.needs_recap,
+    )
