@@ -52,6 +52,7 @@ export interface Receipt {
   submitted_at: number;
   answers: number;
   events: number;
+  /** SHA-256 of the answers, and of how far each stream is stored. */
   hash: string;
 }
 
@@ -90,7 +91,8 @@ export interface Paper {
   items: Item[];
   answers: { [item: string]: SavedAnswer };
   receipt: Receipt | null;
-  record: AttemptRecord | null;
+  /** What came of it; null until that is worked out. */
+  record?: AttemptRecord | null;
 }
 
 const RUNNING: ReadonlySet<string> = new Set(["in_progress", "paused", "reopened"]);
