@@ -1,7 +1,7 @@
 """Builds one hub: every part, wired to the others, in one place. Nothing is built at import, nothing decided here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final
@@ -12,7 +12,7 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components
-from litestar.types import AnyCallable
+from litestar.types import AnyCallable, ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import connect_writer, create_engine
@@ -47,7 +47,8 @@ from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
-from hub.rest import auth, exams, health, items, permissions, policies, rosters, student, teacher
+from hub.rest import auth, exams, grades, health, items, permissions, policies, rosters, student, teacher
+from hub.rest.schema import DescribedStructs
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -56,6 +57,23 @@ SPARE_CONNECTIONS: Final = 2
 
 WATCH_CONNECTIONS: Final = 2
 """Pooled connections of their own for what must not wait: the lease, the roll, and consoles' sign-ins."""
+
+ROUTES: Final[Sequence[ControllerRouterHandler]] = (
+    auth.router,
+    exams.router,
+    items.router,
+    policies.router,
+    rosters.router,
+    permissions.router,
+    student.router,
+    teacher.router,
+    grades.router,
+    health.router,
+    pages.router,
+    monitor_socket,
+    console_socket,
+)
+"""Everything a hub answers: tests/hub/rest/access holds a row of who may for each."""
 
 
 class Hub(msgspec.Struct, frozen=True):
@@ -109,20 +127,7 @@ def create_hub(
             yield
 
     app = Litestar(
-        route_handlers=[
-            auth.router,
-            exams.router,
-            items.router,
-            policies.router,
-            rosters.router,
-            permissions.router,
-            student.router,
-            teacher.router,
-            health.router,
-            pages.router,
-            monitor_socket,
-            console_socket,
-        ],
+        route_handlers=ROUTES,
         lifespan=[lifespan],
         dependencies=_provide(
             settings=settings,
@@ -148,6 +153,7 @@ def create_hub(
             components=Components(security_schemes=SECURITY_SCHEMES),
             render_plugins=[pages.DocsPage(site)],
         ),
+        plugins=[DescribedStructs()],
         logging_config=None,
     )
     return app, hub.drain

@@ -119,9 +119,10 @@ async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, R
     row = found.mappings().one_or_none()
     if row is None:
         row = (await conn.execute(_live(exam_id))).mappings().one()
-    # PostgreSQL's average of integers is a numeric.
+    # PostgreSQL's average of integers is a numeric, and SQLAlchemy's names are no plain strings.
     rate = row["pass_rate"]
-    figures = {**row, "pass_rate": None if rate is None else float(rate), "as_of": to_ms(row["as_of"])}
+    plain = {str(name): value for name, value in row.items()}
+    figures = plain | {"pass_rate": None if rate is None else float(rate), "as_of": to_ms(row["as_of"])}
     return msgspec.convert(figures, Figures), msgspec.convert(figures, Risks)
 
 
@@ -154,7 +155,8 @@ async def read_items(conn: AsyncConnection, exam_id: UUID) -> list[ItemFigures]:
         .group_by(AttemptGrade.item)
         .subquery("given")
     )
-    answer = func.jsonb_object_keys(ExamAttempt.submission_data[RESPONSES]).table_valued("item").lateral("answer")
+    keys = func.jsonb_object_keys(ExamAttempt.submission_data[RESPONSES]).table_valued("item")
+    answer = keys.render_derived().lateral("answer")
     answered = (
         select(answer.c.item, func.count().label("attempts"))
         .select_from(ExamAttempt)

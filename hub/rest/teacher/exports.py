@@ -22,9 +22,9 @@ from db.queries.flagged import FlagCase
 from db.queries.timeline import TimelineFact, Wanted
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
-from hub.rest.reads import AnyRequest, note_read
 from hub.rest.sheets import Cell, write_rows, write_time
 from hub.rest.teacher.monitoring import Citing, cite
+from hub.rest.trail import AnyRequest, leave
 from judgement.rules import describe
 from protocol.exams import Permission
 
@@ -39,7 +39,7 @@ FLAG_COLUMNS: Final = (
     *("flag_id", "raised_at", "student_id", "student", "attempt_id", "source", "rule", "rule_name", "rule_version"),
     *("severity", "confidence", "summary", "status", "reviewed_by", "reason", "reviews", "numbers", "cited"),
 )
-_TYPE: Final = "text/csv; charset=utf-8"
+_TYPE: Final = "text/csv"
 _DOCUMENTED: Final = {200: ResponseSpec(str, media_type="text/csv", generate_examples=False, description="The rows")}
 
 
@@ -60,8 +60,8 @@ async def export_events(
     async with engine.begin() as conn:
         await access.require_for_attempt(conn, attempt_id, person.user_id, Permission.VIEW_ANALYTICS)
         citing = cite(await flagged.read_cited(conn, attempt_id))
-        await note_read(conn, request, person, "export_events", "attempt", attempt_id)
-    return _stream(_write_events(engine, attempt_id, citing), f"events-{attempt_id}.csv")
+        await leave(conn, request, person.user_id, "export_events", "attempt", attempt_id)
+    return _stream(write_events(engine, attempt_id, citing), f"events-{attempt_id}.csv")
 
 
 @get(
@@ -80,15 +80,16 @@ async def export_flags(
     """Export every flag of an exam, the first one first, with the decisions about it."""
     async with engine.begin() as conn:
         await access.require(conn, exam_id, person.user_id, Permission.VIEW_ANALYTICS)
-        await note_read(conn, request, person, "export_flags", "exam", exam_id)
-    return _stream(_write_flags(engine, exam_id), f"flags-{exam_id}.csv")
+        await leave(conn, request, person.user_id, "export_flags", "exam", exam_id)
+    return _stream(write_flags(engine, exam_id), f"flags-{exam_id}.csv")
 
 
 def _stream(parts: AsyncIterator[bytes], name: str) -> Stream:
     return Stream(parts, media_type=_TYPE, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-async def _write_events(engine: AsyncEngine, attempt_id: UUID, citing: Citing) -> AsyncIterator[bytes]:
+async def write_events(engine: AsyncEngine, attempt_id: UUID, citing: Citing) -> AsyncIterator[bytes]:
+    """Write an attempt's facts part by part; between two parts nothing is held but the place."""
     yield write_rows([EVENT_COLUMNS])
     positions: Mapping[UUID, int] = {}
     while True:
@@ -102,7 +103,8 @@ async def _write_events(engine: AsyncEngine, attempt_id: UUID, citing: Citing) -
         positions = window.positions
 
 
-async def _write_flags(engine: AsyncEngine, exam_id: UUID) -> AsyncIterator[bytes]:
+async def write_flags(engine: AsyncEngine, exam_id: UUID) -> AsyncIterator[bytes]:
+    """Write an exam's flags part by part; between two parts nothing is held but the place."""
     yield write_rows([FLAG_COLUMNS])
     after: UUID | None = None
     while True:

@@ -20,8 +20,8 @@ from hub.auth.guards import BEARER, Person
 from hub.errors import Busy, Expired, Forbidden, HubError, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.live.commands import TEXT_CHARS, Commands
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
-from hub.rest.reads import AnyRequest, note_read
 from hub.rest.teacher.views import FlagSummary, FlagView, show_case, show_flag
+from hub.rest.trail import AnyRequest, leave
 from protocol.codes import ErrorCode
 from protocol.console import Command, Result
 from protocol.exams import Permission
@@ -95,7 +95,7 @@ async def read_flag(
     """Read what a flag concludes, the facts it cites, what is known to look the same, and what people decided."""
     async with engine.begin() as conn:
         case = await flagged.read_case(conn, flag_id, person.user_id)
-        await note_read(conn, request, person, "read_flag", "flag", flag_id)
+        await leave(conn, request, person.user_id, "read_flag", "flag", flag_id)
     return show_case(case)
 
 

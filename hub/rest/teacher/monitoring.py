@@ -21,8 +21,8 @@ from db.queries.timeline import AnalysisRecord, FactId, TimelineFact, Wanted
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.paging import PAGE, After, Limit, read_cursor, write_cursor
-from hub.rest.reads import AnyRequest, note_read
 from hub.rest.teacher.views import FlagView, show_case
+from hub.rest.trail import AnyRequest, leave
 from protocol.exams import Permission
 from protocol.flags import FlagStatus, Severity
 from protocol.limits import NAME_CHARS, SEVERITY_CHARS
@@ -126,7 +126,7 @@ async def read_monitoring(
             behavior_analysis=await timeline.read_analysis(conn, attempt_id),
             flags=[show_case(case) for case in await flagged.list_of_attempt(conn, attempt_id)],
         )
-        await note_read(conn, request, person, "read_monitoring", "attempt", attempt_id)
+        await leave(conn, request, person.user_id, "read_monitoring", "attempt", attempt_id)
     return answer
 
 

@@ -18,7 +18,7 @@ from db.queries.summaries import AttemptSummary
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
-from hub.rest.reads import AnyRequest, note_read
+from hub.rest.trail import AnyRequest, leave
 from protocol.analysis import DropoutLabel
 
 
@@ -59,7 +59,7 @@ async def read_student(
         profile = await students.read_card(conn, student_id, person.user_id)
         attempts = await students.list_attempts(conn, student_id, person.user_id)
         metrics = await students.read_metrics(conn, student_id, person.user_id)
-        await note_read(conn, request, person, "read_student", "user", student_id)
+        await leave(conn, request, person.user_id, "read_student", "user", student_id)
     label = None if metrics is None else metrics.current_risk_label
     risk = Risk(label, flagged=metrics is not None and metrics.flagged_for_intervention)
     return StudentRecord(profile, attempts, metrics, risk)

@@ -1,5 +1,6 @@
 // Written by `make docs` from the structs of hub/rest; a test holds it to the code.
 
+/** What is concluded about one attempt that has ended; `analysed_at` in ms since the epoch. */
 export interface AnalysisRecord {
   state: AnalysisState;
   revision: number;
@@ -22,6 +23,7 @@ export interface AnalysisRecord {
 /** How far the analysis after the end has come; `stale` means that something it rests on has changed since. */
 export type AnalysisState = "pending" | "done" | "stale" | "failed";
 
+/** An exam in figures; `students` holds attempts, page by page: `next` is the `after` of the page that follows. */
 export interface Analytics {
   exam: ExamHead;
   analytics: Figures;
@@ -34,6 +36,7 @@ export interface Analytics {
   rules: RuleRecord[];
 }
 
+/** One revision of the answer to one item, and whether it is the one that stands. */
 export interface AnswerRevision {
   item: string;
   revision: number;
@@ -42,6 +45,7 @@ export interface AnswerRevision {
   stands: boolean;
 }
 
+/** One attempt, all times in ms since the epoch; `record` is what came of it, once it has ended. */
 export interface AttemptPaper {
   attempt_id: string;
   exam: PaperExam;
@@ -58,6 +62,7 @@ export interface AttemptPaper {
 /** Where one student's sitting of an exam stands. */
 export type AttemptStatus = "waiting" | "in_progress" | "paused" | "submitted" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
 
+/** One attempt in a line; times in ms since the epoch. `integrity` and `coverage` are 0..1, `lmi` and `percentage` 0..100, each null while nothing is known. `open_flags` counts the flags above a note that nobody has decided about. */
 export interface AttemptSummary {
   attempt_id: string;
   exam_id: string;
@@ -81,12 +86,14 @@ export interface AttemptSummary {
   open_flags: number;
 }
 
+/** How many attempts lie from one value on up to the other; the last part holds its upper end too. */
 export interface Bin {
   from: number;
   to: number;
   count: number;
 }
 
+/** A copy of one cited event, so that a flag outlives the retention of events. Times in ms since the epoch. */
 export interface Citation {
   stream_id: string;
   seq: number;
@@ -96,6 +103,7 @@ export interface Citation {
   data: Record<string, unknown>;
 }
 
+/** A sign-in by the code a candidate was given for one exam; how it is spaced or cased does not matter. */
 export interface Code {
   code: string;
 }
@@ -106,6 +114,7 @@ export type DropoutLabel = "safe" | "incapable" | "copy" | "no_interest";
 /** What a student can do with an exam: wait, begin, go on, nothing any more, or read what came of it. */
 export type EnrolmentState = "upcoming" | "open" | "running" | "closed" | "done";
 
+/** One exam a student is to sit: its times in ms since the epoch, what is recorded, and the student's attempt. */
 export interface EnrolmentView {
   exam_id: string;
   title: string;
@@ -121,6 +130,7 @@ export interface EnrolmentView {
   attempt: OwnAttempt | null;
 }
 
+/** A student for the roster; an account is made where the username has none. */
 export interface Entrant {
   /** Letters, digits and ._@+-; case does not matter */
   username: string;
@@ -130,6 +140,7 @@ export interface Entrant {
   cohort?: string | null;
 }
 
+/** What is to change, and the version of the exam it was decided on; what is left out stays as it is. */
 export interface ExamEdit {
   /** The version that was seen; another one by now is a 409 */
   version: number;
@@ -149,6 +160,7 @@ export interface ExamEdit {
   enable_model?: boolean;
 }
 
+/** Which exam the figures are of. */
 export interface ExamHead {
   exam_id: string;
   title: string;
@@ -158,6 +170,7 @@ export interface ExamHead {
   passing_score: number;
 }
 
+/** One exam as it stands; times in ms since the epoch. `awaiting_review` counts attempts with a flag nobody has decided about, notes aside, `open_flags` those flags; `awaiting_grade` counts attempts that have ended without a final grade. */
 export interface ExamLine {
   exam_id: string;
   title: string;
@@ -174,6 +187,7 @@ export interface ExamLine {
   permissions: Permission[];
 }
 
+/** One exam as its teachers see it, and what the one who asks may do with it; times in ms since the epoch. `version` counts its edits: who edits it names the one they saw. `max_score` and `passing_score` are in the points of its newest items. */
 export interface ExamView {
   exam_id: string;
   title: string;
@@ -199,11 +213,13 @@ export interface ExamView {
   running_attempts: number;
 }
 
+/** One thing wrong with a request: where (`$.students[3].name`, `query.limit`), and what. */
 export interface Fault {
   path: string;
   message: string;
 }
 
+/** The attempts that have ended, taken together as of `as_of` (ms since the epoch); averages are null of none. `average_score` and `pass_rate` are percentages, `average_integrity` is 0..1, `average_lmi` 0..100. */
 export interface Figures {
   total_attempts: number;
   average_score: number | null;
@@ -221,6 +237,7 @@ export type FlagSource = "rule" | "llm" | "service" | "teacher";
 /** What people have decided about it so far; only people close a flag. */
 export type FlagStatus = "open" | "confirmed" | "dismissed" | "escalated" | "withdrawn";
 
+/** One flag in a line, the rule by its plain name. */
 export interface FlagSummary {
   flag_id: string;
   attempt_id: string;
@@ -238,6 +255,7 @@ export interface FlagSummary {
   rule_name: string;
 }
 
+/** One flag with its ground: the numbers its summary speaks of, the facts it cites, every decision about it. `false_alarms` says what honest people do that looks the same. */
 export interface FlagView {
   flag_id: string;
   attempt_id: string;
@@ -261,6 +279,7 @@ export interface FlagView {
   false_alarms: string;
 }
 
+/** One student to look after. `attempts` and `high_risk` count what has ended in the exams the reader may analyse. The risk and the flag for intervention are over all of the student's exams, and null and false to who may not see all of them. */
 export interface FlaggedStudent {
   student_id: string;
   name: string;
@@ -271,11 +290,39 @@ export interface FlaggedStudent {
   last_attempt_at: number | null;
 }
 
+/** What one item was given: `by` the "key", or a person of this name; `graded_at` in ms since the epoch. */
+export interface Given {
+  points: number;
+  by: string;
+  comment: string;
+  graded_at: number;
+}
+
+/** A revision of one item's answer. */
 export interface GivenAnswer {
   item: string;
   value: unknown;
 }
 
+/** One item with its key, the answer that stands, and what it was given: `by` is "key" or a person's name. */
+export interface GradedItem {
+  item: string;
+  kind: ItemKind;
+  prompt: string;
+  choices: string[];
+  answer_key: unknown;
+  points: number;
+  answer: ReadAnswer | null;
+  given: Given | null;
+}
+
+/** Points for some items; with `final` the grade is the last word, which wants points for every item. */
+export interface Grading {
+  grades: NewGrade[];
+  final?: boolean;
+}
+
+/** One teacher and what they are permitted. */
 export interface Grantee {
   can_view: boolean;
   can_edit: boolean;
@@ -287,6 +334,7 @@ export interface Grantee {
   name: string;
 }
 
+/** What one teacher is permitted; what is not said is not permitted. */
 export interface Grants {
   can_view?: boolean;
   can_edit?: boolean;
@@ -295,11 +343,13 @@ export interface Grants {
   can_view_analytics?: boolean;
 }
 
+/** Every cited place, `[stream_id, seq]`, and copies of the first cited events. */
 export interface Ground {
   cited: [string, number][];
   events: Citation[];
 }
 
+/** How the hub and what it rests on are; without Redis it is slower, not unwell. */
 export interface Health {
   status: "healthy" | "unhealthy";
   database: "connected" | "disconnected";
@@ -308,6 +358,7 @@ export interface Health {
   version: string;
 }
 
+/** How many of the attempts that have ended answered one item, and what those that were graded on it were given. */
 export interface ItemFigures {
   item: string;
   prompt: string;
@@ -319,6 +370,7 @@ export interface ItemFigures {
 /** How an item is answered. All but `text` are graded from the answer key; `text` by a person. */
 export type ItemKind = "choice" | "multiple" | "number" | "text";
 
+/** One item; without `answer_key` for those who may not see keys. */
 export interface ItemView {
   item: string;
   kind: ItemKind;
@@ -328,17 +380,20 @@ export interface ItemView {
   answer_key: unknown;
 }
 
+/** The newest version of an exam's items; version 0 means that it has none yet. */
 export interface ItemsView {
   version: number;
   items: ItemView[];
 }
 
+/** A sign-in by password. */
 export interface Login {
   /** Letters, digits and ._@+-; case does not matter */
   username: string;
   password: string;
 }
 
+/** A student over all attempts whose review is final; times in ms since the epoch, null where none is. */
 export interface Metrics {
   total_exams: number;
   passed_exams: number;
@@ -358,6 +413,7 @@ export interface Metrics {
 /** How far the model's summary has come; `off` where the exam or the deployment has none. */
 export type ModelState = "off" | "pending" | "done" | "failed";
 
+/** One attempt under review. `events_timeline` is ordered by when the hub stored each event, each stream by its own numbers; `next` is the `after` of the page that follows. `anomaly_events` and `critical_events` count the events that flags, and critical flags, cite which are not set aside. `behavior_analysis` is null before the attempt has ended. */
 export interface Monitoring {
   attempt: AttemptSummary;
   total_events: number;
@@ -369,6 +425,7 @@ export interface Monitoring {
   flags: FlagView[];
 }
 
+/** An exam to make: a draft that no student sees, unless it says that it is published. `preset` chooses its rules: what a page can see, or a camera too. It may be begun from `opens_at` until `closes_at`. */
 export interface NewExam {
   title: string;
   duration_minutes: number;
@@ -388,6 +445,15 @@ export interface NewExam {
   is_published?: boolean;
 }
 
+/** A person's points for one item, from 0 to the item's own. */
+export interface NewGrade {
+  item: string;
+  points: number;
+  /** Any text without NUL */
+  comment?: string;
+}
+
+/** One item; `item` is the name answers and events use, and should stay the same from version to version. Its `answer_key`, by kind: `choice` one of the choices, `multiple` a list of them, `number` {value, tolerance}, `text` null: a person grades it. */
 export interface NewItem {
   item: string;
   kind: ItemKind;
@@ -398,18 +464,21 @@ export interface NewItem {
   answer_key?: unknown;
 }
 
+/** All items of the next version, in their order; `version`, when given, is the one that was seen. */
 export interface NewItems {
   items: NewItem[];
   /** The version that was seen; another one by now is a 409 */
   version?: number | null;
 }
 
+/** How the rules are to be set; what it leaves out is as its `preset` has it. `version`, when given, is the one that was seen. */
 export interface NewPolicy {
   policy: Record<string, unknown>;
   /** The version that was seen; another one by now is a 409 */
   version?: number | null;
 }
 
+/** What is recorded of one exam, who sees it, and for how many days after the grade is final. */
 export interface Notice {
   version: number;
   recorded: string[];
@@ -417,52 +486,62 @@ export interface Notice {
   kept_days: number;
 }
 
+/** A student's attempt; `deadline` in ms since the epoch. */
 export interface OwnAttempt {
   attempt_id: string;
   status: ShownStatus;
   deadline: number | null;
 }
 
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageExamView {
   items: ExamView[];
   next: string | null;
 }
 
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageGrantee {
   items: Grantee[];
   next: string | null;
 }
 
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageRosterEntry {
   items: RosterEntry[];
   next: string | null;
 }
 
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageFlaggedStudent {
   items: FlaggedStudent[];
   next: string | null;
 }
 
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageAttemptSummary {
   items: AttemptSummary[];
   next: string | null;
 }
 
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageAnswerRevision {
   items: AnswerRevision[];
   next: string | null;
 }
 
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageEnrolmentView {
   items: EnrolmentView[];
   next: string | null;
 }
 
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageFlagSummary {
   items: FlagSummary[];
   next: string | null;
 }
 
+/** The exam of an attempt, as its student sees it. */
 export interface PaperExam {
   exam_id: string;
   title: string;
@@ -473,6 +552,7 @@ export interface PaperExam {
   monitored: boolean;
 }
 
+/** One item as it is put to a student. */
 export interface PaperItem {
   item: string;
   kind: ItemKind;
@@ -484,6 +564,7 @@ export interface PaperItem {
 /** What a teacher who did not make an exam may be let do with it. */
 export type Permission = "can_view" | "can_edit" | "can_invigilate" | "can_review" | "can_view_analytics";
 
+/** The newest version of an exam's policy, complete, and every rule it sets, in words and as a schema. */
 export interface PolicyView {
   version: number;
   policy: Record<string, unknown>;
@@ -493,6 +574,7 @@ export interface PolicyView {
 /** What a policy starts from: what a page can see, or that and what a camera concludes. */
 export type Preset = "browser" | "camera";
 
+/** An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case. A conflict with somebody who was first says `by` whom, and `at` which time in ms since the epoch. */
 export interface Problem {
   type: string;
   title: string;
@@ -504,11 +586,20 @@ export interface Problem {
   at?: number | null;
 }
 
+/** The answer that stands; `saved_at`, ms since the epoch, is when it was stored. */
+export interface ReadAnswer {
+  value: unknown;
+  revision: number;
+  saved_at: number;
+}
+
+/** Whether a balancer should send traffic here, and if not, why not. */
 export interface Readiness {
   ready: boolean;
   reason: string | null;
 }
 
+/** What a student holds in hand: how many answers stood, how many events of how many streams, and a hash of both. `streams` are the last numbers stored of the client's streams, and `events` their sum. `hash` is the SHA-256 of `{"answers": {item: value}, "streams": {stream: last}}` as JSON with sorted keys and no spaces. */
 export interface Receipt {
   attempt_id: string;
   status: ShownStatus;
@@ -519,10 +610,12 @@ export interface Receipt {
   hash: string;
 }
 
+/** A refresh token, good once; a page of ours leaves it to its cookie. */
 export interface Refresh {
   refresh_token?: string | null;
 }
 
+/** A student's own registration. */
 export interface Register {
   /** Letters, digits and ._@+-; case does not matter */
   username: string;
@@ -532,6 +625,7 @@ export interface Register {
   email?: string | null;
 }
 
+/** A decision about a flag: `seen` is the status it was shown with; the same `id` decides once. */
 export interface Review {
   id: string;
   decision: FlagStatus;
@@ -540,6 +634,7 @@ export interface Review {
   reason: string;
 }
 
+/** One decision about a flag: by whom, when, and from which status to which. */
 export interface ReviewRecord {
   by: string;
   at: number;
@@ -548,11 +643,13 @@ export interface ReviewRecord {
   reason: string;
 }
 
+/** What a student's figures come to; null and false while they are not told. */
 export interface Risk {
   label: DropoutLabel | null;
   flagged: boolean;
 }
 
+/** How many attempts bear which dropout label; `unknown` bear none. */
 export interface Risks {
   safe: number;
   incapable: number;
@@ -564,10 +661,12 @@ export interface Risks {
 /** What a user may be. */
 export type Role = "student" | "teacher" | "admin" | "service";
 
+/** Students to put on the roster; those who are on it stay, and get new codes. */
 export interface Roster {
   students: Entrant[];
 }
 
+/** One student of an exam; one taken off the roster stays listed as such. `enrolled_at` in ms since the epoch. */
 export interface RosterEntry {
   student_id: string;
   username: string;
@@ -577,6 +676,7 @@ export interface RosterEntry {
   enrolled_at: number;
 }
 
+/** One rule in plain words: `summary` says what it reports and with which numbers, as it is set. `settings_schema` is the JSON Schema of its settings, `defaults` what each is unless somebody says otherwise. `camera` rules rest on what a camera or microphone concluded, and are off unless an exam asks for them. */
 export interface RuleInfo {
   rule: string;
   version: number;
@@ -589,6 +689,7 @@ export interface RuleInfo {
   defaults: Record<string, unknown>;
 }
 
+/** What people decided about one rule's flags here; `precision` is the share confirmed, null before any decision. `low` and `high` are its 95 % interval, Wilson's: of few decisions it is wide. */
 export interface RuleRecord {
   rule: string;
   name: string;
@@ -601,10 +702,21 @@ export interface RuleRecord {
   high: number;
 }
 
+/** The answer to one item that stands; `saved_at`, ms since the epoch, is when it was stored. */
 export interface SavedAnswer {
   value: unknown;
   revision: number;
   saved_at: number;
+}
+
+/** An attempt as it is graded; the sum is null while an item has no points. */
+export interface ScriptView {
+  items: GradedItem[];
+  score: number | null;
+  max_score: number;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
 }
 
 /** How much a flag asks for a person's eye; `normal` is a note and never a reason for review alone. */
@@ -613,6 +725,7 @@ export type Severity = "normal" | "warning" | "critical";
 /** The same as students and the world outside are told it: who has submitted has completed the exam. */
 export type ShownStatus = "waiting" | "in_progress" | "paused" | "completed" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
 
+/** An access token good until `expires_at` (ms since the epoch) and the refresh token for the next one. A page of ours gets that one in its cookie, and null here. `exam_id` is set after a sign-in by code: the one exam this session is good for. */
 export interface SignedIn {
   access_token: string;
   expires_at: number;
@@ -621,10 +734,12 @@ export interface SignedIn {
   exam_id: string | null;
 }
 
+/** `notice`: the version of the notice that the student has read and acknowledged. */
 export interface Start {
   notice?: number | null;
 }
 
+/** The running attempt; `deadline`, and the server's clock now, in ms since the epoch. */
 export interface Started {
   attempt_id: string;
   status: ShownStatus;
@@ -632,6 +747,7 @@ export interface Started {
   server_at: number;
 }
 
+/** Who a student is. */
 export interface StudentCard {
   user_id: string;
   username: string;
@@ -640,6 +756,7 @@ export interface StudentCard {
   cohort: string | null;
 }
 
+/** A student on the roster and the code to sign in with; it is shown only now. */
 export interface StudentCode {
   student_id: string;
   username: string;
@@ -647,11 +764,13 @@ export interface StudentCode {
   code: string;
 }
 
+/** Who an attempt is of. */
 export interface StudentName {
   student_id: string;
   name: string;
 }
 
+/** A student, their attempts at exams one may see, the newest first, and what those come to. `metrics` is over all attempts whose review is final. It is null before there are any, and to who may not see every exam the student has sat. */
 export interface StudentRecord {
   profile: StudentCard;
   attempts: AttemptSummary[];
@@ -659,18 +778,21 @@ export interface StudentRecord {
   risk: Risk;
 }
 
+/** The last numbers a client has given out, to be waited for, and answers that its socket did not deliver. */
 export interface Submission {
   stream?: string | null;
   last_seq?: number;
   answers?: GivenAnswer[];
 }
 
+/** The newest 100 exams one may do anything with, and the newest flags nobody has decided about. */
 export interface TeacherDashboard {
   exams: ExamLine[];
   summary: TeacherSummary;
   recent_flags: FlagSummary[];
 }
 
+/** All one's exams counted, and what is going on or open in those that are shown. */
 export interface TeacherSummary {
   exams: number;
   running_attempts: number;
@@ -678,11 +800,13 @@ export interface TeacherSummary {
   awaiting_grade: number;
 }
 
+/** A ticket for the first frame of one socket, good once and until `expires_at` (ms since the epoch). */
 export interface Ticket {
   ticket: string;
   expires_at: number;
 }
 
+/** One fact with the flags that cite it; an anomaly is one that a flag cites which is not set aside. */
 export interface TimelineEvent {
   stream_id: string;
   seq: number;
@@ -700,6 +824,7 @@ export interface TimelineEvent {
 /** Which way a student's figure has gone. */
 export type Trend = "up" | "steady" | "down";
 
+/** Who signed in. */
 export interface UserView {
   id: string;
   username: string;
@@ -707,6 +832,7 @@ export interface UserView {
   role: Role;
 }
 
+/** Which socket the ticket is to open: `monitor` for candidates, `console` for teachers. */
 export interface WantTicket {
   purpose: "monitor" | "console";
 }
