@@ -4,6 +4,9 @@ import type { Policy, RuleInfo } from "./rest.ts";
 
 const RULE: RuleInfo = {
   rule: "left_page",
+  version: 1,
+  severity: "warning",
+  false_alarms: "",
   name: "Left the page",
   summary: "Leaves the page often, or for long.",
   camera: false,

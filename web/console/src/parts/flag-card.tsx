@@ -102,7 +102,6 @@ function Evidence({ flag }: { flag: FlagView }): JSX.Element {
   const more = (flag.evidence?.cited?.length ?? 0) - events.length;
   return (
     <div class="v-stack">
-      {flag.explanation !== undefined && <p>{flag.explanation}</p>}
       <dl class="c-numbers">
         <div>
           <dt>Confidence</dt>

@@ -2,9 +2,10 @@
 
 import type { JSX } from "preact";
 import { Icon, type IconName } from "@veritas/shared/icons.tsx";
-import { formatTime } from "@veritas/shared/time.ts";
+import { formatSpan } from "@veritas/shared/time.ts";
 import { Badge, Meter, type Tone } from "@veritas/shared/ui.tsx";
 import type { PresenceWord } from "../live/rows.ts";
+import { now } from "../state.ts";
 import { decisionText, integrityText, integrityWord, labelMeaning, labelText, percent, statusText } from "../text/format.ts";
 
 const PRESENCE: Readonly<Record<PresenceWord, { icon: IconName; word: string }>> = {
@@ -22,10 +23,15 @@ export function Presence({ word, seenAt }: { word: PresenceWord; seenAt: number 
       <Icon name={icon} size={16} />
       <span>
         {said}
-        {word === "gone" && seenAt !== null && <span class="v-soft v-number"> since {formatTime(seenAt)}</span>}
+        {word === "gone" && seenAt !== null && <Since at={seenAt} />}
       </span>
     </span>
   );
+}
+
+/** For how long, by the second hand. */
+function Since({ at }: { at: number }): JSX.Element {
+  return <span class="v-soft v-number"> · {formatSpan(Math.max(0, now.value - at))}</span>;
 }
 
 const STATUS_TONE: Readonly<Record<string, Tone>> = {

@@ -45,13 +45,6 @@ export interface AnswerRevision {
   stands: boolean;
 }
 
-/** How the attempt stands; `deadline` in ms since the epoch. */
-export interface Attempt {
-  status: AttemptStatus;
-  deadline: number | null;
-  paused: boolean;
-}
-
 /** One attempt, all times in ms since the epoch; `record` is what came of it, once it has ended. */
 export interface AttemptPaper {
   attempt_id: string;
@@ -108,12 +101,6 @@ export interface Citation {
   at: number;
   server_at: number;
   data: Record<string, unknown>;
-}
-
-/** Who is speaking, for the record. */
-export interface Client {
-  name: string;
-  version: string;
 }
 
 /** A sign-in by the code a candidate was given for one exam; how it is spaced or cased does not matter. */
@@ -371,16 +358,6 @@ export interface Health {
   version: string;
 }
 
-/** Something a person asks of the client; numbered per attempt, sent again on reconnect until `done`. */
-export interface Instruct {
-  id: number;
-  action: string;
-  issued_at: number;
-  valid_until: number | null;
-  body: Record<string, string>;
-  t: "instruct";
-}
-
 /** How many of the attempts that have ended answered one item, and what those that were graded on it were given. */
 export interface ItemFigures {
   item: string;
@@ -407,15 +384,6 @@ export interface ItemView {
 export interface ItemsView {
   version: number;
   items: ItemView[];
-}
-
-/** What a client may send; sizes in bytes, as published in `welcome`. */
-export interface Limits {
-  frame_bytes: number;
-  events_per_frame: number;
-  event_bytes: number;
-  draft_bytes: number;
-  depth: number;
 }
 
 /** A sign-in by password. */
@@ -508,18 +476,6 @@ export interface NewPolicy {
   policy: Record<string, unknown>;
   /** The version that was seen; another one by now is a 409 */
   version?: number | null;
-}
-
-/** What `hello` says on a socket, but for who is saying it. */
-export interface NewStream {
-  attempt_id: string;
-  boot: string;
-  stream?: string | null;
-  acked: number;
-  next_seq: number;
-  client: Client;
-  mono: number;
-  at: number;
 }
 
 /** What is recorded of one exam, who sees it, and for how many days after the grade is final. */
@@ -618,12 +574,6 @@ export interface PolicyView {
 /** What a policy starts from: what a page can see, or that and what a camera concludes. */
 export type Preset = "browser" | "camera";
 
-/** The stream the client named, which is not gone on with; it holds all up to `committed`. */
-export interface Previous {
-  stream: string;
-  committed: number;
-}
-
 /** An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case. A conflict with somebody who was first says `by` whom, and `at` which time in ms since the epoch. */
 export interface Problem {
   type: string;
@@ -634,7 +584,6 @@ export interface Problem {
   errors?: Fault[];
   by?: string | null;
   at?: number | null;
-  committed?: number | null;
 }
 
 /** The answer that stands; `saved_at`, ms since the epoch, is when it was stored. */
@@ -674,15 +623,6 @@ export interface Register {
   password: string;
   name: string;
   email?: string | null;
-}
-
-/** Why one event was refused while its neighbours were taken; a tombstone keeps its number. */
-export type RejectCode = "bad_shape" | "bad_type" | "bad_time" | "bad_unicode" | "bad_number" | "too_deep" | "too_large";
-
-/** One number whose event was refused, and why. */
-export interface Rejected {
-  seq: number;
-  code: RejectCode;
 }
 
 /** A decision about a flag: `seen` is the status it was shown with; the same `id` decides once. */
@@ -807,22 +747,6 @@ export interface Started {
   server_at: number;
 }
 
-/** What `welcome` says on a socket, and what is still to be asked. */
-export interface StreamOpened {
-  stream: string;
-  committed: number;
-  rejected: Rejected[];
-  previous: Previous | null;
-  window: Window;
-  limits: Limits;
-  heartbeat_ms: number;
-  server_at: number;
-  attempt: Attempt;
-  queue_key: string;
-  upload_token: string;
-  instructions: Instruct[];
-}
-
 /** Who a student is. */
 export interface StudentCard {
   user_id: string;
@@ -859,15 +783,6 @@ export interface Submission {
   stream?: string | null;
   last_seq?: number;
   answers?: GivenAnswer[];
-}
-
-/** What became of a delivery: all up to `seq` of its stream is stored, and what is to be done next. */
-export interface Taken {
-  seq: number;
-  rejected: Rejected[];
-  window: Window;
-  instructions: Instruct[];
-  attempt: Attempt;
 }
 
 /** The newest 100 exams one may do anything with, and the newest flags nobody has decided about. */
@@ -920,10 +835,4 @@ export interface UserView {
 /** Which socket the ticket is to open: `monitor` for candidates, `console` for teachers. */
 export interface WantTicket {
   purpose: "monitor" | "console";
-}
-
-/** How much a client may have unacknowledged at once: events, and bytes of their frames. */
-export interface Window {
-  events: number;
-  bytes: number;
 }
