@@ -19,10 +19,19 @@ export interface AttemptPaper {
   items: PaperItem[];
   answers: Record<string, SavedAnswer>;
   receipt: Receipt | null;
+  record: RecordView | null;
 }
 
 export interface Code {
   code: string;
+}
+
+export interface Dashboard {
+  profile: Profile;
+  exam_history: PastAttempt[];
+  integrity: Integrity;
+  dropout_risk: Risk;
+  summary: Totals;
 }
 
 /** What a student can do with an exam: wait, begin, go on, nothing any more, or read what came of it. */
@@ -50,6 +59,13 @@ export interface Entrant {
   email?: string | null;
   enrollment_id?: string | null;
   cohort?: string | null;
+}
+
+export interface EventCount {
+  event_type: string;
+  count: number;
+  first_at: number;
+  last_at: number;
 }
 
 export interface ExamEdit {
@@ -100,6 +116,9 @@ export interface Fault {
   path: string;
   message: string;
 }
+
+/** What people have decided about it so far; only people close a flag. */
+export type FlagStatus = "open" | "confirmed" | "dismissed" | "escalated" | "withdrawn";
 
 export interface Given {
   points: number;
@@ -155,6 +174,14 @@ export interface Health {
   partitions_ahead: number | null;
   version: string;
 }
+
+export interface Integrity {
+  score: number | null;
+  status: IntegrityStatus;
+}
+
+/** An integrity score in a word; `unknown` where too little was seen to have one. */
+export type IntegrityStatus = "good" | "warning" | "critical" | "unknown";
 
 /** How an item is answered. All but `text` are graded from the answer key; `text` by a person. */
 export type ItemKind = "choice" | "multiple" | "number" | "text";
@@ -283,6 +310,24 @@ export interface PaperItem {
   points: number;
 }
 
+export interface PastAttempt {
+  attempt_id: string;
+  exam_id: string;
+  title: string;
+  subject: string;
+  status: ShownStatus;
+  started_at: number;
+  completed_at: number | null;
+  score: number | null;
+  max_score: number | null;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+  released: boolean;
+  integrity: number | null;
+  coverage: number | null;
+}
+
 /** What a teacher who did not make an exam may be let do with it. */
 export type Permission = "can_view" | "can_edit" | "can_invigilate" | "can_review" | "can_view_analytics";
 
@@ -302,6 +347,14 @@ export interface Problem {
   detail: string;
   code: string;
   errors?: Fault[];
+}
+
+export interface Profile {
+  user_id: string;
+  name: string;
+  username: string;
+  enrollment_id: string | null;
+  cohort: string | null;
 }
 
 export interface ReadAnswer {
@@ -325,6 +378,30 @@ export interface Receipt {
   hash: string;
 }
 
+export interface RecordView {
+  score: number | null;
+  max_score: number | null;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+  released: boolean;
+  integrity: Integrity;
+  coverage: number | null;
+  summary: string;
+  flags: RecordedFlag[];
+  recorded: EventCount[];
+}
+
+export interface RecordedFlag {
+  rule: string;
+  name: string;
+  severity: Severity;
+  status: FlagStatus;
+  summary: string;
+  explanation: string;
+  at: number;
+}
+
 export interface Refresh {
   refresh_token?: string | null;
 }
@@ -336,6 +413,11 @@ export interface Register {
   password: string;
   name: string;
   email?: string | null;
+}
+
+export interface Risk {
+  label: null;
+  flagged: boolean;
 }
 
 /** What a user may be. */
@@ -381,6 +463,9 @@ export interface ScriptView {
   grade_final: boolean;
 }
 
+/** How much a flag asks for a person's eye; `normal` is a note and never a reason for review alone. */
+export type Severity = "normal" | "warning" | "critical";
+
 /** The same as students and the world outside are told it: who has submitted has completed the exam. */
 export type ShownStatus = "waiting" | "in_progress" | "paused" | "completed" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
 
@@ -419,6 +504,12 @@ export interface Submission {
 export interface Ticket {
   ticket: string;
   expires_at: number;
+}
+
+export interface Totals {
+  total_exams: number;
+  passed: number;
+  average_score: number | null;
 }
 
 export interface UserView {
