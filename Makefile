@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up serve work migrate admin simulate verify test test-external bench docs check format lock clean
+.PHONY: help demo up serve work migrate admin simulate verify web test test-external bench docs screenshots check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,10 +39,31 @@ $(VENV)/dev: $(VENV)/runtime requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# The pages: built when their sources have changed, by the system's node or by one from a wheel (web/npm).
+DIST  := hub/pages/dist/.built
+PAGES := $(shell find web -name node_modules -prune -o -type f -print)
+NPM   := VENV="$(abspath $(VENV))" web/npm
+
+$(VENV)/node: $(VENV)/runtime requirements-web.lock web/npm
+	@$(NPM) --found || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-web.lock
+	@touch $@
+
+web/node_modules/.locked: $(VENV)/node web/package.json web/package-lock.json $(wildcard web/*/package.json)
+	$(NPM) ci --silent
+	@touch $@
+
+$(DIST): web/node_modules/.locked $(PAGES)
+	$(NPM) run build --silent
+	@touch $@
+
+web: $(DIST)  ## build the pages; only when their sources have changed
+
+demo up serve: $(DIST)
 demo up serve work migrate admin simulate verify: $(VENV)/runtime
 	@$(BIN)/veritas $@ $(ARGS)
 
-test: $(VENV)/dev  ## the whole suite: real PostgreSQL, real Redis, real sockets
+test: $(VENV)/dev $(DIST)  ## the whole suite: real PostgreSQL, real Redis, real sockets, a real browser
+	$(NPM) test --silent
 	$(BIN)/python -m pytest $(ARGS)
 
 test-external: $(VENV)/dev  ## the same on Debian's PostgreSQL 15 and Redis 7 over TCP, started and stopped here
@@ -55,21 +76,26 @@ docs: $(VENV)/runtime  ## schemas, AsyncAPI, codes and the types of the pages, w
 	@$(BIN)/python -m veritas.wiredocs
 	@$(BIN)/python -m veritas.webtypes
 
-check: $(VENV)/dev  ## lint, format, types, import laws
+screenshots: $(VENV)/dev $(DIST)  ## every view of the pages, light, dark and narrow, into docs/screenshots
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+check: $(VENV)/dev web/node_modules/.locked  ## lint, format, types, import laws
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(NPM) run check --silent
 
 format: $(VENV)/dev  ## write the one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 LOCK = uv pip compile --quiet --universal --no-strip-extras --no-annotate --no-header --generate-hashes --python-version 3.11
-lock: $(VENV)/dev  ## renew both lock files
+lock: $(VENV)/dev  ## renew the lock files
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/$(LOCK) pyproject.toml --group build -o requirements.lock
 	$(BIN)/$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/$(LOCK) --group web -o requirements-web.lock
 
-clean:  ## the virtual environment and the local data go
-	rm -rf $(VENV) .veritas
+clean:  ## the virtual environment, the built pages and the local data go
+	rm -rf $(VENV) .veritas web/node_modules hub/pages/dist

@@ -1,7 +1,7 @@
 """Builds one hub: every part, wired to the others, in one place. Nothing is built at import, nothing decided here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final
@@ -12,7 +12,7 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components
-from litestar.types import AnyCallable
+from litestar.types import AnyCallable, ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import connect_writer, create_engine
@@ -47,7 +47,23 @@ from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
-from hub.rest import auth, exams, grades, health, items, permissions, policies, rosters, student
+from hub.rest import (
+    admin,
+    analysis,
+    auth,
+    exams,
+    grades,
+    health,
+    items,
+    monitor,
+    permissions,
+    policies,
+    rosters,
+    service_keys,
+    student,
+    teacher,
+)
+from hub.rest.schema import DescribedStructs
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -56,6 +72,27 @@ SPARE_CONNECTIONS: Final = 2
 
 WATCH_CONNECTIONS: Final = 2
 """Pooled connections of their own for what must not wait: the lease, the roll, and consoles' sign-ins."""
+
+ROUTES: Final[Sequence[ControllerRouterHandler]] = (
+    auth.router,
+    exams.router,
+    items.router,
+    policies.router,
+    rosters.router,
+    permissions.router,
+    student.router,
+    monitor.router,
+    teacher.router,
+    grades.router,
+    analysis.router,
+    admin.router,
+    service_keys.router,
+    health.router,
+    pages.router,
+    monitor_socket,
+    console_socket,
+)
+"""Everything a hub answers: tests/hub/rest/access holds a row of who may for each."""
 
 
 class Hub(msgspec.Struct, frozen=True):
@@ -67,6 +104,7 @@ class Hub(msgspec.Struct, frozen=True):
     ingest: Ingest
     gate: Gate
     failures: Failures
+    commands: Commands
     candidates: CandidateDoor
     consoles: ConsoleDoor
     drain: Drain
@@ -108,20 +146,7 @@ def create_hub(
             yield
 
     app = Litestar(
-        route_handlers=[
-            auth.router,
-            exams.router,
-            items.router,
-            policies.router,
-            rosters.router,
-            permissions.router,
-            student.router,
-            grades.router,
-            health.router,
-            pages.router,
-            monitor_socket,
-            console_socket,
-        ],
+        route_handlers=ROUTES,
         lifespan=[lifespan],
         dependencies=_provide(
             settings=settings,
@@ -131,6 +156,7 @@ def create_hub(
             failures=hub.failures,
             ingest=hub.ingest,
             gate=hub.gate,
+            commands=hub.commands,
             candidates=hub.candidates,
             consoles=hub.consoles,
             site=site,
@@ -146,6 +172,7 @@ def create_hub(
             components=Components(security_schemes=SECURITY_SCHEMES),
             render_plugins=[pages.DocsPage(site)],
         ),
+        plugins=[DescribedStructs()],
         logging_config=None,
     )
     return app, hub.drain
@@ -205,7 +232,7 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
     carriers = (lease, hinter, resends, ingest, answers, farewells, sweep, errands, commands, feed)
     running = (*carriers, Census(engine, feed, presence), exchange, pulse, relay, roll, consoles)
     drain = Drain(gate, roll, consoles, in_ms=settings.drain_ms)
-    return Hub(engine, watch_engine, hints, ingest, gate, failures, candidates, consoles, drain, running)
+    return Hub(engine, watch_engine, hints, ingest, gate, failures, commands, candidates, consoles, drain, running)
 
 
 def _provide(**parts: object) -> dict[str, Provide | AnyCallable]:

@@ -10,8 +10,13 @@ HubError                  500  4500  an error nobody foresaw
 ├── Forbidden             403  4403  known, and may not (db.errors.Denied)
 ├── Missing               404  4403  no such thing, or none that the caller may see (db.errors.NotFound)
 ├── Outdated              409  4400  the thing is not as the caller believed (db.errors.Conflict)
-│   └── Closed            409  4400  an exam that opens later, or has closed (db.errors.NotOpen)
+│   ├── Closed            409  4400  an exam that opens later, or has closed (db.errors.NotOpen)
+│   ├── Gap               409  4422  a number was skipped; the problem says what is `committed`
+│   ├── Superseded        409  4409  another connection of the attempt took over
+│   └── Disconnected      409  4408  the connection has ended, and is to be opened anew
 ├── Ended                 410  4410  the attempt is over and takes nothing more (db.errors.Over)
+├── TooLarge              413  4413  more than is taken at once
+├── Full                  429  4503  no room for this just now: the client keeps it and comes again
 ├── TooManyFailures       429  4429  too many failed tries from there
 ├── Busy                  503  4503  not now or not here: a bounded queue or the database is full or away
 └── Refused                 …  4400  the framework said no: unknown route, wrong method, too large a body
@@ -49,7 +54,10 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case."""
+    """An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case.
+
+    A conflict with somebody who was first says `by` whom, and `at` which time in ms since the epoch.
+    """
 
     type: str
     title: str
@@ -57,6 +65,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     code: str
     errors: list[Fault] = []
+    by: str | None = None
+    at: int | None = None
+    committed: int | None = None
 
 
 class HubError(Exception):
@@ -66,6 +77,9 @@ class HubError(Exception):
     code: str = "internal"
     title: str = "Something went wrong here"
     close_code: CloseCode = CloseCode.INTERNAL
+    by: str | None = None
+    at: int | None = None
+    committed: int | None = None
 
     def headers(self) -> dict[str, str]:
         """What the answer's headers add."""
@@ -146,6 +160,61 @@ class Outdated(HubError):
     code = "conflict"
     title = "Not as it was believed to be"
     close_code = CloseCode.MALFORMED
+
+    def __init__(self, detail: str = "", *, by: str | None = None, at: int | None = None) -> None:
+        super().__init__(detail)
+        self.by = by
+        self.at = at
+
+
+class Gap(Outdated):
+    """A number was skipped: go on after `committed`."""
+
+    code = "gap"
+    title = "A number was skipped"
+    close_code = CloseCode.GAP
+
+    def __init__(self, detail: str, committed: int) -> None:
+        super().__init__(detail)
+        self.committed = committed
+
+
+class Superseded(Outdated):
+    """A newer connection of the same attempt took over."""
+
+    code = "superseded"
+    title = "Another connection took over"
+    close_code = CloseCode.SUPERSEDED
+
+
+class Disconnected(Outdated):
+    """The connection has ended; another is to be opened before anything is delivered."""
+
+    code = "disconnected"
+    title = "The connection has ended"
+    close_code = CloseCode.SILENT
+
+
+class TooLarge(HubError):
+    """More than is taken at once."""
+
+    status = 413
+    code = "too_large"
+    title = "Too large"
+    close_code = CloseCode.TOO_LARGE
+
+
+class Full(HubError):
+    """No room for this just now: keep it, and come again."""
+
+    status = 429
+    code = "full"
+    title = "No room just now"
+    close_code = CloseCode.OVERLOADED
+
+    def headers(self) -> dict[str, str]:
+        """When to come again."""
+        return {"Retry-After": "1"}
 
 
 class Ended(HubError):
@@ -284,6 +353,9 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
         detail=str(meant),
         code=meant.code,
         errors=meant.faults(),
+        by=meant.by,
+        at=meant.at,
+        committed=meant.committed,
     )
     return Response(problem, status_code=meant.status, headers=meant.headers(), media_type=PROBLEM_TYPE)
 
@@ -294,8 +366,12 @@ exception_handlers: Final[ExceptionHandlersMap] = {Exception: answer}
 
 def problems(*kinds: type[HubError]) -> dict[int, ResponseSpec]:
     """For a handler's `responses`: the problems it may answer, with an example each."""
+    # Any request may be beyond understanding; Litestar would say so of its own, in another shape.
+    said: Sequence[type[HubError]] = (
+        kinds if any(kind.status == BadRequest.status for kind in kinds) else (BadRequest, *kinds)
+    )
     by_status: dict[int, list[type[HubError]]] = {}
-    for kind in kinds:
+    for kind in said:
         by_status.setdefault(kind.status, []).append(kind)
     return {status: _document(alike) for status, alike in by_status.items()}
 

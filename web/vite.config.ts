@@ -16,7 +16,10 @@ export default defineConfig({
     sourcemap: false,
     // Swagger UI is one file of 1.8 MB, loaded by its own page alone.
     chunkSizeWarningLimit: 2_000,
-    rolldownOptions: { input: ["exam/index.html", "console/index.html", "docs/index.html"] },
+    rolldownOptions: {
+      checks: { pluginTimings: false },
+      input: ["exam/index.html", "console/index.html", "docs/index.html"],
+    },
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   worker: { format: "es" },

@@ -5,15 +5,15 @@ and programs nothing here. An account that was switched off may do nothing. What
 them.
 """
 
-from typing import Never
+from typing import Any, Never
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from db.errors import Denied, NotFound
-from db.models import Exam, TeacherExamPermission, User
+from db.models import Exam, ExamAttempt, Flag, TeacherExamPermission, User
 from protocol.exams import Permission
 from protocol.people import Role
 
@@ -44,11 +44,20 @@ def permits(user_id: UUID, *any_of: Permission) -> ColumnElement[bool]:
 
 async def require(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> None:
     """Raise NotFound when this exam is not there for this user, Denied when it is and none of these is permitted."""
-    permitted = await permissions_of(conn, exam_id, user_id)
-    if not permitted:
-        raise NotFound(f"no exam {exam_id}")
-    if not set(permitted) & set(any_of):
-        raise Denied(f"this wants the permission {' or '.join(any_of)}")
+    await _require(conn, select(Exam.id, *_held(user_id)).where(Exam.id == exam_id), f"exam {exam_id}", any_of)
+
+
+async def require_for_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: UUID, *any_of: Permission) -> UUID:
+    """Give the attempt's exam. Raises NotFound when it is not there for this user, Denied when none is permitted."""
+    held = select(Exam.id, *_held(user_id)).join(ExamAttempt, ExamAttempt.exam_id == Exam.id)
+    return await _require(conn, held.where(ExamAttempt.id == attempt_id), f"attempt {attempt_id}", any_of)
+
+
+async def require_for_flag(conn: AsyncConnection, flag_id: UUID, user_id: UUID, *any_of: Permission) -> UUID:
+    """Give the flag's exam. Raises NotFound when it is not there for this user, Denied when none is permitted."""
+    held = select(Exam.id, *_held(user_id)).join(ExamAttempt, ExamAttempt.exam_id == Exam.id)
+    held = held.join(Flag, Flag.attempt_id == ExamAttempt.id)
+    return await _require(conn, held.where(Flag.id == flag_id), f"flag {flag_id}", any_of)
 
 
 async def refuse(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> Never:
@@ -74,9 +83,26 @@ async def may(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Perm
 
 async def permissions_of(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> list[Permission]:
     """Everything this user may do with this exam."""
-    found = await conn.execute(select(*(permits(user_id, one).label(one) for one in ANY)).where(Exam.id == exam_id))
+    found = await conn.execute(select(*_held(user_id)).where(Exam.id == exam_id))
     row = found.one_or_none()
     return [] if row is None else [one for one, permitted in zip(ANY, row, strict=True) if permitted]
+
+
+def _held(user_id: UUID) -> list[ColumnElement[bool]]:
+    return [permits(user_id, one).label(one) for one in ANY]
+
+
+async def _require(
+    conn: AsyncConnection, held: Select[*tuple[Any, ...]], what: str, any_of: tuple[Permission, ...]
+) -> UUID:
+    row = (await conn.execute(held)).one_or_none()
+    permitted = set() if row is None else {one for one, is_held in zip(ANY, row[1:], strict=True) if is_held}
+    if row is None or not permitted:
+        raise NotFound(f"no {what}")
+    if not permitted & set(any_of):
+        raise Denied(f"this wants the permission {' or '.join(any_of)}")
+    exam_id: UUID = row[0]
+    return exam_id
 
 
 def _by_teacher(user_id: UUID, any_of: tuple[Permission, ...]) -> ColumnElement[bool]:

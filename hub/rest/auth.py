@@ -4,18 +4,18 @@ Answers never tell whether an account exists. No pooled connection is held while
 token, ticket or code is logged. To a page of ours the refresh token goes in a cookie, and never where a script reads.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID, uuid4
 
 import msgspec
-from litestar import Request, Response, Router, post
+from litestar import Response, Router, post
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.queries import audit, credentials, users
+from db.queries import credentials, users
 from db.queries.credentials import Outcome
 from db.queries.users import Account, SignIn
 from hub.auth import tokens
@@ -25,12 +25,13 @@ from hub.auth.guards import ADMITTED, BEARER, Person, Purpose, person_as
 from hub.auth.passwords import Passwords
 from hub.auth.tickets import draw_secret, hash_code, hash_secret
 from hub.errors import Busy, Expired, Forbidden, Invalid, Outdated, TooManyFailures, Unauthenticated, problems
+from hub.rest import trail
 from hub.rest.fields import Email, Name, NewPassword, Opaque, Username
+from hub.rest.trail import AnyRequest, address_of
 from hub.settings import HubSettings
 from hub.wire import now_ms
 from protocol.people import Role
 
-AnyRequest = Request[Any, Any, Any]
 PageAsking = NamedDependency[Page | None]
 
 
@@ -141,7 +142,7 @@ async def login(
     page: PageAsking,
 ) -> Response[SignedIn]:
     """Sign in with username and password; an unknown username takes as long and is answered as a wrong password."""
-    with failures.count(_address(request), data.username.lower()):
+    with failures.count(address_of(request), data.username.lower()):
         account = await _check_password(engine, passwords, data)
     async with engine.begin() as conn:
         signed_in = await _sign_in(conn, request, settings, account)
@@ -163,7 +164,7 @@ async def sign_in_by_code(
     page: PageAsking,
 ) -> Response[SignedIn]:
     """Sign in with the code for one exam; the session is good for that exam alone, from any machine."""
-    with failures.count(_address(request)):
+    with failures.count(address_of(request)):
         async with engine.begin() as conn:
             candidate = await credentials.find_candidate(conn, hash_code(data.code))
             if candidate is None:
@@ -191,7 +192,7 @@ async def refresh(
     if presented is None:
         raise Unauthenticated("no session is kept here") if page else Invalid("$.refresh_token", "a token is wanted")
     successor = draw_secret()
-    with failures.count(_address(request)):
+    with failures.count(address_of(request)):
         async with engine.begin() as conn:
             rotation = await credentials.rotate(conn, hash_secret(presented), hash_secret(successor))
             if rotation.outcome is Outcome.REUSED and rotation.session is not None:
@@ -285,7 +286,7 @@ async def _sign_in(
     await credentials.open_session(
         conn, session=session, user_id=account.user_id, token_hash=hash_secret(secret), exam_id=exam_id
     )
-    await users.record_login(conn, account.user_id, _address(request))
+    await users.record_login(conn, account.user_id, address_of(request))
     await _audit(conn, request, account.user_id, "login", by="password" if exam_id is None else "code")
     return _signed_in(settings, account, session, secret, exam_id)
 
@@ -318,18 +319,4 @@ async def _end(engine: AsyncEngine, request: AnyRequest, session: UUID, user_id:
 
 
 async def _audit(conn: AsyncConnection, request: AnyRequest, user_id: UUID, action: str, **details: str) -> None:
-    await audit.append(
-        conn,
-        actor_id=user_id,
-        action=action,
-        resource="user",
-        resource_id=user_id,
-        details=details,
-        ip=_address(request),
-        user_agent=request.headers.get("user-agent", "")[:256],
-    )
-
-
-def _address(request: AnyRequest) -> str:
-    """Where a request comes from; behind a proxy, what uvicorn makes of the headers of proxies it trusts."""
-    return request.client.host if request.client else "unix"
+    await trail.leave(conn, request, user_id, action, "user", user_id, **details)

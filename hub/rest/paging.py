@@ -15,7 +15,8 @@ from hub.errors import Invalid
 
 PAGE: Final = 50
 PAGE_MAX: Final = 200
-_CURSOR_CHARS: Final = 1_024
+CURSOR_CHARS: Final = 1_024
+"""How long a cursor may be; the list of one attempt's facts has longer ones."""
 
 Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many rows at most")]
 """For a handler's `limit`, by default PAGE."""
@@ -51,14 +52,14 @@ def write_cursor(key: object) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).rstrip(b"=").decode()
 
 
-def read_cursor(after: str | None, shape: type[KeyT]) -> KeyT | None:
+def read_cursor(after: str | None, shape: type[KeyT], most_chars: int = CURSOR_CHARS) -> KeyT | None:
     """Read after which row to go on: a key of this shape, as UUID or `tuple[Moment, UUID]`; None at the beginning.
 
     Raises Invalid for what no page of this list ended with.
     """
     if after is None:
         return None
-    key = _decode(after, shape) if len(after) <= _CURSOR_CHARS else None
+    key = _decode(after, shape) if len(after) <= most_chars else None
     # As it would be written: no other spelling, and no NUL, which PostgreSQL cannot be asked for.
     if key is None or write_cursor(key) != after:
         raise Invalid("query.after", "this is no page's `next`")

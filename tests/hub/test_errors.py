@@ -68,7 +68,7 @@ def test_the_drawn_tree_is_the_tree() -> None:
 
 def test_every_problem_an_endpoint_documents_has_an_example() -> None:
     documented = problems(errors.Unauthenticated, errors.Expired, errors.Busy)
-    assert sorted(documented) == [401, 503]
+    assert sorted(documented) == [400, 401, 503]
     assert [example.value["code"] for example in documented[401].examples or []] == ["unauthenticated", "expired"]
 
 
@@ -160,7 +160,7 @@ def test_the_documents_name_every_problem() -> None:
     }
     schema = Litestar([auth.router, exams.router, student.router], dependencies=parts).openapi_schema.to_schema()
     login = schema["paths"]["/auth/login"]["post"]
-    assert set(login["responses"]) == {"200", "400", "401", "429", "503"}
+    assert set(login["responses"]) == {"200", "400", "401", "403", "429", "503"}
     assert "application/problem+json" in login["responses"]["503"]["content"]
     for path in schema["paths"].values():
         for operation in path.values():

@@ -1,16 +1,10 @@
-// The console, /console: where teachers make exams, watch them, and decide.
+// The console, /console: where teachers make exams, watch them, and decide. Nothing is kept in this browser but the theme
+// and how a room is laid out.
 import "@veritas/shared/base.css";
+import "./console.css";
 import { render } from "preact";
-import { followLinks } from "@veritas/shared/route.ts";
-import { Shell } from "@veritas/shared/shell.tsx";
 import { startTheme } from "@veritas/shared/theme.ts";
+import { App } from "./app.tsx";
 
 startTheme();
-render(
-  <Shell brand={{ href: "/console", name: "Veritas" }} onClick={followLinks("/console")}>
-    <div class="v-page">
-      <h1>Exams</h1>
-    </div>
-  </Shell>,
-  document.getElementById("app") as HTMLElement,
-);
+render(<App />, document.getElementById("app") as HTMLElement);

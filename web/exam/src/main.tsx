@@ -1,15 +1,9 @@
 // The exam page, /exam: where a candidate signs in, sits the exam, and later reads what was recorded.
 import "@veritas/shared/base.css";
-import { render } from "preact";
-import { Shell } from "@veritas/shared/shell.tsx";
+import "./exam.css";
 import { startTheme } from "@veritas/shared/theme.ts";
+import { render } from "preact";
+import { App } from "./app.tsx";
 
 startTheme();
-render(
-  <Shell brand={{ href: "/exam", name: "Veritas exam" }}>
-    <div class="v-page">
-      <h1>Your exam</h1>
-    </div>
-  </Shell>,
-  document.getElementById("app") as HTMLElement,
-);
+render(<App />, document.getElementById("app") as HTMLElement);

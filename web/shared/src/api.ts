@@ -138,6 +138,13 @@ export class Api {
     return (await this.post<{ ticket: string }>("/auth/ws-ticket", { purpose })).ticket;
   }
 
+  /** A fresh access token and its end (ms, the server's clock), for a socket that renews in band. Raises Problem 401. */
+  async access(): Promise<{ token: string; until: number }> {
+    const granted = await this.#renew();
+    if (granted === null) throw new Problem(401, "unauthenticated", "The sign-in has ended", "");
+    return { token: granted.access_token, until: granted.expires_at };
+  }
+
   async #signed(method: Method, path: string, call: Call): Promise<Response> {
     if (this.#token !== null && this.#expiresAt - clock.now() < RENEW_EARLY_MS) await this.#renew().catch(() => null);
     const answer = await this.#raw(method, path, { ...call, headers: { ...this.#bearer(), ...call.headers } });

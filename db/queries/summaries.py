@@ -1,0 +1,140 @@
+"""Attempts in one line each, as their teachers see them: what was reached, what was concluded, what is still open.
+
+Dropout labels stand in these lines: none is ever shown to a student.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.clock import to_ms
+from db.errors import NotFound
+from db.models import Exam, ExamAttempt, Flag, User
+from db.queries import access
+from protocol.analysis import DropoutLabel
+from protocol.attempts import AttemptStatus
+from protocol.exams import Permission
+from protocol.flags import FlagStatus, Severity
+
+UNDECIDED: Final = (FlagStatus.OPEN, FlagStatus.ESCALATED)
+"""What still waits for a person. A note waits for nobody."""
+
+
+class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt in a line; times in ms since the epoch.
+
+    `integrity` and `coverage` are 0..1, `lmi` and `percentage` 0..100, each null while nothing is known. `open_flags`
+    counts the flags above a note that nobody has decided about.
+    """
+
+    attempt_id: UUID
+    exam_id: UUID
+    title: str
+    student_id: UUID
+    name: str
+    ix: int
+    status: AttemptStatus
+    started_at: int
+    completed_at: int | None
+    score: float | None
+    max_score: float | None
+    percentage: float | None
+    passed: bool | None
+    grade_final: bool
+    integrity: float | None
+    coverage: float | None
+    lmi: float | None
+    dropout_label: DropoutLabel | None
+    flagged: bool
+    open_flags: int
+
+
+def select_summaries() -> Select[*tuple[Any, ...]]:
+    """Select attempts with what `summarise` reads; the caller says which, and in which order."""
+    undecided = (
+        select(func.count())
+        .where(
+            Flag.attempt_id == ExamAttempt.id,
+            Flag.status.in_(UNDECIDED),
+            Flag.severity != Severity.NORMAL,
+        )
+        .correlate(ExamAttempt)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            ExamAttempt.id,
+            ExamAttempt.exam_id,
+            Exam.title,
+            ExamAttempt.student_id,
+            User.full_name,
+            ExamAttempt.ix,
+            ExamAttempt.status,
+            ExamAttempt.started_at,
+            ExamAttempt.completed_at,
+            ExamAttempt.score,
+            ExamAttempt.max_score,
+            ExamAttempt.percentage,
+            ExamAttempt.passed,
+            ExamAttempt.grade_final_at,
+            ExamAttempt.integrity_score,
+            ExamAttempt.coverage,
+            ExamAttempt.lmi,
+            ExamAttempt.dropout_label,
+            ExamAttempt.flagged,
+            undecided.label("open_flags"),
+        )
+        .join(Exam, Exam.id == ExamAttempt.exam_id)
+        .join(User, User.id == ExamAttempt.student_id)
+    )
+
+
+def summarise(row: Row[*tuple[Any, ...]]) -> AttemptSummary:
+    """Read one attempt's line."""
+    return AttemptSummary(
+        attempt_id=row.id,
+        exam_id=row.exam_id,
+        title=row.title,
+        student_id=row.student_id,
+        name=row.full_name,
+        ix=row.ix,
+        status=AttemptStatus(row.status),
+        started_at=to_ms(row.started_at),
+        completed_at=None if row.completed_at is None else to_ms(row.completed_at),
+        score=row.score,
+        max_score=row.max_score,
+        percentage=row.percentage,
+        passed=row.passed,
+        grade_final=row.grade_final_at is not None,
+        integrity=row.integrity_score,
+        coverage=row.coverage,
+        lmi=row.lmi,
+        dropout_label=None if row.dropout_label is None else DropoutLabel(row.dropout_label),
+        flagged=row.flagged,
+        open_flags=row.open_flags,
+    )
+
+
+async def list_of_exam(
+    conn: AsyncConnection, exam_id: UUID, *, user_id: UUID, after: int | None = None, limit: int
+) -> list[AttemptSummary]:
+    """List an exam's attempts by their numbers, after the number `after`. Raises NotFound and Denied."""
+    await access.require(conn, exam_id, user_id, Permission.VIEW)
+    found = await conn.execute(
+        select_summaries()
+        .where(ExamAttempt.exam_id == exam_id, ExamAttempt.ix > (after or 0))
+        .order_by(ExamAttempt.ix)
+        .limit(limit)
+    )
+    return [summarise(row) for row in found]
+
+
+async def read_summary(conn: AsyncConnection, attempt_id: UUID) -> AttemptSummary:
+    """Read one attempt's line, for a caller who has asked whether it may be seen. Raises NotFound."""
+    row = (await conn.execute(select_summaries().where(ExamAttempt.id == attempt_id))).one_or_none()
+    if row is None:
+        raise NotFound(f"no attempt {attempt_id}")
+    return summarise(row)

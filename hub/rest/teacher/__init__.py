@@ -1,0 +1,35 @@
+"""What teachers read and decide over REST, one room per noun. Whoever may not see an exam finds nothing of it here."""
+
+from typing import Final
+
+from litestar import Router
+from litestar.di import Provide
+
+from hub.auth.guards import person_as
+from hub.rest.teacher.analytics import read_analytics
+from hub.rest.teacher.attempts import list_attempts
+from hub.rest.teacher.dashboard import read_dashboard
+from hub.rest.teacher.exports import export_events, export_flags
+from hub.rest.teacher.flags import list_flags, read_flag, review_flag
+from hub.rest.teacher.monitoring import read_monitoring
+from hub.rest.teacher.students import list_flagged_students, read_student
+from protocol.people import Role
+
+router: Final = Router(
+    path="/teacher",
+    tags=["teacher"],
+    route_handlers=[
+        read_dashboard,
+        read_analytics,
+        list_attempts,
+        read_monitoring,
+        list_flags,
+        read_flag,
+        review_flag,
+        read_student,
+        list_flagged_students,
+        export_events,
+        export_flags,
+    ],
+    dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
+)

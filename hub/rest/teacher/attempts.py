@@ -1,0 +1,34 @@
+"""An exam's attempts in a line each, for those who may see it. What was answered is not in these lines."""
+
+from uuid import UUID
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import summaries
+from db.queries.summaries import AttemptSummary
+from hub.auth.guards import BEARER, Person
+from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
+from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
+
+
+@get(
+    "/exams/{exam_id:uuid}/attempts",
+    summary="List an exam's attempts",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+)
+async def list_attempts(
+    exam_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    person: NamedDependency[Person],
+    after: After = None,
+    limit: Limit = PAGE,
+) -> Page[AttemptSummary]:
+    """List an exam's attempts by their numbers, the first one first, page by page."""
+    place = read_cursor(after, int)
+    async with engine.connect() as conn:
+        found = await summaries.list_of_exam(conn, exam_id, user_id=person.user_id, after=place, limit=limit + 1)
+    return make_page(found, limit, lambda attempt: attempt.ix)

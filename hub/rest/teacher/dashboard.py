@@ -1,0 +1,53 @@
+"""The first page of a teacher: their exams as they stand, and what awaits them. Reading it leaves no trail."""
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import dashboards, flagged
+from db.queries.dashboards import ExamLine
+from hub.auth.guards import BEARER, Person
+from hub.errors import Expired, Forbidden, Unauthenticated, problems
+from hub.rest.teacher.views import FlagSummary, show_flag
+
+RECENT = 10
+"""How many open flags the first page shows."""
+
+
+class TeacherSummary(msgspec.Struct, frozen=True):
+    """All one's exams counted, and what is going on or open in those that are shown."""
+
+    exams: int
+    running_attempts: int
+    open_flags: int
+    awaiting_grade: int
+
+
+class TeacherDashboard(msgspec.Struct, frozen=True):
+    """The newest 100 exams one may do anything with, and the newest flags nobody has decided about."""
+
+    exams: list[ExamLine]
+    summary: TeacherSummary
+    recent_flags: list[FlagSummary]
+
+
+@get(
+    "/dashboard",
+    summary="See what awaits you",
+    security=BEARER,
+    responses=problems(Unauthenticated, Expired, Forbidden),
+)
+async def read_dashboard(engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]) -> TeacherDashboard:
+    """Read one's exams in figures, the newest first; an administrator's are all."""
+    async with engine.connect() as conn:
+        exams = await dashboards.list_exams(conn, person.user_id)
+        total = await dashboards.count_exams(conn, person.user_id)
+        recent = await flagged.list_recent(conn, person.user_id, RECENT)
+    summary = TeacherSummary(
+        exams=total,
+        running_attempts=sum(exam.running for exam in exams),
+        open_flags=sum(exam.open_flags for exam in exams),
+        awaiting_grade=sum(exam.awaiting_grade for exam in exams),
+    )
+    return TeacherDashboard(exams, summary, [show_flag(flag) for flag in recent])

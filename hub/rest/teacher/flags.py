@@ -1,0 +1,154 @@
+"""Flags under review: an exam's list, one with its ground, and a person's decision about it.
+
+The decision is the console's own command, carried out by the same room. Reading evidence leaves a row in the trail.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.status_codes import HTTP_200_OK
+from msgspec import Meta
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import access, flagged
+from db.queries.flagged import FlagFilter
+from hub.auth.guards import BEARER, Person
+from hub.errors import Busy, Expired, Forbidden, HubError, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.live.commands import TEXT_CHARS, Commands
+from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.rest.teacher.views import FlagSummary, FlagView, show_case, show_flag
+from hub.rest.trail import AnyRequest, leave
+from protocol.codes import ErrorCode
+from protocol.console import Command, Result
+from protocol.exams import Permission
+from protocol.flags import FlagStatus, Severity
+from protocol.limits import NAME_CHARS
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision about a flag: `seen` is the status it was shown with; the same `id` decides once."""
+
+    id: UUID
+    decision: FlagStatus
+    seen: FlagStatus
+    reason: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=TEXT_CHARS,
+            pattern=r"^[^\x00]*[^\x00\s][^\x00]*(?![\s\S])",
+            description="Why, in words that can be shown to the student",
+            examples=["The second window was the permitted formula sheet."],
+        ),
+    ]
+
+
+@get(
+    "/exams/{exam_id:uuid}/flags",
+    summary="List an exam's flags",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+)
+async def list_flags(
+    exam_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    person: NamedDependency[Person],
+    status: Annotated[FlagStatus | None, QueryParameter(description="Only flags of this status")] = None,
+    severity: Annotated[Severity | None, QueryParameter(description="Only flags of this severity")] = None,
+    rule: Annotated[
+        str | None,
+        QueryParameter(max_length=NAME_CHARS, pattern=r"^[a-z0-9_]*$", description="Only flags of this rule"),
+    ] = None,
+    after: After = None,
+    limit: Limit = PAGE,
+) -> Page[FlagSummary]:
+    """List an exam's flags, the newest first, page by page."""
+    place = read_cursor(after, UUID)
+    async with engine.connect() as conn:
+        found = await flagged.list_of_exam(
+            conn,
+            exam_id,
+            user_id=person.user_id,
+            wanted=FlagFilter(status, severity, rule),
+            after=place,
+            limit=limit + 1,
+        )
+    return make_page([show_flag(record) for record in found], limit, lambda flag: flag.flag_id)
+
+
+@get(
+    "/flags/{flag_id:uuid}",
+    summary="Read a flag with its ground",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+)
+async def read_flag(
+    request: AnyRequest,
+    flag_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    person: NamedDependency[Person],
+) -> FlagView:
+    """Read what a flag concludes, the facts it cites, what is known to look the same, and what people decided."""
+    async with engine.begin() as conn:
+        case = await flagged.read_case(conn, flag_id, person.user_id)
+        await leave(conn, request, person.user_id, "read_flag", "flag", flag_id)
+    return show_case(case)
+
+
+@post(
+    "/flags/{flag_id:uuid}/review",
+    status_code=HTTP_200_OK,
+    summary="Decide about a flag",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated, Busy),
+)
+async def review_flag(
+    flag_id: FromPath[UUID],
+    data: JSONBody[Review],
+    engine: NamedDependency[AsyncEngine],
+    commands: NamedDependency[Commands],
+    person: NamedDependency[Person],
+) -> FlagView:
+    """Confirm, dismiss or escalate a flag, if it still is as it was seen; 409 tells who was first, and when.
+
+    Sent again it does nothing more, and answers as it did.
+    """
+    async with engine.connect() as conn:
+        exam_id = await access.require_for_flag(conn, flag_id, person.user_id, Permission.REVIEW)
+    command = Command(
+        id=data.id,
+        exam_id=exam_id,
+        action="review",
+        flag_id=flag_id,
+        decision=data.decision,
+        seen=data.seen,
+        reason=data.reason,
+    )
+    refusal = _refusal(await commands.carry_out(person, command))
+    if refusal is not None:
+        raise refusal
+    async with engine.connect() as conn:
+        return show_case(await flagged.read_case(conn, flag_id, person.user_id))
+
+
+def _refusal(result: Result) -> HubError | None:
+    """What a command's result is over HTTP; None where it was done."""
+    if result.code is not None:
+        return _REFUSALS.get(result.code, Outdated)(result.detail or "")
+    outcome = result.outcomes[0]
+    if outcome.ok:
+        return None
+    if outcome.code == ErrorCode.FORBIDDEN:
+        return Forbidden(outcome.detail or "")
+    return Outdated(outcome.detail or "", by=outcome.by, at=outcome.at)
+
+
+_REFUSALS: dict[str, type[HubError]] = {
+    ErrorCode.FORBIDDEN: Forbidden,
+    ErrorCode.NOT_FOUND: Missing,
+    ErrorCode.BUSY: Busy,
+}

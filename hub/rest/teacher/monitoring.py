@@ -1,0 +1,146 @@
+"""One attempt under review: its facts page by page, what is concluded from them, and every flag with its ground.
+
+A fact is an anomaly when a flag cites it that has not been set aside: facts are never judged by themselves. Reading
+leaves a row in the trail.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import access, flagged, summaries, timeline
+from db.queries.flagged import Cited
+from db.queries.summaries import AttemptSummary
+from db.queries.timeline import AnalysisRecord, FactId, TimelineFact, Wanted
+from hub.auth.guards import BEARER, Person
+from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
+from hub.rest.paging import PAGE, After, Limit, read_cursor, write_cursor
+from hub.rest.teacher.views import FlagView, show_case
+from hub.rest.trail import AnyRequest, leave
+from protocol.exams import Permission
+from protocol.flags import FlagStatus, Severity
+from protocol.limits import NAME_CHARS, SEVERITY_CHARS
+
+CURSOR_CHARS = 16 * 1024
+"""A cursor names every stream of the attempt; few have more than three, and two hundred fit."""
+
+SET_ASIDE = frozenset({FlagStatus.DISMISSED, FlagStatus.WITHDRAWN})
+
+_NO_NUL = r"^[^\x00]*$"
+_Type = Annotated[
+    str | None,
+    QueryParameter(max_length=NAME_CHARS, pattern=_NO_NUL, description="Only events of this type"),
+]
+_Severity = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=SEVERITY_CHARS, pattern=_NO_NUL, description="Only events whose client claims this severity"
+    ),
+]
+_Anomalies = Annotated[bool, QueryParameter(description="Only events that a flag cites which is not set aside")]
+
+
+class TimelineEvent(TimelineFact, frozen=True, kw_only=True):
+    """One fact with the flags that cite it; an anomaly is one that a flag cites which is not set aside."""
+
+    is_anomaly: bool
+    flags: list[UUID]
+
+
+class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt under review.
+
+    `events_timeline` is ordered by when the hub stored each event, each stream by its own numbers; `next` is the
+    `after` of the page that follows. `anomaly_events` and `critical_events` count the events that flags, and critical
+    flags, cite which are not set aside. `behavior_analysis` is null before the attempt has ended.
+    """
+
+    attempt: AttemptSummary
+    total_events: int
+    anomaly_events: int
+    critical_events: int
+    events_timeline: list[TimelineEvent]
+    next: str | None
+    behavior_analysis: AnalysisRecord | None
+    flags: list[FlagView]
+
+
+class Citing(msgspec.Struct, frozen=True):
+    """Which flags cite which facts of one attempt, and which of those facts count."""
+
+    flags: dict[FactId, list[UUID]]
+    anomalies: set[FactId]
+    critical: set[FactId]
+
+    def show(self, fact: TimelineFact) -> TimelineEvent:
+        """Show a fact with what cites it."""
+        place = (fact.stream_id, fact.seq)
+        fields: dict[str, Any] = {name: getattr(fact, name) for name in fact.__struct_fields__}
+        return TimelineEvent(is_anomaly=place in self.anomalies, flags=self.flags.get(place, []), **fields)
+
+
+@get(
+    "/attempts/{attempt_id:uuid}/monitoring",
+    summary="Read an attempt's timeline, flags and analysis",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+)
+async def read_monitoring(
+    request: AnyRequest,
+    attempt_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    person: NamedDependency[Person],
+    *,
+    type: _Type = None,  # noqa: A002 - named in refusals as in the query
+    severity: _Severity = None,
+    anomalies: _Anomalies = False,
+    after: After = None,
+    limit: Limit = PAGE,
+) -> Monitoring:
+    """Read a page of what was recorded of one attempt, what is concluded from it, and its flags with their evidence."""
+    place = read_cursor(after, list[tuple[UUID, int]], CURSOR_CHARS)
+    async with engine.begin() as conn:
+        await access.require_for_attempt(conn, attempt_id, person.user_id, Permission.VIEW)
+        citing = cite(await flagged.read_cited(conn, attempt_id))
+        streams = await timeline.read_streams(conn, attempt_id)
+        window = await timeline.read_window(
+            conn,
+            streams,
+            positions=dict(place or []),
+            wanted=Wanted(type, severity, citing.anomalies if anomalies else None),
+            limit=limit,
+        )
+        answer = Monitoring(
+            attempt=await summaries.read_summary(conn, attempt_id),
+            total_events=await timeline.count(conn, streams),
+            anomaly_events=len(citing.anomalies),
+            critical_events=len(citing.critical),
+            events_timeline=[citing.show(fact) for fact in window.facts],
+            next=None if window.is_last else write_cursor(sorted(window.positions.items())),
+            behavior_analysis=await timeline.read_analysis(conn, attempt_id),
+            flags=[show_case(case) for case in await flagged.list_of_attempt(conn, attempt_id)],
+        )
+        await leave(conn, request, person.user_id, "read_monitoring", "attempt", attempt_id)
+    return answer
+
+
+def cite(flags: Sequence[Cited]) -> Citing:
+    """Tell which facts these flags cite, and which of them count."""
+    by_fact: dict[FactId, list[UUID]] = {}
+    for flag in flags:
+        for place in dict.fromkeys(flag.places):
+            by_fact.setdefault(place, []).append(flag.flag_id)
+    standing = [flag for flag in flags if flag.status not in SET_ASIDE]
+    return Citing(
+        by_fact, _places(standing), _places([flag for flag in standing if flag.severity is Severity.CRITICAL])
+    )
+
+
+def _places(flags: Collection[Cited]) -> set[FactId]:
+    return {place for flag in flags for place in flag.places}

@@ -1,0 +1,119 @@
+"""Debian's Chromium under Playwright: what a real person's browser does, never an event made up by a script."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+
+from tests.journeys.stack import ROOT
+
+AXE: Final = ROOT / "web/node_modules/axe-core/axe.min.js"
+FLAGS: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+]
+WIDE: Final = {"width": 1280, "height": 800}
+NARROW: Final = {"width": 360, "height": 740}
+
+
+def find_chromium() -> str | None:
+    """The system's Chromium, or the one of VERITAS_TEST_CHROMIUM."""
+    return os.environ.get("VERITAS_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+async def launch(playwright: Playwright, executable: str) -> Browser:
+    return await playwright.chromium.launch(executable_path=executable, headless=True, args=FLAGS)
+
+
+@dataclass
+class Witness:
+    """What a browser context asked for and complained of while it was open."""
+
+    base_url: str
+    foreign: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def watch(self, context: BrowserContext) -> None:
+        context.on("request", self._see)
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+
+    def _see(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in ("data", "blob") or f"{parts.scheme}://{parts.netloc}" == self.base_url:
+            return
+        self.foreign.append(request.url)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # A page asks whether its browser holds a session, and 401 is the answer when it does not; a hub that is
+        # killed refuses connections. Everything else, a violated policy above all, is a fault.
+        if message.type == "error" and not message.text.startswith(("Failed to load resource", "WebSocket connection")):
+            self.complaints.append(message.text)
+
+
+@asynccontextmanager
+async def visit(browser: Browser, base_url: str, **options: Any) -> AsyncIterator[BrowserContext]:
+    """A fresh profile of its own; at its end it has asked nobody but the hub, and complained of nothing."""
+    witness = Witness(base_url)
+    context = await browser.new_context(base_url=base_url, viewport=options.pop("viewport", WIDE), **options)
+    witness.watch(context)
+    try:
+        yield context
+    finally:
+        await context.close()
+    assert witness.foreign == []
+    assert witness.complaints == []
+
+
+async def find_violations(page: Page) -> list[str]:
+    """What axe finds wrong with the page as it is now."""
+    # Evaluated by the debugger: the page's policy forbids foreign scripts, and is not loosened for a test.
+    await page.evaluate(AXE.read_text())
+    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']}: {violation['help']}: {node['html'][:160]} {node.get('failureSummary', '')[:300]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+async def lose_emulated_focus(page: Page) -> None:
+    """Playwright tells every page that it has the focus; from now on this one knows whether it has."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
+
+
+@dataclass
+class OtherTab:
+    """Another tab in front of a page, opened as a person does: the page is blurred and hidden."""
+
+    page: Page
+    _targets: list[str] = field(default_factory=list)
+
+    async def __aenter__(self) -> "OtherTab":
+        session = await self.page.context.new_cdp_session(self.page)
+        opened = await session.send("Target.createTarget", {"url": "about:blank"})
+        self._targets.append(opened["targetId"])
+        await session.send("Target.activateTarget", {"targetId": opened["targetId"]})
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        session = await self.page.context.new_cdp_session(self.page)
+        for target in self._targets:
+            await session.send("Target.closeTarget", {"targetId": target})
+        await self.page.bring_to_front()
+
+
+def is_built() -> bool:
+    return (ROOT / "hub/pages/dist/console/index.html").exists() and AXE.exists()

@@ -1,0 +1,136 @@
+"""The whole of Veritas as real processes for browsers: hub, worker, PostgreSQL and Valkey under their supervisor."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.journeys.processes import kill_child, until
+from tests.journeys.stack import ROOT, UP_S, environment, veritas
+from tests.ports import free_port
+
+ITEMS: list[dict[str, Any]] = [
+    {
+        "item": "q1",
+        "kind": "choice",
+        "prompt": "Which of these is a vector?",
+        "choices": ["mass", "velocity", "energy"],
+        "points": 2,
+        "answer_key": "velocity",
+    },
+    {
+        "item": "q2",
+        "kind": "multiple",
+        "prompt": "Which units belong to the SI?",
+        "choices": ["metre", "mile", "second", "pound"],
+        "points": 2,
+        "answer_key": ["metre", "second"],
+    },
+    {
+        "item": "q3",
+        "kind": "number",
+        "prompt": "How far does a train at 20 m/s go in a minute, in metres?",
+        "choices": [],
+        "points": 3,
+        "answer_key": {"value": 1200, "tolerance": 1},
+    },
+    {
+        "item": "q4",
+        "kind": "text",
+        "prompt": "Explain why astronauts in orbit float.",
+        "choices": [],
+        "points": 5,
+        "answer_key": None,
+    },
+]
+"""An exam with one item of each kind."""
+
+
+@dataclass
+class Stack:
+    """A running `veritas up`; `login` is its teacher's."""
+
+    base_url: str
+    pid: int
+    environ: dict[str, str]
+    login: dict[str, str]
+
+    async def kill_hub(self) -> None:
+        """Kill the hub with -9 and wait until its successor answers."""
+        await kill_child(self.pid, "veritas.cli serve")
+        async with httpx.AsyncClient(base_url=self.base_url, trust_env=False) as http:
+
+            async def answers() -> bool:
+                try:
+                    return (await http.get("/health/ready")).is_success
+                except httpx.TransportError:
+                    return False
+
+            while not await answers():
+                await until(lambda: True)
+
+    @contextmanager
+    def teacher(self) -> Iterator["Desk"]:
+        """The teacher at REST, to prepare what a journey does not do in the browser."""
+        with httpx.Client(base_url=self.base_url, trust_env=False, timeout=30) as http:
+            desk = Desk(http)
+            desk.sign_in(self.login)
+            yield desk
+
+
+@dataclass
+class Desk:
+    """REST calls of one teacher; each answers with what REST answered, or fails the test."""
+
+    http: httpx.Client
+
+    def sign_in(self, login: dict[str, str]) -> None:
+        token = self.post("/auth/login", login)["access_token"]
+        self.http.headers["Authorization"] = f"Bearer {token}"
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self._read(self.http.get(path, params=params))
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._read(self.http.post(path, json=body))
+
+    def put(self, path: str, body: Any) -> Any:
+        return self._read(self.http.put(path, json=body))
+
+    def make_exam(self, title: str, students: dict[str, str], minutes: int = 60) -> tuple[str, dict[str, str]]:
+        """A published exam with one item of each kind; its id, and each student's code by username."""
+        exam_id = self.post("/exams", {"title": title, "duration_minutes": minutes, "preset": "browser"})["exam_id"]
+        self.put(f"/exams/{exam_id}/items", {"items": ITEMS})
+        entrants = [{"username": username, "name": name} for username, name in students.items()]
+        codes = self.post(f"/exams/{exam_id}/roster", {"students": entrants})
+        self.post(f"/exams/{exam_id}/publish")
+        return exam_id, {entrant["username"]: entrant["code"] for entrant in codes}
+
+    @staticmethod
+    def _read(answer: httpx.Response) -> Any:
+        assert answer.is_success, f"{answer.request.method} {answer.request.url.path}: {answer.text}"
+        return answer.json() if answer.content else None
+
+
+@contextmanager
+def run_stack(data_dir: Path) -> Iterator[Stack]:
+    """`veritas up` in a folder of its own, to Ctrl-C."""
+    port = free_port()
+    environ = environment(data_dir, port)
+    process = subprocess.Popen(veritas("up"), env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Ctrl-C" in line:
+                break
+        login = json.loads((data_dir / "login.json").read_text())
+        yield Stack(f"http://127.0.0.1:{port}", process.pid, environ, login)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=UP_S)

@@ -1,0 +1,129 @@
+"""A class whose exam is under review: attempts with facts and flags, and teachers who may do this and that with it."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import AuditLog, ExamAttempt, TeacherExamPermission
+from db.queries import flags
+from db.queries.flags import FactId, NewFlag
+from protocol.exams import Permission
+from protocol.flags import Severity
+from protocol.people import Role
+from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
+from tests.hub.conftest import Caller, People
+
+Told = tuple[str, dict[str, Any], int]
+
+EVENTS: list[Told] = [
+    ("window_blur", {}, 1_000),
+    ("alive", {}, 10_000),
+    ("alive", {}, 22_000),
+    ("window_focus", {}, 23_000),
+    ("paste", {"chars": 400}, 25_000),
+]
+
+
+def user_id_of(caller: Caller) -> UUID:
+    return UUID(caller.tokens["user"]["id"])
+
+
+class Classroom:
+    """One exam and its maker; everything is made in transactions of its own."""
+
+    def __init__(self, engine: AsyncEngine, people: People, teacher: Caller, exam_id: UUID) -> None:
+        self.engine = engine
+        self.people = people
+        self.teacher = teacher
+        self.exam_id = exam_id
+
+    async def sit(self, name: str = "Ada Example", *, exam_id: UUID | None = None, student: UUID | None = None) -> UUID:
+        """Somebody sits the exam."""
+        async with self.engine.begin() as conn:
+            student = student or await make_user(conn, name=name)
+            return await make_attempt(conn, exam_id or self.exam_id, student)
+
+    async def record(self, attempt_id: UUID, events: Sequence[Told] = EVENTS) -> UUID:
+        """A client of the attempt says this; returns its stream."""
+        async with self.engine.begin() as conn:
+            stream_id = await make_stream(conn, attempt_id)
+            await store_events(conn, stream_id, events)
+            return stream_id
+
+    async def flag(
+        self,
+        attempt_id: UUID,
+        *cited: FactId,
+        rule: str = "left_page",
+        severity: Severity = Severity.WARNING,
+        summary: str = "Away from the page for at least 21.0 s (limit 20 s).",
+    ) -> UUID:
+        """A rule raises a flag."""
+        new = NewFlag(
+            attempt_id=attempt_id,
+            rule=rule,
+            rule_version=1,
+            policy_version=1,
+            episode_key=str(uuid4()),
+            severity=severity,
+            confidence=0.8,
+            summary=summary,
+            numbers={"away_s": 21.0},
+            cited=cited,
+        )
+        async with self.engine.begin() as conn:
+            (row,) = await flags.raise_flags(conn, [new])
+        return row.flag_id
+
+    async def end(self, attempt_id: UUID, **reached: Any) -> None:
+        """The attempt ends, with these columns."""
+        values = {"status": "submitted", "completed_at": func.now(), **reached}
+        async with self.engine.begin() as conn:
+            await conn.execute(update(ExamAttempt).where(ExamAttempt.id == attempt_id).values(**values))
+
+    async def make_exam(self, maker: Caller) -> UUID:
+        async with self.engine.begin() as conn:
+            return await make_exam(conn, user_id_of(maker))
+
+    async def permitted(self, *permissions: Permission, name: str = "helper") -> Caller:
+        """Another teacher, who may do these things with the exam."""
+        caller = await self.people.make(Role.TEACHER, name)
+        if permissions:
+            async with self.engine.begin() as conn:
+                await conn.execute(
+                    insert(TeacherExamPermission).values(
+                        exam_id=self.exam_id,
+                        teacher_id=user_id_of(caller),
+                        **{permission.value: True for permission in permissions},
+                    )
+                )
+        return caller
+
+    async def trail(self, action: str) -> list[tuple[UUID | None, str]]:
+        """Who did this, to what."""
+        async with self.engine.connect() as conn:
+            found = await conn.execute(
+                select(AuditLog.actor_id, AuditLog.resource_id).where(AuditLog.action == action).order_by(AuditLog.id)
+            )
+            return [(row.actor_id, row.resource_id) for row in found]
+
+    async def refuses(self, path: str, *, without: Sequence[Permission], **params: object) -> None:
+        """Without these permissions: 403 to who has others, 404 to who has none, 403 to students, 401 to nobody."""
+        others = [one for one in Permission if one not in without]
+        some = await self.permitted(*others, name=f"some-{uuid4()}")
+        none = await self.permitted(name=f"none-{uuid4()}")
+        student = await self.people.make(Role.STUDENT, f"student-{uuid4()}")
+        answers = [await caller.get(path, **params) for caller in (some, none, student, self.people.nobody)]
+        assert [answer.status_code for answer in answers] == [403, 404, 403, 401], path
+
+
+@pytest.fixture
+async def classroom(engine: AsyncEngine, people: People) -> Classroom:
+    teacher = await people.make(Role.TEACHER, "teacher")
+    async with engine.begin() as conn:
+        exam_id = await make_exam(conn, user_id_of(teacher))
+    return Classroom(engine, people, teacher, exam_id)

@@ -1,0 +1,75 @@
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import Flag
+from protocol.exams import Permission
+from protocol.flags import FlagStatus, Severity
+from tests.hub.rest.teacher.conftest import Classroom
+
+
+async def test_attempts_are_listed_by_their_numbers_page_by_page(classroom: Classroom) -> None:
+    made = [str(await classroom.sit(f"Student {number}")) for number in range(5)]
+    seen, after = [], {}
+    while True:
+        page = (await classroom.teacher.get(f"/teacher/exams/{classroom.exam_id}/attempts", limit=2, **after)).json()
+        seen += [attempt["attempt_id"] for attempt in page["items"]]
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert seen == made
+
+
+async def test_a_line_says_what_was_reached_concluded_and_is_open(classroom: Classroom, engine: AsyncEngine) -> None:
+    attempt_id = await classroom.sit("Eve Example")
+    await classroom.flag(attempt_id)
+    await classroom.flag(attempt_id, severity=Severity.NORMAL)
+    dismissed = await classroom.flag(attempt_id)
+    async with engine.begin() as conn:
+        await conn.execute(update(Flag).where(Flag.id == dismissed).values(status=FlagStatus.DISMISSED))
+    await classroom.end(
+        attempt_id,
+        score=4.5,
+        max_score=10,
+        percentage=45,
+        passed=False,
+        integrity_score=0.5,
+        coverage=0.9,
+        lmi=20,
+        dropout_label="incapable",
+        flagged=True,
+        grade_final_at=datetime.now(UTC),
+    )
+    (line,) = (await classroom.teacher.get(f"/teacher/exams/{classroom.exam_id}/attempts")).json()["items"]
+    assert isinstance(line.pop("started_at"), int)
+    assert isinstance(line.pop("completed_at"), int)
+    assert line == {
+        "attempt_id": str(attempt_id),
+        "exam_id": str(classroom.exam_id),
+        "title": "Physics",
+        "student_id": line["student_id"],
+        "name": "Eve Example",
+        "ix": 1,
+        "status": "submitted",
+        "score": 4.5,
+        "max_score": 10.0,
+        "percentage": 45.0,
+        "passed": False,
+        "grade_final": True,
+        "integrity": 0.5,
+        "coverage": 0.9,
+        "lmi": 20.0,
+        "dropout_label": "incapable",
+        "flagged": True,
+        "open_flags": 1,
+    }
+
+
+async def test_attempts_are_for_those_who_may_see_the_exam(classroom: Classroom) -> None:
+    path = f"/teacher/exams/{classroom.exam_id}/attempts"
+    await classroom.refuses(path, without=[Permission.VIEW])
+    viewer = await classroom.permitted(Permission.VIEW)
+    assert (await viewer.get(path)).json() == {"items": [], "next": None}
+    assert (await viewer.get(f"/teacher/exams/{uuid4()}/attempts")).status_code == 404

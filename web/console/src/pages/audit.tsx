@@ -1,0 +1,80 @@
+/** Who did what, for administrators: rows that nobody can change. */
+
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { formatDateTime } from "@veritas/shared/time.ts";
+import { Button, Empty, Spinner, Table } from "@veritas/shared/ui.tsx";
+import { usePages } from "../load.ts";
+import { Failed, Page } from "../parts/page.tsx";
+import type { AuditRow } from "../rest.ts";
+import { sentence } from "../text/format.ts";
+
+export function AuditPage(): JSX.Element {
+  const typed = useSignal("");
+  const action = useSignal("");
+  const list = usePages<AuditRow>("/admin/audit", { action: action.value });
+  return (
+    <Page title="Audit log" about={<p class="v-soft">What people did, newest first. Rows are only ever added.</p>}>
+      <form
+        class="c-controls"
+        onSubmit={(event) => {
+          event.preventDefault();
+          action.value = typed.value.trim();
+        }}
+      >
+        <label class="c-order">
+          <span class="v-soft v-small">Action</span>
+          <input class="v-input" placeholder="review" value={typed.value} onInput={(event) => (typed.value = event.currentTarget.value)} />
+        </label>
+        <Button type="submit" icon="search">
+          Search
+        </Button>
+      </form>
+      {list.error !== null && <Failed error={list.error} onRetry={list.reload} />}
+      {list.items.length > 0 && (
+        <div class="v-card v-card-flush">
+          <Table
+            caption="Audit log"
+            hideCaption
+            head={
+              <tr>
+                <th scope="col">When</th>
+                <th scope="col">Who</th>
+                <th scope="col">Did</th>
+                <th scope="col">To what</th>
+                <th scope="col">More</th>
+              </tr>
+            }
+          >
+            {list.items.map((row, at) => (
+              <tr key={row.audit_id ?? at}>
+                <td class="v-number v-small">{formatDateTime(row.at ?? row.created_at ?? 0)}</td>
+                <td>{row.actor_name ?? row.actor ?? <span class="v-soft">the server</span>}</td>
+                <td>{sentence(row.action)}</td>
+                <td>
+                  {row.resource} <span class="v-mono v-soft v-small">{row.resource_id}</span>
+                </td>
+                <td class="v-small">
+                  {Object.entries(row.details ?? {})
+                    .map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
+                    .join(" · ")}
+                </td>
+              </tr>
+            ))}
+          </Table>
+        </div>
+      )}
+      {list.loading && <Spinner label="Fetching the log…" />}
+      {!list.loading && list.error === null && list.items.length === 0 && (
+        <div class="v-card">
+          <Empty title="No such rows" />
+        </div>
+      )}
+      {list.more !== null && !list.loading && (
+        <div>
+          <Button onClick={list.more}>Show more</Button>
+        </div>
+      )}
+    </Page>
+  );
+}

@@ -1,0 +1,111 @@
+/** The review of one exam: its flags one under the other, to be decided about in place. */
+
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { Button, Empty, Spinner } from "@veritas/shared/ui.tsx";
+import { decideByRest } from "../decide.ts";
+import { useLoad, usePages } from "../load.ts";
+import { ExamNav } from "../parts/exam-nav.tsx";
+import { FlagCard } from "../parts/flag-card.tsx";
+import { Failed, Page } from "../parts/page.tsx";
+import type { ExamView, FlagSummary, FlagView } from "../rest.ts";
+import { fileName, saveExport } from "../save-file.ts";
+import { studentName } from "../text/format.ts";
+
+const STATUSES = [
+  ["open", "Open"],
+  ["escalated", "Escalated"],
+  ["confirmed", "Confirmed"],
+  ["dismissed", "Dismissed"],
+  ["", "All"],
+] as const;
+
+const SEVERITIES = [
+  ["", "All"],
+  ["critical", "Critical"],
+  ["warning", "Warnings"],
+  ["normal", "Notes"],
+] as const;
+
+export function FlagsPage({ examId }: { examId: string }): JSX.Element {
+  const exam = useLoad<ExamView>(`/exams/${examId}`).state.value.data;
+  const status = useSignal("open");
+  const severity = useSignal("");
+  const list = usePages<FlagSummary>(`/teacher/exams/${examId}/flags`, { status: status.value, severity: severity.value, limit: 50 });
+  const decided = useSignal<ReadonlyMap<string, FlagView>>(new Map());
+  const may = exam?.permissions ?? null;
+  const decide =
+    may !== null && !may.includes("can_review")
+      ? null
+      : decideByRest((flag) => {
+          decided.value = new Map(decided.value).set(flag.flag_id, flag);
+        });
+  return (
+    <Page
+      title={exam?.title ?? "Review"}
+      above={[["/console/exams", "Exams"]]}
+      actions={
+        (may === null || may.includes("can_view_analytics")) && (
+          <Button icon="download" onClick={() => void saveExport(`/teacher/exams/${examId}/flags.csv`, fileName(`${exam?.title ?? "exam"} flags`, "csv"))}>
+            Flags as CSV
+          </Button>
+        )
+      }
+    >
+      <ExamNav examId={examId} at="flags" may={may} />
+      <div class="c-controls">
+        <Choice label="Status" options={STATUSES} value={status} />
+        <Choice label="Severity" options={SEVERITIES} value={severity} />
+      </div>
+      {list.error !== null && <Failed error={list.error} onRetry={list.reload} />}
+      <div class="c-flag-list">
+        {list.items.map((flag) => {
+          const now = decided.value.get(flag.flag_id);
+          return (
+            <div class="v-card" key={flag.flag_id}>
+              <FlagCard
+                flag={now ?? flag}
+                {...(now === undefined ? {} : { full: now })}
+                decide={decide}
+                heading={
+                  <p class="c-whose">
+                    <a href={`/console/attempts/${flag.attempt_id}`}>{studentName(flag.student)}</a>
+                  </p>
+                }
+              />
+            </div>
+          );
+        })}
+      </div>
+      {list.loading && <Spinner label="Fetching flags…" />}
+      {!list.loading && list.error === null && list.items.length === 0 && (
+        <div class="v-card">
+          <Empty title={status.value === "open" ? "Nothing waits for a decision" : "No such flags"} />
+        </div>
+      )}
+      {list.more !== null && !list.loading && (
+        <div>
+          <Button onClick={list.more}>Show more</Button>
+        </div>
+      )}
+    </Page>
+  );
+}
+
+interface ChoiceProps {
+  label: string;
+  options: readonly (readonly [key: string, name: string])[];
+  value: { value: string };
+}
+
+function Choice({ label, options, value }: ChoiceProps): JSX.Element {
+  return (
+    <div class="c-chips" role="group" aria-label={label}>
+      {options.map(([key, name]) => (
+        <button key={key} type="button" class="c-chip" aria-pressed={value.value === key} onClick={() => (value.value = key)}>
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+import { describe, expect, test } from "vitest";
+import { fitText, isAnswered, MOST_TEXT_BYTES, newerThan, readNumber, savedValues, unanswered, wireBytes } from "./answers.ts";
+import type { Item } from "./contract.ts";
+
+const item = (name: string, kind: Item["kind"] = "choice"): Item => ({ item: name, kind, prompt: name, choices: [], points: 1 });
+
+test("an answer is something that is there: blank text and no choice are none, zero is one", () => {
+  expect(isAnswered(item("a"), {})).toBe(false);
+  expect(isAnswered(item("a"), { a: null })).toBe(false);
+  expect(isAnswered(item("a", "text"), { a: "  \n" })).toBe(false);
+  expect(isAnswered(item("a", "multiple"), { a: [] })).toBe(false);
+  expect(isAnswered(item("a", "number"), { a: 0 })).toBe(true);
+  expect(unanswered([item("a"), item("b")], { a: "x" }).map((one) => one.item)).toEqual(["b"]);
+});
+
+test.each([
+  ["3.14", 3.14],
+  ["3,14", 3.14],
+  [" 1 000 ", 1_000],
+  ["−2", -2],
+  ["1e3", 1_000],
+  [".5", 0.5],
+  ["", null],
+  ["abc", undefined],
+  ["1.2.3", undefined],
+  ["1e999", undefined],
+])("%j is read as %j", (text, number) => {
+  expect(readNumber(text)).toBe(number);
+});
+
+describe("what fits on the wire", () => {
+  test("is counted as JSON counts it", () => {
+    expect(wireBytes('a"é\n')).toBe(1 + 2 + 2 + 2);
+  });
+
+  test("is kept whole, and what is more is cut to the longest beginning", () => {
+    expect(fitText("short")).toBe("short");
+    const cut = fitText("é".repeat(20_000));
+    expect(wireBytes(cut)).toBeLessThanOrEqual(MOST_TEXT_BYTES);
+    expect(wireBytes(`${cut}é`)).toBeGreaterThan(MOST_TEXT_BYTES);
+  });
+});
+
+describe("answers of this machine", () => {
+  const saved = { a: { value: "server", revision: 1, saved_at: 10_000 } };
+
+  test("stand where they are newer than the server's, by the server's clock", () => {
+    expect(newerThan(saved, [{ item: "a", value: "mine", at: 9_000 }], 0)).toEqual({});
+    expect(newerThan(saved, [{ item: "a", value: "mine", at: 9_000 }], 2_000)).toEqual({ a: "mine" });
+    expect(newerThan(saved, [{ item: "b", value: "mine", at: 1 }], 0)).toEqual({ b: "mine" });
+  });
+
+  test("the last one of an item counts", () => {
+    const local = [
+      { item: "b", value: "first", at: 1 },
+      { item: "b", value: "second", at: 2 },
+    ];
+    expect(newerThan(saved, local, 0)).toEqual({ b: "second" });
+  });
+
+  test("begin with what the server has", () => {
+    expect(savedValues(saved)).toEqual({ a: "server" });
+  });
+});

@@ -1,0 +1,245 @@
+// One sitting of an exam: its paper, its answers, its clock and its SDK, as signals the views draw from. Answers reach the
+// server only as recorded events (or, when handing in, with the submission); nothing is called saved before it is.
+import { SignedOut, start, type Instruct, type Json, type LocalAnswer, type Proctor, type Status } from "@veritas/proctor/index.ts";
+import { type Api, Problem } from "@veritas/shared/api.ts";
+import { clock } from "@veritas/shared/time.ts";
+import { batch, computed, signal } from "@preact/signals";
+import { type Answers, fitText, newerThan, savedValues } from "./answers.ts";
+import { type Item, isRunning, type Paper, type Receipt } from "./contract.ts";
+
+/** A draft is recorded this long after the last key, or this long after the first one. */
+const REST_MS = 1_000;
+const MOST_MS = 2_000;
+/** Without a connection drafts wait longer: they are kept on the machine, which is not without end. */
+const OFFLINE_MOST_MS = 10_000;
+const DRAIN_MS = 10_000;
+
+export interface Message {
+  id: number;
+  text: string;
+  at: number;
+}
+
+export type HandingIn = "no" | "saving" | "sending" | "retrying";
+
+interface Change {
+  value: Json;
+  firstMs: number;
+  timer: ReturnType<typeof setTimeout>;
+}
+
+export class Sitting {
+  readonly paper;
+  readonly answers = signal<Answers>({});
+  readonly at = signal(0);
+  readonly status = signal<Status | null>(null);
+  readonly messages = signal<Message[]>([]);
+  /** The message that is shown until it is closed. */
+  readonly unread = signal<Message[]>([]);
+  /** Why a person ended the attempt, once that was told. */
+  readonly endedBecause = signal<string | null>(null);
+  readonly handingIn = signal<HandingIn>("no");
+  readonly receipt = signal<Receipt | null>(null);
+  /** Items with a change that is not even recorded yet. */
+  readonly typing = signal<ReadonlySet<string>>(new Set());
+  /** What was typed into a number that is none; it is not saved. */
+  readonly unreadable = signal<ReadonlySet<string>>(new Set());
+  readonly item = computed(() => this.paper.value.items[this.at.value] ?? null);
+  readonly deadline = computed(() => this.status.value?.attempt?.deadline ?? this.paper.value.deadline);
+  readonly isOver = computed(() => {
+    const status = this.status.value;
+    const told = status?.attempt?.status ?? this.paper.value.status;
+    return !isRunning(told) || !isRunning(this.paper.value.status) || status?.over === "ended" || this.receipt.value !== null;
+  });
+  readonly proctor: Proctor;
+  private readonly changes = new Map<string, Change>();
+  private readonly touched = new Set<string>();
+  private openedMs = performance.now();
+  private readonly leaving = new AbortController();
+
+  constructor(
+    private readonly api: Api,
+    paper: Paper,
+  ) {
+    this.paper = signal(paper);
+    this.answers.value = savedValues(paper.answers);
+    this.proctor = start({
+      url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/monitor`,
+      attemptId: paper.attempt_id,
+      getTicket: () => this.getTicket(),
+      onInstruction: (instruct) => this.obey(instruct),
+      onRestored: (local) => this.restore(local),
+      captures: paper.exam.monitored ?? true,
+    });
+    this.proctor.onStatus((status) => {
+      const wasElsewhere = this.status.value?.link === "elsewhere";
+      this.status.value = status;
+      // Whatever another tab did meanwhile, handing in included, is on the server.
+      if (wasElsewhere && status.link !== "elsewhere") void this.reload().catch(() => undefined);
+    });
+    const { signal: left } = this.leaving;
+    const flush = () => this.flush();
+    document.addEventListener("visibilitychange", flush, { signal: left });
+    window.addEventListener("pagehide", flush, { signal: left });
+    window.addEventListener("blur", flush, { signal: left });
+    const first = paper.items[0];
+    if (first) this.proctor.record("item_opened", { item: first.item });
+  }
+
+  open(index: number): void {
+    const item = this.paper.value.items[index];
+    if (item === undefined || index === this.at.value) return;
+    this.flush();
+    this.at.value = index;
+    this.openedMs = performance.now();
+    this.proctor.record("item_opened", { item: item.item });
+  }
+
+  /** Take an answer that stands at once, such as a choice. */
+  choose(item: Item, value: Json): void {
+    this.put(item.item, value);
+    this.proctor.answered(item.item, value, performance.now() - this.openedMs);
+  }
+
+  /** Take what is being typed; it is recorded when the hand rests, at the latest after two seconds. */
+  type(item: Item, value: Json): void {
+    const fitting = typeof value === "string" ? fitText(value) : value;
+    this.put(item.item, fitting);
+    const before = this.changes.get(item.item);
+    clearTimeout(before?.timer);
+    const now = performance.now();
+    const firstMs = before?.firstMs ?? now;
+    const most = this.status.value?.link === "open" ? MOST_MS : OFFLINE_MOST_MS;
+    const wait = Math.max(0, Math.min(REST_MS, firstMs + most - now));
+    const timer = setTimeout(() => this.flush(item.item), wait);
+    this.changes.set(item.item, { value: fitting, firstMs, timer });
+    this.typing.value = new Set(this.changes.keys());
+  }
+
+  /** Mark a field whose text is no answer: nothing of it is saved, and that is said. */
+  setUnreadable(item: Item, isUnreadable: boolean): void {
+    if (this.unreadable.value.has(item.item) === isUnreadable) return;
+    const next = new Set(this.unreadable.value);
+    if (isUnreadable) next.add(item.item);
+    else next.delete(item.item);
+    this.unreadable.value = next;
+  }
+
+  /** Record what was typed and not recorded yet, of one item or of all. */
+  flush(only?: string): void {
+    for (const [name, change] of [...this.changes]) {
+      if (only !== undefined && name !== only) continue;
+      clearTimeout(change.timer);
+      this.changes.delete(name);
+      const item = this.paper.value.items.find((one) => one.item === name);
+      if (item?.kind === "text") this.proctor.draft(name, String(change.value ?? ""));
+      else this.proctor.answered(name, change.value, performance.now() - this.openedMs);
+    }
+    if (this.typing.value.size !== this.changes.size) this.typing.value = new Set(this.changes.keys());
+  }
+
+  closeMessage(): void {
+    this.unread.value = this.unread.value.slice(1);
+  }
+
+  /** Hand in: everything recorded first, then the submission; tried again until it is heard or refused. */
+  async handIn(): Promise<void> {
+    if (this.handingIn.value !== "no") return;
+    this.flush();
+    this.handingIn.value = "saving";
+    const isDrained = await this.proctor.drained(DRAIN_MS);
+    while (!this.leaving.signal.aborted) {
+      this.handingIn.value = this.handingIn.value === "retrying" ? "retrying" : "sending";
+      try {
+        const receipt = await this.submit(isDrained);
+        this.receipt.value = receipt;
+        await this.reload();
+        break;
+      } catch (error) {
+        if (error instanceof Problem && error.status < 500 && error.status !== 429) {
+          this.handingIn.value = "no";
+          // It was handed in already, or time ran out meanwhile: the paper says which.
+          await this.reload().catch(() => undefined);
+          if (this.isOver.value) return;
+          throw error;
+        }
+        this.handingIn.value = "retrying";
+        await new Promise((resolve) => setTimeout(resolve, 3_000));
+      }
+    }
+    this.handingIn.value = "no";
+  }
+
+  /** Read the attempt anew: it has ended, or was gone on with elsewhere. */
+  async reload(): Promise<void> {
+    const paper = await this.api.get<Paper>(`/student/exams/${this.paper.value.attempt_id}`);
+    batch(() => {
+      this.paper.value = paper;
+      const local = [...this.changes].map(([item, { value }]) => [item, value]);
+      const mine = [...this.status.peek()!.unsaved].map((item) => [item, this.answers.peek()[item] ?? null]);
+      this.answers.value = { ...savedValues(paper.answers), ...Object.fromEntries([...mine, ...local]) };
+    });
+  }
+
+  /** Go on here after another machine or tab took over. */
+  async continueHere(): Promise<void> {
+    this.proctor.continueHere();
+    await this.reload();
+  }
+
+  /** The attempt is over: deliver what is left and watch no longer. */
+  finish(): void {
+    this.flush();
+    void this.proctor.finish();
+  }
+
+  /** Leave this page's sitting; it can be gone on with at any time. */
+  leave(): void {
+    this.flush();
+    this.leaving.abort();
+    this.proctor.stop();
+  }
+
+  private submit(isDrained: boolean): Promise<Receipt> {
+    const position = this.proctor.position;
+    const unsaved = isDrained ? [] : [...(this.status.value?.unsaved ?? [])];
+    const answers = unsaved.map((item) => ({ item, value: this.answers.value[item] ?? null }));
+    return this.api.post<Receipt>(`/student/exams/${this.paper.value.attempt_id}/submit`, {
+      ...(position ?? {}),
+      ...(answers.length > 0 ? { answers } : {}),
+    });
+  }
+
+  private put(item: string, value: Json): void {
+    this.touched.add(item);
+    this.answers.value = { ...this.answers.value, [item]: value };
+  }
+
+  private async getTicket(): Promise<string> {
+    try {
+      return await this.api.ticket("monitor");
+    } catch (error) {
+      throw error instanceof Problem && error.status === 401 ? new SignedOut() : error;
+    }
+  }
+
+  private restore(local: LocalAnswer[]): void {
+    const newer = newerThan(this.paper.value.answers, local, clock.now() - Date.now());
+    const untouched = Object.entries(newer).filter(([item]) => !this.touched.has(item));
+    if (untouched.length > 0) this.answers.value = { ...this.answers.value, ...Object.fromEntries(untouched) };
+  }
+
+  private obey(instruct: Instruct): string | null {
+    const body = instruct.body ?? {};
+    if (instruct.valid_until && instruct.valid_until < clock.now()) return "expired";
+    if (instruct.action === "end") {
+      this.endedBecause.value = body["reason"] ?? "";
+      void this.reload().catch(() => undefined);
+      return null;
+    }
+    const message = { id: instruct.id, text: body["text"] ?? "", at: instruct.issued_at };
+    this.messages.value = [...this.messages.value, message];
+    this.unread.value = [...this.unread.value, message];
+    return null;
+  }
+}

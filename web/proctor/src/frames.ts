@@ -1,0 +1,64 @@
+// The frames of `/ws/monitor` as the browser's client knows them: the generated types, what a frame may carry beyond them,
+// and how one is read. Nothing is decided here.
+
+import { CloseCode, FINAL_CODES as FINAL, LIMITS } from "@veritas/shared/wire/codes.ts";
+import type * as wire from "@veritas/shared/wire/monitor.ts";
+
+export type { ClientFrame, Done, Event, Events, Instruct, Limits, Lost, Previous, Rejected, Window } from "@veritas/shared/wire/monitor.ts";
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type Payload = { [key: string]: Json };
+
+export interface Attempt {
+  status: string;
+  deadline: number | null;
+  paused: boolean;
+}
+
+/** `queue_key` encrypts the stored queue (base64url of 32 bytes); a hub of before it gives none. */
+export type Welcome = wire.Welcome & { queue_key?: string };
+
+/** The attempt's status, deadline or pause has changed. */
+export type AttemptChanged = { t: "attempt" } & Attempt;
+
+export type HubFrame = Exclude<wire.HubFrame, { t: "welcome" | "attempt" }> | Welcome | AttemptChanged;
+
+export const SUBPROTOCOL = "veritas.v1.json";
+
+/** What a socket that ended without a close frame counts as; so does one that could not be opened. */
+export const ABNORMAL = 1006;
+
+/** Close codes after which a client does not come back by itself; 4401 is tried once more with a new ticket. */
+export const FINAL_CODES: ReadonlySet<number> = new Set(FINAL);
+
+export const DEFAULT_LIMITS: wire.Limits = {
+  frame_bytes: LIMITS.FRAME_BYTES,
+  events_per_frame: LIMITS.EVENTS_PER_FRAME,
+  event_bytes: LIMITS.EVENT_BYTES,
+  draft_bytes: LIMITS.DRAFT_BYTES,
+  depth: LIMITS.DEPTH,
+};
+
+export { CloseCode, LIMITS };
+
+const HUB_TAGS: ReadonlySet<string> = new Set<HubFrame["t"]>([
+  "welcome",
+  "ack",
+  "window",
+  "instruct",
+  "attempt",
+  "rotate",
+  "pong",
+  "drain",
+  "error",
+]);
+
+/** Read one frame of the hub; null when this version does not know it, or it is none. */
+export function readFrame(text: string): HubFrame | null {
+  try {
+    const frame = JSON.parse(text) as HubFrame | null;
+    return typeof frame === "object" && frame !== null && HUB_TAGS.has(frame.t) ? frame : null;
+  } catch {
+    return null;
+  }
+}

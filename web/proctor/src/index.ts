@@ -1,0 +1,7 @@
+// What a page needs of the SDK, and nothing else.
+
+export type { LocalAnswer } from "./answers.ts";
+export type { Attempt, Instruct, Json, Payload } from "./frames.ts";
+export { SignedOut } from "./line.ts";
+export { type Link, type Proctor, type StartOptions, type Status, start } from "./proctor.ts";
+export type { Over } from "./session.ts";

@@ -1,0 +1,158 @@
+import "fake-indexeddb/auto";
+import { beforeEach, describe, expect, test } from "vitest";
+import { QueueClock } from "./clock.ts";
+import { DEFAULT_LIMITS, type Event, type Welcome } from "./frames.ts";
+import { Keeper } from "./keeper.ts";
+import { Store } from "./store.ts";
+
+const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const OTHER = "BBECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const WINDOW = { events: 1_000, bytes: 512 * 1024 };
+const event = (text: string): Event => ({ type: "draft_saved", at: 1, mono: 1, data: { item: "q", text } });
+const welcome = (queue_key: string, more: Partial<Welcome> = {}): Welcome => ({
+  t: "welcome",
+  stream: "one",
+  committed: 0,
+  rejected: [],
+  previous: null,
+  window: WINDOW,
+  limits: DEFAULT_LIMITS,
+  heartbeat_ms: 10_000,
+  server_at: 0,
+  attempt: { status: "in_progress", deadline: null, paused: false },
+  auth_until: 0,
+  queue_key,
+  upload_token: "",
+  ...more,
+});
+
+let attempt = "";
+beforeEach(() => {
+  attempt = `attempt-${Math.random()}`;
+});
+
+/** One load of the page: its keeper, and a clock that never matters here. */
+class Load {
+  cleared: number[] = [];
+  private readonly clock = new QueueClock(1_000);
+  private constructor(readonly keeper: Keeper) {}
+
+  static async of(attemptId: string): Promise<Load> {
+    const cleared: number[] = [];
+    const load = new Load(await Keeper.open(attemptId, (seq) => load.clear(seq)));
+    load.cleared = cleared;
+    return load;
+  }
+
+  private clear(seq: number): void {
+    this.cleared.push(seq);
+    this.keeper.queue.clear(seq);
+  }
+
+  async greet(answer: Welcome): Promise<void> {
+    await this.keeper.unlock(answer);
+    const { stream, committed, previous } = answer;
+    this.keeper.queue.resume(stream, committed, WINDOW, DEFAULT_LIMITS, previous);
+  }
+
+  record(text: string): void {
+    const { queue } = this.keeper;
+    this.keeper.recorded(queue.nextSeq + queue.shift, event(text), 60);
+    queue.record(event(text), 60, 0);
+  }
+
+  keep(mayGo = true): Promise<void> {
+    return this.keeper.keep(this.clock, () => mayGo);
+  }
+}
+
+describe("a kept queue", () => {
+  test("is gone on with after a reload, under the same boot", async () => {
+    const first = await Load.of(attempt);
+    await first.greet(welcome(KEY));
+    first.record("one");
+    first.record("two");
+    await first.keep();
+    expect(first.cleared).toEqual([2]);
+    const second = await Load.of(attempt);
+    expect(second.keeper.queue.boot).toBe(first.keeper.queue.boot);
+    expect(second.keeper.queue.nextSeqForHello).toBe(3);
+    await second.greet(welcome(KEY, { committed: 1 }));
+    expect(second.keeper.queue.take() ?? second.keeper.queue.clear(2)).toEqual({ t: "events", first_seq: 2, events: [event("two")] });
+  });
+
+  test("lets nothing on the wire that is not written down", async () => {
+    const load = await Load.of(attempt);
+    await load.greet(welcome(KEY));
+    load.record("one");
+    expect(load.keeper.queue.take()).toBeNull();
+    await load.keep();
+    expect(load.keeper.queue.take()).toMatchObject({ first_seq: 1 });
+  });
+
+  test("holds nothing readable", async () => {
+    const load = await Load.of(attempt);
+    await load.greet(welcome(KEY));
+    load.record("a secret answer");
+    await load.keep();
+    const kept = await (await Store.open(attempt))?.load();
+    const bytes = [...(kept?.events.values() ?? [])].map((one) => new TextDecoder().decode(one.box)).join();
+    expect(kept?.events.size).toBe(1);
+    expect(bytes).not.toContain("secret");
+  });
+
+  test("forgets what the hub has acknowledged", async () => {
+    const load = await Load.of(attempt);
+    await load.greet(welcome(KEY));
+    load.record("one");
+    load.record("two");
+    await load.keep();
+    load.keeper.queue.take();
+    load.keeper.queue.acknowledge(1);
+    await load.keep();
+    const kept = await (await Store.open(attempt))?.load();
+    expect([...(kept?.events.keys() ?? [])]).toEqual([2]);
+    expect(kept?.memo.acked).toBe(1);
+  });
+
+  test("that cannot be read any more is told to be lost, number by number", async () => {
+    const first = await Load.of(attempt);
+    await first.greet(welcome(KEY));
+    first.record("one");
+    await first.keep();
+    const second = await Load.of(attempt);
+    await second.greet(welcome(OTHER));
+    expect(second.keeper.queue.droppedEver).toBe(1);
+    await second.keep();
+    expect(second.keeper.queue.take()).toEqual({ t: "lost", to_seq: 1, reason: "overflow" });
+  });
+
+  test("keeps its keys when a new stream numbers it anew", async () => {
+    const first = await Load.of(attempt);
+    await first.greet(welcome(KEY));
+    first.record("one");
+    first.record("two");
+    await first.keep();
+    first.keeper.queue.take();
+    first.keeper.queue.disconnect();
+    await first.greet(welcome(KEY, { stream: "other", previous: { stream: "one", committed: 1 } }));
+    first.record("three");
+    await first.keep();
+    const second = await Load.of(attempt);
+    await second.greet(welcome(KEY, { stream: "other" }));
+    expect([...second.keeper.queue.entries()].map((one) => [one.seq, one.event])).toEqual([
+      [1, event("two")],
+      [2, event("three")],
+    ]);
+  });
+
+  test("without a key stays in memory, and says so", async () => {
+    const load = await Load.of(attempt);
+    await load.greet(welcome(""));
+    load.record("one");
+    await load.keep();
+    expect(load.keeper.isKept).toBe(false);
+    expect(load.keeper.queue.take()).toMatchObject({ first_seq: 1 });
+    expect((await (await Store.open(attempt))?.load()) ?? null).toBeNull();
+  });
+});

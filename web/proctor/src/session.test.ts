@@ -1,0 +1,301 @@
+import { ServerClock } from "@veritas/shared/time.ts";
+import { describe, expect, test } from "vitest";
+import { type ClientFrame, DEFAULT_LIMITS, type Event, type HubFrame, type Welcome } from "./frames.ts";
+import { CandidateQueue } from "./queue.ts";
+import { BYE_MS, DEAF_MS, type Effect, Session } from "./session.ts";
+
+const WALL = 1_800_000_000_000;
+
+const WELCOME: Welcome = {
+  t: "welcome",
+  stream: "one",
+  committed: 0,
+  rejected: [],
+  previous: null,
+  window: { events: 1_000, bytes: 512 * 1024 },
+  limits: DEFAULT_LIMITS,
+  heartbeat_ms: 10_000,
+  server_at: WALL,
+  attempt: { status: "in_progress", deadline: WALL + 3_600_000, paused: false },
+  auth_until: WALL + 600_000,
+  queue_key: "",
+  upload_token: "",
+};
+
+const event = (n: number): Event => ({ type: "paste", at: n, mono: n });
+
+/** A session and its moments; frames that were sent are collected. */
+class Talk {
+  now = 0;
+  readonly queue = new CandidateQueue("boot");
+  readonly session: Session;
+  readonly sent: ClientFrame[] = [];
+  readonly effects: Effect[] = [];
+
+  constructor(random = 0.5) {
+    const clock = new ServerClock(() => this.now);
+    this.session = new Session(this.queue, { attemptId: "a", can: ["message"], random: () => random, clock });
+  }
+
+  take(effects: Effect[]): Effect["do"][] {
+    this.effects.push(...effects);
+    for (const effect of effects) if (effect.do === "send") this.sent.push(effect.frame);
+    return effects.map((effect) => effect.do);
+  }
+
+  open(welcome: Partial<Welcome> = {}): this {
+    if (this.session.phase === "idle") this.take(this.session.start(this.now));
+    this.take(this.session.connected("ticket", this.now, WALL, 0));
+    this.take(this.session.receive({ ...WELCOME, ...welcome }, this.now));
+    this.take(this.session.resume({ ...WELCOME, ...welcome }, this.now, WALL));
+    return this;
+  }
+
+  hear(frame: HubFrame): Effect["do"][] {
+    return this.take(this.session.receive(frame, this.now));
+  }
+
+  record(n: number): void {
+    this.take(this.session.record(event(n), 40, this.now));
+  }
+
+  tick(afterMs: number): Effect["do"][] {
+    this.now += afterMs;
+    return this.take(this.session.tick(this.now, WALL + this.now));
+  }
+
+  close(code: number): void {
+    this.take(this.session.closed(code, this.now));
+  }
+}
+
+describe("a conversation", () => {
+  test("begins with hello, waits for the queue to be readable, then sends what was recorded before", () => {
+    const talk = new Talk();
+    expect(talk.take(talk.session.start(0))).toEqual(["connect"]);
+    talk.record(1);
+    talk.take(talk.session.connected("ticket", 0, WALL, 7));
+    expect(talk.sent[0]).toMatchObject({ t: "hello", ticket: "ticket", acked: 0, next_seq: 2, mono: 7, stream: null });
+    expect(talk.hear(WELCOME)).toEqual(["unlock"]);
+    expect(talk.sent).toHaveLength(1);
+    talk.take(talk.session.resume(WELCOME, 0, WALL));
+    expect(talk.sent.map((frame) => frame.t)).toEqual(["hello", "ping", "events"]);
+    expect(talk.session.attempt?.status).toBe("in_progress");
+  });
+
+  test("tells what the hub has, and what it refused", () => {
+    const talk = new Talk().open();
+    talk.record(1);
+    const rejected = [{ seq: 1, code: "too_large" as const }];
+    talk.hear({ t: "ack", seq: 1, rejected });
+    expect(talk.effects.find((effect) => effect.do === "gone")).toMatchObject({ gone: [{ seq: 1 }], rejected });
+  });
+
+  test("ends when the hub claims what it cannot", () => {
+    const talk = new Talk().open();
+    expect(talk.hear({ t: "ack", seq: 5, rejected: [] })).toEqual(["cut"]);
+    expect(talk.session.over).toBe("refused");
+  });
+
+  test("follows the attempt as the hub tells it", () => {
+    const talk = new Talk().open();
+    talk.hear({ t: "attempt", status: "ended", deadline: null, paused: false });
+    expect(talk.session.attempt).toEqual({ status: "ended", deadline: null, paused: false });
+  });
+
+  test("stops at a window of 0 until the next one", () => {
+    const talk = new Talk().open();
+    talk.hear({ t: "window", events: 0, bytes: 0, retry_ms: null });
+    talk.record(1);
+    expect(talk.sent.at(-1)?.t).toBe("ping");
+    talk.hear({ t: "window", events: 10, bytes: 10_000, retry_ms: null });
+    expect(talk.sent.at(-1)?.t).toBe("events");
+  });
+
+  test("leaves for a new stream when the old one is a day old and acknowledged, and comes back at once", () => {
+    const talk = new Talk().open();
+    talk.record(1);
+    talk.hear({ t: "rotate" });
+    expect(talk.sent.at(-1)?.t).toBe("events");
+    talk.hear({ t: "ack", seq: 1, rejected: [] });
+    expect(talk.sent.at(-1)?.t).toBe("bye");
+    talk.close(1000);
+    expect(talk.session.phase).toBe("waiting");
+    expect(talk.tick(0)).toEqual(["connect"]);
+  });
+});
+
+describe("a close", () => {
+  test("4409 is not answered by coming back, but by an offer", () => {
+    const talk = new Talk().open();
+    talk.close(4409);
+    expect(talk.session.over).toBe("superseded");
+    expect(talk.tick(60_000)).toEqual([]);
+    expect(talk.take(talk.session.start(talk.now))).toEqual(["connect"]);
+    expect(talk.session.over).toBeNull();
+  });
+
+  test.each([
+    [4410, "ended"],
+    [4403, "forbidden"],
+    [4400, "refused"],
+    [4413, "refused"],
+  ] as const)("%i is final: %s", (code, over) => {
+    const talk = new Talk().open();
+    talk.close(code);
+    expect(talk.session.over).toBe(over);
+  });
+
+  test("4401 is tried once more with a new ticket, then the sign-in has ended", () => {
+    const talk = new Talk().open();
+    talk.close(4401);
+    expect(talk.tick(0)).toEqual(["connect"]);
+    talk.take(talk.session.connected("another", talk.now, WALL, 0));
+    talk.close(4401);
+    expect(talk.session.over).toBe("signed_out");
+  });
+
+  test("4419 fetches a new ticket at once", () => {
+    const talk = new Talk().open();
+    talk.close(4419);
+    expect(talk.tick(0)).toEqual(["connect"]);
+  });
+
+  test("without a ticket to be had the sign-in has ended", () => {
+    const talk = new Talk();
+    talk.take(talk.session.start(0));
+    talk.take(talk.session.closed(1006, 0, { isSignedOut: true }));
+    expect(talk.session.over).toBe("signed_out");
+  });
+
+  test("after a drain comes back within the time the hub named", () => {
+    const talk = new Talk(0.999).open();
+    talk.hear({ t: "drain", in_ms: 15_000 });
+    talk.hear({ t: "ack", seq: 0, rejected: [] });
+    talk.close(4505);
+    expect(talk.session.retryAtMs).toBeCloseTo(14_985);
+  });
+
+  test("waits longer each time, and from the start again after a success", () => {
+    const talk = new Talk(1).open();
+    const waits: number[] = [];
+    for (let n = 0; n < 8; n++) {
+      talk.close(1006);
+      waits.push(talk.session.retryAtMs - talk.now);
+      talk.tick(waits.at(-1) as number);
+    }
+    expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+    talk.open();
+    talk.record(1);
+    talk.hear({ t: "ack", seq: 1, rejected: [] });
+    talk.close(1006);
+    expect(talk.session.retryAtMs - talk.now).toBe(500);
+    talk.tick(500);
+    // A ticket that could not be fetched is no success of the connection before it.
+    talk.close(1006);
+    expect(talk.session.retryAtMs - talk.now).toBe(1_000);
+  });
+
+  test("is forgotten at once when the network comes back", () => {
+    const talk = new Talk(1).open();
+    talk.close(1006);
+    expect(talk.take(talk.session.online(talk.now))).toEqual(["connect"]);
+  });
+});
+
+describe("silence", () => {
+  test("of a hub is asked about, and then believed", () => {
+    const talk = new Talk().open();
+    expect(talk.tick(5_000)).toEqual(["send"]);
+    expect(talk.tick(DEAF_MS - 5_000)).toContain("cut");
+    expect(talk.session.phase).toBe("waiting");
+  });
+
+  test("is believed sooner when the machine says that its network is gone", () => {
+    const talk = new Talk().open();
+    talk.take(talk.session.offline(talk.now, WALL));
+    expect(talk.tick(1_000)).not.toContain("cut");
+    expect(talk.tick(1_000)).toContain("cut");
+  });
+
+  test("instead of a welcome closes the socket after ten seconds", () => {
+    const talk = new Talk();
+    talk.take(talk.session.start(0));
+    talk.take(talk.session.connected("ticket", 0, WALL, 0));
+    expect(talk.tick(9_999)).toEqual([]);
+    expect(talk.tick(1)).toContain("cut");
+  });
+
+  test("of the candidate calls for alive after five seconds, until the attempt is over", () => {
+    const talk = new Talk().open();
+    talk.record(1);
+    expect(talk.session.isQuiet(4_999)).toBe(false);
+    expect(talk.session.isQuiet(5_000)).toBe(true);
+    talk.session.silence();
+    expect(talk.session.isQuiet(9_000)).toBe(false);
+  });
+});
+
+test("a pong teaches the server's clock and the round trip", () => {
+  const talk = new Talk();
+  const clock = new ServerClock(() => talk.now);
+  const session = new Session(talk.queue, { attemptId: "a", can: [], random: () => 0, clock });
+  session.start(0);
+  session.connected("ticket", 0, WALL, 0);
+  talk.now = 100;
+  session.receive(WELCOME, talk.now);
+  session.resume(WELCOME, talk.now, WALL);
+  talk.now = 140;
+  session.receive({ t: "pong", at: WALL, server_at: WALL + 5_000 }, talk.now);
+  expect(session.rttMs).toBe(40);
+  talk.now = 1_120;
+  expect(clock.now()).toBe(WALL + 6_000);
+});
+
+describe("an instruction", () => {
+  const instruct: HubFrame = { t: "instruct", id: 1, action: "message", issued_at: 0, valid_until: null, body: { text: "hi" } };
+
+  test("is carried out once, and answered as often as the hub asks", () => {
+    const talk = new Talk().open();
+    expect(talk.hear(instruct)).toEqual(["carry"]);
+    expect(talk.hear(instruct)).toEqual([]);
+    talk.take(talk.session.carriedOut(1, null));
+    expect(talk.sent.at(-1)).toEqual({ t: "done", id: 1, ok: true });
+    expect(talk.hear(instruct)).toEqual(["send"]);
+  });
+
+  test("that is not known here is answered so", () => {
+    const talk = new Talk().open();
+    talk.hear({ ...instruct, action: "pause" });
+    expect(talk.sent.at(-1)).toEqual({ t: "done", id: 1, ok: false, code: "unsupported" });
+  });
+
+  test("that could not be carried out is answered with why", () => {
+    const talk = new Talk().open();
+    talk.hear(instruct);
+    talk.take(talk.session.carriedOut(1, "failed"));
+    expect(talk.sent.at(-1)).toEqual({ t: "done", id: 1, ok: false, code: "failed" });
+  });
+});
+
+describe("leaving", () => {
+  test("says goodbye and does not come back", () => {
+    const talk = new Talk().open();
+    talk.take(talk.session.leave(talk.now));
+    expect(talk.sent.at(-1)?.t).toBe("bye");
+    talk.close(1000);
+    expect(talk.session.over).toBe("left");
+  });
+
+  test("does not wait for ever for the goodbye", () => {
+    const talk = new Talk().open();
+    talk.take(talk.session.leave(talk.now));
+    expect(talk.tick(BYE_MS)).toEqual(["cut"]);
+    expect(talk.session.over).toBe("left");
+  });
+
+  test("for another tab is at once", () => {
+    const talk = new Talk().open();
+    expect(talk.take(talk.session.yield())).toEqual(["cut"]);
+  });
+});
