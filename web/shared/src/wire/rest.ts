@@ -86,7 +86,7 @@ export interface Attempt {
   paused: boolean;
 }
 
-/** One attempt, all times in ms since the epoch; `record` is what came of it, once it has ended. */
+/** One attempt, all times in ms since the epoch. `record` is what came of it: there once it has ended and was analysed, or a minute later. */
 export interface AttemptPaper {
   attempt_id: string;
   exam: PaperExam;
@@ -98,6 +98,7 @@ export interface AttemptPaper {
   items: PaperItem[];
   answers: Record<string, SavedAnswer>;
   receipt: Receipt | null;
+  record: RecordView | null;
 }
 
 /** Where one student's sitting of an exam stands. */
@@ -176,6 +177,15 @@ export interface Code {
   code: string;
 }
 
+/** A student's own page; `integrity` is over attempts whose review is final. */
+export interface Dashboard {
+  profile: Profile;
+  exam_history: PastAttempt[];
+  integrity: Integrity;
+  dropout_risk: studentdashboardRisk;
+  summary: Totals;
+}
+
 /** The four words of JUDGEMENT §3; for teachers, after the exam. */
 export type DropoutLabel = "safe" | "incapable" | "copy" | "no_interest";
 
@@ -206,6 +216,14 @@ export interface Entrant {
   email?: string | null;
   enrollment_id?: string | null;
   cohort?: string | null;
+}
+
+/** How many events of a type were recorded, the first and the last of them stored when, in ms since the epoch. */
+export interface EventCount {
+  event_type: string;
+  count: number;
+  first_at: number;
+  last_at: number;
 }
 
 /** What is to change, and the version of the exam it was decided on; what is left out stays as it is. */
@@ -443,6 +461,15 @@ export interface Instruct {
   body: Record<string, string>;
   t: "instruct";
 }
+
+/** An integrity score, 0..1, and its word; null and unknown where too little was seen or nobody has decided yet. */
+export interface Integrity {
+  score: number | null;
+  status: IntegrityStatus;
+}
+
+/** An integrity score in a word; `unknown` where too little was seen to have one. */
+export type IntegrityStatus = "good" | "warning" | "critical" | "unknown";
 
 /** How many of the attempts that have ended answered one item, and what those that were graded on it were given. */
 export interface ItemFigures {
@@ -714,6 +741,25 @@ export interface PaperItem {
   points: number;
 }
 
+/** One attempt in a line; times in ms since the epoch. Score, percentage, passed and integrity once released. */
+export interface PastAttempt {
+  attempt_id: string;
+  exam_id: string;
+  title: string;
+  subject: string;
+  status: ShownStatus;
+  started_at: number;
+  completed_at: number | null;
+  score: number | null;
+  max_score: number | null;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+  released: boolean;
+  integrity: number | null;
+  coverage: number | null;
+}
+
 /** What a teacher who did not make an exam may be let do with it. */
 export type Permission = "can_view" | "can_edit" | "can_invigilate" | "can_review" | "can_view_analytics";
 
@@ -746,6 +792,15 @@ export interface Problem {
   committed?: number | null;
 }
 
+/** Who a student is. */
+export interface Profile {
+  user_id: string;
+  name: string;
+  username: string;
+  enrollment_id: string | null;
+  cohort: string | null;
+}
+
 /** The answer that stands; `saved_at`, ms since the epoch, is when it was stored. */
 export interface ReadAnswer {
   value: unknown;
@@ -776,6 +831,32 @@ export interface Received {
   attempt_id: string;
   flags: string[];
   note: string | null;
+}
+
+/** What came of an attempt, and what was recorded. Marks and integrity are null until results are released. */
+export interface RecordView {
+  score: number | null;
+  max_score: number | null;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+  released: boolean;
+  integrity: Integrity;
+  coverage: number | null;
+  summary: string;
+  flags: RecordedFlag[];
+  recorded: EventCount[];
+}
+
+/** One flag a person has decided about, or of released results: what was seen, and what its rule is for. */
+export interface RecordedFlag {
+  rule: string;
+  name: string;
+  severity: Severity;
+  status: FlagStatus;
+  summary: string;
+  explanation: string;
+  at: number;
 }
 
 /** A refresh token, good once; a page of ours leaves it to its cookie. */
@@ -828,12 +909,6 @@ export interface ReviewRecord {
   from: FlagStatus;
   to: FlagStatus;
   reason: string;
-}
-
-/** What a student's figures come to; null and false while they are not told. */
-export interface Risk {
-  label: DropoutLabel | null;
-  flagged: boolean;
 }
 
 /** How many attempts bear which dropout label; `unknown` bear none. */
@@ -981,7 +1056,7 @@ export interface StudentRecord {
   profile: StudentCard;
   attempts: AttemptSummary[];
   metrics: Metrics | null;
-  risk: Risk;
+  risk: teacherstudentsRisk;
 }
 
 /** The last numbers a client has given out, to be waited for, and answers that its socket did not deliver. */
@@ -1036,6 +1111,13 @@ export interface TimelineEvent {
   flags: string[];
 }
 
+/** How many exams were sat to their end; of those that are released how many passed, and the average percentage. */
+export interface Totals {
+  total_exams: number;
+  passed: number;
+  average_score: number | null;
+}
+
 /** Which way a student's figure has gone. */
 export type Trend = "up" | "steady" | "down";
 
@@ -1056,4 +1138,16 @@ export interface WantTicket {
 export interface Window {
   events: number;
   bytes: number;
+}
+
+/** Labels are for teachers: here they are always null and false. */
+export interface studentdashboardRisk {
+  label: null;
+  flagged: boolean;
+}
+
+/** What a student's figures come to; null and false while they are not told. */
+export interface teacherstudentsRisk {
+  label: DropoutLabel | null;
+  flagged: boolean;
 }
