@@ -1,8 +1,12 @@
 """How processes reach PostgreSQL: one pooled engine for queries, pinned connections for the event writers."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import asyncpg
+from sqlalchemy import NullPool
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from db.settings import DatabaseSettings
 
@@ -31,6 +35,17 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         hide_parameters=True,
         connect_args={"server_settings": GUARDS, "timeout": 5, "command_timeout": 10},
     )
+
+
+@asynccontextmanager
+async def patient(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction without limits of time, outside the pool: for upkeep of whole tables, never for a query."""
+    unguarded = create_async_engine(engine.url, poolclass=NullPool)
+    try:
+        async with unguarded.begin() as conn:
+            yield conn
+    finally:
+        await unguarded.dispose()
 
 
 async def connect_writer(settings: DatabaseSettings) -> asyncpg.Connection:

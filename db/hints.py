@@ -22,7 +22,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from protocol.jobs import ATTEMPTS_PER_JOB, CONSULT, EVALUATE, Consult, Evaluate
+from protocol.jobs import ANALYSE, ATTEMPTS_PER_JOB, CONSULT, EVALUATE, Analyse, Consult, Evaluate
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +118,18 @@ class Hints:
             for start in range(0, len(named), ATTEMPTS_PER_JOB):
                 job = Evaluate(named[start : start + ATTEMPTS_PER_JOB])
                 await self._redis.enqueue_job(EVALUATE, job, _expires=JOB_LIFE_S)
+            await self._redis.zremrangebyrank(QUEUE, 0, -QUEUE_JOBS_MAX - 1)
+
+        await self._attempt(enqueue)
+
+    async def enqueue_analyse(self, attempts: Collection[UUID]) -> None:
+        """Ask the workers to analyse these attempts: they have ended, or their ground has changed."""
+        if not attempts:
+            return
+        job = Analyse(list(attempts))
+
+        async def enqueue() -> None:
+            await self._redis.enqueue_job(ANALYSE, job, _expires=JOB_LIFE_S)
             await self._redis.zremrangebyrank(QUEUE, 0, -QUEUE_JOBS_MAX - 1)
 
         await self._attempt(enqueue)

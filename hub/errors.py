@@ -309,7 +309,9 @@ exception_handlers: Final[ExceptionHandlersMap] = {Exception: answer}
 def problems(*kinds: type[HubError]) -> dict[int, ResponseSpec]:
     """For a handler's `responses`: the problems it may answer, with an example each."""
     # Any request may be beyond understanding; Litestar would say so of its own, in another shape.
-    said = kinds if any(kind.status == BadRequest.status for kind in kinds) else (BadRequest, *kinds)
+    said: Sequence[type[HubError]] = (
+        kinds if any(kind.status == BadRequest.status for kind in kinds) else (BadRequest, *kinds)
+    )
     by_status: dict[int, list[type[HubError]]] = {}
     for kind in said:
         by_status.setdefault(kind.status, []).append(kind)

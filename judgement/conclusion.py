@@ -1,6 +1,7 @@
 """The conclusion after the end: everything that is judged about one attempt, from what is known of it.
 
-Pure. It puts together what `scoring`, `momentum`, `labels`, `attention` and `summary` say, and adds nothing of its own.
+Pure. It puts together what `scoring` and `momentum` found and `labels`, `attention` and `summary` make of it, and adds
+nothing of its own.
 """
 
 from collections.abc import Sequence
@@ -9,10 +10,10 @@ import msgspec
 
 from judgement.attention import requires_attention, requires_recap
 from judgement.labels import label
-from judgement.momentum import Draft, Momentum, Pasting, judge_momentum
-from judgement.summary import JudgedFlag, Summary, tell_teacher
+from judgement.momentum import Momentum
+from judgement.summary import Summary, tell_teacher
 from protocol.analysis import DropoutLabel, Score, Trend
-from protocol.flags import FlagStatus, Severity
+from protocol.flags import FlagStatus, JudgedFlag, Severity
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,8 +21,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
     score: Score
     flags: Sequence[JudgedFlag] = ()
-    drafts: Sequence[Draft] = ()
-    pastings: Sequence[Pasting] = ()
+    momentum: Momentum = Momentum()
     passed: bool | None = None
 
 
@@ -50,7 +50,7 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 
 def conclude(known: Known) -> Conclusion:
     """Conclude. For a label a flag is confirmed when it stands, is no note, and a person has confirmed it."""
-    momentum = judge_momentum(known.drafts, known.pastings)
+    momentum = known.momentum
     standing = [flag for flag in known.flags if flag.is_standing]
     is_confirmed = any(
         flag.status is FlagStatus.CONFIRMED and flag.severity is not Severity.NORMAL for flag in standing

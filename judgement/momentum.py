@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from protocol.analysis import Trend
+from protocol.analysis import Draft, Pasting, Trend
 
 PROGRESS_CHARS: Final = 10
 """So many characters of one's own between two drafts are progress."""
@@ -22,22 +22,6 @@ TREND_PAIRS: Final = 4
 
 WORK_MAX: Final = 2**33
 """How many pairs of characters of one attempt are compared at most, about a second; after that they are counted."""
-
-
-class Draft(msgspec.Struct, frozen=True):
-    """One saved draft of an item's text, at a rule time in ms."""
-
-    item: str
-    text: str
-    at_ms: int
-
-
-class Pasting(msgspec.Struct, frozen=True):
-    """So many characters were pasted, into an item if it is known which, at a rule time in ms."""
-
-    item: str | None
-    chars: int
-    at_ms: int
 
 
 class Momentum(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from judgement.words import is_high_risk
-from protocol.analysis import DropoutLabel, Trend
+from protocol.analysis import DropoutLabel, FinalAttempt, Performance, Trend
 
 INTEGRITY_TREND: Final = 0.05
 LMI_TREND: Final = 5.0
@@ -20,36 +20,6 @@ LMI_TREND: Final = 5.0
 RECENT: Final = 3
 RISKS: Final = 2
 """So many of the most recent attempts of high risk are more than one bad day."""
-
-
-class FinalAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt whose review is final; `ended_ms` puts them in their order."""
-
-    subject: str
-    ended_ms: int
-    percentage: float | None = None
-    passed: bool | None = None
-    integrity: float | None = None
-    lmi: float | None = None
-    label: DropoutLabel | None = None
-
-
-class Performance(msgspec.Struct, frozen=True, kw_only=True):
-    """What a student's final attempts come to."""
-
-    total_exams: int = 0
-    passed_exams: int = 0
-    avg_score: float | None = None
-    subject_scores: dict[str, float] = {}
-    strengths: list[str] = []
-    weaknesses: list[str] = []
-    avg_integrity: float | None = None
-    integrity_trend: Trend | None = None
-    avg_lmi: float | None = None
-    lmi_trend: Trend | None = None
-    current_risk: DropoutLabel | None = None
-    is_flagged: bool = False
-    last_ended_ms: int | None = None
 
 
 def judge_performance(attempts: Iterable[FinalAttempt]) -> Performance:

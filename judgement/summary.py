@@ -7,6 +7,7 @@ rule, never what anyone meant, and to students never a label or a number about t
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -14,7 +15,7 @@ from judgement.momentum import Momentum
 from judgement.rules import RULEBOOKS, Rulebook
 from judgement.words import name_integrity
 from protocol.analysis import DropoutLabel
-from protocol.flags import FlagSource, FlagStatus, Severity, stands
+from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
 VERSION: Final = "rules"
 """What stands in `llm_model_version` when a template wrote the summary."""
@@ -28,26 +29,19 @@ _LABELS: Final = {
 }
 
 
-class JudgedFlag(msgspec.Struct, frozen=True):
-    """One flag of an attempt, by whomever it was raised, and what people have decided about it so far."""
+class Statement(msgspec.Struct, frozen=True):
+    """One sentence, and the facts it rests on where it names some."""
 
-    rule: str
-    source: FlagSource
-    severity: Severity
-    confidence: float
-    status: FlagStatus
-
-    @property
-    def is_standing(self) -> bool:
-        """Whether it counts towards scores."""
-        return stands(self.source, self.status)
+    text: str
+    cited: list[tuple[UUID, int]] = []
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A summary and what is recommended, each in plain sentences."""
+    """A summary, what is recommended, and what the drafts say of how the texts came to be, in plain sentences."""
 
     text: str
-    recommendations: list[str]
+    recommendations: list[Statement] = []
+    originality_indicators: list[Statement] = []
 
 
 def name_rules(rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> dict[str, str]:
@@ -75,7 +69,7 @@ def tell_teacher(
     Integrity 0.88 (good).
     1 flag stands: left the page (1 open).
     Too few drafts for an LMI.
-    >>> told.recommendations
+    >>> [one.text for one in told.recommendations]
     ['Review 1 flag that nobody has decided about.']
     """
     sentences = [_tell_coverage(coverage), _tell_integrity(integrity), _tell_standing(flags)]
@@ -88,7 +82,11 @@ def tell_teacher(
     sentences.append(_tell_momentum(momentum))
     if label is not None:
         sentences.append(f"Label {label}: {_LABELS[label]}.")
-    return Summary(" ".join(sentences), _recommend(flags, integrity, needs_recap=needs_recap))
+    return Summary(
+        " ".join(sentences),
+        [Statement(text) for text in _recommend(flags, integrity, needs_recap=needs_recap)],
+        [Statement(text) for text in _indicate(momentum)],
+    )
 
 
 def tell_student(flags: Sequence[JudgedFlag], *, coverage: float | None) -> str:
@@ -159,6 +157,12 @@ def _recommend(flags: Sequence[JudgedFlag], integrity: float | None, *, needs_re
     if needs_recap:
         found.append("Go over the matter with the student again.")
     return found
+
+
+def _indicate(momentum: Momentum) -> list[str]:
+    if not momentum.pasted:
+        return []
+    return [f"{momentum.pasted} of {_many(momentum.pairs, 'step')} between drafts grew by pasting alone."]
 
 
 def _list_rules(flags: Iterable[JudgedFlag]) -> str:

@@ -66,3 +66,49 @@ class Score(msgspec.Struct, frozen=True):
 
     integrity: float | None
     coverage: float | None
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """One saved draft of an item's text, at a rule time in ms."""
+
+    item: str
+    text: str
+    at_ms: int
+
+
+class Pasting(msgspec.Struct, frozen=True):
+    """So many characters were pasted, into an item if it is known which, at a rule time in ms."""
+
+    item: str | None
+    chars: int
+    at_ms: int
+
+
+class FinalAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt whose review is final; `ended_ms` puts them in their order."""
+
+    subject: str
+    ended_ms: int
+    percentage: float | None = None
+    passed: bool | None = None
+    integrity: float | None = None
+    lmi: float | None = None
+    label: DropoutLabel | None = None
+
+
+class Performance(msgspec.Struct, frozen=True, kw_only=True):
+    """What a student's final attempts come to."""
+
+    total_exams: int = 0
+    passed_exams: int = 0
+    avg_score: float | None = None
+    subject_scores: dict[str, float] = {}
+    strengths: list[str] = []
+    weaknesses: list[str] = []
+    avg_integrity: float | None = None
+    integrity_trend: Trend | None = None
+    avg_lmi: float | None = None
+    lmi_trend: Trend | None = None
+    current_risk: DropoutLabel | None = None
+    is_flagged: bool = False
+    last_ended_ms: int | None = None

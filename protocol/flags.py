@@ -68,3 +68,18 @@ class StandingFlag(msgspec.Struct, frozen=True):
 
     rule: str
     confidence: float
+
+
+class JudgedFlag(msgspec.Struct, frozen=True):
+    """One flag of an attempt, by whomever it was raised, and what people have decided about it so far."""
+
+    rule: str
+    source: FlagSource
+    severity: Severity
+    confidence: float
+    status: FlagStatus
+
+    @property
+    def is_standing(self) -> bool:
+        """Whether it counts towards scores."""
+        return stands(self.source, self.status)

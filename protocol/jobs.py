@@ -19,8 +19,18 @@ CONSULT: Final = "consult"
 """Ask a model about some attempts that have been analysed; it has a queue of its own."""
 
 
+ANALYSE: Final = "analyse"
+"""Conclude what follows about some attempts that have ended."""
+
+
 class Evaluate(msgspec.Struct, frozen=True):
     """Payload of `EVALUATE`: attempts that have new facts."""
+
+    attempts: list[UUID]
+
+
+class Analyse(msgspec.Struct, frozen=True):
+    """Payload of `ANALYSE`: attempts that have ended, or whose ground has changed since they were analysed."""
 
     attempts: list[UUID]
 

@@ -53,7 +53,9 @@ def up() -> None:
     async def run() -> None:
         async with run_stack(environ) as stack:
             table = Table(title="Veritas is up", show_header=False)
-            table.add_row("hub", stack.addresses.base_url)
+            table.add_row("console", f"{stack.addresses.base_url}/console")
+            table.add_row("exam page", f"{stack.addresses.base_url}/exam")
+            table.add_row("REST", f"{stack.addresses.base_url}/docs")
             table.add_row("sockets", f"{stack.addresses.base_url.replace('http', 'ws')}/ws/monitor, /ws/console")
             table.add_row("teacher", f"{stack.login.username} / {stack.login.password}")
             pids = (f"{name} {stack.supervisor.pid_of(name)}" for name in stack.supervisor.names)

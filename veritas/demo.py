@@ -13,6 +13,7 @@ from typing import Final
 
 from rich.console import Console as Terminal
 from rich.live import Live
+from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
@@ -48,12 +49,12 @@ async def run(
     Raises VeritasError.
     """
     out = out or Terminal()
-    options = Options(students=students, seconds=seconds or ENDLESS_S, seed=seed, title="Demonstration")
+    options = Options(students=students, seconds=seconds or ENDLESS_S, seed=seed, title="Demonstration", guest="You")
     engine = create_engine(DatabaseSettings(database_url=addresses.database_url, redis_url=addresses.redis_url))
     try:
         async with (
             open_lesson(addresses.base_url, login, options) as (lesson, entrants),
-            _view(lesson, out, headless=headless),
+            _view(lesson, _invite(lesson, addresses.base_url, login), out, headless=headless),
         ):
             await _until_signal(lesson.work(entrants))
             await lesson.finish()
@@ -70,7 +71,9 @@ async def settle(lesson: Lesson, engine: AsyncEngine) -> Report:
         async with engine.connect() as conn:
             unjudged = await verify.count_unjudged(conn, lesson.exam_id)
             raised = await verify.count_flags(conn, lesson.exam_id)
-            stored = await verify.count_stored(conn, lesson.exam_id)
+            # What a person did as the guest, no client of ours has counted.
+            guest = None if lesson.guest is None else lesson.guest.student_id
+            stored = await verify.count_stored(conn, lesson.exam_id, without=guest)
         report = lesson.report(stored=stored, flags_raised=raised)
         is_settled = unjudged == 0 and raised == report.flags_seen and not report.expected_flags_missing
         if is_settled or time.monotonic() > give_up_s:
@@ -94,8 +97,23 @@ async def _until_signal(work: Coroutine[None, None, None]) -> None:
         task.result()
 
 
+def _invite(lesson: Lesson, base_url: str, login: Login) -> Table:
+    """Where to look, and how to get in: as the teacher of this class, and as one more candidate."""
+    table = Table(title="Open in a browser", title_justify="left", show_header=False)
+    table.add_row("the teacher's console", f"{base_url}/console/exams/{lesson.exam_id}")
+    table.add_row("", f"sign in as [bold]{login.username}[/bold], password [bold]{login.password}[/bold]")
+    if lesson.guest is not None:
+        table.add_row("the exam, as a candidate", f"{base_url}/exam")
+        table.add_row(
+            "", f"with the code [bold]{lesson.guest.code}[/bold]; lose the focus, paste, and watch the console"
+        )
+    return table
+
+
 @asynccontextmanager
-async def _view(lesson: Lesson, out: Terminal, *, headless: bool) -> AsyncIterator[None]:
+async def _view(lesson: Lesson, invitation: Table, out: Terminal, *, headless: bool) -> AsyncIterator[None]:
+    if not headless:
+        out.print(invitation)
     if headless or not out.is_terminal:
         yield
         return

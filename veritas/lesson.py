@@ -44,6 +44,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
     rate: float = 0.0
     title: str = "Simulated exam"
+    guest: str | None = None
+    """The name of one more on the roster, played by nobody: whoever likes may sign in with the code."""
 
 
 class Student:
@@ -95,6 +97,8 @@ class Lesson:
         self.options = options
         self.students: list[Student] = []
         """Those who have signed in."""
+        self.guest: Entrant | None = None
+        """Who is on the roster for a person to play."""
         self.watcher = Watcher()
         self.ack_ms = array("d")
         self.failures: list[str] = []

@@ -64,6 +64,12 @@ class Exam(msgspec.Struct, frozen=True):
     exam_id: UUID
 
 
+class Items(msgspec.Struct, frozen=True):
+    """The items an exam has now, by their version."""
+
+    version: int
+
+
 class Entrant(msgspec.Struct, frozen=True):
     """A student on a roster and the code to sign in with."""
 
@@ -138,12 +144,19 @@ class Rest:
 
     async def post(self, path: str, body: Any, shape: type[_T], token: str | None = None) -> _T:
         """Post once a hub answers: tried again for a while when all are away. Raises RestError or HubAway."""
+        return await self._insist("POST", path, body, shape, token)
+
+    async def put(self, path: str, body: Any, shape: type[_T], token: str | None = None) -> _T:
+        """Put, as `post` posts. Raises RestError or HubAway."""
+        return await self._insist("PUT", path, body, shape, token)
+
+    async def _insist(self, method: str, path: str, body: Any, shape: type[_T], token: str | None) -> _T:
         begun_s = time.monotonic()
         away: set[str] = set()
         while True:
             base_url = self.base_url
             try:
-                return await self._post(base_url, path, body, shape, token)
+                return await self._send(method, base_url + path, body, shape, token)
             except HubAway:
                 if time.monotonic() - begun_s > self._patience_s:
                     raise
@@ -161,19 +174,20 @@ class Rest:
     async def _open(self, path: str, body: dict[str, str]) -> "Session":
         return Session(self, await self.post(path, body, _SignedIn))
 
-    async def _post(self, base_url: str, path: str, body: Any, shape: type[_T], token: str | None) -> _T:
+    async def _send(self, method: str, url: str, body: Any, shape: type[_T], token: str | None) -> _T:
+        path = urlsplit(url).path
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         try:
-            answer = await self._http.post(base_url + path, content=msgspec.json.encode(body), headers=headers)
+            answer = await self._http.request(method, url, content=msgspec.json.encode(body), headers=headers)
         except httpx.TransportError as error:
-            raise HubAway(f"the hub at {base_url} does not answer: {error or type(error).__name__}") from error
+            raise HubAway(f"the hub at {self.base_url} does not answer: {error or type(error).__name__}") from error
         if answer.is_success:
             self._patience_s = OUTAGE_S
             try:
                 return msgspec.json.decode(answer.content, type=shape)
             except msgspec.DecodeError as error:
-                raise RestError(f"POST {path} was answered, but not as a hub does: {error}") from error
-        message = f"POST {path}: {answer.status_code} {_reason(answer)}"
+                raise RestError(f"{method} {path} was answered, but not as a hub does: {error}") from error
+        message = f"{method} {path}: {answer.status_code} {_reason(answer)}"
         raise HubAway(message) if answer.status_code == 429 or answer.status_code >= 500 else RestError(message)
 
 
@@ -203,6 +217,10 @@ class Session:
             "is_published": True,
         }
         return (await self._post("/exams", body, Exam)).exam_id
+
+    async def set_items(self, exam_id: UUID, items: Sequence[dict[str, Any]]) -> None:
+        """Give an exam these items, in place of those it had. Raises RestError or HubAway."""
+        await self._rest.put(f"/exams/{exam_id}/items", {"items": items}, Items, await self._token())
 
     async def extend_roster(self, exam_id: UUID, students: list[dict[str, str]]) -> list[Entrant]:
         """Put students (username, name) on a roster; each gets a fresh code. Raises RestError or HubAway."""

@@ -20,6 +20,7 @@ from veritas.client import Console
 from veritas.errors import VeritasError
 from veritas.lesson import Lesson, Options
 from veritas.logins import Login
+from veritas.paper import ITEMS
 from veritas.rest import Entrant, Rest, Session
 from veritas.summary import show_report
 from veritas.tally import Report
@@ -30,6 +31,9 @@ BOARD_S: Final = 15.0
 """How long the hub may take to show the first board."""
 
 LONGEST_MINUTES: Final = 7 * 24 * 60
+
+GUEST: Final = "guest"
+"""The username of whoever is on the roster for a person to play."""
 
 
 @asynccontextmanager
@@ -44,8 +48,12 @@ async def open_lesson(
         teacher = await rest.sign_in(login.username, login.password)
         minutes = min(LONGEST_MINUTES, ceil(options.seconds / 60) + 30)
         exam_id = await teacher.create_exam(options.title, duration_minutes=minutes, preset="camera")
+        await teacher.set_items(exam_id, ITEMS)
         entrants = await _enrol(teacher, exam_id, options.students)
         lesson = Lesson(rest, exam_id, options)
+        if options.guest is not None:
+            guest = {"username": GUEST, "name": options.guest}
+            (lesson.guest,) = await teacher.extend_roster(exam_id, [guest])
         async with Console(
             rest.socket_urls("/ws/console"),
             lambda: teacher.ticket("console"),

@@ -4,6 +4,7 @@ A reader's view: what is always sent is required, whether or not it has a defaul
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -46,7 +47,13 @@ def _references(schema: object) -> Iterator[str]:
             yield from _references(part)
 
 
+def spell(name: str) -> str:
+    """A definition's name as TypeScript can say it: a generic's names its argument's module, which is left out."""
+    return re.sub(r"(?<=_)(?:[a-z][a-z0-9_]*\.)+", "", name).replace("_", "")
+
+
 def _declare(name: str, schema: Json, *, whole: bool) -> str:
+    name = spell(name)
     said = _comment(schema.get("description"), "")
     if "allOf" in schema:
         return f"{said}export type {name} ={_cases(schema, whole=whole)};\n"
@@ -81,7 +88,7 @@ def _express(schema: Json, *, whole: bool) -> str:
     """A schema as a type expression; what cannot be told more exactly is `unknown`."""
     match schema:
         case {"$ref": str(ref)}:
-            return ref.rpartition("/")[2]
+            return spell(ref.rpartition("/")[2])
         case {"const": value}:
             return json.dumps(value)
         case {"enum": list(values)}:

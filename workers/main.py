@@ -1,4 +1,4 @@
-"""One worker process: jobs, the sweep, the lookout, time-outs, the expiry, the upkeep, side by side until a signal.
+"""One worker process: jobs, sweeps, the lookout, time-outs, the expiry, the upkeep, side by side until a signal.
 
 Everything is built here. None of them waits for Redis, and none ends because PostgreSQL is away for a while.
 """
@@ -14,15 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
 from db.hints import MODEL_JOB_LIMIT_S, MODEL_QUEUE, Hints
-from protocol.jobs import CONSULT, EVALUATE
+from protocol.jobs import ANALYSE, CONSULT, EVALUATE
 from workers import metrics
 from workers.jobs.absences import LOOK_S, Lookout
+from workers.jobs.analyse import Analyst
 from workers.jobs.consult import Consultant
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.expiry import EXPIRE_S, expire
 from workers.jobs.timeouts import LOOK_S as TIME_S
 from workers.jobs.timeouts import Timekeeper
 from workers.jobs.upkeep import keep_up
+from workers.jobs.views import LOOK_S as VIEWS_S
+from workers.jobs.views import Views
 from workers.llm.client import OpenAIModel
 from workers.queue import take_jobs
 from workers.rounds import repeat
@@ -62,18 +65,23 @@ async def _work(
     settings: WorkerSettings, engine: AsyncEngine, hints: Hints, stop: asyncio.Event, limit: asyncio.Timeout
 ) -> None:
     evaluator = Evaluator(engine, hints)
+    views = Views(engine)
+    analyst = Analyst(engine, hints, evaluator, views)
     model = OpenAIModel(settings) if settings.llm_base_url else None
     consultant = Consultant(
         engine, hints, model, timeout_s=settings.llm_timeout_s, exam_tokens=settings.llm_exam_tokens
     )
     async with contextlib.aclosing(model) if model else contextlib.nullcontext(), asyncio.TaskGroup() as parts:
-        parts.create_task(take_jobs({EVALUATE: evaluator.handle}, settings.redis_url, stop), name="queue")
+        jobs = {EVALUATE: evaluator.handle, ANALYSE: analyst.handle}
+        parts.create_task(take_jobs(jobs, settings.redis_url, stop), name="queue")
         consulting = take_jobs(
             {CONSULT: consultant.handle}, settings.redis_url, stop, queue=MODEL_QUEUE, limit_s=MODEL_JOB_LIMIT_S
         )
         parts.create_task(consulting, name="model queue")
         parts.create_task(repeat("model", consultant.consult, CONSULT_S, stop), name="model")
         parts.create_task(repeat("sweep", evaluator.sweep, settings.sweep_ms / 1000, stop), name="sweep")
+        parts.create_task(repeat("analyses", analyst.sweep, settings.sweep_ms / 1000, stop), name="analyses")
+        parts.create_task(repeat("views", views.keep_fresh, VIEWS_S, stop), name="views")
         parts.create_task(repeat("absences", Lookout(engine).look, LOOK_S, stop), name="absences")
         parts.create_task(repeat("timeouts", Timekeeper(engine, hints).look, TIME_S, stop), name="timeouts")
         parts.create_task(repeat("expiry", lambda: expire(engine, hints), EXPIRE_S, stop), name="expiry")
@@ -81,6 +89,7 @@ async def _work(
         log.info("working")
         await stop.wait()
         evaluator.finish()
+        analyst.finish()
         consultant.finish()
         limit.reschedule(asyncio.get_running_loop().time() + GRACE_S)
 

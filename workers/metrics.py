@@ -32,6 +32,11 @@ LAG: Final = Gauge("veritas_unjudged_lag_seconds", WORKER["veritas_unjudged_lag_
 NOT_CARRIED: Final = Gauge("veritas_attempts_not_carried", WORKER["veritas_attempts_not_carried"], registry=REGISTRY)
 HOLES: Final = Counter("veritas_holes_met_total", WORKER["veritas_holes_met_total"], registry=REGISTRY)
 ABSENCES: Final = Counter("veritas_absences_total", WORKER["veritas_absences_total"], ["kind"], registry=REGISTRY)
+ANALYSES: Final = Counter("veritas_analyses_total", WORKER["veritas_analyses_total"], ["outcome"], registry=REGISTRY)
+ANALYSES_WAITING: Final = Gauge("veritas_analyses_waiting", WORKER["veritas_analyses_waiting"], registry=REGISTRY)
+ANALYSES_FAILED: Final = Gauge("veritas_analyses_failed", WORKER["veritas_analyses_failed"], registry=REGISTRY)
+ANALYSIS_LAG: Final = Gauge("veritas_analysis_lag_seconds", WORKER["veritas_analysis_lag_seconds"], registry=REGISTRY)
+VIEWS_AGE: Final = Gauge("veritas_views_age_seconds", WORKER["veritas_views_age_seconds"], registry=REGISTRY)
 MODEL_RUNS: Final = Counter(
     "veritas_model_runs_total", WORKER["veritas_model_runs_total"], ["outcome"], registry=REGISTRY
 )

@@ -17,7 +17,7 @@ from db.clock import to_ms
 from db.errors import Conflict
 from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy, FeedHead, TeacherExamPermission
 from db.queries import access, feed
-from protocol.attempts import RUNNING, AttemptStatus
+from protocol.attempts import RUNNING
 from protocol.exams import Permission
 from protocol.people import Role
 
@@ -61,35 +61,6 @@ class ExamInHand(msgspec.Struct, frozen=True):
     opens_at: datetime | None
     closes_at: datetime | None
 
-
-class RunningAttempt(msgspec.Struct, frozen=True):
-    """A student's running attempt; `deadline` in ms since the epoch."""
-
-    attempt_id: UUID
-    status: AttemptStatus
-    deadline: int | None
-
-
-class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
-    """One exam a student is to sit, with the attempt that is running."""
-
-    exam_id: UUID
-    title: str
-    subject: str
-    description: str
-    duration_minutes: int
-    attempt: RunningAttempt | None
-
-
-_EXAM = (
-    Exam.id,
-    Exam.title,
-    Exam.subject,
-    Exam.description,
-    Exam.duration_minutes,
-    Exam.is_published,
-    Exam.created_at,
-)
 
 _MOMENTS: Final = ("opens_at", "closes_at", "results_released_at", "created_at")
 
@@ -188,36 +159,6 @@ async def release(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
     return released.one_or_none() is not None
 
 
-async def list_enrolments(conn: AsyncConnection, student_id: UUID, *, only_exam: UUID | None = None) -> list[Enrolment]:
-    """List the published exams a student is enrolled in, the newest first; `only_exam` leaves out all others."""
-    running = (
-        (ExamAttempt.exam_id == Exam.id) & (ExamAttempt.student_id == student_id) & ExamAttempt.status.in_(RUNNING)
-    )
-    found = await conn.execute(
-        select(*_EXAM, ExamAttempt.id.label("attempt_id"), ExamAttempt.status, ExamAttempt.deadline)
-        .join(ExamEnrollment, ExamEnrollment.exam_id == Exam.id)
-        .join(ExamAttempt, running, isouter=True)
-        .where(
-            ExamEnrollment.student_id == student_id,
-            ExamEnrollment.removed_at.is_(None),
-            Exam.is_published,
-            true() if only_exam is None else Exam.id == only_exam,
-        )
-        .order_by(Exam.id.desc())
-    )
-    return [
-        Enrolment(
-            exam_id=row.id,
-            title=row.title,
-            subject=row.subject,
-            description=row.description,
-            duration_minutes=row.duration_minutes,
-            attempt=_attempt(row),
-        )
-        for row in found
-    ]
-
-
 def _near(user_id: UUID) -> Select[UUID]:
     permitted = select(TeacherExamPermission.exam_id).where(TeacherExamPermission.teacher_id == user_id)
     made = select(Exam.id.label("exam_id")).where(Exam.creator_id == user_id)
@@ -241,10 +182,3 @@ def _view(row: Any) -> ExamView:
     moments = {name: None if shown[name] is None else to_ms(shown[name]) for name in _MOMENTS}
     permissions = [one for one in Permission if shown[one]]
     return ExamView(exam_id=row.id, permissions=permissions, **{**named, **moments})
-
-
-def _attempt(row: Any) -> RunningAttempt | None:
-    if row.attempt_id is None:
-        return None
-    deadline = None if row.deadline is None else to_ms(row.deadline)
-    return RunningAttempt(row.attempt_id, AttemptStatus(row.status), deadline)

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
 from db.models import AnalysisCursor, ExamAttempt, Flag, FlagReview, User
+from db.queries import analyses
 from protocol.flags import FlagStatus
 
 
@@ -57,7 +58,10 @@ async def decide(
     command_id: UUID,
     reason: str,
 ) -> None:
-    """Record a decision about a flag in hand and set its status; a command decides once."""
+    """Record a decision about a flag in hand and set its status; a command decides once.
+
+    What is concluded about its attempt is concluded anew.
+    """
     await conn.execute(
         insert(FlagReview).values(
             id=uuid7(),
@@ -71,7 +75,10 @@ async def decide(
             reviewed_at=func.clock_timestamp(),
         )
     )
-    await conn.execute(update(Flag).where(Flag.id == flag_id).values(status=decision))
+    changed = await conn.execute(
+        update(Flag).where(Flag.id == flag_id).values(status=decision).returning(Flag.attempt_id)
+    )
+    await analyses.mark_stale(conn, [changed.scalar_one()])
 
 
 async def _read_last(conn: AsyncConnection, flag_id: UUID) -> PastReview | None:

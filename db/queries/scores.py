@@ -90,6 +90,17 @@ async def observe(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[
     return await _observe(conn, found.all())
 
 
+async def read(conn: AsyncConnection, attempt_id: UUID) -> Score:
+    """Read the score that is stored with an attempt. Raises NotFound."""
+    found = await conn.execute(
+        select(ExamAttempt.integrity_score, ExamAttempt.coverage).where(ExamAttempt.id == attempt_id)
+    )
+    row = found.one_or_none()
+    if row is None:
+        raise NotFound(f"no attempt {attempt_id}")
+    return Score(row.integrity_score, row.coverage)
+
+
 def row_of(attempt_id: UUID, integrity: float | None, coverage: float | None) -> ScoreRow:
     """A score as the board shows it: coverage in whole tenths, rounded down, so that it changes now and then.
 

@@ -236,8 +236,11 @@ async def find_answers_astray(conn: AsyncConnection) -> list[Breach]:
     ]
 
 
-async def count_stored(conn: AsyncConnection, exam_id: UUID) -> int:
-    """How many numbers of an exam's client streams are stored: events, tombstones, and every number of a lost span."""
+async def count_stored(conn: AsyncConnection, exam_id: UUID, *, without: UUID | None = None) -> int:
+    """How many numbers of an exam's client streams are stored: events, tombstones, and every number of a lost span.
+
+    All students', or all `without` one's.
+    """
     first_seq = MonitoringEvent.data_payload["from"].astext.cast(BigInteger)
     spans = func.sum(MonitoringEvent.seq - first_seq).filter(MonitoringEvent.event_type == "events_lost")
     found = await conn.execute(
@@ -249,6 +252,7 @@ async def count_stored(conn: AsyncConnection, exam_id: UUID) -> int:
             ExamAttempt.exam_id == exam_id,
             EventStream.kind == "client",
             MonitoringEvent.event_type != "stream_closed",
+            ExamAttempt.student_id.is_distinct_from(without),
         )
     )
     return int(found.scalar_one())

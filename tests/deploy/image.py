@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-PASSED_ON: Final = ("PIP_CERT", "SSL_CERT_FILE", "PIP_CONFIG_FILE", "PIP_DEFAULT_TIMEOUT")
-"""How this machine reaches its package index: no business of the image's."""
+PASSED_ON: Final = ("PIP_CERT", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "PIP_CONFIG_FILE", "PIP_DEFAULT_TIMEOUT")
+"""How this machine reaches its package indexes: no business of the image's."""
 
 SYSTEM: Final = ("usr", "bin", "sbin", "lib", "lib64", "etc", "opt", "dev", "proc", "tmp")
 """What the base image has too; nothing else of this machine is seen inside."""
@@ -105,8 +105,11 @@ def _copy(stage: Stage, stages: Mapping[str, Stage], words: list[str], context: 
         origin = stages[words.pop(0).removeprefix("--from=")].root
     *sources, target = words
     destination = _inside(stage, str(Path(stage.directory) / target))
-    for source in sources:
-        subprocess.run(["cp", "-a", f"{origin / source.lstrip('/')}", str(destination)], check=True)
+    for source in (origin / source.lstrip("/") for source in sources):
+        # Of a directory its contents are copied, into one that may be there already.
+        if source.is_dir():
+            destination.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", f"{source}/." if source.is_dir() else str(source), str(destination)], check=True)
 
 
 def _prepare(root: Path) -> None:

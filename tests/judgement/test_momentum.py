@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judgement import momentum as module
-from judgement.momentum import PROGRESS_CHARS, Draft, Momentum, Pasting, count_new, judge_momentum
-from protocol.analysis import Trend
+from judgement.momentum import PROGRESS_CHARS, Momentum, count_new, judge_momentum
+from protocol.analysis import Draft, Pasting, Trend
 
 TYPED = "The more I practise, the luckier I get. "
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judgement import performance
-from judgement.performance import FinalAttempt, Performance, judge_performance
-from protocol.analysis import DropoutLabel, Trend
+from judgement.performance import judge_performance
+from protocol.analysis import DropoutLabel, FinalAttempt, Performance, Trend
 
 SAFE, COPY, INCAPABLE = DropoutLabel.SAFE, DropoutLabel.COPY, DropoutLabel.INCAPABLE
 

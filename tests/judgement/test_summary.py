@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from judgement import summary
 from judgement.momentum import Momentum
 from judgement.rules import RULES
-from judgement.summary import JudgedFlag, Summary, name_rules, tell_student, tell_teacher
+from judgement.summary import Statement, Summary, name_rules, tell_student, tell_teacher
 from protocol.analysis import DropoutLabel
-from protocol.flags import FlagSource, FlagStatus, Severity
+from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
 flags = st.lists(
     st.builds(
@@ -58,14 +58,20 @@ def test_a_teacher_reads_what_stands_and_what_is_left_to_a_person() -> None:
         "Observed 97 % of the time. Integrity 0.90 (good). 2 flags stand: left the page (1 open, 1 confirmed). "
         "1 flag set aside. 1 note that weighs nothing. 1 advisory flag, not counted unless a person confirms it. "
         "LMI 75: 6 of 8 drafts went forward, 1 grew by pasting. Label safe: nothing stands out.",
-        ["Review 2 flags that nobody has decided about.", "Go over the matter with the student again."],
+        [
+            Statement("Review 2 flags that nobody has decided about."),
+            Statement("Go over the matter with the student again."),
+        ],
+        [Statement("1 of 8 steps between drafts grew by pasting alone.")],
     )
 
 
 def test_what_was_not_seen_is_said() -> None:
     told = tell_teacher([], integrity=None, coverage=None, momentum=Momentum(), label=None, needs_recap=False)
     assert told.text.startswith("Not observed at all. Not enough was seen for an integrity score. No flag stands.")
-    assert told.recommendations == ["Rest nothing on what was not seen; if it matters, talk with the student."]
+    assert told.recommendations == [
+        Statement("Rest nothing on what was not seen; if it matters, talk with the student.")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,17 +19,20 @@ from db.engine import create_engine
 from db.errors import NotFound
 from db.hints import Hint, Hints
 from db.models import ExamAttempt
-from db.queries import attempts, exams, facts, feed, instructions, rosters
+from db.queries import attempts, endings, exams, facts, feed, instructions, rosters
 from db.settings import DatabaseSettings
 from hub.live.board import Board
 from hub.live.commands import Commands
 from hub.live.feed import Feed
+from judgement import grading
+from judgement.attempts import Action
 from protocol.attempts import InstructionState
 from protocol.codec import Encoding
 from protocol.console import Command, ExamRow, Since, StudentRow
 from protocol.flags import FlagStatus
 from tests.factories import make_connection, make_stream, make_user, store_events
 from tests.hub.live.room import Watcher, make_room
+from tests.sittings import ending
 from tests.workers.rooms import AWAY
 from workers.jobs.evaluate import Evaluator
 
@@ -43,6 +46,7 @@ CHANGES = (
     "enrol",
     "leave_roster",
     "sit",
+    "hand_in",
     "fold",
     "come_and_go",
     "review",
@@ -122,6 +126,17 @@ class Exam:
             self.sat.discard(student)
         else:
             self.attempts.append(opened.attempt_id)
+
+    async def hand_in(self, pick: int) -> None:
+        """Somebody is done, or their time is over, or has been before: one change in four, for others to sit on."""
+        if pick % 4:
+            return
+        attempt = one_of(self.attempts, pick // 4)
+        action = one_of([Action.SUBMIT, Action.TIME_OUT, Action.END], pick // 8)
+        async with self.engine.begin() as conn:
+            ended = await endings.end_attempt(conn, attempt, ending(action), grading)
+            if ended.row is not None:
+                await feed.append(conn, self.exam_id, [ended.row])
 
     async def fold(self, pick: int) -> None:
         """A candidate leaves the page for long: a flag is raised, the score falls."""

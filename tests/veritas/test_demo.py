@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -42,6 +43,8 @@ async def test_a_live_demonstration_ends_well_on_ctrl_c(
     assert code == 0
     assert "plays (only the demo knows)" in text
     assert "Amal Adeyemi" in text
+    assert "/console/exams/" in text
+    assert re.search(r"with the code \S*([0-9A-Z]{4}-){3}[0-9A-Z]{4}", text)
     assert "every event is stored once" in text
 
 

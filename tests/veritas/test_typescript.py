@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from veritas.typescript import declare, reachable
+from veritas.typescript import declare, reachable, spell
 
 SCHEMAS: list[tuple[dict[str, Any], str]] = [
     ({"type": "string", "format": "uuid"}, "string"),
@@ -62,3 +62,11 @@ def test_what_is_reachable_is_found_through_everything() -> None:
         "D": {},
     }
     assert reachable([{"$ref": "#/$defs/A"}], definitions) == {"A", "B", "C"}
+
+
+@pytest.mark.parametrize(
+    ("name", "spelled"),
+    [("Page", "Page"), ("Page_db.queries.exams.ExamView_", "PageExamView"), ("Page_hub.some_where.Row_", "PageRow")],
+)
+def test_a_generic_is_named_without_its_arguments_module(name: str, spelled: str) -> None:
+    assert spell(name) == spelled

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from random import Random
 
+from veritas.paper import answer_item, name_item
 from veritas.scripts.step import Moment
 
 GAZE_MS = 500
@@ -32,17 +33,18 @@ def arrival() -> Iterator[Moment]:
 def typing(random: Random, *, but: tuple[Span, ...] = ()) -> Iterator[Moment]:
     """Type about once a second, answer an item now and then; not within the spans `but`."""
     at_ms = 600.0
-    item = 1
+    answered = 0
     while True:
         at_ms += random.uniform(600, 1_600)
         if _is_within(at_ms, but):
             continue
         if random.random() < 0.03:
-            yield Moment(int(at_ms), "answered", {"item": f"q{item}", "value": random.choice("abcd"), "ms": 9_000})
-            item += 1
+            data = {"item": name_item(answered), "value": answer_item(random, answered), "ms": 9_000}
+            yield Moment(int(at_ms), "answered", data)
+            answered += 1
         else:
             chars = random.randint(2, 12)
-            yield Moment(int(at_ms), "typing", {"item": f"q{item}", "chars": chars, "ms": chars * 180})
+            yield Moment(int(at_ms), "typing", {"item": name_item(answered), "chars": chars, "ms": chars * 180})
 
 
 def gaze(

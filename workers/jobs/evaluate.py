@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY, POISON_CLASSES, sqlstate_of
 from db.hints import Hints
-from db.queries import cursors, feed, flags, history, scores, worklist
+from db.queries import analyses, cursors, feed, flags, history, scores, worklist
 from db.queries.cursors import Cursor, Reading
 from db.queries.history import Checkpoint
 from judgement.engine import State
@@ -49,6 +49,9 @@ SWEEP_S: Final = 5.0
 
 BUSY_S: Final = 0.02
 BUSY_LOOKS: Final = 25
+
+TAIL_S: Final = 3.0
+"""What comes after an attempt's end comes in pieces: so long after one of them it is analysed anew."""
 
 COMINGS_AND_GOINGS: Final = frozenset({"connection_opened", "connection_lost"})
 
@@ -279,6 +282,8 @@ async def _store(conn: AsyncConnection, folds: Sequence[Fold], judge: scores.Jud
     to_score = first_folds | seen_otherwise | {flag.attempt_id for flag in raised}
     for score in await scores.rescore_all(conn, to_score, judge):
         rows.setdefault(exams[score.attempt_id], []).append(score)
+    ended = {fold.advance.cursor.attempt_id for fold in folds if fold.advance.cursor.has_ended}
+    await analyses.mark_stale(conn, ended, after_s=TAIL_S)
     for exam_id in sorted(rows):
         await feed.append(conn, exam_id, rows[exam_id])
     return rows

@@ -23,7 +23,7 @@ from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthent
 from judgement import grading
 from judgement.attempts import Action, way_of
 from protocol.events import Event, enter
-from protocol.limits import SEQ_MAX
+from protocol.limits import ITEM_CHARS, SEQ_MAX
 
 WAIT_S: Final = 5.0
 """How long a submission waits for what the client has sent and nobody has stored yet."""
@@ -35,7 +35,7 @@ ANSWERS_MAX: Final = 500
 class GivenAnswer(msgspec.Struct, frozen=True):
     """A revision of one item's answer."""
 
-    item: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    item: Annotated[str, msgspec.Meta(min_length=1, max_length=ITEM_CHARS)]
     value: Any
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import Conflict, Denied, NotFound
-from db.models import Exam, ExamAttempt, ExamPolicy
+from db.models import ExamAttempt, ExamPolicy
 from db.queries import exams, feed, permissions, rosters, users
 from db.queries.permissions import Grants
 from protocol.attempts import AttemptStatus
@@ -115,23 +115,3 @@ async def test_results_once_released_stay_so(conn: AsyncConnection) -> None:
     assert first.results_released_at is not None
     assert not await exams.release(conn, exam_id, teacher)
     assert await exams.read(conn, exam_id, teacher) == first
-
-
-async def test_a_student_finds_exams_to_sit_and_the_attempt_that_runs(conn: AsyncConnection) -> None:
-    teacher, ada, eve = [await factories.make_user(conn, role=role) for role in (Role.TEACHER, *[Role.STUDENT] * 2)]
-    physics = await factories.make_exam(conn, teacher)
-    attempt_id = await factories.make_attempt(conn, physics, ada)
-    await factories.make_attempt(conn, physics, eve)
-    latin = await factories.make_exam(conn, teacher)
-    await rosters.enrol(conn, latin, [ada])
-    found = await exams.list_enrolments(conn, ada)
-    assert [one.exam_id for one in found] == [latin, physics]
-    assert found[0].attempt is None
-    assert found[1].attempt is not None
-    assert found[1].attempt.attempt_id == attempt_id
-    assert found[1].attempt.deadline is not None
-    assert [one.exam_id for one in await exams.list_enrolments(conn, ada, only_exam=latin)] == [latin]
-    await conn.execute(update(ExamAttempt).values(status=AttemptStatus.SUBMITTED))
-    assert [one.attempt for one in await exams.list_enrolments(conn, ada)] == [None, None]
-    await conn.execute(update(Exam).where(Exam.id == latin).values(is_published=False))
-    assert [one.exam_id for one in await exams.list_enrolments(conn, ada)] == [physics]

@@ -1,6 +1,6 @@
 /** What the hub's REST answers, as this console reads it. Types only; the schema is the hub's own at /docs/openapi.json. */
 
-import type { FlagStatus, Severity } from "./live/wire.ts";
+import type { FlagSource, FlagStatus, Severity } from "./live/wire.ts";
 
 export interface Page<T> {
   items: T[];
@@ -137,7 +137,7 @@ export interface FlagSummary {
   attempt_id: string;
   student: StudentRef | string;
   exam_id: string;
-  source: string;
+  source: FlagSource;
   rule: string;
   rule_name: string;
   severity: Severity;

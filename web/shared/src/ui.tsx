@@ -172,18 +172,18 @@ export function Badge({ children, tone = "neutral", icon }: { children: Componen
 }
 
 const SEVERITIES = {
-  critical: { tone: "critical", word: "Critical" },
-  warning: { tone: "warning", word: "Warning" },
-  normal: { tone: "neutral", word: "Note" },
+  critical: { tone: "critical", word: "Critical", many: "critical" },
+  warning: { tone: "warning", word: "Warning", many: "warnings" },
+  normal: { tone: "neutral", word: "Note", many: "notes" },
 } as const;
 
 /** A severity by shape (octagon, triangle, dot) and word. */
 export function Severity({ of, count }: { of: string; count?: number }): JSX.Element {
   const name = of === "critical" || of === "warning" ? of : "normal";
-  const { tone, word } = SEVERITIES[name];
+  const { tone, word, many } = SEVERITIES[name];
   return (
     <Badge tone={tone} icon={name}>
-      {count === undefined ? word : `${count} ${word.toLowerCase()}`}
+      {count === undefined ? word : `${count} ${count === 1 ? word.toLowerCase() : many}`}
     </Badge>
   );
 }

@@ -86,15 +86,17 @@ export function RoomPage({ examId }: { examId: string }): JSX.Element {
           <FreshnessPill room={room} />
           {room.exam.value !== null && (
             <span>
-              {count(total, "student")} · {length(room.exam.value.duration_minutes)}
+              {count(total, "student")} · {length(room.exam.value.duration_minutes)} · integrity is provisional while the exam runs
             </span>
           )}
         </div>
       }
       actions={
-        <Button icon="message" variant="primary" disabled={counts.value.running === 0} onClick={() => (messaging.value = true)}>
-          {selected.value.size > 0 ? `Message ${count(selected.value.size, "student")}` : "Message all"}
-        </Button>
+        (permissions === null || permissions.includes("can_invigilate")) && (
+          <Button icon="message" variant="primary" disabled={counts.value.running === 0} onClick={() => (messaging.value = true)}>
+            {selected.value.size > 0 ? `Message ${count(selected.value.size, "student")}` : "Message all"}
+          </Button>
+        )
       }
     >
       <ExamNav examId={examId} at="room" may={permissions} />

@@ -9,7 +9,7 @@ import { type Decide, type Decision as Choice, decidedText, decisions, verb } fr
 import type { FlagRow } from "../live/wire.ts";
 import { useLoad } from "../load.ts";
 import type { FlagView } from "../rest.ts";
-import { eventDetail, eventText, percent, ruleText, sentence } from "../text/format.ts";
+import { eventDetail, eventText, numberName, numberValue, percent, ruleText } from "../text/format.ts";
 import { unanswered } from "./orders.tsx";
 import { Shown } from "./page.tsx";
 import { Decision } from "./words.tsx";
@@ -110,8 +110,8 @@ function Evidence({ flag }: { flag: FlagView }): JSX.Element {
         </div>
         {numbers.map(([name, value]) => (
           <div key={name}>
-            <dt>{sentence(name)}</dt>
-            <dd class="v-number">{Number.isInteger(value) ? value : value.toFixed(2)}</dd>
+            <dt>{numberName(name)}</dt>
+            <dd class="v-number">{numberValue(name, value)}</dd>
           </div>
         ))}
       </dl>

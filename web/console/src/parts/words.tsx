@@ -48,9 +48,9 @@ export function integrityTone(score: number | null): Tone {
 }
 
 /** Integrity with how much it rests on; never a bare number. */
-export function Integrity({ score, coverage, short }: { score: number | null; coverage?: number | null; short?: boolean }): JSX.Element {
+export function Integrity({ score, coverage, short, bare }: { score: number | null; coverage?: number | null; short?: boolean; bare?: boolean }): JSX.Element {
   const seen = coverage === null || coverage === undefined ? null : percent(coverage);
-  const said = score === null ? "not enough seen" : short ? percent(score) : `${percent(score)} · ${integrityText(score)}`;
+  const said = score === null ? "not enough seen" : bare ? percent(score) : short ? `${percent(score)} integrity` : `${percent(score)} · ${integrityText(score)}`;
   return (
     <span class="c-integrity">
       <Meter value={score} label="Integrity" tone={integrityTone(score)} text={said} />

@@ -1,21 +1,191 @@
 // Written by `make docs` from the structs of hub/rest; a test holds it to the code.
 
+/** What is to change; what is left out stays. Who is let out, or has a new password or role, signs in anew. */
+export interface AccountEdit {
+  is_active?: boolean;
+  name?: string;
+  email?: string | null;
+  role?: Role;
+  /** 8 characters to 72 bytes */
+  password?: string;
+  can_create_exams?: boolean;
+}
+
+/** One account; times in ms since the epoch. Without a password one signs in by candidate codes alone. */
+export interface AccountView {
+  user_id: string;
+  username: string;
+  name: string;
+  email: string | null;
+  role: Role;
+  is_active: boolean;
+  can_create_exams: boolean;
+  has_password: boolean;
+  last_login: number | null;
+  created_at: number;
+}
+
+/** A flag that advises: what was seen, how much it asks for a person's eye, and the facts it rests on. */
+export interface Advice {
+  /** Plain words, without NUL */
+  summary: string;
+  severity: Severity;
+  confidence: number;
+  cited: Cited[];
+}
+
+/** What is concluded about one attempt that has ended; `analysed_at` in ms since the epoch. */
+export interface AnalysisRecord {
+  state: AnalysisState;
+  revision: number;
+  integrity_score: number | null;
+  coverage: number | null;
+  lmi_score: number | null;
+  improvement_trend: Trend | null;
+  dropout_label: DropoutLabel | null;
+  dropout_confidence: number | null;
+  llm_summary: string;
+  llm_recommendations: unknown[];
+  originality_indicators: unknown[];
+  llm_model_version: string;
+  model_state: ModelState;
+  requires_instructor_attention: boolean;
+  requires_recap: boolean;
+  analysed_at: number | null;
+}
+
+/** How far the analysis after the end has come; `stale` means that something it rests on has changed since. */
+export type AnalysisState = "pending" | "done" | "stale" | "failed";
+
+/** An exam in figures; `students` holds attempts, page by page: `next` is the `after` of the page that follows. */
+export interface Analytics {
+  exam: ExamHead;
+  analytics: Figures;
+  students: AttemptSummary[];
+  next: string | null;
+  risk_distribution: Risks;
+  score_distribution: Bin[];
+  integrity_distribution: Bin[];
+  items: ItemFigures[];
+  rules: RuleRecord[];
+}
+
+/** One revision of the answer to one item, and whether it is the one that stands. */
+export interface AnswerRevision {
+  item: string;
+  revision: number;
+  value: unknown;
+  saved_at: number;
+  stands: boolean;
+}
+
+/** One attempt, all times in ms since the epoch; `record` is what came of it, once it has ended. */
+export interface AttemptPaper {
+  attempt_id: string;
+  exam: PaperExam;
+  status: ShownStatus;
+  server_at: number;
+  started_at: number;
+  deadline: number | null;
+  completed_at: number | null;
+  items: PaperItem[];
+  answers: Record<string, SavedAnswer>;
+  receipt: Receipt | null;
+}
+
 /** Where one student's sitting of an exam stands. */
 export type AttemptStatus = "waiting" | "in_progress" | "paused" | "submitted" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
 
+/** One attempt in a line; times in ms since the epoch. `integrity` and `coverage` are 0..1, `lmi` and `percentage` 0..100, each null while nothing is known. `open_flags` counts the flags above a note that nobody has decided about. */
+export interface AttemptSummary {
+  attempt_id: string;
+  exam_id: string;
+  title: string;
+  student_id: string;
+  name: string;
+  ix: number;
+  status: AttemptStatus;
+  started_at: number;
+  completed_at: number | null;
+  score: number | null;
+  max_score: number | null;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+  integrity: number | null;
+  coverage: number | null;
+  lmi: number | null;
+  dropout_label: DropoutLabel | null;
+  flagged: boolean;
+  open_flags: number;
+}
+
+/** One thing that was done; `at` in ms since the epoch. Without an actor a server did it. */
+export interface AuditEntry {
+  entry_id: string;
+  at: number;
+  actor_id: string | null;
+  actor: string | null;
+  actor_name: string | null;
+  action: string;
+  resource: string;
+  resource_id: string;
+  details: Record<string, string>;
+  ip: string | null;
+  user_agent: string | null;
+}
+
+/** How many attempts lie from one value on up to the other; the last part holds its upper end too. */
+export interface Bin {
+  from: number;
+  to: number;
+  count: number;
+}
+
+/** A copy of one cited event, so that a flag outlives the retention of events. Times in ms since the epoch. */
+export interface Citation {
+  stream_id: string;
+  seq: number;
+  type: string;
+  at: number;
+  server_at: number;
+  data: Record<string, unknown>;
+}
+
+/** Where a fact stands. */
+export interface Cited {
+  stream_id: string;
+  seq: number;
+}
+
+/** A sign-in by the code a candidate was given for one exam; how it is spaced or cased does not matter. */
 export interface Code {
   code: string;
 }
 
-export interface Enrolment {
+/** The four words of JUDGEMENT §3; for teachers, after the exam. */
+export type DropoutLabel = "safe" | "incapable" | "copy" | "no_interest";
+
+/** What a student can do with an exam: wait, begin, go on, nothing any more, or read what came of it. */
+export type EnrolmentState = "upcoming" | "open" | "running" | "closed" | "done";
+
+/** One exam a student is to sit: its times in ms since the epoch, what is recorded, and the student's attempt. */
+export interface EnrolmentView {
   exam_id: string;
   title: string;
   subject: string;
+  topic: string;
   description: string;
   duration_minutes: number;
-  attempt: RunningAttempt | null;
+  opens_at: number | null;
+  closes_at: number | null;
+  state: EnrolmentState;
+  monitored: boolean;
+  notice: Notice;
+  attempt: OwnAttempt | null;
 }
 
+/** A student for the roster; an account is made where the username has none. */
 export interface Entrant {
   /** Letters, digits and ._@+-; case does not matter */
   username: string;
@@ -25,6 +195,7 @@ export interface Entrant {
   cohort?: string | null;
 }
 
+/** What is to change, and the version of the exam it was decided on; what is left out stays as it is. */
 export interface ExamEdit {
   /** The version that was seen; another one by now is a 409 */
   version: number;
@@ -44,6 +215,34 @@ export interface ExamEdit {
   enable_model?: boolean;
 }
 
+/** Which exam the figures are of. */
+export interface ExamHead {
+  exam_id: string;
+  title: string;
+  subject: string;
+  topic: string;
+  max_score: number;
+  passing_score: number;
+}
+
+/** One exam as it stands; times in ms since the epoch. `awaiting_review` counts attempts with a flag nobody has decided about, notes aside, `open_flags` those flags; `awaiting_grade` counts attempts that have ended without a final grade. */
+export interface ExamLine {
+  exam_id: string;
+  title: string;
+  subject: string;
+  is_published: boolean;
+  opens_at: number | null;
+  closes_at: number | null;
+  roster_size: number;
+  attempts: number;
+  running: number;
+  awaiting_review: number;
+  awaiting_grade: number;
+  open_flags: number;
+  permissions: Permission[];
+}
+
+/** One exam as its teachers see it, and what the one who asks may do with it; times in ms since the epoch. `version` counts its edits: who edits it names the one they saw. `max_score` and `passing_score` are in the points of its newest items. */
 export interface ExamView {
   exam_id: string;
   title: string;
@@ -69,11 +268,124 @@ export interface ExamView {
   running_attempts: number;
 }
 
+/** One thing wrong with a request: where (`$.students[3].name`, `query.limit`), and what. */
 export interface Fault {
   path: string;
   message: string;
 }
 
+/** The attempts that have ended, taken together as of `as_of` (ms since the epoch); averages are null of none. `average_score` and `pass_rate` are percentages, `average_integrity` is 0..1, `average_lmi` 0..100. */
+export interface Figures {
+  total_attempts: number;
+  average_score: number | null;
+  pass_rate: number | null;
+  high_risk_count: number;
+  average_integrity: number | null;
+  average_lmi: number | null;
+  flagged: number;
+  as_of: number;
+}
+
+/** Who concluded it. */
+export type FlagSource = "rule" | "llm" | "service" | "teacher";
+
+/** What people have decided about it so far; only people close a flag. */
+export type FlagStatus = "open" | "confirmed" | "dismissed" | "escalated" | "withdrawn";
+
+/** One flag in a line, the rule by its plain name. */
+export interface FlagSummary {
+  flag_id: string;
+  attempt_id: string;
+  student: StudentName;
+  exam_id: string;
+  source: FlagSource;
+  rule: string;
+  severity: Severity;
+  confidence: number;
+  summary: string;
+  status: FlagStatus;
+  raised_at: number;
+  reviewed_by: string | null;
+  reason: string | null;
+  rule_name: string;
+}
+
+/** One flag with its ground: the numbers its summary speaks of, the facts it cites, every decision about it. `false_alarms` says what honest people do that looks the same. */
+export interface FlagView {
+  flag_id: string;
+  attempt_id: string;
+  student: StudentName;
+  exam_id: string;
+  source: FlagSource;
+  rule: string;
+  severity: Severity;
+  confidence: number;
+  summary: string;
+  status: FlagStatus;
+  raised_at: number;
+  reviewed_by: string | null;
+  reason: string | null;
+  rule_name: string;
+  rule_version: number;
+  policy_version: number;
+  numbers: Record<string, number>;
+  evidence: Ground;
+  reviews: ReviewRecord[];
+  false_alarms: string;
+}
+
+/** One student to look after. `attempts` and `high_risk` count what has ended in the exams the reader may analyse. The risk and the flag for intervention are over all of the student's exams, and null and false to who may not see all of them. */
+export interface FlaggedStudent {
+  student_id: string;
+  name: string;
+  attempts: number;
+  high_risk: number;
+  current_risk_label: DropoutLabel | null;
+  flagged_for_intervention: boolean;
+  last_attempt_at: number | null;
+}
+
+/** What one item was given: `by` the "key", or a person of this name; `graded_at` in ms since the epoch. */
+export interface Given {
+  points: number;
+  by: string;
+  comment: string;
+  graded_at: number;
+}
+
+/** A revision of one item's answer. */
+export interface GivenAnswer {
+  item: string;
+  value: unknown;
+}
+
+/** The key itself: it is shown only now. */
+export interface GivenKey {
+  key_id: string;
+  name: string;
+  scopes: Scope[];
+  key: string;
+}
+
+/** One item with its key, the answer that stands, and what it was given: `by` is "key" or a person's name. */
+export interface GradedItem {
+  item: string;
+  kind: ItemKind;
+  prompt: string;
+  choices: string[];
+  answer_key: unknown;
+  points: number;
+  answer: ReadAnswer | null;
+  given: Given | null;
+}
+
+/** Points for some items; with `final` the grade is the last word, which wants points for every item. */
+export interface Grading {
+  grades: NewGrade[];
+  final?: boolean;
+}
+
+/** One teacher and what they are permitted. */
 export interface Grantee {
   can_view: boolean;
   can_edit: boolean;
@@ -85,6 +397,7 @@ export interface Grantee {
   name: string;
 }
 
+/** What one teacher is permitted; what is not said is not permitted. */
 export interface Grants {
   can_view?: boolean;
   can_edit?: boolean;
@@ -93,6 +406,13 @@ export interface Grants {
   can_view_analytics?: boolean;
 }
 
+/** Every cited place, `[stream_id, seq]`, and copies of the first cited events. */
+export interface Ground {
+  cited: [string, number][];
+  events: Citation[];
+}
+
+/** How the hub and what it rests on are; without Redis it is slower, not unwell. */
 export interface Health {
   status: "healthy" | "unhealthy";
   database: "connected" | "disconnected";
@@ -101,9 +421,19 @@ export interface Health {
   version: string;
 }
 
+/** How many of the attempts that have ended answered one item, and what those that were graded on it were given. */
+export interface ItemFigures {
+  item: string;
+  prompt: string;
+  points: number;
+  answered: number;
+  average_points: number | null;
+}
+
 /** How an item is answered. All but `text` are graded from the answer key; `text` by a person. */
 export type ItemKind = "choice" | "multiple" | "number" | "text";
 
+/** One item; without `answer_key` for those who may not see keys. */
 export interface ItemView {
   item: string;
   kind: ItemKind;
@@ -113,17 +443,74 @@ export interface ItemView {
   answer_key: unknown;
 }
 
+/** The newest version of an exam's items; version 0 means that it has none yet. */
 export interface ItemsView {
   version: number;
   items: ItemView[];
 }
 
+/** One key, which itself is shown nowhere any more; times in ms since the epoch. */
+export interface KeyView {
+  key_id: string;
+  name: string;
+  scopes: Scope[];
+  created_at: number;
+  last_used_at: number | null;
+  revoked_at: number | null;
+}
+
+/** A sign-in by password. */
 export interface Login {
   /** Letters, digits and ._@+-; case does not matter */
   username: string;
   password: string;
 }
 
+/** A student over all attempts whose review is final; times in ms since the epoch, null where none is. */
+export interface Metrics {
+  total_exams: number;
+  passed_exams: number;
+  avg_score: number | null;
+  subject_scores: Record<string, unknown>;
+  strengths: unknown[];
+  weaknesses: unknown[];
+  avg_integrity_score: number | null;
+  integrity_trend: Trend | null;
+  avg_lmi: number | null;
+  lmi_trend: Trend | null;
+  current_risk_label: DropoutLabel | null;
+  flagged_for_intervention: boolean;
+  last_attempt_date: number | null;
+}
+
+/** How far the model's summary has come; `off` where the exam or the deployment has none. */
+export type ModelState = "off" | "pending" | "done" | "failed";
+
+/** One attempt under review. `events_timeline` is ordered by when the hub stored each event, each stream by its own numbers; `next` is the `after` of the page that follows. `anomaly_events` and `critical_events` count the events that flags, and critical flags, cite which are not set aside. `behavior_analysis` is null before the attempt has ended. */
+export interface Monitoring {
+  attempt: AttemptSummary;
+  total_events: number;
+  anomaly_events: number;
+  critical_events: number;
+  events_timeline: TimelineEvent[];
+  next: string | null;
+  behavior_analysis: AnalysisRecord | null;
+  flags: FlagView[];
+}
+
+/** An account to make. Without a password a student signs in by candidate codes; others need one. */
+export interface NewAccount {
+  /** Letters, digits and ._@+-; case does not matter */
+  username: string;
+  name: string;
+  role: Role;
+  email?: string | null;
+  /** 8 characters to 72 bytes */
+  password?: string | null;
+  can_create_exams?: boolean;
+}
+
+/** An exam to make: a draft that no student sees, unless it says that it is published. `preset` chooses its rules: what a page can see, or a camera too. It may be begun from `opens_at` until `closes_at`. */
 export interface NewExam {
   title: string;
   duration_minutes: number;
@@ -143,6 +530,15 @@ export interface NewExam {
   is_published?: boolean;
 }
 
+/** A person's points for one item, from 0 to the item's own. */
+export interface NewGrade {
+  item: string;
+  points: number;
+  /** Any text without NUL */
+  comment?: string;
+}
+
+/** One item; `item` is the name answers and events use, and should stay the same from version to version. Its `answer_key`, by kind: `choice` one of the choices, `multiple` a list of them, `number` {value, tolerance}, `text` null: a person grades it. */
 export interface NewItem {
   item: string;
   kind: ItemKind;
@@ -153,36 +549,131 @@ export interface NewItem {
   answer_key?: unknown;
 }
 
+/** All items of the next version, in their order; `version`, when given, is the one that was seen. */
 export interface NewItems {
   items: NewItem[];
   /** The version that was seen; another one by now is a 409 */
   version?: number | null;
 }
 
+/** A key to give to the program of this name; keys of one name are one program's. */
+export interface NewKey {
+  name: string;
+  scopes: Scope[];
+}
+
+/** How the rules are to be set; what it leaves out is as its `preset` has it. `version`, when given, is the one that was seen. */
 export interface NewPolicy {
   policy: Record<string, unknown>;
   /** The version that was seen; another one by now is a 409 */
   version?: number | null;
 }
 
-export interface Page_db.queries.exams.ExamView_ {
+/** What is recorded of one exam, who sees it, and for how many days after the grade is final. */
+export interface Notice {
+  version: number;
+  recorded: string[];
+  who_sees: string;
+  kept_days: number;
+}
+
+/** A student's attempt; `deadline` in ms since the epoch. */
+export interface OwnAttempt {
+  attempt_id: string;
+  status: ShownStatus;
+  deadline: number | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageAccountView {
+  items: AccountView[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageAuditEntry {
+  items: AuditEntry[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageExamView {
   items: ExamView[];
   next: string | null;
 }
 
-export interface Page_db.queries.permissions.Grantee_ {
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageGrantee {
   items: Grantee[];
   next: string | null;
 }
 
-export interface Page_db.queries.rosters.RosterEntry_ {
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageRosterEntry {
   items: RosterEntry[];
   next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageKeyView {
+  items: KeyView[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageFlaggedStudent {
+  items: FlaggedStudent[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageAttemptSummary {
+  items: AttemptSummary[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageAnswerRevision {
+  items: AnswerRevision[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageEnrolmentView {
+  items: EnrolmentView[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageFlagSummary {
+  items: FlagSummary[];
+  next: string | null;
+}
+
+/** The exam of an attempt, as its student sees it. */
+export interface PaperExam {
+  exam_id: string;
+  title: string;
+  subject: string;
+  topic: string;
+  description: string;
+  duration_minutes: number;
+  monitored: boolean;
+}
+
+/** One item as it is put to a student. */
+export interface PaperItem {
+  item: string;
+  kind: ItemKind;
+  prompt: string;
+  choices: string[];
+  points: number;
 }
 
 /** What a teacher who did not make an exam may be let do with it. */
 export type Permission = "can_view" | "can_edit" | "can_invigilate" | "can_review" | "can_view_analytics";
 
+/** The newest version of an exam's policy, complete, and every rule it sets, in words and as a schema. */
 export interface PolicyView {
   version: number;
   policy: Record<string, unknown>;
@@ -192,6 +683,7 @@ export interface PolicyView {
 /** What a policy starts from: what a page can see, or that and what a camera concludes. */
 export type Preset = "browser" | "camera";
 
+/** An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case. A conflict with somebody who was first says `by` whom, and `at` which time in ms since the epoch. */
 export interface Problem {
   type: string;
   title: string;
@@ -199,17 +691,48 @@ export interface Problem {
   detail: string;
   code: string;
   errors?: Fault[];
+  by?: string | null;
+  at?: number | null;
 }
 
+/** The answer that stands; `saved_at`, ms since the epoch, is when it was stored. */
+export interface ReadAnswer {
+  value: unknown;
+  revision: number;
+  saved_at: number;
+}
+
+/** Whether a balancer should send traffic here, and if not, why not. */
 export interface Readiness {
   ready: boolean;
   reason: string | null;
 }
 
+/** What a student holds in hand: how many answers stood, how many events of how many streams, and a hash of both. `streams` are the last numbers stored of the client's streams, and `events` their sum. `hash` is the SHA-256 of `{"answers": {item: value}, "streams": {stream: last}}` as JSON with sorted keys and no spaces. */
+export interface Receipt {
+  attempt_id: string;
+  status: ShownStatus;
+  submitted_at: number;
+  answers: number;
+  events: number;
+  streams: Record<string, number>;
+  hash: string;
+}
+
+/** What a report came to: its flags in their order, and its note. */
+export interface Received {
+  id: string;
+  attempt_id: string;
+  flags: string[];
+  note: string | null;
+}
+
+/** A refresh token, good once; a page of ours leaves it to its cookie. */
 export interface Refresh {
   refresh_token?: string | null;
 }
 
+/** A student's own registration. */
 export interface Register {
   /** Letters, digits and ._@+-; case does not matter */
   username: string;
@@ -219,13 +742,58 @@ export interface Register {
   email?: string | null;
 }
 
+/** What a program says about one attempt; a repeated `id` is answered as it was, and does nothing. `text` and `indicators` become a note of severity `normal`; indicators also stand in the attempt's analysis, where it has one. */
+export interface Report {
+  id: string;
+  attempt_id: string;
+  /** Plain words, without NUL */
+  text?: string | null;
+  indicators?: string[];
+  flags?: Advice[];
+}
+
+/** A decision about a flag: `seen` is the status it was shown with; the same `id` decides once. */
+export interface Review {
+  id: string;
+  decision: FlagStatus;
+  seen: FlagStatus;
+  /** Why, in words that can be shown to the student */
+  reason: string;
+}
+
+/** One decision about a flag: by whom, when, and from which status to which. */
+export interface ReviewRecord {
+  by: string;
+  at: number;
+  from: FlagStatus;
+  to: FlagStatus;
+  reason: string;
+}
+
+/** What a student's figures come to; null and false while they are not told. */
+export interface Risk {
+  label: DropoutLabel | null;
+  flagged: boolean;
+}
+
+/** How many attempts bear which dropout label; `unknown` bear none. */
+export interface Risks {
+  safe: number;
+  incapable: number;
+  copy: number;
+  no_interest: number;
+  unknown: number;
+}
+
 /** What a user may be. */
 export type Role = "student" | "teacher" | "admin" | "service";
 
+/** Students to put on the roster; those who are on it stay, and get new codes. */
 export interface Roster {
   students: Entrant[];
 }
 
+/** One student of an exam; one taken off the roster stays listed as such. `enrolled_at` in ms since the epoch. */
 export interface RosterEntry {
   student_id: string;
   username: string;
@@ -235,6 +803,7 @@ export interface RosterEntry {
   enrolled_at: number;
 }
 
+/** One rule in plain words: `summary` says what it reports and with which numbers, as it is set. `settings_schema` is the JSON Schema of its settings, `defaults` what each is unless somebody says otherwise. `camera` rules rest on what a camera or microphone concluded, and are off unless an exam asks for them. */
 export interface RuleInfo {
   rule: string;
   version: number;
@@ -247,12 +816,46 @@ export interface RuleInfo {
   defaults: Record<string, unknown>;
 }
 
-export interface RunningAttempt {
-  attempt_id: string;
-  status: AttemptStatus;
-  deadline: number | null;
+/** What people decided about one rule's flags here; `precision` is the share confirmed, null before any decision. `low` and `high` are its 95 % interval, Wilson's: of few decisions it is wide. */
+export interface RuleRecord {
+  rule: string;
+  name: string;
+  raised: number;
+  confirmed: number;
+  dismissed: number;
+  open: number;
+  precision: number | null;
+  low: number;
+  high: number;
 }
 
+/** The answer to one item that stands; `saved_at`, ms since the epoch, is when it was stored. */
+export interface SavedAnswer {
+  value: unknown;
+  revision: number;
+  saved_at: number;
+}
+
+/** What a service key may be good for: to say something about attempts, which decides nothing. */
+export type Scope = "analysis";
+
+/** An attempt as it is graded; the sum is null while an item has no points. */
+export interface ScriptView {
+  items: GradedItem[];
+  score: number | null;
+  max_score: number;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+}
+
+/** How much a flag asks for a person's eye; `normal` is a note and never a reason for review alone. */
+export type Severity = "normal" | "warning" | "critical";
+
+/** The same as students and the world outside are told it: who has submitted has completed the exam. */
+export type ShownStatus = "waiting" | "in_progress" | "paused" | "completed" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
+
+/** An access token good until `expires_at` (ms since the epoch) and the refresh token for the next one. A page of ours gets that one in its cookie, and null here. `exam_id` is set after a sign-in by code: the one exam this session is good for. */
 export interface SignedIn {
   access_token: string;
   expires_at: number;
@@ -261,12 +864,29 @@ export interface SignedIn {
   exam_id: string | null;
 }
 
-export interface Started {
-  attempt_id: string;
-  status: AttemptStatus;
-  deadline: number | null;
+/** `notice`: the version of the notice that the student has read and acknowledged. */
+export interface Start {
+  notice?: number | null;
 }
 
+/** The running attempt; `deadline`, and the server's clock now, in ms since the epoch. */
+export interface Started {
+  attempt_id: string;
+  status: ShownStatus;
+  deadline: number | null;
+  server_at: number;
+}
+
+/** Who a student is. */
+export interface StudentCard {
+  user_id: string;
+  username: string;
+  name: string;
+  enrollment_id: string | null;
+  cohort: string | null;
+}
+
+/** A student on the roster and the code to sign in with; it is shown only now. */
 export interface StudentCode {
   student_id: string;
   username: string;
@@ -274,11 +894,67 @@ export interface StudentCode {
   code: string;
 }
 
+/** Who an attempt is of. */
+export interface StudentName {
+  student_id: string;
+  name: string;
+}
+
+/** A student, their attempts at exams one may see, the newest first, and what those come to. `metrics` is over all attempts whose review is final. It is null before there are any, and to who may not see every exam the student has sat. */
+export interface StudentRecord {
+  profile: StudentCard;
+  attempts: AttemptSummary[];
+  metrics: Metrics | null;
+  risk: Risk;
+}
+
+/** The last numbers a client has given out, to be waited for, and answers that its socket did not deliver. */
+export interface Submission {
+  stream?: string | null;
+  last_seq?: number;
+  answers?: GivenAnswer[];
+}
+
+/** The newest 100 exams one may do anything with, and the newest flags nobody has decided about. */
+export interface TeacherDashboard {
+  exams: ExamLine[];
+  summary: TeacherSummary;
+  recent_flags: FlagSummary[];
+}
+
+/** All one's exams counted, and what is going on or open in those that are shown. */
+export interface TeacherSummary {
+  exams: number;
+  running_attempts: number;
+  open_flags: number;
+  awaiting_grade: number;
+}
+
+/** A ticket for the first frame of one socket, good once and until `expires_at` (ms since the epoch). */
 export interface Ticket {
   ticket: string;
   expires_at: number;
 }
 
+/** One fact with the flags that cite it; an anomaly is one that a flag cites which is not set aside. */
+export interface TimelineEvent {
+  stream_id: string;
+  seq: number;
+  event_type: string;
+  kind: "client" | "system";
+  at: number | null;
+  server_at: number;
+  rule_ms: number | null;
+  severity: string | null;
+  data: Record<string, unknown>;
+  is_anomaly: boolean;
+  flags: string[];
+}
+
+/** Which way a student's figure has gone. */
+export type Trend = "up" | "steady" | "down";
+
+/** Who signed in. */
 export interface UserView {
   id: string;
   username: string;
@@ -286,6 +962,7 @@ export interface UserView {
   role: Role;
 }
 
+/** Which socket the ticket is to open: `monitor` for candidates, `console` for teachers. */
 export interface WantTicket {
   purpose: "monitor" | "console";
 }

@@ -1,0 +1,72 @@
+"""Drafts and pastes of one attempt, in the order of rule time. What they show is not looked at here."""
+
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from protocol.analysis import Draft, Pasting
+from protocol.events import Paste
+
+DRAFTS_MAX: Final = 1_000
+PASTES_MAX: Final = 10_000
+"""An attempt's last ones; a draft has up to 32 KiB."""
+
+T = TypeVar("T")
+
+
+class _Saved(msgspec.Struct, frozen=True):
+    """What a `draft_saved` has to say to be a draft."""
+
+    item: str
+    text: str
+
+
+async def read_drafts(conn: AsyncConnection, attempt_id: UUID, most: int = DRAFTS_MAX) -> list[Draft]:
+    """The last drafts of an attempt; a payload that does not fit is no draft."""
+    rows = await _read(conn, attempt_id, "draft_saved", most)
+    return [Draft(said.item, said.text, at_ms) for at_ms, said in _fitting(rows, _Saved)]
+
+
+async def read_pastings(conn: AsyncConnection, attempt_id: UUID, most: int = PASTES_MAX) -> list[Pasting]:
+    """The last pastes of an attempt; a payload that does not fit is no paste."""
+    rows = await _read(conn, attempt_id, "paste", most)
+    return [Pasting(said.item, said.chars, at_ms) for at_ms, said in _fitting(rows, Paste)]
+
+
+# Along each stream's key: partitions are chosen as it runs.
+_LAST: Final = (
+    text(
+        """
+        SELECT stream.time_base + event.mono AS at_ms, event.data_payload
+        FROM event_streams AS stream
+        CROSS JOIN LATERAL (
+            SELECT mono, seq, data_payload FROM monitoring_events
+            WHERE stream_id = stream.id AND event_type = :type
+        ) AS event
+        WHERE stream.attempt_id = :attempt AND stream.kind = 'client'
+        ORDER BY at_ms DESC, stream.id DESC, event.seq DESC
+        LIMIT :most
+        """
+    )
+    .bindparams(bindparam("attempt", type_=PG_UUID))
+    .columns(data_payload=JSONB)
+)
+
+
+async def _read(conn: AsyncConnection, attempt_id: UUID, event_type: str, most: int) -> list[tuple[int, Any]]:
+    found = await conn.execute(_LAST, {"attempt": attempt_id, "type": event_type, "most": most})
+    return [(row.at_ms, row.data_payload) for row in reversed(found.all())]
+
+
+def _fitting(rows: Iterable[tuple[int, Any]], shape: type[T]) -> Iterable[tuple[int, T]]:
+    for at_ms, payload in rows:
+        try:
+            yield at_ms, msgspec.convert(payload, shape)
+        except msgspec.ValidationError:
+            continue

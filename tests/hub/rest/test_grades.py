@@ -1,0 +1,203 @@
+"""Grading over REST: keys and answers for reviewers alone, a person's word before the key's, and the last word."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import AttemptGrade, AuditLog, BehaviorAnalysis, ExamAttempt, TeacherExamPermission, User
+from hub.auth.passwords import Passwords
+from protocol.people import Role
+from tests.hub.conftest import PASSWORD, Caller, People
+from tests.sittings import WITH_TEXT, Sitting, answer, end, sit
+
+
+@pytest.fixture
+async def sitting(engine: AsyncEngine, passwords: Passwords) -> Sitting:
+    """An attempt that has ended, with a text that waits for its teacher, called grace."""
+    async with engine.begin() as conn:
+        made = await sit(conn, WITH_TEXT)
+        await answer(conn, made, "a", "x", 1_000)
+        await answer(conn, made, "d", "Because of inertia.", 2_000)
+        await end(conn, made)
+        await conn.execute(
+            update(User)
+            .where(User.id == made.teacher_id)
+            .values(username="grace", password_hash=await passwords.hash(PASSWORD))
+        )
+    return made
+
+
+@pytest.fixture
+async def grace(people: People, sitting: Sitting) -> Caller:
+    assert sitting
+    return await people.sign_in("grace")
+
+
+def path_of(sitting: Sitting, what: str = "grade") -> str:
+    return f"/teacher/attempts/{sitting.attempt_id}/{what}"
+
+
+def given(script: dict[str, Any]) -> dict[str, tuple[float, str] | None]:
+    return {
+        one["item"]: None if one["given"] is None else (one["given"]["points"], one["given"]["by"])
+        for one in script["items"]
+    }
+
+
+async def test_answers_are_read_beside_their_keys_and_what_the_keys_gave(grace: Caller, sitting: Sitting) -> None:
+    script = (await grace.get(path_of(sitting, "answers"))).json()
+    first, *_, text = script["items"]
+    assert (first["answer_key"], first["answer"]["value"], first["points"]) == ("x", "x", 2)
+    assert (text["answer_key"], text["answer"]["value"], text["given"]) == (None, "Because of inertia.", None)
+    assert given(script) == {"a": (2, "key"), "b": (0, "key"), "c": (0, "key"), "d": None}
+    assert (script["score"], script["max_score"], script["passed"], script["grade_final"]) == (None, 20, None, False)
+
+
+async def test_a_person_s_points_complete_the_sum_and_go_before_the_key_s(grace: Caller, sitting: Sitting) -> None:
+    grades = [{"item": "d", "points": 7.5, "comment": "Nearly."}]
+    script = (await grace.post(path_of(sitting), {"grades": grades})).json()
+    assert given(script)["d"] == (7.5, "Grace Example")
+    assert script["items"][3]["given"]["comment"] == "Nearly."
+    assert (script["score"], script["percentage"], script["passed"]) == (9.5, 47.5, True)
+    assert not script["grade_final"]
+    mended = (await grace.post(path_of(sitting), {"grades": [{"item": "a", "points": 0}], "final": True})).json()
+    assert given(mended)["a"] == (0, "Grace Example")
+    assert (mended["score"], mended["grade_final"]) == (7.5, True)
+    assert (await grace.get(path_of(sitting, "answers"))).json() == mended
+
+
+async def test_the_last_word_wants_points_for_every_item(grace: Caller, sitting: Sitting, engine: AsyncEngine) -> None:
+    refused = await grace.post(path_of(sitting), {"grades": [{"item": "a", "points": 1}], "final": True})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    async with engine.connect() as conn:
+        by_key = await conn.execute(select(AttemptGrade.points).where(AttemptGrade.item == "a"))
+        assert by_key.scalar_one() == 2
+        assert (await conn.execute(select(ExamAttempt.grade_final_at))).scalar_one() is None
+
+
+async def test_a_final_grade_stays_final_and_can_be_mended(
+    grace: Caller, sitting: Sitting, engine: AsyncEngine
+) -> None:
+    await grace.post(path_of(sitting), {"grades": [{"item": "d", "points": 1}], "final": True})
+    async with engine.connect() as conn:
+        first = (await conn.execute(select(ExamAttempt.grade_final_at))).scalar_one()
+    script = (await grace.post(path_of(sitting), {"grades": [{"item": "d", "points": 10}]})).json()
+    assert (script["score"], script["grade_final"]) == (12, True)
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(ExamAttempt.grade_final_at))).scalar_one() == first
+
+
+async def test_what_was_concluded_from_the_marks_is_concluded_anew(
+    grace: Caller, sitting: Sitting, engine: AsyncEngine
+) -> None:
+    async def state() -> str:
+        async with engine.connect() as conn:
+            return (await conn.execute(select(BehaviorAnalysis.state))).scalar_one()
+
+    body = {"grades": [{"item": "d", "points": 1}]}
+    await grace.post(path_of(sitting), body)
+    assert await state() == "pending"
+    async with engine.begin() as conn:
+        await conn.execute(update(BehaviorAnalysis).values(state="done"))
+    await grace.post(path_of(sitting), body)
+    assert await state() == "stale"
+
+
+@pytest.mark.parametrize(
+    ("grades", "path"),
+    [
+        ([{"item": "d", "points": 1}, {"item": "nonsense", "points": 1}], "$.grades[1].item"),
+        ([{"item": "d", "points": 10.5}], "$.grades[0].points"),
+        ([{"item": "d", "points": 1}, {"item": "d", "points": 2}], "$.grades[1].item"),
+        ([{"item": "d", "points": -1}], "$.grades[0].points"),
+        ([{"item": "d", "points": 1, "comment": "\0"}], "$.grades[0].comment"),
+    ],
+)
+async def test_points_that_cannot_be_given_are_refused_by_their_path(
+    grace: Caller, sitting: Sitting, engine: AsyncEngine, grades: list[object], path: str
+) -> None:
+    refused = await grace.post(path_of(sitting), {"grades": grades})
+    assert refused.status_code == 400
+    assert [one["path"] for one in refused.json()["errors"]] == [path]
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(AttemptGrade.item).where(AttemptGrade.item == "d"))).one_or_none() is None
+
+
+async def test_an_attempt_that_runs_is_not_graded(people: People, engine: AsyncEngine, passwords: Passwords) -> None:
+    async with engine.begin() as conn:
+        running = await sit(conn, WITH_TEXT)
+        await answer(conn, running, "a", "y", 1_000)
+        password_hash = await passwords.hash(PASSWORD)
+        await conn.execute(
+            update(User).where(User.id == running.teacher_id).values(username="grace", password_hash=password_hash)
+        )
+    grace = await people.sign_in("grace")
+    refused = await grace.post(path_of(running), {"grades": [{"item": "d", "points": 1}]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    read = (await grace.get(path_of(running, "answers"))).json()
+    assert (read["items"][0]["answer"]["value"], read["items"][0]["given"], read["max_score"]) == ("y", None, 20)
+
+
+async def test_who_looked_and_who_graded_is_in_the_audit_log(
+    grace: Caller, sitting: Sitting, engine: AsyncEngine
+) -> None:
+    await grace.get(path_of(sitting, "answers"))
+    await grace.post(path_of(sitting), {"grades": [{"item": "d", "points": 2.5}]})
+    async with engine.connect() as conn:
+        rows = await conn.execute(
+            select(AuditLog.action, AuditLog.actor_id, AuditLog.resource_id, AuditLog.details)
+            .where(AuditLog.resource == "attempt")
+            .order_by(AuditLog.id)
+        )
+        looked, graded = rows.all()
+    assert (looked.action, graded.action) == ("read_answers", "grade")
+    assert {looked.actor_id, graded.actor_id} == {sitting.teacher_id}
+    assert {looked.resource_id, graded.resource_id} == {str(sitting.attempt_id)}
+    assert graded.details == {"grades": '{"d":"2.5"}', "final": "False"}
+
+
+@pytest.mark.parametrize(
+    ("permitted", "status"),
+    [
+        ([], 404),
+        (["can_view", "can_edit", "can_invigilate", "can_view_analytics"], 403),
+        (["can_review"], 200),
+    ],
+)
+async def test_keys_and_grades_are_for_who_may_review(
+    people: People, sitting: Sitting, engine: AsyncEngine, permitted: list[str], status: int
+) -> None:
+    other = await people.make(Role.TEACHER, "other")
+    async with engine.begin() as conn:
+        other_id = (await conn.execute(select(User.id).where(User.username == "other"))).scalar_one()
+        if permitted:
+            await conn.execute(
+                insert(TeacherExamPermission).values(
+                    exam_id=sitting.exam_id, teacher_id=other_id, **dict.fromkeys(permitted, True)
+                )
+            )
+    assert (await other.get(path_of(sitting, "answers"))).status_code == status
+    assert (await other.post(path_of(sitting), {"grades": []})).status_code == status
+
+
+async def test_students_and_strangers_never_come_to_keys_and_unknown_attempts_are_unknown(
+    people: People, grace: Caller, sitting: Sitting
+) -> None:
+    student = await people.make(Role.STUDENT, "eve")
+    for caller, status in ((student, 403), (people.nobody, 401)):
+        assert (await caller.get(path_of(sitting, "answers"))).status_code == status
+        assert (await caller.post(path_of(sitting), {"grades": []})).status_code == status
+    assert (await grace.get(f"/teacher/attempts/{uuid4()}/answers")).status_code == 404
+    assert (await grace.post(f"/teacher/attempts/{uuid4()}/grade", {"grades": []})).status_code == 404
+
+
+async def test_graders_at_once_follow_one_another(grace: Caller, sitting: Sitting) -> None:
+    bodies = [{"grades": [{"item": item, "points": 1}]} for item in ("a", "b", "c", "d")]
+    answers = await asyncio.gather(*(grace.post(path_of(sitting), body) for body in bodies))
+    assert {one.status_code for one in answers} == {200}
+    script = (await grace.get(path_of(sitting, "answers"))).json()
+    assert (script["score"], script["passed"]) == (4, False)

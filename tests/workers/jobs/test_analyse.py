@@ -1,0 +1,358 @@
+"""What is concluded after the end, once, in one transaction, whoever dies; and anew when its ground changes."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from sqlalchemy import Row, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.engine import create_engine
+from db.hints import Hints
+from db.models import BehaviorAnalysis, Exam, ExamAttempt, Flag, MonitoringEvent, PerformanceMetric
+from db.queries import analyses, cursors, facts, feed, reviews
+from db.queries.facts import ServerFact
+from db.settings import DatabaseSettings
+from judgement import conclusion
+from protocol.flags import FlagStatus
+from protocol.jobs import Analyse
+from tests import sittings
+from tests.factories import make_connection, store_events
+from tests.sittings import KEYED, Sitting
+from tests.workers.rooms import AWAY, Told
+from workers.jobs import analyse as stage
+from workers.jobs.analyse import Analyst
+from workers.jobs.evaluate import Evaluator
+from workers.jobs.views import Views
+
+TYPED = "The more I practise, the luckier I get. "
+WRITING: list[Told] = [("draft_saved", {"item": "d", "text": TYPED * n}, 30_000 + n) for n in range(1, 6)]
+
+
+@pytest.fixture
+def analyst(engine: AsyncEngine, hints: Hints) -> Analyst:
+    return make_analyst(engine, hints)
+
+
+def make_analyst(engine: AsyncEngine, hints: Hints) -> Analyst:
+    return Analyst(engine, hints, Evaluator(engine, hints), Views(engine))
+
+
+async def sit_and_end(engine: AsyncEngine, events: Sequence[Told] = (*AWAY, *WRITING)) -> Sitting:
+    """One student leaves the page for long, writes, and submits; all of it seen, nothing of it folded yet."""
+    async with engine.begin() as conn:
+        sitting = await sittings.sit(conn, KEYED)
+        await make_connection(conn, sitting.attempt_id, sitting.stream_id)
+        if events:
+            await store_events(conn, sitting.stream_id, list(events))
+    async with engine.begin() as conn:
+        await sittings.end(conn, sitting)
+    return sitting
+
+
+async def read(engine: AsyncEngine, sitting: Sitting) -> Row[Any]:
+    async with engine.connect() as conn:
+        found = await conn.execute(
+            select(BehaviorAnalysis.__table__).where(BehaviorAnalysis.attempt_id == sitting.attempt_id)
+        )
+        return found.one()
+
+
+async def read_attempt(engine: AsyncEngine, sitting: Sitting) -> Row[Any]:
+    async with engine.connect() as conn:
+        found = await conn.execute(select(ExamAttempt.__table__).where(ExamAttempt.id == sitting.attempt_id))
+        return found.one()
+
+
+async def read_kinds(engine: AsyncEngine, sitting: Sitting) -> list[str]:
+    async with engine.connect() as conn:
+        return [delta.kind for delta in await feed.read_after(conn, sitting.exam_id, 0)]
+
+
+async def change(engine: AsyncEngine, statement: Any) -> None:
+    async with engine.begin() as conn:
+        await conn.execute(statement)
+
+
+async def make_due(engine: AsyncEngine) -> None:
+    await change(engine, update(BehaviorAnalysis).values(due_at=func.now()))
+
+
+async def decide(engine: AsyncEngine, sitting: Sitting, decision: FlagStatus) -> None:
+    async with engine.begin() as conn:
+        flag = (await conn.execute(select(Flag.id).where(Flag.attempt_id == sitting.attempt_id))).scalar_one()
+        await reviews.take_in_hand(conn, sitting.exam_id, flag)
+        await reviews.decide(
+            conn,
+            flag_id=flag,
+            seen=FlagStatus.OPEN,
+            decision=decision,
+            reviewer_id=sitting.teacher_id,
+            command_id=uuid4(),
+            reason="because",
+        )
+
+
+async def test_an_attempt_that_ended_is_folded_concluded_and_stored_with_its_figures(
+    engine: AsyncEngine, analyst: Analyst
+) -> None:
+    sitting = await sit_and_end(engine)
+    await analyst.analyse([sitting.attempt_id])
+    found, attempt = await read(engine, sitting), await read_attempt(engine, sitting)
+    assert (found.state, found.revision, found.failures, found.error) == ("done", 1, 0, None)
+    assert found.total_monitoring_events == found.facts == len(AWAY) + len(WRITING) + 2, "with both of the server's"
+    assert (found.anomaly_count, found.critical_events) == (2, 0)
+    assert found.integrity_score == attempt.integrity_score == pytest.approx(1 - 0.15 * 0.8)
+    assert found.coverage == attempt.coverage == 1.0
+    assert (found.lmi_score, attempt.lmi, found.improvement_trend) == (100, 100, "steady")
+    assert (found.dropout_label, attempt.dropout_label) == ("safe", "safe")
+    assert 0.5 <= found.dropout_confidence <= 1
+    assert (found.requires_instructor_attention, attempt.flagged, found.requires_recap) == (False, False, True)
+    assert "left the page (1 open)" in found.llm_summary
+    assert found.llm_recommendations[0] == {"text": "Review 1 flag that nobody has decided about.", "cited": []}
+    assert (found.llm_model_version, found.model_state) == ("rules", "off")
+    assert found.analysed_at is not None
+
+
+async def test_all_of_it_is_one_transaction(engine: AsyncEngine, analyst: Analyst, hints: Hints) -> None:
+    sitting = await sit_and_end(engine)
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await change(engine, update(ExamAttempt).values(coverage=0.4, integrity_score=None))
+    await analyst.analyse([sitting.attempt_id])
+    async with engine.connect() as conn:
+        written_by = await conn.execute(
+            text(
+                "SELECT xmin FROM behavior_analysis UNION SELECT xmin FROM exam_attempts "
+                "UNION SELECT xmin FROM performance_metrics UNION SELECT xmin FROM feed_heads "
+                'UNION (SELECT xmin FROM exam_feed ORDER BY "offset" DESC LIMIT 1)'
+            )
+        )
+        assert len(written_by.all()) == 1
+    assert (await read_kinds(engine, sitting))[-1] == "score"
+
+
+async def test_doing_it_again_changes_nothing(engine: AsyncEngine, analyst: Analyst) -> None:
+    sitting = await sit_and_end(engine)
+    await analyst.analyse([sitting.attempt_id])
+    first, kinds = await read(engine, sitting), await read_kinds(engine, sitting)
+    await analyst.analyse([sitting.attempt_id])
+    await analyst.sweep()
+    assert (await read(engine, sitting), await read_kinds(engine, sitting)) == (first, kinds)
+
+
+async def test_two_workers_at_once_conclude_once(engine: AsyncEngine, database: DatabaseSettings, hints: Hints) -> None:
+    all_of_them = [await sit_and_end(engine) for _ in range(8)]
+    other = create_engine(database)
+    workers = [make_analyst(engine, hints), make_analyst(other, hints)]
+    await asyncio.gather(*(worker.sweep() for worker in workers))
+    await make_due(engine)
+    await workers[0].sweep()
+    assert {(await read(engine, one)).revision for one in all_of_them} == {1}
+    await other.dispose()
+
+
+async def test_a_job_names_attempts_and_the_sweep_needs_none(engine: AsyncEngine, analyst: Analyst) -> None:
+    named, swept = await sit_and_end(engine), await sit_and_end(engine)
+    await analyst.handle(None, msgspec.to_builtins(Analyse([named.attempt_id])))
+    assert [(await read(engine, one)).state for one in (named, swept)] == ["done", "pending"]
+    await analyst.sweep()
+    assert (await read(engine, swept)).state == "done"
+
+
+async def test_an_attempt_that_runs_is_not_analysed(engine: AsyncEngine, analyst: Analyst) -> None:
+    async with engine.begin() as conn:
+        sitting = await sittings.sit(conn)
+    await analyst.analyse([sitting.attempt_id])
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(func.count()).select_from(BehaviorAnalysis))).scalar_one() == 0
+
+
+async def test_below_half_coverage_there_is_neither_integrity_nor_label(engine: AsyncEngine, analyst: Analyst) -> None:
+    sitting = await sit_and_end(engine)
+    by = text("UPDATE exam_attempts SET started_at = started_at - interval '1 hour'")
+    await change(engine, by)
+    await analyst.analyse([sitting.attempt_id])
+    found = await read(engine, sitting)
+    assert (found.integrity_score, found.dropout_label, found.dropout_confidence) == (None, None, None)
+    assert found.coverage < 0.1
+    assert found.lmi_score == 100
+
+
+async def test_a_review_has_it_concluded_anew(engine: AsyncEngine, analyst: Analyst) -> None:
+    sitting = await sit_and_end(engine)
+    await analyst.analyse([sitting.attempt_id])
+    await decide(engine, sitting, FlagStatus.DISMISSED)
+    assert (await read(engine, sitting)).state == "stale"
+    await analyst.sweep()
+    found = await read(engine, sitting)
+    assert (found.state, found.revision, found.integrity_score, found.anomaly_count) == ("done", 2, 1.0, 0)
+    assert "1 flag set aside" in found.llm_summary
+
+
+async def test_facts_that_come_after_it_have_it_concluded_anew(
+    engine: AsyncEngine, analyst: Analyst, hints: Hints
+) -> None:
+    sitting = await sit_and_end(engine, WRITING)
+    await analyst.analyse([sitting.attempt_id])
+    async with engine.begin() as conn:
+        await store_events(conn, sitting.stream_id, AWAY)
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    found = await read(engine, sitting)
+    assert (found.state, found.integrity_score) == ("stale", 1.0), "what was concluded stands until it is made anew"
+    await analyst.sweep()
+    assert (await read(engine, sitting)).state == "stale", "the rest of what comes late is waited for"
+    await make_due(engine)
+    await analyst.sweep()
+    found = await read(engine, sitting)
+    assert (found.state, found.revision, found.facts) == ("done", 2, len(AWAY) + len(WRITING) + 2)
+    assert found.integrity_score < 1
+
+
+async def test_facts_that_tell_nothing_new_make_no_new_revision(
+    engine: AsyncEngine, analyst: Analyst, hints: Hints
+) -> None:
+    sitting = await sit_and_end(engine)
+    await analyst.analyse([sitting.attempt_id])
+    async with engine.begin() as conn:
+        await facts.append(conn, sitting.attempt_id, [ServerFact("connection_lost", {"generation": 1})])
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await make_due(engine)
+    await analyst.sweep()
+    found = await read(engine, sitting)
+    assert (found.state, found.revision, found.facts) == ("done", 1, len(AWAY) + len(WRITING) + 3)
+
+
+@pytest.fixture
+async def asked(engine: AsyncEngine, analyst: Analyst) -> Sitting:
+    """An attempt about which a model has written."""
+    sitting = await sit_and_end(engine)
+    await change(engine, update(Exam).values(enable_model=True))
+    await analyst.analyse([sitting.attempt_id])
+    assert (await read(engine, sitting)).model_state == "pending"
+    written = {"llm_summary": "A model's.", "llm_model_version": "m", "model_state": "done"}
+    await change(engine, update(BehaviorAnalysis).values(written))
+    return sitting
+
+
+async def test_a_models_words_stand_as_long_as_what_they_are_about(
+    engine: AsyncEngine, analyst: Analyst, asked: Sitting
+) -> None:
+    async with engine.begin() as conn:
+        await analyses.mark_stale(conn, [asked.attempt_id])
+    await analyst.sweep()
+    found = await read(engine, asked)
+    assert (found.state, found.revision, found.llm_summary, found.model_state) == ("done", 1, "A model's.", "done")
+
+
+async def test_a_new_verdict_is_put_in_the_templates_words_until_the_model_has_written_anew(
+    engine: AsyncEngine, analyst: Analyst, asked: Sitting
+) -> None:
+    await decide(engine, asked, FlagStatus.DISMISSED)
+    await analyst.sweep()
+    found = await read(engine, asked)
+    assert (found.revision, found.llm_model_version, found.model_state) == (2, "rules", "pending")
+    assert "set aside" in found.llm_summary
+
+
+async def test_a_fold_in_flight_is_not_waited_for(engine: AsyncEngine, analyst: Analyst) -> None:
+    sitting = await sit_and_end(engine)
+    async with engine.begin() as fold:
+        await cursors.claim(fold, [sitting.attempt_id], 1, carried={1})
+        await asyncio.wait_for(analyst.analyse([sitting.attempt_id]), 5)
+        assert (await read(engine, sitting)).state == "pending"
+    await analyst.sweep()
+    assert (await read(engine, sitting)).state == "done"
+
+
+async def test_facts_that_cannot_be_folded_put_it_off_and_then_fail_it_visibly(
+    engine: AsyncEngine, analyst: Analyst
+) -> None:
+    sitting = await sit_and_end(engine)
+    await change(engine, MonitoringEvent.__table__.delete().where(MonitoringEvent.seq == 3))
+    await analyst.sweep()
+    found = await read(engine, sitting)
+    assert (found.state, found.failures) == ("pending", 0)
+    past = func.now() - func.make_interval(0, 0, 0, 0, 1)
+    await change(engine, update(MonitoringEvent).values(server_timestamp=past))
+    for _ in range(analyses.FAILURES):
+        await make_due(engine)
+        await analyst.sweep()
+    found = await read(engine, sitting)
+    assert (found.state, found.error, found.failures) == ("failed", "facts wait that cannot be folded", 5)
+
+
+async def test_what_fails_is_counted_tried_later_and_then_shown_as_failed_and_holds_up_nobody(
+    engine: AsyncEngine, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, whole = await sit_and_end(engine), await sit_and_end(engine, WRITING)
+
+    def conclude(known: conclusion.Known) -> conclusion.Conclusion:
+        if known.flags:
+            raise ValueError("Ada wrote something nobody can read")
+        return conclusion.conclude(known)
+
+    monkeypatch.setattr(stage, "conclude", conclude)
+    await analyst.sweep()
+    found = await read(engine, broken)
+    assert (found.state, found.failures) == ("pending", 1)
+    assert found.error.startswith("ValueError at test_analyse.py:")
+    assert "Ada" not in found.error
+    assert (await read(engine, whole)).state == "done"
+    await analyst.sweep()
+    assert (await read(engine, broken)).failures == 1, "it is not its turn yet"
+    for _ in range(analyses.FAILURES):
+        await make_due(engine)
+        await analyst.sweep()
+    assert (await read(engine, broken)).state == "failed"
+    monkeypatch.undo()
+    await make_due(engine)
+    await analyst.sweep()
+    found = await read(engine, broken)
+    assert (found.state, found.failures, found.error) == ("done", 0, None)
+
+
+@pytest.mark.parametrize("step", ["rescore_all", "store", "work_out", "append"])
+async def test_whoever_dies_in_the_middle_has_done_nothing_and_the_next_does_all_of_it(
+    engine: AsyncEngine, hints: Hints, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    sitting = await sit_and_end(engine)
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await change(engine, update(ExamAttempt).values(coverage=0.4, integrity_score=None))
+    rooms = {"rescore_all": stage.scores, "store": stage.analyses, "work_out": stage, "append": stage.feed}
+    reached = asyncio.Event()
+
+    async def hang(*_: object) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(rooms[step], step, hang)
+    dying = asyncio.create_task(make_analyst(engine, hints).sweep())
+    await asyncio.wait_for(reached.wait(), 10)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    monkeypatch.undo()
+    assert (await read(engine, sitting)).state == "pending"
+    assert (await read_attempt(engine, sitting)).lmi is None
+    await make_analyst(engine, hints).sweep()
+    assert (await read(engine, sitting)).state == "done"
+    assert (await read_kinds(engine, sitting)).count("score") == 2
+
+
+async def test_a_students_figures_follow_a_final_attempt(engine: AsyncEngine, analyst: Analyst) -> None:
+    sitting = await sit_and_end(engine)
+    await analyst.analyse([sitting.attempt_id])
+    assert await read_total(engine, sitting.student_id) == 0, "a flag is still open"
+    await decide(engine, sitting, FlagStatus.CONFIRMED)
+    await analyst.sweep()
+    assert await read_total(engine, sitting.student_id) == 1
+
+
+async def read_total(engine: AsyncEngine, student_id: UUID) -> int:
+    async with engine.connect() as conn:
+        found = await conn.execute(
+            select(PerformanceMetric.total_exams).where(PerformanceMetric.student_id == student_id)
+        )
+        return found.scalar_one()
