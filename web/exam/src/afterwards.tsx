@@ -6,7 +6,7 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { AttemptRecord, Paper, Receipt, RecordedFlag } from "./contract.ts";
 import { Heading } from "./heading.tsx";
-import { api, toList } from "./page.ts";
+import { api, session, toList } from "./page.ts";
 import { eventWords, FLAG_STATUSES, INTEGRITY, plural, statusWords } from "./words.ts";
 
 const ASK_MS = 3_000;
@@ -36,7 +36,7 @@ export function Afterwards({ first, receipt = null, because = null, onLeave = to
   }, [first.attempt_id]);
   const now = paper.value;
   const given = now.receipt ?? receipt;
-  const isByStudent = given !== null && (now.status === "submitted" || now.status === "completed");
+  const isByStudent = given !== null && now.status === "completed";
   const title = isByStudent ? "Handed in" : statusWords(now.status);
   return (
     <div class="v-stack-l x-column">
@@ -57,9 +57,12 @@ export function Afterwards({ first, receipt = null, because = null, onLeave = to
         <h2 id="record">What was recorded and concluded</h2>
         {!now.record ? <Spinner label="This is still being worked out. It appears here by itself." /> : <Record record={now.record} />}
       </section>
-      <div class="x-noprint">
-        <Button onClick={onLeave}>Back to your exams</Button>
-      </div>
+      {/* A sign-in by code is good for this one exam: there is no list to go back to. */}
+      {session.examId.value === null && (
+        <div class="x-noprint">
+          <Button onClick={onLeave}>Back to your exams</Button>
+        </div>
+      )}
     </div>
   );
 }
