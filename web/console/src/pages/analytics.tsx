@@ -13,7 +13,7 @@ import { Integrity, Label, Status } from "../parts/words.tsx";
 import type { Analytics, AttemptSummary, ExamView } from "../rest.ts";
 import { fileName, saveExport } from "../save-file.ts";
 import { api } from "../state.ts";
-import { count, integrityText, labelMeaning, labelText, percent, points, ruleText } from "../text/format.ts";
+import { count, integrityText, labelMeaning, labelText, percent, points, ruleText, titled } from "../text/format.ts";
 
 export function AnalyticsPage({ examId }: { examId: string }): JSX.Element {
   const exam = useLoad<ExamView>(`/exams/${examId}`).state.value.data;
@@ -83,7 +83,7 @@ function Numbers({ examId, data }: { examId: string; data: Analytics }): JSX.Ele
       <section class="v-stack-s" aria-labelledby="spread">
         <h2 id="spread">How they spread</h2>
         <div class="c-plots">
-          <Histogram title="Scores" about="Points of graded attempts." buckets={data.score_distribution} edge={points} />
+          <Histogram title="Scores" about="Percent of the points, of graded attempts." buckets={data.score_distribution} edge={(value) => `${Math.round(value)} %`} />
           <Histogram
             title="Integrity"
             about="Of attempts that were observed for at least half of their time."
@@ -160,7 +160,7 @@ function Rules({ rules }: { rules: Analytics["rules"] }): JSX.Element {
         >
           {rules.map((rule) => (
             <tr key={rule.rule}>
-              <th scope="row">{rule.name || ruleText(rule.rule)}</th>
+              <th scope="row">{titled(rule.name || ruleText(rule.rule))}</th>
               <td data-align="end">{rule.raised}</td>
               <td data-align="end">{rule.confirmed}</td>
               <td data-align="end">{rule.dismissed}</td>

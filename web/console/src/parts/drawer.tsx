@@ -61,7 +61,7 @@ function Student({ room, row, may }: { room: Room; row: RoomRow; may: readonly P
         {!row.onRoster && <span class="v-badge">Off the roster</span>}
       </div>
       <dl class="c-numbers">
-        <div>
+        <div class="c-two">
           <dt>Integrity{row.running ? ", provisional" : ""}</dt>
           <dd>
             <Integrity score={row.integrity} coverage={row.coverage} />

@@ -7,7 +7,7 @@ import { formatTime } from "@veritas/shared/time.ts";
 import { Button, Empty, Severity, Spinner } from "@veritas/shared/ui.tsx";
 import type { Monitoring, TimelineEvent } from "../rest.ts";
 import { api } from "../state.ts";
-import { count, ruleText, sentence } from "../text/format.ts";
+import { count, ruleText, sentence, titled } from "../text/format.ts";
 import { type Run, describeRun, runsOf } from "../text/runs.ts";
 import { Failed } from "./page.tsx";
 
@@ -59,7 +59,7 @@ export function Timeline({ attemptId, onFirst }: TimelineProps): JSX.Element {
         events.value = after === null ? page.events_timeline : [...events.peek(), ...page.events_timeline];
         next.value = page.next;
         total.value = page.total_events;
-        rules.value = new Map(page.flags.map((flag) => [flag.flag_id, { rule: flag.rule_name || ruleText(flag.rule), severity: flag.severity }]));
+        rules.value = new Map(page.flags.map((flag) => [flag.flag_id, { rule: titled(flag.rule_name || ruleText(flag.rule)), severity: flag.severity }]));
         loading.value = false;
         if (after === null) onFirst?.(page);
       },

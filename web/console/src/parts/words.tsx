@@ -10,7 +10,7 @@ import { decisionText, integrityText, integrityWord, labelMeaning, labelText, pe
 
 const PRESENCE: Readonly<Record<PresenceWord, { icon: IconName; word: string }>> = {
   here: { icon: "online", word: "Connected" },
-  gone: { icon: "offline", word: "Not connected" },
+  gone: { icon: "offline", word: "Offline" },
   never: { icon: "clock", word: "Not started" },
   over: { icon: "check", word: "Finished" },
   unknown: { icon: "clock", word: "Presence not known yet" },
@@ -53,9 +53,13 @@ export function integrityTone(score: number | null): Tone {
   return INTEGRITY_TONE[integrityWord(score)];
 }
 
+/** Observed as good as all the time: coverage comes in tenths. */
+const WHOLE = 0.95;
+
 /** Integrity with how much it rests on; never a bare number. */
 export function Integrity({ score, coverage, short, bare }: { score: number | null; coverage?: number | null; short?: boolean; bare?: boolean }): JSX.Element {
-  const seen = coverage === null || coverage === undefined ? null : percent(coverage);
+  // A tile says only what is not as it should be.
+  const seen = coverage === null || coverage === undefined || (short && coverage >= WHOLE) ? null : percent(coverage);
   const said = score === null ? "not enough seen" : bare ? percent(score) : short ? `${percent(score)} integrity` : `${percent(score)} · ${integrityText(score)}`;
   return (
     <span class="c-integrity">
