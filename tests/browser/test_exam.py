@@ -73,7 +73,8 @@ async def test_an_exam_is_sat_by_keyboard_alone(stack: Stack, browser: Browser) 
         async def tab_to(name: str) -> None:
             for _ in range(60):
                 await press("Tab")
-                if await page.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).innerText") == name:
+                here = "document.activeElement"
+                if await page.evaluate(f"({here}.labels?.[0] ?? {here}).innerText") == name:
                     return
             raise AssertionError(f"the keyboard does not reach {name!r}")
 
