@@ -102,6 +102,29 @@ def service_as(scope: Scope) -> Callable[..., Awaitable[Program]]:
     return provide_program
 
 
+class Bearer(msgspec.Struct, frozen=True):
+    """Who delivers events by request: a student, signed in (`person`), or by an upload token, good for one attempt."""
+
+    student_id: UUID
+    person: Person | None = None
+    attempt_id: UUID | None = None
+
+
+async def provide_bearer(
+    request: Request[Any, Any, Any], engine: NamedDependency[AsyncEngine], settings: NamedDependency[HubSettings]
+) -> Bearer:
+    """Provide a handler's `bearer`. Raises Unauthenticated, Expired, or Forbidden for somebody who is no student.
+
+    An upload token rests on no sign-in; whether its attempt still takes anything is the queries' business.
+    """
+    token = _bearer(request)
+    if tokens.is_upload(token):
+        claims = tokens.verify_upload(token, settings.jwt_secret, now_ms=now_ms())
+        return Bearer(claims.sub, attempt_id=claims.attempt)
+    person = await person_as(Role.STUDENT)(request, engine, settings)
+    return Bearer(person.user_id, person)
+
+
 async def admit_socket(
     conn: AsyncConnection, ticket: str | None, token: str | None, purpose: Purpose, settings: HubSettings
 ) -> Person:

@@ -269,6 +269,7 @@ def upgrade() -> None:
     op.add_column(
         "exam_attempts", sa.Column("items_version", sa.Integer(), server_default=sa.text("0"), nullable=False)
     )
+    op.add_column("connections", sa.Column("heard_at", _MOMENT, nullable=True))
     op.add_column("exam_attempts", sa.Column("coverage", sa.Double(), nullable=True))
     op.add_column("exam_attempts", sa.Column("lmi", sa.Double(), nullable=True))
     op.add_column("exam_attempts", sa.Column("dropout_label", sa.Text(), nullable=True))
@@ -354,6 +355,7 @@ def downgrade() -> None:
     op.drop_index("ix_audit_logs_actor_id_id", table_name="audit_logs")
     op.execute("DROP MATERIALIZED VIEW student_risk_summary")
     op.execute("DROP MATERIALIZED VIEW exam_performance_summary")
+    op.drop_column("connections", "heard_at")
     op.drop_constraint("dropout_label", "exam_attempts")
     op.drop_constraint("passing_score", "exams")
     op.drop_constraint("opening", "exams")

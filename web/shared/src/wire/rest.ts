@@ -79,7 +79,14 @@ export interface AnswerRevision {
   stands: boolean;
 }
 
-/** One attempt, all times in ms since the epoch; `record` is what came of it, once it has ended. */
+/** How the attempt stands; `deadline` in ms since the epoch. */
+export interface Attempt {
+  status: AttemptStatus;
+  deadline: number | null;
+  paused: boolean;
+}
+
+/** One attempt, all times in ms since the epoch. `record` is what came of it: there once it has ended and was analysed, or a minute later. */
 export interface AttemptPaper {
   attempt_id: string;
   exam: PaperExam;
@@ -91,6 +98,7 @@ export interface AttemptPaper {
   items: PaperItem[];
   answers: Record<string, SavedAnswer>;
   receipt: Receipt | null;
+  record: RecordView | null;
 }
 
 /** Where one student's sitting of an exam stands. */
@@ -158,9 +166,24 @@ export interface Cited {
   seq: number;
 }
 
+/** Who is speaking, for the record. */
+export interface Client {
+  name: string;
+  version: string;
+}
+
 /** A sign-in by the code a candidate was given for one exam; how it is spaced or cased does not matter. */
 export interface Code {
   code: string;
+}
+
+/** A student's own page; `integrity` is over attempts whose review is final. */
+export interface Dashboard {
+  profile: Profile;
+  exam_history: PastAttempt[];
+  integrity: Integrity;
+  dropout_risk: studentdashboardRisk;
+  summary: Totals;
 }
 
 /** The four words of JUDGEMENT §3; for teachers, after the exam. */
@@ -193,6 +216,14 @@ export interface Entrant {
   email?: string | null;
   enrollment_id?: string | null;
   cohort?: string | null;
+}
+
+/** How many events of a type were recorded, the first and the last of them stored when, in ms since the epoch. */
+export interface EventCount {
+  event_type: string;
+  count: number;
+  first_at: number;
+  last_at: number;
 }
 
 /** What is to change, and the version of the exam it was decided on; what is left out stays as it is. */
@@ -421,6 +452,25 @@ export interface Health {
   version: string;
 }
 
+/** Something a person asks of the client; numbered per attempt, sent again on reconnect until `done`. */
+export interface Instruct {
+  id: number;
+  action: string;
+  issued_at: number;
+  valid_until: number | null;
+  body: Record<string, string>;
+  t: "instruct";
+}
+
+/** An integrity score, 0..1, and its word; null and unknown where too little was seen or nobody has decided yet. */
+export interface Integrity {
+  score: number | null;
+  status: IntegrityStatus;
+}
+
+/** An integrity score in a word; `unknown` where too little was seen to have one. */
+export type IntegrityStatus = "good" | "warning" | "critical" | "unknown";
+
 /** How many of the attempts that have ended answered one item, and what those that were graded on it were given. */
 export interface ItemFigures {
   item: string;
@@ -457,6 +507,15 @@ export interface KeyView {
   created_at: number;
   last_used_at: number | null;
   revoked_at: number | null;
+}
+
+/** What a client may send; sizes in bytes, as published in `welcome`. */
+export interface Limits {
+  frame_bytes: number;
+  events_per_frame: number;
+  event_bytes: number;
+  draft_bytes: number;
+  depth: number;
 }
 
 /** A sign-in by password. */
@@ -569,6 +628,18 @@ export interface NewPolicy {
   version?: number | null;
 }
 
+/** What `hello` says on a socket, but for who is saying it. */
+export interface NewStream {
+  attempt_id: string;
+  boot: string;
+  stream?: string | null;
+  acked: number;
+  next_seq: number;
+  client: Client;
+  mono: number;
+  at: number;
+}
+
 /** What is recorded of one exam, who sees it, and for how many days after the grade is final. */
 export interface Notice {
   version: number;
@@ -670,6 +741,25 @@ export interface PaperItem {
   points: number;
 }
 
+/** One attempt in a line; times in ms since the epoch. Score, percentage, passed and integrity once released. */
+export interface PastAttempt {
+  attempt_id: string;
+  exam_id: string;
+  title: string;
+  subject: string;
+  status: ShownStatus;
+  started_at: number;
+  completed_at: number | null;
+  score: number | null;
+  max_score: number | null;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+  released: boolean;
+  integrity: number | null;
+  coverage: number | null;
+}
+
 /** What a teacher who did not make an exam may be let do with it. */
 export type Permission = "can_view" | "can_edit" | "can_invigilate" | "can_review" | "can_view_analytics";
 
@@ -683,6 +773,12 @@ export interface PolicyView {
 /** What a policy starts from: what a page can see, or that and what a camera concludes. */
 export type Preset = "browser" | "camera";
 
+/** The stream the client named, which is not gone on with; it holds all up to `committed`. */
+export interface Previous {
+  stream: string;
+  committed: number;
+}
+
 /** An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case. A conflict with somebody who was first says `by` whom, and `at` which time in ms since the epoch. */
 export interface Problem {
   type: string;
@@ -693,6 +789,16 @@ export interface Problem {
   errors?: Fault[];
   by?: string | null;
   at?: number | null;
+  committed?: number | null;
+}
+
+/** Who a student is. */
+export interface Profile {
+  user_id: string;
+  name: string;
+  username: string;
+  enrollment_id: string | null;
+  cohort: string | null;
 }
 
 /** The answer that stands; `saved_at`, ms since the epoch, is when it was stored. */
@@ -727,6 +833,32 @@ export interface Received {
   note: string | null;
 }
 
+/** What came of an attempt, and what was recorded. Marks and integrity are null until results are released. */
+export interface RecordView {
+  score: number | null;
+  max_score: number | null;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+  released: boolean;
+  integrity: Integrity;
+  coverage: number | null;
+  summary: string;
+  flags: RecordedFlag[];
+  recorded: EventCount[];
+}
+
+/** One flag a person has decided about, or of released results: what was seen, and what its rule is for. */
+export interface RecordedFlag {
+  rule: string;
+  name: string;
+  severity: Severity;
+  status: FlagStatus;
+  summary: string;
+  explanation: string;
+  at: number;
+}
+
 /** A refresh token, good once; a page of ours leaves it to its cookie. */
 export interface Refresh {
   refresh_token?: string | null;
@@ -740,6 +872,15 @@ export interface Register {
   password: string;
   name: string;
   email?: string | null;
+}
+
+/** Why one event was refused while its neighbours were taken; a tombstone keeps its number. */
+export type RejectCode = "bad_shape" | "bad_type" | "bad_time" | "bad_unicode" | "bad_number" | "too_deep" | "too_large";
+
+/** One number whose event was refused, and why. */
+export interface Rejected {
+  seq: number;
+  code: RejectCode;
 }
 
 /** What a program says about one attempt; a repeated `id` is answered as it was, and does nothing. `text` and `indicators` become a note of severity `normal`; indicators also stand in the attempt's analysis, where it has one. */
@@ -768,12 +909,6 @@ export interface ReviewRecord {
   from: FlagStatus;
   to: FlagStatus;
   reason: string;
-}
-
-/** What a student's figures come to; null and false while they are not told. */
-export interface Risk {
-  label: DropoutLabel | null;
-  flagged: boolean;
 }
 
 /** How many attempts bear which dropout label; `unknown` bear none. */
@@ -877,6 +1012,22 @@ export interface Started {
   server_at: number;
 }
 
+/** What `welcome` says on a socket, and what is still to be asked. */
+export interface StreamOpened {
+  stream: string;
+  committed: number;
+  rejected: Rejected[];
+  previous: Previous | null;
+  window: Window;
+  limits: Limits;
+  heartbeat_ms: number;
+  server_at: number;
+  attempt: Attempt;
+  queue_key: string;
+  upload_token: string;
+  instructions: Instruct[];
+}
+
 /** Who a student is. */
 export interface StudentCard {
   user_id: string;
@@ -905,7 +1056,7 @@ export interface StudentRecord {
   profile: StudentCard;
   attempts: AttemptSummary[];
   metrics: Metrics | null;
-  risk: Risk;
+  risk: teacherstudentsRisk;
 }
 
 /** The last numbers a client has given out, to be waited for, and answers that its socket did not deliver. */
@@ -913,6 +1064,15 @@ export interface Submission {
   stream?: string | null;
   last_seq?: number;
   answers?: GivenAnswer[];
+}
+
+/** What became of a delivery: all up to `seq` of its stream is stored, and what is to be done next. */
+export interface Taken {
+  seq: number;
+  rejected: Rejected[];
+  window: Window;
+  instructions: Instruct[];
+  attempt: Attempt;
 }
 
 /** The newest 100 exams one may do anything with, and the newest flags nobody has decided about. */
@@ -951,6 +1111,13 @@ export interface TimelineEvent {
   flags: string[];
 }
 
+/** How many exams were sat to their end; of those that are released how many passed, and the average percentage. */
+export interface Totals {
+  total_exams: number;
+  passed: number;
+  average_score: number | null;
+}
+
 /** Which way a student's figure has gone. */
 export type Trend = "up" | "steady" | "down";
 
@@ -965,4 +1132,22 @@ export interface UserView {
 /** Which socket the ticket is to open: `monitor` for candidates, `console` for teachers. */
 export interface WantTicket {
   purpose: "monitor" | "console";
+}
+
+/** How much a client may have unacknowledged at once: events, and bytes of their frames. */
+export interface Window {
+  events: number;
+  bytes: number;
+}
+
+/** Labels are for teachers: here they are always null and false. */
+export interface studentdashboardRisk {
+  label: null;
+  flagged: boolean;
+}
+
+/** What a student's figures come to; null and false while they are not told. */
+export interface teacherstudentsRisk {
+  label: DropoutLabel | null;
+  flagged: boolean;
 }
