@@ -10,6 +10,7 @@ async def submitting(stage: Stage, caller: str) -> Call:
 
 
 ROWS = [
+    Row("GET /student/dashboard", for_roles(*STUDENTS)),
     Row("GET /student/exams", for_roles(*STUDENTS)),
     Row("POST /student/exams/{exam_id:uuid}/start", own()),
     Row("GET /student/exams/{attempt_id:uuid}", own()),
