@@ -47,9 +47,14 @@ def _references(schema: object) -> Iterator[str]:
             yield from _references(part)
 
 
+def spell(name: str) -> str:
+    """A definition's name as TypeScript can say it: a generic's names its argument's module, which is left out."""
+    return re.sub(r"(?<=_)(?:[a-z][a-z0-9_]*\.)+", "", name).replace("_", "")
+
+
 def _declare(name: str, schema: Json, *, whole: bool) -> str:
+    name = spell(name)
     said = _comment(schema.get("description"), "")
-    name = _identifier(name)
     if "allOf" in schema:
         return f"{said}export type {name} ={_cases(schema, whole=whole)};\n"
     if "properties" in schema:
@@ -83,7 +88,7 @@ def _express(schema: Json, *, whole: bool) -> str:
     """A schema as a type expression; what cannot be told more exactly is `unknown`."""
     match schema:
         case {"$ref": str(ref)}:
-            return _identifier(ref.rpartition("/")[2])
+            return spell(ref.rpartition("/")[2])
         case {"const": value}:
             return json.dumps(value)
         case {"enum": list(values)}:
@@ -119,11 +124,6 @@ def _object(schema: Json, *, whole: bool) -> str:
 
 def _union(parts: Iterable[str]) -> str:
     return " | ".join(dict.fromkeys(parts)) or "never"
-
-
-def _identifier(name: str) -> str:
-    """A definition's name as a type's: `Page_db.queries.exams.ExamView_`, a page of those, as `PageExamView`."""
-    return re.sub(r"\W", "_", re.sub(r"(?:^|_)(?:[a-z_0-9]+\.)+", "", name)).rstrip("_")
 
 
 def _name(name: str) -> str:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from veritas.typescript import declare, reachable
+from veritas.typescript import declare, reachable, spell
 
 SCHEMAS: list[tuple[dict[str, Any], str]] = [
     ({"type": "string", "format": "uuid"}, "string"),
@@ -64,11 +64,9 @@ def test_what_is_reachable_is_found_through_everything() -> None:
     assert reachable([{"$ref": "#/$defs/A"}], definitions) == {"A", "B", "C"}
 
 
-def test_a_generic_ones_name_becomes_a_name() -> None:
-    definitions = {
-        "Page_db.queries.exams.ExamView_": {"type": "string"},
-        "B": {"$ref": "#/x/Page_db.queries.exams.ExamView_"},
-    }
-    told = declare(definitions, set())
-    assert "export type PageExamView = string;" in told
-    assert "export type B = PageExamView;" in told
+@pytest.mark.parametrize(
+    ("name", "spelled"),
+    [("Page", "Page"), ("Page_db.queries.exams.ExamView_", "PageExamView"), ("Page_hub.some_where.Row_", "PageRow")],
+)
+def test_a_generic_is_named_without_its_arguments_module(name: str, spelled: str) -> None:
+    assert spell(name) == spelled

@@ -188,3 +188,12 @@ function collate(a: RoomRow, b: RoomRow): number {
 function fold(text: string): string {
   return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }
+
+/** The newest flags above notes, and whose they are. */
+export function latestFlags(rows: Iterable<RoomRow>, most: number): { flag: FlagRow; row: RoomRow }[] {
+  const found: { flag: FlagRow; row: RoomRow }[] = [];
+  for (const row of rows) {
+    for (const flag of row.flags) if (flag.severity !== "normal") found.push({ flag, row });
+  }
+  return found.sort((a, b) => b.flag.raised_at - a.flag.raised_at).slice(0, most);
+}

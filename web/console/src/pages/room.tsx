@@ -25,7 +25,7 @@ const FILTERS: readonly { key: Filter; name: string }[] = [
   { key: "all", name: "All" },
   { key: "attention", name: "Need a look" },
   { key: "running", name: "At work" },
-  { key: "gone", name: "Not connected" },
+  { key: "gone", name: "Offline" },
   { key: "never", name: "Not started" },
   { key: "over", name: "Finished" },
 ];
@@ -86,15 +86,17 @@ export function RoomPage({ examId }: { examId: string }): JSX.Element {
           <FreshnessPill room={room} />
           {room.exam.value !== null && (
             <span>
-              {count(total, "student")} · {length(room.exam.value.duration_minutes)}
+              {count(total, "student")} · {length(room.exam.value.duration_minutes)} · integrity is provisional while the exam runs
             </span>
           )}
         </div>
       }
       actions={
-        <Button icon="message" variant="primary" disabled={counts.value.running === 0} onClick={() => (messaging.value = true)}>
-          {selected.value.size > 0 ? `Message ${count(selected.value.size, "student")}` : "Message all"}
-        </Button>
+        (permissions === null || permissions.includes("can_invigilate")) && (
+          <Button icon="message" variant="primary" disabled={counts.value.running === 0} onClick={() => (messaging.value = true)}>
+            {selected.value.size > 0 ? `Message ${count(selected.value.size, "student")}` : "Message all"}
+          </Button>
+        )
       }
     >
       <ExamNav examId={examId} at="room" may={permissions} />
@@ -259,7 +261,7 @@ function Controls({ filter, counts, query, sorting, layout, view }: ControlsProp
           >
             <option value="attention">Attention first</option>
             <option value="name">Name</option>
-            <option value="presence">Not connected first</option>
+            <option value="presence">Offline first</option>
             <option value="remaining">Least time first</option>
             <option value="integrity">Lowest integrity first</option>
             <option value="flags">Most flags first</option>

@@ -79,57 +79,77 @@ function useKeys(props: BoardProps, perRow: number, rowPx: number, box: { curren
   return { activeId, onKeyDown, onFocus: (id: string) => setActive(id) };
 }
 
-/** How many tiles stand side by side. */
-function useColumns(box: { current: HTMLElement | null }): number {
-  const [columns, setColumns] = useState(1);
+/** How wide the box is. */
+function useWidth(box: { current: HTMLElement | null }): number {
+  const [width, setWidth] = useState(0);
   useEffect(() => {
     if (box.current === null) return;
-    const watcher = new ResizeObserver(([entry]) => {
-      const width = entry?.contentRect.width ?? 0;
-      setColumns(Math.max(1, Math.floor((width + GAP_PX) / (TILE_MIN_PX + GAP_PX))));
-    });
+    const watcher = new ResizeObserver(([entry]) => setWidth(entry?.contentRect.width ?? 0));
     watcher.observe(box.current);
     return () => watcher.disconnect();
   }, []);
-  return columns;
+  return width;
 }
 
+const SCALES = [1.6, 1.45, 1.3, 1.15] as const;
+const WALL_PX = 1_500;
+
+export interface TileLayout {
+  readonly columns: number;
+  readonly scale: number;
+}
+
+/** How tiles fill a box: on a wall screen they grow as long as all of them are in sight; pure. */
+export function layTiles(width: number, height: number, tiles: number): TileLayout {
+  const columnsAt = (scale: number): number => Math.max(1, Math.floor((width / scale + GAP_PX) / (TILE_MIN_PX + GAP_PX)));
+  if (width >= WALL_PX) {
+    for (const scale of SCALES) {
+      if (Math.ceil(tiles / columnsAt(scale)) * (TILE_PX + GAP_PX) * scale <= height) return { columns: columnsAt(scale), scale };
+    }
+  }
+  return { columns: columnsAt(1), scale: 1 };
+}
+
+/** What stands over the tiles: the bar, the heading, the controls. */
+const ABOVE_PX = 290;
+
 export function Tiles(props: BoardProps): JSX.Element {
-  const list = useRef<HTMLUListElement | null>(null);
-  const columns = useColumns(list);
+  const frame = useRef<HTMLDivElement | null>(null);
+  const { columns, scale } = layTiles(useWidth(frame), innerHeight - ABOVE_PX, props.rows.length);
   const lines = Math.ceil(props.rows.length / columns);
-  const { ref, span, box } = useWindow<HTMLUListElement>(lines, TILE_PX + GAP_PX, Math.ceil(DRAWN_WHOLE / columns));
-  const keys = useKeys(props, columns, TILE_PX + GAP_PX, box);
+  const linePx = (TILE_PX + GAP_PX) * scale;
+  const { ref, span, box } = useWindow<HTMLUListElement>(lines, linePx, Math.ceil(DRAWN_WHOLE / columns));
+  const keys = useKeys(props, columns, linePx, box);
   const drawn = props.rows.slice(span.start * columns, span.end * columns);
   useEffect(() => props.onShown(drawn), [span.start, span.end, columns, props.rows]);
   return (
-    <ul
-      class="c-tiles-board"
-      ref={(found) => {
-        list.current = found;
-        ref(found);
-      }}
-      onKeyDown={keys.onKeyDown}
-      style={{
-        "--columns": String(columns),
-        paddingTop: `${span.start * (TILE_PX + GAP_PX)}px`,
-        paddingBottom: `${Math.max(0, lines - span.end) * (TILE_PX + GAP_PX)}px`,
-      }}
-    >
-      {drawn.map((row, index) => (
-        <StudentTile
-          key={row.studentId}
-          row={row}
-          place={span.start * columns + index + 1}
-          of={props.rows.length}
-          selected={props.selected.has(row.studentId)}
-          tabbable={row.studentId === keys.activeId}
-          onSelect={props.onSelect}
-          onOpen={props.onOpen}
-          onFocus={keys.onFocus}
-        />
-      ))}
-    </ul>
+    <div ref={frame}>
+      <ul
+        class="c-tiles-board"
+        ref={ref}
+        onKeyDown={keys.onKeyDown}
+        style={{
+          "--columns": String(columns),
+          "--scale": String(scale),
+          paddingTop: `${span.start * (TILE_PX + GAP_PX)}px`,
+          paddingBottom: `${Math.max(0, lines - span.end) * (TILE_PX + GAP_PX)}px`,
+        }}
+      >
+        {drawn.map((row, index) => (
+          <StudentTile
+            key={row.studentId}
+            row={row}
+            place={span.start * columns + index + 1}
+            of={props.rows.length}
+            selected={props.selected.has(row.studentId)}
+            tabbable={row.studentId === keys.activeId}
+            onSelect={props.onSelect}
+            onOpen={props.onOpen}
+            onFocus={keys.onFocus}
+          />
+        ))}
+      </ul>
+    </div>
   );
 }
 
@@ -343,7 +363,7 @@ const StudentLine = memo(function StudentLine({ row, place, selected, tabbable, 
       <td class="c-col-status">{row.attempt === null ? <span class="v-soft">–</span> : <Status of={row.attempt.status} />}</td>
       <td class="c-col-remaining">{row.running ? <Remaining deadline={row.attempt?.deadline ?? null} /> : <span class="v-soft">–</span>}</td>
       <td class="c-col-integrity">
-        {row.attempt === null ? <span class="v-soft">–</span> : <Integrity score={row.integrity} coverage={row.coverage} short />}
+        {row.attempt === null ? <span class="v-soft">–</span> : <Integrity score={row.integrity} coverage={row.coverage} bare />}
       </td>
       <td class="c-col-flags">
         <FlagCounts row={row} />

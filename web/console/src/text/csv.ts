@@ -53,7 +53,7 @@ export function readRoster(text: string): RosterReading {
   if (first === undefined) return { entries, faults };
   const header = first.cells.map((cell) => ALIASES[cell.trim().toLowerCase()]);
   const hasHeader = header.includes("username") || header.includes("name");
-  const columns = hasHeader ? header : FIELDS.slice(0, first.cells.length);
+  const columns = hasHeader ? header : FIELDS;
   if (hasHeader && !(header.includes("username") && header.includes("name"))) {
     const missing = header.includes("username") ? "name" : "username";
     faults.push({ row: first.line, field: "header", message: `there is no column “${missing}”` });

@@ -153,6 +153,11 @@ const EVENTS: Readonly<Record<string, string>> = {
   stream_closed: "Went on in another stream",
 };
 
+/** A name as a heading: the hub writes rules' names within sentences. */
+export function titled(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
 /** An event's type in words. */
 export function eventText(type: string): string {
   return EVENTS[type] ?? sentence(type);
@@ -228,4 +233,25 @@ export function instructionText(row: { action: string; text: string | null; stat
   const said = row.text === null || row.text === "" ? "" : ` “${shorten(row.text)}”`;
   const why = row.code === null || row.code === undefined ? "" : ` (${row.code.replaceAll("_", " ")})`;
   return `${what}${said} · ${INSTRUCTION[row.state] ?? row.state}${why}`;
+}
+
+const NUMBERS: Readonly<Record<string, string>> = { chars: "Characters", n: "Number", times: "Times", share: "Share", samples: "Samples" };
+const UNITS: readonly (readonly [ending: string, unit: string])[] = [
+  ["_ms", "ms"],
+  ["_s", "s"],
+  ["_chars", "characters"],
+  ["_share", "share"],
+];
+
+/** A rule's number by name, its unit last: `limit_s` → `Limit, s`. */
+export function numberName(name: string): string {
+  const known = NUMBERS[name];
+  if (known !== undefined) return known;
+  const unit = UNITS.find(([ending]) => name.endsWith(ending));
+  return unit === undefined ? sentence(name) : `${sentence(name.slice(0, -unit[0].length))}, ${unit[1]}`;
+}
+
+export function numberValue(name: string, value: number): string {
+  if (/(^|_)share$/.test(name)) return percent(value);
+  return value.toLocaleString("en", { maximumFractionDigits: 1 });
 }
