@@ -1,6 +1,7 @@
 import pytest
 
 from protocol.codes import CloseCode
+from veritas.typescript import spell
 from veritas.webtypes import WEB, openapi, render
 
 WRITTEN = render()
@@ -13,7 +14,7 @@ def test_what_the_pages_know_is_what_the_code_says_now(path: str) -> None:
 
 def test_every_schema_of_rest_is_told() -> None:
     for name in openapi()["components"]["schemas"]:
-        assert f" {name} " in WRITTEN["shared/src/wire/rest.ts"], name
+        assert f" {spell(name)} " in WRITTEN["shared/src/wire/rest.ts"], name
 
 
 def test_a_client_learns_after_which_codes_not_to_come_back() -> None:

@@ -19,10 +19,18 @@ export function refusal(error: unknown, fields: readonly string[]): Refusal {
     const path = plain(fault.path);
     const field = fields.find((one) => path === one || path.startsWith(`${one}.`) || path.startsWith(`${one}[`) || path.endsWith(`.${one}`));
     if (field === undefined) rest.push(fault);
-    else if (!found.has(field)) found.set(field, fault.message);
+    else if (!found.has(field)) found.set(field, wanted(fault.message));
   }
-  const general = rest.length === 0 ? null : rest.map((one) => `${plain(one.path)}: ${one.message}`).join("; ");
+  const general = rest.length === 0 ? null : rest.map((one) => `${plain(one.path)}: ${wanted(one.message)}`).join("; ");
   return { general, fields: found };
+}
+
+const COMPARED: Readonly<Record<string, string>> = { ">=": "at least", "<=": "at most", ">": "more than", "<": "less than" };
+
+/** `expected int >= 2` → `at least 2`; anything else as the hub says it. */
+export function wanted(message: string): string {
+  const found = /^expected `?(?:int|float|number)`? (>=|<=|>|<) `?([\d.-]+)`?$/i.exec(message.trim());
+  return found === null ? message : `${COMPARED[found[1] ?? ""]} ${found[2]}`;
 }
 
 /** `$.policy.rules.x` → `policy.rules.x`. */

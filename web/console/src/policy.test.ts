@@ -4,6 +4,9 @@ import type { Policy, RuleInfo } from "./rest.ts";
 
 const RULE: RuleInfo = {
   rule: "left_page",
+  version: 1,
+  severity: "warning",
+  false_alarms: "",
   name: "Left the page",
   summary: "Leaves the page often, or for long.",
   camera: false,
@@ -15,7 +18,7 @@ const RULE: RuleInfo = {
         properties: {
           on: { type: "boolean" },
           times: { type: "integer", minimum: 2, maximum: 20, description: "leaves within the window" },
-          within_s: { type: "number", minimum: 30, maximum: 3600 },
+          within_s: { type: "number", minimum: 30, maximum: 3600, description: "s; the window" },
         },
       },
     },
@@ -27,7 +30,7 @@ describe("a rule's settings", () => {
   it("are fields with their range and unit, the switch left out", () => {
     expect(settingsOf(RULE)).toMatchObject([
       { name: "times", label: "Times", kind: "integer", hint: "leaves within the window · 2 to 20", default: 3 },
-      { name: "within_s", label: "Within, seconds", kind: "number", hint: "30 to 3600", default: 300 },
+      { name: "within_s", label: "Within, seconds", kind: "number", hint: "the window · 30 to 3600", default: 300 },
     ]);
   });
 

@@ -36,7 +36,7 @@ function fieldOf(name: string, schema: SettingSchema, fallback: unknown): Settin
   return {
     name,
     label: `${words.charAt(0).toUpperCase()}${words.slice(1)}${unit === undefined ? "" : `, ${unit[1]}`}`,
-    hint: [schema.description ?? "", range].filter(Boolean).join(" · "),
+    hint: [schema.description?.replace(/^[^;]{1,12}; /, "") ?? "", range].filter(Boolean).join(" · "),
     kind: schema.type === "boolean" ? "switch" : schema.type === "integer" ? "integer" : "number",
     least,
     most,

@@ -127,10 +127,23 @@ interface DialogProps {
   side?: boolean;
 }
 
+/** How many dialogs lie over the page. What is under the uppermost is inert: it is neither seen well nor read out. */
+const layers = signal(0);
+const BOTTOM = { current: 0 };
+
 /** A modal dialog: the browser keeps the focus inside and gives it back; Escape closes it. */
 export function Dialog({ title, open, onClose, children, actions, side }: DialogProps): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
+  const layer = useRef(0);
+  useEffect(() => {
+    if (!open) return;
+    layer.current = layers.peek() + 1;
+    layers.value += 1;
+    return () => {
+      layers.value -= 1;
+    };
+  }, [open]);
   useEffect(() => {
     const it = dialog.current;
     if (it === null) return;
@@ -156,6 +169,7 @@ export function Dialog({ title, open, onClose, children, actions, side }: Dialog
           </div>
           <div class="v-dialog-body">{children}</div>
           {actions !== undefined && <div class="v-dialog-foot">{actions}</div>}
+          <Announcer layer={layer} />
         </>
       )}
     </dialog>
@@ -316,14 +330,18 @@ interface Toast {
 }
 
 const TOAST_MS = 6000;
+/** A dialog that closes with what it says must be gone before it is said. */
+const SETTLE_MS = 100;
 const toasts = signal<Toast[]>([]);
 const announced = signal({ polite: "", assertive: "" });
 let lastToast = 0;
 
 /** Have a screen reader say something; nothing is shown. */
 export function announce(text: string, how: "polite" | "assertive" = "polite"): void {
-  // The same words twice are said twice only when they differ to the browser.
-  announced.value = { ...announced.value, [how]: announced.value[how] === text ? `${text}\u00a0` : text };
+  setTimeout(() => {
+    // The same words twice are said twice only when they differ to the browser.
+    announced.value = { ...announced.value, [how]: announced.value[how] === text ? `${text}\u00a0` : text };
+  }, SETTLE_MS);
 }
 
 /** Show and say something for a few seconds; critical ones stay until they are closed. */
@@ -338,18 +356,19 @@ const closeToast = (id: number): void => {
   toasts.value = toasts.value.filter((one) => one.id !== id);
 };
 
-/** Once on every page: the live regions, and the toasts. */
-export function Announcer(): JSX.Element {
+/** Once on every page, and by itself in every dialog: the live regions and the toasts, filled in on the uppermost. */
+export function Announcer({ layer = BOTTOM }: { layer?: { readonly current: number } }): JSX.Element {
+  const isUpper = layers.value === layer.current;
   return (
     <>
       <div class="v-hidden" aria-live="polite">
-        {announced.value.polite}
+        {isUpper && announced.value.polite}
       </div>
       <div class="v-hidden" aria-live="assertive">
-        {announced.value.assertive}
+        {isUpper && announced.value.assertive}
       </div>
       <div class="v-toasts">
-        {toasts.value.map((one) => (
+        {(isUpper ? toasts.value : []).map((one) => (
           <div class="v-toast" data-tone={one.tone} key={one.id}>
             <div class="v-grow">{one.text}</div>
             <Button variant="quiet" size="small" icon="close" label="Close this message" onClick={() => closeToast(one.id)} />

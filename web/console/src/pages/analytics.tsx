@@ -10,10 +10,10 @@ import { ExamNav } from "../parts/exam-nav.tsx";
 import { Page, Shown } from "../parts/page.tsx";
 import { Histogram } from "../parts/plot.tsx";
 import { Integrity, Label, Status } from "../parts/words.tsx";
-import type { Analytics, AnalyticsStudent, ExamView } from "../rest.ts";
+import type { Analytics, AttemptSummary, ExamView } from "../rest.ts";
 import { fileName, saveExport } from "../save-file.ts";
 import { api } from "../state.ts";
-import { count, integrityText, labelMeaning, labelText, percent, points, ruleText } from "../text/format.ts";
+import { count, integrityText, labelMeaning, labelText, percent, points, ruleText, titled } from "../text/format.ts";
 
 export function AnalyticsPage({ examId }: { examId: string }): JSX.Element {
   const exam = useLoad<ExamView>(`/exams/${examId}`).state.value.data;
@@ -53,18 +53,18 @@ function Numbers({ examId, data }: { examId: string; data: Analytics }): JSX.Ele
       <section class="v-stack-s" aria-labelledby="numbers">
         <div class="v-spread">
           <h2 id="numbers">In numbers</h2>
-          {all.as_of !== null && <span class="v-small v-soft">as of {formatDateTime(all.as_of)}</span>}
+          <span class="v-small v-soft">as of {formatDateTime(all.as_of)}</span>
         </div>
         <div class="c-tiles">
           <Tile label="Attempts" value={all.total_attempts.toLocaleString("en")} note={`${count(all.flagged, "attempt")} need attention`} />
           <Tile
             label="Average score"
-            value={all.average_score === null ? "–" : points(all.average_score)}
+            value={all.average_score === null ? "–" : percent(all.average_score / 100)}
             note={all.average_score === null ? "nothing graded yet" : `of ${points(exam.max_score)} points`}
           />
           <Tile
             label="Passed"
-            value={all.pass_rate === null ? "–" : percent(share(all.pass_rate))}
+            value={all.pass_rate === null ? "–" : percent(all.pass_rate / 100)}
             note={all.pass_rate === null ? "nothing graded yet" : `${points(exam.passing_score)} points are needed`}
           />
           <Tile
@@ -83,7 +83,7 @@ function Numbers({ examId, data }: { examId: string; data: Analytics }): JSX.Ele
       <section class="v-stack-s" aria-labelledby="spread">
         <h2 id="spread">How they spread</h2>
         <div class="c-plots">
-          <Histogram title="Scores" about="Points of graded attempts." buckets={data.score_distribution} edge={points} />
+          <Histogram title="Scores" about="Percent of the points, of graded attempts." buckets={data.score_distribution} edge={(value) => `${Math.round(value)} %`} />
           <Histogram
             title="Integrity"
             about="Of attempts that were observed for at least half of their time."
@@ -95,14 +95,9 @@ function Numbers({ examId, data }: { examId: string; data: Analytics }): JSX.Ele
       </section>
       <Rules rules={data.rules} />
       {data.items.length > 0 && <Items items={data.items} />}
-      <Students examId={examId} first={data.students} next={data.next ?? null} />
+      <Students examId={examId} first={data.students} next={data.next} />
     </div>
   );
-}
-
-/** A rate may come as a share or as percent. */
-function share(rate: number): number {
-  return rate > 1 ? rate / 100 : rate;
 }
 
 function Risks({ of }: { of: Analytics["risk_distribution"] }): JSX.Element {
@@ -165,7 +160,7 @@ function Rules({ rules }: { rules: Analytics["rules"] }): JSX.Element {
         >
           {rules.map((rule) => (
             <tr key={rule.rule}>
-              <th scope="row">{rule.name ?? ruleText(rule.rule)}</th>
+              <th scope="row">{titled(rule.name || ruleText(rule.rule))}</th>
               <td data-align="end">{rule.raised}</td>
               <td data-align="end">{rule.confirmed}</td>
               <td data-align="end">{rule.dismissed}</td>
@@ -239,15 +234,15 @@ function Items({ items }: { items: Analytics["items"] }): JSX.Element {
   );
 }
 
-function Students({ examId, first, next }: { examId: string; first: AnalyticsStudent[]; next: string | null }): JSX.Element {
-  const more = useSignal<{ students: readonly AnalyticsStudent[]; next: string | null }>({ students: [], next });
+function Students({ examId, first, next }: { examId: string; first: AttemptSummary[]; next: string | null }): JSX.Element {
+  const more = useSignal<{ students: readonly AttemptSummary[]; next: string | null }>({ students: [], next });
   const busy = useSignal(false);
   const students = [...first, ...more.value.students];
   const fetchMore = async (): Promise<void> => {
     busy.value = true;
     try {
       const page = await api.get<Analytics>(`/teacher/exams/${examId}/analytics`, { after: more.value.next });
-      more.value = { students: [...more.value.students, ...page.students], next: page.next ?? null };
+      more.value = { students: [...more.value.students, ...page.students], next: page.next };
     } catch (error) {
       toast(inWords(error), "critical");
     } finally {

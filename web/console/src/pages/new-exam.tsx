@@ -29,7 +29,7 @@ export function NewExamPage(): JSX.Element {
   };
   return (
     <Page title="New exam" above={[["/console/exams", "Exams"]]}>
-      <div class="v-card">
+      <div class="v-card c-form-card">
         <ExamForm start={START} isNew submit="Make it, as a draft" onSubmit={make} />
       </div>
     </Page>

@@ -25,7 +25,7 @@ const FILTERS: readonly { key: Filter; name: string }[] = [
   { key: "all", name: "All" },
   { key: "attention", name: "Need a look" },
   { key: "running", name: "At work" },
-  { key: "gone", name: "Not connected" },
+  { key: "gone", name: "Offline" },
   { key: "never", name: "Not started" },
   { key: "over", name: "Finished" },
 ];
@@ -261,7 +261,7 @@ function Controls({ filter, counts, query, sorting, layout, view }: ControlsProp
           >
             <option value="attention">Attention first</option>
             <option value="name">Name</option>
-            <option value="presence">Not connected first</option>
+            <option value="presence">Offline first</option>
             <option value="remaining">Least time first</option>
             <option value="integrity">Lowest integrity first</option>
             <option value="flags">Most flags first</option>

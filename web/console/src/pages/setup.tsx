@@ -40,14 +40,16 @@ export function SetupPage({ examId, tab }: { examId: string; tab: string }): JSX
       <ExamNav examId={examId} at="setup" may={exam?.permissions ?? null} />
       <Shown of={loading} label="Fetching the exam…">
         {(data) => (
-          <Tabs<Tab>
-            label="Setup"
-            tabs={TABS}
-            selected={selected}
-            onSelect={(key) => go(`/console/exams/${examId}/setup/${key}`, { replace: true })}
-          >
-            <Panel tab={selected} exam={data} loading={loading} />
-          </Tabs>
+          <div class="c-second">
+            <Tabs<Tab>
+              label="Setup"
+              tabs={TABS}
+              selected={selected}
+              onSelect={(key) => go(`/console/exams/${examId}/setup/${key}`, { replace: true })}
+            >
+              <Panel tab={selected} exam={data} loading={loading} />
+            </Tabs>
+          </div>
         )}
       </Shown>
     </Page>
@@ -59,7 +61,7 @@ function Panel({ tab, exam, loading }: { tab: Tab; exam: ExamView; loading: Load
   switch (tab) {
     case "details":
       return (
-        <div class="v-card">
+        <div class="v-card c-form-card">
           <ExamForm
             key={exam.version}
             start={fieldsOf(exam)}

@@ -1,16 +1,16 @@
 /** One student over the exams this teacher may see. Figures come only from attempts whose review is final. */
 
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { Empty } from "@veritas/shared/ui.tsx";
 import { useLoad } from "../load.ts";
 import { AttemptTable } from "../parts/attempt-table.tsx";
 import { Page, Shown } from "../parts/page.tsx";
-import { Label } from "../parts/words.tsx";
-import type { StudentView } from "../rest.ts";
-import { count, points, sentence } from "../text/format.ts";
+import { Integrity, Label } from "../parts/words.tsx";
+import type { StudentRecord } from "../rest.ts";
+import { count } from "../text/format.ts";
 
 export function StudentPage({ studentId }: { studentId: string }): JSX.Element {
-  const loading = useLoad<StudentView>(`/teacher/students/${studentId}`);
+  const loading = useLoad<StudentRecord>(`/teacher/students/${studentId}`);
   const student = loading.state.value.data;
   return (
     <Page
@@ -42,33 +42,54 @@ export function StudentPage({ studentId }: { studentId: string }): JSX.Element {
   );
 }
 
-function Figures({ data }: { data: StudentView }): JSX.Element {
-  const metrics = Object.entries(data.metrics ?? {}).filter(([, value]) => value !== null && (typeof value !== "object" || Array.isArray(value)));
+const TRENDS = { up: "rising", steady: "steady", down: "falling" } as const;
+
+function Figures({ data }: { data: StudentRecord }): JSX.Element {
+  const { metrics, risk } = data;
   return (
-    <section class="v-card v-stack-s" aria-labelledby="figures">
-      <h2 id="figures">Over time</h2>
-      <p class="v-row-s">
-        <span class="v-soft">Current risk</span> <Label of={data.risk.label} />
-        {data.risk.flagged && <span class="v-badge" data-tone="warning">two of the last three of high risk</span>}
-      </p>
-      {metrics.length === 0 ? (
+    <section class="v-card v-stack" aria-labelledby="figures">
+      <div class="v-spread">
+        <h2 id="figures">Over time</h2>
+        <p class="v-row-s">
+          <span class="v-soft">Current risk</span> <Label of={risk.label} />
+          {risk.flagged && (
+            <span class="v-badge" data-tone="warning">
+              two of the last three of high risk
+            </span>
+          )}
+        </p>
+      </div>
+      {metrics === null ? (
         <p class="v-soft v-small">Figures come with the first attempt that is graded and reviewed for good.</p>
       ) : (
         <dl class="c-numbers">
-          {metrics.map(([name, value]) => (
-            <div key={name}>
-              <dt>{sentence(name)}</dt>
-              <dd class="v-number">{metricText(value)}</dd>
-            </div>
-          ))}
+          <Figure name="Exams">
+            {metrics.total_exams}, {metrics.passed_exams} passed
+          </Figure>
+          <Figure name="Average score">{metrics.avg_score === null ? "–" : `${Math.round(metrics.avg_score)} %`}</Figure>
+          <Figure name={`Integrity${metrics.integrity_trend === null ? "" : `, ${TRENDS[metrics.integrity_trend]}`}`}>
+            <Integrity score={metrics.avg_integrity_score} bare />
+          </Figure>
+          <Figure name={`Momentum (LMI)${metrics.lmi_trend === null ? "" : `, ${TRENDS[metrics.lmi_trend]}`}`}>
+            {metrics.avg_lmi === null ? "too few drafts" : `${Math.round(metrics.avg_lmi)} of 100`}
+          </Figure>
+          <Figure name="Strengths">{listOf(metrics.strengths)}</Figure>
+          <Figure name="Weaknesses">{listOf(metrics.weaknesses)}</Figure>
         </dl>
       )}
     </section>
   );
 }
 
-function metricText(value: unknown): string {
-  if (typeof value === "number") return points(value);
-  if (Array.isArray(value)) return value.length === 0 ? "–" : value.map(String).join(", ");
-  return typeof value === "string" ? value.replaceAll("_", " ") : String(value);
+function Figure({ name, children }: { name: string; children: ComponentChildren }): JSX.Element {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd class="v-number">{children}</dd>
+    </div>
+  );
+}
+
+function listOf(values: readonly unknown[]): string {
+  return values.length === 0 ? "–" : values.map(String).join(", ");
 }

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
 import { Badge, Empty, Notice, Spinner } from "@veritas/shared/ui.tsx";
 import type { BehaviorAnalysis, Monitoring } from "../rest.ts";
-import { count, integrityText, labelMeaning, percent, sentence } from "../text/format.ts";
+import { count, integrityText, labelMeaning, percent } from "../text/format.ts";
 import { Integrity, Label } from "./words.tsx";
 
 const STATES: Readonly<Record<string, string>> = {
@@ -95,9 +95,8 @@ function Scores({ analysis, page }: { analysis: BehaviorAnalysis; page: Monitori
 }
 
 function Summary({ analysis }: { analysis: BehaviorAnalysis }): JSX.Element {
-  const byRules = analysis.llm_model_version === null || analysis.llm_model_version === "rules";
-  const recommendations =
-    typeof analysis.llm_recommendations === "string" ? [analysis.llm_recommendations] : (analysis.llm_recommendations ?? []);
+  const byRules = analysis.llm_model_version === "" || analysis.llm_model_version === "rules";
+  const recommendations = analysis.llm_recommendations;
   const model = MODEL[analysis.model_state];
   return (
     <section class="v-card v-stack-s v-prose-card" aria-labelledby="summary">
@@ -105,15 +104,11 @@ function Summary({ analysis }: { analysis: BehaviorAnalysis }): JSX.Element {
         <h2 id="summary">Summary</h2>
         <Badge tone={byRules ? "neutral" : "info"}>{byRules ? "written from the flags, by template" : `written by ${analysis.llm_model_version}`}</Badge>
       </div>
-      <p class="v-prose">{analysis.llm_summary ?? "There is none yet."}</p>
+      <p class="v-prose">{analysis.llm_summary || "There is none yet."}</p>
       {recommendations.length > 0 && (
         <>
           <h3>Recommendations</h3>
-          <ul class="c-plain v-prose">
-            {recommendations.map((one) => (
-              <li key={one}>{one}</li>
-            ))}
-          </ul>
+          <Statements of={recommendations} />
         </>
       )}
       <p class="v-small v-soft">
@@ -125,32 +120,35 @@ function Summary({ analysis }: { analysis: BehaviorAnalysis }): JSX.Element {
   );
 }
 
-/** Whatever the model pointed out about originality, each with its numbers of events where it gave them. */
-function Indicators({ of }: { of: unknown }): JSX.Element | null {
-  const entries: [string, unknown][] = Array.isArray(of)
-    ? of.map((one, at) => [String(at), one])
-    : of !== null && typeof of === "object"
-      ? Object.entries(of)
-      : [];
-  if (entries.length === 0) return null;
+/** What the model pointed out about originality. */
+function Indicators({ of }: { of: readonly unknown[] }): JSX.Element | null {
+  if (of.length === 0) return null;
   return (
     <section class="v-card v-stack-s" aria-labelledby="indicators">
       <h2 id="indicators">Originality</h2>
-      <ul class="c-plain">
-        {entries.map(([key, one]) => (
-          <li key={key}>{textOf(key, one)}</li>
-        ))}
-      </ul>
+      <Statements of={of} />
     </section>
   );
 }
 
-function textOf(key: string, one: unknown): string {
-  if (typeof one === "string") return one;
+/** Statements, each with how many events it cites where it cites any. */
+function Statements({ of }: { of: readonly unknown[] }): JSX.Element {
+  return (
+    <ul class="c-plain v-prose">
+      {of.map(statementOf).map(({ text, cited }) => (
+        <li key={text}>
+          {text}
+          {cited > 0 && <span class="v-soft v-small"> (rests on {count(cited, "event")})</span>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function statementOf(one: unknown): { text: string; cited: number } {
   if (one !== null && typeof one === "object") {
-    const { text, summary, claim } = one as Record<string, unknown>;
-    for (const said of [text, summary, claim]) if (typeof said === "string") return said;
-    return JSON.stringify(one);
+    const { text, cited } = one as { text?: unknown; cited?: unknown };
+    if (typeof text === "string") return { text, cited: Array.isArray(cited) ? cited.length : 0 };
   }
-  return `${sentence(key)}: ${String(one)}`;
+  return { text: typeof one === "string" ? one : JSON.stringify(one), cited: 0 };
 }

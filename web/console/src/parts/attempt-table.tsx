@@ -77,7 +77,7 @@ export function Score({ of }: { of: Pick<AttemptSummary, "score" | "max_score" |
   if (of.score === null) return <span class="v-soft">not graded</span>;
   return (
     <span class="v-number">
-      {points(of.score)} <span class="v-soft">of {points(of.max_score)}</span>
+      {points(of.score)} {of.max_score !== null && <span class="v-soft">of {points(of.max_score)}</span>}
       {of.passed !== null && <span class="v-small"> · {of.passed ? "passed" : "not passed"}</span>}
     </span>
   );

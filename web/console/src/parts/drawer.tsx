@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { formatSpan } from "@veritas/shared/time.ts";
+import { formatAgo } from "@veritas/shared/time.ts";
 import { Button, Dialog, Empty, Tabs } from "@veritas/shared/ui.tsx";
 import { decideLive } from "../decide.ts";
 import type { Room } from "../live/room.ts";
@@ -61,7 +61,7 @@ function Student({ room, row, may }: { room: Room; row: RoomRow; may: readonly P
         {!row.onRoster && <span class="v-badge">Off the roster</span>}
       </div>
       <dl class="c-numbers">
-        <div>
+        <div class="c-two">
           <dt>Integrity{row.running ? ", provisional" : ""}</dt>
           <dd>
             <Integrity score={row.integrity} coverage={row.coverage} />
@@ -77,7 +77,7 @@ function Student({ room, row, may }: { room: Room; row: RoomRow; may: readonly P
         </div>
         <div>
           <dt>Last heard</dt>
-          <dd class="v-number">{row.seenAt === null ? "–" : `${formatSpan(Math.max(0, now.value - row.seenAt))} ago`}</dd>
+          <dd class="v-number">{row.seenAt === null ? "–" : formatAgo(now.value - row.seenAt)}</dd>
         </div>
       </dl>
       {row.integrity === null && (

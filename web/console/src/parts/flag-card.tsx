@@ -9,7 +9,7 @@ import { type Decide, type Decision as Choice, decidedText, decisions, verb } fr
 import type { FlagRow } from "../live/wire.ts";
 import { useLoad } from "../load.ts";
 import type { FlagView } from "../rest.ts";
-import { eventDetail, eventText, numberName, numberValue, percent, ruleText } from "../text/format.ts";
+import { eventDetail, eventText, numberName, numberValue, percent, ruleText, titled } from "../text/format.ts";
 import { unanswered } from "./orders.tsx";
 import { Shown } from "./page.tsx";
 import { Decision } from "./words.tsx";
@@ -46,7 +46,7 @@ export function FlagCard({ flag, full, decide, heading, open = false }: FlagCard
       <div class="v-spread">
         <div class="v-row-s">
           <Severity of={flag.severity} />
-          <h3 id={`${id}-name`}>{flag.rule_name ?? ruleText(flag.rule)}</h3>
+          <h3 id={`${id}-name`}>{titled(flag.rule_name ?? ruleText(flag.rule))}</h3>
         </div>
         <span class="v-soft v-small v-number">{formatTime(flag.raised_at)}</span>
       </div>
@@ -102,7 +102,6 @@ function Evidence({ flag }: { flag: FlagView }): JSX.Element {
   const more = (flag.evidence?.cited?.length ?? 0) - events.length;
   return (
     <div class="v-stack">
-      {flag.explanation !== undefined && <p>{flag.explanation}</p>}
       <dl class="c-numbers">
         <div>
           <dt>Confidence</dt>
@@ -188,7 +187,7 @@ function Deciding({ flag, decide }: { flag: AnyFlag; decide: Decide }): JSX.Elem
     try {
       failed.value = await decide(flag, choice, reason.value.trim());
       if (failed.value === null) {
-        toast(decidedText(choice, flag.rule_name ?? ruleText(flag.rule)), "good");
+        toast(decidedText(choice, titled(flag.rule_name ?? ruleText(flag.rule))), "good");
         reason.value = "";
         chosen.value = null;
       }

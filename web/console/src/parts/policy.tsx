@@ -8,6 +8,7 @@ import { useLoad } from "../load.ts";
 import { isOn, settingsOf, valueOf, withSetting } from "../policy.ts";
 import type { PolicyView, RuleInfo } from "../rest.ts";
 import { api } from "../state.ts";
+import { titled } from "../text/format.ts";
 import { Shown } from "./page.tsx";
 
 export function PolicyEditor({ examId, readOnly }: { examId: string; readOnly: boolean }): JSX.Element {
@@ -96,7 +97,7 @@ function Rule({ rule, on, readOnly, refused, value, onChange }: RuleProps): JSX.
   return (
     <section class="v-card v-stack-s" aria-label={rule.name} data-off={on ? undefined : ""}>
       <div class="v-spread">
-        <h3>{rule.name}</h3>
+        <h3>{titled(rule.name)}</h3>
         {rule.camera && <Badge>camera only</Badge>}
       </div>
       <p class="v-small v-soft">{rule.summary}</p>

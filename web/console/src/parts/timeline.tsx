@@ -7,7 +7,7 @@ import { formatTime } from "@veritas/shared/time.ts";
 import { Button, Empty, Severity, Spinner } from "@veritas/shared/ui.tsx";
 import type { Monitoring, TimelineEvent } from "../rest.ts";
 import { api } from "../state.ts";
-import { count, ruleText, sentence } from "../text/format.ts";
+import { count, ruleText, sentence, titled } from "../text/format.ts";
 import { type Run, describeRun, runsOf } from "../text/runs.ts";
 import { Failed } from "./page.tsx";
 
@@ -59,7 +59,7 @@ export function Timeline({ attemptId, onFirst }: TimelineProps): JSX.Element {
         events.value = after === null ? page.events_timeline : [...events.peek(), ...page.events_timeline];
         next.value = page.next;
         total.value = page.total_events;
-        rules.value = new Map(page.flags.map((flag) => [flag.flag_id, { rule: flag.rule_name || ruleText(flag.rule), severity: flag.severity }]));
+        rules.value = new Map(page.flags.map((flag) => [flag.flag_id, { rule: titled(flag.rule_name || ruleText(flag.rule)), severity: flag.severity }]));
         loading.value = false;
         if (after === null) onFirst?.(page);
       },
@@ -120,18 +120,23 @@ export function Timeline({ attemptId, onFirst }: TimelineProps): JSX.Element {
   );
 }
 
+/** A client's own clock where it said one, else when it came. */
+function timeOf(event: TimelineEvent): number {
+  return event.at ?? event.server_at;
+}
+
 function RunLine({ run, rules }: { run: Run; rules: ReadonlyMap<string, { rule: string; severity: string }> }): JSX.Element {
   const { first, last, events } = run;
   const { title, detail } = describeRun(run);
   return (
     <li class="c-event" data-kind={first.kind} data-anomaly={first.is_anomaly ? "" : undefined}>
-      <time class="v-number v-soft" dateTime={new Date(first.at).toISOString()}>
-        {formatTime(first.at)}
+      <time class="v-number v-soft" dateTime={new Date(timeOf(first)).toISOString()}>
+        {formatTime(timeOf(first))}
       </time>
       <div class="c-event-body">
         <span class={first.is_anomaly ? "v-strong" : undefined}>{title}</span>
         {detail !== "" && <span class="v-soft"> · {detail}</span>}
-        {events.length > 1 && <span class="v-soft v-small v-number"> until {formatTime(last.at)}</span>}
+        {events.length > 1 && <span class="v-soft v-small v-number"> until {formatTime(timeOf(last))}</span>}
         {first.kind === "system" && <span class="c-by v-small">by the server</span>}
         {first.flags.map((id) => {
           const flag = rules.get(id);

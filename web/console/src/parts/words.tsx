@@ -2,14 +2,15 @@
 
 import type { JSX } from "preact";
 import { Icon, type IconName } from "@veritas/shared/icons.tsx";
-import { formatTime } from "@veritas/shared/time.ts";
+import { formatSpan } from "@veritas/shared/time.ts";
 import { Badge, Meter, type Tone } from "@veritas/shared/ui.tsx";
 import type { PresenceWord } from "../live/rows.ts";
+import { now } from "../state.ts";
 import { decisionText, integrityText, integrityWord, labelMeaning, labelText, percent, statusText } from "../text/format.ts";
 
 const PRESENCE: Readonly<Record<PresenceWord, { icon: IconName; word: string }>> = {
   here: { icon: "online", word: "Connected" },
-  gone: { icon: "offline", word: "Not connected" },
+  gone: { icon: "offline", word: "Offline" },
   never: { icon: "clock", word: "Not started" },
   over: { icon: "check", word: "Finished" },
   unknown: { icon: "clock", word: "Presence not known yet" },
@@ -22,10 +23,15 @@ export function Presence({ word, seenAt }: { word: PresenceWord; seenAt: number 
       <Icon name={icon} size={16} />
       <span>
         {said}
-        {word === "gone" && seenAt !== null && <span class="v-soft v-number"> since {formatTime(seenAt)}</span>}
+        {word === "gone" && seenAt !== null && <Since at={seenAt} />}
       </span>
     </span>
   );
+}
+
+/** For how long, by the second hand. */
+function Since({ at }: { at: number }): JSX.Element {
+  return <span class="v-soft v-number"> · {formatSpan(Math.max(0, now.value - at))}</span>;
 }
 
 const STATUS_TONE: Readonly<Record<string, Tone>> = {
@@ -47,9 +53,13 @@ export function integrityTone(score: number | null): Tone {
   return INTEGRITY_TONE[integrityWord(score)];
 }
 
+/** Observed as good as all the time: coverage comes in tenths. */
+const WHOLE = 0.95;
+
 /** Integrity with how much it rests on; never a bare number. */
 export function Integrity({ score, coverage, short, bare }: { score: number | null; coverage?: number | null; short?: boolean; bare?: boolean }): JSX.Element {
-  const seen = coverage === null || coverage === undefined ? null : percent(coverage);
+  // A tile says only what is not as it should be.
+  const seen = coverage === null || coverage === undefined || (short && coverage >= WHOLE) ? null : percent(coverage);
   const said = score === null ? "not enough seen" : bare ? percent(score) : short ? `${percent(score)} integrity` : `${percent(score)} · ${integrityText(score)}`;
   return (
     <span class="c-integrity">

@@ -153,6 +153,11 @@ const EVENTS: Readonly<Record<string, string>> = {
   stream_closed: "Went on in another stream",
 };
 
+/** A name as a heading: the hub writes rules' names within sentences. */
+export function titled(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
 /** An event's type in words. */
 export function eventText(type: string): string {
   return EVENTS[type] ?? sentence(type);
