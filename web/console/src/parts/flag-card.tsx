@@ -29,6 +29,8 @@ interface FlagCardProps {
   /** Over the flag, where several students' flags stand together. */
   heading?: JSX.Element;
   open?: boolean;
+  /** Of its heading. */
+  level?: 2 | 3;
 }
 
 const SOURCES: Readonly<Record<string, string>> = {
@@ -37,16 +39,19 @@ const SOURCES: Readonly<Record<string, string>> = {
   teacher: "Raised by a person.",
 };
 
-export function FlagCard({ flag, full, decide, heading, open = false }: FlagCardProps): JSX.Element {
+export function FlagCard({ flag, full, decide, heading, open = false, level = 2 }: FlagCardProps): JSX.Element {
   const opened = useSignal(open);
   const id = useId();
+  const Heading = level === 2 ? "h2" : "h3";
   return (
     <article class="c-flag" data-severity={flag.severity} data-status={flag.status} aria-labelledby={`${id}-name`}>
       {heading}
       <div class="v-spread">
         <div class="v-row-s">
           <Severity of={flag.severity} />
-          <h3 id={`${id}-name`}>{titled(flag.rule_name ?? ruleText(flag.rule))}</h3>
+          <Heading id={`${id}-name`} class="c-h3">
+            {titled(flag.rule_name ?? ruleText(flag.rule))}
+          </Heading>
         </div>
         <span class="v-soft v-small v-number">{formatTime(flag.raised_at)}</span>
       </div>
@@ -116,7 +121,7 @@ function Evidence({ flag }: { flag: FlagView }): JSX.Element {
       </dl>
       {events.length > 0 && (
         <div class="v-stack-s">
-          <h4>What it rests on</h4>
+          <p class="v-strong">What it rests on</p>
           <ol class="c-events">
             {events.map((event) => (
               <li key={`${event.stream_id}/${event.seq}`}>
@@ -139,7 +144,7 @@ function Evidence({ flag }: { flag: FlagView }): JSX.Element {
       )}
       {(flag.reviews?.length ?? 0) > 0 && (
         <div class="v-stack-s">
-          <h4>Decisions so far</h4>
+          <p class="v-strong">Decisions so far</p>
           <ol class="c-events">
             {flag.reviews.map((review) => (
               <li key={review.at}>
