@@ -47,7 +47,22 @@ from hub.monitor.socket import monitor_socket
 from hub.monitor.sweep import Sweep
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
-from hub.rest import auth, exams, grades, health, items, permissions, policies, rosters, student, teacher
+from hub.rest import (
+    admin,
+    analysis,
+    auth,
+    exams,
+    grades,
+    health,
+    items,
+    monitor,
+    permissions,
+    policies,
+    rosters,
+    service_keys,
+    student,
+    teacher,
+)
 from hub.rest.schema import DescribedStructs
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
@@ -66,8 +81,12 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     rosters.router,
     permissions.router,
     student.router,
+    monitor.router,
     teacher.router,
     grades.router,
+    analysis.router,
+    admin.router,
+    service_keys.router,
     health.router,
     pages.router,
     monitor_socket,

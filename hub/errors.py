@@ -10,8 +10,13 @@ HubError                  500  4500  an error nobody foresaw
 ├── Forbidden             403  4403  known, and may not (db.errors.Denied)
 ├── Missing               404  4403  no such thing, or none that the caller may see (db.errors.NotFound)
 ├── Outdated              409  4400  the thing is not as the caller believed (db.errors.Conflict)
-│   └── Closed            409  4400  an exam that opens later, or has closed (db.errors.NotOpen)
+│   ├── Closed            409  4400  an exam that opens later, or has closed (db.errors.NotOpen)
+│   ├── Gap               409  4422  a number was skipped; the problem says what is `committed`
+│   ├── Superseded        409  4409  another connection of the attempt took over
+│   └── Disconnected      409  4408  the connection has ended, and is to be opened anew
 ├── Ended                 410  4410  the attempt is over and takes nothing more (db.errors.Over)
+├── TooLarge              413  4413  more than is taken at once
+├── Full                  429  4503  no room for this just now: the client keeps it and comes again
 ├── TooManyFailures       429  4429  too many failed tries from there
 ├── Busy                  503  4503  not now or not here: a bounded queue or the database is full or away
 └── Refused                 …  4400  the framework said no: unknown route, wrong method, too large a body
@@ -62,6 +67,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: list[Fault] = []
     by: str | None = None
     at: int | None = None
+    committed: int | None = None
 
 
 class HubError(Exception):
@@ -73,6 +79,7 @@ class HubError(Exception):
     close_code: CloseCode = CloseCode.INTERNAL
     by: str | None = None
     at: int | None = None
+    committed: int | None = None
 
     def headers(self) -> dict[str, str]:
         """What the answer's headers add."""
@@ -158,6 +165,56 @@ class Outdated(HubError):
         super().__init__(detail)
         self.by = by
         self.at = at
+
+
+class Gap(Outdated):
+    """A number was skipped: go on after `committed`."""
+
+    code = "gap"
+    title = "A number was skipped"
+    close_code = CloseCode.GAP
+
+    def __init__(self, detail: str, committed: int) -> None:
+        super().__init__(detail)
+        self.committed = committed
+
+
+class Superseded(Outdated):
+    """A newer connection of the same attempt took over."""
+
+    code = "superseded"
+    title = "Another connection took over"
+    close_code = CloseCode.SUPERSEDED
+
+
+class Disconnected(Outdated):
+    """The connection has ended; another is to be opened before anything is delivered."""
+
+    code = "disconnected"
+    title = "The connection has ended"
+    close_code = CloseCode.SILENT
+
+
+class TooLarge(HubError):
+    """More than is taken at once."""
+
+    status = 413
+    code = "too_large"
+    title = "Too large"
+    close_code = CloseCode.TOO_LARGE
+
+
+class Full(HubError):
+    """No room for this just now: keep it, and come again."""
+
+    status = 429
+    code = "full"
+    title = "No room just now"
+    close_code = CloseCode.OVERLOADED
+
+    def headers(self) -> dict[str, str]:
+        """When to come again."""
+        return {"Retry-After": "1"}
 
 
 class Ended(HubError):
@@ -298,6 +355,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
         errors=meant.faults(),
         by=meant.by,
         at=meant.at,
+        committed=meant.committed,
     )
     return Response(problem, status_code=meant.status, headers=meant.headers(), media_type=PROBLEM_TYPE)
 

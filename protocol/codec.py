@@ -5,8 +5,10 @@ One bad event never costs its neighbours: when a frame of events does not fit as
 """
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Final, Protocol, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -31,6 +33,16 @@ class EmptyBatch(msgspec.Struct, frozen=True):
 Received = monitor.Hello | Batch | EmptyBatch | monitor.Lost | monitor.Ping | monitor.Done | monitor.Auth | monitor.Bye
 """What a candidate's frame becomes: an `events` frame is a batch of entries."""
 
+
+class Delivered(msgspec.Struct, frozen=True):
+    """The body of a delivery, as the frames it stands for."""
+
+    stream: UUID
+    lost: monitor.Lost | None
+    batch: Batch | None
+    done: list[monitor.Done]
+
+
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -48,6 +60,15 @@ class _Envelope(msgspec.Struct):
 
     first_seq: int
     events: list[None]
+
+
+class _Bare(msgspec.Struct, kw_only=True):
+    """A delivery, its events cut out."""
+
+    stream: UUID
+    lost: monitor.Span | None = None
+    first_seq: int = 0
+    done: Annotated[list[monitor.Report], msgspec.Meta(max_length=limits.ACTIONS)] = []
 
 
 class _PackedEvent(Event):
@@ -81,6 +102,8 @@ _ENVELOPE: Final[dict[Encoding, _Decoder[_Envelope]]] = _decoders(_Envelope)
 _EVENT: Final[dict[Encoding, _Decoder[Event]]] = _decoders(Event)
 _CANDIDATE_TAGS: Final = frozenset({"hello", "events", "lost", "ping", "done", "auth", "bye"})
 _CONSOLE_TAGS: Final = frozenset({"hello", "watch", "unwatch", "focus", "command", "auth", "ping", "bye"})
+_DELIVERY: Final = msgspec.json.Decoder(monitor.Delivery)
+_BARE: Final = msgspec.json.Decoder(_Bare)
 _CUT: Final = {Encoding.JSON: cut_json, Encoding.MSGPACK: cut_msgpack}
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 _TIME_PATHS: Final = ("`$.at`", "`$.mono`")
@@ -122,6 +145,43 @@ def decode_candidate(data: str | bytes, encoding: Encoding) -> Received:
     if entries is None:
         return _salvage(data, encoding, size)
     return Batch(frame.first_seq, last_seq, tuple(entries), size)
+
+
+def decode_delivery(data: bytes) -> Delivered:
+    """Decode the body of a delivery, JSON, under the law of frames: a single event that does not fit is a tombstone.
+
+    Raises Malformed or TooLarge.
+    """
+    if len(data) > limits.FRAME_BYTES:
+        raise TooLarge(f"a delivery may have {limits.FRAME_BYTES} bytes")
+    try:
+        delivery = _DELIVERY.decode(data)
+        last_seq = _last_seq(delivery.first_seq, len(delivery.events)) if delivery.events else 0
+        entries = enter_all(delivery.events, delivery.first_seq)
+    except _UNDECODABLE as error:
+        return _salvage_delivery(data, error)
+    if entries is None:
+        return _salvage_delivery(data, Malformed("the events cannot be told apart"))
+    batch = Batch(delivery.first_seq, last_seq, tuple(entries), len(data)) if entries else None
+    return _delivered(delivery, batch)
+
+
+def _salvage_delivery(data: bytes, error: Exception) -> Delivered:
+    cut = cut_json(data, limits.EVENTS_PER_FRAME)
+    if cut is None:
+        raise _malformed(error) from error
+    try:
+        bare = _BARE.decode(cut.envelope)
+    except _UNDECODABLE as unreadable:
+        raise _malformed(unreadable) from unreadable
+    if not cut.events:
+        return _delivered(bare, None)
+    return _delivered(bare, _enter_each(cut.events, bare.first_seq, Encoding.JSON, len(data)))
+
+
+def _delivered(said: monitor.Delivery | _Bare, batch: Batch | None) -> Delivered:
+    lost = None if said.lost is None else monitor.Lost(said.lost.to_seq, said.lost.reason)
+    return Delivered(said.stream, lost, batch, [monitor.Done(one.id, one.ok, one.code) for one in said.done])
 
 
 def decode_console(data: str | bytes, encoding: Encoding) -> console.ConsoleFrame:
@@ -202,8 +262,12 @@ def _salvage(data: str | bytes, encoding: Encoding, size: int, error: Exception 
         raise _malformed(unreadable) from unreadable
     if not cut.events:
         return EmptyBatch()
-    last_seq = _last_seq(first_seq, len(cut.events))
-    entries = tuple(_enter_alone(piece, seq, encoding) for seq, piece in enumerate(cut.events, first_seq))
+    return _enter_each(cut.events, first_seq, encoding, size)
+
+
+def _enter_each(pieces: Sequence[bytes], first_seq: int, encoding: Encoding, size: int) -> Batch:
+    last_seq = _last_seq(first_seq, len(pieces))
+    entries = tuple(_enter_alone(piece, seq, encoding) for seq, piece in enumerate(pieces, first_seq))
     return Batch(first_seq, last_seq, entries, size)
 
 

@@ -80,6 +80,31 @@ class Bye(msgspec.Struct, tag_field="t", tag="bye", frozen=True):
     """Store what you have, acknowledge it, close."""
 
 
+class Span(msgspec.Struct, frozen=True):
+    """What `lost` says, in a delivery."""
+
+    to_seq: int
+    reason: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What `done` says, in a delivery."""
+
+    id: int
+    ok: bool
+    code: str | None = None
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `POST /monitor/events`: what frames would say on a socket, in this order: lost, events, done."""
+
+    stream: UUID
+    lost: Span | None = None
+    first_seq: Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": limits.SEQ_MAX})] = 0
+    events: Annotated[list[Event], Meta(extra_json_schema={"maxItems": limits.EVENTS_PER_FRAME})] = []
+    done: Annotated[list[Report], Meta(max_length=limits.ACTIONS)] = []
+
+
 CandidateFrame = Hello | Events | Lost | Ping | Done | Auth | Bye
 
 

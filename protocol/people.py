@@ -1,4 +1,4 @@
-"""The names of the roles people and programs sign in with."""
+"""The names of the roles people and programs sign in with, and of what a program's key opens."""
 
 from enum import StrEnum
 
@@ -10,3 +10,9 @@ class Role(StrEnum):
     TEACHER = "teacher"
     ADMIN = "admin"
     SERVICE = "service"
+
+
+class Scope(StrEnum):
+    """What a service key may be good for: to say something about attempts, which decides nothing."""
+
+    ANALYSIS = "analysis"

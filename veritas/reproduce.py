@@ -13,15 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.fold_order import Run, follows
 from db.partitions import moment_of, partition_of
-from db.queries import flags, history, partitions
+from db.queries import flags, history, partitions, scores
 from db.queries.flags import NewFlag
 from db.queries.history import Folded
 from db.queries.verify import SHOWN, Breach
+from judgement.coverage import measure_coverage
 from judgement.engine import Engine
 from judgement.errors import JudgementError
 from judgement.policy import Policy, read_policy
 from judgement.rules import RULEBOOKS, Rulebook
 from judgement.scoring import judge_integrity
+from protocol.analysis import Observed
 from protocol.events import Fact
 from protocol.flags import StandingFlag
 from workers.folds import flag_of
@@ -44,6 +46,7 @@ class Reproduction(msgspec.Struct):
     order: list[Breach] = []
     flags: list[Breach] = []
     scores: list[Breach] = []
+    coverages: list[Breach] = []
     not_carried: dict[int, int] = {}
     past_retention: int = 0
 
@@ -142,9 +145,11 @@ async def _check(
     ids = [folded.attempt_id for folded in page]
     policies = _read_policies(page, found, rulebooks)
     standing = await flags.standing(conn, ids)
+    observed = await scores.observe(conn, ids)
     replays = []
     for folded in page:
         policy = policies.get(folded.attempt_id)
+        _add(found.coverages, folded, _compare_coverage(folded, observed[folded.attempt_id]))
         if policy is None:
             continue
         _add(found.scores, folded, _compare_score(folded, policy, standing[folded.attempt_id]))
@@ -225,6 +230,14 @@ def _compare_score(folded: Folded, policy: Policy, standing: Sequence[StandingFl
     if folded.integrity == follows_now or (folded.integrity is None and folded.facts == 0):
         return []
     return [f"integrity is {folded.integrity!r}, but {follows_now!r} follows from the standing flags"]
+
+
+def _compare_coverage(folded: Folded, observed: Observed) -> list[str]:
+    """What is said of a running attempt was true when it was said; at the end it is said for good."""
+    follows_now = measure_coverage(observed)
+    if not folded.is_concluded or folded.coverage == follows_now:
+        return []
+    return [f"coverage is {folded.coverage!r}, but {follows_now!r} follows from the connections"]
 
 
 def _add(breaches: list[Breach], folded: Folded, what: Sequence[str]) -> None:

@@ -33,6 +33,7 @@ LAWS_OF_FOLDS: Final = (
     "every fold order covers its attempt's streams from 1 to the cursor",
     "folding the stored facts again gives the same flags",
     "every integrity score follows from the flags that stand",
+    "every coverage of an attempt that was concluded follows from its connections",
 )
 """What `--reproduce` checks besides."""
 
@@ -69,7 +70,7 @@ async def _reproduce(conn: AsyncConnection, out: Console) -> list[Verdict]:
     again = await _fold_again(conn, out)
     verdicts = [
         Verdict(law, breaches)
-        for law, breaches in zip(LAWS_OF_FOLDS, (again.order, again.flags, again.scores), strict=True)
+        for law, breaches in zip(LAWS_OF_FOLDS, (again.order, again.flags, again.scores, again.coverages), strict=True)
     ]
     for verdict in verdicts:
         _show(verdict, out)

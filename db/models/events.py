@@ -39,7 +39,8 @@ class EventStream(Base):
 class Connection(Base):
     """One candidate's socket, from hello to close; `hub` names the lease of the process that holds it.
 
-    `outage` names the cohort outage its loss was part of, once that is stated.
+    `outage` names the cohort outage its loss was part of, once that is stated. `heard_at` stands for one that is no
+    socket but requests: when the last of them came.
     """
 
     __tablename__ = "connections"
@@ -57,6 +58,7 @@ class Connection(Base):
     closed_at: Mapped[datetime | None]
     cause: Mapped[str | None]
     outage: Mapped[UUID | None]
+    heard_at: Mapped[datetime | None]
 
 
 class HubLease(Base):

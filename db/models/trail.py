@@ -48,7 +48,10 @@ class AuditLog(Base):
     """Who did what to which thing; rows are only ever added."""
 
     __tablename__ = "audit_logs"
-    __table_args__ = (Index("ix_audit_logs_resource", "resource", "resource_id"),)
+    __table_args__ = (
+        Index("ix_audit_logs_resource", "resource", "resource_id"),
+        Index("ix_audit_logs_actor_id_id", "actor_id", "id"),
+    )
 
     id: Mapped[Key]
     actor_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))

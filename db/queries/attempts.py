@@ -63,16 +63,16 @@ async def start(
     closes, Conflict when the student has sat it already.
     """
     exam = await _read_open(conn, exam_id, student_id)
-    # Whoever starts attempts of one exam does so one after the other: `ix` and "at most one runs" follow from it.
-    await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
-    running = await _running(conn, exam_id, student_id)
-    if running is None:
-        opened = await _begin(conn, exam, student_id, rulebook_version)
-        await _acknowledge(conn, opened.attempt_id, notice)
+    opened = await _running(conn, exam_id, student_id)
+    if opened is None:
+        # Whoever starts attempts of one exam does so one after the other: `ix` and "at most one runs" follow from it.
+        # The feed's head comes last everywhere else: so nothing that others hold may be waited for from here on.
+        await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
+        opened = await _running(conn, exam_id, student_id) or await _begin(conn, exam, student_id, rulebook_version)
+    await _acknowledge(conn, opened.attempt_id, notice)
+    if opened.created:
         await feed.append(conn, exam_id, [_row(opened, student_id)])
-        return opened
-    await _acknowledge(conn, running.attempt_id, notice)
-    return running
+    return opened
 
 
 async def read(conn: AsyncConnection, attempt_id: UUID) -> AttemptRecord:

@@ -2,10 +2,28 @@
 
 from uuid import UUID
 
-from sqlalchemy import insert
+import msgspec
+from sqlalchemy import insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.models import AuditLog
+from db.clock import to_ms
+from db.models import AuditLog, User
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was done; `at` in ms since the epoch. Without an actor a server did it."""
+
+    entry_id: UUID
+    at: int
+    actor_id: UUID | None
+    actor: str | None
+    actor_name: str | None
+    action: str
+    resource: str
+    resource_id: str
+    details: dict[str, str]
+    ip: str | None
+    user_agent: str | None
 
 
 async def append(
@@ -31,3 +49,46 @@ async def append(
             user_agent=user_agent,
         )
     )
+
+
+async def list_entries(
+    conn: AsyncConnection,
+    *,
+    actor: UUID | str | None = None,
+    action: str | None = None,
+    resource: str | None = None,
+    resource_id: str | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+) -> list[AuditEntry]:
+    """List what was done, the newest first, from before the entry `after`; `actor` is an id or a username."""
+    wanted = {AuditLog.action: action, AuditLog.resource: resource, AuditLog.resource_id: resource_id}
+    conditions = [column == value for column, value in wanted.items() if value is not None]
+    if isinstance(actor, str):
+        named = select(User.id).where(User.username == actor.lower()).scalar_subquery()
+        conditions.append(AuditLog.actor_id == named)
+    elif actor is not None:
+        conditions.append(AuditLog.actor_id == actor)
+    found = await conn.execute(
+        select(*AuditLog.__table__.c, User.username, User.full_name)
+        .join(User, User.id == AuditLog.actor_id, isouter=True)
+        .where(*conditions, true() if after is None else AuditLog.id < after)
+        .order_by(AuditLog.id.desc())
+        .limit(limit)
+    )
+    return [
+        AuditEntry(
+            entry_id=row.id,
+            at=to_ms(row.at),
+            actor_id=row.actor_id,
+            actor=row.username,
+            actor_name=row.full_name,
+            action=row.action,
+            resource=row.resource,
+            resource_id=row.resource_id,
+            details=row.details,
+            ip=row.ip,
+            user_agent=row.user_agent,
+        )
+        for row in found
+    ]

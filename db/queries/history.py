@@ -10,13 +10,14 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, literal, select, text
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, false, func, literal, select, text
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.fold_order import Run, last_folded
-from db.models import AnalysisCursor, EventStream, ExamAttempt, ExamPolicy
+from db.models import AnalysisCursor, BehaviorAnalysis, EventStream, ExamAttempt, ExamPolicy
 from db.queries.cursors import FACT, Cursor, to_facts
+from protocol.analysis import AnalysisState
 from protocol.events import Fact
 
 
@@ -28,7 +29,10 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt as it has been folded: by what, how far, in which order; and its score as it is stored."""
+    """One attempt as it has been folded: by what, how far, in which order; and its score as it is stored.
+
+    It is concluded once it has been analysed after its end and nothing it rests on has changed since.
+    """
 
     attempt_id: UUID
     rulebook_version: int
@@ -40,6 +44,7 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
     facts: int
     integrity: float | None
     coverage: float | None
+    is_concluded: bool
 
 
 async def recall(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[UUID, Checkpoint]:
@@ -73,6 +78,7 @@ async def recall(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[UUID,
 
 async def list_folded(conn: AsyncConnection, after: UUID | None, limit: int) -> list[Folded]:
     """Attempts in the order of their ids, after this one."""
+    is_concluded = func.coalesce(BehaviorAnalysis.state == AnalysisState.DONE, false())
     page = (
         select(
             AnalysisCursor.attempt_id,
@@ -83,11 +89,13 @@ async def list_folded(conn: AsyncConnection, after: UUID | None, limit: int) -> 
             ExamAttempt.policy_id,
             ExamAttempt.integrity_score.label("integrity"),
             ExamAttempt.coverage,
+            is_concluded.label("is_concluded"),
             ExamPolicy.version.label("policy_version"),
             ExamPolicy.settings.label("policy"),
         )
         .join(ExamAttempt, ExamAttempt.id == AnalysisCursor.attempt_id)
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
+        .outerjoin(BehaviorAnalysis, BehaviorAnalysis.attempt_id == AnalysisCursor.attempt_id)
         .order_by(AnalysisCursor.attempt_id)
         .limit(limit)
     )

@@ -93,8 +93,12 @@ class Opened(msgspec.Struct, frozen=True):
     generation: int
 
 
-async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID, hub: UUID) -> Opening:
+async def open_connection(
+    conn: AsyncConnection, hello: Hello, student_id: UUID, hub: UUID, *, by_requests: bool = False
+) -> Opening:
     """Make this the attempt's newest connection and find or open the stream of its queue.
+
+    One `by_requests` is no socket: it stands while requests come (`deliveries.py`).
 
     An attempt that has ended takes what the queue still holds, for a day, and the fact `late_from` tells where that
     begins. Raises Over after that; NotFound unless the attempt has begun, is this student's, and the student is on the
@@ -104,9 +108,19 @@ async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID,
     attempt = await _take_attempt(conn, hello.attempt_id, student_id)
     server_ms = to_ms(attempt.now)
     resumed = await resume(conn, hello, server_ms)
-    await _replace_connection(conn, hello.attempt_id, attempt.generation, resumed.stream_id, hub)
+    await conn.execute(_REPLACE, {"attempt": hello.attempt_id})
+    await conn.execute(
+        insert(Connection),
+        {
+            "attempt_id": hello.attempt_id,
+            "generation": attempt.generation,
+            "stream_id": resumed.stream_id,
+            "hub": hub,
+            "heard_at": attempt.now if by_requests else None,
+        },
+    )
     stated = [ServerFact("connection_opened", {"generation": attempt.generation, "stream": str(resumed.stream_id)})]
-    standing = _standing(attempt)
+    standing = standing_of(attempt)
     if standing.is_over:
         stated.append(ServerFact("late_from", {"stream": str(resumed.stream_id), "seq": resumed.committed + 1}))
     if attempt.silent_since is not None:
@@ -121,7 +135,7 @@ async def open_connection(conn: AsyncConnection, hello: Hello, student_id: UUID,
         generation=attempt.generation,
         stream_id=resumed.stream_id,
         committed=resumed.committed,
-        rejected=await _rejected_between(conn, resumed.stream_id, hello.acked, resumed.committed),
+        rejected=await rejected_between(conn, resumed.stream_id, hello.acked, resumed.committed),
         server_ms=server_ms,
         previous=resumed.previous,
         server_lost=resumed.server_lost,
@@ -169,11 +183,12 @@ async def close_connections(conn: AsyncConnection, closings: Sequence[Closing]) 
 
 
 async def list_open(conn: AsyncConnection, hub: UUID, *, older_than_s: float) -> list[Opened]:
-    """Connections that are open in a hub's name, and have been for so long."""
+    """Sockets that are open in a hub's name, and have been for so long."""
     found = await conn.execute(
         select(Connection.attempt_id, Connection.generation).where(
             Connection.hub == hub,
             Connection.closed_at.is_(None),
+            Connection.heard_at.is_(None),
             Connection.opened_at < func.now() - timedelta(seconds=older_than_s),
         )
     )
@@ -224,7 +239,7 @@ async def check_standing(conn: AsyncConnection, sockets: Mapping[UUID, Standing]
             "sessions": [standing.session for standing in sockets.values()],
         },
     )
-    return {row.attempt_id: Finding(_standing(row), _code_of(row)) for row in found}
+    return {row.attempt_id: Finding(standing_of(row), _code_of(row)) for row in found}
 
 
 def _code_of(row: Row[Any]) -> CloseCode | None:
@@ -271,6 +286,7 @@ _TAKE: Final = (
         func.clock_timestamp().label("now"),
     )
 )
+# Closes what was open, and names the dead hub it was open on if it was one; only the newest leaves a fact.
 _REPLACE: Final = (
     update(Connection)
     .where(Connection.attempt_id == bindparam("attempt"), Connection.closed_at.is_(None))
@@ -292,20 +308,11 @@ async def _take_attempt(conn: AsyncConnection, attempt_id: UUID, student_id: UUI
     raise NotFound(f"no running attempt {attempt_id} of this student")
 
 
-def _standing(row: Row[Any]) -> Attempt:
+def standing_of(row: Row[Any]) -> Attempt:
     """How an attempt stands, for its client."""
     status = AttemptStatus(row.status)
     deadline = None if row.deadline is None else to_ms(row.deadline)
     return Attempt(status, deadline, status is AttemptStatus.PAUSED)
-
-
-async def _replace_connection(
-    conn: AsyncConnection, attempt_id: UUID, generation: int, stream_id: UUID, hub: UUID
-) -> None:
-    """Close what was open, and name the dead hub it was open on if it was one; only the newest leaves a fact."""
-    await conn.execute(_REPLACE, {"attempt": attempt_id})
-    opened = {"attempt_id": attempt_id, "generation": generation, "stream_id": stream_id, "hub": hub}
-    await conn.execute(insert(Connection), opened)
 
 
 async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime, server_ms: int) -> ServerFact:
@@ -313,8 +320,11 @@ async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime,
     return ServerFact("heartbeat_resumed", {"silent_ms": max(0, server_ms - to_ms(since))})
 
 
-async def _rejected_between(conn: AsyncConnection, stream_id: UUID, acked: int, committed: int) -> list[Rejected]:
-    """Those among the newest rows only: nobody who keeps to the law has more than that unacknowledged."""
+async def rejected_between(conn: AsyncConnection, stream_id: UUID, acked: int, committed: int) -> list[Rejected]:
+    """The refused numbers after `acked`.
+
+    Those among the newest rows only: nobody who keeps to the law has more than that unacknowledged.
+    """
     if committed <= acked:
         return []
     code = MonitoringEvent.data_payload["code"].astext.label("code")

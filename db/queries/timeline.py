@@ -123,7 +123,7 @@ async def read_window(
     """
     cited = wanted.cited or ()
     found = await conn.execute(
-        _NEXT,
+        NEXT,
         {
             "streams": [stream.stream_id for stream in streams],
             "positions": [positions.get(stream.stream_id, 0) for stream in streams],
@@ -157,7 +157,7 @@ async def read_analysis(conn: AsyncConnection, attempt_id: UUID) -> AnalysisReco
 
 
 # Each stream by its key from its own position: partitions are chosen as it runs.
-_NEXT: Final = (
+NEXT: Final = (
     text(
         """
         SELECT event.*

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.errors import Conflict, NotFound, Taken
-from db.models import StudentProfile, TeacherProfile, User
+from db.models import RefreshToken, StudentProfile, TeacherProfile, User, WsTicket
 from protocol.people import Role
 
 
@@ -69,7 +69,7 @@ async def create(
     )
     if created.one_or_none() is None:
         raise Conflict("this username or e-mail address is taken")
-    await _add_profiles(conn, role, [account.user_id])
+    await add_profile(conn, role, account.user_id)
     return account
 
 
@@ -87,14 +87,26 @@ async def find_sign_in(conn: AsyncConnection, username: str) -> SignIn | None:
 
 
 async def set_active(conn: AsyncConnection, username: str, *, active: bool) -> UUID:
-    """Let an account in again, or out: its sessions end with it. Raises NotFound."""
+    """Let an account in again, or out: its sessions end with it, and stay so. Raises NotFound."""
     changed = await conn.execute(
         update(User).where(User.username == username.lower()).values(is_active=active).returning(User.id)
     )
     user_id: UUID | None = changed.scalar_one_or_none()
     if user_id is None:
         raise NotFound(f"no account {username}")
+    if not active:
+        await end_sessions(conn, user_id)
     return user_id
+
+
+async def end_sessions(conn: AsyncConnection, user_id: UUID) -> None:
+    """End every session of somebody, and their unspent tickets."""
+    await conn.execute(
+        update(RefreshToken)
+        .where(RefreshToken.user_id == user_id, RefreshToken.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+    )
+    await conn.execute(delete(WsTicket).where(WsTicket.user_id == user_id))
 
 
 async def record_login(conn: AsyncConnection, user_id: UUID, ip: str | None) -> None:
@@ -172,10 +184,11 @@ async def _find_students(conn: AsyncConnection, usernames: Sequence[str]) -> dic
     return {row.username: Account(row.id, row.username, row.full_name, Role.STUDENT) for row in found}
 
 
-async def _add_profiles(conn: AsyncConnection, role: Role, user_ids: Sequence[UUID]) -> None:
+async def add_profile(conn: AsyncConnection, role: Role, user_id: UUID) -> None:
+    """Give somebody the profile of a role, if the role has one and they have not."""
     profile = {Role.STUDENT: StudentProfile, Role.TEACHER: TeacherProfile}.get(role)
-    if profile is not None and user_ids:
-        await conn.execute(insert(profile), [{"user_id": user_id} for user_id in user_ids])
+    if profile is not None:
+        await conn.execute(postgresql.insert(profile).values(user_id=user_id).on_conflict_do_nothing())
 
 
 def _lower(email: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Who may come in: persons at REST by their access token, at sockets by ticket or token, and browsers by their Origin.
+"""Who may come in: persons and programs at REST by token or key, at sockets by ticket or token, browsers by Origin.
 
 A token is believed only while its session lives. Nothing here looks at an exam: object checks live in the queries.
 """
@@ -16,13 +16,14 @@ from litestar.openapi.spec import Reference, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
-from db.queries import credentials
+from db.queries import credentials, service_keys
+from db.queries.service_keys import Program
 from hub.auth import tokens
 from hub.auth.tickets import hash_secret
 from hub.errors import Expired, Forbidden, Invalid, Unauthenticated, interpret
 from hub.settings import HubSettings
 from hub.wire import now_ms
-from protocol.people import Role
+from protocol.people import Role, Scope
 
 Purpose = Literal["monitor", "console"]
 """What a ticket is for: the candidate's socket or the teacher's."""
@@ -34,10 +35,14 @@ ADMITTED: Final[dict[str, frozenset[Role]]] = {
 """Which roles may open which socket."""
 
 SECURITY_SCHEMES: Final[dict[str, SecurityScheme | Reference]] = {
-    "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+    "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
+    "service": SecurityScheme(type="http", scheme="bearer", bearer_format="service key"),
 }
 BEARER: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
 """For a handler's `security`: it wants an access token."""
+
+SERVICE: Final[list[dict[str, list[str]]]] = [{"service": []}]
+"""For a handler's `security`: it wants a service key."""
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -77,6 +82,47 @@ def person_as(*roles: Role) -> Callable[..., Awaitable[Person]]:
         return person
 
     return provide_person
+
+
+def service_as(scope: Scope) -> Callable[..., Awaitable[Program]]:
+    """Make the provider of a handler's `program`: it showed a service key that is good for this.
+
+    The provider raises Unauthenticated or Forbidden. A person's access token is no key, and a key no token.
+    """
+
+    async def provide_program(request: Request[Any, Any, Any], engine: NamedDependency[AsyncEngine]) -> Program:
+        async with engine.begin() as conn:
+            program = await service_keys.find(conn, hash_secret(_bearer(request)))
+        if program is None:
+            raise Unauthenticated("this service key is not valid")
+        if scope not in program.scopes:
+            raise Forbidden(f"this key is not good for {scope}")
+        return program
+
+    return provide_program
+
+
+class Bearer(msgspec.Struct, frozen=True):
+    """Who delivers events by request: a student, signed in (`person`), or by an upload token, good for one attempt."""
+
+    student_id: UUID
+    person: Person | None = None
+    attempt_id: UUID | None = None
+
+
+async def provide_bearer(
+    request: Request[Any, Any, Any], engine: NamedDependency[AsyncEngine], settings: NamedDependency[HubSettings]
+) -> Bearer:
+    """Provide a handler's `bearer`. Raises Unauthenticated, Expired, or Forbidden for somebody who is no student.
+
+    An upload token rests on no sign-in; whether its attempt still takes anything is the queries' business.
+    """
+    token = _bearer(request)
+    if tokens.is_upload(token):
+        claims = tokens.verify_upload(token, settings.jwt_secret, now_ms=now_ms())
+        return Bearer(claims.sub, attempt_id=claims.attempt)
+    person = await person_as(Role.STUDENT)(request, engine, settings)
+    return Bearer(person.user_id, person)
 
 
 async def admit_socket(

@@ -4,16 +4,18 @@ No frame is read or sent here; a connection that was opened is closed in the rec
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.queries import instructions, streams
 from db.queries.streams import Opening
 from hub import metrics
+from hub.auth import tokens
 from hub.auth.guards import Person, admit_socket, spending
 from hub.errands import Errands
 from hub.errors import Busy, Forbidden, Unauthenticated
@@ -26,7 +28,11 @@ from hub.monitor.answers import Answers
 from hub.monitor.farewells import Farewells
 from hub.monitor.roll import Roll
 from hub.settings import HubSettings
-from protocol.monitor import Hello, Instruct
+from protocol.limits import HEARTBEAT_MS, Limits, Window
+from protocol.monitor import Hello, Instruct, Welcome
+
+TURN_S: Final = 5.0
+"""How long a hello may wait for its turn: served later, its client would hardly wait for the end of it."""
 
 GONE: Final = "gone"
 """The cause of a close that nobody named: the peer, or the network, ended the connection."""
@@ -71,12 +77,37 @@ class CandidateDoor(msgspec.Struct, frozen=True, kw_only=True):
         hub_id = self.lease.hub_id
         async with spending(self.engine, hello.ticket), self.engine.begin() as conn:
             person = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
-            opening = await streams.open_connection(conn, hello, person.user_id, hub_id)
-            _check_exam(person, opening)
-            waiting = await instructions.pending(conn, [opening.attempt_id])
+            entrance = await self._open(conn, hello, person, hub_id)
             if not is_wanted():
                 raise Busy("this hello was answered too late")
-        metrics.SERVER_LOST.inc(opening.server_lost)
+        metrics.SERVER_LOST.inc(entrance.opening.server_lost)
+        return entrance
+
+    async def enter_by_requests(self, hello: Hello, person: Person) -> Entrance:
+        """Open the stream of a queue whose client has no socket. Raises as `enter` does."""
+        if not self.lease.is_held:
+            raise Busy("this hub has not begun yet")
+        async with self.take_turn(), self.engine.begin() as conn:
+            entrance = await self._open(conn, hello, person, self.lease.hub_id, by_requests=True)
+        metrics.SERVER_LOST.inc(entrance.opening.server_lost)
+        return entrance
+
+    @asynccontextmanager
+    async def take_turn(self) -> AsyncIterator[None]:
+        """Wait until this hello may be with PostgreSQL; raises TimeoutError when that takes too long."""
+        async with asyncio.timeout(TURN_S):
+            await self.turns.acquire()
+        try:
+            yield
+        finally:
+            self.turns.release()
+
+    async def _open(
+        self, conn: AsyncConnection, hello: Hello, person: Person, hub_id: UUID, *, by_requests: bool = False
+    ) -> Entrance:
+        opening = await streams.open_connection(conn, hello, person.user_id, hub_id, by_requests=by_requests)
+        _check_exam(person, opening)
+        waiting = await instructions.pending(conn, [opening.attempt_id])
         return Entrance(person, opening, waiting.get(opening.attempt_id, []), hub_id)
 
     async def renew(self, token: str, entrance: Entrance) -> Person:
@@ -97,3 +128,25 @@ class CandidateDoor(msgspec.Struct, frozen=True, kw_only=True):
 def _check_exam(person: Person, opening: Opening) -> None:
     if not person.may_sit(opening.exam_id):
         raise Forbidden("this sign-in is good for another exam")
+
+
+def welcome_of(entrance: Entrance, window: Window, secret: str) -> Welcome:
+    """Tell a client where to go on, and what it needs for that."""
+    opening = entrance.opening
+    upload = tokens.make_upload_claims(
+        entrance.person.user_id, opening.attempt_id, now_ms=opening.server_ms, closes_ms=opening.closes_ms
+    )
+    return Welcome(
+        stream=opening.stream_id,
+        committed=opening.committed,
+        rejected=opening.rejected,
+        previous=opening.previous,
+        window=window,
+        limits=Limits(),
+        heartbeat_ms=HEARTBEAT_MS,
+        server_at=opening.server_ms,
+        attempt=opening.attempt,
+        auth_until=entrance.person.auth_until,
+        queue_key=tokens.derive_queue_key(opening.attempt_id, secret),
+        upload_token=tokens.sign(upload, secret),
+    )

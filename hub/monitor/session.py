@@ -20,6 +20,7 @@ meanwhile is merged into the next one. A frame may straddle all of these.
 
 from collections.abc import Sequence
 from enum import Enum, auto
+from typing import Self
 
 import msgspec
 
@@ -141,6 +142,14 @@ class Session:
         self._queue_end = 0
         self._over_ms: int | None = None
         self._fed_ms = now_ms
+
+    @classmethod
+    def going_on(cls, committed: int, now_ms: int) -> Self:
+        """A session that needs no hello: its stream was opened before, and holds all up to `committed`."""
+        session = cls(now_ms)
+        session.phase = Phase.OPEN
+        session._numbers.begin(committed)
+        return session
 
     @property
     def committed(self) -> int:

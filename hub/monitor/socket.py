@@ -5,9 +5,8 @@ always sits in `receive()`: a server that stops reading also stops seeing pongs,
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
@@ -18,20 +17,19 @@ from litestar.di import NamedDependency
 from db.errors import AWAY, DatabaseError
 from db.queries.streams import Opening, Standing
 from hub import metrics, wire
-from hub.auth import tokens
 from hub.auth.guards import Person
 from hub.errors import HubError, close_code_of
 from hub.gate import needs_ticket
 from hub.ingest.batcher import Fate, Offer, Stored, Work
-from hub.monitor.door import GONE, CandidateDoor, Entrance
+from hub.monitor.door import GONE, CandidateDoor, Entrance, welcome_of
 from hub.monitor.session import Answer, Close, Compare, Effect, Open, Phase, Renew, Send, Session, Store
 from hub.monitor.turn import Turn
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.errors import ProtocolError
 from protocol.events import Batch, Entry
-from protocol.limits import HEARTBEAT_MS, Limits, Window
-from protocol.monitor import Ack, Attempt, Error, Hello, HubFrame, Instruct, Rotate, Welcome
+from protocol.limits import Window
+from protocol.monitor import Ack, Attempt, Error, Hello, HubFrame, Instruct, Rotate
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +39,6 @@ FLUSH_S = 5.0
 
 OPEN_S = 10.0
 """How long a hello may wait for PostgreSQL before its client is told to come again."""
-
-TURN_S = 5.0
-"""How long it may wait for its turn before that: served later, its client would hardly wait for the end of it."""
 
 RECORD_S = 2.0
 """How long a drained socket may wait for the record of its end: its client comes back at once, elsewhere."""
@@ -200,7 +195,7 @@ class CandidateSocket:
 
     async def _open(self, hello: Hello) -> None:
         try:
-            async with self._take_turn():
+            async with self._door.take_turn():
                 if self._is_wanted():
                     self._enter(await self._ask_in(hello))
         except AWAY as error:
@@ -208,15 +203,6 @@ class CandidateSocket:
             self.close(CloseCode.OVERLOADED)
         except (HubError, DatabaseError) as error:
             self.close(close_code_of(error))
-
-    @contextlib.asynccontextmanager
-    async def _take_turn(self) -> AsyncIterator[None]:
-        async with asyncio.timeout(TURN_S):
-            await self._door.turns.acquire()
-        try:
-            yield
-        finally:
-            self._door.turns.release()
 
     async def _ask_in(self, hello: Hello) -> Entrance:
         """Have the hello checked; what PostgreSQL has begun is ended, whether or not it is waited for."""
@@ -240,7 +226,7 @@ class CandidateSocket:
         if entrance.hub_id != self._door.lease.hub_id:
             # Opened in the name of a hub that was given up meanwhile: the record would never learn of its end.
             self.close(CloseCode.INTERNAL)
-        welcome = _welcome(entrance, self._door.roll.window, self._door.settings.jwt_secret)
+        welcome = welcome_of(entrance, self._door.roll.window, self._door.settings.jwt_secret)
         self._perform(self._session.opened(welcome, entrance.waiting))
 
     async def _renew(self, token: str) -> None:
@@ -318,24 +304,3 @@ async def monitor_socket(socket: wire.Socket, candidates: NamedDependency[Candid
         await CandidateSocket(candidates, socket, encoding).run()
     finally:
         metrics.SOCKETS.labels(kind="monitor").dec()
-
-
-def _welcome(entrance: Entrance, window: Window, secret: str) -> Welcome:
-    opening = entrance.opening
-    upload = tokens.make_upload_claims(
-        entrance.person.user_id, opening.attempt_id, now_ms=opening.server_ms, closes_ms=opening.closes_ms
-    )
-    return Welcome(
-        stream=opening.stream_id,
-        committed=opening.committed,
-        rejected=opening.rejected,
-        previous=opening.previous,
-        window=window,
-        limits=Limits(),
-        heartbeat_ms=HEARTBEAT_MS,
-        server_at=opening.server_ms,
-        attempt=opening.attempt,
-        auth_until=entrance.person.auth_until,
-        queue_key=tokens.derive_queue_key(opening.attempt_id, secret),
-        upload_token=tokens.sign(upload, secret),
-    )

@@ -1,7 +1,7 @@
-"""Connections that PostgreSQL holds open in this hub's name although it has no such socket, closed every half minute.
+"""Connections that PostgreSQL holds open in this hub's name although nobody is there any more, closed now and then.
 
-A hello whose COMMIT was never confirmed leaves one, and so does an end that was dropped: while this hub lives nobody
-else would state it. No socket is closed here.
+A hello whose COMMIT was never confirmed leaves one without a socket, and so does an end that was dropped; one that is
+no socket but requests ends when none come. While this hub lives nobody else would state it. No socket is closed here.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
-from db.queries import streams
+from db.queries import deliveries, streams
 from db.queries.streams import Closing, Opened
 from hub.background import Background
 from hub.lease import Lease
@@ -21,6 +21,9 @@ from hub.monitor.roll import Roll
 log = structlog.get_logger(__name__)
 
 SWEEP_S = 30.0
+SILENT_S = 3.0
+"""How often it is asked of which requests nothing is heard any more."""
+
 YOUNG_S = 30.0
 """A connection as young as this may be one whose hello is just being answered; that takes 10 s at most."""
 
@@ -39,10 +42,15 @@ class Sweep(Background):
         self._farewells = farewells
 
     async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        due_s = clock() + SWEEP_S
         while True:
-            await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(min(SILENT_S, SWEEP_S))
             try:
-                await self._sweep()
+                await self._close_silent()
+                if clock() >= due_s:
+                    due_s = clock() + SWEEP_S
+                    await self._sweep()
             except AWAY as error:
                 log.warning("connections not swept", error=type(error).__name__)
             except Exception:
@@ -56,6 +64,13 @@ class Sweep(Background):
                 return
             await streams.close_connections(conn, [Closing(one.attempt_id, one.generation, CAUSE) for one in left])
         log.warning("connections without a socket closed", connections=len(left))
+
+    async def _close_silent(self) -> None:
+        async with self._engine.begin() as conn:
+            silent = await deliveries.take_silent(conn, self._lease.hub_id)
+            if silent:
+                ends = [Closing(one.attempt_id, one.generation, deliveries.SILENT) for one in silent]
+                await streams.close_connections(conn, ends)
 
     def _is_known(self, one: Opened) -> bool:
         return self._roll.holds(one.attempt_id, one.generation) or self._farewells.holds(one.attempt_id, one.generation)

@@ -11,6 +11,7 @@ import msgspec
 from litestar import Response, Router, post
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency, Provide
+from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -209,7 +210,10 @@ async def refresh(
     status_code=HTTP_204_NO_CONTENT,
     summary="Sign out",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden),
+    responses={
+        HTTP_204_NO_CONTENT: ResponseSpec(None, description="Signed out"),
+        **problems(Invalid, Unauthenticated, Expired, Forbidden),
+    },
 )
 async def logout(
     request: AnyRequest, engine: NamedDependency[AsyncEngine], settings: NamedDependency[HubSettings], page: PageAsking

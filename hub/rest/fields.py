@@ -36,3 +36,10 @@ ItemName = Annotated[
     Meta(min_length=1, max_length=64, pattern=rf"^[A-Za-z0-9][A-Za-z0-9._-]*{_END}", examples=["q1"]),
 ]
 Choice = Annotated[str, Meta(min_length=1, max_length=1_000, pattern=rf"^[^\x00]*{_END}")]
+ProgramName = Annotated[
+    str, Meta(min_length=1, max_length=50, pattern=rf"^[a-z0-9][a-z0-9._-]*{_END}", examples=["plagiarism-check"])
+]
+Sentence = Annotated[
+    str, Meta(min_length=1, max_length=2_000, pattern=rf"^[^\x00]*{_END}", description="Plain words, without NUL")
+]
+Indicator = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE)]

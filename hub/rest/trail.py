@@ -23,6 +23,7 @@ async def leave(
     action: str,
     resource: str,
     resource_id: object,
+    /,
     **details: object,
 ) -> None:
     """Note that this person or program did `action` to the resource of this id."""

@@ -1,23 +1,26 @@
 """Whatever is changed behind the rules' back is told by its name; a record that is whole is reproduced."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, insert, text, update
+from sqlalchemy import delete, func, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.hints import Hints
-from db.models import AnalysisCursor, ExamAttempt, Flag, MonitoringEvent
+from db.models import AnalysisCursor, BehaviorAnalysis, Connection, ExamAttempt, Flag, MonitoringEvent
 from db.settings import DatabaseSettings
 from protocol.limits import SEQ_MAX
 from tests.judgement.rulebooks import BOTH
 from tests.workers.rooms import AWAY, Room, Sitting
 from veritas import reproduce as module
 from veritas.reproduce import Reproduction, reproduce
+from workers.jobs.analyse import Analyst
 from workers.jobs.evaluate import Evaluator
+from workers.jobs.views import Views
 
 FACTS = len(AWAY) + 1
 """With `attempt_started`."""
@@ -58,7 +61,7 @@ async def change(engine: AsyncEngine, statement: Any) -> Reproduction:
 
 
 def whats(found: Reproduction) -> list[str]:
-    return [breach.what for breach in (*found.order, *found.flags, *found.scores)]
+    return [breach.what for breach in (*found.order, *found.flags, *found.scores, *found.coverages)]
 
 
 async def test_a_whole_record_is_reproduced(engine: AsyncEngine, sitting: Sitting) -> None:
@@ -252,3 +255,17 @@ async def test_a_span_of_more_numbers_than_there_will_ever_be_facts_costs_nothin
 
 def _attempt(sitting: Sitting) -> UUID:
     return sitting.attempt_id
+
+
+async def test_a_coverage_that_differs_is_named_once_it_was_said_for_good(
+    engine: AsyncEngine, sitting: Sitting, hints: Hints
+) -> None:
+    shorter = update(Connection).values(closed_at=Connection.opened_at)
+    assert (await change(engine, shorter)).coverages == [], "it runs: that was true when it was said"
+    await change(engine, update(ExamAttempt).values(completed_at=func.now() + timedelta(minutes=1)))
+    evaluator = Evaluator(engine, hints)
+    await change(engine, insert(BehaviorAnalysis).values(attempt_id=sitting.attempt_id))
+    await Analyst(engine, hints, evaluator, Views(engine)).analyse([sitting.attempt_id])
+    assert whats(await look(engine)) == []
+    [breach] = (await change(engine, update(Connection).values(closed_at=None))).coverages
+    assert breach.what.startswith("coverage is 0.0, but 0.")

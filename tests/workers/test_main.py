@@ -6,12 +6,18 @@ import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.hints import Hints
+from db.models import BehaviorAnalysis
 from db.settings import DatabaseSettings
+from tests import sittings
+from tests.factories import make_connection
 from tests.ports import free_port
 from tests.workers.rooms import AWAY, Room
 from veritas.valkey import Redis
@@ -57,6 +63,53 @@ async def test_without_redis_the_sweep_judges(database: DatabaseSettings, redis:
         [sitting] = await room.seat()
         await room.store(sitting, AWAY)
         await until(lambda: _has_flags(room, 1))
+
+
+async def test_who_has_ended_is_analysed_by_a_hint_or_without_one(
+    database: DatabaseSettings, redis: Redis, hints: Hints, engine: AsyncEngine
+) -> None:
+    async def end_one() -> UUID:
+        async with engine.begin() as conn:
+            sitting = await sittings.sit(conn)
+            await sittings.end(conn, sitting)
+            return sitting.attempt_id
+
+    async with working(settings_for(database, redis, sweep_ms=NEVER_MS)):
+        attempt_id = await end_one()
+        await hints.enqueue_analyse([attempt_id])
+        await until(lambda: _is_analysed(engine, attempt_id))
+    redis.kill()
+    async with working(settings_for(database, redis, sweep_ms=100)):
+        without = await end_one()
+        await until(lambda: _is_analysed(engine, without))
+
+
+async def test_a_worker_killed_in_the_middle_of_an_analysis_leaves_all_of_it_to_the_next(
+    database: DatabaseSettings, redis: Redis, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as conn:
+        sitting = await sittings.sit(conn)
+        await make_connection(conn, sitting.attempt_id, sitting.stream_id)
+        await sittings.end(conn, sitting)
+    environ = {**os.environ, "VERITAS_DATABASE_URL": database.database_url, "VERITAS_REDIS_URL": redis.url}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _HANGING,
+        env=environ,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stderr is not None
+        assert await asyncio.wait_for(process.stderr.readline(), 60) == b"in the middle\n"
+    finally:
+        process.kill()
+        await process.wait()
+    assert not await _is_analysed(engine, sitting.attempt_id)
+    async with working(settings_for(database, redis, sweep_ms=50)):
+        await until(lambda: _is_analysed(engine, sitting.attempt_id))
 
 
 async def test_redis_may_be_killed_and_come_back_under_a_worker(
@@ -141,6 +194,14 @@ async def test_a_taken_metrics_port_stops_the_start(database: DatabaseSettings, 
     server.close()
 
 
+async def _is_analysed(engine: AsyncEngine, attempt_id: UUID) -> bool:
+    async with engine.connect() as conn:
+        found = await conn.execute(
+            select(BehaviorAnalysis.state, BehaviorAnalysis.revision).where(BehaviorAnalysis.attempt_id == attempt_id)
+        )
+        return tuple(found.one()) == ("done", 1)
+
+
 async def _has_flags(room: Room, count: int) -> bool:
     return await room.count_flags() == count
 
@@ -150,5 +211,20 @@ import asyncio, os
 from db.settings import read_settings
 from workers.main import run
 from workers.settings import WorkerSettings
+asyncio.run(run(read_settings(WorkerSettings, os.environ)))
+"""
+
+_HANGING = """
+import asyncio, os, sys
+from db.settings import read_settings
+from workers.jobs import analyse
+from workers.main import run
+from workers.settings import WorkerSettings
+
+async def hang(*_):
+    print("in the middle", file=sys.stderr, flush=True)
+    await asyncio.Event().wait()
+
+analyse.work_out = hang
 asyncio.run(run(read_settings(WorkerSettings, os.environ)))
 """

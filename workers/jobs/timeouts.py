@@ -77,6 +77,7 @@ class Timekeeper:
             metrics.TIMED_OUT.inc()
             await self._hints.announce("feed", ended.exam_id)
             await self._hints.announce("attempt", attempt_id)
+            await self._hints.enqueue_analyse([attempt_id])
 
     def _set_aside(self, attempt_id: UUID, error: Exception) -> None:
         """Whatever is the matter with this one, the others' time is over all the same."""

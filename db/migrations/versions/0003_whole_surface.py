@@ -269,6 +269,7 @@ def upgrade() -> None:
     op.add_column(
         "exam_attempts", sa.Column("items_version", sa.Integer(), server_default=sa.text("0"), nullable=False)
     )
+    op.add_column("connections", sa.Column("heard_at", _MOMENT, nullable=True))
     op.add_column("exam_attempts", sa.Column("coverage", sa.Double(), nullable=True))
     op.add_column("exam_attempts", sa.Column("lmi", sa.Double(), nullable=True))
     op.add_column("exam_attempts", sa.Column("dropout_label", sa.Text(), nullable=True))
@@ -342,6 +343,7 @@ def upgrade() -> None:
     op.create_check_constraint(
         "dropout_label", "exam_attempts", "dropout_label IN ('safe', 'incapable', 'copy', 'no_interest')"
     )
+    op.create_index("ix_audit_logs_actor_id_id", "audit_logs", ["actor_id", "id"], unique=False)
     for statement in _VIEWS + _APPEND_ONLY:
         op.execute(statement)
 
@@ -350,8 +352,10 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER audit_logs_append_only ON audit_logs")
     op.execute("DROP TRIGGER audit_logs_not_truncated ON audit_logs")
     op.execute("DROP FUNCTION refuse_change()")
+    op.drop_index("ix_audit_logs_actor_id_id", table_name="audit_logs")
     op.execute("DROP MATERIALIZED VIEW student_risk_summary")
     op.execute("DROP MATERIALIZED VIEW exam_performance_summary")
+    op.drop_column("connections", "heard_at")
     op.drop_constraint("dropout_label", "exam_attempts")
     op.drop_constraint("passing_score", "exams")
     op.drop_constraint("opening", "exams")

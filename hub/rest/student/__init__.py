@@ -10,6 +10,7 @@ from litestar.di import Provide
 
 from hub.auth.guards import person_as
 from hub.rest.student.attempts import list_answers, read_attempt
+from hub.rest.student.dashboard import read_dashboard
 from hub.rest.student.exams import list_enrolments, start_attempt
 from hub.rest.student.submission import submit
 from protocol.people import Role
@@ -17,6 +18,6 @@ from protocol.people import Role
 router: Final = Router(
     path="/student",
     tags=["student"],
-    route_handlers=[list_enrolments, start_attempt, read_attempt, list_answers, submit],
+    route_handlers=[read_dashboard, list_enrolments, start_attempt, read_attempt, list_answers, submit],
     dependencies={"person": Provide(person_as(Role.STUDENT))},
 )

@@ -9,14 +9,19 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import answers, papers
+from db.queries import answers, papers, records
 from db.queries.answers import Revision
 from db.queries.endings import Receipt
 from db.queries.papers import Owner, Paper, PaperExam, PaperItem
+from db.queries.records import EventCount, Record, ShownFlag
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.rest.student.dashboard import Integrity
+from judgement.debrief import describe_record, explain_flag
+from judgement.words import name_integrity
 from protocol.attempts import ShownStatus, show_status
+from protocol.flags import FlagStatus, Severity
 
 
 class SavedAnswer(msgspec.Struct, frozen=True):
@@ -37,8 +42,39 @@ class AnswerRevision(msgspec.Struct, frozen=True, kw_only=True):
     stands: bool
 
 
+class RecordedFlag(msgspec.Struct, frozen=True, kw_only=True):
+    """One flag a person has decided about, or of released results: what was seen, and what its rule is for."""
+
+    rule: str
+    name: str
+    severity: Severity
+    status: FlagStatus
+    summary: str
+    explanation: str
+    at: int
+
+
+class RecordView(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an attempt, and what was recorded. Marks and integrity are null until results are released."""
+
+    score: float | None
+    max_score: float | None
+    percentage: float | None
+    passed: bool | None
+    grade_final: bool
+    released: bool
+    integrity: Integrity
+    coverage: float | None
+    summary: str
+    flags: list[RecordedFlag]
+    recorded: list[EventCount]
+
+
 class AttemptPaper(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt, all times in ms since the epoch; `record` is what came of it, once it has ended."""
+    """One attempt, all times in ms since the epoch.
+
+    `record` is what came of it: there once it has ended and was analysed, or a minute later.
+    """
 
     attempt_id: UUID
     exam: PaperExam
@@ -50,6 +86,7 @@ class AttemptPaper(msgspec.Struct, frozen=True, kw_only=True):
     items: list[PaperItem]
     answers: dict[str, SavedAnswer]
     receipt: Receipt | None
+    record: RecordView | None
 
 
 @get(
@@ -65,7 +102,8 @@ async def read_attempt(
     owner = Owner(person.user_id, person.exam_id)
     async with engine.connect() as conn:
         paper = await papers.read_paper(conn, attempt_id, owner)
-    return _view(paper)
+        record = await records.read_record(conn, attempt_id, owner)
+    return _view(paper, record)
 
 
 @get(
@@ -90,7 +128,7 @@ async def list_answers(
     return make_page([_revision(one) for one in found], limit, lambda one: (one.item, one.revision))
 
 
-def _view(paper: Paper) -> AttemptPaper:
+def _view(paper: Paper, record: Record | None) -> AttemptPaper:
     return AttemptPaper(
         attempt_id=paper.attempt_id,
         exam=paper.exam,
@@ -102,6 +140,46 @@ def _view(paper: Paper) -> AttemptPaper:
         items=paper.items,
         answers={item: SavedAnswer(one.value, one.revision, one.saved_at) for item, one in paper.answers.items()},
         receipt=paper.receipt,
+        record=None if record is None or not record.is_concluded else _record(record),
+    )
+
+
+def _record(record: Record) -> RecordView:
+    is_shown = record.released
+    confirmed = sum(flag.status is FlagStatus.CONFIRMED for flag in record.flags)
+    integrity = record.integrity if is_shown else None
+    return RecordView(
+        score=record.score if is_shown else None,
+        max_score=record.max_score,
+        percentage=record.percentage if is_shown else None,
+        passed=record.passed if is_shown else None,
+        grade_final=record.grade_final,
+        released=record.released,
+        integrity=Integrity(integrity, name_integrity(integrity)),
+        coverage=record.coverage,
+        summary=describe_record(
+            confirmed=confirmed,
+            others=len(record.flags) - confirmed,
+            is_decided=record.is_decided,
+            coverage=record.coverage,
+            is_final=record.grade_final,
+            is_released=record.released,
+        ),
+        flags=[_flag(flag, record.rulebook_version) for flag in record.flags],
+        recorded=record.recorded,
+    )
+
+
+def _flag(flag: ShownFlag, rulebook_version: int) -> RecordedFlag:
+    name, explanation = explain_flag(flag.source, flag.rule, rulebook_version)
+    return RecordedFlag(
+        rule=flag.rule,
+        name=name,
+        severity=flag.severity,
+        status=flag.status,
+        summary=flag.summary,
+        explanation=explanation,
+        at=flag.at,
     )
 
 

@@ -75,6 +75,7 @@ async def submit(
     if ended.changed:
         await hints.announce("feed", ended.exam_id)
         await hints.announce("attempt", attempt_id)
+        await hints.enqueue_analyse([attempt_id])
     return ended.receipt
 
 

@@ -9,7 +9,7 @@ from db.models import TeacherExamPermission, User
 from db.queries import access
 from protocol.exams import Permission
 from protocol.people import Role
-from tests.factories import make_exam, make_user
+from tests.factories import make_attempt, make_exam, make_flag, make_user
 
 
 async def grant(conn: AsyncConnection, exam_id: UUID, teacher_id: UUID, *granted: Permission) -> None:
@@ -60,3 +60,21 @@ async def test_what_one_may_not_see_is_not_there_and_what_one_may_see_is_denied(
         await access.require(conn, exam, viewer, Permission.EDIT)
     with pytest.raises(NotFound):
         await access.require(conn, uuid4(), maker, Permission.VIEW)
+
+
+async def test_an_attempt_and_a_flag_are_there_for_those_for_whom_their_exam_is(conn: AsyncConnection) -> None:
+    maker, viewer = await make_user(conn, role=Role.TEACHER), await make_user(conn, role=Role.TEACHER)
+    exam = await make_exam(conn, maker)
+    attempt = await make_attempt(conn, exam, await make_user(conn))
+    flag = await make_flag(conn, attempt)
+    for require, thing in ((access.require_for_attempt, attempt), (access.require_for_flag, flag)):
+        assert await require(conn, thing, maker, Permission.REVIEW) == exam
+        with pytest.raises(NotFound):
+            await require(conn, thing, viewer, Permission.VIEW)
+        with pytest.raises(NotFound):
+            await require(conn, uuid4(), maker, Permission.VIEW)
+    await grant(conn, exam, viewer, Permission.VIEW)
+    for require, thing in ((access.require_for_attempt, attempt), (access.require_for_flag, flag)):
+        assert await require(conn, thing, viewer, Permission.VIEW) == exam
+        with pytest.raises(Denied, match="can_review"):
+            await require(conn, thing, viewer, Permission.REVIEW)

@@ -2,11 +2,11 @@ import asyncio
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.models import AnalysisCursor, Flag, FlagReview
+from db.models import AnalysisCursor, BehaviorAnalysis, Flag, FlagReview
 from db.queries import reviews
 from protocol.flags import FlagStatus
 from protocol.people import Role
@@ -112,3 +112,11 @@ async def test_waiting_for_a_flag_ends_in_time(engine: AsyncEngine) -> None:
         with pytest.raises(DBAPIError, match="lock timeout"):
             await reviews.take_in_hand(second, case.exam, case.flag)
         await second.rollback()
+
+
+async def test_a_decision_has_what_was_concluded_about_the_attempt_concluded_anew(
+    conn: AsyncConnection, case: Case
+) -> None:
+    await conn.execute(insert(BehaviorAnalysis).values(attempt_id=case.attempt, state="done"))
+    await case.decide(conn, FlagStatus.OPEN, FlagStatus.DISMISSED, uuid4())
+    assert (await conn.execute(select(BehaviorAnalysis.state))).scalar_one() == "stale"

@@ -186,7 +186,7 @@ async def test_students_see_an_exam_from_its_publication_until_it_is_taken_back(
     for _ in range(2):
         assert (await teacher.post(path_of(exam, "publish"))).json()["is_published"]
     student = await people.sign_in_by_code(ada["code"])
-    assert [one["exam_id"] for one in (await student.get("/student/exams")).json()] == [exam["exam_id"]]
+    assert [one["exam_id"] for one in (await student.get("/student/exams")).json()["items"]] == [exam["exam_id"]]
     await student.post(f"/student/exams/{exam['exam_id']}/start")
     answer = await teacher.post(path_of(exam, "unpublish"))
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
@@ -194,7 +194,7 @@ async def test_students_see_an_exam_from_its_publication_until_it_is_taken_back(
         await conn.execute(update(ExamAttempt).values(status=AttemptStatus.ENDED))
     for _ in range(2):
         assert not (await teacher.post(path_of(exam, "unpublish"))).json()["is_published"]
-    assert (await student.get("/student/exams")).json() == []
+    assert (await student.get("/student/exams")).json()["items"] == []
     assert await trail(engine) == ["create_exam", "extend_roster", "publish", "unpublish"]
 
 

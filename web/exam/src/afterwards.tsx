@@ -6,7 +6,7 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { AttemptRecord, Paper, Receipt, RecordedFlag } from "./contract.ts";
 import { Heading } from "./heading.tsx";
-import { api, toList } from "./page.ts";
+import { api, session, toList } from "./page.ts";
 import { eventWords, FLAG_STATUSES, INTEGRITY, plural, statusWords } from "./words.ts";
 
 const ASK_MS = 3_000;
@@ -22,12 +22,12 @@ interface Props {
 export function Afterwards({ first, receipt = null, because = null, onLeave = toList }: Props): JSX.Element {
   const paper = useSignal(first);
   useEffect(() => {
-    if (paper.value.record !== null) return;
+    if (paper.value.record) return;
     const timer = setInterval(() => {
       api.get<Paper>(`/student/exams/${first.attempt_id}`).then(
         (now) => {
           paper.value = now;
-          if (now.record !== null) clearInterval(timer);
+          if (now.record) clearInterval(timer);
         },
         () => undefined,
       );
@@ -36,7 +36,7 @@ export function Afterwards({ first, receipt = null, because = null, onLeave = to
   }, [first.attempt_id]);
   const now = paper.value;
   const given = now.receipt ?? receipt;
-  const isByStudent = given !== null && (now.status === "submitted" || now.status === "completed");
+  const isByStudent = given !== null && now.status === "completed";
   const title = isByStudent ? "Handed in" : statusWords(now.status);
   return (
     <div class="v-stack-l x-column">
@@ -55,11 +55,14 @@ export function Afterwards({ first, receipt = null, because = null, onLeave = to
       {given !== null && <ReceiptCard receipt={given} paper={now} />}
       <section class="v-stack" aria-labelledby="record">
         <h2 id="record">What was recorded and concluded</h2>
-        {now.record === null ? <Spinner label="This is still being worked out. It appears here by itself." /> : <Record record={now.record} />}
+        {!now.record ? <Spinner label="This is still being worked out. It appears here by itself." /> : <Record record={now.record} />}
       </section>
-      <div class="x-noprint">
-        <Button onClick={onLeave}>Back to your exams</Button>
-      </div>
+      {/* A sign-in by code is good for this one exam: there is no list to go back to. */}
+      {session.examId.value === null && (
+        <div class="x-noprint">
+          <Button onClick={onLeave}>Back to your exams</Button>
+        </div>
+      )}
     </div>
   );
 }
@@ -96,7 +99,7 @@ function ReceiptCard({ receipt, paper }: { receipt: Receipt; paper: Paper }): JS
         <dt>Fingerprint</dt>
         <dd class="v-mono x-break">{receipt.hash}</dd>
       </dl>
-      <p class="v-soft v-small">The fingerprint is made of your answers as the server has them: it shows later that none was changed.</p>
+      <p class="v-soft v-small">The fingerprint is made of your answers and of what was recorded, as the server has them: it shows later that nothing was changed.</p>
     </section>
   );
 }

@@ -1,27 +1,28 @@
-// The frames of `/ws/monitor` as the browser's client knows them: the generated types, what a frame may carry beyond them,
-// and how one is read. Nothing is decided here.
+// The frames of `/ws/monitor` as the browser's client knows them: the generated types, and how one is read. Nothing is
+// decided here.
 
 import { CloseCode, FINAL_CODES as FINAL, LIMITS } from "@veritas/shared/wire/codes.ts";
 import type * as wire from "@veritas/shared/wire/monitor.ts";
 
-export type { ClientFrame, Done, Event, Events, Instruct, Limits, Lost, Previous, Rejected, Window } from "@veritas/shared/wire/monitor.ts";
+export type {
+  Attempt,
+  ClientFrame,
+  Done,
+  Event,
+  Events,
+  HubFrame,
+  Instruct,
+  Limits,
+  Lost,
+  Previous,
+  Rejected,
+  Welcome,
+  Window,
+} from "@veritas/shared/wire/monitor.ts";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Payload = { [key: string]: Json };
 
-export interface Attempt {
-  status: string;
-  deadline: number | null;
-  paused: boolean;
-}
-
-/** `queue_key` encrypts the stored queue (base64url of 32 bytes); a hub of before it gives none. */
-export type Welcome = wire.Welcome & { queue_key?: string };
-
-/** The attempt's status, deadline or pause has changed. */
-export type AttemptChanged = { t: "attempt" } & Attempt;
-
-export type HubFrame = Exclude<wire.HubFrame, { t: "welcome" | "attempt" }> | Welcome | AttemptChanged;
 
 export const SUBPROTOCOL = "veritas.v1.json";
 
@@ -41,7 +42,7 @@ export const DEFAULT_LIMITS: wire.Limits = {
 
 export { CloseCode, LIMITS };
 
-const HUB_TAGS: ReadonlySet<string> = new Set<HubFrame["t"]>([
+const HUB_TAGS: ReadonlySet<string> = new Set<wire.HubFrame["t"]>([
   "welcome",
   "ack",
   "window",
@@ -54,9 +55,9 @@ const HUB_TAGS: ReadonlySet<string> = new Set<HubFrame["t"]>([
 ]);
 
 /** Read one frame of the hub; null when this version does not know it, or it is none. */
-export function readFrame(text: string): HubFrame | null {
+export function readFrame(text: string): wire.HubFrame | null {
   try {
-    const frame = JSON.parse(text) as HubFrame | null;
+    const frame = JSON.parse(text) as wire.HubFrame | null;
     return typeof frame === "object" && frame !== null && HUB_TAGS.has(frame.t) ? frame : null;
   } catch {
     return null;

@@ -22,6 +22,7 @@ const welcome = (queue_key: string, more: Partial<Welcome> = {}): Welcome => ({
   attempt: { status: "in_progress", deadline: null, paused: false },
   auth_until: 0,
   queue_key,
+  upload_token: "",
   ...more,
 });
 

@@ -18,6 +18,8 @@ const WELCOME: Welcome = {
   server_at: WALL,
   attempt: { status: "in_progress", deadline: WALL + 3_600_000, paused: false },
   auth_until: WALL + 600_000,
+  queue_key: "",
+  upload_token: "",
 };
 
 const event = (n: number): Event => ({ type: "paste", at: n, mono: n });

@@ -1,12 +1,13 @@
 """An attempt over REST, from any machine: the items without keys, the answers that stand, the clock of the server."""
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.models import User
+from db.models import BehaviorAnalysis, Exam, ExamAttempt, User
 from hub.auth.passwords import Passwords
 from protocol.people import Role
+from tests.factories import make_flag
 from tests.hub.conftest import PASSWORD, Caller, People
 from tests.sittings import WITH_TEXT, Sitting, answer, end, sit
 
@@ -115,3 +116,35 @@ async def test_a_code_reads_the_attempt_of_its_own_exam_and_no_other(
     assert (await by_code.post(f"/student/exams/{sitting.attempt_id}/submit")).status_code == 404
     started = (await by_code.post(f"/student/exams/{latin.json()['exam_id']}/start")).json()
     assert (await by_code.get(f"/student/exams/{started['attempt_id']}")).status_code == 200
+
+
+async def test_the_record_comes_once_the_attempt_is_analysed_and_marks_once_they_are_released(
+    ada: Caller, sitting: Sitting, engine: AsyncEngine
+) -> None:
+    path = f"/student/exams/{sitting.attempt_id}"
+    assert (await ada.get(path)).json()["record"] is None
+    async with engine.begin() as conn:
+        await answer(conn, sitting, "a", "x", 1_000)
+        await end(conn, sitting)
+        await make_flag(conn, sitting.attempt_id)
+        await conn.execute(
+            update(ExamAttempt).values(integrity_score=0.65, coverage=0.97, dropout_label="copy", flagged=True)
+        )
+    assert (await ada.get(path)).json()["record"] is None
+    async with engine.begin() as conn:
+        await conn.execute(update(BehaviorAnalysis).values(state="done", revision=1, dropout_label="copy"))
+    record = (await ada.get(path)).json()["record"]
+    assert (record["score"], record["passed"], record["released"], record["flags"]) == (None, None, False, [])
+    assert record["integrity"] == {"score": None, "status": "unknown"}
+    assert record["summary"].startswith("About 97 % of your time was seen.")
+    assert "answered" in {one["event_type"] for one in record["recorded"]}
+    async with engine.begin() as conn:
+        await conn.execute(update(Exam).values(results_released_at=func.now()))
+    answered = await ada.get(path)
+    record = answered.json()["record"]
+    assert (record["score"], record["passed"], record["released"]) == (2, False, True)
+    assert record["integrity"] == {"score": 0.65, "status": "warning"}
+    (flag,) = record["flags"]
+    assert (flag["rule"], flag["name"], flag["status"]) == ("left_page", "left the page", "open")
+    assert "What looks the same" in flag["explanation"]
+    assert "copy" not in answered.text.replace("copy, cut", "")

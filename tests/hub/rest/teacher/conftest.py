@@ -121,9 +121,13 @@ class Classroom:
         assert [answer.status_code for answer in answers] == [403, 404, 403, 401], path
 
 
-@pytest.fixture
-async def classroom(engine: AsyncEngine, people: People) -> Classroom:
+async def make_classroom(engine: AsyncEngine, people: People) -> Classroom:
     teacher = await people.make(Role.TEACHER, "teacher")
     async with engine.begin() as conn:
         exam_id = await make_exam(conn, user_id_of(teacher))
     return Classroom(engine, people, teacher, exam_id)
+
+
+@pytest.fixture
+async def classroom(engine: AsyncEngine, people: People) -> Classroom:
+    return await make_classroom(engine, people)

@@ -1,5 +1,39 @@
 // Written by `make docs` from the structs of hub/rest; a test holds it to the code.
 
+/** What is to change; what is left out stays. Who is let out, or has a new password or role, signs in anew. */
+export interface AccountEdit {
+  is_active?: boolean;
+  name?: string;
+  email?: string | null;
+  role?: Role;
+  /** 8 characters to 72 bytes */
+  password?: string;
+  can_create_exams?: boolean;
+}
+
+/** One account; times in ms since the epoch. Without a password one signs in by candidate codes alone. */
+export interface AccountView {
+  user_id: string;
+  username: string;
+  name: string;
+  email: string | null;
+  role: Role;
+  is_active: boolean;
+  can_create_exams: boolean;
+  has_password: boolean;
+  last_login: number | null;
+  created_at: number;
+}
+
+/** A flag that advises: what was seen, how much it asks for a person's eye, and the facts it rests on. */
+export interface Advice {
+  /** Plain words, without NUL */
+  summary: string;
+  severity: Severity;
+  confidence: number;
+  cited: Cited[];
+}
+
 /** What is concluded about one attempt that has ended; `analysed_at` in ms since the epoch. */
 export interface AnalysisRecord {
   state: AnalysisState;
@@ -45,7 +79,14 @@ export interface AnswerRevision {
   stands: boolean;
 }
 
-/** One attempt, all times in ms since the epoch; `record` is what came of it, once it has ended. */
+/** How the attempt stands; `deadline` in ms since the epoch. */
+export interface Attempt {
+  status: AttemptStatus;
+  deadline: number | null;
+  paused: boolean;
+}
+
+/** One attempt, all times in ms since the epoch. `record` is what came of it: there once it has ended and was analysed, or a minute later. */
 export interface AttemptPaper {
   attempt_id: string;
   exam: PaperExam;
@@ -57,6 +98,7 @@ export interface AttemptPaper {
   items: PaperItem[];
   answers: Record<string, SavedAnswer>;
   receipt: Receipt | null;
+  record: RecordView | null;
 }
 
 /** Where one student's sitting of an exam stands. */
@@ -86,6 +128,21 @@ export interface AttemptSummary {
   open_flags: number;
 }
 
+/** One thing that was done; `at` in ms since the epoch. Without an actor a server did it. */
+export interface AuditEntry {
+  entry_id: string;
+  at: number;
+  actor_id: string | null;
+  actor: string | null;
+  actor_name: string | null;
+  action: string;
+  resource: string;
+  resource_id: string;
+  details: Record<string, string>;
+  ip: string | null;
+  user_agent: string | null;
+}
+
 /** How many attempts lie from one value on up to the other; the last part holds its upper end too. */
 export interface Bin {
   from: number;
@@ -103,9 +160,30 @@ export interface Citation {
   data: Record<string, unknown>;
 }
 
+/** Where a fact stands. */
+export interface Cited {
+  stream_id: string;
+  seq: number;
+}
+
+/** Who is speaking, for the record. */
+export interface Client {
+  name: string;
+  version: string;
+}
+
 /** A sign-in by the code a candidate was given for one exam; how it is spaced or cased does not matter. */
 export interface Code {
   code: string;
+}
+
+/** A student's own page; `integrity` is over attempts whose review is final. */
+export interface Dashboard {
+  profile: Profile;
+  exam_history: PastAttempt[];
+  integrity: Integrity;
+  dropout_risk: studentdashboardRisk;
+  summary: Totals;
 }
 
 /** The four words of JUDGEMENT §3; for teachers, after the exam. */
@@ -138,6 +216,14 @@ export interface Entrant {
   email?: string | null;
   enrollment_id?: string | null;
   cohort?: string | null;
+}
+
+/** How many events of a type were recorded, the first and the last of them stored when, in ms since the epoch. */
+export interface EventCount {
+  event_type: string;
+  count: number;
+  first_at: number;
+  last_at: number;
 }
 
 /** What is to change, and the version of the exam it was decided on; what is left out stays as it is. */
@@ -304,6 +390,14 @@ export interface GivenAnswer {
   value: unknown;
 }
 
+/** The key itself: it is shown only now. */
+export interface GivenKey {
+  key_id: string;
+  name: string;
+  scopes: Scope[];
+  key: string;
+}
+
 /** One item with its key, the answer that stands, and what it was given: `by` is "key" or a person's name. */
 export interface GradedItem {
   item: string;
@@ -358,6 +452,25 @@ export interface Health {
   version: string;
 }
 
+/** Something a person asks of the client; numbered per attempt, sent again on reconnect until `done`. */
+export interface Instruct {
+  id: number;
+  action: string;
+  issued_at: number;
+  valid_until: number | null;
+  body: Record<string, string>;
+  t: "instruct";
+}
+
+/** An integrity score, 0..1, and its word; null and unknown where too little was seen or nobody has decided yet. */
+export interface Integrity {
+  score: number | null;
+  status: IntegrityStatus;
+}
+
+/** An integrity score in a word; `unknown` where too little was seen to have one. */
+export type IntegrityStatus = "good" | "warning" | "critical" | "unknown";
+
 /** How many of the attempts that have ended answered one item, and what those that were graded on it were given. */
 export interface ItemFigures {
   item: string;
@@ -384,6 +497,25 @@ export interface ItemView {
 export interface ItemsView {
   version: number;
   items: ItemView[];
+}
+
+/** One key, which itself is shown nowhere any more; times in ms since the epoch. */
+export interface KeyView {
+  key_id: string;
+  name: string;
+  scopes: Scope[];
+  created_at: number;
+  last_used_at: number | null;
+  revoked_at: number | null;
+}
+
+/** What a client may send; sizes in bytes, as published in `welcome`. */
+export interface Limits {
+  frame_bytes: number;
+  events_per_frame: number;
+  event_bytes: number;
+  draft_bytes: number;
+  depth: number;
 }
 
 /** A sign-in by password. */
@@ -423,6 +555,18 @@ export interface Monitoring {
   next: string | null;
   behavior_analysis: AnalysisRecord | null;
   flags: FlagView[];
+}
+
+/** An account to make. Without a password a student signs in by candidate codes; others need one. */
+export interface NewAccount {
+  /** Letters, digits and ._@+-; case does not matter */
+  username: string;
+  name: string;
+  role: Role;
+  email?: string | null;
+  /** 8 characters to 72 bytes */
+  password?: string | null;
+  can_create_exams?: boolean;
 }
 
 /** An exam to make: a draft that no student sees, unless it says that it is published. `preset` chooses its rules: what a page can see, or a camera too. It may be begun from `opens_at` until `closes_at`. */
@@ -471,11 +615,29 @@ export interface NewItems {
   version?: number | null;
 }
 
+/** A key to give to the program of this name; keys of one name are one program's. */
+export interface NewKey {
+  name: string;
+  scopes: Scope[];
+}
+
 /** How the rules are to be set; what it leaves out is as its `preset` has it. `version`, when given, is the one that was seen. */
 export interface NewPolicy {
   policy: Record<string, unknown>;
   /** The version that was seen; another one by now is a 409 */
   version?: number | null;
+}
+
+/** What `hello` says on a socket, but for who is saying it. */
+export interface NewStream {
+  attempt_id: string;
+  boot: string;
+  stream?: string | null;
+  acked: number;
+  next_seq: number;
+  client: Client;
+  mono: number;
+  at: number;
 }
 
 /** What is recorded of one exam, who sees it, and for how many days after the grade is final. */
@@ -494,6 +656,18 @@ export interface OwnAttempt {
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageAccountView {
+  items: AccountView[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageAuditEntry {
+  items: AuditEntry[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageExamView {
   items: ExamView[];
   next: string | null;
@@ -508,6 +682,12 @@ export interface PageGrantee {
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageRosterEntry {
   items: RosterEntry[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageKeyView {
+  items: KeyView[];
   next: string | null;
 }
 
@@ -561,6 +741,25 @@ export interface PaperItem {
   points: number;
 }
 
+/** One attempt in a line; times in ms since the epoch. Score, percentage, passed and integrity once released. */
+export interface PastAttempt {
+  attempt_id: string;
+  exam_id: string;
+  title: string;
+  subject: string;
+  status: ShownStatus;
+  started_at: number;
+  completed_at: number | null;
+  score: number | null;
+  max_score: number | null;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+  released: boolean;
+  integrity: number | null;
+  coverage: number | null;
+}
+
 /** What a teacher who did not make an exam may be let do with it. */
 export type Permission = "can_view" | "can_edit" | "can_invigilate" | "can_review" | "can_view_analytics";
 
@@ -574,6 +773,12 @@ export interface PolicyView {
 /** What a policy starts from: what a page can see, or that and what a camera concludes. */
 export type Preset = "browser" | "camera";
 
+/** The stream the client named, which is not gone on with; it holds all up to `committed`. */
+export interface Previous {
+  stream: string;
+  committed: number;
+}
+
 /** An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case. A conflict with somebody who was first says `by` whom, and `at` which time in ms since the epoch. */
 export interface Problem {
   type: string;
@@ -584,6 +789,16 @@ export interface Problem {
   errors?: Fault[];
   by?: string | null;
   at?: number | null;
+  committed?: number | null;
+}
+
+/** Who a student is. */
+export interface Profile {
+  user_id: string;
+  name: string;
+  username: string;
+  enrollment_id: string | null;
+  cohort: string | null;
 }
 
 /** The answer that stands; `saved_at`, ms since the epoch, is when it was stored. */
@@ -610,6 +825,40 @@ export interface Receipt {
   hash: string;
 }
 
+/** What a report came to: its flags in their order, and its note. */
+export interface Received {
+  id: string;
+  attempt_id: string;
+  flags: string[];
+  note: string | null;
+}
+
+/** What came of an attempt, and what was recorded. Marks and integrity are null until results are released. */
+export interface RecordView {
+  score: number | null;
+  max_score: number | null;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+  released: boolean;
+  integrity: Integrity;
+  coverage: number | null;
+  summary: string;
+  flags: RecordedFlag[];
+  recorded: EventCount[];
+}
+
+/** One flag a person has decided about, or of released results: what was seen, and what its rule is for. */
+export interface RecordedFlag {
+  rule: string;
+  name: string;
+  severity: Severity;
+  status: FlagStatus;
+  summary: string;
+  explanation: string;
+  at: number;
+}
+
 /** A refresh token, good once; a page of ours leaves it to its cookie. */
 export interface Refresh {
   refresh_token?: string | null;
@@ -623,6 +872,25 @@ export interface Register {
   password: string;
   name: string;
   email?: string | null;
+}
+
+/** Why one event was refused while its neighbours were taken; a tombstone keeps its number. */
+export type RejectCode = "bad_shape" | "bad_type" | "bad_time" | "bad_unicode" | "bad_number" | "too_deep" | "too_large";
+
+/** One number whose event was refused, and why. */
+export interface Rejected {
+  seq: number;
+  code: RejectCode;
+}
+
+/** What a program says about one attempt; a repeated `id` is answered as it was, and does nothing. `text` and `indicators` become a note of severity `normal`; indicators also stand in the attempt's analysis, where it has one. */
+export interface Report {
+  id: string;
+  attempt_id: string;
+  /** Plain words, without NUL */
+  text?: string | null;
+  indicators?: string[];
+  flags?: Advice[];
 }
 
 /** A decision about a flag: `seen` is the status it was shown with; the same `id` decides once. */
@@ -641,12 +909,6 @@ export interface ReviewRecord {
   from: FlagStatus;
   to: FlagStatus;
   reason: string;
-}
-
-/** What a student's figures come to; null and false while they are not told. */
-export interface Risk {
-  label: DropoutLabel | null;
-  flagged: boolean;
 }
 
 /** How many attempts bear which dropout label; `unknown` bear none. */
@@ -709,6 +971,9 @@ export interface SavedAnswer {
   saved_at: number;
 }
 
+/** What a service key may be good for: to say something about attempts, which decides nothing. */
+export type Scope = "analysis";
+
 /** An attempt as it is graded; the sum is null while an item has no points. */
 export interface ScriptView {
   items: GradedItem[];
@@ -747,6 +1012,22 @@ export interface Started {
   server_at: number;
 }
 
+/** What `welcome` says on a socket, and what is still to be asked. */
+export interface StreamOpened {
+  stream: string;
+  committed: number;
+  rejected: Rejected[];
+  previous: Previous | null;
+  window: Window;
+  limits: Limits;
+  heartbeat_ms: number;
+  server_at: number;
+  attempt: Attempt;
+  queue_key: string;
+  upload_token: string;
+  instructions: Instruct[];
+}
+
 /** Who a student is. */
 export interface StudentCard {
   user_id: string;
@@ -775,7 +1056,7 @@ export interface StudentRecord {
   profile: StudentCard;
   attempts: AttemptSummary[];
   metrics: Metrics | null;
-  risk: Risk;
+  risk: teacherstudentsRisk;
 }
 
 /** The last numbers a client has given out, to be waited for, and answers that its socket did not deliver. */
@@ -783,6 +1064,15 @@ export interface Submission {
   stream?: string | null;
   last_seq?: number;
   answers?: GivenAnswer[];
+}
+
+/** What became of a delivery: all up to `seq` of its stream is stored, and what is to be done next. */
+export interface Taken {
+  seq: number;
+  rejected: Rejected[];
+  window: Window;
+  instructions: Instruct[];
+  attempt: Attempt;
 }
 
 /** The newest 100 exams one may do anything with, and the newest flags nobody has decided about. */
@@ -821,6 +1111,13 @@ export interface TimelineEvent {
   flags: string[];
 }
 
+/** How many exams were sat to their end; of those that are released how many passed, and the average percentage. */
+export interface Totals {
+  total_exams: number;
+  passed: number;
+  average_score: number | null;
+}
+
 /** Which way a student's figure has gone. */
 export type Trend = "up" | "steady" | "down";
 
@@ -835,4 +1132,22 @@ export interface UserView {
 /** Which socket the ticket is to open: `monitor` for candidates, `console` for teachers. */
 export interface WantTicket {
   purpose: "monitor" | "console";
+}
+
+/** How much a client may have unacknowledged at once: events, and bytes of their frames. */
+export interface Window {
+  events: number;
+  bytes: number;
+}
+
+/** Labels are for teachers: here they are always null and false. */
+export interface studentdashboardRisk {
+  label: null;
+  flagged: boolean;
+}
+
+/** What a student's figures come to; null and false while they are not told. */
+export interface teacherstudentsRisk {
+  label: DropoutLabel | null;
+  flagged: boolean;
 }

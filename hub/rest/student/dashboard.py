@@ -1,0 +1,57 @@
+"""A student's own page: who they are, the exams they sat, what these come to. A risk is never shown to its student."""
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.queries import transcripts
+from db.queries.papers import Owner
+from db.queries.transcripts import PastAttempt, Profile, Totals
+from hub.auth.guards import BEARER, Person
+from hub.errors import Expired, Forbidden, Missing, Unauthenticated, problems
+from judgement.words import name_integrity
+from protocol.analysis import IntegrityStatus
+
+
+class Integrity(msgspec.Struct, frozen=True):
+    """An integrity score, 0..1, and its word; null and unknown where too little was seen or nobody has decided yet."""
+
+    score: float | None
+    status: IntegrityStatus
+
+
+class Risk(msgspec.Struct, frozen=True):
+    """Labels are for teachers: here they are always null and false."""
+
+    label: None = None
+    flagged: bool = False
+
+
+class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
+    """A student's own page; `integrity` is over attempts whose review is final."""
+
+    profile: Profile
+    exam_history: list[PastAttempt]
+    integrity: Integrity
+    dropout_risk: Risk
+    summary: Totals
+
+
+@get(
+    "/dashboard",
+    summary="Read one's own page",
+    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+    security=BEARER,
+)
+async def read_dashboard(engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]) -> Dashboard:
+    """Read who one is, the newest attempts, and what all of them come to; after a sign-in by code, of that exam."""
+    async with engine.connect() as conn:
+        transcript = await transcripts.read_transcript(conn, Owner(person.user_id, person.exam_id))
+    return Dashboard(
+        profile=transcript.profile,
+        exam_history=transcript.attempts,
+        integrity=Integrity(transcript.integrity, name_integrity(transcript.integrity)),
+        dropout_risk=Risk(),
+        summary=transcript.totals,
+    )

@@ -1,0 +1,52 @@
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.errors import sqlstate_of
+from db.models import AuditLog
+from db.queries import audit
+from protocol.people import Role
+from tests.factories import make_user
+
+
+async def note(conn: AsyncConnection, number: int = 1) -> None:
+    await audit.append(
+        conn, actor_id=None, action=f"act_{number}", resource="exam", resource_id=number, details={"a": "b"}
+    )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_logs SET action = 'nothing'",
+        "UPDATE audit_logs SET details = '{}' WHERE false OR true",
+        "DELETE FROM audit_logs",
+        "TRUNCATE audit_logs",
+        "TRUNCATE users CASCADE",
+    ],
+)
+async def test_the_database_itself_refuses_to_change_what_was_done(conn: AsyncConnection, statement: str) -> None:
+    await note(conn)
+    savepoint = await conn.begin_nested()
+    with pytest.raises(DBAPIError, match="append-only") as refused:
+        await conn.execute(text(statement))
+    assert sqlstate_of(refused.value) == "42501"
+    await savepoint.rollback()
+    assert (await conn.execute(select(AuditLog.action))).scalars().all() == ["act_1"]
+
+
+async def test_entries_come_newest_first_from_a_place_on_and_name_their_actor(conn: AsyncConnection) -> None:
+    teacher = await make_user(conn, role=Role.TEACHER, name="Grace Hopper")
+    for number in range(3):
+        await note(conn, number)
+    await audit.append(conn, actor_id=teacher, action="act_3", resource="flag", resource_id="x", ip="::1")
+    entries = await audit.list_entries(conn)
+    assert [entry.action for entry in entries] == ["act_3", "act_2", "act_1", "act_0"]
+    assert (entries[0].actor_name, entries[0].ip) == ("Grace Hopper", "::1")
+    assert (entries[1].actor, entries[1].details) == (None, {"a": "b"})
+    assert await audit.list_entries(conn, after=entries[1].entry_id, limit=1) == [entries[2]]
+    assert await audit.list_entries(conn, actor=teacher) == entries[:1]
+    assert await audit.list_entries(conn, actor=f"U-{teacher}") == entries[:1]
+    assert await audit.list_entries(conn, resource="exam", resource_id="1") == [entries[2]]
+    assert await audit.list_entries(conn, action="act_0") == [entries[3]]

@@ -1,0 +1,48 @@
+from sqlalchemy import func, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import Exam, StudentProfile, User
+from hub.auth.passwords import Passwords
+from protocol.people import Role
+from tests.hub.conftest import PASSWORD, Caller, People
+from tests.sittings import answer, end, sit
+
+
+async def test_a_student_s_own_page_says_what_they_sat_and_never_a_risk(
+    people: People, engine: AsyncEngine, passwords: Passwords
+) -> None:
+    async with engine.begin() as conn:
+        sitting = await sit(conn, passing=1)
+        await answer(conn, sitting, "a", "x", 1_000)
+        await end(conn, sitting)
+        await conn.execute(
+            update(User)
+            .where(User.id == sitting.student_id)
+            .values(username="ada", password_hash=await passwords.hash(PASSWORD))
+        )
+        await conn.execute(update(Exam).values(results_released_at=func.now()))
+    ada = await people.sign_in("ada")
+    page = (await ada.get("/student/dashboard")).json()
+    assert page["profile"]["username"] == "ada"
+    assert [(one["attempt_id"], one["score"]) for one in page["exam_history"]] == [(str(sitting.attempt_id), 2)]
+    assert page["integrity"] == {"score": None, "status": "unknown"}
+    assert page["dropout_risk"] == {"label": None, "flagged": False}
+    assert page["summary"] == {"total_exams": 1, "passed": 1, "average_score": 20}
+
+
+async def test_a_page_without_an_exam_is_there_and_is_for_students_alone(people: People, engine: AsyncEngine) -> None:
+    eve = await people.make(Role.STUDENT, "eve")
+    async with engine.begin() as conn:
+        await conn.execute(
+            update(StudentProfile).values(
+                cumulative_integrity_score=0.75, current_dropout_risk="copy", flagged_for_review=True
+            )
+        )
+    page = (await eve.get("/student/dashboard")).json()
+    assert page["exam_history"] == []
+    assert page["integrity"] == {"score": 0.75, "status": "good"}
+    assert page["dropout_risk"] == {"label": None, "flagged": False}
+    assert page["summary"] == {"total_exams": 0, "passed": 0, "average_score": None}
+    teacher: Caller = await people.make(Role.TEACHER, "teacher")
+    assert (await teacher.get("/student/dashboard")).status_code == 403
+    assert (await people.nobody.get("/student/dashboard")).status_code == 401

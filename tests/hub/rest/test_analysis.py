@@ -1,0 +1,182 @@
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import AuditLog, BehaviorAnalysis, ExamAttempt, Flag
+from db.queries import feed, flags
+from hub.rest.analysis import DECIDED_HERE, JUDGED_HERE
+from judgement.policy import preset, write_policy
+from protocol.flags import FlagStatus
+from protocol.people import Role
+from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
+from tests.hub.conftest import Caller, People
+
+
+class Stage:
+    """An attempt with three facts, its neighbour with one, and a program with a key."""
+
+    exam: UUID
+    attempt: UUID
+    stream: UUID
+    foreign: UUID
+    program: Caller
+    admin: Caller
+    key_id: str
+
+    def flag(self, *seqs: int, **fields: Any) -> dict[str, Any]:
+        cited = [{"stream_id": str(self.stream), "seq": seq} for seq in seqs]
+        return {"summary": "It looks pasted", "severity": "critical", "confidence": 0.7, "cited": cited, **fields}
+
+    def report(self, **fields: Any) -> dict[str, Any]:
+        return {"id": str(uuid4()), "attempt_id": str(self.attempt), **fields}
+
+
+@pytest.fixture
+async def stage(people: People, engine: AsyncEngine) -> Stage:
+    stage = Stage()
+    async with engine.begin() as conn:
+        teacher = await make_user(conn, role=Role.TEACHER)
+        stage.exam = await make_exam(conn, teacher, policy=write_policy(preset("browser")))
+        stage.attempt, neighbour = [await make_attempt(conn, stage.exam, await make_user(conn)) for _ in range(2)]
+        stage.stream, stage.foreign = [await make_stream(conn, one) for one in (stage.attempt, neighbour)]
+        await store_events(conn, stage.stream, [("paste", {"chars": number}, number) for number in range(3)])
+        await store_events(conn, stage.foreign, [("paste", {"chars": 1}, 1)])
+    stage.admin = await people.make(Role.ADMIN, "root")
+    given = (await stage.admin.post("/admin/service-keys", {"name": "checker", "scopes": ["analysis"]})).json()
+    stage.key_id = given["key_id"]
+    stage.program = Caller(people.nobody.http)
+    stage.program.tokens = {"access_token": given["key"]}
+    return stage
+
+
+async def post(stage: Stage, report: dict[str, Any]) -> Any:
+    return await stage.program.post("/analysis/behavior", report)
+
+
+async def test_flags_of_a_program_advise_and_cite_what_is_there(stage: Stage, engine: AsyncEngine) -> None:
+    answer = await post(stage, stage.report(flags=[stage.flag(3, 1), stage.flag(2, severity="normal")]))
+    assert answer.status_code == 200, answer.text
+    taken = answer.json()
+    assert taken["note"] is None
+    async with engine.connect() as conn:
+        rows = {row.id: row for row in await conn.execute(select(Flag))}
+        appended = await feed.read_after(conn, stage.exam, 0)
+        standing = await flags.standing(conn, [stage.attempt])
+        trail = (await conn.execute(select(AuditLog).where(AuditLog.action == "report_behavior"))).one()
+    first = rows[UUID(taken["flags"][0])]
+    assert (first.source, first.rule, first.severity, first.status) == (
+        "service",
+        "service:checker",
+        "critical",
+        "open",
+    )
+    assert first.evidence["cited"] == [[str(stage.stream), 3], [str(stage.stream), 1]]
+    assert [one["type"] for one in first.evidence["events"]] == ["paste", "paste"]
+    assert rows[UUID(taken["flags"][1])].severity == "normal"
+    assert [row.kind for row in appended].count("flag") == 2
+    assert standing == {stage.attempt: []}
+    assert (trail.resource, trail.resource_id, trail.ip) == ("attempt", str(stage.attempt), "127.0.0.1")
+
+
+async def test_a_text_and_indicators_are_a_note_and_stand_in_the_analysis(stage: Stage, engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        await conn.execute(insert(BehaviorAnalysis).values(attempt_id=stage.attempt, integrity_score=0.9))
+    taken = (await post(stage, stage.report(text="Much alike.", indicators=["same phrases", "same gaps"]))).json()
+    assert taken["flags"] == []
+    async with engine.connect() as conn:
+        note = (await conn.execute(select(Flag).where(Flag.id == UUID(taken["note"])))).one()
+        analysis = (await conn.execute(select(BehaviorAnalysis))).one()
+    assert note.summary == "Much alike. Indicators: same phrases · same gaps"
+    assert (note.severity, note.confidence) == ("normal", 0.0)
+    assert [one["text"] for one in analysis.originality_indicators] == ["same phrases", "same gaps"]
+    assert {one["by"] for one in analysis.originality_indicators} == {"service:checker"}
+    assert (analysis.integrity_score, analysis.state) == (0.9, "pending")
+
+
+async def test_a_report_is_taken_once(stage: Stage, engine: AsyncEngine) -> None:
+    report = stage.report(text="Much alike.", flags=[stage.flag(1)])
+    first = await post(stage, report)
+    assert (await post(stage, report)).json() == first.json()
+    other = await post(stage, report | {"text": "Another text."})
+    assert (other.status_code, other.json()["code"]) == (409, "conflict")
+    async with engine.connect() as conn:
+        assert len((await conn.execute(select(Flag.id))).all()) == 2
+        assert len((await conn.execute(select(AuditLog.id).where(AuditLog.action == "report_behavior"))).all()) == 1
+
+
+async def test_citations_of_what_is_not_there_or_another_attempts_are_refused_by_path(
+    stage: Stage, engine: AsyncEngine
+) -> None:
+    foreign = {"stream_id": str(stage.foreign), "seq": 1}
+    unknown = {"stream_id": str(uuid4()), "seq": 1}
+    report = stage.report(flags=[stage.flag(1), stage.flag(2, 4), stage.flag(cited=[foreign, unknown])])
+    answer = await post(stage, report)
+    assert answer.status_code == 400
+    assert [fault["path"] for fault in answer.json()["errors"]] == [
+        "$.flags[1].cited[1]",
+        "$.flags[2].cited[0]",
+        "$.flags[2].cited[1]",
+    ]
+    async with engine.connect() as conn:
+        assert (await conn.execute(select(Flag.id))).all() == []
+    assert (await post(stage, report | {"flags": [stage.flag(1)]})).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["integrity_score", "lmi_score", "dropout_label", "score", "flagged"])
+async def test_posted_scores_and_labels_are_refused_by_name(stage: Stage, name: str) -> None:
+    assert name in JUDGED_HERE
+    for said in ({name: 0.1}, stage.report() | {name: None}):
+        answer = await post(stage, said)
+        assert answer.status_code == 400
+        assert [fault["path"] for fault in answer.json()["errors"]] == [f"$.{name}"]
+
+
+async def test_a_posted_flag_says_nothing_that_a_person_decides(stage: Stage) -> None:
+    for name in DECIDED_HERE:
+        answer = await post(stage, stage.report(flags=[stage.flag(1), stage.flag(1) | {name: "confirmed"}]))
+        assert [fault["path"] for fault in answer.json()["errors"]] == [f"$.flags[1].{name}"]
+
+
+async def test_a_bad_report_is_refused_by_its_path(stage: Stage) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"id": "x"}, "$.id"),
+        ({"text": ""}, "$.text"),
+        ({"text": "\0"}, "$.text"),
+        ({"indicators": [""]}, "$.indicators[0]"),
+        ({"flags": [stage.flag()]}, "$.flags[0].cited"),
+        ({"flags": [stage.flag(0)]}, "$.flags[0].cited[0].seq"),
+        ({"flags": [stage.flag(1, confidence=1.1)]}, "$.flags[0].confidence"),
+        ({"flags": [stage.flag(1, severity="fatal")]}, "$.flags[0].severity"),
+    ]
+    for change, path in cases:
+        answer = await post(stage, stage.report() | change)
+        assert answer.status_code == 400, change
+        assert [fault["path"] for fault in answer.json()["errors"]] == [path]
+    assert (await post(stage, stage.report(attempt_id=str(uuid4())))).status_code == 404
+
+
+async def test_only_a_good_key_of_the_scope_comes_in(stage: Stage, people: People, engine: AsyncEngine) -> None:
+    report = stage.report(text="x")
+    teacher = await people.make(Role.TEACHER, "teacher")
+    for caller in (people.nobody, teacher, stage.admin):
+        assert (await caller.post("/analysis/behavior", report)).status_code == 401
+    assert (await stage.program.get("/exams")).status_code == 401
+    assert (await post(stage, report)).status_code == 200
+    (used,) = (await stage.admin.get("/admin/service-keys")).json()["items"]
+    assert used["last_used_at"] is not None
+    await stage.admin.delete(f"/admin/service-keys/{stage.key_id}")
+    assert (await post(stage, report)).status_code == 401
+
+
+async def test_a_confirmed_flag_of_a_program_stands_and_weighs_what_its_policy_says(
+    stage: Stage, engine: AsyncEngine
+) -> None:
+    await post(stage, stage.report(flags=[stage.flag(1)]))
+    async with engine.begin() as conn:
+        await conn.execute(update(Flag).values(status=FlagStatus.CONFIRMED))
+        (standing,) = (await flags.standing(conn, [stage.attempt]))[stage.attempt]
+        assert (await conn.execute(select(ExamAttempt.integrity_score))).scalars().all() == [None, None]
+    assert standing.rule == "service:checker"

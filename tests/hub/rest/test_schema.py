@@ -1,0 +1,147 @@
+"""Every operation, asked by everybody for what its schema allows and for what it forbids: no answer is a fault of the
+server, and each is as the schema has it. Nothing is left out: whatever the document names is asked.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from litestar import Litestar
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hub.auth.limits import Allowance, FailureLimits
+from protocol.people import Role
+from tests.factories import make_user
+from tests.hub.conftest import PASSWORD, People
+from tests.hub.rest.teacher.conftest import make_classroom
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+EXAMPLES = 4
+"""How often each operation is asked, each way, by each."""
+
+ACCOUNTS = {"student": Role.STUDENT, "teacher": Role.TEACHER, "root": Role.ADMIN}
+NOBODY = ""
+
+
+class Askers:
+    """One of every role, and somebody who has not signed in."""
+
+    def __init__(self, url: str, known: dict[str, list[str]]) -> None:
+        self.url = url
+        self.known = known
+        self.asked = 0
+        self._tokens: dict[str, str] = {}
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    def ask(self, operation: Any, mode: GenerationMode) -> None:
+        """Ask one operation some times over, most times about things that exist."""
+
+        @settings(
+            max_examples=EXAMPLES,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode), about=st.integers(0, 3))
+        def ask_once(case: Case, about: int) -> None:
+            if about:
+                for name in self.known.keys() & (case.path_parameters or {}).keys():
+                    case.path_parameters[name] = self.known[name][about % len(self.known[name])]
+            for username in (NOBODY, *ACCOUNTS):
+                self._ask_as(username, case)
+
+        ask_once()
+
+    def _ask_as(self, username: str, case: Case) -> None:
+        self.asked += 1
+        answer = case.call(base_url=self.url, session=self._http, headers=self._sign_in(username), timeout=30)
+        case.validate_response(answer, checks=CHECKS)
+        if answer.status_code == 401 or "/logout" in case.path:
+            self._tokens.pop(username, None)
+
+    def _sign_in(self, username: str) -> dict[str, str]:
+        if username == NOBODY:
+            return {}
+        if username not in self._tokens:
+            body = {"username": username, "password": PASSWORD}
+            answer = self._http.post(f"{self.url}/auth/login", json=body, timeout=30)
+            self._tokens[username] = answer.json()["access_token"]
+        return {"Authorization": f"Bearer {self._tokens[username]}"}
+
+
+def find_failures(document: dict[str, Any], askers: Askers) -> Iterator[str]:
+    for found in schemathesis.openapi.from_dict(document).get_all_operations():
+        operation = found.ok()
+        for mode in modes_of(operation):
+            try:
+                askers.ask(operation, mode)
+            except Exception as error:
+                yield f"{operation.label}, {mode.value}: {type(error).__name__}: {error}"
+
+
+def modes_of(operation: Any) -> Sequence[GenerationMode]:
+    """Of what takes nothing, nothing is forbidden."""
+    takes_something = operation.body or any(True for _ in operation.iter_parameters())
+    return (GenerationMode.POSITIVE, GenerationMode.NEGATIVE) if takes_something else (GenerationMode.POSITIVE,)
+
+
+@pytest.fixture
+def limits() -> FailureLimits:
+    """Nobody is shut out here for asking wrongly."""
+    return FailureLimits(Allowance(10**6, 10**6))
+
+
+@pytest.fixture
+async def known(people: People, engine: AsyncEngine) -> dict[str, list[str]]:
+    """What exists, by the name it has in paths."""
+    classroom = await make_classroom(engine, people)
+    for username, role in ACCOUNTS.items():
+        if username != "teacher":
+            await people.make(role, username)
+    attempt_id, ended = await classroom.sit("Ada Example"), await classroom.sit("Eve Example")
+    stream_id = await classroom.record(attempt_id)
+    flags = [str(await classroom.flag(attempt_id, (stream_id, 1))) for _ in range(3)]
+    await classroom.end(ended, percentage=50.0, dropout_label="copy")
+    async with engine.begin() as conn:
+        spare = str(await make_user(conn))
+    return {
+        "exam_id": [str(classroom.exam_id)],
+        "attempt_id": [str(attempt_id), str(ended)],
+        "flag_id": flags,
+        "student_id": [spare],
+        "user_id": [spare],
+        "username": ["teacher"],
+    }
+
+
+@pytest.mark.timeout(300)
+async def test_whatever_is_asked_by_whomever_is_answered_as_the_schema_says(
+    app: Litestar, url: str, known: dict[str, list[str]]
+) -> None:
+    document = app.openapi_schema.to_schema()
+    askers = Askers(url, known)
+    found = await asyncio.to_thread(lambda: list(find_failures(document, askers)))
+    assert found == [], "\n\n".join(found)
+    assert askers.asked >= len(document["paths"]) * (1 + len(ACCOUNTS))

@@ -1,0 +1,52 @@
+import doctest
+
+import pytest
+
+from judgement import debrief
+from judgement.debrief import describe_record, explain_flag
+from judgement.rules import RULEBOOKS
+from protocol.analysis import DropoutLabel
+from protocol.flags import FlagSource
+
+
+@pytest.mark.parametrize(("version", "rules"), RULEBOOKS.items())
+def test_every_rule_is_explained_with_what_looks_the_same(version: int, rules: tuple) -> None:
+    for rule in rules:
+        name, explanation = explain_flag(FlagSource.RULE, rule.id, version)
+        assert name == rule.title
+        assert explanation.startswith(rule.summary)
+        assert rule.false_alarms in explanation
+
+
+@pytest.mark.parametrize(("rule", "version"), [("left_page", 10_000), ("no_such_rule", 1)])
+def test_a_rule_that_is_no_longer_carried_is_still_told_of(rule: str, version: int) -> None:
+    assert explain_flag(FlagSource.RULE, rule, version) == (rule, debrief.NO_LONGER)
+
+
+def test_who_noted_something_that_no_rule_did_is_said() -> None:
+    said = {source: explain_flag(source, "x", 1)[1] for source in FlagSource if source is not FlagSource.RULE}
+    assert said == {
+        FlagSource.TEACHER: debrief.BY_HAND,
+        FlagSource.LLM: debrief.BY_PROGRAM,
+        FlagSource.SERVICE: debrief.BY_PROGRAM,
+    }
+
+
+def test_no_label_is_ever_in_what_a_student_is_told() -> None:
+    for confirmed, others in ((0, 0), (1, 0), (2, 3)):
+        for flag in (True, False):
+            said = describe_record(
+                confirmed=confirmed,
+                others=others,
+                is_decided=flag,
+                coverage=0.5,
+                is_final=flag,
+                is_released=not flag,
+            )
+            assert not {label.value for label in DropoutLabel} & set(said.lower().split())
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    results = doctest.testmod(debrief)
+    assert results.attempted > 0
+    assert results.failed == 0

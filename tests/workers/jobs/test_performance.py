@@ -1,0 +1,41 @@
+"""The figures have tests of their own; here: that they are worked out from what is stored, and the same again."""
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.models import Exam, ExamAttempt, PerformanceMetric, StudentProfile
+from tests.sittings import Sitting, end, sit
+from workers.jobs.performance import work_out
+
+
+async def test_a_students_figures_follow_from_all_their_final_attempts(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        sittings = [await sit(conn) for _ in range(3)]
+        student = sittings[0].student_id
+        await conn.execute(insert(StudentProfile).values(user_id=student))
+        for n, one in enumerate(sittings):
+            await end(conn, one)
+            await mark(conn, one, percentage=50.0 + 10 * n, student_id=student, dropout_label="incapable")
+            await conn.execute(update(Exam).where(Exam.id == one.exam_id).values(subject=f"Subject {n}"))
+    for _ in range(2):
+        async with engine.begin() as conn:
+            await work_out(conn, [student])
+        async with engine.connect() as conn:
+            found = (await conn.execute(select(PerformanceMetric.__table__))).one()
+            profile = (await conn.execute(select(StudentProfile.__table__))).one()
+        assert (found.total_exams, found.avg_score) == (3, 60.0)
+        assert (found.strengths, found.weaknesses) == (["Subject 2"], ["Subject 0"])
+        assert (found.current_risk_label, found.flagged_for_intervention) == ("incapable", True)
+        assert (profile.total_exams_attempted, profile.flagged_for_review) == (3, True)
+
+
+async def test_without_a_final_attempt_all_is_unknown(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        sitting = await sit(conn)
+        await work_out(conn, [sitting.student_id])
+        found = (await conn.execute(select(PerformanceMetric.__table__))).one()
+    assert (found.total_exams, found.avg_score, found.avg_lmi, found.current_risk_label) == (0, None, None, None)
+
+
+async def mark(conn: AsyncConnection, sitting: Sitting, **values: object) -> None:
+    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == sitting.attempt_id).values(**values))

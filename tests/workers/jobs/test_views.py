@@ -1,0 +1,115 @@
+"""The views are made anew soon after a change, once for many, and nobody's transaction waits for it."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.models import ExamAttempt
+from db.queries import views as queries
+from tests.sittings import end, sit
+from workers.jobs import views as module
+from workers.jobs.views import OLD_S, Views
+
+
+class Clock:
+    now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def refreshed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Counts the times the views were made anew."""
+    times: list[int] = []
+    refresh = queries.refresh
+
+    async def count(conn: AsyncConnection) -> None:
+        times.append(1)
+        await refresh(conn)
+
+    monkeypatch.setattr(module.views, "refresh", count)
+    return times
+
+
+async def count_rows(engine: AsyncEngine) -> list[int]:
+    async with engine.connect() as conn:
+        return [(await conn.execute(text(f"SELECT count(*) FROM {view}"))).scalar_one() for view in queries.VIEWS]
+
+
+async def test_a_change_is_shown_after_the_next_look(engine: AsyncEngine, clock: Clock) -> None:
+    views = Views(engine, clock)
+    await views.keep_fresh()
+    async with engine.begin() as conn:
+        await end(conn, await sit(conn))
+    assert await count_rows(engine) == [0, 0]
+    await views.keep_fresh()
+    assert await count_rows(engine) == [0, 0], "nobody said that anything changed"
+    views.touch()
+    await views.keep_fresh()
+    assert await count_rows(engine) == [1, 1]
+    async with engine.connect() as conn:
+        age_s = await queries.age_s(conn)
+    assert age_s is not None
+    assert age_s < 60
+
+
+async def test_many_changes_are_one_refresh_and_none_are_none(
+    engine: AsyncEngine, clock: Clock, refreshed: list[int]
+) -> None:
+    views = Views(engine, clock)
+    for _ in range(3):
+        views.touch()
+    for _ in range(3):
+        await views.keep_fresh()
+    assert len(refreshed) == 1
+    clock.now_s += OLD_S + 1
+    await views.keep_fresh()
+    assert len(refreshed) == 2, "another worker may have changed something, and died"
+
+
+async def test_readers_go_on_reading_and_writers_writing_meanwhile(engine: AsyncEngine, clock: Clock) -> None:
+    async with engine.begin() as conn:
+        await end(conn, await sit(conn))
+        await conn.execute(update(ExamAttempt).values(lmi=1.0))
+        await conn.execute(text("SELECT * FROM exam_performance_summary"))
+        await asyncio.wait_for(Views(engine, clock).keep_fresh(), 10)
+        assert (await conn.execute(select(ExamAttempt.lmi))).scalar_one() == 1.0
+
+
+async def test_who_finds_another_at_it_comes_again(engine: AsyncEngine, clock: Clock, refreshed: list[int]) -> None:
+    views = Views(engine, clock)
+    async with engine.begin() as conn:
+        assert await queries.take_turn(conn)
+        await views.keep_fresh()
+        assert refreshed == []
+    await views.keep_fresh()
+    assert len(refreshed) == 1
+
+
+async def test_a_refresh_that_fails_is_still_due(
+    engine: AsyncEngine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = Views(engine, clock)
+    await views.keep_fresh()
+    views.touch()
+
+    async def fail(_conn: object) -> None:
+        raise OSError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.views, "refresh", fail)
+        with pytest.raises(OSError, match="away"):
+            await views.keep_fresh()
+    async with engine.begin() as conn:
+        await end(conn, await sit(conn))
+    await views.keep_fresh()
+    assert await count_rows(engine) == [1, 1]
