@@ -9,7 +9,7 @@ import { type Decide, type Decision as Choice, decidedText, decisions, verb } fr
 import type { FlagRow } from "../live/wire.ts";
 import { useLoad } from "../load.ts";
 import type { FlagView } from "../rest.ts";
-import { eventDetail, eventText, numberName, numberValue, percent, ruleText, titled } from "../text/format.ts";
+import { decisionText, eventDetail, eventText, numberName, numberValue, percent, ruleText, titled } from "../text/format.ts";
 import { unanswered } from "./orders.tsx";
 import { Shown } from "./page.tsx";
 import { Decision } from "./words.tsx";
@@ -174,14 +174,26 @@ function Deciding({ flag, decide }: { flag: AnyFlag; decide: Decide }): JSX.Elem
   const failed = useSignal<string | null>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const row = useRef<HTMLDivElement>(null);
+  /** The status that was looked at when the decision was begun: the hub holds it against what the flag is then. */
+  const seen = useRef(flag.status);
   const open = decisions(flag.status);
   useEffect(() => {
     if (chosen.value !== null) field.current?.focus();
   }, [chosen.value]);
+  useEffect(() => {
+    if (chosen.peek() === null || busy.peek() || seen.current === flag.status) return;
+    chosen.value = null;
+    failed.value = `${flag.reviewed_by ?? "Somebody"} decided meanwhile: ${decisionText(flag.status).toLowerCase()}. Look at it again.`;
+  }, [flag.status]);
   if (open.length === 0) return null;
   const cancel = (): void => {
     chosen.value = null;
     queueMicrotask(() => row.current?.querySelector("button")?.focus());
+  };
+  const choose = (choice: Choice): void => {
+    seen.current = flag.status;
+    failed.value = null;
+    chosen.value = choice;
   };
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
@@ -190,7 +202,7 @@ function Deciding({ flag, decide }: { flag: AnyFlag; decide: Decide }): JSX.Elem
     busy.value = true;
     failed.value = null;
     try {
-      failed.value = await decide(flag, choice, reason.value.trim());
+      failed.value = await decide({ flag_id: flag.flag_id, status: seen.current }, choice, reason.value.trim());
       if (failed.value === null) {
         toast(decidedText(choice, titled(flag.rule_name ?? ruleText(flag.rule))), "good");
         reason.value = "";
@@ -216,7 +228,7 @@ function Deciding({ flag, decide }: { flag: AnyFlag; decide: Decide }): JSX.Elem
               key={choice}
               size="small"
               variant={choice === "confirmed" && flag.status === "open" ? "danger" : "secondary"}
-              onClick={() => (chosen.value = choice)}
+              onClick={() => choose(choice)}
             >
               {verb(choice, flag.status)}
             </Button>
