@@ -49,9 +49,7 @@ class Candidate:
 
     async def is_saved(self) -> None:
         """Wait until the page says that the server has everything."""
-        await expect(self.page.get_by_text(re.compile("^Saved on the server")).first).to_be_visible(
-            timeout=PATIENCE_MS
-        )
+        await expect(self.page.get_by_text(re.compile("^Saved on the server")).first).to_be_visible(timeout=PATIENCE_MS)
 
     async def clock_s(self) -> int:
         """What the page says is left, in seconds."""
