@@ -168,6 +168,8 @@ export class Proctor {
       };
       const timer = setTimeout(() => finish(false), timeoutMs);
       end = this.onStatus((status) => {
+        // What is kept from before is not counted yet.
+        if (status.link === "starting") return;
         if (status.waiting === 0 || status.link === "over" || status.link === "elsewhere") finish(status.waiting === 0);
       });
     });
