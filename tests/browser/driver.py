@@ -94,25 +94,22 @@ async def lose_emulated_focus(page: Page) -> None:
     await session.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
 
 
-@dataclass
-class OtherTab:
-    """Another tab in front of a page, opened as a person does: the page is blurred and hidden."""
-
-    page: Page
-    _targets: list[str] = field(default_factory=list)
-
-    async def __aenter__(self) -> "OtherTab":
-        session = await self.page.context.new_cdp_session(self.page)
-        opened = await session.send("Target.createTarget", {"url": "about:blank"})
-        self._targets.append(opened["targetId"])
-        await session.send("Target.activateTarget", {"targetId": opened["targetId"]})
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        session = await self.page.context.new_cdp_session(self.page)
-        for target in self._targets:
-            await session.send("Target.closeTarget", {"targetId": target})
-        await self.page.bring_to_front()
+@asynccontextmanager
+async def other_tab(page: Page) -> AsyncIterator[None]:
+    """Another tab of the same window in front of a page, as a person opens one: the page has lost the focus."""
+    session = await page.context.new_cdp_session(page)
+    own = (await session.send("Target.getTargetInfo"))["targetInfo"]
+    # In the page's own profile: one of another profile would stand in another window.
+    opened = await session.send(
+        "Target.createTarget", {"url": "about:blank", "browserContextId": own["browserContextId"]}
+    )
+    await session.send("Target.activateTarget", {"targetId": opened["targetId"]})
+    try:
+        yield
+    finally:
+        await session.send("Target.closeTarget", {"targetId": opened["targetId"]})
+        await page.bring_to_front()
+        await session.detach()
 
 
 def is_built() -> bool:

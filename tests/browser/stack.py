@@ -112,6 +112,19 @@ class Desk:
         self.post(f"/exams/{exam_id}/publish")
         return exam_id, {entrant["username"]: entrant["code"] for entrant in codes}
 
+    def set_rule(self, exam_id: str, rule: str, **settings: Any) -> None:
+        """Change one rule's settings in an exam's policy."""
+        policy = self.get(f"/exams/{exam_id}/policy")["policy"]
+        policy["rules"].setdefault(rule, {}).update(settings)
+        self.put(f"/exams/{exam_id}/policy", {"policy": policy})
+
+    def answers_of(self, exam_id: str, name: str) -> dict[str, Any]:
+        """What a student's answers are, by item; those that were given."""
+        attempts = self.get(f"/teacher/exams/{exam_id}/attempts")["items"]
+        (attempt_id,) = [one["attempt_id"] for one in attempts if one["name"] == name]
+        items = self.get(f"/teacher/attempts/{attempt_id}/answers")["items"]
+        return {one["item"]: one["answer"]["value"] for one in items if one["answer"] is not None}
+
     @staticmethod
     def _read(answer: httpx.Response) -> Any:
         assert answer.is_success, f"{answer.request.method} {answer.request.url.path}: {answer.text}"

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { Problem } from "@veritas/shared/api.ts";
 import { refusal } from "./faults.ts";

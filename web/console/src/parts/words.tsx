@@ -13,7 +13,7 @@ const PRESENCE: Readonly<Record<PresenceWord, { icon: IconName; word: string }>>
   gone: { icon: "offline", word: "Offline" },
   never: { icon: "clock", word: "Not started" },
   over: { icon: "check", word: "Finished" },
-  unknown: { icon: "clock", word: "Presence not known yet" },
+  unknown: { icon: "clock", word: "Not known yet" },
 };
 
 export function Presence({ word, seenAt }: { word: PresenceWord; seenAt: number | null }): JSX.Element {

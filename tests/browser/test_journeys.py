@@ -1,0 +1,176 @@
+"""Two browsers on real processes: what a candidate really does, what the teacher sees of it, and what dies in between."""
+
+import asyncio
+import os
+import re
+import statistics
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.async_api import Browser, Locator, expect
+
+from tests.browser.driver import visit
+from tests.browser.people import PATIENCE_MS, Candidate, Teacher
+from tests.browser.stack import Stack
+from tests.journeys.stack import run, veritas
+
+pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
+
+CLIPBOARD = ["clipboard-read", "clipboard-write"]
+PASTED = "Copied from somewhere: in orbit everything falls around the Earth at the same rate. " * 2
+ADA, MAX = "Ada Example", "Max Example"
+
+
+@dataclass
+class Room:
+    """One exam, its candidates' codes by name, and the teacher who watches it."""
+
+    exam_id: str
+    codes: dict[str, str]
+    teacher: Teacher
+
+
+@pytest.fixture(scope="module")
+async def room(stack: Stack, office: Browser) -> AsyncIterator[Room]:
+    with stack.teacher() as desk:
+        exam_id, codes = desk.make_exam("Physics, second term", {"ada": ADA, "max": MAX})
+        desk.set_rule(exam_id, "left_fullscreen", out_s=3)
+    async with visit(office, stack.base_url) as context:
+        teacher = await Teacher.arrive(context, stack.login, f"/console/exams/{exam_id}")
+        await expect(teacher.tile(ADA)).to_be_visible()
+        yield Room(exam_id, {ADA: codes["ada"], MAX: codes["max"]}, teacher)
+
+
+@pytest.fixture(scope="module")
+async def ada(stack: Stack, browser: Browser, room: Room) -> AsyncIterator[Candidate]:
+    """At work, at the question that wants a text."""
+    async with visit(browser, stack.base_url, permissions=CLIPBOARD) as context:
+        candidate = await Candidate.arrive(context)
+        await candidate.sign_in(room.codes[ADA])
+        await candidate.begin()
+        await candidate.open(4)
+        yield candidate
+
+
+def crowd() -> float:
+    """How many share each processor just now, at least one: a second of one's own lasts that much longer."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+async def seconds_until(shown: Locator) -> float:
+    began_s = time.monotonic()
+    await expect(shown).to_be_visible(timeout=PATIENCE_MS)
+    return time.monotonic() - began_s
+
+
+async def test_the_teacher_sees_within_a_second_what_a_candidate_really_does(room: Room, ada: Candidate) -> None:
+    teacher = room.teacher
+    await expect(teacher.tile(ADA).get_by_text("Connected")).to_be_visible()
+    await teacher.open_student(ADA)
+    took_s = []
+    for number in range(3):
+        await ada.leave_for_another_tab()
+        await ada.paste(PASTED)
+        took_s.append(await seconds_until(teacher.flag("Left, then pasted").nth(number)))
+    # Three leaves are one thing more.
+    await expect(teacher.flag("Left the page")).to_have_count(1)
+    assert statistics.median(took_s) < 1.0 * crowd(), took_s
+
+    await ada.leave_fullscreen()
+    await ada.page.wait_for_timeout(3_200)
+    await ada.text.press_sequentially(" and more of my own.", delay=20)
+    await expect(teacher.flag("Left fullscreen")).to_have_count(1)
+    await expect(ada.page.get_by_text("meant to be sat in fullscreen")).to_be_visible()
+
+
+async def test_a_flag_shows_what_it_rests_on_and_a_decision_moves_the_score(room: Room, ada: Candidate) -> None:
+    teacher = room.teacher
+    await ada.leave_for_another_tab()
+    await ada.paste(PASTED)
+    flag = teacher.flag("Left, then pasted").first
+    await flag.get_by_role("button", name="Show the evidence").click()
+    await expect(flag.get_by_role("heading", name="What it rests on")).to_be_visible()
+    await expect(flag.get_by_text(f"{len(PASTED)}").first).to_be_visible()
+    await expect(flag.get_by_text("How this can be wrong")).to_be_visible()
+    meter = teacher.page.get_by_role("dialog").get_by_role("meter", name=re.compile("Integrity")).first
+    before = float(await meter.get_attribute("aria-valuenow") or "nan")
+    await teacher.decide(flag, "Dismiss", "The formula sheet was permitted.")
+    await expect(flag.get_by_text("“The formula sheet was permitted.”").first).to_be_visible()
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        while float(await meter.get_attribute("aria-valuenow") or "nan") <= before:
+            await teacher.page.wait_for_timeout(50)
+
+
+async def test_a_message_arrives_on_the_exam_page(room: Room, ada: Candidate) -> None:
+    await room.teacher.message("Ten minutes left, please come to an end.")
+    dialog = ada.page.get_by_role("dialog", name="A message from your teacher")
+    await expect(dialog.get_by_text("Ten minutes left, please come to an end.")).to_be_visible()
+    await dialog.get_by_role("button", name="I have read it").click()
+    await expect(dialog).to_be_hidden()
+
+
+async def test_a_killed_hub_costs_nobody_anything(stack: Stack, room: Room, ada: Candidate) -> None:
+    teacher = room.teacher
+    flags = await teacher.flag("Left, then pasted").count()
+    await ada.text.fill("Before the hub died.")
+    killing = asyncio.create_task(stack.kill_hub())
+    await ada.text.press_sequentially(" While it was dead.", delay=40)
+    await killing
+    await ada.text.press_sequentially(" After it came back.", delay=10)
+    await ada.is_saved()
+    await expect(teacher.page.get_by_text("Live", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+    # Everything that stood there stands there once, and what comes now is seen.
+    await expect(teacher.flag("Left, then pasted")).to_have_count(flags)
+    await ada.leave_for_another_tab()
+    await ada.paste(PASTED)
+    await expect(teacher.flag("Left, then pasted")).to_have_count(flags + 1, timeout=PATIENCE_MS)
+    await ada.is_saved()
+    with stack.teacher() as desk:
+        answers = desk.answers_of(room.exam_id, ADA)
+    assert answers["q4"] == "Before the hub died. While it was dead. After it came back." + PASTED
+
+
+async def test_another_profile_goes_on_with_the_same_answers_and_the_same_clock(
+    stack: Stack, browser: Browser, office: Browser, room: Room
+) -> None:
+    async with visit(browser, stack.base_url) as context:
+        first = await Candidate.arrive(context)
+        await first.sign_in(room.codes[MAX])
+        await first.begin()
+        await first.page.get_by_label("velocity").check()
+        await first.open(4)
+        await first.text.fill("Written on the first machine.")
+        await first.is_saved()
+        left_s, then_s = await first.clock_s(), time.monotonic()
+    # The profile is gone with its context: cookie, queue and all.
+    async with visit(office, stack.base_url) as context:
+        second = await Candidate.arrive(context)
+        await second.sign_in(room.codes[MAX])
+        await second.begin()
+        await expect(second.page.get_by_label("velocity")).to_be_checked()
+        passed_s = time.monotonic() - then_s
+        assert abs(await second.clock_s() - (left_s - passed_s)) <= 2
+        await second.open(4)
+        await expect(second.text).to_have_value("Written on the first machine.")
+        await second.text.press_sequentially(" And on the second.", delay=10)
+        await second.hand_in()
+        await expect(second.page.get_by_role("heading", name="Receipt")).to_be_visible()
+        await expect(second.page.get_by_role("heading", name="Result")).to_be_visible(timeout=PATIENCE_MS)
+    with stack.teacher() as desk:
+        answers = desk.answers_of(room.exam_id, MAX)
+    assert answers == {"q1": "velocity", "q4": "Written on the first machine. And on the second."}
+    await expect(room.teacher.page.get_by_role("button", name=re.compile("^Finished 1"))).to_be_visible()
+
+
+async def test_a_reload_is_no_sign_out(room: Room, ada: Candidate) -> None:
+    await ada.page.reload()
+    await expect(ada.page.get_by_role("timer")).to_be_visible()
+    await room.teacher.page.reload()
+    await expect(room.teacher.tile(ADA)).to_be_visible()
+
+
+async def test_the_record_keeps_its_laws_after_all_that(stack: Stack, room: Room, ada: Candidate) -> None:
+    verified = await asyncio.to_thread(run, veritas("verify", "--reproduce"), stack.environ)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
