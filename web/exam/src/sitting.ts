@@ -82,6 +82,7 @@ export class Sitting {
     document.addEventListener("visibilitychange", flush, { signal: left });
     window.addEventListener("pagehide", flush, { signal: left });
     window.addEventListener("blur", flush, { signal: left });
+    window.addEventListener("beforeunload", (event) => this.warn(event), { signal: left });
     const first = paper.items[0];
     if (first) this.proctor.record("item_opened", { item: first.item });
   }
@@ -208,6 +209,13 @@ export class Sitting {
       ...(position ?? {}),
       ...(answers.length > 0 ? { answers } : {}),
     });
+  }
+
+  /** What is only in this open page would be gone with it; everything else survives a reload. */
+  private warn(event: BeforeUnloadEvent): void {
+    this.flush();
+    const { unsaved, isKept } = this.proctor.status;
+    if (unsaved.size > 0 && !isKept) event.preventDefault();
   }
 
   private put(item: string, value: Json): void {
