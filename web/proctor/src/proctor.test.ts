@@ -4,7 +4,7 @@ import type { LocalAnswer } from "./answers.ts";
 import type { ClientFrame, HubFrame, Instruct, Welcome } from "./frames.ts";
 import { DEFAULT_LIMITS } from "./frames.ts";
 import { SignedOut } from "./line.ts";
-import { Proctor, start } from "./proctor.ts";
+import { deliverKept, Proctor, start } from "./proctor.ts";
 
 const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
@@ -198,6 +198,20 @@ test("no half of a character and no NUL reaches the wire", async () => {
   proctor.draft("a", "x\0y\ud800z");
   await proctor.drained(5_000);
   expect(Hub.current.stored[0]?.data?.["text"]).toBe("xy\ufffdz");
+});
+
+test("what a machine still keeps of an attempt that is over is delivered on the next visit, and nothing is added", async () => {
+  const first = open();
+  await until(() => expect(first.status.link).toBe("open"));
+  Hub.current.isDeaf = true;
+  first.answered("a", "x", 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  first.stop();
+  Hub.current.isDeaf = false;
+  await deliverKept({ url: "ws://hub", attemptId, getTicket: async () => "ticket" });
+  expect(types()).toEqual(["answered"]);
+  await deliverKept({ url: "ws://hub", attemptId, getTicket: async () => "ticket" });
+  expect(Hub.current.hellos).toHaveLength(2);
 });
 
 test("when the attempt is over the rest is delivered, and what was kept is forgotten", async () => {
