@@ -1,4 +1,4 @@
-"""The people of the browser's journeys: what they click, type and read. They find things as people do, by their words."""
+"""The people of the browser's journeys: what they click, type and read. They find things by their words, as people do."""
 
 import re
 from typing import Final
@@ -49,9 +49,7 @@ class Candidate:
 
     async def is_saved(self) -> None:
         """Wait until the page says that the server has everything."""
-        await expect(self.page.get_by_text(re.compile("^Saved on the server")).first).to_be_visible(
-            timeout=PATIENCE_MS
-        )
+        await expect(self.page.get_by_text(re.compile("^Saved on the server")).first).to_be_visible(timeout=PATIENCE_MS)
 
     async def clock_s(self) -> int:
         """What the page says is left, in seconds."""
