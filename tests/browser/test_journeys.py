@@ -1,4 +1,4 @@
-"""Two browsers on real processes: what a candidate really does, what the teacher sees of it, and what dies in between."""
+"""Two browsers on real processes: what a candidate really does, what the teacher sees of it, what dies in between."""
 
 import asyncio
 import os
