@@ -117,9 +117,7 @@ async def test_an_exam_is_sat_by_keyboard_alone(stack: Stack, browser: Browser) 
         await expect(page.locator(".x-receipt")).to_contain_text(re.compile(r"Answers\s*4"))
 
 
-async def test_another_machine_goes_on_with_the_same_answers_and_the_same_clock(
-    stack: Stack, browser: Browser
-) -> None:
+async def test_another_machine_goes_on_with_the_same_answers_and_the_same_clock(stack: Stack, browser: Browser) -> None:
     with stack.teacher() as desk:
         _, codes = desk.make_exam("Two machines", {"mover": "Ada Lovelace"})
     async with visit(browser, stack.base_url) as first, visit(browser, stack.base_url) as second:
