@@ -1,6 +1,6 @@
 """Instructions: what a person asks of candidates' clients, numbered per attempt and repeated until answered or over."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -29,7 +29,7 @@ from sqlalchemy.orm import aliased
 from db.clock import to_ms
 from db.models import ExamAttempt, Instruction
 from db.queries import feed
-from protocol.attempts import RUNNING, InstructionState
+from protocol.attempts import RUNNING, AttemptStatus, InstructionState
 from protocol.console import InstructionRow
 from protocol.monitor import Instruct
 
@@ -61,8 +61,11 @@ async def issue(
     actor_id: UUID,
     command_id: UUID,
     valid_s: float | None = None,
+    among: Collection[AttemptStatus] = RUNNING,
 ) -> list[InstructionRow]:
     """Ask something of the named attempts (None: all) of this exam that are running; the new rows, as on the board.
+
+    Of others, where `among` names other statuses.
 
     Nobody has to carry it out after `valid_s`. Commands of one exam go one after the other, from here to COMMIT: the
     numbers rest on it.
@@ -82,7 +85,7 @@ async def issue(
         literal(actor_id, Uuid),
         literal(command_id, Uuid),
         cast(until, DateTime(timezone=True)),
-    ).where(ExamAttempt.exam_id == exam_id, ExamAttempt.status.in_(RUNNING))
+    ).where(ExamAttempt.exam_id == exam_id, ExamAttempt.status.in_(among))
     if attempt_ids is not None:
         asked = asked.where(ExamAttempt.id == _any_of(attempt_ids))
     created = await conn.execute(

@@ -16,16 +16,21 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import Denied, NotFound, sqlstate_of
-from db.queries import access, audit, commands, feed, instructions
+from db.errors import Conflict, Denied, NotFound, sqlstate_of
+from db.queries import access, audit, commands, endings, feed, instructions
 from db.queries import board as boards
+from db.queries.endings import Ending
+from db.queries.facts import ServerFact
 from hub.auth.guards import Person
 from hub.errands import Errands
 from hub.errors import Busy, interpret
 from hub.live.reviews import Decision, review
+from judgement import grading
+from judgement.attempts import Action, way_of
 from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result, Room, Row
 from protocol.exams import Permission
+from protocol.limits import TAIL_MS
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +45,7 @@ _LOCKED: Final = frozenset({"40001", "40P01", "55P03"})
 
 WANTED: Final[Mapping[str, Permission]] = {
     "message": Permission.INVIGILATE,
+    "end": Permission.INVIGILATE,
     "review": Permission.REVIEW,
 }
 """Which permission a command wants; who holds only others of an exam may watch what comes of it."""
@@ -53,11 +59,12 @@ class Announcer(Protocol):
 
 
 class _Done(msgspec.Struct, frozen=True):
-    """What a command came to: its result, the feed rows it wrote, and whose clients have something to do."""
+    """What a command came to: its result, the feed rows it wrote, whose clients have something to do, and who ended."""
 
     result: Result
     rows: Sequence[Row] = ()
     instructed: Sequence[UUID] = ()
+    ended: Sequence[UUID] = ()
 
 
 class _Refused(Exception):
@@ -137,6 +144,8 @@ class Commands:
             await self._announcer.announce("feed", exam_id)
         for attempt_id in done.instructed:
             await self._announcer.announce("instructions", attempt_id)
+        for attempt_id in done.ended:
+            await self._announcer.announce("attempt", attempt_id)
 
 
 async def _check_permission(conn: AsyncConnection, person: Person, command: Command) -> None:
@@ -172,6 +181,57 @@ async def _message(conn: AsyncConnection, person: Person, command: Command) -> _
         )
     reached = [row.attempt_id for row in rows]
     return _Done(Result(command.id, _reached(named, reached)), rows, reached)
+
+
+async def _end(conn: AsyncConnection, person: Person, command: Command) -> _Done:
+    """End attempts, for a reason: each with all that belongs to its end, and its client is told why."""
+    reason = _text(command.reason, "reason")
+    named = _named(command.to)
+    if named is None:
+        raise _Refused(ErrorCode.BAD_COMMAND, "who ends attempts names them")
+    way = way_of(Action.END)
+    fact = ServerFact("ended", {"reason": reason, "by": str(person.user_id)})
+    ending = Ending(sources=way.sources, target=way.target, fact=fact, exam_id=command.exam_id)
+    outcomes: dict[UUID, Outcome] = {}
+    rows: list[Row] = []
+    for attempt_id in sorted(named):
+        outcomes[attempt_id], row = await _end_one(conn, attempt_id, ending)
+        if row is not None:
+            rows.append(row)
+            await audit.append(
+                conn,
+                actor_id=person.user_id,
+                action="end",
+                resource="attempt",
+                resource_id=attempt_id,
+                details={"command": str(command.id), "reason": reason},
+            )
+    ended = [attempt_id for attempt_id in named if outcomes[attempt_id].ok]
+    rows += await instructions.issue(
+        conn,
+        command.exam_id,
+        ended,
+        action=command.action,
+        body={"reason": reason},
+        actor_id=person.user_id,
+        command_id=command.id,
+        valid_s=TAIL_MS / 1000,
+        among=[way.target],
+    )
+    return _Done(Result(command.id, [outcomes[attempt_id] for attempt_id in named]), rows, ended, ended)
+
+
+async def _end_one(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> tuple[Outcome, Row | None]:
+    try:
+        ended = await endings.end_attempt(conn, attempt_id, ending, grading)
+    except NotFound:
+        return Outcome(attempt_id=attempt_id, ok=False, code=ErrorCode.NOT_FOUND, detail="not in this exam"), None
+    except Conflict as error:
+        return Outcome(attempt_id=attempt_id, ok=False, code=ErrorCode.CONFLICT, detail=str(error)), None
+    if not ended.changed:
+        detail, at = f"it has ended already: {ended.status}", ended.receipt.submitted_at
+        return Outcome(attempt_id=attempt_id, ok=False, code=ErrorCode.CONFLICT, detail=detail, at=at), None
+    return Outcome(attempt_id=attempt_id, ok=True), ended.row
 
 
 def _named(to: str | list[UUID] | Room) -> list[UUID] | None:
@@ -229,4 +289,4 @@ def _text(text: str | None, name: str) -> str:
     return text
 
 
-_ACTIONS: Final[Mapping[str, _Action]] = {"message": _message, "review": _review}
+_ACTIONS: Final[Mapping[str, _Action]] = {"message": _message, "end": _end, "review": _review}

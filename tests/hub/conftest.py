@@ -1,6 +1,7 @@
 """A hub as people meet it: a real server on a free port in the test's own loop, and an HTTP client before it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
 
 import httpx
 import pytest
@@ -37,6 +38,12 @@ class Caller:
 
     async def patch(self, path: str, body: object) -> httpx.Response:
         return await self.http.patch(path, json=body, headers=self._bearer())
+
+    async def request(
+        self, method: str, path: str, body: object = None, query: Mapping[str, Any] | None = None
+    ) -> httpx.Response:
+        said = {} if body is None else {"json": body}
+        return await self.http.request(method, path, params=query, headers=self._bearer(), **said)
 
     async def post_csv(self, path: str, body: str | bytes) -> httpx.Response:
         headers = {**self._bearer(), "Content-Type": "text/csv; charset=utf-8"}

@@ -47,6 +47,7 @@ CHANGES = (
     "leave_roster",
     "sit",
     "hand_in",
+    "end",
     "fold",
     "come_and_go",
     "review",
@@ -137,6 +138,12 @@ class Exam:
             ended = await endings.end_attempt(conn, attempt, ending(action), grading)
             if ended.row is not None:
                 await feed.append(conn, self.exam_id, [ended.row])
+
+    async def end(self, pick: int) -> None:
+        """A person ends somebody's attempt, or finds it ended."""
+        if pick % 4 == 3:
+            attempt = one_of(self.attempts, 2 + pick // 4)
+            await self.command(action="end", to=[attempt], reason=f"because {pick}")
 
     async def fold(self, pick: int) -> None:
         """A candidate leaves the page for long: a flag is raised, the score falls."""
@@ -333,8 +340,9 @@ async def test_every_change_changes_the_board_and_a_console_that_only_polls_sees
     async with Feed(exam.engine, poll_s=0.02) as feeds:
         feeds.watch(exam.exam_id, watcher)
         await watcher.reach(await exam.fresh())
-        order = [name for name in CHANGES if name not in ("trim", "review_what_may_not_be_so")]
-        for name in ("fold", *order, "enrol"):
+        ends = ("hand_in", "end")
+        order = [name for name in CHANGES if name not in ("trim", "review_what_may_not_be_so", *ends)]
+        for name in ("fold", *order, *ends, "enrol"):
             before = await exam.fresh()
             await getattr(exam, name)(3)
             fresh = await exam.fresh()

@@ -52,7 +52,9 @@ async def permit(room: Room, *permissions: Permission) -> Person:
 
 async def test_a_decision_gives_the_rows_a_board_has_to_change(engine: AsyncEngine) -> None:
     room = await make_room(engine)
-    flag = await room.flag(await room.sit())
+    attempt = await room.sit()
+    await room.connect(attempt)
+    flag = await room.flag(attempt)
     reviewed = await decide(room, flag, FlagStatus.CONFIRMED)
     assert reviewed.outcome.ok
     kinds = [type(row) for row in reviewed.rows]

@@ -39,17 +39,17 @@ EXAMPLES = 4
 """How often each operation is asked, each way, by each."""
 
 ACCOUNTS = {"student": Role.STUDENT, "teacher": Role.TEACHER, "root": Role.ADMIN}
-NOBODY = ""
+NOBODY, PROGRAM = "", "plagiarism-check"
 
 
 class Askers:
-    """One of every role, and somebody who has not signed in."""
+    """One of every role, a program with a key, and somebody who has not signed in."""
 
-    def __init__(self, url: str, known: dict[str, list[str]]) -> None:
+    def __init__(self, url: str, known: dict[str, list[str]], key: str) -> None:
         self.url = url
         self.known = known
         self.asked = 0
-        self._tokens: dict[str, str] = {}
+        self._tokens = {PROGRAM: key}
         self._http = requests.Session()
         self._http.trust_env = False
 
@@ -69,7 +69,7 @@ class Askers:
             if about:
                 for name in self.known.keys() & (case.path_parameters or {}).keys():
                     case.path_parameters[name] = self.known[name][about % len(self.known[name])]
-            for username in (NOBODY, *ACCOUNTS):
+            for username in (NOBODY, PROGRAM, *ACCOUNTS):
                 self._ask_as(username, case)
 
         ask_once()
@@ -78,7 +78,7 @@ class Askers:
         self.asked += 1
         answer = case.call(base_url=self.url, session=self._http, headers=self._sign_in(username), timeout=30)
         case.validate_response(answer, checks=CHECKS)
-        if answer.status_code == 401 or "/logout" in case.path:
+        if username in ACCOUNTS and (answer.status_code == 401 or "/logout" in case.path):
             self._tokens.pop(username, None)
 
     def _sign_in(self, username: str) -> dict[str, str]:
@@ -115,11 +115,11 @@ def limits() -> FailureLimits:
 
 @pytest.fixture
 async def known(people: People, engine: AsyncEngine) -> dict[str, list[str]]:
-    """What exists, by the name it has in paths."""
+    """What exists, by the name it has in paths, and a key to ask with."""
     classroom = await make_classroom(engine, people)
-    for username, role in ACCOUNTS.items():
-        if username != "teacher":
-            await people.make(role, username)
+    await people.make(Role.STUDENT, "student")
+    admin = await people.make(Role.ADMIN, "root")
+    keys = [(await admin.post("/admin/service-keys", {"name": PROGRAM, "scopes": ["analysis"]})).json() for _ in "ab"]
     attempt_id, ended = await classroom.sit("Ada Example"), await classroom.sit("Eve Example")
     stream_id = await classroom.record(attempt_id)
     flags = [str(await classroom.flag(attempt_id, (stream_id, 1))) for _ in range(3)]
@@ -133,6 +133,8 @@ async def known(people: People, engine: AsyncEngine) -> dict[str, list[str]]:
         "student_id": [spare],
         "user_id": [spare],
         "username": ["teacher"],
+        "key_id": [keys[0]["key_id"]],
+        "key": [keys[1]["key"]],
     }
 
 
@@ -141,7 +143,7 @@ async def test_whatever_is_asked_by_whomever_is_answered_as_the_schema_says(
     app: Litestar, url: str, known: dict[str, list[str]]
 ) -> None:
     document = app.openapi_schema.to_schema()
-    askers = Askers(url, known)
+    askers = Askers(url, known, *known.pop("key"))
     found = await asyncio.to_thread(lambda: list(find_failures(document, askers)))
     assert found == [], "\n\n".join(found)
-    assert askers.asked >= len(document["paths"]) * (1 + len(ACCOUNTS))
+    assert askers.asked >= len(document["paths"]) * (2 + len(ACCOUNTS))

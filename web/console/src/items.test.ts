@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { missing, newDraft, removeChoice, sameItems, toDraft, toItem, toKind } from "./items.ts";
 import type { ItemView } from "./rest.ts";

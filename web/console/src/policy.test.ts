@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { isOn, settingsOf, valueOf, withSetting } from "./policy.ts";
 import type { Policy, RuleInfo } from "./rest.ts";

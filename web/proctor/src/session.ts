@@ -19,7 +19,7 @@ export const CLIENT = { name: "veritas-browser", version: "1" };
 /** A hub of which nothing at all was heard for this long, although it was pinged, is gone. */
 export const DEAF_MS = 12_000;
 /** After so long a silence it is pinged out of turn. */
-const QUIET_MS = 5_000;
+const QUIET_MS = 7_000;
 /** How long it may still take to answer when the machine says that its network is gone. */
 const OFFLINE_MS = 2_000;
 /** How long a hub may take to store and acknowledge the rest after `bye`. */

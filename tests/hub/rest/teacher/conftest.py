@@ -14,7 +14,7 @@ from db.queries.flags import FactId, NewFlag
 from protocol.exams import Permission
 from protocol.flags import Severity
 from protocol.people import Role
-from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
+from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user, store_events
 from tests.hub.conftest import Caller, People
 
 Told = tuple[str, dict[str, Any], int]
@@ -53,6 +53,11 @@ class Classroom:
             stream_id = await make_stream(conn, attempt_id)
             await store_events(conn, stream_id, events)
             return stream_id
+
+    async def connect(self, attempt_id: UUID) -> None:
+        """A client of the attempt has been there all the time."""
+        async with self.engine.begin() as conn:
+            await make_connection(conn, attempt_id, await make_stream(conn, attempt_id))
 
     async def flag(
         self,

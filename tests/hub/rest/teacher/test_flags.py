@@ -89,6 +89,7 @@ async def test_flags_are_for_those_who_may_see_or_review_the_exam(classroom: Cla
 
 async def test_a_review_changes_flag_score_feed_and_trail_together(classroom: Classroom, engine: AsyncEngine) -> None:
     attempt_id = await classroom.sit()
+    await classroom.connect(attempt_id)
     flag_id = await classroom.flag(attempt_id)
     answer = await classroom.teacher.post(f"/teacher/flags/{flag_id}/review", review())
     assert answer.status_code == 200

@@ -65,6 +65,7 @@ export class Console implements LinkOwner {
     entry.viewers -= 1;
     if (entry.viewers > 0) return;
     this.rooms.delete(examId);
+    entry.room.close();
     this.socket.send({ t: "unwatch", exam_id: examId });
   }
 

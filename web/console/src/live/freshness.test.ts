@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { QUIET_MS, freshness } from "./freshness.ts";
 

@@ -172,13 +172,13 @@ export class Link {
 
   private tick = (): void => {
     const now = performance.now();
+    // Says how old what is shown is, whether or not there is a connection.
+    this.owner.onState(this.state);
     if (this.socket === null) return;
     if (!this.welcomed) {
       if (now - this.openedAt > OPEN_MS) this.cut();
     } else if (this.pingedAt > this.heardAt && now - this.pingedAt > DEAD_MS) this.cut();
     else if (this.pingedAt <= this.heardAt && now - Math.max(this.sentAt, this.pingedAt) > PING_MS) this.ping();
-    // Says how old what is shown is.
-    this.owner.onState(this.state);
   };
 
   private ping(): void {

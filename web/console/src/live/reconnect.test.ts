@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { Backoff, FIRST_MS, MOST_MS, mayReconnect, renewInMs } from "./reconnect.ts";
 

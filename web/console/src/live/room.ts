@@ -9,9 +9,13 @@ import { Follower } from "./follower.ts";
 import { makeRow, type RoomRow } from "./rows.ts";
 import type { Delta, ExamRow, FlagRow, Live, Resync, Since, Snapshot } from "./wire.ts";
 
-/** Changes are put on the screen together this often: a burst of a thousand rows costs one drawing. */
+/** Changes are put on the screen together, at most this often: a burst of a thousand rows costs one drawing. */
 const DRAW_MS = 150;
+/** Larger rooms are drawn less often: each drawing sorts them all. */
+const DRAW_MS_A_STUDENT = 0.1;
 const NEWS_KEPT = 50;
+/** Of an exam nobody is connected to a hub has no live values to show: after this long that is what it means. */
+const LIVE_DUE_MS = 4_000;
 
 export interface FlagNews {
   readonly flag: FlagRow;
@@ -39,6 +43,7 @@ export class Room {
   private readonly studentOfIx = new Map<number, string>();
   private fresh: FlagNews[] = [];
   private drawing: ReturnType<typeof setTimeout> | undefined;
+  private liveDue: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly examId: string,
@@ -55,6 +60,14 @@ export class Room {
     this.touched = null;
     this.draw();
     this.owner.watch(this.examId, since);
+    clearTimeout(this.liveDue);
+    this.liveDue = setTimeout(() => this.takeLive({ t: "live", exam_id: this.examId, attempts: [], since: null }), LIVE_DUE_MS);
+  }
+
+  /** Nobody looks any more. */
+  close(): void {
+    clearTimeout(this.liveDue);
+    clearTimeout(this.drawing);
   }
 
   take(frame: Snapshot | Delta | Resync): void {
@@ -82,6 +95,7 @@ export class Room {
   }
 
   takeLive(frame: Live): void {
+    clearTimeout(this.liveDue);
     const first = !this.follower.hasLive;
     const changed = this.follower.takeLive(frame);
     if (first) this.touched = null;
@@ -117,7 +131,7 @@ export class Room {
     this.drawing ??= setTimeout(() => {
       this.drawing = undefined;
       this.show();
-    }, DRAW_MS);
+    }, Math.max(DRAW_MS, this.rows.peek().size * DRAW_MS_A_STUDENT));
   }
 
   private show(): void {

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { Board } from "./board.ts";
 import { arrange, countFilters, latestFlags, makeRow, type RoomRow } from "./rows.ts";

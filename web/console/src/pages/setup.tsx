@@ -15,6 +15,7 @@ import { Questions } from "../parts/questions.tsx";
 import { Roster } from "../parts/roster.tsx";
 import type { ExamView } from "../rest.ts";
 import { api } from "../state.ts";
+import { points } from "../text/format.ts";
 import { ExamState } from "./exams.tsx";
 
 type Tab = "details" | "questions" | "roster" | "rules" | "people";
@@ -38,6 +39,11 @@ export function SetupPage({ examId, tab }: { examId: string; tab: string }): JSX
       actions={exam !== null && exam.permissions.includes("can_edit") && <Publishing exam={exam} loading={loading} />}
     >
       <ExamNav examId={examId} at="setup" may={exam?.permissions ?? null} />
+      {exam !== null && exam.items_version > 0 && exam.passing_score > exam.max_score && (
+        <Notice tone="warning">
+          Nobody can pass: {points(exam.passing_score)} points are needed, and there are {points(exam.max_score)}.
+        </Notice>
+      )}
       <Shown of={loading} label="Fetching the exam…">
         {(data) => (
           <div class="c-second">

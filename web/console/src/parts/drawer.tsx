@@ -115,7 +115,7 @@ function Student({ room, row, may }: { room: Room; row: RoomRow; may: readonly P
         {tab.value === "flags" ? (
           <div class="v-stack">
             {row.flags.map((flag) => (
-              <FlagCard key={flag.flag_id} flag={flag} decide={can("can_review") ? decideLive(room.examId) : null} />
+              <FlagCard level={3} key={flag.flag_id} flag={flag} decide={can("can_review") ? decideLive(room.examId) : null} />
             ))}
             {row.flags.length === 0 && <Empty title="No flags">Nothing was concluded from what is recorded so far.</Empty>}
           </div>

@@ -9,7 +9,7 @@ import { type Decide, type Decision as Choice, decidedText, decisions, verb } fr
 import type { FlagRow } from "../live/wire.ts";
 import { useLoad } from "../load.ts";
 import type { FlagView } from "../rest.ts";
-import { eventDetail, eventText, numberName, numberValue, percent, ruleText, titled } from "../text/format.ts";
+import { decisionText, eventDetail, eventText, numberName, numberValue, percent, ruleText, titled } from "../text/format.ts";
 import { unanswered } from "./orders.tsx";
 import { Shown } from "./page.tsx";
 import { Decision } from "./words.tsx";
@@ -29,6 +29,8 @@ interface FlagCardProps {
   /** Over the flag, where several students' flags stand together. */
   heading?: JSX.Element;
   open?: boolean;
+  /** Of its heading. */
+  level?: 2 | 3;
 }
 
 const SOURCES: Readonly<Record<string, string>> = {
@@ -37,16 +39,19 @@ const SOURCES: Readonly<Record<string, string>> = {
   teacher: "Raised by a person.",
 };
 
-export function FlagCard({ flag, full, decide, heading, open = false }: FlagCardProps): JSX.Element {
+export function FlagCard({ flag, full, decide, heading, open = false, level = 2 }: FlagCardProps): JSX.Element {
   const opened = useSignal(open);
   const id = useId();
+  const Heading = level === 2 ? "h2" : "h3";
   return (
     <article class="c-flag" data-severity={flag.severity} data-status={flag.status} aria-labelledby={`${id}-name`}>
       {heading}
       <div class="v-spread">
         <div class="v-row-s">
           <Severity of={flag.severity} />
-          <h3 id={`${id}-name`}>{titled(flag.rule_name ?? ruleText(flag.rule))}</h3>
+          <Heading id={`${id}-name`} class="c-h3">
+            {titled(flag.rule_name ?? ruleText(flag.rule))}
+          </Heading>
         </div>
         <span class="v-soft v-small v-number">{formatTime(flag.raised_at)}</span>
       </div>
@@ -116,7 +121,7 @@ function Evidence({ flag }: { flag: FlagView }): JSX.Element {
       </dl>
       {events.length > 0 && (
         <div class="v-stack-s">
-          <h4>What it rests on</h4>
+          <p class="v-strong">What it rests on</p>
           <ol class="c-events">
             {events.map((event) => (
               <li key={`${event.stream_id}/${event.seq}`}>
@@ -139,7 +144,7 @@ function Evidence({ flag }: { flag: FlagView }): JSX.Element {
       )}
       {(flag.reviews?.length ?? 0) > 0 && (
         <div class="v-stack-s">
-          <h4>Decisions so far</h4>
+          <p class="v-strong">Decisions so far</p>
           <ol class="c-events">
             {flag.reviews.map((review) => (
               <li key={review.at}>
@@ -169,14 +174,26 @@ function Deciding({ flag, decide }: { flag: AnyFlag; decide: Decide }): JSX.Elem
   const failed = useSignal<string | null>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const row = useRef<HTMLDivElement>(null);
+  /** The status that was looked at when the decision was begun: the hub holds it against what the flag is then. */
+  const seen = useRef(flag.status);
   const open = decisions(flag.status);
   useEffect(() => {
     if (chosen.value !== null) field.current?.focus();
   }, [chosen.value]);
+  useEffect(() => {
+    if (chosen.peek() === null || busy.peek() || seen.current === flag.status) return;
+    chosen.value = null;
+    failed.value = `${flag.reviewed_by ?? "Somebody"} decided meanwhile: ${decisionText(flag.status).toLowerCase()}. Look at it again.`;
+  }, [flag.status]);
   if (open.length === 0) return null;
   const cancel = (): void => {
     chosen.value = null;
     queueMicrotask(() => row.current?.querySelector("button")?.focus());
+  };
+  const choose = (choice: Choice): void => {
+    seen.current = flag.status;
+    failed.value = null;
+    chosen.value = choice;
   };
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
@@ -185,7 +202,7 @@ function Deciding({ flag, decide }: { flag: AnyFlag; decide: Decide }): JSX.Elem
     busy.value = true;
     failed.value = null;
     try {
-      failed.value = await decide(flag, choice, reason.value.trim());
+      failed.value = await decide({ flag_id: flag.flag_id, status: seen.current }, choice, reason.value.trim());
       if (failed.value === null) {
         toast(decidedText(choice, titled(flag.rule_name ?? ruleText(flag.rule))), "good");
         reason.value = "";
@@ -211,7 +228,7 @@ function Deciding({ flag, decide }: { flag: AnyFlag; decide: Decide }): JSX.Elem
               key={choice}
               size="small"
               variant={choice === "confirmed" && flag.status === "open" ? "danger" : "secondary"}
-              onClick={() => (chosen.value = choice)}
+              onClick={() => choose(choice)}
             >
               {verb(choice, flag.status)}
             </Button>

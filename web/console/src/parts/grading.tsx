@@ -110,9 +110,9 @@ function Answer({ item, place, given, onGive }: { item: GradedItem; place: numbe
   return (
     <li class="v-card v-stack">
       <div class="v-spread">
-        <h3>
+        <h2 class="c-h3">
           Question {place} <span class="v-soft v-mono">{item.item}</span>
-        </h3>
+        </h2>
         {item.given === null ? (
           <Badge tone="info">to grade</Badge>
         ) : (

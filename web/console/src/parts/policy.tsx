@@ -97,7 +97,7 @@ function Rule({ rule, on, readOnly, refused, value, onChange }: RuleProps): JSX.
   return (
     <section class="v-card v-stack-s" aria-label={rule.name} data-off={on ? undefined : ""}>
       <div class="v-spread">
-        <h3>{titled(rule.name)}</h3>
+        <h2 class="c-h3">{titled(rule.name)}</h2>
         {rule.camera && <Badge>camera only</Badge>}
       </div>
       <p class="v-small v-soft">{rule.summary}</p>

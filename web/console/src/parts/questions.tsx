@@ -166,9 +166,9 @@ function Question({ draft, place, of, readOnly, wrong, onChange, onMove, onRemov
   return (
     <li class="v-card v-stack">
       <div class="v-spread">
-        <h3>
+        <h2 class="c-h3">
           Question {place} <span class="v-soft v-mono">{draft.item}</span>
-        </h3>
+        </h2>
         {!readOnly && (
           <div class="v-row-s">
             <Button size="small" variant="quiet" disabled={place === 1} onClick={() => onMove(-1)} aria-label={`Move question ${place} up`}>

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import type { TimelineEvent } from "../rest.ts";
 import { describeRun, runsOf } from "./runs.ts";

@@ -1,0 +1,63 @@
+"""Exams, items, policies, rosters, permissions: by what was permitted; sharing an exam is its maker's alone."""
+
+from protocol.exams import Permission
+from protocol.people import Role
+from tests.hub.rest.access.rows import ADMIN, MAKER, TEACHERS, Call, Row, filled, for_roles, permitted
+from tests.hub.rest.access.stage import Stage
+
+VIEW, EDIT, REVIEW = Permission.VIEW, Permission.EDIT, Permission.REVIEW
+
+
+async def editing(stage: Stage, caller: str) -> Call:
+    del caller
+    return Call(body={"version": await stage.version(), "topic": "Optics"})
+
+
+async def leaving(stage: Stage, caller: str) -> Call:
+    del caller
+    return Call({"student_id": await stage.student_on_roster()})
+
+
+async def leaving_next_door(stage: Stage, caller: str) -> Call:
+    del caller
+    return Call({"student_id": stage.neighbour["student_id"]})
+
+
+async def granting(stage: Stage, caller: str) -> Call:
+    del caller
+    return Call({"username": (await stage.account(Role.TEACHER))[1]}, {"can_view": True})
+
+
+async def withdrawing(stage: Stage, caller: str) -> Call:
+    del caller
+    call = await granting(stage, MAKER)
+    path = f"/exams/{stage.exam_id}/permissions/{call.params['username']}"
+    assert (await stage.callers[MAKER].put(path, call.body)).status_code == 200
+    return call
+
+
+ROWS = [
+    Row("POST /exams", for_roles(*TEACHERS, ADMIN, ok=201), filled({"title": "x", "duration_minutes": 1})),
+    Row("GET /exams", for_roles(*TEACHERS, ADMIN)),
+    Row("GET /exams/{exam_id:uuid}", permitted(*Permission)),
+    Row("PATCH /exams/{exam_id:uuid}", permitted(EDIT), editing),
+    Row("POST /exams/{exam_id:uuid}/publish", permitted(EDIT)),
+    # An attempt is running.
+    Row("POST /exams/{exam_id:uuid}/unpublish", permitted(EDIT, ok=409)),
+    Row("POST /exams/{exam_id:uuid}/release", permitted(EDIT)),
+    Row("GET /exams/{exam_id:uuid}/items", permitted(VIEW, EDIT, REVIEW)),
+    Row("PUT /exams/{exam_id:uuid}/items", permitted(EDIT), filled({"items": []})),
+    Row("GET /exams/{exam_id:uuid}/policy", permitted(VIEW, EDIT, REVIEW)),
+    Row("PUT /exams/{exam_id:uuid}/policy", permitted(EDIT), filled({"policy": {}})),
+    Row("GET /exams/{exam_id:uuid}/roster", permitted(VIEW, EDIT)),
+    Row(
+        "POST /exams/{exam_id:uuid}/roster",
+        permitted(EDIT),
+        filled({"students": [{"username": "newcomer", "name": "New"}]}),
+    ),
+    Row("DELETE /exams/{exam_id:uuid}/roster/{student_id:uuid}", permitted(EDIT, ok=204), leaving),
+    Row("DELETE /exams/{exam_id:uuid}/roster/{student_id:uuid}", {MAKER: 404, ADMIN: 404}, leaving_next_door),
+    Row("GET /exams/{exam_id:uuid}/permissions", permitted()),
+    Row("PUT /exams/{exam_id:uuid}/permissions/{username:str}", permitted(), granting),
+    Row("DELETE /exams/{exam_id:uuid}/permissions/{username:str}", permitted(ok=204), withdrawing),
+]

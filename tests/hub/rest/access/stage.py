@@ -1,0 +1,130 @@
+"""Two neighbouring exams with everything a route can be about, and one of each kind of caller, signed in."""
+
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import Exam, ExamItem, TeacherExamPermission, User
+from db.queries import endings, rosters
+from judgement import grading
+from judgement.policy import preset, write_policy
+from protocol.exams import ItemKind, Permission
+from protocol.people import Role
+from tests.factories import make_attempt, make_exam, make_flag, make_stream, make_user, store_events
+from tests.hub.conftest import Caller, People
+from tests.sittings import ending
+
+
+class Stage:
+    """`ids` names what a path can be filled with; `neighbour` the same of the exam next door."""
+
+    def __init__(self, people: People, engine: AsyncEngine) -> None:
+        self.people = people
+        self.engine = engine
+        self.callers: dict[str, Caller] = {"nobody": people.nobody}
+        self.usernames: dict[str, str] = {}
+        self.ids: dict[str, object] = {}
+        self.neighbour: dict[str, object] = {}
+
+    async def open(self) -> "Stage":
+        for name, role in _CAST.items():
+            username = name.replace(" ", "-")
+            self.callers[name] = await self.people.make(role, username)
+            self.usernames[name] = username
+        self.ids = await self._furnish("the maker", "the student")
+        self.neighbour = await self._furnish("a teacher of another exam", "a student of another exam")
+        async with self.engine.begin() as conn:
+            for permission in Permission:
+                row = {"exam_id": self.ids["exam_id"], "teacher_id": self.user_id(permission), permission: True}
+                await conn.execute(insert(TeacherExamPermission).values(row))
+        key = {"name": "checker", "scopes": ["analysis"]}
+        given = (await self.callers["an administrator"].post("/admin/service-keys", key)).json()
+        self.ids["key_id"] = given["key_id"]
+        program = self.callers["a program with a key"] = Caller(self.people.nobody.http)
+        program.tokens = {"access_token": given["key"]}
+        return self
+
+    def user_id(self, caller: str) -> UUID:
+        return UUID(self.callers[caller].tokens["user"]["id"])
+
+    @property
+    def exam_id(self) -> UUID:
+        return _uuid(self.ids["exam_id"])
+
+    @property
+    def attempt_id(self) -> UUID:
+        return _uuid(self.ids["attempt_id"])
+
+    async def anew(self, caller: str) -> Caller:
+        """The same person in another session."""
+        return await self.people.sign_in(self.usernames[caller]) if caller in self.usernames else self.callers[caller]
+
+    async def version(self) -> int:
+        async with self.engine.connect() as conn:
+            found = await conn.execute(select(Exam.version).where(Exam.id == self.exam_id))
+            return int(found.scalar_one())
+
+    async def flag(self) -> UUID:
+        """A flag nobody has decided about."""
+        async with self.engine.begin() as conn:
+            return await make_flag(conn, self.attempt_id, episode=str(uuid4()))
+
+    async def student_on_roster(self) -> UUID:
+        async with self.engine.begin() as conn:
+            student = await make_user(conn)
+            await rosters.enrol(conn, self.exam_id, [student])
+        return student
+
+    async def account(self, role: Role) -> tuple[UUID, str]:
+        """An account nobody is signed in with: its id and username."""
+        async with self.engine.begin() as conn:
+            user_id = await make_user(conn, role=role)
+            username = (await conn.execute(select(User.username).where(User.id == user_id))).scalar_one()
+        return user_id, str(username)
+
+    async def sitting(self, student: str = "the student") -> UUID:
+        """An exam of the student's, as the stage's, whose attempt may be ended; the attempt."""
+        return _uuid((await self._furnish("the maker", student))["attempt_id"])
+
+    async def end(self, attempt_id: UUID) -> None:
+        """The attempt is over, with nothing handed in."""
+        async with self.engine.begin() as conn:
+            await endings.end_attempt(conn, attempt_id, ending(), grading)
+
+    async def _furnish(self, maker: str, student: str) -> dict[str, object]:
+        async with self.engine.begin() as conn:
+            policy = write_policy(preset("browser"))
+            exam_id = await make_exam(conn, self.user_id(maker), policy=policy)
+            item = {"exam_id": exam_id, "version": 1, "item": "q1", "position": 1, "kind": ItemKind.TEXT}
+            await conn.execute(insert(ExamItem).values(item | {"prompt": "Why?", "points": 1}))
+            await conn.execute(update(Exam).where(Exam.id == exam_id).values(items_version=1, max_score=1))
+            student_id = self.user_id(student)
+            attempt_id = await make_attempt(conn, exam_id, student_id)
+            stream_id = await make_stream(conn, attempt_id)
+            await store_events(conn, stream_id, [("paste", {"chars": 3}, 1)])
+            flag_id = await make_flag(conn, attempt_id)
+        return {
+            "exam_id": exam_id,
+            "attempt_id": attempt_id,
+            "student_id": student_id,
+            "stream_id": stream_id,
+            "flag_id": flag_id,
+            "user_id": student_id,
+            "username": "can_view",
+        }
+
+
+_CAST = {
+    "the student": Role.STUDENT,
+    "a student of another exam": Role.STUDENT,
+    "a teacher of another exam": Role.TEACHER,
+    **{permission.value: Role.TEACHER for permission in Permission},
+    "the maker": Role.TEACHER,
+    "an administrator": Role.ADMIN,
+}
+
+
+def _uuid(value: object) -> UUID:
+    assert isinstance(value, UUID)
+    return value

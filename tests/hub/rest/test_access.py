@@ -1,0 +1,151 @@
+"""Who may do what: every route and every order, by every kind of caller, asked over the wire."""
+
+import importlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+from sqlalchemy.ext.asyncio import AsyncEngine
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from hub.app import create_app
+from hub.auth.passwords import Passwords
+from hub.live.commands import WANTED
+from hub.pages.site import Site
+from hub.settings import HubSettings
+from protocol import console, monitor
+from protocol.codec import Encoding, encode
+from protocol.codes import ErrorCode
+from tests.hub.conftest import People
+from tests.hub.live.consoles import Client
+from tests.hub.rest.access.console import ASKING, CLOSED, ORDERS, WATCHERS
+from tests.hub.rest.access.rows import CALLERS, OTHER_STUDENT, STRANGER, Call, Row
+from tests.hub.rest.access.stage import Stage
+
+FOLDER = Path(__file__).parent / "access"
+TABLES = {
+    path.stem: rows
+    for path in sorted(FOLDER.glob("*.py"))
+    if (rows := getattr(importlib.import_module(f"tests.hub.rest.access.{path.stem}"), "ROWS", None))
+}
+ROWS: list[Row] = [row for rows in TABLES.values() for row in rows]
+
+
+@pytest.fixture
+def app(settings: HubSettings, passwords: Passwords, tmp_path: Path) -> Litestar:
+    for page in ("console", "exam", "docs"):
+        (tmp_path / page).mkdir()
+        (tmp_path / page / "index.html").write_text(page)
+    (tmp_path / "assets").mkdir()
+    return create_app(settings, passwords=passwords, site=Site(tmp_path))
+
+
+@pytest.fixture
+async def stage(people: People, engine: AsyncEngine) -> Stage:
+    return await Stage(people, engine).open()
+
+
+async def ask(stage: Stage, row: Row, name: str) -> str | None:
+    """Ask as one caller; what is wrong with the answer, or None."""
+    caller = await stage.anew(name) if row.signed_in_anew else stage.callers[name]
+    call = Call() if row.fill is None else await row.fill(stage, name)
+    path = re.sub(r"\{(\w+)(:\w+)?\}", lambda match: str({**stage.ids, **call.params}[match[1]]), row.path)
+    answer = await caller.request(row.method, path, call.body, call.query)
+    if answer.status_code != row.expect[name]:
+        return f"{row.route} to {name}: {answer.status_code}, not {row.expect[name]}: {answer.text[:200]}"
+    told = [key for key in ("exam_id", "attempt_id", "flag_id", "stream_id") if str(stage.ids[key]) in answer.text]
+    if answer.is_success and name in (STRANGER, OTHER_STUDENT) and told:
+        return f"{row.route} tells {name} of {told}"
+    return None
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_every_route_answers_every_caller_as_its_row_says(stage: Stage, table: str) -> None:
+    wrong = [
+        found
+        for row in TABLES[table]
+        for caller in CALLERS
+        if caller in row.expect and (found := await ask(stage, row, caller)) is not None
+    ]
+    assert wrong == []
+
+
+def routes_of(app: Litestar) -> Iterator[str]:
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            yield from (f"{method} {route.path}" for method in route.methods if method != "OPTIONS")
+
+
+def test_every_route_of_the_hub_has_rows_for_all_callers_and_no_row_is_left_over(app: Litestar) -> None:
+    named: dict[str, set[str]] = defaultdict(set)
+    for row in ROWS:
+        named[row.route] |= row.expect.keys()
+    assert set(routes_of(app)) == set(named)
+    assert {route: set(CALLERS) - callers for route, callers in named.items() if set(CALLERS) - callers} == {}
+
+
+def test_every_socket_and_every_order_has_a_row(app: Litestar) -> None:
+    assert {route.path for route in app.routes if not isinstance(route, HTTPRoute)} == set(CLOSED)
+    assert {order.action: order.permission for order in ORDERS} == WANTED
+
+
+def token_of(stage: Stage, caller: str) -> str:
+    return str(stage.callers[caller].tokens.get("access_token", "no token"))
+
+
+def hello_to(path: str, stage: Stage, caller: str) -> console.Hello | monitor.Hello:
+    if path == "/ws/console":
+        return console.Hello(token=token_of(stage, caller))
+    return monitor.Hello(
+        token=token_of(stage, caller),
+        attempt_id=stage.attempt_id,
+        boot=uuid4(),
+        acked=0,
+        next_seq=1,
+        client=monitor.Client("test", "1"),
+        mono=1,
+        at=1,
+    )
+
+
+@pytest.mark.parametrize("path", CLOSED)
+async def test_a_socket_is_opened_to_whom_it_is_for(stage: Stage, url: str, path: str) -> None:
+    found: dict[str, int | None] = {}
+    for caller in CALLERS:
+        async with connect(url.replace("http", "ws", 1) + path) as socket:
+            await socket.send(encode(hello_to(path, stage, caller), Encoding.JSON))
+            try:
+                await socket.recv()
+            except ConnectionClosed:
+                found[caller] = socket.close_code
+            else:
+                found[caller] = None
+    assert found == CLOSED[path]
+
+
+async def test_orders_are_taken_from_those_who_may_give_them(stage: Stage, url: str) -> None:
+    wrong = []
+    for caller in ASKING:
+        async with connect(url.replace("http", "ws", 1) + "/ws/console") as socket:
+            client = Client(socket)
+            await client.send(console.Hello(token=token_of(stage, caller)))
+            await client.receive(console.Welcome)
+            for order in ORDERS:
+                said = await order.says(stage)
+                command = console.Command(id=uuid4(), exam_id=stage.exam_id, action=order.action, **said)
+                await client.send(command)
+                result = await client.receive(console.Result)
+                code = None if order.is_for(caller) else ErrorCode.FORBIDDEN
+                if result.code != code:
+                    wrong.append((caller, order.action, result))
+            await client.send(console.Watch(stage.exam_id))
+            shown = isinstance(await client.next(), console.Snapshot)
+            if shown is not (caller in WATCHERS):
+                wrong.append((caller, "watch", shown))
+    assert wrong == []
