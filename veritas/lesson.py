@@ -27,7 +27,7 @@ from veritas.tally import Report, Seat, compare_flags, percentiles
 from veritas.watcher import Watcher
 
 SIGN_INS: Final = 16
-"""How many students sign in at the same time."""
+"""How many students sign in, or hand in, at the same time."""
 
 DRAIN_S: Final = 20.0
 """How long clients may take to have everything acknowledged: a hub may just be coming back."""
@@ -107,6 +107,7 @@ class Lesson:
         self._rest = rest
         self._random = Random(options.seed)  # noqa: S311 - a seed makes a class repeatable
         self._signing_in = asyncio.Semaphore(SIGN_INS)
+        self._sessions: dict[UUID, Session] = {}
 
     @property
     def sent(self) -> int:
@@ -140,7 +141,7 @@ class Lesson:
             raise failed.exceptions[0] from None
 
     async def finish(self) -> None:
-        """Have everything acknowledged and everybody leave; whoever cannot is noted."""
+        """Have everything acknowledged, and everybody hand in and leave; whoever cannot is noted."""
         await asyncio.gather(*(self._dismiss(student) for student in self.students))
         self.ended_s = time.monotonic()
 
@@ -188,6 +189,7 @@ class Lesson:
         async with self._signing_in:
             session = await self._rest.sign_in_by_code(entrant.code)
             attempt_id = await session.start(self.exam_id)
+        self._sessions[attempt_id] = session
         student = Student(attempt_id, entrant.name, script, self._client(number, attempt_id, session))
         self.students.append(student)
         student.candidate.start()
@@ -216,6 +218,8 @@ class Lesson:
             finally:
                 await candidate.bye()
             await candidate.finished()
+            async with self._signing_in:
+                await self._sessions[student.attempt_id].submit(student.attempt_id)
         except (ClientError, VeritasError) as error:
             self.failures.append(f"{student.name}: {error}")
 

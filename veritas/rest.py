@@ -85,6 +85,17 @@ class Attempt(msgspec.Struct, frozen=True):
     attempt_id: UUID
 
 
+class Receipt(msgspec.Struct, frozen=True):
+    """What a student gets for handing in."""
+
+    attempt_id: UUID
+    status: str
+    submitted_at: int
+    answers: int
+    events: int
+    hash: str
+
+
 def is_loopback(base_url: str) -> bool:
     """Whether a hub is on this very machine, where no proxy must come between."""
     return (urlsplit(base_url).hostname or "") in _LOOPBACK
@@ -229,6 +240,11 @@ class Session:
     async def start(self, exam_id: UUID) -> UUID:
         """Start an exam, or go on with it; its attempt. Raises RestError or HubAway."""
         return (await self._post(f"/student/exams/{exam_id}/start", {}, Attempt)).attempt_id
+
+    async def submit(self, attempt_id: UUID, *, stream: UUID | None = None, last_seq: int = 0) -> Receipt:
+        """Hand in, once the hub has this stream up to this number. Raises RestError or HubAway."""
+        body = {} if stream is None else {"stream": stream, "last_seq": last_seq}
+        return await self._post(f"/student/exams/{attempt_id}/submit", body, Receipt)
 
     async def _post(self, path: str, body: Any, shape: type[_T]) -> _T:
         return await self._rest.post(path, body, shape, await self._token())

@@ -12,13 +12,12 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Row, func, select, true, update
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.errors import Conflict, NotFound
-from db.models import BehaviorAnalysis, EventStream, Exam, ExamAttempt, MonitoringEvent
-from db.queries import answers, facts, grades
+from db.models import EventStream, Exam, ExamAttempt, MonitoringEvent
+from db.queries import analyses, answers, facts, grades
 from db.queries.answers import STOOD, Given, Revision
 from db.queries.facts import ServerFact
 from db.queries.grades import Grading
@@ -101,8 +100,7 @@ async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, g
         )
     )
     await facts.append(conn, attempt_id, [ending.fact])
-    # Whoever concludes takes it up from here: the row says that it is due.
-    await conn.execute(postgresql.insert(BehaviorAnalysis).values(attempt_id=attempt_id).on_conflict_do_nothing())
+    await analyses.ask(conn, attempt_id)
     return _ended(attempt, ending.target, receipt, row=_row(attempt, ending.target, now))
 
 

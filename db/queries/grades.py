@@ -14,10 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.errors import Conflict, NotFound
-from db.models import AttemptGrade, BehaviorAnalysis, Exam, ExamAttempt, ExamItem, User
-from db.queries import access, answers
+from db.models import AttemptGrade, Exam, ExamAttempt, ExamItem, User
+from db.queries import access, analyses, answers
 from db.queries.answers import Revision
-from protocol.analysis import AnalysisState
 from protocol.attempts import AttemptStatus
 from protocol.exams import ItemKind, Marks, Permission
 
@@ -204,7 +203,7 @@ async def give(
         grading,
         final=final,
     )
-    await _conclude_anew(conn, script.attempt_id)
+    await analyses.mark_stale(conn, [script.attempt_id])
 
 
 async def _store_marks(
@@ -216,15 +215,6 @@ async def _store_marks(
     if final and not script.grade_final:
         values["grade_final_at"] = func.clock_timestamp()
     await conn.execute(update(ExamAttempt).where(ExamAttempt.id == script.attempt_id).values(**values))
-
-
-async def _conclude_anew(conn: AsyncConnection, attempt_id: UUID) -> None:
-    """Have the analysis made anew: what it concludes rests on the marks too."""
-    await conn.execute(
-        update(BehaviorAnalysis)
-        .where(BehaviorAnalysis.attempt_id == attempt_id, BehaviorAnalysis.state != AnalysisState.PENDING)
-        .values(state=AnalysisState.STALE, due_at=func.clock_timestamp())
-    )
 
 
 async def _require(conn: AsyncConnection, exam_id: UUID, user_id: UUID, attempt_id: UUID) -> None:

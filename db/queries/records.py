@@ -29,6 +29,7 @@ class ShownFlag(msgspec.Struct, frozen=True, kw_only=True):
     source: FlagSource
     rule: str
     severity: Severity
+    confidence: float
     status: FlagStatus
     summary: str
     at: int
@@ -125,7 +126,7 @@ async def _read_flags(conn: AsyncConnection, attempt_id: UUID, *, released: bool
     shown = or_(decided, Flag.source.in_((FlagSource.RULE, FlagSource.TEACHER))) if released else decided
     at = func.coalesce(Flag.last_fact_at, Flag.raised_at)
     found = await conn.execute(
-        select(Flag.source, Flag.rule, Flag.severity, Flag.status, Flag.summary, at.label("at"))
+        select(Flag.source, Flag.rule, Flag.severity, Flag.confidence, Flag.status, Flag.summary, at.label("at"))
         .where(and_(Flag.attempt_id == attempt_id, shown))
         .order_by(at, Flag.id)
     )
@@ -134,6 +135,7 @@ async def _read_flags(conn: AsyncConnection, attempt_id: UUID, *, released: bool
             source=FlagSource(row.source),
             rule=row.rule,
             severity=Severity(row.severity),
+            confidence=row.confidence,
             status=FlagStatus(row.status),
             summary=row.summary,
             at=to_ms(row.at),

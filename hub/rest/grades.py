@@ -15,6 +15,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.hints import Hints
 from db.queries import grades
 from db.queries.grades import Given, Grade, Item, Script
 from hub.auth.guards import BEARER, Person, person_as
@@ -107,6 +108,7 @@ async def grade_attempt(
     attempt_id: FromPath[UUID],
     data: JSONBody[Grading],
     engine: NamedDependency[AsyncEngine],
+    hints: NamedDependency[Hints],
     person: NamedDependency[Person],
 ) -> ScriptView:
     """Give items points, in the place of whatever they were given; conclusions that rest on them are made anew.
@@ -120,7 +122,9 @@ async def grade_attempt(
         given = {one.item: f"{one.points:g}" for one in new}
         details = {"grades": msgspec.json.encode(given).decode(), "final": data.final}
         await trail.leave(conn, request, person.user_id, "grade", "attempt", attempt_id, **details)
-        return _view(await grades.read_script(conn, attempt_id, person.user_id))
+        graded = await grades.read_script(conn, attempt_id, person.user_id)
+    await hints.enqueue_analyse([attempt_id])
+    return _view(graded)
 
 
 router: Final = Router(

@@ -1,4 +1,4 @@
-"""The people of the browser's journeys: what they click, type and read. They find things by their words, as people do."""
+"""The people of the browser's journeys: what they click, type and read. They find things by their words."""
 
 import re
 from typing import Final

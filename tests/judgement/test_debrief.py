@@ -6,7 +6,7 @@ from judgement import debrief
 from judgement.debrief import describe_record, explain_flag
 from judgement.rules import RULEBOOKS
 from protocol.analysis import DropoutLabel
-from protocol.flags import FlagSource
+from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
 
 @pytest.mark.parametrize(("version", "rules"), RULEBOOKS.items())
@@ -32,17 +32,22 @@ def test_who_noted_something_that_no_rule_did_is_said() -> None:
     }
 
 
+FLAG = JudgedFlag("left_page", FlagSource.RULE, Severity.WARNING, 0.8, FlagStatus.CONFIRMED)
+
+
+def test_what_is_not_decided_is_not_told_before_the_release() -> None:
+    told = {
+        released: describe_record([FLAG], is_decided=False, coverage=0.5, is_final=False, is_released=released)
+        for released in (True, False)
+    }
+    assert "left the page" in told[True]
+    assert "left the page" not in told[False]
+
+
 def test_no_label_is_ever_in_what_a_student_is_told() -> None:
-    for confirmed, others in ((0, 0), (1, 0), (2, 3)):
+    for flags in ([], [FLAG], [FLAG, FLAG]):
         for flag in (True, False):
-            said = describe_record(
-                confirmed=confirmed,
-                others=others,
-                is_decided=flag,
-                coverage=0.5,
-                is_final=flag,
-                is_released=not flag,
-            )
+            said = describe_record(flags, is_decided=flag, coverage=0.5, is_final=flag, is_released=not flag)
             assert not {label.value for label in DropoutLabel} & set(said.lower().split())
 
 

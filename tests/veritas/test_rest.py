@@ -27,9 +27,13 @@ async def test_a_teacher_makes_an_exam_and_a_candidate_gets_to_the_socket(rest: 
     exam_id = await teacher.create_exam("Physics", duration_minutes=60, preset="camera")
     (entrant,) = await teacher.extend_roster(exam_id, [{"username": "ada", "name": "Ada"}])
     student = await rest.sign_in_by_code(entrant.code)
-    assert await student.start(exam_id) == await student.start(exam_id)
+    attempt_id = await student.start(exam_id)
+    assert await student.start(exam_id) == attempt_id
     assert await student.ticket("monitor") != await student.ticket("monitor")
     assert await teacher.ticket("console")
+    receipt = await student.submit(attempt_id)
+    assert (receipt.attempt_id, receipt.status, receipt.answers) == (attempt_id, "completed", 0)
+    assert await student.submit(attempt_id) == receipt
 
 
 async def test_a_refusal_says_which_request_and_why(rest: Rest) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from rich.console import Console
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.models import ExamAttempt
 from db.queries import verify
 from db.settings import DatabaseSettings
 from tests.veritas.hubs import LOGIN, run_hub
@@ -39,6 +41,10 @@ async def test_a_class_leaves_exactly_what_it_sent(
     assert report.ack_ms.p50 is not None
     async with engine.connect() as conn:
         assert await verify.count_stored(conn, report.exam_id) == report.sent
+        handed_in = await conn.execute(select(ExamAttempt.status, ExamAttempt.receipt["events"].as_integer()))
+        receipts = handed_in.all()
+    assert [status for status, _ in receipts] == ["submitted"] * 6
+    assert sum(events for _, events in receipts) == report.sent
 
 
 async def test_a_class_broken_off_is_still_brought_home(database: DatabaseSettings, engine: AsyncEngine) -> None:

@@ -21,7 +21,7 @@ from hub.rest.student.dashboard import Integrity
 from judgement.debrief import describe_record, explain_flag
 from judgement.words import name_integrity
 from protocol.attempts import ShownStatus, show_status
-from protocol.flags import FlagStatus, Severity
+from protocol.flags import FlagStatus, JudgedFlag, Severity
 
 
 class SavedAnswer(msgspec.Struct, frozen=True):
@@ -146,7 +146,6 @@ def _view(paper: Paper, record: Record | None) -> AttemptPaper:
 
 def _record(record: Record) -> RecordView:
     is_shown = record.released
-    confirmed = sum(flag.status is FlagStatus.CONFIRMED for flag in record.flags)
     integrity = record.integrity if is_shown else None
     return RecordView(
         score=record.score if is_shown else None,
@@ -158,8 +157,7 @@ def _record(record: Record) -> RecordView:
         integrity=Integrity(integrity, name_integrity(integrity)),
         coverage=record.coverage,
         summary=describe_record(
-            confirmed=confirmed,
-            others=len(record.flags) - confirmed,
+            [JudgedFlag(one.rule, one.source, one.severity, one.confidence, one.status) for one in record.flags],
             is_decided=record.is_decided,
             coverage=record.coverage,
             is_final=record.grade_final,

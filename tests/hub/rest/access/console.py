@@ -45,7 +45,12 @@ async def _review(stage: Stage) -> dict[str, Any]:
     return {"flag_id": await stage.flag(), **decision}
 
 
+async def _end(stage: Stage) -> dict[str, Any]:
+    return {"to": [stage.attempt_id], "reason": "the fire alarm"}
+
+
 ORDERS = [
     Order("message", Permission.INVIGILATE, _message),
     Order("review", Permission.REVIEW, _review),
+    Order("end", Permission.INVIGILATE, _end),
 ]
