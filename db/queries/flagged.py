@@ -76,6 +76,7 @@ class Cited(msgspec.Struct, frozen=True):
     """What one flag cites: every place, `(stream, number)`."""
 
     flag_id: UUID
+    source: FlagSource
     status: FlagStatus
     severity: Severity
     places: list[tuple[UUID, int]]
@@ -136,6 +137,7 @@ async def read_cited(conn: AsyncConnection, attempt_id: UUID) -> list[Cited]:
     return [
         Cited(
             row.id,
+            FlagSource(row.source),
             FlagStatus(row.status),
             Severity(row.severity),
             msgspec.convert(row.cited or [], list[tuple[UUID, int]]),
@@ -252,7 +254,7 @@ def _record(row: Row[*tuple[Any, ...]]) -> FlagRecord:
 
 
 _CITED: Final = (
-    select(Flag.id, Flag.status, Flag.severity, Flag.evidence["cited"].label("cited"))
+    select(Flag.id, Flag.source, Flag.status, Flag.severity, Flag.evidence["cited"].label("cited"))
     .where(Flag.attempt_id == bindparam("attempt"))
     .order_by(Flag.id)
 )
