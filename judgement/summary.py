@@ -1,11 +1,11 @@
-"""Summaries: what the flags of an attempt come to, in plain words, by template: for its teacher, and for its student.
+"""The summary: what the flags of an attempt come to, in plain words, by template, for its teacher.
 
 Pure, and no model has a part in it (`llm_model_version` is then `rules`). It names what was concluded and by which
-rule, never what anyone meant, and to students never a label or a number about them as a person.
+rule, never what anyone meant. What its student reads is written in `judgement.debrief`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from judgement.momentum import Momentum
 from judgement.rules import RULEBOOKS, Rulebook
 from judgement.words import name_integrity
 from protocol.analysis import DropoutLabel
-from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
+from protocol.flags import FlagStatus, JudgedFlag, Severity
 
 VERSION: Final = "rules"
 """What stands in `llm_model_version` when a template wrote the summary."""
@@ -60,6 +60,7 @@ def tell_teacher(
 ) -> Summary:
     r"""Tell a teacher what was concluded about an attempt, and what is left to a person.
 
+    >>> from protocol.flags import FlagSource
     >>> flag = JudgedFlag("left_page", FlagSource.RULE, Severity.WARNING, 0.8, FlagStatus.OPEN)
     >>> told = tell_teacher(
     ...     [flag], integrity=0.88, coverage=1.0, momentum=Momentum(), label=None, needs_recap=False
@@ -86,33 +87,6 @@ def tell_teacher(
         " ".join(sentences),
         [Statement(text) for text in _recommend(flags, integrity, needs_recap=needs_recap)],
         [Statement(text) for text in _indicate(momentum)],
-    )
-
-
-def tell_student(flags: Sequence[JudgedFlag], *, coverage: float | None) -> str:
-    """Tell a student what was noticed and what became of it: no score, no label, and no word of guilt.
-
-    >>> flag = JudgedFlag("left_page", FlagSource.RULE, Severity.WARNING, 0.8, FlagStatus.DISMISSED)
-    >>> tell_student([flag], coverage=0.97)
-    'You were connected 97 % of the time. 1 thing was noticed: left the page. A person looked and set it aside.'
-    """
-    connected = "" if coverage is None else f"You were connected {_percent(coverage)} of the time. "
-    noticed = [flag for flag in flags if flag.severity is not Severity.NORMAL and flag.source is not FlagSource.LLM]
-    if not noticed:
-        return f"{connected}Nothing was noticed that a person needs to look at."
-    what = f"{_many(len(noticed), 'thing')} {'was' if len(noticed) == 1 else 'were'} noticed: {_list_rules(noticed)}."
-    return f"{connected}{what} {_tell_outcome(noticed)}"
-
-
-def _tell_outcome(noticed: Sequence[JudgedFlag]) -> str:
-    undecided = sum(flag.status in _UNDECIDED for flag in noticed)
-    confirmed = sum(flag.status is FlagStatus.CONFIRMED for flag in noticed)
-    if undecided:
-        return "It decides nothing by itself: a person will look at it, and there can be honest reasons."
-    if confirmed == 0:
-        return f"A person looked and set {'it' if len(noticed) == 1 else 'all of it'} aside."
-    return (
-        f"A person looked and confirmed {confirmed} of it." if len(noticed) > 1 else "A person looked and confirmed it."
     )
 
 
@@ -163,11 +137,6 @@ def _indicate(momentum: Momentum) -> list[str]:
     if not momentum.pasted:
         return []
     return [f"{momentum.pasted} of {_many(momentum.pairs, 'step')} between drafts grew by pasting alone."]
-
-
-def _list_rules(flags: Iterable[JudgedFlag]) -> str:
-    names = name_rules()
-    return ", ".join(sorted({names.get(flag.rule, "something a person should look at") for flag in flags}))
 
 
 def _statuses(flags: Sequence[JudgedFlag]) -> str:

@@ -5,10 +5,10 @@ and programs nothing here. An account that was switched off may do nothing. What
 them.
 """
 
-from typing import Any, Never
+from typing import Any, Final, Never
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, Uuid, and_, bindparam, exists, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -25,11 +25,14 @@ _COLUMNS: dict[Permission, InstrumentedAttribute[bool]] = {
     Permission.VIEW_ANALYTICS: TeacherExamPermission.can_view_analytics,
 }
 
+UserId = UUID | BindParameter[UUID]
+"""Who asks; a parameter where a statement is built once for everybody."""
+
 ANY = tuple(Permission)
 """For what any permission is enough for: to see that an exam is there, and what it is called."""
 
 
-def permits(user_id: UUID, *any_of: Permission) -> ColumnElement[bool]:
+def permits(user_id: UserId, *any_of: Permission) -> ColumnElement[bool]:
     """The condition on `Exam` that this user may do one of these things with it; the query must select from `Exam`.
 
     Without any it holds for the exam's maker and for administrators alone.
@@ -44,20 +47,17 @@ def permits(user_id: UUID, *any_of: Permission) -> ColumnElement[bool]:
 
 async def require(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> None:
     """Raise NotFound when this exam is not there for this user, Denied when it is and none of these is permitted."""
-    await _require(conn, select(Exam.id, *_held(user_id)).where(Exam.id == exam_id), f"exam {exam_id}", any_of)
+    await _require(conn, _HELD, exam_id, user_id, any_of, "exam")
 
 
 async def require_for_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: UUID, *any_of: Permission) -> UUID:
     """Give the attempt's exam. Raises NotFound when it is not there for this user, Denied when none is permitted."""
-    held = select(Exam.id, *_held(user_id)).join(ExamAttempt, ExamAttempt.exam_id == Exam.id)
-    return await _require(conn, held.where(ExamAttempt.id == attempt_id), f"attempt {attempt_id}", any_of)
+    return await _require(conn, _HELD_OF_ATTEMPT, attempt_id, user_id, any_of, "attempt")
 
 
 async def require_for_flag(conn: AsyncConnection, flag_id: UUID, user_id: UUID, *any_of: Permission) -> UUID:
     """Give the flag's exam. Raises NotFound when it is not there for this user, Denied when none is permitted."""
-    held = select(Exam.id, *_held(user_id)).join(ExamAttempt, ExamAttempt.exam_id == Exam.id)
-    held = held.join(Flag, Flag.attempt_id == ExamAttempt.id)
-    return await _require(conn, held.where(Flag.id == flag_id), f"flag {flag_id}", any_of)
+    return await _require(conn, _HELD_OF_FLAG, flag_id, user_id, any_of, "flag")
 
 
 async def refuse(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> Never:
@@ -83,29 +83,29 @@ async def may(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Perm
 
 async def permissions_of(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> list[Permission]:
     """Everything this user may do with this exam."""
-    found = await conn.execute(select(*_held(user_id)).where(Exam.id == exam_id))
-    row = found.one_or_none()
-    return [] if row is None else [one for one, permitted in zip(ANY, row, strict=True) if permitted]
-
-
-def _held(user_id: UUID) -> list[ColumnElement[bool]]:
-    return [permits(user_id, one).label(one) for one in ANY]
+    row = (await conn.execute(_HELD, {"thing": exam_id, "user": user_id})).one_or_none()
+    return [] if row is None else [one for one, permitted in zip(ANY, row[1:], strict=True) if permitted]
 
 
 async def _require(
-    conn: AsyncConnection, held: Select[*tuple[Any, ...]], what: str, any_of: tuple[Permission, ...]
+    conn: AsyncConnection,
+    held: Select[*tuple[Any, ...]],
+    thing: UUID,
+    user_id: UUID,
+    any_of: tuple[Permission, ...],
+    what: str,
 ) -> UUID:
-    row = (await conn.execute(held)).one_or_none()
+    row = (await conn.execute(held, {"thing": thing, "user": user_id})).one_or_none()
     permitted = set() if row is None else {one for one, is_held in zip(ANY, row[1:], strict=True) if is_held}
     if row is None or not permitted:
-        raise NotFound(f"no {what}")
+        raise NotFound(f"no {what} {thing}")
     if not permitted & set(any_of):
         raise Denied(f"this wants the permission {' or '.join(any_of)}")
     exam_id: UUID = row[0]
     return exam_id
 
 
-def _by_teacher(user_id: UUID, any_of: tuple[Permission, ...]) -> ColumnElement[bool]:
+def _by_teacher(user_id: UserId, any_of: tuple[Permission, ...]) -> ColumnElement[bool]:
     granted = (
         exists()
         .where(
@@ -116,3 +116,13 @@ def _by_teacher(user_id: UUID, any_of: tuple[Permission, ...]) -> ColumnElement[
         .correlate(Exam)
     )
     return and_(User.role == Role.TEACHER, or_(Exam.creator_id == user_id, granted))
+
+
+# Built once: half of what asking costs is to say the question.
+_USER: Final = bindparam("user", type_=Uuid)
+_THING: Final = bindparam("thing", type_=Uuid)
+_held: Final = select(Exam.id, *(permits(_USER, one).label(one) for one in ANY))
+_HELD: Final = _held.where(Exam.id == _THING)
+_held_of_attempt: Final = _held.join(ExamAttempt, ExamAttempt.exam_id == Exam.id)
+_HELD_OF_ATTEMPT: Final = _held_of_attempt.where(ExamAttempt.id == _THING)
+_HELD_OF_FLAG: Final = _held_of_attempt.join(Flag, Flag.attempt_id == ExamAttempt.id).where(Flag.id == _THING)

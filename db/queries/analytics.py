@@ -16,7 +16,7 @@ from db.clock import to_ms
 from db.errors import NotFound
 from db.models import AttemptGrade, Exam, ExamAttempt, ExamItem, Flag
 from db.queries import access
-from db.queries.summaries import UNDECIDED, AttemptSummary, select_summaries, summarise
+from db.queries.summaries import UNDECIDED
 from protocol.analysis import DropoutLabel
 from protocol.exams import Permission
 from protocol.flags import FlagSource, FlagStatus
@@ -124,19 +124,6 @@ async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, R
     plain = {str(name): value for name, value in row.items()}
     figures = plain | {"pass_rate": None if rate is None else float(rate), "as_of": to_ms(row["as_of"])}
     return msgspec.convert(figures, Figures), msgspec.convert(figures, Risks)
-
-
-async def list_students(
-    conn: AsyncConnection, exam_id: UUID, *, after: int | None = None, limit: int
-) -> list[AttemptSummary]:
-    """List an exam's attempts by their numbers, after the number `after`."""
-    found = await conn.execute(
-        select_summaries()
-        .where(ExamAttempt.exam_id == exam_id, ExamAttempt.ix > (after or 0))
-        .order_by(ExamAttempt.ix)
-        .limit(limit)
-    )
-    return [summarise(row) for row in found]
 
 
 async def read_distributions(conn: AsyncConnection, exam_id: UUID) -> tuple[list[Bin], list[Bin]]:

@@ -68,6 +68,8 @@ async def start(
         # Whoever starts attempts of one exam does so one after the other: `ix` and "at most one runs" follow from it.
         # The feed's head comes last everywhere else: so nothing that others hold may be waited for from here on.
         await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
+        # Anew: it may have been taken back, or closed, while others began theirs.
+        exam = await _read_open(conn, exam_id, student_id)
         opened = await _running(conn, exam_id, student_id) or await _begin(conn, exam, student_id, rulebook_version)
     await _acknowledge(conn, opened.attempt_id, notice)
     if opened.created:

@@ -7,7 +7,8 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
@@ -46,34 +47,12 @@ class ExamLine(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_exams(conn: AsyncConnection, user_id: UUID, limit: int = EXAMS_MAX) -> list[ExamLine]:
     """List the exams this user may do anything with, the newest first."""
-    # The page first, then the figures of its exams only.
-    held = {one: access.permits(user_id, one) for one in access.ANY}
-    page = (
-        select(
-            Exam.id,
-            Exam.title,
-            Exam.subject,
-            Exam.is_published,
-            Exam.opens_at,
-            Exam.closes_at,
-            *(condition.label(one) for one, condition in held.items()),
-        )
-        .where(access.permits(user_id, *access.ANY))
-        .order_by(Exam.id.desc())
-        .limit(limit)
-        .cte("page")
-        .prefix_with("MATERIALIZED")
-    )
-    roster, attempts, flags = _roster(page.c.id), _attempts(page.c.id), _flags(page.c.id)
-    found = await conn.execute(
-        select(page, roster, attempts, flags)
-        .select_from(page)
-        .join(roster, true())
-        .join(attempts, true())
-        .join(flags, true())
-        .order_by(page.c.id.desc())
-    )
-    return [_line(row) for row in found.mappings()]
+    page = (await conn.execute(_PAGE, {"user": user_id, "most": limit})).mappings().all()
+    about = {"exams": [row["id"] for row in page]}
+    rosters = {row.exam_id: row for row in await conn.execute(_ROSTERS, about)}
+    attempts = {row.exam_id: row for row in await conn.execute(_ATTEMPTS, about)}
+    flags = {row.exam_id: row for row in await conn.execute(_FLAGS, about)}
+    return [_line(row, rosters.get(row["id"]), attempts.get(row["id"]), flags.get(row["id"])) for row in page]
 
 
 async def count_exams(conn: AsyncConnection, user_id: UUID) -> int:
@@ -82,49 +61,65 @@ async def count_exams(conn: AsyncConnection, user_id: UUID) -> int:
     return int(found.scalar_one())
 
 
-def _roster(exam_id: ColumnElement[UUID]) -> Any:
-    return (
-        select(func.count().label("roster_size"))
-        .where(ExamEnrollment.exam_id == exam_id, ExamEnrollment.removed_at.is_(None))
-        .lateral("roster")
-    )
-
-
-def _attempts(exam_id: ColumnElement[UUID]) -> Any:
-    ungraded = ExamAttempt.completed_at.is_not(None) & ExamAttempt.grade_final_at.is_(None)
-    return (
-        select(
-            func.count().label("attempts"),
-            func.count().filter(ExamAttempt.status.in_(RUNNING)).label("running"),
-            func.count().filter(ungraded).label("awaiting_grade"),
-        )
-        .where(ExamAttempt.exam_id == exam_id)
-        .lateral("sittings")
-    )
-
-
-def _flags(exam_id: ColumnElement[UUID]) -> Any:
-    return (
-        select(func.count().label("open_flags"), func.count(Flag.attempt_id.distinct()).label("awaiting_review"))
-        .join(ExamAttempt, ExamAttempt.id == Flag.attempt_id)
-        .where(ExamAttempt.exam_id == exam_id, Flag.status.in_(UNDECIDED), Flag.severity != Severity.NORMAL)
-        .lateral("undecided")
-    )
-
-
-def _line(row: Any) -> ExamLine:
+def _line(exam: Any, roster: Any, attempts: Any, flags: Any) -> ExamLine:
+    """One exam of the page, with what was counted of it: nothing where there is nothing to count."""
     return ExamLine(
-        exam_id=row["id"],
-        title=row["title"],
-        subject=row["subject"],
-        is_published=row["is_published"],
-        opens_at=None if row["opens_at"] is None else to_ms(row["opens_at"]),
-        closes_at=None if row["closes_at"] is None else to_ms(row["closes_at"]),
-        roster_size=row["roster_size"],
-        attempts=row["attempts"],
-        running=row["running"],
-        awaiting_review=row["awaiting_review"],
-        awaiting_grade=row["awaiting_grade"],
-        open_flags=row["open_flags"],
-        permissions=[one for one in access.ANY if row[one]],
+        exam_id=exam["id"],
+        title=exam["title"],
+        subject=exam["subject"],
+        is_published=exam["is_published"],
+        opens_at=None if exam["opens_at"] is None else to_ms(exam["opens_at"]),
+        closes_at=None if exam["closes_at"] is None else to_ms(exam["closes_at"]),
+        roster_size=roster.students if roster else 0,
+        attempts=attempts.attempts if attempts else 0,
+        running=attempts.running if attempts else 0,
+        awaiting_review=flags.attempts if flags else 0,
+        awaiting_grade=attempts.ungraded if attempts else 0,
+        open_flags=flags.flags if flags else 0,
+        permissions=[one for one in access.ANY if exam[one]],
     )
+
+
+_USER: Final = bindparam("user", type_=Uuid)
+_AMONG: Final = any_(bindparam("exams", type_=ARRAY(PG_UUID)))
+_PAGE: Final = (
+    select(
+        Exam.id,
+        Exam.title,
+        Exam.subject,
+        Exam.is_published,
+        Exam.opens_at,
+        Exam.closes_at,
+        *(access.permits(_USER, one).label(one) for one in access.ANY),
+    )
+    .where(access.permits(_USER, *access.ANY))
+    .order_by(Exam.id.desc())
+    .limit(bindparam("most"))
+)
+_ROSTERS: Final = (
+    select(ExamEnrollment.exam_id, func.count().label("students"))
+    .where(ExamEnrollment.exam_id == _AMONG, ExamEnrollment.removed_at.is_(None))
+    .group_by(ExamEnrollment.exam_id)
+)
+_ATTEMPTS: Final = (
+    select(
+        ExamAttempt.exam_id,
+        func.count().label("attempts"),
+        func.count().filter(ExamAttempt.status.in_(RUNNING)).label("running"),
+        func.count()
+        .filter(ExamAttempt.completed_at.is_not(None), ExamAttempt.grade_final_at.is_(None))
+        .label("ungraded"),
+    )
+    .where(ExamAttempt.exam_id == _AMONG)
+    .group_by(ExamAttempt.exam_id)
+)
+_FLAGS: Final = (
+    select(
+        ExamAttempt.exam_id,
+        func.count().label("flags"),
+        func.count(Flag.attempt_id.distinct()).label("attempts"),
+    )
+    .join(Flag, Flag.attempt_id == ExamAttempt.id)
+    .where(ExamAttempt.exam_id == _AMONG, Flag.status.in_(UNDECIDED), Flag.severity != Severity.NORMAL)
+    .group_by(ExamAttempt.exam_id)
+)

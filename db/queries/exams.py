@@ -135,11 +135,10 @@ async def publish(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
 
 async def unpublish(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
     """Hide an exam from students again; whether it was shown. Raises NotFound, Denied, Conflict while attempts run."""
-    await access.require(conn, exam_id, user_id, Permission.EDIT)
-    # In the order in which an attempt is begun: none begins while the running ones are counted.
-    await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
     if not (await take_in_hand(conn, exam_id, user_id)).is_published:
         return False
+    # Whoever begins an attempt does so under this lock: none begins unseen while the running ones are counted.
+    await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
     running: int = (await conn.execute(select(_RUNNING).where(Exam.id == exam_id))).scalar_one()
     if running:
         raise Conflict(f"{running} attempt{'s are' if running > 1 else ' is'} running")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, Row, Select, any_, literal, select, true
+from sqlalchemy import ARRAY, BindParameter, Row, Select, Uuid, any_, bindparam, select, true
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -100,30 +100,26 @@ async def list_of_exam(
 ) -> list[FlagRecord]:
     """List an exam's flags, the newest first, after the flag `after`. Raises NotFound and Denied."""
     await access.require(conn, exam_id, user_id, *MAY_READ)
-    query = _select_records().where(ExamAttempt.exam_id == exam_id).order_by(Flag.id.desc()).limit(limit)
+    of_exam = _of_exam(exam_id)
     for column, value in ((Flag.status, wanted.status), (Flag.severity, wanted.severity), (Flag.rule, wanted.rule)):
         if value is not None:
-            query = query.where(column == value)
+            of_exam = of_exam.where(column == value)
     if after is not None:
-        query = query.where(Flag.id < after)
-    return [_record(row) for row in await conn.execute(query)]
+        of_exam = of_exam.where(Flag.id < after)
+    page = _select_those(_select_records(), of_exam).order_by(Flag.id.desc()).limit(limit)
+    return [_record(row) for row in await conn.execute(page)]
 
 
 async def list_recent(conn: AsyncConnection, user_id: UUID, limit: int) -> list[FlagRecord]:
     """List the newest flags nobody has decided about, of all exams whose flags this user may read."""
-    found = await conn.execute(
-        _select_records()
-        .where(Flag.status.in_(UNDECIDED), Flag.severity != Severity.NORMAL, access.permits(user_id, *MAY_READ))
-        .order_by(Flag.raised_at.desc(), Flag.id.desc())
-        .limit(limit)
-    )
+    found = await conn.execute(_RECENT, {"user": user_id, "most": limit})
     return [_record(row) for row in found]
 
 
 async def read_case(conn: AsyncConnection, flag_id: UUID, user_id: UUID) -> FlagCase:
     """Read one flag with its evidence and its decisions. Raises NotFound and Denied."""
     await access.require_for_flag(conn, flag_id, user_id, *MAY_READ)
-    cases = await _read_cases(conn, _select_cases().where(Flag.id == flag_id))
+    cases = await _read_cases(conn, _CASE, {"flag": flag_id})
     if not cases:
         raise NotFound(f"no flag {flag_id}")
     return cases[0]
@@ -131,17 +127,12 @@ async def read_case(conn: AsyncConnection, flag_id: UUID, user_id: UUID) -> Flag
 
 async def list_of_attempt(conn: AsyncConnection, attempt_id: UUID) -> list[FlagCase]:
     """Read an attempt's flags in the order they were raised, for a caller who has asked whether they may be seen."""
-    wanted = _select_cases().where(Flag.attempt_id == attempt_id).order_by(Flag.id).limit(OF_ATTEMPT_MAX)
-    return await _read_cases(conn, wanted)
+    return await _read_cases(conn, _CASES_OF_ATTEMPT, {"attempt": attempt_id})
 
 
 async def read_cited(conn: AsyncConnection, attempt_id: UUID) -> list[Cited]:
     """Read what each of an attempt's flags cites, for a caller who has asked whether it may be seen."""
-    found = await conn.execute(
-        select(Flag.id, Flag.status, Flag.severity, Flag.evidence["cited"].label("cited"))
-        .where(Flag.attempt_id == attempt_id)
-        .order_by(Flag.id)
-    )
+    found = await conn.execute(_CITED, {"attempt": attempt_id})
     return [
         Cited(
             row.id,
@@ -155,10 +146,7 @@ async def read_cited(conn: AsyncConnection, attempt_id: UUID) -> list[Cited]:
 
 async def list_rows(conn: AsyncConnection, exam_id: UUID, *, after: UUID | None, limit: int) -> list[FlagCase]:
     """Read an exam's flags for its export, in the order they were raised, after the flag `after`."""
-    wanted = _select_cases().where(ExamAttempt.exam_id == exam_id).order_by(Flag.id).limit(limit)
-    if after is not None:
-        wanted = wanted.where(Flag.id > after)
-    return await _read_cases(conn, wanted)
+    return await _read_cases(conn, _CASES_OF_EXAM, {"exam": exam_id, "after": after or UUID(int=0), "most": limit})
 
 
 def _select_records() -> Select[*tuple[Any, ...]]:
@@ -195,12 +183,25 @@ def _select_records() -> Select[*tuple[Any, ...]]:
     )
 
 
+def _of_exam(exam_id: UUID | BindParameter[UUID]) -> Select[UUID]:
+    return select(Flag.id).join(ExamAttempt, ExamAttempt.id == Flag.attempt_id).where(ExamAttempt.exam_id == exam_id)
+
+
+def _select_those(records: Select[*tuple[Any, ...]], wanted: Select[UUID]) -> Select[*tuple[Any, ...]]:
+    """Select these flags, found before anything else.
+
+    For the sake of an order PostgreSQL would walk through all flags there are until enough of them are of the exam.
+    """
+    those = wanted.cte("those").prefix_with("MATERIALIZED")
+    return records.join(those, those.c.id == Flag.id)
+
+
 def _select_cases() -> Select[*tuple[Any, ...]]:
     return _select_records().add_columns(Flag.rule_version, Flag.policy_version, Flag.evidence)
 
 
-async def _read_cases(conn: AsyncConnection, wanted: Select[*tuple[Any, ...]]) -> list[FlagCase]:
-    rows = (await conn.execute(wanted)).all()
+async def _read_cases(conn: AsyncConnection, wanted: Select[*tuple[Any, ...]], about: dict[str, Any]) -> list[FlagCase]:
+    rows = (await conn.execute(wanted, about)).all()
     reviews = await _read_reviews(conn, [row.id for row in rows])
     return [
         FlagCase(
@@ -217,19 +218,7 @@ async def _read_cases(conn: AsyncConnection, wanted: Select[*tuple[Any, ...]]) -
 async def _read_reviews(conn: AsyncConnection, flag_ids: Sequence[UUID]) -> dict[UUID, list[ReviewRecord]]:
     if not flag_ids:
         return {}
-    found = await conn.execute(
-        select(
-            FlagReview.flag_id,
-            FlagReview.from_status,
-            FlagReview.to_status,
-            FlagReview.reason,
-            FlagReview.reviewed_at,
-            User.full_name,
-        )
-        .join(User, User.id == FlagReview.reviewer_id)
-        .where(FlagReview.flag_id == any_(literal(list(flag_ids), ARRAY(PG_UUID))))
-        .order_by(FlagReview.reviewed_at)
-    )
+    found = await conn.execute(_REVIEWS, {"flags": list(flag_ids)})
     reviews: dict[UUID, list[ReviewRecord]] = {}
     for row in found:
         reviews.setdefault(row.flag_id, []).append(
@@ -260,3 +249,46 @@ def _record(row: Row[*tuple[Any, ...]]) -> FlagRecord:
         reviewed_by=row.reviewer,
         reason=row.reason,
     )
+
+
+_CITED: Final = (
+    select(Flag.id, Flag.status, Flag.severity, Flag.evidence["cited"].label("cited"))
+    .where(Flag.attempt_id == bindparam("attempt"))
+    .order_by(Flag.id)
+)
+_REVIEWS: Final = (
+    select(
+        FlagReview.flag_id,
+        FlagReview.from_status,
+        FlagReview.to_status,
+        FlagReview.reason,
+        FlagReview.reviewed_at,
+        User.full_name,
+    )
+    .join(User, User.id == FlagReview.reviewer_id)
+    .where(FlagReview.flag_id == any_(bindparam("flags", type_=ARRAY(PG_UUID))))
+    .order_by(FlagReview.reviewed_at)
+)
+_CASE: Final = _select_cases().where(Flag.id == bindparam("flag"))
+_CASES_OF_ATTEMPT: Final = (
+    _select_cases().where(Flag.attempt_id == bindparam("attempt")).order_by(Flag.id).limit(OF_ATTEMPT_MAX)
+)
+_CASES_OF_EXAM: Final = (
+    _select_those(_select_cases(), _of_exam(bindparam("exam", type_=Uuid)).where(Flag.id > bindparam("after")))
+    .order_by(Flag.id)
+    .limit(bindparam("most"))
+)
+# Chosen first, so that names and decisions are looked up for these alone.
+_newest: Final = (
+    select(Flag.id)
+    .join(ExamAttempt, ExamAttempt.id == Flag.attempt_id)
+    .join(Exam, Exam.id == ExamAttempt.exam_id)
+    .where(
+        Flag.status.in_(UNDECIDED),
+        Flag.severity != Severity.NORMAL,
+        access.permits(bindparam("user", type_=Uuid), *MAY_READ),
+    )
+    .order_by(Flag.raised_at.desc(), Flag.id.desc())
+    .limit(bindparam("most"))
+)
+_RECENT: Final = _select_those(_select_records(), _newest).order_by(Flag.raised_at.desc(), Flag.id.desc())

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
@@ -123,18 +123,29 @@ async def list_of_exam(
 ) -> list[AttemptSummary]:
     """List an exam's attempts by their numbers, after the number `after`. Raises NotFound and Denied."""
     await access.require(conn, exam_id, user_id, Permission.VIEW)
-    found = await conn.execute(
-        select_summaries()
-        .where(ExamAttempt.exam_id == exam_id, ExamAttempt.ix > (after or 0))
-        .order_by(ExamAttempt.ix)
-        .limit(limit)
-    )
+    return await read_page(conn, exam_id, after=after, limit=limit)
+
+
+async def read_page(
+    conn: AsyncConnection, exam_id: UUID, *, after: int | None = None, limit: int
+) -> list[AttemptSummary]:
+    """Read a page of an exam's attempts, for a caller who has asked whether they may be seen."""
+    found = await conn.execute(_PAGE, {"exam": exam_id, "after": after or 0, "most": limit})
     return [summarise(row) for row in found]
 
 
 async def read_summary(conn: AsyncConnection, attempt_id: UUID) -> AttemptSummary:
     """Read one attempt's line, for a caller who has asked whether it may be seen. Raises NotFound."""
-    row = (await conn.execute(select_summaries().where(ExamAttempt.id == attempt_id))).one_or_none()
+    row = (await conn.execute(_ONE, {"attempt": attempt_id})).one_or_none()
     if row is None:
         raise NotFound(f"no attempt {attempt_id}")
     return summarise(row)
+
+
+_ONE: Final = select_summaries().where(ExamAttempt.id == bindparam("attempt"))
+_PAGE: Final = (
+    select_summaries()
+    .where(ExamAttempt.exam_id == bindparam("exam"), ExamAttempt.ix > bindparam("after"))
+    .order_by(ExamAttempt.ix)
+    .limit(bindparam("most"))
+)

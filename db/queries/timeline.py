@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, literal, select, text
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -91,20 +91,13 @@ class AnalysisRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_streams(conn: AsyncConnection, attempt_id: UUID) -> list[StreamInfo]:
     """The streams of an attempt, the first one first, for a caller who has asked whether it may be seen."""
-    found = await conn.execute(
-        select(EventStream.id, EventStream.kind, EventStream.time_base)
-        .where(EventStream.attempt_id == attempt_id)
-        .order_by(EventStream.id)
-    )
+    found = await conn.execute(_STREAMS, {"attempt": attempt_id})
     return [StreamInfo(row.id, row.kind, row.time_base) for row in found]
 
 
 async def count(conn: AsyncConnection, streams: Sequence[StreamInfo]) -> int:
     """How many facts these streams hold."""
-    among = any_(literal([stream.stream_id for stream in streams], ARRAY(PG_UUID)))
-    found = await conn.execute(
-        select(func.count()).select_from(MonitoringEvent).where(MonitoringEvent.stream_id == among)
-    )
+    found = await conn.execute(_COUNT, {"streams": [stream.stream_id for stream in streams]})
     return int(found.scalar_one())
 
 
@@ -118,9 +111,12 @@ async def read_window(
 ) -> Window:
     """Read the next facts after these positions.
 
-    Each stream is read along its key from its own position, so a page costs the same wherever it lies, and none is
-    shown twice or left out, whatever servers' clocks did.
+    Each stream is read along its key from its own position, so a page costs the same wherever it lies, and no fact is
+    shown twice or left out, whatever servers' clocks did. Call this last in a transaction: for the rest of it
+    PostgreSQL sorts only where it must.
     """
+    # It takes every stream for an average one, and would rather sort than walk; a long one it would read whole.
+    await conn.execute(_WALK)
     cited = wanted.cited or ()
     found = await conn.execute(
         NEXT,
@@ -148,7 +144,7 @@ async def read_window(
 
 async def read_analysis(conn: AsyncConnection, attempt_id: UUID) -> AnalysisRecord | None:
     """Read what is concluded about an attempt; None before it has ended."""
-    found = await conn.execute(select(*_ANALYSIS).where(BehaviorAnalysis.attempt_id == attempt_id))
+    found = await conn.execute(_ANALYSIS, {"attempt": attempt_id})
     row = found.mappings().one_or_none()
     if row is None:
         return None
@@ -184,7 +180,20 @@ NEXT: Final = (
     .columns(data_payload=JSONB)
 )
 
-_ANALYSIS: Final = tuple(getattr(BehaviorAnalysis, field.name) for field in msgspec.structs.fields(AnalysisRecord))
+_WALK: Final = text("SET LOCAL enable_sort = off")
+_STREAMS: Final = (
+    select(EventStream.id, EventStream.kind, EventStream.time_base)
+    .where(EventStream.attempt_id == bindparam("attempt"))
+    .order_by(EventStream.id)
+)
+_COUNT: Final = (
+    select(func.count())
+    .select_from(MonitoringEvent)
+    .where(MonitoringEvent.stream_id == any_(bindparam("streams", type_=ARRAY(PG_UUID))))
+)
+_ANALYSIS: Final = select(
+    *(getattr(BehaviorAnalysis, field.name) for field in msgspec.structs.fields(AnalysisRecord))
+).where(BehaviorAnalysis.attempt_id == bindparam("attempt"))
 
 
 def _fact(row: Any, stream: StreamInfo) -> TimelineFact:

@@ -2,13 +2,13 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, expect
 
 from tests.journeys.stack import ROOT
 
@@ -23,6 +23,9 @@ FLAGS: Final = [
     "--disable-sync",
     "--no-proxy-server",
 ]
+PATIENCE_MS: Final = 40_000
+"""How long something may take to show: a client whose hub was away comes back after up to half a minute."""
+
 WIDE: Final = {"width": 1280, "height": 800}
 NARROW: Final = {"width": 360, "height": 740}
 
@@ -33,6 +36,7 @@ def find_chromium() -> str | None:
 
 
 async def launch(playwright: Playwright, executable: str) -> Browser:
+    expect.set_options(timeout=PATIENCE_MS)
     return await playwright.chromium.launch(executable_path=executable, headless=True, args=FLAGS)
 
 
@@ -76,11 +80,13 @@ async def visit(browser: Browser, base_url: str, **options: Any) -> AsyncIterato
     assert witness.complaints == []
 
 
-async def find_violations(page: Page) -> list[str]:
-    """What axe finds wrong with the page as it is now."""
+async def find_violations(page: Page, only: Sequence[str] = ()) -> list[str]:
+    """What axe finds wrong with the page as it is now: by all its rules, or `only` by these."""
     # Evaluated by the debugger: the page's policy forbids foreign scripts, and is not loosened for a test.
-    await page.evaluate(AXE.read_text())
-    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    if not await page.evaluate("typeof axe === 'object'"):
+        await page.evaluate(AXE.read_text())
+    options: dict[str, Any] = {"resultTypes": ["violations"]} | ({"runOnly": list(only)} if only else {})
+    found = await page.evaluate("options => axe.run(document, options)", options)
     return [
         f"{violation['id']}: {violation['help']}: {node['html'][:160]} {node.get('failureSummary', '')[:300]}"
         for violation in found["violations"]

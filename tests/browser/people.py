@@ -1,14 +1,11 @@
-"""The people of the browser's journeys: what they click, type and read. They find things by their words, as people do."""
+"""The people of the browser's journeys: what they click, type and read. They find things by their words."""
 
 import re
 from typing import Final
 
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.driver import lose_emulated_focus, other_tab
-
-PATIENCE_MS: Final = 40_000
-"""A client whose hub was away comes back after up to half a minute."""
+from tests.browser.driver import PATIENCE_MS, lose_emulated_focus, other_tab
 
 AWAY_MS: Final = 700
 """A little longer than what a rule takes for a flicker."""
@@ -49,7 +46,7 @@ class Candidate:
 
     async def is_saved(self) -> None:
         """Wait until the page says that the server has everything."""
-        await expect(self.page.get_by_text(re.compile("^Saved on the server")).first).to_be_visible(timeout=PATIENCE_MS)
+        await expect(self.page.get_by_text(re.compile("^Saved on the server")).first).to_be_visible()
 
     async def clock_s(self) -> int:
         """What the page says is left, in seconds."""
@@ -78,7 +75,7 @@ class Candidate:
     async def hand_in(self) -> None:
         await self.page.get_by_role("button", name="Hand in…").first.click()
         await self.page.get_by_role("button", name="Hand in now").click()
-        await expect(self.page.get_by_role("heading", name="Your exam is handed in")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(self.page.get_by_role("heading", name="Your exam is handed in")).to_be_visible()
 
 
 class Teacher:

@@ -142,6 +142,8 @@ def run_stack(data_dir: Path) -> Iterator[Stack]:
         for line in process.stdout:
             if "Ctrl-C" in line:
                 break
+        else:
+            raise AssertionError(f"veritas up ended with {process.wait(UP_S)}: its own words are above")
         login = json.loads((data_dir / "login.json").read_text())
         yield Stack(f"http://127.0.0.1:{port}", process.pid, environ, login)
     finally:

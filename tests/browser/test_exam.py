@@ -31,10 +31,10 @@ async def saved(page: Page) -> None:
 async def look(page: Page) -> None:
     """No barrier in this view, and nothing beside a small phone."""
     assert await find_violations(page) == []
-    await page.set_viewport_size({"width": NARROW["width"], "height": NARROW["height"]})
+    await page.set_viewport_size(NARROW)
     assert await page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     assert await find_violations(page) == []
-    await page.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
+    await page.set_viewport_size(WIDE)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -73,8 +73,8 @@ async def test_an_exam_is_sat_by_keyboard_alone(stack: Stack, browser: Browser) 
         async def tab_to(name: str) -> None:
             for _ in range(60):
                 await press("Tab")
-                at = await page.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).innerText")
-                if at == name:
+                here = "document.activeElement"
+                if await page.evaluate(f"({here}.labels?.[0] ?? {here}).innerText") == name:
                     return
             raise AssertionError(f"the keyboard does not reach {name!r}")
 

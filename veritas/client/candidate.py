@@ -17,9 +17,9 @@ from websockets.exceptions import ConnectionClosed
 
 from protocol import limits, monitor
 from protocol.codec import Encoding, decode_to_candidate, encode
-from protocol.codes import RejectCode
+from protocol.codes import CloseCode, RejectCode, may_reconnect
 from protocol.events import Event
-from veritas.client.errors import NotDrained, Unsendable
+from veritas.client.errors import Ended, NotDrained, Unsendable
 from veritas.client.instructions import Instructions, OnInstruction
 from veritas.client.link import OPEN_TIMEOUT_S, GetTicket, GetToken, Link, Proxy, Socket, mono_ms, wall_ms
 from veritas.client.queue import FRAME_OVERHEAD, MOST_BYTES, MOST_EVENTS, Acked, CandidateQueue, Renumbered
@@ -49,7 +49,7 @@ class Candidate:
 
     With several addresses it stays at one until that fails, then tries the next. A queue that holds `most_events` or
     `most_bytes` drops its oldest unsent events, and states the loss. Without `get_token` the sign-in is not renewed
-    in band: a candidate's socket outlives it.
+    in band: a candidate's socket outlives it. When the attempt has ended and the hub has all of the queue, it finishes.
     """
 
     def __init__(
@@ -96,7 +96,8 @@ class Candidate:
         self._task: asyncio.Task[None] | None = None
         self._is_reported = False
         self.attempt: monitor.Attempt | None = None
-        """How the attempt stood at the last welcome."""
+        """How the attempt stands, as far as the hub has told."""
+        self._recorded = self._recorded_before = 0
         self.rejected: dict[tuple[UUID, int], RejectCode] = {}
         """Numbers whose event the hub refused, and why; their places are kept."""
 
@@ -153,6 +154,7 @@ class Candidate:
         now_ms = mono_ms()
         event = Event(type_, wall_ms(), int(now_ms), data or {}, severity)
         seq, dropped = self._queue.record(event, self._size_of(event), now_ms)
+        self._recorded += 1
         self._recorded_ms = now_ms
         self._drained.clear()
         self._wake.set()
@@ -219,11 +221,20 @@ class Candidate:
     async def _live(self) -> None:
         beside = [asyncio.create_task(self._stay_alive()), asyncio.create_task(self._instructions.obey())]
         try:
-            await self._link.run(self._get_ticket, self._talk)
+            await self._link.run(self._get_ticket, self._talk, returns_after=self._returns_after)
+        except Ended:
+            # What the hub did not take is for whoever waits; else this is the end of a day's work.
+            if len(self._queue):
+                raise
         finally:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+
+    def _returns_after(self, code: int) -> bool:
+        """Whether to come back: after an end too, for what was recorded since the last hello announced the queue."""
+        is_behind = code == CloseCode.ENDED and len(self._queue) > 0 and self._recorded > self._recorded_before
+        return is_behind or may_reconnect(code)
 
     async def _talk(self, socket: Socket[monitor.HubFrame], ticket: str) -> None:
         await socket.send(self._hello(ticket))
@@ -248,6 +259,7 @@ class Candidate:
             self._queue.disconnect()
 
     def _hello(self, ticket: str) -> monitor.Hello:
+        self._recorded_before = self._recorded
         return monitor.Hello(
             ticket=ticket,
             attempt_id=self._attempt_id,
@@ -302,6 +314,8 @@ class Candidate:
             case monitor.WindowChanged():
                 self._queue.set_window(frame.events, frame.bytes)
                 self._wake.set()
+            case monitor.AttemptChanged():
+                self.attempt = monitor.Attempt(frame.status, frame.deadline, frame.paused)
             case monitor.Instruct():
                 await self._instructions.take(frame)
             case monitor.Rotate():
@@ -336,10 +350,12 @@ class Candidate:
             due_ms = self._recorded_ms + self._alive_ms - mono_ms()
             if due_ms > 0:
                 await asyncio.sleep(due_ms / 1000)
-            elif not self._link.leaving:
+            elif self._link.leaving:
+                return
+            elif self.attempt is None or not self.attempt.is_over:
                 self.record("alive")
             else:
-                return
+                await asyncio.sleep(self._alive_ms / 1000)
 
     async def _say(self, done: monitor.Done) -> None:
         """Send if connected; what is not heard is asked for again."""

@@ -227,16 +227,23 @@ class Link(Generic[FrameT]):
         self._backoff.start_over()
         self._hurried.set()
 
-    async def run(self, get_ticket: GetTicket, talk: Callable[[Socket[FrameT], str], Awaitable[None]]) -> None:
+    async def run(
+        self,
+        get_ticket: GetTicket,
+        talk: Callable[[Socket[FrameT], str], Awaitable[None]],
+        *,
+        returns_after: Callable[[int], bool] = may_reconnect,
+    ) -> None:
         """Open a socket, `talk` over it with a fresh ticket, and again, at the next address if need be, until left.
 
-        Raises ClosedForGood, and whatever `get_ticket` raises beyond OSError and TimeoutError, which are tried again.
+        Or closed with a code it does not return after: raises ClosedForGood then, and whatever `get_ticket` raises
+        beyond OSError and TimeoutError, which are tried again.
         """
         while True:
             parting = await self._once(get_ticket, talk)
             if self.leaving:
                 return
-            if not may_reconnect(parting.code) and not parting.is_returning:
+            if not returns_after(parting.code) and not parting.is_returning:
                 raise closed_for_good(parting.code, parting.detail)
             self._route.after(parting.code)
             await self._pause(self._backoff.after(wait_ms=parting.wait_ms, proven=parting.proven))

@@ -186,7 +186,7 @@ async def _store(
 
     Words that a model or a service found for a verdict stand for as long as the verdict does.
     """
-    verdict, words = _verdict(concluded, flags), _words(concluded)
+    verdict, words = _verdict(concluded, flags), _words(concluded, claim.words)
     is_same = claim.revision > 0 and _shown(verdict) == _shown(claim.verdict)
     is_others = claim.words.llm_model_version != VERSION
     if is_same and is_others:
@@ -219,11 +219,13 @@ def _verdict(concluded: Conclusion, flags: FlagsOf) -> Verdict:
     )
 
 
-def _words(concluded: Conclusion) -> Words:
+def _words(concluded: Conclusion, before: Words) -> Words:
+    """The template's words, with what programs have said of originality: that is theirs, whatever is concluded."""
+    said = [indicator for indicator in before.originality_indicators if "by" in indicator]
     return Words(
         llm_summary=concluded.summary.text,
         llm_recommendations=_plain(concluded.summary.recommendations),
-        originality_indicators=_plain(concluded.summary.originality_indicators),
+        originality_indicators=[*_plain(concluded.summary.originality_indicators), *said],
         llm_model_version=VERSION,
     )
 

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import analytics
+from db.queries import analytics, summaries
 from db.queries.analytics import Bin, ExamHead, Figures, ItemFigures, Risks, RuleFigures
 from db.queries.summaries import AttemptSummary
 from hub.auth.guards import BEARER, Person
@@ -67,7 +67,7 @@ async def read_analytics(
     async with engine.connect() as conn:
         head = await analytics.read_head(conn, exam_id, person.user_id)
         figures, risks = await analytics.read_figures(conn, exam_id)
-        found = await analytics.list_students(conn, exam_id, after=place, limit=limit + 1)
+        found = await summaries.read_page(conn, exam_id, after=place, limit=limit + 1)
         scores, integrity = await analytics.read_distributions(conn, exam_id)
         items = await analytics.read_items(conn, exam_id)
         rules = await analytics.read_rules(conn, exam_id)

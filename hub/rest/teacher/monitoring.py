@@ -109,6 +109,11 @@ async def read_monitoring(
         await access.require_for_attempt(conn, attempt_id, person.user_id, Permission.VIEW)
         citing = cite(await flagged.read_cited(conn, attempt_id))
         streams = await timeline.read_streams(conn, attempt_id)
+        attempt = await summaries.read_summary(conn, attempt_id)
+        total = await timeline.count(conn, streams)
+        analysis = await timeline.read_analysis(conn, attempt_id)
+        cases = await flagged.list_of_attempt(conn, attempt_id)
+        await leave(conn, request, person.user_id, "read_monitoring", "attempt", attempt_id)
         window = await timeline.read_window(
             conn,
             streams,
@@ -116,18 +121,16 @@ async def read_monitoring(
             wanted=Wanted(type, severity, citing.anomalies if anomalies else None),
             limit=limit,
         )
-        answer = Monitoring(
-            attempt=await summaries.read_summary(conn, attempt_id),
-            total_events=await timeline.count(conn, streams),
-            anomaly_events=len(citing.anomalies),
-            critical_events=len(citing.critical),
-            events_timeline=[citing.show(fact) for fact in window.facts],
-            next=None if window.is_last else write_cursor(sorted(window.positions.items())),
-            behavior_analysis=await timeline.read_analysis(conn, attempt_id),
-            flags=[show_case(case) for case in await flagged.list_of_attempt(conn, attempt_id)],
-        )
-        await leave(conn, request, person.user_id, "read_monitoring", "attempt", attempt_id)
-    return answer
+    return Monitoring(
+        attempt=attempt,
+        total_events=total,
+        anomaly_events=len(citing.anomalies),
+        critical_events=len(citing.critical),
+        events_timeline=[citing.show(fact) for fact in window.facts],
+        next=None if window.is_last else write_cursor(sorted(window.positions.items())),
+        behavior_analysis=analysis,
+        flags=[show_case(case) for case in cases],
+    )
 
 
 def cite(flags: Sequence[Cited]) -> Citing:

@@ -1,13 +1,14 @@
+import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict, Denied, NotFound
 from db.models import ExamAttempt, ExamPolicy
-from db.queries import exams, feed, permissions, rosters, users
+from db.queries import attempts, exams, feed, permissions, rosters, users
 from db.queries.permissions import Grants
 from protocol.attempts import AttemptStatus
 from protocol.exams import Permission
@@ -105,6 +106,45 @@ async def test_an_exam_is_taken_back_only_while_nobody_sits_it(conn: AsyncConnec
     await conn.execute(update(ExamAttempt).values(status=AttemptStatus.TIMED_OUT))
     assert await exams.unpublish(conn, exam_id, teacher)
     assert not await exams.unpublish(conn, exam_id, teacher)
+
+
+async def test_no_attempt_begins_in_an_exam_that_is_being_taken_back(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        teacher, ada = await factories.make_user(conn, role=Role.TEACHER), await factories.make_user(conn)
+        exam_id = await factories.make_exam(conn, teacher)
+        await rosters.enrol(conn, exam_id, [ada])
+    async with engine.begin() as starting, engine.begin() as hiding:
+        assert await exams.unpublish(hiding, exam_id, teacher)
+        start = asyncio.create_task(attempts.start(starting, exam_id, ada, rulebook_version=1))
+        await _waits_for_a_lock(engine)
+        await hiding.commit()
+        with pytest.raises(NotFound):
+            await start
+
+
+async def test_an_exam_in_which_an_attempt_is_being_begun_is_not_taken_back(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        teacher, ada = await factories.make_user(conn, role=Role.TEACHER), await factories.make_user(conn)
+        exam_id = await factories.make_exam(conn, teacher)
+        await rosters.enrol(conn, exam_id, [ada])
+    async with engine.begin() as starting, engine.begin() as hiding:
+        await attempts.start(starting, exam_id, ada, rulebook_version=1)
+        hide = asyncio.create_task(exams.unpublish(hiding, exam_id, teacher))
+        await _waits_for_a_lock(engine)
+        await starting.commit()
+        with pytest.raises(Conflict):
+            await hide
+
+
+async def _waits_for_a_lock(engine: AsyncEngine) -> None:
+    """Until somebody in this database waits for another's lock."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(20), engine.connect() as conn:
+        while not (await conn.execute(waiting)).scalar_one():
+            await conn.rollback()
+            await asyncio.sleep(0.01)  # PostgreSQL tells nobody that it waits
 
 
 async def test_results_once_released_stay_so(conn: AsyncConnection) -> None:

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.models import AuditLog, BehaviorAnalysis, ExamAttempt, Flag
+from db.models import AuditLog, BehaviorAnalysis, ExamAttempt, Flag, ServiceKey
 from db.queries import feed, flags
 from hub.rest.analysis import DECIDED_HERE, JUDGED_HERE
 from judgement.policy import preset, write_policy
@@ -169,6 +169,12 @@ async def test_only_a_good_key_of_the_scope_comes_in(stage: Stage, people: Peopl
     assert used["last_used_at"] is not None
     await stage.admin.delete(f"/admin/service-keys/{stage.key_id}")
     assert (await post(stage, report)).status_code == 401
+
+
+async def test_a_key_without_the_scope_is_known_and_may_not(stage: Stage, engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        await conn.execute(update(ServiceKey).values(scopes=[]))
+    assert (await post(stage, stage.report(text="x"))).status_code == 403
 
 
 async def test_a_confirmed_flag_of_a_program_stands_and_weighs_what_its_policy_says(

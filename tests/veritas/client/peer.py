@@ -48,8 +48,7 @@ class Talk:
             window={"events": events, "bytes": 524_288},
             limits={},
             server_at=1,
-            attempt={"status": "in_progress"},
-            **{"auth_until": 1, "heartbeat_ms": 10_000, **fields},
+            **{"attempt": {"status": "in_progress"}, "auth_until": 1, "heartbeat_ms": 10_000, **fields},
         )
         return hello
 

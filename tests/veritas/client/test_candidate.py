@@ -1,6 +1,7 @@
 """The candidate's client against a scripted hub, over real sockets."""
 
 import asyncio
+import contextlib
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -8,12 +9,15 @@ from uuid import UUID
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from protocol import monitor
+from protocol.attempts import AttemptStatus
 from protocol.codec import Encoding
 from protocol.codes import RejectCode
 from tests.veritas.client.peer import Peer, Talk
 from tests.veritas.client.sitting import ATTEMPT, OTHER, STREAM, candidate_of, left_at_its_end
 from veritas.client import (
     Ended,
+    Forbidden,
     HubFault,
     NotDrained,
     Note,
@@ -285,13 +289,73 @@ async def test_a_quiet_client_says_that_it_is_alive_and_then_pings(peer: Peer, a
             seen.append(frame["t"])
             if frame["t"] == "events":
                 seen.append(frame["events"][0]["type"])
-        await talk.connection.close(4410, "ended")
+        await talk.connection.close(4403, "forbidden")
 
     peer.plays = [play]
     candidate = candidate_of(peer, at_once, alive_ms=1)
-    with pytest.raises(Ended):
+    with pytest.raises(Forbidden):
         await left_at_its_end(candidate)
     assert seen == ["events", "alive", "ping", "ping", "ping"]
+
+
+async def test_a_client_whose_attempt_is_over_and_stored_finishes_without_an_error(peer: Peer, at_once: Random) -> None:
+    seen: list[str] = []
+
+    async def play(talk: Talk) -> None:
+        await talk.welcome()
+        await talk.receive_events()
+        await talk.send("attempt", status="ended", deadline=99)
+        await talk.send("ack", seq=1)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                seen.append((await talk.receive())["t"])
+        await talk.connection.close(4410, "ended")
+
+    peer.plays = [play]
+    async with candidate_of(peer, at_once, alive_ms=60) as candidate:
+        candidate.record("copy")
+        await candidate.drained(5)
+        await candidate.finished()
+        assert candidate.attempt == monitor.Attempt(AttemptStatus.ENDED, 99)
+        assert (candidate.acked, candidate.connections) == (1, 1)
+    assert seen == [], "nobody is alive after the end"
+
+
+async def test_what_was_recorded_while_the_end_came_is_brought_anew(peer: Peer, at_once: Random) -> None:
+    hellos: list[dict[str, Any]] = []
+
+    async def end_it(talk: Talk) -> None:
+        hellos.append(await talk.welcome(events=1))
+        await talk.receive_events()
+        candidate.record("copy", {"n": 2})
+        await talk.send("ack", seq=1)
+        await talk.connection.close(4410, "ended")
+
+    async def take_the_rest(talk: Talk) -> None:
+        hellos.append(await talk.welcome(committed=1, attempt={"status": "ended"}))
+        assert (await talk.receive_events())[0] == 2
+        await talk.send("ack", seq=2)
+        await talk.connection.close(4410, "ended")
+
+    peer.plays = [end_it, take_the_rest]
+    async with candidate_of(peer, at_once) as candidate:
+        candidate.record("copy", {"n": 1})
+        await candidate.finished()
+        assert (candidate.acked, candidate.connections) == (2, 2)
+    assert [hello["next_seq"] for hello in hellos] == [2, 3]
+
+
+async def test_what_is_not_taken_any_more_ends_the_client_and_stays_in_its_queue(peer: Peer, at_once: Random) -> None:
+    async def refuse(talk: Talk) -> None:
+        await talk.receive()
+        await talk.connection.close(4410, "ended")
+
+    peer.plays = [refuse]
+    async with candidate_of(peer, at_once) as candidate:
+        candidate.record("copy")
+        with pytest.raises(Ended):
+            await candidate.drained(5)
+        assert (candidate.sent, candidate.acked, candidate.connections) == (1, 0, 1)
 
 
 async def test_an_impossible_acknowledgement_ends_the_client_and_drops_nothing(peer: Peer, at_once: Random) -> None:

@@ -156,10 +156,10 @@ async def test_a_sign_in_is_renewed_in_band_before_it_ends(peer: Peer, at_once: 
             {"t": "auth", "token": "one"},
             {"t": "auth", "token": "two"},
         ]
-        await talk.connection.close(4410, "ended")
+        await talk.connection.close(4403, "forbidden")
 
     peer.plays = [play]
-    with pytest.raises(Ended):
+    with pytest.raises(Forbidden):
         await left_at_its_end(candidate_of(peer, at_once, get_token=get_token))
 
 

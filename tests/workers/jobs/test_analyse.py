@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import create_engine
 from db.hints import Hints
 from db.models import BehaviorAnalysis, Exam, ExamAttempt, Flag, MonitoringEvent, PerformanceMetric
-from db.queries import analyses, cursors, facts, feed, reviews
+from db.queries import advice, analyses, cursors, facts, feed, reviews
 from db.queries.facts import ServerFact
 from db.settings import DatabaseSettings
 from judgement import conclusion
@@ -255,6 +255,21 @@ async def test_a_new_verdict_is_put_in_the_templates_words_until_the_model_has_w
     found = await read(engine, asked)
     assert (found.revision, found.llm_model_version, found.model_state) == (2, "rules", "pending")
     assert "set aside" in found.llm_summary
+
+
+async def test_what_a_program_said_of_originality_stays(engine: AsyncEngine, analyst: Analyst) -> None:
+    sitting = await sit_and_end(engine)
+    await analyst.analyse([sitting.attempt_id])
+    async with engine.begin() as conn:
+        await advice.add_indicators(conn, sitting.attempt_id, "service:checker", ["much like a paper of 2019"])
+        await analyses.mark_stale(conn, [sitting.attempt_id])
+    await analyst.sweep()
+    assert (await read(engine, sitting)).revision == 1
+    await decide(engine, sitting, FlagStatus.DISMISSED)
+    await analyst.sweep()
+    found = await read(engine, sitting)
+    said = {"text": "much like a paper of 2019", "cited": [], "by": "service:checker"}
+    assert (found.revision, found.originality_indicators) == (2, [said])
 
 
 async def test_a_fold_in_flight_is_not_waited_for(engine: AsyncEngine, analyst: Analyst) -> None:

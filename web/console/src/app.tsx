@@ -53,10 +53,12 @@ export function App(): JSX.Element {
     });
   };
   useEffect(resume, []);
+  // The tabs of a setup are one page: the focus stays with them.
+  const page = path.value.replace(/\/setup\/[^/]*$/, "/setup");
   useEffect(() => {
-    // A new page is begun at its heading, by eye and by ear.
+    // A new page is begun at its beginning, by eye and by ear.
     document.getElementById("main")?.focus({ preventScroll: true });
-  }, [path.value]);
+  }, [page]);
 
   const state = session.state.value;
   const user = session.user.value;

@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { Problem } from "@veritas/shared/api.ts";
-import { refusal } from "./faults.ts";
+import { refusal, wanted } from "./faults.ts";
 
 const problem = (...errors: [path: string, message: string][]): Problem =>
   new Problem(400, "invalid", "The request does not fit", "", errors.map(([path, message]) => ({ path, message })));
@@ -22,6 +22,12 @@ describe("a refusal", () => {
 
   it("takes what lies within a field for its own", () => {
     expect([...refusal(problem(["$.choices[1]", "empty"]), ["choices"]).fields]).toEqual([["choices", "empty"]]);
+  });
+
+  it("says in words what is wanted", () => {
+    expect(wanted("Expected `str` of length >= 8")).toBe("at least 8 characters");
+    expect(wanted("expected float <= 1.0")).toBe("at most 1.0");
+    expect(wanted("there is no such rule")).toBe("there is no such rule");
   });
 
   it("tells any other error in words", () => {

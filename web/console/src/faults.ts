@@ -29,6 +29,8 @@ const COMPARED: Readonly<Record<string, string>> = { ">=": "at least", "<=": "at
 
 /** `expected int >= 2` → `at least 2`; anything else as the hub says it. */
 export function wanted(message: string): string {
+  const long = /^expected `?str`? of length (>=|<=|>|<) (\d+)$/i.exec(message.trim());
+  if (long !== null) return `${COMPARED[long[1] ?? ""]} ${long[2]} characters`;
   const found = /^expected `?(?:int|float|number)`? (>=|<=|>|<) `?([\d.-]+)`?$/i.exec(message.trim());
   return found === null ? message : `${COMPARED[found[1] ?? ""]} ${found[2]}`;
 }

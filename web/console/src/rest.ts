@@ -1,11 +1,13 @@
 /** What the hub's REST answers, as this console reads it: written from the hub's own structs, narrowed where it is known more. */
 
-import type { ItemKind, RuleInfo as WireRule, ItemView as WireItem } from "@veritas/shared/wire/rest.ts";
+import type { GradedItem as WireGraded, ItemView as WireItem, RuleInfo as WireRule, ScriptView } from "@veritas/shared/wire/rest.ts";
 
 export type {
+  AccountView as UserRow,
   AnalysisRecord as BehaviorAnalysis,
   Analytics,
   AttemptSummary,
+  AuditEntry as AuditRow,
   Bin as Bucket,
   ExamLine as DashboardExam,
   ExamView,
@@ -66,43 +68,6 @@ export interface PolicyView {
   rules: RuleInfo[];
 }
 
-export interface GradedItem {
-  item: string;
-  kind: ItemKind;
-  prompt: string;
-  choices: string[];
-  answer_key: AnswerKey;
-  points: number;
-  answer: { value: unknown; revision: number; saved_at: number } | null;
-  given: { points: number; by: string; comment: string; graded_at: number } | null;
-}
+export type GradedItem = Omit<WireGraded, "answer_key"> & { answer_key: AnswerKey };
 
-export interface GradedAnswers {
-  items: GradedItem[];
-  score: number | null;
-  max_score: number;
-  percentage: number | null;
-  passed: boolean | null;
-  grade_final: boolean;
-}
-
-export interface UserRow {
-  user_id: string;
-  username: string;
-  name: string;
-  email: string | null;
-  role: "student" | "teacher" | "admin";
-  is_active: boolean;
-}
-
-export interface AuditRow {
-  audit_id?: string;
-  at?: number;
-  created_at?: number;
-  actor?: string | null;
-  actor_name?: string | null;
-  action: string;
-  resource: string;
-  resource_id: string | null;
-  details?: Record<string, unknown>;
-}
+export type GradedAnswers = Omit<ScriptView, "items"> & { items: GradedItem[] };

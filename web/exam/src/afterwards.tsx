@@ -1,10 +1,10 @@
 // After the exam: the receipt, to print or keep, and what was recorded and concluded, as far as it is worked out.
 import { formatDateTime, formatTime } from "@veritas/shared/time.ts";
-import { Badge, Button, Meter, Notice, Severity, Spinner, Table } from "@veritas/shared/ui.tsx";
+import { Badge, Button, Meter, Notice, Severity, Spinner, Table, type Tone } from "@veritas/shared/ui.tsx";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import type { AttemptRecord, Paper, Receipt, RecordedFlag } from "./contract.ts";
+import type { RecordView, Paper, Receipt, RecordedFlag } from "./contract.ts";
 import { Heading } from "./heading.tsx";
 import { api, session, toList } from "./page.ts";
 import { eventWords, FLAG_STATUSES, INTEGRITY, plural, statusWords } from "./words.ts";
@@ -104,8 +104,8 @@ function ReceiptCard({ receipt, paper }: { receipt: Receipt; paper: Paper }): JS
   );
 }
 
-function Record({ record }: { record: AttemptRecord }): JSX.Element {
-  const integrity = INTEGRITY[record.integrity.status] ?? { word: record.integrity.status, tone: "neutral" as const };
+function Record({ record }: { record: RecordView }): JSX.Element {
+  const integrity = integrityOf(record);
   return (
     <div class="v-stack">
       <div class="x-three">
@@ -133,8 +133,13 @@ function Record({ record }: { record: AttemptRecord }): JSX.Element {
   );
 }
 
-function Result({ record }: { record: AttemptRecord }): JSX.Element {
-  if (record.score === null) return <p>Not known yet. It appears here when it is graded and released.</p>;
+function integrityOf(record: RecordView): { word: string; tone: Tone } {
+  if (record.integrity.score === null && !record.released) return { word: "Not released yet", tone: "neutral" };
+  return INTEGRITY[record.integrity.status] ?? { word: record.integrity.status, tone: "neutral" };
+}
+
+function Result({ record }: { record: RecordView }): JSX.Element {
+  if (record.score === null) return <p>{record.released ? "Not graded yet." : "Not released yet. It appears here when it is."}</p>;
   const points = record.max_score === null ? plural(record.score, "point") : `${record.score} of ${plural(record.max_score, "point")}`;
   return (
     <>
@@ -179,7 +184,7 @@ function Flags({ flags, isReleased }: { flags: RecordedFlag[]; isReleased: boole
   );
 }
 
-function Recorded({ rows }: { rows: AttemptRecord["recorded"] }): JSX.Element {
+function Recorded({ rows }: { rows: RecordView["recorded"] }): JSX.Element {
   if (rows.length === 0) return <p class="v-soft">Nothing was recorded.</p>;
   return (
     <div class="v-card v-card-flush">
@@ -196,12 +201,12 @@ function Recorded({ rows }: { rows: AttemptRecord["recorded"] }): JSX.Element {
           </tr>
         }
       >
-        {rows.map((row) => (
+        {[...rows].sort((one, other) => one.first_at - other.first_at).map((row) => (
           <tr key={row.event_type}>
             <th scope="row">{eventWords(row.event_type)}</th>
             <td data-align="end">{row.count}</td>
-            <td class="v-number">{formatTime(row.first_at)}</td>
-            <td class="v-number">{formatTime(row.last_at)}</td>
+            <td class="x-when">{formatTime(row.first_at)}</td>
+            <td class="x-when">{formatTime(row.last_at)}</td>
           </tr>
         ))}
       </Table>

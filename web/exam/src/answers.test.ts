@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, test } from "vitest";
 import { fitText, isAnswered, MOST_TEXT_BYTES, newerThan, readNumber, savedValues, unanswered, wireBytes } from "./answers.ts";
 import type { Item } from "./contract.ts";

@@ -12,7 +12,7 @@ import { NoticeView } from "./notice.tsx";
 import { Afterwards } from "./afterwards.tsx";
 import { api, attemptId, examId, isSignedOut, session, toList } from "./page.ts";
 import { SignIn } from "./signin.tsx";
-import { Sitting } from "./sitting.ts";
+import { deliverRest, Sitting } from "./sitting.ts";
 
 export function App(): JSX.Element {
   const start = useLoad(() => session.resume().then(() => true), "start");
@@ -68,7 +68,9 @@ function Frame({ children, end }: { children: ComponentChildren; end?: Component
 function AttemptView({ attempt, onSit }: { attempt: string; onSit: (paper: Paper) => void }): JSX.Element {
   const { value, error, again } = useLoad(() => loadPaper(attempt), attempt);
   useEffect(() => {
-    if (value !== null && isRunning(value.status)) onSit(value);
+    if (value === null) return;
+    if (isRunning(value.status)) onSit(value);
+    else void deliverRest(api, attempt);
   }, [value]);
   if (value === null || isRunning(value.status)) {
     return <Loading error={isSignedOut(error) ? null : error} again={again} label="Opening your exam…" />;

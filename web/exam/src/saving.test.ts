@@ -1,3 +1,4 @@
+// @vitest-environment node
 import type { Status } from "@veritas/proctor/index.ts";
 import { describe, expect, test } from "vitest";
 import { describeSaving, isWorthSaying } from "./saving.ts";

@@ -1,6 +1,6 @@
 // One sitting of an exam: its paper, its answers, its clock and its SDK, as signals the views draw from. Answers reach the
 // server only as recorded events (or, when handing in, with the submission); nothing is called saved before it is.
-import { SignedOut, start, type Instruct, type Json, type LocalAnswer, type Proctor, type Status } from "@veritas/proctor/index.ts";
+import { deliverKept, SignedOut, start, type Instruct, type Json, type LocalAnswer, type Proctor, type Status } from "@veritas/proctor/index.ts";
 import { type Api, Problem } from "@veritas/shared/api.ts";
 import { clock } from "@veritas/shared/time.ts";
 import { batch, computed, signal } from "@preact/signals";
@@ -27,6 +27,9 @@ interface Change {
   firstMs: number;
   timer: ReturnType<typeof setTimeout>;
 }
+
+/** The question in hand, so that a reload comes back to it: its name, never its answer. */
+const PLACE = "veritas-exam-place";
 
 export class Sitting {
   readonly paper;
@@ -63,10 +66,9 @@ export class Sitting {
   ) {
     this.paper = signal(paper);
     this.answers.value = savedValues(paper.answers);
+    this.at.value = recallPlace(paper);
     this.proctor = start({
-      url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/monitor`,
-      attemptId: paper.attempt_id,
-      getTicket: () => this.getTicket(),
+      ...lineOf(api, paper.attempt_id),
       onInstruction: (instruct) => this.obey(instruct),
       onRestored: (local) => this.restore(local),
       captures: paper.exam.monitored ?? true,
@@ -82,7 +84,8 @@ export class Sitting {
     document.addEventListener("visibilitychange", flush, { signal: left });
     window.addEventListener("pagehide", flush, { signal: left });
     window.addEventListener("blur", flush, { signal: left });
-    const first = paper.items[0];
+    window.addEventListener("beforeunload", (event) => this.warn(event), { signal: left });
+    const first = paper.items[this.at.value];
     if (first) this.proctor.record("item_opened", { item: first.item });
   }
 
@@ -91,6 +94,7 @@ export class Sitting {
     if (item === undefined || index === this.at.value) return;
     this.flush();
     this.at.value = index;
+    sessionStorage.setItem(PLACE, `${this.paper.value.attempt_id} ${item.item}`);
     this.openedMs = performance.now();
     this.proctor.record("item_opened", { item: item.item });
   }
@@ -210,17 +214,16 @@ export class Sitting {
     });
   }
 
+  /** What is only in this open page would be gone with it; everything else survives a reload. */
+  private warn(event: BeforeUnloadEvent): void {
+    this.flush();
+    const { unsaved, isKept } = this.proctor.status;
+    if (unsaved.size > 0 && !isKept) event.preventDefault();
+  }
+
   private put(item: string, value: Json): void {
     this.touched.add(item);
     this.answers.value = { ...this.answers.value, [item]: value };
-  }
-
-  private async getTicket(): Promise<string> {
-    try {
-      return await this.api.ticket("monitor");
-    } catch (error) {
-      throw error instanceof Problem && error.status === 401 ? new SignedOut() : error;
-    }
   }
 
   private restore(local: LocalAnswer[]): void {
@@ -242,4 +245,26 @@ export class Sitting {
     this.unread.value = [...this.unread.value, message];
     return null;
   }
+}
+
+/** Deliver what this machine still keeps of an attempt that has ended. */
+export function deliverRest(api: Api, attemptId: string): Promise<void> {
+  return deliverKept(lineOf(api, attemptId));
+}
+
+function lineOf(api: Api, attemptId: string): { url: string; attemptId: string; getTicket: () => Promise<string> } {
+  const getTicket = async (): Promise<string> => {
+    try {
+      return await api.ticket("monitor");
+    } catch (error) {
+      throw error instanceof Problem && error.status === 401 ? new SignedOut() : error;
+    }
+  };
+  return { url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/monitor`, attemptId, getTicket };
+}
+
+function recallPlace(paper: Paper): number {
+  const place = sessionStorage.getItem(PLACE);
+  const index = paper.items.findIndex((one) => `${paper.attempt_id} ${one.item}` === place);
+  return Math.max(0, index);
 }

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { expect, test } from "vitest";
 import { AnswersUnderWay, answerOf } from "./answers.ts";
 import type { Event } from "./frames.ts";

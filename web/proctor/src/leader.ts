@@ -81,31 +81,34 @@ export class Leader {
   /** Ask for the lock and hold it until released; whether it was given at all. */
   private tryLock(options: LockOptions): Promise<boolean> {
     return new Promise((resolve) => {
+      let mine: (() => void) | null = null;
       const held = this.locks?.request(this.name, options, (lock) => {
         if (lock === null || this.isStopped) {
           resolve(false);
           return undefined;
         }
         const done = new Promise<void>((release) => {
-          this.release = release;
+          this.release = mine = release;
         });
         resolve(true);
         this.events.onLead();
         return done;
       });
-      held?.catch(() => this.lost(resolve));
+      held?.catch(() => {
+        resolve(false);
+        // A request that was given up in the line holds nothing; this one did, and was stolen.
+        if (mine !== null && this.release === mine) void this.lose();
+      });
     });
   }
 
-  /** The request was given up, or the lock was stolen by a tab that could not wait. */
-  private lost(resolve: (isLeading: boolean) => void): void {
-    resolve(false);
-    if (this.release === null || this.isStopped) return;
+  /** A tab that could not wait has taken the lead. */
+  private async lose(): Promise<void> {
     this.release = null;
-    void this.events.onYield().then(() => {
-      if (this.isStopped) return;
-      this.events.onWait();
-      this.waitInLine();
-    });
+    if (this.isStopped) return;
+    await this.events.onYield();
+    if (this.isStopped) return;
+    this.events.onWait();
+    this.waitInLine();
   }
 }

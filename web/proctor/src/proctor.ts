@@ -14,6 +14,7 @@ import { Keeper } from "./keeper.ts";
 import { Leader } from "./leader.ts";
 import { Line } from "./line.ts";
 import { type Effect, fitsFrame, makeEvent, type Over, Session } from "./session.ts";
+import { Store } from "./store.ts";
 
 export interface StartOptions {
   /** The hub's `/ws/monitor`, as a ws: or wss: address. */
@@ -168,6 +169,8 @@ export class Proctor {
       };
       const timer = setTimeout(() => finish(false), timeoutMs);
       end = this.onStatus((status) => {
+        // What is kept from before is not counted yet.
+        if (status.link === "starting") return;
         if (status.waiting === 0 || status.link === "over" || status.link === "elsewhere") finish(status.waiting === 0);
       });
     });
@@ -219,6 +222,7 @@ export class Proctor {
       random: Math.random,
       clock,
     });
+    if (this.isFinished) this.session.silence();
     this.link = "connecting";
     this.stopHeart ??= startHeart(() => this.beat());
     this.run((session, now) => session.start(now));
@@ -385,6 +389,15 @@ export function start(options: StartOptions): Proctor {
   const proctor = new Proctor(options);
   running.set(options.attemptId, proctor);
   return proctor;
+}
+
+/** Deliver what this machine still keeps of an attempt that is over: a hub takes it for a day. Watches nothing. */
+export async function deliverKept(options: StartOptions): Promise<void> {
+  const store = await Store.open(options.attemptId);
+  const kept = await store?.load();
+  store?.close();
+  if (!kept || kept.events.size === 0 || running.has(options.attemptId)) return;
+  await start({ ...options, captures: false }).finish();
 }
 
 function pageMs(): number {

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS, type Event } from "./frames.ts";
 import { CandidateQueue, HubFault, LINGER_MS } from "./queue.ts";

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { expect, test } from "vitest";
 import type { Event } from "./frames.ts";
 import { Vault } from "./vault.ts";

@@ -34,7 +34,7 @@ export function Button(props: ButtonProps): JSX.Element {
       data-variant={variant}
       data-size={size}
       data-icon={children === undefined ? "" : undefined}
-      aria-label={label}
+      aria-label={label ?? (rest["aria-label"] as string | undefined)}
       title={rest.title ?? (children === undefined ? label : undefined)}
       aria-busy={busy ? "true" : undefined}
       onClick={(event) => {
@@ -367,7 +367,7 @@ export function Announcer({ layer = BOTTOM }: { layer?: { readonly current: numb
       <div class="v-hidden" aria-live="assertive">
         {isUpper && announced.value.assertive}
       </div>
-      <div class="v-toasts">
+      <div class="v-toasts" {...(isUpper && toasts.value.length > 0 ? { role: "region", "aria-label": "Messages" } : {})}>
         {(isUpper ? toasts.value : []).map((one) => (
           <div class="v-toast" data-tone={one.tone} key={one.id}>
             <div class="v-grow">{one.text}</div>

@@ -290,7 +290,7 @@ function Students({ examId, first, next }: { examId: string; first: AttemptSumma
                 {one.percentage !== null && <span class="v-soft"> · {Math.round(one.percentage)} %</span>}
               </td>
               <td>
-                <Integrity score={one.integrity} coverage={one.coverage} short />
+                <Integrity score={one.integrity} coverage={one.coverage} bare />
               </td>
               <td data-align="end">{one.lmi === null ? "–" : Math.round(one.lmi)}</td>
               <td>

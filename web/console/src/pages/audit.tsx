@@ -46,17 +46,17 @@ export function AuditPage(): JSX.Element {
               </tr>
             }
           >
-            {list.items.map((row, at) => (
-              <tr key={row.audit_id ?? at}>
-                <td class="v-number v-small">{formatDateTime(row.at ?? row.created_at ?? 0)}</td>
+            {list.items.map((row) => (
+              <tr key={row.entry_id}>
+                <td class="v-number v-small">{formatDateTime(row.at)}</td>
                 <td>{row.actor_name ?? row.actor ?? <span class="v-soft">the server</span>}</td>
                 <td>{sentence(row.action)}</td>
                 <td>
                   {row.resource} <span class="v-mono v-soft v-small">{row.resource_id}</span>
                 </td>
                 <td class="v-small">
-                  {Object.entries(row.details ?? {})
-                    .map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
+                  {Object.entries(row.details)
+                    .map(([name, value]) => `${name}: ${value}`)
                     .join(" · ")}
                 </td>
               </tr>

@@ -85,6 +85,22 @@ export function UsersPage(): JSX.Element {
                 <td>{user.role}</td>
                 <td>{user.is_active ? <Badge tone="good">active</Badge> : <Badge>switched off</Badge>}</td>
                 <td data-align="end">
+                  {user.role === "teacher" && (
+                    <Button
+                      size="small"
+                      variant="quiet"
+                      aria-label={`${user.can_create_exams ? "No exams" : "May make exams"}: ${user.name}`}
+                      onClick={() =>
+                        void patch(
+                          user,
+                          { can_create_exams: !user.can_create_exams },
+                          `${user.name} may ${user.can_create_exams ? "make no exams any more" : "make exams"}.`,
+                        )
+                      }
+                    >
+                      {user.can_create_exams ? "No exams" : "May make exams"}
+                    </Button>
+                  )}
                   {user.user_id !== session.user.value?.id && (
                     <Button
                       size="small"

@@ -54,7 +54,7 @@ export function AttemptTable({ caption, attempts, by }: AttemptTableProps): JSX.
               <Score of={one} />
             </td>
             <td>
-              <Integrity score={one.integrity} coverage={one.coverage} short />
+              <Integrity score={one.integrity} coverage={one.coverage} bare />
             </td>
             <td>
               <Label of={one.dropout_label} />

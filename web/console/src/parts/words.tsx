@@ -60,11 +60,12 @@ const WHOLE = 0.95;
 export function Integrity({ score, coverage, short, bare }: { score: number | null; coverage?: number | null; short?: boolean; bare?: boolean }): JSX.Element {
   // A tile says only what is not as it should be.
   const seen = coverage === null || coverage === undefined || (short && coverage >= WHOLE) ? null : percent(coverage);
-  const said = score === null ? "not enough seen" : bare ? percent(score) : short ? `${percent(score)} integrity` : `${percent(score)} · ${integrityText(score)}`;
+  const said = score === null ? "not enough seen" : bare || short ? percent(score) : `${percent(score)} · ${integrityText(score)}`;
+  const about = [short && !bare && score !== null ? "integrity" : null, seen === null ? null : `${seen} ${short || bare ? "seen" : "observed"}`];
   return (
     <span class="c-integrity">
       <Meter value={score} label="Integrity" tone={integrityTone(score)} text={said} />
-      {seen !== null && <span class="v-soft v-small v-number">{seen} observed</span>}
+      {about.some(Boolean) && <span class="v-soft v-small v-number v-truncate">{about.filter(Boolean).join(", ")}</span>}
     </span>
   );
 }

@@ -59,7 +59,8 @@ describe("names in words", () => {
 
   it("says how far an instruction got", () => {
     expect(instructionText({ action: "message", text: "Ten minutes left.", state: "done" })).toBe("Message “Ten minutes left.” · received");
-    expect(instructionText({ action: "end", text: null, state: "failed", code: "unsupported" })).toBe("End of the attempt · could not be carried out (unsupported)");
+    expect(instructionText({ action: "pause", text: null, state: "failed", code: "unsupported" })).toBe("Pause · could not be carried out (unsupported)");
+    expect(instructionText({ action: "end", text: "Left.", state: "failed", code: "unsupported" })).toContain("did not confirm it");
   });
 
   it("shortens to what fits", () => {

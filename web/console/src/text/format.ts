@@ -231,6 +231,7 @@ const INSTRUCTION: Readonly<Record<string, string>> = {
 export function instructionText(row: { action: string; text: string | null; state: string; code?: string | null }): string {
   const what = ACTIONS[row.action] ?? sentence(row.action);
   const said = row.text === null || row.text === "" ? "" : ` “${shorten(row.text)}”`;
+  if (row.action === "end" && row.state === "failed") return `${what}${said} · the student's page did not confirm it`;
   const why = row.code === null || row.code === undefined ? "" : ` (${row.code.replaceAll("_", " ")})`;
   return `${what}${said} · ${INSTRUCTION[row.state] ?? row.state}${why}`;
 }

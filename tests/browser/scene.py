@@ -1,0 +1,136 @@
+"""A school in the middle of its day: an exam with students at work, handed in and not there, flags, decisions, grades.
+
+Made through REST and real clients, for what looks at every view: the barriers' test and the screenshots.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from tests.browser.stack import Desk, Stack
+from tests.journeys.processes import until
+from veritas.classlist import make_roster
+from veritas.client import Candidate
+from veritas.rest import Rest, Session
+
+AWAY_S: Final = 0.6
+"""A little longer than what a rule takes for a flicker."""
+
+DRAFTS: Final = (
+    "Astronauts float because",
+    "Astronauts float because they fall around the Earth",
+    "Astronauts float because they fall around the Earth with their ship, so nothing presses them to its floor.",
+)
+
+
+@dataclass
+class Scene:
+    """Where to look: ids, and the codes of those who have not started."""
+
+    exam_id: str
+    draft_id: str
+    attempts: dict[str, str] = field(default_factory=dict)
+    students: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one student does: how often they leave and paste, and whether they hand in."""
+
+    leaves: int = 0
+    pastes: int = 0
+    hands_in: bool = False
+
+
+PARTS: Final = (
+    Part(hands_in=True),
+    Part(leaves=1, pastes=1, hands_in=True),
+    Part(leaves=3, hands_in=True),
+    Part(),
+    Part(leaves=1, pastes=1),
+    Part(leaves=3, pastes=1),
+    Part(),
+)
+"""Of the first students of the roster; the others have not started."""
+
+
+@asynccontextmanager
+async def set_scene(stack: Stack, size: int = 9, pace: float = 1.0) -> AsyncIterator[Scene]:
+    """Those at work stay connected for the length of the block; with a higher `pace` they take more time."""
+    roster = make_roster(size)
+    with stack.teacher() as desk:
+        names = {one["username"]: one["name"] for one in roster}
+        exam_id, codes = desk.make_exam("Mechanics, final exam", names)
+        draft_id = desk.post("/exams", {"title": "Optics, draft", "duration_minutes": 45})["exam_id"]
+        scene = Scene(exam_id, draft_id)
+        scene.codes = {names[username]: code for username, code in codes.items()}
+        async with AsyncExitStack() as clients, Rest(stack.base_url) as rest:
+            players = [
+                _play(clients, rest, exam_id, codes[one["username"]], part)
+                for one, part in zip(roster, PARTS, strict=False)
+            ]
+            await asyncio.gather(*players)
+            await _decide(desk, scene)
+            yield scene
+
+
+async def _play(clients: AsyncExitStack, rest: Rest, exam_id: str, code: str, part: Part, pace: float) -> None:
+    session = await rest.sign_in_by_code(code)
+    attempt_id = await session.start(UUID(exam_id))
+    client = Candidate(
+        rest.socket_urls("/ws/monitor"),
+        attempt_id,
+        lambda: session.ticket("monitor"),
+        get_token=session.access,
+        proxy=None,
+    )
+    await clients.enter_async_context(client)
+    client.record("fullscreen_enter")
+    client.record("answered", {"item": "q1", "value": "velocity" if part.leaves < 3 else "mass", "ms": 9_000})
+    client.record("answered", {"item": "q3", "value": 1200, "ms": 30_000})
+    for draft in DRAFTS:
+        await asyncio.sleep(pace - 1.0)
+        client.record("typing", {"item": "q4", "chars": len(draft) // 3, "ms": 8_000})
+        client.record("draft_saved", {"item": "q4", "text": draft})
+    for number in range(part.leaves):
+        client.record("tab_hidden")
+        await asyncio.sleep(AWAY_S * pace)
+        client.record("tab_visible")
+        if number < part.pastes:
+            await asyncio.sleep(0.2 * pace)
+            client.record("paste", {"item": "q4", "chars": 340})
+    await client.drained(30)
+    if part.hands_in:
+        await _hand_in(rest, session, attempt_id)
+
+
+async def _hand_in(rest: Rest, session: Session, attempt_id: UUID) -> None:
+    token = (await session.access()).token
+    await rest.post(f"/student/exams/{attempt_id}/submit", {}, dict, token)
+
+
+async def _decide(desk: Desk, scene: Scene) -> None:
+    """Wait until everything is judged, then let a person decide about two flags and grade one attempt."""
+
+    def rows() -> list[dict[str, Any]]:
+        return list(desk.get(f"/teacher/exams/{scene.exam_id}/attempts")["items"])
+
+    def flags() -> list[dict[str, Any]]:
+        return list(desk.get(f"/teacher/exams/{scene.exam_id}/flags")["items"])
+
+    expected = sum(part.pastes for part in PARTS) + sum(part.leaves >= 3 for part in PARTS)
+    found = await until(lambda: flags() if len(flags()) >= expected else None, 60)
+    for row in rows():
+        scene.attempts[row["name"]] = row["attempt_id"]
+        scene.students[row["name"]] = row["student_id"]
+    for flag, decision in zip(found, ("confirmed", "dismissed"), strict=False):
+        body = {"id": str(uuid.uuid4()), "decision": decision, "seen": "open", "reason": "Looked at the timeline."}
+        desk.post(f"/teacher/flags/{flag['flag_id']}/review", body)
+    ended = next(row for row in rows() if row["completed_at"] is not None)
+    grades = {"grades": [{"item": "q4", "points": 4, "comment": "Well put."}], "final": True}
+    desk.post(f"/teacher/attempts/{ended['attempt_id']}/grade", grades)

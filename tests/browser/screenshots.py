@@ -1,0 +1,62 @@
+"""`make screenshots`: every view of the pages as a picture, wide and light, wide and dark, and narrow."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from playwright.async_api import Page, async_playwright
+
+from tests.browser.driver import NARROW, WIDE, find_chromium, launch, visit
+from tests.browser.scene import set_scene
+from tests.browser.stack import run_stack
+from tests.browser.tour import View, tour_console, tour_exam
+from tests.journeys.stack import ROOT
+
+FOLDER: Final = ROOT / "docs/screenshots"
+
+
+async def take(page: Page, folder: Path, name: str) -> None:
+    """One view, three times."""
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        await page.screenshot(path=folder / f"{name}-{scheme}.png")
+    await page.emulate_media(color_scheme="light")
+    await page.set_viewport_size(NARROW)
+    await page.screenshot(path=folder / f"{name}-narrow.png", full_page=True)
+    await page.set_viewport_size(WIDE)
+
+
+async def take_all(folder: Path, executable: str) -> int:
+    taken = 0
+    with tempfile.TemporaryDirectory(prefix="veritas-pictures-") as data, run_stack(Path(data)) as stack:
+        async with set_scene(stack, pace=6.0) as scene, async_playwright() as driver:
+            browser = await launch(driver, executable)
+            async with visit(browser, stack.base_url) as office, visit(browser, stack.base_url) as desk:
+                tours: tuple[AsyncIterator[View], ...] = (tour_console(office, stack, scene), tour_exam(desk, scene))
+                for tour in tours:
+                    async for view in tour:
+                        await take(view.page, folder, view.name)
+                        taken += 1
+            await browser.close()
+    return taken
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where to put them")
+    folder: Path = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    executable = find_chromium()
+    if executable is None:
+        print("no Chromium here (Debian: apt-get install chromium)", file=sys.stderr)  # noqa: T201
+        return 2
+    print(f"{asyncio.run(take_all(folder, executable))} views, three pictures each, in {folder}")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+import "fake-indexeddb/auto";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { LocalAnswer } from "./answers.ts";
+import type { ClientFrame, HubFrame, Instruct, Welcome } from "./frames.ts";
+import { DEFAULT_LIMITS } from "./frames.ts";
+import { SignedOut } from "./line.ts";
+import { deliverKept, Proctor, start } from "./proctor.ts";
+
+const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+/** A hub of one stream: it remembers what it acknowledged, over all sockets. */
+class Hub {
+  static current: Hub;
+  readonly sockets: FakeSocket[] = [];
+  readonly stored: { type: string; data?: Record<string, unknown> }[] = [];
+  readonly hellos: ClientFrame[] = [];
+  isDeaf = false;
+  isAway = false;
+
+  take(socket: FakeSocket, frame: ClientFrame): void {
+    if (frame.t === "hello") {
+      this.hellos.push(frame);
+      const welcome: Welcome = {
+        t: "welcome",
+        stream: "one",
+        committed: this.stored.length,
+        rejected: [],
+        previous: null,
+        window: { events: 1_000, bytes: 512 * 1024 },
+        limits: DEFAULT_LIMITS,
+        heartbeat_ms: 10_000,
+        server_at: Date.now(),
+        attempt: { status: "in_progress", deadline: null, paused: false },
+        auth_until: 0,
+        queue_key: KEY,
+        upload_token: "",
+      };
+      socket.hear(welcome);
+    } else if (frame.t === "events" && !this.isDeaf) {
+      expect(frame.first_seq).toBe(this.stored.length + 1);
+      this.stored.push(...frame.events);
+      socket.hear({ t: "ack", seq: this.stored.length, rejected: [] });
+    } else if (frame.t === "bye") socket.end(1000);
+  }
+}
+
+class FakeSocket {
+  static readonly OPEN = 1;
+  readyState = 0;
+  onopen: (() => void) | null = null;
+  onmessage: ((message: { data: string }) => void) | null = null;
+  onclose: ((closed: { code: number }) => void) | null = null;
+
+  constructor(readonly url: string) {
+    Hub.current.sockets.push(this);
+    setTimeout(() => {
+      if (Hub.current.isAway) return this.end(1006);
+      this.readyState = 1;
+      this.onopen?.();
+    }, 1);
+  }
+
+  send(text: string): void {
+    Hub.current.take(this, JSON.parse(text) as ClientFrame);
+  }
+
+  hear(frame: HubFrame): void {
+    setTimeout(() => this.onmessage?.({ data: JSON.stringify(frame) }), 1);
+  }
+
+  end(code: number): void {
+    this.readyState = 3;
+    setTimeout(() => this.onclose?.({ code }), 1);
+  }
+
+  close(): void {
+    this.readyState = 3;
+  }
+}
+
+let attemptId = "";
+const proctors: Proctor[] = [];
+
+beforeEach(() => {
+  attemptId = `attempt-${Math.random()}`;
+  Hub.current = new Hub();
+  vi.stubGlobal("WebSocket", FakeSocket);
+  vi.stubGlobal("Worker", undefined);
+});
+
+afterEach(() => {
+  for (const proctor of proctors.splice(0)) proctor.stop();
+  vi.unstubAllGlobals();
+});
+
+function open(more: Partial<ConstructorParameters<typeof Proctor>[0]> = {}): Proctor {
+  const proctor = start({ url: "ws://hub", attemptId, getTicket: async () => "ticket", captures: false, ...more });
+  proctors.push(proctor);
+  return proctor;
+}
+
+const types = () => Hub.current.stored.map((one) => one.type);
+const until = (what: () => void) => vi.waitFor(what, { timeout: 5_000, interval: 5 });
+
+test("started twice for one attempt it is the same", () => {
+  expect(open()).toBe(open());
+});
+
+test("what is recorded before the first welcome is delivered after it, in order", async () => {
+  const proctor = open();
+  proctor.record("item_opened", { item: "a" });
+  proctor.answered("a", "x", 5);
+  expect(await proctor.drained(5_000)).toBe(true);
+  expect(types()).toEqual(["item_opened", "answered"]);
+  expect(proctor.status).toMatchObject({ link: "open", waiting: 0, isKept: true });
+  expect(proctor.position).toEqual({ stream: "one", last_seq: 2 });
+});
+
+test("an answer is unsaved until its acknowledgement", async () => {
+  const proctor = open();
+  await until(() => expect(proctor.status.link).toBe("open"));
+  Hub.current.isDeaf = true;
+  proctor.draft("a", "text");
+  expect([...proctor.status.unsaved]).toEqual(["a"]);
+  expect(await proctor.drained(50)).toBe(false);
+  Hub.current.isDeaf = false;
+  Hub.current.sockets.at(-1)?.end(4503);
+  expect(await proctor.drained(5_000)).toBe(true);
+  expect(proctor.status.unsaved.size).toBe(0);
+  expect(types()).toEqual(["draft_saved"]);
+});
+
+test("a page that crashed delivers what it kept, once, and gives its answers back", async () => {
+  const first = open();
+  await until(() => expect(first.status.link).toBe("open"));
+  Hub.current.isDeaf = true;
+  first.answered("a", "x", 1);
+  first.answered("b", "y", 1);
+  await until(() => expect(first.status.waiting).toBe(2));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  first.stop();
+  Hub.current.isDeaf = false;
+  const restored: LocalAnswer[] = [];
+  const second = open({ onRestored: (answers) => restored.push(...answers) });
+  expect(second).not.toBe(first);
+  expect(await second.drained(5_000)).toBe(true);
+  expect(restored.map(({ item, value }) => [item, value])).toEqual([
+    ["a", "x"],
+    ["b", "y"],
+  ]);
+  expect(Hub.current.stored.map((one) => one.data?.["item"])).toEqual(["a", "b"]);
+  const boots = Hub.current.hellos.map((hello) => (hello.t === "hello" ? hello.boot : ""));
+  expect(new Set(boots).size).toBe(1);
+});
+
+test("an instruction is handed to the page, and answered", async () => {
+  const heard: Instruct[] = [];
+  const proctor = open({
+    onInstruction: (instruct) => {
+      heard.push(instruct);
+      return null;
+    },
+  });
+  await until(() => expect(proctor.status.link).toBe("open"));
+  const said = vi.spyOn(Hub.current, "take");
+  const body = { text: "hello" };
+  Hub.current.sockets.at(-1)?.hear({ t: "instruct", id: 4, action: "message", issued_at: 0, valid_until: null, body });
+  await until(() => expect(said.mock.calls.map(([, frame]) => frame)).toContainEqual({ t: "done", id: 4, ok: true }));
+  expect(heard.map((one) => one.body["text"])).toEqual(["hello"]);
+});
+
+test("a sign-in that has ended is told, and gone on with when it is good again", async () => {
+  let isOut = true;
+  const proctor = open({
+    getTicket: async () => {
+      if (isOut) throw new SignedOut();
+      return "ticket";
+    },
+  });
+  proctor.answered("a", "x", 1);
+  await until(() => expect(proctor.status.over).toBe("signed_out"));
+  isOut = false;
+  proctor.signedInAgain();
+  expect(await proctor.drained(5_000)).toBe(true);
+});
+
+test("another connection that takes over is told, and may be taken back", async () => {
+  const proctor = open();
+  await until(() => expect(proctor.status.link).toBe("open"));
+  Hub.current.sockets.at(-1)?.end(4409);
+  await until(() => expect(proctor.status.over).toBe("superseded"));
+  proctor.continueHere();
+  await until(() => expect(proctor.status.link).toBe("open"));
+});
+
+test("no half of a character and no NUL reaches the wire", async () => {
+  const proctor = open();
+  proctor.draft("a", "x\0y\ud800z");
+  await proctor.drained(5_000);
+  expect(Hub.current.stored[0]?.data?.["text"]).toBe("xy\ufffdz");
+});
+
+test("what a machine still keeps of an attempt that is over is delivered on the next visit, and nothing is added", async () => {
+  const first = open();
+  await until(() => expect(first.status.link).toBe("open"));
+  Hub.current.isDeaf = true;
+  first.answered("a", "x", 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  first.stop();
+  Hub.current.isDeaf = false;
+  await deliverKept({ url: "ws://hub", attemptId, getTicket: async () => "ticket" });
+  expect(types()).toEqual(["answered"]);
+  await deliverKept({ url: "ws://hub", attemptId, getTicket: async () => "ticket" });
+  expect(Hub.current.hellos).toHaveLength(2);
+});
+
+test("when the attempt is over the rest is delivered, and what was kept is forgotten", async () => {
+  const proctor = open();
+  proctor.answered("a", "x", 1);
+  await proctor.finish();
+  expect(types()).toEqual(["answered"]);
+  const fresh = open();
+  await until(() => expect(Hub.current.hellos.length).toBe(2));
+  const [before, after] = Hub.current.hellos;
+  expect(before?.t === "hello" && after?.t === "hello" && before.boot !== after.boot).toBe(true);
+  fresh.stop();
+});
