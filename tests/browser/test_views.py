@@ -1,4 +1,4 @@
-"""No view has a barrier: axe finds nothing in either theme, and nothing is wider than a small phone."""
+"""No view of the console has a barrier: axe finds nothing in either theme, and none is wider than a small phone."""
 
 from collections.abc import AsyncIterator
 
@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page
 from tests.browser.driver import NARROW, WIDE, find_violations, visit
 from tests.browser.scene import Scene, set_scene
 from tests.browser.stack import Stack
-from tests.browser.tour import View, tour_console, tour_exam
+from tests.browser.tour import View, tour_console
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
@@ -40,8 +40,3 @@ async def collect(views: AsyncIterator[View]) -> dict[str, list[str]]:
 async def test_the_consoles_views_have_no_barriers(stack: Stack, office: Browser, scene: Scene) -> None:
     async with visit(office, stack.base_url) as context:
         assert await collect(tour_console(context, stack, scene)) == {}
-
-
-async def test_the_exam_pages_views_have_no_barriers(stack: Stack, browser: Browser, scene: Scene) -> None:
-    async with visit(browser, stack.base_url) as context:
-        assert await collect(tour_exam(context, scene)) == {}
