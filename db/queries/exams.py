@@ -41,7 +41,6 @@ class ExamView(msgspec.Struct, frozen=True, kw_only=True):
     closes_at: int | None
     is_published: bool
     enable_monitoring: bool
-    enable_integrity_analysis: bool
     enable_model: bool
     version: int
     items_version: int

@@ -10,7 +10,8 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, Row, Text, any_, bindparam, func, insert, literal, select, text, update
+from sqlalchemy import ARRAY, Row, Text, any_, bindparam, cast, func, insert, literal, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
@@ -330,6 +331,12 @@ async def take_in_hand(conn: AsyncConnection, attempt_id: UUID, revision: int) -
     return found.one_or_none() is not None
 
 
+# What programs said of originality (`by` names them) is theirs, and stays whatever a model says.
+_PROGRAMS: Final = func.jsonb_path_query_array(
+    BehaviorAnalysis.originality_indicators, cast("$[*] ? (exists(@.by))", JSONPATH)
+)
+
+
 async def conclude(conn: AsyncConnection, attempt_id: UUID, summary: Summary | None) -> None:
     """Store what holds of an answer with the analysis in hand; None: nothing does, and the template's summary stays."""
     said: Mapping[str, Any] = {"model_state": ModelState.FAILED}
@@ -338,7 +345,7 @@ async def conclude(conn: AsyncConnection, attempt_id: UUID, summary: Summary | N
             "model_state": ModelState.DONE,
             "llm_summary": summary.text,
             "llm_recommendations": summary.recommendations,
-            "originality_indicators": summary.originality_indicators,
+            "originality_indicators": _PROGRAMS.op("||")(cast(summary.originality_indicators, JSONB)),
             "llm_model_version": summary.model,
         }
     await conn.execute(update(BehaviorAnalysis).where(BehaviorAnalysis.attempt_id == attempt_id).values(**said))

@@ -51,7 +51,6 @@ class NewExam(msgspec.Struct, frozen=True, kw_only=True):
     opens_at: At | None = None
     closes_at: At | None = None
     enable_monitoring: bool = True
-    enable_integrity_analysis: bool = True
     enable_model: bool = False
     is_published: bool = False
 
@@ -69,7 +68,6 @@ class ExamEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     opens_at: At | UnsetType | None = UNSET
     closes_at: At | UnsetType | None = UNSET
     enable_monitoring: bool | UnsetType = UNSET
-    enable_integrity_analysis: bool | UnsetType = UNSET
     enable_model: bool | UnsetType = UNSET
 
 

@@ -64,7 +64,6 @@ async def test_everything_an_exam_is_said_to_be_is_kept(teacher: Caller) -> None
         "opens_at": 1_800_000_000_000,
         "closes_at": 1_800_000_000_001,
         "enable_monitoring": False,
-        "enable_integrity_analysis": False,
         "enable_model": True,
         "is_published": True,
     }

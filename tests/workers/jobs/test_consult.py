@@ -342,6 +342,22 @@ async def test_an_answer_about_an_older_revision_is_kept_and_changes_nothing(
     assert len(await runs(engine)) == 1
 
 
+async def test_what_a_program_said_of_originality_stays(engine: AsyncEngine, hints: Hints, sitting: Sitting) -> None:
+    programs = {"text": "Much like another text.", "cited": [], "by": "similarity"}
+    async with engine.begin() as conn:
+        said = [programs, {"text": "by the template", "cited": []}]
+        await conn.execute(update(BehaviorAnalysis).values(originality_indicators=said))
+    own = verdict(
+        summary=[{"text": "The page was left.", "cites": [1]}],
+        originality_indicators=[{"text": "Pasted once.", "cites": [1]}],
+    )
+    async with consulting(engine, hints, say(own)) as (consultant, _):
+        await consultant.consult()
+    found = (await read(engine, sitting.attempt_id)).originality_indicators
+    assert found[0] == programs
+    assert [one["text"] for one in found[1:]] == ["Pasted once."]
+
+
 async def test_two_workers_do_not_ask_about_the_same_attempt(
     engine: AsyncEngine, hints: Hints, sitting: Sitting
 ) -> None:

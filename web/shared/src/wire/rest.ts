@@ -242,7 +242,6 @@ export interface ExamEdit {
   /** ms since the epoch, UTC */
   closes_at?: number | null;
   enable_monitoring?: boolean;
-  enable_integrity_analysis?: boolean;
   enable_model?: boolean;
 }
 
@@ -287,7 +286,6 @@ export interface ExamView {
   closes_at: number | null;
   is_published: boolean;
   enable_monitoring: boolean;
-  enable_integrity_analysis: boolean;
   enable_model: boolean;
   version: number;
   items_version: number;
@@ -584,7 +582,6 @@ export interface NewExam {
   /** ms since the epoch, UTC */
   closes_at?: number | null;
   enable_monitoring?: boolean;
-  enable_integrity_analysis?: boolean;
   enable_model?: boolean;
   is_published?: boolean;
 }
