@@ -73,7 +73,7 @@ export function Roster({ exam, readOnly, onChange }: { exam: ExamView; readOnly:
                 {!readOnly && (
                   <td data-align="end">
                     {student.on_roster && (
-                      <Button size="small" variant="quiet" onClick={() => (leaving.value = student)} aria-label={`Take ${student.name} off the roster`}>
+                      <Button size="small" variant="quiet" onClick={() => (leaving.value = student)} aria-label={`Take off the roster: ${student.name}`}>
                         Take off
                       </Button>
                     )}
