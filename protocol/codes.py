@@ -38,7 +38,7 @@ CLOSE_MEANINGS: Final = {
     CloseCode.SUPERSEDED: (
         'a newer connection of the same attempt; offer "continue here" instead of coming back by yourself'
     ),
-    CloseCode.ENDED: "the attempt is over and nothing is missing",
+    CloseCode.ENDED: "the attempt is over and nothing of the queue is missing, or it ended more than a day ago",
     CloseCode.TOO_LARGE: "the frame is over 64 KiB or 500 events",
     CloseCode.TOKEN_EXPIRED: "the token has expired: renew it first",
     CloseCode.GAP: "a number was skipped: resume from `welcome.committed`",

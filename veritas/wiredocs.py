@@ -36,7 +36,7 @@ Written by `make docs` from `protocol/codes.py`, which a test holds it to.
 
 The close reason is the code's name. *Reconnect* says whether a client may come back by itself: first after a random
 part of half a second, or of a drain's `in_ms`, then with full jitter from 0.5 to 30 s. Of the standard codes 1007 and
-1009 mean no, and all others yes. 4410 waits for attempts that can be submitted.
+1009 mean no, and all others yes. After 4410 a client comes back only for what it recorded since its last hello.
 """
 
 _REJECTS_INTRODUCTION: Final = """\

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, Row, Select, Uuid, any_, bindparam, select, true
+from sqlalchemy import ARRAY, BindParameter, Row, Select, Uuid, any_, bindparam, select, true
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -76,6 +76,7 @@ class Cited(msgspec.Struct, frozen=True):
     """What one flag cites: every place, `(stream, number)`."""
 
     flag_id: UUID
+    source: FlagSource
     status: FlagStatus
     severity: Severity
     places: list[tuple[UUID, int]]
@@ -100,13 +101,14 @@ async def list_of_exam(
 ) -> list[FlagRecord]:
     """List an exam's flags, the newest first, after the flag `after`. Raises NotFound and Denied."""
     await access.require(conn, exam_id, user_id, *MAY_READ)
-    query = _select_records().where(ExamAttempt.exam_id == exam_id).order_by(Flag.id.desc()).limit(limit)
+    of_exam = _of_exam(exam_id)
     for column, value in ((Flag.status, wanted.status), (Flag.severity, wanted.severity), (Flag.rule, wanted.rule)):
         if value is not None:
-            query = query.where(column == value)
+            of_exam = of_exam.where(column == value)
     if after is not None:
-        query = query.where(Flag.id < after)
-    return [_record(row) for row in await conn.execute(query)]
+        of_exam = of_exam.where(Flag.id < after)
+    page = _select_those(_select_records(), of_exam).order_by(Flag.id.desc()).limit(limit)
+    return [_record(row) for row in await conn.execute(page)]
 
 
 async def list_recent(conn: AsyncConnection, user_id: UUID, limit: int) -> list[FlagRecord]:
@@ -135,6 +137,7 @@ async def read_cited(conn: AsyncConnection, attempt_id: UUID) -> list[Cited]:
     return [
         Cited(
             row.id,
+            FlagSource(row.source),
             FlagStatus(row.status),
             Severity(row.severity),
             msgspec.convert(row.cited or [], list[tuple[UUID, int]]),
@@ -180,6 +183,19 @@ def _select_records() -> Select[*tuple[Any, ...]]:
         .join(User, User.id == ExamAttempt.student_id)
         .outerjoin(reviewer, true())
     )
+
+
+def _of_exam(exam_id: UUID | BindParameter[UUID]) -> Select[UUID]:
+    return select(Flag.id).join(ExamAttempt, ExamAttempt.id == Flag.attempt_id).where(ExamAttempt.exam_id == exam_id)
+
+
+def _select_those(records: Select[*tuple[Any, ...]], wanted: Select[UUID]) -> Select[*tuple[Any, ...]]:
+    """Select these flags, found before anything else.
+
+    For the sake of an order PostgreSQL would walk through all flags there are until enough of them are of the exam.
+    """
+    those = wanted.cte("those").prefix_with("MATERIALIZED")
+    return records.join(those, those.c.id == Flag.id)
 
 
 def _select_cases() -> Select[*tuple[Any, ...]]:
@@ -238,7 +254,7 @@ def _record(row: Row[*tuple[Any, ...]]) -> FlagRecord:
 
 
 _CITED: Final = (
-    select(Flag.id, Flag.status, Flag.severity, Flag.evidence["cited"].label("cited"))
+    select(Flag.id, Flag.source, Flag.status, Flag.severity, Flag.evidence["cited"].label("cited"))
     .where(Flag.attempt_id == bindparam("attempt"))
     .order_by(Flag.id)
 )
@@ -260,8 +276,7 @@ _CASES_OF_ATTEMPT: Final = (
     _select_cases().where(Flag.attempt_id == bindparam("attempt")).order_by(Flag.id).limit(OF_ATTEMPT_MAX)
 )
 _CASES_OF_EXAM: Final = (
-    _select_cases()
-    .where(ExamAttempt.exam_id == bindparam("exam"), Flag.id > bindparam("after"))
+    _select_those(_select_cases(), _of_exam(bindparam("exam", type_=Uuid)).where(Flag.id > bindparam("after")))
     .order_by(Flag.id)
     .limit(bindparam("most"))
 )
@@ -277,9 +292,5 @@ _newest: Final = (
     )
     .order_by(Flag.raised_at.desc(), Flag.id.desc())
     .limit(bindparam("most"))
-    .cte("newest")
-    .prefix_with("MATERIALIZED")
 )
-_RECENT: Final = (
-    _select_records().join(_newest, _newest.c.id == Flag.id).order_by(Flag.raised_at.desc(), Flag.id.desc())
-)
+_RECENT: Final = _select_those(_select_records(), _newest).order_by(Flag.raised_at.desc(), Flag.id.desc())

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.datastructures import Headers
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Reference, SecurityScheme
@@ -34,6 +35,9 @@ ADMITTED: Final[dict[str, frozenset[Role]]] = {
 }
 """Which roles may open which socket."""
 
+AGENT_CHARS: Final = 256
+"""How much of what a program calls itself is kept."""
+
 SECURITY_SCHEMES: Final[dict[str, SecurityScheme | Reference]] = {
     "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
     "service": SecurityScheme(type="http", scheme="bearer", bearer_format="service key"),
@@ -48,7 +52,8 @@ SERVICE: Final[list[dict[str, list[str]]]] = [{"service": []}]
 class Person(msgspec.Struct, frozen=True):
     """Somebody who has shown who they are, good until `auth_until` (ms since the epoch).
 
-    `exam_id` is the one exam a candidate code opens; None for everybody who signed in by password.
+    `exam_id` is the one exam a candidate code opens; None for everybody who signed in by password. `address` and
+    `agent` say from where and by what program they came, for the trail.
     """
 
     user_id: UUID
@@ -57,10 +62,26 @@ class Person(msgspec.Struct, frozen=True):
     session: UUID
     auth_until: int
     exam_id: UUID | None = None
+    address: str | None = None
+    agent: str | None = None
 
     def may_sit(self, exam_id: UUID) -> bool:
         """Whether the way this person signed in is good for this exam; enrolment is the queries' business."""
         return self.role is Role.STUDENT and self.exam_id in (None, exam_id)
+
+    def coming_by(self, connection: ASGIConnection[Any, Any, Any, Any]) -> "Person":
+        """The same person, with where this connection comes from."""
+        return msgspec.structs.replace(self, address=address_of(connection), agent=agent_of(connection))
+
+
+def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Where somebody comes from; behind a proxy, what uvicorn makes of the headers of proxies it trusts."""
+    return connection.client.host if connection.client else "unix"
+
+
+def agent_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """By what program somebody comes, as it calls itself."""
+    return connection.headers.get("user-agent", "")[:AGENT_CHARS]
 
 
 def person_as(*roles: Role) -> Callable[..., Awaitable[Person]]:
@@ -79,7 +100,7 @@ def person_as(*roles: Role) -> Callable[..., Awaitable[Person]]:
             person = await _person_of(conn, claims.sid, claims.expires_at)
         if roles and person.role not in roles:
             raise Forbidden(f"this is for {' and '.join(roles)} accounts")
-        return person
+        return person.coming_by(request)
 
     return provide_person
 

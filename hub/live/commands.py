@@ -178,6 +178,8 @@ async def _message(conn: AsyncConnection, person: Person, command: Command) -> _
             resource="exam",
             resource_id=command.exam_id,
             details={"command": str(command.id), "attempts": str(len(rows))},
+            ip=person.address,
+            user_agent=person.agent,
         )
     reached = [row.attempt_id for row in rows]
     return _Done(Result(command.id, _reached(named, reached)), rows, reached)
@@ -205,6 +207,8 @@ async def _end(conn: AsyncConnection, person: Person, command: Command) -> _Done
                 resource="attempt",
                 resource_id=attempt_id,
                 details={"command": str(command.id), "reason": reason},
+                ip=person.address,
+                user_agent=person.agent,
             )
     ended = [attempt_id for attempt_id in named if outcomes[attempt_id].ok]
     rows += await instructions.issue(

@@ -256,7 +256,7 @@ class Console:
                 if person.user_id != self._person.user_id:
                     self._say(Error(ErrorCode.FORBIDDEN, "a console stays one person's"))
                     raise Ended(CloseCode.FORBIDDEN)
-                self._person = person
+                self._person = person.coming_by(self._socket)
 
     def _refuse_renewal(self, error: Exception) -> None:
         meant = interpret(error)

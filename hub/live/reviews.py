@@ -83,6 +83,8 @@ async def review(conn: AsyncConnection, person: Person, decision: Decision) -> R
             "to": decision.decision,
             "reason": decision.reason,
         },
+        ip=person.address,
+        user_agent=person.agent,
     )
     score = await scores.rescore(conn, flag.attempt_id, judge_stored)
     rows: list[Row] = [await boards.read_flag(conn, decision.flag_id)]

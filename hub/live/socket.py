@@ -125,7 +125,7 @@ class ConsoleDoor:
             hello = await self._hear_hello(socket, encoding)
             if hello.ticket is None and needs_ticket(socket.headers):
                 return CloseCode.UNAUTHENTICATED
-            person = await self._admit(hello)
+            person = (await self._admit(hello)).coming_by(socket)
         except Ended as ended:
             return ended.code
         except ProtocolError as error:

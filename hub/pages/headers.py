@@ -16,7 +16,6 @@ PERMISSIONS: Final = ", ".join(
         *(
             f"{feature}=()"
             for feature in (
-                "bluetooth",
                 "camera",
                 "display-capture",
                 "geolocation",

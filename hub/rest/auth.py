@@ -22,13 +22,13 @@ from db.queries.users import Account, SignIn
 from hub.auth import tokens
 from hub.auth.cookies import Page, provide_page
 from hub.auth.failures import Failures
-from hub.auth.guards import ADMITTED, BEARER, Person, Purpose, person_as
+from hub.auth.guards import ADMITTED, BEARER, Person, Purpose, address_of, person_as
 from hub.auth.passwords import Passwords
 from hub.auth.tickets import draw_secret, hash_code, hash_secret
 from hub.errors import Busy, Expired, Forbidden, Invalid, Outdated, TooManyFailures, Unauthenticated, problems
 from hub.rest import trail
 from hub.rest.fields import Email, Name, NewPassword, Opaque, Username
-from hub.rest.trail import AnyRequest, address_of
+from hub.rest.trail import AnyRequest
 from hub.settings import HubSettings
 from hub.wire import now_ms
 from protocol.people import Role

@@ -3,17 +3,16 @@
 What is read is noted too where it is sensitive. No secret and no answer is ever part of a row.
 """
 
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from litestar import Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.queries import audit
+from hub.auth.guards import address_of, agent_of
 
 AnyRequest = Request[Any, Any, Any]
-
-_AGENT_CHARS: Final = 256
 
 
 async def leave(
@@ -35,10 +34,5 @@ async def leave(
         resource_id=resource_id,
         details={name: str(value) for name, value in details.items()},
         ip=address_of(request),
-        user_agent=request.headers.get("user-agent", "")[:_AGENT_CHARS],
+        user_agent=agent_of(request),
     )
-
-
-def address_of(request: AnyRequest) -> str:
-    """Where a request comes from; behind a proxy, what uvicorn makes of the headers of proxies it trusts."""
-    return request.client.host if request.client else "unix"

@@ -1,7 +1,9 @@
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.engine import GUARDS, connect_writer
+from db.engine import GUARDS, connect_writer, patient
 from db.settings import DatabaseSettings
 
 
@@ -12,6 +14,15 @@ async def test_a_writer_never_waits_for_ever_and_holds_nobody_up(database: Datab
             assert await conn.fetchval(f"SHOW {name}") == value
     finally:
         await conn.close()
+
+
+async def test_upkeep_of_whole_tables_may_take_its_time(engine: AsyncEngine) -> None:
+    async with patient(engine) as conn:
+        for name in GUARDS:
+            assert (await conn.execute(text(f"SHOW {name}"))).scalar_one() == "0"
+        await conn.execute(text("CREATE TABLE kept (id int)"))
+    async with engine.connect() as conn:
+        assert (await conn.execute(text("SELECT to_regclass('kept')"))).scalar_one() == "kept"
 
 
 @pytest.mark.parametrize(("configured", "used"), [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply")])

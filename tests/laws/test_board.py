@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from db.engine import create_engine
-from db.errors import NotFound
+from db.errors import LOCK_NOT_AVAILABLE, NotFound, sqlstate_of
 from db.hints import Hint, Hints
 from db.models import ExamAttempt
 from db.queries import attempts, endings, exams, facts, feed, instructions, rosters
@@ -155,11 +156,16 @@ class Exam:
     async def come_and_go(self, pick: int) -> None:
         """A candidate's client was there for a part of the time, or still is: coverage moves, and with it the score."""
         attempt = one_of(self.attempts, pick)
-        async with self.engine.begin() as conn:
-            await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt).with_for_update())
-            until_s = -pick / 2 if pick % 3 else None
-            await make_connection(conn, attempt, await make_stream(conn, attempt), opened_s=-pick, closed_s=until_s)
-            await facts.append(conn, attempt, [facts.ServerFact("connection_opened")])
+        try:
+            async with self.engine.begin() as conn:
+                await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt).with_for_update())
+                until_s = -pick / 2 if pick % 3 else None
+                await make_connection(conn, attempt, await make_stream(conn, attempt), opened_s=-pick, closed_s=until_s)
+                await facts.append(conn, attempt, [facts.ServerFact("connection_opened")])
+        except DBAPIError as error:
+            if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
+                raise
+            return  # a client would come again
         await self.evaluator.evaluate([attempt])
 
     async def review(self, pick: int) -> None:

@@ -55,10 +55,9 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """An analysis that was stored: whose, whether it says anything new, and whether a model is to write about it."""
+    """An analysis that was stored: of which exam, whether a model is to write about it, and the row for the feed."""
 
     exam_id: UUID
-    is_new: bool
     wants_model: bool
     row: ScoreRow | None
 
@@ -195,7 +194,7 @@ async def _store(
     model_state = _model_state(claim, is_new=is_new)
     revision = claim.revision + 1 if is_new else claim.revision
     await analyses.store(conn, claim, verdict, words, model_state, revision)
-    return Done(claim.exam_id, is_new, model_state is ModelState.PENDING, row)
+    return Done(claim.exam_id, model_state is ModelState.PENDING, row)
 
 
 def _model_state(claim: Claim, *, is_new: bool) -> ModelState:

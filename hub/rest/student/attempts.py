@@ -1,6 +1,6 @@
 """An attempt of one's own: while it runs all that is needed to go on from any machine, afterwards what came of it."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -22,6 +22,9 @@ from judgement.debrief import describe_record, explain_flag
 from judgement.words import name_integrity
 from protocol.attempts import ShownStatus, show_status
 from protocol.flags import FlagStatus, JudgedFlag, Severity
+
+Rank = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+"""A revision's number, as a cursor may name it."""
 
 
 class SavedAnswer(msgspec.Struct, frozen=True):
@@ -120,7 +123,7 @@ async def list_answers(
     limit: Limit = PAGE,
 ) -> Page[AnswerRevision]:
     """List every revision of every answer, item by item; one that came too late does not stand, and is kept."""
-    place = read_cursor(after, tuple[str, int])
+    place = read_cursor(after, tuple[str, Rank])
     owner = Owner(person.user_id, person.exam_id)
     async with engine.connect() as conn:
         await papers.list_item_names(conn, attempt_id, owner)

@@ -1,6 +1,6 @@
 """Before the socket: the exams a student is to sit, and starting one."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -42,7 +42,7 @@ class EnrolmentView(msgspec.Struct, frozen=True, kw_only=True):
 class Start(msgspec.Struct, frozen=True):
     """`notice`: the version of the notice that the student has read and acknowledged."""
 
-    notice: int | None = None
+    notice: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
 
 
 class Started(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """One attempt under review: its facts page by page, what is concluded from them, and every flag with its ground.
 
-A fact is an anomaly when a flag cites it that has not been set aside: facts are never judged by themselves. Reading
-leaves a row in the trail.
+A fact is an anomaly when a flag above a note cites it that counts towards scores: facts are never judged by themselves.
+Reading leaves a row in the trail.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,13 +24,11 @@ from hub.rest.paging import PAGE, After, Limit, read_cursor, write_cursor
 from hub.rest.teacher.views import FlagView, show_case
 from hub.rest.trail import AnyRequest, leave
 from protocol.exams import Permission
-from protocol.flags import FlagStatus, Severity
+from protocol.flags import Severity, stands
 from protocol.limits import NAME_CHARS, SEVERITY_CHARS
 
 CURSOR_CHARS = 16 * 1024
 """A cursor names every stream of the attempt; few have more than three, and two hundred fit."""
-
-SET_ASIDE = frozenset({FlagStatus.DISMISSED, FlagStatus.WITHDRAWN})
 
 _NO_NUL = r"^[^\x00]*$"
 _Type = Annotated[
@@ -43,11 +41,11 @@ _Severity = Annotated[
         max_length=SEVERITY_CHARS, pattern=_NO_NUL, description="Only events whose client claims this severity"
     ),
 ]
-_Anomalies = Annotated[bool, QueryParameter(description="Only events that a flag cites which is not set aside")]
+_Anomalies = Annotated[bool, QueryParameter(description="Only events that make anomalies: a standing flag cites them")]
 
 
 class TimelineEvent(TimelineFact, frozen=True, kw_only=True):
-    """One fact with the flags that cite it; an anomaly is one that a flag cites which is not set aside."""
+    """One fact with the flags that cite it; an anomaly is one that a standing flag above a note cites."""
 
     is_anomaly: bool
     flags: list[UUID]
@@ -57,8 +55,9 @@ class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt under review.
 
     `events_timeline` is ordered by when the hub stored each event, each stream by its own numbers; `next` is the
-    `after` of the page that follows. `anomaly_events` and `critical_events` count the events that flags, and critical
-    flags, cite which are not set aside. `behavior_analysis` is null before the attempt has ended.
+    `after` of the page that follows. `anomaly_events` and `critical_events` count the events that standing flags above
+    a note, and critical ones, cite: a rule's that were not set aside, others' that were confirmed. `behavior_analysis`
+    is null before the attempt has ended.
     """
 
     attempt: AttemptSummary
@@ -109,6 +108,11 @@ async def read_monitoring(
         await access.require_for_attempt(conn, attempt_id, person.user_id, Permission.VIEW)
         citing = cite(await flagged.read_cited(conn, attempt_id))
         streams = await timeline.read_streams(conn, attempt_id)
+        attempt = await summaries.read_summary(conn, attempt_id)
+        total = await timeline.count(conn, streams)
+        analysis = await timeline.read_analysis(conn, attempt_id)
+        cases = await flagged.list_of_attempt(conn, attempt_id)
+        await leave(conn, request, person.user_id, "read_monitoring", "attempt", attempt_id)
         window = await timeline.read_window(
             conn,
             streams,
@@ -116,18 +120,16 @@ async def read_monitoring(
             wanted=Wanted(type, severity, citing.anomalies if anomalies else None),
             limit=limit,
         )
-        answer = Monitoring(
-            attempt=await summaries.read_summary(conn, attempt_id),
-            total_events=await timeline.count(conn, streams),
-            anomaly_events=len(citing.anomalies),
-            critical_events=len(citing.critical),
-            events_timeline=[citing.show(fact) for fact in window.facts],
-            next=None if window.is_last else write_cursor(sorted(window.positions.items())),
-            behavior_analysis=await timeline.read_analysis(conn, attempt_id),
-            flags=[show_case(case) for case in await flagged.list_of_attempt(conn, attempt_id)],
-        )
-        await leave(conn, request, person.user_id, "read_monitoring", "attempt", attempt_id)
-    return answer
+    return Monitoring(
+        attempt=attempt,
+        total_events=total,
+        anomaly_events=len(citing.anomalies),
+        critical_events=len(citing.critical),
+        events_timeline=[citing.show(fact) for fact in window.facts],
+        next=None if window.is_last else write_cursor(sorted(window.positions.items())),
+        behavior_analysis=analysis,
+        flags=[show_case(case) for case in cases],
+    )
 
 
 def cite(flags: Sequence[Cited]) -> Citing:
@@ -136,7 +138,7 @@ def cite(flags: Sequence[Cited]) -> Citing:
     for flag in flags:
         for place in dict.fromkeys(flag.places):
             by_fact.setdefault(place, []).append(flag.flag_id)
-    standing = [flag for flag in flags if flag.status not in SET_ASIDE]
+    standing = [flag for flag in flags if stands(flag.source, flag.status) and flag.severity is not Severity.NORMAL]
     return Citing(
         by_fact, _places(standing), _places([flag for flag in standing if flag.severity is Severity.CRITICAL])
     )

@@ -188,7 +188,8 @@ async def test_coming_back_while_it_ends_finds_it_running_or_is_refused(engine: 
     async def come_back(sitting: Sitting) -> AttemptStatus | None:
         try:
             async with engine.begin() as conn:
-                return (await attempts.start(conn, sitting.exam_id, sitting.student_id, rulebook_version=1)).status
+                again = await attempts.start(conn, sitting.exam_id, sitting.student_id, rulebook_version=1, notice=1)
+                return again.status
         except Conflict:
             return None
 

@@ -36,7 +36,7 @@ ROWS = [
     Row("GET /admin/users", for_roles(ADMIN)),
     Row("POST /admin/users", for_roles(ADMIN, ok=201), making),
     Row("PATCH /admin/users/{user_id:uuid}", for_roles(ADMIN), changing),
-    Row("GET /admin/audit", for_roles(ADMIN)),
+    Row("GET /admin/audit", for_roles(ADMIN), noted=True),
     Row("GET /admin/service-keys", for_roles(ADMIN)),
     Row("POST /admin/service-keys", for_roles(ADMIN, ok=201), filled(NEW_KEY)),
     Row("POST /analysis/behavior", for_programs(), reporting),

@@ -23,12 +23,13 @@ ROWS = [
     Row("POST /auth/register", for_everybody(201), registering),
     Row("POST /auth/login", for_everybody(), filled(MAKER_LOGIN)),
     Row("POST /auth/code", for_everybody(401), filled({"code": "7K2M-9QXA-04RT-B6WE"})),
-    Row("POST /auth/refresh", for_everybody(), refreshing),
+    Row("POST /auth/refresh", for_everybody(), refreshing, noted=False),
     Row("POST /auth/logout", for_roles(*PERSONS, ok=204), signed_in_anew=True),
-    Row("POST /auth/ws-ticket", for_roles(*STUDENTS), filled({"purpose": "monitor"})),
+    Row("POST /auth/ws-ticket", for_roles(*STUDENTS), filled({"purpose": "monitor"}), noted=False),
     Row(
         "POST /auth/ws-ticket",
         for_roles(*(caller for caller in PERSONS if caller not in STUDENTS)),
         filled({"purpose": "console"}),
+        noted=False,
     ),
 ]

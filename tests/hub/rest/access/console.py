@@ -46,7 +46,7 @@ async def _review(stage: Stage) -> dict[str, Any]:
 
 
 async def _end(stage: Stage) -> dict[str, Any]:
-    return {"to": [stage.attempt_id], "reason": "the fire alarm"}
+    return {"to": [await stage.attempt()], "reason": "the room is cleared"}
 
 
 ORDERS = [

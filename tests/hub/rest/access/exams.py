@@ -13,6 +13,12 @@ async def editing(stage: Stage, caller: str) -> Call:
     return Call(body={"version": await stage.version(), "topic": "Optics"})
 
 
+async def publishing(stage: Stage, caller: str) -> Call:
+    del caller
+    await stage.hide()
+    return Call()
+
+
 async def leaving(stage: Stage, caller: str) -> Call:
     del caller
     return Call({"student_id": await stage.student_on_roster()})
@@ -41,11 +47,11 @@ ROWS = [
     Row("GET /exams", for_roles(*TEACHERS, ADMIN)),
     Row("GET /exams/{exam_id:uuid}", permitted(*Permission)),
     Row("PATCH /exams/{exam_id:uuid}", permitted(EDIT), editing),
-    Row("POST /exams/{exam_id:uuid}/publish", permitted(EDIT)),
+    Row("POST /exams/{exam_id:uuid}/publish", permitted(EDIT), publishing),
     # An attempt is running.
     Row("POST /exams/{exam_id:uuid}/unpublish", permitted(EDIT, ok=409)),
     Row("POST /exams/{exam_id:uuid}/release", permitted(EDIT)),
-    Row("GET /exams/{exam_id:uuid}/items", permitted(VIEW, EDIT, REVIEW)),
+    Row("GET /exams/{exam_id:uuid}/items", permitted(VIEW, EDIT, REVIEW), noted=True),
     Row("PUT /exams/{exam_id:uuid}/items", permitted(EDIT), filled({"items": []})),
     Row("GET /exams/{exam_id:uuid}/policy", permitted(VIEW, EDIT, REVIEW)),
     Row("PUT /exams/{exam_id:uuid}/policy", permitted(EDIT), filled({"policy": {}})),

@@ -28,6 +28,6 @@ async def delivering(stage: Stage, caller: str) -> Call:
 
 
 ROWS = [
-    Row("POST /monitor/streams", own(), opening),
-    Row("POST /monitor/events", own(), delivering),
+    Row("POST /monitor/streams", own(), opening, noted=False),
+    Row("POST /monitor/events", own(), delivering, noted=False),
 ]

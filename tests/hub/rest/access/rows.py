@@ -44,9 +44,17 @@ class Row:
     signed_in_anew: bool = False
     """For what ends the session it is called with."""
 
+    noted: bool | None = None
+    """Whether it leaves an audit row; None: every write does, and no reading."""
+
     @property
     def method(self) -> str:
         return self.route.partition(" ")[0]
+
+    @property
+    def is_noted(self) -> bool:
+        done = any(status < 300 for status in self.expect.values())
+        return done and (self.method != "GET" if self.noted is None else self.noted)
 
     @property
     def path(self) -> str:

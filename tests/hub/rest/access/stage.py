@@ -65,6 +65,16 @@ class Stage:
             found = await conn.execute(select(Exam.version).where(Exam.id == self.exam_id))
             return int(found.scalar_one())
 
+    async def attempt(self) -> UUID:
+        """Somebody else's attempt at the exam, which is running."""
+        async with self.engine.begin() as conn:
+            return await make_attempt(conn, self.exam_id, await make_user(conn))
+
+    async def hide(self) -> None:
+        """The exam is a draft again."""
+        async with self.engine.begin() as conn:
+            await conn.execute(update(Exam).where(Exam.id == self.exam_id).values(is_published=False))
+
     async def flag(self) -> UUID:
         """A flag nobody has decided about."""
         async with self.engine.begin() as conn:

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import BehaviorAnalysis, Exam, ExamAttempt, User
 from hub.auth.passwords import Passwords
+from hub.rest.paging import write_cursor
 from protocol.people import Role
 from tests.factories import make_flag
 from tests.hub.conftest import PASSWORD, Caller, People
@@ -95,6 +96,12 @@ async def test_revisions_go_page_by_page_and_say_which_stands(
         if after is None:
             break
     assert seen == [("a", 1, 1, False), ("a", 2, 2, False), ("a", 3, 3, True), ("b", 1, 1, True), ("d", 1, 1, True)]
+
+
+@pytest.mark.parametrize("key", [["a", 0], ["a", 10**30], ["a"], [1, 1], "a"])
+async def test_a_cursor_nobody_gave_is_refused(ada: Caller, sitting: Sitting, key: object) -> None:
+    refused = await ada.get(f"/student/exams/{sitting.attempt_id}/answers", after=write_cursor(key))
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "query.after")
 
 
 async def test_nobody_reads_somebody_else_s_attempt(people: People, sitting: Sitting) -> None:

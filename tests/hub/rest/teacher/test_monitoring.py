@@ -11,7 +11,7 @@ from db.queries.facts import ServerFact
 from db.queries.flagged import Cited
 from hub.rest.teacher.monitoring import cite
 from protocol.exams import Permission
-from protocol.flags import FlagStatus, Severity
+from protocol.flags import FlagSource, FlagStatus, Severity
 from protocol.people import Role
 from tests.factories import TIME_BASE_MS
 from tests.hub.rest.teacher.conftest import Classroom, user_id_of
@@ -189,7 +189,21 @@ async def test_a_bad_request_for_a_timeline_is_refused_by_its_path(
 
 def test_a_fact_that_many_flags_cite_counts_once() -> None:
     place, flags = (uuid4(), 1), [uuid4(), uuid4()]
-    citing = cite([Cited(flag, FlagStatus.OPEN, Severity.WARNING, [place, place]) for flag in flags])
+    citing = cite([Cited(flag, FlagSource.RULE, FlagStatus.OPEN, Severity.WARNING, [place, place]) for flag in flags])
     assert citing.flags == {place: flags}
     assert citing.anomalies == {place}
     assert citing.critical == set()
+
+
+def test_notes_and_advice_nobody_confirmed_make_no_anomaly() -> None:
+    places = [(uuid4(), number) for number in range(4)]
+    citing = cite(
+        [
+            Cited(uuid4(), FlagSource.RULE, FlagStatus.OPEN, Severity.NORMAL, places[:1]),
+            Cited(uuid4(), FlagSource.SERVICE, FlagStatus.OPEN, Severity.CRITICAL, places[1:2]),
+            Cited(uuid4(), FlagSource.RULE, FlagStatus.WITHDRAWN, Severity.CRITICAL, places[2:3]),
+            Cited(uuid4(), FlagSource.TEACHER, FlagStatus.CONFIRMED, Severity.CRITICAL, places[3:]),
+        ]
+    )
+    assert citing.anomalies == citing.critical == {places[3]}
+    assert citing.flags.keys() == set(places)

@@ -89,7 +89,7 @@ export function UsersPage(): JSX.Element {
                     <Button
                       size="small"
                       variant="quiet"
-                      aria-label={`Let ${user.name} make ${user.can_create_exams ? "no exams" : "exams"}`}
+                      aria-label={`${user.can_create_exams ? "No exams" : "May make exams"}: ${user.name}`}
                       onClick={() =>
                         void patch(
                           user,

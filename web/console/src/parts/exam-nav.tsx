@@ -1,6 +1,7 @@
 /** The pages of one exam, side by side; only those its permissions open. */
 
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import type { Permission } from "../rest.ts";
 
 export type ExamTab = "room" | "attempts" | "flags" | "analytics" | "setup";
@@ -15,8 +16,13 @@ const TABS: readonly { key: ExamTab; name: string; path: string; any: readonly P
 
 export function ExamNav({ examId, at, may }: { examId: string; at: ExamTab; may: readonly Permission[] | null }): JSX.Element {
   const open = TABS.filter((tab) => may === null || tab.key === at || tab.any.some((one) => may.includes(one)));
+  const bar = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a narrow screen the bar is swiped; where one is must be in sight.
+    bar.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [open.length]);
   return (
-    <nav class="c-subnav" aria-label="This exam">
+    <nav class="c-subnav" aria-label="This exam" ref={bar}>
       {open.map((tab) => (
         <a key={tab.key} href={`/console/exams/${examId}${tab.path}`} aria-current={tab.key === at ? "page" : undefined}>
           {tab.name}

@@ -92,7 +92,7 @@ export function People({ examId }: { examId: string }): JSX.Element {
                       <Button
                         size="small"
                         variant="quiet"
-                        aria-label={`Take all permissions from ${teacher.name}`}
+                        aria-label={`Take away all permissions: ${teacher.name}`}
                         onClick={() =>
                           void act(
                             () => api.delete(`/exams/${examId}/permissions/${encodeURIComponent(teacher.username)}`),

@@ -61,7 +61,7 @@ export function Integrity({ score, coverage, short, bare }: { score: number | nu
   // A tile says only what is not as it should be.
   const seen = coverage === null || coverage === undefined || (short && coverage >= WHOLE) ? null : percent(coverage);
   const said = score === null ? "not enough seen" : bare || short ? percent(score) : `${percent(score)} · ${integrityText(score)}`;
-  const about = [short && !bare && score !== null ? "integrity" : null, seen === null ? null : `${seen} ${short ? "seen" : "observed"}`];
+  const about = [short && !bare && score !== null ? "integrity" : null, seen === null ? null : `${seen} ${short || bare ? "seen" : "observed"}`];
   return (
     <span class="c-integrity">
       <Meter value={score} label="Integrity" tone={integrityTone(score)} text={said} />

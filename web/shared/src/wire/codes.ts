@@ -13,7 +13,7 @@ export const CloseCode = {
   silent: 4408,
   /** a newer connection of the same attempt; offer "continue here" instead of coming back by yourself */
   superseded: 4409,
-  /** the attempt is over and nothing is missing */
+  /** the attempt is over and nothing of the queue is missing, or it ended more than a day ago */
   ended: 4410,
   /** the frame is over 64 KiB or 500 events */
   too_large: 4413,

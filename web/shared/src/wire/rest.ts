@@ -545,7 +545,7 @@ export interface Metrics {
 /** How far the model's summary has come; `off` where the exam or the deployment has none. */
 export type ModelState = "off" | "pending" | "done" | "failed";
 
-/** One attempt under review. `events_timeline` is ordered by when the hub stored each event, each stream by its own numbers; `next` is the `after` of the page that follows. `anomaly_events` and `critical_events` count the events that flags, and critical flags, cite which are not set aside. `behavior_analysis` is null before the attempt has ended. */
+/** One attempt under review. `events_timeline` is ordered by when the hub stored each event, each stream by its own numbers; `next` is the `after` of the page that follows. `anomaly_events` and `critical_events` count the events that standing flags above a note, and critical ones, cite: a rule's that were not set aside, others' that were confirmed. `behavior_analysis` is null before the attempt has ended. */
 export interface Monitoring {
   attempt: AttemptSummary;
   total_events: number;
@@ -1096,7 +1096,7 @@ export interface Ticket {
   expires_at: number;
 }
 
-/** One fact with the flags that cite it; an anomaly is one that a flag cites which is not set aside. */
+/** One fact with the flags that cite it; an anomaly is one that a standing flag above a note cites. */
 export interface TimelineEvent {
   stream_id: string;
   seq: number;
