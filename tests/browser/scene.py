@@ -71,7 +71,7 @@ async def set_scene(stack: Stack, size: int = 9, pace: float = 1.0) -> AsyncIter
         scene.codes = {names[username]: code for username, code in codes.items()}
         async with AsyncExitStack() as clients, Rest(stack.base_url) as rest:
             players = [
-                _play(clients, rest, exam_id, codes[one["username"]], part)
+                _play(clients, rest, exam_id, codes[one["username"]], part, pace)
                 for one, part in zip(roster, PARTS, strict=False)
             ]
             await asyncio.gather(*players)

@@ -47,7 +47,7 @@ async def tour_console(context: BrowserContext, stack: Stack, scene: Scene) -> A
         ("console-attempts", f"{exam}/attempts", handed_in),
         ("console-analytics", f"{exam}/analytics", "In numbers"),
         ("console-setup", f"{exam}/setup", "Title"),
-        ("console-questions", f"{exam}/setup/questions", "Which of these is a vector?"),
+        ("console-questions", f"{exam}/setup/questions", ""),
         ("console-roster", f"{exam}/setup/roster", handed_in),
         ("console-rules", f"{exam}/setup/rules", "Left"),
         ("console-people", f"{exam}/setup/people", ""),
