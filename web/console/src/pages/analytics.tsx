@@ -56,7 +56,7 @@ function Numbers({ examId, data }: { examId: string; data: Analytics }): JSX.Ele
           <span class="v-small v-soft">as of {formatDateTime(all.as_of)}</span>
         </div>
         <div class="c-tiles">
-          <Tile label="Attempts" value={all.total_attempts.toLocaleString("en")} note={`${count(all.flagged, "attempt")} need attention`} />
+          <Tile label="Attempts" value={all.total_attempts.toLocaleString("en")} note={`${count(all.flagged, "attempt")} ${all.flagged === 1 ? "needs" : "need"} attention`} />
           <Tile
             label="Average score"
             value={all.average_score === null ? "–" : percent(all.average_score / 100)}

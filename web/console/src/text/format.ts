@@ -79,7 +79,7 @@ export function decisionText(status: string): string {
 }
 
 const LABEL: Readonly<Record<string, { name: string; means: string }>> = {
-  safe: { name: "Safe", means: "Nothing in the record asks for attention." },
+  safe: { name: "Safe", means: "Integrity and momentum together stand out in nothing." },
   incapable: { name: "May need support", means: "Worked honestly by the record, but drafts made little progress." },
   copy: { name: "May have copied", means: "Low integrity and little progress, with a flag that a person confirmed." },
   no_interest: { name: "May have disengaged", means: "Low integrity and modest progress, without a confirmed flag." },
