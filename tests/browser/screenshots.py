@@ -26,7 +26,8 @@ async def take(page: Page, folder: Path, name: str) -> None:
         await page.screenshot(path=folder / f"{name}-{scheme}.png")
     await page.emulate_media(color_scheme="light")
     await page.set_viewport_size(NARROW)
-    await page.screenshot(path=folder / f"{name}-narrow.png", full_page=True)
+    has_dialog = await page.locator("dialog[open]").count() > 0
+    await page.screenshot(path=folder / f"{name}-narrow.png", full_page=not has_dialog)
     await page.set_viewport_size(WIDE)
 
 
@@ -35,7 +36,11 @@ async def take_all(folder: Path, executable: str) -> int:
     with tempfile.TemporaryDirectory(prefix="veritas-pictures-") as data, run_stack(Path(data)) as stack:
         async with set_scene(stack, pace=6.0) as scene, async_playwright() as driver:
             browser = await launch(driver, executable)
-            async with visit(browser, stack.base_url) as office, visit(browser, stack.base_url) as desk:
+            async with (
+                # Nothing is pictured while its colours are still on their way.
+                visit(browser, stack.base_url, reduced_motion="reduce") as office,
+                visit(browser, stack.base_url, reduced_motion="reduce") as desk,
+            ):
                 tours: tuple[AsyncIterator[View], ...] = (tour_console(office, stack, scene), tour_exam(desk, scene))
                 for tour in tours:
                     async for view in tour:
