@@ -8,19 +8,31 @@ from playwright.async_api import Browser, Playwright, async_playwright
 from tests.browser.driver import find_chromium, is_built, launch
 from tests.browser.stack import Stack, run_stack
 
+CHROMIUM = find_chromium()
+MISSING = (
+    "no Chromium here (Debian: apt-get install chromium)"
+    if CHROMIUM is None
+    else None
+    if is_built()
+    else "the pages are not built (make web)"
+)
+collect_ignore_glob = [] if MISSING is None else ["test_*.py"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for all of them, instead of one for each."""
+    if MISSING is not None:
+        terminalreporter.write_line(f"SKIPPED tests/browser: {MISSING}", yellow=True)
+
 
 @pytest.fixture(scope="session")
 def executable() -> str:
-    found = find_chromium()
-    if found is None:
-        pytest.skip("no Chromium here: the browser's tests want one (Debian: apt-get install chromium)")
-    if not is_built():
-        pytest.skip("the pages are not built: make web")
-    return found
+    assert CHROMIUM is not None
+    return CHROMIUM
 
 
 @pytest.fixture(scope="session")
-def stack(executable: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with run_stack(tmp_path_factory.mktemp("browser")) as running:
         yield running
 
