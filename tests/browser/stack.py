@@ -118,11 +118,20 @@ class Desk:
         policy["rules"].setdefault(rule, {}).update(settings)
         self.put(f"/exams/{exam_id}/policy", {"policy": policy})
 
-    def answers_of(self, exam_id: str, name: str) -> dict[str, Any]:
-        """What a student's answers are, by item; those that were given."""
+    def attempt_of(self, exam_id: str, name: str) -> str:
         attempts = self.get(f"/teacher/exams/{exam_id}/attempts")["items"]
         (attempt_id,) = [one["attempt_id"] for one in attempts if one["name"] == name]
-        items = self.get(f"/teacher/attempts/{attempt_id}/answers")["items"]
+        return str(attempt_id)
+
+    def events_of(self, exam_id: str, name: str) -> list[str]:
+        """The types of a student's first events."""
+        attempt_id = self.attempt_of(exam_id, name)
+        events = self.get(f"/teacher/attempts/{attempt_id}/monitoring", limit=100)["events_timeline"]
+        return [event["event_type"] for event in events]
+
+    def answers_of(self, exam_id: str, name: str) -> dict[str, Any]:
+        """What a student's answers are, by item; those that were given."""
+        items = self.get(f"/teacher/attempts/{self.attempt_of(exam_id, name)}/answers")["items"]
         return {one["item"]: one["answer"]["value"] for one in items if one["answer"] is not None}
 
     @staticmethod

@@ -1,0 +1,79 @@
+"""A tab that Playwright does not hold: only such a one is really hidden when another is in front of it.
+
+Playwright tells its own pages that they have the focus and are seen; what speaks here is the browser's protocol alone.
+"""
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from playwright.async_api import Browser, CDPSession
+
+from tests.browser.driver import PATIENCE_MS
+
+POLL_S: Final = 0.05
+
+
+class RawTab:
+    """One tab of the browser's own profile."""
+
+    def __init__(self, browser: CDPSession, target: str, session: str) -> None:
+        self._browser = browser
+        self._target = target
+        self._session = session
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        browser.on("Target.receivedMessageFromTarget", self._hear)
+
+    async def send(self, method: str, **params: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        message = json.dumps({"id": number, "method": method, "params": params})
+        await self._browser.send("Target.sendMessageToTarget", {"sessionId": self._session, "message": message})
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            return await answer
+
+    async def evaluate(self, expression: str) -> Any:
+        answer = await self.send("Runtime.evaluate", expression=expression, returnByValue=True, userGesture=True)
+        return answer["result"].get("result", {}).get("value")
+
+    async def until(self, expression: str) -> None:
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            while not await self.evaluate(expression):  # noqa: ASYNC110 - another process's
+                await asyncio.sleep(POLL_S)
+
+    async def click(self, selector: str, words: str = "") -> None:
+        """Click the first of these that has these words, once it is there."""
+        found = f"[...document.querySelectorAll({selector!r})].find(one => one.textContent.includes({words!r}))"
+        await self.until(f"{found} !== undefined")
+        await self.evaluate(f"{found}.click()")
+
+    async def type_into(self, selector: str, text: str) -> None:
+        await self.until(f"document.querySelector({selector!r}) !== null")
+        await self.evaluate(f"document.querySelector({selector!r}).focus()")
+        await self.send("Input.insertText", text=text)
+
+    async def come_to_front(self) -> None:
+        await self._browser.send("Target.activateTarget", {"targetId": self._target})
+
+    def _hear(self, heard: dict[str, Any]) -> None:
+        answer = json.loads(heard["message"])
+        if heard["sessionId"] == self._session and answer.get("id") in self._waiting:
+            self._waiting.pop(answer["id"]).set_result(answer)
+
+
+@asynccontextmanager
+async def raw_tab(browser: Browser, url: str) -> AsyncIterator[RawTab]:
+    session = await browser.new_browser_cdp_session()
+    target = (await session.send("Target.createTarget", {"url": url}))["targetId"]
+    attached = await session.send("Target.attachToTarget", {"targetId": target, "flatten": False})
+    tab = RawTab(session, target, attached["sessionId"])
+    await tab.come_to_front()
+    try:
+        yield tab
+    finally:
+        await session.send("Target.closeTarget", {"targetId": target})
+        await session.detach()
