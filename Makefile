@@ -67,7 +67,7 @@ test: $(VENV)/dev $(DIST)  ## the whole suite: real PostgreSQL, real Redis, real
 	$(BIN)/python -m pytest $(ARGS)
 
 test-external: $(VENV)/dev  ## the same on Debian's PostgreSQL 15 and Redis 7 over TCP, started and stopped here
-	$(BIN)/python -m pytest --external tests/db tests/hub tests/workers tests/faults tests/laws/test_board.py tests/journeys/test_deployment.py tests/deploy $(ARGS)
+	$(BIN)/python -m pytest --external tests/db tests/hub tests/workers tests/faults tests/laws/test_board.py tests/deploy $(ARGS)
 
 bench: $(VENV)/runtime  ## figures as ratios of one run: make bench ARGS="ingest --json bench.json"
 	@$(BIN)/python -m bench $(ARGS)

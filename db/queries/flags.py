@@ -116,7 +116,7 @@ async def read_raised(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> d
 
 
 async def standing(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[StandingFlag]]:
-    """The flags that count towards each attempt's score: a rule's unless set aside, others if confirmed."""
+    """The flags that count towards each attempt's score: a rule's unless set aside, a teacher's if confirmed."""
     found = await conn.execute(
         select(Flag.attempt_id, Flag.rule, Flag.confidence).where(
             Flag.attempt_id == any_(literal(list(attempt_ids), ARRAY(PG_UUID))),
@@ -125,10 +125,7 @@ async def standing(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict
                     Flag.source == FlagSource.RULE,
                     Flag.status.not_in([FlagStatus.DISMISSED, FlagStatus.WITHDRAWN]),
                 ),
-                and_(
-                    Flag.source.in_([FlagSource.TEACHER, FlagSource.SERVICE]),
-                    Flag.status == FlagStatus.CONFIRMED,
-                ),
+                and_(Flag.source == FlagSource.TEACHER, Flag.status == FlagStatus.CONFIRMED),
             ),
         )
     )

@@ -1,6 +1,7 @@
 """A real browser before real processes: one stack and two browsers for all tests of this folder."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Playwright, async_playwright
@@ -23,6 +24,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line for all of them, instead of one for each."""
     if MISSING is not None:
         terminalreporter.write_line(f"SKIPPED tests/browser: {MISSING}", yellow=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These come last: their stack runs until the end, and nobody else's test is to share the processors with it."""
+    items.sort(key=lambda item: item.path.is_relative_to(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

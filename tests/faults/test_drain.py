@@ -27,7 +27,7 @@ DRAIN_MS = 15_000
 EVERY_S = 4.0
 COMING_AT_ONCE = 25
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.long]
 
 
 class Sitter:

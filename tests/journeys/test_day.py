@@ -13,12 +13,13 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from protocol.attempts import AttemptStatus
 from protocol.console import Command, Delta, Snapshot
-from protocol.monitor import Instruct
+from protocol.monitor import Attempt, Instruct
 from tests.journeys.processes import until
 from tests.journeys.stack import environment, run, up, veritas
 from tests.ports import free_port
-from veritas.client import Candidate, Console, Ended
+from veritas.client import Candidate, Console
 from veritas.rest import socket_url
 
 pytestmark = pytest.mark.timeout(240)
@@ -89,7 +90,7 @@ class Day:
         self.exported: list[dict[str, str]] = []
         self.audit: list[dict[str, Any]] = []
         self.refused: dict[str, int] = {}
-        self.ended: str = ""
+        self.ended: Attempt | None = None
         self.verified: str = ""
 
 
@@ -211,20 +212,14 @@ async def sit(day: Day, teacher: Person, ada: Person, max_: Person) -> None:
             day.receipts.append(await ada.ask("POST", f"/student/exams/{attempt}/submit", receipt))
         day.receipts.append(await ada.ask("POST", f"/student/exams/{attempt}/submit", {}))
 
-        try:
-            async with Candidate(
-                url, other, lambda: max_.ticket("monitor"), can=("message", "end"), proxy=None
-            ) as late:
-                late.record("answered", {"item": "q1", "value": "m/a"})
-                await late.drained(10)
-                order = Command(
-                    id=uuid4(), exam_id=exam, action="end", to=[other], reason="Left the room with the paper."
-                )
-                result = await room.command(order)
-                assert result.outcomes[0].ok, result
-                await asyncio.wait_for(late.finished(), 10)
-        except Ended:
-            day.ended = "Ended"
+        async with Candidate(url, other, lambda: max_.ticket("monitor"), proxy=None) as late:
+            late.record("answered", {"item": "q1", "value": "m/a"})
+            await late.drained(10)
+            reason = "Left the room with the paper."
+            result = await room.command(Command(id=uuid4(), exam_id=exam, action="end", to=[other], reason=reason))
+            assert result.outcomes[0].ok, result
+            await asyncio.wait_for(late.finished(), 10)
+            day.ended = late.attempt
 
 
 async def conclude(day: Day, teacher: Person, ada: Person) -> None:
@@ -338,7 +333,8 @@ def test_the_analysis_after_the_end_names_its_source(day: Day) -> None:
 
 
 def test_a_person_ended_an_attempt_and_its_client_was_told(day: Day) -> None:
-    assert day.ended == "Ended"
+    assert day.ended is not None
+    assert day.ended.status is AttemptStatus.ENDED
 
 
 def test_the_analytics_count_both_attempts(day: Day) -> None:

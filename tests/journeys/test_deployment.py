@@ -18,7 +18,7 @@ from tests.journeys.stack import ROOT, environment, run, veritas
 from tests.ports import free_port
 from veritas.embedded import Servers
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.long]
 PASSWORD = "a teacher's password"
 STOP_S = 30
 

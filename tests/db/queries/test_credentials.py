@@ -7,7 +7,7 @@ from sqlalchemy import Executable, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import Exam, ExamEnrollment, RefreshToken, User
-from db.queries import credentials, exams
+from db.queries import credentials, exams, rosters
 from db.queries.credentials import Outcome
 from protocol.people import Role
 from tests import factories
@@ -225,7 +225,7 @@ async def test_logging_out_takes_the_tickets_along(conn: AsyncConnection) -> Non
 async def seat(conn: AsyncConnection) -> tuple[UUID, UUID]:
     exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
     student_id = await factories.make_user(conn)
-    await exams.enrol(conn, exam_id, [student_id])
+    await rosters.enrol(conn, exam_id, [student_id])
     await credentials.replace_codes(conn, exam_id, {student_id: A})
     return exam_id, student_id
 
