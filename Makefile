@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up serve work migrate admin simulate verify web test test-external bench docs screenshots check format lock clean
+.PHONY: help demo up serve work migrate admin simulate verify web test test-long test-external bench docs screenshots check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,12 +62,15 @@ demo up serve: $(DIST)
 demo up serve work migrate admin simulate verify: $(VENV)/runtime
 	@$(BIN)/veritas $@ $(ARGS)
 
-test: $(VENV)/dev $(DIST)  ## the whole suite: real PostgreSQL, real Redis, real sockets, a real browser
+test: $(VENV)/dev $(DIST)  ## the suite: real PostgreSQL, real Redis, real sockets, a real browser
 	$(NPM) test --silent
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m "not long" $(ARGS)
+
+test-long: $(VENV)/dev $(DIST)  ## what takes longer: hundreds of sockets drained, consoles that stop reading
+	$(BIN)/python -m pytest -m long $(ARGS)
 
 test-external: $(VENV)/dev  ## the same on Debian's PostgreSQL 15 and Redis 7 over TCP, started and stopped here
-	$(BIN)/python -m pytest --external tests/db tests/hub tests/workers tests/faults tests/laws/test_board.py tests/deploy $(ARGS)
+	$(BIN)/python -m pytest --external tests/db tests/hub tests/workers tests/faults tests/laws/test_board.py tests/journeys/test_deployment.py tests/deploy $(ARGS)
 
 bench: $(VENV)/runtime  ## figures as ratios of one run: make bench ARGS="ingest --json bench.json"
 	@$(BIN)/python -m bench $(ARGS)

@@ -13,6 +13,8 @@ from veritas.client import Candidate, Console
 from veritas.client.console import Frame
 from veritas.rest import Rest
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def short_lived(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,8 @@ from protocol.events import Event
 from tests.faults.hubs import Hub, Seat, run_hub, seat_class
 from tests.hub.serving import read_close
 
+pytestmark = pytest.mark.long
+
 SEATS = 150
 SENDING = 20
 EVERY_S = 0.1
