@@ -64,7 +64,7 @@ demo up serve work migrate admin simulate verify: $(VENV)/runtime
 
 test: $(VENV)/dev $(DIST)  ## the suite: real PostgreSQL, real Redis, real sockets, a real browser
 	$(NPM) test --silent
-	$(BIN)/python -m pytest -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" $(ARGS)
 
 test-long: $(VENV)/dev $(DIST)  ## what takes longer: hundreds of sockets drained, consoles that stop reading
 	$(BIN)/python -m pytest -m long $(ARGS)

@@ -7,7 +7,7 @@ from sqlalchemy import Executable, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import Exam, ExamEnrollment, RefreshToken, User
-from db.queries import credentials, exams, rosters
+from db.queries import credentials, rosters
 from db.queries.credentials import Outcome
 from protocol.people import Role
 from tests import factories
@@ -241,7 +241,7 @@ async def test_a_code_names_a_student_and_an_exam(conn: AsyncConnection, seat: t
 async def test_a_new_code_ends_the_older_one_of_that_exam_alone(conn: AsyncConnection, seat: tuple[UUID, UUID]) -> None:
     exam_id, student_id = seat
     other = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
-    await exams.enrol(conn, other, [student_id])
+    await rosters.enrol(conn, other, [student_id])
     await credentials.replace_codes(conn, other, {student_id: B})
     await credentials.replace_codes(conn, exam_id, {student_id: C})
     await credentials.replace_codes(conn, exam_id, {})

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.models import AuditLog, BehaviorAnalysis, ExamAttempt, Flag, ServiceKey
+from db.models import AuditLog, BehaviorAnalysis, Flag, ServiceKey
 from db.queries import feed, flags
 from hub.rest.analysis import DECIDED_HERE, JUDGED_HERE
 from judgement.policy import preset, write_policy
@@ -177,12 +177,11 @@ async def test_a_key_without_the_scope_is_known_and_may_not(stage: Stage, engine
     assert (await post(stage, stage.report(text="x"))).status_code == 403
 
 
-async def test_a_confirmed_flag_of_a_program_stands_and_weighs_what_its_policy_says(
-    stage: Stage, engine: AsyncEngine
+@pytest.mark.parametrize("status", FlagStatus)
+async def test_a_programs_flag_counts_in_no_score_whatever_a_person_decides(
+    stage: Stage, engine: AsyncEngine, status: FlagStatus
 ) -> None:
     await post(stage, stage.report(flags=[stage.flag(1)]))
     async with engine.begin() as conn:
-        await conn.execute(update(Flag).values(status=FlagStatus.CONFIRMED))
-        (standing,) = (await flags.standing(conn, [stage.attempt]))[stage.attempt]
-        assert (await conn.execute(select(ExamAttempt.integrity_score))).scalars().all() == [None, None]
-    assert standing.rule == "service:checker"
+        await conn.execute(update(Flag).values(status=status))
+        assert (await flags.standing(conn, [stage.attempt]))[stage.attempt] == []
