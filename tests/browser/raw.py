@@ -4,6 +4,7 @@ Playwright tells its own pages that they have the focus and are seen; what speak
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 from collections.abc import AsyncIterator
@@ -15,6 +16,10 @@ from playwright.async_api import Browser, CDPSession
 from tests.browser.driver import PATIENCE_MS
 
 POLL_S: Final = 0.05
+
+
+class NoDocument(Exception):
+    """The tab is between two pages."""
 
 
 class RawTab:
@@ -38,11 +43,17 @@ class RawTab:
 
     async def evaluate(self, expression: str) -> Any:
         answer = await self.send("Runtime.evaluate", expression=expression, returnByValue=True, userGesture=True)
+        if "error" in answer:
+            raise NoDocument(answer["error"]["message"])
         return answer["result"].get("result", {}).get("value")
 
     async def until(self, expression: str) -> None:
+        """Ask until it is so; a tab on its way from one page to another has nobody to ask."""
         async with asyncio.timeout(PATIENCE_MS / 1000):
-            while not await self.evaluate(expression):  # noqa: ASYNC110 - another process's
+            while True:
+                with contextlib.suppress(NoDocument):
+                    if await self.evaluate(expression):
+                        return
                 await asyncio.sleep(POLL_S)
 
     async def click(self, selector: str, words: str = "") -> None:
