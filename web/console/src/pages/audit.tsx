@@ -3,9 +3,10 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Button, Empty, Spinner, Table } from "@veritas/shared/ui.tsx";
+import { Button, Empty, Table } from "@veritas/shared/ui.tsx";
 import { usePages } from "../load.ts";
-import { Failed, Page } from "../parts/page.tsx";
+import { Listed } from "../parts/listed.tsx";
+import { Page } from "../parts/page.tsx";
 import type { AuditRow } from "../rest.ts";
 import { sentence } from "../text/format.ts";
 
@@ -30,8 +31,7 @@ export function AuditPage(): JSX.Element {
           Search
         </Button>
       </form>
-      {list.error !== null && <Failed error={list.error} onRetry={list.reload} />}
-      {list.items.length > 0 && (
+      <Listed list={list} what="the log" empty={<Empty title="No such rows" />}>
         <div class="v-card v-card-flush">
           <Table
             caption="Audit log"
@@ -63,18 +63,7 @@ export function AuditPage(): JSX.Element {
             ))}
           </Table>
         </div>
-      )}
-      {list.loading && <Spinner label="Fetching the log…" />}
-      {!list.loading && list.error === null && list.items.length === 0 && (
-        <div class="v-card">
-          <Empty title="No such rows" />
-        </div>
-      )}
-      {list.more !== null && !list.loading && (
-        <div>
-          <Button onClick={list.more}>Show more</Button>
-        </div>
-      )}
+      </Listed>
     </Page>
   );
 }

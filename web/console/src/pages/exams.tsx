@@ -2,10 +2,11 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Button, Empty, Spinner } from "@veritas/shared/ui.tsx";
+import { Badge, Empty } from "@veritas/shared/ui.tsx";
 import { Icon } from "@veritas/shared/icons.tsx";
 import { usePages } from "../load.ts";
-import { Failed, Page } from "../parts/page.tsx";
+import { Listed } from "../parts/listed.tsx";
+import { Page } from "../parts/page.tsx";
 import type { ExamView } from "../rest.ts";
 import { now } from "../state.ts";
 import { count, length } from "../text/format.ts";
@@ -21,30 +22,24 @@ export function ExamsPage(): JSX.Element {
         </a>
       }
     >
-      {list.error !== null && <Failed error={list.error} onRetry={list.reload} />}
-      {list.items.length > 0 && (
-        <ul class="c-list v-card v-card-flush">
-          {list.items.map((exam) => (
-            <ExamLine key={exam.exam_id} exam={exam} />
-          ))}
-        </ul>
-      )}
-      {list.loading && <Spinner label="Fetching exams…" />}
-      {!list.loading && list.error === null && list.items.length === 0 && (
-        <div class="v-card">
+      <Listed
+        list={list}
+        what="exams"
+        empty={
           <Empty title="No exams yet">
             <p>An exam you make, or that somebody lets you see, stands here.</p>
             <a class="v-button" data-variant="primary" href="/console/exams/new">
               Make the first one
             </a>
           </Empty>
-        </div>
-      )}
-      {list.more !== null && !list.loading && (
-        <div>
-          <Button onClick={list.more}>Show more</Button>
-        </div>
-      )}
+        }
+      >
+        <ul class="c-list v-card v-card-flush">
+          {list.items.map((exam) => (
+            <ExamLine key={exam.exam_id} exam={exam} />
+          ))}
+        </ul>
+      </Listed>
     </Page>
   );
 }

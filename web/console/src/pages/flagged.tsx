@@ -2,9 +2,10 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Button, Empty, Spinner, Table } from "@veritas/shared/ui.tsx";
+import { Badge, Empty, Table } from "@veritas/shared/ui.tsx";
 import { usePages } from "../load.ts";
-import { Failed, Page } from "../parts/page.tsx";
+import { Listed } from "../parts/listed.tsx";
+import { Page } from "../parts/page.tsx";
 import { Label } from "../parts/words.tsx";
 import type { FlaggedStudent } from "../rest.ts";
 
@@ -12,8 +13,7 @@ export function FlaggedPage(): JSX.Element {
   const list = usePages<FlaggedStudent>("/teacher/flagged-students");
   return (
     <Page title="Flagged students" about={<p class="v-soft v-prose">At least two of a student's last three finally graded and reviewed attempts were of high risk. It is a reason to talk, no verdict.</p>}>
-      {list.error !== null && <Failed error={list.error} onRetry={list.reload} />}
-      {list.items.length > 0 && (
+      <Listed list={list} what="students" empty={<Empty title="No student is flagged" />}>
         <div class="v-card v-card-flush">
           <Table
             caption="Flagged students"
@@ -48,18 +48,7 @@ export function FlaggedPage(): JSX.Element {
             ))}
           </Table>
         </div>
-      )}
-      {list.loading && <Spinner label="Fetching students…" />}
-      {!list.loading && list.error === null && list.items.length === 0 && (
-        <div class="v-card">
-          <Empty title="No student is flagged" />
-        </div>
-      )}
-      {list.more !== null && !list.loading && (
-        <div>
-          <Button onClick={list.more}>Show more</Button>
-        </div>
-      )}
+      </Listed>
     </Page>
   );
 }

@@ -2,12 +2,13 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button, Empty, Spinner } from "@veritas/shared/ui.tsx";
+import { Button, Empty } from "@veritas/shared/ui.tsx";
 import { decideByRest } from "../decide.ts";
 import { useLoad, usePages } from "../load.ts";
 import { ExamNav } from "../parts/exam-nav.tsx";
 import { FlagCard } from "../parts/flag-card.tsx";
-import { Failed, Page } from "../parts/page.tsx";
+import { Listed } from "../parts/listed.tsx";
+import { Page } from "../parts/page.tsx";
 import type { ExamView, FlagSummary, FlagView } from "../rest.ts";
 import { fileName, saveExport } from "../save-file.ts";
 import { studentName } from "../text/format.ts";
@@ -57,37 +58,27 @@ export function FlagsPage({ examId }: { examId: string }): JSX.Element {
         <Choice label="Status" options={STATUSES} value={status} />
         <Choice label="Severity" options={SEVERITIES} value={severity} />
       </div>
-      {list.error !== null && <Failed error={list.error} onRetry={list.reload} />}
-      <div class="c-flag-list">
-        {list.items.map((flag) => {
-          const now = decided.value.get(flag.flag_id);
-          return (
-            <div class="v-card" key={flag.flag_id}>
-              <FlagCard
-                flag={now ?? flag}
-                {...(now === undefined ? {} : { full: now })}
-                decide={decide}
-                heading={
-                  <p class="c-whose">
-                    <a href={`/console/attempts/${flag.attempt_id}`}>{studentName(flag.student)}</a>
-                  </p>
-                }
-              />
-            </div>
-          );
-        })}
-      </div>
-      {list.loading && <Spinner label="Fetching flags…" />}
-      {!list.loading && list.error === null && list.items.length === 0 && (
-        <div class="v-card">
-          <Empty title={status.value === "open" ? "Nothing waits for a decision" : "No such flags"} />
+      <Listed list={list} what="flags" empty={<Empty title={status.value === "open" ? "Nothing waits for a decision" : "No such flags"} />}>
+        <div class="c-flag-list">
+          {list.items.map((flag) => {
+            const now = decided.value.get(flag.flag_id);
+            return (
+              <div class="v-card" key={flag.flag_id}>
+                <FlagCard
+                  flag={now ?? flag}
+                  {...(now === undefined ? {} : { full: now })}
+                  decide={decide}
+                  heading={
+                    <p class="c-whose">
+                      <a href={`/console/attempts/${flag.attempt_id}`}>{studentName(flag.student)}</a>
+                    </p>
+                  }
+                />
+              </div>
+            );
+          })}
         </div>
-      )}
-      {list.more !== null && !list.loading && (
-        <div>
-          <Button onClick={list.more}>Show more</Button>
-        </div>
-      )}
+      </Listed>
     </Page>
   );
 }

@@ -3,10 +3,11 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { inWords } from "@veritas/shared/api.ts";
-import { Badge, Button, Dialog, Empty, Field, Notice, Spinner, Table, toast } from "@veritas/shared/ui.tsx";
+import { Badge, Button, Dialog, Empty, Field, Notice, Table, toast } from "@veritas/shared/ui.tsx";
 import { NOTHING, type Refusal, refusal } from "../faults.ts";
 import { usePages } from "../load.ts";
-import { Failed, Page } from "../parts/page.tsx";
+import { Listed } from "../parts/listed.tsx";
+import { Page } from "../parts/page.tsx";
 import type { UserRow } from "../rest.ts";
 import { api, session } from "../state.ts";
 
@@ -60,8 +61,7 @@ export function UsersPage(): JSX.Element {
           Search
         </Button>
       </form>
-      {list.error !== null && <Failed error={list.error} onRetry={list.reload} />}
-      {list.items.length > 0 && (
+      <Listed list={list} what="users" empty={<Empty title="Nobody matches" />}>
         <div class="v-card v-card-flush">
           <Table
             caption="Users"
@@ -116,18 +116,7 @@ export function UsersPage(): JSX.Element {
             ))}
           </Table>
         </div>
-      )}
-      {list.loading && <Spinner label="Fetching users…" />}
-      {!list.loading && list.error === null && list.items.length === 0 && (
-        <div class="v-card">
-          <Empty title="Nobody matches" />
-        </div>
-      )}
-      {list.more !== null && !list.loading && (
-        <div>
-          <Button onClick={list.more}>Show more</Button>
-        </div>
-      )}
+      </Listed>
       <Dialog title="New user" open={making.value} onClose={() => (making.value = false)}>
         <NewUser
           onMade={() => {
