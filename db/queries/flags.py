@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, Row, and_, any_, bindparam, literal, or_, select, text
+from sqlalchemy import ARRAY, BigInteger, Row, any_, bindparam, literal, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from db.clock import from_ms, to_ms
 from db.models import Flag
 from protocol.console import FlagRow
-from protocol.flags import EVIDENCE_MAX, Citation, Evidence, FlagSource, FlagStatus, Severity, StandingFlag
+from protocol.flags import EVIDENCE_MAX, Citation, Evidence, FlagSource, FlagStatus, Severity, StandingFlag, stands
 
 FactId = tuple[UUID, int]
 """Where a fact stands: stream and number."""
@@ -116,22 +116,16 @@ async def read_raised(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> d
 
 
 async def standing(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[StandingFlag]]:
-    """The flags that count towards each attempt's score: a rule's unless set aside, a teacher's if confirmed."""
+    """The flags that count towards each attempt's score, as `protocol.flags.stands` has it."""
     found = await conn.execute(
-        select(Flag.attempt_id, Flag.rule, Flag.confidence).where(
-            Flag.attempt_id == any_(literal(list(attempt_ids), ARRAY(PG_UUID))),
-            or_(
-                and_(
-                    Flag.source == FlagSource.RULE,
-                    Flag.status.not_in([FlagStatus.DISMISSED, FlagStatus.WITHDRAWN]),
-                ),
-                and_(Flag.source == FlagSource.TEACHER, Flag.status == FlagStatus.CONFIRMED),
-            ),
+        select(Flag.attempt_id, Flag.rule, Flag.confidence, Flag.source, Flag.status).where(
+            Flag.attempt_id == any_(literal(list(attempt_ids), ARRAY(PG_UUID)))
         )
     )
     standing: dict[UUID, list[StandingFlag]] = {attempt_id: [] for attempt_id in attempt_ids}
     for row in found:
-        standing[row.attempt_id].append(StandingFlag(row.rule, row.confidence))
+        if stands(FlagSource(row.source), FlagStatus(row.status)):
+            standing[row.attempt_id].append(StandingFlag(row.rule, row.confidence))
     return standing
 
 
