@@ -70,6 +70,15 @@ class RawTab:
     async def come_to_front(self) -> None:
         await self._browser.send("Target.activateTarget", {"targetId": self._target})
 
+    async def take_focus(self, browser: Browser) -> None:
+        """Have the focus, which a tab that was only opened may not have: it does when one comes back to it."""
+        await self.until("document.readyState === 'complete'")
+        while not await self.evaluate("document.hasFocus()"):
+            async with raw_tab(browser, "about:blank"):
+                await self.until("document.hidden")
+            await self.come_to_front()
+            await self.until("!document.hidden")
+
     def _hear(self, heard: dict[str, Any]) -> None:
         answer = json.loads(heard["message"])
         if heard["sessionId"] == self._session and answer.get("id") in self._waiting:
