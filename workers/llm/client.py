@@ -4,6 +4,7 @@ Retries, with what `Retry-After` asks for, are the openai client's; how long all
 """
 
 import asyncio
+import importlib
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -46,6 +47,8 @@ class OpenAIModel:
 
     async def ask(self, evidence: Evidence, schema: dict[str, Any]) -> Reply:
         """Ask for an answer of this JSON Schema. Raises Unavailable or Refused."""
+        # Imported by who asks, not by who might: it takes most of a second, which is no fault of the model's.
+        await asyncio.to_thread(importlib.import_module, "openai")
         started_s = time.monotonic()
         try:
             async with asyncio.timeout(self._settings.llm_timeout_s):
@@ -68,7 +71,6 @@ class OpenAIModel:
             await self._client.close()
 
     async def _complete(self, evidence: Evidence, schema: dict[str, Any]) -> Any:
-        # Imported by who asks, not by who might: it takes most of a second.
         import openai
 
         client = self._client = self._client or _connect(self._settings)
