@@ -23,5 +23,6 @@ export default defineConfig({
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   worker: { format: "es" },
-  test: { environment: "happy-dom", include: ["*/src/**/*.test.{ts,tsx}"] },
+  // A busy machine is no fault: what waits, waits for an event, and says itself how long.
+  test: { environment: "happy-dom", include: ["*/src/**/*.test.{ts,tsx}"], testTimeout: 20_000 },
 });

@@ -14,10 +14,13 @@ class Hub {
   readonly sockets: FakeSocket[] = [];
   readonly stored: { type: string; data?: Record<string, unknown> }[] = [];
   readonly hellos: ClientFrame[] = [];
+  /** The last number that came over the wire, heard or not: what is on the wire is on the disk. */
+  sent = 0;
   isDeaf = false;
   isAway = false;
 
   take(socket: FakeSocket, frame: ClientFrame): void {
+    if (frame.t === "events") this.sent = frame.first_seq + frame.events.length - 1;
     if (frame.t === "hello") {
       this.hellos.push(frame);
       const welcome: Welcome = {
@@ -136,8 +139,7 @@ test("a page that crashed delivers what it kept, once, and gives its answers bac
   Hub.current.isDeaf = true;
   first.answered("a", "x", 1);
   first.answered("b", "y", 1);
-  await until(() => expect(first.status.waiting).toBe(2));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await until(() => expect(Hub.current.sent).toBe(2));
   first.stop();
   Hub.current.isDeaf = false;
   const restored: LocalAnswer[] = [];
@@ -205,7 +207,7 @@ test("what a machine still keeps of an attempt that is over is delivered on the 
   await until(() => expect(first.status.link).toBe("open"));
   Hub.current.isDeaf = true;
   first.answered("a", "x", 1);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await until(() => expect(Hub.current.sent).toBe(1));
   first.stop();
   Hub.current.isDeaf = false;
   await deliverKept({ url: "ws://hub", attemptId, getTicket: async () => "ticket" });
