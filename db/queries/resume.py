@@ -6,7 +6,7 @@ The rows written here stand in a client's stream in place of events: `events_los
 Whoever calls holds the attempt's row, so two hellos of one attempt follow each other. A batch of an older connection
 may still be on its way, in any hub: it begins one past what its session saw stored, so it holds the number after the
 last stored one, and that is the number written here first. The unique key lets one of the two pass, and the other sees
-it (docs/decisions/0011-where-a-queue-goes-on.md).
+it (docs/decisions/0011-how-a-client-queue-resumes.md).
 """
 
 from collections.abc import Mapping
