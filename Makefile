@@ -89,9 +89,10 @@ check: $(VENV)/dev web/node_modules/.locked  ## lint, format, types, import laws
 	$(BIN)/lint-imports
 	$(NPM) run check --silent
 
-format: $(VENV)/dev  ## write the one format
+format: $(VENV)/dev web/node_modules/.locked  ## write the one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(NPM) run format --silent
 
 LOCK = uv pip compile --quiet --universal --no-strip-extras --no-annotate --no-header --generate-hashes --python-version 3.11
 lock: $(VENV)/dev  ## renew the lock files

@@ -130,7 +130,8 @@ function Navigation({ isAdmin }: { isAdmin: boolean }): JSX.Element {
   return (
     <>
       {links.map(([href, name]) => {
-        const here = href === "/console" ? at === "/console" || at === "/console/" : at === href || at.startsWith(`${href}/`);
+        const here =
+          href === "/console" ? at === "/console" || at === "/console/" : at === href || at.startsWith(`${href}/`);
         return (
           <a key={href} href={href} aria-current={at === href ? "page" : here ? "true" : undefined}>
             {name}

@@ -11,7 +11,11 @@ export type Decision = "confirmed" | "dismissed" | "escalated";
 
 /** Why a decision did not come about, or null when it did. */
 export type Decided = string | null;
-export type Decide = (flag: { flag_id: string; status: FlagStatus }, decision: Decision, reason: string) => Promise<Decided>;
+export type Decide = (
+  flag: { flag_id: string; status: FlagStatus },
+  decision: Decision,
+  reason: string,
+) => Promise<Decided>;
 
 const DECISIONS: Readonly<Record<FlagStatus, readonly Decision[]>> = {
   open: ["confirmed", "dismissed", "escalated"],

@@ -4,7 +4,13 @@ import { Problem } from "@veritas/shared/api.ts";
 import { refusal, wanted } from "./faults.ts";
 
 const problem = (...errors: [path: string, message: string][]): Problem =>
-  new Problem(400, "invalid", "The request does not fit", "", errors.map(([path, message]) => ({ path, message })));
+  new Problem(
+    400,
+    "invalid",
+    "The request does not fit",
+    "",
+    errors.map(([path, message]) => ({ path, message })),
+  );
 
 describe("a refusal", () => {
   it("goes to the field its path names, wherever the path begins", () => {

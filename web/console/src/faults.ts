@@ -17,7 +17,9 @@ export function refusal(error: unknown, fields: readonly string[]): Refusal {
   const rest: Fault[] = [];
   for (const fault of error.faults) {
     const path = plain(fault.path);
-    const field = fields.find((one) => path === one || path.startsWith(`${one}.`) || path.startsWith(`${one}[`) || path.endsWith(`.${one}`));
+    const field = fields.find(
+      (one) => path === one || path.startsWith(`${one}.`) || path.startsWith(`${one}[`) || path.endsWith(`.${one}`),
+    );
     if (field === undefined) rest.push(fault);
     else if (!found.has(field)) found.set(field, wanted(fault.message));
   }
@@ -25,7 +27,12 @@ export function refusal(error: unknown, fields: readonly string[]): Refusal {
   return { general, fields: found };
 }
 
-const COMPARED: Readonly<Record<string, string>> = { ">=": "at least", "<=": "at most", ">": "more than", "<": "less than" };
+const COMPARED: Readonly<Record<string, string>> = {
+  ">=": "at least",
+  "<=": "at most",
+  ">": "more than",
+  "<": "less than",
+};
 
 /** `expected int >= 2` → `at least 2`; anything else as the hub says it. */
 export function wanted(message: string): string {

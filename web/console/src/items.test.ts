@@ -6,7 +6,14 @@ import type { ItemView } from "./rest.ts";
 const VIEWS: Required<ItemView>[] = [
   { item: "q1", kind: "choice", prompt: "Which?", choices: ["a", "b"], points: 1, answer_key: "b" },
   { item: "q2", kind: "multiple", prompt: "Which ones?", choices: ["a", "b", "c"], points: 2, answer_key: ["a", "c"] },
-  { item: "q3", kind: "number", prompt: "How much?", choices: [], points: 3, answer_key: { value: 9.81, tolerance: 0.05 } },
+  {
+    item: "q3",
+    kind: "number",
+    prompt: "How much?",
+    choices: [],
+    points: 3,
+    answer_key: { value: 9.81, tolerance: 0.05 },
+  },
   { item: "q4", kind: "text", prompt: "Why?", choices: [], points: 5, answer_key: null },
 ];
 
@@ -22,7 +29,11 @@ describe("a question being edited", () => {
 
   it("says what is missing", () => {
     const found = (kind: "choice" | "number" | "text"): string[] => [...missing(newDraft(kind, [])).keys()];
-    expect([found("choice"), found("number"), found("text")]).toEqual([["prompt", "choices"], ["prompt", "value"], ["prompt"]]);
+    expect([found("choice"), found("number"), found("text")]).toEqual([
+      ["prompt", "choices"],
+      ["prompt", "value"],
+      ["prompt"],
+    ]);
     for (const view of VIEWS) expect([...missing(toDraft(view))]).toEqual([]);
     expect(missing({ ...toDraft(VIEWS[0] as ItemView), choices: ["a", "a"] }).get("choices")).toContain("same");
     expect(missing({ ...toDraft(VIEWS[0] as ItemView), right: new Set() }).get("choices")).toContain("right");

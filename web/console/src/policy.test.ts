@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { describe, expect, it } from "vitest";
-import { isOn, settingsOf, valueOf, withSetting } from "./policy.ts";
+import { isOn, settingsOf, settingValue, withSetting } from "./policy.ts";
 import type { Policy, RuleInfo } from "./rest.ts";
 
 const RULE: RuleInfo = {
@@ -37,18 +37,22 @@ describe("a rule's settings", () => {
 
   it("are what the policy says, else their defaults", () => {
     const [times, within] = settingsOf(RULE);
-    expect([valueOf(POLICY, RULE, times as never), valueOf(POLICY, RULE, within as never)]).toEqual([5, 300]);
+    expect([settingValue(POLICY, RULE, times as never), settingValue(POLICY, RULE, within as never)]).toEqual([5, 300]);
   });
 
   it("change without touching the policy they came from", () => {
     const changed = withSetting(POLICY, "left_page", "on", false);
-    expect(changed.rules["left_page"]).toEqual({ times: 5, on: false });
-    expect(POLICY.rules["left_page"]).toEqual({ times: 5 });
+    expect(changed.rules.left_page).toEqual({ times: 5, on: false });
+    expect(POLICY.rules.left_page).toEqual({ times: 5 });
   });
 
   it("switch a camera's rule on only where the preset has a camera, unless it is said", () => {
     const camera = { ...RULE, rule: "gaze_away", camera: true };
-    expect([isOn(POLICY, RULE), isOn(POLICY, camera), isOn({ ...POLICY, preset: "camera" }, camera)]).toEqual([true, false, true]);
+    expect([isOn(POLICY, RULE), isOn(POLICY, camera), isOn({ ...POLICY, preset: "camera" }, camera)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
     expect(isOn(withSetting(POLICY, "gaze_away", "on", true), camera)).toBe(true);
   });
 });

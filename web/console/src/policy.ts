@@ -45,11 +45,11 @@ function fieldOf(name: string, schema: SettingSchema, fallback: unknown): Settin
 }
 
 export function isOn(policy: Policy, rule: RuleInfo): boolean {
-  const said = policy.rules[rule.rule]?.["on"];
+  const said = policy.rules[rule.rule]?.on;
   return typeof said === "boolean" ? said : !rule.camera || policy.preset === "camera";
 }
 
-export function valueOf(policy: Policy, rule: RuleInfo, field: SettingField): unknown {
+export function settingValue(policy: Policy, rule: RuleInfo, field: SettingField): unknown {
   return policy.rules[rule.rule]?.[field.name] ?? field.default;
 }
 

@@ -1,6 +1,11 @@
 /** What the hub's REST answers, as this console reads it: written from the hub's own structs, narrowed where it is known more. */
 
-import type { GradedItem as WireGraded, ItemView as WireItem, RuleInfo as WireRule, ScriptView } from "@veritas/shared/wire/rest.ts";
+import type {
+  GradedItem as WireGraded,
+  ItemView as WireItem,
+  RuleInfo as WireRule,
+  ScriptView,
+} from "@veritas/shared/wire/rest.ts";
 
 export type {
   AccountView as UserRow,

@@ -27,6 +27,10 @@ export async function saveExport(path: string, name: string): Promise<void> {
 
 /** A title as a file's name. */
 export function fileName(title: string, ending: string): string {
-  const plain = title.normalize("NFD").replace(/\p{M}/gu, "").replace(/[^\w]+/g, "-").replace(/^-+|-+$/g, "");
+  const plain = title
+    .normalize("NFD")
+    .replace(/\p{M}/gu, "")
+    .replace(/[^\w]+/g, "-")
+    .replace(/^-+|-+$/g, "");
   return `${plain || "export"}.${ending}`.toLowerCase();
 }

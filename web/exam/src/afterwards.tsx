@@ -44,18 +44,25 @@ export function Afterwards({ first, receipt = null, because = null, onLeave = to
         <Heading title={`${title}: ${now.exam.title}`}>{headline(now.status, isByStudent)}</Heading>
         <p class="v-soft">{now.exam.title}</p>
         {now.status === "timed_out" && (
-          <Notice tone="info">The server handed in everything it had when your time ended. Nothing you had saved is lost.</Notice>
+          <Notice tone="info">
+            The server handed in everything it had when your time ended. Nothing you had saved is lost.
+          </Notice>
         )}
         {now.status === "ended" && (
           <Notice tone="warning">
-            {because ? `A teacher ended this attempt: ${because}` : "A teacher ended this attempt."} What you had saved is kept.
+            {because ? `A teacher ended this attempt: ${because}` : "A teacher ended this attempt."} What you had saved
+            is kept.
           </Notice>
         )}
       </div>
       {given !== null && <ReceiptCard receipt={given} paper={now} />}
       <section class="v-stack" aria-labelledby="record">
         <h2 id="record">What was recorded and concluded</h2>
-        {!now.record ? <Spinner label="This is still being worked out. It appears here by itself." /> : <Record record={now.record} />}
+        {!now.record ? (
+          <Spinner label="This is still being worked out. It appears here by itself." />
+        ) : (
+          <Record record={now.record} />
+        )}
       </section>
       {/* A sign-in by code is good for this one exam: there is no list to go back to. */}
       {session.examId.value === null && (
@@ -99,7 +106,10 @@ function ReceiptCard({ receipt, paper }: { receipt: Receipt; paper: Paper }): JS
         <dt>Fingerprint</dt>
         <dd class="v-mono x-break">{receipt.hash}</dd>
       </dl>
-      <p class="v-soft v-small">The fingerprint is made of your answers and of what was recorded, as the server has them: it shows later that nothing was changed.</p>
+      <p class="v-soft v-small">
+        The fingerprint is made of your answers and of what was recorded, as the server has them: it shows later that
+        nothing was changed.
+      </p>
     </section>
   );
 }
@@ -122,8 +132,14 @@ function Record({ record }: { record: RecordView }): JSX.Element {
         </div>
         <div class="v-card v-stack-s">
           <h3>Seen</h3>
-          <Meter value={record.coverage} label="Share of the attempt that was observed" text={record.coverage === null ? "not known" : `${Math.round(record.coverage * 100)} % of the time`} />
-          <p class="v-soft v-small">How much of the attempt the page was heard of. Time without a connection is not held against you.</p>
+          <Meter
+            value={record.coverage}
+            label="Share of the attempt that was observed"
+            text={record.coverage === null ? "not known" : `${Math.round(record.coverage * 100)} % of the time`}
+          />
+          <p class="v-soft v-small">
+            How much of the attempt the page was heard of. Time without a connection is not held against you.
+          </p>
         </div>
       </div>
       {record.summary !== "" && <p class="v-prose x-lines">{record.summary}</p>}
@@ -139,14 +155,20 @@ function integrityOf(record: RecordView): { word: string; tone: Tone } {
 }
 
 function Result({ record }: { record: RecordView }): JSX.Element {
-  if (record.score === null) return <p>{record.released ? "Not graded yet." : "Not released yet. It appears here when it is."}</p>;
-  const points = record.max_score === null ? plural(record.score, "point") : `${record.score} of ${plural(record.max_score, "point")}`;
+  if (record.score === null)
+    return <p>{record.released ? "Not graded yet." : "Not released yet. It appears here when it is."}</p>;
+  const points =
+    record.max_score === null
+      ? plural(record.score, "point")
+      : `${record.score} of ${plural(record.max_score, "point")}`;
   return (
     <>
       <p class="x-score v-number">{points}</p>
       <p class="v-row-s">
         {record.percentage !== null && <span class="v-number">{Math.round(record.percentage)} %</span>}
-        {record.passed !== null && <Badge tone={record.passed ? "good" : "warning"}>{record.passed ? "Passed" : "Not passed"}</Badge>}
+        {record.passed !== null && (
+          <Badge tone={record.passed ? "good" : "warning"}>{record.passed ? "Passed" : "Not passed"}</Badge>
+        )}
       </p>
       {!record.grade_final && <p class="v-soft v-small">Not final yet.</p>}
     </>
@@ -157,7 +179,9 @@ function Flags({ flags, isReleased }: { flags: RecordedFlag[]; isReleased: boole
   if (flags.length === 0) {
     return (
       <Notice tone={isReleased ? "good" : "info"}>
-        {isReleased ? "No flag was raised." : "There is nothing to show here yet. Flags appear once a person has looked at them, or when the results are released."}
+        {isReleased
+          ? "No flag was raised."
+          : "There is nothing to show here yet. Flags appear once a person has looked at them, or when the results are released."}
       </Notice>
     );
   }
@@ -201,14 +225,16 @@ function Recorded({ rows }: { rows: RecordView["recorded"] }): JSX.Element {
           </tr>
         }
       >
-        {[...rows].sort((one, other) => one.first_at - other.first_at).map((row) => (
-          <tr key={row.event_type}>
-            <th scope="row">{eventWords(row.event_type)}</th>
-            <td data-align="end">{row.count}</td>
-            <td class="x-when">{formatTime(row.first_at)}</td>
-            <td class="x-when">{formatTime(row.last_at)}</td>
-          </tr>
-        ))}
+        {[...rows]
+          .sort((one, other) => one.first_at - other.first_at)
+          .map((row) => (
+            <tr key={row.event_type}>
+              <th scope="row">{eventWords(row.event_type)}</th>
+              <td data-align="end">{row.count}</td>
+              <td class="x-when">{formatTime(row.first_at)}</td>
+              <td class="x-when">{formatTime(row.last_at)}</td>
+            </tr>
+          ))}
       </Table>
     </div>
   );

@@ -1,9 +1,24 @@
 // @vitest-environment node
 import { describe, expect, test } from "vitest";
-import { fitText, isAnswered, MOST_TEXT_BYTES, newerThan, readNumber, savedValues, unanswered, wireBytes } from "./answers.ts";
+import {
+  fitText,
+  isAnswered,
+  MOST_TEXT_BYTES,
+  newerThan,
+  readNumber,
+  savedValues,
+  unanswered,
+  wireBytes,
+} from "./answers.ts";
 import type { Item } from "./contract.ts";
 
-const item = (name: string, kind: Item["kind"] = "choice"): Item => ({ item: name, kind, prompt: name, choices: [], points: 1 });
+const item = (name: string, kind: Item["kind"] = "choice"): Item => ({
+  item: name,
+  kind,
+  prompt: name,
+  choices: [],
+  points: 1,
+});
 
 test("an answer is something that is there: blank text and no choice are none, zero is one", () => {
   expect(isAnswered(item("a"), {})).toBe(false);

@@ -40,9 +40,15 @@ export function newerThan(
 
 /** A number as people write it, with a point or a comma; undefined when it is none, null when there is none. */
 export function readNumber(text: string): number | null | undefined {
-  const plain = text.trim().replace(/[\u00a0\u202f ]/g, "").replace(",", ".").replace("\u2212", "-");
+  const plain = text
+    .trim()
+    .replace(/[\u00a0\u202f ]/g, "")
+    .replace(",", ".")
+    .replace("\u2212", "-");
   if (plain === "") return null;
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(plain) && Number.isFinite(Number(plain)) ? Number(plain) : undefined;
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(plain) && Number.isFinite(Number(plain))
+    ? Number(plain)
+    : undefined;
 }
 
 /** How many bytes a text has inside a JSON string on the wire. */

@@ -37,7 +37,11 @@ export function App(): JSX.Element {
   return (
     <Frame end={<WhoIsIn />}>
       {attemptId.value !== null ? (
-        <AttemptView key={attemptId.value} attempt={attemptId.value} onSit={(paper) => (sitting.value = new Sitting(api, paper))} />
+        <AttemptView
+          key={attemptId.value}
+          attempt={attemptId.value}
+          onSit={(paper) => (sitting.value = new Sitting(api, paper))}
+        />
       ) : examId.value !== null ? (
         <NoticeView key={examId.value} exam={examId.value} />
       ) : (
@@ -100,12 +104,20 @@ function SittingView({ sitting, onLeave }: { sitting: Sitting; onLeave: () => vo
     };
     return (
       <Frame end={<WhoIsIn />}>
-        <Afterwards first={sitting.paper.value} receipt={sitting.receipt.value} because={sitting.endedBecause.value} onLeave={leave} />
+        <Afterwards
+          first={sitting.paper.value}
+          receipt={sitting.receipt.value}
+          because={sitting.endedBecause.value}
+          onLeave={leave}
+        />
       </Frame>
     );
   }
   return (
-    <Shell brand={{ href: `/exam?attempt=${sitting.paper.value.attempt_id}`, name: "Veritas" }} end={<DeskBar sitting={sitting} />}>
+    <Shell
+      brand={{ href: `/exam?attempt=${sitting.paper.value.attempt_id}`, name: "Veritas" }}
+      end={<DeskBar sitting={sitting} />}
+    >
       <Desk sitting={sitting} />
     </Shell>
   );

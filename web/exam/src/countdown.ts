@@ -12,7 +12,8 @@ export function passedMark(before: number | null, after: number | null): string 
   if (before === null || after === null) return null;
   for (const minutes of [...MARKS_MIN].reverse()) {
     const mark = minutes * 60_000;
-    if (before > mark && after <= mark && after > 0) return minutes === 1 ? "One minute left." : `${minutes} minutes left.`;
+    if (before > mark && after <= mark && after > 0)
+      return minutes === 1 ? "One minute left." : `${minutes} minutes left.`;
   }
   return null;
 }

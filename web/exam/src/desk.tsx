@@ -87,7 +87,8 @@ function SavingLine({ sitting }: Props): JSX.Element | null {
     last.current = saving.kind;
   }, [saving?.kind]);
   if (saving === null) return null;
-  const icon = saving.kind === "offline" ? "offline" : saving.kind === "saved" || saving.kind === "idle" ? "check" : "clock";
+  const icon =
+    saving.kind === "offline" ? "offline" : saving.kind === "saved" || saving.kind === "idle" ? "check" : "clock";
   return (
     <span class="x-saving" data-tone={saving.tone} data-kind={saving.kind}>
       <Icon name={saving.tone === "critical" ? "critical" : icon} size={16} />
@@ -174,8 +175,8 @@ function Alarms({ sitting }: Props): JSX.Element {
   if (status?.over === "forbidden" || status?.over === "refused") {
     alarms.push(
       <Notice key="refused" tone="critical" role="alert">
-        The server does not take this page's connection ({status.detail || status.over}). Your answers are still here. Load the
-        page again, or ask for help.
+        The server does not take this page's connection ({status.detail || status.over}). Your answers are still here.
+        Load the page again, or ask for help.
       </Notice>,
     );
   }
@@ -231,8 +232,8 @@ function Elsewhere({ sitting, where }: Props & { where: string }): JSX.Element {
       <div class="v-stack x-column">
         <Heading title="Open elsewhere">This exam is open in {where}</Heading>
         <p>
-          An exam is sat in one place at a time. You can go on with it here: your answers come along, and the other place
-          stops.
+          An exam is sat in one place at a time. You can go on with it here: your answers come along, and the other
+          place stops.
         </p>
         <div>
           <Button variant="primary" busy={isBusy.value} onClick={here}>
@@ -339,4 +340,3 @@ function Question({ sitting, onHandIn }: Props & { onHandIn: () => void }): JSX.
     </section>
   );
 }
-

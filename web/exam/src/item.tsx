@@ -28,11 +28,11 @@ export function Answer({ item, sitting }: Props): JSX.Element {
   }
 }
 
-const valueOf = ({ item, sitting }: Props): Json => sitting.answers.value[item.item] ?? null;
+const answerTo = ({ item, sitting }: Props): Json => sitting.answers.value[item.item] ?? null;
 
 function Choice({ item, sitting }: Props): JSX.Element {
   const name = useId();
-  const chosen = valueOf({ item, sitting });
+  const chosen = answerTo({ item, sitting });
   return (
     <fieldset class="x-choices">
       <legend class="v-label">Choose one</legend>
@@ -47,7 +47,7 @@ function Choice({ item, sitting }: Props): JSX.Element {
 }
 
 function Multiple({ item, sitting }: Props): JSX.Element {
-  const value = valueOf({ item, sitting });
+  const value = answerTo({ item, sitting });
   const chosen = Array.isArray(value) ? value : [];
   const toggle = (choice: string, isOn: boolean) =>
     sitting.choose(
@@ -73,7 +73,7 @@ function Multiple({ item, sitting }: Props): JSX.Element {
 
 function NumberField({ item, sitting }: Props): JSX.Element {
   const typed = useSignal<string | null>(null);
-  const value = valueOf({ item, sitting });
+  const value = answerTo({ item, sitting });
   const shown = typed.value ?? (typeof value === "number" || typeof value === "string" ? String(value) : "");
   const isUnreadable = sitting.unreadable.value.has(item.item);
   const take = (text: string) => {
@@ -105,7 +105,7 @@ function NumberField({ item, sitting }: Props): JSX.Element {
 }
 
 function Text({ item, sitting }: Props): JSX.Element {
-  const value = valueOf({ item, sitting });
+  const value = answerTo({ item, sitting });
   const text = typeof value === "string" ? value : "";
   const words = text.trim() === "" ? 0 : text.trim().split(/\s+/).length;
   const left = MOST_TEXT_BYTES - wireBytes(text);

@@ -62,7 +62,9 @@ function ExamCard({ exam }: { exam: Enrolment }): JSX.Element {
         <Badge tone={state.tone}>{state.word}</Badge>
       </div>
       <p class="v-soft">
-        {[exam.subject, exam.topic, formatSpan(exam.duration_minutes * 60_000)].filter((part) => part !== "").join(" · ")}
+        {[exam.subject, exam.topic, formatSpan(exam.duration_minutes * 60_000)]
+          .filter((part) => part !== "")
+          .join(" · ")}
       </p>
       <Dates exam={exam} />
       <Way exam={exam} />
@@ -72,7 +74,8 @@ function ExamCard({ exam }: { exam: Enrolment }): JSX.Element {
 
 function Dates({ exam }: { exam: Enrolment }): JSX.Element | null {
   if (exam.state === "upcoming" && exam.opens_at !== null) return <p>Opens {formatDateTime(exam.opens_at)}.</p>;
-  if (exam.state === "open" && exam.closes_at !== null) return <p>Can be started until {formatDateTime(exam.closes_at)}.</p>;
+  if (exam.state === "open" && exam.closes_at !== null)
+    return <p>Can be started until {formatDateTime(exam.closes_at)}.</p>;
   if (exam.state === "running" && exam.attempt?.deadline) return <p>Ends {formatDateTime(exam.attempt.deadline)}.</p>;
   return null;
 }

@@ -7,7 +7,10 @@ import { useEffect } from "preact/hooks";
 import { toList } from "./page.ts";
 
 /** Do something at start and again on demand; what is loading, and what went wrong, is shown by `Loading`. */
-export function useLoad<T>(load: () => Promise<T>, key: string): { value: T | null; error: unknown; again: () => void } {
+export function useLoad<T>(
+  load: () => Promise<T>,
+  key: string,
+): { value: T | null; error: unknown; again: () => void } {
   const value = useSignal<T | null>(null);
   const error = useSignal<unknown>(null);
   const round = useSignal(0);
@@ -16,8 +19,12 @@ export function useLoad<T>(load: () => Promise<T>, key: string): { value: T | nu
     value.value = null;
     error.value = null;
     load().then(
-      (loaded) => isCurrent && (value.value = loaded),
-      (reason: unknown) => isCurrent && (error.value = reason),
+      (loaded) => {
+        if (isCurrent) value.value = loaded;
+      },
+      (reason: unknown) => {
+        if (isCurrent) error.value = reason;
+      },
     );
     return () => {
       isCurrent = false;

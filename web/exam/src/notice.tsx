@@ -41,7 +41,10 @@ function Begin({ exam }: { exam: Enrolment }): JSX.Element {
     isBusy.value = true;
     error.value = null;
     api
-      .post<Started>(`/student/exams/${exam.exam_id}/start`, exam.notice === null ? {} : { notice: exam.notice.version })
+      .post<Started>(
+        `/student/exams/${exam.exam_id}/start`,
+        exam.notice === null ? {} : { notice: exam.notice.version },
+      )
       .then((started) => toAttempt(started.attempt_id, { replace: true }))
       .catch((reason: unknown) => (error.value = reason))
       .finally(() => (isBusy.value = false));
@@ -55,16 +58,18 @@ function Begin({ exam }: { exam: Enrolment }): JSX.Element {
         <h2 id="recorded">What is recorded while you sit this exam</h2>
         <Recorded exam={exam} />
         <p>
-          No camera, no microphone, no picture of your screen, and not what you copy or which keys you press, but for a few
-          combinations such as copy or print. A person looks at it before it means anything, and you can read afterwards
-          what was recorded.
+          No camera, no microphone, no picture of your screen, and not what you copy or which keys you press, but for a
+          few combinations such as copy or print. A person looks at it before it means anything, and you can read
+          afterwards what was recorded.
         </p>
       </section>
       <section class="v-card v-stack" aria-labelledby="good-to-know">
         <h2 id="good-to-know">Good to know</h2>
         <ul class="x-points">
           <li>Your answers are saved on the server while you work. The page always says how far that has come.</li>
-          <li>If the connection is lost, keep working: your answers are kept on this machine and sent when it is back.</li>
+          <li>
+            If the connection is lost, keep working: your answers are kept on this machine and sent when it is back.
+          </li>
           <li>If this machine fails, sign in on another one: your answers and the clock go on there.</li>
           <li>The server keeps the time. It goes on while you are away.</li>
           {exam.monitored && <li>The exam is shown in fullscreen. The Escape key leaves it; leaving is recorded.</li>}

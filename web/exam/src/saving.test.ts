@@ -19,7 +19,8 @@ const status = (more: Partial<Status> = {}): Status => ({
   ...more,
 });
 const none = new Set<string>();
-const text = (more: Partial<Status>, typing: ReadonlySet<string> = none) => describeSaving(status(more), typing, 5_000).text;
+const text = (more: Partial<Status>, typing: ReadonlySet<string> = none) =>
+  describeSaving(status(more), typing, 5_000).text;
 
 describe("what is said of saving", () => {
   test("is saved only when everything is acknowledged, and when that was", () => {
@@ -46,7 +47,9 @@ describe("what is said of saving", () => {
   });
 
   test("tells of an ended sign-in", () => {
-    expect(text({ link: "over", over: "signed_out", unsaved: new Set(["a"]) })).toBe("Signed out. 1 change is kept on this machine.");
+    expect(text({ link: "over", over: "signed_out", unsaved: new Set(["a"]) })).toBe(
+      "Signed out. 1 change is kept on this machine.",
+    );
   });
 });
 

@@ -28,18 +28,26 @@ export function describeSaving(status: Status, typing: ReadonlySet<string>, nowM
   }
   if (status.link !== "open") {
     const isFirst = status.ackedMs === null && n === 0;
-    const rest = n === 0 ? (isFirst ? "Nothing is waiting." : "Everything so far is saved on the server.") : kept(status, n);
+    const rest =
+      n === 0 ? (isFirst ? "Nothing is waiting." : "Everything so far is saved on the server.") : kept(status, n);
     const text = status.link === "waiting" ? `Offline. ${rest}` : `Connecting… ${rest}`;
     return { kind: "offline", tone: "warning", text, spoken: status.link === "waiting" ? text : "" };
   }
   if (n > 0) return { kind: "pending", tone: "info", text: `Not yet saved: ${changes(n)}`, spoken: "" };
   if (status.ackedMs === null) return { kind: "idle", tone: "good", text: "Connected", spoken: "" };
-  return { kind: "saved", tone: "good", text: `Saved on the server ${formatAgo(nowMs - status.ackedMs)}`, spoken: "Saved on the server." };
+  return {
+    kind: "saved",
+    tone: "good",
+    text: `Saved on the server ${formatAgo(nowMs - status.ackedMs)}`,
+    spoken: "Saved on the server.",
+  };
 }
 
 function kept(status: Status, n: number): string {
   const are = n === 1 ? "is" : "are";
-  return status.isKept ? `${changes(n)} ${are} kept on this machine.` : `${changes(n)} ${are} only in this open page: do not close it.`;
+  return status.isKept
+    ? `${changes(n)} ${are} kept on this machine.`
+    : `${changes(n)} ${are} only in this open page: do not close it.`;
 }
 
 /** Whether a change from one kind to the next is worth being read out: losses always, a save only after a loss. */

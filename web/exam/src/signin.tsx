@@ -64,7 +64,8 @@ function ByPassword(): JSX.Element {
   const username = useSignal("");
   const password = useSignal("");
   const send = useSending(() => api.login(username.value.trim(), password.value));
-  const missing = (value: string, what: string) => (send.wasTried && value.trim() === "" ? `Please enter your ${what}.` : null);
+  const missing = (value: string, what: string) =>
+    send.wasTried && value.trim() === "" ? `Please enter your ${what}.` : null;
   return (
     <form
       class="v-stack"

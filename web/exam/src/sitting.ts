@@ -1,6 +1,15 @@
 // One sitting of an exam: its paper, its answers, its clock and its SDK, as signals the views draw from. Answers reach the
 // server only as recorded events (or, when handing in, with the submission); nothing is called saved before it is.
-import { deliverKept, SignedOut, start, type Instruct, type Json, type LocalAnswer, type Proctor, type Status } from "@veritas/proctor/index.ts";
+import {
+  deliverKept,
+  SignedOut,
+  start,
+  type Instruct,
+  type Json,
+  type LocalAnswer,
+  type Proctor,
+  type Status,
+} from "@veritas/proctor/index.ts";
 import { type Api, Problem } from "@veritas/shared/api.ts";
 import { clock } from "@veritas/shared/time.ts";
 import { batch, computed, signal } from "@preact/signals";
@@ -52,7 +61,9 @@ export class Sitting {
   readonly isOver = computed(() => {
     const status = this.status.value;
     const told = status?.attempt?.status ?? this.paper.value.status;
-    return !isRunning(told) || !isRunning(this.paper.value.status) || status?.over === "ended" || this.receipt.value !== null;
+    return (
+      !isRunning(told) || !isRunning(this.paper.value.status) || status?.over === "ended" || this.receipt.value !== null
+    );
   });
   readonly proctor: Proctor;
   private readonly changes = new Map<string, Change>();
@@ -180,7 +191,7 @@ export class Sitting {
     batch(() => {
       this.paper.value = paper;
       const local = [...this.changes].map(([item, { value }]) => [item, value]);
-      const mine = [...this.status.peek()!.unsaved].map((item) => [item, this.answers.peek()[item] ?? null]);
+      const mine = [...(this.status.peek()?.unsaved ?? [])].map((item) => [item, this.answers.peek()[item] ?? null]);
       this.answers.value = { ...savedValues(paper.answers), ...Object.fromEntries([...mine, ...local]) };
     });
   }
@@ -236,11 +247,11 @@ export class Sitting {
     const body = instruct.body ?? {};
     if (instruct.valid_until && instruct.valid_until < clock.now()) return "expired";
     if (instruct.action === "end") {
-      this.endedBecause.value = body["reason"] ?? "";
+      this.endedBecause.value = body.reason ?? "";
       void this.reload().catch(() => undefined);
       return null;
     }
-    const message = { id: instruct.id, text: body["text"] ?? "", at: instruct.issued_at };
+    const message = { id: instruct.id, text: body.text ?? "", at: instruct.issued_at };
     this.messages.value = [...this.messages.value, message];
     this.unread.value = [...this.unread.value, message];
     return null;
@@ -260,7 +271,11 @@ function lineOf(api: Api, attemptId: string): { url: string; attemptId: string; 
       throw error instanceof Problem && error.status === 401 ? new SignedOut() : error;
     }
   };
-  return { url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/monitor`, attemptId, getTicket };
+  return {
+    url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/monitor`,
+    attemptId,
+    getTicket,
+  };
 }
 
 function recallPlace(paper: Paper): number {

@@ -54,7 +54,9 @@ export const FLAG_STATUSES: { readonly [status: string]: string } = {
   withdrawn: "Withdrawn",
 };
 
-export const INTEGRITY: { readonly [status: string]: { word: string; tone: "good" | "warning" | "critical" | "neutral" } } = {
+export const INTEGRITY: {
+  readonly [status: string]: { word: string; tone: "good" | "warning" | "critical" | "neutral" };
+} = {
   good: { word: "Good", tone: "good" },
   warning: { word: "Some concerns", tone: "warning" },
   critical: { word: "Serious concerns", tone: "critical" },

@@ -3,7 +3,12 @@ import { expect, test } from "vitest";
 import { AnswersUnderWay, answerOf } from "./answers.ts";
 import type { Event } from "./frames.ts";
 
-const answered = (item: string, value: string): Event => ({ type: "answered", at: 5, mono: 1, data: { item, value, ms: 1 } });
+const answered = (item: string, value: string): Event => ({
+  type: "answered",
+  at: 5,
+  mono: 1,
+  data: { item, value, ms: 1 },
+});
 const gone = (key: number, seq = key) => [{ seq, key, event: null, count: 1 }];
 
 test("an answer is under way until its event is acknowledged", () => {
@@ -23,10 +28,13 @@ test("a refused answer is not saved, unless a later one of the same item is", ()
   answers.recorded(1, answered("a", "x"));
   answers.recorded(2, answered("b", "x"));
   answers.recorded(3, answered("b", "y"));
-  answers.gone([...gone(1), ...gone(2)], [
-    { seq: 1, code: "too_large" },
-    { seq: 2, code: "too_large" },
-  ]);
+  answers.gone(
+    [...gone(1), ...gone(2)],
+    [
+      { seq: 1, code: "too_large" },
+      { seq: 2, code: "too_large" },
+    ],
+  );
   expect([...answers.refused]).toEqual([["a", "too_large"]]);
   answers.recorded(4, answered("a", "z"));
   expect(answers.refused.size).toBe(0);
@@ -40,7 +48,11 @@ test("a dropped answer is not saved either", () => {
 });
 
 test("drafts are answers, other statements are none", () => {
-  expect(answerOf({ type: "draft_saved", at: 5, mono: 1, data: { item: "a", text: "t" } })).toEqual({ item: "a", value: "t", at: 5 });
+  expect(answerOf({ type: "draft_saved", at: 5, mono: 1, data: { item: "a", text: "t" } })).toEqual({
+    item: "a",
+    value: "t",
+    at: 5,
+  });
   expect(answerOf(answered("a", "x"))).toEqual({ item: "a", value: "x", at: 5 });
   expect(answerOf({ type: "typing", at: 5, mono: 1, data: { item: "a", chars: 1, ms: 1 } })).toBeNull();
 });

@@ -42,7 +42,10 @@ describe("a watched page", () => {
 
   function watched(): { type: string; data: Payload | undefined }[] {
     const told: { type: string; data: Payload | undefined }[] = [];
-    stop = watch((type, data) => told.push({ type, data }), () => 0).stop;
+    stop = watch(
+      (type, data) => told.push({ type, data }),
+      () => 0,
+    ).stop;
     told.length = 0;
     return told;
   }

@@ -192,7 +192,9 @@ function watchErrors(on: On, record: Record): void {
 
 /** The exam item an element belongs to, as the page marks it. */
 export function itemOf(target: EventTarget | null): string | null {
-  return target instanceof Element ? (target.closest(`[${ITEM_ATTRIBUTE}]`)?.getAttribute(ITEM_ATTRIBUTE) ?? null) : null;
+  return target instanceof Element
+    ? (target.closest(`[${ITEM_ATTRIBUTE}]`)?.getAttribute(ITEM_ATTRIBUTE) ?? null)
+    : null;
 }
 
 /** How many characters a hand has typed by this; pasted and dropped ones are stated elsewhere. */

@@ -23,7 +23,6 @@ export type {
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Payload = { [key: string]: Json };
 
-
 export const SUBPROTOCOL = "veritas.v1.json";
 
 /** What a socket that ended without a close frame counts as; so does one that could not be opened. */

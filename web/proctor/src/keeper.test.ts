@@ -78,7 +78,11 @@ describe("a kept queue", () => {
     expect(second.keeper.queue.boot).toBe(first.keeper.queue.boot);
     expect(second.keeper.queue.nextSeqForHello).toBe(3);
     await second.greet(welcome(KEY, { committed: 1 }));
-    expect(second.keeper.queue.take() ?? second.keeper.queue.clear(2)).toEqual({ t: "events", first_seq: 2, events: [event("two")] });
+    expect(second.keeper.queue.take() ?? second.keeper.queue.clear(2)).toEqual({
+      t: "events",
+      first_seq: 2,
+      events: [event("two")],
+    });
   });
 
   test("lets nothing on the wire that is not written down", async () => {

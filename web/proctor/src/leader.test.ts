@@ -6,7 +6,11 @@ class Locks {
   private holder: { reject: (reason: Error) => void } | null = null;
   private line: (() => void)[] = [];
 
-  request(_name: string, options: LockOptions, work: (lock: object | null) => Promise<void> | undefined): Promise<void> {
+  request(
+    _name: string,
+    options: LockOptions,
+    work: (lock: object | null) => Promise<void> | undefined,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       const hold = () => {
         const mine = { reject };

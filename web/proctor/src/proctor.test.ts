@@ -4,7 +4,7 @@ import type { LocalAnswer } from "./answers.ts";
 import type { ClientFrame, HubFrame, Instruct, Welcome } from "./frames.ts";
 import { DEFAULT_LIMITS } from "./frames.ts";
 import { SignedOut } from "./line.ts";
-import { deliverKept, Proctor, start } from "./proctor.ts";
+import { deliverKept, type Proctor, start } from "./proctor.ts";
 
 const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
@@ -150,7 +150,7 @@ test("a page that crashed delivers what it kept, once, and gives its answers bac
     ["a", "x"],
     ["b", "y"],
   ]);
-  expect(Hub.current.stored.map((one) => one.data?.["item"])).toEqual(["a", "b"]);
+  expect(Hub.current.stored.map((one) => one.data?.item)).toEqual(["a", "b"]);
   const boots = Hub.current.hellos.map((hello) => (hello.t === "hello" ? hello.boot : ""));
   expect(new Set(boots).size).toBe(1);
 });
@@ -168,7 +168,7 @@ test("an instruction is handed to the page, and answered", async () => {
   const body = { text: "hello" };
   Hub.current.sockets.at(-1)?.hear({ t: "instruct", id: 4, action: "message", issued_at: 0, valid_until: null, body });
   await until(() => expect(said.mock.calls.map(([, frame]) => frame)).toContainEqual({ t: "done", id: 4, ok: true }));
-  expect(heard.map((one) => one.body["text"])).toEqual(["hello"]);
+  expect(heard.map((one) => one.body.text)).toEqual(["hello"]);
 });
 
 test("a sign-in that has ended is told, and gone on with when it is good again", async () => {
@@ -199,7 +199,7 @@ test("no half of a character and no NUL reaches the wire", async () => {
   const proctor = open();
   proctor.draft("a", "x\0y\ud800z");
   await proctor.drained(5_000);
-  expect(Hub.current.stored[0]?.data?.["text"]).toBe("xy\ufffdz");
+  expect(Hub.current.stored[0]?.data?.text).toBe("xy\ufffdz");
 });
 
 test("what a machine still keeps of an attempt that is over is delivered on the next visit, and nothing is added", async () => {

@@ -251,7 +251,10 @@ export class Proctor {
   }
 
   private startWatching(): void {
-    const { beat, stop } = watch((type, data) => this.record(type, data), () => performance.now());
+    const { beat, stop } = watch(
+      (type, data) => this.record(type, data),
+      () => performance.now(),
+    );
     this.captureBeat = beat;
     this.unwatch = stop;
   }

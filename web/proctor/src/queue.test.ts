@@ -184,7 +184,14 @@ describe("a queue on the disk", () => {
     const sizes = new Map([13, 14, 15].map((key) => [key, 50]));
     const queue = CandidateQueue.restore(memo, sizes);
     expect(queue.length).toBe(3);
-    expect(queue.unseal(new Map([[13, event(3)], [15, event(5)]]))).toEqual([14]);
+    expect(
+      queue.unseal(
+        new Map([
+          [13, event(3)],
+          [15, event(5)],
+        ]),
+      ),
+    ).toEqual([14]);
     queue.resume("one", 2, WINDOW, DEFAULT_LIMITS);
     expect(queue.take()).toEqual({ t: "events", first_seq: 3, events: [event(3)] });
     expect(queue.take()).toEqual({ t: "lost", to_seq: 4, reason: "overflow" });

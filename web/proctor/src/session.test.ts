@@ -254,7 +254,14 @@ test("a pong teaches the server's clock and the round trip", () => {
 });
 
 describe("an instruction", () => {
-  const instruct: HubFrame = { t: "instruct", id: 1, action: "message", issued_at: 0, valid_until: null, body: { text: "hi" } };
+  const instruct: HubFrame = {
+    t: "instruct",
+    id: 1,
+    action: "message",
+    issued_at: 0,
+    valid_until: null,
+    body: { text: "hi" },
+  };
 
   test("is carried out once, and answered as often as the hub asks", () => {
     const talk = new Talk().open();

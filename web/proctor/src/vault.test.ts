@@ -19,7 +19,9 @@ test("what is sealed is read again with the same key, in the same place", async 
 test("the same event is sealed differently each time", async () => {
   const vault = await Vault.open(KEY, "place");
   const boxes = await Promise.all([vault?.seal(1, EVENT), vault?.seal(1, EVENT)]);
-  expect(new Uint8Array(boxes[0]?.box ?? new ArrayBuffer(0))).not.toEqual(new Uint8Array(boxes[1]?.box ?? new ArrayBuffer(0)));
+  expect(new Uint8Array(boxes[0]?.box ?? new ArrayBuffer(0))).not.toEqual(
+    new Uint8Array(boxes[1]?.box ?? new ArrayBuffer(0)),
+  );
 });
 
 test("no key, or one of another length, opens no vault", async () => {

@@ -188,7 +188,11 @@ export class Api {
   }
 
   async #raw(method: Method, path: string, call: Call): Promise<Response> {
-    const headers: Record<string, string> = { "X-Veritas-Page": this.page, Accept: "application/json", ...call.headers };
+    const headers: Record<string, string> = {
+      "X-Veritas-Page": this.page,
+      Accept: "application/json",
+      ...call.headers,
+    };
     let body: string | null = null;
     if (call.text !== undefined) {
       headers["Content-Type"] = call.text.type;
@@ -242,10 +246,10 @@ async function problemOf(answer: Response): Promise<Problem> {
   }
   return new Problem(
     answer.status,
-    String(body["code"] ?? "unknown"),
-    String(body["title"] ?? answer.statusText),
-    String(body["detail"] ?? ""),
-    Array.isArray(body["errors"]) ? (body["errors"] as Fault[]) : [],
+    String(body.code ?? "unknown"),
+    String(body.title ?? answer.statusText),
+    String(body.detail ?? ""),
+    Array.isArray(body.errors) ? (body.errors as Fault[]) : [],
     Number.isNaN(seconds) ? null : seconds * 1000,
     body,
   );

@@ -20,7 +20,7 @@ const read = (): Theme => {
 function show(): void {
   const dark = theme.value === "dark" || (theme.value === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
   shown.value = dark ? "dark" : "light";
-  document.documentElement.dataset["theme"] = shown.value;
+  document.documentElement.dataset.theme = shown.value;
 }
 
 export function chooseTheme(choice: Theme): void {

@@ -25,7 +25,17 @@ interface ButtonProps {
 }
 
 export function Button(props: ButtonProps): JSX.Element {
-  const { children, variant = "secondary", size = "medium", type = "button", icon, label, busy, onClick, ...rest } = props;
+  const {
+    children,
+    variant = "secondary",
+    size = "medium",
+    type = "button",
+    icon,
+    label,
+    busy,
+    onClick,
+    ...rest
+  } = props;
   return (
     <button
       {...rest}
@@ -98,7 +108,15 @@ interface CheckProps {
   hint?: ComponentChildren;
 }
 
-export function Check({ children, checked, onChange, type = "checkbox", name, disabled, hint }: CheckProps): JSX.Element {
+export function Check({
+  children,
+  checked,
+  onChange,
+  type = "checkbox",
+  name,
+  disabled,
+  hint,
+}: CheckProps): JSX.Element {
   return (
     <label class="v-check">
       <input
@@ -176,7 +194,15 @@ export function Dialog({ title, open, onClose, children, actions, side }: Dialog
   );
 }
 
-export function Badge({ children, tone = "neutral", icon }: { children: ComponentChildren; tone?: Tone; icon?: IconName }): JSX.Element {
+export function Badge({
+  children,
+  tone = "neutral",
+  icon,
+}: {
+  children: ComponentChildren;
+  tone?: Tone;
+  icon?: IconName;
+}): JSX.Element {
   return (
     <span class="v-badge" data-tone={tone}>
       {icon !== undefined && <Icon name={icon} size={14} />}
@@ -202,7 +228,15 @@ export function Severity({ of, count }: { of: string; count?: number }): JSX.Ele
   );
 }
 
-export function Notice({ children, tone = "info", role }: { children: ComponentChildren; tone?: Tone; role?: "alert" | "status" }): JSX.Element {
+export function Notice({
+  children,
+  tone = "info",
+  role,
+}: {
+  children: ComponentChildren;
+  tone?: Tone;
+  role?: "alert" | "status";
+}): JSX.Element {
   const icon: IconName = tone === "critical" || tone === "warning" ? tone : tone === "good" ? "check" : "info";
   return (
     <div class="v-notice" data-tone={tone} {...(role === undefined ? {} : { role })}>
@@ -226,7 +260,16 @@ export function Meter({ value, label, tone = "accent", text }: MeterProps): JSX.
   const share = Math.min(1, Math.max(0, value));
   const said = text ?? `${Math.round(share * 100)} %`;
   return (
-    <span class="v-meter" data-tone={tone} role="meter" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)} aria-valuetext={said}>
+    <span
+      class="v-meter"
+      data-tone={tone}
+      role="meter"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(share * 100)}
+      aria-valuetext={said}
+    >
       <span class="v-meter-track">
         <span class="v-meter-fill" style={{ width: `${share * 100}%` }} />
       </span>
@@ -236,7 +279,17 @@ export function Meter({ value, label, tone = "accent", text }: MeterProps): JSX.
 }
 
 /** A table in its own scroll box. Write rows as plain <tr>; numbers take data-align="end". */
-export function Table({ caption, head, children, hideCaption = false }: { caption: string; head: ComponentChildren; children: ComponentChildren; hideCaption?: boolean }): JSX.Element {
+export function Table({
+  caption,
+  head,
+  children,
+  hideCaption = false,
+}: {
+  caption: string;
+  head: ComponentChildren;
+  children: ComponentChildren;
+  hideCaption?: boolean;
+}): JSX.Element {
   return (
     <div class="v-table-box" role="region" aria-label={caption} tabIndex={0}>
       <table class="v-table">
@@ -313,7 +366,15 @@ export function Empty({ title, children }: { title: string; children?: Component
 }
 
 /** One number of a dashboard with its name. */
-export function Tile({ label, value, note }: { label: string; value: ComponentChildren; note?: ComponentChildren }): JSX.Element {
+export function Tile({
+  label,
+  value,
+  note,
+}: {
+  label: string;
+  value: ComponentChildren;
+  note?: ComponentChildren;
+}): JSX.Element {
   return (
     <div class="v-card v-tile">
       <span class="v-soft v-small">{label}</span>
@@ -367,11 +428,20 @@ export function Announcer({ layer = BOTTOM }: { layer?: { readonly current: numb
       <div class="v-hidden" aria-live="assertive">
         {isUpper && announced.value.assertive}
       </div>
-      <div class="v-toasts" {...(isUpper && toasts.value.length > 0 ? { role: "region", "aria-label": "Messages" } : {})}>
+      <div
+        class="v-toasts"
+        {...(isUpper && toasts.value.length > 0 ? { role: "region", "aria-label": "Messages" } : {})}
+      >
         {(isUpper ? toasts.value : []).map((one) => (
           <div class="v-toast" data-tone={one.tone} key={one.id}>
             <div class="v-grow">{one.text}</div>
-            <Button variant="quiet" size="small" icon="close" label="Close this message" onClick={() => closeToast(one.id)} />
+            <Button
+              variant="quiet"
+              size="small"
+              icon="close"
+              label="Close this message"
+              onClick={() => closeToast(one.id)}
+            />
           </div>
         ))}
       </div>

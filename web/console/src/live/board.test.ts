@@ -33,7 +33,8 @@ describe("a board", () => {
 
   it("keeps an attempt's newest instruction, whichever is answered last", () => {
     const feed = new FakeFeed(seeded(1));
-    const said = (n: number, state: string): Delta => feed.append("instruction", { attempt_id: "a", n, action: "message", text: null, state, code: null });
+    const said = (n: number, state: string): Delta =>
+      feed.append("instruction", { attempt_id: "a", n, action: "message", text: null, state, code: null });
     const board = new Board(EXAM, "1-1", 0);
     for (const delta of [said(1, "sent"), said(2, "sent"), said(1, "done")]) board.apply(delta);
     expect(board.instructions.get("a")).toMatchObject({ n: 2, state: "sent" });
@@ -60,7 +61,13 @@ describe("a board", () => {
   it("knows whose a change is, a student's first attempt included", () => {
     const feed = new FakeFeed(seeded(1));
     const board = new Board(EXAM, "1-1", 0);
-    const attempt = feed.append("attempt", { ix: 1, attempt_id: "a", student_id: "s", status: "in_progress", deadline: null });
+    const attempt = feed.append("attempt", {
+      ix: 1,
+      attempt_id: "a",
+      student_id: "s",
+      status: "in_progress",
+      deadline: null,
+    });
     board.apply(attempt);
     const flag = feed.append("flag", flagRow("f", "a"));
     board.apply(flag);

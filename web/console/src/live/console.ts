@@ -81,7 +81,8 @@ export class Console implements LinkOwner {
   /** Have these attempts' counts at once, not every 15 s. */
   focus(examId: string, ix: readonly number[]): void {
     const entry = this.rooms.get(examId);
-    if (entry === undefined || (entry.focus.length === ix.length && entry.focus.every((one, at) => one === ix[at]))) return;
+    if (entry === undefined || (entry.focus.length === ix.length && entry.focus.every((one, at) => one === ix[at])))
+      return;
     entry.focus = [...ix];
     this.socket.send({ t: "focus", exam_id: examId, ix: entry.focus });
   }

@@ -85,14 +85,39 @@ describe("following a board", () => {
     expect(follower.rewatch()).toBeNull();
     follower.take(emptyPart(feed.epoch, 1));
     expect(follower.take(feed.append("claim", {})).kind).toBe("row");
-    expect(follower.take(feed.append("student", { student_id: "s", name: "Ada" }))).toEqual({ kind: "row", student: "s" });
+    expect(follower.take(feed.append("student", { student_id: "s", name: "Ada" }))).toEqual({
+      kind: "row",
+      student: "s",
+    });
   });
 
   it("keeps latest live values and tells which changed; a new connection knows none yet", () => {
     const follower = new Follower();
-    const live = (attempts: Live["attempts"], since: number | null = null): Live => ({ t: "live", exam_id: EXAM.exam_id, attempts, since });
-    expect(follower.takeLive(live([[1, true, 5, 100], [2, false, 0, 90]]))).toEqual([1, 2]);
-    expect(follower.takeLive(live([[1, true, 5, 100], [2, true, 1, 120]], 77))).toEqual([2]);
+    const live = (attempts: Live["attempts"], since: number | null = null): Live => ({
+      t: "live",
+      exam_id: EXAM.exam_id,
+      attempts,
+      since,
+    });
+    expect(
+      follower.takeLive(
+        live([
+          [1, true, 5, 100],
+          [2, false, 0, 90],
+        ]),
+      ),
+    ).toEqual([1, 2]);
+    expect(
+      follower.takeLive(
+        live(
+          [
+            [1, true, 5, 100],
+            [2, true, 1, 120],
+          ],
+          77,
+        ),
+      ),
+    ).toEqual([2]);
     expect([follower.hasLive, follower.liveSince]).toEqual([true, 77]);
     follower.reconnected();
     expect(follower.hasLive).toBe(false);

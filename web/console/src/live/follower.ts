@@ -7,11 +7,7 @@ import { Board } from "./board.ts";
 import type { Delta, Live, Presence, Resync, Since, Snapshot } from "./wire.ts";
 
 /** What a frame was: `board` a whole new board, `row` one change, `old` nothing new, `hole` ask again from `rewatch()`. */
-export type News =
-  | { kind: "board" }
-  | { kind: "row"; student: string | null }
-  | { kind: "old" }
-  | { kind: "hole" };
+export type News = { kind: "board" } | { kind: "row"; student: string | null } | { kind: "old" } | { kind: "hole" };
 
 const OLD: News = { kind: "old" };
 const HOLE: News = { kind: "hole" };

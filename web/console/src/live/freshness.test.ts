@@ -5,7 +5,10 @@ import { QUIET_MS, freshness } from "./freshness.ts";
 describe("how old the board is", () => {
   it("is said to be live only while the hub is heard", () => {
     expect(freshness({ kind: "live" }, 300, 0, null)).toMatchObject({ tone: "good", text: "Live" });
-    expect(freshness({ kind: "live" }, QUIET_MS + 2_000, 0, null)).toMatchObject({ tone: "warning", text: "Nothing heard · as of 9 s ago" });
+    expect(freshness({ kind: "live" }, QUIET_MS + 2_000, 0, null)).toMatchObject({
+      tone: "warning",
+      text: "Nothing heard · as of 9 s ago",
+    });
   });
 
   it("counts the seconds while it reconnects, and says when it tries next", () => {

@@ -39,7 +39,8 @@ export function freshness(
         : {
             tone: "warning",
             text: `Live · presence late since ${formatTime(presenceSince)}`,
-            detail: "Flags, statuses and scores are live. Who is here comes from the record and may be some seconds late.",
+            detail:
+              "Flags, statuses and scores are live. Who is here comes from the record and may be some seconds late.",
           };
     case "connecting":
       return ageMs === null
@@ -50,10 +51,17 @@ export function freshness(
       return {
         tone: "warning",
         text: ageMs === null ? "No connection" : `Reconnecting…${asOf}`,
-        detail: left > 1_000 ? `The next try is in ${formatSpan(left)}. Nothing is lost meanwhile.` : "Nothing is lost meanwhile.",
+        detail:
+          left > 1_000
+            ? `The next try is in ${formatSpan(left)}. Nothing is lost meanwhile.`
+            : "Nothing is lost meanwhile.",
       };
     }
     case "over":
-      return { tone: "critical", text: `Not live${asOf}`, detail: OVER[state.code] ?? (state.detail || "The hub closed this console.") };
+      return {
+        tone: "critical",
+        text: `Not live${asOf}`,
+        detail: OVER[state.code] ?? (state.detail || "The hub closed this console."),
+      };
   }
 }

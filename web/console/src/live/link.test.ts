@@ -30,10 +30,17 @@ class FakeSocket {
   }
   welcome(): void {
     this.onopen?.();
-    this.hear({ t: "welcome", user_id: "u", name: "Ada", server_at: Date.now(), heartbeat_ms: 10_000, auth_until: Date.now() + 900_000 });
+    this.hear({
+      t: "welcome",
+      user_id: "u",
+      name: "Ada",
+      server_at: Date.now(),
+      heartbeat_ms: 10_000,
+      auth_until: Date.now() + 900_000,
+    });
   }
   last(t: string): Record<string, unknown> | undefined {
-    return this.said.filter((frame) => frame["t"] === t).at(-1);
+    return this.said.filter((frame) => frame.t === t).at(-1);
   }
 }
 
@@ -87,7 +94,7 @@ describe("the console's socket", () => {
   it("gives a command again under the id it had, and once it is answered no more", async () => {
     newest().welcome();
     const result = teacher.order(EXAM.exam_id, { action: "message", to: "all", text: "Hello" });
-    const id = newest().last("command")?.["id"];
+    const id = newest().last("command")?.id;
     newest().cut(4505);
     await vi.advanceTimersByTimeAsync(1_000);
     newest().welcome();
@@ -102,7 +109,9 @@ describe("the console's socket", () => {
 
   it("says that it does not know what became of a command nobody answers", async () => {
     newest().welcome();
-    const result = teacher.order(EXAM.exam_id, { action: "message", to: "all", text: "Hello" }).catch((error: Error) => error.name);
+    const result = teacher
+      .order(EXAM.exam_id, { action: "message", to: "all", text: "Hello" })
+      .catch((error: Error) => error.name);
     await vi.advanceTimersByTimeAsync(4_000);
     newest().hear({ t: "pong", at: 1, server_at: Date.now() });
     await vi.advanceTimersByTimeAsync(17_000);
@@ -141,6 +150,10 @@ describe("the console's socket", () => {
     const before = newest().said.length;
     newest().hear({ t: "error", code: "busy", detail: `full; watch ${EXAM.exam_id} again`, retry_ms: 700 });
     await vi.advanceTimersByTimeAsync(750);
-    expect(newest().said.slice(before).some((frame) => frame["t"] === "watch")).toBe(true);
+    expect(
+      newest()
+        .said.slice(before)
+        .some((frame) => frame.t === "watch"),
+    ).toBe(true);
   });
 });

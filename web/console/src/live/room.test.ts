@@ -15,7 +15,14 @@ describe("a room on the screen", () => {
     asked = [];
     room = new Room(EXAM.exam_id, { watch: (_, since) => asked.push(since) });
     feed.append("student", { student_id: "s", name: "Ada", on_roster: true });
-    feed.append("attempt", { ix: 1, attempt_id: "a", student_id: "s", status: "in_progress", deadline: 9, completed_at: null });
+    feed.append("attempt", {
+      ix: 1,
+      attempt_id: "a",
+      student_id: "s",
+      status: "in_progress",
+      deadline: 9,
+      completed_at: null,
+    });
     room.reconnected();
     for (const part of feed.snapshot()) room.take(part);
     vi.advanceTimersByTime(500);

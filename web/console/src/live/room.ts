@@ -61,7 +61,10 @@ export class Room {
     this.draw();
     this.owner.watch(this.examId, since);
     clearTimeout(this.liveDue);
-    this.liveDue = setTimeout(() => this.takeLive({ t: "live", exam_id: this.examId, attempts: [], since: null }), LIVE_DUE_MS);
+    this.liveDue = setTimeout(
+      () => this.takeLive({ t: "live", exam_id: this.examId, attempts: [], since: null }),
+      LIVE_DUE_MS,
+    );
   }
 
   /** Nobody looks any more. */
@@ -128,10 +131,13 @@ export class Room {
   }
 
   private draw(): void {
-    this.drawing ??= setTimeout(() => {
-      this.drawing = undefined;
-      this.show();
-    }, Math.max(DRAW_MS, this.rows.peek().size * DRAW_MS_A_STUDENT));
+    this.drawing ??= setTimeout(
+      () => {
+        this.drawing = undefined;
+        this.show();
+      },
+      Math.max(DRAW_MS, this.rows.peek().size * DRAW_MS_A_STUDENT),
+    );
   }
 
   private show(): void {

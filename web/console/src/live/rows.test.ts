@@ -7,7 +7,9 @@ import type { Delta, Presence } from "./wire.ts";
 
 function boardOf(...changes: [kind: string, body: object][]): Board {
   const board = new Board(EXAM, "1-1", 0);
-  changes.forEach(([kind, body], at) => board.apply({ t: "delta", exam_id: EXAM.exam_id, offset: at + 1, kind, body } as unknown as Delta));
+  changes.forEach(([kind, body], at) => {
+    board.apply({ t: "delta", exam_id: EXAM.exam_id, offset: at + 1, kind, body } as unknown as Delta);
+  });
   return board;
 }
 
@@ -80,11 +82,22 @@ describe("the order of rows", () => {
     flag("f2", "a1", { severity: "warning", raised_at: 9 }),
     flag("f3", "a3", { severity: "normal", raised_at: 99 }),
   );
-  const rows = [...board.students.keys()].map((id) => row(board, id, [[1, true, 1, 1], [2, false, 1, 1]]));
+  const rows = [...board.students.keys()].map((id) =>
+    row(board, id, [
+      [1, true, 1, 1],
+      [2, false, 1, 1],
+    ]),
+  );
   const names = (found: RoomRow[]): string[] => found.map((one) => one.name);
 
   it("puts first what asks for attention, then who is at work, then by name", () => {
-    expect(names(arrange(rows, "all", "", { by: "attention", descending: true }))).toEqual(["Ben", "Žofie Dvořák", "Ada", "Student 9", "Student 10"]);
+    expect(names(arrange(rows, "all", "", { by: "attention", descending: true }))).toEqual([
+      "Ben",
+      "Žofie Dvořák",
+      "Ada",
+      "Student 9",
+      "Student 10",
+    ]);
   });
 
   it("goes by name as people count, either way", () => {
@@ -94,7 +107,10 @@ describe("the order of rows", () => {
   });
 
   it("puts least time first, and whoever has none to lose last", () => {
-    expect(names(arrange(rows, "all", "", { by: "remaining", descending: false })).slice(0, 2)).toEqual(["Ben", "Žofie Dvořák"]);
+    expect(names(arrange(rows, "all", "", { by: "remaining", descending: false })).slice(0, 2)).toEqual([
+      "Ben",
+      "Žofie Dvořák",
+    ]);
   });
 
   it("finds names whatever their accents and case", () => {

@@ -44,23 +44,48 @@ export class FakeFeed {
     const attempt = `a${this.pick(6)}`;
     switch (this.pick(5)) {
       case 0:
-        return this.append("student", { student_id: student, name: `Student ${student}`, on_roster: this.random() < 0.8 });
+        return this.append("student", {
+          student_id: student,
+          name: `Student ${student}`,
+          on_roster: this.random() < 0.8,
+        });
       case 1: {
         const ix = Number(attempt.slice(1)) + 1;
         const status = ["in_progress", "submitted", "ended"][this.pick(3)];
-        return this.append("attempt", { ix, attempt_id: attempt, student_id: `s${ix - 1}`, status, deadline: 1_000 * this.pick(9), completed_at: null });
+        return this.append("attempt", {
+          ix,
+          attempt_id: attempt,
+          student_id: `s${ix - 1}`,
+          status,
+          deadline: 1_000 * this.pick(9),
+          completed_at: null,
+        });
       }
       case 2: {
         const integrity = this.random() < 0.3 ? null : this.pick(10) / 10;
-        return this.append("score", { attempt_id: attempt, integrity, coverage: this.random() < 0.5 ? null : this.pick(10) / 10 });
+        return this.append("score", {
+          attempt_id: attempt,
+          integrity,
+          coverage: this.random() < 0.5 ? null : this.pick(10) / 10,
+        });
       }
       case 3: {
         const flag = `f${this.pick(8)}`;
         const status = ["open", "confirmed", "dismissed"][this.pick(3)];
-        return this.append("flag", flagRow(flag, `a${Number(flag.slice(1)) % 6}`, { status, raised_at: 1_000 + Number(flag.slice(1)) }));
+        return this.append(
+          "flag",
+          flagRow(flag, `a${Number(flag.slice(1)) % 6}`, { status, raised_at: 1_000 + Number(flag.slice(1)) }),
+        );
       }
       default:
-        return this.append("instruction", { attempt_id: attempt, n: 1 + this.pick(4), action: "message", text: "Hello", state: ["sent", "done"][this.pick(2)], code: null });
+        return this.append("instruction", {
+          attempt_id: attempt,
+          n: 1 + this.pick(4),
+          action: "message",
+          text: "Hello",
+          state: ["sent", "done"][this.pick(2)],
+          code: null,
+        });
     }
   }
 
@@ -130,5 +155,9 @@ export function contents(board: Board | null): unknown {
   if (board === null) return null;
   const { epoch, offset, students, attempts, scores, flags, instructions } = board;
   const sorted = <T>(rows: Map<string, T>): [string, T][] => [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
-  return { epoch, offset, rows: [students, attempts, scores, flags, instructions].map((rows) => sorted(rows as Map<string, unknown>)) };
+  return {
+    epoch,
+    offset,
+    rows: [students, attempts, scores, flags, instructions].map((rows) => sorted(rows as Map<string, unknown>)),
+  };
 }

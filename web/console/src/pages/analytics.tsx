@@ -23,7 +23,12 @@ export function AnalyticsPage({ examId }: { examId: string }): JSX.Element {
       title={exam?.title ?? loading.state.value.data?.exam.title ?? "Analytics"}
       above={[["/console/exams", "Exams"]]}
       actions={
-        <Button icon="download" onClick={() => void saveExport(`/teacher/exams/${examId}/flags.csv`, fileName(`${exam?.title ?? "exam"} flags`, "csv"))}>
+        <Button
+          icon="download"
+          onClick={() =>
+            void saveExport(`/teacher/exams/${examId}/flags.csv`, fileName(`${exam?.title ?? "exam"} flags`, "csv"))
+          }
+        >
           Flags as CSV
         </Button>
       }
@@ -56,7 +61,11 @@ function Numbers({ examId, data }: { examId: string; data: Analytics }): JSX.Ele
           <span class="v-small v-soft">as of {formatDateTime(all.as_of)}</span>
         </div>
         <div class="c-tiles">
-          <Tile label="Attempts" value={all.total_attempts.toLocaleString("en")} note={`${count(all.flagged, "attempt")} ${all.flagged === 1 ? "needs" : "need"} attention`} />
+          <Tile
+            label="Attempts"
+            value={all.total_attempts.toLocaleString("en")}
+            note={`${count(all.flagged, "attempt")} ${all.flagged === 1 ? "needs" : "need"} attention`}
+          />
           <Tile
             label="Average score"
             value={all.average_score === null ? "–" : percent(all.average_score / 100)}
@@ -83,7 +92,12 @@ function Numbers({ examId, data }: { examId: string; data: Analytics }): JSX.Ele
       <section class="v-stack-s" aria-labelledby="spread">
         <h2 id="spread">How they spread</h2>
         <div class="c-plots">
-          <Histogram title="Scores" about="Percent of the points, of graded attempts." buckets={data.score_distribution} edge={(value) => `${Math.round(value)} %`} />
+          <Histogram
+            title="Scores"
+            about="Percent of the points, of graded attempts."
+            buckets={data.score_distribution}
+            edge={(value) => `${Math.round(value)} %`}
+          />
           <Histogram
             title="Integrity"
             about="Of attempts that were observed for at least half of their time."
@@ -118,7 +132,12 @@ function Risks({ of }: { of: Analytics["risk_distribution"] }): JSX.Element {
           <div key={label} title={labelMeaning(label === "unknown" ? null : label)}>
             <dt>{label === "unknown" ? "No label" : labelText(label)}</dt>
             <dd>
-              <Meter value={total === 0 ? 0 : number / total} label={label === "unknown" ? "No label" : labelText(label)} tone={tone} text={String(number)} />
+              <Meter
+                value={total === 0 ? 0 : number / total}
+                label={label === "unknown" ? "No label" : labelText(label)}
+                tone={tone}
+                text={String(number)}
+              />
             </dd>
           </div>
         ))}
@@ -132,8 +151,8 @@ function Rules({ rules }: { rules: Analytics["rules"] }): JSX.Element {
     <section class="v-stack-s" aria-labelledby="rules">
       <h2 id="rules">How often each rule was right</h2>
       <p class="v-small v-soft v-prose">
-        Of the flags people decided about, the share they confirmed, with the range in which the true share lies with 95 % confidence: wide
-        while few are decided.
+        Of the flags people decided about, the share they confirmed, with the range in which the true share lies with 95
+        % confidence: wide while few are decided.
       </p>
       <div class="v-card v-card-flush">
         <Table
@@ -171,11 +190,17 @@ function Rules({ rules }: { rules: Analytics["rules"] }): JSX.Element {
                 ) : (
                   <span class="c-interval">
                     <span class="c-interval-track" aria-hidden="true">
-                      <span class="c-interval-range" style={{ left: `${rule.low * 100}%`, width: `${(rule.high - rule.low) * 100}%` }} />
+                      <span
+                        class="c-interval-range"
+                        style={{ left: `${rule.low * 100}%`, width: `${(rule.high - rule.low) * 100}%` }}
+                      />
                       <span class="c-interval-point" style={{ left: `${rule.precision * 100}%` }} />
                     </span>
                     <span class="v-number v-small">
-                      {percent(rule.precision)} <span class="v-soft">({percent(rule.low)} to {percent(rule.high)})</span>
+                      {percent(rule.precision)}{" "}
+                      <span class="v-soft">
+                        ({percent(rule.low)} to {percent(rule.high)})
+                      </span>
                     </span>
                   </span>
                 )}
@@ -223,7 +248,11 @@ function Items({ items }: { items: Analytics["items"] }): JSX.Element {
                 <Meter
                   value={item.average_points === null || item.points === 0 ? null : item.average_points / item.points}
                   label={`Average points of ${item.item}`}
-                  text={item.average_points === null ? "not graded" : `${points(item.average_points)} of ${points(item.points)}`}
+                  text={
+                    item.average_points === null
+                      ? "not graded"
+                      : `${points(item.average_points)} of ${points(item.points)}`
+                  }
                 />
               </td>
             </tr>
@@ -234,7 +263,15 @@ function Items({ items }: { items: Analytics["items"] }): JSX.Element {
   );
 }
 
-function Students({ examId, first, next }: { examId: string; first: AttemptSummary[]; next: string | null }): JSX.Element {
+function Students({
+  examId,
+  first,
+  next,
+}: {
+  examId: string;
+  first: AttemptSummary[];
+  next: string | null;
+}): JSX.Element {
   const more = useSignal<{ students: readonly AttemptSummary[]; next: string | null }>({ students: [], next });
   const busy = useSignal(false);
   const students = [...first, ...more.value.students];
@@ -296,7 +333,9 @@ function Students({ examId, first, next }: { examId: string; first: AttemptSumma
               <td>
                 <Label of={one.dropout_label} />
               </td>
-              <td>{one.open_flags > 0 ? <Badge tone="warning">{one.open_flags}</Badge> : <span class="v-soft">–</span>}</td>
+              <td>
+                {one.open_flags > 0 ? <Badge tone="warning">{one.open_flags}</Badge> : <span class="v-soft">–</span>}
+              </td>
             </tr>
           ))}
         </Table>

@@ -52,13 +52,23 @@ export function AttemptPage({ attemptId }: { attemptId: string }): JSX.Element {
       title={attempt?.name ?? "Attempt"}
       {...(attempt === null
         ? {}
-        : { above: [["/console/exams", "Exams"], [`/console/exams/${attempt.exam_id}`, attempt.title]] as const })}
+        : {
+            above: [
+              ["/console/exams", "Exams"],
+              [`/console/exams/${attempt.exam_id}`, attempt.title],
+            ] as const,
+          })}
       about={attempt !== null && <About attempt={attempt} />}
       actions={
         attempt !== null && (
           <Button
             icon="download"
-            onClick={() => void saveExport(`/teacher/attempts/${attemptId}/events.csv`, fileName(`${attempt.title} ${attempt.name} events`, "csv"))}
+            onClick={() =>
+              void saveExport(
+                `/teacher/attempts/${attemptId}/events.csv`,
+                fileName(`${attempt.title} ${attempt.name} events`, "csv"),
+              )
+            }
           >
             Events as CSV
           </Button>
@@ -99,7 +109,8 @@ export function AttemptPage({ attemptId }: { attemptId: string }): JSX.Element {
       </Shown>
       {attempt !== null && attempt.completed_at === null && (
         <Notice>
-          Still being sat. <a href={`/console/exams/${attempt.exam_id}?student=${attempt.student_id}`}>Watch it live in the room.</a>
+          Still being sat.{" "}
+          <a href={`/console/exams/${attempt.exam_id}?student=${attempt.student_id}`}>Watch it live in the room.</a>
         </Notice>
       )}
     </Page>
@@ -107,7 +118,8 @@ export function AttemptPage({ attemptId }: { attemptId: string }): JSX.Element {
 }
 
 function About({ attempt }: { attempt: AttemptSummary }): JSX.Element {
-  const took = attempt.started_at === null || attempt.completed_at === null ? null : attempt.completed_at - attempt.started_at;
+  const took =
+    attempt.started_at === null || attempt.completed_at === null ? null : attempt.completed_at - attempt.started_at;
   return (
     <div class="v-stack-s">
       <div class="v-row-s">

@@ -17,7 +17,11 @@ export function AttemptsPage({ examId }: { examId: string }): JSX.Element {
     <Page title={exam?.title ?? "Attempts"} above={[["/console/exams", "Exams"]]}>
       <ExamNav examId={examId} at="attempts" may={exam?.permissions ?? null} />
       <Listed list={list} what="attempts" empty={<Empty title="Nobody has started yet" />}>
-        <AttemptTable caption={`${count(list.items.length, "attempt")}${list.more === null ? "" : " so far"}`} attempts={list.items} by="student" />
+        <AttemptTable
+          caption={`${count(list.items.length, "attempt")}${list.more === null ? "" : " so far"}`}
+          attempts={list.items}
+          by="student"
+        />
       </Listed>
     </Page>
   );

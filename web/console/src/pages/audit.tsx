@@ -25,7 +25,12 @@ export function AuditPage(): JSX.Element {
       >
         <label class="c-order">
           <span class="v-soft v-small">Action</span>
-          <input class="v-input" placeholder="review" value={typed.value} onInput={(event) => (typed.value = event.currentTarget.value)} />
+          <input
+            class="v-input"
+            placeholder="review"
+            value={typed.value}
+            onInput={(event) => (typed.value = event.currentTarget.value)}
+          />
         </label>
         <Button type="submit" icon="search">
           Search

@@ -44,7 +44,11 @@ function Everything({ data }: { data: Dashboard }): JSX.Element {
   return (
     <div class="v-stack-l">
       <div class="c-tiles">
-        <Tile label="Students at work now" value={data.summary.running_attempts} note={count(running.length, "exam") + " running"} />
+        <Tile
+          label="Students at work now"
+          value={data.summary.running_attempts}
+          note={`${count(running.length, "exam")} running`}
+        />
         <Tile label="Flags to decide about" value={data.summary.open_flags} note="warnings and critical ones" />
         <Tile label="Attempts to grade" value={data.summary.awaiting_grade} />
         <Tile label="Exams" value={data.summary.exams} />
@@ -88,7 +92,9 @@ function ExamSection({ title, exams }: { title: string; exams: DashboardExam[] }
                 {exam.title}
               </a>
               <div class="v-soft v-small">
-                {[exam.subject, count(exam.roster_size, "student"), count(exam.attempts, "attempt")].filter(Boolean).join(" · ")}
+                {[exam.subject, count(exam.roster_size, "student"), count(exam.attempts, "attempt")]
+                  .filter(Boolean)
+                  .join(" · ")}
               </div>
             </div>
             <div class="v-row-s">

@@ -64,7 +64,11 @@ function ExamLine({ exam }: { exam: ExamView }): JSX.Element {
   );
 }
 
-export function ExamState({ exam }: { exam: Pick<ExamView, "is_published" | "running_attempts" | "opens_at" | "closes_at"> }): JSX.Element {
+export function ExamState({
+  exam,
+}: {
+  exam: Pick<ExamView, "is_published" | "running_attempts" | "opens_at" | "closes_at">;
+}): JSX.Element {
   if (exam.running_attempts > 0) {
     return (
       <Badge tone="good" icon="online">
@@ -73,7 +77,8 @@ export function ExamState({ exam }: { exam: Pick<ExamView, "is_published" | "run
     );
   }
   if (!exam.is_published) return <Badge>Draft</Badge>;
-  if (exam.opens_at !== null && exam.opens_at > now.value) return <Badge tone="info">Opens {formatDateTime(exam.opens_at)}</Badge>;
+  if (exam.opens_at !== null && exam.opens_at > now.value)
+    return <Badge tone="info">Opens {formatDateTime(exam.opens_at)}</Badge>;
   if (exam.closes_at !== null && exam.closes_at <= now.value) return <Badge>Closed</Badge>;
   return <Badge tone="accent">Open</Badge>;
 }

@@ -12,7 +12,15 @@ import type { FlaggedStudent } from "../rest.ts";
 export function FlaggedPage(): JSX.Element {
   const list = usePages<FlaggedStudent>("/teacher/flagged-students");
   return (
-    <Page title="Flagged students" about={<p class="v-soft v-prose">At least two of a student's last three finally graded and reviewed attempts were of high risk. It is a reason to talk, no verdict.</p>}>
+    <Page
+      title="Flagged students"
+      about={
+        <p class="v-soft v-prose">
+          At least two of a student's last three finally graded and reviewed attempts were of high risk. It is a reason
+          to talk, no verdict.
+        </p>
+      }
+    >
       <Listed list={list} what="students" empty={<Empty title="No student is flagged" />}>
         <div class="v-card v-card-flush">
           <Table
@@ -43,7 +51,9 @@ export function FlaggedPage(): JSX.Element {
                 </td>
                 <td data-align="end">{one.high_risk}</td>
                 <td data-align="end">{one.attempts}</td>
-                <td class="v-number v-small">{one.last_attempt_at === null ? "–" : formatDateTime(one.last_attempt_at)}</td>
+                <td class="v-number v-small">
+                  {one.last_attempt_at === null ? "–" : formatDateTime(one.last_attempt_at)}
+                </td>
               </tr>
             ))}
           </Table>

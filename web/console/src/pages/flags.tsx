@@ -32,7 +32,11 @@ export function FlagsPage({ examId }: { examId: string }): JSX.Element {
   const exam = useLoad<ExamView>(`/exams/${examId}`).state.value.data;
   const status = useSignal("open");
   const severity = useSignal("");
-  const list = usePages<FlagSummary>(`/teacher/exams/${examId}/flags`, { status: status.value, severity: severity.value, limit: 50 });
+  const list = usePages<FlagSummary>(`/teacher/exams/${examId}/flags`, {
+    status: status.value,
+    severity: severity.value,
+    limit: 50,
+  });
   const decided = useSignal<ReadonlyMap<string, FlagView>>(new Map());
   const may = exam?.permissions ?? null;
   const decide =
@@ -47,7 +51,12 @@ export function FlagsPage({ examId }: { examId: string }): JSX.Element {
       above={[["/console/exams", "Exams"]]}
       actions={
         (may === null || may.includes("can_view_analytics")) && (
-          <Button icon="download" onClick={() => void saveExport(`/teacher/exams/${examId}/flags.csv`, fileName(`${exam?.title ?? "exam"} flags`, "csv"))}>
+          <Button
+            icon="download"
+            onClick={() =>
+              void saveExport(`/teacher/exams/${examId}/flags.csv`, fileName(`${exam?.title ?? "exam"} flags`, "csv"))
+            }
+          >
             Flags as CSV
           </Button>
         )
@@ -58,7 +67,11 @@ export function FlagsPage({ examId }: { examId: string }): JSX.Element {
         <Choice label="Status" options={STATUSES} value={status} />
         <Choice label="Severity" options={SEVERITIES} value={severity} />
       </div>
-      <Listed list={list} what="flags" empty={<Empty title={status.value === "open" ? "Nothing waits for a decision" : "No such flags"} />}>
+      <Listed
+        list={list}
+        what="flags"
+        empty={<Empty title={status.value === "open" ? "Nothing waits for a decision" : "No such flags"} />}
+      >
         <div class="c-flag-list">
           {list.items.map((flag) => {
             const now = decided.value.get(flag.flag_id);
@@ -93,7 +106,13 @@ function Choice({ label, options, value }: ChoiceProps): JSX.Element {
   return (
     <div class="c-chips" role="group" aria-label={label}>
       {options.map(([key, name]) => (
-        <button key={key} type="button" class="c-chip" aria-pressed={value.value === key} onClick={() => (value.value = key)}>
+        <button
+          key={key}
+          type="button"
+          class="c-chip"
+          aria-pressed={value.value === key}
+          onClick={() => (value.value = key)}
+        >
           {name}
         </button>
       ))}

@@ -57,9 +57,14 @@ export function RoomPage({ examId }: { examId: string }): JSX.Element {
   useNews(room);
 
   const opened = new URLSearchParams(search.value).get("student");
-  const open = useCallback((student: string | null) => {
-    go(`/console/exams/${examId}${student === null ? "" : `?student=${encodeURIComponent(student)}`}`, { replace: true });
-  }, [examId]);
+  const open = useCallback(
+    (student: string | null) => {
+      go(`/console/exams/${examId}${student === null ? "" : `?student=${encodeURIComponent(student)}`}`, {
+        replace: true,
+      });
+    },
+    [examId],
+  );
   const select = useCallback((student: string, on: boolean) => {
     const next = new Set(selected.peek());
     if (on) next.add(student);
@@ -86,14 +91,20 @@ export function RoomPage({ examId }: { examId: string }): JSX.Element {
           <FreshnessPill room={room} />
           {room.exam.value !== null && (
             <span>
-              {count(total, "student")} · {length(room.exam.value.duration_minutes)} · integrity is provisional while the exam runs
+              {count(total, "student")} · {length(room.exam.value.duration_minutes)} · integrity is provisional while
+              the exam runs
             </span>
           )}
         </div>
       }
       actions={
         (permissions === null || permissions.includes("can_invigilate")) && (
-          <Button icon="message" variant="primary" disabled={counts.value.running === 0} onClick={() => (messaging.value = true)}>
+          <Button
+            icon="message"
+            variant="primary"
+            disabled={counts.value.running === 0}
+            onClick={() => (messaging.value = true)}
+          >
             {selected.value.size > 0 ? `Message ${count(selected.value.size, "student")}` : "Message all"}
           </Button>
         )
@@ -118,7 +129,14 @@ export function RoomPage({ examId }: { examId: string }): JSX.Element {
       {total > 0 && (
         <div class="c-room">
           <section class="v-stack c-room-board" aria-label="Students">
-            <Controls filter={filter} counts={counts.value} query={query} sorting={sorting} layout={layout} view={view} />
+            <Controls
+              filter={filter}
+              counts={counts.value}
+              query={query}
+              sorting={sorting}
+              layout={layout}
+              view={view}
+            />
             {selected.value.size > 0 && (
               <div class="c-selection" role="status">
                 <span class="v-strong">{count(selected.value.size, "student")} selected</span>

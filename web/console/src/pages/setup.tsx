@@ -35,8 +35,14 @@ export function SetupPage({ examId, tab }: { examId: string; tab: string }): JSX
     <Page
       title={exam === null ? "Setup" : exam.title}
       above={[["/console/exams", "Exams"]]}
-      about={exam !== null && <div class="v-row-s"><ExamState exam={exam} /></div>}
-      actions={exam !== null && exam.permissions.includes("can_edit") && <Publishing exam={exam} loading={loading} />}
+      about={
+        exam !== null && (
+          <div class="v-row-s">
+            <ExamState exam={exam} />
+          </div>
+        )
+      }
+      actions={exam?.permissions.includes("can_edit") && <Publishing exam={exam} loading={loading} />}
     >
       <ExamNav examId={examId} at="setup" may={exam?.permissions ?? null} />
       {exam !== null && exam.items_version > 0 && exam.passing_score > exam.max_score && (
@@ -142,7 +148,11 @@ function Publishing({ exam, loading }: { exam: ExamView; loading: Loading<ExamVi
             </Button>
           </>
         ) : (
-          <Button variant="primary" busy={busy.value} onClick={() => void act("publish", "Published: students on the roster can see it.")}>
+          <Button
+            variant="primary"
+            busy={busy.value}
+            onClick={() => void act("publish", "Published: students on the roster can see it.")}
+          >
             Publish
           </Button>
         )}

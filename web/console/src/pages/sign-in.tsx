@@ -37,7 +37,9 @@ export function SignIn(): JSX.Element {
         <form class="v-card v-stack c-sign-in" onSubmit={(event) => void enter(event)}>
           <div>
             <h1>Sign in</h1>
-            <p class="v-soft">The teachers' console. Candidates go to <a href="/exam">the exam page</a>.</p>
+            <p class="v-soft">
+              The teachers' console. Candidates go to <a href="/exam">the exam page</a>.
+            </p>
           </div>
           {failed.value !== null && (
             <Notice tone="critical" role="alert">

@@ -19,7 +19,9 @@ export function StudentPage({ studentId }: { studentId: string }): JSX.Element {
       about={
         student !== null && (
           <p class="v-soft">
-            {[student.profile.username, student.profile.enrollment_id, student.profile.cohort].filter(Boolean).join(" · ")}
+            {[student.profile.username, student.profile.enrollment_id, student.profile.cohort]
+              .filter(Boolean)
+              .join(" · ")}
           </p>
         )
       }
@@ -66,7 +68,9 @@ function Figures({ data }: { data: StudentRecord }): JSX.Element {
           <Figure name="Exams">
             {metrics.total_exams}, {metrics.passed_exams} passed
           </Figure>
-          <Figure name="Average score">{metrics.avg_score === null ? "–" : `${Math.round(metrics.avg_score)} %`}</Figure>
+          <Figure name="Average score">
+            {metrics.avg_score === null ? "–" : `${Math.round(metrics.avg_score)} %`}
+          </Figure>
           <Figure name={`Integrity${metrics.integrity_trend === null ? "" : `, ${TRENDS[metrics.integrity_trend]}`}`}>
             <Integrity score={metrics.avg_integrity_score} bare />
           </Figure>

@@ -46,7 +46,12 @@ export function UsersPage(): JSX.Element {
       >
         <label class="c-order">
           <span class="v-soft v-small">Search</span>
-          <input class="v-input" type="search" value={typed.value} onInput={(event) => (typed.value = event.currentTarget.value)} />
+          <input
+            class="v-input"
+            type="search"
+            value={typed.value}
+            onInput={(event) => (typed.value = event.currentTarget.value)}
+          />
         </label>
         <label class="c-order">
           <span class="v-soft v-small">Role</span>
@@ -106,7 +111,13 @@ export function UsersPage(): JSX.Element {
                       size="small"
                       variant="quiet"
                       aria-label={`${user.is_active ? "Switch off" : "Switch on"} ${user.name}`}
-                      onClick={() => void patch(user, { is_active: !user.is_active }, `${user.name} is ${user.is_active ? "switched off" : "active"}.`)}
+                      onClick={() =>
+                        void patch(
+                          user,
+                          { is_active: !user.is_active },
+                          `${user.name} is ${user.is_active ? "switched off" : "active"}.`,
+                        )
+                      }
                     >
                       {user.is_active ? "Switch off" : "Switch on"}
                     </Button>
@@ -147,12 +158,18 @@ function NewUser({ onMade }: { onMade: () => void }): JSX.Element {
       busy.value = false;
     }
   };
-  const text = (name: "username" | "name" | "password", label: string, type: "text" | "password" = "text"): JSX.Element => (
+  const text = (
+    name: "username" | "name" | "password",
+    label: string,
+    type: "text" | "password" = "text",
+  ): JSX.Element => (
     <Field label={label} error={refused.value.fields.get(name)}>
       {(control) => (
         <input
           {...control}
-          {...(type === "password" ? ({ type: "password", autocomplete: "new-password" } as const) : ({ type: "text", autocomplete: "off" } as const))}
+          {...(type === "password"
+            ? ({ type: "password", autocomplete: "new-password" } as const)
+            : ({ type: "text", autocomplete: "off" } as const))}
           required
           value={fields.value[name]}
           onInput={(event) => (fields.value = { ...fields.value, [name]: event.currentTarget.value })}
@@ -172,7 +189,11 @@ function NewUser({ onMade }: { onMade: () => void }): JSX.Element {
       {text("password", "First password", "password")}
       <Field label="Role" error={refused.value.fields.get("role")}>
         {(control) => (
-          <select {...control} value={fields.value.role} onChange={(event) => (fields.value = { ...fields.value, role: event.currentTarget.value })}>
+          <select
+            {...control}
+            value={fields.value.role}
+            onChange={(event) => (fields.value = { ...fields.value, role: event.currentTarget.value })}
+          >
             {ROLES.map((one) => (
               <option key={one}>{one}</option>
             ))}

@@ -102,7 +102,9 @@ function Summary({ analysis }: { analysis: BehaviorAnalysis }): JSX.Element {
     <section class="v-card v-stack-s v-prose-card" aria-labelledby="summary">
       <div class="v-spread">
         <h2 id="summary">Summary</h2>
-        <Badge tone={byRules ? "neutral" : "info"}>{byRules ? "written from the flags, by template" : `written by ${analysis.llm_model_version}`}</Badge>
+        <Badge tone={byRules ? "neutral" : "info"}>
+          {byRules ? "written from the flags, by template" : `written by ${analysis.llm_model_version}`}
+        </Badge>
       </div>
       <p class="v-prose">{analysis.llm_summary || "There is none yet."}</p>
       {recommendations.length > 0 && (
@@ -114,7 +116,8 @@ function Summary({ analysis }: { analysis: BehaviorAnalysis }): JSX.Element {
       <p class="v-small v-soft">
         {model !== undefined && `${model} `}
         {!byRules && "A model may be wrong; it changed no score, status or flag. "}
-        {analysis.analysed_at !== null && `Analysed ${formatDateTime(analysis.analysed_at)}, revision ${analysis.revision}.`}
+        {analysis.analysed_at !== null &&
+          `Analysed ${formatDateTime(analysis.analysed_at)}, revision ${analysis.revision}.`}
       </p>
     </section>
   );

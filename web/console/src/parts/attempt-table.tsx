@@ -63,7 +63,9 @@ export function AttemptTable({ caption, attempts, by }: AttemptTableProps): JSX.
               <div class="v-row-s">
                 {one.open_flags > 0 && <Badge tone="warning">{count(one.open_flags, "flag")}</Badge>}
                 {one.completed_at !== null && !one.grade_final && <Badge tone="info">grading</Badge>}
-                {one.open_flags === 0 && (one.completed_at === null || one.grade_final) && <span class="v-soft">–</span>}
+                {one.open_flags === 0 && (one.completed_at === null || one.grade_final) && (
+                  <span class="v-soft">–</span>
+                )}
               </div>
             </td>
           </tr>

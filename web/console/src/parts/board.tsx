@@ -31,7 +31,10 @@ export interface BoardProps {
 function useKeys(props: BoardProps, perRow: number, rowPx: number, box: { current: HTMLElement | null }) {
   const [active, setActive] = useState<string | null>(null);
   const wanted = useRef<string | null>(null);
-  const at = Math.max(0, props.rows.findIndex((row) => row.studentId === active));
+  const at = Math.max(
+    0,
+    props.rows.findIndex((row) => row.studentId === active),
+  );
   const activeId = props.rows[at]?.studentId ?? null;
 
   useEffect(() => {
@@ -55,7 +58,7 @@ function useKeys(props: BoardProps, perRow: number, rowPx: number, box: { curren
 
   const onKeyDown = (event: KeyboardEvent): void => {
     const target = event.target as HTMLElement;
-    if (target.dataset["student"] === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (target.dataset.student === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     const page = Math.max(1, Math.floor(innerHeight / rowPx) - 2) * perRow;
     const steps: Record<string, number> = {
       ArrowDown: at + perRow,
@@ -101,10 +104,12 @@ export interface TileLayout {
 
 /** How tiles fill a box: on a wall screen they grow as long as all of them are in sight; pure. */
 export function layTiles(width: number, height: number, tiles: number): TileLayout {
-  const columnsAt = (scale: number): number => Math.max(1, Math.floor((width / scale + GAP_PX) / (TILE_MIN_PX + GAP_PX)));
+  const columnsAt = (scale: number): number =>
+    Math.max(1, Math.floor((width / scale + GAP_PX) / (TILE_MIN_PX + GAP_PX)));
   if (width >= WALL_PX) {
     for (const scale of SCALES) {
-      if (Math.ceil(tiles / columnsAt(scale)) * (TILE_PX + GAP_PX) * scale <= height) return { columns: columnsAt(scale), scale };
+      if (Math.ceil(tiles / columnsAt(scale)) * (TILE_PX + GAP_PX) * scale <= height)
+        return { columns: columnsAt(scale), scale };
     }
   }
   return { columns: columnsAt(1), scale: 1 };
@@ -167,7 +172,16 @@ interface StudentProps {
 const same = (a: StudentProps, b: StudentProps): boolean =>
   a.row === b.row && a.selected === b.selected && a.tabbable === b.tabbable && a.place === b.place && a.of === b.of;
 
-const StudentTile = memo(function StudentTile({ row, place, of, selected, tabbable, onSelect, onOpen, onFocus }: StudentProps): JSX.Element {
+const StudentTile = memo(function StudentTile({
+  row,
+  place,
+  of,
+  selected,
+  tabbable,
+  onSelect,
+  onOpen,
+  onFocus,
+}: StudentProps): JSX.Element {
   const newest = row.flags.find((flag) => flag.status === "open" || flag.status === "escalated") ?? null;
   return (
     <li
@@ -197,17 +211,33 @@ const StudentTile = memo(function StudentTile({ row, place, of, selected, tabbab
       </div>
       <div class="c-tile-line">
         <Presence word={row.presence} seenAt={row.seenAt} />
-        {row.running ? <Remaining deadline={row.attempt?.deadline ?? null} /> : row.attempt !== null && <Status of={row.attempt.status} />}
+        {row.running ? (
+          <Remaining deadline={row.attempt?.deadline ?? null} />
+        ) : (
+          row.attempt !== null && <Status of={row.attempt.status} />
+        )}
       </div>
       {row.attempt !== null && <Integrity score={row.integrity} coverage={row.coverage} short />}
       <FlagCounts row={row} />
-      {newest !== null && <p class="c-tile-flag v-small v-truncate" title={newest.summary}>{newest.summary}</p>}
+      {newest !== null && (
+        <p class="c-tile-flag v-small v-truncate" title={newest.summary}>
+          {newest.summary}
+        </p>
+      )}
       {!row.onRoster && <p class="c-tile-flag v-small v-soft">Off the roster</p>}
     </li>
   );
 }, same);
 
-function Select({ row, selected, onSelect }: { row: RoomRow; selected: boolean; onSelect: BoardProps["onSelect"] }): JSX.Element | null {
+function Select({
+  row,
+  selected,
+  onSelect,
+}: {
+  row: RoomRow;
+  selected: boolean;
+  onSelect: BoardProps["onSelect"];
+}): JSX.Element | null {
   if (row.attempt === null) return null;
   return (
     <label class="c-select">
@@ -273,7 +303,9 @@ export function DenseTable(props: TableProps): JSX.Element {
   return (
     <div class="v-card v-card-flush">
       <table class="v-table c-board" aria-rowcount={props.rows.length + 1}>
-        <caption class="v-hidden">Students of this exam. Arrow keys move, Enter opens a student, Space selects.</caption>
+        <caption class="v-hidden">
+          Students of this exam. Arrow keys move, Enter opens a student, Space selects.
+        </caption>
         <thead>
           <tr>
             <th class="c-col-select">
@@ -282,7 +314,12 @@ export function DenseTable(props: TableProps): JSX.Element {
             {COLUMNS.map(({ by, name, first }) => {
               const on = sorting.value.by === by;
               return (
-                <th key={by} scope="col" class={`c-col-${by}`} aria-sort={on ? (sorting.value.descending ? "descending" : "ascending") : "none"}>
+                <th
+                  key={by}
+                  scope="col"
+                  class={`c-col-${by}`}
+                  aria-sort={on ? (sorting.value.descending ? "descending" : "ascending") : "none"}
+                >
                   <button type="button" class="c-sort" onClick={() => sortBy(by, first)}>
                     {name}
                     <span class="c-sort-arrow" aria-hidden="true">
@@ -327,7 +364,15 @@ export function DenseTable(props: TableProps): JSX.Element {
   );
 }
 
-const StudentLine = memo(function StudentLine({ row, place, selected, tabbable, onSelect, onOpen, onFocus }: StudentProps): JSX.Element {
+const StudentLine = memo(function StudentLine({
+  row,
+  place,
+  selected,
+  tabbable,
+  onSelect,
+  onOpen,
+  onFocus,
+}: StudentProps): JSX.Element {
   const newest = row.flags[0] ?? null;
   return (
     <tr
@@ -360,10 +405,18 @@ const StudentLine = memo(function StudentLine({ row, place, selected, tabbable, 
       <td class="c-col-presence">
         <Presence word={row.presence} seenAt={row.seenAt} />
       </td>
-      <td class="c-col-status">{row.attempt === null ? <span class="v-soft">–</span> : <Status of={row.attempt.status} />}</td>
-      <td class="c-col-remaining">{row.running ? <Remaining deadline={row.attempt?.deadline ?? null} /> : <span class="v-soft">–</span>}</td>
+      <td class="c-col-status">
+        {row.attempt === null ? <span class="v-soft">–</span> : <Status of={row.attempt.status} />}
+      </td>
+      <td class="c-col-remaining">
+        {row.running ? <Remaining deadline={row.attempt?.deadline ?? null} /> : <span class="v-soft">–</span>}
+      </td>
       <td class="c-col-integrity">
-        {row.attempt === null ? <span class="v-soft">–</span> : <Integrity score={row.integrity} coverage={row.coverage} bare />}
+        {row.attempt === null ? (
+          <span class="v-soft">–</span>
+        ) : (
+          <Integrity score={row.integrity} coverage={row.coverage} bare />
+        )}
       </td>
       <td class="c-col-flags">
         <FlagCounts row={row} />

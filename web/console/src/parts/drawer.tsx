@@ -81,7 +81,9 @@ function Student({ room, row, may }: { room: Room; row: RoomRow; may: readonly P
         </div>
       </dl>
       {row.integrity === null && (
-        <p class="v-small v-soft">Less than half of the attempt was observed, or no score has come yet: no number is shown instead of a guess.</p>
+        <p class="v-small v-soft">
+          Less than half of the attempt was observed, or no score has come yet: no number is shown instead of a guess.
+        </p>
       )}
       <div class="v-row-s">
         {can("can_invigilate") && row.running && (
@@ -115,9 +117,16 @@ function Student({ room, row, may }: { room: Room; row: RoomRow; may: readonly P
         {tab.value === "flags" ? (
           <div class="v-stack">
             {row.flags.map((flag) => (
-              <FlagCard level={3} key={flag.flag_id} flag={flag} decide={can("can_review") ? decideLive(room.examId) : null} />
+              <FlagCard
+                level={3}
+                key={flag.flag_id}
+                flag={flag}
+                decide={can("can_review") ? decideLive(room.examId) : null}
+              />
             ))}
-            {row.flags.length === 0 && <Empty title="No flags">Nothing was concluded from what is recorded so far.</Empty>}
+            {row.flags.length === 0 && (
+              <Empty title="No flags">Nothing was concluded from what is recorded so far.</Empty>
+            )}
           </div>
         ) : (
           <Timeline attemptId={attempt.attempt_id} />

@@ -18,7 +18,17 @@ export interface ExamFields {
   preset: "browser" | "camera";
 }
 
-const NAMES = ["title", "subject", "topic", "description", "duration_minutes", "passing_score", "opens_at", "closes_at", "preset"];
+const NAMES = [
+  "title",
+  "subject",
+  "topic",
+  "description",
+  "duration_minutes",
+  "passing_score",
+  "opens_at",
+  "closes_at",
+  "preset",
+];
 
 interface ExamFormProps {
   start: ExamFields;
@@ -102,7 +112,11 @@ export function ExamForm({ start, isNew, readOnly = false, submit, onSubmit }: E
         {text("topic", "Topic")}
       </div>
       <div class="c-form-row">
-        <Field label="Duration in minutes" error={wrong.get("duration_minutes")} hint="Each student's own time, from their start.">
+        <Field
+          label="Duration in minutes"
+          error={wrong.get("duration_minutes")}
+          hint="Each student's own time, from their start."
+        >
           {(control) => (
             <input
               {...control}
@@ -149,15 +163,32 @@ export function ExamForm({ start, isNew, readOnly = false, submit, onSubmit }: E
       {isNew && (
         <fieldset class="v-stack-s">
           <legend>What is looked at</legend>
-          <Check type="radio" name="preset" checked={now.preset === "browser"} onChange={() => set({ preset: "browser" })} hint="Leaving the page or fullscreen, pasting. Nothing of the person is seen.">
+          <Check
+            type="radio"
+            name="preset"
+            checked={now.preset === "browser"}
+            onChange={() => set({ preset: "browser" })}
+            hint="Leaving the page or fullscreen, pasting. Nothing of the person is seen."
+          >
             What a page can see
           </Check>
-          <Check type="radio" name="preset" checked={now.preset === "camera"} onChange={() => set({ preset: "camera" })} hint="Also what a camera's client concludes, such as gaze. It cannot be verified from the record.">
+          <Check
+            type="radio"
+            name="preset"
+            checked={now.preset === "camera"}
+            onChange={() => set({ preset: "camera" })}
+            hint="Also what a camera's client concludes, such as gaze. It cannot be verified from the record."
+          >
             Also a camera
           </Check>
         </fieldset>
       )}
-      <Check checked={now.enable_model} disabled={readOnly} onChange={(on) => set({ enable_model: on })} hint="After the exam a language model, if the house has one, writes a summary. It changes no score, status or flag.">
+      <Check
+        checked={now.enable_model}
+        disabled={readOnly}
+        onChange={(on) => set({ enable_model: on })}
+        hint="After the exam a language model, if the house has one, writes a summary. It changes no score, status or flag."
+      >
         Summaries by a model
       </Check>
       {!readOnly && (

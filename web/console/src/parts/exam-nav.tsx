@@ -14,7 +14,15 @@ const TABS: readonly { key: ExamTab; name: string; path: string; any: readonly P
   { key: "setup", name: "Setup", path: "/setup", any: ["can_view", "can_edit"] },
 ];
 
-export function ExamNav({ examId, at, may }: { examId: string; at: ExamTab; may: readonly Permission[] | null }): JSX.Element {
+export function ExamNav({
+  examId,
+  at,
+  may,
+}: {
+  examId: string;
+  at: ExamTab;
+  may: readonly Permission[] | null;
+}): JSX.Element {
   const open = TABS.filter((tab) => may === null || tab.key === at || tab.any.some((one) => may.includes(one)));
   const bar = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -24,7 +32,11 @@ export function ExamNav({ examId, at, may }: { examId: string; at: ExamTab; may:
   return (
     <nav class="c-subnav" aria-label="This exam" ref={bar}>
       {open.map((tab) => (
-        <a key={tab.key} href={`/console/exams/${examId}${tab.path}`} aria-current={tab.key === at ? "page" : undefined}>
+        <a
+          key={tab.key}
+          href={`/console/exams/${examId}${tab.path}`}
+          aria-current={tab.key === at ? "page" : undefined}
+        >
           {tab.name}
         </a>
       ))}

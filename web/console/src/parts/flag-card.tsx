@@ -9,7 +9,16 @@ import { type Decide, type Decision as Choice, decidedText, decisions, verb } fr
 import type { FlagRow } from "../live/wire.ts";
 import { useLoad } from "../load.ts";
 import type { FlagView } from "../rest.ts";
-import { decisionText, eventDetail, eventText, numberName, numberValue, percent, ruleText, titled } from "../text/format.ts";
+import {
+  decisionText,
+  eventDetail,
+  eventText,
+  numberName,
+  numberValue,
+  percent,
+  ruleText,
+  titled,
+} from "../text/format.ts";
 import { unanswered } from "./orders.tsx";
 import { Shown } from "./page.tsx";
 import { Decision } from "./words.tsx";
@@ -160,8 +169,8 @@ function Evidence({ flag }: { flag: FlagView }): JSX.Element {
       <p class="v-small v-soft">
         Rule {ruleText(flag.rule)}
         {flag.rule_version === null || flag.rule_version === undefined ? "" : `, version ${flag.rule_version}`}
-        {flag.policy_version === null || flag.policy_version === undefined ? "" : `, policy ${flag.policy_version}`}. A rule concludes; a person
-        decides.
+        {flag.policy_version === null || flag.policy_version === undefined ? "" : `, policy ${flag.policy_version}`}. A
+        rule concludes; a person decides.
       </p>
     </div>
   );
@@ -246,7 +255,10 @@ function Deciding({ flag, decide }: { flag: AnyFlag; decide: Decide }): JSX.Elem
             }
           }}
         >
-          <Field label={`${verb(chosen.value, flag.status)}: why?`} hint="Kept with your name. The student may read it after the review.">
+          <Field
+            label={`${verb(chosen.value, flag.status)}: why?`}
+            hint="Kept with your name. The student may read it after the review."
+          >
             {(control) => (
               <textarea
                 {...control}
@@ -263,7 +275,13 @@ function Deciding({ flag, decide }: { flag: AnyFlag; decide: Decide }): JSX.Elem
             )}
           </Field>
           <div class="v-row-s">
-            <Button size="small" variant="primary" type="submit" busy={busy.value} disabled={reason.value.trim() === ""}>
+            <Button
+              size="small"
+              variant="primary"
+              type="submit"
+              busy={busy.value}
+              disabled={reason.value.trim() === ""}
+            >
               {verb(chosen.value, flag.status)}
             </Button>
             <Button size="small" variant="quiet" onClick={cancel}>

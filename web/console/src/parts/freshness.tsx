@@ -21,8 +21,17 @@ export function FreshnessPill({ room }: { room: Room }): JSX.Element {
   }, [tone]);
   return (
     <span class="c-freshness">
-      <span class="v-badge c-live" data-tone={tone} data-live={tone === "good" ? "" : undefined} title={detail ?? undefined}>
-        {tone === "good" ? <span class="c-pulse" aria-hidden="true" /> : <Icon name={tone === "critical" ? "critical" : "warning"} size={14} />}
+      <span
+        class="v-badge c-live"
+        data-tone={tone}
+        data-live={tone === "good" ? "" : undefined}
+        title={detail ?? undefined}
+      >
+        {tone === "good" ? (
+          <span class="c-pulse" aria-hidden="true" />
+        ) : (
+          <Icon name={tone === "critical" ? "critical" : "warning"} size={14} />
+        )}
         <span class="v-number">{text}</span>
       </span>
       {detail !== null && <span class="v-small">{detail}</span>}

@@ -34,7 +34,15 @@ interface Given {
   comment: string;
 }
 
-function Sheet({ attemptId, answers, onGraded }: { attemptId: string; answers: GradedAnswers; onGraded: (answers: GradedAnswers) => void }): JSX.Element {
+function Sheet({
+  attemptId,
+  answers,
+  onGraded,
+}: {
+  attemptId: string;
+  answers: GradedAnswers;
+  onGraded: (answers: GradedAnswers) => void;
+}): JSX.Element {
   const given = useSignal<ReadonlyMap<string, Given>>(new Map());
   const busy = useSignal(false);
   const failed = useSignal<string | null>(null);
@@ -43,7 +51,11 @@ function Sheet({ attemptId, answers, onGraded }: { attemptId: string; answers: G
     busy.value = true;
     failed.value = null;
     try {
-      const grades = [...given.value].map(([item, one]) => ({ item, points: Number(one.points), comment: one.comment }));
+      const grades = [...given.value].map(([item, one]) => ({
+        item,
+        points: Number(one.points),
+        comment: one.comment,
+      }));
       const now = await api.post<GradedAnswers>(`/teacher/attempts/${attemptId}/grade`, { grades, final });
       given.value = new Map();
       toast(final ? "The grade is final." : "Points saved.", "good");
@@ -59,12 +71,17 @@ function Sheet({ attemptId, answers, onGraded }: { attemptId: string; answers: G
       <div class="v-card v-spread">
         <div class="v-stack-s">
           <span class="v-tile-value">
-            {answers.score === null ? "–" : points(answers.score)} <span class="v-soft">of {points(answers.max_score)}</span>
+            {answers.score === null ? "–" : points(answers.score)}{" "}
+            <span class="v-soft">of {points(answers.max_score)}</span>
           </span>
           <span class="v-small v-soft">
             {answers.percentage !== null && `${percent(answers.percentage / 100)} · `}
             {answers.passed === null ? "" : answers.passed ? "passed · " : "not passed · "}
-            {answers.grade_final ? "final" : open.length > 0 ? `${count(open.length, "answer")} to grade` : "not final yet"}
+            {answers.grade_final
+              ? "final"
+              : open.length > 0
+                ? `${count(open.length, "answer")} to grade`
+                : "not final yet"}
           </span>
         </div>
         <div class="v-row-s">
@@ -103,10 +120,26 @@ function Sheet({ attemptId, answers, onGraded }: { attemptId: string; answers: G
   );
 }
 
-function Answer({ item, place, given, onGive }: { item: GradedItem; place: number; given: Given | null; onGive: (given: Given) => void }): JSX.Element {
-  const now: Given = given ?? { points: item.given === null ? "" : String(item.given.points), comment: item.given?.comment ?? "" };
+function Answer({
+  item,
+  place,
+  given,
+  onGive,
+}: {
+  item: GradedItem;
+  place: number;
+  given: Given | null;
+  onGive: (given: Given) => void;
+}): JSX.Element {
+  const now: Given = given ?? {
+    points: item.given === null ? "" : String(item.given.points),
+    comment: item.given?.comment ?? "",
+  };
   const value = Number(now.points);
-  const wrong = given !== null && (now.points === "" || !(value >= 0) || value > item.points) ? `0 to ${points(item.points)}` : null;
+  const wrong =
+    given !== null && (now.points === "" || !(value >= 0) || value > item.points)
+      ? `0 to ${points(item.points)}`
+      : null;
   return (
     <li class="v-card v-stack">
       <div class="v-spread">
@@ -117,7 +150,8 @@ function Answer({ item, place, given, onGive }: { item: GradedItem; place: numbe
           <Badge tone="info">to grade</Badge>
         ) : (
           <span class="v-small v-soft">
-            {points(item.given.points)} of {points(item.points)}, by {item.given.by === "key" ? "the key" : item.given.by}
+            {points(item.given.points)} of {points(item.points)}, by{" "}
+            {item.given.by === "key" ? "the key" : item.given.by}
           </span>
         )}
       </div>
@@ -126,7 +160,11 @@ function Answer({ item, place, given, onGive }: { item: GradedItem; place: numbe
         <div>
           <dt>Answered</dt>
           <dd>
-            {item.answer === null ? <span class="v-soft">nothing</span> : <span class="c-text">{valueText(item.answer.value)}</span>}
+            {item.answer === null ? (
+              <span class="v-soft">nothing</span>
+            ) : (
+              <span class="c-text">{valueText(item.answer.value)}</span>
+            )}
             {item.answer !== null && (
               <div class="v-small v-soft v-number">
                 revision {item.answer.revision}, saved {formatDateTime(item.answer.saved_at)}
@@ -156,7 +194,14 @@ function Answer({ item, place, given, onGive }: { item: GradedItem; place: numbe
           )}
         </Field>
         <Field label="Comment to the student">
-          {(control) => <input {...control} maxLength={2000} value={now.comment} onInput={(event) => onGive({ ...now, comment: event.currentTarget.value })} />}
+          {(control) => (
+            <input
+              {...control}
+              maxLength={2000}
+              value={now.comment}
+              onInput={(event) => onGive({ ...now, comment: event.currentTarget.value })}
+            />
+          )}
         </Field>
       </div>
     </li>

@@ -31,7 +31,11 @@ interface MessageProps {
   running: number;
 }
 
-const READY = ["Ten minutes left.", "Five minutes left. Please check your answers.", "Please return to the exam window."];
+const READY = [
+  "Ten minutes left.",
+  "Five minutes left. Please check your answers.",
+  "Please return to the exam window.",
+];
 
 export function MessageDialog({ examId, open, onClose, to, running }: MessageProps): JSX.Element {
   const text = useSignal("");
@@ -103,7 +107,13 @@ export function MessageDialog({ examId, open, onClose, to, running }: MessagePro
         </div>
         <div class="v-dialog-foot c-foot">
           <Button onClick={onClose}>Cancel</Button>
-          <Button variant="primary" type="submit" icon="message" busy={busy.value} disabled={able === 0 || text.value.trim() === ""}>
+          <Button
+            variant="primary"
+            type="submit"
+            icon="message"
+            busy={busy.value}
+            disabled={able === 0 || text.value.trim() === ""}
+          >
             Send
           </Button>
         </div>
@@ -112,7 +122,17 @@ export function MessageDialog({ examId, open, onClose, to, running }: MessagePro
   );
 }
 
-export function EndDialog({ examId, row, open, onClose }: { examId: string; row: RoomRow; open: boolean; onClose: () => void }): JSX.Element {
+export function EndDialog({
+  examId,
+  row,
+  open,
+  onClose,
+}: {
+  examId: string;
+  row: RoomRow;
+  open: boolean;
+  onClose: () => void;
+}): JSX.Element {
   const reason = useSignal("");
   const sure = useSignal(false);
   const busy = useSignal(false);
@@ -147,8 +167,8 @@ export function EndDialog({ examId, row, open, onClose }: { examId: string; row:
     <Dialog title={`End ${row.name}'s attempt`} open={open} onClose={onClose}>
       <form class="v-stack" onSubmit={(event) => void end(event)}>
         <p>
-          The exam page closes for this student. What was answered stays and is graded. The student is shown your reason, and it is kept
-          with your name. This cannot be undone here.
+          The exam page closes for this student. What was answered stays and is graded. The student is shown your
+          reason, and it is kept with your name. This cannot be undone here.
         </p>
         {failed.value !== null && (
           <Notice tone="warning" role="alert">
@@ -168,12 +188,22 @@ export function EndDialog({ examId, row, open, onClose }: { examId: string; row:
           )}
         </Field>
         <label class="v-check">
-          <input type="checkbox" checked={sure.value} onChange={(event) => (sure.value = event.currentTarget.checked)} />
+          <input
+            type="checkbox"
+            checked={sure.value}
+            onChange={(event) => (sure.value = event.currentTarget.checked)}
+          />
           <span>I have decided to end this attempt.</span>
         </label>
         <div class="v-dialog-foot c-foot">
           <Button onClick={onClose}>Cancel</Button>
-          <Button variant="danger" type="submit" icon="stop" busy={busy.value} disabled={!sure.value || reason.value.trim() === ""}>
+          <Button
+            variant="danger"
+            type="submit"
+            icon="stop"
+            busy={busy.value}
+            disabled={!sure.value || reason.value.trim() === ""}
+          >
             End the attempt
           </Button>
         </div>

@@ -83,7 +83,11 @@ export function People({ examId }: { examId: string }): JSX.Element {
                           checked={teacher[key]}
                           disabled={busy.value}
                           onChange={(event) =>
-                            void put(teacher.username, { ...teacher, [key]: event.currentTarget.checked }, `${teacher.name}'s permissions are saved.`)
+                            void put(
+                              teacher.username,
+                              { ...teacher, [key]: event.currentTarget.checked },
+                              `${teacher.name}'s permissions are saved.`,
+                            )
                           }
                         />
                       </td>
@@ -116,7 +120,13 @@ export function People({ examId }: { examId: string }): JSX.Element {
           event.preventDefault();
           const name = username.value.trim();
           if (name === "") return;
-          const start = { can_view: true, can_edit: false, can_invigilate: false, can_review: false, can_view_analytics: false };
+          const start = {
+            can_view: true,
+            can_edit: false,
+            can_invigilate: false,
+            can_review: false,
+            can_view_analytics: false,
+          };
           void put(name, start, `${name} may see this exam now.`).then(() => {
             if (failed.peek() === null) username.value = "";
           });
@@ -149,6 +159,12 @@ export function People({ examId }: { examId: string }): JSX.Element {
   );
 }
 
-function only({ can_view, can_edit, can_invigilate, can_review, can_view_analytics }: Record<Permission, boolean>): Record<Permission, boolean> {
+function only({
+  can_view,
+  can_edit,
+  can_invigilate,
+  can_review,
+  can_view_analytics,
+}: Record<Permission, boolean>): Record<Permission, boolean> {
   return { can_view, can_edit, can_invigilate, can_review, can_view_analytics };
 }

@@ -26,7 +26,11 @@ export function Histogram({ title, about, buckets, edge }: PlotProps): JSX.Eleme
   useEffect(() => {
     const host = box.current;
     if (host === null || total === 0) return;
-    const plot = new uPlot(optionsOf(host, buckets, edge), [buckets.map((_, at) => at), buckets.map((bucket) => bucket.count)], host);
+    const plot = new uPlot(
+      optionsOf(host, buckets, edge),
+      [buckets.map((_, at) => at), buckets.map((bucket) => bucket.count)],
+      host,
+    );
     const watcher = new ResizeObserver(() => {
       if (host.clientWidth !== plot.width) plot.setSize({ width: host.clientWidth, height: HEIGHT_PX });
     });

@@ -5,7 +5,7 @@ import type { JSX } from "preact";
 import { Badge, Button, Check, Field, Notice, toast } from "@veritas/shared/ui.tsx";
 import { NOTHING, type Refusal, refusal } from "../faults.ts";
 import { useLoad } from "../load.ts";
-import { isOn, settingsOf, valueOf, withSetting } from "../policy.ts";
+import { isOn, settingsOf, settingValue, withSetting } from "../policy.ts";
 import type { PolicyView, RuleInfo } from "../rest.ts";
 import { api } from "../state.ts";
 import { titled } from "../text/format.ts";
@@ -54,7 +54,8 @@ function Editor({ examId, view, readOnly, onSaved }: EditorProps): JSX.Element {
     <form class="v-stack" noValidate onSubmit={(event) => void save(event)}>
       <div class="v-spread">
         <p class="v-soft v-prose">
-          Version {view.version}. A change counts for attempts that start after it. A rule concludes; what follows from a flag, a person decides.
+          Version {view.version}. A change counts for attempts that start after it. A rule concludes; what follows from
+          a flag, a person decides.
         </p>
         {!readOnly && (
           <Button variant="primary" type="submit" busy={busy.value} disabled={!isChanged}>
@@ -75,7 +76,7 @@ function Editor({ examId, view, readOnly, onSaved }: EditorProps): JSX.Element {
             on={isOn(policy.value, rule)}
             readOnly={readOnly}
             refused={refused.value.fields}
-            value={(field) => valueOf(policy.value, rule, field)}
+            value={(field) => settingValue(policy.value, rule, field)}
             onChange={(name, value) => (policy.value = withSetting(policy.value, rule.rule, name, value))}
           />
         ))}
@@ -112,7 +113,13 @@ function Rule({ rule, on, readOnly, refused, value, onChange }: RuleProps): JSX.
             const now = value(field);
             if (field.kind === "switch") {
               return (
-                <Check key={field.name} checked={now === true} disabled={readOnly} onChange={(next) => onChange(field.name, next)} hint={field.hint}>
+                <Check
+                  key={field.name}
+                  checked={now === true}
+                  disabled={readOnly}
+                  onChange={(next) => onChange(field.name, next)}
+                  hint={field.hint}
+                >
                   {field.label}
                 </Check>
               );
@@ -127,7 +134,12 @@ function Rule({ rule, on, readOnly, refused, value, onChange }: RuleProps): JSX.
                       step={field.kind === "integer" ? 1 : "any"}
                       readOnly={readOnly}
                       value={typeof now === "number" && !Number.isNaN(now) ? now : ""}
-                      onInput={(event) => onChange(field.name, event.currentTarget.value === "" ? null : event.currentTarget.valueAsNumber)}
+                      onInput={(event) =>
+                        onChange(
+                          field.name,
+                          event.currentTarget.value === "" ? null : event.currentTarget.valueAsNumber,
+                        )
+                      }
                     />
                   )}
                 </Field>

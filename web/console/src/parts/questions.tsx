@@ -14,7 +14,15 @@ import { api } from "../state.ts";
 import { count, points } from "../text/format.ts";
 import { Shown } from "./page.tsx";
 
-export function Questions({ examId, readOnly, onSaved }: { examId: string; readOnly: boolean; onSaved: () => void }): JSX.Element {
+export function Questions({
+  examId,
+  readOnly,
+  onSaved,
+}: {
+  examId: string;
+  readOnly: boolean;
+  onSaved: () => void;
+}): JSX.Element {
   const loading = useLoad<Items>(`/exams/${examId}/items`);
   return (
     <Shown of={loading} label="Fetching the questions…">
@@ -58,7 +66,10 @@ function Editor({ examId, start, readOnly, onSaved }: EditorProps): JSX.Element 
     drafts.value = drafts.value.map((one, place) => (place === at ? draft : one));
   };
   const add = (kind: ItemKind): void => {
-    const draft = newDraft(kind, drafts.value.map((one) => one.item));
+    const draft = newDraft(
+      kind,
+      drafts.value.map((one) => one.item),
+    );
     drafts.value = [...drafts.value, draft];
     queueMicrotask(() => requestAnimationFrame(() => document.getElementById(`prompt-${draft.item}`)?.focus()));
   };
@@ -171,10 +182,22 @@ function Question({ draft, place, of, readOnly, wrong, onChange, onMove, onRemov
         </h2>
         {!readOnly && (
           <div class="v-row-s">
-            <Button size="small" variant="quiet" disabled={place === 1} onClick={() => onMove(-1)} aria-label={`Move question ${place} up`}>
+            <Button
+              size="small"
+              variant="quiet"
+              disabled={place === 1}
+              onClick={() => onMove(-1)}
+              aria-label={`Move question ${place} up`}
+            >
               Up
             </Button>
-            <Button size="small" variant="quiet" disabled={place === of} onClick={() => onMove(1)} aria-label={`Move question ${place} down`}>
+            <Button
+              size="small"
+              variant="quiet"
+              disabled={place === of}
+              onClick={() => onMove(1)}
+              aria-label={`Move question ${place} down`}
+            >
               Down
             </Button>
             <Button size="small" variant="quiet" onClick={onRemove} aria-label={`Remove question ${place}`}>
@@ -233,7 +256,11 @@ function Question({ draft, place, of, readOnly, wrong, onChange, onMove, onRemov
       {draft.kind === "number" && (
         <div class="c-form-row">
           {(["value", "tolerance"] as const).map((name) => (
-            <Field key={name} label={name === "value" ? "Right answer" : "Tolerance, more or less"} error={wrong.get(name)}>
+            <Field
+              key={name}
+              label={name === "value" ? "Right answer" : "Tolerance, more or less"}
+              error={wrong.get(name)}
+            >
               {(control) => (
                 <input
                   {...control}
@@ -251,7 +278,17 @@ function Question({ draft, place, of, readOnly, wrong, onChange, onMove, onRemov
   );
 }
 
-function Choices({ draft, readOnly, wrong, onChange }: { draft: Draft; readOnly: boolean; wrong: string | undefined; onChange: (draft: Draft) => void }): JSX.Element {
+function Choices({
+  draft,
+  readOnly,
+  wrong,
+  onChange,
+}: {
+  draft: Draft;
+  readOnly: boolean;
+  wrong: string | undefined;
+  onChange: (draft: Draft) => void;
+}): JSX.Element {
   const id = useId();
   const one = draft.kind === "choice";
   const mark = (at: number, on: boolean): void => {
@@ -280,10 +317,21 @@ function Choices({ draft, readOnly, wrong, onChange }: { draft: Draft; readOnly:
             aria-label={`Choice ${at + 1}`}
             readOnly={readOnly}
             value={choice}
-            onInput={(event) => onChange({ ...draft, choices: draft.choices.map((old, place) => (place === at ? event.currentTarget.value : old)) })}
+            onInput={(event) =>
+              onChange({
+                ...draft,
+                choices: draft.choices.map((old, place) => (place === at ? event.currentTarget.value : old)),
+              })
+            }
           />
           {!readOnly && draft.choices.length > 2 && (
-            <Button size="small" variant="quiet" icon="close" label={`Remove choice ${at + 1}`} onClick={() => onChange(removeChoice(draft, at))} />
+            <Button
+              size="small"
+              variant="quiet"
+              icon="close"
+              label={`Remove choice ${at + 1}`}
+              onClick={() => onChange(removeChoice(draft, at))}
+            />
           )}
         </div>
       ))}

@@ -16,7 +16,15 @@ import { Failed } from "./page.tsx";
 
 const PLACEHOLDER = "username, name, email\nada, Ada Example, ada@school.example\nben, Ben Example";
 
-export function Roster({ exam, readOnly, onChange }: { exam: ExamView; readOnly: boolean; onChange: () => void }): JSX.Element {
+export function Roster({
+  exam,
+  readOnly,
+  onChange,
+}: {
+  exam: ExamView;
+  readOnly: boolean;
+  onChange: () => void;
+}): JSX.Element {
   const list = usePages<RosterStudent>(`/exams/${exam.exam_id}/roster`, { limit: 200 });
   const codes = useSignal<readonly StudentCode[] | null>(null);
   const leaving = useSignal<RosterStudent | null>(null);
@@ -73,7 +81,12 @@ export function Roster({ exam, readOnly, onChange }: { exam: ExamView; readOnly:
                 {!readOnly && (
                   <td data-align="end">
                     {student.on_roster && (
-                      <Button size="small" variant="quiet" onClick={() => (leaving.value = student)} aria-label={`Take off the roster: ${student.name}`}>
+                      <Button
+                        size="small"
+                        variant="quiet"
+                        onClick={() => (leaving.value = student)}
+                        aria-label={`Take off the roster: ${student.name}`}
+                      >
                         Take off
                       </Button>
                     )}
@@ -118,7 +131,8 @@ function Enrol({ exam, onCodes }: { exam: ExamView; onCodes: (codes: StudentCode
       toast(`${count(entries.length, "student")} enrolled. Their codes are shown once, here.`, "good");
       text.value = "";
     } catch (error) {
-      const named = error instanceof Problem ? error.faults.map((fault) => `${rowOf(fault.path, reading)}: ${fault.message}`) : [];
+      const named =
+        error instanceof Problem ? error.faults.map((fault) => `${rowOf(fault.path, reading)}: ${fault.message}`) : [];
       failed.value = named.length > 0 ? named : [inWords(error)];
     } finally {
       busy.value = false;
@@ -199,17 +213,30 @@ function rowOf(path: string, reading: RosterReading): string {
   return [entry?.username ?? `student ${Number(found[1]) + 1}`, found[2]].filter(Boolean).join(", ");
 }
 
-function Codes({ exam, codes, onClose }: { exam: ExamView; codes: readonly StudentCode[]; onClose: () => void }): JSX.Element {
+function Codes({
+  exam,
+  codes,
+  onClose,
+}: {
+  exam: ExamView;
+  codes: readonly StudentCode[];
+  onClose: () => void;
+}): JSX.Element {
   const save = (): void => {
     const lines = [["username", "name", "code"], ...codes.map(({ username, name, code }) => [username, name, code])];
-    saveFile(fileName(`${exam.title} codes`, "csv"), new Blob([lines.map(writeCsvLine).join("\r\n") + "\r\n"], { type: "text/csv" }));
+    saveFile(
+      fileName(`${exam.title} codes`, "csv"),
+      new Blob([`${lines.map(writeCsvLine).join("\r\n")}\r\n`], { type: "text/csv" }),
+    );
   };
   return (
     <section class="v-card v-stack c-codes" aria-labelledby="codes">
       <div class="v-spread">
         <div>
           <h2 id="codes">Codes for “{exam.title}”</h2>
-          <p class="v-soft c-screen">Shown now and never again; only their hashes are kept. Students sign in with them at {location.host}/exam.</p>
+          <p class="v-soft c-screen">
+            Shown now and never again; only their hashes are kept. Students sign in with them at {location.host}/exam.
+          </p>
         </div>
         <div class="v-row-s c-screen">
           <Button icon="download" onClick={save}>
@@ -237,7 +264,17 @@ function Codes({ exam, codes, onClose }: { exam: ExamView; codes: readonly Stude
   );
 }
 
-function Leave({ exam, student, onClose, onDone }: { exam: ExamView; student: RosterStudent | null; onClose: () => void; onDone: () => void }): JSX.Element {
+function Leave({
+  exam,
+  student,
+  onClose,
+  onDone,
+}: {
+  exam: ExamView;
+  student: RosterStudent | null;
+  onClose: () => void;
+  onDone: () => void;
+}): JSX.Element {
   const busy = useSignal(false);
   const leave = async (): Promise<void> => {
     if (student === null) return;

@@ -59,7 +59,12 @@ export function Timeline({ attemptId, onFirst }: TimelineProps): JSX.Element {
         events.value = after === null ? page.events_timeline : [...events.peek(), ...page.events_timeline];
         next.value = page.next;
         total.value = page.total_events;
-        rules.value = new Map(page.flags.map((flag) => [flag.flag_id, { rule: titled(flag.rule_name || ruleText(flag.rule)), severity: flag.severity }]));
+        rules.value = new Map(
+          page.flags.map((flag) => [
+            flag.flag_id,
+            { rule: titled(flag.rule_name || ruleText(flag.rule)), severity: flag.severity },
+          ]),
+        );
         loading.value = false;
         if (after === null) onFirst?.(page);
       },
@@ -125,7 +130,13 @@ function timeOf(event: TimelineEvent): number {
   return event.at ?? event.server_at;
 }
 
-function RunLine({ run, rules }: { run: Run; rules: ReadonlyMap<string, { rule: string; severity: string }> }): JSX.Element {
+function RunLine({
+  run,
+  rules,
+}: {
+  run: Run;
+  rules: ReadonlyMap<string, { rule: string; severity: string }>;
+}): JSX.Element {
   const { first, last, events } = run;
   const { title, detail } = describeRun(run);
   return (

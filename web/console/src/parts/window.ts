@@ -17,10 +17,14 @@ export function spanOf(rows: number, rowPx: number, top: number, screenPx: numbe
 }
 
 /** Follows the page's scrolling; the box gets `ref`. Below `all` rows everything is drawn, and can be searched by the browser. */
-export function useWindow<E extends HTMLElement>(rows: number, rowPx: number, all: number): { ref: (box: E | null) => void; span: Span; box: { current: E | null } } {
+export function useWindow<E extends HTMLElement>(
+  rows: number,
+  rowPx: number,
+  all: number,
+): { ref: (box: E | null) => void; span: Span; box: { current: E | null } } {
   const box = useRef<E | null>(null);
   const [span, setSpan] = useState<Span>({ start: 0, end: 60 });
-  const look = useRef(() => undefined as void);
+  const look = useRef((): void => undefined);
   look.current = () => {
     if (box.current === null || rows <= all) return;
     const next = spanOf(rows, rowPx, box.current.getBoundingClientRect().top, innerHeight);

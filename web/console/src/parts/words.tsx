@@ -6,7 +6,15 @@ import { formatSpan } from "@veritas/shared/time.ts";
 import { Badge, Meter, type Tone } from "@veritas/shared/ui.tsx";
 import type { PresenceWord } from "../live/rows.ts";
 import { now } from "../state.ts";
-import { decisionText, integrityText, integrityWord, labelMeaning, labelText, percent, statusText } from "../text/format.ts";
+import {
+  decisionText,
+  integrityText,
+  integrityWord,
+  labelMeaning,
+  labelText,
+  percent,
+  statusText,
+} from "../text/format.ts";
 
 const PRESENCE: Readonly<Record<PresenceWord, { icon: IconName; word: string }>> = {
   here: { icon: "online", word: "Connected" },
@@ -57,20 +65,41 @@ export function integrityTone(score: number | null): Tone {
 const WHOLE = 0.95;
 
 /** Integrity with how much it rests on; never a bare number. */
-export function Integrity({ score, coverage, short, bare }: { score: number | null; coverage?: number | null; short?: boolean; bare?: boolean }): JSX.Element {
+export function Integrity({
+  score,
+  coverage,
+  short,
+  bare,
+}: {
+  score: number | null;
+  coverage?: number | null;
+  short?: boolean;
+  bare?: boolean;
+}): JSX.Element {
   // A tile says only what is not as it should be.
   const seen = coverage === null || coverage === undefined || (short && coverage >= WHOLE) ? null : percent(coverage);
-  const said = score === null ? "not enough seen" : bare || short ? percent(score) : `${percent(score)} · ${integrityText(score)}`;
-  const about = [short && !bare && score !== null ? "integrity" : null, seen === null ? null : `${seen} ${short || bare ? "seen" : "observed"}`];
+  const said =
+    score === null ? "not enough seen" : bare || short ? percent(score) : `${percent(score)} · ${integrityText(score)}`;
+  const about = [
+    short && !bare && score !== null ? "integrity" : null,
+    seen === null ? null : `${seen} ${short || bare ? "seen" : "observed"}`,
+  ];
   return (
     <span class="c-integrity">
       <Meter value={score} label="Integrity" tone={integrityTone(score)} text={said} />
-      {about.some(Boolean) && <span class="v-soft v-small v-number v-truncate">{about.filter(Boolean).join(", ")}</span>}
+      {about.some(Boolean) && (
+        <span class="v-soft v-small v-number v-truncate">{about.filter(Boolean).join(", ")}</span>
+      )}
     </span>
   );
 }
 
-const LABEL_TONE: Readonly<Record<string, Tone>> = { safe: "good", incapable: "warning", copy: "critical", no_interest: "warning" };
+const LABEL_TONE: Readonly<Record<string, Tone>> = {
+  safe: "good",
+  incapable: "warning",
+  copy: "critical",
+  no_interest: "warning",
+};
 
 export function Label({ of }: { of: string | null }): JSX.Element {
   if (of === null) return <span class="v-soft">–</span>;

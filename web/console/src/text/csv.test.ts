@@ -22,14 +22,24 @@ describe("reading a roster", () => {
   });
 
   it("names every bad row by its line and field", () => {
-    const { entries, faults } = readRoster("username,name,email\nada,Ada\n\n,Ben\na b,Cy\nADA,Ada Again\ndi,\neve,Eve,nope\n");
+    const { entries, faults } = readRoster(
+      "username,name,email\nada,Ada\n\n,Ben\na b,Cy\nADA,Ada Again\ndi,\neve,Eve,nope\n",
+    );
     expect(entries).toEqual([{ username: "ada", name: "Ada" }]);
-    expect(faults.map(({ row, field }) => `${row} ${field}`)).toEqual(["4 username", "5 username", "6 username", "7 name", "8 email"]);
+    expect(faults.map(({ row, field }) => `${row} ${field}`)).toEqual([
+      "4 username",
+      "5 username",
+      "6 username",
+      "7 name",
+      "8 email",
+    ]);
     expect(faults[2]?.message).toContain("row 2");
   });
 
   it("says which column a header lacks", () => {
-    expect(readRoster("username,mail\nada,a@b").faults).toEqual([{ row: 1, field: "header", message: "there is no column “name”" }]);
+    expect(readRoster("username,mail\nada,a@b").faults).toEqual([
+      { row: 1, field: "header", message: "there is no column “name”" },
+    ]);
   });
 
   it("is quiet about nothing", () => {

@@ -22,7 +22,14 @@ describe("numbers in words", () => {
   });
 
   it("puts integrity into the words of the scale", () => {
-    expect([0.71, 0.7, 0.41, 0.4, 0, null].map(integrityWord)).toEqual(["good", "warning", "warning", "critical", "critical", "unknown"]);
+    expect([0.71, 0.7, 0.41, 0.4, 0, null].map(integrityWord)).toEqual([
+      "good",
+      "warning",
+      "warning",
+      "critical",
+      "critical",
+      "unknown",
+    ]);
     expect(integrityText(null)).toBe("not enough seen");
   });
 
@@ -31,12 +38,26 @@ describe("numbers in words", () => {
   });
 
   it("counts one and many", () => {
-    expect([count(1, "flag"), count(0, "flag"), count(1_234, "student")]).toEqual(["1 flag", "0 flags", "1,234 students"]);
+    expect([count(1, "flag"), count(0, "flag"), count(1_234, "student")]).toEqual([
+      "1 flag",
+      "0 flags",
+      "1,234 students",
+    ]);
   });
 
   it("names a rule's numbers with their units", () => {
-    expect(["limit_s", "flicker_ms", "chars", "limit_chars", "away"].map(numberName)).toEqual(["Limit, s", "Flicker, ms", "Characters", "Limit, characters", "Away"]);
-    expect([numberValue("share", 0.61), numberValue("after_s", 2.04), numberValue("chars", 1_200)]).toEqual(["61 %", "2", "1,200"]);
+    expect(["limit_s", "flicker_ms", "chars", "limit_chars", "away"].map(numberName)).toEqual([
+      "Limit, s",
+      "Flicker, ms",
+      "Characters",
+      "Limit, characters",
+      "Away",
+    ]);
+    expect([numberValue("share", 0.61), numberValue("after_s", 2.04), numberValue("chars", 1_200)]).toEqual([
+      "61 %",
+      "2",
+      "1,200",
+    ]);
   });
 });
 
@@ -58,9 +79,15 @@ describe("names in words", () => {
   });
 
   it("says how far an instruction got", () => {
-    expect(instructionText({ action: "message", text: "Ten minutes left.", state: "done" })).toBe("Message “Ten minutes left.” · received");
-    expect(instructionText({ action: "pause", text: null, state: "failed", code: "unsupported" })).toBe("Pause · could not be carried out (unsupported)");
-    expect(instructionText({ action: "end", text: "Left.", state: "failed", code: "unsupported" })).toContain("did not confirm it");
+    expect(instructionText({ action: "message", text: "Ten minutes left.", state: "done" })).toBe(
+      "Message “Ten minutes left.” · received",
+    );
+    expect(instructionText({ action: "pause", text: null, state: "failed", code: "unsupported" })).toBe(
+      "Pause · could not be carried out (unsupported)",
+    );
+    expect(instructionText({ action: "end", text: "Left.", state: "failed", code: "unsupported" })).toContain(
+      "did not confirm it",
+    );
   });
 
   it("shortens to what fits", () => {

@@ -166,12 +166,14 @@ export function eventText(type: string): string {
 /** What an event's payload says, in words; empty when it says nothing a person needs. */
 export function eventDetail(type: string, data: Readonly<Record<string, unknown>>): string {
   const parts: string[] = [];
-  const { chars, item, ms, value, n, cause, reason, label, confidence, on_screen, by, from, silent_ms, lost, of } = data;
+  const { chars, item, ms, value, n, cause, reason, label, confidence, on_screen, by, from, silent_ms, lost, of } =
+    data;
   if (typeof chars === "number") parts.push(count(chars, "character"));
   if (typeof ms === "number" && type !== "alive") parts.push(`in ${formatSpan(ms)}`);
   if (typeof n === "number") parts.push(String(n));
   if (typeof item === "string") parts.push(`question ${item}`);
-  if (value !== undefined && value !== null) parts.push(`“${shorten(typeof value === "string" ? value : JSON.stringify(value))}”`);
+  if (value !== undefined && value !== null)
+    parts.push(`“${shorten(typeof value === "string" ? value : JSON.stringify(value))}”`);
   if (typeof label === "string") parts.push(label);
   if (typeof on_screen === "boolean") parts.push(on_screen ? "on the screen" : "off the screen");
   if (typeof confidence === "number") parts.push(`confidence ${percent(confidence)}`);
@@ -219,7 +221,13 @@ export function codeText(code: string, detail: string | null): string {
   return CODES[code] ?? detail ?? sentence(code);
 }
 
-const ACTIONS: Readonly<Record<string, string>> = { message: "Message", end: "End of the attempt", pause: "Pause", resume: "Resume", extend: "Extension" };
+const ACTIONS: Readonly<Record<string, string>> = {
+  message: "Message",
+  end: "End of the attempt",
+  pause: "Pause",
+  resume: "Resume",
+  extend: "Extension",
+};
 const INSTRUCTION: Readonly<Record<string, string>> = {
   sent: "on its way",
   done: "received",
@@ -228,7 +236,12 @@ const INSTRUCTION: Readonly<Record<string, string>> = {
 };
 
 /** How far an instruction got: `Message “Ten minutes left.” · received`. */
-export function instructionText(row: { action: string; text: string | null; state: string; code?: string | null }): string {
+export function instructionText(row: {
+  action: string;
+  text: string | null;
+  state: string;
+  code?: string | null;
+}): string {
   const what = ACTIONS[row.action] ?? sentence(row.action);
   const said = row.text === null || row.text === "" ? "" : ` “${shorten(row.text)}”`;
   if (row.action === "end" && row.state === "failed") return `${what}${said} · the student's page did not confirm it`;
@@ -236,7 +249,13 @@ export function instructionText(row: { action: string; text: string | null; stat
   return `${what}${said} · ${INSTRUCTION[row.state] ?? row.state}${why}`;
 }
 
-const NUMBERS: Readonly<Record<string, string>> = { chars: "Characters", n: "Number", times: "Times", share: "Share", samples: "Samples" };
+const NUMBERS: Readonly<Record<string, string>> = {
+  chars: "Characters",
+  n: "Number",
+  times: "Times",
+  share: "Share",
+  samples: "Samples",
+};
 const UNITS: readonly (readonly [ending: string, unit: string])[] = [
   ["_ms", "ms"],
   ["_s", "s"],

@@ -20,7 +20,12 @@ const event = (event_type: string, data: Record<string, unknown> = {}, flags: st
 
 describe("a timeline to read", () => {
   it("tells repeating neighbours once, with their numbers", () => {
-    const runs = runsOf([event("typing", { chars: 5 }), event("eye_movement"), event("typing", { chars: 7 }), event("paste", { chars: 9 })]);
+    const runs = runsOf([
+      event("typing", { chars: 5 }),
+      event("eye_movement"),
+      event("typing", { chars: 7 }),
+      event("paste", { chars: 9 }),
+    ]);
     expect(runs.map(describeRun)).toEqual([
       { title: "At work", detail: "12 characters typed · 2 bursts of typing · 1 gaze sample" },
       { title: "Pasted text", detail: "9 characters" },

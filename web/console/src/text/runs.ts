@@ -10,7 +10,15 @@ export interface Run {
   readonly events: readonly TimelineEvent[];
 }
 
-const REPEATS = new Set(["alive", "typing", "eye_movement", "head_pose", "face_count", "voice_activity", "draft_saved"]);
+const REPEATS = new Set([
+  "alive",
+  "typing",
+  "eye_movement",
+  "head_pose",
+  "face_count",
+  "voice_activity",
+  "draft_saved",
+]);
 
 /** Neighbours that repeat become one run; an event that a flag rests on always stands alone. */
 export function runsOf(events: readonly TimelineEvent[]): Run[] {
@@ -45,12 +53,13 @@ const PLURALS: Readonly<Record<string, readonly [one: string, many: string]>> = 
 
 /** A run in words: one event as itself, many by their kinds and the characters typed. */
 export function describeRun({ first, events }: Run): RunText {
-  if (events.length === 1) return { title: eventText(first.event_type), detail: eventDetail(first.event_type, first.data) };
+  if (events.length === 1)
+    return { title: eventText(first.event_type), detail: eventDetail(first.event_type, first.data) };
   const times = new Map<string, number>();
   let chars = 0;
   for (const event of events) {
     times.set(event.event_type, (times.get(event.event_type) ?? 0) + 1);
-    if (event.event_type === "typing" && typeof event.data["chars"] === "number") chars += event.data["chars"];
+    if (event.event_type === "typing" && typeof event.data.chars === "number") chars += event.data.chars;
   }
   const parts = [...times].map(([type, number]) => {
     const [one, many] = PLURALS[type] ?? [eventText(type), eventText(type)];
