@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { Problem } from "@veritas/shared/api.ts";
 import { createSession } from "@veritas/shared/session.ts";
 import { clock } from "@veritas/shared/time.ts";
-import { Console } from "./live/console.ts";
+import { Console } from "./board/connection.ts";
 
 export const session = createSession("console");
 export const api = session.api;

@@ -1,0 +1,44 @@
+// @vitest-environment node
+import { describe, expect, it } from "vitest";
+import type { TimelineEvent } from "../../rest/types.ts";
+import { describeRun, runsOf } from "./runs.ts";
+
+let seq = 0;
+const event = (event_type: string, data: Record<string, unknown> = {}, flags: string[] = []): TimelineEvent => ({
+  stream_id: "s",
+  seq: ++seq,
+  event_type,
+  kind: "client",
+  at: 1_000 * seq,
+  server_at: 1_000 * seq,
+  rule_ms: null,
+  severity: null,
+  data,
+  is_anomaly: flags.length > 0,
+  flags,
+});
+
+describe("a timeline to read", () => {
+  it("tells repeating neighbours once, with their numbers", () => {
+    const runs = runsOf([
+      event("typing", { chars: 5 }),
+      event("eye_movement"),
+      event("typing", { chars: 7 }),
+      event("paste", { chars: 9 }),
+    ]);
+    expect(runs.map(describeRun)).toEqual([
+      { title: "At work", detail: "12 characters typed · 2 bursts of typing · 1 gaze sample" },
+      { title: "Pasted text", detail: "9 characters" },
+    ]);
+  });
+
+  it("leaves alone what a flag rests on", () => {
+    const runs = runsOf([event("eye_movement"), event("eye_movement", {}, ["f"]), event("eye_movement")]);
+    expect(runs.map((run) => run.events.length)).toEqual([1, 1, 1]);
+  });
+
+  it("loses nothing and keeps the order", () => {
+    const events = ["alive", "alive", "tab_hidden", "typing", "alive", "paste", "paste"].map((type) => event(type));
+    expect(runsOf(events).flatMap((run) => run.events)).toEqual(events);
+  });
+});

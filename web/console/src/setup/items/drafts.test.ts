@@ -1,0 +1,52 @@
+// @vitest-environment node
+import { describe, expect, it } from "vitest";
+import { missing, newDraft, removeChoice, sameItems, toDraft, toItem, toKind } from "./drafts.ts";
+import type { ItemView } from "../../rest/types.ts";
+
+const VIEWS: Required<ItemView>[] = [
+  { item: "q1", kind: "choice", prompt: "Which?", choices: ["a", "b"], points: 1, answer_key: "b" },
+  { item: "q2", kind: "multiple", prompt: "Which ones?", choices: ["a", "b", "c"], points: 2, answer_key: ["a", "c"] },
+  {
+    item: "q3",
+    kind: "number",
+    prompt: "How much?",
+    choices: [],
+    points: 3,
+    answer_key: { value: 9.81, tolerance: 0.05 },
+  },
+  { item: "q4", kind: "text", prompt: "Why?", choices: [], points: 5, answer_key: null },
+];
+
+describe("a question being edited", () => {
+  it("comes back as it was, whatever its kind", () => {
+    for (const view of VIEWS) expect(toItem(toDraft(view))).toEqual(view);
+    expect(sameItems(VIEWS.map(toDraft), VIEWS.map(toDraft))).toBe(true);
+  });
+
+  it("gets a name that is free", () => {
+    expect(newDraft("text", ["q1", "q3"]).item).toBe("q2");
+  });
+
+  it("says what is missing", () => {
+    const found = (kind: "choice" | "number" | "text"): string[] => [...missing(newDraft(kind, [])).keys()];
+    expect([found("choice"), found("number"), found("text")]).toEqual([
+      ["prompt", "choices"],
+      ["prompt", "value"],
+      ["prompt"],
+    ]);
+    for (const view of VIEWS) expect([...missing(toDraft(view))]).toEqual([]);
+    expect(missing({ ...toDraft(VIEWS[0] as ItemView), choices: ["a", "a"] }).get("choices")).toContain("same");
+    expect(missing({ ...toDraft(VIEWS[0] as ItemView), right: new Set() }).get("choices")).toContain("right");
+  });
+
+  it("keeps what is right with its choice when another is removed", () => {
+    const draft = removeChoice(toDraft(VIEWS[1] as ItemView), 1);
+    expect(toItem(draft)).toMatchObject({ choices: ["a", "c"], answer_key: ["a", "c"] });
+    expect(toItem(removeChoice(draft, 0))).toMatchObject({ choices: ["c"], answer_key: ["c"] });
+  });
+
+  it("has one right choice at most when only one can be", () => {
+    expect(toItem(toKind(toDraft(VIEWS[1] as ItemView), "choice")).answer_key).toBe("a");
+    expect(toItem(toKind(toDraft(VIEWS[0] as ItemView), "text")).answer_key).toBeNull();
+  });
+});

@@ -1,0 +1,58 @@
+// @vitest-environment node
+import { describe, expect, it } from "vitest";
+import { isOn, settingsOf, settingValue, withSetting } from "./settings.ts";
+import type { Policy, RuleInfo } from "../../rest/types.ts";
+
+const RULE: RuleInfo = {
+  rule: "left_page",
+  version: 1,
+  severity: "warning",
+  false_alarms: "",
+  name: "Left the page",
+  summary: "Leaves the page often, or for long.",
+  camera: false,
+  defaults: { on: true, times: 3, within_s: 300 },
+  settings_schema: {
+    $ref: "#/$defs/Settings",
+    $defs: {
+      Settings: {
+        properties: {
+          on: { type: "boolean" },
+          times: { type: "integer", minimum: 2, maximum: 20, description: "leaves within the window" },
+          within_s: { type: "number", minimum: 30, maximum: 3600, description: "s; the window" },
+        },
+      },
+    },
+  },
+};
+const POLICY: Policy = { preset: "browser", rulebook: 1, rules: { left_page: { times: 5 } } };
+
+describe("a rule's settings", () => {
+  it("are fields with their range and unit, the switch left out", () => {
+    expect(settingsOf(RULE)).toMatchObject([
+      { name: "times", label: "Times", kind: "integer", hint: "leaves within the window · 2 to 20", default: 3 },
+      { name: "within_s", label: "Within, seconds", kind: "number", hint: "the window · 30 to 3600", default: 300 },
+    ]);
+  });
+
+  it("are what the policy says, else their defaults", () => {
+    const [times, within] = settingsOf(RULE);
+    expect([settingValue(POLICY, RULE, times as never), settingValue(POLICY, RULE, within as never)]).toEqual([5, 300]);
+  });
+
+  it("change without touching the policy they came from", () => {
+    const changed = withSetting(POLICY, "left_page", "on", false);
+    expect(changed.rules.left_page).toEqual({ times: 5, on: false });
+    expect(POLICY.rules.left_page).toEqual({ times: 5 });
+  });
+
+  it("switch a camera's rule on only where the preset has a camera, unless it is said", () => {
+    const camera = { ...RULE, rule: "gaze_away", camera: true };
+    expect([isOn(POLICY, RULE), isOn(POLICY, camera), isOn({ ...POLICY, preset: "camera" }, camera)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(isOn(withSetting(POLICY, "gaze_away", "on", true), camera)).toBe(true);
+  });
+});
