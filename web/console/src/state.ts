@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { Problem } from "@veritas/shared/api.ts";
-import { createSession } from "@veritas/shared/session.ts";
+import { createSession } from "@veritas/shared/login.ts";
 import { clock } from "@veritas/shared/time.ts";
 import { Console } from "./board/connection.ts";
 

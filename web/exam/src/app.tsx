@@ -4,15 +4,15 @@ import { clock } from "@veritas/shared/time.ts";
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { isRunning, type Paper } from "./contract.ts";
-import { Desk, DeskBar } from "./desk.tsx";
-import { ExamList } from "./list.tsx";
-import { Loading, useLoad } from "./loading.tsx";
-import { NoticeView } from "./notice.tsx";
-import { Afterwards } from "./afterwards.tsx";
-import { api, attemptId, examId, isSignedOut, session, toList } from "./page.ts";
-import { SignIn } from "./signin.tsx";
-import { deliverRest, Sitting } from "./sitting.ts";
+import { isRunning, type Paper } from "./types.ts";
+import { Desk, DeskBar } from "./exam/exam-view.tsx";
+import { ExamList } from "./start/exam-list.tsx";
+import { Loading, useLoad } from "./parts/loading.tsx";
+import { NoticeView } from "./start/notice.tsx";
+import { Afterwards } from "./result/result.tsx";
+import { api, attemptId, examId, isSignedOut, session, toList } from "./router.ts";
+import { SignIn } from "./start/sign-in.tsx";
+import { deliverRest, Sitting } from "./session/session.ts";
 
 export function App(): JSX.Element {
   const start = useLoad(() => session.resume().then(() => true), "start");

@@ -5,16 +5,16 @@
 
 import { clock } from "@veritas/shared/time.ts";
 import { AnswersUnderWay, answerOf, type LocalAnswer } from "./answers.ts";
-import { watch } from "./captures.ts";
+import { watch } from "./listeners.ts";
 import { QueueClock } from "./clock.ts";
 import type { Attempt, HubFrame, Instruct, Json, Payload, Welcome } from "./frames.ts";
 import { DEFAULT_LIMITS, readFrame } from "./frames.ts";
-import { startHeart } from "./heart.ts";
-import { Keeper } from "./keeper.ts";
+import { startHeart } from "./timer.ts";
+import { Keeper } from "./queue/persistence.ts";
 import { Leader } from "./leader.ts";
 import { Line } from "./line.ts";
-import { type Effect, fitsFrame, makeEvent, type Over, Session } from "./session.ts";
-import { Store } from "./store.ts";
+import { type Effect, fitsFrame, makeEvent, type Over, Session } from "./candidate-session.ts";
+import { Store } from "./queue/store.ts";
 
 export interface StartOptions {
   /** The hub's `/ws/monitor`, as a ws: or wss: address. */

@@ -5,11 +5,11 @@ import { formatDateTime, formatSpan } from "@veritas/shared/time.ts";
 import { Button, Check, Notice } from "@veritas/shared/ui.tsx";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import type { Enrolment, Started } from "./contract.ts";
-import { Heading } from "./heading.tsx";
-import { loadEnrolments } from "./list.tsx";
-import { Loading, useLoad } from "./loading.tsx";
-import { api, toAttempt, toList } from "./page.ts";
+import type { Enrolment, Started } from "../types.ts";
+import { Heading } from "../parts/heading.tsx";
+import { loadEnrolments } from "./exam-list.tsx";
+import { Loading, useLoad } from "../parts/loading.tsx";
+import { api, toAttempt, toList } from "../router.ts";
 
 export function NoticeView({ exam }: { exam: string }): JSX.Element {
   const { value, error, again } = useLoad(loadEnrolments, exam);

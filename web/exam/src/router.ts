@@ -1,7 +1,7 @@
 // What this page has in hand: the session, the address, and the one sitting that runs. Built once, at start.
 import { Problem } from "@veritas/shared/api.ts";
 import { go, search } from "@veritas/shared/route.ts";
-import { createSession } from "@veritas/shared/session.ts";
+import { createSession } from "@veritas/shared/login.ts";
 import { computed } from "@preact/signals";
 
 export const session = createSession("exam");

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { nameCombination, Typing, watch } from "./captures.ts";
+import { nameCombination, Typing, watch } from "./listeners.ts";
 import type { Payload } from "./frames.ts";
 
 const press = (key: string, more: Partial<Record<"ctrlKey" | "metaKey" | "shiftKey" | "altKey", boolean>> = {}) =>

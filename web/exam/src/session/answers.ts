@@ -1,6 +1,6 @@
 // Answers as a person gives them: what counts as one, which are missing, and which of two sources is newer. Pure.
 import type { Json, LocalAnswer } from "@veritas/proctor/index.ts";
-import type { Item, SavedAnswer } from "./contract.ts";
+import type { Item, SavedAnswer } from "../types.ts";
 
 /** Longest text that fits into a draft on the wire (32 KiB), with room for what JSON adds. */
 export const MOST_TEXT_BYTES = 30_000;

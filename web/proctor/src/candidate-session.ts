@@ -10,8 +10,8 @@
 import type { ServerClock } from "@veritas/shared/time.ts";
 import type { Attempt, ClientFrame, Done, Event, HubFrame, Instruct, Payload, Rejected, Welcome } from "./frames.ts";
 import { ABNORMAL, CloseCode, LIMITS } from "./frames.ts";
-import type { CandidateQueue, Numbered } from "./queue.ts";
-import { FRAME_OVERHEAD, HubFault } from "./queue.ts";
+import type { CandidateQueue, Numbered } from "./queue/queue.ts";
+import { FRAME_OVERHEAD, HubFault } from "./queue/queue.ts";
 import { Backoff, mayReconnect, PROVEN_MS } from "./reconnect.ts";
 
 export const CLIENT = { name: "veritas-browser", version: "1" };

@@ -4,7 +4,7 @@ import { Button, Notice, Spinner } from "@veritas/shared/ui.tsx";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { toList } from "./page.ts";
+import { toList } from "../router.ts";
 
 /** Do something at start and again on demand; what is loading, and what went wrong, is shown by `Loading`. */
 export function useLoad<T>(

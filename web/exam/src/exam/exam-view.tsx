@@ -6,16 +6,16 @@ import { formatTime, clock } from "@veritas/shared/time.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { isAnswered, unanswered } from "./answers.ts";
-import { leftMs, passedMark, toneOf } from "./countdown.ts";
-import { HandIn } from "./handin.tsx";
-import { Heading } from "./heading.tsx";
-import { Answer } from "./item.tsx";
-import { session } from "./page.ts";
-import { describeSaving, isWorthSaying, type Saving } from "./saving.ts";
-import { SignIn } from "./signin.tsx";
-import type { Sitting } from "./sitting.ts";
-import { plural } from "./words.ts";
+import { isAnswered, unanswered } from "../session/answers.ts";
+import { leftMs, passedMark, toneOf } from "../session/countdown.ts";
+import { HandIn } from "./hand-in.tsx";
+import { Heading } from "../parts/heading.tsx";
+import { Answer } from "./answer-field.tsx";
+import { session } from "../router.ts";
+import { describeSaving, isWorthSaying, type Saving } from "../session/saving.ts";
+import { SignIn } from "../start/sign-in.tsx";
+import type { Sitting } from "../session/session.ts";
+import { plural } from "../texts.ts";
 
 interface Props {
   sitting: Sitting;

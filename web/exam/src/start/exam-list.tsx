@@ -3,10 +3,10 @@ import { formatDateTime, formatSpan } from "@veritas/shared/time.ts";
 import { Badge, Button, Empty, type Tone } from "@veritas/shared/ui.tsx";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import type { Enrolment } from "./contract.ts";
-import { Heading } from "./heading.tsx";
-import { Loading, useLoad } from "./loading.tsx";
-import { api, session, toAttempt, toNotice } from "./page.ts";
+import type { Enrolment } from "../types.ts";
+import { Heading } from "../parts/heading.tsx";
+import { Loading, useLoad } from "../parts/loading.tsx";
+import { api, session, toAttempt, toNotice } from "../router.ts";
 
 const STATES: { readonly [state in Enrolment["state"]]: { word: string; tone: Tone } } = {
   running: { word: "Running", tone: "accent" },

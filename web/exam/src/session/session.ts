@@ -14,7 +14,7 @@ import { type Api, Problem } from "@veritas/shared/api.ts";
 import { clock } from "@veritas/shared/time.ts";
 import { batch, computed, signal } from "@preact/signals";
 import { type Answers, fitText, newerThan, savedValues } from "./answers.ts";
-import { type Item, isRunning, type Paper, type Receipt } from "./contract.ts";
+import { type Item, isRunning, type Paper, type Receipt } from "../types.ts";
 
 /** A draft is recorded this long after the last key, or this long after the first one. */
 const REST_MS = 1_000;

@@ -3,8 +3,8 @@ import { inWords, Problem } from "@veritas/shared/api.ts";
 import { Button, Field, Notice, Tabs } from "@veritas/shared/ui.tsx";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Heading } from "./heading.tsx";
-import { api } from "./page.ts";
+import { Heading } from "../parts/heading.tsx";
+import { api } from "../router.ts";
 
 const WAYS = [
   { key: "code", title: "With a code" },

@@ -5,10 +5,10 @@ import { Field } from "@veritas/shared/ui.tsx";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useId } from "preact/hooks";
-import { MOST_TEXT_BYTES, readNumber, wireBytes } from "./answers.ts";
-import type { Item } from "./contract.ts";
-import type { Sitting } from "./sitting.ts";
-import { plural } from "./words.ts";
+import { MOST_TEXT_BYTES, readNumber, wireBytes } from "../session/answers.ts";
+import type { Item } from "../types.ts";
+import type { Sitting } from "../session/session.ts";
+import { plural } from "../texts.ts";
 
 interface Props {
   item: Item;

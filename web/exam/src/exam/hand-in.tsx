@@ -3,9 +3,9 @@ import { inWords } from "@veritas/shared/api.ts";
 import { Button, Dialog, Notice, Spinner } from "@veritas/shared/ui.tsx";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { unanswered } from "./answers.ts";
-import type { HandingIn, Sitting } from "./sitting.ts";
-import { plural } from "./words.ts";
+import { unanswered } from "../session/answers.ts";
+import type { HandingIn, Sitting } from "../session/session.ts";
+import { plural } from "../texts.ts";
 
 const STEPS: { readonly [step in HandingIn]: string } = {
   no: "",

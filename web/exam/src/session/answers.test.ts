@@ -10,7 +10,7 @@ import {
   unanswered,
   wireBytes,
 } from "./answers.ts";
-import type { Item } from "./contract.ts";
+import type { Item } from "../types.ts";
 
 const item = (name: string, kind: Item["kind"] = "choice"): Item => ({
   item: name,

@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { expect, test } from "vitest";
-import type { Event } from "./frames.ts";
-import { Vault } from "./vault.ts";
+import type { Event } from "../frames.ts";
+import { Vault } from "./encryption.ts";
 
 const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const EVENT: Event = { type: "answered", at: 1, mono: 2, data: { item: "q", value: "é" } };

@@ -4,10 +4,10 @@ import { Badge, Button, Meter, Notice, Severity, Spinner, Table, type Tone } fro
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import type { RecordView, Paper, Receipt, RecordedFlag } from "./contract.ts";
-import { Heading } from "./heading.tsx";
-import { api, session, toList } from "./page.ts";
-import { eventWords, FLAG_STATUSES, INTEGRITY, plural, statusWords } from "./words.ts";
+import type { RecordView, Paper, Receipt, RecordedFlag } from "../types.ts";
+import { Heading } from "../parts/heading.tsx";
+import { api, session, toList } from "../router.ts";
+import { eventWords, FLAG_STATUSES, INTEGRITY, plural, statusWords } from "../texts.ts";
 
 const ASK_MS = 3_000;
 

@@ -1,8 +1,8 @@
 import "fake-indexeddb/auto";
 import { beforeEach, describe, expect, test } from "vitest";
-import { QueueClock } from "./clock.ts";
-import { DEFAULT_LIMITS, type Event, type Welcome } from "./frames.ts";
-import { Keeper } from "./keeper.ts";
+import { QueueClock } from "../clock.ts";
+import { DEFAULT_LIMITS, type Event, type Welcome } from "../frames.ts";
+import { Keeper } from "./persistence.ts";
 import { Store } from "./store.ts";
 
 const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";

@@ -1,13 +1,13 @@
 // Keeps a queue on this machine: sealed, written before it is sent, one write at a time. Never a key or a readable event
 // on the disk; when the disk fails the queue goes on in memory, and `isKept` says so.
 
-import type { QueueClock } from "./clock.ts";
-import type { Event, Welcome } from "./frames.ts";
+import type { QueueClock } from "../clock.ts";
+import type { Event, Welcome } from "../frames.ts";
 import type { CandidateQueue } from "./queue.ts";
 import { CandidateQueue as Queue } from "./queue.ts";
 import type { Kept } from "./store.ts";
 import { Store } from "./store.ts";
-import { Vault } from "./vault.ts";
+import { Vault } from "./encryption.ts";
 
 export class Keeper {
   /** Whether what is recorded survives a reload of the page. */

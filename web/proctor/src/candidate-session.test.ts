@@ -2,8 +2,8 @@
 import { ServerClock } from "@veritas/shared/time.ts";
 import { describe, expect, test } from "vitest";
 import { type ClientFrame, DEFAULT_LIMITS, type Event, type HubFrame, type Welcome } from "./frames.ts";
-import { CandidateQueue } from "./queue.ts";
-import { BYE_MS, DEAF_MS, type Effect, Session } from "./session.ts";
+import { CandidateQueue } from "./queue/queue.ts";
+import { BYE_MS, DEAF_MS, type Effect, Session } from "./candidate-session.ts";
 
 const WALL = 1_800_000_000_000;
 
