@@ -2,11 +2,11 @@
 
 import { signal } from "@preact/signals";
 import { Problem } from "@veritas/shared/api.ts";
-import { createSession } from "@veritas/shared/login.ts";
+import { createLogin } from "@veritas/shared/login.ts";
 import { clock } from "@veritas/shared/time.ts";
 import { Console } from "./board/connection.ts";
 
-export const session = createSession("console");
+export const session = createLogin("console");
 export const api = session.api;
 
 /** The hub's clock, once a second. */

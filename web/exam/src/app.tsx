@@ -1,25 +1,26 @@
-// Which view stands on the page: by the session, the address and the attempt. The views decide nothing of that.
+// Which view stands on the page: by the login, the address and the attempt. The views decide nothing of that.
 import { SignedInAs, Shell } from "@veritas/shared/shell.tsx";
 import { clock } from "@veritas/shared/time.ts";
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { isRunning, type Paper } from "./types.ts";
-import { Desk, DeskBar } from "./exam/exam-view.tsx";
+import { isRunning, type AttemptView } from "./types.ts";
+import { ExamView, ExamBar } from "./exam/exam-view.tsx";
 import { ExamList } from "./start/exam-list.tsx";
 import { Loading, useLoad } from "./parts/loading.tsx";
 import { NoticeView } from "./start/notice.tsx";
-import { Afterwards } from "./result/result.tsx";
-import { api, attemptId, examId, isSignedOut, session, toList } from "./router.ts";
+import { ResultView } from "./result/result.tsx";
+import { api, attemptId, examId, isSignedOut, login, toList } from "./router.ts";
 import { SignIn } from "./start/sign-in.tsx";
-import { deliverRest, Sitting } from "./session/session.ts";
+import { deliverStoredEvents, ExamSession } from "./session/session.ts";
 
 export function App(): JSX.Element {
-  const start = useLoad(() => session.resume().then(() => true), "start");
-  const sitting = useSignal<Sitting | null>(null);
-  const state = session.state.value;
-  const isSitting = sitting.value !== null && sitting.value.paper.value.attempt_id === attemptId.value;
-  if (isSitting) return <SittingView sitting={sitting.value as Sitting} onLeave={() => (sitting.value = null)} />;
+  const start = useLoad(() => login.resume().then(() => true), "start");
+  const session = useSignal<ExamSession | null>(null);
+  const state = login.state.value;
+  const isRunningHere = session.value !== null && session.value.attempt.value.attempt_id === attemptId.value;
+  if (isRunningHere)
+    return <RunningAttempt session={session.value as ExamSession} onLeave={() => (session.value = null)} />;
   if (state === "unknown") {
     return (
       <Frame>
@@ -35,12 +36,12 @@ export function App(): JSX.Element {
     );
   }
   return (
-    <Frame end={<WhoIsIn />}>
+    <Frame end={<SignedInUser />}>
       {attemptId.value !== null ? (
-        <AttemptView
+        <AttemptLoader
           key={attemptId.value}
-          attempt={attemptId.value}
-          onSit={(paper) => (sitting.value = new Sitting(api, paper))}
+          id={attemptId.value}
+          onRunning={(attempt) => (session.value = new ExamSession(api, attempt))}
         />
       ) : examId.value !== null ? (
         <NoticeView key={examId.value} exam={examId.value} />
@@ -51,8 +52,8 @@ export function App(): JSX.Element {
   );
 }
 
-function WhoIsIn(): JSX.Element {
-  return <SignedInAs name={session.user.value?.name ?? ""} onLogout={() => void signOut()} />;
+function SignedInUser(): JSX.Element {
+  return <SignedInAs name={login.user.value?.name ?? ""} onLogout={() => void signOut()} />;
 }
 
 async function signOut(): Promise<void> {
@@ -69,45 +70,45 @@ function Frame({ children, end }: { children: ComponentChildren; end?: Component
 }
 
 /** Load an attempt: a running one is sat, another is read. */
-function AttemptView({ attempt, onSit }: { attempt: string; onSit: (paper: Paper) => void }): JSX.Element {
-  const { value, error, again } = useLoad(() => loadPaper(attempt), attempt);
+function AttemptLoader({ id, onRunning }: { id: string; onRunning: (attempt: AttemptView) => void }): JSX.Element {
+  const { value, error, again } = useLoad(() => loadAttempt(id), id);
   useEffect(() => {
     if (value === null) return;
-    if (isRunning(value.status)) onSit(value);
-    else void deliverRest(api, attempt);
+    if (isRunning(value.status)) onRunning(value);
+    else void deliverStoredEvents(api, id);
   }, [value]);
   if (value === null || isRunning(value.status)) {
     return <Loading error={isSignedOut(error) ? null : error} again={again} label="Opening your exam…" />;
   }
-  return <Afterwards first={value} />;
+  return <ResultView first={value} />;
 }
 
-async function loadPaper(attempt: string): Promise<Paper> {
+async function loadAttempt(id: string): Promise<AttemptView> {
   const sent = clock.steadyNow();
-  const paper = await api.get<Paper>(`/student/exams/${encodeURIComponent(attempt)}`);
-  clock.read(paper.server_at, sent);
-  return paper;
+  const attempt = await api.get<AttemptView>(`/student/exams/${encodeURIComponent(id)}`);
+  clock.read(attempt.server_at, sent);
+  return attempt;
 }
 
-function SittingView({ sitting, onLeave }: { sitting: Sitting; onLeave: () => void }): JSX.Element {
-  const { isOver } = sitting;
+function RunningAttempt({ session, onLeave }: { session: ExamSession; onLeave: () => void }): JSX.Element {
+  const { isOver } = session;
   useEffect(() => {
     if (!isOver.value) return;
-    sitting.finish();
+    session.finish();
     if (document.fullscreenElement) void document.exitFullscreen().catch(() => undefined);
   }, [isOver.value]);
-  if (isOver.value && sitting.handingIn.value === "no") {
+  if (isOver.value && session.handingIn.value === "no") {
     const leave = () => {
-      sitting.leave();
+      session.leave();
       onLeave();
       toList();
     };
     return (
-      <Frame end={<WhoIsIn />}>
-        <Afterwards
-          first={sitting.paper.value}
-          receipt={sitting.receipt.value}
-          because={sitting.endedBecause.value}
+      <Frame end={<SignedInUser />}>
+        <ResultView
+          first={session.attempt.value}
+          receipt={session.receipt.value}
+          because={session.endedBecause.value}
           onLeave={leave}
         />
       </Frame>
@@ -115,10 +116,10 @@ function SittingView({ sitting, onLeave }: { sitting: Sitting; onLeave: () => vo
   }
   return (
     <Shell
-      brand={{ href: `/exam?attempt=${sitting.paper.value.attempt_id}`, name: "Veritas" }}
-      end={<DeskBar sitting={sitting} />}
+      brand={{ href: `/exam?attempt=${session.attempt.value.attempt_id}`, name: "Veritas" }}
+      end={<ExamBar session={session} />}
     >
-      <Desk sitting={sitting} />
+      <ExamView session={session} />
     </Shell>
   );
 }

@@ -1,11 +1,11 @@
-// What this page has in hand: the session, the address, and the one sitting that runs. Built once, at start.
+// What this page has in hand: the login, the address, and the one session that runs. Built once, at start.
 import { Problem } from "@veritas/shared/api.ts";
 import { go, search } from "@veritas/shared/route.ts";
-import { createSession } from "@veritas/shared/login.ts";
+import { createLogin } from "@veritas/shared/login.ts";
 import { computed } from "@preact/signals";
 
-export const session = createSession("exam");
-export const { api } = session;
+export const login = createLogin("exam");
+export const { api } = login;
 
 const parameter = (name: string) => computed(() => new URLSearchParams(search.value).get(name));
 

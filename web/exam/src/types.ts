@@ -8,7 +8,7 @@ export type Item = PaperItem;
 export type Enrolment = EnrolmentView;
 export type SavedAnswer = Omit<Saved, "value"> & { value: Json };
 
-export type Paper = Omit<AttemptPaper, "answers"> & { answers: { [item: string]: SavedAnswer } };
+export type AttemptView = Omit<AttemptPaper, "answers"> & { answers: { [item: string]: SavedAnswer } };
 
 const RUNNING: ReadonlySet<string> = new Set(["in_progress", "paused", "reopened"]);
 

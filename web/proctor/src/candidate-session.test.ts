@@ -3,7 +3,7 @@ import { ServerClock } from "@veritas/shared/time.ts";
 import { describe, expect, test } from "vitest";
 import { type ClientFrame, DEFAULT_LIMITS, type Event, type HubFrame, type Welcome } from "./frames.ts";
 import { CandidateQueue } from "./queue/queue.ts";
-import { BYE_MS, DEAF_MS, type Effect, Session } from "./candidate-session.ts";
+import { BYE_MS, DEAF_MS, type Effect, CandidateSession } from "./candidate-session.ts";
 
 const WALL = 1_800_000_000_000;
 
@@ -29,13 +29,13 @@ const event = (n: number): Event => ({ type: "paste", at: n, mono: n });
 class Talk {
   now = 0;
   readonly queue = new CandidateQueue("boot");
-  readonly session: Session;
+  readonly session: CandidateSession;
   readonly sent: ClientFrame[] = [];
   readonly effects: Effect[] = [];
 
   constructor(random = 0.5) {
     const clock = new ServerClock(() => this.now);
-    this.session = new Session(this.queue, { attemptId: "a", can: ["message"], random: () => random, clock });
+    this.session = new CandidateSession(this.queue, { attemptId: "a", can: ["message"], random: () => random, clock });
   }
 
   take(effects: Effect[]): Effect["do"][] {
@@ -240,7 +240,7 @@ describe("silence", () => {
 test("a pong teaches the server's clock and the round trip", () => {
   const talk = new Talk();
   const clock = new ServerClock(() => talk.now);
-  const session = new Session(talk.queue, { attemptId: "a", can: [], random: () => 0, clock });
+  const session = new CandidateSession(talk.queue, { attemptId: "a", can: [], random: () => 0, clock });
   session.start(0);
   session.connected("ticket", 0, WALL, 0);
   talk.now = 100;

@@ -63,7 +63,7 @@ export interface SessionOptions {
   clock: ServerClock;
 }
 
-export class Session {
+export class CandidateSession {
   phase: Phase = "idle";
   over: Over | null = null;
   /** Why the hub refused, in its own words, when it did. */

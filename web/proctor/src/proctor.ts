@@ -9,11 +9,11 @@ import { watch } from "./listeners.ts";
 import { QueueClock } from "./clock.ts";
 import type { Attempt, HubFrame, Instruct, Json, Payload, Welcome } from "./frames.ts";
 import { DEFAULT_LIMITS, readFrame } from "./frames.ts";
-import { startHeart } from "./timer.ts";
-import { Keeper } from "./queue/persistence.ts";
+import { startTimer } from "./timer.ts";
+import { QueuePersistence } from "./queue/persistence.ts";
 import { Leader } from "./leader.ts";
 import { Line } from "./line.ts";
-import { type Effect, fitsFrame, makeEvent, type Over, Session } from "./candidate-session.ts";
+import { type Effect, fitsFrame, makeEvent, type Over, CandidateSession } from "./candidate-session.ts";
 import { Store } from "./queue/store.ts";
 
 export interface StartOptions {
@@ -59,8 +59,8 @@ const CAN = ["message", "end"];
 const encoder = new TextEncoder();
 
 export class Proctor {
-  private session: Session | null = null;
-  private keeper: Keeper | null = null;
+  private session: CandidateSession | null = null;
+  private persistence: QueuePersistence | null = null;
   private queueClock = new QueueClock(pageMs());
   private readonly answers = new AnswersUnderWay();
   private readonly leader: Leader;
@@ -72,7 +72,7 @@ export class Proctor {
   private inbox: HubFrame[] | null = null;
   private unwatch: (() => void) | null = null;
   private captureBeat: (() => void) | null = null;
-  private stopHeart: (() => void) | null = null;
+  private stopTimer: (() => void) | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private isTelling = false;
   private isFinished = false;
@@ -99,7 +99,7 @@ export class Proctor {
 
   /** State a fact. What cannot be encoded, or fits into no frame, is stated as the page's own error instead. */
   record(type: string, data?: Payload): void {
-    if (this.session === null || this.keeper === null) {
+    if (this.session === null || this.persistence === null) {
       if (this.link === "starting") this.early.push({ type, data });
       return;
     }
@@ -111,7 +111,7 @@ export class Proctor {
     }
     const { queue } = this.session;
     const key = queue.nextSeq + queue.shift;
-    this.keeper.recorded(key, event, size);
+    this.persistence.recorded(key, event, size);
     this.answers.recorded(key, event);
     this.run((session, now) => session.record(event, size, now));
   }
@@ -125,7 +125,7 @@ export class Proctor {
   }
 
   get status(): Status {
-    const { session, keeper, answers } = this;
+    const { session, persistence, answers } = this;
     const phase = session?.phase;
     const over = this.link === "elsewhere" ? null : (session?.over ?? null);
     const isWaiting = this.link !== "elsewhere" && phase === "waiting";
@@ -138,7 +138,7 @@ export class Proctor {
       refused: answers.refused,
       ackedMs: this.ackedMs,
       waiting: session?.queue.length ?? this.early.length,
-      isKept: keeper?.isKept ?? false,
+      isKept: persistence?.isKept ?? false,
       dropped: session?.queue.droppedEver ?? 0,
       retryAtMs: isWaiting ? (session?.retryAtMs ?? null) : null,
       rttMs: session?.rttMs ?? null,
@@ -193,14 +193,14 @@ export class Proctor {
     this.stopWatching();
     this.session?.silence();
     const isDrained = await this.drained(60_000);
-    if (isDrained) await this.keeper?.forget();
+    if (isDrained) await this.persistence?.forget();
     this.stop();
   }
 
   /** End everything at once; what is not delivered stays kept for the next start. */
   stop(): void {
     this.stopWatching();
-    this.stopHeart?.();
+    this.stopTimer?.();
     clearTimeout(this.timer);
     this.ending.abort();
     void this.keep();
@@ -210,13 +210,13 @@ export class Proctor {
   }
 
   private async lead(): Promise<void> {
-    const keeper = await Keeper.open(this.options.attemptId, (seq) =>
+    const persistence = await QueuePersistence.open(this.options.attemptId, (seq) =>
       this.run((session, now) => session.cleared(seq, now)),
     );
     if (this.ending.signal.aborted) return;
-    this.keeper = keeper;
-    this.queueClock = new QueueClock(pageMs(), keeper.clockMemo);
-    this.session = new Session(keeper.queue, {
+    this.persistence = persistence;
+    this.queueClock = new QueueClock(pageMs(), persistence.clockMemo);
+    this.session = new CandidateSession(persistence.queue, {
       attemptId: this.options.attemptId,
       can: this.options.onInstruction ? CAN : [],
       random: Math.random,
@@ -224,7 +224,7 @@ export class Proctor {
     });
     if (this.isFinished) this.session.silence();
     this.link = "connecting";
-    this.stopHeart ??= startHeart(() => this.beat());
+    this.stopTimer ??= startTimer(() => this.beat());
     this.run((session, now) => session.start(now));
     for (const { type, data } of this.early.splice(0)) this.record(type, data);
     if (this.options.captures !== false && !this.isFinished) this.startWatching();
@@ -239,14 +239,14 @@ export class Proctor {
   /** Another tab takes over: it will read what is kept, so all of it has to stand. */
   private async yield(): Promise<void> {
     this.stopWatching();
-    this.stopHeart?.();
-    this.stopHeart = null;
-    if (this.keeper?.isKept) await this.keep();
+    this.stopTimer?.();
+    this.stopTimer = null;
+    if (this.persistence?.isKept) await this.keep();
     else await this.drained(1_000);
     this.run((session) => session.yield());
-    this.keeper?.close();
+    this.persistence?.close();
     this.session = null;
-    this.keeper = null;
+    this.persistence = null;
     this.standBack();
   }
 
@@ -283,7 +283,7 @@ export class Proctor {
   }
 
   /** Let the session take something in, carry out what it says, and tell how things stand. */
-  private run(step: (session: Session, nowMs: number) => Effect[]): void {
+  private run(step: (session: CandidateSession, nowMs: number) => Effect[]): void {
     if (this.session === null) return;
     for (const effect of step(this.session, performance.now())) this.perform(effect);
     this.setTimer();
@@ -314,7 +314,7 @@ export class Proctor {
         break;
       case "dropped":
         this.answers.dropped(effect.dropped);
-        this.keeper?.dropped(effect.dropped.map((one) => one.key));
+        this.persistence?.dropped(effect.dropped.map((one) => one.key));
         break;
       case "carry":
         void this.carry(effect.instruct);
@@ -323,12 +323,12 @@ export class Proctor {
   }
 
   private async unlock(welcome: Welcome): Promise<void> {
-    const { keeper, session } = this;
-    if (keeper === null || session === null) return;
-    const wasSealed = keeper.clockMemo !== null;
+    const { persistence, session } = this;
+    if (persistence === null || session === null) return;
+    const wasSealed = persistence.clockMemo !== null;
     const inbox: HubFrame[] = [];
     this.inbox = inbox;
-    await keeper.unlock(welcome);
+    await persistence.unlock(welcome);
     if (this.inbox !== inbox) return;
     this.inbox = null;
     if (wasSealed) this.restore();
@@ -348,7 +348,7 @@ export class Proctor {
   }
 
   private keep(): Promise<void> {
-    return this.keeper?.keep(this.queueClock, () => this.session?.phase === "open") ?? Promise.resolve();
+    return this.persistence?.keep(this.queueClock, () => this.session?.phase === "open") ?? Promise.resolve();
   }
 
   private async carry(instruct: Instruct): Promise<void> {
@@ -407,7 +407,7 @@ function pageMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
-function linkOf(session: Session): Link {
+function linkOf(session: CandidateSession): Link {
   if (session.phase === "over" || session.phase === "open" || session.phase === "waiting") return session.phase;
   return "connecting";
 }

@@ -3,7 +3,7 @@
 const BEAT_MS = 500;
 
 /** Call `beat` about twice a second until the returned function is called. */
-export function startHeart(beat: () => void): () => void {
+export function startTimer(beat: () => void): () => void {
   try {
     const worker = new Worker(new URL("./timer.worker.ts", import.meta.url), { type: "module" });
     worker.onmessage = beat;

@@ -76,10 +76,10 @@ export class Api {
   #expiresAt = 0;
   #renewing: Promise<Granted | null> | null = null;
 
-  /** `onSession` hears of every session gained (also by renewal) and of its loss (null). */
+  /** `onLogin` hears of every session gained (also by renewal) and of its loss (null). */
   constructor(
     readonly page: Page,
-    private readonly onSession: (granted: Granted | null) => void = () => undefined,
+    private readonly onLogin: (granted: Granted | null) => void = () => undefined,
     private readonly send: typeof fetch = (input, init) => fetch(input, init),
   ) {}
 
@@ -180,7 +180,7 @@ export class Api {
   #take(granted: Granted | null): void {
     this.#token = granted?.access_token ?? null;
     this.#expiresAt = granted?.expires_at ?? 0;
-    this.onSession(granted);
+    this.onLogin(granted);
   }
 
   #bearer(): Record<string, string> {

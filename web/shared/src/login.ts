@@ -2,11 +2,11 @@
 import { computed, signal } from "@preact/signals";
 import { Api, type Granted, type Page } from "./api.ts";
 
-export type SessionState = "unknown" | "out" | "in";
+export type LoginState = "unknown" | "out" | "in";
 
-export interface Session {
+export interface Login {
   api: Api;
-  state: { readonly value: SessionState };
+  state: { readonly value: LoginState };
   user: { readonly value: Granted["user"] | null };
   /** The one exam a sign-in by code is good for. */
   examId: { readonly value: string | null };
@@ -14,14 +14,14 @@ export interface Session {
   resume(): Promise<void>;
 }
 
-export function createSession(page: Page, send?: typeof fetch): Session {
+export function createLogin(page: Page, send?: typeof fetch): Login {
   const granted = signal<Granted | null>(null);
-  const state = signal<SessionState>("unknown");
-  const onSession = (now: Granted | null): void => {
+  const state = signal<LoginState>("unknown");
+  const onChange = (now: Granted | null): void => {
     granted.value = now;
     state.value = now === null ? "out" : "in";
   };
-  const api = send === undefined ? new Api(page, onSession) : new Api(page, onSession, send);
+  const api = send === undefined ? new Api(page, onChange) : new Api(page, onChange, send);
   return {
     api,
     state,

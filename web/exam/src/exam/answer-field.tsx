@@ -1,44 +1,44 @@
-// One question and the place for its answer, by kind. What is given goes to the sitting; nothing is kept here but what a
+// One question and the place for its answer, by kind. What is given goes to the session; nothing is kept here but what a
 // number field shows while it is no number.
 import type { Json } from "@veritas/proctor/index.ts";
 import { Field } from "@veritas/shared/ui.tsx";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useId } from "preact/hooks";
-import { MOST_TEXT_BYTES, readNumber, wireBytes } from "../session/answers.ts";
+import { MAX_TEXT_BYTES, readNumber, wireBytes } from "../session/answers.ts";
 import type { Item } from "../types.ts";
-import type { Sitting } from "../session/session.ts";
+import type { ExamSession } from "../session/session.ts";
 import { plural } from "../texts.ts";
 
 interface Props {
   item: Item;
-  sitting: Sitting;
+  session: ExamSession;
 }
 
-export function Answer({ item, sitting }: Props): JSX.Element {
+export function Answer({ item, session }: Props): JSX.Element {
   switch (item.kind) {
     case "choice":
-      return <Choice item={item} sitting={sitting} />;
+      return <Choice item={item} session={session} />;
     case "multiple":
-      return <Multiple item={item} sitting={sitting} />;
+      return <Multiple item={item} session={session} />;
     case "number":
-      return <NumberField item={item} sitting={sitting} />;
+      return <NumberField item={item} session={session} />;
     case "text":
-      return <Text item={item} sitting={sitting} />;
+      return <Text item={item} session={session} />;
   }
 }
 
-const answerTo = ({ item, sitting }: Props): Json => sitting.answers.value[item.item] ?? null;
+const answerTo = ({ item, session }: Props): Json => session.answers.value[item.item] ?? null;
 
-function Choice({ item, sitting }: Props): JSX.Element {
+function Choice({ item, session }: Props): JSX.Element {
   const name = useId();
-  const chosen = answerTo({ item, sitting });
+  const chosen = answerTo({ item, session });
   return (
     <fieldset class="x-choices">
       <legend class="v-label">Choose one</legend>
       {item.choices.map((choice) => (
         <label class="x-choice" key={choice}>
-          <input type="radio" name={name} checked={chosen === choice} onChange={() => sitting.choose(item, choice)} />
+          <input type="radio" name={name} checked={chosen === choice} onChange={() => session.choose(item, choice)} />
           <span>{choice}</span>
         </label>
       ))}
@@ -46,11 +46,11 @@ function Choice({ item, sitting }: Props): JSX.Element {
   );
 }
 
-function Multiple({ item, sitting }: Props): JSX.Element {
-  const value = answerTo({ item, sitting });
+function Multiple({ item, session }: Props): JSX.Element {
+  const value = answerTo({ item, session });
   const chosen = Array.isArray(value) ? value : [];
   const toggle = (choice: string, isOn: boolean) =>
-    sitting.choose(
+    session.choose(
       item,
       item.choices.filter((one) => (one === choice ? isOn : chosen.includes(one))),
     );
@@ -71,16 +71,16 @@ function Multiple({ item, sitting }: Props): JSX.Element {
   );
 }
 
-function NumberField({ item, sitting }: Props): JSX.Element {
+function NumberField({ item, session }: Props): JSX.Element {
   const typed = useSignal<string | null>(null);
-  const value = answerTo({ item, sitting });
+  const value = answerTo({ item, session });
   const shown = typed.value ?? (typeof value === "number" || typeof value === "string" ? String(value) : "");
-  const isUnreadable = sitting.unreadable.value.has(item.item);
+  const isUnreadable = session.unreadable.value.has(item.item);
   const take = (text: string) => {
     typed.value = text;
     const number = readNumber(text);
-    sitting.setUnreadable(item, number === undefined);
-    if (number !== undefined && number !== (sitting.answers.value[item.item] ?? null)) sitting.type(item, number);
+    session.setUnreadable(item, number === undefined);
+    if (number !== undefined && number !== (session.answers.value[item.item] ?? null)) session.type(item, number);
   };
   return (
     <Field
@@ -97,18 +97,18 @@ function NumberField({ item, sitting }: Props): JSX.Element {
           maxLength={40}
           value={shown}
           onInput={(event) => take(event.currentTarget.value)}
-          onBlur={() => sitting.flush(item.item)}
+          onBlur={() => session.flush(item.item)}
         />
       )}
     </Field>
   );
 }
 
-function Text({ item, sitting }: Props): JSX.Element {
-  const value = answerTo({ item, sitting });
+function Text({ item, session }: Props): JSX.Element {
+  const value = answerTo({ item, session });
   const text = typeof value === "string" ? value : "";
   const words = text.trim() === "" ? 0 : text.trim().split(/\s+/).length;
-  const left = MOST_TEXT_BYTES - wireBytes(text);
+  const left = MAX_TEXT_BYTES - wireBytes(text);
   return (
     <Field
       label="Your answer"
@@ -128,12 +128,12 @@ function Text({ item, sitting }: Props): JSX.Element {
           spellcheck={false}
           onInput={(event) => {
             const field = event.currentTarget;
-            sitting.type(item, field.value);
-            const kept = sitting.answers.value[item.item];
+            session.type(item, field.value);
+            const kept = session.answers.value[item.item];
             // What is over the limit is not taken, and must not look as if it were.
             if (typeof kept === "string" && kept !== field.value) field.value = kept;
           }}
-          onBlur={() => sitting.flush(item.item)}
+          onBlur={() => session.flush(item.item)}
         />
       )}
     </Field>

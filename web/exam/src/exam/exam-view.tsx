@@ -11,14 +11,14 @@ import { leftMs, passedMark, toneOf } from "../session/countdown.ts";
 import { HandIn } from "./hand-in.tsx";
 import { Heading } from "../parts/heading.tsx";
 import { Answer } from "./answer-field.tsx";
-import { session } from "../router.ts";
+import { login } from "../router.ts";
 import { describeSaving, isWorthSaying, type Saving } from "../session/saving.ts";
 import { SignIn } from "../start/sign-in.tsx";
-import type { Sitting } from "../session/session.ts";
+import type { ExamSession } from "../session/session.ts";
 import { plural } from "../texts.ts";
 
 interface Props {
-  sitting: Sitting;
+  session: ExamSession;
 }
 
 /** A signal that says, once a second, that a second has passed. */
@@ -32,25 +32,25 @@ function useSecond(): number {
 }
 
 /** What stands in the bar: the clock and the state of saving, always in sight. */
-export function DeskBar({ sitting }: Props): JSX.Element {
+export function ExamBar({ session }: Props): JSX.Element {
   return (
     <div class="x-bar">
-      <SavingLine sitting={sitting} />
-      <Clock sitting={sitting} />
-      <Messages sitting={sitting} />
+      <SavingLine session={session} />
+      <Clock session={session} />
+      <Messages session={session} />
     </div>
   );
 }
 
-function Clock({ sitting }: Props): JSX.Element | null {
+function Clock({ session }: Props): JSX.Element | null {
   useSecond();
-  const left = leftMs(sitting.deadline.value, clock.now());
+  const left = leftMs(session.deadline.value, clock.now());
   const before = useRef<number | null>(null);
   useEffect(() => {
     const said = passedMark(before.current, left);
     before.current = left;
     if (said !== null) announce(said);
-    if (left === 0) timeIsUp(sitting);
+    if (left === 0) timeIsUp(session);
   });
   if (left === null) return null;
   return (
@@ -61,24 +61,24 @@ function Clock({ sitting }: Props): JSX.Element | null {
   );
 }
 
-const ASK_MS = 2_000;
-const asked = new WeakMap<Sitting, number>();
+const POLL_MS = 2_000;
+const asked = new WeakMap<ExamSession, number>();
 
 /** The server ends the attempt, not this page: what is left is recorded, and the server is asked until it has. */
-function timeIsUp(sitting: Sitting): void {
+function timeIsUp(session: ExamSession): void {
   const now = performance.now();
-  if (now - (asked.get(sitting) ?? -Infinity) < ASK_MS) return;
-  asked.set(sitting, now);
-  sitting.flush();
-  void sitting.reload().catch(() => undefined);
+  if (now - (asked.get(session) ?? -Infinity) < POLL_MS) return;
+  asked.set(session, now);
+  session.flush();
+  void session.reload().catch(() => undefined);
 }
 
-function SavingLine({ sitting }: Props): JSX.Element | null {
+function SavingLine({ session }: Props): JSX.Element | null {
   useSecond();
   const last = useRef<Saving["kind"]>("idle");
-  const status = sitting.status.value;
+  const status = session.status.value;
   const isElsewhere = status === null || status.link === "elsewhere" || status.over === "superseded";
-  const saving = isElsewhere ? null : describeSaving(status, sitting.typing.value, performance.now());
+  const saving = isElsewhere ? null : describeSaving(status, session.typing.value, performance.now());
   useEffect(() => {
     if (saving === null) return;
     if (isWorthSaying(last.current, saving.kind) && saving.spoken !== "") {
@@ -97,10 +97,10 @@ function SavingLine({ sitting }: Props): JSX.Element | null {
   );
 }
 
-function Messages({ sitting }: Props): JSX.Element {
+function Messages({ session }: Props): JSX.Element {
   const isOpen = useSignal(false);
-  const all = sitting.messages.value;
-  const unread = sitting.unread.value[0];
+  const all = session.messages.value;
+  const unread = session.unread.value[0];
   useEffect(() => {
     if (unread !== undefined) announce(`A message from your teacher: ${unread.text}`, "assertive");
   }, [unread?.id]);
@@ -114,9 +114,9 @@ function Messages({ sitting }: Props): JSX.Element {
       <Dialog
         title="A message from your teacher"
         open={unread !== undefined}
-        onClose={() => sitting.closeMessage()}
+        onClose={() => session.closeMessage()}
         actions={
-          <Button variant="primary" onClick={() => sitting.closeMessage()}>
+          <Button variant="primary" onClick={() => session.closeMessage()}>
             I have read it
           </Button>
         }
@@ -138,39 +138,39 @@ function Messages({ sitting }: Props): JSX.Element {
   );
 }
 
-export function Desk({ sitting }: Props): JSX.Element {
-  const status = sitting.status.value;
+export function ExamView({ session }: Props): JSX.Element {
+  const status = session.status.value;
   const isHandingIn = useSignal(false);
-  if (status?.link === "elsewhere") return <Elsewhere sitting={sitting} where="another tab of this browser" />;
-  if (status?.over === "superseded") return <Elsewhere sitting={sitting} where="another window or machine" />;
-  const paper = sitting.paper.value;
+  if (status?.link === "elsewhere") return <Elsewhere session={session} where="another tab of this browser" />;
+  if (status?.over === "superseded") return <Elsewhere session={session} where="another window or machine" />;
+  const attempt = session.attempt.value;
   return (
-    <div class="x-desk">
+    <div class="x-exam-view">
       <div class="x-top">
-        <Heading title={paper.exam.title}>{paper.exam.title}</Heading>
-        <Alarms sitting={sitting} />
+        <Heading title={attempt.exam.title}>{attempt.exam.title}</Heading>
+        <Alarms session={session} />
       </div>
-      <Overview sitting={sitting} onHandIn={() => (isHandingIn.value = true)} />
-      <Question sitting={sitting} onHandIn={() => (isHandingIn.value = true)} />
-      <HandIn sitting={sitting} open={isHandingIn.value} onClose={() => (isHandingIn.value = false)} />
+      <Overview session={session} onHandIn={() => (isHandingIn.value = true)} />
+      <Question session={session} onHandIn={() => (isHandingIn.value = true)} />
+      <HandIn session={session} open={isHandingIn.value} onClose={() => (isHandingIn.value = false)} />
     </div>
   );
 }
 
 /** What stands in the way of going on, above everything else. */
-function Alarms({ sitting }: Props): JSX.Element {
-  const status = sitting.status.value;
+function Alarms({ session }: Props): JSX.Element {
+  const status = session.status.value;
   useSecond();
   const alarms: JSX.Element[] = [];
-  if (leftMs(sitting.deadline.value, clock.now()) === 0) {
+  if (leftMs(session.deadline.value, clock.now()) === 0) {
     alarms.push(
       <Notice key="time" tone="warning" role="status">
         Your time is over. The server is handing in what you have written…
       </Notice>,
     );
   }
-  if (status?.over === "signed_out" || session.state.value === "out") {
-    alarms.push(<SignInAgain key="out" sitting={sitting} />);
+  if (status?.over === "signed_out" || login.state.value === "out") {
+    alarms.push(<SignInAgain key="out" session={session} />);
   }
   if (status?.over === "forbidden" || status?.over === "refused") {
     alarms.push(
@@ -180,15 +180,15 @@ function Alarms({ sitting }: Props): JSX.Element {
       </Notice>,
     );
   }
-  if (sitting.paper.value.exam.monitored !== false) alarms.push(<FullscreenNotice key="fullscreen" />);
+  if (session.attempt.value.exam.monitored !== false) alarms.push(<FullscreenNotice key="fullscreen" />);
   return <>{alarms}</>;
 }
 
 /** In the middle of an exam the sign-in may end; what was written stays on the page behind it. */
-function SignInAgain({ sitting }: Props): JSX.Element {
-  const isOut = session.state.value === "out";
+function SignInAgain({ session }: Props): JSX.Element {
+  const isOut = login.state.value === "out";
   useEffect(() => {
-    if (!isOut) sitting.proctor.signedInAgain();
+    if (!isOut) session.proctor.signedInAgain();
   }, [isOut]);
   return (
     <Notice tone="warning" role="alert">
@@ -221,11 +221,11 @@ function FullscreenNotice(): JSX.Element | null {
   );
 }
 
-function Elsewhere({ sitting, where }: Props & { where: string }): JSX.Element {
+function Elsewhere({ session, where }: Props & { where: string }): JSX.Element {
   const isBusy = useSignal(false);
   const here = () => {
     isBusy.value = true;
-    void sitting.continueHere().catch(() => undefined);
+    void session.continueHere().catch(() => undefined);
   };
   return (
     <div class="v-page">
@@ -245,13 +245,13 @@ function Elsewhere({ sitting, where }: Props & { where: string }): JSX.Element {
   );
 }
 
-function Overview({ sitting, onHandIn }: Props & { onHandIn: () => void }): JSX.Element {
-  const { items } = sitting.paper.value;
-  const answers = sitting.answers.value;
+function Overview({ session, onHandIn }: Props & { onHandIn: () => void }): JSX.Element {
+  const { items } = session.attempt.value;
+  const answers = session.answers.value;
   const done = items.length - unanswered(items, answers).length;
   const isOpen = useSignal(false);
   const open = (index: number) => {
-    sitting.open(index);
+    session.open(index);
     isOpen.value = false;
   };
   return (
@@ -274,7 +274,7 @@ function Overview({ sitting, onHandIn }: Props & { onHandIn: () => void }): JSX.
       <ol class="x-questions" id="question-list">
         {items.map((item, index) => {
           const has = isAnswered(item, answers);
-          const isCurrent = index === sitting.at.value;
+          const isCurrent = index === session.at.value;
           return (
             <li key={item.item}>
               <button
@@ -300,16 +300,16 @@ function Overview({ sitting, onHandIn }: Props & { onHandIn: () => void }): JSX.
   );
 }
 
-function Question({ sitting, onHandIn }: Props & { onHandIn: () => void }): JSX.Element {
+function Question({ session, onHandIn }: Props & { onHandIn: () => void }): JSX.Element {
   const heading = useRef<HTMLHeadingElement>(null);
-  const index = sitting.at.value;
-  const item = sitting.item.value;
+  const index = session.at.value;
+  const item = session.item.value;
   const isFirst = useRef(true);
   useEffect(() => {
     if (!isFirst.current) heading.current?.focus();
     isFirst.current = false;
   }, [index]);
-  const { items } = sitting.paper.value;
+  const { items } = session.attempt.value;
   if (item === null) return <Notice tone="warning">This exam has no questions. Please tell your teacher.</Notice>;
   const isLast = index === items.length - 1;
   return (
@@ -321,9 +321,9 @@ function Question({ sitting, onHandIn }: Props & { onHandIn: () => void }): JSX.
         <Badge>{plural(item.points, "point")}</Badge>
       </div>
       <p class="x-prompt x-lines">{item.prompt}</p>
-      <Answer item={item} sitting={sitting} />
+      <Answer item={item} session={session} />
       <div class="x-way">
-        <Button icon="left" disabled={index === 0} onClick={() => sitting.open(index - 1)}>
+        <Button icon="left" disabled={index === 0} onClick={() => session.open(index - 1)}>
           Back
         </Button>
         {isLast ? (
@@ -331,7 +331,7 @@ function Question({ sitting, onHandIn }: Props & { onHandIn: () => void }): JSX.
             Hand in…
           </Button>
         ) : (
-          <Button variant="primary" onClick={() => sitting.open(index + 1)}>
+          <Button variant="primary" onClick={() => session.open(index + 1)}>
             Next
             <Icon name="right" />
           </Button>

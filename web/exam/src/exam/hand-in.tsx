@@ -4,7 +4,7 @@ import { Button, Dialog, Notice, Spinner } from "@veritas/shared/ui.tsx";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { unanswered } from "../session/answers.ts";
-import type { HandingIn, Sitting } from "../session/session.ts";
+import type { HandingIn, ExamSession } from "../session/session.ts";
 import { plural } from "../texts.ts";
 
 const STEPS: { readonly [step in HandingIn]: string } = {
@@ -15,18 +15,18 @@ const STEPS: { readonly [step in HandingIn]: string } = {
 };
 
 interface Props {
-  sitting: Sitting;
+  session: ExamSession;
   open: boolean;
   onClose: () => void;
 }
 
-export function HandIn({ sitting, open, onClose }: Props): JSX.Element {
+export function HandIn({ session, open, onClose }: Props): JSX.Element {
   const error = useSignal<unknown>(null);
-  const step = sitting.handingIn.value;
+  const step = session.handingIn.value;
   const isBusy = step !== "no";
   const go = () => {
     error.value = null;
-    sitting.handIn().then(onClose, (reason: unknown) => (error.value = reason));
+    session.handIn().then(onClose, (reason: unknown) => (error.value = reason));
   };
   const close = () => {
     error.value = null;
@@ -47,7 +47,7 @@ export function HandIn({ sitting, open, onClose }: Props): JSX.Element {
       }
     >
       <div class="v-stack">
-        <Missing sitting={sitting} onClose={close} />
+        <Missing session={session} onClose={close} />
         <p>After handing in, nothing can be changed any more.</p>
         {isBusy && <Spinner label={STEPS[step]} />}
         {error.value !== null && (
@@ -60,11 +60,11 @@ export function HandIn({ sitting, open, onClose }: Props): JSX.Element {
   );
 }
 
-function Missing({ sitting, onClose }: { sitting: Sitting; onClose: () => void }): JSX.Element {
-  const { items } = sitting.paper.value;
-  const missing = unanswered(items, sitting.answers.value);
-  const unreadable = items.filter((item) => sitting.unreadable.value.has(item.item));
-  const refused = items.filter((item) => sitting.status.value?.refused.has(item.item));
+function Missing({ session, onClose }: { session: ExamSession; onClose: () => void }): JSX.Element {
+  const { items } = session.attempt.value;
+  const missing = unanswered(items, session.answers.value);
+  const unreadable = items.filter((item) => session.unreadable.value.has(item.item));
+  const refused = items.filter((item) => session.status.value?.refused.has(item.item));
   const bad = [...new Set([...unreadable, ...refused])];
   const list = (of: typeof items) => (
     <ul class="x-missing">
@@ -72,7 +72,7 @@ function Missing({ sitting, onClose }: { sitting: Sitting; onClose: () => void }
         const index = items.indexOf(item);
         const open = () => {
           onClose();
-          sitting.open(index);
+          session.open(index);
         };
         return (
           <li key={item.item}>

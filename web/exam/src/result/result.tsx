@@ -4,37 +4,37 @@ import { Badge, Button, Meter, Notice, Severity, Spinner, Table, type Tone } fro
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import type { RecordView, Paper, Receipt, RecordedFlag } from "../types.ts";
+import type { RecordView, AttemptView, Receipt, RecordedFlag } from "../types.ts";
 import { Heading } from "../parts/heading.tsx";
-import { api, session, toList } from "../router.ts";
+import { api, login, toList } from "../router.ts";
 import { eventWords, FLAG_STATUSES, INTEGRITY, plural, statusWords } from "../texts.ts";
 
-const ASK_MS = 3_000;
+const POLL_MS = 3_000;
 
 interface Props {
-  first: Paper;
+  first: AttemptView;
   receipt?: Receipt | null;
   /** Why a person ended it, when the page was told. */
   because?: string | null;
   onLeave?: () => void;
 }
 
-export function Afterwards({ first, receipt = null, because = null, onLeave = toList }: Props): JSX.Element {
-  const paper = useSignal(first);
+export function ResultView({ first, receipt = null, because = null, onLeave = toList }: Props): JSX.Element {
+  const attempt = useSignal(first);
   useEffect(() => {
-    if (paper.value.record) return;
+    if (attempt.value.record) return;
     const timer = setInterval(() => {
-      api.get<Paper>(`/student/exams/${first.attempt_id}`).then(
+      api.get<AttemptView>(`/student/exams/${first.attempt_id}`).then(
         (now) => {
-          paper.value = now;
+          attempt.value = now;
           if (now.record) clearInterval(timer);
         },
         () => undefined,
       );
-    }, ASK_MS);
+    }, POLL_MS);
     return () => clearInterval(timer);
   }, [first.attempt_id]);
-  const now = paper.value;
+  const now = attempt.value;
   const given = now.receipt ?? receipt;
   const isByStudent = given !== null && now.status === "completed";
   const title = isByStudent ? "Handed in" : statusWords(now.status);
@@ -55,7 +55,7 @@ export function Afterwards({ first, receipt = null, because = null, onLeave = to
           </Notice>
         )}
       </div>
-      {given !== null && <ReceiptCard receipt={given} paper={now} />}
+      {given !== null && <ReceiptCard receipt={given} attempt={now} />}
       <section class="v-stack" aria-labelledby="record">
         <h2 id="record">What was recorded and concluded</h2>
         {!now.record ? (
@@ -65,7 +65,7 @@ export function Afterwards({ first, receipt = null, because = null, onLeave = to
         )}
       </section>
       {/* A sign-in by code is good for this one exam: there is no list to go back to. */}
-      {session.examId.value === null && (
+      {login.examId.value === null && (
         <div class="x-noprint">
           <Button onClick={onLeave}>Back to your exams</Button>
         </div>
@@ -81,7 +81,7 @@ function headline(status: string, isByStudent: boolean): string {
   return statusWords(status);
 }
 
-function ReceiptCard({ receipt, paper }: { receipt: Receipt; paper: Paper }): JSX.Element {
+function ReceiptCard({ receipt, attempt }: { receipt: Receipt; attempt: AttemptView }): JSX.Element {
   return (
     <section class="v-card v-stack x-receipt" aria-labelledby="receipt">
       <div class="v-spread">
@@ -94,7 +94,7 @@ function ReceiptCard({ receipt, paper }: { receipt: Receipt; paper: Paper }): JS
       </div>
       <dl class="v-facts">
         <dt>Exam</dt>
-        <dd>{paper.exam.title}</dd>
+        <dd>{attempt.exam.title}</dd>
         <dt>Taken in</dt>
         <dd>{formatDateTime(receipt.submitted_at)}</dd>
         <dt>Answers</dt>

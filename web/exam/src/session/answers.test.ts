@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   fitText,
   isAnswered,
-  MOST_TEXT_BYTES,
+  MAX_TEXT_BYTES,
   newerThan,
   readNumber,
   savedValues,
@@ -52,8 +52,8 @@ describe("what fits on the wire", () => {
   test("is kept whole, and what is more is cut to the longest beginning", () => {
     expect(fitText("short")).toBe("short");
     const cut = fitText("é".repeat(20_000));
-    expect(wireBytes(cut)).toBeLessThanOrEqual(MOST_TEXT_BYTES);
-    expect(wireBytes(`${cut}é`)).toBeGreaterThan(MOST_TEXT_BYTES);
+    expect(wireBytes(cut)).toBeLessThanOrEqual(MAX_TEXT_BYTES);
+    expect(wireBytes(`${cut}é`)).toBeGreaterThan(MAX_TEXT_BYTES);
   });
 });
 

@@ -3,7 +3,7 @@ import type { Json, LocalAnswer } from "@veritas/proctor/index.ts";
 import type { Item, SavedAnswer } from "../types.ts";
 
 /** Longest text that fits into a draft on the wire (32 KiB), with room for what JSON adds. */
-export const MOST_TEXT_BYTES = 30_000;
+export const MAX_TEXT_BYTES = 30_000;
 
 export type Answers = { readonly [item: string]: Json };
 
@@ -58,11 +58,11 @@ export function wireBytes(text: string): number {
 
 /** The longest beginning of a text that may be sent. */
 export function fitText(text: string): string {
-  if (wireBytes(text) <= MOST_TEXT_BYTES) return text;
+  if (wireBytes(text) <= MAX_TEXT_BYTES) return text;
   let [fits, toMuch] = [0, text.length];
   while (toMuch - fits > 1) {
     const middle = (fits + toMuch) >> 1;
-    if (wireBytes(text.slice(0, middle)) <= MOST_TEXT_BYTES) fits = middle;
+    if (wireBytes(text.slice(0, middle)) <= MAX_TEXT_BYTES) fits = middle;
     else toMuch = middle;
   }
   return text.slice(0, fits);

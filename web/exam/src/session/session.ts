@@ -1,4 +1,4 @@
-// One sitting of an exam: its paper, its answers, its clock and its SDK, as signals the views draw from. Answers reach the
+// One sitting of an exam: its attempt, its answers, its clock and its SDK, as signals the views draw from. Answers reach the
 // server only as recorded events (or, when handing in, with the submission); nothing is called saved before it is.
 import {
   deliverKept,
@@ -14,13 +14,13 @@ import { type Api, Problem } from "@veritas/shared/api.ts";
 import { clock } from "@veritas/shared/time.ts";
 import { batch, computed, signal } from "@preact/signals";
 import { type Answers, fitText, newerThan, savedValues } from "./answers.ts";
-import { type Item, isRunning, type Paper, type Receipt } from "../types.ts";
+import { type Item, isRunning, type AttemptView, type Receipt } from "../types.ts";
 
 /** A draft is recorded this long after the last key, or this long after the first one. */
-const REST_MS = 1_000;
-const MOST_MS = 2_000;
+const PAUSE_MS = 1_000;
+const MAX_DELAY_MS = 2_000;
 /** Without a connection drafts wait longer: they are kept on the machine, which is not without end. */
-const OFFLINE_MOST_MS = 10_000;
+const OFFLINE_MAX_DELAY_MS = 10_000;
 const DRAIN_MS = 10_000;
 
 export interface Message {
@@ -38,10 +38,10 @@ interface Change {
 }
 
 /** The question in hand, so that a reload comes back to it: its name, never its answer. */
-const PLACE = "veritas-exam-place";
+const CURRENT_ITEM = "veritas-exam-place";
 
-export class Sitting {
-  readonly paper;
+export class ExamSession {
+  readonly attempt;
   readonly answers = signal<Answers>({});
   readonly at = signal(0);
   readonly status = signal<Status | null>(null);
@@ -56,13 +56,16 @@ export class Sitting {
   readonly typing = signal<ReadonlySet<string>>(new Set());
   /** What was typed into a number that is none; it is not saved. */
   readonly unreadable = signal<ReadonlySet<string>>(new Set());
-  readonly item = computed(() => this.paper.value.items[this.at.value] ?? null);
-  readonly deadline = computed(() => this.status.value?.attempt?.deadline ?? this.paper.value.deadline);
+  readonly item = computed(() => this.attempt.value.items[this.at.value] ?? null);
+  readonly deadline = computed(() => this.status.value?.attempt?.deadline ?? this.attempt.value.deadline);
   readonly isOver = computed(() => {
     const status = this.status.value;
-    const told = status?.attempt?.status ?? this.paper.value.status;
+    const told = status?.attempt?.status ?? this.attempt.value.status;
     return (
-      !isRunning(told) || !isRunning(this.paper.value.status) || status?.over === "ended" || this.receipt.value !== null
+      !isRunning(told) ||
+      !isRunning(this.attempt.value.status) ||
+      status?.over === "ended" ||
+      this.receipt.value !== null
     );
   });
   readonly proctor: Proctor;
@@ -73,16 +76,16 @@ export class Sitting {
 
   constructor(
     private readonly api: Api,
-    paper: Paper,
+    attempt: AttemptView,
   ) {
-    this.paper = signal(paper);
-    this.answers.value = savedValues(paper.answers);
-    this.at.value = recallPlace(paper);
+    this.attempt = signal(attempt);
+    this.answers.value = savedValues(attempt.answers);
+    this.at.value = storedIndex(attempt);
     this.proctor = start({
-      ...lineOf(api, paper.attempt_id),
-      onInstruction: (instruct) => this.obey(instruct),
+      ...connectionOptions(api, attempt.attempt_id),
+      onInstruction: (instruct) => this.carryOut(instruct),
       onRestored: (local) => this.restore(local),
-      captures: paper.exam.monitored ?? true,
+      captures: attempt.exam.monitored ?? true,
     });
     this.proctor.onStatus((status) => {
       const wasElsewhere = this.status.value?.link === "elsewhere";
@@ -96,16 +99,16 @@ export class Sitting {
     window.addEventListener("pagehide", flush, { signal: left });
     window.addEventListener("blur", flush, { signal: left });
     window.addEventListener("beforeunload", (event) => this.warn(event), { signal: left });
-    const first = paper.items[this.at.value];
+    const first = attempt.items[this.at.value];
     if (first) this.proctor.record("item_opened", { item: first.item });
   }
 
   open(index: number): void {
-    const item = this.paper.value.items[index];
+    const item = this.attempt.value.items[index];
     if (item === undefined || index === this.at.value) return;
     this.flush();
     this.at.value = index;
-    sessionStorage.setItem(PLACE, `${this.paper.value.attempt_id} ${item.item}`);
+    sessionStorage.setItem(CURRENT_ITEM, `${this.attempt.value.attempt_id} ${item.item}`);
     this.openedMs = performance.now();
     this.proctor.record("item_opened", { item: item.item });
   }
@@ -124,8 +127,8 @@ export class Sitting {
     clearTimeout(before?.timer);
     const now = performance.now();
     const firstMs = before?.firstMs ?? now;
-    const most = this.status.value?.link === "open" ? MOST_MS : OFFLINE_MOST_MS;
-    const wait = Math.max(0, Math.min(REST_MS, firstMs + most - now));
+    const most = this.status.value?.link === "open" ? MAX_DELAY_MS : OFFLINE_MAX_DELAY_MS;
+    const wait = Math.max(0, Math.min(PAUSE_MS, firstMs + most - now));
     const timer = setTimeout(() => this.flush(item.item), wait);
     this.changes.set(item.item, { value: fitting, firstMs, timer });
     this.typing.value = new Set(this.changes.keys());
@@ -146,7 +149,7 @@ export class Sitting {
       if (only !== undefined && name !== only) continue;
       clearTimeout(change.timer);
       this.changes.delete(name);
-      const item = this.paper.value.items.find((one) => one.item === name);
+      const item = this.attempt.value.items.find((one) => one.item === name);
       if (item?.kind === "text") this.proctor.draft(name, String(change.value ?? ""));
       else this.proctor.answered(name, change.value, performance.now() - this.openedMs);
     }
@@ -173,7 +176,7 @@ export class Sitting {
       } catch (error) {
         if (error instanceof Problem && error.status < 500 && error.status !== 429) {
           this.handingIn.value = "no";
-          // It was handed in already, or time ran out meanwhile: the paper says which.
+          // It was handed in already, or time ran out meanwhile: the attempt says which.
           await this.reload().catch(() => undefined);
           if (this.isOver.value) return;
           throw error;
@@ -187,12 +190,12 @@ export class Sitting {
 
   /** Read the attempt anew: it has ended, or was gone on with elsewhere. */
   async reload(): Promise<void> {
-    const paper = await this.api.get<Paper>(`/student/exams/${this.paper.value.attempt_id}`);
+    const attempt = await this.api.get<AttemptView>(`/student/exams/${this.attempt.value.attempt_id}`);
     batch(() => {
-      this.paper.value = paper;
+      this.attempt.value = attempt;
       const local = [...this.changes].map(([item, { value }]) => [item, value]);
       const mine = [...(this.status.peek()?.unsaved ?? [])].map((item) => [item, this.answers.peek()[item] ?? null]);
-      this.answers.value = { ...savedValues(paper.answers), ...Object.fromEntries([...mine, ...local]) };
+      this.answers.value = { ...savedValues(attempt.answers), ...Object.fromEntries([...mine, ...local]) };
     });
   }
 
@@ -208,7 +211,7 @@ export class Sitting {
     void this.proctor.finish();
   }
 
-  /** Leave this page's sitting; it can be gone on with at any time. */
+  /** Leave this page's session; it can be gone on with at any time. */
   leave(): void {
     this.flush();
     this.leaving.abort();
@@ -219,7 +222,7 @@ export class Sitting {
     const position = this.proctor.position;
     const unsaved = isDrained ? [] : [...(this.status.value?.unsaved ?? [])];
     const answers = unsaved.map((item) => ({ item, value: this.answers.value[item] ?? null }));
-    return this.api.post<Receipt>(`/student/exams/${this.paper.value.attempt_id}/submit`, {
+    return this.api.post<Receipt>(`/student/exams/${this.attempt.value.attempt_id}/submit`, {
       ...(position ?? {}),
       ...(answers.length > 0 ? { answers } : {}),
     });
@@ -238,12 +241,12 @@ export class Sitting {
   }
 
   private restore(local: LocalAnswer[]): void {
-    const newer = newerThan(this.paper.value.answers, local, clock.now() - Date.now());
+    const newer = newerThan(this.attempt.value.answers, local, clock.now() - Date.now());
     const untouched = Object.entries(newer).filter(([item]) => !this.touched.has(item));
     if (untouched.length > 0) this.answers.value = { ...this.answers.value, ...Object.fromEntries(untouched) };
   }
 
-  private obey(instruct: Instruct): string | null {
+  private carryOut(instruct: Instruct): string | null {
     const body = instruct.body ?? {};
     if (instruct.valid_until && instruct.valid_until < clock.now()) return "expired";
     if (instruct.action === "end") {
@@ -259,11 +262,14 @@ export class Sitting {
 }
 
 /** Deliver what this machine still keeps of an attempt that has ended. */
-export function deliverRest(api: Api, attemptId: string): Promise<void> {
-  return deliverKept(lineOf(api, attemptId));
+export function deliverStoredEvents(api: Api, attemptId: string): Promise<void> {
+  return deliverKept(connectionOptions(api, attemptId));
 }
 
-function lineOf(api: Api, attemptId: string): { url: string; attemptId: string; getTicket: () => Promise<string> } {
+function connectionOptions(
+  api: Api,
+  attemptId: string,
+): { url: string; attemptId: string; getTicket: () => Promise<string> } {
   const getTicket = async (): Promise<string> => {
     try {
       return await api.ticket("monitor");
@@ -278,8 +284,8 @@ function lineOf(api: Api, attemptId: string): { url: string; attemptId: string; 
   };
 }
 
-function recallPlace(paper: Paper): number {
-  const place = sessionStorage.getItem(PLACE);
-  const index = paper.items.findIndex((one) => `${paper.attempt_id} ${one.item}` === place);
+function storedIndex(attempt: AttemptView): number {
+  const place = sessionStorage.getItem(CURRENT_ITEM);
+  const index = attempt.items.findIndex((one) => `${attempt.attempt_id} ${one.item}` === place);
   return Math.max(0, index);
 }

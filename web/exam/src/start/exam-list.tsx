@@ -6,7 +6,7 @@ import { useEffect } from "preact/hooks";
 import type { Enrolment } from "../types.ts";
 import { Heading } from "../parts/heading.tsx";
 import { Loading, useLoad } from "../parts/loading.tsx";
-import { api, session, toAttempt, toNotice } from "../router.ts";
+import { api, login, toAttempt, toNotice } from "../router.ts";
 
 const STATES: { readonly [state in Enrolment["state"]]: { word: string; tone: Tone } } = {
   running: { word: "Running", tone: "accent" },
@@ -22,7 +22,7 @@ export function ExamList(): JSX.Element {
   const { value, error, again } = useLoad(loadEnrolments, "exams");
   useEffect(() => {
     const only = value?.length === 1 ? value[0] : undefined;
-    if (only === undefined || session.examId.value !== only.exam_id) return;
+    if (only === undefined || login.examId.value !== only.exam_id) return;
     if (only.state === "done" && only.attempt) toAttempt(only.attempt.attempt_id, { replace: true });
     else if (only.state === "open" || only.state === "running") toNotice(only.exam_id);
   }, [value]);

@@ -10,19 +10,19 @@ export interface Sealed {
   box: ArrayBuffer;
 }
 
-export class Vault {
+export class Encryption {
   private constructor(
     private readonly key: CryptoKey,
     private readonly place: string,
   ) {}
 
   /** Take the key (base64url of 32 bytes) for one queue; null without a key, or in a page that may not encrypt. */
-  static async open(queueKey: string | undefined, place: string): Promise<Vault | null> {
+  static async open(queueKey: string | undefined, place: string): Promise<Encryption | null> {
     if (!queueKey || globalThis.crypto?.subtle === undefined) return null;
     const bytes = fromBase64Url(queueKey);
     if (bytes.byteLength !== 32) return null;
     const key = await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
-    return new Vault(key, place);
+    return new Encryption(key, place);
   }
 
   async seal(key: number, event: Event): Promise<Sealed> {

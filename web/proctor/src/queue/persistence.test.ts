@@ -2,7 +2,7 @@ import "fake-indexeddb/auto";
 import { beforeEach, describe, expect, test } from "vitest";
 import { QueueClock } from "../clock.ts";
 import { DEFAULT_LIMITS, type Event, type Welcome } from "../frames.ts";
-import { Keeper } from "./persistence.ts";
+import { QueuePersistence } from "./persistence.ts";
 import { Store } from "./store.ts";
 
 const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -31,38 +31,38 @@ beforeEach(() => {
   attempt = `attempt-${Math.random()}`;
 });
 
-/** One load of the page: its keeper, and a clock that never matters here. */
+/** One load of the page: its persistence, and a clock that never matters here. */
 class Load {
   cleared: number[] = [];
   private readonly clock = new QueueClock(1_000);
-  private constructor(readonly keeper: Keeper) {}
+  private constructor(readonly persistence: QueuePersistence) {}
 
   static async of(attemptId: string): Promise<Load> {
     const cleared: number[] = [];
-    const load = new Load(await Keeper.open(attemptId, (seq) => load.clear(seq)));
+    const load = new Load(await QueuePersistence.open(attemptId, (seq) => load.clear(seq)));
     load.cleared = cleared;
     return load;
   }
 
   private clear(seq: number): void {
     this.cleared.push(seq);
-    this.keeper.queue.clear(seq);
+    this.persistence.queue.clear(seq);
   }
 
   async greet(answer: Welcome): Promise<void> {
-    await this.keeper.unlock(answer);
+    await this.persistence.unlock(answer);
     const { stream, committed, previous } = answer;
-    this.keeper.queue.resume(stream, committed, WINDOW, DEFAULT_LIMITS, previous);
+    this.persistence.queue.resume(stream, committed, WINDOW, DEFAULT_LIMITS, previous);
   }
 
   record(text: string): void {
-    const { queue } = this.keeper;
-    this.keeper.recorded(queue.nextSeq + queue.shift, event(text), 60);
+    const { queue } = this.persistence;
+    this.persistence.recorded(queue.nextSeq + queue.shift, event(text), 60);
     queue.record(event(text), 60, 0);
   }
 
   keep(mayGo = true): Promise<void> {
-    return this.keeper.keep(this.clock, () => mayGo);
+    return this.persistence.keep(this.clock, () => mayGo);
   }
 }
 
@@ -75,10 +75,10 @@ describe("a kept queue", () => {
     await first.keep();
     expect(first.cleared).toEqual([2]);
     const second = await Load.of(attempt);
-    expect(second.keeper.queue.boot).toBe(first.keeper.queue.boot);
-    expect(second.keeper.queue.nextSeqForHello).toBe(3);
+    expect(second.persistence.queue.boot).toBe(first.persistence.queue.boot);
+    expect(second.persistence.queue.nextSeqForHello).toBe(3);
     await second.greet(welcome(KEY, { committed: 1 }));
-    expect(second.keeper.queue.take() ?? second.keeper.queue.clear(2)).toEqual({
+    expect(second.persistence.queue.take() ?? second.persistence.queue.clear(2)).toEqual({
       t: "events",
       first_seq: 2,
       events: [event("two")],
@@ -89,9 +89,9 @@ describe("a kept queue", () => {
     const load = await Load.of(attempt);
     await load.greet(welcome(KEY));
     load.record("one");
-    expect(load.keeper.queue.take()).toBeNull();
+    expect(load.persistence.queue.take()).toBeNull();
     await load.keep();
-    expect(load.keeper.queue.take()).toMatchObject({ first_seq: 1 });
+    expect(load.persistence.queue.take()).toMatchObject({ first_seq: 1 });
   });
 
   test("holds nothing readable", async () => {
@@ -111,8 +111,8 @@ describe("a kept queue", () => {
     load.record("one");
     load.record("two");
     await load.keep();
-    load.keeper.queue.take();
-    load.keeper.queue.acknowledge(1);
+    load.persistence.queue.take();
+    load.persistence.queue.acknowledge(1);
     await load.keep();
     const kept = await (await Store.open(attempt))?.load();
     expect([...(kept?.events.keys() ?? [])]).toEqual([2]);
@@ -126,9 +126,9 @@ describe("a kept queue", () => {
     await first.keep();
     const second = await Load.of(attempt);
     await second.greet(welcome(OTHER));
-    expect(second.keeper.queue.droppedEver).toBe(1);
+    expect(second.persistence.queue.droppedEver).toBe(1);
     await second.keep();
-    expect(second.keeper.queue.take()).toEqual({ t: "lost", to_seq: 1, reason: "overflow" });
+    expect(second.persistence.queue.take()).toEqual({ t: "lost", to_seq: 1, reason: "overflow" });
   });
 
   test("keeps its keys when a new stream numbers it anew", async () => {
@@ -137,14 +137,14 @@ describe("a kept queue", () => {
     first.record("one");
     first.record("two");
     await first.keep();
-    first.keeper.queue.take();
-    first.keeper.queue.disconnect();
+    first.persistence.queue.take();
+    first.persistence.queue.disconnect();
     await first.greet(welcome(KEY, { stream: "other", previous: { stream: "one", committed: 1 } }));
     first.record("three");
     await first.keep();
     const second = await Load.of(attempt);
     await second.greet(welcome(KEY, { stream: "other" }));
-    expect([...second.keeper.queue.entries()].map((one) => [one.seq, one.event])).toEqual([
+    expect([...second.persistence.queue.entries()].map((one) => [one.seq, one.event])).toEqual([
       [1, event("two")],
       [2, event("three")],
     ]);
@@ -155,8 +155,8 @@ describe("a kept queue", () => {
     await load.greet(welcome(""));
     load.record("one");
     await load.keep();
-    expect(load.keeper.isKept).toBe(false);
-    expect(load.keeper.queue.take()).toMatchObject({ first_seq: 1 });
+    expect(load.persistence.isKept).toBe(false);
+    expect(load.persistence.queue.take()).toMatchObject({ first_seq: 1 });
     expect((await (await Store.open(attempt))?.load()) ?? null).toBeNull();
   });
 });

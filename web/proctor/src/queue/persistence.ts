@@ -7,12 +7,12 @@ import type { CandidateQueue } from "./queue.ts";
 import { CandidateQueue as Queue } from "./queue.ts";
 import type { Kept } from "./store.ts";
 import { Store } from "./store.ts";
-import { Vault } from "./encryption.ts";
+import { Encryption } from "./encryption.ts";
 
-export class Keeper {
+export class QueuePersistence {
   /** Whether what is recorded survives a reload of the page. */
   isKept = false;
-  private vault: Vault | null = null;
+  private encryption: Encryption | null = null;
   private unstored = new Map<number, { event: Event; size: number }>();
   private droppedKeys: number[] = [];
   private writing: Promise<void> | null = null;
@@ -28,12 +28,12 @@ export class Keeper {
   ) {}
 
   /** Take up the queue that was kept of this attempt, or begin one. */
-  static async open(attemptId: string, onCleared: (seq: number) => void): Promise<Keeper> {
+  static async open(attemptId: string, onCleared: (seq: number) => void): Promise<QueuePersistence> {
     const isSecure = globalThis.crypto?.subtle !== undefined;
     const store = isSecure ? await Store.open(attemptId) : null;
     const kept = (await store?.load()) ?? null;
     const queue = kept === null ? new Queue(newId()) : Queue.restore(kept.memo, sizesOf(kept));
-    return new Keeper(attemptId, queue, store, kept, onCleared);
+    return new QueuePersistence(attemptId, queue, store, kept, onCleared);
   }
 
   get clockMemo(): Kept["memo"] | null {
@@ -43,18 +43,18 @@ export class Keeper {
   /** The welcome brought the key, or none: read what was kept, or give it up for lost. */
   async unlock(welcome: Welcome): Promise<void> {
     if (this.isUnlocked) return;
-    const vault = this.store && (await Vault.open(welcome.queue_key, `${this.attemptId}:${this.queue.boot}`));
+    const encryption = this.store && (await Encryption.open(welcome.queue_key, `${this.attemptId}:${this.queue.boot}`));
     const events = new Map<number, Event>();
     for (const [key, sealed] of this.kept?.events ?? []) {
-      const event = await vault?.unseal(key, sealed);
+      const event = await encryption?.unseal(key, sealed);
       if (event) events.set(key, event);
     }
     this.kept = null;
     this.droppedKeys.push(...this.queue.unseal(events));
-    this.vault = vault;
+    this.encryption = encryption;
     this.isUnlocked = true;
-    this.isKept = vault !== null;
-    if (vault !== null) this.queue.clear(this.queue.sentEver);
+    this.isKept = encryption !== null;
+    if (encryption !== null) this.queue.clear(this.queue.sentEver);
     else await this.store?.clear();
   }
 
@@ -68,7 +68,7 @@ export class Keeper {
 
   /** Write down what changed since the last time; `mayGo` when the hub may be sent it as soon as it stands. */
   keep(clock: QueueClock, mayGo: () => boolean): Promise<void> {
-    if (this.store === null || this.vault === null || !this.isKept) {
+    if (this.store === null || this.encryption === null || !this.isKept) {
       if (this.store === null || this.isUnlocked) this.unstored.clear();
       return Promise.resolve();
     }
@@ -98,8 +98,8 @@ export class Keeper {
   }
 
   private async writeOnce(clock: QueueClock, mayGo: boolean): Promise<void> {
-    const { queue, store, vault } = this;
-    if (store === null || vault === null) return;
+    const { queue, store, encryption } = this;
+    if (store === null || encryption === null) return;
     const { stream } = queue;
     const last = queue.nextSeq - 1;
     const memo = { ...queue.memo, sentEver: mayGo ? last : queue.sentEver, ...clock.memo };
@@ -108,7 +108,7 @@ export class Keeper {
     const gone = this.droppedKeys.splice(0);
     const deleteTo = queue.acked + queue.shift;
     const put = await Promise.all(
-      fresh.map(async ([key, { event, size }]) => ({ ...(await vault.seal(key, event)), key, size })),
+      fresh.map(async ([key, { event, size }]) => ({ ...(await encryption.seal(key, event)), key, size })),
     );
     const stands = await store.write({ memo, put, deleteTo, delete: gone });
     if (!stands) {

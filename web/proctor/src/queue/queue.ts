@@ -17,8 +17,8 @@ export const LINGER_MS = 20;
 /** Bytes of an `events` frame around its events, and of a `lost` frame, at most. */
 export const FRAME_OVERHEAD = 64;
 
-export const MOST_EVENTS = 20_000;
-export const MOST_BYTES = 64 * 1024 * 1024;
+export const MAX_EVENTS = 20_000;
+export const MAX_BYTES = 64 * 1024 * 1024;
 
 const OVERFLOW = "overflow";
 const SERVER_LOST = "server_lost";
@@ -85,8 +85,8 @@ export class CandidateQueue {
 
   constructor(
     boot: string,
-    private readonly mostEvents = MOST_EVENTS,
-    private readonly mostBytes = MOST_BYTES,
+    private readonly maxEvents = MAX_EVENTS,
+    private readonly maxBytes = MAX_BYTES,
   ) {
     this.boot = boot;
   }
@@ -95,10 +95,10 @@ export class CandidateQueue {
   static restore(
     memo: Memo,
     sizes: ReadonlyMap<number, number>,
-    mostEvents = MOST_EVENTS,
-    mostBytes = MOST_BYTES,
+    maxEvents = MAX_EVENTS,
+    maxBytes = MAX_BYTES,
   ): CandidateQueue {
-    const queue = new CandidateQueue(memo.boot, mostEvents, mostBytes);
+    const queue = new CandidateQueue(memo.boot, maxEvents, maxBytes);
     queue.stream = memo.stream;
     queue.acked = queue.sentSeq = memo.acked;
     queue.nextSeq = memo.nextSeq;
@@ -155,7 +155,7 @@ export class CandidateQueue {
     this.bytes += size;
     const dropped: Numbered[] = [];
     // A restored queue may be over its bounds with places that were on the wire: those stay, whatever happens.
-    while ((this.events > this.mostEvents || this.bytes > this.mostBytes) && this.hasDroppable()) {
+    while ((this.events > this.maxEvents || this.bytes > this.maxBytes) && this.hasDroppable()) {
       dropped.push(this.dropOldest());
     }
     return { seq, key: seq + this.shift, dropped };
