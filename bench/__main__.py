@@ -9,7 +9,7 @@ import msgspec
 import rich_click as click
 from rich.console import Console
 
-from bench import ingest, report, stages, tapes
+from bench import ingest, report, stage_costs, workload
 from bench.report import Shape, Written
 from veritas.environment import data_dir, read_environment
 from veritas.errors import VeritasError
@@ -76,8 +76,8 @@ def run_ingest(
 @click.option("--seed", default=1, show_default=True, help="Chooses the events, repeatably.")
 def run_stages(events: int, passes: int, per_frame: int, seed: int) -> None:
     """What each pure stage of an event costs: parsing, checks, sequence law, rows, acknowledgement."""
-    made = tapes.record(20, events // 20, per_frame=per_frame, seed=seed, started_ms=stages.START_MS)
-    stages.show(stages.measure(made, passes), out)
+    made = workload.record(20, events // 20, per_frame=per_frame, seed=seed, started_ms=stage_costs.START_MS)
+    stage_costs.show(stage_costs.measure(made, passes), out)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import msgspec
 import uvloop
 from uuid_utils.compat import uuid7
 
-from bench.tapes import Tape, entries
+from bench.workload import Tape, entries
 
 BATCH: Final = 1_000
 COLUMNS: Final = ("stream_id", "seq", "mono", "client_timestamp", "event_type", "severity", "data_payload")

@@ -18,7 +18,7 @@ from websockets.http11 import Response
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
-from bench.tapes import Tape
+from bench.workload import Tape
 from protocol.codec import Encoding, decode_to_candidate
 from protocol.limits import Window
 from protocol.monitor import Ack, Error, Welcome

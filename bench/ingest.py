@@ -18,15 +18,15 @@ from uuid import UUID
 import msgspec
 from rich.console import Console
 
-from bench import tapes
+from bench import workload
 from bench.baseline import Copied
+from bench.environment import Process, Room, Stage, fetch, open_stage, read_settings, run_hub, run_peer, seat_class
 from bench.errors import BenchFault
 from bench.figures import per_100k, spread
 from bench.machine import busy_s, describe, usage, wait_until_calm
-from bench.orders import Orders, Outcome, Pace
+from bench.messages import Orders, Outcome, Pace
 from bench.report import Ingest, Run, Shape
 from bench.sampler import read_samples, sampled
-from bench.stage import Process, Room, Stage, fetch, open_stage, read_settings, run_hub, run_peer, seat_class
 
 NOTES: Final = [
     "the load generator shares the cores; its CPU is in the table",
@@ -65,11 +65,11 @@ class Bench:
         """Make what is sent, once for all runs."""
         each = self.shape.events // self.shape.sockets
         started_ms = time.time_ns() // 1_000_000
-        made = tapes.record(
+        made = workload.record(
             self.shape.sockets, each, per_frame=self.shape.per_frame, seed=self.shape.seed, started_ms=started_ms
         )
         self.flood.write_bytes(msgspec.msgpack.encode(made))
-        self.lone.write_bytes(msgspec.msgpack.encode([tapes.singles(made[0], LONE_FRAMES)]))
+        self.lone.write_bytes(msgspec.msgpack.encode([workload.singles(made[0], LONE_FRAMES)]))
 
     def copy(self, *how: str) -> Run:
         """The baseline: the same rows by bare COPY; `keyed`, into a table with the indexes of the real one."""

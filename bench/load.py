@@ -15,9 +15,9 @@ import uvloop
 
 from bench.client import Client
 from bench.figures import latency
-from bench.orders import Orders, Outcome, Pace, Seat
-from bench.poster import Poster
-from bench.tapes import Tape, entries
+from bench.http_client import Poster
+from bench.messages import Orders, Outcome, Pace, Seat
+from bench.workload import Tape, entries
 from protocol.codec import encode
 from protocol.monitor import Client as Identity
 from protocol.monitor import Hello

@@ -5,7 +5,7 @@ import pytest
 from bench.errors import BenchFault
 from bench.figures import latency
 from bench.ingest import check_counts
-from bench.orders import Outcome
+from bench.messages import Outcome
 
 ONE, TWO = uuid4(), uuid4()
 

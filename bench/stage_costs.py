@@ -16,7 +16,7 @@ from rich.table import Table
 from uuid_utils.compat import uuid7
 
 from bench.figures import Spread, spread
-from bench.tapes import Tape
+from bench.workload import Tape
 from db import binary
 from db.stretches import lay
 from hub.monitor.session import Session

@@ -22,7 +22,7 @@ import msgspec
 
 from bench.errors import BenchFault
 from bench.machine import free_port
-from bench.orders import Seat
+from bench.messages import Seat
 from db import migrations
 from db.engine import create_engine
 from db.settings import DatabaseSettings
