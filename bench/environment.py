@@ -26,7 +26,7 @@ from bench.messages import Seat
 from db import migrations
 from db.engine import create_engine
 from db.settings import DatabaseSettings
-from protocol.people import Role
+from protocol.roles import Role
 from veritas.classlist import make_roster
 from veritas.embedded import Servers, run_servers
 from veritas.logins import Login, create_account

@@ -13,7 +13,7 @@ from db.models import Connection, EventStream, HubLease, MonitoringEvent
 from db.queries import leases, streams
 from db.queries.streams import Closing, Opening
 from protocol.monitor import Client, Hello
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 
 DAY_MS = 24 * 3600 * 1000

@@ -13,7 +13,7 @@ from db.clock import from_ms
 from db.models import Connection, EventStream, Exam, ExamAttempt, ExamEnrollment, ExamPolicy, MonitoringEvent, User
 from db.queries import attempts, feed, flags
 from protocol.flags import Severity
-from protocol.people import Role
+from protocol.roles import Role
 
 TIME_BASE_MS = 1_700_000_000_000
 

@@ -17,7 +17,7 @@ from db.queries.facts import ServerFact
 from judgement import grading
 from judgement.attempts import Action, way_of
 from protocol.exams import ItemKind
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 from tests.factories import TIME_BASE_MS
 

@@ -19,7 +19,7 @@ from db.errors import SettingsError
 from db.settings import DatabaseSettings, read_settings
 from hub import main as hub_main
 from hub.settings import HubSettings
-from protocol.people import Role
+from protocol.roles import Role
 from veritas import demo as demonstration
 from veritas import logs, simulate, verify
 from veritas.environment import data_dir, read_environment, with_servers

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, NotFound
 from db.queries import audit, users
-from protocol.people import Role
+from protocol.roles import Role
 from veritas.environment import data_dir, keep
 from veritas.errors import VeritasError
 

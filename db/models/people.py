@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt, Key, one_of
-from protocol.people import Role
+from protocol.roles import Role
 
 
 class User(Base):

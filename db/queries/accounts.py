@@ -16,7 +16,7 @@ from db.clock import to_ms
 from db.errors import Conflict, Denied, NotFound
 from db.models import TeacherProfile, User
 from db.queries import users
-from protocol.people import Role
+from protocol.roles import Role
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):

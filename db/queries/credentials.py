@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 from db.clock import to_ms
 from db.models import CandidateCode, Exam, ExamEnrollment, RefreshToken, User, WsTicket
 from db.queries.users import Account
-from protocol.people import Role
+from protocol.roles import Role
 
 REFRESH_LIFETIME: Final = timedelta(days=9)
 """An exam lasts seven days at most; whoever began it can still come back a day after its deadline."""

@@ -19,7 +19,7 @@ from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy, FeedHead, T
 from db.queries import access, feed
 from protocol.attempts import RUNNING
 from protocol.exams import Permission
-from protocol.people import Role
+from protocol.roles import Role
 
 
 class ExamView(msgspec.Struct, frozen=True, kw_only=True):

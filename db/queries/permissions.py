@@ -11,7 +11,7 @@ from db.errors import Conflict, NotFound
 from db.models import Exam, TeacherExamPermission, User
 from db.queries import access
 from protocol.exams import Permission
-from protocol.people import Role
+from protocol.roles import Role
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from db.clock import to_ms
 from db.errors import Conflict, NotFound
 from db.models import ServiceKey, User
-from protocol.people import Role, Scope
+from protocol.roles import Role, Scope
 
 USERNAME: Final = "service:{name}"
 """No person's username has a colon."""

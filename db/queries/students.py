@@ -19,7 +19,7 @@ from db.queries import access
 from db.queries.summaries import AttemptSummary, select_summaries, summarise
 from protocol.analysis import DropoutLabel, Trend
 from protocol.exams import Permission
-from protocol.people import Role
+from protocol.roles import Role
 
 ATTEMPTS_MAX: Final = 200
 """As many attempts, the newest first, as one student's page carries."""

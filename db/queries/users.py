@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from db.errors import Conflict, NotFound, Taken
 from db.models import RefreshToken, StudentProfile, TeacherProfile, User, WsTicket
-from protocol.people import Role
+from protocol.roles import Role
 
 
 class Account(msgspec.Struct, frozen=True):

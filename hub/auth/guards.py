@@ -24,7 +24,7 @@ from hub.auth.tickets import hash_secret
 from hub.errors import Expired, Forbidden, Invalid, Unauthenticated, interpret
 from hub.settings import HubSettings
 from hub.wire import now_ms
-from protocol.people import Role, Scope
+from protocol.roles import Role, Scope
 
 Purpose = Literal["monitor", "console"]
 """What a ticket is for: the candidate's socket or the teacher's."""

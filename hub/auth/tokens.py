@@ -15,7 +15,7 @@ import msgspec
 
 from hub.errors import Expired, Unauthenticated
 from protocol.limits import TAIL_MS
-from protocol.people import Role
+from protocol.roles import Role
 
 LIFETIME_S: Final = 600
 SKEW_S: Final = 10

@@ -23,7 +23,7 @@ from hub.rest import trail
 from hub.rest.fields import Email, Name, NewPassword, Username
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.trail import AnyRequest
-from protocol.people import Role
+from protocol.roles import Role
 
 Said = Annotated[str | None, QueryParameter(max_length=200, pattern=r"^[^\x00]*$")]
 """A filter: what is looked for, as it stands in the record."""

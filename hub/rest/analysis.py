@@ -27,7 +27,7 @@ from hub.rest import trail
 from hub.rest.fields import Indicator, Sentence
 from protocol.console import Outcome, Result
 from protocol.flags import FlagSource, Severity
-from protocol.people import Scope
+from protocol.roles import Scope
 
 FLAGS_MAX: Final = 20
 CITED_MAX: Final = 200

@@ -28,7 +28,7 @@ from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.trail import AnyRequest
 from judgement.policy import Preset, preset, write_policy
 from protocol.console import ExamRow
-from protocol.people import Role
+from protocol.roles import Role
 
 Minutes = Annotated[int, msgspec.Meta(ge=1, le=7 * 24 * 60, examples=[90])]
 Points = Annotated[float, msgspec.Meta(ge=0, le=1_000_000, examples=[50])]

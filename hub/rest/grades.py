@@ -25,7 +25,7 @@ from hub.rest.fields import Text
 from judgement import grading
 from protocol.exams import ItemKind
 from protocol.limits import ITEM_CHARS
-from protocol.people import Role
+from protocol.roles import Role
 
 GRADES_MAX: Final = 500
 

@@ -33,7 +33,7 @@ from hub.rest.exams import Version
 from hub.rest.fields import Choice, ItemName, Text
 from hub.rest.trail import AnyRequest
 from protocol.exams import ItemKind
-from protocol.people import Role
+from protocol.roles import Role
 
 ITEMS_MAX: Final = 500
 CHOICES_MAX: Final = 100

@@ -42,7 +42,7 @@ from protocol.errors import ProtocolError
 from protocol.errors import TooLarge as TooLargeFrame
 from protocol.limits import Limits, Window
 from protocol.monitor import Attempt, Client, Hello, Instruct, Previous, Rejected
-from protocol.people import Role
+from protocol.roles import Role
 
 _BY_BEARER: Final = "bearer"
 """Stands in a hello for the sign-in its request came with."""

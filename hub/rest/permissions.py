@@ -19,7 +19,7 @@ from hub.rest import trail
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.trail import AnyRequest
 from protocol.exams import Permission
-from protocol.people import Role
+from protocol.roles import Role
 
 Teacher = Annotated[str, PathParameter(max_length=64, pattern=r"^[^\x00]*$", description="A teacher's username")]
 

@@ -21,7 +21,7 @@ from hub.rest.trail import AnyRequest
 from judgement.catalogue import RuleInfo, describe_all
 from judgement.errors import NotCarried, PolicyError
 from judgement.policy import Policy, read_policy, write_policy
-from protocol.people import Role
+from protocol.roles import Role
 
 
 class NewPolicy(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ from hub.rest.roster_csv import ROWS_MAX, path_of, read_csv
 from hub.rest.trail import AnyRequest
 from protocol.console import StudentRow
 from protocol.exams import Permission
-from protocol.people import Role
+from protocol.roles import Role
 
 CSV: Final = "text/csv"
 

@@ -23,7 +23,7 @@ from hub.rest import trail
 from hub.rest.fields import ProgramName
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.trail import AnyRequest
-from protocol.people import Role, Scope
+from protocol.roles import Role, Scope
 
 PREFIX: Final = "vsk_"
 """What a key begins with, so that who finds one somewhere knows what it is."""

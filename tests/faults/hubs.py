@@ -28,7 +28,7 @@ from db.models import (
 from db.models.base import Base
 from db.settings import DatabaseSettings
 from hub.auth.tickets import draw_secret, hash_secret
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 from tests.journeys.stack import ROOT, veritas
 from tests.ports import free_port

@@ -14,7 +14,7 @@ from hub.app import create_app
 from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
 from hub.settings import HubSettings
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.serving import serve
 
 PASSWORD = "correct horse 7"

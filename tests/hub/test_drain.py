@@ -23,7 +23,7 @@ from protocol import monitor
 from protocol.codes import CloseCode
 from protocol.console import Hello as ConsoleHello
 from protocol.console import Welcome as ConsoleWelcome
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 from tests.hub.live.consoles import Client
 from tests.hub.monitor.conftest import Sitting, events, sit

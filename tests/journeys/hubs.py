@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
 from db.settings import DatabaseSettings
-from protocol.people import Role
+from protocol.roles import Role
 from tests.journeys.processes import until
 from tests.journeys.stack import ROOT, environment, veritas
 from tests.ports import free_port

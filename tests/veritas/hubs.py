@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.settings import DatabaseSettings, Secret
 from hub.app import create_app
 from hub.settings import HubSettings
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.serving import serve
 from veritas.environment import Addresses
 from veritas.logins import Login, create_account

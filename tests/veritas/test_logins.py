@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog
 from db.queries import users
-from protocol.people import Role
+from protocol.roles import Role
 from veritas.errors import VeritasError
 from veritas.logins import Login, create_account, first_login, set_active
 

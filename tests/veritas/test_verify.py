@@ -5,7 +5,7 @@ from rich.console import Console
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 from veritas import verify
 

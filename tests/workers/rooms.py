@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AnalysisCursor, EventStream, Flag, MonitoringEvent
 from db.partitions import first_id
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user, store_events
 
 Told = tuple[str, dict[str, Any], int]

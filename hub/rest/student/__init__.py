@@ -13,7 +13,7 @@ from hub.rest.student.attempts import list_answers, read_attempt
 from hub.rest.student.dashboard import read_dashboard
 from hub.rest.student.exams import list_enrolments, start_attempt
 from hub.rest.student.submission import submit
-from protocol.people import Role
+from protocol.roles import Role
 
 router: Final = Router(
     path="/student",

@@ -13,7 +13,7 @@ from hub.rest.teacher.exports import export_events, export_flags
 from hub.rest.teacher.flags import list_flags, read_flag, review_flag
 from hub.rest.teacher.monitoring import read_monitoring
 from hub.rest.teacher.students import list_flagged_students, read_student
-from protocol.people import Role
+from protocol.roles import Role
 
 router: Final = Router(
     path="/teacher",

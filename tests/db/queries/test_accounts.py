@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.errors import Conflict, Denied, NotFound
 from db.models import RefreshToken
 from db.queries import accounts, credentials, service_keys, users
-from protocol.people import Role, Scope
+from protocol.roles import Role, Scope
 from tests.factories import make_user
 
 

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models import BehaviorAnalysis
 from db.queries import advice
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 
 

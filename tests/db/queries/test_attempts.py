@@ -12,7 +12,7 @@ from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment, ExamPol
 from db.queries import attempts, feed
 from judgement.attempts import Action, follow, way_of
 from protocol.attempts import RUNNING, AttemptStatus
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 from tests.candidates import system_facts
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.errors import sqlstate_of
 from db.models import AuditLog
 from db.queries import audit
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_user
 
 

@@ -13,7 +13,7 @@ from protocol.attempts import AttemptStatus, InstructionState
 from protocol.console import InstructionRow, ScoreRow, StudentRow
 from protocol.exams import Permission
 from protocol.flags import FlagStatus
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_flag, make_user
 
 

@@ -7,7 +7,7 @@ from db.queries import commands
 from db.queries.commands import PastCommand
 from protocol.codes import ErrorCode
 from protocol.console import Outcome, Result
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_exam, make_user
 
 

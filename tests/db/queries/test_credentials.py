@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.models import Exam, ExamEnrollment, RefreshToken, User
 from db.queries import credentials, rosters
 from db.queries.credentials import Outcome
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 
 A, B, C, D, E = (letter.encode() for letter in "ABCDE")

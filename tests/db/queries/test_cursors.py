@@ -10,7 +10,7 @@ from db.models import AnalysisCursor, ExamAttempt, MonitoringEvent
 from db.queries import cursors, facts
 from db.queries.cursors import Advance, Cursor
 from protocol.attempts import AttemptStatus
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import TIME_BASE_MS, make_attempt, make_exam, make_stream, make_user, store_events
 
 RULEBOOK = 1

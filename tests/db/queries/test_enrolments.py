@@ -8,7 +8,7 @@ from db.models import Exam, ExamAttempt
 from db.queries import enrolments, rosters
 from db.queries.enrolments import EnrolmentState, state_of
 from protocol.attempts import RUNNING, AttemptStatus
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from db.queries import attempts, exams, feed, permissions, rosters, users
 from db.queries.permissions import Grants
 from protocol.attempts import AttemptStatus
 from protocol.exams import Permission
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 
 

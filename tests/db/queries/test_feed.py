@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.models import FeedRow
 from db.queries import feed
 from protocol.console import ROWS, StudentRow
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 
 

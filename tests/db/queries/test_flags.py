@@ -11,7 +11,7 @@ from db.models import Flag
 from db.queries import board, flags
 from db.queries.flags import NewFlag
 from protocol.flags import EVIDENCE_MAX, Evidence, FlagSource, FlagStatus, Severity, StandingFlag
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import TIME_BASE_MS, make_attempt, make_exam, make_stream, make_user, store_events
 
 

@@ -10,7 +10,7 @@ from db.errors import Conflict, Denied, NotFound
 from db.models import AttemptGrade, ExamAttempt, TeacherExamPermission
 from db.queries.grades import Grade, give, lock_script, read_script
 from judgement import grading
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 from tests.sittings import WITH_TEXT, Sitting, answer, end, sit
 

@@ -9,7 +9,7 @@ from db.models import AnalysisCursor, MonitoringEvent
 from db.queries import cursors, history
 from db.queries.cursors import Advance, Cursor
 from protocol.events import Fact
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import TIME_BASE_MS, make_attempt, make_exam, make_stream, make_user, store_events
 
 CARRIED = {1}

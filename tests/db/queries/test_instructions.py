@@ -10,7 +10,7 @@ from db.models import ExamAttempt, Instruction
 from db.queries import feed, instructions
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.console import InstructionRow
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_user
 
 

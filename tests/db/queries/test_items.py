@@ -10,7 +10,7 @@ from db.queries import items, permissions
 from db.queries.items import Item
 from db.queries.permissions import Grants
 from protocol.exams import ItemKind
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_exam, make_user
 
 ASKED = [

@@ -7,7 +7,7 @@ from db.errors import Conflict, Denied, NotFound
 from db.queries import access, permissions, users
 from db.queries.permissions import Grants
 from protocol.exams import Permission
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_exam, make_user
 
 ALL = Grants(can_view=True, can_edit=True, can_invigilate=True, can_review=True, can_view_analytics=True)

@@ -7,7 +7,7 @@ from db.models import ExamPolicy
 from db.queries import permissions, policies
 from db.queries.permissions import Grants
 from db.queries.policies import PolicyVersion
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_exam, make_user
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.models import Connection, EventStream, ExamAttempt, HubLease
 from db.queries import presence
 from db.queries.presence import Connected
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 
 

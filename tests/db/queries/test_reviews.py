@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.models import AnalysisCursor, BehaviorAnalysis, Flag, FlagReview
 from db.queries import reviews
 from protocol.flags import FlagStatus
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_flag, make_user
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.errors import Denied, NotFound
 from db.queries import permissions, rosters
 from db.queries.permissions import Grants
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 
 

@@ -16,7 +16,7 @@ from db.queries import cursors, scores
 from protocol.analysis import Observed, Score
 from protocol.console import ScoreRow
 from protocol.flags import StandingFlag
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user
 
 

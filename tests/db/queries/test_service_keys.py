@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.errors import Conflict, NotFound
 from db.models import ServiceKey, User
 from db.queries import service_keys
-from protocol.people import Role, Scope
+from protocol.roles import Role, Scope
 
 
 async def test_a_key_finds_its_program_and_is_noted_once_a_minute(conn: AsyncConnection) -> None:

@@ -10,7 +10,7 @@ from db.models import Exam, ExamAttempt, ExamEnrollment, StudentProfile
 from db.queries import users
 from db.queries.papers import Owner
 from db.queries.transcripts import read_transcript
-from protocol.people import Role
+from protocol.roles import Role
 from tests.sittings import Sitting, answer, end, sit
 
 

@@ -8,7 +8,7 @@ from db.errors import Conflict
 from db.models import StudentProfile, TeacherProfile, User
 from db.queries import users
 from db.queries.users import NewStudent
-from protocol.people import Role
+from protocol.roles import Role
 
 
 async def test_an_account_is_made_with_the_profile_of_its_role(conn: AsyncConnection) -> None:

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from db.clock import from_ms
 from db.models import AnalysisCursor, AttemptAnswer, FeedHead, FeedRow, Flag, MonitoringEvent
 from db.queries import verify
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 
 

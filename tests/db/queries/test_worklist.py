@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.models import EventStream, ExamAttempt, MonitoringEvent
 from db.partitions import first_id
 from db.queries import cursors, worklist
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 
 CARRIED = {1}

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from hub.settings import HubSettings
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.conftest import PASSWORD, People
 
 Post = Callable[..., Any]

@@ -21,7 +21,7 @@ from hub.errors import Expired, Forbidden, Invalid, Unauthenticated, close_code_
 from hub.settings import HubSettings
 from hub.wire import now_ms
 from protocol.codes import CloseCode
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 
 

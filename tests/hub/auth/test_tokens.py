@@ -8,7 +8,7 @@ import pytest
 from hub.auth import tokens
 from hub.errors import Expired, Unauthenticated
 from protocol.limits import TAIL_MS
-from protocol.people import Role
+from protocol.roles import Role
 
 SECRET = "a secret that only this test suite knows"
 OTHER = "another secret, also of thirty-two bytes"

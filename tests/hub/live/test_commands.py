@@ -32,7 +32,7 @@ from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result
 from protocol.exams import Permission
 from protocol.flags import FlagStatus, StandingFlag
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.live.room import Room, make_room
 
 OPEN, CONFIRMED, DISMISSED, ESCALATED = (

@@ -16,7 +16,7 @@ from protocol.console import Command, Delta, Focus, Live, Result, Resync, Since,
 from protocol.flags import FlagStatus
 from protocol.limits import FRAME_BYTES
 from protocol.monitor import Auth, Bye, Error, Ping, Pong
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.live.consoles import Hub
 from tests.hub.live.room import Entry, Room, Watcher, make_room, until
 

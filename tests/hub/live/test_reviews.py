@@ -12,7 +12,7 @@ from protocol.codes import ErrorCode
 from protocol.console import FlagRow, ScoreRow
 from protocol.exams import Permission
 from protocol.flags import FlagStatus
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.live.room import Room, make_room
 
 

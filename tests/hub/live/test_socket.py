@@ -21,7 +21,7 @@ from protocol.console import Delta, Hello, Watch, Welcome
 from protocol.exams import Permission
 from protocol.limits import FRAME_BYTES, HEARTBEAT_MS
 from protocol.monitor import Drain, Error, Ping, Pong
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.live.consoles import Client, Hub
 from tests.hub.live.room import Room
 

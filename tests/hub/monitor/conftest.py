@@ -26,7 +26,7 @@ from protocol import monitor
 from protocol.attempts import OVER, AttemptStatus
 from protocol.codec import Encoding, decode_to_candidate, encode
 from protocol.events import Event
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 
 _T = TypeVar("_T")

@@ -17,7 +17,7 @@ from hub.monitor.answers import Answers
 from protocol.attempts import InstructionState
 from protocol.console import InstructionRow
 from protocol.monitor import Done
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 
 

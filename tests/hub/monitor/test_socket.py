@@ -18,7 +18,7 @@ from hub.settings import HubSettings
 from protocol import limits, monitor
 from protocol.codec import Encoding
 from protocol.codes import CloseCode, RejectCode
-from protocol.people import Role
+from protocol.roles import Role
 from tests import factories
 from tests.hub.monitor.conftest import Sitting, events, sit, still_works, until
 from tests.hub.serving import serve

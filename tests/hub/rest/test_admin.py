@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, User
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.conftest import PASSWORD, Caller, People
 
 GRACE: dict[str, Any] = {"username": "Grace", "name": "Grace Hopper", "role": "teacher", "password": PASSWORD}

@@ -10,7 +10,7 @@ from db.queries import feed, flags
 from hub.rest.analysis import DECIDED_HERE, JUDGED_HERE
 from judgement.policy import preset, write_policy
 from protocol.flags import FlagStatus
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 from tests.hub.conftest import Caller, People
 

@@ -15,7 +15,7 @@ from db.models import AuditLog, RefreshToken, User, WsTicket
 from hub.auth.limits import Allowance, FailureLimits
 from hub.auth.passwords import Passwords
 from hub.settings import HubSettings
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.conftest import PASSWORD, Caller, People
 
 ADA = {"username": "Ada", "password": PASSWORD, "name": "Ada Example", "email": "Ada@School.example"}

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AttemptGrade, AuditLog, BehaviorAnalysis, ExamAttempt, TeacherExamPermission, User
 from hub.auth.passwords import Passwords
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.conftest import PASSWORD, Caller, People
 from tests.sittings import WITH_TEXT, Sitting, answer, end, sit
 

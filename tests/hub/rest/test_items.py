@@ -11,7 +11,7 @@ from db.models import AuditLog
 from hub.errors import Invalid
 from hub.rest.items import NewItem, read_items_of
 from protocol.exams import ItemKind
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.conftest import Caller, People
 
 CHOICE = {"item": "q1", "kind": "choice", "prompt": "Which?", "choices": ["a", "b"], "points": 2, "answer_key": "b"}

@@ -3,7 +3,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.conftest import Caller, People
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from judgement.policy import preset, write_policy
 from judgement.rules import RULES
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.conftest import Caller, People
 
 

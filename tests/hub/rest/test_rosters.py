@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, CandidateCode, StudentProfile, User
 from db.queries import feed
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.conftest import Caller, People
 
 EXAM = {"title": "Physics", "duration_minutes": 90, "is_published": True}

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hub.auth.limits import Allowance, FailureLimits
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_user
 from tests.hub.conftest import PASSWORD, People
 from tests.hub.rest.teacher.conftest import make_classroom

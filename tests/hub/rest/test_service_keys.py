@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, ServiceKey, User
 from hub.auth.tickets import hash_secret
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.conftest import Caller, People
 
 NEW = {"name": "plagiarism-check", "scopes": ["analysis"]}

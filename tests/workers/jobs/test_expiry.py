@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.hints import Hint, Hints
 from db.queries import board, instructions
 from protocol.attempts import InstructionState
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_user
 from workers.jobs.expiry import expire
 

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 from db.models import FeedHead, FeedRow, WsTicket
 from db.partitions import DAYS_AHEAD
 from db.queries import feed, leases, partitions, verify
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_exam, make_user
 from workers.jobs.upkeep import keep_up
 

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.rest.access.rows import ADMIN, CALLERS, Call, Row, filled, for_programs, for_roles
 from tests.hub.rest.access.stage import Stage
 

@@ -10,7 +10,7 @@ from db.queries import endings, rosters
 from judgement import grading
 from judgement.policy import preset, write_policy
 from protocol.exams import ItemKind, Permission
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_flag, make_stream, make_user, store_events
 from tests.hub.conftest import Caller, People
 from tests.sittings import ending

@@ -3,7 +3,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Exam, StudentProfile, User
 from hub.auth.passwords import Passwords
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.conftest import PASSWORD, Caller, People
 from tests.sittings import answer, end, sit
 

@@ -6,7 +6,7 @@ from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Exam
-from protocol.people import Role
+from protocol.roles import Role
 from tests.candidates import system_facts
 from tests.hub.conftest import Caller, People
 

@@ -11,7 +11,7 @@ from db.models import ExamAttempt, MonitoringEvent, User
 from hub.auth.passwords import Passwords
 from hub.rest.student import submission
 from judgement.attempts import Action
-from protocol.people import Role
+from protocol.roles import Role
 from tests.candidates import system_facts
 from tests.hub.conftest import PASSWORD, Caller, People
 from tests.sittings import Sitting, answer, end, ending, sit

@@ -13,7 +13,7 @@ from db.queries import flags
 from db.queries.flags import FactId, NewFlag
 from protocol.exams import Permission
 from protocol.flags import Severity
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user, store_events
 from tests.hub.conftest import Caller, People
 

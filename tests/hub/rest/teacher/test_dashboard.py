@@ -1,6 +1,6 @@
 from protocol.exams import Permission
 from protocol.flags import Severity
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.rest.teacher.conftest import Classroom
 
 

@@ -9,7 +9,7 @@ from db.models import AuditLog, ExamAttempt, FeedRow, Flag, FlagReview
 from db.queries import board
 from protocol.exams import Permission
 from protocol.flags import FlagStatus, Severity
-from protocol.people import Role
+from protocol.roles import Role
 from tests.hub.rest.teacher.conftest import Classroom, user_id_of
 
 

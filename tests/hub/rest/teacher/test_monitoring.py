@@ -12,7 +12,7 @@ from db.queries.flagged import Cited
 from hub.rest.teacher.monitoring import cite
 from protocol.exams import Permission
 from protocol.flags import FlagSource, FlagStatus, Severity
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import TIME_BASE_MS
 from tests.hub.rest.teacher.conftest import Classroom, user_id_of
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import PerformanceMetric
 from protocol.exams import Permission
-from protocol.people import Role
+from protocol.roles import Role
 from tests.factories import make_user
 from tests.hub.conftest import Caller
 from tests.hub.rest.teacher.conftest import Classroom, user_id_of
