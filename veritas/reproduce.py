@@ -17,12 +17,12 @@ from db.queries import flags, history, partitions, scores
 from db.queries.flags import NewFlag
 from db.queries.history import Folded
 from db.queries.verify import SHOWN, Breach
-from judgement.coverage import measure_coverage
 from judgement.engine import Engine
 from judgement.errors import JudgementError
 from judgement.policy import Policy, read_policy
 from judgement.rules import RULEBOOKS, Rulebook
-from judgement.scoring import judge_integrity
+from judgement.score.coverage import measure_coverage
+from judgement.score.scoring import judge_integrity
 from protocol.analysis import Observed
 from protocol.events import Fact
 from protocol.flags import StandingFlag

@@ -15,7 +15,7 @@ from db.errors import NotFound
 from db.queries import access, audit, reviews, scores
 from db.queries import board as boards
 from hub.auth.guards import Person
-from judgement.scoring import judge_stored
+from judgement.score.scoring import judge_stored
 from protocol.codes import ErrorCode
 from protocol.console import Outcome, Row
 from protocol.exams import Permission

@@ -18,9 +18,9 @@ from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthent
 from hub.rest import trail
 from hub.rest.exams import Version
 from hub.rest.trail import AnyRequest
-from judgement.catalogue import RuleInfo, describe_all
 from judgement.errors import NotCarried, PolicyError
 from judgement.policy import Policy, read_policy, write_policy
+from judgement.rule_docs import RuleInfo, describe_all
 from protocol.roles import Role
 
 

@@ -1,7 +1,7 @@
 """Left the page: often within a short time, or once for long.
 
 Sees: `window_blur` and `tab_hidden` as leaving, `window_focus` and `tab_visible` as returning, both of one switch as
-one leave (`judgement.absence`). A leave counts once it is longer than flicker. While it lasts, every later fact of the
+one leave (`judgement.page_focus`). A leave counts once it is longer than flicker. While it lasts, every later fact of the
 same device is seen too, `alive` at the latest after five seconds: the first one past the limit concludes it. A server's
 fact, such as `connection_lost`, makes no absence longer.
 
@@ -14,7 +14,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from judgement.absence import LEAVING, RETURNING, FlickerMs, follow
+from judgement.page_focus import LEAVING, RETURNING, FlickerMs, follow
 from judgement.rule import NEVER, Episode, Mark, Rule, RuleSettings, RuleState, Weight
 from protocol.events import Fact
 from protocol.flags import Severity

@@ -1,6 +1,6 @@
 """Left, then pasted: text came in right after coming back from elsewhere, or while away.
 
-Sees: leaving and returning (`judgement.absence`), `paste` with its number of characters, and `copy` and `cut`: what is
+Sees: leaving and returning (`judgement.page_focus`), `paste` with its number of characters, and `copy` and `cut`: what is
 pasted after one of these is the page's own text, so they clear the return before them. Leaving, returning and pasting
 must be the word of the same device.
 
@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from judgement.absence import LEAVING, RETURNING, FlickerMs, follow, is_of
+from judgement.page_focus import LEAVING, RETURNING, FlickerMs, follow, is_of
 from judgement.rule import Episode, Mark, Rule, RuleSettings, RuleState, Weight, payload_reader
 from protocol.events import Fact, Paste
 from protocol.flags import Severity

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from db.queries import leases, silence
 from db.queries.silence import Away, Outage, Statement
-from judgement.cohort import LEAST, Cohort, Loss, find_cohorts
+from judgement.outage import LEAST, Cohort, Loss, find_cohorts
 from workers import metrics
 
 log = structlog.get_logger(__name__)

@@ -22,11 +22,11 @@ from db.errors import AWAY, POISON_CLASSES, sqlstate_of
 from db.hints import Hints
 from db.queries import analyses, drafts, feed, scores, worklist
 from db.queries.analyses import Claim, FlagsOf, Verdict, Words
-from judgement.conclusion import Conclusion, Known, conclude
-from judgement.momentum import Momentum, judge_momentum
 from judgement.rules import RULEBOOKS, Rulebook
-from judgement.scoring import judge_stored
-from judgement.summary import VERSION, Statement
+from judgement.score.conclusion import Conclusion, Known, conclude
+from judgement.score.momentum import Momentum, judge_momentum
+from judgement.score.scoring import judge_stored
+from judgement.text.for_teachers import VERSION, Statement
 from protocol.analysis import ModelState
 from protocol.console import ScoreRow
 from protocol.jobs import Analyse

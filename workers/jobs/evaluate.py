@@ -27,7 +27,7 @@ from db.queries.cursors import Cursor, Reading
 from db.queries.history import Checkpoint
 from judgement.engine import State
 from judgement.rules import RULEBOOKS, Rulebook
-from judgement.scoring import judge_stored
+from judgement.score.scoring import judge_stored
 from protocol.console import FlagRow, Row
 from protocol.jobs import ATTEMPTS_PER_JOB, Evaluate
 from workers import metrics

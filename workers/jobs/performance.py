@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.queries import performance
-from judgement.performance import judge_performance
+from judgement.score.performance import judge_performance
 
 
 async def work_out(conn: AsyncConnection, student_ids: Collection[UUID]) -> None:

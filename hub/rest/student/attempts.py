@@ -18,8 +18,8 @@ from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.student.dashboard import Integrity
-from judgement.debrief import describe_record, explain_flag
-from judgement.words import name_integrity
+from judgement.score.thresholds import name_integrity
+from judgement.text.for_students import describe_record, explain_flag
 from protocol.attempts import ShownStatus, show_status
 from protocol.flags import FlagStatus, JudgedFlag, Severity
 

@@ -10,7 +10,7 @@ from db.queries.papers import Owner
 from db.queries.transcripts import PastAttempt, Profile, Totals
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Missing, Unauthenticated, problems
-from judgement.words import name_integrity
+from judgement.score.thresholds import name_integrity
 from protocol.analysis import IntegrityStatus
 
 

@@ -14,8 +14,8 @@ from db.queries.summaries import AttemptSummary
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.paging import PAGE, After, Limit, make_page, read_cursor
-from judgement.precision import judge_precision
 from judgement.rules import describe
+from judgement.score.precision import judge_precision
 
 
 class RuleRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ from hub.auth.guards import Person
 from hub.live.commands import TEXT_CHARS, WANTED, Commands
 from hub.live.reviews import DECISIONS
 from judgement.policy import read_policy
-from judgement.scoring import judge_integrity
+from judgement.score.scoring import judge_integrity
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.codec import Encoding, decode_console
 from protocol.codes import ErrorCode

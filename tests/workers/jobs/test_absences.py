@@ -13,7 +13,7 @@ from db.hints import Hints
 from db.models import Connection, ExamAttempt, Flag
 from db.queries import leases, silence
 from db.queries.silence import Away
-from judgement.cohort import Cohort
+from judgement.outage import Cohort
 from judgement.rules import RULEBOOKS
 from protocol.events import PLACE_EVENTS, SERVER_EVENTS
 from tests.candidates import Candidate, connect, disconnect, let_expire, let_pass, seat, system_facts, take_hub

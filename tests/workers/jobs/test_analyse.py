@@ -16,7 +16,7 @@ from db.models import BehaviorAnalysis, Exam, ExamAttempt, Flag, MonitoringEvent
 from db.queries import advice, analyses, cursors, facts, feed, reviews
 from db.queries.facts import ServerFact
 from db.settings import DatabaseSettings
-from judgement import conclusion
+from judgement.score import conclusion
 from protocol.flags import FlagStatus
 from protocol.jobs import Analyse
 from tests import sittings

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement import attention
-from judgement.attention import requires_attention, requires_recap
+from judgement.score import attention
+from judgement.score.attention import requires_attention, requires_recap
 from protocol.analysis import DropoutLabel
 from protocol.flags import Severity
 

@@ -3,10 +3,10 @@ import doctest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement import summary
-from judgement.momentum import Momentum
 from judgement.rules import RULES
-from judgement.summary import Statement, Summary, name_rules, tell_teacher
+from judgement.score.momentum import Momentum
+from judgement.text import for_teachers
+from judgement.text.for_teachers import Statement, Summary, name_rules, tell_teacher
 from protocol.analysis import DropoutLabel
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
@@ -41,7 +41,7 @@ def tell(
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(summary) == doctest.TestResults(0, 5)
+    assert doctest.testmod(for_teachers) == doctest.TestResults(0, 5)
 
 
 def test_a_teacher_reads_what_stands_and_what_is_left_to_a_person() -> None:

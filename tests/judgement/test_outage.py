@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement.cohort import LEAST, SHARE, WITHIN_MS, Cohort, Loss, find_cohorts
+from judgement.outage import LEAST, SHARE, WITHIN_MS, Cohort, Loss, find_cohorts
 
 EXAM, OTHER = UUID(int=1), UUID(int=2)
 OUTAGE = UUID(int=77)

@@ -4,8 +4,8 @@ from math import isclose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement import precision
-from judgement.precision import Z95, judge_precision
+from judgement.score import precision
+from judgement.score.precision import Z95, judge_precision
 
 counts = st.integers(0, 100_000)
 

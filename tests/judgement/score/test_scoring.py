@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement import scoring
 from judgement.errors import NotCarried
 from judgement.policy import Policy, preset, read_policy
 from judgement.rules import RULES
+from judgement.score import scoring
 from protocol.analysis import Observed, Score
 from protocol.flags import StandingFlag
 from tests.judgement.rulebooks import BOTH

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement import momentum as module
-from judgement.momentum import PROGRESS_CHARS, Momentum, count_new, judge_momentum
+from judgement.score import momentum as module
+from judgement.score.momentum import PROGRESS_CHARS, Momentum, count_new, judge_momentum
 from protocol.analysis import Draft, Pasting, Trend
 
 TYPED = "The more I practise, the luckier I get. "

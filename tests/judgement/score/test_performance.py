@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement import performance
-from judgement.performance import judge_performance
+from judgement.score import performance
+from judgement.score.performance import judge_performance
 from protocol.analysis import DropoutLabel, FinalAttempt, Performance, Trend
 
 SAFE, COPY, INCAPABLE = DropoutLabel.SAFE, DropoutLabel.COPY, DropoutLabel.INCAPABLE

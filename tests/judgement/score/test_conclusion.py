@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement.conclusion import Conclusion, Known, conclude
-from judgement.momentum import Momentum
+from judgement.score.conclusion import Conclusion, Known, conclude
+from judgement.score.momentum import Momentum
 from protocol.analysis import DropoutLabel, Score
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 

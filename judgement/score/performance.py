@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from judgement.words import is_high_risk
+from judgement.score.thresholds import is_high_risk
 from protocol.analysis import DropoutLabel, FinalAttempt, Performance, Trend
 
 INTEGRITY_TREND: Final = 0.05

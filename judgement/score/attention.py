@@ -6,7 +6,7 @@ Pure. Asking for an eye decides nothing about anybody.
 from collections.abc import Iterable
 from typing import Final
 
-from judgement.words import is_high_risk
+from judgement.score.thresholds import is_high_risk
 from protocol.analysis import DropoutLabel
 from protocol.flags import Severity
 

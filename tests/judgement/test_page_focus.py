@@ -1,6 +1,6 @@
 import pytest
 
-from judgement.absence import follow
+from judgement.page_focus import follow
 from judgement.rule import Mark
 from tests.judgement.stories import LAPTOP, START_MS, TABLET, at, tell
 

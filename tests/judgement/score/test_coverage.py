@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement import coverage
-from judgement.coverage import is_enough, measure_coverage
+from judgement.score import coverage
+from judgement.score.coverage import is_enough, measure_coverage
 from protocol.analysis import Observed
 
 START, END, NOW = 1_000_000, 2_000_000, 2_500_000

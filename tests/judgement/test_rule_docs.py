@@ -3,10 +3,10 @@ import json
 import msgspec
 import pytest
 
-from judgement.catalogue import describe, describe_all
 from judgement.errors import NotCarried
 from judgement.policy import preset, read_policy
 from judgement.rule import Rule
+from judgement.rule_docs import describe, describe_all
 from judgement.rules import RULES
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from judgement.attention import requires_attention, requires_recap
-from judgement.labels import label
-from judgement.momentum import Momentum
-from judgement.summary import Summary, tell_teacher
+from judgement.score.attention import requires_attention, requires_recap
+from judgement.score.labels import label
+from judgement.score.momentum import Momentum
+from judgement.text.for_teachers import Summary, tell_teacher
 from protocol.analysis import DropoutLabel, Score, Trend
 from protocol.flags import FlagStatus, JudgedFlag, Severity
 

@@ -1,7 +1,7 @@
 """The summary: what the flags of an attempt come to, in plain words, by template, for its teacher.
 
 Pure, and no model has a part in it (`llm_model_version` is then `rules`). It names what was concluded and by which
-rule, never what anyone meant. What its student reads is written in `judgement.debrief`.
+rule, never what anyone meant. What its student reads is written in `judgement.text.for_students`.
 """
 
 from collections import Counter
@@ -11,9 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from judgement.momentum import Momentum
 from judgement.rules import RULEBOOKS, Rulebook
-from judgement.words import name_integrity
+from judgement.score.momentum import Momentum
+from judgement.score.thresholds import name_integrity
 from protocol.analysis import DropoutLabel
 from protocol.flags import FlagStatus, JudgedFlag, Severity
 

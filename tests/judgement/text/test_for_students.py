@@ -2,9 +2,9 @@ import doctest
 
 import pytest
 
-from judgement import debrief
-from judgement.debrief import describe_record, explain_flag
 from judgement.rules import RULEBOOKS
+from judgement.text import for_students
+from judgement.text.for_students import describe_record, explain_flag
 from protocol.analysis import DropoutLabel
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
@@ -20,15 +20,15 @@ def test_every_rule_is_explained_with_what_looks_the_same(version: int, rules: t
 
 @pytest.mark.parametrize(("rule", "version"), [("left_page", 10_000), ("no_such_rule", 1)])
 def test_a_rule_that_is_no_longer_carried_is_still_told_of(rule: str, version: int) -> None:
-    assert explain_flag(FlagSource.RULE, rule, version) == (rule, debrief.NO_LONGER)
+    assert explain_flag(FlagSource.RULE, rule, version) == (rule, for_students.NO_LONGER)
 
 
 def test_who_noted_something_that_no_rule_did_is_said() -> None:
     said = {source: explain_flag(source, "x", 1)[1] for source in FlagSource if source is not FlagSource.RULE}
     assert said == {
-        FlagSource.TEACHER: debrief.BY_HAND,
-        FlagSource.LLM: debrief.BY_PROGRAM,
-        FlagSource.SERVICE: debrief.BY_PROGRAM,
+        FlagSource.TEACHER: for_students.BY_HAND,
+        FlagSource.LLM: for_students.BY_PROGRAM,
+        FlagSource.SERVICE: for_students.BY_PROGRAM,
     }
 
 
@@ -52,6 +52,6 @@ def test_no_label_is_ever_in_what_a_student_is_told() -> None:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    results = doctest.testmod(debrief)
+    results = doctest.testmod(for_students)
     assert results.attempted > 0
     assert results.failed == 0

@@ -8,7 +8,7 @@ from typing import Final
 
 from judgement.errors import NotCarried
 from judgement.rules import RULEBOOKS, Rulebook, read_rulebook
-from judgement.summary import name_rules
+from judgement.text.for_teachers import name_rules
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
 BY_HAND: Final = "A teacher of this exam noted this."

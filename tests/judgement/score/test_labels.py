@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement import labels
-from judgement.labels import Labelled, label
+from judgement.score import labels
+from judgement.score.labels import Labelled, label
 from protocol.analysis import DropoutLabel
 
 integrities = st.floats(0, 1)

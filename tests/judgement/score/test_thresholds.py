@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement import words
-from judgement.words import is_high_risk, name_integrity
+from judgement.score import thresholds
+from judgement.score.thresholds import is_high_risk, name_integrity
 from protocol.analysis import DropoutLabel, IntegrityStatus
 
 ORDER = [IntegrityStatus.CRITICAL, IntegrityStatus.WARNING, IntegrityStatus.GOOD]
 
 
 def test_the_example_in_the_docstring_holds() -> None:
-    assert doctest.testmod(words) == doctest.TestResults(0, 1)
+    assert doctest.testmod(thresholds) == doctest.TestResults(0, 1)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from judgement.coverage import is_enough, measure_coverage
 from judgement.policy import Policy, read_policy
 from judgement.rules import RULEBOOKS, Rulebook
+from judgement.score.coverage import is_enough, measure_coverage
 from protocol.analysis import Observed, Score
 from protocol.flags import StandingFlag
 

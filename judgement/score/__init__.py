@@ -1,0 +1,1 @@
+"""Scores of an attempt: integrity, coverage, learning momentum, labels, performance. Pure."""

@@ -1,0 +1,1 @@
+"""Texts about an attempt, for students and for teachers. Pure."""
