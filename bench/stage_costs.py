@@ -17,8 +17,8 @@ from uuid_utils.compat import uuid7
 
 from bench.figures import Spread, spread
 from bench.workload import Tape
-from db import binary
-from db.stretches import lay
+from db import copy_encoding
+from db.segments import lay
 from hub.monitor.session import Session
 from protocol.attempts import AttemptStatus
 from protocol.codec import Encoding, decode_candidate, encode
@@ -122,7 +122,7 @@ def _converse(batches: Sequence[Batch]) -> int:
 
 def _write(batches: Sequence[Batch]) -> bytes:
     stream_id = uuid7()
-    return binary.encode([lay(stream_id, batch) for batch in batches])
+    return copy_encoding.encode([lay(stream_id, batch) for batch in batches])
 
 
 def _welcome() -> Welcome:

@@ -16,7 +16,7 @@ from litestar.types import AnyCallable, ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import connect_writer, create_engine
-from db.hints import Hints
+from db.notify import Hints
 from hub import metrics
 from hub.auth.failures import Failures
 from hub.auth.guards import SECURITY_SCHEMES

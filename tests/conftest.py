@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db import migrations
 from db.engine import create_engine
-from db.hints import Hints
+from db.notify import Hints
 from db.settings import DatabaseSettings
 from tests.external import run_external
 from veritas.embedded import Servers, run_servers

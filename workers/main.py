@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
-from db.hints import MODEL_JOB_LIMIT_S, MODEL_QUEUE, Hints
+from db.notify import MODEL_JOB_LIMIT_S, MODEL_QUEUE, Hints
 from protocol.jobs import ANALYSE, CONSULT, EVALUATE
 from workers import metrics
 from workers.jobs.absences import LOOK_S, Lookout

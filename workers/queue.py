@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from arq import Worker
 
-from db.hints import JOB_LIMIT_S, QUEUE, Handler, build_worker, cancel, close_worker
+from db.notify import JOB_LIMIT_S, QUEUE, Handler, build_worker, cancel, close_worker
 from workers import metrics
 
 log = structlog.get_logger(__name__)

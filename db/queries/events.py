@@ -13,9 +13,9 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from db import answers, binary
+from db import answer_columns, copy_encoding
 from db.errors import POISON_CLASSES
-from db.stretches import Parted, Stretch, part
+from db.segments import Parted, Stretch, part
 from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
 from protocol.limits import TIME_MAX_MS
@@ -47,7 +47,7 @@ _INSERT_ANSWERS: Final = f"""
     JOIN event_streams AS stream ON stream.id = given.stream_id
     ON CONFLICT (stream_id, seq) DO NOTHING
 """  # noqa: S608 - a constant
-_BESIDE: Final = frozenset({"rejected", *answers.TYPES})
+_BESIDE: Final = frozenset({"rejected", *answer_columns.TYPES})
 """Types of events of which something is kept beside them."""
 
 # The LIMIT keeps this a look-up per number, however large the table and however wrong the planner's guess.
@@ -111,13 +111,13 @@ async def copy(conn: asyncpg.Connection, stretches: Sequence[Stretch]) -> None:
     then.
     """
     # The driver takes a buffer and says so in its manual, but its stubs do not; plain bytes it would take for a path.
-    data: Any = memoryview(binary.encode(stretches))
+    data: Any = memoryview(copy_encoding.encode(stretches))
     beside = [(stretch.stream_id, entry) for stretch in stretches for entry in stretch.entries if entry.type in _BESIDE]
     if not beside:
-        await conn.copy_to_table(_TABLE, columns=binary.COLUMNS, source=data, format="binary")
+        await conn.copy_to_table(_TABLE, columns=copy_encoding.COLUMNS, source=data, format="binary")
         return
     async with conn.transaction():
-        await conn.copy_to_table(_TABLE, columns=binary.COLUMNS, source=data, format="binary")
+        await conn.copy_to_table(_TABLE, columns=copy_encoding.COLUMNS, source=data, format="binary")
         await _keep_beside(conn, beside)
 
 
@@ -238,7 +238,7 @@ async def _keep_beside(conn: asyncpg.Connection, rows: Sequence[_Row]) -> None:
     if rejected:
         columns = zip(*((stream_id, stone.seq, stone.reject, stone.raw) for stream_id, stone in rejected), strict=True)
         await conn.execute(_INSERT_REJECTED, *columns)
-    answered = answers.read_answers(rows)
+    answered = answer_columns.read_answers(rows)
     if answered[0]:
         await conn.execute(_INSERT_ANSWERS, *answered)
 

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import ARRAY, BigInteger, NullPool, Text, TextClause, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from db import answers
+from db import answer_columns
 from db.models import EventStream, ExamAttempt, Flag, MonitoringEvent
 from protocol.codes import RejectCode
 from protocol.limits import ITEM_CHARS
@@ -110,7 +110,7 @@ _MISSHAPEN: Final = text(
     ORDER BY stream_id, seq LIMIT :most
     """
 ).bindparams(bindparam("codes", list(RejectCode), ARRAY(Text)))
-# What an event has to say to be a revision: `db.answers` reads it so. An answer outlives its stream's events.
+# What an event has to say to be a revision: `db.answer_columns` reads it so. An answer outlives its stream's events.
 _ANSWERS: Final = text(
     """
     WITH said AS (
@@ -130,7 +130,7 @@ _ANSWERS: Final = text(
     ORDER BY stream_id, seq LIMIT :most
     """
 ).bindparams(
-    bindparam("types", [*answers.TYPES, "answer_submitted"], ARRAY(Text)),
+    bindparam("types", [*answer_columns.TYPES, "answer_submitted"], ARRAY(Text)),
     bindparam("item_chars", ITEM_CHARS, BigInteger),
 )
 _STRAYS: Final = text(

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 import structlog
 
-from db.hints import Hint, Teller
+from db.notify import Hint, Teller
 from hub.auth.limits import FailureLimits
 from hub.errands import Errands
 from hub.errors import Unauthenticated

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 GATHER_S = 0.05
 
 Enqueue = Callable[[Collection[UUID]], Awaitable[None]]
-"""Asks the workers to fold some attempts: `db.hints.Hints.enqueue_evaluate`."""
+"""Asks the workers to fold some attempts: `db.notify.Hints.enqueue_evaluate`."""
 
 
 class Hinter(Background):

@@ -20,7 +20,7 @@ import structlog
 from db.queries import events
 from db.queries.epoch import read_epoch
 from db.queries.events import Outcome
-from db.stretches import Stretch, lay
+from db.segments import Stretch, lay
 from hub import metrics
 from hub.ingest.batcher import Batcher, Fate, GivenUp, Offer, Stored, Work
 from hub.ingest.timeline import Rewound, Timeline

@@ -52,7 +52,7 @@ WANTED: Final[Mapping[str, Permission]] = {
 
 
 class Announcer(Protocol):
-    """Who tells other processes to look: `db.hints.Hints`."""
+    """Who tells other processes to look: `db.notify.Hints`."""
 
     async def announce(self, channel: Any, key: UUID) -> None:
         """Give a hint; never raises, never waits long."""

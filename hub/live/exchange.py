@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 import structlog
 
-from db.hints import Hint, Teller
+from db.notify import Hint, Teller
 from hub.background import Background
 from hub.live.follower import Audience
 from hub.live.presence import Presence, Sighting

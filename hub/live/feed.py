@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
-from db.hints import Hint
+from db.notify import Hint
 from db.queries import feed
 from db.queries.epoch import read_epoch
 from hub.errands import Errands

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from db.hints import Hint
+from db.notify import Hint
 from hub.background import Background
 
 log = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ RETRY_S = 1.0
 
 
 class Source(Protocol):
-    """Where hints come from: `db.hints.Hints`."""
+    """Where hints come from: `db.notify.Hints`."""
 
     def listen(self) -> AsyncGenerator[Hint, None]:
         """Yield hints for ever."""

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import attempts, feed, instructions
 from hub import metrics
 from hub.background import Background

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
-from db.hints import Hint
+from db.notify import Hint
 from db.queries import instructions, streams
 from db.queries.streams import Finding, Standing
 from hub.ingest.budget import Budget

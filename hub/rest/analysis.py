@@ -16,7 +16,7 @@ from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import advice, attempts, commands, feed, flags
 from db.queries.attempts import AttemptRecord
 from db.queries.flags import NewFlag

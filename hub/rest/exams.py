@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import from_ms
 from db.errors import Conflict
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import exams, feed, users
 from db.queries.exams import ExamView
 from hub.auth.guards import BEARER, Person, person_as

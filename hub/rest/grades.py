@@ -15,7 +15,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import grades
 from db.queries.grades import Given, Grade, Item, Script
 from hub.auth.guards import BEARER, Person, person_as

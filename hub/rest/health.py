@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import partitions
 from hub import metrics
 from hub.gate import Gate

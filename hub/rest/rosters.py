@@ -16,7 +16,7 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import NotFound, Taken
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import access, credentials, feed, rosters, users
 from db.queries.rosters import RosterEntry
 from db.queries.users import NewStudent

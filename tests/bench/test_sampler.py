@@ -10,7 +10,7 @@ from bench.sampler import by_room, room_of
         ("hub/monitor/session.py", "session"),
         ("hub/monitor/socket.py", "socket"),
         ("hub/ingest/writer.py", "writer"),
-        ("db/binary.py", "rows"),
+        ("db/copy_encoding.py", "rows"),
         ("/anywhere/site-packages/asyncpg/connection.py", "asyncpg"),
         ("/anywhere/asyncio/events.py", "event loop"),
         ("/anywhere/enum.py", None),

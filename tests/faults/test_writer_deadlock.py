@@ -10,8 +10,8 @@ from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
 from db.queries import events
+from db.segments import Stretch
 from db.settings import DatabaseSettings
-from db.stretches import Stretch
 from hub import metrics
 from hub.ingest.batcher import Stored
 from protocol.events import Entry

@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 from db.engine import create_engine
 from db.errors import LOCK_NOT_AVAILABLE, NotFound, sqlstate_of
-from db.hints import Hint, Hints
 from db.models import ExamAttempt
+from db.notify import Hint, Hints
 from db.queries import attempts, endings, exams, facts, feed, instructions, rosters
 from db.settings import DatabaseSettings
 from hub.live.board import Board

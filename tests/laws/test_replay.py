@@ -16,8 +16,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
-from db.hints import Hints
 from db.models import AnalysisCursor, ExamAttempt, Flag
+from db.notify import Hints
 from db.queries import facts
 from db.queries.facts import ServerFact
 from db.settings import DatabaseSettings

@@ -10,8 +10,8 @@ from sqlalchemy import delete, func, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from db.hints import Hints
 from db.models import AnalysisCursor, BehaviorAnalysis, Connection, ExamAttempt, Flag, MonitoringEvent
+from db.notify import Hints
 from db.settings import DatabaseSettings
 from protocol.limits import SEQ_MAX
 from tests.judgement.rulebooks import BOTH

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.hints import Hints
+from db.notify import Hints
 from tests.workers.rooms import Room
 from workers.jobs.evaluate import Evaluator
 

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.hints import Hints
 from db.models import BehaviorAnalysis
+from db.notify import Hints
 from db.settings import DatabaseSettings
 from tests import sittings
 from tests.factories import make_connection

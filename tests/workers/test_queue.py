@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from db import hints as rooms
-from db.hints import Hints
+from db import notify as rooms
+from db.notify import Hints
 from protocol.jobs import EVALUATE
 from veritas.valkey import Redis
 from workers import metrics, queue

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY, POISON_CLASSES, sqlstate_of
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import analyses, drafts, feed, scores, worklist
 from db.queries.analyses import Claim, FlagsOf, Verdict, Words
 from judgement.rules import RULEBOOKS, Rulebook

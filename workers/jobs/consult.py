@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import feed, flags, model_runs
 from db.queries.flags import NewFlag
 from db.queries.model_runs import Asking, Record, Run, Summary

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY, POISON_CLASSES, sqlstate_of
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import analyses, cursors, feed, flags, history, scores, worklist
 from db.queries.cursors import Cursor, Reading
 from db.queries.history import Checkpoint

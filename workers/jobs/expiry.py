@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import instructions
 
 EXPIRE_S: Final = 5.0

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY, sqlstate_of
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import endings, feed, timeouts
 from db.queries.endings import Ended, Ending
 from db.queries.facts import ServerFact

@@ -11,7 +11,7 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import to_ms
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import attempts, enrolments
 from db.queries.enrolments import Enrolment, EnrolmentState, OwnAttempt
 from hub.auth.guards import BEARER, Person

@@ -12,7 +12,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.hints import Hints
+from db.notify import Hints
 from db.queries import endings, feed, papers
 from db.queries.answers import Given
 from db.queries.endings import Ended, Ending, Receipt

@@ -12,8 +12,8 @@ from uuid_utils.compat import uuid7
 from db.engine import connect_writer
 from db.queries import events
 from db.queries.events import Outcome
+from db.segments import Stretch, lay
 from db.settings import DatabaseSettings
-from db.stretches import Stretch, lay
 from protocol.codes import RejectCode
 from protocol.events import Batch, Entry, span, tombstone
 from protocol.monitor import Rejected

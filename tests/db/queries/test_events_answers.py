@@ -15,8 +15,8 @@ from db.clock import from_ms
 from db.engine import connect_writer
 from db.models import AttemptAnswer, MonitoringEvent
 from db.queries import events, verify
+from db.segments import Stretch
 from db.settings import DatabaseSettings
-from db.stretches import Stretch
 from protocol.events import Entry
 from protocol.limits import TIME_MAX_MS
 from tests import factories

@@ -17,8 +17,8 @@ from db.errors import Foreign, Incredible
 from db.models import EventStream, MonitoringEvent
 from db.queries import events, partitions, verify
 from db.queries.resume import EARLY_MS, WRITTEN_MS
+from db.segments import Stretch, lay
 from db.settings import DatabaseSettings
-from db.stretches import Stretch, lay
 from protocol.events import Batch, Entry, span
 from protocol.limits import LOST_NUMBERS, STREAM_MS
 from protocol.monitor import Previous

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from db.hints import Hint, Hints, Told
+from db.notify import Hint, Hints, Told
 from hub.auth.failures import Failures
 from hub.auth.limits import Allowance, FailureLimits
 from hub.errands import Errands

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db.hints import Hint, Hints, Told
+from db.notify import Hint, Hints, Told
 from hub.live import exchange
 from hub.live.exchange import TOLD_AT_ONCE, Exchange
 from hub.live.presence import Presence

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import delete, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.hints import Hint, Hints
 from db.models import FeedHead, FeedRow
+from db.notify import Hint, Hints
 from db.settings import DatabaseSettings
 from hub.live import follower
 from hub.live.feed import Feed

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from db.hints import Hint, Hints
+from db.notify import Hint, Hints
 from db.settings import DatabaseSettings
 from hub.live import relay
 from hub.live.relay import Relay

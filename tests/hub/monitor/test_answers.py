@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.hints import Hints
 from db.models import FeedHead
+from db.notify import Hints
 from db.queries import feed, instructions
 from db.settings import DatabaseSettings
 from hub import metrics

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from db.hints import Hints
 from db.models import EventStream, MonitoringEvent
+from db.notify import Hints
 from db.settings import DatabaseSettings
 from hub.auth import tokens
 from hub.monitor import roll, session

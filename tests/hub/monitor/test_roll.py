@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.hints import Hints
 from db.models import ExamAttempt, ExamEnrollment, Instruction, User
+from db.notify import Hints
 from db.queries import instructions
 from db.settings import DatabaseSettings
 from hub.app import create_app

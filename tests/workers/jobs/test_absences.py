@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.hints import Hints
 from db.models import Connection, ExamAttempt, Flag
+from db.notify import Hints
 from db.queries import leases, silence
 from db.queries.silence import Away
 from judgement.outage import Cohort

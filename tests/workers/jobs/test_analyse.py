@@ -11,8 +11,8 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
-from db.hints import Hints
 from db.models import BehaviorAnalysis, Exam, ExamAttempt, Flag, MonitoringEvent, PerformanceMetric
+from db.notify import Hints
 from db.queries import advice, analyses, cursors, facts, feed, reviews
 from db.queries.facts import ServerFact
 from db.settings import DatabaseSettings

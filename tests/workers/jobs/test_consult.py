@@ -11,7 +11,6 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import from_ms
-from db.hints import Hints
 from db.models import (
     AttemptAnswer,
     BehaviorAnalysis,
@@ -22,6 +21,7 @@ from db.models import (
     ModelRun,
     User,
 )
+from db.notify import Hints
 from protocol.analysis import AnalysisState, ModelState
 from protocol.attempts import AttemptStatus
 from protocol.flags import FlagSource

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
 from db.errors import AWAY as AWAY_ERRORS
-from db.hints import Hint, Hints
 from db.models import AnalysisCursor, ExamAttempt, Flag, MonitoringEvent
+from db.notify import Hint, Hints
 from db.queries import cursors, feed
 from db.settings import DatabaseSettings
 from protocol.jobs import Evaluate

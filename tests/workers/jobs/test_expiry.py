@@ -3,7 +3,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.hints import Hint, Hints
+from db.notify import Hint, Hints
 from db.queries import board, instructions
 from protocol.attempts import InstructionState
 from protocol.roles import Role

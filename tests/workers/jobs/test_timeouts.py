@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.hints import Hints
 from db.models import ExamAttempt, HubLease
+from db.notify import Hints
 from db.queries import feed, timeouts
 from db.queries.answers import Given
 from judgement.attempts import Action

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
-from db import binary
+from db import copy_encoding
 from db.engine import connect_writer
 from db.queries import events
+from db.segments import Stretch
 from db.settings import DatabaseSettings
-from db.stretches import Stretch
 from protocol import limits
 from protocol.events import Entry
 
@@ -73,12 +73,12 @@ async def test_any_entry_is_read_back_as_it_was(writer: asyncpg.Connection, foun
 
 
 def test_nothing_but_the_frame_of_the_format_is_written_for_no_rows() -> None:
-    assert binary.encode([]) == b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"
+    assert copy_encoding.encode([]) == b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"
 
 
 @pytest.mark.parametrize("changes", [{"mono": 2**63}, {"at": 2**62}, {"seq": -(2**63) - 1}, {"payload": "\ud800"}])
 def test_a_value_no_column_holds_is_refused_before_anything_is_sent(changes: dict[str, Any]) -> None:
     entry = msgspec.structs.replace(Entry(1, "copy", 0, 0, "{}"), **changes)
     with pytest.raises(Exception) as caught:
-        binary.encode([Stretch(UUID(int=1), 1, (entry,))])
+        copy_encoding.encode([Stretch(UUID(int=1), 1, (entry,))])
     assert events.is_poison(caught.value)

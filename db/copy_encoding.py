@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Final
 
-from db.stretches import Stretch
+from db.segments import Stretch
 
 COLUMNS: Final = ("stream_id", "seq", "mono", "client_timestamp", "event_type", "severity", "data_payload")
 """The columns of a row, in the order they are written."""

@@ -10,8 +10,8 @@ import pytest
 from arq import Worker
 from redis.exceptions import RedisError
 
-from db import hints as rooms
-from db.hints import QUEUE, Hint, Hints, build_worker, close_worker
+from db import notify as rooms
+from db.notify import QUEUE, Hint, Hints, build_worker, close_worker
 from protocol.jobs import ATTEMPTS_PER_JOB, EVALUATE, Evaluate
 from veritas.valkey import Redis
 

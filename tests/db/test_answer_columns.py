@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.answers import read_answers
+from db.answer_columns import read_answers
 from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
 from protocol.limits import ITEM_CHARS

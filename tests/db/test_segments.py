@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.stretches import Stretch, lay, part
+from db.segments import Stretch, lay, part
 from protocol.events import Batch, Entry, span
 
 STREAM, OTHER = UUID(int=1), UUID(int=2)
