@@ -31,7 +31,7 @@ ROOMS: Final = {
     "hub/live/": "presence",
     "hub/ingest/batcher.py": "batcher",
     "hub/ingest/": "writer",
-    "db/queries/events.py": "rows",
+    "db/queries/events/insert.py": "rows",
     "db/copy_encoding.py": "rows",
     "db/segments.py": "rows",
     "db/notify.py": "hints",

@@ -1,6 +1,6 @@
 """Partitions of the event table: one per UTC day, cut at UUIDv7 bounds, named by their day.
 
-Pure: which partitions there must be; `db/queries/partitions.py` makes them. A stream lives at most a day, and its id
+Pure: which partitions there must be; `db/queries/events/partitions.py` makes them. A stream lives at most a day, and its id
 is drawn when it opens, so the id's time tells its partition for good.
 """
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.errors import AWAY
-from db.queries import leases
+from db.queries.connections import hub_leases
 from hub import metrics
 from hub.background import Background
 
@@ -54,7 +54,7 @@ class Lease(Background):
             return
         with suppress(*AWAY):
             async with asyncio.timeout(RELEASE_S), self._engine.begin() as conn:
-                await leases.release(conn, self.hub_id)
+                await hub_leases.release(conn, self.hub_id)
 
     async def _run(self) -> None:
         went_well = self.is_held
@@ -82,10 +82,10 @@ class Lease(Background):
 
     async def _renew(self) -> bool:
         async with self._engine.begin() as conn:
-            return await leases.renew(conn, self.hub_id)
+            return await hub_leases.renew(conn, self.hub_id)
 
     async def _take(self) -> None:
         hub_id = uuid7()
         async with self._engine.begin() as conn:
-            await leases.take(conn, hub_id)
+            await hub_leases.take(conn, hub_id)
         self.hub_id, self.is_held = hub_id, True

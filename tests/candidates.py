@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.models import Connection, EventStream, HubLease, MonitoringEvent
-from db.queries import leases, streams
-from db.queries.streams import Closing, Opening
+from db.queries.connections import connections, hub_leases
+from db.queries.connections.connections import Closing, Opening
 from protocol.monitor import Client, Hello
 from protocol.roles import Role
 from tests import factories
@@ -38,7 +38,7 @@ async def seat(conn: AsyncConnection, students: int = 1) -> list[Candidate]:
 
 async def take_hub(conn: AsyncConnection) -> UUID:
     hub = uuid7()
-    await leases.take(conn, hub)
+    await hub_leases.take(conn, hub)
     return hub
 
 
@@ -64,7 +64,7 @@ async def connect(
         mono=mono,
         at=0,
     )
-    return await streams.open_connection(conn, hello, candidate.student_id, hub)
+    return await connections.open_connection(conn, hello, candidate.student_id, hub)
 
 
 async def let_expire(conn: AsyncConnection, hub: UUID, seconds: float = 1) -> None:
@@ -123,4 +123,4 @@ def _seconds(seconds: float) -> Any:
 
 async def disconnect(conn: AsyncConnection, candidate: Candidate, generation: int, cause: str = "gone") -> bool:
     """Close one connection; whether it was open."""
-    return bool(await streams.close_connections(conn, [Closing(candidate.attempt_id, generation, cause)]))
+    return bool(await connections.close_connections(conn, [Closing(candidate.attempt_id, generation, cause)]))

@@ -11,7 +11,9 @@ from uuid_utils.compat import uuid7
 
 from db.clock import from_ms
 from db.models import Connection, EventStream, Exam, ExamAttempt, ExamEnrollment, ExamPolicy, MonitoringEvent, User
-from db.queries import attempts, feed, flags
+from db.queries import feed
+from db.queries.attempts import start as attempts
+from db.queries.evaluation import flags
 from protocol.flags import Severity
 from protocol.roles import Role
 

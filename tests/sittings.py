@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import from_ms
 from db.models import AttemptAnswer, Exam, ExamItem, MonitoringEvent
-from db.queries import endings, feed
-from db.queries.answers import Given
-from db.queries.endings import Ended, Ending
-from db.queries.facts import ServerFact
+from db.queries import feed
+from db.queries.attempts import end as endings
+from db.queries.attempts.answers import Given
+from db.queries.attempts.end import Ended, Ending
+from db.queries.events.system_events import ServerFact
 from judgement import grading
 from judgement.attempts import Action, way_of
 from protocol.exams import ItemKind

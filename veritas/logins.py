@@ -13,7 +13,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, NotFound
-from db.queries import audit, users
+from db.queries import audit
+from db.queries.accounts import users
 from protocol.roles import Role
 from veritas.environment import data_dir, keep
 from veritas.errors import VeritasError

@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.fold_order import Run, follows
 from db.partitions import moment_of, partition_of
-from db.queries import flags, history, partitions, scores
-from db.queries.flags import NewFlag
-from db.queries.history import Folded
+from db.queries.evaluation import checkpoints, flags, scores
+from db.queries.evaluation.checkpoints import Folded
+from db.queries.evaluation.flags import NewFlag
+from db.queries.events import partitions
 from db.queries.verify import SHOWN, Breach
 from judgement.engine import Engine
 from judgement.errors import JudgementError
@@ -127,7 +128,7 @@ async def reproduce(
     found = Reproduction()
     days = await partitions.names(conn)
     after: UUID | None = None
-    while page := await history.list_folded(conn, after, ATTEMPTS_AT_ONCE):
+    while page := await checkpoints.list_folded(conn, after, ATTEMPTS_AT_ONCE):
         after = page[-1].attempt_id
         found.attempts += len(page)
         await _check(conn, page, found, days, told, rulebooks)
@@ -186,7 +187,7 @@ def _read_policies(
 
 
 async def _fold(conn: AsyncConnection, replays: Sequence[Replay], found: Reproduction, told: Told) -> None:
-    streams = await history.read_streams(conn, [replay.folded.attempt_id for replay in replays])
+    streams = await checkpoints.read_streams(conn, [replay.folded.attempt_id for replay in replays])
     by_stream = {stream_id: replay for replay in replays for stream_id in streams[replay.folded.attempt_id]}
     bases = {stream_id: base for of_attempt in streams.values() for stream_id, base in of_attempt.items()}
     own = [run for replay in replays for run in replay.folded.fold_order if by_stream.get(run.stream_id) is replay]
@@ -204,7 +205,7 @@ async def _read(
     for part in _parts(runs):
         left = part
         while left:
-            facts = await history.read_runs(conn, left, time_bases, FACTS_AT_ONCE)
+            facts = await checkpoints.read_runs(conn, left, time_bases, FACTS_AT_ONCE)
             yield facts
             last = left[-1]
             is_cut = len(facts) == FACTS_AT_ONCE and facts[-1].seq < last.last

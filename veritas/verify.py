@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.queries import history
 from db.queries import verify as checks
+from db.queries.evaluation import checkpoints
 from db.queries.verify import SHOWN, Breach, Extent
 from veritas import reproduce as reproduction
 from veritas.reproduce import Reproduction
@@ -81,7 +81,7 @@ async def _reproduce(conn: AsyncConnection, out: Console) -> list[Verdict]:
 
 async def _fold_again(conn: AsyncConnection, out: Console) -> Reproduction:
     """Fold everything again, with a bar where somebody watches."""
-    total = await history.count_folded(conn)
+    total = await checkpoints.count_folded(conn)
     with Progress(console=out, transient=True, disable=not out.is_terminal) as progress:
         task = progress.add_task("folding again", total=total)
         started = time.perf_counter()

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import msgspec
 
-from db.queries.cursors import Advance, Cursor
-from db.queries.flags import NewFlag
-from db.queries.history import Checkpoint
+from db.queries.evaluation.checkpoints import Checkpoint
+from db.queries.evaluation.cursors import Advance, Cursor
+from db.queries.evaluation.flags import NewFlag
 from judgement.engine import Engine, Finding, State
 from judgement.errors import StateError
 from judgement.policy import read_policy

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from db.queries import partitions
+from db.queries.events import partitions
 
 _LOCK_KEY = 0x7665726974617300
 """Advisory lock that lets one migration run at a time ("veritas" in ASCII)."""

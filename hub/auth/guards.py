@@ -17,8 +17,8 @@ from litestar.openapi.spec import Reference, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
-from db.queries import credentials, service_keys
-from db.queries.service_keys import Program
+from db.queries.accounts import credentials, service_keys
+from db.queries.accounts.service_keys import Program
 from hub.auth import tokens
 from hub.auth.tickets import hash_secret
 from hub.errors import Expired, Forbidden, Invalid, Unauthenticated, interpret

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
-from db.queries import resends
+from db.queries.events import resends
 from hub import metrics
 from hub.background import Background
 from protocol.events import PLACE_EVENTS, Entry

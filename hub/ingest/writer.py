@@ -17,9 +17,9 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from db.queries import events
-from db.queries.epoch import read_epoch
-from db.queries.events import Outcome
+from db.queries.events import insert as events
+from db.queries.events.database_epoch import read_epoch
+from db.queries.events.insert import Outcome
 from db.segments import Stretch, lay
 from hub import metrics
 from hub.ingest.batcher import Batcher, Fate, GivenUp, Offer, Stored, Work

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
-from db.queries import presence as records
+from db.queries.connections import presence as records
 from hub.background import Background
 from hub.live.follower import Audience
 from hub.live.presence import Presence

@@ -17,10 +17,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict, Denied, NotFound, sqlstate_of
-from db.queries import access, audit, commands, endings, feed, instructions
-from db.queries import board as boards
-from db.queries.endings import Ending
-from db.queries.facts import ServerFact
+from db.queries import access, audit, feed
+from db.queries.attempts import end as endings
+from db.queries.attempts.end import Ending
+from db.queries.console import board as boards
+from db.queries.console import commands, instructions
+from db.queries.events.system_events import ServerFact
 from hub.auth.guards import Person
 from hub.errands import Errands
 from hub.errors import Busy, interpret

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import board as boards
+from db.queries.console import board as boards
 from hub import metrics, wire
 from hub.auth.guards import Person
 from hub.errands import Errands

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import AWAY
 from db.notify import Hint
 from db.queries import feed
-from db.queries.epoch import read_epoch
+from db.queries.events.database_epoch import read_epoch
 from hub.errands import Errands
 from hub.live.follower import Doors, Follower, Subscriber
 from protocol.console import Since

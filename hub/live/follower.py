@@ -14,8 +14,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
-from db.queries import board as boards
 from db.queries import feed
+from db.queries.console import board as boards
 from hub.live.board import Board, encode_delta
 from hub.wire import Frame
 from protocol.codec import Encoding

@@ -19,7 +19,7 @@ TURNS: Final = 30
 
 
 class Entry(Protocol):
-    """A candidate's socket that was welcomed: `db.queries.streams.Opening`."""
+    """A candidate's socket that was welcomed: `db.queries.connections.connections.Opening`."""
 
     @property
     def exam_id(self) -> UUID:
@@ -43,7 +43,7 @@ class Entry(Protocol):
 
 
 class Connected(Protocol):
-    """The record's word on one attempt: `db.queries.presence.Connected`."""
+    """The record's word on one attempt: `db.queries.connections.presence.Connected`."""
 
     @property
     def ix(self) -> int:
@@ -63,7 +63,7 @@ class Connected(Protocol):
 
 
 class Count(Protocol):
-    """The record's word on one stream: `db.queries.presence.Count`."""
+    """The record's word on one stream: `db.queries.connections.presence.Count`."""
 
     @property
     def exam_id(self) -> UUID:

@@ -12,8 +12,10 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import NotFound
-from db.queries import access, audit, reviews, scores
-from db.queries import board as boards
+from db.queries import access, audit
+from db.queries.console import board as boards
+from db.queries.evaluation import scores
+from db.queries.review import decisions
 from hub.auth.guards import Person
 from judgement.score.scoring import judge_stored
 from protocol.codes import ErrorCode
@@ -56,13 +58,13 @@ async def review(conn: AsyncConnection, person: Person, decision: Decision) -> R
     Raises NotFound when this exam has no such flag, NotFound or Denied for who may not review in it.
     """
     await access.require(conn, decision.exam_id, person.user_id, Permission.REVIEW)
-    flag = await reviews.take_in_hand(conn, decision.exam_id, decision.flag_id)
+    flag = await decisions.take_in_hand(conn, decision.exam_id, decision.flag_id)
     if flag is None:
         raise NotFound(f"no flag {decision.flag_id} in this exam")
     refusal = _refuse(flag, person, decision.seen, decision.decision)
     if refusal is not None:
         return Reviewed(refusal)
-    await reviews.decide(
+    await decisions.decide(
         conn,
         flag_id=decision.flag_id,
         seen=decision.seen,
@@ -91,7 +93,7 @@ async def review(conn: AsyncConnection, person: Person, decision: Decision) -> R
     return Reviewed(Outcome(attempt_id=flag.attempt_id, ok=True), rows if score is None else [*rows, score])
 
 
-def _refuse(flag: reviews.FlagInHand, person: Person, seen: FlagStatus, decision: FlagStatus) -> Outcome | None:
+def _refuse(flag: decisions.FlagInHand, person: Person, seen: FlagStatus, decision: FlagStatus) -> Outcome | None:
     """Why this decision cannot be made about the flag as it is, or None."""
     if flag.status is not seen:
         return Outcome(

@@ -14,8 +14,8 @@ from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
-from db.queries import board as boards
-from db.queries import credentials
+from db.queries.accounts import credentials
+from db.queries.console import board as boards
 from hub import metrics, wire
 from hub.auth.guards import Person, admit_socket, origin_allowed, spending
 from hub.errands import Errands

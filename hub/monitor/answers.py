@@ -15,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
 from db.notify import Hints
-from db.queries import attempts, feed, instructions
+from db.queries import feed
+from db.queries.attempts import start as attempts
+from db.queries.console import instructions
 from hub import metrics
 from hub.background import Background
 from protocol.monitor import Done

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.queries import deliveries, instructions, streams
-from db.queries.deliveries import Target
+from db.queries.connections import connections, http_connections
+from db.queries.connections.http_connections import Target
+from db.queries.console import instructions
 from hub import metrics, wire
 from hub.auth.guards import Bearer, Person
 from hub.errors import BadRequest, Busy, Disconnected, Forbidden, Full, Gap, Missing, Superseded
@@ -52,10 +53,10 @@ async def deliver(door: CandidateDoor, bearer: Bearer, delivered: Delivered) -> 
     connection has ended; BadRequest, Busy, Missing, Forbidden and Ended as for a hello.
     """
     async with door.engine.begin() as conn:
-        target = await deliveries.find_target(conn, delivered.stream, bearer.student_id)
+        target = await http_connections.find_target(conn, delivered.stream, bearer.student_id)
         _check(bearer, target)
         if bearer.person is not None:
-            await deliveries.hear(conn, target.attempt_id, delivered.stream)
+            await http_connections.hear(conn, target.attempt_id, delivered.stream)
         waiting = (await instructions.pending(conn, [target.attempt_id])).get(target.attempt_id, [])
         known = await _refused_before(conn, delivered, target)
     session, rejected = await _Delivery(door, target, delivered).run()
@@ -146,7 +147,7 @@ async def _refused_before(conn: AsyncConnection, delivered: Delivered, target: T
     batch = delivered.batch
     if batch is None or batch.first_seq > target.committed:
         return []
-    found = await streams.rejected_between(conn, delivered.stream, batch.first_seq - 1, target.committed)
+    found = await connections.rejected_between(conn, delivered.stream, batch.first_seq - 1, target.committed)
     return [one for one in found if one.seq <= batch.last_seq]
 
 

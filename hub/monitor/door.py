@@ -12,8 +12,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.queries import instructions, streams
-from db.queries.streams import Opening
+from db.queries.connections import connections
+from db.queries.connections.connections import Opening
+from db.queries.console import instructions
 from hub import metrics
 from hub.auth import tokens
 from hub.auth.guards import Person, admit_socket, spending
@@ -105,7 +106,7 @@ class CandidateDoor(msgspec.Struct, frozen=True, kw_only=True):
     async def _open(
         self, conn: AsyncConnection, hello: Hello, person: Person, hub_id: UUID, *, by_requests: bool = False
     ) -> Entrance:
-        opening = await streams.open_connection(conn, hello, person.user_id, hub_id, by_requests=by_requests)
+        opening = await connections.open_connection(conn, hello, person.user_id, hub_id, by_requests=by_requests)
         _check_exam(person, opening)
         waiting = await instructions.pending(conn, [opening.attempt_id])
         return Entrance(person, opening, waiting.get(opening.attempt_id, []), hub_id)

@@ -15,8 +15,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
-from db.queries import streams
-from db.queries.streams import Closing, Opening
+from db.queries.connections import connections
+from db.queries.connections.connections import Closing, Opening
 from hub import metrics
 from hub.background import Background
 from hub.wire import steady_ms
@@ -105,7 +105,7 @@ class Farewells(Background):
             closing = Closing(attempt_id, generation, one.cause, now - one.at_ms)
             closings.setdefault((attempt_id, generation), closing)
         async with self._engine.begin() as conn:
-            await streams.close_connections(conn, list(closings.values()))
+            await connections.close_connections(conn, list(closings.values()))
 
     def _drop(self, dropped: list[_Farewell], reason: str) -> None:
         metrics.FAREWELLS_DROPPED.labels(reason=reason).inc(len(dropped))

@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
 from db.notify import Hint
-from db.queries import instructions, streams
-from db.queries.streams import Finding, Standing
+from db.queries.connections import connections
+from db.queries.connections.connections import Finding, Standing
+from db.queries.console import instructions
 from hub.ingest.budget import Budget
 from hub.wire import steady_ms
 from protocol.codes import CloseCode
@@ -185,7 +186,7 @@ class Roll:
         if not standings:
             return
         async with self._engine.connect() as conn:
-            self._tell(standings, await streams.check_standing(conn, standings))
+            self._tell(standings, await connections.check_standing(conn, standings))
             await self._pass_instructions(conn, standings.keys())
 
     def _tell(self, asked: Mapping[UUID, Standing], found: Mapping[UUID, Finding]) -> None:

@@ -15,7 +15,7 @@ from litestar import websocket
 from litestar.di import NamedDependency
 
 from db.errors import AWAY, DatabaseError
-from db.queries.streams import Opening, Standing
+from db.queries.connections.connections import Opening, Standing
 from hub import metrics, wire
 from hub.auth.guards import Person
 from hub.errors import HubError, close_code_of

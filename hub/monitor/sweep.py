@@ -11,8 +11,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
-from db.queries import deliveries, streams
-from db.queries.streams import Closing, Opened
+from db.queries.connections import connections, http_connections
+from db.queries.connections.connections import Closing, Opened
 from hub.background import Background
 from hub.lease import Lease
 from hub.monitor.farewells import Farewells
@@ -58,19 +58,19 @@ class Sweep(Background):
 
     async def _sweep(self) -> None:
         async with self._engine.begin() as conn:
-            listed = await streams.list_open(conn, self._lease.hub_id, older_than_s=YOUNG_S)
+            listed = await connections.list_open(conn, self._lease.hub_id, older_than_s=YOUNG_S)
             left = [one for one in listed if not self._is_known(one)]
             if not left:
                 return
-            await streams.close_connections(conn, [Closing(one.attempt_id, one.generation, CAUSE) for one in left])
+            await connections.close_connections(conn, [Closing(one.attempt_id, one.generation, CAUSE) for one in left])
         log.warning("connections without a socket closed", connections=len(left))
 
     async def _close_silent(self) -> None:
         async with self._engine.begin() as conn:
-            silent = await deliveries.take_silent(conn, self._lease.hub_id)
+            silent = await http_connections.take_silent(conn, self._lease.hub_id)
             if silent:
-                ends = [Closing(one.attempt_id, one.generation, deliveries.SILENT) for one in silent]
-                await streams.close_connections(conn, ends)
+                ends = [Closing(one.attempt_id, one.generation, http_connections.SILENT) for one in silent]
+                await connections.close_connections(conn, ends)
 
     def _is_known(self, one: Opened) -> bool:
         return self._roll.holds(one.attempt_id, one.generation) or self._farewells.holds(one.attempt_id, one.generation)

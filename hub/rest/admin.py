@@ -13,8 +13,9 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import accounts, audit, users
-from db.queries.accounts import AccountView
+from db.queries import audit
+from db.queries.accounts import admin, users
+from db.queries.accounts.admin import AccountView
 from db.queries.audit import AuditEntry
 from hub.auth.guards import BEARER, Person, person_as
 from hub.auth.passwords import Passwords
@@ -69,7 +70,7 @@ async def list_accounts(
     del person
     start = read_cursor(after, str)
     async with engine.connect() as conn:
-        found = await accounts.list_accounts(conn, role=role, like=q or None, after=start, limit=limit + 1)
+        found = await admin.list_accounts(conn, role=role, like=q or None, after=start, limit=limit + 1)
     return make_page(found, limit, key=lambda account: account.username)
 
 
@@ -101,9 +102,9 @@ async def make_account(
             password_hash=password_hash,
         )
         if data.role is Role.TEACHER:
-            await accounts.let_create_exams(conn, account.user_id, may=data.can_create_exams)
+            await admin.let_create_exams(conn, account.user_id, may=data.can_create_exams)
         await trail.leave(conn, request, person.user_id, "make_account", "user", account.user_id, role=data.role)
-        return await accounts.read(conn, account.user_id)
+        return await admin.read(conn, account.user_id)
 
 
 @patch(
@@ -130,12 +131,12 @@ async def change_account(
     if isinstance(data.password, str):
         values["password_hash"] = await passwords.hash(data.password)
     async with engine.begin() as conn:
-        account = await accounts.take_in_hand(conn, user_id, person.user_id)
-        await accounts.change(conn, account, values)
+        account = await admin.take_in_hand(conn, user_id, person.user_id)
+        await admin.change(conn, account, values)
         if isinstance(data.can_create_exams, bool):
-            await accounts.let_create_exams(conn, user_id, may=data.can_create_exams)
+            await admin.let_create_exams(conn, user_id, may=data.can_create_exams)
         await trail.leave(conn, request, person.user_id, "change_account", "user", user_id, **_told(said))
-        return await accounts.read(conn, user_id)
+        return await admin.read(conn, user_id)
 
 
 @get(

@@ -17,10 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict
 from db.notify import Hints
-from db.queries import advice, attempts, commands, feed, flags
-from db.queries.attempts import AttemptRecord
-from db.queries.flags import NewFlag
-from db.queries.service_keys import Program
+from db.queries import feed
+from db.queries.accounts.service_keys import Program
+from db.queries.attempts import start as attempts
+from db.queries.attempts.start import AttemptRecord
+from db.queries.console import commands
+from db.queries.evaluation import flags
+from db.queries.evaluation.flags import NewFlag
+from db.queries.review import service_reports
 from hub.auth.guards import SERVICE, service_as
 from hub.errors import Fault, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems, refuse_any
 from hub.rest import trail
@@ -123,7 +127,7 @@ async def report_behavior(
         if past is None:
             await _check_cited(conn, data)
             rows = await flags.raise_flags(conn, _flags(data, attempt, rule), source=FlagSource.SERVICE)
-            await advice.add_indicators(conn, data.attempt_id, rule, data.indicators)
+            await service_reports.add_indicators(conn, data.attempt_id, rule, data.indicators)
             result = Result(data.id, [Outcome(attempt_id=data.attempt_id, ok=True)])
             done = commands.PastCommand(attempt.exam_id, program.user_id, "report_behavior", digest, result)
             await commands.record(conn, data.id, done)
@@ -137,11 +141,11 @@ async def report_behavior(
                 report=data.id,
                 flags=len(data.flags),
             )
-            given = await advice.read_given(conn, data.attempt_id, rule, data.id)
+            given = await service_reports.read_given(conn, data.attempt_id, rule, data.id)
             if rows:
                 await feed.append(conn, attempt.exam_id, rows)
         else:
-            given = await advice.read_given(conn, data.attempt_id, rule, data.id)
+            given = await service_reports.read_given(conn, data.attempt_id, rule, data.id)
     if past is None:
         await hints.announce("feed", attempt.exam_id)
     return Received(
@@ -174,7 +178,7 @@ async def _check_cited(conn: AsyncConnection, report: Report) -> None:
     """Raise Invalid for every citation of what is no fact of this attempt."""
     places = [(flag, fact) for flag, one in enumerate(report.flags) for fact in range(len(one.cited))]
     cited = [(fact.stream_id, fact.seq) for flag in report.flags for fact in flag.cited]
-    missing = [places[place] for place in await advice.find_missing(conn, report.attempt_id, cited)]
+    missing = [places[place] for place in await service_reports.find_missing(conn, report.attempt_id, cited)]
     refuse_any([Fault(f"$.flags[{flag}].cited[{fact}]", "no such fact of this attempt") for flag, fact in missing])
 
 

@@ -16,9 +16,9 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.queries import credentials, users
-from db.queries.credentials import Outcome
-from db.queries.users import Account, SignIn
+from db.queries.accounts import credentials, users
+from db.queries.accounts.credentials import Outcome
+from db.queries.accounts.users import Account, SignIn
 from hub.auth import tokens
 from hub.auth.cookies import Page, provide_page
 from hub.auth.failures import Failures

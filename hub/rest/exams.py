@@ -18,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.clock import from_ms
 from db.errors import Conflict
 from db.notify import Hints
-from db.queries import exams, feed, users
-from db.queries.exams import ExamView
+from db.queries import feed
+from db.queries.accounts import users
+from db.queries.exams import exams
+from db.queries.exams.exams import ExamView
 from hub.auth.guards import BEARER, Person, person_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest import trail

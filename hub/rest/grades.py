@@ -16,8 +16,8 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.notify import Hints
-from db.queries import grades
-from db.queries.grades import Given, Grade, Item, Script
+from db.queries.attempts import grades
+from db.queries.attempts.grades import Given, Grade, Item, Script
 from hub.auth.guards import BEARER, Person, person_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest import trail

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
 from db.notify import Hints
-from db.queries import partitions
+from db.queries.events import partitions
 from hub import metrics
 from hub.gate import Gate
 from hub.ingest.writer import Ingest

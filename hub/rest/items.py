@@ -14,8 +14,8 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import items
-from db.queries.items import Item, ItemSet
+from db.queries.exams import items
+from db.queries.exams.items import Item, ItemSet
 from hub.auth.guards import BEARER, Person, person_as
 from hub.errors import (
     Expired,

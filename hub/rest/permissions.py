@@ -11,8 +11,8 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, PathParameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import permissions
-from db.queries.permissions import Grantee, Grants
+from db.queries.exams import permissions
+from db.queries.exams.permissions import Grantee, Grants
 from hub.auth.guards import BEARER, Person, person_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest import trail

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import policies
+from db.queries.exams import policies
 from hub.auth.guards import BEARER, Person, person_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest import trail

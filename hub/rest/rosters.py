@@ -17,9 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import NotFound, Taken
 from db.notify import Hints
-from db.queries import access, credentials, feed, rosters, users
-from db.queries.rosters import RosterEntry
-from db.queries.users import NewStudent
+from db.queries import access, feed
+from db.queries.accounts import credentials, users
+from db.queries.accounts.users import NewStudent
+from db.queries.exams import rosters
+from db.queries.exams.rosters import RosterEntry
 from hub.auth.guards import BEARER, Person, person_as
 from hub.auth.tickets import draw_code, hash_code
 from hub.errors import (

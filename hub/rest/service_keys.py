@@ -14,8 +14,8 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import service_keys
-from db.queries.service_keys import KeyView
+from db.queries.accounts import service_keys
+from db.queries.accounts.service_keys import KeyView
 from hub.auth.guards import BEARER, Person, person_as
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems

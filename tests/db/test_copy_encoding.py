@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from db import copy_encoding
 from db.engine import connect_writer
-from db.queries import events
+from db.queries.events import insert as events
 from db.segments import Stretch
 from db.settings import DatabaseSettings
 from protocol import limits

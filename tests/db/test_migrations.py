@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db import migrations
 from db.models import Base
 from db.partitions import DAYS_AHEAD, DEFAULT
-from db.queries import partitions
+from db.queries.events import partitions
 from tests.conftest import BEGAN
 
 

@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import EventStream
-from db.queries import resume, verify
+from db.queries import verify
+from db.queries.connections import resume
 from db.settings import DatabaseSettings
 from protocol import limits
 from tests.faults.checker import Diary, check, unacknowledged

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.asyncio.client import ClientConnection, connect
 
 from db.models import Exam
-from db.queries import credentials
+from db.queries.accounts import credentials
 from db.settings import DatabaseSettings
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.wire import size_of

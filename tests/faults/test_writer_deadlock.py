@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
-from db.queries import events
+from db.queries.events import insert as events
 from db.segments import Stretch
 from db.settings import DatabaseSettings
 from hub import metrics

@@ -8,7 +8,7 @@ import pytest
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import users
+from db.queries.accounts import users
 from db.settings import DatabaseSettings, Secret
 from hub.app import create_app
 from hub.auth.limits import FailureLimits

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from db.models import Connection, MonitoringEvent
-from db.queries import credentials
+from db.queries.accounts import credentials
 from hub.app import create_hub
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.main import HubServer, configure

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, EventStream, MonitoringEvent
 from db.queries import verify
-from db.queries.leases import LEASE_S
+from db.queries.connections.hub_leases import LEASE_S
 from protocol.monitor import Instruct
 from tests.conftest import url_of
 from tests.faults.checker import Diary, check, unacknowledged

@@ -20,7 +20,12 @@ from db.engine import create_engine
 from db.errors import LOCK_NOT_AVAILABLE, NotFound, sqlstate_of
 from db.models import ExamAttempt
 from db.notify import Hint, Hints
-from db.queries import attempts, endings, exams, facts, feed, instructions, rosters
+from db.queries import feed
+from db.queries.attempts import end as endings
+from db.queries.attempts import start as attempts
+from db.queries.console import instructions
+from db.queries.events import system_events
+from db.queries.exams import exams, rosters
 from db.settings import DatabaseSettings
 from hub.live.board import Board
 from hub.live.commands import Commands
@@ -161,7 +166,7 @@ class Exam:
                 await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt).with_for_update())
                 until_s = -pick / 2 if pick % 3 else None
                 await make_connection(conn, attempt, await make_stream(conn, attempt), opened_s=-pick, closed_s=until_s)
-                await facts.append(conn, attempt, [facts.ServerFact("connection_opened")])
+                await system_events.append(conn, attempt, [system_events.ServerFact("connection_opened")])
         except DBAPIError as error:
             if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
                 raise

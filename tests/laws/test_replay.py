@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import create_engine
 from db.models import AnalysisCursor, ExamAttempt, Flag
 from db.notify import Hints
-from db.queries import facts
-from db.queries.facts import ServerFact
+from db.queries.events import system_events
+from db.queries.events.system_events import ServerFact
 from db.settings import DatabaseSettings
 from tests.factories import make_stream, store_events
 from tests.workers.rooms import Room, Sitting, Told
@@ -92,7 +92,9 @@ class Lesson:
         async with client.in_flight, self._room.engine.begin() as conn:
             await store_events(conn, client.stream_id, client.act())
             if what < 0.2:
-                await facts.append(conn, sitting.attempt_id, [ServerFact(self._chance.choice(SERVERS), {"since": 1})])
+                await system_events.append(
+                    conn, sitting.attempt_id, [ServerFact(self._chance.choice(SERVERS), {"since": 1})]
+                )
             if what < 0.5:
                 await asyncio.sleep(what / 20)  # stamped first, seen later
         if what < 0.1 and len(clients) < 3:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog
-from db.queries import users
+from db.queries.accounts import users
 from protocol.roles import Role
 from veritas.errors import VeritasError
 from veritas.logins import Login, create_account, first_login, set_active

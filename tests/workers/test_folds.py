@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from db.fold_order import StreamClaim
-from db.queries.cursors import Cursor
-from db.queries.history import Checkpoint
+from db.queries.evaluation.checkpoints import Checkpoint
+from db.queries.evaluation.cursors import Cursor
 from judgement.errors import NotCarried, StateError
 from protocol.events import Fact
 from tests.judgement.rulebooks import BOTH

@@ -14,8 +14,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
-from db.queries import leases, silence
-from db.queries.silence import Away, Outage, Statement
+from db.queries.connections import hub_leases, lost_connections
+from db.queries.connections.lost_connections import Away, Outage, Statement
 from judgement.outage import LEAST, Cohort, Loss, find_cohorts
 from workers import metrics
 
@@ -28,7 +28,7 @@ MISSED_S: Final = 3 * LOOK_S
 CATCH_UP_S: Final = 86_400.0
 """How far back the first look looks: nobody may have been looking over night."""
 
-PATIENCE_S: Final = float(leases.LEASE_S)
+PATIENCE_S: Final = float(hub_leases.LEASE_S)
 STATED_AT_ONCE: Final = 200
 """How many attempts are locked in one transaction: their candidates' hellos wait for it."""
 
@@ -54,19 +54,19 @@ class Lookout:
         else:
             await self._end_dead_hubs()
             await self._name_absences()
-            self._within_s = silence.WITHIN_S
+            self._within_s = lost_connections.WITHIN_S
         self._looked_s = self._clock()
 
     async def _ask(self) -> None:
         async with self._engine.connect() as conn:
-            await silence.read_away(conn)
+            await lost_connections.read_away(conn)
 
     async def _end_dead_hubs(self) -> None:
-        ended = [leases.CLOSED_AT_ONCE]
-        while ended[-1] == leases.CLOSED_AT_ONCE:
+        ended = [hub_leases.CLOSED_AT_ONCE]
+        while ended[-1] == hub_leases.CLOSED_AT_ONCE:
             async with self._engine.begin() as conn:
-                ended.append(len(await leases.end_dead(conn)))
-            metrics.ABSENCES.labels(kind=leases.HUB_GONE).inc(ended[-1])
+                ended.append(len(await hub_leases.end_dead(conn)))
+            metrics.ABSENCES.labels(kind=hub_leases.HUB_GONE).inc(ended[-1])
         if any(ended[1:]):
             log.warning("connections of dead hubs closed", connections=sum(ended[1:]))
 
@@ -75,8 +75,8 @@ class Lookout:
         stated = STATED_AT_ONCE
         while stated:
             async with self._engine.begin() as conn:
-                due = await _find_due(conn, self._within_s) if await silence.take_turn(conn) else []
-                told = await silence.state(conn, due)
+                due = await _find_due(conn, self._within_s) if await lost_connections.take_turn(conn) else []
+                told = await lost_connections.state(conn, due)
             outages += _count(told)
             # Whoever was left out is just saying hello: the next look sees whether that went well.
             stated = len(told) if len(due) == STATED_AT_ONCE else 0
@@ -92,10 +92,10 @@ def due_of(away: Sequence[Away], cohorts: Sequence[Cohort]) -> list[Statement]:
         outages.update(dict.fromkeys(cohort.attempts, named))
     due = []
     for one in away:
-        if one.is_silent or one.away_ms < silence.GRACE_S * 1000:
+        if one.is_silent or one.away_ms < lost_connections.GRACE_S * 1000:
             continue
         outage = outages.get(one.attempt_id) if one.outage is None else None
-        is_silent = one.away_ms >= silence.SILENT_S * 1000
+        is_silent = one.away_ms >= lost_connections.SILENT_S * 1000
         if outage is not None or is_silent:
             due.append(Statement(one, outage, is_silent))
     return due
@@ -103,10 +103,10 @@ def due_of(away: Sequence[Away], cohorts: Sequence[Cohort]) -> list[Statement]:
 
 async def _find_due(conn: AsyncConnection, within_s: float) -> list[Statement]:
     """What is to be stated now: of those gone longest, as many as one transaction may hold."""
-    away = await silence.read_away(conn, within_s)
+    away = await lost_connections.read_away(conn, within_s)
     crowded = {exam_id for exam_id, lost in Counter(one.exam_id for one in away).items() if lost >= LEAST}
     losses = [Loss(one.attempt_id, one.exam_id, one.lost_at_ms, one.outage) for one in away if one.exam_id in crowded]
-    cohorts = find_cohorts(losses, await silence.count_online(conn, crowded))
+    cohorts = find_cohorts(losses, await lost_connections.count_online(conn, crowded))
     return due_of(away, cohorts)[:STATED_AT_ONCE]
 
 

@@ -20,8 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY, POISON_CLASSES, sqlstate_of
 from db.notify import Hints
-from db.queries import analyses, drafts, feed, scores, worklist
-from db.queries.analyses import Claim, FlagsOf, Verdict, Words
+from db.queries import feed
+from db.queries.analysis import analyses, drafts
+from db.queries.analysis.analyses import Claim, FlagsOf, Verdict, Words
+from db.queries.evaluation import scores, worklist
 from judgement.rules import RULEBOOKS, Rulebook
 from judgement.score.conclusion import Conclusion, Known, conclude
 from judgement.score.momentum import Momentum, judge_momentum

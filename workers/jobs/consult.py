@@ -17,9 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
 from db.notify import Hints
-from db.queries import feed, flags, model_runs
-from db.queries.flags import NewFlag
-from db.queries.model_runs import Asking, Record, Run, Summary
+from db.queries import feed
+from db.queries.analysis import model_runs
+from db.queries.analysis.model_runs import Asking, Record, Run, Summary
+from db.queries.evaluation import flags
+from db.queries.evaluation.flags import NewFlag
 from protocol.analysis import ModelState
 from protocol.flags import FlagSource
 from protocol.jobs import Consult

@@ -22,9 +22,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY, POISON_CLASSES, sqlstate_of
 from db.notify import Hints
-from db.queries import analyses, cursors, feed, flags, history, scores, worklist
-from db.queries.cursors import Cursor, Reading
-from db.queries.history import Checkpoint
+from db.queries import feed
+from db.queries.analysis import analyses
+from db.queries.evaluation import checkpoints, cursors, flags, scores, worklist
+from db.queries.evaluation.checkpoints import Checkpoint
+from db.queries.evaluation.cursors import Cursor, Reading
 from judgement.engine import State
 from judgement.rules import RULEBOOKS, Rulebook
 from judgement.score.scoring import judge_stored
@@ -223,7 +225,7 @@ class Evaluator:
             moving = [cursor for cursor in claimed if cursor.attempt_id in reading.facts]
             starts = {cursor.attempt_id: folder.take(cursor) for cursor in moving}
             unknown = [cursor for cursor in moving if cursor.facts and starts[cursor.attempt_id] is None]
-            recalled = await history.recall(conn, unknown)
+            recalled = await checkpoints.recall(conn, unknown)
             folds = self._fold_each(folder, moving, reading, {**starts, **recalled})
             rows = await _store(conn, folds, self._judge)
         metrics.FOLD_SECONDS.observe(time.perf_counter() - started)

@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.notify import Hints
-from db.queries import instructions
+from db.queries.console import instructions
 
 EXPIRE_S: Final = 5.0
 """How late a board says that an instruction is over; its client is not asked any more from that moment itself."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.queries import performance
+from db.queries.analysis import performance
 from judgement.score.performance import judge_performance
 
 

@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY, sqlstate_of
 from db.notify import Hints
-from db.queries import endings, feed, timeouts
-from db.queries.endings import Ended, Ending
-from db.queries.facts import ServerFact
+from db.queries import feed
+from db.queries.attempts import end as endings
+from db.queries.attempts import timeouts
+from db.queries.attempts.end import Ended, Ending
+from db.queries.events.system_events import ServerFact
 from judgement import grading
 from judgement.attempts import Action, way_of
 from workers import metrics

@@ -8,7 +8,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import LOCK_NOT_AVAILABLE, sqlstate_of
-from db.queries import credentials, feed, leases, partitions
+from db.queries import feed
+from db.queries.accounts import credentials
+from db.queries.connections import hub_leases
+from db.queries.events import partitions
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +60,7 @@ async def _forget_credentials(engine: AsyncEngine) -> None:
 
 async def _forget_leases(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        await leases.forget_ended(conn)
+        await hub_leases.forget_ended(conn)
 
 
 async def _trim_feeds(engine: AsyncEngine) -> None:

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import patient
-from db.queries import views
+from db.queries.analysis import summary_views
 from workers import metrics
 
 log = structlog.get_logger(__name__)
@@ -47,13 +47,13 @@ class Views:
                 self._is_touched |= was_touched
                 raise
         async with self._engine.connect() as conn:
-            metrics.VIEWS_AGE.set(await views.age_s(conn) or 0)
+            metrics.VIEWS_AGE.set(await summary_views.age_s(conn) or 0)
 
     async def _refresh(self) -> None:
         async with patient(self._engine) as conn:
-            if not await views.take_turn(conn):
+            if not await summary_views.take_turn(conn):
                 # Whoever has the turn may have begun before our change.
                 self._is_touched = True
                 return
-            await views.refresh(conn)
+            await summary_views.refresh(conn)
         self._refreshed_s = self._clock()

@@ -9,11 +9,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import answers, papers, records
-from db.queries.answers import Revision
-from db.queries.endings import Receipt
-from db.queries.papers import Owner, Paper, PaperExam, PaperItem
-from db.queries.records import EventCount, Record, ShownFlag
+from db.queries.attempts import answers
+from db.queries.attempts.answers import Revision
+from db.queries.attempts.end import Receipt
+from db.queries.student import attempt_view
+from db.queries.student import record as records
+from db.queries.student.attempt_view import Owner, Paper, PaperExam, PaperItem
+from db.queries.student.record import EventCount, Record, ShownFlag
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
@@ -104,7 +106,7 @@ async def read_attempt(
     """Read an attempt of one's own: its items, saved answers and remaining time; afterwards receipt and record."""
     owner = Owner(person.user_id, person.exam_id)
     async with engine.connect() as conn:
-        paper = await papers.read_paper(conn, attempt_id, owner)
+        paper = await attempt_view.read_paper(conn, attempt_id, owner)
         record = await records.read_record(conn, attempt_id, owner)
     return _view(paper, record)
 
@@ -126,7 +128,7 @@ async def list_answers(
     place = read_cursor(after, tuple[str, Rank])
     owner = Owner(person.user_id, person.exam_id)
     async with engine.connect() as conn:
-        await papers.list_item_names(conn, attempt_id, owner)
+        await attempt_view.list_item_names(conn, attempt_id, owner)
         found = await answers.list_revisions(conn, attempt_id, after=place, limit=limit + 1)
     return make_page([_revision(one) for one in found], limit, lambda one: (one.item, one.revision))
 

@@ -5,9 +5,9 @@ from litestar import get
 from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import transcripts
-from db.queries.papers import Owner
-from db.queries.transcripts import PastAttempt, Profile, Totals
+from db.queries.student import transcript as transcripts
+from db.queries.student.attempt_view import Owner
+from db.queries.student.transcript import PastAttempt, Profile, Totals
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Missing, Unauthenticated, problems
 from judgement.score.thresholds import name_integrity

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import to_ms
 from db.notify import Hints
-from db.queries import attempts, enrolments
-from db.queries.enrolments import Enrolment, EnrolmentState, OwnAttempt
+from db.queries.attempts import start as attempts
+from db.queries.exams import student_exams
+from db.queries.exams.student_exams import Enrolment, EnrolmentState, OwnAttempt
 from hub.auth.guards import BEARER, Person
 from hub.errors import Closed, Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
@@ -69,7 +70,7 @@ async def list_enrolments(
     """List the exams one is enrolled in, the newest first; after a sign-in by code, that one."""
     place = read_cursor(after, UUID)
     async with engine.connect() as conn:
-        found = await enrolments.list_enrolments(
+        found = await student_exams.list_enrolments(
             conn, person.user_id, only_exam=person.exam_id, after=place, limit=limit + 1
         )
     return make_page([_view(one) for one in found], limit, lambda one: one.exam_id)

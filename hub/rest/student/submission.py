@@ -13,11 +13,13 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.notify import Hints
-from db.queries import endings, feed, papers
-from db.queries.answers import Given
-from db.queries.endings import Ended, Ending, Receipt
-from db.queries.facts import ServerFact
-from db.queries.papers import Owner
+from db.queries import feed
+from db.queries.attempts import end as endings
+from db.queries.attempts.answers import Given
+from db.queries.attempts.end import Ended, Ending, Receipt
+from db.queries.events.system_events import ServerFact
+from db.queries.student import attempt_view
+from db.queries.student.attempt_view import Owner
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from judgement import grading
@@ -68,7 +70,7 @@ async def submit(
     submission = data or Submission()
     owner = Owner(person.user_id, person.exam_id)
     async with engine.connect() as conn:
-        known = await papers.list_item_names(conn, attempt_id, owner)
+        known = await attempt_view.list_item_names(conn, attempt_id, owner)
     given = _read_answers(submission.answers, known)
     await _wait_until_stored(engine, attempt_id, submission)
     ended = await _end(engine, attempt_id, owner, given)
@@ -105,7 +107,7 @@ async def _wait_until_stored(engine: AsyncEngine, attempt_id: UUID, submission: 
     tries = 0
     while clock() < until_s:
         async with engine.connect() as conn:
-            if await papers.is_stored(conn, attempt_id, submission.stream, submission.last_seq):
+            if await attempt_view.is_stored(conn, attempt_id, submission.stream, submission.last_seq):
                 return
         await asyncio.sleep(POLLS_S[min(tries, len(POLLS_S) - 1)])
         tries += 1

@@ -8,9 +8,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import analytics, summaries
-from db.queries.analytics import Bin, ExamHead, Figures, ItemFigures, Risks, RuleFigures
-from db.queries.summaries import AttemptSummary
+from db.queries.review import attempts
+from db.queries.review import exam_analytics as analytics
+from db.queries.review.attempts import AttemptSummary
+from db.queries.review.exam_analytics import Bin, ExamHead, Figures, ItemFigures, Risks, RuleFigures
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.paging import PAGE, After, Limit, make_page, read_cursor
@@ -67,7 +68,7 @@ async def read_analytics(
     async with engine.connect() as conn:
         head = await analytics.read_head(conn, exam_id, person.user_id)
         figures, risks = await analytics.read_figures(conn, exam_id)
-        found = await summaries.read_page(conn, exam_id, after=place, limit=limit + 1)
+        found = await attempts.read_page(conn, exam_id, after=place, limit=limit + 1)
         scores, integrity = await analytics.read_distributions(conn, exam_id)
         items = await analytics.read_items(conn, exam_id)
         rules = await analytics.read_rules(conn, exam_id)

@@ -7,8 +7,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import summaries
-from db.queries.summaries import AttemptSummary
+from db.queries.review import attempts
+from db.queries.review.attempts import AttemptSummary
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
@@ -30,5 +30,5 @@ async def list_attempts(
     """List an exam's attempts by their numbers, the first one first, page by page."""
     place = read_cursor(after, int)
     async with engine.connect() as conn:
-        found = await summaries.list_of_exam(conn, exam_id, user_id=person.user_id, after=place, limit=limit + 1)
+        found = await attempts.list_of_exam(conn, exam_id, user_id=person.user_id, after=place, limit=limit + 1)
     return make_page(found, limit, lambda attempt: attempt.ix)

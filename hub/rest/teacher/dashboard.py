@@ -5,8 +5,8 @@ from litestar import get
 from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import dashboards, flagged
-from db.queries.dashboards import ExamLine
+from db.queries.review import dashboard, flags
+from db.queries.review.dashboard import ExamLine
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Unauthenticated, problems
 from hub.rest.teacher.views import FlagSummary, show_flag
@@ -41,9 +41,9 @@ class TeacherDashboard(msgspec.Struct, frozen=True):
 async def read_dashboard(engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]) -> TeacherDashboard:
     """Read one's exams in figures, the newest first; an administrator's are all."""
     async with engine.connect() as conn:
-        exams = await dashboards.list_exams(conn, person.user_id)
-        total = await dashboards.count_exams(conn, person.user_id)
-        recent = await flagged.list_recent(conn, person.user_id, RECENT)
+        exams = await dashboard.list_exams(conn, person.user_id)
+        total = await dashboard.count_exams(conn, person.user_id)
+        recent = await flags.list_recent(conn, person.user_id, RECENT)
     summary = TeacherSummary(
         exams=total,
         running_attempts=sum(exam.running for exam in exams),

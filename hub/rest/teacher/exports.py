@@ -17,9 +17,10 @@ from litestar.params import FromPath
 from litestar.response import Stream
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import access, flagged, timeline
-from db.queries.flagged import FlagCase
-from db.queries.timeline import TimelineFact, Wanted
+from db.queries import access
+from db.queries.review import flags, timeline
+from db.queries.review.flags import FlagCase
+from db.queries.review.timeline import TimelineFact, Wanted
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.sheets import Cell, write_rows, write_time
@@ -59,7 +60,7 @@ async def export_events(
     """Export every fact of an attempt in the order of its timeline, with the flags that cite it."""
     async with engine.begin() as conn:
         await access.require_for_attempt(conn, attempt_id, person.user_id, Permission.VIEW_ANALYTICS)
-        citing = cite(await flagged.read_cited(conn, attempt_id))
+        citing = cite(await flags.read_cited(conn, attempt_id))
         await leave(conn, request, person.user_id, "export_events", "attempt", attempt_id)
     return _stream(write_events(engine, attempt_id, citing), f"events-{attempt_id}.csv")
 
@@ -109,7 +110,7 @@ async def write_flags(engine: AsyncEngine, exam_id: UUID) -> AsyncIterator[bytes
     after: UUID | None = None
     while True:
         async with engine.connect() as conn:
-            cases = await flagged.list_rows(conn, exam_id, after=after, limit=ROWS_AT_ONCE)
+            cases = await flags.list_rows(conn, exam_id, after=after, limit=ROWS_AT_ONCE)
         if not cases:
             return
         yield write_rows(_flag_row(case) for case in cases)

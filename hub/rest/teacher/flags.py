@@ -14,8 +14,9 @@ from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import access, flagged
-from db.queries.flagged import FlagFilter
+from db.queries import access
+from db.queries.review import flags
+from db.queries.review.flags import FlagFilter
 from hub.auth.guards import BEARER, Person
 from hub.errors import Busy, Expired, Forbidden, HubError, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.live.commands import TEXT_CHARS, Commands
@@ -69,7 +70,7 @@ async def list_flags(
     """List an exam's flags, the newest first, page by page."""
     place = read_cursor(after, UUID)
     async with engine.connect() as conn:
-        found = await flagged.list_of_exam(
+        found = await flags.list_of_exam(
             conn,
             exam_id,
             user_id=person.user_id,
@@ -94,7 +95,7 @@ async def read_flag(
 ) -> FlagView:
     """Read what a flag concludes, the facts it cites, what is known to look the same, and what people decided."""
     async with engine.begin() as conn:
-        case = await flagged.read_case(conn, flag_id, person.user_id)
+        case = await flags.read_case(conn, flag_id, person.user_id)
         await leave(conn, request, person.user_id, "read_flag", "flag", flag_id)
     return show_case(case)
 
@@ -132,7 +133,7 @@ async def review_flag(
     if refusal is not None:
         raise refusal
     async with engine.connect() as conn:
-        return show_case(await flagged.read_case(conn, flag_id, person.user_id))
+        return show_case(await flags.read_case(conn, flag_id, person.user_id))
 
 
 def _refusal(result: Result) -> HubError | None:

@@ -14,10 +14,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import access, flagged, summaries, timeline
-from db.queries.flagged import Cited
-from db.queries.summaries import AttemptSummary
-from db.queries.timeline import AnalysisRecord, FactId, TimelineFact, Wanted
+from db.queries import access
+from db.queries.review import attempts, timeline
+from db.queries.review import flags as flagged
+from db.queries.review.attempts import AttemptSummary
+from db.queries.review.flags import Cited
+from db.queries.review.timeline import AnalysisRecord, FactId, TimelineFact, Wanted
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.paging import PAGE, After, Limit, read_cursor, write_cursor
@@ -108,7 +110,7 @@ async def read_monitoring(
         await access.require_for_attempt(conn, attempt_id, person.user_id, Permission.VIEW)
         citing = cite(await flagged.read_cited(conn, attempt_id))
         streams = await timeline.read_streams(conn, attempt_id)
-        attempt = await summaries.read_summary(conn, attempt_id)
+        attempt = await attempts.read_summary(conn, attempt_id)
         total = await timeline.count(conn, streams)
         analysis = await timeline.read_analysis(conn, attempt_id)
         cases = await flagged.list_of_attempt(conn, attempt_id)

@@ -12,9 +12,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries import students
-from db.queries.students import FlaggedStudent, Metrics, StudentCard
-from db.queries.summaries import AttemptSummary
+from db.queries.review import students
+from db.queries.review.attempts import AttemptSummary
+from db.queries.review.students import FlaggedStudent, Metrics, StudentCard
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor

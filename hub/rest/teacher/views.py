@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from db.queries.flagged import FlagCase, FlagRecord, ReviewRecord
+from db.queries.review.flags import FlagCase, FlagRecord, ReviewRecord
 from judgement.rules import describe
 from protocol.flags import Citation
 

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import User
-from db.queries import credentials
+from db.queries.accounts import credentials
 from db.settings import Secret
 from hub.auth import tokens
 from hub.auth.guards import Person, Purpose, admit_socket, origin_allowed

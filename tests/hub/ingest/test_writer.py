@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
-from db.queries import events
+from db.queries.events import insert as events
 from db.settings import DatabaseSettings
 from hub.ingest import writer
 from hub.ingest.batcher import Fate, GivenUp, Offer, Stored, Work

@@ -12,7 +12,7 @@ from litestar.di import Provide
 from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.asyncio.client import ClientConnection, connect
 
-from db.queries import credentials
+from db.queries.accounts import credentials
 from hub.auth import tokens
 from hub.auth.guards import Person, Purpose
 from hub.auth.tickets import draw_secret, hash_secret

@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import TeacherExamPermission
-from db.queries import board as boards
 from db.queries import feed
+from db.queries.console import board as boards
 from hub.auth.guards import Person
 from hub.live.board import Board
 from hub.wire import Frame, now_ms

@@ -20,7 +20,7 @@ from db.models import (
     FlagReview,
     Instruction,
 )
-from db.queries.board import WATCHING
+from db.queries.console.board import WATCHING
 from hub.auth.guards import Person
 from hub.live.commands import TEXT_CHARS, WANTED, Commands
 from hub.live.reviews import DECISIONS

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, FeedRow
-from db.queries import instructions
+from db.queries.console import instructions
 from hub.live.commands import TEXT_CHARS
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.codes import ErrorCode

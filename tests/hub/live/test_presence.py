@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from db.queries.presence import Connected, Count
+from db.queries.connections.presence import Connected, Count
 from hub.live.presence import TURNS, Presence, Sighting
 from protocol import console
 from tests.hub.live.room import EXAM, STREAM, Entry

@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from db.models import User
-from db.queries import credentials
+from db.queries.accounts import credentials
 from hub.auth.guards import Person
 from hub.auth.tickets import hash_secret
 from hub.live import socket

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from db.models import ExamAttempt
-from db.queries import credentials
+from db.queries.accounts import credentials
 from hub.auth import tokens
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.monitor.door import CandidateDoor

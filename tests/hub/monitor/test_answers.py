@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import FeedHead
 from db.notify import Hints
-from db.queries import feed, instructions
+from db.queries import feed
+from db.queries.console import instructions
 from db.settings import DatabaseSettings
 from hub import metrics
 from hub.monitor import answers

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AttemptAnswer, Connection, ExamEnrollment, Instruction, MonitoringEvent, RejectedEvent, User
-from db.queries import instructions
+from db.queries.console import instructions
 from hub.ingest.batcher import Offer
 from hub.ingest.writer import Ingest
 from hub.monitor import sweep

@@ -7,8 +7,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, MonitoringEvent
-from db.queries import streams
-from db.queries.streams import Opening
+from db.queries.connections import connections
+from db.queries.connections.connections import Opening
 from hub import metrics
 from hub.monitor import farewells
 from hub.monitor.farewells import Farewells
@@ -32,7 +32,7 @@ async def open_some(engine: AsyncEngine, number: int) -> Sequence[Opening]:
                 mono=0,
                 at=0,
             )
-            openings.append(await streams.open_connection(conn, hello, student_id, uuid4()))
+            openings.append(await connections.open_connection(conn, hello, student_id, uuid4()))
     return openings
 
 

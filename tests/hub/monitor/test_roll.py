@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import ExamAttempt, ExamEnrollment, Instruction, User
 from db.notify import Hints
-from db.queries import instructions
+from db.queries.console import instructions
 from db.settings import DatabaseSettings
 from hub.app import create_app
 from hub.monitor import roll, session

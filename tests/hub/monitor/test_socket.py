@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.exceptions import InvalidStatus
 
 from db.models import Connection, EventStream, ExamAttempt, MonitoringEvent, RejectedEvent
-from db.queries import leases
+from db.queries.connections import hub_leases
 from hub import lease, metrics
 from hub.app import create_app
 from hub.monitor import roll, socket
@@ -329,7 +329,7 @@ async def test_a_hub_that_was_given_up_closes_its_sockets_and_goes_on_under_anot
     peer, _ = await sitting.enter()
     before = door.lease.hub_id
     async with sitting.engine.begin() as conn:
-        await leases.release(conn, before)
+        await hub_leases.release(conn, before)
     assert await peer.closed() == CloseCode.INTERNAL
     assert door.lease.hub_id != before
     again, _ = await sitting.enter()

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, MonitoringEvent
-from db.queries import streams
+from db.queries.connections import connections
 from hub.monitor import sweep
 from hub.monitor.door import CandidateDoor
 from tests.hub.monitor.conftest import Sitting, still_works, until
@@ -17,10 +17,10 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "YOUNG_S", 0.5)
 
 
-async def open_without_a_socket(sitting: Sitting, door: CandidateDoor) -> streams.Opening:
+async def open_without_a_socket(sitting: Sitting, door: CandidateDoor) -> connections.Opening:
     """As a hello does whose COMMIT PostgreSQL has done and nobody has heard of."""
     async with sitting.engine.begin() as conn:
-        return await streams.open_connection(conn, await sitting.hello(), sitting.student_id, door.lease.hub_id)
+        return await connections.open_connection(conn, await sitting.hello(), sitting.student_id, door.lease.hub_id)
 
 
 async def cause_of(sitting: Sitting) -> str | None:

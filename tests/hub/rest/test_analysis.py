@@ -6,7 +6,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, BehaviorAnalysis, Flag, ServiceKey
-from db.queries import feed, flags
+from db.queries import feed
+from db.queries.evaluation import flags
 from hub.rest.analysis import DECIDED_HERE, JUDGED_HERE
 from judgement.policy import preset, write_policy
 from protocol.flags import FlagStatus

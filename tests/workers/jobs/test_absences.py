@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, ExamAttempt, Flag
 from db.notify import Hints
-from db.queries import leases, silence
-from db.queries.silence import Away
+from db.queries.connections import hub_leases, lost_connections
+from db.queries.connections.lost_connections import Away
 from judgement.outage import Cohort
 from judgement.rules import RULEBOOKS
 from protocol.events import PLACE_EVENTS, SERVER_EVENTS
@@ -251,5 +251,7 @@ def test_what_is_due_of_whom(one: Away, expected: tuple[bool, bool] | None) -> N
 
 
 def test_the_outage_comes_between_the_grace_and_the_silence() -> None:
-    assert silence.NEAR_S < silence.GRACE_S < silence.SILENT_S < silence.REMEMBERED_S
-    assert leases.LEASE_S < silence.GRACE_S
+    assert (
+        lost_connections.NEAR_S < lost_connections.GRACE_S < lost_connections.SILENT_S < lost_connections.REMEMBERED_S
+    )
+    assert hub_leases.LEASE_S < lost_connections.GRACE_S

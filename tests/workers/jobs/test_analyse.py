@@ -13,8 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import create_engine
 from db.models import BehaviorAnalysis, Exam, ExamAttempt, Flag, MonitoringEvent, PerformanceMetric
 from db.notify import Hints
-from db.queries import advice, analyses, cursors, facts, feed, reviews
-from db.queries.facts import ServerFact
+from db.queries import feed
+from db.queries.analysis import analyses
+from db.queries.evaluation import cursors
+from db.queries.events import system_events
+from db.queries.events.system_events import ServerFact
+from db.queries.review import decisions, service_reports
 from db.settings import DatabaseSettings
 from judgement.score import conclusion
 from protocol.flags import FlagStatus
@@ -84,8 +88,8 @@ async def make_due(engine: AsyncEngine) -> None:
 async def decide(engine: AsyncEngine, sitting: Sitting, decision: FlagStatus) -> None:
     async with engine.begin() as conn:
         flag = (await conn.execute(select(Flag.id).where(Flag.attempt_id == sitting.attempt_id))).scalar_one()
-        await reviews.take_in_hand(conn, sitting.exam_id, flag)
-        await reviews.decide(
+        await decisions.take_in_hand(conn, sitting.exam_id, flag)
+        await decisions.decide(
             conn,
             flag_id=flag,
             seen=FlagStatus.OPEN,
@@ -217,7 +221,7 @@ async def test_facts_that_tell_nothing_new_make_no_new_revision(
     sitting = await sit_and_end(engine)
     await analyst.analyse([sitting.attempt_id])
     async with engine.begin() as conn:
-        await facts.append(conn, sitting.attempt_id, [ServerFact("connection_lost", {"generation": 1})])
+        await system_events.append(conn, sitting.attempt_id, [ServerFact("connection_lost", {"generation": 1})])
     await Evaluator(engine, hints).evaluate([sitting.attempt_id])
     await make_due(engine)
     await analyst.sweep()
@@ -261,7 +265,7 @@ async def test_what_a_program_said_of_originality_stays(engine: AsyncEngine, ana
     sitting = await sit_and_end(engine)
     await analyst.analyse([sitting.attempt_id])
     async with engine.begin() as conn:
-        await advice.add_indicators(conn, sitting.attempt_id, "service:checker", ["much like a paper of 2019"])
+        await service_reports.add_indicators(conn, sitting.attempt_id, "service:checker", ["much like a paper of 2019"])
         await analyses.mark_stale(conn, [sitting.attempt_id])
     await analyst.sweep()
     assert (await read(engine, sitting)).revision == 1

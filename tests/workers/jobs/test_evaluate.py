@@ -12,7 +12,8 @@ from db.engine import create_engine
 from db.errors import AWAY as AWAY_ERRORS
 from db.models import AnalysisCursor, ExamAttempt, Flag, MonitoringEvent
 from db.notify import Hint, Hints
-from db.queries import cursors, feed
+from db.queries import feed
+from db.queries.evaluation import cursors
 from db.settings import DatabaseSettings
 from protocol.jobs import Evaluate
 from tests.judgement.rulebooks import BOTH

@@ -5,7 +5,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, EventStream, ExamAttempt
-from db.queries import cursors
+from db.queries.evaluation import cursors
 from tests.workers.rooms import AWAY, Room
 from workers import metrics
 from workers.jobs import evaluate as stage

@@ -4,7 +4,7 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.notify import Hint, Hints
-from db.queries import board, instructions
+from db.queries.console import board, instructions
 from protocol.attempts import InstructionState
 from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_user

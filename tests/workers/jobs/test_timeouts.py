@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import ExamAttempt, HubLease
 from db.notify import Hints
-from db.queries import feed, timeouts
-from db.queries.answers import Given
+from db.queries import feed
+from db.queries.attempts import timeouts
+from db.queries.attempts.answers import Given
 from judgement.attempts import Action
 from tests.candidates import system_facts, take_hub
 from tests.sittings import Sitting, answer, end, ending, sit

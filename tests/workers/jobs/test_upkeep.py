@@ -8,7 +8,9 @@ from uuid_utils.compat import uuid7
 
 from db.models import FeedHead, FeedRow, WsTicket
 from db.partitions import DAYS_AHEAD
-from db.queries import feed, leases, partitions, verify
+from db.queries import feed, verify
+from db.queries.connections import hub_leases
+from db.queries.events import partitions
 from protocol.roles import Role
 from tests.factories import make_exam, make_user
 from workers.jobs.upkeep import keep_up
@@ -54,7 +56,7 @@ async def test_what_fails_leaves_the_rest_of_the_upkeep_undisturbed(
         return 0
 
     monkeypatch.setattr(partitions, "create_ahead", fail)
-    monkeypatch.setattr(leases, "forget_ended", fail)
+    monkeypatch.setattr(hub_leases, "forget_ended", fail)
     monkeypatch.setattr(feed, "trim", trim)
     with pytest.RaisesGroup(OSError, OSError):
         await keep_up(engine)

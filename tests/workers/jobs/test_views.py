@@ -8,7 +8,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import ExamAttempt
-from db.queries import views as queries
+from db.queries.analysis import summary_views as queries
 from tests.sittings import end, sit
 from workers.jobs import views as module
 from workers.jobs.views import OLD_S, Views

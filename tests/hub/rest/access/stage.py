@@ -6,7 +6,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Exam, ExamItem, TeacherExamPermission, User
-from db.queries import endings, rosters
+from db.queries.attempts import end as endings
+from db.queries.exams import rosters
 from judgement import grading
 from judgement.policy import preset, write_policy
 from protocol.exams import ItemKind, Permission

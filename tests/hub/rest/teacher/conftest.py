@@ -9,8 +9,8 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, ExamAttempt, TeacherExamPermission
-from db.queries import flags
-from db.queries.flags import FactId, NewFlag
+from db.queries.evaluation import flags
+from db.queries.evaluation.flags import FactId, NewFlag
 from protocol.exams import Permission
 from protocol.flags import Severity
 from protocol.roles import Role

@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, ExamAttempt, FeedRow, Flag, FlagReview
-from db.queries import board
+from db.queries.console import board
 from protocol.exams import Permission
 from protocol.flags import FlagStatus, Severity
 from protocol.roles import Role

@@ -1,0 +1,1 @@
+"""Queries about users, credentials and service keys. Never commits."""

@@ -1,0 +1,141 @@
+"""Accounts as administrators see and change them. None is ever removed: what somebody did stays theirs.
+
+Whoever changes an account is checked in the same transaction; no administrator is locked out by themselves or by two
+who do it to one another.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, or_, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.clock import to_ms
+from db.errors import Conflict, Denied, NotFound
+from db.models import TeacherProfile, User
+from db.queries.accounts import users
+from protocol.roles import Role
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """One account; times in ms since the epoch. Without a password one signs in by candidate codes alone."""
+
+    user_id: UUID
+    username: str
+    name: str
+    email: str | None
+    role: Role
+    is_active: bool
+    can_create_exams: bool
+    has_password: bool
+    last_login: int | None
+    created_at: int
+
+
+_VIEW: Final = (
+    select(
+        User.id,
+        User.username,
+        User.full_name,
+        User.email,
+        User.role,
+        User.is_active,
+        ((User.role == Role.ADMIN) | func.coalesce(TeacherProfile.can_create_exams, False)).label("can_create_exams"),
+        User.password_hash.is_not(None).label("has_password"),
+        User.last_login,
+        User.created_at,
+    )
+    # A profile stays when a role goes: only a teacher's own counts.
+    .join(TeacherProfile, (TeacherProfile.user_id == User.id) & (User.role == Role.TEACHER), isouter=True)
+)
+
+_SEARCHED: Final = (User.username, User.full_name, User.email)
+
+
+async def list_accounts(
+    conn: AsyncConnection,
+    *,
+    role: Role | None = None,
+    like: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> list[AccountView]:
+    """List accounts by username, from those after `after`; `like` is part of a username, a name or an address."""
+    conditions = [true() if role is None else User.role == role, true() if after is None else User.username > after]
+    if like is not None:
+        conditions.append(or_(*(column.icontains(like, autoescape=True) for column in _SEARCHED)))
+    found = await conn.execute(_VIEW.where(*conditions).order_by(User.username).limit(limit))
+    return [_view(row) for row in found]
+
+
+async def read(conn: AsyncConnection, user_id: UUID) -> AccountView:
+    """Read one account. Raises NotFound."""
+    row = (await conn.execute(_VIEW.where(User.id == user_id))).one_or_none()
+    if row is None:
+        raise NotFound(f"no account {user_id}")
+    return _view(row)
+
+
+async def take_in_hand(conn: AsyncConnection, user_id: UUID, actor_id: UUID) -> AccountView:
+    """Lock an account that an administrator is about to change, and every administrator's, until COMMIT.
+
+    Raises NotFound, Denied for who is no administrator any more, and Conflict for a program's account.
+    """
+    locked = await conn.execute(
+        select(User.id, User.role, User.is_active)
+        .where(or_(User.id == user_id, (User.role == Role.ADMIN) & User.is_active))
+        .order_by(User.id)
+        .with_for_update(key_share=True)
+    )
+    admins = {row.id for row in locked if row.role == Role.ADMIN and row.is_active}
+    if actor_id not in admins:
+        raise Denied("this is for administrators")
+    account = await read(conn, user_id)
+    if account.role is Role.SERVICE:
+        raise Conflict("this is a program's account: it is its keys that are given and revoked")
+    return account
+
+
+async def change(conn: AsyncConnection, account: AccountView, values: Mapping[str, Any]) -> None:
+    """Change columns of an account that is in hand. Raises Conflict when its e-mail address is taken."""
+    email = values.get("email")
+    if email is not None:
+        other = select(User.id).where(User.email == email, User.id != account.user_id)
+        if (await conn.execute(other)).one_or_none() is not None:
+            raise Conflict("this e-mail address is taken")
+    if values:
+        await conn.execute(update(User).where(User.id == account.user_id).values(**values))
+    if "role" in values:
+        await users.add_profile(conn, Role(values["role"]), account.user_id)
+    # Whoever is let out, or has another password or role from now on, signs in anew.
+    if values.keys() & {"role", "password_hash"} or values.get("is_active") is False:
+        await users.end_sessions(conn, account.user_id)
+
+
+async def let_create_exams(conn: AsyncConnection, user_id: UUID, *, may: bool) -> None:
+    """Give a teacher the right to make exams, or take it. Raises Conflict for who is none."""
+    changed = await conn.execute(
+        update(TeacherProfile)
+        .where(TeacherProfile.user_id == User.id, User.id == user_id, User.role == Role.TEACHER)
+        .values(can_create_exams=may)
+        .returning(TeacherProfile.user_id)
+    )
+    if changed.one_or_none() is None:
+        raise Conflict("only a teacher may be given this right, or lose it")
+
+
+def _view(row: Any) -> AccountView:
+    return AccountView(
+        user_id=row.id,
+        username=row.username,
+        name=row.full_name,
+        email=row.email,
+        role=Role(row.role),
+        is_active=row.is_active,
+        can_create_exams=row.can_create_exams,
+        has_password=row.has_password,
+        last_login=None if row.last_login is None else to_ms(row.last_login),
+        created_at=to_ms(row.created_at),
+    )

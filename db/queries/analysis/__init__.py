@@ -1,0 +1,1 @@
+"""Queries of the analysis after an attempt has ended. Never commits."""

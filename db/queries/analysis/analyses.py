@@ -1,0 +1,287 @@
+"""Behaviour analyses: which are due, what each is concluded from, and what was concluded. Nothing is judged here.
+
+An analysis rests on its attempt's facts, flags and marks; whoever changes one of these calls `mark_stale` in the same
+transaction. Rows are locked in one order: the attempt's cursor, the attempt, its analysis.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.models import AnalysisCursor, BehaviorAnalysis, Exam, ExamAttempt, ExamPolicy, Flag
+from db.queries.evaluation.cursors import is_among, is_carried
+from protocol.analysis import AnalysisState, DropoutLabel, ModelState, Trend
+from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
+
+FAILURES: Final = 5
+"""After so many failures in a row an analysis is shown as failed; it is still tried, seldom."""
+
+BACKOFF_S: Final = 2.0
+SELDOM_S: Final = 3600.0
+ERROR_CHARS: Final = 200
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What is concluded about an attempt, as it is stored beside its scores."""
+
+    anomaly_count: int
+    critical_events: int
+    integrity_score: float | None
+    coverage: float | None
+    lmi_score: float | None
+    improvement_trend: Trend | None
+    dropout_label: DropoutLabel | None
+    dropout_confidence: float | None
+    requires_instructor_attention: bool
+    requires_recap: bool
+
+
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """The words a verdict is put in, and who put it so (`llm_model_version`)."""
+
+    llm_summary: str
+    llm_recommendations: list[dict[str, Any]]
+    originality_indicators: list[dict[str, Any]]
+    llm_model_version: str
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """An analysis in hand: what its attempt is judged by, how far it is folded, and what stands until now."""
+
+    attempt_id: UUID
+    exam_id: UUID
+    student_id: UUID
+    rulebook_version: int
+    policy: dict[str, Any]
+    passed: bool | None
+    enable_model: bool
+    facts: int
+    revision: int
+    model_state: ModelState
+    verdict: Verdict
+    words: Words
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """How many analyses wait, how many of them have failed, and for how long the longest has been due."""
+
+    waiting: int
+    failed: int
+    lag_s: float
+
+
+class FlagsOf(msgspec.Struct, frozen=True):
+    """An attempt's flags, and how many of its facts are cited by those that stand, and by critical ones of them."""
+
+    flags: list[JudgedFlag]
+    anomalies: int
+    critical: int
+
+
+async def ask(conn: AsyncConnection, attempt_id: UUID) -> None:
+    """Have an attempt that has ended analysed; one that was before, anew."""
+    await conn.execute(insert(BehaviorAnalysis).values(attempt_id=attempt_id).on_conflict_do_nothing())
+    await mark_stale(conn, [attempt_id])
+
+
+async def mark_stale(conn: AsyncConnection, attempt_ids: Collection[UUID], *, after_s: float = 0.0) -> None:
+    """Have what was concluded about these attempts concluded anew, so many seconds from now; others are left alone.
+
+    Locks the attempts before their analyses; the caller may hold their cursors, and appends to no feed before.
+    """
+    if not attempt_ids:
+        return
+    is_concluded = BehaviorAnalysis.state.in_([AnalysisState.DONE, AnalysisState.FAILED])
+    concluded = select(BehaviorAnalysis.attempt_id).where(
+        is_among(BehaviorAnalysis.attempt_id, attempt_ids), is_concluded
+    )
+    locked = await conn.execute(
+        select(ExamAttempt.id)
+        .where(ExamAttempt.id.in_(concluded))
+        .order_by(ExamAttempt.id)
+        .with_for_update(key_share=True)
+    )
+    stale = list(locked.scalars())
+    if stale:
+        await conn.execute(
+            update(BehaviorAnalysis)
+            .where(is_among(BehaviorAnalysis.attempt_id, stale), is_concluded)
+            .values(
+                state=AnalysisState.STALE,
+                failures=0,
+                error=None,
+                due_at=func.clock_timestamp() + timedelta(seconds=after_s),
+            )
+        )
+
+
+async def list_due(conn: AsyncConnection, limit: int, *, carried: Collection[int]) -> list[UUID]:
+    """The attempts of these rulebooks whose analyses are due, the longest waiting first."""
+    found = await conn.execute(
+        select(BehaviorAnalysis.attempt_id)
+        .join(ExamAttempt, ExamAttempt.id == BehaviorAnalysis.attempt_id)
+        .where(_is_due(), is_carried(carried))
+        .order_by(BehaviorAnalysis.due_at)
+        .limit(limit)
+    )
+    return list(found.scalars())
+
+
+async def measure(conn: AsyncConnection) -> Backlog:
+    """How much waits now; what is put off to a later time counts as waiting, not as late."""
+    lag = func.extract("epoch", func.clock_timestamp() - func.min(BehaviorAnalysis.due_at))
+    found = await conn.execute(
+        select(
+            func.count(),
+            func.count().filter(BehaviorAnalysis.state == AnalysisState.FAILED),
+            func.greatest(func.coalesce(lag, 0), 0),
+        ).where(BehaviorAnalysis.state != AnalysisState.DONE)
+    )
+    waiting, failed, lag_s = found.one()
+    return Backlog(waiting, failed, float(lag_s))
+
+
+async def claim(conn: AsyncConnection, attempt_id: UUID, *, carried: Collection[int]) -> Claim | None:
+    """Lock an attempt's cursor, itself and its analysis until COMMIT, waiting for nobody.
+
+    None when it is not due, not of these rulebooks, or in somebody else's hand.
+    """
+    found = await conn.execute(
+        select(
+            BehaviorAnalysis.attempt_id,
+            ExamAttempt.exam_id,
+            ExamAttempt.student_id,
+            ExamAttempt.rulebook_version,
+            ExamPolicy.settings.label("policy"),
+            ExamAttempt.passed,
+            Exam.enable_model,
+            AnalysisCursor.facts,
+            BehaviorAnalysis.revision,
+            BehaviorAnalysis.model_state,
+            *_VERDICT,
+            *_WORDS,
+        )
+        .join(AnalysisCursor, AnalysisCursor.attempt_id == BehaviorAnalysis.attempt_id)
+        .join(ExamAttempt, ExamAttempt.id == BehaviorAnalysis.attempt_id)
+        .join(Exam, Exam.id == ExamAttempt.exam_id)
+        .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
+        .where(BehaviorAnalysis.attempt_id == attempt_id, _is_due(), is_carried(carried))
+        .with_for_update(key_share=True, skip_locked=True, of=[AnalysisCursor, ExamAttempt, BehaviorAnalysis])
+    )
+    row = found.mappings().one_or_none()
+    if row is None:
+        return None
+    verdict, words = msgspec.convert(dict(row), Verdict), msgspec.convert(dict(row), Words)
+    return msgspec.convert({**row, "verdict": verdict, "words": words}, Claim)
+
+
+async def count_facts(conn: AsyncConnection, attempt_id: UUID) -> int:
+    """How many facts of an attempt are folded."""
+    found = await conn.execute(select(AnalysisCursor.facts).where(AnalysisCursor.attempt_id == attempt_id))
+    return found.scalar_one_or_none() or 0
+
+
+async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> FlagsOf:
+    """Every flag of an attempt, whoever raised it, in the order they were raised."""
+    found = await conn.execute(
+        select(Flag.rule, Flag.source, Flag.severity, Flag.confidence, Flag.status, Flag.evidence["cited"])
+        .where(Flag.attempt_id == attempt_id)
+        .order_by(Flag.id)
+    )
+    flags: list[JudgedFlag] = []
+    anomalies: set[tuple[str, int]] = set()
+    critical: set[tuple[str, int]] = set()
+    for rule, source, severity, confidence, status, cited in found:
+        flag = JudgedFlag(rule, FlagSource(source), Severity(severity), confidence, FlagStatus(status))
+        flags.append(flag)
+        places = {(stream, seq) for stream, seq in cited or ()}
+        if flag.is_standing and flag.severity is not Severity.NORMAL:
+            anomalies |= places
+        if flag.is_standing and flag.severity is Severity.CRITICAL:
+            critical |= places
+    return FlagsOf(flags, len(anomalies), len(critical))
+
+
+async def store(
+    conn: AsyncConnection, claim: Claim, verdict: Verdict, words: Words, model_state: ModelState, revision: int
+) -> None:
+    """Store what was concluded about an attempt in hand, with the figures that stand beside its scores."""
+    await conn.execute(
+        update(BehaviorAnalysis)
+        .where(BehaviorAnalysis.attempt_id == claim.attempt_id)
+        .values(
+            **msgspec.structs.asdict(verdict),
+            **msgspec.structs.asdict(words),
+            state=AnalysisState.DONE,
+            model_state=model_state,
+            revision=revision,
+            facts=claim.facts,
+            total_monitoring_events=claim.facts,
+            failures=0,
+            error=None,
+            due_at=func.clock_timestamp(),
+            analysed_at=func.clock_timestamp(),
+        )
+    )
+    shown = {
+        "lmi": verdict.lmi_score,
+        "dropout_label": verdict.dropout_label,
+        "flagged": verdict.requires_instructor_attention,
+    }
+    differs = [getattr(ExamAttempt, name).is_distinct_from(value) for name, value in shown.items()]
+    await conn.execute(
+        update(ExamAttempt)
+        .where(ExamAttempt.id == claim.attempt_id, differs[0] | differs[1] | differs[2])
+        .values(shown)
+    )
+
+
+async def put_off(conn: AsyncConnection, attempt_id: UUID, after_s: float) -> None:
+    """Look at it again after so long: something it rests on is still on its way."""
+    await conn.execute(
+        update(BehaviorAnalysis)
+        .where(BehaviorAnalysis.attempt_id == attempt_id)
+        .values(due_at=func.clock_timestamp() + timedelta(seconds=after_s))
+    )
+
+
+async def fail(conn: AsyncConnection, attempt_id: UUID, error: str) -> None:
+    """Count a failure of an analysis that is due, say why, and try again later: each time after twice as long.
+
+    From `FAILURES` on it is shown as failed, and tried every `SELDOM_S`.
+    """
+    found = await conn.execute(
+        select(BehaviorAnalysis.failures)
+        .where(BehaviorAnalysis.attempt_id == attempt_id, _is_due())
+        .with_for_update(key_share=True)
+    )
+    failures = found.scalar_one_or_none()
+    if failures is None:
+        return
+    has_failed = failures + 1 >= FAILURES
+    values: dict[str, Any] = {"state": AnalysisState.FAILED} if has_failed else {}
+    after_s = SELDOM_S if has_failed else BACKOFF_S * 2**failures
+    await conn.execute(
+        update(BehaviorAnalysis)
+        .where(BehaviorAnalysis.attempt_id == attempt_id)
+        .values(
+            failures=failures + 1,
+            error=error[:ERROR_CHARS],
+            due_at=func.clock_timestamp() + timedelta(seconds=after_s),
+            **values,
+        )
+    )
+
+
+def _is_due() -> Any:
+    return (BehaviorAnalysis.state != AnalysisState.DONE) & (BehaviorAnalysis.due_at <= func.clock_timestamp())
+
+
+_VERDICT: Final = tuple(getattr(BehaviorAnalysis, name) for name in Verdict.__struct_fields__)
+_WORDS: Final = tuple(getattr(BehaviorAnalysis, name) for name in Words.__struct_fields__)

@@ -1,0 +1,1 @@
+"""Queries about attempts: start, end, time-out, answers and grades. Never commits."""

@@ -1,0 +1,137 @@
+"""Answers: every revision of every item, and which of them stand. None is ever changed or taken back.
+
+What a client's events state is stored with them, in their own transaction; here are those that come with a submission.
+While an attempt runs, an item's latest revision stands; once it has ended, the one that stood then does for good, and
+one that arrives later, from a client that was away, stays visible beside it.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Select, String, bindparam, case, cast, func, insert, select, true, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.clock import from_ms, to_ms
+from db.models import AttemptAnswer, ExamAttempt
+from db.queries.events import system_events
+from db.queries.events.system_events import ServerFact
+
+STOOD: Final = "stood"
+"""Where `submission_data` names the revision of each item that stood at the end, as `[stream, seq]`."""
+
+
+class Given(msgspec.Struct, frozen=True):
+    """An answer to one item, as it comes with a submission."""
+
+    item: str
+    value: Any
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """One revision of one item's answer; `saved_at`, ms since the epoch, is when PostgreSQL stored it."""
+
+    item: str
+    revision: int
+    value: Any
+    saved_at: int
+    stands: bool
+    stream_id: UUID
+    seq: int
+
+
+_order: Final = (AttemptAnswer.occurred_at, AttemptAnswer.stream_id, AttemptAnswer.seq)
+_stood: Final = func.jsonb_extract_path(ExamAttempt.submission_data, STOOD, AttemptAnswer.item)
+_ranked: Final = (
+    select(
+        AttemptAnswer.item,
+        AttemptAnswer.value,
+        AttemptAnswer.stored_at,
+        AttemptAnswer.stream_id,
+        AttemptAnswer.seq,
+        func.row_number().over(partition_by=AttemptAnswer.item, order_by=_order).label("revision"),
+        case(
+            (
+                ExamAttempt.submission_data.is_(None),
+                func.lead(AttemptAnswer.seq).over(partition_by=AttemptAnswer.item, order_by=_order).is_(None),
+            ),
+            else_=func.coalesce(
+                _stood == func.jsonb_build_array(cast(AttemptAnswer.stream_id, String), AttemptAnswer.seq), False
+            ),
+        ).label("stands"),
+    )
+    .join(ExamAttempt, ExamAttempt.id == AttemptAnswer.attempt_id)
+    .where(AttemptAnswer.attempt_id == bindparam("attempt"))
+    .subquery("ranked")
+)
+
+
+async def read_standing(conn: AsyncConnection, attempt_id: UUID) -> dict[str, Revision]:
+    """Read the answers that stand, by item."""
+    found = await conn.execute(select(_ranked).where(_ranked.c.stands), {"attempt": attempt_id})
+    return {row.item: _revision(row) for row in found}
+
+
+async def list_revisions(
+    conn: AsyncConnection, attempt_id: UUID, *, after: tuple[str, int] | None = None, limit: int = 50
+) -> list[Revision]:
+    """List the revisions of all answers, item by item, each item's in order, from those past `after`."""
+    place = tuple_(_ranked.c.item, _ranked.c.revision)
+    later = true() if after is None else place > tuple_(*after)
+    page: Select[*tuple[Any, ...]] = select(_ranked).where(later).order_by(_ranked.c.item, _ranked.c.revision)
+    return [_revision(row) for row in await conn.execute(page.limit(limit), {"attempt": attempt_id})]
+
+
+async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequence[Given]) -> int:
+    """Store answers that come with a submission, each as a fact and a revision; return how many said anything new.
+
+    The caller has locked the attempt. One that says what the item's latest revision says already adds nothing, so a
+    repeated submission does not either.
+    """
+    latest = await _read_latest(conn, attempt_id)
+    new = [one for one in given if one.item not in latest or latest[one.item] != one.value]
+    if not new:
+        return 0
+    stated = [ServerFact("answer_submitted", {"item": one.item, "value": one.value}) for one in new]
+    appended = await system_events.append(conn, attempt_id, stated)
+    first = appended.last - len(new) + 1
+    await conn.execute(
+        insert(AttemptAnswer),
+        [
+            {
+                "stream_id": appended.stream_id,
+                "seq": seq,
+                "attempt_id": attempt_id,
+                "item": one.item,
+                "value": one.value,
+                # As events do: rule time is in whole milliseconds.
+                "occurred_at": from_ms(to_ms(appended.now)),
+                "stored_at": appended.now,
+            }
+            for seq, one in enumerate(new, first)
+        ],
+    )
+    return len(new)
+
+
+async def _read_latest(conn: AsyncConnection, attempt_id: UUID) -> dict[str, Any]:
+    """The latest value of each item, whether it stands or came too late."""
+    numbers = func.max(_ranked.c.revision).over(partition_by=_ranked.c.item)
+    newest = select(_ranked.c.item, _ranked.c.value, _ranked.c.revision, numbers.label("last")).subquery()
+    found = await conn.execute(
+        select(newest.c.item, newest.c.value).where(newest.c.revision == newest.c.last), {"attempt": attempt_id}
+    )
+    return {row.item: row.value for row in found}
+
+
+def _revision(row: Any) -> Revision:
+    return Revision(
+        item=row.item,
+        revision=row.revision,
+        value=row.value,
+        saved_at=to_ms(row.stored_at),
+        stands=row.stands,
+        stream_id=row.stream_id,
+        seq=row.seq,
+    )

@@ -1,0 +1,209 @@
+"""The end of an attempt, by its student, by the clock or by a person: all that belongs to it in one transaction.
+
+The status, the answers as they stood, a receipt for them, what the keys can grade, a fact, and the work for those who
+conclude. Whether it may end is the caller's to say; no answer is ever lost by it, and nothing is concluded here.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, func, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.clock import to_ms
+from db.errors import Conflict, NotFound
+from db.models import EventStream, Exam, ExamAttempt, MonitoringEvent
+from db.queries.analysis import analyses
+from db.queries.attempts import answers, grades
+from db.queries.attempts.answers import STOOD, Given, Revision
+from db.queries.attempts.grades import Grading
+from db.queries.events import system_events
+from db.queries.events.system_events import ServerFact
+from protocol.attempts import AttemptStatus, ShownStatus, show_status
+from protocol.console import AttemptRow
+
+RESPONSES: Final = "responses"
+"""Where `submission_data` holds the answers, by item."""
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt is to end: from one of `sources` (the one table is `judgement.attempts`), with this fact.
+
+    `exam_id` and `student_id` say whose it has to be. `answers` come with it, and count.
+    """
+
+    sources: frozenset[AttemptStatus]
+    target: AttemptStatus
+    fact: ServerFact
+    exam_id: UUID | None = None
+    student_id: UUID | None = None
+    answers: Sequence[Given] = ()
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What a student holds in hand: how many answers stood, how many events of how many streams, and a hash of both.
+
+    `streams` are the last numbers stored of the client's streams, and `events` their sum. `hash` is the SHA-256 of
+    `{"answers": {item: value}, "streams": {stream: last}}` as JSON with sorted keys and no spaces.
+    """
+
+    attempt_id: UUID
+    status: ShownStatus
+    submitted_at: int
+    answers: int
+    events: int
+    streams: dict[UUID, int]
+    hash: str
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt that has ended, now (`changed`) or before; `row` is for its board, when something changed there."""
+
+    attempt_id: UUID
+    exam_id: UUID
+    student_id: UUID
+    status: AttemptStatus
+    receipt: Receipt
+    changed: bool
+    row: AttemptRow | None
+
+
+async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, grading: Grading) -> Ended:
+    """End an attempt, or find that it has ended: then nothing changes but that answers too late are kept beside.
+
+    The caller appends `row` to the feed, last in the transaction, and hints after it; several attempts are ended in
+    the order of their ids. Raises NotFound when there is none that the ending may name, Conflict when it neither runs
+    nor has ended.
+    """
+    attempt = await _lock(conn, attempt_id, ending)
+    if ending.answers:
+        await answers.store_submitted(conn, attempt_id, ending.answers)
+    if attempt.receipt is not None:
+        return _ended(attempt, AttemptStatus(attempt.status), msgspec.convert(attempt.receipt, Receipt), row=None)
+    if attempt.status not in ending.sources:
+        raise Conflict(f"an attempt that is {attempt.status} does not end so")
+    now: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
+    standing = await answers.read_standing(conn, attempt_id)
+    receipt = _receipt(attempt_id, ending.target, now, standing, await _read_lasts(conn, attempt_id))
+    await conn.execute(
+        update(ExamAttempt)
+        .where(ExamAttempt.id == attempt_id)
+        .values(
+            status=ending.target,
+            completed_at=now,
+            duration_seconds=round((now - attempt.started_at).total_seconds()),
+            submission_data=_submission(standing),
+            receipt=msgspec.to_builtins(receipt),
+            **await _grade(conn, attempt, standing, grading, now),
+        )
+    )
+    await system_events.append(conn, attempt_id, [ending.fact])
+    await analyses.ask(conn, attempt_id)
+    return _ended(attempt, ending.target, receipt, row=_row(attempt, ending.target, now))
+
+
+async def _lock(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> Row[*tuple[Any, ...]]:
+    """Lock the attempt until COMMIT: whoever else would end it then finds that it has ended."""
+    found = await conn.execute(
+        select(
+            ExamAttempt.id,
+            ExamAttempt.exam_id,
+            ExamAttempt.student_id,
+            ExamAttempt.ix,
+            ExamAttempt.status,
+            ExamAttempt.items_version,
+            ExamAttempt.started_at,
+            ExamAttempt.deadline,
+            ExamAttempt.receipt,
+            Exam.passing_score,
+        )
+        .join(Exam, Exam.id == ExamAttempt.exam_id)
+        .where(
+            ExamAttempt.id == attempt_id,
+            true() if ending.exam_id is None else ExamAttempt.exam_id == ending.exam_id,
+            true() if ending.student_id is None else ExamAttempt.student_id == ending.student_id,
+        )
+        .with_for_update(key_share=True, of=ExamAttempt)
+    )
+    attempt = found.one_or_none()
+    if attempt is None:
+        raise NotFound(f"no attempt {attempt_id}")
+    return attempt
+
+
+async def _grade(
+    conn: AsyncConnection,
+    attempt: Row[*tuple[Any, ...]],
+    standing: Mapping[str, Revision],
+    grading: Grading,
+    now: datetime,
+) -> dict[str, Any]:
+    """Grade what the keys can; the grade is final at once where they can grade everything."""
+    items = await grades.read_items(conn, attempt.exam_id, attempt.items_version)
+    given = await grades.grade_by_key(conn, attempt.id, items, standing, grading)
+    marks = grading.sum_up(given, sum(one.points for one in items), attempt.passing_score)
+    return {**msgspec.structs.asdict(marks), "grade_final_at": None if None in given else now}
+
+
+async def _read_lasts(conn: AsyncConnection, attempt_id: UUID) -> dict[UUID, int]:
+    """The last stored number of each of the client's streams."""
+    last = (
+        select(func.max(MonitoringEvent.seq).label("seq")).where(MonitoringEvent.stream_id == EventStream.id).lateral()
+    )
+    found = await conn.execute(
+        select(EventStream.id, func.coalesce(last.c.seq, 0).label("last"))
+        .join(last, true())
+        .where(EventStream.attempt_id == attempt_id, EventStream.kind == "client")
+        .order_by(EventStream.id)
+    )
+    return {row.id: row.last for row in found}
+
+
+def _submission(standing: Mapping[str, Revision]) -> dict[str, Any]:
+    return {
+        RESPONSES: {item: one.value for item, one in standing.items()},
+        STOOD: {item: [str(one.stream_id), one.seq] for item, one in standing.items()},
+    }
+
+
+def _receipt(
+    attempt_id: UUID, status: AttemptStatus, now: datetime, standing: Mapping[str, Revision], lasts: dict[UUID, int]
+) -> Receipt:
+    values = {item: one.value for item, one in standing.items()}
+    said = {"answers": values, "streams": {str(stream): last for stream, last in lasts.items()}}
+    return Receipt(
+        attempt_id=attempt_id,
+        status=show_status(status),
+        submitted_at=to_ms(now),
+        answers=len(values),
+        events=sum(lasts.values()),
+        streams=lasts,
+        hash=sha256(msgspec.json.encode(said, order="sorted")).hexdigest(),
+    )
+
+
+def _row(attempt: Row[*tuple[Any, ...]], status: AttemptStatus, now: datetime) -> AttemptRow:
+    return AttemptRow(
+        ix=attempt.ix,
+        attempt_id=attempt.id,
+        student_id=attempt.student_id,
+        status=status,
+        deadline=None if attempt.deadline is None else to_ms(attempt.deadline),
+        completed_at=to_ms(now),
+    )
+
+
+def _ended(attempt: Row[*tuple[Any, ...]], status: AttemptStatus, receipt: Receipt, *, row: AttemptRow | None) -> Ended:
+    return Ended(
+        attempt_id=attempt.id,
+        exam_id=attempt.exam_id,
+        student_id=attempt.student_id,
+        status=status,
+        receipt=receipt,
+        changed=row is not None,
+        row=row,
+    )

@@ -1,0 +1,235 @@
+"""Attempts: starting one, and reading what sockets and workers need to know of it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Integer, Row, cast, exists, func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from db.clock import to_ms
+from db.errors import Conflict, NotFound, NotOpen
+from db.models import (
+    AnalysisCursor,
+    EventStream,
+    Exam,
+    ExamAttempt,
+    ExamEnrollment,
+    ExamPolicy,
+    FeedHead,
+    MonitoringEvent,
+)
+from db.queries import feed
+from db.queries.events import system_events
+from protocol.attempts import RUNNING, AttemptStatus
+from protocol.console import AttemptRow
+
+
+class AttemptOpened(msgspec.Struct, frozen=True):
+    """A running attempt, and whether this call created it; `now` is the moment, by PostgreSQL's clock."""
+
+    attempt_id: UUID
+    ix: int
+    status: AttemptStatus
+    deadline: datetime | None
+    now: datetime
+    created: bool
+
+
+class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt with the policy it is pinned to."""
+
+    attempt_id: UUID
+    exam_id: UUID
+    student_id: UUID
+    ix: int
+    status: AttemptStatus
+    generation: int
+    deadline: datetime | None
+    policy: dict[str, Any]
+    policy_version: int
+    rulebook_version: int
+
+
+async def start(
+    conn: AsyncConnection, exam_id: UUID, student_id: UUID, *, rulebook_version: int, notice: int | None = None
+) -> AttemptOpened:
+    """Return the student's running attempt, or begin one: with its cursor, system stream, first fact and feed row.
+
+    It is pinned to the exam's newest items, its newest policy and the rulebook that is for, `rulebook_version` where it
+    names none. `notice` is the version of what is recorded that the student says to have read: a fact, once.
+    Raises NotFound unless the exam is published and the student is on its roster, NotOpen before it opens and after it
+    closes, Conflict when the student has sat it already.
+    """
+    exam = await _read_open(conn, exam_id, student_id)
+    opened = await _running(conn, exam_id, student_id)
+    if opened is None:
+        # Whoever starts attempts of one exam does so one after the other: `ix` and "at most one runs" follow from it.
+        # The feed's head comes last everywhere else: so nothing that others hold may be waited for from here on.
+        await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
+        # Anew: it may have been taken back, or closed, while others began theirs.
+        exam = await _read_open(conn, exam_id, student_id)
+        opened = await _running(conn, exam_id, student_id) or await _begin(conn, exam, student_id, rulebook_version)
+    await _acknowledge(conn, opened.attempt_id, notice)
+    if opened.created:
+        await feed.append(conn, exam_id, [_row(opened, student_id)])
+    return opened
+
+
+async def read(conn: AsyncConnection, attempt_id: UUID) -> AttemptRecord:
+    """Read one attempt and its pinned policy. Raises NotFound."""
+    found = await conn.execute(
+        select(
+            ExamAttempt.id,
+            ExamAttempt.exam_id,
+            ExamAttempt.student_id,
+            ExamAttempt.ix,
+            ExamAttempt.status,
+            ExamAttempt.generation,
+            ExamAttempt.deadline,
+            ExamPolicy.settings,
+            ExamPolicy.version,
+            ExamAttempt.rulebook_version,
+        )
+        .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
+        .where(ExamAttempt.id == attempt_id)
+    )
+    row = found.one_or_none()
+    if row is None:
+        raise NotFound(f"no attempt {attempt_id}")
+    return AttemptRecord(
+        attempt_id=row.id,
+        exam_id=row.exam_id,
+        student_id=row.student_id,
+        ix=row.ix,
+        status=AttemptStatus(row.status),
+        generation=row.generation,
+        deadline=row.deadline,
+        policy=row.settings,
+        policy_version=row.version,
+        rulebook_version=row.rulebook_version,
+    )
+
+
+async def _read_open(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> Row[*tuple[Any, ...]]:
+    """What starting wants to know of a published exam with this student on its roster. Raises NotFound."""
+    now = func.clock_timestamp()
+    found = await conn.execute(
+        select(
+            Exam.id,
+            Exam.duration_minutes,
+            Exam.items_version,
+            Exam.opens_at,
+            Exam.closes_at,
+            (Exam.opens_at > now).is_(True).label("is_early"),
+            (Exam.closes_at <= now).is_(True).label("is_late"),
+        )
+        .join(ExamEnrollment, ExamEnrollment.exam_id == Exam.id)
+        .where(
+            Exam.id == exam_id,
+            Exam.is_published,
+            ExamEnrollment.student_id == student_id,
+            ExamEnrollment.removed_at.is_(None),
+        )
+    )
+    exam = found.one_or_none()
+    if exam is None:
+        raise NotFound(f"no exam {exam_id} for this student")
+    return exam
+
+
+async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> AttemptOpened | None:
+    """The running attempt, or None when the student has none at all. Raises Conflict when there was one."""
+    newest = await conn.execute(
+        select(
+            ExamAttempt.id,
+            ExamAttempt.ix,
+            ExamAttempt.status,
+            ExamAttempt.deadline,
+            func.clock_timestamp().label("now"),
+        )
+        .where(ExamAttempt.exam_id == exam_id, ExamAttempt.student_id == student_id)
+        .order_by(ExamAttempt.ix.desc())
+        .limit(1)
+    )
+    row = newest.one_or_none()
+    if row is None:
+        return None
+    if row.status not in RUNNING:
+        raise Conflict("this exam has been sat already; a second attempt needs a grant")
+    return AttemptOpened(row.id, row.ix, AttemptStatus(row.status), row.deadline, row.now, created=False)
+
+
+async def _begin(
+    conn: AsyncConnection, exam: Row[*tuple[Any, ...]], student_id: UUID, rulebook_version: int
+) -> AttemptOpened:
+    """Begin an attempt, with its cursor, system stream and first fact. Raises NotOpen."""
+    if exam.is_early:
+        raise NotOpen(f"the exam opens at {exam.opens_at:%Y-%m-%d %H:%M} UTC")
+    if exam.is_late:
+        raise NotOpen(f"the exam closed at {exam.closes_at:%Y-%m-%d %H:%M} UTC")
+    opened = await _create(conn, exam, student_id, rulebook_version)
+    await conn.execute(insert(AnalysisCursor).values(attempt_id=opened.attempt_id))
+    await system_events.open_stream(conn, opened.attempt_id)
+    await system_events.append(conn, opened.attempt_id, [system_events.ServerFact("attempt_started")])
+    return opened
+
+
+async def _create(
+    conn: AsyncConnection, exam: Row[*tuple[Any, ...]], student_id: UUID, rulebook_version: int
+) -> AttemptOpened:
+    newest = select(ExamPolicy).where(ExamPolicy.exam_id == exam.id).order_by(ExamPolicy.version.desc()).limit(1)
+    # An attempt is judged by the rules its policy was written for, not by newer ones that policy does not know.
+    named = cast(ExamPolicy.settings["rulebook"].astext, Integer)
+    next_ix = (
+        select(func.coalesce(func.max(ExamAttempt.ix), 0) + 1).where(ExamAttempt.exam_id == exam.id).scalar_subquery()
+    )
+    now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
+    until = now + timedelta(minutes=exam.duration_minutes)
+    created = await conn.execute(
+        insert(ExamAttempt)
+        .values(
+            id=uuid7(),
+            exam_id=exam.id,
+            student_id=student_id,
+            ix=next_ix,
+            status=AttemptStatus.IN_PROGRESS,
+            policy_id=newest.with_only_columns(ExamPolicy.id).scalar_subquery(),
+            rulebook_version=func.coalesce(newest.with_only_columns(named).scalar_subquery(), rulebook_version),
+            items_version=exam.items_version,
+            started_at=now,
+            deadline=until if exam.closes_at is None else min(until, exam.closes_at),
+        )
+        .returning(ExamAttempt.id, ExamAttempt.ix, ExamAttempt.deadline)
+    )
+    row = created.one()
+    return AttemptOpened(row.id, row.ix, AttemptStatus.IN_PROGRESS, row.deadline, now, created=True)
+
+
+async def _acknowledge(conn: AsyncConnection, attempt_id: UUID, notice: int | None) -> None:
+    """State that the student has read this version of the notice, unless that is stated already."""
+    if notice is None:
+        return
+    stated = {"version": notice}
+    known = await conn.execute(
+        select(
+            exists()
+            .where(EventStream.attempt_id == attempt_id, EventStream.kind == "system")
+            .where(MonitoringEvent.stream_id == EventStream.id, MonitoringEvent.event_type == "notice_acknowledged")
+            .where(MonitoringEvent.data_payload == stated)
+        )
+    )
+    if not known.scalar_one():
+        await system_events.append(conn, attempt_id, [system_events.ServerFact("notice_acknowledged", stated)])
+
+
+def _row(opened: AttemptOpened, student_id: UUID) -> AttemptRow:
+    return AttemptRow(
+        ix=opened.ix,
+        attempt_id=opened.attempt_id,
+        student_id=student_id,
+        status=opened.status,
+        deadline=None if opened.deadline is None else to_ms(opened.deadline),
+    )

@@ -1,0 +1,341 @@
+"""Connections of candidates: what happens in PostgreSQL when one says hello, stays, or goes.
+
+Where its queue goes on is decided in `resume.py`. The newest connection of an attempt wins, by its generation. No event
+a client sent is written here.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Integer,
+    Row,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.clock import to_ms
+from db.errors import NotFound, Over
+from db.models import Connection, ExamAttempt, ExamEnrollment, MonitoringEvent
+from db.queries.connections import hub_leases
+from db.queries.connections.resume import resume
+from db.queries.events.system_events import ServerFact, append, append_each
+from protocol.attempts import OVER, RUNNING, AttemptStatus
+from protocol.codes import CloseCode, RejectCode
+from protocol.limits import OVERRUN_FACTOR, TAIL_MS, WINDOW_EVENTS
+from protocol.monitor import Attempt, Hello, Previous, Rejected
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hello found: the stream to go on with, and which connection of the attempt this is now.
+
+    `closes_ms` is when the attempt ended, or is to end. `previous` is the stream the client named and does not go on
+    with; `server_lost` counts acknowledged numbers that were not there any more and are stated as lost now.
+    """
+
+    attempt_id: UUID
+    exam_id: UUID
+    ix: int
+    attempt: Attempt
+    closes_ms: int | None
+    generation: int
+    stream_id: UUID
+    committed: int
+    rejected: list[Rejected]
+    server_ms: int
+    previous: Previous | None = None
+    server_lost: int = 0
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What a hub believes of one of its sockets: which connection of its attempt, and of which sign-in."""
+
+    generation: int
+    session: UUID
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What the record says of one socket: how its attempt stands, and with which code it is to be closed, if at all."""
+
+    attempt: Attempt
+    code: CloseCode | None = None
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """A connection that has ended, how long ago, and why."""
+
+    attempt_id: UUID
+    generation: int
+    cause: str
+    ago_ms: int = 0
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A connection by its key."""
+
+    attempt_id: UUID
+    generation: int
+
+
+async def open_connection(
+    conn: AsyncConnection, hello: Hello, student_id: UUID, hub: UUID, *, by_requests: bool = False
+) -> Opening:
+    """Make this the attempt's newest connection and find or open the stream of its queue.
+
+    One `by_requests` is no socket: it stands while requests come (`deliveries.py`).
+
+    An attempt that has ended takes what the queue still holds, for a day, and the fact `late_from` tells where that
+    begins. Raises Over after that; NotFound unless the attempt has begun, is this student's, and the student is on the
+    roster; Foreign when it names a stream that is not the attempt's; Incredible when it claims acknowledgements nobody
+    can have given. The attempt's row stays locked until COMMIT, so two hellos of one attempt follow each other.
+    """
+    attempt = await _take_attempt(conn, hello.attempt_id, student_id)
+    server_ms = to_ms(attempt.now)
+    resumed = await resume(conn, hello, server_ms)
+    await conn.execute(_REPLACE, {"attempt": hello.attempt_id})
+    await conn.execute(
+        insert(Connection),
+        {
+            "attempt_id": hello.attempt_id,
+            "generation": attempt.generation,
+            "stream_id": resumed.stream_id,
+            "hub": hub,
+            "heard_at": attempt.now if by_requests else None,
+        },
+    )
+    stated = [ServerFact("connection_opened", {"generation": attempt.generation, "stream": str(resumed.stream_id)})]
+    standing = standing_of(attempt)
+    if standing.is_over:
+        stated.append(ServerFact("late_from", {"stream": str(resumed.stream_id), "seq": resumed.committed + 1}))
+    if attempt.silent_since is not None:
+        stated.append(await _end_silence(conn, hello.attempt_id, attempt.silent_since, server_ms))
+    await append(conn, hello.attempt_id, stated)
+    return Opening(
+        attempt_id=hello.attempt_id,
+        exam_id=attempt.exam_id,
+        ix=attempt.ix,
+        attempt=standing,
+        closes_ms=None if attempt.closes_at is None else to_ms(attempt.closes_at),
+        generation=attempt.generation,
+        stream_id=resumed.stream_id,
+        committed=resumed.committed,
+        rejected=await rejected_between(conn, resumed.stream_id, hello.acked, resumed.committed),
+        server_ms=server_ms,
+        previous=resumed.previous,
+        server_lost=resumed.server_lost,
+    )
+
+
+# As text: Core has no plain way to write unnest of four arrays. Dated from when it was asked: it may wait for locks.
+_CLOSE: Final = text(
+    """
+    UPDATE connections
+    SET cause = gone.cause,
+        closed_at = greatest(opened_at, statement_timestamp() - gone.ago_ms * interval '1 millisecond')
+    FROM unnest(:attempts, :generations, :causes, :agos_ms) AS gone (attempt_id, generation, cause, ago_ms)
+    WHERE connections.attempt_id = gone.attempt_id AND connections.generation = gone.generation AND closed_at IS NULL
+    RETURNING connections.attempt_id, connections.generation, connections.cause
+    """
+).bindparams(
+    bindparam("attempts", type_=ARRAY(Uuid)),
+    bindparam("generations", type_=ARRAY(Integer)),
+    bindparam("causes", type_=ARRAY(Text)),
+    bindparam("agos_ms", type_=ARRAY(BigInteger)),
+)
+
+
+async def close_connections(conn: AsyncConnection, closings: Sequence[Closing]) -> list[UUID]:
+    """Close connections, each with its fact `connection_lost`; return the attempts of those that were open.
+
+    An older connection of an attempt was closed by the newer one, and leaves no fact.
+    """
+    closed = await conn.execute(
+        _CLOSE,
+        {
+            "attempts": [one.attempt_id for one in closings],
+            "generations": [one.generation for one in closings],
+            "causes": [one.cause for one in closings],
+            "agos_ms": [one.ago_ms for one in closings],
+        },
+    )
+    lost: dict[UUID, list[ServerFact]] = {}
+    for row in closed:
+        fact = ServerFact("connection_lost", {"cause": row.cause, "generation": row.generation})
+        lost.setdefault(row.attempt_id, []).append(fact)
+    await append_each(conn, lost)
+    return list(lost)
+
+
+async def list_open(conn: AsyncConnection, hub: UUID, *, older_than_s: float) -> list[Opened]:
+    """Sockets that are open in a hub's name, and have been for so long."""
+    found = await conn.execute(
+        select(Connection.attempt_id, Connection.generation).where(
+            Connection.hub == hub,
+            Connection.closed_at.is_(None),
+            Connection.heard_at.is_(None),
+            Connection.opened_at < func.now() - timedelta(seconds=older_than_s),
+        )
+    )
+    return [Opened(row.attempt_id, row.generation) for row in found]
+
+
+# As text: Core has no plain way to write unnest of three arrays.
+_STANDING: Final = text(
+    """
+    SELECT socket.attempt_id, attempt.status, attempt.deadline,
+           attempt.generation > socket.generation AS is_superseded,
+           NOT EXISTS (
+               SELECT FROM refresh_tokens JOIN users ON users.id = refresh_tokens.user_id
+               WHERE refresh_tokens.family = socket.session AND refresh_tokens.revoked_at IS NULL
+                 AND refresh_tokens.expires_at > now() AND users.is_active
+           ) AS is_signed_out,
+           NOT EXISTS (
+               SELECT FROM exam_enrollments
+               WHERE exam_id = attempt.exam_id AND student_id = attempt.student_id AND removed_at IS NULL
+           ) AS is_removed,
+           attempt.status = ANY (:over)
+               AND attempt.completed_at < now() - :tail_ms * interval '1 millisecond' AS is_past
+    FROM unnest(:attempts, :generations, :sessions) AS socket (attempt_id, generation, session)
+    JOIN exam_attempts AS attempt ON attempt.id = socket.attempt_id
+    """
+).bindparams(
+    bindparam("attempts", type_=ARRAY(Uuid)),
+    bindparam("generations", type_=ARRAY(Integer)),
+    bindparam("sessions", type_=ARRAY(Uuid)),
+    bindparam("over", list(OVER), ARRAY(Text)),
+    bindparam("tail_ms", TAIL_MS, BigInteger),
+)
+
+
+async def check_standing(conn: AsyncConnection, sockets: Mapping[UUID, Standing]) -> dict[UUID, Finding]:
+    """How these sockets' attempts stand, and which of them may not stay: one query for all of a hub.
+
+    SUPERSEDED: there is a newer connection. UNAUTHENTICATED: the sign-in was revoked or has run out, or its user may
+    not come in any more. FORBIDDEN: off the roster. ENDED: the attempt ended a day ago.
+    """
+    if not sockets:
+        return {}
+    found = await conn.execute(
+        _STANDING,
+        {
+            "attempts": list(sockets),
+            "generations": [standing.generation for standing in sockets.values()],
+            "sessions": [standing.session for standing in sockets.values()],
+        },
+    )
+    return {row.attempt_id: Finding(standing_of(row), _code_of(row)) for row in found}
+
+
+def _code_of(row: Row[Any]) -> CloseCode | None:
+    if row.is_superseded:
+        return CloseCode.SUPERSEDED
+    if row.is_signed_out:
+        return CloseCode.UNAUTHENTICATED
+    if row.is_removed:
+        return CloseCode.FORBIDDEN
+    return CloseCode.ENDED if row.is_past else None
+
+
+_is_enrolled: Final = exists().where(
+    ExamEnrollment.exam_id == ExamAttempt.exam_id,
+    ExamEnrollment.student_id == bindparam("student"),
+    ExamEnrollment.removed_at.is_(None),
+)
+_takes_tail: Final = and_(
+    ExamAttempt.status.in_(OVER), ExamAttempt.completed_at > func.now() - timedelta(milliseconds=TAIL_MS)
+)
+_IS_OVER: Final = select(ExamAttempt.id).where(
+    ExamAttempt.id == bindparam("attempt"),
+    ExamAttempt.student_id == bindparam("student"),
+    ExamAttempt.status.in_(OVER),
+    _is_enrolled,
+)
+_TAKE: Final = (
+    update(ExamAttempt)
+    .where(
+        ExamAttempt.id == bindparam("attempt"),
+        ExamAttempt.student_id == bindparam("student"),
+        or_(ExamAttempt.status.in_(RUNNING), _takes_tail),
+        _is_enrolled,
+    )
+    .values(generation=ExamAttempt.generation + 1)
+    .returning(
+        ExamAttempt.exam_id,
+        ExamAttempt.ix,
+        ExamAttempt.status,
+        ExamAttempt.deadline,
+        func.coalesce(ExamAttempt.completed_at, ExamAttempt.deadline).label("closes_at"),
+        ExamAttempt.generation,
+        ExamAttempt.silent_since,
+        func.clock_timestamp().label("now"),
+    )
+)
+# Closes what was open, and names the dead hub it was open on if it was one; only the newest leaves a fact.
+_REPLACE: Final = (
+    update(Connection)
+    .where(Connection.attempt_id == bindparam("attempt"), Connection.closed_at.is_(None))
+    .values(
+        closed_at=func.clock_timestamp(),
+        cause=case((hub_leases.is_dead(Connection.hub), hub_leases.HUB_GONE), else_="superseded"),
+    )
+)
+
+
+async def _take_attempt(conn: AsyncConnection, attempt_id: UUID, student_id: UUID) -> Row[Any]:
+    """Lock the attempt and count its connection. Raises NotFound or Over."""
+    whose = {"attempt": attempt_id, "student": student_id}
+    attempt = (await conn.execute(_TAKE, whose)).one_or_none()
+    if attempt is not None:
+        return attempt
+    if (await conn.execute(_IS_OVER, whose)).one_or_none() is not None:
+        raise Over(f"attempt {attempt_id} ended more than a day ago")
+    raise NotFound(f"no running attempt {attempt_id} of this student")
+
+
+def standing_of(row: Row[Any]) -> Attempt:
+    """How an attempt stands, for its client."""
+    status = AttemptStatus(row.status)
+    deadline = None if row.deadline is None else to_ms(row.deadline)
+    return Attempt(status, deadline, status is AttemptStatus.PAUSED)
+
+
+async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime, server_ms: int) -> ServerFact:
+    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == attempt_id).values(silent_since=None))
+    return ServerFact("heartbeat_resumed", {"silent_ms": max(0, server_ms - to_ms(since))})
+
+
+async def rejected_between(conn: AsyncConnection, stream_id: UUID, acked: int, committed: int) -> list[Rejected]:
+    """The refused numbers after `acked`.
+
+    Those among the newest rows only: nobody who keeps to the law has more than that unacknowledged.
+    """
+    if committed <= acked:
+        return []
+    code = MonitoringEvent.data_payload["code"].astext.label("code")
+    newest = (
+        select(MonitoringEvent.seq, MonitoringEvent.event_type, code)
+        .where(MonitoringEvent.stream_id == stream_id, MonitoringEvent.seq > acked)
+        .order_by(MonitoringEvent.seq.desc())
+        .limit(OVERRUN_FACTOR * WINDOW_EVENTS)
+        .subquery()
+    )
+    found = await conn.execute(
+        select(newest.c.seq, newest.c.code).where(newest.c.event_type == "rejected").order_by(newest.c.seq)
+    )
+    return [Rejected(row.seq, RejectCode(row.code)) for row in found]

@@ -1,0 +1,1 @@
+"""Queries of the live console: board, instructions and commands. Never commits."""

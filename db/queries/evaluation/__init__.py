@@ -1,0 +1,1 @@
+"""Queries of rule evaluation: work list, cursors, checkpoints, flags and scores. Never commits."""

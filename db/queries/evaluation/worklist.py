@@ -1,0 +1,141 @@
+"""Stage 6 of 9, its SQL: the work list, which attempts have facts that no fold has reached.
+
+It is asked, never kept: PostgreSQL knows each stream's end and each cursor's position. Nothing here locks a row.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Label,
+    Select,
+    Text,
+    any_,
+    cast,
+    func,
+    literal,
+    select,
+    text,
+    true,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.models import AnalysisCursor, EventStream, ExamAttempt, MonitoringEvent
+from db.partitions import first_id, moment_of
+from db.queries.evaluation.cursors import is_among, is_carried
+
+STREAM_DAYS: Final = 2
+"""A stream lives a day at most: an older one receives nothing, and has unjudged facts only if no worker could judge."""
+
+
+class Unjudged(msgspec.Struct, frozen=True):
+    """An attempt with facts past its cursor; `lag_ms` is the age of the oldest of them."""
+
+    attempt_id: UUID
+    lag_ms: int
+
+
+class WorkList(msgspec.Struct, frozen=True):
+    """Attempts to fold, the longest waiting first, and how many more wait for a worker that carries their rulebook."""
+
+    waiting: list[Unjudged]
+    not_carried: int
+
+
+async def unjudged(
+    conn: AsyncConnection,
+    limit: int,
+    *,
+    carried: Collection[int],
+    besides: Collection[UUID] = (),
+    days_ago: int = 0,
+) -> WorkList:
+    """The work list: attempts of carried rulebooks with facts past their cursor, the longest waiting first.
+
+    Asks every stream opened within `STREAM_DAYS`, or every one opened on one older day, so many days ago, for its next
+    fact: one index probe each.
+    """
+    now = await _now(conn)
+    opened = EventStream.id >= first_id(now - timedelta(days=days_ago + 1 if days_ago else STREAM_DAYS))
+    if days_ago:
+        opened &= EventStream.id < first_id(now - timedelta(days=days_ago))
+    waiting = _waiting(opened, ~is_among(EventStream.attempt_id, besides)).subquery()
+    carries = waiting.c.rulebook_version == any_(literal(list(carried), ARRAY(Integer)))
+    found = await conn.execute(
+        select(
+            waiting.c.attempt_id,
+            _lag_ms(waiting.c.oldest),
+            carries.label("is_carried"),
+            func.count().filter(~carries).over().label("not_carried"),
+        )
+        .order_by(carries.desc(), waiting.c.oldest)
+        .limit(limit)
+    )
+    rows = found.all()
+    return WorkList(
+        [Unjudged(row.attempt_id, row.lag_ms) for row in rows if row.is_carried],
+        rows[0].not_carried if rows else 0,
+    )
+
+
+async def day_with_streams(conn: AsyncConnection, days_ago: int) -> int | None:
+    """The first day, this one or an older one, on which streams were opened: how many days ago it is."""
+    now = await _now(conn)
+    found = await conn.execute(
+        select(EventStream.id)
+        .where(EventStream.id < first_id(now - timedelta(days=days_ago)))
+        .order_by(EventStream.id.desc())
+        .limit(1)
+    )
+    newest: UUID | None = found.scalar_one_or_none()
+    return None if newest is None else (now - moment_of(newest)).days
+
+
+async def unjudged_among(
+    conn: AsyncConnection, attempt_ids: Collection[UUID], *, carried: Collection[int]
+) -> list[Unjudged]:
+    """Which of these attempts have facts past their cursor, the longest waiting first; locks nothing."""
+    waiting = _waiting(is_among(EventStream.attempt_id, attempt_ids), is_carried(carried)).subquery()
+    found = await conn.execute(select(waiting.c.attempt_id, _lag_ms(waiting.c.oldest)).order_by(waiting.c.oldest))
+    return [Unjudged(row.attempt_id, row.lag_ms) for row in found]
+
+
+def _waiting(*which: ColumnElement[bool]) -> Select[UUID, int, datetime]:
+    """Attempts with facts past their cursor in the streams in question, and when the oldest of these was stored."""
+    position = func.coalesce(cast(AnalysisCursor.positions[cast(EventStream.id, Text)].astext, BigInteger), 0)
+    following = (
+        select(MonitoringEvent.server_timestamp)
+        .where(MonitoringEvent.stream_id == EventStream.id, MonitoringEvent.seq > position)
+        .order_by(MonitoringEvent.seq)
+        .limit(1)
+        .correlate(EventStream, AnalysisCursor)
+        .lateral("following")
+    )
+    return (
+        select(
+            EventStream.attempt_id,
+            ExamAttempt.rulebook_version,
+            func.min(following.c.server_timestamp).label("oldest"),
+        )
+        .join(AnalysisCursor, AnalysisCursor.attempt_id == EventStream.attempt_id)
+        .join(ExamAttempt, ExamAttempt.id == EventStream.attempt_id)
+        .join(following, true())
+        .where(*which)
+        .group_by(EventStream.attempt_id, ExamAttempt.rulebook_version)
+    )
+
+
+def _lag_ms(oldest: ColumnElement[datetime]) -> Label[int]:
+    return cast(func.extract("epoch", func.clock_timestamp() - oldest) * 1000, BigInteger).label("lag_ms")
+
+
+async def _now(conn: AsyncConnection) -> datetime:
+    now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
+    return now

@@ -1,0 +1,1 @@
+"""Queries that store events. Never commits."""

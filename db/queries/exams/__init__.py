@@ -1,0 +1,1 @@
+"""Queries about exams: details, questions, policies, rosters and permissions. Never commits."""

@@ -1,0 +1,1 @@
+"""Queries that teachers use to review flags, attempts and students. Never commits."""

@@ -1,0 +1,97 @@
+"""Reviews: what people decide about flags. Which decision may follow which is not decided here."""
+
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from db.clock import to_ms
+from db.models import AnalysisCursor, ExamAttempt, Flag, FlagReview, User
+from db.queries.analysis import analyses
+from protocol.flags import FlagStatus
+
+
+class PastReview(msgspec.Struct, frozen=True):
+    """A decision that was made: by whom (id and name) and when, in ms since the epoch."""
+
+    flag_id: UUID
+    command_id: UUID
+    reviewer_id: UUID
+    reviewer: str
+    at: int
+
+
+class FlagInHand(msgspec.Struct, frozen=True):
+    """A flag locked for a decision, with the last one made about it."""
+
+    attempt_id: UUID
+    status: FlagStatus
+    last: PastReview | None
+
+
+async def take_in_hand(conn: AsyncConnection, exam_id: UUID, flag_id: UUID) -> FlagInHand | None:
+    """Lock a flag of this exam until COMMIT, its attempt's cursor first, as all who rescore do; None: no such flag."""
+    found = await conn.execute(
+        select(Flag.attempt_id)
+        .join(ExamAttempt, ExamAttempt.id == Flag.attempt_id)
+        .where(Flag.id == flag_id, ExamAttempt.exam_id == exam_id)
+    )
+    attempt_id: UUID | None = found.scalar_one_or_none()
+    if attempt_id is None:
+        return None
+    await conn.execute(
+        select(AnalysisCursor.attempt_id).where(AnalysisCursor.attempt_id == attempt_id).with_for_update(key_share=True)
+    )
+    locked = await conn.execute(select(Flag.status).where(Flag.id == flag_id).with_for_update(key_share=True))
+    return FlagInHand(attempt_id, FlagStatus(locked.scalar_one()), await _read_last(conn, flag_id))
+
+
+async def decide(
+    conn: AsyncConnection,
+    *,
+    flag_id: UUID,
+    seen: FlagStatus,
+    decision: FlagStatus,
+    reviewer_id: UUID,
+    command_id: UUID,
+    reason: str,
+) -> None:
+    """Record a decision about a flag in hand and set its status; a command decides once.
+
+    What is concluded about its attempt is concluded anew.
+    """
+    await conn.execute(
+        insert(FlagReview).values(
+            id=uuid7(),
+            flag_id=flag_id,
+            reviewer_id=reviewer_id,
+            command_id=command_id,
+            from_status=seen,
+            to_status=decision,
+            reason=reason,
+            # The flag's lock may have been waited for: now() could put the later decision first.
+            reviewed_at=func.clock_timestamp(),
+        )
+    )
+    changed = await conn.execute(
+        update(Flag).where(Flag.id == flag_id).values(status=decision).returning(Flag.attempt_id)
+    )
+    await analyses.mark_stale(conn, [changed.scalar_one()])
+
+
+async def _read_last(conn: AsyncConnection, flag_id: UUID) -> PastReview | None:
+    found = await conn.execute(
+        select(
+            FlagReview.flag_id, FlagReview.command_id, FlagReview.reviewer_id, User.full_name, FlagReview.reviewed_at
+        )
+        .join(User, User.id == FlagReview.reviewer_id)
+        .where(FlagReview.flag_id == flag_id)
+        .order_by(FlagReview.reviewed_at.desc())
+        .limit(1)
+    )
+    row = found.one_or_none()
+    if row is None:
+        return None
+    return PastReview(row.flag_id, row.command_id, row.reviewer_id, row.full_name, to_ms(row.reviewed_at))

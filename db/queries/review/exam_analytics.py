@@ -1,0 +1,226 @@
+"""An exam in figures, for those who may see its analytics: averages, distributions, its items, its rules.
+
+Averages and labels come from the materialised view, as of its last refresh; before the first, from the attempts
+themselves. Nothing here is about one student.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ColumnElement, Double, Integer, Select, cast, column, func, select, table, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
+
+from db.clock import to_ms
+from db.errors import NotFound
+from db.models import AttemptGrade, Exam, ExamAttempt, ExamItem, Flag
+from db.queries import access
+from db.queries.review.attempts import UNDECIDED
+from protocol.analysis import DropoutLabel
+from protocol.exams import Permission
+from protocol.flags import FlagSource, FlagStatus
+
+RESPONSES: Final = "responses"
+"""Where `submission_data` holds the answers, by item."""
+
+BINS: Final = 10
+"""How many equal parts a distribution has."""
+
+
+class ExamHead(msgspec.Struct, frozen=True, kw_only=True):
+    """Which exam the figures are of."""
+
+    exam_id: UUID
+    title: str
+    subject: str
+    topic: str
+    max_score: float
+    passing_score: float
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """The attempts that have ended, taken together as of `as_of` (ms since the epoch); averages are null of none.
+
+    `average_score` and `pass_rate` are percentages, `average_integrity` is 0..1, `average_lmi` 0..100.
+    """
+
+    total_attempts: int
+    average_score: float | None
+    pass_rate: float | None
+    high_risk_count: int
+    average_integrity: float | None
+    average_lmi: float | None
+    flagged: int
+    as_of: int
+
+
+class Risks(msgspec.Struct, frozen=True, kw_only=True):
+    """How many attempts bear which dropout label; `unknown` bear none."""
+
+    safe: int
+    incapable: int
+    copy: int
+    no_interest: int
+    unknown: int
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """How many attempts lie from one value on up to the other; the last part holds its upper end too."""
+
+    low: float = msgspec.field(name="from")
+    high: float = msgspec.field(name="to")
+    count: int = 0
+
+
+class ItemFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the attempts that have ended answered one item, and what those that were graded on it were given."""
+
+    item: str
+    prompt: str
+    points: float
+    answered: int
+    average_points: float | None
+
+
+class RuleFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one rule's flags."""
+
+    rule: str
+    raised: int
+    confirmed: int
+    dismissed: int
+    open: int
+
+
+_SUMMARY: Final = table(
+    "exam_performance_summary",
+    *(column(name) for name in ("exam_id", "total_attempts", "average_score", "pass_rate", "high_risk_count")),
+    *(column(name) for name in ("average_integrity", "average_lmi", "flagged", "as_of")),
+    *(column(name) for name in ("safe", "incapable", "copy", "no_interest", "unknown")),
+)
+
+
+async def read_head(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamHead:
+    """Read which exam it is. Raises NotFound and Denied: whoever may read this may have the figures below too."""
+    await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)
+    found = await conn.execute(
+        select(Exam.title, Exam.subject, Exam.topic, Exam.max_score, Exam.passing_score).where(Exam.id == exam_id)
+    )
+    row = found.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"no exam {exam_id}")
+    return ExamHead(exam_id=exam_id, **row)
+
+
+async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, Risks]:
+    """Read an exam's averages and labels, from the view or, where it has no row yet, from the attempts."""
+    found = await conn.execute(select(_SUMMARY).where(_SUMMARY.c.exam_id == exam_id))
+    row = found.mappings().one_or_none()
+    if row is None:
+        row = (await conn.execute(_live(exam_id))).mappings().one()
+    # PostgreSQL's average of integers is a numeric, and SQLAlchemy's names are no plain strings.
+    rate = row["pass_rate"]
+    plain = {str(name): value for name, value in row.items()}
+    figures = plain | {"pass_rate": None if rate is None else float(rate), "as_of": to_ms(row["as_of"])}
+    return msgspec.convert(figures, Figures), msgspec.convert(figures, Risks)
+
+
+async def read_distributions(conn: AsyncConnection, exam_id: UUID) -> tuple[list[Bin], list[Bin]]:
+    """Read how the percentages, and how the integrity scores, of an exam's ended attempts are spread."""
+    percentage = await _read_bins(conn, exam_id, ExamAttempt.percentage, 100)
+    return percentage, await _read_bins(conn, exam_id, ExamAttempt.integrity_score, 1)
+
+
+async def read_items(conn: AsyncConnection, exam_id: UUID) -> list[ItemFigures]:
+    """Read what became of each item of an exam's newest items, in their order."""
+    ended = (ExamAttempt.exam_id == exam_id) & ExamAttempt.completed_at.is_not(None)
+    given = (
+        select(AttemptGrade.item, func.avg(AttemptGrade.points).label("points"))
+        .join(ExamAttempt, ExamAttempt.id == AttemptGrade.attempt_id)
+        .where(ended)
+        .group_by(AttemptGrade.item)
+        .subquery("given")
+    )
+    keys = func.jsonb_object_keys(ExamAttempt.submission_data[RESPONSES]).table_valued("item")
+    answer = keys.render_derived().lateral("answer")
+    answered = (
+        select(answer.c.item, func.count().label("attempts"))
+        .select_from(ExamAttempt)
+        .join(answer, true())
+        .where(ended, func.jsonb_typeof(ExamAttempt.submission_data[RESPONSES]) == "object")
+        .group_by(answer.c.item)
+        .subquery("answered")
+    )
+    found = await conn.execute(
+        select(
+            ExamItem.item,
+            ExamItem.prompt,
+            ExamItem.points,
+            func.coalesce(answered.c.attempts, 0).label("answered"),
+            given.c.points.label("average_points"),
+        )
+        .join(Exam, (Exam.id == ExamItem.exam_id) & (Exam.items_version == ExamItem.version))
+        .outerjoin(answered, answered.c.item == ExamItem.item)
+        .outerjoin(given, given.c.item == ExamItem.item)
+        .where(ExamItem.exam_id == exam_id)
+        .order_by(ExamItem.position)
+    )
+    return [ItemFigures(**row) for row in found.mappings()]
+
+
+async def read_rules(conn: AsyncConnection, exam_id: UUID) -> list[RuleFigures]:
+    """Read what became of the flags rules raised in an exam, rule by rule."""
+
+    def counted(*among: FlagStatus) -> ColumnElement[int]:
+        return func.count().filter(Flag.status.in_(among))
+
+    found = await conn.execute(
+        select(
+            Flag.rule,
+            func.count().label("raised"),
+            counted(FlagStatus.CONFIRMED).label("confirmed"),
+            counted(FlagStatus.DISMISSED).label("dismissed"),
+            counted(*UNDECIDED).label("open"),
+        )
+        .join(ExamAttempt, ExamAttempt.id == Flag.attempt_id)
+        .where(ExamAttempt.exam_id == exam_id, Flag.source == FlagSource.RULE)
+        .group_by(Flag.rule)
+        .order_by(Flag.rule)
+    )
+    return [RuleFigures(**row) for row in found.mappings()]
+
+
+async def _read_bins(
+    conn: AsyncConnection, exam_id: UUID, value: InstrumentedAttribute[float | None], top: float
+) -> list[Bin]:
+    number = func.least(func.width_bucket(value, 0, top, BINS), BINS).label("number")
+    found = await conn.execute(
+        select(number, func.count().label("attempts"))
+        .where(ExamAttempt.exam_id == exam_id, ExamAttempt.completed_at.is_not(None), value.is_not(None))
+        .group_by(number)
+    )
+    counts = {row.number: row.attempts for row in found}
+    return [
+        Bin(low=top * part / BINS, high=top * (part + 1) / BINS, count=counts.get(part + 1, 0)) for part in range(BINS)
+    ]
+
+
+def _live(exam_id: UUID) -> Select[*tuple[Any, ...]]:
+    """What the view would say now; of no attempts too."""
+
+    def labelled(*among: DropoutLabel) -> ColumnElement[int]:
+        return func.count().filter(ExamAttempt.dropout_label.in_(among))
+
+    return select(
+        func.count().label("total_attempts"),
+        func.avg(ExamAttempt.percentage).label("average_score"),
+        (100 * func.avg(cast(cast(ExamAttempt.passed, Integer), Double))).label("pass_rate"),
+        labelled(DropoutLabel.COPY, DropoutLabel.INCAPABLE).label("high_risk_count"),
+        func.avg(ExamAttempt.integrity_score).label("average_integrity"),
+        func.avg(ExamAttempt.lmi).label("average_lmi"),
+        func.count().filter(ExamAttempt.flagged).label("flagged"),
+        *(labelled(one).label(one) for one in DropoutLabel),
+        func.count().filter(ExamAttempt.dropout_label.is_(None)).label("unknown"),
+        func.now().label("as_of"),
+    ).where(ExamAttempt.exam_id == exam_id, ExamAttempt.completed_at.is_not(None))

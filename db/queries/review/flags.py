@@ -1,0 +1,296 @@
+"""Flags as reviewers read them: what was concluded, what it rests on, and what people have decided about it since.
+
+Nothing here decides, and no flag of an exam its reader may not see is ever named.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ARRAY, BindParameter, Row, Select, Uuid, any_, bindparam, select, true
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.clock import to_ms
+from db.errors import NotFound
+from db.models import Exam, ExamAttempt, Flag, FlagReview, User
+from db.queries import access
+from db.queries.review.attempts import UNDECIDED
+from protocol.exams import Permission
+from protocol.flags import Evidence, FlagSource, FlagStatus, Severity
+
+MAY_READ: Final = (Permission.VIEW, Permission.REVIEW)
+"""Either is enough to read an exam's flags."""
+
+OF_ATTEMPT_MAX: Final = 500
+"""As many flags as are read of one attempt; what is beyond stands in its exam's list."""
+
+
+class StudentName(msgspec.Struct, frozen=True):
+    """Who an attempt is of."""
+
+    student_id: UUID
+    name: str
+
+
+class FlagRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One flag in a line, with the last decision about it; times in ms since the epoch."""
+
+    flag_id: UUID
+    attempt_id: UUID
+    student: StudentName
+    exam_id: UUID
+    source: FlagSource
+    rule: str
+    severity: Severity
+    confidence: float
+    summary: str
+    status: FlagStatus
+    raised_at: int
+    reviewed_by: str | None
+    reason: str | None
+
+
+class ReviewRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision about a flag: by whom, when, and from which status to which."""
+
+    by: str
+    at: int
+    before: FlagStatus = msgspec.field(name="from")
+    after: FlagStatus = msgspec.field(name="to")
+    reason: str
+
+
+class FlagCase(msgspec.Struct, frozen=True, kw_only=True):
+    """One flag with what it rests on, and every decision about it, the first one first."""
+
+    record: FlagRecord
+    rule_version: int
+    policy_version: int
+    evidence: Evidence
+    reviews: list[ReviewRecord]
+
+
+class Cited(msgspec.Struct, frozen=True):
+    """What one flag cites: every place, `(stream, number)`."""
+
+    flag_id: UUID
+    source: FlagSource
+    status: FlagStatus
+    severity: Severity
+    places: list[tuple[UUID, int]]
+
+
+class FlagFilter(msgspec.Struct, frozen=True):
+    """Which flags of an exam are wanted; None means any."""
+
+    status: FlagStatus | None = None
+    severity: Severity | None = None
+    rule: str | None = None
+
+
+async def list_of_exam(
+    conn: AsyncConnection,
+    exam_id: UUID,
+    *,
+    user_id: UUID,
+    wanted: FlagFilter,
+    after: UUID | None = None,
+    limit: int,
+) -> list[FlagRecord]:
+    """List an exam's flags, the newest first, after the flag `after`. Raises NotFound and Denied."""
+    await access.require(conn, exam_id, user_id, *MAY_READ)
+    of_exam = _of_exam(exam_id)
+    for column, value in ((Flag.status, wanted.status), (Flag.severity, wanted.severity), (Flag.rule, wanted.rule)):
+        if value is not None:
+            of_exam = of_exam.where(column == value)
+    if after is not None:
+        of_exam = of_exam.where(Flag.id < after)
+    page = _select_those(_select_records(), of_exam).order_by(Flag.id.desc()).limit(limit)
+    return [_record(row) for row in await conn.execute(page)]
+
+
+async def list_recent(conn: AsyncConnection, user_id: UUID, limit: int) -> list[FlagRecord]:
+    """List the newest flags nobody has decided about, of all exams whose flags this user may read."""
+    found = await conn.execute(_RECENT, {"user": user_id, "most": limit})
+    return [_record(row) for row in found]
+
+
+async def read_case(conn: AsyncConnection, flag_id: UUID, user_id: UUID) -> FlagCase:
+    """Read one flag with its evidence and its decisions. Raises NotFound and Denied."""
+    await access.require_for_flag(conn, flag_id, user_id, *MAY_READ)
+    cases = await _read_cases(conn, _CASE, {"flag": flag_id})
+    if not cases:
+        raise NotFound(f"no flag {flag_id}")
+    return cases[0]
+
+
+async def list_of_attempt(conn: AsyncConnection, attempt_id: UUID) -> list[FlagCase]:
+    """Read an attempt's flags in the order they were raised, for a caller who has asked whether they may be seen."""
+    return await _read_cases(conn, _CASES_OF_ATTEMPT, {"attempt": attempt_id})
+
+
+async def read_cited(conn: AsyncConnection, attempt_id: UUID) -> list[Cited]:
+    """Read what each of an attempt's flags cites, for a caller who has asked whether it may be seen."""
+    found = await conn.execute(_CITED, {"attempt": attempt_id})
+    return [
+        Cited(
+            row.id,
+            FlagSource(row.source),
+            FlagStatus(row.status),
+            Severity(row.severity),
+            msgspec.convert(row.cited or [], list[tuple[UUID, int]]),
+        )
+        for row in found
+    ]
+
+
+async def list_rows(conn: AsyncConnection, exam_id: UUID, *, after: UUID | None, limit: int) -> list[FlagCase]:
+    """Read an exam's flags for its export, in the order they were raised, after the flag `after`."""
+    return await _read_cases(conn, _CASES_OF_EXAM, {"exam": exam_id, "after": after or UUID(int=0), "most": limit})
+
+
+def _select_records() -> Select[*tuple[Any, ...]]:
+    reviewer = (
+        select(FlagReview.reason, User.full_name.label("reviewer"))
+        .join(User, User.id == FlagReview.reviewer_id)
+        .where(FlagReview.flag_id == Flag.id)
+        .order_by(FlagReview.reviewed_at.desc())
+        .limit(1)
+        .lateral("reviewer")
+    )
+    return (
+        select(
+            Flag.id,
+            Flag.attempt_id,
+            ExamAttempt.student_id,
+            User.full_name,
+            ExamAttempt.exam_id,
+            Flag.source,
+            Flag.rule,
+            Flag.severity,
+            Flag.confidence,
+            Flag.summary,
+            Flag.status,
+            Flag.raised_at,
+            reviewer.c.reviewer,
+            reviewer.c.reason,
+        )
+        .select_from(Flag)
+        .join(ExamAttempt, ExamAttempt.id == Flag.attempt_id)
+        .join(Exam, Exam.id == ExamAttempt.exam_id)
+        .join(User, User.id == ExamAttempt.student_id)
+        .outerjoin(reviewer, true())
+    )
+
+
+def _of_exam(exam_id: UUID | BindParameter[UUID]) -> Select[UUID]:
+    return select(Flag.id).join(ExamAttempt, ExamAttempt.id == Flag.attempt_id).where(ExamAttempt.exam_id == exam_id)
+
+
+def _select_those(records: Select[*tuple[Any, ...]], wanted: Select[UUID]) -> Select[*tuple[Any, ...]]:
+    """Select these flags, found before anything else.
+
+    For the sake of an order PostgreSQL would walk through all flags there are until enough of them are of the exam.
+    """
+    those = wanted.cte("those").prefix_with("MATERIALIZED")
+    return records.join(those, those.c.id == Flag.id)
+
+
+def _select_cases() -> Select[*tuple[Any, ...]]:
+    return _select_records().add_columns(Flag.rule_version, Flag.policy_version, Flag.evidence)
+
+
+async def _read_cases(conn: AsyncConnection, wanted: Select[*tuple[Any, ...]], about: dict[str, Any]) -> list[FlagCase]:
+    rows = (await conn.execute(wanted, about)).all()
+    reviews = await _read_reviews(conn, [row.id for row in rows])
+    return [
+        FlagCase(
+            record=_record(row),
+            rule_version=row.rule_version,
+            policy_version=row.policy_version,
+            evidence=msgspec.convert(row.evidence, Evidence),
+            reviews=reviews.get(row.id, []),
+        )
+        for row in rows
+    ]
+
+
+async def _read_reviews(conn: AsyncConnection, flag_ids: Sequence[UUID]) -> dict[UUID, list[ReviewRecord]]:
+    if not flag_ids:
+        return {}
+    found = await conn.execute(_REVIEWS, {"flags": list(flag_ids)})
+    reviews: dict[UUID, list[ReviewRecord]] = {}
+    for row in found:
+        reviews.setdefault(row.flag_id, []).append(
+            ReviewRecord(
+                by=row.full_name,
+                at=to_ms(row.reviewed_at),
+                before=FlagStatus(row.from_status),
+                after=FlagStatus(row.to_status),
+                reason=row.reason,
+            )
+        )
+    return reviews
+
+
+def _record(row: Row[*tuple[Any, ...]]) -> FlagRecord:
+    return FlagRecord(
+        flag_id=row.id,
+        attempt_id=row.attempt_id,
+        student=StudentName(row.student_id, row.full_name),
+        exam_id=row.exam_id,
+        source=FlagSource(row.source),
+        rule=row.rule,
+        severity=Severity(row.severity),
+        confidence=row.confidence,
+        summary=row.summary,
+        status=FlagStatus(row.status),
+        raised_at=to_ms(row.raised_at),
+        reviewed_by=row.reviewer,
+        reason=row.reason,
+    )
+
+
+_CITED: Final = (
+    select(Flag.id, Flag.source, Flag.status, Flag.severity, Flag.evidence["cited"].label("cited"))
+    .where(Flag.attempt_id == bindparam("attempt"))
+    .order_by(Flag.id)
+)
+_REVIEWS: Final = (
+    select(
+        FlagReview.flag_id,
+        FlagReview.from_status,
+        FlagReview.to_status,
+        FlagReview.reason,
+        FlagReview.reviewed_at,
+        User.full_name,
+    )
+    .join(User, User.id == FlagReview.reviewer_id)
+    .where(FlagReview.flag_id == any_(bindparam("flags", type_=ARRAY(PG_UUID))))
+    .order_by(FlagReview.reviewed_at)
+)
+_CASE: Final = _select_cases().where(Flag.id == bindparam("flag"))
+_CASES_OF_ATTEMPT: Final = (
+    _select_cases().where(Flag.attempt_id == bindparam("attempt")).order_by(Flag.id).limit(OF_ATTEMPT_MAX)
+)
+_CASES_OF_EXAM: Final = (
+    _select_those(_select_cases(), _of_exam(bindparam("exam", type_=Uuid)).where(Flag.id > bindparam("after")))
+    .order_by(Flag.id)
+    .limit(bindparam("most"))
+)
+# Chosen first, so that names and decisions are looked up for these alone.
+_newest: Final = (
+    select(Flag.id)
+    .join(ExamAttempt, ExamAttempt.id == Flag.attempt_id)
+    .join(Exam, Exam.id == ExamAttempt.exam_id)
+    .where(
+        Flag.status.in_(UNDECIDED),
+        Flag.severity != Severity.NORMAL,
+        access.permits(bindparam("user", type_=Uuid), *MAY_READ),
+    )
+    .order_by(Flag.raised_at.desc(), Flag.id.desc())
+    .limit(bindparam("most"))
+)
+_RECENT: Final = _select_those(_select_records(), _newest).order_by(Flag.raised_at.desc(), Flag.id.desc())

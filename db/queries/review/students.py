@@ -1,0 +1,210 @@
+"""Students as their teachers know them: who they are, what they sat, and who is in trouble.
+
+Nothing is told of what lies in exams the reader may not see; figures over all of a student's exams are told only to
+who may see all of them.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, Subquery, and_, column, exists, func, not_, or_, select, table
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
+
+from db.clock import to_ms
+from db.errors import NotFound
+from db.models import Exam, ExamAttempt, ExamEnrollment, PerformanceMetric, StudentProfile, User
+from db.queries import access
+from db.queries.review.attempts import AttemptSummary, select_summaries, summarise
+from protocol.analysis import DropoutLabel, Trend
+from protocol.exams import Permission
+from protocol.roles import Role
+
+ATTEMPTS_MAX: Final = 200
+"""As many attempts, the newest first, as one student's page carries."""
+
+HIGH_RISK: Final = (DropoutLabel.COPY, DropoutLabel.INCAPABLE)
+"""The labels that mean a high risk (JUDGEMENT §3)."""
+
+
+class StudentCard(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a student is."""
+
+    user_id: UUID
+    username: str
+    name: str
+    enrollment_id: str | None
+    cohort: str | None
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """A student over all attempts whose review is final; times in ms since the epoch, null where none is."""
+
+    total_exams: int
+    passed_exams: int
+    avg_score: float | None
+    subject_scores: dict[str, Any]
+    strengths: list[Any]
+    weaknesses: list[Any]
+    avg_integrity_score: float | None
+    integrity_trend: Trend | None
+    avg_lmi: float | None
+    lmi_trend: Trend | None
+    current_risk_label: DropoutLabel | None
+    flagged_for_intervention: bool
+    last_attempt_date: int | None
+
+
+class FlaggedStudent(msgspec.Struct, frozen=True, kw_only=True):
+    """One student to look after. `attempts` and `high_risk` count what has ended in the exams the reader may analyse.
+
+    The risk and the flag for intervention are over all of the student's exams, and null and false to who may not see
+    all of them.
+    """
+
+    student_id: UUID
+    name: str
+    attempts: int
+    high_risk: int
+    current_risk_label: DropoutLabel | None
+    flagged_for_intervention: bool
+    last_attempt_at: int | None
+
+
+async def read_card(conn: AsyncConnection, student_id: UUID, user_id: UUID) -> StudentCard:
+    """Read who a student is. Raises NotFound unless they are, or were, in an exam this user may see."""
+    enrolled = (
+        exists()
+        .where(ExamEnrollment.student_id == User.id, ExamEnrollment.exam_id == Exam.id)
+        .where(access.permits(user_id, Permission.VIEW))
+        .correlate(User)
+    )
+    found = await conn.execute(
+        select(User.id, User.username, User.full_name, StudentProfile.enrollment_id, StudentProfile.cohort)
+        .outerjoin(StudentProfile, StudentProfile.user_id == User.id)
+        .where(User.id == student_id, User.role == Role.STUDENT, enrolled)
+    )
+    row = found.one_or_none()
+    if row is None:
+        raise NotFound(f"no student {student_id}")
+    return StudentCard(
+        user_id=row.id,
+        username=row.username,
+        name=row.full_name,
+        enrollment_id=row.enrollment_id,
+        cohort=row.cohort,
+    )
+
+
+async def list_attempts(conn: AsyncConnection, student_id: UUID, user_id: UUID) -> list[AttemptSummary]:
+    """List a student's attempts at the exams this user may see, the newest first."""
+    found = await conn.execute(
+        select_summaries()
+        .where(ExamAttempt.student_id == student_id, access.permits(user_id, Permission.VIEW))
+        .order_by(ExamAttempt.started_at.desc())
+        .limit(ATTEMPTS_MAX)
+    )
+    return [summarise(row) for row in found]
+
+
+async def read_metrics(conn: AsyncConnection, student_id: UUID, user_id: UUID) -> Metrics | None:
+    """Read a student's figures over all exams; None before there are any, and to who may not see all of those exams."""
+    columns = [getattr(PerformanceMetric, field.name) for field in msgspec.structs.fields(Metrics)]
+    found = await conn.execute(
+        select(*columns).where(
+            PerformanceMetric.student_id == student_id, not_(_sits_elsewhere(PerformanceMetric.student_id, user_id))
+        )
+    )
+    row = found.mappings().one_or_none()
+    if row is None:
+        return None
+    at = row["last_attempt_date"]
+    return msgspec.convert({**row, "last_attempt_date": None if at is None else to_ms(at)}, Metrics)
+
+
+async def list_flagged(
+    conn: AsyncConnection, user_id: UUID, *, role: Role, exam_id: UUID | None, after: UUID | None, limit: int
+) -> list[FlaggedStudent]:
+    """List the students to look after, by their ids, after `after`.
+
+    These are who has an attempt of high risk or a flagged one in an exam this user may analyse, in this exam when one
+    is named, or is flagged for intervention over all exams. An administrator's list over all exams comes from the
+    materialised view, as of its last refresh. Raises NotFound and Denied for the exam that is named.
+    """
+    if exam_id is not None:
+        await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)
+    is_over_all = role is Role.ADMIN and exam_id is None and await _has_summary(conn)
+    counted = select(_RISKS).subquery("counted") if is_over_all else _count(user_id, exam_id)
+    metric = PerformanceMetric
+    told = and_(metric.student_id.is_not(None), not_(_sits_elsewhere(counted.c.student_id, user_id)))
+    query = (
+        select(
+            counted,
+            User.full_name,
+            metric.current_risk_label,
+            metric.flagged_for_intervention,
+            told.label("told"),
+        )
+        .join(User, User.id == counted.c.student_id)
+        .outerjoin(metric, metric.student_id == counted.c.student_id)
+        .where(or_(counted.c.high_risk > 0, counted.c.flagged > 0, and_(metric.flagged_for_intervention, told)))
+        .order_by(counted.c.student_id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(counted.c.student_id > after)
+    return [_flagged(row) for row in await conn.execute(query)]
+
+
+_RISKS: Final = table(
+    "student_risk_summary",
+    *(column(name) for name in ("student_id", "attempts", "high_risk", "flagged", "last_attempt_at")),
+)
+
+
+async def _has_summary(conn: AsyncConnection) -> bool:
+    return bool((await conn.execute(select(exists().select_from(_RISKS)))).scalar_one())
+
+
+def _count(user_id: UUID, exam_id: UUID | None) -> Subquery:
+    """Count what has ended, student by student, as the view does, in the exams this user may analyse."""
+    among = access.permits(user_id, Permission.VIEW_ANALYTICS) if exam_id is None else Exam.id == exam_id
+    return (
+        select(
+            ExamAttempt.student_id,
+            func.count().label("attempts"),
+            func.count().filter(ExamAttempt.dropout_label.in_(HIGH_RISK)).label("high_risk"),
+            func.count().filter(ExamAttempt.flagged).label("flagged"),
+            func.max(ExamAttempt.completed_at).label("last_attempt_at"),
+        )
+        .join(Exam, Exam.id == ExamAttempt.exam_id)
+        .where(among, ExamAttempt.completed_at.is_not(None))
+        .group_by(ExamAttempt.student_id)
+        .subquery("counted")
+    )
+
+
+def _sits_elsewhere(
+    student_id: ColumnElement[UUID] | InstrumentedAttribute[UUID], user_id: UUID
+) -> ColumnElement[bool]:
+    """Whether a student has sat an exam that this user may not see."""
+    return (
+        exists()
+        .where(ExamAttempt.student_id == student_id, ExamAttempt.exam_id == Exam.id)
+        .where(not_(access.permits(user_id, Permission.VIEW, Permission.VIEW_ANALYTICS)))
+        .correlate_except(ExamAttempt, Exam)
+    )
+
+
+def _flagged(row: Row[*tuple[Any, ...]]) -> FlaggedStudent:
+    label = row.current_risk_label if row.told else None
+    return FlaggedStudent(
+        student_id=row.student_id,
+        name=row.full_name,
+        attempts=row.attempts,
+        high_risk=row.high_risk,
+        current_risk_label=None if label is None else DropoutLabel(label),
+        flagged_for_intervention=bool(row.told and row.flagged_for_intervention),
+        last_attempt_at=None if row.last_attempt_at is None else to_ms(row.last_attempt_at),
+    )

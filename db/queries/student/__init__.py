@@ -1,0 +1,1 @@
+"""Queries that show a student their own attempt. Never commits."""

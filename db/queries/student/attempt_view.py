@@ -1,0 +1,170 @@
+"""An attempt as its student sees it: the items, the answers that stand, the time that is left. Never a key.
+
+Whose attempt it is stands in every query here: nobody else's exists.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, and_, func, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.clock import to_ms
+from db.errors import NotFound
+from db.models import EventStream, Exam, ExamAttempt, ExamItem, MonitoringEvent
+from db.queries.attempts import answers
+from db.queries.attempts.answers import Revision
+from db.queries.attempts.end import Receipt
+from protocol.attempts import AttemptStatus
+from protocol.exams import ItemKind
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Whose attempts may be seen: a student's, and of one exam only when they came in by its code."""
+
+    student_id: UUID
+    only_exam: UUID | None = None
+
+    def owns(self) -> ColumnElement[bool]:
+        """The condition on `ExamAttempt`."""
+        of_exam = true() if self.only_exam is None else ExamAttempt.exam_id == self.only_exam
+        return and_(ExamAttempt.student_id == self.student_id, of_exam)
+
+
+class PaperItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One item as it is put to a student."""
+
+    item: str
+    kind: ItemKind
+    prompt: str
+    choices: list[str]
+    points: float
+
+
+class PaperExam(msgspec.Struct, frozen=True, kw_only=True):
+    """The exam of an attempt, as its student sees it."""
+
+    exam_id: UUID
+    title: str
+    subject: str
+    topic: str
+    description: str
+    duration_minutes: int
+    monitored: bool
+
+
+class Paper(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt with everything needed to go on with it from any machine; times in ms since the epoch."""
+
+    attempt_id: UUID
+    exam: PaperExam
+    status: AttemptStatus
+    server_at: int
+    started_at: int
+    deadline: int | None
+    completed_at: int | None
+    items: list[PaperItem]
+    answers: Mapping[str, Revision]
+    receipt: Receipt | None
+
+
+async def read_paper(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> Paper:
+    """Read an attempt of one's own. Raises NotFound."""
+    found = await conn.execute(
+        select(
+            ExamAttempt.status,
+            ExamAttempt.items_version,
+            ExamAttempt.started_at,
+            ExamAttempt.deadline,
+            ExamAttempt.completed_at,
+            ExamAttempt.receipt,
+            Exam.id.label("exam_id"),
+            Exam.title,
+            Exam.subject,
+            Exam.topic,
+            Exam.description,
+            Exam.duration_minutes,
+            Exam.enable_monitoring,
+            func.clock_timestamp().label("now"),
+        )
+        .join(Exam, Exam.id == ExamAttempt.exam_id)
+        .where(ExamAttempt.id == attempt_id, owner.owns())
+    )
+    row = found.one_or_none()
+    if row is None:
+        raise NotFound(f"no attempt {attempt_id}")
+    return Paper(
+        attempt_id=attempt_id,
+        exam=_exam(row),
+        status=AttemptStatus(row.status),
+        server_at=to_ms(row.now),
+        started_at=to_ms(row.started_at),
+        deadline=_ms(row.deadline),
+        completed_at=_ms(row.completed_at),
+        items=await _read_items(conn, row.exam_id, row.items_version),
+        answers=await answers.read_standing(conn, attempt_id),
+        receipt=None if row.receipt is None else msgspec.convert(row.receipt, Receipt),
+    )
+
+
+async def list_item_names(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> set[str]:
+    """Which items an attempt of one's own has. Raises NotFound."""
+    found = await conn.execute(
+        select(ExamItem.item)
+        .select_from(ExamAttempt)
+        .outerjoin(
+            ExamItem,
+            and_(ExamItem.exam_id == ExamAttempt.exam_id, ExamItem.version == ExamAttempt.items_version),
+        )
+        .where(ExamAttempt.id == attempt_id, owner.owns())
+    )
+    names = list(found.scalars())
+    if not names:
+        raise NotFound(f"no attempt {attempt_id}")
+    return {name for name in names if name is not None}
+
+
+async def is_stored(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, seq: int) -> bool:
+    """Whether a stream is stored up to this number; of one that is not the attempt's nothing is to come."""
+    last = (
+        select(func.coalesce(func.max(MonitoringEvent.seq), 0))
+        .where(MonitoringEvent.stream_id == EventStream.id)
+        .scalar_subquery()
+    )
+    found = await conn.execute(
+        select(last >= seq).where(EventStream.id == stream_id, EventStream.attempt_id == attempt_id)
+    )
+    stored: bool | None = found.scalar_one_or_none()
+    return stored is not False
+
+
+async def _read_items(conn: AsyncConnection, exam_id: UUID, version: int) -> list[PaperItem]:
+    """The items without their keys: what is not selected cannot be shown."""
+    found = await conn.execute(
+        select(ExamItem.item, ExamItem.kind, ExamItem.prompt, ExamItem.choices, ExamItem.points)
+        .where(ExamItem.exam_id == exam_id, ExamItem.version == version)
+        .order_by(ExamItem.position)
+    )
+    return [
+        PaperItem(item=row.item, kind=ItemKind(row.kind), prompt=row.prompt, choices=row.choices, points=row.points)
+        for row in found
+    ]
+
+
+def _exam(row: Row[*tuple[Any, ...]]) -> PaperExam:
+    return PaperExam(
+        exam_id=row.exam_id,
+        title=row.title,
+        subject=row.subject,
+        topic=row.topic,
+        description=row.description,
+        duration_minutes=row.duration_minutes,
+        monitored=row.enable_monitoring,
+    )
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)

@@ -1,0 +1,266 @@
+import asyncio
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Executable, delete, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.models import Exam, ExamEnrollment, RefreshToken, User
+from db.queries.accounts import credentials
+from db.queries.accounts.credentials import Outcome
+from db.queries.exams import rosters
+from protocol.roles import Role
+from tests import factories
+
+A, B, C, D, E = (letter.encode() for letter in "ABCDE")
+
+
+async def open_session(conn: AsyncConnection, first: bytes = A, **kwargs: object) -> UUID:
+    session = uuid4()
+    user_id = await factories.make_user(conn)
+    await credentials.open_session(conn, session=session, user_id=user_id, token_hash=first, **kwargs)
+    return session
+
+
+async def rotate(conn: AsyncConnection, token: bytes, successor: bytes) -> Outcome:
+    return (await credentials.rotate(conn, token, successor)).outcome
+
+
+async def let_pass(conn: AsyncConnection, seconds: int) -> None:
+    """Move what was spent so far into the past; `now()` stands still within a transaction."""
+    past = func.now() - timedelta(seconds=seconds)
+    await conn.execute(update(RefreshToken).where(RefreshToken.replaced_at.is_not(None)).values(replaced_at=past))
+
+
+async def test_tokens_are_spent_one_after_the_other(conn: AsyncConnection) -> None:
+    session = await open_session(conn)
+    rotation = await credentials.rotate(conn, A, B)
+    assert rotation.outcome is Outcome.ROTATED
+    assert rotation.session == await credentials.read_session(conn, session)
+    assert await rotate(conn, B, C) is Outcome.ROTATED
+    assert await rotate(conn, C, D) is Outcome.ROTATED
+
+
+async def test_an_unknown_token_is_refused(conn: AsyncConnection) -> None:
+    assert await credentials.rotate(conn, A, B) == credentials.Rotation(Outcome.REFUSED)
+
+
+async def test_a_spent_token_ends_its_family_and_no_other(conn: AsyncConnection) -> None:
+    session, other = await open_session(conn), await open_session(conn, E)
+    await rotate(conn, A, B)
+    await rotate(conn, B, C)
+    rotation = await credentials.rotate(conn, A, D)
+    assert rotation.outcome is Outcome.REUSED
+    assert rotation.session is not None
+    assert rotation.session.session == session
+    assert await credentials.read_session(conn, session) is None
+    assert await rotate(conn, C, D) is Outcome.REFUSED
+    assert await rotate(conn, A, D) is Outcome.REFUSED
+    assert await credentials.read_session(conn, other) is not None
+
+
+async def test_a_lost_answer_is_given_again_for_a_minute(conn: AsyncConnection) -> None:
+    await open_session(conn)
+    await rotate(conn, A, B)
+    await let_pass(conn, 59)
+    assert await rotate(conn, A, C) is Outcome.ROTATED
+    assert await rotate(conn, C, D) is Outcome.ROTATED
+
+
+async def test_after_a_minute_a_spent_token_is_a_stolen_one(conn: AsyncConnection) -> None:
+    session = await open_session(conn)
+    await rotate(conn, A, B)
+    await let_pass(conn, 61)
+    assert await rotate(conn, A, C) is Outcome.REUSED
+    assert await credentials.read_session(conn, session) is None
+
+
+async def test_the_grace_is_not_renewed_by_using_it(conn: AsyncConnection) -> None:
+    await open_session(conn)
+    await rotate(conn, A, B)
+    await let_pass(conn, 40)
+    assert await rotate(conn, A, C) is Outcome.ROTATED
+    spent = (await conn.execute(select(RefreshToken.replaced_at).where(RefreshToken.hash == A))).scalar_one()
+    assert spent == (await conn.execute(select(func.now() - timedelta(seconds=40)))).scalar_one()
+
+
+async def test_a_successor_that_was_replaced_has_a_grace_of_its_own(conn: AsyncConnection) -> None:
+    """Two tabs: one got B, the other C for the same A; both go on, one behind the other."""
+    await open_session(conn)
+    await rotate(conn, A, B)
+    await rotate(conn, A, C)
+    assert await rotate(conn, B, D) is Outcome.ROTATED
+    assert await rotate(conn, D, E) is Outcome.ROTATED
+
+
+async def test_a_replaced_successor_is_stolen_once_its_replacement_was_used(conn: AsyncConnection) -> None:
+    await open_session(conn)
+    await rotate(conn, A, B)
+    await rotate(conn, A, C)
+    await rotate(conn, C, D)
+    assert await rotate(conn, B, E) is Outcome.REUSED
+
+
+async def test_an_expired_token_is_refused_and_its_family_lives_on(conn: AsyncConnection) -> None:
+    session = await open_session(conn)
+    await rotate(conn, A, B)
+    await conn.execute(update(RefreshToken).where(RefreshToken.hash == A).values(expires_at=func.now()))
+    assert await rotate(conn, A, C) is Outcome.REFUSED
+    assert await credentials.read_session(conn, session) is not None
+
+
+async def test_a_session_ends_with_its_last_token_or_its_user(conn: AsyncConnection) -> None:
+    ended = await open_session(conn, lifetime=timedelta(0))
+    assert await credentials.read_session(conn, ended) is None
+    assert await rotate(conn, A, B) is Outcome.REFUSED
+    session = await open_session(conn, C)
+    await conn.execute(update(User).values(is_active=False))
+    assert await credentials.read_session(conn, session) is None
+    assert await rotate(conn, C, D) is Outcome.REFUSED
+
+
+async def test_of_many_sessions_the_dead_are_named(conn: AsyncConnection) -> None:
+    living = await open_session(conn)
+    logged_out = await open_session(conn, B)
+    run_out = await open_session(conn, C, lifetime=timedelta(0))
+    deactivated = await open_session(conn, D)
+    await credentials.revoke(conn, logged_out)
+    session = await credentials.read_session(conn, deactivated)
+    assert session is not None
+    await conn.execute(update(User).where(User.id == session.account.user_id).values(is_active=False))
+    unknown = uuid4()
+    asked = [living, logged_out, run_out, deactivated, unknown]
+    assert await credentials.dead_sessions(conn, asked) == set(asked) - {living}
+    assert await credentials.dead_sessions(conn, []) == set()
+
+
+async def test_what_has_expired_is_forgotten_and_what_lives_is_not(conn: AsyncConnection) -> None:
+    living = await open_session(conn)
+    await open_session(conn, B, lifetime=timedelta(days=-2))
+    current = await credentials.read_session(conn, living)
+    assert current is not None
+    for number, lifetime in enumerate((timedelta(seconds=30), timedelta(0))):
+        await credentials.issue_ticket(
+            conn,
+            ticket_hash=bytes([number]),
+            user_id=current.account.user_id,
+            session=living,
+            purpose="console",
+            lifetime=lifetime,
+        )
+    assert await credentials.forget_expired(conn) == 2
+    assert await credentials.read_session(conn, living) is not None
+    assert await credentials.spend_ticket(conn, bytes([0])) is not None
+
+
+async def test_a_family_keeps_the_exam_of_its_code(conn: AsyncConnection) -> None:
+    exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
+    session = await open_session(conn, exam_id=exam_id)
+    rotation = await credentials.rotate(conn, A, B)
+    assert rotation.session is not None
+    assert rotation.session.exam_id == exam_id
+    await conn.execute(delete(RefreshToken).where(RefreshToken.hash == A))
+    living = await credentials.read_session(conn, session)
+    assert living is not None
+    assert living.exam_id == exam_id
+
+
+async def test_refreshes_reuses_and_logouts_at_once_neither_deadlock_nor_fork(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        session = await open_session(conn)
+
+    async def refresh(number: int) -> Outcome:
+        async with engine.begin() as conn:
+            return await rotate(conn, A, f"{number}".encode())
+
+    outcomes = await asyncio.gather(*(refresh(number) for number in range(30)))
+    assert set(outcomes) == {Outcome.ROTATED}
+    async with engine.connect() as conn:
+        unspent = await conn.execute(
+            select(func.count()).where(RefreshToken.family == session, RefreshToken.replaced_by.is_(None))
+        )
+        assert unspent.scalar_one() == 1
+
+    async def log_out() -> Outcome:
+        async with engine.begin() as conn:
+            await credentials.revoke(conn, session)
+        return Outcome.REFUSED
+
+    both = [refresh(number) if number % 2 else log_out() for number in range(100, 140)]
+    await asyncio.gather(*both)
+    assert await refresh(1000) is Outcome.REFUSED
+
+
+async def test_a_ticket_is_spent_by_being_read(conn: AsyncConnection) -> None:
+    session = await open_session(conn)
+    user_id = (await conn.execute(select(User.id))).scalar_one()
+    expires_at = await credentials.issue_ticket(
+        conn, ticket_hash=B, user_id=user_id, session=session, purpose="monitor"
+    )
+    now = (await conn.execute(text("SELECT extract(epoch FROM now()) * 1000"))).scalar_one()
+    assert abs(expires_at - float(now) - 30_000) < 1
+    assert await credentials.spend_ticket(conn, B) == credentials.Ticket(session, "monitor", expired=False)
+    assert await credentials.spend_ticket(conn, B) is None
+
+
+async def test_a_ticket_that_comes_too_late_is_spent_all_the_same(conn: AsyncConnection) -> None:
+    session = await open_session(conn)
+    user_id = (await conn.execute(select(User.id))).scalar_one()
+    await credentials.issue_ticket(
+        conn, ticket_hash=B, user_id=user_id, session=session, purpose="console", lifetime=timedelta(0)
+    )
+    assert await credentials.spend_ticket(conn, B) == credentials.Ticket(session, "console", expired=True)
+    assert await credentials.spend_ticket(conn, B) is None
+
+
+async def test_logging_out_takes_the_tickets_along(conn: AsyncConnection) -> None:
+    session = await open_session(conn)
+    user_id = (await conn.execute(select(User.id))).scalar_one()
+    await credentials.issue_ticket(conn, ticket_hash=B, user_id=user_id, session=session, purpose="monitor")
+    await credentials.revoke(conn, session)
+    assert await credentials.spend_ticket(conn, B) is None
+
+
+@pytest.fixture
+async def seat(conn: AsyncConnection) -> tuple[UUID, UUID]:
+    exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
+    student_id = await factories.make_user(conn)
+    await rosters.enrol(conn, exam_id, [student_id])
+    await credentials.replace_codes(conn, exam_id, {student_id: A})
+    return exam_id, student_id
+
+
+async def test_a_code_names_a_student_and_an_exam(conn: AsyncConnection, seat: tuple[UUID, UUID]) -> None:
+    exam_id, student_id = seat
+    candidate = await credentials.find_candidate(conn, A)
+    assert candidate is not None
+    assert (candidate.exam_id, candidate.account.user_id) == (exam_id, student_id)
+    assert await credentials.find_candidate(conn, B) is None
+
+
+async def test_a_new_code_ends_the_older_one_of_that_exam_alone(conn: AsyncConnection, seat: tuple[UUID, UUID]) -> None:
+    exam_id, student_id = seat
+    other = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
+    await rosters.enrol(conn, other, [student_id])
+    await credentials.replace_codes(conn, other, {student_id: B})
+    await credentials.replace_codes(conn, exam_id, {student_id: C})
+    await credentials.replace_codes(conn, exam_id, {})
+    known = [await credentials.find_candidate(conn, code) is not None for code in (A, B, C)]
+    assert known == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        update(Exam).values(is_published=False),
+        update(User).values(is_active=False),
+        delete(ExamEnrollment),
+        update(ExamEnrollment).values(removed_at=func.now()),
+    ],
+)
+async def test_a_code_is_good_only_while_the_exam_can_be_sat(
+    conn: AsyncConnection, seat: tuple[UUID, UUID], change: Executable
+) -> None:
+    await conn.execute(change)
+    assert await credentials.find_candidate(conn, A) is None

@@ -1,0 +1,120 @@
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.models import Exam, ExamAttempt, Flag, PerformanceMetric, StudentProfile
+from db.queries.accounts import users
+from db.queries.analysis import performance
+from db.queries.analysis.performance import read_final, store, take_in_hand
+from protocol.analysis import DropoutLabel, Performance, Trend
+from tests.factories import make_flag
+from tests.sittings import WITH_TEXT, Sitting, end, sit
+
+
+async def final(conn: AsyncConnection, sitting: Sitting) -> int:
+    return len((await read_final(conn, [sitting.student_id]))[sitting.student_id])
+
+
+async def test_a_graded_attempt_with_nothing_left_to_decide_is_final(conn: AsyncConnection) -> None:
+    sitting = await sit(conn)
+    await conn.execute(update(Exam).values(subject="Physics"))
+    assert await final(conn, sitting) == 0, "it runs"
+    await end(conn, sitting)
+    await conn.execute(
+        update(ExamAttempt).values(integrity_score=0.8, lmi=40.0, dropout_label="safe", percentage=70.0, passed=True)
+    )
+    [one] = (await read_final(conn, [sitting.student_id]))[sitting.student_id]
+    assert (one.subject, one.percentage, one.passed) == ("Physics", 70.0, True)
+    assert (one.integrity, one.lmi, one.label) == (0.8, 40.0, DropoutLabel.SAFE)
+
+
+async def test_what_a_person_has_to_grade_is_not_final_yet(conn: AsyncConnection) -> None:
+    sitting = await sit(conn, WITH_TEXT)
+    await end(conn, sitting)
+    await conn.execute(update(ExamAttempt).values(grade_final_at=None))
+    assert await final(conn, sitting) == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "severity", "count"),
+    [
+        ("open", "warning", 0),
+        ("escalated", "critical", 0),
+        ("open", "normal", 1),
+        ("confirmed", "critical", 1),
+        ("dismissed", "warning", 1),
+    ],
+)
+async def test_flags_above_a_note_have_to_be_decided_about(
+    conn: AsyncConnection, status: str, severity: str, count: int
+) -> None:
+    sitting = await sit(conn)
+    await end(conn, sitting)
+    await make_flag(conn, sitting.attempt_id)
+    await conn.execute(update(Flag).values(status=status, severity=severity))
+    assert await final(conn, sitting) == count
+
+
+async def test_figures_are_stored_with_the_profile_that_shows_some_of_them(conn: AsyncConnection) -> None:
+    [account] = await users.ensure_students(conn, [users.NewStudent("ada", "Ada")])
+    student = account.user_id
+    figures = Performance(
+        total_exams=3,
+        passed_exams=2,
+        avg_score=61.5,
+        subject_scores={"Physics": 61.5},
+        strengths=["Physics"],
+        avg_integrity=0.9,
+        integrity_trend=Trend.DOWN,
+        avg_lmi=40.0,
+        lmi_trend=Trend.UP,
+        current_risk=DropoutLabel.INCAPABLE,
+        is_flagged=True,
+        last_ended_ms=1_700_000_000_000,
+    )
+    await take_in_hand(conn, [student])
+    await store(conn, {student: figures})
+    found = (await conn.execute(select(PerformanceMetric.__table__))).one()
+    assert (found.total_exams, found.passed_exams, found.avg_score) == (3, 2, 61.5)
+    assert (found.subject_scores, found.strengths, found.weaknesses) == ({"Physics": 61.5}, ["Physics"], [])
+    assert (found.integrity_trend, found.lmi_trend) == ("down", "up")
+    assert (found.current_risk_label, found.flagged_for_intervention) == ("incapable", True)
+    profile = (await conn.execute(select(StudentProfile.__table__))).one()
+    assert (profile.cumulative_integrity_score, profile.cumulative_lmi) == (0.9, 40.0)
+    assert (profile.total_exams_attempted, profile.total_exams_passed) == (3, 2)
+    assert (profile.current_dropout_risk, profile.flagged_for_review) == ("incapable", True)
+    await store(conn, {student: Performance()})
+    found = (await conn.execute(select(PerformanceMetric.__table__))).one()
+    unknown = (found.avg_score, found.current_risk_label, found.last_attempt_date)
+    assert (found.total_exams, unknown) == (0, (None, None, None))
+
+
+async def test_of_two_at_once_the_second_sees_what_the_first_stored(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        sitting = await sit(conn)
+        await end(conn, sitting)
+    students = [sitting.student_id]
+
+    async def second() -> dict[UUID, Any]:
+        async with engine.begin() as conn:
+            await performance.take_in_hand(conn, students)
+            return await performance.read_final(conn, students)
+
+    async with engine.begin() as conn:
+        await performance.take_in_hand(conn, students)
+        waiting = asyncio.create_task(second())
+        done, _ = await asyncio.wait({waiting}, timeout=0.2)
+        assert not done
+        await conn.execute(update(ExamAttempt).values(lmi=12.0, completed_at=func.now()))
+    [seen] = (await waiting)[sitting.student_id]
+    assert seen.lmi == 12.0
+
+
+async def test_nobodys_figures_are_nothing_to_do(conn: AsyncConnection) -> None:
+    await take_in_hand(conn, [])
+    assert await read_final(conn, []) == {}
+    await store(conn, {})

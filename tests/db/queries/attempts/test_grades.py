@@ -1,0 +1,82 @@
+"""What people give goes before what keys gave; who may see keys is decided in the query."""
+
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.errors import Conflict, Denied, NotFound
+from db.models import AttemptGrade, ExamAttempt, TeacherExamPermission
+from db.queries.attempts.grades import Grade, give, lock_script, read_script
+from judgement import grading
+from protocol.roles import Role
+from tests import factories
+from tests.sittings import WITH_TEXT, Sitting, answer, end, sit
+
+
+async def ended(conn: AsyncConnection) -> Sitting:
+    sitting = await sit(conn, WITH_TEXT)
+    await answer(conn, sitting, "a", "x", 1_000)
+    await answer(conn, sitting, "d", "Because", 2_000)
+    await end(conn, sitting)
+    return sitting
+
+
+async def test_a_person_s_points_stand_in_the_place_of_the_key_s(conn: AsyncConnection) -> None:
+    sitting = await ended(conn)
+    for points in (1.0, 0.5):
+        script = await lock_script(conn, sitting.attempt_id, sitting.teacher_id)
+        grades = [Grade("a", points, "half"), Grade("d", 4)]
+        await give(conn, script, grades, sitting.teacher_id, grading, final=False)
+    after = await read_script(conn, sitting.attempt_id, sitting.teacher_id)
+    assert {item: (one.points, one.by, one.comment) for item, one in after.given.items()} == {
+        "a": (0.5, "Grace Example", "half"),
+        "b": (0, "key", ""),
+        "c": (0, "key", ""),
+        "d": (4, "Grace Example", ""),
+    }
+    assert (after.marks.score, after.marks.percentage, after.marks.passed) == (4.5, 22.5, False)
+    assert not after.grade_final
+    rows = await conn.execute(select(AttemptGrade.item).where(AttemptGrade.attempt_id == sitting.attempt_id))
+    assert len(rows.all()) == 4
+
+
+async def test_the_last_word_wants_points_for_every_item_and_is_kept(conn: AsyncConnection) -> None:
+    sitting = await ended(conn)
+    script = await lock_script(conn, sitting.attempt_id, sitting.teacher_id)
+    with pytest.raises(Conflict, match="no points yet for d"):
+        await give(conn, script, [], sitting.teacher_id, grading, final=True)
+    await give(conn, script, [Grade("d", 4)], sitting.teacher_id, grading, final=True)
+    assert (await read_script(conn, sitting.attempt_id, sitting.teacher_id)).grade_final
+    again = await lock_script(conn, sitting.attempt_id, sitting.teacher_id)
+    first = (await conn.execute(select(ExamAttempt.grade_final_at))).scalar_one()
+    await give(conn, again, [Grade("d", 5)], sitting.teacher_id, grading, final=True)
+    assert (await conn.execute(select(ExamAttempt.grade_final_at))).scalar_one() == first
+
+
+async def test_an_attempt_that_runs_is_read_and_not_graded(conn: AsyncConnection) -> None:
+    sitting = await sit(conn, WITH_TEXT)
+    script = await read_script(conn, sitting.attempt_id, sitting.teacher_id)
+    assert (script.given, script.marks.max_score) == ({}, 20)
+    with pytest.raises(Conflict, match="once it has ended"):
+        await lock_script(conn, sitting.attempt_id, sitting.teacher_id)
+
+
+async def test_keys_are_there_for_reviewers_alone(conn: AsyncConnection) -> None:
+    sitting = await ended(conn)
+    with pytest.raises(NotFound):
+        await read_script(conn, uuid4(), sitting.teacher_id)
+    stranger = await factories.make_user(conn, role=Role.TEACHER)
+    with pytest.raises(NotFound, match="attempt"):
+        await read_script(conn, sitting.attempt_id, stranger)
+    with pytest.raises(NotFound):
+        await read_script(conn, sitting.attempt_id, sitting.student_id)
+    await conn.execute(
+        insert(TeacherExamPermission).values(
+            exam_id=sitting.exam_id, teacher_id=stranger, can_view=True, can_invigilate=True
+        )
+    )
+    with pytest.raises(Denied):
+        await read_script(conn, sitting.attempt_id, stranger)
+    assert await read_script(conn, sitting.attempt_id, await factories.make_user(conn, role=Role.ADMIN))

@@ -1,0 +1,158 @@
+import asyncio
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, insert, literal, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.errors import Conflict, NotFound, NotOpen
+from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment, ExamPolicy
+from db.queries import feed
+from db.queries.attempts import start as attempts
+from judgement.attempts import Action, follow, way_of
+from protocol.attempts import RUNNING, AttemptStatus
+from protocol.roles import Role
+from tests import factories
+from tests.candidates import system_facts
+
+
+async def enrolled(conn: AsyncConnection, students: int = 1) -> tuple[UUID, list[UUID]]:
+    teacher = await factories.make_user(conn, role=Role.TEACHER)
+    exam_id = await factories.make_exam(conn, teacher, policy={"a": 1}, duration_minutes=90)
+    ids = [await factories.make_user(conn) for _ in range(students)]
+    await conn.execute(insert(ExamEnrollment), [{"exam_id": exam_id, "student_id": one} for one in ids])
+    return exam_id, ids
+
+
+async def test_starting_makes_everything_a_running_attempt_needs(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    now = (await conn.execute(text("SELECT now()"))).scalar_one()
+    assert opened.created
+    assert (opened.ix, opened.status, opened.deadline) == (1, AttemptStatus.IN_PROGRESS, now + timedelta(minutes=90))
+    assert (await conn.execute(select(func.count()).select_from(AnalysisCursor))).scalar_one() == 1
+    assert [delta.kind for delta in await feed.read_after(conn, exam_id, 0)] == ["attempt"]
+
+
+async def test_starting_again_returns_the_running_attempt(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    first = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    again = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    assert (again.attempt_id, again.deadline, again.created) == (first.attempt_id, first.deadline, False)
+
+
+async def test_a_class_that_starts_at_once_gets_numbers_without_holes(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        exam_id, students = await enrolled(conn, students=8)
+
+    async def start(student: UUID) -> attempts.AttemptOpened:
+        async with engine.begin() as conn:
+            return await attempts.start(conn, exam_id, student, rulebook_version=1)
+
+    opened = await asyncio.gather(*(start(student) for student in [*students, *students]))
+    assert sorted({one.ix for one in opened}) == list(range(1, 9))
+    assert sum(one.created for one in opened) == 8
+
+
+async def test_nobody_starts_an_exam_whose_roster_they_are_not_on(conn: AsyncConnection) -> None:
+    exam_id, _ = await enrolled(conn)
+    with pytest.raises(NotFound):
+        await attempts.start(conn, exam_id, await factories.make_user(conn), rulebook_version=1)
+
+
+async def test_nobody_starts_an_exam_that_is_not_published(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    await conn.execute(update(Exam).values(is_published=False))
+    with pytest.raises(NotFound):
+        await attempts.start(conn, exam_id, student, rulebook_version=1)
+
+
+async def test_an_attempt_is_read_with_the_policy_it_is_pinned_to(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    record = await attempts.read(conn, opened.attempt_id)
+    assert (record.exam_id, record.student_id, record.ix) == (exam_id, student, 1)
+    assert (record.policy, record.policy_version, record.rulebook_version) == ({"a": 1}, 1, 1)
+
+
+async def test_an_attempt_is_pinned_to_the_rulebook_its_exam_s_newest_policy_is_for(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    for version, rulebook in ((2, 9), (3, 4)):
+        settings = {"rulebook": rulebook}
+        await conn.execute(insert(ExamPolicy).values(id=uuid4(), exam_id=exam_id, version=version, settings=settings))
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=5)
+    record = await attempts.read(conn, opened.attempt_id)
+    assert (record.policy_version, record.rulebook_version) == (3, 4)
+
+
+async def test_reading_an_unknown_attempt_is_not_found(conn: AsyncConnection) -> None:
+    with pytest.raises(NotFound):
+        await attempts.read(conn, uuid4())
+
+
+async def test_the_database_itself_holds_one_running_attempt_a_student(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    copied = select(
+        literal(uuid4()),
+        ExamAttempt.exam_id,
+        ExamAttempt.student_id,
+        literal(2),
+        ExamAttempt.status,
+        ExamAttempt.policy_id,
+        ExamAttempt.rulebook_version,
+    ).where(ExamAttempt.id == opened.attempt_id)
+    columns = ["id", "exam_id", "student_id", "ix", "status", "policy_id", "rulebook_version"]
+    with pytest.raises(IntegrityError):
+        await conn.execute(insert(ExamAttempt).from_select(columns, copied))
+
+
+@pytest.mark.parametrize("status", sorted(set(AttemptStatus) - RUNNING))
+async def test_an_exam_is_sat_once(conn: AsyncConnection, status: AttemptStatus) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    first = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == first.attempt_id).values(status=status))
+    with pytest.raises(Conflict, match="sat already"):
+        await attempts.start(conn, exam_id, student, rulebook_version=1)
+
+
+async def test_nobody_starts_before_an_exam_opens_or_after_it_closes(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    hour = timedelta(hours=1)
+    for opens, closes, message in ((hour, 2 * hour, "opens at"), (-2 * hour, -hour, "closed at")):
+        await conn.execute(update(Exam).values(opens_at=func.now() + opens, closes_at=func.now() + closes))
+        with pytest.raises(NotOpen, match=message):
+            await attempts.start(conn, exam_id, student, rulebook_version=1)
+
+
+async def test_time_is_over_when_the_exam_closes_and_who_sits_it_goes_on_until_then(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    await conn.execute(
+        update(Exam).values(opens_at=func.now(), closes_at=func.now() + timedelta(minutes=30), items_version=3)
+    )
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    assert opened.deadline == opened.now + timedelta(minutes=30)
+    assert (await conn.execute(select(ExamAttempt.items_version))).scalar_one() == 3
+    await conn.execute(update(Exam).values(opens_at=func.now() - timedelta(days=1), closes_at=func.now()))
+    again = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    assert (again.attempt_id, again.deadline) == (opened.attempt_id, opened.deadline)
+
+
+async def test_that_the_notice_was_read_is_stated_once_a_version(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    for notice in (None, 1, 1, None, 2):
+        opened = await attempts.start(conn, exam_id, student, rulebook_version=1, notice=notice)
+    assert await system_facts(conn, opened.attempt_id) == [
+        ("attempt_started", {}),
+        ("notice_acknowledged", {"version": 1}),
+        ("notice_acknowledged", {"version": 2}),
+    ]
+
+
+async def test_an_attempt_begins_as_the_one_table_has_it(conn: AsyncConnection) -> None:
+    exam_id, (student,) = await enrolled(conn)
+    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    assert opened.status == follow(None, Action.START)
+    assert frozenset({opened.status}) == way_of(Action.START).sources

@@ -1,0 +1,108 @@
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from db.errors import NotFound, Over
+from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, User
+from db.queries.connections import connections, http_connections
+from db.queries.connections.connections import Opened, Opening
+from protocol.attempts import AttemptStatus
+from protocol.limits import HEARTBEAT_MS, SILENT_HEARTBEATS, TAIL_MS
+from protocol.monitor import Client, Hello
+from tests import factories
+from tests.candidates import Candidate, connect, disconnect, seat
+
+HUB = uuid4()
+TOO_LONG = timedelta(milliseconds=SILENT_HEARTBEATS * HEARTBEAT_MS + 50)
+
+
+async def connect_by_requests(conn: AsyncConnection, candidate: Candidate) -> Opening:
+    client = Client("x", "1")
+    hello = Hello(attempt_id=candidate.attempt_id, boot=uuid4(), acked=0, next_seq=1, client=client, mono=1, at=1)
+    return await connections.open_connection(conn, hello, candidate.student_id, HUB, by_requests=True)
+
+
+async def test_a_target_says_what_its_stream_holds_and_whose_turn_it_is(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    first = await connect_by_requests(conn, candidate)
+    target = await http_connections.find_target(conn, first.stream_id, candidate.student_id)
+    assert (target.attempt_id, target.exam_id) == (candidate.attempt_id, candidate.exam_id)
+    assert (target.committed, target.is_closed, target.is_superseded, target.is_connected) == (0, False, False, True)
+    assert target.attempt.status is AttemptStatus.IN_PROGRESS
+    await factories.store_events(conn, first.stream_id, [("copy", {}, 1), ("copy", {}, 2)])
+    await disconnect(conn, candidate, first.generation)
+    target = await http_connections.find_target(conn, first.stream_id, candidate.student_id)
+    assert (target.committed, target.is_superseded, target.is_connected) == (2, False, False)
+    await connect(conn, candidate, HUB)
+    assert (await http_connections.find_target(conn, first.stream_id, candidate.student_id)).is_superseded
+    await factories.store_events(conn, first.stream_id, [("stream_closed", {"next": "x"}, 2)])
+    target = await http_connections.find_target(conn, first.stream_id, candidate.student_id)
+    assert (target.committed, target.is_closed) == (2, True)
+
+
+async def test_nobody_elses_stream_is_there_and_no_system_stream(conn: AsyncConnection) -> None:
+    candidate, other = await seat(conn, 2)
+    opening = await connect_by_requests(conn, candidate)
+    system = select(EventStream.id).where(EventStream.kind == "system", EventStream.attempt_id == candidate.attempt_id)
+    for stream, student in (
+        (opening.stream_id, other.student_id),
+        (uuid7(), candidate.student_id),
+        ((await conn.execute(system)).scalar_one(), candidate.student_id),
+    ):
+        with pytest.raises(NotFound):
+            await http_connections.find_target(conn, stream, student)
+
+
+@pytest.mark.parametrize("how", ["removed", "inactive"])
+async def test_who_is_off_the_roster_or_switched_off_delivers_nothing(conn: AsyncConnection, how: str) -> None:
+    [candidate] = await seat(conn)
+    opening = await connect_by_requests(conn, candidate)
+    if how == "removed":
+        await conn.execute(update(ExamEnrollment).values(removed_at=func.now()))
+    else:
+        await conn.execute(update(User).where(User.id == candidate.student_id).values(is_active=False))
+    with pytest.raises(NotFound):
+        await http_connections.find_target(conn, opening.stream_id, candidate.student_id)
+
+
+async def test_a_day_after_the_end_nothing_is_taken(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    opening = await connect_by_requests(conn, candidate)
+    for ago_ms, is_taken in ((TAIL_MS - 60_000, True), (TAIL_MS + 1, False)):
+        ended = {"status": "ended", "completed_at": func.now() - timedelta(milliseconds=ago_ms)}
+        await conn.execute(update(ExamAttempt).values(**ended))
+        if is_taken:
+            target = await http_connections.find_target(conn, opening.stream_id, candidate.student_id)
+            assert target.attempt.is_over
+        else:
+            with pytest.raises(Over):
+                await http_connections.find_target(conn, opening.stream_id, candidate.student_id)
+
+
+async def test_only_connections_by_requests_of_this_hub_fall_silent(conn: AsyncConnection) -> None:
+    quiet, heard, socket, elsewhere = await seat(conn, 4)
+    opening = await connect_by_requests(conn, quiet)
+    kept = await connect_by_requests(conn, heard)
+    standing = await connect(conn, socket, HUB)
+    await connect_by_requests(conn, elsewhere)
+    await conn.execute(update(Connection).values(opened_at=func.clock_timestamp() - TOO_LONG))
+    await conn.execute(
+        update(Connection).where(Connection.heard_at.is_not(None)).values(heard_at=func.clock_timestamp() - TOO_LONG)
+    )
+    await conn.execute(update(Connection).where(Connection.attempt_id == elsewhere.attempt_id).values(hub=uuid4()))
+    await http_connections.hear(conn, heard.attempt_id, kept.stream_id)
+    await http_connections.hear(conn, socket.attempt_id, standing.stream_id)
+    assert await http_connections.take_silent(conn, HUB) == [Opened(quiet.attempt_id, opening.generation)]
+    assert await connections.list_open(conn, HUB, older_than_s=1) == [Opened(socket.attempt_id, standing.generation)]
+
+
+async def test_what_comes_after_the_end_of_a_connection_does_not_bring_it_back(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    opening = await connect_by_requests(conn, candidate)
+    await disconnect(conn, candidate, opening.generation, "silent")
+    await http_connections.hear(conn, candidate.attempt_id, opening.stream_id)
+    assert not (await http_connections.find_target(conn, opening.stream_id, candidate.student_id)).is_connected

@@ -1,0 +1,151 @@
+from uuid import uuid4
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.models import Connection, ExamAttempt, HubLease
+from db.queries.connections import hub_leases
+from tests.candidates import Candidate, connect, disconnect, let_expire, seat, system_facts, take_hub
+
+
+async def causes(conn: AsyncConnection, candidate: Candidate) -> list[str | None]:
+    found = await conn.execute(
+        select(Connection.cause).where(Connection.attempt_id == candidate.attempt_id).order_by(Connection.generation)
+    )
+    return list(found.scalars())
+
+
+async def last_fact(conn: AsyncConnection, candidate: Candidate) -> str:
+    return (await system_facts(conn, candidate.attempt_id))[-1][0]
+
+
+async def test_a_lease_is_renewed_until_it_is_ended(conn: AsyncConnection) -> None:
+    hub = await take_hub(conn)
+    assert await hub_leases.renew(conn, hub)
+    await let_expire(conn, hub)
+    assert await hub_leases.renew(conn, hub), "nobody has ended it yet"
+    await let_expire(conn, hub)
+    await hub_leases.end_dead(conn)
+    assert not await hub_leases.renew(conn, hub)
+    assert not await hub_leases.renew(conn, uuid4())
+
+
+async def test_connections_of_a_dead_hub_end_when_it_was_last_known_to_live(conn: AsyncConnection) -> None:
+    living, dead = await take_hub(conn), await take_hub(conn)
+    here, there, gone = await seat(conn, 3)
+    await connect(conn, here, living)
+    await connect(conn, there, dead)
+    closed = await connect(conn, gone, dead)
+    await disconnect(conn, gone, closed.generation, "normal")
+    await conn.execute(update(Connection).values(opened_at=func.now() - func.make_interval(0, 0, 0, 0, 1)))
+    await let_expire(conn, dead, 3)
+    assert await hub_leases.end_dead(conn) == [(there.attempt_id, there.exam_id)]
+    assert [await causes(conn, one) for one in (here, there, gone)] == [[None], ["hub_gone"], ["normal"]]
+    assert (await system_facts(conn, there.attempt_id))[-1] == (
+        "connection_lost",
+        {"cause": "hub_gone", "generation": 1},
+    )
+    ago = func.extract("epoch", func.clock_timestamp() - Connection.closed_at)
+    ago_s = (await conn.execute(select(ago).where(Connection.attempt_id == there.attempt_id))).scalar_one()
+    assert 3 + hub_leases.LEASE_S <= ago_s < 3 + hub_leases.LEASE_S + 5
+    assert await hub_leases.end_dead(conn) == []
+
+
+async def test_a_connection_younger_than_the_last_renewal_does_not_end_before_it_began(conn: AsyncConnection) -> None:
+    hub = await take_hub(conn)
+    [candidate] = await seat(conn)
+    await connect(conn, candidate, hub)
+    await let_expire(conn, hub)
+    await hub_leases.end_dead(conn)
+    found = await conn.execute(select(Connection.opened_at, Connection.closed_at))
+    opened_at, closed_at = found.one()
+    assert opened_at == closed_at
+
+
+async def test_a_connection_that_is_not_the_newest_leaves_no_fact(conn: AsyncConnection) -> None:
+    hub = await take_hub(conn)
+    [candidate] = await seat(conn)
+    await connect(conn, candidate, hub)
+    await conn.execute(update(ExamAttempt).values(generation=2))
+    await let_expire(conn, hub)
+    assert len(await hub_leases.end_dead(conn)) == 1
+    assert await last_fact(conn, candidate) == "connection_opened"
+
+
+async def test_a_hub_that_never_held_a_lease_is_left_alone(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    await connect(conn, candidate, uuid4())
+    assert await hub_leases.end_dead(conn) == []
+    assert await causes(conn, candidate) == [None]
+
+
+async def test_what_a_hub_leaves_open_in_peace_is_closed_after_it(conn: AsyncConnection) -> None:
+    hub = await take_hub(conn)
+    [candidate] = await seat(conn)
+    await connect(conn, candidate, hub)
+    await hub_leases.release(conn, hub)
+    assert not await hub_leases.renew(conn, hub)
+    assert len(await hub_leases.end_dead(conn)) == 1
+
+
+async def test_a_hello_that_comes_late_under_an_ended_lease_is_closed_too(conn: AsyncConnection) -> None:
+    hub = await take_hub(conn)
+    [candidate] = await seat(conn)
+    await let_expire(conn, hub)
+    await hub_leases.end_dead(conn)
+    await connect(conn, candidate, hub)
+    assert len(await hub_leases.end_dead(conn)) == 1
+
+
+async def test_a_bounded_number_is_closed_at_once(conn: AsyncConnection) -> None:
+    hub = await take_hub(conn)
+    for candidate in await seat(conn, 5):
+        await connect(conn, candidate, hub)
+    await let_expire(conn, hub)
+    assert [len(await hub_leases.end_dead(conn, limit=2)) for _ in range(4)] == [2, 2, 1, 0]
+
+
+async def test_two_workers_close_nothing_twice(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        hub = await take_hub(conn)
+        seated = await seat(conn, 4)
+        for candidate in seated:
+            await connect(conn, candidate, hub)
+        await let_expire(conn, hub)
+    async with engine.begin() as conn:
+        await hub_leases.end_dead(conn, limit=0)
+    async with engine.connect() as one, engine.connect() as other:
+        first = await hub_leases.end_dead(one, limit=3)
+        # The first has not committed: what it holds is passed over, not waited for.
+        second = await hub_leases.end_dead(other, limit=3)
+        await other.commit()
+        await one.commit()
+    assert sorted(first + second) == sorted((one.attempt_id, one.exam_id) for one in seated)
+    async with engine.connect() as conn:
+        for candidate in seated:
+            facts = [fact for fact, _ in await system_facts(conn, candidate.attempt_id)]
+            assert facts == ["attempt_started", "connection_opened", "connection_lost"]
+
+
+async def test_a_hello_elsewhere_names_the_dead_hub_and_leaves_nothing_to_close(conn: AsyncConnection) -> None:
+    dead, living = await take_hub(conn), await take_hub(conn)
+    [candidate] = await seat(conn)
+    await connect(conn, candidate, dead)
+    await connect(conn, candidate, living)
+    assert await causes(conn, candidate) == ["superseded", None]
+    await let_expire(conn, living)
+    await connect(conn, candidate, dead)
+    assert await causes(conn, candidate) == ["superseded", "hub_gone", None]
+    assert await hub_leases.end_dead(conn) == []
+    assert await last_fact(conn, candidate) == "connection_opened"
+
+
+async def test_old_leases_are_forgotten_unless_something_is_open_on_them(conn: AsyncConnection) -> None:
+    living, ended, held = [await take_hub(conn) for _ in range(3)]
+    [candidate] = await seat(conn)
+    await connect(conn, candidate, held)
+    long_ago = func.now() - hub_leases.KEPT - hub_leases.KEPT
+    await conn.execute(update(HubLease).where(HubLease.hub != living).values(ended_at=long_ago))
+    assert await hub_leases.forget_ended(conn) == 1
+    assert set((await conn.execute(select(HubLease.hub))).scalars()) == {living, held}
+    assert ended not in {living, held}

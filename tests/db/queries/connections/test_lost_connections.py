@@ -1,0 +1,128 @@
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.clock import from_ms, to_ms
+from db.models import Connection, ExamAttempt
+from db.queries.connections import lost_connections
+from db.queries.connections.lost_connections import Away, Outage, Statement
+from protocol.attempts import AttemptStatus
+from tests.candidates import Candidate, connect, disconnect, let_pass, seat, system_facts
+
+HUB = uuid4()
+
+
+async def lose(conn: AsyncConnection, candidate: Candidate, seconds: float, cause: str = "gone") -> None:
+    opening = await connect(conn, candidate, HUB)
+    await disconnect(conn, candidate, opening.generation, cause)
+    await let_pass(conn, [candidate.attempt_id], seconds)
+
+
+def ids(away: Sequence[Away]) -> list[UUID]:
+    return [one.attempt_id for one in away]
+
+
+async def test_away_is_whose_newest_connection_is_closed_for_a_while(conn: AsyncConnection) -> None:
+    never, here, just_now, back, gone, left, ended = await seat(conn, 7)
+    await connect(conn, here, HUB)
+    await lose(conn, just_now, 5)
+    await lose(conn, back, 60)
+    await connect(conn, back, HUB)
+    await lose(conn, gone, 30)
+    await lose(conn, left, 40, "normal")
+    await lose(conn, ended, 40)
+    await conn.execute(
+        update(ExamAttempt).where(ExamAttempt.id == ended.attempt_id).values(status=AttemptStatus.SUBMITTED)
+    )
+    away = await lost_connections.read_away(conn)
+    assert ids(away) == [left.attempt_id, gone.attempt_id]
+    assert 30_000 <= away[1].away_ms < 40_000
+    assert (away[1].outage, away[1].is_silent, away[1].generation) == (None, False, 1)
+    assert await lost_connections.count_online(conn, [here.exam_id, uuid4()]) == {here.exam_id: 2}
+    assert await lost_connections.count_online(conn, []) == {}
+    assert never.attempt_id not in ids(away)
+
+
+async def test_an_outage_is_stated_before_the_silence_and_both_are_remembered(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    await lose(conn, candidate, 30)
+    [away] = await lost_connections.read_away(conn)
+    group = uuid4()
+    statement = Statement(away, Outage(group, 7, 9), is_silent=True)
+    assert await lost_connections.state(conn, [statement]) == [statement]
+    assert (await system_facts(conn, candidate.attempt_id))[-2:] == [
+        ("cohort_outage", {"group": str(group), "lost": 7, "of": 9}),
+        ("heartbeat_missed", {"since": away.lost_at_ms}),
+    ]
+    found = await conn.execute(
+        select(ExamAttempt.silent_since, Connection.closed_at).join(Connection, Connection.attempt_id == ExamAttempt.id)
+    )
+    silent_since, closed_at = found.one()
+    assert abs(to_ms(silent_since) - to_ms(closed_at)) <= 1
+    [again] = await lost_connections.read_away(conn)
+    assert (again.outage, again.is_silent) == (group, True)
+
+
+async def test_a_silence_that_is_stated_counts_for_others_only_for_a_while(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    await lose(conn, candidate, 30)
+    [away] = await lost_connections.read_away(conn)
+    await lost_connections.state(conn, [Statement(away, None, is_silent=True)])
+    assert len(await lost_connections.read_away(conn)) == 1
+    earlier = from_ms(away.lost_at_ms - lost_connections.REMEMBERED_S * 1000)
+    await conn.execute(update(ExamAttempt).values(silent_since=earlier))
+    assert await lost_connections.read_away(conn) == []
+
+
+async def test_only_one_worker_has_its_turn(engine: AsyncEngine) -> None:
+    async with engine.connect() as one, engine.connect() as other:
+        assert await lost_connections.take_turn(one)
+        assert not await lost_connections.take_turn(other)
+        await one.commit()
+        assert await lost_connections.take_turn(other)
+
+
+async def test_who_said_hello_since_or_just_does_is_left_out(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        silent, back, coming = await seat(conn, 3)
+        for candidate in (silent, back, coming):
+            await lose(conn, candidate, 30)
+    async with engine.connect() as looking, engine.connect() as hello:
+        statements = [Statement(one, None, is_silent=True) for one in await lost_connections.read_away(looking)]
+        async with engine.begin() as conn:
+            await connect(conn, back, HUB)
+        await connect(hello, coming, HUB)
+        told = await lost_connections.state(looking, statements)
+        await looking.commit()
+        await hello.commit()
+    assert ids([one.away for one in told]) == [silent.attempt_id]
+    async with engine.connect() as conn:
+        for candidate in (back, coming):
+            assert (await system_facts(conn, candidate.attempt_id))[-1][0] == "connection_opened"
+
+
+async def test_a_hello_that_waits_for_the_statement_ends_the_silence(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        [candidate] = await seat(conn)
+        await lose(conn, candidate, 30)
+    async with engine.connect() as looking:
+        await lost_connections.state(
+            looking, [Statement(one, None, is_silent=True) for one in await lost_connections.read_away(looking)]
+        )
+
+        async def come() -> None:
+            async with engine.begin() as conn:
+                await connect(conn, candidate, HUB)
+
+        coming = asyncio.create_task(come())
+        done, _ = await asyncio.wait({coming}, timeout=0.1)
+        assert not done
+        await looking.commit()
+        await coming
+    async with engine.connect() as conn:
+        facts = [fact for fact, _ in await system_facts(conn, candidate.attempt_id)]
+        assert facts[-3:] == ["heartbeat_missed", "connection_opened", "heartbeat_resumed"]
+        assert (await conn.execute(select(ExamAttempt.silent_since))).scalar_one() is None

@@ -1,0 +1,121 @@
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, insert, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.models import Connection, EventStream, ExamAttempt, HubLease
+from db.queries.connections import presence
+from db.queries.connections.presence import Connected
+from protocol.roles import Role
+from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
+
+
+class Room:
+    """One exam whose attempts are connected by rows."""
+
+    def __init__(self, conn: AsyncConnection, exam: UUID) -> None:
+        self.conn = conn
+        self.exam = exam
+
+    async def sit(self) -> UUID:
+        return await make_attempt(self.conn, self.exam, await make_user(self.conn))
+
+    async def connect(self, attempt: UUID, *, hub: UUID | None = None, generation: int = 1) -> UUID:
+        stream = await make_stream(self.conn, attempt)
+        await self.conn.execute(update(ExamAttempt).where(ExamAttempt.id == attempt).values(generation=generation))
+        await self.conn.execute(
+            insert(Connection).values(attempt_id=attempt, generation=generation, stream_id=stream, hub=hub or uuid4())
+        )
+        return stream
+
+    async def close(self, attempt: UUID, generation: int = 1) -> None:
+        await self.conn.execute(
+            update(Connection)
+            .where(Connection.attempt_id == attempt, Connection.generation == generation)
+            .values(closed_at=func.now())
+        )
+
+    async def lease(self, *, expires_s: float = 10, ended: bool = False) -> UUID:
+        hub = uuid4()
+        await self.conn.execute(
+            insert(HubLease).values(
+                hub=hub,
+                expires_at=func.now() + timedelta(seconds=expires_s),
+                ended_at=func.now() if ended else None,
+            )
+        )
+        return hub
+
+    async def online(self) -> list[tuple[int, int, bool]]:
+        found = await presence.read_connected(self.conn, [self.exam])
+        return [(one.ix, one.generation, one.online) for one in found.get(self.exam, [])]
+
+
+async def make_room(conn: AsyncConnection) -> Room:
+    return Room(conn, await make_exam(conn, await make_user(conn, role=Role.TEACHER)))
+
+
+@pytest.fixture
+async def room(conn: AsyncConnection) -> Room:
+    return await make_room(conn)
+
+
+async def test_the_newest_connection_decides(room: Room) -> None:
+    first, second = await room.sit(), await room.sit()
+    await room.sit()
+    assert await room.online() == []
+    await room.connect(first)
+    await room.connect(second)
+    await room.close(second)
+    assert await room.online() == [(1, 1, True), (2, 1, False)]
+    await room.close(first)
+    await room.connect(first, generation=2)
+    assert await room.online() == [(1, 2, True), (2, 1, False)]
+
+
+@pytest.mark.parametrize(
+    ("expires_s", "ended", "online"), [(10, False, True), (-1, False, False), (10, True, False), (-1, True, False)]
+)
+async def test_a_connection_stands_as_long_as_its_hub_does(
+    room: Room, expires_s: float, ended: bool, online: bool
+) -> None:
+    await room.connect(await room.sit(), hub=await room.lease(expires_s=expires_s, ended=ended))
+    assert await room.online() == [(1, 1, online)]
+
+
+async def test_several_exams_are_one_question(room: Room, conn: AsyncConnection) -> None:
+    other, empty = await make_room(conn), await make_room(conn)
+    for one in (room, other):
+        await one.connect(await one.sit())
+    found = await presence.read_connected(conn, [room.exam, other.exam, empty.exam])
+    assert found.keys() == {room.exam, other.exam}
+    (one,) = found[room.exam]
+    assert one == Connected(1, 1, online=True, at=one.at)
+    assert one.at > 1_700_000_000_000
+
+
+async def test_attempts_count_what_each_of_their_clients_streams_holds(room: Room, conn: AsyncConnection) -> None:
+    first, second, third = [await room.sit() for _ in range(3)]
+    streams = [await room.connect(first), await room.connect(first, generation=2), await room.connect(second)]
+    await room.connect(third)
+    for stream, size in zip(streams, (3, 2, 5), strict=True):
+        await store_events(conn, stream, [("alive", {}, mono) for mono in range(size)])
+    await store_events(conn, streams[0], [("stream_closed", {"next": str(streams[1])}, 3)])
+    counts = await presence.read_counts(conn, [(room.exam, 1), (room.exam, 2), (room.exam, 3), (uuid4(), 1)])
+    assert {(one.exam_id, one.ix, one.stream_id, one.seq) for one in counts} == {
+        (room.exam, 1, streams[0], 3),
+        (room.exam, 1, streams[1], 2),
+        (room.exam, 2, streams[2], 5),
+    }
+    assert all(one.at > 1_700_000_000_000 for one in counts)
+    assert await presence.read_counts(conn, []) == []
+
+
+async def test_what_servers_state_is_not_counted(room: Room, conn: AsyncConnection) -> None:
+    attempt = await room.sit()
+    stream = await room.connect(attempt)
+    await conn.execute(update(EventStream).where(EventStream.id == stream).values(kind="system", boot=None))
+    await store_events(conn, stream, [("alive", {}, 1)])
+    assert await presence.read_counts(conn, [(room.exam, 1)]) == []

@@ -1,0 +1,349 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from uuid_utils.compat import uuid7
+
+from db.engine import connect_writer
+from db.errors import Foreign, Incredible
+from db.models import EventStream, MonitoringEvent
+from db.queries import verify
+from db.queries.connections.resume import EARLY_MS, WRITTEN_MS
+from db.queries.events import insert as events
+from db.queries.events import partitions
+from db.segments import Stretch, lay
+from db.settings import DatabaseSettings
+from protocol.events import Batch, Entry, span
+from protocol.limits import LOST_NUMBERS, STREAM_MS
+from protocol.monitor import Previous
+from tests import factories
+from tests.candidates import Candidate, age_stream, connect, places, seat
+
+HUB = uuid4()
+AGED_MS = STREAM_MS - EARLY_MS
+_T = TypeVar("_T")
+
+
+@pytest.fixture
+async def writer(database: DatabaseSettings) -> AsyncIterator[asyncpg.Connection]:
+    conn = await connect_writer(database)
+    yield conn
+    await conn.close()
+
+
+def stretch(stream_id: UUID, first: int, last: int) -> Stretch:
+    return Stretch(stream_id, first, tuple(Entry(seq, "copy", 0, seq, "{}") for seq in range(first, last + 1)))
+
+
+async def store(conn: AsyncConnection, stream_id: UUID, count: int) -> None:
+    await factories.store_events(conn, stream_id, [("copy", {}, 7)] * count)
+
+
+async def system_stream(conn: AsyncConnection, candidate: Candidate) -> UUID:
+    found = await conn.execute(select(EventStream.id).where(EventStream.attempt_id == candidate.attempt_id))
+    return found.scalars().one()
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_more_acknowledgements_than_anybody_can_have_given_are_believed_of_nobody(
+    conn: AsyncConnection, *, named: bool
+) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    stream = (await connect(conn, candidate, HUB, boot=boot)).stream_id if named else uuid7()
+    claim = LOST_NUMBERS + 1
+    with pytest.raises(Incredible):
+        await connect(conn, candidate, HUB, boot=boot, stream=stream, acked=claim, next_seq=claim + 1)
+
+
+async def test_a_stream_a_day_old_is_closed_and_the_queue_goes_on_in_another(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
+    await store(conn, first, 3)
+    young = await age_stream(conn, first, AGED_MS - 5_000)
+    assert (await connect(conn, candidate, HUB, boot=boot, stream=young, acked=2, next_seq=6)).stream_id == young
+    old = await age_stream(conn, young, 5_000)
+    again = await connect(conn, candidate, HUB, boot=boot, stream=old, acked=2, next_seq=6)
+    assert again.stream_id not in (young, old)
+    assert (again.committed, again.previous, again.server_lost) == (0, Previous(old, 3), 0)
+    assert (await places(conn, old))[3:] == [(4, "stream_closed", None)]
+    named = await conn.execute(
+        select(MonitoringEvent.data_payload["next"].astext).where(MonitoringEvent.event_type == "stream_closed")
+    )
+    assert named.scalars().all() == [str(again.stream_id)]
+    later = await connect(conn, candidate, HUB, boot=boot, stream=again.stream_id, next_seq=4)
+    assert (later.stream_id, later.previous) == (again.stream_id, None)
+
+
+async def test_who_never_heard_of_the_new_stream_is_told_the_same_again(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
+    await store(conn, first, 3)
+    old = await age_stream(conn, first, AGED_MS)
+    welcomes = [await connect(conn, candidate, HUB, boot=boot, stream=old, acked=3, next_seq=6) for _ in range(3)]
+    assert {welcome.previous for welcome in welcomes} == {Previous(old, 3)}
+    assert len({welcome.stream_id for welcome in welcomes}) == 3
+    assert len(await places(conn, old)) == 4
+
+
+async def test_a_client_that_names_no_stream_means_the_newest_of_its_queue(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
+    await store(conn, first, 2)
+    old = await age_stream(conn, first, AGED_MS)
+    assert (await connect(conn, candidate, HUB, boot=boot, acked=2)).previous == Previous(old, 2)
+
+
+async def test_a_stream_known_to_another_boot_is_closed_too(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    first = (await connect(conn, candidate, HUB)).stream_id
+    await store(conn, first, 3)
+    again = await connect(conn, candidate, HUB, boot=uuid4(), stream=first, acked=1, next_seq=9)
+    assert (again.committed, again.previous) == (0, Previous(first, 3))
+    assert (await places(conn, first))[-1] == (4, "stream_closed", None)
+
+
+async def test_a_client_whose_numbering_was_rolled_back_keeps_what_it_never_saw_acknowledged(
+    conn: AsyncConnection,
+) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
+    await store(conn, first, 9)
+    again = await connect(conn, candidate, HUB, boot=boot, stream=first, acked=4, next_seq=9)
+    assert again.stream_id != first
+    # 5 to 8 of its queue may be other events than those stored there: it is not told to drop them.
+    assert (again.committed, again.previous) == (0, Previous(first, 4))
+    assert len(await places(conn, first)) == 9
+
+
+async def test_a_stream_that_is_not_the_attempts_is_refused(conn: AsyncConnection) -> None:
+    mine, theirs = await seat(conn, 2)
+    server_ms = (await connect(conn, mine, HUB)).server_ms
+    foreign = (await connect(conn, theirs, HUB)).stream_id
+    for named in (
+        foreign,
+        await system_stream(conn, (await seat(conn))[0]),
+        uuid4(),
+        UUID(int=uuid7().int - (STREAM_MS << 80)),
+        UUID(int=uuid7().int + (2 * EARLY_MS << 80)),
+    ):
+        with pytest.raises(Foreign):
+            await connect(conn, mine, HUB, stream=named)
+    assert server_ms > 0
+
+
+async def test_the_own_system_stream_is_refused(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    with pytest.raises(Foreign):
+        await connect(conn, candidate, HUB, stream=await system_stream(conn, candidate))
+
+
+async def test_what_was_acknowledged_and_is_gone_is_stated_in_its_place(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
+    await store(conn, first, 2)
+    again = await connect(conn, candidate, HUB, boot=boot, stream=first, acked=9, next_seq=12)
+    assert (again.stream_id, again.committed, again.server_lost, again.previous) == (first, 9, 7, None)
+    assert (await places(conn, first))[2:] == [(3, "events_lost", 3), (9, "events_lost", 4)]
+    assert await verify.find_untiled(conn) == []
+    found = await conn.execute(
+        select(MonitoringEvent.mono, MonitoringEvent.data_payload["reason"].astext).where(
+            MonitoringEvent.event_type == "events_lost"
+        )
+    )
+    assert [tuple(row) for row in found] == [(7, "server_lost")] * 2
+    once_more = await connect(conn, candidate, HUB, boot=boot, stream=first, acked=9, next_seq=12)
+    assert (once_more.committed, once_more.server_lost) == (9, 0)
+
+
+async def test_one_lost_number_is_one_row(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
+    assert (await connect(conn, candidate, HUB, boot=boot, acked=1)).server_lost == 1
+    assert await places(conn, first) == [(1, "events_lost", 1)]
+
+
+async def test_a_stream_the_server_lost_is_opened_again_under_its_name(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    named = uuid7()
+    opening = await connect(conn, candidate, HUB, stream=named, acked=30, next_seq=41)
+    assert (opening.stream_id, opening.committed, opening.server_lost) == (named, 30, 30)
+    assert await verify.find_untiled(conn) == []
+    assert await verify.find_foreign(conn) == []
+
+
+async def test_what_is_gone_from_an_old_stream_is_stated_there_before_it_is_closed(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
+    await store(conn, first, 2)
+    old = await age_stream(conn, first, AGED_MS)
+    again = await connect(conn, candidate, HUB, boot=boot, stream=old, acked=5, next_seq=8)
+    assert (again.previous, again.server_lost) == (Previous(old, 5), 3)
+    assert [kind for _, kind, _ in (await places(conn, old))[2:]] == ["events_lost", "events_lost", "stream_closed"]
+    assert await verify.find_untiled(conn) == []
+
+
+async def test_nothing_is_written_into_a_stream_whose_partition_may_be_gone(conn: AsyncConnection) -> None:
+    [candidate] = await seat(conn)
+    boot = uuid4()
+    first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
+    old = await age_stream(conn, first, WRITTEN_MS)
+    again = await connect(conn, candidate, HUB, boot=boot, stream=old, acked=5, next_seq=8)
+    assert (again.previous, again.server_lost) == (Previous(old, 0), 0)
+    assert await places(conn, old) == []
+    assert await partitions.is_default_empty(conn)
+
+
+@asynccontextmanager
+async def in_flight(writer: asyncpg.Connection, late: Stretch) -> AsyncIterator[asyncpg.transaction.Transaction]:
+    """A batch of an older connection that stands still between COPY and COMMIT."""
+    transaction = writer.transaction()
+    await transaction.start()
+    await events.copy(writer, [late])
+    yield transaction
+
+
+async def while_waiting(waiter: Awaitable[_T], end: Awaitable[None]) -> _T:
+    task = asyncio.ensure_future(waiter)
+    done, _ = await asyncio.wait({task}, timeout=0.1)
+    assert not done, "nothing was in the way"
+    await end
+    return await task
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_a_batch_still_under_way_is_waited_for_before_anything_is_called_lost(
+    engine: AsyncEngine, writer: asyncpg.Connection, is_stored: bool
+) -> None:
+    async with engine.begin() as conn:
+        [candidate] = await seat(conn)
+        boot = uuid4()
+        stream_id = (await connect(conn, candidate, HUB, boot=boot)).stream_id
+        await store(conn, stream_id, 2)
+    async with in_flight(writer, stretch(stream_id, 3, 5)) as late, engine.begin() as conn:
+        hello = connect(conn, candidate, HUB, boot=boot, stream=stream_id, acked=8, next_seq=9)
+        again = await while_waiting(hello, late.commit() if is_stored else late.rollback())
+    async with engine.connect() as conn:
+        assert (again.committed, again.server_lost) == (8, 3 if is_stored else 6)
+        assert await verify.find_untiled(conn) == []
+        seqs = [seq for seq, _, _ in await places(conn, stream_id)]
+        assert seqs == ([1, 2, 3, 4, 5, 6, 8] if is_stored else [1, 2, 3, 8])
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_a_batch_still_under_way_counts_for_the_stream_it_is_in_or_not_at_all(
+    engine: AsyncEngine, writer: asyncpg.Connection, is_stored: bool
+) -> None:
+    async with engine.begin() as conn:
+        [candidate] = await seat(conn)
+        boot = uuid4()
+        stream_id = (await connect(conn, candidate, HUB, boot=boot)).stream_id
+        await store(conn, stream_id, 2)
+        old = await age_stream(conn, stream_id, AGED_MS)
+    async with in_flight(writer, stretch(old, 3, 5)) as late, engine.begin() as conn:
+        hello = connect(conn, candidate, HUB, boot=boot, stream=old, acked=2, next_seq=6)
+        again = await while_waiting(hello, late.commit() if is_stored else late.rollback())
+    assert again.previous == Previous(old, 5 if is_stored else 2)
+    if not is_stored:
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await events.copy(writer, [stretch(old, 3, 5)])
+        assert (await events.insert_missing(writer, [stretch(old, 3, 5)])).returned == {old: "overtaken"}
+
+
+async def test_a_batch_that_comes_after_the_server_called_its_numbers_lost_is_not_stored_among_them(
+    engine: AsyncEngine, writer: asyncpg.Connection
+) -> None:
+    async with engine.begin() as conn:
+        [candidate] = await seat(conn)
+        boot = uuid4()
+        stream_id = (await connect(conn, candidate, HUB, boot=boot)).stream_id
+        await store(conn, stream_id, 2)
+    # What an older connection has taken and not stored yet: its hub stands still.
+    late = [stretch(stream_id, 3, 5)]
+    async with engine.begin() as conn:
+        await connect(conn, candidate, HUB, boot=boot, stream=stream_id, acked=8, next_seq=9)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await events.copy(writer, late)
+    assert (await events.insert_missing(writer, late)).returned == {stream_id: "overtaken"}
+    async with engine.connect() as conn:
+        assert await verify.find_untiled(conn) == []
+        assert (await places(conn, stream_id))[2:] == [(3, "events_lost", 3), (8, "events_lost", 4)]
+
+
+class Session:
+    """One connection of a client: what it has seen stored; several of them at once are a client that moved."""
+
+    def __init__(self, stream_id: UUID, committed: int) -> None:
+        self.stream_id = stream_id
+        self.committed = committed
+        self.is_open = True
+
+    async def send(self, writer: asyncpg.Connection, count: int, is_lost: bool) -> None:
+        first, last = self.committed + 1, self.committed + count
+        entries = (span(first, last, "overflow"),) if is_lost else stretch(self.stream_id, first, last).entries
+        laid = [lay(self.stream_id, Batch(first, last, entries, 1))]
+        try:
+            await events.copy(writer, laid)
+        except asyncpg.UniqueViolationError:
+            self.is_open = not (await events.insert_missing(writer, laid)).returned
+        self.committed = last
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.just("send"), st.integers(0, 3), st.integers(1, 6), st.booleans()),
+            st.tuples(st.just("hello"), st.integers(0, 8), st.booleans(), st.booleans()),
+        ),
+        min_size=4,
+        max_size=14,
+    )
+)
+async def test_whatever_older_connections_still_store_every_number_stands_once(
+    engine: AsyncEngine, writer: asyncpg.Connection, steps: list[tuple[str, int, int, bool]]
+) -> None:
+    async with engine.begin() as conn:
+        [candidate] = await seat(conn)
+        boot = uuid4()
+        first = await connect(conn, candidate, HUB, boot=boot)
+    sessions = [Session(first.stream_id, 0)]
+    for what, one, two, is_other in steps:
+        if what == "send":
+            session = sessions[-1 - one % len(sessions)]
+            if session.is_open:
+                await session.send(writer, two, is_other)
+            continue
+        # A client that claims to have heard of `one` numbers more than it has, and perhaps under another boot.
+        newest = sessions[-1]
+        acked = newest.committed + (one if two else 0)
+        async with engine.begin() as conn:
+            again = await connect(
+                conn,
+                candidate,
+                HUB,
+                boot=uuid4() if is_other else boot,
+                stream=newest.stream_id,
+                acked=acked,
+                next_seq=acked + 20,
+            )
+        assert again.committed >= acked or again.previous is not None
+        sessions.append(Session(again.stream_id, again.committed))
+    async with engine.connect() as conn:
+        mine = {f"stream {session.stream_id}" for session in sessions}
+        assert [breach for breach in await verify.find_untiled(conn) if breach.where in mine] == []

@@ -1,0 +1,65 @@
+from uuid import uuid4
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.errors import Conflict, Denied, NotFound
+from db.queries import access
+from db.queries.accounts import users
+from db.queries.exams import permissions
+from db.queries.exams.permissions import Grants
+from protocol.exams import Permission
+from protocol.roles import Role
+from tests.factories import make_exam, make_user
+
+ALL = Grants(can_view=True, can_edit=True, can_invigilate=True, can_review=True, can_view_analytics=True)
+
+
+async def test_a_grant_says_exactly_what_is_permitted_from_now_on(conn: AsyncConnection) -> None:
+    maker, other = [await make_user(conn, role=Role.TEACHER) for _ in range(2)]
+    exam_id = await make_exam(conn, maker)
+    grantee = await permissions.grant(conn, exam_id, maker, f"U-{other}".upper(), ALL)
+    assert grantee.teacher_id == other
+    assert await access.permissions_of(conn, exam_id, other) == list(Permission)
+    await permissions.grant(conn, exam_id, maker, f"u-{other}", Grants(can_review=True))
+    assert await access.permissions_of(conn, exam_id, other) == [Permission.REVIEW]
+    (listed,) = await permissions.list_grantees(conn, exam_id, maker)
+    assert (listed.teacher_id, listed.can_review, listed.can_edit) == (other, True, False)
+    assert await permissions.withdraw(conn, exam_id, maker, f"u-{other}") == other
+    assert await access.permissions_of(conn, exam_id, other) == []
+    with pytest.raises(NotFound):
+        await permissions.withdraw(conn, exam_id, maker, f"u-{other}")
+
+
+async def test_not_even_a_teacher_who_may_everything_grants_anything(conn: AsyncConnection) -> None:
+    maker, other, third = [await make_user(conn, role=Role.TEACHER) for _ in range(3)]
+    admin = await make_user(conn, role=Role.ADMIN)
+    exam_id = await make_exam(conn, maker)
+    await permissions.grant(conn, exam_id, admin, f"u-{other}", ALL)
+    for who, error in ((other, Denied), (third, NotFound)):
+        with pytest.raises(error):
+            await permissions.grant(conn, exam_id, who, f"u-{third}", ALL)
+        with pytest.raises(error):
+            await permissions.list_grantees(conn, exam_id, who)
+        with pytest.raises(error):
+            await permissions.withdraw(conn, exam_id, who, f"u-{other}")
+
+
+async def test_only_active_teachers_who_did_not_make_the_exam_are_granted_anything(conn: AsyncConnection) -> None:
+    maker, gone = [await make_user(conn, role=Role.TEACHER) for _ in range(2)]
+    exam_id = await make_exam(conn, maker)
+    await users.set_active(conn, f"u-{gone}", active=False)
+    for whom in (gone, await make_user(conn), await make_user(conn, role=Role.ADMIN), uuid4()):
+        with pytest.raises(NotFound):
+            await permissions.grant(conn, exam_id, maker, f"u-{whom}", ALL)
+    with pytest.raises(Conflict):
+        await permissions.grant(conn, exam_id, maker, f"u-{maker}", ALL)
+
+
+async def test_who_is_permitted_something_is_listed_by_username_from_a_place_on(conn: AsyncConnection) -> None:
+    maker, *others = [await make_user(conn, role=Role.TEACHER) for _ in range(4)]
+    exam_id = await make_exam(conn, maker)
+    for other in others:
+        await permissions.grant(conn, exam_id, maker, f"u-{other}", ALL)
+    listed = await permissions.list_grantees(conn, exam_id, maker, after=f"u-{others[0]}", limit=1)
+    assert [one.teacher_id for one in listed] == [others[1]]

@@ -1,0 +1,30 @@
+from uuid import uuid4
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.models import BehaviorAnalysis
+from db.queries.review import service_reports
+from protocol.roles import Role
+from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
+
+
+async def test_what_is_no_fact_of_the_attempt_is_found_by_its_place(conn: AsyncConnection) -> None:
+    exam = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
+    attempt, neighbour = [await make_attempt(conn, exam, await make_user(conn)) for _ in range(2)]
+    stream, foreign = [await make_stream(conn, one) for one in (attempt, neighbour)]
+    for one in (stream, foreign):
+        await store_events(conn, one, [("paste", {}, 1), ("paste", {}, 2)])
+    cited = [(stream, 1), (stream, 3), (stream, 2), (foreign, 1), (uuid4(), 1), (stream, 1)]
+    assert await service_reports.find_missing(conn, attempt, cited) == [1, 3, 4]
+    assert await service_reports.find_missing(conn, attempt, []) == []
+
+
+async def test_indicators_are_added_to_an_analysis_that_is_there(conn: AsyncConnection) -> None:
+    exam = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
+    attempt, other = [await make_attempt(conn, exam, await make_user(conn)) for _ in range(2)]
+    await conn.execute(insert(BehaviorAnalysis).values(attempt_id=attempt, originality_indicators=[{"text": "a"}]))
+    for one in (attempt, other):
+        await service_reports.add_indicators(conn, one, "service:x", ["b"])
+    kept = (await conn.execute(select(BehaviorAnalysis.originality_indicators))).scalars().all()
+    assert kept == [[{"text": "a"}, {"text": "b", "cited": [], "by": "service:x"}]]
