@@ -25,7 +25,7 @@ from hub.auth.passwords import Passwords
 from hub.drain import Drain
 from hub.errands import Errands
 from hub.errors import exception_handlers
-from hub.gate import Gate
+from hub.handshake import Gate
 from hub.ingest.budget import Budget
 from hub.ingest.hinter import Hinter
 from hub.ingest.resends import Resends

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from hub import metrics
-from hub.gate import Gate
+from hub.handshake import Gate
 from hub.live.socket import ConsoleDoor
 from hub.monitor.roll import Candidate, Roll
 from protocol.codes import CloseCode

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from db.errors import AWAY
 from db.queries.connections import hub_leases
 from hub import metrics
-from hub.background import Background
+from hub.tasks import Background
 
 log = structlog.get_logger(__name__)
 

@@ -15,9 +15,9 @@ import uvicorn
 from litestar import Litestar
 
 from hub.app import create_hub
-from hub.arrival import PromptHttp
-from hub.closing import ClosingWebSocket
 from hub.drain import Drain
+from hub.server.http import PromptHttp
+from hub.server.websocket import ClosingWebSocket
 from hub.settings import HubSettings
 from protocol.limits import SOCKET_BYTES
 

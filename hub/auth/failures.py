@@ -15,7 +15,7 @@ from db.notify import Hint, Teller
 from hub.auth.limits import FailureLimits
 from hub.errands import Errands
 from hub.errors import Unauthenticated
-from hub.wire import steady_ms
+from hub.sockets import steady_ms
 
 log = structlog.get_logger(__name__)
 

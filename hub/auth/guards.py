@@ -23,7 +23,7 @@ from hub.auth import tokens
 from hub.auth.tickets import hash_secret
 from hub.errors import Expired, Forbidden, Invalid, Unauthenticated, interpret
 from hub.settings import HubSettings
-from hub.wire import now_ms
+from hub.sockets import now_ms
 from protocol.roles import Role, Scope
 
 Purpose = Literal["monitor", "console"]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from hub.background import Background
+from hub.tasks import Background
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import AWAY
 from db.queries.events import resends
 from hub import metrics
-from hub.background import Background
+from hub.tasks import Background
 from protocol.events import PLACE_EVENTS, Entry
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from uuid import UUID
 
-from hub.wire import Frame, size_of
+from hub.sockets import Frame, size_of
 
 DELTA_BYTES: Final = 1024 * 1024
 ANSWER_BYTES: Final = 256 * 1024

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.queries.console import board as boards
-from hub import metrics, wire
+from hub import metrics, sockets
 from hub.auth.guards import Person
 from hub.errands import Errands
 from hub.errors import Busy, close_code_of, interpret
@@ -74,7 +74,7 @@ class House(msgspec.Struct, frozen=True):
 class Console:
     """One person's connection; a person may hold several."""
 
-    def __init__(self, house: House, socket: wire.Socket, encoding: Encoding, person: Person) -> None:
+    def __init__(self, house: House, socket: sockets.Socket, encoding: Encoding, person: Person) -> None:
         self.encoding = encoding
         self._house = house
         self._socket = socket
@@ -110,7 +110,7 @@ class Console:
 
     def open_board(self, board: Board, reason: str | None) -> None:
         """Begin anew with this board as it stands now; `reason` when the console had one before."""
-        frames: Iterator[wire.Frame] = (encode(part, self.encoding) for part in board.snapshot())
+        frames: Iterator[sockets.Frame] = (encode(part, self.encoding) for part in board.snapshot())
         exam_id = board.exam.exam_id
         if reason is not None:
             metrics.RESYNCS.labels(reason=reason).inc()
@@ -124,7 +124,7 @@ class Console:
         self._backlog.open(board.exam.exam_id, reached, (encode_delta(delta, self.encoding) for delta in missed))
         self._wake.set()
 
-    def deliver(self, exam_id: UUID, offset: int, frame: wire.Frame) -> None:
+    def deliver(self, exam_id: UUID, offset: int, frame: sockets.Frame) -> None:
         """Pass on one delta."""
         self._backlog.deliver(exam_id, offset, frame, asyncio.get_running_loop().time())
         self._wake.set()
@@ -133,12 +133,12 @@ class Console:
         """Whether it must be shown all live values, and can be now."""
         return self._backlog.wants_all(exam_id) and self._backlog.can_show(exam_id)
 
-    def show(self, exam_id: UUID, frames: Sequence[wire.Frame]) -> None:
+    def show(self, exam_id: UUID, frames: Sequence[sockets.Frame]) -> None:
         """Show live values that changed."""
         self._backlog.show(exam_id, frames)
         self._wake.set()
 
-    def show_all(self, exam_id: UUID, frames: Sequence[wire.Frame]) -> None:
+    def show_all(self, exam_id: UUID, frames: Sequence[sockets.Frame]) -> None:
         """Show all live values."""
         self._backlog.show_all(exam_id, frames)
         self._wake.set()
@@ -191,7 +191,7 @@ class Console:
         while True:
             try:
                 async with asyncio.timeout(SILENT_S):
-                    data = await wire.receive(self._socket)
+                    data = await sockets.receive(self._socket)
             except TimeoutError:
                 raise Ended(CloseCode.SILENT) from None
             if data is None:
@@ -200,7 +200,7 @@ class Console:
             if frame is not None:
                 self._take(frame)
 
-    def _decode(self, data: wire.Frame) -> ConsoleFrame | None:
+    def _decode(self, data: sockets.Frame) -> ConsoleFrame | None:
         try:
             return decode_console(data, self.encoding)
         except UnknownFrame as error:
@@ -216,7 +216,7 @@ class Console:
     def _take(self, frame: ConsoleFrame) -> None:
         match frame:
             case Ping():
-                self._say(Pong(frame.at, wire.now_ms()))
+                self._say(Pong(frame.at, sockets.now_ms()))
             case Bye():
                 raise Ended(CloseCode.NORMAL)
             case Watch() | Unwatch() | Focus() | Command():
@@ -273,7 +273,7 @@ class Console:
     async def _expire(self) -> None:
         """End when the last sign-in's time is over, and a little more."""
         while True:
-            left_ms = self._person.auth_until + AUTH_GRACE_MS - wire.now_ms()
+            left_ms = self._person.auth_until + AUTH_GRACE_MS - sockets.now_ms()
             if left_ms <= 0:
                 raise Ended(CloseCode.TOKEN_EXPIRED)
             await asyncio.sleep(left_ms / 1000)
@@ -333,10 +333,10 @@ class Console:
         except TimeoutError:
             return
 
-    async def _hand_over(self, frame: wire.Frame) -> None:
+    async def _hand_over(self, frame: sockets.Frame) -> None:
         try:
             async with asyncio.timeout(STALL_S):
-                sent = await wire.send(self._socket, frame)
+                sent = await sockets.send(self._socket, frame)
         except TimeoutError:
             raise Ended(CloseCode.TOO_SLOW) from None
         if not sent:
@@ -346,7 +346,7 @@ class Console:
         """Let the answers leave that were given before the end."""
         try:
             async with asyncio.timeout(FLUSH_S):
-                while (frame := self._backlog.take_answer()) is not None and await wire.send(self._socket, frame):
+                while (frame := self._backlog.take_answer()) is not None and await sockets.send(self._socket, frame):
                     pass
         except TimeoutError:
             return
@@ -359,7 +359,7 @@ class Console:
         return Welcome(
             user_id=self._person.user_id,
             name=self._person.name,
-            server_at=wire.now_ms(),
+            server_at=sockets.now_ms(),
             heartbeat_ms=HEARTBEAT_MS,
             auth_until=self._person.auth_until,
         )
@@ -372,7 +372,7 @@ def _put(queue: asyncio.Queue[_T], frame: _T) -> None:
         raise Ended(CloseCode.TOO_FAST) from None
 
 
-def _after(first: wire.Frame, rest: Iterator[wire.Frame]) -> Iterator[wire.Frame]:
+def _after(first: sockets.Frame, rest: Iterator[sockets.Frame]) -> Iterator[sockets.Frame]:
     yield first
     yield from rest
 

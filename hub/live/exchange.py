@@ -13,10 +13,10 @@ import msgspec
 import structlog
 
 from db.notify import Hint, Teller
-from hub.background import Background
 from hub.live.follower import Audience
 from hub.live.presence import Presence, Sighting
-from hub.wire import now_ms
+from hub.sockets import now_ms
+from hub.tasks import Background
 
 log = structlog.get_logger(__name__)
 

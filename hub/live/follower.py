@@ -17,7 +17,7 @@ from db.errors import AWAY
 from db.queries import feed
 from db.queries.console import board as boards
 from hub.live.board import Board, encode_delta
-from hub.wire import Frame
+from hub.sockets import Frame
 from protocol.codec import Encoding
 from protocol.console import Delta, Since
 

@@ -10,10 +10,10 @@ from uuid import UUID
 
 import structlog
 
-from hub.background import Background
 from hub.live.follower import Audience
 from hub.live.presence import Presence
-from hub.wire import Frame
+from hub.sockets import Frame
+from hub.tasks import Background
 from protocol import console
 from protocol.codec import Encoding, encode
 

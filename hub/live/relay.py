@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from db.notify import Hint
-from hub.background import Background
+from hub.tasks import Background
 
 log = structlog.get_logger(__name__)
 

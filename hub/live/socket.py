@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.errors import AWAY
 from db.queries.accounts import credentials
 from db.queries.console import board as boards
-from hub import metrics, wire
+from hub import metrics, sockets
 from hub.auth.guards import Person, admit_socket, origin_allowed, spending
 from hub.errands import Errands
 from hub.errors import close_code_of
-from hub.gate import needs_ticket
+from hub.handshake import needs_ticket
 from hub.live.commands import Commands
 from hub.live.console import Console, Ended, House
 from hub.live.feed import Feed
@@ -102,9 +102,9 @@ class ConsoleDoor:
             await asyncio.sleep(began + in_ms / 1000 * turn / len(consoles) - clock())
             console.end(CloseCode.DRAINING)
 
-    async def serve(self, socket: wire.Socket) -> None:
+    async def serve(self, socket: sockets.Socket) -> None:
         """Take one console from handshake to close."""
-        encoding = await wire.accept(socket)
+        encoding = await sockets.accept(socket)
         if encoding is None:
             return
         code: CloseCode | None = CloseCode.DRAINING  # what a cancelled task has to say
@@ -118,9 +118,9 @@ class ConsoleDoor:
             metrics.SOCKETS.labels(kind="console").dec()
             metrics.SOCKET_CLOSES.labels(kind="console", code="gone" if code is None else code.reason).inc()
             if code is not None:
-                await wire.close(socket, code)
+                await sockets.close(socket, code)
 
-    async def _serve(self, socket: wire.Socket, encoding: Encoding) -> CloseCode | None:
+    async def _serve(self, socket: sockets.Socket, encoding: Encoding) -> CloseCode | None:
         try:
             hello = await self._hear_hello(socket, encoding)
             if hello.ticket is None and needs_ticket(socket.headers):
@@ -129,7 +129,7 @@ class ConsoleDoor:
         except Ended as ended:
             return ended.code
         except ProtocolError as error:
-            await wire.send(socket, encode(Error(error.code, str(error)), encoding))
+            await sockets.send(socket, encode(Error(error.code, str(error)), encoding))
             return error.close_code
         if self._draining:
             return CloseCode.DRAINING
@@ -140,17 +140,17 @@ class ConsoleDoor:
         finally:
             self._consoles.discard(console)
 
-    async def _hear_hello(self, socket: wire.Socket, encoding: Encoding) -> Hello:
+    async def _hear_hello(self, socket: sockets.Socket, encoding: Encoding) -> Hello:
         try:
             async with asyncio.timeout(HELLO_MS / 1000):
-                data = await wire.receive(socket)
+                data = await sockets.receive(socket)
         except TimeoutError:
             raise Ended(CloseCode.SILENT) from None
         if data is None:
             raise Ended(None)
         frame = decode_console(data, encoding)
         if not isinstance(frame, Hello):
-            await wire.send(socket, encode(Error(ErrorCode.MALFORMED, "the first frame is hello"), encoding))
+            await sockets.send(socket, encode(Error(ErrorCode.MALFORMED, "the first frame is hello"), encoding))
             raise Ended(CloseCode.MALFORMED)
         return frame
 

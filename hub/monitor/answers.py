@@ -19,7 +19,7 @@ from db.queries import feed
 from db.queries.attempts import start as attempts
 from db.queries.console import instructions
 from hub import metrics
-from hub.background import Background
+from hub.tasks import Background
 from protocol.monitor import Done
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.queries.connections import connections, http_connections
 from db.queries.connections.http_connections import Target
 from db.queries.console import instructions
-from hub import metrics, wire
+from hub import metrics, sockets
 from hub.auth.guards import Bearer, Person
 from hub.errors import BadRequest, Busy, Disconnected, Forbidden, Full, Gap, Missing, Superseded
 from hub.ingest.batcher import Fate, GivenUp, Offer, Work
@@ -77,7 +77,7 @@ class _Delivery:
         self._door = door
         self._target = target
         self._delivered = delivered
-        self._session = Session.going_on(target.committed, wire.steady_ms())
+        self._session = Session.going_on(target.committed, sockets.steady_ms())
         self._rejected: list[Rejected] = []
 
     async def run(self) -> tuple[Session, list[Rejected]]:
@@ -85,7 +85,7 @@ class _Delivery:
         effects: list[Effect] = []
         for frame in frames:
             if frame is not None:
-                effects += self._session.receive(frame, wire.steady_ms())
+                effects += self._session.receive(frame, sockets.steady_ms())
         self._raise_fault(effects)
         size = 0 if self._delivered.batch is None else self._delivered.batch.size
         self._door.budget.move(size)

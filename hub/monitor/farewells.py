@@ -18,8 +18,8 @@ from db.errors import AWAY
 from db.queries.connections import connections
 from db.queries.connections.connections import Closing, Opening
 from hub import metrics
-from hub.background import Background
-from hub.wire import steady_ms
+from hub.sockets import steady_ms
+from hub.tasks import Background
 
 log = structlog.get_logger(__name__)
 

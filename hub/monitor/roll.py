@@ -20,7 +20,7 @@ from db.queries.connections import connections
 from db.queries.connections.connections import Finding, Standing
 from db.queries.console import instructions
 from hub.ingest.budget import Budget
-from hub.wire import steady_ms
+from hub.sockets import steady_ms
 from protocol.codes import CloseCode
 from protocol.limits import Window
 from protocol.monitor import Attempt, Instruct

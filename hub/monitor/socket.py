@@ -16,10 +16,10 @@ from litestar.di import NamedDependency
 
 from db.errors import AWAY, DatabaseError
 from db.queries.connections.connections import Opening, Standing
-from hub import metrics, wire
+from hub import metrics, sockets
 from hub.auth.guards import Person
 from hub.errors import HubError, close_code_of
-from hub.gate import needs_ticket
+from hub.handshake import needs_ticket
 from hub.ingest.batcher import Fate, Offer, Stored, Work
 from hub.monitor.door import GONE, CandidateDoor, Entrance, welcome_of
 from hub.monitor.session import Answer, Close, Compare, Effect, Open, Phase, Renew, Send, Session, Store
@@ -47,12 +47,12 @@ RECORD_S = 2.0
 class CandidateSocket:
     """One candidate's connection."""
 
-    def __init__(self, door: CandidateDoor, socket: wire.Socket, encoding: Encoding) -> None:
+    def __init__(self, door: CandidateDoor, socket: sockets.Socket, encoding: Encoding) -> None:
         self._door = door
         self._socket = socket
         self._encoding = encoding
-        self._session = Session(wire.steady_ms())
-        self._outbox = wire.Outbox(OUTBOX_BYTES)
+        self._session = Session(sockets.steady_ms())
+        self._outbox = sockets.Outbox(OUTBOX_BYTES)
         self._hello: Hello | None = None
         self._entrance: Entrance | None = None
         self._person: Person | None = None
@@ -87,7 +87,7 @@ class CandidateSocket:
         """Read frames until the socket is gone, and leave nothing of it behind."""
         self._door.roll.arrive(self)
         try:
-            while (data := await wire.receive(self._socket)) is not None:
+            while (data := await sockets.receive(self._socket)) is not None:
                 began = time.perf_counter()
                 self._take(data)
                 took_s = time.perf_counter() - began
@@ -126,20 +126,20 @@ class CandidateSocket:
 
     def retire(self) -> None:
         """Have what was taken stored, then close: the hub is going away."""
-        self._perform(self._session.retire(wire.steady_ms()))
+        self._perform(self._session.retire(sockets.steady_ms()))
 
     def tick(self, now_ms: int) -> None:
         """Let time pass."""
         self._perform(self._session.tick(now_ms))
 
-    def _take(self, data: wire.Frame) -> None:
-        now = wire.steady_ms()
+    def _take(self, data: sockets.Frame) -> None:
+        now = sockets.steady_ms()
         try:
             frame = decode_candidate(data, self._encoding)
         except ProtocolError as error:
             self._perform(self._session.refuse(error, now))
             return
-        self._perform(self._session.receive(frame, now, wall_ms=wire.now_ms()))
+        self._perform(self._session.receive(frame, now, wall_ms=sockets.now_ms()))
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -166,7 +166,7 @@ class CandidateSocket:
             case Ack(seq, rejected):
                 for one in rejected:
                     metrics.EVENTS_REJECTED.labels(code=one.code).inc()
-                self._door.presence.stored(self.opening, seq, wire.now_ms())
+                self._door.presence.stored(self.opening, seq, sockets.now_ms())
             case Rotate():
                 metrics.ROTATIONS.inc()
         if self._closer is not None or self._is_gone:
@@ -180,7 +180,7 @@ class CandidateSocket:
         work = Work(self.attempt_id, self.opening.stream_id, batch, self._told)
         self._is_offered = self._door.ingest.offer(work) is Offer.TAKEN
         if not self._is_offered:
-            self._perform(self._session.held(wire.steady_ms()))
+            self._perform(self._session.held(sockets.steady_ms()))
 
     def _compare(self, entries: Sequence[Entry]) -> None:
         self._door.resends.put(self.attempt_id, self.opening.stream_id, entries)
@@ -217,12 +217,12 @@ class CandidateSocket:
 
     def _is_wanted(self) -> bool:
         """Whether somebody still waits for the hello's answer."""
-        return self._session.phase is Phase.OPENING and not wire.is_gone(self._socket)
+        return self._session.phase is Phase.OPENING and not sockets.is_gone(self._socket)
 
     def _enter(self, entrance: Entrance) -> None:
         self._entrance, self._person = entrance, entrance.person
         self._door.roll.enter(self)
-        self._door.presence.opened(self.opening, wire.now_ms())
+        self._door.presence.opened(self.opening, sockets.now_ms())
         if entrance.hub_id != self._door.lease.hub_id:
             # Opened in the name of a hub that was given up meanwhile: the record would never learn of its end.
             self.close(CloseCode.INTERNAL)
@@ -247,7 +247,7 @@ class CandidateSocket:
 
     async def _send_all(self) -> None:
         while (frame := await self._outbox.get()) is not None:
-            if not await wire.send(self._socket, frame):
+            if not await sockets.send(self._socket, frame):
                 return
 
     async def _close(self, code: CloseCode) -> None:
@@ -257,7 +257,7 @@ class CandidateSocket:
         if code is CloseCode.DRAINING and self._entrance is not None:
             # Before its client can say hello elsewhere: that would close the connection under another name.
             await asyncio.wait((self._say_farewell(),), timeout=RECORD_S)
-        await wire.close(self._socket, code)
+        await sockets.close(self._socket, code)
 
     def _say_farewell(self) -> "asyncio.Future[None]":
         if self._farewell is None:
@@ -266,7 +266,7 @@ class CandidateSocket:
 
     def _cause(self) -> str:
         """What the record is told: a hub that goes away says `drain`, every other close the name of its code."""
-        if self._code is CloseCode.DRAINING or wire.was_shut_down(self._socket):
+        if self._code is CloseCode.DRAINING or sockets.was_shut_down(self._socket):
             return "drain"
         return GONE if self._code is None else self._code.reason
 
@@ -278,7 +278,7 @@ class CandidateSocket:
         metrics.SOCKET_CLOSES.labels(kind="monitor", code=GONE if self._code is None else self._code.reason).inc()
         if self._entrance is not None:
             self._door.roll.leave(self)
-            self._door.presence.closed(self.opening, wire.now_ms())
+            self._door.presence.closed(self.opening, sockets.now_ms())
             self._say_farewell()
         self._settle()
 
@@ -294,9 +294,9 @@ class CandidateSocket:
 
 
 @websocket("/ws/monitor", summary="The candidate's socket")
-async def monitor_socket(socket: wire.Socket, candidates: NamedDependency[CandidateDoor]) -> None:
+async def monitor_socket(socket: sockets.Socket, candidates: NamedDependency[CandidateDoor]) -> None:
     """Serve one candidate's client, from handshake to close."""
-    encoding = await wire.accept(socket)
+    encoding = await sockets.accept(socket)
     if encoding is None:
         return
     metrics.SOCKETS.labels(kind="monitor").inc()

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import AWAY
 from db.queries.connections import connections, http_connections
 from db.queries.connections.connections import Closing, Opened
-from hub.background import Background
 from hub.lease import Lease
 from hub.monitor.farewells import Farewells
 from hub.monitor.roll import Roll
+from hub.tasks import Background
 
 log = structlog.get_logger(__name__)
 

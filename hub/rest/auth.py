@@ -30,7 +30,7 @@ from hub.rest import trail
 from hub.rest.fields import Email, Name, NewPassword, Opaque, Username
 from hub.rest.trail import AnyRequest
 from hub.settings import HubSettings
-from hub.wire import now_ms
+from hub.sockets import now_ms
 from protocol.roles import Role
 
 PageAsking = NamedDependency[Page | None]

@@ -14,7 +14,7 @@ from db.errors import AWAY
 from db.notify import Hints
 from db.queries.events import partitions
 from hub import metrics
-from hub.gate import Gate
+from hub.handshake import Gate
 from hub.ingest.writer import Ingest
 
 

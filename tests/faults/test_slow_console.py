@@ -20,7 +20,7 @@ from db.models import Exam
 from db.queries.accounts import credentials
 from db.settings import DatabaseSettings
 from hub.auth.tickets import draw_secret, hash_secret
-from hub.wire import size_of
+from hub.sockets import size_of
 from protocol import console, monitor
 from protocol.codec import Encoding, decode_to_candidate, decode_to_console, encode
 from protocol.codes import CloseCode

@@ -19,7 +19,7 @@ from hub.auth.guards import Person, Purpose, admit_socket, origin_allowed
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.errors import Expired, Forbidden, Invalid, Unauthenticated, close_code_of
 from hub.settings import HubSettings
-from hub.wire import now_ms
+from hub.sockets import now_ms
 from protocol.codes import CloseCode
 from protocol.roles import Role
 from tests import factories

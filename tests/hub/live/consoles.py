@@ -24,7 +24,7 @@ from hub.live.presence import Presence
 from hub.live.pulse import Pulse
 from hub.live.socket import ConsoleDoor, console_socket
 from hub.settings import HubSettings
-from hub.wire import now_ms
+from hub.sockets import now_ms
 from protocol.codec import Encoding, decode_to_console, encode
 from protocol.console import Delta, Hello, HubFrame, Live, Snapshot, Welcome
 from tests.hub.serving import read_close

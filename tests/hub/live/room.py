@@ -13,7 +13,7 @@ from db.queries import feed
 from db.queries.console import board as boards
 from hub.auth.guards import Person
 from hub.live.board import Board
-from hub.wire import Frame, now_ms
+from hub.sockets import Frame, now_ms
 from protocol.codec import Encoding, decode_to_console
 from protocol.console import Delta, Row, StudentRow
 from protocol.exams import Permission

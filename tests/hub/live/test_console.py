@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import text
 
 from hub.auth import tokens
-from hub.closing import CLOSE_NOW
 from hub.live import console
 from hub.live.board import Board
-from hub.wire import now_ms
+from hub.server.websocket import CLOSE_NOW
+from hub.sockets import now_ms
 from protocol.codec import Encoding, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import Command, Delta, Focus, Live, Result, Resync, Since, Snapshot, StudentRow, Unwatch, Watch

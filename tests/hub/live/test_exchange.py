@@ -10,7 +10,7 @@ from hub.live import exchange
 from hub.live.exchange import TOLD_AT_ONCE, Exchange
 from hub.live.presence import Presence
 from hub.live.relay import Relay
-from hub.wire import now_ms
+from hub.sockets import now_ms
 from tests.hub.live.room import EXAM, Entry, Looking, Watcher, until
 from veritas.valkey import Redis
 

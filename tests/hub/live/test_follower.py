@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hub.live import follower
 from hub.live.follower import Doors, Follower
-from hub.wire import Frame
+from hub.sockets import Frame
 from protocol.console import Since
 from tests.hub.live.room import Room, Watcher
 

@@ -6,7 +6,7 @@ import pytest
 
 from hub.live.presence import TURNS, Presence
 from hub.live.pulse import Pulse
-from hub.wire import Frame, size_of
+from hub.sockets import Frame, size_of
 from protocol import console
 from protocol.codec import Encoding, decode_to_console
 from protocol.limits import FOCUS_ATTEMPTS, FRAME_BYTES

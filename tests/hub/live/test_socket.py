@@ -15,7 +15,7 @@ from db.queries.accounts import credentials
 from hub.auth.guards import Person
 from hub.auth.tickets import hash_secret
 from hub.live import socket
-from hub.wire import now_ms
+from hub.sockets import now_ms
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import Delta, Hello, Watch, Welcome
 from protocol.exams import Permission

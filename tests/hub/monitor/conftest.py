@@ -21,7 +21,7 @@ from hub.auth import tokens
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.monitor.door import CandidateDoor
 from hub.settings import HubSettings
-from hub.wire import now_ms
+from hub.sockets import now_ms
 from protocol import monitor
 from protocol.attempts import OVER, AttemptStatus
 from protocol.codec import Encoding, decode_to_candidate, encode

@@ -11,7 +11,7 @@ from db.notify import Hints
 from db.settings import DatabaseSettings
 from hub.auth import tokens
 from hub.monitor import roll, session
-from hub.wire import now_ms
+from hub.sockets import now_ms
 from protocol import monitor
 from protocol.attempts import AttemptStatus
 from protocol.codes import CloseCode

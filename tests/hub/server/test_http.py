@@ -8,8 +8,8 @@ from litestar import Litestar, WebSocket, post, websocket
 from litestar.params import JSONBody
 from websockets.asyncio.client import connect
 
-from hub import metrics, wire
-from hub.arrival import PromptHttp
+from hub import metrics, sockets
+from hub.server.http import PromptHttp
 from tests.hub.serving import serve
 
 HEAD = b"POST / HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n"
@@ -30,9 +30,9 @@ async def echo(data: JSONBody[str]) -> str:
 
 @websocket("/ws")
 async def parrot(socket: WebSocket[Any, Any, Any]) -> None:
-    await wire.accept(socket)
-    while (data := await wire.receive(socket)) is not None:
-        await wire.send(socket, data)
+    await sockets.accept(socket)
+    while (data := await sockets.receive(socket)) is not None:
+        await sockets.send(socket, data)
 
 
 @pytest.fixture

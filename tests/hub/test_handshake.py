@@ -9,10 +9,10 @@ from litestar.datastructures import Headers
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from hub import gate as gates
+from hub import handshake as gates
 from hub import metrics
 from hub.app import create_app
-from hub.gate import Gate, Refusal, needs_ticket
+from hub.handshake import Gate, Refusal, needs_ticket
 from hub.ingest.budget import Budget
 from hub.settings import HubSettings
 from protocol.codec import Encoding, encode

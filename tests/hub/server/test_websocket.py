@@ -7,7 +7,8 @@ from websockets import frames
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from hub import closing, wire
+from hub import sockets
+from hub.server import websocket as closing
 from protocol.codes import CloseCode
 from tests.hub.serving import read_all, read_close, serve
 
@@ -19,24 +20,24 @@ class Flood:
 
     def __init__(self) -> None:
         self.closed = asyncio.Event()
-        self.seen: wire.Frame | None = "nothing"
+        self.seen: sockets.Frame | None = "nothing"
 
     def app(self) -> Litestar:
         @websocket("/")
         async def flood(socket: WebSocket[Any, Any, Any]) -> None:
-            await wire.accept(socket)
+            await sockets.accept(socket)
             while await self.taken(socket):
                 pass
-            await wire.close(socket, CloseCode.TOO_SLOW)
-            self.seen = await wire.receive(socket)
+            await sockets.close(socket, CloseCode.TOO_SLOW)
+            self.seen = await sockets.receive(socket)
             self.closed.set()
 
         return Litestar([flood])
 
-    async def taken(self, socket: wire.Socket) -> bool:
+    async def taken(self, socket: sockets.Socket) -> bool:
         try:
             async with asyncio.timeout(0.3):
-                return await wire.send(socket, FRAME)
+                return await sockets.send(socket, FRAME)
         except TimeoutError:
             return False
 
@@ -82,9 +83,9 @@ async def test_a_peer_that_answers_is_gone_at_once() -> None:
 
     @websocket("/")
     async def brief(socket: WebSocket[Any, Any, Any]) -> None:
-        await wire.accept(socket)
-        await wire.send(socket, "bye")
-        await wire.close(socket, CloseCode.ENDED)
+        await sockets.accept(socket)
+        await sockets.send(socket, "bye")
+        await sockets.close(socket, CloseCode.ENDED)
 
     async with serve(Litestar([brief]), ws=Watched) as address, connect(f"ws://{address}/") as client:
         assert await client.recv() == "bye"
@@ -98,15 +99,15 @@ class Quiet:
     """A handler that only listens, and the connection under it."""
 
     def __init__(self) -> None:
-        self.heard: asyncio.Queue[wire.Frame | None] = asyncio.Queue()
+        self.heard: asyncio.Queue[sockets.Frame | None] = asyncio.Queue()
         self.connection: asyncio.Future[closing.ClosingWebSocket] = asyncio.get_running_loop().create_future()
 
     def app(self) -> Litestar:
         @websocket("/")
         async def listen(socket: WebSocket[Any, Any, Any]) -> None:
-            await wire.accept(socket)
+            await sockets.accept(socket)
             self.connection.set_result(socket.scope["extensions"][closing.CLOSE_NOW].__self__)  # type: ignore[index]
-            while (data := await wire.receive(socket)) is not None:
+            while (data := await sockets.receive(socket)) is not None:
                 self.heard.put_nowait(data)
 
         return Litestar([listen])
@@ -137,7 +138,7 @@ async def test_a_peer_that_reads_has_its_pings_answered() -> None:
 
 
 @pytest.mark.parametrize("message", ["halloå", b"\0hallo\xff"])
-async def test_a_message_in_pieces_is_one_message(message: wire.Frame) -> None:
+async def test_a_message_in_pieces_is_one_message(message: sockets.Frame) -> None:
     quiet = Quiet()
     async with serve(quiet.app()) as address, connect(f"ws://{address}/") as client:
         for _ in range(2):
@@ -163,7 +164,7 @@ async def test_pieces_without_end_are_held_in_no_more_bytes_than_they_have() -> 
 async def test_a_handshake_that_is_refused_stays_refused() -> None:
     @websocket("/")
     async def refuse(socket: WebSocket[Any, Any, Any]) -> None:
-        await wire.close(socket, CloseCode.FORBIDDEN)
+        await sockets.close(socket, CloseCode.FORBIDDEN)
         await socket.close()
 
     async with serve(Litestar([refuse])) as address:

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from litestar import Litestar, WebSocket, websocket
 from websockets.asyncio.client import ClientConnection, connect
 
-from hub import wire
-from hub.closing import ClosingWebSocket
+from hub import sockets
+from hub.server.websocket import ClosingWebSocket
 from protocol.codec import Encoding, decode_to_candidate
 from protocol.codes import CloseCode, ErrorCode
 from protocol.monitor import Error
 from tests.hub.serving import read_close, serve
 
-Serve = Callable[[wire.Socket], Awaitable[None]]
+Serve = Callable[[sockets.Socket], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -43,13 +43,13 @@ async def talk(handle: Serve, *, ws: Any = ClosingWebSocket, **options: Any) -> 
     ],
 )
 def test_the_first_subprotocol_that_is_known_is_chosen(offered: list[str], chosen: Encoding | None) -> None:
-    assert wire.choose_encoding(offered) is chosen
+    assert sockets.choose_encoding(offered) is chosen
 
 
 @given(st.text())
 def test_a_frames_size_is_its_bytes_on_the_wire(text: str) -> None:
-    assert wire.size_of(text) == len(text.encode(errors="surrogatepass"))
-    assert wire.size_of(text.encode(errors="surrogatepass")) == wire.size_of(text)
+    assert sockets.size_of(text) == len(text.encode(errors="surrogatepass"))
+    assert sockets.size_of(text.encode(errors="surrogatepass")) == sockets.size_of(text)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_a_frames_size_is_its_bytes_on_the_wire(text: str) -> None:
     [(None, None), (["x", "veritas.v1.msgpack"], "veritas.v1.msgpack"), (["veritas.v1.json"], "veritas.v1.json")],
 )
 async def test_the_handshake_names_the_chosen_subprotocol(offered: Any, answered: str | None) -> None:
-    async def handle(socket: wire.Socket) -> None:
-        assert await wire.accept(socket) is not None
-        await wire.close(socket, CloseCode.NORMAL)
+    async def handle(socket: sockets.Socket) -> None:
+        assert await sockets.accept(socket) is not None
+        await sockets.close(socket, CloseCode.NORMAL)
 
     async with talk(handle, subprotocols=offered) as client:
         assert client.subprotocol == answered
@@ -67,8 +67,8 @@ async def test_the_handshake_names_the_chosen_subprotocol(offered: Any, answered
 
 
 async def test_only_unknown_subprotocols_are_told_so_and_closed() -> None:
-    async def handle(socket: wire.Socket) -> None:
-        assert await wire.accept(socket) is None
+    async def handle(socket: sockets.Socket) -> None:
+        assert await sockets.accept(socket) is None
 
     async with talk(handle, subprotocols=["veritas.v9.json"]) as client:
         error = decode_to_candidate(await client.recv(), Encoding.JSON)
@@ -78,16 +78,16 @@ async def test_only_unknown_subprotocols_are_told_so_and_closed() -> None:
 
 
 async def test_frames_come_as_they_were_sent_and_none_means_gone() -> None:
-    received: list[wire.Frame | None] = []
+    received: list[sockets.Frame | None] = []
     gone = asyncio.Event()
 
-    async def handle(socket: wire.Socket) -> None:
-        await wire.accept(socket)
-        while (data := await wire.receive(socket)) is not None:
+    async def handle(socket: sockets.Socket) -> None:
+        await sockets.accept(socket)
+        while (data := await sockets.receive(socket)) is not None:
             received.append(data)
-        received.append(await wire.receive(socket))
-        assert not await wire.send(socket, "too late")
-        await wire.close(socket, CloseCode.NORMAL)
+        received.append(await sockets.receive(socket))
+        assert not await sockets.send(socket, "too late")
+        await sockets.close(socket, CloseCode.NORMAL)
         gone.set()
 
     async with talk(handle) as client:
@@ -98,11 +98,11 @@ async def test_frames_come_as_they_were_sent_and_none_means_gone() -> None:
 
 
 async def test_both_kinds_of_frames_are_sent() -> None:
-    async def handle(socket: wire.Socket) -> None:
-        await wire.accept(socket)
-        assert await wire.send(socket, "text")
-        assert await wire.send(socket, b"bytes")
-        await wire.close(socket, CloseCode.NORMAL)
+    async def handle(socket: sockets.Socket) -> None:
+        await sockets.accept(socket)
+        assert await sockets.send(socket, "text")
+        assert await sockets.send(socket, b"bytes")
+        await sockets.close(socket, CloseCode.NORMAL)
 
     async with talk(handle) as client:
         assert [await client.recv(), await client.recv()] == ["text", b"bytes"]
@@ -112,11 +112,11 @@ async def test_both_kinds_of_frames_are_sent() -> None:
 async def test_closing_twice_does_nothing_the_second_time(ws: Any) -> None:
     done = asyncio.Event()
 
-    async def handle(socket: wire.Socket) -> None:
-        await wire.accept(socket)
-        await wire.close(socket, CloseCode.ENDED)
-        await wire.close(socket, CloseCode.INTERNAL)
-        assert not await wire.send(socket, "too late")
+    async def handle(socket: sockets.Socket) -> None:
+        await sockets.accept(socket)
+        await sockets.close(socket, CloseCode.ENDED)
+        await sockets.close(socket, CloseCode.INTERNAL)
+        assert not await sockets.send(socket, "too late")
         done.set()
 
     async with talk(handle, ws=ws) as client:
@@ -125,7 +125,7 @@ async def test_closing_twice_does_nothing_the_second_time(ws: Any) -> None:
 
 
 def test_an_outbox_keeps_order_and_bound() -> None:
-    outbox = wire.Outbox(10)
+    outbox = sockets.Outbox(10)
     assert outbox.put("12345")
     assert outbox.put(b"1234")
     assert not outbox.put("12")
@@ -138,7 +138,7 @@ def test_an_outbox_keeps_order_and_bound() -> None:
 
 
 def test_a_cleared_outbox_has_its_whole_room() -> None:
-    outbox = wire.Outbox(10)
+    outbox = sockets.Outbox(10)
     outbox.put("1234567890")
     outbox.clear()
     assert outbox.take() is None
@@ -146,7 +146,7 @@ def test_a_cleared_outbox_has_its_whole_room() -> None:
 
 
 async def test_a_reader_waits_for_the_next_frame() -> None:
-    outbox = wire.Outbox(10)
+    outbox = sockets.Outbox(10)
     waiting = asyncio.create_task(outbox.get())
     await asyncio.sleep(0)
     assert not waiting.done()
@@ -155,13 +155,13 @@ async def test_a_reader_waits_for_the_next_frame() -> None:
 
 
 async def test_a_finished_outbox_empties_and_then_says_so() -> None:
-    outbox = wire.Outbox(10)
+    outbox = sockets.Outbox(10)
     outbox.put("last")
     outbox.finish()
     assert not outbox.put("x")
     assert [await outbox.get(), await outbox.get()] == ["last", None]
 
-    idle = wire.Outbox(10)
+    idle = sockets.Outbox(10)
     waiting = asyncio.create_task(idle.get())
     await asyncio.sleep(0)
     idle.finish()
@@ -169,7 +169,7 @@ async def test_a_finished_outbox_empties_and_then_says_so() -> None:
 
 
 async def test_clearing_does_not_wake_a_reader_with_nothing() -> None:
-    outbox = wire.Outbox(10)
+    outbox = sockets.Outbox(10)
     waiting = asyncio.create_task(outbox.get())
     await asyncio.sleep(0)
     outbox.put("x")

@@ -12,7 +12,7 @@ from typing import Any, Final
 from litestar import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 
-from hub.closing import CLOSE_NOW, IS_GONE, SHUT_DOWN
+from hub.server.websocket import CLOSE_NOW, IS_GONE, SHUT_DOWN
 from protocol.codec import Encoding, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.monitor import Error

@@ -1,0 +1,1 @@
+"""uvicorn's HTTP and WebSocket protocols with deadlines of our own. No business logic."""
