@@ -23,7 +23,7 @@ ROOMS: Final = {
     "protocol/events.py": "codec",
     "protocol/": "codec",
     "hub/monitor/session.py": "session",
-    "hub/monitor/numbers.py": "session",
+    "hub/monitor/sequence.py": "session",
     "hub/handshake.py": "socket",
     "hub/monitor/": "socket",
     "hub/sockets.py": "socket",

@@ -39,12 +39,12 @@ from hub.live.presence import Presence
 from hub.live.pulse import Pulse
 from hub.live.relay import Relay
 from hub.live.socket import ConsoleDoor, console_socket
-from hub.monitor.answers import Answers
-from hub.monitor.door import CandidateDoor
-from hub.monitor.farewells import Farewells
-from hub.monitor.roll import Roll
+from hub.monitor.admission import CandidateDoor
+from hub.monitor.close_log import Farewells
+from hub.monitor.instruction_results import Answers
+from hub.monitor.orphans import Sweep
+from hub.monitor.registry import Roll
 from hub.monitor.socket import monitor_socket
-from hub.monitor.sweep import Sweep
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
 from hub.rest import (

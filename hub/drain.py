@@ -15,7 +15,7 @@ import structlog
 from hub import metrics
 from hub.handshake import Gate
 from hub.live.socket import ConsoleDoor
-from hub.monitor.roll import Candidate, Roll
+from hub.monitor.registry import Candidate, Roll
 from protocol.codes import CloseCode
 
 log = structlog.get_logger(__name__)

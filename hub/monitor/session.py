@@ -24,7 +24,7 @@ from typing import Self
 
 import msgspec
 
-from hub.monitor.numbers import Numbers
+from hub.monitor.sequence import Numbers
 from protocol import limits, monitor
 from protocol.codec import EmptyBatch, Received, measure
 from protocol.codes import CloseCode, ErrorCode

@@ -21,9 +21,9 @@ from hub.auth.guards import Person
 from hub.errors import HubError, close_code_of
 from hub.handshake import needs_ticket
 from hub.ingest.batcher import Fate, Offer, Stored, Work
-from hub.monitor.door import GONE, CandidateDoor, Entrance, welcome_of
+from hub.monitor.admission import GONE, CandidateDoor, Entrance, welcome_of
+from hub.monitor.fair_share import Turn
 from hub.monitor.session import Answer, Close, Compare, Effect, Open, Phase, Renew, Send, Session, Store
-from hub.monitor.turn import Turn
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.errors import ProtocolError

@@ -32,9 +32,9 @@ from hub.errors import (
     Unauthenticated,
     problems,
 )
-from hub.monitor import delivery
-from hub.monitor.delivery import Taken
-from hub.monitor.door import CandidateDoor, welcome_of
+from hub.monitor import http_session
+from hub.monitor.admission import CandidateDoor, welcome_of
+from hub.monitor.http_session import Taken
 from hub.settings import HubSettings
 from protocol import limits
 from protocol.codec import decode_delivery
@@ -94,7 +94,7 @@ async def open_stream(
 ) -> StreamOpened:
     """Make this the attempt's newest connection, as a `hello` does; it ends when nothing comes for three heartbeats."""
     said = {field: getattr(data, field) for field in data.__struct_fields__}
-    entrance = await delivery.begin(candidates, Hello(token=_BY_BEARER, **said), person)
+    entrance = await http_session.begin(candidates, Hello(token=_BY_BEARER, **said), person)
     welcome = welcome_of(entrance, candidates.roll.window, settings.jwt_secret)
     return StreamOpened(
         stream=welcome.stream,
@@ -198,7 +198,7 @@ async def deliver_events(
         raise TooLarge(str(error)) from error
     except ProtocolError as error:
         raise BadRequest(str(error)) from error
-    return await delivery.deliver(candidates, bearer, delivered)
+    return await http_session.deliver(candidates, bearer, delivered)
 
 
 router: Final = Router(path="/monitor", tags=["monitoring"], route_handlers=[open_stream, deliver_events])

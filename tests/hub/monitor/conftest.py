@@ -19,7 +19,7 @@ from db.models import ExamAttempt
 from db.queries.accounts import credentials
 from hub.auth import tokens
 from hub.auth.tickets import draw_secret, hash_secret
-from hub.monitor.door import CandidateDoor
+from hub.monitor.admission import CandidateDoor
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol import monitor

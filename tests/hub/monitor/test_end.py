@@ -10,7 +10,7 @@ from db.models import EventStream, MonitoringEvent
 from db.notify import Hints
 from db.settings import DatabaseSettings
 from hub.auth import tokens
-from hub.monitor import roll, session
+from hub.monitor import registry, session
 from hub.sockets import now_ms
 from protocol import monitor
 from protocol.attempts import AttemptStatus
@@ -21,8 +21,8 @@ from tests.hub.monitor.conftest import Sitting, events, still_works
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roll, "LOOK_S", 0.1)
-    monkeypatch.setattr(roll, "TICK_S", 0.02)
+    monkeypatch.setattr(registry, "LOOK_S", 0.1)
+    monkeypatch.setattr(registry, "TICK_S", 0.02)
     monkeypatch.setattr(session, "QUIET_MS", 300)
 
 
@@ -55,7 +55,7 @@ async def test_a_hint_tells_it_sooner(
     sitting: Sitting, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peer, _ = await sitting.enter()
-    monkeypatch.setattr(roll, "LOOK_S", 60.0)
+    monkeypatch.setattr(registry, "LOOK_S", 60.0)
     await asyncio.sleep(0.2)  # the look that was already due goes by
     await sitting.stand(AttemptStatus.SUBMITTED)
     hints = Hints.connect(database.redis_url)

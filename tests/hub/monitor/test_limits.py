@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 from websockets.typing import Subprotocol
 
-from hub.monitor import roll, session, socket
+from hub.monitor import registry, session, socket
 from protocol import limits, monitor
 from protocol.codec import Encoding, encode
 from protocol.codes import CloseCode, RejectCode
@@ -185,7 +185,7 @@ async def test_whoever_says_no_hello_is_silent(
 async def test_whoever_says_nothing_for_three_heartbeats_is_silent_and_any_frame_is_something(
     sitting: Sitting, neighbour: Sitting, encoding: Encoding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roll, "TICK_S", 0.02)
+    monkeypatch.setattr(registry, "TICK_S", 0.02)
     beside, _ = await neighbour.enter(encoding)
     peer, _ = await sitting.enter(encoding)
 

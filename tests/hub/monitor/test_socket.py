@@ -12,8 +12,8 @@ from db.models import Connection, EventStream, ExamAttempt, MonitoringEvent, Rej
 from db.queries.connections import hub_leases
 from hub import lease, metrics
 from hub.app import create_app
-from hub.monitor import roll, socket
-from hub.monitor.door import CandidateDoor
+from hub.monitor import registry, socket
+from hub.monitor.admission import CandidateDoor
 from hub.settings import HubSettings
 from protocol import limits, monitor
 from protocol.codec import Encoding
@@ -195,7 +195,7 @@ async def opened(sitting: Sitting) -> list[tuple[int, str | None]]:
 async def test_a_new_token_in_band_takes_the_place_of_the_sign_in(
     sitting: Sitting, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roll, "LOOK_S", 0.1)
+    monkeypatch.setattr(registry, "LOOK_S", 0.1)
     peer, _ = await sitting.enter()
     before = sitting.session
     await peer.send(monitor.Auth(await sitting.token()))

@@ -10,8 +10,8 @@ from db.models import Connection, MonitoringEvent
 from db.queries.connections import connections
 from db.queries.connections.connections import Opening
 from hub import metrics
-from hub.monitor import farewells
-from hub.monitor.farewells import Farewells
+from hub.monitor import close_log
+from hub.monitor.close_log import Farewells
 from protocol import monitor
 from tests import factories
 
@@ -82,7 +82,7 @@ async def test_an_end_that_postgresql_cannot_take_is_tried_again_and_dated_when_
 
 
 async def test_what_does_not_fit_is_dropped_and_counted(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(farewells, "WAITING_MAX", 1)
+    monkeypatch.setattr(close_log, "WAITING_MAX", 1)
     first, second = await open_some(engine, 2)
     dropped = metrics.FAREWELLS_DROPPED.labels(reason="full")._value.get()
     recorder = Farewells(engine)

@@ -14,8 +14,8 @@ from db.errors import AWAY
 from db.queries.connections import connections, http_connections
 from db.queries.connections.connections import Closing, Opened
 from hub.lease import Lease
-from hub.monitor.farewells import Farewells
-from hub.monitor.roll import Roll
+from hub.monitor.close_log import Farewells
+from hub.monitor.registry import Roll
 from hub.tasks import Background
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ from db.models import Connection, ExamAttempt
 from hub.app import create_app
 from hub.auth.passwords import Passwords
 from hub.errors import Busy, Forbidden, Unauthenticated
-from hub.monitor.door import CandidateDoor
+from hub.monitor.admission import CandidateDoor
 from hub.settings import HubSettings
 from tests.hub.monitor.conftest import Sitting, sit
 

@@ -25,9 +25,9 @@ from hub.ingest.resends import Resends
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
 from hub.live.presence import Presence
-from hub.monitor.answers import Answers
-from hub.monitor.farewells import Farewells
-from hub.monitor.roll import Roll
+from hub.monitor.close_log import Farewells
+from hub.monitor.instruction_results import Answers
+from hub.monitor.registry import Roll
 from hub.settings import HubSettings
 from protocol.limits import HEARTBEAT_MS, Limits, Window
 from protocol.monitor import Hello, Instruct, Welcome

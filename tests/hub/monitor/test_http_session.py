@@ -18,8 +18,8 @@ from db.models import AttemptAnswer, Connection, ExamEnrollment, Instruction, Mo
 from db.queries.console import instructions
 from hub.ingest.batcher import Offer
 from hub.ingest.writer import Ingest
-from hub.monitor import sweep
-from hub.monitor.door import CandidateDoor
+from hub.monitor import orphans
+from hub.monitor.admission import CandidateDoor
 from hub.settings import HubSettings
 from protocol import monitor
 from protocol.attempts import AttemptStatus
@@ -199,7 +199,7 @@ async def test_the_newest_connection_wins_whichever_way_it_came(poster: Poster, 
 async def test_a_connection_of_which_nothing_is_heard_ends_as_silent_and_is_opened_anew(
     poster: Poster, sitting: Sitting, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "SILENT_S", 0.05)
+    monkeypatch.setattr(orphans, "SILENT_S", 0.05)
     await poster.deliver(1, 1)
     async with engine.begin() as conn:
         long_ago = timedelta(milliseconds=SILENT_HEARTBEATS * HEARTBEAT_MS + 100)
@@ -223,7 +223,7 @@ async def test_a_connection_that_is_heard_of_stays(poster: Poster, engine: Async
         long_ago = func.now() - timedelta(hours=1)
         await conn.execute(update(Connection).values(heard_at=long_ago, opened_at=long_ago))
     await poster.deliver(1, 1)
-    looking = sweep.Sweep(door.engine, door.lease, door.roll, door.farewells)
+    looking = orphans.Sweep(door.engine, door.lease, door.roll, door.farewells)
     await looking._close_silent()
     await looking._sweep()
     assert (await poster.deliver(2, 2)).status_code == 200

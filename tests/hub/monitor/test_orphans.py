@@ -6,15 +6,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, MonitoringEvent
 from db.queries.connections import connections
-from hub.monitor import sweep
-from hub.monitor.door import CandidateDoor
+from hub.monitor import orphans
+from hub.monitor.admission import CandidateDoor
 from tests.hub.monitor.conftest import Sitting, still_works, until
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "SWEEP_S", 0.1)
-    monkeypatch.setattr(sweep, "YOUNG_S", 0.5)
+    monkeypatch.setattr(orphans, "SWEEP_S", 0.1)
+    monkeypatch.setattr(orphans, "YOUNG_S", 0.5)
 
 
 async def open_without_a_socket(sitting: Sitting, door: CandidateDoor) -> connections.Opening:
@@ -50,7 +50,7 @@ async def test_a_connection_without_a_socket_is_closed_with_its_fact_and_no_othe
 async def test_a_young_connection_is_left_alone(
     sitting: Sitting, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "YOUNG_S", 60.0)
+    monkeypatch.setattr(orphans, "YOUNG_S", 60.0)
     await open_without_a_socket(sitting, door)
     await asyncio.sleep(0.4)
     assert await cause_of(sitting) is None
@@ -59,13 +59,13 @@ async def test_a_young_connection_is_left_alone(
 async def test_an_end_that_is_still_to_be_recorded_keeps_its_cause(
     sitting: Sitting, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "YOUNG_S", 60.0)
+    monkeypatch.setattr(orphans, "YOUNG_S", 60.0)
     opening = await open_without_a_socket(sitting, door)
     async with sitting.engine.begin() as holder:
         await holder.execute(select(Connection.attempt_id).with_for_update())
         ended = door.farewells.put(opening, "silent")
         assert door.farewells.holds(opening.attempt_id, opening.generation)
-        monkeypatch.setattr(sweep, "YOUNG_S", 0.5)
+        monkeypatch.setattr(orphans, "YOUNG_S", 0.5)
         await asyncio.sleep(0.9)
     await ended
     assert await cause_of(sitting) == "silent"

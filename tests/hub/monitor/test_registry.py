@@ -13,8 +13,8 @@ from db.notify import Hints
 from db.queries.console import instructions
 from db.settings import DatabaseSettings
 from hub.app import create_app
-from hub.monitor import roll, session
-from hub.monitor.door import CandidateDoor
+from hub.monitor import registry, session
+from hub.monitor.admission import CandidateDoor
 from hub.settings import HubSettings
 from protocol import monitor
 from protocol.codes import CloseCode
@@ -25,7 +25,7 @@ from tests.hub.serving import serve
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roll, "LOOK_S", 0.1)
+    monkeypatch.setattr(registry, "LOOK_S", 0.1)
 
 
 async def ask(sitting: Sitting, text: str) -> None:
@@ -65,7 +65,7 @@ async def test_a_connection_taken_over_elsewhere_is_told_without_any_hint(sittin
 async def test_hints_for_others_do_not_keep_a_superseded_socket_waiting(
     sitting: Sitting, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roll, "LOOK_S", 0.5)
+    monkeypatch.setattr(registry, "LOOK_S", 0.5)
     peer, _ = await sitting.enter()
     hints = Hints.connect(database.redis_url)
 
@@ -136,7 +136,7 @@ async def test_a_hint_brings_an_instruction_sooner(
     sitting: Sitting, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peer, _ = await sitting.enter()
-    monkeypatch.setattr(roll, "LOOK_S", 60.0)
+    monkeypatch.setattr(registry, "LOOK_S", 60.0)
     await asyncio.sleep(0.2)  # the look that was already due goes by
     await ask(sitting, "hinted")
     hints = Hints.connect(database.redis_url)
@@ -207,7 +207,7 @@ async def test_an_access_token_that_runs_out_closes_nothing(sitting: Sitting) ->
 async def test_windows_shrink_and_grow_with_the_load_of_the_process(
     sitting: Sitting, door: CandidateDoor, settings: HubSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roll, "TICK_S", 0.02)
+    monkeypatch.setattr(registry, "TICK_S", 0.02)
     peer, welcome = await sitting.enter()
     assert welcome.window == Window()
     load = settings.ingest_bytes * 3 // 4

@@ -13,8 +13,8 @@ from db.queries import feed
 from db.queries.console import instructions
 from db.settings import DatabaseSettings
 from hub import metrics
-from hub.monitor import answers
-from hub.monitor.answers import Answers
+from hub.monitor import instruction_results
+from hub.monitor.instruction_results import Answers
 from protocol.attempts import InstructionState
 from protocol.console import InstructionRow
 from protocol.monitor import Done
@@ -75,7 +75,7 @@ async def test_an_answer_to_nothing_changes_nothing(engine: AsyncEngine, hints: 
 
 
 async def test_a_dropped_answer_is_counted(engine: AsyncEngine, hints: Hints, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "WAITING_MAX", 1)
+    monkeypatch.setattr(instruction_results, "WAITING_MAX", 1)
     counter = metrics.ANSWERS_DROPPED.labels(reason="full")
     before = counter._value.get()
     recorder = Answers(engine, hints)
@@ -91,11 +91,11 @@ async def test_answers_nobody_asked_for_do_not_crowd_out_the_others(engine: Asyn
     before, before_full = too_many._value.get(), full._value.get()
     liar = uuid4()
     async with Answers(engine, hints) as recorder:
-        for n in range(answers.WAITING_MAX):
+        for n in range(instruction_results.WAITING_MAX):
             recorder.put(liar, Done(n + 1, ok=True))
         recorder.put(attempt_id, Done(1, ok=True))
     assert [row.state for row in await shown(engine, exam_id)] == [InstructionState.DONE]
-    assert too_many._value.get() == before + answers.WAITING_MAX - answers.WAITING_PER_ATTEMPT
+    assert too_many._value.get() == before + instruction_results.WAITING_MAX - instruction_results.WAITING_PER_ATTEMPT
     assert full._value.get() == before_full
 
 
@@ -106,7 +106,7 @@ async def test_an_attempt_may_answer_again_once_its_answers_are_recorded(engine:
     before = counter._value.get()
     async with Answers(engine, hints) as recorder:
         for _ in range(2):
-            for n in range(answers.WAITING_PER_ATTEMPT):
+            for n in range(instruction_results.WAITING_PER_ATTEMPT):
                 recorder.put(attempt_id, Done(n + 1, ok=True))
             await recorder._waiting.join()
     assert counter._value.get() == before

@@ -19,7 +19,7 @@ from hub import metrics, sockets
 from hub.auth.guards import Bearer, Person
 from hub.errors import BadRequest, Busy, Disconnected, Forbidden, Full, Gap, Missing, Superseded
 from hub.ingest.batcher import Fate, GivenUp, Offer, Work
-from hub.monitor.door import CandidateDoor, Entrance
+from hub.monitor.admission import CandidateDoor, Entrance
 from hub.monitor.session import Answer, Close, Compare, Effect, Send, Session, Store
 from protocol.codec import Delivered, Received
 from protocol.codes import CloseCode

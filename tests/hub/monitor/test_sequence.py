@@ -1,4 +1,4 @@
-from hub.monitor.numbers import Numbers
+from hub.monitor.sequence import Numbers
 from protocol import limits
 from protocol.events import Batch, Entry
 
