@@ -27,8 +27,8 @@ from hub.errands import Errands
 from hub.errors import exception_handlers
 from hub.handshake import Gate
 from hub.ingest.budget import Budget
-from hub.ingest.hinter import Hinter
-from hub.ingest.resends import Resends
+from hub.ingest.duplicates import Resends
+from hub.ingest.job_notifier import Hinter
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
 from hub.live.census import Census

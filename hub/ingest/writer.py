@@ -23,7 +23,7 @@ from db.queries.events.insert import Outcome
 from db.segments import Stretch, lay
 from hub import metrics
 from hub.ingest.batcher import Batcher, Fate, GivenUp, Offer, Stored, Work
-from hub.ingest.timeline import Rewound, Timeline
+from hub.ingest.database_epoch import Rewound, Timeline
 from protocol.events import Entry
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ Hint = Callable[[frozenset[UUID]], None]
 
 
 class Known(Protocol):
-    """What is done with places that were stored before: `hub.ingest.resends.Resends.put`."""
+    """What is done with places that were stored before: `hub.ingest.duplicates.Resends.put`."""
 
     def __call__(self, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry], /) -> None:
         """Take the entries of one stream."""

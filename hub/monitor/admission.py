@@ -21,7 +21,7 @@ from hub.auth.guards import Person, admit_socket, spending
 from hub.errands import Errands
 from hub.errors import Busy, Forbidden, Unauthenticated
 from hub.ingest.budget import Budget
-from hub.ingest.resends import Resends
+from hub.ingest.duplicates import Resends
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
 from hub.live.presence import Presence

@@ -1,6 +1,6 @@
 import pytest
 
-from hub.ingest.timeline import Rewound, Timeline
+from hub.ingest.database_epoch import Rewound, Timeline
 
 
 def test_a_timeline_tells_of_another_history_once() -> None:

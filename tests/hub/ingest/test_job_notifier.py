@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Collection
 from uuid import UUID, uuid4
 
-from hub.ingest.hinter import Hinter
+from hub.ingest.job_notifier import Hinter
 
 
 async def test_a_lone_hint_goes_out_at_once_and_those_after_it_together() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from hub import metrics
-from hub.ingest.resends import Resends
+from hub.ingest.duplicates import Resends
 from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
 from tests.factories import TIME_BASE_MS, make_attempt, make_exam, make_stream, make_user, store_events
