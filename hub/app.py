@@ -22,6 +22,10 @@ from hub.auth.failures import Failures
 from hub.auth.guards import SECURITY_SCHEMES
 from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
+from hub.board.feeds import Feed
+from hub.board.listener import Relay
+from hub.commands.commands import Commands
+from hub.console.socket import ConsoleDoor, console_socket
 from hub.drain import Drain
 from hub.errands import Errands
 from hub.errors import exception_handlers
@@ -31,14 +35,6 @@ from hub.ingest.duplicates import Resends
 from hub.ingest.job_notifier import Hinter
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
-from hub.live.census import Census
-from hub.live.commands import Commands
-from hub.live.exchange import Exchange
-from hub.live.feed import Feed
-from hub.live.presence import Presence
-from hub.live.pulse import Pulse
-from hub.live.relay import Relay
-from hub.live.socket import ConsoleDoor, console_socket
 from hub.monitor.admission import CandidateDoor
 from hub.monitor.close_log import Farewells
 from hub.monitor.instruction_results import Answers
@@ -47,6 +43,10 @@ from hub.monitor.registry import Roll
 from hub.monitor.socket import monitor_socket
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
+from hub.presence.broadcast import Pulse
+from hub.presence.gossip import Exchange
+from hub.presence.poll import Census
+from hub.presence.presence import Presence
 from hub.rest import (
     admin,
     analysis,

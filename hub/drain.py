@@ -13,8 +13,8 @@ from typing import Final
 import structlog
 
 from hub import metrics
+from hub.console.socket import ConsoleDoor
 from hub.handshake import Gate
-from hub.live.socket import ConsoleDoor
 from hub.monitor.registry import Candidate, Roll
 from protocol.codes import CloseCode
 

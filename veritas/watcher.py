@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from hub.live.board import Board
+from hub.board.board import Board
 from protocol.codec import Encoding
 from protocol.console import Delta, FlagRow, Live, Presence, Resync, Snapshot
 from protocol.limits import FOCUS_ATTEMPTS

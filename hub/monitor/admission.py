@@ -24,10 +24,10 @@ from hub.ingest.budget import Budget
 from hub.ingest.duplicates import Resends
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
-from hub.live.presence import Presence
 from hub.monitor.close_log import Farewells
 from hub.monitor.instruction_results import Answers
 from hub.monitor.registry import Roll
+from hub.presence.presence import Presence
 from hub.settings import HubSettings
 from protocol.limits import HEARTBEAT_MS, Limits, Window
 from protocol.monitor import Hello, Instruct, Welcome

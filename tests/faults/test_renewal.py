@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.settings import DatabaseSettings
 from hub.auth import tokens
-from hub.live import console as consoles
+from hub.console import connection as consoles
 from tests.veritas.hubs import LOGIN, run_hub
 from veritas.client import Candidate, Console
 from veritas.client.console import Frame

@@ -25,7 +25,7 @@ from protocol.console import Hello as ConsoleHello
 from protocol.console import Welcome as ConsoleWelcome
 from protocol.roles import Role
 from tests import factories
-from tests.hub.live.consoles import Client
+from tests.hub.consoles import Client
 from tests.hub.monitor.conftest import Sitting, events, sit
 
 

@@ -27,9 +27,9 @@ from db.queries.console import instructions
 from db.queries.events import system_events
 from db.queries.exams import exams, rosters
 from db.settings import DatabaseSettings
-from hub.live.board import Board
-from hub.live.commands import Commands
-from hub.live.feed import Feed
+from hub.board.board import Board
+from hub.board.feeds import Feed
+from hub.commands.commands import Commands
 from judgement import grading
 from judgement.attempts import Action
 from protocol.attempts import InstructionState
@@ -37,7 +37,7 @@ from protocol.codec import Encoding
 from protocol.console import Command, ExamRow, Since, StudentRow
 from protocol.flags import FlagStatus
 from tests.factories import make_connection, make_stream, make_user, store_events
-from tests.hub.live.room import Watcher, make_room
+from tests.hub.exam_room import Watcher, make_room
 from tests.sittings import ending
 from tests.workers.rooms import AWAY
 from workers.jobs.evaluate import Evaluator

@@ -23,7 +23,7 @@ from protocol.console import AttemptRow, ExamRow, FlagRow, ScoreRow, Snapshot, S
 from protocol.exams import Permission
 
 WATCHING: Final = (Permission.VIEW, Permission.INVIGILATE, Permission.REVIEW)
-"""Any of these is enough to watch an exam; what is ordered there wants more (`hub.live.commands`)."""
+"""Any of these is enough to watch an exam; what is ordered there wants more (`hub.commands.commands`)."""
 
 
 async def watchable(conn: AsyncConnection, exam_ids: Collection[UUID], user_id: UUID) -> set[UUID]:

@@ -18,8 +18,8 @@ from db.queries import access
 from db.queries.review import flags
 from db.queries.review.flags import FlagFilter
 from hub.auth.guards import BEARER, Person
+from hub.commands.commands import TEXT_CHARS, Commands
 from hub.errors import Busy, Expired, Forbidden, HubError, Invalid, Missing, Outdated, Unauthenticated, problems
-from hub.live.commands import TEXT_CHARS, Commands
 from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.teacher.views import FlagSummary, FlagView, show_case, show_flag
 from hub.rest.trail import AnyRequest, leave

@@ -6,10 +6,10 @@ import pytest
 from db.notify import Hint, Hints, Told
 from hub.auth.failures import Failures
 from hub.auth.limits import Allowance, FailureLimits
+from hub.board.listener import Relay
 from hub.errands import Errands
 from hub.errors import TooManyFailures, Unauthenticated
-from hub.live.relay import Relay
-from tests.hub.live.room import until
+from tests.hub.exam_room import until
 from veritas.valkey import Redis
 
 HERE = "203.0.113.7"

@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
 from hub.settings import HubSettings
-from tests.hub.live.consoles import Hub
-from tests.hub.live.room import Room, make_room
+from tests.hub.consoles import Hub
+from tests.hub.exam_room import Room, make_room
 from tests.hub.serving import serve
 
 

@@ -18,14 +18,14 @@ from websockets.exceptions import ConnectionClosed
 from db.models import AuditLog
 from hub.app import create_app
 from hub.auth.passwords import Passwords
-from hub.live.commands import WANTED
+from hub.commands.commands import WANTED
 from hub.pages.site import Site
 from hub.settings import HubSettings
 from protocol import console, monitor
 from protocol.codec import Encoding, encode
 from protocol.codes import ErrorCode
 from tests.hub.conftest import People
-from tests.hub.live.consoles import Client
+from tests.hub.consoles import Client
 from tests.hub.rest.access.console import ASKING, CLOSED, ORDERS, WATCHERS
 from tests.hub.rest.access.rows import CALLERS, OTHER_STUDENT, STRANGER, Call, Row
 from tests.hub.rest.access.stage import Stage

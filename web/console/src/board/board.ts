@@ -1,6 +1,6 @@
 /**
  * The numbered part of one exam's board, as a fold of feed rows: a snapshot and the deltas after it make the same board
- * as a later snapshot. Pure: nothing here reads a socket, a clock or the screen. The hub's own is hub/live/board.py.
+ * as a later snapshot. Pure: nothing here reads a socket, a clock or the screen. The hub's own is hub/board/board.py.
  */
 
 import type {

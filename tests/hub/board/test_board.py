@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hub.live.board import Board, encode_delta
+from hub.board.board import Board, encode_delta
 from protocol import codec
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.codec import Encoding

@@ -16,13 +16,13 @@ from db.queries.accounts import credentials
 from hub.auth import tokens
 from hub.auth.guards import Person, Purpose
 from hub.auth.tickets import draw_secret, hash_secret
-from hub.live.board import Board
-from hub.live.census import Census
-from hub.live.commands import Commands
-from hub.live.feed import Feed
-from hub.live.presence import Presence
-from hub.live.pulse import Pulse
-from hub.live.socket import ConsoleDoor, console_socket
+from hub.board.board import Board
+from hub.board.feeds import Feed
+from hub.commands.commands import Commands
+from hub.console.socket import ConsoleDoor, console_socket
+from hub.presence.broadcast import Pulse
+from hub.presence.poll import Census
+from hub.presence.presence import Presence
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol.codec import Encoding, decode_to_console, encode

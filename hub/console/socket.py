@@ -18,12 +18,12 @@ from db.queries.accounts import credentials
 from db.queries.console import board as boards
 from hub import metrics, sockets
 from hub.auth.guards import Person, admit_socket, origin_allowed, spending
+from hub.board.feeds import Feed
+from hub.commands.commands import Commands
+from hub.console.connection import Console, Ended, House
 from hub.errands import Errands
 from hub.errors import close_code_of
 from hub.handshake import needs_ticket
-from hub.live.commands import Commands
-from hub.live.console import Console, Ended, House
-from hub.live.feed import Feed
 from hub.settings import HubSettings
 from protocol.codec import Encoding, decode_console, encode
 from protocol.codes import CloseCode, ErrorCode

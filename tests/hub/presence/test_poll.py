@@ -5,10 +5,10 @@ from sqlalchemy import delete, func, insert, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, ExamAttempt, HubLease, MonitoringEvent
-from hub.live.census import SHARES, Census
-from hub.live.presence import Presence
+from hub.presence.poll import SHARES, Census
+from hub.presence.presence import Presence
 from tests.factories import make_stream, store_events
-from tests.hub.live.room import Entry, Looking, Room, Watcher, make_room, until
+from tests.hub.exam_room import Entry, Looking, Room, Watcher, make_room, until
 
 
 class Audience:

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import structlog
 
-from hub.live.follower import Audience
-from hub.live.presence import Presence
+from hub.board.follower import Audience
+from hub.presence.presence import Presence
 from hub.sockets import Frame
 from hub.tasks import Background
 from protocol import console

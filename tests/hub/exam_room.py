@@ -12,7 +12,7 @@ from db.models import TeacherExamPermission
 from db.queries import feed
 from db.queries.console import board as boards
 from hub.auth.guards import Person
-from hub.live.board import Board
+from hub.board.board import Board
 from hub.sockets import Frame, now_ms
 from protocol.codec import Encoding, decode_to_console
 from protocol.console import Delta, Row, StudentRow

@@ -22,8 +22,8 @@ from db.models import (
 )
 from db.queries.console.board import WATCHING
 from hub.auth.guards import Person
-from hub.live.commands import TEXT_CHARS, WANTED, Commands
-from hub.live.reviews import DECISIONS
+from hub.commands.commands import TEXT_CHARS, WANTED, Commands
+from hub.commands.reviews import DECISIONS
 from judgement.policy import read_policy
 from judgement.score.scoring import judge_integrity
 from protocol.attempts import AttemptStatus, InstructionState
@@ -33,7 +33,7 @@ from protocol.console import Command, Outcome, Result
 from protocol.exams import Permission
 from protocol.flags import FlagStatus, StandingFlag
 from protocol.roles import Role
-from tests.hub.live.room import Room, make_room
+from tests.hub.exam_room import Room, make_room
 
 OPEN, CONFIRMED, DISMISSED, ESCALATED = (
     FlagStatus.OPEN,
@@ -426,7 +426,7 @@ async def test_an_order_waits_for_a_fold_to_end_and_tries_again(engine: AsyncEng
 async def test_an_order_that_cannot_get_its_locks_says_busy(
     engine: AsyncEngine, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.live.commands.TRIES", 1)
+    monkeypatch.setattr("hub.commands.commands.TRIES", 1)
     flag = await room.flag(await room.sit())
     async with engine.begin() as fold:
         await fold.execute(select(AnalysisCursor.attempt_id).with_for_update(key_share=True))

@@ -6,12 +6,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from db.notify import Hint, Hints, Told
-from hub.live import exchange
-from hub.live.exchange import TOLD_AT_ONCE, Exchange
-from hub.live.presence import Presence
-from hub.live.relay import Relay
+from hub.board.listener import Relay
+from hub.presence import gossip
+from hub.presence.gossip import TOLD_AT_ONCE, Exchange
+from hub.presence.presence import Presence
 from hub.sockets import now_ms
-from tests.hub.live.room import EXAM, Entry, Looking, Watcher, until
+from tests.hub.exam_room import EXAM, Entry, Looking, Watcher, until
 from veritas.valkey import Redis
 
 
@@ -83,7 +83,7 @@ async def test_counts_are_told_only_of_those_somebody_elsewhere_looks_at_closely
 async def test_a_console_that_is_not_heard_of_any_more_is_forgotten(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "ASKED_S", 0.1)
+    monkeypatch.setattr(gossip, "ASKED_S", 0.1)
     there, here = Side(wire), Side(wire, Looking(1))
     wire.sides += [there, here]
     async with there.exchange:

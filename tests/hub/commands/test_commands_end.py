@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, FeedRow
 from db.queries.console import instructions
-from hub.live.commands import TEXT_CHARS
+from hub.commands.commands import TEXT_CHARS
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.codes import ErrorCode
 from protocol.console import Command, Result
 from protocol.exams import Permission
 from tests.candidates import system_facts
-from tests.hub.live.room import Room, make_room
+from tests.hub.exam_room import Room, make_room
 from tests.hub.live.test_commands import carry_out, commands_of, count, fine
 
 

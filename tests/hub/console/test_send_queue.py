@@ -4,7 +4,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.live.backlog import ANSWER_BYTES, LIVE_ROOM_BYTES, Backlog
+from hub.console.send_queue import ANSWER_BYTES, LIVE_ROOM_BYTES, Backlog
 
 EXAM, OTHER = UUID(int=1), UUID(int=2)
 

@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.queries.console import board as boards
 from hub import metrics, sockets
 from hub.auth.guards import Person
+from hub.board.board import Board, encode_delta
+from hub.board.feeds import Feed
+from hub.commands.commands import Commands
+from hub.console.send_queue import Backlog
 from hub.errands import Errands
 from hub.errors import Busy, close_code_of, interpret
-from hub.live.backlog import Backlog
-from hub.live.board import Board, encode_delta
-from hub.live.commands import Commands
-from hub.live.feed import Feed
 from protocol.codec import Encoding, decode_console, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import Command, ConsoleFrame, Delta, Focus, Resync, Unwatch, Watch, Welcome

@@ -7,13 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import Denied, NotFound
 from db.models import AuditLog, FlagReview, TeacherExamPermission
 from hub.auth.guards import Person
-from hub.live.reviews import DECISIONS, Decision, Reviewed, review
+from hub.commands.reviews import DECISIONS, Decision, Reviewed, review
 from protocol.codes import ErrorCode
 from protocol.console import FlagRow, ScoreRow
 from protocol.exams import Permission
 from protocol.flags import FlagStatus
 from protocol.roles import Role
-from tests.hub.live.room import Room, make_room
+from tests.hub.exam_room import Room, make_room
 
 
 async def decide(

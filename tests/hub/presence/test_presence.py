@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from db.queries.connections.presence import Connected, Count
-from hub.live.presence import TURNS, Presence, Sighting
+from hub.presence.presence import TURNS, Presence, Sighting
 from protocol import console
-from tests.hub.live.room import EXAM, STREAM, Entry
+from tests.hub.exam_room import EXAM, STREAM, Entry
 
 OTHER = UUID(int=2)
 NEXT = UUID(int=22)

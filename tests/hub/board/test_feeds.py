@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import FeedHead, FeedRow
 from db.notify import Hint, Hints
 from db.settings import DatabaseSettings
-from hub.live import follower
-from hub.live.feed import Feed
-from hub.live.relay import Relay
+from hub.board import follower
+from hub.board.feeds import Feed
+from hub.board.listener import Relay
 from protocol.codec import Encoding
 from protocol.console import Since, StudentRow
-from tests.hub.live.room import Room, Watcher, make_room
+from tests.hub.exam_room import Room, Watcher, make_room
 from veritas.embedded import Servers
 
 NEVER_S = 3600.0
@@ -307,7 +307,7 @@ async def test_a_console_that_comes_back_as_the_last_one_leaves_keeps_the_board(
 async def test_the_feed_ends_while_postgresql_does_not_answer(
     engine: AsyncEngine, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.live.feed.STOP_S", 0.1)
+    monkeypatch.setattr("hub.board.feeds.STOP_S", 0.1)
     watcher = Watcher()
     async with engine.begin() as blocker:
         await blocker.execute(text("LOCK TABLE exams IN ACCESS EXCLUSIVE MODE"))

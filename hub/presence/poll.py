@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
 from db.queries.connections import presence as records
-from hub.live.follower import Audience
-from hub.live.presence import Presence
+from hub.board.follower import Audience
+from hub.presence.presence import Presence
 from hub.tasks import Background
 
 log = structlog.get_logger(__name__)

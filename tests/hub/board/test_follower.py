@@ -6,11 +6,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hub.live import follower
-from hub.live.follower import Doors, Follower
+from hub.board import follower
+from hub.board.follower import Doors, Follower
 from hub.sockets import Frame
 from protocol.console import Since
-from tests.hub.live.room import Room, Watcher
+from tests.hub.exam_room import Room, Watcher
 
 
 @asynccontextmanager

@@ -13,8 +13,8 @@ import msgspec
 import structlog
 
 from db.notify import Hint, Teller
-from hub.live.follower import Audience
-from hub.live.presence import Presence, Sighting
+from hub.board.follower import Audience
+from hub.presence.presence import Presence, Sighting
 from hub.sockets import now_ms
 from hub.tasks import Background
 

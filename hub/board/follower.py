@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.errors import AWAY
 from db.queries import feed
 from db.queries.console import board as boards
-from hub.live.board import Board, encode_delta
+from hub.board.board import Board, encode_delta
 from hub.sockets import Frame
 from protocol.codec import Encoding
 from protocol.console import Delta, Since

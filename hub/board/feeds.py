@@ -16,8 +16,8 @@ from db.errors import AWAY
 from db.notify import Hint
 from db.queries import feed
 from db.queries.events.database_epoch import read_epoch
+from hub.board.follower import Doors, Follower, Subscriber
 from hub.errands import Errands
-from hub.live.follower import Doors, Follower, Subscriber
 from protocol.console import Since
 
 log = structlog.get_logger(__name__)

@@ -14,7 +14,7 @@ from db.models import User
 from db.queries.accounts import credentials
 from hub.auth.guards import Person
 from hub.auth.tickets import hash_secret
-from hub.live import socket
+from hub.console import socket
 from hub.sockets import now_ms
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import Delta, Hello, Watch, Welcome
@@ -22,8 +22,8 @@ from protocol.exams import Permission
 from protocol.limits import FRAME_BYTES, HEARTBEAT_MS
 from protocol.monitor import Drain, Error, Ping, Pong
 from protocol.roles import Role
-from tests.hub.live.consoles import Client, Hub
-from tests.hub.live.room import Room
+from tests.hub.consoles import Client, Hub
+from tests.hub.exam_room import Room
 
 
 async def test_the_welcome_says_who_is_known_and_for_how_long(hub: Hub, room: Room) -> None:

@@ -24,9 +24,9 @@ from db.queries.console import board as boards
 from db.queries.console import commands, instructions
 from db.queries.events.system_events import ServerFact
 from hub.auth.guards import Person
+from hub.commands.reviews import Decision, review
 from hub.errands import Errands
 from hub.errors import Busy, interpret
-from hub.live.reviews import Decision, review
 from judgement import grading
 from judgement.attempts import Action, way_of
 from protocol.codes import ErrorCode

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from hub.auth import tokens
-from hub.live import console
-from hub.live.board import Board
+from hub.board.board import Board
+from hub.console import connection
 from hub.server.websocket import CLOSE_NOW
 from hub.sockets import now_ms
 from protocol.codec import Encoding, encode
@@ -17,8 +17,8 @@ from protocol.flags import FlagStatus
 from protocol.limits import FRAME_BYTES
 from protocol.monitor import Auth, Bye, Error, Ping, Pong
 from protocol.roles import Role
-from tests.hub.live.consoles import Hub
-from tests.hub.live.room import Entry, Room, Watcher, make_room, until
+from tests.hub.consoles import Hub
+from tests.hub.exam_room import Entry, Room, Watcher, make_room, until
 
 
 @pytest.mark.parametrize("encoding", Encoding)
@@ -53,7 +53,7 @@ async def test_a_teacher_watches_commands_and_sees_it(hub: Hub, room: Room, enco
 
 
 async def test_who_falls_silent_is_closed(hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "SILENT_S", 1.5)
+    monkeypatch.setattr(connection, "SILENT_S", 1.5)
     async with hub.sign_in(room.teacher) as client:
         await asyncio.sleep(0.8)
         await client.send(Ping(1))
@@ -67,7 +67,7 @@ async def test_who_falls_silent_is_closed(hub: Hub, room: Room, monkeypatch: pyt
 async def test_a_console_is_closed_a_little_after_its_authority_ends(
     hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "AUTH_GRACE_MS", 200 - tokens.LIFETIME_S * 1000)
+    monkeypatch.setattr(connection, "AUTH_GRACE_MS", 200 - tokens.LIFETIME_S * 1000)
     async with hub.sign_in(room.teacher) as client:
         assert await client.close_code() == CloseCode.TOKEN_EXPIRED
 
@@ -190,7 +190,7 @@ async def test_a_focus_that_cannot_be_is_told_and_changes_nothing(hub: Hub, room
 
 async def test_a_sign_in_is_renewed_in_band(hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     # Tokens count in seconds: the first is good for 3 to 4 s here, its successor for 6 to 7.
-    monkeypatch.setattr(console, "AUTH_GRACE_MS", 4_000 - tokens.LIFETIME_S * 1000)
+    monkeypatch.setattr(connection, "AUTH_GRACE_MS", 4_000 - tokens.LIFETIME_S * 1000)
     async with hub.sign_in(room.teacher) as client:
         claims = tokens.make_claims(room.teacher.user_id, Role.TEACHER, "Tess", room.teacher.session, now_ms=now_ms())
         later = msgspec.structs.replace(claims, exp=claims.exp + 3)
@@ -238,7 +238,7 @@ async def test_while_postgresql_does_not_answer_a_renewal_is_to_be_sent_again(
             await blocker.execute(text("LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE"))
             await client.send(Auth(token))
             error = await client.receive(Error)
-        assert (error.code, error.retry_ms) == (ErrorCode.BUSY, console.BUSY_RETRY_MS)
+        assert (error.code, error.retry_ms) == (ErrorCode.BUSY, connection.BUSY_RETRY_MS)
         await client.send(Auth(token))
         await client.send(Ping(1))
         await client.receive(Pong)
@@ -286,7 +286,7 @@ async def test_a_goodbye_is_returned(hub: Hub, room: Room) -> None:
 
 
 async def test_too_many_requests_at_once_are_too_fast(hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "REQUESTS", 3)
+    monkeypatch.setattr(connection, "REQUESTS", 3)
     async with hub.sign_in(room.teacher) as client, hub.engine.begin() as blocker:
         await blocker.execute(text("LOCK TABLE exams IN ACCESS EXCLUSIVE MODE"))
         for _ in range(10):
@@ -300,7 +300,7 @@ async def test_a_console_stays_while_postgresql_does_not_answer(hub: Hub, room: 
             await blocker.execute(text("LOCK TABLE exams IN ACCESS EXCLUSIVE MODE"))
             await client.send(Watch(room.exam))
             error = await client.receive(Error)
-            assert (error.code, error.retry_ms) == (ErrorCode.BUSY, console.BUSY_RETRY_MS)
+            assert (error.code, error.retry_ms) == (ErrorCode.BUSY, connection.BUSY_RETRY_MS)
             await client.send(Command(id=uuid4(), exam_id=room.exam, action="message", text="hi"))
             assert (await client.receive(Result)).code == ErrorCode.BUSY
         await client.send(Watch(room.exam))
@@ -324,7 +324,7 @@ def buffered(hub: Hub) -> int:
 async def test_a_console_that_does_not_read_is_closed_and_its_neighbour_sees_all(
     hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "STALL_S", 1.0)
+    monkeypatch.setattr(connection, "STALL_S", 1.0)
     most = 0
     async with hub.sign_in(room.teacher, max_queue=1) as slow, hub.sign_in(room.teacher) as quick:
         for one in (slow, quick):

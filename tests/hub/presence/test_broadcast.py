@@ -4,13 +4,13 @@ from uuid import UUID
 
 import pytest
 
-from hub.live.presence import TURNS, Presence
-from hub.live.pulse import Pulse
+from hub.presence.broadcast import Pulse
+from hub.presence.presence import TURNS, Presence
 from hub.sockets import Frame, size_of
 from protocol import console
 from protocol.codec import Encoding, decode_to_console
 from protocol.limits import FOCUS_ATTEMPTS, FRAME_BYTES
-from tests.hub.live.room import EXAM, Entry
+from tests.hub.exam_room import EXAM, Entry
 
 
 class Spectator:

@@ -6,8 +6,8 @@ import pytest
 
 from db.notify import Hint, Hints
 from db.settings import DatabaseSettings
-from hub.live import relay
-from hub.live.relay import Relay
+from hub.board import listener
+from hub.board.listener import Relay
 
 
 async def test_hints_reach_every_listener(database: DatabaseSettings) -> None:
@@ -25,7 +25,7 @@ async def test_hints_reach_every_listener(database: DatabaseSettings) -> None:
 
 
 async def test_a_listener_that_fails_does_not_end_the_relay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay, "RETRY_S", 0.01)
+    monkeypatch.setattr(listener, "RETRY_S", 0.01)
     heard: asyncio.Queue[int] = asyncio.Queue()
     rounds = 0
 

@@ -1,0 +1,1 @@
+"""Commands of teachers, from the console socket and from REST."""

@@ -1,0 +1,1 @@
+"""Who is connected now, at any hub. Never stored."""
