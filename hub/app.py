@@ -47,23 +47,10 @@ from hub.presence.broadcast import Pulse
 from hub.presence.gossip import Exchange
 from hub.presence.poll import Census
 from hub.presence.presence import Presence
-from hub.rest import (
-    admin,
-    analysis,
-    auth,
-    exams,
-    grades,
-    health,
-    items,
-    monitor,
-    permissions,
-    policies,
-    rosters,
-    service_keys,
-    student,
-    teacher,
-)
-from hub.rest.schema import DescribedStructs
+from hub.rest import admin, auth, health, monitor, service_keys, service_reports, student, teacher
+from hub.rest.exams import exams, items, permissions, policies, rosters
+from hub.rest.http.openapi import DescribedStructs
+from hub.rest.teacher import grades
 from hub.settings import HubSettings
 from protocol.codes import CloseCode
 
@@ -84,7 +71,7 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     monitor.router,
     teacher.router,
     grades.router,
-    analysis.router,
+    service_reports.router,
     admin.router,
     service_keys.router,
     health.router,

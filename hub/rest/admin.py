@@ -20,10 +20,10 @@ from db.queries.audit import AuditEntry
 from hub.auth.guards import BEARER, Person, person_as
 from hub.auth.passwords import Passwords
 from hub.errors import Busy, Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
-from hub.rest import trail
-from hub.rest.fields import Email, Name, NewPassword, Username
-from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
-from hub.rest.trail import AnyRequest
+from hub.rest.http import audit as trail
+from hub.rest.http.audit import AnyRequest
+from hub.rest.http.fields import Email, Name, NewPassword, Username
+from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.roles import Role
 
 Said = Annotated[str | None, QueryParameter(max_length=200, pattern=r"^[^\x00]*$")]

@@ -26,9 +26,9 @@ from hub.auth.guards import ADMITTED, BEARER, Person, Purpose, address_of, perso
 from hub.auth.passwords import Passwords
 from hub.auth.tickets import draw_secret, hash_code, hash_secret
 from hub.errors import Busy, Expired, Forbidden, Invalid, Outdated, TooManyFailures, Unauthenticated, problems
-from hub.rest import trail
-from hub.rest.fields import Email, Name, NewPassword, Opaque, Username
-from hub.rest.trail import AnyRequest
+from hub.rest.http import audit
+from hub.rest.http.audit import AnyRequest
+from hub.rest.http.fields import Email, Name, NewPassword, Opaque, Username
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol.roles import Role
@@ -323,4 +323,4 @@ async def _end(engine: AsyncEngine, request: AnyRequest, session: UUID, user_id:
 
 
 async def _audit(conn: AsyncConnection, request: AnyRequest, user_id: UUID, action: str, **details: str) -> None:
-    await trail.leave(conn, request, user_id, action, "user", user_id, **details)
+    await audit.leave(conn, request, user_id, action, "user", user_id, **details)

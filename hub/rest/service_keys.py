@@ -19,10 +19,10 @@ from db.queries.accounts.service_keys import KeyView
 from hub.auth.guards import BEARER, Person, person_as
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
-from hub.rest import trail
-from hub.rest.fields import ProgramName
-from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
-from hub.rest.trail import AnyRequest
+from hub.rest.http import audit
+from hub.rest.http.audit import AnyRequest
+from hub.rest.http.fields import ProgramName
+from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.roles import Role, Scope
 
 PREFIX: Final = "vsk_"
@@ -62,7 +62,7 @@ async def give_key(
     key = PREFIX + draw_secret()
     async with engine.begin() as conn:
         given = await service_keys.create(conn, data.name, sorted(set(data.scopes)), hash_secret(key))
-        await trail.leave(
+        await audit.leave(
             conn,
             request,
             person.user_id,
@@ -110,7 +110,7 @@ async def revoke_key(
     """Let a key be good no longer, from the next call on."""
     async with engine.begin() as conn:
         await service_keys.revoke(conn, key_id)
-        await trail.leave(conn, request, person.user_id, "revoke_key", "service_key", key_id)
+        await audit.leave(conn, request, person.user_id, "revoke_key", "service_key", key_id)
 
 
 router: Final = Router(

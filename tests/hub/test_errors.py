@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from db import errors as db_errors
 from hub import errors
 from hub.errors import close_code_of, exception_handlers, interpret, problems
-from hub.rest import auth, exams, student
+from hub.rest import auth, student
+from hub.rest.exams import exams
 from protocol.codes import CloseCode
 from protocol.errors import Malformed, TooLarge
 from tests.hub.serving import serve

@@ -11,7 +11,7 @@ from litestar.di import Provide
 from hub.auth.guards import person_as
 from hub.rest.student.attempts import list_answers, read_attempt
 from hub.rest.student.dashboard import read_dashboard
-from hub.rest.student.exams import list_enrolments, start_attempt
+from hub.rest.student.student_exams import list_enrolments, start_attempt
 from hub.rest.student.submission import submit
 from protocol.roles import Role
 

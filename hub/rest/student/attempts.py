@@ -18,7 +18,7 @@ from db.queries.student.attempt_view import Owner, Paper, PaperExam, PaperItem
 from db.queries.student.record import EventCount, Record, ShownFlag
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
-from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.student.dashboard import Integrity
 from judgement.score.thresholds import name_integrity
 from judgement.text.for_students import describe_record, explain_flag

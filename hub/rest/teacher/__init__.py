@@ -6,9 +6,9 @@ from litestar import Router
 from litestar.di import Provide
 
 from hub.auth.guards import person_as
-from hub.rest.teacher.analytics import read_analytics
 from hub.rest.teacher.attempts import list_attempts
 from hub.rest.teacher.dashboard import read_dashboard
+from hub.rest.teacher.exam_analytics import read_analytics
 from hub.rest.teacher.exports import export_events, export_flags
 from hub.rest.teacher.flags import list_flags, read_flag, review_flag
 from hub.rest.teacher.monitoring import read_monitoring

@@ -11,7 +11,7 @@ from db.queries.review import attempts
 from db.queries.review.attempts import AttemptSummary
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
-from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 
 
 @get(

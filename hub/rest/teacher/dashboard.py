@@ -9,7 +9,7 @@ from db.queries.review import dashboard, flags
 from db.queries.review.dashboard import ExamLine
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Unauthenticated, problems
-from hub.rest.teacher.views import FlagSummary, show_flag
+from hub.rest.teacher.responses import FlagSummary, show_flag
 
 RECENT = 10
 """How many open flags the first page shows."""

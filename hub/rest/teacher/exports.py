@@ -23,9 +23,9 @@ from db.queries.review.flags import FlagCase
 from db.queries.review.timeline import TimelineFact, Wanted
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
-from hub.rest.sheets import Cell, write_rows, write_time
+from hub.rest.http.audit import AnyRequest, leave
+from hub.rest.http.csv import Cell, write_rows, write_time
 from hub.rest.teacher.monitoring import Citing, cite
-from hub.rest.trail import AnyRequest, leave
 from judgement.rules import describe
 from protocol.exams import Permission
 

@@ -20,9 +20,9 @@ from db.queries.review.flags import FlagFilter
 from hub.auth.guards import BEARER, Person
 from hub.commands.commands import TEXT_CHARS, Commands
 from hub.errors import Busy, Expired, Forbidden, HubError, Invalid, Missing, Outdated, Unauthenticated, problems
-from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
-from hub.rest.teacher.views import FlagSummary, FlagView, show_case, show_flag
-from hub.rest.trail import AnyRequest, leave
+from hub.rest.http.audit import AnyRequest, leave
+from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.rest.teacher.responses import FlagSummary, FlagView, show_case, show_flag
 from protocol.codes import ErrorCode
 from protocol.console import Command, Result
 from protocol.exams import Permission

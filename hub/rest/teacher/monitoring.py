@@ -22,9 +22,9 @@ from db.queries.review.flags import Cited
 from db.queries.review.timeline import AnalysisRecord, FactId, TimelineFact, Wanted
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
-from hub.rest.paging import PAGE, After, Limit, read_cursor, write_cursor
-from hub.rest.teacher.views import FlagView, show_case
-from hub.rest.trail import AnyRequest, leave
+from hub.rest.http.audit import AnyRequest, leave
+from hub.rest.http.paging import PAGE, After, Limit, read_cursor, write_cursor
+from hub.rest.teacher.responses import FlagView, show_case
 from protocol.exams import Permission
 from protocol.flags import Severity, stands
 from protocol.limits import NAME_CHARS, SEVERITY_CHARS

@@ -17,8 +17,8 @@ from db.queries.review.attempts import AttemptSummary
 from db.queries.review.students import FlaggedStudent, Metrics, StudentCard
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
-from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
-from hub.rest.trail import AnyRequest, leave
+from hub.rest.http.audit import AnyRequest, leave
+from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.analysis import DropoutLabel
 
 

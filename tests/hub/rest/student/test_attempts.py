@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import BehaviorAnalysis, Exam, ExamAttempt, User
 from hub.auth.passwords import Passwords
-from hub.rest.paging import write_cursor
+from hub.rest.http.paging import write_cursor
 from protocol.roles import Role
 from tests.factories import make_flag
 from tests.hub.conftest import PASSWORD, Caller, People

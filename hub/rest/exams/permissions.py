@@ -15,9 +15,9 @@ from db.queries.exams import permissions
 from db.queries.exams.permissions import Grantee, Grants
 from hub.auth.guards import BEARER, Person, person_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
-from hub.rest import trail
-from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
-from hub.rest.trail import AnyRequest
+from hub.rest.http import audit
+from hub.rest.http.audit import AnyRequest
+from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.exams import Permission
 from protocol.roles import Role
 
@@ -62,7 +62,7 @@ async def grant_permissions(
     async with engine.begin() as conn:
         grantee = await permissions.grant(conn, exam_id, person.user_id, username, data)
         granted = [permission for permission in Permission if getattr(grantee, permission)]
-        await trail.leave(
+        await audit.leave(
             conn,
             request,
             person.user_id,
@@ -91,7 +91,7 @@ async def withdraw_permissions(
     """Take back all that was permitted; the exam does not exist for this teacher any more."""
     async with engine.begin() as conn:
         teacher_id = await permissions.withdraw(conn, exam_id, person.user_id, username)
-        await trail.leave(conn, request, person.user_id, "withdraw", "exam", exam_id, teacher=teacher_id)
+        await audit.leave(conn, request, person.user_id, "withdraw", "exam", exam_id, teacher=teacher_id)
 
 
 router: Final = Router(

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from hub.errors import Fault
-from hub.rest.fields import Email, Line, Name, Username
+from hub.rest.http.fields import Email, Line, Name, Username
 
 ROWS_MAX: Final = 2_000
 

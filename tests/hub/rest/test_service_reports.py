@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import AuditLog, BehaviorAnalysis, Flag, ServiceKey
 from db.queries import feed
 from db.queries.evaluation import flags
-from hub.rest.analysis import DECIDED_HERE, JUDGED_HERE
+from hub.rest.service_reports import DECIDED_HERE, JUDGED_HERE
 from judgement.policy import preset, write_policy
 from protocol.flags import FlagStatus
 from protocol.roles import Role

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.rest.roster_csv import ROWS_MAX, CsvRow, read_csv
+from hub.rest.exams.roster_csv import ROWS_MAX, CsvRow, read_csv
 
 HEAD = "username,name,email\n"
 

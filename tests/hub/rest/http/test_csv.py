@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.rest.sheets import write_rows, write_time
+from hub.rest.http.csv import write_rows, write_time
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 

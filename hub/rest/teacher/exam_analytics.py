@@ -14,7 +14,7 @@ from db.queries.review.attempts import AttemptSummary
 from db.queries.review.exam_analytics import Bin, ExamHead, Figures, ItemFigures, Risks, RuleFigures
 from hub.auth.guards import BEARER, Person
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
-from hub.rest.paging import PAGE, After, Limit, make_page, read_cursor
+from hub.rest.http.paging import PAGE, After, Limit, make_page, read_cursor
 from judgement.rules import describe
 from judgement.score.precision import judge_precision
 

@@ -17,7 +17,7 @@ from db.queries.exams import student_exams
 from db.queries.exams.student_exams import Enrolment, EnrolmentState, OwnAttempt
 from hub.auth.guards import BEARER, Person
 from hub.errors import Closed, Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
-from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from judgement.notice import Notice, write_notice
 from judgement.rules import RULEBOOK_VERSION
 from protocol.attempts import ShownStatus, show_status

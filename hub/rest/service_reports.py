@@ -27,8 +27,8 @@ from db.queries.evaluation.flags import NewFlag
 from db.queries.review import service_reports
 from hub.auth.guards import SERVICE, service_as
 from hub.errors import Fault, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems, refuse_any
-from hub.rest import trail
-from hub.rest.fields import Indicator, Sentence
+from hub.rest.http import audit
+from hub.rest.http.fields import Indicator, Sentence
 from protocol.console import Outcome, Result
 from protocol.flags import FlagSource, Severity
 from protocol.roles import Scope
@@ -131,7 +131,7 @@ async def report_behavior(
             result = Result(data.id, [Outcome(attempt_id=data.attempt_id, ok=True)])
             done = commands.PastCommand(attempt.exam_id, program.user_id, "report_behavior", digest, result)
             await commands.record(conn, data.id, done)
-            await trail.leave(
+            await audit.leave(
                 conn,
                 request,
                 program.user_id,

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.queries.exams import policies
 from hub.auth.guards import BEARER, Person, person_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
-from hub.rest import trail
-from hub.rest.exams import Version
-from hub.rest.trail import AnyRequest
+from hub.rest.exams.exams import Version
+from hub.rest.http import audit
+from hub.rest.http.audit import AnyRequest
 from judgement.errors import NotCarried, PolicyError
 from judgement.policy import Policy, read_policy, write_policy
 from judgement.rule_docs import RuleInfo, describe_all
@@ -74,7 +74,7 @@ async def replace_policy(
     policy = _read(data.policy)
     async with engine.begin() as conn:
         version = await policies.replace(conn, exam_id, person.user_id, write_policy(policy), seen=data.version)
-        await trail.leave(conn, request, person.user_id, "replace_policy", "exam", exam_id, policy_version=version)
+        await audit.leave(conn, request, person.user_id, "replace_policy", "exam", exam_id, policy_version=version)
     return _view(version, policy)
 
 

@@ -24,10 +24,10 @@ from db.queries.exams import exams
 from db.queries.exams.exams import ExamView
 from hub.auth.guards import BEARER, Person, person_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
-from hub.rest import trail
-from hub.rest.fields import At, Line, Text, Title
-from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
-from hub.rest.trail import AnyRequest
+from hub.rest.http import audit
+from hub.rest.http.audit import AnyRequest
+from hub.rest.http.fields import At, Line, Text, Title
+from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from judgement.policy import Preset, preset, write_policy
 from protocol.console import ExamRow
 from protocol.roles import Role
@@ -88,7 +88,7 @@ async def create_exam(
         if not await users.may_create_exams(conn, person.user_id):
             raise Forbidden("this account may not create exams")
         exam_id = await exams.create(conn, creator_id=person.user_id, policy=settings, **values)
-        await trail.leave(conn, request, person.user_id, "create_exam", "exam", exam_id)
+        await audit.leave(conn, request, person.user_id, "create_exam", "exam", exam_id)
         return await exams.read(conn, exam_id, person.user_id)
 
 
@@ -144,7 +144,7 @@ async def edit_exam(
             raise Conflict(f"the exam is at version {held.version}, not {seen}")
         _check_times(values.get("opens_at", held.opens_at), values.get("closes_at", held.closes_at))
         await exams.change(conn, exam_id, values)
-        await trail.leave(conn, request, person.user_id, "edit_exam", "exam", exam_id, changed=" ".join(sorted(said)))
+        await audit.leave(conn, request, person.user_id, "edit_exam", "exam", exam_id, changed=" ".join(sorted(said)))
         view = await exams.read(conn, exam_id, person.user_id)
         if said.keys() & {"title", "duration_minutes"}:
             await feed.append(conn, exam_id, [ExamRow(exam_id, view.title, view.duration_minutes)])
@@ -168,7 +168,7 @@ async def publish_exam(
     """Show the exam to the students on its roster; as often as wanted."""
     async with engine.begin() as conn:
         if await exams.publish(conn, exam_id, person.user_id):
-            await trail.leave(conn, request, person.user_id, "publish", "exam", exam_id)
+            await audit.leave(conn, request, person.user_id, "publish", "exam", exam_id)
         return await exams.read(conn, exam_id, person.user_id)
 
 
@@ -188,7 +188,7 @@ async def unpublish_exam(
     """Hide the exam from students again; not while attempts run."""
     async with engine.begin() as conn:
         if await exams.unpublish(conn, exam_id, person.user_id):
-            await trail.leave(conn, request, person.user_id, "unpublish", "exam", exam_id)
+            await audit.leave(conn, request, person.user_id, "unpublish", "exam", exam_id)
         return await exams.read(conn, exam_id, person.user_id)
 
 
@@ -208,7 +208,7 @@ async def release_results(
     """Show students their results and flags from now on; released once, they stay so."""
     async with engine.begin() as conn:
         if await exams.release(conn, exam_id, person.user_id):
-            await trail.leave(conn, request, person.user_id, "release", "exam", exam_id)
+            await audit.leave(conn, request, person.user_id, "release", "exam", exam_id)
         return await exams.read(conn, exam_id, person.user_id)
 
 

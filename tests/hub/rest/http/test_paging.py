@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import Invalid
-from hub.rest.paging import Moment, make_page, read_cursor, write_cursor
+from hub.rest.http.paging import Moment, make_page, read_cursor, write_cursor
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 

@@ -20,8 +20,8 @@ from db.queries.attempts import grades
 from db.queries.attempts.grades import Given, Grade, Item, Script
 from hub.auth.guards import BEARER, Person, person_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
-from hub.rest import trail
-from hub.rest.fields import Text
+from hub.rest.http import audit
+from hub.rest.http.fields import Text
 from judgement import grading
 from protocol.exams import ItemKind
 from protocol.limits import ITEM_CHARS
@@ -84,7 +84,7 @@ class Grading(msgspec.Struct, frozen=True):
     responses=problems(Unauthenticated, Expired, Forbidden, Missing),
 )
 async def read_answers(
-    request: trail.AnyRequest,
+    request: audit.AnyRequest,
     attempt_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
     person: NamedDependency[Person],
@@ -92,7 +92,7 @@ async def read_answers(
     """Read the items, their keys, the answers that stand, and what they were given so far."""
     async with engine.begin() as conn:
         script = await grades.read_script(conn, attempt_id, person.user_id)
-        await trail.leave(conn, request, person.user_id, "read_answers", "attempt", attempt_id)
+        await audit.leave(conn, request, person.user_id, "read_answers", "attempt", attempt_id)
     return _view(script)
 
 
@@ -104,7 +104,7 @@ async def read_answers(
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
 )
 async def grade_attempt(
-    request: trail.AnyRequest,
+    request: audit.AnyRequest,
     attempt_id: FromPath[UUID],
     data: JSONBody[Grading],
     engine: NamedDependency[AsyncEngine],
@@ -121,7 +121,7 @@ async def grade_attempt(
         await grades.give(conn, script, new, person.user_id, grading, final=data.final)
         given = {one.item: f"{one.points:g}" for one in new}
         details = {"grades": msgspec.json.encode(given).decode(), "final": data.final}
-        await trail.leave(conn, request, person.user_id, "grade", "attempt", attempt_id, **details)
+        await audit.leave(conn, request, person.user_id, "grade", "attempt", attempt_id, **details)
         graded = await grades.read_script(conn, attempt_id, person.user_id)
     await hints.enqueue_analyse([attempt_id])
     return _view(graded)

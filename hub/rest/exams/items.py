@@ -28,10 +28,10 @@ from hub.errors import (
     problems,
     refuse_any,
 )
-from hub.rest import trail
-from hub.rest.exams import Version
-from hub.rest.fields import Choice, ItemName, Text
-from hub.rest.trail import AnyRequest
+from hub.rest.exams.exams import Version
+from hub.rest.http import audit
+from hub.rest.http.audit import AnyRequest
+from hub.rest.http.fields import Choice, ItemName, Text
 from protocol.exams import ItemKind
 from protocol.roles import Role
 
@@ -104,7 +104,7 @@ async def read_items(
     async with engine.begin() as conn:
         found = await items.read_newest(conn, exam_id, person.user_id)
         if found.with_keys:
-            await trail.leave(
+            await audit.leave(
                 conn, request, person.user_id, "read_answer_keys", "exam", exam_id, items_version=found.version
             )
     return _show(found)
@@ -127,7 +127,7 @@ async def replace_items(
     wanted = read_items_of(data.items)
     async with engine.begin() as conn:
         version = await items.replace(conn, exam_id, person.user_id, wanted, seen=data.version)
-        await trail.leave(
+        await audit.leave(
             conn, request, person.user_id, "replace_items", "exam", exam_id, items_version=version, items=len(wanted)
         )
     return _show(ItemSet(version, wanted, with_keys=True))

@@ -35,11 +35,11 @@ from hub.errors import (
     problems,
     refuse_any,
 )
-from hub.rest import trail
-from hub.rest.fields import Email, Line, Name, Username
-from hub.rest.paging import PAGE, After, Limit, Page, make_page, read_cursor
-from hub.rest.roster_csv import ROWS_MAX, path_of, read_csv
-from hub.rest.trail import AnyRequest
+from hub.rest.exams.roster_csv import ROWS_MAX, path_of, read_csv
+from hub.rest.http import audit
+from hub.rest.http.audit import AnyRequest
+from hub.rest.http.fields import Email, Line, Name, Username
+from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.console import StudentRow
 from protocol.exams import Permission
 from protocol.roles import Role
@@ -157,7 +157,7 @@ async def extend_roster(
         codes = {account.user_id: draw_code() for account in accounts}
         arrived = await rosters.enrol(conn, exam_id, list(codes))
         await credentials.replace_codes(conn, exam_id, {student: hash_code(code) for student, code in codes.items()})
-        await trail.leave(
+        await audit.leave(
             conn,
             request,
             person.user_id,
@@ -200,7 +200,7 @@ async def leave_roster(
         if row is None:
             raise NotFound(f"no student {student_id} on this roster")
         await credentials.revoke_codes(conn, exam_id, [student_id])
-        await trail.leave(conn, request, person.user_id, "leave_roster", "exam", exam_id, student=student_id)
+        await audit.leave(conn, request, person.user_id, "leave_roster", "exam", exam_id, student=student_id)
         await feed.append(conn, exam_id, [row])
     await hints.announce("feed", exam_id)
 

@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hub.rest import fields
+from hub.rest.http import fields
 
 
 @pytest.mark.parametrize(

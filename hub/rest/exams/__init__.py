@@ -1,0 +1,1 @@
+"""REST for exams: details, questions, policies, rosters and permissions."""

@@ -1,0 +1,1 @@
+"""What all REST handlers share: fields, paging, audit, CSV and the OpenAPI schema."""
