@@ -27,7 +27,7 @@ from judgement.score.scoring import judge_integrity
 from protocol.analysis import Observed
 from protocol.events import Fact
 from protocol.flags import StandingFlag
-from workers.folds import flag_of
+from workers.state_cache import flag_of
 
 ATTEMPTS_AT_ONCE: Final = 100
 FACTS_AT_ONCE: Final = 20_000

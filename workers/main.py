@@ -16,19 +16,19 @@ from db.engine import create_engine
 from db.notify import MODEL_JOB_LIMIT_S, MODEL_QUEUE, Hints
 from protocol.jobs import ANALYSE, CONSULT, EVALUATE
 from workers import metrics
-from workers.jobs.absences import LOOK_S, Lookout
+from workers.arq_worker import take_jobs
 from workers.jobs.analyse import Analyst
-from workers.jobs.consult import Consultant
 from workers.jobs.evaluate import Evaluator
-from workers.jobs.expiry import EXPIRE_S, expire
+from workers.jobs.instruction_expiry import EXPIRE_S, expire
+from workers.jobs.llm_summary import Consultant
+from workers.jobs.lost_connections import LOOK_S, Lookout
+from workers.jobs.maintenance import keep_up
+from workers.jobs.summary_views import LOOK_S as VIEWS_S
+from workers.jobs.summary_views import Views
 from workers.jobs.timeouts import LOOK_S as TIME_S
 from workers.jobs.timeouts import Timekeeper
-from workers.jobs.upkeep import keep_up
-from workers.jobs.views import LOOK_S as VIEWS_S
-from workers.jobs.views import Views
 from workers.llm.client import OpenAIModel
-from workers.queue import take_jobs
-from workers.rounds import repeat
+from workers.periodic import repeat
 from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)

@@ -24,7 +24,7 @@ from db.settings import DatabaseSettings
 from tests.factories import make_stream, store_events
 from tests.workers.rooms import Room, Sitting, Told
 from veritas.reproduce import reproduce
-from workers import folds, metrics
+from workers import metrics, state_cache
 from workers.jobs.evaluate import Evaluator
 
 STUDENTS = 6
@@ -146,7 +146,7 @@ async def test_whatever_workers_went_through_the_facts_tell_the_same_again(
     seed: int,
     checkpoint_facts: int,
 ) -> None:
-    monkeypatch.setattr(folds, "CHECKPOINT_FACTS", checkpoint_facts)
+    monkeypatch.setattr(state_cache, "CHECKPOINT_FACTS", checkpoint_facts)
     chance = random.Random(seed)
     room = Room(engine)
     sittings = await room.seat(STUDENTS, policy=OFTEN)

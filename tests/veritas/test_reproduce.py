@@ -20,7 +20,7 @@ from veritas import reproduce as module
 from veritas.reproduce import Reproduction, reproduce
 from workers.jobs.analyse import Analyst
 from workers.jobs.evaluate import Evaluator
-from workers.jobs.views import Views
+from workers.jobs.summary_views import Views
 
 FACTS = len(AWAY) + 1
 """With `attempt_started`."""

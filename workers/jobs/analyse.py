@@ -35,7 +35,7 @@ from protocol.jobs import Analyse
 from workers import metrics
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.performance import work_out
-from workers.jobs.views import Views
+from workers.jobs.summary_views import Views
 
 log = structlog.get_logger(__name__)
 

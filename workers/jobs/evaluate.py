@@ -33,7 +33,7 @@ from judgement.score.scoring import judge_stored
 from protocol.console import FlagRow, Row
 from protocol.jobs import ATTEMPTS_PER_JOB, Evaluate
 from workers import metrics
-from workers.folds import Fold, Folder
+from workers.state_cache import Fold, Folder
 
 log = structlog.get_logger(__name__)
 

@@ -30,7 +30,7 @@ from tests.workers.rooms import AWAY, Told
 from workers.jobs import analyse as stage
 from workers.jobs.analyse import Analyst
 from workers.jobs.evaluate import Evaluator
-from workers.jobs.views import Views
+from workers.jobs.summary_views import Views
 
 TYPED = "The more I practise, the luckier I get. "
 WRITING: list[Told] = [("draft_saved", {"item": "d", "text": TYPED * n}, 30_000 + n) for n in range(1, 6)]

@@ -8,7 +8,7 @@ from db.queries.console import board, instructions
 from protocol.attempts import InstructionState
 from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_user
-from workers.jobs.expiry import expire
+from workers.jobs.instruction_expiry import expire
 
 
 async def test_what_is_over_is_marked_and_its_exam_announced(engine: AsyncEngine, hints: Hints) -> None:

@@ -10,7 +10,7 @@ from judgement.errors import NotCarried, StateError
 from protocol.events import Fact
 from tests.judgement.rulebooks import BOTH
 from tests.judgement.stories import LAPTOP, alive, at, tell
-from workers.folds import CHECKPOINT_FACTS, CHECKPOINT_MS, Fold, Folder
+from workers.state_cache import CHECKPOINT_FACTS, CHECKPOINT_MS, Fold, Folder
 
 ATTEMPT, POLICY = uuid4(), uuid4()
 AWAY = tell(at(0, "window_blur"), alive(5, 40))

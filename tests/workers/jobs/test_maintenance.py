@@ -13,7 +13,7 @@ from db.queries.connections import hub_leases
 from db.queries.events import partitions
 from protocol.roles import Role
 from tests.factories import make_exam, make_user
-from workers.jobs.upkeep import keep_up
+from workers.jobs.maintenance import keep_up
 
 
 async def test_partitions_are_made_ahead_again(engine: AsyncEngine) -> None:

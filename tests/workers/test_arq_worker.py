@@ -9,8 +9,8 @@ from db import notify as rooms
 from db.notify import Hints
 from protocol.jobs import EVALUATE
 from veritas.valkey import Redis
-from workers import metrics, queue
-from workers.queue import take_jobs
+from workers import arq_worker, metrics
+from workers.arq_worker import take_jobs
 
 
 class Handler:
@@ -55,7 +55,7 @@ async def test_stopping_lets_a_job_end(redis: Redis, hints: Hints) -> None:
 
 
 async def test_a_job_that_does_not_end_is_cut(redis: Redis, hints: Hints, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "JOBS_END_S", 0.1)
+    monkeypatch.setattr(arq_worker, "JOBS_END_S", 0.1)
     handler, stop = Handler(), asyncio.Event()
     await hints.enqueue_evaluate([uuid4()])
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:

@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from workers import metrics
-from workers import rounds as module
-from workers.rounds import repeat
+from workers import periodic as module
+from workers.periodic import repeat
 
 
 async def test_work_is_repeated_until_it_is_stopped() -> None:

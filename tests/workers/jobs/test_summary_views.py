@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.models import ExamAttempt
 from db.queries.analysis import summary_views as queries
 from tests.sittings import end, sit
-from workers.jobs import views as module
-from workers.jobs.views import OLD_S, Views
+from workers.jobs import summary_views as module
+from workers.jobs.summary_views import OLD_S, Views
 
 
 class Clock:

@@ -17,8 +17,8 @@ from judgement.outage import Cohort
 from judgement.rules import RULEBOOKS
 from protocol.events import PLACE_EVENTS, SERVER_EVENTS
 from tests.candidates import Candidate, connect, disconnect, let_expire, let_pass, seat, system_facts, take_hub
-from workers.jobs.absences import MISSED_S, PATIENCE_S, Lookout, due_of
 from workers.jobs.evaluate import Evaluator
+from workers.jobs.lost_connections import MISSED_S, PATIENCE_S, Lookout, due_of
 
 HUB = uuid4()
 EXAM = UUID(int=1)
@@ -216,7 +216,7 @@ async def test_after_time_without_postgresql_everybody_may_come_back_first(engin
 async def test_more_than_one_transaction_holds_are_stated_one_after_the_other(
     engine: AsyncEngine, lookout: Lookout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.jobs.absences.STATED_AT_ONCE", 2)
+    monkeypatch.setattr("workers.jobs.lost_connections.STATED_AT_ONCE", 2)
     async with engine.begin() as conn:
         seated = await seat(conn, 5)
     await lose_all(engine, seated, 30)

@@ -42,8 +42,8 @@ from tests.workers.llm.server import (
 )
 from tests.workers.llm.test_client import settings_for
 from tests.workers.rooms import AWAY, Room, Sitting
-from workers.jobs.consult import TRIES, Consultant
 from workers.jobs.evaluate import Evaluator
+from workers.jobs.llm_summary import TRIES, Consultant
 from workers.llm.breaker import Breaker
 from workers.llm.client import OpenAIModel
 
