@@ -76,8 +76,8 @@ bench: $(VENV)/runtime  ## figures as ratios of one run: make bench ARGS="ingest
 	@$(BIN)/python -m bench $(ARGS)
 
 docs: $(VENV)/runtime  ## schemas, AsyncAPI, codes and the types of the pages, written anew from the code
-	@$(BIN)/python -m veritas.wiredocs
-	@$(BIN)/python -m veritas.webtypes
+	@$(BIN)/python -m veritas.codegen.wire_docs
+	@$(BIN)/python -m veritas.codegen.web_types
 
 screenshots: $(VENV)/dev $(DIST)  ## every view of the pages, light, dark and narrow, into docs/screenshots
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)

@@ -27,11 +27,11 @@ from db import migrations
 from db.engine import create_engine
 from db.settings import DatabaseSettings
 from protocol.roles import Role
-from veritas.classlist import make_roster
-from veritas.embedded import Servers, run_servers
-from veritas.logins import Login, create_account
-from veritas.processes import Command, launch
+from veritas.accounts import Login, create_account
+from veritas.embedded.processes import Command, launch
+from veritas.embedded.servers import Servers, run_servers
 from veritas.rest import Rest, Session
+from veritas.simulation.students import make_roster
 
 READY_S: Final = 30.0
 SIGN_INS: Final = 8

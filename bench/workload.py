@@ -13,8 +13,8 @@ import msgspec
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.events import Batch, Entry, Event
 from protocol.monitor import Events
-from veritas.scripts import Say, Script, cast_class
-from veritas.scripts.background import fork
+from veritas.simulation.scripts import Say, Script, cast_class
+from veritas.simulation.scripts.background import fork
 
 CLASS_S: Final = 3600.0
 """Scripts are played as in a session of this length, again and again until there are events enough."""

@@ -20,8 +20,8 @@ from db.engine import create_engine
 from db.notify import Hints
 from db.settings import DatabaseSettings
 from tests.external import run_external
-from veritas.embedded import Servers, run_servers
-from veritas.valkey import Redis
+from veritas.embedded.servers import Servers, run_servers
+from veritas.embedded.valkey import Redis
 
 # Whoever is not given the processor for 200 ms has no fault: a deadline here is a clock that tells nothing.
 hypothesis_settings.register_profile(

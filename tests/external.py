@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.ports import free_port
-from veritas.embedded import Servers
+from veritas.embedded.servers import Servers
 
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
 START_LIMIT_S = 30.0

@@ -1,113 +1,87 @@
-"""Whom PostgreSQL runs as, since it refuses root and the nameless; no user is made for it, and no directory opened.
+"""Making accounts from the terminal, and the teacher's login that `veritas up` and `veritas demo` begin with.
 
-| we are          | the data                                  | PostgreSQL runs as                                |
-|-----------------|-------------------------------------------|---------------------------------------------------|
-| a user          | are new, or ours                          | ourselves                                         |
-| a nameless user | are new, or ours                          | ourselves, as number 65534 of an own namespace    |
-| either          | are another's                             | not at all: one line says whose they are          |
-| root            | are new, and `nobody` may reach all of it | `nobody`                                          |
-| root            | are new, and `nobody` may not             | root, as number 65534 of an own namespace         |
-| root            | are root's                                | the same, for so they were made                   |
-| root            | are a user's                              | that user                                         |
-
-A container is where users have no name: `initdb` looks its own up, and ends if there is none.
+The password of that login is drawn once and kept in a 0600 file of the data directory; PostgreSQL has its hash alone.
 """
 
-import os
-import pwd
-from collections.abc import Iterable
+import asyncio
+import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
-from veritas.errors import EmbeddedError
-from veritas.processes import Account, Command, run
+import bcrypt
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-NOBODY_ID = 65534
-MAPPED = Account(prefix=("unshare", "--user", f"--map-user={NOBODY_ID}", f"--map-group={NOBODY_ID}", "--"))
+from db.errors import Conflict, NotFound
+from db.queries import audit
+from db.queries.accounts import users
+from protocol.roles import Role
+from veritas.environment import data_dir, keep
+from veritas.errors import VeritasError
+
+LOGIN_FILE = "login.json"
+PASSWORD_BYTES = 72
+"""bcrypt reads no further."""
 
 
-def choose_account(initdb: Path, data: Path, entered: Iterable[Path]) -> Account:
-    """The first candidate that may enter these directories and run `initdb`.
+class Login(msgspec.Struct, frozen=True):
+    """How to sign in."""
 
-    Raises EmbeddedError, in one line that says what is in the way, when there is none.
+    username: str
+    password: str
+
+
+async def create_account(engine: AsyncEngine, role: Role, name: str, login: Login, *, cost: int = 12) -> None:
+    """Make an account that signs in by password. Raises VeritasError: name taken, password too long."""
+    if len(login.password.encode()) > PASSWORD_BYTES:
+        raise VeritasError(f"a password may have {PASSWORD_BYTES} bytes")
+    hashed = await asyncio.to_thread(bcrypt.hashpw, login.password.encode(), bcrypt.gensalt(cost))
+    try:
+        async with engine.begin() as conn:
+            await users.create(conn, username=login.username, name=name, role=role, password_hash=hashed.decode())
+    except Conflict as error:
+        raise VeritasError(str(error)) from error
+
+
+async def set_active(engine: AsyncEngine, username: str, *, active: bool) -> None:
+    """Let an account in again, or out; whoever is connected with it is closed within seconds. Raises VeritasError."""
+    action = "activate" if active else "deactivate"
+    try:
+        async with engine.begin() as conn:
+            user_id = await users.set_active(conn, username, active=active)
+            await audit.append(
+                conn, actor_id=None, action=action, resource="user", resource_id=user_id, details={"by": "terminal"}
+            )
+    except NotFound as error:
+        raise VeritasError(str(error)) from error
+
+
+async def first_login(engine: AsyncEngine, environ: Mapping[str, str]) -> Login:
+    """The teacher's login of this data directory; its account is made where it is missing.
+
+    The file comes first: a start that is killed in between is finished by the next one.
     """
-    directories = list(entered)
-    obstacles = []
-    for account in list_candidates(data):
-        obstacle = find_obstacle(account, initdb, directories)
-        if obstacle is None:
-            return account
-        obstacles.append(obstacle)
-    raise EmbeddedError(f"PostgreSQL cannot run here: {'; '.join(obstacles)}")
+    path = data_dir(environ) / LOGIN_FILE
+    login = _read(path)
+    if login is None:
+        login = Login(await _free_name(engine), secrets.token_urlsafe(9))
+        keep(path, msgspec.json.encode(login))
+    if not await _has_account(engine, login.username):
+        await create_account(engine, Role.TEACHER, "First Teacher", login)
+    return login
 
 
-def list_candidates(data: Path) -> list[Account]:
-    """Whom PostgreSQL may run as, the best first. Raises EmbeddedError when the data are another's."""
-    us = os.geteuid()
-    owner = data.stat() if data.exists() else None
-    if us == 0:
-        if owner is None:
-            return [account_of_nobody(), MAPPED]
-        return [MAPPED] if owner.st_uid == 0 else [Account(owner.st_uid, owner.st_gid)]
-    if owner and owner.st_uid != us:
-        raise EmbeddedError(
-            f"{data} belongs to {name_of(owner.st_uid)}: run as that user, or choose another VERITAS_DATA_DIR"
-        )
-    return [Account()] if has_name(us) else [MAPPED]
+async def _free_name(engine: AsyncEngine) -> str:
+    return f"teacher-{secrets.token_hex(2)}" if await _has_account(engine, "teacher") else "teacher"
 
 
-def find_obstacle(account: Account, initdb: Path, directories: Iterable[Path]) -> str | None:
-    """What keeps an account from entering these directories or from running `initdb`, as a clause; None if nothing."""
-    uid, gid = owner_of(account)
-    who = f"user {name_of(uid)}{' in a namespace' if account.prefix else ''}"
-    for directory in directories:
-        for step in (directory, *directory.parents):
-            if not may_enter(step, uid, gid):
-                return f"{who} may not enter {step}"
+async def _has_account(engine: AsyncEngine, username: str) -> bool:
+    async with engine.connect() as conn:
+        return await users.find_sign_in(conn, username) is not None
+
+
+def _read(path: Path) -> Login | None:
     try:
-        result = run(Command(argv=(str(initdb), "--version"), directory=Path("/"), account=account))
-    except OSError as error:
-        return f"{who} cannot run {error.filename or initdb} ({error.strerror})"
-    if result.returncode != 0:
-        return f"{who} cannot run {initdb} ({' '.join(result.stdout.split())})"
-    return None
-
-
-def owner_of(account: Account) -> tuple[int, int]:
-    """The uid and gid, outside any namespace, that own what this account writes."""
-    return (
-        os.geteuid() if account.uid is None else account.uid,
-        os.getegid() if account.gid is None else account.gid,
-    )
-
-
-def account_of_nobody() -> Account:
-    """The user that every system has and that owns nothing."""
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
-        return Account(NOBODY_ID, NOBODY_ID)
-    return Account(entry.pw_uid, entry.pw_gid)
-
-
-def may_enter(directory: Path, uid: int, gid: int) -> bool:
-    """Whether its mode lets a user without special powers enter a directory."""
-    status = directory.stat()
-    if status.st_uid == uid:
-        return bool(status.st_mode & 0o100)
-    if status.st_gid == gid:
-        return bool(status.st_mode & 0o010)
-    return bool(status.st_mode & 0o001)
-
-
-def has_name(uid: int) -> bool:
-    """Whether the system knows a user by this number."""
-    try:
-        pwd.getpwuid(uid)
-    except KeyError:
-        return False
-    return True
-
-
-def name_of(uid: int) -> str:
-    """What to call a user in a message."""
-    return pwd.getpwuid(uid).pw_name if has_name(uid) else f"uid {uid}"
+        return msgspec.json.decode(path.read_bytes(), type=Login)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None

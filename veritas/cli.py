@@ -21,11 +21,13 @@ from hub import main as hub_main
 from hub.settings import HubSettings
 from protocol.roles import Role
 from veritas import demo as demonstration
-from veritas import logs, simulate, verify
+from veritas import logs
+from veritas.accounts import Login, create_account, set_active
+from veritas.audit import verify
 from veritas.environment import data_dir, read_environment, with_servers
 from veritas.errors import VeritasError
-from veritas.lesson import Options
-from veritas.logins import Login, create_account, set_active
+from veritas.simulation import simulate
+from veritas.simulation.exam_run import Options
 from veritas.stack import run_stack
 from workers import main as worker_main
 from workers.settings import WorkerSettings

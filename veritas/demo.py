@@ -19,12 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import create_engine
 from db.queries import verify
 from db.settings import DatabaseSettings
+from veritas.accounts import Login
 from veritas.environment import Addresses
-from veritas.lesson import SETTLE_S, Lesson, Options
-from veritas.liveview import LiveView
-from veritas.logins import Login
-from veritas.simulate import conclude, open_lesson
-from veritas.tally import Report
+from veritas.simulation.exam_run import SETTLE_S, Lesson, Options
+from veritas.simulation.live_view import LiveView
+from veritas.simulation.report import Report
+from veritas.simulation.simulate import conclude, open_lesson
 
 ENDLESS_S: Final = 6 * 3600.0
 """How long a class works that is to work until Ctrl-C."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from dotenv import dotenv_values
 
-from veritas.embedded import is_locked, run_servers
+from veritas.embedded.servers import is_locked, run_servers
 
 DATABASE = "VERITAS_DATABASE_URL"
 REDIS = "VERITAS_REDIS_URL"

@@ -17,12 +17,12 @@ from db import migrations
 from db.engine import create_engine
 from db.settings import DatabaseSettings, read_settings
 from hub.settings import HubSettings
-from veritas.embedded import prepare_servers
+from veritas.accounts import Login, first_login
+from veritas.embedded.processes import Command
+from veritas.embedded.servers import prepare_servers
+from veritas.embedded.supervisor import Child, Supervisor
 from veritas.environment import DATABASE, REDIS, Addresses, data_dir, publish_addresses, with_secret
 from veritas.errors import VeritasError
-from veritas.logins import Login, first_login
-from veritas.processes import Command
-from veritas.supervisor import Child, Supervisor
 
 HUB = "hub"
 WORKER = "worker"

@@ -13,9 +13,9 @@ from uuid import UUID
 
 from tests.browser.stack import Desk, Stack
 from tests.journeys.processes import until
-from veritas.classlist import make_roster
 from veritas.client import Candidate
 from veritas.rest import Rest, Session
+from veritas.simulation.students import make_roster
 
 AWAY_S: Final = 0.6
 """A little longer than what a rule takes for a flicker."""

@@ -11,7 +11,7 @@ from tests.browser.driver import PATIENCE_MS
 from tests.browser.people import Candidate, Teacher
 from tests.browser.scene import Scene
 from tests.browser.stack import Stack
-from veritas.classlist import make_roster
+from veritas.simulation.students import make_roster
 
 
 @dataclass(frozen=True)

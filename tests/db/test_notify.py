@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from db import notify as rooms
 from db.notify import QUEUE, Hint, Hints, build_worker, close_worker
 from protocol.jobs import ATTEMPTS_PER_JOB, EVALUATE, Evaluate
-from veritas.valkey import Redis
+from veritas.embedded.valkey import Redis
 
 
 class Named:

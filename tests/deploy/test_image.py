@@ -14,7 +14,7 @@ from tests.deploy.image import Stage, build
 from tests.journeys.stack import ROOT
 from tests.journeys.test_deployment import STOP_S, wait_for
 from tests.ports import free_port
-from veritas.embedded import Servers
+from veritas.embedded.servers import Servers
 
 pytestmark = pytest.mark.timeout(600)
 SECRETS = {"VERITAS_JWT_SECRET": "thirty-two bytes that nobody can guess", "POSTGRES_PASSWORD": "one more"}

@@ -16,8 +16,8 @@ from db.engine import create_engine
 from db.settings import DatabaseSettings
 from hub.ingest.batcher import GivenUp, Stored
 from tests.hub.ingest.workbench import PATIENCE_S, Workbench, stored
-from veritas.accounts import owner_of
-from veritas.postgres import Postgres
+from veritas.embedded.postgres import Postgres
+from veritas.embedded.run_as import owner_of
 
 
 class Restorable:

@@ -17,8 +17,8 @@ from protocol.roles import Role
 from tests.journeys.processes import until
 from tests.journeys.stack import ROOT, environment, veritas
 from tests.ports import free_port
-from veritas.logins import Login, create_account
-from veritas.valkey import Redis
+from veritas.accounts import Login, create_account
+from veritas.embedded.valkey import Redis
 
 SECRET = "a secret that only these journeys know"
 LOGIN = Login("teacher", "correct horse 7")

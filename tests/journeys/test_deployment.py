@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import url_of
 from tests.journeys.stack import ROOT, environment, run, veritas
 from tests.ports import free_port
-from veritas.embedded import Servers
+from veritas.embedded.servers import Servers
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.long]
 PASSWORD = "a teacher's password"

@@ -24,11 +24,11 @@ from tests.faults.checker import Diary, check, unacknowledged
 from tests.journeys.processes import Stopwatch, kill_child, until
 from tests.journeys.stack import ROOT, UP_S, environment, run, veritas
 from tests.ports import free_port
+from veritas.accounts import Login
 from veritas.client import Candidate
+from veritas.embedded.server import exchange
 from veritas.environment import Addresses, read_addresses, with_servers
-from veritas.logins import Login
 from veritas.rest import Rest
-from veritas.server import exchange
 
 pytestmark = pytest.mark.timeout(240)
 

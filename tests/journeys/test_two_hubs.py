@@ -21,9 +21,9 @@ from tests.faults.checker import Diary, check, unacknowledged
 from tests.journeys.hubs import LOGIN, Hub, Service, run_service
 from tests.journeys.processes import Stopwatch, until
 from veritas.client import Candidate, Console, Superseded
-from veritas.embedded import Servers
+from veritas.embedded.servers import Servers
 from veritas.rest import Rest, Session
-from veritas.watcher import Watcher
+from veritas.simulation.teacher import Watcher
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -23,7 +23,7 @@ from db.queries.events.system_events import ServerFact
 from db.settings import DatabaseSettings
 from tests.factories import make_stream, store_events
 from tests.workers.rooms import Room, Sitting, Told
-from veritas.reproduce import reproduce
+from veritas.audit.reproduce import reproduce
 from workers import metrics, state_cache
 from workers.jobs.evaluate import Evaluator
 

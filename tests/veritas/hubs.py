@@ -12,8 +12,8 @@ from hub.app import create_app
 from hub.settings import HubSettings
 from protocol.roles import Role
 from tests.hub.serving import serve
+from veritas.accounts import Login, create_account
 from veritas.environment import Addresses
-from veritas.logins import Login, create_account
 from workers import main as worker
 from workers.settings import WorkerSettings
 

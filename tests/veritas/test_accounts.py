@@ -1,94 +1,80 @@
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
+import bcrypt
 import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from veritas.accounts import (
-    MAPPED,
-    account_of_nobody,
-    choose_account,
-    find_obstacle,
-    list_candidates,
-    may_enter,
-    owner_of,
-)
-from veritas.errors import EmbeddedError
-from veritas.processes import Account
+from db.models import AuditLog
+from db.queries.accounts import users
+from protocol.roles import Role
+from veritas.accounts import Login, create_account, first_login, set_active
+from veritas.errors import VeritasError
 
-SOMEBODY = 12345
-NAMELESS = 4_000_000_000
+ADA = Login("ada", "a password")
 
 
-@pytest.fixture
-def ours(tmp_path: Path) -> Path:
-    return tmp_path
+async def test_an_account_signs_in_with_its_password(engine: AsyncEngine) -> None:
+    await create_account(engine, Role.TEACHER, "Ada", ADA, cost=4)
+    async with engine.connect() as conn:
+        found = await users.find_sign_in(conn, "ada")
+    assert found is not None
+    assert found.account.role is Role.TEACHER
+    assert found.password_hash is not None
+    assert bcrypt.checkpw(b"a password", found.password_hash.encode())
 
 
-@pytest.fixture
-def new(tmp_path: Path) -> Path:
-    return tmp_path / "not-yet"
+async def test_a_taken_username_is_refused(engine: AsyncEngine) -> None:
+    await create_account(engine, Role.TEACHER, "Ada", ADA, cost=4)
+    with pytest.raises(VeritasError):
+        await create_account(engine, Role.ADMIN, "Another", ADA, cost=4)
 
 
-@pytest.fixture
-def shut(tmp_path: Path) -> Iterator[Path]:
-    """A directory whose mode lets nobody in."""
-    path = tmp_path / "shut"
-    path.mkdir(mode=0o000)
-    yield path
-    path.chmod(0o700)
+async def test_a_password_bcrypt_would_cut_is_refused(engine: AsyncEngine) -> None:
+    with pytest.raises(VeritasError, match="72 bytes"):
+        await create_account(engine, Role.TEACHER, "Ada", Login("ada", "é" * 37), cost=4)
 
 
-def be(monkeypatch: pytest.MonkeyPatch, uid: int) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: uid)
+async def test_the_first_login_is_made_once_and_only_its_owner_may_read_it(engine: AsyncEngine, tmp_path: Path) -> None:
+    environ = {"VERITAS_DATA_DIR": str(tmp_path)}
+    first, again = await first_login(engine, environ), await first_login(engine, environ)
+    assert first == again
+    assert (tmp_path / "login.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_root_has_new_data_kept_by_nobody_or_else_in_a_namespace(monkeypatch: pytest.MonkeyPatch, new: Path) -> None:
-    be(monkeypatch, 0)
-    assert list_candidates(new) == [account_of_nobody(), MAPPED]
+async def test_a_start_that_was_killed_before_the_account_is_finished_by_the_next(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "login.json").write_text('{"username": "teacher", "password": "kept before the kill"}')
+    login = await first_login(engine, {"VERITAS_DATA_DIR": str(tmp_path)})
+    assert login.password == "kept before the kill"
+    async with engine.connect() as conn:
+        assert await users.find_sign_in(conn, "teacher") is not None
 
 
-def test_for_root_the_owner_of_existing_data_decides(monkeypatch: pytest.MonkeyPatch, ours: Path) -> None:
-    if os.geteuid() == 0:
-        os.chown(ours, SOMEBODY, SOMEBODY)
-    be(monkeypatch, 0)
-    assert list_candidates(Path("/")) == [MAPPED]
-    assert list_candidates(ours) == [Account(ours.stat().st_uid, ours.stat().st_gid)]
+async def test_a_name_somebody_else_has_is_not_taken_for_ours(engine: AsyncEngine, tmp_path: Path) -> None:
+    await create_account(engine, Role.TEACHER, "Another", Login("teacher", "a password"), cost=4)
+    login = await first_login(engine, {"VERITAS_DATA_DIR": str(tmp_path)})
+    assert login.username.startswith("teacher-")
 
 
-def test_a_user_runs_it_as_himself_if_he_has_a_name(monkeypatch: pytest.MonkeyPatch, new: Path) -> None:
-    be(monkeypatch, owner_of(account_of_nobody())[0])
-    assert list_candidates(new) == [Account()]
-    be(monkeypatch, NAMELESS)
-    assert list_candidates(new) == [MAPPED]
+async def test_a_login_that_cannot_be_read_is_made_anew(engine: AsyncEngine, tmp_path: Path) -> None:
+    (tmp_path / "login.json").write_text("")
+    assert (await first_login(engine, {"VERITAS_DATA_DIR": str(tmp_path)})).username == "teacher"
 
 
-def test_a_user_is_told_whose_the_data_are(monkeypatch: pytest.MonkeyPatch, ours: Path) -> None:
-    be(monkeypatch, NAMELESS)
-    with pytest.raises(EmbeddedError, match=r"belongs to .+: run as that user, or choose another VERITAS_DATA_DIR"):
-        list_candidates(ours)
+async def test_a_deactivated_account_signs_in_no_more_until_it_is_activated(engine: AsyncEngine) -> None:
+    await create_account(engine, Role.TEACHER, "Ada", ADA, cost=4)
+    known = []
+    for active in (False, True):
+        await set_active(engine, "Ada", active=active)
+        async with engine.connect() as conn:
+            known.append(await users.find_sign_in(conn, "ada") is not None)
+            trail = (await conn.execute(select(AuditLog.action).order_by(AuditLog.id))).scalars().all()
+    assert known == [False, True]
+    assert trail == ["deactivate", "activate"]
 
 
-@pytest.mark.parametrize(
-    ("mode", "owner", "group", "others"),
-    [(0o700, True, False, False), (0o710, True, True, False), (0o755, True, True, True), (0o011, False, True, True)],
-)
-def test_the_mode_says_who_may_enter(ours: Path, mode: int, owner: bool, group: bool, others: bool) -> None:
-    ours.chmod(mode)
-    uid, gid = ours.stat().st_uid, ours.stat().st_gid
-    assert may_enter(ours, uid, gid) is owner
-    assert may_enter(ours, uid + 1, gid) is group
-    assert may_enter(ours, uid + 1, gid + 1) is others
-    ours.chmod(0o700)
-
-
-def test_what_is_in_the_way_is_told_in_one_line(new: Path, shut: Path) -> None:
-    with pytest.raises(EmbeddedError, match=f"PostgreSQL cannot run here: .* may not enter {shut}") as refused:
-        choose_account(Path("/bin/true"), new, [shut])
-    assert "\n" not in str(refused.value)
-
-
-def test_binaries_that_cannot_be_run_are_an_obstacle() -> None:
-    assert find_obstacle(Account(), Path("/bin/true"), []) is None
-    assert "cannot run /bin/false" in (find_obstacle(Account(), Path("/bin/false"), []) or "")
-    assert "cannot run /nowhere/initdb (No such file" in (find_obstacle(Account(), Path("/nowhere/initdb"), []) or "")
+async def test_an_unknown_account_cannot_be_deactivated(engine: AsyncEngine) -> None:
+    with pytest.raises(VeritasError, match="no account ada"):
+        await set_active(engine, "ada", active=False)

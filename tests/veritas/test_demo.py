@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.settings import DatabaseSettings
 from tests.veritas.hubs import LOGIN, run_hub, run_worker
 from veritas import demo
-from veritas.tally import Report
+from veritas.simulation.report import Report
 
 
 async def test_a_headless_demonstration_reports_what_the_database_holds(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from veritas.embedded import lock_data_dir
+from veritas.embedded.servers import lock_data_dir
 from veritas.environment import (
     DATABASE,
     REDIS,

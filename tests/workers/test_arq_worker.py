@@ -8,7 +8,7 @@ import pytest
 from db import notify as rooms
 from db.notify import Hints
 from protocol.jobs import EVALUATE
-from veritas.valkey import Redis
+from veritas.embedded.valkey import Redis
 from workers import arq_worker, metrics
 from workers.arq_worker import take_jobs
 

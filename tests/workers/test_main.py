@@ -20,7 +20,7 @@ from tests import sittings
 from tests.factories import make_connection
 from tests.ports import free_port
 from tests.workers.rooms import AWAY, Room
-from veritas.valkey import Redis
+from veritas.embedded.valkey import Redis
 from workers.main import GRACE_S, run
 from workers.settings import WorkerSettings
 

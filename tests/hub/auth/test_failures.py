@@ -10,7 +10,7 @@ from hub.board.listener import Relay
 from hub.errands import Errands
 from hub.errors import TooManyFailures, Unauthenticated
 from tests.hub.exam_room import until
-from veritas.valkey import Redis
+from veritas.embedded.valkey import Redis
 
 HERE = "203.0.113.7"
 

@@ -17,7 +17,7 @@ from hub.board.listener import Relay
 from protocol.codec import Encoding
 from protocol.console import Since, StudentRow
 from tests.hub.exam_room import Room, Watcher, make_room
-from veritas.embedded import Servers
+from veritas.embedded.servers import Servers
 
 NEVER_S = 3600.0
 

@@ -12,7 +12,7 @@ from hub.presence.gossip import TOLD_AT_ONCE, Exchange
 from hub.presence.presence import Presence
 from hub.sockets import now_ms
 from tests.hub.exam_room import EXAM, Entry, Looking, Watcher, until
-from veritas.valkey import Redis
+from veritas.embedded.valkey import Redis
 
 
 class Side:

@@ -11,8 +11,8 @@ from judgement import policy
 from judgement.engine import Engine
 from judgement.rules import RULES
 from protocol.events import CLIENT_EVENTS, Event, Fact, enter
-from veritas.scripts import CHEATING, HONEST, SCRIPTS, Cut, Say, Script, cast_class
-from veritas.scripts.step import Moment, play
+from veritas.simulation.scripts import CHEATING, HONEST, SCRIPTS, Cut, Say, Script, cast_class
+from veritas.simulation.scripts.step import Moment, play
 
 STREAM = UUID(int=7)
 

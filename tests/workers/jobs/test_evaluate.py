@@ -18,7 +18,7 @@ from db.settings import DatabaseSettings
 from protocol.jobs import Evaluate
 from tests.judgement.rulebooks import BOTH
 from tests.workers.rooms import AWAY, Room, Sitting, Told
-from veritas.reproduce import reproduce
+from veritas.audit.reproduce import reproduce
 from workers import metrics
 from workers.jobs import evaluate as stage
 from workers.jobs.evaluate import Evaluator, Outcome

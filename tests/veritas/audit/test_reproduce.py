@@ -1,0 +1,271 @@
+"""Whatever is changed behind the rules' back is told by its name; a record that is whole is reproduced."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import delete, func, insert, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from db.models import AnalysisCursor, BehaviorAnalysis, Connection, ExamAttempt, Flag, MonitoringEvent
+from db.notify import Hints
+from db.settings import DatabaseSettings
+from protocol.limits import SEQ_MAX
+from tests.judgement.rulebooks import BOTH
+from tests.workers.rooms import AWAY, Room, Sitting
+from veritas.audit import reproduce as module
+from veritas.audit.reproduce import Reproduction, reproduce
+from workers.jobs.analyse import Analyst
+from workers.jobs.evaluate import Evaluator
+from workers.jobs.summary_views import Views
+
+FACTS = len(AWAY) + 1
+"""With `attempt_started`."""
+
+
+@pytest.fixture
+async def hints(database: DatabaseSettings) -> AsyncIterator[Hints]:
+    """Hints to a Redis that nobody ends."""
+    client = Hints.connect(database.redis_url)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def room(engine: AsyncEngine) -> Room:
+    return Room(engine)
+
+
+@pytest.fixture
+async def sitting(engine: AsyncEngine, room: Room, hints: Hints) -> Sitting:
+    """One attempt, judged: one flag of `left_page`."""
+    [sitting] = await room.seat()
+    await room.store(sitting, AWAY)
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    return sitting
+
+
+async def look(engine: AsyncEngine) -> Reproduction:
+    async with engine.connect() as conn:
+        return await reproduce(conn)
+
+
+async def change(engine: AsyncEngine, statement: Any) -> Reproduction:
+    """Change the record, and fold it again."""
+    async with engine.begin() as conn:
+        await conn.execute(statement)
+    return await look(engine)
+
+
+def whats(found: Reproduction) -> list[str]:
+    return [breach.what for breach in (*found.order, *found.flags, *found.scores, *found.coverages)]
+
+
+async def test_a_whole_record_is_reproduced(engine: AsyncEngine, sitting: Sitting) -> None:
+    told: list[int] = []
+    async with engine.connect() as conn:
+        found = await reproduce(conn, told.append)
+    assert (whats(found), found.notes) == ([], [])
+    assert (found.attempts, found.facts, sum(told)) == (1, FACTS, FACTS)
+
+
+async def test_what_people_decided_is_no_part_of_it(engine: AsyncEngine, sitting: Sitting, room: Room) -> None:
+    async with engine.begin() as conn:
+        await conn.execute(update(ExamAttempt).values(integrity_score=1.0))
+    assert whats(await change(engine, update(Flag).values(status="dismissed"))) == []
+
+
+async def test_facts_that_no_fold_has_reached_are_no_breach(engine: AsyncEngine, sitting: Sitting, room: Room) -> None:
+    await room.store(sitting, [("window_blur", {}, 30_000), ("alive", {}, 90_000)])
+    assert whats(await look(engine)) == []
+
+
+async def test_a_missing_flag_is_named(engine: AsyncEngine, sitting: Sitting) -> None:
+    found = await change(engine, delete(Flag))
+    assert found.flags[0].where == f"attempt {sitting.attempt_id}"
+    assert whats(found)[0] == f"flag left_page v1 long:{sitting.stream_id}:1 is missing"
+    assert "follows from the standing flags" in whats(found)[1]
+
+
+async def test_an_unexpected_flag_is_named(engine: AsyncEngine, sitting: Sitting) -> None:
+    made_up = {
+        "id": uuid7(),
+        "attempt_id": sitting.attempt_id,
+        "source": "rule",
+        "rule": "gaze_away",
+        "rule_version": 1,
+        "policy_version": 1,
+        "episode_key": "k",
+        "severity": "warning",
+        "confidence": 0.8,
+        "summary": "…",
+        "status": "dismissed",
+        "evidence": {"numbers": {}, "cited": [], "events": []},
+    }
+    found = await change(engine, insert(Flag).values(**made_up))
+    assert whats(found) == ["flag gaze_away v1 k does not follow from the facts"]
+
+
+@pytest.mark.parametrize(
+    ("field", "statement"),
+    {
+        "severity": "UPDATE flags SET severity = 'critical'",
+        "confidence": "UPDATE flags SET confidence = 0.81",
+        "summary": "UPDATE flags SET summary = 'looked away'",
+        "policy_version": "UPDATE flags SET policy_version = 2",
+        "numbers": """UPDATE flags SET evidence = jsonb_set(evidence, '{numbers,away_s}', '22')""",
+        "cited": """UPDATE flags SET evidence = jsonb_set(evidence, '{cited,0,1}', '2')""",
+    }.items(),
+)
+async def test_a_field_that_differs_is_named(engine: AsyncEngine, sitting: Sitting, field: str, statement: str) -> None:
+    (breach,) = (await change(engine, text(statement))).flags
+    assert breach.what.startswith(f"flag left_page v1 long:{sitting.stream_id}:1: {field} is ")
+
+
+async def test_a_changed_fact_is_seen_by_what_follows_from_it(engine: AsyncEngine, sitting: Sitting) -> None:
+    later = update(MonitoringEvent).where(MonitoringEvent.event_type == "window_blur").values(mono=9_000)
+    assert whats(await change(engine, later)) == [
+        f"flag left_page v1 long:{sitting.stream_id}:1 does not follow from the facts"
+    ]
+
+
+async def test_a_fact_that_cannot_be_read_any_more_is_a_breach(
+    engine: AsyncEngine, sitting: Sitting, room: Room, hints: Hints
+) -> None:
+    lost = ("events_lost", {"from": 5, "reason": "queue"}, 24_000)
+    await room.store(sitting, [lost])
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    assert whats(await look(engine)) == []
+    is_lost = MonitoringEvent.event_type == "events_lost"
+    [breach] = (await change(engine, update(MonitoringEvent).where(is_lost).values(data_payload={}))).order
+    assert f"5 of stream {sitting.stream_id} cannot be read" in breach.what
+
+
+async def test_a_flag_that_cannot_be_read_any_more_is_a_breach(engine: AsyncEngine, sitting: Sitting) -> None:
+    [breach] = (await change(engine, update(Flag).values(evidence={"cited": "nobody", "numbers": {}}))).flags
+    assert f"flag left_page v1 long:{sitting.stream_id}:1 cannot be read" in breach.what
+
+
+async def test_a_score_that_differs_is_named(engine: AsyncEngine, sitting: Sitting) -> None:
+    found = await change(engine, update(ExamAttempt).values(integrity_score=None))
+    assert [breach.what for breach in found.scores] == [
+        "integrity is None, but 0.88 follows from the standing flags",
+    ]
+
+
+async def test_an_attempt_without_a_fold_has_no_score_yet(engine: AsyncEngine, room: Room) -> None:
+    await room.seat()
+    assert whats(await look(engine)) == []
+
+
+@pytest.mark.parametrize(
+    ("order", "what"),
+    [
+        ("[[S, 1, 4]]", "is in the fold order, and stored, up to 0, its cursor at 1"),
+        ("[[T, 1, 1], [S, 1, 3]]", "is in the fold order, and stored, up to 3, its cursor at 4"),
+        ("[[T, 1, 1], [S, 2, 4]]", "was folded where 1 was to come"),
+        ("[[T, 1, 1], [S, 1, 2], [S, 2, 4]]", "was folded where 3 was to come"),
+        ("[[T, 1, 1], [S, 3, 4], [S, 1, 2]]", "was folded where 1 was to come"),
+        ("[[T, 1, 1], [S, 1, 4], [X, 1, 4]]", None),
+    ],
+)
+async def test_a_fold_order_must_cover_every_stream_up_to_the_cursor(
+    engine: AsyncEngine, sitting: Sitting, order: str, what: str | None
+) -> None:
+    async with engine.begin() as conn:
+        system = (await conn.execute(text("SELECT id FROM event_streams WHERE kind = 'system'"))).scalar_one()
+        for name, stream_id in (("S", sitting.stream_id), ("T", system), ("X", uuid4())):
+            order = order.replace(f"[{name},", f'["{stream_id}",')
+        await conn.execute(text("UPDATE analysis_cursors SET fold_order = CAST(:order AS jsonb)"), {"order": order})
+    found = await look(engine)
+    assert found.flags == [], "what follows from a broken order is not told besides"
+    assert (found.order == []) if what is None else (what in found.order[0].what)
+
+
+async def test_a_fact_that_is_gone_is_a_breach(engine: AsyncEngine, sitting: Sitting) -> None:
+    found = await change(engine, delete(MonitoringEvent).where(MonitoringEvent.seq == 3))
+    assert [breach.what for breach in found.order] == [
+        f"4 of stream {sitting.stream_id} was folded where 3 was to come"
+    ]
+
+
+async def test_a_count_that_is_wrong_is_a_breach(engine: AsyncEngine, sitting: Sitting) -> None:
+    found = await change(engine, update(AnalysisCursor).values(facts=9))
+    assert [breach.what for breach in found.order] == [f"the fold order has {FACTS} facts, the cursor counts 9"]
+
+
+async def test_facts_past_retention_are_a_note(engine: AsyncEngine, sitting: Sitting) -> None:
+    async with engine.begin() as conn:
+        partition = await conn.execute(text("SELECT DISTINCT tableoid::regclass::text FROM monitoring_events"))
+        await conn.execute(text(f"DROP TABLE {partition.scalar_one()}"))
+    found = await look(engine)
+    assert (whats(found), found.notes) == ([], ["past retention: 1 attempt whose facts are gone"])
+
+
+async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, sitting: Sitting, room: Room) -> None:
+    await room.seat(2)
+    found = await change(engine, update(ExamAttempt).values(rulebook_version=2))
+    assert (whats(found), found.facts) == ([], 0)
+    assert found.notes == ["rulebook 2 is not carried: 3 attempts not folded again"]
+    async with engine.connect() as conn:
+        assert (await reproduce(conn, rulebooks=BOTH)).notes == []
+
+
+async def test_a_policy_that_cannot_be_read_is_a_breach(engine: AsyncEngine, sitting: Sitting) -> None:
+    found = await change(engine, text("""UPDATE exam_policies SET settings = '{"preset": "x"}'"""))
+    assert whats(found) == ["cannot be judged: preset: invalid enum value 'x'"]
+
+
+async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
+    engine: AsyncEngine, room: Room, hints: Hints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sittings = await room.seat(5)
+    evaluator = Evaluator(engine, hints)
+    for event in AWAY:
+        for sitting in sittings:
+            await room.store(sitting, [event])
+        await evaluator.evaluate([sitting.attempt_id for sitting in sittings])
+    monkeypatch.setattr(module, "ATTEMPTS_AT_ONCE", 2)
+    monkeypatch.setattr(module, "FACTS_AT_ONCE", 3)
+    told: list[int] = []
+    async with engine.connect() as conn:
+        found = await reproduce(conn, told.append)
+    assert (whats(found), found.attempts, found.facts) == ([], 5, 5 * FACTS)
+    assert max(told) == 3
+    assert whats(await change(engine, delete(Flag)))[:5] == [
+        f"flag left_page v1 long:{sitting.stream_id}:1 is missing" for sitting in sorted(sittings, key=_attempt)
+    ]
+
+
+async def test_a_span_of_more_numbers_than_there_will_ever_be_facts_costs_nothing(
+    engine: AsyncEngine, room: Room, sitting: Sitting, hints: Hints
+) -> None:
+    await room.store(sitting, [("events_lost", {"from": len(AWAY) + 1, "reason": "overflow"}, 90_000)])
+    async with engine.begin() as conn:
+        lost = update(MonitoringEvent).where(MonitoringEvent.event_type == "events_lost")
+        await conn.execute(lost.values(seq=SEQ_MAX))
+    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    async with engine.connect() as conn:
+        found = await reproduce(conn)
+    assert (whats(found), found.facts) == ([], FACTS + 1)
+
+
+def _attempt(sitting: Sitting) -> UUID:
+    return sitting.attempt_id
+
+
+async def test_a_coverage_that_differs_is_named_once_it_was_said_for_good(
+    engine: AsyncEngine, sitting: Sitting, hints: Hints
+) -> None:
+    shorter = update(Connection).values(closed_at=Connection.opened_at)
+    assert (await change(engine, shorter)).coverages == [], "it runs: that was true when it was said"
+    await change(engine, update(ExamAttempt).values(completed_at=func.now() + timedelta(minutes=1)))
+    evaluator = Evaluator(engine, hints)
+    await change(engine, insert(BehaviorAnalysis).values(attempt_id=sitting.attempt_id))
+    await Analyst(engine, hints, evaluator, Views(engine)).analyse([sitting.attempt_id])
+    assert whats(await look(engine)) == []
+    [breach] = (await change(engine, update(Connection).values(closed_at=None))).coverages
+    assert breach.what.startswith("coverage is 0.0, but 0.")

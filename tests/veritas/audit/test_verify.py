@@ -1,0 +1,86 @@
+import io
+
+import pytest
+from rich.console import Console
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from protocol.roles import Role
+from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
+from veritas.audit import verify
+
+
+@pytest.fixture
+def out() -> Console:
+    return Console(width=160, record=True, quiet=False, force_terminal=False)
+
+
+async def fill(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
+        attempt_id = await make_attempt(conn, exam_id, await make_user(conn))
+        stream_id = await make_stream(conn, attempt_id)
+        await store_events(conn, stream_id, [("alive", {}, number) for number in range(1, 6)])
+
+
+async def test_an_empty_record_keeps_every_law(engine: AsyncEngine, out: Console) -> None:
+    assert await verify.run(engine, out) == 0
+    assert out.export_text().count("✓") == len(verify.LAWS)
+
+
+async def test_a_whole_record_keeps_every_law_and_is_measured(engine: AsyncEngine, out: Console) -> None:
+    await fill(engine)
+    assert await verify.run(engine, out) == 0
+    lines = out.export_text().splitlines()
+    assert lines[0] == "6 events in 2 streams, 1 feeds, 1 cursors"
+    assert len(lines) == 1 + len(verify.LAWS)
+
+
+async def test_a_breach_is_printed_under_its_law_and_ends_with_one(engine: AsyncEngine, out: Console) -> None:
+    await fill(engine)
+    async with engine.begin() as conn:
+        await conn.execute(text("DELETE FROM monitoring_events WHERE seq IN (2, 3) AND event_type = 'alive'"))
+        await conn.execute(text("UPDATE feed_heads SET head = 9"))
+    assert await verify.run(engine, out) == 1
+    written = out.export_text()
+    assert written.count("✗") == 2
+    assert "2 to 3 are missing" in written
+    assert "head 9, but 1 rows from 1 to 1" in written
+
+
+async def test_nothing_can_be_written_while_looking(engine: AsyncEngine) -> None:
+    async with verify.checks.look(engine) as conn:
+        with pytest.raises(Exception, match="read-only transaction"):
+            await conn.execute(text("DELETE FROM feed_heads"))
+
+
+async def test_reproducing_a_whole_record_says_how_much_there_was(engine: AsyncEngine, out: Console) -> None:
+    await fill(engine)
+    assert await verify.run(engine, out, reproduce=True) == 0
+    written = out.export_text()
+    assert written.count("✓") == len(verify.LAWS) + len(verify.LAWS_OF_FOLDS)
+    assert "0 facts of 1 attempts folded again" in written
+
+
+async def test_what_is_not_folded_again_is_a_note_and_no_error(engine: AsyncEngine, out: Console) -> None:
+    await fill(engine)
+    async with engine.begin() as conn:
+        await conn.execute(text("UPDATE exam_attempts SET rulebook_version = 9"))
+    assert await verify.run(engine, out, reproduce=True) == 0
+    assert "· rulebook 9 is not carried: 1 attempt not folded again" in out.export_text()
+
+
+async def test_a_judgement_that_does_not_follow_ends_with_one(engine: AsyncEngine, out: Console) -> None:
+    await fill(engine)
+    async with engine.begin() as conn:
+        await conn.execute(text("UPDATE exam_attempts SET integrity_score = 0.5, coverage = 1"))
+    assert await verify.run(engine, out) == 0, "nothing is folded again unless asked for"
+    assert await verify.run(engine, out, reproduce=True) == 1
+    assert "integrity is 0.5, but 1.0 follows from the standing flags" in out.export_text()
+
+
+async def test_who_watches_a_terminal_is_shown_how_far_it_is(engine: AsyncEngine) -> None:
+    await fill(engine)
+    terminal = Console(width=160, force_terminal=True, file=io.StringIO(), record=True)
+    assert await verify.run(engine, terminal, reproduce=True) == 0
+    assert "folding again" in terminal.file.getvalue()  # type: ignore[attr-defined]

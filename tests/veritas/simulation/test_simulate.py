@@ -1,0 +1,84 @@
+"""A short class at a real hub; the long one, with flags, is a journey."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.models import ExamAttempt
+from db.queries import verify
+from db.settings import DatabaseSettings
+from tests.veritas.hubs import LOGIN, run_hub
+from veritas.accounts import Login
+from veritas.errors import VeritasError
+from veritas.rest import RestError
+from veritas.simulation import simulate
+from veritas.simulation.exam_run import Options
+from veritas.simulation.report import Report
+
+
+@pytest.fixture
+def out() -> Console:
+    return Console(width=120, quiet=True)
+
+
+async def test_a_class_leaves_exactly_what_it_sent(
+    database: DatabaseSettings, engine: AsyncEngine, out: Console, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.json"
+    options = Options(students=6, seconds=1.5, rate=20)
+    async with run_hub(database, engine) as addresses:
+        code = await simulate.run(addresses.base_url, LOGIN, options, out=out, json_file=file)
+    report = msgspec.json.decode(file.read_bytes(), type=Report)
+    assert code == 0
+    assert report.students == 6
+    assert report.sent == report.acked > 6 * 20
+    assert (report.stored, report.flags_raised, report.flags_seen, report.failures) == (None, None, 0, [])
+    assert report.ack_ms.p50 is not None
+    async with engine.connect() as conn:
+        assert await verify.count_stored(conn, report.exam_id) == report.sent
+        handed_in = await conn.execute(select(ExamAttempt.status, ExamAttempt.receipt["events"].as_integer()))
+        receipts = handed_in.all()
+    assert [status for status, _ in receipts] == ["submitted"] * 6
+    assert sum(events for _, events in receipts) == report.sent
+
+
+async def test_a_class_broken_off_is_still_brought_home(database: DatabaseSettings, engine: AsyncEngine) -> None:
+    async with (
+        run_hub(database, engine) as addresses,
+        simulate.open_lesson(addresses.base_url, LOGIN, Options(students=3, seconds=600)) as (lesson, entrants),
+    ):
+        working = asyncio.create_task(lesson.work(entrants))
+        board = lesson.watcher.board
+        assert board is not None
+        async with asyncio.timeout(20):
+            while lesson.acked < 10 or len(board.attempts) < 3:  # noqa: ASYNC110 - students tell nobody
+                await asyncio.sleep(0.01)
+        working.cancel()
+        await asyncio.wait({working})
+        await lesson.finish()
+        report = lesson.report()
+        assert report.faults() == []
+        for student in lesson.students:
+            await asyncio.wait_for(student.candidate.finished(), 1)
+
+
+async def test_a_wrong_password_is_one_line(database: DatabaseSettings, engine: AsyncEngine, out: Console) -> None:
+    async with run_hub(database, engine) as addresses:
+        with pytest.raises(RestError, match="username or password is wrong"):
+            await simulate.run(addresses.base_url, Login("teacher", "x"), Options(students=1, seconds=1), out=out)
+
+
+async def test_a_student_has_no_class_to_teach(database: DatabaseSettings, engine: AsyncEngine, out: Console) -> None:
+    async with run_hub(database, engine) as addresses:
+        async with simulate.Rest(addresses.base_url) as rest:
+            body = {"username": "ada", "password": "correct horse 8", "name": "Ada"}
+            await rest.post("/auth/register", body, dict)
+        with pytest.raises(VeritasError, match="403"):
+            await simulate.run(
+                addresses.base_url, Login("ada", "correct horse 8"), Options(students=1, seconds=1), out=out
+            )

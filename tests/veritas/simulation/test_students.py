@@ -1,0 +1,12 @@
+from veritas.simulation.students import make_roster
+
+
+def test_everybody_has_a_name_of_their_own() -> None:
+    roster = make_roster(1_500)
+    assert len({entrant["name"] for entrant in roster}) == 1_500
+    assert len({entrant["username"] for entrant in roster}) == 1_500
+    assert roster[0] == {"username": "sim-0001", "name": "Amal Adeyemi"}
+
+
+def test_the_same_class_comes_again() -> None:
+    assert make_roster(30) == make_roster(40)[:30]

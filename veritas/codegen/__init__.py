@@ -1,0 +1,1 @@
+"""Schemas, AsyncAPI and TypeScript types, generated from the code."""

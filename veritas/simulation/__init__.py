@@ -1,0 +1,1 @@
+"""A simulated exam against a real hub."""

@@ -1,0 +1,229 @@
+"""A simulated class at work: students with scripts and real clients, and the teacher's board beside them.
+
+Everything is real but the people: accounts, codes, tickets, sockets, events. It never reads a database.
+"""
+
+import asyncio
+import time
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from random import Random
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from protocol.codec import Encoding
+from protocol.monitor import Instruct
+from veritas.client import Candidate, ClientError
+from veritas.errors import VeritasError
+from veritas.rest import Entrant, Rest, Session
+from veritas.simulation.report import Report, Seat, compare_flags, percentiles
+from veritas.simulation.scripts import Cut, Say, Script, Step, cast_class
+from veritas.simulation.scripts.background import filler, fork
+from veritas.simulation.scripts.step import play
+from veritas.simulation.teacher import Watcher
+
+SIGN_INS: Final = 16
+"""How many students sign in, or hand in, at the same time."""
+
+DRAIN_S: Final = 20.0
+"""How long clients may take to have everything acknowledged: a hub may just be coming back."""
+
+SETTLE_S: Final = 20.0
+"""How long flags may still arrive after the last event was acknowledged."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How many students work how long; `rate` adds that many typing events a second and student to their scripts."""
+
+    students: int
+    seconds: float
+    seed: int = 1
+    rate: float = 0.0
+    title: str = "Simulated exam"
+    guest: str | None = None
+    """The name of one more on the roster, played by nobody: whoever likes may sign in with the code."""
+
+
+class Student:
+    """One simulated student: an attempt, a script, and a real client."""
+
+    def __init__(self, attempt_id: UUID, name: str, script: Script, candidate: Candidate) -> None:
+        self.attempt_id = attempt_id
+        self.name = name
+        self.script = script
+        self.candidate = candidate
+        self._begun_s = time.monotonic()
+        self._worked_s: float | None = None
+
+    @property
+    def seat(self) -> Seat:
+        """What is expected of it so far."""
+        worked_s = time.monotonic() - self._begun_s if self._worked_s is None else self._worked_s
+        return Seat(self.attempt_id, self.name, self.script, is_played=worked_s >= self.script.needs_s)
+
+    async def work(self, options: Options, random: Random) -> None:
+        """Play the script in real time."""
+        parts = [self._play(self.script.steps(fork(random), options.seconds))]
+        if options.rate > 0:
+            parts.append(self._play(play(options.seconds, filler(fork(random), options.rate))))
+        try:
+            await asyncio.gather(asyncio.sleep(options.seconds), *parts)
+        finally:
+            self._worked_s = time.monotonic() - self._begun_s
+
+    async def _play(self, steps: Iterator[Step]) -> None:
+        clock = asyncio.get_running_loop().time
+        due_s = clock()
+        for step in steps:
+            due_s += step.after_ms / 1000
+            if (wait_s := due_s - clock()) > 0:
+                await asyncio.sleep(wait_s)
+            match step:
+                case Say():
+                    self.candidate.record(step.type, step.data)
+                case Cut():
+                    self.candidate.cut()
+
+
+class Lesson:
+    """A class at work: its students, its teacher's board, and what has been counted so far."""
+
+    def __init__(self, rest: Rest, exam_id: UUID, options: Options) -> None:
+        self.exam_id = exam_id
+        self.options = options
+        self.students: list[Student] = []
+        """Those who have signed in."""
+        self.guest: Entrant | None = None
+        """Who is on the roster for a person to play."""
+        self.watcher = Watcher()
+        self.ack_ms = array("d")
+        self.failures: list[str] = []
+        self.started_s = time.monotonic()
+        self.ended_s: float | None = None
+        self._rest = rest
+        self._random = Random(options.seed)  # noqa: S311 - a seed makes a class repeatable
+        self._signing_in = asyncio.Semaphore(SIGN_INS)
+        self._sessions: dict[UUID, Session] = {}
+
+    @property
+    def sent(self) -> int:
+        """Distinct (stream, number) given out by the clients."""
+        return sum(student.candidate.sent for student in self.students)
+
+    @property
+    def acked(self) -> int:
+        """How many of them are acknowledged."""
+        return sum(student.candidate.acked for student in self.students)
+
+    @property
+    def lost(self) -> int:
+        """How many events full queues have dropped."""
+        return sum(student.candidate.lost for student in self.students)
+
+    @property
+    def seconds(self) -> float:
+        """How long the class has been working."""
+        return (self.ended_s or time.monotonic()) - self.started_s
+
+    async def work(self, entrants: list[Entrant]) -> None:
+        """Have everybody sign in and play. Raises RestError when somebody cannot even begin."""
+        self.started_s = time.monotonic()
+        cast = cast_class(len(entrants), self.options.seconds, self._random)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number, (entrant, script) in enumerate(zip(entrants, cast, strict=True)):
+                    group.create_task(self._attend(number, entrant, script, fork(self._random)))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+
+    async def finish(self) -> None:
+        """Have everything acknowledged, and everybody hand in and leave; whoever cannot is noted."""
+        await asyncio.gather(*(self._dismiss(student) for student in self.students))
+        self.ended_s = time.monotonic()
+
+    async def settle(self) -> None:
+        """Wait for the flags that must come, a few seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                while self.report().expected_flags_missing:
+                    self.watcher.arrived.clear()
+                    await self.watcher.arrived.wait()
+
+    async def abandon(self) -> None:
+        """Leave no client behind, whatever happened before."""
+        await asyncio.gather(*(student.candidate.close() for student in self.students))
+
+    def report(self, *, stored: int | None = None, flags_raised: int | None = None) -> Report:
+        """What it has come to; what only the database knows is given by whoever has read it."""
+        seats = [student.seat for student in self.students]
+        missing, unexpected = compare_flags(seats, self.watcher.rules_seen())
+        candidates = [student.candidate for student in self.students]
+        rules = Counter(arrival.flag.rule for arrival in self.watcher.arrivals.values())
+        return Report(
+            students=len(seats),
+            sent=self.sent,
+            acked=self.acked,
+            stored=stored,
+            rejected=sum(len(candidate.rejected) for candidate in candidates),
+            lost=self.lost,
+            flags_raised=flags_raised,
+            flags_seen=len(self.watcher.arrivals),
+            ack_ms=percentiles(self.ack_ms),
+            flag_ms=percentiles(self.watcher.latencies()),
+            expected_flags_missing=missing,
+            unexpected_flags=unexpected,
+            flags_by_rule=dict(sorted(rules.items())),
+            scripts=dict(sorted(Counter(seat.script.name for seat in seats).items())),
+            failures=self.failures,
+            connections=sum(candidate.connections for candidate in candidates),
+            seconds=round(self.seconds, 1),
+            events_per_second=round(self.acked / max(self.seconds, 0.001), 1),
+            exam_id=self.exam_id,
+        )
+
+    async def _attend(self, number: int, entrant: Entrant, script: Script, random: Random) -> None:
+        async with self._signing_in:
+            session = await self._rest.sign_in_by_code(entrant.code)
+            attempt_id = await session.start(self.exam_id)
+        self._sessions[attempt_id] = session
+        student = Student(attempt_id, entrant.name, script, self._client(number, attempt_id, session))
+        self.students.append(student)
+        student.candidate.start()
+        await student.work(self.options, random)
+
+    def _client(self, number: int, attempt_id: UUID, session: Session) -> Candidate:
+        return Candidate(
+            self._rest.socket_urls("/ws/monitor"),
+            attempt_id,
+            lambda: session.ticket("monitor"),
+            get_token=session.access,
+            # Both encodings are in every class.
+            encoding=Encoding.MSGPACK if number % 4 == 3 else Encoding.JSON,
+            name="veritas-simulate",
+            on_instruction=_read_message,
+            on_ack=lambda _seq, ms: self.ack_ms.append(ms),
+            proxy=self._rest.proxy,
+        )
+
+    async def _dismiss(self, student: Student) -> None:
+        candidate = student.candidate
+        candidate.hurry()
+        try:
+            try:
+                await candidate.drained(DRAIN_S)
+            finally:
+                await candidate.bye()
+            await candidate.finished()
+            async with self._signing_in:
+                await self._sessions[student.attempt_id].submit(student.attempt_id)
+        except (ClientError, VeritasError) as error:
+            self.failures.append(f"{student.name}: {error}")
+
+
+async def _read_message(_instruct: Instruct) -> str | None:
+    """A simulated student takes note of what the teacher says."""
+    return None
