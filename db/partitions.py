@@ -1,7 +1,7 @@
 """Partitions of the event table: one per UTC day, cut at UUIDv7 bounds, named by their day.
 
-Pure: which partitions there must be; `db/queries/events/partitions.py` makes them. A stream lives at most a day, and its id
-is drawn when it opens, so the id's time tells its partition for good.
+Pure: computes which partitions must exist; `db/queries/events/partitions.py` creates them. A stream lives at most a
+day, and its UUIDv7 is drawn when it opens, so the time in its id determines its partition.
 """
 
 from datetime import UTC, date, datetime, time, timedelta

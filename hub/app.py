@@ -27,7 +27,6 @@ from hub.board.listener import Relay
 from hub.commands.commands import Commands
 from hub.console.socket import ConsoleDoor, console_socket
 from hub.drain import Drain
-from hub.errands import Errands
 from hub.errors import exception_handlers
 from hub.handshake import Gate
 from hub.ingest.budget import Budget
@@ -52,6 +51,7 @@ from hub.rest.exams import exams, items, permissions, policies, rosters
 from hub.rest.http.openapi import DescribedStructs
 from hub.rest.teacher import grades
 from hub.settings import HubSettings
+from hub.tasks import DetachedTasks
 from protocol.codes import CloseCode
 
 SPARE_CONNECTIONS: Final = 2
@@ -171,8 +171,8 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
     watch_engine = create_engine(msgspec.structs.replace(settings, pool_size=WATCH_CONNECTIONS))
     hints = Hints.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
     presence = Presence()
-    errands = Errands()
-    failures = Failures(limits, hints, errands)
+    tasks = DetachedTasks()
+    failures = Failures(limits, hints, tasks)
 
     hinter = Hinter(hints.enqueue_evaluate)
     connect = partial(connect_writer, settings)
@@ -202,7 +202,7 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
         presence=presence,
         roll=roll,
         answers=answers,
-        errands=errands,
+        tasks=tasks,
         lease=lease,
         farewells=farewells,
         turns=asyncio.Semaphore(max(1, settings.pool_size - SPARE_CONNECTIONS)),
@@ -216,7 +216,7 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
     relay = Relay(hints, feed.on_hint, roll.on_hint, exchange.on_hint, failures.on_hint)
 
     # Left in the reverse order: sockets first, then what they store and say, then what carries it.
-    carriers = (lease, hinter, resends, ingest, answers, farewells, sweep, errands, commands, feed)
+    carriers = (lease, hinter, resends, ingest, answers, farewells, sweep, tasks, commands, feed)
     running = (*carriers, Census(engine, feed, presence), exchange, pulse, relay, roll, consoles)
     drain = Drain(gate, roll, consoles, in_ms=settings.drain_ms)
     return Hub(engine, watch_engine, hints, ingest, gate, failures, commands, candidates, consoles, drain, running)

@@ -13,9 +13,9 @@ import structlog
 
 from db.notify import Hint, Teller
 from hub.auth.limits import FailureLimits
-from hub.errands import Errands
 from hub.errors import Unauthenticated
 from hub.sockets import steady_ms
+from hub.tasks import DetachedTasks
 
 log = structlog.get_logger(__name__)
 
@@ -35,10 +35,10 @@ _decode: Final = msgspec.msgpack.Decoder(Failure).decode
 class Failures:
     """What sign-ins go through: counts by this process's steady clock, tells, and hears by `on_hint`."""
 
-    def __init__(self, limits: FailureLimits, teller: Teller, errands: Errands) -> None:
+    def __init__(self, limits: FailureLimits, teller: Teller, tasks: DetachedTasks) -> None:
         self._limits = limits
         self._teller = teller
-        self._errands = errands
+        self._tasks = tasks
         self._name = uuid4()
 
     @contextmanager
@@ -49,7 +49,7 @@ class Failures:
                 yield
         except Unauthenticated:
             failure = Failure(self._name, address, name)
-            self._errands.start(self._teller.tell("failures", _encode(failure)))
+            self._tasks.start(self._teller.tell("failures", _encode(failure)))
             raise
 
     def on_hint(self, hint: Hint) -> None:

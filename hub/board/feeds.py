@@ -17,7 +17,7 @@ from db.notify import Hint
 from db.queries import feed
 from db.queries.events.database_epoch import read_epoch
 from hub.board.follower import Doors, Follower, Subscriber
-from hub.errands import Errands
+from hub.tasks import DetachedTasks
 from protocol.console import Since
 
 log = structlog.get_logger(__name__)
@@ -38,9 +38,9 @@ class Feed:
         self._keep_s = keep_s
         self._followers: dict[UUID, Follower] = {}
         self._idle_since: dict[UUID, float] = {}
-        self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._follower_tasks: dict[UUID, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._errands = Errands()
+        self._tasks = DetachedTasks()
         self._poll: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -69,7 +69,7 @@ class Feed:
         follower = self._follower(exam_id)
         # Who watches it anew is shown nothing meanwhile: a board begun now would be cut off by the rows it missed.
         follower.remove(subscriber)
-        missed = await self._errands.run(follower.read_missed(since))
+        missed = await self._tasks.run(follower.read_missed(since))
         # The last other console may have left meanwhile: take it up anew, or the board would be dropped as idle.
         self._follower(exam_id).resume(subscriber, since, missed)
 
@@ -104,13 +104,13 @@ class Feed:
         follower = self._followers.get(exam_id)
         if follower is None:
             follower = self._followers[exam_id] = Follower(exam_id, self._doors)
-            self._tasks[exam_id] = asyncio.create_task(follower.run(), name=f"feed-{exam_id}")
+            self._follower_tasks[exam_id] = asyncio.create_task(follower.run(), name=f"feed-{exam_id}")
         return follower
 
     def _drop(self, exam_id: UUID) -> None:
         self._followers.pop(exam_id).stop()
         self._idle_since.pop(exam_id, None)
-        task = self._tasks.pop(exam_id)
+        task = self._follower_tasks.pop(exam_id)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 

@@ -25,8 +25,8 @@ from db.queries.console import commands, instructions
 from db.queries.events.system_events import ServerFact
 from hub.auth.guards import Person
 from hub.commands.reviews import Decision, review
-from hub.errands import Errands
 from hub.errors import Busy, interpret
+from hub.tasks import DetachedTasks
 from judgement import grading
 from judgement.attempts import Action, way_of
 from protocol.codes import ErrorCode
@@ -86,7 +86,7 @@ class Commands:
     def __init__(self, engine: AsyncEngine, announcer: Announcer) -> None:
         self._engine = engine
         self._announcer = announcer
-        self._errands = Errands()
+        self._tasks = DetachedTasks()
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,11 +94,11 @@ class Commands:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._errands.__aexit__(kind, error, trace)
+        await self._tasks.__aexit__(kind, error, trace)
 
     async def carry_out(self, person: Person, command: Command) -> Result:
         """Carry a command out and say what came of it; nothing is raised but what nobody foresaw."""
-        return await self._errands.run(self._carry_out(person, command))
+        return await self._tasks.run(self._carry_out(person, command))
 
     async def _carry_out(self, person: Person, command: Command) -> Result:
         action = _ACTIONS.get(command.action)
@@ -114,7 +114,7 @@ class Commands:
                 raise
             log.warning("command not carried out", action=command.action, error=type(error).__name__)
             return Result(command.id, [], ErrorCode.BUSY, f"{meant}; send it again")
-        self._errands.start(self._announce(command.exam_id, done))
+        self._tasks.start(self._announce(command.exam_id, done))
         return done.result
 
     async def _try(self, action: _Action, person: Person, command: Command) -> _Done:

@@ -20,8 +20,8 @@ from hub.board.board import Board, encode_delta
 from hub.board.feeds import Feed
 from hub.commands.commands import Commands
 from hub.console.send_queue import Backlog
-from hub.errands import Errands
 from hub.errors import Busy, close_code_of, interpret
+from hub.tasks import DetachedTasks
 from protocol.codec import Encoding, decode_console, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import Command, ConsoleFrame, Delta, Focus, Resync, Unwatch, Watch, Welcome
@@ -66,7 +66,7 @@ class House(msgspec.Struct, frozen=True):
     engine: AsyncEngine
     feed: Feed
     commands: Commands
-    errands: Errands
+    tasks: DetachedTasks
     identify: Callable[[str], Coroutine[Any, Any, Person]]
     """Who shows an access token; raises HubError, or what PostgreSQL's absence raises."""
 
@@ -249,7 +249,7 @@ class Console:
         while True:
             auth = await self._renewals.get()
             try:
-                person = await self._house.errands.run(self._house.identify(auth.token))
+                person = await self._house.tasks.run(self._house.identify(auth.token))
             except Exception as error:
                 self._refuse_renewal(error)
             else:
@@ -287,7 +287,7 @@ class Console:
 
     async def _watch(self, watch: Watch) -> None:
         try:
-            allowed = await self._house.errands.run(self._may_watch(watch.exam_id))
+            allowed = await self._house.tasks.run(self._may_watch(watch.exam_id))
         except Exception as error:
             meant = interpret(error)
             if not isinstance(meant, Busy):

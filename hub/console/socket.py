@@ -21,10 +21,10 @@ from hub.auth.guards import Person, admit_socket, origin_allowed, spending
 from hub.board.feeds import Feed
 from hub.commands.commands import Commands
 from hub.console.connection import Console, Ended, House
-from hub.errands import Errands
 from hub.errors import close_code_of
 from hub.handshake import needs_ticket
 from hub.settings import HubSettings
+from hub.tasks import DetachedTasks
 from protocol.codec import Encoding, decode_console, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import Hello
@@ -58,8 +58,8 @@ class ConsoleDoor:
         self._settings = settings
         self._engine = engine
         self._watch_engine = watch_engine
-        self._errands = Errands()
-        self._house = House(engine, feed, commands, self._errands, self._identify_token)
+        self._tasks = DetachedTasks()
+        self._house = House(engine, feed, commands, self._tasks, self._identify_token)
         self._consoles: set[Console] = set()
         self._draining = False
         self._guard: asyncio.Task[None] | None = None
@@ -76,7 +76,7 @@ class ConsoleDoor:
         self._guard.cancel()
         await asyncio.wait((self._guard,))
         self.end_all(CloseCode.DRAINING)
-        await self._errands.__aexit__(kind, error, trace)
+        await self._tasks.__aexit__(kind, error, trace)
 
     @property
     def waiting_bytes(self) -> int:
@@ -157,7 +157,7 @@ class ConsoleDoor:
     async def _admit(self, hello: Hello) -> Person:
         try:
             async with asyncio.timeout(ADMIT_S):
-                return await self._errands.run(self._identify(hello))
+                return await self._tasks.run(self._identify(hello))
         except Exception as error:
             code = close_code_of(error)
             if code is CloseCode.INTERNAL:

@@ -18,7 +18,6 @@ from db.queries.console import instructions
 from hub import metrics
 from hub.auth import tokens
 from hub.auth.guards import Person, admit_socket, spending
-from hub.errands import Errands
 from hub.errors import Busy, Forbidden, Unauthenticated
 from hub.ingest.budget import Budget
 from hub.ingest.duplicates import Resends
@@ -29,6 +28,7 @@ from hub.monitor.instruction_results import Answers
 from hub.monitor.registry import Roll
 from hub.presence.presence import Presence
 from hub.settings import HubSettings
+from hub.tasks import DetachedTasks
 from protocol.limits import HEARTBEAT_MS, Limits, Window
 from protocol.monitor import Hello, Instruct, Welcome
 
@@ -59,7 +59,7 @@ class CandidateDoor(msgspec.Struct, frozen=True, kw_only=True):
     presence: Presence
     roll: Roll
     answers: Answers
-    errands: Errands
+    tasks: DetachedTasks
     lease: Lease
     farewells: Farewells
     turns: asyncio.Semaphore

@@ -155,7 +155,7 @@ class CandidateSocket:
                 case Compare(entries):
                     self._compare(entries)
                 case Renew(token):
-                    self._door.errands.start(self._renew(token))
+                    self._door.tasks.start(self._renew(token))
                 case Close(code):
                     self._code = code
                     self._closer = asyncio.create_task(self._close(code), name="candidate-closer")
@@ -207,7 +207,7 @@ class CandidateSocket:
     async def _ask_in(self, hello: Hello) -> Entrance:
         """Have the hello checked; what PostgreSQL has begun is ended, whether or not it is waited for."""
         by_ticket_only = needs_ticket(self._socket.headers)
-        entering = self._door.errands.start(self._door.enter(hello, self._is_wanted, by_ticket_only=by_ticket_only))
+        entering = self._door.tasks.start(self._door.enter(hello, self._is_wanted, by_ticket_only=by_ticket_only))
         try:
             async with asyncio.timeout(OPEN_S):
                 return await asyncio.shield(entering)

@@ -1,9 +1,9 @@
 """Left the page: often within a short time, or once for long.
 
 Sees: `window_blur` and `tab_hidden` as leaving, `window_focus` and `tab_visible` as returning, both of one switch as
-one leave (`judgement.page_focus`). A leave counts once it is longer than flicker. While it lasts, every later fact of the
-same device is seen too, `alive` at the latest after five seconds: the first one past the limit concludes it. A server's
-fact, such as `connection_lost`, makes no absence longer.
+one leave (`judgement.page_focus`). A leave counts once it is longer than flicker. While it lasts, every later event of
+the same device is seen too, `alive` at the latest after five seconds: the first event past the limit ends the episode.
+A server's event, such as `connection_lost`, does not make an absence longer.
 
 An episode of being away for long ends with the return. An episode of leaving often ends `within_s` after the leave that
 completed it; leaves until then belong to it, and leaves after it count anew.

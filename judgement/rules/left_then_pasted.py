@@ -1,8 +1,8 @@
 """Left, then pasted: text came in right after coming back from elsewhere, or while away.
 
-Sees: leaving and returning (`judgement.page_focus`), `paste` with its number of characters, and `copy` and `cut`: what is
-pasted after one of these is the page's own text, so they clear the return before them. Leaving, returning and pasting
-must be the word of the same device.
+Sees: leaving and returning (`judgement.page_focus`), `paste` with its number of characters, and `copy` and `cut`. Text
+pasted after a `copy` or `cut` is the page's own text, so these clear the return before them. Leaving, returning and
+pasting must come from the same device.
 
 An episode is one leave: it is raised at the first paste that is large enough and soon enough, and ends with the next
 leave. Pastes after it, however many, add nothing.

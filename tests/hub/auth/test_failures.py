@@ -7,8 +7,8 @@ from db.notify import Hint, Hints, Told
 from hub.auth.failures import Failures
 from hub.auth.limits import Allowance, FailureLimits
 from hub.board.listener import Relay
-from hub.errands import Errands
 from hub.errors import TooManyFailures, Unauthenticated
+from hub.tasks import DetachedTasks
 from tests.hub.exam_room import until
 from veritas.embedded.valkey import Redis
 
@@ -34,14 +34,14 @@ def wire() -> Wire:
 
 
 @pytest.fixture
-async def errands() -> AsyncIterator[Errands]:
-    async with Errands() as errands:
-        yield errands
+async def tasks() -> AsyncIterator[DetachedTasks]:
+    async with DetachedTasks() as tasks:
+        yield tasks
 
 
-def hub_on(teller: object, errands: Errands, *, per_name: int = 2) -> Failures:
+def hub_on(teller: object, tasks: DetachedTasks, *, per_name: int = 2) -> Failures:
     limits = FailureLimits(Allowance(per_name=per_name, per_address=100))
-    return Failures(limits, teller, errands)  # type: ignore[arg-type]
+    return Failures(limits, teller, tasks)  # type: ignore[arg-type]
 
 
 def fail(failures: Failures, name: str | None = "ada") -> None:
@@ -57,8 +57,8 @@ def is_refused(failures: Failures, name: str | None = "ada") -> bool:
         return True
 
 
-async def test_what_fails_at_one_hub_counts_at_the_others_and_once_at_its_own(wire: Wire, errands: Errands) -> None:
-    one, other = hub_on(wire, errands), hub_on(wire, errands)
+async def test_what_fails_at_one_hub_counts_at_the_others_and_once_at_its_own(wire: Wire, tasks: DetachedTasks) -> None:
+    one, other = hub_on(wire, tasks), hub_on(wire, tasks)
     wire.hubs += [one, other]
     fail(one)
     await until(lambda: len(wire.told) == 1)
@@ -69,27 +69,27 @@ async def test_what_fails_at_one_hub_counts_at_the_others_and_once_at_its_own(wi
     assert is_refused(other)
 
 
-async def test_a_success_is_told_to_nobody(wire: Wire, errands: Errands) -> None:
-    failures = hub_on(wire, errands)
+async def test_a_success_is_told_to_nobody(wire: Wire, tasks: DetachedTasks) -> None:
+    failures = hub_on(wire, tasks)
     with failures.count(HERE, "ada"):
         pass
     await asyncio.sleep(0)
     assert wire.told == []
 
 
-async def test_nonsense_and_other_hints_are_passed_over(wire: Wire, errands: Errands) -> None:
-    failures = hub_on(wire, errands, per_name=1)
+async def test_nonsense_and_other_hints_are_passed_over(wire: Wire, tasks: DetachedTasks) -> None:
+    failures = hub_on(wire, tasks, per_name=1)
     for data in (b"", b"\xff", b"\x91\xa1x", b"\x80"):
         failures.on_hint(Hint("failures", data=data))
-    fail(hub_on(wire, errands), "ada")
+    fail(hub_on(wire, tasks), "ada")
     await until(lambda: len(wire.told) == 1)
     failures.on_hint(Hint("live", data=wire.told[0]))
     assert not is_refused(failures)
 
 
-async def test_hubs_hear_of_failures_through_redis_and_count_alone_without_it(redis: Redis, errands: Errands) -> None:
+async def test_hubs_share_failures_through_redis_and_count_alone_without_it(redis: Redis, tasks: DetachedTasks) -> None:
     hints = [Hints.connect(redis.url) for _ in range(2)]
-    one, other = (hub_on(client, errands, per_name=1) for client in hints)
+    one, other = (hub_on(client, tasks, per_name=1) for client in hints)
     up = asyncio.Event()
     async with Relay(hints[1], other.on_hint, lambda hint: up.set() if hint.channel == "reconnected" else None):
         await up.wait()

@@ -15,8 +15,8 @@ from protocol.codes import ErrorCode
 from protocol.console import Command, Result
 from protocol.exams import Permission
 from tests.candidates import system_facts
+from tests.hub.commands.test_commands import carry_out, commands_of, count, fine
 from tests.hub.exam_room import Room, make_room
-from tests.hub.live.test_commands import carry_out, commands_of, count, fine
 
 
 def end(room: Room, *attempts: UUID, reason: str | None = "left with the paper") -> Command:

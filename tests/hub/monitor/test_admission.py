@@ -55,7 +55,7 @@ async def test_a_new_token_must_be_the_same_persons_and_good_for_the_exam(
 
 
 async def test_a_hello_nobody_waits_for_any_more_is_ended_in_the_record(sitting: Sitting, door: CandidateDoor) -> None:
-    entering = door.errands.start(door.enter(await sitting.hello(), wanted))
+    entering = door.tasks.start(door.enter(await sitting.hello(), wanted))
     await entering
     door.abandon(entering, "overloaded")
     async with asyncio.timeout(5):

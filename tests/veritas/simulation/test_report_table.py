@@ -1,7 +1,7 @@
 import msgspec
 from rich.console import Console
 
-from tests.veritas.test_tally import CLEAN
+from tests.veritas.simulation.test_report import CLEAN
 from veritas.simulation.report import Report
 from veritas.simulation.report_table import FAULTS_SHOWN, show_report
 

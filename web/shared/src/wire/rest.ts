@@ -659,6 +659,12 @@ export interface PageAccountView {
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+export interface PageKeyView {
+  items: KeyView[];
+  next: string | null;
+}
+
+/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageAuditEntry {
   items: AuditEntry[];
   next: string | null;
@@ -683,20 +689,14 @@ export interface PageRosterEntry {
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
-export interface PageKeyView {
-  items: KeyView[];
+export interface PageAttemptSummary {
+  items: AttemptSummary[];
   next: string | null;
 }
 
 /** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
 export interface PageFlaggedStudent {
   items: FlaggedStudent[];
-  next: string | null;
-}
-
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
-export interface PageAttemptSummary {
-  items: AttemptSummary[];
   next: string | null;
 }
 

@@ -2,24 +2,24 @@ import asyncio
 
 import pytest
 
-from hub.errands import Errands
+from hub.tasks import DetachedTasks
 
 
 async def test_an_errand_gives_its_outcome() -> None:
     async def work() -> int:
         return 7
 
-    async with Errands() as errands:
-        assert await errands.run(work()) == 7
+    async with DetachedTasks() as tasks:
+        assert await tasks.run(work()) == 7
 
 
 async def test_an_errand_raises_what_it_raised() -> None:
     async def work() -> None:
         raise KeyError("x")
 
-    async with Errands() as errands:
+    async with DetachedTasks() as tasks:
         with pytest.raises(KeyError):
-            await errands.run(work())
+            await tasks.run(work())
 
 
 async def test_an_errand_goes_on_when_nobody_waits_for_it_any_more() -> None:
@@ -31,8 +31,8 @@ async def test_an_errand_goes_on_when_nobody_waits_for_it_any_more() -> None:
         done.append("yes")
         raise KeyError("heard by nobody")
 
-    async with Errands() as errands:
-        asking = asyncio.create_task(errands.run(work()))
+    async with DetachedTasks() as tasks:
+        asking = asyncio.create_task(tasks.run(work()))
         await asyncio.sleep(0)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -1,1 +1,0 @@
-"""The teacher's side of the hub: one board per watched exam, the feed that keeps it current, consoles, their orders."""
