@@ -7,12 +7,12 @@
 //
 // Between the welcome and `resume` the shell may have to read the stored queue, whose key comes with the welcome.
 
+import { ABNORMAL, mayReconnect, Reconnect } from "@veritas/shared/socket/reconnect.ts";
 import type { ServerClock } from "@veritas/shared/time.ts";
 import type { Attempt, ClientFrame, Done, Event, HubFrame, Instruct, Payload, Rejected, Welcome } from "./frames.ts";
-import { ABNORMAL, CloseCode, LIMITS } from "./frames.ts";
+import { CloseCode, LIMITS } from "./frames.ts";
 import type { CandidateQueue, Numbered } from "./queue/queue.ts";
 import { FRAME_OVERHEAD, HubFault } from "./queue/queue.ts";
-import { Backoff, mayReconnect, PROVEN_MS } from "./reconnect.ts";
 
 export const CLIENT = { name: "veritas-browser", version: "1" };
 
@@ -73,7 +73,7 @@ export class CandidateSession {
   rttMs: number | null = null;
   /** When the next connection is tried, while waiting. */
   retryAtMs = 0;
-  private readonly backoff: Backoff;
+  private readonly reconnect: Reconnect;
   private openedMs = 0;
   private greetByMs = 0;
   private byeByMs = 0;
@@ -81,10 +81,6 @@ export class CandidateSession {
   private recordedMs = 0;
   private pingedMs = 0;
   private heartbeatMs = 10_000;
-  private isProven = false;
-  /** How long to stay away at most, by an error after which nothing else was said, or by a drain. */
-  private retryMs: number | null = null;
-  private drainMs: number | null = null;
   private isReturning = false;
   private hasTriedAnew = false;
   private isEnded = false;
@@ -95,7 +91,7 @@ export class CandidateSession {
     readonly queue: CandidateQueue,
     private readonly options: SessionOptions,
   ) {
-    this.backoff = new Backoff(options.random);
+    this.reconnect = new Reconnect(options.random);
   }
 
   /** Begin to connect; also "continue here" after another connection took this one's place. */
@@ -113,8 +109,8 @@ export class CandidateSession {
     this.phase = "greeting";
     this.openedMs = this.heardMs = nowMs;
     this.greetByMs = nowMs + LIMITS.HELLO_MS;
-    this.isProven = this.isReturning = false;
-    this.retryMs = this.drainMs = null;
+    this.isReturning = false;
+    this.reconnect.opened(nowMs);
     const { queue } = this;
     const frame: ClientFrame = {
       t: "hello",
@@ -135,7 +131,7 @@ export class CandidateSession {
   /** Take one frame of the hub. */
   receive(frame: HubFrame, nowMs: number): Effect[] {
     this.heardMs = nowMs;
-    this.retryMs = null;
+    this.reconnect.retryWithin(null);
     switch (frame.t) {
       case "welcome":
         return this.phase === "greeting" ? [{ do: "unlock", welcome: frame }] : [];
@@ -156,11 +152,11 @@ export class CandidateSession {
         this.learn(frame.at, frame.server_at, nowMs);
         return [];
       case "drain":
-        this.drainMs = frame.in_ms;
+        this.reconnect.drainWithin(frame.in_ms);
         return [];
       case "error":
         this.detail = frame.detail;
-        this.retryMs = frame.retry_ms;
+        this.reconnect.retryWithin(frame.retry_ms);
         return [];
     }
   }
@@ -178,6 +174,7 @@ export class CandidateSession {
         welcome.previous,
       );
       this.phase = "open";
+      this.reconnect.welcomed();
       this.hasTriedAnew = false;
       this.attempt = welcome.attempt;
       this.heartbeatMs = welcome.heartbeat_ms;
@@ -193,22 +190,19 @@ export class CandidateSession {
   /** The socket has closed, or could not be opened; `isSignedOut` when there was not even a ticket to be had. */
   closed(code: number, nowMs: number, { isSignedOut = false } = {}): Effect[] {
     if (this.phase === "over" || this.phase === "waiting" || this.phase === "idle") return [];
-    const lasted = this.phase === "open" && nowMs - this.openedMs >= PROVEN_MS;
-    const isProven = lasted || this.isProven;
     const wasLeaving = this.phase === "leaving" && !this.isReturning;
-    this.isProven = false;
     this.queue.disconnect();
     this.pings.clear();
     if (isSignedOut) return this.end("signed_out");
     if (wasLeaving) return this.end("left");
-    if (code === CloseCode.normal && !this.isReturning) return this.wait(nowMs, null, isProven);
+    if (code === CloseCode.normal && !this.isReturning) return this.wait(nowMs, null);
     if (code === CloseCode.unauthenticated && !this.hasTriedAnew) {
       this.hasTriedAnew = true;
-      return this.wait(nowMs, 0, false);
+      return this.wait(nowMs, 0);
     }
     if (!mayReconnect(code) && code !== CloseCode.normal) return this.end(OVER_BY_CODE[code] ?? "refused");
-    const waitMs = this.isReturning || code === CloseCode.token_expired ? 0 : (this.drainMs ?? this.retryMs);
-    return this.wait(nowMs, waitMs, isProven);
+    if (this.isReturning || code === CloseCode.token_expired) return this.wait(nowMs, 0);
+    return this.wait(nowMs);
   }
 
   /** Number an event of `size` encoded bytes and queue it. */
@@ -263,7 +257,7 @@ export class CandidateSession {
 
   /** The network has come back: connect at once if waiting to. */
   online(nowMs: number): Effect[] {
-    this.backoff.startOver();
+    this.reconnect.reset();
     if (this.phase !== "waiting") return [];
     this.retryAtMs = nowMs;
     return this.connect();
@@ -305,13 +299,14 @@ export class CandidateSession {
     return [{ do: "connect" }];
   }
 
-  private wait(nowMs: number, waitMs: number | null, isProven: boolean): Effect[] {
+  private wait(nowMs: number, withinMs?: number | null): Effect[] {
     this.phase = "waiting";
-    this.retryAtMs = nowMs + this.backoff.after({ waitMs, isProven });
+    this.retryAtMs = nowMs + this.reconnect.delayMs(nowMs, withinMs);
     return [];
   }
 
   private end(why: Over): Effect[] {
+    this.reconnect.ended();
     this.phase = "over";
     this.over = why;
     return [];
@@ -330,7 +325,7 @@ export class CandidateSession {
 
   private acked(seq: number, rejected: Rejected[], nowMs: number): Effect[] {
     if (this.phase !== "open" && this.phase !== "leaving") return [];
-    this.isProven = true;
+    this.reconnect.proven();
     try {
       const gone = this.queue.acknowledge(seq);
       return [{ do: "gone", gone, rejected }, { do: "keep" }, ...this.turn(nowMs), ...this.pump(nowMs)];

@@ -1,7 +1,7 @@
 // The frames of `/ws/monitor` as the browser's client knows them: the generated types, and how one is read. Nothing is
 // decided here.
 
-import { CloseCode, FINAL_CODES as FINAL, LIMITS } from "@veritas/shared/wire/codes.ts";
+import { CloseCode, LIMITS } from "@veritas/shared/wire/codes.ts";
 import type * as wire from "@veritas/shared/wire/monitor.ts";
 
 export type {
@@ -22,14 +22,6 @@ export type {
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Payload = { [key: string]: Json };
-
-export const SUBPROTOCOL = "veritas.v1.json";
-
-/** What a socket that ended without a close frame counts as; so does one that could not be opened. */
-export const ABNORMAL = 1006;
-
-/** Close codes after which a client does not come back by itself; 4401 is tried once more with a new ticket. */
-export const FINAL_CODES: ReadonlySet<number> = new Set(FINAL);
 
 export const DEFAULT_LIMITS: wire.Limits = {
   frame_bytes: LIMITS.FRAME_BYTES,

@@ -2,6 +2,6 @@
 
 export type { LocalAnswer } from "./answers.ts";
 export type { Attempt, Instruct, Json, Payload } from "./frames.ts";
-export { SignedOut } from "./line.ts";
+export { SignedOut } from "@veritas/shared/socket/ticket-socket.ts";
 export { deliverKept, type Link, type Proctor, type StartOptions, type Status, start } from "./proctor.ts";
 export type { Over } from "./candidate-session.ts";

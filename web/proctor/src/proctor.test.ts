@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { LocalAnswer } from "./answers.ts";
 import type { ClientFrame, HubFrame, Instruct, Welcome } from "./frames.ts";
 import { DEFAULT_LIMITS } from "./frames.ts";
-import { SignedOut } from "./line.ts";
+import { SignedOut } from "@veritas/shared/socket/ticket-socket.ts";
 import { deliverKept, type Proctor, start } from "./proctor.ts";
 
 const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";

@@ -3,6 +3,7 @@
 //
 // Everything it decides is decided in `session` and `queue`; here their effects are carried out.
 
+import { TicketSocket } from "@veritas/shared/socket/ticket-socket.ts";
 import { clock } from "@veritas/shared/time.ts";
 import { AnswersUnderWay, answerOf, type LocalAnswer } from "./answers.ts";
 import { watch } from "./listeners.ts";
@@ -12,7 +13,6 @@ import { DEFAULT_LIMITS, readFrame } from "./frames.ts";
 import { startTimer } from "./timer.ts";
 import { QueuePersistence } from "./queue/persistence.ts";
 import { Leader } from "./leader.ts";
-import { Line } from "./line.ts";
 import { type Effect, fitsFrame, makeEvent, type Over, CandidateSession } from "./candidate-session.ts";
 import { Store } from "./queue/store.ts";
 
@@ -64,7 +64,7 @@ export class Proctor {
   private queueClock = new QueueClock(pageMs());
   private readonly answers = new AnswersUnderWay();
   private readonly leader: Leader;
-  private readonly line: Line;
+  private readonly socket: TicketSocket;
   private readonly listeners = new Set<(status: Status) => void>();
   private link: Link = "starting";
   private ackedMs: number | null = null;
@@ -79,7 +79,7 @@ export class Proctor {
   private readonly ending = new AbortController();
 
   constructor(private readonly options: StartOptions) {
-    this.line = new Line(options.url, options.getTicket, {
+    this.socket = new TicketSocket(options.url, options.getTicket, {
       onOpen: (ticket) => this.run((session, now) => session.connected(ticket, now, Date.now(), this.mono())),
       onText: (text) => this.hear(text),
       onClose: (code, how) => this.run((session, now) => session.closed(code, now, how)),
@@ -293,14 +293,14 @@ export class Proctor {
   private perform(effect: Effect): void {
     switch (effect.do) {
       case "connect":
-        void this.line.open();
+        void this.socket.open();
         break;
       case "send":
-        this.line.send(JSON.stringify(effect.frame));
+        this.socket.send(JSON.stringify(effect.frame));
         break;
       case "cut":
         this.inbox = null;
-        this.line.cut();
+        this.socket.cut();
         break;
       case "unlock":
         void this.unlock(effect.welcome);

@@ -2,7 +2,6 @@
 // server only as recorded events (or, when handing in, with the submission); nothing is called saved before it is.
 import {
   deliverKept,
-  SignedOut,
   start,
   type Instruct,
   type Json,
@@ -11,6 +10,7 @@ import {
   type Status,
 } from "@veritas/proctor/index.ts";
 import { type Api, Problem } from "@veritas/shared/api.ts";
+import { socketUrl, ticketSource } from "@veritas/shared/socket/ticket.ts";
 import { clock } from "@veritas/shared/time.ts";
 import { batch, computed, signal } from "@preact/signals";
 import { type Answers, fitText, newerThan, savedValues } from "./answers.ts";
@@ -270,18 +270,7 @@ function connectionOptions(
   api: Api,
   attemptId: string,
 ): { url: string; attemptId: string; getTicket: () => Promise<string> } {
-  const getTicket = async (): Promise<string> => {
-    try {
-      return await api.ticket("monitor");
-    } catch (error) {
-      throw error instanceof Problem && error.status === 401 ? new SignedOut() : error;
-    }
-  };
-  return {
-    url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/monitor`,
-    attemptId,
-    getTicket,
-  };
+  return { url: socketUrl("/ws/monitor"), attemptId, getTicket: ticketSource(api, "monitor") };
 }
 
 function storedIndex(attempt: AttemptView): number {
