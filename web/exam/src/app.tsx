@@ -1,5 +1,5 @@
 // Which view stands on the page: by the login, the address and the attempt. The views decide nothing of that.
-import { SignedInAs, Shell } from "@veritas/shared/shell.tsx";
+import { Shell, SignedInAs } from "@veritas/shared/ui/index.ts";
 import { clock } from "@veritas/shared/time.ts";
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";

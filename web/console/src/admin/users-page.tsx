@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { inWords } from "@veritas/shared/api.ts";
-import { Badge, Button, Dialog, Empty, Field, Notice, Table, toast } from "@veritas/shared/ui.tsx";
+import { Badge, Button, Dialog, Empty, Field, Notice, Table, toast } from "@veritas/shared/ui/index.ts";
 import { NOTHING, type Refusal, refusal } from "../rest/errors.ts";
 import { usePages } from "../rest/load.ts";
 import { Listed } from "../ui/paged-list.tsx";

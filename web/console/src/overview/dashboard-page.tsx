@@ -2,8 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Empty, Severity, Tile } from "@veritas/shared/ui.tsx";
-import { Icon } from "@veritas/shared/icons.tsx";
+import { Badge, Empty, Icon, Severity, Tile } from "@veritas/shared/ui/index.ts";
 import { useEffect } from "preact/hooks";
 import { useLoad } from "../rest/load.ts";
 import { Page, Shown } from "../ui/page.tsx";

@@ -2,8 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Empty } from "@veritas/shared/ui.tsx";
-import { Icon } from "@veritas/shared/icons.tsx";
+import { Badge, Empty, Icon } from "@veritas/shared/ui/index.ts";
 import { usePages } from "../rest/load.ts";
 import { Listed } from "../ui/paged-list.tsx";
 import { Page } from "../ui/page.tsx";

@@ -1,6 +1,6 @@
 /** Handing a file to the person: made here, or fetched with the session's token. */
 
-import { toast } from "@veritas/shared/ui.tsx";
+import { toast } from "@veritas/shared/ui/index.ts";
 import { inWords } from "@veritas/shared/api.ts";
 import { api } from "../state.ts";
 

@@ -2,8 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { Icon } from "@veritas/shared/icons.tsx";
-import { Button, announce } from "@veritas/shared/ui.tsx";
+import { announce, Button, Icon } from "@veritas/shared/ui/index.ts";
 import { freshness } from "./freshness.ts";
 import type { Room } from "../board/live-board.ts";
 import { live, now } from "../state.ts";

@@ -2,7 +2,7 @@
 
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
-import { Severity } from "@veritas/shared/ui.tsx";
+import { Severity } from "@veritas/shared/ui/index.ts";
 import { formatTime } from "@veritas/shared/time.ts";
 import type { Room } from "../board/live-board.ts";
 import { isUndecided, latestFlags } from "./board/rows.ts";

@@ -3,9 +3,8 @@
 import { batch, useComputed, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
-import { Icon } from "@veritas/shared/icons.tsx";
+import { announce, Button, Empty, Icon, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import { go, search } from "@veritas/shared/route.ts";
-import { Button, Empty, Notice, Spinner, announce } from "@veritas/shared/ui.tsx";
 import { type Filter, type RoomRow, type Sorting, arrange, countFilters } from "./board/rows.ts";
 import { useLoad } from "../rest/load.ts";
 import { DenseTable, Tiles } from "./board/board.tsx";

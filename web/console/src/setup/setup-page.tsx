@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { inWords } from "@veritas/shared/api.ts";
 import { go } from "@veritas/shared/route.ts";
-import { Button, Notice, Tabs, toast } from "@veritas/shared/ui.tsx";
+import { Button, Notice, Tabs, toast } from "@veritas/shared/ui/index.ts";
 import { useLoad, type Loading } from "../rest/load.ts";
 import { ExamForm, type ExamFields } from "./exam/exam-form.tsx";
 import { ExamNav } from "../ui/exam-nav.tsx";

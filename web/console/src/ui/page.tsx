@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { Problem, inWords } from "@veritas/shared/api.ts";
-import { Button, Notice, Spinner } from "@veritas/shared/ui.tsx";
+import { Button, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import type { Loading } from "../rest/load.ts";
 
 interface PageProps {

@@ -1,7 +1,7 @@
 /** A list that comes page by page: why it did not come, what there is, that more is on its way, that there is nothing. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { Button, Spinner } from "@veritas/shared/ui.tsx";
+import { Button, Spinner } from "@veritas/shared/ui/index.ts";
 import type { Paged } from "../rest/load.ts";
 import { Failed } from "./page.tsx";
 

@@ -4,8 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Problem, inWords } from "@veritas/shared/api.ts";
-import { Shell } from "@veritas/shared/shell.tsx";
-import { Button, Field, Notice } from "@veritas/shared/ui.tsx";
+import { Button, Field, Notice, Shell } from "@veritas/shared/ui/index.ts";
 import { session } from "../state.ts";
 
 export function SignIn(): JSX.Element {

@@ -1,9 +1,8 @@
 /** Small pieces that say one thing each in words, shape and colour: presence, status, integrity, a label, a decision. */
 
 import type { JSX } from "preact";
-import { Icon, type IconName } from "@veritas/shared/icons.tsx";
+import { Badge, Icon, type IconName, Meter, type Tone } from "@veritas/shared/ui/index.ts";
 import { formatSpan } from "@veritas/shared/time.ts";
-import { Badge, Meter, type Tone } from "@veritas/shared/ui.tsx";
 import type { PresenceWord } from "../room/board/rows.ts";
 import { now } from "../state.ts";
 import {

@@ -1,7 +1,7 @@
 // One question and the place for its answer, by kind. What is given goes to the session; nothing is kept here but what a
 // number field shows while it is no number.
 import type { Json } from "@veritas/proctor/index.ts";
-import { Field } from "@veritas/shared/ui.tsx";
+import { Field } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useId } from "preact/hooks";

@@ -1,7 +1,6 @@
 // The exam itself: one question at a time, the way between them, the clock, and how far the answers have come.
 import { formatLeft } from "@veritas/shared/time.ts";
-import { announce, Badge, Button, Dialog, Notice } from "@veritas/shared/ui.tsx";
-import { Icon } from "@veritas/shared/icons.tsx";
+import { announce, Badge, Button, Dialog, Icon, Notice } from "@veritas/shared/ui/index.ts";
 import { formatTime, clock } from "@veritas/shared/time.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";

@@ -1,6 +1,6 @@
 // Handing in: what is missing is named, one question confirms, and then it is said what the page waits for.
 import { inWords } from "@veritas/shared/api.ts";
-import { Button, Dialog, Notice, Spinner } from "@veritas/shared/ui.tsx";
+import { Button, Dialog, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { unanswered } from "../session/answers.ts";

@@ -1,6 +1,6 @@
 // Loading something for a view: the wait, the failure, and the way to try again.
 import { inWords, willPass } from "@veritas/shared/api.ts";
-import { Button, Notice, Spinner } from "@veritas/shared/ui.tsx";
+import { Button, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";

@@ -1,6 +1,6 @@
 // After the exam: the receipt, to print or keep, and what was recorded and concluded, as far as it is worked out.
 import { formatDateTime, formatTime } from "@veritas/shared/time.ts";
-import { Badge, Button, Meter, Notice, Severity, Spinner, Table, type Tone } from "@veritas/shared/ui.tsx";
+import { Badge, Button, Meter, Notice, Severity, Spinner, Table, type Tone } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";

@@ -1,6 +1,6 @@
 // The exams one may sit, each with where it stands. A sign-in by code has one, and goes straight to it.
 import { formatDateTime, formatSpan } from "@veritas/shared/time.ts";
-import { Badge, Button, Empty, type Tone } from "@veritas/shared/ui.tsx";
+import { Badge, Button, Empty, type Tone } from "@veritas/shared/ui/index.ts";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Enrolment } from "../types.ts";

@@ -2,7 +2,7 @@
 // fullscreen and the start. Going on with a running exam passes here too: a page may enter fullscreen only on a click.
 import { inWords } from "@veritas/shared/api.ts";
 import { formatDateTime, formatSpan } from "@veritas/shared/time.ts";
-import { Button, Check, Notice } from "@veritas/shared/ui.tsx";
+import { Button, Check, Notice } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { Enrolment, Started } from "../types.ts";

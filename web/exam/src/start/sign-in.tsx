@@ -1,6 +1,6 @@
 // Signing in: with the code for one exam, or with username and password. What was typed is held only while it is sent.
 import { inWords, Problem } from "@veritas/shared/api.ts";
-import { Button, Field, Notice, Tabs } from "@veritas/shared/ui.tsx";
+import { Button, Field, Notice, Tabs } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { Heading } from "../parts/heading.tsx";

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { inWords } from "@veritas/shared/api.ts";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Button, Empty, Meter, Table, Tile, toast } from "@veritas/shared/ui.tsx";
+import { Badge, Button, Empty, Meter, Table, Tile, toast } from "@veritas/shared/ui/index.ts";
 import { useLoad } from "../../rest/load.ts";
 import { ExamNav } from "../../ui/exam-nav.tsx";
 import { Page, Shown } from "../../ui/page.tsx";

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { inWords } from "@veritas/shared/api.ts";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Button, Field, Notice, toast } from "@veritas/shared/ui.tsx";
+import { Badge, Button, Field, Notice, toast } from "@veritas/shared/ui/index.ts";
 import { useLoad } from "../../rest/load.ts";
 import type { AnswerKey, GradedAnswers, GradedItem } from "../../rest/types.ts";
 import { api } from "../../state.ts";

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Empty, Notice, Spinner } from "@veritas/shared/ui.tsx";
+import { Badge, Empty, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import type { BehaviorAnalysis, Monitoring } from "../../rest/types.ts";
 import { count, integrityText, labelMeaning, percent } from "../../format/format.ts";
 import { Integrity, Label } from "../../ui/words.tsx";

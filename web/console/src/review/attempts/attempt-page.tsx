@@ -5,7 +5,7 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { go, search } from "@veritas/shared/route.ts";
 import { formatDateTime, formatSpan } from "@veritas/shared/time.ts";
-import { Badge, Button, Empty, Notice, Tabs } from "@veritas/shared/ui.tsx";
+import { Badge, Button, Empty, Notice, Tabs } from "@veritas/shared/ui/index.ts";
 import { decideByRest } from "../flags/decisions.ts";
 import { useLoad } from "../../rest/load.ts";
 import { Analysis } from "./analysis.tsx";

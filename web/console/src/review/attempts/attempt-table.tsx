@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Table } from "@veritas/shared/ui.tsx";
+import { Badge, Table } from "@veritas/shared/ui/index.ts";
 import type { AttemptSummary } from "../../rest/types.ts";
 import { count, points } from "../../format/format.ts";
 import { Integrity, Label, Status } from "../../ui/words.tsx";

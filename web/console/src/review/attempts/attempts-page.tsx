@@ -1,7 +1,7 @@
 /** All attempts of one exam, the way into grading. */
 
 import type { JSX } from "preact";
-import { Empty } from "@veritas/shared/ui.tsx";
+import { Empty } from "@veritas/shared/ui/index.ts";
 import { useLoad, usePages } from "../../rest/load.ts";
 import { AttemptTable } from "./attempt-table.tsx";
 import { ExamNav } from "../../ui/exam-nav.tsx";

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { formatDateTime, formatTime } from "@veritas/shared/time.ts";
-import { Button, Field, Notice, Severity, toast } from "@veritas/shared/ui.tsx";
+import { Button, Field, Notice, Severity, toast } from "@veritas/shared/ui/index.ts";
 import { type Decide, type Decision as Choice, decidedText, decisions, verb } from "./decisions.ts";
 import type { FlagRow } from "../../board/frames.ts";
 import { useLoad } from "../../rest/load.ts";

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button, Empty } from "@veritas/shared/ui.tsx";
+import { Button, Empty } from "@veritas/shared/ui/index.ts";
 import { decideByRest } from "./decisions.ts";
 import { useLoad, usePages } from "../../rest/load.ts";
 import { ExamNav } from "../../ui/exam-nav.tsx";

@@ -1,7 +1,7 @@
 /** One student over the exams this teacher may see. Figures come only from attempts whose review is final. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { Empty } from "@veritas/shared/ui.tsx";
+import { Empty } from "@veritas/shared/ui/index.ts";
 import { useLoad } from "../../rest/load.ts";
 import { AttemptTable } from "../attempts/attempt-table.tsx";
 import { Page, Shown } from "../../ui/page.tsx";

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { formatTime } from "@veritas/shared/time.ts";
-import { Button, Empty, Severity, Spinner } from "@veritas/shared/ui.tsx";
+import { Button, Empty, Severity, Spinner } from "@veritas/shared/ui/index.ts";
 import type { Monitoring, TimelineEvent } from "../../rest/types.ts";
 import { api } from "../../state.ts";
 import { count, ruleText, sentence, titled } from "../../format/format.ts";

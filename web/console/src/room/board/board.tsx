@@ -5,7 +5,7 @@ import type { JSX } from "preact";
 import { memo } from "preact/compat";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { formatLeft } from "@veritas/shared/time.ts";
-import { Severity } from "@veritas/shared/ui.tsx";
+import { Severity } from "@veritas/shared/ui/index.ts";
 import type { Order, RoomRow, Sorting } from "./rows.ts";
 import { now } from "../../state.ts";
 import { Integrity, Presence, Status } from "../../ui/words.tsx";

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { Button, Dialog, Field, Notice, toast } from "@veritas/shared/ui.tsx";
+import { Button, Dialog, Field, Notice, toast } from "@veritas/shared/ui/index.ts";
 import type { RoomRow } from "../board/rows.ts";
 import type { Result } from "../../board/frames.ts";
 import { live } from "../../state.ts";

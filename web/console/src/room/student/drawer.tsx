@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { formatAgo } from "@veritas/shared/time.ts";
-import { Button, Dialog, Empty, Tabs } from "@veritas/shared/ui.tsx";
+import { Button, Dialog, Empty, Tabs } from "@veritas/shared/ui/index.ts";
 import { decideLive } from "../../review/flags/decisions.ts";
 import type { Room } from "../../board/live-board.ts";
 import type { RoomRow } from "../board/rows.ts";

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button, Check, Field, Notice } from "@veritas/shared/ui.tsx";
+import { Button, Check, Field, Notice } from "@veritas/shared/ui/index.ts";
 import { NOTHING, type Refusal, refusal } from "../../rest/errors.ts";
 
 export interface ExamFields {

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { go } from "@veritas/shared/route.ts";
-import { toast } from "@veritas/shared/ui.tsx";
+import { toast } from "@veritas/shared/ui/index.ts";
 import { ExamForm, type ExamFields } from "./exam-form.tsx";
 import { Page } from "../../ui/page.tsx";
 import type { ExamView } from "../../rest/types.ts";

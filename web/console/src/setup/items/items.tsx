@@ -3,8 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useId } from "preact/hooks";
-import { Button, Empty, Field, Notice, announce, toast } from "@veritas/shared/ui.tsx";
-import { Icon } from "@veritas/shared/icons.tsx";
+import { announce, Button, Empty, Field, Icon, Notice, toast } from "@veritas/shared/ui/index.ts";
 import { inWords, Problem } from "@veritas/shared/api.ts";
 import { plain } from "../../rest/errors.ts";
 import { type Draft, KINDS, missing, newDraft, removeChoice, sameItems, toDraft, toItem, toKind } from "./drafts.ts";

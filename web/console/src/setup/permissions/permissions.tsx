@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { inWords } from "@veritas/shared/api.ts";
-import { Button, Empty, Field, Notice, Table, toast } from "@veritas/shared/ui.tsx";
+import { Button, Empty, Field, Notice, Table, toast } from "@veritas/shared/ui/index.ts";
 import { useLoad } from "../../rest/load.ts";
 import type { Permission, TeacherPermissions } from "../../rest/types.ts";
 import { api } from "../../state.ts";

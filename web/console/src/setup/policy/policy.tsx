@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Badge, Button, Check, Field, Notice, toast } from "@veritas/shared/ui.tsx";
+import { Badge, Button, Check, Field, Notice, toast } from "@veritas/shared/ui/index.ts";
 import { NOTHING, type Refusal, refusal } from "../../rest/errors.ts";
 import { useLoad } from "../../rest/load.ts";
 import { isOn, settingsOf, settingValue, withSetting } from "./settings.ts";

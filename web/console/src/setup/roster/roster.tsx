@@ -5,7 +5,7 @@ import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { inWords, Problem } from "@veritas/shared/api.ts";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Button, Dialog, Empty, Field, Notice, Spinner, Table, toast } from "@veritas/shared/ui.tsx";
+import { Button, Dialog, Empty, Field, Notice, Spinner, Table, toast } from "@veritas/shared/ui/index.ts";
 import { usePages } from "../../rest/load.ts";
 import type { ExamView, RosterStudent, StudentCode } from "../../rest/types.ts";
 import { fileName, saveFile } from "../../rest/download.ts";

@@ -1,4 +1,4 @@
-// The icons, drawn on 20 × 20 in the text's colour. They never carry a meaning alone: words stand beside them.
+// The icons, drawn on 20 × 20 in the color of the text. An icon never carries meaning alone: a word is beside it.
 import type { ComponentChildren, JSX } from "preact";
 
 const line = {

@@ -1,0 +1,38 @@
+// A checkbox or radio button with its label.
+import type { ComponentChildren, JSX } from "preact";
+
+interface CheckProps {
+  children: ComponentChildren;
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+  type?: "checkbox" | "radio";
+  name?: string;
+  disabled?: boolean;
+  hint?: ComponentChildren;
+}
+
+export function Check({
+  children,
+  checked,
+  onChange,
+  type = "checkbox",
+  name,
+  disabled,
+  hint,
+}: CheckProps): JSX.Element {
+  return (
+    <label class="v-check">
+      <input
+        type={type}
+        {...(name === undefined ? {} : { name })}
+        checked={checked}
+        disabled={disabled ?? false}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />
+      <span>
+        {children}
+        {hint !== undefined && <span class="v-hint"> {hint}</span>}
+      </span>
+    </label>
+  );
+}
