@@ -1,5 +1,6 @@
-// The hub's REST as a page calls it: a bearer token held in memory only, renewed by the page's HttpOnly cookie, problems
-// (RFC 9457) as typed errors. Nothing here is ever written to storage, and no token is put into an address.
+// Client of the hub's REST: sends the bearer token, renews it by the page's HttpOnly cookie, and turns problems (RFC 9457)
+// into typed errors. It must never write a token to storage or put one into an address.
+import { texts } from "./texts.ts";
 import { clock } from "./time.ts";
 
 export type Page = "console" | "exam";
@@ -9,7 +10,7 @@ export interface Fault {
   message: string;
 }
 
-/** The hub said no, and why. */
+/** The hub refused a request; carries the fields of its problem document. */
 export class Problem extends Error {
   constructor(
     readonly status: number,
@@ -17,9 +18,9 @@ export class Problem extends Error {
     readonly title: string,
     readonly detail: string,
     readonly faults: Fault[] = [],
-    /** When to come again, in ms, where the hub said so. */
+    /** When to try again, in ms, if the hub named it. */
     readonly retryMs: number | null = null,
-    /** Everything else the problem said, such as `committed`. */
+    /** The whole problem document, with extra members such as `committed`. */
     readonly body: Record<string, unknown> = {},
   ) {
     super(detail || title);
@@ -27,19 +28,19 @@ export class Problem extends Error {
   }
 }
 
-/** The hub was not reached, or answered nothing that could be read. Trying again is reasonable. */
+/** The hub was not reached, or its response could not be read. A later try may succeed. */
 export class Unreachable extends Error {
   constructor(cause?: unknown) {
-    super("The server cannot be reached just now.", { cause });
+    super(texts.errors.unreachable, { cause });
     this.name = "Unreachable";
   }
 }
 
-/** Whether trying the same again later may help. */
+/** Return whether a later try of the same request may succeed. */
 export const willPass = (error: unknown): boolean =>
   error instanceof Unreachable || (error instanceof Problem && (error.status === 503 || error.status === 429));
 
-/** What a person may be told about any error. */
+/** Return the text of an error for the user. */
 export function inWords(error: unknown): string {
   if (error instanceof Problem) return error.faults[0]?.message ?? (error.detail || error.title);
   if (error instanceof Error) return error.message;
@@ -48,7 +49,7 @@ export function inWords(error: unknown): string {
 
 export interface Granted {
   access_token: string;
-  /** ms since the epoch, by the server's clock. */
+  /** Milliseconds since the epoch, by the server's clock. */
   expires_at: number;
   user: { id: string; username: string; name: string; role: string };
   exam_id: string | null;
@@ -60,11 +61,11 @@ type Query = Record<string, string | number | boolean | null | undefined>;
 export interface Call {
   query?: Query;
   body?: unknown;
-  /** Sent as it is, with this content type, instead of a JSON body. */
+  /** A text body with its content type, instead of a JSON body. */
   text?: { type: string; content: string };
   signal?: AbortSignal;
   headers?: Record<string, string>;
-  /** Let the request outlive the page. */
+  /** Let the request continue after the page is closed. */
   keepalive?: boolean;
 }
 
@@ -76,7 +77,7 @@ export class Api {
   #expiresAt = 0;
   #renewing: Promise<Granted | null> | null = null;
 
-  /** `onLogin` hears of every session gained (also by renewal) and of its loss (null). */
+  /** `onLogin` is called after every sign-in and renewal, and with null when the user is signed out. */
   constructor(
     readonly page: Page,
     private readonly onLogin: (granted: Granted | null) => void = () => undefined,
@@ -99,28 +100,28 @@ export class Api {
     return this.call<T>("DELETE", path, call);
   }
 
-  /** One request as the signed-in person; an expired token is renewed once, then the request is sent again. */
+  /** Send a request as the signed-in user. An expired token is renewed once, and the request is repeated. */
   async call<T>(method: Method, path: string, call: Call = {}): Promise<T> {
     return (await this.#parse(await this.#signed(method, path, call))) as T;
   }
 
-  /** A file, such as an export, as a blob. */
+  /** Fetch a file, such as an export. */
   async download(path: string, call: Call = {}): Promise<Blob> {
-    const answer = await this.#signed("GET", path, call);
-    if (!answer.ok) throw await problemOf(answer);
-    return answer.blob();
+    const response = await this.#signed("GET", path, call);
+    if (!response.ok) throw await problemOf(response);
+    return response.blob();
   }
 
   login(username: string, password: string): Promise<Granted> {
     return this.#enter("/auth/login", { username, password });
   }
 
-  /** Sign in by the code a candidate was given for one exam. */
+  /** Sign in with a student's code for one exam. */
   loginByCode(code: string): Promise<Granted> {
     return this.#enter("/auth/code", { code });
   }
 
-  /** Go on with the session this browser holds, if it does. Raises Unreachable when that cannot be known. */
+  /** Continue the sign-in that this browser has a cookie for; null without one. Throws Unreachable. */
   resume(): Promise<Granted | null> {
     return this.#renew();
   }
@@ -133,22 +134,22 @@ export class Api {
     }
   }
 
-  /** A single-use ticket for a socket's first frame. */
+  /** Fetch a single-use ticket for the first frame of a socket. */
   async ticket(purpose: "monitor" | "console"): Promise<string> {
     return (await this.post<{ ticket: string }>("/auth/ws-ticket", { purpose })).ticket;
   }
 
-  /** A fresh access token and its end (ms, the server's clock), for a socket that renews in band. Raises Problem 401. */
+  /** Fetch a new access token and when it expires (ms, server clock), for a socket that renews it. Throws Problem 401. */
   async access(): Promise<{ token: string; until: number }> {
     const granted = await this.#renew();
-    if (granted === null) throw new Problem(401, "unauthenticated", "The sign-in has ended", "");
+    if (granted === null) throw new Problem(401, "unauthenticated", texts.errors.signedOut, "");
     return { token: granted.access_token, until: granted.expires_at };
   }
 
   async #signed(method: Method, path: string, call: Call): Promise<Response> {
     if (this.#token !== null && this.#expiresAt - clock.now() < RENEW_EARLY_MS) await this.#renew().catch(() => null);
-    const answer = await this.#raw(method, path, { ...call, headers: { ...this.#bearer(), ...call.headers } });
-    if (answer.status !== 401 || (await this.#renew()) === null) return answer;
+    const response = await this.#raw(method, path, { ...call, headers: { ...this.#bearer(), ...call.headers } });
+    if (response.status !== 401 || (await this.#renew()) === null) return response;
     return this.#raw(method, path, { ...call, headers: { ...this.#bearer(), ...call.headers } });
   }
 
@@ -164,15 +165,15 @@ export class Api {
   }
 
   async #renewOnce(): Promise<Granted | null> {
-    // Tabs of one browser share the cookie: one renews at a time.
-    const answer = await exclusively(`veritas.${this.page}.renew`, () =>
+    // All tabs of a browser share the cookie, so only one of them renews at a time.
+    const response = await exclusively(`veritas.${this.page}.renew`, () =>
       this.#raw("POST", "/auth/refresh", { body: {} }),
     );
-    if (answer.status === 401) {
+    if (response.status === 401) {
       this.#take(null);
       return null;
     }
-    const granted = (await this.#parse(answer)) as Granted;
+    const granted = (await this.#parse(response)) as Granted;
     this.#take(granted);
     return granted;
   }
@@ -205,7 +206,7 @@ export class Api {
     const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout]);
     const sent = clock.steadyNow();
     try {
-      const answer = await this.send(path + queryOf(call.query), {
+      const response = await this.send(path + queryOf(call.query), {
         method,
         headers,
         body,
@@ -215,39 +216,39 @@ export class Api {
         redirect: "error",
         keepalive: call.keepalive ?? false,
       });
-      const date = Date.parse(answer.headers.get("date") ?? "");
-      // Whole seconds only: good until a better reading comes.
+      const date = Date.parse(response.headers.get("date") ?? "");
+      // The header has whole seconds only. A better reading replaces it later.
       if (!Number.isNaN(date)) clock.read(date + 500, sent, 500);
-      return answer;
+      return response;
     } catch (error) {
       if (call.signal?.aborted) throw error;
       throw new Unreachable(error);
     }
   }
 
-  async #parse(answer: Response): Promise<unknown> {
-    if (!answer.ok) throw await problemOf(answer);
-    if (answer.status === 204) return undefined;
+  async #parse(response: Response): Promise<unknown> {
+    if (!response.ok) throw await problemOf(response);
+    if (response.status === 204) return undefined;
     try {
-      return await answer.json();
+      return await response.json();
     } catch (error) {
       throw new Unreachable(error);
     }
   }
 }
 
-async function problemOf(answer: Response): Promise<Problem> {
-  const seconds = Number(answer.headers.get("retry-after") ?? NaN);
+async function problemOf(response: Response): Promise<Problem> {
+  const seconds = Number(response.headers.get("retry-after") ?? NaN);
   let body: Record<string, unknown> = {};
   try {
-    body = (await answer.json()) as Record<string, unknown>;
+    body = (await response.json()) as Record<string, unknown>;
   } catch {
-    // A proxy's page, or nothing: the status has to do.
+    // The page of a proxy, or an empty body: only the status is known.
   }
   return new Problem(
-    answer.status,
+    response.status,
     String(body.code ?? "unknown"),
-    String(body.title ?? answer.statusText),
+    String(body.title ?? response.statusText),
     String(body.detail ?? ""),
     Array.isArray(body.errors) ? (body.errors as Fault[]) : [],
     Number.isNaN(seconds) ? null : seconds * 1000,

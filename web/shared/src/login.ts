@@ -1,4 +1,4 @@
-// Who is signed in at this page. Held in memory: a reload goes on by the page's HttpOnly cookie, or asks anew.
+// The signed-in user of this page, in memory only. After a reload the page's HttpOnly cookie restores the sign-in.
 import { computed, signal } from "@preact/signals";
 import { Api, type Granted, type Page } from "./api.ts";
 
@@ -8,9 +8,9 @@ export interface Login {
   api: Api;
   state: { readonly value: LoginState };
   user: { readonly value: Granted["user"] | null };
-  /** The one exam a sign-in by code is good for. */
+  /** The only exam that a sign-in with a code gives access to; null for any other sign-in. */
   examId: { readonly value: string | null };
-  /** Go on with what this browser holds; call once at start. */
+  /** Restore the sign-in from the browser's cookie. Call once, at start. */
   resume(): Promise<void>;
 }
 

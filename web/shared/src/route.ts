@@ -1,8 +1,8 @@
-// The address bar as a signal: pages with sub-paths go by it, and links that stay on the page do not reload it.
+// The address of the page as signals. Links within a page change the address without a reload.
 import { signal } from "@preact/signals";
 
 export const path = signal(location.pathname);
-/** The query, as the address has it. */
+/** The query of the address, with its question mark. */
 export const search = signal(location.search);
 
 addEventListener("popstate", sync);
@@ -19,9 +19,9 @@ export function go(to: string, { replace = false } = {}): void {
   if (!replace) scrollTo(0, 0);
 }
 
-/** The named parts of a path, or null: match("/console/exams/:exam", path.value). */
+/** Return the named parts of a path, or null when it does not match, as in match("/console/exams/:exam", path.value). */
 export function match(pattern: string, at: string): Record<string, string> | null {
-  const [want, have] = [pattern, at].map((one) => one.split("/").filter((part) => part !== ""));
+  const [want, have] = [pattern, at].map((text) => text.split("/").filter((part) => part !== ""));
   if (want === undefined || have === undefined || want.length !== have.length) return null;
   const found: Record<string, string> = {};
   for (const [i, part] of want.entries()) {
@@ -32,7 +32,7 @@ export function match(pattern: string, at: string): Record<string, string> | nul
   return found;
 }
 
-/** Give it to the shell's onClick: plain clicks on links below `root` become `go`. */
+/** Return a click handler for the shell: plain clicks on links below `root` call `go`. */
 export function followLinks(root: string): (event: MouseEvent) => void {
   return (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;

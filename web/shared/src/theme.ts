@@ -1,17 +1,17 @@
-// Light, dark, or as the system has it; data-theme on the root says what is shown, localStorage what was chosen.
+// The theme: light, dark or that of the system. `data-theme` on the root is what is shown, localStorage what the user chose.
 import { signal } from "@preact/signals";
 
 export type Theme = "auto" | "light" | "dark";
 const KEY = "veritas.theme";
 
 export const theme = signal<Theme>("auto");
-/** What is shown now. */
+/** The theme that is shown now. */
 export const shown = signal<"light" | "dark">("light");
 
 const read = (): Theme => {
   try {
-    const kept = localStorage.getItem(KEY);
-    return kept === "light" || kept === "dark" ? kept : "auto";
+    const stored = localStorage.getItem(KEY);
+    return stored === "light" || stored === "dark" ? stored : "auto";
   } catch {
     return "auto";
   }
@@ -29,7 +29,7 @@ export function chooseTheme(choice: Theme): void {
     if (choice === "auto") localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, choice);
   } catch {
-    // Without storage the choice lasts as long as the page.
+    // Without storage the choice ends with the page.
   }
   show();
 }

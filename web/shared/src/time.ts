@@ -1,18 +1,20 @@
-// The server's clock as this page knows it: the best of many readings, carried on by a clock nobody can set.
-// The machine's own wall clock is never believed.
+// The server's clock, estimated from many readings, and times in words. It must never use the wall clock of the user's
+// machine once a reading exists: the user can change it.
+
+import { texts } from "./texts.ts";
 
 export class ServerClock {
   #offset: number | null = null;
   #uncertainty = Infinity;
 
-  /** `steady` must never step; tests give their own. */
+  /** `steady` is a monotonic clock in ms. */
   constructor(private readonly steady: () => number = () => performance.now()) {}
 
-  /** Take a reading: `serverAt` (ms since the epoch, `coarse` ms exact) was written between `sent` (steady) and now. */
+  /** Take a reading: the server wrote `serverAt` (ms since the epoch, exact to `coarse` ms) between `sent` (steady) and now. */
   read(serverAt: number, sent: number, coarse = 0): void {
     const received = this.steady();
     const uncertainty = (received - sent) / 2 + coarse;
-    // An old reading loses worth slowly: clocks drift by less than 0.1 ms a second.
+    // An old reading becomes less exact over time: clocks drift by less than 0.1 ms per second.
     if (this.#offset === null || uncertainty <= this.#uncertainty) {
       this.#offset = serverAt - (sent + received) / 2;
       this.#uncertainty = uncertainty;
@@ -25,7 +27,7 @@ export class ServerClock {
     return this.#offset !== null;
   }
 
-  /** Now, by the server, in ms since the epoch; until the first reading the machine's own word. */
+  /** The server's time in ms since the epoch; before the first reading the time of this machine. */
   now(): number {
     return this.#offset === null ? Date.now() : Math.round(this.steady() + this.#offset);
   }
@@ -39,30 +41,30 @@ export const clock = new ServerClock();
 
 const pad = (n: number): string => String(n).padStart(2, "0");
 
-/** What is left of a time, as in 1:02:09 or 02:09; never below zero. */
+/** Format a remaining time, as in 1:02:09 or 02:09. Never below zero. */
 export function formatLeft(ms: number): string {
   const all = Math.max(0, Math.ceil(ms / 1000));
   const [h, m, s] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
   return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${pad(m)}:${pad(s)}`;
 }
 
-/** How long ago, in the words of a status line: "just now", "4 s ago", "3 min ago". */
+/** Format how long ago something was: "just now", "4 s ago", "3 min ago". */
 export function formatAgo(ms: number): string {
   const s = Math.floor(Math.max(0, ms) / 1000);
-  if (s < 1) return "just now";
-  if (s < 60) return `${s} s ago`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ago`;
-  if (s < 86_400) return `${Math.floor(s / 3600)} h ago`;
-  return `${Math.floor(s / 86_400)} d ago`;
+  if (s < 1) return texts.time.justNow;
+  if (s < 60) return texts.time.secondsAgo(s);
+  if (s < 3600) return texts.time.minutesAgo(Math.floor(s / 60));
+  if (s < 86_400) return texts.time.hoursAgo(Math.floor(s / 3600));
+  return texts.time.daysAgo(Math.floor(s / 86_400));
 }
 
-/** A length of time in words: "45 s", "12 min", "1 h 30 min". */
+/** Format a length of time: "45 s", "12 min", "1 h 30 min". */
 export function formatSpan(ms: number): string {
   const s = Math.round(ms / 1000);
-  if (s < 60) return `${s} s`;
+  if (s < 60) return texts.time.seconds(s);
   const min = Math.round(s / 60);
-  if (min < 60) return `${min} min`;
-  return min % 60 === 0 ? `${min / 60} h` : `${Math.floor(min / 60)} h ${min % 60} min`;
+  if (min < 60) return texts.time.minutes(min);
+  return min % 60 === 0 ? texts.time.hours(min / 60) : texts.time.hoursMinutes(Math.floor(min / 60), min % 60);
 }
 
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
