@@ -2,7 +2,7 @@
 
 import { useEffect } from "preact/hooks";
 import type { JSX } from "preact";
-import { inWords } from "@veritas/shared/api.ts";
+import { errorText } from "@veritas/shared/api.ts";
 import { followLinks, go, match, path } from "@veritas/shared/route.ts";
 import { announce, Button, Notice, Shell, SignedInAs, Spinner } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
@@ -48,7 +48,7 @@ export function App(): JSX.Element {
   const resume = (): void => {
     failed.value = null;
     session.resume().catch((error: unknown) => {
-      failed.value = inWords(error);
+      failed.value = errorText(error);
     });
   };
   useEffect(resume, []);

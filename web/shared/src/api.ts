@@ -37,11 +37,11 @@ export class Unreachable extends Error {
 }
 
 /** Return whether a later try of the same request may succeed. */
-export const willPass = (error: unknown): boolean =>
+export const isTemporary = (error: unknown): boolean =>
   error instanceof Unreachable || (error instanceof Problem && (error.status === 503 || error.status === 429));
 
 /** Return the text of an error for the user. */
-export function inWords(error: unknown): string {
+export function errorText(error: unknown): string {
   if (error instanceof Problem) return error.faults[0]?.message ?? (error.detail || error.title);
   if (error instanceof Error) return error.message;
   return String(error);

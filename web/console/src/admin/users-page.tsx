@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { inWords } from "@veritas/shared/api.ts";
+import { errorText } from "@veritas/shared/api.ts";
 import { Badge, Button, Dialog, Empty, Field, Notice, Table, toast } from "@veritas/shared/ui/index.ts";
 import { NOTHING, type Refusal, refusal } from "../rest/errors.ts";
 import { usePages } from "../rest/load.ts";
@@ -25,7 +25,7 @@ export function UsersPage(): JSX.Element {
       toast(said, "good");
       list.reload();
     } catch (error) {
-      toast(inWords(error), "critical");
+      toast(errorText(error), "critical");
     }
   };
   return (

@@ -1,7 +1,7 @@
 /** Handing a file to the person: made here, or fetched with the session's token. */
 
 import { toast } from "@veritas/shared/ui/index.ts";
-import { inWords } from "@veritas/shared/api.ts";
+import { errorText } from "@veritas/shared/api.ts";
 import { api } from "../state.ts";
 
 export function saveFile(name: string, content: Blob): void {
@@ -21,7 +21,7 @@ export async function saveExport(path: string, name: string): Promise<void> {
     saveFile(name, await api.download(path));
     toast(`${name} is in your downloads.`, "good");
   } catch (error) {
-    toast(`The export did not come: ${inWords(error)}`, "critical");
+    toast(`The export did not come: ${errorText(error)}`, "critical");
   }
 }
 

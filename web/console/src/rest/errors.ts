@@ -1,6 +1,6 @@
 /** Which field a refusal is about: the hub names it by path, as in `$.policy.rules.left_page.times`. Pure. */
 
-import { Problem, inWords, type Fault } from "@veritas/shared/api.ts";
+import { Problem, errorText, type Fault } from "@veritas/shared/api.ts";
 
 export interface Refusal {
   /** What is said over the form: whatever is about no field of it. */
@@ -12,7 +12,7 @@ export const NOTHING: Refusal = { general: null, fields: new Map() };
 
 /** Sort a refusal by the fields of a form; a path ends at the field it is about, whatever it begins with. */
 export function refusal(error: unknown, fields: readonly string[]): Refusal {
-  if (!(error instanceof Problem) || error.faults.length === 0) return { general: inWords(error), fields: new Map() };
+  if (!(error instanceof Problem) || error.faults.length === 0) return { general: errorText(error), fields: new Map() };
   const found = new Map<string, string>();
   const rest: Fault[] = [];
   for (const fault of error.faults) {

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { inWords } from "@veritas/shared/api.ts";
+import { errorText } from "@veritas/shared/api.ts";
 import { go } from "@veritas/shared/route.ts";
 import { Button, Notice, Tabs, toast } from "@veritas/shared/ui/index.ts";
 import { useLoad, type Loading } from "../rest/load.ts";
@@ -124,7 +124,7 @@ function Publishing({ exam, loading }: { exam: ExamView; loading: Loading<ExamVi
       toast(said, "good");
       loading.reload();
     } catch (error) {
-      failed.value = inWords(error);
+      failed.value = errorText(error);
     } finally {
       busy.value = false;
     }

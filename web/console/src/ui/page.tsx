@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { Problem, inWords } from "@veritas/shared/api.ts";
+import { Problem, errorText } from "@veritas/shared/api.ts";
 import { Button, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import type { Loading } from "../rest/load.ts";
 
@@ -72,7 +72,7 @@ export function Failed({ error, onRetry }: { error: unknown; onRetry?: () => voi
     ? "There is no such thing here, or you may not see it."
     : denied
       ? "You may not see this. Who made the exam can permit it."
-      : inWords(error);
+      : errorText(error);
   return (
     <Notice tone={gone || denied ? "info" : "critical"} role="alert">
       <div class="v-spread">

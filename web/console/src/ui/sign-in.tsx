@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { Problem, inWords } from "@veritas/shared/api.ts";
+import { Problem, errorText } from "@veritas/shared/api.ts";
 import { Button, Field, Notice, Shell } from "@veritas/shared/ui/index.ts";
 import { session } from "../state.ts";
 
@@ -26,7 +26,7 @@ export function SignIn(): JSX.Element {
       await session.api.login(username.value.trim(), password.value);
     } catch (error) {
       const wrong = error instanceof Problem && error.status === 401;
-      failed.value = wrong ? "Username and password do not belong together." : inWords(error);
+      failed.value = wrong ? "Username and password do not belong together." : errorText(error);
       busy.value = false;
     }
   };

@@ -1,5 +1,5 @@
 // Handing in: what is missing is named, one question confirms, and then it is said what the page waits for.
-import { inWords } from "@veritas/shared/api.ts";
+import { errorText } from "@veritas/shared/api.ts";
 import { Button, Dialog, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
@@ -52,7 +52,7 @@ export function HandIn({ session, open, onClose }: Props): JSX.Element {
         {isBusy && <Spinner label={STEPS[step]} />}
         {error.value !== null && (
           <Notice tone="critical" role="alert">
-            {inWords(error.value)}
+            {errorText(error.value)}
           </Notice>
         )}
       </div>

@@ -1,5 +1,5 @@
 // Loading something for a view: the wait, the failure, and the way to try again.
-import { inWords, willPass } from "@veritas/shared/api.ts";
+import { errorText, isTemporary } from "@veritas/shared/api.ts";
 import { Button, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
@@ -35,7 +35,7 @@ export function useLoad<T>(
 
 export function Loading({ error, again, label }: { error: unknown; again: () => void; label: string }): JSX.Element {
   useEffect(() => {
-    if (!willPass(error)) return;
+    if (!isTemporary(error)) return;
     const timer = setTimeout(again, 5_000);
     return () => clearTimeout(timer);
   }, [error]);
@@ -43,14 +43,14 @@ export function Loading({ error, again, label }: { error: unknown; again: () => 
   return (
     <div class="v-stack">
       <Notice tone="critical" role="alert">
-        <p>{inWords(error)}</p>
-        {willPass(error) && <p class="v-small">It is tried again every few seconds.</p>}
+        <p>{errorText(error)}</p>
+        {isTemporary(error) && <p class="v-small">It is tried again every few seconds.</p>}
       </Notice>
       <div class="v-row">
         <Button variant="primary" onClick={again}>
           Try again
         </Button>
-        {!willPass(error) && <Button onClick={toList}>Back to your exams</Button>}
+        {!isTemporary(error) && <Button onClick={toList}>Back to your exams</Button>}
       </div>
     </div>
   );

@@ -1,6 +1,6 @@
 // Before the exam: what is recorded, who sees it, how long it is kept; the acknowledgement; and then, with one click,
 // fullscreen and the start. Going on with a running exam passes here too: a page may enter fullscreen only on a click.
-import { inWords } from "@veritas/shared/api.ts";
+import { errorText } from "@veritas/shared/api.ts";
 import { formatDateTime, formatSpan } from "@veritas/shared/time.ts";
 import { Button, Check, Notice } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
@@ -80,7 +80,7 @@ function Begin({ exam }: { exam: Enrolment }): JSX.Element {
       </Check>
       {error.value !== null && (
         <Notice tone="critical" role="alert">
-          {inWords(error.value)}
+          {errorText(error.value)}
         </Notice>
       )}
       <div class="v-row">

@@ -1,5 +1,5 @@
 // Signing in: with the code for one exam, or with username and password. What was typed is held only while it is sent.
-import { inWords, Problem } from "@veritas/shared/api.ts";
+import { errorText, Problem } from "@veritas/shared/api.ts";
 import { Button, Field, Notice, Tabs } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
@@ -110,7 +110,7 @@ function Outcome({ error, what }: { error: unknown; what: string }): JSX.Element
   const isWrong = error instanceof Problem && (error.status === 401 || error.status === 400);
   return (
     <Notice tone="critical" role="alert">
-      {isWrong ? `This ${what} is not right. Please check it and try again.` : inWords(error)}
+      {isWrong ? `This ${what} is not right. Please check it and try again.` : errorText(error)}
     </Notice>
   );
 }

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { inWords } from "@veritas/shared/api.ts";
+import { errorText } from "@veritas/shared/api.ts";
 import { formatDateTime } from "@veritas/shared/time.ts";
 import { Badge, Button, Empty, Meter, Table, Tile, toast } from "@veritas/shared/ui/index.ts";
 import { useLoad } from "../../rest/load.ts";
@@ -290,7 +290,7 @@ function Students({
       const page = await api.get<Analytics>(`/teacher/exams/${examId}/analytics`, { after: more.value.next });
       more.value = { students: [...more.value.students, ...page.students], next: page.next };
     } catch (error) {
-      toast(inWords(error), "critical");
+      toast(errorText(error), "critical");
     } finally {
       busy.value = false;
     }

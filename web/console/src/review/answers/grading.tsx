@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { inWords } from "@veritas/shared/api.ts";
+import { errorText } from "@veritas/shared/api.ts";
 import { formatDateTime } from "@veritas/shared/time.ts";
 import { Badge, Button, Field, Notice, toast } from "@veritas/shared/ui/index.ts";
 import { useLoad } from "../../rest/load.ts";
@@ -61,7 +61,7 @@ function Sheet({
       toast(final ? "The grade is final." : "Points saved.", "good");
       onGraded(now);
     } catch (error) {
-      failed.value = inWords(error);
+      failed.value = errorText(error);
     } finally {
       busy.value = false;
     }

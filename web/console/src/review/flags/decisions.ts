@@ -1,6 +1,6 @@
 /** A person's decision about a flag: what may be decided when, and the two ways to say it, over the socket or over REST. */
 
-import { Problem, inWords } from "@veritas/shared/api.ts";
+import { Problem, errorText } from "@veritas/shared/api.ts";
 import { formatDateTime } from "@veritas/shared/time.ts";
 import type { FlagStatus } from "../../board/frames.ts";
 import type { FlagView } from "../../rest/types.ts";
@@ -72,9 +72,9 @@ export function decideByRest(onFlag: (flag: FlagView) => void): Decide {
     } catch (error) {
       if (error instanceof Problem && error.status === 409) {
         const { by, at } = error.body as { by?: string; at?: number };
-        return by === undefined ? inWords(error) : conflictText(by, at ?? null);
+        return by === undefined ? errorText(error) : conflictText(by, at ?? null);
       }
-      return inWords(error);
+      return errorText(error);
     }
   };
 }

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useId } from "preact/hooks";
 import { announce, Button, Empty, Field, Icon, Notice, toast } from "@veritas/shared/ui/index.ts";
-import { inWords, Problem } from "@veritas/shared/api.ts";
+import { errorText, Problem } from "@veritas/shared/api.ts";
 import { plain } from "../../rest/errors.ts";
 import { type Draft, KINDS, missing, newDraft, removeChoice, sameItems, toDraft, toItem, toKind } from "./drafts.ts";
 import { useLoad } from "../../rest/load.ts";
@@ -96,7 +96,7 @@ function Editor({ examId, start, readOnly, onSaved }: EditorProps): JSX.Element 
       onSaved();
     } catch (error) {
       const fault = error instanceof Problem ? error.faults[0] : undefined;
-      failed.value = fault === undefined ? inWords(error) : `${nameOf(plain(fault.path))}: ${fault.message}`;
+      failed.value = fault === undefined ? errorText(error) : `${nameOf(plain(fault.path))}: ${fault.message}`;
     } finally {
       busy.value = false;
     }

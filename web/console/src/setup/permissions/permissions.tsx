@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { inWords } from "@veritas/shared/api.ts";
+import { errorText } from "@veritas/shared/api.ts";
 import { Button, Empty, Field, Notice, Table, toast } from "@veritas/shared/ui/index.ts";
 import { useLoad } from "../../rest/load.ts";
 import type { Permission, TeacherPermissions } from "../../rest/types.ts";
@@ -30,7 +30,7 @@ export function People({ examId }: { examId: string }): JSX.Element {
       toast(said, "good");
       loading.reload();
     } catch (error) {
-      failed.value = inWords(error);
+      failed.value = errorText(error);
     } finally {
       busy.value = false;
     }

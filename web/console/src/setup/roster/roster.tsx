@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
-import { inWords, Problem } from "@veritas/shared/api.ts";
+import { errorText, Problem } from "@veritas/shared/api.ts";
 import { formatDateTime } from "@veritas/shared/time.ts";
 import { Button, Dialog, Empty, Field, Notice, Spinner, Table, toast } from "@veritas/shared/ui/index.ts";
 import { usePages } from "../../rest/load.ts";
@@ -133,7 +133,7 @@ function Enrol({ exam, onCodes }: { exam: ExamView; onCodes: (codes: StudentCode
     } catch (error) {
       const named =
         error instanceof Problem ? error.faults.map((fault) => `${rowOf(fault.path, reading)}: ${fault.message}`) : [];
-      failed.value = named.length > 0 ? named : [inWords(error)];
+      failed.value = named.length > 0 ? named : [errorText(error)];
     } finally {
       busy.value = false;
     }
@@ -285,7 +285,7 @@ function Leave({
       onClose();
       onDone();
     } catch (error) {
-      toast(inWords(error), "critical");
+      toast(errorText(error), "critical");
     } finally {
       busy.value = false;
     }
