@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from protocol.events import Fact
+from protocol.events import StoredEvent
 
 
 class StreamClaim(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class _Lost(msgspec.Struct):
 _decode_lost: Final = msgspec.json.Decoder(_Lost).decode
 
 
-def follows(fact: Fact, expected: int) -> bool:
+def follows(fact: StoredEvent, expected: int) -> bool:
     """Tell whether a fact leaves no number out when `expected` is the next one of its stream.
 
     An `events_lost` stands for every number from its `from` to its own.
@@ -52,7 +52,7 @@ def follows(fact: Fact, expected: int) -> bool:
     return fact.seq == expected
 
 
-def until_hole(stream: StreamClaim, facts: Sequence[Fact]) -> tuple[Sequence[Fact], int | None]:
+def until_hole(stream: StreamClaim, facts: Sequence[StoredEvent]) -> tuple[Sequence[StoredEvent], int | None]:
     """Take the facts that follow the stream's position without a hole; and the first missing number if there is one."""
     expected = stream.position + 1
     for index, fact in enumerate(facts):
@@ -62,7 +62,7 @@ def until_hole(stream: StreamClaim, facts: Sequence[Fact]) -> tuple[Sequence[Fac
     return facts, None
 
 
-def interleave(streams: Sequence[Sequence[Fact]], most: int) -> list[Fact]:
+def interleave(streams: Sequence[Sequence[StoredEvent]], most: int) -> list[StoredEvent]:
     """Merge one attempt's streams in the order PostgreSQL first saw their facts, each stream by its numbers.
 
     `most` is how many facts were read of a stream at most: one that has as many may have more, so it ends the merge
@@ -77,7 +77,7 @@ def interleave(streams: Sequence[Sequence[Fact]], most: int) -> list[Fact]:
     return [fact for seen_ms, _, _, fact in merged if horizon is None or seen_ms <= horizon]
 
 
-def runs_of(facts: Sequence[Fact], last: Run | None) -> list[Run]:
+def runs_of(facts: Sequence[StoredEvent], last: Run | None) -> list[Run]:
     """Write an order of facts down as runs; the first one continues `last` when it is of the same stream."""
     runs = []
     for stream_id, group in groupby(facts, attrgetter("stream_id")):
@@ -88,13 +88,13 @@ def runs_of(facts: Sequence[Fact], last: Run | None) -> list[Run]:
     return runs
 
 
-def last_folded(order: Sequence[Run], streams: Mapping[UUID, Sequence[Fact]], count: int) -> list[Fact]:
+def last_folded(order: Sequence[Run], streams: Mapping[UUID, Sequence[StoredEvent]], count: int) -> list[StoredEvent]:
     """Give the last `count` facts of a fold order, in that order; fewer when they are no longer there.
 
     `streams` has the last folded facts of each stream, by number: `count` of them, or all there are.
     """
     left = {stream_id: list(facts) for stream_id, facts in streams.items()}
-    found: list[Fact] = []
+    found: list[StoredEvent] = []
     for run in reversed(order):
         of_stream = left.get(run.stream_id, [])
         while of_stream and of_stream[-1].seq >= run.first and len(found) < count:
@@ -105,7 +105,7 @@ def last_folded(order: Sequence[Run], streams: Mapping[UUID, Sequence[Fact]], co
     return found
 
 
-def _seen(facts: Iterable[Fact], n: int) -> Iterable[tuple[int, int, int, Fact]]:
+def _seen(facts: Iterable[StoredEvent], n: int) -> Iterable[tuple[int, int, int, StoredEvent]]:
     """Say when each fact was seen: not before the one it follows, even if its transaction began earlier."""
     seen_ms = 0
     for fact in facts:

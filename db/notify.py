@@ -47,13 +47,13 @@ POLL_S: Final = 0.02
 RETRIES: Final = 25
 """How often a worker tries a command anew, up to half a second apart: a restart of Redis takes less."""
 
-Told = Literal["live", "failures"]
+HubTopic = Literal["live", "failures"]
 """What hubs tell each other in their own words."""
 
-Announced = Literal["feed", "instructions", "attempt"]
+Topic = Literal["feed", "instructions", "attempt"]
 """What has something new: the feed of an exam, the instructions of an attempt, or how an attempt stands."""
 
-Channel = Literal[Announced, Told, "reconnected", "lost"]
+Channel = Literal[Topic, HubTopic, "reconnected", "lost"]
 Handler = Callable[..., Coroutine[Any, Any, None]]
 
 _ON_REDIS: Final[dict[Channel, str]] = {
@@ -73,7 +73,7 @@ _encode: Final = msgspec.msgpack.Encoder(enc_hook=repr).encode
 _decode: Final = msgspec.msgpack.Decoder().decode
 
 
-class Hint(msgspec.Struct, frozen=True):
+class Notification(msgspec.Struct, frozen=True):
     """Something changed: the feed of exam `key`, the instructions of attempt `key`, or how attempt `key` stands.
 
     `live` and `failures` have no key but `data`, as a hub told it. `reconnected` and `lost` have neither: hints may
@@ -85,14 +85,14 @@ class Hint(msgspec.Struct, frozen=True):
     data: bytes = b""
 
 
-class Teller(Protocol):
+class Publisher(Protocol):
     """Who carries what hubs tell each other."""
 
-    async def tell(self, channel: Told, data: bytes) -> None:
+    async def tell(self, channel: HubTopic, data: bytes) -> None:
         """Tell every hub; never raises, never waits long."""
 
 
-class Hints:
+class Notifier:
     """One process's client; `failures` counts the calls that Redis never heard of, and `on_failure` hears of each."""
 
     def __init__(self, redis: ArqRedis, on_failure: Callable[[], None]) -> None:
@@ -146,7 +146,7 @@ class Hints:
 
         await self._attempt(enqueue)
 
-    async def announce(self, channel: Announced, key: UUID) -> None:
+    async def notify(self, channel: Topic, key: UUID) -> None:
         """Tell every listener that an exam's feed, an attempt's instructions, or the attempt itself, have changed."""
 
         async def publish() -> None:
@@ -154,7 +154,7 @@ class Hints:
 
         await self._attempt(publish)
 
-    async def tell(self, channel: Told, data: bytes) -> None:
+    async def tell(self, channel: HubTopic, data: bytes) -> None:
         """Tell every listener what only hubs can read."""
 
         async def publish() -> None:
@@ -162,7 +162,7 @@ class Hints:
 
         await self._attempt(publish)
 
-    async def listen(self) -> AsyncGenerator[Hint, None]:
+    async def listen(self) -> AsyncGenerator[Notification, None]:
         """Yield hints for ever. Each (re)connection begins with `reconnected`, once nothing can be missed any more.
 
         `lost` follows the last hint of a connection, and comes first when there is none to begin with. A connection
@@ -177,16 +177,16 @@ class Hints:
                         await _subscribe(pubsub)
                     failed = 0
                     self._silent_until = 0.0
-                    yield Hint("reconnected")
+                    yield Notification("reconnected")
                     while True:
-                        hint = await _next_hint(pubsub)
-                        if hint is not None:
-                            yield hint
+                        notification = await _next_notification(pubsub)
+                        if notification is not None:
+                            yield notification
             except _AWAY as error:
                 if failed == 0:
                     log.warning("redis lost while listening", error=str(error))
             if failed == 0:
-                yield Hint("lost")
+                yield Notification("lost")
             await asyncio.sleep(_BACKOFF_S[min(failed, len(_BACKOFF_S) - 1)])
             failed += 1
 
@@ -303,7 +303,7 @@ async def _subscribe(pubsub: PubSub) -> None:
             confirmed += 1
 
 
-async def _next_hint(pubsub: PubSub) -> Hint | None:
+async def _next_notification(pubsub: PubSub) -> Notification | None:
     """The next hint, or None after a silence that was asked about. Raises RedisConnectionError when none answers."""
     message = await pubsub.get_message(timeout=_IDLE_S)
     if message is None:
@@ -315,9 +315,9 @@ async def _next_hint(pubsub: PubSub) -> Hint | None:
     if message["type"] != "message" or channel is None:
         return None
     if channel in ("live", "failures"):
-        return Hint(channel, data=message["data"])
+        return Notification(channel, data=message["data"])
     try:
-        return Hint(channel, UUID(message["data"].decode()))
+        return Notification(channel, UUID(message["data"].decode()))
     except ValueError:
         log.warning("hint not understood", channel=channel)
         return None

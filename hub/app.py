@@ -16,35 +16,35 @@ from litestar.types import AnyCallable, ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import connect_writer, create_engine
-from db.notify import Hints
+from db.notify import Notifier
 from hub import metrics
 from hub.auth.failures import Failures
 from hub.auth.guards import SECURITY_SCHEMES
 from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
 from hub.board.feeds import Feed
-from hub.board.listener import Relay
+from hub.board.listener import Listener
 from hub.commands.commands import Commands
-from hub.console.socket import ConsoleDoor, console_socket
+from hub.console.socket import ConsoleContext, console_socket
 from hub.drain import Drain
 from hub.errors import exception_handlers
 from hub.handshake import Gate
 from hub.ingest.budget import Budget
 from hub.ingest.duplicates import Resends
-from hub.ingest.job_notifier import Hinter
+from hub.ingest.job_notifier import JobNotifier
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
-from hub.monitor.admission import CandidateDoor
-from hub.monitor.close_log import Farewells
+from hub.monitor.admission import Admission
+from hub.monitor.close_log import CloseLog
 from hub.monitor.instruction_results import Answers
 from hub.monitor.orphans import Sweep
-from hub.monitor.registry import Roll
+from hub.monitor.registry import Registry
 from hub.monitor.socket import monitor_socket
 from hub.pages import routes as pages
 from hub.pages.site import DIST, Site
-from hub.presence.broadcast import Pulse
-from hub.presence.gossip import Exchange
-from hub.presence.poll import Census
+from hub.presence.broadcast import Broadcast
+from hub.presence.gossip import Gossip
+from hub.presence.poll import PresencePoll
 from hub.presence.presence import Presence
 from hub.rest import admin, auth, health, monitor, service_keys, service_reports, student, teacher
 from hub.rest.exams import exams, items, permissions, policies, rosters
@@ -87,13 +87,13 @@ class Hub(msgspec.Struct, frozen=True):
 
     engine: AsyncEngine
     watch_engine: AsyncEngine
-    hints: Hints
+    notifier: Notifier
     ingest: Ingest
     gate: Gate
     failures: Failures
     commands: Commands
-    candidates: CandidateDoor
-    consoles: ConsoleDoor
+    candidates: Admission
+    consoles: ConsoleContext
     drain: Drain
     running: tuple[AbstractAsyncContextManager[object], ...]
 
@@ -126,7 +126,7 @@ def create_hub(
         async with AsyncExitStack() as stack:
             stack.push_async_callback(hub.engine.dispose)
             stack.push_async_callback(hub.watch_engine.dispose)
-            stack.push_async_callback(hub.hints.close)
+            stack.push_async_callback(hub.notifier.close)
             stack.callback(passwords.close)
             for part in hub.running:
                 await stack.enter_async_context(part)
@@ -138,7 +138,7 @@ def create_hub(
         dependencies=_provide(
             settings=settings,
             engine=hub.engine,
-            hints=hub.hints,
+            notifier=hub.notifier,
             passwords=passwords,
             failures=hub.failures,
             ingest=hub.ingest,
@@ -169,57 +169,59 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
     engine = create_engine(settings)
     # Whatever a storm of hellos does to the pool: the lease is renewed and the roll looked at in time.
     watch_engine = create_engine(msgspec.structs.replace(settings, pool_size=WATCH_CONNECTIONS))
-    hints = Hints.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
+    notifier = Notifier.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
     presence = Presence()
     tasks = DetachedTasks()
-    failures = Failures(limits, hints, tasks)
+    failures = Failures(limits, notifier, tasks)
 
-    hinter = Hinter(hints.enqueue_evaluate)
+    job_notifier = JobNotifier(notifier.enqueue_evaluate)
     connect = partial(connect_writer, settings)
     budget = Budget(settings.ingest_bytes // 2, settings.ingest_bytes)
     gate = Gate(settings, budget)
-    roll = Roll(watch_engine, budget)
-    start_anew = partial(roll.close_all, CloseCode.INTERNAL)
+    registry = Registry(watch_engine, budget)
+    start_anew = partial(registry.close_all, CloseCode.INTERNAL)
     lease = Lease(watch_engine, start_anew)
     resends = Resends(engine)
     ingest = Ingest(
         connect,
-        hinter.hint,
+        job_notifier.notification,
         writers=settings.writers,
         max_bytes=settings.ingest_bytes,
         known=resends.put,
         on_rewind=start_anew,
     )
-    answers = Answers(engine, hints)
-    farewells = Farewells(engine)
-    sweep = Sweep(engine, lease, roll, farewells)
-    candidates = CandidateDoor(
+    answers = Answers(engine, notifier)
+    close_log = CloseLog(engine)
+    sweep = Sweep(engine, lease, registry, close_log)
+    candidates = Admission(
         settings=settings,
         engine=engine,
         ingest=ingest,
         resends=resends,
         budget=budget,
         presence=presence,
-        roll=roll,
+        registry=registry,
         answers=answers,
         tasks=tasks,
         lease=lease,
-        farewells=farewells,
+        close_log=close_log,
         turns=asyncio.Semaphore(max(1, settings.pool_size - SPARE_CONNECTIONS)),
     )
 
     feed = Feed(engine)
-    commands = Commands(engine, hints)
-    consoles = ConsoleDoor(settings, engine, watch_engine, feed, commands)
-    exchange = Exchange(hints, feed, presence)
-    pulse = Pulse(feed, presence, lambda: exchange.away_since)
-    relay = Relay(hints, feed.on_hint, roll.on_hint, exchange.on_hint, failures.on_hint)
+    commands = Commands(engine, notifier)
+    consoles = ConsoleContext(settings, engine, watch_engine, feed, commands)
+    gossip = Gossip(notifier, feed, presence)
+    broadcast = Broadcast(feed, presence, lambda: gossip.away_since)
+    listener = Listener(
+        notifier, feed.on_notification, registry.on_notification, gossip.on_notification, failures.on_notification
+    )
 
     # Left in the reverse order: sockets first, then what they store and say, then what carries it.
-    carriers = (lease, hinter, resends, ingest, answers, farewells, sweep, tasks, commands, feed)
-    running = (*carriers, Census(engine, feed, presence), exchange, pulse, relay, roll, consoles)
-    drain = Drain(gate, roll, consoles, in_ms=settings.drain_ms)
-    return Hub(engine, watch_engine, hints, ingest, gate, failures, commands, candidates, consoles, drain, running)
+    carriers = (lease, job_notifier, resends, ingest, answers, close_log, sweep, tasks, commands, feed)
+    running = (*carriers, PresencePoll(engine, feed, presence), gossip, broadcast, listener, registry, consoles)
+    drain = Drain(gate, registry, consoles, in_ms=settings.drain_ms)
+    return Hub(engine, watch_engine, notifier, ingest, gate, failures, commands, candidates, consoles, drain, running)
 
 
 def _provide(**parts: object) -> dict[str, Provide | AnyCallable]:

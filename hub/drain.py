@@ -13,9 +13,9 @@ from typing import Final
 import structlog
 
 from hub import metrics
-from hub.console.socket import ConsoleDoor
+from hub.console.socket import ConsoleContext
 from hub.handshake import Gate
-from hub.monitor.registry import Candidate, Roll
+from hub.monitor.registry import Candidate, Registry
 from protocol.codes import CloseCode
 
 log = structlog.get_logger(__name__)
@@ -30,9 +30,9 @@ STEP_S: Final = 0.005
 class Drain:
     """One hub's way out; `run` it once, and `hurry` when it takes too long."""
 
-    def __init__(self, gate: Gate, roll: Roll, consoles: ConsoleDoor, *, in_ms: int) -> None:
+    def __init__(self, gate: Gate, registry: Registry, consoles: ConsoleContext, *, in_ms: int) -> None:
         self._gate = gate
-        self._roll = roll
+        self._registry = registry
         self._consoles = consoles
         self._in_ms = in_ms
         self._hurried = asyncio.Event()
@@ -47,18 +47,18 @@ class Drain:
         began = clock()
         metrics.DRAIN_SECONDS.set_function(lambda: clock() - began)
         self._gate.is_draining = True
-        candidates = self._roll.everybody()
+        candidates = self._registry.everybody()
         log.info("hub drains", candidates=len(candidates), in_ms=self._in_ms)
         consoles = asyncio.create_task(self._consoles.drain(self._in_ms), name="drain-consoles")
         for candidate in candidates:
             candidate.drain(self._in_ms)
         await self._take_turns(candidates, began)
         # Those who were in the middle of the handshake when the gate closed.
-        for candidate in self._roll.everybody():
+        for candidate in self._registry.everybody():
             candidate.retire()
         await self._end_consoles(consoles)
-        if not await self._roll.wait_empty(LAST_S):
-            log.warning("hub drained with candidates left", left=len(self._roll))
+        if not await self._registry.wait_empty(LAST_S):
+            log.warning("hub drained with candidates left", left=len(self._registry))
         log.info("hub drained", candidates=len(candidates), took_ms=round(1000 * (clock() - began)))
 
     async def _take_turns(self, candidates: Sequence[Candidate], began: float) -> None:

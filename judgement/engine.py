@@ -15,7 +15,7 @@ from judgement.errors import StateError
 from judgement.policy import Policy
 from judgement.rule import NEVER, Episode, Rule, RuleSettings, RuleState
 from judgement.rules import RULEBOOKS, Rulebook, read_rulebook
-from protocol.events import CLIENT_EVENTS, Fact
+from protocol.events import CLIENT_EVENTS, StoredEvent
 from protocol.flags import Severity
 
 
@@ -70,7 +70,7 @@ class Engine:
         """Make the state before the first fact."""
         return State({rule_id: rule.begin() for rule_id, (rule, _) in self._rules.items()})
 
-    def step(self, state: State, fact: Fact) -> list[Finding]:
+    def step(self, state: State, fact: StoredEvent) -> list[Finding]:
         """Fold one fact into `state`, which is changed in place, and give what follows. Takes any fact, never raises.
 
         A rule is shown the types it hears. Once rule time is past a rule's `wake_ms`, the facts of clients (the types

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import msgspec
 
 from judgement.rule import Mark
-from protocol.events import Fact
+from protocol.events import StoredEvent
 
 LEAVING: Final = frozenset({"window_blur", "tab_hidden"})
 RETURNING: Final = frozenset({"window_focus", "tab_visible"})
@@ -21,7 +21,7 @@ FlickerMs = Annotated[
 ]
 
 
-def follow(away: Mark | None, fact: Fact) -> Mark | None:
+def follow(away: Mark | None, fact: StoredEvent) -> Mark | None:
     """Tell who is away after `fact`, given who was: the mark of the fact that began the absence, or None."""
     if fact.type in LEAVING:
         return away if is_of(away, fact) else Mark.of(fact)
@@ -30,6 +30,6 @@ def follow(away: Mark | None, fact: Fact) -> Mark | None:
     return away
 
 
-def is_of(mark: Mark | None, fact: Fact) -> bool:
+def is_of(mark: Mark | None, fact: StoredEvent) -> bool:
     """Tell whether `fact` is the word of the device that made `mark`."""
     return mark is not None and mark.stream_id == fact.stream_id

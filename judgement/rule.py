@@ -1,7 +1,7 @@
 """What a rule is made of: settings, a state, a step, and the episodes it reports.
 
 A rule is a pure fold over the facts of one attempt. It never looks at a clock, at another rule or at another attempt:
-time reaches it only as `Fact.time_ms`.
+time reaches it only as `StoredEvent.time_ms`.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from protocol.events import Fact
+from protocol.events import StoredEvent
 from protocol.flags import Severity
 
 NEVER: Final = 2**62
@@ -44,7 +44,7 @@ class Mark(msgspec.Struct, frozen=True):
     time_ms: int
 
     @classmethod
-    def of(cls, fact: Fact) -> Self:
+    def of(cls, fact: StoredEvent) -> Self:
         """Mark a fact."""
         return cls(fact.stream_id, fact.seq, fact.time_ms)
 
@@ -91,7 +91,7 @@ class Rule(msgspec.Struct, Generic[SettingsT, StateT], frozen=True, kw_only=True
     hears: frozenset[str]
     settings: type[SettingsT]
     state: type[StateT]
-    step: Callable[[StateT, Fact, SettingsT], Sequence[Episode]]
+    step: Callable[[StateT, StoredEvent, SettingsT], Sequence[Episode]]
     camera: bool = False
     summary: str = ""
     false_alarms: str = ""
@@ -106,7 +106,7 @@ class Rule(msgspec.Struct, Generic[SettingsT, StateT], frozen=True, kw_only=True
 
 
 def payload_reader(shape: type[_PayloadT]) -> Callable[[bytes], _PayloadT | None]:
-    """Make a reader of `Fact.data`. A payload that does not fit reads as None: never trusted, never an error."""
+    """Make a reader of `StoredEvent.data`. A payload that does not fit reads as None: never trusted, never an error."""
     decode = msgspec.json.Decoder(shape).decode
 
     def read(data: bytes) -> _PayloadT | None:

@@ -128,7 +128,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     size: int
 
 
-class Fact(msgspec.Struct, frozen=True, gc=False):
+class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     """One stored event as rules read it.
 
     `time_ms` is rule time, the stream's time base + mono; `at_ms` is the client's claim, for display;

@@ -97,7 +97,7 @@ async def age_stream(conn: AsyncConnection, stream_id: UUID, ms: int) -> UUID:
     return older
 
 
-async def system_facts(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[str, dict[str, Any]]]:
+async def system_events(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[str, dict[str, Any]]]:
     found = await conn.execute(
         select(MonitoringEvent.event_type, MonitoringEvent.data_payload)
         .join(EventStream, EventStream.id == MonitoringEvent.stream_id)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db import migrations
 from db.engine import create_engine
-from db.notify import Hints
+from db.notify import Notifier
 from db.settings import DatabaseSettings
 from tests.external import run_external
 from veritas.embedded.servers import Servers, run_servers
@@ -99,8 +99,8 @@ def redis() -> Iterator[Redis]:
 
 
 @pytest.fixture
-async def hints(redis: Redis) -> AsyncIterator[Hints]:
-    client = Hints.connect(redis.url)
+async def notifier(redis: Redis) -> AsyncIterator[Notifier]:
+    client = Notifier.connect(redis.url)
     yield client
     await client.close()
 

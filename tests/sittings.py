@@ -14,7 +14,7 @@ from db.queries import feed
 from db.queries.attempts import end as endings
 from db.queries.attempts.answers import Given
 from db.queries.attempts.end import Ended, Ending
-from db.queries.events.system_events import ServerFact
+from db.queries.events.system_events import ServerEvent
 from judgement import grading
 from judgement.attempts import Action, way_of
 from protocol.exams import ItemKind
@@ -98,9 +98,9 @@ async def answer(conn: AsyncConnection, sitting: Sitting, item: str, value: Any,
 def ending(action: Action = Action.SUBMIT, answers: Sequence[Given] = (), **whose: UUID) -> Ending:
     way = way_of(action)
     fact = {
-        Action.SUBMIT: ServerFact("submitted", {"by": "student"}),
-        Action.TIME_OUT: ServerFact("submitted", {"by": "server"}),
-        Action.END: ServerFact("ended", {"reason": "ill", "by": "somebody"}),
+        Action.SUBMIT: ServerEvent("submitted", {"by": "student"}),
+        Action.TIME_OUT: ServerEvent("submitted", {"by": "server"}),
+        Action.END: ServerEvent("ended", {"reason": "ill", "by": "somebody"}),
     }[action]
     return Ending(sources=way.sources, target=way.target, fact=fact, answers=answers, **whose)
 

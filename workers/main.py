@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
-from db.notify import MODEL_JOB_LIMIT_S, MODEL_QUEUE, Hints
+from db.notify import MODEL_JOB_LIMIT_S, MODEL_QUEUE, Notifier
 from protocol.jobs import ANALYSE, CONSULT, EVALUATE
 from workers import metrics
 from workers.arq_worker import take_jobs
@@ -50,26 +50,26 @@ async def run(settings: WorkerSettings, stop: asyncio.Event | None = None) -> No
     stop = stop or asyncio.Event()
     with _signals(stop), metrics.serve(settings.metrics_host, settings.metrics_port):
         engine = create_engine(settings)
-        hints = Hints.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
+        notifier = Notifier.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
         try:
             async with asyncio.timeout(None) as limit:
-                await _work(settings, engine, hints, stop, limit)
+                await _work(settings, engine, notifier, stop, limit)
         except TimeoutError:
             log.warning("stopped in the middle of a transaction")
         finally:
-            await hints.close()
+            await notifier.close()
             await engine.dispose()
 
 
 async def _work(
-    settings: WorkerSettings, engine: AsyncEngine, hints: Hints, stop: asyncio.Event, limit: asyncio.Timeout
+    settings: WorkerSettings, engine: AsyncEngine, notifier: Notifier, stop: asyncio.Event, limit: asyncio.Timeout
 ) -> None:
-    evaluator = Evaluator(engine, hints)
+    evaluator = Evaluator(engine, notifier)
     views = Views(engine)
-    analyst = Analyst(engine, hints, evaluator, views)
+    analyst = Analyst(engine, notifier, evaluator, views)
     model = OpenAIModel(settings) if settings.llm_base_url else None
     consultant = Consultant(
-        engine, hints, model, timeout_s=settings.llm_timeout_s, exam_tokens=settings.llm_exam_tokens
+        engine, notifier, model, timeout_s=settings.llm_timeout_s, exam_tokens=settings.llm_exam_tokens
     )
     async with contextlib.aclosing(model) if model else contextlib.nullcontext(), asyncio.TaskGroup() as parts:
         jobs = {EVALUATE: evaluator.handle, ANALYSE: analyst.handle}
@@ -83,8 +83,8 @@ async def _work(
         parts.create_task(repeat("analyses", analyst.sweep, settings.sweep_ms / 1000, stop), name="analyses")
         parts.create_task(repeat("views", views.keep_fresh, VIEWS_S, stop), name="views")
         parts.create_task(repeat("absences", Lookout(engine).look, LOOK_S, stop), name="absences")
-        parts.create_task(repeat("timeouts", Timekeeper(engine, hints).look, TIME_S, stop), name="timeouts")
-        parts.create_task(repeat("expiry", lambda: expire(engine, hints), EXPIRE_S, stop), name="expiry")
+        parts.create_task(repeat("timeouts", Timekeeper(engine, notifier).look, TIME_S, stop), name="timeouts")
+        parts.create_task(repeat("expiry", lambda: expire(engine, notifier), EXPIRE_S, stop), name="expiry")
         parts.create_task(repeat("upkeep", lambda: keep_up(engine), UPKEEP_S, stop), name="upkeep")
         log.info("working")
         await stop.wait()

@@ -17,7 +17,7 @@ from judgement.engine import Engine, Finding, State
 from judgement.errors import StateError
 from judgement.policy import read_policy
 from judgement.rules import RULEBOOKS, Rulebook
-from protocol.events import Fact
+from protocol.events import StoredEvent
 
 STATES_KEPT: Final = 20_000
 POLICIES_KEPT: Final = 1_000
@@ -55,7 +55,7 @@ class Folder:
         positions, state = self._states.pop(cursor.attempt_id, (None, None))
         return state if positions == _positions(cursor, ()) else None
 
-    def fold(self, cursor: Cursor, facts: Sequence[Fact], start: State | Checkpoint | None) -> Fold:
+    def fold(self, cursor: Cursor, facts: Sequence[StoredEvent], start: State | Checkpoint | None) -> Fold:
         """Fold an attempt's next facts, from where it stands; None where nothing has been folded yet.
 
         Raises whatever a rule, a broken policy or a broken checkpoint raises.
@@ -108,7 +108,7 @@ def _is_due(cursor: Cursor, folded: int) -> bool:
     return ahead >= CHECKPOINT_FACTS or cursor.checkpoint_age_ms >= CHECKPOINT_MS or cursor.has_ended
 
 
-def _positions(cursor: Cursor, facts: Sequence[Fact]) -> Positions:
+def _positions(cursor: Cursor, facts: Sequence[StoredEvent]) -> Positions:
     last = {stream.stream_id: stream.position for stream in cursor.streams}
     for fact in facts:
         last[fact.stream_id] = fact.seq

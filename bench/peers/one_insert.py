@@ -26,7 +26,7 @@ class Base(DeclarativeBase):
     """The peer's tables."""
 
 
-class StoredEvent(Base):
+class EventRow(Base):
     """One row an event, a key of its own, an index to find an attempt's."""
 
     __tablename__ = "bench_posted"
@@ -60,7 +60,7 @@ class Posted(msgspec.Struct, frozen=True):
 @post("/events")
 async def post_event(data: JSONBody[PostedEvent], state: State) -> Posted:
     """Store one event."""
-    event = StoredEvent(
+    event = EventRow(
         attempt_id=data.attempt_id,
         event_type=data.event_type,
         severity=data.severity,

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 import structlog
 
-from db.notify import Hint, Teller
+from db.notify import Notification, Publisher
 from hub.auth.limits import FailureLimits
 from hub.errors import Unauthenticated
 from hub.sockets import steady_ms
@@ -21,9 +21,9 @@ log = structlog.get_logger(__name__)
 
 
 class Failure(msgspec.Struct, frozen=True, array_like=True):
-    """One message: the hub `teller` saw a sign-in fail."""
+    """One message: the hub `publisher` saw a sign-in fail."""
 
-    teller: UUID
+    publisher: UUID
     address: str
     name: str | None
 
@@ -33,11 +33,11 @@ _decode: Final = msgspec.msgpack.Decoder(Failure).decode
 
 
 class Failures:
-    """What sign-ins go through: counts by this process's steady clock, tells, and hears by `on_hint`."""
+    """What sign-ins go through: counts by this process's steady clock, tells, and hears by `on_notification`."""
 
-    def __init__(self, limits: FailureLimits, teller: Teller, tasks: DetachedTasks) -> None:
+    def __init__(self, limits: FailureLimits, publisher: Publisher, tasks: DetachedTasks) -> None:
         self._limits = limits
-        self._teller = teller
+        self._publisher = publisher
         self._tasks = tasks
         self._name = uuid4()
 
@@ -49,17 +49,17 @@ class Failures:
                 yield
         except Unauthenticated:
             failure = Failure(self._name, address, name)
-            self._tasks.start(self._teller.tell("failures", _encode(failure)))
+            self._tasks.start(self._publisher.tell("failures", _encode(failure)))
             raise
 
-    def on_hint(self, hint: Hint) -> None:
+    def on_notification(self, notification: Notification) -> None:
         """Hear of a failure at another hub."""
-        if hint.channel != "failures":
+        if notification.channel != "failures":
             return
         try:
-            failure = _decode(hint.data)
+            failure = _decode(notification.data)
         except msgspec.DecodeError:
-            log.warning("failure not understood", bytes=len(hint.data))
+            log.warning("failure not understood", bytes=len(notification.data))
             return
-        if failure.teller != self._name:
+        if failure.publisher != self._name:
             self._limits.note(failure.address, failure.name, steady_ms())

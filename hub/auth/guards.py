@@ -49,7 +49,7 @@ SERVICE: Final[list[dict[str, list[str]]]] = [{"service": []}]
 """For a handler's `security`: it wants a service key."""
 
 
-class Person(msgspec.Struct, frozen=True):
+class Principal(msgspec.Struct, frozen=True):
     """Somebody who has shown who they are, good until `auth_until` (ms since the epoch).
 
     `exam_id` is the one exam a candidate code opens; None for everybody who signed in by password. `address` and
@@ -69,7 +69,7 @@ class Person(msgspec.Struct, frozen=True):
         """Whether the way this person signed in is good for this exam; enrolment is the queries' business."""
         return self.role is Role.STUDENT and self.exam_id in (None, exam_id)
 
-    def coming_by(self, connection: ASGIConnection[Any, Any, Any, Any]) -> "Person":
+    def coming_by(self, connection: ASGIConnection[Any, Any, Any, Any]) -> "Principal":
         """The same person, with where this connection comes from."""
         return msgspec.structs.replace(self, address=address_of(connection), agent=agent_of(connection))
 
@@ -84,25 +84,25 @@ def agent_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     return connection.headers.get("user-agent", "")[:AGENT_CHARS]
 
 
-def person_as(*roles: Role) -> Callable[..., Awaitable[Person]]:
-    """Make the provider of a handler's `person`: signed in, and one of these roles when any are named.
+def principal_as(*roles: Role) -> Callable[..., Awaitable[Principal]]:
+    """Make the provider of a handler's `principal`: signed in, and one of these roles when any are named.
 
     The provider raises Unauthenticated, Expired or Forbidden.
     """
 
-    async def provide_person(
+    async def provide_principal(
         request: Request[Any, Any, Any],
         engine: NamedDependency[AsyncEngine],
         settings: NamedDependency[HubSettings],
-    ) -> Person:
+    ) -> Principal:
         claims = tokens.verify(_bearer(request), settings.jwt_secret, now_ms=now_ms())
         async with engine.connect() as conn:
-            person = await _person_of(conn, claims.sid, claims.expires_at)
-        if roles and person.role not in roles:
+            principal = await _principal_of(conn, claims.sid, claims.expires_at)
+        if roles and principal.role not in roles:
             raise Forbidden(f"this is for {' and '.join(roles)} accounts")
-        return person.coming_by(request)
+        return principal.coming_by(request)
 
-    return provide_person
+    return provide_principal
 
 
 def service_as(scope: Scope) -> Callable[..., Awaitable[Program]]:
@@ -124,10 +124,10 @@ def service_as(scope: Scope) -> Callable[..., Awaitable[Program]]:
 
 
 class Bearer(msgspec.Struct, frozen=True):
-    """Who delivers events by request: a student, signed in (`person`), or by an upload token, good for one attempt."""
+    """The sender of events over HTTP: a signed-in student (`principal`), or an upload token for one attempt."""
 
     student_id: UUID
-    person: Person | None = None
+    principal: Principal | None = None
     attempt_id: UUID | None = None
 
 
@@ -142,13 +142,13 @@ async def provide_bearer(
     if tokens.is_upload(token):
         claims = tokens.verify_upload(token, settings.jwt_secret, now_ms=now_ms())
         return Bearer(claims.sub, attempt_id=claims.attempt)
-    person = await person_as(Role.STUDENT)(request, engine, settings)
-    return Bearer(person.user_id, person)
+    principal = await principal_as(Role.STUDENT)(request, engine, settings)
+    return Bearer(principal.user_id, principal)
 
 
 async def admit_socket(
     conn: AsyncConnection, ticket: str | None, token: str | None, purpose: Purpose, settings: HubSettings
-) -> Person:
+) -> Principal:
     """Admit whoever says hello with exactly one of ticket and token; a ticket is spent when the caller commits.
 
     Raises Unauthenticated, Expired (fetch a new one and come again), Forbidden for a role that has no business here,
@@ -157,13 +157,13 @@ async def admit_socket(
     if (ticket is None) is (token is None):
         raise Invalid("$.ticket", "exactly one of ticket and token is wanted")
     if ticket is not None:
-        person = await _redeem(conn, ticket, purpose)
+        principal = await _redeem(conn, ticket, purpose)
     else:
         claims = tokens.verify(token or "", settings.jwt_secret, now_ms=now_ms())
-        person = await _person_of(conn, claims.sid, claims.expires_at)
-    if person.role not in ADMITTED[purpose]:
-        raise Forbidden(f"a {person.role} has no {purpose}")
-    return person
+        principal = await _principal_of(conn, claims.sid, claims.expires_at)
+    if principal.role not in ADMITTED[purpose]:
+        raise Forbidden(f"a {principal.role} has no {purpose}")
+    return principal
 
 
 @asynccontextmanager
@@ -198,22 +198,22 @@ def origin_allowed(headers: Headers, settings: HubSettings) -> bool:
     return origin in own or origin in (entry.lower().rstrip("/") for entry in settings.allowed_origins)
 
 
-async def _redeem(conn: AsyncConnection, ticket: str, purpose: Purpose) -> Person:
+async def _redeem(conn: AsyncConnection, ticket: str, purpose: Purpose) -> Principal:
     spent = await credentials.spend_ticket(conn, hash_secret(ticket))
     if spent is None or spent.purpose != purpose:
         raise Unauthenticated("the ticket is not valid")
     if spent.expired:
         raise Expired("the ticket has expired")
-    return await _person_of(conn, spent.session, now_ms() + tokens.LIFETIME_S * 1000)
+    return await _principal_of(conn, spent.session, now_ms() + tokens.LIFETIME_S * 1000)
 
 
-async def _person_of(conn: AsyncConnection, session: UUID, auth_until: int) -> Person:
+async def _principal_of(conn: AsyncConnection, session: UUID, auth_until: int) -> Principal:
     """Who a living session belongs to; role and name as they are now, whatever the token says."""
     living = await credentials.read_session(conn, session)
     if living is None:
         raise Unauthenticated("the session has ended")
     account = living.account
-    return Person(account.user_id, account.role, account.name, session, auth_until, living.exam_id)
+    return Principal(account.user_id, account.role, account.name, session, auth_until, living.exam_id)
 
 
 def _bearer(request: Request[Any, Any, Any]) -> str:

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
-from db.notify import Hint
+from db.notify import Notification
 from db.queries import feed
 from db.queries.events.database_epoch import read_epoch
 from hub.board.follower import Doors, Follower, Subscriber
@@ -91,13 +91,13 @@ class Feed:
         """Every exam that somebody watches, with its consoles."""
         return [(key, list(one.subscribers)) for key, one in self._followers.items() if one.subscribers]
 
-    def on_hint(self, hint: Hint) -> None:
+    def on_notification(self, notification: Notification) -> None:
         """Look sooner."""
-        if hint.channel == "reconnected":
+        if notification.channel == "reconnected":
             for follower in self._followers.values():
                 follower.wake()
-        elif hint.channel == "feed" and hint.key in self._followers:
-            self._followers[hint.key].wake()
+        elif notification.channel == "feed" and notification.key in self._followers:
+            self._followers[notification.key].wake()
 
     def _follower(self, exam_id: UUID) -> Follower:
         self._idle_since.pop(exam_id, None)

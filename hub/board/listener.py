@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from db.notify import Hint
+from db.notify import Notification
 from hub.tasks import Background
 
 log = structlog.get_logger(__name__)
@@ -19,18 +19,18 @@ RETRY_S = 1.0
 
 
 class Source(Protocol):
-    """Where hints come from: `db.notify.Hints`."""
+    """Where hints come from: `db.notify.Notifier`."""
 
-    def listen(self) -> AsyncGenerator[Hint, None]:
+    def listen(self) -> AsyncGenerator[Notification, None]:
         """Yield hints for ever."""
 
 
-class Relay(Background):
+class Listener(Background):
     """Runs while its context is open; `listeners` are called in order and must return at once."""
 
     name = "hint-relay"
 
-    def __init__(self, source: Source, *listeners: Callable[[Hint], None]) -> None:
+    def __init__(self, source: Source, *listeners: Callable[[Notification], None]) -> None:
         self._source = source
         self._listeners = listeners
 
@@ -43,7 +43,7 @@ class Relay(Background):
             await asyncio.sleep(RETRY_S)
 
     async def _pass_on(self) -> None:
-        async with aclosing(self._source.listen()) as hints:
-            async for hint in hints:
+        async with aclosing(self._source.listen()) as notifier:
+            async for notification in notifier:
                 for listener in self._listeners:
-                    listener(hint)
+                    listener(notification)

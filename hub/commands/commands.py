@@ -22,8 +22,8 @@ from db.queries.attempts import end as endings
 from db.queries.attempts.end import Ending
 from db.queries.console import board as boards
 from db.queries.console import commands, instructions
-from db.queries.events.system_events import ServerFact
-from hub.auth.guards import Person
+from db.queries.events.system_events import ServerEvent
+from hub.auth.guards import Principal
 from hub.commands.reviews import Decision, review
 from hub.errors import Busy, interpret
 from hub.tasks import DetachedTasks
@@ -54,9 +54,9 @@ WANTED: Final[Mapping[str, Permission]] = {
 
 
 class Announcer(Protocol):
-    """Who tells other processes to look: `db.notify.Hints`."""
+    """Notifies other processes: `db.notify.Notifier`."""
 
-    async def announce(self, channel: Any, key: UUID) -> None:
+    async def notify(self, channel: Any, key: UUID) -> None:
         """Give a hint; never raises, never waits long."""
 
 
@@ -77,15 +77,15 @@ class _Refused(Exception):
         self.code = code
 
 
-_Action = Callable[[AsyncConnection, Person, Command], Awaitable[_Done]]
+_Action = Callable[[AsyncConnection, Principal, Command], Awaitable[_Done]]
 
 
 class Commands:
     """Carries commands out. One once begun is finished, whether or not its console is still there."""
 
-    def __init__(self, engine: AsyncEngine, announcer: Announcer) -> None:
+    def __init__(self, engine: AsyncEngine, notifier: Announcer) -> None:
         self._engine = engine
-        self._announcer = announcer
+        self._notifier = notifier
         self._tasks = DetachedTasks()
 
     async def __aenter__(self) -> Self:
@@ -96,16 +96,16 @@ class Commands:
     ) -> None:
         await self._tasks.__aexit__(kind, error, trace)
 
-    async def carry_out(self, person: Person, command: Command) -> Result:
+    async def carry_out(self, principal: Principal, command: Command) -> Result:
         """Carry a command out and say what came of it; nothing is raised but what nobody foresaw."""
-        return await self._tasks.run(self._carry_out(person, command))
+        return await self._tasks.run(self._carry_out(principal, command))
 
-    async def _carry_out(self, person: Person, command: Command) -> Result:
+    async def _carry_out(self, principal: Principal, command: Command) -> Result:
         action = _ACTIONS.get(command.action)
         if action is None:
             return Result(command.id, [], ErrorCode.BAD_COMMAND, f"no such action: {command.action[:64]!r}")
         try:
-            done = await self._try(action, person, command)
+            done = await self._try(action, principal, command)
         except _Refused as refused:
             return Result(command.id, [], refused.code, str(refused))
         except Exception as error:
@@ -114,44 +114,44 @@ class Commands:
                 raise
             log.warning("command not carried out", action=command.action, error=type(error).__name__)
             return Result(command.id, [], ErrorCode.BUSY, f"{meant}; send it again")
-        self._tasks.start(self._announce(command.exam_id, done))
+        self._tasks.start(self._notify_all(command.exam_id, done))
         return done.result
 
-    async def _try(self, action: _Action, person: Person, command: Command) -> _Done:
+    async def _try(self, action: _Action, principal: Principal, command: Command) -> _Done:
         for _ in range(TRIES - 1):
             try:
-                return await self._transact(action, person, command)
+                return await self._transact(action, principal, command)
             except DBAPIError as error:
                 if sqlstate_of(error) not in _LOCKED:
                     raise
-        return await self._transact(action, person, command)
+        return await self._transact(action, principal, command)
 
-    async def _transact(self, action: _Action, person: Person, command: Command) -> _Done:
+    async def _transact(self, action: _Action, principal: Principal, command: Command) -> _Done:
         async with self._engine.begin() as conn:
-            await _check_permission(conn, person, command)
+            await _check_permission(conn, principal, command)
             past, digest = await commands.take_id(conn, command.id), _digest(command)
             if past is not None:
-                if (past.actor_id, past.digest) != (person.user_id, digest):
+                if (past.actor_id, past.digest) != (principal.user_id, digest):
                     raise _Refused(ErrorCode.BAD_COMMAND, "this id was another command's")
                 return _Done(past.result)
-            done = await action(conn, person, command)
-            past = commands.PastCommand(command.exam_id, person.user_id, command.action, digest, done.result)
+            done = await action(conn, principal, command)
+            past = commands.PastCommand(command.exam_id, principal.user_id, command.action, digest, done.result)
             await commands.record(conn, command.id, past)
             if done.rows:
                 await feed.append(conn, command.exam_id, done.rows)
             return done
 
-    async def _announce(self, exam_id: UUID, done: _Done) -> None:
+    async def _notify_all(self, exam_id: UUID, done: _Done) -> None:
         if done.rows:
-            await self._announcer.announce("feed", exam_id)
+            await self._notifier.notify("feed", exam_id)
         for attempt_id in done.instructed:
-            await self._announcer.announce("instructions", attempt_id)
+            await self._notifier.notify("instructions", attempt_id)
         for attempt_id in done.ended:
-            await self._announcer.announce("attempt", attempt_id)
+            await self._notifier.notify("attempt", attempt_id)
 
 
-async def _check_permission(conn: AsyncConnection, person: Person, command: Command) -> None:
-    permitted = await access.permissions_of(conn, command.exam_id, person.user_id)
+async def _check_permission(conn: AsyncConnection, principal: Principal, command: Command) -> None:
+    permitted = await access.permissions_of(conn, command.exam_id, principal.user_id)
     if not set(permitted) & set(boards.WATCHING):
         raise _Refused(ErrorCode.FORBIDDEN, f"no exam {command.exam_id} that you may watch")
     wanted = WANTED[command.action]
@@ -159,7 +159,7 @@ async def _check_permission(conn: AsyncConnection, person: Person, command: Comm
         raise _Refused(ErrorCode.FORBIDDEN, f"{command.action} wants the permission {wanted}")
 
 
-async def _message(conn: AsyncConnection, person: Person, command: Command) -> _Done:
+async def _message(conn: AsyncConnection, principal: Principal, command: Command) -> _Done:
     """Show a text to the candidates who are sitting the exam now: all, or those named."""
     text = _text(command.text, "text")
     named = _named(command.to)
@@ -169,32 +169,32 @@ async def _message(conn: AsyncConnection, person: Person, command: Command) -> _
         named,
         action=command.action,
         body={"text": text},
-        actor_id=person.user_id,
+        actor_id=principal.user_id,
         command_id=command.id,
     )
     if rows:
         await audit.append(
             conn,
-            actor_id=person.user_id,
+            actor_id=principal.user_id,
             action="message",
             resource="exam",
             resource_id=command.exam_id,
             details={"command": str(command.id), "attempts": str(len(rows))},
-            ip=person.address,
-            user_agent=person.agent,
+            ip=principal.address,
+            user_agent=principal.agent,
         )
     reached = [row.attempt_id for row in rows]
     return _Done(Result(command.id, _reached(named, reached)), rows, reached)
 
 
-async def _end(conn: AsyncConnection, person: Person, command: Command) -> _Done:
+async def _end(conn: AsyncConnection, principal: Principal, command: Command) -> _Done:
     """End attempts, for a reason: each with all that belongs to its end, and its client is told why."""
     reason = _text(command.reason, "reason")
     named = _named(command.to)
     if named is None:
         raise _Refused(ErrorCode.BAD_COMMAND, "who ends attempts names them")
     way = way_of(Action.END)
-    fact = ServerFact("ended", {"reason": reason, "by": str(person.user_id)})
+    fact = ServerEvent("ended", {"reason": reason, "by": str(principal.user_id)})
     ending = Ending(sources=way.sources, target=way.target, fact=fact, exam_id=command.exam_id)
     outcomes: dict[UUID, Outcome] = {}
     rows: list[Row] = []
@@ -204,13 +204,13 @@ async def _end(conn: AsyncConnection, person: Person, command: Command) -> _Done
             rows.append(row)
             await audit.append(
                 conn,
-                actor_id=person.user_id,
+                actor_id=principal.user_id,
                 action="end",
                 resource="attempt",
                 resource_id=attempt_id,
                 details={"command": str(command.id), "reason": reason},
-                ip=person.address,
-                user_agent=person.agent,
+                ip=principal.address,
+                user_agent=principal.agent,
             )
     ended = [attempt_id for attempt_id in named if outcomes[attempt_id].ok]
     rows += await instructions.issue(
@@ -219,7 +219,7 @@ async def _end(conn: AsyncConnection, person: Person, command: Command) -> _Done
         ended,
         action=command.action,
         body={"reason": reason},
-        actor_id=person.user_id,
+        actor_id=principal.user_id,
         command_id=command.id,
         valid_s=TAIL_MS / 1000,
         among=[way.target],
@@ -261,7 +261,7 @@ def _reached(named: Sequence[UUID] | None, reached: Sequence[UUID]) -> list[Outc
     ]
 
 
-async def _review(conn: AsyncConnection, person: Person, command: Command) -> _Done:
+async def _review(conn: AsyncConnection, principal: Principal, command: Command) -> _Done:
     """Decide about a flag, if it still is as the person saw it."""
     if command.flag_id is None or command.decision is None or command.seen is None:
         raise _Refused(ErrorCode.BAD_COMMAND, "review wants flag_id, decision and seen")
@@ -274,7 +274,7 @@ async def _review(conn: AsyncConnection, person: Person, command: Command) -> _D
         reason=_text(command.reason, "reason"),
     )
     try:
-        reviewed = await review(conn, person, decision)
+        reviewed = await review(conn, principal, decision)
     except NotFound as error:
         raise _Refused(ErrorCode.NOT_FOUND, str(error)) from error
     except Denied as error:

@@ -16,7 +16,7 @@ from db.queries import access, audit
 from db.queries.console import board as boards
 from db.queries.evaluation import scores
 from db.queries.review import decisions
-from hub.auth.guards import Person
+from hub.auth.guards import Principal
 from judgement.score.scoring import judge_stored
 from protocol.codes import ErrorCode
 from protocol.console import Outcome, Row
@@ -52,16 +52,16 @@ class Reviewed(msgspec.Struct, frozen=True):
     rows: Sequence[Row] = ()
 
 
-async def review(conn: AsyncConnection, person: Person, decision: Decision) -> Reviewed:
+async def review(conn: AsyncConnection, principal: Principal, decision: Decision) -> Reviewed:
     """Decide about a flag, if it still is as the person saw it.
 
     Raises NotFound when this exam has no such flag, NotFound or Denied for who may not review in it.
     """
-    await access.require(conn, decision.exam_id, person.user_id, Permission.REVIEW)
+    await access.require(conn, decision.exam_id, principal.user_id, Permission.REVIEW)
     flag = await decisions.take_in_hand(conn, decision.exam_id, decision.flag_id)
     if flag is None:
         raise NotFound(f"no flag {decision.flag_id} in this exam")
-    refusal = _refuse(flag, person, decision.seen, decision.decision)
+    refusal = _refuse(flag, principal, decision.seen, decision.decision)
     if refusal is not None:
         return Reviewed(refusal)
     await decisions.decide(
@@ -69,13 +69,13 @@ async def review(conn: AsyncConnection, person: Person, decision: Decision) -> R
         flag_id=decision.flag_id,
         seen=decision.seen,
         decision=decision.decision,
-        reviewer_id=person.user_id,
+        reviewer_id=principal.user_id,
         command_id=decision.command_id,
         reason=decision.reason,
     )
     await audit.append(
         conn,
-        actor_id=person.user_id,
+        actor_id=principal.user_id,
         action="review",
         resource="flag",
         resource_id=decision.flag_id,
@@ -85,15 +85,15 @@ async def review(conn: AsyncConnection, person: Person, decision: Decision) -> R
             "to": decision.decision,
             "reason": decision.reason,
         },
-        ip=person.address,
-        user_agent=person.agent,
+        ip=principal.address,
+        user_agent=principal.agent,
     )
     score = await scores.rescore(conn, flag.attempt_id, judge_stored)
     rows: list[Row] = [await boards.read_flag(conn, decision.flag_id)]
     return Reviewed(Outcome(attempt_id=flag.attempt_id, ok=True), rows if score is None else [*rows, score])
 
 
-def _refuse(flag: decisions.FlagInHand, person: Person, seen: FlagStatus, decision: FlagStatus) -> Outcome | None:
+def _refuse(flag: decisions.FlagInHand, principal: Principal, seen: FlagStatus, decision: FlagStatus) -> Outcome | None:
     """Why this decision cannot be made about the flag as it is, or None."""
     if flag.status is not seen:
         return Outcome(
@@ -107,7 +107,7 @@ def _refuse(flag: decisions.FlagInHand, person: Person, seen: FlagStatus, decisi
     if decision not in DECISIONS[seen]:
         detail = f"a flag that is {seen} cannot become {decision}"
         return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.BAD_COMMAND, detail=detail)
-    if seen is FlagStatus.ESCALATED and flag.last is not None and flag.last.reviewer_id == person.user_id:
+    if seen is FlagStatus.ESCALATED and flag.last is not None and flag.last.reviewer_id == principal.user_id:
         detail = "who escalated a flag does not decide about it"
         return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.FORBIDDEN, detail=detail)
     return None

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.queries.console import board as boards
 from hub import metrics, sockets
-from hub.auth.guards import Person
+from hub.auth.guards import Principal
 from hub.board.board import Board, encode_delta
 from hub.board.feeds import Feed
 from hub.commands.commands import Commands
@@ -67,18 +67,18 @@ class House(msgspec.Struct, frozen=True):
     feed: Feed
     commands: Commands
     tasks: DetachedTasks
-    identify: Callable[[str], Coroutine[Any, Any, Person]]
+    identify: Callable[[str], Coroutine[Any, Any, Principal]]
     """Who shows an access token; raises HubError, or what PostgreSQL's absence raises."""
 
 
 class Console:
     """One person's connection; a person may hold several."""
 
-    def __init__(self, house: House, socket: sockets.Socket, encoding: Encoding, person: Person) -> None:
+    def __init__(self, house: House, socket: sockets.Socket, encoding: Encoding, principal: Principal) -> None:
         self.encoding = encoding
         self._house = house
         self._socket = socket
-        self._person = person
+        self._principal = principal
         self._backlog = Backlog()
         self._wake = asyncio.Event()
         self._requests: asyncio.Queue[Watch | Unwatch | Focus | Command] = asyncio.Queue(REQUESTS)
@@ -94,12 +94,12 @@ class Console:
     @property
     def session(self) -> UUID:
         """The sign-in that this console rests on."""
-        return self._person.session
+        return self._principal.session
 
     @property
     def user_id(self) -> UUID:
         """Whose it is."""
-        return self._person.user_id
+        return self._principal.user_id
 
     @property
     def watched(self) -> frozenset[UUID]:
@@ -176,7 +176,7 @@ class Console:
         except* Ended as ended:
             code = _first(ended)
         except* Exception:
-            log.exception("console failed", user_id=str(self._person.user_id))
+            log.exception("console failed", user_id=str(self._principal.user_id))
         finally:
             for exam_id in self._backlog.watched:
                 self._house.feed.unwatch(exam_id, self)
@@ -232,7 +232,7 @@ class Console:
             request = await self._requests.get()
             match request:
                 case Command():
-                    self._say(await self._house.commands.carry_out(self._person, request))
+                    self._say(await self._house.commands.carry_out(self._principal, request))
                 case Watch():
                     await self._watch(request)
                 case Unwatch():
@@ -249,14 +249,14 @@ class Console:
         while True:
             auth = await self._renewals.get()
             try:
-                person = await self._house.tasks.run(self._house.identify(auth.token))
+                principal = await self._house.tasks.run(self._house.identify(auth.token))
             except Exception as error:
                 self._refuse_renewal(error)
             else:
-                if person.user_id != self._person.user_id:
+                if principal.user_id != self._principal.user_id:
                     self._say(Error(ErrorCode.FORBIDDEN, "a console stays one person's"))
                     raise Ended(CloseCode.FORBIDDEN)
-                self._person = person.coming_by(self._socket)
+                self._principal = principal.coming_by(self._socket)
 
     def _refuse_renewal(self, error: Exception) -> None:
         meant = interpret(error)
@@ -273,7 +273,7 @@ class Console:
     async def _expire(self) -> None:
         """End when the last sign-in's time is over, and a little more."""
         while True:
-            left_ms = self._person.auth_until + AUTH_GRACE_MS - sockets.now_ms()
+            left_ms = self._principal.auth_until + AUTH_GRACE_MS - sockets.now_ms()
             if left_ms <= 0:
                 raise Ended(CloseCode.TOKEN_EXPIRED)
             await asyncio.sleep(left_ms / 1000)
@@ -305,7 +305,7 @@ class Console:
 
     async def _may_watch(self, exam_id: UUID) -> bool:
         async with self._house.engine.connect() as conn:
-            return bool(await boards.watchable(conn, [exam_id], self._person.user_id))
+            return bool(await boards.watchable(conn, [exam_id], self._principal.user_id))
 
     async def _send(self) -> None:
         sent = 0
@@ -357,11 +357,11 @@ class Console:
 
     def _welcome(self) -> Welcome:
         return Welcome(
-            user_id=self._person.user_id,
-            name=self._person.name,
+            user_id=self._principal.user_id,
+            name=self._principal.name,
             server_at=sockets.now_ms(),
             heartbeat_ms=HEARTBEAT_MS,
-            auth_until=self._person.auth_until,
+            auth_until=self._principal.auth_until,
         )
 
 

@@ -17,7 +17,7 @@ from db.errors import AWAY
 from db.queries.accounts import credentials
 from db.queries.console import board as boards
 from hub import metrics, sockets
-from hub.auth.guards import Person, admit_socket, origin_allowed, spending
+from hub.auth.guards import Principal, admit_socket, origin_allowed, spending
 from hub.board.feeds import Feed
 from hub.commands.commands import Commands
 from hub.console.connection import Console, Ended, House
@@ -41,7 +41,7 @@ SESSIONS_S: Final = 3.0
 """How often PostgreSQL is asked whether consoles' sign-ins, and what they may watch, still stand (RECORD §6: 5 s)."""
 
 
-class ConsoleDoor:
+class ConsoleContext:
     """Where consoles come in; its context ends after the commands under way."""
 
     def __init__(
@@ -125,7 +125,7 @@ class ConsoleDoor:
             hello = await self._hear_hello(socket, encoding)
             if hello.ticket is None and needs_ticket(socket.headers):
                 return CloseCode.UNAUTHENTICATED
-            person = (await self._admit(hello)).coming_by(socket)
+            principal = (await self._admit(hello)).coming_by(socket)
         except Ended as ended:
             return ended.code
         except ProtocolError as error:
@@ -133,7 +133,7 @@ class ConsoleDoor:
             return error.close_code
         if self._draining:
             return CloseCode.DRAINING
-        console = Console(self._house, socket, encoding, person)
+        console = Console(self._house, socket, encoding, principal)
         self._consoles.add(console)
         try:
             return await console.run()
@@ -154,7 +154,7 @@ class ConsoleDoor:
             raise Ended(CloseCode.MALFORMED)
         return frame
 
-    async def _admit(self, hello: Hello) -> Person:
+    async def _admit(self, hello: Hello) -> Principal:
         try:
             async with asyncio.timeout(ADMIT_S):
                 return await self._tasks.run(self._identify(hello))
@@ -164,11 +164,11 @@ class ConsoleDoor:
                 log.exception("hello failed")
             raise Ended(code) from error
 
-    async def _identify(self, hello: Hello) -> Person:
+    async def _identify(self, hello: Hello) -> Principal:
         async with spending(self._engine, hello.ticket), self._engine.begin() as conn:
             return await admit_socket(conn, hello.ticket, hello.token, "console", self._settings)
 
-    async def _identify_token(self, token: str) -> Person:
+    async def _identify_token(self, token: str) -> Principal:
         return await self._identify(Hello(token=token))
 
     async def _check_all(self) -> None:
@@ -207,7 +207,7 @@ class ConsoleDoor:
 
 @websocket("/ws/console", summary="The teacher's socket")
 async def console_socket(
-    socket: WebSocket[Any, Any, Any], consoles: NamedDependency[ConsoleDoor], settings: NamedDependency[HubSettings]
+    socket: WebSocket[Any, Any, Any], consoles: NamedDependency[ConsoleContext], settings: NamedDependency[HubSettings]
 ) -> None:
     """Serve one console; a foreign origin is refused before the handshake."""
     if not origin_allowed(socket.headers, settings):

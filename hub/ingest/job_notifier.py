@@ -16,10 +16,10 @@ log = structlog.get_logger(__name__)
 GATHER_S = 0.05
 
 Enqueue = Callable[[Collection[UUID]], Awaitable[None]]
-"""Asks the workers to fold some attempts: `db.notify.Hints.enqueue_evaluate`."""
+"""Asks the workers to fold some attempts: `db.notify.Notifier.enqueue_evaluate`."""
 
 
-class Hinter(Background):
+class JobNotifier(Background):
     """Gathers attempts between two jobs."""
 
     name = "hinter"
@@ -29,7 +29,7 @@ class Hinter(Background):
         self._attempts: set[UUID] = set()
         self._wake = asyncio.Event()
 
-    def hint(self, attempts: frozenset[UUID]) -> None:
+    def notification(self, attempts: frozenset[UUID]) -> None:
         """These attempts have new facts in PostgreSQL."""
         self._attempts |= attempts
         self._wake.set()

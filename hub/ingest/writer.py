@@ -47,7 +47,7 @@ _UNENCODABLE = (struct.error, OverflowError, ValueError)
 _REPEATABLE = (*_TRANSIENT, *_UNENCODABLE)
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
-Hint = Callable[[frozenset[UUID]], None]
+OnStored = Callable[[frozenset[UUID]], None]
 
 
 class Known(Protocol):
@@ -60,9 +60,11 @@ class Known(Protocol):
 class Writer:
     """One pinned connection and the batches that wait for it."""
 
-    def __init__(self, connect: Connect, hint: Hint, known: Known, timeline: Timeline, *, max_bytes: int) -> None:
+    def __init__(
+        self, connect: Connect, on_stored: OnStored, known: Known, timeline: Timeline, *, max_bytes: int
+    ) -> None:
         self._connect = connect
-        self._hint = hint
+        self._on_stored = on_stored
         self._known = known
         self._timeline = timeline
         self._batcher = Batcher(max_bytes=max_bytes, max_rows=ROWS_PER_FLUSH)
@@ -161,7 +163,7 @@ class Writer:
         metrics.FLUSH_ROWS.observe(rows)
         _tell(stored, lambda work: Stored(outcome.refused.get(work.stream_id, ())))
         try:
-            self._hint(frozenset(work.attempt_id for work in stored))
+            self._on_stored(frozenset(work.attempt_id for work in stored))
             if outcome.known:
                 attempts = {work.stream_id: work.attempt_id for work in taken}
                 for known in outcome.known:
@@ -242,7 +244,7 @@ class Ingest:
     def __init__(
         self,
         connect: Connect,
-        hint: Hint,
+        on_stored: OnStored,
         *,
         writers: int,
         max_bytes: int,
@@ -251,7 +253,9 @@ class Ingest:
     ) -> None:
         self._on_rewind = on_rewind
         timeline = Timeline(self._rewind)
-        self._writers = [Writer(connect, hint, known, timeline, max_bytes=max_bytes // writers) for _ in range(writers)]
+        self._writers = [
+            Writer(connect, on_stored, known, timeline, max_bytes=max_bytes // writers) for _ in range(writers)
+        ]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Ingest":

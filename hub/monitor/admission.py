@@ -17,15 +17,15 @@ from db.queries.connections.connections import Opening
 from db.queries.console import instructions
 from hub import metrics
 from hub.auth import tokens
-from hub.auth.guards import Person, admit_socket, spending
+from hub.auth.guards import Principal, admit_socket, spending
 from hub.errors import Busy, Forbidden, Unauthenticated
 from hub.ingest.budget import Budget
 from hub.ingest.duplicates import Resends
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
-from hub.monitor.close_log import Farewells
+from hub.monitor.close_log import CloseLog
 from hub.monitor.instruction_results import Answers
-from hub.monitor.registry import Roll
+from hub.monitor.registry import Registry
 from hub.presence.presence import Presence
 from hub.settings import HubSettings
 from hub.tasks import DetachedTasks
@@ -42,13 +42,13 @@ GONE: Final = "gone"
 class Entrance(msgspec.Struct, frozen=True):
     """An accepted hello: who it is, the stream to go on with, what is still to be asked, and in which hub's name."""
 
-    person: Person
+    principal: Principal
     opening: Opening
     waiting: list[Instruct]
     hub_id: UUID
 
 
-class CandidateDoor(msgspec.Struct, frozen=True, kw_only=True):
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """What the candidates' sockets of one hub work with."""
 
     settings: HubSettings
@@ -57,11 +57,11 @@ class CandidateDoor(msgspec.Struct, frozen=True, kw_only=True):
     resends: Resends
     budget: Budget
     presence: Presence
-    roll: Roll
+    registry: Registry
     answers: Answers
     tasks: DetachedTasks
     lease: Lease
-    farewells: Farewells
+    close_log: CloseLog
     turns: asyncio.Semaphore
     """How many hellos may be with PostgreSQL at once: a storm of them waits here, and leaves the pool to others."""
 
@@ -77,19 +77,19 @@ class CandidateDoor(msgspec.Struct, frozen=True, kw_only=True):
             raise Busy("this hub has not begun yet")
         hub_id = self.lease.hub_id
         async with spending(self.engine, hello.ticket), self.engine.begin() as conn:
-            person = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
-            entrance = await self._open(conn, hello, person, hub_id)
+            principal = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
+            entrance = await self._open(conn, hello, principal, hub_id)
             if not is_wanted():
                 raise Busy("this hello was answered too late")
         metrics.SERVER_LOST.inc(entrance.opening.server_lost)
         return entrance
 
-    async def enter_by_requests(self, hello: Hello, person: Person) -> Entrance:
+    async def enter_by_requests(self, hello: Hello, principal: Principal) -> Entrance:
         """Open the stream of a queue whose client has no socket. Raises as `enter` does."""
         if not self.lease.is_held:
             raise Busy("this hub has not begun yet")
         async with self.take_turn(), self.engine.begin() as conn:
-            entrance = await self._open(conn, hello, person, self.lease.hub_id, by_requests=True)
+            entrance = await self._open(conn, hello, principal, self.lease.hub_id, by_requests=True)
         metrics.SERVER_LOST.inc(entrance.opening.server_lost)
         return entrance
 
@@ -104,30 +104,30 @@ class CandidateDoor(msgspec.Struct, frozen=True, kw_only=True):
             self.turns.release()
 
     async def _open(
-        self, conn: AsyncConnection, hello: Hello, person: Person, hub_id: UUID, *, by_requests: bool = False
+        self, conn: AsyncConnection, hello: Hello, principal: Principal, hub_id: UUID, *, by_requests: bool = False
     ) -> Entrance:
-        opening = await connections.open_connection(conn, hello, person.user_id, hub_id, by_requests=by_requests)
-        _check_exam(person, opening)
+        opening = await connections.open_connection(conn, hello, principal.user_id, hub_id, by_requests=by_requests)
+        _check_exam(principal, opening)
         waiting = await instructions.pending(conn, [opening.attempt_id])
-        return Entrance(person, opening, waiting.get(opening.attempt_id, []), hub_id)
+        return Entrance(principal, opening, waiting.get(opening.attempt_id, []), hub_id)
 
-    async def renew(self, token: str, entrance: Entrance) -> Person:
+    async def renew(self, token: str, entrance: Entrance) -> Principal:
         """Check a token sent in band: of the same person, good for the same exam. Raises as `enter` does."""
         async with self.engine.begin() as conn:
-            person = await admit_socket(conn, None, token, "monitor", self.settings)
-        if person.user_id != entrance.person.user_id:
+            principal = await admit_socket(conn, None, token, "monitor", self.settings)
+        if principal.user_id != entrance.principal.user_id:
             raise Forbidden("this token is somebody else's")
-        _check_exam(person, entrance.opening)
-        return person
+        _check_exam(principal, entrance.opening)
+        return principal
 
     def abandon(self, entering: asyncio.Task[Entrance], cause: str) -> None:
         """Nobody waits for this hello any more: if it still opens a connection, record that it ended."""
         if not entering.cancelled() and entering.exception() is None:
-            self.farewells.put(entering.result().opening, cause)
+            self.close_log.put(entering.result().opening, cause)
 
 
-def _check_exam(person: Person, opening: Opening) -> None:
-    if not person.may_sit(opening.exam_id):
+def _check_exam(principal: Principal, opening: Opening) -> None:
+    if not principal.may_sit(opening.exam_id):
         raise Forbidden("this sign-in is good for another exam")
 
 
@@ -135,7 +135,7 @@ def welcome_of(entrance: Entrance, window: Window, secret: str) -> Welcome:
     """Tell a client where to go on, and what it needs for that."""
     opening = entrance.opening
     upload = tokens.make_upload_claims(
-        entrance.person.user_id, opening.attempt_id, now_ms=opening.server_ms, closes_ms=opening.closes_ms
+        entrance.principal.user_id, opening.attempt_id, now_ms=opening.server_ms, closes_ms=opening.closes_ms
     )
     return Welcome(
         stream=opening.stream_id,
@@ -147,7 +147,7 @@ def welcome_of(entrance: Entrance, window: Window, secret: str) -> Welcome:
         heartbeat_ms=HEARTBEAT_MS,
         server_at=opening.server_ms,
         attempt=opening.attempt,
-        auth_until=entrance.person.auth_until,
+        auth_until=entrance.principal.auth_until,
         queue_key=tokens.derive_queue_key(opening.attempt_id, secret),
         upload_token=tokens.sign(upload, secret),
     )

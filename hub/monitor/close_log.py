@@ -37,10 +37,10 @@ class _Farewell(msgspec.Struct, frozen=True, eq=False):
     recorded: "asyncio.Future[None]"
 
 
-class Farewells(Background):
+class CloseLog(Background):
     """One queue for all candidates of a hub; stating an end twice does no harm."""
 
-    name = "farewells"
+    name = "close-log"
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

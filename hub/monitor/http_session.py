@@ -16,10 +16,10 @@ from db.queries.connections import connections, http_connections
 from db.queries.connections.http_connections import Target
 from db.queries.console import instructions
 from hub import metrics, sockets
-from hub.auth.guards import Bearer, Person
+from hub.auth.guards import Bearer, Principal
 from hub.errors import BadRequest, Busy, Disconnected, Forbidden, Full, Gap, Missing, Superseded
 from hub.ingest.batcher import Fate, GivenUp, Offer, Work
-from hub.monitor.admission import CandidateDoor, Entrance
+from hub.monitor.admission import Admission, Entrance
 from hub.monitor.session import Answer, Close, Compare, Effect, Send, Session, Store
 from protocol.codec import Delivered, Received
 from protocol.codes import CloseCode
@@ -38,33 +38,33 @@ class Taken(msgspec.Struct, frozen=True):
     attempt: Attempt
 
 
-async def begin(door: CandidateDoor, hello: Hello, person: Person) -> Entrance:
+async def begin(admission: Admission, hello: Hello, principal: Principal) -> Entrance:
     """Open a connection by requests, as a hello opens a socket's. Raises BadRequest, and as the door does."""
     for effect in Session(0).receive(hello, 0):
         if isinstance(effect, Send) and isinstance(effect.frame, Error):
             raise BadRequest(effect.frame.detail)
-    return await door.enter_by_requests(hello, person)
+    return await admission.enter_by_requests(hello, principal)
 
 
-async def deliver(door: CandidateDoor, bearer: Bearer, delivered: Delivered) -> Taken:
+async def deliver(admission: Admission, bearer: Bearer, delivered: Delivered) -> Taken:
     """Take a delivery as a session takes frames, and wait until it is stored.
 
     Raises Gap, Full when there is no room just now, Superseded or Disconnected when another has taken over, or the
     connection has ended; BadRequest, Busy, Missing, Forbidden and Ended as for a hello.
     """
-    async with door.engine.begin() as conn:
+    async with admission.engine.begin() as conn:
         target = await http_connections.find_target(conn, delivered.stream, bearer.student_id)
         _check(bearer, target)
-        if bearer.person is not None:
+        if bearer.principal is not None:
             await http_connections.hear(conn, target.attempt_id, delivered.stream)
         waiting = (await instructions.pending(conn, [target.attempt_id])).get(target.attempt_id, [])
         known = await _refused_before(conn, delivered, target)
-    session, rejected = await _Delivery(door, target, delivered).run()
+    session, rejected = await _Delivery(admission, target, delivered).run()
     answered = {done.id for done in delivered.done}
     return Taken(
         seq=session.committed,
         rejected=sorted({one.seq: one for one in (*known, *rejected)}.values(), key=lambda one: one.seq),
-        window=door.roll.window,
+        window=admission.registry.window,
         instructions=[one for one in waiting if one.id not in answered],
         attempt=target.attempt,
     )
@@ -73,8 +73,8 @@ async def deliver(door: CandidateDoor, bearer: Bearer, delivered: Delivered) -> 
 class _Delivery:
     """One delivery on its way: a thin shell around a session, which carries its effects out one by one."""
 
-    def __init__(self, door: CandidateDoor, target: Target, delivered: Delivered) -> None:
-        self._door = door
+    def __init__(self, admission: Admission, target: Target, delivered: Delivered) -> None:
+        self._admission = admission
         self._target = target
         self._delivered = delivered
         self._session = Session.going_on(target.committed, sockets.steady_ms())
@@ -88,12 +88,12 @@ class _Delivery:
                 effects += self._session.receive(frame, sockets.steady_ms())
         self._raise_fault(effects)
         size = 0 if self._delivered.batch is None else self._delivered.batch.size
-        self._door.budget.move(size)
+        self._admission.budget.move(size)
         try:
             while effects:
                 effects = [*effects[1:], *await self._perform(effects[0])]
         finally:
-            self._door.budget.move(-size)
+            self._admission.budget.move(-size)
         return self._session, self._rejected
 
     def _raise_fault(self, effects: Sequence[Effect]) -> None:
@@ -113,9 +113,9 @@ class _Delivery:
             case Store(batch):
                 return await self._store(batch)
             case Compare(entries):
-                self._door.resends.put(self._target.attempt_id, self._delivered.stream, entries)
+                self._admission.resends.put(self._target.attempt_id, self._delivered.stream, entries)
             case Answer(done):
-                self._door.answers.put(self._target.attempt_id, done)
+                self._admission.answers.put(self._target.attempt_id, done)
             case Send(Ack(_, rejected)):
                 for one in rejected:
                     metrics.EVENTS_REJECTED.labels(code=one.code).inc()
@@ -129,11 +129,11 @@ class _Delivery:
             if not told.done():
                 told.set_result(fate)
 
-        if not self._door.roll.window.events:
+        if not self._admission.registry.window.events:
             raise Full("the hub has no room just now")
         began = time.perf_counter()
         work = Work(self._target.attempt_id, self._delivered.stream, batch, tell)
-        if self._door.ingest.offer(work) is Offer.FULL:
+        if self._admission.ingest.offer(work) is Offer.FULL:
             raise Full("too much waits to be stored just now")
         fate = await told
         if isinstance(fate, GivenUp):
@@ -153,10 +153,10 @@ async def _refused_before(conn: AsyncConnection, delivered: Delivered, target: T
 
 def _check(bearer: Bearer, target: Target) -> None:
     """Whether this bearer may deliver to this stream now; an upload token delivers whoever is connected meanwhile."""
-    if bearer.person is None:
+    if bearer.principal is None:
         if bearer.attempt_id != target.attempt_id:
             raise Missing("this token is good for another attempt")
-    elif not bearer.person.may_sit(target.exam_id):
+    elif not bearer.principal.may_sit(target.exam_id):
         raise Forbidden("this sign-in is good for another exam")
     elif target.is_superseded:
         raise Superseded("a newer connection of the attempt took over")

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries import feed
 from db.queries.attempts import start as attempts
 from db.queries.console import instructions
@@ -38,9 +38,9 @@ class Answers(Background):
 
     name = "answers"
 
-    def __init__(self, engine: AsyncEngine, hints: Hints) -> None:
+    def __init__(self, engine: AsyncEngine, notifier: Notifier) -> None:
         self._engine = engine
-        self._hints = hints
+        self._notifier = notifier
         self._waiting: asyncio.Queue[tuple[UUID, Done]] = asyncio.Queue(WAITING_MAX)
         self._of_attempt: Counter[UUID] = Counter()
 
@@ -93,7 +93,7 @@ class Answers(Background):
                 return
             exam_id = (await attempts.read(conn, attempt_id)).exam_id
             await feed.append(conn, exam_id, [row])
-        await self._hints.announce("feed", exam_id)
+        await self._notifier.notify("feed", exam_id)
 
     def _forget(self, attempt_id: UUID) -> None:
         self._of_attempt[attempt_id] -= 1

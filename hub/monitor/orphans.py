@@ -14,8 +14,8 @@ from db.errors import AWAY
 from db.queries.connections import connections, http_connections
 from db.queries.connections.connections import Closing, Opened
 from hub.lease import Lease
-from hub.monitor.close_log import Farewells
-from hub.monitor.registry import Roll
+from hub.monitor.close_log import CloseLog
+from hub.monitor.registry import Registry
 from hub.tasks import Background
 
 log = structlog.get_logger(__name__)
@@ -35,11 +35,11 @@ class Sweep(Background):
 
     name = "sweep"
 
-    def __init__(self, engine: AsyncEngine, lease: Lease, roll: Roll, farewells: Farewells) -> None:
+    def __init__(self, engine: AsyncEngine, lease: Lease, registry: Registry, close_log: CloseLog) -> None:
         self._engine = engine
         self._lease = lease
-        self._roll = roll
-        self._farewells = farewells
+        self._registry = registry
+        self._close_log = close_log
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -73,4 +73,6 @@ class Sweep(Background):
                 await connections.close_connections(conn, ends)
 
     def _is_known(self, one: Opened) -> bool:
-        return self._roll.holds(one.attempt_id, one.generation) or self._farewells.holds(one.attempt_id, one.generation)
+        return self._registry.holds(one.attempt_id, one.generation) or self._close_log.holds(
+            one.attempt_id, one.generation
+        )

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
-from db.notify import Hint
+from db.notify import Notification
 from db.queries.connections import connections
 from db.queries.connections.connections import Finding, Standing
 from db.queries.console import instructions
@@ -65,7 +65,7 @@ class Candidate(Protocol):
         """Let time pass."""
 
 
-class Roll:
+class Registry:
     """The sockets of one hub process: all of them for the clock, the newest of each attempt for everything else."""
 
     def __init__(self, engine: AsyncEngine, budget: Budget) -> None:
@@ -76,16 +76,16 @@ class Roll:
         self._sockets: set[Candidate] = set()
         self._empty = asyncio.Event()
         self._newest: dict[UUID, Candidate] = {}
-        self._hinted: set[UUID] = set()
+        self._notified: set[UUID] = set()
         self._look = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def __len__(self) -> int:
         return len(self._sockets)
 
-    async def __aenter__(self) -> "Roll":
+    async def __aenter__(self) -> "Registry":
         loops = (self._tick_all(), self._watch())
-        self._tasks = [asyncio.create_task(loop, name="roll") for loop in loops]
+        self._tasks = [asyncio.create_task(loop, name="registry") for loop in loops]
         return self
 
     async def __aexit__(
@@ -139,10 +139,10 @@ class Roll:
         """Wait until no socket is left; whether that was in time."""
         return not self._sockets or await _wait(self._empty, timeout_s)
 
-    def on_hint(self, hint: Hint) -> None:
+    def on_notification(self, notification: Notification) -> None:
         """Look at an attempt and its instructions now instead of a few seconds later."""
-        if hint.channel in ("instructions", "attempt") and hint.key in self._newest:
-            self._hinted.add(hint.key)
+        if notification.channel in ("instructions", "attempt") and notification.key in self._newest:
+            self._notified.add(notification.key)
             self._look.set()
 
     async def _tick_all(self) -> None:
@@ -165,15 +165,15 @@ class Roll:
         clock = asyncio.get_running_loop().time
         due_s = clock()
         while True:
-            hinted, self._hinted = self._hinted, set()
+            notified, self._notified = self._notified, set()
             self._look.clear()
             try:
                 # However many hints come: everybody has their turn every few seconds.
                 if clock() >= due_s:
                     due_s = clock() + LOOK_S
                     await self._look_at(list(self._newest))
-                elif hinted:
-                    await self._look_at(hinted)
+                elif notified:
+                    await self._look_at(notified)
             except AWAY as error:
                 log.warning("roll not checked", error=type(error).__name__)
             except Exception:

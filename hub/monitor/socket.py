@@ -17,11 +17,11 @@ from litestar.di import NamedDependency
 from db.errors import AWAY, DatabaseError
 from db.queries.connections.connections import Opening, Standing
 from hub import metrics, sockets
-from hub.auth.guards import Person
+from hub.auth.guards import Principal
 from hub.errors import HubError, close_code_of
 from hub.handshake import needs_ticket
 from hub.ingest.batcher import Fate, Offer, Stored, Work
-from hub.monitor.admission import GONE, CandidateDoor, Entrance, welcome_of
+from hub.monitor.admission import GONE, Admission, Entrance, welcome_of
 from hub.monitor.fair_share import Turn
 from hub.monitor.session import Answer, Close, Compare, Effect, Open, Phase, Renew, Send, Session, Store
 from protocol.codec import Encoding, decode_candidate, encode
@@ -47,15 +47,15 @@ RECORD_S = 2.0
 class CandidateSocket:
     """One candidate's connection."""
 
-    def __init__(self, door: CandidateDoor, socket: sockets.Socket, encoding: Encoding) -> None:
-        self._door = door
+    def __init__(self, admission: Admission, socket: sockets.Socket, encoding: Encoding) -> None:
+        self._admission = admission
         self._socket = socket
         self._encoding = encoding
         self._session = Session(sockets.steady_ms())
         self._outbox = sockets.Outbox(OUTBOX_BYTES)
         self._hello: Hello | None = None
         self._entrance: Entrance | None = None
-        self._person: Person | None = None
+        self._principal: Principal | None = None
         self._sender = asyncio.create_task(self._send_all(), name="candidate-sender")
         self._closer: asyncio.Task[None] | None = None
         self._farewell: asyncio.Future[None] | None = None
@@ -80,12 +80,12 @@ class CandidateSocket:
     @property
     def standing(self) -> Standing:
         """Which connection of the attempt this is, and by which sign-in it stands now."""
-        assert self._person is not None
-        return Standing(self.opening.generation, self._person.session)
+        assert self._principal is not None
+        return Standing(self.opening.generation, self._principal.session)
 
     async def run(self) -> None:
         """Read frames until the socket is gone, and leave nothing of it behind."""
-        self._door.roll.arrive(self)
+        self._admission.registry.arrive(self)
         try:
             while (data := await sockets.receive(self._socket)) is not None:
                 began = time.perf_counter()
@@ -151,11 +151,11 @@ class CandidateSocket:
                 case Open(hello):
                     self._hello = hello
                 case Answer(done):
-                    self._door.answers.put(self.attempt_id, done)
+                    self._admission.answers.put(self.attempt_id, done)
                 case Compare(entries):
                     self._compare(entries)
                 case Renew(token):
-                    self._door.tasks.start(self._renew(token))
+                    self._admission.tasks.start(self._renew(token))
                 case Close(code):
                     self._code = code
                     self._closer = asyncio.create_task(self._close(code), name="candidate-closer")
@@ -166,7 +166,7 @@ class CandidateSocket:
             case Ack(seq, rejected):
                 for one in rejected:
                     metrics.EVENTS_REJECTED.labels(code=one.code).inc()
-                self._door.presence.stored(self.opening, seq, sockets.now_ms())
+                self._admission.presence.stored(self.opening, seq, sockets.now_ms())
             case Rotate():
                 metrics.ROTATIONS.inc()
         if self._closer is not None or self._is_gone:
@@ -178,12 +178,12 @@ class CandidateSocket:
     def _store(self, batch: Batch) -> None:
         self._offered_s = time.perf_counter()
         work = Work(self.attempt_id, self.opening.stream_id, batch, self._told)
-        self._is_offered = self._door.ingest.offer(work) is Offer.TAKEN
+        self._is_offered = self._admission.ingest.offer(work) is Offer.TAKEN
         if not self._is_offered:
             self._perform(self._session.held(sockets.steady_ms()))
 
     def _compare(self, entries: Sequence[Entry]) -> None:
-        self._door.resends.put(self.attempt_id, self.opening.stream_id, entries)
+        self._admission.resends.put(self.attempt_id, self.opening.stream_id, entries)
 
     def _told(self, fate: Fate) -> None:
         self._is_offered = False
@@ -195,7 +195,7 @@ class CandidateSocket:
 
     async def _open(self, hello: Hello) -> None:
         try:
-            async with self._door.take_turn():
+            async with self._admission.take_turn():
                 if self._is_wanted():
                     self._enter(await self._ask_in(hello))
         except AWAY as error:
@@ -207,12 +207,14 @@ class CandidateSocket:
     async def _ask_in(self, hello: Hello) -> Entrance:
         """Have the hello checked; what PostgreSQL has begun is ended, whether or not it is waited for."""
         by_ticket_only = needs_ticket(self._socket.headers)
-        entering = self._door.tasks.start(self._door.enter(hello, self._is_wanted, by_ticket_only=by_ticket_only))
+        entering = self._admission.tasks.start(
+            self._admission.enter(hello, self._is_wanted, by_ticket_only=by_ticket_only)
+        )
         try:
             async with asyncio.timeout(OPEN_S):
                 return await asyncio.shield(entering)
         except BaseException:
-            entering.add_done_callback(partial(self._door.abandon, cause=self._cause()))
+            entering.add_done_callback(partial(self._admission.abandon, cause=self._cause()))
             raise
 
     def _is_wanted(self) -> bool:
@@ -220,19 +222,19 @@ class CandidateSocket:
         return self._session.phase is Phase.OPENING and not sockets.is_gone(self._socket)
 
     def _enter(self, entrance: Entrance) -> None:
-        self._entrance, self._person = entrance, entrance.person
-        self._door.roll.enter(self)
-        self._door.presence.opened(self.opening, sockets.now_ms())
-        if entrance.hub_id != self._door.lease.hub_id:
+        self._entrance, self._principal = entrance, entrance.principal
+        self._admission.registry.enter(self)
+        self._admission.presence.opened(self.opening, sockets.now_ms())
+        if entrance.hub_id != self._admission.lease.hub_id:
             # Opened in the name of a hub that was given up meanwhile: the record would never learn of its end.
             self.close(CloseCode.INTERNAL)
-        welcome = welcome_of(entrance, self._door.roll.window, self._door.settings.jwt_secret)
+        welcome = welcome_of(entrance, self._admission.registry.window, self._admission.settings.jwt_secret)
         self._perform(self._session.opened(welcome, entrance.waiting))
 
     async def _renew(self, token: str) -> None:
         assert self._entrance is not None
         try:
-            self._person = await self._door.renew(token, self._entrance)
+            self._principal = await self._admission.renew(token, self._entrance)
         except AWAY as error:
             # The sign-in that stands is as good as before.
             log.warning("token not checked", error=type(error).__name__)
@@ -261,7 +263,7 @@ class CandidateSocket:
 
     def _say_farewell(self) -> "asyncio.Future[None]":
         if self._farewell is None:
-            self._farewell = self._door.farewells.put(self.opening, self._cause())
+            self._farewell = self._admission.close_log.put(self.opening, self._cause())
         return self._farewell
 
     def _cause(self) -> str:
@@ -277,8 +279,8 @@ class CandidateSocket:
         self._is_gone = True
         metrics.SOCKET_CLOSES.labels(kind="monitor", code=GONE if self._code is None else self._code.reason).inc()
         if self._entrance is not None:
-            self._door.roll.leave(self)
-            self._door.presence.closed(self.opening, sockets.now_ms())
+            self._admission.registry.leave(self)
+            self._admission.presence.closed(self.opening, sockets.now_ms())
             self._say_farewell()
         self._settle()
 
@@ -287,14 +289,14 @@ class CandidateSocket:
         is_dropped = self._session.phase is Phase.CLOSED and not self._is_offered
         held_bytes = 0 if is_dropped else self._session.outstanding_bytes
         if held_bytes != self._counted_bytes:
-            self._door.budget.move(held_bytes - self._counted_bytes)
+            self._admission.budget.move(held_bytes - self._counted_bytes)
             self._counted_bytes = held_bytes
         if self._is_gone and held_bytes == 0:
-            self._door.roll.depart(self)
+            self._admission.registry.depart(self)
 
 
 @websocket("/ws/monitor", summary="The candidate's socket")
-async def monitor_socket(socket: sockets.Socket, candidates: NamedDependency[CandidateDoor]) -> None:
+async def monitor_socket(socket: sockets.Socket, candidates: NamedDependency[Admission]) -> None:
     """Serve one candidate's client, from handshake to close."""
     encoding = await sockets.accept(socket)
     if encoding is None:

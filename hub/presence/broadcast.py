@@ -28,7 +28,7 @@ def _never_away() -> None:
     return None
 
 
-class Pulse(Background):
+class Broadcast(Background):
     """Beats while its context is open; `away_since` tells since when nothing is heard from other hubs, if so."""
 
     name = "pulse"

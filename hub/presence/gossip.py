@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 import structlog
 
-from db.notify import Hint, Teller
+from db.notify import Notification, Publisher
 from hub.board.follower import Audience
 from hub.presence.presence import Presence, Sighting
 from hub.sockets import now_ms
@@ -35,9 +35,9 @@ ASKED_MAX: Final = 2_000
 
 
 class News(msgspec.Struct, frozen=True, array_like=True):
-    """One message: what the hub `teller` saw in an exam; if it asks, which attempts its consoles look at closely."""
+    """One message: what the hub `publisher` saw in an exam; if it asks, which attempts its consoles look at closely."""
 
-    teller: UUID
+    publisher: UUID
     exam_id: UUID
     sightings: list[Sighting] = []
     focus: list[int] | None = None
@@ -47,15 +47,15 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(News).decode
 
 
-class Exchange(Background):
-    """Tells twice a second while its context is open, and hears by `on_hint`; `away_since` says without whom."""
+class Gossip(Background):
+    """Publishes twice a second while its context is open, and receives through `on_notification`."""
 
-    name = "exchange"
+    name = "gossip"
 
-    def __init__(self, teller: Teller, audience: Audience, presence: Presence, *, beat_s: float = BEAT_S) -> None:
+    def __init__(self, publisher: Publisher, audience: Audience, presence: Presence, *, beat_s: float = BEAT_S) -> None:
         self.away_since: int | None = now_ms()
         """Since when Redis has been away, ms since the epoch; None while it is there."""
-        self._teller = teller
+        self._publisher = publisher
         self._audience = audience
         self._presence = presence
         self._beat_s = beat_s
@@ -64,16 +64,16 @@ class Exchange(Background):
         self._asking: dict[UUID, list[int]] = {}
         self._ask_at = 0.0
 
-    def on_hint(self, hint: Hint) -> None:
+    def on_notification(self, notification: Notification) -> None:
         """Hear what another hub tells, and whether Redis is there."""
-        match hint.channel:
+        match notification.channel:
             case "reconnected":
                 self.away_since = None
                 self._ask_at = 0.0
             case "lost" if self.away_since is None:
                 self.away_since = now_ms()
             case "live":
-                self._hear(hint.data)
+                self._hear(notification.data)
 
     def _hear(self, data: bytes) -> None:
         try:
@@ -81,11 +81,11 @@ class Exchange(Background):
         except msgspec.DecodeError:
             log.warning("live values not understood", bytes=len(data))
             return
-        if news.teller == self._name:
+        if news.publisher == self._name:
             return
         if news.focus is not None:
             until_s = asyncio.get_running_loop().time() + ASKED_S
-            self._asked.setdefault(news.exam_id, {})[news.teller] = (frozenset(news.focus), until_s)
+            self._asked.setdefault(news.exam_id, {})[news.publisher] = (frozenset(news.focus), until_s)
         self._presence.sighted(news.exam_id, news.sightings)
 
     async def _run(self) -> None:
@@ -93,7 +93,7 @@ class Exchange(Background):
             await asyncio.sleep(self._beat_s)
             try:
                 for news in [*self._take_news(), *self._take_questions()]:
-                    await self._teller.tell("live", _encode(news))
+                    await self._publisher.tell("live", _encode(news))
             except Exception:
                 log.exception("exchange failed")
 
@@ -109,8 +109,8 @@ class Exchange(Background):
         """Which attempts other hubs' consoles look at closely, as far as they have said so lately."""
         now = asyncio.get_running_loop().time()
         for exam_id, tellers in list(self._asked.items()):
-            for teller in [teller for teller, (_, until_s) in tellers.items() if until_s < now]:
-                del tellers[teller]
+            for publisher in [publisher for publisher, (_, until_s) in tellers.items() if until_s < now]:
+                del tellers[publisher]
             if not tellers:
                 del self._asked[exam_id]
         return {

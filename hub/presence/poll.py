@@ -31,7 +31,7 @@ AT_ONCE: Final = 1_000
 """How many attempts' numbers one statement asks for."""
 
 
-class Census(Background):
+class PresencePoll(Background):
     """Looks while its context is open."""
 
     name = "census"

@@ -17,7 +17,7 @@ from db.queries import audit
 from db.queries.accounts import admin, users
 from db.queries.accounts.admin import AccountView
 from db.queries.audit import AuditEntry
-from hub.auth.guards import BEARER, Person, person_as
+from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.passwords import Passwords
 from hub.errors import Busy, Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest.http import audit as trail
@@ -60,14 +60,14 @@ class AccountEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 )
 async def list_accounts(
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     role: FromQuery[Role | None] = None,
     q: Said = None,
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[AccountView]:
     """List accounts by username; `q` is part of a username, a name or an e-mail address."""
-    del person
+    del principal
     start = read_cursor(after, str)
     async with engine.connect() as conn:
         found = await admin.list_accounts(conn, role=role, like=q or None, after=start, limit=limit + 1)
@@ -85,7 +85,7 @@ async def make_account(
     data: JSONBody[NewAccount],
     engine: NamedDependency[AsyncEngine],
     passwords: NamedDependency[Passwords],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> AccountView:
     """Make an account of a person; programs get theirs with their first key."""
     _refuse_service(data.role)
@@ -103,7 +103,7 @@ async def make_account(
         )
         if data.role is Role.TEACHER:
             await admin.let_create_exams(conn, account.user_id, may=data.can_create_exams)
-        await trail.leave(conn, request, person.user_id, "make_account", "user", account.user_id, role=data.role)
+        await trail.leave(conn, request, principal.user_id, "make_account", "user", account.user_id, role=data.role)
         return await admin.read(conn, account.user_id)
 
 
@@ -119,23 +119,23 @@ async def change_account(
     data: JSONBody[AccountEdit],
     engine: NamedDependency[AsyncEngine],
     passwords: NamedDependency[Passwords],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> AccountView:
     """Change an account, let it in or out; an administrator cannot take their own access away."""
     said = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
     if isinstance(data.role, Role):
         _refuse_service(data.role)
-    if user_id == person.user_id and (said.get("is_active") is False or said.get("role", Role.ADMIN) != Role.ADMIN):
+    if user_id == principal.user_id and (said.get("is_active") is False or said.get("role", Role.ADMIN) != Role.ADMIN):
         raise Forbidden("nobody takes their own access away: another administrator can")
     values = _columns(said)
     if isinstance(data.password, str):
         values["password_hash"] = await passwords.hash(data.password)
     async with engine.begin() as conn:
-        account = await admin.take_in_hand(conn, user_id, person.user_id)
+        account = await admin.take_in_hand(conn, user_id, principal.user_id)
         await admin.change(conn, account, values)
         if isinstance(data.can_create_exams, bool):
             await admin.let_create_exams(conn, user_id, may=data.can_create_exams)
-        await trail.leave(conn, request, person.user_id, "change_account", "user", user_id, **_told(said))
+        await trail.leave(conn, request, principal.user_id, "change_account", "user", user_id, **_told(said))
         return await admin.read(conn, user_id)
 
 
@@ -148,7 +148,7 @@ async def change_account(
 async def read_audit_log(
     request: AnyRequest,
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     actor: Said = None,
     action: Said = None,
     resource: Said = None,
@@ -170,7 +170,7 @@ async def read_audit_log(
             after=start,
             limit=limit + 1,
         )
-        await trail.leave(conn, request, person.user_id, "read_audit_log", "audit", "log", **wanted)
+        await trail.leave(conn, request, principal.user_id, "read_audit_log", "audit", "log", **wanted)
     return make_page(found, limit, key=lambda entry: entry.entry_id)
 
 
@@ -178,7 +178,7 @@ router: Final = Router(
     path="/admin",
     tags=["admin"],
     route_handlers=[list_accounts, make_account, change_account, read_audit_log],
-    dependencies={"person": Provide(person_as(Role.ADMIN))},
+    dependencies={"principal": Provide(principal_as(Role.ADMIN))},
 )
 
 

@@ -22,7 +22,7 @@ from db.queries.accounts.users import Account, SignIn
 from hub.auth import tokens
 from hub.auth.cookies import Page, provide_page
 from hub.auth.failures import Failures
-from hub.auth.guards import ADMITTED, BEARER, Person, Purpose, address_of, person_as
+from hub.auth.guards import ADMITTED, BEARER, Principal, Purpose, address_of, principal_as
 from hub.auth.passwords import Passwords
 from hub.auth.tickets import draw_secret, hash_code, hash_secret
 from hub.errors import Busy, Expired, Forbidden, Invalid, Outdated, TooManyFailures, Unauthenticated, problems
@@ -220,8 +220,8 @@ async def logout(
 ) -> Response[None]:
     """End the session: its refresh tokens, its tickets, and its access tokens with it; a page's by its cookie alone."""
     if page is None:
-        person = await _anybody(request, engine, settings)
-        await _end(engine, request, person.session, person.user_id)
+        principal = await _anybody(request, engine, settings)
+        await _end(engine, request, principal.session, principal.user_id)
         return Response(None)
     # A page is signed out whatever its cookie is worth: its user must not be left signed in.
     if page.secret is not None:
@@ -238,27 +238,27 @@ async def logout(
     summary="Get a ticket to a socket",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden),
-    dependencies={"person": Provide(person_as())},
+    dependencies={"principal": Provide(principal_as())},
 )
 async def issue_ticket(
-    data: JSONBody[WantTicket], engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]
+    data: JSONBody[WantTicket], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> Ticket:
     """Get a single-use ticket for a socket's first frame, so that no token travels there."""
-    if person.role not in ADMITTED[data.purpose]:
-        raise Forbidden(f"a {person.role} has no {data.purpose}")
+    if principal.role not in ADMITTED[data.purpose]:
+        raise Forbidden(f"a {principal.role} has no {data.purpose}")
     ticket = draw_secret()
     async with engine.begin() as conn:
         expires_at = await credentials.issue_ticket(
             conn,
             ticket_hash=hash_secret(ticket),
-            user_id=person.user_id,
-            session=person.session,
+            user_id=principal.user_id,
+            session=principal.session,
             purpose=data.purpose,
         )
     return Ticket(ticket, expires_at)
 
 
-_anybody: Final = person_as()
+_anybody: Final = principal_as()
 
 router: Final = Router(
     path="/auth",

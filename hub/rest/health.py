@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries.events import partitions
 from hub import metrics
 from hub.handshake import Gate
@@ -36,13 +36,13 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 @get("/health", summary="How this hub is")
-async def read_health(engine: NamedDependency[AsyncEngine], hints: NamedDependency[Hints]) -> Health:
+async def read_health(engine: NamedDependency[AsyncEngine], notifier: NamedDependency[Notifier]) -> Health:
     """Tell the state of the hub, its database and its Redis."""
     ahead = await _partitions_ahead(engine)
     return Health(
         status="unhealthy" if ahead is None else "healthy",
         database="disconnected" if ahead is None else "connected",
-        redis="connected" if await hints.is_alive() else "disconnected",
+        redis="connected" if await notifier.is_alive() else "disconnected",
         partitions_ahead=ahead,
         version=version("veritas-proctor"),
     )

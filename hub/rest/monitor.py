@@ -15,7 +15,7 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK
 
-from hub.auth.guards import BEARER, Bearer, Person, person_as, provide_bearer
+from hub.auth.guards import BEARER, Bearer, Principal, principal_as, provide_bearer
 from hub.errors import (
     BadRequest,
     Busy,
@@ -33,7 +33,7 @@ from hub.errors import (
     problems,
 )
 from hub.monitor import http_session
-from hub.monitor.admission import CandidateDoor, welcome_of
+from hub.monitor.admission import Admission, welcome_of
 from hub.monitor.http_session import Taken
 from hub.settings import HubSettings
 from protocol import limits
@@ -84,18 +84,18 @@ class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
     summary="Open a queue's stream without a socket",
     security=BEARER,
     responses=problems(BadRequest, Unauthenticated, Expired, Forbidden, Missing, Ended, Busy),
-    dependencies={"person": Provide(person_as(Role.STUDENT))},
+    dependencies={"principal": Provide(principal_as(Role.STUDENT))},
 )
 async def open_stream(
     data: JSONBody[NewStream],
-    candidates: NamedDependency[CandidateDoor],
+    candidates: NamedDependency[Admission],
     settings: NamedDependency[HubSettings],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> StreamOpened:
     """Make this the attempt's newest connection, as a `hello` does; it ends when nothing comes for three heartbeats."""
     said = {field: getattr(data, field) for field in data.__struct_fields__}
-    entrance = await http_session.begin(candidates, Hello(token=_BY_BEARER, **said), person)
-    welcome = welcome_of(entrance, candidates.roll.window, settings.jwt_secret)
+    entrance = await http_session.begin(candidates, Hello(token=_BY_BEARER, **said), principal)
+    welcome = welcome_of(entrance, candidates.registry.window, settings.jwt_secret)
     return StreamOpened(
         stream=welcome.stream,
         committed=welcome.committed,
@@ -184,7 +184,7 @@ class _DeliveryOperation(Operation):
 )
 async def deliver_events(
     request: Request[Any, Any, Any],
-    candidates: NamedDependency[CandidateDoor],
+    candidates: NamedDependency[Admission],
     bearer: NamedDependency[Bearer],
 ) -> Taken:
     """Store events, and answer once they are stored; what was stored before is acknowledged again.

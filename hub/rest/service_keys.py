@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.queries.accounts import service_keys
 from db.queries.accounts.service_keys import KeyView
-from hub.auth.guards import BEARER, Person, person_as
+from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest.http import audit
@@ -56,7 +56,7 @@ async def give_key(
     request: AnyRequest,
     data: JSONBody[NewKey],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> GivenKey:
     """Draw a key and store its hash; whoever has it may do what its scopes say."""
     key = PREFIX + draw_secret()
@@ -65,7 +65,7 @@ async def give_key(
         await audit.leave(
             conn,
             request,
-            person.user_id,
+            principal.user_id,
             "give_key",
             "service_key",
             given.key_id,
@@ -83,12 +83,12 @@ async def give_key(
 )
 async def list_keys(
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[KeyView]:
     """List every key that was ever given, the newest first, without the keys themselves."""
-    del person
+    del principal
     start = read_cursor(after, UUID)
     async with engine.connect() as conn:
         found = await service_keys.list_keys(conn, after=start, limit=limit + 1)
@@ -105,17 +105,17 @@ async def revoke_key(
     request: AnyRequest,
     key_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> None:
     """Let a key be good no longer, from the next call on."""
     async with engine.begin() as conn:
         await service_keys.revoke(conn, key_id)
-        await audit.leave(conn, request, person.user_id, "revoke_key", "service_key", key_id)
+        await audit.leave(conn, request, principal.user_id, "revoke_key", "service_key", key_id)
 
 
 router: Final = Router(
     path="/admin/service-keys",
     tags=["admin"],
     route_handlers=[give_key, list_keys, revoke_key],
-    dependencies={"person": Provide(person_as(Role.ADMIN))},
+    dependencies={"principal": Provide(principal_as(Role.ADMIN))},
 )

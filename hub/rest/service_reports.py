@@ -16,7 +16,7 @@ from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries import feed
 from db.queries.accounts.service_keys import Program
 from db.queries.attempts import start as attempts
@@ -113,7 +113,7 @@ async def report_behavior(
     request: ReportRequest,
     data: JSONBody[Report],
     engine: NamedDependency[AsyncEngine],
-    hints: NamedDependency[Hints],
+    notifier: NamedDependency[Notifier],
     program: NamedDependency[Program],
 ) -> Received:
     """Take a program's text, indicators and advisory flags; a person decides about each, and no score counts them."""
@@ -147,7 +147,7 @@ async def report_behavior(
         else:
             given = await service_reports.read_given(conn, data.attempt_id, rule, data.id)
     if past is None:
-        await hints.announce("feed", attempt.exam_id)
+        await notifier.notify("feed", attempt.exam_id)
     return Received(
         id=data.id,
         attempt_id=data.attempt_id,

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from judgement.rule import Episode, Mark, Rule, RuleSettings, RuleState, Weight, payload_reader
-from protocol.events import EyeMovement, Fact
+from protocol.events import EyeMovement, StoredEvent
 from protocol.flags import Severity
 
 SUMMARY = (
@@ -60,7 +60,7 @@ class State(RuleState):
     is_reported: bool = False
 
 
-def step(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
+def step(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
     """Add one sample to the window, and weigh the window when the sample can change the conclusion."""
     sample = _read_sample(fact.data)
     if sample is None or not settings.confidence <= sample.confidence <= 1:
@@ -99,7 +99,7 @@ def _is_enough(parts: Sequence[Part], settings: Settings) -> bool:
     return seen and _share(parts) > settings.share
 
 
-def _episode(parts: Sequence[Part], fact: Fact, settings: Settings) -> Episode:
+def _episode(parts: Sequence[Part], fact: StoredEvent, settings: Settings) -> Episode:
     away = sum(part.away for part in parts)
     share = _share(parts)
     numbers = {

@@ -13,7 +13,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from judgement.rule import NEVER, Episode, Mark, Rule, RuleSettings, RuleState, Weight
-from protocol.events import Fact
+from protocol.events import StoredEvent
 from protocol.flags import Severity
 
 SUMMARY = "Out of fullscreen for at least {out_s:.1f} s (limit {limit_s:.0f} s)."
@@ -37,7 +37,7 @@ class State(RuleState):
     left: Mark | None = None
 
 
-def step(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
+def step(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
     """Follow the way out of fullscreen and back."""
     left = state.left
     if left is None or left.stream_id != fact.stream_id:
@@ -53,7 +53,7 @@ def step(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
     return (_episode(left, fact, settings),) if too_long else ()
 
 
-def _episode(left: Mark, fact: Fact, settings: Settings) -> Episode:
+def _episode(left: Mark, fact: StoredEvent, settings: Settings) -> Episode:
     numbers = {"out_s": (fact.time_ms - left.time_ms) / 1000, "limit_s": float(settings.out_s)}
     return Episode("out", (left, Mark.of(fact)), numbers, 0.8, SUMMARY)
 

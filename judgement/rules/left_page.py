@@ -16,7 +16,7 @@ from msgspec import Meta, field
 
 from judgement.page_focus import LEAVING, RETURNING, FlickerMs, follow
 from judgement.rule import NEVER, Episode, Mark, Rule, RuleSettings, RuleState, Weight
-from protocol.events import Fact
+from protocol.events import StoredEvent
 from protocol.flags import Severity
 
 OFTEN = "Left the page {times:.0f} times within {span_s:.0f} s (limit {limit:.0f} times in {within_s:.0f} s)."
@@ -50,7 +50,7 @@ class State(RuleState):
     often: Mark | None = None
 
 
-def step(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
+def step(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
     """Follow the absences, count them, and measure the one that lasts."""
     away = state.away
     episodes: list[Episode] = []
@@ -70,7 +70,7 @@ def step(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
     return episodes
 
 
-def _count(state: State, leave: Mark, fact: Fact, settings: Settings) -> Sequence[Episode]:
+def _count(state: State, leave: Mark, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
     """Add a leave to those within the window, and report them when they are many."""
     within_ms = settings.within_s * 1000
     if state.often is not None and abs(leave.time_ms - state.often.time_ms) <= within_ms:
@@ -85,7 +85,7 @@ def _count(state: State, leave: Mark, fact: Fact, settings: Settings) -> Sequenc
     return (episode,)
 
 
-def _often(leaves: Sequence[Mark], fact: Fact, settings: Settings) -> Episode:
+def _often(leaves: Sequence[Mark], fact: StoredEvent, settings: Settings) -> Episode:
     moments = [mark.time_ms for mark in leaves]
     numbers = {
         "times": float(len(leaves)),

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from judgement.page_focus import LEAVING, RETURNING, FlickerMs, follow, is_of
 from judgement.rule import Episode, Mark, Rule, RuleSettings, RuleState, Weight, payload_reader
-from protocol.events import Fact, Paste
+from protocol.events import Paste, StoredEvent
 from protocol.flags import Severity
 
 AFTER = "Pasted {chars:.0f} characters {after_s:.1f} s after coming back to the page (limit {limit_s:.0f} s)."
@@ -56,7 +56,7 @@ class State(RuleState):
     reported: Mark | None = None
 
 
-def step(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
+def step(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
     """Follow the absences, and look at what is pasted after them."""
     if fact.type == "paste":
         return _judge(state, fact, settings)
@@ -71,7 +71,7 @@ def step(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
     return ()
 
 
-def _judge(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
+def _judge(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
     paste = _read_paste(fact.data)
     if paste is None or paste.chars < settings.chars:
         return ()
@@ -82,14 +82,14 @@ def _judge(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
     return (_episode(cited, paste, fact, settings),)
 
 
-def _while_away(state: State, fact: Fact, settings: Settings) -> tuple[Mark, ...]:
+def _while_away(state: State, fact: StoredEvent, settings: Settings) -> tuple[Mark, ...]:
     away = state.away
     if away is None or not is_of(away, fact) or fact.time_ms - away.time_ms <= settings.flicker_ms:
         return ()
     return (away, Mark.of(fact))
 
 
-def _after_return(state: State, fact: Fact, settings: Settings) -> tuple[Mark, ...]:
+def _after_return(state: State, fact: StoredEvent, settings: Settings) -> tuple[Mark, ...]:
     trip = state.trip
     if trip is None or not is_of(trip.back, fact):
         return ()
@@ -98,7 +98,7 @@ def _after_return(state: State, fact: Fact, settings: Settings) -> tuple[Mark, .
     return (trip.left, trip.back, Mark.of(fact))
 
 
-def _episode(cited: tuple[Mark, ...], paste: Paste, fact: Fact, settings: Settings) -> Episode:
+def _episode(cited: tuple[Mark, ...], paste: Paste, fact: StoredEvent, settings: Settings) -> Episode:
     numbers = {"chars": float(min(paste.chars, _MOST_CHARS)), "limit_chars": float(settings.chars)}
     if len(cited) == 2:
         return Episode("pasted", cited, numbers, CONFIDENCE, AWAY)

@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.fold_order import Run, StreamClaim, follows, interleave, last_folded, runs_of, until_hole
-from protocol.events import Fact
+from protocol.events import StoredEvent
 
 A, B, C = (UUID(int=n) for n in (1, 2, 3))
 
 
-def fact(seq: int, *, stream: UUID = A, server_ms: int = 0, kind: str = "alive", data: bytes = b"{}") -> Fact:
-    return Fact(stream, seq, kind, 0, 0, server_ms, data)
+def fact(seq: int, *, stream: UUID = A, server_ms: int = 0, kind: str = "alive", data: bytes = b"{}") -> StoredEvent:
+    return StoredEvent(stream, seq, kind, 0, 0, server_ms, data)
 
 
-def lost(first: int, last: int) -> Fact:
+def lost(first: int, last: int) -> StoredEvent:
     return fact(last, kind="events_lost", data=json.dumps({"from": first, "reason": "overflow"}).encode())
 
 
@@ -22,7 +22,7 @@ def stream(position: int = 0) -> StreamClaim:
     return StreamClaim(A, "client", 0, position)
 
 
-def numbers(facts: list[Fact]) -> list[tuple[UUID, int]]:
+def numbers(facts: list[StoredEvent]) -> list[tuple[UUID, int]]:
     return [(one.stream_id, one.seq) for one in facts]
 
 
@@ -68,7 +68,7 @@ def test_what_follows_a_part_read_stream_waits() -> None:
 
 
 @st.composite
-def streams(draw: st.DrawFn) -> list[list[Fact]]:
+def streams(draw: st.DrawFn) -> list[list[StoredEvent]]:
     found = []
     for stream_id in draw(st.lists(st.sampled_from([A, B, C]), unique=True, max_size=3)):
         times = draw(st.lists(st.integers(0, 50), max_size=12))
@@ -77,7 +77,9 @@ def streams(draw: st.DrawFn) -> list[list[Fact]]:
 
 
 @given(streams(), st.integers(1, 12))
-def test_every_stream_stays_in_its_own_order_and_something_is_always_taken(parts: list[list[Fact]], most: int) -> None:
+def test_every_stream_stays_in_its_own_order_and_something_is_always_taken(
+    parts: list[list[StoredEvent]], most: int
+) -> None:
     parts = [part[:most] for part in parts]
     merged = interleave(parts, most)
     for part in parts:
@@ -87,14 +89,14 @@ def test_every_stream_stays_in_its_own_order_and_something_is_always_taken(parts
 
 
 @given(streams())
-def test_runs_say_the_order_again(parts: list[list[Fact]]) -> None:
+def test_runs_say_the_order_again(parts: list[list[StoredEvent]]) -> None:
     merged = interleave(parts, 100)
     said = [(run.stream_id, seq) for run in runs_of(merged, None) for seq in range(run.first, run.last + 1)]
     assert said == numbers(merged)
 
 
 @given(streams(), st.integers(0, 36))
-def test_runs_are_the_same_however_the_facts_were_split(parts: list[list[Fact]], at: int) -> None:
+def test_runs_are_the_same_however_the_facts_were_split(parts: list[list[StoredEvent]], at: int) -> None:
     merged = interleave(parts, 100)
     before, after = merged[:at], merged[at:]
     first = runs_of(before, None)
@@ -117,7 +119,7 @@ def test_a_fact_follows_when_it_leaves_no_number_out() -> None:
 
 
 @given(streams(), st.integers(0, 36))
-def test_the_last_facts_of_an_order_are_found_again(parts: list[list[Fact]], count: int) -> None:
+def test_the_last_facts_of_an_order_are_found_again(parts: list[list[StoredEvent]], count: int) -> None:
     merged = interleave(parts, 100)
     order = runs_of(merged, None)
     # As PostgreSQL gives them: the last `count` of each stream; and no more runs than facts.

@@ -14,7 +14,7 @@ from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
 from protocol.monitor import Rejected
 from tests.faults.proxy import Cut, Proxy
-from tests.hub.ingest.workbench import PATIENCE_S, Teller, Workbench, stored
+from tests.hub.ingest.workbench import PATIENCE_S, Publisher, Workbench, stored
 
 GOOD = [Entry(seq, "copy", 1_700_000_000_000 + seq, seq, f'{{"n": {seq}}}') for seq in range(1, 6)]
 STONE = [tombstone(1, RejectCode.TOO_DEEP, b"[[[["), *GOOD[1:]]
@@ -34,8 +34,8 @@ async def bench(database: DatabaseSettings, proxy: Proxy) -> AsyncIterator[Workb
         yield bench
 
 
-async def told(teller: Teller) -> Fate:
-    return await asyncio.wait_for(teller.fate, PATIENCE_S)
+async def told(publisher: Publisher) -> Fate:
+    return await asyncio.wait_for(publisher.fate, PATIENCE_S)
 
 
 async def contents(engine: AsyncEngine) -> list[tuple[int, str, int]]:
@@ -50,10 +50,10 @@ async def test_a_copy_cut_at_its_end_is_stored_once_and_told_only_when_that_is_c
 ) -> None:
     stream_id = uuid7()
     proxy.plan.append(cut)
-    teller = bench.offer_entries(stream_id, 1, GOOD)
+    publisher = bench.offer_entries(stream_id, 1, GOOD)
     early: list[bool] = []
-    proxy.on_cut = lambda: early.append(teller.fate.done())
-    assert await told(teller) == Stored()
+    proxy.on_cut = lambda: early.append(publisher.fate.done())
+    assert await told(publisher) == Stored()
     assert proxy.heard == [cut.value, "passed"]
     assert early == [False]
     assert await contents(engine) == [(seq, "copy", seq) for seq in range(1, 6)]
@@ -81,10 +81,10 @@ async def test_an_insert_cut_at_its_commit_is_repeated_verbatim_and_still_says_w
     stream_id = uuid7()
     # The poison stops the COPY before its end counts as a commit, so the first one is the insert's.
     proxy.plan += [None, cut]
-    teller = bench.offer_entries(stream_id, 1, POISON)
+    publisher = bench.offer_entries(stream_id, 1, POISON)
     early: list[bool] = []
-    proxy.on_cut = lambda: early.append(teller.fate.done())
-    assert await told(teller) == Stored((Rejected(3, RejectCode.BAD_SHAPE),))
+    proxy.on_cut = lambda: early.append(publisher.fate.done())
+    assert await told(publisher) == Stored((Rejected(3, RejectCode.BAD_SHAPE),))
     assert proxy.heard == [cut.value, "passed"]
     assert early == [False]
     assert await stored(engine, stream_id) == [1, 2, 3, 4, 5]

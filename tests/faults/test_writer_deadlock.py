@@ -52,7 +52,7 @@ async def test_a_deadlock_falls_to_the_way_that_may_be_repeated(
         await asyncio.wait_for(events.copy(rival, [Stretch(first, 1, rows)]), PATIENCE_S)
         await crossing.commit()
         async with asyncio.timeout(PATIENCE_S):
-            assert [await teller.fate for teller in tellers] == [Stored(), Stored()]
+            assert [await publisher.fate for publisher in tellers] == [Stored(), Stored()]
         await looker.close()
     assert fallbacks._value.get() == before + 1
     assert await stored(engine, first) == await stored(engine, second) == [1, 2]

@@ -14,14 +14,14 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from db.queries.accounts import credentials
 from hub.auth import tokens
-from hub.auth.guards import Person, Purpose
+from hub.auth.guards import Principal, Purpose
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.board.board import Board
 from hub.board.feeds import Feed
 from hub.commands.commands import Commands
-from hub.console.socket import ConsoleDoor, console_socket
-from hub.presence.broadcast import Pulse
-from hub.presence.poll import Census
+from hub.console.socket import ConsoleContext, console_socket
+from hub.presence.broadcast import Broadcast
+from hub.presence.poll import PresencePoll
 from hub.presence.presence import Presence
 from hub.settings import HubSettings
 from hub.sockets import now_ms
@@ -35,7 +35,7 @@ F = TypeVar("F", bound=msgspec.Struct)
 class Silent:
     """Redis is away."""
 
-    async def announce(self, channel: str, key: UUID) -> None:
+    async def notify(self, channel: str, key: UUID) -> None:
         del channel, key
 
 
@@ -48,7 +48,7 @@ class Hub:
         self.presence = Presence()
         self.feed = Feed(engine, poll_s=0.02)
         self.commands = Commands(engine, Silent())
-        self.consoles = ConsoleDoor(settings, engine, watch_engine, self.feed, self.commands, sessions_s=0.2)
+        self.consoles = ConsoleContext(settings, engine, watch_engine, self.feed, self.commands, sessions_s=0.2)
         self.address = ""
 
     def app(self) -> Litestar:
@@ -61,26 +61,34 @@ class Hub:
         )
 
     def parts(self) -> tuple[Any, ...]:
-        census = Census(self.engine, self.feed, self.presence, look_s=0.1, beat_s=0.02)
-        return (self.commands, self.feed, census, Pulse(self.feed, self.presence, beat_s=0.02), self.consoles)
+        presence_poll = PresencePoll(self.engine, self.feed, self.presence, look_s=0.1, beat_s=0.02)
+        return (
+            self.commands,
+            self.feed,
+            presence_poll,
+            Broadcast(self.feed, self.presence, beat_s=0.02),
+            self.consoles,
+        )
 
-    async def token(self, person: Person) -> str:
+    async def token(self, principal: Principal) -> str:
         async with self.engine.begin() as conn:
             await credentials.open_session(
-                conn, session=person.session, user_id=person.user_id, token_hash=hash_secret(draw_secret())
+                conn, session=principal.session, user_id=principal.user_id, token_hash=hash_secret(draw_secret())
             )
-        claims = tokens.make_claims(person.user_id, person.role, person.name, person.session, now_ms=now_ms())
+        claims = tokens.make_claims(
+            principal.user_id, principal.role, principal.name, principal.session, now_ms=now_ms()
+        )
         return tokens.sign(claims, self.settings.jwt_secret)
 
-    async def ticket(self, person: Person, purpose: Purpose) -> str:
-        await self.token(person)
+    async def ticket(self, principal: Principal, purpose: Purpose) -> str:
+        await self.token(principal)
         secret = draw_secret()
         async with self.engine.begin() as conn:
             await credentials.issue_ticket(
                 conn,
                 ticket_hash=hash_secret(secret),
-                user_id=person.user_id,
-                session=person.session,
+                user_id=principal.user_id,
+                session=principal.session,
                 purpose=purpose,
             )
         return secret
@@ -91,9 +99,9 @@ class Hub:
             yield Client(client)
 
     @asynccontextmanager
-    async def sign_in(self, person: Person, **options: Any) -> AsyncIterator["Client"]:
+    async def sign_in(self, principal: Principal, **options: Any) -> AsyncIterator["Client"]:
         async with self.connect(**options) as client:
-            await client.send(Hello(token=await self.token(person)))
+            await client.send(Hello(token=await self.token(principal)))
             await client.receive(Welcome)
             yield client
 

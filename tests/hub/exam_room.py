@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import TeacherExamPermission
 from db.queries import feed
 from db.queries.console import board as boards
-from hub.auth.guards import Person
+from hub.auth.guards import Principal
 from hub.board.board import Board
 from hub.sockets import Frame, now_ms
 from protocol.codec import Encoding, decode_to_console
@@ -37,7 +37,7 @@ class Entry(msgspec.Struct, frozen=True):
 class Room:
     """One exam, its creator, and what happens in it; every change appends its feed rows, as the servers do."""
 
-    def __init__(self, engine: AsyncEngine, exam: UUID, teacher: Person) -> None:
+    def __init__(self, engine: AsyncEngine, exam: UUID, teacher: Principal) -> None:
         self.engine = engine
         self.exam = exam
         self.teacher = teacher
@@ -73,22 +73,22 @@ class Room:
         async with isolated.begin() as conn:
             return Board.from_parts([await boards.read_board(conn, self.exam)])
 
-    async def person(self, role: Role, name: str = "Somebody") -> Person:
+    async def principal(self, role: Role, name: str = "Somebody") -> Principal:
         async with self.engine.begin() as conn:
-            return person_of(await make_user(conn, role=role, name=name), role, name)
+            return principal_of(await make_user(conn, role=role, name=name), role, name)
 
-    async def colleague(self, *permitted: Permission) -> Person:
+    async def colleague(self, *permitted: Permission) -> Principal:
         """A teacher who did not make the exam, and may do just this with it."""
-        person = await self.person(Role.TEACHER, "Cleo Colleague")
-        await self.permit(person, *permitted)
-        return person
+        principal = await self.principal(Role.TEACHER, "Cleo Colleague")
+        await self.permit(principal, *permitted)
+        return principal
 
-    async def permit(self, person: Person, *permitted: Permission) -> None:
+    async def permit(self, principal: Principal, *permitted: Permission) -> None:
         granted = {one.value: one in permitted for one in Permission}
         async with self.engine.begin() as conn:
             await conn.execute(
                 postgresql.insert(TeacherExamPermission)
-                .values(exam_id=self.exam, teacher_id=person.user_id, **granted)
+                .values(exam_id=self.exam, teacher_id=principal.user_id, **granted)
                 .on_conflict_do_update(index_elements=["exam_id", "teacher_id"], set_=granted)
             )
 
@@ -174,12 +174,12 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def person_of(user_id: UUID, role: Role, name: str) -> Person:
-    return Person(user_id, role, name, uuid4(), now_ms() + 600_000)
+def principal_of(user_id: UUID, role: Role, name: str) -> Principal:
+    return Principal(user_id, role, name, uuid4(), now_ms() + 600_000)
 
 
 async def make_room(engine: AsyncEngine) -> Room:
     async with engine.begin() as conn:
         teacher = await make_user(conn, role=Role.TEACHER, name="Tess Teacher")
         exam = await make_exam(conn, teacher)
-    return Room(engine, exam, person_of(teacher, Role.TEACHER, "Tess Teacher"))
+    return Room(engine, exam, principal_of(teacher, Role.TEACHER, "Tess Teacher"))

@@ -46,7 +46,7 @@ ROSTER = "username,name\nada,Ada Example\nmax,Max Muster\n"
 ESSAY = "Because mass bends what is around it, and everything follows the bend."
 
 
-class Person:
+class Principal:
     """Somebody signed in over HTTP."""
 
     def __init__(self, http: httpx.AsyncClient, token: str) -> None:
@@ -117,13 +117,13 @@ async def live(day: Day, data_dir: Path, port: int) -> None:
         await look_back(day, teacher, ada, max_)
 
 
-async def sign_in(http: httpx.AsyncClient, path: str, body: object) -> Person:
+async def sign_in(http: httpx.AsyncClient, path: str, body: object) -> Principal:
     answer = await http.post(path, json=body)
     assert answer.is_success, answer.text
-    return Person(http, answer.json()["access_token"])
+    return Principal(http, answer.json()["access_token"])
 
 
-async def prepare(day: Day, teacher: Person) -> None:
+async def prepare(day: Day, teacher: Principal) -> None:
     """Morning: an exam with items and a policy, a roster from a spreadsheet, published."""
     made = await teacher.ask(
         "POST",
@@ -147,7 +147,7 @@ async def prepare(day: Day, teacher: Person) -> None:
 
 
 @asynccontextmanager
-async def console(teacher: Person, port_url: str, exam: UUID, day: Day) -> AsyncIterator[Console]:
+async def console(teacher: Principal, port_url: str, exam: UUID, day: Day) -> AsyncIterator[Console]:
     """The teacher's console, every row of the feed noted down."""
     async with Console(socket_url(port_url, "/ws/console"), lambda: teacher.ticket("console"), proxy=None) as room:
         await room.watch(exam)
@@ -170,7 +170,7 @@ async def console(teacher: Person, port_url: str, exam: UUID, day: Day) -> Async
             following.cancel()
 
 
-async def sit(day: Day, teacher: Person, ada: Person, max_: Person) -> None:
+async def sit(day: Day, teacher: Principal, ada: Principal, max_: Principal) -> None:
     """Noon: two candidates sit; one leaves, pastes and submits, the other is ended by the teacher."""
     base_url, exam = str(teacher._http.base_url), UUID(day.exam["exam_id"])
     started = await ada.ask("POST", f"/student/exams/{exam}/start", {"notice": 1})
@@ -222,7 +222,7 @@ async def sit(day: Day, teacher: Person, ada: Person, max_: Person) -> None:
             day.ended = late.attempt
 
 
-async def conclude(day: Day, teacher: Person, ada: Person) -> None:
+async def conclude(day: Day, teacher: Principal, ada: Principal) -> None:
     """Afternoon: the teacher grades, reads the evidence, decides, and releases."""
     attempt, exam = day.receipts[0]["attempt_id"], day.exam["exam_id"]
     monitoring = f"/teacher/attempts/{attempt}/monitoring"
@@ -248,7 +248,7 @@ async def conclude(day: Day, teacher: Person, ada: Person) -> None:
     await teacher.ask("POST", f"/exams/{exam}/release")
 
 
-async def record_of(student: Person, attempt: str) -> dict[str, Any]:
+async def record_of(student: Principal, attempt: str) -> dict[str, Any]:
     """What a student reads of an attempt, once it was worked out."""
     async with asyncio.timeout(30):
         while (found := await student.ask("GET", f"/student/exams/{attempt}"))["record"] is None:  # noqa: ASYNC110 - a worker's
@@ -256,11 +256,11 @@ async def record_of(student: Person, attempt: str) -> dict[str, Any]:
     return found
 
 
-async def flags_of(teacher: Person, exam: str) -> list[dict[str, Any]]:
+async def flags_of(teacher: Principal, exam: str) -> list[dict[str, Any]]:
     return (await teacher.ask("GET", f"/teacher/exams/{exam}/flags"))["items"]
 
 
-async def look_back(day: Day, teacher: Person, ada: Person, max_: Person) -> None:
+async def look_back(day: Day, teacher: Principal, ada: Principal, max_: Principal) -> None:
     """Evening: analytics, records, exports, the trail."""
     attempt, exam = day.receipts[0]["attempt_id"], day.exam["exam_id"]
     day.analytics = await teacher.ask("GET", f"/teacher/exams/{exam}/analytics")

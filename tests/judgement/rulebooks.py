@@ -7,7 +7,7 @@ import msgspec
 
 from judgement.rule import Episode, Mark, Rule, RuleSettings, RuleState
 from judgement.rules import RULEBOOKS, Rulebook, left_page
-from protocol.events import Fact
+from protocol.events import StoredEvent
 from protocol.flags import Severity
 
 
@@ -23,12 +23,12 @@ class State(RuleState):
     copies: int = 0
 
 
-def _count_copies(state: State, fact: Fact, settings: Settings) -> Sequence[Episode]:
+def _count_copies(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
     state.copies += 1
     return (Episode("copied", (Mark.of(fact),), {"copies": float(state.copies)}, 1.0, "Copied {copies:.0f} times."),)
 
 
-def _never(state: left_page.State, fact: Fact, settings: left_page.Settings) -> Sequence[Episode]:
+def _never(state: left_page.State, fact: StoredEvent, settings: left_page.Settings) -> Sequence[Episode]:
     return ()
 
 

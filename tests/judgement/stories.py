@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from judgement.engine import Engine, Finding
 from judgement.policy import Policy, read_policy
 from judgement.rules import RULES
-from protocol.events import CLIENT_EVENTS, PLACE_EVENTS, SERVER_EVENTS, Fact
+from protocol.events import CLIENT_EVENTS, PLACE_EVENTS, SERVER_EVENTS, StoredEvent
 
 START_MS = 1_700_000_000_000
 LAPTOP, TABLET, SYSTEM = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -48,7 +48,7 @@ def gaze(
     return [at(first_s + i / per_s, "eye_movement", device=device, **data) for i in range(count)]
 
 
-def tell(*story: Moment | Sequence[Moment]) -> list[Fact]:
+def tell(*story: Moment | Sequence[Moment]) -> list[StoredEvent]:
     """Make the facts of a story in the order of their time, each device counting its own."""
     moments: list[Moment] = []
     for part in story:
@@ -58,7 +58,7 @@ def tell(*story: Moment | Sequence[Moment]) -> list[Fact]:
     for moment in sorted(moments, key=lambda moment: moment.s):
         seq = seqs[moment.device] = seqs.get(moment.device, 0) + 1
         time_ms = START_MS + round(moment.s * 1000)
-        facts.append(Fact(moment.device, seq, moment.type, time_ms, time_ms, time_ms, moment.data))
+        facts.append(StoredEvent(moment.device, seq, moment.type, time_ms, time_ms, time_ms, moment.data))
     return facts
 
 
@@ -68,13 +68,13 @@ def policy_of(*rule_ids: str, **settings: Any) -> Policy:
     return read_policy({"rules": rules})
 
 
-def fold(policy: Policy, facts: Iterable[Fact]) -> list[Finding]:
+def fold(policy: Policy, facts: Iterable[StoredEvent]) -> list[Finding]:
     engine = Engine(policy)
     state = engine.begin()
     return [finding for fact in facts for finding in engine.step(state, fact)]
 
 
-def judge(rule_id: str, facts: Sequence[Fact], **settings: Any) -> list[Finding]:
+def judge(rule_id: str, facts: Sequence[StoredEvent], **settings: Any) -> list[Finding]:
     """Give what one rule concludes from facts."""
     return fold(policy_of(rule_id, **settings), facts)
 
@@ -150,7 +150,7 @@ _ONE = _ANY.map(lambda piece: [piece])
 _LEAVES = st.builds(_leave, st.sampled_from([LAPTOP, TABLET]), _STEPS_MS, st.sampled_from([5, 50]), st.integers(1, 6))
 
 
-def _live(scenes: Sequence[Sequence[Piece]]) -> list[Fact]:
+def _live(scenes: Sequence[Sequence[Piece]]) -> list[StoredEvent]:
     seqs: dict[UUID, int] = {}
     facts = []
     time_ms = START_MS
@@ -158,9 +158,9 @@ def _live(scenes: Sequence[Sequence[Piece]]) -> list[Fact]:
         for _ in range(piece.times):
             time_ms += piece.step_ms
             seq = seqs[piece.device] = seqs.get(piece.device, 0) + 1
-            facts.append(Fact(piece.device, seq, piece.type, time_ms, time_ms, time_ms, piece.data))
+            facts.append(StoredEvent(piece.device, seq, piece.type, time_ms, time_ms, time_ms, piece.data))
     return facts
 
 
-lives: st.SearchStrategy[list[Fact]] = st.lists(_ONE | _LEAVES, max_size=60).map(_live)
+lives: st.SearchStrategy[list[StoredEvent]] = st.lists(_ONE | _LEAVES, max_size=60).map(_live)
 """Arbitrary facts with arbitrary payloads: several devices, time that also steps back, and often something to find."""

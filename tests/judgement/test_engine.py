@@ -12,7 +12,7 @@ from judgement.engine import Engine, Finding
 from judgement.errors import NotCarried, StateError
 from judgement.policy import preset, read_policy
 from judgement.rules import RULES
-from protocol.events import PLACE_EVENTS, RESERVED_EVENTS, SERVER_EVENTS, Fact
+from protocol.events import PLACE_EVENTS, RESERVED_EVENTS, SERVER_EVENTS, StoredEvent
 from protocol.flags import EVIDENCE_MAX
 from tests.judgement.rulebooks import BOTH
 from tests.judgement.stories import (
@@ -44,7 +44,7 @@ EVERY_RULE = tell(
 OF_SERVERS = sorted({*SERVER_EVENTS, *PLACE_EVENTS, *RESERVED_EVENTS})
 
 
-def fold_in_batches(facts: Sequence[Fact], cuts: set[int], *, checkpoint: bool) -> list[Finding]:
+def fold_in_batches(facts: Sequence[StoredEvent], cuts: set[int], *, checkpoint: bool) -> list[Finding]:
     """Fold as workers do: batch by batch, each from the state in memory or from a checkpoint read by another worker."""
     engine = Engine(EVERYTHING)
     state = engine.begin()
@@ -72,12 +72,12 @@ def test_a_finding_names_its_rule_and_what_it_rests_on() -> None:
 
 
 @given(lives, st.sets(st.integers(0, 300), max_size=12))
-def test_any_split_into_batches_gives_the_same_findings(facts: list[Fact], cuts: set[int]) -> None:
+def test_any_split_into_batches_gives_the_same_findings(facts: list[StoredEvent], cuts: set[int]) -> None:
     assert fold_in_batches(facts, cuts, checkpoint=False) == fold(EVERYTHING, facts)
 
 
 @given(lives, st.sets(st.integers(0, 300), max_size=12))
-def test_any_placement_of_checkpoints_gives_the_same_findings(facts: list[Fact], cuts: set[int]) -> None:
+def test_any_placement_of_checkpoints_gives_the_same_findings(facts: list[StoredEvent], cuts: set[int]) -> None:
     assert fold_in_batches(facts, cuts, checkpoint=True) == fold(EVERYTHING, facts)
 
 
@@ -88,14 +88,14 @@ def test_a_checkpoint_after_every_fact_gives_the_same_findings() -> None:
 
 @given(lives, st.lists(st.tuples(st.booleans(), st.booleans()), max_size=300))
 def test_a_fold_taken_up_from_the_last_checkpoint_gives_the_same_findings(
-    facts: list[Fact], fates: list[tuple[bool, bool]]
+    facts: list[StoredEvent], fates: list[tuple[bool, bool]]
 ) -> None:
     """Before each fact the state may be written down, or be lost and folded again from where it was written down."""
     engine = Engine(EVERYTHING)
     state, saved, saved_at = engine.begin(), b"", 0
     findings = []
     for n, (fact, (is_saved, is_lost)) in enumerate(zip_longest(facts, fates[: len(facts)], fillvalue=(False, False))):
-        assert isinstance(fact, Fact)
+        assert isinstance(fact, StoredEvent)
         if is_saved:
             saved, saved_at = engine.encode(state), n
         if is_lost:
@@ -108,15 +108,15 @@ def test_a_fold_taken_up_from_the_last_checkpoint_gives_the_same_findings(
 
 
 @given(lives, st.sets(st.sampled_from([rule.id for rule in RULES])))
-def test_a_rule_s_findings_do_not_depend_on_which_others_are_on(facts: list[Fact], on: set[str]) -> None:
+def test_a_rule_s_findings_do_not_depend_on_which_others_are_on(facts: list[StoredEvent], on: set[str]) -> None:
     together = [finding for finding in fold(EVERYTHING, facts) if finding.rule in on]
     assert fold(policy_of(*on), facts) == together
 
 
 @given(lives, st.data())
-def test_what_servers_state_changes_no_finding(facts: list[Fact], data: st.DataObject) -> None:
+def test_what_servers_state_changes_no_finding(facts: list[StoredEvent], data: st.DataObject) -> None:
     lost = [
-        Fact(SYSTEM, 10_000 + i, event_type, START_MS + s * 1000, 0, 0, b'{"cause":"silent"}')
+        StoredEvent(SYSTEM, 10_000 + i, event_type, START_MS + s * 1000, 0, 0, b'{"cause":"silent"}')
         for i, (event_type, s) in enumerate(
             data.draw(st.lists(st.tuples(st.sampled_from(OF_SERVERS), st.integers(0, 90_000))))
         )
@@ -133,14 +133,14 @@ def test_what_servers_state_changes_no_finding(facts: list[Fact], data: st.DataO
 def test_servers_alone_raise_nothing(told: list[tuple[str, int, UUID]]) -> None:
     data = b'{"cause":"hub_gone","from":1,"reason":"server_lost","code":"bad_type","seqs":[1],"lost":90,"chars":900}'
     facts = [
-        Fact(stream_id, seq, event_type, START_MS + ms, START_MS, START_MS + seq, data)
+        StoredEvent(stream_id, seq, event_type, START_MS + ms, START_MS, START_MS + seq, data)
         for seq, (event_type, ms, stream_id) in enumerate(told, 1)
     ]
     assert fold(EVERYTHING, facts) == []
 
 
 @given(lives)
-def test_findings_are_bounded_finite_and_rest_on_facts_that_were_told(facts: list[Fact]) -> None:
+def test_findings_are_bounded_finite_and_rest_on_facts_that_were_told(facts: list[StoredEvent]) -> None:
     engine = Engine(EVERYTHING)
     state = engine.begin()
     told = set()
@@ -156,7 +156,7 @@ def test_findings_are_bounded_finite_and_rest_on_facts_that_were_told(facts: lis
 
 
 @given(lives)
-def test_an_episode_is_raised_once(facts: list[Fact]) -> None:
+def test_an_episode_is_raised_once(facts: list[StoredEvent]) -> None:
     keys = [(finding.rule, finding.episode_key) for finding in fold(EVERYTHING, facts)]
     assert len(keys) == len(set(keys))
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from judgement.rule import Episode, Mark, Rule, RuleSettings, RuleState, payload_reader
-from protocol.events import Fact, Paste
+from protocol.events import Paste, StoredEvent
 from protocol.flags import Severity
 
 STREAM = UUID(int=7)
@@ -41,7 +41,7 @@ def test_an_episode_is_named_by_its_kind_and_its_first_fact() -> None:
 
 
 def test_a_mark_is_where_a_fact_stands_and_its_rule_time() -> None:
-    assert Mark.of(Fact(STREAM, 4, "paste", 1_000, 2, 3, b"{}")) == Mark(STREAM, 4, 1_000)
+    assert Mark.of(StoredEvent(STREAM, 4, "paste", 1_000, 2, 3, b"{}")) == Mark(STREAM, 4, 1_000)
 
 
 def test_a_payload_that_fits_is_read() -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from db.engine import create_engine
 from db.errors import LOCK_NOT_AVAILABLE, NotFound, sqlstate_of
 from db.models import ExamAttempt
-from db.notify import Hint, Hints
+from db.notify import Notification, Notifier
 from db.queries import feed
 from db.queries.attempts import end as endings
 from db.queries.attempts import start as attempts
@@ -75,9 +75,9 @@ class Exam:
 
     def __init__(self, database: DatabaseSettings) -> None:
         self.engine = create_engine(database)
-        self.hints = Hints.connect(NOWHERE)
-        self.commands = Commands(self.engine, self.hints)
-        self.evaluator = Evaluator(self.engine, self.hints)
+        self.notifier = Notifier.connect(NOWHERE)
+        self.commands = Commands(self.engine, self.notifier)
+        self.evaluator = Evaluator(self.engine, self.notifier)
         self.names: dict[UUID, str] = {}
         self.gone: set[UUID] = set()
         self.attempts: list[UUID] = []
@@ -93,7 +93,7 @@ class Exam:
 
     async def close(self) -> None:
         await self.commands.__aexit__(None, None, None)
-        await self.hints.close()
+        await self.notifier.close()
         await self.engine.dispose()
 
     async def edit(self, pick: int) -> None:
@@ -166,7 +166,7 @@ class Exam:
                 await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt).with_for_update())
                 until_s = -pick / 2 if pick % 3 else None
                 await make_connection(conn, attempt, await make_stream(conn, attempt), opened_s=-pick, closed_s=until_s)
-                await system_events.append(conn, attempt, [system_events.ServerFact("connection_opened")])
+                await system_events.append(conn, attempt, [system_events.ServerEvent("connection_opened")])
         except DBAPIError as error:
             if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
                 raise
@@ -290,8 +290,8 @@ class Watched(RuleBasedStateMachine):
         self.run(self.feed.resume(self.exam.exam_id, watcher, since))
 
     @rule()
-    def hint(self) -> None:
-        self.run(self._do(lambda: self.feed.on_hint(Hint("feed", self.exam.exam_id))))
+    def notification(self) -> None:
+        self.run(self._do(lambda: self.feed.on_notification(Notification("feed", self.exam.exam_id))))
 
     @rule()
     def settle(self) -> None:

@@ -96,8 +96,8 @@ class Late(RuleBasedStateMachine):
             self.sessions.remove(session)
 
     async def _store(self, session: Session, entries: Sequence[Entry]) -> bool:
-        teller = self.benches[session.hub].offer_entries(self.stream_id, session.committed + 1, entries)
-        return isinstance(await asyncio.wait_for(teller.fate, PATIENCE_S), Stored)
+        publisher = self.benches[session.hub].offer_entries(self.stream_id, session.committed + 1, entries)
+        return isinstance(await asyncio.wait_for(publisher.fate, PATIENCE_S), Stored)
 
     @rule(hub=hubs)
     def reconnect(self, hub: int) -> None:

@@ -17,12 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
 from db.models import AnalysisCursor, ExamAttempt, Flag
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries.events import system_events
-from db.queries.events.system_events import ServerFact
+from db.queries.events.system_events import ServerEvent
 from db.settings import DatabaseSettings
 from tests.factories import make_stream, store_events
-from tests.workers.rooms import Room, Sitting, Told
+from tests.workers.rooms import HubTopic, Room, Sitting
 from veritas.audit.reproduce import reproduce
 from workers import metrics, state_cache
 from workers.jobs.evaluate import Evaluator
@@ -34,9 +34,9 @@ SERVERS = ("connection_opened", "connection_lost", "heartbeat_missed", "heartbea
 
 
 @pytest.fixture
-async def hints(database: DatabaseSettings) -> AsyncIterator[Hints]:
+async def notifier(database: DatabaseSettings) -> AsyncIterator[Notifier]:
     """Hints to a Redis that nobody ends."""
-    client = Hints.connect(database.redis_url)
+    client = Notifier.connect(database.redis_url)
     yield client
     await client.close()
 
@@ -50,8 +50,8 @@ class Client:
         self._chance = chance
         self._mono = chance.randrange(5_000)
 
-    def act(self) -> list[Told]:
-        told: list[Told] = []
+    def act(self) -> list[HubTopic]:
+        told: list[HubTopic] = []
         for _ in range(self._chance.randint(1, 4)):
             for kind, data, after_ms in self._chance.choice(SCENES):
                 self._mono += after_ms
@@ -93,7 +93,7 @@ class Lesson:
             await store_events(conn, client.stream_id, client.act())
             if what < 0.2:
                 await system_events.append(
-                    conn, sitting.attempt_id, [ServerFact(self._chance.choice(SERVERS), {"since": 1})]
+                    conn, sitting.attempt_id, [ServerEvent(self._chance.choice(SERVERS), {"since": 1})]
                 )
             if what < 0.5:
                 await asyncio.sleep(what / 20)  # stamped first, seen later
@@ -114,10 +114,15 @@ class Worker:
     """A worker that is killed now and then, between two folds or in one; it folds mostly, but not only, its own."""
 
     def __init__(
-        self, engine: AsyncEngine, hints: Hints, own: Sequence[UUID], others: Sequence[UUID], chance: random.Random
+        self,
+        engine: AsyncEngine,
+        notifier: Notifier,
+        own: Sequence[UUID],
+        others: Sequence[UUID],
+        chance: random.Random,
     ) -> None:
         self._engine = engine
-        self._hints = hints
+        self._notifier = notifier
         self._own = own
         self._others = others
         self._chance = chance
@@ -125,7 +130,7 @@ class Worker:
 
     def forget(self) -> None:
         """Be another process, that knows nothing."""
-        self._evaluator = Evaluator(self._engine, self._hints)
+        self._evaluator = Evaluator(self._engine, self._notifier)
 
     async def work(self) -> None:
         while True:
@@ -141,7 +146,7 @@ class Worker:
 async def test_whatever_workers_went_through_the_facts_tell_the_same_again(
     database: DatabaseSettings,
     engine: AsyncEngine,
-    hints: Hints,
+    notifier: Notifier,
     monkeypatch: pytest.MonkeyPatch,
     seed: int,
     checkpoint_facts: int,
@@ -155,7 +160,7 @@ async def test_whatever_workers_went_through_the_facts_tell_the_same_again(
     halves = attempts[::2], attempts[1::2]
     halves = attempts[::2], attempts[1::2]
     workers = [
-        Worker(other, hints, own, not_own, chance)
+        Worker(other, notifier, own, not_own, chance)
         for other, own, not_own in zip(others, halves, halves[::-1], strict=True)
     ]
     refolded = metrics.FACTS_REFOLDED._value.get()
@@ -171,7 +176,7 @@ async def test_whatever_workers_went_through_the_facts_tell_the_same_again(
     assert [type(end) for end in ends] == [asyncio.CancelledError] * 2
     async with engine.begin() as conn:
         await conn.execute(update(AnalysisCursor).values(checkpointed_at=func.now() - timedelta(minutes=1)))
-    await Evaluator(engine, hints).evaluate(attempts)
+    await Evaluator(engine, notifier).evaluate(attempts)
     async with engine.connect() as conn:
         found = await reproduce(conn)
         raised = (await conn.execute(select(func.count()).select_from(Flag))).scalar_one()

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.notify import Hints
+from db.notify import Notifier
 from tests.workers.rooms import Room
 from workers.jobs.evaluate import Evaluator
 
@@ -14,5 +14,5 @@ def room(engine: AsyncEngine) -> Room:
 
 
 @pytest.fixture
-def evaluator(engine: AsyncEngine, hints: Hints) -> Evaluator:
-    return Evaluator(engine, hints)
+def evaluator(engine: AsyncEngine, notifier: Notifier) -> Evaluator:
+    return Evaluator(engine, notifier)

@@ -13,10 +13,10 @@ from db.partitions import first_id
 from protocol.roles import Role
 from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user, store_events
 
-Told = tuple[str, dict[str, Any], int]
+HubTopic = tuple[str, dict[str, Any], int]
 """One event: type, data, mono in ms."""
 
-AWAY: list[Told] = [
+AWAY: list[HubTopic] = [
     ("window_blur", {}, 1_000),
     ("alive", {}, 10_000),
     ("alive", {}, 22_000),
@@ -51,11 +51,11 @@ class Room:
                 await make_connection(conn, sitting.attempt_id, sitting.stream_id)
             return sittings
 
-    async def store(self, sitting: Sitting, events: list[Told]) -> None:
+    async def store(self, sitting: Sitting, events: list[HubTopic]) -> None:
         async with self.engine.begin() as conn:
             await store_events(conn, sitting.stream_id, events)
 
-    async def open_before(self, sitting: Sitting, days: int, events: list[Told]) -> None:
+    async def open_before(self, sitting: Sitting, days: int, events: list[HubTopic]) -> None:
         """Give the attempt a stream that was opened so many days ago, with these facts."""
         old = UUID(int=first_id(datetime.now(UTC) - timedelta(days=days, hours=6)).int + uuid4().int % 2**64)
         async with self.engine.begin() as conn:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from db import notify as rooms
-from db.notify import Hints
+from db.notify import Notifier
 from protocol.jobs import EVALUATE
 from veritas.embedded.valkey import Redis
 from workers import arq_worker, metrics
@@ -42,9 +42,9 @@ async def losses(count: int) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_stopping_lets_a_job_end(redis: Redis, hints: Hints) -> None:
+async def test_stopping_lets_a_job_end(redis: Redis, notifier: Notifier) -> None:
     handler, stop = Handler(), asyncio.Event()
-    await hints.enqueue_evaluate([uuid4()])
+    await notifier.enqueue_evaluate([uuid4()])
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         tasks.create_task(take_jobs({EVALUATE: handler.handle}, redis.url, stop))
         await handler.began.wait()
@@ -54,10 +54,12 @@ async def test_stopping_lets_a_job_end(redis: Redis, hints: Hints) -> None:
     assert (handler.ended, handler.cancelled) == (1, 0)
 
 
-async def test_a_job_that_does_not_end_is_cut(redis: Redis, hints: Hints, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_job_that_does_not_end_is_cut(
+    redis: Redis, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(arq_worker, "JOBS_END_S", 0.1)
     handler, stop = Handler(), asyncio.Event()
-    await hints.enqueue_evaluate([uuid4()])
+    await notifier.enqueue_evaluate([uuid4()])
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         tasks.create_task(take_jobs({EVALUATE: handler.handle}, redis.url, stop))
         await handler.began.wait()
@@ -66,7 +68,7 @@ async def test_a_job_that_does_not_end_is_cut(redis: Redis, hints: Hints, monkey
 
 
 async def test_a_worker_that_gave_redis_up_is_built_anew(
-    redis: Redis, hints: Hints, monkeypatch: pytest.MonkeyPatch
+    redis: Redis, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rooms, "RETRIES", 0)
     handler, stop = Handler(), asyncio.Event()
@@ -77,7 +79,7 @@ async def test_a_worker_that_gave_redis_up_is_built_anew(
         await losses(2)
         redis.run()
         while not handler.began.is_set():
-            await hints.enqueue_evaluate([uuid4()])
+            await notifier.enqueue_evaluate([uuid4()])
             with suppress(TimeoutError):
                 await asyncio.wait_for(handler.began.wait(), 0.2)
         stop.set()

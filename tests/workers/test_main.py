@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import BehaviorAnalysis
-from db.notify import Hints
+from db.notify import Notifier
 from db.settings import DatabaseSettings
 from tests import sittings
 from tests.factories import make_connection
@@ -49,11 +49,11 @@ async def until(seen: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_hint_is_enough(database: DatabaseSettings, redis: Redis, hints: Hints, room: Room) -> None:
+async def test_a_hint_is_enough(database: DatabaseSettings, redis: Redis, notifier: Notifier, room: Room) -> None:
     async with working(settings_for(database, redis, sweep_ms=NEVER_MS)):
         [sitting] = await room.seat()
         await room.store(sitting, AWAY)
-        await hints.enqueue_evaluate([sitting.attempt_id])
+        await notifier.enqueue_evaluate([sitting.attempt_id])
         await until(lambda: _has_flags(room, 1))
 
 
@@ -66,7 +66,7 @@ async def test_without_redis_the_sweep_judges(database: DatabaseSettings, redis:
 
 
 async def test_who_has_ended_is_analysed_by_a_hint_or_without_one(
-    database: DatabaseSettings, redis: Redis, hints: Hints, engine: AsyncEngine
+    database: DatabaseSettings, redis: Redis, notifier: Notifier, engine: AsyncEngine
 ) -> None:
     async def end_one() -> UUID:
         async with engine.begin() as conn:
@@ -76,7 +76,7 @@ async def test_who_has_ended_is_analysed_by_a_hint_or_without_one(
 
     async with working(settings_for(database, redis, sweep_ms=NEVER_MS)):
         attempt_id = await end_one()
-        await hints.enqueue_analyse([attempt_id])
+        await notifier.enqueue_analyse([attempt_id])
         await until(lambda: _is_analysed(engine, attempt_id))
     redis.kill()
     async with working(settings_for(database, redis, sweep_ms=100)):
@@ -113,12 +113,12 @@ async def test_a_worker_killed_in_the_middle_of_an_analysis_leaves_all_of_it_to_
 
 
 async def test_redis_may_be_killed_and_come_back_under_a_worker(
-    database: DatabaseSettings, redis: Redis, hints: Hints, room: Room
+    database: DatabaseSettings, redis: Redis, notifier: Notifier, room: Room
 ) -> None:
     before, after = await room.seat(2)
     async with working(settings_for(database, redis, sweep_ms=NEVER_MS)) as worker:
         await room.store(before, AWAY)
-        await hints.enqueue_evaluate([before.attempt_id])
+        await notifier.enqueue_evaluate([before.attempt_id])
         await until(lambda: _has_flags(room, 1))
         redis.kill()
         await asyncio.sleep(0.3)
@@ -127,7 +127,7 @@ async def test_redis_may_be_killed_and_come_back_under_a_worker(
 
         async def judged() -> bool:
             # A hint may be lost while connections are made anew; hubs give new ones all the time.
-            await hints.enqueue_evaluate([after.attempt_id])
+            await notifier.enqueue_evaluate([after.attempt_id])
             return await room.count_flags() == 2
 
         await until(judged)

@@ -7,7 +7,7 @@ from db.fold_order import StreamClaim
 from db.queries.evaluation.checkpoints import Checkpoint
 from db.queries.evaluation.cursors import Cursor
 from judgement.errors import NotCarried, StateError
-from protocol.events import Fact
+from protocol.events import StoredEvent
 from tests.judgement.rulebooks import BOTH
 from tests.judgement.stories import LAPTOP, alive, at, tell
 from workers.state_cache import CHECKPOINT_FACTS, CHECKPOINT_MS, Fold, Folder
@@ -34,7 +34,7 @@ def cursor_at(position: int, *, policy_id: UUID = POLICY, rulebook: int = 1, che
     )
 
 
-def fold(folder: Folder, cursor: Cursor, facts: list[Fact]) -> Fold:
+def fold(folder: Folder, cursor: Cursor, facts: list[StoredEvent]) -> Fold:
     """Fold as a worker does when everything is committed; the state must be remembered."""
     fold = folder.fold(cursor, facts, folder.take(cursor))
     folder.keep(fold)
@@ -86,7 +86,7 @@ def test_who_folds_after_another_worker_leaves_a_checkpoint() -> None:
 
 
 @pytest.mark.parametrize("facts", [AWAY[:1], [], AWAY[:3]])
-def test_a_checkpoint_whose_facts_are_not_all_there_is_refused(facts: list[Fact]) -> None:
+def test_a_checkpoint_whose_facts_are_not_all_there_is_refused(facts: list[StoredEvent]) -> None:
     with pytest.raises(StateError):
         Folder().fold(cursor_at(2, checkpoint=0), AWAY[2:], Checkpoint(b"", facts))
 

@@ -25,7 +25,7 @@ from judgement.rules import RULEBOOKS, Rulebook
 from judgement.score.coverage import measure_coverage
 from judgement.score.scoring import judge_integrity
 from protocol.analysis import Observed
-from protocol.events import Fact
+from protocol.events import StoredEvent
 from protocol.flags import StandingFlag
 from workers.state_cache import flag_of
 
@@ -33,7 +33,7 @@ ATTEMPTS_AT_ONCE: Final = 100
 FACTS_AT_ONCE: Final = 20_000
 """How many attempts, and how many facts at most, are held in memory."""
 
-Told = Callable[[int], None]
+HubTopic = Callable[[int], None]
 """Hears how many more facts were folded again."""
 
 _COMPARED: Final = ("policy_version", "severity", "confidence", "summary", "numbers", "cited")
@@ -75,7 +75,7 @@ class Replay:
         self._facts = 0
         self._raised: dict[tuple[str, int, str], NewFlag] = {}
 
-    def step(self, fact: Fact) -> None:
+    def step(self, fact: StoredEvent) -> None:
         """Fold the next fact of the stored order; after a fault in that order nothing is folded any more."""
         if self.fault is None:
             try:
@@ -83,7 +83,7 @@ class Replay:
             except msgspec.ValidationError as error:
                 self.fault = f"{fact.seq} of stream {fact.stream_id} cannot be read: {error}"
 
-    def _fold(self, fact: Fact) -> None:
+    def _fold(self, fact: StoredEvent) -> None:
         expected = self._last.get(fact.stream_id, 0) + 1
         if not follows(fact, expected):
             self.fault = f"{fact.seq} of stream {fact.stream_id} was folded where {expected} was to come"
@@ -122,7 +122,7 @@ class Replay:
 
 
 async def reproduce(
-    conn: AsyncConnection, told: Told = lambda _: None, rulebooks: Mapping[int, Rulebook] = RULEBOOKS
+    conn: AsyncConnection, told: HubTopic = lambda _: None, rulebooks: Mapping[int, Rulebook] = RULEBOOKS
 ) -> Reproduction:
     """Fold every attempt again, as this transaction sees the record."""
     found = Reproduction()
@@ -140,7 +140,7 @@ async def _check(
     page: Sequence[Folded],
     found: Reproduction,
     days: set[str],
-    told: Told,
+    told: HubTopic,
     rulebooks: Mapping[int, Rulebook],
 ) -> None:
     ids = [folded.attempt_id for folded in page]
@@ -186,7 +186,7 @@ def _read_policies(
     return policies
 
 
-async def _fold(conn: AsyncConnection, replays: Sequence[Replay], found: Reproduction, told: Told) -> None:
+async def _fold(conn: AsyncConnection, replays: Sequence[Replay], found: Reproduction, told: HubTopic) -> None:
     streams = await checkpoints.read_streams(conn, [replay.folded.attempt_id for replay in replays])
     by_stream = {stream_id: replay for replay in replays for stream_id in streams[replay.folded.attempt_id]}
     bases = {stream_id: base for of_attempt in streams.values() for stream_id, base in of_attempt.items()}
@@ -200,7 +200,7 @@ async def _fold(conn: AsyncConnection, replays: Sequence[Replay], found: Reprodu
 
 async def _read(
     conn: AsyncConnection, runs: Sequence[Run], time_bases: Mapping[UUID, int]
-) -> AsyncIterator[Sequence[Fact]]:
+) -> AsyncIterator[Sequence[StoredEvent]]:
     """The facts of runs, in their order, a bounded number at a time, however many numbers one of them stands for."""
     for part in _parts(runs):
         left = part

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY, POISON_CLASSES, sqlstate_of
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries import feed
 from db.queries.analysis import analyses, drafts
 from db.queries.analysis.analyses import Claim, FlagsOf, Verdict, Words
@@ -70,13 +70,13 @@ class Analyst:
     def __init__(
         self,
         engine: AsyncEngine,
-        hints: Hints,
+        notifier: Notifier,
         evaluator: Evaluator,
         views: Views,
         rulebooks: Mapping[int, Rulebook] = RULEBOOKS,
     ) -> None:
         self._engine = engine
-        self._hints = hints
+        self._notifier = notifier
         self._evaluator = evaluator
         self._views = views
         self._carried = frozenset(rulebooks)
@@ -128,10 +128,10 @@ class Analyst:
             metrics.ANALYSES.labels(outcome="done").inc()
             self._views.touch()
             if done.row is not None:
-                await self._hints.announce("feed", done.exam_id)
+                await self._notifier.notify("feed", done.exam_id)
             if done.wants_model:
                 asked.append(attempt_id)
-        await self._hints.enqueue_consult(asked)
+        await self._notifier.enqueue_consult(asked)
 
     async def _analyse_or_fail(self, attempt_id: UUID) -> Done | None:
         """Analyse one attempt; what its own data make fail is counted and tried again later."""
@@ -150,7 +150,7 @@ class Analyst:
     async def _read_writing(self, attempt_id: UUID) -> Written:
         """Look at an attempt's drafts with nothing locked: comparing long ones takes a while, in its own thread."""
         async with self._engine.connect() as conn:
-            facts = await analyses.count_facts(conn, attempt_id)
+            facts = await analyses.count_events(conn, attempt_id)
             texts = await drafts.read_drafts(conn, attempt_id)
             pastings = await drafts.read_pastings(conn, attempt_id)
         return Written(facts, await asyncio.to_thread(judge_momentum, texts, pastings))

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY, POISON_CLASSES, sqlstate_of
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries import feed
 from db.queries.analysis import analyses
 from db.queries.evaluation import checkpoints, cursors, flags, scores, worklist
@@ -83,9 +83,9 @@ class Outcome(msgspec.Struct, frozen=True):
 class Evaluator:
     """Judges what is unjudged by the rulebooks it carries; one for all the jobs and sweeps of a process."""
 
-    def __init__(self, engine: AsyncEngine, hints: Hints, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> None:
+    def __init__(self, engine: AsyncEngine, notifier: Notifier, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> None:
         self._engine = engine
-        self._hints = hints
+        self._notifier = notifier
         self._rulebooks = rulebooks
         self._carried = frozenset(rulebooks)
         self._judge = partial(judge_stored, rulebooks=rulebooks)
@@ -196,7 +196,7 @@ class Evaluator:
             if not self._finishing:
                 part = await self._fold_or_halve(attempts[start : start + ATTEMPTS_PER_JOB])
                 for exam_id in part.fed:
-                    await self._hints.announce("feed", exam_id)
+                    await self._notifier.notify("feed", exam_id)
                 outcome.add(part)
         return outcome
 
@@ -221,7 +221,7 @@ class Evaluator:
             # The folder of this connection: what it learns is not for one that is made anew meanwhile.
             folder = self._folder
             claimed = await cursors.claim(conn, attempts, len(attempts), carried=self._carried)
-            reading = await cursors.read_facts(conn, claimed)
+            reading = await cursors.read_events(conn, claimed)
             moving = [cursor for cursor in claimed if cursor.attempt_id in reading.facts]
             starts = {cursor.attempt_id: folder.take(cursor) for cursor in moving}
             unknown = [cursor for cursor in moving if cursor.facts and starts[cursor.attempt_id] is None]

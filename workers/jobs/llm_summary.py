@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries import feed
 from db.queries.analysis import model_runs
 from db.queries.analysis.model_runs import Asking, Record, Run, Summary
@@ -58,7 +58,7 @@ class Consultant:
     def __init__(
         self,
         engine: AsyncEngine,
-        hints: Hints,
+        notifier: Notifier,
         model: Model | None,
         *,
         timeout_s: float,
@@ -66,7 +66,7 @@ class Consultant:
         breaker: Breaker | None = None,
     ) -> None:
         self._engine = engine
-        self._hints = hints
+        self._notifier = notifier
         self._model = model
         self._lease_s = timeout_s + LEASE_SPARE_S
         self._exam_tokens = exam_tokens
@@ -167,7 +167,7 @@ class Consultant:
                 await feed.append(conn, record.exam_id, rows)
         metrics.MODEL_RUNS.labels(outcome="done").inc()
         if rows:
-            await self._hints.announce("feed", record.exam_id)
+            await self._notifier.notify("feed", record.exam_id)
 
     async def _fail(
         self, asking: Asking, shown: Evidence, reason: str, reply: Reply | None, *, at_last: bool = False
@@ -190,8 +190,8 @@ class Consultant:
 
 async def _case(conn: AsyncConnection, attempt_id: UUID, record: Record) -> Case:
     raised = await model_runs.read_flags(conn, attempt_id)
-    cited = {fact_id for flag in raised for fact_id in flag.cited}
-    facts = await model_runs.read_facts(conn, attempt_id, cited, plain=PLAIN, most=evidence.FACTS_MAX)
+    cited = {event_id for flag in raised for event_id in flag.cited}
+    facts = await model_runs.read_events(conn, attempt_id, cited, plain=PLAIN, most=evidence.FACTS_MAX)
     texts = await model_runs.read_texts(conn, attempt_id, least=TEXT_LEAST, most=evidence.TEXTS_MAX)
     return Case(
         subject=record.subject,
@@ -200,7 +200,7 @@ async def _case(conn: AsyncConnection, attempt_id: UUID, record: Record) -> Case
         coverage=record.coverage,
         lmi=record.lmi,
         percentage=record.percentage,
-        counts=await model_runs.count_facts(conn, attempt_id),
+        counts=await model_runs.count_events(conn, attempt_id),
         facts=[
             Seen(fact.stream_id, fact.seq, fact.time_ms - record.started_at, fact.type, fact.data) for fact in facts
         ],

@@ -13,12 +13,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY, sqlstate_of
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries import feed
 from db.queries.attempts import end as endings
 from db.queries.attempts import timeouts
 from db.queries.attempts.end import Ended, Ending
-from db.queries.events.system_events import ServerFact
+from db.queries.events.system_events import ServerEvent
 from judgement import grading
 from judgement.attempts import Action, way_of
 from workers import metrics
@@ -38,9 +38,9 @@ LISTED: Final = 200
 class Timekeeper:
     """Calls time over; one for a process, and any number of processes."""
 
-    def __init__(self, engine: AsyncEngine, hints: Hints, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: AsyncEngine, notifier: Notifier, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
-        self._hints = hints
+        self._notifier = notifier
         self._clock = clock
         self._looked_s = clock()
         self._patient_until_s = float("-inf")
@@ -77,9 +77,9 @@ class Timekeeper:
             return
         if ended.changed:
             metrics.TIMED_OUT.inc()
-            await self._hints.announce("feed", ended.exam_id)
-            await self._hints.announce("attempt", attempt_id)
-            await self._hints.enqueue_analyse([attempt_id])
+            await self._notifier.notify("feed", ended.exam_id)
+            await self._notifier.notify("attempt", attempt_id)
+            await self._notifier.enqueue_analyse([attempt_id])
 
     def _set_aside(self, attempt_id: UUID, error: Exception) -> None:
         """Whatever is the matter with this one, the others' time is over all the same."""
@@ -101,4 +101,4 @@ class Timekeeper:
 
 
 _WAY: Final = way_of(Action.TIME_OUT)
-_ENDING: Final = Ending(sources=_WAY.sources, target=_WAY.target, fact=ServerFact("submitted", {"by": "server"}))
+_ENDING: Final = Ending(sources=_WAY.sources, target=_WAY.target, fact=ServerEvent("submitted", {"by": "server"}))

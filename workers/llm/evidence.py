@@ -22,7 +22,7 @@ TEXTS_MAX: Final = 8
 FLAGS_MAX: Final = 40
 VALUE_CHARS: Final = 80
 
-FactId = tuple[UUID, int]
+EventId = tuple[UUID, int]
 
 INSTRUCTIONS: Final = """\
 You help a teacher read the record of one exam sitting. You do not decide anything: a person reviews every flag, and \
@@ -55,7 +55,7 @@ class Raised(msgspec.Struct, frozen=True):
     severity: Severity
     status: FlagStatus
     summary: str
-    cited: Sequence[FactId]
+    cited: Sequence[EventId]
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
     instructions: str
     shown: str
-    facts: tuple[FactId, ...]
+    facts: tuple[EventId, ...]
 
 
 def present(case: Case) -> Evidence:
@@ -106,7 +106,7 @@ def present(case: Case) -> Evidence:
 
 def _choose(case: Case) -> list[Seen]:
     """Those that flags cite before all others, then in the order of time; in the end all in the order of time."""
-    cited = {fact_id for flag in case.flags for fact_id in flag.cited}
+    cited = {event_id for flag in case.flags for event_id in flag.cited}
 
     def by_time(fact: Seen) -> tuple[int, str, int]:
         return (fact.since_start_ms, str(fact.stream_id), fact.seq)
@@ -131,14 +131,14 @@ def _figures(case: Case, hide: "re.Pattern[str]") -> str:
     )
 
 
-def _fact(numbers: Mapping[FactId, int], fact: Seen, hide: "re.Pattern[str]") -> str:
+def _fact(numbers: Mapping[EventId, int], fact: Seen, hide: "re.Pattern[str]") -> str:
     payload = " ".join(f"{key}={_value(value)}" for key, value in sorted(fact.data.items()) if key != "text")
     said = f"[{numbers[fact.stream_id, fact.seq]}] {_clock(fact.since_start_ms)} {fact.type} {payload}".rstrip()
     return _hide(said, hide)
 
 
-def _flag(numbers: Mapping[FactId, int], flag: Raised, hide: "re.Pattern[str]") -> str:
-    cited = " ".join(f"[{numbers[fact_id]}]" for fact_id in flag.cited if fact_id in numbers)
+def _flag(numbers: Mapping[EventId, int], flag: Raised, hide: "re.Pattern[str]") -> str:
+    cited = " ".join(f"[{numbers[event_id]}]" for event_id in flag.cited if event_id in numbers)
     said = f"{flag.rule} ({flag.severity}, {flag.status}): {flag.summary} Rests on {cited or 'facts not shown here'}."
     return _hide(said, hide)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from protocol.flags import Severity
 from workers.llm.errors import BadVerdict
-from workers.llm.evidence import Evidence, FactId
+from workers.llm.evidence import EventId, Evidence
 
 CLAIM_CHARS: Final = 600
 CLAIMS_MAX: Final = 12
@@ -48,14 +48,14 @@ class Statement(msgspec.Struct, frozen=True):
     """A claim that holds, with the facts it cites."""
 
     text: str
-    cited: tuple[FactId, ...]
+    cited: tuple[EventId, ...]
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
     """An advisory flag that holds."""
 
     text: str
-    cited: tuple[FactId, ...]
+    cited: tuple[EventId, ...]
     severity: Severity
     confidence: float
 
@@ -124,7 +124,7 @@ def _holds(claim: Claim | Suspicion, evidence: Evidence) -> bool:
     )
 
 
-def _cited(claim: Claim | Suspicion, evidence: Evidence) -> tuple[FactId, ...]:
+def _cited(claim: Claim | Suspicion, evidence: Evidence) -> tuple[EventId, ...]:
     return tuple(evidence.facts[number - 1] for number in dict.fromkeys(claim.cites))
 
 

@@ -181,7 +181,7 @@ async def claim(conn: AsyncConnection, attempt_id: UUID, *, carried: Collection[
     return msgspec.convert({**row, "verdict": verdict, "words": words}, Claim)
 
 
-async def count_facts(conn: AsyncConnection, attempt_id: UUID) -> int:
+async def count_events(conn: AsyncConnection, attempt_id: UUID) -> int:
     """How many facts of an attempt are folded."""
     found = await conn.execute(select(AnalysisCursor.facts).where(AnalysisCursor.attempt_id == attempt_id))
     return found.scalar_one_or_none() or 0

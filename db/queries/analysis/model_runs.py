@@ -216,7 +216,7 @@ async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> list[Flagged]:
     return [msgspec.convert(dict(row), Flagged) for row in found.mappings()]
 
 
-async def count_facts(conn: AsyncConnection, attempt_id: UUID) -> dict[str, int]:
+async def count_events(conn: AsyncConnection, attempt_id: UUID) -> dict[str, int]:
     """Count an attempt's facts by type."""
     found = await conn.execute(
         select(MonitoringEvent.event_type, func.count().label("many"))
@@ -252,7 +252,7 @@ _FACTS: Final = (
 )
 
 
-async def read_facts(
+async def read_events(
     conn: AsyncConnection,
     attempt_id: UUID,
     cited: Collection[tuple[UUID, int]],

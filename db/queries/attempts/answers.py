@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.clock import from_ms, to_ms
 from db.models import AttemptAnswer, ExamAttempt
 from db.queries.events import system_events
-from db.queries.events.system_events import ServerFact
+from db.queries.events.system_events import ServerEvent
 
 STOOD: Final = "stood"
 """Where `submission_data` names the revision of each item that stood at the end, as `[stream, seq]`."""
@@ -93,7 +93,7 @@ async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequen
     new = [one for one in given if one.item not in latest or latest[one.item] != one.value]
     if not new:
         return 0
-    stated = [ServerFact("answer_submitted", {"item": one.item, "value": one.value}) for one in new]
+    stated = [ServerEvent("answer_submitted", {"item": one.item, "value": one.value}) for one in new]
     appended = await system_events.append(conn, attempt_id, stated)
     first = appended.last - len(new) + 1
     await conn.execute(

@@ -22,7 +22,7 @@ from db.queries.attempts import answers, grades
 from db.queries.attempts.answers import STOOD, Given, Revision
 from db.queries.attempts.grades import Grading
 from db.queries.events import system_events
-from db.queries.events.system_events import ServerFact
+from db.queries.events.system_events import ServerEvent
 from protocol.attempts import AttemptStatus, ShownStatus, show_status
 from protocol.console import AttemptRow
 
@@ -38,7 +38,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
     sources: frozenset[AttemptStatus]
     target: AttemptStatus
-    fact: ServerFact
+    fact: ServerEvent
     exam_id: UUID | None = None
     student_id: UUID | None = None
     answers: Sequence[Given] = ()

@@ -173,7 +173,7 @@ async def _begin(
     opened = await _create(conn, exam, student_id, rulebook_version)
     await conn.execute(insert(AnalysisCursor).values(attempt_id=opened.attempt_id))
     await system_events.open_stream(conn, opened.attempt_id)
-    await system_events.append(conn, opened.attempt_id, [system_events.ServerFact("attempt_started")])
+    await system_events.append(conn, opened.attempt_id, [system_events.ServerEvent("attempt_started")])
     return opened
 
 
@@ -222,7 +222,7 @@ async def _acknowledge(conn: AsyncConnection, attempt_id: UUID, notice: int | No
         )
     )
     if not known.scalar_one():
-        await system_events.append(conn, attempt_id, [system_events.ServerFact("notice_acknowledged", stated)])
+        await system_events.append(conn, attempt_id, [system_events.ServerEvent("notice_acknowledged", stated)])
 
 
 def _row(opened: AttemptOpened, student_id: UUID) -> AttemptRow:

@@ -35,7 +35,7 @@ from db.errors import NotFound, Over
 from db.models import Connection, ExamAttempt, ExamEnrollment, MonitoringEvent
 from db.queries.connections import hub_leases
 from db.queries.connections.resume import resume
-from db.queries.events.system_events import ServerFact, append, append_each
+from db.queries.events.system_events import ServerEvent, append, append_each
 from protocol.attempts import OVER, RUNNING, AttemptStatus
 from protocol.codes import CloseCode, RejectCode
 from protocol.limits import OVERRUN_FACTOR, TAIL_MS, WINDOW_EVENTS
@@ -119,10 +119,10 @@ async def open_connection(
             "heard_at": attempt.now if by_requests else None,
         },
     )
-    stated = [ServerFact("connection_opened", {"generation": attempt.generation, "stream": str(resumed.stream_id)})]
+    stated = [ServerEvent("connection_opened", {"generation": attempt.generation, "stream": str(resumed.stream_id)})]
     standing = standing_of(attempt)
     if standing.is_over:
-        stated.append(ServerFact("late_from", {"stream": str(resumed.stream_id), "seq": resumed.committed + 1}))
+        stated.append(ServerEvent("late_from", {"stream": str(resumed.stream_id), "seq": resumed.committed + 1}))
     if attempt.silent_since is not None:
         stated.append(await _end_silence(conn, hello.attempt_id, attempt.silent_since, server_ms))
     await append(conn, hello.attempt_id, stated)
@@ -174,9 +174,9 @@ async def close_connections(conn: AsyncConnection, closings: Sequence[Closing]) 
             "agos_ms": [one.ago_ms for one in closings],
         },
     )
-    lost: dict[UUID, list[ServerFact]] = {}
+    lost: dict[UUID, list[ServerEvent]] = {}
     for row in closed:
-        fact = ServerFact("connection_lost", {"cause": row.cause, "generation": row.generation})
+        fact = ServerEvent("connection_lost", {"cause": row.cause, "generation": row.generation})
         lost.setdefault(row.attempt_id, []).append(fact)
     await append_each(conn, lost)
     return list(lost)
@@ -315,9 +315,9 @@ def standing_of(row: Row[Any]) -> Attempt:
     return Attempt(status, deadline, status is AttemptStatus.PAUSED)
 
 
-async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime, server_ms: int) -> ServerFact:
+async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime, server_ms: int) -> ServerEvent:
     await conn.execute(update(ExamAttempt).where(ExamAttempt.id == attempt_id).values(silent_since=None))
-    return ServerFact("heartbeat_resumed", {"silent_ms": max(0, server_ms - to_ms(since))})
+    return ServerEvent("heartbeat_resumed", {"silent_ms": max(0, server_ms - to_ms(since))})
 
 
 async def rejected_between(conn: AsyncConnection, stream_id: UUID, acked: int, committed: int) -> list[Rejected]:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from db.models import Connection, HubLease
-from db.queries.events.system_events import ServerFact, append_each
+from db.queries.events.system_events import ServerEvent, append_each
 
 LEASE_S: Final = 10
 """How long a hub counts as alive after it renewed its lease."""
@@ -75,7 +75,7 @@ async def end_dead(conn: AsyncConnection, limit: int = CLOSED_AT_ONCE) -> list[t
     await append_each(
         conn,
         {
-            one.attempt_id: [ServerFact("connection_lost", {"cause": HUB_GONE, "generation": one.generation})]
+            one.attempt_id: [ServerEvent("connection_lost", {"cause": HUB_GONE, "generation": one.generation})]
             for one in orphans
             if one.is_newest
         },

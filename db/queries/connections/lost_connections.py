@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import ARRAY, BigInteger, Double, Integer, Uuid, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.queries.events.system_events import ServerFact, append_each
+from db.queries.events.system_events import ServerEvent, append_each
 
 GRACE_S: Final = 20
 """How long a client may be gone before that is a loss: it comes back within seconds from what happens every day."""
@@ -175,11 +175,11 @@ def _columns(rows: Sequence[tuple[Any, ...]], *names: str) -> Mapping[str, list[
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def _facts(statement: Statement) -> list[ServerFact]:
+def _facts(statement: Statement) -> list[ServerEvent]:
     facts = []
     if statement.outage is not None:
         data = {"group": str(statement.outage.group), "lost": statement.outage.lost, "of": statement.outage.of}
-        facts.append(ServerFact("cohort_outage", data))
+        facts.append(ServerEvent("cohort_outage", data))
     if statement.is_silent:
-        facts.append(ServerFact("heartbeat_missed", {"since": statement.away.lost_at_ms}))
+        facts.append(ServerEvent("heartbeat_missed", {"since": statement.away.lost_at_ms}))
     return facts

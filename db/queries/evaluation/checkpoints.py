@@ -16,16 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.fold_order import Run, last_folded
 from db.models import AnalysisCursor, BehaviorAnalysis, EventStream, ExamAttempt, ExamPolicy
-from db.queries.evaluation.cursors import FACT, Cursor, to_facts
+from db.queries.evaluation.cursors import FACT, Cursor, to_events
 from protocol.analysis import AnalysisState
-from protocol.events import Fact
+from protocol.events import StoredEvent
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
     """Where a fold can be taken up again: a stored state, and the facts folded after it, in their order."""
 
     state: bytes
-    facts: Sequence[Fact]
+    facts: Sequence[StoredEvent]
 
 
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +124,7 @@ async def count_folded(conn: AsyncConnection) -> int:
 
 async def read_runs(
     conn: AsyncConnection, runs: Sequence[Run], time_bases: Mapping[UUID, int], most: int
-) -> list[Fact]:
+) -> list[StoredEvent]:
     """Read the first `most` facts of each of some runs, run after run; numbers that have no row are left out."""
     found = await conn.execute(
         _RUNS,
@@ -135,7 +135,7 @@ async def read_runs(
             "most": most,
         },
     )
-    return to_facts(found, time_bases)
+    return to_events(found, time_bases)
 
 
 _RUNS: Final = text(
@@ -172,7 +172,7 @@ _LAST: Final = text(
 )
 
 
-async def _read_last(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[UUID, list[Fact]]:
+async def _read_last(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[UUID, list[StoredEvent]]:
     """The last folded facts of each stream, as many as any of these attempts has folded since its checkpoint."""
     since = {cursor.attempt_id: cursor.facts - cursor.checkpoint_facts for cursor in cursors}
     streams = [stream for cursor in cursors if since[cursor.attempt_id] for stream in cursor.streams]
@@ -186,5 +186,5 @@ async def _read_last(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[U
             "most": max(since.values()),
         },
     )
-    facts = to_facts(found, {stream.stream_id: stream.time_base for stream in streams})
+    facts = to_events(found, {stream.stream_id: stream.time_base for stream in streams})
     return {stream_id: list(group) for stream_id, group in groupby(facts, attrgetter("stream_id"))}

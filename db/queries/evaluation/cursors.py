@@ -35,7 +35,7 @@ from db.clock import to_ms
 from db.fold_order import Run, StreamClaim, interleave, runs_of, until_hole
 from db.models import AnalysisCursor, EventStream, ExamAttempt, ExamPolicy
 from protocol.attempts import RUNNING
-from protocol.events import Fact
+from protocol.events import StoredEvent
 
 FACTS_PER_STREAM: Final = 5_000
 FACTS_PER_TRANSACTION: Final = 20_000
@@ -78,7 +78,7 @@ class Reading(msgspec.Struct, frozen=True):
     Attempts in `cut` had more than could be read at once.
     """
 
-    facts: dict[UUID, list[Fact]]
+    facts: dict[UUID, list[StoredEvent]]
     holes: list[Hole]
     cut: set[UUID]
 
@@ -90,7 +90,7 @@ class Advance(msgspec.Struct, frozen=True):
     """
 
     cursor: Cursor
-    facts: Sequence[Fact]
+    facts: Sequence[StoredEvent]
     checkpoint: bytes | None
 
 
@@ -144,7 +144,7 @@ async def claim(
     ]
 
 
-async def read_facts(conn: AsyncConnection, cursors: Sequence[Cursor], limit: int = FACTS_PER_TRANSACTION) -> Reading:
+async def read_events(conn: AsyncConnection, cursors: Sequence[Cursor], limit: int = FACTS_PER_TRANSACTION) -> Reading:
     """Read what comes next in each claimed attempt: about `limit` facts, shared by their streams."""
     streams = {stream.stream_id: stream for cursor in cursors for stream in cursor.streams}
     most = max(min(FACTS_PER_STREAM, limit // max(len(streams), 1)), 1)
@@ -201,7 +201,7 @@ async def _claim_streams(
 
 
 FACT: Final = "stream_id, seq, event_type, mono, client_timestamp, server_timestamp, data_payload::text"
-"""The columns `to_facts` reads."""
+"""The columns `to_events` reads."""
 
 # As text: Core has no plain way to write unnest of two arrays beside a LATERAL.
 _NEXT: Final = text(
@@ -222,20 +222,20 @@ _NEXT: Final = text(
 )
 
 
-async def _next(conn: AsyncConnection, streams: dict[UUID, StreamClaim], most: int) -> dict[UUID, list[Fact]]:
+async def _next(conn: AsyncConnection, streams: dict[UUID, StreamClaim], most: int) -> dict[UUID, list[StoredEvent]]:
     """Up to `most` stored facts past the position of each stream, by number."""
     found = await conn.execute(
         _NEXT,
         {"streams": list(streams), "positions": [one.position for one in streams.values()], "most": most},
     )
-    facts = to_facts(found, {stream_id: stream.time_base for stream_id, stream in streams.items()})
+    facts = to_events(found, {stream_id: stream.time_base for stream_id, stream in streams.items()})
     return {stream_id: list(group) for stream_id, group in groupby(facts, attrgetter("stream_id"))}
 
 
-def to_facts(rows: Iterable[Sequence[Any]], time_bases: Mapping[UUID, int]) -> list[Fact]:
+def to_events(rows: Iterable[Sequence[Any]], time_bases: Mapping[UUID, int]) -> list[StoredEvent]:
     """Make facts of rows of `FACT`, in the order of the rows."""
     return [
-        Fact(
+        StoredEvent(
             stream_id,
             seq,
             event_type,

@@ -19,7 +19,7 @@ from db.models import Flag
 from protocol.console import FlagRow
 from protocol.flags import EVIDENCE_MAX, Citation, Evidence, FlagSource, FlagStatus, Severity, StandingFlag, stands
 
-FactId = tuple[UUID, int]
+EventId = tuple[UUID, int]
 """Where a fact stands: stream and number."""
 
 
@@ -35,7 +35,7 @@ class NewFlag(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     summary: str
     numbers: dict[str, float]
-    cited: tuple[FactId, ...]
+    cited: tuple[EventId, ...]
 
 
 class Raised(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ async def raise_flags(
     """Add the flags whose episodes have none yet, with copies of what they cite; returns those rows."""
     if not new:
         return []
-    found = await _read_cited(conn, {fact_id for flag in new for fact_id in flag.cited})
+    found = await _read_cited(conn, {event_id for flag in new for event_id in flag.cited})
     added = await conn.execute(
         insert(Flag).on_conflict_do_nothing().returning(*SHOWN), [_values(flag, source, found) for flag in new]
     )
@@ -138,9 +138,9 @@ class _Cited(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
 
-async def _read_cited(conn: AsyncConnection, fact_ids: Collection[FactId]) -> dict[FactId, _Cited]:
+async def _read_cited(conn: AsyncConnection, event_ids: Collection[EventId]) -> dict[EventId, _Cited]:
     found = await conn.execute(
-        _CITED, {"streams": [stream for stream, _ in fact_ids], "seqs": [seq for _, seq in fact_ids]}
+        _CITED, {"streams": [stream for stream, _ in event_ids], "seqs": [seq for _, seq in event_ids]}
     )
     return {
         (row.stream_id, row.seq): _Cited(
@@ -150,8 +150,8 @@ async def _read_cited(conn: AsyncConnection, fact_ids: Collection[FactId]) -> di
     }
 
 
-def _values(flag: NewFlag, source: FlagSource, found: Mapping[FactId, _Cited]) -> dict[str, Any]:
-    stored = [found[fact_id].server_ms for fact_id in flag.cited if fact_id in found]
+def _values(flag: NewFlag, source: FlagSource, found: Mapping[EventId, _Cited]) -> dict[str, Any]:
+    stored = [found[event_id].server_ms for event_id in flag.cited if event_id in found]
     copies = [
         Citation(stream_id, seq, cited.type, cited.at_ms, cited.server_ms, cited.data)
         for stream_id, seq in flag.cited[:EVIDENCE_MAX]

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.queries.events.system_events import ServerFact, append
+from db.queries.events.system_events import ServerEvent, append
 from protocol.events import PLACE_EVENTS, Entry
 
 # A place without content of the client's on either side has nothing to compare: tombstones and spans are left out
@@ -64,5 +64,5 @@ async def compare(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, entr
     told = set((await conn.execute(_TOLD, {"attempt_id": attempt_id, "stream": str(stream_id)})).scalars())
     new = [seq for seq in differing if seq not in told]
     if new:
-        await append(conn, attempt_id, [ServerFact("altered_resend", {"stream": str(stream_id), "seqs": new})])
+        await append(conn, attempt_id, [ServerEvent("altered_resend", {"stream": str(stream_id), "seqs": new})])
     return new

@@ -22,7 +22,7 @@ from db.partitions import drawn_ms
 from protocol.limits import STREAM_MS
 
 
-class ServerFact(msgspec.Struct, frozen=True):
+class ServerEvent(msgspec.Struct, frozen=True):
     """One statement of a server about an attempt."""
 
     type: str
@@ -77,12 +77,12 @@ async def open_stream(conn: AsyncConnection, attempt_id: UUID) -> UUID:
     return stream_id
 
 
-async def append(conn: AsyncConnection, attempt_id: UUID, facts: Sequence[ServerFact]) -> Appended:
+async def append(conn: AsyncConnection, attempt_id: UUID, facts: Sequence[ServerEvent]) -> Appended:
     """Append facts in order and tell where they stand; the stream's row stays locked until COMMIT."""
     return (await append_each(conn, {attempt_id: facts}))[attempt_id]
 
 
-async def append_each(conn: AsyncConnection, facts: Mapping[UUID, Sequence[ServerFact]]) -> dict[UUID, Appended]:
+async def append_each(conn: AsyncConnection, facts: Mapping[UUID, Sequence[ServerEvent]]) -> dict[UUID, Appended]:
     """Append facts to several attempts, each one's in order; tell where they stand.
 
     Three statements, however many attempts; their streams are locked in the order of the attempts' ids.
@@ -121,7 +121,7 @@ async def _rotated(conn: AsyncConnection, attempt_id: UUID, tail: _Tail) -> _Tai
     return _Tail(await open_stream(conn, attempt_id), 0, tail.now)
 
 
-def _row(tail: _Tail, seq: int, fact: ServerFact) -> dict[str, Any]:
+def _row(tail: _Tail, seq: int, fact: ServerEvent) -> dict[str, Any]:
     return {
         "stream_id": tail.stream_id,
         "seq": seq,

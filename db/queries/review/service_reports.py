@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models import BehaviorAnalysis, Flag
-from db.queries.evaluation.flags import FactId
+from db.queries.evaluation.flags import EventId
 
 # As text: Core has no plain way to number what unnest gives.
 _MISSING: Final = text(
@@ -27,7 +27,7 @@ _MISSING: Final = text(
 ).bindparams(bindparam("streams", type_=ARRAY(PG_UUID)), bindparam("seqs", type_=ARRAY(BigInteger)))
 
 
-async def find_missing(conn: AsyncConnection, attempt_id: UUID, cited: Sequence[FactId]) -> list[int]:
+async def find_missing(conn: AsyncConnection, attempt_id: UUID, cited: Sequence[EventId]) -> list[int]:
     """Which of these are no facts of this attempt, by their places in the list, counted from 0."""
     if not cited:
         return []

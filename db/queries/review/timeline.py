@@ -22,7 +22,7 @@ from db.models import BehaviorAnalysis, EventStream, MonitoringEvent
 from protocol.analysis import AnalysisState, DropoutLabel, ModelState, Trend
 from protocol.events import PLACE_EVENTS
 
-FactId = tuple[UUID, int]
+EventId = tuple[UUID, int]
 """Where a fact stands: stream and number."""
 
 
@@ -34,7 +34,7 @@ class StreamInfo(msgspec.Struct, frozen=True):
     time_base: int
 
 
-class TimelineFact(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One stored fact; times in ms since the epoch.
 
     `at` is the client's own clock and `severity` the client's own word: claims, shown and never used. `rule_ms` is when
@@ -57,13 +57,13 @@ class Wanted(msgspec.Struct, frozen=True):
 
     event_type: str | None = None
     severity: str | None = None
-    cited: Collection[FactId] | None = None
+    cited: Collection[EventId] | None = None
 
 
 class Window(msgspec.Struct, frozen=True):
     """Some facts in order, and the last number of each stream up to which all that was wanted has been shown."""
 
-    facts: list[TimelineFact]
+    facts: list[RecordedEvent]
     positions: dict[UUID, int]
     is_last: bool
 
@@ -196,9 +196,9 @@ _ANALYSIS: Final = select(
 ).where(BehaviorAnalysis.attempt_id == bindparam("attempt"))
 
 
-def _fact(row: Any, stream: StreamInfo) -> TimelineFact:
+def _fact(row: Any, stream: StreamInfo) -> RecordedEvent:
     is_place = row.event_type in PLACE_EVENTS
-    return TimelineFact(
+    return RecordedEvent(
         stream_id=row.stream_id,
         seq=row.seq,
         event_type=row.event_type,

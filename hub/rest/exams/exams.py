@@ -17,12 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import from_ms
 from db.errors import Conflict
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries import feed
 from db.queries.accounts import users
 from db.queries.exams import exams
 from db.queries.exams.exams import ExamView
-from hub.auth.guards import BEARER, Person, person_as
+from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest.http import audit
 from hub.rest.http.audit import AnyRequest
@@ -78,31 +78,33 @@ async def create_exam(
     request: AnyRequest,
     data: JSONBody[NewExam],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> ExamView:
     """Make an exam with the first version of its policy; a draft unless `is_published` says otherwise."""
     settings = write_policy(preset(data.preset))
     values = _columns({name: value for name, value in msgspec.structs.asdict(data).items() if name != "preset"})
     _check_times(values["opens_at"], values["closes_at"])
     async with engine.begin() as conn:
-        if not await users.may_create_exams(conn, person.user_id):
+        if not await users.may_create_exams(conn, principal.user_id):
             raise Forbidden("this account may not create exams")
-        exam_id = await exams.create(conn, creator_id=person.user_id, policy=settings, **values)
-        await audit.leave(conn, request, person.user_id, "create_exam", "exam", exam_id)
-        return await exams.read(conn, exam_id, person.user_id)
+        exam_id = await exams.create(conn, creator_id=principal.user_id, policy=settings, **values)
+        await audit.leave(conn, request, principal.user_id, "create_exam", "exam", exam_id)
+        return await exams.read(conn, exam_id, principal.user_id)
 
 
 @get("/", summary="List exams", security=BEARER, responses=problems(Invalid, Unauthenticated, Expired, Forbidden))
 async def list_exams(
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[ExamView]:
     """List the exams one may do anything with, an administrator all, the newest first."""
     start = read_cursor(after, UUID)
     async with engine.connect() as conn:
-        found = await exams.list_visible(conn, user_id=person.user_id, role=person.role, after=start, limit=limit + 1)
+        found = await exams.list_visible(
+            conn, user_id=principal.user_id, role=principal.role, after=start, limit=limit + 1
+        )
     return make_page(found, limit, key=lambda exam: exam.exam_id)
 
 
@@ -113,11 +115,11 @@ async def list_exams(
     responses=problems(Unauthenticated, Expired, Forbidden, Missing),
 )
 async def read_exam(
-    exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]
+    exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> ExamView:
     """Read one exam, and what one may do with it."""
     async with engine.connect() as conn:
-        return await exams.read(conn, exam_id, person.user_id)
+        return await exams.read(conn, exam_id, principal.user_id)
 
 
 @patch(
@@ -131,24 +133,26 @@ async def edit_exam(
     exam_id: FromPath[UUID],
     data: JSONBody[ExamEdit],
     engine: NamedDependency[AsyncEngine],
-    hints: NamedDependency[Hints],
-    person: NamedDependency[Person],
+    notifier: NamedDependency[Notifier],
+    principal: NamedDependency[Principal],
 ) -> ExamView:
     """Change what is named, if the exam still is as it was seen; attempts that run keep their deadlines."""
     said = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
     seen = said.pop("version")
     values = _columns(said)
     async with engine.begin() as conn:
-        held = await exams.take_in_hand(conn, exam_id, person.user_id)
+        held = await exams.take_in_hand(conn, exam_id, principal.user_id)
         if held.version != seen:
             raise Conflict(f"the exam is at version {held.version}, not {seen}")
         _check_times(values.get("opens_at", held.opens_at), values.get("closes_at", held.closes_at))
         await exams.change(conn, exam_id, values)
-        await audit.leave(conn, request, person.user_id, "edit_exam", "exam", exam_id, changed=" ".join(sorted(said)))
-        view = await exams.read(conn, exam_id, person.user_id)
+        await audit.leave(
+            conn, request, principal.user_id, "edit_exam", "exam", exam_id, changed=" ".join(sorted(said))
+        )
+        view = await exams.read(conn, exam_id, principal.user_id)
         if said.keys() & {"title", "duration_minutes"}:
             await feed.append(conn, exam_id, [ExamRow(exam_id, view.title, view.duration_minutes)])
-    await hints.announce("feed", exam_id)
+    await notifier.notify("feed", exam_id)
     return view
 
 
@@ -163,13 +167,13 @@ async def publish_exam(
     request: AnyRequest,
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> ExamView:
     """Show the exam to the students on its roster; as often as wanted."""
     async with engine.begin() as conn:
-        if await exams.publish(conn, exam_id, person.user_id):
-            await audit.leave(conn, request, person.user_id, "publish", "exam", exam_id)
-        return await exams.read(conn, exam_id, person.user_id)
+        if await exams.publish(conn, exam_id, principal.user_id):
+            await audit.leave(conn, request, principal.user_id, "publish", "exam", exam_id)
+        return await exams.read(conn, exam_id, principal.user_id)
 
 
 @post(
@@ -183,13 +187,13 @@ async def unpublish_exam(
     request: AnyRequest,
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> ExamView:
     """Hide the exam from students again; not while attempts run."""
     async with engine.begin() as conn:
-        if await exams.unpublish(conn, exam_id, person.user_id):
-            await audit.leave(conn, request, person.user_id, "unpublish", "exam", exam_id)
-        return await exams.read(conn, exam_id, person.user_id)
+        if await exams.unpublish(conn, exam_id, principal.user_id):
+            await audit.leave(conn, request, principal.user_id, "unpublish", "exam", exam_id)
+        return await exams.read(conn, exam_id, principal.user_id)
 
 
 @post(
@@ -203,13 +207,13 @@ async def release_results(
     request: AnyRequest,
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> ExamView:
     """Show students their results and flags from now on; released once, they stay so."""
     async with engine.begin() as conn:
-        if await exams.release(conn, exam_id, person.user_id):
-            await audit.leave(conn, request, person.user_id, "release", "exam", exam_id)
-        return await exams.read(conn, exam_id, person.user_id)
+        if await exams.release(conn, exam_id, principal.user_id):
+            await audit.leave(conn, request, principal.user_id, "release", "exam", exam_id)
+        return await exams.read(conn, exam_id, principal.user_id)
 
 
 router: Final = Router(
@@ -224,7 +228,7 @@ router: Final = Router(
         unpublish_exam,
         release_results,
     ],
-    dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
+    dependencies={"principal": Provide(principal_as(Role.TEACHER, Role.ADMIN))},
 )
 
 

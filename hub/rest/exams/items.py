@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.queries.exams import items
 from db.queries.exams.items import Item, ItemSet
-from hub.auth.guards import BEARER, Person, person_as
+from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import (
     Expired,
     Fault,
@@ -98,14 +98,14 @@ async def read_items(
     request: AnyRequest,
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> ItemsView:
     """Read the newest items, with their answer keys for who may edit the exam or review its attempts."""
     async with engine.begin() as conn:
-        found = await items.read_newest(conn, exam_id, person.user_id)
+        found = await items.read_newest(conn, exam_id, principal.user_id)
         if found.with_keys:
             await audit.leave(
-                conn, request, person.user_id, "read_answer_keys", "exam", exam_id, items_version=found.version
+                conn, request, principal.user_id, "read_answer_keys", "exam", exam_id, items_version=found.version
             )
     return _show(found)
 
@@ -121,14 +121,14 @@ async def replace_items(
     exam_id: FromPath[UUID],
     data: JSONBody[NewItems],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> ItemsView:
     """Make the next version of the items; attempts that were begun keep theirs. The maximum score follows."""
     wanted = read_items_of(data.items)
     async with engine.begin() as conn:
-        version = await items.replace(conn, exam_id, person.user_id, wanted, seen=data.version)
+        version = await items.replace(conn, exam_id, principal.user_id, wanted, seen=data.version)
         await audit.leave(
-            conn, request, person.user_id, "replace_items", "exam", exam_id, items_version=version, items=len(wanted)
+            conn, request, principal.user_id, "replace_items", "exam", exam_id, items_version=version, items=len(wanted)
         )
     return _show(ItemSet(version, wanted, with_keys=True))
 
@@ -137,7 +137,7 @@ router: Final = Router(
     path="/exams",
     tags=["exams"],
     route_handlers=[read_items, replace_items],
-    dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
+    dependencies={"principal": Provide(principal_as(Role.TEACHER, Role.ADMIN))},
 )
 
 

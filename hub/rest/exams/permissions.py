@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.queries.exams import permissions
 from db.queries.exams.permissions import Grantee, Grants
-from hub.auth.guards import BEARER, Person, person_as
+from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest.http import audit
 from hub.rest.http.audit import AnyRequest
@@ -33,14 +33,14 @@ Teacher = Annotated[str, PathParameter(max_length=64, pattern=r"^[^\x00]*$", des
 async def list_permissions(
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[Grantee]:
     """List the teachers who were permitted something, by username."""
     start = read_cursor(after, str)
     async with engine.connect() as conn:
-        found = await permissions.list_grantees(conn, exam_id, person.user_id, after=start, limit=limit + 1)
+        found = await permissions.list_grantees(conn, exam_id, principal.user_id, after=start, limit=limit + 1)
     return make_page(found, limit, key=lambda grantee: grantee.username)
 
 
@@ -56,16 +56,16 @@ async def grant_permissions(
     username: Teacher,
     data: JSONBody[Grants],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> Grantee:
     """Permit a teacher exactly this; what was permitted before and is not named ends."""
     async with engine.begin() as conn:
-        grantee = await permissions.grant(conn, exam_id, person.user_id, username, data)
+        grantee = await permissions.grant(conn, exam_id, principal.user_id, username, data)
         granted = [permission for permission in Permission if getattr(grantee, permission)]
         await audit.leave(
             conn,
             request,
-            person.user_id,
+            principal.user_id,
             "grant",
             "exam",
             exam_id,
@@ -86,17 +86,17 @@ async def withdraw_permissions(
     exam_id: FromPath[UUID],
     username: Teacher,
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> None:
     """Take back all that was permitted; the exam does not exist for this teacher any more."""
     async with engine.begin() as conn:
-        teacher_id = await permissions.withdraw(conn, exam_id, person.user_id, username)
-        await audit.leave(conn, request, person.user_id, "withdraw", "exam", exam_id, teacher=teacher_id)
+        teacher_id = await permissions.withdraw(conn, exam_id, principal.user_id, username)
+        await audit.leave(conn, request, principal.user_id, "withdraw", "exam", exam_id, teacher=teacher_id)
 
 
 router: Final = Router(
     path="/exams",
     tags=["exams"],
     route_handlers=[list_permissions, grant_permissions, withdraw_permissions],
-    dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
+    dependencies={"principal": Provide(principal_as(Role.TEACHER, Role.ADMIN))},
 )

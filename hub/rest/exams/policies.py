@@ -13,7 +13,7 @@ from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.queries.exams import policies
-from hub.auth.guards import BEARER, Person, person_as
+from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest.exams.exams import Version
 from hub.rest.http import audit
@@ -49,11 +49,11 @@ class PolicyView(msgspec.Struct, frozen=True):
     responses=problems(Unauthenticated, Expired, Forbidden, Missing),
 )
 async def show_policy(
-    exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]
+    exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> PolicyView:
     """Read by what new attempts are judged, and what each rule reports with which numbers."""
     async with engine.connect() as conn:
-        found = await policies.read_newest(conn, exam_id, person.user_id)
+        found = await policies.read_newest(conn, exam_id, principal.user_id)
     return _view(found.version, read_policy(found.settings))
 
 
@@ -68,13 +68,13 @@ async def replace_policy(
     exam_id: FromPath[UUID],
     data: JSONBody[NewPolicy],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> PolicyView:
     """Make the next version of the policy, for attempts begun from now on; those that run keep theirs."""
     policy = _read(data.policy)
     async with engine.begin() as conn:
-        version = await policies.replace(conn, exam_id, person.user_id, write_policy(policy), seen=data.version)
-        await audit.leave(conn, request, person.user_id, "replace_policy", "exam", exam_id, policy_version=version)
+        version = await policies.replace(conn, exam_id, principal.user_id, write_policy(policy), seen=data.version)
+        await audit.leave(conn, request, principal.user_id, "replace_policy", "exam", exam_id, policy_version=version)
     return _view(version, policy)
 
 
@@ -82,7 +82,7 @@ router: Final = Router(
     path="/exams",
     tags=["exams"],
     route_handlers=[show_policy, replace_policy],
-    dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
+    dependencies={"principal": Provide(principal_as(Role.TEACHER, Role.ADMIN))},
 )
 
 

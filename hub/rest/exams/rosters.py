@@ -16,13 +16,13 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import NotFound, Taken
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries import access, feed
 from db.queries.accounts import credentials, users
 from db.queries.accounts.users import NewStudent
 from db.queries.exams import rosters
 from db.queries.exams.rosters import RosterEntry
-from hub.auth.guards import BEARER, Person, person_as
+from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.tickets import draw_code, hash_code
 from hub.errors import (
     Expired,
@@ -112,14 +112,14 @@ class RosterOperation(Operation):
 async def list_roster(
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[RosterEntry]:
     """List the exam's students by username, with those who were taken off it."""
     start = read_cursor(after, str)
     async with engine.connect() as conn:
-        found = await rosters.list_entries(conn, exam_id, person.user_id, after=start, limit=limit + 1)
+        found = await rosters.list_entries(conn, exam_id, principal.user_id, after=start, limit=limit + 1)
     return make_page(found, limit, key=lambda entry: entry.username)
 
 
@@ -137,8 +137,8 @@ async def extend_roster(
     exam_id: FromPath[UUID],
     data: JSONBody[Roster],
     engine: NamedDependency[AsyncEngine],
-    hints: NamedDependency[Hints],
-    person: NamedDependency[Person],
+    notifier: NamedDependency[Notifier],
+    principal: NamedDependency[Principal],
 ) -> list[StudentCode]:
     """Enrol students, make the accounts that are missing, and give everyone named a fresh code; older ones end.
 
@@ -147,7 +147,7 @@ async def extend_roster(
     _check_unlike(data.students)
     new = [NewStudent(**msgspec.structs.asdict(entrant)) for entrant in data.students]
     async with engine.begin() as conn:
-        await access.require(conn, exam_id, person.user_id, Permission.EDIT)
+        await access.require(conn, exam_id, principal.user_id, Permission.EDIT)
         try:
             accounts = await users.ensure_students(conn, new)
         except Taken as taken:
@@ -160,7 +160,7 @@ async def extend_roster(
         await audit.leave(
             conn,
             request,
-            person.user_id,
+            principal.user_id,
             "extend_roster",
             "exam",
             exam_id,
@@ -170,7 +170,7 @@ async def extend_roster(
         rows = [StudentRow(account.user_id, account.name) for account in accounts if account.user_id in arrived]
         if rows:
             await feed.append(conn, exam_id, rows)
-    await hints.announce("feed", exam_id)
+    await notifier.notify("feed", exam_id)
     return [
         StudentCode(
             student_id=account.user_id, username=account.username, name=account.name, code=codes[account.user_id]
@@ -190,26 +190,26 @@ async def leave_roster(
     exam_id: FromPath[UUID],
     student_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    hints: NamedDependency[Hints],
-    person: NamedDependency[Person],
+    notifier: NamedDependency[Notifier],
+    principal: NamedDependency[Principal],
 ) -> None:
     """Take a student off: the code ends, a running client is closed with 4403; what is recorded stays."""
     async with engine.begin() as conn:
-        await access.require(conn, exam_id, person.user_id, Permission.EDIT)
+        await access.require(conn, exam_id, principal.user_id, Permission.EDIT)
         row = await rosters.remove_from_roster(conn, exam_id, student_id)
         if row is None:
             raise NotFound(f"no student {student_id} on this roster")
         await credentials.revoke_codes(conn, exam_id, [student_id])
-        await audit.leave(conn, request, person.user_id, "leave_roster", "exam", exam_id, student=student_id)
+        await audit.leave(conn, request, principal.user_id, "leave_roster", "exam", exam_id, student=student_id)
         await feed.append(conn, exam_id, [row])
-    await hints.announce("feed", exam_id)
+    await notifier.notify("feed", exam_id)
 
 
 router: Final = Router(
     path="/exams",
     tags=["exams"],
     route_handlers=[list_roster, extend_roster, leave_roster],
-    dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
+    dependencies={"principal": Provide(principal_as(Role.TEACHER, Role.ADMIN))},
 )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from litestar import Router
 from litestar.di import Provide
 
-from hub.auth.guards import person_as
+from hub.auth.guards import principal_as
 from hub.rest.student.attempts import list_answers, read_attempt
 from hub.rest.student.dashboard import read_dashboard
 from hub.rest.student.student_exams import list_enrolments, start_attempt
@@ -19,5 +19,5 @@ router: Final = Router(
     path="/student",
     tags=["student"],
     route_handlers=[read_dashboard, list_enrolments, start_attempt, read_attempt, list_answers, submit],
-    dependencies={"person": Provide(person_as(Role.STUDENT))},
+    dependencies={"principal": Provide(principal_as(Role.STUDENT))},
 )

@@ -16,7 +16,7 @@ from db.queries.student import attempt_view
 from db.queries.student import record as records
 from db.queries.student.attempt_view import Owner, Paper, PaperExam, PaperItem
 from db.queries.student.record import EventCount, Record, ShownFlag
-from hub.auth.guards import BEARER, Person
+from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.student.dashboard import Integrity
@@ -101,10 +101,10 @@ class AttemptPaper(msgspec.Struct, frozen=True, kw_only=True):
     responses=problems(Unauthenticated, Expired, Forbidden, Missing),
 )
 async def read_attempt(
-    attempt_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]
+    attempt_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> AttemptPaper:
     """Read an attempt of one's own: its items, saved answers and remaining time; afterwards receipt and record."""
-    owner = Owner(person.user_id, person.exam_id)
+    owner = Owner(principal.user_id, principal.exam_id)
     async with engine.connect() as conn:
         paper = await attempt_view.read_paper(conn, attempt_id, owner)
         record = await records.read_record(conn, attempt_id, owner)
@@ -120,13 +120,13 @@ async def read_attempt(
 async def list_answers(
     attempt_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[AnswerRevision]:
     """List every revision of every answer, item by item; one that came too late does not stand, and is kept."""
     place = read_cursor(after, tuple[str, Rank])
-    owner = Owner(person.user_id, person.exam_id)
+    owner = Owner(principal.user_id, principal.exam_id)
     async with engine.connect() as conn:
         await attempt_view.list_item_names(conn, attempt_id, owner)
         found = await answers.list_revisions(conn, attempt_id, after=place, limit=limit + 1)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.queries.student import transcript as transcripts
 from db.queries.student.attempt_view import Owner
 from db.queries.student.transcript import PastAttempt, Profile, Totals
-from hub.auth.guards import BEARER, Person
+from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Forbidden, Missing, Unauthenticated, problems
 from judgement.score.thresholds import name_integrity
 from protocol.analysis import IntegrityStatus
@@ -44,10 +44,10 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
     responses=problems(Unauthenticated, Expired, Forbidden, Missing),
     security=BEARER,
 )
-async def read_dashboard(engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]) -> Dashboard:
+async def read_dashboard(engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]) -> Dashboard:
     """Read who one is, the newest attempts, and what all of them come to; after a sign-in by code, of that exam."""
     async with engine.connect() as conn:
-        transcript = await transcripts.read_transcript(conn, Owner(person.user_id, person.exam_id))
+        transcript = await transcripts.read_transcript(conn, Owner(principal.user_id, principal.exam_id))
     return Dashboard(
         profile=transcript.profile,
         exam_history=transcript.attempts,

@@ -11,11 +11,11 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import to_ms
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries.attempts import start as attempts
 from db.queries.exams import student_exams
 from db.queries.exams.student_exams import Enrolment, EnrolmentState, OwnAttempt
-from hub.auth.guards import BEARER, Person
+from hub.auth.guards import BEARER, Principal
 from hub.errors import Closed, Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from judgement.notice import Notice, write_notice
@@ -63,7 +63,7 @@ class Started(msgspec.Struct, frozen=True):
 )
 async def list_enrolments(
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[EnrolmentView]:
@@ -71,7 +71,7 @@ async def list_enrolments(
     place = read_cursor(after, UUID)
     async with engine.connect() as conn:
         found = await student_exams.list_enrolments(
-            conn, person.user_id, only_exam=person.exam_id, after=place, limit=limit + 1
+            conn, principal.user_id, only_exam=principal.exam_id, after=place, limit=limit + 1
         )
     return make_page([_view(one) for one in found], limit, lambda one: one.exam_id)
 
@@ -86,18 +86,20 @@ async def list_enrolments(
 async def start_attempt(
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    hints: NamedDependency[Hints],
-    person: NamedDependency[Person],
+    notifier: NamedDependency[Notifier],
+    principal: NamedDependency[Principal],
     data: JSONBody[Start | None] = None,
 ) -> Started:
     """Start an attempt, or return the one that is running: from any machine, as often as wanted."""
-    if not person.may_sit(exam_id):
+    if not principal.may_sit(exam_id):
         raise Missing(f"no exam {exam_id} for this student")
     notice = None if data is None else data.notice
     async with engine.begin() as conn:
-        opened = await attempts.start(conn, exam_id, person.user_id, rulebook_version=RULEBOOK_VERSION, notice=notice)
+        opened = await attempts.start(
+            conn, exam_id, principal.user_id, rulebook_version=RULEBOOK_VERSION, notice=notice
+        )
     if opened.created:
-        await hints.announce("feed", exam_id)
+        await notifier.notify("feed", exam_id)
     deadline = None if opened.deadline is None else to_ms(opened.deadline)
     return Started(opened.attempt_id, show_status(opened.status), deadline, to_ms(opened.now))
 

@@ -12,15 +12,15 @@ from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries import feed
 from db.queries.attempts import end as endings
 from db.queries.attempts.answers import Given
 from db.queries.attempts.end import Ended, Ending, Receipt
-from db.queries.events.system_events import ServerFact
+from db.queries.events.system_events import ServerEvent
 from db.queries.student import attempt_view
 from db.queries.student.attempt_view import Owner
-from hub.auth.guards import BEARER, Person
+from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from judgement import grading
 from judgement.attempts import Action, way_of
@@ -59,8 +59,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
 async def submit(
     attempt_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    hints: NamedDependency[Hints],
-    person: NamedDependency[Person],
+    notifier: NamedDependency[Notifier],
+    principal: NamedDependency[Principal],
     data: JSONBody[Submission | None] = None,
 ) -> Receipt:
     """Hand in. Waits a few seconds for what is still on its way, and goes on without it; repeated, the same receipt.
@@ -68,16 +68,16 @@ async def submit(
     After the end answers that come with it are kept as revisions that do not stand.
     """
     submission = data or Submission()
-    owner = Owner(person.user_id, person.exam_id)
+    owner = Owner(principal.user_id, principal.exam_id)
     async with engine.connect() as conn:
         known = await attempt_view.list_item_names(conn, attempt_id, owner)
     given = _read_answers(submission.answers, known)
     await _wait_until_stored(engine, attempt_id, submission)
     ended = await _end(engine, attempt_id, owner, given)
     if ended.changed:
-        await hints.announce("feed", ended.exam_id)
-        await hints.announce("attempt", attempt_id)
-        await hints.enqueue_analyse([attempt_id])
+        await notifier.notify("feed", ended.exam_id)
+        await notifier.notify("attempt", attempt_id)
+        await notifier.enqueue_analyse([attempt_id])
     return ended.receipt
 
 
@@ -86,7 +86,7 @@ async def _end(engine: AsyncEngine, attempt_id: UUID, owner: Owner, given: Seque
     ending = Ending(
         sources=way.sources,
         target=way.target,
-        fact=ServerFact("submitted", {"by": "student"}),
+        fact=ServerEvent("submitted", {"by": "student"}),
         student_id=owner.student_id,
         exam_id=owner.only_exam,
         answers=given,

@@ -5,7 +5,7 @@ from typing import Final
 from litestar import Router
 from litestar.di import Provide
 
-from hub.auth.guards import person_as
+from hub.auth.guards import principal_as
 from hub.rest.teacher.attempts import list_attempts
 from hub.rest.teacher.dashboard import read_dashboard
 from hub.rest.teacher.exam_analytics import read_analytics
@@ -31,5 +31,5 @@ router: Final = Router(
         export_events,
         export_flags,
     ],
-    dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
+    dependencies={"principal": Provide(principal_as(Role.TEACHER, Role.ADMIN))},
 )

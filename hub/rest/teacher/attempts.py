@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.queries.review import attempts
 from db.queries.review.attempts import AttemptSummary
-from hub.auth.guards import BEARER, Person
+from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 
@@ -23,12 +23,12 @@ from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_curso
 async def list_attempts(
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[AttemptSummary]:
     """List an exam's attempts by their numbers, the first one first, page by page."""
     place = read_cursor(after, int)
     async with engine.connect() as conn:
-        found = await attempts.list_of_exam(conn, exam_id, user_id=person.user_id, after=place, limit=limit + 1)
+        found = await attempts.list_of_exam(conn, exam_id, user_id=principal.user_id, after=place, limit=limit + 1)
     return make_page(found, limit, lambda attempt: attempt.ix)

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.queries.review import dashboard, flags
 from db.queries.review.dashboard import ExamLine
-from hub.auth.guards import BEARER, Person
+from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Forbidden, Unauthenticated, problems
 from hub.rest.teacher.responses import FlagSummary, show_flag
 
@@ -38,12 +38,14 @@ class TeacherDashboard(msgspec.Struct, frozen=True):
     security=BEARER,
     responses=problems(Unauthenticated, Expired, Forbidden),
 )
-async def read_dashboard(engine: NamedDependency[AsyncEngine], person: NamedDependency[Person]) -> TeacherDashboard:
+async def read_dashboard(
+    engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
+) -> TeacherDashboard:
     """Read one's exams in figures, the newest first; an administrator's are all."""
     async with engine.connect() as conn:
-        exams = await dashboard.list_exams(conn, person.user_id)
-        total = await dashboard.count_exams(conn, person.user_id)
-        recent = await flags.list_recent(conn, person.user_id, RECENT)
+        exams = await dashboard.list_exams(conn, principal.user_id)
+        total = await dashboard.count_exams(conn, principal.user_id)
+        recent = await flags.list_recent(conn, principal.user_id, RECENT)
     summary = TeacherSummary(
         exams=total,
         running_attempts=sum(exam.running for exam in exams),

@@ -12,7 +12,7 @@ from db.queries.review import attempts
 from db.queries.review import exam_analytics as analytics
 from db.queries.review.attempts import AttemptSummary
 from db.queries.review.exam_analytics import Bin, ExamHead, Figures, ItemFigures, Risks, RuleFigures
-from hub.auth.guards import BEARER, Person
+from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, make_page, read_cursor
 from judgement.rules import describe
@@ -59,14 +59,14 @@ class Analytics(msgspec.Struct, frozen=True, kw_only=True):
 async def read_analytics(
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     after: After = None,
     limit: Limit = PAGE,
 ) -> Analytics:
     """Read averages, distributions, items and rules of the attempts that have ended, and a page of all attempts."""
     place = read_cursor(after, int)
     async with engine.connect() as conn:
-        head = await analytics.read_head(conn, exam_id, person.user_id)
+        head = await analytics.read_head(conn, exam_id, principal.user_id)
         figures, risks = await analytics.read_figures(conn, exam_id)
         found = await attempts.read_page(conn, exam_id, after=place, limit=limit + 1)
         scores, integrity = await analytics.read_distributions(conn, exam_id)

@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.queries import access
 from db.queries.review import flags, timeline
 from db.queries.review.flags import FlagCase
-from db.queries.review.timeline import TimelineFact, Wanted
-from hub.auth.guards import BEARER, Person
+from db.queries.review.timeline import RecordedEvent, Wanted
+from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, leave
 from hub.rest.http.csv import Cell, write_rows, write_time
@@ -55,13 +55,13 @@ async def export_events(
     request: AnyRequest,
     attempt_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> Stream:
     """Export every fact of an attempt in the order of its timeline, with the flags that cite it."""
     async with engine.begin() as conn:
-        await access.require_for_attempt(conn, attempt_id, person.user_id, Permission.VIEW_ANALYTICS)
+        await access.require_for_attempt(conn, attempt_id, principal.user_id, Permission.VIEW_ANALYTICS)
         citing = cite(await flags.read_cited(conn, attempt_id))
-        await leave(conn, request, person.user_id, "export_events", "attempt", attempt_id)
+        await leave(conn, request, principal.user_id, "export_events", "attempt", attempt_id)
     return _stream(write_events(engine, attempt_id, citing), f"events-{attempt_id}.csv")
 
 
@@ -76,12 +76,12 @@ async def export_flags(
     request: AnyRequest,
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> Stream:
     """Export every flag of an exam, the first one first, with the decisions about it."""
     async with engine.begin() as conn:
-        await access.require(conn, exam_id, person.user_id, Permission.VIEW_ANALYTICS)
-        await leave(conn, request, person.user_id, "export_flags", "exam", exam_id)
+        await access.require(conn, exam_id, principal.user_id, Permission.VIEW_ANALYTICS)
+        await leave(conn, request, principal.user_id, "export_flags", "exam", exam_id)
     return _stream(write_flags(engine, exam_id), f"flags-{exam_id}.csv")
 
 
@@ -117,7 +117,7 @@ async def write_flags(engine: AsyncEngine, exam_id: UUID) -> AsyncIterator[bytes
         after = cases[-1].record.flag_id
 
 
-def _event_row(fact: TimelineFact, citing: Citing) -> list[Cell]:
+def _event_row(fact: RecordedEvent, citing: Citing) -> list[Cell]:
     place = (fact.stream_id, fact.seq)
     return [
         write_time(fact.server_at),

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.queries import access
 from db.queries.review import flags
 from db.queries.review.flags import FlagFilter
-from hub.auth.guards import BEARER, Person
+from hub.auth.guards import BEARER, Principal
 from hub.commands.commands import TEXT_CHARS, Commands
 from hub.errors import Busy, Expired, Forbidden, HubError, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, leave
@@ -57,7 +57,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 async def list_flags(
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     status: Annotated[FlagStatus | None, QueryParameter(description="Only flags of this status")] = None,
     severity: Annotated[Severity | None, QueryParameter(description="Only flags of this severity")] = None,
     rule: Annotated[
@@ -73,7 +73,7 @@ async def list_flags(
         found = await flags.list_of_exam(
             conn,
             exam_id,
-            user_id=person.user_id,
+            user_id=principal.user_id,
             wanted=FlagFilter(status, severity, rule),
             after=place,
             limit=limit + 1,
@@ -91,12 +91,12 @@ async def read_flag(
     request: AnyRequest,
     flag_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> FlagView:
     """Read what a flag concludes, the facts it cites, what is known to look the same, and what people decided."""
     async with engine.begin() as conn:
-        case = await flags.read_case(conn, flag_id, person.user_id)
-        await leave(conn, request, person.user_id, "read_flag", "flag", flag_id)
+        case = await flags.read_case(conn, flag_id, principal.user_id)
+        await leave(conn, request, principal.user_id, "read_flag", "flag", flag_id)
     return show_case(case)
 
 
@@ -112,14 +112,14 @@ async def review_flag(
     data: JSONBody[Review],
     engine: NamedDependency[AsyncEngine],
     commands: NamedDependency[Commands],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> FlagView:
     """Confirm, dismiss or escalate a flag, if it still is as it was seen; 409 tells who was first, and when.
 
     Sent again it does nothing more, and answers as it did.
     """
     async with engine.connect() as conn:
-        exam_id = await access.require_for_flag(conn, flag_id, person.user_id, Permission.REVIEW)
+        exam_id = await access.require_for_flag(conn, flag_id, principal.user_id, Permission.REVIEW)
     command = Command(
         id=data.id,
         exam_id=exam_id,
@@ -129,11 +129,11 @@ async def review_flag(
         seen=data.seen,
         reason=data.reason,
     )
-    refusal = _refusal(await commands.carry_out(person, command))
+    refusal = _refusal(await commands.carry_out(principal, command))
     if refusal is not None:
         raise refusal
     async with engine.connect() as conn:
-        return show_case(await flags.read_case(conn, flag_id, person.user_id))
+        return show_case(await flags.read_case(conn, flag_id, principal.user_id))
 
 
 def _refusal(result: Result) -> HubError | None:

@@ -15,10 +15,10 @@ from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries.attempts import grades
 from db.queries.attempts.grades import Given, Grade, Item, Script
-from hub.auth.guards import BEARER, Person, person_as
+from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest.http import audit
 from hub.rest.http.fields import Text
@@ -87,12 +87,12 @@ async def read_answers(
     request: audit.AnyRequest,
     attempt_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> ScriptView:
     """Read the items, their keys, the answers that stand, and what they were given so far."""
     async with engine.begin() as conn:
-        script = await grades.read_script(conn, attempt_id, person.user_id)
-        await audit.leave(conn, request, person.user_id, "read_answers", "attempt", attempt_id)
+        script = await grades.read_script(conn, attempt_id, principal.user_id)
+        await audit.leave(conn, request, principal.user_id, "read_answers", "attempt", attempt_id)
     return _view(script)
 
 
@@ -108,22 +108,22 @@ async def grade_attempt(
     attempt_id: FromPath[UUID],
     data: JSONBody[Grading],
     engine: NamedDependency[AsyncEngine],
-    hints: NamedDependency[Hints],
-    person: NamedDependency[Person],
+    notifier: NamedDependency[Notifier],
+    principal: NamedDependency[Principal],
 ) -> ScriptView:
     """Give items points, in the place of whatever they were given; conclusions that rest on them are made anew.
 
     An attempt is graded once it has ended. A grade that was final stays so, and can still be mended.
     """
     async with engine.begin() as conn:
-        script = await grades.lock_script(conn, attempt_id, person.user_id)
+        script = await grades.lock_script(conn, attempt_id, principal.user_id)
         new = _read_grades(data.grades, script.items)
-        await grades.give(conn, script, new, person.user_id, grading, final=data.final)
+        await grades.give(conn, script, new, principal.user_id, grading, final=data.final)
         given = {one.item: f"{one.points:g}" for one in new}
         details = {"grades": msgspec.json.encode(given).decode(), "final": data.final}
-        await audit.leave(conn, request, person.user_id, "grade", "attempt", attempt_id, **details)
-        graded = await grades.read_script(conn, attempt_id, person.user_id)
-    await hints.enqueue_analyse([attempt_id])
+        await audit.leave(conn, request, principal.user_id, "grade", "attempt", attempt_id, **details)
+        graded = await grades.read_script(conn, attempt_id, principal.user_id)
+    await notifier.enqueue_analyse([attempt_id])
     return _view(graded)
 
 
@@ -131,7 +131,7 @@ router: Final = Router(
     path="/teacher/attempts",
     tags=["teacher"],
     route_handlers=[read_answers, grade_attempt],
-    dependencies={"person": Provide(person_as(Role.TEACHER, Role.ADMIN))},
+    dependencies={"principal": Provide(principal_as(Role.TEACHER, Role.ADMIN))},
 )
 
 

@@ -19,8 +19,8 @@ from db.queries.review import attempts, timeline
 from db.queries.review import flags as flagged
 from db.queries.review.attempts import AttemptSummary
 from db.queries.review.flags import Cited
-from db.queries.review.timeline import AnalysisRecord, FactId, TimelineFact, Wanted
-from hub.auth.guards import BEARER, Person
+from db.queries.review.timeline import AnalysisRecord, EventId, RecordedEvent, Wanted
+from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, leave
 from hub.rest.http.paging import PAGE, After, Limit, read_cursor, write_cursor
@@ -46,7 +46,7 @@ _Severity = Annotated[
 _Anomalies = Annotated[bool, QueryParameter(description="Only events that make anomalies: a standing flag cites them")]
 
 
-class TimelineEvent(TimelineFact, frozen=True, kw_only=True):
+class TimelineEvent(RecordedEvent, frozen=True, kw_only=True):
     """One fact with the flags that cite it; an anomaly is one that a standing flag above a note cites."""
 
     is_anomaly: bool
@@ -75,11 +75,11 @@ class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
 class Citing(msgspec.Struct, frozen=True):
     """Which flags cite which facts of one attempt, and which of those facts count."""
 
-    flags: dict[FactId, list[UUID]]
-    anomalies: set[FactId]
-    critical: set[FactId]
+    flags: dict[EventId, list[UUID]]
+    anomalies: set[EventId]
+    critical: set[EventId]
 
-    def show(self, fact: TimelineFact) -> TimelineEvent:
+    def show(self, fact: RecordedEvent) -> TimelineEvent:
         """Show a fact with what cites it."""
         place = (fact.stream_id, fact.seq)
         fields: dict[str, Any] = {name: getattr(fact, name) for name in fact.__struct_fields__}
@@ -96,7 +96,7 @@ async def read_monitoring(
     request: AnyRequest,
     attempt_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     *,
     type: _Type = None,  # noqa: A002 - named in refusals as in the query
     severity: _Severity = None,
@@ -107,14 +107,14 @@ async def read_monitoring(
     """Read a page of what was recorded of one attempt, what is concluded from it, and its flags with their evidence."""
     place = read_cursor(after, list[tuple[UUID, int]], CURSOR_CHARS)
     async with engine.begin() as conn:
-        await access.require_for_attempt(conn, attempt_id, person.user_id, Permission.VIEW)
+        await access.require_for_attempt(conn, attempt_id, principal.user_id, Permission.VIEW)
         citing = cite(await flagged.read_cited(conn, attempt_id))
         streams = await timeline.read_streams(conn, attempt_id)
         attempt = await attempts.read_summary(conn, attempt_id)
         total = await timeline.count(conn, streams)
         analysis = await timeline.read_analysis(conn, attempt_id)
         cases = await flagged.list_of_attempt(conn, attempt_id)
-        await leave(conn, request, person.user_id, "read_monitoring", "attempt", attempt_id)
+        await leave(conn, request, principal.user_id, "read_monitoring", "attempt", attempt_id)
         window = await timeline.read_window(
             conn,
             streams,
@@ -136,7 +136,7 @@ async def read_monitoring(
 
 def cite(flags: Sequence[Cited]) -> Citing:
     """Tell which facts these flags cite, and which of them count."""
-    by_fact: dict[FactId, list[UUID]] = {}
+    by_fact: dict[EventId, list[UUID]] = {}
     for flag in flags:
         for place in dict.fromkeys(flag.places):
             by_fact.setdefault(place, []).append(flag.flag_id)
@@ -146,5 +146,5 @@ def cite(flags: Sequence[Cited]) -> Citing:
     )
 
 
-def _places(flags: Collection[Cited]) -> set[FactId]:
+def _places(flags: Collection[Cited]) -> set[EventId]:
     return {place for flag in flags for place in flag.places}

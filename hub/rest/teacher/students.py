@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.queries.review import students
 from db.queries.review.attempts import AttemptSummary
 from db.queries.review.students import FlaggedStudent, Metrics, StudentCard
-from hub.auth.guards import BEARER, Person
+from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, leave
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
@@ -52,14 +52,14 @@ async def read_student(
     request: AnyRequest,
     student_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
 ) -> StudentRecord:
     """Read who a student is, what they sat in exams one may see, and how they are doing."""
     async with engine.begin() as conn:
-        profile = await students.read_card(conn, student_id, person.user_id)
-        attempts = await students.list_attempts(conn, student_id, person.user_id)
-        metrics = await students.read_metrics(conn, student_id, person.user_id)
-        await leave(conn, request, person.user_id, "read_student", "user", student_id)
+        profile = await students.read_card(conn, student_id, principal.user_id)
+        attempts = await students.list_attempts(conn, student_id, principal.user_id)
+        metrics = await students.read_metrics(conn, student_id, principal.user_id)
+        await leave(conn, request, principal.user_id, "read_student", "user", student_id)
     label = None if metrics is None else metrics.current_risk_label
     risk = Risk(label, flagged=metrics is not None and metrics.flagged_for_intervention)
     return StudentRecord(profile, attempts, metrics, risk)
@@ -73,7 +73,7 @@ async def read_student(
 )
 async def list_flagged_students(
     engine: NamedDependency[AsyncEngine],
-    person: NamedDependency[Person],
+    principal: NamedDependency[Principal],
     exam_id: Annotated[UUID | None, QueryParameter(description="Of this exam only")] = None,
     after: After = None,
     limit: Limit = PAGE,
@@ -82,6 +82,6 @@ async def list_flagged_students(
     place = read_cursor(after, UUID)
     async with engine.connect() as conn:
         found = await students.list_flagged(
-            conn, person.user_id, role=person.role, exam_id=exam_id, after=place, limit=limit + 1
+            conn, principal.user_id, role=principal.role, exam_id=exam_id, after=place, limit=limit + 1
         )
     return make_page(found, limit, lambda student: student.student_id)

@@ -3,10 +3,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from db.notify import Hint, Hints, Told
+from db.notify import HubTopic, Notification, Notifier
 from hub.auth.failures import Failures
 from hub.auth.limits import Allowance, FailureLimits
-from hub.board.listener import Relay
+from hub.board.listener import Listener
 from hub.errors import TooManyFailures, Unauthenticated
 from hub.tasks import DetachedTasks
 from tests.hub.exam_room import until
@@ -22,10 +22,10 @@ class Wire:
         self.hubs: list[Failures] = []
         self.told: list[bytes] = []
 
-    async def tell(self, channel: Told, data: bytes) -> None:
+    async def tell(self, channel: HubTopic, data: bytes) -> None:
         self.told.append(data)
         for hub in self.hubs:
-            hub.on_hint(Hint(channel, data=data))
+            hub.on_notification(Notification(channel, data=data))
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ async def tasks() -> AsyncIterator[DetachedTasks]:
         yield tasks
 
 
-def hub_on(teller: object, tasks: DetachedTasks, *, per_name: int = 2) -> Failures:
+def hub_on(publisher: object, tasks: DetachedTasks, *, per_name: int = 2) -> Failures:
     limits = FailureLimits(Allowance(per_name=per_name, per_address=100))
-    return Failures(limits, teller, tasks)  # type: ignore[arg-type]
+    return Failures(limits, publisher, tasks)  # type: ignore[arg-type]
 
 
 def fail(failures: Failures, name: str | None = "ada") -> None:
@@ -80,18 +80,22 @@ async def test_a_success_is_told_to_nobody(wire: Wire, tasks: DetachedTasks) -> 
 async def test_nonsense_and_other_hints_are_passed_over(wire: Wire, tasks: DetachedTasks) -> None:
     failures = hub_on(wire, tasks, per_name=1)
     for data in (b"", b"\xff", b"\x91\xa1x", b"\x80"):
-        failures.on_hint(Hint("failures", data=data))
+        failures.on_notification(Notification("failures", data=data))
     fail(hub_on(wire, tasks), "ada")
     await until(lambda: len(wire.told) == 1)
-    failures.on_hint(Hint("live", data=wire.told[0]))
+    failures.on_notification(Notification("live", data=wire.told[0]))
     assert not is_refused(failures)
 
 
 async def test_hubs_share_failures_through_redis_and_count_alone_without_it(redis: Redis, tasks: DetachedTasks) -> None:
-    hints = [Hints.connect(redis.url) for _ in range(2)]
-    one, other = (hub_on(client, tasks, per_name=1) for client in hints)
+    notifier = [Notifier.connect(redis.url) for _ in range(2)]
+    one, other = (hub_on(client, tasks, per_name=1) for client in notifier)
     up = asyncio.Event()
-    async with Relay(hints[1], other.on_hint, lambda hint: up.set() if hint.channel == "reconnected" else None):
+    async with Listener(
+        notifier[1],
+        other.on_notification,
+        lambda notification: up.set() if notification.channel == "reconnected" else None,
+    ):
         await up.wait()
         fail(one)
         await until(lambda: is_refused(other))
@@ -99,5 +103,5 @@ async def test_hubs_share_failures_through_redis_and_count_alone_without_it(redi
         fail(one, "eve")
         assert is_refused(one, "eve")
         assert not is_refused(other, "eve")
-    for client in hints:
+    for client in notifier:
         await client.close()

@@ -15,7 +15,7 @@ from db.models import User
 from db.queries.accounts import credentials
 from db.settings import Secret
 from hub.auth import tokens
-from hub.auth.guards import Person, Purpose, admit_socket, origin_allowed
+from hub.auth.guards import Principal, Purpose, admit_socket, origin_allowed
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.errors import Expired, Forbidden, Invalid, Unauthenticated, close_code_of
 from hub.settings import HubSettings
@@ -59,10 +59,10 @@ async def sign_in(conn: AsyncConnection, role: Role = Role.STUDENT, exam_id: UUI
 async def test_a_ticket_admits_once(conn: AsyncConnection, settings: HubSettings) -> None:
     ada = await sign_in(conn)
     ticket = await ada.ticket(conn)
-    person = await admit_socket(conn, ticket, None, "monitor", settings)
-    assert (person.user_id, person.role, person.session) == (ada.user_id, Role.STUDENT, ada.session)
-    assert person.name == "Ada Example"
-    assert now_ms() < person.auth_until <= now_ms() + 600_000
+    principal = await admit_socket(conn, ticket, None, "monitor", settings)
+    assert (principal.user_id, principal.role, principal.session) == (ada.user_id, Role.STUDENT, ada.session)
+    assert principal.name == "Ada Example"
+    assert now_ms() < principal.auth_until <= now_ms() + 600_000
     with pytest.raises(Unauthenticated) as refusal:
         await admit_socket(conn, ticket, None, "monitor", settings)
     assert close_code_of(refusal.value) is CloseCode.UNAUTHENTICATED
@@ -72,12 +72,12 @@ async def test_of_two_sockets_with_one_ticket_one_comes_in(engine: AsyncEngine, 
     async with engine.begin() as conn:
         ticket = await (await sign_in(conn)).ticket(conn)
 
-    async def enter() -> Person:
+    async def enter() -> Principal:
         async with engine.begin() as conn:
             return await admit_socket(conn, ticket, None, "monitor", settings)
 
     results = await asyncio.gather(*(enter() for _ in range(5)), return_exceptions=True)
-    assert sum(isinstance(result, Person) for result in results) == 1
+    assert sum(isinstance(result, Principal) for result in results) == 1
     assert sum(isinstance(result, Unauthenticated) for result in results) == 4
 
 

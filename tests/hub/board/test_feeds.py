@@ -9,11 +9,11 @@ from sqlalchemy import delete, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import FeedHead, FeedRow
-from db.notify import Hint, Hints
+from db.notify import Notification, Notifier
 from db.settings import DatabaseSettings
 from hub.board import follower
 from hub.board.feeds import Feed
-from hub.board.listener import Relay
+from hub.board.listener import Listener
 from protocol.codec import Encoding
 from protocol.console import Since, StudentRow
 from tests.hub.exam_room import Room, Watcher, make_room
@@ -46,37 +46,40 @@ async def test_a_hint_is_enough_to_look(engine: AsyncEngine, room: Room) -> None
         feed.watch(room.exam, watcher)
         await watcher.reach(await room.fresh())
         await room.sit()
-        feed.on_hint(Hint("feed", room.exam))
+        feed.on_notification(Notification("feed", room.exam))
         await watcher.reach(await room.fresh())
         await room.sit()
-        feed.on_hint(Hint("reconnected"))
+        feed.on_notification(Notification("reconnected"))
         await watcher.reach(await room.fresh())
-        feed.on_hint(Hint("feed", uuid4()))
-        feed.on_hint(Hint("instructions", room.exam))
+        feed.on_notification(Notification("feed", uuid4()))
+        feed.on_notification(Notification("instructions", room.exam))
 
 
 async def test_hints_come_through_redis(engine: AsyncEngine, room: Room, database: DatabaseSettings) -> None:
-    watcher, hints = Watcher(), Hints.connect(database.redis_url)
+    watcher, notifier = Watcher(), Notifier.connect(database.redis_url)
     subscribed = asyncio.Event()
-    async with Feed(engine, poll_s=NEVER_S) as feed, Relay(hints, feed.on_hint, lambda _: subscribed.set()):
+    async with (
+        Feed(engine, poll_s=NEVER_S) as feed,
+        Listener(notifier, feed.on_notification, lambda _: subscribed.set()),
+    ):
         await subscribed.wait()
         feed.watch(room.exam, watcher)
         await watcher.reach(await room.fresh())
         await room.sit()
-        await hints.announce("feed", room.exam)
+        await notifier.notify("feed", room.exam)
         await watcher.reach(await room.fresh())
-    await hints.close()
+    await notifier.close()
 
 
 async def test_without_redis_changes_come_all_the_same(engine: AsyncEngine, room: Room) -> None:
-    watcher, hints = Watcher(), Hints.connect("redis://127.0.0.1:1")
-    async with Feed(engine, poll_s=0.02) as feed, Relay(hints, feed.on_hint):
+    watcher, notifier = Watcher(), Notifier.connect("redis://127.0.0.1:1")
+    async with Feed(engine, poll_s=0.02) as feed, Listener(notifier, feed.on_notification):
         feed.watch(room.exam, watcher)
         await watcher.reach(await room.fresh())
         await room.sit()
-        await hints.announce("feed", room.exam)
+        await notifier.notify("feed", room.exam)
         await watcher.reach(await room.fresh())
-    await hints.close()
+    await notifier.close()
 
 
 async def test_many_changes_at_once_come_in_order(engine: AsyncEngine, room: Room) -> None:
@@ -142,7 +145,7 @@ async def test_while_postgresql_is_away_consoles_stay_and_then_catch_up(
         await watcher.reach(await room.fresh())
         async with database_away(servers, database):
             feed.watch(other.exam, late)
-            feed.on_hint(Hint("feed", room.exam))
+            feed.on_notification(Notification("feed", room.exam))
             await asyncio.sleep(0.5)
             assert (watcher.opened, late.opened) == (1, 0)
         await room.sit()
@@ -164,7 +167,7 @@ async def test_who_comes_back_is_sent_what_it_missed(engine: AsyncEngine, room: 
         await feed.resume(room.exam, again, held)
         await again.reach(await room.fresh())
         await room.sit("Dan")
-        feed.on_hint(Hint("feed", room.exam))
+        feed.on_notification(Notification("feed", room.exam))
         await again.reach(await room.fresh())
     assert again.opened == 0
 
@@ -176,7 +179,7 @@ async def test_who_missed_nothing_is_sent_nothing(engine: AsyncEngine, room: Roo
     async with Feed(engine, poll_s=NEVER_S) as feed:
         await feed.resume(room.exam, watcher, await since(room))
         await room.sit("Bob")
-        feed.on_hint(Hint("feed", room.exam))
+        feed.on_notification(Notification("feed", room.exam))
         await watcher.reach(await room.fresh())
     assert (watcher.opened, watcher.deltas) == (0, 2)
 
@@ -195,7 +198,7 @@ async def test_who_watches_anew_is_shown_nothing_until_it_is_known_what_it_misse
         assert feed.watched() == [], "a board loaded anew now would be begun and not ended"
         await resuming
         assert feed.watched() == [(room.exam, [watcher])]
-        feed.on_hint(Hint("feed", room.exam))
+        feed.on_notification(Notification("feed", room.exam))
         await watcher.reach(await room.fresh())
     assert watcher.opened == 1
 
@@ -250,7 +253,7 @@ async def test_who_watches_no_more_is_told_no_more(engine: AsyncEngine, room: Ro
         feed.unwatch(uuid4(), leaves)
         assert feed.watched() == [(room.exam, [stays])]
         await room.sit()
-        feed.on_hint(Hint("feed", room.exam))
+        feed.on_notification(Notification("feed", room.exam))
         await stays.reach(await room.fresh())
     assert leaves.deltas == 0
 

@@ -21,7 +21,7 @@ from db.models import (
     Instruction,
 )
 from db.queries.console.board import WATCHING
-from hub.auth.guards import Person
+from hub.auth.guards import Principal
 from hub.commands.commands import TEXT_CHARS, WANTED, Commands
 from hub.commands.reviews import DECISIONS
 from judgement.policy import read_policy
@@ -43,26 +43,26 @@ OPEN, CONFIRMED, DISMISSED, ESCALATED = (
 )
 
 
-class Announced:
+class Topic:
     """Remembers the hints given."""
 
     def __init__(self) -> None:
-        self.hints: list[tuple[str, UUID]] = []
+        self.notifier: list[tuple[str, UUID]] = []
 
-    async def announce(self, channel: str, key: UUID) -> None:
-        self.hints.append((channel, key))
+    async def notify(self, channel: str, key: UUID) -> None:
+        self.notifier.append((channel, key))
 
 
 @asynccontextmanager
-async def commands_of(engine: AsyncEngine) -> AsyncIterator[tuple[Commands, Announced]]:
-    announced = Announced()
+async def commands_of(engine: AsyncEngine) -> AsyncIterator[tuple[Commands, Topic]]:
+    announced = Topic()
     async with Commands(engine, announced) as commands:
         yield commands, announced
 
 
-async def carry_out(room: Room, command: Command, person: Person | None = None) -> Result:
+async def carry_out(room: Room, command: Command, principal: Principal | None = None) -> Result:
     async with commands_of(room.engine) as (commands, _):
-        return await commands.carry_out(person or room.teacher, command)
+        return await commands.carry_out(principal or room.teacher, command)
 
 
 def message(room: Room, *, to: str | list[UUID] = "all", text: str | None = "hello") -> Command:
@@ -97,8 +97,8 @@ async def test_a_message_goes_to_all_who_sit_the_exam(engine: AsyncEngine, room:
     command = message(room)
     async with commands_of(engine) as (commands, announced):
         assert await commands.carry_out(room.teacher, command) == Result(command.id, fine(ada, bob))
-    assert announced.hints[0] == ("feed", room.exam)
-    assert sorted(announced.hints[1:]) == sorted([("instructions", ada), ("instructions", bob)])
+    assert announced.notifier[0] == ("feed", room.exam)
+    assert sorted(announced.notifier[1:]) == sorted([("instructions", ada), ("instructions", bob)])
     board = await room.fresh()
     assert {row.attempt_id: (row.text, row.state) for row in board.instructions.values()} == {
         ada: ("hello", InstructionState.SENT),
@@ -156,7 +156,7 @@ async def test_a_repeated_message_is_not_sent_again(engine: AsyncEngine, room: R
     await room.sit()
     async with commands_of(engine) as (commands, announced):
         assert await commands.carry_out(room.teacher, command) == first
-    assert announced.hints == []
+    assert announced.notifier == []
     assert await count(engine, Instruction) == 1
     assert await count(engine, AuditLog) == logs
     assert await count(engine, FeedRow) == rows + 2  # the newcomer's
@@ -206,7 +206,7 @@ async def test_every_command_is_recorded_with_its_result(engine: AsyncEngine, ro
 
 
 async def test_what_is_refused_as_a_whole_leaves_nothing_and_may_be_sent_again(engine: AsyncEngine, room: Room) -> None:
-    stranger = await room.person(Role.TEACHER)
+    stranger = await room.principal(Role.TEACHER)
     command = message(room)
     assert (await carry_out(room, command, stranger)).code == ErrorCode.FORBIDDEN
     assert (await carry_out(room, message(room, text=""))).code == ErrorCode.BAD_COMMAND
@@ -217,7 +217,7 @@ async def test_what_is_refused_as_a_whole_leaves_nothing_and_may_be_sent_again(e
 async def test_an_id_is_good_for_one_order_of_one_person(engine: AsyncEngine, room: Room) -> None:
     ada = await room.sit()
     flag = await room.flag(ada)
-    admin, other = await room.person(Role.ADMIN), await make_room(engine)
+    admin, other = await room.principal(Role.ADMIN), await make_room(engine)
     command = message(room)
     await carry_out(room, command)
     reused = [
@@ -227,8 +227,8 @@ async def test_an_id_is_good_for_one_order_of_one_person(engine: AsyncEngine, ro
         (room.teacher, msgspec.structs.replace(command, text="something else")),
         (room.teacher, msgspec.structs.replace(command, to=[ada])),
     ]
-    for person, again in reused:
-        result = await carry_out(room, again, person)
+    for principal, again in reused:
+        result = await carry_out(room, again, principal)
         assert (result.code, result.outcomes) == (ErrorCode.BAD_COMMAND, [])
     assert (await room.fresh()).flags[flag].status is OPEN
     assert await count(engine, Instruction) == await count(engine, CommandRecord) == 1
@@ -277,7 +277,7 @@ async def test_a_review_with_something_missing_is_refused(engine: AsyncEngine, r
 
 async def test_who_may_not_watch_may_not_command(engine: AsyncEngine, room: Room) -> None:
     flag = await room.flag(await room.sit())
-    stranger = await room.person(Role.TEACHER)
+    stranger = await room.principal(Role.TEACHER)
     for command in (message(room), review(room, flag, CONFIRMED)):
         result = await carry_out(room, command, stranger)
         assert (result.code, result.outcomes) == (ErrorCode.FORBIDDEN, [])
@@ -288,7 +288,7 @@ async def test_access_is_checked_with_every_command(engine: AsyncEngine, room: R
     await room.sit()
     assert (await carry_out(room, message(room))).code is None
     async with engine.begin() as conn:
-        other = await room.person(Role.TEACHER)
+        other = await room.principal(Role.TEACHER)
         await conn.execute(update(Exam).values(creator_id=other.user_id))
     assert (await carry_out(room, message(room))).code == ErrorCode.FORBIDDEN
 
@@ -301,7 +301,7 @@ async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine
     command = review(room, flag, DISMISSED)
     async with commands_of(engine) as (commands, announced):
         assert await commands.carry_out(room.teacher, command) == Result(command.id, fine(attempt))
-    assert announced.hints == [("feed", room.exam)]
+    assert announced.notifier == [("feed", room.exam)]
 
     board = await room.fresh()
     row = board.flags[flag]
@@ -319,7 +319,7 @@ async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine
 async def test_of_two_reviewers_one_decides_and_the_other_learns_who_did(engine: AsyncEngine, room: Room) -> None:
     attempt = await room.sit()
     flag = await room.flag(attempt)
-    admin = await room.person(Role.ADMIN, "Ada Admin")
+    admin = await room.principal(Role.ADMIN, "Ada Admin")
     async with commands_of(engine) as (commands, _):
         results = await asyncio.gather(
             commands.carry_out(room.teacher, review(room, flag, CONFIRMED)),
@@ -366,7 +366,7 @@ async def test_a_spent_id_does_not_decide_about_another_flag(room: Room) -> None
 
 async def test_a_flag_of_another_exam_is_not_found(engine: AsyncEngine, room: Room) -> None:
     assert (await carry_out(room, review(room, uuid4(), CONFIRMED))).code == ErrorCode.NOT_FOUND
-    admin = await room.person(Role.ADMIN)
+    admin = await room.principal(Role.ADMIN)
     flag = await room.flag(await room.sit())
     async with engine.begin() as conn:
         other = uuid4()
@@ -394,7 +394,7 @@ async def test_an_escalation_is_answered_by_another_person(room: Room) -> None:
     await carry_out(room, review(room, flag, ESCALATED))
     (own,) = (await carry_out(room, review(room, flag, CONFIRMED, ESCALATED))).outcomes
     assert (own.ok, own.code) == (False, ErrorCode.FORBIDDEN)
-    admin = await room.person(Role.ADMIN, "Ada Admin")
+    admin = await room.principal(Role.ADMIN, "Ada Admin")
     (other,) = (await carry_out(room, review(room, flag, CONFIRMED, ESCALATED), admin)).outcomes
     assert other.ok
     assert (await room.fresh()).flags[flag].reviewed_by == "Ada Admin"

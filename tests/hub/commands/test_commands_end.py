@@ -14,7 +14,7 @@ from protocol.attempts import AttemptStatus, InstructionState
 from protocol.codes import ErrorCode
 from protocol.console import Command, Result
 from protocol.exams import Permission
-from tests.candidates import system_facts
+from tests.candidates import system_events
 from tests.hub.commands.test_commands import carry_out, commands_of, count, fine
 from tests.hub.exam_room import Room, make_room
 
@@ -29,8 +29,8 @@ async def test_a_person_ends_attempts_with_a_reason_that_is_kept_and_told(engine
     command = end(room, bob, ada)
     async with commands_of(engine) as (commands, announced):
         assert await commands.carry_out(invigilator, command) == Result(command.id, fine(bob, ada))
-    assert announced.hints[0] == ("feed", room.exam)
-    assert sorted(announced.hints[1:]) == sorted(
+    assert announced.notifier[0] == ("feed", room.exam)
+    assert sorted(announced.notifier[1:]) == sorted(
         (kind, one) for kind in ("instructions", "attempt") for one in (ada, bob)
     )
     board = await room.fresh()
@@ -41,7 +41,7 @@ async def test_a_person_ends_attempts_with_a_reason_that_is_kept_and_told(engine
         assert (board.instructions[attempt].action, board.instructions[attempt].state) == ("end", InstructionState.SENT)
     async with engine.connect() as conn:
         logs = (await conn.execute(select(AuditLog).where(AuditLog.action == "end"))).all()
-        stated = await system_facts(conn, ada)
+        stated = await system_events(conn, ada)
         asked = (await instructions.pending(conn, [ada]))[ada]
     assert {(log.actor_id, log.resource, log.resource_id) for log in logs} == {
         (invigilator.user_id, "attempt", str(one)) for one in (ada, bob)

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Denied, NotFound
 from db.models import AuditLog, FlagReview, TeacherExamPermission
-from hub.auth.guards import Person
+from hub.auth.guards import Principal
 from hub.commands.reviews import DECISIONS, Decision, Reviewed, review
 from protocol.codes import ErrorCode
 from protocol.console import FlagRow, ScoreRow
@@ -22,13 +22,13 @@ async def decide(
     decision: FlagStatus = FlagStatus.CONFIRMED,
     *,
     seen: FlagStatus = FlagStatus.OPEN,
-    person: Person | None = None,
+    principal: Principal | None = None,
     exam_id: UUID | None = None,
 ) -> Reviewed:
     async with room.engine.begin() as conn:
         return await review(
             conn,
-            person or room.teacher,
+            principal or room.teacher,
             Decision(
                 command_id=uuid4(),
                 exam_id=exam_id or room.exam,
@@ -40,14 +40,14 @@ async def decide(
         )
 
 
-async def permit(room: Room, *permissions: Permission) -> Person:
-    person = await room.person(Role.TEACHER)
+async def permit(room: Room, *permissions: Permission) -> Principal:
+    principal = await room.principal(Role.TEACHER)
     async with room.engine.begin() as conn:
         values = {permission.value: True for permission in permissions}
         await conn.execute(
-            TeacherExamPermission.__table__.insert().values(exam_id=room.exam, teacher_id=person.user_id, **values)
+            TeacherExamPermission.__table__.insert().values(exam_id=room.exam, teacher_id=principal.user_id, **values)
         )
-    return person
+    return principal
 
 
 async def test_a_decision_gives_the_rows_a_board_has_to_change(engine: AsyncEngine) -> None:
@@ -82,10 +82,10 @@ async def test_only_who_may_review_decides(engine: AsyncEngine) -> None:
     room = await make_room(engine)
     flag = await room.flag(await room.sit())
     with pytest.raises(NotFound):
-        await decide(room, flag, person=await room.person(Role.TEACHER))
+        await decide(room, flag, principal=await room.principal(Role.TEACHER))
     with pytest.raises(Denied):
-        await decide(room, flag, person=await permit(room, Permission.VIEW, Permission.INVIGILATE))
-    reviewed = await decide(room, flag, person=await permit(room, Permission.REVIEW))
+        await decide(room, flag, principal=await permit(room, Permission.VIEW, Permission.INVIGILATE))
+    reviewed = await decide(room, flag, principal=await permit(room, Permission.REVIEW))
     assert reviewed.outcome.ok
 
 

@@ -73,7 +73,7 @@ async def test_a_console_is_closed_a_little_after_its_authority_ends(
 
 
 async def test_an_exam_that_may_not_be_watched_is_forbidden(hub: Hub, room: Room) -> None:
-    stranger = await room.person(Role.TEACHER)
+    stranger = await room.principal(Role.TEACHER)
     async with hub.sign_in(stranger) as client:
         for exam in (room.exam, uuid4()):
             await client.send(Watch(exam))
@@ -212,11 +212,11 @@ async def test_a_renewal_does_not_wait_for_a_command(hub: Hub, room: Room) -> No
 
 
 async def test_a_console_stays_one_persons(hub: Hub, room: Room) -> None:
-    other = await room.person(Role.ADMIN)
-    student = await room.person(Role.STUDENT)
-    for person in (other, student):
+    other = await room.principal(Role.ADMIN)
+    student = await room.principal(Role.STUDENT)
+    for principal in (other, student):
         async with hub.sign_in(room.teacher) as client:
-            await client.send(Auth(await hub.token(person)))
+            await client.send(Auth(await hub.token(principal)))
             assert (await client.receive(Error)).code == ErrorCode.FORBIDDEN
             assert await client.close_code() == CloseCode.FORBIDDEN
 
@@ -260,7 +260,7 @@ async def test_two_consoles_of_one_person_are_two(hub: Hub, room: Room) -> None:
 
 async def test_one_console_watches_several_exams(hub: Hub, room: Room) -> None:
     other = await make_room(hub.engine)
-    admin = await room.person(Role.ADMIN)
+    admin = await room.principal(Role.ADMIN)
     async with hub.sign_in(admin) as client:
         for one in (room, other):
             await client.send(Watch(one.exam))

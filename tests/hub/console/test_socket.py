@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from db.models import User
 from db.queries.accounts import credentials
-from hub.auth.guards import Person
+from hub.auth.guards import Principal
 from hub.auth.tickets import hash_secret
 from hub.console import socket
 from hub.sockets import now_ms
@@ -80,7 +80,7 @@ async def test_who_does_not_show_who_they_are_is_closed(hub: Hub, hello: msgspec
 
 
 async def test_a_candidate_has_no_console(hub: Hub, room: Room) -> None:
-    student = await room.person(Role.STUDENT)
+    student = await room.principal(Role.STUDENT)
     async with hub.connect() as client:
         await client.send(Hello(token=await hub.token(student)))
         assert await client.close_code() == CloseCode.FORBIDDEN
@@ -154,21 +154,21 @@ async def test_draining_a_hub_without_consoles_takes_no_time(hub: Hub) -> None:
         await hub.consoles.drain(30_000)
 
 
-async def end_session(hub: Hub, person: Person) -> None:
+async def end_session(hub: Hub, principal: Principal) -> None:
     async with hub.engine.begin() as conn:
-        await credentials.revoke(conn, person.session)
+        await credentials.revoke(conn, principal.session)
 
 
-async def deactivate(hub: Hub, person: Person) -> None:
+async def deactivate(hub: Hub, principal: Principal) -> None:
     async with hub.engine.begin() as conn:
-        await conn.execute(update(User).where(User.id == person.user_id).values(is_active=False))
+        await conn.execute(update(User).where(User.id == principal.user_id).values(is_active=False))
 
 
 @pytest.mark.parametrize("end", [end_session, deactivate])
 async def test_who_logs_out_or_is_deactivated_loses_every_console_with_the_next_look(
-    hub: Hub, room: Room, end: Callable[[Hub, Person], Awaitable[None]]
+    hub: Hub, room: Room, end: Callable[[Hub, Principal], Awaitable[None]]
 ) -> None:
-    admin = await room.person(Role.ADMIN)
+    admin = await room.principal(Role.ADMIN)
     async with hub.sign_in(room.teacher) as one, hub.sign_in(room.teacher) as two, hub.sign_in(admin) as other:
         await end(hub, room.teacher)
         assert [await one.close_code(), await two.close_code()] == [CloseCode.UNAUTHENTICATED] * 2

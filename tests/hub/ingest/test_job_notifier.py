@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Collection
 from uuid import UUID, uuid4
 
-from hub.ingest.job_notifier import Hinter
+from hub.ingest.job_notifier import JobNotifier
 
 
 async def test_a_lone_hint_goes_out_at_once_and_those_after_it_together() -> None:
@@ -12,9 +12,9 @@ async def test_a_lone_hint_goes_out_at_once_and_those_after_it_together() -> Non
     async def enqueue(gathered: Collection[UUID]) -> None:
         jobs.put_nowait(set(gathered))
 
-    async with asyncio.timeout(5), Hinter(enqueue) as hinter:
-        hinter.hint(frozenset(attempts[:1]))
+    async with asyncio.timeout(5), JobNotifier(enqueue) as job_notifier:
+        job_notifier.notification(frozenset(attempts[:1]))
         assert await jobs.get() == {attempts[0]}
         for attempt in attempts[1:]:
-            hinter.hint(frozenset({attempt}))
+            job_notifier.notification(frozenset({attempt}))
         assert await jobs.get() == set(attempts[1:])

@@ -15,7 +15,7 @@ from hub.ingest.batcher import Fate, GivenUp, Offer, Stored, Work
 from protocol.codes import RejectCode
 from protocol.events import Batch, Entry, span
 from protocol.monitor import Rejected
-from tests.hub.ingest.workbench import PATIENCE_S, Teller, Workbench, stored
+from tests.hub.ingest.workbench import PATIENCE_S, Publisher, Workbench, stored
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ async def test_a_batch_is_told_as_stored_once_it_is_committed_and_hinted(bench: 
     stream_id = uuid7()
     assert await bench.store(stream_id, 1, 3) == Stored()
     assert await stored(engine, stream_id) == [1, 2, 3]
-    assert bench.hinted == {stream_id}
+    assert bench.notified == {stream_id}
 
 
 async def test_batches_of_many_streams_go_into_one_flush(bench: Workbench, engine: AsyncEngine) -> None:
     streams = [uuid7() for _ in range(20)]
     tellers = [bench.offer(stream, 1, 2) for stream in streams]
     async with asyncio.timeout(PATIENCE_S):
-        assert await asyncio.gather(*(teller.fate for teller in tellers)) == [Stored()] * 20
+        assert await asyncio.gather(*(publisher.fate for publisher in tellers)) == [Stored()] * 20
     async with engine.connect() as conn:
         moments = await conn.execute(text("SELECT count(DISTINCT server_timestamp) FROM monitoring_events"))
         assert moments.scalar_one() == 1
@@ -92,7 +92,7 @@ async def test_a_batch_that_cannot_be_stored_in_time_is_told_as_given_up(
     monkeypatch.setattr(writer, "GIVE_UP_S", 0.3)
     bench.refusals = 1000
     assert await bench.store(uuid7(), 1, 2) == GivenUp()
-    assert bench.hinted == set()
+    assert bench.notified == set()
     bench.refusals = 0
     monkeypatch.setattr(writer, "GIVE_UP_S", 20.0)
     assert await bench.store(uuid7(), 1, 2) == Stored()
@@ -110,15 +110,15 @@ async def test_what_nobody_foresaw_costs_its_own_flush_and_no_other(
 async def test_leaving_stores_what_still_waits(database: DatabaseSettings, engine: AsyncEngine) -> None:
     bench, stream_id = Workbench(database), uuid7()
     async with bench.ingest:
-        teller = bench.offer(stream_id, 1, 4)
-    assert teller.fate.result() == Stored()
+        publisher = bench.offer(stream_id, 1, 4)
+    assert publisher.fate.result() == Stored()
     assert await stored(engine, stream_id) == [1, 2, 3, 4]
 
 
 async def test_a_full_ingest_says_so(bench: Workbench) -> None:
     stream_id = uuid7()
     bench.offer(stream_id, 1, 1, size=9_000)
-    late = Work(stream_id, stream_id, Batch(2, 2, (Entry(2, "copy", 0, 0, "{}"),), 2_000), Teller())
+    late = Work(stream_id, stream_id, Batch(2, 2, (Entry(2, "copy", 0, 0, "{}"),), 2_000), Publisher())
     assert bench.ingest.offer(late) is Offer.FULL
     assert bench.ingest.waiting_bytes == 9_000
 
@@ -166,12 +166,12 @@ async def test_a_lock_held_by_another_hub_is_waited_for_over_many_tries_of_one_c
     bench, stream_id = Workbench(database, prepare=prepare), uuid7()
     await claim(rival, stream_id, 2)
     async with bench.ingest:
-        teller = bench.offer(stream_id, 1, 3)
+        publisher = bench.offer(stream_id, 1, 3)
         for _ in range(3):
             await asyncio.wait_for(failures.acquire(), PATIENCE_S)
-        assert not teller.fate.done()
+        assert not publisher.fate.done()
         await rival.execute("ROLLBACK")
-        assert await asyncio.wait_for(teller.fate, PATIENCE_S) == Stored()
+        assert await asyncio.wait_for(publisher.fate, PATIENCE_S) == Stored()
     assert await stored(engine, stream_id) == [1, 2, 3]
     assert len(bench.opened) == 1
 
@@ -201,7 +201,7 @@ async def test_poison_in_the_middle_of_a_full_flush_is_refused_alone(bench: Work
     bad = bench.offer_entries(streams[-1], 1, entries)
     async with asyncio.timeout(PATIENCE_S):
         assert await bad.fate == Stored((Rejected(50, RejectCode.BAD_SHAPE),))
-        assert await asyncio.gather(*(teller.fate for teller in tellers.values())) == [Stored()] * 49
+        assert await asyncio.gather(*(publisher.fate for publisher in tellers.values())) == [Stored()] * 49
     assert await stored(engine, streams[-1]) == list(range(1, 101))
 
 
@@ -211,10 +211,10 @@ async def test_what_would_leave_a_hole_is_given_back_and_its_neighbours_are_stor
     torn, neighbour = uuid7(), uuid7()
     tellers = bench.offer(torn, 6, 8), bench.offer(neighbour, 1, 2)
     async with asyncio.timeout(PATIENCE_S):
-        assert [await teller.fate for teller in tellers] == [GivenUp(), Stored()]
+        assert [await publisher.fate for publisher in tellers] == [GivenUp(), Stored()]
     assert await stored(engine, torn) == []
     assert await stored(engine, neighbour) == [1, 2]
-    assert bench.hinted == {neighbour}
+    assert bench.notified == {neighbour}
 
 
 async def test_a_server_that_forgot_its_tail_is_found_out_after_a_reconnect(
@@ -248,8 +248,8 @@ async def test_lost_numbers_are_one_range_to_the_client_and_their_first_a_row_of
     bench: Workbench, engine: AsyncEngine
 ) -> None:
     stream_id = uuid7()
-    teller = bench.offer_entries(stream_id, 1, [span(1, 10, "overflow")])
-    assert await asyncio.wait_for(teller.fate, PATIENCE_S) == Stored()
+    publisher = bench.offer_entries(stream_id, 1, [span(1, 10, "overflow")])
+    assert await asyncio.wait_for(publisher.fate, PATIENCE_S) == Stored()
     assert await stored(engine, stream_id) == [1, 10]
     assert await bench.store(stream_id, 11, 12) == Stored()
 
@@ -260,8 +260,8 @@ async def test_a_late_batch_of_an_older_session_does_not_overlap_what_the_newer_
     older, newer, stream_id = Workbench(database), Workbench(database), uuid7()
     async with older.ingest, newer.ingest:
         await older.store(stream_id, 1, 2)
-        teller = newer.offer_entries(stream_id, 3, [span(3, 20, "overflow")])
-        assert await asyncio.wait_for(teller.fate, PATIENCE_S) == Stored()
+        publisher = newer.offer_entries(stream_id, 3, [span(3, 20, "overflow")])
+        assert await asyncio.wait_for(publisher.fate, PATIENCE_S) == Stored()
         # Were it told "stored", it would go on from within the span.
         assert await older.store(stream_id, 3, 6) == GivenUp()
     assert await stored(engine, stream_id) == [1, 2, 3, 20]
@@ -278,7 +278,7 @@ async def test_leaving_while_the_database_is_away_waits_for_one_flush_and_not_fo
     async with asyncio.timeout(PATIENCE_S):
         async with bench.ingest:
             tellers = [bench.offer(uuid7(), 1, 2) for _ in range(100)]
-        assert [await teller.fate for teller in tellers] == [GivenUp()] * 100
+        assert [await publisher.fate for publisher in tellers] == [GivenUp()] * 100
 
 
 @pytest.mark.parametrize("is_under_way", [False, True])
@@ -290,16 +290,16 @@ async def test_leaving_while_the_database_is_away_gives_up_sooner(
     bench.refusals = 1_000
     async with asyncio.timeout(PATIENCE_S):
         async with bench.ingest:
-            teller = bench.offer(uuid7(), 1, 2)
+            publisher = bench.offer(uuid7(), 1, 2)
             while is_under_way and bench.refusals == 1_000:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0)
-        assert await teller.fate == GivenUp()
+        assert await publisher.fate == GivenUp()
 
 
 async def test_leaving_does_not_hurry_a_database_that_answers(database: DatabaseSettings, engine: AsyncEngine) -> None:
     bench, stream_id = Workbench(database), uuid7()
     bench.refusals = 3
     async with bench.ingest:
-        teller = bench.offer(stream_id, 1, 2)
-    assert await teller.fate == Stored()
+        publisher = bench.offer(stream_id, 1, 2)
+    assert await publisher.fate == Stored()
     assert await stored(engine, stream_id) == [1, 2]

@@ -18,7 +18,7 @@ from protocol.events import Batch, Entry
 PATIENCE_S = 10
 
 
-class Teller:
+class Publisher:
     """Hears what became of a batch."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Workbench:
     def __init__(
         self, settings: DatabaseSettings, *, prepare: Callable[[asyncpg.Connection], Awaitable[object]] | None = None
     ) -> None:
-        self.hinted: set[UUID] = set()
+        self.notified: set[UUID] = set()
         self.known: list[tuple[UUID, list[int]]] = []
         self.rewinds = 0
         self.opened: list[asyncpg.Connection] = []
@@ -43,7 +43,7 @@ class Workbench:
         self._connect = partial(connect_writer, settings)
         self.ingest = Ingest(
             self.connect,
-            self.hinted.update,
+            self.notified.update,
             writers=1,
             max_bytes=10_000,
             known=self._note_known,
@@ -59,15 +59,15 @@ class Workbench:
             await self._prepare(self.opened[-1])
         return self.opened[-1]
 
-    def offer(self, stream_id: UUID, first: int, last: int, *, payload: str = "{}", size: int = 10) -> Teller:
+    def offer(self, stream_id: UUID, first: int, last: int, *, payload: str = "{}", size: int = 10) -> Publisher:
         entries = tuple(Entry(seq, "copy", 0, seq, payload) for seq in range(first, last + 1))
         return self.offer_entries(stream_id, first, entries, size=size)
 
-    def offer_entries(self, stream_id: UUID, first: int, entries: Sequence[Entry], *, size: int = 10) -> Teller:
-        teller = Teller()
+    def offer_entries(self, stream_id: UUID, first: int, entries: Sequence[Entry], *, size: int = 10) -> Publisher:
+        publisher = Publisher()
         batch = Batch(first, entries[-1].seq, tuple(entries), size)
-        assert self.ingest.offer(Work(stream_id, stream_id, batch, teller)) is Offer.TAKEN
-        return teller
+        assert self.ingest.offer(Work(stream_id, stream_id, batch, publisher)) is Offer.TAKEN
+        return publisher
 
     async def store(self, stream_id: UUID, first: int, last: int, *, payload: str = "{}") -> Fate:
         return await asyncio.wait_for(self.offer(stream_id, first, last, payload=payload).fate, PATIENCE_S)

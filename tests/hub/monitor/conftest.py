@@ -19,7 +19,7 @@ from db.models import ExamAttempt
 from db.queries.accounts import credentials
 from hub.auth import tokens
 from hub.auth.tickets import draw_secret, hash_secret
-from hub.monitor.admission import CandidateDoor
+from hub.monitor.admission import Admission
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol import monitor
@@ -167,11 +167,11 @@ async def neighbour(url: str, engine: AsyncEngine, settings: HubSettings) -> Asy
 
 
 @pytest.fixture
-def door(app: Litestar) -> CandidateDoor:
+def admission(app: Litestar) -> Admission:
     """What the sockets of the hub work with."""
     provide: Any = app.dependencies["candidates"]
-    door: CandidateDoor = provide.dependency()
-    return door
+    admission: Admission = provide.dependency()
+    return admission
 
 
 @contextlib.asynccontextmanager

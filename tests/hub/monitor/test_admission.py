@@ -10,7 +10,7 @@ from db.models import Connection, ExamAttempt
 from hub.app import create_app
 from hub.auth.passwords import Passwords
 from hub.errors import Busy, Forbidden, Unauthenticated
-from hub.monitor.admission import CandidateDoor
+from hub.monitor.admission import Admission
 from hub.settings import HubSettings
 from tests.hub.monitor.conftest import Sitting, sit
 
@@ -19,18 +19,18 @@ def wanted() -> bool:
     return True
 
 
-async def test_an_accepted_hello_opens_a_connection_in_this_hubs_name(sitting: Sitting, door: CandidateDoor) -> None:
-    entrance = await door.enter(await sitting.hello(), wanted)
-    assert (entrance.person.user_id, entrance.person.session) == (sitting.student_id, sitting.session)
-    assert entrance.hub_id == door.lease.hub_id
+async def test_an_accepted_hello_opens_a_connection_in_this_hubs_name(sitting: Sitting, admission: Admission) -> None:
+    entrance = await admission.enter(await sitting.hello(), wanted)
+    assert (entrance.principal.user_id, entrance.principal.session) == (sitting.student_id, sitting.session)
+    assert entrance.hub_id == admission.lease.hub_id
     async with sitting.engine.connect() as conn:
-        assert (await conn.execute(select(Connection.hub))).scalar_one() == door.lease.hub_id
+        assert (await conn.execute(select(Connection.hub))).scalar_one() == admission.lease.hub_id
 
 
-async def test_a_token_is_not_enough_where_a_ticket_is_wanted(sitting: Sitting, door: CandidateDoor) -> None:
+async def test_a_token_is_not_enough_where_a_ticket_is_wanted(sitting: Sitting, admission: Admission) -> None:
     hello = await sitting.hello(token=await sitting.token())
     with pytest.raises(Unauthenticated):
-        await door.enter(hello, wanted, by_ticket_only=True)
+        await admission.enter(hello, wanted, by_ticket_only=True)
 
 
 async def test_nobody_comes_in_before_the_hub_has_its_lease(
@@ -43,21 +43,21 @@ async def test_nobody_comes_in_before_the_hub_has_its_lease(
 
 
 async def test_a_new_token_must_be_the_same_persons_and_good_for_the_exam(
-    sitting: Sitting, neighbour: Sitting, door: CandidateDoor
+    sitting: Sitting, neighbour: Sitting, admission: Admission
 ) -> None:
-    entrance = await door.enter(await sitting.hello(), wanted)
-    renewed = await door.renew(await sitting.token(), entrance)
+    entrance = await admission.enter(await sitting.hello(), wanted)
+    renewed = await admission.renew(await sitting.token(), entrance)
     assert (renewed.user_id, renewed.session) == (sitting.student_id, sitting.session)
     with pytest.raises(Forbidden):
-        await door.renew(await neighbour.token(), entrance)
+        await admission.renew(await neighbour.token(), entrance)
     with pytest.raises(Unauthenticated):
-        await door.renew("e30.e30.e30", entrance)
+        await admission.renew("e30.e30.e30", entrance)
 
 
-async def test_a_hello_nobody_waits_for_any_more_is_ended_in_the_record(sitting: Sitting, door: CandidateDoor) -> None:
-    entering = door.tasks.start(door.enter(await sitting.hello(), wanted))
+async def test_a_hello_nobody_waits_for_any_more_is_ended_in_the_record(sitting: Sitting, admission: Admission) -> None:
+    entering = admission.tasks.start(admission.enter(await sitting.hello(), wanted))
     await entering
-    door.abandon(entering, "overloaded")
+    admission.abandon(entering, "overloaded")
     async with asyncio.timeout(5):
         while await cause_of(sitting) is None:  # noqa: ASYNC110 - PostgreSQL tells nobody
             await asyncio.sleep(0.01)
@@ -69,30 +69,30 @@ async def cause_of(sitting: Sitting) -> str | None:
         return (await conn.execute(select(Connection.cause).where(Connection.generation == 1))).scalar_one()
 
 
-async def test_a_hello_that_came_to_nothing_opened_nothing(sitting: Sitting, door: CandidateDoor) -> None:
+async def test_a_hello_that_came_to_nothing_opened_nothing(sitting: Sitting, admission: Admission) -> None:
     with pytest.raises(Unauthenticated):
-        await door.enter(await sitting.hello(ticket="no such ticket"), wanted)
+        await admission.enter(await sitting.hello(ticket="no such ticket"), wanted)
     async with sitting.engine.connect() as conn:
         assert (await conn.execute(select(ExamAttempt.generation))).scalar_one() == 0
 
 
-async def test_a_ticket_is_spent_by_a_hello_that_is_refused(sitting: Sitting, door: CandidateDoor) -> None:
+async def test_a_ticket_is_spent_by_a_hello_that_is_refused(sitting: Sitting, admission: Admission) -> None:
     ticket = await sitting.ticket()
     with pytest.raises(NotFound):
-        await door.enter(await sitting.hello(ticket=ticket, attempt_id=uuid4()), wanted)
+        await admission.enter(await sitting.hello(ticket=ticket, attempt_id=uuid4()), wanted)
     with pytest.raises(Unauthenticated):
-        await door.enter(await sitting.hello(ticket=ticket), wanted)
+        await admission.enter(await sitting.hello(ticket=ticket), wanted)
 
 
 async def test_a_hello_that_is_not_wanted_any_more_leaves_the_newer_connection_alone(
-    sitting: Sitting, door: CandidateDoor
+    sitting: Sitting, admission: Admission
 ) -> None:
-    newer = await door.enter(await sitting.hello(), wanted)
+    newer = await admission.enter(await sitting.hello(), wanted)
     late = await sitting.hello()
     with pytest.raises(Busy):
-        await door.enter(late, lambda: False)
+        await admission.enter(late, lambda: False)
     async with sitting.engine.connect() as conn:
         assert (await conn.execute(select(ExamAttempt.generation))).scalar_one() == newer.opening.generation
         assert (await conn.execute(select(Connection.closed_at))).scalars().all() == [None]
-    again = await door.enter(late, wanted)  # its ticket was not spent
+    again = await admission.enter(late, wanted)  # its ticket was not spent
     assert again.opening.generation == newer.opening.generation + 1

@@ -11,7 +11,7 @@ from db.queries.connections import connections
 from db.queries.connections.connections import Opening
 from hub import metrics
 from hub.monitor import close_log
-from hub.monitor.close_log import Farewells
+from hub.monitor.close_log import CloseLog
 from protocol import monitor
 from tests import factories
 
@@ -36,7 +36,7 @@ async def open_some(engine: AsyncEngine, number: int) -> Sequence[Opening]:
     return openings
 
 
-async def lost_facts(engine: AsyncEngine) -> int:
+async def lost_events(engine: AsyncEngine) -> int:
     async with engine.connect() as conn:
         lost = select(func.count()).where(MonitoringEvent.event_type == "connection_lost")
         return (await conn.execute(lost)).scalar_one()
@@ -44,29 +44,29 @@ async def lost_facts(engine: AsyncEngine) -> int:
 
 async def test_many_ends_are_recorded_together_each_with_its_cause_and_fact(engine: AsyncEngine) -> None:
     openings = await open_some(engine, 5)
-    async with Farewells(engine) as recorder:
+    async with CloseLog(engine) as recorder:
         ends = [recorder.put(opening, f"cause {n}") for n, opening in enumerate(openings)]
         async with asyncio.timeout(5):
             await asyncio.gather(*ends)
         async with engine.connect() as conn:
             causes = (await conn.execute(select(Connection.cause))).scalars()
             assert sorted(causes) == [f"cause {n}" for n in range(5)]
-    assert await lost_facts(engine) == 5
+    assert await lost_events(engine) == 5
 
 
 async def test_an_end_stated_twice_is_recorded_once(engine: AsyncEngine) -> None:
     (opening,) = await open_some(engine, 1)
-    async with Farewells(engine) as recorder:
+    async with CloseLog(engine) as recorder:
         recorder.put(opening, "first")
         recorder.put(opening, "second")
     async with engine.connect() as conn:
         assert (await conn.execute(select(Connection.cause))).scalar_one() == "first"
-    assert await lost_facts(engine) == 1
+    assert await lost_events(engine) == 1
 
 
 async def test_an_end_that_postgresql_cannot_take_is_tried_again_and_dated_when_it_was(engine: AsyncEngine) -> None:
     (opening,) = await open_some(engine, 1)
-    async with Farewells(engine) as recorder:
+    async with CloseLog(engine) as recorder:
         async with engine.begin() as holder:
             await holder.execute(text("LOCK TABLE connections IN SHARE MODE"))
             ended_at = (await holder.execute(text("SELECT clock_timestamp()"))).scalar_one()
@@ -85,7 +85,7 @@ async def test_what_does_not_fit_is_dropped_and_counted(engine: AsyncEngine, mon
     monkeypatch.setattr(close_log, "WAITING_MAX", 1)
     first, second = await open_some(engine, 2)
     dropped = metrics.FAREWELLS_DROPPED.labels(reason="full")._value.get()
-    recorder = Farewells(engine)
+    recorder = CloseLog(engine)
     recorder.put(first, "gone")
     assert recorder.put(second, "gone").done()
     assert metrics.FAREWELLS_DROPPED.labels(reason="full")._value.get() == dropped + 1

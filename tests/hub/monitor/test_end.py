@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from db.models import EventStream, MonitoringEvent
-from db.notify import Hints
+from db.notify import Notifier
 from db.settings import DatabaseSettings
 from hub.auth import tokens
 from hub.monitor import registry, session
@@ -58,10 +58,10 @@ async def test_a_hint_tells_it_sooner(
     monkeypatch.setattr(registry, "LOOK_S", 60.0)
     await asyncio.sleep(0.2)  # the look that was already due goes by
     await sitting.stand(AttemptStatus.SUBMITTED)
-    hints = Hints.connect(database.redis_url)
-    await hints.announce("attempt", sitting.attempt_id)
+    notifier = Notifier.connect(database.redis_url)
+    await notifier.notify("attempt", sitting.attempt_id)
     assert (await peer.receive(monitor.AttemptChanged)).status is AttemptStatus.SUBMITTED
-    await hints.close()
+    await notifier.close()
 
 
 async def test_the_tail_of_a_queue_is_taken_after_the_end(sitting: Sitting) -> None:

@@ -19,13 +19,13 @@ from db.queries.console import instructions
 from hub.ingest.batcher import Offer
 from hub.ingest.writer import Ingest
 from hub.monitor import orphans
-from hub.monitor.admission import CandidateDoor
+from hub.monitor.admission import Admission
 from hub.settings import HubSettings
 from protocol import monitor
 from protocol.attempts import AttemptStatus
 from protocol.codes import CloseCode
 from protocol.limits import FRAME_BYTES, HEARTBEAT_MS, SILENT_HEARTBEATS, TAIL_MS
-from tests.candidates import system_facts
+from tests.candidates import system_events
 from tests.hub.monitor.conftest import Sitting, events, sit, until
 
 
@@ -211,19 +211,21 @@ async def test_a_connection_of_which_nothing_is_heard_ends_as_silent_and_is_open
 
     await until(is_closed)
     async with engine.connect() as conn:
-        assert ("connection_lost", {"cause": "silent", "generation": 1}) in await system_facts(conn, sitting.attempt_id)
+        assert ("connection_lost", {"cause": "silent", "generation": 1}) in await system_events(
+            conn, sitting.attempt_id
+        )
     gone = await poster.deliver(2, 2)
     assert (gone.status_code, gone.json()["code"]) == (409, "disconnected")
     assert (await poster.open(stream=poster.stream, acked=1, next_seq=2)).json()["committed"] == 1
     assert (await poster.deliver(2, 2)).json()["seq"] == 2
 
 
-async def test_a_connection_that_is_heard_of_stays(poster: Poster, engine: AsyncEngine, door: CandidateDoor) -> None:
+async def test_a_connection_that_is_heard_of_stays(poster: Poster, engine: AsyncEngine, admission: Admission) -> None:
     async with engine.begin() as conn:
         long_ago = func.now() - timedelta(hours=1)
         await conn.execute(update(Connection).values(heard_at=long_ago, opened_at=long_ago))
     await poster.deliver(1, 1)
-    looking = orphans.Sweep(door.engine, door.lease, door.roll, door.farewells)
+    looking = orphans.Sweep(admission.engine, admission.lease, admission.registry, admission.close_log)
     await looking._close_silent()
     await looking._sweep()
     assert (await poster.deliver(2, 2)).status_code == 200
@@ -291,21 +293,21 @@ async def test_a_hello_that_contradicts_itself_is_refused(poster: Poster, change
 
 
 async def test_without_room_the_client_is_told_to_come_again(
-    poster: Poster, engine: AsyncEngine, settings: HubSettings, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
+    poster: Poster, engine: AsyncEngine, settings: HubSettings, admission: Admission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Ingest, "offer", lambda *_: Offer.FULL)
     full = await poster.deliver(1, 3)
     assert (full.status_code, full.json()["code"], full.headers["Retry-After"]) == (429, "full", "1")
     monkeypatch.undo()
     load = settings.ingest_bytes
-    door.budget.move(load)
+    admission.budget.move(load)
     await asyncio.sleep(0.6)
     assert (await poster.deliver(1, 3)).status_code == 429
-    door.budget.move(-load)
+    admission.budget.move(-load)
     await asyncio.sleep(0.6)
     assert (await poster.deliver(1, 3)).json()["seq"] == 3
     assert await stored(engine, poster.stream) == [1, 2, 3]
-    assert door.budget.used_bytes == 0
+    assert admission.budget.used_bytes == 0
 
 
 async def test_the_same_delivery_many_times_at_once_is_stored_once(poster: Poster, engine: AsyncEngine) -> None:

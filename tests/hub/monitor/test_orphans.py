@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import Connection, MonitoringEvent
 from db.queries.connections import connections
 from hub.monitor import orphans
-from hub.monitor.admission import CandidateDoor
+from hub.monitor.admission import Admission
 from tests.hub.monitor.conftest import Sitting, still_works, until
 
 
@@ -17,10 +17,12 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orphans, "YOUNG_S", 0.5)
 
 
-async def open_without_a_socket(sitting: Sitting, door: CandidateDoor) -> connections.Opening:
+async def open_without_a_socket(sitting: Sitting, admission: Admission) -> connections.Opening:
     """As a hello does whose COMMIT PostgreSQL has done and nobody has heard of."""
     async with sitting.engine.begin() as conn:
-        return await connections.open_connection(conn, await sitting.hello(), sitting.student_id, door.lease.hub_id)
+        return await connections.open_connection(
+            conn, await sitting.hello(), sitting.student_id, admission.lease.hub_id
+        )
 
 
 async def cause_of(sitting: Sitting) -> str | None:
@@ -30,10 +32,10 @@ async def cause_of(sitting: Sitting) -> str | None:
 
 
 async def test_a_connection_without_a_socket_is_closed_with_its_fact_and_no_other(
-    sitting: Sitting, neighbour: Sitting, door: CandidateDoor, engine: AsyncEngine
+    sitting: Sitting, neighbour: Sitting, admission: Admission, engine: AsyncEngine
 ) -> None:
     beside, _ = await neighbour.enter()
-    await open_without_a_socket(sitting, door)
+    await open_without_a_socket(sitting, admission)
 
     async def is_closed() -> bool:
         return await cause_of(sitting) == "gone"
@@ -48,25 +50,25 @@ async def test_a_connection_without_a_socket_is_closed_with_its_fact_and_no_othe
 
 
 async def test_a_young_connection_is_left_alone(
-    sitting: Sitting, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
+    sitting: Sitting, admission: Admission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orphans, "YOUNG_S", 60.0)
-    await open_without_a_socket(sitting, door)
+    await open_without_a_socket(sitting, admission)
     await asyncio.sleep(0.4)
     assert await cause_of(sitting) is None
 
 
 async def test_an_end_that_is_still_to_be_recorded_keeps_its_cause(
-    sitting: Sitting, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
+    sitting: Sitting, admission: Admission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orphans, "YOUNG_S", 60.0)
-    opening = await open_without_a_socket(sitting, door)
+    opening = await open_without_a_socket(sitting, admission)
     async with sitting.engine.begin() as holder:
         await holder.execute(select(Connection.attempt_id).with_for_update())
-        ended = door.farewells.put(opening, "silent")
-        assert door.farewells.holds(opening.attempt_id, opening.generation)
+        ended = admission.close_log.put(opening, "silent")
+        assert admission.close_log.holds(opening.attempt_id, opening.generation)
         monkeypatch.setattr(orphans, "YOUNG_S", 0.5)
         await asyncio.sleep(0.9)
     await ended
     assert await cause_of(sitting) == "silent"
-    assert not door.farewells.holds(opening.attempt_id, opening.generation)
+    assert not admission.close_log.holds(opening.attempt_id, opening.generation)

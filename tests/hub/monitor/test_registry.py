@@ -9,12 +9,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import ExamAttempt, ExamEnrollment, Instruction, User
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries.console import instructions
 from db.settings import DatabaseSettings
 from hub.app import create_app
 from hub.monitor import registry, session
-from hub.monitor.admission import CandidateDoor
+from hub.monitor.admission import Admission
 from hub.settings import HubSettings
 from protocol import monitor
 from protocol.codes import CloseCode
@@ -67,11 +67,11 @@ async def test_hints_for_others_do_not_keep_a_superseded_socket_waiting(
 ) -> None:
     monkeypatch.setattr(registry, "LOOK_S", 0.5)
     peer, _ = await sitting.enter()
-    hints = Hints.connect(database.redis_url)
+    notifier = Notifier.connect(database.redis_url)
 
     async def hint_for_ever() -> None:
         while True:
-            await hints.announce("instructions", sitting.attempt_id)
+            await notifier.notify("instructions", sitting.attempt_id)
             await asyncio.sleep(0.1)
 
     hinting = asyncio.create_task(hint_for_ever())
@@ -79,7 +79,7 @@ async def test_hints_for_others_do_not_keep_a_superseded_socket_waiting(
         await conn.execute(update(ExamAttempt).values(generation=ExamAttempt.generation + 1))
     assert await peer.closed() == CloseCode.SUPERSEDED
     hinting.cancel()
-    await hints.close()
+    await notifier.close()
 
 
 async def test_an_instruction_arrives_without_any_hint_and_once(sitting: Sitting) -> None:
@@ -139,10 +139,10 @@ async def test_a_hint_brings_an_instruction_sooner(
     monkeypatch.setattr(registry, "LOOK_S", 60.0)
     await asyncio.sleep(0.2)  # the look that was already due goes by
     await ask(sitting, "hinted")
-    hints = Hints.connect(database.redis_url)
-    await hints.announce("instructions", sitting.attempt_id)
+    notifier = Notifier.connect(database.redis_url)
+    await notifier.notify("instructions", sitting.attempt_id)
     assert (await peer.receive(monitor.Instruct)).body == {"text": "hinted"}
-    await hints.close()
+    await notifier.close()
 
 
 async def test_a_candidate_who_goes_on_at_another_hub_is_superseded_within_three_seconds_without_redis(
@@ -205,18 +205,18 @@ async def test_an_access_token_that_runs_out_closes_nothing(sitting: Sitting) ->
 
 
 async def test_windows_shrink_and_grow_with_the_load_of_the_process(
-    sitting: Sitting, door: CandidateDoor, settings: HubSettings, monkeypatch: pytest.MonkeyPatch
+    sitting: Sitting, admission: Admission, settings: HubSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "TICK_S", 0.02)
     peer, welcome = await sitting.enter()
     assert welcome.window == Window()
     load = settings.ingest_bytes * 3 // 4
-    door.budget.move(load)
+    admission.budget.move(load)
     shrunk = await peer.receive(monitor.WindowChanged)
     assert 0 < shrunk.events < Window().events
     assert 0 < shrunk.bytes < Window().bytes
     await still_works(peer)
     latest, later = await sitting.enter()
     assert (later.window.events, later.window.bytes) == (shrunk.events, shrunk.bytes)
-    door.budget.move(-load)
+    admission.budget.move(-load)
     assert (await latest.receive(monitor.WindowChanged)).events == Window().events

@@ -13,7 +13,7 @@ from db.queries.connections import hub_leases
 from hub import lease, metrics
 from hub.app import create_app
 from hub.monitor import registry, socket
-from hub.monitor.admission import CandidateDoor
+from hub.monitor.admission import Admission
 from hub.settings import HubSettings
 from protocol import limits, monitor
 from protocol.codec import Encoding
@@ -193,7 +193,7 @@ async def opened(sitting: Sitting) -> list[tuple[int, str | None]]:
 
 
 async def test_a_new_token_in_band_takes_the_place_of_the_sign_in(
-    sitting: Sitting, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
+    sitting: Sitting, admission: Admission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "LOOK_S", 0.1)
     peer, _ = await sitting.enter()
@@ -201,7 +201,7 @@ async def test_a_new_token_in_band_takes_the_place_of_the_sign_in(
     await peer.send(monitor.Auth(await sitting.token()))
     await peer.send(monitor.Ping(1))
     await peer.receive(monitor.Pong)
-    (candidate,) = door.roll.everybody()
+    (candidate,) = admission.registry.everybody()
     async with asyncio.timeout(5):
         while candidate.standing.session != sitting.session:  # noqa: ASYNC110 - nothing is answered
             await asyncio.sleep(0.01)
@@ -280,7 +280,7 @@ async def test_a_client_is_told_to_rotate_when_its_stream_is_old(
     await still_works(peer)
 
 
-async def test_what_was_taken_is_stored_although_its_client_has_left(sitting: Sitting, door: CandidateDoor) -> None:
+async def test_what_was_taken_is_stored_although_its_client_has_left(sitting: Sitting, admission: Admission) -> None:
     peer, _ = await sitting.enter()
     async with sitting.engine.begin() as holder:
         await holder.execute(text("LOCK TABLE monitoring_events IN SHARE MODE"))
@@ -289,10 +289,10 @@ async def test_what_was_taken_is_stored_although_its_client_has_left(sitting: Si
         await peer.send(monitor.Ping(1))
         await peer.receive(monitor.Pong)
         peer.connection.transport.abort()
-        assert door.budget.used_bytes > 0
-    assert await door.roll.wait_empty(5)
+        assert admission.budget.used_bytes > 0
+    assert await admission.registry.wait_empty(5)
     assert len(await stored(sitting)) == 300
-    assert door.budget.used_bytes == 0
+    assert admission.budget.used_bytes == 0
 
 
 async def test_a_known_number_that_came_again_with_another_content_is_noted(sitting: Sitting) -> None:
@@ -323,20 +323,20 @@ async def test_an_opaque_origin_comes_in_by_entry_and_with_a_ticket_only(
 
 
 async def test_a_hub_that_was_given_up_closes_its_sockets_and_goes_on_under_another_id(
-    sitting: Sitting, door: CandidateDoor, monkeypatch: pytest.MonkeyPatch
+    sitting: Sitting, admission: Admission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "RENEW_S", 0.05)
     peer, _ = await sitting.enter()
-    before = door.lease.hub_id
+    before = admission.lease.hub_id
     async with sitting.engine.begin() as conn:
         await hub_leases.release(conn, before)
     assert await peer.closed() == CloseCode.INTERNAL
-    assert door.lease.hub_id != before
+    assert admission.lease.hub_id != before
     again, _ = await sitting.enter()
     await still_works(again)
     async with sitting.engine.connect() as conn:
         hubs = select(Connection.hub).order_by(Connection.generation)
-        assert list((await conn.execute(hubs)).scalars()) == [before, door.lease.hub_id]
+        assert list((await conn.execute(hubs)).scalars()) == [before, admission.lease.hub_id]
 
 
 async def test_a_server_that_stops_without_draining_says_so_too(settings: HubSettings, engine: AsyncEngine) -> None:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from hub.presence.broadcast import Pulse
+from hub.presence.broadcast import Broadcast
 from hub.presence.presence import TURNS, Presence
 from hub.sockets import Frame, size_of
 from protocol import console
@@ -69,7 +69,7 @@ def presence() -> Presence:
 
 def test_a_console_is_shown_everyone_and_then_what_changes(presence: Presence) -> None:
     spectator = Spectator()
-    pulse = Pulse(Audience(spectator), presence)
+    pulse = Broadcast(Audience(spectator), presence)
     presence.opened(Entry(1), 100)
     presence.opened(Entry(2), 100)
     pulse.beat()
@@ -89,7 +89,7 @@ def test_a_console_is_shown_everyone_and_then_what_changes(presence: Presence) -
 
 def test_whoever_is_looked_at_closely_is_shown_with_every_beat_and_to_nobody_else(presence: Presence) -> None:
     close, other = Spectator(), Spectator(Encoding.MSGPACK)
-    pulse = Pulse(Audience(close, other), presence)
+    pulse = Broadcast(Audience(close, other), presence)
     for ix in range(1, TURNS):
         presence.opened(Entry(ix), 100)
     pulse.beat()
@@ -110,7 +110,7 @@ def test_whoever_is_looked_at_closely_is_shown_with_every_beat_and_to_nobody_els
 def test_a_console_that_comes_later_misses_nothing_and_costs_the_others_nothing(presence: Presence) -> None:
     early, late = Spectator(), Spectator(Encoding.MSGPACK)
     audience = Audience(early)
-    pulse = Pulse(audience, presence)
+    pulse = Broadcast(audience, presence)
     presence.opened(Entry(1), 100)
     pulse.beat()
     early.take()
@@ -125,7 +125,7 @@ def test_consoles_are_told_since_when_redis_is_away_and_when_it_is_back(presence
     away: list[int | None] = [None]
     spectator, late = Spectator(), Spectator()
     audience = Audience(spectator)
-    pulse = Pulse(audience, presence, lambda: away[-1])
+    pulse = Broadcast(audience, presence, lambda: away[-1])
     pulse.beat()
     assert spectator.take_frames() == []
     away.append(7_000)
@@ -145,7 +145,7 @@ def test_large_exams_are_shown_in_frames_within_the_limit(presence: Presence) ->
     spectator = Spectator()
     for ix in range(1, 5_001):
         presence.opened(Entry(ix), 2**41)
-    Pulse(Audience(spectator), presence).beat()
+    Broadcast(Audience(spectator), presence).beat()
     assert len(spectator.frames) == 5
     assert max(map(size_of, spectator.frames)) <= FRAME_BYTES
     assert len(spectator.take()) == 5_000
@@ -154,7 +154,7 @@ def test_large_exams_are_shown_in_frames_within_the_limit(presence: Presence) ->
 def test_five_thousand_busy_candidates_are_at_most_30_kilobytes_a_second(presence: Presence) -> None:
     """Two events a second each, 200 of them looked at closely, an hour in; whoever shows most is JSON."""
     spectator = Spectator()
-    pulse = Pulse(Audience(spectator), presence)
+    pulse = Broadcast(Audience(spectator), presence)
     now_ms, seq = 1_800_000_000_000, 7_200
     for ix in range(1, 5_001):
         presence.opened(Entry(ix, committed=seq), now_ms)
@@ -188,6 +188,6 @@ async def test_it_beats_by_itself_and_outlives_a_failure(presence: Presence) -> 
                 raise KeyError("x")
             return super().watched()
 
-    async with Pulse(Failing(spectator), presence, beat_s=0.01):
+    async with Broadcast(Failing(spectator), presence, beat_s=0.01):
         await spectator.shown.wait()
     assert len(spectator.take()) == 1

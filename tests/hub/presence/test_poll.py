@@ -5,7 +5,7 @@ from sqlalchemy import delete, func, insert, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, ExamAttempt, HubLease, MonitoringEvent
-from hub.presence.poll import SHARES, Census
+from hub.presence.poll import SHARES, PresencePoll
 from hub.presence.presence import Presence
 from tests.factories import make_stream, store_events
 from tests.hub.exam_room import Entry, Looking, Room, Watcher, make_room, until
@@ -47,7 +47,7 @@ async def test_a_watched_exam_is_seen_whole_at_once_with_what_was_stored_before_
     await room.sit()
     presence, audience = Presence(), Audience()
     audience.watching[room.exam] = [Watcher()]
-    await Census(engine, audience, presence).look()
+    await PresencePoll(engine, audience, presence).look()
     assert values(presence, room.exam) == [(1, True, 3), (2, True, 0)]
     assert len(presence.take_changes(room.exam, 0).shown) == 2
 
@@ -55,10 +55,10 @@ async def test_a_watched_exam_is_seen_whole_at_once_with_what_was_stored_before_
 async def test_an_exam_nobody_watches_is_not_looked_at(engine: AsyncEngine, room: Room) -> None:
     await connect(room, await room.sit(), 3)
     other, presence, audience = await make_room(engine), Presence(), Audience()
-    census = Census(engine, audience, presence)
-    await census.look()
+    presence_poll = PresencePoll(engine, audience, presence)
+    await presence_poll.look()
     audience.watching[other.exam] = [Watcher()]
-    await census.look()
+    await presence_poll.look()
     assert values(presence, room.exam) == values(presence, other.exam) == []
 
 
@@ -68,14 +68,14 @@ async def test_counts_are_looked_at_in_shares_but_those_looked_at_closely_every_
     streams = [await connect(room, await room.sit(), 1) for _ in range(SHARES + 1)]
     presence, audience = Presence(), Audience()
     audience.watching[room.exam] = [Looking(2), Looking()]
-    census = Census(engine, audience, presence)
-    await census.look()
+    presence_poll = PresencePoll(engine, audience, presence)
+    await presence_poll.look()
     for stream in streams:
         await send(room, stream, 1)
     found = []
     for _ in range(SHARES):
         before = sum(events == 2 for _, _, events in values(presence, room.exam))
-        await census.look()
+        await presence_poll.look()
         assert (2, True, 2) in values(presence, room.exam)
         found.append(sum(events == 2 for _, _, events in values(presence, room.exam)) - before)
     assert values(presence, room.exam) == [(ix, True, 2) for ix in range(1, SHARES + 2)]
@@ -95,13 +95,13 @@ async def test_what_this_hub_has_acknowledged_agrees_with_the_record(engine: Asy
     await send(room, stream, 3)
     presence.stored(entry, 3, 100)
     assert values(presence, room.exam) == [(1, True, 3)]
-    census = Census(engine, audience, presence)
+    presence_poll = PresencePoll(engine, audience, presence)
     for _ in range(1 + SHARES):
-        await census.look()
+        await presence_poll.look()
     assert values(presence, room.exam) == [(1, True, 7)]
     async with engine.begin() as conn:
         await conn.execute(delete(MonitoringEvent).where(MonitoringEvent.stream_id == old))
-    await census.look()
+    await presence_poll.look()
     assert values(presence, room.exam) == [(1, True, 7)], "numbers only grow"
 
 
@@ -109,7 +109,7 @@ async def test_a_hub_that_died_is_noticed_by_its_lease(engine: AsyncEngine, room
     await connect(room, await room.sit())
     presence, audience = Presence(), Audience()
     audience.watching[room.exam] = [Watcher()]
-    async with Census(engine, audience, presence, look_s=0.05, beat_s=0.01):
+    async with PresencePoll(engine, audience, presence, look_s=0.05, beat_s=0.01):
         await until(lambda: values(presence, room.exam) == [(1, True, 0)])
         async with engine.begin() as conn:
             hub = (await conn.execute(Connection.__table__.select().with_only_columns(Connection.hub))).scalar_one()
@@ -120,7 +120,7 @@ async def test_a_hub_that_died_is_noticed_by_its_lease(engine: AsyncEngine, room
 async def test_an_exam_watched_between_two_looks_does_not_wait(engine: AsyncEngine, room: Room) -> None:
     await connect(room, await room.sit(), 2)
     presence, audience = Presence(), Audience()
-    async with Census(engine, audience, presence, look_s=3600, beat_s=0.01):
+    async with PresencePoll(engine, audience, presence, look_s=3600, beat_s=0.01):
         audience.watching[room.exam] = [Watcher()]
         await until(lambda: values(presence, room.exam) == [(1, True, 2)])
         del audience.watching[room.exam]
@@ -141,5 +141,5 @@ async def test_it_goes_on_after_postgresql_was_away(engine: AsyncEngine, room: R
     presence, audience = Failing(), Audience()
     presence.failures = [KeyError("x"), OSError("away"), OSError("away")]
     audience.watching[room.exam] = [Watcher()]
-    async with Census(engine, audience, presence, look_s=0.05, beat_s=0.01):
+    async with PresencePoll(engine, audience, presence, look_s=0.05, beat_s=0.01):
         await until(lambda: values(presence, room.exam) == [(1, True, 2)])

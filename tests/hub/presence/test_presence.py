@@ -255,8 +255,10 @@ class TwoHubs(RuleBasedStateMachine):
 
     @rule(asked=st.sets(ixs))
     def tell(self, asked: set[int]) -> None:
-        for teller, hearer in (self.hubs, self.hubs[::-1]):
-            self.waiting += [partial(hearer.sighted, EXAM, told) for told in teller.take_news({EXAM: asked}).values()]
+        for publisher, hearer in (self.hubs, self.hubs[::-1]):
+            self.waiting += [
+                partial(hearer.sighted, EXAM, told) for told in publisher.take_news({EXAM: asked}).values()
+            ]
 
     @rule(at=st.integers(0, 1))
     def look(self, at: int) -> None:

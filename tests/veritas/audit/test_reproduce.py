@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.models import AnalysisCursor, BehaviorAnalysis, Connection, ExamAttempt, Flag, MonitoringEvent
-from db.notify import Hints
+from db.notify import Notifier
 from db.settings import DatabaseSettings
 from protocol.limits import SEQ_MAX
 from tests.judgement.rulebooks import BOTH
@@ -27,9 +27,9 @@ FACTS = len(AWAY) + 1
 
 
 @pytest.fixture
-async def hints(database: DatabaseSettings) -> AsyncIterator[Hints]:
+async def notifier(database: DatabaseSettings) -> AsyncIterator[Notifier]:
     """Hints to a Redis that nobody ends."""
-    client = Hints.connect(database.redis_url)
+    client = Notifier.connect(database.redis_url)
     yield client
     await client.close()
 
@@ -40,11 +40,11 @@ def room(engine: AsyncEngine) -> Room:
 
 
 @pytest.fixture
-async def sitting(engine: AsyncEngine, room: Room, hints: Hints) -> Sitting:
+async def sitting(engine: AsyncEngine, room: Room, notifier: Notifier) -> Sitting:
     """One attempt, judged: one flag of `left_page`."""
     [sitting] = await room.seat()
     await room.store(sitting, AWAY)
-    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     return sitting
 
 
@@ -133,11 +133,11 @@ async def test_a_changed_fact_is_seen_by_what_follows_from_it(engine: AsyncEngin
 
 
 async def test_a_fact_that_cannot_be_read_any_more_is_a_breach(
-    engine: AsyncEngine, sitting: Sitting, room: Room, hints: Hints
+    engine: AsyncEngine, sitting: Sitting, room: Room, notifier: Notifier
 ) -> None:
     lost = ("events_lost", {"from": 5, "reason": "queue"}, 24_000)
     await room.store(sitting, [lost])
-    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     assert whats(await look(engine)) == []
     is_lost = MonitoringEvent.event_type == "events_lost"
     [breach] = (await change(engine, update(MonitoringEvent).where(is_lost).values(data_payload={}))).order
@@ -220,10 +220,10 @@ async def test_a_policy_that_cannot_be_read_is_a_breach(engine: AsyncEngine, sit
 
 
 async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
-    engine: AsyncEngine, room: Room, hints: Hints, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, room: Room, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sittings = await room.seat(5)
-    evaluator = Evaluator(engine, hints)
+    evaluator = Evaluator(engine, notifier)
     for event in AWAY:
         for sitting in sittings:
             await room.store(sitting, [event])
@@ -241,13 +241,13 @@ async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
 
 
 async def test_a_span_of_more_numbers_than_there_will_ever_be_facts_costs_nothing(
-    engine: AsyncEngine, room: Room, sitting: Sitting, hints: Hints
+    engine: AsyncEngine, room: Room, sitting: Sitting, notifier: Notifier
 ) -> None:
     await room.store(sitting, [("events_lost", {"from": len(AWAY) + 1, "reason": "overflow"}, 90_000)])
     async with engine.begin() as conn:
         lost = update(MonitoringEvent).where(MonitoringEvent.event_type == "events_lost")
         await conn.execute(lost.values(seq=SEQ_MAX))
-    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     async with engine.connect() as conn:
         found = await reproduce(conn)
     assert (whats(found), found.facts) == ([], FACTS + 1)
@@ -258,14 +258,14 @@ def _attempt(sitting: Sitting) -> UUID:
 
 
 async def test_a_coverage_that_differs_is_named_once_it_was_said_for_good(
-    engine: AsyncEngine, sitting: Sitting, hints: Hints
+    engine: AsyncEngine, sitting: Sitting, notifier: Notifier
 ) -> None:
     shorter = update(Connection).values(closed_at=Connection.opened_at)
     assert (await change(engine, shorter)).coverages == [], "it runs: that was true when it was said"
     await change(engine, update(ExamAttempt).values(completed_at=func.now() + timedelta(minutes=1)))
-    evaluator = Evaluator(engine, hints)
+    evaluator = Evaluator(engine, notifier)
     await change(engine, insert(BehaviorAnalysis).values(attempt_id=sitting.attempt_id))
-    await Analyst(engine, hints, evaluator, Views(engine)).analyse([sitting.attempt_id])
+    await Analyst(engine, notifier, evaluator, Views(engine)).analyse([sitting.attempt_id])
     assert whats(await look(engine)) == []
     [breach] = (await change(engine, update(Connection).values(closed_at=None))).coverages
     assert breach.what.startswith("coverage is 0.0, but 0.")

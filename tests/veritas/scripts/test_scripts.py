@@ -10,7 +10,7 @@ import pytest
 from judgement import policy
 from judgement.engine import Engine
 from judgement.rules import RULES
-from protocol.events import CLIENT_EVENTS, Event, Fact, enter
+from protocol.events import CLIENT_EVENTS, Event, StoredEvent, enter
 from veritas.simulation.scripts import CHEATING, HONEST, SCRIPTS, Cut, Say, Script, cast_class
 from veritas.simulation.scripts.step import Moment, play
 
@@ -27,7 +27,7 @@ def rules_raised(script: Script, seed: int, seconds: float) -> set[str]:
         time_ms += step.after_ms
         if isinstance(step, Say):
             seq += 1
-            fact = Fact(STREAM, seq, step.type, time_ms, time_ms, time_ms, msgspec.json.encode(step.data))
+            fact = StoredEvent(STREAM, seq, step.type, time_ms, time_ms, time_ms, msgspec.json.encode(step.data))
             raised |= {finding.rule for finding in engine.step(state, fact)}
     return raised
 

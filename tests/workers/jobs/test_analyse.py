@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
 from db.models import BehaviorAnalysis, Exam, ExamAttempt, Flag, MonitoringEvent, PerformanceMetric
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries import feed
 from db.queries.analysis import analyses
 from db.queries.evaluation import cursors
 from db.queries.events import system_events
-from db.queries.events.system_events import ServerFact
+from db.queries.events.system_events import ServerEvent
 from db.queries.review import decisions, service_reports
 from db.settings import DatabaseSettings
 from judgement.score import conclusion
@@ -26,26 +26,26 @@ from protocol.jobs import Analyse
 from tests import sittings
 from tests.factories import make_connection, store_events
 from tests.sittings import KEYED, Sitting
-from tests.workers.rooms import AWAY, Told
+from tests.workers.rooms import AWAY, HubTopic
 from workers.jobs import analyse as stage
 from workers.jobs.analyse import Analyst
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.summary_views import Views
 
 TYPED = "The more I practise, the luckier I get. "
-WRITING: list[Told] = [("draft_saved", {"item": "d", "text": TYPED * n}, 30_000 + n) for n in range(1, 6)]
+WRITING: list[HubTopic] = [("draft_saved", {"item": "d", "text": TYPED * n}, 30_000 + n) for n in range(1, 6)]
 
 
 @pytest.fixture
-def analyst(engine: AsyncEngine, hints: Hints) -> Analyst:
-    return make_analyst(engine, hints)
+def analyst(engine: AsyncEngine, notifier: Notifier) -> Analyst:
+    return make_analyst(engine, notifier)
 
 
-def make_analyst(engine: AsyncEngine, hints: Hints) -> Analyst:
-    return Analyst(engine, hints, Evaluator(engine, hints), Views(engine))
+def make_analyst(engine: AsyncEngine, notifier: Notifier) -> Analyst:
+    return Analyst(engine, notifier, Evaluator(engine, notifier), Views(engine))
 
 
-async def sit_and_end(engine: AsyncEngine, events: Sequence[Told] = (*AWAY, *WRITING)) -> Sitting:
+async def sit_and_end(engine: AsyncEngine, events: Sequence[HubTopic] = (*AWAY, *WRITING)) -> Sitting:
     """One student leaves the page for long, writes, and submits; all of it seen, nothing of it folded yet."""
     async with engine.begin() as conn:
         sitting = await sittings.sit(conn, KEYED)
@@ -121,9 +121,9 @@ async def test_an_attempt_that_ended_is_folded_concluded_and_stored_with_its_fig
     assert found.analysed_at is not None
 
 
-async def test_all_of_it_is_one_transaction(engine: AsyncEngine, analyst: Analyst, hints: Hints) -> None:
+async def test_all_of_it_is_one_transaction(engine: AsyncEngine, analyst: Analyst, notifier: Notifier) -> None:
     sitting = await sit_and_end(engine)
-    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     await change(engine, update(ExamAttempt).values(coverage=0.4, integrity_score=None))
     await analyst.analyse([sitting.attempt_id])
     async with engine.connect() as conn:
@@ -147,10 +147,12 @@ async def test_doing_it_again_changes_nothing(engine: AsyncEngine, analyst: Anal
     assert (await read(engine, sitting), await read_kinds(engine, sitting)) == (first, kinds)
 
 
-async def test_two_workers_at_once_conclude_once(engine: AsyncEngine, database: DatabaseSettings, hints: Hints) -> None:
+async def test_two_workers_at_once_conclude_once(
+    engine: AsyncEngine, database: DatabaseSettings, notifier: Notifier
+) -> None:
     all_of_them = [await sit_and_end(engine) for _ in range(8)]
     other = create_engine(database)
-    workers = [make_analyst(engine, hints), make_analyst(other, hints)]
+    workers = [make_analyst(engine, notifier), make_analyst(other, notifier)]
     await asyncio.gather(*(worker.sweep() for worker in workers))
     await make_due(engine)
     await workers[0].sweep()
@@ -197,13 +199,13 @@ async def test_a_review_has_it_concluded_anew(engine: AsyncEngine, analyst: Anal
 
 
 async def test_facts_that_come_after_it_have_it_concluded_anew(
-    engine: AsyncEngine, analyst: Analyst, hints: Hints
+    engine: AsyncEngine, analyst: Analyst, notifier: Notifier
 ) -> None:
     sitting = await sit_and_end(engine, WRITING)
     await analyst.analyse([sitting.attempt_id])
     async with engine.begin() as conn:
         await store_events(conn, sitting.stream_id, AWAY)
-    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     found = await read(engine, sitting)
     assert (found.state, found.integrity_score) == ("stale", 1.0), "what was concluded stands until it is made anew"
     await analyst.sweep()
@@ -216,13 +218,13 @@ async def test_facts_that_come_after_it_have_it_concluded_anew(
 
 
 async def test_facts_that_tell_nothing_new_make_no_new_revision(
-    engine: AsyncEngine, analyst: Analyst, hints: Hints
+    engine: AsyncEngine, analyst: Analyst, notifier: Notifier
 ) -> None:
     sitting = await sit_and_end(engine)
     await analyst.analyse([sitting.attempt_id])
     async with engine.begin() as conn:
-        await system_events.append(conn, sitting.attempt_id, [ServerFact("connection_lost", {"generation": 1})])
-    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+        await system_events.append(conn, sitting.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
+    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     await make_due(engine)
     await analyst.sweep()
     found = await read(engine, sitting)
@@ -335,10 +337,10 @@ async def test_what_fails_is_counted_tried_later_and_then_shown_as_failed_and_ho
 
 @pytest.mark.parametrize("step", ["rescore_all", "store", "work_out", "append"])
 async def test_whoever_dies_in_the_middle_has_done_nothing_and_the_next_does_all_of_it(
-    engine: AsyncEngine, hints: Hints, monkeypatch: pytest.MonkeyPatch, step: str
+    engine: AsyncEngine, notifier: Notifier, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     sitting = await sit_and_end(engine)
-    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     await change(engine, update(ExamAttempt).values(coverage=0.4, integrity_score=None))
     rooms = {"rescore_all": stage.scores, "store": stage.analyses, "work_out": stage, "append": stage.feed}
     reached = asyncio.Event()
@@ -348,14 +350,14 @@ async def test_whoever_dies_in_the_middle_has_done_nothing_and_the_next_does_all
         await asyncio.Event().wait()
 
     monkeypatch.setattr(rooms[step], step, hang)
-    dying = asyncio.create_task(make_analyst(engine, hints).sweep())
+    dying = asyncio.create_task(make_analyst(engine, notifier).sweep())
     await asyncio.wait_for(reached.wait(), 10)
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     monkeypatch.undo()
     assert (await read(engine, sitting)).state == "pending"
     assert (await read_attempt(engine, sitting)).lmi is None
-    await make_analyst(engine, hints).sweep()
+    await make_analyst(engine, notifier).sweep()
     assert (await read(engine, sitting)).state == "done"
     assert (await read_kinds(engine, sitting)).count("score") == 2
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import AnalysisCursor, Connection, ExamAttempt
 from db.queries import feed
 from db.queries.events import system_events
-from db.queries.events.system_events import ServerFact
+from db.queries.events.system_events import ServerEvent
 from protocol.analysis import Score
 from tests.factories import make_connection
 from tests.workers.rooms import AWAY, Room, Sitting
@@ -35,14 +35,14 @@ async def go(engine: AsyncEngine, sitting: Sitting) -> None:
         await conn.execute(
             update(Connection).where(Connection.attempt_id == sitting.attempt_id).values(closed_at=func.now())
         )
-        await system_events.append(conn, sitting.attempt_id, [ServerFact("connection_lost", {"generation": 1})])
+        await system_events.append(conn, sitting.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
 
 
 async def come(engine: AsyncEngine, sitting: Sitting, after_s: float = 0) -> None:
     """A client connects, so many seconds after the attempt's start."""
     async with engine.begin() as conn:
         await make_connection(conn, sitting.attempt_id, sitting.stream_id, opened_s=after_s)
-        await system_events.append(conn, sitting.attempt_id, [ServerFact("connection_opened", {"generation": 2})])
+        await system_events.append(conn, sitting.attempt_id, [ServerEvent("connection_opened", {"generation": 2})])
 
 
 async def let_pass(engine: AsyncEngine, sitting: Sitting, seconds: float) -> None:

@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import create_engine
 from db.errors import AWAY as AWAY_ERRORS
 from db.models import AnalysisCursor, ExamAttempt, Flag, MonitoringEvent
-from db.notify import Hint, Hints
+from db.notify import Notification, Notifier
 from db.queries import feed
 from db.queries.evaluation import cursors
 from db.settings import DatabaseSettings
 from protocol.jobs import Evaluate
 from tests.judgement.rulebooks import BOTH
-from tests.workers.rooms import AWAY, Room, Sitting, Told
+from tests.workers.rooms import AWAY, HubTopic, Room, Sitting
 from veritas.audit.reproduce import reproduce
 from workers import metrics
 from workers.jobs import evaluate as stage
@@ -75,14 +75,14 @@ async def test_doing_it_again_changes_nothing(engine: AsyncEngine, room: Room, e
 
 
 async def test_folding_all_facts_again_from_the_first_raises_nothing_twice(
-    engine: AsyncEngine, room: Room, hints: Hints
+    engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     [sitting] = await room.seat()
     await room.store(sitting, AWAY)
-    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(update(AnalysisCursor).values(positions={}, fold_order=[], state=b"", facts=0))
-    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     assert await room.count_flags() == 1
     assert len(await read_kinds(engine, sitting.exam_id)) == 3
 
@@ -97,10 +97,10 @@ async def test_a_first_fold_without_flags_gives_a_first_score(
 
 
 async def test_a_fold_goes_on_from_memory_and_from_the_checkpoint_alike(
-    engine: AsyncEngine, room: Room, hints: Hints
+    engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     together, alone, apart = await room.seat(3)
-    workers = [Evaluator(engine, hints), Evaluator(engine, hints)]
+    workers = [Evaluator(engine, notifier), Evaluator(engine, notifier)]
     await room.store(together, AWAY)
     await workers[0].evaluate([together.attempt_id])
     for n, event in enumerate(AWAY):
@@ -115,12 +115,12 @@ async def test_a_fold_goes_on_from_memory_and_from_the_checkpoint_alike(
 
 
 async def test_two_workers_at_once_never_double(
-    engine: AsyncEngine, database: DatabaseSettings, room: Room, hints: Hints
+    engine: AsyncEngine, database: DatabaseSettings, room: Room, notifier: Notifier
 ) -> None:
     sittings = await room.seat(20)
     attempts = [sitting.attempt_id for sitting in sittings]
     other = create_engine(database)
-    workers = [Evaluator(engine, hints), Evaluator(other, hints)]
+    workers = [Evaluator(engine, notifier), Evaluator(other, notifier)]
     for event in AWAY:
         await asyncio.gather(*(room.store(sitting, [event]) for sitting in sittings))
         await asyncio.gather(*(worker.evaluate(attempts) for worker in workers))
@@ -150,9 +150,9 @@ async def test_a_hole_stops_the_fold_until_it_is_filled(engine: AsyncEngine, roo
     assert await room.count_flags() == 1
 
 
-async def break_checkpoint(engine: AsyncEngine, hints: Hints, sitting: Sitting) -> None:
+async def break_checkpoint(engine: AsyncEngine, notifier: Notifier, sitting: Sitting) -> None:
     """Have another worker fold what there is, and spoil the state it leaves."""
-    await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(
             update(AnalysisCursor).where(AnalysisCursor.attempt_id == sitting.attempt_id).values(state=b"\xc1")
@@ -160,12 +160,12 @@ async def break_checkpoint(engine: AsyncEngine, hints: Hints, sitting: Sitting) 
 
 
 async def test_an_attempt_that_cannot_be_folded_leaves_the_others_judged(
-    engine: AsyncEngine, room: Room, evaluator: Evaluator, hints: Hints
+    engine: AsyncEngine, room: Room, evaluator: Evaluator, notifier: Notifier
 ) -> None:
     poisoned, *others = await room.seat(3)
     [misruled] = await room.seat(policy={"rules": {"left_page": {"times": -1}}})
     everyone = [poisoned, misruled, *others]
-    await break_checkpoint(engine, hints, poisoned)
+    await break_checkpoint(engine, notifier, poisoned)
     for sitting in everyone:
         await room.store(sitting, AWAY)
     failed = metrics.FOLD_FAILURES._value.get()
@@ -180,14 +180,14 @@ async def test_an_attempt_set_aside_is_tried_again_later(
     engine: AsyncEngine,
     room: Room,
     evaluator: Evaluator,
-    hints: Hints,
+    notifier: Notifier,
     monkeypatch: pytest.MonkeyPatch,
     aside_s: float,
     flags: int,
 ) -> None:
     monkeypatch.setattr(stage, "ASIDE_S", aside_s)
     [sitting] = await room.seat()
-    await break_checkpoint(engine, hints, sitting)
+    await break_checkpoint(engine, notifier, sitting)
     await room.store(sitting, AWAY)
     await evaluator.evaluate([sitting.attempt_id])
     async with engine.begin() as conn:
@@ -227,10 +227,12 @@ async def test_a_fold_that_was_rolled_back_leaves_no_state_behind(
     assert await room.count_flags() == 1
 
 
-async def test_a_state_another_worker_has_overtaken_is_not_used(engine: AsyncEngine, room: Room, hints: Hints) -> None:
+async def test_a_state_another_worker_has_overtaken_is_not_used(
+    engine: AsyncEngine, room: Room, notifier: Notifier
+) -> None:
     [sitting] = await room.seat()
-    one, other = Evaluator(engine, hints), Evaluator(engine, hints)
-    told: list[Told] = [("window_blur", {}, 1_000), ("window_focus", {}, 5_000), ("alive", {}, 60_000)]
+    one, other = Evaluator(engine, notifier), Evaluator(engine, notifier)
+    told: list[HubTopic] = [("window_blur", {}, 1_000), ("window_focus", {}, 5_000), ("alive", {}, 60_000)]
     for worker, event in zip((one, other, one), told, strict=True):
         await room.store(sitting, [event])
         await worker.evaluate([sitting.attempt_id])
@@ -270,12 +272,12 @@ async def test_a_job_leaves_what_never_stops_coming_to_the_hints_that_name_it(
 
 
 async def test_a_hint_that_fails_like_nothing_foreseen_blames_nobodys_facts(
-    room: Room, evaluator: Evaluator, hints: Hints, monkeypatch: pytest.MonkeyPatch
+    room: Room, evaluator: Evaluator, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(channel: str, key: UUID) -> None:
         raise KeyError(f"{channel} {key}")
 
-    monkeypatch.setattr(hints, "announce", fail)
+    monkeypatch.setattr(notifier, "announce", fail)
     sittings = await room.seat(2)
     failed = metrics.FOLD_FAILURES._value.get()
     with pytest.raises(KeyError):
@@ -310,11 +312,11 @@ async def test_a_long_backlog_is_drained(room: Room, evaluator: Evaluator, monke
 
 
 async def test_a_sweep_is_not_held_up_by_those_it_cannot_fold(
-    engine: AsyncEngine, room: Room, evaluator: Evaluator, hints: Hints, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, room: Room, evaluator: Evaluator, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stage, "WORK_LIST", 1)
     stuck, whole = await room.seat(2)
-    await break_checkpoint(engine, hints, stuck)
+    await break_checkpoint(engine, notifier, stuck)
     for sitting, seconds in ((stuck, 90), (whole, 60)):
         await room.store(sitting, AWAY)
         await room.age(sitting, seconds)
@@ -323,16 +325,16 @@ async def test_a_sweep_is_not_held_up_by_those_it_cannot_fold(
 
 
 async def test_several_exams_are_fed_from_one_transaction(
-    engine: AsyncEngine, room: Room, evaluator: Evaluator, hints: Hints
+    engine: AsyncEngine, room: Room, evaluator: Evaluator, notifier: Notifier
 ) -> None:
     sittings = [(await room.seat())[0] for _ in range(3)]
     for sitting in sittings:
         await room.store(sitting, AWAY)
-    async with asyncio.timeout(10), aclosing(hints.listen()) as heard:
-        assert await anext(heard) == Hint("reconnected")
+    async with asyncio.timeout(10), aclosing(notifier.listen()) as heard:
+        assert await anext(heard) == Notification("reconnected")
         await evaluator.evaluate([sitting.attempt_id for sitting in sittings])
         announced = {await anext(heard) for _ in sittings}
-    assert announced == {Hint("feed", sitting.exam_id) for sitting in sittings}
+    assert announced == {Notification("feed", sitting.exam_id) for sitting in sittings}
     for sitting in sittings:
         assert await read_kinds(engine, sitting.exam_id) == [(1, "attempt"), (2, "flag"), (3, "score")]
 
@@ -356,10 +358,10 @@ async def test_a_job_that_names_nothing_readable_is_refused(evaluator: Evaluator
         await evaluator.handle({}, {"attempts": ["nobody"]})
 
 
-async def test_a_job_without_postgresql_is_put_off(database: DatabaseSettings, hints: Hints) -> None:
+async def test_a_job_without_postgresql_is_put_off(database: DatabaseSettings, notifier: Notifier) -> None:
     nowhere = msgspec.structs.replace(database, database_url="postgresql://veritas@/none?host=/nonexistent")
     engine = create_engine(nowhere)
-    await Evaluator(engine, hints).handle({}, {"attempts": [str(uuid4())]})
+    await Evaluator(engine, notifier).handle({}, {"attempts": [str(uuid4())]})
     await engine.dispose()
 
 
@@ -370,14 +372,16 @@ async def test_a_finished_evaluator_begins_nothing(room: Room, evaluator: Evalua
     assert await room.count_folded(sitting.attempt_id) == 0
 
 
-async def test_old_and_new_rulebook_are_judged_side_by_side(engine: AsyncEngine, room: Room, hints: Hints) -> None:
+async def test_old_and_new_rulebook_are_judged_side_by_side(
+    engine: AsyncEngine, room: Room, notifier: Notifier
+) -> None:
     old, new = await room.seat(2)
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).where(ExamAttempt.id == new.attempt_id).values(rulebook_version=2))
     for sitting in (old, new):
         await room.store(sitting, [*AWAY, ("copy", {}, 30_000)])
         await room.age(sitting)
-    yesterday, today = Evaluator(engine, hints), Evaluator(engine, hints, BOTH)
+    yesterday, today = Evaluator(engine, notifier), Evaluator(engine, notifier, BOTH)
     await yesterday.evaluate([old.attempt_id, new.attempt_id])
     await yesterday.sweep()
     assert [await room.count_flags(sitting.attempt_id) for sitting in (old, new)] == [1, 0]
@@ -423,14 +427,14 @@ async def test_a_state_is_not_stored_at_every_fold(engine: AsyncEngine, room: Ro
 
 
 async def test_a_worker_that_lost_its_states_goes_on_along_the_fold_order(
-    engine: AsyncEngine, room: Room, hints: Hints
+    engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     [sitting] = await room.seat()
-    told: list[Told] = [*AWAY[:2], ("copy", {}, 11_000), *AWAY[2:]]
+    told: list[HubTopic] = [*AWAY[:2], ("copy", {}, 11_000), *AWAY[2:]]
     refolded = metrics.FACTS_REFOLDED._value.get()
     for event in told:
         await room.store(sitting, [event])
-        await Evaluator(engine, hints).evaluate([sitting.attempt_id])
+        await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     assert await room.count_flags() == 1
     # Each found the state as the one before it left it: only the very first had stored none.
     assert metrics.FACTS_REFOLDED._value.get() == refolded + 2

@@ -3,7 +3,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.notify import Hint, Hints
+from db.notify import Notification, Notifier
 from db.queries.console import board, instructions
 from protocol.attempts import InstructionState
 from protocol.roles import Role
@@ -11,7 +11,7 @@ from tests.factories import make_attempt, make_exam, make_user
 from workers.jobs.instruction_expiry import expire
 
 
-async def test_what_is_over_is_marked_and_its_exam_announced(engine: AsyncEngine, hints: Hints) -> None:
+async def test_what_is_over_is_marked_and_its_exam_announced(engine: AsyncEngine, notifier: Notifier) -> None:
     async with engine.begin() as conn:
         teacher = await make_user(conn, role=Role.TEACHER)
         exam = await make_exam(conn, teacher)
@@ -19,11 +19,11 @@ async def test_what_is_over_is_marked_and_its_exam_announced(engine: AsyncEngine
         await instructions.issue(
             conn, exam, None, action="message", body={"text": "now"}, actor_id=teacher, command_id=uuid4(), valid_s=0
         )
-    async with aclosing(hints.listen()) as heard:
-        assert await anext(heard) == Hint("reconnected")
-        await expire(engine, hints)
-        await expire(engine, hints)
-        assert await anext(heard) == Hint("feed", exam)
+    async with aclosing(notifier.listen()) as heard:
+        assert await anext(heard) == Notification("reconnected")
+        await expire(engine, notifier)
+        await expire(engine, notifier)
+        assert await anext(heard) == Notification("feed", exam)
     async with engine.connect() as conn:
         (row,) = (await board.read_board(conn, exam)).instructions
     assert (row.attempt_id, row.state) == (attempt, InstructionState.EXPIRED)

@@ -10,13 +10,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, ExamAttempt, Flag
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries.connections import hub_leases, lost_connections
 from db.queries.connections.lost_connections import Away
 from judgement.outage import Cohort
 from judgement.rules import RULEBOOKS
 from protocol.events import PLACE_EVENTS, SERVER_EVENTS
-from tests.candidates import Candidate, connect, disconnect, let_expire, let_pass, seat, system_facts, take_hub
+from tests.candidates import Candidate, connect, disconnect, let_expire, let_pass, seat, system_events, take_hub
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.lost_connections import MISSED_S, PATIENCE_S, Lookout, due_of
 
@@ -60,9 +60,9 @@ async def wait_longer(engine: AsyncEngine, seconds: float) -> None:
         )
 
 
-async def facts_of(engine: AsyncEngine, candidate: Candidate) -> list[str]:
+async def events_of(engine: AsyncEngine, candidate: Candidate) -> list[str]:
     async with engine.connect() as conn:
-        return [fact for fact, _ in await system_facts(conn, candidate.attempt_id)][3:]
+        return [fact for fact, _ in await system_events(conn, candidate.attempt_id)][3:]
 
 
 async def test_many_lost_together_are_an_outage_first_and_silent_later(engine: AsyncEngine, lookout: Lookout) -> None:
@@ -72,17 +72,17 @@ async def test_many_lost_together_are_an_outage_first_and_silent_later(engine: A
             await connect(conn, candidate, HUB)
     await lose_all(engine, seated[:6], 15)
     await lookout.look()
-    assert await facts_of(engine, seated[0]) == []
+    assert await events_of(engine, seated[0]) == []
     await wait_longer(engine, 6)
     await lookout.look()
     await lookout.look()
-    assert [await facts_of(engine, one) for one in seated[:6]] == [["cohort_outage"]] * 6
+    assert [await events_of(engine, one) for one in seated[:6]] == [["cohort_outage"]] * 6
     await wait_longer(engine, 5)
     await lookout.look()
     await lookout.look()
-    assert [await facts_of(engine, one) for one in seated[:6]] == [["cohort_outage", "heartbeat_missed"]] * 6
+    assert [await events_of(engine, one) for one in seated[:6]] == [["cohort_outage", "heartbeat_missed"]] * 6
     async with engine.connect() as conn:
-        told = [dict(await system_facts(conn, one.attempt_id))["cohort_outage"] for one in seated[:6]]
+        told = [dict(await system_events(conn, one.attempt_id))["cohort_outage"] for one in seated[:6]]
     assert len({one["group"] for one in told}) == 1
     assert {(one["lost"], one["of"]) for one in told} == {(6, 8)}
 
@@ -94,8 +94,8 @@ async def test_one_who_is_gone_alone_is_silent_and_nothing_else(engine: AsyncEng
     await lose_all(engine, [alone], 26)
     await lookout.look()
     await lookout.look()
-    assert await facts_of(engine, alone) == ["heartbeat_missed"]
-    assert await facts_of(engine, other) == []
+    assert await events_of(engine, alone) == ["heartbeat_missed"]
+    assert await events_of(engine, other) == []
 
 
 async def test_a_class_that_goes_home_after_its_deadline_is_neither_an_outage_nor_silent(
@@ -108,7 +108,7 @@ async def test_a_class_that_goes_home_after_its_deadline_is_neither_an_outage_no
         await conn.execute(update(ExamAttempt).values(deadline=func.now() - timedelta(hours=1)))
     await lookout.look()
     async with engine.connect() as conn:
-        facts = [fact for one in candidates for fact, _ in await system_facts(conn, one.attempt_id)]
+        facts = [fact for one in candidates for fact, _ in await system_events(conn, one.attempt_id)]
     assert set(facts) == {"attempt_started", "connection_opened", "connection_lost"}
 
 
@@ -117,7 +117,7 @@ async def test_an_outage_found_late_is_still_stated_before_the_silence(engine: A
         seated = await seat(conn, 5)
     await lose_all(engine, seated, 900)
     await lookout.look()
-    assert [await facts_of(engine, one) for one in seated] == [["cohort_outage", "heartbeat_missed"]] * 5
+    assert [await events_of(engine, one) for one in seated] == [["cohort_outage", "heartbeat_missed"]] * 5
 
 
 async def test_who_comes_back_in_time_was_never_gone(engine: AsyncEngine, lookout: Lookout) -> None:
@@ -129,7 +129,7 @@ async def test_who_comes_back_in_time_was_never_gone(engine: AsyncEngine, lookou
             await connect(conn, candidate, HUB)
     await wait_longer(engine, 60)
     await lookout.look()
-    assert [await facts_of(engine, one) for one in seated] == [["connection_opened"]] * 6
+    assert [await events_of(engine, one) for one in seated] == [["connection_opened"]] * 6
 
 
 async def test_many_workers_state_nothing_twice(engine: AsyncEngine) -> None:
@@ -148,7 +148,7 @@ async def test_many_workers_state_nothing_twice(engine: AsyncEngine) -> None:
     await asyncio.gather(*(lookout.look() for lookout in lookouts))
     for candidate in seated:
         async with engine.connect() as conn:
-            stated = Counter(fact for fact, _ in await system_facts(conn, candidate.attempt_id))
+            stated = Counter(fact for fact, _ in await system_events(conn, candidate.attempt_id))
         assert stated == {
             "attempt_started": 1,
             "connection_opened": 1,
@@ -159,7 +159,7 @@ async def test_many_workers_state_nothing_twice(engine: AsyncEngine) -> None:
 
 
 async def test_no_flag_follows_from_an_outage_a_silence_or_the_way_back(
-    engine: AsyncEngine, lookout: Lookout, hints: Hints
+    engine: AsyncEngine, lookout: Lookout, notifier: Notifier
 ) -> None:
     async with engine.begin() as conn:
         seated = await seat(conn, 6)
@@ -168,13 +168,13 @@ async def test_no_flag_follows_from_an_outage_a_silence_or_the_way_back(
     async with engine.begin() as conn:
         for candidate in seated:
             await connect(conn, candidate, HUB)
-    assert await facts_of(engine, seated[0]) == [
+    assert await events_of(engine, seated[0]) == [
         "cohort_outage",
         "heartbeat_missed",
         "connection_opened",
         "heartbeat_resumed",
     ]
-    await Evaluator(engine, hints).evaluate([candidate.attempt_id for candidate in seated])
+    await Evaluator(engine, notifier).evaluate([candidate.attempt_id for candidate in seated])
     async with engine.connect() as conn:
         assert (await conn.execute(select(func.count()).select_from(Flag))).scalar_one() == 0
 
@@ -198,7 +198,7 @@ async def test_after_time_without_postgresql_everybody_may_come_back_first(engin
         async with engine.connect() as conn:
             open_ones = await conn.execute(select(Connection.closed_at).where(Connection.hub == hub))
             ended = open_ones.scalar_one() is not None
-        assert ended == (await facts_of(engine, alone) == ["heartbeat_missed"])
+        assert ended == (await events_of(engine, alone) == ["heartbeat_missed"])
         return ended
 
     await lookout.look()
@@ -222,7 +222,7 @@ async def test_more_than_one_transaction_holds_are_stated_one_after_the_other(
     await lose_all(engine, seated, 30)
     await lookout.look()
     async with engine.connect() as conn:
-        told = [dict(await system_facts(conn, one.attempt_id))["cohort_outage"] for one in seated]
+        told = [dict(await system_events(conn, one.attempt_id))["cohort_outage"] for one in seated]
     assert len({one["group"] for one in told}) == 1
 
 

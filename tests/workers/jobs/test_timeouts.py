@@ -10,12 +10,12 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import ExamAttempt, HubLease
-from db.notify import Hints
+from db.notify import Notifier
 from db.queries import feed
 from db.queries.attempts import timeouts
 from db.queries.attempts.answers import Given
 from judgement.attempts import Action
-from tests.candidates import system_facts, take_hub
+from tests.candidates import system_events, take_hub
 from tests.sittings import Sitting, answer, end, ending, sit
 from workers.jobs.timeouts import ASIDE_S, MISSED_S, Timekeeper
 
@@ -38,11 +38,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def keeper(engine: AsyncEngine, hints: Hints, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Timekeeper:
+def keeper(engine: AsyncEngine, notifier: Notifier, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Timekeeper:
     """One whose PostgreSQL has run for long: the suite's own has hardly been started."""
     steady = str(timeouts._IS_STEADY).replace("pg_postmaster_start_time()", "'-infinity'::timestamptz")
     monkeypatch.setattr(timeouts, "_IS_STEADY", text(steady).bindparams(patience=timedelta(seconds=120)))
-    return Timekeeper(engine, hints, clock)
+    return Timekeeper(engine, notifier, clock)
 
 
 async def have_hub(conn: AsyncConnection, since: timedelta = LONG) -> UUID:
@@ -78,7 +78,7 @@ async def test_who_is_past_the_deadline_and_its_grace_hands_in_what_is_there(
     await keeper.look()
     assert await statuses(engine, [over, just, running]) == ["timed_out", "in_progress", "in_progress"]
     async with engine.connect() as conn:
-        assert (await system_facts(conn, over.attempt_id))[-1] == ("submitted", {"by": "server"})
+        assert (await system_events(conn, over.attempt_id))[-1] == ("submitted", {"by": "server"})
         assert [delta.kind for delta in await feed.read_after(conn, over.exam_id, 1)] == ["attempt"]
         score = await conn.execute(select(ExamAttempt.score).where(ExamAttempt.id == over.attempt_id))
         assert score.scalar_one() == 2
@@ -137,7 +137,7 @@ async def test_after_time_without_postgresql_everybody_may_hand_in_first(
 
 
 async def test_many_time_keepers_and_students_who_hand_in_end_each_attempt_once(
-    engine: AsyncEngine, keeper: Timekeeper, hints: Hints
+    engine: AsyncEngine, keeper: Timekeeper, notifier: Notifier
 ) -> None:
     async with engine.begin() as conn:
         await have_hub(conn)
@@ -148,12 +148,12 @@ async def test_many_time_keepers_and_students_who_hand_in_end_each_attempt_once(
         async with engine.begin() as conn:
             await end(conn, sitting, ending(Action.SUBMIT, answers=[Given("a", "x")]))
 
-    await asyncio.gather(*(Timekeeper(engine, hints).look() for _ in range(3)), *map(hand_in, sittings[::2]))
+    await asyncio.gather(*(Timekeeper(engine, notifier).look() for _ in range(3)), *map(hand_in, sittings[::2]))
     await keeper.look()
     assert set(await statuses(engine, sittings)) <= {"submitted", "timed_out"}
     async with engine.connect() as conn:
         for sitting in sittings:
-            facts = [fact for fact, _ in await system_facts(conn, sitting.attempt_id)]
+            facts = [fact for fact, _ in await system_events(conn, sitting.attempt_id)]
             assert facts.count("submitted") == 1
 
 

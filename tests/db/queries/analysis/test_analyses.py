@@ -194,8 +194,8 @@ async def test_a_review_waits_for_an_analysis_in_hand_and_then_makes_it_stale(en
 
 async def test_how_far_an_attempt_is_folded_is_counted(conn: AsyncConnection, sitting: Sitting) -> None:
     await conn.execute(update(AnalysisCursor).values(facts=7))
-    assert await analyses.count_facts(conn, sitting.attempt_id) == 7
-    assert await analyses.count_facts(conn, uuid4()) == 0
+    assert await analyses.count_events(conn, sitting.attempt_id) == 7
+    assert await analyses.count_events(conn, uuid4()) == 0
 
 
 async def test_figures_that_stay_leave_the_attempts_row_alone(engine: AsyncEngine) -> None:

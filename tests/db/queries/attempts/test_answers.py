@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.queries.attempts.answers import Given, list_revisions, read_standing, store_submitted
-from tests.candidates import system_facts
+from tests.candidates import system_events
 from tests.factories import make_stream
 from tests.sittings import answer, sit
 
@@ -46,7 +46,7 @@ async def test_what_a_submission_repeats_is_stored_once_and_what_it_changes_is_l
     assert await store_submitted(conn, sitting.attempt_id, [Given("b", ["y"]), Given("a", "z")]) == 2
     assert await store_submitted(conn, sitting.attempt_id, [Given("a", "z"), Given("b", ["y"])]) == 0
     assert await told(conn, sitting.attempt_id) == [("a", 1, "x", False), ("a", 2, "z", True), ("b", 1, ["y"], True)]
-    assert (await system_facts(conn, sitting.attempt_id))[1:] == [
+    assert (await system_events(conn, sitting.attempt_id))[1:] == [
         ("answer_submitted", {"item": "b", "value": ["y"]}),
         ("answer_submitted", {"item": "a", "value": "z"}),
     ]

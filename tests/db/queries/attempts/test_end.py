@@ -22,7 +22,7 @@ from db.queries.console import board
 from judgement.attempts import Action
 from protocol.attempts import AttemptStatus
 from protocol.console import AttemptRow
-from tests.candidates import system_facts
+from tests.candidates import system_events
 from tests.sittings import WITH_TEXT, Sitting, answer, end, ending, sit
 
 
@@ -62,7 +62,7 @@ async def test_an_attempt_ends_with_its_answers_as_they_stood_its_marks_and_a_re
 async def test_an_end_is_a_fact_a_row_of_the_board_and_work_for_who_concludes(conn: AsyncConnection) -> None:
     sitting = await sit(conn)
     await end(conn, sitting, ending(Action.END))
-    assert (await system_facts(conn, sitting.attempt_id))[-1] == ("ended", {"reason": "ill", "by": "somebody"})
+    assert (await system_events(conn, sitting.attempt_id))[-1] == ("ended", {"reason": "ill", "by": "somebody"})
     told = [delta for delta in await feed.read_after(conn, sitting.exam_id, 0) if delta.kind == "attempt"]
     shown = msgspec.json.decode(told[-1].body, type=AttemptRow)
     assert shown.status is AttemptStatus.ENDED
@@ -105,7 +105,7 @@ async def test_answers_that_come_with_the_submission_count_and_are_facts(conn: A
     ended = await end(conn, sitting, ending(answers=given))
     assert (await read(conn, sitting)).score == 5
     assert ended.receipt.answers == 2
-    assert [fact for fact, _ in await system_facts(conn, sitting.attempt_id)][-2:] == ["answer_submitted", "submitted"]
+    assert [fact for fact, _ in await system_events(conn, sitting.attempt_id)][-2:] == ["answer_submitted", "submitted"]
     revisions = await list_revisions(conn, sitting.attempt_id)
     assert [(one.item, one.revision, one.value, one.stands) for one in revisions] == [
         ("a", 1, "x", True),
@@ -121,7 +121,7 @@ async def test_ending_again_changes_nothing_and_gives_the_same_receipt(conn: Asy
         again = await end(conn, sitting, ending(action, answers=[Given("a", "x")]))
         assert (again.receipt, again.changed, again.row) == (first.receipt, False, None)
     assert await read(conn, sitting) == before
-    assert Counter(fact for fact, _ in await system_facts(conn, sitting.attempt_id))["submitted"] == 1
+    assert Counter(fact for fact, _ in await system_events(conn, sitting.attempt_id))["submitted"] == 1
 
 
 async def test_an_answer_too_late_is_kept_beside_those_that_stand(conn: AsyncConnection) -> None:
@@ -176,7 +176,7 @@ async def test_an_attempt_that_everybody_ends_at_once_ends_once(engine: AsyncEng
     assert len({(attempt_id, digest) for attempt_id, _, digest in results}) == len(sittings)
     async with engine.connect() as conn:
         for sitting in sittings:
-            facts = Counter(fact for fact, _ in await system_facts(conn, sitting.attempt_id))
+            facts = Counter(fact for fact, _ in await system_events(conn, sitting.attempt_id))
             assert facts["submitted"] + facts["ended"] == 1
             assert facts["answer_submitted"] == 1
             deltas = await feed.read_after(conn, sitting.exam_id, 0)

@@ -15,7 +15,7 @@ from judgement.attempts import Action, follow, way_of
 from protocol.attempts import RUNNING, AttemptStatus
 from protocol.roles import Role
 from tests import factories
-from tests.candidates import system_facts
+from tests.candidates import system_events
 
 
 async def enrolled(conn: AsyncConnection, students: int = 1) -> tuple[UUID, list[UUID]]:
@@ -144,7 +144,7 @@ async def test_that_the_notice_was_read_is_stated_once_a_version(conn: AsyncConn
     exam_id, (student,) = await enrolled(conn)
     for notice in (None, 1, 1, None, 2):
         opened = await attempts.start(conn, exam_id, student, rulebook_version=1, notice=notice)
-    assert await system_facts(conn, opened.attempt_id) == [
+    assert await system_events(conn, opened.attempt_id) == [
         ("attempt_started", {}),
         ("notice_acknowledged", {"version": 1}),
         ("notice_acknowledged", {"version": 2}),

@@ -17,7 +17,7 @@ from protocol.codes import CloseCode, RejectCode
 from protocol.limits import OVERRUN_FACTOR, TAIL_MS, WINDOW_EVENTS
 from protocol.monitor import Rejected
 from tests import factories
-from tests.candidates import Candidate, connect, disconnect, seat, system_facts
+from tests.candidates import Candidate, connect, disconnect, seat, system_events
 
 HUB = uuid4()
 
@@ -95,7 +95,7 @@ async def test_only_the_newest_connection_leaves_a_fact_when_it_closes(conn: Asy
     assert not await disconnect(conn, candidate, first.generation, "gone")
     assert await disconnect(conn, candidate, second.generation, "gone")
     assert not await disconnect(conn, candidate, second.generation, "gone")
-    assert [fact for fact, _ in await system_facts(conn, candidate.attempt_id)] == [
+    assert [fact for fact, _ in await system_events(conn, candidate.attempt_id)] == [
         "attempt_started",
         "connection_opened",
         "connection_opened",
@@ -107,11 +107,11 @@ async def test_a_hello_ends_a_silence_and_says_how_long_it_was(conn: AsyncConnec
     [candidate] = await seat(conn)
     await conn.execute(update(ExamAttempt).values(silent_since=func.clock_timestamp() - timedelta(seconds=90)))
     await connect(conn, candidate, HUB)
-    opened, resumed = (await system_facts(conn, candidate.attempt_id))[1:]
+    opened, resumed = (await system_events(conn, candidate.attempt_id))[1:]
     assert (opened[0], resumed[0]) == ("connection_opened", "heartbeat_resumed")
     assert 90_000 <= resumed[1]["silent_ms"] < 95_000
     await connect(conn, candidate, HUB)
-    assert [fact for fact, _ in await system_facts(conn, candidate.attempt_id)][3:] == ["connection_opened"]
+    assert [fact for fact, _ in await system_events(conn, candidate.attempt_id)][3:] == ["connection_opened"]
 
 
 async def test_two_hellos_at_once_get_generations_of_their_own(engine: AsyncEngine) -> None:
@@ -179,7 +179,7 @@ async def test_what_a_queue_still_holds_is_taken_for_a_day_after_the_end_and_is_
     assert (again.attempt.status, again.attempt.is_over) == (status, True)
     assert again.closes_ms == pytest.approx(again.server_ms - TAIL_MS + 60_000, abs=5_000)
     late = {"type": "late_from", "data": {"stream": str(first.stream_id), "seq": 3}}
-    assert late in [{"type": kind, "data": data} for kind, data in await system_facts(conn, candidate.attempt_id)]
+    assert late in [{"type": kind, "data": data} for kind, data in await system_events(conn, candidate.attempt_id)]
 
 
 async def test_after_that_day_nothing_is_taken(conn: AsyncConnection) -> None:

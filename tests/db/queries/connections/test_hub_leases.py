@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import Connection, ExamAttempt, HubLease
 from db.queries.connections import hub_leases
-from tests.candidates import Candidate, connect, disconnect, let_expire, seat, system_facts, take_hub
+from tests.candidates import Candidate, connect, disconnect, let_expire, seat, system_events, take_hub
 
 
 async def causes(conn: AsyncConnection, candidate: Candidate) -> list[str | None]:
@@ -16,7 +16,7 @@ async def causes(conn: AsyncConnection, candidate: Candidate) -> list[str | None
 
 
 async def last_fact(conn: AsyncConnection, candidate: Candidate) -> str:
-    return (await system_facts(conn, candidate.attempt_id))[-1][0]
+    return (await system_events(conn, candidate.attempt_id))[-1][0]
 
 
 async def test_a_lease_is_renewed_until_it_is_ended(conn: AsyncConnection) -> None:
@@ -41,7 +41,7 @@ async def test_connections_of_a_dead_hub_end_when_it_was_last_known_to_live(conn
     await let_expire(conn, dead, 3)
     assert await hub_leases.end_dead(conn) == [(there.attempt_id, there.exam_id)]
     assert [await causes(conn, one) for one in (here, there, gone)] == [[None], ["hub_gone"], ["normal"]]
-    assert (await system_facts(conn, there.attempt_id))[-1] == (
+    assert (await system_events(conn, there.attempt_id))[-1] == (
         "connection_lost",
         {"cause": "hub_gone", "generation": 1},
     )
@@ -123,7 +123,7 @@ async def test_two_workers_close_nothing_twice(engine: AsyncEngine) -> None:
     assert sorted(first + second) == sorted((one.attempt_id, one.exam_id) for one in seated)
     async with engine.connect() as conn:
         for candidate in seated:
-            facts = [fact for fact, _ in await system_facts(conn, candidate.attempt_id)]
+            facts = [fact for fact, _ in await system_events(conn, candidate.attempt_id)]
             assert facts == ["attempt_started", "connection_opened", "connection_lost"]
 
 

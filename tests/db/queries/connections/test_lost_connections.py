@@ -10,7 +10,7 @@ from db.models import Connection, ExamAttempt
 from db.queries.connections import lost_connections
 from db.queries.connections.lost_connections import Away, Outage, Statement
 from protocol.attempts import AttemptStatus
-from tests.candidates import Candidate, connect, disconnect, let_pass, seat, system_facts
+from tests.candidates import Candidate, connect, disconnect, let_pass, seat, system_events
 
 HUB = uuid4()
 
@@ -53,7 +53,7 @@ async def test_an_outage_is_stated_before_the_silence_and_both_are_remembered(co
     group = uuid4()
     statement = Statement(away, Outage(group, 7, 9), is_silent=True)
     assert await lost_connections.state(conn, [statement]) == [statement]
-    assert (await system_facts(conn, candidate.attempt_id))[-2:] == [
+    assert (await system_events(conn, candidate.attempt_id))[-2:] == [
         ("cohort_outage", {"group": str(group), "lost": 7, "of": 9}),
         ("heartbeat_missed", {"since": away.lost_at_ms}),
     ]
@@ -101,7 +101,7 @@ async def test_who_said_hello_since_or_just_does_is_left_out(engine: AsyncEngine
     assert ids([one.away for one in told]) == [silent.attempt_id]
     async with engine.connect() as conn:
         for candidate in (back, coming):
-            assert (await system_facts(conn, candidate.attempt_id))[-1][0] == "connection_opened"
+            assert (await system_events(conn, candidate.attempt_id))[-1][0] == "connection_opened"
 
 
 async def test_a_hello_that_waits_for_the_statement_ends_the_silence(engine: AsyncEngine) -> None:
@@ -123,6 +123,6 @@ async def test_a_hello_that_waits_for_the_statement_ends_the_silence(engine: Asy
         await looking.commit()
         await coming
     async with engine.connect() as conn:
-        facts = [fact for fact, _ in await system_facts(conn, candidate.attempt_id)]
+        facts = [fact for fact, _ in await system_events(conn, candidate.attempt_id)]
         assert facts[-3:] == ["heartbeat_missed", "connection_opened", "heartbeat_resumed"]
         assert (await conn.execute(select(ExamAttempt.silent_since))).scalar_one() is None

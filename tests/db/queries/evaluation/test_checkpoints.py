@@ -8,7 +8,7 @@ from db.fold_order import Run
 from db.models import AnalysisCursor, MonitoringEvent
 from db.queries.evaluation import checkpoints, cursors
 from db.queries.evaluation.cursors import Advance, Cursor
-from protocol.events import Fact
+from protocol.events import StoredEvent
 from protocol.roles import Role
 from tests.factories import TIME_BASE_MS, make_attempt, make_exam, make_stream, make_user, store_events
 
@@ -26,9 +26,9 @@ async def claim(conn: AsyncConnection, attempt_id: UUID) -> Cursor:
     return cursor
 
 
-async def fold(conn: AsyncConnection, attempt_id: UUID, checkpoint: bytes | None = None) -> list[Fact]:
+async def fold(conn: AsyncConnection, attempt_id: UUID, checkpoint: bytes | None = None) -> list[StoredEvent]:
     cursor = await claim(conn, attempt_id)
-    facts = (await cursors.read_facts(conn, [cursor])).facts[attempt_id]
+    facts = (await cursors.read_events(conn, [cursor])).facts[attempt_id]
     await cursors.store(conn, [Advance(cursor, facts, checkpoint)])
     return facts
 
@@ -41,7 +41,7 @@ async def test_facts_after_a_checkpoint_are_recalled_in_their_order(conn: AsyncC
     one, other = await make_stream(conn, attempt), await make_stream(conn, attempt)
     await store_events(conn, one, [("alive", {}, 1), ("alive", {}, 2)])
     await fold(conn, attempt, b"state")
-    after: list[Fact] = []
+    after: list[StoredEvent] = []
     for stream in (one, other, other, one, one, other):
         await store_events(conn, stream, [("typing", {"chars": 3}, 5), ("alive", {}, 6)])
         after += await fold(conn, attempt)

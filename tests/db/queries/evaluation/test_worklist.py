@@ -23,7 +23,7 @@ async def make_room(conn: AsyncConnection, students: int = 1) -> list[UUID]:
 async def fold(conn: AsyncConnection, attempt_id: UUID) -> None:
     """Move the cursor of an attempt past everything it has."""
     claimed = await cursors.claim(conn, [attempt_id], 1, carried=CARRIED)
-    reading = await cursors.read_facts(conn, claimed)
+    reading = await cursors.read_events(conn, claimed)
     await cursors.store(conn, [cursors.Advance(claimed[0], reading.facts[attempt_id], None)])
 
 

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.errors import NotFound
 from db.models import EventStream, MonitoringEvent
 from db.partitions import drawn_ms
-from db.queries.events.system_events import ServerFact, append, append_each
+from db.queries.events.system_events import ServerEvent, append, append_each
 from protocol.limits import STREAM_MS
-from tests.candidates import Candidate, age_stream, seat, system_facts
+from tests.candidates import Candidate, age_stream, seat, system_events
 
 
 async def streams_of(conn: AsyncConnection, candidate: Candidate) -> list[EventStream]:
@@ -23,7 +23,7 @@ async def streams_of(conn: AsyncConnection, candidate: Candidate) -> list[EventS
 async def test_facts_follow_one_another_and_say_when_they_were_stated(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     assert (
-        await append(conn, candidate.attempt_id, [ServerFact("paused", {"by": "x"}), ServerFact("resumed")])
+        await append(conn, candidate.attempt_id, [ServerEvent("paused", {"by": "x"}), ServerEvent("resumed")])
     ).last == 3
     found = await conn.execute(
         select(MonitoringEvent.seq, MonitoringEvent.event_type, MonitoringEvent.mono).order_by(MonitoringEvent.seq)
@@ -35,35 +35,35 @@ async def test_facts_follow_one_another_and_say_when_they_were_stated(conn: Asyn
 
 async def test_facts_of_many_attempts_are_appended_at_once(conn: AsyncConnection) -> None:
     seated = await seat(conn, 3)
-    facts = {one.attempt_id: [ServerFact("paused", {"n": n})] for n, one in enumerate(seated)}
+    facts = {one.attempt_id: [ServerEvent("paused", {"n": n})] for n, one in enumerate(seated)}
     assert {one.last for one in (await append_each(conn, facts)).values()} == {2}
     for n, one in enumerate(seated):
-        assert (await system_facts(conn, one.attempt_id))[-1] == ("paused", {"n": n})
+        assert (await system_events(conn, one.attempt_id))[-1] == ("paused", {"n": n})
     assert await append_each(conn, {}) == {}
 
 
 async def test_an_attempt_nobody_knows_has_no_facts(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     with pytest.raises(NotFound):
-        await append_each(conn, {candidate.attempt_id: [ServerFact("paused")], uuid4(): [ServerFact("paused")]})
+        await append_each(conn, {candidate.attempt_id: [ServerEvent("paused")], uuid4(): [ServerEvent("paused")]})
 
 
 async def test_a_system_stream_is_followed_by_a_new_one_after_a_day(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     [first] = await streams_of(conn, candidate)
     first = await age_stream(conn, first, STREAM_MS - 60_000)
-    await append(conn, candidate.attempt_id, [ServerFact("paused")])
+    await append(conn, candidate.attempt_id, [ServerEvent("paused")])
     assert await streams_of(conn, candidate) == [first]
     old = await age_stream(conn, first, 60_001)
-    assert (await append(conn, candidate.attempt_id, [ServerFact("resumed")])).last == 1
+    assert (await append(conn, candidate.attempt_id, [ServerEvent("resumed")])).last == 1
     before, after = await streams_of(conn, candidate)
     assert (before, drawn_ms(after) - drawn_ms(before) >= STREAM_MS) == (old, True)
-    assert [fact for fact, _ in await system_facts(conn, candidate.attempt_id)] == [
+    assert [fact for fact, _ in await system_events(conn, candidate.attempt_id)] == [
         "attempt_started",
         "paused",
         "resumed",
     ]
-    assert (await append(conn, candidate.attempt_id, [ServerFact("paused")])).last == 2
+    assert (await append(conn, candidate.attempt_id, [ServerEvent("paused")])).last == 2
 
 
 async def test_who_waited_for_the_old_stream_appends_to_the_new_one(engine: AsyncEngine) -> None:
@@ -72,8 +72,8 @@ async def test_who_waited_for_the_old_stream_appends_to_the_new_one(engine: Asyn
         [first] = await streams_of(conn, candidate)
         await age_stream(conn, first, STREAM_MS)
     async with engine.connect() as rotating, engine.connect() as waiting:
-        await append(rotating, candidate.attempt_id, [ServerFact("paused")])
-        waiter = asyncio.create_task(append(waiting, candidate.attempt_id, [ServerFact("resumed")]))
+        await append(rotating, candidate.attempt_id, [ServerEvent("paused")])
+        waiter = asyncio.create_task(append(waiting, candidate.attempt_id, [ServerEvent("resumed")]))
         done, _ = await asyncio.wait({waiter}, timeout=0.1)
         assert not done
         await rotating.commit()
@@ -86,7 +86,7 @@ async def test_who_waited_for_the_old_stream_appends_to_the_new_one(engine: Asyn
 async def test_appending_from_many_sides_leaves_no_hole(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         seated = await seat(conn, 3)
-    facts = {one.attempt_id: [ServerFact("paused"), ServerFact("resumed")] for one in seated}
+    facts = {one.attempt_id: [ServerEvent("paused"), ServerEvent("resumed")] for one in seated}
 
     async def state(turn: int) -> None:
         async with engine.begin() as conn:

@@ -84,7 +84,7 @@ people = st.lists(
     st.tuples(names, st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=30)),
     min_size=1,
     max_size=20,
-    unique_by=lambda person: person[0].lower(),
+    unique_by=lambda principal: principal[0].lower(),
 )
 
 

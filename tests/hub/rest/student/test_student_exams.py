@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Exam
 from protocol.roles import Role
-from tests.candidates import system_facts
+from tests.candidates import system_events
 from tests.hub.conftest import Caller, People
 
 ADA = {"username": "ada", "name": "Ada Example"}
@@ -128,7 +128,7 @@ async def test_the_notice_says_what_is_recorded_before_anything_is(
     assert len(unwatched["notice"]["recorded"]) < len(notice["recorded"])
     started = (await ada.post(f"/student/exams/{exam_id}/start", {"notice": notice["version"]})).json()
     async with engine.connect() as conn:
-        facts = await system_facts(conn, UUID(started["attempt_id"]))
+        facts = await system_events(conn, UUID(started["attempt_id"]))
     assert facts == [("attempt_started", {}), ("notice_acknowledged", {"version": 1})]
 
 

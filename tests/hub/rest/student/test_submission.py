@@ -12,7 +12,7 @@ from hub.auth.passwords import Passwords
 from hub.rest.student import submission
 from judgement.attempts import Action
 from protocol.roles import Role
-from tests.candidates import system_facts
+from tests.candidates import system_events
 from tests.hub.conftest import PASSWORD, Caller, People
 from tests.sittings import Sitting, answer, end, ending, sit
 
@@ -70,7 +70,7 @@ async def test_two_machines_that_hand_in_at_once_get_the_same_receipt(
     assert {one.status_code for one in answers} == {200}
     assert len({one.json()["hash"] for one in answers}) == 1
     async with engine.connect() as conn:
-        facts = [fact for fact, _ in await system_facts(conn, sitting.attempt_id)]
+        facts = [fact for fact, _ in await system_events(conn, sitting.attempt_id)]
         assert facts.count("submitted") == 1
 
 

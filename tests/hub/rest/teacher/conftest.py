@@ -10,16 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, ExamAttempt, TeacherExamPermission
 from db.queries.evaluation import flags
-from db.queries.evaluation.flags import FactId, NewFlag
+from db.queries.evaluation.flags import EventId, NewFlag
 from protocol.exams import Permission
 from protocol.flags import Severity
 from protocol.roles import Role
 from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user, store_events
 from tests.hub.conftest import Caller, People
 
-Told = tuple[str, dict[str, Any], int]
+HubTopic = tuple[str, dict[str, Any], int]
 
-EVENTS: list[Told] = [
+EVENTS: list[HubTopic] = [
     ("window_blur", {}, 1_000),
     ("alive", {}, 10_000),
     ("alive", {}, 22_000),
@@ -47,7 +47,7 @@ class Classroom:
             student = student or await make_user(conn, name=name)
             return await make_attempt(conn, exam_id or self.exam_id, student)
 
-    async def record(self, attempt_id: UUID, events: Sequence[Told] = EVENTS) -> UUID:
+    async def record(self, attempt_id: UUID, events: Sequence[HubTopic] = EVENTS) -> UUID:
         """A client of the attempt says this; returns its stream."""
         async with self.engine.begin() as conn:
             stream_id = await make_stream(conn, attempt_id)
@@ -62,7 +62,7 @@ class Classroom:
     async def flag(
         self,
         attempt_id: UUID,
-        *cited: FactId,
+        *cited: EventId,
         rule: str = "left_page",
         severity: Severity = Severity.WARNING,
         summary: str = "Away from the page for at least 21.0 s (limit 20 s).",

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import BehaviorAnalysis, Flag, MonitoringEvent
 from db.queries.events import system_events
-from db.queries.events.system_events import ServerFact
+from db.queries.events.system_events import ServerEvent
 from db.queries.review.flags import Cited
 from hub.rest.teacher.monitoring import cite
 from protocol.exams import Permission
@@ -73,7 +73,7 @@ async def test_a_timeline_is_read_page_by_page_over_all_streams_and_leaves_nothi
     for _ in range(3):
         await classroom.record(attempt_id, [("alive", {}, at) for at in range(1_000, 8_000, 1_000)])
         async with engine.begin() as conn:
-            await system_events.append(conn, attempt_id, [ServerFact("connection_lost", {"cause": "gone"})])
+            await system_events.append(conn, attempt_id, [ServerEvent("connection_lost", {"cause": "gone"})])
     whole = await read_all(classroom, attempt_id, limit=200)
     assert len(whole) == 1 + 3 * 8
     for limit in (1, 4, 7):
