@@ -1,4 +1,4 @@
-"""A candidate by hand: sign in with a code, start the exam, leave the page three times, paste.
+"""Take an exam: sign in with a code, start the exam, leave the page three times, paste.
 
 python docs/examples/sit.py http://127.0.0.1:8000 EXAM_ID CODE
 """
@@ -19,8 +19,8 @@ async def sit(hub: str, exam_id: str, code: str) -> None:
         attempt = (await http.post(f"/student/exams/{exam_id}/start")).raise_for_status().json()
 
         async def get_ticket() -> str:
-            answer = await http.post("/auth/ws-ticket", json={"purpose": "monitor"})
-            return str(answer.raise_for_status().json()["ticket"])
+            response = await http.post("/auth/ws-ticket", json={"purpose": "monitor"})
+            return str(response.raise_for_status().json()["ticket"])
 
         socket = hub.replace("http", "ws", 1) + "/ws/monitor"
         async with Candidate(socket, UUID(attempt["attempt_id"]), get_ticket) as candidate:

@@ -1,4 +1,4 @@
-"""A teacher by hand: watch an exam's board and print every flag, those that stand and those that come, until Ctrl-C.
+"""Watch an exam's board and print every flag, stored and new, until Ctrl-C.
 
 python docs/examples/watch.py http://127.0.0.1:8000 EXAM_ID ACCESS_TOKEN
 """
@@ -23,8 +23,8 @@ async def watch(hub: str, exam_id: str, token: str) -> None:
     async with httpx.AsyncClient(base_url=hub, headers={"Authorization": f"Bearer {token}"}) as http:
 
         async def get_ticket() -> str:
-            answer = await http.post("/auth/ws-ticket", json={"purpose": "console"})
-            return str(answer.raise_for_status().json()["ticket"])
+            response = await http.post("/auth/ws-ticket", json={"purpose": "console"})
+            return str(response.raise_for_status().json()["ticket"])
 
         async with Console(hub.replace("http", "ws", 1) + "/ws/console", get_ticket) as console:
             await console.watch(UUID(exam_id))
