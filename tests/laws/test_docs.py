@@ -1,7 +1,8 @@
-"""What the docs list is what the code has: every setting, event type, metric and code."""
+"""Check the docs against the code: settings, event types, metrics, codes, links, file names and citations."""
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,11 +17,12 @@ from veritas import environment
 from workers.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
-FRONT_DOOR = {environment.DATA_DIR, "VERITAS_PG_BIN"}
+CODE = ("protocol", "judgement", "db", "hub", "workers", "veritas", "bench", "tests", "web", "deploy")
+STACK_SETTINGS = {environment.DATA_DIR, "VERITAS_PG_BIN"}
 
 
 def listed(page: str) -> list[str]:
-    """What stands in back quotes in the first column of a page's tables."""
+    """Return the back-quoted names in the first column of a page's tables."""
     return re.findall(r"^\| `([^`]+)`", (ROOT / "docs" / page).read_text(), re.MULTILINE)
 
 
@@ -35,7 +37,7 @@ def check(page: str, names: Iterable[str]) -> None:
 
 
 def test_every_setting_is_listed() -> None:
-    check("settings.md", settings_of(HubSettings, WorkerSettings) | FRONT_DOOR)
+    check("settings.md", settings_of(HubSettings, WorkerSettings) | STACK_SETTINGS)
 
 
 def test_every_event_type_is_listed() -> None:
@@ -52,7 +54,46 @@ def test_every_close_code_is_listed_with_its_name_and_whether_to_reconnect(code:
     assert row in (ROOT / "docs" / "close-codes.md").read_text()
 
 
-def test_links_between_the_docs_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+def anchors_of(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub builds them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def leads_nowhere(page: Path, anchor: str) -> bool:
+    return not page.exists() or bool(anchor and page.suffix == ".md" and anchor not in anchors_of(page))
+
+
+PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *(ROOT / "docs").rglob("*.md")]
+by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+@by_page
+def test_links_lead_to_a_page_and_a_section(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text())
+    broken = [link for link, anchor in links if leads_nowhere(page.parent / link if link else page, anchor)]
+    assert broken == []
+
+
+@by_page
+def test_files_named_in_the_docs_exist(page: Path) -> None:
+    named = re.findall(r"`([a-z_]+/[\w./-]*(?:\.(?:py|ts|tsx|json|md)|/))(?::[^`]*)?`", page.read_text())
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def sources() -> Iterator[Path]:
+    """Find the source files of the repository, without what is installed or built."""
+    for folder in CODE:
+        for top, folders, files in os.walk(ROOT / folder):
+            folders[:] = [name for name in folders if name not in ("node_modules", "dist", "__pycache__")]
+            yield from (Path(top, name) for name in files if name.endswith((".py", ".ts", ".tsx")))
+
+
+def test_citations_of_the_docs_in_code_lead_to_a_section() -> None:
+    """Citations have the form `docs/database.md#the-feed`."""
+    broken = []
+    for source in sources():
+        for path, anchor in re.findall(r"\b(docs/[\w/-]+\.md)(?:#([\w-]+))?", source.read_text()):
+            if leads_nowhere(ROOT / path, anchor):
+                broken.append(f"{source.relative_to(ROOT)}: {path}#{anchor}")
+    assert broken == []
