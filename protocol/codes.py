@@ -30,23 +30,23 @@ class CloseCode(IntEnum):
 
 
 CLOSE_MEANINGS: Final = {
-    CloseCode.NORMAL: "goodbye was said, and everything is acknowledged",
-    CloseCode.MALFORMED: "a frame cannot be read, or comes out of turn",
-    CloseCode.UNAUTHENTICATED: "ticket or token is not valid, or its sign-in has ended",
-    CloseCode.FORBIDDEN: "known, but this is not yours",
-    CloseCode.SILENT: "no hello within 10 s, or nothing at all for 30 s",
+    CloseCode.NORMAL: "`bye` was received, and everything is acknowledged",
+    CloseCode.MALFORMED: "a frame cannot be read, or was not allowed at this point",
+    CloseCode.UNAUTHENTICATED: "the ticket or token is not valid, or the user has signed out",
+    CloseCode.FORBIDDEN: "the user may not do this",
+    CloseCode.SILENT: "no hello within 10 s, or no frame for 30 s",
     CloseCode.SUPERSEDED: (
-        'a newer connection of the same attempt; offer "continue here" instead of coming back by yourself'
+        'a newer connection of the same attempt exists; offer "continue here" instead of reconnecting by yourself'
     ),
-    CloseCode.ENDED: "the attempt is over and nothing of the queue is missing, or it ended more than a day ago",
+    CloseCode.ENDED: "the attempt has ended and no event of the queue is missing, or it ended more than a day ago",
     CloseCode.TOO_LARGE: "the frame is over 64 KiB or 500 events",
     CloseCode.TOKEN_EXPIRED: "the token has expired: renew it first",
     CloseCode.GAP: "a number was skipped: resume from `welcome.committed`",
     CloseCode.TOO_FAST: "more than two windows unacknowledged",
-    CloseCode.INTERNAL: "an error of ours",
+    CloseCode.INTERNAL: "an error in the hub",
     CloseCode.OVERLOADED: "the database is away or the hub is full",
-    CloseCode.TOO_SLOW: "the peer does not read",
-    CloseCode.DRAINING: "the hub is being restarted, or a stream of a day was not left within an hour",
+    CloseCode.TOO_SLOW: "the client does not read",
+    CloseCode.DRAINING: "the hub shuts down, or the client used a day-old stream for another hour",
 }
 """What each close code says of what happened."""
 
@@ -71,7 +71,7 @@ class RejectCode(StrEnum):
 
 
 REJECT_MEANINGS: Final = {
-    RejectCode.BAD_SHAPE: "no object of `type`, `at`, `mono` and perhaps `data` and `severity`, each of its kind",
+    RejectCode.BAD_SHAPE: "not an object of `type`, `at`, `mono` and optional `data` and `severity`, each of its type",
     RejectCode.BAD_TYPE: "not `[a-z][a-z0-9_]{0,63}`, or a name that only servers may use",
     RejectCode.BAD_TIME: "`at` or `mono` is negative, or after the year 9999",
     RejectCode.BAD_UNICODE: "text with a lone surrogate, NUL, or bytes that are not UTF-8",
@@ -101,18 +101,18 @@ class ErrorCode(StrEnum):
 
 
 ERROR_MEANINGS: Final = {
-    ErrorCode.UNKNOWN_FRAME: "no frame of this name; the tenth closes 4400",
+    ErrorCode.UNKNOWN_FRAME: "no frame of this name; the tenth one closes with 4400",
     ErrorCode.EMPTY_BATCH: "an `events` frame without events",
     ErrorCode.GAP: "a number was skipped; 4422 follows",
     ErrorCode.TOO_FAST: "more than two windows unacknowledged; 4429 follows",
     ErrorCode.TOO_LARGE: "a frame over its limit; 4413 follows",
-    ErrorCode.MALFORMED: "a frame that cannot be read, or comes out of turn; 4400 follows",
-    ErrorCode.UNSUPPORTED_SUBPROTOCOL: "none of the offered subprotocols is spoken here; 4400 follows",
-    ErrorCode.FORBIDDEN: "known, but this is not yours",
-    ErrorCode.NOT_FOUND: "what was named does not exist, or not here",
-    ErrorCode.CONFLICT: "somebody was first: `by`, `at`",
+    ErrorCode.MALFORMED: "a frame that cannot be read, or is not allowed at this point; 4400 follows",
+    ErrorCode.UNSUPPORTED_SUBPROTOCOL: "the hub supports none of the offered subprotocols; 4400 follows",
+    ErrorCode.FORBIDDEN: "the user may not do this",
+    ErrorCode.NOT_FOUND: "it does not exist, or not in this exam",
+    ErrorCode.CONFLICT: "another user was first: `by`, `at`",
     ErrorCode.BAD_COMMAND: "a command, or a focus, that contradicts itself",
-    ErrorCode.BUSY: "not now: say it again, after `retry_ms` if given",
+    ErrorCode.BUSY: "not possible now: send it again, after `retry_ms` if given",
     ErrorCode.UNAUTHENTICATED: "the new token is not valid; 4401 follows",
 }
 """What each error code says of a frame or a command."""

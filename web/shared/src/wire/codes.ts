@@ -1,19 +1,19 @@
 // Written by `make docs` from protocol/codes.py, limits.py and events.py; a test holds it to the code.
 
 export const CloseCode = {
-  /** goodbye was said, and everything is acknowledged */
+  /** `bye` was received, and everything is acknowledged */
   normal: 1000,
-  /** a frame cannot be read, or comes out of turn */
+  /** a frame cannot be read, or was not allowed at this point */
   malformed: 4400,
-  /** ticket or token is not valid, or its sign-in has ended */
+  /** the ticket or token is not valid, or the user has signed out */
   unauthenticated: 4401,
-  /** known, but this is not yours */
+  /** the user may not do this */
   forbidden: 4403,
-  /** no hello within 10 s, or nothing at all for 30 s */
+  /** no hello within 10 s, or no frame for 30 s */
   silent: 4408,
-  /** a newer connection of the same attempt; offer "continue here" instead of coming back by yourself */
+  /** a newer connection of the same attempt exists; offer "continue here" instead of reconnecting by yourself */
   superseded: 4409,
-  /** the attempt is over and nothing of the queue is missing, or it ended more than a day ago */
+  /** the attempt has ended and no event of the queue is missing, or it ended more than a day ago */
   ended: 4410,
   /** the frame is over 64 KiB or 500 events */
   too_large: 4413,
@@ -23,13 +23,13 @@ export const CloseCode = {
   gap: 4422,
   /** more than two windows unacknowledged */
   too_fast: 4429,
-  /** an error of ours */
+  /** an error in the hub */
   internal: 4500,
   /** the database is away or the hub is full */
   overloaded: 4503,
-  /** the peer does not read */
+  /** the client does not read */
   too_slow: 4504,
-  /** the hub is being restarted, or a stream of a day was not left within an hour */
+  /** the hub shuts down, or the client used a day-old stream for another hour */
   draining: 4505,
 } as const;
 
