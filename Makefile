@@ -75,7 +75,7 @@ test-external: $(VENV)/dev  ## the same on Debian's PostgreSQL 15 and Redis 7 ov
 bench: $(VENV)/runtime  ## figures as ratios of one run: make bench ARGS="ingest --json bench.json"
 	@$(BIN)/python -m bench $(ARGS)
 
-docs: $(VENV)/runtime  ## schemas, AsyncAPI, codes and the types of the pages, written anew from the code
+docs: $(VENV)/runtime  ## schemas, AsyncAPI, codes and the types of the pages, generated from the code
 	@$(BIN)/python -m veritas.codegen.wire_docs
 	@$(BIN)/python -m veritas.codegen.web_types
 
