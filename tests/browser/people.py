@@ -33,7 +33,7 @@ class Candidate:
     async def begin(self) -> None:
         """Acknowledge the notice and begin, or go on."""
         await self.page.get_by_role("checkbox", name=re.compile("I have read what is recorded")).check()
-        await self.page.get_by_role("button", name=re.compile("Begin the exam|Go on with the exam")).click()
+        await self.page.get_by_role("button", name=re.compile("Start exam|Continue exam")).click()
         await expect(self.page.get_by_role("heading", name=re.compile("^Question 1"))).to_be_visible()
 
     async def open(self, number: int) -> None:

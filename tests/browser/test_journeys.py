@@ -84,7 +84,7 @@ async def test_the_teacher_sees_within_a_second_what_a_candidate_really_does(roo
     await ada.page.wait_for_timeout(3_200)
     await ada.text.press_sequentially(" and more of my own.", delay=20)
     await expect(teacher.flag("Left fullscreen")).to_have_count(1)
-    await expect(ada.page.get_by_text("meant to be sat in fullscreen")).to_be_visible()
+    await expect(ada.page.get_by_text("should be taken in fullscreen")).to_be_visible()
 
 
 async def test_a_flag_shows_what_it_rests_on_and_a_decision_moves_the_score(room: Room, ada: Candidate) -> None:
@@ -109,7 +109,7 @@ async def test_a_flag_shows_what_it_rests_on_and_a_decision_moves_the_score(room
 
 async def test_a_message_arrives_on_the_exam_page(room: Room, ada: Candidate) -> None:
     await room.teacher.message("Ten minutes left, please come to an end.")
-    dialog = ada.page.get_by_role("dialog", name="A message from your teacher")
+    dialog = ada.page.get_by_role("dialog", name="Message from your teacher")
     await expect(dialog.get_by_text("Ten minutes left, please come to an end.", exact=True)).to_be_visible()
     await dialog.get_by_role("button", name="I have read it").click()
     await expect(dialog).to_be_hidden()
@@ -183,7 +183,7 @@ async def test_a_tab_behind_another_is_hidden_and_blurred_and_says_so(stack: Sta
             await tab.type_into("input.x-code", codes["tab"])
             await tab.click("button[type=submit]", "Sign in")
             await tab.click("input[type=checkbox]")
-            await tab.click("button", "Begin the exam")
+            await tab.click("button", "Start exam")
             await tab.until("document.querySelector('#question') !== null")
             # What the page says first is how it stands: only then it hears of what changes.
             await until(lambda: "window_focus" in desk.events_of(exam_id, "Tara Tab"))

@@ -1,4 +1,4 @@
-// The exam page, /exam: where a candidate signs in, sits the exam, and later reads what was recorded.
+// The exam page, /exam: students sign in, take the exam, and later read the result and what was recorded.
 import "@veritas/shared/base.css";
 import "./exam.css";
 import { startTheme } from "@veritas/shared/theme.ts";

@@ -1,66 +1,171 @@
-// Plain words for what the wire and the record name tersely. Every unknown name is shown as it is, never hidden.
+// Every text that the exam page shows, in one place for translation.
+import type { Tone } from "@veritas/shared/ui/index.ts";
+import type { Enrolment } from "./types.ts";
 
-const EVENTS: { readonly [type: string]: string } = {
-  alive: "Signs that the page was open",
-  window_blur: "The exam window lost the focus",
-  window_focus: "The exam window had the focus again",
-  tab_hidden: "The exam tab was hidden",
-  tab_visible: "The exam tab was visible again",
-  fullscreen_exit: "Fullscreen was left",
-  fullscreen_enter: "Fullscreen was entered",
-  copy: "Text was copied (its length)",
-  cut: "Text was cut (its length)",
-  paste: "Text was pasted (its length)",
-  key_combo: "A watched key combination, such as copy or print",
-  context_menu: "The context menu was opened",
-  screen_count: "How many screens there were",
-  network_change: "The network connection changed",
-  item_opened: "A question was opened",
-  answered: "An answer was given",
-  draft_saved: "A draft of a text was saved",
-  typing: "Stretches of typing (characters and seconds, no keys)",
-  client_error: "The page met an error",
-  attempt_started: "The attempt began",
-  notice_acknowledged: "The notice was acknowledged",
-  connection_opened: "The page connected",
-  connection_lost: "The connection ended",
-  heartbeat_missed: "Nothing was heard of the page for a while",
-  heartbeat_resumed: "The page was heard of again",
-  cohort_outage: "Many connections of this exam ended at once",
-  submitted: "The exam was handed in",
-  ended: "The attempt was ended",
-  rejected: "A statement the server could not read",
-  events_lost: "Statements that were lost",
-};
+const count = (n: number, noun: string): string => `${n} ${n === 1 ? noun : `${noun}s`}`;
 
-export const eventWords = (type: string): string => EVENTS[type] ?? type.replaceAll("_", " ");
+export const texts = {
+  pageName: "Veritas exam",
+  brand: "Veritas",
+  title: (title: string) => `${title} · Veritas`,
+  backToExams: "Back to your exams",
+  points: (n: number) => count(n, "point"),
+  loading: {
+    page: "Loading…",
+    exam: "Opening your exam…",
+    exams: "Loading your exams…",
+    retrying: "Trying again every few seconds.",
+    tryAgain: "Try again",
+  },
+} as const;
 
-const STATUSES: { readonly [status: string]: string } = {
-  submitted: "Handed in",
-  completed: "Handed in",
-  timed_out: "Time ran out",
-  ended: "Ended by a teacher",
-  abandoned: "Not finished",
-  declined: "Declined",
-};
+export const signInTexts = {
+  title: "Sign in",
+  heading: "Sign in to your exam",
+  ways: "How to sign in",
+  withCode: "With a code",
+  withPassword: "With a password",
+  nothingRecorded: "Nothing is recorded until you have read what will be recorded and have started the exam.",
+  code: "Your code",
+  codeHint: "You received it from your teacher, for example 7K2M-9QXA-04RT-B6WE. Spaces and capitals do not matter.",
+  codeMissing: "Enter your code.",
+  codeWrong: "This code is not valid. Check it and try again.",
+  username: "Username",
+  usernameMissing: "Enter your username.",
+  password: "Password",
+  passwordMissing: "Enter your password.",
+  passwordWrong: "The username or password is wrong. Check both and try again.",
+  submit: "Sign in",
+} as const;
 
-export const statusWords = (status: string): string => STATUSES[status] ?? status.replaceAll("_", " ");
+export const listTexts = {
+  heading: "Your exams",
+  empty: "You have no exams",
+  emptyHint: "If you expect one, ask your teacher. Then load the list again.",
+  reload: "Load again",
+  states: {
+    running: { text: "In progress", tone: "accent" },
+    open: { text: "Open", tone: "good" },
+    upcoming: { text: "Not open yet", tone: "info" },
+    closed: { text: "Closed", tone: "neutral" },
+    done: { text: "Handed in", tone: "neutral" },
+  } satisfies Record<Enrolment["state"], { text: string; tone: Tone }>,
+  opens: (when: string) => `Opens ${when}.`,
+  startUntil: (when: string) => `You can start until ${when}.`,
+  ends: (when: string) => `Ends ${when}.`,
+  readAndStart: "Read the notice and start",
+  continue: "Continue",
+  openResult: "Open receipt and result",
+} as const;
 
-export const FLAG_STATUSES: { readonly [status: string]: string } = {
-  open: "Not reviewed",
-  confirmed: "Confirmed by a person",
-  dismissed: "Dismissed by a person",
-  escalated: "With a second person",
-  withdrawn: "Withdrawn",
-};
+export const noticeTexts = {
+  unavailableTitle: "Exam",
+  unavailable: "You cannot start this exam now",
+  unavailableHint: "It may not be open yet, or it may be over.",
+  subject: "Subject",
+  time: "Time",
+  fromStart: (span: string) => `${span} from your start`,
+  closes: "Closes",
+  yourTimeEnds: "Your time ends",
+  recordedHeading: "What is recorded during the exam",
+  answersOnly: "Your answers, and when you gave or changed each of them.",
+  neverRecorded:
+    "No camera, no microphone and no picture of your screen. Not what you copy, and not which keys you press, except a few combinations such as copy or print. A teacher reviews it before it has any effect. After the exam you can read what was recorded.",
+  whoSees: "Who sees it",
+  keptFor: "Kept for",
+  keptDays: (days: number) => `${days} days after the grade is final`,
+  goodToKnow: "Good to know",
+  points: [
+    "Your answers are saved on the server while you work. The page always shows whether they are saved.",
+    "If you lose the connection, keep working. Your answers are stored on this device and sent when the connection is back.",
+    "If this device fails, sign in on another one. Your answers and the clock continue there.",
+    "The server keeps the time. The clock does not stop while you are away.",
+  ],
+  fullscreenPoint: "The exam runs in fullscreen. The Escape key leaves fullscreen, and leaving it is recorded.",
+  confirm: (isRunning: boolean) => `I have read what is recorded and want to ${isRunning ? "continue" : "start"}.`,
+  confirmFirst: "To start, confirm that you have read what is recorded.",
+  start: (span: string) => `Start exam · ${span}`,
+  continue: "Continue exam",
+  notNow: "Not now",
+} as const;
 
-export const INTEGRITY: {
-  readonly [status: string]: { word: string; tone: "good" | "warning" | "critical" | "neutral" };
-} = {
-  good: { word: "Good", tone: "good" },
-  warning: { word: "Some concerns", tone: "warning" },
-  critical: { word: "Serious concerns", tone: "critical" },
-  unknown: { word: "Not enough was seen to say", tone: "neutral" },
-};
+export const examTexts = {
+  timeLeft: "Time left",
+  minutesLeft: (n: number) => (n === 1 ? "One minute left." : `${n} minutes left.`),
+  timeOver: "Your time is over. The server is handing in your answers…",
+  messageFromTeacher: "Message from your teacher",
+  announceMessage: (text: string) => `Message from your teacher: ${text}`,
+  messages: "Messages",
+  messageCount: (n: number) => count(n, "message"),
+  messageRead: "I have read it",
+  sentAt: (time: string) => `Sent at ${time}`,
+  refused: (reason: string) =>
+    `The server refuses the connection (${reason}). Your answers are still on this page. Reload the page or ask for help.`,
+  signedOut: "You are signed out. Sign in again to continue. Everything you have written is still here.",
+  signInAgain: "Sign in again",
+  fullscreenHint: "This exam should be taken in fullscreen.",
+  enterFullscreen: "Enter fullscreen",
+  elsewhereTitle: "Open elsewhere",
+  elsewhere: (isTab: boolean) =>
+    `This exam is open in ${isTab ? "another tab of this browser" : "another window or on another device"}`,
+  elsewhereHint:
+    "You can use an exam in one place at a time. If you continue here, your answers come along and the other place stops.",
+  continueHere: "Continue here",
+  questions: "Questions",
+  answeredOf: (done: number, all: number) => `${done} of ${all} answered`,
+  answeredProgress: "Answered questions",
+  answered: "answered",
+  notAnswered: "not answered",
+  noQuestions: "This exam has no questions. Tell your teacher.",
+  question: (number: number) => `Question ${number}`,
+  ofQuestions: (all: number) => `of ${all}`,
+  back: "Back",
+  next: "Next",
+} as const;
 
-export const plural = (n: number, one: string): string => `${n} ${n === 1 ? one : `${one}s`}`;
+export const answerTexts = {
+  chooseOne: "Choose one",
+  chooseAll: "Choose all that apply",
+  number: "Your answer (number)",
+  numberHint: "Use a point or a comma for decimals, for example 3.14 or 3,14.",
+  notANumber: "This is not a number. It is not saved.",
+  text: "Your answer",
+  words: (n: number) => count(n, "word"),
+  room: (n: number) => `space for about ${count(n, "more character")}`,
+} as const;
+
+const changes = (n: number): string => count(n, "change");
+
+export const savingTexts = {
+  connected: "Connected",
+  pending: (n: number) => `Not saved yet: ${changes(n)}`,
+  saved: (ago: string) => `Saved on the server ${ago}`,
+  savedSpoken: "Saved on the server.",
+  refused: (n: number) =>
+    `${n === 1 ? "One answer was" : `${n} answers were`} not saved: too long, or not readable by the server. Change the text or ask for help.`,
+  signedOut: (rest: string) => `Signed out. ${rest}`,
+  offline: (rest: string) => `Offline. ${rest}`,
+  connecting: (rest: string) => `Connecting… ${rest}`,
+  nothingToSend: "Nothing to send.",
+  allSaved: "Everything so far is saved on the server.",
+  stored: (n: number) => `${changes(n)} ${n === 1 ? "is" : "are"} stored on this device.`,
+  onlyInPage: (n: number) => `${changes(n)} ${n === 1 ? "is" : "are"} only in this open page. Do not close it.`,
+} as const;
+
+export const handInTexts = {
+  open: "Hand in…",
+  heading: "Hand in your exam?",
+  warning: "You cannot change anything after you hand in.",
+  close: "Close",
+  keepWorking: "Keep working",
+  confirm: "Hand in now",
+  steps: {
+    no: "",
+    saving: "Saving your last answers…",
+    sending: "Handing in…",
+    retrying: "The server cannot be reached. Keep this page open: it tries again until it works.",
+  },
+  allAnswered: (n: number) => (n === 1 ? "The question is answered." : `All ${n} questions are answered.`),
+  missing: (n: number) => (n === 1 ? "One question has no answer:" : `${n} questions have no answer:`),
+  notSaved: "The current text of these questions is not saved:",
+} as const;

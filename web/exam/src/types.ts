@@ -1,5 +1,5 @@
-// What the hub's student endpoints answer, as this page reads it: the generated types under the page's own words. Times
-// are ms since the epoch by the server's clock.
+// The types of the hub's student endpoints under the names of this page. Times are ms since the epoch, by the server's
+// clock.
 import type { Json } from "@veritas/proctor/index.ts";
 import type { AttemptPaper, EnrolmentView, PaperItem, SavedAnswer as Saved } from "@veritas/shared/wire/rest.ts";
 

@@ -1,18 +1,11 @@
-// Handing in: what is missing is named, one question confirms, and then it is said what the page waits for.
+// The dialog to hand in: lists what is missing, asks once, and shows what the page waits for.
 import { errorText } from "@veritas/shared/api.ts";
 import { Button, Dialog, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { unanswered } from "../session/answers.ts";
-import type { HandingIn, ExamSession } from "../session/session.ts";
-import { plural } from "../texts.ts";
-
-const STEPS: { readonly [step in HandingIn]: string } = {
-  no: "",
-  saving: "Saving your last answers…",
-  sending: "Handing in…",
-  retrying: "The server cannot be reached. It is tried again until it works: leave this page open.",
-};
+import type { ExamSession } from "../session/session.ts";
+import { handInTexts as texts } from "../texts.ts";
+import { MissingAnswers } from "./missing-answers.tsx";
 
 interface Props {
   session: ExamSession;
@@ -24,7 +17,7 @@ export function HandIn({ session, open, onClose }: Props): JSX.Element {
   const error = useSignal<unknown>(null);
   const step = session.handingIn.value;
   const isBusy = step !== "no";
-  const go = () => {
+  const handIn = () => {
     error.value = null;
     session.handIn().then(onClose, (reason: unknown) => (error.value = reason));
   };
@@ -34,22 +27,22 @@ export function HandIn({ session, open, onClose }: Props): JSX.Element {
   };
   return (
     <Dialog
-      title="Hand in your exam?"
+      title={texts.heading}
       open={open}
       onClose={close}
       actions={
         <>
-          <Button onClick={close}>{isBusy ? "Close" : "Keep working"}</Button>
-          <Button variant="primary" busy={isBusy} onClick={go}>
-            Hand in now
+          <Button onClick={close}>{isBusy ? texts.close : texts.keepWorking}</Button>
+          <Button variant="primary" busy={isBusy} onClick={handIn}>
+            {texts.confirm}
           </Button>
         </>
       }
     >
       <div class="v-stack">
-        <Missing session={session} onClose={close} />
-        <p>After handing in, nothing can be changed any more.</p>
-        {isBusy && <Spinner label={STEPS[step]} />}
+        <MissingAnswers session={session} onClose={close} />
+        <p>{texts.warning}</p>
+        {isBusy && <Spinner label={texts.steps[step]} />}
         {error.value !== null && (
           <Notice tone="critical" role="alert">
             {errorText(error.value)}
@@ -57,49 +50,5 @@ export function HandIn({ session, open, onClose }: Props): JSX.Element {
         )}
       </div>
     </Dialog>
-  );
-}
-
-function Missing({ session, onClose }: { session: ExamSession; onClose: () => void }): JSX.Element {
-  const { items } = session.attempt.value;
-  const missing = unanswered(items, session.answers.value);
-  const unreadable = items.filter((item) => session.unreadable.value.has(item.item));
-  const refused = items.filter((item) => session.status.value?.refused.has(item.item));
-  const bad = [...new Set([...unreadable, ...refused])];
-  const list = (of: typeof items) => (
-    <ul class="x-missing">
-      {of.map((item) => {
-        const index = items.indexOf(item);
-        const open = () => {
-          onClose();
-          session.open(index);
-        };
-        return (
-          <li key={item.item}>
-            <Button variant="quiet" size="small" onClick={open}>
-              Question {index + 1}
-            </Button>
-          </li>
-        );
-      })}
-    </ul>
-  );
-  return (
-    <>
-      {missing.length === 0 ? (
-        <Notice tone="good">All {plural(items.length, "question")} are answered.</Notice>
-      ) : (
-        <Notice tone="warning">
-          <p>{missing.length === 1 ? "One question has no answer:" : `${missing.length} questions have no answer:`}</p>
-          {list(missing)}
-        </Notice>
-      )}
-      {bad.length > 0 && (
-        <Notice tone="critical">
-          <p>What stands there now is not saved:</p>
-          {list(bad)}
-        </Notice>
-      )}
-    </>
   );
 }

@@ -1,42 +1,18 @@
-// Loading something for a view: the wait, the failure, and the way to try again.
+// What a view shows while it loads, or when loading failed. A temporary error is tried again by itself.
 import { errorText, isTemporary } from "@veritas/shared/api.ts";
 import { Button, Notice, Spinner } from "@veritas/shared/ui/index.ts";
-import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { toList } from "../router.ts";
+import { texts } from "../texts.ts";
 
-/** Do something at start and again on demand; what is loading, and what went wrong, is shown by `Loading`. */
-export function useLoad<T>(
-  load: () => Promise<T>,
-  key: string,
-): { value: T | null; error: unknown; again: () => void } {
-  const value = useSignal<T | null>(null);
-  const error = useSignal<unknown>(null);
-  const round = useSignal(0);
-  useEffect(() => {
-    let isCurrent = true;
-    value.value = null;
-    error.value = null;
-    load().then(
-      (loaded) => {
-        if (isCurrent) value.value = loaded;
-      },
-      (reason: unknown) => {
-        if (isCurrent) error.value = reason;
-      },
-    );
-    return () => {
-      isCurrent = false;
-    };
-  }, [key, round.value]);
-  return { value: value.value, error: error.value, again: () => (round.value += 1) };
-}
+const RETRY_MS = 5_000;
 
 export function Loading({ error, again, label }: { error: unknown; again: () => void; label: string }): JSX.Element {
+  const isRetried = isTemporary(error);
   useEffect(() => {
-    if (!isTemporary(error)) return;
-    const timer = setTimeout(again, 5_000);
+    if (!isRetried) return;
+    const timer = setTimeout(again, RETRY_MS);
     return () => clearTimeout(timer);
   }, [error]);
   if (error === null) return <Spinner label={label} />;
@@ -44,13 +20,13 @@ export function Loading({ error, again, label }: { error: unknown; again: () => 
     <div class="v-stack">
       <Notice tone="critical" role="alert">
         <p>{errorText(error)}</p>
-        {isTemporary(error) && <p class="v-small">It is tried again every few seconds.</p>}
+        {isRetried && <p class="v-small">{texts.loading.retrying}</p>}
       </Notice>
       <div class="v-row">
         <Button variant="primary" onClick={again}>
-          Try again
+          {texts.loading.tryAgain}
         </Button>
-        {!isTemporary(error) && <Button onClick={toList}>Back to your exams</Button>}
+        {!isRetried && <Button onClick={toList}>{texts.backToExams}</Button>}
       </div>
     </div>
   );

@@ -1,8 +1,8 @@
-// Answers as a person gives them: what counts as one, which are missing, and which of two sources is newer. Pure.
+// Answers of the student: which are missing, which of two sources is newer, and how a number is read. Pure.
 import type { Json, LocalAnswer } from "@veritas/proctor/index.ts";
 import type { Item, SavedAnswer } from "../types.ts";
 
-/** Longest text that fits into a draft on the wire (32 KiB), with room for what JSON adds. */
+/** The longest text of an answer: a draft may have 32 KiB on the wire, including what JSON adds. */
 export const MAX_TEXT_BYTES = 30_000;
 
 export type Answers = { readonly [item: string]: Json };
@@ -22,8 +22,8 @@ export function savedValues(saved: { readonly [item: string]: SavedAnswer }): Re
 }
 
 /**
- * Answers of this machine that the server may not have, where they are newer than what it has; `aheadMs` is how far
- * the server's clock is ahead of this machine's. The same moment counts as newer: it was given here.
+ * Return the answers of this device that are newer than those of the server, or of the same time. `aheadMs` is how far
+ * the server's clock is ahead of the clock of this device.
  */
 export function newerThan(
   saved: { readonly [item: string]: SavedAnswer },
@@ -38,7 +38,7 @@ export function newerThan(
   return newer;
 }
 
-/** A number as people write it, with a point or a comma; undefined when it is none, null when there is none. */
+/** Read a number with a decimal point or comma; null for an empty text, undefined for any other text. */
 export function readNumber(text: string): number | null | undefined {
   const plain = text
     .trim()
@@ -51,19 +51,19 @@ export function readNumber(text: string): number | null | undefined {
     : undefined;
 }
 
-/** How many bytes a text has inside a JSON string on the wire. */
+/** Return how many bytes a text takes inside a JSON string. */
 export function wireBytes(text: string): number {
   return new TextEncoder().encode(JSON.stringify(text)).length - 2;
 }
 
-/** The longest beginning of a text that may be sent. */
+/** Cut a text to the longest beginning that may be sent. */
 export function fitText(text: string): string {
   if (wireBytes(text) <= MAX_TEXT_BYTES) return text;
-  let [fits, toMuch] = [0, text.length];
-  while (toMuch - fits > 1) {
-    const middle = (fits + toMuch) >> 1;
+  let [fits, tooLong] = [0, text.length];
+  while (tooLong - fits > 1) {
+    const middle = (fits + tooLong) >> 1;
     if (wireBytes(text.slice(0, middle)) <= MAX_TEXT_BYTES) fits = middle;
-    else toMuch = middle;
+    else tooLong = middle;
   }
   return text.slice(0, fits);
 }

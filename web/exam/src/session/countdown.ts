@@ -1,24 +1,19 @@
-// The exam's clock: what is left, and the few moments at which that is said aloud. Pure: moments come in.
+// The time that is left, and the moments at which it is announced. Pure.
 
-const MARKS_MIN = [10, 5, 1];
+const MARKS_MIN = [1, 5, 10];
 
-/** How much is left of a deadline; null when there is none. */
+/** Return how much time is left until a deadline, in ms; null without a deadline. */
 export function leftMs(deadline: number | null, now: number): number | null {
   return deadline === null ? null : Math.max(0, deadline - now);
 }
 
-/** What to say when the time left has gone from `before` to `after`; null when no mark was passed. */
-export function passedMark(before: number | null, after: number | null): string | null {
-  if (before === null || after === null) return null;
-  for (const minutes of [...MARKS_MIN].reverse()) {
-    const mark = minutes * 60_000;
-    if (before > mark && after <= mark && after > 0)
-      return minutes === 1 ? "One minute left." : `${minutes} minutes left.`;
-  }
-  return null;
+/** Return the mark, in minutes, that was passed while the time left fell from `before` to `after`; null if none was. */
+export function minutesMark(before: number | null, after: number | null): number | null {
+  if (before === null || after === null || after <= 0) return null;
+  return MARKS_MIN.find((minutes) => before > minutes * 60_000 && after <= minutes * 60_000) ?? null;
 }
 
-export function toneOf(left: number | null): "neutral" | "warning" | "critical" {
+export function clockTone(left: number | null): "neutral" | "warning" | "critical" {
   if (left === null || left > 5 * 60_000) return "neutral";
   return left > 60_000 ? "warning" : "critical";
 }

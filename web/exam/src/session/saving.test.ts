@@ -1,7 +1,7 @@
 // @vitest-environment node
 import type { Status } from "@veritas/proctor/index.ts";
 import { describe, expect, test } from "vitest";
-import { describeSaving, isWorthSaying } from "./saving.ts";
+import { describeSaving, shouldAnnounce } from "./saving.ts";
 
 const status = (more: Partial<Status> = {}): Status => ({
   link: "open",
@@ -22,22 +22,22 @@ const none = new Set<string>();
 const text = (more: Partial<Status>, typing: ReadonlySet<string> = none) =>
   describeSaving(status(more), typing, 5_000).text;
 
-describe("what is said of saving", () => {
-  test("is saved only when everything is acknowledged, and when that was", () => {
+describe("the state of saving", () => {
+  test('is "saved" only when everything is acknowledged, with the time', () => {
     expect(text({})).toBe("Saved on the server 4 s ago");
     expect(text({ ackedMs: null })).toBe("Connected");
   });
 
-  test("counts items that are under way or still in the hand, each once", () => {
-    expect(text({ unsaved: new Set(["a"]) })).toBe("Not yet saved: 1 change");
-    expect(text({ unsaved: new Set(["a"]) }, new Set(["a", "b"]))).toBe("Not yet saved: 2 changes");
+  test("counts items that are being sent or typed, each once", () => {
+    expect(text({ unsaved: new Set(["a"]) })).toBe("Not saved yet: 1 change");
+    expect(text({ unsaved: new Set(["a"]) }, new Set(["a", "b"]))).toBe("Not saved yet: 2 changes");
   });
 
-  test("is honest about a lost connection, and about where the changes are", () => {
+  test("names a lost connection, and where the changes are stored", () => {
     expect(text({ link: "waiting" })).toBe("Offline. Everything so far is saved on the server.");
-    expect(text({ link: "waiting", unsaved: new Set(["a"]) })).toBe("Offline. 1 change is kept on this machine.");
+    expect(text({ link: "waiting", unsaved: new Set(["a"]) })).toBe("Offline. 1 change is stored on this device.");
     expect(text({ link: "waiting", unsaved: new Set(["a", "b"]), isKept: false })).toContain("only in this open page");
-    expect(text({ link: "connecting", ackedMs: null })).toBe("Connecting… Nothing is waiting.");
+    expect(text({ link: "connecting", ackedMs: null })).toBe("Connecting… Nothing to send.");
   });
 
   test("never calls a refused answer saved", () => {
@@ -46,17 +46,17 @@ describe("what is said of saving", () => {
     expect(saving.text).toContain("not saved");
   });
 
-  test("tells of an ended sign-in", () => {
+  test("says when the user is signed out", () => {
     expect(text({ link: "over", over: "signed_out", unsaved: new Set(["a"]) })).toBe(
-      "Signed out. 1 change is kept on this machine.",
+      "Signed out. 1 change is stored on this device.",
     );
   });
 });
 
-test("losses are read out, and a save only after one: not every save of every answer", () => {
-  expect(isWorthSaying("saved", "offline")).toBe(true);
-  expect(isWorthSaying("offline", "saved")).toBe(true);
-  expect(isWorthSaying("pending", "saved")).toBe(false);
-  expect(isWorthSaying("saved", "pending")).toBe(false);
-  expect(isWorthSaying("offline", "offline")).toBe(false);
+test("losses are announced, and a save only after a loss", () => {
+  expect(shouldAnnounce("saved", "offline")).toBe(true);
+  expect(shouldAnnounce("offline", "saved")).toBe(true);
+  expect(shouldAnnounce("pending", "saved")).toBe(false);
+  expect(shouldAnnounce("saved", "pending")).toBe(false);
+  expect(shouldAnnounce("offline", "offline")).toBe(false);
 });

@@ -1,27 +1,21 @@
-// One sitting of an exam: its attempt, its answers, its clock and its SDK, as signals the views draw from. Answers reach the
-// server only as recorded events (or, when handing in, with the submission); nothing is called saved before it is.
-import {
-  deliverKept,
-  start,
-  type Instruct,
-  type Json,
-  type LocalAnswer,
-  type Proctor,
-  type Status,
-} from "@veritas/proctor/index.ts";
+// A running attempt on this page: its answers, its clock and the SDK, as signals for the views. Answers reach the server
+// only as recorded events or with the submission. It must never say that something is saved before it is.
+import { batch, computed, signal } from "@preact/signals";
+import { deliverKept, type Instruct, type Json, type LocalAnswer, start, type Status } from "@veritas/proctor/index.ts";
 import { type Api, Problem } from "@veritas/shared/api.ts";
 import { socketUrl, ticketSource } from "@veritas/shared/socket/ticket.ts";
 import { clock } from "@veritas/shared/time.ts";
-import { batch, computed, signal } from "@preact/signals";
+import { type AttemptView, isRunning, type Item, type Receipt } from "../types.ts";
 import { type Answers, fitText, newerThan, savedValues } from "./answers.ts";
-import { type Item, isRunning, type AttemptView, type Receipt } from "../types.ts";
 
-/** A draft is recorded this long after the last key, or this long after the first one. */
+/** A typed text is recorded this long after the last key, and at the latest this long after the first. */
 const PAUSE_MS = 1_000;
 const MAX_DELAY_MS = 2_000;
-/** Without a connection drafts wait longer: they are kept on the machine, which is not without end. */
+/** The latest time without a connection: drafts then stay on the device, whose storage is limited. */
 const OFFLINE_MAX_DELAY_MS = 10_000;
 const DRAIN_MS = 10_000;
+const RETRY_MS = 3_000;
+const POLL_MS = 2_000;
 
 export interface Message {
   id: number;
@@ -37,7 +31,7 @@ interface Change {
   timer: ReturnType<typeof setTimeout>;
 }
 
-/** The question in hand, so that a reload comes back to it: its name, never its answer. */
+/** Stores the current item, so that a reload returns to it. Never stores an answer. */
 const CURRENT_ITEM = "veritas-exam-place";
 
 export class ExamSession {
@@ -46,32 +40,28 @@ export class ExamSession {
   readonly at = signal(0);
   readonly status = signal<Status | null>(null);
   readonly messages = signal<Message[]>([]);
-  /** The message that is shown until it is closed. */
+  /** Messages that the student has not closed yet, oldest first. */
   readonly unread = signal<Message[]>([]);
-  /** Why a person ended the attempt, once that was told. */
+  /** The teacher's reason for ending the attempt, if the page has received it. */
   readonly endedBecause = signal<string | null>(null);
   readonly handingIn = signal<HandingIn>("no");
   readonly receipt = signal<Receipt | null>(null);
-  /** Items with a change that is not even recorded yet. */
+  /** Items with a change that is not recorded yet. */
   readonly typing = signal<ReadonlySet<string>>(new Set());
-  /** What was typed into a number that is none; it is not saved. */
+  /** Number items whose text is not a number; it is not saved. */
   readonly unreadable = signal<ReadonlySet<string>>(new Set());
   readonly item = computed(() => this.attempt.value.items[this.at.value] ?? null);
   readonly deadline = computed(() => this.status.value?.attempt?.deadline ?? this.attempt.value.deadline);
   readonly isOver = computed(() => {
-    const status = this.status.value;
-    const told = status?.attempt?.status ?? this.attempt.value.status;
-    return (
-      !isRunning(told) ||
-      !isRunning(this.attempt.value.status) ||
-      status?.over === "ended" ||
-      this.receipt.value !== null
-    );
+    const live = this.status.value;
+    const isLive = isRunning(live?.attempt?.status ?? this.attempt.value.status);
+    return !isLive || !isRunning(this.attempt.value.status) || live?.over === "ended" || this.receipt.value !== null;
   });
-  readonly proctor: Proctor;
+  readonly proctor;
   private readonly changes = new Map<string, Change>();
   private readonly touched = new Set<string>();
   private openedMs = performance.now();
+  private polledMs = -Infinity;
   private readonly leaving = new AbortController();
 
   constructor(
@@ -87,12 +77,7 @@ export class ExamSession {
       onRestored: (local) => this.restore(local),
       captures: attempt.exam.monitored ?? true,
     });
-    this.proctor.onStatus((status) => {
-      const wasElsewhere = this.status.value?.link === "elsewhere";
-      this.status.value = status;
-      // Whatever another tab did meanwhile, handing in included, is on the server.
-      if (wasElsewhere && status.link !== "elsewhere") void this.reload().catch(() => undefined);
-    });
+    this.proctor.onStatus((status) => this.updateStatus(status));
     const { signal: left } = this.leaving;
     const flush = () => this.flush();
     document.addEventListener("visibilitychange", flush, { signal: left });
@@ -113,13 +98,13 @@ export class ExamSession {
     this.proctor.record("item_opened", { item: item.item });
   }
 
-  /** Take an answer that stands at once, such as a choice. */
+  /** Take an answer that is complete at once, such as a choice. */
   choose(item: Item, value: Json): void {
     this.put(item.item, value);
     this.proctor.answered(item.item, value, performance.now() - this.openedMs);
   }
 
-  /** Take what is being typed; it is recorded when the hand rests, at the latest after two seconds. */
+  /** Take an answer that is being typed. It is recorded after a pause, at the latest after two seconds. */
   type(item: Item, value: Json): void {
     const fitting = typeof value === "string" ? fitText(value) : value;
     this.put(item.item, fitting);
@@ -127,14 +112,14 @@ export class ExamSession {
     clearTimeout(before?.timer);
     const now = performance.now();
     const firstMs = before?.firstMs ?? now;
-    const most = this.status.value?.link === "open" ? MAX_DELAY_MS : OFFLINE_MAX_DELAY_MS;
-    const wait = Math.max(0, Math.min(PAUSE_MS, firstMs + most - now));
+    const maxDelay = this.status.value?.link === "open" ? MAX_DELAY_MS : OFFLINE_MAX_DELAY_MS;
+    const wait = Math.max(0, Math.min(PAUSE_MS, firstMs + maxDelay - now));
     const timer = setTimeout(() => this.flush(item.item), wait);
     this.changes.set(item.item, { value: fitting, firstMs, timer });
     this.typing.value = new Set(this.changes.keys());
   }
 
-  /** Mark a field whose text is no answer: nothing of it is saved, and that is said. */
+  /** Mark a field whose text is not an answer, so that the page can say that it is not saved. */
   setUnreadable(item: Item, isUnreadable: boolean): void {
     if (this.unreadable.value.has(item.item) === isUnreadable) return;
     const next = new Set(this.unreadable.value);
@@ -143,13 +128,13 @@ export class ExamSession {
     this.unreadable.value = next;
   }
 
-  /** Record what was typed and not recorded yet, of one item or of all. */
+  /** Record what was typed and is not recorded yet, of one item or of all. */
   flush(only?: string): void {
     for (const [name, change] of [...this.changes]) {
       if (only !== undefined && name !== only) continue;
       clearTimeout(change.timer);
       this.changes.delete(name);
-      const item = this.attempt.value.items.find((one) => one.item === name);
+      const item = this.attempt.value.items.find((known) => known.item === name);
       if (item?.kind === "text") this.proctor.draft(name, String(change.value ?? ""));
       else this.proctor.answered(name, change.value, performance.now() - this.openedMs);
     }
@@ -160,58 +145,59 @@ export class ExamSession {
     this.unread.value = this.unread.value.slice(1);
   }
 
-  /** Hand in: everything recorded first, then the submission; tried again until it is heard or refused. */
+  /** The deadline has passed: record what is left and poll the server, which alone ends the attempt. */
+  timeIsOver(nowMs: number): void {
+    if (nowMs - this.polledMs < POLL_MS) return;
+    this.polledMs = nowMs;
+    this.flush();
+    void this.reload().catch(() => undefined);
+  }
+
+  /** Hand in: first everything recorded, then the submission, tried again until the server accepts or refuses it. */
   async handIn(): Promise<void> {
     if (this.handingIn.value !== "no") return;
     this.flush();
     this.handingIn.value = "saving";
     const isDrained = await this.proctor.drained(DRAIN_MS);
     while (!this.leaving.signal.aborted) {
-      this.handingIn.value = this.handingIn.value === "retrying" ? "retrying" : "sending";
+      if (this.handingIn.value !== "retrying") this.handingIn.value = "sending";
       try {
-        const receipt = await this.submit(isDrained);
-        this.receipt.value = receipt;
+        this.receipt.value = await this.submit(isDrained);
         await this.reload();
         break;
       } catch (error) {
-        if (error instanceof Problem && error.status < 500 && error.status !== 429) {
-          this.handingIn.value = "no";
-          // It was handed in already, or time ran out meanwhile: the attempt says which.
-          await this.reload().catch(() => undefined);
-          if (this.isOver.value) return;
-          throw error;
-        }
+        if (isRefusal(error)) return this.refused(error);
         this.handingIn.value = "retrying";
-        await new Promise((resolve) => setTimeout(resolve, 3_000));
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
     this.handingIn.value = "no";
   }
 
-  /** Read the attempt anew: it has ended, or was gone on with elsewhere. */
+  /** Load the attempt again: it has ended, or was continued elsewhere. */
   async reload(): Promise<void> {
     const attempt = await this.api.get<AttemptView>(`/student/exams/${this.attempt.value.attempt_id}`);
     batch(() => {
       this.attempt.value = attempt;
       const local = [...this.changes].map(([item, { value }]) => [item, value]);
-      const mine = [...(this.status.peek()?.unsaved ?? [])].map((item) => [item, this.answers.peek()[item] ?? null]);
-      this.answers.value = { ...savedValues(attempt.answers), ...Object.fromEntries([...mine, ...local]) };
+      const unsaved = [...(this.status.peek()?.unsaved ?? [])].map((item) => [item, this.answers.peek()[item] ?? null]);
+      this.answers.value = { ...savedValues(attempt.answers), ...Object.fromEntries([...unsaved, ...local]) };
     });
   }
 
-  /** Go on here after another machine or tab took over. */
+  /** Continue here after another tab or device took over. */
   async continueHere(): Promise<void> {
     this.proctor.continueHere();
     await this.reload();
   }
 
-  /** The attempt is over: deliver what is left and watch no longer. */
+  /** The attempt is over: deliver the rest and stop listening to the page. */
   finish(): void {
     this.flush();
     void this.proctor.finish();
   }
 
-  /** Leave this page's session; it can be gone on with at any time. */
+  /** Close this session. The attempt can be continued at any time. */
   leave(): void {
     this.flush();
     this.leaving.abort();
@@ -228,7 +214,21 @@ export class ExamSession {
     });
   }
 
-  /** What is only in this open page would be gone with it; everything else survives a reload. */
+  /** The server refuses the submission: the attempt may be over already, which the attempt itself says. */
+  private async refused(error: unknown): Promise<void> {
+    this.handingIn.value = "no";
+    await this.reload().catch(() => undefined);
+    if (!this.isOver.value) throw error;
+  }
+
+  private updateStatus(status: Status): void {
+    const wasElsewhere = this.status.value?.link === "elsewhere";
+    this.status.value = status;
+    // The other tab may have changed answers, or have handed in.
+    if (wasElsewhere && status.link !== "elsewhere") void this.reload().catch(() => undefined);
+  }
+
+  /** Ask before the page is closed, if it holds a change that is stored nowhere else. */
   private warn(event: BeforeUnloadEvent): void {
     this.flush();
     const { unsaved, isKept } = this.proctor.status;
@@ -261,20 +261,22 @@ export class ExamSession {
   }
 }
 
-/** Deliver what this machine still keeps of an attempt that has ended. */
+/** Deliver the events that this device still stores of an attempt that is over. */
 export function deliverStoredEvents(api: Api, attemptId: string): Promise<void> {
   return deliverKept(connectionOptions(api, attemptId));
 }
 
-function connectionOptions(
-  api: Api,
-  attemptId: string,
-): { url: string; attemptId: string; getTicket: () => Promise<string> } {
+function connectionOptions(api: Api, attemptId: string) {
   return { url: socketUrl("/ws/monitor"), attemptId, getTicket: ticketSource(api, "monitor") };
 }
 
+/** Return whether the server has refused a request for good. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Problem && error.status < 500 && error.status !== 429;
+}
+
 function storedIndex(attempt: AttemptView): number {
-  const place = sessionStorage.getItem(CURRENT_ITEM);
-  const index = attempt.items.findIndex((one) => `${attempt.attempt_id} ${one.item}` === place);
+  const stored = sessionStorage.getItem(CURRENT_ITEM);
+  const index = attempt.items.findIndex(({ item }) => `${attempt.attempt_id} ${item}` === stored);
   return Math.max(0, index);
 }

@@ -1,0 +1,43 @@
+// A running attempt from its start to its end: the exam, then the result.
+import { Shell } from "@veritas/shared/ui/index.ts";
+import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import { Frame } from "../frame.tsx";
+import { ResultView } from "../result/result-view.tsx";
+import { attemptPath, toList } from "../router.ts";
+import type { ExamSession } from "../session/session.ts";
+import { texts } from "../texts.ts";
+import { ExamBar } from "./exam-bar.tsx";
+import { ExamView } from "./exam-view.tsx";
+
+export function RunningAttempt({ session, onLeave }: { session: ExamSession; onLeave: () => void }): JSX.Element {
+  const { isOver } = session;
+  useEffect(() => {
+    if (!isOver.value) return;
+    session.finish();
+    if (document.fullscreenElement) void document.exitFullscreen().catch(() => undefined);
+  }, [isOver.value]);
+  if (isOver.value && session.handingIn.value === "no") {
+    const leave = () => {
+      session.leave();
+      onLeave();
+      toList();
+    };
+    return (
+      <Frame isSignedIn>
+        <ResultView
+          first={session.attempt.value}
+          receipt={session.receipt.value}
+          because={session.endedBecause.value}
+          onLeave={leave}
+        />
+      </Frame>
+    );
+  }
+  const href = attemptPath(session.attempt.value.attempt_id);
+  return (
+    <Shell brand={{ href, name: texts.brand }} end={<ExamBar session={session} />}>
+      <ExamView session={session} />
+    </Shell>
+  );
+}

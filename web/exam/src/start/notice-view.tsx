@@ -1,0 +1,42 @@
+// The notice before the exam. It is shown again before a running exam continues, because a page may enter fullscreen only
+// after a click.
+import { Button } from "@veritas/shared/ui/index.ts";
+import type { JSX } from "preact";
+import { Heading } from "../parts/heading.tsx";
+import { Loading } from "../parts/loading.tsx";
+import { useLoad } from "../parts/use-load.ts";
+import { toList } from "../router.ts";
+import { texts as pageTexts, noticeTexts as texts } from "../texts.ts";
+import { loadEnrolments } from "./enrolments.ts";
+import { ExamFacts } from "./exam-facts.tsx";
+import { GoodToKnow, RecordedCard } from "./notice-cards.tsx";
+import { StartForm } from "./start-form.tsx";
+
+export function NoticeView({ exam }: { exam: string }): JSX.Element {
+  const { value, error, again } = useLoad(loadEnrolments, exam);
+  const found = value?.find((enrolment) => enrolment.exam_id === exam);
+  if (value === null) return <Loading error={error} again={again} label={pageTexts.loading.exam} />;
+  if (found === undefined || (found.state !== "open" && found.state !== "running")) return <Unavailable />;
+  return (
+    <div class="v-stack x-column">
+      <Heading title={found.title}>{found.title}</Heading>
+      <ExamFacts exam={found} />
+      {found.description !== "" && <p class="v-prose x-lines">{found.description}</p>}
+      <RecordedCard exam={found} />
+      <GoodToKnow isMonitored={found.monitored} />
+      <StartForm exam={found} />
+    </div>
+  );
+}
+
+function Unavailable(): JSX.Element {
+  return (
+    <div class="v-stack x-column">
+      <Heading title={texts.unavailableTitle}>{texts.unavailable}</Heading>
+      <p>{texts.unavailableHint}</p>
+      <div>
+        <Button onClick={toList}>{pageTexts.backToExams}</Button>
+      </div>
+    </div>
+  );
+}

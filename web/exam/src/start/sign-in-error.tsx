@@ -1,0 +1,15 @@
+// Why a sign-in failed.
+import { errorText, Problem } from "@veritas/shared/api.ts";
+import { Notice } from "@veritas/shared/ui/index.ts";
+import type { JSX } from "preact";
+
+/** `wrong` is the text for a code or password that is not valid. */
+export function SignInError({ error, wrong }: { error: unknown; wrong: string }): JSX.Element | null {
+  if (error === null) return null;
+  const isWrong = error instanceof Problem && (error.status === 401 || error.status === 400);
+  return (
+    <Notice tone="critical" role="alert">
+      {isWrong ? wrong : errorText(error)}
+    </Notice>
+  );
+}
