@@ -8,7 +8,8 @@ DatabaseError
 ├── Over                the attempt has ended, and with it the time in which something could be added to it
 ├── Conflict            the row is not as the caller believed it to be
 │   ├── NotOpen         an exam that opens later, or has closed
-│   └── Taken           names that belong to somebody else
+│   ├── Taken           names that belong to somebody else
+│   └── IdReused        the id of a request belongs to another request
 └── Incredible          a claim about the record that nothing could have made true
 """
 
@@ -71,6 +72,10 @@ class Taken(Conflict):
         super().__init__(f"{username}: this {_TAKEN.get(column, column)} is taken by another account")
         self.taken = taken
         """Each username that was to have an account, and the column that cannot be as it is."""
+
+
+class IdReused(Conflict):
+    """The id of a request belongs to a request of another actor or with another content."""
 
 
 _TAKEN: Final = {"email": "e-mail address", "enrollment_id": "enrolment id"}

@@ -43,6 +43,8 @@ async def make_exam(
 async def make_attempt(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> UUID:
     await conn.execute(insert(ExamEnrollment).values(exam_id=exam_id, student_id=student_id))
     opened = await attempts.start(conn, exam_id, student_id, rulebook_version=1)
+    if opened.row is not None:
+        await feed.append(conn, exam_id, [opened.row])
     return opened.attempt_id
 
 

@@ -27,6 +27,7 @@ from db.queries.console import instructions
 from db.queries.events import system_events
 from db.queries.exams import exams, rosters
 from db.settings import DatabaseSettings
+from db.unit import change
 from hub.board.board import Board
 from hub.board.feeds import Feed
 from hub.commands.commands import Commands
@@ -127,8 +128,9 @@ class Exam:
             return
         self.sat.add(student)
         try:
-            async with self.engine.begin() as conn:
-                opened = await attempts.start(conn, self.exam_id, student, rulebook_version=1)
+            async with change(self.engine, None) as unit:
+                opened = await attempts.start(unit.conn, self.exam_id, student, rulebook_version=1)
+                unit.feed(self.exam_id, [] if opened.row is None else [opened.row])
         except NotFound:
             self.sat.discard(student)
         else:
@@ -219,8 +221,9 @@ class Exam:
 
     async def expire(self, pick: int) -> None:
         del pick
-        async with self.engine.begin() as conn:
-            await instructions.expire(conn)
+        async with change(self.engine, None) as unit:
+            for exam_id, rows in (await instructions.expire(unit.conn)).items():
+                unit.feed(exam_id, rows)
 
     async def trim(self, pick: int) -> None:
         async with self.engine.begin() as conn:

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.notify import Notifier
 from db.queries.console import instructions
+from db.unit import change
 
 EXPIRE_S: Final = 5.0
 """How late a board says that an instruction is over; its client is not asked any more from that moment itself."""
@@ -13,7 +14,6 @@ EXPIRE_S: Final = 5.0
 
 async def expire(engine: AsyncEngine, notifier: Notifier) -> None:
     """Mark what is over now, and tell the hubs; safe to repeat, by any number of workers."""
-    async with engine.begin() as conn:
-        exam_ids = await instructions.expire(conn)
-    for exam_id in exam_ids:
-        await notifier.notify("feed", exam_id)
+    async with change(engine, notifier) as unit:
+        for exam_id, rows in (await instructions.expire(unit.conn)).items():
+            unit.feed(exam_id, rows)

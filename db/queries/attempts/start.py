@@ -21,21 +21,23 @@ from db.models import (
     FeedHead,
     MonitoringEvent,
 )
-from db.queries import feed
 from db.queries.events import system_events
 from protocol.attempts import RUNNING, AttemptStatus
 from protocol.console import AttemptRow
 
 
 class AttemptOpened(msgspec.Struct, frozen=True):
-    """A running attempt, and whether this call created it; `now` is the moment, by PostgreSQL's clock."""
+    """A running attempt; `now` is the current time of PostgreSQL's clock.
+
+    `row` is the attempt as boards show it, for the feed, when this call created the attempt; otherwise None.
+    """
 
     attempt_id: UUID
     ix: int
     status: AttemptStatus
     deadline: datetime | None
     now: datetime
-    created: bool
+    row: AttemptRow | None = None
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +58,9 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
 async def start(
     conn: AsyncConnection, exam_id: UUID, student_id: UUID, *, rulebook_version: int, notice: int | None = None
 ) -> AttemptOpened:
-    """Return the student's running attempt, or begin one: with its cursor, system stream, first fact and feed row.
+    """Return the student's running attempt, or begin one with its cursor, system stream and first event.
+
+    The caller appends `row` of the result to the exam's feed, in the same transaction.
 
     It is pinned to the exam's newest items, its newest policy and the rulebook that is for, `rulebook_version` where it
     names none. `notice` is the version of what is recorded that the student says to have read: a fact, once.
@@ -73,8 +77,6 @@ async def start(
         exam = await _read_open(conn, exam_id, student_id)
         opened = await _running(conn, exam_id, student_id) or await _begin(conn, exam, student_id, rulebook_version)
     await _acknowledge(conn, opened.attempt_id, notice)
-    if opened.created:
-        await feed.append(conn, exam_id, [_row(opened, student_id)])
     return opened
 
 
@@ -159,7 +161,7 @@ async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> At
         return None
     if row.status not in RUNNING:
         raise Conflict("this exam has been sat already; a second attempt needs a grant")
-    return AttemptOpened(row.id, row.ix, AttemptStatus(row.status), row.deadline, row.now, created=False)
+    return AttemptOpened(row.id, row.ix, AttemptStatus(row.status), row.deadline, row.now)
 
 
 async def _begin(
@@ -205,7 +207,14 @@ async def _create(
         .returning(ExamAttempt.id, ExamAttempt.ix, ExamAttempt.deadline)
     )
     row = created.one()
-    return AttemptOpened(row.id, row.ix, AttemptStatus.IN_PROGRESS, row.deadline, now, created=True)
+    shown = AttemptRow(
+        ix=row.ix,
+        attempt_id=row.id,
+        student_id=student_id,
+        status=AttemptStatus.IN_PROGRESS,
+        deadline=None if row.deadline is None else to_ms(row.deadline),
+    )
+    return AttemptOpened(row.id, row.ix, AttemptStatus.IN_PROGRESS, row.deadline, now, shown)
 
 
 async def _acknowledge(conn: AsyncConnection, attempt_id: UUID, notice: int | None) -> None:
@@ -223,13 +232,3 @@ async def _acknowledge(conn: AsyncConnection, attempt_id: UUID, notice: int | No
     )
     if not known.scalar_one():
         await system_events.append(conn, attempt_id, [system_events.ServerEvent("notice_acknowledged", stated)])
-
-
-def _row(opened: AttemptOpened, student_id: UUID) -> AttemptRow:
-    return AttemptRow(
-        ix=opened.ix,
-        attempt_id=opened.attempt_id,
-        student_id=student_id,
-        status=opened.status,
-        deadline=None if opened.deadline is None else to_ms(opened.deadline),
-    )

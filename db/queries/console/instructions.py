@@ -28,7 +28,6 @@ from sqlalchemy.orm import aliased
 
 from db.clock import to_ms
 from db.models import ExamAttempt, Instruction
-from db.queries import feed
 from protocol.attempts import RUNNING, AttemptStatus, InstructionState
 from protocol.console import InstructionRow
 from protocol.monitor import Instruct
@@ -159,8 +158,8 @@ async def answer(
     return None if row is None else _row(row)
 
 
-async def expire(conn: AsyncConnection) -> list[UUID]:
-    """Mark the instructions whose time is over, each with its feed row; the exams that changed, for a hint."""
+async def expire(conn: AsyncConnection) -> dict[UUID, list[InstructionRow]]:
+    """Mark the instructions whose time is over; return their feed rows by exam."""
     over = (
         select(Instruction.attempt_id, Instruction.n)
         .where(Instruction.state == InstructionState.SENT, Instruction.valid_until <= func.now())
@@ -182,9 +181,7 @@ async def expire(conn: AsyncConnection) -> list[UUID]:
     changed: dict[UUID, list[InstructionRow]] = {}
     for row in expired:
         changed.setdefault(row.exam_id, []).append(_row(row))
-    for exam_id in sorted(changed):
-        await feed.append(conn, exam_id, changed[exam_id])
-    return sorted(changed)
+    return changed
 
 
 async def read_latest(conn: AsyncConnection, exam_id: UUID) -> list[InstructionRow]:

@@ -15,6 +15,7 @@ from db.notify import Notifier
 from db.queries.attempts import start as attempts
 from db.queries.exams import student_exams
 from db.queries.exams.student_exams import Enrolment, EnrolmentState, OwnAttempt
+from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Closed, Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
@@ -94,12 +95,12 @@ async def start_attempt(
     if not principal.may_sit(exam_id):
         raise Missing(f"no exam {exam_id} for this student")
     notice = None if data is None else data.notice
-    async with engine.begin() as conn:
+    async with change(engine, notifier) as unit:
         opened = await attempts.start(
-            conn, exam_id, principal.user_id, rulebook_version=RULEBOOK_VERSION, notice=notice
+            unit.conn, exam_id, principal.user_id, rulebook_version=RULEBOOK_VERSION, notice=notice
         )
-    if opened.created:
-        await notifier.notify("feed", exam_id)
+        if opened.row is not None:
+            unit.feed(exam_id, [opened.row])
     deadline = None if opened.deadline is None else to_ms(opened.deadline)
     return Started(opened.attempt_id, show_status(opened.status), deadline, to_ms(opened.now))
 

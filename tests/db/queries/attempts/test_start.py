@@ -7,12 +7,13 @@ from sqlalchemy import func, insert, literal, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.clock import to_ms
 from db.errors import Conflict, NotFound, NotOpen
 from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment, ExamPolicy
-from db.queries import feed
 from db.queries.attempts import start as attempts
 from judgement.attempts import Action, follow, way_of
 from protocol.attempts import RUNNING, AttemptStatus
+from protocol.console import AttemptRow
 from protocol.roles import Role
 from tests import factories
 from tests.candidates import system_events
@@ -30,17 +31,22 @@ async def test_starting_makes_everything_a_running_attempt_needs(conn: AsyncConn
     exam_id, (student,) = await enrolled(conn)
     opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
     now = (await conn.execute(text("SELECT now()"))).scalar_one()
-    assert opened.created
     assert (opened.ix, opened.status, opened.deadline) == (1, AttemptStatus.IN_PROGRESS, now + timedelta(minutes=90))
     assert (await conn.execute(select(func.count()).select_from(AnalysisCursor))).scalar_one() == 1
-    assert [delta.kind for delta in await feed.read_after(conn, exam_id, 0)] == ["attempt"]
+    assert opened.row == AttemptRow(
+        ix=1,
+        attempt_id=opened.attempt_id,
+        student_id=student,
+        status=AttemptStatus.IN_PROGRESS,
+        deadline=to_ms(now + timedelta(minutes=90)),
+    )
 
 
 async def test_starting_again_returns_the_running_attempt(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
     first = await attempts.start(conn, exam_id, student, rulebook_version=1)
     again = await attempts.start(conn, exam_id, student, rulebook_version=1)
-    assert (again.attempt_id, again.deadline, again.created) == (first.attempt_id, first.deadline, False)
+    assert (again.attempt_id, again.deadline, again.row) == (first.attempt_id, first.deadline, None)
 
 
 async def test_a_class_that_starts_at_once_gets_numbers_without_holes(engine: AsyncEngine) -> None:
@@ -53,7 +59,7 @@ async def test_a_class_that_starts_at_once_gets_numbers_without_holes(engine: As
 
     opened = await asyncio.gather(*(start(student) for student in [*students, *students]))
     assert sorted({one.ix for one in opened}) == list(range(1, 9))
-    assert sum(one.created for one in opened) == 8
+    assert sum(one.row is not None for one in opened) == 8
 
 
 async def test_nobody_starts_an_exam_whose_roster_they_are_not_on(conn: AsyncConnection) -> None:

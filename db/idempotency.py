@@ -1,0 +1,39 @@
+"""Idempotent requests: an id is carried out once, and a repeated request gets the stored result.
+
+Serves console commands and the reports of services. It never compares requests itself: the caller gives a digest.
+"""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from db.errors import IdReused
+from db.queries.console import commands
+from db.queries.console.commands import PastCommand
+from db.unit import Unit
+from protocol.console import Result
+
+
+async def idempotent(
+    unit: Unit,
+    request_id: UUID,
+    actor_id: UUID,
+    digest: str,
+    act: Callable[[], Awaitable[Result]],
+    *,
+    exam_id: UUID,
+    action: str,
+) -> Result:
+    """Carry out a request once and store its result; return the stored result when it is repeated.
+
+    `digest` identifies the content of the request. Requests with the same id wait for each other until COMMIT. When
+    `act` raises, nothing is stored, and the id may be used again. Raises IdReused when the id belongs to a request of
+    another actor or with another content.
+    """
+    stored = await commands.take_id(unit.conn, request_id)
+    if stored is not None:
+        if (stored.actor_id, stored.digest) != (actor_id, digest):
+            raise IdReused("This id was used for another request. Send a new id.")
+        return stored.result
+    result = await act()
+    await commands.record(unit.conn, request_id, PastCommand(exam_id, actor_id, action, digest, result))
+    return result
