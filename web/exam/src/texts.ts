@@ -27,7 +27,7 @@ export const signInTexts = {
   withPassword: "With a password",
   nothingRecorded: "Nothing is recorded until you have read what will be recorded and have started the exam.",
   code: "Your code",
-  codeHint: "You received it from your teacher, for example 7K2M-9QXA-04RT-B6WE. Spaces and capitals do not matter.",
+  codeHelp: "You received it from your teacher, for example 7K2M-9QXA-04RT-B6WE. Spaces and capitals do not matter.",
   codeMissing: "Enter your code.",
   codeWrong: "This code is not valid. Check it and try again.",
   username: "Username",
@@ -41,7 +41,7 @@ export const signInTexts = {
 export const listTexts = {
   heading: "Your exams",
   empty: "You have no exams",
-  emptyHint: "If you expect one, ask your teacher. Then load the list again.",
+  emptyHelp: "If you expect one, ask your teacher. Then load the list again.",
   reload: "Load again",
   states: {
     running: { text: "In progress", tone: "accent" },
@@ -61,7 +61,7 @@ export const listTexts = {
 export const noticeTexts = {
   unavailableTitle: "Exam",
   unavailable: "You cannot start this exam now",
-  unavailableHint: "It may not be open yet, or it may be over.",
+  unavailableHelp: "It may not be open yet, or it may be over.",
   subject: "Subject",
   time: "Time",
   fromStart: (span: string) => `${span} from your start`,
@@ -103,12 +103,12 @@ export const examTexts = {
     `The server refuses the connection (${reason}). Your answers are still on this page. Reload the page or ask for help.`,
   signedOut: "You are signed out. Sign in again to continue. Everything you have written is still here.",
   signInAgain: "Sign in again",
-  fullscreenHint: "This exam should be taken in fullscreen.",
+  fullscreenHelp: "This exam should be taken in fullscreen.",
   enterFullscreen: "Enter fullscreen",
   elsewhereTitle: "Open elsewhere",
   elsewhere: (isTab: boolean) =>
     `This exam is open in ${isTab ? "another tab of this browser" : "another window or on another device"}`,
-  elsewhereHint:
+  elsewhereHelp:
     "You can use an exam in one place at a time. If you continue here, your answers come along and the other place stops.",
   continueHere: "Continue here",
   questions: "Questions",
@@ -127,7 +127,7 @@ export const answerTexts = {
   chooseOne: "Choose one",
   chooseAll: "Choose all that apply",
   number: "Your answer (number)",
-  numberHint: "Use a point or a comma for decimals, for example 3.14 or 3,14.",
+  numberHelp: "Use a point or a comma for decimals, for example 3.14 or 3,14.",
   notANumber: "This is not a number. It is not saved.",
   text: "Your answer",
   words: (n: number) => count(n, "word"),

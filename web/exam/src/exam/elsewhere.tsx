@@ -16,7 +16,7 @@ export function Elsewhere({ session, isTab }: { session: ExamSession; isTab: boo
     <div class="v-page">
       <div class="v-stack x-column">
         <Heading title={texts.elsewhereTitle}>{texts.elsewhere(isTab)}</Heading>
-        <p>{texts.elsewhereHint}</p>
+        <p>{texts.elsewhereHelp}</p>
         <div>
           <Button variant="primary" busy={isBusy.value} onClick={continueHere}>
             {texts.continueHere}

@@ -15,7 +15,7 @@ export function FullscreenNotice(): JSX.Element | null {
   if (isFull.value || !document.fullscreenEnabled) return null;
   return (
     <div class="x-fullscreen v-spread">
-      <span>{texts.fullscreenHint}</span>
+      <span>{texts.fullscreenHelp}</span>
       <Button size="small" onClick={() => void document.documentElement.requestFullscreen().catch(() => undefined)}>
         {texts.enterFullscreen}
       </Button>

@@ -30,7 +30,7 @@ export function ReceiptCard({ receipt, attempt }: { receipt: Receipt; attempt: A
         <dt>{texts.hash}</dt>
         <dd class="v-mono x-break">{receipt.hash}</dd>
       </dl>
-      <p class="v-soft v-small">{texts.hashHint}</p>
+      <p class="v-soft v-small">{texts.hashHelp}</p>
     </section>
   );
 }

@@ -14,12 +14,12 @@ export function Record({ record }: { record: RecordView }): JSX.Element {
         <Card title={texts.result}>
           <Result record={record} />
         </Card>
-        <Card title={texts.integrity} hint={texts.integrityHint}>
+        <Card title={texts.integrity} help={texts.integrityHelp}>
           <div>
             <Badge tone={integrity.tone}>{integrity.text}</Badge>
           </div>
         </Card>
-        <Card title={texts.coverage} hint={texts.coverageHint}>
+        <Card title={texts.coverage} help={texts.coverageHelp}>
           <Meter value={record.coverage} label={texts.coverage} text={texts.covered(record.coverage)} />
         </Card>
       </div>
@@ -30,12 +30,12 @@ export function Record({ record }: { record: RecordView }): JSX.Element {
   );
 }
 
-function Card({ title, hint, children }: { title: string; hint?: string; children: ComponentChildren }): JSX.Element {
+function Card({ title, help, children }: { title: string; help?: string; children: ComponentChildren }): JSX.Element {
   return (
     <div class="v-card v-stack-s">
       <h3>{title}</h3>
       {children}
-      {hint !== undefined && <p class="v-soft v-small">{hint}</p>}
+      {help !== undefined && <p class="v-soft v-small">{help}</p>}
     </div>
   );
 }
@@ -46,7 +46,7 @@ function integrityOf(record: RecordView): { text: string; tone: Tone } {
 }
 
 function Result({ record }: { record: RecordView }): JSX.Element {
-  if (record.score === null) return <p>{record.released ? texts.notGraded : texts.notReleasedHint}</p>;
+  if (record.score === null) return <p>{record.released ? texts.notGraded : texts.notReleasedHelp}</p>;
   const { score, max_score: max, percentage, passed } = record;
   return (
     <>

@@ -77,7 +77,7 @@ function Headline({ attempt, isHandedIn, because }: HeadlineProps): JSX.Element 
     <div class="v-stack">
       <Heading title={texts.title(short, exam.title)}>{heading}</Heading>
       <p class="v-soft">{exam.title}</p>
-      {isClosing && <Notice tone="info">{texts.closingHint}</Notice>}
+      {isClosing && <Notice tone="info">{texts.closingHelp}</Notice>}
       {status === "timed_out" && <Notice tone="info">{texts.timedOut}</Notice>}
       {status === "ended" && <Notice tone="warning">{because ? texts.endedBecause(because) : texts.ended}</Notice>}
     </div>

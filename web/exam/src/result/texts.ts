@@ -72,7 +72,7 @@ export const resultTexts = {
   handedIn: "Handed in",
   handedInHeading: "Your exam is handed in",
   closing: "Your exam is over",
-  closingHint: "The server is handing in your answers. This takes a few seconds.",
+  closingHelp: "The server is handing in your answers. This takes a few seconds.",
   title: (status: string, title: string) => `${status}: ${title}`,
   timedOut: "The server handed in everything it had when your time ended. Nothing that was saved is lost.",
   ended: "A teacher ended this attempt. Everything that was saved is kept.",
@@ -92,21 +92,21 @@ export const receiptTexts = {
   events: "Recorded events",
   attempt: "Attempt",
   hash: "Fingerprint",
-  hashHint:
+  hashHelp:
     "The fingerprint is computed from your answers and the recorded events on the server. With it you can check later that nothing has changed.",
 } as const;
 
 export const recordTexts = {
   result: "Result",
   integrity: "Integrity",
-  integrityHint: "Summarizes the flags that count. A reviewer decides, not this value.",
+  integrityHelp: "Summarizes the flags that count. A reviewer decides, not this value.",
   coverage: "Coverage",
   covered: (share: number | null) => (share === null ? "not known" : `${Math.round(share * 100)} % covered`),
-  coverageHint:
+  coverageHelp:
     "The share of the exam during which your page was connected. Time without a connection does not count against you.",
   integrityOf: (status: string) => INTEGRITY[status] ?? { text: spaced(status), tone: "neutral" as Tone },
   notReleased: "Not released yet",
-  notReleasedHint: "Not released yet. It appears here when it is released.",
+  notReleasedHelp: "Not released yet. It appears here when it is released.",
   notGraded: "Not graded yet.",
   notFinal: "Not final yet.",
   points: (n: number) => count(n, "point"),

@@ -13,7 +13,7 @@ export function CodeForm(): JSX.Element {
   const isMissing = form.wasTried && code.value.trim() === "";
   return (
     <form class="v-stack" noValidate onSubmit={(event) => form.submit(event, code.value.trim() !== "")}>
-      <Field label={texts.code} hint={texts.codeHint} error={isMissing ? texts.codeMissing : null}>
+      <Field label={texts.code} help={texts.codeHelp} error={isMissing ? texts.codeMissing : null}>
         {(control) => (
           <input
             {...control}

@@ -26,7 +26,7 @@ export function ExamList(): JSX.Element {
         <Loading error={error} again={again} label={pageTexts.loading.exams} />
       ) : value.length === 0 ? (
         <Empty title={texts.empty}>
-          <p>{texts.emptyHint}</p>
+          <p>{texts.emptyHelp}</p>
           <Button onClick={again}>{texts.reload}</Button>
         </Empty>
       ) : (

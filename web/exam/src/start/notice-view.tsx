@@ -33,7 +33,7 @@ function Unavailable(): JSX.Element {
   return (
     <div class="v-stack x-column">
       <Heading title={texts.unavailableTitle}>{texts.unavailable}</Heading>
-      <p>{texts.unavailableHint}</p>
+      <p>{texts.unavailableHelp}</p>
       <div>
         <Button onClick={toList}>{pageTexts.backToExams}</Button>
       </div>

@@ -43,7 +43,7 @@ export function StartForm({ exam }: { exam: Enrolment }): JSX.Element {
           {texts.notNow}
         </Button>
       </div>
-      {!isRead.value && <p class="v-hint">{texts.confirmFirst}</p>}
+      {!isRead.value && <p class="v-help">{texts.confirmFirst}</p>}
     </>
   );
 }

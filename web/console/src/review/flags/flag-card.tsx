@@ -257,7 +257,7 @@ function Deciding({ flag, decide }: { flag: AnyFlag; decide: Decide }): JSX.Elem
         >
           <Field
             label={`${verb(chosen.value, flag.status)}: why?`}
-            hint="Kept with your name. The student may read it after the review."
+            help="Kept with your name. The student may read it after the review."
           >
             {(control) => (
               <textarea

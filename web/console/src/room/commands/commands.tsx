@@ -85,7 +85,7 @@ export function MessageDialog({ examId, open, onClose, to, running }: MessagePro
         )}
         <Field
           label={`To ${whom}`}
-          hint={`Shown on the exam page at once; who is not connected gets it on coming back. ${text.value.length} of ${TEXT_MOST} characters.`}
+          help={`Shown on the exam page at once; who is not connected gets it on coming back. ${text.value.length} of ${TEXT_MOST} characters.`}
         >
           {(control) => (
             <textarea

@@ -86,8 +86,8 @@ export function ExamForm({ start, isNew, readOnly = false, submit, onSubmit }: E
       )}
     </Field>
   );
-  const moment = (name: "opens_at" | "closes_at", label: string, hint: string): JSX.Element => (
-    <Field label={label} hint={hint} error={wrong.get(name)}>
+  const moment = (name: "opens_at" | "closes_at", label: string, help: string): JSX.Element => (
+    <Field label={label} help={help} error={wrong.get(name)}>
       {(control) => (
         <input
           {...control}
@@ -115,7 +115,7 @@ export function ExamForm({ start, isNew, readOnly = false, submit, onSubmit }: E
         <Field
           label="Duration in minutes"
           error={wrong.get("duration_minutes")}
-          hint="Each student's own time, from their start."
+          help="Each student's own time, from their start."
         >
           {(control) => (
             <input
@@ -168,7 +168,7 @@ export function ExamForm({ start, isNew, readOnly = false, submit, onSubmit }: E
             name="preset"
             checked={now.preset === "browser"}
             onChange={() => set({ preset: "browser" })}
-            hint="Leaving the page or fullscreen, pasting. Nothing of the person is seen."
+            help="Leaving the page or fullscreen, pasting. Nothing of the person is seen."
           >
             What a page can see
           </Check>
@@ -177,7 +177,7 @@ export function ExamForm({ start, isNew, readOnly = false, submit, onSubmit }: E
             name="preset"
             checked={now.preset === "camera"}
             onChange={() => set({ preset: "camera" })}
-            hint="Also what a camera's client concludes, such as gaze. It cannot be verified from the record."
+            help="Also what a camera's client concludes, such as gaze. It cannot be verified from the record."
           >
             Also a camera
           </Check>
@@ -187,7 +187,7 @@ export function ExamForm({ start, isNew, readOnly = false, submit, onSubmit }: E
         checked={now.enable_model}
         disabled={readOnly}
         onChange={(on) => set({ enable_model: on })}
-        hint="After the exam a language model, if the house has one, writes a summary. It changes no score, status or flag."
+        help="After the exam a language model, if the house has one, writes a summary. It changes no score, status or flag."
       >
         Summaries by a model
       </Check>

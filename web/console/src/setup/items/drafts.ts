@@ -14,11 +14,11 @@ export interface Draft {
   readonly tolerance: string;
 }
 
-export const KINDS: readonly { kind: ItemKind; name: string; hint: string }[] = [
-  { kind: "choice", name: "One of several", hint: "One choice is right." },
-  { kind: "multiple", name: "Several of several", hint: "All right choices, and no others." },
-  { kind: "number", name: "A number", hint: "Right within the tolerance." },
-  { kind: "text", name: "A text", hint: "Graded by a person." },
+export const KINDS: readonly { kind: ItemKind; name: string; help: string }[] = [
+  { kind: "choice", name: "One of several", help: "One choice is right." },
+  { kind: "multiple", name: "Several of several", help: "All right choices, and no others." },
+  { kind: "number", name: "A number", help: "Right within the tolerance." },
+  { kind: "text", name: "A text", help: "Graded by a person." },
 ];
 
 export function newDraft(kind: ItemKind, taken: Iterable<string>): Draft {

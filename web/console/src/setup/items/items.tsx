@@ -219,7 +219,7 @@ function Question({ draft, place, of, readOnly, wrong, onChange, onMove, onRemov
         )}
       </Field>
       <div class="c-form-row">
-        <Field label="Kind" hint={kind?.hint}>
+        <Field label="Kind" help={kind?.help}>
           {(control) => (
             <select
               {...control}

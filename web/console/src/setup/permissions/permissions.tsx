@@ -132,7 +132,7 @@ export function People({ examId }: { examId: string }): JSX.Element {
           });
         }}
       >
-        <Field label="Another teacher's username" hint="They may see the exam at first; tick what else they may do.">
+        <Field label="Another teacher's username" help="They may see the exam at first; tick what else they may do.">
           {(control) => (
             <input
               {...control}

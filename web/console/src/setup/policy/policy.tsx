@@ -118,7 +118,7 @@ function Rule({ rule, on, readOnly, refused, value, onChange }: RuleProps): JSX.
                   checked={now === true}
                   disabled={readOnly}
                   onChange={(next) => onChange(field.name, next)}
-                  hint={field.hint}
+                  help={field.help}
                 >
                   {field.label}
                 </Check>
@@ -126,7 +126,7 @@ function Rule({ rule, on, readOnly, refused, value, onChange }: RuleProps): JSX.
             }
             return (
               <div key={field.name} data-path={path}>
-                <Field label={field.label} hint={field.hint === "" ? undefined : field.hint} error={refused.get(path)}>
+                <Field label={field.label} help={field.help === "" ? undefined : field.help} error={refused.get(path)}>
                   {(control) => (
                     <input
                       {...control}

@@ -30,8 +30,8 @@ const POLICY: Policy = { preset: "browser", rulebook: 1, rules: { left_page: { t
 describe("a rule's settings", () => {
   it("are fields with their range and unit, the switch left out", () => {
     expect(settingsOf(RULE)).toMatchObject([
-      { name: "times", label: "Times", kind: "integer", hint: "leaves within the window · 2 to 20", default: 3 },
-      { name: "within_s", label: "Within, seconds", kind: "number", hint: "the window · 30 to 3600", default: 300 },
+      { name: "times", label: "Times", kind: "integer", help: "leaves within the window · 2 to 20", default: 3 },
+      { name: "within_s", label: "Within, seconds", kind: "number", help: "the window · 30 to 3600", default: 300 },
     ]);
   });
 

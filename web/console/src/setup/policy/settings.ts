@@ -5,7 +5,7 @@ import type { Policy, RuleInfo, SettingSchema } from "../../rest/types.ts";
 export interface SettingField {
   readonly name: string;
   readonly label: string;
-  readonly hint: string;
+  readonly help: string;
   readonly kind: "switch" | "integer" | "number";
   readonly least: number | null;
   readonly most: number | null;
@@ -36,7 +36,7 @@ function fieldOf(name: string, schema: SettingSchema, fallback: unknown): Settin
   return {
     name,
     label: `${words.charAt(0).toUpperCase()}${words.slice(1)}${unit === undefined ? "" : `, ${unit[1]}`}`,
-    hint: [schema.description?.replace(/^[^;]{1,12}; /, "") ?? "", range].filter(Boolean).join(" · "),
+    help: [schema.description?.replace(/^[^;]{1,12}; /, "") ?? "", range].filter(Boolean).join(" · "),
     kind: schema.type === "boolean" ? "switch" : schema.type === "integer" ? "integer" : "number",
     least,
     most,

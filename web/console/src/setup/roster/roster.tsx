@@ -151,7 +151,7 @@ function Enrol({ exam, onCodes }: { exam: ExamView; onCodes: (codes: StudentCode
       <h2>Add students</h2>
       <Field
         label="One student a line"
-        hint="Type, paste from a spreadsheet, or drop a CSV file. With or without a header; columns username, name, e-mail. Who is on the roster already stays, and gets a new code."
+        help="Type, paste from a spreadsheet, or drop a CSV file. With or without a header; columns username, name, e-mail. Who is on the roster already stays, and gets a new code."
       >
         {(control) => (
           <textarea

@@ -18,7 +18,7 @@ export function NumberField({ item, session }: AnswerProps): JSX.Element {
     if (number !== undefined && number !== answerTo({ item, session })) session.type(item, number);
   };
   return (
-    <Field label={texts.number} hint={texts.numberHint} error={isUnreadable ? texts.notANumber : null}>
+    <Field label={texts.number} help={texts.numberHelp} error={isUnreadable ? texts.notANumber : null}>
       {(control) => (
         <input
           {...control}

@@ -22,7 +22,7 @@ export function TextField({ item, session }: AnswerProps): JSX.Element {
   return (
     <Field
       label={texts.text}
-      hint={
+      help={
         <span class="v-number">
           {texts.words(words)}
           {left < NEARLY_FULL_BYTES && ` · ${texts.room(Math.max(0, left))}`}

@@ -8,7 +8,7 @@ interface CheckProps {
   type?: "checkbox" | "radio";
   name?: string;
   disabled?: boolean;
-  hint?: ComponentChildren;
+  help?: ComponentChildren;
 }
 
 export function Check({
@@ -18,7 +18,7 @@ export function Check({
   type = "checkbox",
   name,
   disabled,
-  hint,
+  help,
 }: CheckProps): JSX.Element {
   return (
     <label class="v-check">
@@ -31,7 +31,7 @@ export function Check({
       />
       <span>
         {children}
-        {hint !== undefined && <span class="v-hint"> {hint}</span>}
+        {help !== undefined && <span class="v-help"> {help}</span>}
       </span>
     </label>
   );

@@ -1,13 +1,13 @@
-// A form control with its label, hint and error.
+// A form control with its label, help and error.
 import type { ComponentChildren, JSX } from "preact";
 import { useId } from "preact/hooks";
 import { Icon } from "../display/icon.tsx";
 
 interface FieldProps {
   label: string;
-  hint?: ComponentChildren;
+  help?: ComponentChildren;
   error?: string | null | undefined;
-  /** Renders the control with these attributes, which connect it to its label, hint and error. */
+  /** Renders the control with these attributes, which connect it to its label, help and error. */
   children: (control: {
     id: string;
     class: string;
@@ -16,10 +16,10 @@ interface FieldProps {
   }) => ComponentChildren;
 }
 
-/** A control with label, hint and error: <Field label="Name">{(c) => <input {...c} />}</Field> */
-export function Field({ label, hint, error, children }: FieldProps): JSX.Element {
+/** A control with label, help and error: <Field label="Name">{(c) => <input {...c} />}</Field> */
+export function Field({ label, help, error, children }: FieldProps): JSX.Element {
   const id = useId();
-  const described = [hint !== undefined && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ");
+  const described = [help !== undefined && `${id}-help`, error && `${id}-error`].filter(Boolean).join(" ");
   return (
     <div class="v-field">
       <label for={id}>{label}</label>
@@ -29,9 +29,9 @@ export function Field({ label, hint, error, children }: FieldProps): JSX.Element
         "aria-describedby": described === "" ? undefined : described,
         "aria-invalid": error ? "true" : undefined,
       })}
-      {hint !== undefined && (
-        <div class="v-hint" id={`${id}-hint`}>
-          {hint}
+      {help !== undefined && (
+        <div class="v-help" id={`${id}-help`}>
+          {help}
         </div>
       )}
       {error && (
