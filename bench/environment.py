@@ -22,7 +22,7 @@ import msgspec
 
 from bench.errors import BenchFault
 from bench.machine import free_port
-from bench.messages import Seat
+from bench.messages import AttemptTicket
 from db import migrations
 from db.engine import create_engine
 from db.settings import DatabaseSettings
@@ -67,7 +67,7 @@ class Room(msgspec.Struct, frozen=True):
     """An exam with its candidates' attempts, a ticket to the socket for each."""
 
     exam_id: UUID
-    seats: list[Seat]
+    attempts: list[AttemptTicket]
 
 
 @contextmanager
@@ -128,7 +128,7 @@ async def seat_class(stage: Stage, hub: Process, size: int) -> Room:
     async with Rest(f"http://{hub.address}") as rest:
         teacher = await rest.sign_in(stage.teacher.username, stage.teacher.password)
         exam_id = await teacher.create_exam("bench", duration_minutes=600, preset="camera")
-        entrants = await teacher.extend_roster(exam_id, make_roster(size))
+        enrolled = await teacher.extend_roster(exam_id, make_roster(size))
         signing_in = asyncio.Semaphore(SIGN_INS)
 
         async def sign_in(code: str) -> tuple[UUID, Session]:
@@ -136,11 +136,11 @@ async def seat_class(stage: Stage, hub: Process, size: int) -> Room:
                 session = await rest.sign_in_by_code(code)
                 return await session.start(exam_id), session
 
-        sessions = await asyncio.gather(*(sign_in(entrant.code) for entrant in entrants))
+        sessions = await asyncio.gather(*(sign_in(student.code) for student in enrolled))
         # Tickets last for seconds: they come last.
         tickets = await asyncio.gather(*(session.ticket("monitor") for _, session in sessions))
-    seats = [Seat(attempt_id, ticket) for (attempt_id, _), ticket in zip(sessions, tickets, strict=True)]
-    return Room(exam_id, seats)
+    attempts = [AttemptTicket(attempt_id, ticket) for (attempt_id, _), ticket in zip(sessions, tickets, strict=True)]
+    return Room(exam_id, attempts)
 
 
 async def fetch(stage: Stage, statement: str, *values: object) -> list[asyncpg.Record]:

@@ -101,7 +101,7 @@ class Bench:
             room = asyncio.run(seat_class(self.stage, hub, sockets))
             limit_s = HALF_S if pace is Pace.STEADY else None
             url = f"ws://{hub.address}/ws/monitor"
-            _tell(child, Orders(url=url, pace=pace, seats=room.seats, rate=rate, limit_s=limit_s))
+            _tell(child, Orders(url=url, pace=pace, attempts=room.attempts, rate=rate, limit_s=limit_s))
             line, spent = self._time(child, self._pids(hub), during)
         outcome = msgspec.json.decode(line, type=Outcome)
         asyncio.run(self._count(room, outcome))
@@ -120,8 +120,10 @@ class Bench:
         return _loaded(outcome, spent)
 
     async def _count(self, room: Room, outcome: Outcome) -> None:
-        rows = await fetch(self.stage, _STORED, [seat.attempt_id for seat in room.seats])
-        check_counts(outcome, [seat.attempt_id for seat in room.seats], {row[0]: tuple(row)[1:] for row in rows})
+        rows = await fetch(self.stage, _STORED, [attempt.attempt_id for attempt in room.attempts])
+        check_counts(
+            outcome, [attempt.attempt_id for attempt in room.attempts], {row[0]: tuple(row)[1:] for row in rows}
+        )
 
     def _time(
         self,

@@ -16,7 +16,7 @@ import uvloop
 from bench.client import Client
 from bench.figures import latency
 from bench.http_client import Poster
-from bench.messages import Orders, Outcome, Pace, Seat
+from bench.messages import AttemptTicket, Orders, Outcome, Pace
 from bench.workload import Tape, entries
 from protocol.codec import encode
 from protocol.monitor import Client as Identity
@@ -65,7 +65,7 @@ async def _open(orders: Orders, tapes: list[Tape]) -> list[Client]:
     host, _, port = orders.url.partition("://")[2].partition("/")[0].partition(":")
     clients = []
     for number, tape in enumerate(tapes):
-        client = Client(orders.url, tape, _hello(orders.seats[number], tape) if orders.seats else None)
+        client = Client(orders.url, tape, _hello(orders.attempts[number], tape) if orders.attempts else None)
         await loop.create_connection(lambda client=client: client, host, int(port))  # type: ignore[misc]
         clients.append(client)
     async with asyncio.timeout(PATIENCE_S):
@@ -79,12 +79,12 @@ async def _open_posters(orders: Orders, tapes: list[Tape]) -> list[Poster]:
     return posters
 
 
-def _hello(seat: Seat, tape: Tape) -> bytes:
+def _hello(attempt: AttemptTicket, tape: Tape) -> bytes:
     now_ms = time.time_ns() // 1_000_000
     data = encode(
         Hello(
-            ticket=seat.ticket,
-            attempt_id=seat.attempt_id,
+            ticket=attempt.ticket,
+            attempt_id=attempt.attempt_id,
             boot=uuid4(),
             acked=0,
             next_seq=1,

@@ -21,7 +21,7 @@ class Pace(StrEnum):
     """One event a request, each connection one request after the other."""
 
 
-class Seat(msgspec.Struct, frozen=True):
+class AttemptTicket(msgspec.Struct, frozen=True):
     """One candidate of the hub: its attempt, and a ticket to its socket."""
 
     attempt_id: UUID
@@ -33,7 +33,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     pace: Pace
-    seats: list[Seat] | None = None
+    attempts: list[AttemptTicket] | None = None
     rate: float = 0.0
     limit_s: float | None = None
 

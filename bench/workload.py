@@ -13,7 +13,7 @@ import msgspec
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.events import Batch, Entry, Event
 from protocol.monitor import Events
-from veritas.simulation.scripts import Say, Script, cast_class
+from veritas.simulation.scripts import RecordEvent, Script, assign_scripts
 from veritas.simulation.scripts.background import fork
 
 CLASS_S: Final = 3600.0
@@ -43,7 +43,7 @@ class Tape(msgspec.Struct, frozen=True):
 def record(sessions: int, events_each: int, *, per_frame: int, seed: int, started_ms: int) -> list[Tape]:
     """Record a class of the simulator's mix, every fourth client in MessagePack as there."""
     random = Random(seed)  # noqa: S311 - a seed makes a class repeatable
-    cast = cast_class(sessions, CLASS_S, random)
+    cast = assign_scripts(sessions, CLASS_S, random)
     encodings = [Encoding.MSGPACK if number % 4 == 3 else Encoding.JSON for number in range(sessions)]
     return [
         _tape(islice(_events(script, fork(random), started_ms), events_each), encoding, per_frame)
@@ -83,5 +83,5 @@ def _events(script: Script, random: Random, started_ms: int) -> Iterator[Event]:
     while True:
         for step in script.steps(fork(random), CLASS_S):
             mono += step.after_ms
-            if isinstance(step, Say):
+            if isinstance(step, RecordEvent):
                 yield Event(step.type, started_ms + mono, mono, step.data)

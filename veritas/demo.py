@@ -1,6 +1,6 @@
-"""`veritas demo`: a simulated class at the hub that runs here, live in this terminal, or headless with a report.
+"""`veritas demo`: a simulated exam at the local hub, with a live view in this terminal, or headless with a report.
 
-The class itself is `simulate.py`'s; this adds what the database knows, and a view. It decides nothing about anybody.
+`simulate.py` runs the exam; this module adds the counts from the database and the view. It never changes a result.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ from typing import Final
 
 from rich.console import Console as Terminal
 from rich.live import Live
-from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
@@ -21,13 +20,13 @@ from db.queries import verify
 from db.settings import DatabaseSettings
 from veritas.accounts import Login
 from veritas.environment import Addresses
-from veritas.simulation.exam_run import SETTLE_S, Lesson, Options
+from veritas.simulation.exam_run import SETTLE_S, ExamRun, Options
 from veritas.simulation.live_view import LiveView
 from veritas.simulation.report import Report
-from veritas.simulation.simulate import conclude, open_lesson
+from veritas.simulation.simulate import conclude, open_exam_run
 
 ENDLESS_S: Final = 6 * 3600.0
-"""How long a class works that is to work until Ctrl-C."""
+"""Length of a demo that runs until Ctrl-C."""
 
 POLL_S: Final = 0.1
 FRAME_S: Final = 0.25
@@ -44,7 +43,7 @@ async def run(
     json_file: Path | None = None,
     out: Terminal | None = None,
 ) -> int:
-    """Sit a class at a running hub until its time or Ctrl-C is over; 0 only when the report is clean.
+    """Run a simulated exam until its time is over or Ctrl-C. Returns 0 only if the report has no faults.
 
     Raises VeritasError.
     """
@@ -53,28 +52,31 @@ async def run(
     engine = create_engine(DatabaseSettings(database_url=addresses.database_url, redis_url=addresses.redis_url))
     try:
         async with (
-            open_lesson(addresses.base_url, login, options) as (lesson, entrants),
-            _view(lesson, _invite(lesson, addresses.base_url, login), out, headless=headless),
+            open_exam_run(addresses.base_url, login, options) as (exam_run, enrolled),
+            _view(exam_run, invitation := invitation_to(exam_run, addresses.base_url, login), out, headless=headless),
         ):
-            await _until_signal(lesson.work(entrants))
-            await lesson.finish()
-            report = await settle(lesson, engine)
+            await _until_signal(exam_run.work(enrolled))
+            await exam_run.finish()
+            report = await settle(exam_run, engine)
     finally:
         await engine.dispose()
-    return conclude(report, out, json_file)
+    code = conclude(report, out, json_file)
+    if not headless:
+        _print_plain(["The exam stays stored. Run `make up` to open it again.", *invitation], out)
+    return code
 
 
-async def settle(lesson: Lesson, engine: AsyncEngine) -> Report:
-    """Wait until everything is judged and every flag has been seen, a few seconds at most, and report."""
+async def settle(exam_run: ExamRun, engine: AsyncEngine) -> Report:
+    """Wait up to 20 seconds until everything is evaluated and every flag has arrived, then report."""
     give_up_s = time.monotonic() + SETTLE_S
     while True:
         async with engine.connect() as conn:
-            unjudged = await verify.count_unjudged(conn, lesson.exam_id)
-            raised = await verify.count_flags(conn, lesson.exam_id)
-            # What a person did as the guest, no client of ours has counted.
-            guest = None if lesson.guest is None else lesson.guest.student_id
-            stored = await verify.count_stored(conn, lesson.exam_id, without=guest)
-        report = lesson.report(stored=stored, flags_raised=raised)
+            unjudged = await verify.count_unjudged(conn, exam_run.exam_id)
+            raised = await verify.count_flags(conn, exam_run.exam_id)
+            # No client of ours has counted the events of the guest.
+            guest = None if exam_run.guest is None else exam_run.guest.student_id
+            stored = await verify.count_stored(conn, exam_run.exam_id, without=guest)
+        report = exam_run.report(stored=stored, flags_raised=raised)
         is_settled = unjudged == 0 and raised == report.flags_seen and not report.expected_flags_missing
         if is_settled or time.monotonic() > give_up_s:
             return report
@@ -82,7 +84,7 @@ async def settle(lesson: Lesson, engine: AsyncEngine) -> Report:
 
 
 async def _until_signal(work: Coroutine[None, None, None]) -> None:
-    """Do the work until it is done or Ctrl-C or SIGTERM asks for an early end."""
+    """Wait for the work; Ctrl-C or SIGTERM ends it early."""
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -97,36 +99,46 @@ async def _until_signal(work: Coroutine[None, None, None]) -> None:
         task.result()
 
 
-def _invite(lesson: Lesson, base_url: str, login: Login) -> Table:
-    """Where to look, and how to get in: as the teacher of this class, and as one more candidate."""
-    table = Table(title="Open in a browser", title_justify="left", show_header=False)
-    table.add_row("the teacher's console", f"{base_url}/console/exams/{lesson.exam_id}")
-    table.add_row("", f"sign in as [bold]{login.username}[/bold], password [bold]{login.password}[/bold]")
-    if lesson.guest is not None:
-        table.add_row("the exam, as a candidate", f"{base_url}/exam")
-        table.add_row(
-            "", f"with the code [bold]{lesson.guest.code}[/bold]; lose the focus, paste, and watch the console"
-        )
-    return table
+def invitation_to(exam_run: ExamRun, base_url: str, login: Login) -> list[str]:
+    """Return the lines that say where to look and how to sign in; each fits into 80 columns."""
+    lines = [
+        "The teacher's console:",
+        f"  {base_url}/console/exams/{exam_run.exam_id}",
+        f"  username {login.username}, password {login.password}",
+    ]
+    if exam_run.guest is not None:
+        lines += [
+            "Take the exam yourself:",
+            f"  {base_url}/exam",
+            f"  code {exam_run.guest.code}. Switch to another tab, paste something, and watch the console.",
+        ]
+    return lines
+
+
+def _print_plain(lines: list[str], out: Terminal) -> None:
+    """Print lines as they are: not wrapped, not cut, without markup, so that an address can be copied."""
+    for line in lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @asynccontextmanager
-async def _view(lesson: Lesson, invitation: Table, out: Terminal, *, headless: bool) -> AsyncIterator[None]:
+async def _view(exam_run: ExamRun, invitation: list[str], out: Terminal, *, headless: bool) -> AsyncIterator[None]:
     if not headless:
-        out.print(invitation)
+        _print_plain(invitation, out)
     if headless or not out.is_terminal:
         yield
         return
     with Live(console=out, auto_refresh=False, transient=True, vertical_overflow="crop") as live:
-        drawing = asyncio.create_task(_draw(live, LiveView(lesson), out))
+        rows = out.height - len(invitation)
+        drawing = asyncio.create_task(_draw(live, LiveView(exam_run), rows))
         try:
             yield
         finally:
             drawing.cancel()
 
 
-async def _draw(live: Live, view: LiveView, out: Terminal) -> None:
-    # Drawn by this loop, not by a thread of rich: what is drawn changes between two awaits only.
+async def _draw(live: Live, view: LiveView, rows: int) -> None:
+    # Drawn in this loop, not in a thread of rich: the data changes only between two awaits.
     while True:
-        live.update(view.render(out.height), refresh=True)
+        live.update(view.render(rows), refresh=True)
         await asyncio.sleep(FRAME_S)

@@ -70,7 +70,7 @@ class Items(msgspec.Struct, frozen=True):
     version: int
 
 
-class Entrant(msgspec.Struct, frozen=True):
+class EnrolledStudent(msgspec.Struct, frozen=True):
     """A student on a roster and the code to sign in with."""
 
     student_id: UUID
@@ -233,9 +233,9 @@ class Session:
         """Give an exam these items, in place of those it had. Raises RestError or HubAway."""
         await self._rest.put(f"/exams/{exam_id}/items", {"items": items}, Items, await self._token())
 
-    async def extend_roster(self, exam_id: UUID, students: list[dict[str, str]]) -> list[Entrant]:
+    async def extend_roster(self, exam_id: UUID, students: list[dict[str, str]]) -> list[EnrolledStudent]:
         """Put students (username, name) on a roster; each gets a fresh code. Raises RestError or HubAway."""
-        return await self._post(f"/exams/{exam_id}/roster", {"students": students}, list[Entrant])
+        return await self._post(f"/exams/{exam_id}/roster", {"students": students}, list[EnrolledStudent])
 
     async def start(self, exam_id: UUID) -> UUID:
         """Start an exam, or go on with it; its attempt. Raises RestError or HubAway."""

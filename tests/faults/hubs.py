@@ -87,7 +87,7 @@ async def run_hub(database: DatabaseSettings, folder: Path, **settings: str) -> 
         await process.wait()
 
 
-class Seat:
+class ExpectedFlags:
     """One student's running attempt, and tickets to it."""
 
     def __init__(self, attempt_id: UUID, tickets: list[str]) -> None:
@@ -98,7 +98,7 @@ class Seat:
         return self._tickets.pop()
 
 
-async def seat_class(engine: AsyncEngine, students: int, tickets: int = 10) -> list[Seat]:
+async def seat_class(engine: AsyncEngine, students: int, tickets: int = 10) -> list[ExpectedFlags]:
     """An exam and a class that sits it; each student has so many tickets that last as long as any test.
 
     The first is seated by the project's own queries, the others are copies of its rows: half a second for hundreds.
@@ -135,16 +135,16 @@ async def _copy(conn: AsyncConnection, model: type[Base], which: Any, changes: l
     await conn.execute(insert(model), [row | change for change in changes])
 
 
-async def _sign_in(conn: AsyncConnection, seated: list[tuple[UUID, UUID]], tickets: int) -> list[Seat]:
+async def _sign_in(conn: AsyncConnection, seated: list[tuple[UUID, UUID]], tickets: int) -> list[ExpectedFlags]:
     until = datetime.now(UTC) + timedelta(minutes=10)
-    seats, families, spendable = [], [], []
+    expectations, families, spendable = [], [], []
     for student_id, attempt_id in seated:
         session, secrets = uuid4(), [draw_secret() for _ in range(tickets)]
         whose = {"user_id": student_id, "expires_at": until}
         families.append(whose | {"id": uuid7(), "family": session, "hash": hash_secret(draw_secret())})
         ticket = whose | {"purpose": "monitor", "session": session}
         spendable += [ticket | {"hash": hash_secret(secret)} for secret in secrets]
-        seats.append(Seat(attempt_id, secrets))
+        expectations.append(ExpectedFlags(attempt_id, secrets))
     await conn.execute(insert(RefreshToken), families)
     await conn.execute(insert(WsTicket), spendable)
-    return seats
+    return expectations

@@ -16,7 +16,7 @@ _NO_ENCRYPTION = {80877103, 80877104}
 """Requests for TLS and GSS: answered here with "no", so that what follows can be read."""
 
 
-class Cut(Enum):
+class LoseNetwork(Enum):
     """Where a COMMIT's connection is cut: before PostgreSQL hears of it, or after it has answered."""
 
     BEFORE = "before"
@@ -31,7 +31,7 @@ class Proxy:
 
     def __init__(self, database_url: str) -> None:
         self.target_url = database_url
-        self.plan: deque[Cut | None] = deque()
+        self.plan: deque[LoseNetwork | None] = deque()
         self.heard: list[str] = []
         self.on_cut: Callable[[], None] = lambda: None
         self.holds_copy = False
@@ -111,7 +111,7 @@ class _Link:
         self._client = client
         self._server = server
         self._in_transaction = False
-        self._commit: Cut | None = None
+        self._commit: LoseNetwork | None = None
         self._commits = False
 
     async def pump_requests(self, reader: asyncio.StreamReader) -> None:
@@ -121,7 +121,7 @@ class _Link:
             if self._is_commit(kind, body):
                 self._commits = True
                 self._commit = self._proxy.plan.popleft() if self._proxy.plan else None
-                if self._commit is Cut.BEFORE:
+                if self._commit is LoseNetwork.BEFORE:
                     self._cut()
             self._server.write(kind + (len(body) + 4).to_bytes(4) + body)
             await self._server.drain()
@@ -136,7 +136,7 @@ class _Link:
                 await self._proxy.hold_copy()
             if kind == b"C" and self._commits:
                 self._commits = False
-                if self._commit is Cut.AFTER:
+                if self._commit is LoseNetwork.AFTER:
                     self._cut()
                 self._proxy.heard.append("passed")
             self._client.write(kind + (len(body) + 4).to_bytes(4) + body)

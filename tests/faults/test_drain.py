@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import Connection, EventStream, MonitoringEvent
 from db.settings import DatabaseSettings
 from tests.faults.checker import Diary, check
-from tests.faults.hubs import Hub, Seat, run_hub, seat_class
+from tests.faults.hubs import ExpectedFlags, Hub, run_hub, seat_class
 from veritas.client import Candidate
 
 STUDENTS = 500
@@ -33,11 +33,11 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.long]
 class Sitter:
     """One candidate at work: types now and then, keeps a diary, and notes how each connection of its ended."""
 
-    def __init__(self, seat: Seat, urls: list[str]) -> None:
-        self.diary = Diary(seat.attempt_id)
+    def __init__(self, expected: ExpectedFlags, urls: list[str]) -> None:
+        self.diary = Diary(expected.attempt_id)
         self.codes: list[int] = []
         self.candidate = Candidate(
-            urls, seat.attempt_id, seat.ticket, log=self.diary.notes.append, proxy=None, alive_ms=60_000
+            urls, expected.attempt_id, expected.ticket, log=self.diary.notes.append, proxy=None, alive_ms=60_000
         )
         once = self.candidate._link._once
 
@@ -66,12 +66,12 @@ async def test_a_hub_drained_with_500_sockets_loses_nobody_and_nothing(
 ) -> None:
     drain = {"VERITAS_DRAIN_MS": str(DRAIN_MS), "VERITAS_LOG_LEVEL": "info"}
     async with AsyncExitStack() as hubs:
-        first, second, seats = await asyncio.gather(
+        first, second, expectations = await asyncio.gather(
             hubs.enter_async_context(run_hub(database, tmp_path, **drain)),
             hubs.enter_async_context(run_hub(database, tmp_path, **drain)),
             seat_class(engine, STUDENTS),
         )
-        sitters = [Sitter(seat, [first.url, second.url]) for seat in seats]
+        sitters = [Sitter(expected, [first.url, second.url]) for expected in expectations]
         ending = asyncio.Event()
         doors = asyncio.Semaphore(COMING_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:

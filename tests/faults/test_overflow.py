@@ -18,8 +18,8 @@ async def test_what_a_full_queue_dropped_is_stored_as_lost_in_its_place(
     async with run_hub(database, engine) as addresses, Rest(addresses.base_url) as rest:
         teacher = await rest.sign_in(LOGIN.username, LOGIN.password)
         exam_id = await teacher.create_exam("Physics", duration_minutes=60, preset="camera")
-        (entrant,) = await teacher.extend_roster(exam_id, [{"username": "ada", "name": "Ada"}])
-        session = await rest.sign_in_by_code(entrant.code)
+        (student,) = await teacher.extend_roster(exam_id, [{"username": "ada", "name": "Ada"}])
+        session = await rest.sign_in_by_code(student.code)
         diary = Diary(await session.start(exam_id))
         candidate = Candidate(
             rest.socket_urls("/ws/monitor"),

@@ -29,8 +29,8 @@ async def test_a_sign_in_renewed_in_band_keeps_its_socket_and_one_that_is_not_co
     async with run_hub(database, engine) as addresses, Rest(addresses.base_url) as rest:
         teacher = await rest.sign_in(LOGIN.username, LOGIN.password)
         exam_id = await teacher.create_exam("Physics", duration_minutes=60, preset="camera")
-        (entrant,) = await teacher.extend_roster(exam_id, [{"username": "ada", "name": "Ada"}])
-        session = await rest.sign_in_by_code(entrant.code)
+        (student,) = await teacher.extend_roster(exam_id, [{"username": "ada", "name": "Ada"}])
+        session = await rest.sign_in_by_code(student.code)
         urls = rest.socket_urls("/ws/console")
         async with (
             Console(urls, lambda: teacher.ticket("console"), get_token=teacher.access, proxy=None) as renewed,

@@ -25,7 +25,7 @@ from protocol import console, monitor
 from protocol.codec import Encoding, decode_to_candidate, decode_to_console, encode
 from protocol.codes import CloseCode
 from protocol.events import Event
-from tests.faults.hubs import Hub, Seat, run_hub, seat_class
+from tests.faults.hubs import ExpectedFlags, Hub, run_hub, seat_class
 from tests.hub.serving import read_close
 
 pytestmark = pytest.mark.long
@@ -74,8 +74,8 @@ class Latencies:
 class Sender:
     """A candidate that sends an event every tenth of a second and reads everything."""
 
-    def __init__(self, seat: Seat, latencies: Latencies) -> None:
-        self._seat = seat
+    def __init__(self, expected: ExpectedFlags, latencies: Latencies) -> None:
+        self._seat = expected
         self._latencies = latencies
         self._sent_s: dict[int, float] = {}
         self.acked = 0
@@ -252,19 +252,19 @@ def _read(metrics: str, name: str) -> float:
 async def test_a_console_that_stops_reading_costs_nobody_but_itself(
     database: DatabaseSettings, engine: AsyncEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seats = await seat_class(engine, SEATS)
-    here, away = seats[:SENDING], [seat.attempt_id for seat in seats[SENDING:]]
+    expectations = await seat_class(engine, SEATS)
+    here, away = expectations[:SENDING], [expected.attempt_id for expected in expectations[SENDING:]]
     async with engine.connect() as conn:
         exam_id, user_id = (await conn.execute(select(Exam.id, Exam.creator_id))).one()
     acks, deltas, ending = Latencies(), Latencies(), asyncio.Event()
-    senders = [Sender(seat, acks) for seat in here]
+    senders = [Sender(expected, acks) for expected in here]
     async with run_hub(database, tmp_path) as hub, AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         teacher, gauges = Teacher(engine, hub, exam_id, user_id), Gauges(hub)
         reader = Reader(teacher, await stack.enter_async_context(teacher.open(watching=True)), deltas)
         driver = await stack.enter_async_context(teacher.open(watching=False))
         for sender in senders:
             tasks.create_task(sender.work(hub.url, ending))
-        asking = tasks.create_task(reader.ask([seat.attempt_id for seat in here], ending))
+        asking = tasks.create_task(reader.ask([expected.attempt_id for expected in here], ending))
         tasks.create_task(keep_busy(teacher, driver, away, ending))
         endless = [tasks.create_task(work) for work in (reader.read(), gauges.watch())]
         await asyncio.sleep(WARM_UP_S)

@@ -13,7 +13,7 @@ from hub.ingest.batcher import Fate, Stored
 from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
 from protocol.monitor import Rejected
-from tests.faults.proxy import Cut, Proxy
+from tests.faults.proxy import LoseNetwork, Proxy
 from tests.hub.ingest.workbench import PATIENCE_S, Publisher, Workbench, stored
 
 GOOD = [Entry(seq, "copy", 1_700_000_000_000 + seq, seq, f'{{"n": {seq}}}') for seq in range(1, 6)]
@@ -44,9 +44,9 @@ async def contents(engine: AsyncEngine) -> list[tuple[int, str, int]]:
         return [tuple(row) for row in rows]
 
 
-@pytest.mark.parametrize("cut", list(Cut))
+@pytest.mark.parametrize("cut", list(LoseNetwork))
 async def test_a_copy_cut_at_its_end_is_stored_once_and_told_only_when_that_is_certain(
-    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: Cut
+    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: LoseNetwork
 ) -> None:
     stream_id = uuid7()
     proxy.plan.append(cut)
@@ -58,12 +58,12 @@ async def test_a_copy_cut_at_its_end_is_stored_once_and_told_only_when_that_is_c
     assert early == [False]
     assert await contents(engine) == [(seq, "copy", seq) for seq in range(1, 6)]
     # What was stored by the try whose end was not heard is known; it is not stored again.
-    assert bench.known == ([(stream_id, [1, 2, 3, 4, 5])] if cut is Cut.AFTER else [])
+    assert bench.known == ([(stream_id, [1, 2, 3, 4, 5])] if cut is LoseNetwork.AFTER else [])
 
 
-@pytest.mark.parametrize("cut", list(Cut))
+@pytest.mark.parametrize("cut", list(LoseNetwork))
 async def test_a_copy_in_a_transaction_cut_at_its_commit_keeps_tombstones_and_their_bytes(
-    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: Cut
+    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: LoseNetwork
 ) -> None:
     proxy.plan.append(cut)
     assert await told(bench.offer_entries(uuid7(), 1, STONE)) == Stored()
@@ -74,9 +74,9 @@ async def test_a_copy_in_a_transaction_cut_at_its_commit_keeps_tombstones_and_th
         assert [tuple(row) for row in kept] == [(1, "too_deep", b"[[[[")]
 
 
-@pytest.mark.parametrize("cut", list(Cut))
+@pytest.mark.parametrize("cut", list(LoseNetwork))
 async def test_an_insert_cut_at_its_commit_is_repeated_verbatim_and_still_says_what_was_refused(
-    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: Cut
+    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: LoseNetwork
 ) -> None:
     stream_id = uuid7()
     # The poison stops the COPY before its end counts as a commit, so the first one is the insert's.
@@ -92,7 +92,7 @@ async def test_an_insert_cut_at_its_commit_is_repeated_verbatim_and_still_says_w
 
 async def test_commits_cut_again_and_again_double_nothing(bench: Workbench, proxy: Proxy, engine: AsyncEngine) -> None:
     stream_id = uuid7()
-    proxy.plan += [Cut.AFTER, Cut.BEFORE, Cut.AFTER]
+    proxy.plan += [LoseNetwork.AFTER, LoseNetwork.BEFORE, LoseNetwork.AFTER]
     assert await told(bench.offer_entries(stream_id, 1, GOOD)) == Stored()
     assert proxy.heard == ["after", "before", "after", "passed"]
     assert await bench.store(stream_id, 6, 8) == Stored()

@@ -140,7 +140,7 @@ async def prepare(day: Day, teacher: Principal) -> None:
     await teacher.ask("PUT", f"/exams/{exam}/policy", {"policy": policy})
     csv_headers = {"content-type": "text/csv"}
     roster = await teacher.ask("POST", f"/exams/{exam}/roster", headers=csv_headers, content=ROSTER)
-    day.codes = {entrant["username"]: entrant["code"] for entrant in roster}
+    day.codes = {student["username"]: student["code"] for student in roster}
     await teacher.ask("POST", f"/exams/{exam}/publish")
     day.exam = await teacher.ask("GET", f"/exams/{exam}")
     day.refused["unpublish"] = 0

@@ -84,8 +84,8 @@ async def sit_beside(base_url: str, login: Login, ran: Run) -> AsyncIterator[Non
     async with Rest(base_url) as rest:
         teacher = await rest.sign_in(login.username, login.password)
         exam_id = await teacher.create_exam("Witnessed", duration_minutes=60, preset="camera")
-        (entrant,) = await teacher.extend_roster(exam_id, [{"username": "witness", "name": "The Witness"}])
-        session = await rest.sign_in_by_code(entrant.code)
+        (student,) = await teacher.extend_roster(exam_id, [{"username": "witness", "name": "The Witness"}])
+        session = await rest.sign_in_by_code(student.code)
         diary = ran.diary = Diary(await session.start(exam_id))
         candidate = Candidate(
             rest.socket_urls("/ws/monitor"),

@@ -23,7 +23,7 @@ from tests.journeys.processes import Stopwatch, until
 from veritas.client import Candidate, Console, Superseded
 from veritas.embedded.servers import Servers
 from veritas.rest import Rest, Session
-from veritas.simulation.teacher import Watcher
+from veritas.simulation.teacher import SimulatedTeacher
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -43,7 +43,7 @@ class Room:
         self.attempt_id = attempt_id
         self.diaries: list[Diary] = []
         self.heard: asyncio.Queue[str] = asyncio.Queue()
-        self.watcher = Watcher()
+        self.teacher = SimulatedTeacher()
         self.console: Console
         self.typing: asyncio.Task[None]
         self.first = self.client(*hubs)
@@ -77,7 +77,7 @@ class Room:
     @property
     def is_online(self) -> bool:
         """Whether the teacher's board shows the candidate as connected."""
-        return any(one.online for one in self.watcher.presence.values())
+        return any(one.online for one in self.teacher.presence.values())
 
     async def type(self, candidate: Candidate) -> None:
         while True:
@@ -111,14 +111,14 @@ async def open_room(hubs: list[Hub]) -> AsyncIterator[Room]:
         at_there = await stack.enter_async_context(Rest(there.url))
         teacher = await at_there.sign_in(LOGIN.username, LOGIN.password)
         exam_id = await teacher.create_exam("Physics", duration_minutes=60, preset="camera")
-        (entrant,) = await teacher.extend_roster(exam_id, [{"username": f"ada-{exam_id}", "name": "Ada"}])
-        session = await (await stack.enter_async_context(Rest([here.url, there.url]))).sign_in_by_code(entrant.code)
+        (student,) = await teacher.extend_roster(exam_id, [{"username": f"ada-{exam_id}", "name": "Ada"}])
+        session = await (await stack.enter_async_context(Rest([here.url, there.url]))).sign_in_by_code(student.code)
         room = Room(exam_id, await session.start(exam_id), session, hubs)
         console = Console(
             at_there.socket_urls("/ws/console"), lambda: teacher.ticket("console"), get_token=teacher.access, proxy=None
         )
         room.console = await stack.enter_async_context(console)
-        following = asyncio.create_task(room.watcher.follow(console, exam_id))
+        following = asyncio.create_task(room.teacher.follow(console, exam_id))
         stack.callback(following.cancel)
         room.first.start()
         stack.push_async_callback(room.first.close)
@@ -194,8 +194,8 @@ async def test_a_candidate_goes_on_at_the_other_hub_when_its_own_is_killed(room:
     await until(lambda: candidate.connections == 2 and candidate.acked > acked + 10, 10)
     time.say(f"the candidate is acknowledged at hub B after {time.seconds - died_s:.2f} s")
     assert time.seconds - died_s < TO_THE_OTHER_HUB_S
-    seen = max(one.seen_at for one in room.watcher.presence.values())
-    await until(lambda: room.is_online and max(one.seen_at for one in room.watcher.presence.values()) > seen, 10)
+    seen = max(one.seen_at for one in room.teacher.presence.values())
+    await until(lambda: room.is_online and max(one.seen_at for one in room.teacher.presence.values()) > seen, 10)
     time.say(f"the teacher sees the candidate there after {time.seconds - died_s:.2f} s")
     took_s = await room.say("go on")
     time.say(f"a message to the candidate at hub B took {took_s * 1000:.0f} ms")

@@ -1,6 +1,6 @@
-"""A simulated class at work: students with scripts and real clients, and the teacher's board beside them.
+"""A simulated exam: students with scripts and real clients, and the teacher who watches the board.
 
-Everything is real but the people: accounts, codes, tickets, sockets, events. It never reads a database.
+Accounts, codes, tickets, sockets and events are real; only the students are simulated. It never reads a database.
 """
 
 import asyncio
@@ -19,25 +19,25 @@ from protocol.codec import Encoding
 from protocol.monitor import Instruct
 from veritas.client import Candidate, ClientError
 from veritas.errors import VeritasError
-from veritas.rest import Entrant, Rest, Session
-from veritas.simulation.report import Report, Seat, compare_flags, percentiles
-from veritas.simulation.scripts import Cut, Say, Script, Step, cast_class
+from veritas.rest import EnrolledStudent, Rest, Session
+from veritas.simulation.report import ExpectedFlags, Report, compare_flags, percentiles
+from veritas.simulation.scripts import LoseNetwork, RecordEvent, Script, Step, assign_scripts
 from veritas.simulation.scripts.background import filler, fork
 from veritas.simulation.scripts.step import play
-from veritas.simulation.teacher import Watcher
+from veritas.simulation.teacher import SimulatedTeacher
 
 SIGN_INS: Final = 16
-"""How many students sign in, or hand in, at the same time."""
+"""How many students sign in or submit at the same time."""
 
 DRAIN_S: Final = 20.0
-"""How long clients may take to have everything acknowledged: a hub may just be coming back."""
+"""How long to wait until the hub has acknowledged everything; it may be restarting."""
 
 SETTLE_S: Final = 20.0
 """How long flags may still arrive after the last event was acknowledged."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How many students work how long; `rate` adds that many typing events a second and student to their scripts."""
+    """Number of students and length of the run. `rate` adds that many typing events per second to each script."""
 
     students: int
     seconds: float
@@ -45,7 +45,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 0.0
     title: str = "Simulated exam"
     guest: str | None = None
-    """The name of one more on the roster, played by nobody: whoever likes may sign in with the code."""
+    """Name of an extra student on the roster, without a script: a visitor may sign in with the code."""
 
 
 class Student:
@@ -60,10 +60,10 @@ class Student:
         self._worked_s: float | None = None
 
     @property
-    def seat(self) -> Seat:
-        """What is expected of it so far."""
+    def expected(self) -> ExpectedFlags:
+        """The flags that the script must have raised by now."""
         worked_s = time.monotonic() - self._begun_s if self._worked_s is None else self._worked_s
-        return Seat(self.attempt_id, self.name, self.script, is_played=worked_s >= self.script.needs_s)
+        return ExpectedFlags(self.attempt_id, self.name, self.script, is_played=worked_s >= self.script.needs_s)
 
     async def work(self, options: Options, random: Random) -> None:
         """Play the script in real time."""
@@ -83,101 +83,101 @@ class Student:
             if (wait_s := due_s - clock()) > 0:
                 await asyncio.sleep(wait_s)
             match step:
-                case Say():
+                case RecordEvent():
                     self.candidate.record(step.type, step.data)
-                case Cut():
+                case LoseNetwork():
                     self.candidate.cut()
 
 
-class Lesson:
-    """A class at work: its students, its teacher's board, and what has been counted so far."""
+class ExamRun:
+    """One simulated exam while it runs: students, teacher, and counts."""
 
     def __init__(self, rest: Rest, exam_id: UUID, options: Options) -> None:
         self.exam_id = exam_id
         self.options = options
         self.students: list[Student] = []
-        """Those who have signed in."""
-        self.guest: Entrant | None = None
-        """Who is on the roster for a person to play."""
-        self.watcher = Watcher()
+        """The students who have signed in."""
+        self.guest: EnrolledStudent | None = None
+        """The extra student whom a visitor may play."""
+        self.teacher = SimulatedTeacher()
         self.ack_ms = array("d")
         self.failures: list[str] = []
         self.started_s = time.monotonic()
         self.ended_s: float | None = None
         self._rest = rest
-        self._random = Random(options.seed)  # noqa: S311 - a seed makes a class repeatable
+        self._random = Random(options.seed)  # noqa: S311 - a seed makes a run repeatable
         self._signing_in = asyncio.Semaphore(SIGN_INS)
         self._sessions: dict[UUID, Session] = {}
 
     @property
     def sent(self) -> int:
-        """Distinct (stream, number) given out by the clients."""
+        """Distinct (stream, seq) that the clients have assigned."""
         return sum(student.candidate.sent for student in self.students)
 
     @property
     def acked(self) -> int:
-        """How many of them are acknowledged."""
+        """How many of them the hub has acknowledged."""
         return sum(student.candidate.acked for student in self.students)
 
     @property
     def lost(self) -> int:
-        """How many events full queues have dropped."""
+        """How many events were dropped because a queue was full."""
         return sum(student.candidate.lost for student in self.students)
 
     @property
     def seconds(self) -> float:
-        """How long the class has been working."""
+        """How long the exam has been running."""
         return (self.ended_s or time.monotonic()) - self.started_s
 
-    async def work(self, entrants: list[Entrant]) -> None:
-        """Have everybody sign in and play. Raises RestError when somebody cannot even begin."""
+    async def work(self, enrolled: list[EnrolledStudent]) -> None:
+        """Sign in all students and play their scripts. Raises RestError if a student cannot start."""
         self.started_s = time.monotonic()
-        cast = cast_class(len(entrants), self.options.seconds, self._random)
+        cast = assign_scripts(len(enrolled), self.options.seconds, self._random)
         try:
             async with asyncio.TaskGroup() as group:
-                for number, (entrant, script) in enumerate(zip(entrants, cast, strict=True)):
-                    group.create_task(self._attend(number, entrant, script, fork(self._random)))
+                for number, (enrolled_student, script) in enumerate(zip(enrolled, cast, strict=True)):
+                    group.create_task(self._take_exam(number, enrolled_student, script, fork(self._random)))
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
 
     async def finish(self) -> None:
-        """Have everything acknowledged, and everybody hand in and leave; whoever cannot is noted."""
-        await asyncio.gather(*(self._dismiss(student) for student in self.students))
+        """Wait for all acknowledgements, then submit every attempt. Failures are added to `failures`."""
+        await asyncio.gather(*(self._finish_student(student) for student in self.students))
         self.ended_s = time.monotonic()
 
     async def settle(self) -> None:
-        """Wait for the flags that must come, a few seconds at most."""
+        """Wait up to 20 seconds for the flags that the scripts must raise."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
                 while self.report().expected_flags_missing:
-                    self.watcher.arrived.clear()
-                    await self.watcher.arrived.wait()
+                    self.teacher.arrived.clear()
+                    await self.teacher.arrived.wait()
 
     async def abandon(self) -> None:
-        """Leave no client behind, whatever happened before."""
+        """Close every client."""
         await asyncio.gather(*(student.candidate.close() for student in self.students))
 
     def report(self, *, stored: int | None = None, flags_raised: int | None = None) -> Report:
-        """What it has come to; what only the database knows is given by whoever has read it."""
-        seats = [student.seat for student in self.students]
-        missing, unexpected = compare_flags(seats, self.watcher.rules_seen())
+        """Return the report. The caller passes the counts that need database access."""
+        expectations = [student.expected for student in self.students]
+        missing, unexpected = compare_flags(expectations, self.teacher.rules_seen())
         candidates = [student.candidate for student in self.students]
-        rules = Counter(arrival.flag.rule for arrival in self.watcher.arrivals.values())
+        rules = Counter(arrival.flag.rule for arrival in self.teacher.arrivals.values())
         return Report(
-            students=len(seats),
+            students=len(expectations),
             sent=self.sent,
             acked=self.acked,
             stored=stored,
             rejected=sum(len(candidate.rejected) for candidate in candidates),
             lost=self.lost,
             flags_raised=flags_raised,
-            flags_seen=len(self.watcher.arrivals),
+            flags_seen=len(self.teacher.arrivals),
             ack_ms=percentiles(self.ack_ms),
-            flag_ms=percentiles(self.watcher.latencies()),
+            flag_ms=percentiles(self.teacher.latencies()),
             expected_flags_missing=missing,
             unexpected_flags=unexpected,
             flags_by_rule=dict(sorted(rules.items())),
-            scripts=dict(sorted(Counter(seat.script.name for seat in seats).items())),
+            scripts=dict(sorted(Counter(expected.script.name for expected in expectations).items())),
             failures=self.failures,
             connections=sum(candidate.connections for candidate in candidates),
             seconds=round(self.seconds, 1),
@@ -185,12 +185,12 @@ class Lesson:
             exam_id=self.exam_id,
         )
 
-    async def _attend(self, number: int, entrant: Entrant, script: Script, random: Random) -> None:
+    async def _take_exam(self, number: int, enrolled_student: EnrolledStudent, script: Script, random: Random) -> None:
         async with self._signing_in:
-            session = await self._rest.sign_in_by_code(entrant.code)
+            session = await self._rest.sign_in_by_code(enrolled_student.code)
             attempt_id = await session.start(self.exam_id)
         self._sessions[attempt_id] = session
-        student = Student(attempt_id, entrant.name, script, self._client(number, attempt_id, session))
+        student = Student(attempt_id, enrolled_student.name, script, self._client(number, attempt_id, session))
         self.students.append(student)
         student.candidate.start()
         await student.work(self.options, random)
@@ -201,7 +201,7 @@ class Lesson:
             attempt_id,
             lambda: session.ticket("monitor"),
             get_token=session.access,
-            # Both encodings are in every class.
+            # Every run uses both encodings.
             encoding=Encoding.MSGPACK if number % 4 == 3 else Encoding.JSON,
             name="veritas-simulate",
             on_instruction=_read_message,
@@ -209,7 +209,7 @@ class Lesson:
             proxy=self._rest.proxy,
         )
 
-    async def _dismiss(self, student: Student) -> None:
+    async def _finish_student(self, student: Student) -> None:
         candidate = student.candidate
         candidate.hurry()
         try:
@@ -225,5 +225,5 @@ class Lesson:
 
 
 async def _read_message(_instruct: Instruct) -> str | None:
-    """A simulated student takes note of what the teacher says."""
+    """Report a teacher's message as read."""
     return None

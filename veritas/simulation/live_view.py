@@ -1,4 +1,4 @@
-"""The demonstration as one screen: who is there, what each has raised, how fast it goes. It only reads."""
+"""Live view of the demo in a terminal: students, flags and speed. Read-only."""
 
 import time
 from collections import deque
@@ -12,13 +12,13 @@ from rich.text import Text
 
 from protocol.console import FlagRow
 from protocol.flags import Severity
-from veritas.simulation.exam_run import Lesson, Student
+from veritas.simulation.exam_run import ExamRun, Student
 from veritas.simulation.report import percentiles
 from veritas.simulation.teacher import Arrival
 
 LATEST_FLAGS: Final = 6
 RATE_OVER: Final = 12
-"""Frames over which the rate is averaged: three seconds."""
+"""Number of frames over which the rate is averaged; 3 s."""
 
 RECENT_ACKS: Final = 2_000
 CHROME_ROWS: Final = 9
@@ -28,41 +28,41 @@ COLOURS: Final = {Severity.NORMAL: "dim", Severity.WARNING: "yellow", Severity.C
 
 
 class LiveView:
-    """Draws a lesson, frame by frame."""
+    """Renders a simulated exam, frame by frame."""
 
-    def __init__(self, lesson: Lesson) -> None:
-        self._lesson = lesson
+    def __init__(self, exam_run: ExamRun) -> None:
+        self._lesson = exam_run
         self._acked: deque[tuple[float, int]] = deque(maxlen=RATE_OVER)
 
     def render(self, height: int) -> RenderableType:
-        """The screen as it is now, for a terminal of so many rows."""
+        """Render the current state for a terminal with `height` rows."""
         flags: dict[str, list[FlagRow]] = {}
-        for arrival in self._lesson.watcher.arrivals.values():
+        for arrival in self._lesson.teacher.arrivals.values():
             flags.setdefault(str(arrival.flag.attempt_id), []).append(arrival.flag)
         return Group(self._headline(), self._class(flags, max(3, height - CHROME_ROWS - LATEST_FLAGS)), self._latest())
 
     def _headline(self) -> Text:
-        lesson = self._lesson
-        self._acked.append((time.monotonic(), lesson.acked))
+        exam_run = self._lesson
+        self._acked.append((time.monotonic(), exam_run.acked))
         (then_s, then), (now_s, now) = self._acked[0], self._acked[-1]
         rate = (now - then) / (now_s - then_s) if now_s > then_s else 0.0
-        acks = percentiles(lesson.ack_ms[-RECENT_ACKS:])
-        flags = percentiles(lesson.watcher.latencies())
-        minutes, seconds = divmod(int(lesson.seconds), 60)
+        acks = percentiles(exam_run.ack_ms[-RECENT_ACKS:])
+        flags = percentiles(exam_run.teacher.latencies())
+        minutes, seconds = divmod(int(exam_run.seconds), 60)
         parts = [
             f"{minutes:02}:{seconds:02}",
-            f"{len(lesson.students)} students",
+            f"{len(exam_run.students)} students",
             f"{now:,} events stored, {rate:,.0f} a second",
             f"ack p50 {_ms(acks.p50)} p99 {_ms(acks.p99)}",
-            f"{len(lesson.watcher.arrivals)} flags, event → screen p50 {_ms(flags.p50)}",
+            f"{len(exam_run.teacher.arrivals)} flags, event → screen p50 {_ms(flags.p50)}",
         ]
         return Text(" · ".join(parts), style="bold")
 
     def _class(self, flags: dict[str, list[FlagRow]], rows: int) -> Table:
         students = self._lesson.students
-        # Whoever has flags is always on the screen; else in the order of the board.
+        # Students with flags come first, then the order of the board.
         shown = sorted(students, key=lambda student: not flags.get(str(student.attempt_id)))[:rows]
-        title = "The class" if len(shown) == len(students) else f"The class ({len(shown)} of {len(students)} shown)"
+        title = "Students" if len(shown) == len(students) else f"Students ({len(shown)} of {len(students)} shown)"
         table = Table(title=title, title_justify="left", expand=True, pad_edge=False)
         table.add_column("student", no_wrap=True)
         table.add_column("plays (only the demo knows)", no_wrap=True, style="dim")
@@ -74,10 +74,10 @@ class LiveView:
         return table
 
     def _row(self, student: Student, flags: list[FlagRow]) -> tuple[str, ...]:
-        board = self._lesson.watcher.board
+        board = self._lesson.teacher.board
         attempt = board.attempts.get(student.attempt_id) if board else None
         score = board.scores.get(student.attempt_id) if board else None
-        live = self._lesson.watcher.presence.get(attempt.ix) if attempt else None
+        live = self._lesson.teacher.presence.get(attempt.ix) if attempt else None
         light = "[green]●[/green]" if live is not None and live.online else "[red]○[/red]"
         named = [f"[{COLOURS[flag.severity]}]{flag.rule}[/]" for flag in flags]
         return (
@@ -95,7 +95,7 @@ class LiveView:
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, ratio=1)
         table.add_column(no_wrap=True, justify="right", style="dim")
-        latest: list[Arrival] = list(self._lesson.watcher.latest)[-LATEST_FLAGS:]
+        latest: list[Arrival] = list(self._lesson.teacher.latest)[-LATEST_FLAGS:]
         for arrival in reversed(latest):
             flag = arrival.flag
             at = datetime.fromtimestamp(flag.raised_at / 1000).astimezone()

@@ -1,4 +1,4 @@
-"""The exam a simulated class sits, and what such a class answers: one item of each kind at least. Pure."""
+"""Items of the simulated exam, at least one of each kind, and how simulated students answer them. Pure."""
 
 from random import Random
 from typing import Any, Final
@@ -48,24 +48,24 @@ ITEMS: Final[tuple[dict[str, Any], ...]] = (
         "points": 4,
     },
 )
-"""The items as REST takes them."""
+"""The items in the form that REST accepts."""
 
-KNOWS: Final = 0.7
-"""How often a simulated student is right."""
+CORRECT_SHARE: Final = 0.7
+"""Share of correct answers."""
 
 _ESSAY: Final = "Both fall around the Earth at the same rate, so nothing presses the astronaut to the floor."
 
 
 def name_item(number: int) -> str:
-    """The item somebody is at who has answered so many: after the last, the first is looked at again."""
+    """Return the item that comes after `number` answers; after the last item the first one comes again."""
     return str(ITEMS[number % len(ITEMS)]["item"])
 
 
 def answer_item(random: Random, number: int) -> Any:
-    """Answer the item of that number, rightly more often than not."""
+    """Return an answer to the item at position `number`; it is correct in 70 % of cases."""
     item = ITEMS[number % len(ITEMS)]
     key: Any = item.get("answer_key")
-    knows = random.random() < KNOWS
+    knows = random.random() < CORRECT_SHARE
     match item["kind"]:
         case "choice":
             return key if knows else random.choice(item["choices"])

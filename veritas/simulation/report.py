@@ -1,4 +1,4 @@
-"""What a simulated class comes to: counts, latencies, and which flags are missing or unexpected. Pure."""
+"""Report of a simulated exam: counts, latencies, and flags that are missing or unexpected. Pure."""
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,22 +10,22 @@ from veritas.simulation.scripts import Script
 
 
 class Percentiles(msgspec.Struct, frozen=True):
-    """Milliseconds; null when nothing was measured."""
+    """Percentiles in milliseconds; null if nothing was measured."""
 
     p50: float | None
     p99: float | None
 
 
-class Surprise(msgspec.Struct, frozen=True):
-    """A flag that should be there and is not, or is there and should not be."""
+class FlagMismatch(msgspec.Struct, frozen=True):
+    """A flag that is missing, or that should not have been raised."""
 
     student: str
     script: str
     rule: str
 
 
-class Seat(msgspec.Struct, frozen=True):
-    """One simulated student: the attempt, what it plays, and whether that has been played to its end."""
+class ExpectedFlags(msgspec.Struct, frozen=True):
+    """Flags expected of one simulated student; `is_played` says if the script ran to its end."""
 
     attempt_id: UUID
     name: str
@@ -34,11 +34,11 @@ class Seat(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What `simulate` and `demo` write as JSON. What only the database knows is null without access to it.
+    """Report that `simulate` and `demo` write as JSON. `stored` and `flags_raised` are null without database access.
 
-    `sent` counts distinct (stream, number) given out by the clients; `stored` events, tombstones and lost spans of the
-    exam's client streams; `lost` events that full queues dropped; `flag_ms` runs from the storing of a flag's last
-    cited fact to the console.
+    `sent`: distinct (stream, seq) that the clients assigned. `stored`: events, tombstones and lost spans in the exam's
+    client streams. `lost`: events dropped by full queues. `flag_ms`: time from when a flag's last cited event was
+    stored until the console received the flag.
     """
 
     students: int
@@ -50,8 +50,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     flags_seen: int
     ack_ms: Percentiles
     flag_ms: Percentiles
-    expected_flags_missing: list[Surprise]
-    unexpected_flags: list[Surprise]
+    expected_flags_missing: list[FlagMismatch]
+    unexpected_flags: list[FlagMismatch]
     lost: int = 0
     flags_by_rule: dict[str, int]
     scripts: dict[str, int]
@@ -62,7 +62,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     exam_id: UUID
 
     def faults(self) -> list[str]:
-        """What is not as it must be, in words; nothing when the run is clean."""
+        """Describe every fault; an empty list means that the run was correct."""
         found: list[str] = []
         if self.acked != self.sent:
             found.append(f"{self.sent} events were sent, {self.acked} acknowledged")
@@ -73,13 +73,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         if self.lost:
             found.append(f"{self.lost} events were dropped by full queues")
         found += self.failures
-        found += [f"{one.student} ({one.script}) should have raised {one.rule}" for one in self.expected_flags_missing]
-        found += [f"{one.student} ({one.script}) should not have raised {one.rule}" for one in self.unexpected_flags]
+        found += [
+            f"{flag.student} ({flag.script}) should have raised {flag.rule}" for flag in self.expected_flags_missing
+        ]
+        found += [
+            f"{flag.student} ({flag.script}) should not have raised {flag.rule}" for flag in self.unexpected_flags
+        ]
         return found
 
 
 def percentiles(values: Iterable[float]) -> Percentiles:
-    """The nearest-rank median and 99th percentile, to a hundredth of a millisecond."""
+    """Return the nearest-rank median and 99th percentile, rounded to 0.01 ms."""
     ordered = array("d", sorted(values))
     if not ordered:
         return Percentiles(None, None)
@@ -91,18 +95,18 @@ def percentiles(values: Iterable[float]) -> Percentiles:
 
 
 def compare_flags(
-    seats: Sequence[Seat], rules_seen: Mapping[UUID, Iterable[str]]
-) -> tuple[list[Surprise], list[Surprise]]:
-    """The flags that are missing and those that are unexpected, given the rules seen per attempt.
+    expectations: Sequence[ExpectedFlags], rules_seen: Mapping[UUID, Iterable[str]]
+) -> tuple[list[FlagMismatch], list[FlagMismatch]]:
+    """Compare the expected rules with the rules seen per attempt. Returns (missing, unexpected).
 
-    Nothing is missing of a script that was broken off.
+    A script that was interrupted has no missing flags.
     """
-    missing: list[Surprise] = []
-    unexpected: list[Surprise] = []
-    for seat in seats:
-        seen = set(rules_seen.get(seat.attempt_id, ()))
-        promised = seat.script.must_raise
+    missing: list[FlagMismatch] = []
+    unexpected: list[FlagMismatch] = []
+    for expected in expectations:
+        seen = set(rules_seen.get(expected.attempt_id, ()))
+        promised = expected.script.must_raise
         for rules, found in ((promised - seen, missing), (seen - promised, unexpected)):
-            if found is unexpected or seat.is_played:
-                found += [Surprise(seat.name, seat.script.name, rule) for rule in sorted(rules)]
+            if found is unexpected or expected.is_played:
+                found += [FlagMismatch(expected.name, expected.script.name, rule) for rule in sorted(rules)]
     return missing, unexpected

@@ -1,4 +1,4 @@
-"""A report as a short table for the terminal; it says in words what is not as it must be."""
+"""Print a report as a short table, with its faults in words. Computes nothing."""
 
 from rich.console import Console
 from rich.table import Table
@@ -10,7 +10,7 @@ FAULTS_SHOWN = 12
 
 def show_report(report: Report, out: Console) -> None:
     """Print a report."""
-    table = Table(title="The class in numbers", show_header=False, title_justify="left")
+    table = Table(title="Result", show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(justify="right")
     table.add_column(style="dim")
@@ -32,7 +32,7 @@ def show_report(report: Report, out: Console) -> None:
 
 
 def _number(value: int | None) -> str:
-    return "not asked" if value is None else f"{value:,}"
+    return "not checked" if value is None else f"{value:,}"
 
 
 def _span(values: Percentiles) -> str:

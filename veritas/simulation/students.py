@@ -1,4 +1,4 @@
-"""The roster of a simulated class: usernames, and names of people who do not exist. Pure."""
+"""Roster of the simulated exam: usernames and invented names. Pure."""
 
 from typing import Final
 
@@ -11,14 +11,14 @@ Adeyemi Berg Costa Dimitrov Endo Fischer Garcia Haddad Ivanov Jansen Kaya Lindho
 
 
 def make_roster(count: int) -> list[dict[str, str]]:
-    """Students `sim-0001` to `count`, as the hub's roster takes them; the same ones for every class."""
+    """Return students `sim-0001`, `sim-0002`, … in the form that REST accepts; the same for every run."""
     return [{"username": f"sim-{number:04}", "name": _name(number)} for number in range(1, count + 1)]
 
 
 def _name(number: int) -> str:
     firsts, lasts = FIRST.split(), LAST.split()
     again, place = divmod(number - 1, len(firsts) * len(lasts))
-    # Both lists advance together, shifted after each round, so that neighbours share neither name.
+    # Both lists advance together and shift after each round, so that neighbors share neither name.
     first, last = place % len(firsts), (place + place // len(firsts)) % len(lasts)
     name = f"{firsts[first]} {lasts[last]}"
     return name if again == 0 else f"{name} {again + 1}"

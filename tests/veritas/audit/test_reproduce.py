@@ -42,7 +42,7 @@ def room(engine: AsyncEngine) -> Room:
 @pytest.fixture
 async def sitting(engine: AsyncEngine, room: Room, notifier: Notifier) -> Sitting:
     """One attempt, judged: one flag of `left_page`."""
-    [sitting] = await room.seat()
+    [sitting] = await room.expected()
     await room.store(sitting, AWAY)
     await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     return sitting
@@ -157,7 +157,7 @@ async def test_a_score_that_differs_is_named(engine: AsyncEngine, sitting: Sitti
 
 
 async def test_an_attempt_without_a_fold_has_no_score_yet(engine: AsyncEngine, room: Room) -> None:
-    await room.seat()
+    await room.expected()
     assert whats(await look(engine)) == []
 
 
@@ -206,7 +206,7 @@ async def test_facts_past_retention_are_a_note(engine: AsyncEngine, sitting: Sit
 
 
 async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, sitting: Sitting, room: Room) -> None:
-    await room.seat(2)
+    await room.expected(2)
     found = await change(engine, update(ExamAttempt).values(rulebook_version=2))
     assert (whats(found), found.facts) == ([], 0)
     assert found.notes == ["rulebook 2 is not carried: 3 attempts not folded again"]
@@ -222,7 +222,7 @@ async def test_a_policy_that_cannot_be_read_is_a_breach(engine: AsyncEngine, sit
 async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
     engine: AsyncEngine, room: Room, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sittings = await room.seat(5)
+    sittings = await room.expected(5)
     evaluator = Evaluator(engine, notifier)
     for event in AWAY:
         for sitting in sittings:

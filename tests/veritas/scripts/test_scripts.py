@@ -11,7 +11,7 @@ from judgement import policy
 from judgement.engine import Engine
 from judgement.rules import RULES
 from protocol.events import CLIENT_EVENTS, Event, StoredEvent, enter
-from veritas.simulation.scripts import CHEATING, HONEST, SCRIPTS, Cut, Say, Script, cast_class
+from veritas.simulation.scripts import CHEATING, HONEST, SCRIPTS, LoseNetwork, RecordEvent, Script, assign_scripts
 from veritas.simulation.scripts.step import Moment, play
 
 STREAM = UUID(int=7)
@@ -25,7 +25,7 @@ def rules_raised(script: Script, seed: int, seconds: float) -> set[str]:
     seq = 0
     for step in script.steps(Random(seed), seconds):
         time_ms += step.after_ms
-        if isinstance(step, Say):
+        if isinstance(step, RecordEvent):
             seq += 1
             fact = StoredEvent(STREAM, seq, step.type, time_ms, time_ms, time_ms, msgspec.json.encode(step.data))
             raised |= {finding.rule for finding in engine.step(state, fact)}
@@ -52,7 +52,7 @@ def test_a_script_says_only_known_types_in_order_and_within_its_time(script: Scr
     for step in script.steps(Random(3), 60):
         assert step.after_ms >= 0
         total_ms += step.after_ms
-        if isinstance(step, Say):
+        if isinstance(step, RecordEvent):
             assert step.type in CLIENT_EVENTS
             assert enter(Event(step.type, 1, 1, step.data), 1).reject is None
     assert total_ms <= 60_000
@@ -66,7 +66,9 @@ def test_a_seed_gives_the_same_script_again(script: Script) -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_a_script_looks_at_the_camera_about_twice_a_second(script: Script) -> None:
-    samples = [step for step in script.steps(Random(1), 40) if isinstance(step, Say) and step.type == "eye_movement"]
+    samples = [
+        step for step in script.steps(Random(1), 40) if isinstance(step, RecordEvent) and step.type == "eye_movement"
+    ]
     expected = 40 if script.name != "wanderer" else 16
     assert expected * 1.6 <= len(samples) <= expected * 2.2
 
@@ -76,27 +78,29 @@ def test_every_rule_has_a_script_that_raises_it() -> None:
 
 
 def test_only_the_flaky_network_cuts_its_socket() -> None:
-    cutting = {name for name, script in SCRIPTS.items() if any(isinstance(s, Cut) for s in script.steps(Random(1), 60))}
+    cutting = {
+        name for name, script in SCRIPTS.items() if any(isinstance(s, LoseNetwork) for s in script.steps(Random(1), 60))
+    }
     assert cutting == {"flaky_network"}
 
 
 def test_most_of_a_class_is_honest_and_every_cheat_is_there() -> None:
-    cast = Counter(script.name for script in cast_class(40, 40, Random(1)))
+    cast = Counter(script.name for script in assign_scripts(40, 40, Random(1)))
     assert sum(cast[script.name] for script in HONEST) == 28
     assert all(cast[script.name] >= 2 for script in CHEATING)
 
 
 def test_a_small_class_plays_the_cheats_first() -> None:
-    assert {script.name for script in cast_class(5, 40, Random(1))} == {script.name for script in CHEATING}
+    assert {script.name for script in assign_scripts(5, 40, Random(1))} == {script.name for script in CHEATING}
 
 
 def test_a_short_session_leaves_out_the_cheats_that_do_not_fit() -> None:
-    names = {script.name for script in cast_class(60, 20, Random(1))}
+    names = {script.name for script in assign_scripts(60, 20, Random(1))}
     assert "copies_answer" in names
     assert not names & {"wanderer", "looks_aside", "tab_switcher", "leaves_fullscreen"}
-    assert not any(script.must_raise for script in cast_class(10, 5, Random(1)))
+    assert not any(script.must_raise for script in assign_scripts(10, 5, Random(1)))
 
 
 def test_timelines_are_merged_into_steps() -> None:
     steps = list(play(2, [Moment(100, "alive"), Moment(1_500, None)], [Moment(400, "copy"), Moment(2_500, "paste")]))
-    assert steps == [Say(100, "alive"), Say(300, "copy"), Cut(1_100)]
+    assert steps == [RecordEvent(100, "alive"), RecordEvent(300, "copy"), LoseNetwork(1_100)]

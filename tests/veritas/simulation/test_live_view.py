@@ -9,7 +9,7 @@ from protocol.console import AttemptRow, ExamRow, FlagRow, Live, Presence, Score
 from protocol.flags import FlagSource, FlagStatus, Severity
 from veritas.client import Candidate
 from veritas.rest import Rest
-from veritas.simulation.exam_run import Lesson, Options, Student
+from veritas.simulation.exam_run import ExamRun, Options, Student
 from veritas.simulation.live_view import LiveView
 from veritas.simulation.scripts import SCRIPTS
 
@@ -20,31 +20,31 @@ async def no_ticket() -> str:
     raise ConnectionError
 
 
-def add_student(lesson: Lesson, number: int) -> None:
+def add_student(exam_run: ExamRun, number: int) -> None:
     attempt_id = UUID(int=100 + number)
     candidate = Candidate("ws://127.0.0.1:9", attempt_id, no_ticket, random=Random(1))
-    lesson.students.append(Student(attempt_id, f"Student [{number}]", SCRIPTS["wanderer"], candidate))
+    exam_run.students.append(Student(attempt_id, f"Student [{number}]", SCRIPTS["wanderer"], candidate))
 
 
-def drawn(lesson: Lesson, height: int = 30) -> str:
+def drawn(exam_run: ExamRun, height: int = 30) -> str:
     out = Console(width=140, height=height, record=True, force_terminal=False)
-    out.print(LiveView(lesson).render(height))
+    out.print(LiveView(exam_run).render(height))
     return out.export_text()
 
 
 @pytest.fixture
-async def lesson() -> Lesson:
-    return Lesson(Rest("http://127.0.0.1:9"), EXAM, Options(students=0, seconds=60))
+async def exam_run() -> ExamRun:
+    return ExamRun(Rest("http://127.0.0.1:9"), EXAM, Options(students=0, seconds=60))
 
 
-async def test_an_empty_room_can_be_drawn(lesson: Lesson) -> None:
-    assert "0 students · 0 events stored" in drawn(lesson)
+async def test_an_empty_room_can_be_drawn(exam_run: ExamRun) -> None:
+    assert "0 students · 0 events stored" in drawn(exam_run)
 
 
-async def test_who_has_flags_is_shown_first_when_there_is_not_room_for_all(lesson: Lesson) -> None:
+async def test_who_has_flags_is_shown_first_when_there_is_not_room_for_all(exam_run: ExamRun) -> None:
     for number in range(1, 41):
-        add_student(lesson, number)
-    flagged = lesson.students[37].attempt_id
+        add_student(exam_run, number)
+    flagged = exam_run.students[37].attempt_id
     flag = FlagRow(
         flag_id=UUID(int=9),
         attempt_id=flagged,
@@ -69,9 +69,9 @@ async def test_who_has_flags_is_shown_first_when_there_is_not_room_for_all(lesso
         scores=[ScoreRow(flagged, 0.88)],
         flags=[flag],
     )
-    lesson.watcher.take(board, 1_700_000_000_000)
-    lesson.watcher.take(Live(EXAM, [Presence(38, online=True, events=1_234, seen_at=1)]), 1_700_000_000_000)
-    text = drawn(lesson, 30)
+    exam_run.teacher.take(board, 1_700_000_000_000)
+    exam_run.teacher.take(Live(EXAM, [Presence(38, online=True, events=1_234, seen_at=1)]), 1_700_000_000_000)
+    text = drawn(exam_run, 30)
     assert "15 of 40 shown" in text
     first = next(line for line in text.splitlines() if "Student [" in line)
     for part in ("Student [38]", "wanderer", "1,234", "0.88", "left_page", "●"):

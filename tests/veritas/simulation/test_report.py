@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veritas.simulation.report import Percentiles, Report, Seat, Surprise, compare_flags, percentiles
+from veritas.simulation.report import ExpectedFlags, FlagMismatch, Percentiles, Report, compare_flags, percentiles
 from veritas.simulation.scripts import SCRIPTS
 
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -49,17 +49,17 @@ def test_percentiles_are_measured_values_in_order(values: list[float]) -> None:
 
 
 def test_missing_and_unexpected_flags_are_named() -> None:
-    seats = [Seat(ONE, "Ada", SCRIPTS["wanderer"]), Seat(TWO, "Bo", SCRIPTS["steady_typist"])]
-    assert compare_flags(seats, {ONE: {"left_page"}}) == ([], [])
-    missing, unexpected = compare_flags(seats, {TWO: {"gaze_away"}})
-    assert missing == [Surprise("Ada", "wanderer", "left_page")]
-    assert unexpected == [Surprise("Bo", "steady_typist", "gaze_away")]
+    expectations = [ExpectedFlags(ONE, "Ada", SCRIPTS["wanderer"]), ExpectedFlags(TWO, "Bo", SCRIPTS["steady_typist"])]
+    assert compare_flags(expectations, {ONE: {"left_page"}}) == ([], [])
+    missing, unexpected = compare_flags(expectations, {TWO: {"gaze_away"}})
+    assert missing == [FlagMismatch("Ada", "wanderer", "left_page")]
+    assert unexpected == [FlagMismatch("Bo", "steady_typist", "gaze_away")]
 
 
 def test_nothing_is_missing_of_a_script_that_was_broken_off() -> None:
-    seats = [Seat(ONE, "Ada", SCRIPTS["wanderer"], is_played=False)]
-    assert compare_flags(seats, {}) == ([], [])
-    assert compare_flags(seats, {ONE: {"gaze_away"}}) == ([], [Surprise("Ada", "wanderer", "gaze_away")])
+    expectations = [ExpectedFlags(ONE, "Ada", SCRIPTS["wanderer"], is_played=False)]
+    assert compare_flags(expectations, {}) == ([], [])
+    assert compare_flags(expectations, {ONE: {"gaze_away"}}) == ([], [FlagMismatch("Ada", "wanderer", "gaze_away")])
 
 
 def test_a_clean_report_has_no_faults() -> None:
@@ -75,8 +75,14 @@ def test_a_clean_report_has_no_faults() -> None:
         ({"lost": 3}, "3 events were dropped by full queues"),
         ({"flags_raised": 2}, "2 flags were raised, 1 seen on the console"),
         ({"failures": ["Ada: superseded (4409)"]}, "Ada: superseded (4409)"),
-        ({"expected_flags_missing": [Surprise("Ada", "wanderer", "left_page")]}, "Ada (wanderer) should have raised"),
-        ({"unexpected_flags": [Surprise("Bo", "steady_typist", "gaze_away")]}, "Bo (steady_typist) should not have"),
+        (
+            {"expected_flags_missing": [FlagMismatch("Ada", "wanderer", "left_page")]},
+            "Ada (wanderer) should have raised",
+        ),
+        (
+            {"unexpected_flags": [FlagMismatch("Bo", "steady_typist", "gaze_away")]},
+            "Bo (steady_typist) should not have",
+        ),
     ],
 )
 def test_each_fault_is_said_in_words(change: dict, fault: str) -> None:

@@ -50,20 +50,20 @@ async def test_a_class_leaves_exactly_what_it_sent(
 async def test_a_class_broken_off_is_still_brought_home(database: DatabaseSettings, engine: AsyncEngine) -> None:
     async with (
         run_hub(database, engine) as addresses,
-        simulate.open_lesson(addresses.base_url, LOGIN, Options(students=3, seconds=600)) as (lesson, entrants),
+        simulate.open_exam_run(addresses.base_url, LOGIN, Options(students=3, seconds=600)) as (exam_run, enrolled),
     ):
-        working = asyncio.create_task(lesson.work(entrants))
-        board = lesson.watcher.board
+        working = asyncio.create_task(exam_run.work(enrolled))
+        board = exam_run.teacher.board
         assert board is not None
         async with asyncio.timeout(20):
-            while lesson.acked < 10 or len(board.attempts) < 3:  # noqa: ASYNC110 - students tell nobody
+            while exam_run.acked < 10 or len(board.attempts) < 3:  # noqa: ASYNC110 - students tell nobody
                 await asyncio.sleep(0.01)
         working.cancel()
         await asyncio.wait({working})
-        await lesson.finish()
-        report = lesson.report()
+        await exam_run.finish()
+        report = exam_run.report()
         assert report.faults() == []
-        for student in lesson.students:
+        for student in exam_run.students:
             await asyncio.wait_for(student.candidate.finished(), 1)
 
 

@@ -3,8 +3,8 @@ from veritas.simulation.students import make_roster
 
 def test_everybody_has_a_name_of_their_own() -> None:
     roster = make_roster(1_500)
-    assert len({entrant["name"] for entrant in roster}) == 1_500
-    assert len({entrant["username"] for entrant in roster}) == 1_500
+    assert len({student["name"] for student in roster}) == 1_500
+    assert len({student["username"] for student in roster}) == 1_500
     assert roster[0] == {"username": "sim-0001", "name": "Amal Adeyemi"}
 
 

@@ -1,6 +1,6 @@
-"""Scripted candidates: one file per behaviour, each naming the rules that must flag it; no other rule may.
+"""Scripts of simulated students: one file per behavior, with the rules that must flag it. No other rule may flag it.
 
-Pure: a script turns a seed and a length into steps, and never looks at a clock or a socket.
+Pure: a script turns a seed and a length into steps. It never uses a clock or a socket.
 """
 
 from inspect import getdoc
@@ -21,9 +21,9 @@ from veritas.simulation.scripts import (
     tab_switcher,
     wanderer,
 )
-from veritas.simulation.scripts.step import Cut, Say, Script, Step
+from veritas.simulation.scripts.step import LoseNetwork, RecordEvent, Script, Step
 
-__all__ = ["CHEATING", "HONEST", "SCRIPTS", "Cut", "Say", "Script", "Step", "cast_class"]
+__all__ = ["CHEATING", "HONEST", "SCRIPTS", "LoseNetwork", "RecordEvent", "Script", "Step", "cast_class"]
 
 HONEST_SHARE = 0.7
 
@@ -48,8 +48,8 @@ CHEATING: Final = tuple(
 SCRIPTS: Final = {script.name: script for script in (*HONEST, *CHEATING)}
 
 
-def cast_class(students: int, seconds: float, random: Random) -> list[Script]:
-    """Give every student a script: about 70 % are honest, every cheating script that fits into `seconds` is played."""
+def assign_scripts(students: int, seconds: float, random: Random) -> list[Script]:
+    """Assign a script to every student: about 70 % are honest; each cheating script that fits in occurs."""
     cheating = [script for script in CHEATING if script.needs_s <= seconds]
     cheats = min(students, max(len(cheating), round(students * (1 - HONEST_SHARE)))) if cheating else 0
     cast = [cheating[number % len(cheating)] for number in range(cheats)]

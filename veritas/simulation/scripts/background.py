@@ -1,6 +1,7 @@
-"""What every candidate's client reports all the time: the page opened, typing, answers, gaze samples. Nothing to flag.
+"""Events that every student produces all the time: page opened, typing, answers, gaze samples. No rule flags them.
 
-Honest filler scales with the session; what a script does on purpose keeps its own times, since thresholds do not scale.
+These events scale with the length of the session. Deliberate actions of a script keep fixed times, because the
+thresholds of the rules do not scale.
 """
 
 import math
@@ -11,16 +12,16 @@ from veritas.simulation.questions import answer_item, name_item
 from veritas.simulation.scripts.step import Moment
 
 GAZE_MS = 500
-"""A gaze sample this often: two a second."""
+"""Interval of gaze samples: two per second."""
 
 ALIVE_MS = 4_000
-"""How often a quiet client says it is there; a little sooner than the client itself would."""
+"""Interval of `alive` events without other events; slightly shorter than the client's own interval."""
 
-DEED_PAUSE_S = (160, 220)
-"""Pause between two deeds: long enough that three single leaves never fall into one window of five minutes."""
+ACTION_PAUSE_S = (160, 220)
+"""Pause between two deliberate actions: three single absences never fall into one window of five minutes."""
 
 Span = tuple[float, float]
-"""From, to: seconds after the start."""
+"""(from, to) in seconds after the start."""
 
 
 def arrival() -> Iterator[Moment]:
@@ -31,7 +32,7 @@ def arrival() -> Iterator[Moment]:
 
 
 def typing(random: Random, *, but: tuple[Span, ...] = ()) -> Iterator[Moment]:
-    """Type about once a second, answer an item now and then; not within the spans `but`."""
+    """Type about once a second and answer an item now and then, except within the spans `but`."""
     at_ms = 600.0
     answered = 0
     while True:
@@ -50,7 +51,7 @@ def typing(random: Random, *, but: tuple[Span, ...] = ()) -> Iterator[Moment]:
 def gaze(
     random: Random, looks_away: Callable[[float], bool], *, but: tuple[Span, ...] = (), confidence: float = 0.85
 ) -> Iterator[Moment]:
-    """Sample the gaze; `looks_away` tells for a second of the session whether the eyes are off the screen."""
+    """Sample the gaze. `looks_away` says, for a time in seconds, whether the eyes are off the screen."""
     at_ms = random.uniform(0, GAZE_MS)
     while True:
         at_ms += random.uniform(0.96, 1.04) * GAZE_MS
@@ -72,14 +73,14 @@ def on_screen(_second: float) -> bool:
 
 
 def alive(spans: tuple[Span, ...]) -> Iterator[Moment]:
-    """Say that the client is there while nothing else is said."""
+    """Send `alive` within the given spans."""
     for start_s, end_s in spans:
         for number in range(1, math.ceil((end_s - start_s) * 1000 / ALIVE_MS)):
             yield Moment(int(start_s * 1000) + number * ALIVE_MS, "alive")
 
 
 def filler(random: Random, rate: float) -> Iterator[Moment]:
-    """Type `rate` times a second on top of everything else: load, and nothing to flag."""
+    """Add `rate` typing events per second as load. No rule flags them."""
     at_ms = 0.0
     while True:
         at_ms += random.uniform(0.5, 1.5) * 1000 / rate
@@ -87,22 +88,22 @@ def filler(random: Random, rate: float) -> Iterator[Moment]:
 
 
 def working(random: Random, *, but: tuple[Span, ...] = ()) -> tuple[Iterator[Moment], ...]:
-    """All of it: a candidate at work, whose page reports nothing but `alive` within the spans `but`."""
+    """Combine everything; within the spans `but` the page sends only `alive`."""
     return arrival(), typing(fork(random), but=but), gaze(fork(random), on_screen, but=but), alive(but)
 
 
-def deeds(random: Random, seconds: float, lasts_s: float) -> tuple[float, ...]:
-    """When something done on purpose begins: soon after the start, then every few minutes while the session lasts."""
+def action_starts(random: Random, seconds: float, lasts_s: float) -> tuple[float, ...]:
+    """Return when deliberate actions start: soon after the beginning, then every few minutes until the end."""
     start_s = random.uniform(2, 4)
     starts: list[float] = []
     while start_s + lasts_s <= seconds - 2 or not starts:
         starts.append(start_s)
-        start_s += lasts_s + random.uniform(*DEED_PAUSE_S)
+        start_s += lasts_s + random.uniform(*ACTION_PAUSE_S)
     return tuple(starts)
 
 
 def fork(random: Random) -> Random:
-    """A generator of its own for each timeline: how they interleave must not change what they say."""
+    """Return a separate random generator, so that the order of the timelines does not change their content."""
     return Random(random.getrandbits(64))  # noqa: S311 - a script, not a secret
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from veritas.simulation.scripts.background import deeds, fork, working
+from veritas.simulation.scripts.background import action_starts, fork, working
 from veritas.simulation.scripts.step import Moment, Step, play
 
 NAME = "copies_answer"
@@ -16,7 +16,7 @@ PASTES_S = 2.0
 
 def steps(random: Random, seconds: float) -> Iterator[Step]:
     """Be away for five seconds and paste a paragraph two seconds after coming back."""
-    starts = deeds(random, seconds, AWAY_S + PASTES_S)
+    starts = action_starts(random, seconds, AWAY_S + PASTES_S)
     return play(seconds, *working(random), _copies(fork(random), starts))
 
 

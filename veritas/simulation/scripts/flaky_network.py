@@ -1,4 +1,4 @@
-"""Sits behind a network that breaks again and again; the work goes on meanwhile."""
+"""Has a network that fails again and again; the work continues."""
 
 from collections.abc import Iterator
 from random import Random

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from veritas.simulation.scripts.background import deeds, working
+from veritas.simulation.scripts.background import action_starts, working
 from veritas.simulation.scripts.step import Moment, Step, play
 
 NAME = "leaves_fullscreen"
@@ -15,7 +15,7 @@ OUT_S = 14.0
 
 def steps(random: Random, seconds: float) -> Iterator[Step]:
     """Be out of fullscreen for 14 seconds."""
-    return play(seconds, *working(random), _exits(deeds(random, seconds, OUT_S)))
+    return play(seconds, *working(random), _exits(action_starts(random, seconds, OUT_S)))
 
 
 def _exits(starts: tuple[float, ...]) -> Iterator[Moment]:

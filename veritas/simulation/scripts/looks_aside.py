@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from veritas.simulation.scripts.background import arrival, deeds, fork, gaze, typing
+from veritas.simulation.scripts.background import action_starts, arrival, fork, gaze, typing
 from veritas.simulation.scripts.step import Step, play
 
 NAME = "looks_aside"
@@ -15,7 +15,7 @@ ASIDE_S = 29.0
 
 def steps(random: Random, seconds: float) -> Iterator[Step]:
     """Look aside for 29 seconds, with a glance at the screen every five."""
-    starts = deeds(random, seconds, ASIDE_S)
+    starts = action_starts(random, seconds, ASIDE_S)
 
     def looks_aside(second: float) -> bool:
         return second % 5 > 0.7 and any(start_s <= second <= start_s + ASIDE_S for start_s in starts)

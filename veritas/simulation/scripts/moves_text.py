@@ -1,4 +1,4 @@
-"""Rearranges an answer: cuts a paragraph of its own and pastes it elsewhere on the page."""
+"""Rearranges an answer: cuts a paragraph and pastes it elsewhere on the page."""
 
 from collections.abc import Iterator
 from random import Random

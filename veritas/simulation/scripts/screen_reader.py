@@ -12,7 +12,7 @@ NEEDS_S = 0.0
 
 
 def steps(random: Random, seconds: float) -> Iterator[Step]:
-    """Flicker every few seconds; gaze samples say themselves that they are not sure."""
+    """Lose and regain the focus every few seconds; gaze samples have a low confidence."""
     forks = [fork(random) for _ in range(3)]
     samples = gaze(forks[0], lambda second: second % 2 < 1.5, confidence=0.25)
     return play(seconds, arrival(), typing(forks[1]), samples, _flicker(forks[2]))
@@ -22,6 +22,6 @@ def _flicker(random: Random) -> Iterator[Moment]:
     at_ms = 1_000
     while True:
         at_ms += random.randint(3_000, 9_000)
-        # Both in one instant: a simulator on a busy machine must not stretch a flicker into a leave.
+        # Both at the same time: on a busy machine a simulator must not turn a flicker into an absence.
         yield Moment(at_ms, "window_blur")
         yield Moment(at_ms, "window_focus")

@@ -1,6 +1,6 @@
-"""What a script is made of: steps, the timelines they are merged from, and the script itself. Pure and lazy.
+"""Parts of a script: steps, the timelines that are merged into steps, and the script itself. Pure and lazy.
 
-A timeline is an iterator of moments in order of time, as long as the session or endless; nothing here looks at a clock.
+A timeline is an iterator of moments in order of time; it may be endless. Nothing here uses a clock.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,25 +11,25 @@ from typing import Any
 import msgspec
 
 
-class Say(msgspec.Struct, frozen=True):
-    """Record an event, `after_ms` after the step before."""
+class RecordEvent(msgspec.Struct, frozen=True):
+    """Record an event `after_ms` after the previous step."""
 
     after_ms: int
     type: str
     data: dict[str, Any] = {}
 
 
-class Cut(msgspec.Struct, frozen=True):
-    """Lose the network for a moment, `after_ms` after the step before."""
+class LoseNetwork(msgspec.Struct, frozen=True):
+    """Lose the network for a moment, `after_ms` after the previous step."""
 
     after_ms: int
 
 
-Step = Say | Cut
+Step = RecordEvent | LoseNetwork
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """Something that happens `at_ms` after the start: an event, or with no type a cut of the network."""
+    """An event `at_ms` after the start. Without a type: the network is lost."""
 
     at_ms: int
     type: str | None
@@ -37,9 +37,9 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
-    """One behaviour: what it does, the rules that must flag it, and that no other may.
+    """One behavior and the rules that must flag it; no other rule may.
 
-    `needs_s` is the shortest session it fits into with all it does.
+    `needs_s` is the shortest session in which the whole script fits.
     """
 
     name: str
@@ -50,11 +50,11 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def play(seconds: float, *timelines: Iterable[Moment]) -> Iterator[Step]:
-    """Merge timelines into the steps of a session of `seconds`."""
+    """Merge timelines into the steps of a session that lasts `seconds`."""
     before_ms = 0
     for moment in merge(*timelines, key=lambda moment: moment.at_ms):
         if moment.at_ms > seconds * 1000:
             return
         after_ms = moment.at_ms - before_ms
         before_ms = moment.at_ms
-        yield Cut(after_ms) if moment.type is None else Say(after_ms, moment.type, moment.data)
+        yield LoseNetwork(after_ms) if moment.type is None else RecordEvent(after_ms, moment.type, moment.data)

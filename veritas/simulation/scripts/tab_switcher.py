@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from veritas.simulation.scripts.background import deeds, fork, working
+from veritas.simulation.scripts.background import action_starts, fork, working
 from veritas.simulation.scripts.step import Moment, Step, play
 
 NAME = "tab_switcher"
@@ -16,7 +16,7 @@ EVERY_S = 5.0
 
 def steps(random: Random, seconds: float) -> Iterator[Step]:
     """Leave four times within twenty seconds, for about two seconds each, and never paste."""
-    starts = deeds(random, seconds, TIMES * EVERY_S)
+    starts = action_starts(random, seconds, TIMES * EVERY_S)
     return play(seconds, *working(random), _switches(fork(random), starts))
 
 

@@ -1,9 +1,9 @@
-"""Leaves the page for good half a minute; the client goes on saying that it is there."""
+"""Leaves the page for about half a minute; the client keeps sending `alive`."""
 
 from collections.abc import Iterator
 from random import Random
 
-from veritas.simulation.scripts.background import deeds, working
+from veritas.simulation.scripts.background import action_starts, working
 from veritas.simulation.scripts.step import Moment, Step, play
 
 NAME = "wanderer"
@@ -14,8 +14,8 @@ AWAY_S = 24.0
 
 
 def steps(random: Random, seconds: float) -> Iterator[Step]:
-    """Be away for 24 seconds; a hidden page reports nothing but `alive`."""
-    starts = deeds(random, seconds, AWAY_S)
+    """Be away for 24 seconds; a hidden page sends only `alive`."""
+    starts = action_starts(random, seconds, AWAY_S)
     away = tuple((start_s, start_s + AWAY_S) for start_s in starts)
     return play(seconds, *working(random, but=away), _leaves(starts))
 

@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 
-from veritas.simulation.scripts.background import DEED_PAUSE_S, alive, deeds, filler, gaze, on_screen, typing
+from veritas.simulation.scripts.background import ACTION_PAUSE_S, action_starts, alive, filler, gaze, on_screen, typing
 
 
 @pytest.mark.parametrize("rate", [0.5, 4, 50])
@@ -28,9 +28,9 @@ def test_a_quiet_client_says_that_it_is_alive_within_its_span() -> None:
 
 def test_deeds_are_done_early_within_the_session_and_far_apart() -> None:
     for seed in range(50):
-        assert len(deeds(Random(seed), 40, 24)) == 1
-        starts = deeds(Random(seed), 1_000, 24)
+        assert len(action_starts(Random(seed), 40, 24)) == 1
+        starts = action_starts(Random(seed), 1_000, 24)
         assert 2 <= starts[0] <= 4
         assert starts[-1] + 24 <= 998
         gaps = [after - before for before, after in pairwise(starts)]
-        assert all(DEED_PAUSE_S[0] <= gap - 24 <= DEED_PAUSE_S[1] for gap in gaps)
+        assert all(ACTION_PAUSE_S[0] <= gap - 24 <= ACTION_PAUSE_S[1] for gap in gaps)
