@@ -22,7 +22,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from protocol.jobs import ANALYSE, ATTEMPTS_PER_JOB, CONSULT, EVALUATE, Analyse, Consult, Evaluate
+from protocol.jobs import ANALYSE, ATTEMPTS_PER_JOB, EVALUATE, LLM_SUMMARY, Analyse, Evaluate, LlmSummary
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ QUEUE: Final = "veritas:jobs"
 MODEL_QUEUE: Final = "veritas:model"
 """Of its own: who waits for a model holds up nobody's flags."""
 
-MODEL_JOB_LIMIT_S: Final = 900
+LLM_JOB_LIMIT_S: Final = 900
 QUEUE_JOBS_MAX: Final = 1_000
 """With no worker running the oldest jobs are forgotten beyond these: a worker's first sweep finds what they named."""
 
@@ -134,14 +134,14 @@ class Notifier:
 
         await self._attempt(enqueue)
 
-    async def enqueue_consult(self, attempts: Collection[UUID]) -> None:
+    async def enqueue_llm_summary(self, attempts: Collection[UUID]) -> None:
         """Ask the workers to ask a model about these attempts."""
         if not attempts:
             return
-        job = Consult(list(attempts))
+        job = LlmSummary(list(attempts))
 
         async def enqueue() -> None:
-            await self._redis.enqueue_job(CONSULT, job, _queue_name=MODEL_QUEUE, _expires=JOB_LIFE_S)
+            await self._redis.enqueue_job(LLM_SUMMARY, job, _queue_name=MODEL_QUEUE, _expires=JOB_LIFE_S)
             await self._redis.zremrangebyrank(MODEL_QUEUE, 0, -QUEUE_JOBS_MAX - 1)
 
         await self._attempt(enqueue)

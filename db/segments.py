@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from protocol.events import Batch, Entry, span
+from protocol.events import Batch, Entry, lost_entry
 
 _SPAN = "events_lost"
 
@@ -80,7 +80,7 @@ def _two_rows(entry: Entry) -> tuple[Entry, ...]:
     lost = _decode_lost(entry.payload)
     if lost.first >= entry.seq:
         return (entry,)
-    return span(lost.first, lost.first, lost.reason), span(lost.first + 1, entry.seq, lost.reason)
+    return lost_entry(lost.first, lost.first, lost.reason), lost_entry(lost.first + 1, entry.seq, lost.reason)
 
 
 def _after(entry: Entry, head: int) -> tuple[Entry, ...]:
@@ -88,4 +88,4 @@ def _after(entry: Entry, head: int) -> tuple[Entry, ...]:
     if entry.type != _SPAN:
         return (entry,)
     lost = _decode_lost(entry.payload)
-    return (entry,) if lost.first > head + 1 else _two_rows(span(head + 1, entry.seq, lost.reason))
+    return (entry,) if lost.first > head + 1 else _two_rows(lost_entry(head + 1, entry.seq, lost.reason))

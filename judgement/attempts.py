@@ -29,7 +29,7 @@ class Action(StrEnum):
     """A person ends it, with a reason."""
 
 
-class Way(msgspec.Struct, frozen=True):
+class Transition(msgspec.Struct, frozen=True):
     """Which statuses an action may be done in, and the one it leads to."""
 
     sources: frozenset[AttemptStatus]
@@ -50,19 +50,23 @@ TRANSITIONS: Final[Mapping[AttemptStatus | None, Mapping[Action, AttemptStatus]]
 """Whatever is not here is refused: what has ended stays as it ended."""
 
 
-def follow(status: AttemptStatus | None, action: Action) -> AttemptStatus | None:
+def next_status(status: AttemptStatus | None, action: Action) -> AttemptStatus | None:
     """Tell where an action leads from a status (None: there is no attempt), or None when it may not be done.
 
-    >>> follow(AttemptStatus.IN_PROGRESS, Action.SUBMIT)
+    >>> next_status(AttemptStatus.IN_PROGRESS, Action.SUBMIT)
     <AttemptStatus.SUBMITTED: 'submitted'>
-    >>> follow(AttemptStatus.TIMED_OUT, Action.SUBMIT) is None
+    >>> next_status(AttemptStatus.TIMED_OUT, Action.SUBMIT) is None
     True
     """
     return TRANSITIONS.get(status, {}).get(action)
 
 
-def way_of(action: Action) -> Way:
+def transition_of(action: Action) -> Transition:
     """Tell the way of an action on attempts that there are, as queries want it: in values."""
-    steps = {status: ways[action] for status, ways in TRANSITIONS.items() if status is not None and action in ways}
+    steps = {
+        status: transitions[action]
+        for status, transitions in TRANSITIONS.items()
+        if status is not None and action in transitions
+    }
     (target,) = set(steps.values())
-    return Way(frozenset(steps), target)
+    return Transition(frozenset(steps), target)

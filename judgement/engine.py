@@ -61,31 +61,31 @@ class Engine:
             for rule in read_rulebook(policy.rulebook, rulebooks)
             if policy.rules[rule.id].on
         }
-        self._hearers: dict[str, list[str]] = {}
+        self._rules_by_type: dict[str, list[str]] = {}
         for rule, _ in self._rules.values():
-            for event_type in rule.hears:
-                self._hearers.setdefault(event_type, []).append(rule.id)
+            for event_type in rule.event_types:
+                self._rules_by_type.setdefault(event_type, []).append(rule.id)
 
     def begin(self) -> State:
         """Make the state before the first fact."""
         return State({rule_id: rule.begin() for rule_id, (rule, _) in self._rules.items()})
 
-    def step(self, state: State, fact: StoredEvent) -> list[Finding]:
+    def step(self, state: State, event: StoredEvent) -> list[Finding]:
         """Fold one fact into `state`, which is changed in place, and give what follows. Takes any fact, never raises.
 
         A rule is shown the types it hears. Once rule time is past a rule's `wake_ms`, the facts of clients (the types
         in `CLIENT_EVENTS`) wake it too; a server's fact carries a server's time and wakes nobody.
         """
-        is_waking = fact.time_ms > state.wake_ms and fact.type in CLIENT_EVENTS
-        hearers = self._hearers.get(fact.type, ())
-        if not hearers and not is_waking:
+        is_waking = event.time_ms > state.wake_ms and event.type in CLIENT_EVENTS
+        listeners = self._rules_by_type.get(event.type, ())
+        if not listeners and not is_waking:
             return []
         findings = []
-        for rule_id in self._rules if is_waking else hearers:
+        for rule_id in self._rules if is_waking else listeners:
             own = state.rules[rule_id]
-            if rule_id in hearers or fact.time_ms > own.wake_ms:
+            if rule_id in listeners or event.time_ms > own.wake_ms:
                 rule, settings = self._rules[rule_id]
-                findings += [_find(rule, episode) for episode in rule.step(own, fact, settings)]
+                findings += [_find(rule, episode) for episode in rule.step(own, event, settings)]
         state.wake_ms = _earliest(state.rules)
         return findings
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from judgement.rule import Mark
+from judgement.rule import EventRef
 from protocol.events import StoredEvent
 
 LEAVING: Final = frozenset({"window_blur", "tab_hidden"})
@@ -21,15 +21,15 @@ FlickerMs = Annotated[
 ]
 
 
-def follow(away: Mark | None, fact: StoredEvent) -> Mark | None:
-    """Tell who is away after `fact`, given who was: the mark of the fact that began the absence, or None."""
-    if fact.type in LEAVING:
-        return away if is_of(away, fact) else Mark.of(fact)
-    if fact.type in RETURNING and is_of(away, fact):
+def track_absence(away: EventRef | None, event: StoredEvent) -> EventRef | None:
+    """Tell who is away after `event`, given who was: the mark of the fact that began the absence, or None."""
+    if event.type in LEAVING:
+        return away if is_same_device(away, event) else EventRef.of(event)
+    if event.type in RETURNING and is_same_device(away, event):
         return None
     return away
 
 
-def is_of(mark: Mark | None, fact: StoredEvent) -> bool:
-    """Tell whether `fact` is the word of the device that made `mark`."""
-    return mark is not None and mark.stream_id == fact.stream_id
+def is_same_device(mark: EventRef | None, event: StoredEvent) -> bool:
+    """Tell whether `event` is the word of the device that made `mark`."""
+    return mark is not None and mark.stream_id == event.stream_id

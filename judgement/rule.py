@@ -36,7 +36,7 @@ class RuleState(msgspec.Struct, kw_only=True):
     wake_ms: int = NEVER
 
 
-class Mark(msgspec.Struct, frozen=True):
+class EventRef(msgspec.Struct, frozen=True):
     """Where a fact stands, and its rule time in ms."""
 
     stream_id: UUID
@@ -44,9 +44,9 @@ class Mark(msgspec.Struct, frozen=True):
     time_ms: int
 
     @classmethod
-    def of(cls, fact: StoredEvent) -> Self:
+    def of(cls, event: StoredEvent) -> Self:
         """Mark a fact."""
-        return cls(fact.stream_id, fact.seq, fact.time_ms)
+        return cls(event.stream_id, event.seq, event.time_ms)
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class Episode(msgspec.Struct, frozen=True):
     """
 
     kind: str
-    cited: tuple[Mark, ...]
+    cited: tuple[EventRef, ...]
     numbers: dict[str, float]
     confidence: float
     summary: str
@@ -79,7 +79,7 @@ class Rule(msgspec.Struct, Generic[SettingsT, StateT], frozen=True, kw_only=True
     """One version of one rule.
 
     `title` and `summary` say in plain words what it reports, `false_alarms` what honest people do that looks the same:
-    whoever sees one of its flags sees these too. `hears` are the event types it is shown. `step` may change the state
+    they are shown with its flags. `event_types` are the types it receives. `step` may change the state
     it is given and returns the episodes that this fact completes; it takes any fact and never raises. `camera` rules
     rest on what a camera or a microphone concluded: off unless an exam asks for them, and at most warnings.
     """
@@ -88,7 +88,7 @@ class Rule(msgspec.Struct, Generic[SettingsT, StateT], frozen=True, kw_only=True
     version: int
     title: str
     severity: Severity
-    hears: frozenset[str]
+    event_types: frozenset[str]
     settings: type[SettingsT]
     state: type[StateT]
     step: Callable[[StateT, StoredEvent, SettingsT], Sequence[Episode]]

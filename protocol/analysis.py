@@ -76,7 +76,7 @@ class Draft(msgspec.Struct, frozen=True):
     at_ms: int
 
 
-class Pasting(msgspec.Struct, frozen=True):
+class PastedText(msgspec.Struct, frozen=True):
     """So many characters were pasted, into an item if it is known which, at a rule time in ms."""
 
     item: str | None

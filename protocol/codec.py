@@ -15,7 +15,7 @@ import msgspec
 from protocol import console, limits, monitor
 from protocol.codes import RejectCode
 from protocol.errors import Malformed, TooLarge, UnknownFrame
-from protocol.events import Batch, Entry, Event, enter, enter_all, tombstone
+from protocol.events import Batch, Entry, Event, to_entries, to_entry, tombstone
 from protocol.slices import cut_json, cut_msgpack
 
 
@@ -72,7 +72,7 @@ class _Bare(msgspec.Struct, kw_only=True):
 
 
 class _PackedEvent(Event):
-    """An event in MessagePack: bytes, times and extensions are no JSON; one level deeper `enter_all` looks closer."""
+    """An event in MessagePack: bytes, times and extensions are no JSON; one level deeper `to_entries` looks closer."""
 
     data: dict[str, str | int | float | bool | list[Any] | dict[str, Any] | None] = msgspec.field(default_factory=dict)
 
@@ -141,7 +141,7 @@ def decode_candidate(data: str | bytes, encoding: Encoding) -> Received:
     if count == 0:
         return EmptyBatch()
     last_seq = _last_seq(frame.first_seq, count)
-    entries = enter_all(frame.events, frame.first_seq)
+    entries = to_entries(frame.events, frame.first_seq)
     if entries is None:
         return _salvage(data, encoding, size)
     return Batch(frame.first_seq, last_seq, tuple(entries), size)
@@ -157,7 +157,7 @@ def decode_delivery(data: bytes) -> Delivered:
     try:
         delivery = _DELIVERY.decode(data)
         last_seq = _last_seq(delivery.first_seq, len(delivery.events)) if delivery.events else 0
-        entries = enter_all(delivery.events, delivery.first_seq)
+        entries = to_entries(delivery.events, delivery.first_seq)
     except _UNDECODABLE as error:
         return _salvage_delivery(data, error)
     if entries is None:
@@ -176,7 +176,7 @@ def _salvage_delivery(data: bytes, error: Exception) -> Delivered:
         raise _malformed(unreadable) from unreadable
     if not cut.events:
         return _delivered(bare, None)
-    return _delivered(bare, _enter_each(cut.events, bare.first_seq, Encoding.JSON, len(data)))
+    return _delivered(bare, _to_entries_each(cut.events, bare.first_seq, Encoding.JSON, len(data)))
 
 
 def _delivered(said: monitor.Delivery | _Bare, batch: Batch | None) -> Delivered:
@@ -262,12 +262,12 @@ def _salvage(data: str | bytes, encoding: Encoding, size: int, error: Exception 
         raise _malformed(unreadable) from unreadable
     if not cut.events:
         return EmptyBatch()
-    return _enter_each(cut.events, first_seq, encoding, size)
+    return _to_entries_each(cut.events, first_seq, encoding, size)
 
 
-def _enter_each(pieces: Sequence[bytes], first_seq: int, encoding: Encoding, size: int) -> Batch:
+def _to_entries_each(pieces: Sequence[bytes], first_seq: int, encoding: Encoding, size: int) -> Batch:
     last_seq = _last_seq(first_seq, len(pieces))
-    entries = tuple(_enter_alone(piece, seq, encoding) for seq, piece in enumerate(pieces, first_seq))
+    entries = tuple(_to_entry_alone(piece, seq, encoding) for seq, piece in enumerate(pieces, first_seq))
     return Batch(first_seq, last_seq, entries, size)
 
 
@@ -279,12 +279,12 @@ def _is_another(raw: bytes, encoding: Encoding) -> bool:
         return False
 
 
-def _enter_alone(raw: bytes, seq: int, encoding: Encoding) -> Entry:
+def _to_entry_alone(raw: bytes, seq: int, encoding: Encoding) -> Entry:
     try:
         event = _EVENT[encoding].decode(raw)
     except _UNDECODABLE as error:
         return tombstone(seq, _fault_behind(error, raw, encoding), raw)
-    return enter(event, seq, raw)
+    return to_entry(event, seq, raw)
 
 
 def _fault_behind(error: Exception, raw: bytes, encoding: Encoding) -> RejectCode:

@@ -1,6 +1,6 @@
 """Facts: what clients and servers state about an attempt, on the wire, on the way to storage, and as rules read them.
 
-Stage 2 of 9 uses `enter` to turn a client's event into a place of its stream (docs/path-of-an-event.md).
+Stage 2 of 9 uses `to_entry` to turn a client's event into a place of its stream (docs/path-of-an-event.md).
 An event type is a name in one of the two tables below; the set is open, unknown ones are stored and not judged.
 """
 
@@ -61,7 +61,7 @@ SERVER_EVENTS = {
 }
 """Event types servers append to an attempt's system stream."""
 
-PLACE_EVENTS = {
+MARKER_EVENTS = {
     "rejected": "a tombstone: the event at this number was refused: code",
     "events_lost": "the client no longer has the numbers from `from` to this one: from, reason",
     "stream_closed": "the stream ends before this number, and its queue goes on in another: next",
@@ -71,7 +71,7 @@ PLACE_EVENTS = {
 RESERVED_EVENTS = frozenset(
     {
         *SERVER_EVENTS,
-        *PLACE_EVENTS,
+        *MARKER_EVENTS,
         *("paused", "resumed", "break_started", "break_ended", "extended", "declined"),
         *("heartbeat_missed", "heartbeat_resumed", "cohort_outage", "hub_gone", "device_changed", "admitted"),
         *("policy_changed", "accommodation_changed", "altered_resend", "late_from", "system_check"),
@@ -88,7 +88,7 @@ _LONG_NUMBER = b"0" * 19
 """As many digits as the largest int64 has."""
 
 _Time = Annotated[int, msgspec.Meta(ge=0, le=limits.TIME_MAX_MS)]
-# Said in the schema, checked by `enter`: a decoder that checked them would cost every event or tell less.
+# Said in the schema, checked by `to_entry`: a decoder that checked them would cost every event or tell less.
 _Type = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_TYPE.pattern}$"})]
 _Severity = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": limits.SEVERITY_CHARS})]
 
@@ -177,8 +177,8 @@ class DraftSaved(msgspec.Struct, frozen=True):
     text: str
 
 
-def enter_all(events: Sequence[Event], first_seq: int) -> list[Entry] | None:
-    """Give events their places, quickly; None when any may be refused, which `enter` then tells one by one.
+def to_entries(events: Sequence[Event], first_seq: int) -> list[Entry] | None:
+    """Give events their places, quickly; None when any may be refused, which `to_entry` then tells one by one.
 
     The events come from the codec's decoders, which have checked the times, and that no payload directly holds what
     JSON lacks. All payloads are encoded in one call, and what only an unusual one can hold is looked for in all.
@@ -207,7 +207,7 @@ def enter_all(events: Sequence[Event], first_seq: int) -> list[Entry] | None:
     return entries
 
 
-def enter(event: Event, seq: int, raw: bytes = b"") -> Entry:
+def to_entry(event: Event, seq: int, raw: bytes = b"") -> Entry:
     """Give an event its place in a stream: an entry to store, or a tombstone naming why `raw` was refused."""
     fault = _fault(event)
     if fault is not None:
@@ -226,7 +226,7 @@ def tombstone(seq: int, code: RejectCode, raw: bytes) -> Entry:
     return Entry(seq, "rejected", 0, 0, f'{{"code":"{code}"}}', None, code, raw)
 
 
-def span(first_seq: int, last_seq: int, reason: str) -> Entry:
+def lost_entry(first_seq: int, last_seq: int, reason: str) -> Entry:
     """Stand for the numbers `first_seq` to `last_seq` that a client says it has lost."""
     payload = _JSON.encode({"from": first_seq, "reason": reason}).decode()
     return Entry(last_seq, "events_lost", 0, 0, payload)

@@ -37,7 +37,7 @@ class FlagStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-def stands(source: FlagSource, status: FlagStatus) -> bool:
+def flag_counts(source: FlagSource, status: FlagStatus) -> bool:
     """Whether a flag counts: a rule's unless dismissed or withdrawn, a teacher's once confirmed, nobody else's ever."""
     if source is FlagSource.RULE:
         return status not in (FlagStatus.DISMISSED, FlagStatus.WITHDRAWN)
@@ -63,7 +63,7 @@ class Evidence(msgspec.Struct, frozen=True):
     events: list[Citation]
 
 
-class StandingFlag(msgspec.Struct, frozen=True):
+class CountedFlag(msgspec.Struct, frozen=True):
     """A flag that counts towards a score: raised by a rule and not dismissed or withdrawn, or confirmed by a person."""
 
     rule: str
@@ -80,6 +80,6 @@ class JudgedFlag(msgspec.Struct, frozen=True):
     status: FlagStatus
 
     @property
-    def is_standing(self) -> bool:
+    def is_counted(self) -> bool:
         """Whether it counts towards scores."""
-        return stands(self.source, self.status)
+        return flag_counts(self.source, self.status)

@@ -15,7 +15,7 @@ ATTEMPTS_PER_JOB = 200
 """How many attempts one transaction of a worker claims at most, and so one job names."""
 
 
-CONSULT: Final = "consult"
+LLM_SUMMARY: Final = "consult"
 """Ask a model about some attempts that have been analysed; it has a queue of its own."""
 
 
@@ -35,7 +35,7 @@ class Analyse(msgspec.Struct, frozen=True):
     attempts: list[UUID]
 
 
-class Consult(msgspec.Struct, frozen=True):
-    """Payload of `CONSULT`: attempts whose analysis waits for a model's summary."""
+class LlmSummary(msgspec.Struct, frozen=True):
+    """Payload of `LLM_SUMMARY`: attempts whose analysis waits for a model's summary."""
 
     attempts: list[UUID]

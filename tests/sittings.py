@@ -16,7 +16,7 @@ from db.queries.attempts.answers import Given
 from db.queries.attempts.end import Ended, Ending
 from db.queries.events.system_events import ServerEvent
 from judgement import grading
-from judgement.attempts import Action, way_of
+from judgement.attempts import Action, transition_of
 from protocol.exams import ItemKind
 from protocol.roles import Role
 from tests import factories
@@ -96,7 +96,7 @@ async def answer(conn: AsyncConnection, sitting: Sitting, item: str, value: Any,
 
 
 def ending(action: Action = Action.SUBMIT, answers: Sequence[Given] = (), **whose: UUID) -> Ending:
-    way = way_of(action)
+    way = transition_of(action)
     fact = {
         Action.SUBMIT: ServerEvent("submitted", {"by": "student"}),
         Action.TIME_OUT: ServerEvent("submitted", {"by": "server"}),

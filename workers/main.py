@@ -13,14 +13,14 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
-from db.notify import MODEL_JOB_LIMIT_S, MODEL_QUEUE, Notifier
-from protocol.jobs import ANALYSE, CONSULT, EVALUATE
+from db.notify import LLM_JOB_LIMIT_S, MODEL_QUEUE, Notifier
+from protocol.jobs import ANALYSE, EVALUATE, LLM_SUMMARY
 from workers import metrics
 from workers.arq_worker import take_jobs
 from workers.jobs.analyse import Analyst
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.instruction_expiry import EXPIRE_S, expire
-from workers.jobs.llm_summary import Consultant
+from workers.jobs.llm_summary import LlmSummarizer
 from workers.jobs.lost_connections import LOOK_S, Lookout
 from workers.jobs.maintenance import keep_up
 from workers.jobs.summary_views import LOOK_S as VIEWS_S
@@ -68,14 +68,14 @@ async def _work(
     views = Views(engine)
     analyst = Analyst(engine, notifier, evaluator, views)
     model = OpenAIModel(settings) if settings.llm_base_url else None
-    consultant = Consultant(
+    consultant = LlmSummarizer(
         engine, notifier, model, timeout_s=settings.llm_timeout_s, exam_tokens=settings.llm_exam_tokens
     )
     async with contextlib.aclosing(model) if model else contextlib.nullcontext(), asyncio.TaskGroup() as parts:
         jobs = {EVALUATE: evaluator.handle, ANALYSE: analyst.handle}
         parts.create_task(take_jobs(jobs, settings.redis_url, stop), name="queue")
         consulting = take_jobs(
-            {CONSULT: consultant.handle}, settings.redis_url, stop, queue=MODEL_QUEUE, limit_s=MODEL_JOB_LIMIT_S
+            {LLM_SUMMARY: consultant.handle}, settings.redis_url, stop, queue=MODEL_QUEUE, limit_s=LLM_JOB_LIMIT_S
         )
         parts.create_task(consulting, name="model queue")
         parts.create_task(repeat("model", consultant.consult, CONSULT_S, stop), name="model")

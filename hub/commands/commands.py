@@ -28,7 +28,7 @@ from hub.commands.reviews import Decision, review
 from hub.errors import Busy, interpret
 from hub.tasks import DetachedTasks
 from judgement import grading
-from judgement.attempts import Action, way_of
+from judgement.attempts import Action, transition_of
 from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result, Room, Row
 from protocol.exams import Permission
@@ -193,7 +193,7 @@ async def _end(conn: AsyncConnection, principal: Principal, command: Command) ->
     named = _named(command.to)
     if named is None:
         raise _Refused(ErrorCode.BAD_COMMAND, "who ends attempts names them")
-    way = way_of(Action.END)
+    way = transition_of(Action.END)
     fact = ServerEvent("ended", {"reason": reason, "by": str(principal.user_id)})
     ending = Ending(sources=way.sources, target=way.target, fact=fact, exam_id=command.exam_id)
     outcomes: dict[UUID, Outcome] = {}

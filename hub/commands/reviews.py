@@ -17,7 +17,7 @@ from db.queries.console import board as boards
 from db.queries.evaluation import scores
 from db.queries.review import decisions
 from hub.auth.guards import Principal
-from judgement.score.scoring import judge_stored
+from judgement.score.scoring import score_attempt
 from protocol.codes import ErrorCode
 from protocol.console import Outcome, Row
 from protocol.exams import Permission
@@ -88,7 +88,7 @@ async def review(conn: AsyncConnection, principal: Principal, decision: Decision
         ip=principal.address,
         user_agent=principal.agent,
     )
-    score = await scores.rescore(conn, flag.attempt_id, judge_stored)
+    score = await scores.rescore(conn, flag.attempt_id, score_attempt)
     rows: list[Row] = [await boards.read_flag(conn, decision.flag_id)]
     return Reviewed(Outcome(attempt_id=flag.attempt_id, ok=True), rows if score is None else [*rows, score])
 

@@ -16,7 +16,7 @@ from db.errors import AWAY
 from db.queries.events import resends
 from hub import metrics
 from hub.tasks import Background
-from protocol.events import PLACE_EVENTS, Entry
+from protocol.events import MARKER_EVENTS, Entry
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class Resends(Background):
 
         Places without content have nothing to compare: they are left out, and the bytes of refused events with them.
         """
-        entries = [entry for entry in entries if entry.type not in PLACE_EVENTS]
+        entries = [entry for entry in entries if entry.type not in MARKER_EVENTS]
         if not entries:
             return
         size = _size(entries)

@@ -29,7 +29,7 @@ from protocol import limits, monitor
 from protocol.codec import EmptyBatch, Received, measure
 from protocol.codes import CloseCode, ErrorCode
 from protocol.errors import ProtocolError, UnknownFrame
-from protocol.events import Batch, Entry, span
+from protocol.events import Batch, Entry, lost_entry
 from protocol.limits import Window
 
 SILENCE_MS = limits.SILENT_HEARTBEATS * limits.HEARTBEAT_MS
@@ -397,7 +397,7 @@ class Session:
         if lost.to_seq <= self.accepted:
             return []
         first = self.accepted + 1
-        return self._accept(Batch(first, lost.to_seq, (span(first, lost.to_seq, lost.reason),), len(lost.reason)))
+        return self._accept(Batch(first, lost.to_seq, (lost_entry(first, lost.to_seq, lost.reason),), len(lost.reason)))
 
     def _accept(self, batch: Batch) -> list[Effect]:
         self._numbers.accept(batch)

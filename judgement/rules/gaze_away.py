@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from judgement.rule import Episode, Mark, Rule, RuleSettings, RuleState, Weight, payload_reader
+from judgement.rule import Episode, EventRef, Rule, RuleSettings, RuleState, Weight, payload_reader
 from protocol.events import EyeMovement, StoredEvent
 from protocol.flags import Severity
 
@@ -50,7 +50,7 @@ class Part(msgspec.Struct):
     samples: int = 0
     away: int = 0
     away_confidence: float = 0.0
-    first_away: Mark | None = None
+    first_away: EventRef | None = None
 
 
 class State(RuleState):
@@ -60,12 +60,12 @@ class State(RuleState):
     is_reported: bool = False
 
 
-def step(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
     """Add one sample to the window, and weigh the window when the sample can change the conclusion."""
-    sample = _read_sample(fact.data)
+    sample = _read_sample(event.data)
     if sample is None or not settings.confidence <= sample.confidence <= 1:
         return ()
-    part = _part_at(state, fact.time_ms * PARTS // (settings.within_s * 1000))
+    part = _part_at(state, event.time_ms * PARTS // (settings.within_s * 1000))
     part.samples += 1
     if sample.on_screen:
         if state.is_reported and _share(state.parts) <= settings.share / 2:
@@ -73,11 +73,11 @@ def step(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episod
         return ()
     part.away += 1
     part.away_confidence += sample.confidence
-    part.first_away = part.first_away or Mark.of(fact)
+    part.first_away = part.first_away or EventRef.of(event)
     if state.is_reported or not _is_enough(state.parts, settings):
         return ()
     state.is_reported = True
-    return (_episode(state.parts, fact, settings),)
+    return (_episode(state.parts, event, settings),)
 
 
 def _part_at(state: State, slot: int) -> Part:
@@ -99,7 +99,7 @@ def _is_enough(parts: Sequence[Part], settings: Settings) -> bool:
     return seen and _share(parts) > settings.share
 
 
-def _episode(parts: Sequence[Part], fact: StoredEvent, settings: Settings) -> Episode:
+def _episode(parts: Sequence[Part], event: StoredEvent, settings: Settings) -> Episode:
     away = sum(part.away for part in parts)
     share = _share(parts)
     numbers = {
@@ -109,7 +109,7 @@ def _episode(parts: Sequence[Part], fact: StoredEvent, settings: Settings) -> Ep
         "limit_percent": 100 * settings.share,
     }
     firsts = tuple(part.first_away for part in parts if part.first_away is not None)
-    cited = firsts if firsts[-1] == Mark.of(fact) else (*firsts, Mark.of(fact))
+    cited = firsts if firsts[-1] == EventRef.of(event) else (*firsts, EventRef.of(event))
     confidence = share * sum(part.away_confidence for part in parts) / away
     return Episode("gaze", cited, numbers, min(confidence, 1.0), SUMMARY)
 
@@ -122,7 +122,7 @@ VERSIONS = {
         summary="Did not look at the screen for most of a window of time, says the gaze tracker.",
         false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
-        hears=frozenset({"eye_movement"}),
+        event_types=frozenset({"eye_movement"}),
         settings=Settings,
         state=State,
         step=step,

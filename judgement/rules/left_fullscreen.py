@@ -12,7 +12,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from judgement.rule import NEVER, Episode, Mark, Rule, RuleSettings, RuleState, Weight
+from judgement.rule import NEVER, Episode, EventRef, Rule, RuleSettings, RuleState, Weight
 from protocol.events import StoredEvent
 from protocol.flags import Severity
 
@@ -34,28 +34,28 @@ class Settings(RuleSettings, frozen=True):
 class State(RuleState):
     """The exit not yet followed by an enter; asleep (`wake_ms` is NEVER) once it is raised."""
 
-    left: Mark | None = None
+    left: EventRef | None = None
 
 
-def step(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
     """Follow the way out of fullscreen and back."""
     left = state.left
-    if left is None or left.stream_id != fact.stream_id:
-        if fact.type == "fullscreen_exit":
-            state.left = Mark.of(fact)
-            state.wake_ms = fact.time_ms + settings.out_s * 1000
+    if left is None or left.stream_id != event.stream_id:
+        if event.type == "fullscreen_exit":
+            state.left = EventRef.of(event)
+            state.wake_ms = event.time_ms + settings.out_s * 1000
         return ()
-    too_long = fact.time_ms > state.wake_ms
-    if fact.type == "fullscreen_enter":
+    too_long = event.time_ms > state.wake_ms
+    if event.type == "fullscreen_enter":
         state.left = None
-    if fact.type == "fullscreen_enter" or too_long:
+    if event.type == "fullscreen_enter" or too_long:
         state.wake_ms = NEVER
-    return (_episode(left, fact, settings),) if too_long else ()
+    return (_episode(left, event, settings),) if too_long else ()
 
 
-def _episode(left: Mark, fact: StoredEvent, settings: Settings) -> Episode:
-    numbers = {"out_s": (fact.time_ms - left.time_ms) / 1000, "limit_s": float(settings.out_s)}
-    return Episode("out", (left, Mark.of(fact)), numbers, 0.8, SUMMARY)
+def _episode(left: EventRef, event: StoredEvent, settings: Settings) -> Episode:
+    numbers = {"out_s": (event.time_ms - left.time_ms) / 1000, "limit_s": float(settings.out_s)}
+    return Episode("out", (left, EventRef.of(event)), numbers, 0.8, SUMMARY)
 
 
 VERSIONS = {
@@ -66,7 +66,7 @@ VERSIONS = {
         summary="Was out of fullscreen for long.",
         false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
-        hears=frozenset({"fullscreen_exit", "fullscreen_enter"}),
+        event_types=frozenset({"fullscreen_exit", "fullscreen_enter"}),
         settings=Settings,
         state=State,
         step=step,

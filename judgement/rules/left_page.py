@@ -14,8 +14,8 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from judgement.page_focus import LEAVING, RETURNING, FlickerMs, follow
-from judgement.rule import NEVER, Episode, Mark, Rule, RuleSettings, RuleState, Weight
+from judgement.page_focus import LEAVING, RETURNING, FlickerMs, track_absence
+from judgement.rule import NEVER, Episode, EventRef, Rule, RuleSettings, RuleState, Weight
 from protocol.events import StoredEvent
 from protocol.flags import Severity
 
@@ -43,34 +43,34 @@ class Settings(RuleSettings, frozen=True):
 class State(RuleState):
     """The absence that lasts and what it has led to, the leaves counted, and the one that completed an episode."""
 
-    away: Mark | None = None
+    away: EventRef | None = None
     is_counted: bool = False
     is_long: bool = False
-    leaves: list[Mark] = field(default_factory=list)
-    often: Mark | None = None
+    leaves: list[EventRef] = field(default_factory=list)
+    often: EventRef | None = None
 
 
-def step(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
     """Follow the absences, count them, and measure the one that lasts."""
     away = state.away
     episodes: list[Episode] = []
-    if away is not None and away.stream_id == fact.stream_id:
-        away_ms = fact.time_ms - away.time_ms
+    if away is not None and away.stream_id == event.stream_id:
+        away_ms = event.time_ms - away.time_ms
         if not state.is_counted and away_ms > settings.flicker_ms:
             state.is_counted = True
-            episodes += _count(state, away, fact, settings)
+            episodes += _count(state, away, event, settings)
         if not state.is_long and away_ms > settings.away_s * 1000:
             state.is_long = True
             numbers = {"away_s": away_ms / 1000, "limit_s": float(settings.away_s)}
-            episodes.append(Episode("long", (away, Mark.of(fact)), numbers, CONFIDENCE, LONG))
-    state.away = follow(away, fact)
+            episodes.append(Episode("long", (away, EventRef.of(event)), numbers, CONFIDENCE, LONG))
+    state.away = track_absence(away, event)
     if state.away is not away:
         state.is_counted = state.is_long = False
     state.wake_ms = _next_look(state, settings)
     return episodes
 
 
-def _count(state: State, leave: Mark, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def _count(state: State, leave: EventRef, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
     """Add a leave to those within the window, and report them when they are many."""
     within_ms = settings.within_s * 1000
     if state.often is not None and abs(leave.time_ms - state.often.time_ms) <= within_ms:
@@ -80,12 +80,12 @@ def _count(state: State, leave: Mark, fact: StoredEvent, settings: Settings) -> 
     state.leaves = [*near, leave]
     if len(state.leaves) < settings.times:
         return ()
-    episode = _often(state.leaves, fact, settings)
+    episode = _often(state.leaves, event, settings)
     state.often, state.leaves = leave, []
     return (episode,)
 
 
-def _often(leaves: Sequence[Mark], fact: StoredEvent, settings: Settings) -> Episode:
+def _often(leaves: Sequence[EventRef], event: StoredEvent, settings: Settings) -> Episode:
     moments = [mark.time_ms for mark in leaves]
     numbers = {
         "times": float(len(leaves)),
@@ -93,7 +93,7 @@ def _often(leaves: Sequence[Mark], fact: StoredEvent, settings: Settings) -> Epi
         "limit": float(settings.times),
         "within_s": float(settings.within_s),
     }
-    return Episode("often", (*leaves, Mark.of(fact)), numbers, CONFIDENCE, OFTEN)
+    return Episode("often", (*leaves, EventRef.of(event)), numbers, CONFIDENCE, OFTEN)
 
 
 def _next_look(state: State, settings: Settings) -> int:
@@ -110,7 +110,7 @@ VERSIONS = {
         summary="Left the page often within a short time, or once for long.",
         false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
-        hears=LEAVING | RETURNING,
+        event_types=LEAVING | RETURNING,
         settings=Settings,
         state=State,
         step=step,

@@ -14,8 +14,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from judgement.page_focus import LEAVING, RETURNING, FlickerMs, follow, is_of
-from judgement.rule import Episode, Mark, Rule, RuleSettings, RuleState, Weight, payload_reader
+from judgement.page_focus import LEAVING, RETURNING, FlickerMs, is_same_device, track_absence
+from judgement.rule import Episode, EventRef, Rule, RuleSettings, RuleState, Weight, payload_reader
 from protocol.events import Paste, StoredEvent
 from protocol.flags import Severity
 
@@ -44,65 +44,65 @@ class Settings(RuleSettings, frozen=True):
 class Trip(msgspec.Struct, frozen=True):
     """A leave that is over: where it began and where it ended."""
 
-    left: Mark
-    back: Mark
+    left: EventRef
+    back: EventRef
 
 
 class State(RuleState):
     """The absence that lasts, the last one that is over, and the one that was reported."""
 
-    away: Mark | None = None
+    away: EventRef | None = None
     trip: Trip | None = None
-    reported: Mark | None = None
+    reported: EventRef | None = None
 
 
-def step(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
     """Follow the absences, and look at what is pasted after them."""
-    if fact.type == "paste":
-        return _judge(state, fact, settings)
-    if fact.type in _OWN_TEXT:
-        if state.trip is not None and is_of(state.trip.back, fact):
+    if event.type == "paste":
+        return _judge(state, event, settings)
+    if event.type in _OWN_TEXT:
+        if state.trip is not None and is_same_device(state.trip.back, event):
             state.trip = None
         return ()
     away = state.away
-    state.away = follow(away, fact)
-    if away is not None and state.away is None and fact.time_ms - away.time_ms > settings.flicker_ms:
-        state.trip = Trip(away, Mark.of(fact))
+    state.away = track_absence(away, event)
+    if away is not None and state.away is None and event.time_ms - away.time_ms > settings.flicker_ms:
+        state.trip = Trip(away, EventRef.of(event))
     return ()
 
 
-def _judge(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
-    paste = _read_paste(fact.data)
+def _judge(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
+    paste = _read_paste(event.data)
     if paste is None or paste.chars < settings.chars:
         return ()
-    cited = _while_away(state, fact, settings) or _after_return(state, fact, settings)
+    cited = _while_away(state, event, settings) or _after_return(state, event, settings)
     if not cited or cited[0] == state.reported:
         return ()
     state.reported, state.trip = cited[0], None
-    return (_episode(cited, paste, fact, settings),)
+    return (_episode(cited, paste, event, settings),)
 
 
-def _while_away(state: State, fact: StoredEvent, settings: Settings) -> tuple[Mark, ...]:
+def _while_away(state: State, event: StoredEvent, settings: Settings) -> tuple[EventRef, ...]:
     away = state.away
-    if away is None or not is_of(away, fact) or fact.time_ms - away.time_ms <= settings.flicker_ms:
+    if away is None or not is_same_device(away, event) or event.time_ms - away.time_ms <= settings.flicker_ms:
         return ()
-    return (away, Mark.of(fact))
+    return (away, EventRef.of(event))
 
 
-def _after_return(state: State, fact: StoredEvent, settings: Settings) -> tuple[Mark, ...]:
+def _after_return(state: State, event: StoredEvent, settings: Settings) -> tuple[EventRef, ...]:
     trip = state.trip
-    if trip is None or not is_of(trip.back, fact):
+    if trip is None or not is_same_device(trip.back, event):
         return ()
-    if not 0 <= fact.time_ms - trip.back.time_ms <= settings.within_s * 1000:
+    if not 0 <= event.time_ms - trip.back.time_ms <= settings.within_s * 1000:
         return ()
-    return (trip.left, trip.back, Mark.of(fact))
+    return (trip.left, trip.back, EventRef.of(event))
 
 
-def _episode(cited: tuple[Mark, ...], paste: Paste, fact: StoredEvent, settings: Settings) -> Episode:
+def _episode(cited: tuple[EventRef, ...], paste: Paste, event: StoredEvent, settings: Settings) -> Episode:
     numbers = {"chars": float(min(paste.chars, _MOST_CHARS)), "limit_chars": float(settings.chars)}
     if len(cited) == 2:
         return Episode("pasted", cited, numbers, CONFIDENCE, AWAY)
-    numbers |= {"after_s": (fact.time_ms - cited[1].time_ms) / 1000, "limit_s": float(settings.within_s)}
+    numbers |= {"after_s": (event.time_ms - cited[1].time_ms) / 1000, "limit_s": float(settings.within_s)}
     return Episode("pasted", cited, numbers, CONFIDENCE, AFTER)
 
 
@@ -114,7 +114,7 @@ VERSIONS = {
         summary="Pasted text right after coming back from elsewhere, or while away.",
         false_alarms=FALSE_ALARMS,
         severity=Severity.CRITICAL,
-        hears=LEAVING | RETURNING | _OWN_TEXT | {"paste"},
+        event_types=LEAVING | RETURNING | _OWN_TEXT | {"paste"},
         settings=Settings,
         state=State,
         step=step,

@@ -11,12 +11,12 @@ import msgspec
 from judgement.score.attention import requires_attention, requires_recap
 from judgement.score.labels import label
 from judgement.score.momentum import Momentum
-from judgement.text.for_teachers import Summary, tell_teacher
+from judgement.text.for_teachers import Summary, summarize_for_teacher
 from protocol.analysis import DropoutLabel, Score, Trend
 from protocol.flags import FlagStatus, JudgedFlag, Severity
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class ConclusionInput(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt that has ended is concluded from; `passed` is None until it is graded."""
 
     score: Score
@@ -48,10 +48,10 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
         return self.momentum.trend
 
 
-def conclude(known: Known) -> Conclusion:
+def conclude(known: ConclusionInput) -> Conclusion:
     """Conclude. For a label a flag is confirmed when it stands, is no note, and a person has confirmed it."""
     momentum = known.momentum
-    standing = [flag for flag in known.flags if flag.is_standing]
+    standing = [flag for flag in known.flags if flag.is_counted]
     is_confirmed = any(
         flag.status is FlagStatus.CONFIRMED and flag.severity is not Severity.NORMAL for flag in standing
     )
@@ -65,7 +65,7 @@ def conclude(known: Known) -> Conclusion:
         confidence=labelled.confidence,
         needs_attention=requires_attention([flag.severity for flag in standing], labelled.label),
         needs_recap=needs_recap,
-        summary=tell_teacher(
+        summary=summarize_for_teacher(
             known.flags,
             integrity=known.score.integrity,
             coverage=known.score.coverage,

@@ -25,14 +25,14 @@ _LABELS: Final = (
 _BANDS: Final = (0, 1, 2)
 
 
-class Labelled(msgspec.Struct, frozen=True):
+class Labeled(msgspec.Struct, frozen=True):
     """A label and how surely it is given, 0.5..1; neither where a number it needs is unknown."""
 
     label: DropoutLabel | None = None
     confidence: float | None = None
 
 
-def label(integrity: float | None, lmi: float | None, *, is_confirmed: bool) -> Labelled:
+def label(integrity: float | None, lmi: float | None, *, is_confirmed: bool) -> Labeled:
     """Give an attempt its label; `is_confirmed` says whether a person has confirmed a flag of it.
 
     JUDGEMENT §3: integrity < 0.3 and LMI < 30 is `copy`, without a confirmed flag `no_interest`; integrity >= 0.4 and
@@ -42,14 +42,14 @@ def label(integrity: float | None, lmi: float | None, *, is_confirmed: bool) -> 
     |Δ integrity| / 0.2 and |Δ LMI| / 20, as 0.5 + 0.5·min(d, 1).
 
     >>> label(0.9, 20.0, is_confirmed=False)  # ten points of LMI below the border: d = 0.5
-    Labelled(label=<DropoutLabel.INCAPABLE: 'incapable'>, confidence=0.75)
+    Labeled(label=<DropoutLabel.INCAPABLE: 'incapable'>, confidence=0.75)
     >>> label(0.2, 10.0, is_confirmed=True).label, label(0.2, 10.0, is_confirmed=False).label
     (<DropoutLabel.COPY: 'copy'>, <DropoutLabel.NO_INTEREST: 'no_interest'>)
     >>> label(None, 10.0, is_confirmed=True)
-    Labelled(label=None, confidence=None)
+    Labeled(label=None, confidence=None)
     """
     if integrity is None or lmi is None:
-        return Labelled()
+        return Labeled()
     given = _label_of(_band(integrity, _INTEGRITY), _band(lmi, _LMI), is_confirmed=is_confirmed)
     nearest = min(
         max(_gap(integrity, _INTEGRITY, row) / _SURE[0], _gap(lmi, _LMI, column) / _SURE[1])
@@ -57,7 +57,7 @@ def label(integrity: float | None, lmi: float | None, *, is_confirmed: bool) -> 
         for column in _BANDS
         if _label_of(row, column, is_confirmed=is_confirmed) is not given
     )
-    return Labelled(given, 0.5 + 0.5 * min(nearest, 1.0))
+    return Labeled(given, 0.5 + 0.5 * min(nearest, 1.0))
 
 
 def _label_of(row: int, column: int, *, is_confirmed: bool) -> DropoutLabel:

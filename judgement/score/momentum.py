@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from protocol.analysis import Draft, Pasting, Trend
+from protocol.analysis import Draft, PastedText, Trend
 
 PROGRESS_CHARS: Final = 10
 """So many characters of one's own between two drafts are progress."""
@@ -42,7 +42,7 @@ class _Step(msgspec.Struct, frozen=True):
     is_pasted: bool
 
 
-def judge_momentum(drafts: Sequence[Draft], pastings: Sequence[Pasting] = ()) -> Momentum:
+def compute_momentum(drafts: Sequence[Draft], pastings: Sequence[PastedText] = ()) -> Momentum:
     """Conclude the LMI, 0..100: 100 x the share of successive drafts of an item that are progress on the one before.
 
     What is new in a draft is its length less the longest common subsequence with the one before: an edit distance in
@@ -54,7 +54,7 @@ def judge_momentum(drafts: Sequence[Draft], pastings: Sequence[Pasting] = ()) ->
     >>> revised = "Force is mass times acceleration. It is measured in newtons."
     >>> texts = [begun, typed, revised, revised + "x" * 300]
     >>> drafts = [Draft("q1", text, at_ms) for at_ms, text in enumerate(texts)]
-    >>> judge_momentum(drafts, [Pasting("q1", 300, 3)]).lmi  # typed, revised, pasted
+    >>> compute_momentum(drafts, [PastedText("q1", 300, 3)]).lmi  # typed, revised, pasted
     66.66666666666667
     """
     steps = sorted(_steps(drafts, pastings), key=attrgetter("at_ms"))
@@ -81,7 +81,7 @@ def count_new(before: str, after: str) -> int:
     return _count_new(before[: len(before) - end], after[: len(after) - end])
 
 
-def _steps(drafts: Sequence[Draft], pastings: Sequence[Pasting]) -> Iterable[_Step]:
+def _steps(drafts: Sequence[Draft], pastings: Sequence[PastedText]) -> Iterable[_Step]:
     by_item: dict[str, list[Draft]] = {}
     for draft in sorted(drafts, key=attrgetter("at_ms")):
         of_item = by_item.setdefault(draft.item, [])

@@ -22,7 +22,7 @@ RISKS: Final = 2
 """So many of the most recent attempts of high risk are more than one bad day."""
 
 
-def judge_performance(attempts: Iterable[FinalAttempt]) -> Performance:
+def compute_performance(attempts: Iterable[FinalAttempt]) -> Performance:
     """Conclude a student's figures from their final attempts, in any order.
 
     Strengths are the subjects of the best average percentage, weaknesses those of the worst, where subjects differ. A
@@ -32,7 +32,7 @@ def judge_performance(attempts: Iterable[FinalAttempt]) -> Performance:
 
     >>> days = [("physics", 90.0, 0.9), ("physics", 70.0, 0.8), ("history", 50.0, 0.6)]
     >>> attempts = [FinalAttempt(subject=s, ended_ms=n, percentage=p, integrity=i) for n, (s, p, i) in enumerate(days)]
-    >>> found = judge_performance(attempts)
+    >>> found = compute_performance(attempts)
     >>> found.avg_score, found.subject_scores, found.strengths, found.weaknesses
     (70.0, {'history': 50.0, 'physics': 80.0}, ['physics'], ['history'])
     >>> found.integrity_trend.value, found.avg_lmi, found.current_risk

@@ -20,14 +20,14 @@ class Precision(msgspec.Struct, frozen=True):
     high: float
 
 
-def judge_precision(confirmed: int, dismissed: int) -> Precision:
+def compute_precision(confirmed: int, dismissed: int) -> Precision:
     """Tell how often a rule was right: the share that was confirmed, and Wilson's score interval around it.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927) 209-212:
     (p + z²/2n ± z·√(p(1-p)/n + z²/4n²)) / (1 + z²/n). Unlike the textbook's p ± z·√(p(1-p)/n) it says something after
     one decision, and stays within 0 and 1. Before the first decision it is all of that: nothing is known.
 
-    >>> judge_precision(8, 2)
+    >>> compute_precision(8, 2)
     Precision(precision=0.8, low=0.49016..., high=0.94331...)
     """
     decided = confirmed + dismissed

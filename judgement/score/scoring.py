@@ -11,11 +11,11 @@ from judgement.policy import Policy, read_policy
 from judgement.rules import RULEBOOKS, Rulebook
 from judgement.score.coverage import is_enough, measure_coverage
 from protocol.analysis import Observed, Score
-from protocol.flags import StandingFlag
+from protocol.flags import CountedFlag
 
 
-def judge_stored(
-    flags: Sequence[StandingFlag],
+def score_attempt(
+    flags: Sequence[CountedFlag],
     observed: Observed,
     settings: Mapping[str, Any],
     rulebook_version: int,
@@ -23,10 +23,10 @@ def judge_stored(
 ) -> Score:
     """Score an attempt by the policy and rulebook it is pinned to. Raises PolicyError and NotCarried."""
     coverage = measure_coverage(observed)
-    return Score(judge_integrity(flags, read_policy(settings, rulebook_version, rulebooks), coverage), coverage)
+    return Score(compute_integrity(flags, read_policy(settings, rulebook_version, rulebooks), coverage), coverage)
 
 
-def judge_integrity(flags: Sequence[StandingFlag], policy: Policy, coverage: float | None) -> float | None:
+def compute_integrity(flags: Sequence[CountedFlag], policy: Policy, coverage: float | None) -> float | None:
     """Score an attempt's integrity, 0..1, from its standing flags; None, "not enough was seen", below half coverage.
 
     The formula of JUDGEMENT §3: Π over rules of Π over the rule's standing flags, sorted by confidence c descending
@@ -38,10 +38,10 @@ def judge_integrity(flags: Sequence[StandingFlag], policy: Policy, coverage: flo
 
     >>> from judgement.policy import read_policy
     >>> policy = read_policy({"rules": {"left_page": {"weight": 0.2}, "left_then_pasted": {"weight": 0.5}}})
-    >>> flags = [StandingFlag("left_page", 0.5), StandingFlag("left_then_pasted", 0.9), StandingFlag("left_page", 0.8)]
-    >>> round(judge_integrity(flags, policy, coverage=1.0), 4)  # (1 - 0.2·0.8)(1 - 0.2·0.5·½) · (1 - 0.5·0.9)
+    >>> flags = [CountedFlag("left_page", 0.5), CountedFlag("left_then_pasted", 0.9), CountedFlag("left_page", 0.8)]
+    >>> round(compute_integrity(flags, policy, coverage=1.0), 4)  # (1 - 0.2·0.8)(1 - 0.2·0.5·½) · (1 - 0.5·0.9)
     0.4389
-    >>> judge_integrity(flags, policy, coverage=0.49) is None
+    >>> compute_integrity(flags, policy, coverage=0.49) is None
     True
     """
     if not is_enough(coverage):

@@ -8,7 +8,7 @@ from typing import Final
 
 from judgement.errors import NotCarried
 from judgement.rules import RULEBOOKS, Rulebook, read_rulebook
-from judgement.text.for_teachers import name_rules
+from judgement.text.for_teachers import rule_titles
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
 BY_HAND: Final = "A teacher of this exam noted this."
@@ -78,5 +78,5 @@ def _tell_outcome(noticed: Sequence[JudgedFlag]) -> str:
 
 
 def _list_rules(flags: Sequence[JudgedFlag]) -> str:
-    names = name_rules()
+    names = rule_titles()
     return ", ".join(sorted({names.get(flag.rule, "something a person should look at") for flag in flags}))

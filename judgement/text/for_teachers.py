@@ -44,12 +44,12 @@ class Summary(msgspec.Struct, frozen=True):
     originality_indicators: list[Statement] = []
 
 
-def name_rules(rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> dict[str, str]:
+def rule_titles(rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> dict[str, str]:
     """The names of all rules this version carries, by their ids; a newer rulebook's name goes first."""
     return {rule.id: rule.title for version in sorted(rulebooks) for rule in rulebooks[version]}
 
 
-def tell_teacher(
+def summarize_for_teacher(
     flags: Sequence[JudgedFlag],
     *,
     integrity: float | None,
@@ -62,7 +62,7 @@ def tell_teacher(
 
     >>> from protocol.flags import FlagSource
     >>> flag = JudgedFlag("left_page", FlagSource.RULE, Severity.WARNING, 0.8, FlagStatus.OPEN)
-    >>> told = tell_teacher(
+    >>> told = summarize_for_teacher(
     ...     [flag], integrity=0.88, coverage=1.0, momentum=Momentum(), label=None, needs_recap=False
     ... )
     >>> print(told.text.replace(". ", ".\n"))
@@ -74,10 +74,10 @@ def tell_teacher(
     ['Review 1 flag that nobody has decided about.']
     """
     sentences = [_tell_coverage(coverage), _tell_integrity(integrity), _tell_standing(flags)]
-    notes = sum(flag.is_standing and flag.severity is Severity.NORMAL for flag in flags)
+    notes = sum(flag.is_counted and flag.severity is Severity.NORMAL for flag in flags)
     if notes:
         sentences.append(f"{_many(notes, 'note')} that {'weighs' if notes == 1 else 'weigh'} nothing.")
-    advisory = sum(not flag.is_standing and flag.status in _UNDECIDED for flag in flags)
+    advisory = sum(not flag.is_counted and flag.status in _UNDECIDED for flag in flags)
     if advisory:
         sentences.append(f"{_many(advisory, 'advisory flag')}, not counted unless a person confirms it.")
     sentences.append(_tell_momentum(momentum))
@@ -101,7 +101,7 @@ def _tell_integrity(integrity: float | None) -> str:
 
 
 def _tell_standing(flags: Sequence[JudgedFlag]) -> str:
-    standing = [flag for flag in flags if flag.is_standing and flag.severity is not Severity.NORMAL]
+    standing = [flag for flag in flags if flag.is_counted and flag.severity is not Severity.NORMAL]
     set_aside = sum(flag.status in (FlagStatus.DISMISSED, FlagStatus.WITHDRAWN) for flag in flags)
     aside = f" {_many(set_aside, 'flag')} set aside." if set_aside else ""
     if not standing:
@@ -109,7 +109,7 @@ def _tell_standing(flags: Sequence[JudgedFlag]) -> str:
     by_rule: dict[str, list[JudgedFlag]] = {}
     for flag in standing:
         by_rule.setdefault(flag.rule, []).append(flag)
-    names = name_rules()
+    names = rule_titles()
     told = "; ".join(f"{names.get(rule, rule)} ({_statuses(by_rule[rule])})" for rule in sorted(by_rule))
     return f"{_many(len(standing), 'flag')} {'stands' if len(standing) == 1 else 'stand'}: {told}.{aside}"
 

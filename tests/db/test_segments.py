@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.segments import Stretch, lay, part
-from protocol.events import Batch, Entry, span
+from protocol.events import Batch, Entry, lost_entry
 
 STREAM, OTHER = UUID(int=1), UUID(int=2)
 Tile = tuple[int, int]
@@ -24,7 +24,7 @@ def batch(first: int, sizes: Sequence[int]) -> Batch:
     seq = first - 1
     for size in sizes:
         seq += size
-        entries.append(entry(seq) if size == 1 else span(seq - size + 1, seq, "overflow"))
+        entries.append(entry(seq) if size == 1 else lost_entry(seq - size + 1, seq, "overflow"))
     return Batch(first, seq, tuple(entries), 1)
 
 
@@ -95,7 +95,7 @@ def test_two_sessions_with_the_same_numbers_store_them_once() -> None:
 
 
 def test_a_span_keeps_its_reason_and_only_what_is_lost() -> None:
-    parted = part([lay(STREAM, Batch(3, 9, (span(3, 9, "overflow"),), 1))], {STREAM: 5})
+    parted = part([lay(STREAM, Batch(3, 9, (lost_entry(3, 9, "overflow"),), 1))], {STREAM: 5})
     assert [(row.seq, row.payload) for row in parted.missing[0].entries] == [
         (6, '{"from":6,"reason":"overflow"}'),
         (9, '{"from":7,"reason":"overflow"}'),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from judgement.rule import Episode, Mark, Rule, RuleSettings, RuleState
+from judgement.rule import Episode, EventRef, Rule, RuleSettings, RuleState
 from judgement.rules import RULEBOOKS, Rulebook, left_page
 from protocol.events import StoredEvent
 from protocol.flags import Severity
@@ -23,12 +23,14 @@ class State(RuleState):
     copies: int = 0
 
 
-def _count_copies(state: State, fact: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def _count_copies(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
     state.copies += 1
-    return (Episode("copied", (Mark.of(fact),), {"copies": float(state.copies)}, 1.0, "Copied {copies:.0f} times."),)
+    return (
+        Episode("copied", (EventRef.of(event),), {"copies": float(state.copies)}, 1.0, "Copied {copies:.0f} times."),
+    )
 
 
-def _never(state: left_page.State, fact: StoredEvent, settings: left_page.Settings) -> Sequence[Episode]:
+def _never(state: left_page.State, event: StoredEvent, settings: left_page.Settings) -> Sequence[Episode]:
     return ()
 
 
@@ -37,7 +39,7 @@ COPIED = Rule(
     version=1,
     title="copied",
     severity=Severity.NORMAL,
-    hears=frozenset({"copy"}),
+    event_types=frozenset({"copy"}),
     settings=Settings,
     state=State,
     step=_count_copies,
@@ -47,7 +49,7 @@ LEFT_PAGE_2 = Rule(
     version=2,
     title="left the page",
     severity=Severity.WARNING,
-    hears=left_page.VERSIONS[1].hears,
+    event_types=left_page.VERSIONS[1].event_types,
     settings=left_page.Settings,
     state=left_page.State,
     step=_never,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from judgement.engine import Engine, Finding
 from judgement.policy import Policy, read_policy
 from judgement.rules import RULES
-from protocol.events import CLIENT_EVENTS, PLACE_EVENTS, SERVER_EVENTS, StoredEvent
+from protocol.events import CLIENT_EVENTS, MARKER_EVENTS, SERVER_EVENTS, StoredEvent
 
 START_MS = 1_700_000_000_000
 LAPTOP, TABLET, SYSTEM = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -54,12 +54,12 @@ def tell(*story: Moment | Sequence[Moment]) -> list[StoredEvent]:
     for part in story:
         moments += [part] if isinstance(part, Moment) else part
     seqs: dict[UUID, int] = {}
-    facts = []
+    events = []
     for moment in sorted(moments, key=lambda moment: moment.s):
         seq = seqs[moment.device] = seqs.get(moment.device, 0) + 1
         time_ms = START_MS + round(moment.s * 1000)
-        facts.append(StoredEvent(moment.device, seq, moment.type, time_ms, time_ms, time_ms, moment.data))
-    return facts
+        events.append(StoredEvent(moment.device, seq, moment.type, time_ms, time_ms, time_ms, moment.data))
+    return events
 
 
 def policy_of(*rule_ids: str, **settings: Any) -> Policy:
@@ -68,15 +68,15 @@ def policy_of(*rule_ids: str, **settings: Any) -> Policy:
     return read_policy({"rules": rules})
 
 
-def fold(policy: Policy, facts: Iterable[StoredEvent]) -> list[Finding]:
+def fold(policy: Policy, events: Iterable[StoredEvent]) -> list[Finding]:
     engine = Engine(policy)
     state = engine.begin()
-    return [finding for fact in facts for finding in engine.step(state, fact)]
+    return [finding for event in events for finding in engine.step(state, event)]
 
 
-def judge(rule_id: str, facts: Sequence[StoredEvent], **settings: Any) -> list[Finding]:
+def judge(rule_id: str, events: Sequence[StoredEvent], **settings: Any) -> list[Finding]:
     """Give what one rule concludes from facts."""
-    return fold(policy_of(rule_id, **settings), facts)
+    return fold(policy_of(rule_id, **settings), events)
 
 
 def kinds(findings: Iterable[Finding]) -> list[str]:
@@ -85,8 +85,8 @@ def kinds(findings: Iterable[Finding]) -> list[str]:
 
 EVERYTHING = policy_of(*(rule.id for rule in RULES))
 
-_HEARD = sorted({event_type for rule in RULES for event_type in rule.hears})
-_ANY_TYPE = sorted({*CLIENT_EVENTS, *SERVER_EVENTS, *PLACE_EVENTS, "paused", "not_known_yet"})
+_HEARD = sorted({event_type for rule in RULES for event_type in rule.event_types})
+_ANY_TYPE = sorted({*CLIENT_EVENTS, *SERVER_EVENTS, *MARKER_EVENTS, "paused", "not_known_yet"})
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -152,14 +152,14 @@ _LEAVES = st.builds(_leave, st.sampled_from([LAPTOP, TABLET]), _STEPS_MS, st.sam
 
 def _live(scenes: Sequence[Sequence[Piece]]) -> list[StoredEvent]:
     seqs: dict[UUID, int] = {}
-    facts = []
+    events = []
     time_ms = START_MS
     for piece in chain.from_iterable(scenes):
         for _ in range(piece.times):
             time_ms += piece.step_ms
             seq = seqs[piece.device] = seqs.get(piece.device, 0) + 1
-            facts.append(StoredEvent(piece.device, seq, piece.type, time_ms, time_ms, time_ms, piece.data))
-    return facts
+            events.append(StoredEvent(piece.device, seq, piece.type, time_ms, time_ms, time_ms, piece.data))
+    return events
 
 
 lives: st.SearchStrategy[list[StoredEvent]] = st.lists(_ONE | _LEAVES, max_size=60).map(_live)

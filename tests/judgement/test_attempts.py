@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from judgement import attempts
-from judgement.attempts import Action, follow, way_of
+from judgement.attempts import Action, next_status, transition_of
 from protocol.attempts import RUNNING, AttemptStatus
 
 START, SUBMIT, TIME_OUT, END = Action
@@ -26,22 +26,22 @@ ALLOWED = {
 def test_every_pair_of_status_and_action_leads_where_it_should_or_nowhere(
     status: AttemptStatus | None, action: Action
 ) -> None:
-    assert follow(status, action) == ALLOWED.get((status, action))
+    assert next_status(status, action) == ALLOWED.get((status, action))
 
 
 @pytest.mark.parametrize("action", list(Action))
 def test_the_way_of_an_action_is_what_the_table_says_of_attempts_there_are(action: Action) -> None:
-    way = way_of(action)
-    assert {(status, action): way.target for status in way.sources} == {
+    transition = transition_of(action)
+    assert {(status, action): transition.target for status in transition.sources} == {
         pair: target for pair, target in ALLOWED.items() if pair[1] is action and pair[0] is not None
     }
 
 
 @pytest.mark.parametrize("action", [SUBMIT, TIME_OUT, END])
 def test_what_ends_an_attempt_ends_only_running_ones_and_for_good(action: Action) -> None:
-    way = way_of(action)
-    assert way.sources <= RUNNING
-    assert all(follow(way.target, later) is None for later in Action)
+    transition = transition_of(action)
+    assert transition.sources <= RUNNING
+    assert all(next_status(transition.target, later) is None for later in Action)
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:

@@ -12,7 +12,7 @@ from judgement.engine import Engine, Finding
 from judgement.errors import NotCarried, StateError
 from judgement.policy import preset, read_policy
 from judgement.rules import RULES
-from protocol.events import PLACE_EVENTS, RESERVED_EVENTS, SERVER_EVENTS, StoredEvent
+from protocol.events import MARKER_EVENTS, RESERVED_EVENTS, SERVER_EVENTS, StoredEvent
 from protocol.flags import EVIDENCE_MAX
 from tests.judgement.rulebooks import BOTH
 from tests.judgement.stories import (
@@ -41,18 +41,18 @@ EVERY_RULE = tell(
 )
 
 
-OF_SERVERS = sorted({*SERVER_EVENTS, *PLACE_EVENTS, *RESERVED_EVENTS})
+OF_SERVERS = sorted({*SERVER_EVENTS, *MARKER_EVENTS, *RESERVED_EVENTS})
 
 
-def fold_in_batches(facts: Sequence[StoredEvent], cuts: set[int], *, checkpoint: bool) -> list[Finding]:
+def fold_in_batches(events: Sequence[StoredEvent], cuts: set[int], *, checkpoint: bool) -> list[Finding]:
     """Fold as workers do: batch by batch, each from the state in memory or from a checkpoint read by another worker."""
     engine = Engine(EVERYTHING)
     state = engine.begin()
     findings = []
-    edges = [0, *sorted(cut for cut in cuts if cut < len(facts)), len(facts)]
+    edges = [0, *sorted(cut for cut in cuts if cut < len(events)), len(events)]
     for first, last in pairwise(edges):
-        for fact in facts[first:last]:
-            findings += engine.step(state, fact)
+        for event in events[first:last]:
+            findings += engine.step(state, event)
         if checkpoint:
             data = engine.encode(state)
             engine = Engine(EVERYTHING)
@@ -72,13 +72,13 @@ def test_a_finding_names_its_rule_and_what_it_rests_on() -> None:
 
 
 @given(lives, st.sets(st.integers(0, 300), max_size=12))
-def test_any_split_into_batches_gives_the_same_findings(facts: list[StoredEvent], cuts: set[int]) -> None:
-    assert fold_in_batches(facts, cuts, checkpoint=False) == fold(EVERYTHING, facts)
+def test_any_split_into_batches_gives_the_same_findings(events: list[StoredEvent], cuts: set[int]) -> None:
+    assert fold_in_batches(events, cuts, checkpoint=False) == fold(EVERYTHING, events)
 
 
 @given(lives, st.sets(st.integers(0, 300), max_size=12))
-def test_any_placement_of_checkpoints_gives_the_same_findings(facts: list[StoredEvent], cuts: set[int]) -> None:
-    assert fold_in_batches(facts, cuts, checkpoint=True) == fold(EVERYTHING, facts)
+def test_any_placement_of_checkpoints_gives_the_same_findings(events: list[StoredEvent], cuts: set[int]) -> None:
+    assert fold_in_batches(events, cuts, checkpoint=True) == fold(EVERYTHING, events)
 
 
 def test_a_checkpoint_after_every_fact_gives_the_same_findings() -> None:
@@ -88,43 +88,45 @@ def test_a_checkpoint_after_every_fact_gives_the_same_findings() -> None:
 
 @given(lives, st.lists(st.tuples(st.booleans(), st.booleans()), max_size=300))
 def test_a_fold_taken_up_from_the_last_checkpoint_gives_the_same_findings(
-    facts: list[StoredEvent], fates: list[tuple[bool, bool]]
+    events: list[StoredEvent], fates: list[tuple[bool, bool]]
 ) -> None:
     """Before each fact the state may be written down, or be lost and folded again from where it was written down."""
     engine = Engine(EVERYTHING)
     state, saved, saved_at = engine.begin(), b"", 0
     findings = []
-    for n, (fact, (is_saved, is_lost)) in enumerate(zip_longest(facts, fates[: len(facts)], fillvalue=(False, False))):
-        assert isinstance(fact, StoredEvent)
+    for n, (event, (is_saved, is_lost)) in enumerate(
+        zip_longest(events, fates[: len(events)], fillvalue=(False, False))
+    ):
+        assert isinstance(event, StoredEvent)
         if is_saved:
             saved, saved_at = engine.encode(state), n
         if is_lost:
             engine = Engine(EVERYTHING)
             state = engine.decode(saved)
-            for again in facts[saved_at:n]:
+            for again in events[saved_at:n]:
                 engine.step(state, again)
-        findings += engine.step(state, fact)
-    assert findings == fold(EVERYTHING, facts)
+        findings += engine.step(state, event)
+    assert findings == fold(EVERYTHING, events)
 
 
 @given(lives, st.sets(st.sampled_from([rule.id for rule in RULES])))
-def test_a_rule_s_findings_do_not_depend_on_which_others_are_on(facts: list[StoredEvent], on: set[str]) -> None:
-    together = [finding for finding in fold(EVERYTHING, facts) if finding.rule in on]
-    assert fold(policy_of(*on), facts) == together
+def test_a_rule_s_findings_do_not_depend_on_which_others_are_on(events: list[StoredEvent], on: set[str]) -> None:
+    together = [finding for finding in fold(EVERYTHING, events) if finding.rule in on]
+    assert fold(policy_of(*on), events) == together
 
 
 @given(lives, st.data())
-def test_what_servers_state_changes_no_finding(facts: list[StoredEvent], data: st.DataObject) -> None:
+def test_what_servers_state_changes_no_finding(events: list[StoredEvent], data: st.DataObject) -> None:
     lost = [
         StoredEvent(SYSTEM, 10_000 + i, event_type, START_MS + s * 1000, 0, 0, b'{"cause":"silent"}')
         for i, (event_type, s) in enumerate(
             data.draw(st.lists(st.tuples(st.sampled_from(OF_SERVERS), st.integers(0, 90_000))))
         )
     ]
-    mixed = list(facts)
-    for fact in lost:
-        mixed.insert(data.draw(st.integers(0, len(mixed))), fact)
-    assert fold(EVERYTHING, mixed) == fold(EVERYTHING, facts)
+    mixed = list(events)
+    for event in lost:
+        mixed.insert(data.draw(st.integers(0, len(mixed))), event)
+    assert fold(EVERYTHING, mixed) == fold(EVERYTHING, events)
 
 
 @given(
@@ -132,22 +134,22 @@ def test_what_servers_state_changes_no_finding(facts: list[StoredEvent], data: s
 )
 def test_servers_alone_raise_nothing(told: list[tuple[str, int, UUID]]) -> None:
     data = b'{"cause":"hub_gone","from":1,"reason":"server_lost","code":"bad_type","seqs":[1],"lost":90,"chars":900}'
-    facts = [
+    events = [
         StoredEvent(stream_id, seq, event_type, START_MS + ms, START_MS, START_MS + seq, data)
         for seq, (event_type, ms, stream_id) in enumerate(told, 1)
     ]
-    assert fold(EVERYTHING, facts) == []
+    assert fold(EVERYTHING, events) == []
 
 
 @given(lives)
-def test_findings_are_bounded_finite_and_rest_on_facts_that_were_told(facts: list[StoredEvent]) -> None:
+def test_findings_are_bounded_finite_and_rest_on_facts_that_were_told(events: list[StoredEvent]) -> None:
     engine = Engine(EVERYTHING)
     state = engine.begin()
     told = set()
-    for fact in facts:
-        told.add((fact.stream_id, fact.seq))
-        for finding in engine.step(state, fact):
-            assert finding.cited[-1] == (fact.stream_id, fact.seq)
+    for event in events:
+        told.add((event.stream_id, event.seq))
+        for finding in engine.step(state, event):
+            assert finding.cited[-1] == (event.stream_id, event.seq)
             assert set(finding.cited) <= told
             assert 2 <= len(set(finding.cited)) == len(finding.cited) <= EVIDENCE_MAX
             assert 0 <= finding.confidence <= 1
@@ -156,8 +158,8 @@ def test_findings_are_bounded_finite_and_rest_on_facts_that_were_told(facts: lis
 
 
 @given(lives)
-def test_an_episode_is_raised_once(facts: list[StoredEvent]) -> None:
-    keys = [(finding.rule, finding.episode_key) for finding in fold(EVERYTHING, facts)]
+def test_an_episode_is_raised_once(events: list[StoredEvent]) -> None:
+    keys = [(finding.rule, finding.episode_key) for finding in fold(EVERYTHING, events)]
     assert len(keys) == len(set(keys))
 
 
@@ -166,8 +168,8 @@ def test_the_state_stays_small_however_long_the_exam() -> None:
     engine = Engine(policy)
     state = engine.begin()
     busy = [[at(i * 2, "window_blur"), at(i * 2 + 1, "window_focus"), at(i, "paste", chars=99)] for i in range(3_000)]
-    for fact in tell(*busy, gaze(0, 6_000, on_screen=False)):
-        engine.step(state, fact)
+    for event in tell(*busy, gaze(0, 6_000, on_screen=False)):
+        engine.step(state, event)
     assert len(engine.encode(state)) < 4 * 1024
 
 
@@ -194,8 +196,8 @@ def test_no_bytes_are_the_state_before_the_first_fact() -> None:
 def test_a_rule_that_a_checkpoint_does_not_know_begins_fresh() -> None:
     one = Engine(policy_of("left_page"))
     state = one.begin()
-    for fact in tell(at(0, "window_blur"), alive(5, 10)):
-        one.step(state, fact)
+    for event in tell(at(0, "window_blur"), alive(5, 10)):
+        one.step(state, event)
     both = Engine(policy_of("left_page", "left_fullscreen"))
     read = both.decode(one.encode(state))
     assert read.rules["left_fullscreen"] == both.begin().rules["left_fullscreen"]
@@ -221,7 +223,7 @@ def test_rulebooks_are_carried_side_by_side() -> None:
     for version in BOTH:
         engine = Engine(read_policy({"rulebook": version}, rulebooks=BOTH), BOTH)
         state = engine.begin()
-        raised[version] = {(found.rule, found.rule_version) for fact in story for found in engine.step(state, fact)}
+        raised[version] = {(found.rule, found.rule_version) for event in story for found in engine.step(state, event)}
     assert raised == {1: {("left_page", 1), ("left_fullscreen", 1), ("left_then_pasted", 1)}, 2: {("copied", 1)}}
 
 

@@ -3,7 +3,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from judgement.rule import Episode, Mark, Rule, RuleSettings, RuleState, payload_reader
+from judgement.rule import Episode, EventRef, Rule, RuleSettings, RuleState, payload_reader
 from protocol.events import Paste, StoredEvent
 from protocol.flags import Severity
 
@@ -16,7 +16,7 @@ def rule_of(severity: Severity) -> Rule[RuleSettings, RuleState]:
         version=1,
         title="any",
         severity=severity,
-        hears=frozenset(),
+        event_types=frozenset(),
         settings=RuleSettings,
         state=RuleState,
         step=lambda _state, _fact, _settings: (),
@@ -36,12 +36,12 @@ def test_every_beginning_is_its_own_state() -> None:
 
 
 def test_an_episode_is_named_by_its_kind_and_its_first_fact() -> None:
-    first, last = Mark(STREAM, 4, 1_000), Mark(STREAM, 9, 2_000)
+    first, last = EventRef(STREAM, 4, 1_000), EventRef(STREAM, 9, 2_000)
     assert Episode("long", (first, last), {}, 1.0, "").key == f"long:{STREAM}:4"
 
 
 def test_a_mark_is_where_a_fact_stands_and_its_rule_time() -> None:
-    assert Mark.of(StoredEvent(STREAM, 4, "paste", 1_000, 2, 3, b"{}")) == Mark(STREAM, 4, 1_000)
+    assert EventRef.of(StoredEvent(STREAM, 4, "paste", 1_000, 2, 3, b"{}")) == EventRef(STREAM, 4, 1_000)
 
 
 def test_a_payload_that_fits_is_read() -> None:

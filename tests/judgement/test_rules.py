@@ -53,8 +53,8 @@ def test_a_rule_is_listed_with_a_version_its_file_carries(rule: Rule[Any, Any]) 
 
 @by_id
 def test_a_rule_hears_only_types_that_exist(rule: Rule[Any, Any]) -> None:
-    assert rule.hears
-    assert rule.hears <= {*CLIENT_EVENTS, *SERVER_EVENTS}
+    assert rule.event_types
+    assert rule.event_types <= {*CLIENT_EVENTS, *SERVER_EVENTS}
 
 
 @by_id

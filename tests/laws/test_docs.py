@@ -11,7 +11,7 @@ import pytest
 from db.settings import PREFIX
 from hub.settings import HubSettings
 from protocol.codes import CloseCode, may_reconnect
-from protocol.events import CLIENT_EVENTS, PLACE_EVENTS, SERVER_EVENTS
+from protocol.events import CLIENT_EVENTS, MARKER_EVENTS, SERVER_EVENTS
 from protocol.metrics import BOTH, HUB, WORKER
 from veritas import environment
 from workers.settings import WorkerSettings
@@ -41,7 +41,7 @@ def test_every_setting_is_listed() -> None:
 
 
 def test_every_event_type_is_listed() -> None:
-    check("events.md", CLIENT_EVENTS.keys() | SERVER_EVENTS.keys() | PLACE_EVENTS.keys())
+    check("events.md", CLIENT_EVENTS.keys() | SERVER_EVENTS.keys() | MARKER_EVENTS.keys())
 
 
 def test_every_metric_is_listed() -> None:

@@ -26,7 +26,7 @@ from uuid_utils.compat import uuid7
 from db.engine import connect_writer
 from db.settings import DatabaseSettings
 from hub.ingest.batcher import Stored
-from protocol.events import Entry, span
+from protocol.events import Entry, lost_entry
 from tests.hub.ingest.workbench import PATIENCE_S, Workbench
 
 HUBS = 2
@@ -88,7 +88,9 @@ class Late(RuleBasedStateMachine):
         seq = session.committed
         for size in sizes:
             seq += size
-            entries.append(Entry(seq, "copy", 0, seq, "{}") if size == 1 else span(seq - size + 1, seq, "overflow"))
+            entries.append(
+                Entry(seq, "copy", 0, seq, "{}") if size == 1 else lost_entry(seq - size + 1, seq, "overflow")
+            )
         if self.runner.run(self._store(session, entries)):
             session.committed = seq
             self.acked.update(entry.seq for entry in entries if entry.type == "copy")

@@ -4,7 +4,7 @@ import pytest
 
 from protocol import limits
 from protocol.codes import RejectCode
-from protocol.events import CLIENT_EVENTS, SERVER_EVENTS, Event, enter, enter_all, span, tombstone
+from protocol.events import CLIENT_EVENTS, SERVER_EVENTS, Event, lost_entry, to_entries, to_entry, tombstone
 
 
 def event(**changes: Any) -> Event:
@@ -16,7 +16,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 def test_an_event_gets_its_place_with_its_payload_as_text() -> None:
-    entry = enter(event(severity="info"), 7)
+    entry = to_entry(event(severity="info"), 7)
     assert (entry.seq, entry.type, entry.at, entry.mono) == (7, "paste", 1, 2)
     assert (entry.payload, entry.severity, entry.reject, entry.raw) == ('{"chars":3}', "info", None, b"")
 
@@ -46,8 +46,8 @@ def test_an_event_gets_its_place_with_its_payload_as_text() -> None:
     ids=lambda case: case.name if isinstance(case, RejectCode) else "",
 )
 def test_what_is_refused_is_refused_either_way(bad: Event, code: RejectCode) -> None:
-    assert enter(bad, 3, b"raw") == tombstone(3, code, b"raw")
-    assert enter_all([event(), bad], 2) is None
+    assert to_entry(bad, 3, b"raw") == tombstone(3, code, b"raw")
+    assert to_entries([event(), bad], 2) is None
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_what_is_refused_is_refused_either_way(bad: Event, code: RejectCode) -> 
     ],
 )
 def test_what_the_decoders_let_nobody_send_is_refused_too(bad: Event, code: RejectCode) -> None:
-    assert enter(bad, 3, b"raw") == tombstone(3, code, b"raw")
+    assert to_entry(bad, 3, b"raw") == tombstone(3, code, b"raw")
 
 
 @pytest.mark.parametrize(
@@ -77,21 +77,24 @@ def test_what_the_decoders_let_nobody_send_is_refused_too(bad: Event, code: Reje
     ],
 )
 def test_what_is_taken_is_taken_either_way(good: Event) -> None:
-    taken = [enter(one, seq) for seq, one in enumerate([event(), good, event()], 5)]
+    taken = [to_entry(one, seq) for seq, one in enumerate([event(), good, event()], 5)]
     assert [entry.reject for entry in taken] == [None] * 3
-    assert enter_all([event(), good, event()], 5) == taken
+    assert to_entries([event(), good, event()], 5) == taken
 
 
 @pytest.mark.parametrize("kind", SERVER_EVENTS)
 def test_a_client_may_not_state_what_servers_state(kind: str) -> None:
-    assert enter(event(type=kind), 1).reject is RejectCode.BAD_TYPE
-    assert enter_all([event(type=kind)], 1) is None
+    assert to_entry(event(type=kind), 1).reject is RejectCode.BAD_TYPE
+    assert to_entries([event(type=kind)], 1) is None
 
 
 @pytest.mark.parametrize("kind", CLIENT_EVENTS)
 def test_every_type_of_a_client_is_taken(kind: str) -> None:
-    assert enter(event(type=kind), 1).type == kind
+    assert to_entry(event(type=kind), 1).type == kind
 
 
 def test_lost_numbers_stand_at_the_last_of_them() -> None:
-    assert (span(3, 9, 'a "reason"').seq, span(3, 9, 'a "r"').payload) == (9, '{"from":3,"reason":"a \\"r\\""}')
+    assert (lost_entry(3, 9, 'a "reason"').seq, lost_entry(3, 9, 'a "r"').payload) == (
+        9,
+        '{"from":3,"reason":"a \\"r\\""}',
+    )

@@ -23,10 +23,10 @@ from judgement.errors import JudgementError
 from judgement.policy import Policy, read_policy
 from judgement.rules import RULEBOOKS, Rulebook
 from judgement.score.coverage import measure_coverage
-from judgement.score.scoring import judge_integrity
+from judgement.score.scoring import compute_integrity
 from protocol.analysis import Observed
 from protocol.events import StoredEvent
-from protocol.flags import StandingFlag
+from protocol.flags import CountedFlag
 from workers.state_cache import flag_of
 
 ATTEMPTS_AT_ONCE: Final = 100
@@ -226,8 +226,8 @@ def _parts(runs: Sequence[Run]) -> list[list[Run]]:
     return parts
 
 
-def _compare_score(folded: Folded, policy: Policy, standing: Sequence[StandingFlag]) -> list[str]:
-    follows_now = judge_integrity(standing, policy, folded.coverage)
+def _compare_score(folded: Folded, policy: Policy, standing: Sequence[CountedFlag]) -> list[str]:
+    follows_now = compute_integrity(standing, policy, folded.coverage)
     if folded.integrity == follows_now or (folded.integrity is None and folded.facts == 0):
         return []
     return [f"integrity is {folded.integrity!r}, but {follows_now!r} follows from the standing flags"]

@@ -25,9 +25,9 @@ from db.queries.analysis import analyses, drafts
 from db.queries.analysis.analyses import Claim, FlagsOf, Verdict, Words
 from db.queries.evaluation import scores, worklist
 from judgement.rules import RULEBOOKS, Rulebook
-from judgement.score.conclusion import Conclusion, Known, conclude
-from judgement.score.momentum import Momentum, judge_momentum
-from judgement.score.scoring import judge_stored
+from judgement.score.conclusion import Conclusion, ConclusionInput, conclude
+from judgement.score.momentum import Momentum, compute_momentum
+from judgement.score.scoring import score_attempt
 from judgement.text.for_teachers import VERSION, Statement
 from protocol.analysis import ModelState
 from protocol.console import ScoreRow
@@ -80,7 +80,7 @@ class Analyst:
         self._evaluator = evaluator
         self._views = views
         self._carried = frozenset(rulebooks)
-        self._judge = partial(judge_stored, rulebooks=rulebooks)
+        self._judge = partial(score_attempt, rulebooks=rulebooks)
         self._finishing = False
 
     def finish(self) -> None:
@@ -131,7 +131,7 @@ class Analyst:
                 await self._notifier.notify("feed", done.exam_id)
             if done.wants_model:
                 asked.append(attempt_id)
-        await self._notifier.enqueue_consult(asked)
+        await self._notifier.enqueue_llm_summary(asked)
 
     async def _analyse_or_fail(self, attempt_id: UUID) -> Done | None:
         """Analyse one attempt; what its own data make fail is counted and tried again later."""
@@ -153,7 +153,7 @@ class Analyst:
             facts = await analyses.count_events(conn, attempt_id)
             texts = await drafts.read_drafts(conn, attempt_id)
             pastings = await drafts.read_pastings(conn, attempt_id)
-        return Written(facts, await asyncio.to_thread(judge_momentum, texts, pastings))
+        return Written(facts, await asyncio.to_thread(compute_momentum, texts, pastings))
 
     async def _analyse(self, conn: AsyncConnection, claim: Claim, written: Written) -> Done | None:
         """Conclude and store, unless facts came meanwhile, or wait for a fold: then it is put off."""
@@ -167,7 +167,7 @@ class Analyst:
         rows = await scores.rescore_all(conn, [claim.attempt_id], self._judge)
         flags = await analyses.read_flags(conn, claim.attempt_id)
         score = await scores.read(conn, claim.attempt_id)
-        known = Known(score=score, flags=flags.flags, momentum=written.momentum, passed=claim.passed)
+        known = ConclusionInput(score=score, flags=flags.flags, momentum=written.momentum, passed=claim.passed)
         done = await _store(conn, claim, conclude(known), flags, rows[0] if rows else None)
         await work_out(conn, [claim.student_id])
         if done.row is not None:

@@ -29,7 +29,7 @@ from db.queries.evaluation.checkpoints import Checkpoint
 from db.queries.evaluation.cursors import Cursor, Reading
 from judgement.engine import State
 from judgement.rules import RULEBOOKS, Rulebook
-from judgement.score.scoring import judge_stored
+from judgement.score.scoring import score_attempt
 from protocol.console import FlagRow, Row
 from protocol.jobs import ATTEMPTS_PER_JOB, Evaluate
 from workers import metrics
@@ -88,7 +88,7 @@ class Evaluator:
         self._notifier = notifier
         self._rulebooks = rulebooks
         self._carried = frozenset(rulebooks)
-        self._judge = partial(judge_stored, rulebooks=rulebooks)
+        self._judge = partial(score_attempt, rulebooks=rulebooks)
         self._folder = Folder(rulebooks)
         event.listen(engine.sync_engine, "connect", self._forget)
         self._aside: dict[UUID, float] = {}

@@ -24,7 +24,7 @@ from db.queries.evaluation import flags
 from db.queries.evaluation.flags import NewFlag
 from protocol.analysis import ModelState
 from protocol.flags import FlagSource
-from protocol.jobs import Consult
+from protocol.jobs import LlmSummary
 from workers import metrics
 from workers.llm import evidence, verdict
 from workers.llm.breaker import Breaker
@@ -52,7 +52,7 @@ PLAIN: Final = ("alive", "typing", "draft_saved", "eye_movement", "face_count", 
 """Telemetry: shown by its count, and fact by fact only where a flag cites it."""
 
 
-class Consultant:
+class LlmSummarizer:
     """Asks a model about attempts whose exam wants it; one for all the jobs and rounds of a process."""
 
     def __init__(
@@ -78,8 +78,8 @@ class Consultant:
         self._finishing.set()
 
     async def handle(self, _ctx: object, payload: object) -> None:
-        """Do the job `protocol.jobs.CONSULT`. Raises msgspec.ValidationError when the payload is none of its."""
-        job = msgspec.convert(payload, Consult)
+        """Do the job `protocol.jobs.LLM_SUMMARY`. Raises msgspec.ValidationError when the payload is none of its."""
+        job = msgspec.convert(payload, LlmSummary)
         try:
             await self.consult(job.attempts)
         except* AWAY as away:

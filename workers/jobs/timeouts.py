@@ -20,7 +20,7 @@ from db.queries.attempts import timeouts
 from db.queries.attempts.end import Ended, Ending
 from db.queries.events.system_events import ServerEvent
 from judgement import grading
-from judgement.attempts import Action, way_of
+from judgement.attempts import Action, transition_of
 from workers import metrics
 
 log = structlog.get_logger(__name__)
@@ -100,5 +100,5 @@ class Timekeeper:
         return ended
 
 
-_WAY: Final = way_of(Action.TIME_OUT)
+_WAY: Final = transition_of(Action.TIME_OUT)
 _ENDING: Final = Ending(sources=_WAY.sources, target=_WAY.target, fact=ServerEvent("submitted", {"by": "server"}))

@@ -201,9 +201,9 @@ async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> FlagsOf:
         flag = JudgedFlag(rule, FlagSource(source), Severity(severity), confidence, FlagStatus(status))
         flags.append(flag)
         places = {(stream, seq) for stream, seq in cited or ()}
-        if flag.is_standing and flag.severity is not Severity.NORMAL:
+        if flag.is_counted and flag.severity is not Severity.NORMAL:
             anomalies |= places
-        if flag.is_standing and flag.severity is Severity.CRITICAL:
+        if flag.is_counted and flag.severity is Severity.CRITICAL:
             critical |= places
     return FlagsOf(flags, len(anomalies), len(critical))
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from protocol.analysis import Draft, Pasting
+from protocol.analysis import Draft, PastedText
 from protocol.events import Paste
 
 DRAFTS_MAX: Final = 1_000
@@ -33,10 +33,10 @@ async def read_drafts(conn: AsyncConnection, attempt_id: UUID, most: int = DRAFT
     return [Draft(said.item, said.text, at_ms) for at_ms, said in _fitting(rows, _Saved)]
 
 
-async def read_pastings(conn: AsyncConnection, attempt_id: UUID, most: int = PASTES_MAX) -> list[Pasting]:
+async def read_pastings(conn: AsyncConnection, attempt_id: UUID, most: int = PASTES_MAX) -> list[PastedText]:
     """The last pastes of an attempt; a payload that does not fit is no paste."""
     rows = await _read(conn, attempt_id, "paste", most)
-    return [Pasting(said.item, said.chars, at_ms) for at_ms, said in _fitting(rows, Paste)]
+    return [PastedText(said.item, said.chars, at_ms) for at_ms, said in _fitting(rows, Paste)]
 
 
 # Along each stream's key: partitions are chosen as it runs.

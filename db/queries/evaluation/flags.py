@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from db.clock import from_ms, to_ms
 from db.models import Flag
 from protocol.console import FlagRow
-from protocol.flags import EVIDENCE_MAX, Citation, Evidence, FlagSource, FlagStatus, Severity, StandingFlag, stands
+from protocol.flags import EVIDENCE_MAX, Citation, CountedFlag, Evidence, FlagSource, FlagStatus, Severity, flag_counts
 
 EventId = tuple[UUID, int]
 """Where a fact stands: stream and number."""
@@ -115,17 +115,17 @@ async def read_raised(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> d
     return raised
 
 
-async def standing(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[StandingFlag]]:
-    """The flags that count towards each attempt's score, as `protocol.flags.stands` has it."""
+async def standing(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[CountedFlag]]:
+    """The flags that count towards each attempt's score, as `protocol.flags.flag_counts` has it."""
     found = await conn.execute(
         select(Flag.attempt_id, Flag.rule, Flag.confidence, Flag.source, Flag.status).where(
             Flag.attempt_id == any_(literal(list(attempt_ids), ARRAY(PG_UUID)))
         )
     )
-    standing: dict[UUID, list[StandingFlag]] = {attempt_id: [] for attempt_id in attempt_ids}
+    standing: dict[UUID, list[CountedFlag]] = {attempt_id: [] for attempt_id in attempt_ids}
     for row in found:
-        if stands(FlagSource(row.source), FlagStatus(row.status)):
-            standing[row.attempt_id].append(StandingFlag(row.rule, row.confidence))
+        if flag_counts(FlagSource(row.source), FlagStatus(row.status)):
+            standing[row.attempt_id].append(CountedFlag(row.rule, row.confidence))
     return standing
 
 

@@ -21,9 +21,9 @@ from db.queries.evaluation import flags
 from db.queries.evaluation.cursors import is_among
 from protocol.analysis import Observed, Score
 from protocol.console import ScoreRow
-from protocol.flags import StandingFlag
+from protocol.flags import CountedFlag
 
-Judge = Callable[[Sequence[StandingFlag], Observed, dict[str, Any], int], Score]
+Judge = Callable[[Sequence[CountedFlag], Observed, dict[str, Any], int], Score]
 """Standing flags, what was observed, a policy's settings and its rulebook's version give a score."""
 
 

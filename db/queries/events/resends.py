@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.queries.events.system_events import ServerEvent, append
-from protocol.events import PLACE_EVENTS, Entry
+from protocol.events import MARKER_EVENTS, Entry
 
 # A place without content of the client's on either side has nothing to compare: tombstones and spans are left out
 # here, and a number inside a stored span has no row. The CASE keeps a payload that is no jsonb from being cast.
@@ -42,7 +42,7 @@ _LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('resend:' || 
 
 async def compare(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry]) -> list[int]:
     """Which of these numbers are stored with another content and were not told before; they are appended as a fact."""
-    sent = [entry for entry in entries if entry.type not in PLACE_EVENTS]
+    sent = [entry for entry in entries if entry.type not in MARKER_EVENTS]
     if not sent:
         return []
     found = await conn.execute(

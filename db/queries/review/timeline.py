@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.clock import to_ms
 from db.models import BehaviorAnalysis, EventStream, MonitoringEvent
 from protocol.analysis import AnalysisState, DropoutLabel, ModelState, Trend
-from protocol.events import PLACE_EVENTS
+from protocol.events import MARKER_EVENTS
 
 EventId = tuple[UUID, int]
 """Where a fact stands: stream and number."""
@@ -197,7 +197,7 @@ _ANALYSIS: Final = select(
 
 
 def _fact(row: Any, stream: StreamInfo) -> RecordedEvent:
-    is_place = row.event_type in PLACE_EVENTS
+    is_place = row.event_type in MARKER_EVENTS
     return RecordedEvent(
         stream_id=row.stream_id,
         seq=row.seq,

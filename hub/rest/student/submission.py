@@ -23,8 +23,8 @@ from db.queries.student.attempt_view import Owner
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
 from judgement import grading
-from judgement.attempts import Action, way_of
-from protocol.events import Event, enter
+from judgement.attempts import Action, transition_of
+from protocol.events import Event, to_entry
 from protocol.limits import ITEM_CHARS, SEQ_MAX
 
 WAIT_S: Final = 5.0
@@ -82,7 +82,7 @@ async def submit(
 
 
 async def _end(engine: AsyncEngine, attempt_id: UUID, owner: Owner, given: Sequence[Given]) -> Ended:
-    way = way_of(Action.SUBMIT)
+    way = transition_of(Action.SUBMIT)
     ending = Ending(
         sources=way.sources,
         target=way.target,
@@ -120,7 +120,7 @@ def _read_answers(answers: Sequence[GivenAnswer], known: Collection[str]) -> lis
         if one.item not in known:
             raise Invalid(f"{path}.item", "this exam has no such item")
         # A text may be as long as a draft.
-        reject = enter(Event("draft_saved", 0, 0, {"item": one.item, "value": one.value}), 1).reject
+        reject = to_entry(Event("draft_saved", 0, 0, {"item": one.item, "value": one.value}), 1).reject
         if reject is not None:
             raise Invalid(f"{path}.value", f"this cannot be stored: {reject}")
     return list({one.item: Given(one.item, one.value) for one in answers}.values())

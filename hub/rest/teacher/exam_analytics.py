@@ -16,7 +16,7 @@ from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, make_page, read_cursor
 from judgement.rules import describe
-from judgement.score.precision import judge_precision
+from judgement.score.precision import compute_precision
 
 
 class RuleRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +87,7 @@ async def read_analytics(
 
 
 def _judge(rule: RuleFigures) -> RuleRecord:
-    judged = judge_precision(rule.confirmed, rule.dismissed)
+    judged = compute_precision(rule.confirmed, rule.dismissed)
     return RuleRecord(
         rule=rule.rule,
         name=describe(rule.rule).name,

@@ -26,7 +26,7 @@ from hub.rest.http.audit import AnyRequest, leave
 from hub.rest.http.paging import PAGE, After, Limit, read_cursor, write_cursor
 from hub.rest.teacher.responses import FlagView, show_case
 from protocol.exams import Permission
-from protocol.flags import Severity, stands
+from protocol.flags import Severity, flag_counts
 from protocol.limits import NAME_CHARS, SEVERITY_CHARS
 
 CURSOR_CHARS = 16 * 1024
@@ -140,7 +140,9 @@ def cite(flags: Sequence[Cited]) -> Citing:
     for flag in flags:
         for place in dict.fromkeys(flag.places):
             by_fact.setdefault(place, []).append(flag.flag_id)
-    standing = [flag for flag in flags if stands(flag.source, flag.status) and flag.severity is not Severity.NORMAL]
+    standing = [
+        flag for flag in flags if flag_counts(flag.source, flag.status) and flag.severity is not Severity.NORMAL
+    ]
     return Citing(
         by_fact, _places(standing), _places([flag for flag in standing if flag.severity is Severity.CRITICAL])
     )

@@ -25,13 +25,13 @@ from hub.auth.guards import Principal
 from hub.commands.commands import TEXT_CHARS, WANTED, Commands
 from hub.commands.reviews import DECISIONS
 from judgement.policy import read_policy
-from judgement.score.scoring import judge_integrity
+from judgement.score.scoring import compute_integrity
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.codec import Encoding, decode_console
 from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result
 from protocol.exams import Permission
-from protocol.flags import FlagStatus, StandingFlag
+from protocol.flags import CountedFlag, FlagStatus
 from protocol.roles import Role
 from tests.hub.exam_room import Room, make_room
 
@@ -306,7 +306,7 @@ async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine
     board = await room.fresh()
     row = board.flags[flag]
     assert (row.status, row.reviewed_by, row.reason) == (DISMISSED, "Tess Teacher", "seen on the camera")
-    expected = judge_integrity([StandingFlag("left_page", 0.5)], read_policy({}), coverage=1.0)
+    expected = compute_integrity([CountedFlag("left_page", 0.5)], read_policy({}), coverage=1.0)
     assert board.scores[attempt].integrity == expected
     assert board.flags[kept].status is OPEN
     assert board.offset == head + 2

@@ -13,7 +13,7 @@ from db.settings import DatabaseSettings
 from hub.ingest import writer
 from hub.ingest.batcher import Fate, GivenUp, Offer, Stored, Work
 from protocol.codes import RejectCode
-from protocol.events import Batch, Entry, span
+from protocol.events import Batch, Entry, lost_entry
 from protocol.monitor import Rejected
 from tests.hub.ingest.workbench import PATIENCE_S, Publisher, Workbench, stored
 
@@ -248,7 +248,7 @@ async def test_lost_numbers_are_one_range_to_the_client_and_their_first_a_row_of
     bench: Workbench, engine: AsyncEngine
 ) -> None:
     stream_id = uuid7()
-    publisher = bench.offer_entries(stream_id, 1, [span(1, 10, "overflow")])
+    publisher = bench.offer_entries(stream_id, 1, [lost_entry(1, 10, "overflow")])
     assert await asyncio.wait_for(publisher.fate, PATIENCE_S) == Stored()
     assert await stored(engine, stream_id) == [1, 10]
     assert await bench.store(stream_id, 11, 12) == Stored()
@@ -260,7 +260,7 @@ async def test_a_late_batch_of_an_older_session_does_not_overlap_what_the_newer_
     older, newer, stream_id = Workbench(database), Workbench(database), uuid7()
     async with older.ingest, newer.ingest:
         await older.store(stream_id, 1, 2)
-        publisher = newer.offer_entries(stream_id, 3, [span(3, 20, "overflow")])
+        publisher = newer.offer_entries(stream_id, 3, [lost_entry(3, 20, "overflow")])
         assert await asyncio.wait_for(publisher.fate, PATIENCE_S) == Stored()
         # Were it told "stored", it would go on from within the span.
         assert await older.store(stream_id, 3, 6) == GivenUp()

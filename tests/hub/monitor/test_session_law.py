@@ -17,7 +17,7 @@ from hub.monitor.session import Close, Compare, Effect, Open, Phase, Send, Sessi
 from protocol import limits, monitor
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.codes import CloseCode
-from protocol.events import Batch, Entry, Event, span
+from protocol.events import Batch, Entry, Event, lost_entry
 from tests.hub.monitor.sessions import HELLO, welcome
 
 
@@ -346,7 +346,7 @@ class Law(RuleBasedStateMachine):
         assert connection.hello is not None
         acked = connection.hello.acked
         if self.table.committed < acked:
-            self.table.commit([span(self.table.committed + 1, acked, "server_lost")])
+            self.table.commit([lost_entry(self.table.committed + 1, acked, "server_lost")])
         connection.answer = msgspec.structs.replace(welcome(self.table.committed), rejected=self.table.rejected(acked))
 
     def commit_of(self, connection: Connection) -> None:

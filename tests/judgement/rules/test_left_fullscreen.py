@@ -77,6 +77,6 @@ def test_thresholds_are_the_policy_s() -> None:
 def test_a_candidate_who_is_back_wakes_the_rule_no_more() -> None:
     engine = Engine(policy_of("left_fullscreen"))
     state = engine.begin()
-    for fact in tell(at(0, "fullscreen_exit"), at(3, "fullscreen_enter")):
-        engine.step(state, fact)
+    for event in tell(at(0, "fullscreen_exit"), at(3, "fullscreen_enter")):
+        engine.step(state, event)
     assert state.wake_ms == NEVER

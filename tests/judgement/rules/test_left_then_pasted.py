@@ -87,8 +87,8 @@ def test_thresholds_are_the_policy_s() -> None:
 
 def test_a_paste_of_an_absurd_size_is_a_large_paste() -> None:
     paste = tell(LEAVE, at(10, "paste", chars=1))[-1]
-    facts = [*tell(LEAVE), type(paste)(LAPTOP, 5, "paste", paste.time_ms, 0, 0, b'{"chars":1' + b"0" * 400 + b"}")]
-    (finding,) = judge("left_then_pasted", facts)
+    events = [*tell(LEAVE), type(paste)(LAPTOP, 5, "paste", paste.time_ms, 0, 0, b'{"chars":1' + b"0" * 400 + b"}")]
+    (finding,) = judge("left_then_pasted", events)
     assert finding.numbers["chars"] == 10**9
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement.score.conclusion import Conclusion, Known, conclude
+from judgement.score.conclusion import Conclusion, ConclusionInput, conclude
 from judgement.score.momentum import Momentum
 from protocol.analysis import DropoutLabel, Score
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
@@ -24,7 +24,7 @@ flags = st.lists(
 
 
 def judged(*flags: JudgedFlag, integrity: float | None = 0.2, momentum: Momentum = STANDING_STILL) -> Conclusion:
-    return conclude(Known(score=Score(integrity, 0.9), flags=flags, momentum=momentum))
+    return conclude(ConclusionInput(score=Score(integrity, 0.9), flags=flags, momentum=momentum))
 
 
 def flag(
@@ -60,7 +60,7 @@ def test_what_is_unknown_builds_no_label(told: list[JudgedFlag], integrity: floa
 
 @given(flags)
 def test_a_flag_that_does_not_stand_changes_no_figure(told: list[JudgedFlag]) -> None:
-    found, without = judged(*told), judged(*(one for one in told if one.is_standing))
+    found, without = judged(*told), judged(*(one for one in told if one.is_counted))
     assert (found.label, found.needs_attention, found.needs_recap) == (
         without.label,
         without.needs_attention,

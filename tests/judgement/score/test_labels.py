@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judgement.score import labels
-from judgement.score.labels import Labelled, label
+from judgement.score.labels import Labeled, label
 from protocol.analysis import DropoutLabel
 
 integrities = st.floats(0, 1)
@@ -38,7 +38,7 @@ def test_labels_change_where_they_should(integrity: float, lmi: float, expected:
 @given(st.none() | integrities, st.none() | lmis, st.booleans())
 def test_what_is_unknown_builds_no_label(integrity: float | None, lmi: float | None, is_confirmed: bool) -> None:
     found = label(integrity, lmi, is_confirmed=is_confirmed)
-    assert (found == Labelled()) == (integrity is None or lmi is None)
+    assert (found == Labeled()) == (integrity is None or lmi is None)
     assert (found.label is None) == (found.confidence is None)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judgement.score import performance
-from judgement.score.performance import judge_performance
+from judgement.score.performance import compute_performance
 from protocol.analysis import DropoutLabel, FinalAttempt, Performance, Trend
 
 SAFE, COPY, INCAPABLE = DropoutLabel.SAFE, DropoutLabel.COPY, DropoutLabel.INCAPABLE
@@ -26,7 +26,7 @@ attempts = st.lists(
 
 
 def labelled(*labels: DropoutLabel | None) -> Performance:
-    return judge_performance(
+    return compute_performance(
         [FinalAttempt(subject="physics", ended_ms=n, label=label) for n, label in enumerate(labels)]
     )
 
@@ -42,7 +42,7 @@ def test_the_example_in_the_docs_holds() -> None:
         ("Physics", 48.0, False, 0.8, 20.0, INCAPABLE),
         ("Physics", 55.0, True, 0.75, 25.0, INCAPABLE),
     ]
-    found = judge_performance(
+    found = compute_performance(
         FinalAttempt(subject=s, ended_ms=n, percentage=p, passed=passed, integrity=i, lmi=lmi, label=label)
         for n, (s, p, passed, i, lmi, label) in enumerate(months)
     )
@@ -55,12 +55,12 @@ def test_the_example_in_the_docs_holds() -> None:
 
 
 def test_without_final_attempts_nothing_is_known() -> None:
-    assert judge_performance([]) == Performance()
+    assert compute_performance([]) == Performance()
 
 
 @given(attempts)
 def test_figures_nobody_has_are_unknown_and_the_others_lie_within_what_was_there(attempts: list[FinalAttempt]) -> None:
-    found = judge_performance(attempts)
+    found = compute_performance(attempts)
     for mean, values in (
         (found.avg_score, [one.percentage for one in attempts]),
         (found.avg_integrity, [one.integrity for one in attempts]),
@@ -77,7 +77,7 @@ def test_figures_nobody_has_are_unknown_and_the_others_lie_within_what_was_there
 def test_the_order_they_are_told_in_does_not_matter(attempts: list[FinalAttempt], random: object) -> None:
     mixed = list(attempts)
     random.shuffle(mixed)  # type: ignore[attr-defined]
-    assert judge_performance(mixed) == judge_performance(attempts)
+    assert compute_performance(mixed) == compute_performance(attempts)
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,11 @@ def test_risk_wants_two_of_the_last_three(
     ],
 )
 def test_a_trend_compares_halves(values: list[float | None], trend: Trend | None) -> None:
-    found = judge_performance(FinalAttempt(subject="", ended_ms=n, integrity=value) for n, value in enumerate(values))
+    found = compute_performance(FinalAttempt(subject="", ended_ms=n, integrity=value) for n, value in enumerate(values))
     assert found.integrity_trend is trend
 
 
 def test_subjects_alike_are_neither_strength_nor_weakness() -> None:
     same = [FinalAttempt(subject=name, ended_ms=0, percentage=70.0) for name in ("physics", "history")]
-    assert (judge_performance(same).strengths, judge_performance(same).weaknesses) == ([], [])
-    assert judge_performance(same[:1]).strengths == []
+    assert (compute_performance(same).strengths, compute_performance(same).weaknesses) == ([], [])
+    assert compute_performance(same[:1]).strengths == []

@@ -9,13 +9,13 @@ from judgement.policy import Policy, preset, read_policy
 from judgement.rules import RULES
 from judgement.score import scoring
 from protocol.analysis import Observed, Score
-from protocol.flags import StandingFlag
+from protocol.flags import CountedFlag
 from tests.judgement.rulebooks import BOTH
 
 BROWSER = preset("browser")
 
 flags = st.lists(
-    st.builds(StandingFlag, st.sampled_from([*(rule.id for rule in RULES), "not_known_yet"]), st.floats(0, 1)),
+    st.builds(CountedFlag, st.sampled_from([*(rule.id for rule in RULES), "not_known_yet"]), st.floats(0, 1)),
     max_size=12,
 )
 policies = st.builds(
@@ -26,8 +26,8 @@ policies = st.builds(
 )
 
 
-def judge(standing: list[StandingFlag], policy: Policy = BROWSER) -> float:
-    score = scoring.judge_integrity(standing, policy, coverage=1.0)
+def judge(standing: list[CountedFlag], policy: Policy = BROWSER) -> float:
+    score = scoring.compute_integrity(standing, policy, coverage=1.0)
     assert score is not None
     return score
 
@@ -38,7 +38,7 @@ def test_the_example_in_the_docstring_holds() -> None:
 
 
 def test_the_example_in_the_docs_holds() -> None:
-    standing = [StandingFlag("left_page", 0.8), StandingFlag("left_page", 0.8), StandingFlag("left_then_pasted", 0.9)]
+    standing = [CountedFlag("left_page", 0.8), CountedFlag("left_page", 0.8), CountedFlag("left_then_pasted", 0.9)]
     assert judge(standing) == pytest.approx((1 - 0.15 * 0.8) * (1 - 0.15 * 0.8 / 2) * (1 - 0.35 * 0.9))
     assert round(judge(standing), 3) == 0.567
     assert round(judge(standing[:2]), 3) == 0.827
@@ -50,17 +50,17 @@ def test_nothing_standing_is_whole_integrity() -> None:
 
 def test_each_further_flag_of_a_rule_counts_half_the_surest_first() -> None:
     policy = read_policy({"rules": {"left_page": {"weight": 0.4}}})
-    standing = [StandingFlag("left_page", confidence) for confidence in (0.25, 1.0, 0.5)]
+    standing = [CountedFlag("left_page", confidence) for confidence in (0.25, 1.0, 0.5)]
     assert judge(standing, policy) == pytest.approx((1 - 0.4 * 1.0) * (1 - 0.4 * 0.5 / 2) * (1 - 0.4 * 0.25 / 4))
 
 
 @given(flags, policies)
-def test_a_score_is_between_nothing_and_whole(standing: list[StandingFlag], policy: Policy) -> None:
+def test_a_score_is_between_nothing_and_whole(standing: list[CountedFlag], policy: Policy) -> None:
     assert 0 <= judge(standing, policy) <= 1
 
 
 @given(flags, st.randoms(), policies)
-def test_a_score_does_not_depend_on_the_order(standing: list[StandingFlag], random: object, policy: Policy) -> None:
+def test_a_score_does_not_depend_on_the_order(standing: list[CountedFlag], random: object, policy: Policy) -> None:
     mixed = list(standing)
     random.shuffle(mixed)  # type: ignore[attr-defined]
     assert judge(mixed, policy) == judge(standing, policy)
@@ -68,7 +68,7 @@ def test_a_score_does_not_depend_on_the_order(standing: list[StandingFlag], rand
 
 @given(flags.filter(bool), st.data(), policies)
 def test_a_score_never_rises_with_a_flag_nor_falls_on_a_dismissal(
-    standing: list[StandingFlag], data: st.DataObject, policy: Policy
+    standing: list[CountedFlag], data: st.DataObject, policy: Policy
 ) -> None:
     without = list(standing)
     without.pop(data.draw(st.integers(0, len(standing) - 1)))
@@ -77,19 +77,21 @@ def test_a_score_never_rises_with_a_flag_nor_falls_on_a_dismissal(
 
 @given(flags, policies, st.none() | st.floats(0, 1))
 def test_below_half_coverage_there_is_no_score_and_above_it_coverage_changes_none(
-    standing: list[StandingFlag], policy: Policy, coverage: float | None
+    standing: list[CountedFlag], policy: Policy, coverage: float | None
 ) -> None:
-    score = scoring.judge_integrity(standing, policy, coverage)
+    score = scoring.compute_integrity(standing, policy, coverage)
     assert score == (None if coverage is None or coverage < 0.5 else judge(standing, policy))
 
 
 def test_a_stored_policy_is_read_for_the_rulebook_it_is_pinned_to() -> None:
-    standing = [StandingFlag("left_page", 0.8), StandingFlag("copied", 1.0)]
+    standing = [CountedFlag("left_page", 0.8), CountedFlag("copied", 1.0)]
     seen = Observed(0, 100, 100, ((0, 100),))
-    assert scoring.judge_stored(standing, seen, {}, 2, BOTH) == Score(judge(standing[:1]), 1.0), "a note weighs nothing"
+    assert scoring.score_attempt(standing, seen, {}, 2, BOTH) == Score(judge(standing[:1]), 1.0), (
+        "a note weighs nothing"
+    )
     with pytest.raises(NotCarried):
-        scoring.judge_stored(standing, seen, {}, 2)
+        scoring.score_attempt(standing, seen, {}, 2)
 
 
 def test_what_was_hardly_seen_has_a_coverage_and_no_integrity() -> None:
-    assert scoring.judge_stored([], Observed(0, 100, 100, ((0, 40),)), {}, 1) == Score(None, 0.4)
+    assert scoring.score_attempt([], Observed(0, 100, 100, ((0, 40),)), {}, 1) == Score(None, 0.4)

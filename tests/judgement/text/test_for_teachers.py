@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from judgement.rules import RULES
 from judgement.score.momentum import Momentum
 from judgement.text import for_teachers
-from judgement.text.for_teachers import Statement, Summary, name_rules, tell_teacher
+from judgement.text.for_teachers import Statement, Summary, rule_titles, summarize_for_teacher
 from protocol.analysis import DropoutLabel
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
@@ -37,7 +37,9 @@ def tell(
     told: list[JudgedFlag], integrity: float | None = 0.9, label: DropoutLabel | None = None, *, recap: bool = False
 ) -> Summary:
     momentum = Momentum(lmi=75.0, pairs=8, progressed=6, pasted=1)
-    return tell_teacher(told, integrity=integrity, coverage=0.97, momentum=momentum, label=label, needs_recap=recap)
+    return summarize_for_teacher(
+        told, integrity=integrity, coverage=0.97, momentum=momentum, label=label, needs_recap=recap
+    )
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
@@ -65,7 +67,7 @@ def test_a_teacher_reads_what_stands_and_what_is_left_to_a_person() -> None:
 
 
 def test_what_was_not_seen_is_said() -> None:
-    told = tell_teacher([], integrity=None, coverage=None, momentum=Momentum(), label=None, needs_recap=False)
+    told = summarize_for_teacher([], integrity=None, coverage=None, momentum=Momentum(), label=None, needs_recap=False)
     assert told.text.startswith("Not observed at all. Not enough was seen for an integrity score. No flag stands.")
     assert told.recommendations == [
         Statement("Rest nothing on what was not seen; if it matters, talk with the student.")
@@ -80,4 +82,4 @@ def test_the_order_of_flags_does_not_matter(told: list[JudgedFlag], random: obje
 
 
 def test_every_rule_has_its_name() -> None:
-    assert name_rules() == {rule.id: rule.title for rule in RULES}
+    assert rule_titles() == {rule.id: rule.title for rule in RULES}

@@ -10,7 +10,7 @@ import pytest
 from judgement import policy
 from judgement.engine import Engine
 from judgement.rules import RULES
-from protocol.events import CLIENT_EVENTS, Event, StoredEvent, enter
+from protocol.events import CLIENT_EVENTS, Event, StoredEvent, to_entry
 from veritas.simulation.scripts import CHEATING, HONEST, SCRIPTS, LoseNetwork, RecordEvent, Script, assign_scripts
 from veritas.simulation.scripts.step import Moment, play
 
@@ -54,7 +54,7 @@ def test_a_script_says_only_known_types_in_order_and_within_its_time(script: Scr
         total_ms += step.after_ms
         if isinstance(step, RecordEvent):
             assert step.type in CLIENT_EVENTS
-            assert enter(Event(step.type, 1, 1, step.data), 1).reject is None
+            assert to_entry(Event(step.type, 1, 1, step.data), 1).reject is None
     assert total_ms <= 60_000
 
 

@@ -310,7 +310,7 @@ async def test_what_fails_is_counted_tried_later_and_then_shown_as_failed_and_ho
 ) -> None:
     broken, whole = await sit_and_end(engine), await sit_and_end(engine, WRITING)
 
-    def conclude(known: conclusion.Known) -> conclusion.Conclusion:
+    def conclude(known: conclusion.ConclusionInput) -> conclusion.Conclusion:
         if known.flags:
             raise ValueError("Ada wrote something nobody can read")
         return conclusion.conclude(known)

@@ -43,7 +43,7 @@ from tests.workers.llm.server import (
 from tests.workers.llm.test_client import settings_for
 from tests.workers.rooms import AWAY, Room, Sitting
 from workers.jobs.evaluate import Evaluator
-from workers.jobs.llm_summary import TRIES, Consultant
+from workers.jobs.llm_summary import TRIES, LlmSummarizer
 from workers.llm.breaker import Breaker
 from workers.llm.client import OpenAIModel
 
@@ -84,14 +84,14 @@ async def sitting(room: Room, evaluator: Evaluator) -> Sitting:
 @asynccontextmanager
 async def consulting(
     engine: AsyncEngine, notifier: Notifier, *reactions: Reaction, **said: Any
-) -> AsyncIterator[tuple[Consultant, ModelServer]]:
+) -> AsyncIterator[tuple[LlmSummarizer, ModelServer]]:
     """A consultant before a server that reacts so."""
     exam_tokens, breaker = said.pop("exam_tokens", 10**6), said.pop("breaker", None)
     async with serve(*reactions) as server:
         settings = settings_for(server.url, **{"llm_retries": 0, "llm_timeout_s": 2} | said)
         model = OpenAIModel(settings)
         yield (
-            Consultant(
+            LlmSummarizer(
                 engine,
                 notifier,
                 model,
@@ -397,7 +397,7 @@ async def test_a_worker_that_ends_waits_for_no_answer_and_leaves_the_asking_to_o
 
 
 async def test_without_a_model_the_analysis_says_off(engine: AsyncEngine, notifier: Notifier, sitting: Sitting) -> None:
-    await Consultant(engine, notifier, None, timeout_s=1, exam_tokens=0).consult()
+    await LlmSummarizer(engine, notifier, None, timeout_s=1, exam_tokens=0).consult()
     analysis = await read(engine, sitting.attempt_id)
     assert (analysis.model_state, analysis.llm_summary) == (ModelState.OFF, TEMPLATE)
 

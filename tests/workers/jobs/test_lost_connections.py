@@ -15,7 +15,7 @@ from db.queries.connections import hub_leases, lost_connections
 from db.queries.connections.lost_connections import Away
 from judgement.outage import Cohort
 from judgement.rules import RULEBOOKS
-from protocol.events import PLACE_EVENTS, SERVER_EVENTS
+from protocol.events import MARKER_EVENTS, SERVER_EVENTS
 from tests.candidates import Candidate, connect, disconnect, let_expire, let_pass, seat, system_events, take_hub
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.lost_connections import MISSED_S, PATIENCE_S, Lookout, due_of
@@ -181,7 +181,7 @@ async def test_no_flag_follows_from_an_outage_a_silence_or_the_way_back(
 
 def test_no_rule_hears_what_servers_state_of_connections_or_in_place_of_events() -> None:
     heard = {kind for rules in RULEBOOKS.values() for rule in rules for kind in rule.hears}
-    assert heard.isdisjoint({*SERVER_EVENTS, *PLACE_EVENTS} - {"attempt_started"})
+    assert heard.isdisjoint({*SERVER_EVENTS, *MARKER_EVENTS} - {"attempt_started"})
 
 
 async def test_after_time_without_postgresql_everybody_may_come_back_first(engine: AsyncEngine) -> None:

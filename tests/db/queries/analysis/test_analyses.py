@@ -159,7 +159,7 @@ async def test_cited_facts_of_standing_flags_are_counted_once(conn: AsyncConnect
     found = await analyses.read_flags(conn, sitting.attempt_id)
     assert (found.anomalies, found.critical) == (5, 3)
     assert found.flags[1] == JudgedFlag("left_page", FlagSource.RULE, Severity.CRITICAL, 0.8, FlagStatus.OPEN)
-    assert [flag.is_standing for flag in found.flags] == [True, True, False, True, False, True]
+    assert [flag.is_counted for flag in found.flags] == [True, True, False, True, False, True]
 
 
 async def test_a_review_waits_for_an_analysis_in_hand_and_then_makes_it_stale(engine: AsyncEngine) -> None:

@@ -1,7 +1,7 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.queries.analysis.drafts import read_drafts, read_pastings
-from protocol.analysis import Draft, Pasting
+from protocol.analysis import Draft, PastedText
 from tests.factories import TIME_BASE_MS, make_stream, store_events
 from tests.sittings import sit
 
@@ -24,8 +24,8 @@ async def test_drafts_and_pastes_come_in_the_order_of_rule_time_whatever_their_s
         Draft("d", "third", at + 10_000),
     ]
     assert await read_pastings(conn, sitting.attempt_id) == [
-        Pasting("d", 20, at + 2_000),
-        Pasting(None, 7, at + 10_005),
+        PastedText("d", 20, at + 2_000),
+        PastedText(None, 7, at + 10_005),
     ]
 
 

@@ -11,7 +11,7 @@ from db.clock import to_ms
 from db.errors import Conflict, NotFound, NotOpen
 from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment, ExamPolicy
 from db.queries.attempts import start as attempts
-from judgement.attempts import Action, follow, way_of
+from judgement.attempts import Action, next_status, transition_of
 from protocol.attempts import RUNNING, AttemptStatus
 from protocol.console import AttemptRow
 from protocol.roles import Role
@@ -160,5 +160,5 @@ async def test_that_the_notice_was_read_is_stated_once_a_version(conn: AsyncConn
 async def test_an_attempt_begins_as_the_one_table_has_it(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
     opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
-    assert opened.status == follow(None, Action.START)
-    assert frozenset({opened.status}) == way_of(Action.START).sources
+    assert opened.status == next_status(None, Action.START)
+    assert frozenset({opened.status}) == transition_of(Action.START).sources

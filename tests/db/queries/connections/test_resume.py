@@ -21,7 +21,7 @@ from db.queries.events import insert as events
 from db.queries.events import partitions
 from db.segments import Stretch, lay
 from db.settings import DatabaseSettings
-from protocol.events import Batch, Entry, span
+from protocol.events import Batch, Entry, lost_entry
 from protocol.limits import LOST_NUMBERS, STREAM_MS
 from protocol.monitor import Previous
 from tests import factories
@@ -295,7 +295,7 @@ class Session:
 
     async def send(self, writer: asyncpg.Connection, count: int, is_lost: bool) -> None:
         first, last = self.committed + 1, self.committed + count
-        entries = (span(first, last, "overflow"),) if is_lost else stretch(self.stream_id, first, last).entries
+        entries = (lost_entry(first, last, "overflow"),) if is_lost else stretch(self.stream_id, first, last).entries
         laid = [lay(self.stream_id, Batch(first, last, entries, 1))]
         try:
             await events.copy(writer, laid)

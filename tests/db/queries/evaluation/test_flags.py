@@ -11,7 +11,7 @@ from db.models import Flag
 from db.queries.console import board
 from db.queries.evaluation import flags
 from db.queries.evaluation.flags import NewFlag
-from protocol.flags import EVIDENCE_MAX, Evidence, FlagSource, FlagStatus, Severity, StandingFlag
+from protocol.flags import EVIDENCE_MAX, CountedFlag, Evidence, FlagSource, FlagStatus, Severity
 from protocol.roles import Role
 from tests.factories import TIME_BASE_MS, make_attempt, make_exam, make_stream, make_user, store_events
 
@@ -104,11 +104,11 @@ async def test_thousands_of_flags_fit_into_one_transaction(conn: AsyncConnection
     ],
 )
 async def test_which_flags_stand(
-    conn: AsyncConnection, attempt: UUID, source: FlagSource, status: FlagStatus, stands: bool
+    conn: AsyncConnection, attempt: UUID, source: FlagSource, status: FlagStatus, flag_counts: bool
 ) -> None:
     await flags.raise_flags(conn, [new_flag(attempt)])
     await conn.execute(update(Flag).values(source=source, status=status))
-    expected = [StandingFlag("left_page", 0.8)] if stands else []
+    expected = [CountedFlag("left_page", 0.8)] if flag_counts else []
     assert await flags.standing(conn, [attempt]) == {attempt: expected}
 
 

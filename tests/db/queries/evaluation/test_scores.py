@@ -15,7 +15,7 @@ from db.models import ExamAttempt
 from db.queries.evaluation import cursors, scores
 from protocol.analysis import Observed, Score
 from protocol.console import ScoreRow
-from protocol.flags import StandingFlag
+from protocol.flags import CountedFlag
 from protocol.roles import Role
 from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user
 
@@ -26,7 +26,7 @@ async def make_one(conn: AsyncConnection) -> UUID:
 
 
 def always(integrity: float | None, coverage: float | None = 1.0) -> scores.Judge:
-    def judge(_flags: Sequence[StandingFlag], _seen: Observed, _settings: dict[str, Any], _rulebook: int) -> Score:
+    def judge(_flags: Sequence[CountedFlag], _seen: Observed, _settings: dict[str, Any], _rulebook: int) -> Score:
         return Score(integrity, coverage)
 
     return judge
@@ -60,9 +60,9 @@ async def test_a_score_can_become_unknown(conn: AsyncConnection) -> None:
 
 
 async def test_the_judge_is_told_the_pinned_policy_and_rulebook_and_what_was_observed(conn: AsyncConnection) -> None:
-    told: list[tuple[Sequence[StandingFlag], Observed, dict[str, Any], int]] = []
+    told: list[tuple[Sequence[CountedFlag], Observed, dict[str, Any], int]] = []
 
-    def judge(flags: Sequence[StandingFlag], seen: Observed, settings: dict[str, Any], rulebook_version: int) -> Score:
+    def judge(flags: Sequence[CountedFlag], seen: Observed, settings: dict[str, Any], rulebook_version: int) -> Score:
         told.append((flags, seen, settings, rulebook_version))
         return Score(1.0, 1.0)
 

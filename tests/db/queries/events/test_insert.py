@@ -15,7 +15,7 @@ from db.queries.events.insert import Outcome
 from db.segments import Stretch, lay
 from db.settings import DatabaseSettings
 from protocol.codes import RejectCode
-from protocol.events import Batch, Entry, span, tombstone
+from protocol.events import Batch, Entry, lost_entry, tombstone
 from protocol.monitor import Rejected
 
 PATIENCE_S = 10
@@ -41,7 +41,7 @@ def stretch(stream_id: UUID, *seqs: int, payload: str = '{"chars":3}') -> Stretc
 
 
 def lost(stream_id: UUID, first: int, last: int) -> Stretch:
-    return lay(stream_id, Batch(first, last, (span(first, last, "overflow"),), 1))
+    return lay(stream_id, Batch(first, last, (lost_entry(first, last, "overflow"),), 1))
 
 
 def poisoned(stream_id: UUID, seq: int, **changes: Any) -> Stretch:

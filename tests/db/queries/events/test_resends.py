@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.queries.events import resends
 from protocol import limits
 from protocol.codes import RejectCode
-from protocol.events import Entry, span, tombstone
+from protocol.events import Entry, lost_entry, tombstone
 from tests.factories import make_attempt, make_exam, make_stream, make_user
 
 SENT = Entry(1, "paste", 1_700_000_000_123, 10, '{"chars":3,"item":"q1"}', "info")
@@ -101,7 +101,7 @@ async def test_a_number_is_told_once_however_often_it_is_sent(
 
 @pytest.mark.parametrize(
     "stored",
-    [tombstone(1, RejectCode.BAD_SHAPE, b""), span(1, 1, "overflow"), Entry(1, "stream_closed", 0, 0, "{}")],
+    [tombstone(1, RejectCode.BAD_SHAPE, b""), lost_entry(1, 1, "overflow"), Entry(1, "stream_closed", 0, 0, "{}")],
     ids=["tombstone", "span", "end"],
 )
 async def test_what_stands_in_place_of_an_event_has_no_content_to_compare(
@@ -116,11 +116,11 @@ async def test_a_tombstone_or_a_span_sent_again_is_not_compared(
     conn: AsyncConnection, attempt_id: UUID, stream_id: UUID
 ) -> None:
     await store(conn, stream_id, SENT, msgspec.structs.replace(SENT, seq=2))
-    sent = [tombstone(1, RejectCode.TOO_LARGE, b"x"), span(2, 2, "overflow")]
+    sent = [tombstone(1, RejectCode.TOO_LARGE, b"x"), lost_entry(2, 2, "overflow")]
     assert await resends.compare(conn, attempt_id, stream_id, sent) == []
 
 
 async def test_a_number_without_a_row_is_not_compared(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID) -> None:
-    await store(conn, stream_id, span(1, 9, "overflow"))
+    await store(conn, stream_id, lost_entry(1, 9, "overflow"))
     inside = msgspec.structs.replace(SENT, seq=5)
     assert await resends.compare(conn, attempt_id, stream_id, [inside]) == []
