@@ -31,7 +31,7 @@ class ChangeNotifier(Protocol):
     async def enqueue_analyse(self, attempts: Collection[UUID]) -> None:
         """Ask the workers to analyse these attempts."""
 
-    async def enqueue_consult(self, attempts: Collection[UUID]) -> None:
+    async def enqueue_llm_summary(self, attempts: Collection[UUID]) -> None:
         """Ask the workers to request a summary of these attempts from a language model."""
 
 
@@ -104,7 +104,7 @@ class Unit:
         """Enqueue the analysis of these attempts."""
         self._to_analyse.update(dict.fromkeys(attempt_ids))
 
-    def enqueue_consult(self, attempt_ids: Collection[UUID]) -> None:
+    def enqueue_llm_summary(self, attempt_ids: Collection[UUID]) -> None:
         """Enqueue the request to a language model about these attempts."""
         self._to_consult.update(dict.fromkeys(attempt_ids))
 
@@ -133,7 +133,7 @@ class Unit:
             if self._to_analyse:
                 await notifier.enqueue_analyse(list(self._to_analyse))
             if self._to_consult:
-                await notifier.enqueue_consult(list(self._to_consult))
+                await notifier.enqueue_llm_summary(list(self._to_consult))
         except Exception:
             log.exception("change not notified")
 

@@ -34,7 +34,7 @@ class Recorder:
     async def enqueue_analyse(self, attempts: Collection[UUID]) -> None:
         self.calls.append(("analyse", attempts))
 
-    async def enqueue_consult(self, attempts: Collection[UUID]) -> None:
+    async def enqueue_llm_summary(self, attempts: Collection[UUID]) -> None:
         self.calls.append(("consult", attempts))
 
 
@@ -191,7 +191,7 @@ async def test_a_change_that_collected_nothing_notifies_nothing(engine: AsyncEng
         unit.notify_instructions([])
         unit.notify_attempts([])
         unit.enqueue_analyse([])
-        unit.enqueue_consult([])
+        unit.enqueue_llm_summary([])
         unit.mark_stale([])
     assert notifier.calls == []
 
@@ -201,7 +201,7 @@ async def test_each_attempt_is_notified_once_after_the_feed(
 ) -> None:
     first, second = uuid4(), uuid4()
     async with change(engine, notifier) as unit:
-        unit.enqueue_consult([first])
+        unit.enqueue_llm_summary([first])
         unit.enqueue_analyse([first, second])
         unit.enqueue_analyse([first])
         unit.notify_attempts([second, first])
