@@ -19,7 +19,7 @@ from bench.figures import Spread, spread
 from bench.workload import Tape
 from db import copy_encoding
 from db.segments import lay
-from hub.monitor.session import Session
+from hub.monitor.session import CandidateSession
 from protocol.attempts import AttemptStatus
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.events import Batch
@@ -101,7 +101,7 @@ def _deal(tapes: Sequence[Tape], batches: Sequence[Batch]) -> list[list[Batch]]:
 
 def _converse(batches: Sequence[Batch]) -> int:
     """One session from hello to its last acknowledgement, each batch stored before the next comes."""
-    session = Session(0)
+    session = CandidateSession(0)
     hello = Hello(
         ticket="ticket",
         attempt_id=uuid4(),

@@ -30,14 +30,14 @@ from hub.drain import Drain
 from hub.errors import exception_handlers
 from hub.handshake import Gate
 from hub.ingest.budget import Budget
-from hub.ingest.duplicates import Resends
+from hub.ingest.duplicates import Duplicates
 from hub.ingest.job_notifier import JobNotifier
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
 from hub.monitor.admission import Admission
 from hub.monitor.close_log import CloseLog
-from hub.monitor.instruction_results import Answers
-from hub.monitor.orphans import Sweep
+from hub.monitor.instruction_results import InstructionResults
+from hub.monitor.orphans import OrphanCloser
 from hub.monitor.registry import Registry
 from hub.monitor.socket import monitor_socket
 from hub.pages import routes as pages
@@ -181,7 +181,7 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
     registry = Registry(watch_engine, budget)
     start_anew = partial(registry.close_all, CloseCode.INTERNAL)
     lease = Lease(watch_engine, start_anew)
-    resends = Resends(engine)
+    resends = Duplicates(engine)
     ingest = Ingest(
         connect,
         job_notifier.notification,
@@ -190,9 +190,9 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
         known=resends.put,
         on_rewind=start_anew,
     )
-    answers = Answers(engine, notifier)
+    answers = InstructionResults(engine, notifier)
     close_log = CloseLog(engine)
-    sweep = Sweep(engine, lease, registry, close_log)
+    sweep = OrphanCloser(engine, lease, registry, close_log)
     candidates = Admission(
         settings=settings,
         engine=engine,

@@ -24,16 +24,16 @@ class GivenUp(msgspec.Struct, frozen=True):
     """A batch could not be stored in time; the client still has it and is to come again."""
 
 
-Fate = Stored | GivenUp
+BatchResult = Stored | GivenUp
 
 
-class Work(msgspec.Struct, frozen=True, gc=False):
+class PendingBatch(msgspec.Struct, frozen=True, gc=False):
     """One batch on its way to storage, and whom to tell what became of it."""
 
     attempt_id: UUID
     stream_id: UUID
     batch: Batch
-    tell: Callable[[Fate], None]
+    tell: Callable[[BatchResult], None]
 
 
 class Offer(Enum):
@@ -47,7 +47,7 @@ class Batcher:
     """Gathers work until a writer takes it: at most `max_bytes` waiting, at most `max_rows` taken at once."""
 
     def __init__(self, *, max_bytes: int, max_rows: int) -> None:
-        self._waiting: deque[Work] = deque()
+        self._waiting: deque[PendingBatch] = deque()
         self._max_bytes = max_bytes
         self._max_rows = max_rows
         self.waiting_bytes = 0
@@ -55,7 +55,7 @@ class Batcher:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def offer(self, work: Work) -> Offer:
+    def offer(self, work: PendingBatch) -> Offer:
         """Take a batch, or say FULL: then nothing is kept, and the session holds it and tries again.
 
         A batch that alone is larger than `max_bytes` is taken when nothing else waits.
@@ -66,9 +66,9 @@ class Batcher:
         self.waiting_bytes += work.batch.size
         return Offer.TAKEN
 
-    def take(self) -> list[Work]:
+    def take(self) -> list[PendingBatch]:
         """The oldest waiting batches, at most `max_rows` rows of them but always at least one batch."""
-        taken: list[Work] = []
+        taken: list[PendingBatch] = []
         rows = 0
         while self._waiting:
             size = len(self._waiting[0].batch.entries)

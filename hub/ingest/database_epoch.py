@@ -12,11 +12,11 @@ from hub import metrics
 log = structlog.get_logger(__name__)
 
 
-class Rewound(Exception):
+class EpochChanged(Exception):
     """PostgreSQL tells another history than the one these batches were taken for."""
 
 
-class Timeline:
+class DatabaseEpoch:
     """Which history the writers of one process store into; a failover or a restore begins another."""
 
     def __init__(self, on_rewind: Callable[[], None]) -> None:
@@ -37,4 +37,4 @@ class Timeline:
     def hold(self, rewinds: int) -> None:
         """Raises Rewound unless the history is still the one it was after so many rewinds."""
         if self.rewinds != rewinds:
-            raise Rewound
+            raise EpochChanged

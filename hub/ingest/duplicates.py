@@ -26,7 +26,7 @@ MAX_BYTES = 4 * 1024 * 1024
 _ENTRY_BYTES = 200
 
 
-class Resends(Background):
+class Duplicates(Background):
     """A bounded queue of numbers to be compared, one query per batch."""
 
     name = "resends"

@@ -22,8 +22,8 @@ from db.queries.events.database_epoch import read_epoch
 from db.queries.events.insert import Outcome
 from db.segments import Stretch, lay
 from hub import metrics
-from hub.ingest.batcher import Batcher, Fate, GivenUp, Offer, Stored, Work
-from hub.ingest.database_epoch import Rewound, Timeline
+from hub.ingest.batcher import Batcher, BatchResult, GivenUp, Offer, PendingBatch, Stored
+from hub.ingest.database_epoch import DatabaseEpoch, EpochChanged
 from protocol.events import Entry
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ OnStored = Callable[[frozenset[UUID]], None]
 
 
 class Known(Protocol):
-    """What is done with places that were stored before: `hub.ingest.duplicates.Resends.put`."""
+    """What is done with places that were stored before: `hub.ingest.duplicates.Duplicates.put`."""
 
     def __call__(self, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry], /) -> None:
         """Take the entries of one stream."""
@@ -61,7 +61,7 @@ class Writer:
     """One pinned connection and the batches that wait for it."""
 
     def __init__(
-        self, connect: Connect, on_stored: OnStored, known: Known, timeline: Timeline, *, max_bytes: int
+        self, connect: Connect, on_stored: OnStored, known: Known, timeline: DatabaseEpoch, *, max_bytes: int
     ) -> None:
         self._connect = connect
         self._on_stored = on_stored
@@ -79,7 +79,7 @@ class Writer:
         """Bytes of frames that wait for their transaction."""
         return self._batcher.waiting_bytes
 
-    def offer(self, work: Work) -> Offer:
+    def offer(self, work: PendingBatch) -> Offer:
         """Queue a batch, or say FULL and keep nothing."""
         offer = self._batcher.offer(work)
         self._wake.set()
@@ -113,7 +113,7 @@ class Writer:
         finally:
             self._drop_connection()
 
-    async def _flush(self, taken: Sequence[Work]) -> None:
+    async def _flush(self, taken: Sequence[PendingBatch]) -> None:
         stretches = [lay(work.stream_id, work.batch) for work in taken]
         stretches.sort(key=lambda stretch: (stretch.stream_id.int, stretch.first_seq))
         rewinds = self._timeline.rewinds
@@ -123,7 +123,7 @@ class Writer:
                 outcome = await self._store(stretches, rewinds)
                 # What was stored just now may be stored in the history that is gone.
                 self._timeline.hold(rewinds)
-        except Rewound:
+        except EpochChanged:
             self._drop_connection()
             _give_up(taken, "rewound")
         except Exception as error:
@@ -154,7 +154,7 @@ class Writer:
         while waiting := self._batcher.take():
             _give_up(waiting, reason)
 
-    def _report(self, taken: Sequence[Work], outcome: Outcome) -> None:
+    def _report(self, taken: Sequence[PendingBatch], outcome: Outcome) -> None:
         for stream_id, reason in outcome.returned.items():
             _give_up([work for work in taken if work.stream_id == stream_id], reason)
         stored = [work for work in taken if work.stream_id not in outcome.returned]
@@ -252,7 +252,7 @@ class Ingest:
         on_rewind: Callable[[], None],
     ) -> None:
         self._on_rewind = on_rewind
-        timeline = Timeline(self._rewind)
+        timeline = DatabaseEpoch(self._rewind)
         self._writers = [
             Writer(connect, on_stored, known, timeline, max_bytes=max_bytes // writers) for _ in range(writers)
         ]
@@ -274,7 +274,7 @@ class Ingest:
         """Bytes of frames that wait for their transaction, over all writers."""
         return sum(writer.waiting_bytes for writer in self._writers)
 
-    def offer(self, work: Work) -> Offer:
+    def offer(self, work: PendingBatch) -> Offer:
         """Hand a batch to its stream's writer."""
         return self._writers[work.stream_id.int % len(self._writers)].offer(work)
 
@@ -292,13 +292,13 @@ def _leaves_connection(error: BaseException) -> bool:
     return not isinstance(error, _TRANSIENT)
 
 
-def _give_up(works: Sequence[Work], reason: str) -> None:
+def _give_up(works: Sequence[PendingBatch], reason: str) -> None:
     log.warning("batches sent back", reason=reason, batches=len(works))
     metrics.BATCHES_RETURNED.labels(reason=reason).inc(len(works))
     _tell(works, lambda _: GivenUp())
 
 
-def _tell(taken: Sequence[Work], fate: Callable[[Work], Fate]) -> None:
+def _tell(taken: Sequence[PendingBatch], fate: Callable[[PendingBatch], BatchResult]) -> None:
     for work in taken:
         try:
             work.tell(fate(work))

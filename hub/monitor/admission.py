@@ -20,11 +20,11 @@ from hub.auth import tokens
 from hub.auth.guards import Principal, admit_socket, spending
 from hub.errors import Busy, Forbidden, Unauthenticated
 from hub.ingest.budget import Budget
-from hub.ingest.duplicates import Resends
+from hub.ingest.duplicates import Duplicates
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
 from hub.monitor.close_log import CloseLog
-from hub.monitor.instruction_results import Answers
+from hub.monitor.instruction_results import InstructionResults
 from hub.monitor.registry import Registry
 from hub.presence.presence import Presence
 from hub.settings import HubSettings
@@ -39,7 +39,7 @@ GONE: Final = "gone"
 """The cause of a close that nobody named: the peer, or the network, ended the connection."""
 
 
-class Entrance(msgspec.Struct, frozen=True):
+class AdmittedCandidate(msgspec.Struct, frozen=True):
     """An accepted hello: who it is, the stream to go on with, what is still to be asked, and in which hub's name."""
 
     principal: Principal
@@ -54,18 +54,20 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     settings: HubSettings
     engine: AsyncEngine
     ingest: Ingest
-    resends: Resends
+    resends: Duplicates
     budget: Budget
     presence: Presence
     registry: Registry
-    answers: Answers
+    answers: InstructionResults
     tasks: DetachedTasks
     lease: Lease
     close_log: CloseLog
     turns: asyncio.Semaphore
     """How many hellos may be with PostgreSQL at once: a storm of them waits here, and leaves the pool to others."""
 
-    async def enter(self, hello: Hello, is_wanted: Callable[[], bool], *, by_ticket_only: bool = False) -> Entrance:
+    async def enter(
+        self, hello: Hello, is_wanted: Callable[[], bool], *, by_ticket_only: bool = False
+    ) -> AdmittedCandidate:
         """Check who says hello and open the stream of its queue; what is still to be asked of it comes along.
 
         A hello that is not wanted any more opens nothing: its client may be elsewhere by now, and stays there.
@@ -84,7 +86,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         metrics.SERVER_LOST.inc(entrance.opening.server_lost)
         return entrance
 
-    async def enter_by_requests(self, hello: Hello, principal: Principal) -> Entrance:
+    async def enter_by_requests(self, hello: Hello, principal: Principal) -> AdmittedCandidate:
         """Open the stream of a queue whose client has no socket. Raises as `enter` does."""
         if not self.lease.is_held:
             raise Busy("this hub has not begun yet")
@@ -105,13 +107,13 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
     async def _open(
         self, conn: AsyncConnection, hello: Hello, principal: Principal, hub_id: UUID, *, by_requests: bool = False
-    ) -> Entrance:
+    ) -> AdmittedCandidate:
         opening = await connections.open_connection(conn, hello, principal.user_id, hub_id, by_requests=by_requests)
         _check_exam(principal, opening)
         waiting = await instructions.pending(conn, [opening.attempt_id])
-        return Entrance(principal, opening, waiting.get(opening.attempt_id, []), hub_id)
+        return AdmittedCandidate(principal, opening, waiting.get(opening.attempt_id, []), hub_id)
 
-    async def renew(self, token: str, entrance: Entrance) -> Principal:
+    async def renew(self, token: str, entrance: AdmittedCandidate) -> Principal:
         """Check a token sent in band: of the same person, good for the same exam. Raises as `enter` does."""
         async with self.engine.begin() as conn:
             principal = await admit_socket(conn, None, token, "monitor", self.settings)
@@ -120,7 +122,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         _check_exam(principal, entrance.opening)
         return principal
 
-    def abandon(self, entering: asyncio.Task[Entrance], cause: str) -> None:
+    def abandon(self, entering: asyncio.Task[AdmittedCandidate], cause: str) -> None:
         """Nobody waits for this hello any more: if it still opens a connection, record that it ended."""
         if not entering.cancelled() and entering.exception() is None:
             self.close_log.put(entering.result().opening, cause)
@@ -131,7 +133,7 @@ def _check_exam(principal: Principal, opening: Opening) -> None:
         raise Forbidden("this sign-in is good for another exam")
 
 
-def welcome_of(entrance: Entrance, window: Window, secret: str) -> Welcome:
+def make_welcome(entrance: AdmittedCandidate, window: Window, secret: str) -> Welcome:
     """Tell a client where to go on, and what it needs for that."""
     opening = entrance.opening
     upload = tokens.make_upload_claims(

@@ -16,7 +16,7 @@ LONG_S: Final = 0.005
 """A turn that took so long is followed by a pause as long, or one client's frames would fill every other moment."""
 
 
-class Turn:
+class FairShare:
     """What a socket has done since the others were let in."""
 
     def __init__(self) -> None:

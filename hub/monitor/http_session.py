@@ -18,9 +18,9 @@ from db.queries.console import instructions
 from hub import metrics, sockets
 from hub.auth.guards import Bearer, Principal
 from hub.errors import BadRequest, Busy, Disconnected, Forbidden, Full, Gap, Missing, Superseded
-from hub.ingest.batcher import Fate, GivenUp, Offer, Work
-from hub.monitor.admission import Admission, Entrance
-from hub.monitor.session import Answer, Close, Compare, Effect, Send, Session, Store
+from hub.ingest.batcher import BatchResult, GivenUp, Offer, PendingBatch
+from hub.monitor.admission import Admission, AdmittedCandidate
+from hub.monitor.session import CandidateSession, Close, Compare, Effect, RecordResult, Send, Store
 from protocol.codec import Delivered, Received
 from protocol.codes import CloseCode
 from protocol.events import Batch
@@ -38,9 +38,9 @@ class Taken(msgspec.Struct, frozen=True):
     attempt: Attempt
 
 
-async def begin(admission: Admission, hello: Hello, principal: Principal) -> Entrance:
+async def begin(admission: Admission, hello: Hello, principal: Principal) -> AdmittedCandidate:
     """Open a connection by requests, as a hello opens a socket's. Raises BadRequest, and as the door does."""
-    for effect in Session(0).receive(hello, 0):
+    for effect in CandidateSession(0).receive(hello, 0):
         if isinstance(effect, Send) and isinstance(effect.frame, Error):
             raise BadRequest(effect.frame.detail)
     return await admission.enter_by_requests(hello, principal)
@@ -77,10 +77,10 @@ class _Delivery:
         self._admission = admission
         self._target = target
         self._delivered = delivered
-        self._session = Session.going_on(target.committed, sockets.steady_ms())
+        self._session = CandidateSession.resumed(target.committed, sockets.steady_ms())
         self._rejected: list[Rejected] = []
 
-    async def run(self) -> tuple[Session, list[Rejected]]:
+    async def run(self) -> tuple[CandidateSession, list[Rejected]]:
         frames: list[Received | None] = [self._delivered.lost, self._delivered.batch, *self._delivered.done]
         effects: list[Effect] = []
         for frame in frames:
@@ -114,7 +114,7 @@ class _Delivery:
                 return await self._store(batch)
             case Compare(entries):
                 self._admission.resends.put(self._target.attempt_id, self._delivered.stream, entries)
-            case Answer(done):
+            case RecordResult(done):
                 self._admission.answers.put(self._target.attempt_id, done)
             case Send(Ack(_, rejected)):
                 for one in rejected:
@@ -123,16 +123,16 @@ class _Delivery:
         return []
 
     async def _store(self, batch: Batch) -> list[Effect]:
-        told: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+        told: asyncio.Future[BatchResult] = asyncio.get_running_loop().create_future()
 
-        def tell(fate: Fate) -> None:
+        def tell(fate: BatchResult) -> None:
             if not told.done():
                 told.set_result(fate)
 
         if not self._admission.registry.window.events:
             raise Full("the hub has no room just now")
         began = time.perf_counter()
-        work = Work(self._target.attempt_id, self._delivered.stream, batch, tell)
+        work = PendingBatch(self._target.attempt_id, self._delivered.stream, batch, tell)
         if self._admission.ingest.offer(work) is Offer.FULL:
             raise Full("too much waits to be stored just now")
         fate = await told

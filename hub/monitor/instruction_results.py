@@ -33,7 +33,7 @@ LAST_S: Final = 5.0
 """The longest pause between two tries, and how long answers may still be recorded as the hub ends."""
 
 
-class Answers(Background):
+class InstructionResults(Background):
     """One queue for all candidates of a hub; recording an answer twice does no harm."""
 
     name = "answers"

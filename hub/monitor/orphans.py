@@ -30,7 +30,7 @@ YOUNG_S = 30.0
 CAUSE: Final = "gone"
 
 
-class Sweep(Background):
+class OrphanCloser(Background):
     """What is open in the record and is neither on the roll nor about to be closed ends here."""
 
     name = "sweep"

@@ -12,7 +12,7 @@ from protocol import limits
 from protocol.events import Batch, Entry
 
 
-class Numbers:
+class StreamSequence:
     """Where a stream stands; at most one batch is in flight, and it starts one past what this session saw committed."""
 
     def __init__(self) -> None:

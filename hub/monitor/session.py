@@ -24,7 +24,7 @@ from typing import Self
 
 import msgspec
 
-from hub.monitor.sequence import Numbers
+from hub.monitor.sequence import StreamSequence
 from protocol import limits, monitor
 from protocol.codec import EmptyBatch, Received, measure
 from protocol.codes import CloseCode, ErrorCode
@@ -75,12 +75,12 @@ class Store(msgspec.Struct, frozen=True):
 
 
 class Compare(msgspec.Struct, frozen=True):
-    """Numbers that are stored already came again: see whether they still say the same."""
+    """StreamSequence that are stored already came again: see whether they still say the same."""
 
     entries: tuple[Entry, ...]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class RecordResult(msgspec.Struct, frozen=True):
     """Record that an instruction was carried out, or not."""
 
     done: monitor.Done
@@ -98,7 +98,7 @@ class Close(msgspec.Struct, frozen=True):
     code: CloseCode
 
 
-Effect = Open | Send | Store | Compare | Answer | Renew | Close
+Effect = Open | Send | Store | Compare | RecordResult | Renew | Close
 
 
 class Phase(Enum):
@@ -119,12 +119,12 @@ _OUT_OF_TURN = {
 }
 
 
-class Session:
+class CandidateSession:
     """One candidate's socket, from its first frame to its close."""
 
     def __init__(self, now_ms: int) -> None:
         self.phase = Phase.HELLO
-        self._numbers = Numbers()
+        self._numbers = StreamSequence()
         self._began_ms = self._heard_ms = self._now_ms = now_ms
         self._unknown = 0
         self._retry_ms: int | None = None
@@ -144,7 +144,7 @@ class Session:
         self._fed_ms = now_ms
 
     @classmethod
-    def going_on(cls, committed: int, now_ms: int) -> Self:
+    def resumed(cls, committed: int, now_ms: int) -> Self:
         """A session that needs no hello: its stream was opened before, and holds all up to `committed`."""
         session = cls(now_ms)
         session.phase = Phase.OPEN
@@ -180,7 +180,7 @@ class Session:
         return self._receive_open(frame)
 
     def refuse(self, error: ProtocolError, now_ms: int) -> list[Effect]:
-        """Answer bytes that are no frame: unknown tags are tolerated up to a limit, anything else closes."""
+        """RecordResult bytes that are no frame: unknown tags are tolerated up to a limit, anything else closes."""
         if self.phase in (Phase.RETIRING, Phase.CLOSED):
             return []
         self._heard_ms = self._now_ms = now_ms
@@ -429,7 +429,7 @@ class Session:
             )
         if done.id in self._repeat_ms:
             self._repeat_ms[done.id] = None
-        return [Answer(done)]
+        return [RecordResult(done)]
 
     def _renew(self, token: str) -> list[Effect]:
         """One token is checked at a time; of those that come meanwhile only the last counts."""

@@ -20,10 +20,10 @@ from hub import metrics, sockets
 from hub.auth.guards import Principal
 from hub.errors import HubError, close_code_of
 from hub.handshake import needs_ticket
-from hub.ingest.batcher import Fate, Offer, Stored, Work
-from hub.monitor.admission import GONE, Admission, Entrance, welcome_of
-from hub.monitor.fair_share import Turn
-from hub.monitor.session import Answer, Close, Compare, Effect, Open, Phase, Renew, Send, Session, Store
+from hub.ingest.batcher import BatchResult, Offer, PendingBatch, Stored
+from hub.monitor.admission import GONE, Admission, AdmittedCandidate, make_welcome
+from hub.monitor.fair_share import FairShare
+from hub.monitor.session import CandidateSession, Close, Compare, Effect, Open, Phase, RecordResult, Renew, Send, Store
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.errors import ProtocolError
@@ -51,10 +51,10 @@ class CandidateSocket:
         self._admission = admission
         self._socket = socket
         self._encoding = encoding
-        self._session = Session(sockets.steady_ms())
+        self._session = CandidateSession(sockets.steady_ms())
         self._outbox = sockets.Outbox(OUTBOX_BYTES)
         self._hello: Hello | None = None
-        self._entrance: Entrance | None = None
+        self._entrance: AdmittedCandidate | None = None
         self._principal: Principal | None = None
         self._sender = asyncio.create_task(self._send_all(), name="candidate-sender")
         self._closer: asyncio.Task[None] | None = None
@@ -63,7 +63,7 @@ class CandidateSocket:
         self._is_gone = False
         self._is_offered = False
         self._offered_s = 0.0
-        self._turn = Turn()
+        self._turn = FairShare()
         self._counted_bytes = 0
 
     @property
@@ -150,7 +150,7 @@ class CandidateSocket:
                     self._store(batch)
                 case Open(hello):
                     self._hello = hello
-                case Answer(done):
+                case RecordResult(done):
                     self._admission.answers.put(self.attempt_id, done)
                 case Compare(entries):
                     self._compare(entries)
@@ -177,7 +177,7 @@ class CandidateSocket:
 
     def _store(self, batch: Batch) -> None:
         self._offered_s = time.perf_counter()
-        work = Work(self.attempt_id, self.opening.stream_id, batch, self._told)
+        work = PendingBatch(self.attempt_id, self.opening.stream_id, batch, self._told)
         self._is_offered = self._admission.ingest.offer(work) is Offer.TAKEN
         if not self._is_offered:
             self._perform(self._session.held(sockets.steady_ms()))
@@ -185,7 +185,7 @@ class CandidateSocket:
     def _compare(self, entries: Sequence[Entry]) -> None:
         self._admission.resends.put(self.attempt_id, self.opening.stream_id, entries)
 
-    def _told(self, fate: Fate) -> None:
+    def _told(self, fate: BatchResult) -> None:
         self._is_offered = False
         if isinstance(fate, Stored):
             metrics.ACK_SECONDS.observe(time.perf_counter() - self._offered_s)
@@ -204,7 +204,7 @@ class CandidateSocket:
         except (HubError, DatabaseError) as error:
             self.close(close_code_of(error))
 
-    async def _ask_in(self, hello: Hello) -> Entrance:
+    async def _ask_in(self, hello: Hello) -> AdmittedCandidate:
         """Have the hello checked; what PostgreSQL has begun is ended, whether or not it is waited for."""
         by_ticket_only = needs_ticket(self._socket.headers)
         entering = self._admission.tasks.start(
@@ -221,14 +221,14 @@ class CandidateSocket:
         """Whether somebody still waits for the hello's answer."""
         return self._session.phase is Phase.OPENING and not sockets.is_gone(self._socket)
 
-    def _enter(self, entrance: Entrance) -> None:
+    def _enter(self, entrance: AdmittedCandidate) -> None:
         self._entrance, self._principal = entrance, entrance.principal
         self._admission.registry.enter(self)
         self._admission.presence.opened(self.opening, sockets.now_ms())
         if entrance.hub_id != self._admission.lease.hub_id:
             # Opened in the name of a hub that was given up meanwhile: the record would never learn of its end.
             self.close(CloseCode.INTERNAL)
-        welcome = welcome_of(entrance, self._admission.registry.window, self._admission.settings.jwt_secret)
+        welcome = make_welcome(entrance, self._admission.registry.window, self._admission.settings.jwt_secret)
         self._perform(self._session.opened(welcome, entrance.waiting))
 
     async def _renew(self, token: str) -> None:

@@ -33,7 +33,7 @@ from hub.errors import (
     problems,
 )
 from hub.monitor import http_session
-from hub.monitor.admission import Admission, welcome_of
+from hub.monitor.admission import Admission, make_welcome
 from hub.monitor.http_session import Taken
 from hub.settings import HubSettings
 from protocol import limits
@@ -95,7 +95,7 @@ async def open_stream(
     """Make this the attempt's newest connection, as a `hello` does; it ends when nothing comes for three heartbeats."""
     said = {field: getattr(data, field) for field in data.__struct_fields__}
     entrance = await http_session.begin(candidates, Hello(token=_BY_BEARER, **said), principal)
-    welcome = welcome_of(entrance, candidates.registry.window, settings.jwt_secret)
+    welcome = make_welcome(entrance, candidates.registry.window, settings.jwt_secret)
     return StreamOpened(
         stream=welcome.stream,
         committed=welcome.committed,

@@ -11,7 +11,7 @@ import asyncpg
 
 from db.engine import connect_writer
 from db.settings import DatabaseSettings
-from hub.ingest.batcher import Fate, Stored, Work
+from hub.ingest.batcher import BatchResult, PendingBatch, Stored
 from hub.ingest.writer import Ingest
 from protocol.codes import RejectCode
 from protocol.events import Batch, Entry, tombstone
@@ -32,10 +32,10 @@ async def main(url: str, stream_id: UUID) -> None:
         await conn.execute(IDLE)
         return conn
 
-    fate: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+    fate: asyncio.Future[BatchResult] = asyncio.get_running_loop().create_future()
     ingest = Ingest(connect, lambda _: None, writers=1, max_bytes=10_000, known=lambda *_: None, on_rewind=lambda: None)
     async with ingest:
-        ingest.offer(Work(stream_id, stream_id, Batch(1, 5, ENTRIES, 10), fate.set_result))
+        ingest.offer(PendingBatch(stream_id, stream_id, Batch(1, 5, ENTRIES, 10), fate.set_result))
         sys.stdout.write("stored\n" if isinstance(await fate, Stored) else "given up\n")
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.settings import DatabaseSettings
-from hub.ingest.batcher import Fate, Stored
+from hub.ingest.batcher import BatchResult, Stored
 from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
 from protocol.monitor import Rejected
@@ -34,7 +34,7 @@ async def bench(database: DatabaseSettings, proxy: Proxy) -> AsyncIterator[Workb
         yield bench
 
 
-async def told(publisher: Publisher) -> Fate:
+async def told(publisher: Publisher) -> BatchResult:
     return await asyncio.wait_for(publisher.fate, PATIENCE_S)
 
 

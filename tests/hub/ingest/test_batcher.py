@@ -3,15 +3,15 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.ingest.batcher import Batcher, Offer, Work
+from hub.ingest.batcher import Batcher, Offer, PendingBatch
 from protocol.events import Batch, Entry
 
 STREAM = uuid4()
 
 
-def work(rows: int, size: int, stream: UUID = STREAM) -> Work:
+def work(rows: int, size: int, stream: UUID = STREAM) -> PendingBatch:
     entries = tuple(Entry(seq, "copy", 0, 0, "{}") for seq in range(1, rows + 1))
-    return Work(stream, stream, Batch(1, rows, entries, size), lambda _: None)
+    return PendingBatch(stream, stream, Batch(1, rows, entries, size), lambda _: None)
 
 
 def test_batches_leave_in_the_order_they_came() -> None:
@@ -44,7 +44,7 @@ def test_a_batch_of_more_rows_than_a_flush_still_leaves_whole() -> None:
 def test_nothing_taken_is_lost_or_doubled(offers: list[tuple[int, int]], max_rows: int) -> None:
     batcher = Batcher(max_bytes=200, max_rows=max_rows)
     kept = [one for one in (work(rows, size) for rows, size in offers) if batcher.offer(one) is Offer.TAKEN]
-    left: list[Work] = []
+    left: list[PendingBatch] = []
     while taken := batcher.take():
         assert len(taken) == 1 or sum(len(one.batch.entries) for one in taken) <= max_rows
         left += taken

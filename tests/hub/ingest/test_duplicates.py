@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from hub import metrics
-from hub.ingest.duplicates import Resends
+from hub.ingest.duplicates import Duplicates
 from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
 from tests.factories import TIME_BASE_MS, make_attempt, make_exam, make_stream, make_user, store_events
@@ -37,8 +37,8 @@ async def sitting(engine: AsyncEngine) -> Attempt:
 
 
 @pytest.fixture
-async def resends(engine: AsyncEngine) -> AsyncIterator[Resends]:
-    async with Resends(engine, max_bytes=2_000) as resends:
+async def resends(engine: AsyncEngine) -> AsyncIterator[Duplicates]:
+    async with Duplicates(engine, max_bytes=2_000) as resends:
         yield resends
 
 
@@ -60,7 +60,7 @@ def dropped() -> float:
 
 
 async def test_altered_numbers_become_a_fact_and_equal_ones_nothing(
-    resends: Resends, engine: AsyncEngine, sitting: Attempt
+    resends: Duplicates, engine: AsyncEngine, sitting: Attempt
 ) -> None:
     resends.put(sitting.attempt_id, sitting.stream_id, SENT)
     resends.put(sitting.attempt_id, sitting.stream_id, alter(2))
@@ -68,7 +68,7 @@ async def test_altered_numbers_become_a_fact_and_equal_ones_nothing(
 
 
 async def test_what_does_not_fit_is_dropped_and_counted(
-    resends: Resends, engine: AsyncEngine, sitting: Attempt
+    resends: Duplicates, engine: AsyncEngine, sitting: Attempt
 ) -> None:
     before = dropped()
     large = msgspec.structs.replace(SENT[0], payload='{"chars":"' + "x" * 2_000 + '"}')
@@ -79,7 +79,7 @@ async def test_what_does_not_fit_is_dropped_and_counted(
 
 
 async def test_refused_events_sent_again_take_no_place_and_none_of_their_bytes_is_kept(
-    resends: Resends, engine: AsyncEngine, sitting: Attempt
+    resends: Duplicates, engine: AsyncEngine, sitting: Attempt
 ) -> None:
     before = dropped()
     for _ in range(1_000):
@@ -90,7 +90,7 @@ async def test_refused_events_sent_again_take_no_place_and_none_of_their_bytes_i
 
 
 async def test_a_comparison_that_fails_is_counted_and_the_next_goes_on(
-    resends: Resends, engine: AsyncEngine, sitting: Attempt
+    resends: Duplicates, engine: AsyncEngine, sitting: Attempt
 ) -> None:
     before = dropped()
     resends.put(sitting.attempt_id, sitting.stream_id, [msgspec.structs.replace(SENT[0], payload="no json")])

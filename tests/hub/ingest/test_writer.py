@@ -11,7 +11,7 @@ from db.engine import connect_writer
 from db.queries.events import insert as events
 from db.settings import DatabaseSettings
 from hub.ingest import writer
-from hub.ingest.batcher import Fate, GivenUp, Offer, Stored, Work
+from hub.ingest.batcher import BatchResult, GivenUp, Offer, PendingBatch, Stored
 from protocol.codes import RejectCode
 from protocol.events import Batch, Entry, lost_entry
 from protocol.monitor import Rejected
@@ -118,17 +118,17 @@ async def test_leaving_stores_what_still_waits(database: DatabaseSettings, engin
 async def test_a_full_ingest_says_so(bench: Workbench) -> None:
     stream_id = uuid7()
     bench.offer(stream_id, 1, 1, size=9_000)
-    late = Work(stream_id, stream_id, Batch(2, 2, (Entry(2, "copy", 0, 0, "{}"),), 2_000), Publisher())
+    late = PendingBatch(stream_id, stream_id, Batch(2, 2, (Entry(2, "copy", 0, 0, "{}"),), 2_000), Publisher())
     assert bench.ingest.offer(late) is Offer.FULL
     assert bench.ingest.waiting_bytes == 9_000
 
 
 async def test_a_session_that_fails_on_its_outcome_does_not_keep_others_from_theirs(bench: Workbench) -> None:
-    def explode(_fate: Fate) -> None:
+    def explode(_fate: BatchResult) -> None:
         raise ValueError
 
     stream_id = uuid7()
-    bench.ingest.offer(Work(stream_id, stream_id, Batch(1, 1, (Entry(1, "copy", 0, 0, "{}"),), 1), explode))
+    bench.ingest.offer(PendingBatch(stream_id, stream_id, Batch(1, 1, (Entry(1, "copy", 0, 0, "{}"),), 1), explode))
     assert await bench.store(uuid7(), 1, 1) == Stored()
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import connect_writer
 from db.settings import DatabaseSettings
-from hub.ingest.batcher import Fate, Offer, Work
+from hub.ingest.batcher import BatchResult, Offer, PendingBatch
 from hub.ingest.writer import Ingest
 from protocol.events import Batch, Entry
 
@@ -22,9 +22,9 @@ class Publisher:
     """Hears what became of a batch."""
 
     def __init__(self) -> None:
-        self.fate: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+        self.fate: asyncio.Future[BatchResult] = asyncio.get_running_loop().create_future()
 
-    def __call__(self, fate: Fate) -> None:
+    def __call__(self, fate: BatchResult) -> None:
         self.fate.set_result(fate)
 
 
@@ -66,10 +66,10 @@ class Workbench:
     def offer_entries(self, stream_id: UUID, first: int, entries: Sequence[Entry], *, size: int = 10) -> Publisher:
         publisher = Publisher()
         batch = Batch(first, entries[-1].seq, tuple(entries), size)
-        assert self.ingest.offer(Work(stream_id, stream_id, batch, publisher)) is Offer.TAKEN
+        assert self.ingest.offer(PendingBatch(stream_id, stream_id, batch, publisher)) is Offer.TAKEN
         return publisher
 
-    async def store(self, stream_id: UUID, first: int, last: int, *, payload: str = "{}") -> Fate:
+    async def store(self, stream_id: UUID, first: int, last: int, *, payload: str = "{}") -> BatchResult:
         return await asyncio.wait_for(self.offer(stream_id, first, last, payload=payload).fate, PATIENCE_S)
 
     def _note_known(self, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry], /) -> None:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from hub.monitor.session import Close, Effect, Send, Session, Store
+from hub.monitor.session import CandidateSession, Close, Effect, Send, Store
 from protocol import limits, monitor
 from protocol.attempts import AttemptStatus
 from protocol.codes import CloseCode
@@ -33,8 +33,8 @@ def batch(first: int, last: int, size: int = 10) -> Batch:
     return Batch(first, last, tuple(Entry(seq, "copy", 0, 0, "{}") for seq in range(first, last + 1)), size)
 
 
-def opened(committed: int = 0, *, age_ms: int = 0) -> Session:
-    session = Session(0)
+def opened(committed: int = 0, *, age_ms: int = 0) -> CandidateSession:
+    session = CandidateSession(0)
     session.receive(HELLO, 0)
     session.opened(welcome(committed, age_ms=age_ms), [])
     return session

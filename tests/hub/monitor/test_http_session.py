@@ -225,7 +225,7 @@ async def test_a_connection_that_is_heard_of_stays(poster: Poster, engine: Async
         long_ago = func.now() - timedelta(hours=1)
         await conn.execute(update(Connection).values(heard_at=long_ago, opened_at=long_ago))
     await poster.deliver(1, 1)
-    looking = orphans.Sweep(admission.engine, admission.lease, admission.registry, admission.close_log)
+    looking = orphans.OrphanCloser(admission.engine, admission.lease, admission.registry, admission.close_log)
     await looking._close_silent()
     await looking._sweep()
     assert (await poster.deliver(2, 2)).status_code == 200

@@ -14,7 +14,7 @@ from db.queries.console import instructions
 from db.settings import DatabaseSettings
 from hub import metrics
 from hub.monitor import instruction_results
-from hub.monitor.instruction_results import Answers
+from hub.monitor.instruction_results import InstructionResults
 from protocol.attempts import InstructionState
 from protocol.console import InstructionRow
 from protocol.monitor import Done
@@ -50,7 +50,7 @@ async def shown(engine: AsyncEngine, exam_id: UUID) -> list[InstructionRow]:
 async def test_an_answer_is_recorded_and_shown(engine: AsyncEngine, notifier: Notifier) -> None:
     async with engine.begin() as conn:
         exam_id, attempt_id = await asked(conn)
-    async with Answers(engine, notifier) as recorder:
+    async with InstructionResults(engine, notifier) as recorder:
         recorder.put(attempt_id, Done(1, ok=False, code="unsupported"))
     (row,) = await shown(engine, exam_id)
     assert (row.state, row.code) == (InstructionState.FAILED, "unsupported")
@@ -59,7 +59,7 @@ async def test_an_answer_is_recorded_and_shown(engine: AsyncEngine, notifier: No
 async def test_an_answer_that_meets_a_lock_is_tried_again(engine: AsyncEngine, notifier: Notifier) -> None:
     async with engine.begin() as conn:
         exam_id, attempt_id = await asked(conn)
-    async with Answers(engine, notifier) as recorder, engine.begin() as holder:
+    async with InstructionResults(engine, notifier) as recorder, engine.begin() as holder:
         await holder.execute(select(FeedHead).with_for_update())
         recorder.put(attempt_id, Done(1, ok=True))
         await asyncio.sleep(1.3)  # longer than lock_timeout: the first try fails
@@ -69,7 +69,7 @@ async def test_an_answer_that_meets_a_lock_is_tried_again(engine: AsyncEngine, n
 async def test_an_answer_to_nothing_changes_nothing(engine: AsyncEngine, notifier: Notifier) -> None:
     async with engine.begin() as conn:
         exam_id, attempt_id = await asked(conn)
-    async with Answers(engine, notifier) as recorder:
+    async with InstructionResults(engine, notifier) as recorder:
         recorder.put(attempt_id, Done(7, ok=True))
     assert await shown(engine, exam_id) == []
 
@@ -80,7 +80,7 @@ async def test_a_dropped_answer_is_counted(
     monkeypatch.setattr(instruction_results, "WAITING_MAX", 1)
     counter = metrics.ANSWERS_DROPPED.labels(reason="full")
     before = counter._value.get()
-    recorder = Answers(engine, notifier)
+    recorder = InstructionResults(engine, notifier)
     for _ in range(3):
         recorder.put(uuid4(), Done(1, ok=True))
     assert counter._value.get() == before + 2
@@ -92,7 +92,7 @@ async def test_answers_nobody_asked_for_do_not_crowd_out_the_others(engine: Asyn
     too_many, full = (metrics.ANSWERS_DROPPED.labels(reason=reason) for reason in ("too_many", "full"))
     before, before_full = too_many._value.get(), full._value.get()
     liar = uuid4()
-    async with Answers(engine, notifier) as recorder:
+    async with InstructionResults(engine, notifier) as recorder:
         for n in range(instruction_results.WAITING_MAX):
             recorder.put(liar, Done(n + 1, ok=True))
         recorder.put(attempt_id, Done(1, ok=True))
@@ -108,7 +108,7 @@ async def test_an_attempt_may_answer_again_once_its_answers_are_recorded(
         _, attempt_id = await asked(conn)
     counter = metrics.ANSWERS_DROPPED.labels(reason="too_many")
     before = counter._value.get()
-    async with Answers(engine, notifier) as recorder:
+    async with InstructionResults(engine, notifier) as recorder:
         for _ in range(2):
             for n in range(instruction_results.WAITING_PER_ATTEMPT):
                 recorder.put(attempt_id, Done(n + 1, ok=True))

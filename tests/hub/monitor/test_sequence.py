@@ -1,4 +1,4 @@
-from hub.monitor.sequence import Numbers
+from hub.monitor.sequence import StreamSequence
 from protocol import limits
 from protocol.events import Batch, Entry
 
@@ -7,8 +7,8 @@ def batch(first: int, last: int, size: int = 10) -> Batch:
     return Batch(first, last, tuple(Entry(seq, "copy", 0, 0, "{}") for seq in range(first, last + 1)), size)
 
 
-def begun(committed: int) -> Numbers:
-    numbers = Numbers()
+def begun(committed: int) -> StreamSequence:
+    numbers = StreamSequence()
     numbers.begin(committed)
     return numbers
 

@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 
 from hub.monitor.session import (
     RETRY_MS,
-    Answer,
+    CandidateSession,
     Close,
     Compare,
     Open,
     Phase,
+    RecordResult,
     Send,
-    Session,
     Store,
 )
 from protocol import limits, monitor
@@ -23,14 +23,14 @@ from tests.hub.monitor.sessions import HELLO, ID, batch, closes, frames, opened,
 
 
 def test_a_hello_asks_the_shell_to_open_and_the_answer_is_a_welcome() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     assert session.receive(HELLO, 1) == [Open(HELLO)]
     assert session.opened(welcome(4), []) == [Send(welcome(4))]
     assert session.committed == 4
 
 
 def test_waiting_instructions_follow_the_welcome() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     session.receive(HELLO, 1)
     message = monitor.Instruct(id=1, action="message", issued_at=0, body={"text": "hi"})
     assert frames(session.opened(welcome(), [message])) == [welcome(), message]
@@ -56,7 +56,7 @@ def test_waiting_instructions_follow_the_welcome() -> None:
     ids=["neither", "both", "acked", "negative", "mono", "at", "next", "NUL", "can", "name", "version"],
 )
 def test_a_hello_that_contradicts_itself_is_malformed(hello: monitor.Hello) -> None:
-    assert closes(Session(0).receive(hello, 0)) == [CloseCode.MALFORMED]
+    assert closes(CandidateSession(0).receive(hello, 0)) == [CloseCode.MALFORMED]
 
 
 EARLY = pytest.mark.parametrize(
@@ -76,19 +76,19 @@ EARLY = pytest.mark.parametrize(
 
 @EARLY
 def test_anything_but_a_hello_first_is_malformed(frame: Received) -> None:
-    assert closes(Session(0).receive(frame, 0)) == [CloseCode.MALFORMED]
+    assert closes(CandidateSession(0).receive(frame, 0)) == [CloseCode.MALFORMED]
 
 
 @EARLY
 def test_only_a_ping_may_come_between_hello_and_welcome(frame: Received) -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     session.receive(HELLO, 0)
     expected = [] if isinstance(frame, monitor.Ping) else [CloseCode.MALFORMED]
     assert closes(session.receive(frame, 0)) == expected
 
 
 def test_even_an_unknown_frame_may_not_come_before_the_hello() -> None:
-    assert closes(Session(0).refuse(UnknownFrame("wave"), 0)) == [CloseCode.MALFORMED]
+    assert closes(CandidateSession(0).refuse(UnknownFrame("wave"), 0)) == [CloseCode.MALFORMED]
 
 
 def test_a_second_hello_is_malformed() -> None:
@@ -258,7 +258,7 @@ def test_ping_is_answered_with_the_time_of_day() -> None:
 
 def test_an_answer_to_an_instruction_is_recorded() -> None:
     done = monitor.Done(1, ok=True)
-    assert opened().receive(done, 0) == [Answer(done)]
+    assert opened().receive(done, 0) == [RecordResult(done)]
 
 
 def test_an_empty_frame_of_events_is_an_error_and_nothing_else() -> None:

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hub.monitor.session import LINGER_MS, QUIET_MS, Close, Effect, Phase, Session, Store
+from hub.monitor.session import LINGER_MS, QUIET_MS, CandidateSession, Close, Effect, Phase, Store
 from protocol import limits, monitor
 from protocol.attempts import OVER, AttemptStatus
 from protocol.codes import CloseCode
@@ -24,9 +24,9 @@ MESSAGE = monitor.Instruct(id=1, action="end", issued_at=1, body={"reason": "it 
 
 def enter(
     *, next_seq: int, committed: int, asked: Sequence[monitor.Instruct] = (), previous: monitor.Previous | None = None
-) -> tuple[Session, list[Effect]]:
+) -> tuple[CandidateSession, list[Effect]]:
     """A hello after the end."""
-    session = Session(0)
+    session = CandidateSession(0)
     session.receive(msgspec.structs.replace(HELLO, next_seq=next_seq), 0)
     greeting = msgspec.structs.replace(welcome(committed, status=AttemptStatus.ENDED), previous=previous)
     return session, session.opened(greeting, asked)
@@ -47,7 +47,7 @@ def test_what_stood_at_the_welcome_is_not_told_again() -> None:
 
 
 def test_nobody_is_told_before_the_welcome_or_after_the_close() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     assert session.change(ENDED) == []
     session.close(CloseCode.INTERNAL)
     assert session.change(ENDED) == []
@@ -150,7 +150,7 @@ class Ending(RuleBasedStateMachine):
 
     @initialize(committed=st.integers(0, 5), held=st.integers(0, 5), status=st.sampled_from(AttemptStatus))
     def open(self, committed: int, held: int, status: AttemptStatus) -> None:
-        self.session = Session(0)
+        self.session = CandidateSession(0)
         self.session.receive(msgspec.structs.replace(HELLO, next_seq=committed + held + 1), 0)
         self.announced = committed + held
         self.sent = committed

@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.monitor.session import Close, Effect, Open, Phase, Send, Session, Store
+from hub.monitor.session import CandidateSession, Close, Effect, Open, Phase, Send, Store
 from protocol import limits, monitor
 from protocol.codec import Encoding, decode_candidate, decode_to_candidate, encode
 from protocol.codes import CloseCode, ErrorCode, RejectCode
@@ -98,7 +98,7 @@ def check(effects: list[Effect], encoding: Encoding) -> None:
 def test_whatever_arrives_is_answered_and_nothing_is_raised(
     data: st.DataObject, encoding: Encoding, is_open: bool
 ) -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     if is_open:
         session.receive(HELLO, 0)
         session.opened(welcome(3), [])

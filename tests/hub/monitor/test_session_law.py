@@ -13,7 +13,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hub.monitor.session import Close, Compare, Effect, Open, Phase, Send, Session, Store
+from hub.monitor.session import CandidateSession, Close, Compare, Effect, Open, Phase, Send, Store
 from protocol import limits, monitor
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.codes import CloseCode
@@ -80,7 +80,7 @@ class Connection:
 
     def __init__(self, encoding: Encoding, now_ms: int) -> None:
         self.encoding = encoding
-        self.session = Session(now_ms)
+        self.session = CandidateSession(now_ms)
         self.there: deque[str | bytes] = deque()
         self.back: deque[monitor.HubFrame] = deque()
         self.next_seq: int | None = None

@@ -7,12 +7,12 @@ from hub.monitor.session import (
     RETRY_MS,
     ROTATE_MS,
     SILENCE_MS,
+    CandidateSession,
     Close,
     Effect,
     Phase,
     Renew,
     Send,
-    Session,
 )
 from protocol import limits, monitor
 from protocol.codes import CloseCode
@@ -21,7 +21,7 @@ from tests.hub.monitor.sessions import HELLO, batch, closes, frames, opened, sto
 
 
 def test_no_hello_in_time_is_silent() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     assert session.tick(limits.HELLO_MS) == []
     assert closes(session.tick(limits.HELLO_MS + 1)) == [CloseCode.SILENT]
 
@@ -34,13 +34,13 @@ def test_any_frame_counts_as_a_heartbeat_and_nothing_at_all_is_silent() -> None:
 
 
 def test_a_hello_that_waits_for_the_database_is_not_silent() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     session.receive(HELLO, 0)
     assert session.tick(10 * SILENCE_MS) == []
 
 
 def test_an_unknown_frame_does_not_put_off_the_end_of_a_hello_that_never_comes() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     session.refuse(UnknownFrame("wave"), limits.HELLO_MS)
     assert session.phase is Phase.CLOSED
 
@@ -65,7 +65,7 @@ def test_a_window_that_changes_while_a_batch_is_held_is_told_afterwards() -> Non
 
 
 def test_the_welcomes_window_is_the_one_that_was_granted() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     assert session.resize(limits.Window(1, 1)) == []
     session.receive(HELLO, 0)
     assert session.resize(limits.Window(2, 2)) == []
@@ -122,7 +122,7 @@ def test_a_renewal_that_is_done_after_the_close_is_nobodys() -> None:
 
 
 def test_an_instruction_is_passed_on_once_in_a_session() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     session.receive(HELLO, 0)
     first, second, third = (monitor.Instruct(id=n, action="message", issued_at=0) for n in (1, 2, 3))
     session.opened(welcome(), [second])
@@ -131,7 +131,7 @@ def test_an_instruction_is_passed_on_once_in_a_session() -> None:
 
 
 def test_no_more_is_passed_on_at_once_than_an_outbox_holds_and_the_rest_at_the_next_look() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     session.receive(HELLO, 0)
     waiting = [monitor.Instruct(id=n, action="message", issued_at=0, body={"text": "界" * 2_000}) for n in range(1, 46)]
     passed = frames(session.opened(welcome(), waiting))[1:]
@@ -142,7 +142,7 @@ def test_no_more_is_passed_on_at_once_than_an_outbox_holds_and_the_rest_at_the_n
 
 
 def test_what_was_never_passed_on_goes_before_what_nobody_answers() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     session.receive(HELLO, 0)
     long = [monitor.Instruct(id=n, action="message", issued_at=0, body={"text": "x" * 2_000}) for n in range(1, 101)]
     session.opened(welcome(), long)
@@ -169,7 +169,7 @@ def test_a_draining_hub_says_so_and_goes_on_until_the_sockets_turn_has_come() ->
 
 
 def test_a_client_that_waits_for_its_welcome_hears_of_the_drain_after_it() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     assert session.drain(2_000) == []
     session.receive(HELLO, 0)
     assert frames(session.opened(welcome(), [])) == [welcome(), monitor.Drain(2_000)]
@@ -182,7 +182,7 @@ def test_an_idle_session_retires_at_once() -> None:
 
 
 def test_a_session_without_a_stream_retires_at_once() -> None:
-    session = Session(0)
+    session = CandidateSession(0)
     assert session.retire(0) == [Close(CloseCode.DRAINING)]
     assert session.retire(0) == []
 
@@ -227,7 +227,7 @@ def test_who_said_goodbye_before_a_drain_leaves_with_it() -> None:
     assert closes(session.stored([])) == [CloseCode.DRAINING]
 
 
-def awake(session: Session, start_ms: int, end_ms: int) -> list[Effect]:
+def awake(session: CandidateSession, start_ms: int, end_ms: int) -> list[Effect]:
     """Everything that comes of time, with a ping whenever one is due."""
     effects: list[Effect] = []
     for now_ms in range(start_ms, end_ms + 1, limits.HEARTBEAT_MS):
@@ -246,7 +246,7 @@ def test_a_stream_of_a_day_is_rotated_once_and_left_alone_for_an_hour() -> None:
 
 
 def test_a_streams_age_counts_from_the_welcome_whatever_the_sessions_clock_says() -> None:
-    session = Session(5_000_000)
+    session = CandidateSession(5_000_000)
     session.receive(HELLO, 5_000_000)
     session.opened(welcome(age_ms=limits.STREAM_MS - 1), [])
     assert session.tick(5_000_000) == []
