@@ -1,7 +1,7 @@
-"""The reference client: a candidate's events delivered exactly once, and a teacher's console followed offset by offset.
+"""Reference client: delivers a candidate's events exactly once, and follows a teacher's console without gaps.
 
-Written to be ported: `queue` and `reconnect` are pure and hold every decision, the rest is a thin shell around a
-websocket. It imports the protocol, `websockets` and the standard library, and never anything else of the project.
+Written to be ported to other languages: `queue` and `reconnect` are pure and make every decision; the rest is a thin
+shell around a websocket. It imports only the protocol, `websockets` and the standard library.
 """
 
 from veritas.client.candidate import Candidate, Note

@@ -1,7 +1,7 @@
-"""The candidate's client: records events at once, delivers each exactly once, whatever happens to the connection.
+"""The candidate's client: records events at once and delivers each exactly once, across any number of reconnections.
 
-`record` never waits and never fails for want of a network; a background task connects, resumes, sends and reconnects.
-Everything it decides is decided in `queue` and `reconnect`; nothing here drops an event or gives up a number.
+`record` never waits and never needs the network; a background task connects, resumes, sends and reconnects.
+`queue` and `reconnect` make the decisions; this module never drops an event.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ What = Literal["opened", "recorded", "acked", "lost", "renumbered"]
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One line of a client's own log, about the number `seq`; `stream` is None until the first welcome has named it.
+    """One entry of a client's log, about the number `seq`. `stream` is None before the first welcome.
 
-    `opened` says that a stream is the one that counts from now on. `lost` says that an event was dropped. Lost numbers
-    that are `acked` or `renumbered` have no event any more, and are told as spans: `count` of them up to `seq`.
+    `opened`: a new stream is in use. `lost`: an event was dropped. Lost numbers that are `acked` or `renumbered` have
+    no event; they are reported as spans of `count` numbers up to `seq`.
     """
 
     what: What
@@ -45,11 +45,11 @@ class Note:
 
 
 class Candidate:
-    """One attempt's client. Use it as `async with`, in one event loop; leaving the block says goodbye.
+    """Client of one attempt. Use it as `async with`, in one event loop; leaving the block sends `bye`.
 
-    With several addresses it stays at one until that fails, then tries the next. A queue that holds `most_events` or
-    `most_bytes` drops its oldest unsent events, and states the loss. Without `get_token` the sign-in is not renewed
-    in band: a candidate's socket outlives it. When the attempt has ended and the hub has all of the queue, it finishes.
+    With several addresses it uses one until that fails, then the next. A queue that holds `most_events` or
+    `most_bytes` drops its oldest unsent events and reports the loss. Without `get_token` the sign-in is not renewed;
+    a candidate's socket stays open anyway. The client finishes when the attempt has ended and the queue is empty.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Candidate:
         self._encoding = encoding
         self._client = monitor.Client(name, VERSION)
         self._get_token = get_token
-        self._instructions = Instructions(can, on_instruction, self._say)
+        self._instructions = Instructions(can, on_instruction, self._send_result)
         self._on_ack = on_ack
         self._log = log
         self._alive_ms = alive_ms
@@ -96,34 +96,34 @@ class Candidate:
         self._task: asyncio.Task[None] | None = None
         self._is_reported = False
         self.attempt: monitor.Attempt | None = None
-        """How the attempt stands, as far as the hub has told."""
+        """Status of the attempt, as last received from the hub."""
         self._recorded = self._recorded_before = 0
         self.rejected: dict[tuple[UUID, int], RejectCode] = {}
-        """Numbers whose event the hub refused, and why; their places are kept."""
+        """Events that the hub refused, by (stream, seq), with the code. Their numbers stay used."""
 
     @property
     def sent(self) -> int:
-        """How many distinct (stream, number) were given out."""
+        """Number of distinct (stream, seq) assigned."""
         return self._queue.given_out
 
     @property
     def acked(self) -> int:
-        """How many of them the hub has acknowledged."""
+        """Number of them that the hub has acknowledged."""
         return self._queue.acked_ever
 
     @property
     def lost(self) -> int:
-        """How many events were dropped because the queue was full; each is one of the numbers given out."""
+        """Number of events dropped because the queue was full; their numbers are among the assigned ones."""
         return self._queue.dropped_ever
 
     @property
     def stream(self) -> UUID | None:
-        """The stream of the last welcome."""
+        """Stream of the last welcome."""
         return self._queue.stream
 
     @property
     def connections(self) -> int:
-        """How many sockets were opened so far."""
+        """Number of sockets opened so far."""
         return self._link.connections
 
     async def __aenter__(self) -> Self:
@@ -134,7 +134,7 @@ class Candidate:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Say goodbye, or after an error just go. Raises what ended the client, if nobody was told yet."""
+        """Send `bye`, or after an error just close. Raises the error that ended the client, once."""
         if error is None:
             await self.bye()
             self._raise_failure()
@@ -142,14 +142,14 @@ class Candidate:
             await self.close()
 
     def start(self) -> None:
-        """Begin to connect, without waiting for it."""
+        """Start connecting in the background."""
         self._task = asyncio.create_task(self._live())
         self._task.add_done_callback(lambda _: self._drained.set())
 
     def record(self, type_: str, data: dict[str, Any] | None = None, *, severity: str | None = None) -> int:
-        """Stamp and number an event, queue it, and return its number: never waits, with a network or without.
+        """Stamp, number and queue an event, and return its number. Never waits and never needs the network.
 
-        The caller must not change `data` afterwards. Raises Unsendable, and then no number is given out.
+        Do not change `data` afterwards. Raises Unsendable; then no number is assigned.
         """
         now_ms = mono_ms()
         event = Event(type_, wall_ms(), int(now_ms), data or {}, severity)
@@ -159,14 +159,14 @@ class Candidate:
         self._drained.clear()
         self._wake.set()
         self._note("recorded", seq, event)
-        for one in dropped:
-            self._note("lost", one.seq, one.event)
+        for lost in dropped:
+            self._note("lost", lost.seq, lost.event)
         return seq
 
-    async def drained(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - says how many are left
-        """Wait until everything recorded is acknowledged, as stored or as lost, at most `timeout` seconds.
+    async def drained(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the error carries how many are left
+        """Wait until everything recorded is acknowledged as stored or lost, at most `timeout` seconds.
 
-        Raises NotDrained when the time is over, ClosedForGood when the hub will not have this client any more.
+        Raises NotDrained on timeout, ClosedForGood if the hub closed the connection with a final code.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
@@ -177,32 +177,32 @@ class Candidate:
             raise NotDrained(len(self._queue))
 
     async def finished(self) -> None:
-        """Wait until the client has left or was closed for good. Raises ClosedForGood, or what broke it."""
+        """Wait until the client has ended. Raises ClosedForGood, or the error that ended it."""
         assert self._task is not None
         await asyncio.wait({self._task})
         self._raise_failure()
 
-    async def bye(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the goodbye ends either way
-        """Stop sending, have what was sent acknowledged, close. Wait for `drained` first to leave nothing behind."""
+    async def bye(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - ends without an error
+        """Stop sending, wait for outstanding acks, and close. Call `drained` first to deliver everything."""
         self._link.leaving = True
         if self._welcomed is not None and self._task is not None:
-            await self._welcomed.say_bye()
+            await self._welcomed.send_bye()
             await asyncio.wait({self._task}, timeout=timeout)
         await self.close()
 
     async def close(self) -> None:
-        """Go at once, without a goodbye."""
+        """Close at once, without `bye`."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
     def cut(self) -> None:
-        """Drop the connection as a network does; the client comes back by itself."""
+        """Drop the connection as a network failure does; the client reconnects."""
         if self._link.socket is not None:
             self._link.socket.abort()
 
     def hurry(self) -> None:
-        """The network has come back: connect at once if the client is waiting to."""
+        """Reconnect at once if waiting, for example because the network is back."""
         self._link.hurry()
 
     @property
@@ -223,7 +223,7 @@ class Candidate:
         try:
             await self._link.run(self._get_ticket, self._talk, returns_after=self._returns_after)
         except Ended:
-            # What the hub did not take is for whoever waits; else this is the end of a day's work.
+            # With an empty queue this is the normal end; otherwise the caller must know.
             if len(self._queue):
                 raise
         finally:
@@ -232,7 +232,7 @@ class Candidate:
             await asyncio.gather(*beside, return_exceptions=True)
 
     def _returns_after(self, code: int) -> bool:
-        """Whether to come back: after an end too, for what was recorded since the last hello announced the queue."""
+        """Whether to reconnect. After an end too, if events were recorded since the last hello."""
         is_behind = code == CloseCode.ENDED and len(self._queue) > 0 and self._recorded > self._recorded_before
         return is_behind or may_reconnect(code)
 
@@ -279,12 +279,12 @@ class Candidate:
             welcome.stream, welcome.committed, welcome.window, welcome.limits, mono_ms(), welcome.previous
         )
         self.attempt = welcome.attempt
-        # What left the queue left the old stream, if there is a new one.
-        self._tell(gone)
+        # With a new stream, these events belong to the old one.
+        self._report_acked(gone)
         if before != welcome.stream:
             self._note("opened", welcome.committed)
         if renumbered is not None:
-            self._tell_anew(renumbered)
+            self._report_renumbered(renumbered)
         self._settle(welcome.rejected)
 
     async def _send(self, socket: Socket[monitor.HubFrame]) -> None:
@@ -307,7 +307,7 @@ class Candidate:
         match frame:
             case monitor.Ack():
                 socket.is_proven = True
-                self._tell(self._queue.acknowledge(frame.seq, mono_ms()))
+                self._report_acked(self._queue.acknowledge(frame.seq, mono_ms()))
                 self._settle(frame.rejected)
                 self._wake.set()
                 await self._turn(socket)
@@ -323,27 +323,27 @@ class Candidate:
                 await self._turn(socket)
 
     async def _turn(self, socket: Socket[monitor.HubFrame]) -> None:
-        """Leave for a new stream once the old one has been acknowledged."""
+        """Reconnect to get a new stream, once the old one is fully acknowledged."""
         if self._queue.has_rotated and not socket.is_leaving:
             socket.is_returning = True
-            await socket.say_bye()
+            await socket.send_bye()
 
     def _settle(self, rejected: Sequence[monitor.Rejected]) -> None:
         assert self._queue.stream is not None
-        for one in rejected:
-            self.rejected[(self._queue.stream, one.seq)] = one.code
+        for refused in rejected:
+            self.rejected[(self._queue.stream, refused.seq)] = refused.code
         if not len(self._queue):
             self._drained.set()
 
-    def _tell(self, gone: Sequence[Acked]) -> None:
-        for one in gone:
-            self._log_note(Note("acked", one.stream, one.seq, one.event, one.count))
-            if self._on_ack is not None and one.event is not None and one.waited_ms is not None:
-                self._on_ack(one.seq, one.waited_ms)
+    def _report_acked(self, gone: Sequence[Acked]) -> None:
+        for acked in gone:
+            self._log_note(Note("acked", acked.stream, acked.seq, acked.event, acked.count))
+            if self._on_ack is not None and acked.event is not None and acked.waited_ms is not None:
+                self._on_ack(acked.seq, acked.waited_ms)
 
-    def _tell_anew(self, renumbered: Renumbered) -> None:
-        for one in renumbered.places:
-            self._log_note(Note("renumbered", renumbered.stream, one.seq, one.event, one.count))
+    def _report_renumbered(self, renumbered: Renumbered) -> None:
+        for place in renumbered.places:
+            self._log_note(Note("renumbered", renumbered.stream, place.seq, place.event, place.count))
 
     async def _stay_alive(self) -> None:
         while True:
@@ -357,8 +357,8 @@ class Candidate:
             else:
                 await asyncio.sleep(self._alive_ms / 1000)
 
-    async def _say(self, done: monitor.Done) -> None:
-        """Send if connected; what is not heard is asked for again."""
+    async def _send_result(self, done: monitor.Done) -> None:
+        """Send if connected; the hub repeats instructions without a result."""
         if self._welcomed is not None and not self._welcomed.is_leaving:
             with contextlib.suppress(ConnectionClosed):
                 await self._welcomed.send(done)
@@ -370,7 +370,7 @@ class Candidate:
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Unsendable(f"an event of type {event.type!r} cannot be encoded: {error}") from error
         if size + FRAME_OVERHEAD > limits.FRAME_BYTES:
-            raise Unsendable(f"an event of type {event.type!r} has {size} bytes; a frame holds {limits.FRAME_BYTES}")
+            raise Unsendable(f"an event of type {event.type!r} has {size} bytes; the limit is {limits.FRAME_BYTES}")
         return size
 
     def _note(self, what: What, seq: int, event: Event | None = None) -> None:

@@ -1,7 +1,7 @@
-"""The teacher's client: follows boards offset by offset over any number of reconnections, and gives commands.
+"""The teacher's client: follows boards without gaps across reconnections, and sends commands.
 
-A frame of the numbered part is handed out once and in order; live frames are latest values and may be skipped.
-It keeps no board itself, and repeats a command only under the id it had.
+Each numbered frame is delivered once and in order; live frames hold latest values and may be skipped. It keeps no
+board itself, and repeats a command only with the same id.
 """
 
 import asyncio
@@ -20,20 +20,20 @@ from protocol.codec import Encoding, decode_to_console
 from protocol.flags import FlagStatus
 from protocol.monitor import Error
 from veritas.client.link import OPEN_TIMEOUT_S, GetTicket, GetToken, Link, Proxy, Socket
-from veritas.client.progress import News, Progress
+from veritas.client.progress import FrameKind, Progress
 
 LIVE_KEPT = 1_000
-"""A reader this many frames behind gets no more live frames until it has caught up."""
+"""A reader that is this many frames behind gets no live frames until it has caught up."""
 
 Frame = console.Snapshot | console.Delta | console.Live | console.Resync | Error
-"""What a console hands out."""
+"""Frames that a console delivers."""
 
 
 class Console:
-    """One person's console. Use it as `async with`, then iterate over its frames.
+    """A console. Use it as `async with`, then iterate over its frames.
 
-    With several addresses it stays at one until that fails, then tries the next. Without `get_token` the hub closes
-    4419 whenever the sign-in ends, and the console comes back with a fresh ticket.
+    With several addresses it uses one until that fails, then the next. Without `get_token` the hub closes with 4419
+    when the sign-in expires, and the console reconnects with a new ticket.
     """
 
     def __init__(
@@ -63,15 +63,15 @@ class Console:
         self._welcomed: Socket[console.HubFrame] | None = None
         self._task: asyncio.Task[None] | None = None
         self.welcome: console.Welcome | None = None
-        """The last welcome: who the hub says we are."""
+        """The last welcome."""
 
     @property
     def connections(self) -> int:
-        """How many sockets were opened so far."""
+        """Number of sockets opened so far."""
         return self._link.connections
 
     async def __aenter__(self) -> Self:
-        """Start connecting, without waiting for it."""
+        """Start connecting in the background."""
         self._task = asyncio.create_task(self._link.run(self._get_ticket, self._talk))
         self._task.add_done_callback(lambda _: self._end())
         return self
@@ -79,43 +79,43 @@ class Console:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Say goodbye and go."""
+        """Send `bye` and close."""
         self._link.leaving = True
         assert self._task is not None
         if error is None and self._welcomed is not None:
-            await self._welcomed.say_bye()
+            await self._welcomed.send_bye()
             await asyncio.wait({self._task}, timeout=1.0)
         self._task.cancel()
         await asyncio.wait({self._task})
 
     def hurry(self) -> None:
-        """The network has come back: connect at once if the console is waiting to."""
+        """Reconnect at once if waiting, for example because the network is back."""
         self._link.hurry()
 
     async def watch(self, exam_id: UUID) -> None:
-        """Follow an exam's board from now on: a snapshot first, then its deltas; again after every reconnection."""
+        """Follow the board of an exam: a snapshot first, then deltas. Continues after reconnections."""
         progress = self._progress.setdefault(exam_id, Progress())
         await self._watch(exam_id, progress.since)
 
     async def focus(self, exam_id: UUID, ix: Sequence[int]) -> None:
-        """Have these attempts' live values every half second, not those before; at most 200 of a watched exam."""
+        """Get live values of these attempts every half second, instead of the previous ones; at most 200 per exam."""
         self._focus[exam_id] = console.Focus(exam_id, list(ix))
-        await self._say(self._focus[exam_id])
+        await self._send_if_connected(self._focus[exam_id])
 
     async def unwatch(self, exam_id: UUID) -> None:
-        """Follow it no longer."""
+        """Stop following the board of an exam."""
         self._focus.pop(exam_id, None)
         if self._progress.pop(exam_id, None) is not None:
-            await self._say(console.Unwatch(exam_id))
+            await self._send_if_connected(console.Unwatch(exam_id))
 
     async def message(self, exam_id: UUID, text: str, *, to: str | list[UUID] = "all") -> console.Result:
-        """Show a text to some candidates, or to all of the exam."""
+        """Send a message to some candidates, or to all of the exam."""
         return await self.command(console.Command(id=uuid4(), exam_id=exam_id, action="message", to=to, text=text))
 
     async def review(
         self, exam_id: UUID, flag_id: UUID, decision: FlagStatus, *, seen: FlagStatus, reason: str
     ) -> console.Result:
-        """Decide about a flag that was `seen` in a status; the loser of two such decisions gets a conflict."""
+        """Review a flag last `seen` in this status; if another reviewer was faster, the result is a conflict."""
         return await self.command(
             console.Command(
                 id=uuid4(),
@@ -129,12 +129,12 @@ class Console:
         )
 
     async def command(self, command: console.Command) -> console.Result:
-        """Give a command and wait for its result, over reconnections too. Raises ClosedForGood."""
+        """Send a command and wait for its result, across reconnections. Raises ClosedForGood."""
         self._raise_if_over()
         future: asyncio.Future[console.Result] = asyncio.get_running_loop().create_future()
         self._commands[command.id] = (command, future)
         try:
-            await self._say(command)
+            await self._send_if_connected(command)
             return await future
         finally:
             del self._commands[command.id]
@@ -143,7 +143,7 @@ class Console:
         return self
 
     async def __anext__(self) -> Frame:
-        """The next frame. Raises ClosedForGood when the hub will not have this console any more."""
+        """Return the next frame. Raises ClosedForGood after a final close code."""
         while not self._frames:
             self._arrived.clear()
             self._raise_if_over()
@@ -213,22 +213,22 @@ class Console:
         if progress is None:
             return
         match progress.take(frame):
-            case News.NEW:
+            case FrameKind.NEW:
                 self._hand_out(frame)
-            case News.HOLE:
+            case FrameKind.GAP:
                 await self._watch(frame.exam_id, progress.since)
 
     async def _watch(self, exam_id: UUID, since: console.Since | None) -> None:
-        await self._say(console.Watch(exam_id, since))
+        await self._send_if_connected(console.Watch(exam_id, since))
         if exam_id in self._focus:
-            await self._say(self._focus[exam_id])
+            await self._send_if_connected(self._focus[exam_id])
 
     def _hand_out(self, frame: Frame) -> None:
         self._frames.append(frame)
         self._arrived.set()
 
-    async def _say(self, frame: console.ConsoleFrame) -> None:
-        """Send if connected; what matters is said again after the next welcome."""
+    async def _send_if_connected(self, frame: console.ConsoleFrame) -> None:
+        """Send if connected; watches and commands are sent again after the next welcome."""
         if self._welcomed is not None:
             with contextlib.suppress(ConnectionClosed):
                 await self._welcomed.send(frame)

@@ -1,30 +1,30 @@
-"""What can go wrong for a client; it says nothing about sockets that are merely lost, which are opened again.
+"""Errors of the client. A lost socket is not an error: it is opened again.
 
 ClientError
-├── Unsendable              an event that cannot be put on the wire; it was given no number
-├── NotDrained              some events were not acknowledged in time; they are still in the queue
-├── HubFault                the hub said what it cannot mean; nothing is dropped on its word
-└── ClosedForGood           the hub closed the socket with a code after which a client must not come back by itself
+├── Unsendable              the event cannot be encoded; it got no number
+├── NotDrained              some events were not acknowledged in time; they stay in the queue
+├── HubFault                the hub broke the protocol; the queue drops nothing
+└── ClosedForGood           the hub closed the socket with a final code: the client must not reconnect by itself
     ├── Unauthenticated     4401: sign in again
-    ├── Forbidden           4403: this attempt or exam is not yours
+    ├── Forbidden           4403: no access to this attempt or exam
     ├── Superseded          4409: another connection of the attempt took over; offer "continue here"
     ├── Ended               4410: the attempt is over
-    └── Refused             any other final code: what we sent was not the protocol
+    └── Refused             any other final code: the client broke the protocol
 """
 
 from protocol.codes import CloseCode
 
 
 class ClientError(Exception):
-    """Something a client could not do."""
+    """Base class of the client's errors."""
 
 
 class Unsendable(ClientError):
-    """An event cannot be put on the wire; it was given no number."""
+    """The event cannot be encoded; it got no number."""
 
 
 class NotDrained(ClientError):
-    """Some events were not acknowledged in time; they are still in the queue."""
+    """Some events were not acknowledged in time; they stay in the queue."""
 
     def __init__(self, left: int) -> None:
         super().__init__(f"{left} recorded events are not acknowledged yet")
@@ -32,11 +32,11 @@ class NotDrained(ClientError):
 
 
 class HubFault(ClientError):
-    """The hub said what it cannot mean, such as acknowledging what was never sent."""
+    """The hub broke the protocol, for example acknowledged numbers that were never sent."""
 
 
 class ClosedForGood(ClientError):
-    """The socket was closed with a final code: `code`, and in words what the hub said about it."""
+    """The socket was closed with a final code: `code`, and the hub's explanation."""
 
     def __init__(self, code: int, detail: str = "") -> None:
         try:
@@ -48,11 +48,11 @@ class ClosedForGood(ClientError):
 
 
 class Unauthenticated(ClosedForGood):
-    """The ticket or the sign-in behind it is no longer good."""
+    """The ticket or the sign-in is not valid any more."""
 
 
 class Forbidden(ClosedForGood):
-    """The attempt, stream or exam belongs to somebody else."""
+    """No access to this attempt, stream or exam."""
 
 
 class Superseded(ClosedForGood):
@@ -60,11 +60,11 @@ class Superseded(ClosedForGood):
 
 
 class Ended(ClosedForGood):
-    """The attempt is over and has all it will take."""
+    """The attempt has ended and accepts nothing more."""
 
 
 class Refused(ClosedForGood):
-    """What was sent is not the protocol, or too large."""
+    """The client broke the protocol or sent too much."""
 
 
 _BY_CODE: dict[int, type[ClosedForGood]] = {
@@ -76,5 +76,5 @@ _BY_CODE: dict[int, type[ClosedForGood]] = {
 
 
 def closed_for_good(code: int, detail: str = "") -> ClosedForGood:
-    """The error of a final close code."""
+    """Return the error for a final close code."""
     return _BY_CODE.get(code, Refused)(code, detail)

@@ -1,6 +1,6 @@
-"""What people ask of a candidate's client: each carried out once, answered as often as the hub asks.
+"""Instructions from the hub: each is carried out once, and its result is sent as often as the hub asks.
 
-Never here: a socket of its own, or a second try of what failed.
+Never opens a socket and never retries an instruction that failed.
 """
 
 import asyncio
@@ -10,26 +10,26 @@ from collections.abc import Awaitable, Callable, Collection
 from protocol.monitor import Done, Instruct
 
 OnInstruction = Callable[[Instruct], Awaitable[str | None]]
-"""Carries out an instruction; None means done, a short code says why it could not be."""
+"""Carries out an instruction. Returns None on success, else a short code with the reason."""
 
 _logger = logging.getLogger("veritas.client")
 
 
 class Instructions:
-    """The instructions of one attempt, in order; `say` sends an answer if there is a connection to send it on."""
+    """Instructions of one attempt, in order. `send` sends a result if there is a connection."""
 
     def __init__(
-        self, can: Collection[str], carry_out: OnInstruction | None, say: Callable[[Done], Awaitable[None]]
+        self, can: Collection[str], carry_out: OnInstruction | None, send: Callable[[Done], Awaitable[None]]
     ) -> None:
         self.can = list(can) if carry_out else []
-        """The actions this client understands."""
+        """Actions that this client supports."""
         self._carry_out = carry_out
-        self._say = say
+        self._send_result = send
         self._waiting: asyncio.Queue[Instruct] = asyncio.Queue()
         self._answers: dict[int, Done | None] = {}
 
     async def take(self, instruct: Instruct) -> None:
-        """Take an instruction once; one that was answered before is answered again, the hub had not heard."""
+        """Accept an instruction once. If it already has a result, send the result again."""
         if instruct.action not in self.can:
             self._answers[instruct.id] = Done(instruct.id, ok=False, code="unsupported")
         if instruct.id not in self._answers:
@@ -38,7 +38,7 @@ class Instructions:
         await self._answer(instruct.id)
 
     async def obey(self) -> None:
-        """Carry them out one after the other, until cancelled."""
+        """Carry out instructions one after the other, until cancelled."""
         while True:
             instruct = await self._waiting.get()
             assert self._carry_out is not None
@@ -53,4 +53,4 @@ class Instructions:
     async def _answer(self, number: int) -> None:
         done = self._answers[number]
         if done is not None:
-            await self._say(done)
+            await self._send_result(done)

@@ -1,7 +1,6 @@
-"""One socket kept alive: opened, talked over, and opened again as the close codes allow (WIRE §4).
+"""A websocket that is opened again as the close codes allow (docs/close-codes.md).
 
-It knows no frame but `ping`, `auth` and `bye`; what is said over the socket is its owner's. There is never a second
-socket at a time.
+Knows only the frames `ping`, `auth` and `bye`; its owner sends all others. Never opens two sockets at a time.
 """
 
 import asyncio
@@ -22,52 +21,52 @@ from protocol.codes import CloseCode, may_reconnect
 from protocol.errors import Malformed
 from protocol.monitor import Auth, Bye, Drain, Error, Ping
 from veritas.client.errors import closed_for_good
-from veritas.client.reconnect import PROVEN_S, Backoff, Route, renew_in_ms
+from veritas.client.reconnect import PROVEN_S, ReconnectPause, Route, renew_in_ms
 
 ABNORMAL = 1006
-"""What a socket that ended without a close frame counts as; so does one that could not be opened."""
+"""Close code for a socket that ended without a close frame or could not be opened."""
 
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
 PING_S = 8.0
-"""A hub that has not answered the protocol's own ping for this long is gone, or frozen: time to go to another.
+"""Interval and timeout of WebSocket pings: a hub that does not answer is considered gone.
 
 Interval, timeout and close together stay below the 25 s after which a candidate counts as silent.
 """
 
 BYE_S = 5.0
-"""How long a hub may take to store and acknowledge the rest before it closes."""
+"""How long the hub may take to acknowledge the rest and close, after `bye`."""
 
 FrameT = TypeVar("FrameT")
 Proxy = str | Literal[True] | None
 
 
 class Access(NamedTuple):
-    """An access token and how long it is good, ms since the epoch by the servers' clock."""
+    """An access token and its expiry, in ms since the epoch by the server's clock."""
 
     token: str
     until: int
 
 
 GetTicket = Callable[[], Awaitable[str]]
-"""Fetches a fresh single-use ticket; OSError and TimeoutError are tried again, anything else ends the client."""
+"""Returns a new single-use ticket. OSError and TimeoutError are retried; any other exception ends the client."""
 
 GetToken = Callable[[], Awaitable[Access]]
-"""Fetches an access token good for some minutes; what it raises is taken as for a ticket."""
+"""Returns an access token. Exceptions are handled as for a ticket."""
 
 
 def wall_ms() -> int:
-    """The wall clock, ms since the epoch."""
+    """Return the wall clock in ms since the epoch."""
     return time.time_ns() // 1_000_000
 
 
 def mono_ms() -> float:
-    """The monotonic clock, ms."""
+    """Return the monotonic clock in ms."""
     return time.monotonic_ns() / 1_000_000
 
 
 class Socket(Generic[FrameT]):
-    """One open connection: frames in, frames out, a ping when there was nothing to say for a heartbeat."""
+    """One open connection: sends and receives frames, and pings when idle."""
 
     def __init__(
         self, connection: ClientConnection, encoding: Encoding, decode: Callable[[str | bytes, Encoding], FrameT]
@@ -82,19 +81,19 @@ class Socket(Generic[FrameT]):
         self.drain_ms: int | None = None
         self.is_leaving = False
         self.is_returning = False
-        """Whether it was left for a new one."""
+        """Whether the client left in order to open a new socket."""
         self._retry_ms: int | None = None
         self.skipped = 0
-        """Frames that this version does not know."""
+        """Number of received frames that this version does not know."""
 
     @property
     def code(self) -> int:
-        """The close code, once closed."""
+        """Close code, once closed."""
         return self._connection.close_code or ABNORMAL
 
     @property
     def wait_ms(self) -> int | None:
-        """How long to stay away at most, by a drain, or by an error after which nothing else was said."""
+        """Longest time before reconnecting, from `drain` or from an `error` that was the last frame; None if unset."""
         return self._retry_ms if self.drain_ms is None else self.drain_ms
 
     async def send(self, frame: Any) -> None:
@@ -103,7 +102,7 @@ class Socket(Generic[FrameT]):
         await self._connection.send(encode(frame, self._encoding))
 
     async def frames(self) -> AsyncIterator[FrameT]:
-        """Every frame the hub sends until the socket is closed; unknown ones are skipped and counted."""
+        """Yield every frame until the socket is closed; unknown frames are skipped and counted."""
         while True:
             try:
                 data = await self._connection.recv()
@@ -123,7 +122,7 @@ class Socket(Generic[FrameT]):
             yield frame
 
     async def ping_when_idle(self, heartbeat_ms: int) -> None:
-        """Ping whenever nothing was sent for a heartbeat; any frame counts as one. Ends with the socket."""
+        """Send a ping after `heartbeat_ms` without another frame. Ends with the socket."""
         with contextlib.suppress(ConnectionClosed):
             while True:
                 due_ms = self._sent_ms + heartbeat_ms - mono_ms()
@@ -133,7 +132,7 @@ class Socket(Generic[FrameT]):
                     await self.send(Ping(wall_ms()))
 
     async def stay_signed_in(self, server_at: int, auth_until: int, get_token: GetToken) -> None:
-        """Renew the sign-in in band, each time before it ends; ends with the socket. Raises what `get_token` does."""
+        """Renew the sign-in over the socket before it expires. Ends with the socket. Raises what `get_token` raises."""
         ahead_ms = server_at - mono_ms()
         while True:
             await asyncio.sleep(renew_in_ms(auth_until - ahead_ms - mono_ms()) / 1000)
@@ -149,8 +148,8 @@ class Socket(Generic[FrameT]):
                 return
             auth_until = access.until
 
-    async def say_bye(self) -> None:
-        """Say goodbye: nothing but pings may follow, and the hub closes; it is cut if that takes too long."""
+    async def send_bye(self) -> None:
+        """Send `bye`, after which only pings may follow. The hub closes; after 5 s the socket is aborted."""
         if self.is_leaving:
             return
         self.is_leaving = True
@@ -160,8 +159,8 @@ class Socket(Generic[FrameT]):
 
     @contextlib.asynccontextmanager
     async def beside(self, *work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-        """Run `work` beside the block; what fails there cuts the socket, and is raised when the block has ended."""
-        tasks = [asyncio.create_task(one) for one in work]
+        """Run `work` while the block runs. A failure aborts the socket and is raised after the block."""
+        tasks = [asyncio.create_task(coroutine) for coroutine in work]
         for task in tasks:
             task.add_done_callback(self._abort_on_failure)
         try:
@@ -179,13 +178,13 @@ class Socket(Generic[FrameT]):
             self.abort()
 
     def abort(self) -> None:
-        """Cut the connection without a goodbye, as a network does."""
+        """Drop the connection without a close frame, as a network failure does."""
         self._connection.transport.abort()
 
 
 @dataclass(frozen=True, slots=True)
 class _Parting:
-    """How a connection ended, or failed to begin."""
+    """How a connection ended, or failed to open."""
 
     code: int
     detail: str
@@ -195,7 +194,7 @@ class _Parting:
 
 
 class Link(Generic[FrameT]):
-    """Keeps one conversation going until it is left, or closed for good."""
+    """Reconnects until the owner leaves or the hub closes with a final code."""
 
     def __init__(
         self,
@@ -210,21 +209,21 @@ class Link(Generic[FrameT]):
         self._decode = decode
         self._encoding = encoding
         self._proxy = proxy
-        self._backoff = Backoff(random)
+        self._reconnect = ReconnectPause(random)
         self._hurried = asyncio.Event()
         self.leaving = False
         self.socket: Socket[FrameT] | None = None
         self.connections = 0
-        """How many sockets were opened so far."""
+        """Number of sockets opened so far."""
 
     @property
     def url(self) -> str:
-        """The address it is at, or will try next."""
+        """Address in use, or the next one to try."""
         return self._route.url
 
     def hurry(self) -> None:
-        """Connect again at once if it is waiting to: the network has come back."""
-        self._backoff.start_over()
+        """Reconnect at once if waiting, for example because the network is back."""
+        self._reconnect.reset()
         self._hurried.set()
 
     async def run(
@@ -234,10 +233,10 @@ class Link(Generic[FrameT]):
         *,
         returns_after: Callable[[int], bool] = may_reconnect,
     ) -> None:
-        """Open a socket, `talk` over it with a fresh ticket, and again, at the next address if need be, until left.
+        """Open a socket, call `talk` with a new ticket, and reconnect until the owner leaves.
 
-        Or closed with a code it does not return after: raises ClosedForGood then, and whatever `get_ticket` raises
-        beyond OSError and TimeoutError, which are tried again.
+        Raises ClosedForGood after a final close code, and what `get_ticket` raises except OSError and TimeoutError,
+        which are retried.
         """
         while True:
             parting = await self._once(get_ticket, talk)
@@ -246,7 +245,7 @@ class Link(Generic[FrameT]):
             if not returns_after(parting.code) and not parting.is_returning:
                 raise closed_for_good(parting.code, parting.detail)
             self._route.after(parting.code)
-            await self._pause(self._backoff.after(wait_ms=parting.wait_ms, proven=parting.proven))
+            await self._pause(self._reconnect.after_s(wait_ms=parting.wait_ms, proven=parting.proven))
 
     async def _pause(self, seconds: float) -> None:
         self._hurried.clear()
@@ -270,7 +269,7 @@ class Link(Generic[FrameT]):
             return _Parting(ABNORMAL, "the hub did not answer")
         finally:
             self.socket = None
-            # Closed already, unless we were cancelled or the hub fell silent: then nobody waits for a goodbye.
+            # Closed already, unless we were cancelled or the hub stopped answering.
             connection.transport.abort()
             await connection.wait_closed()
         detail = socket.last_error.detail if socket.last_error else ""

@@ -1,50 +1,50 @@
-"""How far a console has followed one exam's board: pure; it decides which frames are news and never holds a row."""
+"""How far a console has followed the feed of one exam. Pure: classifies frames and never stores a row."""
 
 from enum import Enum, auto
 
 from protocol.console import Delta, Resync, Since, Snapshot
 
 
-class News(Enum):
-    """What a frame is to somebody who follows."""
+class FrameKind(Enum):
+    """What a frame means for a follower: apply it, ignore it, or ask again because rows are missing."""
 
     NEW = auto()
     OLD = auto()
-    HOLE = auto()
+    GAP = auto()
 
 
 class Progress:
-    """How far one exam's feed is known: everything up to `since`; None while a snapshot is awaited."""
+    """Position in the feed of one exam: `since`, or None while waiting for a snapshot."""
 
     def __init__(self) -> None:
         self.since: Since | None = None
-        self._has_asked = False
+        self._is_awaiting_rows = False
 
-    def take(self, frame: Snapshot | Delta | Resync) -> News:
-        """Take the next frame of this exam; after HOLE, watch again from `since`. A hole is told once."""
+    def take(self, frame: Snapshot | Delta | Resync) -> FrameKind:
+        """Classify the next frame. After GAP, watch again from `since`; each gap is reported once."""
         match frame:
             case Resync():
                 self.since = None
             case Snapshot():
-                # Only the last part makes the board whole: cut before it, we must ask for all of it again.
+                # Only the last part completes the board; if the connection ends before it, ask for all of it again.
                 self.since = Since(frame.epoch, frame.offset) if frame.part == frame.parts else None
             case Delta():
                 return self._follow(frame.offset)
-        self._has_asked = False
-        return News.NEW
+        self._is_awaiting_rows = False
+        return FrameKind.NEW
 
     def rewatch(self) -> Since | None:
-        """What to watch from on a new connection, where no answer to an earlier question will come."""
-        self._has_asked = False
+        """Return the position to watch from on a new connection; earlier requests will not be answered there."""
+        self._is_awaiting_rows = False
         return self.since
 
-    def _follow(self, offset: int) -> News:
+    def _follow(self, offset: int) -> FrameKind:
         if self.since is None or offset > self.since.offset + 1:
-            news = News.OLD if self._has_asked else News.HOLE
-            self._has_asked = True
+            news = FrameKind.OLD if self._is_awaiting_rows else FrameKind.GAP
+            self._is_awaiting_rows = True
             return news
         if offset <= self.since.offset:
-            return News.OLD
+            return FrameKind.OLD
         self.since = Since(self.since.epoch, offset)
-        self._has_asked = False
-        return News.NEW
+        self._is_awaiting_rows = False
+        return FrameKind.NEW

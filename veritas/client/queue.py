@@ -1,8 +1,10 @@
-"""The candidate's queue: numbers, bounds, window, acknowledgement, resume (WIRE §2). Pure: no socket, clock or codec.
+"""The candidate's queue: numbers, bounds, window, acknowledgement and resume (docs/wire/README.md).
 
-Rule 1: an event leaves the queue only when the hub has acknowledged it, that is, after it was committed; or when the
-queue is full: then the oldest that was never on the wire is dropped, and said to be lost in its place.
-Rule 2: numbers have no holes. What is in the queue is always `acked + 1 .. next_seq - 1`, lost numbers included.
+Pure: no socket, clock or codec.
+
+Rule 1: an event leaves the queue only after the hub has acknowledged it, which means that it is committed. If the
+queue is full, the oldest unsent event is dropped, and a `lost` frame takes its place.
+Rule 2: numbers have no gaps. The queue always holds `acked + 1 .. next_seq - 1`, including lost numbers.
 
     record ──▶ [ fresh ]──take──▶ [ known: was on the wire ]──acknowledge──▶ gone
                    │                  └── sent again from `committed + 1` after `resume`
@@ -21,14 +23,14 @@ from protocol.monitor import Events, Lost, Previous
 from veritas.client.errors import HubFault
 
 LINGER_MS = 20.0
-"""How long an event waits for company while others are unacknowledged; a lone event goes at once."""
+"""How long an event waits for others while some are unacknowledged; a single event is sent at once."""
 
 FRAME_OVERHEAD = 64
-"""Bytes of an `events` frame around its events, and of a `lost` frame, at most."""
+"""Upper bound in bytes for an `events` frame without its events, and for a `lost` frame."""
 
 MOST_EVENTS = 100_000
 MOST_BYTES = 64 * 1024 * 1024
-"""How much is kept for a hub that is away: hours of a candidate's work."""
+"""Capacity of the queue while the hub is unreachable: hours of work."""
 
 OVERFLOW = "overflow"
 SERVER_LOST = "server_lost"
@@ -45,7 +47,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """One event and its number; or, without an event, `count` numbers up to `seq` whose events were dropped."""
+    """An event and its number. Without an event: `count` numbers up to `seq` whose events were dropped."""
 
     seq: int
     event: Event | None
@@ -54,7 +56,7 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Acked(Numbered):
-    """What left the queue; `waited_ms` from its first sending, None when it was sent by nobody we know."""
+    """An event that left the queue. `waited_ms` counts from its first transmission; None if it was never sent."""
 
     stream: UUID = field(kw_only=True)
     waited_ms: float | None = field(kw_only=True)
@@ -62,14 +64,14 @@ class Acked(Numbered):
 
 @dataclass(frozen=True, slots=True)
 class Renumbered:
-    """The hub opened a new stream: the rest of the queue now counts from 1; `places` are what is left of it."""
+    """The hub opened a new stream: the rest of the queue (`places`) is numbered from 1 again."""
 
     stream: UUID
     places: tuple[Numbered, ...]
 
 
 class CandidateQueue:
-    """What one client has recorded and the hub has not acknowledged. Times are ms of one monotonic clock."""
+    """Events that a client has recorded and the hub has not acknowledged. Times are in ms of a monotonic clock."""
 
     def __init__(self, boot: UUID, *, most_events: int = MOST_EVENTS, most_bytes: int = MOST_BYTES) -> None:
         self.boot = boot
@@ -79,7 +81,7 @@ class CandidateQueue:
         self.next_seq = 1
         """The next unused number of this stream."""
         self.dropped_ever = 0
-        """How many events were given up because the queue was full."""
+        """Number of events dropped because the queue was full."""
         self._most_events = most_events
         self._most_bytes = most_bytes
         self._known: deque[_Place] = deque()
@@ -94,38 +96,38 @@ class CandidateQueue:
         self.disconnect()
 
     def __len__(self) -> int:
-        """How many numbers are not acknowledged yet."""
+        """Count the numbers that are not acknowledged."""
         return self.next_seq - 1 - self.acked
 
     @property
     def given_out(self) -> int:
-        """How many distinct (stream, number) this queue has given out, over all its streams."""
+        """Number of distinct (stream, seq) assigned by this queue, over all its streams."""
         return self._closed_given_out + self.next_seq - 1
 
     @property
     def acked_ever(self) -> int:
-        """How many of those are acknowledged."""
+        """Number of them that are acknowledged."""
         return self._closed_acked + self.acked
 
     @property
     def outstanding(self) -> int:
-        """How many events this connection has sent and not seen acknowledged; a lost span counts as one."""
+        """Number of events sent over this connection and not acknowledged; a lost span counts as one."""
         return self._sent
 
     @property
     def has_rotated(self) -> bool:
-        """Whether the old stream is done with: time to say hello again."""
+        """Whether the old stream is complete, so that the client should send hello again."""
         return self._is_rotating and self._sent == 0 and self._lost_to is None
 
     def record(self, event: Event, size: int, now_ms: float) -> tuple[int, list[Numbered]]:
-        """Number an event of `size` encoded bytes; the number, and what had to be dropped for it, itself perhaps."""
+        """Queue an event of `size` encoded bytes. Returns its number and what was dropped for it."""
         seq = self.next_seq
         self.next_seq += 1
         self._fresh.append(_Place(event, size, now_ms))
         self._events += 1
         self._bytes += size
         dropped: list[Numbered] = []
-        # Without the new one all was within bounds: there is always an unsent event left to drop.
+        # The queue was within bounds before, so there is always an unsent event to drop.
         while self._events > self._most_events or self._bytes > self._most_bytes:
             dropped.append(self._drop_oldest())
         return seq, dropped
@@ -139,9 +141,10 @@ class CandidateQueue:
         now_ms: float,
         previous: Previous | None = None,
     ) -> tuple[list[Acked], Renumbered | None]:
-        """Go on where the hub's welcome says; what is gone left the old stream, if there is a new one.
+        """Continue where the hub's welcome says. Returns the acknowledged events and the renumbering, if any.
 
-        Raises HubFault when the hub claims what was never sent.
+        With a new stream, the acknowledged events belong to the old one. Raises HubFault if the hub acknowledges
+        numbers that were never sent.
         """
         self.disconnect()
         gone: list[Acked] = []
@@ -152,13 +155,13 @@ class CandidateQueue:
         self.stream = stream
         self._window = window
         self._limits = limits
-        # What the hub acknowledged and then lost is ours no longer: say so, and the numbering goes on.
+        # The hub acknowledged these events and lost them since; they are gone here. Report them as lost.
         if committed < self.acked:
             self._lost_to = self.acked
         return gone + self.acknowledge(committed, now_ms), renumbered
 
     def disconnect(self) -> None:
-        """The connection is gone: nothing is outstanding, nothing may be sent before the next welcome."""
+        """Forget the connection: nothing is outstanding, and nothing may be sent before the next welcome."""
         self._window = Window(0, 0)
         self._frames: deque[tuple[int, int]] = deque()
         self._sent = 0
@@ -167,13 +170,13 @@ class CandidateQueue:
         self._is_rotating = False
 
     def rotate(self) -> None:
-        """The hub wants a new stream: send nothing more in this one, and wait for what is outstanding."""
+        """Stop sending in this stream and wait for outstanding acks; the hub wants a new stream."""
         self._is_rotating = True
 
     def acknowledge(self, seq: int, now_ms: float) -> list[Acked]:
-        """Drop everything up to `seq`; a lower one than before is old news. Raises HubFault when it was never sent."""
+        """Drop everything up to `seq`; ignore a lower number than before. Raises HubFault if it was never sent."""
         if seq > self._sent_ever:
-            raise HubFault(f"number {seq} was acknowledged, but only {self._sent_ever} were sent")
+            raise HubFault(f"the hub acknowledged number {seq}, but only {self._sent_ever} were sent")
         assert self.stream is not None
         gone = []
         while self.acked < seq:
@@ -186,18 +189,18 @@ class CandidateQueue:
                 self._sent = max(0, self._sent - 1)
             waited = None if place.sent_ms is None else now_ms - place.sent_ms
             gone.append(Acked(self.acked, place.event, count, stream=self.stream, waited_ms=waited))
-        # An acknowledgement may outrun our own resending, when the last connection's batch was still in flight.
+        # An ack may pass our own retransmission if a batch of the previous connection was still in flight.
         self._sent_seq = max(self._sent_seq, self.acked)
         while self._frames and self._frames[0][0] <= self.acked:
             self._frames.popleft()
         return gone
 
     def set_window(self, events: int, size: int) -> None:
-        """Take new absolute totals; 0 stops sending until the next change."""
+        """Set new absolute totals; 0 stops sending until the next change."""
         self._window = Window(events, size)
 
     def wait_ms(self, now_ms: float) -> float | None:
-        """How long until `take` should be called: 0 is now, None is not before something else happens."""
+        """Return how long to wait before `take`: 0 means now, None means until something else happens."""
         if self._lost_to is not None:
             return 0.0
         first = next(self._unsent(), None)
@@ -209,7 +212,7 @@ class CandidateQueue:
         return max(0.0, first.recorded_ms + LINGER_MS - now_ms)
 
     def take(self, now_ms: float) -> Events | Lost | None:
-        """The next frame to send: contiguous, within the window and the hub's limits; None when there is none."""
+        """Return the next frame: contiguous, within the window and the hub's limits. None if there is none."""
         if self._lost_to is not None:
             lost, self._lost_to = Lost(self._lost_to, SERVER_LOST), None
             return lost
@@ -233,11 +236,11 @@ class CandidateQueue:
         return sum(size for _, size in self._frames)
 
     def _unsent(self) -> Iterator[_Place]:
-        """What this connection has not sent yet, in order."""
+        """Yield what this connection has not sent yet, in order."""
         return islice(chain(self._known, self._fresh), self._sent, None)
 
     def _may_go(self, size: int) -> bool:
-        """Whether one event of this size may go; with nothing outstanding any one may, else it could never."""
+        """Whether an event of this size may be sent. With nothing outstanding, any event may."""
         if self._is_rotating or self._window.events < 1 or self._window.bytes < 1:
             return False
         if self._sent == 0:
@@ -245,7 +248,7 @@ class CandidateQueue:
         return self._room > 0 and self._outstanding_bytes + FRAME_OVERHEAD + size + 1 <= self._window.bytes
 
     def _fitting(self) -> list[_Place]:
-        """The places of the next frame: events in a row, or one lost span."""
+        """Return the places of the next frame: consecutive events, or one lost span."""
         unsent = self._unsent()
         first = next(unsent, None)
         if first is None or not self._may_go(first.size):
@@ -270,7 +273,7 @@ class CandidateQueue:
             self._known.append(self._fresh.popleft())
 
     def _drop_oldest(self) -> Numbered:
-        """Give up the oldest event that was never on the wire; its number joins the lost ones before it."""
+        """Drop the oldest unsent event; its number joins the lost span before it."""
         lost = 0
         while self._fresh[0].event is None:
             lost += self._fresh.popleft().count
@@ -286,14 +289,14 @@ class CandidateQueue:
             self._bytes -= place.size
 
     def _close_stream(self, previous: Previous | None, now_ms: float) -> list[Acked]:
-        """Count what the old stream holds, as far as the hub's word for it can be true."""
+        """Close the old stream in the counts, as far as the hub's statement about it is plausible."""
         gone: list[Acked] = []
         if previous is not None and previous.stream == self.stream and previous.committed <= self._sent_ever:
             gone = self.acknowledge(previous.committed, now_ms)
-            # What it does not hold it never will: those numbers are taken back.
+            # The old stream will never hold the rest, so those numbers are released.
             self._closed_given_out += self.acked
         else:
-            # Numbers that were never on the wire were never given out: only those sent count for the old stream.
+            # Numbers that were never sent do not count for the old stream.
             self._closed_given_out += max(self._sent_ever, self.acked)
         self._closed_acked += self.acked
         return gone

@@ -1,21 +1,22 @@
-"""When and where to connect again, and when to renew a sign-in: pure, so that a storm of clients can be reasoned about.
+"""When and where to reconnect, and when to renew a sign-in. Pure: never waits and has no clock.
 
-It never waits itself. After a drain the hub named the time it has: uniform within it. Else full jitter: uniform in
-[0, 0.5 s], [0, 1 s] and so on up to [0, 30 s], from the start again once a connection has proved itself.
+After a drain the pause is uniform within the time that the hub named. Otherwise full jitter: uniform in [0, 0.5 s],
+[0, 1 s] and so on up to [0, 30 s], starting again after a connection that worked.
 """
 
 from collections.abc import Sequence
 from random import Random
 
+from protocol.backoff import Backoff
 from protocol.codes import CloseCode
 
 FIRST_S = 0.5
 MOST_S = 30.0
 PROVEN_S = 5.0
-"""A connection that lasted this long, or brought an acknowledgement, counts as a success."""
+"""A connection that lasted this long, or delivered an ack, counts as working."""
 
 RENEW_BEFORE_MS = 60_000
-"""How long before a sign-in ends it is renewed; one that is short anyway, when half of it is over."""
+"""A sign-in is renewed this long before it expires; a shorter one when half of it is over."""
 
 RENEW_PAUSE_MS = 1_000
 
@@ -29,34 +30,31 @@ _ABOUT_US = frozenset(
         CloseCode.TOO_SLOW,
     }
 )
-"""Closes that say something about the client: another hub would say the same."""
+"""Close codes that are about the client, so that another hub would not help."""
 
 
-class Backoff:
-    """The delays of one client."""
+class ReconnectPause:
+    """Pauses of one client between its connections."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._failures = 0
+        self._backoff = Backoff(FIRST_S, MOST_S, jitter=random.uniform)
 
-    def after(self, *, wait_ms: int | None = None, proven: bool = False) -> float:
-        """Seconds to wait after a connection ended, or could not be made."""
+    def after_s(self, *, wait_ms: int | None = None, proven: bool = False) -> float:
+        """Return the pause in seconds after a connection ended or could not be opened."""
         if proven:
-            self._failures = 0
+            self._backoff.reset()
         if wait_ms is not None:
             return self._random.uniform(0, wait_ms / 1000)
-        # The exponent is capped so that a client left alone for days does not compute with giants.
-        most = min(MOST_S, FIRST_S * 2 ** min(self._failures, 16))
-        self._failures += 1
-        return self._random.uniform(0, most)
+        return self._backoff.next_s()
 
-    def start_over(self) -> None:
-        """Forget the failures: what they were about has changed."""
-        self._failures = 0
+    def reset(self) -> None:
+        """Forget the failures: their cause is gone."""
+        self._backoff.reset()
 
 
 class Route:
-    """Which of several addresses of one service to try: the same one until it fails, then the next, and so around."""
+    """Chooses among several addresses of one service: the same one until it fails, then the next, in a circle."""
 
     def __init__(self, urls: Sequence[str]) -> None:
         if not urls:
@@ -66,15 +64,15 @@ class Route:
 
     @property
     def url(self) -> str:
-        """The address to try now."""
+        """Address to try now."""
         return self._urls[self._at]
 
     def after(self, code: int) -> None:
-        """Take in how a connection to this address ended; one that could not be made counts as 1006."""
+        """Record how a connection to this address ended; 1006 if it could not be opened."""
         if code not in _ABOUT_US:
             self._at = (self._at + 1) % len(self._urls)
 
 
 def renew_in_ms(left_ms: float) -> float:
-    """How long to wait before renewing a sign-in that is good for so much longer."""
+    """Return the pause in ms before renewing a sign-in that is valid for `left_ms`."""
     return max(RENEW_PAUSE_MS, left_ms - RENEW_BEFORE_MS, min(left_ms / 2, RENEW_BEFORE_MS))

@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from veritas.embedded.processes import Account, Command, run
 from veritas.embedded.run_as import choose_account, owner_of
-from veritas.embedded.server import Server, bare_environ, find_package, gossip, in_one_line, socket_path
+from veritas.embedded.server import Server, bare_environ, exchange, find_package, in_one_line, socket_path
 from veritas.errors import EmbeddedError
 
 OLDEST = 15
@@ -164,7 +164,7 @@ class Postgres(Server):
         """Whether `postmaster.pid` says so of this pid, and the socket answers."""
         lines = self._read_lock_file()
         ready = len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
-        return ready and gossip(self.socket) is not None
+        return ready and exchange(self.socket) is not None
 
     def is_passing(self, complaint: str) -> bool:
         """Whether backends of a killed run still hold its shared memory; they notice and end."""

@@ -134,7 +134,7 @@ def socket_path(directory: Path, name: str) -> Path:
     return path
 
 
-def gossip(path: Path, request: bytes = b"") -> bytes | None:
+def exchange(path: Path, request: bytes = b"") -> bytes | None:
     """What the listener on a socket answers to a request (b"" to none), or None when nobody does within a second."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(1.0)

@@ -5,7 +5,7 @@ from typing import Self
 from urllib.parse import quote
 
 from veritas.embedded.processes import Command
-from veritas.embedded.server import Server, bare_environ, find_package, gossip, in_one_line, socket_path
+from veritas.embedded.server import Server, bare_environ, exchange, find_package, in_one_line, socket_path
 from veritas.errors import EmbeddedError
 
 SOCKET = "redis.sock"
@@ -57,7 +57,7 @@ class Redis(Server):
 
     def is_ready(self, pid: int) -> bool:  # noqa: ARG002 - a predecessor is gone once its socket is taken over
         """Whether a PING is answered."""
-        return gossip(self.socket, b"PING\r\n") == b"+PONG\r\n"
+        return exchange(self.socket, b"PING\r\n") == b"+PONG\r\n"
 
 
 def find_binary(binaries: Path | None) -> Path:

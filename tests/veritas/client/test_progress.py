@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from protocol.console import Delta, ExamRow, Resync, Since, Snapshot
-from veritas.client.progress import News, Progress
+from veritas.client.progress import FrameKind, Progress
 
 EXAM = UUID(int=1)
 
@@ -22,24 +22,24 @@ def delta(offset: int) -> Delta:
 
 def test_deltas_follow_a_snapshot_one_by_one() -> None:
     place = Progress()
-    assert place.take(snapshot(4)) is News.NEW
-    assert [place.take(delta(offset)) for offset in (5, 6)] == [News.NEW, News.NEW]
+    assert place.take(snapshot(4)) is FrameKind.NEW
+    assert [place.take(delta(offset)) for offset in (5, 6)] == [FrameKind.NEW, FrameKind.NEW]
     assert place.since == Since("e", 6)
 
 
 def test_what_is_known_is_old() -> None:
     place = Progress()
     place.take(snapshot(4))
-    assert place.take(delta(4)) is News.OLD
+    assert place.take(delta(4)) is FrameKind.OLD
     assert place.since == Since("e", 4)
 
 
 def test_a_hole_is_told_once_until_it_is_filled() -> None:
     place = Progress()
     place.take(snapshot(4))
-    assert [place.take(delta(offset)) for offset in (6, 7)] == [News.HOLE, News.OLD]
-    assert [place.take(delta(offset)) for offset in (5, 6, 7)] == [News.NEW] * 3
-    assert place.take(delta(9)) is News.HOLE
+    assert [place.take(delta(offset)) for offset in (6, 7)] == [FrameKind.GAP, FrameKind.OLD]
+    assert [place.take(delta(offset)) for offset in (5, 6, 7)] == [FrameKind.NEW] * 3
+    assert place.take(delta(9)) is FrameKind.GAP
 
 
 def test_a_snapshot_counts_only_when_its_last_part_is_here() -> None:
@@ -53,7 +53,7 @@ def test_a_snapshot_counts_only_when_its_last_part_is_here() -> None:
 def test_a_resync_forgets() -> None:
     place = Progress()
     place.take(snapshot(4))
-    assert place.take(Resync(EXAM, "slow")) is News.NEW
+    assert place.take(Resync(EXAM, "slow")) is FrameKind.NEW
     assert place.since is None
     assert place.rewatch() is None
 
@@ -79,17 +79,17 @@ class FeedModel(RuleBasedStateMachine):
     def take(self, frame: Snapshot | Delta | Resync) -> None:
         """What the reader makes of a frame: it holds all up to `held`, or nothing."""
         match self.place.take(frame), frame:
-            case News.NEW, Delta():
+            case FrameKind.NEW, Delta():
                 assert self.held is not None
                 assert frame.offset == self.held + 1, "handed out twice, or over a hole"
                 self.held = frame.offset
-            case News.NEW, Snapshot():
+            case FrameKind.NEW, Snapshot():
                 self.held = frame.offset if frame.part == frame.parts else None
-            case News.NEW, Resync():
+            case FrameKind.NEW, Resync():
                 self.held = None
-            case News.OLD, Delta():
+            case FrameKind.OLD, Delta():
                 assert self.held is None or frame.offset <= self.held or self.has_asked
-            case News.HOLE, Delta():
+            case FrameKind.GAP, Delta():
                 assert not self.has_asked, "asked twice"
                 self.asked_from, self.has_asked = self.place.since, True
                 self.is_under_way = True

@@ -112,7 +112,7 @@ def test_acknowledged_events_leave_with_their_latency() -> None:
 def test_what_was_not_sent_cannot_be_acknowledged() -> None:
     queue = queue_of(3, window=Window(2, 1_000))
     queue.take(0)
-    with pytest.raises(HubFault, match="number 3 was acknowledged, but only 2 were sent"):
+    with pytest.raises(HubFault, match="acknowledged number 3, but only 2 were sent"):
         queue.acknowledge(3, 0)
     assert len(queue) == 3
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.codes import CloseCode, may_reconnect
-from veritas.client.reconnect import FIRST_S, MOST_S, RENEW_BEFORE_MS, Backoff, Route, renew_in_ms
+from veritas.client.reconnect import FIRST_S, MOST_S, RENEW_BEFORE_MS, ReconnectPause, Route, renew_in_ms
 
 
 class Longest(Random):
@@ -14,41 +14,41 @@ class Longest(Random):
 
 
 def test_the_bound_doubles_from_half_a_second_to_thirty() -> None:
-    backoff = Backoff(Longest())
-    assert [backoff.after() for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    pause = ReconnectPause(Longest())
+    assert [pause.after_s() for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
 def test_delays_are_spread_over_the_whole_range() -> None:
-    delays = sorted(Backoff(Random(seed)).after() for seed in range(500))
+    delays = sorted(ReconnectPause(Random(seed)).after_s() for seed in range(500))
     assert delays[0] < 0.01 * FIRST_S + 0.01
     assert delays[-1] > 0.98 * FIRST_S
     assert 0.4 * FIRST_S < delays[250] < 0.6 * FIRST_S
 
 
 def test_a_proven_connection_starts_over() -> None:
-    backoff = Backoff(Longest())
+    pause = ReconnectPause(Longest())
     for _ in range(5):
-        backoff.after()
-    assert backoff.after(proven=True) == FIRST_S
+        pause.after_s()
+    assert pause.after_s(proven=True) == FIRST_S
 
 
 def test_after_a_drain_the_named_time_is_used_and_costs_nothing() -> None:
-    backoff = Backoff(Longest())
-    assert backoff.after(wait_ms=12_000) == 12
-    assert backoff.after() == FIRST_S
+    pause = ReconnectPause(Longest())
+    assert pause.after_s(wait_ms=12_000) == 12
+    assert pause.after_s() == FIRST_S
 
 
 def test_years_of_failures_change_nothing() -> None:
-    backoff = Backoff(Longest())
-    assert [backoff.after() for _ in range(5_000)][-1] == MOST_S
+    pause = ReconnectPause(Longest())
+    assert [pause.after_s() for _ in range(5_000)][-1] == MOST_S
 
 
 def test_starting_over_forgets_the_failures() -> None:
-    backoff = Backoff(Longest())
+    pause = ReconnectPause(Longest())
     for _ in range(5):
-        backoff.after()
-    backoff.start_over()
-    assert backoff.after() == FIRST_S
+        pause.after_s()
+    pause.reset()
+    assert pause.after_s() == FIRST_S
 
 
 @given(
@@ -56,10 +56,10 @@ def test_starting_over_forgets_the_failures() -> None:
     st.lists(st.tuples(st.none() | st.integers(0, 30_000), st.booleans()), max_size=60),
 )
 def test_a_delay_never_exceeds_what_its_history_allows(seed: int, history: list[tuple[int | None, bool]]) -> None:
-    backoff, failures = Backoff(Random(seed)), 0
+    pause, failures = ReconnectPause(Random(seed)), 0
     for wait_ms, proven in history:
         failures = 0 if proven else failures
-        delay_s = backoff.after(wait_ms=wait_ms, proven=proven)
+        delay_s = pause.after_s(wait_ms=wait_ms, proven=proven)
         most_s = min(MOST_S, FIRST_S * 2**failures) if wait_ms is None else wait_ms / 1000
         assert 0 <= delay_s <= most_s
         failures += wait_ms is None
@@ -104,10 +104,10 @@ def test_every_address_gets_its_turn(codes: list[int], count: int) -> None:
 
 
 def test_a_dead_hub_is_left_at_the_first_retry_within_half_a_second() -> None:
-    route, backoff = Route([A, B]), Backoff(Longest())
+    route, pause = Route([A, B]), ReconnectPause(Longest())
     assert may_reconnect(1006)
     route.after(1006)
-    assert (route.url, backoff.after(proven=True)) == (B, 0.5)
+    assert (route.url, pause.after_s(proven=True)) == (B, 0.5)
 
 
 def test_a_sign_in_is_renewed_a_minute_before_its_end() -> None:
