@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -23,11 +24,16 @@ from tests.external import run_external
 from veritas.embedded.servers import Servers, run_servers
 from veritas.embedded.valkey import Redis
 
-# Whoever is not given the processor for 200 ms has no fault: a deadline here is a clock that tells nothing.
+# No deadline per example: on a busy machine it would measure the machine.
 hypothesis_settings.register_profile(
     "veritas", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("veritas")
+
+# A shell without job control starts background jobs with SIGINT ignored, and every child would inherit that: the
+# journeys that press Ctrl-C would wait forever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BEGAN = datetime.now(UTC).date()
 """The day up from which the template's partitions were made."""

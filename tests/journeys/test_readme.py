@@ -58,12 +58,15 @@ def follow(line: str, environ: dict[str, str]) -> list[str]:
     process = subprocess.Popen(["bash", "-c", f"exec {line}"], env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     shown: list[str] = []
-    for text in process.stdout:
-        shown.append(text.rstrip())
-        if sum("left_" in one for one in shown) == 2:
-            break
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    try:
+        for text in process.stdout:
+            shown.append(text.rstrip())
+            if sum("left_" in line for line in shown) == 2:
+                break
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+    finally:
+        process.kill()
     return shown
 
 
