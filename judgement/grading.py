@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from protocol.exams import ItemKind, Marks
+from protocol.attempts import ItemKind, Marks
 
 NUMBER_CHARS: Final = 64
 """A longer text is no number anybody meant."""

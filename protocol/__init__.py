@@ -1,4 +1,4 @@
-"""What programs say to each other: frames, facts, flags, jobs, codes, limits and names.
+"""The shared vocabulary of all programs: frames, events, flags, jobs, codes, limits and names.
 
-Pure: the standard library and msgspec. Nothing here opens, waits, draws or looks at a clock.
+Pure: the standard library and msgspec only. Nothing here does I/O, waits, draws random numbers or reads a clock.
 """

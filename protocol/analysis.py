@@ -1,12 +1,16 @@
-"""Names of what is concluded once an attempt has ended, as every program spells them. They decide nothing."""
+"""Names and structs of what is computed about an attempt: scores, labels and a student's figures.
+
+It computes nothing itself; that is the task of `judgement.score` (docs/scores.md).
+"""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 
 class AnalysisState(StrEnum):
-    """How far the analysis after the end has come; `stale` means that something it rests on has changed since."""
+    """Progress of the analysis after the end of an attempt; `stale` means that its input has changed since."""
 
     PENDING = "pending"
     DONE = "done"
@@ -15,7 +19,7 @@ class AnalysisState(StrEnum):
 
 
 class ModelState(StrEnum):
-    """How far the model's summary has come; `off` where the exam or the deployment has none."""
+    """Progress of the language model's summary; `off` where the exam or the deployment uses no model."""
 
     OFF = "off"
     PENDING = "pending"
@@ -24,7 +28,7 @@ class ModelState(StrEnum):
 
 
 class DropoutLabel(StrEnum):
-    """The four words of JUDGEMENT §3; for teachers, after the exam."""
+    """The label of an attempt, from integrity and LMI; for teachers only, after the exam (docs/scores.md)."""
 
     SAFE = "safe"
     INCAPABLE = "incapable"
@@ -32,8 +36,12 @@ class DropoutLabel(StrEnum):
     NO_INTEREST = "no_interest"
 
 
+HIGH_RISK: Final = frozenset({DropoutLabel.COPY, DropoutLabel.INCAPABLE})
+"""The labels that mean high risk."""
+
+
 class Trend(StrEnum):
-    """Which way a student's figure has gone."""
+    """The direction in which a figure changes over time."""
 
     UP = "up"
     STEADY = "steady"
@@ -41,7 +49,7 @@ class Trend(StrEnum):
 
 
 class IntegrityStatus(StrEnum):
-    """An integrity score in a word; `unknown` where too little was seen to have one."""
+    """The word for an integrity score; `unknown` when the attempt was connected for too short a time to score it."""
 
     GOOD = "good"
     WARNING = "warning"
@@ -50,9 +58,9 @@ class IntegrityStatus(StrEnum):
 
 
 class Observed(msgspec.Struct, frozen=True):
-    """When an attempt was there to be seen, and when a client was connected; all in ms by PostgreSQL's clock.
+    """When an attempt ran, and when a client was connected. All times in ms, by PostgreSQL's clock.
 
-    `ended_ms` is None while it runs; a connection that is open ends with None.
+    `ended_ms` is None while the attempt runs. An open connection ends with None.
     """
 
     started_ms: int
@@ -62,14 +70,14 @@ class Observed(msgspec.Struct, frozen=True):
 
 
 class Score(msgspec.Struct, frozen=True):
-    """What is concluded about an attempt at any time: its integrity and its coverage, 0..1, None where unknown."""
+    """Integrity and coverage of an attempt, each 0..1; None when unknown."""
 
     integrity: float | None
     coverage: float | None
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """One saved draft of an item's text, at a rule time in ms."""
+    """One saved draft of an item's text. `at_ms` is rule time in ms."""
 
     item: str
     text: str
@@ -77,7 +85,7 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class PastedText(msgspec.Struct, frozen=True):
-    """So many characters were pasted, into an item if it is known which, at a rule time in ms."""
+    """The number of characters pasted at once, and the item if it is known. `at_ms` is rule time in ms."""
 
     item: str | None
     chars: int
@@ -85,7 +93,7 @@ class PastedText(msgspec.Struct, frozen=True):
 
 
 class FinalAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt whose review is final; `ended_ms` puts them in their order."""
+    """One attempt whose review is final. `ended_ms` defines the order of attempts."""
 
     subject: str
     ended_ms: int
@@ -97,7 +105,7 @@ class FinalAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
-    """What a student's final attempts come to."""
+    """A student's figures over all final attempts (docs/scores.md)."""
 
     total_exams: int = 0
     passed_exams: int = 0

@@ -1,10 +1,15 @@
-"""The names of an attempt's and an instruction's statuses, as every program spells them."""
+"""Names about exams and attempts: statuses, kinds of items, instruction states, and the marks of an attempt.
+
+It decides nothing: which status may follow which is in `judgement.attempts`, and grading is in `judgement.grading`.
+"""
 
 from enum import StrEnum
 
+import msgspec
+
 
 class AttemptStatus(StrEnum):
-    """Where one student's sitting of an exam stands."""
+    """The status of one student's attempt at an exam."""
 
     WAITING = "waiting"
     IN_PROGRESS = "in_progress"
@@ -18,7 +23,7 @@ class AttemptStatus(StrEnum):
 
 
 class ShownStatus(StrEnum):
-    """The same as students and the world outside are told it: who has submitted has completed the exam."""
+    """The status as students and other systems see it: `submitted` is shown as `completed`."""
 
     WAITING = "waiting"
     IN_PROGRESS = "in_progress"
@@ -32,12 +37,12 @@ class ShownStatus(StrEnum):
 
 
 def show_status(status: AttemptStatus) -> ShownStatus:
-    """Name a status to the outside."""
+    """Convert a status to the one that students and other systems see."""
     return ShownStatus.COMPLETED if status is AttemptStatus.SUBMITTED else ShownStatus(status.value)
 
 
 RUNNING = frozenset({AttemptStatus.IN_PROGRESS, AttemptStatus.PAUSED, AttemptStatus.REOPENED})
-"""Statuses in which a candidate's socket is welcome."""
+"""Statuses in which a candidate may connect."""
 
 OVER = frozenset(
     {
@@ -48,13 +53,31 @@ OVER = frozenset(
         AttemptStatus.DECLINED,
     }
 )
-"""Statuses of an attempt that has ended: a client may still deliver what its queue holds, and goes."""
+"""Statuses of an attempt that has ended: a client may still deliver its queue, then it is disconnected."""
 
 
 class InstructionState(StrEnum):
-    """How far an instruction got: `sent` until the client answers it, or its time is over."""
+    """The state of an instruction: `sent` until the client reports a result or the instruction expires."""
 
     SENT = "sent"
     DONE = "done"
     FAILED = "failed"
     EXPIRED = "expired"
+
+
+class ItemKind(StrEnum):
+    """How an item is answered. All kinds but `text` are graded from the answer key; a grader grades `text`."""
+
+    CHOICE = "choice"
+    MULTIPLE = "multiple"
+    NUMBER = "number"
+    TEXT = "text"
+
+
+class Marks(msgspec.Struct, frozen=True):
+    """The points of an attempt, out of `max_score`. All but `max_score` are null while an item is not graded."""
+
+    score: float | None
+    max_score: float
+    percentage: float | None
+    passed: bool | None

@@ -1,7 +1,8 @@
-"""Stage 2 of 9: bytes become frames or a typed refusal, and frames become bytes (docs/path-of-an-event.md).
+"""Stage 2 of 9: decode frames from bytes, or raise a typed error, and encode frames (docs/path-of-an-event.md).
 
-JSON in text frames, the same structs as MessagePack in binary frames. Pure: no socket is known here.
-One bad event never costs its neighbours: when a frame of events does not fit as a whole, each event is tried alone.
+JSON in text frames, the same structs as MessagePack in binary frames. Pure: it knows no socket.
+One bad event never affects its neighbors: if a frame of events cannot be decoded as a whole, each event is decoded
+alone.
 """
 
 import json
@@ -16,26 +17,27 @@ from protocol import console, limits, monitor
 from protocol.codes import RejectCode
 from protocol.errors import Malformed, TooLarge, UnknownFrame
 from protocol.events import Batch, Entry, Event, to_entries, to_entry, tombstone
-from protocol.slices import cut_json, cut_msgpack
+from protocol.salvage.json_frames import split_json
+from protocol.salvage.msgpack_frames import split_msgpack
 
 
 class Encoding(StrEnum):
-    """The subprotocols a client may offer; none offered means JSON."""
+    """The subprotocols that a client may offer. Without one, JSON is used."""
 
     JSON = "veritas.v1.json"
     MSGPACK = "veritas.v1.msgpack"
 
 
 class EmptyBatch(msgspec.Struct, frozen=True):
-    """An `events` frame without events: answered with an error, and nothing else happens."""
+    """An `events` frame without events. The hub sends an error and does nothing else."""
 
 
 Received = monitor.Hello | Batch | EmptyBatch | monitor.Lost | monitor.Ping | monitor.Done | monitor.Auth | monitor.Bye
-"""What a candidate's frame becomes: an `events` frame is a batch of entries."""
+"""A decoded frame of a candidate. An `events` frame becomes a batch of entries."""
 
 
 class Delivered(msgspec.Struct, frozen=True):
-    """The body of a delivery, as the frames it stands for."""
+    """The body of `POST /monitor/events`, as the frames that a socket would send."""
 
     stream: UUID
     lost: monitor.Lost | None
@@ -56,14 +58,14 @@ class _Tag(msgspec.Struct):
 
 
 class _Envelope(msgspec.Struct):
-    """An `events` frame, its events cut out."""
+    """An `events` frame without its events."""
 
     first_seq: int
     events: list[None]
 
 
-class _Bare(msgspec.Struct, kw_only=True):
-    """A delivery, its events cut out."""
+class _DeliveryEnvelope(msgspec.Struct, kw_only=True):
+    """The body of a delivery without its events."""
 
     stream: UUID
     lost: monitor.Span | None = None
@@ -72,7 +74,7 @@ class _Bare(msgspec.Struct, kw_only=True):
 
 
 class _PackedEvent(Event):
-    """An event in MessagePack: bytes, times and extensions are no JSON; one level deeper `to_entries` looks closer."""
+    """An event in MessagePack. Bytes, times and extensions have no JSON form; `to_entries` checks the deeper levels."""
 
     data: dict[str, str | int | float | bool | list[Any] | dict[str, Any] | None] = msgspec.field(default_factory=dict)
 
@@ -103,8 +105,8 @@ _EVENT: Final[dict[Encoding, _Decoder[Event]]] = _decoders(Event)
 _CANDIDATE_TAGS: Final = frozenset({"hello", "events", "lost", "ping", "done", "auth", "bye"})
 _CONSOLE_TAGS: Final = frozenset({"hello", "watch", "unwatch", "focus", "command", "auth", "ping", "bye"})
 _DELIVERY: Final = msgspec.json.Decoder(monitor.Delivery)
-_BARE: Final = msgspec.json.Decoder(_Bare)
-_CUT: Final = {Encoding.JSON: cut_json, Encoding.MSGPACK: cut_msgpack}
+_DELIVERY_ENVELOPE: Final = msgspec.json.Decoder(_DeliveryEnvelope)
+_SPLIT: Final = {Encoding.JSON: split_json, Encoding.MSGPACK: split_msgpack}
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 _TIME_PATHS: Final = ("`$.at`", "`$.mono`")
 _DETAIL_CHARS: Final = 200
@@ -113,22 +115,21 @@ _MSGPACK_ENCODER: Final = msgspec.msgpack.Encoder()
 
 
 def encode(frame: msgspec.Struct, encoding: Encoding) -> str | bytes:
-    """Encode a frame for its socket: text for JSON, bytes for MessagePack."""
+    """Encode a frame: text for JSON, bytes for MessagePack."""
     if encoding is Encoding.JSON:
         return _JSON_ENCODER.encode(frame).decode()
     return _MSGPACK_ENCODER.encode(frame)
 
 
 def measure(struct: msgspec.Struct) -> int:
-    """How many bytes a frame, or a row of one, has at most in either encoding: those of its JSON."""
+    """Return the size of a frame or a row in bytes, at most, in both encodings: that of its JSON."""
     return len(_JSON_ENCODER.encode(struct))
 
 
 def decode_candidate(data: str | bytes, encoding: Encoding) -> Received:
-    """Decode one frame of a candidate's client.
+    """Decode one frame of a candidate's client. A single invalid event becomes a tombstone.
 
-    Raises Malformed (the wrong opcode included), TooLarge or UnknownFrame. A single event that does not fit becomes a
-    tombstone instead.
+    Raises Malformed (also for the wrong opcode), TooLarge or UnknownFrame.
     """
     size = _check(data, encoding)
     try:
@@ -148,7 +149,7 @@ def decode_candidate(data: str | bytes, encoding: Encoding) -> Received:
 
 
 def decode_delivery(data: bytes) -> Delivered:
-    """Decode the body of a delivery, JSON, under the law of frames: a single event that does not fit is a tombstone.
+    """Decode the body of `POST /monitor/events`, JSON. As in a frame, a single invalid event becomes a tombstone.
 
     Raises Malformed or TooLarge.
     """
@@ -161,27 +162,27 @@ def decode_delivery(data: bytes) -> Delivered:
     except _UNDECODABLE as error:
         return _salvage_delivery(data, error)
     if entries is None:
-        return _salvage_delivery(data, Malformed("the events cannot be told apart"))
+        return _salvage_delivery(data, Malformed("the events cannot be separated"))
     batch = Batch(delivery.first_seq, last_seq, tuple(entries), len(data)) if entries else None
     return _delivered(delivery, batch)
 
 
 def _salvage_delivery(data: bytes, error: Exception) -> Delivered:
-    cut = cut_json(data, limits.EVENTS_PER_FRAME)
-    if cut is None:
+    split = split_json(data, limits.EVENTS_PER_FRAME)
+    if split is None:
         raise _malformed(error) from error
     try:
-        bare = _BARE.decode(cut.envelope)
+        envelope = _DELIVERY_ENVELOPE.decode(split.envelope)
     except _UNDECODABLE as unreadable:
         raise _malformed(unreadable) from unreadable
-    if not cut.events:
-        return _delivered(bare, None)
-    return _delivered(bare, _to_entries_each(cut.events, bare.first_seq, Encoding.JSON, len(data)))
+    if not split.events:
+        return _delivered(envelope, None)
+    return _delivered(envelope, _to_entries_each(split.events, envelope.first_seq, Encoding.JSON, len(data)))
 
 
-def _delivered(said: monitor.Delivery | _Bare, batch: Batch | None) -> Delivered:
-    lost = None if said.lost is None else monitor.Lost(said.lost.to_seq, said.lost.reason)
-    return Delivered(said.stream, lost, batch, [monitor.Done(one.id, one.ok, one.code) for one in said.done])
+def _delivered(body: monitor.Delivery | _DeliveryEnvelope, batch: Batch | None) -> Delivered:
+    lost = None if body.lost is None else monitor.Lost(body.lost.to_seq, body.lost.reason)
+    return Delivered(body.stream, lost, batch, [monitor.Done(done.id, done.ok, done.code) for done in body.done])
 
 
 def decode_console(data: str | bytes, encoding: Encoding) -> console.ConsoleFrame:
@@ -212,7 +213,7 @@ def _decode_from_hub(decoder: _Decoder[_T], data: str | bytes) -> _T:
 
 
 def _check(data: str | bytes, encoding: Encoding) -> int:
-    """Check the opcode and the size of a frame; returns the size in bytes."""
+    """Check the opcode and the size of a frame. Return the size in bytes."""
     if isinstance(data, str) is not (encoding is Encoding.JSON):
         raise Malformed(f"{encoding} does not use this kind of frame")
     size = len(data) if isinstance(data, bytes) or data.isascii() else len(_bytes_of(data))
@@ -230,7 +231,7 @@ def _malformed(error: Exception) -> Malformed:
 
 
 def _tag_of(data: str | bytes, encoding: Encoding, error: Exception, known: frozenset[str]) -> str:
-    """Read the tag of a frame that could not be decoded. Raises UnknownFrame, or Malformed when there is none."""
+    """Read the tag of a frame that could not be decoded. Raises UnknownFrame, or Malformed when there is no tag."""
     try:
         tag = _TAG[encoding].decode(data).t
     except _UNDECODABLE:
@@ -245,24 +246,24 @@ def _last_seq(first_seq: int, count: int) -> int:
     if count > limits.EVENTS_PER_FRAME:
         raise TooLarge(f"a frame may have {limits.EVENTS_PER_FRAME} events")
     if first_seq < 1 or last_seq > limits.SEQ_MAX:
-        raise Malformed(f"numbers run from 1 to {limits.SEQ_MAX}")
+        raise Malformed(f"sequence numbers go from 1 to {limits.SEQ_MAX}")
     return last_seq
 
 
 def _salvage(data: str | bytes, encoding: Encoding, size: int, error: Exception | None = None) -> Batch | EmptyBatch:
-    """Try each event of a frame alone, after `error` struck the frame as a whole, or one event was refused."""
+    """Decode each event of a frame alone, after the whole frame failed with `error` or one event was rejected."""
     raw = _bytes_of(data)
-    cut = None if _is_another(raw, encoding) else _CUT[encoding](raw, limits.EVENTS_PER_FRAME)
-    error = error or Malformed("the events cannot be told apart")
-    if _tag_of(raw if cut is None else cut.envelope, encoding, error, _CANDIDATE_TAGS) != "events" or cut is None:
+    split = None if _has_other_tag(raw, encoding) else _SPLIT[encoding](raw, limits.EVENTS_PER_FRAME)
+    error = error or Malformed("the events cannot be separated")
+    if _tag_of(raw if split is None else split.envelope, encoding, error, _CANDIDATE_TAGS) != "events" or split is None:
         raise _malformed(error) from error
     try:
-        first_seq = _ENVELOPE[encoding].decode(cut.envelope).first_seq
+        first_seq = _ENVELOPE[encoding].decode(split.envelope).first_seq
     except _UNDECODABLE as unreadable:
         raise _malformed(unreadable) from unreadable
-    if not cut.events:
+    if not split.events:
         return EmptyBatch()
-    return _to_entries_each(cut.events, first_seq, encoding, size)
+    return _to_entries_each(split.events, first_seq, encoding, size)
 
 
 def _to_entries_each(pieces: Sequence[bytes], first_seq: int, encoding: Encoding, size: int) -> Batch:
@@ -271,8 +272,8 @@ def _to_entries_each(pieces: Sequence[bytes], first_seq: int, encoding: Encoding
     return Batch(first_seq, last_seq, entries, size)
 
 
-def _is_another(raw: bytes, encoding: Encoding) -> bool:
-    """Whether this can be told to be no frame of events: then what looks like its events is none of our business."""
+def _has_other_tag(raw: bytes, encoding: Encoding) -> bool:
+    """Return whether the frame is known to have another tag than `events`."""
     try:
         return _TAG[encoding].decode(raw).t != "events"
     except _UNDECODABLE:
@@ -283,12 +284,12 @@ def _to_entry_alone(raw: bytes, seq: int, encoding: Encoding) -> Entry:
     try:
         event = _EVENT[encoding].decode(raw)
     except _UNDECODABLE as error:
-        return tombstone(seq, _fault_behind(error, raw, encoding), raw)
+        return tombstone(seq, _reject_code(error, raw, encoding), raw)
     return to_entry(event, seq, raw)
 
 
-def _fault_behind(error: Exception, raw: bytes, encoding: Encoding) -> RejectCode:
-    """Name what kept an event from being decoded."""
+def _reject_code(error: Exception, raw: bytes, encoding: Encoding) -> RejectCode:
+    """Return the code for the error that decoding an event raised."""
     text = str(error)
     if isinstance(error, RecursionError):
         return RejectCode.TOO_DEEP
@@ -299,12 +300,12 @@ def _fault_behind(error: Exception, raw: bytes, encoding: Encoding) -> RejectCod
     if "out of range" in text:
         return RejectCode.BAD_NUMBER
     if encoding is Encoding.JSON and not isinstance(error, msgspec.ValidationError):
-        return _fault_of_json(raw)
+        return _reject_code_of_json(raw)
     return RejectCode.BAD_SHAPE
 
 
-def _fault_of_json(raw: bytes) -> RejectCode:
-    """Name what is wrong with text that is not JSON: the standard library takes two things more than JSON has."""
+def _reject_code_of_json(raw: bytes) -> RejectCode:
+    """Return the code for invalid JSON. The standard library accepts two things that JSON does not have."""
     not_numbers: list[str] = []
     try:
         json.loads(raw.decode(errors="surrogatepass"), parse_constant=not_numbers.append)

@@ -1,11 +1,11 @@
-"""Every code a program can meet on the wire: close codes, reject codes, error codes (WIRE §4)."""
+"""All codes of the wire: close codes, reject codes, error codes (docs/close-codes.md). It only names them."""
 
 from enum import IntEnum, StrEnum
 from typing import Final
 
 
 class CloseCode(IntEnum):
-    """Why a server closed a socket; the close reason is the code's name in lower case."""
+    """Why a server closed a socket. The close reason is the code's name in lower case."""
 
     NORMAL = 1000
     MALFORMED = 4400
@@ -25,7 +25,7 @@ class CloseCode(IntEnum):
 
     @property
     def reason(self) -> str:
-        """The close reason on the wire."""
+        """Return the close reason on the wire."""
         return self.name.lower()
 
 
@@ -41,25 +41,25 @@ CLOSE_MEANINGS: Final = {
     CloseCode.ENDED: "the attempt has ended and no event of the queue is missing, or it ended more than a day ago",
     CloseCode.TOO_LARGE: "the frame is over 64 KiB or 500 events",
     CloseCode.TOKEN_EXPIRED: "the token has expired: renew it first",
-    CloseCode.GAP: "a number was skipped: resume from `welcome.committed`",
+    CloseCode.GAP: "a sequence number was skipped: resume after `welcome.committed`",
     CloseCode.TOO_FAST: "more than two windows unacknowledged",
     CloseCode.INTERNAL: "an error in the hub",
-    CloseCode.OVERLOADED: "the database is away or the hub is full",
+    CloseCode.OVERLOADED: "the database is not available, or the hub is full",
     CloseCode.TOO_SLOW: "the client does not read",
     CloseCode.DRAINING: "the hub shuts down, or the client used a day-old stream for another hour",
 }
-"""What each close code says of what happened."""
+"""The meaning of each close code."""
 
 _FINAL_CODES = frozenset({1000, 1007, 1009, 4400, 4401, 4403, 4409, 4410, 4413})
 
 
 def may_reconnect(code: int) -> bool:
-    """Whether a client may connect again by itself after this close code, ours or a standard one."""
+    """Return whether a client may reconnect by itself after this close code, ours or a standard one."""
     return code not in _FINAL_CODES
 
 
 class RejectCode(StrEnum):
-    """Why one event was refused while its neighbours were taken; a tombstone keeps its number."""
+    """Why one event was rejected while its neighbors were accepted. A tombstone takes its sequence number."""
 
     BAD_SHAPE = "bad_shape"
     BAD_TYPE = "bad_type"
@@ -72,18 +72,18 @@ class RejectCode(StrEnum):
 
 REJECT_MEANINGS: Final = {
     RejectCode.BAD_SHAPE: "not an object of `type`, `at`, `mono` and optional `data` and `severity`, each of its type",
-    RejectCode.BAD_TYPE: "not `[a-z][a-z0-9_]{0,63}`, or a name that only servers may use",
+    RejectCode.BAD_TYPE: "not `[a-z][a-z0-9_]{0,63}`, or a type that only servers may send",
     RejectCode.BAD_TIME: "`at` or `mono` is negative, or after the year 9999",
-    RejectCode.BAD_UNICODE: "text with a lone surrogate, NUL, or bytes that are not UTF-8",
-    RejectCode.BAD_NUMBER: "a number in `data` that is neither int64 nor a finite float64",
-    RejectCode.TOO_DEEP: "`data` nests deeper than 16",
-    RejectCode.TOO_LARGE: "`data` is over 8 KiB, over 32 KiB in a `draft_saved`",
+    RejectCode.BAD_UNICODE: "text with a lone surrogate or NUL, or bytes that are not UTF-8",
+    RejectCode.BAD_NUMBER: "a number in `data` that is not an int64 or a finite float64",
+    RejectCode.TOO_DEEP: "`data` is nested deeper than 16 levels",
+    RejectCode.TOO_LARGE: "`data` is over 8 KiB (32 KiB in a `draft_saved`)",
 }
-"""What each reject code says of an event."""
+"""The meaning of each reject code."""
 
 
 class ErrorCode(StrEnum):
-    """What an `error` frame or a command's result can say; after some of them a close follows."""
+    """Codes of `error` frames and of command results. After some of them the socket is closed."""
 
     UNKNOWN_FRAME = "unknown_frame"
     EMPTY_BATCH = "empty_batch"
@@ -103,7 +103,7 @@ class ErrorCode(StrEnum):
 ERROR_MEANINGS: Final = {
     ErrorCode.UNKNOWN_FRAME: "no frame of this name; the tenth one closes with 4400",
     ErrorCode.EMPTY_BATCH: "an `events` frame without events",
-    ErrorCode.GAP: "a number was skipped; 4422 follows",
+    ErrorCode.GAP: "a sequence number was skipped; 4422 follows",
     ErrorCode.TOO_FAST: "more than two windows unacknowledged; 4429 follows",
     ErrorCode.TOO_LARGE: "a frame over its limit; 4413 follows",
     ErrorCode.MALFORMED: "a frame that cannot be read, or is not allowed at this point; 4400 follows",
@@ -111,8 +111,8 @@ ERROR_MEANINGS: Final = {
     ErrorCode.FORBIDDEN: "the user may not do this",
     ErrorCode.NOT_FOUND: "it does not exist, or not in this exam",
     ErrorCode.CONFLICT: "another user was first: `by`, `at`",
-    ErrorCode.BAD_COMMAND: "a command, or a focus, that contradicts itself",
+    ErrorCode.BAD_COMMAND: "a command or a focus with missing or contradicting fields",
     ErrorCode.BUSY: "not possible now: send it again, after `retry_ms` if given",
     ErrorCode.UNAUTHENTICATED: "the new token is not valid; 4401 follows",
 }
-"""What each error code says of a frame or a command."""
+"""The meaning of each error code."""

@@ -1,7 +1,7 @@
-"""The teacher's socket, `/ws/console`: every frame both sides may send, and the rows of the board (WIRE §3).
+"""The teacher's socket, `/ws/console`: all frames of both sides, and the rows of the board (docs/wire/README.md).
 
-The board's numbered part changes only through deltas: one feed row, one offset, one frame, named by `kind`.
-`kind` chooses the row type of `body` in `ROWS`; a body replaces the row of the same key.
+The numbered part of a board changes only through deltas: each is one feed row with one offset. `kind` chooses the row
+type of `body` in `ROWS`, and a body replaces the row with the same key.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ from protocol.monitor import Auth, Bye, Drain, Error, Ping, Pong
 
 
 class ExamRow(msgspec.Struct, frozen=True):
-    """The exam a board shows."""
+    """The exam of a board."""
 
     exam_id: UUID
     title: str
@@ -23,7 +23,7 @@ class ExamRow(msgspec.Struct, frozen=True):
 
 
 class StudentRow(msgspec.Struct, frozen=True):
-    """One student of the exam; one taken off the roster stays on the board, and is shown as such."""
+    """One student of the exam. A student who was removed from the roster stays on the board with `on_roster` false."""
 
     student_id: UUID
     name: str
@@ -31,7 +31,7 @@ class StudentRow(msgspec.Struct, frozen=True):
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt on the board; `ix` is its small number within the exam, times in ms since the epoch."""
+    """One attempt on the board. `ix` is its small number within the exam. Times in ms since the epoch."""
 
     ix: int
     attempt_id: UUID
@@ -42,9 +42,9 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScoreRow(msgspec.Struct, frozen=True):
-    """An attempt's provisional integrity, 0..1, and how much of it was observed, 0..1 in tenths.
+    """An attempt's provisional integrity, 0..1, and its coverage, 0..1 in tenths.
 
-    `integrity` is `null` while not enough was seen; where `coverage` is not known either a board keeps no row.
+    `integrity` is `null` while the coverage is too low. If `coverage` is `null` too, the board keeps no row.
     """
 
     attempt_id: UUID
@@ -53,12 +53,12 @@ class ScoreRow(msgspec.Struct, frozen=True):
 
     @property
     def is_empty(self) -> bool:
-        """Whether it says nothing."""
+        """Return whether both values are unknown."""
         return self.integrity is None and self.coverage is None
 
 
 class FlagRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One flag on the board. `last_fact_at` is when the last cited fact was stored; times in ms since the epoch."""
+    """One flag on the board. `last_fact_at` is when the last cited event was stored. Times in ms since the epoch."""
 
     flag_id: UUID
     attempt_id: UUID
@@ -75,9 +75,9 @@ class FlagRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InstructionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One instruction to one attempt and how far it got; `code` says why a client could not carry it out.
+    """One instruction to one attempt and its state. `code` says why the client could not carry it out.
 
-    A board keeps each attempt's newest, the one of the highest `n`: an older one never replaces it.
+    A board keeps the newest of each attempt, with the highest `n`. An older one never replaces it.
     """
 
     attempt_id: UUID
@@ -98,41 +98,41 @@ ROWS: Final[dict[str, type[Row]]] = {
     "flag": FlagRow,
     "instruction": InstructionRow,
 }
-"""Which row a delta's `kind` carries."""
+"""The row type of each `kind` of delta."""
 
 
 class Since(msgspec.Struct, frozen=True):
-    """What a console already holds: all up to `offset` of `epoch`."""
+    """What a console already has: all changes up to `offset` of `epoch`."""
 
     epoch: str
     offset: int
 
 
 class Hello(msgspec.Struct, tag_field="t", tag="hello", frozen=True):
-    """The first frame; exactly one of `ticket` and `token`."""
+    """The first frame, with exactly one of `ticket` and `token`."""
 
     ticket: str | None = None
     token: str | None = None
 
 
 class Watch(msgspec.Struct, tag_field="t", tag="watch", frozen=True):
-    """Show me this exam's board, from the start or from where I am."""
+    """Subscribe to an exam's board: with `since` the changes after it, otherwise a snapshot."""
 
     exam_id: UUID
     since: Since | None = None
 
 
 class Unwatch(msgspec.Struct, tag_field="t", tag="unwatch", frozen=True):
-    """Stop showing me this exam's board."""
+    """Unsubscribe from an exam's board."""
 
     exam_id: UUID
 
 
 class Focus(msgspec.Struct, tag_field="t", tag="focus", frozen=True):
-    """Show me these attempts' live values every half second, and no others' of this exam.
+    """Ask for live values of these attempts every half second. It replaces the focus on this exam.
 
-    At most `limits.FOCUS_ATTEMPTS`, by their numbers from 1, else error `bad_command`; of an exam that is not watched,
-    error `not_found`. Numbers no attempt has yet are kept; unwatching or watching anew forgets them all.
+    At most `limits.FOCUS_ATTEMPTS` attempts, named by `ix` from 1, else error `bad_command`. For an exam without
+    `watch` the error is `not_found`. An `ix` that does not exist yet is kept. `unwatch` and `watch` clear the focus.
     """
 
     exam_id: UUID
@@ -140,16 +140,16 @@ class Focus(msgspec.Struct, tag_field="t", tag="focus", frozen=True):
 
 
 class Room(msgspec.Struct, frozen=True):
-    """Everybody of a room; no hub keeps rooms yet, so an order to one is answered with `bad_command`."""
+    """All students of a room. Rooms are not supported yet: the result of such a command is `bad_command`."""
 
     room: str
 
 
 class Command(msgspec.Struct, tag_field="t", tag="command", frozen=True, kw_only=True):
-    """A person's order; a repeated `id` gives the same result, one used for another order is refused.
+    """A user's command. A repeated `id` gives the same result; an `id` of a different command is refused.
 
-    `message` wants `to` and `text`; `end` wants `to`, a list of attempts, and `reason`; `review` wants `flag_id`,
-    `decision`, `seen` (the status it saw) and `reason`.
+    `message` needs `to` and `text`. `end` needs `to`, a list of attempts, and `reason`. `review` needs `flag_id`,
+    `decision`, `seen` (the status that the user saw) and `reason`.
     """
 
     id: UUID
@@ -167,7 +167,7 @@ ConsoleFrame = Hello | Watch | Unwatch | Focus | Command | Auth | Ping | Bye
 
 
 class Welcome(msgspec.Struct, tag_field="t", tag="welcome", frozen=True, kw_only=True):
-    """You are known; the socket is closed five seconds after `auth_until` unless renewed."""
+    """The user is signed in. Without `auth` the socket is closed five seconds after `auth_until`."""
 
     user_id: UUID
     name: str
@@ -177,7 +177,7 @@ class Welcome(msgspec.Struct, tag_field="t", tag="welcome", frozen=True, kw_only
 
 
 class Snapshot(msgspec.Struct, tag_field="t", tag="snapshot", frozen=True, kw_only=True):
-    """One part of a board as it stood at `offset`; parts count from 1 and together are the whole numbered part."""
+    """One part of a board at `offset`. Parts count from 1; together they are the whole numbered part."""
 
     exam_id: UUID
     epoch: str
@@ -193,7 +193,7 @@ class Snapshot(msgspec.Struct, tag_field="t", tag="snapshot", frozen=True, kw_on
 
 
 class Delta(msgspec.Struct, tag_field="t", tag="delta", frozen=True):
-    """One change of the numbered part: `body` is the row that `kind` names."""
+    """One change of the numbered part. `body` is a row of the type that `kind` names."""
 
     exam_id: UUID
     offset: int
@@ -202,10 +202,10 @@ class Delta(msgspec.Struct, tag_field="t", tag="delta", frozen=True):
 
 
 class Presence(msgspec.Struct, frozen=True, array_like=True):
-    """An attempt's latest live values: `[ix, online, events, seen_at]`; `seen_at` in ms since the epoch.
+    """An attempt's latest live values: `[ix, online, events, seen_at]`.
 
-    `online` is whether its newest connection stands, at whichever hub. `events` counts what its client's streams hold:
-    the sum of their last numbers, what was refused or lost included. `seen_at` is when it last came, went or stored.
+    `online`: whether its newest connection is open, at any hub. `events`: the sum of the last sequence numbers of its
+    streams, rejected and lost events included. `seen_at`, ms since the epoch: its last connect, disconnect or store.
     """
 
     ix: int
@@ -215,11 +215,11 @@ class Presence(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Live(msgspec.Struct, tag_field="t", tag="live", frozen=True):
-    """The live part: latest values that changed since the last `live`; never numbered, never replayed.
+    """The live part: values that changed since the last `live`. It has no offsets and is never replayed.
 
-    Comings and goings of all come within a second, counts within 15 s, of those in focus within a second too. With
-    `since`, ms since the epoch, Redis has been away since then: of other hubs' candidates comings and goings come
-    within 4 s, and counts as told by the record. The first frame without `since` says that this is over.
+    Changes of `online` arrive within a second, counts within 15 s (within a second for attempts in focus). With
+    `since`, ms since the epoch, Redis has been unavailable since then: for candidates of other hubs, changes of
+    `online` arrive within 4 s, and counts are read from the database. The first frame without `since` ends this state.
     """
 
     exam_id: UUID
@@ -228,14 +228,14 @@ class Live(msgspec.Struct, tag_field="t", tag="live", frozen=True):
 
 
 class Resync(msgspec.Struct, tag_field="t", tag="resync", frozen=True):
-    """Forget this exam's board; a snapshot follows unasked."""
+    """Drop this exam's board. A snapshot follows."""
 
     exam_id: UUID
     reason: str
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a command did to one attempt; a `conflict` says who was first, `by` name, and when, `at` in ms."""
+    """What a command did to one attempt. With `conflict`, `by` names the user who was first, at `at` (ms)."""
 
     attempt_id: UUID
     ok: bool
@@ -246,7 +246,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Result(msgspec.Struct, tag_field="t", tag="result", frozen=True):
-    """The answer to the command of this id; `code` is set when the command as a whole was refused."""
+    """The result of the command with this id. `code` is set when the whole command was refused."""
 
     id: UUID
     outcomes: list[Outcome]

@@ -1,7 +1,7 @@
-"""Facts: what clients and servers state about an attempt, on the wire, on the way to storage, and as rules read them.
+"""Events: on the wire, on the way to storage, and as rules read them; with a table of all types (docs/events.md).
 
-Stage 2 of 9 uses `to_entry` to turn a client's event into a place of its stream (docs/path-of-an-event.md).
-An event type is a name in one of the two tables below; the set is open, unknown ones are stored and not judged.
+Stage 2 of 9 uses `to_entry` to turn a client's event into an entry of its stream (docs/path-of-an-event.md).
+The set of types is open: an event of an unknown type is stored, and no rule reads it.
 """
 
 import math
@@ -29,44 +29,44 @@ CLIENT_EVENTS = {
     "key_combo": "a watched key combination",
     "context_menu": "the context menu was opened",
     "devtools_open": "the browser's developer tools were opened",
-    "screen_count": "how many screens there are: n",
+    "screen_count": "the number of screens: n",
     "eye_movement": "one gaze sample: x, y, confidence, on_screen",
-    "face_count": "how many faces are seen: n, confidence",
-    "head_pose": "where the head points",
-    "voice_activity": "whether speech is heard: speech",
-    "object_detected": "an object seen by the camera: label, confidence",
+    "face_count": "the number of faces in the picture: n, confidence",
+    "head_pose": "the direction of the head",
+    "voice_activity": "whether there is speech: speech",
+    "object_detected": "an object in the picture: label, confidence",
     "network_change": "the network connection changed",
     "vm_detected": "signs of a virtual machine or remote control",
     "item_opened": "an exam item was opened",
     "answered": "an item was answered: item, value, ms",
     "draft_saved": "a draft of a text: item, text",
-    "typing": "typing went on: item, chars, ms",
-    "client_error": "the client met an error of its own",
+    "typing": "text was typed: item, chars, ms",
+    "client_error": "an error in the client",
 }
-"""Event types clients send, and what each states."""
+"""Event types that clients send, with their meaning."""
 
 SERVER_EVENTS = {
     "attempt_started": "the attempt began",
     "connection_opened": "a client connected: generation, stream",
     "connection_lost": "a client's connection ended: cause, generation",
-    "heartbeat_missed": "nothing was heard of the client for 25 s: since",
+    "heartbeat_missed": "the client has been disconnected for 25 s: since",
     "heartbeat_resumed": "the client is back: silent_ms",
-    "cohort_outage": "many of one exam were lost together, before their silence is judged: group, lost, of",
-    "late_from": "what comes of this stream from this number on came after the attempt's end: stream, seq",
-    "notice_acknowledged": "the student has read what is recorded, and who sees it: version",
-    "answer_submitted": "an answer given with the submission itself: item, value",
-    "submitted": "the attempt ended: its student was done, or its time was over: by",
-    "ended": "a person ended the attempt: reason, by",
-    "altered_resend": "numbers sent again with another content than is stored: stream, seqs",
+    "cohort_outage": "many clients of one exam lost their connection together: group, lost, of",
+    "late_from": "events of this stream from `seq` on arrived after the end of the attempt: stream, seq",
+    "notice_acknowledged": "the student has read the notice about recording: version",
+    "answer_submitted": "an answer sent with the submission: item, value",
+    "submitted": "the attempt was submitted by the student, or at the deadline by the server: by",
+    "ended": "an invigilator ended the attempt: reason, by",
+    "altered_resend": "events were sent again with different content: stream, seqs",
 }
-"""Event types servers append to an attempt's system stream."""
+"""Event types that servers append to an attempt's system stream."""
 
 MARKER_EVENTS = {
-    "rejected": "a tombstone: the event at this number was refused: code",
-    "events_lost": "the client no longer has the numbers from `from` to this one: from, reason",
-    "stream_closed": "the stream ends before this number, and its queue goes on in another: next",
+    "rejected": "tombstone: the event with this sequence number was rejected: code",
+    "events_lost": "the client has lost the events from `from` to this one: from, reason",
+    "stream_closed": "the stream ends before this event and continues in another one: next",
 }
-"""Types that stand in a client's stream in place of events it could not deliver."""
+"""Types that replace events in a client's stream: rejected ones, lost ones, and those after its end."""
 
 RESERVED_EVENTS = frozenset(
     {
@@ -78,7 +78,7 @@ RESERVED_EVENTS = frozenset(
         "note_added",
     }
 )
-"""What only servers may state (WIRE §5), appended yet or not: a client that sends one of these has it refused."""
+"""Types that only servers may use, now or later. An event of a client with such a type is rejected."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _INT64 = range(-(2**63), 2**63)
@@ -88,13 +88,13 @@ _LONG_NUMBER = b"0" * 19
 """As many digits as the largest int64 has."""
 
 _Time = Annotated[int, msgspec.Meta(ge=0, le=limits.TIME_MAX_MS)]
-# Said in the schema, checked by `to_entry`: a decoder that checked them would cost every event or tell less.
+# These constraints are only in the schema. `to_entry` checks them: a check in the decoder is slower and less exact.
 _Type = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_TYPE.pattern}$"})]
 _Severity = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": limits.SEVERITY_CHARS})]
 
 
 class Event(msgspec.Struct, gc=False):
-    """One event as a client sends it: `at` its wall clock, `mono` its monotonic clock, both in ms."""
+    """One event as a client sends it. `at` is its wall clock, `mono` its monotonic clock, both in ms."""
 
     type: _Type
     at: _Time
@@ -104,7 +104,7 @@ class Event(msgspec.Struct, gc=False):
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One place of a stream, ready to be stored. `payload` is JSON text; `raw` keeps the bytes of a rejected event."""
+    """One entry of a stream, ready to be stored. `payload` is JSON text; `raw` has the bytes of a rejected event."""
 
     seq: int
     type: str
@@ -117,9 +117,9 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
-    """Contiguous places of one stream, stored in one transaction; `size` counts the bytes of their frames.
+    """Contiguous entries of one stream, stored in one transaction. `size` is the number of bytes of their frames.
 
-    The last entry stands at `last_seq`; only an `events_lost` entry covers more numbers than its own.
+    The last entry has the sequence number `last_seq`. Only an `events_lost` entry covers more than one number.
     """
 
     first_seq: int
@@ -131,8 +131,8 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
 class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     """One stored event as rules read it.
 
-    `time_ms` is rule time, the stream's time base + mono; `at_ms` is the client's claim, for display;
-    `server_ms` is when PostgreSQL stored it. `data` is JSON, decoded only by the rule that asks.
+    `time_ms` is rule time: the stream's time base plus `mono`. `at_ms` is the client's wall clock, only for display.
+    `server_ms` is when PostgreSQL stored it. `data` is JSON and is decoded by the rules that need it.
     """
 
     stream_id: UUID
@@ -145,14 +145,14 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Paste(msgspec.Struct, frozen=True):
-    """Payload of `paste`: how many characters, and into which item."""
+    """Payload of `paste`: the number of characters and the item."""
 
     chars: int
     item: str | None = None
 
 
 class EyeMovement(msgspec.Struct, frozen=True):
-    """Payload of `eye_movement`: a gaze point in pixels, the tracker's confidence 0..1, whether it is on the screen."""
+    """Payload of `eye_movement`: gaze point in pixels, confidence 0..1, and whether the point is on the screen."""
 
     confidence: float
     on_screen: bool
@@ -164,24 +164,24 @@ _Item = Annotated[str, msgspec.Meta(min_length=1, max_length=limits.ITEM_CHARS)]
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """Payload of `answered`: an item, and its answer as JSON; `null` takes the answer back."""
+    """Payload of `answered`: an item and its answer as JSON. `null` removes the answer."""
 
     item: _Item
     value: msgspec.Raw
 
 
 class DraftSaved(msgspec.Struct, frozen=True):
-    """Payload of `draft_saved`: an item, and its text as it stands."""
+    """Payload of `draft_saved`: an item and its current text."""
 
     item: _Item
     text: str
 
 
 def to_entries(events: Sequence[Event], first_seq: int) -> list[Entry] | None:
-    """Give events their places, quickly; None when any may be refused, which `to_entry` then tells one by one.
+    """Convert events to entries, fast. Return None if one may have to be rejected: then call `to_entry` for each.
 
-    The events come from the codec's decoders, which have checked the times, and that no payload directly holds what
-    JSON lacks. All payloads are encoded in one call, and what only an unusual one can hold is looked for in all.
+    The events come from the codec's decoders. These have checked the times, and that no payload directly contains a
+    type that JSON lacks. All payloads are encoded in one call and searched together for what only unusual ones contain.
     """
     try:
         lines = _JSON.encode_lines([event.data for event in events])
@@ -208,7 +208,7 @@ def to_entries(events: Sequence[Event], first_seq: int) -> list[Entry] | None:
 
 
 def to_entry(event: Event, seq: int, raw: bytes = b"") -> Entry:
-    """Give an event its place in a stream: an entry to store, or a tombstone naming why `raw` was refused."""
+    """Convert one event to an entry, or to a tombstone that says why the event, `raw`, was rejected."""
     fault = _fault(event)
     if fault is not None:
         return tombstone(seq, fault, raw)
@@ -222,12 +222,12 @@ def to_entry(event: Event, seq: int, raw: bytes = b"") -> Entry:
 
 
 def tombstone(seq: int, code: RejectCode, raw: bytes) -> Entry:
-    """Keep a refused event's number, the reason, and its bytes aside."""
+    """Make the entry that replaces a rejected event: its sequence number, the reason and its bytes."""
     return Entry(seq, "rejected", 0, 0, f'{{"code":"{code}"}}', None, code, raw)
 
 
 def lost_entry(first_seq: int, last_seq: int, reason: str) -> Entry:
-    """Stand for the numbers `first_seq` to `last_seq` that a client says it has lost."""
+    """Make the entry that covers the numbers `first_seq` to `last_seq`, which the client has lost."""
     payload = _JSON.encode({"from": first_seq, "reason": reason}).decode()
     return Entry(last_seq, "events_lost", 0, 0, payload)
 
@@ -257,10 +257,10 @@ def _has_size(kind: str, payload: str) -> bool:
 
 
 def _is_plain(lines: bytes, count: int) -> bool:
-    """Whether these encoded payloads can hold nothing that would have to be refused.
+    """Return whether these encoded payloads cannot contain anything that must be rejected.
 
-    Nothing nested, so neither too deep nor with keys that were no strings; no NUL; no number of int64's length; no
-    `null`, which is what an infinite float encodes as. What MessagePack has and JSON lacks, the decoder has refused.
+    Nothing nested, so nothing is too deep and all keys are strings; no NUL; no number as long as an int64; no `null`,
+    which is also the encoding of an infinite float. The decoder has rejected MessagePack types that JSON lacks.
     """
     return (
         b"[" not in lines
@@ -272,7 +272,7 @@ def _is_plain(lines: bytes, count: int) -> bool:
 
 
 def _payload_fault(value: object, depth: int) -> RejectCode | None:
-    """Find what PostgreSQL's jsonb, or a rule, could not take in a decoded payload."""
+    """Find something in a decoded payload that PostgreSQL's jsonb or a rule could not process."""
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):

@@ -1,4 +1,4 @@
-"""A flag: a judgement about an attempt, with what it rests on. Facts are in `protocol.events`."""
+"""Flags: what a rule, a service, a model or a teacher reports about an attempt, with its evidence. It raises none."""
 
 from enum import StrEnum
 from typing import Any
@@ -7,11 +7,11 @@ from uuid import UUID
 import msgspec
 
 EVIDENCE_MAX = 32
-"""How many cited events a flag carries copies of."""
+"""The number of cited events that a flag has copies of."""
 
 
 class Severity(StrEnum):
-    """How much a flag asks for a person's eye; `normal` is a note and never a reason for review alone."""
+    """How urgently a flag needs review. `normal` is a note and needs none."""
 
     NORMAL = "normal"
     WARNING = "warning"
@@ -19,7 +19,7 @@ class Severity(StrEnum):
 
 
 class FlagSource(StrEnum):
-    """Who concluded it."""
+    """Who raised a flag."""
 
     RULE = "rule"
     LLM = "llm"
@@ -28,7 +28,7 @@ class FlagSource(StrEnum):
 
 
 class FlagStatus(StrEnum):
-    """What people have decided about it so far; only people close a flag."""
+    """The status of a flag's review. Only reviewers change it."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"
@@ -38,14 +38,17 @@ class FlagStatus(StrEnum):
 
 
 def flag_counts(source: FlagSource, status: FlagStatus) -> bool:
-    """Whether a flag counts: a rule's unless dismissed or withdrawn, a teacher's once confirmed, nobody else's ever."""
+    """Return whether a flag counts in the integrity score.
+
+    A rule's flag counts unless it is dismissed or withdrawn, a teacher's once it is confirmed, all others never.
+    """
     if source is FlagSource.RULE:
         return status not in (FlagStatus.DISMISSED, FlagStatus.WITHDRAWN)
     return source is FlagSource.TEACHER and status is FlagStatus.CONFIRMED
 
 
 class Citation(msgspec.Struct, frozen=True):
-    """A copy of one cited event, so that a flag outlives the retention of events. Times in ms since the epoch."""
+    """A copy of one cited event: a flag is kept longer than the events. Times in ms since the epoch."""
 
     stream_id: UUID
     seq: int
@@ -56,7 +59,7 @@ class Citation(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """What a flag rests on: the rule's own numbers, every cited place, and copies of the first 32 cited events."""
+    """The evidence of a flag: the rule's numbers, all cited events as `[stream, seq]`, and copies of the first 32."""
 
     numbers: dict[str, float]
     cited: list[tuple[UUID, int]]
@@ -64,14 +67,14 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class CountedFlag(msgspec.Struct, frozen=True):
-    """A flag that counts towards a score: raised by a rule and not dismissed or withdrawn, or confirmed by a person."""
+    """A flag that counts in the integrity score (see `flag_counts`)."""
 
     rule: str
     confidence: float
 
 
 class JudgedFlag(msgspec.Struct, frozen=True):
-    """One flag of an attempt, by whomever it was raised, and what people have decided about it so far."""
+    """One flag of an attempt, from any source, with the status of its review."""
 
     rule: str
     source: FlagSource
@@ -81,5 +84,5 @@ class JudgedFlag(msgspec.Struct, frozen=True):
 
     @property
     def is_counted(self) -> bool:
-        """Whether it counts towards scores."""
+        """Return whether it counts in the integrity score."""
         return flag_counts(self.source, self.status)

@@ -1,6 +1,6 @@
-"""Work a hub may ask of the workers: job names and their payloads.
+"""Job names and payloads: work that hubs and workers enqueue for the workers.
 
-A job is a hint. PostgreSQL knows what is to be done; a lost job is found by the workers' sweep.
+A job is only a notification: PostgreSQL knows what is to be done, and the workers find lost jobs with a poll.
 """
 
 from typing import Final
@@ -9,28 +9,26 @@ from uuid import UUID
 import msgspec
 
 EVALUATE: Final = "evaluate"
-"""Fold the unjudged facts of some attempts."""
+"""Fold the new events of some attempts."""
 
 ATTEMPTS_PER_JOB = 200
-"""How many attempts one transaction of a worker claims at most, and so one job names."""
-
+"""The most attempts that a worker claims in one transaction, and so the most in one job."""
 
 LLM_SUMMARY: Final = "consult"
-"""Ask a model about some attempts that have been analysed; it has a queue of its own."""
-
+"""Request summaries of analyzed attempts from a language model. It has a separate queue."""
 
 ANALYSE: Final = "analyse"
-"""Conclude what follows about some attempts that have ended."""
+"""Analyze some attempts that have ended."""
 
 
 class Evaluate(msgspec.Struct, frozen=True):
-    """Payload of `EVALUATE`: attempts that have new facts."""
+    """Payload of `EVALUATE`: attempts that have new events."""
 
     attempts: list[UUID]
 
 
 class Analyse(msgspec.Struct, frozen=True):
-    """Payload of `ANALYSE`: attempts that have ended, or whose ground has changed since they were analysed."""
+    """Payload of `ANALYSE`: attempts that have ended, or whose input has changed since their last analysis."""
 
     attempts: list[UUID]
 

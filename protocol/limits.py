@@ -1,12 +1,15 @@
-"""The limits both sides of a socket keep (WIRE §1); what a client has to know of them is sent in `welcome`."""
+"""The limits of the wire protocol (docs/wire/README.md). `welcome` carries those a client must know.
+
+It enforces none of them.
+"""
 
 import msgspec
 
 FRAME_BYTES = 64 * 1024
-"""Largest frame that is taken; a larger one is answered with close code 4413."""
+"""Largest frame that is accepted. A larger one closes the socket with 4413."""
 
 SOCKET_BYTES = 1024 * 1024
-"""Largest frame the server library hands over at all; above it the library itself closes with 1009."""
+"""Largest frame that the server library passes on. For a larger one the library closes with 1009."""
 
 EVENTS_PER_FRAME = 500
 EVENT_BYTES = 8 * 1024
@@ -14,54 +17,54 @@ DRAFT_BYTES = 32 * 1024
 """Largest payload of a `draft_saved` event, encoded as JSON."""
 
 ITEM_CHARS = 200
-"""Longest name of an item that an answer can be given to."""
+"""Longest name of an item."""
 
 DEPTH = 16
-"""Deepest nesting of a payload; the payload object itself counts as one."""
+"""Deepest nesting of a payload. The payload object itself counts as one level."""
 
 SEQ_MAX = 2**53 - 1
 TIME_MAX_MS = 253_402_300_799_999
-"""The last millisecond of the year 9999, the latest moment PostgreSQL and Python both can hold."""
+"""The last millisecond of the year 9999, the latest time that both PostgreSQL and Python can store."""
 
 SEVERITY_CHARS = 16
 NAME_CHARS = 64
-"""Longest code, reason or name a client may give."""
+"""Longest code, reason or name that a client may send."""
 
 ACTIONS = 64
-"""How many actions a client may say it can carry out."""
+"""The most actions that a client may name in `can`."""
 
 FOCUS_ATTEMPTS = 200
-"""How many attempts of one exam a console may look at closely."""
+"""The most attempts of one exam that a console may focus."""
 
 STREAM_MS = 24 * 3600 * 1000
-"""How long a stream lives: then `rotate`, and a new one."""
+"""How long a stream is used. Then the hub sends `rotate`, and the client opens a new stream."""
 
 TAIL_MS = 24 * 3600 * 1000
-"""How long after its attempt's end a client may still deliver what its queue holds."""
+"""How long after the end of its attempt a client may still deliver its queue."""
 
 LOST_NUMBERS = 10_000_000
-"""How many numbers one `lost` may stand for: more than any client gives out in a stream's day."""
+"""The most sequence numbers in one `lost`: more than a client uses in a stream's day."""
 
 INSTRUCTION_MAX = 2**31 - 1
 WINDOW_EVENTS = 1_000
 WINDOW_BYTES = 512 * 1024
 OVERRUN_FACTOR = 2
-"""A client holding more than this many windows unacknowledged is closed with 4429."""
+"""A client with more than this many windows unacknowledged is closed with 4429."""
 
 HEARTBEAT_MS = 10_000
 SILENT_HEARTBEATS = 3
-"""After this many heartbeats without a single frame a socket is closed with 4408."""
+"""After this many heartbeat intervals without a frame a socket is closed with 4408."""
 
 HELLO_MS = 10_000
 ALIVE_MS = 5_000
-"""A client that sent nothing else for this long sends an `alive` event."""
+"""A client that has recorded no event for this long records an `alive` event."""
 
 UNKNOWN_FRAMES = 10
-"""The unknown frame that closes a socket with 4400; those before it are answered with an error."""
+"""This many unknown frames close a socket with 4400. The ones before get an error."""
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a client may send; sizes in bytes, as published in `welcome`."""
+    """What a client may send, as published in `welcome`. Sizes in bytes."""
 
     frame_bytes: int = FRAME_BYTES
     events_per_frame: int = EVENTS_PER_FRAME
@@ -71,7 +74,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """How much a client may have unacknowledged at once: events, and bytes of their frames."""
+    """How much a client may have unacknowledged at once: number of events, and bytes of their frames."""
 
     events: int = WINDOW_EVENTS
     bytes: int = WINDOW_BYTES

@@ -1,6 +1,7 @@
-"""The candidate's socket, `/ws/monitor`: every frame both sides may send (WIRE §2).
+"""The candidate's socket, `/ws/monitor`: all frames of both sides (docs/wire/README.md).
 
-Frames are tagged structs, tag field `t`. New fields have defaults and are never retyped; unknown fields are skipped.
+Frames are tagged structs; the tag field is `t`. A new field always has a default, a field never changes its type, and
+unknown fields are ignored.
 """
 
 from typing import Annotated
@@ -17,16 +18,17 @@ from protocol.limits import Limits, Window
 
 
 class Client(msgspec.Struct, frozen=True):
-    """Who is speaking, for the record."""
+    """Name and version of the client program."""
 
     name: str
     version: str
 
 
 class Hello(msgspec.Struct, tag_field="t", tag="hello", frozen=True, kw_only=True):
-    """The first frame: who I am, which queue I hold, how far I know it to be stored.
+    """The first frame: the attempt, the client's queue, and up to where the client knows it to be stored.
 
-    Exactly one of `ticket` and `token`. `boot` names the client's queue and survives reload and reconnect.
+    Exactly one of `ticket` and `token`. `boot` identifies the client's queue and stays the same after a reload or a
+    reconnect. `acked` is the last acknowledged sequence number, `next_seq` the next one to be used.
     """
 
     ticket: str | None = None
@@ -43,27 +45,27 @@ class Hello(msgspec.Struct, tag_field="t", tag="hello", frozen=True, kw_only=Tru
 
 
 class Events(msgspec.Struct, tag_field="t", tag="events", frozen=True):
-    """Contiguous events, numbered from `first_seq`."""
+    """Contiguous events. The first one has the sequence number `first_seq`."""
 
     first_seq: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": limits.SEQ_MAX})]
     events: Annotated[list[Event], Meta(extra_json_schema={"minItems": 1, "maxItems": limits.EVENTS_PER_FRAME})]
 
 
 class Lost(msgspec.Struct, tag_field="t", tag="lost", frozen=True):
-    """From my next number to `to_seq` I no longer have the events."""
+    """The client has lost the events from its next sequence number to `to_seq`."""
 
     to_seq: int
     reason: str
 
 
 class Ping(msgspec.Struct, tag_field="t", tag="ping", frozen=True):
-    """A heartbeat with the sender's clock."""
+    """A heartbeat with the sender's clock, in ms."""
 
     at: int
 
 
 class Done(msgspec.Struct, tag_field="t", tag="done", frozen=True):
-    """An instruction was carried out, or could not be: then `code` says why."""
+    """The result of an instruction. If it could not be carried out, `code` says why."""
 
     id: int
     ok: bool
@@ -71,24 +73,24 @@ class Done(msgspec.Struct, tag_field="t", tag="done", frozen=True):
 
 
 class Auth(msgspec.Struct, tag_field="t", tag="auth", frozen=True):
-    """Renew the sign-in in band; nothing is answered unless the token is refused."""
+    """Renew the sign-in on the open socket. There is no reply unless the token is refused."""
 
     token: str
 
 
 class Bye(msgspec.Struct, tag_field="t", tag="bye", frozen=True):
-    """Store what you have, acknowledge it, close."""
+    """Store and acknowledge what was sent, then close."""
 
 
 class Span(msgspec.Struct, frozen=True):
-    """What `lost` says, in a delivery."""
+    """The content of a `lost` frame, over HTTP."""
 
     to_seq: int
     reason: str
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What `done` says, in a delivery."""
+    """The content of a `done` frame, over HTTP."""
 
     id: int
     ok: bool
@@ -96,7 +98,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of `POST /monitor/events`: what frames would say on a socket, in this order: lost, events, done."""
+    """The body of `POST /monitor/events`: the content of frames, processed in the order lost, events, done."""
 
     stream: UUID
     lost: Span | None = None
@@ -109,14 +111,14 @@ CandidateFrame = Hello | Events | Lost | Ping | Done | Auth | Bye
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """One number whose event was refused, and why."""
+    """The sequence number of a rejected event, and why it was rejected."""
 
     seq: int
     code: RejectCode
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """How the attempt stands; `deadline` in ms since the epoch."""
+    """The attempt's status. `deadline` in ms since the epoch."""
 
     status: AttemptStatus
     deadline: int | None = None
@@ -124,23 +126,23 @@ class Attempt(msgspec.Struct, frozen=True):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing but what the client's queue still holds is taken for it."""
+        """Return whether the attempt has ended: then only the client's queue is still accepted."""
         return self.status in OVER
 
 
 class Previous(msgspec.Struct, frozen=True):
-    """The stream the client named, which is not gone on with; it holds all up to `committed`."""
+    """The stream that the client named and that is not continued. It is stored up to `committed`."""
 
     stream: UUID
     committed: int
 
 
 class Welcome(msgspec.Struct, tag_field="t", tag="welcome", frozen=True, kw_only=True):
-    """Where to go on: all up to `committed` of `stream` is stored; `rejected` repeats those above `hello.acked`.
+    """The reply to `hello`. `stream` is stored up to `committed`; `rejected` repeats rejections above `hello.acked`.
 
-    With `previous` the stream is new: the client drops what the old one holds and numbers the rest anew from 1.
-    `queue_key`, 32 bytes in base64url, is for encrypting the queue a client keeps: the same for all of an attempt's
-    connections. `upload_token` is good for `POST /monitor/events` of this attempt until a day after its end.
+    With `previous` the stream is new: the client drops what the old stream has stored and numbers the rest from 1
+    again. `queue_key`, 32 bytes in base64url, encrypts the queue that a client stores; it is the same for all
+    connections of an attempt. `upload_token` authorizes `POST /monitor/events` until a day after the attempt's end.
     """
 
     stream: UUID
@@ -158,7 +160,7 @@ class Welcome(msgspec.Struct, tag_field="t", tag="welcome", frozen=True, kw_only
 
 
 class AttemptChanged(msgspec.Struct, tag_field="t", tag="attempt", frozen=True):
-    """How the attempt stands now, whenever that has changed; once it is over, send what the queue holds and no more."""
+    """The attempt's status has changed. After its end the client sends the rest of its queue and records no more."""
 
     status: AttemptStatus
     deadline: int | None = None
@@ -166,14 +168,14 @@ class AttemptChanged(msgspec.Struct, tag_field="t", tag="attempt", frozen=True):
 
 
 class Ack(msgspec.Struct, tag_field="t", tag="ack", frozen=True):
-    """All up to `seq` is stored, sent only after COMMIT; `rejected` names the numbers refused in this step."""
+    """All events up to `seq` are stored; sent only after COMMIT. `rejected` lists the events rejected in this step."""
 
     seq: int
     rejected: list[Rejected] = []
 
 
 class WindowChanged(msgspec.Struct, tag_field="t", tag="window", frozen=True):
-    """Absolute totals a client may have unacknowledged; 0 means stop until the next `window`."""
+    """How much a client may have unacknowledged in total. 0 means: stop until the next `window`."""
 
     events: int
     bytes: int
@@ -181,7 +183,7 @@ class WindowChanged(msgspec.Struct, tag_field="t", tag="window", frozen=True):
 
 
 class Instruct(msgspec.Struct, tag_field="t", tag="instruct", frozen=True, kw_only=True):
-    """Something a person asks of the client; numbered per attempt, sent again on reconnect until `done`."""
+    """An instruction of a user to the client. Numbered per attempt, sent again after a reconnect until `done`."""
 
     id: int
     action: str
@@ -191,18 +193,18 @@ class Instruct(msgspec.Struct, tag_field="t", tag="instruct", frozen=True, kw_on
 
 
 class Rotate(msgspec.Struct, tag_field="t", tag="rotate", frozen=True):
-    """The stream is a day old: have everything acknowledged, then say hello again for a new one."""
+    """The stream is a day old: wait until everything is acknowledged, then send `hello` again to get a new one."""
 
 
 class Pong(msgspec.Struct, tag_field="t", tag="pong", frozen=True):
-    """The answer to `ping`, with both clocks."""
+    """The reply to `ping`, with both clocks in ms."""
 
     at: int
     server_at: int
 
 
 class Error(msgspec.Struct, tag_field="t", tag="error", frozen=True):
-    """What was wrong with the last frame; a close may follow."""
+    """What was wrong with the last frame. The socket may be closed after it."""
 
     code: str
     detail: str
@@ -210,7 +212,7 @@ class Error(msgspec.Struct, tag_field="t", tag="error", frozen=True):
 
 
 class Drain(msgspec.Struct, tag_field="t", tag="drain", frozen=True):
-    """The hub is going away: keep sending until closed with 4505, then come back within `in_ms`, at random."""
+    """The hub shuts down: keep sending until closed with 4505, then reconnect at a random time within `in_ms`."""
 
     in_ms: int
 

@@ -1,10 +1,10 @@
-"""The names of the roles people and programs sign in with, and of what a program's key opens."""
+"""Names of roles, of permissions on an exam, and of the scopes of a service key. It checks none of them."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a user may be."""
+    """The role of a user."""
 
     STUDENT = "student"
     TEACHER = "teacher"
@@ -12,7 +12,17 @@ class Role(StrEnum):
     SERVICE = "service"
 
 
+class Permission(StrEnum):
+    """What a teacher who does not own an exam may do with it."""
+
+    VIEW = "can_view"
+    EDIT = "can_edit"
+    INVIGILATE = "can_invigilate"
+    REVIEW = "can_review"
+    VIEW_ANALYTICS = "can_view_analytics"
+
+
 class Scope(StrEnum):
-    """What a service key may be good for: to say something about attempts, which decides nothing."""
+    """What a service key allows: to send reports about attempts, which affect no score."""
 
     ANALYSIS = "analysis"

@@ -17,7 +17,7 @@ from db.queries.attempts.end import Ended, Ending
 from db.queries.events.system_events import ServerEvent
 from judgement import grading
 from judgement.attempts import Action, transition_of
-from protocol.exams import ItemKind
+from protocol.attempts import ItemKind
 from protocol.roles import Role
 from tests import factories
 from tests.factories import TIME_BASE_MS

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt, Key, one_of
-from protocol.exams import ItemKind
+from protocol.attempts import ItemKind
 
 
 class Exam(Base):

@@ -14,8 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from db.errors import Denied, NotFound
 from db.models import Exam, ExamAttempt, Flag, TeacherExamPermission, User
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 
 _COLUMNS: dict[Permission, InstrumentedAttribute[bool]] = {
     Permission.VIEW: TeacherExamPermission.can_view,

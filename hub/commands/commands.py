@@ -31,8 +31,8 @@ from judgement import grading
 from judgement.attempts import Action, transition_of
 from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result, Room, Row
-from protocol.exams import Permission
 from protocol.limits import TAIL_MS
+from protocol.roles import Permission
 
 log = structlog.get_logger(__name__)
 

@@ -20,8 +20,8 @@ from hub.auth.guards import Principal
 from judgement.score.scoring import score_attempt
 from protocol.codes import ErrorCode
 from protocol.console import Outcome, Row
-from protocol.exams import Permission
 from protocol.flags import FlagStatus
+from protocol.roles import Permission
 
 DECISIONS: Final[Mapping[FlagStatus, frozenset[FlagStatus]]] = {
     FlagStatus.OPEN: frozenset({FlagStatus.CONFIRMED, FlagStatus.DISMISSED, FlagStatus.ESCALATED}),

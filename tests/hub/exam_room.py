@@ -16,8 +16,7 @@ from hub.board.board import Board
 from hub.sockets import Frame, now_ms
 from protocol.codec import Encoding, decode_to_console
 from protocol.console import Delta, Row, StudentRow
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.factories import make_attempt, make_connection, make_exam, make_flag, make_stream, make_user
 
 EXAM = UUID(int=1)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from judgement import grading
 from judgement.grading import grade_item, sum_up
-from protocol.exams import ItemKind
+from protocol.attempts import ItemKind
 
 CHOICE, MULTIPLE, NUMBER, TEXT = ItemKind
 

@@ -19,8 +19,8 @@ from db.queries import access
 from db.queries.analysis import analyses
 from db.queries.attempts import answers
 from db.queries.attempts.answers import Revision
-from protocol.attempts import AttemptStatus
-from protocol.exams import ItemKind, Marks, Permission
+from protocol.attempts import AttemptStatus, ItemKind, Marks
+from protocol.roles import Permission
 
 BY_KEY: Final = "key"
 

@@ -20,7 +20,7 @@ from db.queries.evaluation import flags, scores
 from db.queries.events.database_epoch import read_epoch
 from protocol.attempts import AttemptStatus
 from protocol.console import AttemptRow, ExamRow, FlagRow, ScoreRow, Snapshot, StudentRow
-from protocol.exams import Permission
+from protocol.roles import Permission
 
 WATCHING: Final = (Permission.VIEW, Permission.INVIGILATE, Permission.REVIEW)
 """Any of these is enough to watch an exam; what is ordered there wants more (`hub.commands.commands`)."""

@@ -18,8 +18,7 @@ from db.errors import Conflict
 from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy, FeedHead, TeacherExamPermission
 from db.queries import access, feed
 from protocol.attempts import RUNNING
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 
 
 class ExamView(msgspec.Struct, frozen=True, kw_only=True):

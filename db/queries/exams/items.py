@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.errors import Conflict
 from db.models import Exam, ExamItem
 from db.queries import access
-from protocol.exams import ItemKind, Permission
+from protocol.attempts import ItemKind
+from protocol.roles import Permission
 
 KEYS = (Permission.EDIT, Permission.REVIEW)
 """Either lets somebody see answer keys."""

@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.errors import Conflict, NotFound
 from db.models import Exam, TeacherExamPermission, User
 from db.queries import access
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):

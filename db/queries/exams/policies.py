@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from db.errors import Conflict
 from db.models import Exam, ExamPolicy
 from db.queries import access
-from protocol.exams import Permission
+from protocol.roles import Permission
 
 SEEN_BY = (Permission.VIEW, Permission.EDIT, Permission.REVIEW)
 """Either lets somebody see by what an exam is judged."""

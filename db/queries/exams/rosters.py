@@ -12,7 +12,7 @@ from db.clock import to_ms
 from db.models import Exam, ExamEnrollment, User
 from db.queries import access
 from protocol.console import StudentRow
-from protocol.exams import Permission
+from protocol.roles import Permission
 
 
 class RosterEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,8 +16,8 @@ from db.models import Exam, ExamAttempt, ExamEnrollment, Flag
 from db.queries import access
 from db.queries.review.attempts import UNDECIDED
 from protocol.attempts import RUNNING
-from protocol.exams import Permission
 from protocol.flags import Severity
+from protocol.roles import Permission
 
 EXAMS_MAX: Final = 100
 """As many exams as a dashboard shows; all of them are in the list of exams."""

@@ -18,8 +18,8 @@ from db.models import AttemptGrade, Exam, ExamAttempt, ExamItem, Flag
 from db.queries import access
 from db.queries.review.attempts import UNDECIDED
 from protocol.analysis import DropoutLabel
-from protocol.exams import Permission
 from protocol.flags import FlagSource, FlagStatus
+from protocol.roles import Permission
 
 RESPONSES: Final = "responses"
 """Where `submission_data` holds the answers, by item."""

@@ -17,8 +17,8 @@ from db.errors import NotFound
 from db.models import Exam, ExamAttempt, Flag, FlagReview, User
 from db.queries import access
 from db.queries.review.attempts import UNDECIDED
-from protocol.exams import Permission
 from protocol.flags import Evidence, FlagSource, FlagStatus, Severity
+from protocol.roles import Permission
 
 MAY_READ: Final = (Permission.VIEW, Permission.REVIEW)
 """Either is enough to read an exam's flags."""

@@ -18,8 +18,7 @@ from db.models import Exam, ExamAttempt, ExamEnrollment, PerformanceMetric, Stud
 from db.queries import access
 from db.queries.review.attempts import AttemptSummary, select_summaries, summarise
 from protocol.analysis import DropoutLabel, Trend
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 
 ATTEMPTS_MAX: Final = 200
 """As many attempts, the newest first, as one student's page carries."""

@@ -18,8 +18,7 @@ from db.models import EventStream, Exam, ExamAttempt, ExamItem, MonitoringEvent
 from db.queries.attempts import answers
 from db.queries.attempts.answers import Revision
 from db.queries.attempts.end import Receipt
-from protocol.attempts import AttemptStatus
-from protocol.exams import ItemKind
+from protocol.attempts import AttemptStatus, ItemKind
 
 
 class Owner(msgspec.Struct, frozen=True):

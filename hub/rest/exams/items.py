@@ -32,7 +32,7 @@ from hub.rest.exams.exams import Version
 from hub.rest.http import audit
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.fields import Choice, ItemName, Text
-from protocol.exams import ItemKind
+from protocol.attempts import ItemKind
 from protocol.roles import Role
 
 ITEMS_MAX: Final = 500

@@ -18,8 +18,7 @@ from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthent
 from hub.rest.http import audit
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 
 Teacher = Annotated[str, PathParameter(max_length=64, pattern=r"^[^\x00]*$", description="A teacher's username")]
 

@@ -41,8 +41,7 @@ from hub.rest.http.audit import AnyRequest
 from hub.rest.http.fields import Email, Line, Name, Username
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.console import StudentRow
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 
 CSV: Final = "text/csv"
 

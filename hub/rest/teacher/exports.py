@@ -27,7 +27,7 @@ from hub.rest.http.audit import AnyRequest, leave
 from hub.rest.http.csv import Cell, write_rows, write_time
 from hub.rest.teacher.monitoring import Citing, cite
 from judgement.rules import describe
-from protocol.exams import Permission
+from protocol.roles import Permission
 
 ROWS_AT_ONCE: Final = 500
 """How many rows are read, held and sent together."""

@@ -25,9 +25,9 @@ from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_curso
 from hub.rest.teacher.responses import FlagSummary, FlagView, show_case, show_flag
 from protocol.codes import ErrorCode
 from protocol.console import Command, Result
-from protocol.exams import Permission
 from protocol.flags import FlagStatus, Severity
 from protocol.limits import NAME_CHARS
+from protocol.roles import Permission
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthent
 from hub.rest.http import audit
 from hub.rest.http.fields import Text
 from judgement import grading
-from protocol.exams import ItemKind
+from protocol.attempts import ItemKind
 from protocol.limits import ITEM_CHARS
 from protocol.roles import Role
 

@@ -25,9 +25,9 @@ from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, pr
 from hub.rest.http.audit import AnyRequest, leave
 from hub.rest.http.paging import PAGE, After, Limit, read_cursor, write_cursor
 from hub.rest.teacher.responses import FlagView, show_case
-from protocol.exams import Permission
 from protocol.flags import Severity, flag_counts
 from protocol.limits import NAME_CHARS, SEVERITY_CHARS
+from protocol.roles import Permission
 
 CURSOR_CHARS = 16 * 1024
 """A cursor names every stream of the attempt; few have more than three, and two hundred fit."""

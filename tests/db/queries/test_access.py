@@ -7,8 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.errors import Denied, NotFound
 from db.models import TeacherExamPermission, User
 from db.queries import access
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.factories import make_attempt, make_exam, make_flag, make_user
 
 

@@ -30,9 +30,8 @@ from protocol.attempts import AttemptStatus, InstructionState
 from protocol.codec import Encoding, decode_console
 from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result
-from protocol.exams import Permission
 from protocol.flags import CountedFlag, FlagStatus
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.hub.exam_room import Room, make_room
 
 OPEN, CONFIRMED, DISMISSED, ESCALATED = (

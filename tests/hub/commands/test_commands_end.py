@@ -13,7 +13,7 @@ from hub.commands.commands import TEXT_CHARS
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.codes import ErrorCode
 from protocol.console import Command, Result
-from protocol.exams import Permission
+from protocol.roles import Permission
 from tests.candidates import system_events
 from tests.hub.commands.test_commands import carry_out, commands_of, count, fine
 from tests.hub.exam_room import Room, make_room

@@ -10,9 +10,8 @@ from hub.auth.guards import Principal
 from hub.commands.reviews import DECISIONS, Decision, Reviewed, review
 from protocol.codes import ErrorCode
 from protocol.console import FlagRow, ScoreRow
-from protocol.exams import Permission
 from protocol.flags import FlagStatus
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.hub.exam_room import Room, make_room
 
 

@@ -18,10 +18,9 @@ from hub.console import socket
 from hub.sockets import now_ms
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import Delta, Hello, Watch, Welcome
-from protocol.exams import Permission
 from protocol.limits import FRAME_BYTES, HEARTBEAT_MS
 from protocol.monitor import Drain, Error, Ping, Pong
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.hub.consoles import Client, Hub
 from tests.hub.exam_room import Room
 

@@ -1,7 +1,7 @@
 import json
 from random import Random
 
-from protocol.exams import ItemKind
+from protocol.attempts import ItemKind
 from veritas.simulation.questions import ITEMS, answer_item, name_item
 
 

@@ -12,9 +12,8 @@ from db.queries.events.database_epoch import read_epoch
 from db.queries.review import decisions
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.console import InstructionRow, ScoreRow, StudentRow
-from protocol.exams import Permission
 from protocol.flags import FlagStatus
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.factories import make_attempt, make_exam, make_flag, make_user
 
 

@@ -14,8 +14,7 @@ from db.queries.attempts import start as attempts
 from db.queries.exams import exams, permissions, rosters
 from db.queries.exams.permissions import Grants
 from protocol.attempts import AttemptStatus
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests import factories
 
 

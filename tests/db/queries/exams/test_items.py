@@ -9,7 +9,7 @@ from db.models import Exam, ExamItem
 from db.queries.exams import items, permissions
 from db.queries.exams.items import Item
 from db.queries.exams.permissions import Grants
-from protocol.exams import ItemKind
+from protocol.attempts import ItemKind
 from protocol.roles import Role
 from tests.factories import make_exam, make_user
 

@@ -8,8 +8,7 @@ from db.queries import access
 from db.queries.accounts import users
 from db.queries.exams import permissions
 from db.queries.exams.permissions import Grants
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.factories import make_exam, make_user
 
 ALL = Grants(can_view=True, can_edit=True, can_invigilate=True, can_review=True, can_view_analytics=True)

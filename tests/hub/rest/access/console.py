@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from protocol.exams import Permission
 from protocol.flags import FlagStatus
+from protocol.roles import Permission
 from tests.hub.rest.access.rows import ADMIN, CALLERS, MAKER, NOBODY, SERVICE, STRANGER, STUDENTS
 from tests.hub.rest.access.stage import Stage
 

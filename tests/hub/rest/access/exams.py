@@ -1,7 +1,6 @@
 """Exams, items, policies, rosters, permissions: by what was permitted; sharing an exam is its maker's alone."""
 
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.hub.rest.access.rows import ADMIN, MAKER, TEACHERS, Call, Row, filled, for_roles, permitted
 from tests.hub.rest.access.stage import Stage
 

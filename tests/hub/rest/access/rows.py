@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from protocol.exams import Permission
+from protocol.roles import Permission
 from tests.hub.rest.access.stage import Stage
 
 NOBODY, SERVICE = "nobody", "a program with a key"

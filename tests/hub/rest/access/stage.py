@@ -10,8 +10,8 @@ from db.queries.attempts import end as endings
 from db.queries.exams import rosters
 from judgement import grading
 from judgement.policy import preset, write_policy
-from protocol.exams import ItemKind, Permission
-from protocol.roles import Role
+from protocol.attempts import ItemKind
+from protocol.roles import Permission, Role
 from tests.factories import make_attempt, make_exam, make_flag, make_stream, make_user, store_events
 from tests.hub.conftest import Caller, People
 from tests.sittings import ending

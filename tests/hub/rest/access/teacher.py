@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from protocol.exams import Permission
+from protocol.roles import Permission
 from tests.hub.rest.access.rows import ADMIN, TEACHERS, Call, Row, for_roles, permitted
 from tests.hub.rest.access.stage import Stage
 

@@ -10,8 +10,7 @@ from db.models import AuditLog, ExamAttempt, ExamPolicy, TeacherProfile
 from db.queries import feed
 from judgement.policy import preset, read_policy
 from protocol.attempts import AttemptStatus
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.hub.conftest import Caller, People
 
 EXAM = {"title": "Physics", "duration_minutes": 90}

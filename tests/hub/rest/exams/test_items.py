@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import AuditLog
 from hub.errors import Invalid
 from hub.rest.exams.items import NewItem, read_items_of
-from protocol.exams import ItemKind
+from protocol.attempts import ItemKind
 from protocol.roles import Role
 from tests.hub.conftest import Caller, People
 

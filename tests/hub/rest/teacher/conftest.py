@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import AuditLog, ExamAttempt, TeacherExamPermission
 from db.queries.evaluation import flags
 from db.queries.evaluation.flags import EventId, NewFlag
-from protocol.exams import Permission
 from protocol.flags import Severity
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user, store_events
 from tests.hub.conftest import Caller, People
 

@@ -5,8 +5,8 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Flag
-from protocol.exams import Permission
 from protocol.flags import FlagStatus, Severity
+from protocol.roles import Permission
 from tests.hub.rest.teacher.conftest import Classroom
 
 

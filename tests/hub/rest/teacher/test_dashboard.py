@@ -1,6 +1,5 @@
-from protocol.exams import Permission
 from protocol.flags import Severity
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.hub.rest.teacher.conftest import Classroom
 
 

@@ -5,8 +5,8 @@ from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AttemptGrade, Exam, ExamItem, Flag
-from protocol.exams import Permission
 from protocol.flags import FlagStatus
+from protocol.roles import Permission
 from tests.hub.rest.teacher.conftest import Classroom
 
 

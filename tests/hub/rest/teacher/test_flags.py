@@ -7,9 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, ExamAttempt, FeedRow, Flag, FlagReview
 from db.queries.console import board
-from protocol.exams import Permission
 from protocol.flags import FlagStatus, Severity
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.hub.rest.teacher.conftest import Classroom, user_id_of
 
 

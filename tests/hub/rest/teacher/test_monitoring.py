@@ -10,9 +10,8 @@ from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
 from db.queries.review.flags import Cited
 from hub.rest.teacher.monitoring import cite
-from protocol.exams import Permission
 from protocol.flags import FlagSource, FlagStatus, Severity
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.factories import TIME_BASE_MS
 from tests.hub.rest.teacher.conftest import Classroom, user_id_of
 

@@ -5,8 +5,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import PerformanceMetric
-from protocol.exams import Permission
-from protocol.roles import Role
+from protocol.roles import Permission, Role
 from tests.factories import make_user
 from tests.hub.conftest import Caller
 from tests.hub.rest.teacher.conftest import Classroom, user_id_of

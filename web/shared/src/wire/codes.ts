@@ -19,13 +19,13 @@ export const CloseCode = {
   too_large: 4413,
   /** the token has expired: renew it first */
   token_expired: 4419,
-  /** a number was skipped: resume from `welcome.committed` */
+  /** a sequence number was skipped: resume after `welcome.committed` */
   gap: 4422,
   /** more than two windows unacknowledged */
   too_fast: 4429,
   /** an error in the hub */
   internal: 4500,
-  /** the database is away or the hub is full */
+  /** the database is not available, or the hub is full */
   overloaded: 4503,
   /** the client does not read */
   too_slow: 4504,

@@ -1,6 +1,6 @@
 // Written by `make docs` from protocol/console.py; a test holds it to the code.
 
-/** One attempt on the board; `ix` is its small number within the exam, times in ms since the epoch. */
+/** One attempt on the board. `ix` is its small number within the exam. Times in ms since the epoch. */
 export interface AttemptRow {
   ix: number;
   attempt_id: string;
@@ -10,23 +10,23 @@ export interface AttemptRow {
   completed_at: number | null;
 }
 
-/** Where one student's sitting of an exam stands. */
+/** The status of one student's attempt at an exam. */
 export type AttemptStatus = "abandoned" | "declined" | "ended" | "in_progress" | "paused" | "reopened" | "submitted" | "timed_out" | "waiting";
 
-/** Renew the sign-in in band; nothing is answered unless the token is refused. */
+/** Renew the sign-in on the open socket. There is no reply unless the token is refused. */
 export interface Auth {
   t: "auth";
   token: string;
 }
 
-/** Store what you have, acknowledge it, close. */
+/** Store and acknowledge what was sent, then close. */
 export interface Bye {
   t: "bye";
 }
 
 export type ClientFrame = Hello | Watch | Unwatch | Focus | Command | Auth | Ping | Bye;
 
-/** A person's order; a repeated `id` gives the same result, one used for another order is refused. `message` wants `to` and `text`; `end` wants `to`, a list of attempts, and `reason`; `review` wants `flag_id`, `decision`, `seen` (the status it saw) and `reason`. */
+/** A user's command. A repeated `id` gives the same result; an `id` of a different command is refused. `message` needs `to` and `text`. `end` needs `to`, a list of attempts, and `reason`. `review` needs `flag_id`, `decision`, `seen` (the status that the user saw) and `reason`. */
 export interface Command {
   t: "command";
   id: string;
@@ -40,7 +40,7 @@ export interface Command {
   reason?: string | null;
 }
 
-/** One change of the numbered part: `body` is the row that `kind` names. */
+/** One change of the numbered part. `body` is a row of the type that `kind` names. */
 export type Delta =
   | { t: "delta"; exam_id: string; offset: number; kind: "exam"; body: ExamRow; }
   | { t: "delta"; exam_id: string; offset: number; kind: "student"; body: StudentRow; }
@@ -49,13 +49,13 @@ export type Delta =
   | { t: "delta"; exam_id: string; offset: number; kind: "flag"; body: FlagRow; }
   | { t: "delta"; exam_id: string; offset: number; kind: "instruction"; body: InstructionRow; };
 
-/** The hub is going away: keep sending until closed with 4505, then come back within `in_ms`, at random. */
+/** The hub shuts down: keep sending until closed with 4505, then reconnect at a random time within `in_ms`. */
 export interface Drain {
   t: "drain";
   in_ms: number;
 }
 
-/** What was wrong with the last frame; a close may follow. */
+/** What was wrong with the last frame. The socket may be closed after it. */
 export interface Error {
   t: "error";
   code: string;
@@ -63,14 +63,14 @@ export interface Error {
   retry_ms: number | null;
 }
 
-/** The exam a board shows. */
+/** The exam of a board. */
 export interface ExamRow {
   exam_id: string;
   title: string;
   duration_minutes: number;
 }
 
-/** One flag on the board. `last_fact_at` is when the last cited fact was stored; times in ms since the epoch. */
+/** One flag on the board. `last_fact_at` is when the last cited event was stored. Times in ms since the epoch. */
 export interface FlagRow {
   flag_id: string;
   attempt_id: string;
@@ -86,20 +86,20 @@ export interface FlagRow {
   reason: string | null;
 }
 
-/** Who concluded it. */
+/** Who raised a flag. */
 export type FlagSource = "llm" | "rule" | "service" | "teacher";
 
-/** What people have decided about it so far; only people close a flag. */
+/** The status of a flag's review. Only reviewers change it. */
 export type FlagStatus = "confirmed" | "dismissed" | "escalated" | "open" | "withdrawn";
 
-/** Show me these attempts' live values every half second, and no others' of this exam. At most `limits.FOCUS_ATTEMPTS`, by their numbers from 1, else error `bad_command`; of an exam that is not watched, error `not_found`. Numbers no attempt has yet are kept; unwatching or watching anew forgets them all. */
+/** Ask for live values of these attempts every half second. It replaces the focus on this exam. At most `limits.FOCUS_ATTEMPTS` attempts, named by `ix` from 1, else error `bad_command`. For an exam without `watch` the error is `not_found`. An `ix` that does not exist yet is kept. `unwatch` and `watch` clear the focus. */
 export interface Focus {
   t: "focus";
   exam_id: string;
   ix: number[];
 }
 
-/** The first frame; exactly one of `ticket` and `token`. */
+/** The first frame, with exactly one of `ticket` and `token`. */
 export interface Hello {
   t: "hello";
   ticket?: string | null;
@@ -108,7 +108,7 @@ export interface Hello {
 
 export type HubFrame = Welcome | Snapshot | Delta | Live | Resync | Result | Pong | Drain | Error;
 
-/** One instruction to one attempt and how far it got; `code` says why a client could not carry it out. A board keeps each attempt's newest, the one of the highest `n`: an older one never replaces it. */
+/** One instruction to one attempt and its state. `code` says why the client could not carry it out. A board keeps the newest of each attempt, with the highest `n`. An older one never replaces it. */
 export interface InstructionRow {
   attempt_id: string;
   n: number;
@@ -118,10 +118,10 @@ export interface InstructionRow {
   code: string | null;
 }
 
-/** How far an instruction got: `sent` until the client answers it, or its time is over. */
+/** The state of an instruction: `sent` until the client reports a result or the instruction expires. */
 export type InstructionState = "done" | "expired" | "failed" | "sent";
 
-/** The live part: latest values that changed since the last `live`; never numbered, never replayed. Comings and goings of all come within a second, counts within 15 s, of those in focus within a second too. With `since`, ms since the epoch, Redis has been away since then: of other hubs' candidates comings and goings come within 4 s, and counts as told by the record. The first frame without `since` says that this is over. */
+/** The live part: values that changed since the last `live`. It has no offsets and is never replayed. Changes of `online` arrive within a second, counts within 15 s (within a second for attempts in focus). With `since`, ms since the epoch, Redis has been unavailable since then: for candidates of other hubs, changes of `online` arrive within 4 s, and counts are read from the database. The first frame without `since` ends this state. */
 export interface Live {
   t: "live";
   exam_id: string;
@@ -129,7 +129,7 @@ export interface Live {
   since: number | null;
 }
 
-/** What a command did to one attempt; a `conflict` says who was first, `by` name, and when, `at` in ms. */
+/** What a command did to one attempt. With `conflict`, `by` names the user who was first, at `at` (ms). */
 export interface Outcome {
   attempt_id: string;
   ok: boolean;
@@ -139,23 +139,23 @@ export interface Outcome {
   at?: number | null;
 }
 
-/** A heartbeat with the sender's clock. */
+/** A heartbeat with the sender's clock, in ms. */
 export interface Ping {
   t: "ping";
   at: number;
 }
 
-/** The answer to `ping`, with both clocks. */
+/** The reply to `ping`, with both clocks in ms. */
 export interface Pong {
   t: "pong";
   at: number;
   server_at: number;
 }
 
-/** An attempt's latest live values: `[ix, online, events, seen_at]`; `seen_at` in ms since the epoch. `online` is whether its newest connection stands, at whichever hub. `events` counts what its client's streams hold: the sum of their last numbers, what was refused or lost included. `seen_at` is when it last came, went or stored. */
+/** An attempt's latest live values: `[ix, online, events, seen_at]`. `online`: whether its newest connection is open, at any hub. `events`: the sum of the last sequence numbers of its streams, rejected and lost events included. `seen_at`, ms since the epoch: its last connect, disconnect or store. */
 export type Presence = [number, boolean, number, number];
 
-/** The answer to the command of this id; `code` is set when the command as a whole was refused. */
+/** The result of the command with this id. `code` is set when the whole command was refused. */
 export interface Result {
   t: "result";
   id: string;
@@ -164,35 +164,35 @@ export interface Result {
   detail: string | null;
 }
 
-/** Forget this exam's board; a snapshot follows unasked. */
+/** Drop this exam's board. A snapshot follows. */
 export interface Resync {
   t: "resync";
   exam_id: string;
   reason: string;
 }
 
-/** Everybody of a room; no hub keeps rooms yet, so an order to one is answered with `bad_command`. */
+/** All students of a room. Rooms are not supported yet: the result of such a command is `bad_command`. */
 export interface Room {
   room: string;
 }
 
-/** An attempt's provisional integrity, 0..1, and how much of it was observed, 0..1 in tenths. `integrity` is `null` while not enough was seen; where `coverage` is not known either a board keeps no row. */
+/** An attempt's provisional integrity, 0..1, and its coverage, 0..1 in tenths. `integrity` is `null` while the coverage is too low. If `coverage` is `null` too, the board keeps no row. */
 export interface ScoreRow {
   attempt_id: string;
   integrity: number | null;
   coverage: number | null;
 }
 
-/** How much a flag asks for a person's eye; `normal` is a note and never a reason for review alone. */
+/** How urgently a flag needs review. `normal` is a note and needs none. */
 export type Severity = "critical" | "normal" | "warning";
 
-/** What a console already holds: all up to `offset` of `epoch`. */
+/** What a console already has: all changes up to `offset` of `epoch`. */
 export interface Since {
   epoch: string;
   offset: number;
 }
 
-/** One part of a board as it stood at `offset`; parts count from 1 and together are the whole numbered part. */
+/** One part of a board at `offset`. Parts count from 1; together they are the whole numbered part. */
 export interface Snapshot {
   t: "snapshot";
   exam_id: string;
@@ -208,27 +208,27 @@ export interface Snapshot {
   instructions: InstructionRow[];
 }
 
-/** One student of the exam; one taken off the roster stays on the board, and is shown as such. */
+/** One student of the exam. A student who was removed from the roster stays on the board with `on_roster` false. */
 export interface StudentRow {
   student_id: string;
   name: string;
   on_roster: boolean;
 }
 
-/** Stop showing me this exam's board. */
+/** Unsubscribe from an exam's board. */
 export interface Unwatch {
   t: "unwatch";
   exam_id: string;
 }
 
-/** Show me this exam's board, from the start or from where I am. */
+/** Subscribe to an exam's board: with `since` the changes after it, otherwise a snapshot. */
 export interface Watch {
   t: "watch";
   exam_id: string;
   since?: Since | null;
 }
 
-/** You are known; the socket is closed five seconds after `auth_until` unless renewed. */
+/** The user is signed in. Without `auth` the socket is closed five seconds after `auth_until`. */
 export interface Welcome {
   t: "welcome";
   user_id: string;

@@ -1,20 +1,20 @@
 // Written by `make docs` from protocol/monitor.py; a test holds it to the code.
 
-/** All up to `seq` is stored, sent only after COMMIT; `rejected` names the numbers refused in this step. */
+/** All events up to `seq` are stored; sent only after COMMIT. `rejected` lists the events rejected in this step. */
 export interface Ack {
   t: "ack";
   seq: number;
   rejected: Rejected[];
 }
 
-/** How the attempt stands; `deadline` in ms since the epoch. */
+/** The attempt's status. `deadline` in ms since the epoch. */
 export interface Attempt {
   status: AttemptStatus;
   deadline: number | null;
   paused: boolean;
 }
 
-/** How the attempt stands now, whenever that has changed; once it is over, send what the queue holds and no more. */
+/** The attempt's status has changed. After its end the client sends the rest of its queue and records no more. */
 export interface AttemptChanged {
   t: "attempt";
   status: AttemptStatus;
@@ -22,21 +22,21 @@ export interface AttemptChanged {
   paused: boolean;
 }
 
-/** Where one student's sitting of an exam stands. */
+/** The status of one student's attempt at an exam. */
 export type AttemptStatus = "abandoned" | "declined" | "ended" | "in_progress" | "paused" | "reopened" | "submitted" | "timed_out" | "waiting";
 
-/** Renew the sign-in in band; nothing is answered unless the token is refused. */
+/** Renew the sign-in on the open socket. There is no reply unless the token is refused. */
 export interface Auth {
   t: "auth";
   token: string;
 }
 
-/** Store what you have, acknowledge it, close. */
+/** Store and acknowledge what was sent, then close. */
 export interface Bye {
   t: "bye";
 }
 
-/** Who is speaking, for the record. */
+/** Name and version of the client program. */
 export interface Client {
   name: string;
   version: string;
@@ -44,7 +44,7 @@ export interface Client {
 
 export type ClientFrame = Hello | Events | Lost | Ping | Done | Auth | Bye;
 
-/** An instruction was carried out, or could not be: then `code` says why. */
+/** The result of an instruction. If it could not be carried out, `code` says why. */
 export interface Done {
   t: "done";
   id: number;
@@ -52,13 +52,13 @@ export interface Done {
   code?: string | null;
 }
 
-/** The hub is going away: keep sending until closed with 4505, then come back within `in_ms`, at random. */
+/** The hub shuts down: keep sending until closed with 4505, then reconnect at a random time within `in_ms`. */
 export interface Drain {
   t: "drain";
   in_ms: number;
 }
 
-/** What was wrong with the last frame; a close may follow. */
+/** What was wrong with the last frame. The socket may be closed after it. */
 export interface Error {
   t: "error";
   code: string;
@@ -66,7 +66,7 @@ export interface Error {
   retry_ms: number | null;
 }
 
-/** One event as a client sends it: `at` its wall clock, `mono` its monotonic clock, both in ms. */
+/** One event as a client sends it. `at` is its wall clock, `mono` its monotonic clock, both in ms. */
 export interface Event {
   type: string;
   at: number;
@@ -75,14 +75,14 @@ export interface Event {
   severity?: string | null;
 }
 
-/** Contiguous events, numbered from `first_seq`. */
+/** Contiguous events. The first one has the sequence number `first_seq`. */
 export interface Events {
   t: "events";
   first_seq: number;
   events: Event[];
 }
 
-/** The first frame: who I am, which queue I hold, how far I know it to be stored. Exactly one of `ticket` and `token`. `boot` names the client's queue and survives reload and reconnect. */
+/** The first frame: the attempt, the client's queue, and up to where the client knows it to be stored. Exactly one of `ticket` and `token`. `boot` identifies the client's queue and stays the same after a reload or a reconnect. `acked` is the last acknowledged sequence number, `next_seq` the next one to be used. */
 export interface Hello {
   t: "hello";
   ticket?: string | null;
@@ -100,7 +100,7 @@ export interface Hello {
 
 export type HubFrame = Welcome | AttemptChanged | Ack | WindowChanged | Instruct | Rotate | Pong | Drain | Error;
 
-/** Something a person asks of the client; numbered per attempt, sent again on reconnect until `done`. */
+/** An instruction of a user to the client. Numbered per attempt, sent again after a reconnect until `done`. */
 export interface Instruct {
   t: "instruct";
   id: number;
@@ -110,7 +110,7 @@ export interface Instruct {
   body: Record<string, string>;
 }
 
-/** What a client may send; sizes in bytes, as published in `welcome`. */
+/** What a client may send, as published in `welcome`. Sizes in bytes. */
 export interface Limits {
   frame_bytes: number;
   events_per_frame: number;
@@ -119,47 +119,47 @@ export interface Limits {
   depth: number;
 }
 
-/** From my next number to `to_seq` I no longer have the events. */
+/** The client has lost the events from its next sequence number to `to_seq`. */
 export interface Lost {
   t: "lost";
   to_seq: number;
   reason: string;
 }
 
-/** A heartbeat with the sender's clock. */
+/** A heartbeat with the sender's clock, in ms. */
 export interface Ping {
   t: "ping";
   at: number;
 }
 
-/** The answer to `ping`, with both clocks. */
+/** The reply to `ping`, with both clocks in ms. */
 export interface Pong {
   t: "pong";
   at: number;
   server_at: number;
 }
 
-/** The stream the client named, which is not gone on with; it holds all up to `committed`. */
+/** The stream that the client named and that is not continued. It is stored up to `committed`. */
 export interface Previous {
   stream: string;
   committed: number;
 }
 
-/** Why one event was refused while its neighbours were taken; a tombstone keeps its number. */
+/** Why one event was rejected while its neighbors were accepted. A tombstone takes its sequence number. */
 export type RejectCode = "bad_number" | "bad_shape" | "bad_time" | "bad_type" | "bad_unicode" | "too_deep" | "too_large";
 
-/** One number whose event was refused, and why. */
+/** The sequence number of a rejected event, and why it was rejected. */
 export interface Rejected {
   seq: number;
   code: RejectCode;
 }
 
-/** The stream is a day old: have everything acknowledged, then say hello again for a new one. */
+/** The stream is a day old: wait until everything is acknowledged, then send `hello` again to get a new one. */
 export interface Rotate {
   t: "rotate";
 }
 
-/** Where to go on: all up to `committed` of `stream` is stored; `rejected` repeats those above `hello.acked`. With `previous` the stream is new: the client drops what the old one holds and numbers the rest anew from 1. `queue_key`, 32 bytes in base64url, is for encrypting the queue a client keeps: the same for all of an attempt's connections. `upload_token` is good for `POST /monitor/events` of this attempt until a day after its end. */
+/** The reply to `hello`. `stream` is stored up to `committed`; `rejected` repeats rejections above `hello.acked`. With `previous` the stream is new: the client drops what the old stream has stored and numbers the rest from 1 again. `queue_key`, 32 bytes in base64url, encrypts the queue that a client stores; it is the same for all connections of an attempt. `upload_token` authorizes `POST /monitor/events` until a day after the attempt's end. */
 export interface Welcome {
   t: "welcome";
   stream: string;
@@ -176,13 +176,13 @@ export interface Welcome {
   upload_token: string;
 }
 
-/** How much a client may have unacknowledged at once: events, and bytes of their frames. */
+/** How much a client may have unacknowledged at once: number of events, and bytes of their frames. */
 export interface Window {
   events: number;
   bytes: number;
 }
 
-/** Absolute totals a client may have unacknowledged; 0 means stop until the next `window`. */
+/** How much a client may have unacknowledged in total. 0 means: stop until the next `window`. */
 export interface WindowChanged {
   t: "window";
   events: number;

@@ -54,7 +54,7 @@ export interface AnalysisRecord {
   analysed_at: number | null;
 }
 
-/** How far the analysis after the end has come; `stale` means that something it rests on has changed since. */
+/** Progress of the analysis after the end of an attempt; `stale` means that its input has changed since. */
 export type AnalysisState = "pending" | "done" | "stale" | "failed";
 
 /** An exam in figures; `students` holds attempts, page by page: `next` is the `after` of the page that follows. */
@@ -79,7 +79,7 @@ export interface AnswerRevision {
   stands: boolean;
 }
 
-/** How the attempt stands; `deadline` in ms since the epoch. */
+/** The attempt's status. `deadline` in ms since the epoch. */
 export interface Attempt {
   status: AttemptStatus;
   deadline: number | null;
@@ -101,7 +101,7 @@ export interface AttemptPaper {
   record: RecordView | null;
 }
 
-/** Where one student's sitting of an exam stands. */
+/** The status of one student's attempt at an exam. */
 export type AttemptStatus = "waiting" | "in_progress" | "paused" | "submitted" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
 
 /** One attempt in a line; times in ms since the epoch. `integrity` and `coverage` are 0..1, `lmi` and `percentage` 0..100, each null while nothing is known. `open_flags` counts the flags above a note that nobody has decided about. */
@@ -150,7 +150,7 @@ export interface Bin {
   count: number;
 }
 
-/** A copy of one cited event, so that a flag outlives the retention of events. Times in ms since the epoch. */
+/** A copy of one cited event: a flag is kept longer than the events. Times in ms since the epoch. */
 export interface Citation {
   stream_id: string;
   seq: number;
@@ -166,7 +166,7 @@ export interface Cited {
   seq: number;
 }
 
-/** Who is speaking, for the record. */
+/** Name and version of the client program. */
 export interface Client {
   name: string;
   version: string;
@@ -186,7 +186,7 @@ export interface Dashboard {
   summary: Totals;
 }
 
-/** The four words of JUDGEMENT §3; for teachers, after the exam. */
+/** The label of an attempt, from integrity and LMI; for teachers only, after the exam (docs/scores.md). */
 export type DropoutLabel = "safe" | "incapable" | "copy" | "no_interest";
 
 /** What a student can do with an exam: wait, begin, go on, nothing any more, or read what came of it. */
@@ -315,10 +315,10 @@ export interface Figures {
   as_of: number;
 }
 
-/** Who concluded it. */
+/** Who raised a flag. */
 export type FlagSource = "rule" | "llm" | "service" | "teacher";
 
-/** What people have decided about it so far; only people close a flag. */
+/** The status of a flag's review. Only reviewers change it. */
 export type FlagStatus = "open" | "confirmed" | "dismissed" | "escalated" | "withdrawn";
 
 /** One flag in a line, the rule by its plain name. */
@@ -450,7 +450,7 @@ export interface Health {
   version: string;
 }
 
-/** Something a person asks of the client; numbered per attempt, sent again on reconnect until `done`. */
+/** An instruction of a user to the client. Numbered per attempt, sent again after a reconnect until `done`. */
 export interface Instruct {
   id: number;
   action: string;
@@ -466,7 +466,7 @@ export interface Integrity {
   status: IntegrityStatus;
 }
 
-/** An integrity score in a word; `unknown` where too little was seen to have one. */
+/** The word for an integrity score; `unknown` when the attempt was connected for too short a time to score it. */
 export type IntegrityStatus = "good" | "warning" | "critical" | "unknown";
 
 /** How many of the attempts that have ended answered one item, and what those that were graded on it were given. */
@@ -478,7 +478,7 @@ export interface ItemFigures {
   average_points: number | null;
 }
 
-/** How an item is answered. All but `text` are graded from the answer key; `text` by a person. */
+/** How an item is answered. All kinds but `text` are graded from the answer key; a grader grades `text`. */
 export type ItemKind = "choice" | "multiple" | "number" | "text";
 
 /** One item; without `answer_key` for those who may not see keys. */
@@ -507,7 +507,7 @@ export interface KeyView {
   revoked_at: number | null;
 }
 
-/** What a client may send; sizes in bytes, as published in `welcome`. */
+/** What a client may send, as published in `welcome`. Sizes in bytes. */
 export interface Limits {
   frame_bytes: number;
   events_per_frame: number;
@@ -540,7 +540,7 @@ export interface Metrics {
   last_attempt_date: number | null;
 }
 
-/** How far the model's summary has come; `off` where the exam or the deployment has none. */
+/** Progress of the language model's summary; `off` where the exam or the deployment uses no model. */
 export type ModelState = "off" | "pending" | "done" | "failed";
 
 /** One attempt under review. `events_timeline` is ordered by when the hub stored each event, each stream by its own numbers; `next` is the `after` of the page that follows. `anomaly_events` and `critical_events` count the events that standing flags above a note, and critical ones, cite: a rule's that were not set aside, others' that were confirmed. `behavior_analysis` is null before the attempt has ended. */
@@ -757,7 +757,7 @@ export interface PastAttempt {
   coverage: number | null;
 }
 
-/** What a teacher who did not make an exam may be let do with it. */
+/** What a teacher who does not own an exam may do with it. */
 export type Permission = "can_view" | "can_edit" | "can_invigilate" | "can_review" | "can_view_analytics";
 
 /** The newest version of an exam's policy, complete, and every rule it sets, in words and as a schema. */
@@ -770,7 +770,7 @@ export interface PolicyView {
 /** What a policy starts from: what a page can see, or that and what a camera concludes. */
 export type Preset = "browser" | "camera";
 
-/** The stream the client named, which is not gone on with; it holds all up to `committed`. */
+/** The stream that the client named and that is not continued. It is stored up to `committed`. */
 export interface Previous {
   stream: string;
   committed: number;
@@ -871,10 +871,10 @@ export interface Register {
   email?: string | null;
 }
 
-/** Why one event was refused while its neighbours were taken; a tombstone keeps its number. */
+/** Why one event was rejected while its neighbors were accepted. A tombstone takes its sequence number. */
 export type RejectCode = "bad_shape" | "bad_type" | "bad_time" | "bad_unicode" | "bad_number" | "too_deep" | "too_large";
 
-/** One number whose event was refused, and why. */
+/** The sequence number of a rejected event, and why it was rejected. */
 export interface Rejected {
   seq: number;
   code: RejectCode;
@@ -917,7 +917,7 @@ export interface Risks {
   unknown: number;
 }
 
-/** What a user may be. */
+/** The role of a user. */
 export type Role = "student" | "teacher" | "admin" | "service";
 
 /** Students to put on the roster; those who are on it stay, and get new codes. */
@@ -968,7 +968,7 @@ export interface SavedAnswer {
   saved_at: number;
 }
 
-/** What a service key may be good for: to say something about attempts, which decides nothing. */
+/** What a service key allows: to send reports about attempts, which affect no score. */
 export type Scope = "analysis";
 
 /** An attempt as it is graded; the sum is null while an item has no points. */
@@ -981,10 +981,10 @@ export interface ScriptView {
   grade_final: boolean;
 }
 
-/** How much a flag asks for a person's eye; `normal` is a note and never a reason for review alone. */
+/** How urgently a flag needs review. `normal` is a note and needs none. */
 export type Severity = "normal" | "warning" | "critical";
 
-/** The same as students and the world outside are told it: who has submitted has completed the exam. */
+/** The status as students and other systems see it: `submitted` is shown as `completed`. */
 export type ShownStatus = "waiting" | "in_progress" | "paused" | "completed" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
 
 /** An access token good until `expires_at` (ms since the epoch) and the refresh token for the next one. A page of ours gets that one in its cookie, and null here. `exam_id` is set after a sign-in by code: the one exam this session is good for. */
@@ -1115,7 +1115,7 @@ export interface Totals {
   average_score: number | null;
 }
 
-/** Which way a student's figure has gone. */
+/** The direction in which a figure changes over time. */
 export type Trend = "up" | "steady" | "down";
 
 /** Who signed in. */
@@ -1131,7 +1131,7 @@ export interface WantTicket {
   purpose: "monitor" | "console";
 }
 
-/** How much a client may have unacknowledged at once: events, and bytes of their frames. */
+/** How much a client may have unacknowledged at once: number of events, and bytes of their frames. */
 export interface Window {
   events: number;
   bytes: number;
