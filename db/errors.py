@@ -1,16 +1,17 @@
-"""What can go wrong below the rooms.
+"""Errors that the database layer raises, and the hub answers with a status and a close code (`hub/errors.py`).
 
-DatabaseError
-├── SettingsError       a setting is missing or wrong; the message is one line naming it
-├── NotFound            no such row, or none that the caller may see
-│   └── Foreign         a stream that is not this attempt's
-├── Denied              the caller may see the row, and may not do this with it
-├── Over                the attempt has ended, and with it the time in which something could be added to it
-├── Conflict            the row is not as the caller believed it to be
-│   ├── NotOpen         an exam that opens later, or has closed
-│   ├── Taken           names that belong to somebody else
-│   └── IdReused        the id of a request belongs to another request
-└── Incredible          a claim about the record that nothing could have made true
+RequestError            a request that cannot be carried out
+├── BadRequest          it claims something about stored data that cannot be true
+├── NotFound            there is no such row, or none that the user may see
+│   └── ForeignStream   the stream belongs to another attempt
+├── Forbidden           the user may see the row, but must not do this with it
+├── Ended               the attempt has ended and accepts nothing more
+└── Conflict            the row is not in the state that the user expected
+    ├── NotOpen         the exam opens later, or has closed
+    ├── AlreadyTaken    names that belong to another account
+    └── IdReused        the id of a request belongs to another request
+
+SettingsError           a setting is missing or wrong; the message is one line that names it
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 AWAY: Final = (SQLAlchemyError, OSError, TimeoutError)
-"""What a query raises while PostgreSQL cannot be asked; it comes back by itself, so nobody ends because of it."""
+"""What a query raises while PostgreSQL cannot be reached. It passes by itself, so no task ends because of it."""
 
 LOCK_NOT_AVAILABLE: Final = "55P03"
 
@@ -28,58 +29,66 @@ POISON_CLASSES: Final = ("22", "23", "54")
 
 
 def sqlstate_of(error: BaseException) -> str:
-    """The SQLSTATE of what SQLAlchemy raised; empty where PostgreSQL gave none."""
+    """Return the SQLSTATE of an error that SQLAlchemy raised; empty where PostgreSQL gave none."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
-class DatabaseError(Exception):
-    """Something the record could not do."""
-
-
-class SettingsError(DatabaseError):
+class SettingsError(Exception):
     """A setting is missing or wrong."""
 
 
-class NotFound(DatabaseError):
-    """There is no such row, or none that the caller may see."""
+class RequestError(Exception):
+    """A request cannot be carried out."""
 
 
-class Foreign(NotFound):
-    """The stream is another attempt's, or no server ever gave it out."""
+class BadRequest(RequestError):
+    """The request is not valid."""
 
 
-class Denied(DatabaseError):
-    """The caller may see the row, and may not do this with it."""
+class NotFound(RequestError):
+    """It does not exist, or you have no access to it."""
 
 
-class Over(DatabaseError):
-    """The attempt has ended, and with it the time in which something could be added to it."""
+class ForeignStream(NotFound):
+    """The stream belongs to another attempt, or no server ever assigned it."""
 
 
-class Conflict(DatabaseError):
-    """A row is not as the caller believed it to be."""
+class Forbidden(RequestError):
+    """You are not allowed to do this."""
+
+
+class Ended(RequestError):
+    """The attempt has ended and accepts nothing more."""
+
+
+class Conflict(RequestError):
+    """It has changed since you opened it.
+
+    `by` names the user whose change came first, `at` is its time in ms since the epoch.
+    """
+
+    def __init__(self, detail: str = "", *, by: str | None = None, at: int | None = None) -> None:
+        super().__init__(detail)
+        self.by = by
+        self.at = at
 
 
 class NotOpen(Conflict):
-    """The exam opens later, or has closed."""
+    """The exam is not open: it opens later, or has closed."""
 
 
-class Taken(Conflict):
-    """What must be unlike any other's belongs to somebody else already."""
+class AlreadyTaken(Conflict):
+    """A value that must be unique belongs to another account."""
 
     def __init__(self, taken: Sequence[tuple[str, str]]) -> None:
         username, column = taken[0]
-        super().__init__(f"{username}: this {_TAKEN.get(column, column)} is taken by another account")
+        super().__init__(f"{username}: another account already has this {_COLUMN_NAMES.get(column, column)}.")
         self.taken = taken
-        """Each username that was to have an account, and the column that cannot be as it is."""
+        """Each username for which an account was requested, and the column whose value is taken."""
 
 
 class IdReused(Conflict):
-    """The id of a request belongs to a request of another actor or with another content."""
+    """The id belongs to another request: of another user, or with another content."""
 
 
-_TAKEN: Final = {"email": "e-mail address", "enrollment_id": "enrolment id"}
-
-
-class Incredible(DatabaseError):
-    """A client claims of the record what nothing could have made true."""
+_COLUMN_NAMES: Final = {"email": "e-mail address", "enrollment_id": "enrollment id"}

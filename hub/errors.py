@@ -1,29 +1,10 @@
-"""What the hub answers when it does not do as asked; the only room where an error becomes a status or a close code.
+"""Map every exception to an HTTP status, a problem code, a title and a close code (`MEANINGS`).
 
-Nothing here explains itself to a stranger: an error nobody foresaw is logged and answered without its text.
-
-HubError                  500  4500  an error nobody foresaw
-├── BadRequest            400  4400  the request cannot be understood, or believed (db.errors.Incredible)
-│   └── Invalid           400  4400  a field is wrong, named by its path
-├── Unauthenticated       401  4401  who is asking is not known
-│   └── Expired           401  4419  was known, but too long ago: renew and come again
-├── Forbidden             403  4403  known, and may not (db.errors.Denied)
-├── Missing               404  4403  no such thing, or none that the caller may see (db.errors.NotFound)
-├── Outdated              409  4400  the thing is not as the caller believed (db.errors.Conflict)
-│   ├── Closed            409  4400  an exam that opens later, or has closed (db.errors.NotOpen)
-│   ├── Gap               409  4422  a number was skipped; the problem says what is `committed`
-│   ├── Superseded        409  4409  another connection of the attempt took over
-│   └── Disconnected      409  4408  the connection has ended, and is to be opened anew
-├── Ended                 410  4410  the attempt is over and takes nothing more (db.errors.Over)
-├── TooLarge              413  4413  more than is taken at once
-├── Full                  429  4503  no room for this just now: the client keeps it and comes again
-├── TooManyFailures       429  4429  too many failed tries from there
-├── Busy                  503  4503  not now or not here: a bounded queue or the database is full or away
-└── Refused                 …  4400  the framework said no: unknown route, wrong method, too large a body
+Must never send the text of an unexpected error to a client: such an error is logged, and the answer does not repeat it.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -36,27 +17,28 @@ from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.types import ExceptionHandlersMap
 
-from db import errors as db_errors
-from judgement.errors import NotCarried
+from db.errors import BadRequest, Conflict, Ended, Forbidden, NotFound, NotOpen, RequestError, sqlstate_of
+from judgement.errors import UnsupportedRulebook
 from protocol.codes import CloseCode
-from protocol.errors import ProtocolError
+from protocol.errors import ProtocolError, TooLarge
 
 PROBLEM_TYPE: Final = "application/problem+json"
 BUSY_RETRY_S: Final = 5
+FULL_RETRY_S: Final = 1
 _log = logging.getLogger(__name__)
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """One thing wrong with a request: where (`$.students[3].name`, `query.limit`), and what."""
+    """One invalid field of a request: its path (`$.students[3].name`, `query.limit`), and what is wrong with it."""
 
     path: str
     message: str
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case.
+    """An RFC 9457 problem: `code` and `type` name the error, `title` describes it, `detail` is about this case.
 
-    A conflict with somebody who was first says `by` whom, and `at` which time in ms since the epoch.
+    A conflict with an earlier change names its author in `by`, and its time in ms since the epoch in `at`.
     """
 
     type: str
@@ -70,349 +52,258 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     committed: int | None = None
 
 
-class HubError(Exception):
-    """Something the hub cannot do, or will not."""
-
-    status: int = 500
-    code: str = "internal"
-    title: str = "Something went wrong here"
-    close_code: CloseCode = CloseCode.INTERNAL
-    by: str | None = None
-    at: int | None = None
-    committed: int | None = None
-
-    def headers(self) -> dict[str, str]:
-        """What the answer's headers add."""
-        return {}
-
-    def faults(self) -> list[Fault]:
-        """The fields that are wrong."""
-        return []
-
-
-class BadRequest(HubError):
-    """The request cannot be understood."""
-
-    status = 400
-    code = "bad_request"
-    title = "The request cannot be understood"
-    close_code = CloseCode.MALFORMED
-
-
 class Invalid(BadRequest):
-    """A field is wrong, `path` names it as in `$.password`; or several are, each with its own."""
+    """A field is not valid.
 
-    code = "invalid"
-    title = "The request does not fit"
+    `path` names it, as in `$.password`; `more` are further invalid fields.
+    """
 
     def __init__(self, path: str, message: str, *more: Fault) -> None:
-        super().__init__(f"{path}: {message}" + (f", and {len(more)} more" if more else ""))
-        self._faults = [Fault(path, message), *more]
-
-    def faults(self) -> list[Fault]:
-        """Each field that is wrong."""
-        return self._faults
+        super().__init__(f"{path}: {message}" + (f" (and {len(more)} more)" if more else ""))
+        self.faults = [Fault(path, message), *more]
 
 
-class Unauthenticated(HubError):
-    """Who is asking is not known."""
-
-    status = 401
-    code = "unauthenticated"
-    title = "Who is asking is not known"
-    close_code = CloseCode.UNAUTHENTICATED
-
-    def headers(self) -> dict[str, str]:
-        """How to authenticate."""
-        return {"WWW-Authenticate": "Bearer"}
+class Unauthenticated(RequestError):
+    """Sign in first."""
 
 
 class Expired(Unauthenticated):
-    """The credential was good, but its time is over: renew it and come again."""
-
-    code = "expired"
-    title = "The credential is too old"
-    close_code = CloseCode.TOKEN_EXPIRED
+    """The token has expired. Renew it and try again."""
 
 
-class Forbidden(HubError):
-    """Known, and may not."""
-
-    status = 403
-    code = "forbidden"
-    title = "Not allowed"
-    close_code = CloseCode.FORBIDDEN
-
-
-class Missing(HubError):
-    """There is no such thing, or none that the caller may see."""
-
-    status = 404
-    code = "not_found"
-    title = "Not found"
-    close_code = CloseCode.FORBIDDEN
-
-
-class Outdated(HubError):
-    """The thing is not as the caller believed it to be."""
-
-    status = 409
-    code = "conflict"
-    title = "Not as it was believed to be"
-    close_code = CloseCode.MALFORMED
-
-    def __init__(self, detail: str = "", *, by: str | None = None, at: int | None = None) -> None:
-        super().__init__(detail)
-        self.by = by
-        self.at = at
-
-
-class Gap(Outdated):
-    """A number was skipped: go on after `committed`."""
-
-    code = "gap"
-    title = "A number was skipped"
-    close_code = CloseCode.GAP
+class Gap(Conflict):
+    """A sequence number was skipped. Continue after `committed`."""
 
     def __init__(self, detail: str, committed: int) -> None:
         super().__init__(detail)
         self.committed = committed
 
 
-class Superseded(Outdated):
-    """A newer connection of the same attempt took over."""
-
-    code = "superseded"
-    title = "Another connection took over"
-    close_code = CloseCode.SUPERSEDED
+class Superseded(Conflict):
+    """A newer connection of the same attempt has taken over."""
 
 
-class Disconnected(Outdated):
-    """The connection has ended; another is to be opened before anything is delivered."""
-
-    code = "disconnected"
-    title = "The connection has ended"
-    close_code = CloseCode.SILENT
+class Disconnected(Conflict):
+    """The connection has ended. Open another one before you deliver events."""
 
 
-class TooLarge(HubError):
-    """More than is taken at once."""
+class Full(RequestError):
+    """The hub cannot store more right now. Keep the events and try again."""
 
-    status = 413
-    code = "too_large"
-    title = "Too large"
-    close_code = CloseCode.TOO_LARGE
+    retry_s = FULL_RETRY_S
 
 
-class Full(HubError):
-    """No room for this just now: keep it, and come again."""
+class TooManyFailures(RequestError):
+    """Too many failed sign-ins came from this address.
 
-    status = 429
-    code = "full"
-    title = "No room just now"
-    close_code = CloseCode.OVERLOADED
-
-    def headers(self) -> dict[str, str]:
-        """When to come again."""
-        return {"Retry-After": "1"}
-
-
-class Ended(HubError):
-    """The attempt is over and takes nothing more."""
-
-    status = 410
-    code = "ended"
-    title = "The attempt is over"
-    close_code = CloseCode.ENDED
-
-
-class Closed(Outdated):
-    """The exam opens later, or has closed."""
-
-    code = "not_open"
-    title = "Not open"
-
-
-class TooManyFailures(HubError):
-    """Too many failed tries from there; `retry_s` until the next is heard."""
-
-    status = 429
-    code = "too_many_failures"
-    title = "Too many failed tries"
-    close_code = CloseCode.TOO_FAST
+    `retry_s` is the time in seconds until the next one is accepted.
+    """
 
     def __init__(self, retry_s: int) -> None:
-        super().__init__(f"too many failed tries; the next is heard in {retry_s} s")
+        super().__init__(f"There were too many failed sign-ins. Try again in {retry_s} s.")
         self.retry_s = retry_s
 
-    def headers(self) -> dict[str, str]:
-        """When to come again."""
-        return {"Retry-After": str(self.retry_s)}
 
+class Busy(RequestError):
+    """The service cannot answer right now. Try again in a moment.
 
-class Busy(HubError):
-    """Not now: a bounded queue or the database is full, or away for a moment."""
-
-    status = 503
-    code = "busy"
-    title = "Too busy"
-    close_code = CloseCode.OVERLOADED
+    A bounded queue is full, or the database is not available.
+    """
 
     def __init__(self, detail: str, retry_s: int = BUSY_RETRY_S) -> None:
         super().__init__(detail)
         self.retry_s = retry_s
 
-    def headers(self) -> dict[str, str]:
-        """When to come again."""
-        return {"Retry-After": str(self.retry_s)}
 
-
-class Refused(HubError):
-    """The framework said no before a handler was asked."""
-
-    close_code = CloseCode.MALFORMED
+class FrameworkError(RequestError):
+    """The framework rejected the request: unknown route, wrong method, a body that does not validate."""
 
     def __init__(self, error: HTTPException) -> None:
-        phrase = HTTPStatus(error.status_code).phrase
-        self._faults = _read_faults(error.extra)
+        self.faults = _read_faults(error.extra)
         # Litestar's own detail repeats the query string.
-        super().__init__("; ".join(f"{one.path}: {one.message}" for one in self._faults) or error.detail)
+        super().__init__("; ".join(f"{fault.path}: {fault.message}" for fault in self.faults) or error.detail)
         self.status = error.status_code
-        self.code = Invalid.code if self._faults else phrase.lower().replace(" ", "_")
-        self.title = Invalid.title if self._faults else phrase
-        self._headers = error.headers or {}
-
-    def headers(self) -> dict[str, str]:
-        """What the framework wanted to add, such as `Allow`."""
-        return self._headers
-
-    def faults(self) -> list[Fault]:
-        """The fields that did not validate."""
-        return self._faults
+        self.headers = error.headers or {}
 
 
-def interpret(error: Exception) -> HubError:
-    """The one mapping: what any exception means to whoever is asking."""
-    match error:
-        case HubError():
-            return error
-        case db_errors.DatabaseError() if (kind := _kind_of(error)) is not None:
-            return kind(str(error))
-        case HTTPException() if error.status_code < 500:
-            return Refused(error)
-        case RecursionError():  # only a body can go that deep
-            return BadRequest("nested too deeply")
-        case sqlalchemy.exc.TimeoutError():
-            return Busy("every database connection is in use")
-        case sqlalchemy.exc.DBAPIError() if _will_pass(error):
-            return Busy("the database cannot answer just now")
-        case NotCarried():
-            return Busy(f"{error} by this hub, but by another version's")
-        case OSError():  # what connecting to PostgreSQL raises; a timeout of ours is one too
-            return Busy("the database cannot be reached just now")
-        case _:
-            return HubError("an unexpected error; it has been logged")
+class Meaning(msgspec.Struct, frozen=True):
+    """What an error means to a client."""
+
+    status: int
+    code: str
+    title: str
+    close_code: CloseCode
 
 
-_OF_DATABASE: Final[dict[type[db_errors.DatabaseError], type[HubError]]] = {
-    db_errors.NotFound: Missing,
-    db_errors.Denied: Forbidden,
-    db_errors.NotOpen: Closed,
-    db_errors.Conflict: Outdated,
-    db_errors.Over: Ended,
-    db_errors.Incredible: BadRequest,
+UNEXPECTED: Final = Meaning(500, "internal", "Something went wrong", CloseCode.INTERNAL)
+
+MEANINGS: Final[dict[type[Exception], Meaning]] = {
+    BadRequest: Meaning(400, "bad_request", "The request is not valid", CloseCode.MALFORMED),
+    Invalid: Meaning(400, "invalid", "Some fields are not valid", CloseCode.MALFORMED),
+    ProtocolError: Meaning(400, "bad_request", "The request is not valid", CloseCode.MALFORMED),
+    Unauthenticated: Meaning(401, "unauthenticated", "You are not signed in", CloseCode.UNAUTHENTICATED),
+    Expired: Meaning(401, "expired", "Your sign-in has expired", CloseCode.TOKEN_EXPIRED),
+    Forbidden: Meaning(403, "forbidden", "You are not allowed to do this", CloseCode.FORBIDDEN),
+    NotFound: Meaning(404, "not_found", "Not found", CloseCode.FORBIDDEN),
+    Conflict: Meaning(409, "conflict", "This conflicts with the current state", CloseCode.MALFORMED),
+    NotOpen: Meaning(409, "not_open", "The exam is not open", CloseCode.MALFORMED),
+    Gap: Meaning(409, "gap", "A sequence number was skipped", CloseCode.GAP),
+    Superseded: Meaning(409, "superseded", "Another connection has taken over", CloseCode.SUPERSEDED),
+    Disconnected: Meaning(409, "disconnected", "The connection has ended", CloseCode.SILENT),
+    Ended: Meaning(410, "ended", "The attempt has ended", CloseCode.ENDED),
+    TooLarge: Meaning(413, "too_large", "The request is too large", CloseCode.TOO_LARGE),
+    Full: Meaning(429, "full", "The service is full right now", CloseCode.OVERLOADED),
+    TooManyFailures: Meaning(429, "too_many_failures", "Too many failed sign-ins", CloseCode.TOO_FAST),
+    Busy: Meaning(503, "busy", "The service is busy", CloseCode.OVERLOADED),
 }
+"""The status, problem code, title and close code of each error class; a subclass without a row has its parent's."""
 
 
-def _kind_of(error: db_errors.DatabaseError) -> Callable[[str], HubError] | None:
-    return next((meant for kind, meant in _OF_DATABASE.items() if isinstance(error, kind)), None)
+def interpret(error: Exception) -> Exception:
+    """Return the error that a client receives for this one: it has a meaning of its own, and a text for the client."""
+    match error:
+        case RequestError() | ProtocolError():
+            return error
+        case HTTPException() if error.status_code < 500:
+            return FrameworkError(error)
+        case RecursionError():  # only a body can go that deep
+            return BadRequest("The request is nested too deeply.")
+        case sqlalchemy.exc.TimeoutError():
+            return Busy("All database connections are in use. Try again in a moment.")
+        case sqlalchemy.exc.DBAPIError() if _is_transient(error):
+            return Busy("The database is not available right now. Try again in a moment.")
+        case UnsupportedRulebook():
+            return Busy(f"This hub does not support rulebook {error.version}. Another version of Veritas does.")
+        case OSError():  # what connecting to PostgreSQL raises; a timeout of ours is one too
+            return Busy("The database cannot be reached right now. Try again in a moment.")
+        case _:
+            return _Unexpected("Something went wrong on our side. The error was logged.")
+
+
+def meaning_of(error: Exception) -> Meaning:
+    """Return the status, problem code, title and close code of any exception."""
+    answered = interpret(error)
+    if isinstance(answered, FrameworkError):
+        return _meaning_of_framework_error(answered)
+    return _look_up(type(answered))
+
+
+def close_code_of(error: Exception) -> CloseCode:
+    """Return the code with which this error closes a socket."""
+    return meaning_of(error).close_code
 
 
 def refuse_any(faults: Sequence[Fault]) -> None:
-    """Raise Invalid with all of these, when there are any."""
+    """Raise Invalid with these faults if there are any."""
     if faults:
         raise Invalid(faults[0].path, faults[0].message, *faults[1:])
 
 
-def close_code_of(error: Exception) -> CloseCode:
-    """With which code an error closes a socket."""
-    return error.close_code if isinstance(error, ProtocolError) else interpret(error).close_code
-
-
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Answer any exception of a handler as a problem; what nobody foresaw is logged with its traceback."""
-    meant = interpret(error)
-    if meant.status == 500:
+    """Answer any exception of a handler with a problem; an unexpected one is logged with its traceback."""
+    answered, meaning = interpret(error), meaning_of(error)
+    if meaning.status == 500:
         _log.error("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
-    elif meant.status == 503:
-        _log.warning("busy at %s %s: %s (%s)", request.method, request.url.path, meant, type(error).__name__)
+    elif meaning.status == 503:
+        _log.warning("busy at %s %s: %s (%s)", request.method, request.url.path, answered, type(error).__name__)
     problem = Problem(
-        type=f"urn:veritas:problem:{meant.code}",
-        title=meant.title,
-        status=meant.status,
-        detail=str(meant),
-        code=meant.code,
-        errors=meant.faults(),
-        by=meant.by,
-        at=meant.at,
-        committed=meant.committed,
+        type=_type_of(meaning),
+        title=meaning.title,
+        status=meaning.status,
+        detail=str(answered),
+        code=meaning.code,
+        errors=answered.faults if isinstance(answered, Invalid | FrameworkError) else [],
+        by=answered.by if isinstance(answered, Conflict) else None,
+        at=answered.at if isinstance(answered, Conflict) else None,
+        committed=answered.committed if isinstance(answered, Gap) else None,
     )
-    return Response(problem, status_code=meant.status, headers=meant.headers(), media_type=PROBLEM_TYPE)
+    return Response(problem, status_code=meaning.status, headers=_headers_of(answered), media_type=PROBLEM_TYPE)
 
 
 exception_handlers: Final[ExceptionHandlersMap] = {Exception: answer}
 """For Litestar: every exception of every handler goes through `answer`."""
 
 
-def problems(*kinds: type[HubError]) -> dict[int, ResponseSpec]:
-    """For a handler's `responses`: the problems it may answer, with an example each."""
-    # Any request may be beyond understanding; Litestar would say so of its own, in another shape.
-    said: Sequence[type[HubError]] = (
-        kinds if any(kind.status == BadRequest.status for kind in kinds) else (BadRequest, *kinds)
-    )
-    by_status: dict[int, list[type[HubError]]] = {}
-    for kind in said:
-        by_status.setdefault(kind.status, []).append(kind)
+def problems(*kinds: type[Exception]) -> dict[int, ResponseSpec]:
+    """For a handler's `responses`: the problems with which it may answer, with an example of each."""
+    # Any request may be unreadable. Without this, Litestar documents its own shape of a 400.
+    if all(_look_up(kind).status != 400 for kind in kinds):
+        kinds = (BadRequest, *kinds)
+    by_status: dict[int, list[type[Exception]]] = {}
+    for kind in kinds:
+        by_status.setdefault(_look_up(kind).status, []).append(kind)
     return {status: _document(alike) for status, alike in by_status.items()}
 
 
-def _document(kinds: list[type[HubError]]) -> ResponseSpec:
+class _Unexpected(RequestError):
+    """An error that is not in the table."""
+
+
+def _look_up(kind: type[Exception]) -> Meaning:
+    return next((MEANINGS[parent] for parent in kind.__mro__ if parent in MEANINGS), UNEXPECTED)
+
+
+def _meaning_of_framework_error(error: FrameworkError) -> Meaning:
+    if error.faults:
+        return Meaning(error.status, MEANINGS[Invalid].code, MEANINGS[Invalid].title, CloseCode.MALFORMED)
+    phrase = HTTPStatus(error.status).phrase
+    return Meaning(error.status, phrase.lower().replace(" ", "_"), phrase, CloseCode.MALFORMED)
+
+
+def _type_of(meaning: Meaning) -> str:
+    return f"urn:veritas:problem:{meaning.code}"
+
+
+def _headers_of(error: Exception) -> dict[str, str]:
+    match error:
+        case Unauthenticated():
+            return {"WWW-Authenticate": "Bearer"}
+        case Busy() | Full() | TooManyFailures():
+            return {"Retry-After": str(error.retry_s)}
+        case FrameworkError():
+            return error.headers
+        case _:
+            return {}
+
+
+def _document(kinds: list[type[Exception]]) -> ResponseSpec:
     return ResponseSpec(
         Problem,
         generate_examples=False,
-        description="; or: ".join(kind.title for kind in kinds),
+        description="; or: ".join(_look_up(kind).title for kind in kinds),
         media_type=PROBLEM_TYPE,
-        examples=[Example(summary=kind.title, value=_example(kind)) for kind in kinds],
+        examples=[Example(summary=_look_up(kind).title, value=_example(kind)) for kind in kinds],
     )
 
 
-def _example(kind: type[HubError]) -> dict[str, Any]:
+def _example(kind: type[Exception]) -> dict[str, Any]:
+    meaning = _look_up(kind)
     return {
-        "type": f"urn:veritas:problem:{kind.code}",
-        "title": kind.title,
-        "status": kind.status,
+        "type": _type_of(meaning),
+        "title": meaning.title,
+        "status": meaning.status,
         "detail": (kind.__doc__ or "").splitlines()[0],
-        "code": kind.code,
+        "code": meaning.code,
     }
 
 
 def _read_faults(extra: object) -> list[Fault]:
-    """Litestar's list of `{key, message, source}` as faults; anything else it may add is not for strangers."""
+    """Read Litestar's list of `{key, message, source}` as faults; anything else it may add is not for clients."""
     if not isinstance(extra, list):
         return []
-    return [Fault(_path(one), str(one.get("message", ""))) for one in extra if isinstance(one, dict)]
+    return [Fault(_path(entry), str(entry.get("message", ""))) for entry in extra if isinstance(entry, dict)]
 
 
-def _path(one: dict[str, Any]) -> str:
-    key, source = str(one.get("key", "")), one.get("source", "body")
+def _path(entry: dict[str, Any]) -> str:
+    key, source = str(entry.get("key", "")), entry.get("source", "body")
     if isinstance(source, ParamType):
         return f"{source.value}.{key}"
     return "$" if key in ("", "data") else f"$.{key}"
 
 
-_PASSING_STATES: Final = ("08", "40", "53", "55P03", "57")
-"""SQLSTATEs of what goes by itself: connection lost, deadlock, out of resources, lock or statement timeout, restart."""
+_TRANSIENT_STATES: Final = ("08", "40", "53", "55P03", "57")
+"""SQLSTATEs of errors that pass: connection lost, deadlock, out of resources, lock or statement timeout, restart."""
 
 
-def _will_pass(error: sqlalchemy.exc.DBAPIError) -> bool:
-    return error.connection_invalidated or db_errors.sqlstate_of(error).startswith(_PASSING_STATES)
+def _is_transient(error: sqlalchemy.exc.DBAPIError) -> bool:
+    return error.connection_invalidated or sqlstate_of(error).startswith(_TRANSIENT_STATES)

@@ -52,7 +52,7 @@ class _Saved(msgspec.Struct, array_like=True, frozen=True):
 class Engine:
     """The rules of one policy, ready to judge any number of attempts; holds nothing of any attempt itself.
 
-    They are those of the rulebook the policy is for. Raises NotCarried when `rulebooks` has none of that version.
+    They are those of the policy's rulebook. Raises UnsupportedRulebook when `rulebooks` has none of that version.
     """
 
     def __init__(self, policy: Policy, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> None:

@@ -1,18 +1,18 @@
-"""What can be wrong with what judgement is given. Facts are never wrong: one that does not fit is not judged.
+"""Errors of judgement's inputs. Events are never wrong: one that does not fit is not evaluated.
 
 JudgementError
-├── PolicyError     a setting is out of its range, misspelt or of the wrong type; names its path
-├── NotCarried      a rulebook this version does not have: it is no longer carried, or not yet
-└── StateError      a checkpoint that cannot be gone on from
+├── PolicyError           a setting is out of its range, misspelled or of the wrong type; names its path
+├── UnsupportedRulebook   a rulebook that this version does not have: no longer, or not yet
+└── StateError            a checkpoint that cannot be resumed
 """
 
 
 class JudgementError(Exception):
-    """Something judgement cannot work with."""
+    """An input that judgement cannot work with."""
 
 
 class PolicyError(JudgementError):
-    """A setting of a policy is wrong; `path` names it as in `rules.left_page.times`."""
+    """A setting of a policy is not valid; `path` names it as in `rules.left_page.times`."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -20,13 +20,13 @@ class PolicyError(JudgementError):
         self.reason = reason
 
 
-class NotCarried(JudgementError):
-    """What is pinned to this rulebook is left to a version that carries it."""
+class UnsupportedRulebook(JudgementError):
+    """A rulebook that this version of Veritas does not have; a version that has it does the work."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"rulebook {version} is not carried")
+        super().__init__(f"rulebook {version} is not supported")
         self.version = version
 
 
 class StateError(JudgementError):
-    """A checkpoint is no state, or what was folded after it is gone; facts are judged no further until it is mended."""
+    """A checkpoint cannot be decoded, or events after it are gone; the attempt waits for a repair."""

@@ -54,7 +54,7 @@ def read_policy(
     """Read what a teacher or the record says; what it leaves out is as its preset (default `browser`) has it.
 
     It is read for `rulebook_version`, or without one for the rulebook it names, or else for the newest.
-    Raises PolicyError naming the path, as in `rules.left_page.times: expected int >= 2`, and NotCarried.
+    Raises PolicyError naming the path, as in `rules.left_page.times: expected int >= 2`, and UnsupportedRulebook.
     """
     for name in settings:
         if name not in _SETTINGS:

@@ -48,7 +48,7 @@ def describe(rule: Rule[Any, Any], settings: RuleSettings | None = None) -> Rule
 
 
 def describe_all(settings: Mapping[str, RuleSettings], rulebook: int = RULEBOOK_VERSION) -> list[RuleInfo]:
-    """Describe every rule of a rulebook as a policy sets it, in the rulebook's order. Raises NotCarried."""
+    """Describe every rule of a rulebook as a policy sets it, in the rulebook's order. Raises UnsupportedRulebook."""
     return [describe(rule, settings.get(rule.id)) for rule in read_rulebook(rulebook)]
 
 

@@ -1,9 +1,9 @@
-"""What can be wrong with bytes that claim to be a frame.
+"""Errors of bytes that should be a frame.
 
 ProtocolError
 ├── Malformed       the envelope cannot be read: close 4400
-├── TooLarge        the frame is over its limit: close 4413
-└── UnknownFrame    readable, but no frame we know: answered, and closed at the tenth
+├── TooLarge        the frame exceeds its limit: close 4413
+└── UnknownFrame    readable, but not a frame of this protocol: answered with an error; the tenth closes the socket
 """
 
 from protocol.codes import CloseCode, ErrorCode
@@ -21,14 +21,14 @@ class Malformed(ProtocolError):
 
 
 class TooLarge(ProtocolError):
-    """A frame is larger than `limits.FRAME_BYTES`."""
+    """The request is larger than its limit."""
 
     close_code = CloseCode.TOO_LARGE
     code = ErrorCode.TOO_LARGE
 
 
 class UnknownFrame(ProtocolError):
-    """A frame has a tag this protocol does not know."""
+    """A frame has a tag that this protocol does not define."""
 
     code = ErrorCode.UNKNOWN_FRAME
 

@@ -13,7 +13,7 @@ from db.models import AttemptAnswer, Exam, ExamItem, MonitoringEvent
 from db.queries import feed
 from db.queries.attempts import end as endings
 from db.queries.attempts.answers import Given
-from db.queries.attempts.end import Ended, Ending
+from db.queries.attempts.end import EndedAttempt, Ending
 from db.queries.events.system_events import ServerEvent
 from judgement import grading
 from judgement.attempts import Action, transition_of
@@ -105,7 +105,7 @@ def ending(action: Action = Action.SUBMIT, answers: Sequence[Given] = (), **whos
     return Ending(sources=way.sources, target=way.target, fact=fact, answers=answers, **whose)
 
 
-async def end(conn: AsyncConnection, sitting: Sitting, how: Ending | None = None) -> Ended:
+async def end(conn: AsyncConnection, sitting: Sitting, how: Ending | None = None) -> EndedAttempt:
     """End an attempt as every caller does: its row goes to the feed, last."""
     ended = await endings.end_attempt(conn, sitting.attempt_id, how or ending(), grading)
     if ended.row is not None:

@@ -1,18 +1,18 @@
-"""What can go wrong at the front door; nothing here prints or decides.
+"""Errors of the command line. This module neither prints nor exits.
 
-VeritasError          something a person at the terminal can act on: one line, naming the thing to change
-├── EmbeddedError     PostgreSQL or Valkey cannot be run here
-└── ChildError        a process under supervision does not come up
+VeritasError          the user at the terminal can act on it: one line that names what to change
+├── EmbeddedError     PostgreSQL or Valkey cannot run here
+└── ChildError        a supervised process does not start
 """
 
 
 class VeritasError(Exception):
-    """Something a person at the terminal can act on; its text is one line."""
+    """The user at the terminal can act on it; the text is one line."""
 
 
 class EmbeddedError(VeritasError):
-    """PostgreSQL or Valkey cannot be run here: who we are, where the data lies, or the server's own complaint."""
+    """PostgreSQL or Valkey cannot run here: the user, the data directory, or an error of the server."""
 
 
 class ChildError(VeritasError):
-    """A process under supervision does not come up."""
+    """A supervised process does not start."""

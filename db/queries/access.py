@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, ColumnElement, Select, Uuid, and_, bindpar
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from db.errors import Denied, NotFound
+from db.errors import Forbidden, NotFound
 from db.models import Exam, ExamAttempt, Flag, TeacherExamPermission, User
 from protocol.roles import Permission, Role
 
@@ -45,33 +45,33 @@ def permits(user_id: UserId, *any_of: Permission) -> ColumnElement[bool]:
 
 
 async def require(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> None:
-    """Raise NotFound when this exam is not there for this user, Denied when it is and none of these is permitted."""
+    """Raise NotFound when this exam is not there for this user, Forbidden when it is and none of these is permitted."""
     await _require(conn, _HELD, exam_id, user_id, any_of, "exam")
 
 
 async def require_for_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: UUID, *any_of: Permission) -> UUID:
-    """Give the attempt's exam. Raises NotFound when it is not there for this user, Denied when none is permitted."""
+    """Give the attempt's exam. Raises NotFound when it is not there for this user, Forbidden when none is permitted."""
     return await _require(conn, _HELD_OF_ATTEMPT, attempt_id, user_id, any_of, "attempt")
 
 
 async def require_for_flag(conn: AsyncConnection, flag_id: UUID, user_id: UUID, *any_of: Permission) -> UUID:
-    """Give the flag's exam. Raises NotFound when it is not there for this user, Denied when none is permitted."""
+    """Give the flag's exam. Raises NotFound when it is not there for this user, Forbidden when none is permitted."""
     return await _require(conn, _HELD_OF_FLAG, flag_id, user_id, any_of, "flag")
 
 
 async def refuse(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> Never:
-    """Raise what it means that a query found no such exam: Denied or NotFound, as `require` does."""
+    """Raise what it means that a query found no such exam: Forbidden or NotFound, as `require` does."""
     await require(conn, exam_id, user_id, *any_of)
     # It came, or was permitted, since that query looked.
-    raise NotFound(f"no exam {exam_id}")
+    raise NotFound(f"There is no exam {exam_id} that you can see.")
 
 
 async def require_maker(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> None:
-    """Raise NotFound when this exam is not there for this user, Denied for who neither made it nor administers."""
+    """Raise NotFound when this exam is not there for this user, Forbidden for who neither made it nor administers."""
     if not await may(conn, exam_id, user_id):
         if await may(conn, exam_id, user_id, *ANY):
-            raise Denied("this is for who made the exam, and for administrators")
-        raise NotFound(f"no exam {exam_id}")
+            raise Forbidden("Only the creator of the exam and administrators can do this.")
+        raise NotFound(f"There is no exam {exam_id} that you can see.")
 
 
 async def may(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> bool:
@@ -97,9 +97,9 @@ async def _require(
     row = (await conn.execute(held, {"thing": thing, "user": user_id})).one_or_none()
     permitted = set() if row is None else {one for one, is_held in zip(ANY, row[1:], strict=True) if is_held}
     if row is None or not permitted:
-        raise NotFound(f"no {what} {thing}")
+        raise NotFound(f"There is no {what} {thing} that you can see.")
     if not permitted & set(any_of):
-        raise Denied(f"this wants the permission {' or '.join(any_of)}")
+        raise Forbidden(f"You need the permission {' or '.join(any_of)} for this.")
     exam_id: UUID = row[0]
     return exam_id
 

@@ -12,8 +12,8 @@ from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter
 
+from db.errors import Forbidden
 from hub.auth.guards import origin_allowed
-from hub.errors import Forbidden
 from hub.settings import HubSettings
 
 PAGE_HEADER: Final = "X-Veritas-Page"
@@ -61,7 +61,7 @@ def provide_page(
     if page_name is None:
         return None
     if "origin" not in request.headers or not origin_allowed(request.headers, settings):
-        raise Forbidden("a page signs in from the hub's own origin, or from one that is allowed")
+        raise Forbidden("Sign in from a page of this hub, or from an allowed origin.")
     return Page(page_name, request.cookies.get(_key(page_name)), request.url.scheme == "https")
 
 

@@ -16,12 +16,12 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import Reference, SecurityScheme
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import AWAY
+from db.errors import AWAY, Forbidden
 from db.queries.accounts import credentials, service_keys
 from db.queries.accounts.service_keys import Program
 from hub.auth import tokens
 from hub.auth.tickets import hash_secret
-from hub.errors import Expired, Forbidden, Invalid, Unauthenticated, interpret
+from hub.errors import Expired, Invalid, Unauthenticated, meaning_of
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol.roles import Role, Scope
@@ -99,7 +99,7 @@ def principal_as(*roles: Role) -> Callable[..., Awaitable[Principal]]:
         async with engine.connect() as conn:
             principal = await _principal_of(conn, claims.sid, claims.expires_at)
         if roles and principal.role not in roles:
-            raise Forbidden(f"this is for {' and '.join(roles)} accounts")
+            raise Forbidden(f"Only {' and '.join(roles)} accounts can do this.")
         return principal.coming_by(request)
 
     return provide_principal
@@ -115,9 +115,9 @@ def service_as(scope: Scope) -> Callable[..., Awaitable[Program]]:
         async with engine.begin() as conn:
             program = await service_keys.find(conn, hash_secret(_bearer(request)))
         if program is None:
-            raise Unauthenticated("this service key is not valid")
+            raise Unauthenticated("The service key is not valid.")
         if scope not in program.scopes:
-            raise Forbidden(f"this key is not good for {scope}")
+            raise Forbidden(f"The service key does not have the scope {scope}.")
         return program
 
     return provide_program
@@ -155,14 +155,14 @@ async def admit_socket(
     Invalid for both or neither.
     """
     if (ticket is None) is (token is None):
-        raise Invalid("$.ticket", "exactly one of ticket and token is wanted")
+        raise Invalid("$.ticket", "send either a ticket or a token")
     if ticket is not None:
         principal = await _redeem(conn, ticket, purpose)
     else:
         claims = tokens.verify(token or "", settings.jwt_secret, now_ms=now_ms())
         principal = await _principal_of(conn, claims.sid, claims.expires_at)
     if principal.role not in ADMITTED[purpose]:
-        raise Forbidden(f"a {principal.role} has no {purpose}")
+        raise Forbidden(f"A {principal.role} account cannot open the {purpose} socket.")
     return principal
 
 
@@ -175,7 +175,7 @@ async def spending(engine: AsyncEngine, ticket: str | None) -> AsyncIterator[Non
     try:
         yield
     except Exception as error:
-        if ticket is not None and interpret(error).status < 500:
+        if ticket is not None and meaning_of(error).status < 500:
             with suppress(*AWAY):
                 async with engine.begin() as conn:
                     await credentials.spend_ticket(conn, hash_secret(ticket))
@@ -201,9 +201,9 @@ def origin_allowed(headers: Headers, settings: HubSettings) -> bool:
 async def _redeem(conn: AsyncConnection, ticket: str, purpose: Purpose) -> Principal:
     spent = await credentials.spend_ticket(conn, hash_secret(ticket))
     if spent is None or spent.purpose != purpose:
-        raise Unauthenticated("the ticket is not valid")
+        raise Unauthenticated("The ticket is not valid.")
     if spent.expired:
-        raise Expired("the ticket has expired")
+        raise Expired("The ticket has expired. Request another one.")
     return await _principal_of(conn, spent.session, now_ms() + tokens.LIFETIME_S * 1000)
 
 
@@ -211,7 +211,7 @@ async def _principal_of(conn: AsyncConnection, session: UUID, auth_until: int) -
     """Who a living session belongs to; role and name as they are now, whatever the token says."""
     living = await credentials.read_session(conn, session)
     if living is None:
-        raise Unauthenticated("the session has ended")
+        raise Unauthenticated("Your session has ended. Sign in again.")
     account = living.account
     return Principal(account.user_id, account.role, account.name, session, auth_until, living.exam_id)
 
@@ -219,5 +219,5 @@ async def _principal_of(conn: AsyncConnection, session: UUID, auth_until: int) -
 def _bearer(request: Request[Any, Any, Any]) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated("an access token is wanted: Authorization: Bearer …")
+        raise Unauthenticated("Send an access token: Authorization: Bearer …")
     return token.strip()

@@ -51,7 +51,7 @@ class Passwords:
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         if self._waiting >= self._queue:
-            raise Busy("too many sign-ins are waiting")
+            raise Busy("Too many users are signing in right now. Try again in a moment.")
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -62,5 +62,5 @@ class Passwords:
 def _encode(password: str) -> bytes:
     secret = password.encode()
     if len(secret) > PASSWORD_BYTES:
-        raise Invalid("$.password", f"a password may have {PASSWORD_BYTES} bytes")
+        raise Invalid("$.password", f"must have at most {PASSWORD_BYTES} bytes")
     return secret

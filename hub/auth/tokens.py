@@ -129,9 +129,9 @@ def _read(token: str, secret: str, shape: type[_ClaimsT], kind: str, required: l
         )
         claims = msgspec.convert(payload, shape)
     except (jwt.InvalidTokenError, msgspec.ValidationError, UnicodeError, RecursionError) as error:
-        raise Unauthenticated("the token is not valid") from error
+        raise Unauthenticated("The token is not valid.") from error
     if claims.typ != kind or claims.nbf > now_ms // 1000 + SKEW_S:
-        raise Unauthenticated("the token is not valid")
+        raise Unauthenticated("The token is not valid.")
     if claims.exp * 1000 <= now_ms:
-        raise Expired("the token has expired")
+        raise Expired("The token has expired. Renew it and try again.")
     return claims

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import Conflict, Denied, NotFound, sqlstate_of
+from db.errors import Conflict, Forbidden, NotFound, sqlstate_of
 from db.queries import access, audit, feed
 from db.queries.attempts import end as endings
 from db.queries.attempts.end import Ending
@@ -113,7 +113,7 @@ class Commands:
             if not isinstance(meant, Busy):
                 raise
             log.warning("command not carried out", action=command.action, error=type(error).__name__)
-            return Result(command.id, [], ErrorCode.BUSY, f"{meant}; send it again")
+            return Result(command.id, [], ErrorCode.BUSY, str(meant))
         self._tasks.start(self._notify_all(command.exam_id, done))
         return done.result
 
@@ -277,7 +277,7 @@ async def _review(conn: AsyncConnection, principal: Principal, command: Command)
         reviewed = await review(conn, principal, decision)
     except NotFound as error:
         raise _Refused(ErrorCode.NOT_FOUND, str(error)) from error
-    except Denied as error:
+    except Forbidden as error:
         raise _Refused(ErrorCode.FORBIDDEN, str(error)) from error
     return _Done(Result(command.id, [reviewed.outcome]), reviewed.rows)
 

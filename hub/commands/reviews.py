@@ -55,12 +55,12 @@ class Reviewed(msgspec.Struct, frozen=True):
 async def review(conn: AsyncConnection, principal: Principal, decision: Decision) -> Reviewed:
     """Decide about a flag, if it still is as the person saw it.
 
-    Raises NotFound when this exam has no such flag, NotFound or Denied for who may not review in it.
+    Raises NotFound when this exam has no such flag, NotFound or Forbidden for who may not review in it.
     """
     await access.require(conn, decision.exam_id, principal.user_id, Permission.REVIEW)
     flag = await decisions.take_in_hand(conn, decision.exam_id, decision.flag_id)
     if flag is None:
-        raise NotFound(f"no flag {decision.flag_id} in this exam")
+        raise NotFound(f"There is no flag {decision.flag_id} in this exam.")
     refusal = _refuse(flag, principal, decision.seen, decision.decision)
     if refusal is not None:
         return Reviewed(refusal)
@@ -100,14 +100,14 @@ def _refuse(flag: decisions.FlagInHand, principal: Principal, seen: FlagStatus, 
             attempt_id=flag.attempt_id,
             ok=False,
             code=ErrorCode.CONFLICT,
-            detail=f"the flag is {flag.status}",
+            detail=f"The flag is already {flag.status}.",
             by=None if flag.last is None else flag.last.reviewer,
             at=None if flag.last is None else flag.last.at,
         )
     if decision not in DECISIONS[seen]:
-        detail = f"a flag that is {seen} cannot become {decision}"
+        detail = f"A flag that is {seen} cannot become {decision}."
         return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.BAD_COMMAND, detail=detail)
     if seen is FlagStatus.ESCALATED and flag.last is not None and flag.last.reviewer_id == principal.user_id:
-        detail = "who escalated a flag does not decide about it"
+        detail = "You escalated this flag. Another reviewer must decide about it."
         return Outcome(attempt_id=flag.attempt_id, ok=False, code=ErrorCode.FORBIDDEN, detail=detail)
     return None

@@ -68,7 +68,7 @@ class House(msgspec.Struct, frozen=True):
     commands: Commands
     tasks: DetachedTasks
     identify: Callable[[str], Coroutine[Any, Any, Principal]]
-    """Who shows an access token; raises HubError, or what PostgreSQL's absence raises."""
+    """Who shows an access token; raises RequestError, or what PostgreSQL's absence raises."""
 
 
 class Console:
@@ -261,7 +261,7 @@ class Console:
     def _refuse_renewal(self, error: Exception) -> None:
         meant = interpret(error)
         if isinstance(meant, Busy):
-            self._say(Error(ErrorCode.BUSY, f"{meant}; renew again", BUSY_RETRY_MS))
+            self._say(Error(ErrorCode.BUSY, str(meant), BUSY_RETRY_MS))
             return
         code = close_code_of(error)
         if code is CloseCode.INTERNAL:
@@ -292,7 +292,7 @@ class Console:
             meant = interpret(error)
             if not isinstance(meant, Busy):
                 raise
-            self._say(Error(ErrorCode.BUSY, f"{meant}; watch {watch.exam_id} again", BUSY_RETRY_MS))
+            self._say(Error(ErrorCode.BUSY, f"Exam {watch.exam_id}: {meant}", BUSY_RETRY_MS))
             return
         if not allowed:
             self.forbid(watch.exam_id)

@@ -12,13 +12,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.errors import Forbidden
 from db.queries.connections import connections
 from db.queries.connections.connections import Opening
 from db.queries.console import instructions
 from hub import metrics
 from hub.auth import tokens
 from hub.auth.guards import Principal, admit_socket, spending
-from hub.errors import Busy, Forbidden, Unauthenticated
+from hub.errors import Busy, Unauthenticated
 from hub.ingest.budget import Budget
 from hub.ingest.duplicates import Duplicates
 from hub.ingest.writer import Ingest
@@ -71,25 +72,25 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         """Check who says hello and open the stream of its queue; what is still to be asked of it comes along.
 
         A hello that is not wanted any more opens nothing: its client may be elsewhere by now, and stays there.
-        Raises HubError, DatabaseError, or what PostgreSQL and the network raise.
+        Raises RequestError, or what PostgreSQL and the network raise.
         """
         if by_ticket_only and hello.ticket is None:
-            raise Unauthenticated("this origin may come in with a ticket only")
+            raise Unauthenticated("Connect with a ticket: your origin cannot use a token.")
         if not self.lease.is_held:
-            raise Busy("this hub has not begun yet")
+            raise Busy("The hub is still starting. Try again in a moment.")
         hub_id = self.lease.hub_id
         async with spending(self.engine, hello.ticket), self.engine.begin() as conn:
             principal = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
             entrance = await self._open(conn, hello, principal, hub_id)
             if not is_wanted():
-                raise Busy("this hello was answered too late")
+                raise Busy("The connection could not be opened in time. Try again.")
         metrics.SERVER_LOST.inc(entrance.opening.server_lost)
         return entrance
 
     async def enter_by_requests(self, hello: Hello, principal: Principal) -> AdmittedCandidate:
         """Open the stream of a queue whose client has no socket. Raises as `enter` does."""
         if not self.lease.is_held:
-            raise Busy("this hub has not begun yet")
+            raise Busy("The hub is still starting. Try again in a moment.")
         async with self.take_turn(), self.engine.begin() as conn:
             entrance = await self._open(conn, hello, principal, self.lease.hub_id, by_requests=True)
         metrics.SERVER_LOST.inc(entrance.opening.server_lost)
@@ -118,7 +119,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         async with self.engine.begin() as conn:
             principal = await admit_socket(conn, None, token, "monitor", self.settings)
         if principal.user_id != entrance.principal.user_id:
-            raise Forbidden("this token is somebody else's")
+            raise Forbidden("The token belongs to another user.")
         _check_exam(principal, entrance.opening)
         return principal
 
@@ -130,7 +131,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
 def _check_exam(principal: Principal, opening: Opening) -> None:
     if not principal.may_sit(opening.exam_id):
-        raise Forbidden("this sign-in is good for another exam")
+        raise Forbidden("Your sign-in is valid only for another exam.")
 
 
 def make_welcome(entrance: AdmittedCandidate, window: Window, secret: str) -> Welcome:

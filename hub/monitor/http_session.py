@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.errors import BadRequest, Forbidden, NotFound
 from db.queries.connections import connections, http_connections
 from db.queries.connections.http_connections import Target
 from db.queries.console import instructions
 from hub import metrics, sockets
 from hub.auth.guards import Bearer, Principal
-from hub.errors import BadRequest, Busy, Disconnected, Forbidden, Full, Gap, Missing, Superseded
+from hub.errors import Busy, Disconnected, Full, Gap, Superseded
 from hub.ingest.batcher import BatchResult, GivenUp, Offer, PendingBatch
 from hub.monitor.admission import Admission, AdmittedCandidate
 from hub.monitor.session import CandidateSession, Close, Compare, Effect, RecordResult, Send, Store
@@ -50,7 +51,7 @@ async def deliver(admission: Admission, bearer: Bearer, delivered: Delivered) ->
     """Take a delivery as a session takes frames, and wait until it is stored.
 
     Raises Gap, Full when there is no room just now, Superseded or Disconnected when another has taken over, or the
-    connection has ended; BadRequest, Busy, Missing, Forbidden and Ended as for a hello.
+    connection has ended; BadRequest, Busy, NotFound, Forbidden and Ended as for a hello.
     """
     async with admission.engine.begin() as conn:
         target = await http_connections.find_target(conn, delivered.stream, bearer.student_id)
@@ -130,14 +131,14 @@ class _Delivery:
                 told.set_result(fate)
 
         if not self._admission.registry.window.events:
-            raise Full("the hub has no room just now")
+            raise Full("The hub cannot store more events right now. Try again in a moment.")
         began = time.perf_counter()
         work = PendingBatch(self._target.attempt_id, self._delivered.stream, batch, tell)
         if self._admission.ingest.offer(work) is Offer.FULL:
-            raise Full("too much waits to be stored just now")
+            raise Full("Too many events are waiting to be stored. Try again in a moment.")
         fate = await told
         if isinstance(fate, GivenUp):
-            raise Busy("this could not be stored in time")
+            raise Busy("The events could not be stored in time. Send them again.")
         metrics.ACK_SECONDS.observe(time.perf_counter() - began)
         return self._session.stored(fate.refused)
 
@@ -155,12 +156,12 @@ def _check(bearer: Bearer, target: Target) -> None:
     """Whether this bearer may deliver to this stream now; an upload token delivers whoever is connected meanwhile."""
     if bearer.principal is None:
         if bearer.attempt_id != target.attempt_id:
-            raise Missing("this token is good for another attempt")
+            raise NotFound("The token is valid only for another attempt.")
     elif not bearer.principal.may_sit(target.exam_id):
-        raise Forbidden("this sign-in is good for another exam")
+        raise Forbidden("Your sign-in is valid only for another exam.")
     elif target.is_superseded:
-        raise Superseded("a newer connection of the attempt took over")
+        raise Superseded("A newer connection of this attempt has taken over.")
     elif not target.is_connected:
-        raise Disconnected("open a connection anew: POST /monitor/streams")
+        raise Disconnected("The connection has ended. Open another one: POST /monitor/streams")
     if target.is_closed:
-        raise Disconnected("this stream has ended, and its queue goes on in another")
+        raise Disconnected("The stream is closed. Its queue continues in another stream.")

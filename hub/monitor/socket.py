@@ -14,11 +14,11 @@ import structlog
 from litestar import websocket
 from litestar.di import NamedDependency
 
-from db.errors import AWAY, DatabaseError
+from db.errors import AWAY, RequestError
 from db.queries.connections.connections import Opening, Standing
 from hub import metrics, sockets
 from hub.auth.guards import Principal
-from hub.errors import HubError, close_code_of
+from hub.errors import close_code_of
 from hub.handshake import needs_ticket
 from hub.ingest.batcher import BatchResult, Offer, PendingBatch, Stored
 from hub.monitor.admission import GONE, Admission, AdmittedCandidate, make_welcome
@@ -201,7 +201,7 @@ class CandidateSocket:
         except AWAY as error:
             log.warning("hello not answered", error=type(error).__name__)
             self.close(CloseCode.OVERLOADED)
-        except (HubError, DatabaseError) as error:
+        except RequestError as error:
             self.close(close_code_of(error))
 
     async def _ask_in(self, hello: Hello) -> AdmittedCandidate:
@@ -238,7 +238,7 @@ class CandidateSocket:
         except AWAY as error:
             # The sign-in that stands is as good as before.
             log.warning("token not checked", error=type(error).__name__)
-        except HubError as error:
+        except RequestError as error:
             code = close_code_of(error)
             name = ErrorCode.FORBIDDEN if code is CloseCode.FORBIDDEN else ErrorCode.UNAUTHENTICATED
             self._perform([Send(Error(name, str(error))), *self._session.close(code)])

@@ -6,7 +6,7 @@ No path from a request is ever joined to a directory: an asset is served if it i
 from pathlib import Path
 from typing import Final
 
-from hub.errors import Missing
+from db.errors import NotFound
 
 DIST: Final = Path(__file__).parent / "dist"
 """Where `make web` builds to; git-ignored, and part of the wheel."""
@@ -19,17 +19,17 @@ class Site:
         self._root = root
 
     def read_page(self, name: str) -> bytes:
-        """Read the document of a page. Raises Missing, with what to do, where the pages are not built."""
+        """Read the document of a page. Raises NotFound, with what to do, where the pages are not built."""
         try:
             return (self._root / name / "index.html").read_bytes()
         except FileNotFoundError as error:
-            raise Missing("the pages are not built here: run `make web`, then load this again") from error
+            raise NotFound("The pages are not built yet. Run `make web`, then reload.") from error
 
     def find_asset(self, name: str) -> Path:
-        """Find an asset by its whole name. Raises Missing."""
+        """Find an asset by its whole name. Raises NotFound."""
         assets = self._root / "assets"
         if assets.is_dir():
             for listed in assets.iterdir():
                 if listed.name == name:
                     return listed
-        raise Missing("no such asset")
+        raise NotFound("There is no such asset.")

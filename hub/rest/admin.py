@@ -13,13 +13,14 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Conflict, Forbidden, NotFound
 from db.queries import audit
 from db.queries.accounts import admin, users
 from db.queries.accounts.admin import AccountView
 from db.queries.audit import AuditEntry
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.passwords import Passwords
-from hub.errors import Busy, Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.http import audit as trail
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.fields import Email, Name, NewPassword, Username
@@ -78,7 +79,7 @@ async def list_accounts(
     "/users",
     summary="Make an account",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Outdated, Busy),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Conflict, Busy),
 )
 async def make_account(
     request: AnyRequest,
@@ -90,7 +91,7 @@ async def make_account(
     """Make an account of a person; programs get theirs with their first key."""
     _refuse_service(data.role)
     if data.password is None and data.role is not Role.STUDENT:
-        raise Invalid("$.password", "only a student can do without one")
+        raise Invalid("$.password", "required, except for students")
     password_hash = None if data.password is None else await passwords.hash(data.password)
     async with engine.begin() as conn:
         account = await users.create(
@@ -111,7 +112,7 @@ async def make_account(
     "/users/{user_id:uuid}",
     summary="Change an account",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated, Busy),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, Busy),
 )
 async def change_account(
     request: AnyRequest,
@@ -126,7 +127,7 @@ async def change_account(
     if isinstance(data.role, Role):
         _refuse_service(data.role)
     if user_id == principal.user_id and (said.get("is_active") is False or said.get("role", Role.ADMIN) != Role.ADMIN):
-        raise Forbidden("nobody takes their own access away: another administrator can")
+        raise Forbidden("You cannot remove your own access. Ask another administrator.")
     values = _columns(said)
     if isinstance(data.password, str):
         values["password_hash"] = await passwords.hash(data.password)
@@ -184,7 +185,7 @@ router: Final = Router(
 
 def _refuse_service(role: Role) -> None:
     if role is Role.SERVICE:
-        raise Invalid("$.role", "a program comes in by a service key")
+        raise Invalid("$.role", "programs have no account of this kind: create a service key")
 
 
 def _columns(said: dict[str, Any]) -> dict[str, Any]:

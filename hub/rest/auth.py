@@ -16,6 +16,7 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.errors import Conflict, Forbidden
 from db.queries.accounts import credentials, users
 from db.queries.accounts.credentials import Outcome
 from db.queries.accounts.users import Account, SignIn
@@ -25,7 +26,7 @@ from hub.auth.failures import Failures
 from hub.auth.guards import ADMITTED, BEARER, Principal, Purpose, address_of, principal_as
 from hub.auth.passwords import Passwords
 from hub.auth.tickets import draw_secret, hash_code, hash_secret
-from hub.errors import Busy, Expired, Forbidden, Invalid, Outdated, TooManyFailures, Unauthenticated, problems
+from hub.errors import Busy, Expired, Invalid, TooManyFailures, Unauthenticated, problems
 from hub.rest.http import audit
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.fields import Email, Name, NewPassword, Opaque, Username
@@ -100,7 +101,7 @@ class Ticket(msgspec.Struct, frozen=True):
     expires_at: int
 
 
-@post("/register", summary="Register as a student", responses=problems(Invalid, Forbidden, Outdated, Busy))
+@post("/register", summary="Register as a student", responses=problems(Invalid, Forbidden, Conflict, Busy))
 async def register(
     request: AnyRequest,
     data: JSONBody[Register],
@@ -111,7 +112,7 @@ async def register(
 ) -> Response[SignedIn]:
     """Make a student's account and sign in; only where the deployment leaves registration open."""
     if settings.registration != "open":
-        raise Forbidden("students are registered by their school here")
+        raise Forbidden("You cannot register yourself here. Ask your school for an account.")
     password_hash = await passwords.hash(data.password)
     async with engine.begin() as conn:
         account = await users.create(
@@ -169,7 +170,7 @@ async def sign_in_by_code(
         async with engine.begin() as conn:
             candidate = await credentials.find_candidate(conn, hash_code(data.code))
             if candidate is None:
-                raise Unauthenticated("this code is not valid")
+                raise Unauthenticated("The code is not valid.")
             signed_in = await _sign_in(conn, request, settings, candidate.account, exam_id=candidate.exam_id)
     return _hand_over(signed_in, page)
 
@@ -191,7 +192,11 @@ async def refresh(
     """Spend a refresh token for a new pair; one presented again ends the session, except when its answer was lost."""
     presented = data.refresh_token if page is None else page.secret
     if presented is None:
-        raise Unauthenticated("no session is kept here") if page else Invalid("$.refresh_token", "a token is wanted")
+        raise (
+            Unauthenticated("This browser has no session. Sign in again.")
+            if page
+            else Invalid("$.refresh_token", "required")
+        )
     successor = draw_secret()
     with failures.count(address_of(request)):
         async with engine.begin() as conn:
@@ -200,7 +205,7 @@ async def refresh(
                 await _audit(conn, request, rotation.session.account.user_id, "refresh_reused")
         # Raised only here: what a reused token ended must stay ended.
         if rotation.outcome is not Outcome.ROTATED or rotation.session is None:
-            raise Unauthenticated("the refresh token is not valid")
+            raise Unauthenticated("The refresh token is not valid.")
     session = rotation.session
     return _hand_over(_signed_in(settings, session.account, session.session, successor, session.exam_id), page)
 
@@ -245,7 +250,7 @@ async def issue_ticket(
 ) -> Ticket:
     """Get a single-use ticket for a socket's first frame, so that no token travels there."""
     if principal.role not in ADMITTED[data.purpose]:
-        raise Forbidden(f"a {principal.role} has no {data.purpose}")
+        raise Forbidden(f"A {principal.role} account cannot open the {data.purpose} socket.")
     ticket = draw_secret()
     async with engine.begin() as conn:
         expires_at = await credentials.issue_ticket(
@@ -274,7 +279,7 @@ async def _check_password(engine: AsyncEngine, passwords: Passwords, data: Login
         found: SignIn | None = await users.find_sign_in(conn, data.username)
     fits = await passwords.verify(data.password, None if found is None else found.password_hash)
     if found is None or not fits:
-        raise Unauthenticated("username or password is wrong")
+        raise Unauthenticated("The username or password is wrong.")
     return found.account
 
 

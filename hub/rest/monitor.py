@@ -15,31 +15,16 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK
 
+from db.errors import BadRequest, Ended, Forbidden, NotFound
 from hub.auth.guards import BEARER, Bearer, Principal, principal_as, provide_bearer
-from hub.errors import (
-    BadRequest,
-    Busy,
-    Disconnected,
-    Ended,
-    Expired,
-    Forbidden,
-    Full,
-    Gap,
-    Invalid,
-    Missing,
-    Superseded,
-    TooLarge,
-    Unauthenticated,
-    problems,
-)
+from hub.errors import Busy, Disconnected, Expired, Full, Gap, Invalid, Superseded, Unauthenticated, problems
 from hub.monitor import http_session
 from hub.monitor.admission import Admission, make_welcome
 from hub.monitor.http_session import Taken
 from hub.settings import HubSettings
 from protocol import limits
 from protocol.codec import decode_delivery
-from protocol.errors import ProtocolError
-from protocol.errors import TooLarge as TooLargeFrame
+from protocol.errors import TooLarge
 from protocol.limits import Limits, Window
 from protocol.monitor import Attempt, Client, Hello, Instruct, Previous, Rejected
 from protocol.roles import Role
@@ -83,7 +68,7 @@ class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
     status_code=HTTP_200_OK,
     summary="Open a queue's stream without a socket",
     security=BEARER,
-    responses=problems(BadRequest, Unauthenticated, Expired, Forbidden, Missing, Ended, Busy),
+    responses=problems(BadRequest, Unauthenticated, Expired, Forbidden, NotFound, Ended, Busy),
     dependencies={"principal": Provide(principal_as(Role.STUDENT))},
 )
 async def open_stream(
@@ -176,7 +161,7 @@ class _DeliveryOperation(Operation):
     security=BEARER,
     operation_class=_DeliveryOperation,
     responses=problems(
-        *(BadRequest, Invalid, Unauthenticated, Expired, Forbidden, Missing),
+        *(BadRequest, Invalid, Unauthenticated, Expired, Forbidden, NotFound),
         *(Gap, Superseded, Disconnected, Ended, TooLarge, Full, Busy),
     ),
     dependencies={"bearer": Provide(provide_bearer)},
@@ -192,12 +177,7 @@ async def deliver_events(
     With an access token, in the name of the connection opened before; with the upload token of a welcome, whatever has
     become of that, for its attempt alone and until a day after its end.
     """
-    try:
-        delivered = decode_delivery(await request.body())
-    except TooLargeFrame as error:
-        raise TooLarge(str(error)) from error
-    except ProtocolError as error:
-        raise BadRequest(str(error)) from error
+    delivered = decode_delivery(await request.body())
     return await http_session.deliver(candidates, bearer, delivered)
 
 

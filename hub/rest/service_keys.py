@@ -14,11 +14,12 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Conflict, Forbidden, NotFound
 from db.queries.accounts import service_keys
 from db.queries.accounts.service_keys import KeyView
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.tickets import draw_secret, hash_secret
-from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http import audit
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.fields import ProgramName
@@ -49,7 +50,7 @@ class GivenKey(msgspec.Struct, frozen=True, kw_only=True):
     "/",
     summary="Give a program a key",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Outdated),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Conflict),
     response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
 )
 async def give_key(
@@ -99,7 +100,7 @@ async def list_keys(
     "/{key_id:uuid}",
     summary="Revoke a service key",
     security=BEARER,
-    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def revoke_key(
     request: AnyRequest,

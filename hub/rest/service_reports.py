@@ -15,7 +15,7 @@ from litestar.params import JSONBody
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import Conflict
+from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
 from db.queries import feed
 from db.queries.accounts.service_keys import Program
@@ -26,7 +26,7 @@ from db.queries.evaluation import flags
 from db.queries.evaluation.flags import NewFlag
 from db.queries.review import service_reports
 from hub.auth.guards import SERVICE, service_as
-from hub.errors import Fault, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems, refuse_any
+from hub.errors import Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.http import audit
 from hub.rest.http.fields import Indicator, Sentence
 from protocol.console import Outcome, Result
@@ -97,7 +97,7 @@ class ReportRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """What the body says. Raises Invalid for every field that is not a program's to say."""
         said = await super().json()
-        refuse_any([Fault(path, "this is judged here, and never taken from a program") for path in _refused(said)])
+        refuse_any([Fault(path, "read-only field: Veritas computes it") for path in _refused(said)])
         return said
 
 
@@ -106,7 +106,7 @@ class ReportRequest(Request[Any, Any, Any]):
     status_code=200,
     summary="Say something about an attempt",
     security=SERVICE,
-    responses=problems(Invalid, Unauthenticated, Forbidden, Missing, Outdated),
+    responses=problems(Invalid, Unauthenticated, Forbidden, NotFound, Conflict),
     request_class=ReportRequest,
 )
 async def report_behavior(
@@ -122,7 +122,7 @@ async def report_behavior(
         digest = sha256(msgspec.json.encode(data, order="sorted")).hexdigest()
         past = await commands.take_id(conn, data.id)
         if past is not None and (past.actor_id, past.digest) != (program.user_id, digest):
-            raise Conflict("this id was another report's")
+            raise Conflict("Another report already used this id.")
         attempt = await attempts.read(conn, data.attempt_id)
         if past is None:
             await _check_cited(conn, data)
@@ -179,7 +179,9 @@ async def _check_cited(conn: AsyncConnection, report: Report) -> None:
     places = [(flag, fact) for flag, one in enumerate(report.flags) for fact in range(len(one.cited))]
     cited = [(fact.stream_id, fact.seq) for flag in report.flags for fact in flag.cited]
     missing = [places[place] for place in await service_reports.find_missing(conn, report.attempt_id, cited)]
-    refuse_any([Fault(f"$.flags[{flag}].cited[{fact}]", "no such fact of this attempt") for flag, fact in missing])
+    refuse_any(
+        [Fault(f"$.flags[{flag}].cited[{fact}]", "there is no such event in this attempt") for flag, fact in missing]
+    )
 
 
 def _flags(report: Report, attempt: AttemptRecord, rule: str) -> list[NewFlag]:

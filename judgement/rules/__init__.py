@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from judgement.errors import NotCarried
+from judgement.errors import UnsupportedRulebook
 from judgement.rule import Rule
 from judgement.rules import gaze_away, left_fullscreen, left_page, left_then_pasted
 
@@ -33,9 +33,9 @@ RULES: Final = RULEBOOKS[RULEBOOK_VERSION]
 
 
 def read_rulebook(version: int, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> Rulebook:
-    """Give the rules of one version. Raises NotCarried."""
+    """Give the rules of one version. Raises UnsupportedRulebook."""
     if version not in rulebooks:
-        raise NotCarried(version)
+        raise UnsupportedRulebook(version)
     return rulebooks[version]
 
 

@@ -21,7 +21,7 @@ def score_attempt(
     rulebook_version: int,
     rulebooks: Mapping[int, Rulebook] = RULEBOOKS,
 ) -> Score:
-    """Score an attempt by the policy and rulebook it is pinned to. Raises PolicyError and NotCarried."""
+    """Score an attempt by the policy and rulebook it is pinned to. Raises PolicyError and UnsupportedRulebook."""
     coverage = measure_coverage(observed)
     return Score(compute_integrity(flags, read_policy(settings, rulebook_version, rulebooks), coverage), coverage)
 

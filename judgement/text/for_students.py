@@ -6,7 +6,7 @@ Before a person has decided they are told that somebody is looking, never at wha
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from judgement.errors import NotCarried
+from judgement.errors import UnsupportedRulebook
 from judgement.rules import RULEBOOKS, Rulebook, read_rulebook
 from judgement.text.for_teachers import rule_titles
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
@@ -50,7 +50,7 @@ def explain_flag(
         return rule_id, BY_HAND if source is FlagSource.TEACHER else BY_PROGRAM
     try:
         rule = next(one for one in read_rulebook(rulebook_version, rulebooks) if one.id == rule_id)
-    except (NotCarried, StopIteration):
+    except (UnsupportedRulebook, StopIteration):
         return rule_id, NO_LONGER
     alike = f" What looks the same: {rule.false_alarms}" if rule.false_alarms else ""
     return rule.title, f"{rule.summary}{alike}".strip() or rule.title

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judgement.engine import Engine, Finding
-from judgement.errors import NotCarried, StateError
+from judgement.errors import StateError, UnsupportedRulebook
 from judgement.policy import preset, read_policy
 from judgement.rules import RULES
 from protocol.events import MARKER_EVENTS, RESERVED_EVENTS, SERVER_EVENTS, StoredEvent
@@ -229,7 +229,7 @@ def test_rulebooks_are_carried_side_by_side() -> None:
 
 def test_a_rulebook_that_is_not_carried_judges_nothing() -> None:
     policy = read_policy({"rulebook": 2}, rulebooks=BOTH)
-    with pytest.raises(NotCarried, match="rulebook 2 is not carried"):
+    with pytest.raises(UnsupportedRulebook, match="rulebook 2 is not supported"):
         Engine(policy)
 
 

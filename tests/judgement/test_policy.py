@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement.errors import NotCarried, PolicyError
+from judgement.errors import PolicyError, UnsupportedRulebook
 from judgement.policy import Policy, Preset, preset, read_policy, write_policy
 from judgement.rule import Rule
 from judgement.rules import RULEBOOK_VERSION, RULES, left_page
@@ -124,7 +124,7 @@ def test_settings_are_held_against_the_rulebook_they_are_for(message: str, setti
 
 
 def test_a_policy_for_a_rulebook_that_is_not_carried_is_not_read() -> None:
-    with pytest.raises(NotCarried):
+    with pytest.raises(UnsupportedRulebook):
         read_policy({"rulebook": 2})
 
 

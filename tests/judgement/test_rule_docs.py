@@ -3,7 +3,7 @@ import json
 import msgspec
 import pytest
 
-from judgement.errors import NotCarried
+from judgement.errors import UnsupportedRulebook
 from judgement.policy import preset, read_policy
 from judgement.rule import Rule
 from judgement.rule_docs import describe, describe_all
@@ -40,5 +40,5 @@ def test_a_share_is_said_without_its_range() -> None:
 
 
 def test_a_rulebook_that_is_not_carried_is_not_described() -> None:
-    with pytest.raises(NotCarried):
+    with pytest.raises(UnsupportedRulebook):
         describe_all({}, 999)

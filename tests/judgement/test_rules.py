@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from judgement import rules
-from judgement.errors import NotCarried
+from judgement.errors import UnsupportedRulebook
 from judgement.rule import Rule
 from judgement.rules import RULEBOOK_VERSION, RULEBOOKS, RULES, describe, read_rulebook
 from protocol.events import CLIENT_EVENTS, SERVER_EVENTS
@@ -40,7 +40,7 @@ def test_every_rule_file_is_listed_under_its_own_name() -> None:
 def test_the_newest_rulebook_is_the_one_new_policies_are_for() -> None:
     assert list(RULEBOOKS) == sorted(RULEBOOKS)
     assert RULES is read_rulebook(RULEBOOK_VERSION)
-    with pytest.raises(NotCarried, match="rulebook 99 is not carried"):
+    with pytest.raises(UnsupportedRulebook, match="rulebook 99 is not supported"):
         read_rulebook(99)
 
 

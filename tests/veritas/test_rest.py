@@ -37,7 +37,7 @@ async def test_a_teacher_makes_an_exam_and_a_candidate_gets_to_the_socket(rest: 
 
 
 async def test_a_refusal_says_which_request_and_why(rest: Rest) -> None:
-    with pytest.raises(RestError, match=r"POST /auth/login: 401 username or password is wrong"):
+    with pytest.raises(RestError, match=r"POST /auth/login: 401 The username or password is wrong"):
         await rest.sign_in(LOGIN.username, "wrong")
     with pytest.raises(RestError, match=r"POST /auth/code: 401") as raised:
         await rest.sign_in_by_code("0000-0000-0000-0000")

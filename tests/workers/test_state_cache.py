@@ -6,7 +6,7 @@ import pytest
 from db.fold_order import StreamClaim
 from db.queries.evaluation.checkpoints import Checkpoint
 from db.queries.evaluation.cursors import Cursor
-from judgement.errors import NotCarried, StateError
+from judgement.errors import StateError, UnsupportedRulebook
 from protocol.events import StoredEvent
 from tests.judgement.rulebooks import BOTH
 from tests.judgement.stories import LAPTOP, alive, at, tell
@@ -124,5 +124,5 @@ def test_each_attempt_is_folded_by_the_rulebook_it_is_pinned_to() -> None:
     new = folder.fold(cursor_at(0, rulebook=2), story, None)
     assert [(flag.rule, flag.rule_version) for flag in old.flags] == [("left_page", 1)]
     assert [(flag.rule, flag.rule_version) for flag in new.flags] == [("copied", 1)]
-    with pytest.raises(NotCarried):
+    with pytest.raises(UnsupportedRulebook):
         Folder().fold(cursor_at(0, rulebook=2), story, None)

@@ -17,7 +17,7 @@ from db.notify import Notifier
 from db.queries import feed
 from db.queries.attempts import end as endings
 from db.queries.attempts import timeouts
-from db.queries.attempts.end import Ended, Ending
+from db.queries.attempts.end import EndedAttempt, Ending
 from db.queries.events.system_events import ServerEvent
 from judgement import grading
 from judgement.attempts import Action, transition_of
@@ -92,7 +92,7 @@ class Timekeeper:
             sqlstate=sqlstate_of(error) or None,
         )
 
-    async def _end(self, attempt_id: UUID) -> Ended:
+    async def _end(self, attempt_id: UUID) -> EndedAttempt:
         async with self._engine.begin() as conn:
             ended = await endings.end_attempt(conn, attempt_id, _ENDING, grading)
             if ended.row is not None:

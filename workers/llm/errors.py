@@ -1,9 +1,9 @@
-"""What can go wrong between a worker and a model.
+"""Errors between a worker and a language model.
 
 ModelError
-├── Unavailable     the model cannot answer just now: worth another try later
-├── Refused         it will not answer this as it is asked: another try is of no use
-└── BadVerdict      it answered, but not as it was asked to
+├── Unavailable     the model cannot answer right now: try again later
+├── Refused         the model rejects this request: trying again is of no use
+└── BadVerdict      the model answered, but not in the requested form
 """
 
 
@@ -12,12 +12,12 @@ class ModelError(Exception):
 
 
 class Unavailable(ModelError):
-    """It cannot be reached, is too slow, too busy or broken."""
+    """The model cannot be reached, or is too slow, too busy or broken."""
 
 
 class Refused(ModelError):
-    """It refuses the request: a wrong key, no such model, too long a text."""
+    """The model rejects the request: a wrong key, no such model, a text that is too long."""
 
 
 class BadVerdict(ModelError):
-    """What it answered is no verdict."""
+    """The answer is not a valid verdict."""

@@ -13,7 +13,7 @@ from sqlalchemy import func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
-from db.errors import Conflict, Denied, NotFound
+from db.errors import Conflict, Forbidden, NotFound
 from db.models import TeacherProfile, User
 from db.queries.accounts import users
 from protocol.roles import Role
@@ -74,14 +74,14 @@ async def read(conn: AsyncConnection, user_id: UUID) -> AccountView:
     """Read one account. Raises NotFound."""
     row = (await conn.execute(_VIEW.where(User.id == user_id))).one_or_none()
     if row is None:
-        raise NotFound(f"no account {user_id}")
+        raise NotFound(f"There is no account {user_id}.")
     return _view(row)
 
 
 async def take_in_hand(conn: AsyncConnection, user_id: UUID, actor_id: UUID) -> AccountView:
     """Lock an account that an administrator is about to change, and every administrator's, until COMMIT.
 
-    Raises NotFound, Denied for who is no administrator any more, and Conflict for a program's account.
+    Raises NotFound, Forbidden for who is no administrator any more, and Conflict for a program's account.
     """
     locked = await conn.execute(
         select(User.id, User.role, User.is_active)
@@ -91,10 +91,10 @@ async def take_in_hand(conn: AsyncConnection, user_id: UUID, actor_id: UUID) -> 
     )
     admins = {row.id for row in locked if row.role == Role.ADMIN and row.is_active}
     if actor_id not in admins:
-        raise Denied("this is for administrators")
+        raise Forbidden("Only administrators can do this.")
     account = await read(conn, user_id)
     if account.role is Role.SERVICE:
-        raise Conflict("this is a program's account: it is its keys that are given and revoked")
+        raise Conflict("This account belongs to a program. Create or revoke its service keys instead.")
     return account
 
 
@@ -104,7 +104,7 @@ async def change(conn: AsyncConnection, account: AccountView, values: Mapping[st
     if email is not None:
         other = select(User.id).where(User.email == email, User.id != account.user_id)
         if (await conn.execute(other)).one_or_none() is not None:
-            raise Conflict("this e-mail address is taken")
+            raise Conflict("Another account already has this e-mail address.")
     if values:
         await conn.execute(update(User).where(User.id == account.user_id).values(**values))
     if "role" in values:
@@ -123,7 +123,7 @@ async def let_create_exams(conn: AsyncConnection, user_id: UUID, *, may: bool) -
         .returning(TeacherProfile.user_id)
     )
     if changed.one_or_none() is None:
-        raise Conflict("only a teacher may be given this right, or lose it")
+        raise Conflict("Only teachers can have the right to create exams.")
 
 
 def _view(row: Any) -> AccountView:

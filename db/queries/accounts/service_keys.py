@@ -60,7 +60,7 @@ async def create(conn: AsyncConnection, name: str, scopes: Sequence[Scope], key_
     )
     program = made.one()
     if not program.is_active:
-        raise Conflict(f"the program {name} was switched off")
+        raise Conflict(f"The program {name} is switched off.")
     created = await conn.execute(
         insert(ServiceKey)
         .values(id=uuid7(), hash=key_hash, user_id=program.id, name=name, scopes=sorted(scopes))
@@ -116,7 +116,7 @@ async def revoke(conn: AsyncConnection, key_id: UUID) -> None:
         .returning(ServiceKey.id)
     )
     if revoked.one_or_none() is None:
-        raise NotFound(f"no key {key_id} that is good")
+        raise NotFound(f"There is no valid key {key_id}.")
 
 
 def _view(row: Any) -> KeyView:

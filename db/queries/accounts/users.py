@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from db.errors import Conflict, NotFound, Taken
+from db.errors import AlreadyTaken, Conflict, NotFound
 from db.models import RefreshToken, StudentProfile, TeacherProfile, User, WsTicket
 from protocol.roles import Role
 
@@ -68,7 +68,7 @@ async def create(
         .returning(User.id)
     )
     if created.one_or_none() is None:
-        raise Conflict("this username or e-mail address is taken")
+        raise Conflict("Another account already has this username or e-mail address.")
     await add_profile(conn, role, account.user_id)
     return account
 
@@ -93,7 +93,7 @@ async def set_active(conn: AsyncConnection, username: str, *, active: bool) -> U
     )
     user_id: UUID | None = changed.scalar_one_or_none()
     if user_id is None:
-        raise NotFound(f"no account {username}")
+        raise NotFound(f"There is no account {username}.")
     if not active:
         await end_sessions(conn, user_id)
     return user_id
@@ -127,8 +127,8 @@ async def may_create_exams(conn: AsyncConnection, user_id: UUID) -> bool:
 async def ensure_students(conn: AsyncConnection, students: Sequence[NewStudent]) -> list[Account]:
     """Return the students' accounts in the given order, making those that are missing; existing ones stay as they are.
 
-    Raises Taken naming every username that belongs to somebody else than an active student, or whose e-mail address or
-    enrolment id does. Usernames must be unlike one another.
+    Raises AlreadyTaken with every username that does not belong to an active student, or whose e-mail address or
+    enrollment id belongs to another account. The usernames must differ from each other.
     """
     if not students:
         return []
@@ -156,7 +156,7 @@ async def ensure_students(conn: AsyncConnection, students: Sequence[NewStudent])
         others = (await conn.execute(select(User.username).where(User.username.in_(missing)))).scalars().all()
         whose = {name: "username" if name in others else "email" for name in missing}
         whose |= dict.fromkeys(taken, "enrollment_id")
-        raise Taken([(one.username, whose[name]) for one in students if (name := one.username.lower()) in whose])
+        raise AlreadyTaken([(one.username, whose[name]) for one in students if (name := one.username.lower()) in whose])
     return [known[student.username.lower()] for student in students]
 
 

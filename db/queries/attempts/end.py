@@ -60,7 +60,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
 
 
-class Ended(msgspec.Struct, frozen=True, kw_only=True):
+class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt that has ended, now (`changed`) or before; `row` is for its board, when something changed there."""
 
     attempt_id: UUID
@@ -72,7 +72,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     row: AttemptRow | None
 
 
-async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, grading: Grading) -> Ended:
+async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, grading: Grading) -> EndedAttempt:
     """End an attempt, or find that it has ended: then nothing changes but that answers too late are kept beside.
 
     The caller appends `row` to the feed, last in the transaction, and hints after it; several attempts are ended in
@@ -85,7 +85,7 @@ async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, g
     if attempt.receipt is not None:
         return _ended(attempt, AttemptStatus(attempt.status), msgspec.convert(attempt.receipt, Receipt), row=None)
     if attempt.status not in ending.sources:
-        raise Conflict(f"an attempt that is {attempt.status} does not end so")
+        raise Conflict(f"An attempt with the status {attempt.status} cannot end like this.")
     now: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
     standing = await answers.read_standing(conn, attempt_id)
     receipt = _receipt(attempt_id, ending.target, now, standing, await _read_lasts(conn, attempt_id))
@@ -131,7 +131,7 @@ async def _lock(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> Row[
     )
     attempt = found.one_or_none()
     if attempt is None:
-        raise NotFound(f"no attempt {attempt_id}")
+        raise NotFound(f"There is no attempt {attempt_id}.")
     return attempt
 
 
@@ -197,8 +197,10 @@ def _row(attempt: Row[*tuple[Any, ...]], status: AttemptStatus, now: datetime) -
     )
 
 
-def _ended(attempt: Row[*tuple[Any, ...]], status: AttemptStatus, receipt: Receipt, *, row: AttemptRow | None) -> Ended:
-    return Ended(
+def _ended(
+    attempt: Row[*tuple[Any, ...]], status: AttemptStatus, receipt: Receipt, *, row: AttemptRow | None
+) -> EndedAttempt:
+    return EndedAttempt(
         attempt_id=attempt.id,
         exam_id=attempt.exam_id,
         student_id=attempt.student_id,

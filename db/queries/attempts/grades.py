@@ -120,7 +120,7 @@ async def grade_by_key(
 
 
 async def read_script(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) -> Script:
-    """Read an attempt as somebody who may review its exam sees it. Raises NotFound, and Denied to who may not."""
+    """Read an attempt as somebody who may review its exam sees it. Raises NotFound, and Forbidden to who may not."""
     found = await conn.execute(
         select(
             ExamAttempt.exam_id,
@@ -135,7 +135,7 @@ async def read_script(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) ->
     )
     row = found.one_or_none()
     if row is None:
-        raise NotFound(f"no attempt {attempt_id}")
+        raise NotFound(f"There is no attempt {attempt_id} that you can see.")
     await _require(conn, row.exam_id, user_id, attempt_id)
     items = await read_items(conn, row.exam_id, row.items_version)
     most = sum(one.points for one in items) if row.max_score is None else row.max_score
@@ -154,12 +154,12 @@ async def read_script(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) ->
 async def lock_script(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) -> Script:
     """Read an attempt to grade it: nobody else does so until COMMIT.
 
-    Raises NotFound, Denied, and Conflict while it has not ended.
+    Raises NotFound, Forbidden, and Conflict while it has not ended.
     """
     await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt_id).with_for_update(key_share=True))
     script = await read_script(conn, attempt_id, user_id)
     if not await _has_ended(conn, attempt_id):
-        raise Conflict("an attempt is graded once it has ended")
+        raise Conflict("You can grade an attempt after it has ended.")
     return script
 
 
@@ -197,7 +197,7 @@ async def give(
     given = await _read_given(conn, script.attempt_id)
     missing = [one.item for one in script.items if one.item not in given]
     if final and missing:
-        raise Conflict(f"no points yet for {', '.join(missing[:5])}")
+        raise Conflict(f"Some items have no points yet: {', '.join(missing[:5])}")
     await _store_marks(
         conn,
         script,
@@ -223,7 +223,7 @@ async def _require(conn: AsyncConnection, exam_id: UUID, user_id: UUID, attempt_
     try:
         await access.require(conn, exam_id, user_id, Permission.REVIEW)
     except NotFound:
-        raise NotFound(f"no attempt {attempt_id}") from None
+        raise NotFound(f"There is no attempt {attempt_id} that you can see.") from None
 
 
 async def _has_ended(conn: AsyncConnection, attempt_id: UUID) -> bool:

@@ -100,7 +100,7 @@ async def read(conn: AsyncConnection, attempt_id: UUID) -> AttemptRecord:
     )
     row = found.one_or_none()
     if row is None:
-        raise NotFound(f"no attempt {attempt_id}")
+        raise NotFound(f"There is no attempt {attempt_id}.")
     return AttemptRecord(
         attempt_id=row.id,
         exam_id=row.exam_id,
@@ -138,7 +138,7 @@ async def _read_open(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> 
     )
     exam = found.one_or_none()
     if exam is None:
-        raise NotFound(f"no exam {exam_id} for this student")
+        raise NotFound(f"There is no exam {exam_id} for you.")
     return exam
 
 
@@ -160,7 +160,7 @@ async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> At
     if row is None:
         return None
     if row.status not in RUNNING:
-        raise Conflict("this exam has been sat already; a second attempt needs a grant")
+        raise Conflict("You have already taken this exam.")
     return AttemptOpened(row.id, row.ix, AttemptStatus(row.status), row.deadline, row.now)
 
 
@@ -169,9 +169,9 @@ async def _begin(
 ) -> AttemptOpened:
     """Begin an attempt, with its cursor, system stream and first fact. Raises NotOpen."""
     if exam.is_early:
-        raise NotOpen(f"the exam opens at {exam.opens_at:%Y-%m-%d %H:%M} UTC")
+        raise NotOpen(f"The exam opens at {exam.opens_at:%Y-%m-%d %H:%M} UTC.")
     if exam.is_late:
-        raise NotOpen(f"the exam closed at {exam.closes_at:%Y-%m-%d %H:%M} UTC")
+        raise NotOpen(f"The exam closed at {exam.closes_at:%Y-%m-%d %H:%M} UTC.")
     opened = await _create(conn, exam, student_id, rulebook_version)
     await conn.execute(insert(AnalysisCursor).values(attempt_id=opened.attempt_id))
     await system_events.open_stream(conn, opened.attempt_id)

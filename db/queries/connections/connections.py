@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
-from db.errors import NotFound, Over
+from db.errors import Ended, NotFound
 from db.models import Connection, ExamAttempt, ExamEnrollment, MonitoringEvent
 from db.queries.connections import hub_leases
 from db.queries.connections.resume import resume
@@ -101,9 +101,10 @@ async def open_connection(
     One `by_requests` is no socket: it stands while requests come (`deliveries.py`).
 
     An attempt that has ended takes what the queue still holds, for a day, and the fact `late_from` tells where that
-    begins. Raises Over after that; NotFound unless the attempt has begun, is this student's, and the student is on the
-    roster; Foreign when it names a stream that is not the attempt's; Incredible when it claims acknowledgements nobody
-    can have given. The attempt's row stays locked until COMMIT, so two hellos of one attempt follow each other.
+    begins. Raises Ended after that; NotFound unless the attempt has begun, is this student's, and the student is on the
+    roster; ForeignStream when it names a stream that is not the attempt's; BadRequest when it claims
+    acknowledgements that no hub can have sent. The attempt's row stays locked until COMMIT, so two hellos of one
+    attempt follow each other.
     """
     attempt = await _take_attempt(conn, hello.attempt_id, student_id)
     server_ms = to_ms(attempt.now)
@@ -298,14 +299,14 @@ _REPLACE: Final = (
 
 
 async def _take_attempt(conn: AsyncConnection, attempt_id: UUID, student_id: UUID) -> Row[Any]:
-    """Lock the attempt and count its connection. Raises NotFound or Over."""
+    """Lock the attempt and count its connection. Raises NotFound or Ended."""
     whose = {"attempt": attempt_id, "student": student_id}
     attempt = (await conn.execute(_TAKE, whose)).one_or_none()
     if attempt is not None:
         return attempt
     if (await conn.execute(_IS_OVER, whose)).one_or_none() is not None:
-        raise Over(f"attempt {attempt_id} ended more than a day ago")
-    raise NotFound(f"no running attempt {attempt_id} of this student")
+        raise Ended(f"Attempt {attempt_id} ended more than a day ago.")
+    raise NotFound(f"You have no running attempt {attempt_id}.")
 
 
 def standing_of(row: Row[Any]) -> Attempt:

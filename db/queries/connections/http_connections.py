@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import and_, bindparam, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.errors import NotFound, Over
+from db.errors import Ended, NotFound
 from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, MonitoringEvent, User
 from db.queries.connections.connections import Opened, standing_of
 from db.queries.connections.resume import CLOSED
@@ -99,15 +99,15 @@ async def find_target(conn: AsyncConnection, stream_id: UUID, student_id: UUID) 
     """Find the stream a student delivers to.
 
     Raises NotFound when it is no client's stream of an attempt of theirs, or they are off the roster or switched off;
-    Over when the attempt ended more than a day ago.
+    Ended when the attempt ended more than a day ago.
     """
     found = await conn.execute(_FIND, {"stream": stream_id, "student": student_id})
     row: Any = found.one_or_none()
     if row is None:
-        raise NotFound(f"no stream {stream_id} of this student")
+        raise NotFound(f"You have no stream {stream_id}.")
     attempt = standing_of(row)
     if attempt.status in OVER and row.is_past:
-        raise Over(f"attempt {row.id} ended more than a day ago")
+        raise Ended(f"Attempt {row.id} ended more than a day ago.")
     return Target(
         attempt_id=row.id,
         exam_id=row.exam_id,

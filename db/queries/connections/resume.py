@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.clock import from_ms
-from db.errors import Foreign, Incredible
+from db.errors import BadRequest, ForeignStream
 from db.models import EventStream, MonitoringEvent
 from db.partitions import drawn_ms
 from protocol.limits import LOST_NUMBERS, STREAM_MS
@@ -82,8 +82,8 @@ class _Stream(msgspec.Struct, frozen=True):
 async def resume(conn: AsyncConnection, hello: Hello, server_ms: int) -> Resumption:
     """Find or open the stream a hello goes on with.
 
-    Raises Foreign when it names what is not its attempt's, Incredible when more was acknowledged, by its word, than
-    could be gone.
+    Raises ForeignStream when it names a stream of another attempt, BadRequest when it claims more acknowledged events
+    than a failover can have lost.
 
     A named stream nobody knows was lost by the server, with the row that told of it, if it can be one of today's: it
     is opened again under its name.
@@ -124,7 +124,7 @@ async def _fill(conn: AsyncConnection, stream: _Stream, acked: int, server_ms: i
     """
     committed = stream.committed
     if acked - committed > LOST_NUMBERS:
-        raise Incredible(f"{acked} was acknowledged, it says, but {committed} is stored")
+        raise BadRequest(f"The client claims that event {acked} was acknowledged, but only {committed} are stored.")
     while committed < acked:
         first = _place(stream, committed + 1, LOST, {"from": committed + 1, "reason": "server_lost"}, server_ms)
         if not await _write(conn, first):
@@ -172,7 +172,7 @@ async def _named(conn: AsyncConnection, hello: Hello) -> _Stream | None:
     if row is None:
         return None
     if row.attempt_id != hello.attempt_id or row.boot is None:
-        raise Foreign(f"stream {hello.stream} is not this attempt's")
+        raise ForeignStream(f"Stream {hello.stream} belongs to another attempt.")
     return await _with_head(conn, row.id, row.boot)
 
 
@@ -207,8 +207,8 @@ async def _open(conn: AsyncConnection, hello: Hello, stream_id: UUID, server_ms:
 
 
 def _believed(stream_id: UUID, server_ms: int) -> UUID:
-    """A name a server may have given to a stream within the last day. Raises Foreign for any other."""
+    """A name a server may have given to a stream within the last day. Raises ForeignStream for any other."""
     age_ms = server_ms - drawn_ms(stream_id)
     if stream_id.version != 7 or not -EARLY_MS < age_ms < STREAM_MS - EARLY_MS:
-        raise Foreign(f"stream {stream_id} was given out by nobody")
+        raise ForeignStream(f"No server assigned stream {stream_id}.")
     return stream_id

@@ -47,7 +47,7 @@ async def read_board(conn: AsyncConnection, exam_id: UUID) -> Snapshot:
     )
     head = found.one_or_none()
     if head is None:
-        raise NotFound(f"no exam {exam_id}")
+        raise NotFound(f"There is no exam {exam_id}.")
     attempts, integrities = await _read_attempts(conn, exam_id)
     return Snapshot(
         exam_id=exam_id,
@@ -68,7 +68,7 @@ async def read_flag(conn: AsyncConnection, flag_id: UUID) -> FlagRow:
     """Read one flag as the board shows it. Raises NotFound."""
     row = (await conn.execute(_select_flags().where(Flag.id == flag_id))).one_or_none()
     if row is None:
-        raise NotFound(f"no flag {flag_id}")
+        raise NotFound(f"There is no flag {flag_id}.")
     return _flag(row)
 
 
@@ -85,7 +85,7 @@ async def read_attempt(conn: AsyncConnection, attempt_id: UUID) -> AttemptRow:
     """Read one attempt as the board shows it. Raises NotFound."""
     row = (await conn.execute(_ATTEMPTS.where(ExamAttempt.id == attempt_id))).one_or_none()
     if row is None:
-        raise NotFound(f"no attempt {attempt_id}")
+        raise NotFound(f"There is no attempt {attempt_id}.")
     return _attempt(row)
 
 

@@ -67,7 +67,7 @@ async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judg
     )
     attempts = found.all()
     if len(attempts) < len(set(attempt_ids)):
-        raise NotFound(f"no attempt {min(set(attempt_ids) - {row.id for row in attempts})}")
+        raise NotFound(f"There is no attempt {min(set(attempt_ids) - {row.id for row in attempts})}.")
     standing = await flags.standing(conn, attempt_ids)
     observed = await _observe(conn, attempts)
     scores = [(row, judge(standing[row.id], observed[row.id], row.settings, row.rulebook_version)) for row in attempts]
@@ -97,7 +97,7 @@ async def read(conn: AsyncConnection, attempt_id: UUID) -> Score:
     )
     row = found.one_or_none()
     if row is None:
-        raise NotFound(f"no attempt {attempt_id}")
+        raise NotFound(f"There is no attempt {attempt_id}.")
     return Score(row.integrity_score, row.coverage)
 
 

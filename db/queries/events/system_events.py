@@ -109,7 +109,7 @@ async def _lock_tails(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> d
         locked = set((await conn.execute(_LOCK, attempts)).scalars())
         tails = {row.attempt_id: _Tail(row.id, row.last, row.now) for row in await conn.execute(_LOOK, attempts)}
         if len(tails) < len(attempt_ids):
-            raise NotFound("an attempt without a system stream")
+            raise NotFound("The attempt has no system stream.")
         if locked.issuperset(tail.stream_id for tail in tails.values()):
             return tails
 

@@ -106,7 +106,7 @@ async def list_visible(
 
 
 async def take_in_hand(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamInHand:
-    """Lock an exam this user may edit until COMMIT. Raises NotFound and Denied."""
+    """Lock an exam this user may edit until COMMIT. Raises NotFound and Forbidden."""
     found = await conn.execute(
         select(Exam.version, Exam.is_published, Exam.opens_at, Exam.closes_at)
         .where(Exam.id == exam_id, access.permits(user_id, Permission.EDIT))
@@ -124,7 +124,7 @@ async def change(conn: AsyncConnection, exam_id: UUID, values: Mapping[str, Any]
 
 
 async def publish(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
-    """Show an exam to the students on its roster; whether it was not shown before. Raises NotFound and Denied."""
+    """Show an exam to the students on its roster; whether it was not shown before. Raises NotFound and Forbidden."""
     if (await take_in_hand(conn, exam_id, user_id)).is_published:
         return False
     await change(conn, exam_id, {"is_published": True})
@@ -132,20 +132,25 @@ async def publish(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
 
 
 async def unpublish(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
-    """Hide an exam from students again; whether it was shown. Raises NotFound, Denied, Conflict while attempts run."""
+    """Hide an exam from students; return whether it was shown.
+
+    Raises NotFound, Forbidden, and Conflict while attempts run.
+    """
     if not (await take_in_hand(conn, exam_id, user_id)).is_published:
         return False
     # Whoever begins an attempt does so under this lock: none begins unseen while the running ones are counted.
     await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
     running: int = (await conn.execute(select(_RUNNING).where(Exam.id == exam_id))).scalar_one()
     if running:
-        raise Conflict(f"{running} attempt{'s are' if running > 1 else ' is'} running")
+        raise Conflict(
+            f"You cannot unpublish the exam now: {running} attempt{'s are' if running > 1 else ' is'} running."
+        )
     await change(conn, exam_id, {"is_published": False})
     return True
 
 
 async def release(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
-    """Show students their results; whether they were not shown before. Raises NotFound and Denied."""
+    """Show students their results; whether they were not shown before. Raises NotFound and Forbidden."""
     await take_in_hand(conn, exam_id, user_id)
     released = await conn.execute(
         update(Exam)

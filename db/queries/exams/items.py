@@ -44,7 +44,7 @@ class ItemSet(msgspec.Struct, frozen=True):
 
 
 async def read_newest(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ItemSet:
-    """Read an exam's newest items as this user may see them. Raises NotFound and Denied."""
+    """Read an exam's newest items as this user may see them. Raises NotFound and Forbidden."""
     found = await conn.execute(
         select(Exam.items_version, access.permits(user_id, *KEYS).label("with_keys")).where(
             Exam.id == exam_id, access.permits(user_id, *SEEN_BY)
@@ -73,7 +73,7 @@ async def replace(
 ) -> int:
     """Add the next version of an exam's items, and let its maximum score follow; returns the version.
 
-    Raises NotFound and Denied, and Conflict when `seen` is given and is not the newest version.
+    Raises NotFound and Forbidden, and Conflict when `seen` is given and is not the newest version.
     """
     changed = await conn.execute(
         update(Exam)
@@ -89,7 +89,7 @@ async def replace(
     if version is None:
         await access.refuse(conn, exam_id, user_id, Permission.EDIT)
     if seen not in (None, version - 1):
-        raise Conflict(f"the items are at version {version - 1}, not {seen}")
+        raise Conflict(f"The items have changed since you opened them (version {version - 1}). Reload and try again.")
     if items:
         await conn.execute(
             insert(ExamItem),

@@ -37,7 +37,7 @@ _GRANTS = tuple(getattr(TeacherExamPermission, permission) for permission in Per
 async def list_grantees(
     conn: AsyncConnection, exam_id: UUID, user_id: UUID, *, after: str | None = None, limit: int = 50
 ) -> list[Grantee]:
-    """List who else may do what with an exam, by username, from those after `after`. Raises NotFound and Denied."""
+    """List who else may do what with an exam, by username, from those after `after`. Raises NotFound and Forbidden."""
     await access.require_maker(conn, exam_id, user_id)
     found = await conn.execute(
         select(User.id.label("teacher_id"), User.username, User.full_name.label("name"), *_GRANTS)
@@ -55,7 +55,7 @@ async def list_grantees(
 async def grant(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: str, grants: Grants) -> Grantee:
     """Permit a teacher exactly this.
 
-    Raises NotFound, also where there is no such teacher, Denied, and Conflict for the exam's maker, who may all.
+    Raises NotFound, also where there is no such teacher, Forbidden, and Conflict for the exam's maker, who may all.
     """
     await access.require_maker(conn, exam_id, user_id)
     found = await conn.execute(
@@ -65,9 +65,9 @@ async def grant(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: s
     )
     teacher = found.one_or_none()
     if teacher is None:
-        raise NotFound(f"no teacher {username}")
+        raise NotFound(f"There is no teacher {username}.")
     if teacher.is_maker:
-        raise Conflict(f"{teacher.username} made this exam, and may do everything with it")
+        raise Conflict(f"{teacher.username} created this exam and has all permissions.")
     granted = msgspec.structs.asdict(grants)
     await conn.execute(
         postgresql.insert(TeacherExamPermission)
@@ -78,7 +78,7 @@ async def grant(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: s
 
 
 async def withdraw(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: str) -> UUID:
-    """Permit a teacher nothing any more; returns whom. Raises NotFound, also where nothing was, and Denied."""
+    """Permit a teacher nothing any more; returns whom. Raises NotFound, also where nothing was, and Forbidden."""
     await access.require_maker(conn, exam_id, user_id)
     withdrawn = await conn.execute(
         delete(TeacherExamPermission)
@@ -91,5 +91,5 @@ async def withdraw(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username
     )
     teacher_id: UUID | None = withdrawn.scalar_one_or_none()
     if teacher_id is None:
-        raise NotFound(f"nothing is permitted to {username}")
+        raise NotFound(f"{username} has no permissions for this exam.")
     return teacher_id

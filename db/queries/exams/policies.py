@@ -25,7 +25,7 @@ class PolicyVersion(msgspec.Struct, frozen=True):
 
 
 async def read_newest(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> PolicyVersion:
-    """Read an exam's newest policy. Raises NotFound and Denied."""
+    """Read an exam's newest policy. Raises NotFound and Forbidden."""
     found = await conn.execute(
         select(ExamPolicy.version, ExamPolicy.settings)
         .join(Exam, Exam.id == ExamPolicy.exam_id)
@@ -46,7 +46,7 @@ async def replace(
 ) -> int:
     """Add the next version of an exam's policy, for attempts begun from now on; returns the version.
 
-    Raises NotFound and Denied, and Conflict when `seen` is given and is not the newest version.
+    Raises NotFound and Forbidden, and Conflict when `seen` is given and is not the newest version.
     """
     changed = await conn.execute(
         update(Exam)
@@ -62,6 +62,6 @@ async def replace(
     )
     version: int = newest.scalar_one()
     if seen not in (None, version):
-        raise Conflict(f"the policy is at version {version}, not {seen}")
+        raise Conflict(f"The policy has changed since you opened it (version {version}). Reload and try again.")
     await conn.execute(insert(ExamPolicy).values(id=uuid7(), exam_id=exam_id, version=version + 1, settings=settings))
     return version + 1

@@ -29,7 +29,7 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True):
 async def list_entries(
     conn: AsyncConnection, exam_id: UUID, user_id: UUID, *, after: str | None = None, limit: int = 50
 ) -> list[RosterEntry]:
-    """List an exam's students by username, from those after `after`. Raises NotFound and Denied."""
+    """List an exam's students by username, from those after `after`. Raises NotFound and Forbidden."""
     await access.require(conn, exam_id, user_id, Permission.VIEW, Permission.EDIT)
     found = await conn.execute(
         select(User.id, User.username, User.full_name, User.email, ExamEnrollment.removed_at, ExamEnrollment.created_at)

@@ -121,7 +121,7 @@ def summarise(row: Row[*tuple[Any, ...]]) -> AttemptSummary:
 async def list_of_exam(
     conn: AsyncConnection, exam_id: UUID, *, user_id: UUID, after: int | None = None, limit: int
 ) -> list[AttemptSummary]:
-    """List an exam's attempts by their numbers, after the number `after`. Raises NotFound and Denied."""
+    """List an exam's attempts by their numbers, after the number `after`. Raises NotFound and Forbidden."""
     await access.require(conn, exam_id, user_id, Permission.VIEW)
     return await read_page(conn, exam_id, after=after, limit=limit)
 
@@ -138,7 +138,7 @@ async def read_summary(conn: AsyncConnection, attempt_id: UUID) -> AttemptSummar
     """Read one attempt's line, for a caller who has asked whether it may be seen. Raises NotFound."""
     row = (await conn.execute(_ONE, {"attempt": attempt_id})).one_or_none()
     if row is None:
-        raise NotFound(f"no attempt {attempt_id}")
+        raise NotFound(f"There is no attempt {attempt_id}.")
     return summarise(row)
 
 

@@ -102,14 +102,14 @@ _SUMMARY: Final = table(
 
 
 async def read_head(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamHead:
-    """Read which exam it is. Raises NotFound and Denied: whoever may read this may have the figures below too."""
+    """Read which exam it is. Raises NotFound and Forbidden: whoever may read this may have the figures below too."""
     await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)
     found = await conn.execute(
         select(Exam.title, Exam.subject, Exam.topic, Exam.max_score, Exam.passing_score).where(Exam.id == exam_id)
     )
     row = found.mappings().one_or_none()
     if row is None:
-        raise NotFound(f"no exam {exam_id}")
+        raise NotFound(f"There is no exam {exam_id}.")
     return ExamHead(exam_id=exam_id, **row)
 
 

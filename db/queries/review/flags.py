@@ -99,7 +99,7 @@ async def list_of_exam(
     after: UUID | None = None,
     limit: int,
 ) -> list[FlagRecord]:
-    """List an exam's flags, the newest first, after the flag `after`. Raises NotFound and Denied."""
+    """List an exam's flags, the newest first, after the flag `after`. Raises NotFound and Forbidden."""
     await access.require(conn, exam_id, user_id, *MAY_READ)
     of_exam = _of_exam(exam_id)
     for column, value in ((Flag.status, wanted.status), (Flag.severity, wanted.severity), (Flag.rule, wanted.rule)):
@@ -118,11 +118,11 @@ async def list_recent(conn: AsyncConnection, user_id: UUID, limit: int) -> list[
 
 
 async def read_case(conn: AsyncConnection, flag_id: UUID, user_id: UUID) -> FlagCase:
-    """Read one flag with its evidence and its decisions. Raises NotFound and Denied."""
+    """Read one flag with its evidence and its decisions. Raises NotFound and Forbidden."""
     await access.require_for_flag(conn, flag_id, user_id, *MAY_READ)
     cases = await _read_cases(conn, _CASE, {"flag": flag_id})
     if not cases:
-        raise NotFound(f"no flag {flag_id}")
+        raise NotFound(f"There is no flag {flag_id}.")
     return cases[0]
 
 

@@ -86,7 +86,7 @@ async def read_card(conn: AsyncConnection, student_id: UUID, user_id: UUID) -> S
     )
     row = found.one_or_none()
     if row is None:
-        raise NotFound(f"no student {student_id}")
+        raise NotFound(f"There is no student {student_id} that you can see.")
     return StudentCard(
         user_id=row.id,
         username=row.username,
@@ -129,7 +129,7 @@ async def list_flagged(
 
     These are who has an attempt of high risk or a flagged one in an exam this user may analyse, in this exam when one
     is named, or is flagged for intervention over all exams. An administrator's list over all exams comes from the
-    materialised view, as of its last refresh. Raises NotFound and Denied for the exam that is named.
+    materialised view, as of its last refresh. Raises NotFound and Forbidden for the exam that is named.
     """
     if exam_id is not None:
         await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)

@@ -94,7 +94,7 @@ async def read_paper(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> P
     )
     row = found.one_or_none()
     if row is None:
-        raise NotFound(f"no attempt {attempt_id}")
+        raise NotFound(f"You have no attempt {attempt_id}.")
     return Paper(
         attempt_id=attempt_id,
         exam=_exam(row),
@@ -122,7 +122,7 @@ async def list_item_names(conn: AsyncConnection, attempt_id: UUID, owner: Owner)
     )
     names = list(found.scalars())
     if not names:
-        raise NotFound(f"no attempt {attempt_id}")
+        raise NotFound(f"You have no attempt {attempt_id}.")
     return {name for name in names if name is not None}
 
 

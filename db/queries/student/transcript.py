@@ -98,7 +98,7 @@ async def _read_profile(conn: AsyncConnection, student_id: UUID) -> Row[*tuple[A
     )
     row = found.one_or_none()
     if row is None:
-        raise NotFound(f"no student {student_id}")
+        raise NotFound(f"There is no student {student_id}.")
     return row
 
 

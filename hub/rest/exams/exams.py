@@ -16,14 +16,14 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import from_ms
-from db.errors import Conflict
+from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
 from db.queries import feed
 from db.queries.accounts import users
 from db.queries.exams import exams
 from db.queries.exams.exams import ExamView
 from hub.auth.guards import BEARER, Principal, principal_as
-from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http import audit
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.fields import At, Line, Text, Title
@@ -86,7 +86,7 @@ async def create_exam(
     _check_times(values["opens_at"], values["closes_at"])
     async with engine.begin() as conn:
         if not await users.may_create_exams(conn, principal.user_id):
-            raise Forbidden("this account may not create exams")
+            raise Forbidden("Your account cannot create exams. Ask an administrator.")
         exam_id = await exams.create(conn, creator_id=principal.user_id, policy=settings, **values)
         await audit.leave(conn, request, principal.user_id, "create_exam", "exam", exam_id)
         return await exams.read(conn, exam_id, principal.user_id)
@@ -112,7 +112,7 @@ async def list_exams(
     "/{exam_id:uuid}",
     summary="Read an exam",
     security=BEARER,
-    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def read_exam(
     exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
@@ -126,7 +126,7 @@ async def read_exam(
     "/{exam_id:uuid}",
     summary="Edit an exam",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
 )
 async def edit_exam(
     request: AnyRequest,
@@ -143,7 +143,7 @@ async def edit_exam(
     async with engine.begin() as conn:
         held = await exams.take_in_hand(conn, exam_id, principal.user_id)
         if held.version != seen:
-            raise Conflict(f"the exam is at version {held.version}, not {seen}")
+            raise Conflict("The exam has changed since you opened it. Reload and try again.")
         _check_times(values.get("opens_at", held.opens_at), values.get("closes_at", held.closes_at))
         await exams.change(conn, exam_id, values)
         await audit.leave(
@@ -161,7 +161,7 @@ async def edit_exam(
     status_code=HTTP_200_OK,
     summary="Publish an exam",
     security=BEARER,
-    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def publish_exam(
     request: AnyRequest,
@@ -181,7 +181,7 @@ async def publish_exam(
     status_code=HTTP_200_OK,
     summary="Take an exam back",
     security=BEARER,
-    responses=problems(Unauthenticated, Expired, Forbidden, Missing, Outdated),
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound, Conflict),
 )
 async def unpublish_exam(
     request: AnyRequest,
@@ -201,7 +201,7 @@ async def unpublish_exam(
     status_code=HTTP_200_OK,
     summary="Release the results",
     security=BEARER,
-    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def release_results(
     request: AnyRequest,
@@ -240,4 +240,4 @@ def _columns(said: dict[str, Any]) -> dict[str, Any]:
 
 def _check_times(opens_at: datetime | None, closes_at: datetime | None) -> None:
     if opens_at is not None and closes_at is not None and closes_at <= opens_at:
-        raise Invalid("$.closes_at", "an exam closes after it opens")
+        raise Invalid("$.closes_at", "closes_at must be later than opens_at")

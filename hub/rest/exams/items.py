@@ -14,20 +14,11 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Conflict, Forbidden, NotFound
 from db.queries.exams import items
 from db.queries.exams.items import Item, ItemSet
 from hub.auth.guards import BEARER, Principal, principal_as
-from hub.errors import (
-    Expired,
-    Fault,
-    Forbidden,
-    Invalid,
-    Missing,
-    Outdated,
-    Unauthenticated,
-    problems,
-    refuse_any,
-)
+from hub.errors import Expired, Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.exams.exams import Version
 from hub.rest.http import audit
 from hub.rest.http.audit import AnyRequest
@@ -92,7 +83,7 @@ class ItemsView(msgspec.Struct, frozen=True):
     "/{exam_id:uuid}/items",
     summary="Read the items",
     security=BEARER,
-    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def read_items(
     request: AnyRequest,
@@ -114,7 +105,7 @@ async def read_items(
     "/{exam_id:uuid}/items",
     summary="Replace the items",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
 )
 async def replace_items(
     request: AnyRequest,
@@ -149,7 +140,7 @@ def read_items_of(wanted: Sequence[NewItem]) -> list[Item]:
     for place, item in enumerate(wanted):
         path = f"$.items[{place}]"
         if item.item in names:
-            faults.append(Fault(f"{path}.item", "this name is there twice"))
+            faults.append(Fault(f"{path}.item", "used twice"))
         names.add(item.item)
         wrong = [Fault(f"{path}.{below}", message) for below, message in _find_wrong(item)]
         faults += wrong
@@ -170,14 +161,14 @@ def read_items_of(wanted: Sequence[NewItem]) -> list[Item]:
 
 def _find_wrong(item: NewItem) -> Iterator[tuple[str, str]]:
     if not item.prompt.strip():
-        yield "prompt", "an item asks something"
+        yield "prompt", "required"
     if item.kind not in _WITH_CHOICES:
         if item.choices:
-            yield "choices", f"a {item.kind} item has none"
+            yield "choices", f"a {item.kind} item has no choices"
     elif len(item.choices) < 2:
-        yield "choices", "at least two are wanted"
+        yield "choices", "at least two choices are required"
     elif len(set(item.choices)) < len(item.choices):
-        yield "choices", "one is there twice"
+        yield "choices", "each choice must be different"
     try:
         _read_key(item)
     except ValueError as error:  # msgspec's errors are
@@ -190,20 +181,20 @@ def _read_key(item: NewItem) -> Any:
         case ItemKind.CHOICE, str(key) if key in item.choices:
             return key
         case ItemKind.CHOICE, _:
-            raise ValueError("one of the choices is wanted")
+            raise ValueError("must be one of the choices")
         case ItemKind.MULTIPLE, list(keys) if all(key in item.choices for key in keys):
             # In the order of the choices, each once: how a key was written makes no difference.
             return [choice for choice in item.choices if choice in keys]
         case ItemKind.MULTIPLE, _:
-            raise ValueError("a list of some of the choices is wanted")
+            raise ValueError("must be a list of choices")
         case ItemKind.NUMBER, dict(key):
             return msgspec.to_builtins(msgspec.convert(key, NumberKey))
         case ItemKind.NUMBER, _:
-            raise ValueError("{value, tolerance} is wanted")
+            raise ValueError("must be {value, tolerance}")
         case _, None:
             return None
         case _:
-            raise ValueError("a person grades this item: null is wanted")
+            raise ValueError("must be null: a teacher grades this item")
 
 
 def _show(found: ItemSet) -> ItemsView:

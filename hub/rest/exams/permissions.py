@@ -11,10 +11,11 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, PathParameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Conflict, Forbidden, NotFound
 from db.queries.exams import permissions
 from db.queries.exams.permissions import Grantee, Grants
 from hub.auth.guards import BEARER, Principal, principal_as
-from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http import audit
 from hub.rest.http.audit import AnyRequest
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
@@ -27,7 +28,7 @@ Teacher = Annotated[str, PathParameter(max_length=64, pattern=r"^[^\x00]*$", des
     "/{exam_id:uuid}/permissions",
     summary="List who may do what",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def list_permissions(
     exam_id: FromPath[UUID],
@@ -47,7 +48,7 @@ async def list_permissions(
     "/{exam_id:uuid}/permissions/{username:str}",
     summary="Permit a teacher something",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
 )
 async def grant_permissions(
     request: AnyRequest,
@@ -78,7 +79,7 @@ async def grant_permissions(
     "/{exam_id:uuid}/permissions/{username:str}",
     summary="Permit a teacher nothing any more",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def withdraw_permissions(
     request: AnyRequest,

@@ -12,13 +12,14 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Conflict, Forbidden, NotFound
 from db.queries.exams import policies
 from hub.auth.guards import BEARER, Principal, principal_as
-from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.exams.exams import Version
 from hub.rest.http import audit
 from hub.rest.http.audit import AnyRequest
-from judgement.errors import NotCarried, PolicyError
+from judgement.errors import PolicyError, UnsupportedRulebook
 from judgement.policy import Policy, read_policy, write_policy
 from judgement.rule_docs import RuleInfo, describe_all
 from protocol.roles import Role
@@ -46,7 +47,7 @@ class PolicyView(msgspec.Struct, frozen=True):
     "/{exam_id:uuid}/policy",
     summary="Read the policy",
     security=BEARER,
-    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def show_policy(
     exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
@@ -61,7 +62,7 @@ async def show_policy(
     "/{exam_id:uuid}/policy",
     summary="Replace the policy",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
 )
 async def replace_policy(
     request: AnyRequest,
@@ -91,8 +92,8 @@ def _read(said: dict[str, Any]) -> Policy:
         return read_policy(said)
     except PolicyError as error:
         raise Invalid(f"$.policy.{error.path}", error.reason) from error
-    except NotCarried as error:
-        raise Invalid("$.policy.rulebook", f"{error} here") from error
+    except UnsupportedRulebook as error:
+        raise Invalid("$.policy.rulebook", str(error)) from error
 
 
 def _view(version: int, policy: Policy) -> PolicyView:

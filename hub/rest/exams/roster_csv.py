@@ -16,11 +16,11 @@ from hub.rest.http.fields import Email, Line, Name, Username
 ROWS_MAX: Final = 2_000
 
 _COLUMNS: Final[Mapping[str, tuple[Any, str]]] = {
-    "username": (Username, "1 to 64 letters, digits and ._@+- are wanted, a letter or digit first"),
-    "name": (Name, "1 to 200 characters are wanted"),
-    "email": (Email, "an e-mail address is wanted"),
-    "enrollment_id": (Line, "at most 200 characters are wanted"),
-    "cohort": (Line, "at most 200 characters are wanted"),
+    "username": (Username, "must have 1 to 64 letters, digits or ._@+-, and begin with a letter or digit"),
+    "name": (Name, "must have 1 to 200 characters"),
+    "email": (Email, "must be an e-mail address"),
+    "enrollment_id": (Line, "must have at most 200 characters"),
+    "cohort": (Line, "must have at most 200 characters"),
 }
 """What a column may be called, what a cell of it may be, and how that is said."""
 
@@ -55,7 +55,7 @@ def read_csv(body: bytes) -> Reading:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return Reading([], [Fault("file", "it is not UTF-8; save it as CSV UTF-8")])
+        return Reading([], [Fault("file", "not UTF-8: save the file as CSV UTF-8")])
     first, _, _ = text.partition("\n")
     separator = ";" if ";" in first and "," not in first else ","
     lines = _number(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
@@ -67,7 +67,7 @@ def read_csv(body: bytes) -> Reading:
             return Reading([], faults)
         return _read_rows(names, lines)
     except csv.Error as error:
-        return Reading([], [Fault("file", f"it is no CSV: {error}")])
+        return Reading([], [Fault("file", f"not valid CSV: {error}")])
 
 
 def _number(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
@@ -80,12 +80,12 @@ def _number(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
 def _find_wrong_names(names: Sequence[str]) -> Iterator[tuple[str | None, str]]:
     for name in _REQUIRED:
         if name not in names:
-            yield None, f"the first row wants a column {name}"
+            yield None, f"the first row must have a column {name}"
     for place, name in enumerate(names):
         if name not in _COLUMNS:
-            yield name[:64] or f"column {place + 1}", f"there is no such column; known are {', '.join(_COLUMNS)}"
+            yield name[:64] or f"column {place + 1}", f"unknown column: use {', '.join(_COLUMNS)}"
         elif name in names[:place]:
-            yield name, "this column is there twice"
+            yield name, "used twice"
 
 
 def _read_rows(names: Sequence[str], lines: Iterator[tuple[int, list[str]]]) -> Reading:
@@ -94,26 +94,26 @@ def _read_rows(names: Sequence[str], lines: Iterator[tuple[int, list[str]]]) -> 
     first_at: dict[str, int] = {}
     for count, (number, cells) in enumerate(lines, 1):
         if count > ROWS_MAX:
-            return Reading([], [*faults, Fault(path_of(number), f"at most {ROWS_MAX} students are wanted at once")])
+            return Reading([], [*faults, Fault(path_of(number), f"a file can have at most {ROWS_MAX} students")])
         said = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
         wrong = [Fault(path_of(number, column), message) for column, message in _find_wrong_cells(said)]
         if any(cell.strip() for cell in cells[len(names) :]):
-            wrong.append(Fault(path_of(number), "it has more cells than the first row"))
+            wrong.append(Fault(path_of(number), "more cells than the first row"))
         before = first_at.setdefault(said.get("username", "").lower(), number)
         if before != number and said["username"]:
-            wrong.append(Fault(path_of(number, "username"), f"this username is in row {before} too"))
+            wrong.append(Fault(path_of(number, "username"), f"already used in row {before}"))
         faults += wrong
         if not wrong:
             rows.append(CsvRow(number=number, **{name: cell for name, cell in said.items() if cell}))
     if not rows and not faults:
-        faults.append(Fault("file", "it names no student"))
+        faults.append(Fault("file", "no students found"))
     return Reading(rows, faults)
 
 
 def _find_wrong_cells(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for column in _REQUIRED:
         if not said.get(column):
-            yield column, "it is missing"
+            yield column, "required"
     for column, cell in said.items():
         shape, message = _COLUMNS[column]
         if cell:

@@ -15,7 +15,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import NotFound, Taken
+from db.errors import AlreadyTaken, Conflict, Forbidden, NotFound
 from db.notify import Notifier
 from db.queries import access, feed
 from db.queries.accounts import credentials, users
@@ -24,17 +24,7 @@ from db.queries.exams import rosters
 from db.queries.exams.rosters import RosterEntry
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.tickets import draw_code, hash_code
-from hub.errors import (
-    Expired,
-    Fault,
-    Forbidden,
-    Invalid,
-    Missing,
-    Outdated,
-    Unauthenticated,
-    problems,
-    refuse_any,
-)
+from hub.errors import Expired, Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.exams.roster_csv import ROWS_MAX, path_of, read_csv
 from hub.rest.http import audit
 from hub.rest.http.audit import AnyRequest
@@ -106,7 +96,7 @@ class RosterOperation(Operation):
     "/{exam_id:uuid}/roster",
     summary="List the roster",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def list_roster(
     exam_id: FromPath[UUID],
@@ -127,7 +117,7 @@ async def list_roster(
     status_code=HTTP_200_OK,
     summary="Put students on the roster",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
     request_class=RosterRequest,
     operation_class=RosterOperation,
 )
@@ -149,7 +139,7 @@ async def extend_roster(
         await access.require(conn, exam_id, principal.user_id, Permission.EDIT)
         try:
             accounts = await users.ensure_students(conn, new)
-        except Taken as taken:
+        except AlreadyTaken as taken:
             if request.rows is not None:
                 refuse_any(_rows_taken(taken, data.students, request.rows))
             raise
@@ -182,7 +172,7 @@ async def extend_roster(
     "/{exam_id:uuid}/roster/{student_id:uuid}",
     summary="Take a student off the roster",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def leave_roster(
     request: AnyRequest,
@@ -197,7 +187,7 @@ async def leave_roster(
         await access.require(conn, exam_id, principal.user_id, Permission.EDIT)
         row = await rosters.remove_from_roster(conn, exam_id, student_id)
         if row is None:
-            raise NotFound(f"no student {student_id} on this roster")
+            raise NotFound(f"There is no student {student_id} on this roster.")
         await credentials.revoke_codes(conn, exam_id, [student_id])
         await audit.leave(conn, request, principal.user_id, "leave_roster", "exam", exam_id, student=student_id)
         await feed.append(conn, exam_id, [row])
@@ -216,10 +206,10 @@ def _check_unlike(students: Sequence[Entrant]) -> None:
     seen: set[str] = set()
     for index, student in enumerate(students):
         if student.username.lower() in seen:
-            raise Invalid(f"$.students[{index}].username", "this username is there twice")
+            raise Invalid(f"$.students[{index}].username", "used twice")
         seen.add(student.username.lower())
 
 
-def _rows_taken(taken: Taken, students: Sequence[Entrant], rows: Sequence[int]) -> list[Fault]:
+def _rows_taken(taken: AlreadyTaken, students: Sequence[Entrant], rows: Sequence[int]) -> list[Fault]:
     number = {student.username: row for student, row in zip(students, rows, strict=True)}
-    return [Fault(path_of(number[name], column), "it is taken by another account") for name, column in taken.taken]
+    return [Fault(path_of(number[name], column), "already used by another account") for name, column in taken.taken]

@@ -62,7 +62,7 @@ def read_cursor(after: str | None, shape: type[KeyT], most_chars: int = CURSOR_C
     key = _decode(after, shape) if len(after) <= most_chars else None
     # As it would be written: no other spelling, and no NUL, which PostgreSQL cannot be asked for.
     if key is None or write_cursor(key) != after:
-        raise Invalid("query.after", "this is no page's `next`")
+        raise Invalid("query.after", "must be the `next` of a page")
     return key
 
 

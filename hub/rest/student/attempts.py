@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Forbidden, NotFound
 from db.queries.attempts import answers
 from db.queries.attempts.answers import Revision
 from db.queries.attempts.end import Receipt
@@ -17,7 +18,7 @@ from db.queries.student import record as records
 from db.queries.student.attempt_view import Owner, Paper, PaperExam, PaperItem
 from db.queries.student.record import EventCount, Record, ShownFlag
 from hub.auth.guards import BEARER, Principal
-from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.student.dashboard import Integrity
 from judgement.score.thresholds import name_integrity
@@ -98,7 +99,7 @@ class AttemptPaper(msgspec.Struct, frozen=True, kw_only=True):
     "/exams/{attempt_id:uuid}",
     summary="Read an attempt",
     security=BEARER,
-    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def read_attempt(
     attempt_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
@@ -115,7 +116,7 @@ async def read_attempt(
     "/exams/{attempt_id:uuid}/answers",
     summary="List the revisions of one's answers",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def list_answers(
     attempt_id: FromPath[UUID],

@@ -5,11 +5,12 @@ from litestar import get
 from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Forbidden, NotFound
 from db.queries.student import transcript as transcripts
 from db.queries.student.attempt_view import Owner
 from db.queries.student.transcript import PastAttempt, Profile, Totals
 from hub.auth.guards import BEARER, Principal
-from hub.errors import Expired, Forbidden, Missing, Unauthenticated, problems
+from hub.errors import Expired, Unauthenticated, problems
 from judgement.score.thresholds import name_integrity
 from protocol.analysis import IntegrityStatus
 
@@ -41,7 +42,7 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
 @get(
     "/dashboard",
     summary="Read one's own page",
-    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound),
     security=BEARER,
 )
 async def read_dashboard(engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]) -> Dashboard:

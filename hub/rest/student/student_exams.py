@@ -11,13 +11,14 @@ from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import to_ms
+from db.errors import Conflict, Forbidden, NotFound, NotOpen
 from db.notify import Notifier
 from db.queries.attempts import start as attempts
 from db.queries.exams import student_exams
 from db.queries.exams.student_exams import Enrolment, EnrolmentState, OwnAttempt
 from db.unit import change
 from hub.auth.guards import BEARER, Principal
-from hub.errors import Closed, Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from judgement.notice import Notice, write_notice
 from judgement.rules import RULEBOOK_VERSION
@@ -82,7 +83,7 @@ async def list_enrolments(
     status_code=HTTP_200_OK,
     summary="Start an exam, or go on with it",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated, Closed),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, NotOpen),
 )
 async def start_attempt(
     exam_id: FromPath[UUID],
@@ -93,7 +94,7 @@ async def start_attempt(
 ) -> Started:
     """Start an attempt, or return the one that is running: from any machine, as often as wanted."""
     if not principal.may_sit(exam_id):
-        raise Missing(f"no exam {exam_id} for this student")
+        raise NotFound(f"There is no exam {exam_id} for you.")
     notice = None if data is None else data.notice
     async with change(engine, notifier) as unit:
         opened = await attempts.start(

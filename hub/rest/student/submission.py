@@ -12,16 +12,17 @@ from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
 from db.queries import feed
 from db.queries.attempts import end as endings
 from db.queries.attempts.answers import Given
-from db.queries.attempts.end import Ended, Ending, Receipt
+from db.queries.attempts.end import EndedAttempt, Ending, Receipt
 from db.queries.events.system_events import ServerEvent
 from db.queries.student import attempt_view
 from db.queries.student.attempt_view import Owner
 from hub.auth.guards import BEARER, Principal
-from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from judgement import grading
 from judgement.attempts import Action, transition_of
 from protocol.events import Event, to_entry
@@ -54,7 +55,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     status_code=HTTP_200_OK,
     summary="Hand in",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
 )
 async def submit(
     attempt_id: FromPath[UUID],
@@ -81,7 +82,7 @@ async def submit(
     return ended.receipt
 
 
-async def _end(engine: AsyncEngine, attempt_id: UUID, owner: Owner, given: Sequence[Given]) -> Ended:
+async def _end(engine: AsyncEngine, attempt_id: UUID, owner: Owner, given: Sequence[Given]) -> EndedAttempt:
     way = transition_of(Action.SUBMIT)
     ending = Ending(
         sources=way.sources,
@@ -118,9 +119,9 @@ def _read_answers(answers: Sequence[GivenAnswer], known: Collection[str]) -> lis
     for index, one in enumerate(answers):
         path = f"$.answers[{index}]"
         if one.item not in known:
-            raise Invalid(f"{path}.item", "this exam has no such item")
+            raise Invalid(f"{path}.item", "there is no such item in this exam")
         # A text may be as long as a draft.
         reject = to_entry(Event("draft_saved", 0, 0, {"item": one.item, "value": one.value}), 1).reject
         if reject is not None:
-            raise Invalid(f"{path}.value", f"this cannot be stored: {reject}")
+            raise Invalid(f"{path}.value", f"cannot be stored: {reject}")
     return list({one.item: Given(one.item, one.value) for one in answers}.values())

@@ -7,10 +7,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Forbidden, NotFound
 from db.queries.review import attempts
 from db.queries.review.attempts import AttemptSummary
 from hub.auth.guards import BEARER, Principal
-from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 
 
@@ -18,7 +19,7 @@ from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_curso
     "/exams/{exam_id:uuid}/attempts",
     summary="List an exam's attempts",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def list_attempts(
     exam_id: FromPath[UUID],

@@ -5,10 +5,11 @@ from litestar import get
 from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Forbidden
 from db.queries.review import dashboard, flags
 from db.queries.review.dashboard import ExamLine
 from hub.auth.guards import BEARER, Principal
-from hub.errors import Expired, Forbidden, Unauthenticated, problems
+from hub.errors import Expired, Unauthenticated, problems
 from hub.rest.teacher.responses import FlagSummary, show_flag
 
 RECENT = 10

@@ -8,12 +8,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Forbidden, NotFound
 from db.queries.review import attempts
 from db.queries.review import exam_analytics as analytics
 from db.queries.review.attempts import AttemptSummary
 from db.queries.review.exam_analytics import Bin, ExamHead, Figures, ItemFigures, Risks, RuleFigures
 from hub.auth.guards import BEARER, Principal
-from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, make_page, read_cursor
 from judgement.rules import describe
 from judgement.score.precision import compute_precision
@@ -54,7 +55,7 @@ class Analytics(msgspec.Struct, frozen=True, kw_only=True):
     "/exams/{exam_id:uuid}/analytics",
     summary="See an exam in figures",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def read_analytics(
     exam_id: FromPath[UUID],

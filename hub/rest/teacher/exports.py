@@ -17,12 +17,13 @@ from litestar.params import FromPath
 from litestar.response import Stream
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Forbidden, NotFound
 from db.queries import access
 from db.queries.review import flags, timeline
 from db.queries.review.flags import FlagCase
 from db.queries.review.timeline import RecordedEvent, Wanted
 from hub.auth.guards import BEARER, Principal
-from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, leave
 from hub.rest.http.csv import Cell, write_rows, write_time
 from hub.rest.teacher.monitoring import Citing, cite
@@ -49,7 +50,7 @@ _DOCUMENTED: Final = {200: ResponseSpec(str, media_type="text/csv", generate_exa
     summary="Export an attempt's events",
     security=BEARER,
     media_type=_TYPE,
-    responses={**_DOCUMENTED, **problems(Invalid, Unauthenticated, Expired, Forbidden, Missing)},
+    responses={**_DOCUMENTED, **problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound)},
 )
 async def export_events(
     request: AnyRequest,
@@ -70,7 +71,7 @@ async def export_events(
     summary="Export an exam's flags",
     security=BEARER,
     media_type=_TYPE,
-    responses={**_DOCUMENTED, **problems(Invalid, Unauthenticated, Expired, Forbidden, Missing)},
+    responses={**_DOCUMENTED, **problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound)},
 )
 async def export_flags(
     request: AnyRequest,

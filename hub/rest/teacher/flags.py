@@ -14,12 +14,13 @@ from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Conflict, Forbidden, NotFound, RequestError
 from db.queries import access
 from db.queries.review import flags
 from db.queries.review.flags import FlagFilter
 from hub.auth.guards import BEARER, Principal
 from hub.commands.commands import TEXT_CHARS, Commands
-from hub.errors import Busy, Expired, Forbidden, HubError, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, leave
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.teacher.responses import FlagSummary, FlagView, show_case, show_flag
@@ -52,7 +53,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     "/exams/{exam_id:uuid}/flags",
     summary="List an exam's flags",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def list_flags(
     exam_id: FromPath[UUID],
@@ -85,7 +86,7 @@ async def list_flags(
     "/flags/{flag_id:uuid}",
     summary="Read a flag with its ground",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def read_flag(
     request: AnyRequest,
@@ -105,7 +106,7 @@ async def read_flag(
     status_code=HTTP_200_OK,
     summary="Decide about a flag",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated, Busy),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, Busy),
 )
 async def review_flag(
     flag_id: FromPath[UUID],
@@ -136,20 +137,20 @@ async def review_flag(
         return show_case(await flags.read_case(conn, flag_id, principal.user_id))
 
 
-def _refusal(result: Result) -> HubError | None:
+def _refusal(result: Result) -> RequestError | None:
     """What a command's result is over HTTP; None where it was done."""
     if result.code is not None:
-        return _REFUSALS.get(result.code, Outdated)(result.detail or "")
+        return _REFUSALS.get(result.code, Conflict)(result.detail or "")
     outcome = result.outcomes[0]
     if outcome.ok:
         return None
     if outcome.code == ErrorCode.FORBIDDEN:
         return Forbidden(outcome.detail or "")
-    return Outdated(outcome.detail or "", by=outcome.by, at=outcome.at)
+    return Conflict(outcome.detail or "", by=outcome.by, at=outcome.at)
 
 
-_REFUSALS: dict[str, type[HubError]] = {
+_REFUSALS: dict[str, type[RequestError]] = {
     ErrorCode.FORBIDDEN: Forbidden,
-    ErrorCode.NOT_FOUND: Missing,
+    ErrorCode.NOT_FOUND: NotFound,
     ErrorCode.BUSY: Busy,
 }

@@ -15,11 +15,12 @@ from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
 from db.queries.attempts import grades
 from db.queries.attempts.grades import Given, Grade, Item, Script
 from hub.auth.guards import BEARER, Principal, principal_as
-from hub.errors import Expired, Forbidden, Invalid, Missing, Outdated, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http import audit
 from hub.rest.http.fields import Text
 from judgement import grading
@@ -81,7 +82,7 @@ class Grading(msgspec.Struct, frozen=True):
     "/{attempt_id:uuid}/answers",
     summary="Read an attempt's answers with their keys",
     security=BEARER,
-    responses=problems(Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def read_answers(
     request: audit.AnyRequest,
@@ -101,7 +102,7 @@ async def read_answers(
     status_code=HTTP_200_OK,
     summary="Grade an attempt",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing, Outdated),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
 )
 async def grade_attempt(
     request: audit.AnyRequest,
@@ -142,11 +143,11 @@ def _read_grades(new: Sequence[NewGrade], items: Sequence[Item]) -> list[Grade]:
     for index, one in enumerate(new):
         path = f"$.grades[{index}]"
         if one.item not in most:
-            raise Invalid(f"{path}.item", "this attempt has no such item")
+            raise Invalid(f"{path}.item", "there is no such item in this attempt")
         if one.item in seen:
-            raise Invalid(f"{path}.item", "this item is there twice")
+            raise Invalid(f"{path}.item", "used twice")
         if one.points > most[one.item]:
-            raise Invalid(f"{path}.points", f"this item has {most[one.item]:g} points")
+            raise Invalid(f"{path}.points", f"must be at most {most[one.item]:g}")
         seen.add(one.item)
     return [Grade(one.item, one.points, one.comment) for one in new]
 

@@ -14,6 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Forbidden, NotFound
 from db.queries import access
 from db.queries.review import attempts, timeline
 from db.queries.review import flags as flagged
@@ -21,7 +22,7 @@ from db.queries.review.attempts import AttemptSummary
 from db.queries.review.flags import Cited
 from db.queries.review.timeline import AnalysisRecord, EventId, RecordedEvent, Wanted
 from hub.auth.guards import BEARER, Principal
-from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, leave
 from hub.rest.http.paging import PAGE, After, Limit, read_cursor, write_cursor
 from hub.rest.teacher.responses import FlagView, show_case
@@ -90,7 +91,7 @@ class Citing(msgspec.Struct, frozen=True):
     "/attempts/{attempt_id:uuid}/monitoring",
     summary="Read an attempt's timeline, flags and analysis",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def read_monitoring(
     request: AnyRequest,

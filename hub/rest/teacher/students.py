@@ -12,11 +12,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.errors import Forbidden, NotFound
 from db.queries.review import students
 from db.queries.review.attempts import AttemptSummary
 from db.queries.review.students import FlaggedStudent, Metrics, StudentCard
 from hub.auth.guards import BEARER, Principal
-from hub.errors import Expired, Forbidden, Invalid, Missing, Unauthenticated, problems
+from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, leave
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.analysis import DropoutLabel
@@ -46,7 +47,7 @@ class StudentRecord(msgspec.Struct, frozen=True):
     "/students/{student_id:uuid}",
     summary="Read a student's record",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def read_student(
     request: AnyRequest,
@@ -69,7 +70,7 @@ async def read_student(
     "/flagged-students",
     summary="List the students to look after",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Missing),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def list_flagged_students(
     engine: NamedDependency[AsyncEngine],

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.errors import Denied, NotFound
+from db.errors import Forbidden, NotFound
 from db.models import TeacherExamPermission, User
 from db.queries import access
 from protocol.roles import Permission, Role
@@ -55,7 +55,7 @@ async def test_what_one_may_not_see_is_not_there_and_what_one_may_see_is_denied(
         await access.require(conn, exam, viewer, Permission.VIEW)
     await grant(conn, exam, viewer, Permission.VIEW)
     await access.require(conn, exam, viewer, Permission.VIEW, Permission.EDIT)
-    with pytest.raises(Denied, match="can_edit"):
+    with pytest.raises(Forbidden, match="can_edit"):
         await access.require(conn, exam, viewer, Permission.EDIT)
     with pytest.raises(NotFound):
         await access.require(conn, uuid4(), maker, Permission.VIEW)
@@ -75,5 +75,5 @@ async def test_an_attempt_and_a_flag_are_there_for_those_for_whom_their_exam_is(
     await grant(conn, exam, viewer, Permission.VIEW)
     for require, thing in ((access.require_for_attempt, attempt), (access.require_for_flag, flag)):
         assert await require(conn, thing, viewer, Permission.VIEW) == exam
-        with pytest.raises(Denied, match="can_review"):
+        with pytest.raises(Forbidden, match="can_review"):
             await require(conn, thing, viewer, Permission.REVIEW)

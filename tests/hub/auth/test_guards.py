@@ -11,13 +11,14 @@ from litestar.datastructures import Headers
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.errors import Forbidden
 from db.models import User
 from db.queries.accounts import credentials
 from db.settings import Secret
 from hub.auth import tokens
 from hub.auth.guards import Principal, Purpose, admit_socket, origin_allowed
 from hub.auth.tickets import draw_secret, hash_secret
-from hub.errors import Expired, Forbidden, Invalid, Unauthenticated, close_code_of
+from hub.errors import Expired, Invalid, Unauthenticated, close_code_of
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol.codes import CloseCode

@@ -86,7 +86,7 @@ def test_another_key_or_algorithm_is_refused() -> None:
 def test_what_is_no_token_is_refused_and_not_repeated(token: str) -> None:
     with pytest.raises(Unauthenticated) as refusal:
         tokens.verify(token, SECRET, now_ms=NOW)
-    assert str(refusal.value) == "the token is not valid"
+    assert str(refusal.value) == "The token is not valid."
 
 
 UPLOAD = tokens.make_upload_claims(CLAIMS.sub, ATTEMPT, now_ms=NOW, closes_ms=NOW + 60_000)

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import Denied, NotFound
+from db.errors import Forbidden, NotFound
 from db.models import AuditLog, FlagReview, TeacherExamPermission
 from hub.auth.guards import Principal
 from hub.commands.reviews import DECISIONS, Decision, Reviewed, review
@@ -82,7 +82,7 @@ async def test_only_who_may_review_decides(engine: AsyncEngine) -> None:
     flag = await room.flag(await room.sit())
     with pytest.raises(NotFound):
         await decide(room, flag, principal=await room.principal(Role.TEACHER))
-    with pytest.raises(Denied):
+    with pytest.raises(Forbidden):
         await decide(room, flag, principal=await permit(room, Permission.VIEW, Permission.INVIGILATE))
     reviewed = await decide(room, flag, principal=await permit(room, Permission.REVIEW))
     assert reviewed.outcome.ok

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import Missing
+from db.errors import NotFound
 from hub.pages.site import Site
 
 
@@ -23,7 +23,7 @@ def test_a_page_is_read_anew_each_time(root: Path) -> None:
 
 
 def test_a_page_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
-    with pytest.raises(Missing, match="make web"):
+    with pytest.raises(NotFound, match="make web"):
         Site(tmp_path / "nowhere").read_page("exam")
 
 
@@ -31,10 +31,10 @@ def test_an_asset_is_found_by_its_listed_name_alone(root: Path) -> None:
     site = Site(root)
     assert site.find_asset("main-1a.js") == root / "assets/main-1a.js"
     for name in ("../exam/index.html", "main", "", ".", "..", "main-1a.js/"):
-        with pytest.raises(Missing):
+        with pytest.raises(NotFound):
             site.find_asset(name)
 
 
 def test_there_are_no_assets_before_a_build(tmp_path: Path) -> None:
-    with pytest.raises(Missing):
+    with pytest.raises(NotFound):
         Site(tmp_path).find_asset("main-1a.js")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgement.errors import NotCarried
+from judgement.errors import UnsupportedRulebook
 from judgement.policy import Policy, preset, read_policy
 from judgement.rules import RULES
 from judgement.score import scoring
@@ -89,7 +89,7 @@ def test_a_stored_policy_is_read_for_the_rulebook_it_is_pinned_to() -> None:
     assert scoring.score_attempt(standing, seen, {}, 2, BOTH) == Score(judge(standing[:1]), 1.0), (
         "a note weighs nothing"
     )
-    with pytest.raises(NotCarried):
+    with pytest.raises(UnsupportedRulebook):
         scoring.score_attempt(standing, seen, {}, 2)
 
 

@@ -69,7 +69,7 @@ async def test_a_class_broken_off_is_still_brought_home(database: DatabaseSettin
 
 async def test_a_wrong_password_is_one_line(database: DatabaseSettings, engine: AsyncEngine, out: Console) -> None:
     async with run_hub(database, engine) as addresses:
-        with pytest.raises(RestError, match="username or password is wrong"):
+        with pytest.raises(RestError, match="The username or password is wrong"):
             await simulate.run(addresses.base_url, Login("teacher", "x"), Options(students=1, seconds=1), out=out)
 
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.errors import Conflict, Denied, NotFound
+from db.errors import Conflict, Forbidden, NotFound
 from db.models import RefreshToken
 from db.queries.accounts import admin as accounts
 from db.queries.accounts import credentials, service_keys, users
@@ -30,7 +30,7 @@ async def test_only_a_living_administrator_takes_an_account_in_hand(conn: AsyncC
     await users.set_active(conn, f"u-{gone}", active=False)
     assert (await accounts.take_in_hand(conn, student, admin)).user_id == student
     for nobody in (gone, teacher, student, uuid4()):
-        with pytest.raises(Denied):
+        with pytest.raises(Forbidden):
             await accounts.take_in_hand(conn, student, nobody)
     with pytest.raises(NotFound):
         await accounts.take_in_hand(conn, uuid4(), admin)

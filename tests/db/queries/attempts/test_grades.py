@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.errors import Conflict, Denied, NotFound
+from db.errors import Conflict, Forbidden, NotFound
 from db.models import AttemptGrade, ExamAttempt, TeacherExamPermission
 from db.queries.attempts.grades import Grade, give, lock_script, read_script
 from judgement import grading
@@ -45,7 +45,7 @@ async def test_a_person_s_points_stand_in_the_place_of_the_key_s(conn: AsyncConn
 async def test_the_last_word_wants_points_for_every_item_and_is_kept(conn: AsyncConnection) -> None:
     sitting = await ended(conn)
     script = await lock_script(conn, sitting.attempt_id, sitting.teacher_id)
-    with pytest.raises(Conflict, match="no points yet for d"):
+    with pytest.raises(Conflict, match="no points yet: d"):
         await give(conn, script, [], sitting.teacher_id, grading, final=True)
     await give(conn, script, [Grade("d", 4)], sitting.teacher_id, grading, final=True)
     assert (await read_script(conn, sitting.attempt_id, sitting.teacher_id)).grade_final
@@ -59,7 +59,7 @@ async def test_an_attempt_that_runs_is_read_and_not_graded(conn: AsyncConnection
     sitting = await sit(conn, WITH_TEXT)
     script = await read_script(conn, sitting.attempt_id, sitting.teacher_id)
     assert (script.given, script.marks.max_score) == ({}, 20)
-    with pytest.raises(Conflict, match="once it has ended"):
+    with pytest.raises(Conflict, match="after it has ended"):
         await lock_script(conn, sitting.attempt_id, sitting.teacher_id)
 
 
@@ -77,6 +77,6 @@ async def test_keys_are_there_for_reviewers_alone(conn: AsyncConnection) -> None
             exam_id=sitting.exam_id, teacher_id=stranger, can_view=True, can_invigilate=True
         )
     )
-    with pytest.raises(Denied):
+    with pytest.raises(Forbidden):
         await read_script(conn, sitting.attempt_id, stranger)
     assert await read_script(conn, sitting.attempt_id, await factories.make_user(conn, role=Role.ADMIN))

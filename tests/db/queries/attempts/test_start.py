@@ -120,7 +120,7 @@ async def test_an_exam_is_sat_once(conn: AsyncConnection, status: AttemptStatus)
     exam_id, (student,) = await enrolled(conn)
     first = await attempts.start(conn, exam_id, student, rulebook_version=1)
     await conn.execute(update(ExamAttempt).where(ExamAttempt.id == first.attempt_id).values(status=status))
-    with pytest.raises(Conflict, match="sat already"):
+    with pytest.raises(Conflict, match="already taken"):
         await attempts.start(conn, exam_id, student, rulebook_version=1)
 
 

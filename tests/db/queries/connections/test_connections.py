@@ -7,7 +7,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
-from db.errors import NotFound, Over
+from db.errors import Ended, NotFound
 from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, RefreshToken, User
 from db.queries.accounts import credentials
 from db.queries.connections import connections
@@ -192,7 +192,7 @@ async def test_after_that_day_nothing_is_taken(conn: AsyncConnection) -> None:
     assert (found.code, found.attempt.is_over) == (None, True)
     await end(conn, candidate, ago_ms=TAIL_MS + 1)
     assert (await connections.check_standing(conn, standing))[candidate.attempt_id].code is CloseCode.ENDED
-    with pytest.raises(Over):
+    with pytest.raises(Ended):
         await connect(conn, candidate, HUB)
     with pytest.raises(NotFound):
         await connect(conn, Candidate(candidate.exam_id, candidate.attempt_id, other.student_id), HUB)

@@ -6,7 +6,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from db.errors import NotFound, Over
+from db.errors import Ended, NotFound
 from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, User
 from db.queries.connections import connections, http_connections
 from db.queries.connections.connections import Opened, Opening
@@ -79,7 +79,7 @@ async def test_a_day_after_the_end_nothing_is_taken(conn: AsyncConnection) -> No
             target = await http_connections.find_target(conn, opening.stream_id, candidate.student_id)
             assert target.attempt.is_over
         else:
-            with pytest.raises(Over):
+            with pytest.raises(Ended):
                 await http_connections.find_target(conn, opening.stream_id, candidate.student_id)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
-from db.errors import Foreign, Incredible
+from db.errors import BadRequest, ForeignStream
 from db.models import EventStream, MonitoringEvent
 from db.queries import verify
 from db.queries.connections.resume import EARLY_MS, WRITTEN_MS
@@ -60,7 +60,7 @@ async def test_more_acknowledgements_than_anybody_can_have_given_are_believed_of
     boot = uuid4()
     stream = (await connect(conn, candidate, HUB, boot=boot)).stream_id if named else uuid7()
     claim = LOST_NUMBERS + 1
-    with pytest.raises(Incredible):
+    with pytest.raises(BadRequest):
         await connect(conn, candidate, HUB, boot=boot, stream=stream, acked=claim, next_seq=claim + 1)
 
 
@@ -139,14 +139,14 @@ async def test_a_stream_that_is_not_the_attempts_is_refused(conn: AsyncConnectio
         UUID(int=uuid7().int - (STREAM_MS << 80)),
         UUID(int=uuid7().int + (2 * EARLY_MS << 80)),
     ):
-        with pytest.raises(Foreign):
+        with pytest.raises(ForeignStream):
             await connect(conn, mine, HUB, stream=named)
     assert server_ms > 0
 
 
 async def test_the_own_system_stream_is_refused(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
-    with pytest.raises(Foreign):
+    with pytest.raises(ForeignStream):
         await connect(conn, candidate, HUB, stream=await system_stream(conn, candidate))
 
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import Conflict, Denied, NotFound
+from db.errors import Conflict, Forbidden, NotFound
 from db.models import ExamAttempt, ExamPolicy
 from db.queries import feed
 from db.queries.accounts import users
@@ -89,7 +89,7 @@ async def test_an_edit_counts_and_is_for_editors(conn: AsyncConnection) -> None:
     with pytest.raises(NotFound):
         await exams.take_in_hand(conn, exam_id, other)
     await permissions.grant(conn, exam_id, maker, f"u-{other}", Grants(can_view=True))
-    with pytest.raises(Denied):
+    with pytest.raises(Forbidden):
         await exams.take_in_hand(conn, exam_id, other)
     assert (await exams.take_in_hand(conn, exam_id, maker)).version == 1
     await exams.change(conn, exam_id, {"title": "Latin"})

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.errors import Conflict, Denied, NotFound
+from db.errors import Conflict, Forbidden, NotFound
 from db.models import Exam, ExamItem
 from db.queries.exams import items, permissions
 from db.queries.exams.items import Item
@@ -73,5 +73,5 @@ async def test_who_only_watches_sees_no_items_and_who_may_nothing_no_exam(
             await call
     await permissions.grant(conn, exam_id, maker, f"u-{other}", grants)
     for call in (items.read_newest(conn, exam_id, other), items.replace(conn, exam_id, other, ASKED)):
-        with pytest.raises(Denied):
+        with pytest.raises(Forbidden):
             await call

@@ -3,7 +3,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.errors import Conflict, Denied, NotFound
+from db.errors import Conflict, Forbidden, NotFound
 from db.queries import access
 from db.queries.accounts import users
 from db.queries.exams import permissions
@@ -35,7 +35,7 @@ async def test_not_even_a_teacher_who_may_everything_grants_anything(conn: Async
     admin = await make_user(conn, role=Role.ADMIN)
     exam_id = await make_exam(conn, maker)
     await permissions.grant(conn, exam_id, admin, f"u-{other}", ALL)
-    for who, error in ((other, Denied), (third, NotFound)):
+    for who, error in ((other, Forbidden), (third, NotFound)):
         with pytest.raises(error):
             await permissions.grant(conn, exam_id, who, f"u-{third}", ALL)
         with pytest.raises(error):

@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.errors import Conflict, Denied, NotFound
+from db.errors import Conflict, Forbidden, NotFound
 from db.models import ExamPolicy
 from db.queries.exams import permissions, policies
 from db.queries.exams.permissions import Grants
@@ -35,7 +35,7 @@ async def test_viewers_read_a_policy_and_editors_replace_it(conn: AsyncConnectio
         await policies.read_newest(conn, exam_id, other)
     await permissions.grant(conn, exam_id, maker, f"u-{other}", Grants(can_view=True))
     assert (await policies.read_newest(conn, exam_id, other)).version == 1
-    with pytest.raises(Denied):
+    with pytest.raises(Forbidden):
         await policies.replace(conn, exam_id, other, {})
     await permissions.grant(conn, exam_id, maker, f"u-{other}", Grants(can_edit=True))
     assert await policies.replace(conn, exam_id, other, {}) == 2

@@ -3,7 +3,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.errors import Denied, NotFound
+from db.errors import Forbidden, NotFound
 from db.queries.exams import permissions, rosters
 from db.queries.exams.permissions import Grants
 from protocol.roles import Role
@@ -39,7 +39,7 @@ async def test_a_roster_is_for_who_may_view_or_edit_the_exam(conn: AsyncConnecti
     with pytest.raises(NotFound):
         await rosters.list_entries(conn, exam_id, other)
     await permissions.grant(conn, exam_id, maker, f"u-{other}", Grants(can_invigilate=True))
-    with pytest.raises(Denied):
+    with pytest.raises(Forbidden):
         await rosters.list_entries(conn, exam_id, other)
     await permissions.grant(conn, exam_id, maker, f"u-{other}", Grants(can_view=True))
     assert await rosters.list_entries(conn, exam_id, other) == []

@@ -144,7 +144,7 @@ def test_items_are_refused_by_path_or_read_back_as_themselves(wanted: list[NewIt
     try:
         read = read_items_of(wanted)
     except Invalid as error:
-        paths = [fault.path for fault in error.faults()]
+        paths = [fault.path for fault in error.faults]
         check_paths(paths)
         return
     assert [item.item for item in read] == [item.item for item in wanted]

@@ -191,7 +191,10 @@ async def test_rows_that_are_other_peoples_are_all_named_and_nothing_is_done(
     async with engine.connect() as conn:
         assert (await conn.execute(select(User).where(User.username.in_(["new", "max", "eve"])))).all() == []
     answer = await teacher.post(path, {"students": [{"username": "max", "name": "Max", "enrollment_id": "17"}]})
-    assert (answer.status_code, answer.json()["detail"]) == (409, "max: this enrolment id is taken by another account")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        409,
+        "max: another account already has this enrollment id.",
+    )
 
 
 async def test_a_roster_is_listed_by_username_page_by_page(teacher: Caller, exam_id: str) -> None:

@@ -22,7 +22,7 @@ def test_a_cursor_reads_back_as_what_it_was_written_from(moment: datetime, key: 
 def test_what_no_page_ended_with_is_refused_by_its_path(after: str) -> None:
     with pytest.raises(Invalid) as refused:
         read_cursor(after, UUID)
-    assert [fault.path for fault in refused.value.faults()] == ["query.after"]
+    assert [fault.path for fault in refused.value.faults] == ["query.after"]
 
 
 def test_a_cursor_of_another_list_or_another_spelling_is_refused() -> None:

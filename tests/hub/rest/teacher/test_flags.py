@@ -143,7 +143,10 @@ async def test_what_may_not_be_decided_is_refused_and_changes_nothing(
     assert (await classroom.teacher.post(path, review("confirmed", seen="dismissed"))).status_code == 409
     assert (await classroom.teacher.post(path, review("escalated"))).status_code == 200
     own = await classroom.teacher.post(path, review("confirmed", seen="escalated"))
-    assert (own.status_code, own.json()["detail"]) == (403, "who escalated a flag does not decide about it")
+    assert (own.status_code, own.json()["detail"]) == (
+        403,
+        "You escalated this flag. Another reviewer must decide about it.",
+    )
     another = await classroom.permitted(Permission.REVIEW)
     assert (await another.post(path, review("confirmed", seen="escalated"))).status_code == 200
 
