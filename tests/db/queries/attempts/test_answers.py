@@ -14,7 +14,7 @@ from tests.sittings import answer, sit
 
 async def told(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[str, int, object, bool]]:
     revisions = await list_revisions(conn, attempt_id, limit=200)
-    return [(one.item, one.revision, one.value, one.flag_counts) for one in revisions]
+    return [(one.item, one.revision, one.value, one.stands) for one in revisions]
 
 
 async def test_revisions_are_ranked_by_when_they_were_given_and_not_by_when_they_came(conn: AsyncConnection) -> None:

@@ -107,7 +107,7 @@ async def test_answers_that_come_with_the_submission_count_and_are_facts(conn: A
     assert ended.receipt.answers == 2
     assert [fact for fact, _ in await system_events(conn, sitting.attempt_id)][-2:] == ["answer_submitted", "submitted"]
     revisions = await list_revisions(conn, sitting.attempt_id)
-    assert [(one.item, one.revision, one.value, one.flag_counts) for one in revisions] == [
+    assert [(one.item, one.revision, one.value, one.stands) for one in revisions] == [
         ("a", 1, "x", True),
         ("b", 1, ["z", "x"], True),
     ]
@@ -133,7 +133,7 @@ async def test_an_answer_too_late_is_kept_beside_those_that_stand(conn: AsyncCon
     await end(conn, sitting, ending(answers=[Given("a", "y"), Given("b", ["x"])]))
     await end(conn, sitting, ending(answers=[Given("a", "y"), Given("b", ["x"])]))
     revisions = await list_revisions(conn, sitting.attempt_id)
-    assert [(one.item, one.revision, one.value, one.flag_counts) for one in revisions] == [
+    assert [(one.item, one.revision, one.value, one.stands) for one in revisions] == [
         ("a", 1, "y", False),
         ("a", 2, "x", True),
         ("a", 3, "y", False),
@@ -219,7 +219,7 @@ async def test_an_answer_that_is_just_being_stored_does_not_hold_up_the_end(engi
         await storing.commit()
     async with engine.connect() as conn:
         (late,) = await list_revisions(conn, sitting.attempt_id)
-        assert not late.flag_counts
+        assert not late.stands
 
 
 async def test_how_long_it_took_is_stored(conn: AsyncConnection) -> None:
