@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up serve work migrate admin simulate verify web test test-long test-external bench docs screenshots check format lock clean
+.PHONY: help demo up serve work migrate admin simulate verify web test test-long test-external coverage bench docs screenshots check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,6 +68,19 @@ test: $(VENV)/dev $(DIST)  ## the suite: real PostgreSQL, real Redis, real socke
 
 test-long: $(VENV)/dev $(DIST)  ## what takes longer: hundreds of sockets drained, consoles that stop reading
 	$(BIN)/python -m pytest -m long $(ARGS)
+
+# Pure modules need no server: their own tests must reach every branch that a caller can reach.
+PURE_TESTS := tests/protocol tests/judgement tests/hub/monitor/test_se*.py tests/hub/ingest/test_b*.py tests/hub/board/test_board.py \
+  tests/hub/presence/test_presence.py tests/hub/auth/test_tokens.py tests/veritas/client/test_queue.py tests/veritas/client/test_progress.py \
+  tests/veritas/client/test_reconnect.py tests/veritas/simulation/test_report.py tests/workers/llm/test_breaker.py \
+  tests/workers/llm/test_evidence.py tests/workers/llm/test_verdict.py
+PURE := protocol judgement hub.monitor.sequence hub.monitor.session hub.ingest.batcher hub.ingest.budget hub.board.board hub.presence.presence \
+  hub.auth.tokens veritas.client.queue veritas.client.progress veritas.client.reconnect veritas.simulation.report workers.llm.breaker \
+  workers.llm.evidence workers.llm.verdict
+
+coverage: $(VENV)/dev $(DIST)  ## the suite again, counting branches: 95 % of pure modules by their own tests, 90 % of all
+	$(BIN)/python -m pytest -q -p no:cacheprovider $(PURE_TESTS) $(PURE:%=--cov=%) --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" --cov --cov-report=json --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
 
 test-external: $(VENV)/dev  ## the same on Debian's PostgreSQL 15 and Redis 7 over TCP, started and stopped here
 	$(BIN)/python -m pytest --external tests/db tests/hub tests/workers tests/faults tests/laws/test_board.py tests/journeys/test_deployment.py tests/deploy $(ARGS)
