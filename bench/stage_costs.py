@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from bench.figures import Spread, spread
 from bench.workload import Tape
 from db import copy_encoding
-from db.segments import lay
+from db.segments import make_segment
 from hub.monitor.session import CandidateSession
 from protocol.attempts import AttemptStatus
 from protocol.codec import Encoding, decode_candidate, encode
@@ -122,7 +122,7 @@ def _converse(batches: Sequence[Batch]) -> int:
 
 def _write(batches: Sequence[Batch]) -> bytes:
     stream_id = uuid7()
-    return copy_encoding.encode([lay(stream_id, batch) for batch in batches])
+    return copy_encoding.encode([make_segment(stream_id, batch) for batch in batches])
 
 
 def _welcome() -> Welcome:

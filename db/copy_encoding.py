@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Final
 
-from db.segments import Stretch
+from db.segments import Segment
 
 COLUMNS: Final = ("stream_id", "seq", "mono", "client_timestamp", "event_type", "severity", "data_payload")
 """The columns of a row, in the order they are written."""
@@ -25,7 +25,7 @@ _length = Struct(">i").pack
 _jsonb = Struct(">iB").pack
 
 
-def encode(stretches: Sequence[Stretch]) -> bytes:
+def encode(stretches: Sequence[Segment]) -> bytes:
     """Write all rows of these stretches.
 
     Raises struct.error, OverflowError or UnicodeError for a value that no column could hold.

@@ -38,7 +38,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
 
 
 @asynccontextmanager
-async def patient(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def begin_unguarded(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One transaction without limits of time, outside the pool: for upkeep of whole tables, never for a query."""
     unguarded = create_async_engine(engine.url, poolclass=NullPool)
     try:

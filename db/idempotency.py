@@ -8,7 +8,7 @@ from uuid import UUID
 
 from db.errors import IdReused
 from db.queries.console import commands
-from db.queries.console.commands import PastCommand
+from db.queries.console.commands import StoredCommand
 from db.unit import Unit
 from protocol.console import Result
 
@@ -29,11 +29,11 @@ async def idempotent(
     `act` raises, nothing is stored, and the id may be used again. Raises IdReused when the id belongs to a request of
     another actor or with another content.
     """
-    stored = await commands.take_id(unit.conn, request_id)
+    stored = await commands.lock_command(unit.conn, request_id)
     if stored is not None:
         if (stored.actor_id, stored.digest) != (actor_id, digest):
             raise IdReused("This id was used for another request. Send a new id.")
         return stored.result
     result = await act()
-    await commands.record(unit.conn, request_id, PastCommand(exam_id, actor_id, action, digest, result))
+    await commands.store_command(unit.conn, request_id, StoredCommand(exam_id, actor_id, action, digest, result))
     return result

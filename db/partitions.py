@@ -29,12 +29,12 @@ def first_id(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
-def drawn_ms(stream_id: UUID) -> int:
+def created_ms(stream_id: UUID) -> int:
     """When a UUIDv7 was drawn, in ms since the epoch, by the clock of the process that drew it."""
     return stream_id.int >> 80
 
 
-def moment_of(stream_id: UUID) -> datetime:
+def created_at(stream_id: UUID) -> datetime:
     """When a UUIDv7 was drawn."""
     return datetime.fromtimestamp((stream_id.int >> 80) / 1000, UTC)
 

@@ -14,7 +14,7 @@ from protocol.events import Batch, Entry, lost_entry
 _SPAN = "events_lost"
 
 
-class Stretch(msgspec.Struct, frozen=True, gc=False):
+class Segment(msgspec.Struct, frozen=True, gc=False):
     """Contiguous places of one stream, from `first_seq` to the number of the last entry."""
 
     stream_id: UUID
@@ -22,11 +22,11 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
     entries: tuple[Entry, ...]
 
 
-class Parted(msgspec.Struct, frozen=True):
+class SplitSegments(msgspec.Struct, frozen=True):
     """What is to be stored, what stands already, and the streams that would get a hole."""
 
-    missing: list[Stretch]
-    known: list[Stretch]
+    missing: list[Segment]
+    known: list[Segment]
     holes: frozenset[UUID]
 
 
@@ -38,7 +38,7 @@ class _Lost(msgspec.Struct):
 _decode_lost = msgspec.json.Decoder(_Lost).decode
 
 
-def lay(stream_id: UUID, batch: Batch) -> Stretch:
+def make_segment(stream_id: UUID, batch: Batch) -> Segment:
     """Make a batch ready to be stored: a span of several lost numbers becomes two rows, its first number and the rest.
 
     Every number that is not the first of a tile has its predecessor in the same tile; so a late batch of an older
@@ -48,16 +48,16 @@ def lay(stream_id: UUID, batch: Batch) -> Stretch:
     entries = batch.entries
     if len(entries) != batch.last_seq - batch.first_seq + 1:
         entries = tuple(row for entry in entries for row in _two_rows(entry))
-    return Stretch(stream_id, batch.first_seq, entries)
+    return Segment(stream_id, batch.first_seq, entries)
 
 
-def part(stretches: Sequence[Stretch], heads: Mapping[UUID, int]) -> Parted:
+def split_segments(stretches: Sequence[Segment], heads: Mapping[UUID, int]) -> SplitSegments:
     """Part stretches, in the order of stream and number, at their streams' heads.
 
     A span that begins at or before the head keeps only the numbers after it.
     """
     reached = dict(heads)
-    parted = Parted([], [], frozenset())
+    parted = SplitSegments([], [], frozenset())
     holes = set()
     for stretch in stretches:
         head = reached.get(stretch.stream_id, 0)
@@ -67,11 +67,11 @@ def part(stretches: Sequence[Stretch], heads: Mapping[UUID, int]) -> Parted:
         known = tuple(entry for entry in stretch.entries if entry.seq <= head)
         missing = tuple(row for entry in stretch.entries[len(known) :] for row in _after(entry, head))
         if known:
-            parted.known.append(Stretch(stretch.stream_id, stretch.first_seq, known))
+            parted.known.append(Segment(stretch.stream_id, stretch.first_seq, known))
         if missing:
-            parted.missing.append(Stretch(stretch.stream_id, head + 1, missing))
+            parted.missing.append(Segment(stretch.stream_id, head + 1, missing))
             reached[stretch.stream_id] = missing[-1].seq
-    return Parted(parted.missing, parted.known, frozenset(holes))
+    return SplitSegments(parted.missing, parted.known, frozenset(holes))
 
 
 def _two_rows(entry: Entry) -> tuple[Entry, ...]:

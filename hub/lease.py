@@ -54,7 +54,7 @@ class Lease(Background):
             return
         with suppress(*AWAY):
             async with asyncio.timeout(RELEASE_S), self._engine.begin() as conn:
-                await hub_leases.release(conn, self.hub_id)
+                await hub_leases.release_lease(conn, self.hub_id)
 
     async def _run(self) -> None:
         went_well = self.is_held
@@ -82,10 +82,10 @@ class Lease(Background):
 
     async def _renew(self) -> bool:
         async with self._engine.begin() as conn:
-            return await hub_leases.renew(conn, self.hub_id)
+            return await hub_leases.renew_lease(conn, self.hub_id)
 
     async def _take(self) -> None:
         hub_id = uuid7()
         async with self._engine.begin() as conn:
-            await hub_leases.take(conn, hub_id)
+            await hub_leases.take_lease(conn, hub_id)
         self.hub_id, self.is_held = hub_id, True

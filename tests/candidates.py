@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from db.models import Connection, EventStream, HubLease, MonitoringEvent
 from db.queries.connections import connections, hub_leases
-from db.queries.connections.connections import Closing, Opening
+from db.queries.connections.connections import Closing, OpenedConnection
 from protocol.monitor import Client, Hello
 from protocol.roles import Role
 from tests import factories
@@ -38,7 +38,7 @@ async def seat(conn: AsyncConnection, students: int = 1) -> list[Candidate]:
 
 async def take_hub(conn: AsyncConnection) -> UUID:
     hub = uuid7()
-    await hub_leases.take(conn, hub)
+    await hub_leases.take_lease(conn, hub)
     return hub
 
 
@@ -52,7 +52,7 @@ async def connect(
     acked: int = 0,
     next_seq: int = 1,
     mono: int = 500,
-) -> Opening:
+) -> OpenedConnection:
     hello = Hello(
         ticket="t",
         attempt_id=candidate.attempt_id,

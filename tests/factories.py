@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from db.clock import from_ms
 from db.models import Connection, EventStream, Exam, ExamAttempt, ExamEnrollment, ExamPolicy, MonitoringEvent, User
 from db.queries import feed
-from db.queries.attempts import start as attempts
+from db.queries.attempts.start import start_attempt
 from db.queries.evaluation import flags
 from protocol.flags import Severity
 from protocol.roles import Role
@@ -36,13 +36,13 @@ async def make_exam(
         )
     )
     await conn.execute(insert(ExamPolicy).values(id=uuid7(), exam_id=exam_id, version=1, settings=policy or {}))
-    await feed.open_feed(conn, exam_id)
+    await feed.create_feed(conn, exam_id)
     return exam_id
 
 
 async def make_attempt(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> UUID:
     await conn.execute(insert(ExamEnrollment).values(exam_id=exam_id, student_id=student_id))
-    opened = await attempts.start(conn, exam_id, student_id, rulebook_version=1)
+    opened = await start_attempt(conn, exam_id, student_id, rulebook_version=1)
     if opened.row is not None:
         await feed.append(conn, exam_id, [opened.row])
     return opened.attempt_id

@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.clock import from_ms
 from db.models import AttemptAnswer, Exam, ExamItem, MonitoringEvent
 from db.queries import feed
-from db.queries.attempts import end as endings
-from db.queries.attempts.answers import Given
-from db.queries.attempts.end import EndedAttempt, Ending
+from db.queries.attempts.answers import SubmittedAnswer
+from db.queries.attempts.end import EndedAttempt, Ending, end_attempt
 from db.queries.events.system_events import ServerEvent
 from judgement import grading
 from judgement.attempts import Action, transition_of
@@ -95,7 +94,7 @@ async def answer(conn: AsyncConnection, sitting: Sitting, item: str, value: Any,
     return seq
 
 
-def ending(action: Action = Action.SUBMIT, answers: Sequence[Given] = (), **whose: UUID) -> Ending:
+def ending(action: Action = Action.SUBMIT, answers: Sequence[SubmittedAnswer] = (), **whose: UUID) -> Ending:
     way = transition_of(action)
     fact = {
         Action.SUBMIT: ServerEvent("submitted", {"by": "student"}),
@@ -107,7 +106,7 @@ def ending(action: Action = Action.SUBMIT, answers: Sequence[Given] = (), **whos
 
 async def end(conn: AsyncConnection, sitting: Sitting, how: Ending | None = None) -> EndedAttempt:
     """End an attempt as every caller does: its row goes to the feed, last."""
-    ended = await endings.end_attempt(conn, sitting.attempt_id, how or ending(), grading)
+    ended = await end_attempt(conn, sitting.attempt_id, how or ending(), grading)
     if ended.row is not None:
         await feed.append(conn, ended.exam_id, [ended.row])
     return ended

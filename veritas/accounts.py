@@ -38,7 +38,7 @@ async def create_account(engine: AsyncEngine, role: Role, name: str, login: Logi
     hashed = await asyncio.to_thread(bcrypt.hashpw, login.password.encode(), bcrypt.gensalt(cost))
     try:
         async with engine.begin() as conn:
-            await users.create(conn, username=login.username, name=name, role=role, password_hash=hashed.decode())
+            await users.create_user(conn, username=login.username, name=name, role=role, password_hash=hashed.decode())
     except Conflict as error:
         raise VeritasError(str(error)) from error
 

@@ -71,7 +71,7 @@ async def settle(exam_run: ExamRun, engine: AsyncEngine) -> Report:
     give_up_s = time.monotonic() + SETTLE_S
     while True:
         async with engine.connect() as conn:
-            unjudged = await verify.count_unjudged(conn, exam_run.exam_id)
+            unjudged = await verify.count_unfolded(conn, exam_run.exam_id)
             raised = await verify.count_flags(conn, exam_run.exam_id)
             # No client of ours has counted the events of the guest.
             guest = None if exam_run.guest is None else exam_run.guest.student_id

@@ -26,7 +26,7 @@ async def upgrade(database_url: str) -> None:
         async with engine.begin() as conn:
             await conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
             await conn.run_sync(_upgrade)
-            await partitions.create_ahead(conn)
+            await partitions.create_partitions(conn)
     finally:
         await engine.dispose()
 

@@ -59,28 +59,28 @@ async def require_for_flag(conn: AsyncConnection, flag_id: UUID, user_id: UUID, 
     return await _require(conn, _HELD_OF_FLAG, flag_id, user_id, any_of, "flag")
 
 
-async def refuse(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> Never:
+async def raise_refusal(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> Never:
     """Raise what it means that a query found no such exam: Forbidden or NotFound, as `require` does."""
     await require(conn, exam_id, user_id, *any_of)
     # It came, or was permitted, since that query looked.
     raise NotFound(f"There is no exam {exam_id} that you can see.")
 
 
-async def require_maker(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> None:
+async def require_creator(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> None:
     """Raise NotFound when this exam is not there for this user, Forbidden for who neither made it nor administers."""
-    if not await may(conn, exam_id, user_id):
-        if await may(conn, exam_id, user_id, *ANY):
+    if not await is_permitted(conn, exam_id, user_id):
+        if await is_permitted(conn, exam_id, user_id, *ANY):
             raise Forbidden("Only the creator of the exam and administrators can do this.")
         raise NotFound(f"There is no exam {exam_id} that you can see.")
 
 
-async def may(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> bool:
+async def is_permitted(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> bool:
     """Whether this user may do one of these things with this exam."""
     found = await conn.execute(select(exists().where(Exam.id == exam_id, permits(user_id, *any_of))))
     return bool(found.scalar_one())
 
 
-async def permissions_of(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> list[Permission]:
+async def list_permissions(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> list[Permission]:
     """Everything this user may do with this exam."""
     row = (await conn.execute(_HELD, {"thing": exam_id, "user": user_id})).one_or_none()
     return [] if row is None else [one for one, permitted in zip(ANY, row[1:], strict=True) if permitted]

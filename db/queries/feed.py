@@ -24,7 +24,7 @@ TRIMMED_AT_ONCE: Final = 10_000
 _KINDS = {row: kind for kind, row in ROWS.items()}
 
 
-async def open_feed(conn: AsyncConnection, exam_id: UUID) -> None:
+async def create_feed(conn: AsyncConnection, exam_id: UUID) -> None:
     """Give a new exam its head."""
     await conn.execute(postgresql.insert(FeedHead).values(exam_id=exam_id).on_conflict_do_nothing())
 
@@ -55,7 +55,7 @@ async def append(conn: AsyncConnection, exam_id: UUID, rows: Sequence[Row]) -> i
     return head
 
 
-async def heads(conn: AsyncConnection, exam_ids: Sequence[UUID]) -> dict[UUID, int]:
+async def read_heads(conn: AsyncConnection, exam_ids: Sequence[UUID]) -> dict[UUID, int]:
     """The current head of each exam."""
     found = await conn.execute(select(FeedHead.exam_id, FeedHead.head).where(FeedHead.exam_id.in_(exam_ids)))
     return {row.exam_id: row.head for row in found}
@@ -72,7 +72,7 @@ async def read_after(conn: AsyncConnection, exam_id: UUID, offset: int, limit: i
     return [Delta(exam_id, number, kind, msgspec.Raw(body.encode())) for number, kind, body in found]
 
 
-async def trim(
+async def trim_feeds(
     conn: AsyncConnection, *, kept: timedelta = KEPT, rows: int = KEPT_ROWS, limit: int = TRIMMED_AT_ONCE
 ) -> int:
     """Delete what no console goes on from any more: rows that are too old, or too many; return how many they were.

@@ -150,7 +150,7 @@ _UNJUDGED: Final = text(
 
 
 @asynccontextmanager
-async def look(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def read_snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One moment of the record, read-only, for as long as it takes; the pool's time limits are not for whole tables."""
     patient = create_async_engine(engine.url, poolclass=NullPool)
     try:
@@ -160,13 +160,13 @@ async def look(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         await patient.dispose()
 
 
-async def measure(conn: AsyncConnection) -> Extent:
+async def measure_extent(conn: AsyncConnection) -> Extent:
     """How much there is to be checked."""
     row = (await conn.execute(_EXTENT)).one()
     return Extent(row.streams, row.events, row.feeds, row.cursors)
 
 
-async def find_untiled(conn: AsyncConnection) -> list[Breach]:
+async def find_sequence_errors(conn: AsyncConnection) -> list[Breach]:
     """Places where the rows of a stream do not stand for 1 to its end, each number once."""
     return [
         Breach(f"stream {row.place}", _describe(row.seq, row.first_seq, row.before))
@@ -174,12 +174,12 @@ async def find_untiled(conn: AsyncConnection) -> list[Breach]:
     ]
 
 
-async def find_unkeyed(conn: AsyncConnection) -> list[Breach]:
+async def find_unkeyed_partitions(conn: AsyncConnection) -> list[Breach]:
     """Partitions in which nothing keeps a number from being stored twice."""
     return [Breach(f"table {row.place}", "has no unique (stream_id, seq)") for row in await _find(conn, _UNKEYED)]
 
 
-async def find_foreign(conn: AsyncConnection) -> list[Breach]:
+async def find_orphaned_events(conn: AsyncConnection) -> list[Breach]:
     """Events of streams that do not exist."""
     return [Breach(f"stream {row.place}", f"{row.a} events, but no stream") for row in await _find(conn, _FOREIGN)]
 
@@ -195,7 +195,7 @@ async def find_feed_gaps(conn: AsyncConnection) -> list[Breach]:
     ]
 
 
-async def find_runaway_cursors(conn: AsyncConnection) -> list[Breach]:
+async def find_cursor_errors(conn: AsyncConnection) -> list[Breach]:
     """Cursors that stand past what is stored, or in a stream of another attempt."""
     return [
         Breach(
@@ -207,7 +207,7 @@ async def find_runaway_cursors(conn: AsyncConnection) -> list[Breach]:
     ]
 
 
-async def find_misshapen(conn: AsyncConnection) -> list[Breach]:
+async def find_malformed_markers(conn: AsyncConnection) -> list[Breach]:
     """Rows in place of events that do not say what they stand for."""
     return [
         Breach(f"stream {row.place}", f"{row.event_type} at {row.seq} does not say what it stands for")
@@ -215,13 +215,13 @@ async def find_misshapen(conn: AsyncConnection) -> list[Breach]:
     ]
 
 
-async def find_strays(conn: AsyncConnection) -> list[Breach]:
+async def find_events_outside_partitions(conn: AsyncConnection) -> list[Breach]:
     """Events that fell outside every day's partition."""
     found = await _find(conn, _STRAYS)
     return [Breach(f"stream {row.place}", f"{row.a} events in the default partition") for row in found]
 
 
-async def find_answers_astray(conn: AsyncConnection) -> list[Breach]:
+async def find_answer_errors(conn: AsyncConnection) -> list[Breach]:
     """Answers without the event that gave them, events without the answer they gave, and such as do not agree."""
     return [
         Breach(
@@ -269,7 +269,7 @@ async def count_flags(conn: AsyncConnection, exam_id: UUID) -> int:
     return int(found.scalar_one())
 
 
-async def count_unjudged(conn: AsyncConnection, exam_id: UUID) -> int:
+async def count_unfolded(conn: AsyncConnection, exam_id: UUID) -> int:
     """How many streams of an exam reach beyond their attempt's cursor."""
     found = await conn.execute(_UNJUDGED, {"exam_id": exam_id})
     return int(found.scalar_one())

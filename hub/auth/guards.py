@@ -113,7 +113,7 @@ def service_as(scope: Scope) -> Callable[..., Awaitable[Program]]:
 
     async def provide_program(request: Request[Any, Any, Any], engine: NamedDependency[AsyncEngine]) -> Program:
         async with engine.begin() as conn:
-            program = await service_keys.find(conn, hash_secret(_bearer(request)))
+            program = await service_keys.find_program(conn, hash_secret(_bearer(request)))
         if program is None:
             raise Unauthenticated("The service key is not valid.")
         if scope not in program.scopes:

@@ -134,7 +134,7 @@ class Feed:
         if not before:
             return
         async with self._doors.look() as conn:
-            heads = await feed.heads(conn, list(before))
+            heads = await feed.read_heads(conn, list(before))
             epoch = await read_epoch(conn)
         for exam_id, head in heads.items():
             follower = self._followers.get(exam_id)

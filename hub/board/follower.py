@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
 from db.queries import feed
-from db.queries.console import board as boards
+from db.queries.console.board import read_board
 from hub.board.board import Board, encode_delta
 from hub.sockets import Frame
 from protocol.codec import Encoding
@@ -188,7 +188,7 @@ class Follower:
 
     async def _load(self) -> None:
         async with self._doors.snapshot() as conn:
-            board = Board.from_parts([await boards.read_board(conn, self.exam_id)])
+            board = Board.from_parts([await read_board(conn, self.exam_id)])
         self.board = board
         self._loaded.set()
         for subscriber in self.subscribers:

@@ -18,10 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict, Forbidden, NotFound, sqlstate_of
 from db.queries import access, audit, feed
-from db.queries.attempts import end as endings
-from db.queries.attempts.end import Ending
-from db.queries.console import board as boards
+from db.queries.attempts.end import Ending, end_attempt
 from db.queries.console import commands, instructions
+from db.queries.console.board import WATCHING
 from db.queries.events.system_events import ServerEvent
 from hub.auth.guards import Principal
 from hub.commands.reviews import Decision, review
@@ -129,14 +128,14 @@ class Commands:
     async def _transact(self, action: _Action, principal: Principal, command: Command) -> _Done:
         async with self._engine.begin() as conn:
             await _check_permission(conn, principal, command)
-            past, digest = await commands.take_id(conn, command.id), _digest(command)
+            past, digest = await commands.lock_command(conn, command.id), _digest(command)
             if past is not None:
                 if (past.actor_id, past.digest) != (principal.user_id, digest):
                     raise _Refused(ErrorCode.BAD_COMMAND, "this id was another command's")
                 return _Done(past.result)
             done = await action(conn, principal, command)
-            past = commands.PastCommand(command.exam_id, principal.user_id, command.action, digest, done.result)
-            await commands.record(conn, command.id, past)
+            past = commands.StoredCommand(command.exam_id, principal.user_id, command.action, digest, done.result)
+            await commands.store_command(conn, command.id, past)
             if done.rows:
                 await feed.append(conn, command.exam_id, done.rows)
             return done
@@ -151,8 +150,8 @@ class Commands:
 
 
 async def _check_permission(conn: AsyncConnection, principal: Principal, command: Command) -> None:
-    permitted = await access.permissions_of(conn, command.exam_id, principal.user_id)
-    if not set(permitted) & set(boards.WATCHING):
+    permitted = await access.list_permissions(conn, command.exam_id, principal.user_id)
+    if not set(permitted) & set(WATCHING):
         raise _Refused(ErrorCode.FORBIDDEN, f"no exam {command.exam_id} that you may watch")
     wanted = WANTED[command.action]
     if wanted not in permitted:
@@ -163,7 +162,7 @@ async def _message(conn: AsyncConnection, principal: Principal, command: Command
     """Show a text to the candidates who are sitting the exam now: all, or those named."""
     text = _text(command.text, "text")
     named = _named(command.to)
-    rows = await instructions.issue(
+    rows = await instructions.issue_instructions(
         conn,
         command.exam_id,
         named,
@@ -213,7 +212,7 @@ async def _end(conn: AsyncConnection, principal: Principal, command: Command) ->
                 user_agent=principal.agent,
             )
     ended = [attempt_id for attempt_id in named if outcomes[attempt_id].ok]
-    rows += await instructions.issue(
+    rows += await instructions.issue_instructions(
         conn,
         command.exam_id,
         ended,
@@ -229,7 +228,7 @@ async def _end(conn: AsyncConnection, principal: Principal, command: Command) ->
 
 async def _end_one(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> tuple[Outcome, Row | None]:
     try:
-        ended = await endings.end_attempt(conn, attempt_id, ending, grading)
+        ended = await end_attempt(conn, attempt_id, ending, grading)
     except NotFound:
         return Outcome(attempt_id=attempt_id, ok=False, code=ErrorCode.NOT_FOUND, detail="not in this exam"), None
     except Conflict as error:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import NotFound
 from db.queries import access, audit
-from db.queries.console import board as boards
+from db.queries.console.board import read_flag_row
 from db.queries.evaluation import scores
 from db.queries.review import decisions
 from hub.auth.guards import Principal
@@ -58,13 +58,13 @@ async def review(conn: AsyncConnection, principal: Principal, decision: Decision
     Raises NotFound when this exam has no such flag, NotFound or Forbidden for who may not review in it.
     """
     await access.require(conn, decision.exam_id, principal.user_id, Permission.REVIEW)
-    flag = await decisions.take_in_hand(conn, decision.exam_id, decision.flag_id)
+    flag = await decisions.lock_flag(conn, decision.exam_id, decision.flag_id)
     if flag is None:
         raise NotFound(f"There is no flag {decision.flag_id} in this exam.")
     refusal = _refuse(flag, principal, decision.seen, decision.decision)
     if refusal is not None:
         return Reviewed(refusal)
-    await decisions.decide(
+    await decisions.store_decision(
         conn,
         flag_id=decision.flag_id,
         seen=decision.seen,
@@ -89,11 +89,11 @@ async def review(conn: AsyncConnection, principal: Principal, decision: Decision
         user_agent=principal.agent,
     )
     score = await scores.rescore(conn, flag.attempt_id, score_attempt)
-    rows: list[Row] = [await boards.read_flag(conn, decision.flag_id)]
+    rows: list[Row] = [await read_flag_row(conn, decision.flag_id)]
     return Reviewed(Outcome(attempt_id=flag.attempt_id, ok=True), rows if score is None else [*rows, score])
 
 
-def _refuse(flag: decisions.FlagInHand, principal: Principal, seen: FlagStatus, decision: FlagStatus) -> Outcome | None:
+def _refuse(flag: decisions.LockedFlag, principal: Principal, seen: FlagStatus, decision: FlagStatus) -> Outcome | None:
     """Why this decision cannot be made about the flag as it is, or None."""
     if flag.status is not seen:
         return Outcome(

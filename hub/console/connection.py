@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.queries.console import board as boards
+from db.queries.console.board import list_watchable
 from hub import metrics, sockets
 from hub.auth.guards import Principal
 from hub.board.board import Board, encode_delta
@@ -305,7 +305,7 @@ class Console:
 
     async def _may_watch(self, exam_id: UUID) -> bool:
         async with self._house.engine.connect() as conn:
-            return bool(await boards.watchable(conn, [exam_id], self._principal.user_id))
+            return bool(await list_watchable(conn, [exam_id], self._principal.user_id))
 
     async def _send(self) -> None:
         sent = 0

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
 from db.queries.accounts import credentials
-from db.queries.console import board as boards
+from db.queries.console.board import list_watchable
 from hub import metrics, sockets
 from hub.auth.guards import Principal, admit_socket, origin_allowed, spending
 from hub.board.feeds import Feed
@@ -188,7 +188,7 @@ class ConsoleContext:
 
     async def _check_sessions(self, conn: AsyncConnection) -> None:
         """End consoles whose sign-in was ended: by logging out, or because its person may come no more."""
-        dead = await credentials.dead_sessions(conn, {console.session for console in self._consoles})
+        dead = await credentials.find_ended_sessions(conn, {console.session for console in self._consoles})
         for console in self._consoles:
             if console.session in dead:
                 console.end(CloseCode.UNAUTHENTICATED)
@@ -199,7 +199,7 @@ class ConsoleContext:
         for console in self._consoles:
             watched.setdefault(console.user_id, set()).update(console.watched)
         for user_id, exam_ids in watched.items():
-            taken = exam_ids - await boards.watchable(conn, exam_ids, user_id) if exam_ids else set()
+            taken = exam_ids - await list_watchable(conn, exam_ids, user_id) if exam_ids else set()
             for console in [one for one in self._consoles if taken and one.user_id == user_id]:
                 for exam_id in taken & console.watched:
                     console.forbid(exam_id)

@@ -66,7 +66,7 @@ class Duplicates(Background):
     async def _compare(self, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry]) -> None:
         try:
             async with self._engine.begin() as conn:
-                altered = await resends.compare(conn, attempt_id, stream_id, entries)
+                altered = await resends.record_altered_resends(conn, attempt_id, stream_id, entries)
         except AWAY as error:
             log.warning("resend not compared", attempt_id=str(attempt_id), error=type(error).__name__)
             metrics.COMPARISONS_DROPPED.inc(len(entries))

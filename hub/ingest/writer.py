@@ -19,8 +19,8 @@ import structlog
 
 from db.queries.events import insert as events
 from db.queries.events.database_epoch import read_epoch
-from db.queries.events.insert import Outcome
-from db.segments import Stretch, lay
+from db.queries.events.insert import InsertOutcome
+from db.segments import Segment, make_segment
 from hub import metrics
 from hub.ingest.batcher import Batcher, BatchResult, GivenUp, Offer, PendingBatch, Stored
 from hub.ingest.database_epoch import DatabaseEpoch, EpochChanged
@@ -114,7 +114,7 @@ class Writer:
             self._drop_connection()
 
     async def _flush(self, taken: Sequence[PendingBatch]) -> None:
-        stretches = [lay(work.stream_id, work.batch) for work in taken]
+        stretches = [make_segment(work.stream_id, work.batch) for work in taken]
         stretches.sort(key=lambda stretch: (stretch.stream_id.int, stretch.first_seq))
         rewinds = self._timeline.rewinds
         started = time.perf_counter()
@@ -154,7 +154,7 @@ class Writer:
         while waiting := self._batcher.take():
             _give_up(waiting, reason)
 
-    def _report(self, taken: Sequence[PendingBatch], outcome: Outcome) -> None:
+    def _report(self, taken: Sequence[PendingBatch], outcome: InsertOutcome) -> None:
         for stream_id, reason in outcome.returned.items():
             _give_up([work for work in taken if work.stream_id == stream_id], reason)
         stored = [work for work in taken if work.stream_id not in outcome.returned]
@@ -172,7 +172,7 @@ class Writer:
             # What others make of it must not keep the next flush from its storage.
             log.exception("flush not passed on", streams=len(stored))
 
-    async def _store(self, stretches: Sequence[Stretch], rewinds: int) -> Outcome:
+    async def _store(self, stretches: Sequence[Segment], rewinds: int) -> InsertOutcome:
         """Store the stretches, whatever it takes: COPY first, then the way that may be repeated. Raises Rewound."""
         is_repeat = False
         tries = 0
@@ -196,13 +196,15 @@ class Writer:
                 self._prove(stretches, outcome)
                 return outcome
 
-    async def _store_once(self, conn: asyncpg.Connection, stretches: Sequence[Stretch], *, is_repeat: bool) -> Outcome:
+    async def _store_once(
+        self, conn: asyncpg.Connection, stretches: Sequence[Segment], *, is_repeat: bool
+    ) -> InsertOutcome:
         if not is_repeat and await self._follow(conn, stretches):
-            await events.copy(conn, stretches)
-            return Outcome()
-        return await events.insert_missing(conn, stretches)
+            await events.copy_events(conn, stretches)
+            return InsertOutcome()
+        return await events.insert_missing_events(conn, stretches)
 
-    async def _follow(self, conn: asyncpg.Connection, stretches: Sequence[Stretch]) -> bool:
+    async def _follow(self, conn: asyncpg.Connection, stretches: Sequence[Segment]) -> bool:
         """Whether each stretch follows its stream's head; PostgreSQL is asked once per stream and connection.
 
         A session's own count is not enough after a reconnect: it may have been told by a server that is gone.
@@ -213,7 +215,7 @@ class Writer:
         heads = await events.read_heads(conn, [stretch.stream_id for stretch in new])
         return all(stretch.first_seq == heads[stretch.stream_id] + 1 for stretch in new)
 
-    def _prove(self, stretches: Sequence[Stretch], outcome: Outcome) -> None:
+    def _prove(self, stretches: Sequence[Segment], outcome: InsertOutcome) -> None:
         if len(self._proven) > PROVEN_STREAMS:
             self._proven.clear()
         self._proven.update(stretch.stream_id for stretch in stretches)

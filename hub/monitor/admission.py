@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Forbidden
 from db.queries.connections import connections
-from db.queries.connections.connections import Opening
+from db.queries.connections.connections import OpenedConnection
 from db.queries.console import instructions
 from hub import metrics
 from hub.auth import tokens
@@ -44,7 +44,7 @@ class AdmittedCandidate(msgspec.Struct, frozen=True):
     """An accepted hello: who it is, the stream to go on with, what is still to be asked, and in which hub's name."""
 
     principal: Principal
-    opening: Opening
+    opening: OpenedConnection
     waiting: list[Instruct]
     hub_id: UUID
 
@@ -111,7 +111,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     ) -> AdmittedCandidate:
         opening = await connections.open_connection(conn, hello, principal.user_id, hub_id, by_requests=by_requests)
         _check_exam(principal, opening)
-        waiting = await instructions.pending(conn, [opening.attempt_id])
+        waiting = await instructions.list_pending(conn, [opening.attempt_id])
         return AdmittedCandidate(principal, opening, waiting.get(opening.attempt_id, []), hub_id)
 
     async def renew(self, token: str, entrance: AdmittedCandidate) -> Principal:
@@ -129,7 +129,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
             self.close_log.put(entering.result().opening, cause)
 
 
-def _check_exam(principal: Principal, opening: Opening) -> None:
+def _check_exam(principal: Principal, opening: OpenedConnection) -> None:
     if not principal.may_sit(opening.exam_id):
         raise Forbidden("Your sign-in is valid only for another exam.")
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
 from db.queries.connections import connections
-from db.queries.connections.connections import Closing, Opening
+from db.queries.connections.connections import Closing, OpenedConnection
 from hub import metrics
 from hub.sockets import steady_ms
 from hub.tasks import Background
@@ -31,7 +31,7 @@ LAST_S: Final = 5.0
 
 
 class _Farewell(msgspec.Struct, frozen=True, eq=False):
-    opening: Opening
+    opening: OpenedConnection
     cause: str
     at_ms: int
     recorded: "asyncio.Future[None]"
@@ -55,7 +55,7 @@ class CloseLog(Background):
                 await self._waiting.join()
         await super().__aexit__(kind, error, trace)
 
-    def put(self, opening: Opening, cause: str) -> "asyncio.Future[None]":
+    def put(self, opening: OpenedConnection, cause: str) -> "asyncio.Future[None]":
         """Record the end of a connection, soon; the future is done when it is recorded, or never will be."""
         recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         farewell = _Farewell(opening, cause, steady_ms(), recorded)

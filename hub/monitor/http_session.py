@@ -57,8 +57,8 @@ async def deliver(admission: Admission, bearer: Bearer, delivered: Delivered) ->
         target = await http_connections.find_target(conn, delivered.stream, bearer.student_id)
         _check(bearer, target)
         if bearer.principal is not None:
-            await http_connections.hear(conn, target.attempt_id, delivered.stream)
-        waiting = (await instructions.pending(conn, [target.attempt_id])).get(target.attempt_id, [])
+            await http_connections.record_request(conn, target.attempt_id, delivered.stream)
+        waiting = (await instructions.list_pending(conn, [target.attempt_id])).get(target.attempt_id, [])
         known = await _refused_before(conn, delivered, target)
     session, rejected = await _Delivery(admission, target, delivered).run()
     answered = {done.id for done in delivered.done}
@@ -148,7 +148,7 @@ async def _refused_before(conn: AsyncConnection, delivered: Delivered, target: T
     batch = delivered.batch
     if batch is None or batch.first_seq > target.committed:
         return []
-    found = await connections.rejected_between(conn, delivered.stream, batch.first_seq - 1, target.committed)
+    found = await connections.read_rejected(conn, delivered.stream, batch.first_seq - 1, target.committed)
     return [one for one in found if one.seq <= batch.last_seq]
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import AWAY
 from db.notify import Notifier
 from db.queries import feed
-from db.queries.attempts import start as attempts
+from db.queries.attempts.start import read_attempt
 from db.queries.console import instructions
 from hub import metrics
 from hub.tasks import Background
@@ -88,10 +88,10 @@ class InstructionResults(Background):
 
     async def _record(self, attempt_id: UUID, done: Done) -> None:
         async with self._engine.begin() as conn:
-            row = await instructions.answer(conn, attempt_id, done.id, ok=done.ok, code=done.code)
+            row = await instructions.record_result(conn, attempt_id, done.id, ok=done.ok, code=done.code)
             if row is None:
                 return
-            exam_id = (await attempts.read(conn, attempt_id)).exam_id
+            exam_id = (await read_attempt(conn, attempt_id)).exam_id
             await feed.append(conn, exam_id, [row])
         await self._notifier.notify("feed", exam_id)
 

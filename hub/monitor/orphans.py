@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY
 from db.queries.connections import connections, http_connections
-from db.queries.connections.connections import Closing, Opened
+from db.queries.connections.connections import Closing, ConnectionKey
 from hub.lease import Lease
 from hub.monitor.close_log import CloseLog
 from hub.monitor.registry import Registry
@@ -58,7 +58,7 @@ class OrphanCloser(Background):
 
     async def _sweep(self) -> None:
         async with self._engine.begin() as conn:
-            listed = await connections.list_open(conn, self._lease.hub_id, older_than_s=YOUNG_S)
+            listed = await connections.list_open_sockets(conn, self._lease.hub_id, older_than_s=YOUNG_S)
             left = [one for one in listed if not self._is_known(one)]
             if not left:
                 return
@@ -67,12 +67,12 @@ class OrphanCloser(Background):
 
     async def _close_silent(self) -> None:
         async with self._engine.begin() as conn:
-            silent = await http_connections.take_silent(conn, self._lease.hub_id)
+            silent = await http_connections.lock_silent(conn, self._lease.hub_id)
             if silent:
                 ends = [Closing(one.attempt_id, one.generation, http_connections.SILENT) for one in silent]
                 await connections.close_connections(conn, ends)
 
-    def _is_known(self, one: Opened) -> bool:
+    def _is_known(self, one: ConnectionKey) -> bool:
         return self._registry.holds(one.attempt_id, one.generation) or self._close_log.holds(
             one.attempt_id, one.generation
         )

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.errors import AWAY
 from db.notify import Notification
 from db.queries.connections import connections
-from db.queries.connections.connections import Finding, Standing
+from db.queries.connections.connections import SocketCheck, SocketKey
 from db.queries.console import instructions
 from hub.ingest.budget import Budget
 from hub.sockets import steady_ms
@@ -40,7 +40,7 @@ class Candidate(Protocol):
         """Whose connection this is."""
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> SocketKey:
         """Which connection of the attempt this is, and by which sign-in."""
 
     def close(self, code: CloseCode) -> None:
@@ -186,10 +186,10 @@ class Registry:
         if not standings:
             return
         async with self._engine.connect() as conn:
-            self._tell(standings, await connections.check_standing(conn, standings))
+            self._tell(standings, await connections.check_sockets(conn, standings))
             await self._pass_instructions(conn, standings.keys())
 
-    def _tell(self, asked: Mapping[UUID, Standing], found: Mapping[UUID, Finding]) -> None:
+    def _tell(self, asked: Mapping[UUID, SocketKey], found: Mapping[UUID, SocketCheck]) -> None:
         for attempt_id, finding in found.items():
             candidate = self._newest.get(attempt_id)
             # Since the question was asked it may have signed in anew, or another may have taken its place.
@@ -201,7 +201,7 @@ class Registry:
                 candidate.close(finding.code)
 
     async def _pass_instructions(self, conn: AsyncConnection, attempt_ids: Collection[UUID]) -> None:
-        pending = await instructions.pending(conn, list(attempt_ids))
+        pending = await instructions.list_pending(conn, list(attempt_ids))
         for attempt_id, waiting in pending.items():
             candidate = self._newest.get(attempt_id)
             if candidate is not None:

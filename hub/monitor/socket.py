@@ -15,7 +15,7 @@ from litestar import websocket
 from litestar.di import NamedDependency
 
 from db.errors import AWAY, RequestError
-from db.queries.connections.connections import Opening, Standing
+from db.queries.connections.connections import OpenedConnection, SocketKey
 from hub import metrics, sockets
 from hub.auth.guards import Principal
 from hub.errors import close_code_of
@@ -67,7 +67,7 @@ class CandidateSocket:
         self._counted_bytes = 0
 
     @property
-    def opening(self) -> Opening:
+    def opening(self) -> OpenedConnection:
         """What the hello opened, once it was accepted."""
         assert self._entrance is not None
         return self._entrance.opening
@@ -78,10 +78,10 @@ class CandidateSocket:
         return self.opening.attempt_id
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> SocketKey:
         """Which connection of the attempt this is, and by which sign-in it stands now."""
         assert self._principal is not None
-        return Standing(self.opening.generation, self._principal.session)
+        return SocketKey(self.opening.generation, self._principal.session)
 
     async def run(self) -> None:
         """Read frames until the socket is gone, and leave nothing of it behind."""

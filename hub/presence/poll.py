@@ -59,7 +59,7 @@ class PresencePoll(Background):
         if not focus:
             return
         async with self._engine.connect() as conn:
-            found = await records.read_connected(conn, list(focus))
+            found = await records.read_presence(conn, list(focus))
             for exam_id, connected in found.items():
                 self._presence.recorded(exam_id, connected)
             unseen = self._unseen & focus.keys()

@@ -94,7 +94,7 @@ async def make_account(
         raise Invalid("$.password", "required, except for students")
     password_hash = None if data.password is None else await passwords.hash(data.password)
     async with engine.begin() as conn:
-        account = await users.create(
+        account = await users.create_user(
             conn,
             username=data.username,
             name=data.name,
@@ -103,9 +103,9 @@ async def make_account(
             password_hash=password_hash,
         )
         if data.role is Role.TEACHER:
-            await admin.let_create_exams(conn, account.user_id, may=data.can_create_exams)
+            await admin.set_create_exams(conn, account.user_id, may=data.can_create_exams)
         await trail.leave(conn, request, principal.user_id, "make_account", "user", account.user_id, role=data.role)
-        return await admin.read(conn, account.user_id)
+        return await admin.read_account(conn, account.user_id)
 
 
 @patch(
@@ -132,12 +132,12 @@ async def change_account(
     if isinstance(data.password, str):
         values["password_hash"] = await passwords.hash(data.password)
     async with engine.begin() as conn:
-        account = await admin.take_in_hand(conn, user_id, principal.user_id)
-        await admin.change(conn, account, values)
+        account = await admin.lock_account(conn, user_id, principal.user_id)
+        await admin.change_account(conn, account, values)
         if isinstance(data.can_create_exams, bool):
-            await admin.let_create_exams(conn, user_id, may=data.can_create_exams)
+            await admin.set_create_exams(conn, user_id, may=data.can_create_exams)
         await trail.leave(conn, request, principal.user_id, "change_account", "user", user_id, **_told(said))
-        return await admin.read(conn, user_id)
+        return await admin.read_account(conn, user_id)
 
 
 @get(

@@ -115,7 +115,7 @@ async def register(
         raise Forbidden("You cannot register yourself here. Ask your school for an account.")
     password_hash = await passwords.hash(data.password)
     async with engine.begin() as conn:
-        account = await users.create(
+        account = await users.create_user(
             conn,
             username=data.username,
             name=data.name,
@@ -200,7 +200,7 @@ async def refresh(
     successor = draw_secret()
     with failures.count(address_of(request)):
         async with engine.begin() as conn:
-            rotation = await credentials.rotate(conn, hash_secret(presented), hash_secret(successor))
+            rotation = await credentials.rotate_token(conn, hash_secret(presented), hash_secret(successor))
             if rotation.outcome is Outcome.REUSED and rotation.session is not None:
                 await _audit(conn, request, rotation.session.account.user_id, "refresh_reused")
         # Raised only here: what a reused token ended must stay ended.
@@ -323,7 +323,7 @@ def _hand_over(signed_in: SignedIn, page: Page | None) -> Response[SignedIn]:
 
 async def _end(engine: AsyncEngine, request: AnyRequest, session: UUID, user_id: UUID) -> None:
     async with engine.begin() as conn:
-        await credentials.revoke(conn, session)
+        await credentials.revoke_session(conn, session)
         await _audit(conn, request, user_id, "logout")
 
 

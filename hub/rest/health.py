@@ -73,7 +73,7 @@ async def read_metrics(ingest: NamedDependency[Ingest]) -> Response[bytes]:
 async def _partitions_ahead(engine: AsyncEngine) -> int | None:
     try:
         async with engine.connect() as conn:
-            return await partitions.count_ahead(conn)
+            return await partitions.count_days_ahead(conn)
     except AWAY:
         return None
 
@@ -81,7 +81,7 @@ async def _partitions_ahead(engine: AsyncEngine) -> int | None:
 async def _unready(engine: AsyncEngine) -> str | None:
     try:
         async with engine.connect() as conn:
-            if await partitions.count_ahead(conn) < 1:
+            if await partitions.count_days_ahead(conn) < 1:
                 return "no partition for tomorrow's events"
             if not await partitions.is_default_empty(conn):
                 return "events outside every partition"

@@ -62,7 +62,7 @@ async def give_key(
     """Draw a key and store its hash; whoever has it may do what its scopes say."""
     key = PREFIX + draw_secret()
     async with engine.begin() as conn:
-        given = await service_keys.create(conn, data.name, sorted(set(data.scopes)), hash_secret(key))
+        given = await service_keys.create_key(conn, data.name, sorted(set(data.scopes)), hash_secret(key))
         await audit.leave(
             conn,
             request,
@@ -110,7 +110,7 @@ async def revoke_key(
 ) -> None:
     """Let a key be good no longer, from the next call on."""
     async with engine.begin() as conn:
-        await service_keys.revoke(conn, key_id)
+        await service_keys.revoke_key(conn, key_id)
         await audit.leave(conn, request, principal.user_id, "revoke_key", "service_key", key_id)
 
 

@@ -19,8 +19,7 @@ from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
 from db.queries import feed
 from db.queries.accounts.service_keys import Program
-from db.queries.attempts import start as attempts
-from db.queries.attempts.start import AttemptRecord
+from db.queries.attempts.start import AttemptRecord, read_attempt
 from db.queries.console import commands
 from db.queries.evaluation import flags
 from db.queries.evaluation.flags import NewFlag
@@ -120,17 +119,17 @@ async def report_behavior(
     rule = f"service:{program.name}"
     async with engine.begin() as conn:
         digest = sha256(msgspec.json.encode(data, order="sorted")).hexdigest()
-        past = await commands.take_id(conn, data.id)
+        past = await commands.lock_command(conn, data.id)
         if past is not None and (past.actor_id, past.digest) != (program.user_id, digest):
             raise Conflict("Another report already used this id.")
-        attempt = await attempts.read(conn, data.attempt_id)
+        attempt = await read_attempt(conn, data.attempt_id)
         if past is None:
             await _check_cited(conn, data)
             rows = await flags.raise_flags(conn, _flags(data, attempt, rule), source=FlagSource.SERVICE)
             await service_reports.add_indicators(conn, data.attempt_id, rule, data.indicators)
             result = Result(data.id, [Outcome(attempt_id=data.attempt_id, ok=True)])
-            done = commands.PastCommand(attempt.exam_id, program.user_id, "report_behavior", digest, result)
-            await commands.record(conn, data.id, done)
+            done = commands.StoredCommand(attempt.exam_id, program.user_id, "report_behavior", digest, result)
+            await commands.store_command(conn, data.id, done)
             await audit.leave(
                 conn,
                 request,
@@ -141,11 +140,11 @@ async def report_behavior(
                 report=data.id,
                 flags=len(data.flags),
             )
-            given = await service_reports.read_given(conn, data.attempt_id, rule, data.id)
+            given = await service_reports.read_reported_flags(conn, data.attempt_id, rule, data.id)
             if rows:
                 await feed.append(conn, attempt.exam_id, rows)
         else:
-            given = await service_reports.read_given(conn, data.attempt_id, rule, data.id)
+            given = await service_reports.read_reported_flags(conn, data.attempt_id, rule, data.id)
     if past is None:
         await notifier.notify("feed", attempt.exam_id)
     return Received(
@@ -178,7 +177,7 @@ async def _check_cited(conn: AsyncConnection, report: Report) -> None:
     """Raise Invalid for every citation of what is no fact of this attempt."""
     places = [(flag, fact) for flag, one in enumerate(report.flags) for fact in range(len(one.cited))]
     cited = [(fact.stream_id, fact.seq) for flag in report.flags for fact in flag.cited]
-    missing = [places[place] for place in await service_reports.find_missing(conn, report.attempt_id, cited)]
+    missing = [places[place] for place in await service_reports.find_missing_events(conn, report.attempt_id, cited)]
     refuse_any(
         [Fault(f"$.flags[{flag}].cited[{fact}]", "there is no such event in this attempt") for flag, fact in missing]
     )

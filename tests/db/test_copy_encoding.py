@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from db import copy_encoding
 from db.engine import connect_writer
 from db.queries.events import insert as events
-from db.segments import Stretch
+from db.segments import Segment
 from db.settings import DatabaseSettings
 from protocol import limits
 from protocol.events import Entry
@@ -55,7 +55,7 @@ async def writer(database: DatabaseSettings) -> AsyncIterator[asyncpg.Connection
 async def test_any_entry_is_read_back_as_it_was(writer: asyncpg.Connection, found: list[Entry], first: int) -> None:
     stream_id = uuid7()
     sent = tuple(msgspec.structs.replace(entry, seq=seq) for seq, entry in enumerate(found, first))
-    await events.copy(writer, [Stretch(stream_id, first, sent)])
+    await events.copy_events(writer, [Segment(stream_id, first, sent)])
     rows = await writer.fetch(
         """
         SELECT seq, event_type, severity, mono, client_timestamp, data_payload = sent.payload::jsonb AS same
@@ -80,5 +80,5 @@ def test_nothing_but_the_frame_of_the_format_is_written_for_no_rows() -> None:
 def test_a_value_no_column_holds_is_refused_before_anything_is_sent(changes: dict[str, Any]) -> None:
     entry = msgspec.structs.replace(Entry(1, "copy", 0, 0, "{}"), **changes)
     with pytest.raises(Exception) as caught:
-        copy_encoding.encode([Stretch(UUID(int=1), 1, (entry,))])
+        copy_encoding.encode([Segment(UUID(int=1), 1, (entry,))])
     assert events.is_poison(caught.value)

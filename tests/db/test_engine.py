@@ -3,7 +3,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.engine import GUARDS, connect_writer, patient
+from db.engine import GUARDS, begin_unguarded, connect_writer
 from db.settings import DatabaseSettings
 
 
@@ -17,7 +17,7 @@ async def test_a_writer_never_waits_for_ever_and_holds_nobody_up(database: Datab
 
 
 async def test_upkeep_of_whole_tables_may_take_its_time(engine: AsyncEngine) -> None:
-    async with patient(engine) as conn:
+    async with begin_unguarded(engine) as conn:
         for name in GUARDS:
             assert (await conn.execute(text(f"SHOW {name}"))).scalar_one() == "0"
         await conn.execute(text("CREATE TABLE kept (id int)"))

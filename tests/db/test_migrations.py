@@ -32,14 +32,14 @@ async def test_a_column_the_migrations_do_not_know_is_found(conn: AsyncConnectio
 
 async def test_migrating_makes_a_week_of_partitions_ahead(conn: AsyncConnection) -> None:
     days_ago = (datetime.now(UTC).date() - BEGAN).days
-    assert await partitions.count_ahead(conn) == DAYS_AHEAD - days_ago
+    assert await partitions.count_days_ahead(conn) == DAYS_AHEAD - days_ago
     assert await partitions.is_default_empty(conn)
 
 
 async def test_partitions_already_there_are_left_alone(conn: AsyncConnection) -> None:
-    await partitions.create_ahead(conn)
-    assert await partitions.create_ahead(conn) == []
-    assert len(await partitions.create_ahead(conn, DAYS_AHEAD + 2)) == 2
+    await partitions.create_partitions(conn)
+    assert await partitions.create_partitions(conn) == []
+    assert len(await partitions.create_partitions(conn, DAYS_AHEAD + 2)) == 2
 
 
 def test_the_sql_of_all_revisions_can_be_printed() -> None:

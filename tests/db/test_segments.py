@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.segments import Stretch, lay, part
+from db.segments import Segment, make_segment, split_segments
 from protocol.events import Batch, Entry, lost_entry
 
 STREAM, OTHER = UUID(int=1), UUID(int=2)
@@ -32,7 +32,7 @@ def first_of(row: Entry) -> int:
     return int(json.loads(row.payload)["from"]) if row.type == "events_lost" else row.seq
 
 
-def tiles(stretches: Sequence[Stretch]) -> list[Tile]:
+def tiles(stretches: Sequence[Segment]) -> list[Tile]:
     return [(first_of(row), row.seq) for stretch in stretches for row in stretch.entries]
 
 
@@ -46,14 +46,14 @@ sizes = st.lists(st.sampled_from([1, 1, 1, 2, 3, 7]), min_size=1, max_size=12)
 
 @given(st.integers(1, 50), sizes)
 def test_a_laid_batch_covers_its_numbers_once_and_begins_with_a_row_of_its_own(first: int, sizes: list[int]) -> None:
-    laid = lay(STREAM, batch(first, sizes))
+    laid = make_segment(STREAM, batch(first, sizes))
     assert is_tiled(tiles([laid]), first, first + sum(sizes) - 1)
     assert laid.entries[0].seq == laid.first_seq == first
 
 
 @given(st.integers(1, 50), sizes)
 def test_the_first_number_of_every_tile_that_was_sent_has_a_row(first: int, sizes: list[int]) -> None:
-    rows = {row.seq for row in lay(STREAM, batch(first, sizes)).entries}
+    rows = {row.seq for row in make_segment(STREAM, batch(first, sizes)).entries}
     starts = [first + sum(sizes[:index]) for index in range(len(sizes))]
     assert rows.issuperset(starts)
 
@@ -63,8 +63,8 @@ def test_what_is_missing_goes_on_at_the_head_without_hole_or_overlap(sizes: list
     last = sum(sizes)
     head = data.draw(st.integers(0, last + 3))
     first = data.draw(st.integers(1, head + 1))
-    laid = lay(STREAM, batch(first, sizes))
-    parted = part([laid], {STREAM: head})
+    laid = make_segment(STREAM, batch(first, sizes))
+    parted = split_segments([laid], {STREAM: head})
     end = first + last - 1
     assert not parted.holes
     assert is_tiled(tiles(parted.missing), head + 1, max(end, head))
@@ -80,22 +80,22 @@ def test_what_is_missing_goes_on_at_the_head_without_hole_or_overlap(sizes: list
 def test_what_starts_beyond_the_head_is_a_hole_and_nothing_of_it_is_missing(
     head: int, distance: int, sizes: list[int]
 ) -> None:
-    hole = lay(STREAM, batch(head + distance, sizes))
-    neighbour = lay(OTHER, batch(1, sizes))
-    parted = part([hole, neighbour], {STREAM: head, OTHER: 0})
+    hole = make_segment(STREAM, batch(head + distance, sizes))
+    neighbour = make_segment(OTHER, batch(1, sizes))
+    parted = split_segments([hole, neighbour], {STREAM: head, OTHER: 0})
     assert parted.holes == {STREAM}
     assert parted.missing == [neighbour]
 
 
 def test_two_sessions_with_the_same_numbers_store_them_once() -> None:
-    older, newer = lay(STREAM, batch(3, [1, 1, 1])), lay(STREAM, batch(3, [1, 1, 1, 1, 1]))
-    parted = part([older, newer], {STREAM: 2})
+    older, newer = make_segment(STREAM, batch(3, [1, 1, 1])), make_segment(STREAM, batch(3, [1, 1, 1, 1, 1]))
+    parted = split_segments([older, newer], {STREAM: 2})
     assert is_tiled(tiles(parted.missing), 3, 7)
     assert tiles(parted.known) == [(3, 3), (4, 4), (5, 5)]
 
 
 def test_a_span_keeps_its_reason_and_only_what_is_lost() -> None:
-    parted = part([lay(STREAM, Batch(3, 9, (lost_entry(3, 9, "overflow"),), 1))], {STREAM: 5})
+    parted = split_segments([make_segment(STREAM, Batch(3, 9, (lost_entry(3, 9, "overflow"),), 1))], {STREAM: 5})
     assert [(row.seq, row.payload) for row in parted.missing[0].entries] == [
         (6, '{"from":6,"reason":"overflow"}'),
         (9, '{"from":7,"reason":"overflow"}'),

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
 from db.queries.events import insert as events
-from db.segments import Stretch
+from db.segments import Segment
 from db.settings import DatabaseSettings
 from hub import metrics
 from hub.ingest.batcher import Stored
@@ -43,13 +43,13 @@ async def test_a_deadlock_falls_to_the_way_that_may_be_repeated(
     async with bench.ingest:
         crossing = rival.transaction()
         await crossing.start()
-        await events.copy(rival, [Stretch(second, 1, rows)])
+        await events.copy_events(rival, [Segment(second, 1, rows)])
         tellers = bench.offer(first, 1, 2), bench.offer(second, 1, 2)
         looker = await connect_writer(database)
         await asyncio.wait_for(connected.wait(), PATIENCE_S)
         await waits(looker, bench.opened[0])
         # Sorted rows do not cross: this one comes in the other order, by hand.
-        await asyncio.wait_for(events.copy(rival, [Stretch(first, 1, rows)]), PATIENCE_S)
+        await asyncio.wait_for(events.copy_events(rival, [Segment(first, 1, rows)]), PATIENCE_S)
         await crossing.commit()
         async with asyncio.timeout(PATIENCE_S):
             assert [await publisher.fate for publisher in tellers] == [Stored(), Stored()]

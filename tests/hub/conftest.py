@@ -77,7 +77,9 @@ class People:
     async def make(self, role: Role, username: str) -> Caller:
         password_hash = await self._passwords.hash(PASSWORD)
         async with self._engine.begin() as conn:
-            await users.create(conn, username=username, name=username.title(), role=role, password_hash=password_hash)
+            await users.create_user(
+                conn, username=username, name=username.title(), role=role, password_hash=password_hash
+            )
         return await self.sign_in(username)
 
     async def sign_in(self, username: str) -> Caller:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import TeacherExamPermission
 from db.queries import feed
-from db.queries.console import board as boards
+from db.queries.console.board import read_board, read_flag_row
 from hub.auth.guards import Principal
 from hub.board.board import Board
 from hub.sockets import Frame, now_ms
@@ -58,7 +58,7 @@ class Room:
         """A rule raises a flag."""
         async with self.engine.begin() as conn:
             flag = await make_flag(conn, attempt, episode=str(uuid4()), confidence=confidence)
-            await feed.append(conn, self.exam, [await boards.read_flag(conn, flag)])
+            await feed.append(conn, self.exam, [await read_flag_row(conn, flag)])
             return flag
 
     async def append(self, *rows: Row) -> int:
@@ -70,7 +70,7 @@ class Room:
         """The board as the record has it now."""
         isolated = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         async with isolated.begin() as conn:
-            return Board.from_parts([await boards.read_board(conn, self.exam)])
+            return Board.from_parts([await read_board(conn, self.exam)])
 
     async def principal(self, role: Role, name: str = "Somebody") -> Principal:
         async with self.engine.begin() as conn:

@@ -154,7 +154,7 @@ async def count_flags_once_judged(engine: AsyncEngine, room: Room) -> int:
     async with asyncio.timeout(15):
         while True:
             async with engine.connect() as conn:
-                if await verify.count_unjudged(conn, room.exam_id) == 0:
+                if await verify.count_unfolded(conn, room.exam_id) == 0:
                     return await verify.count_flags(conn, room.exam_id)
             await asyncio.sleep(0.1)
 

@@ -21,8 +21,8 @@ from db.errors import LOCK_NOT_AVAILABLE, NotFound, sqlstate_of
 from db.models import ExamAttempt
 from db.notify import Notification, Notifier
 from db.queries import feed
-from db.queries.attempts import end as endings
-from db.queries.attempts import start as attempts
+from db.queries.attempts.end import end_attempt
+from db.queries.attempts.start import start_attempt
 from db.queries.console import instructions
 from db.queries.events import system_events
 from db.queries.exams import exams, rosters
@@ -99,7 +99,7 @@ class Exam:
 
     async def edit(self, pick: int) -> None:
         async with self.engine.begin() as conn:
-            await exams.change(conn, self.exam_id, {"title": f"Physics {pick}", "duration_minutes": 1 + pick})
+            await exams.change_exam(conn, self.exam_id, {"title": f"Physics {pick}", "duration_minutes": 1 + pick})
             await feed.append(conn, self.exam_id, [ExamRow(self.exam_id, f"Physics {pick}", 1 + pick)])
 
     async def enrol(self, pick: int) -> None:
@@ -108,7 +108,7 @@ class Exam:
         async with self.engine.begin() as conn:
             student = one_of(back, pick) if back and pick % 2 else await make_user(conn, name=f"Ada {pick}")
             name = self.names.setdefault(student, f"Ada {pick}")
-            if await rosters.enrol(conn, self.exam_id, [student]):
+            if await rosters.enroll(conn, self.exam_id, [student]):
                 await feed.append(conn, self.exam_id, [StudentRow(student, name)])
         self.gone.discard(student)
 
@@ -129,7 +129,7 @@ class Exam:
         self.sat.add(student)
         try:
             async with change(self.engine, None) as unit:
-                opened = await attempts.start(unit.conn, self.exam_id, student, rulebook_version=1)
+                opened = await start_attempt(unit.conn, self.exam_id, student, rulebook_version=1)
                 unit.feed(self.exam_id, [] if opened.row is None else [opened.row])
         except NotFound:
             self.sat.discard(student)
@@ -143,7 +143,7 @@ class Exam:
         attempt = one_of(self.attempts, pick // 3)
         action = one_of([Action.SUBMIT, Action.TIME_OUT, Action.END], pick // 9)
         async with self.engine.begin() as conn:
-            ended = await endings.end_attempt(conn, attempt, ending(action), grading)
+            ended = await end_attempt(conn, attempt, ending(action), grading)
             if ended.row is not None:
                 await feed.append(conn, self.exam_id, [ended.row])
 
@@ -168,7 +168,7 @@ class Exam:
                 await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt).with_for_update())
                 until_s = -pick / 2 if pick % 3 else None
                 await make_connection(conn, attempt, await make_stream(conn, attempt), opened_s=-pick, closed_s=until_s)
-                await system_events.append(conn, attempt, [system_events.ServerEvent("connection_opened")])
+                await system_events.append_events(conn, attempt, [system_events.ServerEvent("connection_opened")])
         except DBAPIError as error:
             if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
                 raise
@@ -200,7 +200,7 @@ class Exam:
     async def ask_in_passing(self, pick: int) -> None:
         """An instruction that is over at once."""
         async with self.engine.begin() as conn:
-            rows = await instructions.issue(
+            rows = await instructions.issue_instructions(
                 conn,
                 self.exam_id,
                 [one_of(self.attempts, pick)],
@@ -215,19 +215,21 @@ class Exam:
     async def answer(self, pick: int) -> None:
         async with self.engine.begin() as conn:
             attempt, n = one_of(self.attempts, pick), 1 + pick // 7 % 4
-            row = await instructions.answer(conn, attempt, n, ok=pick % 3 > 0, code="unsupported" if pick % 3 else None)
+            row = await instructions.record_result(
+                conn, attempt, n, ok=pick % 3 > 0, code="unsupported" if pick % 3 else None
+            )
             if row is not None:
                 await feed.append(conn, self.exam_id, [row])
 
     async def expire(self, pick: int) -> None:
         del pick
         async with change(self.engine, None) as unit:
-            for exam_id, rows in (await instructions.expire(unit.conn)).items():
+            for exam_id, rows in (await instructions.expire_instructions(unit.conn)).items():
                 unit.feed(exam_id, rows)
 
     async def trim(self, pick: int) -> None:
         async with self.engine.begin() as conn:
-            await feed.trim(conn, rows=KEPT_ROWS + pick % 3)
+            await feed.trim_feeds(conn, rows=KEPT_ROWS + pick % 3)
 
     async def command(self, **fields: Any) -> None:
         command = Command(id=uuid4(), exam_id=self.exam_id, **fields)

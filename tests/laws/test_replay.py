@@ -92,7 +92,7 @@ class Lesson:
         async with client.in_flight, self._room.engine.begin() as conn:
             await store_events(conn, client.stream_id, client.act())
             if what < 0.2:
-                await system_events.append(
+                await system_events.append_events(
                     conn, sitting.attempt_id, [ServerEvent(self._chance.choice(SERVERS), {"since": 1})]
                 )
             if what < 0.5:

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.fold_order import Run, follows
-from db.partitions import moment_of, partition_of
+from db.partitions import created_at, partition_of
 from db.queries.evaluation import checkpoints, flags, scores
 from db.queries.evaluation.checkpoints import Folded
 from db.queries.evaluation.flags import NewFlag
@@ -126,7 +126,7 @@ async def reproduce(
 ) -> Reproduction:
     """Fold every attempt again, as this transaction sees the record."""
     found = Reproduction()
-    days = await partitions.names(conn)
+    days = await partitions.list_partitions(conn)
     after: UUID | None = None
     while page := await checkpoints.list_folded(conn, after, ATTEMPTS_AT_ONCE):
         after = page[-1].attempt_id
@@ -145,8 +145,8 @@ async def _check(
 ) -> None:
     ids = [folded.attempt_id for folded in page]
     policies = _read_policies(page, found, rulebooks)
-    standing = await flags.standing(conn, ids)
-    observed = await scores.observe(conn, ids)
+    standing = await flags.read_counted_flags(conn, ids)
+    observed = await scores.read_observations(conn, ids)
     replays = []
     for folded in page:
         policy = policies.get(folded.attempt_id)
@@ -154,7 +154,7 @@ async def _check(
         if policy is None:
             continue
         _add(found.scores, folded, _compare_score(folded, policy, standing[folded.attempt_id]))
-        if all(partition_of(moment_of(stream_id).date()).name in days for stream_id in folded.positions):
+        if all(partition_of(created_at(stream_id).date()).name in days for stream_id in folded.positions):
             replays.append(Replay(folded, policy, rulebooks))
         else:
             found.past_retention += 1

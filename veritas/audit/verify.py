@@ -18,14 +18,14 @@ from veritas.audit.reproduce import Reproduction
 Check = Callable[[AsyncConnection], Awaitable[list[Breach]]]
 
 LAWS: Final[tuple[tuple[str, Check], ...]] = (
-    ("every stream is stored from 1 to its end, without holes or overlaps", checks.find_untiled),
-    ("no number can be stored twice: every partition has its key", checks.find_unkeyed),
-    ("no event without its stream", checks.find_foreign),
-    ("no event outside the days' partitions", checks.find_strays),
-    ("what stands in place of events says what it stands for", checks.find_misshapen),
-    ("every answer is what its event says, and no event's answer is missing", checks.find_answers_astray),
+    ("every stream is stored from 1 to its end, without holes or overlaps", checks.find_sequence_errors),
+    ("no number can be stored twice: every partition has its key", checks.find_unkeyed_partitions),
+    ("no event without its stream", checks.find_orphaned_events),
+    ("no event outside the days' partitions", checks.find_events_outside_partitions),
+    ("what stands in place of events says what it stands for", checks.find_malformed_markers),
+    ("every answer is what its event says, and no event's answer is missing", checks.find_answer_errors),
     ("every feed is numbered without a gap, from the first row kept to its head", checks.find_feed_gaps),
-    ("no cursor stands past what is stored, or in a foreign stream", checks.find_runaway_cursors),
+    ("no cursor stands past what is stored, or in a foreign stream", checks.find_cursor_errors),
 )
 
 
@@ -55,8 +55,8 @@ async def run(engine: AsyncEngine, out: Console, *, reproduce: bool = False) -> 
 
     `reproduce` also folds every attempt again, and compares what follows with the flags and scores that are stored.
     """
-    async with checks.look(engine) as conn:
-        extent = await checks.measure(conn)
+    async with checks.read_snapshot(engine) as conn:
+        extent = await checks.measure_extent(conn)
         out.print(_describe(extent), highlight=False)
         verdicts = await check(conn)
         for verdict in verdicts:

@@ -22,7 +22,7 @@ from db.errors import AWAY, POISON_CLASSES, sqlstate_of
 from db.notify import Notifier
 from db.queries import feed
 from db.queries.analysis import analyses, drafts
-from db.queries.analysis.analyses import Claim, FlagsOf, Verdict, Words
+from db.queries.analysis.analyses import AnalysisTexts, AttemptFlags, Claim, Verdict
 from db.queries.evaluation import scores, worklist
 from judgement.rules import RULEBOOKS, Rulebook
 from judgement.score.conclusion import Conclusion, ConclusionInput, conclude
@@ -101,7 +101,7 @@ class Analyst:
         seen: set[UUID] = set()
         while not self._finishing:
             async with self._engine.connect() as conn:
-                backlog = await analyses.measure(conn)
+                backlog = await analyses.measure_backlog(conn)
                 due = await analyses.list_due(conn, LISTED, carried=self._carried)
             metrics.ANALYSES_WAITING.set(backlog.waiting)
             metrics.ANALYSES_FAILED.set(backlog.failed)
@@ -138,7 +138,7 @@ class Analyst:
         try:
             written = await self._read_writing(attempt_id)
             async with self._engine.begin() as conn:
-                claim = await analyses.claim(conn, attempt_id, carried=self._carried)
+                claim = await analyses.claim_analysis(conn, attempt_id, carried=self._carried)
                 return None if claim is None else await self._analyse(conn, claim, written)
         except Exception as error:
             if not _blames_data(error):
@@ -152,21 +152,21 @@ class Analyst:
         async with self._engine.connect() as conn:
             facts = await analyses.count_events(conn, attempt_id)
             texts = await drafts.read_drafts(conn, attempt_id)
-            pastings = await drafts.read_pastings(conn, attempt_id)
+            pastings = await drafts.read_pastes(conn, attempt_id)
         return Written(facts, await asyncio.to_thread(compute_momentum, texts, pastings))
 
     async def _analyse(self, conn: AsyncConnection, claim: Claim, written: Written) -> Done | None:
         """Conclude and store, unless facts came meanwhile, or wait for a fold: then it is put off."""
-        waiting = await worklist.unjudged_among(conn, [claim.attempt_id], carried=self._carried)
+        waiting = await worklist.find_unfolded(conn, [claim.attempt_id], carried=self._carried)
         if waiting and waiting[0].lag_ms > UNFOLDABLE_MS:
             await self._fail(conn, claim.attempt_id, _UNFOLDED)
             return None
         if waiting or claim.facts != written.facts:
-            await analyses.put_off(conn, claim.attempt_id, UNFOLDED_S)
+            await analyses.postpone_analysis(conn, claim.attempt_id, UNFOLDED_S)
             return None
         rows = await scores.rescore_all(conn, [claim.attempt_id], self._judge)
         flags = await analyses.read_flags(conn, claim.attempt_id)
-        score = await scores.read(conn, claim.attempt_id)
+        score = await scores.read_score(conn, claim.attempt_id)
         known = ConclusionInput(score=score, flags=flags.flags, momentum=written.momentum, passed=claim.passed)
         done = await _store(conn, claim, conclude(known), flags, rows[0] if rows else None)
         await work_out(conn, [claim.student_id])
@@ -175,13 +175,13 @@ class Analyst:
         return done
 
     async def _fail(self, conn: AsyncConnection, attempt_id: UUID, error: str) -> None:
-        await analyses.fail(conn, attempt_id, error)
+        await analyses.record_failure(conn, attempt_id, error)
         metrics.ANALYSES.labels(outcome="failed").inc()
         log.error("analysis failed", attempt_id=str(attempt_id), error=error)
 
 
 async def _store(
-    conn: AsyncConnection, claim: Claim, concluded: Conclusion, flags: FlagsOf, row: ScoreRow | None
+    conn: AsyncConnection, claim: Claim, concluded: Conclusion, flags: AttemptFlags, row: ScoreRow | None
 ) -> Done:
     """Store what was concluded; a revision is one that says something else than the one before.
 
@@ -195,7 +195,7 @@ async def _store(
     is_new = not (is_same and words == claim.words)
     model_state = _model_state(claim, is_new=is_new)
     revision = claim.revision + 1 if is_new else claim.revision
-    await analyses.store(conn, claim, verdict, words, model_state, revision)
+    await analyses.store_analysis(conn, claim, verdict, words, model_state, revision)
     return Done(claim.exam_id, model_state is ModelState.PENDING, row)
 
 
@@ -205,7 +205,7 @@ def _model_state(claim: Claim, *, is_new: bool) -> ModelState:
     return ModelState.PENDING if is_new else claim.model_state
 
 
-def _verdict(concluded: Conclusion, flags: FlagsOf) -> Verdict:
+def _verdict(concluded: Conclusion, flags: AttemptFlags) -> Verdict:
     return Verdict(
         anomaly_count=flags.anomalies,
         critical_events=flags.critical,
@@ -220,10 +220,10 @@ def _verdict(concluded: Conclusion, flags: FlagsOf) -> Verdict:
     )
 
 
-def _words(concluded: Conclusion, before: Words) -> Words:
+def _words(concluded: Conclusion, before: AnalysisTexts) -> AnalysisTexts:
     """The template's words, with what programs have said of originality: that is theirs, whatever is concluded."""
     said = [indicator for indicator in before.originality_indicators if "by" in indicator]
-    return Words(
+    return AnalysisTexts(
         llm_summary=concluded.summary.text,
         llm_recommendations=_plain(concluded.summary.recommendations),
         originality_indicators=[*_plain(concluded.summary.originality_indicators), *said],

@@ -166,7 +166,7 @@ class Evaluator:
     async def _sweep_older(self, stuck: set[UUID], lag_ms: int) -> None:
         """Fold the longest waiting of one day's streams, and go on to the day before once none is left."""
         async with self._engine.connect() as conn:
-            day = await worklist.day_with_streams(conn, self._older_day)
+            day = await worklist.find_day_with_streams(conn, self._older_day)
         # Days passed over have no streams any more: what was counted there has grown older, and is counted there.
         end = math.inf if day is None else day
         self._not_carried = {ago: many for ago, many in self._not_carried.items() if not self._older_day <= ago < end}
@@ -180,12 +180,14 @@ class Evaluator:
 
     async def _look(self, attempts: Collection[UUID]) -> list[UUID]:
         async with self._engine.connect() as conn:
-            found = await worklist.unjudged_among(conn, attempts, carried=self._carried)
+            found = await worklist.find_unfolded(conn, attempts, carried=self._carried)
         return [one.attempt_id for one in found]
 
-    async def _list(self, days_ago: int, besides: Collection[UUID]) -> list[worklist.Unjudged]:
+    async def _list(self, days_ago: int, besides: Collection[UUID]) -> list[worklist.UnfoldedAttempt]:
         async with self._engine.connect() as conn:
-            found = await worklist.unjudged(conn, WORK_LIST, carried=self._carried, besides=besides, days_ago=days_ago)
+            found = await worklist.list_unfolded(
+                conn, WORK_LIST, carried=self._carried, besides=besides, days_ago=days_ago
+            )
         self._not_carried[days_ago] = found.not_carried
         return found.waiting
 
@@ -220,12 +222,12 @@ class Evaluator:
         async with self._engine.begin() as conn:
             # The folder of this connection: what it learns is not for one that is made anew meanwhile.
             folder = self._folder
-            claimed = await cursors.claim(conn, attempts, len(attempts), carried=self._carried)
+            claimed = await cursors.claim_cursors(conn, attempts, len(attempts), carried=self._carried)
             reading = await cursors.read_events(conn, claimed)
             moving = [cursor for cursor in claimed if cursor.attempt_id in reading.facts]
             starts = {cursor.attempt_id: folder.take(cursor) for cursor in moving}
             unknown = [cursor for cursor in moving if cursor.facts and starts[cursor.attempt_id] is None]
-            recalled = await checkpoints.recall(conn, unknown)
+            recalled = await checkpoints.read_checkpoints(conn, unknown)
             folds = self._fold_each(folder, moving, reading, {**starts, **recalled})
             rows = await _store(conn, folds, self._judge)
         metrics.FOLD_SECONDS.observe(time.perf_counter() - started)
@@ -273,7 +275,7 @@ class Evaluator:
 
 async def _store(conn: AsyncConnection, folds: Sequence[Fold], judge: scores.Judge) -> dict[UUID, list[Row]]:
     """Store what folds gave; returns the feed rows by exam. The feed comes last: its heads are locked until COMMIT."""
-    await cursors.store(conn, [fold.advance for fold in folds])
+    await cursors.store_cursors(conn, [fold.advance for fold in folds])
     raised = await flags.raise_flags(conn, [flag for fold in folds for flag in fold.flags])
     exams = {fold.advance.cursor.attempt_id: fold.advance.cursor.exam_id for fold in folds}
     rows: dict[UUID, list[Row]] = {}

@@ -15,5 +15,5 @@ EXPIRE_S: Final = 5.0
 async def expire(engine: AsyncEngine, notifier: Notifier) -> None:
     """Mark what is over now, and tell the hubs; safe to repeat, by any number of workers."""
     async with change(engine, notifier) as unit:
-        for exam_id, rows in (await instructions.expire(unit.conn)).items():
+        for exam_id, rows in (await instructions.expire_instructions(unit.conn)).items():
             unit.feed(exam_id, rows)

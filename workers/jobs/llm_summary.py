@@ -19,7 +19,7 @@ from db.errors import AWAY
 from db.notify import Notifier
 from db.queries import feed
 from db.queries.analysis import model_runs
-from db.queries.analysis.model_runs import Asking, Record, Run, Summary
+from db.queries.analysis.model_runs import AttemptFacts, NewModelRun, NewSummary, SummaryRequest
 from db.queries.evaluation import flags
 from db.queries.evaluation.flags import NewFlag
 from protocol.analysis import ModelState
@@ -90,11 +90,11 @@ class LlmSummarizer:
         """Ask about whatever waits, or about those named. Raises what PostgreSQL's absence raises."""
         if self._model is None:
             async with self._engine.begin() as conn:
-                await model_runs.switch_off(conn)
+                await model_runs.turn_off_pending(conn)
             return
         while not self._finishing.is_set() and not self._breaker.is_open(time.monotonic()):
             async with self._engine.begin() as conn:
-                claimed = await model_runs.claim(conn, limit=AT_ONCE, lease_s=self._lease_s, among=among)
+                claimed = await model_runs.claim_requests(conn, limit=AT_ONCE, lease_s=self._lease_s, among=among)
             if not claimed:
                 return
             async with asyncio.TaskGroup() as askings:
@@ -102,12 +102,12 @@ class LlmSummarizer:
                     askings.create_task(self._ask(self._model, asking))
         metrics.MODEL_BREAKER.set(self._breaker.is_open(time.monotonic()))
 
-    async def _ask(self, model: Model, asking: Asking) -> None:
+    async def _ask(self, model: Model, asking: SummaryRequest) -> None:
         """Ask about one attempt and store what holds of the answer, or when to ask again."""
         async with self._engine.connect() as conn:
-            record = await model_runs.read_record(conn, asking.attempt_id)
+            record = await model_runs.read_attempt_facts(conn, asking.attempt_id)
             shown = evidence.present(await _case(conn, asking.attempt_id, record))
-            known = await model_runs.read_answer_to(conn, asking.attempt_id, shown.shown)
+            known = await model_runs.find_earlier_answer(conn, asking.attempt_id, shown.shown)
             spent = await model_runs.count_tokens(conn, record.exam_id)
         if known is not None:
             reply = Reply(text=known[1], model=known[0], prompt_tokens=0, completion_tokens=0, duration_ms=0)
@@ -119,7 +119,7 @@ class LlmSummarizer:
         else:
             await self._ask_anew(model, asking, record, shown)
 
-    async def _ask_anew(self, model: Model, asking: Asking, record: Record, shown: Evidence) -> None:
+    async def _ask_anew(self, model: Model, asking: SummaryRequest, record: AttemptFacts, shown: Evidence) -> None:
         reply = None
         try:
             reply = await self._wait_for(model.ask(shown, verdict.schema()))
@@ -149,7 +149,7 @@ class LlmSummarizer:
             finishing.cancel()
             await asyncio.gather(answering, finishing, return_exceptions=True)
 
-    async def _conclude(self, asking: Asking, record: Record, shown: Evidence, reply: Reply) -> None:
+    async def _conclude(self, asking: SummaryRequest, record: AttemptFacts, shown: Evidence, reply: Reply) -> None:
         """Store what holds. Raises BadVerdict."""
         checked = verdict.check(verdict.read(reply.text), shown)
         metrics.MODEL_CLAIMS_DROPPED.inc(checked.dropped)
@@ -157,10 +157,10 @@ class LlmSummarizer:
             raise BadVerdict("no sentence of the summary cites a fact that is there")
         run = _run(asking, shown, reply, ModelState.DONE, dropped=checked.dropped)
         async with self._engine.begin() as conn:
-            await model_runs.keep(conn, run)
-            if not await model_runs.take_in_hand(conn, asking.attempt_id, asking.revision):
+            await model_runs.store_run(conn, run)
+            if not await model_runs.lock_analysis(conn, asking.attempt_id, asking.revision):
                 return
-            await model_runs.conclude(conn, asking.attempt_id, _summary(checked, reply))
+            await model_runs.store_summary(conn, asking.attempt_id, _summary(checked, reply))
             new = [_flag(asking.attempt_id, record, advice) for advice in checked.advice]
             rows = await flags.raise_flags(conn, new, source=FlagSource.LLM)
             if rows:
@@ -170,25 +170,25 @@ class LlmSummarizer:
             await self._notifier.notify("feed", record.exam_id)
 
     async def _fail(
-        self, asking: Asking, shown: Evidence, reason: str, reply: Reply | None, *, at_last: bool = False
+        self, asking: SummaryRequest, shown: Evidence, reason: str, reply: Reply | None, *, at_last: bool = False
     ) -> None:
         at_last = at_last or asking.failed + 1 >= TRIES
         log.warning("model gave no summary", attempt=str(asking.attempt_id), reason=reason, at_last=at_last)
         metrics.MODEL_RUNS.labels(outcome="failed" if at_last else "put_off").inc()
         async with self._engine.begin() as conn:
-            await model_runs.keep(conn, _run(asking, shown, reply, ModelState.FAILED, error=reason))
+            await model_runs.store_run(conn, _run(asking, shown, reply, ModelState.FAILED, error=reason))
             if not at_last:
                 backoff_s = BACKOFF_S[min(asking.failed, len(BACKOFF_S) - 1)]
-                await model_runs.put_off(conn, asking.attempt_id, asking.revision, backoff_s)
-            elif await model_runs.take_in_hand(conn, asking.attempt_id, asking.revision):
-                await model_runs.conclude(conn, asking.attempt_id, None)
+                await model_runs.postpone_request(conn, asking.attempt_id, asking.revision, backoff_s)
+            elif await model_runs.lock_analysis(conn, asking.attempt_id, asking.revision):
+                await model_runs.store_summary(conn, asking.attempt_id, None)
 
-    async def _put_off(self, asking: Asking, after_s: float) -> None:
+    async def _put_off(self, asking: SummaryRequest, after_s: float) -> None:
         async with self._engine.begin() as conn:
-            await model_runs.put_off(conn, asking.attempt_id, asking.revision, after_s)
+            await model_runs.postpone_request(conn, asking.attempt_id, asking.revision, after_s)
 
 
-async def _case(conn: AsyncConnection, attempt_id: UUID, record: Record) -> Case:
+async def _case(conn: AsyncConnection, attempt_id: UUID, record: AttemptFacts) -> Case:
     raised = await model_runs.read_flags(conn, attempt_id)
     cited = {event_id for flag in raised for event_id in flag.cited}
     facts = await model_runs.read_events(conn, attempt_id, cited, plain=PLAIN, most=evidence.FACTS_MAX)
@@ -210,16 +210,18 @@ async def _case(conn: AsyncConnection, attempt_id: UUID, record: Record) -> Case
     )
 
 
-def _summary(checked: Checked, reply: Reply) -> Summary:
-    return Summary(
+def _summary(checked: Checked, reply: Reply) -> NewSummary:
+    return NewSummary(
         text=" ".join(statement.text for statement in checked.summary),
-        recommendations=model_runs.statements([(one.text, one.cited) for one in checked.recommendations]),
-        originality_indicators=model_runs.statements([(one.text, one.cited) for one in checked.originality_indicators]),
+        recommendations=model_runs.to_statements([(one.text, one.cited) for one in checked.recommendations]),
+        originality_indicators=model_runs.to_statements(
+            [(one.text, one.cited) for one in checked.originality_indicators]
+        ),
         model=reply.model,
     )
 
 
-def _flag(attempt_id: UUID, record: Record, advice: Advice) -> NewFlag:
+def _flag(attempt_id: UUID, record: AttemptFacts, advice: Advice) -> NewFlag:
     cited = ",".join(f"{stream}:{seq}" for stream, seq in sorted(advice.cited))
     return NewFlag(
         attempt_id=attempt_id,
@@ -237,15 +239,15 @@ def _flag(attempt_id: UUID, record: Record, advice: Advice) -> NewFlag:
 
 
 def _run(
-    asking: Asking,
+    asking: SummaryRequest,
     shown: Evidence,
     reply: Reply | None,
     state: ModelState,
     *,
     error: str | None = None,
     dropped: int = 0,
-) -> Run:
-    return Run(
+) -> NewModelRun:
+    return NewModelRun(
         attempt_id=asking.attempt_id,
         revision=asking.revision,
         model="" if reply is None else reply.model,

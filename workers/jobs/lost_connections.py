@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.queries.connections import hub_leases, lost_connections
-from db.queries.connections.lost_connections import Away, Outage, Statement
+from db.queries.connections.lost_connections import CohortOutage, LossReport, LostClient
 from judgement.outage import LEAST, Cohort, Loss, find_cohorts
 from workers import metrics
 
@@ -59,13 +59,13 @@ class Lookout:
 
     async def _ask(self) -> None:
         async with self._engine.connect() as conn:
-            await lost_connections.read_away(conn)
+            await lost_connections.list_lost_clients(conn)
 
     async def _end_dead_hubs(self) -> None:
         ended = [hub_leases.CLOSED_AT_ONCE]
         while ended[-1] == hub_leases.CLOSED_AT_ONCE:
             async with self._engine.begin() as conn:
-                ended.append(len(await hub_leases.end_dead(conn)))
+                ended.append(len(await hub_leases.end_dead_leases(conn)))
             metrics.ABSENCES.labels(kind=hub_leases.HUB_GONE).inc(ended[-1])
         if any(ended[1:]):
             log.warning("connections of dead hubs closed", connections=sum(ended[1:]))
@@ -75,8 +75,8 @@ class Lookout:
         stated = STATED_AT_ONCE
         while stated:
             async with self._engine.begin() as conn:
-                due = await _find_due(conn, self._within_s) if await lost_connections.take_turn(conn) else []
-                told = await lost_connections.state(conn, due)
+                due = await _find_due(conn, self._within_s) if await lost_connections.try_lock(conn) else []
+                told = await lost_connections.record_losses(conn, due)
             outages += _count(told)
             # Whoever was left out is just saying hello: the next look sees whether that went well.
             stated = len(told) if len(due) == STATED_AT_ONCE else 0
@@ -84,11 +84,11 @@ class Lookout:
             log.warning("cohort outage", attempts=outages)
 
 
-def due_of(away: Sequence[Away], cohorts: Sequence[Cohort]) -> list[Statement]:
+def due_of(away: Sequence[LostClient], cohorts: Sequence[Cohort]) -> list[LossReport]:
     """Say what is due of whom: an outage once the grace is over, unless a silence came first; then the silence."""
-    outages: dict[UUID, Outage] = {}
+    outages: dict[UUID, CohortOutage] = {}
     for cohort in cohorts:
-        named = Outage(cohort.group or uuid7(), cohort.lost, cohort.of)
+        named = CohortOutage(cohort.group or uuid7(), cohort.lost, cohort.of)
         outages.update(dict.fromkeys(cohort.attempts, named))
     due = []
     for one in away:
@@ -97,20 +97,20 @@ def due_of(away: Sequence[Away], cohorts: Sequence[Cohort]) -> list[Statement]:
         outage = outages.get(one.attempt_id) if one.outage is None else None
         is_silent = one.away_ms >= lost_connections.SILENT_S * 1000
         if outage is not None or is_silent:
-            due.append(Statement(one, outage, is_silent))
+            due.append(LossReport(one, outage, is_silent))
     return due
 
 
-async def _find_due(conn: AsyncConnection, within_s: float) -> list[Statement]:
+async def _find_due(conn: AsyncConnection, within_s: float) -> list[LossReport]:
     """What is to be stated now: of those gone longest, as many as one transaction may hold."""
-    away = await lost_connections.read_away(conn, within_s)
+    away = await lost_connections.list_lost_clients(conn, within_s)
     crowded = {exam_id for exam_id, lost in Counter(one.exam_id for one in away).items() if lost >= LEAST}
     losses = [Loss(one.attempt_id, one.exam_id, one.lost_at_ms, one.outage) for one in away if one.exam_id in crowded]
     cohorts = find_cohorts(losses, await lost_connections.count_online(conn, crowded))
     return due_of(away, cohorts)[:STATED_AT_ONCE]
 
 
-def _count(told: Sequence[Statement]) -> int:
+def _count(told: Sequence[LossReport]) -> int:
     """Count what was stated; of how many that was an outage."""
     outages = sum(one.outage is not None for one in told)
     metrics.ABSENCES.labels(kind="cohort_outage").inc(outages)

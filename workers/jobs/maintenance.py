@@ -42,8 +42,8 @@ async def _make_partitions(engine: AsyncEngine) -> None:
     """Make them, unless somebody reads the events at length just now: they are made days ahead, and it can wait."""
     try:
         async with engine.begin() as conn:
-            await partitions.be_brief(conn)
-            created = await partitions.create_ahead(conn)
+            await partitions.limit_lock_wait(conn)
+            created = await partitions.create_partitions(conn)
     except DBAPIError as error:
         if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
             raise
@@ -55,16 +55,16 @@ async def _make_partitions(engine: AsyncEngine) -> None:
 
 async def _forget_credentials(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        await credentials.forget_expired(conn)
+        await credentials.delete_expired(conn)
 
 
 async def _forget_leases(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        await hub_leases.forget_ended(conn)
+        await hub_leases.delete_ended_leases(conn)
 
 
 async def _trim_feeds(engine: AsyncEngine) -> None:
     trimmed = feed.TRIMMED_AT_ONCE
     while trimmed == feed.TRIMMED_AT_ONCE:
         async with engine.begin() as conn:
-            trimmed = await feed.trim(conn)
+            trimmed = await feed.trim_feeds(conn)

@@ -14,6 +14,8 @@ from judgement.score.performance import compute_performance
 
 async def work_out(conn: AsyncConnection, student_ids: Collection[UUID]) -> None:
     """Work these students' figures out anew; nobody else does until COMMIT."""
-    await performance.take_in_hand(conn, student_ids)
-    final = await performance.read_final(conn, student_ids)
-    await performance.store(conn, {student_id: compute_performance(attempts) for student_id, attempts in final.items()})
+    await performance.lock_metrics(conn, student_ids)
+    final = await performance.read_final_attempts(conn, student_ids)
+    await performance.store_metrics(
+        conn, {student_id: compute_performance(attempts) for student_id, attempts in final.items()}
+    )

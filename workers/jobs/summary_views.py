@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.engine import patient
+from db.engine import begin_unguarded
 from db.queries.analysis import summary_views
 from workers import metrics
 
@@ -47,13 +47,13 @@ class Views:
                 self._is_touched |= was_touched
                 raise
         async with self._engine.connect() as conn:
-            metrics.VIEWS_AGE.set(await summary_views.age_s(conn) or 0)
+            metrics.VIEWS_AGE.set(await summary_views.read_age_s(conn) or 0)
 
     async def _refresh(self) -> None:
-        async with patient(self._engine) as conn:
-            if not await summary_views.take_turn(conn):
+        async with begin_unguarded(self._engine) as conn:
+            if not await summary_views.try_lock(conn):
                 # Whoever has the turn may have begun before our change.
                 self._is_touched = True
                 return
-            await summary_views.refresh(conn)
+            await summary_views.refresh_views(conn)
         self._refreshed_s = self._clock()

@@ -15,9 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import AWAY, sqlstate_of
 from db.notify import Notifier
 from db.queries import feed
-from db.queries.attempts import end as endings
 from db.queries.attempts import timeouts
-from db.queries.attempts.end import EndedAttempt, Ending
+from db.queries.attempts.end import EndedAttempt, Ending, end_attempt
 from db.queries.events.system_events import ServerEvent
 from judgement import grading
 from judgement.attempts import Action, transition_of
@@ -62,9 +61,9 @@ class Timekeeper:
 
     async def _find_due(self, *, is_patient: bool) -> list[UUID]:
         async with self._engine.connect() as conn:
-            if not await timeouts.is_steady(conn) or is_patient:
+            if not await timeouts.has_been_available(conn) or is_patient:
                 return []
-            return await timeouts.list_due(conn, _WAY.sources, besides=self._aside, limit=LISTED)
+            return await timeouts.list_overdue(conn, _WAY.sources, besides=self._aside, limit=LISTED)
 
     async def _time_out(self, attempt_id: UUID) -> None:
         """End one attempt in a transaction of its own; its student may have been quicker."""
@@ -94,7 +93,7 @@ class Timekeeper:
 
     async def _end(self, attempt_id: UUID) -> EndedAttempt:
         async with self._engine.begin() as conn:
-            ended = await endings.end_attempt(conn, attempt_id, _ENDING, grading)
+            ended = await end_attempt(conn, attempt_id, _ENDING, grading)
             if ended.row is not None:
                 await feed.append(conn, ended.exam_id, [ended.row])
         return ended

@@ -70,7 +70,7 @@ async def list_accounts(
     return [_view(row) for row in found]
 
 
-async def read(conn: AsyncConnection, user_id: UUID) -> AccountView:
+async def read_account(conn: AsyncConnection, user_id: UUID) -> AccountView:
     """Read one account. Raises NotFound."""
     row = (await conn.execute(_VIEW.where(User.id == user_id))).one_or_none()
     if row is None:
@@ -78,7 +78,7 @@ async def read(conn: AsyncConnection, user_id: UUID) -> AccountView:
     return _view(row)
 
 
-async def take_in_hand(conn: AsyncConnection, user_id: UUID, actor_id: UUID) -> AccountView:
+async def lock_account(conn: AsyncConnection, user_id: UUID, actor_id: UUID) -> AccountView:
     """Lock an account that an administrator is about to change, and every administrator's, until COMMIT.
 
     Raises NotFound, Forbidden for who is no administrator any more, and Conflict for a program's account.
@@ -92,13 +92,13 @@ async def take_in_hand(conn: AsyncConnection, user_id: UUID, actor_id: UUID) -> 
     admins = {row.id for row in locked if row.role == Role.ADMIN and row.is_active}
     if actor_id not in admins:
         raise Forbidden("Only administrators can do this.")
-    account = await read(conn, user_id)
+    account = await read_account(conn, user_id)
     if account.role is Role.SERVICE:
         raise Conflict("This account belongs to a program. Create or revoke its service keys instead.")
     return account
 
 
-async def change(conn: AsyncConnection, account: AccountView, values: Mapping[str, Any]) -> None:
+async def change_account(conn: AsyncConnection, account: AccountView, values: Mapping[str, Any]) -> None:
     """Change columns of an account that is in hand. Raises Conflict when its e-mail address is taken."""
     email = values.get("email")
     if email is not None:
@@ -114,7 +114,7 @@ async def change(conn: AsyncConnection, account: AccountView, values: Mapping[st
         await users.end_sessions(conn, account.user_id)
 
 
-async def let_create_exams(conn: AsyncConnection, user_id: UUID, *, may: bool) -> None:
+async def set_create_exams(conn: AsyncConnection, user_id: UUID, *, may: bool) -> None:
     """Give a teacher the right to make exams, or take it. Raises Conflict for who is none."""
     changed = await conn.execute(
         update(TeacherProfile)

@@ -115,7 +115,7 @@ async def find_session(conn: AsyncConnection, token_hash: bytes) -> Session | No
     return None if session is None else await read_session(conn, session)
 
 
-async def dead_sessions(conn: AsyncConnection, sessions: Collection[UUID]) -> set[UUID]:
+async def find_ended_sessions(conn: AsyncConnection, sessions: Collection[UUID]) -> set[UUID]:
     """Which of these sessions live no longer: revoked, run out, or their user deactivated; one query for all."""
     living = await conn.execute(
         select(RefreshToken.family)
@@ -130,7 +130,7 @@ async def dead_sessions(conn: AsyncConnection, sessions: Collection[UUID]) -> se
     return set(sessions) - set(living.scalars())
 
 
-async def rotate(
+async def rotate_token(
     conn: AsyncConnection, token_hash: bytes, successor_hash: bytes, *, lifetime: timedelta = REFRESH_LIFETIME
 ) -> Rotation:
     """Spend a refresh token for its successor.
@@ -144,7 +144,7 @@ async def rotate(
         return Rotation(Outcome.REFUSED)
     spendable = await _spendable(conn, token_hash)
     if spendable is None:
-        await revoke(conn, session)
+        await revoke_session(conn, session)
         return Rotation(Outcome.REUSED, current)
     if not spendable:
         return Rotation(Outcome.REFUSED)
@@ -158,7 +158,7 @@ async def rotate(
     return Rotation(Outcome.ROTATED, current)
 
 
-async def revoke(conn: AsyncConnection, session: UUID) -> None:
+async def revoke_session(conn: AsyncConnection, session: UUID) -> None:
     """End a session: its refresh tokens and its unspent tickets."""
     await conn.execute(select(func.pg_advisory_xact_lock(_lock_number(session))))
     await conn.execute(
@@ -194,7 +194,7 @@ async def spend_ticket(conn: AsyncConnection, ticket_hash: bytes) -> Ticket | No
     return None if row is None else Ticket(row.session, row.purpose, row.expired)
 
 
-async def forget_expired(conn: AsyncConnection) -> int:
+async def delete_expired(conn: AsyncConnection) -> int:
     """Delete tickets nobody spent in time and refresh tokens past use for a day; return how many."""
     tickets = await conn.execute(delete(WsTicket).where(WsTicket.expires_at <= func.now()))
     tokens = await conn.execute(delete(RefreshToken).where(RefreshToken.expires_at <= func.now() - timedelta(days=1)))

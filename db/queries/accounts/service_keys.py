@@ -46,7 +46,7 @@ class Program(msgspec.Struct, frozen=True):
     scopes: frozenset[Scope]
 
 
-async def create(conn: AsyncConnection, name: str, scopes: Sequence[Scope], key_hash: bytes) -> KeyView:
+async def create_key(conn: AsyncConnection, name: str, scopes: Sequence[Scope], key_hash: bytes) -> KeyView:
     """Store a key of the program of this name, and make its account where there is none yet.
 
     Raises Conflict when that account was switched off.
@@ -69,7 +69,7 @@ async def create(conn: AsyncConnection, name: str, scopes: Sequence[Scope], key_
     return _view(created.one())
 
 
-async def find(conn: AsyncConnection, key_hash: bytes) -> Program | None:
+async def find_program(conn: AsyncConnection, key_hash: bytes) -> Program | None:
     """Find whose key this is, unless it was revoked or the program switched off; notes that it was used."""
     found = await conn.execute(
         select(ServiceKey.id, ServiceKey.user_id, ServiceKey.name, ServiceKey.scopes)
@@ -107,7 +107,7 @@ async def list_keys(conn: AsyncConnection, *, after: UUID | None = None, limit: 
     return [_view(row) for row in found]
 
 
-async def revoke(conn: AsyncConnection, key_id: UUID) -> None:
+async def revoke_key(conn: AsyncConnection, key_id: UUID) -> None:
     """Let a key be good no longer. Raises NotFound when there is none, or none that is."""
     revoked = await conn.execute(
         update(ServiceKey)

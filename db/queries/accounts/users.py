@@ -43,7 +43,7 @@ class NewStudent(msgspec.Struct, frozen=True):
     cohort: str | None = None
 
 
-async def create(
+async def create_user(
     conn: AsyncConnection,
     *,
     username: str,

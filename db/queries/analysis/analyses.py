@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models import AnalysisCursor, BehaviorAnalysis, Exam, ExamAttempt, ExamPolicy, Flag
-from db.queries.evaluation.cursors import is_among, is_carried
+from db.queries.evaluation.cursors import is_among, is_supported
 from protocol.analysis import AnalysisState, DropoutLabel, ModelState, Trend
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
@@ -42,7 +42,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     requires_recap: bool
 
 
-class Words(msgspec.Struct, frozen=True, kw_only=True):
+class AnalysisTexts(msgspec.Struct, frozen=True, kw_only=True):
     """The words a verdict is put in, and who put it so (`llm_model_version`)."""
 
     llm_summary: str
@@ -65,7 +65,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     model_state: ModelState
     verdict: Verdict
-    words: Words
+    words: AnalysisTexts
 
 
 class Backlog(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ class Backlog(msgspec.Struct, frozen=True):
     lag_s: float
 
 
-class FlagsOf(msgspec.Struct, frozen=True):
+class AttemptFlags(msgspec.Struct, frozen=True):
     """An attempt's flags, and how many of its facts are cited by those that stand, and by critical ones of them."""
 
     flags: list[JudgedFlag]
@@ -84,7 +84,7 @@ class FlagsOf(msgspec.Struct, frozen=True):
     critical: int
 
 
-async def ask(conn: AsyncConnection, attempt_id: UUID) -> None:
+async def request_analysis(conn: AsyncConnection, attempt_id: UUID) -> None:
     """Have an attempt that has ended analysed; one that was before, anew."""
     await conn.execute(insert(BehaviorAnalysis).values(attempt_id=attempt_id).on_conflict_do_nothing())
     await mark_stale(conn, [attempt_id])
@@ -126,14 +126,14 @@ async def list_due(conn: AsyncConnection, limit: int, *, carried: Collection[int
     found = await conn.execute(
         select(BehaviorAnalysis.attempt_id)
         .join(ExamAttempt, ExamAttempt.id == BehaviorAnalysis.attempt_id)
-        .where(_is_due(), is_carried(carried))
+        .where(_is_due(), is_supported(carried))
         .order_by(BehaviorAnalysis.due_at)
         .limit(limit)
     )
     return list(found.scalars())
 
 
-async def measure(conn: AsyncConnection) -> Backlog:
+async def measure_backlog(conn: AsyncConnection) -> Backlog:
     """How much waits now; what is put off to a later time counts as waiting, not as late."""
     lag = func.extract("epoch", func.clock_timestamp() - func.min(BehaviorAnalysis.due_at))
     found = await conn.execute(
@@ -147,7 +147,7 @@ async def measure(conn: AsyncConnection) -> Backlog:
     return Backlog(waiting, failed, float(lag_s))
 
 
-async def claim(conn: AsyncConnection, attempt_id: UUID, *, carried: Collection[int]) -> Claim | None:
+async def claim_analysis(conn: AsyncConnection, attempt_id: UUID, *, carried: Collection[int]) -> Claim | None:
     """Lock an attempt's cursor, itself and its analysis until COMMIT, waiting for nobody.
 
     None when it is not due, not of these rulebooks, or in somebody else's hand.
@@ -171,13 +171,13 @@ async def claim(conn: AsyncConnection, attempt_id: UUID, *, carried: Collection[
         .join(ExamAttempt, ExamAttempt.id == BehaviorAnalysis.attempt_id)
         .join(Exam, Exam.id == ExamAttempt.exam_id)
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
-        .where(BehaviorAnalysis.attempt_id == attempt_id, _is_due(), is_carried(carried))
+        .where(BehaviorAnalysis.attempt_id == attempt_id, _is_due(), is_supported(carried))
         .with_for_update(key_share=True, skip_locked=True, of=[AnalysisCursor, ExamAttempt, BehaviorAnalysis])
     )
     row = found.mappings().one_or_none()
     if row is None:
         return None
-    verdict, words = msgspec.convert(dict(row), Verdict), msgspec.convert(dict(row), Words)
+    verdict, words = msgspec.convert(dict(row), Verdict), msgspec.convert(dict(row), AnalysisTexts)
     return msgspec.convert({**row, "verdict": verdict, "words": words}, Claim)
 
 
@@ -187,7 +187,7 @@ async def count_events(conn: AsyncConnection, attempt_id: UUID) -> int:
     return found.scalar_one_or_none() or 0
 
 
-async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> FlagsOf:
+async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> AttemptFlags:
     """Every flag of an attempt, whoever raised it, in the order they were raised."""
     found = await conn.execute(
         select(Flag.rule, Flag.source, Flag.severity, Flag.confidence, Flag.status, Flag.evidence["cited"])
@@ -205,11 +205,11 @@ async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> FlagsOf:
             anomalies |= places
         if flag.is_counted and flag.severity is Severity.CRITICAL:
             critical |= places
-    return FlagsOf(flags, len(anomalies), len(critical))
+    return AttemptFlags(flags, len(anomalies), len(critical))
 
 
-async def store(
-    conn: AsyncConnection, claim: Claim, verdict: Verdict, words: Words, model_state: ModelState, revision: int
+async def store_analysis(
+    conn: AsyncConnection, claim: Claim, verdict: Verdict, words: AnalysisTexts, model_state: ModelState, revision: int
 ) -> None:
     """Store what was concluded about an attempt in hand, with the figures that stand beside its scores."""
     await conn.execute(
@@ -242,7 +242,7 @@ async def store(
     )
 
 
-async def put_off(conn: AsyncConnection, attempt_id: UUID, after_s: float) -> None:
+async def postpone_analysis(conn: AsyncConnection, attempt_id: UUID, after_s: float) -> None:
     """Look at it again after so long: something it rests on is still on its way."""
     await conn.execute(
         update(BehaviorAnalysis)
@@ -251,7 +251,7 @@ async def put_off(conn: AsyncConnection, attempt_id: UUID, after_s: float) -> No
     )
 
 
-async def fail(conn: AsyncConnection, attempt_id: UUID, error: str) -> None:
+async def record_failure(conn: AsyncConnection, attempt_id: UUID, error: str) -> None:
     """Count a failure of an analysis that is due, say why, and try again later: each time after twice as long.
 
     From `FAILURES` on it is shown as failed, and tried every `SELDOM_S`.
@@ -284,4 +284,4 @@ def _is_due() -> Any:
 
 
 _VERDICT: Final = tuple(getattr(BehaviorAnalysis, name) for name in Verdict.__struct_fields__)
-_WORDS: Final = tuple(getattr(BehaviorAnalysis, name) for name in Words.__struct_fields__)
+_WORDS: Final = tuple(getattr(BehaviorAnalysis, name) for name in AnalysisTexts.__struct_fields__)

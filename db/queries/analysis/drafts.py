@@ -33,7 +33,7 @@ async def read_drafts(conn: AsyncConnection, attempt_id: UUID, most: int = DRAFT
     return [Draft(said.item, said.text, at_ms) for at_ms, said in _fitting(rows, _Saved)]
 
 
-async def read_pastings(conn: AsyncConnection, attempt_id: UUID, most: int = PASTES_MAX) -> list[PastedText]:
+async def read_pastes(conn: AsyncConnection, attempt_id: UUID, most: int = PASTES_MAX) -> list[PastedText]:
     """The last pastes of an attempt; a payload that does not fit is no paste."""
     rows = await _read(conn, attempt_id, "paste", most)
     return [PastedText(said.item, said.chars, at_ms) for at_ms, said in _fitting(rows, Paste)]

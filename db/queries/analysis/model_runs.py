@@ -34,7 +34,7 @@ from protocol.analysis import AnalysisState, ModelState
 from protocol.flags import FlagSource, FlagStatus, Severity
 
 
-class Asking(msgspec.Struct, frozen=True):
+class SummaryRequest(msgspec.Struct, frozen=True):
     """An analysis whose summary a model is to write: which revision, and how often asking for it has failed."""
 
     attempt_id: UUID
@@ -42,7 +42,7 @@ class Asking(msgspec.Struct, frozen=True):
     failed: int
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an attempt and its student; times in ms since the epoch."""
 
     exam_id: UUID
@@ -57,7 +57,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     names: list[str]
 
 
-class Flagged(msgspec.Struct, frozen=True):
+class RuleFlag(msgspec.Struct, frozen=True):
     """One flag of a rule, and the facts it cites."""
 
     rule: str
@@ -67,7 +67,7 @@ class Flagged(msgspec.Struct, frozen=True):
     cited: list[tuple[UUID, int]]
 
 
-class Happened(msgspec.Struct, frozen=True):
+class TimedEvent(msgspec.Struct, frozen=True):
     """One fact, `time_ms` by its stream's time base."""
 
     stream_id: UUID
@@ -77,7 +77,7 @@ class Happened(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class NewModelRun(msgspec.Struct, frozen=True, kw_only=True):
     """One asking, to be kept: what was shown, what was said, what it took."""
 
     attempt_id: UUID
@@ -93,7 +93,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: int = 0
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
+class NewSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What of an answer holds, as it is stored with the analysis."""
 
     text: str
@@ -109,13 +109,15 @@ _waiting: Final = (
 )
 
 
-async def switch_off(conn: AsyncConnection) -> int:
+async def turn_off_pending(conn: AsyncConnection) -> int:
     """Say of every analysis that waits for a model that there is none; returns how many."""
     off = await conn.execute(update(BehaviorAnalysis).where(_waiting).values(model_state=ModelState.OFF))
     return off.rowcount
 
 
-async def claim(conn: AsyncConnection, *, limit: int, lease_s: float, among: Collection[UUID] = ()) -> list[Asking]:
+async def claim_requests(
+    conn: AsyncConnection, *, limit: int, lease_s: float, among: Collection[UUID] = ()
+) -> list[SummaryRequest]:
     """Claim analyses that wait for a model, the longest waiting first, for so long; all, or those named."""
     named = BehaviorAnalysis.attempt_id == any_(literal(list(among), ARRAY(PG_UUID)))
     waiting = (
@@ -140,10 +142,10 @@ async def claim(conn: AsyncConnection, *, limit: int, lease_s: float, among: Col
         .values(due_at=func.now() + timedelta(seconds=lease_s))
         .returning(BehaviorAnalysis.attempt_id, BehaviorAnalysis.revision, failed.label("failed"))
     )
-    return [Asking(row.attempt_id, row.revision, row.failed) for row in claimed]
+    return [SummaryRequest(row.attempt_id, row.revision, row.failed) for row in claimed]
 
 
-async def put_off(conn: AsyncConnection, attempt_id: UUID, revision: int, after_s: float) -> None:
+async def postpone_request(conn: AsyncConnection, attempt_id: UUID, revision: int, after_s: float) -> None:
     """Ask again after so long."""
     await conn.execute(
         update(BehaviorAnalysis)
@@ -162,7 +164,7 @@ async def count_tokens(conn: AsyncConnection, exam_id: UUID) -> int:
     return int(counted.scalar_one())
 
 
-async def read_record(conn: AsyncConnection, attempt_id: UUID) -> Record:
+async def read_attempt_facts(conn: AsyncConnection, attempt_id: UUID) -> AttemptFacts:
     """Read what is known of an attempt that has ended and was analysed."""
     found = await conn.execute(
         select(
@@ -190,9 +192,9 @@ async def read_record(conn: AsyncConnection, attempt_id: UUID) -> Record:
     return _record(found.one())
 
 
-def _record(row: Row[*tuple[Any, ...]]) -> Record:
+def _record(row: Row[*tuple[Any, ...]]) -> AttemptFacts:
     started_at = to_ms(row.started_at)
-    return Record(
+    return AttemptFacts(
         exam_id=row.exam_id,
         subject=row.subject,
         policy_version=row.version,
@@ -206,14 +208,14 @@ def _record(row: Row[*tuple[Any, ...]]) -> Record:
     )
 
 
-async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> list[Flagged]:
+async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> list[RuleFlag]:
     """Read what rules concluded about an attempt, in the order they did."""
     found = await conn.execute(
         select(Flag.rule, Flag.severity, Flag.status, Flag.summary, Flag.evidence["cited"].label("cited"))
         .where(Flag.attempt_id == attempt_id, Flag.source == FlagSource.RULE)
         .order_by(Flag.id)
     )
-    return [msgspec.convert(dict(row), Flagged) for row in found.mappings()]
+    return [msgspec.convert(dict(row), RuleFlag) for row in found.mappings()]
 
 
 async def count_events(conn: AsyncConnection, attempt_id: UUID) -> dict[str, int]:
@@ -259,7 +261,7 @@ async def read_events(
     *,
     plain: Collection[str],
     most: int,
-) -> list[Happened]:
+) -> list[TimedEvent]:
     """Read facts of an attempt: those cited before all others, and none of the plain types that is not cited."""
     found = await conn.execute(
         _FACTS,
@@ -271,7 +273,7 @@ async def read_events(
             "most": most,
         },
     )
-    return [Happened(row.stream_id, row.seq, row.time_ms, row.type, row.data) for row in found]
+    return [TimedEvent(row.stream_id, row.seq, row.time_ms, row.type, row.data) for row in found]
 
 
 # As text: the last text of each item, and only of items that hold one.
@@ -297,7 +299,7 @@ async def read_texts(conn: AsyncConnection, attempt_id: UUID, *, least: int, mos
     return [(row.item, row.text) for row in found]
 
 
-async def read_answer_to(conn: AsyncConnection, attempt_id: UUID, shown: str) -> tuple[str, str] | None:
+async def find_earlier_answer(conn: AsyncConnection, attempt_id: UUID, shown: str) -> tuple[str, str] | None:
     """What a model answered when it was shown the very same before: its name and its answer."""
     found = await conn.execute(
         select(ModelRun.model, ModelRun.output)
@@ -309,12 +311,12 @@ async def read_answer_to(conn: AsyncConnection, attempt_id: UUID, shown: str) ->
     return None if row is None else (row.model, row.output)
 
 
-async def keep(conn: AsyncConnection, run: Run) -> None:
+async def store_run(conn: AsyncConnection, run: NewModelRun) -> None:
     """Keep what was asked and answered."""
     await conn.execute(insert(ModelRun).values(id=uuid7(), **msgspec.structs.asdict(run)))
 
 
-async def take_in_hand(conn: AsyncConnection, attempt_id: UUID, revision: int) -> bool:
+async def lock_analysis(conn: AsyncConnection, attempt_id: UUID, revision: int) -> bool:
     """Lock an analysis until COMMIT, its cursor first, as all who rescore do; False when it is no longer that one."""
     await conn.execute(
         select(AnalysisCursor.attempt_id).where(AnalysisCursor.attempt_id == attempt_id).with_for_update(key_share=True)
@@ -337,7 +339,7 @@ _PROGRAMS: Final = func.jsonb_path_query_array(
 )
 
 
-async def conclude(conn: AsyncConnection, attempt_id: UUID, summary: Summary | None) -> None:
+async def store_summary(conn: AsyncConnection, attempt_id: UUID, summary: NewSummary | None) -> None:
     """Store what holds of an answer with the analysis in hand; None: nothing does, and the template's summary stays."""
     said: Mapping[str, Any] = {"model_state": ModelState.FAILED}
     if summary is not None:
@@ -351,6 +353,6 @@ async def conclude(conn: AsyncConnection, attempt_id: UUID, summary: Summary | N
     await conn.execute(update(BehaviorAnalysis).where(BehaviorAnalysis.attempt_id == attempt_id).values(**said))
 
 
-def statements(held: Sequence[tuple[str, Sequence[tuple[UUID, int]]]]) -> list[dict[str, Any]]:
+def to_statements(held: Sequence[tuple[str, Sequence[tuple[UUID, int]]]]) -> list[dict[str, Any]]:
     """Statements with the facts they cite, as the record keeps them."""
     return [{"text": text, "cited": [[str(stream), seq] for stream, seq in cited]} for text, cited in held]

@@ -17,7 +17,7 @@ from protocol.flags import FlagStatus, Severity
 _UNDECIDED: Final = (FlagStatus.OPEN, FlagStatus.ESCALATED)
 
 
-async def take_in_hand(conn: AsyncConnection, student_ids: Collection[UUID]) -> None:
+async def lock_metrics(conn: AsyncConnection, student_ids: Collection[UUID]) -> None:
     """Lock these students' figures until COMMIT, so that whoever works them out next sees what this one did."""
     ordered = sorted(student_ids)
     if not ordered:
@@ -32,7 +32,7 @@ async def take_in_hand(conn: AsyncConnection, student_ids: Collection[UUID]) -> 
     )
 
 
-async def read_final(conn: AsyncConnection, student_ids: Collection[UUID]) -> dict[UUID, list[FinalAttempt]]:
+async def read_final_attempts(conn: AsyncConnection, student_ids: Collection[UUID]) -> dict[UUID, list[FinalAttempt]]:
     """The final attempts of each: ended, graded for good, and with no flag above a note left undecided."""
     undecided = select(Flag.id).where(
         Flag.attempt_id == ExamAttempt.id, Flag.severity != Severity.NORMAL, Flag.status.in_(_UNDECIDED)
@@ -72,7 +72,7 @@ async def read_final(conn: AsyncConnection, student_ids: Collection[UUID]) -> di
     return final
 
 
-async def store(conn: AsyncConnection, figures: Mapping[UUID, Performance]) -> None:
+async def store_metrics(conn: AsyncConnection, figures: Mapping[UUID, Performance]) -> None:
     """Store students' figures, in hand, and those of them their profiles show."""
     for student_id in sorted(figures):
         of_student = figures[student_id]

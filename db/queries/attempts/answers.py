@@ -22,7 +22,7 @@ STOOD: Final = "stood"
 """Where `submission_data` names the revision of each item that stood at the end, as `[stream, seq]`."""
 
 
-class Given(msgspec.Struct, frozen=True):
+class SubmittedAnswer(msgspec.Struct, frozen=True):
     """An answer to one item, as it comes with a submission."""
 
     item: str
@@ -67,7 +67,7 @@ _ranked: Final = (
 )
 
 
-async def read_standing(conn: AsyncConnection, attempt_id: UUID) -> dict[str, Revision]:
+async def read_current_answers(conn: AsyncConnection, attempt_id: UUID) -> dict[str, Revision]:
     """Read the answers that stand, by item."""
     found = await conn.execute(select(_ranked).where(_ranked.c.stands), {"attempt": attempt_id})
     return {row.item: _revision(row) for row in found}
@@ -83,7 +83,7 @@ async def list_revisions(
     return [_revision(row) for row in await conn.execute(page.limit(limit), {"attempt": attempt_id})]
 
 
-async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequence[Given]) -> int:
+async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequence[SubmittedAnswer]) -> int:
     """Store answers that come with a submission, each as a fact and a revision; return how many said anything new.
 
     The caller has locked the attempt. One that says what the item's latest revision says already adds nothing, so a
@@ -94,7 +94,7 @@ async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequen
     if not new:
         return 0
     stated = [ServerEvent("answer_submitted", {"item": one.item, "value": one.value}) for one in new]
-    appended = await system_events.append(conn, attempt_id, stated)
+    appended = await system_events.append_events(conn, attempt_id, stated)
     first = appended.last - len(new) + 1
     await conn.execute(
         insert(AttemptAnswer),

@@ -19,7 +19,7 @@ from db.errors import Conflict, NotFound
 from db.models import EventStream, Exam, ExamAttempt, MonitoringEvent
 from db.queries.analysis import analyses
 from db.queries.attempts import answers, grades
-from db.queries.attempts.answers import STOOD, Given, Revision
+from db.queries.attempts.answers import STOOD, Revision, SubmittedAnswer
 from db.queries.attempts.grades import Grading
 from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
@@ -41,7 +41,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     fact: ServerEvent
     exam_id: UUID | None = None
     student_id: UUID | None = None
-    answers: Sequence[Given] = ()
+    answers: Sequence[SubmittedAnswer] = ()
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +87,7 @@ async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, g
     if attempt.status not in ending.sources:
         raise Conflict(f"An attempt with the status {attempt.status} cannot end like this.")
     now: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
-    standing = await answers.read_standing(conn, attempt_id)
+    standing = await answers.read_current_answers(conn, attempt_id)
     receipt = _receipt(attempt_id, ending.target, now, standing, await _read_lasts(conn, attempt_id))
     await conn.execute(
         update(ExamAttempt)
@@ -101,8 +101,8 @@ async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, g
             **await _grade(conn, attempt, standing, grading, now),
         )
     )
-    await system_events.append(conn, attempt_id, [ending.fact])
-    await analyses.ask(conn, attempt_id)
+    await system_events.append_events(conn, attempt_id, [ending.fact])
+    await analyses.request_analysis(conn, attempt_id)
     return _ended(attempt, ending.target, receipt, row=_row(attempt, ending.target, now))
 
 
@@ -144,7 +144,7 @@ async def _grade(
 ) -> dict[str, Any]:
     """Grade what the keys can; the grade is final at once where they can grade everything."""
     items = await grades.read_items(conn, attempt.exam_id, attempt.items_version)
-    given = await grades.grade_by_key(conn, attempt.id, items, standing, grading)
+    given = await grades.grade_by_keys(conn, attempt.id, items, standing, grading)
     marks = grading.sum_up(given, sum(one.points for one in items), attempt.passing_score)
     return {**msgspec.structs.asdict(marks), "grade_final_at": None if None in given else now}
 

@@ -46,7 +46,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     answer_key: Any
 
 
-class Given(msgspec.Struct, frozen=True, kw_only=True):
+class StoredGrade(msgspec.Struct, frozen=True, kw_only=True):
     """What one item was given: `by` the "key", or a person of this name; `graded_at` in ms since the epoch."""
 
     points: float
@@ -55,7 +55,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     graded_at: int
 
 
-class Grade(msgspec.Struct, frozen=True):
+class ItemGrade(msgspec.Struct, frozen=True):
     """What a person gives one item."""
 
     item: str
@@ -63,7 +63,7 @@ class Grade(msgspec.Struct, frozen=True):
     comment: str = ""
 
 
-class Script(msgspec.Struct, frozen=True, kw_only=True):
+class GradedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt as it is graded: its items with their keys, the answers that stand, what they were given, the marks.
 
     `status` and `grade_final` say whether it has ended, and whether a person or the keys have had the last word.
@@ -74,7 +74,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     status: AttemptStatus
     items: list[Item]
     answers: Mapping[str, Revision]
-    given: Mapping[str, Given]
+    given: Mapping[str, StoredGrade]
     marks: Marks
     grade_final: bool
 
@@ -99,7 +99,7 @@ async def read_items(conn: AsyncConnection, exam_id: UUID, version: int) -> list
     ]
 
 
-async def grade_by_key(
+async def grade_by_keys(
     conn: AsyncConnection, attempt_id: UUID, items: Sequence[Item], standing: Mapping[str, Revision], grading: Grading
 ) -> list[float | None]:
     """Grade what the keys can, store it, and tell what each item was given, in their order."""
@@ -119,7 +119,7 @@ async def grade_by_key(
     return given
 
 
-async def read_script(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) -> Script:
+async def read_graded_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) -> GradedAttempt:
     """Read an attempt as somebody who may review its exam sees it. Raises NotFound, and Forbidden to who may not."""
     found = await conn.execute(
         select(
@@ -139,32 +139,38 @@ async def read_script(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) ->
     await _require(conn, row.exam_id, user_id, attempt_id)
     items = await read_items(conn, row.exam_id, row.items_version)
     most = sum(one.points for one in items) if row.max_score is None else row.max_score
-    return Script(
+    return GradedAttempt(
         attempt_id=attempt_id,
         exam_id=row.exam_id,
         status=AttemptStatus(row.status),
         items=items,
-        answers=await answers.read_standing(conn, attempt_id),
+        answers=await answers.read_current_answers(conn, attempt_id),
         given=await _read_given(conn, attempt_id),
         marks=Marks(row.score, most, row.percentage, row.passed),
         grade_final=row.grade_final_at is not None,
     )
 
 
-async def lock_script(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) -> Script:
+async def lock_graded_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) -> GradedAttempt:
     """Read an attempt to grade it: nobody else does so until COMMIT.
 
     Raises NotFound, Forbidden, and Conflict while it has not ended.
     """
     await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt_id).with_for_update(key_share=True))
-    script = await read_script(conn, attempt_id, user_id)
+    script = await read_graded_attempt(conn, attempt_id, user_id)
     if not await _has_ended(conn, attempt_id):
         raise Conflict("You can grade an attempt after it has ended.")
     return script
 
 
-async def give(
-    conn: AsyncConnection, script: Script, grades: Sequence[Grade], grader_id: UUID, grading: Grading, *, final: bool
+async def store_grades(
+    conn: AsyncConnection,
+    script: GradedAttempt,
+    grades: Sequence[ItemGrade],
+    grader_id: UUID,
+    grading: Grading,
+    *,
+    final: bool,
 ) -> None:
     """Give items of a locked script a person's points, in the place of whatever they were given, and sum up anew.
 
@@ -209,7 +215,7 @@ async def give(
 
 
 async def _store_marks(
-    conn: AsyncConnection, script: Script, given: Sequence[float | None], grading: Grading, *, final: bool
+    conn: AsyncConnection, script: GradedAttempt, given: Sequence[float | None], grading: Grading, *, final: bool
 ) -> None:
     passing: float = (await conn.execute(select(Exam.passing_score).where(Exam.id == script.exam_id))).scalar_one()
     marks = grading.sum_up(given, sum(one.points for one in script.items), passing)
@@ -231,14 +237,14 @@ async def _has_ended(conn: AsyncConnection, attempt_id: UUID) -> bool:
     return bool(found.scalar_one())
 
 
-async def _read_given(conn: AsyncConnection, attempt_id: UUID) -> dict[str, Given]:
+async def _read_given(conn: AsyncConnection, attempt_id: UUID) -> dict[str, StoredGrade]:
     found = await conn.execute(
         select(AttemptGrade.item, AttemptGrade.points, AttemptGrade.comment, AttemptGrade.graded_at, User.full_name)
         .outerjoin(User, User.id == AttemptGrade.grader_id)
         .where(AttemptGrade.attempt_id == attempt_id)
     )
     return {
-        row.item: Given(
+        row.item: StoredGrade(
             points=row.points,
             by=BY_KEY if row.full_name is None else row.full_name,
             comment=row.comment,

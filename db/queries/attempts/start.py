@@ -26,7 +26,7 @@ from protocol.attempts import RUNNING, AttemptStatus
 from protocol.console import AttemptRow
 
 
-class AttemptOpened(msgspec.Struct, frozen=True):
+class StartedAttempt(msgspec.Struct, frozen=True):
     """A running attempt; `now` is the current time of PostgreSQL's clock.
 
     `row` is the attempt as boards show it, for the feed, when this call created the attempt; otherwise None.
@@ -55,9 +55,9 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     rulebook_version: int
 
 
-async def start(
+async def start_attempt(
     conn: AsyncConnection, exam_id: UUID, student_id: UUID, *, rulebook_version: int, notice: int | None = None
-) -> AttemptOpened:
+) -> StartedAttempt:
     """Return the student's running attempt, or begin one with its cursor, system stream and first event.
 
     The caller appends `row` of the result to the exam's feed, in the same transaction.
@@ -80,7 +80,7 @@ async def start(
     return opened
 
 
-async def read(conn: AsyncConnection, attempt_id: UUID) -> AttemptRecord:
+async def read_attempt(conn: AsyncConnection, attempt_id: UUID) -> AttemptRecord:
     """Read one attempt and its pinned policy. Raises NotFound."""
     found = await conn.execute(
         select(
@@ -142,7 +142,7 @@ async def _read_open(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> 
     return exam
 
 
-async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> AttemptOpened | None:
+async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> StartedAttempt | None:
     """The running attempt, or None when the student has none at all. Raises Conflict when there was one."""
     newest = await conn.execute(
         select(
@@ -161,12 +161,12 @@ async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> At
         return None
     if row.status not in RUNNING:
         raise Conflict("You have already taken this exam.")
-    return AttemptOpened(row.id, row.ix, AttemptStatus(row.status), row.deadline, row.now)
+    return StartedAttempt(row.id, row.ix, AttemptStatus(row.status), row.deadline, row.now)
 
 
 async def _begin(
     conn: AsyncConnection, exam: Row[*tuple[Any, ...]], student_id: UUID, rulebook_version: int
-) -> AttemptOpened:
+) -> StartedAttempt:
     """Begin an attempt, with its cursor, system stream and first fact. Raises NotOpen."""
     if exam.is_early:
         raise NotOpen(f"The exam opens at {exam.opens_at:%Y-%m-%d %H:%M} UTC.")
@@ -175,13 +175,13 @@ async def _begin(
     opened = await _create(conn, exam, student_id, rulebook_version)
     await conn.execute(insert(AnalysisCursor).values(attempt_id=opened.attempt_id))
     await system_events.open_stream(conn, opened.attempt_id)
-    await system_events.append(conn, opened.attempt_id, [system_events.ServerEvent("attempt_started")])
+    await system_events.append_events(conn, opened.attempt_id, [system_events.ServerEvent("attempt_started")])
     return opened
 
 
 async def _create(
     conn: AsyncConnection, exam: Row[*tuple[Any, ...]], student_id: UUID, rulebook_version: int
-) -> AttemptOpened:
+) -> StartedAttempt:
     newest = select(ExamPolicy).where(ExamPolicy.exam_id == exam.id).order_by(ExamPolicy.version.desc()).limit(1)
     # An attempt is judged by the rules its policy was written for, not by newer ones that policy does not know.
     named = cast(ExamPolicy.settings["rulebook"].astext, Integer)
@@ -214,7 +214,7 @@ async def _create(
         status=AttemptStatus.IN_PROGRESS,
         deadline=None if row.deadline is None else to_ms(row.deadline),
     )
-    return AttemptOpened(row.id, row.ix, AttemptStatus.IN_PROGRESS, row.deadline, now, shown)
+    return StartedAttempt(row.id, row.ix, AttemptStatus.IN_PROGRESS, row.deadline, now, shown)
 
 
 async def _acknowledge(conn: AsyncConnection, attempt_id: UUID, notice: int | None) -> None:
@@ -231,4 +231,4 @@ async def _acknowledge(conn: AsyncConnection, attempt_id: UUID, notice: int | No
         )
     )
     if not known.scalar_one():
-        await system_events.append(conn, attempt_id, [system_events.ServerEvent("notice_acknowledged", stated)])
+        await system_events.append_events(conn, attempt_id, [system_events.ServerEvent("notice_acknowledged", stated)])

@@ -44,12 +44,12 @@ _IS_STEADY: Final = text(
 ).bindparams(bindparam("patience", timedelta(seconds=PATIENCE_S), Interval))
 
 
-async def is_steady(conn: AsyncConnection) -> bool:
+async def has_been_available(conn: AsyncConnection) -> bool:
     """Whether PostgreSQL runs, and at least one hub has lived, without a gap for `PATIENCE_S`."""
     return bool((await conn.execute(_IS_STEADY)).scalar_one())
 
 
-async def list_due(
+async def list_overdue(
     conn: AsyncConnection, sources: Collection[AttemptStatus], *, besides: Collection[UUID] = (), limit: int = 200
 ) -> list[UUID]:
     """Attempts of these statuses whose deadline is over for longer than `GRACE_S`, the longest first."""

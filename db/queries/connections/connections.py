@@ -35,14 +35,14 @@ from db.errors import Ended, NotFound
 from db.models import Connection, ExamAttempt, ExamEnrollment, MonitoringEvent
 from db.queries.connections import hub_leases
 from db.queries.connections.resume import resume
-from db.queries.events.system_events import ServerEvent, append, append_each
+from db.queries.events.system_events import ServerEvent, append_events, append_to_each
 from protocol.attempts import OVER, RUNNING, AttemptStatus
 from protocol.codes import CloseCode, RejectCode
 from protocol.limits import OVERRUN_FACTOR, TAIL_MS, WINDOW_EVENTS
 from protocol.monitor import Attempt, Hello, Previous, Rejected
 
 
-class Opening(msgspec.Struct, frozen=True, kw_only=True):
+class OpenedConnection(msgspec.Struct, frozen=True, kw_only=True):
     """What a hello found: the stream to go on with, and which connection of the attempt this is now.
 
     `closes_ms` is when the attempt ended, or is to end. `previous` is the stream the client named and does not go on
@@ -63,14 +63,14 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     server_lost: int = 0
 
 
-class Standing(msgspec.Struct, frozen=True):
+class SocketKey(msgspec.Struct, frozen=True):
     """What a hub believes of one of its sockets: which connection of its attempt, and of which sign-in."""
 
     generation: int
     session: UUID
 
 
-class Finding(msgspec.Struct, frozen=True):
+class SocketCheck(msgspec.Struct, frozen=True):
     """What the record says of one socket: how its attempt stands, and with which code it is to be closed, if at all."""
 
     attempt: Attempt
@@ -86,7 +86,7 @@ class Closing(msgspec.Struct, frozen=True):
     ago_ms: int = 0
 
 
-class Opened(msgspec.Struct, frozen=True):
+class ConnectionKey(msgspec.Struct, frozen=True):
     """A connection by its key."""
 
     attempt_id: UUID
@@ -95,7 +95,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 async def open_connection(
     conn: AsyncConnection, hello: Hello, student_id: UUID, hub: UUID, *, by_requests: bool = False
-) -> Opening:
+) -> OpenedConnection:
     """Make this the attempt's newest connection and find or open the stream of its queue.
 
     One `by_requests` is no socket: it stands while requests come (`deliveries.py`).
@@ -121,13 +121,13 @@ async def open_connection(
         },
     )
     stated = [ServerEvent("connection_opened", {"generation": attempt.generation, "stream": str(resumed.stream_id)})]
-    standing = standing_of(attempt)
+    standing = attempt_state_of(attempt)
     if standing.is_over:
         stated.append(ServerEvent("late_from", {"stream": str(resumed.stream_id), "seq": resumed.committed + 1}))
     if attempt.silent_since is not None:
         stated.append(await _end_silence(conn, hello.attempt_id, attempt.silent_since, server_ms))
-    await append(conn, hello.attempt_id, stated)
-    return Opening(
+    await append_events(conn, hello.attempt_id, stated)
+    return OpenedConnection(
         attempt_id=hello.attempt_id,
         exam_id=attempt.exam_id,
         ix=attempt.ix,
@@ -136,7 +136,7 @@ async def open_connection(
         generation=attempt.generation,
         stream_id=resumed.stream_id,
         committed=resumed.committed,
-        rejected=await rejected_between(conn, resumed.stream_id, hello.acked, resumed.committed),
+        rejected=await read_rejected(conn, resumed.stream_id, hello.acked, resumed.committed),
         server_ms=server_ms,
         previous=resumed.previous,
         server_lost=resumed.server_lost,
@@ -179,11 +179,11 @@ async def close_connections(conn: AsyncConnection, closings: Sequence[Closing]) 
     for row in closed:
         fact = ServerEvent("connection_lost", {"cause": row.cause, "generation": row.generation})
         lost.setdefault(row.attempt_id, []).append(fact)
-    await append_each(conn, lost)
+    await append_to_each(conn, lost)
     return list(lost)
 
 
-async def list_open(conn: AsyncConnection, hub: UUID, *, older_than_s: float) -> list[Opened]:
+async def list_open_sockets(conn: AsyncConnection, hub: UUID, *, older_than_s: float) -> list[ConnectionKey]:
     """Sockets that are open in a hub's name, and have been for so long."""
     found = await conn.execute(
         select(Connection.attempt_id, Connection.generation).where(
@@ -193,7 +193,7 @@ async def list_open(conn: AsyncConnection, hub: UUID, *, older_than_s: float) ->
             Connection.opened_at < func.now() - timedelta(seconds=older_than_s),
         )
     )
-    return [Opened(row.attempt_id, row.generation) for row in found]
+    return [ConnectionKey(row.attempt_id, row.generation) for row in found]
 
 
 # As text: Core has no plain way to write unnest of three arrays.
@@ -224,7 +224,7 @@ _STANDING: Final = text(
 )
 
 
-async def check_standing(conn: AsyncConnection, sockets: Mapping[UUID, Standing]) -> dict[UUID, Finding]:
+async def check_sockets(conn: AsyncConnection, sockets: Mapping[UUID, SocketKey]) -> dict[UUID, SocketCheck]:
     """How these sockets' attempts stand, and which of them may not stay: one query for all of a hub.
 
     SUPERSEDED: there is a newer connection. UNAUTHENTICATED: the sign-in was revoked or has run out, or its user may
@@ -240,7 +240,7 @@ async def check_standing(conn: AsyncConnection, sockets: Mapping[UUID, Standing]
             "sessions": [standing.session for standing in sockets.values()],
         },
     )
-    return {row.attempt_id: Finding(standing_of(row), _code_of(row)) for row in found}
+    return {row.attempt_id: SocketCheck(attempt_state_of(row), _code_of(row)) for row in found}
 
 
 def _code_of(row: Row[Any]) -> CloseCode | None:
@@ -309,7 +309,7 @@ async def _take_attempt(conn: AsyncConnection, attempt_id: UUID, student_id: UUI
     raise NotFound(f"You have no running attempt {attempt_id}.")
 
 
-def standing_of(row: Row[Any]) -> Attempt:
+def attempt_state_of(row: Row[Any]) -> Attempt:
     """How an attempt stands, for its client."""
     status = AttemptStatus(row.status)
     deadline = None if row.deadline is None else to_ms(row.deadline)
@@ -321,7 +321,7 @@ async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime,
     return ServerEvent("heartbeat_resumed", {"silent_ms": max(0, server_ms - to_ms(since))})
 
 
-async def rejected_between(conn: AsyncConnection, stream_id: UUID, acked: int, committed: int) -> list[Rejected]:
+async def read_rejected(conn: AsyncConnection, stream_id: UUID, acked: int, committed: int) -> list[Rejected]:
     """The refused numbers after `acked`.
 
     Those among the newest rows only: nobody who keeps to the law has more than that unacknowledged.

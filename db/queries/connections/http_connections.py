@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import Ended, NotFound
 from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, MonitoringEvent, User
-from db.queries.connections.connections import Opened, standing_of
+from db.queries.connections.connections import ConnectionKey, attempt_state_of
 from db.queries.connections.resume import CLOSED
 from protocol.attempts import OVER
 from protocol.limits import HEARTBEAT_MS, SILENT_HEARTBEATS, TAIL_MS
@@ -105,7 +105,7 @@ async def find_target(conn: AsyncConnection, stream_id: UUID, student_id: UUID) 
     row: Any = found.one_or_none()
     if row is None:
         raise NotFound(f"You have no stream {stream_id}.")
-    attempt = standing_of(row)
+    attempt = attempt_state_of(row)
     if attempt.status in OVER and row.is_past:
         raise Ended(f"Attempt {row.id} ended more than a day ago.")
     return Target(
@@ -119,12 +119,12 @@ async def find_target(conn: AsyncConnection, stream_id: UUID, student_id: UUID) 
     )
 
 
-async def hear(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID) -> None:
+async def record_request(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID) -> None:
     """Something came in the name of this stream's connection by requests, if that is what it has."""
     await conn.execute(_HEAR, {"attempt": attempt_id, "stream": stream_id})
 
 
-async def take_silent(conn: AsyncConnection, hub: UUID) -> list[Opened]:
+async def lock_silent(conn: AsyncConnection, hub: UUID) -> list[ConnectionKey]:
     """Connections by requests in a hub's name of which nothing was heard for too long; locked until COMMIT."""
     longest = timedelta(milliseconds=SILENT_HEARTBEATS * HEARTBEAT_MS)
     found = await conn.execute(
@@ -136,4 +136,4 @@ async def take_silent(conn: AsyncConnection, hub: UUID) -> list[Opened]:
         )
         .with_for_update(skip_locked=True)
     )
-    return [Opened(row.attempt_id, row.generation) for row in found]
+    return [ConnectionKey(row.attempt_id, row.generation) for row in found]

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from db.models import Connection, HubLease
-from db.queries.events.system_events import ServerEvent, append_each
+from db.queries.events.system_events import ServerEvent, append_to_each
 
 LEASE_S: Final = 10
 """How long a hub counts as alive after it renewed its lease."""
@@ -36,12 +36,12 @@ class Orphan(msgspec.Struct, frozen=True):
     is_newest: bool
 
 
-async def take(conn: AsyncConnection, hub: UUID) -> None:
+async def take_lease(conn: AsyncConnection, hub: UUID) -> None:
     """Begin the lease of a hub under an id nobody had before."""
     await conn.execute(insert(HubLease).values(hub=hub, expires_at=_expiry()))
 
 
-async def renew(conn: AsyncConnection, hub: UUID) -> bool:
+async def renew_lease(conn: AsyncConnection, hub: UUID) -> bool:
     """Live on for `LEASE_S`. False: the lease was ended meanwhile, and this hub's connections with it."""
     renewed = await conn.execute(
         update(HubLease)
@@ -52,14 +52,14 @@ async def renew(conn: AsyncConnection, hub: UUID) -> bool:
     return renewed.one_or_none() is not None
 
 
-async def release(conn: AsyncConnection, hub: UUID) -> None:
+async def release_lease(conn: AsyncConnection, hub: UUID) -> None:
     """End a hub's lease in peace; a connection it left open is closed by `end_dead`, like a dead hub's."""
     await conn.execute(
         update(HubLease).where(HubLease.hub == hub, HubLease.ended_at.is_(None)).values(ended_at=func.clock_timestamp())
     )
 
 
-async def end_dead(conn: AsyncConnection, limit: int = CLOSED_AT_ONCE) -> list[tuple[UUID, UUID]]:
+async def end_dead_leases(conn: AsyncConnection, limit: int = CLOSED_AT_ONCE) -> list[tuple[UUID, UUID]]:
     """End the leases that ran out, and close up to `limit` connections of dead hubs; return (attempt, exam) of each.
 
     Call it again, in a transaction of its own, while it returns as many. Any number of workers may: none closes what
@@ -72,7 +72,7 @@ async def end_dead(conn: AsyncConnection, limit: int = CLOSED_AT_ONCE) -> list[t
         .values(ended_at=func.clock_timestamp())
     )
     orphans = await _close_orphans(conn, limit)
-    await append_each(
+    await append_to_each(
         conn,
         {
             one.attempt_id: [ServerEvent("connection_lost", {"cause": HUB_GONE, "generation": one.generation})]
@@ -83,7 +83,7 @@ async def end_dead(conn: AsyncConnection, limit: int = CLOSED_AT_ONCE) -> list[t
     return [(one.attempt_id, one.exam_id) for one in orphans]
 
 
-async def forget_ended(conn: AsyncConnection) -> int:
+async def delete_ended_leases(conn: AsyncConnection) -> int:
     """Delete leases that ended long ago and have no open connection left; return how many."""
     left_open = exists().where(Connection.hub == HubLease.hub, Connection.closed_at.is_(None))
     gone = await conn.execute(delete(HubLease).where(HubLease.ended_at < func.clock_timestamp() - KEPT, ~left_open))

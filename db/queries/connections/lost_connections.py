@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import ARRAY, BigInteger, Double, Integer, Uuid, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.queries.events.system_events import ServerEvent, append_each
+from db.queries.events.system_events import ServerEvent, append_to_each
 
 GRACE_S: Final = 20
 """How long a client may be gone before that is a loss: it comes back within seconds from what happens every day."""
@@ -33,7 +33,7 @@ _LOCK: Final = 0x5645_5249_5349_4C45
 """Held by whoever states silences; any number no other lock of this database has."""
 
 
-class Away(msgspec.Struct, frozen=True):
+class LostClient(msgspec.Struct, frozen=True):
     """A running attempt whose newest connection is closed; `outage` and `is_silent` say what is stated already."""
 
     attempt_id: UUID
@@ -45,7 +45,7 @@ class Away(msgspec.Struct, frozen=True):
     is_silent: bool
 
 
-class Outage(msgspec.Struct, frozen=True):
+class CohortOutage(msgspec.Struct, frozen=True):
     """Many of one exam were lost together: `lost` of the `of` that were online."""
 
     group: UUID
@@ -53,15 +53,15 @@ class Outage(msgspec.Struct, frozen=True):
     of: int
 
 
-class Statement(msgspec.Struct, frozen=True):
+class LossReport(msgspec.Struct, frozen=True):
     """What is to be stated of one loss: the outage it is part of, then its silence; either, or both."""
 
-    away: Away
-    outage: Outage | None
+    away: LostClient
+    outage: CohortOutage | None
     is_silent: bool
 
 
-async def take_turn(conn: AsyncConnection) -> bool:
+async def try_lock(conn: AsyncConnection) -> bool:
     """Be the one who looks and states, until the transaction ends. False: another worker is."""
     return bool((await conn.execute(select(func.pg_try_advisory_xact_lock(_LOCK)))).scalar_one())
 
@@ -97,13 +97,13 @@ _ONLINE: Final = text(
 ).bindparams(bindparam("exams", type_=ARRAY(Uuid)))
 
 
-async def read_away(conn: AsyncConnection, within_s: float = WITHIN_S) -> list[Away]:
+async def list_lost_clients(conn: AsyncConnection, within_s: float = WITHIN_S) -> list[LostClient]:
     """Every running attempt whose client is gone for more than `NEAR_S`, at most `within_s`, the longest first.
 
     Whose silence is stated is left out after `REMEMBERED_S`. One that never connected is not gone, and who leaves after
     the deadline goes home.
     """
-    return [Away(*row) for row in await conn.execute(_AWAY, {"within_s": within_s})]
+    return [LostClient(*row) for row in await conn.execute(_AWAY, {"within_s": within_s})]
 
 
 async def count_online(conn: AsyncConnection, exam_ids: Collection[UUID]) -> dict[UUID, int]:
@@ -141,7 +141,7 @@ _SET_SILENT: Final = text(
 ).bindparams(bindparam("attempts", type_=ARRAY(Uuid)), bindparam("lost_at_ms", type_=ARRAY(BigInteger)))
 
 
-async def state(conn: AsyncConnection, statements: Sequence[Statement]) -> list[Statement]:
+async def record_losses(conn: AsyncConnection, statements: Sequence[LossReport]) -> list[LossReport]:
     """State outages and silences, each attempt's in that order; return what was stated.
 
     Only while it is our turn (`take_turn`). Left out, for the next look: whoever has said hello since, or just does.
@@ -158,11 +158,11 @@ async def state(conn: AsyncConnection, statements: Sequence[Statement]) -> list[
     still = set(held.scalars())
     told = [one for one in statements if one.away.attempt_id in still]
     await _mark(conn, told)
-    await append_each(conn, {one.away.attempt_id: _facts(one) for one in told})
+    await append_to_each(conn, {one.away.attempt_id: _facts(one) for one in told})
     return told
 
 
-async def _mark(conn: AsyncConnection, told: Sequence[Statement]) -> None:
+async def _mark(conn: AsyncConnection, told: Sequence[LossReport]) -> None:
     outages = [(one.away.attempt_id, one.away.generation, one.outage.group) for one in told if one.outage is not None]
     if outages:
         await conn.execute(_SET_OUTAGE, _columns(outages, "attempts", "generations", "outages"))
@@ -175,7 +175,7 @@ def _columns(rows: Sequence[tuple[Any, ...]], *names: str) -> Mapping[str, list[
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def _facts(statement: Statement) -> list[ServerEvent]:
+def _facts(statement: LossReport) -> list[ServerEvent]:
     facts = []
     if statement.outage is not None:
         data = {"group": str(statement.outage.group), "lost": statement.outage.lost, "of": statement.outage.of}

@@ -33,7 +33,7 @@ from db.models import Connection, EventStream, ExamAttempt, HubLease, Monitoring
 from db.queries.connections.resume import CLOSED
 
 
-class Connected(msgspec.Struct, frozen=True):
+class AttemptPresence(msgspec.Struct, frozen=True):
     """One attempt's newest connection; `at` is when it was opened or closed, ms since the epoch."""
 
     ix: int
@@ -42,7 +42,7 @@ class Connected(msgspec.Struct, frozen=True):
     at: int
 
 
-class Count(msgspec.Struct, frozen=True):
+class StreamCount(msgspec.Struct, frozen=True):
     """The last number stored of one client stream, and when, ms since the epoch."""
 
     exam_id: UUID
@@ -52,7 +52,7 @@ class Count(msgspec.Struct, frozen=True):
     at: int
 
 
-async def read_connected(conn: AsyncConnection, exam_ids: Sequence[UUID]) -> dict[UUID, list[Connected]]:
+async def read_presence(conn: AsyncConnection, exam_ids: Sequence[UUID]) -> dict[UUID, list[AttemptPresence]]:
     """Every attempt of these exams that was ever connected; exams without any are left out."""
     gone = exists().where(
         HubLease.hub == Connection.hub,
@@ -72,10 +72,10 @@ async def read_connected(conn: AsyncConnection, exam_ids: Sequence[UUID]) -> dic
         .where(ExamAttempt.exam_id == any_(bindparam(None, list(exam_ids), type_=ARRAY(Uuid))))
         .group_by(ExamAttempt.exam_id)
     )
-    return {exam_id: [Connected(*row) for row in zip(*lists, strict=True)] for exam_id, *lists in found}
+    return {exam_id: [AttemptPresence(*row) for row in zip(*lists, strict=True)] for exam_id, *lists in found}
 
 
-async def read_counts(conn: AsyncConnection, attempts: Sequence[tuple[UUID, int]]) -> list[Count]:
+async def read_counts(conn: AsyncConnection, attempts: Sequence[tuple[UUID, int]]) -> list[StreamCount]:
     """How much the client streams of these attempts hold, each named by its exam and its small number there.
 
     A stream that holds nothing has no row. Whatever was refused or lost is numbered too, and counts; a row that closes
@@ -106,4 +106,4 @@ async def read_counts(conn: AsyncConnection, attempts: Sequence[tuple[UUID, int]
         .join(EventStream, (EventStream.attempt_id == ExamAttempt.id) & (EventStream.kind == "client"))
         .join(last, true())
     )
-    return [Count(exam_id, ix, stream_id, seq, to_ms(at)) for exam_id, ix, stream_id, seq, at in found]
+    return [StreamCount(exam_id, ix, stream_id, seq, to_ms(at)) for exam_id, ix, stream_id, seq, at in found]

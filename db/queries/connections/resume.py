@@ -23,7 +23,7 @@ from uuid_utils.compat import uuid7
 from db.clock import from_ms
 from db.errors import BadRequest, ForeignStream
 from db.models import EventStream, MonitoringEvent
-from db.partitions import drawn_ms
+from db.partitions import created_ms
 from protocol.limits import LOST_NUMBERS, STREAM_MS
 from protocol.monitor import Hello, Previous
 
@@ -92,7 +92,7 @@ async def resume(conn: AsyncConnection, hello: Hello, server_ms: int) -> Resumpt
     if stream is None:
         stream_id = uuid7() if hello.stream is None else _believed(hello.stream, server_ms)
         stream = await _open(conn, hello, stream_id, server_ms)
-    age_ms = server_ms - drawn_ms(stream.id)
+    age_ms = server_ms - created_ms(stream.id)
     if stream.boot != hello.boot or stream.type == CLOSED or age_ms >= STREAM_MS - EARLY_MS:
         return await _move(conn, hello, stream, server_ms, is_written=age_ms < WRITTEN_MS)
     if hello.next_seq <= stream.committed:
@@ -208,7 +208,7 @@ async def _open(conn: AsyncConnection, hello: Hello, stream_id: UUID, server_ms:
 
 def _believed(stream_id: UUID, server_ms: int) -> UUID:
     """A name a server may have given to a stream within the last day. Raises ForeignStream for any other."""
-    age_ms = server_ms - drawn_ms(stream_id)
+    age_ms = server_ms - created_ms(stream_id)
     if stream_id.version != 7 or not -EARLY_MS < age_ms < STREAM_MS - EARLY_MS:
         raise ForeignStream(f"No server assigned stream {stream_id}.")
     return stream_id

@@ -26,7 +26,7 @@ WATCHING: Final = (Permission.VIEW, Permission.INVIGILATE, Permission.REVIEW)
 """Any of these is enough to watch an exam; what is ordered there wants more (`hub.commands.commands`)."""
 
 
-async def watchable(conn: AsyncConnection, exam_ids: Collection[UUID], user_id: UUID) -> set[UUID]:
+async def list_watchable(conn: AsyncConnection, exam_ids: Collection[UUID], user_id: UUID) -> set[UUID]:
     """Which of these exams this person may watch."""
     found = await conn.execute(
         select(Exam.id).where(Exam.id == any_(literal(list(exam_ids), ARRAY(Uuid))), access.permits(user_id, *WATCHING))
@@ -64,7 +64,7 @@ async def read_board(conn: AsyncConnection, exam_id: UUID) -> Snapshot:
     )
 
 
-async def read_flag(conn: AsyncConnection, flag_id: UUID) -> FlagRow:
+async def read_flag_row(conn: AsyncConnection, flag_id: UUID) -> FlagRow:
     """Read one flag as the board shows it. Raises NotFound."""
     row = (await conn.execute(_select_flags().where(Flag.id == flag_id))).one_or_none()
     if row is None:
@@ -81,7 +81,7 @@ async def _read_students(conn: AsyncConnection, exam_id: UUID) -> list[StudentRo
     return [StudentRow(row.id, row.full_name, row.removed_at is None) for row in found]
 
 
-async def read_attempt(conn: AsyncConnection, attempt_id: UUID) -> AttemptRow:
+async def read_attempt_row(conn: AsyncConnection, attempt_id: UUID) -> AttemptRow:
     """Read one attempt as the board shows it. Raises NotFound."""
     row = (await conn.execute(_ATTEMPTS.where(ExamAttempt.id == attempt_id))).one_or_none()
     if row is None:
@@ -103,7 +103,7 @@ _ATTEMPTS: Final[Select[*tuple[Any, ...]]] = select(
 
 async def _read_attempts(conn: AsyncConnection, exam_id: UUID) -> tuple[list[AttemptRow], list[ScoreRow]]:
     found = (await conn.execute(_ATTEMPTS.where(ExamAttempt.exam_id == exam_id).order_by(ExamAttempt.ix))).all()
-    rows = [scores.row_of(row.id, row.integrity_score, row.coverage) for row in found]
+    rows = [scores.to_score_row(row.id, row.integrity_score, row.coverage) for row in found]
     return [_attempt(row) for row in found], [row for row in rows if not row.is_empty]
 
 
@@ -136,4 +136,4 @@ def _select_flags() -> Select[*tuple[Any, ...]]:
 
 
 def _flag(row: Row[Any]) -> FlagRow:
-    return flags.show(row, reviewed_by=row.full_name, reason=row.reason)
+    return flags.show_flag(row, reviewed_by=row.full_name, reason=row.reason)

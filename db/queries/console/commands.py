@@ -10,7 +10,7 @@ from db.models import CommandRecord
 from protocol.console import Result
 
 
-class PastCommand(msgspec.Struct, frozen=True):
+class StoredCommand(msgspec.Struct, frozen=True):
     """An order that was carried out: who gave it, where, which, what exactly it said (a digest), and the result."""
 
     exam_id: UUID
@@ -27,7 +27,7 @@ class _Kept(msgspec.Struct, frozen=True):
     result: Result
 
 
-async def take_id(conn: AsyncConnection, command_id: UUID) -> PastCommand | None:
+async def lock_command(conn: AsyncConnection, command_id: UUID) -> StoredCommand | None:
     """Make a command's id this transaction's until COMMIT; what it came to when it was carried out before."""
     await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(command_id), 0))))
     found = await conn.execute(
@@ -39,10 +39,10 @@ async def take_id(conn: AsyncConnection, command_id: UUID) -> PastCommand | None
     if row is None:
         return None
     kept = msgspec.convert(row.result, _Kept)
-    return PastCommand(row.exam_id, row.actor_id, row.action, kept.digest, kept.result)
+    return StoredCommand(row.exam_id, row.actor_id, row.action, kept.digest, kept.result)
 
 
-async def record(conn: AsyncConnection, command_id: UUID, past: PastCommand) -> None:
+async def store_command(conn: AsyncConnection, command_id: UUID, past: StoredCommand) -> None:
     """Record what a command came to; its id must be in hand."""
     await conn.execute(
         insert(CommandRecord).values(

@@ -50,7 +50,7 @@ _SHOWN = (
 )
 
 
-async def issue(
+async def issue_instructions(
     conn: AsyncConnection,
     exam_id: UUID,
     attempt_ids: Sequence[UUID] | None,
@@ -114,7 +114,7 @@ _PENDING: Final = (
 )
 
 
-async def pending(conn: AsyncConnection, attempt_ids: Sequence[UUID]) -> dict[UUID, list[Instruct]]:
+async def list_pending(conn: AsyncConnection, attempt_ids: Sequence[UUID]) -> dict[UUID, list[Instruct]]:
     """What each attempt's client has still to be asked, in order; attempts with nothing waiting are left out.
 
     Of pausing and resuming only the last counts: whatever became of it, those before it are asked no more.
@@ -133,7 +133,7 @@ async def pending(conn: AsyncConnection, attempt_ids: Sequence[UUID]) -> dict[UU
     return waiting
 
 
-async def answer(
+async def record_result(
     conn: AsyncConnection, attempt_id: UUID, n: int, *, ok: bool, code: str | None
 ) -> InstructionRow | None:
     """Record what a client made of an instruction; None when there is none such, or it was answered before.
@@ -158,7 +158,7 @@ async def answer(
     return None if row is None else _row(row)
 
 
-async def expire(conn: AsyncConnection) -> dict[UUID, list[InstructionRow]]:
+async def expire_instructions(conn: AsyncConnection) -> dict[UUID, list[InstructionRow]]:
     """Mark the instructions whose time is over; return their feed rows by exam."""
     over = (
         select(Instruction.attempt_id, Instruction.n)

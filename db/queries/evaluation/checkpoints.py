@@ -47,7 +47,7 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
     is_concluded: bool
 
 
-async def recall(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[UUID, Checkpoint]:
+async def read_checkpoints(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[UUID, Checkpoint]:
     """Read the checkpoints of claimed attempts, each with the facts that were folded after it."""
     if not cursors:
         return {}

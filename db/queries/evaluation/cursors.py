@@ -94,7 +94,7 @@ class Advance(msgspec.Struct, frozen=True):
     checkpoint: bytes | None
 
 
-async def claim(
+async def claim_cursors(
     conn: AsyncConnection, attempt_ids: Sequence[UUID], limit: int, *, carried: Collection[int]
 ) -> list[Cursor]:
     """Lock the cursors of these attempts, in this order, that nobody else holds; they stay locked until COMMIT."""
@@ -117,7 +117,7 @@ async def claim(
         )
         .join(ExamAttempt, ExamAttempt.id == AnalysisCursor.attempt_id)
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
-        .where(is_among(AnalysisCursor.attempt_id, attempt_ids), is_carried(carried))
+        .where(is_among(AnalysisCursor.attempt_id, attempt_ids), is_supported(carried))
         .order_by(func.array_position(_ids(attempt_ids), AnalysisCursor.attempt_id))
         .limit(limit)
         .with_for_update(key_share=True, skip_locked=True, of=AnalysisCursor)
@@ -165,7 +165,7 @@ async def read_events(conn: AsyncConnection, cursors: Sequence[Cursor], limit: i
     return reading
 
 
-async def store(conn: AsyncConnection, advances: Sequence[Advance]) -> None:
+async def store_cursors(conn: AsyncConnection, advances: Sequence[Advance]) -> None:
     """Move the cursors of claimed attempts: positions, fold order, count, and the state where there is a new one."""
     moved = [_moved(advance) for advance in advances if advance.checkpoint is None]
     kept = [
@@ -177,7 +177,7 @@ async def store(conn: AsyncConnection, advances: Sequence[Advance]) -> None:
         await conn.execute(_MOVE_AND_KEEP, kept)
 
 
-def is_carried(carried: Collection[int]) -> ColumnElement[bool]:
+def is_supported(carried: Collection[int]) -> ColumnElement[bool]:
     """The attempts of these rulebooks."""
     among: ColumnElement[bool] = ExamAttempt.rulebook_version == any_(literal(list(carried), ARRAY(Integer)))
     return among

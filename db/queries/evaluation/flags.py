@@ -83,7 +83,7 @@ async def raise_flags(
     added = await conn.execute(
         insert(Flag).on_conflict_do_nothing().returning(*SHOWN), [_values(flag, source, found) for flag in new]
     )
-    return [show(row) for row in added]
+    return [show_flag(row) for row in added]
 
 
 async def read_raised(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, Raised]:
@@ -115,7 +115,7 @@ async def read_raised(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> d
     return raised
 
 
-async def standing(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[CountedFlag]]:
+async def read_counted_flags(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[CountedFlag]]:
     """The flags that count towards each attempt's score, as `protocol.flags.flag_counts` has it."""
     found = await conn.execute(
         select(Flag.attempt_id, Flag.rule, Flag.confidence, Flag.source, Flag.status).where(
@@ -173,7 +173,7 @@ def _values(flag: NewFlag, source: FlagSource, found: Mapping[EventId, _Cited]) 
     }
 
 
-def show(row: Row[*tuple[Any, ...]], *, reviewed_by: str | None = None, reason: str | None = None) -> FlagRow:
+def show_flag(row: Row[*tuple[Any, ...]], *, reviewed_by: str | None = None, reason: str | None = None) -> FlagRow:
     """Show a flag as boards do, with the last decision about it."""
     return FlagRow(
         flag_id=row.id,

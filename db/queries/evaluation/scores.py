@@ -68,7 +68,7 @@ async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judg
     attempts = found.all()
     if len(attempts) < len(set(attempt_ids)):
         raise NotFound(f"There is no attempt {min(set(attempt_ids) - {row.id for row in attempts})}.")
-    standing = await flags.standing(conn, attempt_ids)
+    standing = await flags.read_counted_flags(conn, attempt_ids)
     observed = await _observe(conn, attempts)
     scores = [(row, judge(standing[row.id], observed[row.id], row.settings, row.rulebook_version)) for row in attempts]
     changed = [(row, score) for row, score in scores if _is_changed(row, score)]
@@ -80,7 +80,7 @@ async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judg
     return [now for now, before in shown if now != before]
 
 
-async def observe(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, Observed]:
+async def read_observations(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, Observed]:
     """What was seen of each of these attempts: when they ran, and when a client was connected."""
     found = await conn.execute(
         select(
@@ -90,7 +90,7 @@ async def observe(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[
     return await _observe(conn, found.all())
 
 
-async def read(conn: AsyncConnection, attempt_id: UUID) -> Score:
+async def read_score(conn: AsyncConnection, attempt_id: UUID) -> Score:
     """Read the score that is stored with an attempt. Raises NotFound."""
     found = await conn.execute(
         select(ExamAttempt.integrity_score, ExamAttempt.coverage).where(ExamAttempt.id == attempt_id)
@@ -101,7 +101,7 @@ async def read(conn: AsyncConnection, attempt_id: UUID) -> Score:
     return Score(row.integrity_score, row.coverage)
 
 
-def row_of(attempt_id: UUID, integrity: float | None, coverage: float | None) -> ScoreRow:
+def to_score_row(attempt_id: UUID, integrity: float | None, coverage: float | None) -> ScoreRow:
     """A score as the board shows it: coverage in whole tenths, rounded down, so that it changes now and then.
 
     Half is a whole tenth: what is shown as a half or more is enough for an integrity.
@@ -134,7 +134,7 @@ def _is_changed(row: Row[Any], score: Score) -> bool:
 
 
 def _row(attempt_id: UUID, score: Score) -> ScoreRow:
-    return row_of(attempt_id, score.integrity, score.coverage)
+    return to_score_row(attempt_id, score.integrity, score.coverage)
 
 
 def _stored(row: Row[Any]) -> Score:

@@ -28,14 +28,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models import AnalysisCursor, EventStream, ExamAttempt, MonitoringEvent
-from db.partitions import first_id, moment_of
-from db.queries.evaluation.cursors import is_among, is_carried
+from db.partitions import created_at, first_id
+from db.queries.evaluation.cursors import is_among, is_supported
 
 STREAM_DAYS: Final = 2
 """A stream lives a day at most: an older one receives nothing, and has unjudged facts only if no worker could judge."""
 
 
-class Unjudged(msgspec.Struct, frozen=True):
+class UnfoldedAttempt(msgspec.Struct, frozen=True):
     """An attempt with facts past its cursor; `lag_ms` is the age of the oldest of them."""
 
     attempt_id: UUID
@@ -45,11 +45,11 @@ class Unjudged(msgspec.Struct, frozen=True):
 class WorkList(msgspec.Struct, frozen=True):
     """Attempts to fold, the longest waiting first, and how many more wait for a worker that carries their rulebook."""
 
-    waiting: list[Unjudged]
+    waiting: list[UnfoldedAttempt]
     not_carried: int
 
 
-async def unjudged(
+async def list_unfolded(
     conn: AsyncConnection,
     limit: int,
     *,
@@ -80,12 +80,12 @@ async def unjudged(
     )
     rows = found.all()
     return WorkList(
-        [Unjudged(row.attempt_id, row.lag_ms) for row in rows if row.is_carried],
+        [UnfoldedAttempt(row.attempt_id, row.lag_ms) for row in rows if row.is_carried],
         rows[0].not_carried if rows else 0,
     )
 
 
-async def day_with_streams(conn: AsyncConnection, days_ago: int) -> int | None:
+async def find_day_with_streams(conn: AsyncConnection, days_ago: int) -> int | None:
     """The first day, this one or an older one, on which streams were opened: how many days ago it is."""
     now = await _now(conn)
     found = await conn.execute(
@@ -95,16 +95,16 @@ async def day_with_streams(conn: AsyncConnection, days_ago: int) -> int | None:
         .limit(1)
     )
     newest: UUID | None = found.scalar_one_or_none()
-    return None if newest is None else (now - moment_of(newest)).days
+    return None if newest is None else (now - created_at(newest)).days
 
 
-async def unjudged_among(
+async def find_unfolded(
     conn: AsyncConnection, attempt_ids: Collection[UUID], *, carried: Collection[int]
-) -> list[Unjudged]:
+) -> list[UnfoldedAttempt]:
     """Which of these attempts have facts past their cursor, the longest waiting first; locks nothing."""
-    waiting = _waiting(is_among(EventStream.attempt_id, attempt_ids), is_carried(carried)).subquery()
+    waiting = _waiting(is_among(EventStream.attempt_id, attempt_ids), is_supported(carried)).subquery()
     found = await conn.execute(select(waiting.c.attempt_id, _lag_ms(waiting.c.oldest)).order_by(waiting.c.oldest))
-    return [Unjudged(row.attempt_id, row.lag_ms) for row in found]
+    return [UnfoldedAttempt(row.attempt_id, row.lag_ms) for row in found]
 
 
 def _waiting(*which: ColumnElement[bool]) -> Select[UUID, int, datetime]:

@@ -15,7 +15,7 @@ import msgspec
 
 from db import answer_columns, copy_encoding
 from db.errors import POISON_CLASSES
-from db.segments import Parted, Stretch, part
+from db.segments import Segment, SplitSegments, split_segments
 from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
 from protocol.limits import TIME_MAX_MS
@@ -68,7 +68,7 @@ _Found = dict[tuple[UUID, int], tuple[str | None, str | None]]
 """What stands at a number: the type of its row, None without one, and the code of a tombstone."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class InsertOutcome(msgspec.Struct, frozen=True):
     """What became of stretches that did not go the fast way.
 
     `refused` are numbers that stand as tombstones though the edge had taken them; `known` is what was stored before;
@@ -77,7 +77,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """
 
     refused: dict[UUID, tuple[Rejected, ...]] = {}
-    known: tuple[Stretch, ...] = ()
+    known: tuple[Segment, ...] = ()
     returned: dict[UUID, str] = {}
 
 
@@ -104,7 +104,7 @@ async def read_heads(conn: asyncpg.Connection, stream_ids: Sequence[UUID]) -> di
     return {row["id"]: row["head"] or 0 for row in await conn.fetch(_HEADS, stream_ids)}
 
 
-async def copy(conn: asyncpg.Connection, stretches: Sequence[Stretch]) -> None:
+async def copy_events(conn: asyncpg.Connection, stretches: Sequence[Segment]) -> None:
     """Store stretches that follow their streams' heads by COPY; they come in the order of stream and number.
 
     Raises asyncpg.UniqueViolationError when a number is already there, and what `is_poison` knows: nothing is stored
@@ -121,7 +121,7 @@ async def copy(conn: asyncpg.Connection, stretches: Sequence[Stretch]) -> None:
         await _keep_beside(conn, beside)
 
 
-async def insert_missing(conn: asyncpg.Connection, stretches: Sequence[Stretch]) -> Outcome:
+async def insert_missing_events(conn: asyncpg.Connection, stretches: Sequence[Segment]) -> InsertOutcome:
     """Store what is not there yet; safe to repeat, verbatim, after a COMMIT nobody heard the end of.
 
     Stretches come in the order of stream and number. A place PostgreSQL refuses is found by halving, inside the one
@@ -132,7 +132,7 @@ async def insert_missing(conn: asyncpg.Connection, stretches: Sequence[Stretch])
         while True:
             asked = [stretch for stretch in stretches if stretch.stream_id not in returned]
             heads = await read_heads(conn, list({stretch.stream_id for stretch in asked}))
-            parted = part(asked, heads)
+            parted = split_segments(asked, heads)
             found = await _look_up(conn, parted, heads)
             overtaken = _find_overtaken(parted, found, heads)
             if overtaken:
@@ -152,10 +152,10 @@ async def insert_missing(conn: asyncpg.Connection, stretches: Sequence[Stretch])
         refused = {(stream_id, stone.seq) for stream_id, stone in poisoned}
         await _keep_beside(conn, [row for row in rows if (row[0], row[1].seq) not in refused] + poisoned)
     told = _refused(poisoned, parted.known, found)
-    return Outcome(told, tuple(parted.known), returned | dict.fromkeys(parted.holes, "hole"))
+    return InsertOutcome(told, tuple(parted.known), returned | dict.fromkeys(parted.holes, "hole"))
 
 
-async def _look_up(conn: asyncpg.Connection, parted: Parted, heads: Mapping[UUID, int]) -> _Found:
+async def _look_up(conn: asyncpg.Connection, parted: SplitSegments, heads: Mapping[UUID, int]) -> _Found:
     """What stands at the known numbers and behind each stretch of them, as far as streams reach, and at their heads."""
     places = {
         (stretch.stream_id, seq)
@@ -170,7 +170,7 @@ async def _look_up(conn: asyncpg.Connection, parted: Parted, heads: Mapping[UUID
     return {(row["stream_id"], row["seq"]): (row["event_type"], row["code"]) for row in rows}
 
 
-def _find_overtaken(parted: Parted, found: _Found, heads: Mapping[UUID, int]) -> set[UUID]:
+def _find_overtaken(parted: SplitSegments, found: _Found, heads: Mapping[UUID, int]) -> set[UUID]:
     """Streams of which a number is taken and yet not stored: it was called lost, or the stream was closed before it.
 
     To acknowledge it would be untrue, and its session would count on from where no row keeps it from overlapping.
@@ -243,7 +243,7 @@ async def _keep_beside(conn: asyncpg.Connection, rows: Sequence[_Row]) -> None:
         await conn.execute(_INSERT_ANSWERS, *answered)
 
 
-def _refused(poisoned: Sequence[_Row], known: Sequence[Stretch], found: _Found) -> dict[UUID, tuple[Rejected, ...]]:
+def _refused(poisoned: Sequence[_Row], known: Sequence[Segment], found: _Found) -> dict[UUID, tuple[Rejected, ...]]:
     """Numbers the edge took that stand as tombstones: found to be poison now, or by the try whose end was not heard."""
     codes = {(stream_id, stone.seq): stone.reject or RejectCode.BAD_SHAPE for stream_id, stone in poisoned}
     for stretch in known:

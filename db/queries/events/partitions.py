@@ -13,15 +13,15 @@ _NAMES = text(
 )
 
 
-async def be_brief(conn: AsyncConnection) -> None:
+async def limit_lock_wait(conn: AsyncConnection) -> None:
     """Wait for locks for a moment only, in this transaction: whoever waits for a table makes all others wait behind."""
     await conn.execute(text("SET LOCAL lock_timeout = '50ms'"))
 
 
-async def create_ahead(conn: AsyncConnection, days: int = DAYS_AHEAD) -> list[str]:
+async def create_partitions(conn: AsyncConnection, days: int = DAYS_AHEAD) -> list[str]:
     """Make every missing partition from yesterday to `days` ahead, by PostgreSQL's clock; return the new names."""
     now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
-    present = await names(conn)
+    present = await list_partitions(conn)
     created = [one for one in partitions_ahead(now.astimezone(UTC).date(), days) if one.name not in present]
     for one in created:
         # Names and bounds are computed from a date, never from input; DDL takes no parameters.
@@ -30,10 +30,10 @@ async def create_ahead(conn: AsyncConnection, days: int = DAYS_AHEAD) -> list[st
     return [one.name for one in created]
 
 
-async def count_ahead(conn: AsyncConnection) -> int:
+async def count_days_ahead(conn: AsyncConnection) -> int:
     """How many whole days after today have their partition already, without a hole."""
     now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
-    present = await names(conn)
+    present = await list_partitions(conn)
     wanted = [
         one for one in partitions_ahead(now.astimezone(UTC).date(), 366) if one.name > partition_of(now.date()).name
     ]
@@ -47,7 +47,7 @@ async def is_default_empty(conn: AsyncConnection) -> bool:
     return bool(found.scalar_one())
 
 
-async def names(conn: AsyncConnection) -> set[str]:
+async def list_partitions(conn: AsyncConnection) -> set[str]:
     """The partitions there are."""
     found = await conn.execute(_NAMES.bindparams(bindparam("parent", PARENT)))
     return set(found.scalars())

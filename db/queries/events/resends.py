@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.queries.events.system_events import ServerEvent, append
+from db.queries.events.system_events import ServerEvent, append_events
 from protocol.events import MARKER_EVENTS, Entry
 
 # A place without content of the client's on either side has nothing to compare: tombstones and spans are left out
@@ -40,7 +40,9 @@ _TOLD: Final = text(
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('resend:' || :stream, 0))")
 
 
-async def compare(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry]) -> list[int]:
+async def record_altered_resends(
+    conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry]
+) -> list[int]:
     """Which of these numbers are stored with another content and were not told before; they are appended as a fact."""
     sent = [entry for entry in entries if entry.type not in MARKER_EVENTS]
     if not sent:
@@ -64,5 +66,5 @@ async def compare(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, entr
     told = set((await conn.execute(_TOLD, {"attempt_id": attempt_id, "stream": str(stream_id)})).scalars())
     new = [seq for seq in differing if seq not in told]
     if new:
-        await append(conn, attempt_id, [ServerEvent("altered_resend", {"stream": str(stream_id), "seqs": new})])
+        await append_events(conn, attempt_id, [ServerEvent("altered_resend", {"stream": str(stream_id), "seqs": new})])
     return new

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from db.clock import to_ms
 from db.errors import NotFound
 from db.models import EventStream, MonitoringEvent
-from db.partitions import drawn_ms
+from db.partitions import created_ms
 from protocol.limits import STREAM_MS
 
 
@@ -29,7 +29,7 @@ class ServerEvent(msgspec.Struct, frozen=True):
     data: dict[str, Any] = {}
 
 
-class Appended(msgspec.Struct, frozen=True):
+class AppendedEvents(msgspec.Struct, frozen=True):
     """Where facts were appended: up to the number `last` of this stream, at this moment of PostgreSQL's clock."""
 
     stream_id: UUID
@@ -77,12 +77,14 @@ async def open_stream(conn: AsyncConnection, attempt_id: UUID) -> UUID:
     return stream_id
 
 
-async def append(conn: AsyncConnection, attempt_id: UUID, facts: Sequence[ServerEvent]) -> Appended:
+async def append_events(conn: AsyncConnection, attempt_id: UUID, facts: Sequence[ServerEvent]) -> AppendedEvents:
     """Append facts in order and tell where they stand; the stream's row stays locked until COMMIT."""
-    return (await append_each(conn, {attempt_id: facts}))[attempt_id]
+    return (await append_to_each(conn, {attempt_id: facts}))[attempt_id]
 
 
-async def append_each(conn: AsyncConnection, facts: Mapping[UUID, Sequence[ServerEvent]]) -> dict[UUID, Appended]:
+async def append_to_each(
+    conn: AsyncConnection, facts: Mapping[UUID, Sequence[ServerEvent]]
+) -> dict[UUID, AppendedEvents]:
     """Append facts to several attempts, each one's in order; tell where they stand.
 
     Three statements, however many attempts; their streams are locked in the order of the attempts' ids.
@@ -96,7 +98,7 @@ async def append_each(conn: AsyncConnection, facts: Mapping[UUID, Sequence[Serve
     for attempt_id, stated in facts.items():
         tail = await _rotated(conn, attempt_id, tails[attempt_id])
         rows += [_row(tail, seq, fact) for seq, fact in enumerate(stated, tail.last + 1)]
-        appended[attempt_id] = Appended(tail.stream_id, tail.last + len(stated), tail.now)
+        appended[attempt_id] = AppendedEvents(tail.stream_id, tail.last + len(stated), tail.now)
     if rows:
         await conn.execute(insert(MonitoringEvent), rows)
     return appended
@@ -116,7 +118,7 @@ async def _lock_tails(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> d
 
 async def _rotated(conn: AsyncConnection, attempt_id: UUID, tail: _Tail) -> _Tail:
     """Go on in a new stream when this one is a day old. Whoever waits for the old one's lock then sees the new one."""
-    if to_ms(tail.now) - drawn_ms(tail.stream_id) < STREAM_MS:
+    if to_ms(tail.now) - created_ms(tail.stream_id) < STREAM_MS:
         return tail
     return _Tail(await open_stream(conn, attempt_id), 0, tail.now)
 

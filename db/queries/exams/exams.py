@@ -51,7 +51,7 @@ class ExamView(msgspec.Struct, frozen=True, kw_only=True):
     running_attempts: int
 
 
-class ExamInHand(msgspec.Struct, frozen=True):
+class LockedExam(msgspec.Struct, frozen=True):
     """What an edit has to fit to; the exam is locked until COMMIT."""
 
     version: int
@@ -79,19 +79,19 @@ _POLICY_VERSION: Final = (
 )
 
 
-async def create(conn: AsyncConnection, *, creator_id: UUID, policy: dict[str, Any], **values: Any) -> UUID:
+async def create_exam(conn: AsyncConnection, *, creator_id: UUID, policy: dict[str, Any], **values: Any) -> UUID:
     """Make an exam with its first policy version and its feed; `values` are columns of `exams`."""
     exam_id = uuid7()
     await conn.execute(insert(Exam).values(id=exam_id, creator_id=creator_id, **values))
     await conn.execute(insert(ExamPolicy).values(id=uuid7(), exam_id=exam_id, version=1, settings=policy))
-    await feed.open_feed(conn, exam_id)
+    await feed.create_feed(conn, exam_id)
     return exam_id
 
 
-async def read(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamView:
+async def read_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamView:
     """Read an exam this user may do anything with. Raises NotFound."""
     row = (await conn.execute(_select_view(user_id).where(Exam.id == exam_id))).one_or_none()
-    return await access.refuse(conn, exam_id, user_id, *access.ANY) if row is None else _view(row)
+    return await access.raise_refusal(conn, exam_id, user_id, *access.ANY) if row is None else _view(row)
 
 
 async def list_visible(
@@ -105,7 +105,7 @@ async def list_visible(
     return [_view(row) for row in found]
 
 
-async def take_in_hand(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamInHand:
+async def lock_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> LockedExam:
     """Lock an exam this user may edit until COMMIT. Raises NotFound and Forbidden."""
     found = await conn.execute(
         select(Exam.version, Exam.is_published, Exam.opens_at, Exam.closes_at)
@@ -114,29 +114,29 @@ async def take_in_hand(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> E
     )
     row = found.one_or_none()
     if row is None:
-        await access.refuse(conn, exam_id, user_id, Permission.EDIT)
-    return ExamInHand(row.version, row.is_published, row.opens_at, row.closes_at)
+        await access.raise_refusal(conn, exam_id, user_id, Permission.EDIT)
+    return LockedExam(row.version, row.is_published, row.opens_at, row.closes_at)
 
 
-async def change(conn: AsyncConnection, exam_id: UUID, values: Mapping[str, Any]) -> None:
+async def change_exam(conn: AsyncConnection, exam_id: UUID, values: Mapping[str, Any]) -> None:
     """Change an exam that is in hand; one more version."""
     await conn.execute(update(Exam).where(Exam.id == exam_id).values(version=Exam.version + 1, **values))
 
 
-async def publish(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
+async def publish_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
     """Show an exam to the students on its roster; whether it was not shown before. Raises NotFound and Forbidden."""
-    if (await take_in_hand(conn, exam_id, user_id)).is_published:
+    if (await lock_exam(conn, exam_id, user_id)).is_published:
         return False
-    await change(conn, exam_id, {"is_published": True})
+    await change_exam(conn, exam_id, {"is_published": True})
     return True
 
 
-async def unpublish(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
+async def unpublish_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
     """Hide an exam from students; return whether it was shown.
 
     Raises NotFound, Forbidden, and Conflict while attempts run.
     """
-    if not (await take_in_hand(conn, exam_id, user_id)).is_published:
+    if not (await lock_exam(conn, exam_id, user_id)).is_published:
         return False
     # Whoever begins an attempt does so under this lock: none begins unseen while the running ones are counted.
     await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
@@ -145,13 +145,13 @@ async def unpublish(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool
         raise Conflict(
             f"You cannot unpublish the exam now: {running} attempt{'s are' if running > 1 else ' is'} running."
         )
-    await change(conn, exam_id, {"is_published": False})
+    await change_exam(conn, exam_id, {"is_published": False})
     return True
 
 
-async def release(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
+async def release_results(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
     """Show students their results; whether they were not shown before. Raises NotFound and Forbidden."""
-    await take_in_hand(conn, exam_id, user_id)
+    await lock_exam(conn, exam_id, user_id)
     released = await conn.execute(
         update(Exam)
         .where(Exam.id == exam_id, Exam.results_released_at.is_(None))

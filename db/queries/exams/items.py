@@ -43,7 +43,7 @@ class ItemSet(msgspec.Struct, frozen=True):
     with_keys: bool
 
 
-async def read_newest(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ItemSet:
+async def read_newest_items(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ItemSet:
     """Read an exam's newest items as this user may see them. Raises NotFound and Forbidden."""
     found = await conn.execute(
         select(Exam.items_version, access.permits(user_id, *KEYS).label("with_keys")).where(
@@ -52,7 +52,7 @@ async def read_newest(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> It
     )
     exam = found.one_or_none()
     if exam is None:
-        await access.refuse(conn, exam_id, user_id, *SEEN_BY)
+        await access.raise_refusal(conn, exam_id, user_id, *SEEN_BY)
     rows = await conn.execute(
         select(
             ExamItem.item,
@@ -68,7 +68,7 @@ async def read_newest(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> It
     return ItemSet(exam.items_version, [_item(row) for row in rows], exam.with_keys)
 
 
-async def replace(
+async def replace_items(
     conn: AsyncConnection, exam_id: UUID, user_id: UUID, items: Sequence[Item], *, seen: int | None = None
 ) -> int:
     """Add the next version of an exam's items, and let its maximum score follow; returns the version.
@@ -87,7 +87,7 @@ async def replace(
     )
     version: int | None = changed.scalar_one_or_none()
     if version is None:
-        await access.refuse(conn, exam_id, user_id, Permission.EDIT)
+        await access.raise_refusal(conn, exam_id, user_id, Permission.EDIT)
     if seen not in (None, version - 1):
         raise Conflict(f"The items have changed since you opened them (version {version - 1}). Reload and try again.")
     if items:

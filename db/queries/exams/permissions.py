@@ -38,7 +38,7 @@ async def list_grantees(
     conn: AsyncConnection, exam_id: UUID, user_id: UUID, *, after: str | None = None, limit: int = 50
 ) -> list[Grantee]:
     """List who else may do what with an exam, by username, from those after `after`. Raises NotFound and Forbidden."""
-    await access.require_maker(conn, exam_id, user_id)
+    await access.require_creator(conn, exam_id, user_id)
     found = await conn.execute(
         select(User.id.label("teacher_id"), User.username, User.full_name.label("name"), *_GRANTS)
         .join(TeacherExamPermission, TeacherExamPermission.teacher_id == User.id)
@@ -57,7 +57,7 @@ async def grant(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: s
 
     Raises NotFound, also where there is no such teacher, Forbidden, and Conflict for the exam's maker, who may all.
     """
-    await access.require_maker(conn, exam_id, user_id)
+    await access.require_creator(conn, exam_id, user_id)
     found = await conn.execute(
         select(User.id, User.username, User.full_name, (Exam.creator_id == User.id).label("is_maker"))
         .join(Exam, Exam.id == exam_id)
@@ -79,7 +79,7 @@ async def grant(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: s
 
 async def withdraw(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: str) -> UUID:
     """Permit a teacher nothing any more; returns whom. Raises NotFound, also where nothing was, and Forbidden."""
-    await access.require_maker(conn, exam_id, user_id)
+    await access.require_creator(conn, exam_id, user_id)
     withdrawn = await conn.execute(
         delete(TeacherExamPermission)
         .where(

@@ -24,7 +24,7 @@ class PolicyVersion(msgspec.Struct, frozen=True):
     settings: dict[str, Any]
 
 
-async def read_newest(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> PolicyVersion:
+async def read_newest_policy(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> PolicyVersion:
     """Read an exam's newest policy. Raises NotFound and Forbidden."""
     found = await conn.execute(
         select(ExamPolicy.version, ExamPolicy.settings)
@@ -35,13 +35,13 @@ async def read_newest(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> Po
     )
     row = found.one_or_none()
     return (
-        await access.refuse(conn, exam_id, user_id, *SEEN_BY)
+        await access.raise_refusal(conn, exam_id, user_id, *SEEN_BY)
         if row is None
         else PolicyVersion(row.version, row.settings)
     )
 
 
-async def replace(
+async def replace_policy(
     conn: AsyncConnection, exam_id: UUID, user_id: UUID, settings: dict[str, Any], *, seen: int | None = None
 ) -> int:
     """Add the next version of an exam's policy, for attempts begun from now on; returns the version.
@@ -55,7 +55,7 @@ async def replace(
         .returning(Exam.id)
     )
     if changed.one_or_none() is None:
-        await access.refuse(conn, exam_id, user_id, Permission.EDIT)
+        await access.raise_refusal(conn, exam_id, user_id, Permission.EDIT)
     # Read only now that the exam is locked: two writers follow each other.
     newest = await conn.execute(
         select(func.coalesce(func.max(ExamPolicy.version), 0)).where(ExamPolicy.exam_id == exam_id)

@@ -56,7 +56,7 @@ async def list_entries(
     ]
 
 
-async def enrol(conn: AsyncConnection, exam_id: UUID, student_ids: Sequence[UUID]) -> set[UUID]:
+async def enroll(conn: AsyncConnection, exam_id: UUID, student_ids: Sequence[UUID]) -> set[UUID]:
     """Put students on an exam's roster, anew when they were taken off it; return those who were not on it."""
     if not student_ids:
         return set()

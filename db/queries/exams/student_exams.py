@@ -32,7 +32,7 @@ class OwnAttempt(msgspec.Struct, frozen=True):
     deadline: int | None
 
 
-class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
     """One exam a student is to sit, with the settings it is judged by; times in ms since the epoch."""
 
     exam_id: UUID
@@ -58,14 +58,14 @@ _newest_policy: Final = (
 )
 
 
-async def list_enrolments(
+async def list_enrollments(
     conn: AsyncConnection,
     student_id: UUID,
     *,
     only_exam: UUID | None = None,
     after: UUID | None = None,
     limit: int = 50,
-) -> list[Enrolment]:
+) -> list[Enrollment]:
     """List the published exams a student is enrolled in, the newest first, from those made before the exam `after`.
 
     `only_exam` leaves out all others.
@@ -111,7 +111,7 @@ async def list_enrolments(
     return [_enrolment(row) for row in found]
 
 
-def state_of(
+def derive_state(
     status: AttemptStatus | None, opens_at: datetime | None, closes_at: datetime | None, now: datetime
 ) -> EnrolmentState:
     """How an exam stands for a student at a moment: an attempt there is says it, else the exam's times do."""
@@ -122,9 +122,9 @@ def state_of(
     return EnrolmentState.OPEN if closes_at is None or now < closes_at else EnrolmentState.CLOSED
 
 
-def _enrolment(row: Row[*tuple[Any, ...]]) -> Enrolment:
+def _enrolment(row: Row[*tuple[Any, ...]]) -> Enrollment:
     status = None if row.status is None else AttemptStatus(row.status)
-    return Enrolment(
+    return Enrollment(
         exam_id=row.id,
         title=row.title,
         subject=row.subject,
@@ -133,7 +133,7 @@ def _enrolment(row: Row[*tuple[Any, ...]]) -> Enrolment:
         duration_minutes=row.duration_minutes,
         opens_at=_ms(row.opens_at),
         closes_at=_ms(row.closes_at),
-        state=state_of(status, row.opens_at, row.closes_at, row.now),
+        state=derive_state(status, row.opens_at, row.closes_at, row.now),
         monitored=row.enable_monitoring,
         policy=row.policy or {},
         attempt=None if status is None else OwnAttempt(row.attempt_id, show_status(status), _ms(row.deadline)),

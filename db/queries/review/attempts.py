@@ -92,7 +92,7 @@ def select_summaries() -> Select[*tuple[Any, ...]]:
     )
 
 
-def summarise(row: Row[*tuple[Any, ...]]) -> AttemptSummary:
+def to_summary(row: Row[*tuple[Any, ...]]) -> AttemptSummary:
     """Read one attempt's line."""
     return AttemptSummary(
         attempt_id=row.id,
@@ -118,20 +118,20 @@ def summarise(row: Row[*tuple[Any, ...]]) -> AttemptSummary:
     )
 
 
-async def list_of_exam(
+async def list_attempts(
     conn: AsyncConnection, exam_id: UUID, *, user_id: UUID, after: int | None = None, limit: int
 ) -> list[AttemptSummary]:
     """List an exam's attempts by their numbers, after the number `after`. Raises NotFound and Forbidden."""
     await access.require(conn, exam_id, user_id, Permission.VIEW)
-    return await read_page(conn, exam_id, after=after, limit=limit)
+    return await list_page(conn, exam_id, after=after, limit=limit)
 
 
-async def read_page(
+async def list_page(
     conn: AsyncConnection, exam_id: UUID, *, after: int | None = None, limit: int
 ) -> list[AttemptSummary]:
     """Read a page of an exam's attempts, for a caller who has asked whether they may be seen."""
     found = await conn.execute(_PAGE, {"exam": exam_id, "after": after or 0, "most": limit})
-    return [summarise(row) for row in found]
+    return [to_summary(row) for row in found]
 
 
 async def read_summary(conn: AsyncConnection, attempt_id: UUID) -> AttemptSummary:
@@ -139,7 +139,7 @@ async def read_summary(conn: AsyncConnection, attempt_id: UUID) -> AttemptSummar
     row = (await conn.execute(_ONE, {"attempt": attempt_id})).one_or_none()
     if row is None:
         raise NotFound(f"There is no attempt {attempt_id}.")
-    return summarise(row)
+    return to_summary(row)
 
 
 _ONE: Final = select_summaries().where(ExamAttempt.id == bindparam("attempt"))

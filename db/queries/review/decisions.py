@@ -13,7 +13,7 @@ from db.queries.analysis import analyses
 from protocol.flags import FlagStatus
 
 
-class PastReview(msgspec.Struct, frozen=True):
+class StoredReview(msgspec.Struct, frozen=True):
     """A decision that was made: by whom (id and name) and when, in ms since the epoch."""
 
     flag_id: UUID
@@ -23,15 +23,15 @@ class PastReview(msgspec.Struct, frozen=True):
     at: int
 
 
-class FlagInHand(msgspec.Struct, frozen=True):
+class LockedFlag(msgspec.Struct, frozen=True):
     """A flag locked for a decision, with the last one made about it."""
 
     attempt_id: UUID
     status: FlagStatus
-    last: PastReview | None
+    last: StoredReview | None
 
 
-async def take_in_hand(conn: AsyncConnection, exam_id: UUID, flag_id: UUID) -> FlagInHand | None:
+async def lock_flag(conn: AsyncConnection, exam_id: UUID, flag_id: UUID) -> LockedFlag | None:
     """Lock a flag of this exam until COMMIT, its attempt's cursor first, as all who rescore do; None: no such flag."""
     found = await conn.execute(
         select(Flag.attempt_id)
@@ -45,10 +45,10 @@ async def take_in_hand(conn: AsyncConnection, exam_id: UUID, flag_id: UUID) -> F
         select(AnalysisCursor.attempt_id).where(AnalysisCursor.attempt_id == attempt_id).with_for_update(key_share=True)
     )
     locked = await conn.execute(select(Flag.status).where(Flag.id == flag_id).with_for_update(key_share=True))
-    return FlagInHand(attempt_id, FlagStatus(locked.scalar_one()), await _read_last(conn, flag_id))
+    return LockedFlag(attempt_id, FlagStatus(locked.scalar_one()), await _read_last(conn, flag_id))
 
 
-async def decide(
+async def store_decision(
     conn: AsyncConnection,
     *,
     flag_id: UUID,
@@ -81,7 +81,7 @@ async def decide(
     await analyses.mark_stale(conn, [changed.scalar_one()])
 
 
-async def _read_last(conn: AsyncConnection, flag_id: UUID) -> PastReview | None:
+async def _read_last(conn: AsyncConnection, flag_id: UUID) -> StoredReview | None:
     found = await conn.execute(
         select(
             FlagReview.flag_id, FlagReview.command_id, FlagReview.reviewer_id, User.full_name, FlagReview.reviewed_at
@@ -94,4 +94,4 @@ async def _read_last(conn: AsyncConnection, flag_id: UUID) -> PastReview | None:
     row = found.one_or_none()
     if row is None:
         return None
-    return PastReview(row.flag_id, row.command_id, row.reviewer_id, row.full_name, to_ms(row.reviewed_at))
+    return StoredReview(row.flag_id, row.command_id, row.reviewer_id, row.full_name, to_ms(row.reviewed_at))

@@ -28,7 +28,7 @@ BINS: Final = 10
 """How many equal parts a distribution has."""
 
 
-class ExamHead(msgspec.Struct, frozen=True, kw_only=True):
+class ExamHeading(msgspec.Struct, frozen=True, kw_only=True):
     """Which exam the figures are of."""
 
     exam_id: UUID
@@ -101,7 +101,7 @@ _SUMMARY: Final = table(
 )
 
 
-async def read_head(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamHead:
+async def read_heading(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamHeading:
     """Read which exam it is. Raises NotFound and Forbidden: whoever may read this may have the figures below too."""
     await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)
     found = await conn.execute(
@@ -110,7 +110,7 @@ async def read_head(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> Exam
     row = found.mappings().one_or_none()
     if row is None:
         raise NotFound(f"There is no exam {exam_id}.")
-    return ExamHead(exam_id=exam_id, **row)
+    return ExamHeading(exam_id=exam_id, **row)
 
 
 async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, Risks]:

@@ -72,7 +72,7 @@ class FlagCase(msgspec.Struct, frozen=True, kw_only=True):
     reviews: list[ReviewRecord]
 
 
-class Cited(msgspec.Struct, frozen=True):
+class CitedEvents(msgspec.Struct, frozen=True):
     """What one flag cites: every place, `(stream, number)`."""
 
     flag_id: UUID
@@ -90,7 +90,7 @@ class FlagFilter(msgspec.Struct, frozen=True):
     rule: str | None = None
 
 
-async def list_of_exam(
+async def list_exam_flags(
     conn: AsyncConnection,
     exam_id: UUID,
     *,
@@ -111,13 +111,13 @@ async def list_of_exam(
     return [_record(row) for row in await conn.execute(page)]
 
 
-async def list_recent(conn: AsyncConnection, user_id: UUID, limit: int) -> list[FlagRecord]:
+async def list_undecided_flags(conn: AsyncConnection, user_id: UUID, limit: int) -> list[FlagRecord]:
     """List the newest flags nobody has decided about, of all exams whose flags this user may read."""
     found = await conn.execute(_RECENT, {"user": user_id, "most": limit})
     return [_record(row) for row in found]
 
 
-async def read_case(conn: AsyncConnection, flag_id: UUID, user_id: UUID) -> FlagCase:
+async def read_flag_case(conn: AsyncConnection, flag_id: UUID, user_id: UUID) -> FlagCase:
     """Read one flag with its evidence and its decisions. Raises NotFound and Forbidden."""
     await access.require_for_flag(conn, flag_id, user_id, *MAY_READ)
     cases = await _read_cases(conn, _CASE, {"flag": flag_id})
@@ -126,16 +126,16 @@ async def read_case(conn: AsyncConnection, flag_id: UUID, user_id: UUID) -> Flag
     return cases[0]
 
 
-async def list_of_attempt(conn: AsyncConnection, attempt_id: UUID) -> list[FlagCase]:
+async def list_attempt_cases(conn: AsyncConnection, attempt_id: UUID) -> list[FlagCase]:
     """Read an attempt's flags in the order they were raised, for a caller who has asked whether they may be seen."""
     return await _read_cases(conn, _CASES_OF_ATTEMPT, {"attempt": attempt_id})
 
 
-async def read_cited(conn: AsyncConnection, attempt_id: UUID) -> list[Cited]:
+async def read_cited_events(conn: AsyncConnection, attempt_id: UUID) -> list[CitedEvents]:
     """Read what each of an attempt's flags cites, for a caller who has asked whether it may be seen."""
     found = await conn.execute(_CITED, {"attempt": attempt_id})
     return [
-        Cited(
+        CitedEvents(
             row.id,
             FlagSource(row.source),
             FlagStatus(row.status),
@@ -146,7 +146,7 @@ async def read_cited(conn: AsyncConnection, attempt_id: UUID) -> list[Cited]:
     ]
 
 
-async def list_rows(conn: AsyncConnection, exam_id: UUID, *, after: UUID | None, limit: int) -> list[FlagCase]:
+async def list_exam_cases(conn: AsyncConnection, exam_id: UUID, *, after: UUID | None, limit: int) -> list[FlagCase]:
     """Read an exam's flags for its export, in the order they were raised, after the flag `after`."""
     return await _read_cases(conn, _CASES_OF_EXAM, {"exam": exam_id, "after": after or UUID(int=0), "most": limit})
 

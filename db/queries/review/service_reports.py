@@ -27,7 +27,7 @@ _MISSING: Final = text(
 ).bindparams(bindparam("streams", type_=ARRAY(PG_UUID)), bindparam("seqs", type_=ARRAY(BigInteger)))
 
 
-async def find_missing(conn: AsyncConnection, attempt_id: UUID, cited: Sequence[EventId]) -> list[int]:
+async def find_missing_events(conn: AsyncConnection, attempt_id: UUID, cited: Sequence[EventId]) -> list[int]:
     """Which of these are no facts of this attempt, by their places in the list, counted from 0."""
     if not cited:
         return []
@@ -49,7 +49,7 @@ async def add_indicators(conn: AsyncConnection, attempt_id: UUID, by: str, indic
         )
 
 
-async def read_given(conn: AsyncConnection, attempt_id: UUID, rule: str, report_id: UUID) -> dict[str, UUID]:
+async def read_reported_flags(conn: AsyncConnection, attempt_id: UUID, rule: str, report_id: UUID) -> dict[str, UUID]:
     """The flags a report came to, by their episode keys."""
     found = await conn.execute(
         select(Flag.episode_key, Flag.id).where(

@@ -16,7 +16,7 @@ from db.clock import to_ms
 from db.errors import NotFound
 from db.models import Exam, ExamAttempt, ExamEnrollment, PerformanceMetric, StudentProfile, User
 from db.queries import access
-from db.queries.review.attempts import AttemptSummary, select_summaries, summarise
+from db.queries.review.attempts import AttemptSummary, select_summaries, to_summary
 from protocol.analysis import DropoutLabel, Trend
 from protocol.roles import Permission, Role
 
@@ -104,7 +104,7 @@ async def list_attempts(conn: AsyncConnection, student_id: UUID, user_id: UUID) 
         .order_by(ExamAttempt.started_at.desc())
         .limit(ATTEMPTS_MAX)
     )
-    return [summarise(row) for row in found]
+    return [to_summary(row) for row in found]
 
 
 async def read_metrics(conn: AsyncConnection, student_id: UUID, user_id: UUID) -> Metrics | None:
@@ -112,7 +112,7 @@ async def read_metrics(conn: AsyncConnection, student_id: UUID, user_id: UUID) -
     columns = [getattr(PerformanceMetric, field.name) for field in msgspec.structs.fields(Metrics)]
     found = await conn.execute(
         select(*columns).where(
-            PerformanceMetric.student_id == student_id, not_(_sits_elsewhere(PerformanceMetric.student_id, user_id))
+            PerformanceMetric.student_id == student_id, not_(_has_other_exams(PerformanceMetric.student_id, user_id))
         )
     )
     row = found.mappings().one_or_none()
@@ -136,7 +136,7 @@ async def list_flagged(
     is_over_all = role is Role.ADMIN and exam_id is None and await _has_summary(conn)
     counted = select(_RISKS).subquery("counted") if is_over_all else _count(user_id, exam_id)
     metric = PerformanceMetric
-    told = and_(metric.student_id.is_not(None), not_(_sits_elsewhere(counted.c.student_id, user_id)))
+    told = and_(metric.student_id.is_not(None), not_(_has_other_exams(counted.c.student_id, user_id)))
     query = (
         select(
             counted,
@@ -184,7 +184,7 @@ def _count(user_id: UUID, exam_id: UUID | None) -> Subquery:
     )
 
 
-def _sits_elsewhere(
+def _has_other_exams(
     student_id: ColumnElement[UUID] | InstrumentedAttribute[UUID], user_id: UUID
 ) -> ColumnElement[bool]:
     """Whether a student has sat an exam that this user may not see."""

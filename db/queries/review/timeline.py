@@ -52,7 +52,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class EventFilter(msgspec.Struct, frozen=True):
     """Which facts are wanted; None means any. `cited` wants just these."""
 
     event_type: str | None = None
@@ -60,7 +60,7 @@ class Wanted(msgspec.Struct, frozen=True):
     cited: Collection[EventId] | None = None
 
 
-class Window(msgspec.Struct, frozen=True):
+class EventPage(msgspec.Struct, frozen=True):
     """Some facts in order, and the last number of each stream up to which all that was wanted has been shown."""
 
     facts: list[RecordedEvent]
@@ -95,20 +95,20 @@ async def read_streams(conn: AsyncConnection, attempt_id: UUID) -> list[StreamIn
     return [StreamInfo(row.id, row.kind, row.time_base) for row in found]
 
 
-async def count(conn: AsyncConnection, streams: Sequence[StreamInfo]) -> int:
+async def count_events(conn: AsyncConnection, streams: Sequence[StreamInfo]) -> int:
     """How many facts these streams hold."""
     found = await conn.execute(_COUNT, {"streams": [stream.stream_id for stream in streams]})
     return int(found.scalar_one())
 
 
-async def read_window(
+async def read_page(
     conn: AsyncConnection,
     streams: Sequence[StreamInfo],
     *,
     positions: Mapping[UUID, int],
-    wanted: Wanted,
+    wanted: EventFilter,
     limit: int,
-) -> Window:
+) -> EventPage:
     """Read the next facts after these positions.
 
     Each stream is read along its key from its own position, so a page costs the same wherever it lies, and no fact is
@@ -135,7 +135,7 @@ async def read_window(
     each = [list(rows) for _, rows in groupby(found, attrgetter("stream_id"))]
     ordered = list(islice(merge(*each, key=attrgetter("server_timestamp", "stream_id")), limit + 1))
     shown = ordered[:limit]
-    return Window(
+    return EventPage(
         facts=[_fact(row, known[row.stream_id]) for row in shown],
         positions={**positions, **{row.stream_id: row.seq for row in shown}},
         is_last=len(ordered) <= limit,

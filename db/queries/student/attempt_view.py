@@ -104,7 +104,7 @@ async def read_paper(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> P
         deadline=_ms(row.deadline),
         completed_at=_ms(row.completed_at),
         items=await _read_items(conn, row.exam_id, row.items_version),
-        answers=await answers.read_standing(conn, attempt_id),
+        answers=await answers.read_current_answers(conn, attempt_id),
         receipt=None if row.receipt is None else msgspec.convert(row.receipt, Receipt),
     )
 

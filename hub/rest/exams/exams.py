@@ -87,9 +87,9 @@ async def create_exam(
     async with engine.begin() as conn:
         if not await users.may_create_exams(conn, principal.user_id):
             raise Forbidden("Your account cannot create exams. Ask an administrator.")
-        exam_id = await exams.create(conn, creator_id=principal.user_id, policy=settings, **values)
+        exam_id = await exams.create_exam(conn, creator_id=principal.user_id, policy=settings, **values)
         await audit.leave(conn, request, principal.user_id, "create_exam", "exam", exam_id)
-        return await exams.read(conn, exam_id, principal.user_id)
+        return await exams.read_exam(conn, exam_id, principal.user_id)
 
 
 @get("/", summary="List exams", security=BEARER, responses=problems(Invalid, Unauthenticated, Expired, Forbidden))
@@ -119,7 +119,7 @@ async def read_exam(
 ) -> ExamView:
     """Read one exam, and what one may do with it."""
     async with engine.connect() as conn:
-        return await exams.read(conn, exam_id, principal.user_id)
+        return await exams.read_exam(conn, exam_id, principal.user_id)
 
 
 @patch(
@@ -141,15 +141,15 @@ async def edit_exam(
     seen = said.pop("version")
     values = _columns(said)
     async with engine.begin() as conn:
-        held = await exams.take_in_hand(conn, exam_id, principal.user_id)
+        held = await exams.lock_exam(conn, exam_id, principal.user_id)
         if held.version != seen:
             raise Conflict("The exam has changed since you opened it. Reload and try again.")
         _check_times(values.get("opens_at", held.opens_at), values.get("closes_at", held.closes_at))
-        await exams.change(conn, exam_id, values)
+        await exams.change_exam(conn, exam_id, values)
         await audit.leave(
             conn, request, principal.user_id, "edit_exam", "exam", exam_id, changed=" ".join(sorted(said))
         )
-        view = await exams.read(conn, exam_id, principal.user_id)
+        view = await exams.read_exam(conn, exam_id, principal.user_id)
         if said.keys() & {"title", "duration_minutes"}:
             await feed.append(conn, exam_id, [ExamRow(exam_id, view.title, view.duration_minutes)])
     await notifier.notify("feed", exam_id)
@@ -171,9 +171,9 @@ async def publish_exam(
 ) -> ExamView:
     """Show the exam to the students on its roster; as often as wanted."""
     async with engine.begin() as conn:
-        if await exams.publish(conn, exam_id, principal.user_id):
+        if await exams.publish_exam(conn, exam_id, principal.user_id):
             await audit.leave(conn, request, principal.user_id, "publish", "exam", exam_id)
-        return await exams.read(conn, exam_id, principal.user_id)
+        return await exams.read_exam(conn, exam_id, principal.user_id)
 
 
 @post(
@@ -191,9 +191,9 @@ async def unpublish_exam(
 ) -> ExamView:
     """Hide the exam from students again; not while attempts run."""
     async with engine.begin() as conn:
-        if await exams.unpublish(conn, exam_id, principal.user_id):
+        if await exams.unpublish_exam(conn, exam_id, principal.user_id):
             await audit.leave(conn, request, principal.user_id, "unpublish", "exam", exam_id)
-        return await exams.read(conn, exam_id, principal.user_id)
+        return await exams.read_exam(conn, exam_id, principal.user_id)
 
 
 @post(
@@ -211,9 +211,9 @@ async def release_results(
 ) -> ExamView:
     """Show students their results and flags from now on; released once, they stay so."""
     async with engine.begin() as conn:
-        if await exams.release(conn, exam_id, principal.user_id):
+        if await exams.release_results(conn, exam_id, principal.user_id):
             await audit.leave(conn, request, principal.user_id, "release", "exam", exam_id)
-        return await exams.read(conn, exam_id, principal.user_id)
+        return await exams.read_exam(conn, exam_id, principal.user_id)
 
 
 router: Final = Router(

@@ -93,7 +93,7 @@ async def read_items(
 ) -> ItemsView:
     """Read the newest items, with their answer keys for who may edit the exam or review its attempts."""
     async with engine.begin() as conn:
-        found = await items.read_newest(conn, exam_id, principal.user_id)
+        found = await items.read_newest_items(conn, exam_id, principal.user_id)
         if found.with_keys:
             await audit.leave(
                 conn, request, principal.user_id, "read_answer_keys", "exam", exam_id, items_version=found.version
@@ -117,7 +117,7 @@ async def replace_items(
     """Make the next version of the items; attempts that were begun keep theirs. The maximum score follows."""
     wanted = read_items_of(data.items)
     async with engine.begin() as conn:
-        version = await items.replace(conn, exam_id, principal.user_id, wanted, seen=data.version)
+        version = await items.replace_items(conn, exam_id, principal.user_id, wanted, seen=data.version)
         await audit.leave(
             conn, request, principal.user_id, "replace_items", "exam", exam_id, items_version=version, items=len(wanted)
         )

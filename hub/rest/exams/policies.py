@@ -54,7 +54,7 @@ async def show_policy(
 ) -> PolicyView:
     """Read by what new attempts are judged, and what each rule reports with which numbers."""
     async with engine.connect() as conn:
-        found = await policies.read_newest(conn, exam_id, principal.user_id)
+        found = await policies.read_newest_policy(conn, exam_id, principal.user_id)
     return _view(found.version, read_policy(found.settings))
 
 
@@ -74,7 +74,9 @@ async def replace_policy(
     """Make the next version of the policy, for attempts begun from now on; those that run keep theirs."""
     policy = _read(data.policy)
     async with engine.begin() as conn:
-        version = await policies.replace(conn, exam_id, principal.user_id, write_policy(policy), seen=data.version)
+        version = await policies.replace_policy(
+            conn, exam_id, principal.user_id, write_policy(policy), seen=data.version
+        )
         await audit.leave(conn, request, principal.user_id, "replace_policy", "exam", exam_id, policy_version=version)
     return _view(version, policy)
 

@@ -144,7 +144,7 @@ async def extend_roster(
                 refuse_any(_rows_taken(taken, data.students, request.rows))
             raise
         codes = {account.user_id: draw_code() for account in accounts}
-        arrived = await rosters.enrol(conn, exam_id, list(codes))
+        arrived = await rosters.enroll(conn, exam_id, list(codes))
         await credentials.replace_codes(conn, exam_id, {student: hash_code(code) for student, code in codes.items()})
         await audit.leave(
             conn,

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.clock import to_ms
 from db.errors import Conflict, Forbidden, NotFound, NotOpen
 from db.notify import Notifier
-from db.queries.attempts import start as attempts
+from db.queries.attempts import start
 from db.queries.exams import student_exams
-from db.queries.exams.student_exams import Enrolment, EnrolmentState, OwnAttempt
+from db.queries.exams.student_exams import Enrollment, EnrolmentState, OwnAttempt
 from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
@@ -72,7 +72,7 @@ async def list_enrolments(
     """List the exams one is enrolled in, the newest first; after a sign-in by code, that one."""
     place = read_cursor(after, UUID)
     async with engine.connect() as conn:
-        found = await student_exams.list_enrolments(
+        found = await student_exams.list_enrollments(
             conn, principal.user_id, only_exam=principal.exam_id, after=place, limit=limit + 1
         )
     return make_page([_view(one) for one in found], limit, lambda one: one.exam_id)
@@ -97,7 +97,7 @@ async def start_attempt(
         raise NotFound(f"There is no exam {exam_id} for you.")
     notice = None if data is None else data.notice
     async with change(engine, notifier) as unit:
-        opened = await attempts.start(
+        opened = await start.start_attempt(
             unit.conn, exam_id, principal.user_id, rulebook_version=RULEBOOK_VERSION, notice=notice
         )
         if opened.row is not None:
@@ -106,7 +106,7 @@ async def start_attempt(
     return Started(opened.attempt_id, show_status(opened.status), deadline, to_ms(opened.now))
 
 
-def _view(enrolment: Enrolment) -> EnrolmentView:
+def _view(enrolment: Enrollment) -> EnrolmentView:
     values: dict[str, Any] = msgspec.structs.asdict(enrolment)
     policy = values.pop("policy")
     return EnrolmentView(**values, notice=write_notice(policy, monitored=enrolment.monitored))

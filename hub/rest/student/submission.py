@@ -15,9 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
 from db.queries import feed
-from db.queries.attempts import end as endings
-from db.queries.attempts.answers import Given
-from db.queries.attempts.end import EndedAttempt, Ending, Receipt
+from db.queries.attempts.answers import SubmittedAnswer
+from db.queries.attempts.end import EndedAttempt, Ending, Receipt, end_attempt
 from db.queries.events.system_events import ServerEvent
 from db.queries.student import attempt_view
 from db.queries.student.attempt_view import Owner
@@ -82,7 +81,7 @@ async def submit(
     return ended.receipt
 
 
-async def _end(engine: AsyncEngine, attempt_id: UUID, owner: Owner, given: Sequence[Given]) -> EndedAttempt:
+async def _end(engine: AsyncEngine, attempt_id: UUID, owner: Owner, given: Sequence[SubmittedAnswer]) -> EndedAttempt:
     way = transition_of(Action.SUBMIT)
     ending = Ending(
         sources=way.sources,
@@ -93,7 +92,7 @@ async def _end(engine: AsyncEngine, attempt_id: UUID, owner: Owner, given: Seque
         answers=given,
     )
     async with engine.begin() as conn:
-        ended = await endings.end_attempt(conn, attempt_id, ending, grading)
+        ended = await end_attempt(conn, attempt_id, ending, grading)
         if ended.row is not None:
             await feed.append(conn, ended.exam_id, [ended.row])
     return ended
@@ -114,7 +113,7 @@ async def _wait_until_stored(engine: AsyncEngine, attempt_id: UUID, submission: 
         tries += 1
 
 
-def _read_answers(answers: Sequence[GivenAnswer], known: Collection[str]) -> list[Given]:
+def _read_answers(answers: Sequence[GivenAnswer], known: Collection[str]) -> list[SubmittedAnswer]:
     """Refuse by its path what no event could state either; of an item that is named twice the last counts."""
     for index, one in enumerate(answers):
         path = f"$.answers[{index}]"
@@ -124,4 +123,4 @@ def _read_answers(answers: Sequence[GivenAnswer], known: Collection[str]) -> lis
         reject = to_entry(Event("draft_saved", 0, 0, {"item": one.item, "value": one.value}), 1).reject
         if reject is not None:
             raise Invalid(f"{path}.value", f"cannot be stored: {reject}")
-    return list({one.item: Given(one.item, one.value) for one in answers}.values())
+    return list({one.item: SubmittedAnswer(one.item, one.value) for one in answers}.values())

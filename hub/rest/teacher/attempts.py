@@ -31,5 +31,5 @@ async def list_attempts(
     """List an exam's attempts by their numbers, the first one first, page by page."""
     place = read_cursor(after, int)
     async with engine.connect() as conn:
-        found = await attempts.list_of_exam(conn, exam_id, user_id=principal.user_id, after=place, limit=limit + 1)
+        found = await attempts.list_attempts(conn, exam_id, user_id=principal.user_id, after=place, limit=limit + 1)
     return make_page(found, limit, lambda attempt: attempt.ix)

@@ -46,7 +46,7 @@ async def read_dashboard(
     async with engine.connect() as conn:
         exams = await dashboard.list_exams(conn, principal.user_id)
         total = await dashboard.count_exams(conn, principal.user_id)
-        recent = await flags.list_recent(conn, principal.user_id, RECENT)
+        recent = await flags.list_undecided_flags(conn, principal.user_id, RECENT)
     summary = TeacherSummary(
         exams=total,
         running_attempts=sum(exam.running for exam in exams),

@@ -12,7 +12,7 @@ from db.errors import Forbidden, NotFound
 from db.queries.review import attempts
 from db.queries.review import exam_analytics as analytics
 from db.queries.review.attempts import AttemptSummary
-from db.queries.review.exam_analytics import Bin, ExamHead, Figures, ItemFigures, Risks, RuleFigures
+from db.queries.review.exam_analytics import Bin, ExamHeading, Figures, ItemFigures, Risks, RuleFigures
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, make_page, read_cursor
@@ -40,7 +40,7 @@ class RuleRecord(msgspec.Struct, frozen=True, kw_only=True):
 class Analytics(msgspec.Struct, frozen=True, kw_only=True):
     """An exam in figures; `students` holds attempts, page by page: `next` is the `after` of the page that follows."""
 
-    exam: ExamHead
+    exam: ExamHeading
     analytics: Figures
     students: list[AttemptSummary]
     next: str | None
@@ -67,9 +67,9 @@ async def read_analytics(
     """Read averages, distributions, items and rules of the attempts that have ended, and a page of all attempts."""
     place = read_cursor(after, int)
     async with engine.connect() as conn:
-        head = await analytics.read_head(conn, exam_id, principal.user_id)
+        head = await analytics.read_heading(conn, exam_id, principal.user_id)
         figures, risks = await analytics.read_figures(conn, exam_id)
-        found = await attempts.read_page(conn, exam_id, after=place, limit=limit + 1)
+        found = await attempts.list_page(conn, exam_id, after=place, limit=limit + 1)
         scores, integrity = await analytics.read_distributions(conn, exam_id)
         items = await analytics.read_items(conn, exam_id)
         rules = await analytics.read_rules(conn, exam_id)

@@ -21,7 +21,7 @@ from db.errors import Forbidden, NotFound
 from db.queries import access
 from db.queries.review import flags, timeline
 from db.queries.review.flags import FlagCase
-from db.queries.review.timeline import RecordedEvent, Wanted
+from db.queries.review.timeline import EventFilter, RecordedEvent
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, leave
@@ -61,7 +61,7 @@ async def export_events(
     """Export every fact of an attempt in the order of its timeline, with the flags that cite it."""
     async with engine.begin() as conn:
         await access.require_for_attempt(conn, attempt_id, principal.user_id, Permission.VIEW_ANALYTICS)
-        citing = cite(await flags.read_cited(conn, attempt_id))
+        citing = cite(await flags.read_cited_events(conn, attempt_id))
         await leave(conn, request, principal.user_id, "export_events", "attempt", attempt_id)
     return _stream(write_events(engine, attempt_id, citing), f"events-{attempt_id}.csv")
 
@@ -97,7 +97,9 @@ async def write_events(engine: AsyncEngine, attempt_id: UUID, citing: Citing) ->
     while True:
         async with engine.connect() as conn:
             streams = await timeline.read_streams(conn, attempt_id)
-            window = await timeline.read_window(conn, streams, positions=positions, wanted=Wanted(), limit=ROWS_AT_ONCE)
+            window = await timeline.read_page(
+                conn, streams, positions=positions, wanted=EventFilter(), limit=ROWS_AT_ONCE
+            )
         if window.facts:
             yield write_rows(_event_row(fact, citing) for fact in window.facts)
         if window.is_last:
@@ -111,7 +113,7 @@ async def write_flags(engine: AsyncEngine, exam_id: UUID) -> AsyncIterator[bytes
     after: UUID | None = None
     while True:
         async with engine.connect() as conn:
-            cases = await flags.list_rows(conn, exam_id, after=after, limit=ROWS_AT_ONCE)
+            cases = await flags.list_exam_cases(conn, exam_id, after=after, limit=ROWS_AT_ONCE)
         if not cases:
             return
         yield write_rows(_flag_row(case) for case in cases)

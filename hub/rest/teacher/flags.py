@@ -71,7 +71,7 @@ async def list_flags(
     """List an exam's flags, the newest first, page by page."""
     place = read_cursor(after, UUID)
     async with engine.connect() as conn:
-        found = await flags.list_of_exam(
+        found = await flags.list_exam_flags(
             conn,
             exam_id,
             user_id=principal.user_id,
@@ -96,7 +96,7 @@ async def read_flag(
 ) -> FlagView:
     """Read what a flag concludes, the facts it cites, what is known to look the same, and what people decided."""
     async with engine.begin() as conn:
-        case = await flags.read_case(conn, flag_id, principal.user_id)
+        case = await flags.read_flag_case(conn, flag_id, principal.user_id)
         await leave(conn, request, principal.user_id, "read_flag", "flag", flag_id)
     return show_case(case)
 
@@ -134,7 +134,7 @@ async def review_flag(
     if refusal is not None:
         raise refusal
     async with engine.connect() as conn:
-        return show_case(await flags.read_case(conn, flag_id, principal.user_id))
+        return show_case(await flags.read_flag_case(conn, flag_id, principal.user_id))
 
 
 def _refusal(result: Result) -> RequestError | None:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
 from db.queries.attempts import grades
-from db.queries.attempts.grades import Given, Grade, Item, Script
+from db.queries.attempts.grades import GradedAttempt, Item, ItemGrade, StoredGrade
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http import audit
@@ -49,7 +49,7 @@ class GradedItem(msgspec.Struct, frozen=True, kw_only=True):
     answer_key: Any
     points: float
     answer: ReadAnswer | None
-    given: Given | None
+    given: StoredGrade | None
 
 
 class ScriptView(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ async def read_answers(
 ) -> ScriptView:
     """Read the items, their keys, the answers that stand, and what they were given so far."""
     async with engine.begin() as conn:
-        script = await grades.read_script(conn, attempt_id, principal.user_id)
+        script = await grades.read_graded_attempt(conn, attempt_id, principal.user_id)
         await audit.leave(conn, request, principal.user_id, "read_answers", "attempt", attempt_id)
     return _view(script)
 
@@ -117,13 +117,13 @@ async def grade_attempt(
     An attempt is graded once it has ended. A grade that was final stays so, and can still be mended.
     """
     async with engine.begin() as conn:
-        script = await grades.lock_script(conn, attempt_id, principal.user_id)
+        script = await grades.lock_graded_attempt(conn, attempt_id, principal.user_id)
         new = _read_grades(data.grades, script.items)
-        await grades.give(conn, script, new, principal.user_id, grading, final=data.final)
+        await grades.store_grades(conn, script, new, principal.user_id, grading, final=data.final)
         given = {one.item: f"{one.points:g}" for one in new}
         details = {"grades": msgspec.json.encode(given).decode(), "final": data.final}
         await audit.leave(conn, request, principal.user_id, "grade", "attempt", attempt_id, **details)
-        graded = await grades.read_script(conn, attempt_id, principal.user_id)
+        graded = await grades.read_graded_attempt(conn, attempt_id, principal.user_id)
     await notifier.enqueue_analyse([attempt_id])
     return _view(graded)
 
@@ -136,7 +136,7 @@ router: Final = Router(
 )
 
 
-def _read_grades(new: Sequence[NewGrade], items: Sequence[Item]) -> list[Grade]:
+def _read_grades(new: Sequence[NewGrade], items: Sequence[Item]) -> list[ItemGrade]:
     """Refuse by its path what cannot be given."""
     most = {one.item: one.points for one in items}
     seen: set[str] = set()
@@ -149,10 +149,10 @@ def _read_grades(new: Sequence[NewGrade], items: Sequence[Item]) -> list[Grade]:
         if one.points > most[one.item]:
             raise Invalid(f"{path}.points", f"must be at most {most[one.item]:g}")
         seen.add(one.item)
-    return [Grade(one.item, one.points, one.comment) for one in new]
+    return [ItemGrade(one.item, one.points, one.comment) for one in new]
 
 
-def _view(script: Script) -> ScriptView:
+def _view(script: GradedAttempt) -> ScriptView:
     return ScriptView(
         items=[_item(one, script) for one in script.items],
         score=script.marks.score,
@@ -163,7 +163,7 @@ def _view(script: Script) -> ScriptView:
     )
 
 
-def _item(item: Item, script: Script) -> GradedItem:
+def _item(item: Item, script: GradedAttempt) -> GradedItem:
     stands = script.answers.get(item.item)
     return GradedItem(
         item=item.item,

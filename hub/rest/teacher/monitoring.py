@@ -19,8 +19,8 @@ from db.queries import access
 from db.queries.review import attempts, timeline
 from db.queries.review import flags as flagged
 from db.queries.review.attempts import AttemptSummary
-from db.queries.review.flags import Cited
-from db.queries.review.timeline import AnalysisRecord, EventId, RecordedEvent, Wanted
+from db.queries.review.flags import CitedEvents
+from db.queries.review.timeline import AnalysisRecord, EventFilter, EventId, RecordedEvent
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, leave
@@ -109,18 +109,18 @@ async def read_monitoring(
     place = read_cursor(after, list[tuple[UUID, int]], CURSOR_CHARS)
     async with engine.begin() as conn:
         await access.require_for_attempt(conn, attempt_id, principal.user_id, Permission.VIEW)
-        citing = cite(await flagged.read_cited(conn, attempt_id))
+        citing = cite(await flagged.read_cited_events(conn, attempt_id))
         streams = await timeline.read_streams(conn, attempt_id)
         attempt = await attempts.read_summary(conn, attempt_id)
-        total = await timeline.count(conn, streams)
+        total = await timeline.count_events(conn, streams)
         analysis = await timeline.read_analysis(conn, attempt_id)
-        cases = await flagged.list_of_attempt(conn, attempt_id)
+        cases = await flagged.list_attempt_cases(conn, attempt_id)
         await leave(conn, request, principal.user_id, "read_monitoring", "attempt", attempt_id)
-        window = await timeline.read_window(
+        window = await timeline.read_page(
             conn,
             streams,
             positions=dict(place or []),
-            wanted=Wanted(type, severity, citing.anomalies if anomalies else None),
+            wanted=EventFilter(type, severity, citing.anomalies if anomalies else None),
             limit=limit,
         )
     return Monitoring(
@@ -135,7 +135,7 @@ async def read_monitoring(
     )
 
 
-def cite(flags: Sequence[Cited]) -> Citing:
+def cite(flags: Sequence[CitedEvents]) -> Citing:
     """Tell which facts these flags cite, and which of them count."""
     by_fact: dict[EventId, list[UUID]] = {}
     for flag in flags:
@@ -149,5 +149,5 @@ def cite(flags: Sequence[Cited]) -> Citing:
     )
 
 
-def _places(flags: Collection[Cited]) -> set[EventId]:
+def _places(flags: Collection[CitedEvents]) -> set[EventId]:
     return {place for flag in flags for place in flag.places}

@@ -19,8 +19,8 @@ async def grant(conn: AsyncConnection, exam_id: UUID, teacher_id: UUID, *granted
 async def test_makers_and_administrators_may_do_everything(conn: AsyncConnection) -> None:
     maker, admin = await make_user(conn, role=Role.TEACHER), await make_user(conn, role=Role.ADMIN)
     exam = await make_exam(conn, maker)
-    assert await access.permissions_of(conn, exam, maker) == list(Permission)
-    assert await access.permissions_of(conn, exam, admin) == list(Permission)
+    assert await access.list_permissions(conn, exam, maker) == list(Permission)
+    assert await access.list_permissions(conn, exam, admin) == list(Permission)
 
 
 @pytest.mark.parametrize("granted", Permission)
@@ -30,22 +30,22 @@ async def test_another_teacher_may_do_what_was_permitted_and_no_more(
     maker, other = await make_user(conn, role=Role.TEACHER), await make_user(conn, role=Role.TEACHER)
     exam, neighbour = await make_exam(conn, maker), await make_exam(conn, maker)
     await grant(conn, exam, other, granted)
-    assert await access.permissions_of(conn, exam, other) == [granted]
-    assert await access.permissions_of(conn, neighbour, other) == []
+    assert await access.list_permissions(conn, exam, other) == [granted]
+    assert await access.list_permissions(conn, neighbour, other) == []
 
 
 @pytest.mark.parametrize("role", [Role.STUDENT, Role.SERVICE])
 async def test_a_permission_is_worth_nothing_to_who_is_no_teacher(conn: AsyncConnection, role: Role) -> None:
     exam, somebody = await make_exam(conn, await make_user(conn, role=Role.TEACHER)), await make_user(conn, role=role)
     await grant(conn, exam, somebody, *Permission)
-    assert not await access.may(conn, exam, somebody, *Permission)
+    assert not await access.is_permitted(conn, exam, somebody, *Permission)
 
 
 async def test_an_account_that_was_switched_off_may_do_nothing(conn: AsyncConnection) -> None:
     maker = await make_user(conn, role=Role.TEACHER)
     exam = await make_exam(conn, maker)
     await conn.execute(update(User).where(User.id == maker).values(is_active=False))
-    assert await access.permissions_of(conn, exam, maker) == []
+    assert await access.list_permissions(conn, exam, maker) == []
 
 
 async def test_what_one_may_not_see_is_not_there_and_what_one_may_see_is_denied(conn: AsyncConnection) -> None:

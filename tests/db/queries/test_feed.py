@@ -35,7 +35,7 @@ async def test_appending_nothing_returns_the_head(conn: AsyncConnection) -> None
     exam_id = await exam(conn)
     await feed.append(conn, exam_id, [row()])
     assert await feed.append(conn, exam_id, []) == 1
-    assert await feed.heads(conn, [exam_id, uuid4()]) == {exam_id: 1}
+    assert await feed.read_heads(conn, [exam_id, uuid4()]) == {exam_id: 1}
 
 
 async def test_offsets_appended_at_once_are_still_without_holes(engine: AsyncEngine) -> None:
@@ -66,16 +66,16 @@ async def test_rows_older_than_two_days_are_not_kept(conn: AsyncConnection) -> N
     exam_id, other = await exam(conn), await exam(conn)
     for one in (exam_id, other):
         await feed.append(conn, one, [row() for _ in range(5)])
-    assert await feed.trim(conn) == 0
+    assert await feed.trim_feeds(conn) == 0
     await age(conn, 1, 2)
-    assert await feed.trim(conn) == 4
+    assert await feed.trim_feeds(conn) == 4
     assert await offsets(conn, exam_id) == await offsets(conn, other) == [3, 4, 5]
 
 
 async def test_no_more_rows_are_kept_than_said(conn: AsyncConnection) -> None:
     exam_id = await exam(conn)
     await feed.append(conn, exam_id, [row() for _ in range(9)])
-    assert await feed.trim(conn, rows=4) == 5
+    assert await feed.trim_feeds(conn, rows=4) == 5
     assert await offsets(conn, exam_id) == [6, 7, 8, 9]
 
 
@@ -84,7 +84,7 @@ async def test_a_feed_is_cut_from_its_beginning_however_little_at_a_time(conn: A
     for one in (exam_id, other):
         await feed.append(conn, one, [row() for _ in range(5)])
     kept = []
-    while await feed.trim(conn, rows=1, limit=3) == 3:
+    while await feed.trim_feeds(conn, rows=1, limit=3) == 3:
         kept.append(sorted([await offsets(conn, exam_id), await offsets(conn, other)]))
     assert kept == [[[1, 2, 3, 4, 5], [4, 5]], [[3, 4, 5], [5]]]
     assert await offsets(conn, exam_id) == await offsets(conn, other) == [5]
@@ -94,10 +94,10 @@ async def test_what_is_kept_has_no_holes_and_always_the_last_row(conn: AsyncConn
     exam_id, untouched = await exam(conn), await exam(conn)
     await feed.append(conn, exam_id, [row() for _ in range(5)])
     await age(conn, 1, 3, 4)  # appended under the lock later than their transactions began
-    assert await feed.trim(conn) == 1
+    assert await feed.trim_feeds(conn) == 1
     assert await offsets(conn, exam_id) == [2, 3, 4, 5]
     await age(conn, 2, 5)
-    assert await feed.trim(conn) == 3
+    assert await feed.trim_feeds(conn) == 3
     assert await offsets(conn, exam_id) == [5]
-    assert await feed.trim(conn, rows=0) == 0
-    assert await feed.heads(conn, [exam_id, untouched]) == {exam_id: 5, untouched: 0}
+    assert await feed.trim_feeds(conn, rows=0) == 0
+    assert await feed.read_heads(conn, [exam_id, untouched]) == {exam_id: 5, untouched: 0}

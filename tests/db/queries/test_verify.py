@@ -69,27 +69,27 @@ async def test_a_whole_record_has_no_breaches(conn: AsyncConnection, sitting: Si
     await put(conn, sitting.stream_id, 11, "answered", item="q1", value=3)
     await keep(conn, sitting, 11, 3)
     for find in (
-        verify.find_untiled,
-        verify.find_unkeyed,
-        verify.find_foreign,
+        verify.find_sequence_errors,
+        verify.find_unkeyed_partitions,
+        verify.find_orphaned_events,
         verify.find_feed_gaps,
-        verify.find_runaway_cursors,
-        verify.find_strays,
-        verify.find_misshapen,
-        verify.find_answers_astray,
+        verify.find_cursor_errors,
+        verify.find_events_outside_partitions,
+        verify.find_malformed_markers,
+        verify.find_answer_errors,
     ):
         assert await find(conn) == []
 
 
 async def test_a_hole_is_named_by_its_numbers(conn: AsyncConnection, sitting: Sitting) -> None:
     await remove(conn, sitting.stream_id, 2, 3)
-    (breach,) = await verify.find_untiled(conn)
+    (breach,) = await verify.find_sequence_errors(conn)
     assert (breach.where, breach.what) == (f"stream {sitting.stream_id}", "2 to 3 are missing")
 
 
 async def test_a_stream_that_does_not_begin_at_one_has_a_hole(conn: AsyncConnection, sitting: Sitting) -> None:
     await remove(conn, sitting.stream_id, 1)
-    assert [breach.what for breach in await verify.find_untiled(conn)] == ["1 to 1 are missing"]
+    assert [breach.what for breach in await verify.find_sequence_errors(conn)] == ["1 to 1 are missing"]
 
 
 @pytest.mark.parametrize(
@@ -105,30 +105,32 @@ async def test_a_lost_span_must_fit_its_neighbours(
     conn: AsyncConnection, sitting: Sitting, first: int | None, what: str
 ) -> None:
     await put(conn, sitting.stream_id, 9, "events_lost", **({} if first is None else {"from": first}))
-    assert [breach.what for breach in await verify.find_untiled(conn)] == [what]
+    assert [breach.what for breach in await verify.find_sequence_errors(conn)] == [what]
 
 
 async def test_a_hole_in_a_system_stream_is_found_too(conn: AsyncConnection, sitting: Sitting) -> None:
     await conn.execute(text("UPDATE monitoring_events SET seq = 3 WHERE event_type = 'attempt_started'"))
-    assert [breach.what for breach in await verify.find_untiled(conn)] == ["1 to 2 are missing"]
+    assert [breach.what for breach in await verify.find_sequence_errors(conn)] == ["1 to 2 are missing"]
 
 
 async def test_an_event_without_its_stream_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
     foreign = uuid7()
     await put(conn, foreign, 1)
     await put(conn, foreign, 2)
-    (breach,) = await verify.find_foreign(conn)
+    (breach,) = await verify.find_orphaned_events(conn)
     assert (breach.where, breach.what) == (f"stream {foreign}", "2 events, but no stream")
 
 
 async def test_an_event_outside_every_day_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
     await put(conn, UUID("00000000-0001-7000-8000-000000000000"), 1)
-    assert [breach.what for breach in await verify.find_strays(conn)] == ["1 events in the default partition"]
+    assert [breach.what for breach in await verify.find_events_outside_partitions(conn)] == [
+        "1 events in the default partition"
+    ]
 
 
 async def test_a_partition_without_its_key_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
     await conn.execute(text("ALTER TABLE monitoring_events DROP CONSTRAINT pk_monitoring_events"))
-    breaches = await verify.find_unkeyed(conn)
+    breaches = await verify.find_unkeyed_partitions(conn)
     assert "table monitoring_events_default" in [breach.where for breach in breaches]
 
 
@@ -168,10 +170,10 @@ async def test_what_stands_in_place_of_events_must_say_what_for(
     conn: AsyncConnection, sitting: Sitting, kind: str, data: dict[str, Any]
 ) -> None:
     await put(conn, sitting.stream_id, 6, kind, **data)
-    (breach,) = await verify.find_misshapen(conn)
+    (breach,) = await verify.find_malformed_markers(conn)
     assert breach.where == f"stream {sitting.stream_id}"
     assert breach.what == f"{kind} at 6 does not say what it stands for"
-    await verify.find_untiled(conn)  # whatever it holds, no check fails on it
+    await verify.find_sequence_errors(conn)  # whatever it holds, no check fails on it
 
 
 async def test_a_head_ahead_of_its_rows_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
@@ -186,9 +188,9 @@ async def test_rows_without_a_head_are_found(conn: AsyncConnection, sitting: Sit
 
 async def test_a_cursor_past_its_stream_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
     await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 5}))
-    assert await verify.find_runaway_cursors(conn) == []
+    assert await verify.find_cursor_errors(conn) == []
     await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 6}))
-    (breach,) = await verify.find_runaway_cursors(conn)
+    (breach,) = await verify.find_cursor_errors(conn)
     assert breach.where == f"attempt {sitting.attempt_id}"
     assert breach.what == f"folded up to 6 of stream {sitting.stream_id}, which ends at 5"
 
@@ -196,14 +198,14 @@ async def test_a_cursor_past_its_stream_is_found(conn: AsyncConnection, sitting:
 async def test_a_cursor_in_a_foreign_stream_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
     foreign = uuid7()
     await conn.execute(update(AnalysisCursor).values(positions={str(foreign): 1}))
-    (breach,) = await verify.find_runaway_cursors(conn)
+    (breach,) = await verify.find_cursor_errors(conn)
     assert breach.what == f"folded up to 1 of stream {foreign}, which is not its own"
 
 
 async def test_only_the_first_breaches_are_told(conn: AsyncConnection, sitting: Sitting) -> None:
     for number in range(verify.SHOWN + 5):
         await put(conn, sitting.stream_id, 10 + 2 * number)
-    assert len(await verify.find_untiled(conn)) == verify.SHOWN
+    assert len(await verify.find_sequence_errors(conn)) == verify.SHOWN
 
 
 async def test_every_number_of_a_client_stream_counts_as_stored(conn: AsyncConnection, sitting: Sitting) -> None:
@@ -219,11 +221,11 @@ async def test_every_number_of_a_client_stream_counts_as_stored(conn: AsyncConne
 
 async def test_flags_and_unjudged_streams_of_an_exam_are_counted(conn: AsyncConnection, sitting: Sitting) -> None:
     assert await verify.count_flags(conn, sitting.exam_id) == 0
-    assert await verify.count_unjudged(conn, sitting.exam_id) == 2
+    assert await verify.count_unfolded(conn, sitting.exam_id) == 2
     await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 4}))
-    assert await verify.count_unjudged(conn, sitting.exam_id) == 2
+    assert await verify.count_unfolded(conn, sitting.exam_id) == 2
     await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 5}))
-    assert await verify.count_unjudged(conn, sitting.exam_id) == 1
+    assert await verify.count_unfolded(conn, sitting.exam_id) == 1
     await conn.execute(
         insert(Flag).values(
             id=uuid7(),
@@ -243,7 +245,7 @@ async def test_flags_and_unjudged_streams_of_an_exam_are_counted(conn: AsyncConn
 
 
 async def test_measuring_counts_everything(conn: AsyncConnection, sitting: Sitting) -> None:
-    assert await verify.measure(conn) == verify.Extent(streams=2, events=6, feeds=1, cursors=1)
+    assert await verify.measure_extent(conn) == verify.Extent(streams=2, events=6, feeds=1, cursors=1)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +261,7 @@ async def test_an_event_whose_answer_is_missing_is_found(
     conn: AsyncConnection, sitting: Sitting, kind: str, data: dict[str, Any]
 ) -> None:
     await put(conn, sitting.stream_id, 6, kind, **data)
-    (breach,) = await verify.find_answers_astray(conn)
+    (breach,) = await verify.find_answer_errors(conn)
     assert (breach.where, breach.what) == (f"stream {sitting.stream_id}", "no answer was kept of 6")
 
 
@@ -279,9 +281,9 @@ async def test_an_event_that_gives_no_answer_has_none(
     conn: AsyncConnection, sitting: Sitting, kind: str, data: dict[str, Any]
 ) -> None:
     await put(conn, sitting.stream_id, 6, kind, **data)
-    assert await verify.find_answers_astray(conn) == []
+    assert await verify.find_answer_errors(conn) == []
     await keep(conn, sitting, 6, "a")
-    assert [breach.what for breach in await verify.find_answers_astray(conn)] == ["6 gave no answer, but one is kept"]
+    assert [breach.what for breach in await verify.find_answer_errors(conn)] == ["6 gave no answer, but one is kept"]
 
 
 async def test_an_answer_must_be_its_events_and_its_attempts(conn: AsyncConnection, sitting: Sitting) -> None:
@@ -293,13 +295,13 @@ async def test_an_answer_must_be_its_events_and_its_attempts(conn: AsyncConnecti
     await keep(conn, sitting, 8, 1)
     another = await make_attempt(conn, sitting.exam_id, await make_user(conn))
     await conn.execute(update(AttemptAnswer).where(AttemptAnswer.seq == 8).values(attempt_id=another))
-    assert [breach.what for breach in await verify.find_answers_astray(conn)] == [
+    assert [breach.what for breach in await verify.find_answer_errors(conn)] == [
         f"the answer kept of {seq} is not what it says" for seq in (6, 7, 8)
     ]
 
 
 async def test_an_answer_outlives_its_streams_events(conn: AsyncConnection, sitting: Sitting) -> None:
     await keep(conn, sitting, 9, "a")
-    assert len(await verify.find_answers_astray(conn)) == 1
+    assert len(await verify.find_answer_errors(conn)) == 1
     await remove(conn, sitting.stream_id, *range(1, 6))
-    assert await verify.find_answers_astray(conn) == []
+    assert await verify.find_answer_errors(conn) == []

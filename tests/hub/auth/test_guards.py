@@ -101,7 +101,7 @@ async def test_a_token_admits_as_long_as_its_session_lives(conn: AsyncConnection
     ada = await sign_in(conn)
     token = ada.token(settings)
     assert (await admit_socket(conn, None, token, "monitor", settings)).user_id == ada.user_id
-    await credentials.revoke(conn, ada.session)
+    await credentials.revoke_session(conn, ada.session)
     with pytest.raises(Unauthenticated):
         await admit_socket(conn, None, token, "monitor", settings)
 

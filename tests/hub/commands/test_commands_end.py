@@ -42,7 +42,7 @@ async def test_a_person_ends_attempts_with_a_reason_that_is_kept_and_told(engine
     async with engine.connect() as conn:
         logs = (await conn.execute(select(AuditLog).where(AuditLog.action == "end"))).all()
         stated = await system_events(conn, ada)
-        asked = (await instructions.pending(conn, [ada]))[ada]
+        asked = (await instructions.list_pending(conn, [ada]))[ada]
     assert {(log.actor_id, log.resource, log.resource_id) for log in logs} == {
         (invigilator.user_id, "attempt", str(one)) for one in (ada, bob)
     }

@@ -58,7 +58,7 @@ async def test_a_sign_in_that_ends_closes_its_console_although_every_pooled_conn
 ) -> None:
     async with hub.sign_in(room.teacher) as client, AsyncExitStack() as busy:
         pool = [await busy.enter_async_context(hub.engine.connect()) for _ in range(hub.settings.pool_size)]
-        await credentials.revoke(pool[0], room.teacher.session)
+        await credentials.revoke_session(pool[0], room.teacher.session)
         await pool[0].commit()
         assert await client.close_code() == CloseCode.UNAUTHENTICATED
 
@@ -155,7 +155,7 @@ async def test_draining_a_hub_without_consoles_takes_no_time(hub: Hub) -> None:
 
 async def end_session(hub: Hub, principal: Principal) -> None:
     async with hub.engine.begin() as conn:
-        await credentials.revoke(conn, principal.session)
+        await credentials.revoke_session(conn, principal.session)
 
 
 async def deactivate(hub: Hub, principal: Principal) -> None:
@@ -179,7 +179,7 @@ async def test_sessions_are_looked_at_again_after_postgresql_was_away(
     hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed = asyncio.Event()
-    ask = credentials.dead_sessions
+    ask = credentials.find_ended_sessions
 
     async def fail_once(conn: AsyncConnection, sessions: Collection[UUID]) -> set[UUID]:
         if failed.is_set():
@@ -187,7 +187,7 @@ async def test_sessions_are_looked_at_again_after_postgresql_was_away(
         failed.set()
         raise ConnectionResetError
 
-    monkeypatch.setattr(credentials, "dead_sessions", fail_once)
+    monkeypatch.setattr(credentials, "find_ended_sessions", fail_once)
     async with hub.sign_in(room.teacher) as client:
         await failed.wait()
         await end_session(hub, room.teacher)

@@ -102,7 +102,7 @@ async def test_what_nobody_foresaw_costs_its_own_flush_and_no_other(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(events, "copy", None)
+        broken.setattr(events, "copy_events", None)
         assert await bench.store(uuid7(), 1, 1) == GivenUp()
     assert await bench.store(uuid7(), 1, 1) == Stored()
 

@@ -94,7 +94,7 @@ class Sitting:
 
     async def revoke(self, session: UUID | None = None) -> None:
         async with self.engine.begin() as conn:
-            await credentials.revoke(conn, session or self.session)
+            await credentials.revoke_session(conn, session or self.session)
 
     async def stand(self, status: AttemptStatus, *, ago_ms: int = 0) -> None:
         """Have the attempt stand so, as any process of the deployment may; one that is over, since so long."""

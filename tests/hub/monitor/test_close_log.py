@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, MonitoringEvent
 from db.queries.connections import connections
-from db.queries.connections.connections import Opening
+from db.queries.connections.connections import OpenedConnection
 from hub import metrics
 from hub.monitor import close_log
 from hub.monitor.close_log import CloseLog
@@ -16,7 +16,7 @@ from protocol import monitor
 from tests import factories
 
 
-async def open_some(engine: AsyncEngine, number: int) -> Sequence[Opening]:
+async def open_some(engine: AsyncEngine, number: int) -> Sequence[OpenedConnection]:
     """Connections of as many students, each the newest of its attempt."""
     openings = []
     async with engine.begin() as conn:

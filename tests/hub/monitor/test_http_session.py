@@ -164,7 +164,7 @@ async def test_instructions_come_with_the_answer_until_they_are_done(
     poster: Poster, sitting: Sitting, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
-        await instructions.issue(
+        await instructions.issue_instructions(
             conn,
             sitting.exam_id,
             None,

@@ -35,7 +35,7 @@ async def asked(conn: AsyncConnection) -> tuple[UUID, UUID]:
     exam_id = await factories.make_exam(conn, teacher)
     attempt_id = await factories.make_attempt(conn, exam_id, await factories.make_user(conn))
     body = {"text": "hello"}
-    await instructions.issue(
+    await instructions.issue_instructions(
         conn, exam_id, [attempt_id], action="message", body=body, actor_id=teacher, command_id=uuid4()
     )
     return exam_id, attempt_id

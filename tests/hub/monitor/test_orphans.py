@@ -17,7 +17,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orphans, "YOUNG_S", 0.5)
 
 
-async def open_without_a_socket(sitting: Sitting, admission: Admission) -> connections.Opening:
+async def open_without_a_socket(sitting: Sitting, admission: Admission) -> connections.OpenedConnection:
     """As a hello does whose COMMIT PostgreSQL has done and nobody has heard of."""
     async with sitting.engine.begin() as conn:
         return await connections.open_connection(

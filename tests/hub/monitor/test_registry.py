@@ -31,7 +31,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 async def ask(sitting: Sitting, text: str) -> None:
     """A teacher's message, as any process of the deployment may write it."""
     async with sitting.engine.begin() as conn:
-        await instructions.issue(
+        await instructions.issue_instructions(
             conn,
             sitting.exam_id,
             [sitting.attempt_id],

@@ -329,7 +329,7 @@ async def test_a_hub_that_was_given_up_closes_its_sockets_and_goes_on_under_anot
     peer, _ = await sitting.enter()
     before = admission.lease.hub_id
     async with sitting.engine.begin() as conn:
-        await hub_leases.release(conn, before)
+        await hub_leases.release_lease(conn, before)
     assert await peer.closed() == CloseCode.INTERNAL
     assert admission.lease.hub_id != before
     again, _ = await sitting.enter()

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from db.queries.connections.presence import Connected, Count
+from db.queries.connections.presence import AttemptPresence, StreamCount
 from hub.presence.presence import TURNS, Presence, Sighting
 from protocol import console
 from tests.hub.exam_room import EXAM, STREAM, Entry
@@ -43,7 +43,7 @@ def test_of_its_own_sockets_a_hub_believes_itself() -> None:
     presence = watched()
     presence.opened(ADA, 100)
     presence.sighted(EXAM, [Sighting(1, ADA.generation, online=True, seen_at=110)])
-    presence.recorded(EXAM, [Connected(1, ADA.generation, online=False, at=120)])
+    presence.recorded(EXAM, [AttemptPresence(1, ADA.generation, online=False, at=120)])
     presence.closed(ADA, 200)
     assert presence.take_news({})[EXAM] == [Sighting(1, 1, online=False, seen_at=200, stream=STREAM)]
     assert [one.online for one in presence.everyone(EXAM)] == [False]
@@ -54,7 +54,7 @@ def test_a_hub_tells_nothing_of_a_candidate_who_went_to_another() -> None:
     presence.opened(ADA, 100)
     presence.take_news({})
     presence.stored(ADA, 5, 110)
-    presence.recorded(EXAM, [Connected(1, ADA.generation + 1, online=True, at=120)])
+    presence.recorded(EXAM, [AttemptPresence(1, ADA.generation + 1, online=True, at=120)])
     assert presence.take_news({EXAM: [1]}) == {}
 
 
@@ -96,7 +96,7 @@ def test_an_attempt_counts_what_all_its_streams_hold() -> None:
     presence.opened(Entry(committed=40), 100)
     presence.opened(Entry(generation=2, stream_id=NEXT), 200)
     presence.stored(Entry(generation=2, stream_id=NEXT), 2, 210)
-    presence.counted([Count(EXAM, 1, UUID(int=23), 100, 50), Count(EXAM, 1, STREAM, 30, 50)])
+    presence.counted([StreamCount(EXAM, 1, UUID(int=23), 100, 50), StreamCount(EXAM, 1, STREAM, 30, 50)])
     assert presence.everyone(EXAM) == [console.Presence(1, online=True, events=142, seen_at=210)]
 
 
@@ -116,42 +116,42 @@ def test_a_candidate_that_went_on_at_another_hub_stays_online_when_the_socket_he
     presence.sighted(EXAM, [Sighting(1, 2, True, 150, NEXT, 3)])
     presence.closed(ADA, 200)
     assert presence.everyone(EXAM) == [console.Presence(1, online=True, events=3, seen_at=150)]
-    presence.recorded(EXAM, [Connected(1, 2, online=False, at=300)])
+    presence.recorded(EXAM, [AttemptPresence(1, 2, online=False, at=300)])
     assert not presence.everyone(EXAM)[0].online
 
 
 def test_the_record_does_not_take_up_a_connection_whose_end_was_told() -> None:
     presence = watched()
-    presence.recorded(EXAM, [Connected(1, 3, online=True, at=100)])
+    presence.recorded(EXAM, [AttemptPresence(1, 3, online=True, at=100)])
     presence.sighted(EXAM, [Sighting(1, 3, False, 150)])
     shown(presence)
-    presence.recorded(EXAM, [Connected(1, 3, online=True, at=100)])
+    presence.recorded(EXAM, [AttemptPresence(1, 3, online=True, at=100)])
     presence.sighted(EXAM, [Sighting(1, 3, True, 120)])
     assert shown(presence) == []
     presence.opened(ADA, 400)  # welcomed late: newer ones were there already
     assert not presence.everyone(EXAM)[0].online
-    presence.recorded(EXAM, [Connected(1, 4, online=True, at=500)])
+    presence.recorded(EXAM, [AttemptPresence(1, 4, online=True, at=500)])
     assert [one.online for one in shown(presence)] == [True]
 
 
 def test_the_record_does_not_contradict_this_hubs_own_sockets() -> None:
     presence = watched()
     presence.opened(ADA, 100)
-    presence.recorded(EXAM, [Connected(1, 1, online=False, at=90)])
+    presence.recorded(EXAM, [AttemptPresence(1, 1, online=False, at=90)])
     assert presence.everyone(EXAM)[0].online
 
 
 def test_a_hub_whose_lease_came_back_is_believed_again() -> None:
     presence = watched()
     for online in (True, False, True):
-        presence.recorded(EXAM, [Connected(1, 1, online=online, at=100)])
+        presence.recorded(EXAM, [AttemptPresence(1, 1, online=online, at=100)])
         assert [one.online for one in shown(presence)] == [online]
 
 
 def test_what_the_record_says_first_is_shown_at_once() -> None:
     presence = watched()
-    presence.recorded(EXAM, [Connected(1, 1, online=False, at=90), Connected(2, 1, online=True, at=95)])
-    presence.counted([Count(EXAM, 1, STREAM, 12, 80), Count(EXAM, 9, STREAM, 12, 80)], at_once=True)
+    presence.recorded(EXAM, [AttemptPresence(1, 1, online=False, at=90), AttemptPresence(2, 1, online=True, at=95)])
+    presence.counted([StreamCount(EXAM, 1, STREAM, 12, 80), StreamCount(EXAM, 9, STREAM, 12, 80)], at_once=True)
     assert shown(presence) == [
         console.Presence(1, online=False, events=12, seen_at=90),
         console.Presence(2, online=True, events=0, seen_at=95),
@@ -172,8 +172,8 @@ def test_what_is_not_known_changes_nothing() -> None:
     presence.stored(ADA, 5, 100)
     presence.closed(ADA, 100)
     presence.sighted(EXAM, [Sighting(1, 1, True, 100)])
-    presence.recorded(EXAM, [Connected(1, 1, online=True, at=100)])
-    presence.counted([Count(EXAM, 1, STREAM, 12, 80)])
+    presence.recorded(EXAM, [AttemptPresence(1, 1, online=True, at=100)])
+    presence.counted([StreamCount(EXAM, 1, STREAM, 12, 80)])
     assert presence.everyone(EXAM) == presence.known(EXAM) == []
 
 
@@ -181,7 +181,7 @@ def test_of_an_exam_nobody_watches_only_who_is_here_is_remembered() -> None:
     presence = watched()
     presence.opened(ADA, 100)
     presence.opened(BOB, 100)
-    presence.recorded(EXAM, [Connected(3, 1, online=True, at=90)])
+    presence.recorded(EXAM, [AttemptPresence(3, 1, online=True, at=90)])
     assert presence.watch([OTHER]) == {OTHER}
     assert sorted(presence.known(EXAM)) == [1, 2]
     presence.closed(BOB, 200)
@@ -279,7 +279,7 @@ class TwoHubs(RuleBasedStateMachine):
     def teardown(self) -> None:
         for hub in self.hubs:
             hub.recorded(EXAM, self.record())
-            hub.counted([Count(EXAM, one.ix, one.stream_id, seq, 0) for one, seq in self.stored.items()])
+            hub.counted([StreamCount(EXAM, one.ix, one.stream_id, seq, 0) for one, seq in self.stored.items()])
         for turn in range(TURNS):
             self.follow(turn)
         truth = {
@@ -289,9 +289,9 @@ class TwoHubs(RuleBasedStateMachine):
         for values in (self.hubs[0].everyone(EXAM), self.hubs[1].everyone(EXAM), self.held.values()):
             assert {(one.ix, one.online, one.events) for one in values} == truth
 
-    def record(self) -> list[Connected]:
+    def record(self) -> list[AttemptPresence]:
         return [
-            Connected(ix, entry.generation, online=entry in self.open, at=self.at_ms)
+            AttemptPresence(ix, entry.generation, online=entry in self.open, at=self.at_ms)
             for ix, (_, entry) in self.newest.items()
         ]
 

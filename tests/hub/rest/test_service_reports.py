@@ -65,7 +65,7 @@ async def test_flags_of_a_program_advise_and_cite_what_is_there(stage: Stage, en
     async with engine.connect() as conn:
         rows = {row.id: row for row in await conn.execute(select(Flag))}
         appended = await feed.read_after(conn, stage.exam, 0)
-        standing = await flags.standing(conn, [stage.attempt])
+        standing = await flags.read_counted_flags(conn, [stage.attempt])
         trail = (await conn.execute(select(AuditLog).where(AuditLog.action == "report_behavior"))).one()
     first = rows[UUID(taken["flags"][0])]
     assert (first.source, first.rule, first.severity, first.status) == (
@@ -185,4 +185,4 @@ async def test_a_programs_flag_counts_in_no_score_whatever_a_person_decides(
     await post(stage, stage.report(flags=[stage.flag(1)]))
     async with engine.begin() as conn:
         await conn.execute(update(Flag).values(status=status))
-        assert (await flags.standing(conn, [stage.attempt]))[stage.attempt] == []
+        assert (await flags.read_counted_flags(conn, [stage.attempt]))[stage.attempt] == []

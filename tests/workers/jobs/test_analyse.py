@@ -88,8 +88,8 @@ async def make_due(engine: AsyncEngine) -> None:
 async def decide(engine: AsyncEngine, sitting: Sitting, decision: FlagStatus) -> None:
     async with engine.begin() as conn:
         flag = (await conn.execute(select(Flag.id).where(Flag.attempt_id == sitting.attempt_id))).scalar_one()
-        await decisions.take_in_hand(conn, sitting.exam_id, flag)
-        await decisions.decide(
+        await decisions.lock_flag(conn, sitting.exam_id, flag)
+        await decisions.store_decision(
             conn,
             flag_id=flag,
             seen=FlagStatus.OPEN,
@@ -223,7 +223,7 @@ async def test_facts_that_tell_nothing_new_make_no_new_revision(
     sitting = await sit_and_end(engine)
     await analyst.analyse([sitting.attempt_id])
     async with engine.begin() as conn:
-        await system_events.append(conn, sitting.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
+        await system_events.append_events(conn, sitting.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
     await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     await make_due(engine)
     await analyst.sweep()
@@ -281,7 +281,7 @@ async def test_what_a_program_said_of_originality_stays(engine: AsyncEngine, ana
 async def test_a_fold_in_flight_is_not_waited_for(engine: AsyncEngine, analyst: Analyst) -> None:
     sitting = await sit_and_end(engine)
     async with engine.begin() as fold:
-        await cursors.claim(fold, [sitting.attempt_id], 1, carried={1})
+        await cursors.claim_cursors(fold, [sitting.attempt_id], 1, carried={1})
         await asyncio.wait_for(analyst.analyse([sitting.attempt_id]), 5)
         assert (await read(engine, sitting)).state == "pending"
     await analyst.sweep()
@@ -335,14 +335,14 @@ async def test_what_fails_is_counted_tried_later_and_then_shown_as_failed_and_ho
     assert (found.state, found.failures, found.error) == ("done", 0, None)
 
 
-@pytest.mark.parametrize("step", ["rescore_all", "store", "work_out", "append"])
+@pytest.mark.parametrize("step", ["rescore_all", "store_analysis", "work_out", "append"])
 async def test_whoever_dies_in_the_middle_has_done_nothing_and_the_next_does_all_of_it(
     engine: AsyncEngine, notifier: Notifier, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     sitting = await sit_and_end(engine)
     await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
     await change(engine, update(ExamAttempt).values(coverage=0.4, integrity_score=None))
-    rooms = {"rescore_all": stage.scores, "store": stage.analyses, "work_out": stage, "append": stage.feed}
+    rooms = {"rescore_all": stage.scores, "store_analysis": stage.analyses, "work_out": stage, "append": stage.feed}
     reached = asyncio.Event()
 
     async def hang(*_: object) -> None:

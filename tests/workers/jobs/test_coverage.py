@@ -35,14 +35,16 @@ async def go(engine: AsyncEngine, sitting: Sitting) -> None:
         await conn.execute(
             update(Connection).where(Connection.attempt_id == sitting.attempt_id).values(closed_at=func.now())
         )
-        await system_events.append(conn, sitting.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
+        await system_events.append_events(conn, sitting.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
 
 
 async def come(engine: AsyncEngine, sitting: Sitting, after_s: float = 0) -> None:
     """A client connects, so many seconds after the attempt's start."""
     async with engine.begin() as conn:
         await make_connection(conn, sitting.attempt_id, sitting.stream_id, opened_s=after_s)
-        await system_events.append(conn, sitting.attempt_id, [ServerEvent("connection_opened", {"generation": 2})])
+        await system_events.append_events(
+            conn, sitting.attempt_id, [ServerEvent("connection_opened", {"generation": 2})]
+        )
 
 
 async def let_pass(engine: AsyncEngine, sitting: Sitting, seconds: float) -> None:

@@ -245,7 +245,7 @@ async def test_an_attempt_another_worker_holds_is_looked_at_again(
     [sitting] = await room.seat()
     await room.store(sitting, AWAY)
     async with engine.begin() as conn:
-        await cursors.claim(conn, [sitting.attempt_id], 1, carried={1})
+        await cursors.claim_cursors(conn, [sitting.attempt_id], 1, carried={1})
         evaluating = asyncio.create_task(evaluator.evaluate([sitting.attempt_id]))
         await asyncio.wait({evaluating}, timeout=0.1)
         assert not evaluating.done()
@@ -294,7 +294,7 @@ async def test_an_attempt_held_for_long_is_left_to_the_sweep(
     [sitting] = await room.seat()
     await room.store(sitting, AWAY)
     async with engine.begin() as conn:
-        await cursors.claim(conn, [sitting.attempt_id], 1, carried={1})
+        await cursors.claim_cursors(conn, [sitting.attempt_id], 1, carried={1})
         async with asyncio.timeout(5):
             await evaluator.evaluate([sitting.attempt_id])
     assert await room.count_folded(sitting.attempt_id) == 0

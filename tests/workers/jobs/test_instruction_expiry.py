@@ -16,7 +16,7 @@ async def test_what_is_over_is_marked_and_its_exam_announced(engine: AsyncEngine
         teacher = await make_user(conn, role=Role.TEACHER)
         exam = await make_exam(conn, teacher)
         attempt = await make_attempt(conn, exam, await make_user(conn))
-        await instructions.issue(
+        await instructions.issue_instructions(
             conn, exam, None, action="message", body={"text": "now"}, actor_id=teacher, command_id=uuid4(), valid_s=0
         )
     async with aclosing(notifier.listen()) as heard:

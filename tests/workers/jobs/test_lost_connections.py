@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import Connection, ExamAttempt, Flag
 from db.notify import Notifier
 from db.queries.connections import hub_leases, lost_connections
-from db.queries.connections.lost_connections import Away
+from db.queries.connections.lost_connections import LostClient
 from judgement.outage import Cohort
 from judgement.rules import RULEBOOKS
 from protocol.events import MARKER_EVENTS, SERVER_EVENTS
@@ -226,8 +226,8 @@ async def test_more_than_one_transaction_holds_are_stated_one_after_the_other(
     assert len({one["group"] for one in told}) == 1
 
 
-def away(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | None = None) -> Away:
-    return Away(UUID(int=n), EXAM, 1, 0, int(seconds * 1000), outage, is_silent)
+def away(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | None = None) -> LostClient:
+    return LostClient(UUID(int=n), EXAM, 1, 0, int(seconds * 1000), outage, is_silent)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def away(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | None
         (away(2, 25), (False, True)),
     ],
 )
-def test_what_is_due_of_whom(one: Away, expected: tuple[bool, bool] | None) -> None:
+def test_what_is_due_of_whom(one: LostClient, expected: tuple[bool, bool] | None) -> None:
     due = due_of([one], [Cohort(EXAM, None, (UUID(int=1),), 9)])
     assert [(statement.outage is not None, statement.is_silent) for statement in due] == (
         [expected] if expected else []

@@ -20,10 +20,10 @@ async def test_partitions_are_made_ahead_again(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         now = (await conn.execute(text("SELECT now() AT TIME ZONE 'UTC'"))).scalar_one()
         await conn.execute(text(f"DROP TABLE monitoring_events_{now + timedelta(days=2):%Y_%m_%d}"))
-        assert await partitions.count_ahead(conn) == 1
+        assert await partitions.count_days_ahead(conn) == 1
     await keep_up(engine)
     async with engine.connect() as conn:
-        assert await partitions.count_ahead(conn) >= DAYS_AHEAD
+        assert await partitions.count_days_ahead(conn) >= DAYS_AHEAD
 
 
 async def test_somebody_who_reads_at_length_puts_partitions_off_and_nobody_waits(engine: AsyncEngine) -> None:
@@ -31,16 +31,16 @@ async def test_somebody_who_reads_at_length_puts_partitions_off_and_nobody_waits
     async with engine.begin() as conn:
         now = (await conn.execute(text("SELECT now() AT TIME ZONE 'UTC'"))).scalar_one()
         await conn.execute(text(f"DROP TABLE monitoring_events_{now + timedelta(days=2):%Y_%m_%d}"))
-    async with verify.look(engine) as reader:
+    async with verify.read_snapshot(engine) as reader:
         await reader.execute(text("SELECT count(*) FROM monitoring_events"))
         began = time.monotonic()
         await keep_up(engine)
         assert time.monotonic() - began < 0.9, "the usual patience is a second"
     async with engine.connect() as conn:
-        assert await partitions.count_ahead(conn) == 1
+        assert await partitions.count_days_ahead(conn) == 1
     await keep_up(engine)
     async with engine.connect() as conn:
-        assert await partitions.count_ahead(conn) >= DAYS_AHEAD
+        assert await partitions.count_days_ahead(conn) >= DAYS_AHEAD
 
 
 async def test_what_fails_leaves_the_rest_of_the_upkeep_undisturbed(
@@ -55,9 +55,9 @@ async def test_what_fails_leaves_the_rest_of_the_upkeep_undisturbed(
         done.append("trimmed")
         return 0
 
-    monkeypatch.setattr(partitions, "create_ahead", fail)
-    monkeypatch.setattr(hub_leases, "forget_ended", fail)
-    monkeypatch.setattr(feed, "trim", trim)
+    monkeypatch.setattr(partitions, "create_partitions", fail)
+    monkeypatch.setattr(hub_leases, "delete_ended_leases", fail)
+    monkeypatch.setattr(feed, "trim_feeds", trim)
     with pytest.RaisesGroup(OSError, OSError):
         await keep_up(engine)
     assert done == ["trimmed"]
@@ -103,7 +103,7 @@ async def test_long_feeds_that_are_over_go_but_for_their_last_rows(engine: Async
 async def test_doing_it_again_is_harmless(engine: AsyncEngine) -> None:
     await keep_up(engine)
     async with engine.connect() as conn:
-        ahead = await partitions.count_ahead(conn)
+        ahead = await partitions.count_days_ahead(conn)
     await keep_up(engine)
     async with engine.connect() as conn:
-        assert await partitions.count_ahead(conn) == ahead == DAYS_AHEAD
+        assert await partitions.count_days_ahead(conn) == ahead == DAYS_AHEAD

@@ -30,13 +30,13 @@ def clock() -> Clock:
 def refreshed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Counts the times the views were made anew."""
     times: list[int] = []
-    refresh = queries.refresh
+    refresh = queries.refresh_views
 
     async def count(conn: AsyncConnection) -> None:
         times.append(1)
         await refresh(conn)
 
-    monkeypatch.setattr(module.views, "refresh", count)
+    monkeypatch.setattr(module.views, "refresh_views", count)
     return times
 
 
@@ -57,7 +57,7 @@ async def test_a_change_is_shown_after_the_next_look(engine: AsyncEngine, clock:
     await views.keep_fresh()
     assert await count_rows(engine) == [1, 1]
     async with engine.connect() as conn:
-        age_s = await queries.age_s(conn)
+        age_s = await queries.read_age_s(conn)
     assert age_s is not None
     assert age_s < 60
 
@@ -88,7 +88,7 @@ async def test_readers_go_on_reading_and_writers_writing_meanwhile(engine: Async
 async def test_who_finds_another_at_it_comes_again(engine: AsyncEngine, clock: Clock, refreshed: list[int]) -> None:
     views = Views(engine, clock)
     async with engine.begin() as conn:
-        assert await queries.take_turn(conn)
+        assert await queries.try_lock(conn)
         await views.keep_fresh()
         assert refreshed == []
     await views.keep_fresh()
@@ -106,7 +106,7 @@ async def test_a_refresh_that_fails_is_still_due(
         raise OSError("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module.views, "refresh", fail)
+        patch.setattr(module.views, "refresh_views", fail)
         with pytest.raises(OSError, match="away"):
             await views.keep_fresh()
     async with engine.begin() as conn:

@@ -13,7 +13,7 @@ from db.models import ExamAttempt, HubLease
 from db.notify import Notifier
 from db.queries import feed
 from db.queries.attempts import timeouts
-from db.queries.attempts.answers import Given
+from db.queries.attempts.answers import SubmittedAnswer
 from judgement.attempts import Action
 from tests.candidates import system_events, take_hub
 from tests.sittings import Sitting, answer, end, ending, sit
@@ -146,7 +146,7 @@ async def test_many_time_keepers_and_students_who_hand_in_end_each_attempt_once(
 
     async def hand_in(sitting: Sitting) -> None:
         async with engine.begin() as conn:
-            await end(conn, sitting, ending(Action.SUBMIT, answers=[Given("a", "x")]))
+            await end(conn, sitting, ending(Action.SUBMIT, answers=[SubmittedAnswer("a", "x")]))
 
     await asyncio.gather(*(Timekeeper(engine, notifier).look() for _ in range(3)), *map(hand_in, sittings[::2]))
     await keeper.look()
@@ -187,4 +187,4 @@ async def test_one_that_cannot_be_ended_holds_up_nobody_and_is_tried_again(
 async def test_a_server_that_has_just_been_started_is_not_steady(conn: AsyncConnection) -> None:
     await have_hub(conn)
     since = await conn.execute(text("SELECT now() - pg_postmaster_start_time()"))
-    assert await timeouts.is_steady(conn) == (since.scalar_one() > timedelta(seconds=timeouts.PATIENCE_S))
+    assert await timeouts.has_been_available(conn) == (since.scalar_one() > timedelta(seconds=timeouts.PATIENCE_S))

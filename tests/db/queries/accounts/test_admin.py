@@ -14,7 +14,7 @@ from tests.factories import make_user
 
 async def test_accounts_are_listed_by_username_role_and_likeness(conn: AsyncConnection) -> None:
     for username, name, role in (("b_b", "Bob", Role.TEACHER), ("bxb", "Eve", Role.STUDENT), ("a", "Ann", Role.ADMIN)):
-        await users.create(conn, username=username, name=name, role=role, email=f"{name}@school.example")
+        await users.create_user(conn, username=username, name=name, role=role, email=f"{name}@school.example")
     listed = await accounts.list_accounts(conn)
     assert [account.username for account in listed] == ["a", "b_b", "bxb"]
     assert [account.can_create_exams for account in listed] == [True, True, False]
@@ -28,21 +28,21 @@ async def test_only_a_living_administrator_takes_an_account_in_hand(conn: AsyncC
     admin, gone = [await make_user(conn, role=Role.ADMIN) for _ in range(2)]
     teacher, student = await make_user(conn, role=Role.TEACHER), await make_user(conn)
     await users.set_active(conn, f"u-{gone}", active=False)
-    assert (await accounts.take_in_hand(conn, student, admin)).user_id == student
+    assert (await accounts.lock_account(conn, student, admin)).user_id == student
     for nobody in (gone, teacher, student, uuid4()):
         with pytest.raises(Forbidden):
-            await accounts.take_in_hand(conn, student, nobody)
+            await accounts.lock_account(conn, student, nobody)
     with pytest.raises(NotFound):
-        await accounts.take_in_hand(conn, uuid4(), admin)
+        await accounts.lock_account(conn, uuid4(), admin)
 
 
 async def test_a_programs_account_is_changed_by_its_keys_alone(conn: AsyncConnection) -> None:
     admin = await make_user(conn, role=Role.ADMIN)
-    await service_keys.create(conn, "checker", [Scope.ANALYSIS], b"hash")
-    program = await service_keys.find(conn, b"hash")
+    await service_keys.create_key(conn, "checker", [Scope.ANALYSIS], b"hash")
+    program = await service_keys.find_program(conn, b"hash")
     assert program is not None
     with pytest.raises(Conflict):
-        await accounts.take_in_hand(conn, program.user_id, admin)
+        await accounts.lock_account(conn, program.user_id, admin)
 
 
 @pytest.mark.parametrize(
@@ -60,26 +60,26 @@ async def test_what_ends_a_persons_sessions(conn: AsyncConnection, values: dict[
     admin, ada, eve = [await make_user(conn, role=role) for role in (Role.ADMIN, Role.STUDENT, Role.STUDENT)]
     for user_id in (ada, eve):
         await credentials.open_session(conn, session=uuid4(), user_id=user_id, token_hash=user_id.bytes)
-    await accounts.change(conn, await accounts.take_in_hand(conn, ada, admin), values)
+    await accounts.change_account(conn, await accounts.lock_account(conn, ada, admin), values)
     revoked = await conn.execute(select(RefreshToken.user_id).where(RefreshToken.revoked_at.is_not(None)))
     assert list(revoked.scalars()) == ([ada] if ends else [])
 
 
 async def test_an_address_of_somebody_else_is_refused(conn: AsyncConnection) -> None:
     admin = await make_user(conn, role=Role.ADMIN)
-    account = await users.create(conn, username="a", name="A", role=Role.STUDENT, email="a@b.example")
-    await accounts.change(conn, await _held(conn, account.user_id, admin), {"email": "a@b.example"})
+    account = await users.create_user(conn, username="a", name="A", role=Role.STUDENT, email="a@b.example")
+    await accounts.change_account(conn, await _held(conn, account.user_id, admin), {"email": "a@b.example"})
     with pytest.raises(Conflict):
-        await accounts.change(conn, await _held(conn, admin, admin), {"email": "a@b.example"})
+        await accounts.change_account(conn, await _held(conn, admin, admin), {"email": "a@b.example"})
 
 
 async def test_only_teachers_are_given_the_right_to_make_exams(conn: AsyncConnection) -> None:
-    account = await users.create(conn, username="t", name="T", role=Role.TEACHER)
-    await accounts.let_create_exams(conn, account.user_id, may=False)
-    assert not (await accounts.read(conn, account.user_id)).can_create_exams
+    account = await users.create_user(conn, username="t", name="T", role=Role.TEACHER)
+    await accounts.set_create_exams(conn, account.user_id, may=False)
+    assert not (await accounts.read_account(conn, account.user_id)).can_create_exams
     with pytest.raises(Conflict):
-        await accounts.let_create_exams(conn, await make_user(conn), may=True)
+        await accounts.set_create_exams(conn, await make_user(conn), may=True)
 
 
 async def _held(conn: AsyncConnection, user_id: UUID, admin: UUID) -> accounts.AccountView:
-    return await accounts.take_in_hand(conn, user_id, admin)
+    return await accounts.lock_account(conn, user_id, admin)

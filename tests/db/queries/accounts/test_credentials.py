@@ -24,7 +24,7 @@ async def open_session(conn: AsyncConnection, first: bytes = A, **kwargs: object
 
 
 async def rotate(conn: AsyncConnection, token: bytes, successor: bytes) -> Outcome:
-    return (await credentials.rotate(conn, token, successor)).outcome
+    return (await credentials.rotate_token(conn, token, successor)).outcome
 
 
 async def let_pass(conn: AsyncConnection, seconds: int) -> None:
@@ -35,7 +35,7 @@ async def let_pass(conn: AsyncConnection, seconds: int) -> None:
 
 async def test_tokens_are_spent_one_after_the_other(conn: AsyncConnection) -> None:
     session = await open_session(conn)
-    rotation = await credentials.rotate(conn, A, B)
+    rotation = await credentials.rotate_token(conn, A, B)
     assert rotation.outcome is Outcome.ROTATED
     assert rotation.session == await credentials.read_session(conn, session)
     assert await rotate(conn, B, C) is Outcome.ROTATED
@@ -43,14 +43,14 @@ async def test_tokens_are_spent_one_after_the_other(conn: AsyncConnection) -> No
 
 
 async def test_an_unknown_token_is_refused(conn: AsyncConnection) -> None:
-    assert await credentials.rotate(conn, A, B) == credentials.Rotation(Outcome.REFUSED)
+    assert await credentials.rotate_token(conn, A, B) == credentials.Rotation(Outcome.REFUSED)
 
 
 async def test_a_spent_token_ends_its_family_and_no_other(conn: AsyncConnection) -> None:
     session, other = await open_session(conn), await open_session(conn, E)
     await rotate(conn, A, B)
     await rotate(conn, B, C)
-    rotation = await credentials.rotate(conn, A, D)
+    rotation = await credentials.rotate_token(conn, A, D)
     assert rotation.outcome is Outcome.REUSED
     assert rotation.session is not None
     assert rotation.session.session == session
@@ -125,14 +125,14 @@ async def test_of_many_sessions_the_dead_are_named(conn: AsyncConnection) -> Non
     logged_out = await open_session(conn, B)
     run_out = await open_session(conn, C, lifetime=timedelta(0))
     deactivated = await open_session(conn, D)
-    await credentials.revoke(conn, logged_out)
+    await credentials.revoke_session(conn, logged_out)
     session = await credentials.read_session(conn, deactivated)
     assert session is not None
     await conn.execute(update(User).where(User.id == session.account.user_id).values(is_active=False))
     unknown = uuid4()
     asked = [living, logged_out, run_out, deactivated, unknown]
-    assert await credentials.dead_sessions(conn, asked) == set(asked) - {living}
-    assert await credentials.dead_sessions(conn, []) == set()
+    assert await credentials.find_ended_sessions(conn, asked) == set(asked) - {living}
+    assert await credentials.find_ended_sessions(conn, []) == set()
 
 
 async def test_what_has_expired_is_forgotten_and_what_lives_is_not(conn: AsyncConnection) -> None:
@@ -149,7 +149,7 @@ async def test_what_has_expired_is_forgotten_and_what_lives_is_not(conn: AsyncCo
             purpose="console",
             lifetime=lifetime,
         )
-    assert await credentials.forget_expired(conn) == 2
+    assert await credentials.delete_expired(conn) == 2
     assert await credentials.read_session(conn, living) is not None
     assert await credentials.spend_ticket(conn, bytes([0])) is not None
 
@@ -157,7 +157,7 @@ async def test_what_has_expired_is_forgotten_and_what_lives_is_not(conn: AsyncCo
 async def test_a_family_keeps_the_exam_of_its_code(conn: AsyncConnection) -> None:
     exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
     session = await open_session(conn, exam_id=exam_id)
-    rotation = await credentials.rotate(conn, A, B)
+    rotation = await credentials.rotate_token(conn, A, B)
     assert rotation.session is not None
     assert rotation.session.exam_id == exam_id
     await conn.execute(delete(RefreshToken).where(RefreshToken.hash == A))
@@ -184,7 +184,7 @@ async def test_refreshes_reuses_and_logouts_at_once_neither_deadlock_nor_fork(en
 
     async def log_out() -> Outcome:
         async with engine.begin() as conn:
-            await credentials.revoke(conn, session)
+            await credentials.revoke_session(conn, session)
         return Outcome.REFUSED
 
     both = [refresh(number) if number % 2 else log_out() for number in range(100, 140)]
@@ -218,7 +218,7 @@ async def test_logging_out_takes_the_tickets_along(conn: AsyncConnection) -> Non
     session = await open_session(conn)
     user_id = (await conn.execute(select(User.id))).scalar_one()
     await credentials.issue_ticket(conn, ticket_hash=B, user_id=user_id, session=session, purpose="monitor")
-    await credentials.revoke(conn, session)
+    await credentials.revoke_session(conn, session)
     assert await credentials.spend_ticket(conn, B) is None
 
 
@@ -226,7 +226,7 @@ async def test_logging_out_takes_the_tickets_along(conn: AsyncConnection) -> Non
 async def seat(conn: AsyncConnection) -> tuple[UUID, UUID]:
     exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
     student_id = await factories.make_user(conn)
-    await rosters.enrol(conn, exam_id, [student_id])
+    await rosters.enroll(conn, exam_id, [student_id])
     await credentials.replace_codes(conn, exam_id, {student_id: A})
     return exam_id, student_id
 
@@ -242,7 +242,7 @@ async def test_a_code_names_a_student_and_an_exam(conn: AsyncConnection, seat: t
 async def test_a_new_code_ends_the_older_one_of_that_exam_alone(conn: AsyncConnection, seat: tuple[UUID, UUID]) -> None:
     exam_id, student_id = seat
     other = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
-    await rosters.enrol(conn, other, [student_id])
+    await rosters.enroll(conn, other, [student_id])
     await credentials.replace_codes(conn, other, {student_id: B})
     await credentials.replace_codes(conn, exam_id, {student_id: C})
     await credentials.replace_codes(conn, exam_id, {})

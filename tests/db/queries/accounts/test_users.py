@@ -13,7 +13,7 @@ from protocol.roles import Role
 
 async def test_an_account_is_made_with_the_profile_of_its_role(conn: AsyncConnection) -> None:
     for role, students, teachers in ((Role.STUDENT, 1, 0), (Role.TEACHER, 1, 1), (Role.ADMIN, 1, 1)):
-        account = await users.create(conn, username=f"A-{role}", name="Ada", role=role)
+        account = await users.create_user(conn, username=f"A-{role}", name="Ada", role=role)
         assert (account.username, account.role) == (f"a-{role}", role)
         counts = [
             (await conn.execute(select(func.count()).select_from(profile))).scalar_one()
@@ -23,17 +23,17 @@ async def test_an_account_is_made_with_the_profile_of_its_role(conn: AsyncConnec
 
 
 async def test_names_and_addresses_are_taken_whatever_their_case(conn: AsyncConnection) -> None:
-    await users.create(conn, username="ada", name="Ada", role=Role.STUDENT, email="ada@school.example")
+    await users.create_user(conn, username="ada", name="Ada", role=Role.STUDENT, email="ada@school.example")
     with pytest.raises(Conflict):
-        await users.create(conn, username="ADA", name="Ada", role=Role.STUDENT)
+        await users.create_user(conn, username="ADA", name="Ada", role=Role.STUDENT)
     with pytest.raises(Conflict):
-        await users.create(conn, username="eve", name="Eve", role=Role.STUDENT, email="Ada@School.Example")
-    await users.create(conn, username="bob", name="Bob", role=Role.STUDENT)
-    await users.create(conn, username="bea", name="Bea", role=Role.STUDENT)
+        await users.create_user(conn, username="eve", name="Eve", role=Role.STUDENT, email="Ada@School.Example")
+    await users.create_user(conn, username="bob", name="Bob", role=Role.STUDENT)
+    await users.create_user(conn, username="bea", name="Bea", role=Role.STUDENT)
 
 
 async def test_only_active_accounts_are_found_to_sign_in(conn: AsyncConnection) -> None:
-    account = await users.create(conn, username="ada", name="Ada", role=Role.TEACHER, password_hash="$2b$…")
+    account = await users.create_user(conn, username="ada", name="Ada", role=Role.TEACHER, password_hash="$2b$…")
     found = await users.find_sign_in(conn, "ADA")
     assert found == users.SignIn(account, "$2b$…")
     assert await users.find_sign_in(conn, "eve") is None
@@ -42,7 +42,7 @@ async def test_only_active_accounts_are_found_to_sign_in(conn: AsyncConnection) 
 
 
 async def test_the_last_login_is_kept(conn: AsyncConnection) -> None:
-    account = await users.create(conn, username="ada", name="Ada", role=Role.STUDENT)
+    account = await users.create_user(conn, username="ada", name="Ada", role=Role.STUDENT)
     await users.record_login(conn, account.user_id, "203.0.113.7")
     row = (await conn.execute(select(User.last_login, User.last_login_ip))).one()
     assert row.last_login is not None
@@ -50,7 +50,7 @@ async def test_the_last_login_is_kept(conn: AsyncConnection) -> None:
 
 
 async def test_administrators_and_teachers_with_the_right_may_create_exams(conn: AsyncConnection) -> None:
-    ids = {role: (await users.create(conn, username=role, name="A", role=role)).user_id for role in Role}
+    ids = {role: (await users.create_user(conn, username=role, name="A", role=role)).user_id for role in Role}
     allowed = {role for role, user_id in ids.items() if await users.may_create_exams(conn, user_id)}
     assert allowed == {Role.TEACHER, Role.ADMIN}
     assert not await users.may_create_exams(conn, uuid4())
@@ -61,7 +61,7 @@ async def test_administrators_and_teachers_with_the_right_may_create_exams(conn:
 
 
 async def test_missing_students_are_made_and_known_ones_left_alone(conn: AsyncConnection) -> None:
-    ada = await users.create(conn, username="ada", name="Ada", role=Role.STUDENT)
+    ada = await users.create_user(conn, username="ada", name="Ada", role=Role.STUDENT)
     wanted = [NewStudent("Zoe", "Zoe"), NewStudent("ADA", "Another Name"), NewStudent("bob", "Bob", "b@school.example")]
     accounts = await users.ensure_students(conn, wanted)
     assert [account.username for account in accounts] == ["zoe", "ada", "bob"]
@@ -73,7 +73,7 @@ async def test_missing_students_are_made_and_known_ones_left_alone(conn: AsyncCo
 
 
 async def test_a_student_who_is_somebody_else_is_named(conn: AsyncConnection) -> None:
-    await users.create(conn, username="teacher", name="T", role=Role.TEACHER, email="t@school.example")
+    await users.create_user(conn, username="teacher", name="T", role=Role.TEACHER, email="t@school.example")
     with pytest.raises(Conflict, match=r"^teacher: "):
         await users.ensure_students(conn, [NewStudent("ada", "Ada"), NewStudent("teacher", "T")])
     with pytest.raises(Conflict, match=r"^eve: "):

@@ -31,7 +31,7 @@ async def read(conn: AsyncConnection, attempt_id: UUID) -> Row[Any]:
 
 
 async def claim(conn: AsyncConnection, sitting: Sitting) -> Claim:
-    claimed = await analyses.claim(conn, sitting.attempt_id, carried=CARRIED)
+    claimed = await analyses.claim_analysis(conn, sitting.attempt_id, carried=CARRIED)
     assert claimed is not None
     return claimed
 
@@ -39,14 +39,16 @@ async def claim(conn: AsyncConnection, sitting: Sitting) -> Claim:
 async def conclude(conn: AsyncConnection, sitting: Sitting) -> None:
     """Store what stood before, as the next revision."""
     claimed = await claim(conn, sitting)
-    await analyses.store(conn, claimed, claimed.verdict, claimed.words, claimed.model_state, claimed.revision + 1)
+    await analyses.store_analysis(
+        conn, claimed, claimed.verdict, claimed.words, claimed.model_state, claimed.revision + 1
+    )
 
 
 async def test_an_ended_attempt_is_due_until_it_is_concluded(conn: AsyncConnection, sitting: Sitting) -> None:
     assert await analyses.list_due(conn, 5, carried=CARRIED) == [sitting.attempt_id]
     await conclude(conn, sitting)
     assert await analyses.list_due(conn, 5, carried=CARRIED) == []
-    assert await analyses.claim(conn, sitting.attempt_id, carried=CARRIED) is None
+    assert await analyses.claim_analysis(conn, sitting.attempt_id, carried=CARRIED) is None
     found = await read(conn, sitting.attempt_id)
     assert (found.state, found.revision) == ("done", 1)
 
@@ -64,14 +66,14 @@ async def test_the_longest_due_come_first_and_others_rulebooks_not_at_all(conn: 
     assert await analyses.list_due(conn, 5, carried=CARRIED) == order
     assert await analyses.list_due(conn, 2, carried=CARRIED) == order[:2]
     assert await analyses.list_due(conn, 5, carried={2}) == []
-    assert await analyses.claim(conn, order[0], carried={2}) is None
-    backlog = await analyses.measure(conn)
+    assert await analyses.claim_analysis(conn, order[0], carried={2}) is None
+    backlog = await analyses.measure_backlog(conn)
     assert (backlog.waiting, backlog.failed) == (3, 0)
     assert 30 <= backlog.lag_s < 60
 
 
 async def test_nothing_waits_in_an_empty_record(conn: AsyncConnection) -> None:
-    assert await analyses.measure(conn) == Backlog(0, 0, 0.0)
+    assert await analyses.measure_backlog(conn) == Backlog(0, 0, 0.0)
 
 
 async def test_a_claim_has_what_is_judged_by(conn: AsyncConnection, sitting: Sitting) -> None:
@@ -88,7 +90,7 @@ async def test_what_another_holds_is_not_claimed_and_not_waited_for(engine: Asyn
         await end(conn, sitting)
     async with engine.begin() as other, engine.begin() as conn:
         await other.execute(text(f"SELECT FROM {table} FOR NO KEY UPDATE"))
-        assert await analyses.claim(conn, sitting.attempt_id, carried=CARRIED) is None
+        assert await analyses.claim_analysis(conn, sitting.attempt_id, carried=CARRIED) is None
 
 
 async def test_only_what_was_concluded_becomes_stale(conn: AsyncConnection, sitting: Sitting) -> None:
@@ -105,7 +107,7 @@ async def test_only_what_was_concluded_becomes_stale(conn: AsyncConnection, sitt
 async def test_asking_again_makes_an_attempt_due_once(conn: AsyncConnection, sitting: Sitting) -> None:
     await conclude(conn, sitting)
     for _ in range(2):
-        await analyses.ask(conn, sitting.attempt_id)
+        await analyses.request_analysis(conn, sitting.attempt_id)
     assert await analyses.list_due(conn, 5, carried=CARRIED) == [sitting.attempt_id]
 
 
@@ -115,26 +117,26 @@ async def test_failures_wait_twice_as_long_each_time_and_end_in_a_state_everybod
     waits = []
     for _ in range(analyses.FAILURES):
         await conn.execute(update(BehaviorAnalysis).values(due_at=func.now()))
-        await analyses.fail(conn, sitting.attempt_id, "x" * 1000)
+        await analyses.record_failure(conn, sitting.attempt_id, "x" * 1000)
         found = await read(conn, sitting.attempt_id)
         now = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
         waits.append(round((found.due_at - now).total_seconds()))
         assert len(found.error) == analyses.ERROR_CHARS
     assert waits == [2, 4, 8, 16, 3600]
     assert (found.state, found.failures) == ("failed", 5)
-    assert (await analyses.measure(conn)).failed == 1
+    assert (await analyses.measure_backlog(conn)).failed == 1
 
 
 async def test_a_failure_of_what_is_not_due_any_more_is_none(conn: AsyncConnection, sitting: Sitting) -> None:
     await conclude(conn, sitting)
-    await analyses.fail(conn, sitting.attempt_id, "late")
+    await analyses.record_failure(conn, sitting.attempt_id, "late")
     assert (await read(conn, sitting.attempt_id)).failures == 0
 
 
 async def test_what_is_put_off_is_due_later(conn: AsyncConnection, sitting: Sitting) -> None:
-    await analyses.put_off(conn, sitting.attempt_id, 60)
+    await analyses.postpone_analysis(conn, sitting.attempt_id, 60)
     assert await analyses.list_due(conn, 5, carried=CARRIED) == []
-    backlog = await analyses.measure(conn)
+    backlog = await analyses.measure_backlog(conn)
     assert (backlog.waiting, backlog.lag_s) == (1, 0)
 
 
@@ -170,8 +172,8 @@ async def test_a_review_waits_for_an_analysis_in_hand_and_then_makes_it_stale(en
 
     async def review() -> None:
         async with engine.begin() as conn:
-            await decisions.take_in_hand(conn, sitting.exam_id, flag)
-            await decisions.decide(
+            await decisions.lock_flag(conn, sitting.exam_id, flag)
+            await decisions.store_decision(
                 conn,
                 flag_id=flag,
                 seen=FlagStatus.OPEN,
@@ -186,7 +188,7 @@ async def test_a_review_waits_for_an_analysis_in_hand_and_then_makes_it_stale(en
         reviewing = asyncio.create_task(review())
         done, _ = await asyncio.wait({reviewing}, timeout=0.2)
         assert not done
-        await analyses.store(conn, claimed, claimed.verdict, claimed.words, claimed.model_state, 1)
+        await analyses.store_analysis(conn, claimed, claimed.verdict, claimed.words, claimed.model_state, 1)
     await reviewing
     async with engine.connect() as conn:
         assert (await read(conn, sitting.attempt_id)).state == "stale"

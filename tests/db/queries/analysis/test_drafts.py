@@ -1,6 +1,6 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.queries.analysis.drafts import read_drafts, read_pastings
+from db.queries.analysis.drafts import read_drafts, read_pastes
 from protocol.analysis import Draft, PastedText
 from tests.factories import TIME_BASE_MS, make_stream, store_events
 from tests.sittings import sit
@@ -23,7 +23,7 @@ async def test_drafts_and_pastes_come_in_the_order_of_rule_time_whatever_their_s
         Draft("d", "second", at + 3_000),
         Draft("d", "third", at + 10_000),
     ]
-    assert await read_pastings(conn, sitting.attempt_id) == [
+    assert await read_pastes(conn, sitting.attempt_id) == [
         PastedText("d", 20, at + 2_000),
         PastedText(None, 7, at + 10_005),
     ]
@@ -46,4 +46,4 @@ async def test_what_does_not_fit_is_left_out(conn: AsyncConnection) -> None:
     ]
     await store_events(conn, sitting.stream_id, broken)
     assert await read_drafts(conn, sitting.attempt_id) == []
-    assert await read_pastings(conn, sitting.attempt_id) == []
+    assert await read_pastes(conn, sitting.attempt_id) == []

@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.models import Exam, ExamAttempt, Flag, PerformanceMetric, StudentProfile
 from db.queries.accounts import users
 from db.queries.analysis import performance
-from db.queries.analysis.performance import read_final, store, take_in_hand
+from db.queries.analysis.performance import lock_metrics, read_final_attempts, store_metrics
 from protocol.analysis import DropoutLabel, Performance, Trend
 from tests.factories import make_flag
 from tests.sittings import WITH_TEXT, Sitting, end, sit
 
 
 async def final(conn: AsyncConnection, sitting: Sitting) -> int:
-    return len((await read_final(conn, [sitting.student_id]))[sitting.student_id])
+    return len((await read_final_attempts(conn, [sitting.student_id]))[sitting.student_id])
 
 
 async def test_a_graded_attempt_with_nothing_left_to_decide_is_final(conn: AsyncConnection) -> None:
@@ -27,7 +27,7 @@ async def test_a_graded_attempt_with_nothing_left_to_decide_is_final(conn: Async
     await conn.execute(
         update(ExamAttempt).values(integrity_score=0.8, lmi=40.0, dropout_label="safe", percentage=70.0, passed=True)
     )
-    [one] = (await read_final(conn, [sitting.student_id]))[sitting.student_id]
+    [one] = (await read_final_attempts(conn, [sitting.student_id]))[sitting.student_id]
     assert (one.subject, one.percentage, one.passed) == ("Physics", 70.0, True)
     assert (one.integrity, one.lmi, one.label) == (0.8, 40.0, DropoutLabel.SAFE)
 
@@ -76,8 +76,8 @@ async def test_figures_are_stored_with_the_profile_that_shows_some_of_them(conn:
         is_flagged=True,
         last_ended_ms=1_700_000_000_000,
     )
-    await take_in_hand(conn, [student])
-    await store(conn, {student: figures})
+    await lock_metrics(conn, [student])
+    await store_metrics(conn, {student: figures})
     found = (await conn.execute(select(PerformanceMetric.__table__))).one()
     assert (found.total_exams, found.passed_exams, found.avg_score) == (3, 2, 61.5)
     assert (found.subject_scores, found.strengths, found.weaknesses) == ({"Physics": 61.5}, ["Physics"], [])
@@ -87,7 +87,7 @@ async def test_figures_are_stored_with_the_profile_that_shows_some_of_them(conn:
     assert (profile.cumulative_integrity_score, profile.cumulative_lmi) == (0.9, 40.0)
     assert (profile.total_exams_attempted, profile.total_exams_passed) == (3, 2)
     assert (profile.current_dropout_risk, profile.flagged_for_review) == ("incapable", True)
-    await store(conn, {student: Performance()})
+    await store_metrics(conn, {student: Performance()})
     found = (await conn.execute(select(PerformanceMetric.__table__))).one()
     unknown = (found.avg_score, found.current_risk_label, found.last_attempt_date)
     assert (found.total_exams, unknown) == (0, (None, None, None))
@@ -101,11 +101,11 @@ async def test_of_two_at_once_the_second_sees_what_the_first_stored(engine: Asyn
 
     async def second() -> dict[UUID, Any]:
         async with engine.begin() as conn:
-            await performance.take_in_hand(conn, students)
-            return await performance.read_final(conn, students)
+            await performance.lock_metrics(conn, students)
+            return await performance.read_final_attempts(conn, students)
 
     async with engine.begin() as conn:
-        await performance.take_in_hand(conn, students)
+        await performance.lock_metrics(conn, students)
         waiting = asyncio.create_task(second())
         done, _ = await asyncio.wait({waiting}, timeout=0.2)
         assert not done
@@ -115,6 +115,6 @@ async def test_of_two_at_once_the_second_sees_what_the_first_stored(engine: Asyn
 
 
 async def test_nobodys_figures_are_nothing_to_do(conn: AsyncConnection) -> None:
-    await take_in_hand(conn, [])
-    assert await read_final(conn, []) == {}
-    await store(conn, {})
+    await lock_metrics(conn, [])
+    assert await read_final_attempts(conn, []) == {}
+    await store_metrics(conn, {})

@@ -1,7 +1,7 @@
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.engine import patient
+from db.engine import begin_unguarded
 from db.models import ExamAttempt
 from db.queries.analysis import summary_views
 from tests.sittings import end, sit
@@ -9,12 +9,12 @@ from tests.sittings import end, sit
 
 async def test_views_are_as_old_as_their_last_refresh_and_of_no_age_while_they_are_empty(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        assert await summary_views.age_s(conn) is None
+        assert await summary_views.read_age_s(conn) is None
         await end(conn, await sit(conn))
-    async with patient(engine) as conn:
-        await summary_views.refresh(conn)
+    async with begin_unguarded(engine) as conn:
+        await summary_views.refresh_views(conn)
     async with engine.connect() as conn:
-        age_s = await summary_views.age_s(conn)
+        age_s = await summary_views.read_age_s(conn)
         assert age_s is not None
         assert 0 <= age_s < 60
         summed = (await conn.execute(text("SELECT exam_id, total_attempts FROM exam_performance_summary"))).one()
@@ -23,7 +23,7 @@ async def test_views_are_as_old_as_their_last_refresh_and_of_no_age_while_they_a
 
 async def test_there_is_one_turn_at_a_time(engine: AsyncEngine) -> None:
     async with engine.begin() as one, engine.begin() as other:
-        assert await summary_views.take_turn(one)
-        assert not await summary_views.take_turn(other)
+        assert await summary_views.try_lock(one)
+        assert not await summary_views.try_lock(other)
         await one.commit()
-        assert await summary_views.take_turn(other)
+        assert await summary_views.try_lock(other)

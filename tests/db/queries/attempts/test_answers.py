@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.queries.attempts.answers import Given, list_revisions, read_standing, store_submitted
+from db.queries.attempts.answers import SubmittedAnswer, list_revisions, read_current_answers, store_submitted
 from tests.candidates import system_events
 from tests.factories import make_stream
 from tests.sittings import answer, sit
@@ -28,7 +28,7 @@ async def test_revisions_are_ranked_by_when_they_were_given_and_not_by_when_they
     assert await told(conn, sitting.attempt_id) == [
         ("a", rank, value, rank == 10) for rank, value in enumerate(expected, 1)
     ]
-    standing = await read_standing(conn, sitting.attempt_id)
+    standing = await read_current_answers(conn, sitting.attempt_id)
     assert (standing["a"].value, standing["a"].revision) == ("5000 True", 10)
 
 
@@ -42,9 +42,13 @@ async def test_an_answer_taken_back_is_a_revision_that_stands(conn: AsyncConnect
 async def test_what_a_submission_repeats_is_stored_once_and_what_it_changes_is_later(conn: AsyncConnection) -> None:
     sitting = await sit(conn)
     await answer(conn, sitting, "a", "x", 1_000)
-    assert await store_submitted(conn, sitting.attempt_id, [Given("a", "x")]) == 0
-    assert await store_submitted(conn, sitting.attempt_id, [Given("b", ["y"]), Given("a", "z")]) == 2
-    assert await store_submitted(conn, sitting.attempt_id, [Given("a", "z"), Given("b", ["y"])]) == 0
+    assert await store_submitted(conn, sitting.attempt_id, [SubmittedAnswer("a", "x")]) == 0
+    assert (
+        await store_submitted(conn, sitting.attempt_id, [SubmittedAnswer("b", ["y"]), SubmittedAnswer("a", "z")]) == 2
+    )
+    assert (
+        await store_submitted(conn, sitting.attempt_id, [SubmittedAnswer("a", "z"), SubmittedAnswer("b", ["y"])]) == 0
+    )
     assert await told(conn, sitting.attempt_id) == [("a", 1, "x", False), ("a", 2, "z", True), ("b", 1, ["y"], True)]
     assert (await system_events(conn, sitting.attempt_id))[1:] == [
         ("answer_submitted", {"item": "b", "value": ["y"]}),

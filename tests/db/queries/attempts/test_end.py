@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.errors import Conflict, NotFound
 from db.models import AttemptGrade, BehaviorAnalysis, ExamAttempt
 from db.queries import feed
-from db.queries.attempts import start as attempts
-from db.queries.attempts.answers import Given, list_revisions
+from db.queries.attempts.answers import SubmittedAnswer, list_revisions
+from db.queries.attempts.start import start_attempt
 from db.queries.console import board
 from judgement.attempts import Action
 from protocol.attempts import AttemptStatus
@@ -101,7 +101,7 @@ async def test_an_exam_without_items_ends_without_marks(conn: AsyncConnection) -
 async def test_answers_that_come_with_the_submission_count_and_are_facts(conn: AsyncConnection) -> None:
     sitting = await sit(conn)
     await answer(conn, sitting, "a", "x", 1_000)
-    given = [Given("a", "x"), Given("b", ["z", "x"])]
+    given = [SubmittedAnswer("a", "x"), SubmittedAnswer("b", ["z", "x"])]
     ended = await end(conn, sitting, ending(answers=given))
     assert (await read(conn, sitting)).score == 5
     assert ended.receipt.answers == 2
@@ -115,10 +115,10 @@ async def test_answers_that_come_with_the_submission_count_and_are_facts(conn: A
 
 async def test_ending_again_changes_nothing_and_gives_the_same_receipt(conn: AsyncConnection) -> None:
     sitting = await sit(conn)
-    first = await end(conn, sitting, ending(answers=[Given("a", "x")]))
+    first = await end(conn, sitting, ending(answers=[SubmittedAnswer("a", "x")]))
     before = await read(conn, sitting)
     for action in (Action.SUBMIT, Action.TIME_OUT, Action.END):
-        again = await end(conn, sitting, ending(action, answers=[Given("a", "x")]))
+        again = await end(conn, sitting, ending(action, answers=[SubmittedAnswer("a", "x")]))
         assert (again.receipt, again.changed, again.row) == (first.receipt, False, None)
     assert await read(conn, sitting) == before
     assert Counter(fact for fact, _ in await system_events(conn, sitting.attempt_id))["submitted"] == 1
@@ -130,8 +130,8 @@ async def test_an_answer_too_late_is_kept_beside_those_that_stand(conn: AsyncCon
     await end(conn, sitting, ending(Action.TIME_OUT))
     # From a queue that was offline: given before the end, stored after it. And one with a submission too late.
     await answer(conn, sitting, "a", "y", 500)
-    await end(conn, sitting, ending(answers=[Given("a", "y"), Given("b", ["x"])]))
-    await end(conn, sitting, ending(answers=[Given("a", "y"), Given("b", ["x"])]))
+    await end(conn, sitting, ending(answers=[SubmittedAnswer("a", "y"), SubmittedAnswer("b", ["x"])]))
+    await end(conn, sitting, ending(answers=[SubmittedAnswer("a", "y"), SubmittedAnswer("b", ["x"])]))
     revisions = await list_revisions(conn, sitting.attempt_id)
     assert [(one.item, one.revision, one.value, one.stands) for one in revisions] == [
         ("a", 1, "y", False),
@@ -165,7 +165,7 @@ async def test_an_attempt_that_everybody_ends_at_once_ends_once(engine: AsyncEng
 
     async def race(sitting: Sitting, action: Action) -> tuple[UUID, bool, str]:
         async with engine.begin() as conn:
-            ended = await end(conn, sitting, ending(action, answers=[Given("a", "x")]))
+            ended = await end(conn, sitting, ending(action, answers=[SubmittedAnswer("a", "x")]))
             return sitting.attempt_id, ended.changed, ended.receipt.hash
 
     actions = [Action.SUBMIT, Action.TIME_OUT, Action.SUBMIT, Action.END]
@@ -190,7 +190,7 @@ async def test_coming_back_while_it_ends_finds_it_running_or_is_refused(engine: 
     async def come_back(sitting: Sitting) -> AttemptStatus | None:
         try:
             async with engine.begin() as conn:
-                again = await attempts.start(conn, sitting.exam_id, sitting.student_id, rulebook_version=1, notice=1)
+                again = await start_attempt(conn, sitting.exam_id, sitting.student_id, rulebook_version=1, notice=1)
                 return again.status
         except Conflict:
             return None

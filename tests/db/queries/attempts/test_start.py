@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.clock import to_ms
 from db.errors import Conflict, NotFound, NotOpen
 from db.models import AnalysisCursor, Exam, ExamAttempt, ExamEnrollment, ExamPolicy
-from db.queries.attempts import start as attempts
+from db.queries.attempts.start import StartedAttempt, read_attempt, start_attempt
 from judgement.attempts import Action, next_status, transition_of
 from protocol.attempts import RUNNING, AttemptStatus
 from protocol.console import AttemptRow
@@ -29,7 +29,7 @@ async def enrolled(conn: AsyncConnection, students: int = 1) -> tuple[UUID, list
 
 async def test_starting_makes_everything_a_running_attempt_needs(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
-    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    opened = await start_attempt(conn, exam_id, student, rulebook_version=1)
     now = (await conn.execute(text("SELECT now()"))).scalar_one()
     assert (opened.ix, opened.status, opened.deadline) == (1, AttemptStatus.IN_PROGRESS, now + timedelta(minutes=90))
     assert (await conn.execute(select(func.count()).select_from(AnalysisCursor))).scalar_one() == 1
@@ -44,8 +44,8 @@ async def test_starting_makes_everything_a_running_attempt_needs(conn: AsyncConn
 
 async def test_starting_again_returns_the_running_attempt(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
-    first = await attempts.start(conn, exam_id, student, rulebook_version=1)
-    again = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    first = await start_attempt(conn, exam_id, student, rulebook_version=1)
+    again = await start_attempt(conn, exam_id, student, rulebook_version=1)
     assert (again.attempt_id, again.deadline, again.row) == (first.attempt_id, first.deadline, None)
 
 
@@ -53,9 +53,9 @@ async def test_a_class_that_starts_at_once_gets_numbers_without_holes(engine: As
     async with engine.begin() as conn:
         exam_id, students = await enrolled(conn, students=8)
 
-    async def start(student: UUID) -> attempts.AttemptOpened:
+    async def start(student: UUID) -> StartedAttempt:
         async with engine.begin() as conn:
-            return await attempts.start(conn, exam_id, student, rulebook_version=1)
+            return await start_attempt(conn, exam_id, student, rulebook_version=1)
 
     opened = await asyncio.gather(*(start(student) for student in [*students, *students]))
     assert sorted({one.ix for one in opened}) == list(range(1, 9))
@@ -65,20 +65,20 @@ async def test_a_class_that_starts_at_once_gets_numbers_without_holes(engine: As
 async def test_nobody_starts_an_exam_whose_roster_they_are_not_on(conn: AsyncConnection) -> None:
     exam_id, _ = await enrolled(conn)
     with pytest.raises(NotFound):
-        await attempts.start(conn, exam_id, await factories.make_user(conn), rulebook_version=1)
+        await start_attempt(conn, exam_id, await factories.make_user(conn), rulebook_version=1)
 
 
 async def test_nobody_starts_an_exam_that_is_not_published(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
     await conn.execute(update(Exam).values(is_published=False))
     with pytest.raises(NotFound):
-        await attempts.start(conn, exam_id, student, rulebook_version=1)
+        await start_attempt(conn, exam_id, student, rulebook_version=1)
 
 
 async def test_an_attempt_is_read_with_the_policy_it_is_pinned_to(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
-    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
-    record = await attempts.read(conn, opened.attempt_id)
+    opened = await start_attempt(conn, exam_id, student, rulebook_version=1)
+    record = await read_attempt(conn, opened.attempt_id)
     assert (record.exam_id, record.student_id, record.ix) == (exam_id, student, 1)
     assert (record.policy, record.policy_version, record.rulebook_version) == ({"a": 1}, 1, 1)
 
@@ -88,19 +88,19 @@ async def test_an_attempt_is_pinned_to_the_rulebook_its_exam_s_newest_policy_is_
     for version, rulebook in ((2, 9), (3, 4)):
         settings = {"rulebook": rulebook}
         await conn.execute(insert(ExamPolicy).values(id=uuid4(), exam_id=exam_id, version=version, settings=settings))
-    opened = await attempts.start(conn, exam_id, student, rulebook_version=5)
-    record = await attempts.read(conn, opened.attempt_id)
+    opened = await start_attempt(conn, exam_id, student, rulebook_version=5)
+    record = await read_attempt(conn, opened.attempt_id)
     assert (record.policy_version, record.rulebook_version) == (3, 4)
 
 
 async def test_reading_an_unknown_attempt_is_not_found(conn: AsyncConnection) -> None:
     with pytest.raises(NotFound):
-        await attempts.read(conn, uuid4())
+        await read_attempt(conn, uuid4())
 
 
 async def test_the_database_itself_holds_one_running_attempt_a_student(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
-    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    opened = await start_attempt(conn, exam_id, student, rulebook_version=1)
     copied = select(
         literal(uuid4()),
         ExamAttempt.exam_id,
@@ -118,10 +118,10 @@ async def test_the_database_itself_holds_one_running_attempt_a_student(conn: Asy
 @pytest.mark.parametrize("status", sorted(set(AttemptStatus) - RUNNING))
 async def test_an_exam_is_sat_once(conn: AsyncConnection, status: AttemptStatus) -> None:
     exam_id, (student,) = await enrolled(conn)
-    first = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    first = await start_attempt(conn, exam_id, student, rulebook_version=1)
     await conn.execute(update(ExamAttempt).where(ExamAttempt.id == first.attempt_id).values(status=status))
     with pytest.raises(Conflict, match="already taken"):
-        await attempts.start(conn, exam_id, student, rulebook_version=1)
+        await start_attempt(conn, exam_id, student, rulebook_version=1)
 
 
 async def test_nobody_starts_before_an_exam_opens_or_after_it_closes(conn: AsyncConnection) -> None:
@@ -130,7 +130,7 @@ async def test_nobody_starts_before_an_exam_opens_or_after_it_closes(conn: Async
     for opens, closes, message in ((hour, 2 * hour, "opens at"), (-2 * hour, -hour, "closed at")):
         await conn.execute(update(Exam).values(opens_at=func.now() + opens, closes_at=func.now() + closes))
         with pytest.raises(NotOpen, match=message):
-            await attempts.start(conn, exam_id, student, rulebook_version=1)
+            await start_attempt(conn, exam_id, student, rulebook_version=1)
 
 
 async def test_time_is_over_when_the_exam_closes_and_who_sits_it_goes_on_until_then(conn: AsyncConnection) -> None:
@@ -138,18 +138,18 @@ async def test_time_is_over_when_the_exam_closes_and_who_sits_it_goes_on_until_t
     await conn.execute(
         update(Exam).values(opens_at=func.now(), closes_at=func.now() + timedelta(minutes=30), items_version=3)
     )
-    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    opened = await start_attempt(conn, exam_id, student, rulebook_version=1)
     assert opened.deadline == opened.now + timedelta(minutes=30)
     assert (await conn.execute(select(ExamAttempt.items_version))).scalar_one() == 3
     await conn.execute(update(Exam).values(opens_at=func.now() - timedelta(days=1), closes_at=func.now()))
-    again = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    again = await start_attempt(conn, exam_id, student, rulebook_version=1)
     assert (again.attempt_id, again.deadline) == (opened.attempt_id, opened.deadline)
 
 
 async def test_that_the_notice_was_read_is_stated_once_a_version(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
     for notice in (None, 1, 1, None, 2):
-        opened = await attempts.start(conn, exam_id, student, rulebook_version=1, notice=notice)
+        opened = await start_attempt(conn, exam_id, student, rulebook_version=1, notice=notice)
     assert await system_events(conn, opened.attempt_id) == [
         ("attempt_started", {}),
         ("notice_acknowledged", {"version": 1}),
@@ -159,6 +159,6 @@ async def test_that_the_notice_was_read_is_stated_once_a_version(conn: AsyncConn
 
 async def test_an_attempt_begins_as_the_one_table_has_it(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
-    opened = await attempts.start(conn, exam_id, student, rulebook_version=1)
+    opened = await start_attempt(conn, exam_id, student, rulebook_version=1)
     assert opened.status == next_status(None, Action.START)
     assert frozenset({opened.status}) == transition_of(Action.START).sources

@@ -11,7 +11,7 @@ from db.errors import Ended, NotFound
 from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, RefreshToken, User
 from db.queries.accounts import credentials
 from db.queries.connections import connections
-from db.queries.connections.connections import Standing
+from db.queries.connections.connections import SocketKey
 from protocol.attempts import OVER, AttemptStatus
 from protocol.codes import CloseCode, RejectCode
 from protocol.limits import OVERRUN_FACTOR, TAIL_MS, WINDOW_EVENTS
@@ -130,13 +130,15 @@ async def test_the_standing_of_all_sockets_is_one_answer(conn: AsyncConnection) 
     well, older, revoked, expired, inactive, removed = seated
     sessions = {one.attempt_id: await sign_in(conn, one.student_id) for one in seated}
     opened = {one.attempt_id: await connect(conn, one, HUB) for one in seated}
-    sockets = {attempt_id: Standing(opening.generation, sessions[attempt_id]) for attempt_id, opening in opened.items()}
-    found = await connections.check_standing(conn, sockets)
+    sockets = {
+        attempt_id: SocketKey(opening.generation, sessions[attempt_id]) for attempt_id, opening in opened.items()
+    }
+    found = await connections.check_sockets(conn, sockets)
     assert {finding.code for finding in found.values()} == {None}
     assert {finding.attempt.status for finding in found.values()} == {AttemptStatus.IN_PROGRESS}
     assert found.keys() == sockets.keys()
     await connect(conn, older, HUB)
-    await credentials.revoke(conn, sessions[revoked.attempt_id])
+    await credentials.revoke_session(conn, sessions[revoked.attempt_id])
     await conn.execute(
         update(RefreshToken)
         .where(RefreshToken.family == sessions[expired.attempt_id])
@@ -146,7 +148,7 @@ async def test_the_standing_of_all_sockets_is_one_answer(conn: AsyncConnection) 
     await conn.execute(
         update(ExamEnrollment).where(ExamEnrollment.student_id == removed.student_id).values(removed_at=func.now())
     )
-    found = await connections.check_standing(conn, sockets)
+    found = await connections.check_sockets(conn, sockets)
     assert {attempt_id: finding.code for attempt_id, finding in found.items() if finding.code is not None} == {
         older.attempt_id: CloseCode.SUPERSEDED,
         revoked.attempt_id: CloseCode.UNAUTHENTICATED,
@@ -154,8 +156,8 @@ async def test_the_standing_of_all_sockets_is_one_answer(conn: AsyncConnection) 
         inactive.attempt_id: CloseCode.UNAUTHENTICATED,
         removed.attempt_id: CloseCode.FORBIDDEN,
     }
-    assert await connections.check_standing(conn, {}) == {}
-    assert await connections.check_standing(conn, {uuid4(): Standing(1, sessions[well.attempt_id])}) == {}
+    assert await connections.check_sockets(conn, {}) == {}
+    assert await connections.check_sockets(conn, {uuid4(): SocketKey(1, sessions[well.attempt_id])}) == {}
 
 
 async def end(
@@ -186,12 +188,12 @@ async def test_after_that_day_nothing_is_taken(conn: AsyncConnection) -> None:
     candidate, other = await seat(conn, 2)
     opening = await connect(conn, candidate, HUB)
     session = await sign_in(conn, candidate.student_id)
-    standing = {candidate.attempt_id: Standing(opening.generation, session)}
+    standing = {candidate.attempt_id: SocketKey(opening.generation, session)}
     await end(conn, candidate, ago_ms=TAIL_MS - 60_000)
-    found = (await connections.check_standing(conn, standing))[candidate.attempt_id]
+    found = (await connections.check_sockets(conn, standing))[candidate.attempt_id]
     assert (found.code, found.attempt.is_over) == (None, True)
     await end(conn, candidate, ago_ms=TAIL_MS + 1)
-    assert (await connections.check_standing(conn, standing))[candidate.attempt_id].code is CloseCode.ENDED
+    assert (await connections.check_sockets(conn, standing))[candidate.attempt_id].code is CloseCode.ENDED
     with pytest.raises(Ended):
         await connect(conn, candidate, HUB)
     with pytest.raises(NotFound):
@@ -212,8 +214,8 @@ async def test_one_living_token_is_enough_to_stay(conn: AsyncConnection) -> None
         )
     )
     opening = await connect(conn, candidate, HUB)
-    standing = {candidate.attempt_id: Standing(opening.generation, session)}
-    assert (await connections.check_standing(conn, standing))[candidate.attempt_id].code is None
+    standing = {candidate.attempt_id: SocketKey(opening.generation, session)}
+    assert (await connections.check_sockets(conn, standing))[candidate.attempt_id].code is None
 
 
 async def test_what_is_open_in_a_hubs_name_is_listed_once_it_is_old_enough(conn: AsyncConnection) -> None:
@@ -224,5 +226,5 @@ async def test_what_is_open_in_a_hubs_name_is_listed_once_it_is_old_enough(conn:
     await connect(conn, elsewhere, uuid4())
     await conn.execute(update(Connection).values(opened_at=func.now() - timedelta(seconds=31)))
     await connect(conn, young, HUB)
-    listed = await connections.list_open(conn, HUB, older_than_s=30)
-    assert listed == [connections.Opened(mine.attempt_id, opening.generation)]
+    listed = await connections.list_open_sockets(conn, HUB, older_than_s=30)
+    assert listed == [connections.ConnectionKey(mine.attempt_id, opening.generation)]

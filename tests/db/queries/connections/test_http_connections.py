@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 from db.errors import Ended, NotFound
 from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, User
 from db.queries.connections import connections, http_connections
-from db.queries.connections.connections import Opened, Opening
+from db.queries.connections.connections import ConnectionKey, OpenedConnection
 from protocol.attempts import AttemptStatus
 from protocol.limits import HEARTBEAT_MS, SILENT_HEARTBEATS, TAIL_MS
 from protocol.monitor import Client, Hello
@@ -20,7 +20,7 @@ HUB = uuid4()
 TOO_LONG = timedelta(milliseconds=SILENT_HEARTBEATS * HEARTBEAT_MS + 50)
 
 
-async def connect_by_requests(conn: AsyncConnection, candidate: Candidate) -> Opening:
+async def connect_by_requests(conn: AsyncConnection, candidate: Candidate) -> OpenedConnection:
     client = Client("x", "1")
     hello = Hello(attempt_id=candidate.attempt_id, boot=uuid4(), acked=0, next_seq=1, client=client, mono=1, at=1)
     return await connections.open_connection(conn, hello, candidate.student_id, HUB, by_requests=True)
@@ -94,15 +94,17 @@ async def test_only_connections_by_requests_of_this_hub_fall_silent(conn: AsyncC
         update(Connection).where(Connection.heard_at.is_not(None)).values(heard_at=func.clock_timestamp() - TOO_LONG)
     )
     await conn.execute(update(Connection).where(Connection.attempt_id == elsewhere.attempt_id).values(hub=uuid4()))
-    await http_connections.hear(conn, heard.attempt_id, kept.stream_id)
-    await http_connections.hear(conn, socket.attempt_id, standing.stream_id)
-    assert await http_connections.take_silent(conn, HUB) == [Opened(quiet.attempt_id, opening.generation)]
-    assert await connections.list_open(conn, HUB, older_than_s=1) == [Opened(socket.attempt_id, standing.generation)]
+    await http_connections.record_request(conn, heard.attempt_id, kept.stream_id)
+    await http_connections.record_request(conn, socket.attempt_id, standing.stream_id)
+    assert await http_connections.lock_silent(conn, HUB) == [ConnectionKey(quiet.attempt_id, opening.generation)]
+    assert await connections.list_open_sockets(conn, HUB, older_than_s=1) == [
+        ConnectionKey(socket.attempt_id, standing.generation)
+    ]
 
 
 async def test_what_comes_after_the_end_of_a_connection_does_not_bring_it_back(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     opening = await connect_by_requests(conn, candidate)
     await disconnect(conn, candidate, opening.generation, "silent")
-    await http_connections.hear(conn, candidate.attempt_id, opening.stream_id)
+    await http_connections.record_request(conn, candidate.attempt_id, opening.stream_id)
     assert not (await http_connections.find_target(conn, opening.stream_id, candidate.student_id)).is_connected

@@ -21,13 +21,13 @@ async def last_fact(conn: AsyncConnection, candidate: Candidate) -> str:
 
 async def test_a_lease_is_renewed_until_it_is_ended(conn: AsyncConnection) -> None:
     hub = await take_hub(conn)
-    assert await hub_leases.renew(conn, hub)
+    assert await hub_leases.renew_lease(conn, hub)
     await let_expire(conn, hub)
-    assert await hub_leases.renew(conn, hub), "nobody has ended it yet"
+    assert await hub_leases.renew_lease(conn, hub), "nobody has ended it yet"
     await let_expire(conn, hub)
-    await hub_leases.end_dead(conn)
-    assert not await hub_leases.renew(conn, hub)
-    assert not await hub_leases.renew(conn, uuid4())
+    await hub_leases.end_dead_leases(conn)
+    assert not await hub_leases.renew_lease(conn, hub)
+    assert not await hub_leases.renew_lease(conn, uuid4())
 
 
 async def test_connections_of_a_dead_hub_end_when_it_was_last_known_to_live(conn: AsyncConnection) -> None:
@@ -39,7 +39,7 @@ async def test_connections_of_a_dead_hub_end_when_it_was_last_known_to_live(conn
     await disconnect(conn, gone, closed.generation, "normal")
     await conn.execute(update(Connection).values(opened_at=func.now() - func.make_interval(0, 0, 0, 0, 1)))
     await let_expire(conn, dead, 3)
-    assert await hub_leases.end_dead(conn) == [(there.attempt_id, there.exam_id)]
+    assert await hub_leases.end_dead_leases(conn) == [(there.attempt_id, there.exam_id)]
     assert [await causes(conn, one) for one in (here, there, gone)] == [[None], ["hub_gone"], ["normal"]]
     assert (await system_events(conn, there.attempt_id))[-1] == (
         "connection_lost",
@@ -48,7 +48,7 @@ async def test_connections_of_a_dead_hub_end_when_it_was_last_known_to_live(conn
     ago = func.extract("epoch", func.clock_timestamp() - Connection.closed_at)
     ago_s = (await conn.execute(select(ago).where(Connection.attempt_id == there.attempt_id))).scalar_one()
     assert 3 + hub_leases.LEASE_S <= ago_s < 3 + hub_leases.LEASE_S + 5
-    assert await hub_leases.end_dead(conn) == []
+    assert await hub_leases.end_dead_leases(conn) == []
 
 
 async def test_a_connection_younger_than_the_last_renewal_does_not_end_before_it_began(conn: AsyncConnection) -> None:
@@ -56,7 +56,7 @@ async def test_a_connection_younger_than_the_last_renewal_does_not_end_before_it
     [candidate] = await seat(conn)
     await connect(conn, candidate, hub)
     await let_expire(conn, hub)
-    await hub_leases.end_dead(conn)
+    await hub_leases.end_dead_leases(conn)
     found = await conn.execute(select(Connection.opened_at, Connection.closed_at))
     opened_at, closed_at = found.one()
     assert opened_at == closed_at
@@ -68,14 +68,14 @@ async def test_a_connection_that_is_not_the_newest_leaves_no_fact(conn: AsyncCon
     await connect(conn, candidate, hub)
     await conn.execute(update(ExamAttempt).values(generation=2))
     await let_expire(conn, hub)
-    assert len(await hub_leases.end_dead(conn)) == 1
+    assert len(await hub_leases.end_dead_leases(conn)) == 1
     assert await last_fact(conn, candidate) == "connection_opened"
 
 
 async def test_a_hub_that_never_held_a_lease_is_left_alone(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     await connect(conn, candidate, uuid4())
-    assert await hub_leases.end_dead(conn) == []
+    assert await hub_leases.end_dead_leases(conn) == []
     assert await causes(conn, candidate) == [None]
 
 
@@ -83,18 +83,18 @@ async def test_what_a_hub_leaves_open_in_peace_is_closed_after_it(conn: AsyncCon
     hub = await take_hub(conn)
     [candidate] = await seat(conn)
     await connect(conn, candidate, hub)
-    await hub_leases.release(conn, hub)
-    assert not await hub_leases.renew(conn, hub)
-    assert len(await hub_leases.end_dead(conn)) == 1
+    await hub_leases.release_lease(conn, hub)
+    assert not await hub_leases.renew_lease(conn, hub)
+    assert len(await hub_leases.end_dead_leases(conn)) == 1
 
 
 async def test_a_hello_that_comes_late_under_an_ended_lease_is_closed_too(conn: AsyncConnection) -> None:
     hub = await take_hub(conn)
     [candidate] = await seat(conn)
     await let_expire(conn, hub)
-    await hub_leases.end_dead(conn)
+    await hub_leases.end_dead_leases(conn)
     await connect(conn, candidate, hub)
-    assert len(await hub_leases.end_dead(conn)) == 1
+    assert len(await hub_leases.end_dead_leases(conn)) == 1
 
 
 async def test_a_bounded_number_is_closed_at_once(conn: AsyncConnection) -> None:
@@ -102,7 +102,7 @@ async def test_a_bounded_number_is_closed_at_once(conn: AsyncConnection) -> None
     for candidate in await seat(conn, 5):
         await connect(conn, candidate, hub)
     await let_expire(conn, hub)
-    assert [len(await hub_leases.end_dead(conn, limit=2)) for _ in range(4)] == [2, 2, 1, 0]
+    assert [len(await hub_leases.end_dead_leases(conn, limit=2)) for _ in range(4)] == [2, 2, 1, 0]
 
 
 async def test_two_workers_close_nothing_twice(engine: AsyncEngine) -> None:
@@ -113,11 +113,11 @@ async def test_two_workers_close_nothing_twice(engine: AsyncEngine) -> None:
             await connect(conn, candidate, hub)
         await let_expire(conn, hub)
     async with engine.begin() as conn:
-        await hub_leases.end_dead(conn, limit=0)
+        await hub_leases.end_dead_leases(conn, limit=0)
     async with engine.connect() as one, engine.connect() as other:
-        first = await hub_leases.end_dead(one, limit=3)
+        first = await hub_leases.end_dead_leases(one, limit=3)
         # The first has not committed: what it holds is passed over, not waited for.
-        second = await hub_leases.end_dead(other, limit=3)
+        second = await hub_leases.end_dead_leases(other, limit=3)
         await other.commit()
         await one.commit()
     assert sorted(first + second) == sorted((one.attempt_id, one.exam_id) for one in seated)
@@ -136,7 +136,7 @@ async def test_a_hello_elsewhere_names_the_dead_hub_and_leaves_nothing_to_close(
     await let_expire(conn, living)
     await connect(conn, candidate, dead)
     assert await causes(conn, candidate) == ["superseded", "hub_gone", None]
-    assert await hub_leases.end_dead(conn) == []
+    assert await hub_leases.end_dead_leases(conn) == []
     assert await last_fact(conn, candidate) == "connection_opened"
 
 
@@ -146,6 +146,6 @@ async def test_old_leases_are_forgotten_unless_something_is_open_on_them(conn: A
     await connect(conn, candidate, held)
     long_ago = func.now() - hub_leases.KEPT - hub_leases.KEPT
     await conn.execute(update(HubLease).where(HubLease.hub != living).values(ended_at=long_ago))
-    assert await hub_leases.forget_ended(conn) == 1
+    assert await hub_leases.delete_ended_leases(conn) == 1
     assert set((await conn.execute(select(HubLease.hub))).scalars()) == {living, held}
     assert ended not in {living, held}

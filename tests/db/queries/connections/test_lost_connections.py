@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.clock import from_ms, to_ms
 from db.models import Connection, ExamAttempt
 from db.queries.connections import lost_connections
-from db.queries.connections.lost_connections import Away, Outage, Statement
+from db.queries.connections.lost_connections import CohortOutage, LossReport, LostClient
 from protocol.attempts import AttemptStatus
 from tests.candidates import Candidate, connect, disconnect, let_pass, seat, system_events
 
@@ -21,7 +21,7 @@ async def lose(conn: AsyncConnection, candidate: Candidate, seconds: float, caus
     await let_pass(conn, [candidate.attempt_id], seconds)
 
 
-def ids(away: Sequence[Away]) -> list[UUID]:
+def ids(away: Sequence[LostClient]) -> list[UUID]:
     return [one.attempt_id for one in away]
 
 
@@ -37,7 +37,7 @@ async def test_away_is_whose_newest_connection_is_closed_for_a_while(conn: Async
     await conn.execute(
         update(ExamAttempt).where(ExamAttempt.id == ended.attempt_id).values(status=AttemptStatus.SUBMITTED)
     )
-    away = await lost_connections.read_away(conn)
+    away = await lost_connections.list_lost_clients(conn)
     assert ids(away) == [left.attempt_id, gone.attempt_id]
     assert 30_000 <= away[1].away_ms < 40_000
     assert (away[1].outage, away[1].is_silent, away[1].generation) == (None, False, 1)
@@ -49,10 +49,10 @@ async def test_away_is_whose_newest_connection_is_closed_for_a_while(conn: Async
 async def test_an_outage_is_stated_before_the_silence_and_both_are_remembered(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     await lose(conn, candidate, 30)
-    [away] = await lost_connections.read_away(conn)
+    [away] = await lost_connections.list_lost_clients(conn)
     group = uuid4()
-    statement = Statement(away, Outage(group, 7, 9), is_silent=True)
-    assert await lost_connections.state(conn, [statement]) == [statement]
+    statement = LossReport(away, CohortOutage(group, 7, 9), is_silent=True)
+    assert await lost_connections.record_losses(conn, [statement]) == [statement]
     assert (await system_events(conn, candidate.attempt_id))[-2:] == [
         ("cohort_outage", {"group": str(group), "lost": 7, "of": 9}),
         ("heartbeat_missed", {"since": away.lost_at_ms}),
@@ -62,27 +62,27 @@ async def test_an_outage_is_stated_before_the_silence_and_both_are_remembered(co
     )
     silent_since, closed_at = found.one()
     assert abs(to_ms(silent_since) - to_ms(closed_at)) <= 1
-    [again] = await lost_connections.read_away(conn)
+    [again] = await lost_connections.list_lost_clients(conn)
     assert (again.outage, again.is_silent) == (group, True)
 
 
 async def test_a_silence_that_is_stated_counts_for_others_only_for_a_while(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     await lose(conn, candidate, 30)
-    [away] = await lost_connections.read_away(conn)
-    await lost_connections.state(conn, [Statement(away, None, is_silent=True)])
-    assert len(await lost_connections.read_away(conn)) == 1
+    [away] = await lost_connections.list_lost_clients(conn)
+    await lost_connections.record_losses(conn, [LossReport(away, None, is_silent=True)])
+    assert len(await lost_connections.list_lost_clients(conn)) == 1
     earlier = from_ms(away.lost_at_ms - lost_connections.REMEMBERED_S * 1000)
     await conn.execute(update(ExamAttempt).values(silent_since=earlier))
-    assert await lost_connections.read_away(conn) == []
+    assert await lost_connections.list_lost_clients(conn) == []
 
 
 async def test_only_one_worker_has_its_turn(engine: AsyncEngine) -> None:
     async with engine.connect() as one, engine.connect() as other:
-        assert await lost_connections.take_turn(one)
-        assert not await lost_connections.take_turn(other)
+        assert await lost_connections.try_lock(one)
+        assert not await lost_connections.try_lock(other)
         await one.commit()
-        assert await lost_connections.take_turn(other)
+        assert await lost_connections.try_lock(other)
 
 
 async def test_who_said_hello_since_or_just_does_is_left_out(engine: AsyncEngine) -> None:
@@ -91,11 +91,13 @@ async def test_who_said_hello_since_or_just_does_is_left_out(engine: AsyncEngine
         for candidate in (silent, back, coming):
             await lose(conn, candidate, 30)
     async with engine.connect() as looking, engine.connect() as hello:
-        statements = [Statement(one, None, is_silent=True) for one in await lost_connections.read_away(looking)]
+        statements = [
+            LossReport(one, None, is_silent=True) for one in await lost_connections.list_lost_clients(looking)
+        ]
         async with engine.begin() as conn:
             await connect(conn, back, HUB)
         await connect(hello, coming, HUB)
-        told = await lost_connections.state(looking, statements)
+        told = await lost_connections.record_losses(looking, statements)
         await looking.commit()
         await hello.commit()
     assert ids([one.away for one in told]) == [silent.attempt_id]
@@ -109,8 +111,9 @@ async def test_a_hello_that_waits_for_the_statement_ends_the_silence(engine: Asy
         [candidate] = await seat(conn)
         await lose(conn, candidate, 30)
     async with engine.connect() as looking:
-        await lost_connections.state(
-            looking, [Statement(one, None, is_silent=True) for one in await lost_connections.read_away(looking)]
+        await lost_connections.record_losses(
+            looking,
+            [LossReport(one, None, is_silent=True) for one in await lost_connections.list_lost_clients(looking)],
         )
 
         async def come() -> None:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models import Connection, EventStream, ExamAttempt, HubLease
 from db.queries.connections import presence
-from db.queries.connections.presence import Connected
+from db.queries.connections.presence import AttemptPresence
 from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 
@@ -49,7 +49,7 @@ class Room:
         return hub
 
     async def online(self) -> list[tuple[int, int, bool]]:
-        found = await presence.read_connected(self.conn, [self.exam])
+        found = await presence.read_presence(self.conn, [self.exam])
         return [(one.ix, one.generation, one.online) for one in found.get(self.exam, [])]
 
 
@@ -89,10 +89,10 @@ async def test_several_exams_are_one_question(room: Room, conn: AsyncConnection)
     other, empty = await make_room(conn), await make_room(conn)
     for one in (room, other):
         await one.connect(await one.sit())
-    found = await presence.read_connected(conn, [room.exam, other.exam, empty.exam])
+    found = await presence.read_presence(conn, [room.exam, other.exam, empty.exam])
     assert found.keys() == {room.exam, other.exam}
     (one,) = found[room.exam]
-    assert one == Connected(1, 1, online=True, at=one.at)
+    assert one == AttemptPresence(1, 1, online=True, at=one.at)
     assert one.at > 1_700_000_000_000
 
 

@@ -19,7 +19,7 @@ from db.queries import verify
 from db.queries.connections.resume import EARLY_MS, WRITTEN_MS
 from db.queries.events import insert as events
 from db.queries.events import partitions
-from db.segments import Stretch, lay
+from db.segments import Segment, make_segment
 from db.settings import DatabaseSettings
 from protocol.events import Batch, Entry, lost_entry
 from protocol.limits import LOST_NUMBERS, STREAM_MS
@@ -39,8 +39,8 @@ async def writer(database: DatabaseSettings) -> AsyncIterator[asyncpg.Connection
     await conn.close()
 
 
-def stretch(stream_id: UUID, first: int, last: int) -> Stretch:
-    return Stretch(stream_id, first, tuple(Entry(seq, "copy", 0, seq, "{}") for seq in range(first, last + 1)))
+def stretch(stream_id: UUID, first: int, last: int) -> Segment:
+    return Segment(stream_id, first, tuple(Entry(seq, "copy", 0, seq, "{}") for seq in range(first, last + 1)))
 
 
 async def store(conn: AsyncConnection, stream_id: UUID, count: int) -> None:
@@ -158,7 +158,7 @@ async def test_what_was_acknowledged_and_is_gone_is_stated_in_its_place(conn: As
     again = await connect(conn, candidate, HUB, boot=boot, stream=first, acked=9, next_seq=12)
     assert (again.stream_id, again.committed, again.server_lost, again.previous) == (first, 9, 7, None)
     assert (await places(conn, first))[2:] == [(3, "events_lost", 3), (9, "events_lost", 4)]
-    assert await verify.find_untiled(conn) == []
+    assert await verify.find_sequence_errors(conn) == []
     found = await conn.execute(
         select(MonitoringEvent.mono, MonitoringEvent.data_payload["reason"].astext).where(
             MonitoringEvent.event_type == "events_lost"
@@ -182,8 +182,8 @@ async def test_a_stream_the_server_lost_is_opened_again_under_its_name(conn: Asy
     named = uuid7()
     opening = await connect(conn, candidate, HUB, stream=named, acked=30, next_seq=41)
     assert (opening.stream_id, opening.committed, opening.server_lost) == (named, 30, 30)
-    assert await verify.find_untiled(conn) == []
-    assert await verify.find_foreign(conn) == []
+    assert await verify.find_sequence_errors(conn) == []
+    assert await verify.find_orphaned_events(conn) == []
 
 
 async def test_what_is_gone_from_an_old_stream_is_stated_there_before_it_is_closed(conn: AsyncConnection) -> None:
@@ -195,7 +195,7 @@ async def test_what_is_gone_from_an_old_stream_is_stated_there_before_it_is_clos
     again = await connect(conn, candidate, HUB, boot=boot, stream=old, acked=5, next_seq=8)
     assert (again.previous, again.server_lost) == (Previous(old, 5), 3)
     assert [kind for _, kind, _ in (await places(conn, old))[2:]] == ["events_lost", "events_lost", "stream_closed"]
-    assert await verify.find_untiled(conn) == []
+    assert await verify.find_sequence_errors(conn) == []
 
 
 async def test_nothing_is_written_into_a_stream_whose_partition_may_be_gone(conn: AsyncConnection) -> None:
@@ -210,11 +210,11 @@ async def test_nothing_is_written_into_a_stream_whose_partition_may_be_gone(conn
 
 
 @asynccontextmanager
-async def in_flight(writer: asyncpg.Connection, late: Stretch) -> AsyncIterator[asyncpg.transaction.Transaction]:
+async def in_flight(writer: asyncpg.Connection, late: Segment) -> AsyncIterator[asyncpg.transaction.Transaction]:
     """A batch of an older connection that stands still between COPY and COMMIT."""
     transaction = writer.transaction()
     await transaction.start()
-    await events.copy(writer, [late])
+    await events.copy_events(writer, [late])
     yield transaction
 
 
@@ -240,7 +240,7 @@ async def test_a_batch_still_under_way_is_waited_for_before_anything_is_called_l
         again = await while_waiting(hello, late.commit() if is_stored else late.rollback())
     async with engine.connect() as conn:
         assert (again.committed, again.server_lost) == (8, 3 if is_stored else 6)
-        assert await verify.find_untiled(conn) == []
+        assert await verify.find_sequence_errors(conn) == []
         seqs = [seq for seq, _, _ in await places(conn, stream_id)]
         assert seqs == ([1, 2, 3, 4, 5, 6, 8] if is_stored else [1, 2, 3, 8])
 
@@ -261,8 +261,8 @@ async def test_a_batch_still_under_way_counts_for_the_stream_it_is_in_or_not_at_
     assert again.previous == Previous(old, 5 if is_stored else 2)
     if not is_stored:
         with pytest.raises(asyncpg.UniqueViolationError):
-            await events.copy(writer, [stretch(old, 3, 5)])
-        assert (await events.insert_missing(writer, [stretch(old, 3, 5)])).returned == {old: "overtaken"}
+            await events.copy_events(writer, [stretch(old, 3, 5)])
+        assert (await events.insert_missing_events(writer, [stretch(old, 3, 5)])).returned == {old: "overtaken"}
 
 
 async def test_a_batch_that_comes_after_the_server_called_its_numbers_lost_is_not_stored_among_them(
@@ -278,10 +278,10 @@ async def test_a_batch_that_comes_after_the_server_called_its_numbers_lost_is_no
     async with engine.begin() as conn:
         await connect(conn, candidate, HUB, boot=boot, stream=stream_id, acked=8, next_seq=9)
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy(writer, late)
-    assert (await events.insert_missing(writer, late)).returned == {stream_id: "overtaken"}
+        await events.copy_events(writer, late)
+    assert (await events.insert_missing_events(writer, late)).returned == {stream_id: "overtaken"}
     async with engine.connect() as conn:
-        assert await verify.find_untiled(conn) == []
+        assert await verify.find_sequence_errors(conn) == []
         assert (await places(conn, stream_id))[2:] == [(3, "events_lost", 3), (8, "events_lost", 4)]
 
 
@@ -296,11 +296,11 @@ class Session:
     async def send(self, writer: asyncpg.Connection, count: int, is_lost: bool) -> None:
         first, last = self.committed + 1, self.committed + count
         entries = (lost_entry(first, last, "overflow"),) if is_lost else stretch(self.stream_id, first, last).entries
-        laid = [lay(self.stream_id, Batch(first, last, entries, 1))]
+        laid = [make_segment(self.stream_id, Batch(first, last, entries, 1))]
         try:
-            await events.copy(writer, laid)
+            await events.copy_events(writer, laid)
         except asyncpg.UniqueViolationError:
-            self.is_open = not (await events.insert_missing(writer, laid)).returned
+            self.is_open = not (await events.insert_missing_events(writer, laid)).returned
         self.committed = last
 
 
@@ -346,4 +346,4 @@ async def test_whatever_older_connections_still_store_every_number_stands_once(
         sessions.append(Session(again.stream_id, again.committed))
     async with engine.connect() as conn:
         mine = {f"stream {session.stream_id}" for session in sessions}
-        assert [breach for breach in await verify.find_untiled(conn) if breach.where in mine] == []
+        assert [breach for breach in await verify.find_sequence_errors(conn) if breach.where in mine] == []

@@ -56,13 +56,13 @@ async def test_an_exam_that_is_not_there_has_no_board(conn: AsyncConnection) -> 
 async def test_a_flag_shows_the_last_decision_about_it(conn: AsyncConnection) -> None:
     exam, attempt = await exam_and_attempt(conn)
     flag = await make_flag(conn, attempt)
-    assert (await board.read_flag(conn, flag)).reviewed_by is None
+    assert (await board.read_flag_row(conn, flag)).reviewed_by is None
 
     for name, seen, decision in (
         ("Tess", FlagStatus.OPEN, FlagStatus.ESCALATED),
         ("Uma", FlagStatus.ESCALATED, FlagStatus.CONFIRMED),
     ):
-        await decisions.decide(
+        await decisions.store_decision(
             conn,
             flag_id=flag,
             seen=seen,
@@ -72,14 +72,14 @@ async def test_a_flag_shows_the_last_decision_about_it(conn: AsyncConnection) ->
             reason=f"says {name}",
         )
 
-    row = await board.read_flag(conn, flag)
+    row = await board.read_flag_row(conn, flag)
     assert (row.status, row.reviewed_by, row.reason) == (FlagStatus.CONFIRMED, "Uma", "says Uma")
     assert (await board.read_board(conn, exam)).flags == [row]
 
 
 async def test_a_flag_that_is_not_there_cannot_be_read(conn: AsyncConnection) -> None:
     with pytest.raises(NotFound):
-        await board.read_flag(conn, uuid4())
+        await board.read_flag_row(conn, uuid4())
 
 
 async def test_a_board_shows_the_newest_instruction_of_each_attempt(conn: AsyncConnection) -> None:
@@ -88,7 +88,7 @@ async def test_a_board_shows_the_newest_instruction_of_each_attempt(conn: AsyncC
     attempt = await make_attempt(conn, exam, await make_user(conn))
     await say(conn, exam, teacher, "first", None)
     await say(conn, exam, teacher, "second", None)
-    await instructions.answer(conn, attempt, 1, ok=True, code=None)
+    await instructions.record_result(conn, attempt, 1, ok=True, code=None)
 
     newest = InstructionRow(attempt_id=attempt, n=2, action="message", text="second", state=InstructionState.SENT)
     assert (await board.read_board(conn, exam)).instructions == [newest]
@@ -101,26 +101,26 @@ async def test_an_exam_is_watched_by_its_creator_by_administrators_and_by_whom_i
     exam, other = await make_exam(conn, creator), await make_exam(conn, creator)
 
     async def may_watch(user: UUID) -> bool:
-        return await board.watchable(conn, [exam], user) == {exam}
+        return await board.list_watchable(conn, [exam], user) == {exam}
 
     assert await may_watch(creator)
     assert await may_watch(await make_user(conn, role=Role.ADMIN))
     assert not await may_watch(await make_user(conn, role=Role.TEACHER))
     assert not await may_watch(await make_user(conn, role=Role.STUDENT))
     assert not await may_watch(uuid4())
-    assert await board.watchable(conn, [uuid4()], creator) == set()
+    assert await board.list_watchable(conn, [uuid4()], creator) == set()
     for permitted, enough in ((Permission.VIEW, True), (Permission.REVIEW, True), (Permission.EDIT, False)):
         teacher = await make_user(conn, role=Role.TEACHER)
         await conn.execute(insert(TeacherExamPermission).values(exam_id=exam, teacher_id=teacher, **{permitted: True}))
         assert await may_watch(teacher) is enough
-        assert await board.watchable(conn, [exam, other], teacher) == ({exam} if enough else set())
+        assert await board.list_watchable(conn, [exam, other], teacher) == ({exam} if enough else set())
 
 
 async def test_who_is_deactivated_watches_nothing(conn: AsyncConnection) -> None:
     creator = await make_user(conn, role=Role.TEACHER)
     exam = await make_exam(conn, creator)
     await conn.execute(update(User).where(User.id == creator).values(is_active=False))
-    assert await board.watchable(conn, [exam], creator) == set()
+    assert await board.list_watchable(conn, [exam], creator) == set()
 
 
 async def test_an_attempt_is_shown_with_its_end_and_a_score_with_what_was_observed(conn: AsyncConnection) -> None:
@@ -128,11 +128,11 @@ async def test_an_attempt_is_shown_with_its_end_and_a_score_with_what_was_observ
     values = {"status": "ended", "completed_at": from_ms(1_700_000_000_123), "coverage": 0.3449}
     await conn.execute(update(ExamAttempt).values(**values))
     snapshot = await board.read_board(conn, exam)
-    assert snapshot.attempts == [await board.read_attempt(conn, attempt)]
+    assert snapshot.attempts == [await board.read_attempt_row(conn, attempt)]
     assert (snapshot.attempts[0].status, snapshot.attempts[0].completed_at) == ("ended", 1_700_000_000_123)
     assert snapshot.scores == [ScoreRow(attempt, None, 0.3)]
     with pytest.raises(NotFound):
-        await board.read_attempt(conn, uuid4())
+        await board.read_attempt_row(conn, uuid4())
 
 
 async def exam_and_attempt(conn: AsyncConnection) -> tuple[UUID, UUID]:
@@ -141,4 +141,6 @@ async def exam_and_attempt(conn: AsyncConnection) -> tuple[UUID, UUID]:
 
 
 async def say(conn: AsyncConnection, exam: UUID, actor: UUID, text: str, to: list[UUID] | None) -> None:
-    await instructions.issue(conn, exam, to, action="message", body={"text": text}, actor_id=actor, command_id=uuid4())
+    await instructions.issue_instructions(
+        conn, exam, to, action="message", body={"text": text}, actor_id=actor, command_id=uuid4()
+    )

@@ -30,7 +30,7 @@ class Room:
         action: str = "message",
         valid_s: float | None = None,
     ) -> list[InstructionRow]:
-        return await instructions.issue(
+        return await instructions.issue_instructions(
             conn,
             self.exam,
             to,
@@ -74,23 +74,23 @@ async def test_an_instruction_waits_until_it_is_answered(conn: AsyncConnection, 
     first, second = room.attempts
     await room.ask(conn, "one")
     await room.ask(conn, "two", [first])
-    waiting = await instructions.pending(conn, [first, second, uuid4()])
+    waiting = await instructions.list_pending(conn, [first, second, uuid4()])
     assert [(one.id, one.action, one.body) for one in waiting[first]] == [
         (1, "message", {"text": "one"}),
         (2, "message", {"text": "two"}),
     ]
     assert [one.id for one in waiting[second]] == [1]
 
-    row = await instructions.answer(conn, first, 1, ok=True, code=None)
+    row = await instructions.record_result(conn, first, 1, ok=True, code=None)
     assert row is not None
     assert (row.n, row.state, row.code) == (1, InstructionState.DONE, None)
-    assert [one.id for one in (await instructions.pending(conn, room.attempts))[first]] == [2]
+    assert [one.id for one in (await instructions.list_pending(conn, room.attempts))[first]] == [2]
 
 
 async def test_an_instruction_past_its_time_is_not_asked_any_more(conn: AsyncConnection, room: Room) -> None:
     await room.ask(conn, "quick")
     await conn.execute(update(Instruction).values(valid_until=func.now()))
-    assert await instructions.pending(conn, room.attempts) == {}
+    assert await instructions.list_pending(conn, room.attempts) == {}
 
 
 async def test_of_pausing_and_resuming_a_client_is_asked_only_the_last(conn: AsyncConnection, room: Room) -> None:
@@ -100,11 +100,11 @@ async def test_of_pausing_and_resuming_a_client_is_asked_only_the_last(conn: Asy
     await room.ask(conn, "pause", [second], action="pause")
 
     async def asked() -> dict[UUID, list[tuple[int, str]]]:
-        waiting = await instructions.pending(conn, room.attempts)
+        waiting = await instructions.list_pending(conn, room.attempts)
         return {attempt: [(one.id, one.action) for one in ones] for attempt, ones in waiting.items()}
 
     assert await asked() == {first: [(2, "message"), (4, "pause")], second: [(1, "pause")]}
-    await instructions.answer(conn, first, 4, ok=True, code=None)
+    await instructions.record_result(conn, first, 4, ok=True, code=None)
     assert await asked() == {first: [(2, "message")], second: [(1, "pause")]}
 
 
@@ -113,39 +113,39 @@ async def test_an_instruction_whose_time_is_over_expires_once(conn: AsyncConnect
     await room.ask(conn, "for ever")
     await room.ask(conn, "later", [first], valid_s=3600)
     await room.ask(conn, "quick", valid_s=0)
-    expired = await instructions.expire(conn)
-    assert await instructions.expire(conn) == {}
+    expired = await instructions.expire_instructions(conn)
+    assert await instructions.expire_instructions(conn) == {}
     assert expired.keys() == {room.exam}
     assert sorted((row.attempt_id, row.n, row.text, row.state) for row in expired[room.exam]) == [
         (first, 3, "quick", InstructionState.EXPIRED),
         (second, 2, "quick", InstructionState.EXPIRED),
     ]
-    assert [one.id for one in (await instructions.pending(conn, [first]))[first]] == [1, 2]
+    assert [one.id for one in (await instructions.list_pending(conn, [first]))[first]] == [1, 2]
 
 
 async def test_a_client_that_answers_late_is_believed(conn: AsyncConnection, room: Room) -> None:
     first = room.attempts[0]
     await room.ask(conn, "quick", [first], valid_s=0)
-    await instructions.expire(conn)
-    row = await instructions.answer(conn, first, 1, ok=True, code=None)
+    await instructions.expire_instructions(conn)
+    row = await instructions.record_result(conn, first, 1, ok=True, code=None)
     assert row is not None
     assert row.state is InstructionState.DONE
-    assert await instructions.answer(conn, first, 1, ok=False, code="late") is None
+    assert await instructions.record_result(conn, first, 1, ok=False, code="late") is None
 
 
 async def test_only_the_first_answer_counts(conn: AsyncConnection, room: Room) -> None:
     first = room.attempts[0]
     await room.ask(conn, "one")
-    failed = await instructions.answer(conn, first, 1, ok=False, code="unsupported")
+    failed = await instructions.record_result(conn, first, 1, ok=False, code="unsupported")
     assert failed is not None
     assert (failed.state, failed.code) == (InstructionState.FAILED, "unsupported")
-    assert await instructions.answer(conn, first, 1, ok=True, code=None) is None
-    assert await instructions.answer(conn, first, 2, ok=True, code=None) is None
+    assert await instructions.record_result(conn, first, 1, ok=True, code=None) is None
+    assert await instructions.record_result(conn, first, 2, ok=True, code=None) is None
 
 
 async def test_a_clients_code_is_cut_to_what_can_be_kept(conn: AsyncConnection, room: Room) -> None:
     await room.ask(conn, "one")
-    row = await instructions.answer(conn, room.attempts[0], 1, ok=False, code="\0" + "x" * 1000)
+    row = await instructions.record_result(conn, room.attempts[0], 1, ok=False, code="\0" + "x" * 1000)
     assert row is not None
     assert row.code == "x" * instructions.CODE_CHARS
 
@@ -166,4 +166,4 @@ async def test_commands_at_the_same_time_never_share_a_number(engine: AsyncEngin
 async def test_many_attempts_are_one_parameter(conn: AsyncConnection, room: Room) -> None:
     many = [uuid4() for _ in range(40_000)]
     assert len(await room.ask(conn, "hello", [*many, *room.attempts])) == 2
-    assert len(await instructions.pending(conn, [*many, *room.attempts])) == 2
+    assert len(await instructions.list_pending(conn, [*many, *room.attempts])) == 2

@@ -22,19 +22,19 @@ async def attempt(conn: AsyncConnection) -> UUID:
 
 
 async def claim(conn: AsyncConnection, attempt_id: UUID) -> Cursor:
-    [cursor] = await cursors.claim(conn, [attempt_id], 1, carried=CARRIED)
+    [cursor] = await cursors.claim_cursors(conn, [attempt_id], 1, carried=CARRIED)
     return cursor
 
 
 async def fold(conn: AsyncConnection, attempt_id: UUID, checkpoint: bytes | None = None) -> list[StoredEvent]:
     cursor = await claim(conn, attempt_id)
     facts = (await cursors.read_events(conn, [cursor])).facts[attempt_id]
-    await cursors.store(conn, [Advance(cursor, facts, checkpoint)])
+    await cursors.store_cursors(conn, [Advance(cursor, facts, checkpoint)])
     return facts
 
 
 async def recall(conn: AsyncConnection, attempt_id: UUID) -> checkpoints.Checkpoint:
-    return (await checkpoints.recall(conn, [await claim(conn, attempt_id)]))[attempt_id]
+    return (await checkpoints.read_checkpoints(conn, [await claim(conn, attempt_id)]))[attempt_id]
 
 
 async def test_facts_after_a_checkpoint_are_recalled_in_their_order(conn: AsyncConnection, attempt: UUID) -> None:
@@ -95,7 +95,7 @@ async def test_facts_that_are_gone_are_missing_from_what_is_recalled(conn: Async
 
 
 async def test_recalling_nothing_asks_nothing(conn: AsyncConnection) -> None:
-    assert await checkpoints.recall(conn, []) == {}
+    assert await checkpoints.read_checkpoints(conn, []) == {}
 
 
 async def test_attempts_are_listed_page_by_page_as_they_were_folded(conn: AsyncConnection, attempt: UUID) -> None:

@@ -25,7 +25,7 @@ async def make_room(conn: AsyncConnection, students: int = 1) -> list[UUID]:
 
 
 async def claim_one(conn: AsyncConnection, attempt_id: UUID) -> Cursor:
-    [cursor] = await cursors.claim(conn, [attempt_id], 1, carried=CARRIED)
+    [cursor] = await cursors.claim_cursors(conn, [attempt_id], 1, carried=CARRIED)
     return cursor
 
 
@@ -33,7 +33,7 @@ async def fold(conn: AsyncConnection, attempt_id: UUID, checkpoint: bytes | None
     """Fold whatever comes next without judging it; returns (type, number) in fold order."""
     cursor = await claim_one(conn, attempt_id)
     read = (await cursors.read_events(conn, [cursor])).facts.get(attempt_id, [])
-    await cursors.store(conn, [Advance(cursor, read, checkpoint)])
+    await cursors.store_cursors(conn, [Advance(cursor, read, checkpoint)])
     return [(fact.type, fact.seq) for fact in read]
 
 
@@ -53,15 +53,15 @@ async def test_a_claim_passes_over_what_another_holds(engine: AsyncEngine) -> No
     async with engine.begin() as conn:
         attempts = await make_room(conn, 2)
     async with engine.begin() as one, engine.begin() as other:
-        held = await cursors.claim(one, attempts, 1, carried=CARRIED)
-        rest = await cursors.claim(other, attempts, 10, carried=CARRIED)
+        held = await cursors.claim_cursors(one, attempts, 1, carried=CARRIED)
+        rest = await cursors.claim_cursors(other, attempts, 10, carried=CARRIED)
     assert [[cursor.attempt_id for cursor in found] for found in (held, rest)] == [attempts[:1], attempts[1:]]
 
 
 async def test_a_claim_keeps_the_order_it_was_asked_in(conn: AsyncConnection) -> None:
     attempts = await make_room(conn, 4)
     asked = [attempts[2], attempts[0], attempts[3], attempts[1]]
-    found = await cursors.claim(conn, asked, 3, carried=CARRIED)
+    found = await cursors.claim_cursors(conn, asked, 3, carried=CARRIED)
     assert [cursor.attempt_id for cursor in found] == asked[:3]
 
 
@@ -98,7 +98,7 @@ async def test_a_state_is_stored_only_where_there_is_one(conn: AsyncConnection) 
     attempts = await make_room(conn, 2)
     kept, moved = [await claim_one(conn, attempt) for attempt in attempts]
     reading = await cursors.read_events(conn, [kept, moved])
-    await cursors.store(
+    await cursors.store_cursors(
         conn,
         [
             Advance(kept, reading.facts[kept.attempt_id], b"one"),
@@ -134,8 +134,8 @@ async def test_a_claim_tells_that_an_attempt_has_ended(conn: AsyncConnection) ->
 async def test_an_attempt_of_another_rulebook_is_not_claimed(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     await conn.execute(update(ExamAttempt).values(rulebook_version=2))
-    assert await cursors.claim(conn, [attempt], 1, carried=CARRIED) == []
-    assert [one.rulebook_version for one in await cursors.claim(conn, [attempt], 1, carried={1, 2})] == [2]
+    assert await cursors.claim_cursors(conn, [attempt], 1, carried=CARRIED) == []
+    assert [one.rulebook_version for one in await cursors.claim_cursors(conn, [attempt], 1, carried={1, 2})] == [2]
 
 
 async def test_system_streams_that_rotated_are_folded_one_after_the_other(conn: AsyncConnection) -> None:
@@ -195,6 +195,6 @@ async def test_a_claim_waits_for_nobody(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         attempts = await make_room(conn)
     async with engine.begin() as one, engine.begin() as other:
-        await cursors.claim(one, attempts, 1, carried=CARRIED)
+        await cursors.claim_cursors(one, attempts, 1, carried=CARRIED)
         # Whoever waited would meet lock_timeout, and raise.
-        assert await cursors.claim(other, attempts, 1, carried=CARRIED) == []
+        assert await cursors.claim_cursors(other, attempts, 1, carried=CARRIED) == []

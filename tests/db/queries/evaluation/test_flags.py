@@ -44,7 +44,7 @@ async def read_evidence(conn: AsyncConnection) -> Evidence:
 
 async def test_a_raised_flag_is_the_row_a_board_shows(conn: AsyncConnection, attempt: UUID) -> None:
     [row] = await flags.raise_flags(conn, [new_flag(attempt)])
-    assert row == await board.read_flag(conn, row.flag_id)
+    assert row == await board.read_flag_row(conn, row.flag_id)
     assert (row.source, row.status, row.last_fact_at) == (FlagSource.RULE, FlagStatus.OPEN, None)
 
 
@@ -90,7 +90,7 @@ async def test_thousands_of_flags_fit_into_one_transaction(conn: AsyncConnection
 
 
 @pytest.mark.parametrize(
-    ("source", "status", "stands"),
+    ("source", "status", "counts"),
     [
         (FlagSource.RULE, FlagStatus.OPEN, True),
         (FlagSource.RULE, FlagStatus.CONFIRMED, True),
@@ -103,16 +103,16 @@ async def test_thousands_of_flags_fit_into_one_transaction(conn: AsyncConnection
         (FlagSource.SERVICE, FlagStatus.CONFIRMED, False),
     ],
 )
-async def test_which_flags_stand(
-    conn: AsyncConnection, attempt: UUID, source: FlagSource, status: FlagStatus, flag_counts: bool
+async def test_which_flags_count(
+    conn: AsyncConnection, attempt: UUID, source: FlagSource, status: FlagStatus, counts: bool
 ) -> None:
     await flags.raise_flags(conn, [new_flag(attempt)])
     await conn.execute(update(Flag).values(source=source, status=status))
-    expected = [CountedFlag("left_page", 0.8)] if flag_counts else []
-    assert await flags.standing(conn, [attempt]) == {attempt: expected}
+    expected = [CountedFlag("left_page", 0.8)] if counts else []
+    assert await flags.read_counted_flags(conn, [attempt]) == {attempt: expected}
 
 
-async def test_flags_of_another_attempt_do_not_stand(conn: AsyncConnection, attempt: UUID) -> None:
+async def test_flags_of_another_attempt_do_not_count(conn: AsyncConnection, attempt: UUID) -> None:
     await flags.raise_flags(conn, [new_flag(attempt)])
     stranger = uuid7()
-    assert await flags.standing(conn, [stranger]) == {stranger: []}
+    assert await flags.read_counted_flags(conn, [stranger]) == {stranger: []}

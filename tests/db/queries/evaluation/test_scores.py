@@ -76,7 +76,7 @@ async def test_the_judge_is_told_the_pinned_policy_and_rulebook_and_what_was_obs
     first = seen.started_ms
     assert sorted(seen.connected) == [(first + 1_000, first + 5_000), (first + 9_000, None)]
     assert (seen.ended_ms, seen.now_ms >= first) == (None, True)
-    assert await scores.observe(conn, [attempt]) == {attempt: msgspec.structs.replace(seen, now_ms=ANY)}
+    assert await scores.read_observations(conn, [attempt]) == {attempt: msgspec.structs.replace(seen, now_ms=ANY)}
 
 
 async def test_a_running_attempts_coverage_is_stored_and_shown_once_it_moves_a_tenth(conn: AsyncConnection) -> None:
@@ -117,7 +117,7 @@ async def test_rescoring_waits_for_a_fold_in_flight(engine: AsyncEngine) -> None
     async with engine.begin() as conn:
         attempt = await make_one(conn)
     async with engine.begin() as fold, engine.begin() as review:
-        await cursors.claim(fold, [attempt], 1, carried={1})
+        await cursors.claim_cursors(fold, [attempt], 1, carried={1})
         rescoring = asyncio.ensure_future(scores.rescore(review, attempt, always(0.5)))
         done, _ = await asyncio.wait({rescoring}, timeout=0.2)
         assert not done

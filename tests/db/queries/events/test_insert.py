@@ -11,8 +11,8 @@ from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
 from db.queries.events import insert as events
-from db.queries.events.insert import Outcome
-from db.segments import Stretch, lay
+from db.queries.events.insert import InsertOutcome
+from db.segments import Segment, make_segment
 from db.settings import DatabaseSettings
 from protocol.codes import RejectCode
 from protocol.events import Batch, Entry, lost_entry, tombstone
@@ -35,20 +35,20 @@ async def other(database: DatabaseSettings) -> AsyncIterator[asyncpg.Connection]
     await conn.close()
 
 
-def stretch(stream_id: UUID, *seqs: int, payload: str = '{"chars":3}') -> Stretch:
+def stretch(stream_id: UUID, *seqs: int, payload: str = '{"chars":3}') -> Segment:
     entries = tuple(Entry(seq, "paste", 1_700_000_000_123, seq * 10, payload, "info") for seq in seqs)
-    return Stretch(stream_id, seqs[0], entries)
+    return Segment(stream_id, seqs[0], entries)
 
 
-def lost(stream_id: UUID, first: int, last: int) -> Stretch:
-    return lay(stream_id, Batch(first, last, (lost_entry(first, last, "overflow"),), 1))
+def lost(stream_id: UUID, first: int, last: int) -> Segment:
+    return make_segment(stream_id, Batch(first, last, (lost_entry(first, last, "overflow"),), 1))
 
 
-def poisoned(stream_id: UUID, seq: int, **changes: Any) -> Stretch:
+def poisoned(stream_id: UUID, seq: int, **changes: Any) -> Segment:
     """Two good places on either side of one that is changed to be bad."""
     good = stretch(stream_id, *range(seq - 2, seq + 3))
     bad = msgspec.structs.replace(good.entries[2], **changes)
-    return Stretch(stream_id, seq - 2, (*good.entries[:2], bad, *good.entries[3:]))
+    return Segment(stream_id, seq - 2, (*good.entries[:2], bad, *good.entries[3:]))
 
 
 async def stored(writer: asyncpg.Connection, stream_id: UUID) -> list[tuple[int, str]]:
@@ -60,7 +60,7 @@ async def stored(writer: asyncpg.Connection, stream_id: UUID) -> list[tuple[int,
 
 async def partition(writer: asyncpg.Connection) -> str:
     """Today's partition, where a test may add a constraint of its own."""
-    await events.copy(writer, [stretch(uuid7(), 1)])
+    await events.copy_events(writer, [stretch(uuid7(), 1)])
     return str(await writer.fetchval("SELECT tableoid::regclass FROM monitoring_events"))
 
 
@@ -74,7 +74,7 @@ async def waits(looker: asyncpg.Connection, waiter: asyncpg.Connection) -> None:
 
 async def test_copied_places_are_stored_as_they_are(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy(writer, [stretch(stream_id, 1)])
+    await events.copy_events(writer, [stretch(stream_id, 1)])
     row = await writer.fetchrow("SELECT *, tableoid::regclass::text AS part FROM monitoring_events")
     assert row is not None
     assert (row["stream_id"], row["seq"], row["mono"], row["severity"]) == (stream_id, 1, 10, "info")
@@ -85,30 +85,34 @@ async def test_copied_places_are_stored_as_they_are(writer: asyncpg.Connection) 
 
 async def test_a_copy_that_meets_a_duplicate_stores_nothing(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy(writer, [stretch(stream_id, 1, 2)])
+    await events.copy_events(writer, [stretch(stream_id, 1, 2)])
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy(writer, [stretch(stream_id, 2, 3)])
+        await events.copy_events(writer, [stretch(stream_id, 2, 3)])
     assert await stored(writer, stream_id) == [(1, "paste"), (2, "paste")]
 
 
 async def test_inserting_what_is_missing_may_be_repeated_and_says_what_was_known(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy(writer, [stretch(stream_id, 1, 2)])
-    assert await events.insert_missing(writer, [stretch(stream_id, 2, 3)]) == Outcome(known=(stretch(stream_id, 2),))
-    assert await events.insert_missing(writer, [stretch(stream_id, 2, 3)]) == Outcome(known=(stretch(stream_id, 2, 3),))
+    await events.copy_events(writer, [stretch(stream_id, 1, 2)])
+    assert await events.insert_missing_events(writer, [stretch(stream_id, 2, 3)]) == InsertOutcome(
+        known=(stretch(stream_id, 2),)
+    )
+    assert await events.insert_missing_events(writer, [stretch(stream_id, 2, 3)]) == InsertOutcome(
+        known=(stretch(stream_id, 2, 3),)
+    )
     assert await stored(writer, stream_id) == [(1, "paste"), (2, "paste"), (3, "paste")]
 
 
 async def test_what_stands_already_is_not_overwritten(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy(writer, [stretch(stream_id, 1)])
-    await events.insert_missing(writer, [stretch(stream_id, 1, payload='{"chars":999}')])
+    await events.copy_events(writer, [stretch(stream_id, 1)])
+    await events.insert_missing_events(writer, [stretch(stream_id, 1, payload='{"chars":999}')])
     assert await writer.fetchval("SELECT data_payload FROM monitoring_events") == '{"chars": 3}'
 
 
 async def test_heads_are_read_for_many_streams_at_once(writer: asyncpg.Connection) -> None:
     streams = sorted((uuid7() for _ in range(3)), key=lambda stream: stream.int)
-    await events.copy(writer, [stretch(streams[0], 1, 2), stretch(streams[1], 1)])
+    await events.copy_events(writer, [stretch(streams[0], 1, 2), stretch(streams[1], 1)])
     assert await events.read_heads(writer, streams) == dict(zip(streams, (2, 1, 0), strict=True))
 
 
@@ -143,11 +147,11 @@ async def test_poison_of_every_class_becomes_a_tombstone_and_its_neighbours_are_
     stream_id, neighbour = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
     batch = [poisoned(stream_id, 3, **changes), stretch(neighbour, 1, 2, 3)]
     with pytest.raises(asyncpg.PostgresError) as caught:
-        await events.copy(writer, batch)
+        await events.copy_events(writer, batch)
     assert caught.value.sqlstate == sqlstate
     assert events.is_poison(caught.value)
-    outcome = await events.insert_missing(writer, batch)
-    assert outcome == Outcome({stream_id: (Rejected(3, RejectCode.BAD_SHAPE),)})
+    outcome = await events.insert_missing_events(writer, batch)
+    assert outcome == InsertOutcome({stream_id: (Rejected(3, RejectCode.BAD_SHAPE),)})
     expected = [(1, "paste"), (2, "paste"), (3, "rejected"), (4, "paste"), (5, "paste")]
     assert await stored(writer, stream_id) == expected
     assert await stored(writer, neighbour) == [*expected[:2], (3, "paste")]
@@ -164,9 +168,9 @@ async def test_what_cannot_even_be_encoded_is_poison_too(writer: asyncpg.Connect
     stream_id = uuid7()
     batch = [poisoned(stream_id, 3, **changes)]
     with pytest.raises(Exception) as caught:
-        await events.copy(writer, batch)
+        await events.copy_events(writer, batch)
     assert events.is_poison(caught.value)
-    outcome = await events.insert_missing(writer, batch)
+    outcome = await events.insert_missing_events(writer, batch)
     assert outcome.refused == {stream_id: (Rejected(3, RejectCode.BAD_SHAPE),)}
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4, 5]
 
@@ -177,7 +181,7 @@ async def test_many_poisoned_places_in_a_large_flush_are_found_in_one_transactio
         poisoned(stream, 3, payload='{"x":"\\u0000"}') if index % 5 == 0 else stretch(stream, *range(1, 21))
         for index, stream in enumerate(streams)
     ]
-    outcome = await events.insert_missing(writer, batch)
+    outcome = await events.insert_missing_events(writer, batch)
     assert set(outcome.refused) == set(streams[::5])
     moments = await writer.fetchrow("SELECT count(*), count(DISTINCT server_timestamp) FROM monitoring_events")
     assert moments is not None
@@ -189,8 +193,8 @@ async def test_a_number_refused_by_the_try_whose_end_was_not_heard_is_told_by_th
 ) -> None:
     stream_id = uuid7()
     batch = [poisoned(stream_id, 3, payload='{"x":"\\u0000"}')]
-    first = await events.insert_missing(writer, batch)
-    again = await events.insert_missing(writer, batch)
+    first = await events.insert_missing_events(writer, batch)
+    again = await events.insert_missing_events(writer, batch)
     assert again.refused == first.refused == {stream_id: (Rejected(3, RejectCode.BAD_SHAPE),)}
     assert again.known == tuple(batch)
 
@@ -201,17 +205,17 @@ async def test_a_stream_whose_tombstones_are_refused_is_returned_and_its_neighbo
     part = await partition(writer)
     stuck, neighbour = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
     await writer.execute(f"ALTER TABLE {part} ADD CHECK (stream_id <> '{stuck}')")
-    outcome = await events.insert_missing(writer, [stretch(stuck, 1, 2), stretch(neighbour, 1, 2)])
-    assert outcome == Outcome(returned={stuck: "unstorable"})
+    outcome = await events.insert_missing_events(writer, [stretch(stuck, 1, 2), stretch(neighbour, 1, 2)])
+    assert outcome == InsertOutcome(returned={stuck: "unstorable"})
     assert await stored(writer, stuck) == []
     assert await stored(writer, neighbour) == [(1, "paste"), (2, "paste")]
 
 
 async def test_what_would_leave_a_hole_is_returned_and_its_neighbours_are_stored(writer: asyncpg.Connection) -> None:
     torn, neighbour = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
-    await events.copy(writer, [stretch(torn, 1, 2)])
-    outcome = await events.insert_missing(writer, [stretch(torn, 4, 5), stretch(neighbour, 1)])
-    assert outcome == Outcome(returned={torn: "hole"})
+    await events.copy_events(writer, [stretch(torn, 1, 2)])
+    outcome = await events.insert_missing_events(writer, [stretch(torn, 4, 5), stretch(neighbour, 1)])
+    assert outcome == InsertOutcome(returned={torn: "hole"})
     assert await stored(writer, torn) == [(1, "paste"), (2, "paste")]
     assert await stored(writer, neighbour) == [(1, "paste")]
 
@@ -220,12 +224,12 @@ async def test_a_late_copy_of_numbers_a_newer_session_called_lost_is_stopped_by_
     writer: asyncpg.Connection,
 ) -> None:
     stream_id = uuid7()
-    await events.copy(writer, [stretch(stream_id, 1, 2)])
-    await events.copy(writer, [lost(stream_id, 3, 20)])
+    await events.copy_events(writer, [stretch(stream_id, 1, 2)])
+    await events.copy_events(writer, [lost(stream_id, 3, 20)])
     late = [stretch(stream_id, 3, 4, 5)]
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy(writer, late)
-    assert await events.insert_missing(writer, late) == Outcome(returned={stream_id: "overtaken"})
+        await events.copy_events(writer, late)
+    assert await events.insert_missing_events(writer, late) == InsertOutcome(returned={stream_id: "overtaken"})
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 20]
 
 
@@ -234,39 +238,39 @@ async def test_numbers_another_session_called_lost_are_not_acknowledged_wherever
     writer: asyncpg.Connection, last: int
 ) -> None:
     stream_id = uuid7()
-    await events.copy(writer, [stretch(stream_id, 1, 2)])
-    await events.copy(writer, [lost(stream_id, 3, 20)])
+    await events.copy_events(writer, [stretch(stream_id, 1, 2)])
+    await events.copy_events(writer, [lost(stream_id, 3, 20)])
     # Told "stored", it would also send the next number by COPY, and within the span no row stands to stop it.
-    outcome = await events.insert_missing(writer, [stretch(stream_id, *range(3, last + 1))])
-    assert outcome == Outcome(returned={stream_id: "overtaken"})
+    outcome = await events.insert_missing_events(writer, [stretch(stream_id, *range(3, last + 1))])
+    assert outcome == InsertOutcome(returned={stream_id: "overtaken"})
     assert (await stored(writer, stream_id))[-1][0] == 20
 
 
 async def test_a_late_batch_that_ends_before_a_lost_span_is_known_and_acknowledged(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy(writer, [stretch(stream_id, 1, 2)])
-    await events.copy(writer, [lost(stream_id, 3, 20)])
+    await events.copy_events(writer, [stretch(stream_id, 1, 2)])
+    await events.copy_events(writer, [lost(stream_id, 3, 20)])
     late = stretch(stream_id, 1, 2)
-    assert await events.insert_missing(writer, [late]) == Outcome(known=(late,))
+    assert await events.insert_missing_events(writer, [late]) == InsertOutcome(known=(late,))
 
 
 async def test_a_span_whose_end_was_not_heard_is_known_when_it_is_repeated(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy(writer, [stretch(stream_id, 1, 2, 3)])
+    await events.copy_events(writer, [stretch(stream_id, 1, 2, 3)])
     for _ in range(2):
-        assert (await events.insert_missing(writer, [lost(stream_id, 2, 9)])).returned == {}
+        assert (await events.insert_missing_events(writer, [lost(stream_id, 2, 9)])).returned == {}
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4, 9]
 
 
 async def test_nothing_is_stored_after_the_end_of_a_closed_stream(writer: asyncpg.Connection) -> None:
     closed, open_one = sorted((uuid7(), uuid7()), key=lambda one: one.int)
-    await events.copy(writer, [stretch(closed, 1, 2)])
+    await events.copy_events(writer, [stretch(closed, 1, 2)])
     end = Entry(3, "stream_closed", 0, 20, "{}")
-    await events.copy(writer, [Stretch(closed, 3, (end,))])
+    await events.copy_events(writer, [Segment(closed, 3, (end,))])
     late = [stretch(closed, 3, 4, 5), stretch(open_one, 1, 2)]
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy(writer, late)
-    assert (await events.insert_missing(writer, late)).returned == {closed: "overtaken"}
+        await events.copy_events(writer, late)
+    assert (await events.insert_missing_events(writer, late)).returned == {closed: "overtaken"}
     assert await stored(writer, closed) == [(1, "paste"), (2, "paste"), (3, "stream_closed")]
     assert len(await stored(writer, open_one)) == 2
 
@@ -274,16 +278,16 @@ async def test_nothing_is_stored_after_the_end_of_a_closed_stream(writer: asyncp
 async def test_a_lost_span_does_not_reach_over_the_end_of_a_closed_stream(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
     end = Entry(4, "stream_closed", 0, 20, "{}")
-    await events.copy(writer, [stretch(stream_id, 1, 2, 3), Stretch(stream_id, 4, (end,))])
+    await events.copy_events(writer, [stretch(stream_id, 1, 2, 3), Segment(stream_id, 4, (end,))])
     late = [lost(stream_id, 2, 9)]
-    assert await events.insert_missing(writer, late) == Outcome(returned={stream_id: "overtaken"})
+    assert await events.insert_missing_events(writer, late) == InsertOutcome(returned={stream_id: "overtaken"})
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4]
 
 
 async def test_a_span_does_not_claim_what_an_older_session_has_stored_after_all(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy(writer, [stretch(stream_id, 1, 2, 3, 4, 5)])
-    await events.insert_missing(writer, [lost(stream_id, 3, 20)])
+    await events.copy_events(writer, [stretch(stream_id, 1, 2, 3, 4, 5)])
+    await events.insert_missing_events(writer, [lost(stream_id, 3, 20)])
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4, 5, 6, 20]
     payloads = await writer.fetch("SELECT data_payload FROM monitoring_events WHERE seq >= 6 ORDER BY seq")
     assert [json.loads(row["data_payload"])["from"] for row in payloads] == [6, 7]
@@ -291,9 +295,9 @@ async def test_a_span_does_not_claim_what_an_older_session_has_stored_after_all(
 
 async def test_who_called_one_number_lost_does_not_go_on_within_a_longer_span(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy(writer, [lost(stream_id, 1, 6)])
-    assert (await events.insert_missing(writer, [lost(stream_id, 1, 1)])).returned == {stream_id: "overtaken"}
-    assert (await events.insert_missing(writer, [lost(stream_id, 1, 6)])).returned == {}
+    await events.copy_events(writer, [lost(stream_id, 1, 6)])
+    assert (await events.insert_missing_events(writer, [lost(stream_id, 1, 1)])).returned == {stream_id: "overtaken"}
+    assert (await events.insert_missing_events(writer, [lost(stream_id, 1, 6)])).returned == {}
 
 
 @pytest.mark.parametrize("first", ["events", "span"])
@@ -305,8 +309,8 @@ async def test_numbers_sent_and_called_lost_at_the_same_moment_tile(
     early, late = both if first == "events" else both[::-1]
     transaction = other.transaction()
     await transaction.start()
-    await events.copy(other, early)
-    inserting = asyncio.ensure_future(events.insert_missing(writer, late))
+    await events.copy_events(other, early)
+    inserting = asyncio.ensure_future(events.insert_missing_events(writer, late))
     await waits(other, writer)
     await transaction.commit()
     await asyncio.wait_for(inserting, PATIENCE_S)
@@ -318,12 +322,12 @@ async def test_numbers_sent_and_called_lost_at_the_same_moment_tile(
     assert covered == list(range(1, 10))
 
 
-@pytest.mark.parametrize("way", [events.copy, events.insert_missing], ids=["copy", "insert"])
+@pytest.mark.parametrize("way", [events.copy_events, events.insert_missing_events], ids=["copy", "insert"])
 async def test_the_bytes_of_a_rejected_event_are_kept_aside(
-    writer: asyncpg.Connection, way: Callable[[asyncpg.Connection, Sequence[Stretch]], Any]
+    writer: asyncpg.Connection, way: Callable[[asyncpg.Connection, Sequence[Segment]], Any]
 ) -> None:
     stream_id = uuid7()
-    await way(writer, [Stretch(stream_id, 1, (tombstone(1, RejectCode.TOO_DEEP, b"[[[["),))])
+    await way(writer, [Segment(stream_id, 1, (tombstone(1, RejectCode.TOO_DEEP, b"[[[["),))])
     row = await writer.fetchrow("SELECT code, raw FROM rejected_events WHERE stream_id = $1", stream_id)
     assert row is not None
     assert tuple(row) == ("too_deep", b"[[[[")

@@ -16,7 +16,7 @@ from db.engine import connect_writer
 from db.models import AttemptAnswer, MonitoringEvent
 from db.queries import verify
 from db.queries.events import insert as events
-from db.segments import Stretch
+from db.segments import Segment
 from db.settings import DatabaseSettings
 from protocol.events import Entry
 from protocol.limits import TIME_MAX_MS
@@ -24,8 +24,8 @@ from tests import factories
 from tests.candidates import seat
 from tests.factories import TIME_BASE_MS
 
-Store = Callable[[asyncpg.Connection, Sequence[Stretch]], Awaitable[object]]
-WAYS = [pytest.param(way, id=way.__name__) for way in (events.copy, events.insert_missing)]
+Store = Callable[[asyncpg.Connection, Sequence[Segment]], Awaitable[object]]
+WAYS = [pytest.param(way, id=way.__name__) for way in (events.copy_events, events.insert_missing_events)]
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ async def open_stream(engine: AsyncEngine, *, time_base: int = TIME_BASE_MS) -> 
         return await factories.make_stream(conn, candidate.attempt_id, time_base=time_base)
 
 
-def stretch(stream_id: UUID, first: int, *said: tuple[str, Any], mono: int | None = None) -> Stretch:
+def stretch(stream_id: UUID, first: int, *said: tuple[str, Any], mono: int | None = None) -> Segment:
     entries = tuple(
         Entry(seq, kind, 1, seq * 10 if mono is None else mono, msgspec.json.encode(data).decode())
         for seq, (kind, data) in enumerate(said, first)
     )
-    return Stretch(stream_id, first, entries)
+    return Segment(stream_id, first, entries)
 
 
 def answer(item: str, value: object) -> tuple[str, Any]:
@@ -60,7 +60,7 @@ def answer(item: str, value: object) -> tuple[str, Any]:
 
 async def kept(engine: AsyncEngine) -> list[tuple[int, str, Any]]:
     async with engine.connect() as conn:
-        assert await verify.find_answers_astray(conn) == []
+        assert await verify.find_answer_errors(conn) == []
         found = await conn.execute(
             select(AttemptAnswer.seq, AttemptAnswer.item, AttemptAnswer.value).order_by(AttemptAnswer.seq)
         )
@@ -95,7 +95,7 @@ async def test_no_clock_of_a_client_leads_out_of_the_years_that_can_be_held(
     engine: AsyncEngine, writer: asyncpg.Connection, time_base: int, mono: int, occurred_ms: int
 ) -> None:
     stream = await open_stream(engine, time_base=time_base)
-    await events.copy(writer, [stretch(stream, 1, answer("q1", 1), mono=mono)])
+    await events.copy_events(writer, [stretch(stream, 1, answer("q1", 1), mono=mono)])
     async with engine.connect() as conn:
         occurred_at = (await conn.execute(select(AttemptAnswer.occurred_at))).scalar_one()
     assert abs(occurred_at - from_ms(occurred_ms)) < timedelta(milliseconds=0.1)
@@ -105,7 +105,7 @@ async def test_answers_of_many_attempts_in_one_transaction_stay_apart(
     engine: AsyncEngine, writer: asyncpg.Connection
 ) -> None:
     streams = sorted([await open_stream(engine) for _ in range(3)], key=lambda one: one.int)
-    await events.copy(writer, [stretch(one, 1, answer("q1", str(one))) for one in streams])
+    await events.copy_events(writer, [stretch(one, 1, answer("q1", str(one))) for one in streams])
     async with engine.connect() as conn:
         found = await conn.execute(select(AttemptAnswer.stream_id, AttemptAnswer.attempt_id, AttemptAnswer.value))
         rows = found.all()
@@ -117,10 +117,10 @@ async def test_what_is_stored_again_adds_no_answer(
     engine: AsyncEngine, writer: asyncpg.Connection, stream: UUID
 ) -> None:
     first = stretch(stream, 1, answer("q1", "a"), answer("q1", "b"))
-    await events.copy(writer, [first])
+    await events.copy_events(writer, [first])
     altered = stretch(stream, 1, answer("q1", "a"), answer("q1", "altered"), answer("q1", "c"))
     for _ in range(2):
-        await events.insert_missing(writer, [altered])
+        await events.insert_missing_events(writer, [altered])
     assert await kept(engine) == [(1, "q1", "a"), (2, "q1", "b"), (3, "q1", "c")]
 
 
@@ -129,13 +129,13 @@ async def test_an_answer_postgresql_refuses_is_a_tombstone_and_no_revision(
 ) -> None:
     good = stretch(stream, 1, answer("q1", "a"), answer("q1", "bad"), answer("q1", "c"))
     bad = msgspec.structs.replace(good.entries[1], payload='{"item":"q1","value":1e200000}')
-    outcome = await events.insert_missing(writer, [Stretch(stream, 1, (good.entries[0], bad, good.entries[2]))])
+    outcome = await events.insert_missing_events(writer, [Segment(stream, 1, (good.entries[0], bad, good.entries[2]))])
     assert [one.seq for one in outcome.refused[stream]] == [2]
     assert await kept(engine) == [(1, "q1", "a"), (3, "q1", "c")]
 
 
 async def test_a_copy_that_fails_keeps_no_answer(engine: AsyncEngine, writer: asyncpg.Connection, stream: UUID) -> None:
-    await events.copy(writer, [stretch(stream, 1, ("copy", {}))])
+    await events.copy_events(writer, [stretch(stream, 1, ("copy", {}))])
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy(writer, [stretch(stream, 1, answer("q1", "a"))])
+        await events.copy_events(writer, [stretch(stream, 1, answer("q1", "a"))])
     assert await kept(engine) == []

@@ -64,7 +64,7 @@ async def test_any_difference_is_found_and_stated(
 ) -> None:
     await store(conn, stream_id, SENT)
     altered = msgspec.structs.replace(SENT, **changes)
-    assert await resends.compare(conn, attempt_id, stream_id, [altered]) == [1]
+    assert await resends.record_altered_resends(conn, attempt_id, stream_id, [altered]) == [1]
     assert await facts(conn, attempt_id) == [{"stream": str(stream_id), "seqs": [1]}]
 
 
@@ -74,7 +74,7 @@ async def test_the_same_content_in_other_words_is_no_difference(
 ) -> None:
     await store(conn, stream_id, SENT)
     again = msgspec.structs.replace(SENT, payload=payload)
-    assert await resends.compare(conn, attempt_id, stream_id, [again]) == []
+    assert await resends.record_altered_resends(conn, attempt_id, stream_id, [again]) == []
     assert await facts(conn, attempt_id) == []
 
 
@@ -84,7 +84,7 @@ async def test_times_are_compared_to_the_millisecond_in_any_year(
 ) -> None:
     entry = msgspec.structs.replace(SENT, at=at)
     await store(conn, stream_id, entry)
-    assert await resends.compare(conn, attempt_id, stream_id, [entry]) == []
+    assert await resends.record_altered_resends(conn, attempt_id, stream_id, [entry]) == []
 
 
 async def test_a_number_is_told_once_however_often_it_is_sent(
@@ -93,9 +93,9 @@ async def test_a_number_is_told_once_however_often_it_is_sent(
     entries = [msgspec.structs.replace(SENT, seq=seq) for seq in (1, 2, 3)]
     await store(conn, stream_id, *entries)
     altered = [msgspec.structs.replace(entry, type="cut") for entry in entries]
-    assert await resends.compare(conn, attempt_id, stream_id, altered[:2]) == [1, 2]
-    assert await resends.compare(conn, attempt_id, stream_id, altered) == [3]
-    assert await resends.compare(conn, attempt_id, stream_id, altered) == []
+    assert await resends.record_altered_resends(conn, attempt_id, stream_id, altered[:2]) == [1, 2]
+    assert await resends.record_altered_resends(conn, attempt_id, stream_id, altered) == [3]
+    assert await resends.record_altered_resends(conn, attempt_id, stream_id, altered) == []
     assert [fact["seqs"] for fact in await facts(conn, attempt_id)] == [[1, 2], [3]]
 
 
@@ -109,7 +109,7 @@ async def test_what_stands_in_place_of_an_event_has_no_content_to_compare(
 ) -> None:
     await store(conn, stream_id, stored)
     poison = msgspec.structs.replace(SENT, payload='{"x":"\\u0000"}')
-    assert await resends.compare(conn, attempt_id, stream_id, [poison]) == []
+    assert await resends.record_altered_resends(conn, attempt_id, stream_id, [poison]) == []
 
 
 async def test_a_tombstone_or_a_span_sent_again_is_not_compared(
@@ -117,10 +117,10 @@ async def test_a_tombstone_or_a_span_sent_again_is_not_compared(
 ) -> None:
     await store(conn, stream_id, SENT, msgspec.structs.replace(SENT, seq=2))
     sent = [tombstone(1, RejectCode.TOO_LARGE, b"x"), lost_entry(2, 2, "overflow")]
-    assert await resends.compare(conn, attempt_id, stream_id, sent) == []
+    assert await resends.record_altered_resends(conn, attempt_id, stream_id, sent) == []
 
 
 async def test_a_number_without_a_row_is_not_compared(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID) -> None:
     await store(conn, stream_id, lost_entry(1, 9, "overflow"))
     inside = msgspec.structs.replace(SENT, seq=5)
-    assert await resends.compare(conn, attempt_id, stream_id, [inside]) == []
+    assert await resends.record_altered_resends(conn, attempt_id, stream_id, [inside]) == []

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import NotFound
 from db.models import EventStream, MonitoringEvent
-from db.partitions import drawn_ms
-from db.queries.events.system_events import ServerEvent, append, append_each
+from db.partitions import created_ms
+from db.queries.events.system_events import ServerEvent, append_events, append_to_each
 from protocol.limits import STREAM_MS
 from tests.candidates import Candidate, age_stream, seat, system_events
 
@@ -23,7 +23,7 @@ async def streams_of(conn: AsyncConnection, candidate: Candidate) -> list[EventS
 async def test_facts_follow_one_another_and_say_when_they_were_stated(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     assert (
-        await append(conn, candidate.attempt_id, [ServerEvent("paused", {"by": "x"}), ServerEvent("resumed")])
+        await append_events(conn, candidate.attempt_id, [ServerEvent("paused", {"by": "x"}), ServerEvent("resumed")])
     ).last == 3
     found = await conn.execute(
         select(MonitoringEvent.seq, MonitoringEvent.event_type, MonitoringEvent.mono).order_by(MonitoringEvent.seq)
@@ -36,34 +36,34 @@ async def test_facts_follow_one_another_and_say_when_they_were_stated(conn: Asyn
 async def test_facts_of_many_attempts_are_appended_at_once(conn: AsyncConnection) -> None:
     seated = await seat(conn, 3)
     facts = {one.attempt_id: [ServerEvent("paused", {"n": n})] for n, one in enumerate(seated)}
-    assert {one.last for one in (await append_each(conn, facts)).values()} == {2}
+    assert {one.last for one in (await append_to_each(conn, facts)).values()} == {2}
     for n, one in enumerate(seated):
         assert (await system_events(conn, one.attempt_id))[-1] == ("paused", {"n": n})
-    assert await append_each(conn, {}) == {}
+    assert await append_to_each(conn, {}) == {}
 
 
 async def test_an_attempt_nobody_knows_has_no_facts(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     with pytest.raises(NotFound):
-        await append_each(conn, {candidate.attempt_id: [ServerEvent("paused")], uuid4(): [ServerEvent("paused")]})
+        await append_to_each(conn, {candidate.attempt_id: [ServerEvent("paused")], uuid4(): [ServerEvent("paused")]})
 
 
 async def test_a_system_stream_is_followed_by_a_new_one_after_a_day(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     [first] = await streams_of(conn, candidate)
     first = await age_stream(conn, first, STREAM_MS - 60_000)
-    await append(conn, candidate.attempt_id, [ServerEvent("paused")])
+    await append_events(conn, candidate.attempt_id, [ServerEvent("paused")])
     assert await streams_of(conn, candidate) == [first]
     old = await age_stream(conn, first, 60_001)
-    assert (await append(conn, candidate.attempt_id, [ServerEvent("resumed")])).last == 1
+    assert (await append_events(conn, candidate.attempt_id, [ServerEvent("resumed")])).last == 1
     before, after = await streams_of(conn, candidate)
-    assert (before, drawn_ms(after) - drawn_ms(before) >= STREAM_MS) == (old, True)
+    assert (before, created_ms(after) - created_ms(before) >= STREAM_MS) == (old, True)
     assert [fact for fact, _ in await system_events(conn, candidate.attempt_id)] == [
         "attempt_started",
         "paused",
         "resumed",
     ]
-    assert (await append(conn, candidate.attempt_id, [ServerEvent("paused")])).last == 2
+    assert (await append_events(conn, candidate.attempt_id, [ServerEvent("paused")])).last == 2
 
 
 async def test_who_waited_for_the_old_stream_appends_to_the_new_one(engine: AsyncEngine) -> None:
@@ -72,8 +72,8 @@ async def test_who_waited_for_the_old_stream_appends_to_the_new_one(engine: Asyn
         [first] = await streams_of(conn, candidate)
         await age_stream(conn, first, STREAM_MS)
     async with engine.connect() as rotating, engine.connect() as waiting:
-        await append(rotating, candidate.attempt_id, [ServerEvent("paused")])
-        waiter = asyncio.create_task(append(waiting, candidate.attempt_id, [ServerEvent("resumed")]))
+        await append_events(rotating, candidate.attempt_id, [ServerEvent("paused")])
+        waiter = asyncio.create_task(append_events(waiting, candidate.attempt_id, [ServerEvent("resumed")]))
         done, _ = await asyncio.wait({waiter}, timeout=0.1)
         assert not done
         await rotating.commit()
@@ -90,7 +90,7 @@ async def test_appending_from_many_sides_leaves_no_hole(engine: AsyncEngine) -> 
 
     async def state(turn: int) -> None:
         async with engine.begin() as conn:
-            await append_each(conn, dict(list(facts.items())[:: 1 if turn % 2 else -1]))
+            await append_to_each(conn, dict(list(facts.items())[:: 1 if turn % 2 else -1]))
 
     await asyncio.gather(*(state(turn) for turn in range(8)))
     async with engine.connect() as conn:

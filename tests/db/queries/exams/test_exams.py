@@ -10,7 +10,7 @@ from db.errors import Conflict, Forbidden, NotFound
 from db.models import ExamAttempt, ExamPolicy
 from db.queries import feed
 from db.queries.accounts import users
-from db.queries.attempts import start as attempts
+from db.queries.attempts.start import start_attempt
 from db.queries.exams import exams, permissions, rosters
 from db.queries.exams.permissions import Grants
 from protocol.attempts import AttemptStatus
@@ -20,19 +20,19 @@ from tests import factories
 
 async def create(conn: AsyncConnection, creator_id: UUID, **values: Any) -> UUID:
     values = {"title": "Physics", "duration_minutes": 60, **values}
-    return await exams.create(conn, creator_id=creator_id, policy={"a": 1}, **values)
+    return await exams.create_exam(conn, creator_id=creator_id, policy={"a": 1}, **values)
 
 
 async def test_an_exam_comes_with_its_first_policy_and_its_feed(conn: AsyncConnection) -> None:
     teacher = await factories.make_user(conn, role=Role.TEACHER)
     exam_id = await create(conn, teacher)
-    view = await exams.read(conn, exam_id, teacher)
+    view = await exams.read_exam(conn, exam_id, teacher)
     assert not view.is_published
     assert view.created_at > 1_700_000_000_000
     assert (view.version, view.items_version, view.policy_version, view.opens_at) == (1, 0, 1, None)
     policy = (await conn.execute(select(ExamPolicy.version, ExamPolicy.settings))).one()
     assert policy == (1, {"a": 1})
-    assert await feed.heads(conn, [exam_id]) == {exam_id: 0}
+    assert await feed.read_heads(conn, [exam_id]) == {exam_id: 0}
 
 
 async def test_an_exam_is_there_for_its_maker_administrators_and_whom_they_permit(conn: AsyncConnection) -> None:
@@ -40,17 +40,17 @@ async def test_an_exam_is_there_for_its_maker_administrators_and_whom_they_permi
     admin = await factories.make_user(conn, role=Role.ADMIN)
     exam_id = await create(conn, maker)
     for user_id, role in ((maker, Role.TEACHER), (admin, Role.ADMIN)):
-        view = await exams.read(conn, exam_id, user_id)
+        view = await exams.read_exam(conn, exam_id, user_id)
         assert view.permissions == list(Permission)
         assert await exams.list_visible(conn, user_id=user_id, role=role) == [view]
     with pytest.raises(NotFound):
-        await exams.read(conn, exam_id, other)
+        await exams.read_exam(conn, exam_id, other)
     assert await exams.list_visible(conn, user_id=other, role=Role.TEACHER) == []
     await permissions.grant(conn, exam_id, maker, f"u-{other}", Grants(can_invigilate=True))
     (view,) = await exams.list_visible(conn, user_id=other, role=Role.TEACHER)
     assert view.permissions == [Permission.INVIGILATE]
     with pytest.raises(NotFound):
-        await exams.read(conn, uuid4(), admin)
+        await exams.read_exam(conn, uuid4(), admin)
 
 
 async def test_who_calls_themselves_an_administrator_sees_no_more_for_it(conn: AsyncConnection) -> None:
@@ -76,10 +76,10 @@ async def test_an_exam_counts_who_is_on_its_roster_and_who_sits_it(conn: AsyncCo
     ada, eve, max_ = [await factories.make_user(conn) for _ in range(3)]
     await factories.make_attempt(conn, exam_id, ada)
     await factories.make_attempt(conn, exam_id, eve)
-    await rosters.enrol(conn, exam_id, [max_])
+    await rosters.enroll(conn, exam_id, [max_])
     await rosters.remove_from_roster(conn, exam_id, max_)
     await conn.execute(update(ExamAttempt).where(ExamAttempt.student_id == eve).values(status=AttemptStatus.SUBMITTED))
-    view = await exams.read(conn, exam_id, teacher)
+    view = await exams.read_exam(conn, exam_id, teacher)
     assert (view.roster_size, view.running_attempts) == (2, 1)
 
 
@@ -87,37 +87,37 @@ async def test_an_edit_counts_and_is_for_editors(conn: AsyncConnection) -> None:
     maker, other = [await factories.make_user(conn, role=Role.TEACHER) for _ in range(2)]
     exam_id = await create(conn, maker)
     with pytest.raises(NotFound):
-        await exams.take_in_hand(conn, exam_id, other)
+        await exams.lock_exam(conn, exam_id, other)
     await permissions.grant(conn, exam_id, maker, f"u-{other}", Grants(can_view=True))
     with pytest.raises(Forbidden):
-        await exams.take_in_hand(conn, exam_id, other)
-    assert (await exams.take_in_hand(conn, exam_id, maker)).version == 1
-    await exams.change(conn, exam_id, {"title": "Latin"})
-    view = await exams.read(conn, exam_id, maker)
+        await exams.lock_exam(conn, exam_id, other)
+    assert (await exams.lock_exam(conn, exam_id, maker)).version == 1
+    await exams.change_exam(conn, exam_id, {"title": "Latin"})
+    view = await exams.read_exam(conn, exam_id, maker)
     assert (view.title, view.version) == ("Latin", 2)
 
 
 async def test_an_exam_is_taken_back_only_while_nobody_sits_it(conn: AsyncConnection) -> None:
     teacher = await factories.make_user(conn, role=Role.TEACHER)
     exam_id = await create(conn, teacher)
-    assert await exams.publish(conn, exam_id, teacher)
-    assert not await exams.publish(conn, exam_id, teacher)
+    assert await exams.publish_exam(conn, exam_id, teacher)
+    assert not await exams.publish_exam(conn, exam_id, teacher)
     await factories.make_attempt(conn, exam_id, await factories.make_user(conn))
     with pytest.raises(Conflict, match="1 attempt is running"):
-        await exams.unpublish(conn, exam_id, teacher)
+        await exams.unpublish_exam(conn, exam_id, teacher)
     await conn.execute(update(ExamAttempt).values(status=AttemptStatus.TIMED_OUT))
-    assert await exams.unpublish(conn, exam_id, teacher)
-    assert not await exams.unpublish(conn, exam_id, teacher)
+    assert await exams.unpublish_exam(conn, exam_id, teacher)
+    assert not await exams.unpublish_exam(conn, exam_id, teacher)
 
 
 async def test_no_attempt_begins_in_an_exam_that_is_being_taken_back(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         teacher, ada = await factories.make_user(conn, role=Role.TEACHER), await factories.make_user(conn)
         exam_id = await factories.make_exam(conn, teacher)
-        await rosters.enrol(conn, exam_id, [ada])
+        await rosters.enroll(conn, exam_id, [ada])
     async with engine.begin() as starting, engine.begin() as hiding:
-        assert await exams.unpublish(hiding, exam_id, teacher)
-        start = asyncio.create_task(attempts.start(starting, exam_id, ada, rulebook_version=1))
+        assert await exams.unpublish_exam(hiding, exam_id, teacher)
+        start = asyncio.create_task(start_attempt(starting, exam_id, ada, rulebook_version=1))
         await _waits_for_a_lock(engine)
         await hiding.commit()
         with pytest.raises(NotFound):
@@ -128,10 +128,10 @@ async def test_an_exam_in_which_an_attempt_is_being_begun_is_not_taken_back(engi
     async with engine.begin() as conn:
         teacher, ada = await factories.make_user(conn, role=Role.TEACHER), await factories.make_user(conn)
         exam_id = await factories.make_exam(conn, teacher)
-        await rosters.enrol(conn, exam_id, [ada])
+        await rosters.enroll(conn, exam_id, [ada])
     async with engine.begin() as starting, engine.begin() as hiding:
-        await attempts.start(starting, exam_id, ada, rulebook_version=1)
-        hide = asyncio.create_task(exams.unpublish(hiding, exam_id, teacher))
+        await start_attempt(starting, exam_id, ada, rulebook_version=1)
+        hide = asyncio.create_task(exams.unpublish_exam(hiding, exam_id, teacher))
         await _waits_for_a_lock(engine)
         await starting.commit()
         with pytest.raises(Conflict):
@@ -152,8 +152,8 @@ async def _waits_for_a_lock(engine: AsyncEngine) -> None:
 async def test_results_once_released_stay_so(conn: AsyncConnection) -> None:
     teacher = await factories.make_user(conn, role=Role.TEACHER)
     exam_id = await create(conn, teacher)
-    assert await exams.release(conn, exam_id, teacher)
-    first = await exams.read(conn, exam_id, teacher)
+    assert await exams.release_results(conn, exam_id, teacher)
+    first = await exams.read_exam(conn, exam_id, teacher)
     assert first.results_released_at is not None
-    assert not await exams.release(conn, exam_id, teacher)
-    assert await exams.read(conn, exam_id, teacher) == first
+    assert not await exams.release_results(conn, exam_id, teacher)
+    assert await exams.read_exam(conn, exam_id, teacher) == first

@@ -26,18 +26,18 @@ async def make(conn: AsyncConnection) -> tuple[UUID, UUID, UUID]:
 
 async def test_items_come_back_in_order_and_the_maximum_score_follows(conn: AsyncConnection) -> None:
     exam_id, maker, _ = await make(conn)
-    assert await items.read_newest(conn, exam_id, maker) == items.ItemSet(0, [], with_keys=True)
-    assert await items.replace(conn, exam_id, maker, ASKED) == 1
-    assert await items.read_newest(conn, exam_id, maker) == items.ItemSet(1, ASKED, with_keys=True)
+    assert await items.read_newest_items(conn, exam_id, maker) == items.ItemSet(0, [], with_keys=True)
+    assert await items.replace_items(conn, exam_id, maker, ASKED) == 1
+    assert await items.read_newest_items(conn, exam_id, maker) == items.ItemSet(1, ASKED, with_keys=True)
     exam = (await conn.execute(select(Exam.max_score, Exam.version, Exam.items_version))).one()
     assert exam == (5.5, 2, 1)
 
 
 async def test_an_older_version_stays_as_it_was(conn: AsyncConnection) -> None:
     exam_id, maker, _ = await make(conn)
-    await items.replace(conn, exam_id, maker, ASKED)
-    assert await items.replace(conn, exam_id, maker, ASKED[:1], seen=1) == 2
-    assert await items.replace(conn, exam_id, maker, []) == 3
+    await items.replace_items(conn, exam_id, maker, ASKED)
+    assert await items.replace_items(conn, exam_id, maker, ASKED[:1], seen=1) == 2
+    assert await items.replace_items(conn, exam_id, maker, []) == 3
     rows = await conn.execute(select(ExamItem.version, ExamItem.item).order_by(ExamItem.version, ExamItem.position))
     assert rows.all() == [(1, "q2"), (1, "q1"), (2, "q2")]
     assert (await conn.execute(select(Exam.max_score))).scalar_one() == 0
@@ -45,9 +45,9 @@ async def test_an_older_version_stays_as_it_was(conn: AsyncConnection) -> None:
 
 async def test_whoever_saw_an_older_version_replaces_nothing(conn: AsyncConnection) -> None:
     exam_id, maker, _ = await make(conn)
-    await items.replace(conn, exam_id, maker, ASKED)
+    await items.replace_items(conn, exam_id, maker, ASKED)
     with pytest.raises(Conflict, match="version 1"):
-        await items.replace(conn, exam_id, maker, ASKED, seen=0)
+        await items.replace_items(conn, exam_id, maker, ASKED, seen=0)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ async def test_whoever_saw_an_older_version_replaces_nothing(conn: AsyncConnecti
 )
 async def test_keys_are_read_only_for_who_may_edit_or_review(conn: AsyncConnection, grants: Grants, keys: bool) -> None:
     exam_id, maker, other = await make(conn)
-    await items.replace(conn, exam_id, maker, ASKED)
+    await items.replace_items(conn, exam_id, maker, ASKED)
     await permissions.grant(conn, exam_id, maker, f"u-{other}", grants)
-    found = await items.read_newest(conn, exam_id, other)
+    found = await items.read_newest_items(conn, exam_id, other)
     assert found.with_keys is keys
     assert [item.answer_key for item in found.items] == (["b", None] if keys else [None, None])
 
@@ -68,10 +68,10 @@ async def test_who_only_watches_sees_no_items_and_who_may_nothing_no_exam(
     conn: AsyncConnection, grants: Grants
 ) -> None:
     exam_id, maker, other = await make(conn)
-    for call in (items.read_newest(conn, exam_id, other), items.replace(conn, exam_id, other, ASKED)):
+    for call in (items.read_newest_items(conn, exam_id, other), items.replace_items(conn, exam_id, other, ASKED)):
         with pytest.raises(NotFound):
             await call
     await permissions.grant(conn, exam_id, maker, f"u-{other}", grants)
-    for call in (items.read_newest(conn, exam_id, other), items.replace(conn, exam_id, other, ASKED)):
+    for call in (items.read_newest_items(conn, exam_id, other), items.replace_items(conn, exam_id, other, ASKED)):
         with pytest.raises(Forbidden):
             await call

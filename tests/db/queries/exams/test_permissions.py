@@ -19,13 +19,13 @@ async def test_a_grant_says_exactly_what_is_permitted_from_now_on(conn: AsyncCon
     exam_id = await make_exam(conn, maker)
     grantee = await permissions.grant(conn, exam_id, maker, f"U-{other}".upper(), ALL)
     assert grantee.teacher_id == other
-    assert await access.permissions_of(conn, exam_id, other) == list(Permission)
+    assert await access.list_permissions(conn, exam_id, other) == list(Permission)
     await permissions.grant(conn, exam_id, maker, f"u-{other}", Grants(can_review=True))
-    assert await access.permissions_of(conn, exam_id, other) == [Permission.REVIEW]
+    assert await access.list_permissions(conn, exam_id, other) == [Permission.REVIEW]
     (listed,) = await permissions.list_grantees(conn, exam_id, maker)
     assert (listed.teacher_id, listed.can_review, listed.can_edit) == (other, True, False)
     assert await permissions.withdraw(conn, exam_id, maker, f"u-{other}") == other
-    assert await access.permissions_of(conn, exam_id, other) == []
+    assert await access.list_permissions(conn, exam_id, other) == []
     with pytest.raises(NotFound):
         await permissions.withdraw(conn, exam_id, maker, f"u-{other}")
 

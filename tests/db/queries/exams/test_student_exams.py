@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models import Exam, ExamAttempt
 from db.queries.exams import rosters, student_exams
-from db.queries.exams.student_exams import EnrolmentState, state_of
+from db.queries.exams.student_exams import EnrolmentState, derive_state
 from protocol.attempts import RUNNING, AttemptStatus
 from protocol.roles import Role
 from tests import factories
@@ -21,8 +21,8 @@ async def test_a_student_finds_exams_to_sit_and_their_own_attempt(conn: AsyncCon
     attempt_id = await factories.make_attempt(conn, physics, ada)
     await factories.make_attempt(conn, physics, eve)
     latin = await factories.make_exam(conn, teacher, policy={"preset": "camera"})
-    await rosters.enrol(conn, latin, [ada])
-    found = await student_exams.list_enrolments(conn, ada)
+    await rosters.enroll(conn, latin, [ada])
+    found = await student_exams.list_enrollments(conn, ada)
     assert [(one.exam_id, one.state) for one in found] == [(latin, "open"), (physics, "running")]
     assert found[0].policy == {"preset": "camera"}
     assert found[0].attempt is None
@@ -30,7 +30,7 @@ async def test_a_student_finds_exams_to_sit_and_their_own_attempt(conn: AsyncCon
     assert found[1].attempt.attempt_id == attempt_id
     assert found[1].attempt.deadline is not None
     await conn.execute(update(ExamAttempt).values(status=AttemptStatus.SUBMITTED))
-    done = (await student_exams.list_enrolments(conn, ada))[1]
+    done = (await student_exams.list_enrollments(conn, ada))[1]
     assert done.state is EnrolmentState.DONE
     assert done.attempt is not None
     assert done.attempt.status == "completed"
@@ -42,13 +42,13 @@ async def test_a_list_can_be_one_exam_or_a_page_and_leaves_out_what_is_not_for_t
     teacher, ada = [await factories.make_user(conn, role=role) for role in (Role.TEACHER, Role.STUDENT)]
     made = [await factories.make_exam(conn, teacher) for _ in range(4)]
     for exam_id in made:
-        await rosters.enrol(conn, exam_id, [ada])
+        await rosters.enroll(conn, exam_id, [ada])
     await rosters.remove_from_roster(conn, made[0], ada)
     await conn.execute(update(Exam).where(Exam.id == made[1]).values(is_published=False))
-    assert [one.exam_id for one in await student_exams.list_enrolments(conn, ada)] == [made[3], made[2]]
-    assert [one.exam_id for one in await student_exams.list_enrolments(conn, ada, only_exam=made[2])] == [made[2]]
-    assert [one.exam_id for one in await student_exams.list_enrolments(conn, ada, limit=1)] == [made[3]]
-    assert [one.exam_id for one in await student_exams.list_enrolments(conn, ada, after=made[3])] == [made[2]]
+    assert [one.exam_id for one in await student_exams.list_enrollments(conn, ada)] == [made[3], made[2]]
+    assert [one.exam_id for one in await student_exams.list_enrollments(conn, ada, only_exam=made[2])] == [made[2]]
+    assert [one.exam_id for one in await student_exams.list_enrollments(conn, ada, limit=1)] == [made[3]]
+    assert [one.exam_id for one in await student_exams.list_enrollments(conn, ada, after=made[3])] == [made[2]]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,6 @@ async def test_a_list_can_be_one_exam_or_a_page_and_leaves_out_what_is_not_for_t
 def test_without_an_attempt_the_exam_s_times_say_how_it_stands(
     opens_at: datetime | None, closes_at: datetime | None, state: str
 ) -> None:
-    assert state_of(None, opens_at, closes_at, NOW) == state
+    assert derive_state(None, opens_at, closes_at, NOW) == state
     for status in AttemptStatus:
-        assert state_of(status, opens_at, closes_at, NOW) == ("running" if status in RUNNING else "done")
+        assert derive_state(status, opens_at, closes_at, NOW) == ("running" if status in RUNNING else "done")

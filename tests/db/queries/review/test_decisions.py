@@ -23,7 +23,7 @@ class Case:
         self.flag = flag
 
     async def decide(self, conn: AsyncConnection, seen: FlagStatus, decision: FlagStatus, command: UUID) -> None:
-        await decisions.decide(
+        await decisions.store_decision(
             conn,
             flag_id=self.flag,
             seen=seen,
@@ -47,13 +47,13 @@ async def case(conn: AsyncConnection) -> Case:
 
 
 async def test_a_flag_in_hand_shows_its_status_and_the_last_decision(conn: AsyncConnection, case: Case) -> None:
-    fresh = await decisions.take_in_hand(conn, case.exam, case.flag)
-    assert fresh == decisions.FlagInHand(case.attempt, FlagStatus.OPEN, None)
+    fresh = await decisions.lock_flag(conn, case.exam, case.flag)
+    assert fresh == decisions.LockedFlag(case.attempt, FlagStatus.OPEN, None)
 
     command = uuid4()
     await case.decide(conn, FlagStatus.OPEN, FlagStatus.DISMISSED, command)
 
-    decided = await decisions.take_in_hand(conn, case.exam, case.flag)
+    decided = await decisions.lock_flag(conn, case.exam, case.flag)
     assert decided is not None
     assert decided.status is FlagStatus.DISMISSED
     assert decided.last is not None
@@ -62,8 +62,8 @@ async def test_a_flag_in_hand_shows_its_status_and_the_last_decision(conn: Async
 
 async def test_a_flag_of_another_exam_cannot_be_taken_in_hand(conn: AsyncConnection, case: Case) -> None:
     other = await make_case(conn)
-    assert await decisions.take_in_hand(conn, other.exam, case.flag) is None
-    assert await decisions.take_in_hand(conn, case.exam, uuid4()) is None
+    assert await decisions.lock_flag(conn, other.exam, case.flag) is None
+    assert await decisions.lock_flag(conn, case.exam, uuid4()) is None
 
 
 async def test_a_spent_command_decides_nothing(conn: AsyncConnection, case: Case) -> None:
@@ -80,7 +80,7 @@ async def test_a_flag_in_hand_is_nobody_elses_and_its_attempt_is_not_folded(engi
     async with engine.begin() as conn:
         case = await make_case(conn)
     async with engine.begin() as holder, engine.begin() as other:
-        await decisions.take_in_hand(holder, case.exam, case.flag)
+        await decisions.lock_flag(holder, case.exam, case.flag)
         cursor = select(AnalysisCursor.attempt_id).where(AnalysisCursor.attempt_id == case.attempt)
         assert (await other.execute(cursor.with_for_update(key_share=True, skip_locked=True))).all() == []
         flag = select(Flag.id).where(Flag.id == case.flag)
@@ -91,12 +91,12 @@ async def test_who_waits_for_a_flag_sees_what_was_decided_meanwhile(engine: Asyn
     async with engine.begin() as conn:
         case = await make_case(conn)
 
-    async def take() -> decisions.FlagInHand | None:
+    async def take() -> decisions.LockedFlag | None:
         async with engine.begin() as conn:
-            return await decisions.take_in_hand(conn, case.exam, case.flag)
+            return await decisions.lock_flag(conn, case.exam, case.flag)
 
     async with engine.begin() as first:
-        await decisions.take_in_hand(first, case.exam, case.flag)
+        await decisions.lock_flag(first, case.exam, case.flag)
         waiting = asyncio.create_task(take())
         await case.decide(first, FlagStatus.OPEN, FlagStatus.ESCALATED, uuid4())
     seen = await waiting
@@ -108,9 +108,9 @@ async def test_waiting_for_a_flag_ends_in_time(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         case = await make_case(conn)
     async with engine.begin() as first, engine.connect() as second:
-        await decisions.take_in_hand(first, case.exam, case.flag)
+        await decisions.lock_flag(first, case.exam, case.flag)
         with pytest.raises(DBAPIError, match="lock timeout"):
-            await decisions.take_in_hand(second, case.exam, case.flag)
+            await decisions.lock_flag(second, case.exam, case.flag)
         await second.rollback()
 
 

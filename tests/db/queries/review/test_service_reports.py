@@ -16,8 +16,8 @@ async def test_what_is_no_fact_of_the_attempt_is_found_by_its_place(conn: AsyncC
     for one in (stream, foreign):
         await store_events(conn, one, [("paste", {}, 1), ("paste", {}, 2)])
     cited = [(stream, 1), (stream, 3), (stream, 2), (foreign, 1), (uuid4(), 1), (stream, 1)]
-    assert await service_reports.find_missing(conn, attempt, cited) == [1, 3, 4]
-    assert await service_reports.find_missing(conn, attempt, []) == []
+    assert await service_reports.find_missing_events(conn, attempt, cited) == [1, 3, 4]
+    assert await service_reports.find_missing_events(conn, attempt, []) == []
 
 
 async def test_indicators_are_added_to_an_analysis_that_is_there(conn: AsyncConnection) -> None:

@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.clock import from_ms
 from db.models import MonitoringEvent
 from db.queries.review import timeline
-from db.queries.review.timeline import StreamInfo, Wanted
+from db.queries.review.timeline import EventFilter, StreamInfo
 from tests.candidates import seat
 from tests.factories import TIME_BASE_MS, make_stream, store_events
 
-EVERYTHING = Wanted()
+EVERYTHING = EventFilter()
 
 
 async def make_streams(conn: AsyncConnection, *stored_at: list[int]) -> tuple[UUID, list[StreamInfo]]:
@@ -38,7 +38,7 @@ async def read_pages(conn: AsyncConnection, streams: list[StreamInfo], limit: in
     positions: dict[UUID, int] = {}
     seen = []
     while True:
-        window = await timeline.read_window(conn, streams, positions=positions, wanted=EVERYTHING, limit=limit)
+        window = await timeline.read_page(conn, streams, positions=positions, wanted=EVERYTHING, limit=limit)
         assert len(window.facts) <= limit
         seen += [(numbers[fact.stream_id], fact.seq) for fact in window.facts]
         if window.is_last:
@@ -71,7 +71,7 @@ async def test_any_pages_of_any_clock_show_each_fact_once_and_each_stream_in_its
 
 async def test_a_page_reads_its_streams_along_their_keys_and_only_their_partitions(conn: AsyncConnection) -> None:
     _, streams = await make_streams(conn, list(range(20)))
-    await timeline.read_window(conn, streams, positions={}, wanted=EVERYTHING, limit=1)
+    await timeline.read_page(conn, streams, positions={}, wanted=EVERYTHING, limit=1)
     explained = text("EXPLAIN (ANALYZE, COSTS OFF) " + timeline.NEXT.element.text).bindparams(
         *timeline.NEXT.element._bindparams.values()
     )
@@ -98,9 +98,9 @@ async def test_a_page_reads_its_streams_along_their_keys_and_only_their_partitio
 
 async def test_facts_are_counted_over_all_streams(conn: AsyncConnection) -> None:
     attempt_id, streams = await make_streams(conn, [1, 2], [3])
-    assert await timeline.count(conn, streams) == 3
-    assert await timeline.count(conn, await timeline.read_streams(conn, attempt_id)) == 4
-    assert await timeline.count(conn, []) == 0
+    assert await timeline.count_events(conn, streams) == 3
+    assert await timeline.count_events(conn, await timeline.read_streams(conn, attempt_id)) == 4
+    assert await timeline.count_events(conn, []) == 0
 
 
 async def test_before_it_has_ended_nothing_is_concluded_about_an_attempt(conn: AsyncConnection) -> None:

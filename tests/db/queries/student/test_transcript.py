@@ -16,7 +16,7 @@ from tests.sittings import Sitting, answer, end, sit
 
 async def sit_as_one(conn: AsyncConnection, exams: int) -> list[Sitting]:
     """Several exams of one student: the second half are handed in, with 2 of 10 points."""
-    account = await users.create(conn, username="ada", name="Ada Example", role=Role.STUDENT)
+    account = await users.create_user(conn, username="ada", name="Ada Example", role=Role.STUDENT)
     sittings = []
     for _ in range(exams):
         one = await sit(conn, passing=1)

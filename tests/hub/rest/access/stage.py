@@ -6,7 +6,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Exam, ExamItem, TeacherExamPermission, User
-from db.queries.attempts import end as endings
+from db.queries.attempts.end import end_attempt
 from db.queries.exams import rosters
 from judgement import grading
 from judgement.policy import preset, write_policy
@@ -84,7 +84,7 @@ class Stage:
     async def student_on_roster(self) -> UUID:
         async with self.engine.begin() as conn:
             student = await make_user(conn)
-            await rosters.enrol(conn, self.exam_id, [student])
+            await rosters.enroll(conn, self.exam_id, [student])
         return student
 
     async def account(self, role: Role) -> tuple[UUID, str]:
@@ -101,7 +101,7 @@ class Stage:
     async def end(self, attempt_id: UUID) -> None:
         """The attempt is over, with nothing handed in."""
         async with self.engine.begin() as conn:
-            await endings.end_attempt(conn, attempt_id, ending(), grading)
+            await end_attempt(conn, attempt_id, ending(), grading)
 
     async def _furnish(self, maker: str, student: str) -> dict[str, object]:
         async with self.engine.begin() as conn:

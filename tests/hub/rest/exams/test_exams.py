@@ -46,7 +46,7 @@ async def test_an_exam_is_a_draft_with_its_policy_and_its_feed(teacher: Caller, 
     assert exam["permissions"] == list(Permission)
     async with engine.connect() as conn:
         policy = (await conn.execute(select(ExamPolicy))).one()
-        assert list((await feed.heads(conn, [policy.exam_id])).values()) == [0]
+        assert list((await feed.read_heads(conn, [policy.exam_id])).values()) == [0]
         row = (await conn.execute(select(AuditLog).order_by(AuditLog.id.desc()).limit(1))).one()
     assert policy.version == 1
     assert read_policy(policy.settings) == preset("camera")

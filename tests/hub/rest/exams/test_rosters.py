@@ -113,7 +113,7 @@ async def test_a_whole_year_is_enrolled_at_once(teacher: Caller, exam_id: str, e
     assert [row["username"] for row in answer.json()] == [student["username"] for student in students]
     assert len({row["code"] for row in answer.json()}) == 2000
     async with engine.connect() as conn:
-        assert await feed.heads(conn, [UUID(exam_id)]) == {UUID(exam_id): 2000}
+        assert await feed.read_heads(conn, [UUID(exam_id)]) == {UUID(exam_id): 2000}
 
 
 async def test_a_student_taken_off_the_roster_is_out_until_put_on_it_again(

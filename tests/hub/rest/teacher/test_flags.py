@@ -161,7 +161,7 @@ async def test_nobody_decides_without_the_permission_to_review(classroom: Classr
     assert [(await caller.post(path, review())).status_code for caller in callers] == [403, 404, 403, 401]
     assert (await classroom.teacher.post(f"/teacher/flags/{uuid4()}/review", review())).status_code == 404
     async with engine.connect() as conn:
-        assert (await board.read_flag(conn, flag_id)).status is FlagStatus.OPEN
+        assert (await board.read_flag_row(conn, flag_id)).status is FlagStatus.OPEN
 
 
 async def test_a_review_without_a_reason_is_refused_by_its_path(classroom: Classroom) -> None:

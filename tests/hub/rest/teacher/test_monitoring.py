@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import BehaviorAnalysis, Flag, MonitoringEvent
 from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
-from db.queries.review.flags import Cited
+from db.queries.review.flags import CitedEvents
 from hub.rest.teacher.monitoring import cite
 from protocol.flags import FlagSource, FlagStatus, Severity
 from protocol.roles import Permission, Role
@@ -72,7 +72,7 @@ async def test_a_timeline_is_read_page_by_page_over_all_streams_and_leaves_nothi
     for _ in range(3):
         await classroom.record(attempt_id, [("alive", {}, at) for at in range(1_000, 8_000, 1_000)])
         async with engine.begin() as conn:
-            await system_events.append(conn, attempt_id, [ServerEvent("connection_lost", {"cause": "gone"})])
+            await system_events.append_events(conn, attempt_id, [ServerEvent("connection_lost", {"cause": "gone"})])
     whole = await read_all(classroom, attempt_id, limit=200)
     assert len(whole) == 1 + 3 * 8
     for limit in (1, 4, 7):
@@ -188,7 +188,9 @@ async def test_a_bad_request_for_a_timeline_is_refused_by_its_path(
 
 def test_a_fact_that_many_flags_cite_counts_once() -> None:
     place, flags = (uuid4(), 1), [uuid4(), uuid4()]
-    citing = cite([Cited(flag, FlagSource.RULE, FlagStatus.OPEN, Severity.WARNING, [place, place]) for flag in flags])
+    citing = cite(
+        [CitedEvents(flag, FlagSource.RULE, FlagStatus.OPEN, Severity.WARNING, [place, place]) for flag in flags]
+    )
     assert citing.flags == {place: flags}
     assert citing.anomalies == {place}
     assert citing.critical == set()
@@ -198,10 +200,10 @@ def test_notes_and_advice_nobody_confirmed_make_no_anomaly() -> None:
     places = [(uuid4(), number) for number in range(4)]
     citing = cite(
         [
-            Cited(uuid4(), FlagSource.RULE, FlagStatus.OPEN, Severity.NORMAL, places[:1]),
-            Cited(uuid4(), FlagSource.SERVICE, FlagStatus.OPEN, Severity.CRITICAL, places[1:2]),
-            Cited(uuid4(), FlagSource.RULE, FlagStatus.WITHDRAWN, Severity.CRITICAL, places[2:3]),
-            Cited(uuid4(), FlagSource.TEACHER, FlagStatus.CONFIRMED, Severity.CRITICAL, places[3:]),
+            CitedEvents(uuid4(), FlagSource.RULE, FlagStatus.OPEN, Severity.NORMAL, places[:1]),
+            CitedEvents(uuid4(), FlagSource.SERVICE, FlagStatus.OPEN, Severity.CRITICAL, places[1:2]),
+            CitedEvents(uuid4(), FlagSource.RULE, FlagStatus.WITHDRAWN, Severity.CRITICAL, places[2:3]),
+            CitedEvents(uuid4(), FlagSource.TEACHER, FlagStatus.CONFIRMED, Severity.CRITICAL, places[3:]),
         ]
     )
     assert citing.anomalies == citing.critical == {places[3]}

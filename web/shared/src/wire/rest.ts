@@ -59,7 +59,7 @@ export type AnalysisState = "pending" | "done" | "stale" | "failed";
 
 /** An exam in figures; `students` holds attempts, page by page: `next` is the `after` of the page that follows. */
 export interface Analytics {
-  exam: ExamHead;
+  exam: ExamHeading;
   analytics: Figures;
   students: AttemptSummary[];
   next: string | null;
@@ -246,7 +246,7 @@ export interface ExamEdit {
 }
 
 /** Which exam the figures are of. */
-export interface ExamHead {
+export interface ExamHeading {
   exam_id: string;
   title: string;
   subject: string;
@@ -297,7 +297,7 @@ export interface ExamView {
   running_attempts: number;
 }
 
-/** One thing wrong with a request: where (`$.students[3].name`, `query.limit`), and what. */
+/** One invalid field of a request: its path (`$.students[3].name`, `query.limit`), and what is wrong with it. */
 export interface Fault {
   path: string;
   message: string;
@@ -374,14 +374,6 @@ export interface FlaggedStudent {
   last_attempt_at: number | null;
 }
 
-/** What one item was given: `by` the "key", or a person of this name; `graded_at` in ms since the epoch. */
-export interface Given {
-  points: number;
-  by: string;
-  comment: string;
-  graded_at: number;
-}
-
 /** A revision of one item's answer. */
 export interface GivenAnswer {
   item: string;
@@ -405,7 +397,7 @@ export interface GradedItem {
   answer_key: unknown;
   points: number;
   answer: ReadAnswer | null;
-  given: Given | null;
+  given: StoredGrade | null;
 }
 
 /** Points for some items; with `final` the grade is the last word, which wants points for every item. */
@@ -776,7 +768,7 @@ export interface Previous {
   committed: number;
 }
 
-/** An RFC 9457 problem: `type` and `code` name the kind, `title` says it in words, `detail` says it of this case. A conflict with somebody who was first says `by` whom, and `at` which time in ms since the epoch. */
+/** An RFC 9457 problem: `code` and `type` name the error, `title` describes it, `detail` is about this case. A conflict with an earlier change names its author in `by`, and its time in ms since the epoch in `at`. */
 export interface Problem {
   type: string;
   title: string;
@@ -1007,6 +999,14 @@ export interface Started {
   status: ShownStatus;
   deadline: number | null;
   server_at: number;
+}
+
+/** What one item was given: `by` the "key", or a person of this name; `graded_at` in ms since the epoch. */
+export interface StoredGrade {
+  points: number;
+  by: string;
+  comment: string;
+  graded_at: number;
 }
 
 /** What `welcome` says on a socket, and what is still to be asked. */
