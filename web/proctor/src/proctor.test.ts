@@ -1,8 +1,8 @@
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { LocalAnswer } from "./answers.ts";
-import type { ClientFrame, HubFrame, Instruct, Welcome } from "./frames.ts";
-import { DEFAULT_LIMITS } from "./frames.ts";
+import type { LocalAnswer } from "./session/answers.ts";
+import type { ClientFrame, HubFrame, Instruct, Welcome } from "./session/frames.ts";
+import { DEFAULT_LIMITS } from "./session/frames.ts";
 import { SignedOut } from "@veritas/shared/socket/ticket-socket.ts";
 import { deliverKept, type Proctor, start } from "./proctor.ts";
 

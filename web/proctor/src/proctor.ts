@@ -5,15 +5,15 @@
 
 import { TicketSocket } from "@veritas/shared/socket/ticket-socket.ts";
 import { clock } from "@veritas/shared/time.ts";
-import { AnswersUnderWay, answerOf, type LocalAnswer } from "./answers.ts";
-import { watch } from "./listeners.ts";
-import { QueueClock } from "./clock.ts";
-import type { Attempt, HubFrame, Instruct, Json, Payload, Welcome } from "./frames.ts";
-import { DEFAULT_LIMITS, readFrame } from "./frames.ts";
-import { startTimer } from "./timer.ts";
+import { AnswersUnderWay, answerOf, type LocalAnswer } from "./session/answers.ts";
+import { watch } from "./page/listeners.ts";
+import { QueueClock } from "./session/clock.ts";
+import type { Attempt, HubFrame, Instruct, Json, Payload, Welcome } from "./session/frames.ts";
+import { DEFAULT_LIMITS, readFrame } from "./session/frames.ts";
+import { startTimer } from "./page/timer.ts";
 import { QueuePersistence } from "./queue/persistence.ts";
-import { Leader } from "./leader.ts";
-import { type Effect, fitsFrame, makeEvent, type Over, CandidateSession } from "./candidate-session.ts";
+import { Leader } from "./page/leader.ts";
+import { type Effect, fitsFrame, makeEvent, type Over, CandidateSession } from "./session/candidate-session.ts";
 import { Store } from "./queue/store.ts";
 
 export interface StartOptions {

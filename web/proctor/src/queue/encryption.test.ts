@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { expect, test } from "vitest";
-import type { Event } from "../frames.ts";
+import type { Event } from "../session/frames.ts";
 import { Encryption } from "./encryption.ts";
 
 const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";

@@ -1,7 +1,7 @@
 // Encrypts what is stored of a queue (AES-GCM, the key given by the hub's welcome). The key is never stored, and never
 // leaves WebCrypto once imported; a record is bound to its place, so that records cannot be exchanged.
 
-import type { Event } from "../frames.ts";
+import type { Event } from "../session/frames.ts";
 
 const IV_BYTES = 12;
 

@@ -1,7 +1,7 @@
 import "fake-indexeddb/auto";
 import { beforeEach, describe, expect, test } from "vitest";
-import { QueueClock } from "../clock.ts";
-import { DEFAULT_LIMITS, type Event, type Welcome } from "../frames.ts";
+import { QueueClock } from "../session/clock.ts";
+import { DEFAULT_LIMITS, type Event, type Welcome } from "../session/frames.ts";
 import { QueuePersistence } from "./persistence.ts";
 import { Store } from "./store.ts";
 

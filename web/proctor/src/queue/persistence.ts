@@ -1,8 +1,8 @@
 // Keeps a queue on this machine: sealed, written before it is sent, one write at a time. Never a key or a readable event
 // on the disk; when the disk fails the queue goes on in memory, and `isKept` says so.
 
-import type { QueueClock } from "../clock.ts";
-import type { Event, Welcome } from "../frames.ts";
+import type { QueueClock } from "../session/clock.ts";
+import type { Event, Welcome } from "../session/frames.ts";
 import type { CandidateQueue } from "./queue.ts";
 import { CandidateQueue as Queue } from "./queue.ts";
 import type { Kept } from "./store.ts";

@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { describe, expect, test } from "vitest";
-import { DEFAULT_LIMITS, type Event } from "../frames.ts";
+import { DEFAULT_LIMITS, type Event } from "../session/frames.ts";
 import { CandidateQueue, HubFault, LINGER_MS } from "./queue.ts";
 
 const WINDOW = { events: 1_000, bytes: 512 * 1024 };

@@ -8,8 +8,8 @@
 //
 // Every place also has a `key` under which it is stored; keys only grow, numbers begin anew with every stream.
 
-import type { Event, Events, Limits, Lost, Previous, Window } from "../frames.ts";
-import { DEFAULT_LIMITS } from "../frames.ts";
+import type { Event, Events, Limits, Lost, Previous, Window } from "../session/frames.ts";
+import { DEFAULT_LIMITS } from "../session/frames.ts";
 
 /** How long an event waits for company while others are unacknowledged; a lone event goes at once. */
 export const LINGER_MS = 20;

@@ -1,7 +1,7 @@
 // Where a queue survives a reload or a crash: one IndexedDB per origin, a memo and sealed events per attempt. It never
 // holds anything readable but numbers, and it never throws: a disk that fails leaves the queue in memory, and says so.
 
-import type { ClockMemo } from "../clock.ts";
+import type { ClockMemo } from "../session/clock.ts";
 import type { Memo } from "./queue.ts";
 import type { Sealed } from "./encryption.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { nameCombination, Typing, watch } from "./listeners.ts";
-import type { Payload } from "./frames.ts";
+import type { Payload } from "../session/frames.ts";
 
 const press = (key: string, more: Partial<Record<"ctrlKey" | "metaKey" | "shiftKey" | "altKey", boolean>> = {}) =>
   nameCombination({ key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...more });

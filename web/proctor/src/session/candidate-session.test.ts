@@ -2,7 +2,7 @@
 import { ServerClock } from "@veritas/shared/time.ts";
 import { describe, expect, test } from "vitest";
 import { type ClientFrame, DEFAULT_LIMITS, type Event, type HubFrame, type Welcome } from "./frames.ts";
-import { CandidateQueue } from "./queue/queue.ts";
+import { CandidateQueue } from "../queue/queue.ts";
 import { BYE_MS, DEAF_MS, type Effect, CandidateSession } from "./candidate-session.ts";
 
 const WALL = 1_800_000_000_000;

@@ -1,7 +1,7 @@
 // Which answers of this page the server has, and which it has not. Pure: fed by the queue's events, asked by the page.
 
 import type { Event, Json, Rejected } from "./frames.ts";
-import type { Numbered } from "./queue/queue.ts";
+import type { Numbered } from "../queue/queue.ts";
 
 export interface LocalAnswer {
   item: string;

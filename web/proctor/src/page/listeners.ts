@@ -1,7 +1,7 @@
 // What a page can see of its candidate, stated as facts (docs/events.md). Sizes, counts and moments only: never what was
 // copied, pasted or typed, and never which key, but for a short list of combinations. It concludes nothing.
 
-import type { Payload } from "./frames.ts";
+import type { Payload } from "../session/frames.ts";
 
 export type Record = (type: string, data?: Payload) => void;
 

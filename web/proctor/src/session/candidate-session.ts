@@ -11,8 +11,8 @@ import { ABNORMAL, mayReconnect, Reconnect } from "@veritas/shared/socket/reconn
 import type { ServerClock } from "@veritas/shared/time.ts";
 import type { Attempt, ClientFrame, Done, Event, HubFrame, Instruct, Payload, Rejected, Welcome } from "./frames.ts";
 import { CloseCode, LIMITS } from "./frames.ts";
-import type { CandidateQueue, Numbered } from "./queue/queue.ts";
-import { FRAME_OVERHEAD, HubFault } from "./queue/queue.ts";
+import type { CandidateQueue, Numbered } from "../queue/queue.ts";
+import { FRAME_OVERHEAD, HubFault } from "../queue/queue.ts";
 
 export const CLIENT = { name: "veritas-browser", version: "1" };
 
