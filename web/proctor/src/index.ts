@@ -1,7 +1,8 @@
-// What a page needs of the SDK, and nothing else.
+// The public names of the SDK.
 
-export type { LocalAnswer } from "./session/answers.ts";
-export type { Attempt, Instruct, Json, Payload } from "./session/frames.ts";
 export { SignedOut } from "@veritas/shared/socket/ticket-socket.ts";
-export { deliverKept, type Link, type Proctor, type StartOptions, type Status, start } from "./proctor.ts";
+export { deliverStored, type Proctor, start } from "./proctor.ts";
+export type { LocalAnswer } from "./session/answers.ts";
 export type { Over } from "./session/candidate-session.ts";
+export type { Attempt, Instruct, Json, Payload } from "./session/frames.ts";
+export type { Link, StartOptions, Status } from "./types.ts";

@@ -4,19 +4,19 @@ import type { LocalAnswer } from "./session/answers.ts";
 import type { ClientFrame, HubFrame, Instruct, Welcome } from "./session/frames.ts";
 import { DEFAULT_LIMITS } from "./session/frames.ts";
 import { SignedOut } from "@veritas/shared/socket/ticket-socket.ts";
-import { deliverKept, type Proctor, start } from "./proctor.ts";
+import { deliverStored, type Proctor, start } from "./proctor.ts";
 
 const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
-/** A hub of one stream: it remembers what it acknowledged, over all sockets. */
+/** A hub with one stream: it remembers what it has acknowledged, across all sockets. */
 class Hub {
   static current: Hub;
   readonly sockets: FakeSocket[] = [];
   readonly stored: { type: string; data?: Record<string, unknown> }[] = [];
   readonly hellos: ClientFrame[] = [];
-  /** The last number that came over the wire, heard or not: what is on the wire is on the disk. */
+  /** The last seq that was received, acknowledged or not: every sent event is stored on the device. */
   sent = 0;
-  isDeaf = false;
+  isSilent = false;
   isAway = false;
 
   take(socket: FakeSocket, frame: ClientFrame): void {
@@ -38,11 +38,11 @@ class Hub {
         queue_key: KEY,
         upload_token: "",
       };
-      socket.hear(welcome);
-    } else if (frame.t === "events" && !this.isDeaf) {
+      socket.deliver(welcome);
+    } else if (frame.t === "events" && !this.isSilent) {
       expect(frame.first_seq).toBe(this.stored.length + 1);
       this.stored.push(...frame.events);
-      socket.hear({ t: "ack", seq: this.stored.length, rejected: [] });
+      socket.deliver({ t: "ack", seq: this.stored.length, rejected: [] });
     } else if (frame.t === "bye") socket.end(1000);
   }
 }
@@ -67,7 +67,7 @@ class FakeSocket {
     Hub.current.take(this, JSON.parse(text) as ClientFrame);
   }
 
-  hear(frame: HubFrame): void {
+  deliver(frame: HubFrame): void {
     setTimeout(() => this.onmessage?.({ data: JSON.stringify(frame) }), 1);
   }
 
@@ -97,51 +97,51 @@ afterEach(() => {
 });
 
 function open(more: Partial<ConstructorParameters<typeof Proctor>[0]> = {}): Proctor {
-  const proctor = start({ url: "ws://hub", attemptId, getTicket: async () => "ticket", captures: false, ...more });
+  const proctor = start({ url: "ws://hub", attemptId, getTicket: async () => "ticket", listen: false, ...more });
   proctors.push(proctor);
   return proctor;
 }
 
-const types = () => Hub.current.stored.map((one) => one.type);
+const types = () => Hub.current.stored.map((entry) => entry.type);
 const until = (what: () => void) => vi.waitFor(what, { timeout: 5_000, interval: 5 });
 
-test("started twice for one attempt it is the same", () => {
+test("a second start for the same attempt returns the same object", () => {
   expect(open()).toBe(open());
 });
 
-test("what is recorded before the first welcome is delivered after it, in order", async () => {
+test("events recorded before the first welcome are delivered after it, in order", async () => {
   const proctor = open();
   proctor.record("item_opened", { item: "a" });
   proctor.answered("a", "x", 5);
   expect(await proctor.drained(5_000)).toBe(true);
   expect(types()).toEqual(["item_opened", "answered"]);
-  expect(proctor.status).toMatchObject({ link: "open", waiting: 0, isKept: true });
+  expect(proctor.status).toMatchObject({ link: "open", pending: 0, isStored: true });
   expect(proctor.position).toEqual({ stream: "one", last_seq: 2 });
 });
 
 test("an answer is unsaved until its acknowledgement", async () => {
   const proctor = open();
   await until(() => expect(proctor.status.link).toBe("open"));
-  Hub.current.isDeaf = true;
+  Hub.current.isSilent = true;
   proctor.draft("a", "text");
   expect([...proctor.status.unsaved]).toEqual(["a"]);
   expect(await proctor.drained(50)).toBe(false);
-  Hub.current.isDeaf = false;
+  Hub.current.isSilent = false;
   Hub.current.sockets.at(-1)?.end(4503);
   expect(await proctor.drained(5_000)).toBe(true);
   expect(proctor.status.unsaved.size).toBe(0);
   expect(types()).toEqual(["draft_saved"]);
 });
 
-test("a page that crashed delivers what it kept, once, and gives its answers back", async () => {
+test("after a crash the stored events are delivered once, and their answers restored", async () => {
   const first = open();
   await until(() => expect(first.status.link).toBe("open"));
-  Hub.current.isDeaf = true;
+  Hub.current.isSilent = true;
   first.answered("a", "x", 1);
   first.answered("b", "y", 1);
   await until(() => expect(Hub.current.sent).toBe(2));
   first.stop();
-  Hub.current.isDeaf = false;
+  Hub.current.isSilent = false;
   const restored: LocalAnswer[] = [];
   const second = open({ onRestored: (answers) => restored.push(...answers) });
   expect(second).not.toBe(first);
@@ -150,28 +150,30 @@ test("a page that crashed delivers what it kept, once, and gives its answers bac
     ["a", "x"],
     ["b", "y"],
   ]);
-  expect(Hub.current.stored.map((one) => one.data?.item)).toEqual(["a", "b"]);
+  expect(Hub.current.stored.map((entry) => entry.data?.item)).toEqual(["a", "b"]);
   const boots = Hub.current.hellos.map((hello) => (hello.t === "hello" ? hello.boot : ""));
   expect(new Set(boots).size).toBe(1);
 });
 
-test("an instruction is handed to the page, and answered", async () => {
-  const heard: Instruct[] = [];
+test("an instruction is given to the page, and its result is sent", async () => {
+  const received: Instruct[] = [];
   const proctor = open({
     onInstruction: (instruct) => {
-      heard.push(instruct);
+      received.push(instruct);
       return null;
     },
   });
   await until(() => expect(proctor.status.link).toBe("open"));
   const said = vi.spyOn(Hub.current, "take");
   const body = { text: "hello" };
-  Hub.current.sockets.at(-1)?.hear({ t: "instruct", id: 4, action: "message", issued_at: 0, valid_until: null, body });
+  Hub.current.sockets
+    .at(-1)
+    ?.deliver({ t: "instruct", id: 4, action: "message", issued_at: 0, valid_until: null, body });
   await until(() => expect(said.mock.calls.map(([, frame]) => frame)).toContainEqual({ t: "done", id: 4, ok: true }));
-  expect(heard.map((one) => one.body.text)).toEqual(["hello"]);
+  expect(received.map((entry) => entry.body.text)).toEqual(["hello"]);
 });
 
-test("a sign-in that has ended is told, and gone on with when it is good again", async () => {
+test("a signed-out user is reported, and the session continues after signing in", async () => {
   let isOut = true;
   const proctor = open({
     getTicket: async () => {
@@ -186,7 +188,7 @@ test("a sign-in that has ended is told, and gone on with when it is good again",
   expect(await proctor.drained(5_000)).toBe(true);
 });
 
-test("another connection that takes over is told, and may be taken back", async () => {
+test("a newer connection is reported, and this tab can take over again", async () => {
   const proctor = open();
   await until(() => expect(proctor.status.link).toBe("open"));
   Hub.current.sockets.at(-1)?.end(4409);
@@ -195,28 +197,28 @@ test("another connection that takes over is told, and may be taken back", async 
   await until(() => expect(proctor.status.link).toBe("open"));
 });
 
-test("no half of a character and no NUL reaches the wire", async () => {
+test("half of a surrogate pair and NUL are never sent", async () => {
   const proctor = open();
   proctor.draft("a", "x\0y\ud800z");
   await proctor.drained(5_000);
   expect(Hub.current.stored[0]?.data?.text).toBe("xy\ufffdz");
 });
 
-test("what a machine still keeps of an attempt that is over is delivered on the next visit, and nothing is added", async () => {
+test("stored events of an attempt that is over are delivered on the next visit, and none is added", async () => {
   const first = open();
   await until(() => expect(first.status.link).toBe("open"));
-  Hub.current.isDeaf = true;
+  Hub.current.isSilent = true;
   first.answered("a", "x", 1);
   await until(() => expect(Hub.current.sent).toBe(1));
   first.stop();
-  Hub.current.isDeaf = false;
-  await deliverKept({ url: "ws://hub", attemptId, getTicket: async () => "ticket" });
+  Hub.current.isSilent = false;
+  await deliverStored({ url: "ws://hub", attemptId, getTicket: async () => "ticket" });
   expect(types()).toEqual(["answered"]);
-  await deliverKept({ url: "ws://hub", attemptId, getTicket: async () => "ticket" });
+  await deliverStored({ url: "ws://hub", attemptId, getTicket: async () => "ticket" });
   expect(Hub.current.hellos).toHaveLength(2);
 });
 
-test("when the attempt is over the rest is delivered, and what was kept is forgotten", async () => {
+test("when the attempt is over the rest is delivered, and the stored queue is deleted", async () => {
   const proctor = open();
   proctor.answered("a", "x", 1);
   await proctor.finish();

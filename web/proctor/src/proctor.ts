@@ -1,103 +1,71 @@
-// The browser SDK: states what happens on an exam page and delivers each statement exactly once, whatever happens to the
-// connection, the tab or the machine. `record` never waits and never fails for want of a network.
+// The browser SDK: records what happens on an exam page and delivers every event exactly once, through lost connections,
+// reloads and crashes. `record` never waits and never fails because of the network.
 //
-// Everything it decides is decided in `session` and `queue`; here their effects are carried out.
+// Session and queue make all decisions; this class carries out their effects.
 
 import { TicketSocket } from "@veritas/shared/socket/ticket-socket.ts";
 import { clock } from "@veritas/shared/time.ts";
-import { AnswersUnderWay, answerOf, type LocalAnswer } from "./session/answers.ts";
-import { watch } from "./page/listeners.ts";
-import { QueueClock } from "./session/clock.ts";
-import type { Attempt, HubFrame, Instruct, Json, Payload, Welcome } from "./session/frames.ts";
-import { DEFAULT_LIMITS, readFrame } from "./session/frames.ts";
+import { Leader } from "./page/leader.ts";
+import { type Listeners, startListeners } from "./page/listeners.ts";
 import { startTimer } from "./page/timer.ts";
 import { QueuePersistence } from "./queue/persistence.ts";
-import { Leader } from "./page/leader.ts";
-import { type Effect, fitsFrame, makeEvent, type Over, CandidateSession } from "./session/candidate-session.ts";
 import { Store } from "./queue/store.ts";
+import { answerOf, type LocalAnswer, PendingAnswers } from "./session/answers.ts";
+import { CandidateSession, type Effect, fitsFrame, makeEvent } from "./session/candidate-session.ts";
+import { QueueClock } from "./session/clock.ts";
+import type { HubFrame, Instruct, Json, Payload, Welcome } from "./session/frames.ts";
+import { DEFAULT_LIMITS, readFrame } from "./session/frames.ts";
+import type { Link, StartOptions, Status } from "./types.ts";
+import { cleanText, cleanValue } from "./values.ts";
 
-export interface StartOptions {
-  /** The hub's `/ws/monitor`, as a ws: or wss: address. */
-  url: string;
-  attemptId: string;
-  /** Fetches a fresh single-use ticket; throws SignedOut when the sign-in has ended, anything else is tried again. */
-  getTicket: () => Promise<string>;
-  /** Carries out `message` and `end`; null means done, a short code says why it could not be. */
-  onInstruction?: (instruct: Instruct) => string | null | Promise<string | null>;
-  /** Answers of this machine that the server may not have: those of the stored queue, once it could be read. */
-  onRestored?: (answers: LocalAnswer[]) => void;
-  /** Whether to watch the page; false records only what the caller states. */
-  captures?: boolean;
-}
-
-export type Link = "starting" | "elsewhere" | "connecting" | "open" | "waiting" | "over";
-
-export interface Status {
-  /** `elsewhere`: another tab of this browser leads; this one records nothing. */
-  link: Link;
-  over: Over | null;
-  detail: string;
-  attempt: Attempt | null;
-  /** Items with a change that the server has not acknowledged. */
-  unsaved: ReadonlySet<string>;
-  /** Items whose last change the server refused, and why. */
-  refused: ReadonlyMap<string, string>;
-  /** The page's monotonic moment (ms) of the last acknowledgement; null before the first. */
-  ackedMs: number | null;
-  /** How many statements of any kind are not acknowledged. */
-  waiting: number;
-  /** Whether these survive a reload or a crash of the page. */
-  isKept: boolean;
-  /** How many were given up, because the queue was full or could not be read any more. */
-  dropped: number;
-  /** When the next connection is tried, by the page's monotonic clock; only while `waiting`. */
-  retryAtMs: number | null;
-  rttMs: number | null;
-}
-
+/** Instructions that this client can carry out. */
 const CAN = ["message", "end"];
+const FINISH_MS = 60_000;
+/** How long a tab without storage tries to deliver its events before another tab takes over. */
+const HAND_OVER_MS = 1_000;
 const encoder = new TextEncoder();
 
 export class Proctor {
   private session: CandidateSession | null = null;
   private persistence: QueuePersistence | null = null;
   private queueClock = new QueueClock(pageMs());
-  private readonly answers = new AnswersUnderWay();
+  private readonly answers = new PendingAnswers();
   private readonly leader: Leader;
   private readonly socket: TicketSocket;
-  private readonly listeners = new Set<(status: Status) => void>();
+  private readonly subscribers = new Set<(status: Status) => void>();
   private link: Link = "starting";
   private ackedMs: number | null = null;
+  /** Events recorded before the stored queue could be opened. */
   private early: { type: string; data: Payload | undefined }[] = [];
+  /** Frames received while the stored queue is decrypted; null at any other time. */
   private inbox: HubFrame[] | null = null;
-  private unwatch: (() => void) | null = null;
-  private captureBeat: (() => void) | null = null;
+  private listeners: Listeners | null = null;
   private stopTimer: (() => void) | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private isTelling = false;
+  private isNotifying = false;
   private isFinished = false;
   private readonly ending = new AbortController();
 
   constructor(private readonly options: StartOptions) {
     this.socket = new TicketSocket(options.url, options.getTicket, {
       onOpen: (ticket) => this.run((session, now) => session.connected(ticket, now, Date.now(), this.mono())),
-      onText: (text) => this.hear(text),
+      onText: (text) => this.receive(text),
       onClose: (code, how) => this.run((session, now) => session.closed(code, now, how)),
     });
     this.leader = new Leader(options.attemptId, {
       onLead: () => void this.lead(),
-      onWait: () => this.standBack(),
-      onYield: () => this.yield(),
+      onWait: () => this.waitForLeader(),
+      onHandOver: () => this.handOver(),
     });
     const { signal } = this.ending;
-    window.addEventListener("online", () => this.hurry(), { signal });
+    window.addEventListener("online", () => this.reconnectNow(), { signal });
     const offline = () => this.run((session, now) => session.offline(now, Date.now()));
     window.addEventListener("offline", offline, { signal });
-    window.addEventListener("pageshow", () => this.hurry(), { signal });
-    void this.leader.stand();
+    window.addEventListener("pageshow", () => this.reconnectNow(), { signal });
+    void this.leader.start();
   }
 
-  /** State a fact. What cannot be encoded, or fits into no frame, is stated as the page's own error instead. */
+  /** Record an event. One that is too large for a frame is replaced by a `client_error` event. */
   record(type: string, data?: Payload): void {
     if (this.session === null || this.persistence === null) {
       if (this.link === "starting") this.early.push({ type, data });
@@ -116,49 +84,50 @@ export class Proctor {
     this.run((session, now) => session.record(event, size, now));
   }
 
+  /** Record a complete answer; `ms` is how long the item has been open. */
   answered(item: string, value: Json, ms: number): void {
-    this.record("answered", { item, value: clean(value), ms: Math.max(0, Math.round(ms)) });
+    this.record("answered", { item, value: cleanValue(value), ms: Math.max(0, Math.round(ms)) });
   }
 
+  /** Record the current state of a text answer. */
   draft(item: string, text: string): void {
     this.record("draft_saved", { item, text: cleanText(text) });
   }
 
   get status(): Status {
     const { session, persistence, answers } = this;
-    const phase = session?.phase;
-    const over = this.link === "elsewhere" ? null : (session?.over ?? null);
-    const isWaiting = this.link !== "elsewhere" && phase === "waiting";
+    const isElsewhere = this.link === "elsewhere";
+    const isWaiting = !isElsewhere && session?.phase === "waiting";
     return {
-      link: this.link === "elsewhere" || session === null ? this.link : linkOf(session),
-      over,
+      link: isElsewhere || session === null ? this.link : linkOf(session),
+      over: isElsewhere ? null : (session?.over ?? null),
       detail: session?.detail ?? "",
       attempt: session?.attempt ?? null,
       unsaved: answers.items,
       refused: answers.refused,
       ackedMs: this.ackedMs,
-      waiting: session?.queue.length ?? this.early.length,
-      isKept: persistence?.isKept ?? false,
-      dropped: session?.queue.droppedEver ?? 0,
+      pending: session?.queue.length ?? this.early.length,
+      isStored: persistence?.isStored ?? false,
+      dropped: session?.queue.droppedTotal ?? 0,
       retryAtMs: isWaiting ? (session?.retryAtMs ?? null) : null,
       rttMs: session?.rttMs ?? null,
     };
   }
 
-  /** Where the numbering stands: with this `submit` waits until everything recorded so far is stored. */
+  /** The position of the last recorded event: with it, a submission waits until everything up to here is stored. */
   get position(): { stream: string; last_seq: number } | null {
     const queue = this.session?.queue;
     return queue === undefined || queue.stream === null ? null : { stream: queue.stream, last_seq: queue.nextSeq - 1 };
   }
 
-  /** Be told of every change of `status`, at most once a task; the returned function ends it. */
+  /** Call `listener` now and after every change, at most once per microtask. Returns a function that ends it. */
   onStatus(listener: (status: Status) => void): () => void {
-    this.listeners.add(listener);
+    this.subscribers.add(listener);
     listener(this.status);
-    return () => this.listeners.delete(listener);
+    return () => this.subscribers.delete(listener);
   }
 
-  /** Wait until everything recorded is acknowledged, at most so long; whether it is. */
+  /** Wait until everything recorded is acknowledged, or until the timeout; returns whether it is. */
   drained(timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       let end = () => {};
@@ -169,125 +138,122 @@ export class Proctor {
       };
       const timer = setTimeout(() => finish(false), timeoutMs);
       end = this.onStatus((status) => {
-        // What is kept from before is not counted yet.
+        // The stored queue is not open yet, so its events are not counted.
         if (status.link === "starting") return;
-        if (status.waiting === 0 || status.link === "over" || status.link === "elsewhere") finish(status.waiting === 0);
+        if (status.pending === 0 || status.link === "over" || status.link === "elsewhere") finish(status.pending === 0);
       });
     });
   }
 
-  /** Go on in this tab, or on this machine, after another one took over. */
+  /** Continue in this tab or on this device, after another one has taken over. */
   continueHere(): void {
     if (this.link === "elsewhere") void this.leader.takeOver();
     else this.run((session, now) => (session.over === "superseded" ? session.start(now) : []));
   }
 
-  /** The sign-in is good again: connect anew. */
+  /** The user has signed in again: connect. */
   signedInAgain(): void {
     this.run((session, now) => (session.over === "signed_out" ? session.start(now) : []));
   }
 
-  /** The attempt is over: watch no longer, deliver what is left, then leave and forget what was kept. */
+  /** The attempt is over: stop listening, deliver the rest, then delete what is stored on this device. */
   async finish(): Promise<void> {
     this.isFinished = true;
-    this.stopWatching();
-    this.session?.silence();
-    const isDrained = await this.drained(60_000);
+    this.stopListeners();
+    this.session?.stopAlive();
+    const isDrained = await this.drained(FINISH_MS);
     if (isDrained) await this.persistence?.forget();
     this.stop();
   }
 
-  /** End everything at once; what is not delivered stays kept for the next start. */
+  /** Stop at once. Events that are not delivered stay stored for the next start. */
   stop(): void {
-    this.stopWatching();
+    this.stopListeners();
     this.stopTimer?.();
     clearTimeout(this.timer);
     this.ending.abort();
-    void this.keep();
+    void this.store();
     this.run((session, now) => session.leave(now));
     this.leader.stop();
     running.delete(this.options.attemptId);
   }
 
+  /** This tab is in charge: open the stored queue and connect. */
   private async lead(): Promise<void> {
     const persistence = await QueuePersistence.open(this.options.attemptId, (seq) =>
-      this.run((session, now) => session.cleared(seq, now)),
+      this.run((session, now) => session.stored(seq, now)),
     );
     if (this.ending.signal.aborted) return;
     this.persistence = persistence;
-    this.queueClock = new QueueClock(pageMs(), persistence.clockMemo);
+    this.queueClock = new QueueClock(pageMs(), persistence.clockState);
     this.session = new CandidateSession(persistence.queue, {
       attemptId: this.options.attemptId,
       can: this.options.onInstruction ? CAN : [],
       random: Math.random,
       clock,
     });
-    if (this.isFinished) this.session.silence();
+    if (this.isFinished) this.session.stopAlive();
     this.link = "connecting";
-    this.stopTimer ??= startTimer(() => this.beat());
+    this.stopTimer ??= startTimer(() => this.tick());
     this.run((session, now) => session.start(now));
     for (const { type, data } of this.early.splice(0)) this.record(type, data);
-    if (this.options.captures !== false && !this.isFinished) this.startWatching();
+    if (this.options.listen !== false && !this.isFinished) {
+      this.listeners = startListeners(
+        (type, data) => this.record(type, data),
+        () => performance.now(),
+      );
+    }
   }
 
-  private standBack(): void {
+  private waitForLeader(): void {
     this.link = "elsewhere";
     this.early = [];
-    this.tell();
+    this.notify();
   }
 
-  /** Another tab takes over: it will read what is kept, so all of it has to stand. */
-  private async yield(): Promise<void> {
-    this.stopWatching();
+  /** Another tab takes over. It reads the stored queue, so everything must be stored before. */
+  private async handOver(): Promise<void> {
+    this.stopListeners();
     this.stopTimer?.();
     this.stopTimer = null;
-    if (this.persistence?.isKept) await this.keep();
-    else await this.drained(1_000);
-    this.run((session) => session.yield());
+    if (this.persistence?.isStored) await this.store();
+    else await this.drained(HAND_OVER_MS);
+    this.run((session) => session.handOver());
     this.persistence?.close();
     this.session = null;
     this.persistence = null;
-    this.standBack();
+    this.waitForLeader();
   }
 
-  private startWatching(): void {
-    const { beat, stop } = watch(
-      (type, data) => this.record(type, data),
-      () => performance.now(),
-    );
-    this.captureBeat = beat;
-    this.unwatch = stop;
+  private stopListeners(): void {
+    const { listeners } = this;
+    this.listeners = null;
+    listeners?.stop();
   }
 
-  private stopWatching(): void {
-    const unwatch = this.unwatch;
-    this.unwatch = this.captureBeat = null;
-    unwatch?.();
-  }
-
-  private beat(): void {
-    this.captureBeat?.();
-    if (this.session?.isQuiet(performance.now())) this.record("alive");
+  private tick(): void {
+    this.listeners?.tick();
+    if (this.session?.isAliveDue(performance.now())) this.record("alive");
     this.run((session, now) => session.tick(now, Date.now()));
   }
 
-  private hurry(): void {
+  private reconnectNow(): void {
     this.run((session, now) => session.online(now));
   }
 
-  private hear(text: string): void {
+  private receive(text: string): void {
     const frame = readFrame(text);
     if (frame === null) return;
     if (this.inbox !== null) this.inbox.push(frame);
     else this.run((session, now) => session.receive(frame, now));
   }
 
-  /** Let the session take something in, carry out what it says, and tell how things stand. */
+  /** Run one step of the session, carry out its effects, and report the new status. */
   private run(step: (session: CandidateSession, nowMs: number) => Effect[]): void {
     if (this.session === null) return;
     for (const effect of step(this.session, performance.now())) this.perform(effect);
     this.setTimer();
-    this.tell();
+    this.notify();
   }
 
   private perform(effect: Effect): void {
@@ -298,40 +264,41 @@ export class Proctor {
       case "send":
         this.socket.send(JSON.stringify(effect.frame));
         break;
-      case "cut":
+      case "disconnect":
         this.inbox = null;
         this.socket.cut();
         break;
-      case "unlock":
-        void this.unlock(effect.welcome);
+      case "decrypt":
+        void this.decrypt(effect.welcome);
         break;
-      case "keep":
-        void this.keep();
+      case "store":
+        void this.store();
         break;
-      case "gone":
+      case "acknowledged":
         this.ackedMs = performance.now();
-        this.answers.gone(effect.gone, effect.rejected);
+        this.answers.acknowledged(effect.entries, effect.rejected);
         break;
       case "dropped":
-        this.answers.dropped(effect.dropped);
-        this.persistence?.dropped(effect.dropped.map((one) => one.key));
+        this.answers.dropped(effect.entries);
+        this.persistence?.dropped(effect.entries.map(({ key }) => key));
         break;
-      case "carry":
-        void this.carry(effect.instruct);
+      case "carryOut":
+        void this.carryOut(effect.instruct);
         break;
     }
   }
 
-  private async unlock(welcome: Welcome): Promise<void> {
+  private async decrypt(welcome: Welcome): Promise<void> {
     const { persistence, session } = this;
     if (persistence === null || session === null) return;
-    const wasSealed = persistence.clockMemo !== null;
+    const wasStored = persistence.clockState !== null;
     const inbox: HubFrame[] = [];
     this.inbox = inbox;
-    await persistence.unlock(welcome);
+    await persistence.decrypt(welcome);
+    // The connection has ended in the meantime.
     if (this.inbox !== inbox) return;
     this.inbox = null;
-    if (wasSealed) this.restore();
+    if (wasStored) this.restore();
     this.run((current, now) => current.resume(welcome, now, Date.now()));
     for (const frame of inbox) this.run((current, now) => current.receive(frame, now));
   }
@@ -347,11 +314,11 @@ export class Proctor {
     if (found.length > 0) this.options.onRestored?.(found);
   }
 
-  private keep(): Promise<void> {
-    return this.persistence?.keep(this.queueClock, () => this.session?.phase === "open") ?? Promise.resolve();
+  private store(): Promise<void> {
+    return this.persistence?.store(this.queueClock, () => this.session?.phase === "open") ?? Promise.resolve();
   }
 
-  private async carry(instruct: Instruct): Promise<void> {
+  private async carryOut(instruct: Instruct): Promise<void> {
     let code: string | null;
     try {
       code = (await this.options.onInstruction?.(instruct)) ?? null;
@@ -368,13 +335,13 @@ export class Proctor {
     this.timer = setTimeout(() => this.run((session, now) => session.tick(now, Date.now())), Math.ceil(dueMs));
   }
 
-  private tell(): void {
-    if (this.isTelling) return;
-    this.isTelling = true;
+  private notify(): void {
+    if (this.isNotifying) return;
+    this.isNotifying = true;
     queueMicrotask(() => {
-      this.isTelling = false;
+      this.isNotifying = false;
       const { status } = this;
-      for (const listener of [...this.listeners]) listener(status);
+      for (const subscriber of [...this.subscribers]) subscriber(status);
     });
   }
 
@@ -385,7 +352,7 @@ export class Proctor {
 
 const running = new Map<string, Proctor>();
 
-/** Begin to proctor an attempt in this page; called again for the same attempt it gives the same handle. */
+/** Start to proctor an attempt on this page. A second call for the same attempt returns the same object. */
 export function start(options: StartOptions): Proctor {
   const known = running.get(options.attemptId);
   if (known !== undefined) return known;
@@ -394,13 +361,13 @@ export function start(options: StartOptions): Proctor {
   return proctor;
 }
 
-/** Deliver what this machine still keeps of an attempt that is over: a hub takes it for a day. Watches nothing. */
-export async function deliverKept(options: StartOptions): Promise<void> {
+/** Deliver the events that this device still stores of an attempt that is over. A hub accepts them for one day. */
+export async function deliverStored(options: StartOptions): Promise<void> {
   const store = await Store.open(options.attemptId);
-  const kept = await store?.load();
+  const stored = await store?.load();
   store?.close();
-  if (!kept || kept.events.size === 0 || running.has(options.attemptId)) return;
-  await start({ ...options, captures: false }).finish();
+  if (!stored || stored.events.size === 0 || running.has(options.attemptId)) return;
+  await start({ ...options, listen: false }).finish();
 }
 
 function pageMs(): number {
@@ -410,15 +377,4 @@ function pageMs(): number {
 function linkOf(session: CandidateSession): Link {
   if (session.phase === "over" || session.phase === "open" || session.phase === "waiting") return session.phase;
   return "connecting";
-}
-
-/** A string the record can hold: no NUL, no half of a surrogate pair. */
-export function cleanText(text: string): string {
-  const whole = text.replaceAll("\0", "");
-  return whole.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD");
-}
-
-function clean(value: Json): Json {
-  if (typeof value === "string") return cleanText(value);
-  return Array.isArray(value) ? value.map(clean) : value;
 }

@@ -1,5 +1,5 @@
 // The server's clock, estimated from many readings, and times in words. It must never use the wall clock of the user's
-// machine once a reading exists: the user can change it.
+// device once a reading exists: the user can change it.
 
 import { texts } from "./texts.ts";
 
@@ -27,7 +27,7 @@ export class ServerClock {
     return this.#offset !== null;
   }
 
-  /** The server's time in ms since the epoch; before the first reading the time of this machine. */
+  /** The server's time in ms since the epoch; before the first reading the time of this device. */
   now(): number {
     return this.#offset === null ? Date.now() : Math.round(this.steady() + this.#offset);
   }

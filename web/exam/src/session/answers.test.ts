@@ -20,13 +20,13 @@ const item = (name: string, kind: Item["kind"] = "choice"): Item => ({
   points: 1,
 });
 
-test("an answer is something that is there: blank text and no choice are none, zero is one", () => {
+test("blank text and no choice are not an answer, zero is", () => {
   expect(isAnswered(item("a"), {})).toBe(false);
   expect(isAnswered(item("a"), { a: null })).toBe(false);
   expect(isAnswered(item("a", "text"), { a: "  \n" })).toBe(false);
   expect(isAnswered(item("a", "multiple"), { a: [] })).toBe(false);
   expect(isAnswered(item("a", "number"), { a: 0 })).toBe(true);
-  expect(unanswered([item("a"), item("b")], { a: "x" }).map((one) => one.item)).toEqual(["b"]);
+  expect(unanswered([item("a"), item("b")], { a: "x" }).map((entry) => entry.item)).toEqual(["b"]);
 });
 
 test.each([
@@ -44,12 +44,12 @@ test.each([
   expect(readNumber(text)).toBe(number);
 });
 
-describe("what fits on the wire", () => {
-  test("is counted as JSON counts it", () => {
+describe("the size limit of a text", () => {
+  test("counts bytes as JSON does", () => {
     expect(wireBytes('a"é\n')).toBe(1 + 2 + 2 + 2);
   });
 
-  test("is kept whole, and what is more is cut to the longest beginning", () => {
+  test("keeps a shorter text, and cuts a longer one to the longest beginning that fits", () => {
     expect(fitText("short")).toBe("short");
     const cut = fitText("é".repeat(20_000));
     expect(wireBytes(cut)).toBeLessThanOrEqual(MAX_TEXT_BYTES);
@@ -57,10 +57,10 @@ describe("what fits on the wire", () => {
   });
 });
 
-describe("answers of this machine", () => {
+describe("answers stored on this device", () => {
   const saved = { a: { value: "server", revision: 1, saved_at: 10_000 } };
 
-  test("stand where they are newer than the server's, by the server's clock", () => {
+  test("count where they are newer than the server's, by the server's clock", () => {
     expect(newerThan(saved, [{ item: "a", value: "mine", at: 9_000 }], 0)).toEqual({});
     expect(newerThan(saved, [{ item: "a", value: "mine", at: 9_000 }], 2_000)).toEqual({ a: "mine" });
     expect(newerThan(saved, [{ item: "b", value: "mine", at: 1 }], 0)).toEqual({ b: "mine" });
@@ -74,7 +74,7 @@ describe("answers of this machine", () => {
     expect(newerThan(saved, local, 0)).toEqual({ b: "second" });
   });
 
-  test("begin with what the server has", () => {
+  test("start with those of the server", () => {
     expect(savedValues(saved)).toEqual({ a: "server" });
   });
 });

@@ -11,8 +11,8 @@ const status = (more: Partial<Status> = {}): Status => ({
   unsaved: new Set(),
   refused: new Map(),
   ackedMs: 1_000,
-  waiting: 0,
-  isKept: true,
+  pending: 0,
+  isStored: true,
   dropped: 0,
   retryAtMs: null,
   rttMs: null,
@@ -36,7 +36,9 @@ describe("the state of saving", () => {
   test("names a lost connection, and where the changes are stored", () => {
     expect(text({ link: "waiting" })).toBe("Offline. Everything so far is saved on the server.");
     expect(text({ link: "waiting", unsaved: new Set(["a"]) })).toBe("Offline. 1 change is stored on this device.");
-    expect(text({ link: "waiting", unsaved: new Set(["a", "b"]), isKept: false })).toContain("only in this open page");
+    expect(text({ link: "waiting", unsaved: new Set(["a", "b"]), isStored: false })).toContain(
+      "only in this open page",
+    );
     expect(text({ link: "connecting", ackedMs: null })).toBe("Connecting… Nothing to send.");
   });
 

@@ -40,7 +40,7 @@ function describeOffline(status: Status, unsaved: number): Saving {
 }
 
 function whereStored(status: Status, unsaved: number): string {
-  return status.isKept ? texts.stored(unsaved) : texts.onlyInPage(unsaved);
+  return status.isStored ? texts.stored(unsaved) : texts.onlyInPage(unsaved);
 }
 
 /** Return whether to announce a change of kind: every loss, and a save only after a loss. */

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AttemptView, Item } from "../types.ts";
 import { ExamSession } from "./session.ts";
 
-const sdk = vi.hoisted(() => ({ start: vi.fn(), deliverKept: vi.fn() }));
+const sdk = vi.hoisted(() => ({ start: vi.fn(), deliverStored: vi.fn() }));
 vi.mock("@veritas/proctor/index.ts", () => sdk);
 
 const item = (name: string, kind: Item["kind"]): Item => ({ item: name, kind, prompt: name, choices: [], points: 1 });
@@ -20,8 +20,8 @@ const STATUS: Status = {
   unsaved: new Set(),
   refused: new Map(),
   ackedMs: null,
-  waiting: 0,
-  isKept: true,
+  pending: 0,
+  isStored: true,
   dropped: 0,
   retryAtMs: null,
   rttMs: null,
@@ -272,7 +272,7 @@ test("closing the page asks only if changes are stored nowhere else", () => {
     return event.defaultPrevented;
   };
   expect(close()).toBe(false);
-  proctor.setStatus({ unsaved: new Set(["a"]), isKept: false });
+  proctor.setStatus({ unsaved: new Set(["a"]), isStored: false });
   expect(close()).toBe(true);
   session.leave();
   expect(close()).toBe(false);

@@ -1,7 +1,14 @@
 // A running attempt on this page: its answers, its clock and the SDK, as signals for the views. Answers reach the server
 // only as recorded events or with the submission. It must never say that something is saved before it is.
 import { batch, computed, signal } from "@preact/signals";
-import { deliverKept, type Instruct, type Json, type LocalAnswer, start, type Status } from "@veritas/proctor/index.ts";
+import {
+  deliverStored,
+  type Instruct,
+  type Json,
+  type LocalAnswer,
+  start,
+  type Status,
+} from "@veritas/proctor/index.ts";
 import { type Api, Problem } from "@veritas/shared/api.ts";
 import { socketUrl, ticketSource } from "@veritas/shared/socket/ticket.ts";
 import { clock } from "@veritas/shared/time.ts";
@@ -75,7 +82,7 @@ export class ExamSession {
       ...connectionOptions(api, attempt.attempt_id),
       onInstruction: (instruct) => this.carryOut(instruct),
       onRestored: (local) => this.restore(local),
-      captures: attempt.exam.monitored ?? true,
+      listen: attempt.exam.monitored ?? true,
     });
     this.proctor.onStatus((status) => this.updateStatus(status));
     const { signal: left } = this.leaving;
@@ -231,8 +238,8 @@ export class ExamSession {
   /** Ask before the page is closed, if it holds a change that is stored nowhere else. */
   private warn(event: BeforeUnloadEvent): void {
     this.flush();
-    const { unsaved, isKept } = this.proctor.status;
-    if (unsaved.size > 0 && !isKept) event.preventDefault();
+    const { unsaved, isStored } = this.proctor.status;
+    if (unsaved.size > 0 && !isStored) event.preventDefault();
   }
 
   private put(item: string, value: Json): void {
@@ -263,7 +270,7 @@ export class ExamSession {
 
 /** Deliver the events that this device still stores of an attempt that is over. */
 export function deliverStoredEvents(api: Api, attemptId: string): Promise<void> {
-  return deliverKept(connectionOptions(api, attemptId));
+  return deliverStored(connectionOptions(api, attemptId));
 }
 
 function connectionOptions(api: Api, attemptId: string) {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Leader } from "./leader.ts";
 
-/** Web Locks for one name at a time, as the browser has them: one holder, a line, and thieves. */
+/** Web Locks for one name: one holder, a queue of requests, and requests that steal. */
 class Locks {
   private holder: { reject: (reason: Error) => void } | null = null;
   private line: (() => void)[] = [];
@@ -32,7 +32,7 @@ class Locks {
       } else {
         this.line.push(hold);
         options.signal?.addEventListener("abort", () => {
-          this.line = this.line.filter((one) => one !== hold);
+          this.line = this.line.filter((entry) => entry !== hold);
           reject(new DOMException("given up", "AbortError"));
         });
       }
@@ -42,25 +42,25 @@ class Locks {
 
 interface Tab {
   leader: Leader;
-  told: string[];
+  calls: string[];
 }
 
 const tabs: Tab[] = [];
 let yieldsWithin: Promise<void> = Promise.resolve();
 
 function openTab(): Tab {
-  const told: string[] = [];
+  const calls: string[] = [];
   const leader = new Leader("attempt", {
-    onLead: () => told.push("lead"),
-    onWait: () => told.push("wait"),
-    onYield: async () => {
-      told.push("yield");
+    onLead: () => calls.push("lead"),
+    onWait: () => calls.push("wait"),
+    onHandOver: async () => {
+      calls.push("yield");
       await yieldsWithin;
     },
   });
-  const tab = { leader, told };
+  const tab = { leader, calls };
   tabs.push(tab);
-  void leader.stand();
+  void leader.start();
   return tab;
 }
 
@@ -79,34 +79,34 @@ afterEach(() => {
 /** Let messages between tabs arrive. */
 const settle = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
 
-test("the first tab leads, the second is told and waits", async () => {
+test("the first tab is in charge, the second waits", async () => {
   const [first, second] = [openTab(), openTab()];
   await settle();
-  expect(first.told).toEqual(["lead"]);
-  expect(second.told).toEqual(["wait"]);
+  expect(first.calls).toEqual(["lead"]);
+  expect(second.calls).toEqual(["wait"]);
 });
 
-test("a tab that waits leads when the other one is closed", async () => {
+test("a waiting tab takes over when the other one is closed", async () => {
   const [first, second] = [openTab(), openTab()];
   await settle();
   first.leader.stop();
   await settle();
-  expect(second.told).toEqual(["wait", "lead"]);
+  expect(second.calls).toEqual(["wait", "lead"]);
 });
 
-test("a tab that will not answer has the lead taken from it, and puts its things away when it wakes", async () => {
+test("the lock is taken from a tab that does not answer, and it stores everything when it wakes up", async () => {
   const [first, second] = [openTab(), openTab()];
   await settle();
   yieldsWithin = new Promise(() => {});
   void second.leader.takeOver();
   await settle(2_500);
-  expect(second.told.at(-1)).toBe("lead");
-  expect(first.told).toContain("yield");
+  expect(second.calls.at(-1)).toBe("lead");
+  expect(first.calls).toContain("yield");
 });
 
-test("without locks every tab leads, and the hub decides", async () => {
+test("without Web Locks every tab is in charge, and the hub decides", async () => {
   vi.stubGlobal("navigator", {});
   const tab = openTab();
   await settle();
-  expect(tab.told).toEqual(["lead"]);
+  expect(tab.calls).toEqual(["lead"]);
 });

@@ -1,15 +1,17 @@
-// One tab of an attempt leads: it alone holds the queue and the socket. The others are told, wait, and may take over.
-// Without Web Locks (a page that is not secure) every tab leads, and the hub's own law decides: the newest wins.
+// Chooses the tab of an attempt that is in charge: only that tab has the queue and the socket. The others wait and may take
+// over. Without Web Locks (a page without a secure context) every tab is in charge, and the hub keeps the newest connection.
 
-const PATIENCE_MS = 2_000;
+/** How long the tab in charge has to hand over before the lock is taken from it. */
+const HAND_OVER_MS = 2_000;
+const HAND_OVER = "yield";
 
 export interface LeaderEvents {
-  /** This tab leads now. */
+  /** This tab is in charge now. */
   onLead: () => void;
-  /** Another tab leads; this one waits. */
+  /** Another tab is in charge; this one waits. */
   onWait: () => void;
-  /** Another tab takes over: put everything away, then resolve. */
-  onYield: () => Promise<void>;
+  /** Another tab takes over: store everything, then resolve. */
+  onHandOver: () => Promise<void>;
 }
 
 export class Leader {
@@ -25,11 +27,11 @@ export class Leader {
   ) {
     this.name = `veritas-proctor:${attemptId}`;
     this.channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(this.name);
-    if (this.channel) this.channel.onmessage = (message) => void this.hear(message.data);
+    if (this.channel) this.channel.onmessage = (message) => void this.receive(message.data);
   }
 
-  /** Lead if nobody does, else wait for it. */
-  async stand(): Promise<void> {
+  /** Take charge if no other tab has; else wait for it. */
+  async start(): Promise<void> {
     if (!this.locks) {
       this.events.onLead();
       return;
@@ -37,14 +39,14 @@ export class Leader {
     const isLeading = await this.tryLock({ ifAvailable: true });
     if (isLeading || this.isStopped) return;
     this.events.onWait();
-    this.waitInLine();
+    this.waitForLock();
   }
 
-  /** Take over from the tab that leads: ask first, then insist. */
+  /** Take over: first ask the tab in charge, then take the lock from it. */
   async takeOver(): Promise<void> {
     if (this.release !== null || !this.locks) return;
-    this.channel?.postMessage("yield");
-    await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+    this.channel?.postMessage(HAND_OVER);
+    await new Promise((resolve) => setTimeout(resolve, HAND_OVER_MS));
     if (this.release !== null || this.isStopped) return;
     this.waiting?.abort();
     void this.tryLock({ steal: true });
@@ -62,33 +64,33 @@ export class Leader {
     return typeof navigator === "undefined" ? undefined : navigator.locks;
   }
 
-  private async hear(message: unknown): Promise<void> {
-    if (message !== "yield" || this.release === null) return;
-    await this.events.onYield();
+  private async receive(message: unknown): Promise<void> {
+    if (message !== HAND_OVER || this.release === null) return;
+    await this.events.onHandOver();
     this.release?.();
     this.release = null;
     if (!this.isStopped) {
       this.events.onWait();
-      this.waitInLine();
+      this.waitForLock();
     }
   }
 
-  private waitInLine(): void {
+  private waitForLock(): void {
     this.waiting = new AbortController();
     void this.tryLock({ signal: this.waiting.signal });
   }
 
-  /** Ask for the lock and hold it until released; whether it was given at all. */
+  /** Request the lock and hold it until `release` is called; resolves to whether it was granted. */
   private tryLock(options: LockOptions): Promise<boolean> {
     return new Promise((resolve) => {
-      let mine: (() => void) | null = null;
+      let ownRelease: (() => void) | null = null;
       const held = this.locks?.request(this.name, options, (lock) => {
         if (lock === null || this.isStopped) {
           resolve(false);
           return undefined;
         }
         const done = new Promise<void>((release) => {
-          this.release = mine = release;
+          this.release = ownRelease = release;
         });
         resolve(true);
         this.events.onLead();
@@ -96,19 +98,19 @@ export class Leader {
       });
       held?.catch(() => {
         resolve(false);
-        // A request that was given up in the line holds nothing; this one did, and was stolen.
-        if (mine !== null && this.release === mine) void this.lose();
+        // Either the request was aborted before it was granted, or the lock was held here and another tab has taken it.
+        if (ownRelease !== null && this.release === ownRelease) void this.lose();
       });
     });
   }
 
-  /** A tab that could not wait has taken the lead. */
+  /** Another tab has taken the lock. */
   private async lose(): Promise<void> {
     this.release = null;
     if (this.isStopped) return;
-    await this.events.onYield();
+    await this.events.onHandOver();
     if (this.isStopped) return;
     this.events.onWait();
-    this.waitInLine();
+    this.waitForLock();
   }
 }

@@ -1,91 +1,101 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { nameCombination, Typing, watch } from "./listeners.ts";
 import type { Payload } from "../session/frames.ts";
+import { startListeners } from "./listeners.ts";
 
-const press = (key: string, more: Partial<Record<"ctrlKey" | "metaKey" | "shiftKey" | "altKey", boolean>> = {}) =>
-  nameCombination({ key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...more });
-
-test("a few combinations are named, and no other key is", () => {
-  expect(press("v", { ctrlKey: true })).toBe("paste");
-  expect(press("P", { metaKey: true })).toBe("print");
-  expect(press("I", { ctrlKey: true, shiftKey: true })).toBe("devtools");
-  expect(press("F12")).toBe("devtools");
-  for (const key of ["a", "v", "Enter", "Tab", "ArrowLeft"]) expect(press(key)).toBeNull();
-  expect(press("v", { ctrlKey: true, altKey: true })).toBeNull();
-});
-
-describe("typing", () => {
-  test("is stated when the hand rests: characters and time, nothing else", () => {
-    const typing = new Typing();
-    expect(typing.typed("a", 1, 0)).toBeNull();
-    expect(typing.typed("a", 1, 300)).toBeNull();
-    expect(typing.rest(1_000)).toBeNull();
-    expect(typing.rest(2_300)).toEqual({ item: "a", chars: 2, ms: 300 });
-    expect(typing.rest(9_000)).toBeNull();
-  });
-
-  test("ends with the item it was in, and after ten seconds", () => {
-    const typing = new Typing();
-    typing.typed("a", 1, 0);
-    expect(typing.typed("b", 1, 100)).toEqual({ item: "a", chars: 1, ms: 0 });
-    for (let ms = 200; ms < 10_100; ms += 100) expect(typing.typed("b", 1, ms)).toBeNull();
-    expect(typing.typed("b", 1, 10_100)).toMatchObject({ item: "b", chars: 100 });
-  });
-});
-
-describe("a watched page", () => {
+describe("a page with listeners", () => {
   let stop = () => {};
   afterEach(() => {
     stop();
     document.body.innerHTML = "";
   });
 
-  function watched(): { type: string; data: Payload | undefined }[] {
-    const told: { type: string; data: Payload | undefined }[] = [];
-    stop = watch(
-      (type, data) => told.push({ type, data }),
+  function listen(): { type: string; data: Payload | undefined }[] {
+    const recorded: { type: string; data: Payload | undefined }[] = [];
+    stop = startListeners(
+      (type, data) => recorded.push({ type, data }),
       () => 0,
     ).stop;
-    told.length = 0;
-    return told;
+    recorded.length = 0;
+    return recorded;
   }
 
-  test("states sizes and places of what is pasted, never the text", () => {
+  test("records the size and the item of a paste, never its text", () => {
     document.body.innerHTML = '<section data-item="q1"><textarea></textarea></section>';
-    const told = watched();
+    const recorded = listen();
     const paste = new Event("paste", { bubbles: true });
     Object.assign(paste, { clipboardData: { getData: () => "secret text" } });
     document.querySelector("textarea")?.dispatchEvent(paste);
-    expect(told).toEqual([{ type: "paste", data: { chars: 11, item: "q1" } }]);
-    expect(JSON.stringify(told)).not.toContain("secret");
+    expect(recorded).toEqual([{ type: "paste", data: { chars: 11, item: "q1" } }]);
+    expect(JSON.stringify(recorded)).not.toContain("secret");
   });
 
-  test("states that it lost and gained the focus", () => {
-    const told = watched();
+  test("records that it lost and got the focus", () => {
+    const recorded = listen();
     window.dispatchEvent(new Event("blur"));
     window.dispatchEvent(new Event("focus"));
-    expect(told.map((one) => one.type)).toEqual(["window_blur", "window_focus"]);
+    expect(recorded.map((event) => event.type)).toEqual(["window_blur", "window_focus"]);
   });
 
-  test("states how things stand at the start: a reload told nobody what it changed", () => {
+  test("records its state at the start, because a reload causes no events", () => {
     const record = vi.fn();
     sessionStorage.setItem("veritas-proctor-fullscreen", "1");
-    stop = watch(record, () => 0).stop;
+    stop = startListeners(record, () => 0).stop;
     expect(record.mock.calls.map(([type]) => type)).toContain("fullscreen_exit");
     expect(sessionStorage.getItem("veritas-proctor-fullscreen")).toBeNull();
   });
 
-  test("states one change of the network once", () => {
-    const told = watched();
+  test("records one change of the network once", () => {
+    const recorded = listen();
     window.dispatchEvent(new Event("online"));
     window.dispatchEvent(new Event("online"));
-    expect(told.filter((one) => one.type === "network_change")).toHaveLength(1);
+    expect(recorded.filter((event) => event.type === "network_change")).toHaveLength(1);
   });
 
-  test("states nothing after it ended", () => {
-    const told = watched();
+  test("records nothing after it was stopped", () => {
+    const recorded = listen();
     stop();
     window.dispatchEvent(new Event("blur"));
-    expect(told).toEqual([]);
+    expect(recorded).toEqual([]);
+  });
+
+  test("records copies, combinations and the context menu with their item, but no other key", () => {
+    document.body.innerHTML = '<section data-item="q1"><input value="secret"></section><p>outside</p>';
+    const field = document.querySelector("input") as HTMLInputElement;
+    const recorded = listen();
+    field.focus();
+    field.setSelectionRange(0, 3);
+    field.dispatchEvent(new Event("copy", { bubbles: true }));
+    field.dispatchEvent(new KeyboardEvent("keydown", { key: "c", ctrlKey: true, bubbles: true }));
+    field.dispatchEvent(new KeyboardEvent("keydown", { key: "c", bubbles: true }));
+    document.querySelector("p")?.dispatchEvent(new MouseEvent("contextmenu", { bubbles: true }));
+    expect(recorded.filter(({ type }) => !type.startsWith("window_"))).toEqual([
+      { type: "copy", data: { chars: 3, item: "q1" } },
+      { type: "key_combo", data: { combo: "copy", item: "q1" } },
+      { type: "context_menu", data: {} },
+    ]);
+  });
+
+  test("records a burst of typing after a pause, and the last one when it is stopped", () => {
+    document.body.innerHTML = '<section data-item="q1"><textarea></textarea></section>';
+    const field = document.querySelector("textarea") as HTMLTextAreaElement;
+    const record = vi.fn();
+    let now = 0;
+    const listeners = startListeners(record, () => now);
+    const type = (data: string) =>
+      field.dispatchEvent(new InputEvent("input", { inputType: "insertText", data, bubbles: true }));
+    record.mockClear();
+    type("a");
+    now = 2_000;
+    listeners.tick();
+    expect(record.mock.calls).toEqual([["typing", { item: "q1", chars: 1, ms: 0 }]]);
+    type("bc");
+    listeners.stop();
+    expect(record).toHaveBeenLastCalledWith("typing", { item: "q1", chars: 2, ms: 0 });
+  });
+
+  test("records the text of an error, cut to 200 characters", () => {
+    const recorded = listen();
+    window.dispatchEvent(new ErrorEvent("error", { message: "x".repeat(300) }));
+    expect(recorded).toEqual([{ type: "client_error", data: { message: "x".repeat(200) } }]);
   });
 });

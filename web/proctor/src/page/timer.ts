@@ -1,22 +1,23 @@
-// The heartbeat of a page: from a worker where there is one, else from a timer of the page itself.
+// A timer that ticks twice a second, also in a background tab. It runs in a worker where there is one, because browsers
+// slow down the timers of background pages but not those of workers.
 
-const BEAT_MS = 500;
+const TICK_MS = 500;
 
-/** Call `beat` about twice a second until the returned function is called. */
-export function startTimer(beat: () => void): () => void {
+/** Call `tick` about twice a second. Returns a function that stops it. */
+export function startTimer(tick: () => void): () => void {
   try {
     const worker = new Worker(new URL("./timer.worker.ts", import.meta.url), { type: "module" });
-    worker.onmessage = beat;
+    worker.onmessage = tick;
     let timer: ReturnType<typeof setInterval> | undefined;
     worker.onerror = () => {
-      timer ??= setInterval(beat, BEAT_MS);
+      timer ??= setInterval(tick, TICK_MS);
     };
     return () => {
       worker.terminate();
       clearInterval(timer);
     };
   } catch {
-    const timer = setInterval(beat, BEAT_MS);
+    const timer = setInterval(tick, TICK_MS);
     return () => clearInterval(timer);
   }
 }

@@ -1,5 +1,5 @@
-// Beats in a thread of its own: browsers slow the timers of a page in the background down, not a worker's.
+// The worker of the timer: sends a message twice a second.
 
-const BEAT_MS = 500;
+const TICK_MS = 500;
 
-setInterval(() => postMessage(0), BEAT_MS);
+setInterval(() => postMessage(0), TICK_MS);

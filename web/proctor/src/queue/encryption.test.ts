@@ -6,25 +6,25 @@ import { Encryption } from "./encryption.ts";
 const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const EVENT: Event = { type: "answered", at: 1, mono: 2, data: { item: "q", value: "é" } };
 
-test("what is sealed is read again with the same key, in the same place", async () => {
+test("an event is decrypted with the same key and the same binding only", async () => {
   const encryption = await Encryption.open(KEY, "attempt:boot");
-  const sealed = await encryption?.seal(7, EVENT);
-  if (!encryption || !sealed) throw new Error("no encryption");
-  expect(await encryption.unseal(7, sealed)).toEqual(EVENT);
-  expect(await encryption.unseal(8, sealed)).toBeNull();
+  const encrypted = await encryption?.encrypt(7, EVENT);
+  if (!encryption || !encrypted) throw new Error("no encryption");
+  expect(await encryption.decrypt(7, encrypted)).toEqual(EVENT);
+  expect(await encryption.decrypt(8, encrypted)).toBeNull();
   const elsewhere = await Encryption.open(KEY, "attempt:another");
-  expect(await elsewhere?.unseal(7, sealed)).toBeNull();
+  expect(await elsewhere?.decrypt(7, encrypted)).toBeNull();
 });
 
-test("the same event is sealed differently each time", async () => {
+test("the same event is encrypted differently each time", async () => {
   const encryption = await Encryption.open(KEY, "place");
-  const boxes = await Promise.all([encryption?.seal(1, EVENT), encryption?.seal(1, EVENT)]);
+  const boxes = await Promise.all([encryption?.encrypt(1, EVENT), encryption?.encrypt(1, EVENT)]);
   expect(new Uint8Array(boxes[0]?.box ?? new ArrayBuffer(0))).not.toEqual(
     new Uint8Array(boxes[1]?.box ?? new ArrayBuffer(0)),
   );
 });
 
-test("no key, or one of another length, opens no encryption", async () => {
+test("without a key, or with one of another length, there is no encryption", async () => {
   expect(await Encryption.open("", "place")).toBeNull();
   expect(await Encryption.open(undefined, "place")).toBeNull();
   expect(await Encryption.open("AAEC", "place")).toBeNull();

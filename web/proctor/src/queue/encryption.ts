@@ -1,11 +1,11 @@
-// Encrypts what is stored of a queue (AES-GCM, the key given by the hub's welcome). The key is never stored, and never
-// leaves WebCrypto once imported; a record is bound to its place, so that records cannot be exchanged.
+// Encrypts the events that are stored on this device with AES-GCM. The hub sends the key in its welcome. It must never store
+// the key. Every record is bound to its queue and key, so that records cannot be exchanged.
 
 import type { Event } from "../session/frames.ts";
 
 const IV_BYTES = 12;
 
-export interface Sealed {
+export interface Encrypted {
   iv: Uint8Array<ArrayBuffer>;
   box: ArrayBuffer;
 }
@@ -13,30 +13,30 @@ export interface Sealed {
 export class Encryption {
   private constructor(
     private readonly key: CryptoKey,
-    private readonly place: string,
+    private readonly binding: string,
   ) {}
 
-  /** Take the key (base64url of 32 bytes) for one queue; null without a key, or in a page that may not encrypt. */
-  static async open(queueKey: string | undefined, place: string): Promise<Encryption | null> {
+  /** Import the key (base64url of 32 bytes) of a queue; null without a key, or where WebCrypto is not available. */
+  static async open(queueKey: string | undefined, binding: string): Promise<Encryption | null> {
     if (!queueKey || globalThis.crypto?.subtle === undefined) return null;
     const bytes = fromBase64Url(queueKey);
     if (bytes.byteLength !== 32) return null;
     const key = await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
-    return new Encryption(key, place);
+    return new Encryption(key, binding);
   }
 
-  async seal(key: number, event: Event): Promise<Sealed> {
+  async encrypt(key: number, event: Event): Promise<Encrypted> {
     const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
     const text = new TextEncoder().encode(JSON.stringify(event));
     const box = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: this.bind(key) }, this.key, text);
     return { iv, box };
   }
 
-  /** Read a record; null when it cannot be: another key, another place, or altered. */
-  async unseal(key: number, sealed: Sealed): Promise<Event | null> {
+  /** Decrypt a record; null when the key is another one, or the record was moved or changed. */
+  async decrypt(key: number, encrypted: Encrypted): Promise<Event | null> {
     try {
-      const options = { name: "AES-GCM", iv: sealed.iv, additionalData: this.bind(key) };
-      const text = await crypto.subtle.decrypt(options, this.key, sealed.box);
+      const options = { name: "AES-GCM", iv: encrypted.iv, additionalData: this.bind(key) };
+      const text = await crypto.subtle.decrypt(options, this.key, encrypted.box);
       return JSON.parse(new TextDecoder().decode(text)) as Event;
     } catch {
       return null;
@@ -44,7 +44,7 @@ export class Encryption {
   }
 
   private bind(key: number): Uint8Array<ArrayBuffer> {
-    return new TextEncoder().encode(`${this.place}:${key}`);
+    return new TextEncoder().encode(`${this.binding}:${key}`);
   }
 }
 

@@ -31,26 +31,26 @@ beforeEach(() => {
   attempt = `attempt-${Math.random()}`;
 });
 
-/** One load of the page: its persistence, and a clock that never matters here. */
+/** One load of the page, with its persistence and a clock that has no effect here. */
 class Load {
-  cleared: number[] = [];
+  stored: number[] = [];
   private readonly clock = new QueueClock(1_000);
   private constructor(readonly persistence: QueuePersistence) {}
 
   static async of(attemptId: string): Promise<Load> {
-    const cleared: number[] = [];
+    const stored: number[] = [];
     const load = new Load(await QueuePersistence.open(attemptId, (seq) => load.clear(seq)));
-    load.cleared = cleared;
+    load.stored = stored;
     return load;
   }
 
   private clear(seq: number): void {
-    this.cleared.push(seq);
+    this.stored.push(seq);
     this.persistence.queue.clear(seq);
   }
 
   async greet(answer: Welcome): Promise<void> {
-    await this.persistence.unlock(answer);
+    await this.persistence.decrypt(answer);
     const { stream, committed, previous } = answer;
     this.persistence.queue.resume(stream, committed, WINDOW, DEFAULT_LIMITS, previous);
   }
@@ -61,19 +61,19 @@ class Load {
     queue.record(event(text), 60, 0);
   }
 
-  keep(mayGo = true): Promise<void> {
-    return this.persistence.keep(this.clock, () => mayGo);
+  keep(maySend = true): Promise<void> {
+    return this.persistence.store(this.clock, () => maySend);
   }
 }
 
-describe("a kept queue", () => {
-  test("is gone on with after a reload, under the same boot", async () => {
+describe("a stored queue", () => {
+  test("continues after a reload, under the same boot", async () => {
     const first = await Load.of(attempt);
     await first.greet(welcome(KEY));
     first.record("one");
     first.record("two");
     await first.keep();
-    expect(first.cleared).toEqual([2]);
+    expect(first.stored).toEqual([2]);
     const second = await Load.of(attempt);
     expect(second.persistence.queue.boot).toBe(first.persistence.queue.boot);
     expect(second.persistence.queue.nextSeqForHello).toBe(3);
@@ -85,7 +85,7 @@ describe("a kept queue", () => {
     });
   });
 
-  test("lets nothing on the wire that is not written down", async () => {
+  test("sends nothing that is not stored", async () => {
     const load = await Load.of(attempt);
     await load.greet(welcome(KEY));
     load.record("one");
@@ -94,18 +94,18 @@ describe("a kept queue", () => {
     expect(load.persistence.queue.take()).toMatchObject({ first_seq: 1 });
   });
 
-  test("holds nothing readable", async () => {
+  test("contains nothing readable", async () => {
     const load = await Load.of(attempt);
     await load.greet(welcome(KEY));
     load.record("a secret answer");
     await load.keep();
-    const kept = await (await Store.open(attempt))?.load();
-    const bytes = [...(kept?.events.values() ?? [])].map((one) => new TextDecoder().decode(one.box)).join();
-    expect(kept?.events.size).toBe(1);
+    const loaded = await (await Store.open(attempt))?.load();
+    const bytes = [...(loaded?.events.values() ?? [])].map((entry) => new TextDecoder().decode(entry.box)).join();
+    expect(loaded?.events.size).toBe(1);
     expect(bytes).not.toContain("secret");
   });
 
-  test("forgets what the hub has acknowledged", async () => {
+  test("deletes what the hub has acknowledged", async () => {
     const load = await Load.of(attempt);
     await load.greet(welcome(KEY));
     load.record("one");
@@ -114,24 +114,24 @@ describe("a kept queue", () => {
     load.persistence.queue.take();
     load.persistence.queue.acknowledge(1);
     await load.keep();
-    const kept = await (await Store.open(attempt))?.load();
-    expect([...(kept?.events.keys() ?? [])]).toEqual([2]);
-    expect(kept?.memo.acked).toBe(1);
+    const loaded = await (await Store.open(attempt))?.load();
+    expect([...(loaded?.events.keys() ?? [])]).toEqual([2]);
+    expect(loaded?.state.acked).toBe(1);
   });
 
-  test("that cannot be read any more is told to be lost, number by number", async () => {
+  test("that cannot be decrypted is reported as lost, seq by seq", async () => {
     const first = await Load.of(attempt);
     await first.greet(welcome(KEY));
     first.record("one");
     await first.keep();
     const second = await Load.of(attempt);
     await second.greet(welcome(OTHER));
-    expect(second.persistence.queue.droppedEver).toBe(1);
+    expect(second.persistence.queue.droppedTotal).toBe(1);
     await second.keep();
     expect(second.persistence.queue.take()).toEqual({ t: "lost", to_seq: 1, reason: "overflow" });
   });
 
-  test("keeps its keys when a new stream numbers it anew", async () => {
+  test("keeps its keys when a new stream gives it new seqs", async () => {
     const first = await Load.of(attempt);
     await first.greet(welcome(KEY));
     first.record("one");
@@ -144,18 +144,18 @@ describe("a kept queue", () => {
     await first.keep();
     const second = await Load.of(attempt);
     await second.greet(welcome(KEY, { stream: "other" }));
-    expect([...second.persistence.queue.entries()].map((one) => [one.seq, one.event])).toEqual([
+    expect([...second.persistence.queue.entries()].map((entry) => [entry.seq, entry.event])).toEqual([
       [1, event("two")],
       [2, event("three")],
     ]);
   });
 
-  test("without a key stays in memory, and says so", async () => {
+  test("without a key stays in memory, and isStored is false", async () => {
     const load = await Load.of(attempt);
     await load.greet(welcome(""));
     load.record("one");
     await load.keep();
-    expect(load.persistence.isKept).toBe(false);
+    expect(load.persistence.isStored).toBe(false);
     expect(load.persistence.queue.take()).toMatchObject({ first_seq: 1 });
     expect((await (await Store.open(attempt))?.load()) ?? null).toBeNull();
   });

@@ -1,131 +1,132 @@
-// Keeps a queue on this machine: sealed, written before it is sent, one write at a time. Never a key or a readable event
-// on the disk; when the disk fails the queue goes on in memory, and `isKept` says so.
+// Stores a queue on this device, encrypted, and before its events are sent. When storage fails, the queue continues in
+// memory and `isStored` is false. It must never store a key or a readable event.
 
 import type { QueueClock } from "../session/clock.ts";
 import type { Event, Welcome } from "../session/frames.ts";
 import type { CandidateQueue } from "./queue.ts";
 import { CandidateQueue as Queue } from "./queue.ts";
-import type { Kept } from "./store.ts";
+import type { StoredQueue } from "./store.ts";
 import { Store } from "./store.ts";
 import { Encryption } from "./encryption.ts";
 
 export class QueuePersistence {
-  /** Whether what is recorded survives a reload of the page. */
-  isKept = false;
+  /** Whether recorded events survive a reload of the page. */
+  isStored = false;
   private encryption: Encryption | null = null;
   private unstored = new Map<number, { event: Event; size: number }>();
   private droppedKeys: number[] = [];
   private writing: Promise<void> | null = null;
   private isDirty = false;
-  private isUnlocked = false;
+  private isDecrypted = false;
 
   private constructor(
     private readonly attemptId: string,
     readonly queue: CandidateQueue,
-    private readonly store: Store | null,
-    private kept: Kept | null,
-    private readonly onCleared: (seq: number) => void,
+    private readonly database: Store | null,
+    private loaded: StoredQueue | null,
+    private readonly onStored: (seq: number) => void,
   ) {}
 
-  /** Take up the queue that was kept of this attempt, or begin one. */
-  static async open(attemptId: string, onCleared: (seq: number) => void): Promise<QueuePersistence> {
+  /** Open the stored queue of an attempt, or a new one. */
+  static async open(attemptId: string, onStored: (seq: number) => void): Promise<QueuePersistence> {
     const isSecure = globalThis.crypto?.subtle !== undefined;
-    const store = isSecure ? await Store.open(attemptId) : null;
-    const kept = (await store?.load()) ?? null;
-    const queue = kept === null ? new Queue(newId()) : Queue.restore(kept.memo, sizesOf(kept));
-    return new QueuePersistence(attemptId, queue, store, kept, onCleared);
+    const database = isSecure ? await Store.open(attemptId) : null;
+    const loaded = (await database?.load()) ?? null;
+    const queue = loaded === null ? new Queue(newId()) : Queue.restore(loaded.state, sizesOf(loaded));
+    return new QueuePersistence(attemptId, queue, database, loaded, onStored);
   }
 
-  get clockMemo(): Kept["memo"] | null {
-    return this.kept?.memo ?? null;
+  get clockState(): StoredQueue["state"] | null {
+    return this.loaded?.state ?? null;
   }
 
-  /** The welcome brought the key, or none: read what was kept, or give it up for lost. */
-  async unlock(welcome: Welcome): Promise<void> {
-    if (this.isUnlocked) return;
-    const encryption = this.store && (await Encryption.open(welcome.queue_key, `${this.attemptId}:${this.queue.boot}`));
+  /** Decrypt the stored events with the key of the welcome. Without a key, or with another one, they are lost. */
+  async decrypt(welcome: Welcome): Promise<void> {
+    if (this.isDecrypted) return;
+    const encryption =
+      this.database && (await Encryption.open(welcome.queue_key, `${this.attemptId}:${this.queue.boot}`));
     const events = new Map<number, Event>();
-    for (const [key, sealed] of this.kept?.events ?? []) {
-      const event = await encryption?.unseal(key, sealed);
+    for (const [key, encrypted] of this.loaded?.events ?? []) {
+      const event = await encryption?.decrypt(key, encrypted);
       if (event) events.set(key, event);
     }
-    this.kept = null;
-    this.droppedKeys.push(...this.queue.unseal(events));
+    this.loaded = null;
+    this.droppedKeys.push(...this.queue.decrypt(events));
     this.encryption = encryption;
-    this.isUnlocked = true;
-    this.isKept = encryption !== null;
+    this.isDecrypted = true;
+    this.isStored = encryption !== null;
     if (encryption !== null) this.queue.clear(this.queue.sentEver);
-    else await this.store?.clear();
+    else await this.database?.clear();
   }
 
   recorded(key: number, event: Event, size: number): void {
-    if (this.store !== null) this.unstored.set(key, { event, size });
+    if (this.database !== null) this.unstored.set(key, { event, size });
   }
 
   dropped(keys: readonly number[]): void {
     for (const key of keys) if (!this.unstored.delete(key)) this.droppedKeys.push(key);
   }
 
-  /** Write down what changed since the last time; `mayGo` when the hub may be sent it as soon as it stands. */
-  keep(clock: QueueClock, mayGo: () => boolean): Promise<void> {
-    if (this.store === null || this.encryption === null || !this.isKept) {
-      if (this.store === null || this.isUnlocked) this.unstored.clear();
+  /** Store what has changed. `maySend` returns whether the events may be sent as soon as they are stored. */
+  store(clock: QueueClock, maySend: () => boolean): Promise<void> {
+    if (this.database === null || this.encryption === null || !this.isStored) {
+      if (this.database === null || this.isDecrypted) this.unstored.clear();
       return Promise.resolve();
     }
     this.isDirty = true;
-    this.writing ??= this.writeAll(clock, mayGo).finally(() => {
+    this.writing ??= this.writeAll(clock, maySend).finally(() => {
       this.writing = null;
     });
     return this.writing;
   }
 
-  /** Forget all of it: everything is on the server, and nothing more will be recorded. */
+  /** Delete the stored queue: the server has everything, and nothing more will be recorded. */
   async forget(): Promise<void> {
-    this.isKept = false;
+    this.isStored = false;
     await this.writing;
-    await this.store?.clear();
+    await this.database?.clear();
   }
 
   close(): void {
-    this.store?.close();
+    this.database?.close();
   }
 
-  private async writeAll(clock: QueueClock, mayGo: () => boolean): Promise<void> {
-    while (this.isDirty && this.isKept) {
+  private async writeAll(clock: QueueClock, maySend: () => boolean): Promise<void> {
+    while (this.isDirty && this.isStored) {
       this.isDirty = false;
-      await this.writeOnce(clock, mayGo());
+      await this.writeOnce(clock, maySend());
     }
   }
 
-  private async writeOnce(clock: QueueClock, mayGo: boolean): Promise<void> {
-    const { queue, store, encryption } = this;
-    if (store === null || encryption === null) return;
+  private async writeOnce(clock: QueueClock, maySend: boolean): Promise<void> {
+    const { queue, database, encryption } = this;
+    if (database === null || encryption === null) return;
     const { stream } = queue;
     const last = queue.nextSeq - 1;
-    const memo = { ...queue.memo, sentEver: mayGo ? last : queue.sentEver, ...clock.memo };
+    const state = { ...queue.state, sentEver: maySend ? last : queue.sentEver, ...clock.state };
     const fresh = [...this.unstored].filter(([key]) => key > queue.acked + queue.shift);
     this.unstored.clear();
     const gone = this.droppedKeys.splice(0);
     const deleteTo = queue.acked + queue.shift;
     const put = await Promise.all(
-      fresh.map(async ([key, { event, size }]) => ({ ...(await encryption.seal(key, event)), key, size })),
+      fresh.map(async ([key, { event, size }]) => ({ ...(await encryption.encrypt(key, event)), key, size })),
     );
-    const stands = await store.write({ memo, put, deleteTo, delete: gone });
-    if (!stands) {
-      this.isKept = false;
+    const isWritten = await database.write({ state, put, deleteTo, delete: gone });
+    if (!isWritten) {
+      this.isStored = false;
       queue.clear(Infinity);
-      this.onCleared(Infinity);
-      await store.clear();
-    } else if (mayGo && queue.stream === stream) this.onCleared(last);
+      this.onStored(Infinity);
+      await database.clear();
+    } else if (maySend && queue.stream === stream) this.onStored(last);
     else if (queue.stream !== stream) this.isDirty = true;
   }
 }
 
-function sizesOf(kept: Kept): Map<number, number> {
-  return new Map([...kept.events].map(([key, one]) => [key, one.size]));
+function sizesOf(stored: StoredQueue): Map<number, number> {
+  return new Map([...stored.events].map(([key, { size }]) => [key, size]));
 }
 
-/** A random id; `crypto.randomUUID` is missing in pages that are not secure. */
+/** Return a random UUID. `crypto.randomUUID` is missing in pages without a secure context. */
 export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;

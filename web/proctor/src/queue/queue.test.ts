@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS, type Event } from "../session/frames.ts";
-import { CandidateQueue, HubFault, LINGER_MS } from "./queue.ts";
+import { CandidateQueue, ProtocolError, LINGER_MS } from "./queue.ts";
 
 const WINDOW = { events: 1_000, bytes: 512 * 1024 };
 const event = (n: number): Event => ({ type: "paste", at: n, mono: n, data: { chars: n } });
@@ -16,8 +16,8 @@ function fill(queue: CandidateQueue, count: number, size = 50): void {
   for (let n = 1; n <= count; n++) queue.record(event(n), size, 0);
 }
 
-describe("numbers", () => {
-  test("begin at 1, have no holes, and are sent in order", () => {
+describe("seqs", () => {
+  test("start at 1, have no gaps, and are sent in order", () => {
     const queue = opened();
     fill(queue, 3);
     expect(queue.take()).toEqual({ t: "events", first_seq: 1, events: [event(1), event(2), event(3)] });
@@ -28,22 +28,22 @@ describe("numbers", () => {
     const queue = opened();
     fill(queue, 3);
     queue.take();
-    expect(queue.acknowledge(2).map((one) => one.seq)).toEqual([1, 2]);
+    expect(queue.acknowledge(2).map((entry) => entry.seq)).toEqual([1, 2]);
     expect(queue.length).toBe(1);
   });
 
-  test("an acknowledgement of what was never sent is a fault, an old one is no news", () => {
+  test("an acknowledgement of an unsent seq breaks the protocol, an old one changes nothing", () => {
     const queue = opened();
     fill(queue, 2);
     queue.take();
-    expect(() => queue.acknowledge(3)).toThrow(HubFault);
+    expect(() => queue.acknowledge(3)).toThrow(ProtocolError);
     queue.acknowledge(2);
     expect(queue.acknowledge(1)).toEqual([]);
   });
 });
 
 describe("the window", () => {
-  test("holds what may be outstanding, in events and in bytes", () => {
+  test("limits what is outstanding, in events and in bytes", () => {
     const queue = opened();
     queue.setWindow(2, 1_000);
     fill(queue, 3);
@@ -53,7 +53,7 @@ describe("the window", () => {
     expect(queue.take()).toMatchObject({ first_seq: 3 });
   });
 
-  test("of 0 stops until the next one", () => {
+  test("of 0 stops sending until the next one", () => {
     const queue = opened();
     queue.setWindow(0, 0);
     fill(queue, 1);
@@ -62,7 +62,7 @@ describe("the window", () => {
     expect(queue.take()).toMatchObject({ first_seq: 1 });
   });
 
-  test("lets one event go that is larger than all of it, when nothing is outstanding", () => {
+  test("lets an event pass that is larger than the window, when nothing is outstanding", () => {
     const queue = opened();
     queue.setWindow(10, 10);
     fill(queue, 2, 500);
@@ -70,7 +70,7 @@ describe("the window", () => {
     expect(queue.take()).toBeNull();
   });
 
-  test("lets a lone event go at once, and others wait a moment for company", () => {
+  test("lets the first event pass at once, and the next ones wait a moment to share a frame", () => {
     const queue = opened();
     fill(queue, 1);
     expect(queue.waitMs(0)).toBe(0);
@@ -80,7 +80,7 @@ describe("the window", () => {
     expect(queue.waitMs(LINGER_MS)).toBe(0);
   });
 
-  test("never makes a frame larger than the hub takes", () => {
+  test("never makes a frame that is too large for the hub", () => {
     const queue = opened();
     fill(queue, 5, 20_000);
     expect(queue.take()).toMatchObject({ events: [{}, {}, {}] });
@@ -88,17 +88,17 @@ describe("the window", () => {
 });
 
 describe("a reconnection", () => {
-  test("goes on behind what the hub has", () => {
+  test("continues after what the hub has stored", () => {
     const queue = opened();
     fill(queue, 4);
     queue.take();
     queue.disconnect();
     const { gone } = queue.resume("one", 2, WINDOW, DEFAULT_LIMITS);
-    expect(gone.map((one) => one.seq)).toEqual([1, 2]);
+    expect(gone.map((entry) => entry.seq)).toEqual([1, 2]);
     expect(queue.take()).toMatchObject({ first_seq: 3, events: [event(3), event(4)] });
   });
 
-  test("tells the hub what it lost after acknowledging it", () => {
+  test("reports what the hub has lost after acknowledging it", () => {
     const queue = opened();
     fill(queue, 4);
     queue.take();
@@ -108,7 +108,7 @@ describe("a reconnection", () => {
     expect(queue.take()).toEqual({ t: "lost", to_seq: 4, reason: "server_lost" });
   });
 
-  test("numbers the rest anew in a new stream, behind what the old one holds", () => {
+  test("gives the rest new seqs in a new stream, after what the old one has stored", () => {
     const queue = opened();
     fill(queue, 5);
     queue.take();
@@ -116,10 +116,10 @@ describe("a reconnection", () => {
     const { isRenumbered } = queue.resume("two", 0, WINDOW, DEFAULT_LIMITS, { stream: "one", committed: 3 });
     expect(isRenumbered).toBe(true);
     expect(queue.take()).toEqual({ t: "events", first_seq: 1, events: [event(4), event(5)] });
-    expect([...queue.entries()].map((one) => one.key)).toEqual([4, 5]);
+    expect([...queue.entries()].map((entry) => entry.key)).toEqual([4, 5]);
   });
 
-  test("drops nothing on a word that cannot be true", () => {
+  test("drops nothing on a claim that is not possible", () => {
     const queue = opened();
     fill(queue, 2);
     queue.take();
@@ -142,36 +142,36 @@ describe("a reconnection", () => {
 });
 
 describe("a full queue", () => {
-  test("drops the oldest that was never on the wire, and says so in its place", () => {
+  test("drops the oldest event that was never sent, and reports its seq as lost", () => {
     const queue = opened(4);
     fill(queue, 2);
     queue.take();
     fill(queue, 2);
     const { dropped } = queue.record(event(9), 50, 0);
-    expect(dropped.map((one) => one.seq)).toEqual([3]);
-    expect(queue.droppedEver).toBe(1);
+    expect(dropped.map((entry) => entry.seq)).toEqual([3]);
+    expect(queue.droppedTotal).toBe(1);
     queue.acknowledge(2);
     expect(queue.take()).toEqual({ t: "lost", to_seq: 3, reason: "overflow" });
     expect(queue.take()).toMatchObject({ first_seq: 4, events: [{}, event(9)] });
   });
 
-  test("joins neighbouring losses into one span", () => {
+  test("joins adjacent losses into one span", () => {
     const queue = new CandidateQueue("boot", 1);
     fill(queue, 5);
     queue.resume("one", 0, WINDOW, DEFAULT_LIMITS);
     expect(queue.take()).toEqual({ t: "lost", to_seq: 4, reason: "overflow" });
     expect(queue.take()).toMatchObject({ first_seq: 5 });
-    expect(queue.acknowledge(5).map((one) => [one.seq, one.count])).toEqual([
+    expect(queue.acknowledge(5).map((entry) => [entry.seq, entry.count])).toEqual([
       [4, 4],
       [5, 1],
     ]);
   });
 });
 
-describe("a queue on the disk", () => {
-  const memo = { boot: "boot", stream: "one", acked: 2, nextSeq: 6, shift: 10, sentEver: 4 };
+describe("a queue with storage", () => {
+  const state = { boot: "boot", stream: "one", acked: 2, nextSeq: 6, shift: 10, sentEver: 4 };
 
-  test("lets no number go before the disk knows it", () => {
+  test("sends no seq before it is stored", () => {
     const queue = opened();
     queue.clear(0);
     fill(queue, 2);
@@ -180,12 +180,12 @@ describe("a queue on the disk", () => {
     expect(queue.take()).toMatchObject({ first_seq: 1, events: [{}] });
   });
 
-  test("is gone on with after a reload, lost places included", () => {
+  test("continues after a reload, lost slots included", () => {
     const sizes = new Map([13, 14, 15].map((key) => [key, 50]));
-    const queue = CandidateQueue.restore(memo, sizes);
+    const queue = CandidateQueue.restore(state, sizes);
     expect(queue.length).toBe(3);
     expect(
-      queue.unseal(
+      queue.decrypt(
         new Map([
           [13, event(3)],
           [15, event(5)],
@@ -198,25 +198,25 @@ describe("a queue on the disk", () => {
     expect(queue.take()).toEqual({ t: "events", first_seq: 5, events: [event(5)] });
   });
 
-  test("tells the hub the numbering of the disk, not what was numbered since: so a rollback is seen", () => {
-    const queue = CandidateQueue.restore(memo, new Map());
-    queue.unseal(new Map());
+  test("says the stored next seq in hello, so that the hub detects a rollback", () => {
+    const queue = CandidateQueue.restore(state, new Map());
+    queue.decrypt(new Map());
     fill(queue, 3);
     expect(queue.nextSeqForHello).toBe(6);
     queue.resume("one", 5, WINDOW, DEFAULT_LIMITS, null);
     expect(queue.nextSeqForHello).toBe(9);
   });
 
-  test("drops no place that may have been sent", () => {
+  test("drops no slot that may have been sent", () => {
     const sizes = new Map([13, 14, 15].map((key) => [key, 50]));
-    const queue = CandidateQueue.restore(memo, sizes, 3);
-    queue.unseal(new Map([13, 14, 15].map((key) => [key, event(key)])));
-    expect(queue.record(event(1), 50, 0).dropped.map((one) => one.seq)).toEqual([5]);
+    const queue = CandidateQueue.restore(state, sizes, 3);
+    queue.decrypt(new Map([13, 14, 15].map((key) => [key, event(key)])));
+    expect(queue.record(event(1), 50, 0).dropped.map((entry) => entry.seq)).toEqual([5]);
   });
 });
 
-test("whatever happens, every number is sent, acknowledged or lost exactly once, and no content changes its number", () => {
-  // A small deterministic walk through all moves; the seed makes a failure repeatable.
+test("in any order of operations every seq is sent, acknowledged or lost exactly once, and no event changes its seq", () => {
+  // A deterministic walk through all operations; the seed makes a failure repeatable.
   for (let seed = 1; seed <= 60; seed++) walk(seed);
 });
 
@@ -234,12 +234,12 @@ function walk(seed: number): void {
     for (let frame = queue.take(); frame !== null; frame = queue.take()) {
       if (frame.t === "lost") while (stored.length < frame.to_seq) stored.push(null);
       else {
-        frame.events.forEach((one, index) => {
+        frame.events.forEach((entry, index) => {
           const at = frame.first_seq - 1 + index;
-          if (at < stored.length) expect(stored[at]).toBe(one.at);
+          if (at < stored.length) expect(stored[at]).toBe(entry.at);
           else {
             expect(at).toBe(stored.length);
-            stored.push(one.at);
+            stored.push(entry.at);
           }
         });
       }
@@ -261,8 +261,8 @@ function walk(seed: number): void {
   deliver();
   queue.acknowledge(stored.length);
   expect(queue.length).toBe(0);
-  const kept = stored.filter((one) => one !== null);
-  expect(kept).toEqual([...kept].sort((one, other) => one - other));
-  expect(stored.filter((one) => one === null).length).toBe(queue.droppedEver);
+  const delivered = stored.filter((entry) => entry !== null);
+  expect(delivered).toEqual([...delivered].sort((a, b) => Number(a) - Number(b)));
+  expect(stored.filter((entry) => entry === null).length).toBe(queue.droppedTotal);
   expect(stored.length).toBe(made);
 }

@@ -1,20 +1,20 @@
-// The candidate's queue: numbers, bounds, window, acknowledgement, resume (WIRE §2), as in `veritas/client/queue.py`.
-// Pure: no socket, clock, codec or storage.
+// The queue of a candidate: seqs, limits, window, acknowledgement and resume (docs/wire/README.md), as in
+// `veritas/client/queue.py`. Pure. It must never touch a socket, clock or storage.
 //
-// Rule 1: an event leaves the queue only when the hub has acknowledged it, that is, after it was committed; or when the
-// queue is full: then the oldest that was never on the wire is dropped, and said to be lost in its place.
-// Rule 2: numbers have no holes. What is in the queue is always `acked + 1 .. nextSeq - 1`, lost numbers included.
-// Rule 3: no number goes on the wire before the disk knows it (`clear`): a page that crashes never uses one twice.
+// Rule 1: an event leaves the queue only when the hub has acknowledged it, that is, has stored it; or when the queue is
+// full: then the oldest event that was never sent is dropped, and a lost span takes its seq.
+// Rule 2: seqs have no gaps. The queue always holds `acked + 1 .. nextSeq - 1`, lost seqs included.
+// Rule 3: no seq is sent before it is stored on this device (`clear`), so that a page that crashes never uses one twice.
 //
-// Every place also has a `key` under which it is stored; keys only grow, numbers begin anew with every stream.
+// Every slot is stored under a `key`. Keys only grow; seqs start at 1 again in every stream.
 
 import type { Event, Events, Limits, Lost, Previous, Window } from "../session/frames.ts";
 import { DEFAULT_LIMITS } from "../session/frames.ts";
 
-/** How long an event waits for company while others are unacknowledged; a lone event goes at once. */
+/** How long an event waits for others to share its frame, while earlier ones are unacknowledged. */
 export const LINGER_MS = 20;
 
-/** Bytes of an `events` frame around its events, and of a `lost` frame, at most. */
+/** The maximum size of an `events` frame without its events, and of a `lost` frame. */
 export const FRAME_OVERHEAD = 64;
 
 export const MAX_EVENTS = 20_000;
@@ -23,59 +23,59 @@ export const MAX_BYTES = 64 * 1024 * 1024;
 const OVERFLOW = "overflow";
 const SERVER_LOST = "server_lost";
 
-interface Place {
-  /** Null: the events of `count` numbers were dropped. */
+interface Slot {
+  /** Null when the events of `count` seqs were dropped. */
   event: Event | null;
-  /** Stored, and not readable before the hub has given the key. */
-  isSealed: boolean;
+  /** The event is stored encrypted; the hub has not sent the key yet. */
+  isEncrypted: boolean;
   size: number;
   recordedMs: number;
   count: number;
 }
 
-/** One event and its number; or, without an event, `count` numbers up to `seq` whose events were dropped. */
-export interface Numbered {
+/** One event with its seq; without an event, `count` seqs up to `seq` whose events were dropped. */
+export interface QueueEntry {
   seq: number;
   key: number;
   event: Event | null;
   count: number;
 }
 
-/** What the disk remembers of a queue beside its events; `key = seq + shift`. */
-export interface Memo {
+/** The stored state of a queue, apart from its events; `key = seq + shift`. */
+export interface QueueState {
   boot: string;
   stream: string | null;
   acked: number;
   nextSeq: number;
   shift: number;
-  /** The highest number that may ever have been on the wire. */
+  /** The highest seq of the stream that may have been sent on any connection. */
   sentEver: number;
 }
 
-/** The hub said what it cannot mean, such as acknowledging what was never sent. */
-export class HubFault extends Error {}
+/** The hub has broken the protocol, for example acknowledged a seq that was never sent. */
+export class ProtocolError extends Error {}
 
-/** What one client has recorded and the hub has not acknowledged. Times are ms of one monotonic clock. */
+/** The events that are recorded and not acknowledged. Times are ms of one monotonic clock. */
 export class CandidateQueue {
   readonly boot: string;
   stream: string | null = null;
-  /** The highest acknowledged number of this stream. */
+  /** The highest acknowledged seq of this stream. */
   acked = 0;
-  /** The next unused number of this stream. */
+  /** The next unused seq of this stream. */
   nextSeq = 1;
-  /** How many events were given up because the queue was full. */
-  droppedEver = 0;
+  /** How many events were lost, because the queue was full or could not be decrypted. */
+  droppedTotal = 0;
   shift = 0;
   sentEver = 0;
-  private places: Place[] = [];
-  /** How many places, from the oldest, may have been on the wire: these are never dropped. */
-  private known = 0;
+  private slots: Slot[] = [];
+  /** How many slots, from the oldest, may have been sent: these are never dropped. */
+  private maybeSent = 0;
   private events = 0;
   private bytes = 0;
-  /** How many places this connection has sent and not seen acknowledged. */
+  /** How many slots were sent on this connection and are not acknowledged. */
   private sent = 0;
   private sentSeq = 0;
-  private clearTo = Infinity;
+  private allowedTo = Infinity;
   private frames: { lastSeq: number; size: number }[] = [];
   private window: Window = { events: 0, bytes: 0 };
   private limits: Limits = DEFAULT_LIMITS;
@@ -91,91 +91,91 @@ export class CandidateQueue {
     this.boot = boot;
   }
 
-  /** Take up a queue that was stored: `sizes` are the bytes of its events by key, readable only after `unseal`. */
+  /** Restore a stored queue. `sizes` are the bytes of its events by key; the events follow with `decrypt`. */
   static restore(
-    memo: Memo,
+    state: QueueState,
     sizes: ReadonlyMap<number, number>,
     maxEvents = MAX_EVENTS,
     maxBytes = MAX_BYTES,
   ): CandidateQueue {
-    const queue = new CandidateQueue(memo.boot, maxEvents, maxBytes);
-    queue.stream = memo.stream;
-    queue.acked = queue.sentSeq = memo.acked;
-    queue.nextSeq = memo.nextSeq;
-    queue.shift = memo.shift;
-    queue.sentEver = Math.max(memo.sentEver, memo.acked);
-    queue.helloSeq = memo.nextSeq;
-    for (let seq = memo.acked + 1; seq < memo.nextSeq; seq++) {
-      queue.restorePlace(sizes.get(seq + memo.shift), seq <= queue.sentEver);
+    const queue = new CandidateQueue(state.boot, maxEvents, maxBytes);
+    queue.stream = state.stream;
+    queue.acked = queue.sentSeq = state.acked;
+    queue.nextSeq = state.nextSeq;
+    queue.shift = state.shift;
+    queue.sentEver = Math.max(state.sentEver, state.acked);
+    queue.helloSeq = state.nextSeq;
+    for (let seq = state.acked + 1; seq < state.nextSeq; seq++) {
+      queue.restorePlace(sizes.get(seq + state.shift), seq <= queue.sentEver);
     }
     return queue;
   }
 
-  /** How many numbers are not acknowledged yet. */
+  /** How many seqs are not acknowledged yet. */
   get length(): number {
     return this.nextSeq - 1 - this.acked;
   }
 
-  /** What hello says is the next number: those given out since the page was loaded were never on the wire. */
+  /** The next seq for hello. Seqs that were given since the page was loaded do not count: none was sent. */
   get nextSeqForHello(): number {
     return this.helloSeq ?? this.nextSeq;
   }
 
-  /** How many places this connection has sent and not seen acknowledged; a lost span counts as one. */
+  /** How many slots were sent on this connection and are not acknowledged; a lost span counts as one. */
   get outstanding(): number {
     return this.sent;
   }
 
-  /** Whether the old stream is done with: time to say hello again. */
+  /** Whether the hub wants a new stream and the old one is fully acknowledged: time for a new hello. */
   get hasRotated(): boolean {
     return this.isRotating && this.sent === 0 && this.lostTo === null;
   }
 
-  get memo(): Memo {
+  get state(): QueueState {
     const { boot, stream, acked, nextSeq, shift, sentEver } = this;
     return { boot, stream, acked, nextSeq, shift, sentEver };
   }
 
-  /** Every event in the queue that can be read, with its number and key. */
-  *entries(): Generator<Numbered> {
+  /** Every readable event of the queue, with its seq and key. */
+  *entries(): Generator<QueueEntry> {
     let seq = this.acked;
-    for (const place of this.places) {
-      seq += place.count;
-      if (!place.isSealed && place.event !== null) {
-        yield { seq, key: seq + this.shift, event: place.event, count: 1 };
+    for (const slot of this.slots) {
+      seq += slot.count;
+      if (!slot.isEncrypted && slot.event !== null) {
+        yield { seq, key: seq + this.shift, event: slot.event, count: 1 };
       }
     }
   }
 
-  /** Number an event of `size` encoded bytes; its number, and what had to be dropped for it, itself perhaps. */
-  record(event: Event, size: number, nowMs: number): { seq: number; key: number; dropped: Numbered[] } {
+  /** Add an event of `size` encoded bytes; returns its seq, and what was dropped for it, possibly the event itself. */
+  record(event: Event, size: number, nowMs: number): { seq: number; key: number; dropped: QueueEntry[] } {
     const seq = this.nextSeq++;
-    this.places.push({ event, isSealed: false, size, recordedMs: nowMs, count: 1 });
+    this.slots.push({ event, isEncrypted: false, size, recordedMs: nowMs, count: 1 });
     this.events += 1;
     this.bytes += size;
-    const dropped: Numbered[] = [];
-    // A restored queue may be over its bounds with places that were on the wire: those stay, whatever happens.
+    const dropped: QueueEntry[] = [];
+    // A restored queue may exceed its limits with slots that were sent: those are never dropped.
     while ((this.events > this.maxEvents || this.bytes > this.maxBytes) && this.hasDroppable()) {
       dropped.push(this.dropOldest());
     }
     return { seq, key: seq + this.shift, dropped };
   }
 
-  /** Read what was stored, by key; what is missing cannot be read any more and is lost. Gives the keys of the lost. */
-  unseal(events: ReadonlyMap<number, Event>): number[] {
+  /** Fill in the stored events, by key. A missing one is lost; returns the keys of the lost ones. */
+  decrypt(events: ReadonlyMap<number, Event>): number[] {
     const lost: number[] = [];
     let seq = this.acked;
-    for (const place of this.places) {
-      seq += place.count;
-      if (!place.isSealed) continue;
+    for (const slot of this.slots) {
+      seq += slot.count;
+      if (!slot.isEncrypted) continue;
       const key = seq + this.shift;
-      place.isSealed = false;
-      place.event = events.get(key) ?? null;
-      if (place.event === null) {
+      slot.isEncrypted = false;
+      slot.event = events.get(key) ?? null;
+      if (slot.event === null) {
         this.events -= 1;
-        this.bytes -= place.size;
-        place.size = 0;
-        this.droppedEver += 1;
+        this.bytes -= slot.size;
+        slot.size = 0;
+        this.droppedTotal += 1;
         lost.push(key);
       }
     }
@@ -183,15 +183,15 @@ export class CandidateQueue {
     return lost;
   }
 
-  /** Let numbers up to `seq` go on the wire: the disk knows them. Without a disk all may go. */
+  /** Allow to send seqs up to `seq`: they are stored on this device. Infinity allows all, for a device without storage. */
   clear(seq: number): void {
-    this.clearTo = seq;
+    this.allowedTo = seq;
     if (Number.isFinite(seq)) this.sentEver = Math.max(this.sentEver, seq);
   }
 
   /**
-   * Go on where the hub's welcome says. Gives what left the queue, and whether the rest was numbered anew.
-   * Throws HubFault when the hub claims what was never sent.
+   * Continue where the hub's welcome says. Returns what has left the queue, and whether the rest has new seqs.
+   * Throws ProtocolError when the hub has acknowledged a seq that was never sent.
    */
   resume(
     stream: string,
@@ -199,14 +199,14 @@ export class CandidateQueue {
     window: Window,
     limits: Limits,
     previous: Previous | null = null,
-  ): { gone: Numbered[]; isRenumbered: boolean } {
+  ): { gone: QueueEntry[]; isRenumbered: boolean } {
     this.disconnect();
-    // A disk that lost its last write (a power cut) may not know that these numbers, which it holds, were sent.
+    // After a power cut the last write may be missing: the stored state then does not know that these seqs were sent.
     if (this.helloSeq !== null && this.stream === stream) {
       this.sentEver = Math.max(this.sentEver, Math.min(committed, this.helloSeq - 1));
     }
     this.helloSeq = null;
-    let gone: Numbered[] = [];
+    let gone: QueueEntry[] = [];
     const isRenumbered = this.stream !== null && this.stream !== stream;
     if (isRenumbered) {
       gone = this.closeStream(previous);
@@ -215,12 +215,12 @@ export class CandidateQueue {
     this.stream = stream;
     this.window = window;
     this.limits = limits;
-    // What the hub acknowledged and then lost is ours no longer: say so, and the numbering goes on.
+    // The hub has lost events that it had acknowledged, and this device no longer has them: report them as lost.
     if (committed < this.acked) this.lostTo = this.acked;
     return { gone: [...gone, ...this.acknowledge(committed)], isRenumbered };
   }
 
-  /** The connection is gone: nothing is outstanding, nothing may be sent before the next welcome. */
+  /** The connection has ended: nothing is outstanding, and nothing may be sent before the next welcome. */
   disconnect(): void {
     this.window = { events: 0, bytes: 0 };
     this.frames = [];
@@ -230,72 +230,72 @@ export class CandidateQueue {
     this.isRotating = false;
   }
 
-  /** The hub wants a new stream: send nothing more in this one, and wait for what is outstanding. */
+  /** The hub wants a new stream: send nothing more in this one, and wait until everything is acknowledged. */
   rotate(): void {
     this.isRotating = true;
   }
 
-  /** Drop everything up to `seq`; a lower one than before is old news. Throws HubFault when it was never sent. */
-  acknowledge(seq: number): Numbered[] {
+  /** Remove everything up to `seq`; an older acknowledgement changes nothing. Throws ProtocolError if it was never sent. */
+  acknowledge(seq: number): QueueEntry[] {
     if (seq > this.sentEver) {
-      throw new HubFault(`number ${seq} was acknowledged, but only ${this.sentEver} were sent`);
+      throw new ProtocolError(`seq ${seq} was acknowledged, but the highest sent seq is ${this.sentEver}`);
     }
-    const gone: Numbered[] = [];
+    const gone: QueueEntry[] = [];
     let done = 0;
     while (this.acked < seq) {
-      const place = this.places[done] as Place;
-      const count = Math.min(place.count, seq - this.acked);
-      place.count -= count;
+      const slot = this.slots[done] as Slot;
+      const count = Math.min(slot.count, seq - this.acked);
+      slot.count -= count;
       this.acked += count;
-      gone.push({ seq: this.acked, key: this.acked + this.shift, event: place.event, count });
-      if (place.count === 0) {
-        this.forget(place);
+      gone.push({ seq: this.acked, key: this.acked + this.shift, event: slot.event, count });
+      if (slot.count === 0) {
+        this.forget(slot);
         done += 1;
       }
     }
-    this.places.splice(0, done);
-    this.known = Math.max(0, this.known - done);
+    this.slots.splice(0, done);
+    this.maybeSent = Math.max(0, this.maybeSent - done);
     this.sent = Math.max(0, this.sent - done);
-    // An acknowledgement may outrun our own resending, when the last connection's batch was still in flight.
+    // The acknowledgement may be for a batch of the last connection, which this one has not sent again yet.
     this.sentSeq = Math.max(this.sentSeq, this.acked);
     while (this.frames.length > 0 && (this.frames[0] as { lastSeq: number }).lastSeq <= this.acked) this.frames.shift();
     return gone;
   }
 
-  /** Take new absolute totals; 0 stops sending until the next change. */
+  /** Set new absolute totals; 0 stops sending until the next change. */
   setWindow(events: number, bytes: number): void {
     this.window = { events, bytes };
   }
 
-  /** How long until `take` should be called: 0 is now, null is not before something else happens. */
+  /** How long until `take` should be called, in ms; null when nothing can be sent. */
   waitMs(nowMs: number): number | null {
     if (this.lostTo !== null) return 0;
-    const first = this.places[this.sent];
-    if (first === undefined || !this.mayGo(first)) return null;
-    const unsent = this.places.length - this.sent;
+    const first = this.slots[this.sent];
+    if (first === undefined || !this.maySend(first)) return null;
+    const unsent = this.slots.length - this.sent;
     if (first.event === null || this.sent === 0 || unsent >= Math.min(this.limits.events_per_frame, this.room)) {
       return 0;
     }
     return Math.max(0, first.recordedMs + LINGER_MS - nowMs);
   }
 
-  /** The next frame to send: contiguous, within the window and the hub's limits; null when there is none. */
+  /** Take the next frame to send: contiguous, within the window and the hub's limits; null when there is none. */
   take(): Events | Lost | null {
     if (this.lostTo !== null) {
       const lost: Lost = { t: "lost", to_seq: this.lostTo, reason: SERVER_LOST };
       this.lostTo = null;
       return lost;
     }
-    const places = this.fitting();
-    if (places.length === 0) return null;
+    const slots = this.fitting();
+    if (slots.length === 0) return null;
     const firstSeq = this.sentSeq + 1;
-    this.sent += places.length;
-    for (const place of places) this.sentSeq += place.count;
+    this.sent += slots.length;
+    for (const slot of slots) this.sentSeq += slot.count;
     this.sentEver = Math.max(this.sentEver, this.sentSeq);
-    this.known = Math.max(this.known, this.sent);
-    const size = places.reduce((total, place) => total + place.size + 1, FRAME_OVERHEAD);
+    this.maybeSent = Math.max(this.maybeSent, this.sent);
+    const size = slots.reduce((total, slot) => total + slot.size + 1, FRAME_OVERHEAD);
     this.frames.push({ lastSeq: this.sentSeq, size });
-    const events = places.flatMap((place) => (place.event === null ? [] : [place.event]));
+    const events = slots.flatMap((slot) => (slot.event === null ? [] : [slot.event]));
     return events.length > 0
       ? { t: "events", first_seq: firstSeq, events }
       : { t: "lost", to_seq: this.sentSeq, reason: OVERFLOW };
@@ -309,74 +309,74 @@ export class CandidateQueue {
     return this.frames.reduce((total, frame) => total + frame.size, 0);
   }
 
-  /** Whether one place may go; with nothing outstanding any one may, else it could never. */
-  private mayGo(place: Place): boolean {
+  /** Whether a slot may be sent. When nothing is outstanding, any size may: a large event would otherwise never be sent. */
+  private maySend(slot: Slot): boolean {
     if (this.isRotating || this.window.events < 1 || this.window.bytes < 1) return false;
-    if (place.isSealed || this.sentSeq + place.count > this.clearTo) return false;
+    if (slot.isEncrypted || this.sentSeq + slot.count > this.allowedTo) return false;
     if (this.sent === 0) return true;
-    return this.room > 0 && this.outstandingBytes + FRAME_OVERHEAD + place.size + 1 <= this.window.bytes;
+    return this.room > 0 && this.outstandingBytes + FRAME_OVERHEAD + slot.size + 1 <= this.window.bytes;
   }
 
-  /** The places of the next frame: events in a row, or one lost span. */
-  private fitting(): Place[] {
-    const first = this.places[this.sent];
-    if (first === undefined || !this.mayGo(first)) return [];
-    const places = [first];
-    if (first.event === null) return places;
-    const most = Math.min(this.limits.frame_bytes, this.window.bytes - this.outstandingBytes);
-    const count = Math.max(1, Math.min(this.limits.events_per_frame, this.room, this.clearTo - this.sentSeq));
+  /** The slots of the next frame: a run of events, or one lost span. */
+  private fitting(): Slot[] {
+    const first = this.slots[this.sent];
+    if (first === undefined || !this.maySend(first)) return [];
+    const slots = [first];
+    if (first.event === null) return slots;
+    const maxBytes = Math.min(this.limits.frame_bytes, this.window.bytes - this.outstandingBytes);
+    const count = Math.max(1, Math.min(this.limits.events_per_frame, this.room, this.allowedTo - this.sentSeq));
     let size = FRAME_OVERHEAD + first.size + 1;
-    for (const place of this.places.slice(this.sent + 1, this.sent + count)) {
-      size += place.size + 1;
-      if (place.event === null || place.isSealed || size > most) break;
-      places.push(place);
+    for (const slot of this.slots.slice(this.sent + 1, this.sent + count)) {
+      size += slot.size + 1;
+      if (slot.event === null || slot.isEncrypted || size > maxBytes) break;
+      slots.push(slot);
     }
-    return places;
+    return slots;
   }
 
   private hasDroppable(): boolean {
-    return this.places.slice(this.known).some((place) => place.event !== null && !place.isSealed);
+    return this.slots.slice(this.maybeSent).some((slot) => slot.event !== null && !slot.isEncrypted);
   }
 
-  /** Give up the oldest event that was never on the wire; its number joins the lost ones before it. */
-  private dropOldest(): Numbered {
-    let at = this.known;
-    while (this.isKept(this.places[at] as Place)) at += 1;
-    const place = this.places[at] as Place;
-    const event = place.event;
-    this.forget(place);
-    this.droppedEver += 1;
-    place.event = null;
-    place.size = 0;
-    const seq = this.places.slice(0, at + 1).reduce((total, one) => total + one.count, this.acked);
-    const before = at > this.known ? this.places[at - 1] : undefined;
-    if (before !== undefined && before.event === null && !before.isSealed) {
-      before.count += place.count;
-      this.places.splice(at, 1);
+  /** Drop the oldest event that was never sent; its seq joins a lost span before it. */
+  private dropOldest(): QueueEntry {
+    let at = this.maybeSent;
+    while (this.isLostOrEncrypted(this.slots[at] as Slot)) at += 1;
+    const slot = this.slots[at] as Slot;
+    const event = slot.event;
+    this.forget(slot);
+    this.droppedTotal += 1;
+    slot.event = null;
+    slot.size = 0;
+    const seq = this.slots.slice(0, at + 1).reduce((total, earlier) => total + earlier.count, this.acked);
+    const before = at > this.maybeSent ? this.slots[at - 1] : undefined;
+    if (before !== undefined && before.event === null && !before.isEncrypted) {
+      before.count += slot.count;
+      this.slots.splice(at, 1);
     }
     return { seq, key: seq + this.shift, event, count: 1 };
   }
 
-  private isKept(place: Place): boolean {
-    return place.event === null || place.isSealed;
+  private isLostOrEncrypted(slot: Slot): boolean {
+    return slot.event === null || slot.isEncrypted;
   }
 
-  private forget(place: Place): void {
-    if (place.event !== null || place.isSealed) {
+  private forget(slot: Slot): void {
+    if (slot.event !== null || slot.isEncrypted) {
       this.events -= 1;
-      this.bytes -= place.size;
+      this.bytes -= slot.size;
     }
   }
 
   private restorePlace(size: number | undefined, wasSent: boolean): void {
-    const last = this.places.at(-1);
-    const isKnownEdge = this.known === this.places.length;
-    if (size === undefined && last !== undefined && !last.isSealed && (wasSent || !isKnownEdge)) {
+    const last = this.slots.at(-1);
+    const isSentEdge = this.maybeSent === this.slots.length;
+    if (size === undefined && last !== undefined && !last.isEncrypted && (wasSent || !isSentEdge)) {
       last.count += 1;
       return;
     }
-    this.places.push({ event: null, isSealed: size !== undefined, size: size ?? 0, recordedMs: 0, count: 1 });
-    if (wasSent) this.known = this.places.length;
+    this.slots.push({ event: null, isEncrypted: size !== undefined, size: size ?? 0, recordedMs: 0, count: 1 });
+    if (wasSent) this.maybeSent = this.slots.length;
     if (size !== undefined) {
       this.events += 1;
       this.bytes += size;
@@ -384,28 +384,28 @@ export class CandidateQueue {
   }
 
   private mergeLost(): void {
-    const merged: Place[] = [];
-    let known = 0;
-    this.places.forEach((place, index) => {
+    const merged: Slot[] = [];
+    let maybeSent = 0;
+    this.slots.forEach((slot, index) => {
       const last = merged.at(-1);
-      if (last?.event === null && place.event === null && index !== this.known) last.count += place.count;
-      else merged.push(place);
-      if (index < this.known) known = merged.length;
+      if (last?.event === null && slot.event === null && index !== this.maybeSent) last.count += slot.count;
+      else merged.push(slot);
+      if (index < this.maybeSent) maybeSent = merged.length;
     });
-    this.places = merged;
-    this.known = known;
+    this.slots = merged;
+    this.maybeSent = maybeSent;
   }
 
-  /** Let go of what the old stream holds, as far as the hub's word for it can be true. */
-  private closeStream(previous: Previous | null): Numbered[] {
-    const isTrue = previous !== null && previous.stream === this.stream && previous.committed <= this.sentEver;
-    return isTrue ? this.acknowledge(previous.committed) : [];
+  /** Remove what the old stream has stored, if the hub's claim about it is possible. */
+  private closeStream(previous: Previous | null): QueueEntry[] {
+    const isPossible = previous !== null && previous.stream === this.stream && previous.committed <= this.sentEver;
+    return isPossible ? this.acknowledge(previous.committed) : [];
   }
 
   private renumber(): void {
     this.shift += this.acked;
     this.nextSeq = this.length + 1;
-    this.acked = this.sentEver = this.sentSeq = this.known = 0;
-    this.clearTo = Number.isFinite(this.clearTo) ? 0 : Infinity;
+    this.acked = this.sentEver = this.sentSeq = this.maybeSent = 0;
+    this.allowedTo = Number.isFinite(this.allowedTo) ? 0 : Infinity;
   }
 }

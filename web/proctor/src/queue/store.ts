@@ -1,34 +1,34 @@
-// Where a queue survives a reload or a crash: one IndexedDB per origin, a memo and sealed events per attempt. It never
-// holds anything readable but numbers, and it never throws: a disk that fails leaves the queue in memory, and says so.
+// Stores queues in IndexedDB, so that they survive a reload or a crash: per attempt a state and encrypted events. It must
+// never store a readable event, and it never throws: methods return whether they have succeeded.
 
-import type { ClockMemo } from "../session/clock.ts";
-import type { Memo } from "./queue.ts";
-import type { Sealed } from "./encryption.ts";
+import type { ClockState } from "../session/clock.ts";
+import type { QueueState } from "./queue.ts";
+import type { Encrypted } from "./encryption.ts";
 
 const NAME = "veritas-proctor";
-const MEMOS = "memos";
+const STATES = "memos";
 const EVENTS = "events";
 
-/** A queue's memo, and where its monotonic clock stands. */
-export interface StoredMemo extends Memo, ClockMemo {
+/** The state of a queue and of its clock. */
+export interface StoredState extends QueueState, ClockState {
   attempt: string;
 }
 
-interface StoredEvent extends Sealed {
+interface StoredEvent extends Encrypted {
   attempt: string;
   key: number;
   size: number;
 }
 
-export interface Kept {
-  memo: StoredMemo;
-  events: Map<number, Sealed & { size: number }>;
+export interface StoredQueue {
+  state: StoredState;
+  events: Map<number, Encrypted & { size: number }>;
 }
 
 export interface Change {
-  memo: Memo & ClockMemo;
-  put: (Sealed & { key: number; size: number })[];
-  /** Every event with a key up to this one is the hub's now. */
+  state: QueueState & ClockState;
+  put: (Encrypted & { key: number; size: number })[];
+  /** The hub has stored every event with a key up to this one. */
   deleteTo: number;
   delete: number[];
 }
@@ -39,43 +39,43 @@ export class Store {
     private readonly attempt: string,
   ) {}
 
-  /** Open the store of one attempt; null where there is none to be had (private windows, no disk). */
+  /** Open the store of an attempt; null where there is no storage, as in some private windows. */
   static async open(attempt: string): Promise<Store | null> {
     try {
       const opening = indexedDB.open(NAME, 1);
       opening.onupgradeneeded = () => {
-        opening.result.createObjectStore(MEMOS, { keyPath: "attempt" });
+        opening.result.createObjectStore(STATES, { keyPath: "attempt" });
         opening.result.createObjectStore(EVENTS, { keyPath: ["attempt", "key"] });
       };
-      return new Store(await answerOf(opening), attempt);
+      return new Store(await resultOf(opening), attempt);
     } catch {
       return null;
     }
   }
 
-  /** What was kept of this attempt's queue; null when nothing was, or it cannot be read. */
-  async load(): Promise<Kept | null> {
+  /** Load the queue of this attempt; null when there is none, or it cannot be read. */
+  async load(): Promise<StoredQueue | null> {
     try {
-      const tx = this.db.transaction([MEMOS, EVENTS]);
-      const [memo, events] = await Promise.all([
-        answerOf(tx.objectStore(MEMOS).get(this.attempt) as IDBRequest<StoredMemo | undefined>),
-        answerOf(tx.objectStore(EVENTS).getAll(this.range()) as IDBRequest<StoredEvent[]>),
+      const tx = this.db.transaction([STATES, EVENTS]);
+      const [state, events] = await Promise.all([
+        resultOf(tx.objectStore(STATES).get(this.attempt) as IDBRequest<StoredState | undefined>),
+        resultOf(tx.objectStore(EVENTS).getAll(this.range()) as IDBRequest<StoredEvent[]>),
       ]);
-      return memo === undefined ? null : { memo, events: new Map(events.map((one) => [one.key, one])) };
+      return state === undefined ? null : { state, events: new Map(events.map((record) => [record.key, record])) };
     } catch {
       return null;
     }
   }
 
-  /** Write a change down, all of it or nothing; whether it stands. */
+  /** Store a change completely or not at all; returns whether it is stored. */
   async write(change: Change): Promise<boolean> {
     try {
-      const tx = this.db.transaction([MEMOS, EVENTS], "readwrite");
+      const tx = this.db.transaction([STATES, EVENTS], "readwrite");
       const events = tx.objectStore(EVENTS);
-      tx.objectStore(MEMOS).put({ ...change.memo, attempt: this.attempt } satisfies StoredMemo);
+      tx.objectStore(STATES).put({ ...change.state, attempt: this.attempt } satisfies StoredState);
       if (change.deleteTo > 0) events.delete(this.range(change.deleteTo));
       for (const key of change.delete) events.delete([this.attempt, key]);
-      for (const one of change.put) events.put({ ...one, attempt: this.attempt } satisfies StoredEvent);
+      for (const record of change.put) events.put({ ...record, attempt: this.attempt } satisfies StoredEvent);
       await endOf(tx);
       return true;
     } catch {
@@ -83,15 +83,15 @@ export class Store {
     }
   }
 
-  /** Forget this attempt: everything of it is on the server. */
+  /** Delete everything about this attempt. */
   async clear(): Promise<void> {
     try {
-      const tx = this.db.transaction([MEMOS, EVENTS], "readwrite");
-      tx.objectStore(MEMOS).delete(this.attempt);
+      const tx = this.db.transaction([STATES, EVENTS], "readwrite");
+      tx.objectStore(STATES).delete(this.attempt);
       tx.objectStore(EVENTS).delete(this.range());
       await endOf(tx);
     } catch {
-      // What is left is sealed, and is forgotten with the next attempt's key.
+      // The rest is encrypted, and its key is never stored.
     }
   }
 
@@ -104,7 +104,7 @@ export class Store {
   }
 }
 
-function answerOf<T>(request: IDBRequest<T>): Promise<T> {
+function resultOf<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error ?? new Error("storage failed"));

@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { expect, test } from "vitest";
-import { AnswersUnderWay, answerOf } from "./answers.ts";
+import { PendingAnswers, answerOf } from "./answers.ts";
 import type { Event } from "./frames.ts";
 
 const answered = (item: string, value: string): Event => ({
@@ -11,24 +11,24 @@ const answered = (item: string, value: string): Event => ({
 });
 const gone = (key: number, seq = key) => [{ seq, key, event: null, count: 1 }];
 
-test("an answer is under way until its event is acknowledged", () => {
-  const answers = new AnswersUnderWay();
+test("an answer is pending until its event is acknowledged", () => {
+  const answers = new PendingAnswers();
   answers.recorded(1, answered("a", "x"));
   answers.recorded(2, answered("a", "y"));
   answers.recorded(3, { type: "paste", at: 1, mono: 1, data: { chars: 3 } });
   expect([...answers.items]).toEqual(["a"]);
-  answers.gone(gone(1), []);
+  answers.acknowledged(gone(1), []);
   expect([...answers.items]).toEqual(["a"]);
-  answers.gone(gone(2), []);
+  answers.acknowledged(gone(2), []);
   expect(answers.items.size).toBe(0);
 });
 
 test("a refused answer is not saved, unless a later one of the same item is", () => {
-  const answers = new AnswersUnderWay();
+  const answers = new PendingAnswers();
   answers.recorded(1, answered("a", "x"));
   answers.recorded(2, answered("b", "x"));
   answers.recorded(3, answered("b", "y"));
-  answers.gone(
+  answers.acknowledged(
     [...gone(1), ...gone(2)],
     [
       { seq: 1, code: "too_large" },
@@ -41,13 +41,13 @@ test("a refused answer is not saved, unless a later one of the same item is", ()
 });
 
 test("a dropped answer is not saved either", () => {
-  const answers = new AnswersUnderWay();
+  const answers = new PendingAnswers();
   answers.recorded(1, answered("a", "x"));
   answers.dropped(gone(1));
   expect([...answers.refused]).toEqual([["a", "overflow"]]);
 });
 
-test("drafts are answers, other statements are none", () => {
+test("drafts are answers, other events are not", () => {
   expect(answerOf({ type: "draft_saved", at: 5, mono: 1, data: { item: "a", text: "t" } })).toEqual({
     item: "a",
     value: "t",

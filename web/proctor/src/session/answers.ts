@@ -1,16 +1,16 @@
-// Which answers of this page the server has, and which it has not. Pure: fed by the queue's events, asked by the page.
+// Keeps track of which answers the server has stored and which it has not. Pure.
 
 import type { Event, Json, Rejected } from "./frames.ts";
-import type { Numbered } from "../queue/queue.ts";
+import type { QueueEntry } from "../queue/queue.ts";
 
 export interface LocalAnswer {
   item: string;
   value: Json;
-  /** When it was given, by this machine's wall clock. */
+  /** When it was given, by the clock of this device. */
   at: number;
 }
 
-/** The answer an event carries; null for any other event. */
+/** Return the answer in an event; null for any other event. */
 export function answerOf(event: Event | null): LocalAnswer | null {
   if (event === null || event.data === undefined) return null;
   const { item, value, text } = event.data;
@@ -19,17 +19,17 @@ export function answerOf(event: Event | null): LocalAnswer | null {
   return event.type === "draft_saved" ? { item, value: (text ?? null) as Json, at: event.at } : null;
 }
 
-/** The answers under way, by the key of their event. */
-export class AnswersUnderWay {
-  private readonly underWay = new Map<number, string>();
+/** Answers that are recorded but not acknowledged, by the key of their event. */
+export class PendingAnswers {
+  private readonly pending = new Map<number, string>();
   private readonly failed = new Map<string, string>();
 
-  /** Items with a change the server has not acknowledged. */
+  /** Items with a change that the server has not acknowledged. */
   get items(): ReadonlySet<string> {
-    return new Set(this.underWay.values());
+    return new Set(this.pending.values());
   }
 
-  /** Items whose last change the server refused or this machine had to drop, and why. */
+  /** Items whose last change was refused by the server or dropped here, with the code of the reason. */
   get refused(): ReadonlyMap<string, string> {
     return this.failed;
   }
@@ -37,26 +37,24 @@ export class AnswersUnderWay {
   recorded(key: number, event: Event): void {
     const answer = answerOf(event);
     if (answer === null) return;
-    this.underWay.set(key, answer.item);
+    this.pending.set(key, answer.item);
     this.failed.delete(answer.item);
   }
 
-  /** The server has these, or refused them. */
-  gone(gone: readonly Numbered[], rejected: readonly Rejected[]): void {
-    const codes = new Map(rejected.map((one) => [one.seq, one.code]));
-    for (const one of gone) {
-      this.settle(one.key, codes.get(one.seq));
-    }
+  /** The server has stored these events, or refused them. */
+  acknowledged(entries: readonly QueueEntry[], rejected: readonly Rejected[]): void {
+    const codes = new Map(rejected.map(({ seq, code }) => [seq, code]));
+    for (const { key, seq } of entries) this.settle(key, codes.get(seq));
   }
 
-  dropped(dropped: readonly Numbered[]): void {
-    for (const one of dropped) this.settle(one.key, "overflow");
+  dropped(dropped: readonly QueueEntry[]): void {
+    for (const { key } of dropped) this.settle(key, "overflow");
   }
 
-  private settle(key: number, fault: string | undefined): void {
-    const item = this.underWay.get(key);
-    this.underWay.delete(key);
-    const isLast = item !== undefined && ![...this.underWay.values()].includes(item);
-    if (isLast && fault !== undefined) this.failed.set(item, fault);
+  private settle(key: number, code: string | undefined): void {
+    const item = this.pending.get(key);
+    this.pending.delete(key);
+    const isLast = item !== undefined && ![...this.pending.values()].includes(item);
+    if (isLast && code !== undefined) this.failed.set(item, code);
   }
 }

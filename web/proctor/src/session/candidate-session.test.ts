@@ -3,7 +3,7 @@ import { ServerClock } from "@veritas/shared/time.ts";
 import { describe, expect, test } from "vitest";
 import { type ClientFrame, DEFAULT_LIMITS, type Event, type HubFrame, type Welcome } from "./frames.ts";
 import { CandidateQueue } from "../queue/queue.ts";
-import { BYE_MS, DEAF_MS, type Effect, CandidateSession } from "./candidate-session.ts";
+import { BYE_MS, DEAD_MS, type Effect, CandidateSession } from "./candidate-session.ts";
 
 const WALL = 1_800_000_000_000;
 
@@ -25,7 +25,7 @@ const WELCOME: Welcome = {
 
 const event = (n: number): Event => ({ type: "paste", at: n, mono: n });
 
-/** A session and its moments; frames that were sent are collected. */
+/** A session with its clock; it collects the frames that were sent. */
 class Talk {
   now = 0;
   readonly queue = new CandidateQueue("boot");
@@ -52,7 +52,7 @@ class Talk {
     return this;
   }
 
-  hear(frame: HubFrame): Effect["do"][] {
+  receive(frame: HubFrame): Effect["do"][] {
     return this.take(this.session.receive(frame, this.now));
   }
 
@@ -70,55 +70,58 @@ class Talk {
   }
 }
 
-describe("a conversation", () => {
-  test("begins with hello, waits for the queue to be readable, then sends what was recorded before", () => {
+describe("a session", () => {
+  test("starts with hello, waits for the decrypted queue, then sends what was recorded before", () => {
     const talk = new Talk();
     expect(talk.take(talk.session.start(0))).toEqual(["connect"]);
     talk.record(1);
     talk.take(talk.session.connected("ticket", 0, WALL, 7));
     expect(talk.sent[0]).toMatchObject({ t: "hello", ticket: "ticket", acked: 0, next_seq: 2, mono: 7, stream: null });
-    expect(talk.hear(WELCOME)).toEqual(["unlock"]);
+    expect(talk.receive(WELCOME)).toEqual(["decrypt"]);
     expect(talk.sent).toHaveLength(1);
     talk.take(talk.session.resume(WELCOME, 0, WALL));
     expect(talk.sent.map((frame) => frame.t)).toEqual(["hello", "ping", "events"]);
     expect(talk.session.attempt?.status).toBe("in_progress");
   });
 
-  test("tells what the hub has, and what it refused", () => {
+  test("reports what the hub has stored, and what it has refused", () => {
     const talk = new Talk().open();
     talk.record(1);
     const rejected = [{ seq: 1, code: "too_large" as const }];
-    talk.hear({ t: "ack", seq: 1, rejected });
-    expect(talk.effects.find((effect) => effect.do === "gone")).toMatchObject({ gone: [{ seq: 1 }], rejected });
+    talk.receive({ t: "ack", seq: 1, rejected });
+    expect(talk.effects.find((effect) => effect.do === "acknowledged")).toMatchObject({
+      entries: [{ seq: 1 }],
+      rejected,
+    });
   });
 
-  test("ends when the hub claims what it cannot", () => {
+  test("ends when the hub breaks the protocol", () => {
     const talk = new Talk().open();
-    expect(talk.hear({ t: "ack", seq: 5, rejected: [] })).toEqual(["cut"]);
+    expect(talk.receive({ t: "ack", seq: 5, rejected: [] })).toEqual(["disconnect"]);
     expect(talk.session.over).toBe("refused");
   });
 
-  test("follows the attempt as the hub tells it", () => {
+  test("follows the attempt frames of the hub", () => {
     const talk = new Talk().open();
-    talk.hear({ t: "attempt", status: "ended", deadline: null, paused: false });
+    talk.receive({ t: "attempt", status: "ended", deadline: null, paused: false });
     expect(talk.session.attempt).toEqual({ status: "ended", deadline: null, paused: false });
   });
 
   test("stops at a window of 0 until the next one", () => {
     const talk = new Talk().open();
-    talk.hear({ t: "window", events: 0, bytes: 0, retry_ms: null });
+    talk.receive({ t: "window", events: 0, bytes: 0, retry_ms: null });
     talk.record(1);
     expect(talk.sent.at(-1)?.t).toBe("ping");
-    talk.hear({ t: "window", events: 10, bytes: 10_000, retry_ms: null });
+    talk.receive({ t: "window", events: 10, bytes: 10_000, retry_ms: null });
     expect(talk.sent.at(-1)?.t).toBe("events");
   });
 
-  test("leaves for a new stream when the old one is a day old and acknowledged, and comes back at once", () => {
+  test("starts a new stream when the old one is a day old and acknowledged, without a delay", () => {
     const talk = new Talk().open();
     talk.record(1);
-    talk.hear({ t: "rotate" });
+    talk.receive({ t: "rotate" });
     expect(talk.sent.at(-1)?.t).toBe("events");
-    talk.hear({ t: "ack", seq: 1, rejected: [] });
+    talk.receive({ t: "ack", seq: 1, rejected: [] });
     expect(talk.sent.at(-1)?.t).toBe("bye");
     talk.close(1000);
     expect(talk.session.phase).toBe("waiting");
@@ -127,7 +130,7 @@ describe("a conversation", () => {
 });
 
 describe("a close", () => {
-  test("4409 is not answered by coming back, but by an offer", () => {
+  test("4409 does not reconnect by itself, but start does", () => {
     const talk = new Talk().open();
     talk.close(4409);
     expect(talk.session.over).toBe("superseded");
@@ -147,7 +150,7 @@ describe("a close", () => {
     expect(talk.session.over).toBe(over);
   });
 
-  test("4401 is tried once more with a new ticket, then the sign-in has ended", () => {
+  test("4401 is tried once more with a new ticket, then the user is signed out", () => {
     const talk = new Talk().open();
     talk.close(4401);
     expect(talk.tick(0)).toEqual(["connect"]);
@@ -162,22 +165,22 @@ describe("a close", () => {
     expect(talk.tick(0)).toEqual(["connect"]);
   });
 
-  test("without a ticket to be had the sign-in has ended", () => {
+  test("without a ticket the user is signed out", () => {
     const talk = new Talk();
     talk.take(talk.session.start(0));
     talk.take(talk.session.closed(1006, 0, { isSignedOut: true }));
     expect(talk.session.over).toBe("signed_out");
   });
 
-  test("after a drain comes back within the time the hub named", () => {
+  test("after a drain reconnects within the time that the hub requested", () => {
     const talk = new Talk(0.999).open();
-    talk.hear({ t: "drain", in_ms: 15_000 });
-    talk.hear({ t: "ack", seq: 0, rejected: [] });
+    talk.receive({ t: "drain", in_ms: 15_000 });
+    talk.receive({ t: "ack", seq: 0, rejected: [] });
     talk.close(4505);
     expect(talk.session.retryAtMs).toBeCloseTo(14_985);
   });
 
-  test("waits longer each time, and from the start again after a success", () => {
+  test("waits longer each time, and short again after a success", () => {
     const talk = new Talk(1).open();
     const waits: number[] = [];
     for (let n = 0; n < 8; n++) {
@@ -188,16 +191,16 @@ describe("a close", () => {
     expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
     talk.open();
     talk.record(1);
-    talk.hear({ t: "ack", seq: 1, rejected: [] });
+    talk.receive({ t: "ack", seq: 1, rejected: [] });
     talk.close(1006);
     expect(talk.session.retryAtMs - talk.now).toBe(500);
     talk.tick(500);
-    // A ticket that could not be fetched is no success of the connection before it.
+    // A failed ticket does not count as a success of the connection before it.
     talk.close(1006);
     expect(talk.session.retryAtMs - talk.now).toBe(1_000);
   });
 
-  test("is forgotten at once when the network comes back", () => {
+  test("reconnects at once when the network is back", () => {
     const talk = new Talk(1).open();
     talk.close(1006);
     expect(talk.take(talk.session.online(talk.now))).toEqual(["connect"]);
@@ -205,18 +208,18 @@ describe("a close", () => {
 });
 
 describe("silence", () => {
-  test("of a hub is asked about, and then believed", () => {
+  test("of the hub causes a ping, then a new connection", () => {
     const talk = new Talk().open();
     expect(talk.tick(7_000)).toEqual(["send"]);
-    expect(talk.tick(DEAF_MS - 7_000)).toContain("cut");
+    expect(talk.tick(DEAD_MS - 7_000)).toContain("disconnect");
     expect(talk.session.phase).toBe("waiting");
   });
 
-  test("is believed sooner when the machine says that its network is gone", () => {
+  test("ends the connection sooner when the browser reports that the network is gone", () => {
     const talk = new Talk().open();
     talk.take(talk.session.offline(talk.now, WALL));
-    expect(talk.tick(1_000)).not.toContain("cut");
-    expect(talk.tick(1_000)).toContain("cut");
+    expect(talk.tick(1_000)).not.toContain("disconnect");
+    expect(talk.tick(1_000)).toContain("disconnect");
   });
 
   test("instead of a welcome closes the socket after ten seconds", () => {
@@ -224,20 +227,20 @@ describe("silence", () => {
     talk.take(talk.session.start(0));
     talk.take(talk.session.connected("ticket", 0, WALL, 0));
     expect(talk.tick(9_999)).toEqual([]);
-    expect(talk.tick(1)).toContain("cut");
+    expect(talk.tick(1)).toContain("disconnect");
   });
 
-  test("of the candidate calls for alive after five seconds, until the attempt is over", () => {
+  test("of the candidate causes alive events after five seconds, until the attempt is over", () => {
     const talk = new Talk().open();
     talk.record(1);
-    expect(talk.session.isQuiet(4_999)).toBe(false);
-    expect(talk.session.isQuiet(5_000)).toBe(true);
-    talk.session.silence();
-    expect(talk.session.isQuiet(9_000)).toBe(false);
+    expect(talk.session.isAliveDue(4_999)).toBe(false);
+    expect(talk.session.isAliveDue(5_000)).toBe(true);
+    talk.session.stopAlive();
+    expect(talk.session.isAliveDue(9_000)).toBe(false);
   });
 });
 
-test("a pong teaches the server's clock and the round trip", () => {
+test("a pong updates the server's clock and the round trip", () => {
   const talk = new Talk();
   const clock = new ServerClock(() => talk.now);
   const session = new CandidateSession(talk.queue, { attemptId: "a", can: [], random: () => 0, clock });
@@ -263,31 +266,31 @@ describe("an instruction", () => {
     body: { text: "hi" },
   };
 
-  test("is carried out once, and answered as often as the hub asks", () => {
+  test("is carried out once, and its result is sent whenever the hub asks", () => {
     const talk = new Talk().open();
-    expect(talk.hear(instruct)).toEqual(["carry"]);
-    expect(talk.hear(instruct)).toEqual([]);
+    expect(talk.receive(instruct)).toEqual(["carryOut"]);
+    expect(talk.receive(instruct)).toEqual([]);
     talk.take(talk.session.carriedOut(1, null));
     expect(talk.sent.at(-1)).toEqual({ t: "done", id: 1, ok: true });
-    expect(talk.hear(instruct)).toEqual(["send"]);
+    expect(talk.receive(instruct)).toEqual(["send"]);
   });
 
-  test("that is not known here is answered so", () => {
+  test("that is not supported is refused", () => {
     const talk = new Talk().open();
-    talk.hear({ ...instruct, action: "pause" });
+    talk.receive({ ...instruct, action: "pause" });
     expect(talk.sent.at(-1)).toEqual({ t: "done", id: 1, ok: false, code: "unsupported" });
   });
 
-  test("that could not be carried out is answered with why", () => {
+  test("that fails has a code as its result", () => {
     const talk = new Talk().open();
-    talk.hear(instruct);
+    talk.receive(instruct);
     talk.take(talk.session.carriedOut(1, "failed"));
     expect(talk.sent.at(-1)).toEqual({ t: "done", id: 1, ok: false, code: "failed" });
   });
 });
 
 describe("leaving", () => {
-  test("says goodbye and does not come back", () => {
+  test("sends bye and does not reconnect", () => {
     const talk = new Talk().open();
     talk.take(talk.session.leave(talk.now));
     expect(talk.sent.at(-1)?.t).toBe("bye");
@@ -295,15 +298,15 @@ describe("leaving", () => {
     expect(talk.session.over).toBe("left");
   });
 
-  test("does not wait for ever for the goodbye", () => {
+  test("does not wait forever for the close", () => {
     const talk = new Talk().open();
     talk.take(talk.session.leave(talk.now));
-    expect(talk.tick(BYE_MS)).toEqual(["cut"]);
+    expect(talk.tick(BYE_MS)).toEqual(["disconnect"]);
     expect(talk.session.over).toBe("left");
   });
 
   test("for another tab is at once", () => {
     const talk = new Talk().open();
-    expect(talk.take(talk.session.yield())).toEqual(["cut"]);
+    expect(talk.take(talk.session.handOver())).toEqual(["disconnect"]);
   });
 });

@@ -1,51 +1,51 @@
-// The candidate's conversation with a hub as a state machine: a moment and what happened go in, effects come out.
-// Pure: no socket, timer, storage or random of its own; moments are milliseconds of one monotonic clock.
+// The protocol between a candidate's client and a hub, as a state machine: it takes frames and moments, and returns effects.
+// It must never touch a socket, timer or storage. Moments are milliseconds of one monotonic clock.
 //
 //   WAITING ──due──▶ OPENING ──socket open──▶ GREETING ──welcome──▶ (ready) ──▶ OPEN ──bye──▶ LEAVING
 //      ▲                └──────────── closed, or could not be opened ◀───────────┴───────────────┘
 //      └── the close code allows it                  otherwise ──▶ OVER (why)
 //
-// Between the welcome and `resume` the shell may have to read the stored queue, whose key comes with the welcome.
+// Between the welcome and `resume` the caller decrypts the stored queue: its key comes with the welcome.
 
 import { ABNORMAL, mayReconnect, Reconnect } from "@veritas/shared/socket/reconnect.ts";
 import type { ServerClock } from "@veritas/shared/time.ts";
 import type { Attempt, ClientFrame, Done, Event, HubFrame, Instruct, Payload, Rejected, Welcome } from "./frames.ts";
 import { CloseCode, LIMITS } from "./frames.ts";
-import type { CandidateQueue, Numbered } from "../queue/queue.ts";
-import { FRAME_OVERHEAD, HubFault } from "../queue/queue.ts";
+import type { CandidateQueue, QueueEntry } from "../queue/queue.ts";
+import { FRAME_OVERHEAD, ProtocolError } from "../queue/queue.ts";
 
 export const CLIENT = { name: "veritas-browser", version: "1" };
 
-/** A hub of which nothing at all was heard for this long, although it was pinged, is gone. */
-export const DEAF_MS = 12_000;
-/** After so long a silence it is pinged out of turn. */
+/** The connection is dead when nothing was received for this long, not even an answer to a ping. */
+export const DEAD_MS = 12_000;
+/** After this long without a frame the hub is pinged before the next heartbeat. */
 const QUIET_MS = 7_000;
-/** How long it may still take to answer when the machine says that its network is gone. */
+/** The time the hub has to answer after the browser has reported that the network is gone. */
 const OFFLINE_MS = 2_000;
-/** How long a hub may take to store and acknowledge the rest after `bye`. */
+/** The time a hub has after `bye` to store and acknowledge the rest. */
 export const BYE_MS = 5_000;
 
 export type Phase = "idle" | "waiting" | "opening" | "greeting" | "open" | "leaving" | "over";
 
-/** Why a session is over: another connection took its place, the attempt has ended, the sign-in has, or it was refused. */
+/** Why a session is over. `superseded`: a newer connection of the same attempt has replaced this one. */
 export type Over = "superseded" | "ended" | "signed_out" | "forbidden" | "refused" | "left";
 
 export type Effect =
   /** Fetch a ticket, open a socket, then call `connected` or `closed`. */
   | { do: "connect" }
   | { do: "send"; frame: ClientFrame }
-  /** Drop the socket without waiting for anything; `closed` is not called for it. */
-  | { do: "cut" }
-  /** Have the stored queue read with the welcome's key, then call `resume`. */
-  | { do: "unlock"; welcome: Welcome }
-  /** Numbers, keys or events have changed: write them down. */
-  | { do: "keep" }
-  /** What left the queue because the hub has it, or says the old stream has. */
-  | { do: "gone"; gone: Numbered[]; rejected: Rejected[] }
-  /** Events were given up because the queue was full. */
-  | { do: "dropped"; dropped: Numbered[] }
-  /** Carry out what a person asks, then call `carriedOut`. */
-  | { do: "carry"; instruct: Instruct };
+  /** Drop the socket at once; `closed` is not called for it. */
+  | { do: "disconnect" }
+  /** Decrypt the stored queue with the key of the welcome, then call `resume`. */
+  | { do: "decrypt"; welcome: Welcome }
+  /** The queue has changed: store it. */
+  | { do: "store" }
+  /** The hub has stored these events, or has refused some of them. */
+  | { do: "acknowledged"; entries: QueueEntry[]; rejected: Rejected[] }
+  /** The queue was full: these events are lost. */
+  | { do: "dropped"; entries: QueueEntry[] }
+  /** Carry out an instruction, then call `carriedOut`. */
+  | { do: "carryOut"; instruct: Instruct };
 
 const OVER_BY_CODE: Readonly<Record<number, Over>> = {
   [CloseCode.normal]: "left",
@@ -59,14 +59,14 @@ export interface SessionOptions {
   attemptId: string;
   can: readonly string[];
   random: () => number;
-  /** The server's clock; what this conversation tells of it is read into it. */
+  /** The server's clock; every welcome and pong adds a reading. */
   clock: ServerClock;
 }
 
 export class CandidateSession {
   phase: Phase = "idle";
   over: Over | null = null;
-  /** Why the hub refused, in its own words, when it did. */
+  /** The hub's text of its last error. */
   detail = "";
   attempt: Attempt | null = null;
   /** The shortest round trip of the last pings; null before the first. */
@@ -75,17 +75,17 @@ export class CandidateSession {
   retryAtMs = 0;
   private readonly reconnect: Reconnect;
   private openedMs = 0;
-  private greetByMs = 0;
+  private welcomeByMs = 0;
   private byeByMs = 0;
-  private heardMs = 0;
+  private receivedMs = 0;
   private recordedMs = 0;
   private pingedMs = 0;
   private heartbeatMs = 10_000;
-  private isReturning = false;
-  private hasTriedAnew = false;
+  private isRotating = false;
+  private hasRetriedTicket = false;
   private isEnded = false;
   private pings = new Map<number, number>();
-  private answers = new Map<number, Done | null>();
+  private results = new Map<number, Done | null>();
 
   constructor(
     readonly queue: CandidateQueue,
@@ -94,22 +94,22 @@ export class CandidateSession {
     this.reconnect = new Reconnect(options.random);
   }
 
-  /** Begin to connect; also "continue here" after another connection took this one's place. */
+  /** Connect; also to continue here after a newer connection has replaced this one. */
   start(nowMs: number): Effect[] {
     this.over = null;
     this.detail = "";
-    this.hasTriedAnew = false;
+    this.hasRetriedTicket = false;
     this.recordedMs = nowMs;
     return this.connect();
   }
 
-  /** The socket is open: say who this is. */
+  /** The socket is open: send hello. */
   connected(ticket: string, nowMs: number, wallMs: number, mono: number): Effect[] {
     if (this.phase !== "opening") return [];
     this.phase = "greeting";
-    this.openedMs = this.heardMs = nowMs;
-    this.greetByMs = nowMs + LIMITS.HELLO_MS;
-    this.isReturning = false;
+    this.openedMs = this.receivedMs = nowMs;
+    this.welcomeByMs = nowMs + LIMITS.HELLO_MS;
+    this.isRotating = false;
     this.reconnect.opened(nowMs);
     const { queue } = this;
     const frame: ClientFrame = {
@@ -128,28 +128,28 @@ export class CandidateSession {
     return [{ do: "send", frame }];
   }
 
-  /** Take one frame of the hub. */
+  /** Take one frame from the hub. */
   receive(frame: HubFrame, nowMs: number): Effect[] {
-    this.heardMs = nowMs;
+    this.receivedMs = nowMs;
     this.reconnect.retryWithin(null);
     switch (frame.t) {
       case "welcome":
-        return this.phase === "greeting" ? [{ do: "unlock", welcome: frame }] : [];
+        return this.phase === "greeting" ? [{ do: "decrypt", welcome: frame }] : [];
       case "ack":
         return this.acked(frame.seq, frame.rejected, nowMs);
       case "window":
         this.queue.setWindow(frame.events, frame.bytes);
-        return this.pump(nowMs);
+        return this.sendDue(nowMs);
       case "instruct":
-        return this.instructed(frame);
+        return this.receiveInstruction(frame);
       case "attempt":
         this.attempt = { status: frame.status, deadline: frame.deadline, paused: frame.paused };
         return [];
       case "rotate":
         this.queue.rotate();
-        return this.turn(nowMs);
+        return this.leaveRotated(nowMs);
       case "pong":
-        this.learn(frame.at, frame.server_at, nowMs);
+        this.readPong(frame.at, frame.server_at, nowMs);
         return [];
       case "drain":
         this.reconnect.drainWithin(frame.in_ms);
@@ -161,7 +161,7 @@ export class CandidateSession {
     }
   }
 
-  /** Go on where the welcome says; the stored queue is readable now, or there is none. */
+  /** Continue where the welcome says. The stored queue is decrypted, or there is none. */
   resume(welcome: Welcome, nowMs: number, wallMs: number): Effect[] {
     if (this.phase !== "greeting") return [];
     try {
@@ -175,87 +175,89 @@ export class CandidateSession {
       );
       this.phase = "open";
       this.reconnect.welcomed();
-      this.hasTriedAnew = false;
+      this.hasRetriedTicket = false;
       this.attempt = welcome.attempt;
       this.heartbeatMs = welcome.heartbeat_ms;
       this.options.clock.read(welcome.server_at, this.openedMs);
       const { rejected } = welcome;
-      const told: Effect[] = gone.length > 0 || rejected.length > 0 ? [{ do: "gone", gone, rejected }] : [];
-      return [...told, { do: "keep" }, ...this.ping(nowMs, wallMs), ...this.pump(nowMs)];
+      const effects: Effect[] =
+        gone.length > 0 || rejected.length > 0 ? [{ do: "acknowledged", entries: gone, rejected }] : [];
+      return [...effects, { do: "store" }, ...this.ping(nowMs, wallMs), ...this.sendDue(nowMs)];
     } catch (error) {
       return this.fault(error);
     }
   }
 
-  /** The socket has closed, or could not be opened; `isSignedOut` when there was not even a ticket to be had. */
+  /** The socket has closed or could not be opened; `isSignedOut` when the user is signed out and gets no ticket. */
   closed(code: number, nowMs: number, { isSignedOut = false } = {}): Effect[] {
     if (this.phase === "over" || this.phase === "waiting" || this.phase === "idle") return [];
-    const wasLeaving = this.phase === "leaving" && !this.isReturning;
+    const wasLeaving = this.phase === "leaving" && !this.isRotating;
     this.queue.disconnect();
     this.pings.clear();
     if (isSignedOut) return this.end("signed_out");
     if (wasLeaving) return this.end("left");
-    if (code === CloseCode.normal && !this.isReturning) return this.wait(nowMs, null);
-    if (code === CloseCode.unauthenticated && !this.hasTriedAnew) {
-      this.hasTriedAnew = true;
+    if (code === CloseCode.normal && !this.isRotating) return this.wait(nowMs, null);
+    if (code === CloseCode.unauthenticated && !this.hasRetriedTicket) {
+      this.hasRetriedTicket = true;
       return this.wait(nowMs, 0);
     }
     if (!mayReconnect(code) && code !== CloseCode.normal) return this.end(OVER_BY_CODE[code] ?? "refused");
-    if (this.isReturning || code === CloseCode.token_expired) return this.wait(nowMs, 0);
+    if (this.isRotating || code === CloseCode.token_expired) return this.wait(nowMs, 0);
     return this.wait(nowMs);
   }
 
-  /** Number an event of `size` encoded bytes and queue it. */
+  /** Queue an event of `size` encoded bytes. */
   record(event: Event, size: number, nowMs: number): Effect[] {
     const { dropped } = this.queue.record(event, size, nowMs);
     this.recordedMs = nowMs;
-    const told: Effect[] = dropped.length > 0 ? [{ do: "dropped", dropped }] : [];
-    return [...told, { do: "keep" }, ...this.pump(nowMs)];
+    const effects: Effect[] = dropped.length > 0 ? [{ do: "dropped", entries: dropped }] : [];
+    return [...effects, { do: "store" }, ...this.sendDue(nowMs)];
   }
 
-  /** The disk knows all numbers up to `seq`: they may go. */
-  cleared(seq: number, nowMs: number): Effect[] {
+  /** Everything up to `seq` is stored on this device and may be sent. */
+  stored(seq: number, nowMs: number): Effect[] {
     this.queue.clear(seq);
-    return this.pump(nowMs);
+    return this.sendDue(nowMs);
   }
 
-  /** Let time pass: for the next try, the welcome, silence, `alive`, ping and goodbye. */
+  /** Check what is due now: the next try, a timeout, a ping, or events to send. */
   tick(nowMs: number, wallMs: number): Effect[] {
     switch (this.phase) {
       case "waiting":
         return nowMs >= this.retryAtMs ? this.connect() : [];
       case "greeting":
-        return nowMs >= this.greetByMs ? this.cut(nowMs) : [];
+        return nowMs >= this.welcomeByMs ? this.cut(nowMs) : [];
       case "leaving":
         return nowMs >= this.byeByMs ? this.cut(nowMs) : [];
       case "open": {
-        if (nowMs - this.heardMs >= DEAF_MS) return this.cut(nowMs);
-        const pausedMs = nowMs - this.pingedMs;
-        const isDue = pausedMs >= this.heartbeatMs || (nowMs - this.heardMs >= QUIET_MS && pausedMs >= QUIET_MS);
-        return [...(isDue ? this.ping(nowMs, wallMs) : []), ...this.pump(nowMs)];
+        if (nowMs - this.receivedMs >= DEAD_MS) return this.cut(nowMs);
+        const sincePingMs = nowMs - this.pingedMs;
+        const isDue =
+          sincePingMs >= this.heartbeatMs || (nowMs - this.receivedMs >= QUIET_MS && sincePingMs >= QUIET_MS);
+        return [...(isDue ? this.ping(nowMs, wallMs) : []), ...this.sendDue(nowMs)];
       }
       default:
         return [];
     }
   }
 
-  /** Whether nothing was recorded for so long that an `alive` is due. */
-  isQuiet(nowMs: number): boolean {
+  /** Whether an `alive` event is due, because nothing was recorded for some time. */
+  isAliveDue(nowMs: number): boolean {
     return this.over === null && !this.isEnded && nowMs - this.recordedMs >= LIMITS.ALIVE_MS;
   }
 
-  /** No more `alive`: the attempt is over, only what was recorded is still delivered. */
-  silence(): void {
+  /** Record no more `alive` events: the attempt is over, and only the rest is delivered. */
+  stopAlive(): void {
     this.isEnded = true;
   }
 
-  /** How long until something is due for this connection; the shell sets a timer beside its heartbeat. */
+  /** How long until `tick` is due; null when it is not. The caller ticks twice a second in any case. */
   dueMs(nowMs: number): number | null {
     if (this.phase === "waiting") return Math.max(0, this.retryAtMs - nowMs);
     return this.phase === "open" ? this.queue.waitMs(nowMs) : null;
   }
 
-  /** The network has come back: connect at once if waiting to. */
+  /** The network is back: connect at once if a try is waiting. */
   online(nowMs: number): Effect[] {
     this.reconnect.reset();
     if (this.phase !== "waiting") return [];
@@ -263,35 +265,35 @@ export class CandidateSession {
     return this.connect();
   }
 
-  /** The machine says that its network is gone: believe it only when the hub does not answer either. */
+  /** The browser reports that the network is gone. It is often wrong, so ping the hub with a short timeout. */
   offline(nowMs: number, wallMs: number): Effect[] {
     if (this.phase !== "open") return [];
-    this.heardMs = Math.min(this.heardMs, nowMs - DEAF_MS + OFFLINE_MS);
+    this.receivedMs = Math.min(this.receivedMs, nowMs - DEAD_MS + OFFLINE_MS);
     return this.ping(nowMs, wallMs);
   }
 
-  /** An instruction was carried out, or could not be: then `code` says why. */
+  /** An instruction was carried out; `code` says why it failed, null that it did not. */
   carriedOut(id: number, code: string | null): Effect[] {
-    this.answers.set(id, code === null ? { t: "done", id, ok: true } : { t: "done", id, ok: false, code });
-    return this.answer(id);
+    this.results.set(id, code === null ? { t: "done", id, ok: true } : { t: "done", id, ok: false, code });
+    return this.sendResult(id);
   }
 
-  /** Say goodbye: the hub stores what it has and closes. */
+  /** Leave: the hub stores what it has received and closes. */
   leave(nowMs: number): Effect[] {
     if (this.phase === "over") return [];
     if (this.phase !== "open") {
-      const cut: Effect[] = this.phase === "opening" || this.phase === "greeting" ? [{ do: "cut" }] : [];
+      const cut: Effect[] = this.phase === "opening" || this.phase === "greeting" ? [{ do: "disconnect" }] : [];
       this.end("left");
       return cut;
     }
     return this.sayBye(nowMs);
   }
 
-  /** Leave at once, for another tab of this page. */
-  yield(): Effect[] {
+  /** Leave at once, because another tab of this browser takes over. */
+  handOver(): Effect[] {
     this.queue.disconnect();
     this.end("superseded");
-    return [{ do: "cut" }];
+    return [{ do: "disconnect" }];
   }
 
   private connect(): Effect[] {
@@ -313,14 +315,14 @@ export class CandidateSession {
   }
 
   private cut(nowMs: number): Effect[] {
-    return [{ do: "cut" }, ...this.closed(ABNORMAL, nowMs)];
+    return [{ do: "disconnect" }, ...this.closed(ABNORMAL, nowMs)];
   }
 
   private fault(error: unknown): Effect[] {
-    if (!(error instanceof HubFault)) throw error;
+    if (!(error instanceof ProtocolError)) throw error;
     this.detail = error.message;
     this.queue.disconnect();
-    return [{ do: "cut" }, ...this.end("refused")];
+    return [{ do: "disconnect" }, ...this.end("refused")];
   }
 
   private acked(seq: number, rejected: Rejected[], nowMs: number): Effect[] {
@@ -328,16 +330,21 @@ export class CandidateSession {
     this.reconnect.proven();
     try {
       const gone = this.queue.acknowledge(seq);
-      return [{ do: "gone", gone, rejected }, { do: "keep" }, ...this.turn(nowMs), ...this.pump(nowMs)];
+      return [
+        { do: "acknowledged", entries: gone, rejected },
+        { do: "store" },
+        ...this.leaveRotated(nowMs),
+        ...this.sendDue(nowMs),
+      ];
     } catch (error) {
       return this.fault(error);
     }
   }
 
-  /** Leave for a new stream once the old one has been acknowledged. */
-  private turn(nowMs: number): Effect[] {
+  /** Start a new stream once the old one is fully acknowledged, if the hub wants one. */
+  private leaveRotated(nowMs: number): Effect[] {
     if (!this.queue.hasRotated || this.phase !== "open") return [];
-    this.isReturning = true;
+    this.isRotating = true;
     return this.sayBye(nowMs);
   }
 
@@ -347,7 +354,7 @@ export class CandidateSession {
     return [{ do: "send", frame: { t: "bye" } }];
   }
 
-  private pump(nowMs: number): Effect[] {
+  private sendDue(nowMs: number): Effect[] {
     const effects: Effect[] = [];
     while (this.phase === "open" && this.queue.waitMs(nowMs) === 0) {
       const frame = this.queue.take();
@@ -363,7 +370,7 @@ export class CandidateSession {
     return [{ do: "send", frame: { t: "ping", at: wallMs } }];
   }
 
-  private learn(at: number, serverAt: number, nowMs: number): void {
+  private readPong(at: number, serverAt: number, nowMs: number): void {
     const sentMs = this.pings.get(at);
     this.pings.delete(at);
     if (sentMs === undefined) return;
@@ -371,29 +378,29 @@ export class CandidateSession {
     this.options.clock.read(serverAt, sentMs);
   }
 
-  /** Take an instruction once; one that was answered before is answered again, the hub had not heard. */
-  private instructed(instruct: Instruct): Effect[] {
+  /** Carry out an instruction once. When it is received again, the hub did not get the result: send it again. */
+  private receiveInstruction(instruct: Instruct): Effect[] {
     const { id } = instruct;
     if (!this.options.can.includes(instruct.action)) {
-      this.answers.set(id, { t: "done", id, ok: false, code: "unsupported" });
+      this.results.set(id, { t: "done", id, ok: false, code: "unsupported" });
     }
-    if (this.answers.has(id)) return this.answer(id);
-    this.answers.set(id, null);
-    return [{ do: "carry", instruct }];
+    if (this.results.has(id)) return this.sendResult(id);
+    this.results.set(id, null);
+    return [{ do: "carryOut", instruct }];
   }
 
-  private answer(id: number): Effect[] {
-    const done = this.answers.get(id);
+  private sendResult(id: number): Effect[] {
+    const done = this.results.get(id);
     return done && this.phase === "open" ? [{ do: "send", frame: done }] : [];
   }
 }
 
-/** Whether an event of `size` encoded bytes fits into any frame. */
+/** Return whether an event of `size` encoded bytes fits into a frame. */
 export function fitsFrame(size: number, frameBytes: number): boolean {
   return size + FRAME_OVERHEAD <= frameBytes;
 }
 
-/** An event as it is recorded. */
+/** Make an event without empty members. */
 export function makeEvent(type: string, at: number, mono: number, data: Payload | undefined): Event {
   return data === undefined ? { type, at, mono } : { type, at, mono, data };
 }

@@ -1,24 +1,23 @@
-// The queue's clock: monotonic, in whole ms, going on after a reload of the page. Pure: moments come in as arguments.
-// The server's clock is `@veritas/shared/time.ts`.
+// The clock of a queue: monotonic, in whole milliseconds, and it continues after a reload of the page. Pure.
 
-/** Where a queue's clock stands, kept with the queue; `origin` is the page's own time of day at which it was 0. */
-export interface ClockMemo {
+/** The stored state of the clock. `origin` is the page's wall-clock time at which the clock was 0. */
+export interface ClockState {
   origin: number;
   lastMono: number;
 }
 
-/** A queue's monotonic clock: it never goes back, not even when the time of day does between two loads of the page. */
+/** Never goes back, even when the wall clock does between two loads of the page. */
 export class QueueClock {
   private origin: number;
   private last: number;
 
-  /** `nowMs` is the page's time origin + its monotonic clock. */
-  constructor(nowMs: number, memo: ClockMemo | null = null) {
-    this.last = memo?.lastMono ?? 0;
-    this.origin = memo === null ? nowMs : Math.min(memo.origin, nowMs - this.last);
+  /** `nowMs` is the page's time origin plus its monotonic clock. */
+  constructor(nowMs: number, state: ClockState | null = null) {
+    this.last = state?.lastMono ?? 0;
+    this.origin = state === null ? nowMs : Math.min(state.origin, nowMs - this.last);
   }
 
-  get memo(): ClockMemo {
+  get state(): ClockState {
     return { origin: this.origin, lastMono: this.last };
   }
 

@@ -1,5 +1,4 @@
-// The frames of `/ws/monitor` as the browser's client knows them: the generated types, and how one is read. Nothing is
-// decided here.
+// The frames of `/ws/monitor`: the generated types, and how a frame is read from text.
 
 import { CloseCode, LIMITS } from "@veritas/shared/wire/codes.ts";
 import type * as wire from "@veritas/shared/wire/monitor.ts";
@@ -45,7 +44,7 @@ const HUB_TAGS: ReadonlySet<string> = new Set<wire.HubFrame["t"]>([
   "error",
 ]);
 
-/** Read one frame of the hub; null when this version does not know it, or it is none. */
+/** Read a frame of the hub; null when it is not a frame, or not known to this version. */
 export function readFrame(text: string): wire.HubFrame | null {
   try {
     const frame = JSON.parse(text) as wire.HubFrame | null;

@@ -88,7 +88,7 @@ describe("the delay before the next connection", () => {
     expect(reconnect.delayMs(1)).toBe(500);
   });
 
-  it("is what the caller says, whatever the hub requested", () => {
+  it("is what the caller requests, even if the hub requested another one", () => {
     const reconnect = new Reconnect(() => 1);
     reconnect.drainWithin(8_000);
     expect(reconnect.delayMs(0, 0)).toBe(0);

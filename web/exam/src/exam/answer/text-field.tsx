@@ -15,9 +15,9 @@ export function TextField({ item, session }: AnswerProps): JSX.Element {
   const left = MAX_TEXT_BYTES - wireBytes(text);
   const take = (field: HTMLTextAreaElement) => {
     session.type(item, field.value);
-    const kept = session.answers.value[item.item];
+    const shown = session.answers.value[item.item];
     // Text over the limit is not saved, so the field must not show it.
-    if (typeof kept === "string" && kept !== field.value) field.value = kept;
+    if (typeof shown === "string" && shown !== field.value) field.value = shown;
   };
   return (
     <Field
