@@ -38,6 +38,7 @@ ROOMS: Final = {
     "db/copy_encoding.py": "rows",
     "db/segments.py": "rows",
     "db/notify.py": "notifications",
+    "db/jobs.py": "notifications",
     "/redis/": "notifications",
     "/asyncpg/": "asyncpg",
     "/uvicorn/": "uvicorn, websockets",

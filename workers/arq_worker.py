@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from arq import Worker
 
-from db.notify import JOB_LIMIT_S, QUEUE, Handler, build_worker, cancel, close_worker
+from db.jobs import JOB_LIMIT_S, QUEUE, RETRIES, Handler, build_worker, cancel, close_worker
 from workers import metrics
 
 log = structlog.get_logger(__name__)
@@ -31,12 +31,13 @@ async def take_jobs(
     *,
     queue: str = QUEUE,
     limit_s: int = JOB_LIMIT_S,
+    retries: int = RETRIES,
 ) -> None:
     """Run the jobs that hints ask for on one queue, each for so long at most, until `stop`."""
     failed = 0
     while not stop.is_set():
         started = time.monotonic()
-        worker = build_worker(handlers, redis_url=redis_url, queue=queue, limit_s=limit_s)
+        worker = build_worker(handlers, redis_url=redis_url, queue=queue, limit_s=limit_s, retries=retries)
         try:
             await _run(worker, stop)
         except Exception as error:

@@ -13,7 +13,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
-from db.notify import LLM_JOB_LIMIT_S, MODEL_QUEUE, Notifier
+from db.jobs import LLM_JOB_LIMIT_S, MODEL_QUEUE
+from db.notify import Notifier
 from protocol.jobs import ANALYSE, EVALUATE, LLM_SUMMARY
 from workers import metrics
 from workers.arq_worker import take_jobs

@@ -49,7 +49,7 @@ class Failures:
                 yield
         except Unauthenticated:
             failure = Failure(self._name, address, name)
-            self._tasks.start(self._publisher.tell("failures", _encode(failure)))
+            self._tasks.start(self._publisher.publish("failures", _encode(failure)))
             raise
 
     def on_notification(self, notification: Notification) -> None:

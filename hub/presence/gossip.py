@@ -93,7 +93,7 @@ class Gossip(Background):
             await asyncio.sleep(self._beat_s)
             try:
                 for news in [*self._take_news(), *self._take_questions()]:
-                    await self._publisher.tell("live", _encode(news))
+                    await self._publisher.publish("live", _encode(news))
             except Exception:
                 log.exception("exchange failed")
 

@@ -5,7 +5,6 @@ from uuid import uuid4
 
 import pytest
 
-from db import notify as rooms
 from db.notify import Notifier
 from protocol.jobs import EVALUATE
 from veritas.embedded.valkey import Redis
@@ -67,15 +66,12 @@ async def test_a_job_that_does_not_end_is_cut(
     assert (handler.ended, handler.cancelled) == (0, 1)
 
 
-async def test_a_worker_that_gave_redis_up_is_built_anew(
-    redis: Redis, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rooms, "RETRIES", 0)
+async def test_a_worker_that_gave_redis_up_is_replaced(redis: Redis, notifier: Notifier) -> None:
     handler, stop = Handler(), asyncio.Event()
     handler.may_end.set()
     redis.kill()
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        tasks.create_task(take_jobs({EVALUATE: handler.handle}, redis.url, stop))
+        tasks.create_task(take_jobs({EVALUATE: handler.handle}, redis.url, stop, retries=0))
         await losses(2)
         redis.run()
         while not handler.began.is_set():

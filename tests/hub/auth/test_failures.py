@@ -22,7 +22,7 @@ class Wire:
         self.hubs: list[Failures] = []
         self.told: list[bytes] = []
 
-    async def tell(self, channel: HubTopic, data: bytes) -> None:
+    async def publish(self, channel: HubTopic, data: bytes) -> None:
         self.told.append(data)
         for hub in self.hubs:
             hub.on_notification(Notification(channel, data=data))

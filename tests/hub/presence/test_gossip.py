@@ -39,7 +39,7 @@ class Wire:
         self.sides: list[Side] = []
         self.sizes: list[int] = []
 
-    async def tell(self, channel: HubTopic, data: bytes) -> None:
+    async def publish(self, channel: HubTopic, data: bytes) -> None:
         self.sizes.append(len(data))
         for side in self.sides:
             side.gossip.on_notification(Notification(channel, data=data))
@@ -115,15 +115,15 @@ async def test_a_failure_is_survived(wire: Wire, monkeypatch: pytest.MonkeyPatch
     failed = asyncio.Event()
     there, here = Side(wire), Side(wire, Watcher())
     wire.sides += [here]
-    tell = wire.tell
+    publish = wire.publish
 
     async def fail_once(channel: HubTopic, data: bytes) -> None:
         if failed.is_set():
-            return await tell(channel, data)
+            return await publish(channel, data)
         failed.set()
         raise KeyError("x")
 
-    monkeypatch.setattr(wire, "tell", fail_once)
+    monkeypatch.setattr(wire, "publish", fail_once)
     async with there.gossip:
         there.presence.opened(Entry(1), 100)
         await failed.wait()
