@@ -22,7 +22,7 @@ def event(number: int) -> Event:
     return Event("typing", AT + number, number, {"n": number, "x": 0.5}, "low")
 
 
-class Sitting:
+class SeededAttempt:
     """One attempt whose client recorded four events and dropped two: [e1, e2, lost 3-4, e5, e6], all acknowledged."""
 
     def __init__(self, conn: AsyncConnection, attempt_id: UUID, stream: UUID) -> None:
@@ -67,30 +67,30 @@ class Sitting:
 
 
 @pytest.fixture
-async def sitting(conn: AsyncConnection) -> Sitting:
+async def seeded(conn: AsyncConnection) -> SeededAttempt:
     exam = await make_exam(conn, await make_user(conn))
     attempt = await make_attempt(conn, exam, await make_user(conn))
-    sitting = Sitting(conn, attempt, await make_stream(conn, attempt))
+    seeded = SeededAttempt(conn, attempt, await make_stream(conn, attempt))
     for number in (1, 2, 5, 6):
-        await sitting.store(sitting.stream, number, sitting.events[number])
-    await sitting.store(sitting.stream, 4, data_payload={"from": 3, "reason": "overflow"})
-    return sitting
+        await seeded.store(seeded.stream, number, seeded.events[number])
+    await seeded.store(seeded.stream, 4, data_payload={"from": 3, "reason": "overflow"})
+    return seeded
 
 
-async def test_a_faithful_database_has_no_faults(sitting: Sitting) -> None:
-    assert await sitting.faults() == []
-    assert unacknowledged(sitting.diary) == []
+async def test_a_faithful_database_has_no_faults(seeded: SeededAttempt) -> None:
+    assert await seeded.faults() == []
+    assert unacknowledged(seeded.diary) == []
 
 
-async def test_what_is_stored_and_not_acknowledged_yet_is_no_fault(sitting: Sitting) -> None:
-    sitting.diary.notes.pop()
-    assert await sitting.faults() == []
-    assert unacknowledged(sitting.diary) == [sitting.events[6]]
+async def test_what_is_stored_and_not_acknowledged_yet_is_no_fault(seeded: SeededAttempt) -> None:
+    seeded.diary.notes.pop()
+    assert await seeded.faults() == []
+    assert unacknowledged(seeded.diary) == [seeded.events[6]]
 
 
-async def test_a_tombstone_is_no_fault(sitting: Sitting) -> None:
-    await sitting.change(2, event_type="rejected", data_payload={"code": "bad_type"})
-    assert await sitting.faults() == []
+async def test_a_tombstone_is_no_fault(seeded: SeededAttempt) -> None:
+    await seeded.change(2, event_type="rejected", data_payload={"code": "bad_type"})
+    assert await seeded.faults() == []
 
 
 @pytest.mark.parametrize(
@@ -105,107 +105,109 @@ async def test_a_tombstone_is_no_fault(sitting: Sitting) -> None:
         ({"event_type": "events_lost", "data_payload": {"from": 2, "reason": "server_lost"}}, "lost by the server"),
     ],
 )
-async def test_altered_content_is_found(sitting: Sitting, columns: dict[str, Any], fault: str) -> None:
-    await sitting.change(2, **columns)
-    (found,) = await sitting.faults()
-    assert found.startswith(f"attempt {sitting.diary.attempt_id}: 2 of stream {sitting.stream}")
+async def test_altered_content_is_found(seeded: SeededAttempt, columns: dict[str, Any], fault: str) -> None:
+    await seeded.change(2, **columns)
+    (found,) = await seeded.faults()
+    assert found.startswith(f"attempt {seeded.diary.attempt_id}: 2 of stream {seeded.stream}")
     assert fault in found
 
 
-async def test_what_the_server_says_it_lost_may_be_allowed(sitting: Sitting) -> None:
-    await sitting.change(2, event_type="events_lost", data_payload={"from": 2, "reason": "server_lost"})
-    assert await sitting.faults(server_may_lose=True) == []
+async def test_what_the_server_says_it_lost_may_be_allowed(seeded: SeededAttempt) -> None:
+    await seeded.change(2, event_type="events_lost", data_payload={"from": 2, "reason": "server_lost"})
+    assert await seeded.faults(server_may_lose=True) == []
 
 
-async def test_a_hole_is_found_and_so_is_what_was_acknowledged_in_it(sitting: Sitting) -> None:
-    await sitting.remove(5)
-    hole, missing = await sitting.faults()
+async def test_a_hole_is_found_and_so_is_what_was_acknowledged_in_it(seeded: SeededAttempt) -> None:
+    await seeded.remove(5)
+    hole, missing = await seeded.faults()
     assert "6 to 6 of stream" in hole
     assert hole.endswith("follow 4")
-    assert f"5 of stream {sitting.stream} was acknowledged and is not stored" in missing
+    assert f"5 of stream {seeded.stream} was acknowledged and is not stored" in missing
 
 
-async def test_a_lost_tail_is_found(sitting: Sitting) -> None:
-    await sitting.remove(6)
-    (missing,) = await sitting.faults()
+async def test_a_lost_tail_is_found(seeded: SeededAttempt) -> None:
+    await seeded.remove(6)
+    (missing,) = await seeded.faults()
     assert "6 of stream" in missing
     assert "was acknowledged and is not stored" in missing
 
 
-async def test_a_lost_beginning_is_found(sitting: Sitting) -> None:
-    await sitting.remove(1)
-    assert [one.split(": ")[1].split()[0] for one in await sitting.faults()] == ["2", "1"]
+async def test_a_lost_beginning_is_found(seeded: SeededAttempt) -> None:
+    await seeded.remove(1)
+    assert [one.split(": ")[1].split()[0] for one in await seeded.faults()] == ["2", "1"]
 
 
-async def test_a_span_that_reaches_too_far_is_found(sitting: Sitting) -> None:
-    await sitting.change(4, data_payload={"from": 2, "reason": "overflow"})
-    found = await sitting.faults()
+async def test_a_span_that_reaches_too_far_is_found(seeded: SeededAttempt) -> None:
+    await seeded.change(4, data_payload={"from": 2, "reason": "overflow"})
+    found = await seeded.faults()
     assert any("2 to 4 of stream" in one for one in found)
     assert any("is stored as lost, and the client had it" in one for one in found)
 
 
-async def test_an_event_where_the_client_dropped_one_is_found(sitting: Sitting) -> None:
-    await sitting.change(4, data_payload={"from": 4, "reason": "overflow"})
-    await sitting.store(sitting.stream, 3, sitting.events[3])
-    (found,) = await sitting.faults()
+async def test_an_event_where_the_client_dropped_one_is_found(seeded: SeededAttempt) -> None:
+    await seeded.change(4, data_payload={"from": 4, "reason": "overflow"})
+    await seeded.store(seeded.stream, 3, seeded.events[3])
+    (found,) = await seeded.faults()
     assert "3 of stream" in found
     assert "the client has dropped it" in found
 
 
-async def test_what_was_never_recorded_is_found_in_its_stream_and_in_any_other_of_the_attempt(sitting: Sitting) -> None:
-    foreign = await make_stream(sitting.conn, sitting.diary.attempt_id)
-    await sitting.store(sitting.stream, 7, event(7))
-    await sitting.store(foreign, 1, event(1))
-    found = await sitting.faults()
+async def test_what_was_never_recorded_is_found_in_its_stream_and_in_any_other_of_the_attempt(
+    seeded: SeededAttempt,
+) -> None:
+    foreign = await make_stream(seeded.conn, seeded.diary.attempt_id)
+    await seeded.store(seeded.stream, 7, event(7))
+    await seeded.store(foreign, 1, event(1))
+    found = await seeded.faults()
     assert sum("was never recorded" in one for one in found) == len(found) == 2
 
 
-async def test_one_event_stored_under_two_numbers_is_found(sitting: Sitting) -> None:
-    newer = await make_stream(sitting.conn, sitting.diary.attempt_id)
-    sitting.diary.notes += [Note("opened", newer, 0), Note("renumbered", newer, 1, sitting.events[6])]
-    assert await sitting.faults() == []
-    await sitting.store(newer, 1, sitting.events[6])
-    (found,) = await sitting.faults()
+async def test_one_event_stored_under_two_numbers_is_found(seeded: SeededAttempt) -> None:
+    newer = await make_stream(seeded.conn, seeded.diary.attempt_id)
+    seeded.diary.notes += [Note("opened", newer, 0), Note("renumbered", newer, 1, seeded.events[6])]
+    assert await seeded.faults() == []
+    await seeded.store(newer, 1, seeded.events[6])
+    (found,) = await seeded.faults()
     assert "one event is stored 2 times" in found
 
 
-async def test_a_closed_stream_ends_where_the_hub_has_closed_it(sitting: Sitting) -> None:
+async def test_a_closed_stream_ends_where_the_hub_has_closed_it(seeded: SeededAttempt) -> None:
     closing = Event("stream_closed", AT, 6, {"next": "…"})
-    await sitting.store(sitting.stream, 7, closing)
-    assert await sitting.faults() == []
-    sitting.diary.notes.append(Note("recorded", sitting.stream, 8, seven := event(7)))
-    await sitting.store(sitting.stream, 8, seven)
-    assert any("8 of stream" in one and "after the stream was closed" in one for one in await sitting.faults())
+    await seeded.store(seeded.stream, 7, closing)
+    assert await seeded.faults() == []
+    seeded.diary.notes.append(Note("recorded", seeded.stream, 8, seven := event(7)))
+    await seeded.store(seeded.stream, 8, seven)
+    assert any("8 of stream" in one and "after the stream was closed" in one for one in await seeded.faults())
 
 
-async def test_equal_events_are_not_one_event(sitting: Sitting) -> None:
+async def test_equal_events_are_not_one_event(seeded: SeededAttempt) -> None:
     twin = event(6)
-    sitting.diary.notes.append(Note("recorded", sitting.stream, 7, twin))
-    await sitting.store(sitting.stream, 7, twin)
-    assert await sitting.faults() == []
+    seeded.diary.notes.append(Note("recorded", seeded.stream, 7, twin))
+    await seeded.store(seeded.stream, 7, twin)
+    assert await seeded.faults() == []
 
 
-async def test_two_clients_of_one_attempt_are_read_together(sitting: Sitting) -> None:
-    other = Diary(sitting.diary.attempt_id)
-    stream = await make_stream(sitting.conn, other.attempt_id)
-    other.notes += [Note("opened", stream, 0), Note("recorded", stream, 1, sitting.events[1])]
-    await sitting.store(stream, 1, event(1))
-    found = await check(sitting.conn, [sitting.diary, Diary(other.attempt_id)])
+async def test_two_clients_of_one_attempt_are_read_together(seeded: SeededAttempt) -> None:
+    other = Diary(seeded.diary.attempt_id)
+    stream = await make_stream(seeded.conn, other.attempt_id)
+    other.notes += [Note("opened", stream, 0), Note("recorded", stream, 1, seeded.events[1])]
+    await seeded.store(stream, 1, event(1))
+    found = await check(seeded.conn, [seeded.diary, Diary(other.attempt_id)])
     assert len(found) == 1
     other.notes[1] = Note("recorded", stream, 1, event(1))
-    assert await check(sitting.conn, [sitting.diary, other]) == []
+    assert await check(seeded.conn, [seeded.diary, other]) == []
 
 
-async def test_lost_numbers_carried_into_a_new_stream_are_expected_there(sitting: Sitting) -> None:
-    newer = await make_stream(sitting.conn, sitting.diary.attempt_id)
-    seven = sitting.events[7] = event(7)
-    sitting.diary.notes += [
+async def test_lost_numbers_carried_into_a_new_stream_are_expected_there(seeded: SeededAttempt) -> None:
+    newer = await make_stream(seeded.conn, seeded.diary.attempt_id)
+    seven = seeded.events[7] = event(7)
+    seeded.diary.notes += [
         Note("opened", newer, 0),
         Note("renumbered", newer, 3, None, 3),
         Note("renumbered", newer, 4, seven),
         Note("acked", newer, 3, None, 3),
         Note("acked", newer, 4, seven),
     ]
-    await sitting.store(newer, 3, data_payload={"from": 1, "reason": "overflow"})
-    await sitting.store(newer, 4, seven)
-    assert await sitting.faults() == []
+    await seeded.store(newer, 3, data_payload={"from": 1, "reason": "overflow"})
+    await seeded.store(newer, 4, seven)
+    assert await seeded.faults() == []

@@ -26,7 +26,7 @@ from protocol.console import Welcome as ConsoleWelcome
 from protocol.roles import Role
 from tests import factories
 from tests.hub.consoles import Client
-from tests.hub.monitor.conftest import Sitting, events, sit
+from tests.hub.monitor.conftest import SeededAttempt, events, sit
 
 
 class Running:
@@ -97,8 +97,8 @@ async def test_a_batch_in_flight_is_stored_and_acknowledged_before_the_close(
     settings: HubSettings, engine: AsyncEngine
 ) -> None:
     settings = msgspec.structs.replace(settings, drain_ms=0)
-    async with run(settings) as hub, sit(hub.url, engine, settings) as sitting:
-        peer, _ = await sitting.enter()
+    async with run(settings) as hub, sit(hub.url, engine, settings) as seeded:
+        peer, _ = await seeded.enter()
         async with engine.begin() as holder:
             await holder.execute(text("LOCK TABLE monitoring_events IN SHARE MODE"))
             await peer.send(events(1, 100))
@@ -116,8 +116,8 @@ async def test_a_batch_in_flight_is_stored_and_acknowledged_before_the_close(
 
 async def test_a_second_signal_hurries_it_up(settings: HubSettings, engine: AsyncEngine) -> None:
     settings = msgspec.structs.replace(settings, drain_ms=30_000)
-    async with run(settings) as hub, sit(hub.url, engine, settings) as sitting:
-        peer, _ = await sitting.enter()
+    async with run(settings) as hub, sit(hub.url, engine, settings) as seeded:
+        peer, _ = await seeded.enter()
         hub.server.end()
         await peer.receive(monitor.Drain)
         hub.server.end()
@@ -127,7 +127,7 @@ async def test_a_second_signal_hurries_it_up(settings: HubSettings, engine: Asyn
 
 async def test_a_second_signal_hurries_consoles_too(settings: HubSettings, engine: AsyncEngine) -> None:
     settings = msgspec.structs.replace(settings, drain_ms=30_000)
-    async with run(settings) as hub, sit(hub.url, engine, settings) as sitting, console_of(hub, sitting) as console:
+    async with run(settings) as hub, sit(hub.url, engine, settings) as seeded, console_of(hub, seeded) as console:
         hub.server.end()
         assert await console.receive(monitor.Drain) == monitor.Drain(30_000)  # type: ignore[type-var]
         hub.server.end()
@@ -137,9 +137,9 @@ async def test_a_second_signal_hurries_consoles_too(settings: HubSettings, engin
 
 async def test_consoles_and_clients_without_hello_are_sent_away_too(settings: HubSettings, engine: AsyncEngine) -> None:
     settings = msgspec.structs.replace(settings, drain_ms=200)
-    async with run(settings) as hub, sit(hub.url, engine, settings) as sitting:
-        stranger = await sitting.connect()
-        async with console_of(hub, sitting) as console:
+    async with run(settings) as hub, sit(hub.url, engine, settings) as seeded:
+        stranger = await seeded.connect()
+        async with console_of(hub, seeded) as console:
             hub.server.end()
             assert await console.receive(monitor.Drain) == monitor.Drain(200)  # type: ignore[type-var]
             assert await console.close_code() == CloseCode.DRAINING
@@ -148,19 +148,19 @@ async def test_consoles_and_clients_without_hello_are_sent_away_too(settings: Hu
 
 
 @asynccontextmanager
-async def console_of(hub: Running, sitting: Sitting) -> AsyncIterator[Client]:
+async def console_of(hub: Running, seeded: SeededAttempt) -> AsyncIterator[Client]:
     async with connect(hub.url.replace("http", "ws") + "/ws/console", proxy=None) as connection:
         console = Client(connection)
-        await console.send(ConsoleHello(ticket=await teacher_ticket(sitting)))
+        await console.send(ConsoleHello(ticket=await teacher_ticket(seeded)))
         await console.receive(ConsoleWelcome)
         yield console
 
 
-async def teacher_ticket(sitting: Sitting) -> str:
-    async with sitting.engine.begin() as conn:
+async def teacher_ticket(seeded: SeededAttempt) -> str:
+    async with seeded.engine.begin() as conn:
         teacher = await factories.make_user(conn, role=Role.TEACHER)
-    session, secret = await sitting.sign_in(user_id=teacher), draw_secret()
-    async with sitting.engine.begin() as conn:
+    session, secret = await seeded.sign_in(user_id=teacher), draw_secret()
+    async with seeded.engine.begin() as conn:
         await credentials.issue_ticket(
             conn, ticket_hash=hash_secret(secret), user_id=teacher, session=session, purpose="console"
         )

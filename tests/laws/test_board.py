@@ -39,7 +39,7 @@ from protocol.console import Command, ExamRow, Since, StudentRow
 from protocol.flags import FlagStatus
 from tests.factories import make_connection, make_stream, make_user, store_events
 from tests.hub.exam_room import Watcher, make_room
-from tests.sittings import ending
+from tests.seeded_attempts import ending
 from tests.workers.rooms import AWAY
 from workers.jobs.evaluate import Evaluator
 

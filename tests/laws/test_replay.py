@@ -22,7 +22,7 @@ from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
 from db.settings import DatabaseSettings
 from tests.factories import make_stream, store_events
-from tests.workers.rooms import HubTopic, Room, Sitting
+from tests.workers.rooms import HubTopic, Room, SeededAttempt
 from veritas.audit.reproduce import reproduce
 from workers import metrics, state_cache
 from workers.jobs.evaluate import Evaluator
@@ -78,28 +78,28 @@ SCENES: list[Scene] = [
 class Lesson:
     """Clients that send, and workers that fold, all at once and in an order of chance."""
 
-    def __init__(self, room: Room, sittings: Sequence[Sitting], chance: random.Random) -> None:
+    def __init__(self, room: Room, seeded_attempts: Sequence[SeededAttempt], chance: random.Random) -> None:
         self._room = room
         self._chance = chance
-        self._sittings = sittings
-        self._clients = {one.attempt_id: [Client(one.stream_id, chance)] for one in sittings}
+        self._sittings = seeded_attempts
+        self._clients = {one.attempt_id: [Client(one.stream_id, chance)] for one in seeded_attempts}
 
-    async def send(self, sitting: Sitting) -> None:
+    async def send(self, seeded: SeededAttempt) -> None:
         """One transaction of a client's facts, and now and then of a server's; a stream has one batch in flight."""
-        clients = self._clients[sitting.attempt_id]
+        clients = self._clients[seeded.attempt_id]
         client = self._chance.choice(clients)
         what = self._chance.random()
         async with client.in_flight, self._room.engine.begin() as conn:
             await store_events(conn, client.stream_id, client.act())
             if what < 0.2:
                 await system_events.append_events(
-                    conn, sitting.attempt_id, [ServerEvent(self._chance.choice(SERVERS), {"since": 1})]
+                    conn, seeded.attempt_id, [ServerEvent(self._chance.choice(SERVERS), {"since": 1})]
                 )
             if what < 0.5:
                 await asyncio.sleep(what / 20)  # stamped first, seen later
         if what < 0.1 and len(clients) < 3:
             async with self._room.engine.begin() as conn:
-                stream_id = await make_stream(conn, sitting.attempt_id)
+                stream_id = await make_stream(conn, seeded.attempt_id)
             clients.append(Client(stream_id, self._chance))
 
     async def study(self, workers: Sequence["Worker"]) -> None:
@@ -154,8 +154,8 @@ async def test_whatever_workers_went_through_the_facts_tell_the_same_again(
     monkeypatch.setattr(state_cache, "CHECKPOINT_FACTS", checkpoint_facts)
     chance = random.Random(seed)
     room = Room(engine)
-    sittings = await room.seat(STUDENTS, policy=OFTEN)
-    attempts = [sitting.attempt_id for sitting in sittings]
+    seeded_attempts = await room.seat(STUDENTS, policy=OFTEN)
+    attempts = [seeded.attempt_id for seeded in seeded_attempts]
     others = [create_engine(database) for _ in range(2)]
     halves = attempts[::2], attempts[1::2]
     halves = attempts[::2], attempts[1::2]
@@ -166,7 +166,7 @@ async def test_whatever_workers_went_through_the_facts_tell_the_same_again(
     refolded = metrics.FACTS_REFOLDED._value.get()
     working = [asyncio.create_task(worker.work()) for worker in workers]
     try:
-        await Lesson(room, sittings, chance).study(workers)
+        await Lesson(room, seeded_attempts, chance).study(workers)
     finally:
         for task in working:
             task.cancel()

@@ -25,7 +25,7 @@ AWAY: list[HubTopic] = [
 """One episode of the rule `left_page`: away at once for longer than 20 s."""
 
 
-class Sitting(msgspec.Struct, frozen=True):
+class SeededAttempt(msgspec.Struct, frozen=True):
     """One attempt with one client stream."""
 
     exam_id: UUID
@@ -41,34 +41,36 @@ class Room:
 
     async def seat(
         self, students: int = 1, *, policy: dict[str, Any] | None = None, is_connected: bool = True
-    ) -> list[Sitting]:
+    ) -> list[SeededAttempt]:
         """Begin attempts, their clients connected from the start."""
         async with self.engine.begin() as conn:
             exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER), policy=policy)
             attempts = [await make_attempt(conn, exam_id, await make_user(conn)) for _ in range(students)]
-            sittings = [Sitting(exam_id, attempt, await make_stream(conn, attempt)) for attempt in attempts]
-            for sitting in sittings if is_connected else ():
-                await make_connection(conn, sitting.attempt_id, sitting.stream_id)
-            return sittings
+            seeded_attempts = [
+                SeededAttempt(exam_id, attempt, await make_stream(conn, attempt)) for attempt in attempts
+            ]
+            for seeded in seeded_attempts if is_connected else ():
+                await make_connection(conn, seeded.attempt_id, seeded.stream_id)
+            return seeded_attempts
 
-    async def store(self, sitting: Sitting, events: list[HubTopic]) -> None:
+    async def store(self, seeded: SeededAttempt, events: list[HubTopic]) -> None:
         async with self.engine.begin() as conn:
-            await store_events(conn, sitting.stream_id, events)
+            await store_events(conn, seeded.stream_id, events)
 
-    async def open_before(self, sitting: Sitting, days: int, events: list[HubTopic]) -> None:
+    async def open_before(self, seeded: SeededAttempt, days: int, events: list[HubTopic]) -> None:
         """Give the attempt a stream that was opened so many days ago, with these facts."""
         old = UUID(int=first_id(datetime.now(UTC) - timedelta(days=days, hours=6)).int + uuid4().int % 2**64)
         async with self.engine.begin() as conn:
-            stream_id = await make_stream(conn, sitting.attempt_id)
+            stream_id = await make_stream(conn, seeded.attempt_id)
             await conn.execute(update(EventStream).where(EventStream.id == stream_id).values(id=old))
             await store_events(conn, old, events)
 
-    async def age(self, sitting: Sitting, seconds: int = 60) -> None:
+    async def age(self, seeded: SeededAttempt, seconds: int = 60) -> None:
         """Make every stored fact of the sitting's client look older."""
         async with self.engine.begin() as conn:
             await conn.execute(
                 update(MonitoringEvent)
-                .where(MonitoringEvent.stream_id == sitting.stream_id)
+                .where(MonitoringEvent.stream_id == seeded.stream_id)
                 .values(server_timestamp=func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds))
             )
 

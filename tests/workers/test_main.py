@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import BehaviorAnalysis
 from db.notify import Notifier
 from db.settings import DatabaseSettings
-from tests import sittings
+from tests import seeded_attempts
 from tests.factories import make_connection
 from tests.ports import free_port
 from tests.workers.rooms import AWAY, Room
@@ -51,17 +51,17 @@ async def until(seen: Callable[[], Awaitable[bool]]) -> None:
 
 async def test_a_hint_is_enough(database: DatabaseSettings, redis: Redis, notifier: Notifier, room: Room) -> None:
     async with working(settings_for(database, redis, sweep_ms=NEVER_MS)):
-        [sitting] = await room.seat()
-        await room.store(sitting, AWAY)
-        await notifier.enqueue_evaluate([sitting.attempt_id])
+        [seeded] = await room.seat()
+        await room.store(seeded, AWAY)
+        await notifier.enqueue_evaluate([seeded.attempt_id])
         await until(lambda: _has_flags(room, 1))
 
 
 async def test_without_redis_the_sweep_judges(database: DatabaseSettings, redis: Redis, room: Room) -> None:
     redis.kill()
     async with working(settings_for(database, redis, sweep_ms=100)):
-        [sitting] = await room.seat()
-        await room.store(sitting, AWAY)
+        [seeded] = await room.seat()
+        await room.store(seeded, AWAY)
         await until(lambda: _has_flags(room, 1))
 
 
@@ -70,9 +70,9 @@ async def test_who_has_ended_is_analysed_by_a_hint_or_without_one(
 ) -> None:
     async def end_one() -> UUID:
         async with engine.begin() as conn:
-            sitting = await sittings.sit(conn)
-            await sittings.end(conn, sitting)
-            return sitting.attempt_id
+            seeded = await seeded_attempts.seed_attempt(conn)
+            await seeded_attempts.end(conn, seeded)
+            return seeded.attempt_id
 
     async with working(settings_for(database, redis, sweep_ms=NEVER_MS)):
         attempt_id = await end_one()
@@ -88,9 +88,9 @@ async def test_a_worker_killed_in_the_middle_of_an_analysis_leaves_all_of_it_to_
     database: DatabaseSettings, redis: Redis, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
-        sitting = await sittings.sit(conn)
-        await make_connection(conn, sitting.attempt_id, sitting.stream_id)
-        await sittings.end(conn, sitting)
+        seeded = await seeded_attempts.seed_attempt(conn)
+        await make_connection(conn, seeded.attempt_id, seeded.stream_id)
+        await seeded_attempts.end(conn, seeded)
     environ = {**os.environ, "VERITAS_DATABASE_URL": database.database_url, "VERITAS_REDIS_URL": redis.url}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -107,9 +107,9 @@ async def test_a_worker_killed_in_the_middle_of_an_analysis_leaves_all_of_it_to_
     finally:
         process.kill()
         await process.wait()
-    assert not await _is_analysed(engine, sitting.attempt_id)
+    assert not await _is_analysed(engine, seeded.attempt_id)
     async with working(settings_for(database, redis, sweep_ms=50)):
-        await until(lambda: _is_analysed(engine, sitting.attempt_id))
+        await until(lambda: _is_analysed(engine, seeded.attempt_id))
 
 
 async def test_redis_may_be_killed_and_come_back_under_a_worker(
@@ -153,8 +153,8 @@ async def test_sigterm_ends_the_process_in_peace(database: DatabaseSettings, red
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _PROGRAM, env=environ, cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY)
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY)
     await until(lambda: _has_flags(room, 1))
     process.send_signal(signal.SIGTERM)
     _, errors = await asyncio.wait_for(process.communicate(), 20)

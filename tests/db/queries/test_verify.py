@@ -16,19 +16,19 @@ from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 
 
-class Sitting(msgspec.Struct):
+class SeededAttempt(msgspec.Struct):
     exam_id: UUID
     attempt_id: UUID
     stream_id: UUID
 
 
 @pytest.fixture
-async def sitting(conn: AsyncConnection) -> Sitting:
+async def seeded(conn: AsyncConnection) -> SeededAttempt:
     exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
     attempt_id = await make_attempt(conn, exam_id, await make_user(conn))
     stream_id = await make_stream(conn, attempt_id)
     await store_events(conn, stream_id, [("alive", {}, number) for number in range(1, 6)])
-    return Sitting(exam_id, attempt_id, stream_id)
+    return SeededAttempt(exam_id, attempt_id, stream_id)
 
 
 async def put(conn: AsyncConnection, stream_id: UUID, seq: int, kind: str = "alive", **data: Any) -> None:
@@ -44,12 +44,12 @@ async def put(conn: AsyncConnection, stream_id: UUID, seq: int, kind: str = "ali
     )
 
 
-async def keep(conn: AsyncConnection, sitting: Sitting, seq: int, value: Any, *, item: str = "q1") -> None:
+async def keep(conn: AsyncConnection, seeded: SeededAttempt, seq: int, value: Any, *, item: str = "q1") -> None:
     await conn.execute(
         insert(AttemptAnswer).values(
-            stream_id=sitting.stream_id,
+            stream_id=seeded.stream_id,
             seq=seq,
-            attempt_id=sitting.attempt_id,
+            attempt_id=seeded.attempt_id,
             item=item,
             value=value,
             occurred_at=from_ms(seq),
@@ -63,11 +63,11 @@ async def remove(conn: AsyncConnection, stream_id: UUID, *seqs: int) -> None:
     )
 
 
-async def test_a_whole_record_has_no_breaches(conn: AsyncConnection, sitting: Sitting) -> None:
-    await put(conn, sitting.stream_id, 9, "events_lost", **{"from": 6, "reason": "overflow"})
-    await put(conn, sitting.stream_id, 10, "rejected", code="bad_type")
-    await put(conn, sitting.stream_id, 11, "answered", item="q1", value=3)
-    await keep(conn, sitting, 11, 3)
+async def test_a_whole_record_has_no_breaches(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await put(conn, seeded.stream_id, 9, "events_lost", **{"from": 6, "reason": "overflow"})
+    await put(conn, seeded.stream_id, 10, "rejected", code="bad_type")
+    await put(conn, seeded.stream_id, 11, "answered", item="q1", value=3)
+    await keep(conn, seeded, 11, 3)
     for find in (
         verify.find_sequence_errors,
         verify.find_unkeyed_partitions,
@@ -81,14 +81,14 @@ async def test_a_whole_record_has_no_breaches(conn: AsyncConnection, sitting: Si
         assert await find(conn) == []
 
 
-async def test_a_hole_is_named_by_its_numbers(conn: AsyncConnection, sitting: Sitting) -> None:
-    await remove(conn, sitting.stream_id, 2, 3)
+async def test_a_hole_is_named_by_its_numbers(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await remove(conn, seeded.stream_id, 2, 3)
     (breach,) = await verify.find_sequence_errors(conn)
-    assert (breach.where, breach.what) == (f"stream {sitting.stream_id}", "2 to 3 are missing")
+    assert (breach.where, breach.what) == (f"stream {seeded.stream_id}", "2 to 3 are missing")
 
 
-async def test_a_stream_that_does_not_begin_at_one_has_a_hole(conn: AsyncConnection, sitting: Sitting) -> None:
-    await remove(conn, sitting.stream_id, 1)
+async def test_a_stream_that_does_not_begin_at_one_has_a_hole(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await remove(conn, seeded.stream_id, 1)
     assert [breach.what for breach in await verify.find_sequence_errors(conn)] == ["1 to 1 are missing"]
 
 
@@ -102,18 +102,18 @@ async def test_a_stream_that_does_not_begin_at_one_has_a_hole(conn: AsyncConnect
     ],
 )
 async def test_a_lost_span_must_fit_its_neighbours(
-    conn: AsyncConnection, sitting: Sitting, first: int | None, what: str
+    conn: AsyncConnection, seeded: SeededAttempt, first: int | None, what: str
 ) -> None:
-    await put(conn, sitting.stream_id, 9, "events_lost", **({} if first is None else {"from": first}))
+    await put(conn, seeded.stream_id, 9, "events_lost", **({} if first is None else {"from": first}))
     assert [breach.what for breach in await verify.find_sequence_errors(conn)] == [what]
 
 
-async def test_a_hole_in_a_system_stream_is_found_too(conn: AsyncConnection, sitting: Sitting) -> None:
+async def test_a_hole_in_a_system_stream_is_found_too(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await conn.execute(text("UPDATE monitoring_events SET seq = 3 WHERE event_type = 'attempt_started'"))
     assert [breach.what for breach in await verify.find_sequence_errors(conn)] == ["1 to 2 are missing"]
 
 
-async def test_an_event_without_its_stream_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+async def test_an_event_without_its_stream_is_found(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     foreign = uuid7()
     await put(conn, foreign, 1)
     await put(conn, foreign, 2)
@@ -121,28 +121,28 @@ async def test_an_event_without_its_stream_is_found(conn: AsyncConnection, sitti
     assert (breach.where, breach.what) == (f"stream {foreign}", "2 events, but no stream")
 
 
-async def test_an_event_outside_every_day_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+async def test_an_event_outside_every_day_is_found(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await put(conn, UUID("00000000-0001-7000-8000-000000000000"), 1)
     assert [breach.what for breach in await verify.find_events_outside_partitions(conn)] == [
         "1 events in the default partition"
     ]
 
 
-async def test_a_partition_without_its_key_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+async def test_a_partition_without_its_key_is_found(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await conn.execute(text("ALTER TABLE monitoring_events DROP CONSTRAINT pk_monitoring_events"))
     breaches = await verify.find_unkeyed_partitions(conn)
     assert "table monitoring_events_default" in [breach.where for breach in breaches]
 
 
-async def test_a_gap_in_a_feed_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
-    await conn.execute(insert(FeedRow), [{"exam_id": sitting.exam_id, "offset": 3, "kind": "x", "body": {}}])
+async def test_a_gap_in_a_feed_is_found(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await conn.execute(insert(FeedRow), [{"exam_id": seeded.exam_id, "offset": 3, "kind": "x", "body": {}}])
     (breach,) = await verify.find_feed_gaps(conn)
-    assert breach.where == f"exam {sitting.exam_id}"
+    assert breach.where == f"exam {seeded.exam_id}"
     assert breach.what == "head 1, but 2 rows from 1 to 3"
 
 
-async def test_a_feed_may_begin_late_but_not_miss_a_row(conn: AsyncConnection, sitting: Sitting) -> None:
-    later = [{"exam_id": sitting.exam_id, "offset": offset, "kind": "x", "body": {}} for offset in range(2, 6)]
+async def test_a_feed_may_begin_late_but_not_miss_a_row(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    later = [{"exam_id": seeded.exam_id, "offset": offset, "kind": "x", "body": {}} for offset in range(2, 6)]
     await conn.execute(insert(FeedRow), later)
     await conn.execute(update(FeedHead).values(head=5))
     await conn.execute(delete(FeedRow).where(FeedRow.offset < 3))
@@ -167,69 +167,69 @@ async def test_a_feed_may_begin_late_but_not_miss_a_row(conn: AsyncConnection, s
     ],
 )
 async def test_what_stands_in_place_of_events_must_say_what_for(
-    conn: AsyncConnection, sitting: Sitting, kind: str, data: dict[str, Any]
+    conn: AsyncConnection, seeded: SeededAttempt, kind: str, data: dict[str, Any]
 ) -> None:
-    await put(conn, sitting.stream_id, 6, kind, **data)
+    await put(conn, seeded.stream_id, 6, kind, **data)
     (breach,) = await verify.find_malformed_markers(conn)
-    assert breach.where == f"stream {sitting.stream_id}"
+    assert breach.where == f"stream {seeded.stream_id}"
     assert breach.what == f"{kind} at 6 does not say what it stands for"
     await verify.find_sequence_errors(conn)  # whatever it holds, no check fails on it
 
 
-async def test_a_head_ahead_of_its_rows_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+async def test_a_head_ahead_of_its_rows_is_found(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await conn.execute(update(FeedHead).values(head=7))
     assert [breach.what for breach in await verify.find_feed_gaps(conn)] == ["head 7, but 1 rows from 1 to 1"]
 
 
-async def test_rows_without_a_head_are_found(conn: AsyncConnection, sitting: Sitting) -> None:
+async def test_rows_without_a_head_are_found(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await conn.execute(insert(FeedRow), [{"exam_id": uuid4(), "offset": 1, "kind": "x", "body": {}}])
     assert [breach.what for breach in await verify.find_feed_gaps(conn)] == ["rows without a head"]
 
 
-async def test_a_cursor_past_its_stream_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
-    await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 5}))
+async def test_a_cursor_past_its_stream_is_found(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await conn.execute(update(AnalysisCursor).values(positions={str(seeded.stream_id): 5}))
     assert await verify.find_cursor_errors(conn) == []
-    await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 6}))
+    await conn.execute(update(AnalysisCursor).values(positions={str(seeded.stream_id): 6}))
     (breach,) = await verify.find_cursor_errors(conn)
-    assert breach.where == f"attempt {sitting.attempt_id}"
-    assert breach.what == f"folded up to 6 of stream {sitting.stream_id}, which ends at 5"
+    assert breach.where == f"attempt {seeded.attempt_id}"
+    assert breach.what == f"folded up to 6 of stream {seeded.stream_id}, which ends at 5"
 
 
-async def test_a_cursor_in_a_foreign_stream_is_found(conn: AsyncConnection, sitting: Sitting) -> None:
+async def test_a_cursor_in_a_foreign_stream_is_found(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     foreign = uuid7()
     await conn.execute(update(AnalysisCursor).values(positions={str(foreign): 1}))
     (breach,) = await verify.find_cursor_errors(conn)
     assert breach.what == f"folded up to 1 of stream {foreign}, which is not its own"
 
 
-async def test_only_the_first_breaches_are_told(conn: AsyncConnection, sitting: Sitting) -> None:
+async def test_only_the_first_breaches_are_told(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     for number in range(verify.SHOWN + 5):
-        await put(conn, sitting.stream_id, 10 + 2 * number)
+        await put(conn, seeded.stream_id, 10 + 2 * number)
     assert len(await verify.find_sequence_errors(conn)) == verify.SHOWN
 
 
-async def test_every_number_of_a_client_stream_counts_as_stored(conn: AsyncConnection, sitting: Sitting) -> None:
-    assert await verify.count_stored(conn, sitting.exam_id) == 5
-    await put(conn, sitting.stream_id, 9, "events_lost", **{"from": 6})
-    await put(conn, sitting.stream_id, 10, "rejected", code="bad_type")
-    assert await verify.count_stored(conn, sitting.exam_id) == 10
-    other = await make_stream(conn, sitting.attempt_id)
+async def test_every_number_of_a_client_stream_counts_as_stored(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    assert await verify.count_stored(conn, seeded.exam_id) == 5
+    await put(conn, seeded.stream_id, 9, "events_lost", **{"from": 6})
+    await put(conn, seeded.stream_id, 10, "rejected", code="bad_type")
+    assert await verify.count_stored(conn, seeded.exam_id) == 10
+    other = await make_stream(conn, seeded.attempt_id)
     await store_events(conn, other, [("alive", {}, 1)])
-    assert await verify.count_stored(conn, sitting.exam_id) == 11
+    assert await verify.count_stored(conn, seeded.exam_id) == 11
     assert await verify.count_stored(conn, uuid4()) == 0
 
 
-async def test_flags_and_unjudged_streams_of_an_exam_are_counted(conn: AsyncConnection, sitting: Sitting) -> None:
-    assert await verify.count_flags(conn, sitting.exam_id) == 0
-    assert await verify.count_unfolded(conn, sitting.exam_id) == 2
-    await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 4}))
-    assert await verify.count_unfolded(conn, sitting.exam_id) == 2
-    await conn.execute(update(AnalysisCursor).values(positions={str(sitting.stream_id): 5}))
-    assert await verify.count_unfolded(conn, sitting.exam_id) == 1
+async def test_flags_and_unjudged_streams_of_an_exam_are_counted(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    assert await verify.count_flags(conn, seeded.exam_id) == 0
+    assert await verify.count_unfolded(conn, seeded.exam_id) == 2
+    await conn.execute(update(AnalysisCursor).values(positions={str(seeded.stream_id): 4}))
+    assert await verify.count_unfolded(conn, seeded.exam_id) == 2
+    await conn.execute(update(AnalysisCursor).values(positions={str(seeded.stream_id): 5}))
+    assert await verify.count_unfolded(conn, seeded.exam_id) == 1
     await conn.execute(
         insert(Flag).values(
             id=uuid7(),
-            attempt_id=sitting.attempt_id,
+            attempt_id=seeded.attempt_id,
             source="rule",
             rule="left_page",
             rule_version=1,
@@ -241,10 +241,10 @@ async def test_flags_and_unjudged_streams_of_an_exam_are_counted(conn: AsyncConn
             evidence={},
         )
     )
-    assert await verify.count_flags(conn, sitting.exam_id) == 1
+    assert await verify.count_flags(conn, seeded.exam_id) == 1
 
 
-async def test_measuring_counts_everything(conn: AsyncConnection, sitting: Sitting) -> None:
+async def test_measuring_counts_everything(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     assert await verify.measure_extent(conn) == verify.Extent(streams=2, events=6, feeds=1, cursors=1)
 
 
@@ -258,11 +258,11 @@ async def test_measuring_counts_everything(conn: AsyncConnection, sitting: Sitti
     ],
 )
 async def test_an_event_whose_answer_is_missing_is_found(
-    conn: AsyncConnection, sitting: Sitting, kind: str, data: dict[str, Any]
+    conn: AsyncConnection, seeded: SeededAttempt, kind: str, data: dict[str, Any]
 ) -> None:
-    await put(conn, sitting.stream_id, 6, kind, **data)
+    await put(conn, seeded.stream_id, 6, kind, **data)
     (breach,) = await verify.find_answer_errors(conn)
-    assert (breach.where, breach.what) == (f"stream {sitting.stream_id}", "no answer was kept of 6")
+    assert (breach.where, breach.what) == (f"stream {seeded.stream_id}", "no answer was kept of 6")
 
 
 @pytest.mark.parametrize(
@@ -278,30 +278,30 @@ async def test_an_event_whose_answer_is_missing_is_found(
     ],
 )
 async def test_an_event_that_gives_no_answer_has_none(
-    conn: AsyncConnection, sitting: Sitting, kind: str, data: dict[str, Any]
+    conn: AsyncConnection, seeded: SeededAttempt, kind: str, data: dict[str, Any]
 ) -> None:
-    await put(conn, sitting.stream_id, 6, kind, **data)
+    await put(conn, seeded.stream_id, 6, kind, **data)
     assert await verify.find_answer_errors(conn) == []
-    await keep(conn, sitting, 6, "a")
+    await keep(conn, seeded, 6, "a")
     assert [breach.what for breach in await verify.find_answer_errors(conn)] == ["6 gave no answer, but one is kept"]
 
 
-async def test_an_answer_must_be_its_events_and_its_attempts(conn: AsyncConnection, sitting: Sitting) -> None:
-    await put(conn, sitting.stream_id, 6, "answered", item="q1", value=1)
-    await keep(conn, sitting, 6, 2)
-    await put(conn, sitting.stream_id, 7, "answered", item="q1", value=1)
-    await keep(conn, sitting, 7, 1, item="q2")
-    await put(conn, sitting.stream_id, 8, "answered", item="q1", value=1)
-    await keep(conn, sitting, 8, 1)
-    another = await make_attempt(conn, sitting.exam_id, await make_user(conn))
+async def test_an_answer_must_be_its_events_and_its_attempts(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await put(conn, seeded.stream_id, 6, "answered", item="q1", value=1)
+    await keep(conn, seeded, 6, 2)
+    await put(conn, seeded.stream_id, 7, "answered", item="q1", value=1)
+    await keep(conn, seeded, 7, 1, item="q2")
+    await put(conn, seeded.stream_id, 8, "answered", item="q1", value=1)
+    await keep(conn, seeded, 8, 1)
+    another = await make_attempt(conn, seeded.exam_id, await make_user(conn))
     await conn.execute(update(AttemptAnswer).where(AttemptAnswer.seq == 8).values(attempt_id=another))
     assert [breach.what for breach in await verify.find_answer_errors(conn)] == [
         f"the answer kept of {seq} is not what it says" for seq in (6, 7, 8)
     ]
 
 
-async def test_an_answer_outlives_its_streams_events(conn: AsyncConnection, sitting: Sitting) -> None:
-    await keep(conn, sitting, 9, "a")
+async def test_an_answer_outlives_its_streams_events(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await keep(conn, seeded, 9, "a")
     assert len(await verify.find_answer_errors(conn)) == 1
-    await remove(conn, sitting.stream_id, *range(1, 6))
+    await remove(conn, seeded.stream_id, *range(1, 6))
     assert await verify.find_answer_errors(conn) == []

@@ -27,7 +27,7 @@ class Attempt(msgspec.Struct):
 
 
 @pytest.fixture
-async def sitting(engine: AsyncEngine) -> Attempt:
+async def seeded(engine: AsyncEngine) -> Attempt:
     async with engine.begin() as conn:
         exam_id = await make_exam(conn, await make_user(conn))
         attempt_id = await make_attempt(conn, exam_id, await make_user(conn))
@@ -60,42 +60,42 @@ def dropped() -> float:
 
 
 async def test_altered_numbers_become_a_fact_and_equal_ones_nothing(
-    resends: Duplicates, engine: AsyncEngine, sitting: Attempt
+    resends: Duplicates, engine: AsyncEngine, seeded: Attempt
 ) -> None:
-    resends.put(sitting.attempt_id, sitting.stream_id, SENT)
-    resends.put(sitting.attempt_id, sitting.stream_id, alter(2))
+    resends.put(seeded.attempt_id, seeded.stream_id, SENT)
+    resends.put(seeded.attempt_id, seeded.stream_id, alter(2))
     assert await told(engine) == [2]
 
 
 async def test_what_does_not_fit_is_dropped_and_counted(
-    resends: Duplicates, engine: AsyncEngine, sitting: Attempt
+    resends: Duplicates, engine: AsyncEngine, seeded: Attempt
 ) -> None:
     before = dropped()
     large = msgspec.structs.replace(SENT[0], payload='{"chars":"' + "x" * 2_000 + '"}')
-    resends.put(sitting.attempt_id, sitting.stream_id, [large, *SENT])
+    resends.put(seeded.attempt_id, seeded.stream_id, [large, *SENT])
     assert dropped() == before + 4
-    resends.put(sitting.attempt_id, sitting.stream_id, alter(1))
+    resends.put(seeded.attempt_id, seeded.stream_id, alter(1))
     assert await told(engine) == [1]
 
 
 async def test_refused_events_sent_again_take_no_place_and_none_of_their_bytes_is_kept(
-    resends: Duplicates, engine: AsyncEngine, sitting: Attempt
+    resends: Duplicates, engine: AsyncEngine, seeded: Attempt
 ) -> None:
     before = dropped()
     for _ in range(1_000):
-        resends.put(sitting.attempt_id, sitting.stream_id, [tombstone(2, RejectCode.BAD_UNICODE, b"x" * 60_000)])
-    resends.put(sitting.attempt_id, sitting.stream_id, [tombstone(2, RejectCode.BAD_UNICODE, b""), *alter(1)])
+        resends.put(seeded.attempt_id, seeded.stream_id, [tombstone(2, RejectCode.BAD_UNICODE, b"x" * 60_000)])
+    resends.put(seeded.attempt_id, seeded.stream_id, [tombstone(2, RejectCode.BAD_UNICODE, b""), *alter(1)])
     assert await told(engine) == [1]
     assert dropped() == before
 
 
 async def test_a_comparison_that_fails_is_counted_and_the_next_goes_on(
-    resends: Duplicates, engine: AsyncEngine, sitting: Attempt
+    resends: Duplicates, engine: AsyncEngine, seeded: Attempt
 ) -> None:
     before = dropped()
-    resends.put(sitting.attempt_id, sitting.stream_id, [msgspec.structs.replace(SENT[0], payload="no json")])
+    resends.put(seeded.attempt_id, seeded.stream_id, [msgspec.structs.replace(SENT[0], payload="no json")])
     # An attempt nobody knows has no system stream to append to.
-    resends.put(uuid7(), sitting.stream_id, alter(1))
-    resends.put(sitting.attempt_id, sitting.stream_id, alter(3))
+    resends.put(uuid7(), seeded.stream_id, alter(1))
+    resends.put(seeded.attempt_id, seeded.stream_id, alter(3))
     assert await told(engine) == [3]
     assert dropped() == before + 2

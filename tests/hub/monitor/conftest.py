@@ -63,7 +63,7 @@ class Peer:
         return self.connection.close_code
 
 
-class Sitting:
+class SeededAttempt:
     """One student's attempt, and as many sockets to it as a test wants."""
 
     def __init__(
@@ -154,16 +154,16 @@ def events(first: int, last: int, kind: str = "copy") -> monitor.Events:
 
 
 @pytest.fixture
-async def sitting(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[Sitting]:
-    async with sit(url, engine, settings) as sitting:
-        yield sitting
+async def seeded(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[SeededAttempt]:
+    async with sit(url, engine, settings) as seeded:
+        yield seeded
 
 
 @pytest.fixture
-async def neighbour(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[Sitting]:
+async def neighbour(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[SeededAttempt]:
     """Somebody else at the same hub."""
-    async with sit(url, engine, settings) as sitting:
-        yield sitting
+    async with sit(url, engine, settings) as seeded:
+        yield seeded
 
 
 @pytest.fixture
@@ -175,15 +175,15 @@ def admission(app: Litestar) -> Admission:
 
 
 @contextlib.asynccontextmanager
-async def sit(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[Sitting]:
+async def sit(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[SeededAttempt]:
     """A student with a running attempt; all its sockets are gone when the block has ended."""
     async with engine.begin() as conn:
         exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
         student_id = await factories.make_user(conn)
         attempt_id = await factories.make_attempt(conn, exam_id, student_id)
-    sitting = Sitting(url, engine, settings.jwt_secret, exam_id, attempt_id, student_id)
-    async with sitting.stack:
-        yield sitting
+    seeded = SeededAttempt(url, engine, settings.jwt_secret, exam_id, attempt_id, student_id)
+    async with seeded.stack:
+        yield seeded
 
 
 async def until(is_so: Callable[[], Awaitable[bool]]) -> None:

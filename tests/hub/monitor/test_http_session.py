@@ -26,15 +26,15 @@ from protocol.attempts import AttemptStatus
 from protocol.codes import CloseCode
 from protocol.limits import FRAME_BYTES, HEARTBEAT_MS, SILENT_HEARTBEATS, TAIL_MS
 from tests.candidates import system_events
-from tests.hub.monitor.conftest import Sitting, events, sit, until
+from tests.hub.monitor.conftest import SeededAttempt, events, sit, until
 
 
 class Poster:
     """A candidate's client without a socket."""
 
-    def __init__(self, http: httpx.AsyncClient, sitting: Sitting, token: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, seeded: SeededAttempt, token: str) -> None:
         self.http = http
-        self.sitting = sitting
+        self.seeded = seeded
         self.token = token
         self.stream = ""
 
@@ -45,8 +45,8 @@ class Poster:
 
     async def open(self, **changes: Any) -> httpx.Response:
         said = {
-            "attempt_id": self.sitting.attempt_id,
-            "boot": self.sitting.boot,
+            "attempt_id": self.seeded.attempt_id,
+            "boot": self.seeded.boot,
             "acked": 0,
             "next_seq": 1,
             "client": {"name": "test", "version": "1"},
@@ -66,8 +66,8 @@ class Poster:
 
 
 @pytest.fixture
-async def poster(http: httpx.AsyncClient, sitting: Sitting) -> Poster:
-    poster = Poster(http, sitting, await sitting.token())
+async def poster(http: httpx.AsyncClient, seeded: SeededAttempt) -> Poster:
+    poster = Poster(http, seeded, await seeded.token())
     assert (await poster.open()).status_code == 200
     return poster
 
@@ -90,11 +90,11 @@ async def test_what_is_delivered_is_stored_when_it_is_answered(poster: Poster, e
     assert await stored(engine, poster.stream) == [1, 2, 3]
 
 
-async def test_a_stream_is_opened_as_by_a_hello_and_gone_on_with(poster: Poster, sitting: Sitting) -> None:
+async def test_a_stream_is_opened_as_by_a_hello_and_gone_on_with(poster: Poster, seeded: SeededAttempt) -> None:
     await poster.deliver(1, 3)
     again = (await poster.open(stream=poster.stream, acked=2, next_seq=5)).json()
     assert (again["stream"], again["committed"], again["previous"]) == (poster.stream, 3, None)
-    peer, welcome = await sitting.enter(stream=UUID(poster.stream), acked=3, next_seq=5)
+    peer, welcome = await seeded.enter(stream=UUID(poster.stream), acked=3, next_seq=5)
     assert (str(welcome.stream), welcome.committed) == (poster.stream, 3)
     assert (welcome.queue_key, welcome.upload_token[:10]) == (again["queue_key"], again["upload_token"][:10])
     await peer.connection.close()
@@ -161,16 +161,16 @@ async def test_a_body_that_cannot_be_read_is_refused(poster: Poster, body: bytes
 
 
 async def test_instructions_come_with_the_answer_until_they_are_done(
-    poster: Poster, sitting: Sitting, engine: AsyncEngine
+    poster: Poster, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
         await instructions.issue_instructions(
             conn,
-            sitting.exam_id,
+            seeded.exam_id,
             None,
             action="message",
             body={"text": "ten minutes left"},
-            actor_id=sitting.student_id,
+            actor_id=seeded.student_id,
             command_id=uuid4(),
         )
     for _ in range(2):
@@ -185,8 +185,8 @@ async def test_instructions_come_with_the_answer_until_they_are_done(
     await until(is_done)
 
 
-async def test_the_newest_connection_wins_whichever_way_it_came(poster: Poster, sitting: Sitting) -> None:
-    peer, welcome = await sitting.enter(boot=uuid4())
+async def test_the_newest_connection_wins_whichever_way_it_came(poster: Poster, seeded: SeededAttempt) -> None:
+    peer, welcome = await seeded.enter(boot=uuid4())
     superseded = await poster.deliver(1, 1)
     assert (superseded.status_code, superseded.json()["code"]) == (409, "superseded")
     assert (await poster.open(stream=poster.stream)).status_code == 200
@@ -197,7 +197,7 @@ async def test_the_newest_connection_wins_whichever_way_it_came(poster: Poster, 
 
 
 async def test_a_connection_of_which_nothing_is_heard_ends_as_silent_and_is_opened_anew(
-    poster: Poster, sitting: Sitting, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+    poster: Poster, seeded: SeededAttempt, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orphans, "SILENT_S", 0.05)
     await poster.deliver(1, 1)
@@ -211,9 +211,7 @@ async def test_a_connection_of_which_nothing_is_heard_ends_as_silent_and_is_open
 
     await until(is_closed)
     async with engine.connect() as conn:
-        assert ("connection_lost", {"cause": "silent", "generation": 1}) in await system_events(
-            conn, sitting.attempt_id
-        )
+        assert ("connection_lost", {"cause": "silent", "generation": 1}) in await system_events(conn, seeded.attempt_id)
     gone = await poster.deliver(2, 2)
     assert (gone.status_code, gone.json()["code"]) == (409, "disconnected")
     assert (await poster.open(stream=poster.stream, acked=1, next_seq=2)).json()["committed"] == 1
@@ -232,10 +230,10 @@ async def test_a_connection_that_is_heard_of_stays(poster: Poster, engine: Async
 
 
 async def test_an_upload_token_delivers_its_attempts_events_and_does_nothing_else(
-    poster: Poster, sitting: Sitting, neighbour: Sitting, engine: AsyncEngine
+    poster: Poster, seeded: SeededAttempt, neighbour: SeededAttempt, engine: AsyncEngine
 ) -> None:
-    _, welcome = await sitting.enter(stream=UUID(poster.stream))
-    peer, elsewhere = await sitting.enter(boot=uuid4())
+    _, welcome = await seeded.enter(stream=UUID(poster.stream))
+    peer, elsewhere = await seeded.enter(boot=uuid4())
     _, foreign = await neighbour.enter()
     poster.token = welcome.upload_token
     assert (await poster.deliver(1, 2)).json()["seq"] == 2, "although another machine has taken over"
@@ -249,36 +247,36 @@ async def test_an_upload_token_delivers_its_attempts_events_and_does_nothing_els
     assert (
         await poster.http.get("/student/exams", headers={"Authorization": f"Bearer {poster.token}"})
     ).status_code == 401
-    again = await sitting.connect()
-    await again.send(await sitting.hello(token=poster.token))
+    again = await seeded.connect()
+    await again.send(await seeded.hello(token=poster.token))
     assert await again.closed() == CloseCode.UNAUTHENTICATED
     poster.stream = str(welcome.stream)
     async with engine.begin() as conn:
-        await conn.execute(update(User).where(User.id == sitting.student_id).values(is_active=False))
+        await conn.execute(update(User).where(User.id == seeded.student_id).values(is_active=False))
     assert (await poster.deliver(3, 3)).status_code == 404
 
 
-async def test_the_tail_is_taken_after_the_end_for_a_day(poster: Poster, sitting: Sitting) -> None:
+async def test_the_tail_is_taken_after_the_end_for_a_day(poster: Poster, seeded: SeededAttempt) -> None:
     await poster.deliver(1, 1)
-    await sitting.stand(AttemptStatus.ENDED)
+    await seeded.stand(AttemptStatus.ENDED)
     answer = (await poster.deliver(2, 3)).json()
     assert (answer["seq"], answer["attempt"]["status"]) == (3, "ended")
     opened = (await poster.open(stream=poster.stream, acked=3, next_seq=6)).json()
     assert (opened["committed"], opened["attempt"]["status"]) == (3, "ended")
-    await sitting.stand(AttemptStatus.ENDED, ago_ms=TAIL_MS + 1_000)
+    await seeded.stand(AttemptStatus.ENDED, ago_ms=TAIL_MS + 1_000)
     for late in (await poster.deliver(4, 5), await poster.open(stream=poster.stream, acked=3, next_seq=6)):
         assert (late.status_code, late.json()["code"]) == (410, "ended")
 
 
-async def test_who_may_not_deliver_is_refused(poster: Poster, sitting: Sitting, neighbour: Sitting) -> None:
+async def test_who_may_not_deliver_is_refused(poster: Poster, seeded: SeededAttempt, neighbour: SeededAttempt) -> None:
     poster.token = await neighbour.token()
     assert (await poster.deliver(1, 1)).status_code == 404
     assert (await poster.open()).status_code == 404
     poster.token = "nonsense"
     assert (await poster.deliver(1, 1)).status_code == 401
-    poster.token = await sitting.token()
-    async with sitting.engine.begin() as conn:
-        mine = ExamEnrollment.student_id == sitting.student_id
+    poster.token = await seeded.token()
+    async with seeded.engine.begin() as conn:
+        mine = ExamEnrollment.student_id == seeded.student_id
         await conn.execute(update(ExamEnrollment).where(mine).values(removed_at=func.now()))
     assert (await poster.deliver(1, 1)).status_code == 404
 

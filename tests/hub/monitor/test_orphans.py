@@ -8,7 +8,7 @@ from db.models import Connection, MonitoringEvent
 from db.queries.connections import connections
 from hub.monitor import orphans
 from hub.monitor.admission import Admission
-from tests.hub.monitor.conftest import Sitting, still_works, until
+from tests.hub.monitor.conftest import SeededAttempt, still_works, until
 
 
 @pytest.fixture(autouse=True)
@@ -17,28 +17,26 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orphans, "YOUNG_S", 0.5)
 
 
-async def open_without_a_socket(sitting: Sitting, admission: Admission) -> connections.OpenedConnection:
+async def open_without_a_socket(seeded: SeededAttempt, admission: Admission) -> connections.OpenedConnection:
     """As a hello does whose COMMIT PostgreSQL has done and nobody has heard of."""
-    async with sitting.engine.begin() as conn:
-        return await connections.open_connection(
-            conn, await sitting.hello(), sitting.student_id, admission.lease.hub_id
-        )
+    async with seeded.engine.begin() as conn:
+        return await connections.open_connection(conn, await seeded.hello(), seeded.student_id, admission.lease.hub_id)
 
 
-async def cause_of(sitting: Sitting) -> str | None:
-    async with sitting.engine.connect() as conn:
-        query = select(Connection.cause).where(Connection.attempt_id == sitting.attempt_id)
+async def cause_of(seeded: SeededAttempt) -> str | None:
+    async with seeded.engine.connect() as conn:
+        query = select(Connection.cause).where(Connection.attempt_id == seeded.attempt_id)
         return (await conn.execute(query)).scalar_one()
 
 
 async def test_a_connection_without_a_socket_is_closed_with_its_fact_and_no_other(
-    sitting: Sitting, neighbour: Sitting, admission: Admission, engine: AsyncEngine
+    seeded: SeededAttempt, neighbour: SeededAttempt, admission: Admission, engine: AsyncEngine
 ) -> None:
     beside, _ = await neighbour.enter()
-    await open_without_a_socket(sitting, admission)
+    await open_without_a_socket(seeded, admission)
 
     async def is_closed() -> bool:
-        return await cause_of(sitting) == "gone"
+        return await cause_of(seeded) == "gone"
 
     await until(is_closed)
     async with engine.connect() as conn:
@@ -50,25 +48,25 @@ async def test_a_connection_without_a_socket_is_closed_with_its_fact_and_no_othe
 
 
 async def test_a_young_connection_is_left_alone(
-    sitting: Sitting, admission: Admission, monkeypatch: pytest.MonkeyPatch
+    seeded: SeededAttempt, admission: Admission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orphans, "YOUNG_S", 60.0)
-    await open_without_a_socket(sitting, admission)
+    await open_without_a_socket(seeded, admission)
     await asyncio.sleep(0.4)
-    assert await cause_of(sitting) is None
+    assert await cause_of(seeded) is None
 
 
 async def test_an_end_that_is_still_to_be_recorded_keeps_its_cause(
-    sitting: Sitting, admission: Admission, monkeypatch: pytest.MonkeyPatch
+    seeded: SeededAttempt, admission: Admission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orphans, "YOUNG_S", 60.0)
-    opening = await open_without_a_socket(sitting, admission)
-    async with sitting.engine.begin() as holder:
+    opening = await open_without_a_socket(seeded, admission)
+    async with seeded.engine.begin() as holder:
         await holder.execute(select(Connection.attempt_id).with_for_update())
         ended = admission.close_log.put(opening, "silent")
         assert admission.close_log.holds(opening.attempt_id, opening.generation)
         monkeypatch.setattr(orphans, "YOUNG_S", 0.5)
         await asyncio.sleep(0.9)
     await ended
-    assert await cause_of(sitting) == "silent"
+    assert await cause_of(seeded) == "silent"
     assert not admission.close_log.holds(opening.attempt_id, opening.generation)

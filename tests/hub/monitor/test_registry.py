@@ -19,7 +19,7 @@ from hub.settings import HubSettings
 from protocol import monitor
 from protocol.codes import CloseCode
 from protocol.limits import Window
-from tests.hub.monitor.conftest import Sitting, events, sit, still_works, until
+from tests.hub.monitor.conftest import SeededAttempt, events, sit, still_works, until
 from tests.hub.serving import serve
 
 
@@ -28,119 +28,119 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "LOOK_S", 0.1)
 
 
-async def ask(sitting: Sitting, text: str) -> None:
+async def ask(seeded: SeededAttempt, text: str) -> None:
     """A teacher's message, as any process of the deployment may write it."""
-    async with sitting.engine.begin() as conn:
+    async with seeded.engine.begin() as conn:
         await instructions.issue_instructions(
             conn,
-            sitting.exam_id,
-            [sitting.attempt_id],
+            seeded.exam_id,
+            [seeded.attempt_id],
             action="message",
             body={"text": text},
-            actor_id=sitting.student_id,
+            actor_id=seeded.student_id,
             command_id=uuid4(),
         )
 
 
-async def state_of(sitting: Sitting, n: int) -> str:
-    async with sitting.engine.connect() as conn:
+async def state_of(seeded: SeededAttempt, n: int) -> str:
+    async with seeded.engine.connect() as conn:
         found = await conn.execute(select(Instruction.state).where(Instruction.n == n))
         return str(found.scalar_one())
 
 
-async def until_state(sitting: Sitting, n: int, state: str) -> None:
+async def until_state(seeded: SeededAttempt, n: int, state: str) -> None:
     async def is_so() -> bool:
-        return await state_of(sitting, n) == state
+        return await state_of(seeded, n) == state
 
     await until(is_so)
 
 
-async def test_a_connection_taken_over_elsewhere_is_told_without_any_hint(sitting: Sitting) -> None:
-    peer, _ = await sitting.enter()
-    async with sitting.engine.begin() as conn:
+async def test_a_connection_taken_over_elsewhere_is_told_without_any_hint(seeded: SeededAttempt) -> None:
+    peer, _ = await seeded.enter()
+    async with seeded.engine.begin() as conn:
         await conn.execute(update(ExamAttempt).values(generation=ExamAttempt.generation + 1))
     assert await peer.closed() == CloseCode.SUPERSEDED
 
 
 async def test_hints_for_others_do_not_keep_a_superseded_socket_waiting(
-    sitting: Sitting, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+    seeded: SeededAttempt, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "LOOK_S", 0.5)
-    peer, _ = await sitting.enter()
+    peer, _ = await seeded.enter()
     notifier = Notifier.connect(database.redis_url)
 
     async def hint_for_ever() -> None:
         while True:
-            await notifier.notify("instructions", sitting.attempt_id)
+            await notifier.notify("instructions", seeded.attempt_id)
             await asyncio.sleep(0.1)
 
     hinting = asyncio.create_task(hint_for_ever())
-    async with sitting.engine.begin() as conn:
+    async with seeded.engine.begin() as conn:
         await conn.execute(update(ExamAttempt).values(generation=ExamAttempt.generation + 1))
     assert await peer.closed() == CloseCode.SUPERSEDED
     hinting.cancel()
     await notifier.close()
 
 
-async def test_an_instruction_arrives_without_any_hint_and_once(sitting: Sitting) -> None:
-    peer, _ = await sitting.enter()
-    await ask(sitting, "ten minutes left")
+async def test_an_instruction_arrives_without_any_hint_and_once(seeded: SeededAttempt) -> None:
+    peer, _ = await seeded.enter()
+    await ask(seeded, "ten minutes left")
     told = await peer.receive(monitor.Instruct)
     assert (told.id, told.action, told.body) == (1, "message", {"text": "ten minutes left"})
     await peer.send(events(1, 1))
     await peer.receive(monitor.Ack)
-    await ask(sitting, "five minutes left")
+    await ask(seeded, "five minutes left")
     assert (await peer.receive(monitor.Instruct)).id == 2
 
 
 async def test_an_instruction_without_an_answer_is_sent_again_after_a_while(
-    sitting: Sitting, monkeypatch: pytest.MonkeyPatch
+    seeded: SeededAttempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "REPEAT_MS", 300)
-    await ask(sitting, "one")
-    peer, _ = await sitting.enter()
+    await ask(seeded, "one")
+    peer, _ = await seeded.enter()
     assert (await peer.receive(monitor.Instruct)).id == (await peer.receive(monitor.Instruct)).id == 1
     await peer.send(monitor.Done(1, ok=True))
-    await until_state(sitting, 1, "done")
+    await until_state(seeded, 1, "done")
     monkeypatch.setattr(session, "REPEAT_MS", 30_000)
-    await ask(sitting, "two")
+    await ask(seeded, "two")
     while (told := await peer.receive(monitor.Instruct)).id == 1:
         pass  # sent again before the answer was recorded
     assert told.id == 2
 
 
-async def test_an_instruction_whose_time_is_over_is_not_sent(sitting: Sitting) -> None:
-    await ask(sitting, "one")
-    async with sitting.engine.begin() as conn:
+async def test_an_instruction_whose_time_is_over_is_not_sent(seeded: SeededAttempt) -> None:
+    await ask(seeded, "one")
+    async with seeded.engine.begin() as conn:
         await conn.execute(update(Instruction).values(valid_until=func.now()))
-    peer, _ = await sitting.enter()
-    await ask(sitting, "two")
+    peer, _ = await seeded.enter()
+    await ask(seeded, "two")
     assert (await peer.receive(monitor.Instruct)).body == {"text": "two"}
 
 
-async def test_an_instruction_is_sent_again_on_reconnect_until_it_is_done(sitting: Sitting) -> None:
-    await ask(sitting, "one")
-    first, _ = await sitting.enter()
+async def test_an_instruction_is_sent_again_on_reconnect_until_it_is_done(seeded: SeededAttempt) -> None:
+    await ask(seeded, "one")
+    first, _ = await seeded.enter()
     await first.receive(monitor.Instruct)
     await first.connection.close()
-    second, _ = await sitting.enter()
+    second, _ = await seeded.enter()
     told = await second.receive(monitor.Instruct)
     await second.send(monitor.Done(told.id, ok=True))
-    await until_state(sitting, told.id, "done")
-    third, _ = await sitting.enter()
+    await until_state(seeded, told.id, "done")
+    third, _ = await seeded.enter()
     await third.send(monitor.Ping(1))
     await third.receive(monitor.Pong)
 
 
 async def test_a_hint_brings_an_instruction_sooner(
-    sitting: Sitting, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+    seeded: SeededAttempt, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    peer, _ = await sitting.enter()
+    peer, _ = await seeded.enter()
     monkeypatch.setattr(registry, "LOOK_S", 60.0)
     await asyncio.sleep(0.2)  # the look that was already due goes by
-    await ask(sitting, "hinted")
+    await ask(seeded, "hinted")
     notifier = Notifier.connect(database.redis_url)
-    await notifier.notify("instructions", sitting.attempt_id)
+    await notifier.notify("instructions", seeded.attempt_id)
     assert (await peer.receive(monitor.Instruct)).body == {"text": "hinted"}
     await notifier.close()
 
@@ -153,13 +153,13 @@ async def test_a_candidate_who_goes_on_at_another_hub_is_superseded_within_three
     async with (
         serve(create_app(dead)) as here,
         serve(create_app(dead)) as there,
-        sit(f"http://{here}", engine, settings) as sitting,
+        sit(f"http://{here}", engine, settings) as seeded,
         sit(f"http://{here}", engine, settings) as neighbour,
     ):
         beside, _ = await neighbour.enter()
-        older, _ = await sitting.enter()
-        sitting.url = sitting.url.replace(here, there)
-        newer, _ = await sitting.enter()
+        older, _ = await seeded.enter()
+        seeded.url = seeded.url.replace(here, there)
+        newer, _ = await seeded.enter()
         began = time.monotonic()
         assert await older.closed() == CloseCode.SUPERSEDED
         assert time.monotonic() - began < 3
@@ -168,47 +168,49 @@ async def test_a_candidate_who_goes_on_at_another_hub_is_superseded_within_three
         await still_works(beside)
 
 
-async def test_a_sign_out_closes_the_socket(sitting: Sitting, neighbour: Sitting) -> None:
+async def test_a_sign_out_closes_the_socket(seeded: SeededAttempt, neighbour: SeededAttempt) -> None:
     beside, _ = await neighbour.enter()
-    peer, _ = await sitting.enter()
-    await sitting.revoke()
+    peer, _ = await seeded.enter()
+    await seeded.revoke()
     assert await peer.closed() == CloseCode.UNAUTHENTICATED
     await still_works(beside)
 
 
-async def test_a_user_who_may_not_come_in_any_more_is_closed(sitting: Sitting, neighbour: Sitting) -> None:
+async def test_a_user_who_may_not_come_in_any_more_is_closed(seeded: SeededAttempt, neighbour: SeededAttempt) -> None:
     beside, _ = await neighbour.enter()
-    peer, _ = await sitting.enter()
-    async with sitting.engine.begin() as conn:
-        await conn.execute(update(User).where(User.id == sitting.student_id).values(is_active=False))
+    peer, _ = await seeded.enter()
+    async with seeded.engine.begin() as conn:
+        await conn.execute(update(User).where(User.id == seeded.student_id).values(is_active=False))
     assert await peer.closed() == CloseCode.UNAUTHENTICATED
     await still_works(beside)
 
 
-async def test_removal_from_the_roster_closes_the_socket_and_keeps_it_out(sitting: Sitting, neighbour: Sitting) -> None:
+async def test_removal_from_the_roster_closes_the_socket_and_keeps_it_out(
+    seeded: SeededAttempt, neighbour: SeededAttempt
+) -> None:
     beside, _ = await neighbour.enter()
-    peer, _ = await sitting.enter()
-    async with sitting.engine.begin() as conn:
-        mine = ExamEnrollment.student_id == sitting.student_id
+    peer, _ = await seeded.enter()
+    async with seeded.engine.begin() as conn:
+        mine = ExamEnrollment.student_id == seeded.student_id
         await conn.execute(update(ExamEnrollment).where(mine).values(removed_at=func.now()))
     assert await peer.closed() == CloseCode.FORBIDDEN
-    again = await sitting.connect()
-    await again.send(await sitting.hello())
+    again = await seeded.connect()
+    await again.send(await seeded.hello())
     assert await again.closed() == CloseCode.FORBIDDEN
     await still_works(beside)
 
 
-async def test_an_access_token_that_runs_out_closes_nothing(sitting: Sitting) -> None:
-    peer, welcome = await sitting.enter(token=await sitting.token(left_ms=2_500))
+async def test_an_access_token_that_runs_out_closes_nothing(seeded: SeededAttempt) -> None:
+    peer, welcome = await seeded.enter(token=await seeded.token(left_ms=2_500))
     await asyncio.sleep((welcome.auth_until - welcome.server_at) / 1000 + 0.3)
     await still_works(peer)
 
 
 async def test_windows_shrink_and_grow_with_the_load_of_the_process(
-    sitting: Sitting, admission: Admission, settings: HubSettings, monkeypatch: pytest.MonkeyPatch
+    seeded: SeededAttempt, admission: Admission, settings: HubSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "TICK_S", 0.02)
-    peer, welcome = await sitting.enter()
+    peer, welcome = await seeded.enter()
     assert welcome.window == Window()
     load = settings.ingest_bytes * 3 // 4
     admission.budget.move(load)
@@ -216,7 +218,7 @@ async def test_windows_shrink_and_grow_with_the_load_of_the_process(
     assert 0 < shrunk.events < Window().events
     assert 0 < shrunk.bytes < Window().bytes
     await still_works(peer)
-    latest, later = await sitting.enter()
+    latest, later = await seeded.enter()
     assert (later.window.events, later.window.bytes) == (shrunk.events, shrunk.bytes)
     admission.budget.move(-load)
     assert (await latest.receive(monitor.WindowChanged)).events == Window().events

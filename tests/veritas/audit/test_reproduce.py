@@ -15,7 +15,7 @@ from db.notify import Notifier
 from db.settings import DatabaseSettings
 from protocol.limits import SEQ_MAX
 from tests.judgement.rulebooks import BOTH
-from tests.workers.rooms import AWAY, Room, Sitting
+from tests.workers.rooms import AWAY, Room, SeededAttempt
 from veritas.audit import reproduce as module
 from veritas.audit.reproduce import Reproduction, reproduce
 from workers.jobs.analyse import Analyst
@@ -40,12 +40,12 @@ def room(engine: AsyncEngine) -> Room:
 
 
 @pytest.fixture
-async def sitting(engine: AsyncEngine, room: Room, notifier: Notifier) -> Sitting:
+async def seeded(engine: AsyncEngine, room: Room, notifier: Notifier) -> SeededAttempt:
     """One attempt, judged: one flag of `left_page`."""
-    [sitting] = await room.expected()
-    await room.store(sitting, AWAY)
-    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
-    return sitting
+    [seeded] = await room.expected()
+    await room.store(seeded, AWAY)
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
+    return seeded
 
 
 async def look(engine: AsyncEngine) -> Reproduction:
@@ -64,7 +64,7 @@ def whats(found: Reproduction) -> list[str]:
     return [breach.what for breach in (*found.order, *found.flags, *found.scores, *found.coverages)]
 
 
-async def test_a_whole_record_is_reproduced(engine: AsyncEngine, sitting: Sitting) -> None:
+async def test_a_whole_record_is_reproduced(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     told: list[int] = []
     async with engine.connect() as conn:
         found = await reproduce(conn, told.append)
@@ -72,28 +72,30 @@ async def test_a_whole_record_is_reproduced(engine: AsyncEngine, sitting: Sittin
     assert (found.attempts, found.facts, sum(told)) == (1, FACTS, FACTS)
 
 
-async def test_what_people_decided_is_no_part_of_it(engine: AsyncEngine, sitting: Sitting, room: Room) -> None:
+async def test_what_people_decided_is_no_part_of_it(engine: AsyncEngine, seeded: SeededAttempt, room: Room) -> None:
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).values(integrity_score=1.0))
     assert whats(await change(engine, update(Flag).values(status="dismissed"))) == []
 
 
-async def test_facts_that_no_fold_has_reached_are_no_breach(engine: AsyncEngine, sitting: Sitting, room: Room) -> None:
-    await room.store(sitting, [("window_blur", {}, 30_000), ("alive", {}, 90_000)])
+async def test_facts_that_no_fold_has_reached_are_no_breach(
+    engine: AsyncEngine, seeded: SeededAttempt, room: Room
+) -> None:
+    await room.store(seeded, [("window_blur", {}, 30_000), ("alive", {}, 90_000)])
     assert whats(await look(engine)) == []
 
 
-async def test_a_missing_flag_is_named(engine: AsyncEngine, sitting: Sitting) -> None:
+async def test_a_missing_flag_is_named(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, delete(Flag))
-    assert found.flags[0].where == f"attempt {sitting.attempt_id}"
-    assert whats(found)[0] == f"flag left_page v1 long:{sitting.stream_id}:1 is missing"
+    assert found.flags[0].where == f"attempt {seeded.attempt_id}"
+    assert whats(found)[0] == f"flag left_page v1 long:{seeded.stream_id}:1 is missing"
     assert "follows from the standing flags" in whats(found)[1]
 
 
-async def test_an_unexpected_flag_is_named(engine: AsyncEngine, sitting: Sitting) -> None:
+async def test_an_unexpected_flag_is_named(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     made_up = {
         "id": uuid7(),
-        "attempt_id": sitting.attempt_id,
+        "attempt_id": seeded.attempt_id,
         "source": "rule",
         "rule": "gaze_away",
         "rule_version": 1,
@@ -120,36 +122,38 @@ async def test_an_unexpected_flag_is_named(engine: AsyncEngine, sitting: Sitting
         "cited": """UPDATE flags SET evidence = jsonb_set(evidence, '{cited,0,1}', '2')""",
     }.items(),
 )
-async def test_a_field_that_differs_is_named(engine: AsyncEngine, sitting: Sitting, field: str, statement: str) -> None:
+async def test_a_field_that_differs_is_named(
+    engine: AsyncEngine, seeded: SeededAttempt, field: str, statement: str
+) -> None:
     (breach,) = (await change(engine, text(statement))).flags
-    assert breach.what.startswith(f"flag left_page v1 long:{sitting.stream_id}:1: {field} is ")
+    assert breach.what.startswith(f"flag left_page v1 long:{seeded.stream_id}:1: {field} is ")
 
 
-async def test_a_changed_fact_is_seen_by_what_follows_from_it(engine: AsyncEngine, sitting: Sitting) -> None:
+async def test_a_changed_fact_is_seen_by_what_follows_from_it(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     later = update(MonitoringEvent).where(MonitoringEvent.event_type == "window_blur").values(mono=9_000)
     assert whats(await change(engine, later)) == [
-        f"flag left_page v1 long:{sitting.stream_id}:1 does not follow from the facts"
+        f"flag left_page v1 long:{seeded.stream_id}:1 does not follow from the facts"
     ]
 
 
 async def test_a_fact_that_cannot_be_read_any_more_is_a_breach(
-    engine: AsyncEngine, sitting: Sitting, room: Room, notifier: Notifier
+    engine: AsyncEngine, seeded: SeededAttempt, room: Room, notifier: Notifier
 ) -> None:
     lost = ("events_lost", {"from": 5, "reason": "queue"}, 24_000)
-    await room.store(sitting, [lost])
-    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
+    await room.store(seeded, [lost])
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     assert whats(await look(engine)) == []
     is_lost = MonitoringEvent.event_type == "events_lost"
     [breach] = (await change(engine, update(MonitoringEvent).where(is_lost).values(data_payload={}))).order
-    assert f"5 of stream {sitting.stream_id} cannot be read" in breach.what
+    assert f"5 of stream {seeded.stream_id} cannot be read" in breach.what
 
 
-async def test_a_flag_that_cannot_be_read_any_more_is_a_breach(engine: AsyncEngine, sitting: Sitting) -> None:
+async def test_a_flag_that_cannot_be_read_any_more_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     [breach] = (await change(engine, update(Flag).values(evidence={"cited": "nobody", "numbers": {}}))).flags
-    assert f"flag left_page v1 long:{sitting.stream_id}:1 cannot be read" in breach.what
+    assert f"flag left_page v1 long:{seeded.stream_id}:1 cannot be read" in breach.what
 
 
-async def test_a_score_that_differs_is_named(engine: AsyncEngine, sitting: Sitting) -> None:
+async def test_a_score_that_differs_is_named(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, update(ExamAttempt).values(integrity_score=None))
     assert [breach.what for breach in found.scores] == [
         "integrity is None, but 0.88 follows from the standing flags",
@@ -173,11 +177,11 @@ async def test_an_attempt_without_a_fold_has_no_score_yet(engine: AsyncEngine, r
     ],
 )
 async def test_a_fold_order_must_cover_every_stream_up_to_the_cursor(
-    engine: AsyncEngine, sitting: Sitting, order: str, what: str | None
+    engine: AsyncEngine, seeded: SeededAttempt, order: str, what: str | None
 ) -> None:
     async with engine.begin() as conn:
         system = (await conn.execute(text("SELECT id FROM event_streams WHERE kind = 'system'"))).scalar_one()
-        for name, stream_id in (("S", sitting.stream_id), ("T", system), ("X", uuid4())):
+        for name, stream_id in (("S", seeded.stream_id), ("T", system), ("X", uuid4())):
             order = order.replace(f"[{name},", f'["{stream_id}",')
         await conn.execute(text("UPDATE analysis_cursors SET fold_order = CAST(:order AS jsonb)"), {"order": order})
     found = await look(engine)
@@ -185,19 +189,17 @@ async def test_a_fold_order_must_cover_every_stream_up_to_the_cursor(
     assert (found.order == []) if what is None else (what in found.order[0].what)
 
 
-async def test_a_fact_that_is_gone_is_a_breach(engine: AsyncEngine, sitting: Sitting) -> None:
+async def test_a_fact_that_is_gone_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, delete(MonitoringEvent).where(MonitoringEvent.seq == 3))
-    assert [breach.what for breach in found.order] == [
-        f"4 of stream {sitting.stream_id} was folded where 3 was to come"
-    ]
+    assert [breach.what for breach in found.order] == [f"4 of stream {seeded.stream_id} was folded where 3 was to come"]
 
 
-async def test_a_count_that_is_wrong_is_a_breach(engine: AsyncEngine, sitting: Sitting) -> None:
+async def test_a_count_that_is_wrong_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, update(AnalysisCursor).values(facts=9))
     assert [breach.what for breach in found.order] == [f"the fold order has {FACTS} facts, the cursor counts 9"]
 
 
-async def test_facts_past_retention_are_a_note(engine: AsyncEngine, sitting: Sitting) -> None:
+async def test_facts_past_retention_are_a_note(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     async with engine.begin() as conn:
         partition = await conn.execute(text("SELECT DISTINCT tableoid::regclass::text FROM monitoring_events"))
         await conn.execute(text(f"DROP TABLE {partition.scalar_one()}"))
@@ -205,7 +207,7 @@ async def test_facts_past_retention_are_a_note(engine: AsyncEngine, sitting: Sit
     assert (whats(found), found.notes) == ([], ["past retention: 1 attempt whose facts are gone"])
 
 
-async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, sitting: Sitting, room: Room) -> None:
+async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, seeded: SeededAttempt, room: Room) -> None:
     await room.expected(2)
     found = await change(engine, update(ExamAttempt).values(rulebook_version=2))
     assert (whats(found), found.facts) == ([], 0)
@@ -214,7 +216,7 @@ async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, sit
         assert (await reproduce(conn, rulebooks=BOTH)).notes == []
 
 
-async def test_a_policy_that_cannot_be_read_is_a_breach(engine: AsyncEngine, sitting: Sitting) -> None:
+async def test_a_policy_that_cannot_be_read_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, text("""UPDATE exam_policies SET settings = '{"preset": "x"}'"""))
     assert whats(found) == ["cannot be judged: preset: invalid enum value 'x'"]
 
@@ -222,12 +224,12 @@ async def test_a_policy_that_cannot_be_read_is_a_breach(engine: AsyncEngine, sit
 async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
     engine: AsyncEngine, room: Room, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sittings = await room.expected(5)
+    seeded_attempts = await room.expected(5)
     evaluator = Evaluator(engine, notifier)
     for event in AWAY:
-        for sitting in sittings:
-            await room.store(sitting, [event])
-        await evaluator.evaluate([sitting.attempt_id for sitting in sittings])
+        for seeded in seeded_attempts:
+            await room.store(seeded, [event])
+        await evaluator.evaluate([seeded.attempt_id for seeded in seeded_attempts])
     monkeypatch.setattr(module, "ATTEMPTS_AT_ONCE", 2)
     monkeypatch.setattr(module, "FACTS_AT_ONCE", 3)
     told: list[int] = []
@@ -236,36 +238,36 @@ async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
     assert (whats(found), found.attempts, found.facts) == ([], 5, 5 * FACTS)
     assert max(told) == 3
     assert whats(await change(engine, delete(Flag)))[:5] == [
-        f"flag left_page v1 long:{sitting.stream_id}:1 is missing" for sitting in sorted(sittings, key=_attempt)
+        f"flag left_page v1 long:{seeded.stream_id}:1 is missing" for seeded in sorted(seeded_attempts, key=_attempt)
     ]
 
 
 async def test_a_span_of_more_numbers_than_there_will_ever_be_facts_costs_nothing(
-    engine: AsyncEngine, room: Room, sitting: Sitting, notifier: Notifier
+    engine: AsyncEngine, room: Room, seeded: SeededAttempt, notifier: Notifier
 ) -> None:
-    await room.store(sitting, [("events_lost", {"from": len(AWAY) + 1, "reason": "overflow"}, 90_000)])
+    await room.store(seeded, [("events_lost", {"from": len(AWAY) + 1, "reason": "overflow"}, 90_000)])
     async with engine.begin() as conn:
         lost = update(MonitoringEvent).where(MonitoringEvent.event_type == "events_lost")
         await conn.execute(lost.values(seq=SEQ_MAX))
-    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     async with engine.connect() as conn:
         found = await reproduce(conn)
     assert (whats(found), found.facts) == ([], FACTS + 1)
 
 
-def _attempt(sitting: Sitting) -> UUID:
-    return sitting.attempt_id
+def _attempt(seeded: SeededAttempt) -> UUID:
+    return seeded.attempt_id
 
 
 async def test_a_coverage_that_differs_is_named_once_it_was_said_for_good(
-    engine: AsyncEngine, sitting: Sitting, notifier: Notifier
+    engine: AsyncEngine, seeded: SeededAttempt, notifier: Notifier
 ) -> None:
     shorter = update(Connection).values(closed_at=Connection.opened_at)
     assert (await change(engine, shorter)).coverages == [], "it runs: that was true when it was said"
     await change(engine, update(ExamAttempt).values(completed_at=func.now() + timedelta(minutes=1)))
     evaluator = Evaluator(engine, notifier)
-    await change(engine, insert(BehaviorAnalysis).values(attempt_id=sitting.attempt_id))
-    await Analyst(engine, notifier, evaluator, Views(engine)).analyse([sitting.attempt_id])
+    await change(engine, insert(BehaviorAnalysis).values(attempt_id=seeded.attempt_id))
+    await Analyst(engine, notifier, evaluator, Views(engine)).analyse([seeded.attempt_id])
     assert whats(await look(engine)) == []
     [breach] = (await change(engine, update(Connection).values(closed_at=None))).coverages
     assert breach.what.startswith("coverage is 0.0, but 0.")

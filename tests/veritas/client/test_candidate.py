@@ -14,7 +14,7 @@ from protocol.attempts import AttemptStatus
 from protocol.codec import Encoding
 from protocol.codes import RejectCode
 from tests.veritas.client.peer import Peer, Talk
-from tests.veritas.client.sitting import ATTEMPT, OTHER, STREAM, candidate_of, left_at_its_end
+from tests.veritas.client.seeded import ATTEMPT, OTHER, STREAM, candidate_of, left_at_its_end
 from veritas.client import (
     Ended,
     Forbidden,

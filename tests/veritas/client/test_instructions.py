@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from tests.veritas.client.peer import Peer, Talk
-from tests.veritas.client.sitting import candidate_of
+from tests.veritas.client.seeded import candidate_of
 
 
 async def test_instructions_are_carried_out_once_and_answered_as_often_as_asked(peer: Peer, at_once: Random) -> None:

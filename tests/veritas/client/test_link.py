@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from tests.veritas.client.peer import Peer, Talk
-from tests.veritas.client.sitting import ATTEMPT, candidate_of, left_at_its_end, serve_all
+from tests.veritas.client.seeded import ATTEMPT, candidate_of, left_at_its_end, serve_all
 from veritas.client import (
     Access,
     Candidate,

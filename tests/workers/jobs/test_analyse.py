@@ -23,9 +23,9 @@ from db.settings import DatabaseSettings
 from judgement.score import conclusion
 from protocol.flags import FlagStatus
 from protocol.jobs import Analyse
-from tests import sittings
+from tests import seeded_attempts
 from tests.factories import make_connection, store_events
-from tests.sittings import KEYED, Sitting
+from tests.seeded_attempts import KEYED, SeededAttempt
 from tests.workers.rooms import AWAY, HubTopic
 from workers.jobs import analyse as stage
 from workers.jobs.analyse import Analyst
@@ -45,35 +45,35 @@ def make_analyst(engine: AsyncEngine, notifier: Notifier) -> Analyst:
     return Analyst(engine, notifier, Evaluator(engine, notifier), Views(engine))
 
 
-async def sit_and_end(engine: AsyncEngine, events: Sequence[HubTopic] = (*AWAY, *WRITING)) -> Sitting:
+async def sit_and_end(engine: AsyncEngine, events: Sequence[HubTopic] = (*AWAY, *WRITING)) -> SeededAttempt:
     """One student leaves the page for long, writes, and submits; all of it seen, nothing of it folded yet."""
     async with engine.begin() as conn:
-        sitting = await sittings.sit(conn, KEYED)
-        await make_connection(conn, sitting.attempt_id, sitting.stream_id)
+        seeded = await seeded_attempts.seed_attempt(conn, KEYED)
+        await make_connection(conn, seeded.attempt_id, seeded.stream_id)
         if events:
-            await store_events(conn, sitting.stream_id, list(events))
+            await store_events(conn, seeded.stream_id, list(events))
     async with engine.begin() as conn:
-        await sittings.end(conn, sitting)
-    return sitting
+        await seeded_attempts.end(conn, seeded)
+    return seeded
 
 
-async def read(engine: AsyncEngine, sitting: Sitting) -> Row[Any]:
+async def read(engine: AsyncEngine, seeded: SeededAttempt) -> Row[Any]:
     async with engine.connect() as conn:
         found = await conn.execute(
-            select(BehaviorAnalysis.__table__).where(BehaviorAnalysis.attempt_id == sitting.attempt_id)
+            select(BehaviorAnalysis.__table__).where(BehaviorAnalysis.attempt_id == seeded.attempt_id)
         )
         return found.one()
 
 
-async def read_attempt(engine: AsyncEngine, sitting: Sitting) -> Row[Any]:
+async def read_attempt(engine: AsyncEngine, seeded: SeededAttempt) -> Row[Any]:
     async with engine.connect() as conn:
-        found = await conn.execute(select(ExamAttempt.__table__).where(ExamAttempt.id == sitting.attempt_id))
+        found = await conn.execute(select(ExamAttempt.__table__).where(ExamAttempt.id == seeded.attempt_id))
         return found.one()
 
 
-async def read_kinds(engine: AsyncEngine, sitting: Sitting) -> list[str]:
+async def read_kinds(engine: AsyncEngine, seeded: SeededAttempt) -> list[str]:
     async with engine.connect() as conn:
-        return [delta.kind for delta in await feed.read_after(conn, sitting.exam_id, 0)]
+        return [delta.kind for delta in await feed.read_after(conn, seeded.exam_id, 0)]
 
 
 async def change(engine: AsyncEngine, statement: Any) -> None:
@@ -85,16 +85,16 @@ async def make_due(engine: AsyncEngine) -> None:
     await change(engine, update(BehaviorAnalysis).values(due_at=func.now()))
 
 
-async def decide(engine: AsyncEngine, sitting: Sitting, decision: FlagStatus) -> None:
+async def decide(engine: AsyncEngine, seeded: SeededAttempt, decision: FlagStatus) -> None:
     async with engine.begin() as conn:
-        flag = (await conn.execute(select(Flag.id).where(Flag.attempt_id == sitting.attempt_id))).scalar_one()
-        await decisions.lock_flag(conn, sitting.exam_id, flag)
+        flag = (await conn.execute(select(Flag.id).where(Flag.attempt_id == seeded.attempt_id))).scalar_one()
+        await decisions.lock_flag(conn, seeded.exam_id, flag)
         await decisions.store_decision(
             conn,
             flag_id=flag,
             seen=FlagStatus.OPEN,
             decision=decision,
-            reviewer_id=sitting.teacher_id,
+            reviewer_id=seeded.teacher_id,
             command_id=uuid4(),
             reason="because",
         )
@@ -103,9 +103,9 @@ async def decide(engine: AsyncEngine, sitting: Sitting, decision: FlagStatus) ->
 async def test_an_attempt_that_ended_is_folded_concluded_and_stored_with_its_figures(
     engine: AsyncEngine, analyst: Analyst
 ) -> None:
-    sitting = await sit_and_end(engine)
-    await analyst.analyse([sitting.attempt_id])
-    found, attempt = await read(engine, sitting), await read_attempt(engine, sitting)
+    seeded = await sit_and_end(engine)
+    await analyst.analyse([seeded.attempt_id])
+    found, attempt = await read(engine, seeded), await read_attempt(engine, seeded)
     assert (found.state, found.revision, found.failures, found.error) == ("done", 1, 0, None)
     assert found.total_monitoring_events == found.facts == len(AWAY) + len(WRITING) + 2, "with both of the server's"
     assert (found.anomaly_count, found.critical_events) == (2, 0)
@@ -122,10 +122,10 @@ async def test_an_attempt_that_ended_is_folded_concluded_and_stored_with_its_fig
 
 
 async def test_all_of_it_is_one_transaction(engine: AsyncEngine, analyst: Analyst, notifier: Notifier) -> None:
-    sitting = await sit_and_end(engine)
-    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
+    seeded = await sit_and_end(engine)
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     await change(engine, update(ExamAttempt).values(coverage=0.4, integrity_score=None))
-    await analyst.analyse([sitting.attempt_id])
+    await analyst.analyse([seeded.attempt_id])
     async with engine.connect() as conn:
         written_by = await conn.execute(
             text(
@@ -135,16 +135,16 @@ async def test_all_of_it_is_one_transaction(engine: AsyncEngine, analyst: Analys
             )
         )
         assert len(written_by.all()) == 1
-    assert (await read_kinds(engine, sitting))[-1] == "score"
+    assert (await read_kinds(engine, seeded))[-1] == "score"
 
 
 async def test_doing_it_again_changes_nothing(engine: AsyncEngine, analyst: Analyst) -> None:
-    sitting = await sit_and_end(engine)
-    await analyst.analyse([sitting.attempt_id])
-    first, kinds = await read(engine, sitting), await read_kinds(engine, sitting)
-    await analyst.analyse([sitting.attempt_id])
+    seeded = await sit_and_end(engine)
+    await analyst.analyse([seeded.attempt_id])
+    first, kinds = await read(engine, seeded), await read_kinds(engine, seeded)
+    await analyst.analyse([seeded.attempt_id])
     await analyst.sweep()
-    assert (await read(engine, sitting), await read_kinds(engine, sitting)) == (first, kinds)
+    assert (await read(engine, seeded), await read_kinds(engine, seeded)) == (first, kinds)
 
 
 async def test_two_workers_at_once_conclude_once(
@@ -170,30 +170,30 @@ async def test_a_job_names_attempts_and_the_sweep_needs_none(engine: AsyncEngine
 
 async def test_an_attempt_that_runs_is_not_analysed(engine: AsyncEngine, analyst: Analyst) -> None:
     async with engine.begin() as conn:
-        sitting = await sittings.sit(conn)
-    await analyst.analyse([sitting.attempt_id])
+        seeded = await seeded_attempts.seed_attempt(conn)
+    await analyst.analyse([seeded.attempt_id])
     async with engine.connect() as conn:
         assert (await conn.execute(select(func.count()).select_from(BehaviorAnalysis))).scalar_one() == 0
 
 
 async def test_below_half_coverage_there_is_neither_integrity_nor_label(engine: AsyncEngine, analyst: Analyst) -> None:
-    sitting = await sit_and_end(engine)
+    seeded = await sit_and_end(engine)
     by = text("UPDATE exam_attempts SET started_at = started_at - interval '1 hour'")
     await change(engine, by)
-    await analyst.analyse([sitting.attempt_id])
-    found = await read(engine, sitting)
+    await analyst.analyse([seeded.attempt_id])
+    found = await read(engine, seeded)
     assert (found.integrity_score, found.dropout_label, found.dropout_confidence) == (None, None, None)
     assert found.coverage < 0.1
     assert found.lmi_score == 100
 
 
 async def test_a_review_has_it_concluded_anew(engine: AsyncEngine, analyst: Analyst) -> None:
-    sitting = await sit_and_end(engine)
-    await analyst.analyse([sitting.attempt_id])
-    await decide(engine, sitting, FlagStatus.DISMISSED)
-    assert (await read(engine, sitting)).state == "stale"
+    seeded = await sit_and_end(engine)
+    await analyst.analyse([seeded.attempt_id])
+    await decide(engine, seeded, FlagStatus.DISMISSED)
+    assert (await read(engine, seeded)).state == "stale"
     await analyst.sweep()
-    found = await read(engine, sitting)
+    found = await read(engine, seeded)
     assert (found.state, found.revision, found.integrity_score, found.anomaly_count) == ("done", 2, 1.0, 0)
     assert "1 flag set aside" in found.llm_summary
 
@@ -201,18 +201,18 @@ async def test_a_review_has_it_concluded_anew(engine: AsyncEngine, analyst: Anal
 async def test_facts_that_come_after_it_have_it_concluded_anew(
     engine: AsyncEngine, analyst: Analyst, notifier: Notifier
 ) -> None:
-    sitting = await sit_and_end(engine, WRITING)
-    await analyst.analyse([sitting.attempt_id])
+    seeded = await sit_and_end(engine, WRITING)
+    await analyst.analyse([seeded.attempt_id])
     async with engine.begin() as conn:
-        await store_events(conn, sitting.stream_id, AWAY)
-    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
-    found = await read(engine, sitting)
+        await store_events(conn, seeded.stream_id, AWAY)
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
+    found = await read(engine, seeded)
     assert (found.state, found.integrity_score) == ("stale", 1.0), "what was concluded stands until it is made anew"
     await analyst.sweep()
-    assert (await read(engine, sitting)).state == "stale", "the rest of what comes late is waited for"
+    assert (await read(engine, seeded)).state == "stale", "the rest of what comes late is waited for"
     await make_due(engine)
     await analyst.sweep()
-    found = await read(engine, sitting)
+    found = await read(engine, seeded)
     assert (found.state, found.revision, found.facts) == ("done", 2, len(AWAY) + len(WRITING) + 2)
     assert found.integrity_score < 1
 
@@ -220,31 +220,31 @@ async def test_facts_that_come_after_it_have_it_concluded_anew(
 async def test_facts_that_tell_nothing_new_make_no_new_revision(
     engine: AsyncEngine, analyst: Analyst, notifier: Notifier
 ) -> None:
-    sitting = await sit_and_end(engine)
-    await analyst.analyse([sitting.attempt_id])
+    seeded = await sit_and_end(engine)
+    await analyst.analyse([seeded.attempt_id])
     async with engine.begin() as conn:
-        await system_events.append_events(conn, sitting.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
-    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
+        await system_events.append_events(conn, seeded.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     await make_due(engine)
     await analyst.sweep()
-    found = await read(engine, sitting)
+    found = await read(engine, seeded)
     assert (found.state, found.revision, found.facts) == ("done", 1, len(AWAY) + len(WRITING) + 3)
 
 
 @pytest.fixture
-async def asked(engine: AsyncEngine, analyst: Analyst) -> Sitting:
+async def asked(engine: AsyncEngine, analyst: Analyst) -> SeededAttempt:
     """An attempt about which a model has written."""
-    sitting = await sit_and_end(engine)
+    seeded = await sit_and_end(engine)
     await change(engine, update(Exam).values(enable_model=True))
-    await analyst.analyse([sitting.attempt_id])
-    assert (await read(engine, sitting)).model_state == "pending"
+    await analyst.analyse([seeded.attempt_id])
+    assert (await read(engine, seeded)).model_state == "pending"
     written = {"llm_summary": "A model's.", "llm_model_version": "m", "model_state": "done"}
     await change(engine, update(BehaviorAnalysis).values(written))
-    return sitting
+    return seeded
 
 
 async def test_a_models_words_stand_as_long_as_what_they_are_about(
-    engine: AsyncEngine, analyst: Analyst, asked: Sitting
+    engine: AsyncEngine, analyst: Analyst, asked: SeededAttempt
 ) -> None:
     async with engine.begin() as conn:
         await analyses.mark_stale(conn, [asked.attempt_id])
@@ -254,7 +254,7 @@ async def test_a_models_words_stand_as_long_as_what_they_are_about(
 
 
 async def test_a_new_verdict_is_put_in_the_templates_words_until_the_model_has_written_anew(
-    engine: AsyncEngine, analyst: Analyst, asked: Sitting
+    engine: AsyncEngine, analyst: Analyst, asked: SeededAttempt
 ) -> None:
     await decide(engine, asked, FlagStatus.DISMISSED)
     await analyst.sweep()
@@ -264,44 +264,44 @@ async def test_a_new_verdict_is_put_in_the_templates_words_until_the_model_has_w
 
 
 async def test_what_a_program_said_of_originality_stays(engine: AsyncEngine, analyst: Analyst) -> None:
-    sitting = await sit_and_end(engine)
-    await analyst.analyse([sitting.attempt_id])
+    seeded = await sit_and_end(engine)
+    await analyst.analyse([seeded.attempt_id])
     async with engine.begin() as conn:
-        await service_reports.add_indicators(conn, sitting.attempt_id, "service:checker", ["much like a paper of 2019"])
-        await analyses.mark_stale(conn, [sitting.attempt_id])
+        await service_reports.add_indicators(conn, seeded.attempt_id, "service:checker", ["much like a paper of 2019"])
+        await analyses.mark_stale(conn, [seeded.attempt_id])
     await analyst.sweep()
-    assert (await read(engine, sitting)).revision == 1
-    await decide(engine, sitting, FlagStatus.DISMISSED)
+    assert (await read(engine, seeded)).revision == 1
+    await decide(engine, seeded, FlagStatus.DISMISSED)
     await analyst.sweep()
-    found = await read(engine, sitting)
+    found = await read(engine, seeded)
     said = {"text": "much like a paper of 2019", "cited": [], "by": "service:checker"}
     assert (found.revision, found.originality_indicators) == (2, [said])
 
 
 async def test_a_fold_in_flight_is_not_waited_for(engine: AsyncEngine, analyst: Analyst) -> None:
-    sitting = await sit_and_end(engine)
+    seeded = await sit_and_end(engine)
     async with engine.begin() as fold:
-        await cursors.claim_cursors(fold, [sitting.attempt_id], 1, carried={1})
-        await asyncio.wait_for(analyst.analyse([sitting.attempt_id]), 5)
-        assert (await read(engine, sitting)).state == "pending"
+        await cursors.claim_cursors(fold, [seeded.attempt_id], 1, carried={1})
+        await asyncio.wait_for(analyst.analyse([seeded.attempt_id]), 5)
+        assert (await read(engine, seeded)).state == "pending"
     await analyst.sweep()
-    assert (await read(engine, sitting)).state == "done"
+    assert (await read(engine, seeded)).state == "done"
 
 
 async def test_facts_that_cannot_be_folded_put_it_off_and_then_fail_it_visibly(
     engine: AsyncEngine, analyst: Analyst
 ) -> None:
-    sitting = await sit_and_end(engine)
+    seeded = await sit_and_end(engine)
     await change(engine, MonitoringEvent.__table__.delete().where(MonitoringEvent.seq == 3))
     await analyst.sweep()
-    found = await read(engine, sitting)
+    found = await read(engine, seeded)
     assert (found.state, found.failures) == ("pending", 0)
     past = func.now() - func.make_interval(0, 0, 0, 0, 1)
     await change(engine, update(MonitoringEvent).values(server_timestamp=past))
     for _ in range(analyses.FAILURES):
         await make_due(engine)
         await analyst.sweep()
-    found = await read(engine, sitting)
+    found = await read(engine, seeded)
     assert (found.state, found.error, found.failures) == ("failed", "facts wait that cannot be folded", 5)
 
 
@@ -339,8 +339,8 @@ async def test_what_fails_is_counted_tried_later_and_then_shown_as_failed_and_ho
 async def test_whoever_dies_in_the_middle_has_done_nothing_and_the_next_does_all_of_it(
     engine: AsyncEngine, notifier: Notifier, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    sitting = await sit_and_end(engine)
-    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
+    seeded = await sit_and_end(engine)
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     await change(engine, update(ExamAttempt).values(coverage=0.4, integrity_score=None))
     rooms = {"rescore_all": stage.scores, "store_analysis": stage.analyses, "work_out": stage, "append": stage.feed}
     reached = asyncio.Event()
@@ -355,20 +355,20 @@ async def test_whoever_dies_in_the_middle_has_done_nothing_and_the_next_does_all
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     monkeypatch.undo()
-    assert (await read(engine, sitting)).state == "pending"
-    assert (await read_attempt(engine, sitting)).lmi is None
+    assert (await read(engine, seeded)).state == "pending"
+    assert (await read_attempt(engine, seeded)).lmi is None
     await make_analyst(engine, notifier).sweep()
-    assert (await read(engine, sitting)).state == "done"
-    assert (await read_kinds(engine, sitting)).count("score") == 2
+    assert (await read(engine, seeded)).state == "done"
+    assert (await read_kinds(engine, seeded)).count("score") == 2
 
 
 async def test_a_students_figures_follow_a_final_attempt(engine: AsyncEngine, analyst: Analyst) -> None:
-    sitting = await sit_and_end(engine)
-    await analyst.analyse([sitting.attempt_id])
-    assert await read_total(engine, sitting.student_id) == 0, "a flag is still open"
-    await decide(engine, sitting, FlagStatus.CONFIRMED)
+    seeded = await sit_and_end(engine)
+    await analyst.analyse([seeded.attempt_id])
+    assert await read_total(engine, seeded.student_id) == 0, "a flag is still open"
+    await decide(engine, seeded, FlagStatus.CONFIRMED)
     await analyst.sweep()
-    assert await read_total(engine, sitting.student_id) == 1
+    assert await read_total(engine, seeded.student_id) == 1
 
 
 async def read_total(engine: AsyncEngine, student_id: UUID) -> int:

@@ -12,7 +12,7 @@ from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
 from protocol.analysis import Score
 from tests.factories import make_connection
-from tests.workers.rooms import AWAY, Room, Sitting
+from tests.workers.rooms import AWAY, Room, SeededAttempt
 from workers.jobs.evaluate import Evaluator
 
 
@@ -29,25 +29,25 @@ async def count_scores(engine: AsyncEngine, exam_id: UUID) -> int:
         return sum(delta.kind == "score" for delta in await feed.read_after(conn, exam_id, 0))
 
 
-async def go(engine: AsyncEngine, sitting: Sitting) -> None:
+async def go(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     """The client's connection ends now, as a hub states it."""
     async with engine.begin() as conn:
         await conn.execute(
-            update(Connection).where(Connection.attempt_id == sitting.attempt_id).values(closed_at=func.now())
+            update(Connection).where(Connection.attempt_id == seeded.attempt_id).values(closed_at=func.now())
         )
-        await system_events.append_events(conn, sitting.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
+        await system_events.append_events(conn, seeded.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
 
 
-async def come(engine: AsyncEngine, sitting: Sitting, after_s: float = 0) -> None:
+async def come(engine: AsyncEngine, seeded: SeededAttempt, after_s: float = 0) -> None:
     """A client connects, so many seconds after the attempt's start."""
     async with engine.begin() as conn:
-        await make_connection(conn, sitting.attempt_id, sitting.stream_id, opened_s=after_s)
+        await make_connection(conn, seeded.attempt_id, seeded.stream_id, opened_s=after_s)
         await system_events.append_events(
-            conn, sitting.attempt_id, [ServerEvent("connection_opened", {"generation": 2})]
+            conn, seeded.attempt_id, [ServerEvent("connection_opened", {"generation": 2})]
         )
 
 
-async def let_pass(engine: AsyncEngine, sitting: Sitting, seconds: float) -> None:
+async def let_pass(engine: AsyncEngine, seeded: SeededAttempt, seconds: float) -> None:
     """Move everything that happened to the attempt so far into the past."""
     by = timedelta(seconds=seconds)
     async with engine.begin() as conn:
@@ -59,23 +59,23 @@ async def let_pass(engine: AsyncEngine, sitting: Sitting, seconds: float) -> Non
 
 
 async def test_before_anybody_connected_nothing_is_known(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [sitting] = await room.seat(is_connected=False)
-    await evaluator.evaluate([sitting.attempt_id])
-    assert await read_score(engine, sitting.attempt_id) == Score(None, None)
-    await come(engine, sitting)
-    await evaluator.evaluate([sitting.attempt_id])
-    assert await read_score(engine, sitting.attempt_id) == Score(1.0, 1.0)
-    assert await count_scores(engine, sitting.exam_id) == 1
+    [seeded] = await room.seat(is_connected=False)
+    await evaluator.evaluate([seeded.attempt_id])
+    assert await read_score(engine, seeded.attempt_id) == Score(None, None)
+    await come(engine, seeded)
+    await evaluator.evaluate([seeded.attempt_id])
+    assert await read_score(engine, seeded.attempt_id) == Score(1.0, 1.0)
+    assert await count_scores(engine, seeded.exam_id) == 1
 
 
 async def test_a_blip_at_the_beginning_hides_no_score(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [sitting] = await room.seat()
-    await evaluator.evaluate([sitting.attempt_id])
-    await go(engine, sitting)
-    await let_pass(engine, sitting, 20)
-    await come(engine, sitting, 20)
-    await evaluator.evaluate([sitting.attempt_id])
-    score = await read_score(engine, sitting.attempt_id)
+    [seeded] = await room.seat()
+    await evaluator.evaluate([seeded.attempt_id])
+    await go(engine, seeded)
+    await let_pass(engine, seeded, 20)
+    await come(engine, seeded, 20)
+    await evaluator.evaluate([seeded.attempt_id])
+    score = await read_score(engine, seeded.attempt_id)
     assert score.integrity == 1.0
     assert score.coverage is not None
     assert 0.6 < score.coverage < 0.7
@@ -84,25 +84,25 @@ async def test_a_blip_at_the_beginning_hides_no_score(engine: AsyncEngine, room:
 async def test_who_was_hardly_seen_has_no_integrity_until_they_were_seen_for_long_enough(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY)
-    await evaluator.evaluate([sitting.attempt_id])
-    flagged = (await read_score(engine, sitting.attempt_id)).integrity
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY)
+    await evaluator.evaluate([seeded.attempt_id])
+    flagged = (await read_score(engine, seeded.attempt_id)).integrity
     assert flagged is not None
     assert flagged < 1
-    await go(engine, sitting)
-    await let_pass(engine, sitting, 300)
-    await come(engine, sitting, 290)
-    await evaluator.evaluate([sitting.attempt_id])
-    hardly = await read_score(engine, sitting.attempt_id)
+    await go(engine, seeded)
+    await let_pass(engine, seeded, 300)
+    await come(engine, seeded, 290)
+    await evaluator.evaluate([seeded.attempt_id])
+    hardly = await read_score(engine, seeded.attempt_id)
     assert hardly.integrity is None
     assert hardly.coverage is not None
     assert hardly.coverage < 0.1
 
-    await let_pass(engine, sitting, 400)
-    await room.store(sitting, [("alive", {}, 30_000)])
-    await evaluator.evaluate([sitting.attempt_id])
-    again = await read_score(engine, sitting.attempt_id)
+    await let_pass(engine, seeded, 400)
+    await room.store(seeded, [("alive", {}, 30_000)])
+    await evaluator.evaluate([seeded.attempt_id])
+    again = await read_score(engine, seeded.attempt_id)
     assert again.integrity == flagged
     assert again.coverage is not None
     assert 0.5 < again.coverage < 0.7
@@ -111,11 +111,11 @@ async def test_who_was_hardly_seen_has_no_integrity_until_they_were_seen_for_lon
 async def test_a_whole_attempts_facts_cost_no_look_at_its_connections(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    [sitting] = await room.seat()
-    await evaluator.evaluate([sitting.attempt_id])
+    [seeded] = await room.seat()
+    await evaluator.evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(update(Connection).values(closed_at=func.now(), opened_at=func.now()))
-    await let_pass(engine, sitting, 300)
-    await room.store(sitting, [("alive", {}, 30_000)])
-    await evaluator.evaluate([sitting.attempt_id])
-    assert await read_score(engine, sitting.attempt_id) == Score(1.0, 1.0), "nobody said that anybody came or went"
+    await let_pass(engine, seeded, 300)
+    await room.store(seeded, [("alive", {}, 30_000)])
+    await evaluator.evaluate([seeded.attempt_id])
+    assert await read_score(engine, seeded.attempt_id) == Score(1.0, 1.0), "nobody said that anybody came or went"

@@ -17,7 +17,7 @@ from db.queries.evaluation import cursors
 from db.settings import DatabaseSettings
 from protocol.jobs import Evaluate
 from tests.judgement.rulebooks import BOTH
-from tests.workers.rooms import AWAY, HubTopic, Room, Sitting
+from tests.workers.rooms import AWAY, HubTopic, Room, SeededAttempt
 from veritas.audit.reproduce import reproduce
 from workers import metrics
 from workers.jobs import evaluate as stage
@@ -40,21 +40,21 @@ async def read_score(engine: AsyncEngine, attempt_id: UUID) -> float | None:
 
 
 async def test_facts_become_a_flag_a_score_and_feed_rows(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY)
-    await evaluator.evaluate([sitting.attempt_id])
-    assert await room.count_flags(sitting.attempt_id) == 1
-    assert await room.count_folded(sitting.attempt_id) == FACTS
-    score = await read_score(engine, sitting.attempt_id)
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY)
+    await evaluator.evaluate([seeded.attempt_id])
+    assert await room.count_flags(seeded.attempt_id) == 1
+    assert await room.count_folded(seeded.attempt_id) == FACTS
+    score = await read_score(engine, seeded.attempt_id)
     assert score is not None
     assert 0 < score < 1
-    assert await read_kinds(engine, sitting.exam_id) == [(1, "attempt"), (2, "flag"), (3, "score")]
+    assert await read_kinds(engine, seeded.exam_id) == [(1, "attempt"), (2, "flag"), (3, "score")]
 
 
 async def test_all_of_it_is_one_transaction(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY)
-    await evaluator.evaluate([sitting.attempt_id])
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY)
+    await evaluator.evaluate([seeded.attempt_id])
     async with engine.connect() as conn:
         written_by = await conn.execute(
             text(
@@ -66,34 +66,34 @@ async def test_all_of_it_is_one_transaction(engine: AsyncEngine, room: Room, eva
 
 
 async def test_doing_it_again_changes_nothing(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY)
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY)
     for _ in range(2):
-        await evaluator.evaluate([sitting.attempt_id])
+        await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_flags() == 1
-    assert len(await read_kinds(engine, sitting.exam_id)) == 3
+    assert len(await read_kinds(engine, seeded.exam_id)) == 3
 
 
 async def test_folding_all_facts_again_from_the_first_raises_nothing_twice(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY)
-    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY)
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(update(AnalysisCursor).values(positions={}, fold_order=[], state=b"", facts=0))
-    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     assert await room.count_flags() == 1
-    assert len(await read_kinds(engine, sitting.exam_id)) == 3
+    assert len(await read_kinds(engine, seeded.exam_id)) == 3
 
 
 async def test_a_first_fold_without_flags_gives_a_first_score(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    [sitting] = await room.seat()
-    await evaluator.evaluate([sitting.attempt_id])
-    assert await read_score(engine, sitting.attempt_id) == 1.0
-    assert await read_kinds(engine, sitting.exam_id) == [(1, "attempt"), (2, "score")]
+    [seeded] = await room.seat()
+    await evaluator.evaluate([seeded.attempt_id])
+    assert await read_score(engine, seeded.attempt_id) == 1.0
+    assert await read_kinds(engine, seeded.exam_id) == [(1, "attempt"), (2, "score")]
 
 
 async def test_a_fold_goes_on_from_memory_and_from_the_checkpoint_alike(
@@ -117,45 +117,45 @@ async def test_a_fold_goes_on_from_memory_and_from_the_checkpoint_alike(
 async def test_two_workers_at_once_never_double(
     engine: AsyncEngine, database: DatabaseSettings, room: Room, notifier: Notifier
 ) -> None:
-    sittings = await room.seat(20)
-    attempts = [sitting.attempt_id for sitting in sittings]
+    seeded_attempts = await room.seat(20)
+    attempts = [seeded.attempt_id for seeded in seeded_attempts]
     other = create_engine(database)
     workers = [Evaluator(engine, notifier), Evaluator(other, notifier)]
     for event in AWAY:
-        await asyncio.gather(*(room.store(sitting, [event]) for sitting in sittings))
+        await asyncio.gather(*(room.store(seeded, [event]) for seeded in seeded_attempts))
         await asyncio.gather(*(worker.evaluate(attempts) for worker in workers))
     await other.dispose()
-    assert await room.count_flags() == len(sittings)
+    assert await room.count_flags() == len(seeded_attempts)
     assert {await room.count_folded(attempt) for attempt in attempts} == {FACTS}
-    kinds = await read_kinds(engine, sittings[0].exam_id)
+    kinds = await read_kinds(engine, seeded_attempts[0].exam_id)
     assert [offset for offset, _ in kinds] == list(range(1, len(kinds) + 1))
     assert sorted(kind for _, kind in kinds) == ["attempt"] * 20 + ["flag"] * 20 + ["score"] * 40
 
 
 async def test_a_hole_stops_the_fold_until_it_is_filled(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY)
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY)
     async with engine.begin() as conn:
-        hidden = MonitoringEvent.stream_id == sitting.stream_id, MonitoringEvent.seq == 2
+        hidden = MonitoringEvent.stream_id == seeded.stream_id, MonitoringEvent.seq == 2
         await conn.execute(update(MonitoringEvent).where(*hidden).values(seq=1_000))
     met = metrics.HOLES._value.get()
-    await evaluator.evaluate([sitting.attempt_id])
-    assert await room.count_folded(sitting.attempt_id) == 2, "attempt_started and the fact before the hole"
+    await evaluator.evaluate([seeded.attempt_id])
+    assert await room.count_folded(seeded.attempt_id) == 2, "attempt_started and the fact before the hole"
     assert await room.count_flags() == 0
     assert metrics.HOLES._value.get() > met
     async with engine.begin() as conn:
-        shown = MonitoringEvent.stream_id == sitting.stream_id, MonitoringEvent.seq == 1_000
+        shown = MonitoringEvent.stream_id == seeded.stream_id, MonitoringEvent.seq == 1_000
         await conn.execute(update(MonitoringEvent).where(*shown).values(seq=2))
-    await evaluator.evaluate([sitting.attempt_id])
+    await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_flags() == 1
 
 
-async def break_checkpoint(engine: AsyncEngine, notifier: Notifier, sitting: Sitting) -> None:
+async def break_checkpoint(engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt) -> None:
     """Have another worker fold what there is, and spoil the state it leaves."""
-    await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(
-            update(AnalysisCursor).where(AnalysisCursor.attempt_id == sitting.attempt_id).values(state=b"\xc1")
+            update(AnalysisCursor).where(AnalysisCursor.attempt_id == seeded.attempt_id).values(state=b"\xc1")
         )
 
 
@@ -166,11 +166,11 @@ async def test_an_attempt_that_cannot_be_folded_leaves_the_others_judged(
     [misruled] = await room.seat(policy={"rules": {"left_page": {"times": -1}}})
     everyone = [poisoned, misruled, *others]
     await break_checkpoint(engine, notifier, poisoned)
-    for sitting in everyone:
-        await room.store(sitting, AWAY)
+    for seeded in everyone:
+        await room.store(seeded, AWAY)
     failed = metrics.FOLD_FAILURES._value.get()
-    await evaluator.evaluate([sitting.attempt_id for sitting in everyone])
-    assert [await room.count_flags(sitting.attempt_id) for sitting in everyone] == [0, 0, 1, 1]
+    await evaluator.evaluate([seeded.attempt_id for seeded in everyone])
+    assert [await room.count_flags(seeded.attempt_id) for seeded in everyone] == [0, 0, 1, 1]
     assert await room.count_folded(poisoned.attempt_id) == 1
     assert metrics.FOLD_FAILURES._value.get() == failed + 2
 
@@ -186,27 +186,27 @@ async def test_an_attempt_set_aside_is_tried_again_later(
     flags: int,
 ) -> None:
     monkeypatch.setattr(stage, "ASIDE_S", aside_s)
-    [sitting] = await room.seat()
-    await break_checkpoint(engine, notifier, sitting)
-    await room.store(sitting, AWAY)
-    await evaluator.evaluate([sitting.attempt_id])
+    [seeded] = await room.seat()
+    await break_checkpoint(engine, notifier, seeded)
+    await room.store(seeded, AWAY)
+    await evaluator.evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(update(AnalysisCursor).values(state=b""))
-    await evaluator.evaluate([sitting.attempt_id])
+    await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_flags() == flags
 
 
 async def test_a_row_postgresql_refuses_costs_its_own_attempt_only(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    sittings = await room.seat(5)
-    for sitting in sittings:
-        await room.store(sitting, AWAY)
-    refused = sittings[3].attempt_id
+    seeded_attempts = await room.seat(5)
+    for seeded in seeded_attempts:
+        await room.store(seeded, AWAY)
+    refused = seeded_attempts[3].attempt_id
     async with engine.begin() as conn:
         await conn.execute(text(f"ALTER TABLE flags ADD CHECK (attempt_id <> '{refused}')"))
-    await evaluator.evaluate([sitting.attempt_id for sitting in sittings])
-    assert [await room.count_flags(sitting.attempt_id) for sitting in sittings] == [1, 1, 1, 0, 1]
+    await evaluator.evaluate([seeded.attempt_id for seeded in seeded_attempts])
+    assert [await room.count_flags(seeded.attempt_id) for seeded in seeded_attempts] == [1, 1, 1, 0, 1]
     assert await room.count_folded(refused) == 0
 
 
@@ -214,39 +214,39 @@ async def test_a_fold_that_was_rolled_back_leaves_no_state_behind(
     engine: AsyncEngine, room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stage, "ASIDE_S", 0.0)
-    [sitting] = await room.seat()
-    await evaluator.evaluate([sitting.attempt_id])
+    [seeded] = await room.seat()
+    await evaluator.evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(text("ALTER TABLE flags ADD CONSTRAINT shut CHECK (false)"))
-    await room.store(sitting, AWAY[:3])  # still away: a state that has seen it would not report it again
-    await evaluator.evaluate([sitting.attempt_id])
-    assert await room.count_folded(sitting.attempt_id) == 1
+    await room.store(seeded, AWAY[:3])  # still away: a state that has seen it would not report it again
+    await evaluator.evaluate([seeded.attempt_id])
+    assert await room.count_folded(seeded.attempt_id) == 1
     async with engine.begin() as conn:
         await conn.execute(text("ALTER TABLE flags DROP CONSTRAINT shut"))
-    await evaluator.evaluate([sitting.attempt_id])
+    await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_flags() == 1
 
 
 async def test_a_state_another_worker_has_overtaken_is_not_used(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
-    [sitting] = await room.seat()
+    [seeded] = await room.seat()
     one, other = Evaluator(engine, notifier), Evaluator(engine, notifier)
     told: list[HubTopic] = [("window_blur", {}, 1_000), ("window_focus", {}, 5_000), ("alive", {}, 60_000)]
     for worker, event in zip((one, other, one), told, strict=True):
-        await room.store(sitting, [event])
-        await worker.evaluate([sitting.attempt_id])
+        await room.store(seeded, [event])
+        await worker.evaluate([seeded.attempt_id])
     assert await room.count_flags() == 0
 
 
 async def test_an_attempt_another_worker_holds_is_looked_at_again(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY)
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY)
     async with engine.begin() as conn:
-        await cursors.claim_cursors(conn, [sitting.attempt_id], 1, carried={1})
-        evaluating = asyncio.create_task(evaluator.evaluate([sitting.attempt_id]))
+        await cursors.claim_cursors(conn, [seeded.attempt_id], 1, carried={1})
+        evaluating = asyncio.create_task(evaluator.evaluate([seeded.attempt_id]))
         await asyncio.wait({evaluating}, timeout=0.1)
         assert not evaluating.done()
     await evaluating
@@ -256,19 +256,19 @@ async def test_an_attempt_another_worker_holds_is_looked_at_again(
 async def test_a_job_leaves_what_never_stops_coming_to_the_hints_that_name_it(
     room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY)
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY)
     fold_all = evaluator._fold_all
 
     async def and_more_comes(attempts: Sequence[UUID]) -> Outcome:
         outcome = await fold_all(attempts)
-        await room.store(sitting, [("alive", {}, 60_000)])
+        await room.store(seeded, [("alive", {}, 60_000)])
         return outcome
 
     monkeypatch.setattr(evaluator, "_fold_all", and_more_comes)
     async with asyncio.timeout(10):
-        await evaluator.evaluate([sitting.attempt_id])
-    assert await room.count_folded(sitting.attempt_id) == FACTS + stage.FOLDS - 1
+        await evaluator.evaluate([seeded.attempt_id])
+    assert await room.count_folded(seeded.attempt_id) == FACTS + stage.FOLDS - 1
 
 
 async def test_a_hint_that_fails_like_nothing_foreseen_blames_nobodys_facts(
@@ -278,11 +278,11 @@ async def test_a_hint_that_fails_like_nothing_foreseen_blames_nobodys_facts(
         raise KeyError(f"{channel} {key}")
 
     monkeypatch.setattr(notifier, "announce", fail)
-    sittings = await room.seat(2)
+    seeded_attempts = await room.seat(2)
     failed = metrics.FOLD_FAILURES._value.get()
     with pytest.raises(KeyError):
-        await evaluator.evaluate([sitting.attempt_id for sitting in sittings])
-    assert [await room.count_folded(sitting.attempt_id) for sitting in sittings] == [1, 1]
+        await evaluator.evaluate([seeded.attempt_id for seeded in seeded_attempts])
+    assert [await room.count_folded(seeded.attempt_id) for seeded in seeded_attempts] == [1, 1]
     assert metrics.FOLD_FAILURES._value.get() == failed
     assert evaluator._left_alone() == set()
 
@@ -291,24 +291,24 @@ async def test_an_attempt_held_for_long_is_left_to_the_sweep(
     engine: AsyncEngine, room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stage, "BUSY_LOOKS", 2)
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY)
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY)
     async with engine.begin() as conn:
-        await cursors.claim_cursors(conn, [sitting.attempt_id], 1, carried={1})
+        await cursors.claim_cursors(conn, [seeded.attempt_id], 1, carried={1})
         async with asyncio.timeout(5):
-            await evaluator.evaluate([sitting.attempt_id])
-    assert await room.count_folded(sitting.attempt_id) == 0
-    await room.age(sitting)
+            await evaluator.evaluate([seeded.attempt_id])
+    assert await room.count_folded(seeded.attempt_id) == 0
+    await room.age(seeded)
     await evaluator.sweep()
     assert await room.count_flags() == 1
 
 
 async def test_a_long_backlog_is_drained(room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cursors, "FACTS_PER_STREAM", 3)
-    [sitting] = await room.seat()
-    await room.store(sitting, [("alive", {}, n) for n in range(10)])
-    await evaluator.evaluate([sitting.attempt_id])
-    assert await room.count_folded(sitting.attempt_id) == 11
+    [seeded] = await room.seat()
+    await room.store(seeded, [("alive", {}, n) for n in range(10)])
+    await evaluator.evaluate([seeded.attempt_id])
+    assert await room.count_folded(seeded.attempt_id) == 11
 
 
 async def test_a_sweep_is_not_held_up_by_those_it_cannot_fold(
@@ -317,9 +317,9 @@ async def test_a_sweep_is_not_held_up_by_those_it_cannot_fold(
     monkeypatch.setattr(stage, "WORK_LIST", 1)
     stuck, whole = await room.seat(2)
     await break_checkpoint(engine, notifier, stuck)
-    for sitting, seconds in ((stuck, 90), (whole, 60)):
-        await room.store(sitting, AWAY)
-        await room.age(sitting, seconds)
+    for seeded, seconds in ((stuck, 90), (whole, 60)):
+        await room.store(seeded, AWAY)
+        await room.age(seeded, seconds)
     await evaluator.sweep()
     assert await room.count_flags(whole.attempt_id) == 1
 
@@ -327,30 +327,30 @@ async def test_a_sweep_is_not_held_up_by_those_it_cannot_fold(
 async def test_several_exams_are_fed_from_one_transaction(
     engine: AsyncEngine, room: Room, evaluator: Evaluator, notifier: Notifier
 ) -> None:
-    sittings = [(await room.seat())[0] for _ in range(3)]
-    for sitting in sittings:
-        await room.store(sitting, AWAY)
+    seeded_attempts = [(await room.seat())[0] for _ in range(3)]
+    for seeded in seeded_attempts:
+        await room.store(seeded, AWAY)
     async with asyncio.timeout(10), aclosing(notifier.listen()) as heard:
         assert await anext(heard) == Notification("reconnected")
-        await evaluator.evaluate([sitting.attempt_id for sitting in sittings])
-        announced = {await anext(heard) for _ in sittings}
-    assert announced == {Notification("feed", sitting.exam_id) for sitting in sittings}
-    for sitting in sittings:
-        assert await read_kinds(engine, sitting.exam_id) == [(1, "attempt"), (2, "flag"), (3, "score")]
+        await evaluator.evaluate([seeded.attempt_id for seeded in seeded_attempts])
+        announced = {await anext(heard) for _ in seeded_attempts}
+    assert announced == {Notification("feed", seeded.exam_id) for seeded in seeded_attempts}
+    for seeded in seeded_attempts:
+        assert await read_kinds(engine, seeded.exam_id) == [(1, "attempt"), (2, "flag"), (3, "score")]
 
 
 async def test_a_hint_about_a_stranger_does_nothing(room: Room, evaluator: Evaluator) -> None:
-    [sitting] = await room.seat()
+    [seeded] = await room.seat()
     await evaluator.evaluate([uuid4()])
     await evaluator.evaluate([])
-    assert await room.count_folded(sitting.attempt_id) == 0
+    assert await room.count_folded(seeded.attempt_id) == 0
 
 
 async def test_a_job_names_its_attempts_as_the_hub_encodes_them(room: Room, evaluator: Evaluator) -> None:
-    [sitting] = await room.seat()
-    payload = msgspec.msgpack.decode(msgspec.msgpack.encode(Evaluate([sitting.attempt_id])))
+    [seeded] = await room.seat()
+    payload = msgspec.msgpack.decode(msgspec.msgpack.encode(Evaluate([seeded.attempt_id])))
     await evaluator.handle({}, payload)
-    assert await room.count_folded(sitting.attempt_id) == 1
+    assert await room.count_folded(seeded.attempt_id) == 1
 
 
 async def test_a_job_that_names_nothing_readable_is_refused(evaluator: Evaluator) -> None:
@@ -366,10 +366,10 @@ async def test_a_job_without_postgresql_is_put_off(database: DatabaseSettings, n
 
 
 async def test_a_finished_evaluator_begins_nothing(room: Room, evaluator: Evaluator) -> None:
-    [sitting] = await room.seat()
+    [seeded] = await room.seat()
     evaluator.finish()
-    await evaluator.evaluate([sitting.attempt_id])
-    assert await room.count_folded(sitting.attempt_id) == 0
+    await evaluator.evaluate([seeded.attempt_id])
+    assert await room.count_folded(seeded.attempt_id) == 0
 
 
 async def test_old_and_new_rulebook_are_judged_side_by_side(
@@ -378,13 +378,13 @@ async def test_old_and_new_rulebook_are_judged_side_by_side(
     old, new = await room.seat(2)
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).where(ExamAttempt.id == new.attempt_id).values(rulebook_version=2))
-    for sitting in (old, new):
-        await room.store(sitting, [*AWAY, ("copy", {}, 30_000)])
-        await room.age(sitting)
+    for seeded in (old, new):
+        await room.store(seeded, [*AWAY, ("copy", {}, 30_000)])
+        await room.age(seeded)
     yesterday, today = Evaluator(engine, notifier), Evaluator(engine, notifier, BOTH)
     await yesterday.evaluate([old.attempt_id, new.attempt_id])
     await yesterday.sweep()
-    assert [await room.count_flags(sitting.attempt_id) for sitting in (old, new)] == [1, 0]
+    assert [await room.count_flags(seeded.attempt_id) for seeded in (old, new)] == [1, 0]
     assert await room.count_folded(new.attempt_id) == 0, "what is not carried is left alone"
     assert metrics.NOT_CARRIED._value.get() == 1
     await room.store(old, [("alive", {}, 40_000)])
@@ -401,12 +401,12 @@ async def test_old_and_new_rulebook_are_judged_side_by_side(
     assert await read_score(engine, new.attempt_id) == 1.0, "a note weighs nothing"
 
 
-async def read_checkpoint(engine: AsyncEngine, sitting: Sitting) -> tuple[bool, int, int]:
+async def read_checkpoint(engine: AsyncEngine, seeded: SeededAttempt) -> tuple[bool, int, int]:
     """Whether a state is stored, after how many facts, and how many are folded."""
     async with engine.connect() as conn:
         found = await conn.execute(
             select(AnalysisCursor.state != b"", AnalysisCursor.checkpoint_facts, AnalysisCursor.facts).where(
-                AnalysisCursor.attempt_id == sitting.attempt_id
+                AnalysisCursor.attempt_id == seeded.attempt_id
             )
         )
         has_state, checkpoint_facts, facts = found.one()
@@ -414,27 +414,27 @@ async def read_checkpoint(engine: AsyncEngine, sitting: Sitting) -> tuple[bool, 
 
 
 async def test_a_state_is_not_stored_at_every_fold(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [sitting] = await room.seat()
+    [seeded] = await room.seat()
     for event in AWAY:
-        await room.store(sitting, [event])
-        await evaluator.evaluate([sitting.attempt_id])
-    assert await read_checkpoint(engine, sitting) == (False, 0, FACTS)
+        await room.store(seeded, [event])
+        await evaluator.evaluate([seeded.attempt_id])
+    assert await read_checkpoint(engine, seeded) == (False, 0, FACTS)
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).values(status="submitted"))
-    await room.store(sitting, [("alive", {}, 50_000)])
-    await evaluator.evaluate([sitting.attempt_id])
-    assert await read_checkpoint(engine, sitting) == (True, FACTS + 1, FACTS + 1)
+    await room.store(seeded, [("alive", {}, 50_000)])
+    await evaluator.evaluate([seeded.attempt_id])
+    assert await read_checkpoint(engine, seeded) == (True, FACTS + 1, FACTS + 1)
 
 
 async def test_a_worker_that_lost_its_states_goes_on_along_the_fold_order(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
-    [sitting] = await room.seat()
+    [seeded] = await room.seat()
     told: list[HubTopic] = [*AWAY[:2], ("copy", {}, 11_000), *AWAY[2:]]
     refolded = metrics.FACTS_REFOLDED._value.get()
     for event in told:
-        await room.store(sitting, [event])
-        await Evaluator(engine, notifier).evaluate([sitting.attempt_id])
+        await room.store(seeded, [event])
+        await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     assert await room.count_flags() == 1
     # Each found the state as the one before it left it: only the very first had stored none.
     assert metrics.FACTS_REFOLDED._value.get() == refolded + 2
@@ -446,9 +446,9 @@ async def test_a_worker_that_lost_its_states_goes_on_along_the_fold_order(
 async def test_postgresql_dying_in_the_middle_of_a_commit_leaves_nothing_half_folded(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY[:2])
-    await evaluator.evaluate([sitting.attempt_id])
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY[:2])
+    await evaluator.evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(
             text(
@@ -462,28 +462,28 @@ async def test_postgresql_dying_in_the_middle_of_a_commit_leaves_nothing_half_fo
                 "FOR EACH ROW EXECUTE FUNCTION die()"
             )
         )
-    await room.store(sitting, AWAY[2:])
+    await room.store(seeded, AWAY[2:])
     with pytest.raises(AWAY_ERRORS):
-        await evaluator.evaluate([sitting.attempt_id])
-    assert (await room.count_folded(sitting.attempt_id), await room.count_flags()) == (3, 0)
+        await evaluator.evaluate([seeded.attempt_id])
+    assert (await room.count_folded(seeded.attempt_id), await room.count_flags()) == (3, 0)
     async with engine.begin() as conn:
         await conn.execute(text("DROP TRIGGER die ON analysis_cursors"))
-    await evaluator.evaluate([sitting.attempt_id])
-    assert (await room.count_folded(sitting.attempt_id), await room.count_flags()) == (FACTS, 1)
+    await evaluator.evaluate([seeded.attempt_id])
+    assert (await room.count_folded(seeded.attempt_id), await room.count_flags()) == (FACTS, 1)
 
 
 async def test_a_record_that_was_rolled_back_is_folded_from_what_it_holds(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
     """A failover may lose facts, and others may take their numbers: a state in memory has seen the lost ones."""
-    [sitting] = await room.seat()
-    await room.store(sitting, AWAY[:2])
-    await evaluator.evaluate([sitting.attempt_id])
+    [seeded] = await room.seat()
+    await room.store(seeded, AWAY[:2])
+    await evaluator.evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(
             update(MonitoringEvent).where(MonitoringEvent.event_type == "window_blur").values(event_type="alive")
         )
     await engine.dispose()
-    await room.store(sitting, AWAY[2:])
-    await evaluator.evaluate([sitting.attempt_id])
+    await room.store(seeded, AWAY[2:])
+    await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_flags() == 0

@@ -4,16 +4,16 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import Exam, ExamAttempt, PerformanceMetric, StudentProfile
-from tests.sittings import Sitting, end, sit
+from tests.seeded_attempts import SeededAttempt, end, seed_attempt
 from workers.jobs.performance import work_out
 
 
 async def test_a_students_figures_follow_from_all_their_final_attempts(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        sittings = [await sit(conn) for _ in range(3)]
-        student = sittings[0].student_id
+        seeded_attempts = [await seed_attempt(conn) for _ in range(3)]
+        student = seeded_attempts[0].student_id
         await conn.execute(insert(StudentProfile).values(user_id=student))
-        for n, one in enumerate(sittings):
+        for n, one in enumerate(seeded_attempts):
             await end(conn, one)
             await mark(conn, one, percentage=50.0 + 10 * n, student_id=student, dropout_label="incapable")
             await conn.execute(update(Exam).where(Exam.id == one.exam_id).values(subject=f"Subject {n}"))
@@ -31,11 +31,11 @@ async def test_a_students_figures_follow_from_all_their_final_attempts(engine: A
 
 async def test_without_a_final_attempt_all_is_unknown(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        sitting = await sit(conn)
-        await work_out(conn, [sitting.student_id])
+        seeded = await seed_attempt(conn)
+        await work_out(conn, [seeded.student_id])
         found = (await conn.execute(select(PerformanceMetric.__table__))).one()
     assert (found.total_exams, found.avg_score, found.avg_lmi, found.current_risk_label) == (0, None, None, None)
 
 
-async def mark(conn: AsyncConnection, sitting: Sitting, **values: object) -> None:
-    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == sitting.attempt_id).values(**values))
+async def mark(conn: AsyncConnection, seeded: SeededAttempt, **values: object) -> None:
+    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == seeded.attempt_id).values(**values))

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import ExamAttempt
 from db.queries.analysis import summary_views as queries
-from tests.sittings import end, sit
+from tests.seeded_attempts import end, seed_attempt
 from workers.jobs import summary_views as module
 from workers.jobs.summary_views import OLD_S, Views
 
@@ -49,7 +49,7 @@ async def test_a_change_is_shown_after_the_next_look(engine: AsyncEngine, clock:
     views = Views(engine, clock)
     await views.keep_fresh()
     async with engine.begin() as conn:
-        await end(conn, await sit(conn))
+        await end(conn, await seed_attempt(conn))
     assert await count_rows(engine) == [0, 0]
     await views.keep_fresh()
     assert await count_rows(engine) == [0, 0], "nobody said that anything changed"
@@ -78,7 +78,7 @@ async def test_many_changes_are_one_refresh_and_none_are_none(
 
 async def test_readers_go_on_reading_and_writers_writing_meanwhile(engine: AsyncEngine, clock: Clock) -> None:
     async with engine.begin() as conn:
-        await end(conn, await sit(conn))
+        await end(conn, await seed_attempt(conn))
         await conn.execute(update(ExamAttempt).values(lmi=1.0))
         await conn.execute(text("SELECT * FROM exam_performance_summary"))
         await asyncio.wait_for(Views(engine, clock).keep_fresh(), 10)
@@ -110,6 +110,6 @@ async def test_a_refresh_that_fails_is_still_due(
         with pytest.raises(OSError, match="away"):
             await views.keep_fresh()
     async with engine.begin() as conn:
-        await end(conn, await sit(conn))
+        await end(conn, await seed_attempt(conn))
     await views.keep_fresh()
     assert await count_rows(engine) == [1, 1]

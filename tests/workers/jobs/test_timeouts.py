@@ -16,7 +16,7 @@ from db.queries.attempts import timeouts
 from db.queries.attempts.answers import SubmittedAnswer
 from judgement.attempts import Action
 from tests.candidates import system_events, take_hub
-from tests.sittings import Sitting, answer, end, ending, sit
+from tests.seeded_attempts import SeededAttempt, answer, end, ending, seed_attempt
 from workers.jobs.timeouts import ASIDE_S, MISSED_S, Timekeeper
 
 LONG = timedelta(hours=1)
@@ -51,19 +51,19 @@ async def have_hub(conn: AsyncConnection, since: timedelta = LONG) -> UUID:
     return hub
 
 
-async def let_time_pass(conn: AsyncConnection, sittings: Sequence[Sitting], seconds: float = 60) -> None:
+async def let_time_pass(conn: AsyncConnection, seeded_attempts: Sequence[SeededAttempt], seconds: float = 60) -> None:
     """Make the deadline of these attempts lie so far back."""
     await conn.execute(
         update(ExamAttempt)
-        .where(ExamAttempt.id.in_([sitting.attempt_id for sitting in sittings]))
+        .where(ExamAttempt.id.in_([seeded.attempt_id for seeded in seeded_attempts]))
         .values(deadline=func.now() - timedelta(seconds=seconds))
     )
 
 
-async def statuses(engine: AsyncEngine, sittings: Sequence[Sitting]) -> list[str]:
+async def statuses(engine: AsyncEngine, seeded_attempts: Sequence[SeededAttempt]) -> list[str]:
     async with engine.connect() as conn:
         found = {row.id: row.status for row in await conn.execute(select(ExamAttempt.id, ExamAttempt.status))}
-    return [found[sitting.attempt_id] for sitting in sittings]
+    return [found[seeded.attempt_id] for seeded in seeded_attempts]
 
 
 async def test_who_is_past_the_deadline_and_its_grace_hands_in_what_is_there(
@@ -71,7 +71,7 @@ async def test_who_is_past_the_deadline_and_its_grace_hands_in_what_is_there(
 ) -> None:
     async with engine.begin() as conn:
         await have_hub(conn)
-        over, just, running = [await sit(conn) for _ in range(3)]
+        over, just, running = [await seed_attempt(conn) for _ in range(3)]
         await answer(conn, over, "a", "x", 1_000)
         await let_time_pass(conn, [over])
         await let_time_pass(conn, [just], timeouts.GRACE_S - 1)
@@ -91,10 +91,10 @@ async def test_nobody_is_timed_out_until_a_hub_has_been_there_for_a_while(
     async with engine.begin() as conn:
         if since is not None:
             await have_hub(conn, since)
-        sitting = await sit(conn)
-        await let_time_pass(conn, [sitting])
+        seeded = await seed_attempt(conn)
+        await let_time_pass(conn, [seeded])
     await keeper.look()
-    assert await statuses(engine, [sitting]) == ["in_progress"]
+    assert await statuses(engine, [seeded]) == ["in_progress"]
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ async def test_a_gap_between_two_hubs_is_an_outage_and_an_overlap_is_none(
         await conn.execute(
             update(HubLease).where(HubLease.hub == older).values(expires_at=lived_until, ended_at=func.now())
         )
-        sitting = await sit(conn)
-        await let_time_pass(conn, [sitting])
+        seeded = await seed_attempt(conn)
+        await let_time_pass(conn, [seeded])
     await keeper.look()
-    assert await statuses(engine, [sitting]) == [expected]
+    assert await statuses(engine, [seeded]) == [expected]
 
 
 async def test_after_time_without_postgresql_everybody_may_hand_in_first(
@@ -122,18 +122,18 @@ async def test_after_time_without_postgresql_everybody_may_hand_in_first(
 ) -> None:
     async with engine.begin() as conn:
         await have_hub(conn)
-        sitting = await sit(conn)
-        await let_time_pass(conn, [sitting])
+        seeded = await seed_attempt(conn)
+        await let_time_pass(conn, [seeded])
     clock.now += MISSED_S + 1  # looks that failed
     await keeper.look()
-    assert await statuses(engine, [sitting]) == ["in_progress"]
+    assert await statuses(engine, [seeded]) == ["in_progress"]
     until = clock.now + timeouts.PATIENCE_S
     while clock.now < until:
         await keeper.look()
-        assert await statuses(engine, [sitting]) == ["in_progress"]
+        assert await statuses(engine, [seeded]) == ["in_progress"]
         clock.now += MISSED_S / 2
     await keeper.look()
-    assert await statuses(engine, [sitting]) == ["timed_out"]
+    assert await statuses(engine, [seeded]) == ["timed_out"]
 
 
 async def test_many_time_keepers_and_students_who_hand_in_end_each_attempt_once(
@@ -141,19 +141,19 @@ async def test_many_time_keepers_and_students_who_hand_in_end_each_attempt_once(
 ) -> None:
     async with engine.begin() as conn:
         await have_hub(conn)
-        sittings = [await sit(conn) for _ in range(10)]
-        await let_time_pass(conn, sittings)
+        seeded_attempts = [await seed_attempt(conn) for _ in range(10)]
+        await let_time_pass(conn, seeded_attempts)
 
-    async def hand_in(sitting: Sitting) -> None:
+    async def hand_in(seeded: SeededAttempt) -> None:
         async with engine.begin() as conn:
-            await end(conn, sitting, ending(Action.SUBMIT, answers=[SubmittedAnswer("a", "x")]))
+            await end(conn, seeded, ending(Action.SUBMIT, answers=[SubmittedAnswer("a", "x")]))
 
-    await asyncio.gather(*(Timekeeper(engine, notifier).look() for _ in range(3)), *map(hand_in, sittings[::2]))
+    await asyncio.gather(*(Timekeeper(engine, notifier).look() for _ in range(3)), *map(hand_in, seeded_attempts[::2]))
     await keeper.look()
-    assert set(await statuses(engine, sittings)) <= {"submitted", "timed_out"}
+    assert set(await statuses(engine, seeded_attempts)) <= {"submitted", "timed_out"}
     async with engine.connect() as conn:
-        for sitting in sittings:
-            facts = [fact for fact, _ in await system_events(conn, sitting.attempt_id)]
+        for seeded in seeded_attempts:
+            facts = [fact for fact, _ in await system_events(conn, seeded.attempt_id)]
             assert facts.count("submitted") == 1
 
 
@@ -162,7 +162,7 @@ async def test_one_that_cannot_be_ended_holds_up_nobody_and_is_tried_again(
 ) -> None:
     async with engine.begin() as conn:
         await have_hub(conn)
-        bad, good = [await sit(conn) for _ in range(2)]
+        bad, good = [await seed_attempt(conn) for _ in range(2)]
         await let_time_pass(conn, [bad], 90)
         await let_time_pass(conn, [good])
         await conn.execute(

@@ -13,16 +13,16 @@ from db.queries.analysis.analyses import Backlog, Claim
 from db.queries.review import decisions
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 from tests.factories import make_flag
-from tests.sittings import Sitting, end, sit
+from tests.seeded_attempts import SeededAttempt, end, seed_attempt
 
 CARRIED = frozenset({1})
 
 
 @pytest.fixture
-async def sitting(conn: AsyncConnection) -> Sitting:
-    sitting = await sit(conn)
-    await end(conn, sitting)
-    return sitting
+async def seeded(conn: AsyncConnection) -> SeededAttempt:
+    seeded = await seed_attempt(conn)
+    await end(conn, seeded)
+    return seeded
 
 
 async def read(conn: AsyncConnection, attempt_id: UUID) -> Row[Any]:
@@ -30,39 +30,39 @@ async def read(conn: AsyncConnection, attempt_id: UUID) -> Row[Any]:
     return found.one()
 
 
-async def claim(conn: AsyncConnection, sitting: Sitting) -> Claim:
-    claimed = await analyses.claim_analysis(conn, sitting.attempt_id, carried=CARRIED)
+async def claim(conn: AsyncConnection, seeded: SeededAttempt) -> Claim:
+    claimed = await analyses.claim_analysis(conn, seeded.attempt_id, carried=CARRIED)
     assert claimed is not None
     return claimed
 
 
-async def conclude(conn: AsyncConnection, sitting: Sitting) -> None:
+async def conclude(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     """Store what stood before, as the next revision."""
-    claimed = await claim(conn, sitting)
+    claimed = await claim(conn, seeded)
     await analyses.store_analysis(
         conn, claimed, claimed.verdict, claimed.words, claimed.model_state, claimed.revision + 1
     )
 
 
-async def test_an_ended_attempt_is_due_until_it_is_concluded(conn: AsyncConnection, sitting: Sitting) -> None:
-    assert await analyses.list_due(conn, 5, carried=CARRIED) == [sitting.attempt_id]
-    await conclude(conn, sitting)
+async def test_an_ended_attempt_is_due_until_it_is_concluded(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    assert await analyses.list_due(conn, 5, carried=CARRIED) == [seeded.attempt_id]
+    await conclude(conn, seeded)
     assert await analyses.list_due(conn, 5, carried=CARRIED) == []
-    assert await analyses.claim_analysis(conn, sitting.attempt_id, carried=CARRIED) is None
-    found = await read(conn, sitting.attempt_id)
+    assert await analyses.claim_analysis(conn, seeded.attempt_id, carried=CARRIED) is None
+    found = await read(conn, seeded.attempt_id)
     assert (found.state, found.revision) == ("done", 1)
 
 
 async def test_the_longest_due_come_first_and_others_rulebooks_not_at_all(conn: AsyncConnection) -> None:
-    sittings = [await sit(conn) for _ in range(3)]
-    for seconds, one in zip((10, 30, 20), sittings, strict=True):
+    seeded_attempts = [await seed_attempt(conn) for _ in range(3)]
+    for seconds, one in zip((10, 30, 20), seeded_attempts, strict=True):
         await end(conn, one)
         await conn.execute(
             update(BehaviorAnalysis)
             .where(BehaviorAnalysis.attempt_id == one.attempt_id)
             .values(due_at=func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds))
         )
-    order = [sittings[n].attempt_id for n in (1, 2, 0)]
+    order = [seeded_attempts[n].attempt_id for n in (1, 2, 0)]
     assert await analyses.list_due(conn, 5, carried=CARRIED) == order
     assert await analyses.list_due(conn, 2, carried=CARRIED) == order[:2]
     assert await analyses.list_due(conn, 5, carried={2}) == []
@@ -76,9 +76,9 @@ async def test_nothing_waits_in_an_empty_record(conn: AsyncConnection) -> None:
     assert await analyses.measure_backlog(conn) == Backlog(0, 0, 0.0)
 
 
-async def test_a_claim_has_what_is_judged_by(conn: AsyncConnection, sitting: Sitting) -> None:
-    found = await claim(conn, sitting)
-    assert (found.exam_id, found.student_id) == (sitting.exam_id, sitting.student_id)
+async def test_a_claim_has_what_is_judged_by(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    found = await claim(conn, seeded)
+    assert (found.exam_id, found.student_id) == (seeded.exam_id, seeded.student_id)
     assert (found.rulebook_version, found.policy, found.passed, found.enable_model) == (1, {}, False, False)
     assert (found.facts, found.revision, found.words.llm_model_version) == (0, 0, "rules")
 
@@ -86,39 +86,39 @@ async def test_a_claim_has_what_is_judged_by(conn: AsyncConnection, sitting: Sit
 @pytest.mark.parametrize("table", ["analysis_cursors", "exam_attempts", "behavior_analysis"])
 async def test_what_another_holds_is_not_claimed_and_not_waited_for(engine: AsyncEngine, table: str) -> None:
     async with engine.begin() as conn:
-        sitting = await sit(conn)
-        await end(conn, sitting)
+        seeded = await seed_attempt(conn)
+        await end(conn, seeded)
     async with engine.begin() as other, engine.begin() as conn:
         await other.execute(text(f"SELECT FROM {table} FOR NO KEY UPDATE"))
-        assert await analyses.claim_analysis(conn, sitting.attempt_id, carried=CARRIED) is None
+        assert await analyses.claim_analysis(conn, seeded.attempt_id, carried=CARRIED) is None
 
 
-async def test_only_what_was_concluded_becomes_stale(conn: AsyncConnection, sitting: Sitting) -> None:
-    await analyses.mark_stale(conn, [sitting.attempt_id])
-    assert (await read(conn, sitting.attempt_id)).state == "pending"
-    await conclude(conn, sitting)
-    await analyses.mark_stale(conn, [sitting.attempt_id, uuid4()], after_s=60)
-    found = await read(conn, sitting.attempt_id)
+async def test_only_what_was_concluded_becomes_stale(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await analyses.mark_stale(conn, [seeded.attempt_id])
+    assert (await read(conn, seeded.attempt_id)).state == "pending"
+    await conclude(conn, seeded)
+    await analyses.mark_stale(conn, [seeded.attempt_id, uuid4()], after_s=60)
+    found = await read(conn, seeded.attempt_id)
     assert found.state == "stale"
     assert await analyses.list_due(conn, 5, carried=CARRIED) == []
     await analyses.mark_stale(conn, [])
 
 
-async def test_asking_again_makes_an_attempt_due_once(conn: AsyncConnection, sitting: Sitting) -> None:
-    await conclude(conn, sitting)
+async def test_asking_again_makes_an_attempt_due_once(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await conclude(conn, seeded)
     for _ in range(2):
-        await analyses.request_analysis(conn, sitting.attempt_id)
-    assert await analyses.list_due(conn, 5, carried=CARRIED) == [sitting.attempt_id]
+        await analyses.request_analysis(conn, seeded.attempt_id)
+    assert await analyses.list_due(conn, 5, carried=CARRIED) == [seeded.attempt_id]
 
 
 async def test_failures_wait_twice_as_long_each_time_and_end_in_a_state_everybody_sees(
-    conn: AsyncConnection, sitting: Sitting
+    conn: AsyncConnection, seeded: SeededAttempt
 ) -> None:
     waits = []
     for _ in range(analyses.FAILURES):
         await conn.execute(update(BehaviorAnalysis).values(due_at=func.now()))
-        await analyses.record_failure(conn, sitting.attempt_id, "x" * 1000)
-        found = await read(conn, sitting.attempt_id)
+        await analyses.record_failure(conn, seeded.attempt_id, "x" * 1000)
+        found = await read(conn, seeded.attempt_id)
         now = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
         waits.append(round((found.due_at - now).total_seconds()))
         assert len(found.error) == analyses.ERROR_CHARS
@@ -127,20 +127,20 @@ async def test_failures_wait_twice_as_long_each_time_and_end_in_a_state_everybod
     assert (await analyses.measure_backlog(conn)).failed == 1
 
 
-async def test_a_failure_of_what_is_not_due_any_more_is_none(conn: AsyncConnection, sitting: Sitting) -> None:
-    await conclude(conn, sitting)
-    await analyses.record_failure(conn, sitting.attempt_id, "late")
-    assert (await read(conn, sitting.attempt_id)).failures == 0
+async def test_a_failure_of_what_is_not_due_any_more_is_none(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await conclude(conn, seeded)
+    await analyses.record_failure(conn, seeded.attempt_id, "late")
+    assert (await read(conn, seeded.attempt_id)).failures == 0
 
 
-async def test_what_is_put_off_is_due_later(conn: AsyncConnection, sitting: Sitting) -> None:
-    await analyses.postpone_analysis(conn, sitting.attempt_id, 60)
+async def test_what_is_put_off_is_due_later(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await analyses.postpone_analysis(conn, seeded.attempt_id, 60)
     assert await analyses.list_due(conn, 5, carried=CARRIED) == []
     backlog = await analyses.measure_backlog(conn)
     assert (backlog.waiting, backlog.lag_s) == (1, 0)
 
 
-async def test_cited_facts_of_standing_flags_are_counted_once(conn: AsyncConnection, sitting: Sitting) -> None:
+async def test_cited_facts_of_standing_flags_are_counted_once(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     stream = str(uuid7())
     raised = [
         ("rule", "warning", "open", [1, 2, 3]),
@@ -151,14 +151,14 @@ async def test_cited_facts_of_standing_flags_are_counted_once(conn: AsyncConnect
         ("teacher", "critical", "confirmed", [8]),
     ]
     for n, (source, severity, status, seqs) in enumerate(raised):
-        flag = await make_flag(conn, sitting.attempt_id, episode=str(n))
+        flag = await make_flag(conn, seeded.attempt_id, episode=str(n))
         evidence = {"numbers": {}, "cited": [[stream, seq] for seq in seqs], "events": []}
         await conn.execute(
             update(Flag)
             .where(Flag.id == flag)
             .values(source=source, severity=severity, status=status, evidence=evidence)
         )
-    found = await analyses.read_flags(conn, sitting.attempt_id)
+    found = await analyses.read_flags(conn, seeded.attempt_id)
     assert (found.anomalies, found.critical) == (5, 3)
     assert found.flags[1] == JudgedFlag("left_page", FlagSource.RULE, Severity.CRITICAL, 0.8, FlagStatus.OPEN)
     assert [flag.is_counted for flag in found.flags] == [True, True, False, True, False, True]
@@ -166,44 +166,44 @@ async def test_cited_facts_of_standing_flags_are_counted_once(conn: AsyncConnect
 
 async def test_a_review_waits_for_an_analysis_in_hand_and_then_makes_it_stale(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        sitting = await sit(conn)
-        flag = await make_flag(conn, sitting.attempt_id)
-        await end(conn, sitting)
+        seeded = await seed_attempt(conn)
+        flag = await make_flag(conn, seeded.attempt_id)
+        await end(conn, seeded)
 
     async def review() -> None:
         async with engine.begin() as conn:
-            await decisions.lock_flag(conn, sitting.exam_id, flag)
+            await decisions.lock_flag(conn, seeded.exam_id, flag)
             await decisions.store_decision(
                 conn,
                 flag_id=flag,
                 seen=FlagStatus.OPEN,
                 decision=FlagStatus.DISMISSED,
-                reviewer_id=sitting.teacher_id,
+                reviewer_id=seeded.teacher_id,
                 command_id=uuid4(),
                 reason="because",
             )
 
     async with engine.begin() as conn:
-        claimed = await claim(conn, sitting)
+        claimed = await claim(conn, seeded)
         reviewing = asyncio.create_task(review())
         done, _ = await asyncio.wait({reviewing}, timeout=0.2)
         assert not done
         await analyses.store_analysis(conn, claimed, claimed.verdict, claimed.words, claimed.model_state, 1)
     await reviewing
     async with engine.connect() as conn:
-        assert (await read(conn, sitting.attempt_id)).state == "stale"
+        assert (await read(conn, seeded.attempt_id)).state == "stale"
 
 
-async def test_how_far_an_attempt_is_folded_is_counted(conn: AsyncConnection, sitting: Sitting) -> None:
+async def test_how_far_an_attempt_is_folded_is_counted(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await conn.execute(update(AnalysisCursor).values(facts=7))
-    assert await analyses.count_events(conn, sitting.attempt_id) == 7
+    assert await analyses.count_events(conn, seeded.attempt_id) == 7
     assert await analyses.count_events(conn, uuid4()) == 0
 
 
 async def test_figures_that_stay_leave_the_attempts_row_alone(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        sitting = await sit(conn)
-        await end(conn, sitting)
+        seeded = await seed_attempt(conn)
+        await end(conn, seeded)
 
     async def version() -> int:
         async with engine.connect() as conn:
@@ -211,5 +211,5 @@ async def test_figures_that_stay_leave_the_attempts_row_alone(engine: AsyncEngin
 
     before = await version()
     async with engine.begin() as conn:
-        await conclude(conn, sitting)
+        await conclude(conn, seeded)
     assert await version() == before, "locked, and not written"

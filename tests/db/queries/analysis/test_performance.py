@@ -12,31 +12,31 @@ from db.queries.analysis import performance
 from db.queries.analysis.performance import lock_metrics, read_final_attempts, store_metrics
 from protocol.analysis import DropoutLabel, Performance, Trend
 from tests.factories import make_flag
-from tests.sittings import WITH_TEXT, Sitting, end, sit
+from tests.seeded_attempts import WITH_TEXT, SeededAttempt, end, seed_attempt
 
 
-async def final(conn: AsyncConnection, sitting: Sitting) -> int:
-    return len((await read_final_attempts(conn, [sitting.student_id]))[sitting.student_id])
+async def final(conn: AsyncConnection, seeded: SeededAttempt) -> int:
+    return len((await read_final_attempts(conn, [seeded.student_id]))[seeded.student_id])
 
 
 async def test_a_graded_attempt_with_nothing_left_to_decide_is_final(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
+    seeded = await seed_attempt(conn)
     await conn.execute(update(Exam).values(subject="Physics"))
-    assert await final(conn, sitting) == 0, "it runs"
-    await end(conn, sitting)
+    assert await final(conn, seeded) == 0, "it runs"
+    await end(conn, seeded)
     await conn.execute(
         update(ExamAttempt).values(integrity_score=0.8, lmi=40.0, dropout_label="safe", percentage=70.0, passed=True)
     )
-    [one] = (await read_final_attempts(conn, [sitting.student_id]))[sitting.student_id]
+    [one] = (await read_final_attempts(conn, [seeded.student_id]))[seeded.student_id]
     assert (one.subject, one.percentage, one.passed) == ("Physics", 70.0, True)
     assert (one.integrity, one.lmi, one.label) == (0.8, 40.0, DropoutLabel.SAFE)
 
 
 async def test_what_a_person_has_to_grade_is_not_final_yet(conn: AsyncConnection) -> None:
-    sitting = await sit(conn, WITH_TEXT)
-    await end(conn, sitting)
+    seeded = await seed_attempt(conn, WITH_TEXT)
+    await end(conn, seeded)
     await conn.execute(update(ExamAttempt).values(grade_final_at=None))
-    assert await final(conn, sitting) == 0
+    assert await final(conn, seeded) == 0
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ async def test_what_a_person_has_to_grade_is_not_final_yet(conn: AsyncConnection
 async def test_flags_above_a_note_have_to_be_decided_about(
     conn: AsyncConnection, status: str, severity: str, count: int
 ) -> None:
-    sitting = await sit(conn)
-    await end(conn, sitting)
-    await make_flag(conn, sitting.attempt_id)
+    seeded = await seed_attempt(conn)
+    await end(conn, seeded)
+    await make_flag(conn, seeded.attempt_id)
     await conn.execute(update(Flag).values(status=status, severity=severity))
-    assert await final(conn, sitting) == count
+    assert await final(conn, seeded) == count
 
 
 async def test_figures_are_stored_with_the_profile_that_shows_some_of_them(conn: AsyncConnection) -> None:
@@ -95,9 +95,9 @@ async def test_figures_are_stored_with_the_profile_that_shows_some_of_them(conn:
 
 async def test_of_two_at_once_the_second_sees_what_the_first_stored(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        sitting = await sit(conn)
-        await end(conn, sitting)
-    students = [sitting.student_id]
+        seeded = await seed_attempt(conn)
+        await end(conn, seeded)
+    students = [seeded.student_id]
 
     async def second() -> dict[UUID, Any]:
         async with engine.begin() as conn:
@@ -110,7 +110,7 @@ async def test_of_two_at_once_the_second_sees_what_the_first_stored(engine: Asyn
         done, _ = await asyncio.wait({waiting}, timeout=0.2)
         assert not done
         await conn.execute(update(ExamAttempt).values(lmi=12.0, completed_at=func.now()))
-    [seen] = (await waiting)[sitting.student_id]
+    [seen] = (await waiting)[seeded.student_id]
     assert seen.lmi == 12.0
 
 

@@ -4,13 +4,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import begin_unguarded
 from db.models import ExamAttempt
 from db.queries.analysis import summary_views
-from tests.sittings import end, sit
+from tests.seeded_attempts import end, seed_attempt
 
 
 async def test_views_are_as_old_as_their_last_refresh_and_of_no_age_while_they_are_empty(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         assert await summary_views.read_age_s(conn) is None
-        await end(conn, await sit(conn))
+        await end(conn, await seed_attempt(conn))
     async with begin_unguarded(engine) as conn:
         await summary_views.refresh_views(conn)
     async with engine.connect() as conn:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.queries.attempts.answers import SubmittedAnswer, list_revisions, read_current_answers, store_submitted
 from tests.candidates import system_events
 from tests.factories import make_stream
-from tests.sittings import answer, sit
+from tests.seeded_attempts import answer, seed_attempt
 
 
 async def told(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[str, int, object, bool]]:
@@ -18,48 +18,44 @@ async def told(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[str, int, 
 
 
 async def test_revisions_are_ranked_by_when_they_were_given_and_not_by_when_they_came(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    other = msgspec.structs.replace(sitting, stream_id=await make_stream(conn, sitting.attempt_id))
-    given = [(one, mono) for one in (sitting, other) for mono in range(1_000, 6_000, 1_000)]
+    seeded = await seed_attempt(conn)
+    other = msgspec.structs.replace(seeded, stream_id=await make_stream(conn, seeded.attempt_id))
+    given = [(one, mono) for one in (seeded, other) for mono in range(1_000, 6_000, 1_000)]
     random.Random(7).shuffle(given)
     for one, mono in given:
         await answer(conn, one, "a", f"{mono} {one is other}", mono)
     expected = [f"{mono} {stream}" for mono in range(1_000, 6_000, 1_000) for stream in (False, True)]
-    assert await told(conn, sitting.attempt_id) == [
+    assert await told(conn, seeded.attempt_id) == [
         ("a", rank, value, rank == 10) for rank, value in enumerate(expected, 1)
     ]
-    standing = await read_current_answers(conn, sitting.attempt_id)
+    standing = await read_current_answers(conn, seeded.attempt_id)
     assert (standing["a"].value, standing["a"].revision) == ("5000 True", 10)
 
 
 async def test_an_answer_taken_back_is_a_revision_that_stands(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    await answer(conn, sitting, "a", "x", 1_000)
-    await answer(conn, sitting, "a", None, 2_000)
-    assert await told(conn, sitting.attempt_id) == [("a", 1, "x", False), ("a", 2, None, True)]
+    seeded = await seed_attempt(conn)
+    await answer(conn, seeded, "a", "x", 1_000)
+    await answer(conn, seeded, "a", None, 2_000)
+    assert await told(conn, seeded.attempt_id) == [("a", 1, "x", False), ("a", 2, None, True)]
 
 
 async def test_what_a_submission_repeats_is_stored_once_and_what_it_changes_is_later(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    await answer(conn, sitting, "a", "x", 1_000)
-    assert await store_submitted(conn, sitting.attempt_id, [SubmittedAnswer("a", "x")]) == 0
-    assert (
-        await store_submitted(conn, sitting.attempt_id, [SubmittedAnswer("b", ["y"]), SubmittedAnswer("a", "z")]) == 2
-    )
-    assert (
-        await store_submitted(conn, sitting.attempt_id, [SubmittedAnswer("a", "z"), SubmittedAnswer("b", ["y"])]) == 0
-    )
-    assert await told(conn, sitting.attempt_id) == [("a", 1, "x", False), ("a", 2, "z", True), ("b", 1, ["y"], True)]
-    assert (await system_events(conn, sitting.attempt_id))[1:] == [
+    seeded = await seed_attempt(conn)
+    await answer(conn, seeded, "a", "x", 1_000)
+    assert await store_submitted(conn, seeded.attempt_id, [SubmittedAnswer("a", "x")]) == 0
+    assert await store_submitted(conn, seeded.attempt_id, [SubmittedAnswer("b", ["y"]), SubmittedAnswer("a", "z")]) == 2
+    assert await store_submitted(conn, seeded.attempt_id, [SubmittedAnswer("a", "z"), SubmittedAnswer("b", ["y"])]) == 0
+    assert await told(conn, seeded.attempt_id) == [("a", 1, "x", False), ("a", 2, "z", True), ("b", 1, ["y"], True)]
+    assert (await system_events(conn, seeded.attempt_id))[1:] == [
         ("answer_submitted", {"item": "b", "value": ["y"]}),
         ("answer_submitted", {"item": "a", "value": "z"}),
     ]
 
 
 async def test_a_page_begins_after_the_place_it_is_told(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
+    seeded = await seed_attempt(conn)
     for mono in (1_000, 2_000, 3_000):
         for item in ("a", "b"):
-            await answer(conn, sitting, item, mono, mono)
-    page = await list_revisions(conn, sitting.attempt_id, after=("a", 2), limit=2)
+            await answer(conn, seeded, item, mono, mono)
+    page = await list_revisions(conn, seeded.attempt_id, after=("a", 2), limit=2)
     assert [(one.item, one.revision) for one in page] == [("a", 3), ("b", 1)]

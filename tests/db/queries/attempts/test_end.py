@@ -23,90 +23,90 @@ from judgement.attempts import Action
 from protocol.attempts import AttemptStatus
 from protocol.console import AttemptRow
 from tests.candidates import system_events
-from tests.sittings import WITH_TEXT, Sitting, answer, end, ending, sit
+from tests.seeded_attempts import WITH_TEXT, SeededAttempt, answer, end, ending, seed_attempt
 
 
-async def read(conn: AsyncConnection, sitting: Sitting) -> Row[Any]:
-    found = await conn.execute(select(ExamAttempt.__table__).where(ExamAttempt.id == sitting.attempt_id))
+async def read(conn: AsyncConnection, seeded: SeededAttempt) -> Row[Any]:
+    found = await conn.execute(select(ExamAttempt.__table__).where(ExamAttempt.id == seeded.attempt_id))
     return found.one()
 
 
-async def points(conn: AsyncConnection, sitting: Sitting) -> dict[str, float]:
+async def points(conn: AsyncConnection, seeded: SeededAttempt) -> dict[str, float]:
     found = await conn.execute(
-        select(AttemptGrade.item, AttemptGrade.points).where(AttemptGrade.attempt_id == sitting.attempt_id)
+        select(AttemptGrade.item, AttemptGrade.points).where(AttemptGrade.attempt_id == seeded.attempt_id)
     )
     return {row.item: row.points for row in found}
 
 
 async def test_an_attempt_ends_with_its_answers_as_they_stood_its_marks_and_a_receipt(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    await answer(conn, sitting, "a", "y", 1_000)
-    await answer(conn, sitting, "c", 9.8, 2_000)
-    last = await answer(conn, sitting, "a", "x", 3_000)
-    ended = await end(conn, sitting)
-    row = await read(conn, sitting)
+    seeded = await seed_attempt(conn)
+    await answer(conn, seeded, "a", "y", 1_000)
+    await answer(conn, seeded, "c", 9.8, 2_000)
+    last = await answer(conn, seeded, "a", "x", 3_000)
+    ended = await end(conn, seeded)
+    row = await read(conn, seeded)
     assert (row.status, ended.changed, ended.status) == ("submitted", True, AttemptStatus.SUBMITTED)
     assert row.submission_data["responses"] == {"a": "x", "c": 9.8}
     assert (row.score, row.max_score, row.percentage, row.passed) == (7, 10, 70, True)
-    assert await points(conn, sitting) == {"a": 2, "b": 0, "c": 5}
+    assert await points(conn, seeded) == {"a": 2, "b": 0, "c": 5}
     assert row.grade_final_at == row.completed_at
     receipt = ended.receipt
     assert (receipt.status, receipt.answers, receipt.events) == ("completed", 2, last)
-    assert receipt.streams == {sitting.stream_id: last}
-    said = {"answers": {"a": "x", "c": 9.8}, "streams": {str(sitting.stream_id): last}}
+    assert receipt.streams == {seeded.stream_id: last}
+    said = {"answers": {"a": "x", "c": 9.8}, "streams": {str(seeded.stream_id): last}}
     # As docs/attempts.md has it.
     assert receipt.hash == sha256(dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     assert row.receipt == msgspec.to_builtins(receipt)
 
 
 async def test_an_end_is_a_fact_a_row_of_the_board_and_work_for_who_concludes(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    await end(conn, sitting, ending(Action.END))
-    assert (await system_events(conn, sitting.attempt_id))[-1] == ("ended", {"reason": "ill", "by": "somebody"})
-    told = [delta for delta in await feed.read_after(conn, sitting.exam_id, 0) if delta.kind == "attempt"]
+    seeded = await seed_attempt(conn)
+    await end(conn, seeded, ending(Action.END))
+    assert (await system_events(conn, seeded.attempt_id))[-1] == ("ended", {"reason": "ill", "by": "somebody"})
+    told = [delta for delta in await feed.read_after(conn, seeded.exam_id, 0) if delta.kind == "attempt"]
     shown = msgspec.json.decode(told[-1].body, type=AttemptRow)
     assert shown.status is AttemptStatus.ENDED
     assert shown.completed_at is not None
-    assert [shown] == (await board.read_board(conn, sitting.exam_id)).attempts
-    due = await conn.execute(select(BehaviorAnalysis.state).where(BehaviorAnalysis.attempt_id == sitting.attempt_id))
+    assert [shown] == (await board.read_board(conn, seeded.exam_id)).attempts
+    due = await conn.execute(select(BehaviorAnalysis.state).where(BehaviorAnalysis.attempt_id == seeded.attempt_id))
     assert due.scalar_one() == "pending"
 
 
 async def test_what_a_person_has_to_look_at_leaves_score_and_grade_open(conn: AsyncConnection) -> None:
-    sitting = await sit(conn, WITH_TEXT)
-    await answer(conn, sitting, "d", "Because of inertia.", 1_000)
-    await end(conn, sitting, ending(Action.TIME_OUT))
-    row = await read(conn, sitting)
+    seeded = await seed_attempt(conn, WITH_TEXT)
+    await answer(conn, seeded, "d", "Because of inertia.", 1_000)
+    await end(conn, seeded, ending(Action.TIME_OUT))
+    row = await read(conn, seeded)
     assert (row.status, row.score, row.max_score, row.percentage, row.passed) == ("timed_out", None, 20, None, None)
     assert row.grade_final_at is None
-    assert await points(conn, sitting) == {"a": 0, "b": 0, "c": 0}
+    assert await points(conn, seeded) == {"a": 0, "b": 0, "c": 0}
 
 
 async def test_a_text_nobody_wrote_is_worth_nothing_and_holds_nothing_up(conn: AsyncConnection) -> None:
-    sitting = await sit(conn, WITH_TEXT)
-    await answer(conn, sitting, "a", "x", 1_000)
-    await end(conn, sitting)
-    row = await read(conn, sitting)
+    seeded = await seed_attempt(conn, WITH_TEXT)
+    await answer(conn, seeded, "a", "x", 1_000)
+    await end(conn, seeded)
+    row = await read(conn, seeded)
     assert (row.score, row.passed, row.grade_final_at) == (2, False, row.completed_at)
 
 
 async def test_an_exam_without_items_ends_without_marks(conn: AsyncConnection) -> None:
-    sitting = await sit(conn, [])
-    await end(conn, sitting)
-    row = await read(conn, sitting)
+    seeded = await seed_attempt(conn, [])
+    await end(conn, seeded)
+    row = await read(conn, seeded)
     assert (row.score, row.max_score, row.percentage, row.passed) == (None, 0, None, None)
     assert row.grade_final_at is not None
 
 
 async def test_answers_that_come_with_the_submission_count_and_are_facts(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    await answer(conn, sitting, "a", "x", 1_000)
+    seeded = await seed_attempt(conn)
+    await answer(conn, seeded, "a", "x", 1_000)
     given = [SubmittedAnswer("a", "x"), SubmittedAnswer("b", ["z", "x"])]
-    ended = await end(conn, sitting, ending(answers=given))
-    assert (await read(conn, sitting)).score == 5
+    ended = await end(conn, seeded, ending(answers=given))
+    assert (await read(conn, seeded)).score == 5
     assert ended.receipt.answers == 2
-    assert [fact for fact, _ in await system_events(conn, sitting.attempt_id)][-2:] == ["answer_submitted", "submitted"]
-    revisions = await list_revisions(conn, sitting.attempt_id)
+    assert [fact for fact, _ in await system_events(conn, seeded.attempt_id)][-2:] == ["answer_submitted", "submitted"]
+    revisions = await list_revisions(conn, seeded.attempt_id)
     assert [(one.item, one.revision, one.value, one.stands) for one in revisions] == [
         ("a", 1, "x", True),
         ("b", 1, ["z", "x"], True),
@@ -114,116 +114,116 @@ async def test_answers_that_come_with_the_submission_count_and_are_facts(conn: A
 
 
 async def test_ending_again_changes_nothing_and_gives_the_same_receipt(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    first = await end(conn, sitting, ending(answers=[SubmittedAnswer("a", "x")]))
-    before = await read(conn, sitting)
+    seeded = await seed_attempt(conn)
+    first = await end(conn, seeded, ending(answers=[SubmittedAnswer("a", "x")]))
+    before = await read(conn, seeded)
     for action in (Action.SUBMIT, Action.TIME_OUT, Action.END):
-        again = await end(conn, sitting, ending(action, answers=[SubmittedAnswer("a", "x")]))
+        again = await end(conn, seeded, ending(action, answers=[SubmittedAnswer("a", "x")]))
         assert (again.receipt, again.changed, again.row) == (first.receipt, False, None)
-    assert await read(conn, sitting) == before
-    assert Counter(fact for fact, _ in await system_events(conn, sitting.attempt_id))["submitted"] == 1
+    assert await read(conn, seeded) == before
+    assert Counter(fact for fact, _ in await system_events(conn, seeded.attempt_id))["submitted"] == 1
 
 
 async def test_an_answer_too_late_is_kept_beside_those_that_stand(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    await answer(conn, sitting, "a", "x", 1_000)
-    await end(conn, sitting, ending(Action.TIME_OUT))
+    seeded = await seed_attempt(conn)
+    await answer(conn, seeded, "a", "x", 1_000)
+    await end(conn, seeded, ending(Action.TIME_OUT))
     # From a queue that was offline: given before the end, stored after it. And one with a submission too late.
-    await answer(conn, sitting, "a", "y", 500)
-    await end(conn, sitting, ending(answers=[SubmittedAnswer("a", "y"), SubmittedAnswer("b", ["x"])]))
-    await end(conn, sitting, ending(answers=[SubmittedAnswer("a", "y"), SubmittedAnswer("b", ["x"])]))
-    revisions = await list_revisions(conn, sitting.attempt_id)
+    await answer(conn, seeded, "a", "y", 500)
+    await end(conn, seeded, ending(answers=[SubmittedAnswer("a", "y"), SubmittedAnswer("b", ["x"])]))
+    await end(conn, seeded, ending(answers=[SubmittedAnswer("a", "y"), SubmittedAnswer("b", ["x"])]))
+    revisions = await list_revisions(conn, seeded.attempt_id)
     assert [(one.item, one.revision, one.value, one.stands) for one in revisions] == [
         ("a", 1, "y", False),
         ("a", 2, "x", True),
         ("a", 3, "y", False),
         ("b", 1, ["x"], False),
     ]
-    row = await read(conn, sitting)
+    row = await read(conn, seeded)
     assert (row.submission_data["responses"], row.score) == ({"a": "x"}, 2)
 
 
 async def test_only_whose_it_is_and_where_it_belongs_is_ended(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
+    seeded = await seed_attempt(conn)
     for whose in ({"student_id": uuid4()}, {"exam_id": uuid4()}):
         with pytest.raises(NotFound):
-            await end(conn, sitting, ending(**whose))
-    assert (await end(conn, sitting, ending(student_id=sitting.student_id, exam_id=sitting.exam_id))).changed
+            await end(conn, seeded, ending(**whose))
+    assert (await end(conn, seeded, ending(student_id=seeded.student_id, exam_id=seeded.exam_id))).changed
 
 
 @pytest.mark.parametrize("status", ["waiting", "paused", "reopened", "abandoned", "declined"])
 async def test_what_neither_runs_nor_has_ended_does_not_end(conn: AsyncConnection, status: str) -> None:
-    sitting = await sit(conn)
+    seeded = await seed_attempt(conn)
     await conn.execute(update(ExamAttempt).values(status=status))
     with pytest.raises(Conflict):
-        await end(conn, sitting)
+        await end(conn, seeded)
 
 
 async def test_an_attempt_that_everybody_ends_at_once_ends_once(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        sittings = [await sit(conn, WITH_TEXT) for _ in range(6)]
+        seeded_attempts = [await seed_attempt(conn, WITH_TEXT) for _ in range(6)]
 
-    async def race(sitting: Sitting, action: Action) -> tuple[UUID, bool, str]:
+    async def race(seeded: SeededAttempt, action: Action) -> tuple[UUID, bool, str]:
         async with engine.begin() as conn:
-            ended = await end(conn, sitting, ending(action, answers=[SubmittedAnswer("a", "x")]))
-            return sitting.attempt_id, ended.changed, ended.receipt.hash
+            ended = await end(conn, seeded, ending(action, answers=[SubmittedAnswer("a", "x")]))
+            return seeded.attempt_id, ended.changed, ended.receipt.hash
 
     actions = [Action.SUBMIT, Action.TIME_OUT, Action.SUBMIT, Action.END]
-    results = await asyncio.gather(*(race(sitting, action) for action in actions for sitting in sittings))
+    results = await asyncio.gather(*(race(seeded, action) for action in actions for seeded in seeded_attempts))
     assert Counter(attempt_id for attempt_id, changed, _ in results if changed) == {
-        sitting.attempt_id: 1 for sitting in sittings
+        seeded.attempt_id: 1 for seeded in seeded_attempts
     }
-    assert len({(attempt_id, digest) for attempt_id, _, digest in results}) == len(sittings)
+    assert len({(attempt_id, digest) for attempt_id, _, digest in results}) == len(seeded_attempts)
     async with engine.connect() as conn:
-        for sitting in sittings:
-            facts = Counter(fact for fact, _ in await system_events(conn, sitting.attempt_id))
+        for seeded in seeded_attempts:
+            facts = Counter(fact for fact, _ in await system_events(conn, seeded.attempt_id))
             assert facts["submitted"] + facts["ended"] == 1
             assert facts["answer_submitted"] == 1
-            deltas = await feed.read_after(conn, sitting.exam_id, 0)
+            deltas = await feed.read_after(conn, seeded.exam_id, 0)
             assert [delta.kind for delta in deltas].count("attempt") == 2
 
 
 async def test_coming_back_while_it_ends_finds_it_running_or_is_refused(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        sittings = [await sit(conn) for _ in range(8)]
+        seeded_attempts = [await seed_attempt(conn) for _ in range(8)]
 
-    async def come_back(sitting: Sitting) -> AttemptStatus | None:
+    async def come_back(seeded: SeededAttempt) -> AttemptStatus | None:
         try:
             async with engine.begin() as conn:
-                again = await start_attempt(conn, sitting.exam_id, sitting.student_id, rulebook_version=1, notice=1)
+                again = await start_attempt(conn, seeded.exam_id, seeded.student_id, rulebook_version=1, notice=1)
                 return again.status
         except Conflict:
             return None
 
-    async def end_it(sitting: Sitting) -> None:
+    async def end_it(seeded: SeededAttempt) -> None:
         async with engine.begin() as conn:
-            await end(conn, sitting, ending(Action.END))
+            await end(conn, seeded, ending(Action.END))
 
-    came = await asyncio.gather(*(job(one) for one in sittings for job in (come_back, end_it)))
+    came = await asyncio.gather(*(job(one) for one in seeded_attempts for job in (come_back, end_it)))
     assert set(came[::2]) <= {AttemptStatus.IN_PROGRESS, None}
     async with engine.connect() as conn:
-        for sitting in sittings:
-            assert (await read(conn, sitting)).status == "ended"
-            board_now = await board.read_board(conn, sitting.exam_id)
+        for seeded in seeded_attempts:
+            assert (await read(conn, seeded)).status == "ended"
+            board_now = await board.read_board(conn, seeded.exam_id)
             assert len(board_now.attempts) == 1
-    assert [await come_back(sitting) for sitting in sittings] == [None] * 8
+    assert [await come_back(seeded) for seeded in seeded_attempts] == [None] * 8
 
 
 async def test_an_answer_that_is_just_being_stored_does_not_hold_up_the_end(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        sitting = await sit(conn)
+        seeded = await seed_attempt(conn)
     async with engine.connect() as storing:
-        await answer(storing, sitting, "a", "x", 1_000)
+        await answer(storing, seeded, "a", "x", 1_000)
         async with engine.begin() as conn:
-            assert (await end(conn, sitting)).receipt.answers == 0
+            assert (await end(conn, seeded)).receipt.answers == 0
         await storing.commit()
     async with engine.connect() as conn:
-        (late,) = await list_revisions(conn, sitting.attempt_id)
+        (late,) = await list_revisions(conn, seeded.attempt_id)
         assert not late.stands
 
 
 async def test_how_long_it_took_is_stored(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
+    seeded = await seed_attempt(conn)
     await conn.execute(update(ExamAttempt).values(started_at=ExamAttempt.started_at - timedelta(seconds=90)))
-    await end(conn, sitting)
-    assert 90 <= (await read(conn, sitting)).duration_seconds <= 95
+    await end(conn, seeded)
+    assert 90 <= (await read(conn, seeded)).duration_seconds <= 95

@@ -12,24 +12,24 @@ from db.queries.attempts.grades import ItemGrade, lock_graded_attempt, read_grad
 from judgement import grading
 from protocol.roles import Role
 from tests import factories
-from tests.sittings import WITH_TEXT, Sitting, answer, end, sit
+from tests.seeded_attempts import WITH_TEXT, SeededAttempt, answer, end, seed_attempt
 
 
-async def ended(conn: AsyncConnection) -> Sitting:
-    sitting = await sit(conn, WITH_TEXT)
-    await answer(conn, sitting, "a", "x", 1_000)
-    await answer(conn, sitting, "d", "Because", 2_000)
-    await end(conn, sitting)
-    return sitting
+async def ended(conn: AsyncConnection) -> SeededAttempt:
+    seeded = await seed_attempt(conn, WITH_TEXT)
+    await answer(conn, seeded, "a", "x", 1_000)
+    await answer(conn, seeded, "d", "Because", 2_000)
+    await end(conn, seeded)
+    return seeded
 
 
 async def test_a_person_s_points_stand_in_the_place_of_the_key_s(conn: AsyncConnection) -> None:
-    sitting = await ended(conn)
+    seeded = await ended(conn)
     for points in (1.0, 0.5):
-        script = await lock_graded_attempt(conn, sitting.attempt_id, sitting.teacher_id)
+        script = await lock_graded_attempt(conn, seeded.attempt_id, seeded.teacher_id)
         grades = [ItemGrade("a", points, "half"), ItemGrade("d", 4)]
-        await store_grades(conn, script, grades, sitting.teacher_id, grading, final=False)
-    after = await read_graded_attempt(conn, sitting.attempt_id, sitting.teacher_id)
+        await store_grades(conn, script, grades, seeded.teacher_id, grading, final=False)
+    after = await read_graded_attempt(conn, seeded.attempt_id, seeded.teacher_id)
     assert {item: (one.points, one.by, one.comment) for item, one in after.given.items()} == {
         "a": (0.5, "Grace Example", "half"),
         "b": (0, "key", ""),
@@ -38,45 +38,45 @@ async def test_a_person_s_points_stand_in_the_place_of_the_key_s(conn: AsyncConn
     }
     assert (after.marks.score, after.marks.percentage, after.marks.passed) == (4.5, 22.5, False)
     assert not after.grade_final
-    rows = await conn.execute(select(AttemptGrade.item).where(AttemptGrade.attempt_id == sitting.attempt_id))
+    rows = await conn.execute(select(AttemptGrade.item).where(AttemptGrade.attempt_id == seeded.attempt_id))
     assert len(rows.all()) == 4
 
 
 async def test_the_last_word_wants_points_for_every_item_and_is_kept(conn: AsyncConnection) -> None:
-    sitting = await ended(conn)
-    script = await lock_graded_attempt(conn, sitting.attempt_id, sitting.teacher_id)
+    seeded = await ended(conn)
+    script = await lock_graded_attempt(conn, seeded.attempt_id, seeded.teacher_id)
     with pytest.raises(Conflict, match="no points yet: d"):
-        await store_grades(conn, script, [], sitting.teacher_id, grading, final=True)
-    await store_grades(conn, script, [ItemGrade("d", 4)], sitting.teacher_id, grading, final=True)
-    assert (await read_graded_attempt(conn, sitting.attempt_id, sitting.teacher_id)).grade_final
-    again = await lock_graded_attempt(conn, sitting.attempt_id, sitting.teacher_id)
+        await store_grades(conn, script, [], seeded.teacher_id, grading, final=True)
+    await store_grades(conn, script, [ItemGrade("d", 4)], seeded.teacher_id, grading, final=True)
+    assert (await read_graded_attempt(conn, seeded.attempt_id, seeded.teacher_id)).grade_final
+    again = await lock_graded_attempt(conn, seeded.attempt_id, seeded.teacher_id)
     first = (await conn.execute(select(ExamAttempt.grade_final_at))).scalar_one()
-    await store_grades(conn, again, [ItemGrade("d", 5)], sitting.teacher_id, grading, final=True)
+    await store_grades(conn, again, [ItemGrade("d", 5)], seeded.teacher_id, grading, final=True)
     assert (await conn.execute(select(ExamAttempt.grade_final_at))).scalar_one() == first
 
 
 async def test_an_attempt_that_runs_is_read_and_not_graded(conn: AsyncConnection) -> None:
-    sitting = await sit(conn, WITH_TEXT)
-    script = await read_graded_attempt(conn, sitting.attempt_id, sitting.teacher_id)
+    seeded = await seed_attempt(conn, WITH_TEXT)
+    script = await read_graded_attempt(conn, seeded.attempt_id, seeded.teacher_id)
     assert (script.given, script.marks.max_score) == ({}, 20)
     with pytest.raises(Conflict, match="after it has ended"):
-        await lock_graded_attempt(conn, sitting.attempt_id, sitting.teacher_id)
+        await lock_graded_attempt(conn, seeded.attempt_id, seeded.teacher_id)
 
 
 async def test_keys_are_there_for_reviewers_alone(conn: AsyncConnection) -> None:
-    sitting = await ended(conn)
+    seeded = await ended(conn)
     with pytest.raises(NotFound):
-        await read_graded_attempt(conn, uuid4(), sitting.teacher_id)
+        await read_graded_attempt(conn, uuid4(), seeded.teacher_id)
     stranger = await factories.make_user(conn, role=Role.TEACHER)
     with pytest.raises(NotFound, match="attempt"):
-        await read_graded_attempt(conn, sitting.attempt_id, stranger)
+        await read_graded_attempt(conn, seeded.attempt_id, stranger)
     with pytest.raises(NotFound):
-        await read_graded_attempt(conn, sitting.attempt_id, sitting.student_id)
+        await read_graded_attempt(conn, seeded.attempt_id, seeded.student_id)
     await conn.execute(
         insert(TeacherExamPermission).values(
-            exam_id=sitting.exam_id, teacher_id=stranger, can_view=True, can_invigilate=True
+            exam_id=seeded.exam_id, teacher_id=stranger, can_view=True, can_invigilate=True
         )
     )
     with pytest.raises(Forbidden):
-        await read_graded_attempt(conn, sitting.attempt_id, stranger)
-    assert await read_graded_attempt(conn, sitting.attempt_id, await factories.make_user(conn, role=Role.ADMIN))
+        await read_graded_attempt(conn, seeded.attempt_id, stranger)
+    assert await read_graded_attempt(conn, seeded.attempt_id, await factories.make_user(conn, role=Role.ADMIN))

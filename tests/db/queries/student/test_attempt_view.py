@@ -11,23 +11,23 @@ from db.errors import NotFound
 from db.models import Exam, ExamItem
 from db.queries.student.attempt_view import Owner, PaperItem, is_stored, list_item_names, read_paper
 from tests.factories import make_stream
-from tests.sittings import KEYED, WITH_TEXT, answer, end, sit
+from tests.seeded_attempts import KEYED, WITH_TEXT, answer, end, seed_attempt
 
 
 async def test_a_paper_keeps_the_items_it_was_started_with(conn: AsyncConnection) -> None:
-    sitting = await sit(conn, WITH_TEXT)
-    owner = Owner(sitting.student_id)
-    before = await read_paper(conn, sitting.attempt_id, owner)
+    seeded = await seed_attempt(conn, WITH_TEXT)
+    owner = Owner(seeded.student_id)
+    before = await read_paper(conn, seeded.attempt_id, owner)
     await conn.execute(update(Exam).values(items_version=2))
     await conn.execute(
         insert(ExamItem).values(
-            exam_id=sitting.exam_id, version=2, item="z", position=1, kind="text", prompt="New", points=1
+            exam_id=seeded.exam_id, version=2, item="z", position=1, kind="text", prompt="New", points=1
         )
     )
-    after = await read_paper(conn, sitting.attempt_id, owner)
+    after = await read_paper(conn, seeded.attempt_id, owner)
     assert [one.item for one in after.items] == ["a", "b", "c", "d"]
     assert msgspec.structs.replace(after, server_at=before.server_at) == before
-    assert await list_item_names(conn, sitting.attempt_id, owner) == {"a", "b", "c", "d"}
+    assert await list_item_names(conn, seeded.attempt_id, owner) == {"a", "b", "c", "d"}
 
 
 def test_what_a_student_is_shown_of_an_item_has_no_room_for_a_key() -> None:
@@ -35,33 +35,33 @@ def test_what_a_student_is_shown_of_an_item_has_no_room_for_a_key() -> None:
 
 
 async def test_nobody_else_s_attempt_is_there_nor_one_of_another_exam_s_code(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    for owner in (Owner(uuid4()), Owner(sitting.student_id, uuid4())):
+    seeded = await seed_attempt(conn)
+    for owner in (Owner(uuid4()), Owner(seeded.student_id, uuid4())):
         with pytest.raises(NotFound):
-            await read_paper(conn, sitting.attempt_id, owner)
+            await read_paper(conn, seeded.attempt_id, owner)
         with pytest.raises(NotFound):
-            await list_item_names(conn, sitting.attempt_id, owner)
-    assert await read_paper(conn, sitting.attempt_id, Owner(sitting.student_id, sitting.exam_id))
+            await list_item_names(conn, seeded.attempt_id, owner)
+    assert await read_paper(conn, seeded.attempt_id, Owner(seeded.student_id, seeded.exam_id))
 
 
 async def test_an_exam_without_items_has_none_and_is_there(conn: AsyncConnection) -> None:
-    sitting = await sit(conn, [])
-    assert await list_item_names(conn, sitting.attempt_id, Owner(sitting.student_id)) == set()
+    seeded = await seed_attempt(conn, [])
+    assert await list_item_names(conn, seeded.attempt_id, Owner(seeded.student_id)) == set()
 
 
 async def test_the_receipt_is_part_of_the_paper_once_there_is_one(conn: AsyncConnection) -> None:
-    sitting = await sit(conn, KEYED)
-    owner = Owner(sitting.student_id)
-    assert (await read_paper(conn, sitting.attempt_id, owner)).receipt is None
-    ended = await end(conn, sitting)
-    assert (await read_paper(conn, sitting.attempt_id, owner)).receipt == ended.receipt
+    seeded = await seed_attempt(conn, KEYED)
+    owner = Owner(seeded.student_id)
+    assert (await read_paper(conn, seeded.attempt_id, owner)).receipt is None
+    ended = await end(conn, seeded)
+    assert (await read_paper(conn, seeded.attempt_id, owner)).receipt == ended.receipt
 
 
 async def test_only_a_stream_of_the_attempt_can_have_something_to_come(conn: AsyncConnection) -> None:
-    sitting, other = await sit(conn), await sit(conn)
-    last = await answer(conn, sitting, "a", "x", 1_000)
-    assert await is_stored(conn, sitting.attempt_id, sitting.stream_id, last)
-    assert not await is_stored(conn, sitting.attempt_id, sitting.stream_id, last + 1)
-    assert not await is_stored(conn, sitting.attempt_id, await make_stream(conn, sitting.attempt_id), 1)
+    seeded, other = await seed_attempt(conn), await seed_attempt(conn)
+    last = await answer(conn, seeded, "a", "x", 1_000)
+    assert await is_stored(conn, seeded.attempt_id, seeded.stream_id, last)
+    assert not await is_stored(conn, seeded.attempt_id, seeded.stream_id, last + 1)
+    assert not await is_stored(conn, seeded.attempt_id, await make_stream(conn, seeded.attempt_id), 1)
     for stream in (other.stream_id, uuid4()):
-        assert await is_stored(conn, sitting.attempt_id, stream, 99)
+        assert await is_stored(conn, seeded.attempt_id, stream, 99)

@@ -11,39 +11,39 @@ from db.queries.student.attempt_view import Owner
 from db.queries.student.record import CONCLUDED_S, Record, read_record
 from protocol.flags import FlagSource, FlagStatus
 from tests.factories import make_flag
-from tests.sittings import Sitting, answer, end, sit
+from tests.seeded_attempts import SeededAttempt, answer, end, seed_attempt
 
 
-async def read(conn: AsyncConnection, sitting: Sitting) -> Record:
-    record = await read_record(conn, sitting.attempt_id, Owner(sitting.student_id))
+async def read(conn: AsyncConnection, seeded: SeededAttempt) -> Record:
+    record = await read_record(conn, seeded.attempt_id, Owner(seeded.student_id))
     assert record is not None
     return record
 
 
 async def test_there_is_none_while_the_attempt_runs_nor_for_anybody_else(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    owner = Owner(sitting.student_id)
-    assert await read_record(conn, sitting.attempt_id, owner) is None
-    await end(conn, sitting)
-    assert await read_record(conn, sitting.attempt_id, owner) is not None
-    for other in (Owner(uuid4()), Owner(sitting.student_id, uuid4())):
-        assert await read_record(conn, sitting.attempt_id, other) is None
+    seeded = await seed_attempt(conn)
+    owner = Owner(seeded.student_id)
+    assert await read_record(conn, seeded.attempt_id, owner) is None
+    await end(conn, seeded)
+    assert await read_record(conn, seeded.attempt_id, owner) is not None
+    for other in (Owner(uuid4()), Owner(seeded.student_id, uuid4())):
+        assert await read_record(conn, seeded.attempt_id, other) is None
 
 
 async def test_flags_are_shown_once_a_person_has_decided_and_the_rules_others_at_release(
     conn: AsyncConnection,
 ) -> None:
-    sitting = await sit(conn)
-    await end(conn, sitting)
+    seeded = await seed_attempt(conn)
+    await end(conn, seeded)
     for status in FlagStatus:
-        flag = await make_flag(conn, sitting.attempt_id, episode=f"rule {status}")
+        flag = await make_flag(conn, seeded.attempt_id, episode=f"rule {status}")
         await conn.execute(update(Flag).where(Flag.id == flag).values(status=status))
     for status in (FlagStatus.OPEN, FlagStatus.CONFIRMED):
-        flag = await make_flag(conn, sitting.attempt_id, episode=f"model {status}")
+        flag = await make_flag(conn, seeded.attempt_id, episode=f"model {status}")
         await conn.execute(
             update(Flag).where(Flag.id == flag).values(status=status, source=FlagSource.LLM, rule="model")
         )
-    before = await read(conn, sitting)
+    before = await read(conn, seeded)
     assert not before.released
     assert not before.is_decided
     assert sorted((flag.source, flag.status) for flag in before.flags) == [
@@ -53,27 +53,27 @@ async def test_flags_are_shown_once_a_person_has_decided_and_the_rules_others_at
         ("rule", "withdrawn"),
     ]
     await conn.execute(update(Exam).values(results_released_at=func.now()))
-    after = await read(conn, sitting)
+    after = await read(conn, seeded)
     assert after.released
     assert sorted({flag.status for flag in after.flags if flag.source == "rule"}) == sorted(FlagStatus)
     assert [flag.status for flag in after.flags if flag.source == "llm"] == ["confirmed"]
 
 
 async def test_nothing_waits_for_a_person_when_only_notes_are_open(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    await end(conn, sitting)
-    await make_flag(conn, sitting.attempt_id)
-    assert not (await read(conn, sitting)).is_decided
+    seeded = await seed_attempt(conn)
+    await end(conn, seeded)
+    await make_flag(conn, seeded.attempt_id)
+    assert not (await read(conn, seeded)).is_decided
     await conn.execute(update(Flag).values(severity="normal"))
-    assert (await read(conn, sitting)).is_decided
+    assert (await read(conn, seeded)).is_decided
 
 
 async def test_what_was_recorded_is_counted_by_kind(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    await answer(conn, sitting, "a", "x", 1_000)
-    await answer(conn, sitting, "a", "y", 2_000)
-    await end(conn, sitting)
-    recorded = {one.event_type: one for one in (await read(conn, sitting)).recorded}
+    seeded = await seed_attempt(conn)
+    await answer(conn, seeded, "a", "x", 1_000)
+    await answer(conn, seeded, "a", "y", 2_000)
+    await end(conn, seeded)
+    recorded = {one.event_type: one for one in (await read(conn, seeded)).recorded}
     assert {kind: one.count for kind, one in recorded.items()} == {
         "answered": 2,
         "attempt_started": 1,
@@ -83,12 +83,12 @@ async def test_what_was_recorded_is_counted_by_kind(conn: AsyncConnection) -> No
 
 
 async def test_a_record_is_concluded_once_it_was_analysed_or_is_waited_for_no_longer(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
-    await end(conn, sitting)
-    assert not (await read(conn, sitting)).is_concluded
+    seeded = await seed_attempt(conn)
+    await end(conn, seeded)
+    assert not (await read(conn, seeded)).is_concluded
     await conn.execute(update(BehaviorAnalysis).values(revision=1, state="stale"))
-    assert (await read(conn, sitting)).is_concluded
+    assert (await read(conn, seeded)).is_concluded
     await conn.execute(update(BehaviorAnalysis).values(revision=0, state="pending"))
     long_ago = ExamAttempt.completed_at - timedelta(seconds=CONCLUDED_S + 1)
     await conn.execute(update(ExamAttempt).values(completed_at=long_ago))
-    assert (await read(conn, sitting)).is_concluded
+    assert (await read(conn, seeded)).is_concluded

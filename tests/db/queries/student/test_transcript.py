@@ -11,26 +11,26 @@ from db.queries.accounts import users
 from db.queries.student.attempt_view import Owner
 from db.queries.student.transcript import read_transcript
 from protocol.roles import Role
-from tests.sittings import Sitting, answer, end, sit
+from tests.seeded_attempts import SeededAttempt, answer, end, seed_attempt
 
 
-async def sit_as_one(conn: AsyncConnection, exams: int) -> list[Sitting]:
+async def sit_as_one(conn: AsyncConnection, exams: int) -> list[SeededAttempt]:
     """Several exams of one student: the second half are handed in, with 2 of 10 points."""
     account = await users.create_user(conn, username="ada", name="Ada Example", role=Role.STUDENT)
-    sittings = []
+    seeded_attempts = []
     for _ in range(exams):
-        one = await sit(conn, passing=1)
+        one = await seed_attempt(conn, passing=1)
         await conn.execute(
             update(ExamEnrollment).where(ExamEnrollment.exam_id == one.exam_id).values(student_id=account.user_id)
         )
         await conn.execute(
             update(ExamAttempt).where(ExamAttempt.id == one.attempt_id).values(student_id=account.user_id)
         )
-        sittings.append(msgspec.structs.replace(one, student_id=account.user_id))
-    for one in sittings[exams // 2 :]:
+        seeded_attempts.append(msgspec.structs.replace(one, student_id=account.user_id))
+    for one in seeded_attempts[exams // 2 :]:
         await answer(conn, one, "a", "x", 1_000)
         await end(conn, one)
-    return sittings
+    return seeded_attempts
 
 
 async def test_scores_are_shown_once_they_are_released(conn: AsyncConnection) -> None:
@@ -56,9 +56,9 @@ async def test_scores_are_shown_once_they_are_released(conn: AsyncConnection) ->
 
 
 async def test_it_is_the_student_s_own_with_their_profile_and_newest_attempts_first(conn: AsyncConnection) -> None:
-    sittings = await sit_as_one(conn, 4)
-    await sit(conn)
-    student = sittings[0].student_id
+    seeded_attempts = await sit_as_one(conn, 4)
+    await seed_attempt(conn)
+    student = seeded_attempts[0].student_id
     await conn.execute(
         update(StudentProfile)
         .where(StudentProfile.user_id == student)
@@ -66,12 +66,12 @@ async def test_it_is_the_student_s_own_with_their_profile_and_newest_attempts_fi
     )
     transcript = await read_transcript(conn, Owner(student), limit=3)
     assert (transcript.profile.username, transcript.profile.cohort, transcript.integrity) == ("ada", "2026", 0.8)
-    assert [one.attempt_id for one in transcript.attempts] == [one.attempt_id for one in sittings[:0:-1]]
-    only = await read_transcript(conn, Owner(student, sittings[1].exam_id))
-    assert [one.exam_id for one in only.attempts] == [sittings[1].exam_id]
+    assert [one.attempt_id for one in transcript.attempts] == [one.attempt_id for one in seeded_attempts[:0:-1]]
+    only = await read_transcript(conn, Owner(student, seeded_attempts[1].exam_id))
+    assert [one.exam_id for one in only.attempts] == [seeded_attempts[1].exam_id]
 
 
 async def test_nobody_has_no_transcript(conn: AsyncConnection) -> None:
-    sitting = await sit(conn)
+    seeded = await seed_attempt(conn)
     with pytest.raises(NotFound):
-        await read_transcript(conn, Owner(sitting.exam_id))
+        await read_transcript(conn, Owner(seeded.exam_id))

@@ -14,7 +14,7 @@ from protocol.attempts import ItemKind
 from protocol.roles import Permission, Role
 from tests.factories import make_attempt, make_exam, make_flag, make_stream, make_user, store_events
 from tests.hub.conftest import Caller, People
-from tests.sittings import ending
+from tests.seeded_attempts import ending
 
 
 class Stage:
@@ -94,7 +94,7 @@ class Stage:
             username = (await conn.execute(select(User.username).where(User.id == user_id))).scalar_one()
         return user_id, str(username)
 
-    async def sitting(self, student: str = "the student") -> UUID:
+    async def seeded(self, student: str = "the student") -> UUID:
         """An exam of the student's, as the stage's, whose attempt may be ended; the attempt."""
         return _uuid((await self._furnish("the maker", student))["attempt_id"])
 

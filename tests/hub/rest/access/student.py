@@ -9,7 +9,7 @@ from tests.hub.rest.access.stage import Stage
 
 async def submitting(stage: Stage, caller: str) -> Call:
     del caller
-    return Call({"attempt_id": await stage.sitting()}, {})
+    return Call({"attempt_id": await stage.seeded()}, {})
 
 
 ROWS = [

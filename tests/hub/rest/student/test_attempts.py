@@ -10,14 +10,14 @@ from hub.rest.http.paging import write_cursor
 from protocol.roles import Role
 from tests.factories import make_flag
 from tests.hub.conftest import PASSWORD, Caller, People
-from tests.sittings import WITH_TEXT, Sitting, answer, end, sit
+from tests.seeded_attempts import WITH_TEXT, SeededAttempt, answer, end, seed_attempt
 
 
 @pytest.fixture
-async def sitting(engine: AsyncEngine, passwords: Passwords) -> Sitting:
+async def seeded(engine: AsyncEngine, passwords: Passwords) -> SeededAttempt:
     """An exam that a student called ada sits."""
     async with engine.begin() as conn:
-        made = await sit(conn, WITH_TEXT)
+        made = await seed_attempt(conn, WITH_TEXT)
         await conn.execute(
             update(User)
             .where(User.id == made.student_id)
@@ -27,19 +27,19 @@ async def sitting(engine: AsyncEngine, passwords: Passwords) -> Sitting:
 
 
 @pytest.fixture
-async def ada(people: People, sitting: Sitting) -> Caller:
-    assert sitting
+async def ada(people: People, seeded: SeededAttempt) -> Caller:
+    assert seeded
     return await people.sign_in("ada")
 
 
 async def test_an_attempt_is_gone_on_with_from_any_machine(
-    ada: Caller, people: People, sitting: Sitting, engine: AsyncEngine
+    ada: Caller, people: People, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
-        await answer(conn, sitting, "a", "y", 1_000)
-        await answer(conn, sitting, "d", "Because", 1_500)
-        await answer(conn, sitting, "a", "x", 2_000)
-    path = f"/student/exams/{sitting.attempt_id}"
+        await answer(conn, seeded, "a", "y", 1_000)
+        await answer(conn, seeded, "d", "Because", 1_500)
+        await answer(conn, seeded, "a", "x", 2_000)
+    path = f"/student/exams/{seeded.attempt_id}"
     paper = (await ada.get(path)).json()
     assert (paper["status"], paper["exam"]["title"], paper["receipt"]) == ("in_progress", "Physics", None)
     assert paper["started_at"] <= paper["server_at"] < paper["deadline"]
@@ -59,35 +59,37 @@ async def test_an_attempt_is_gone_on_with_from_any_machine(
     assert elsewhere == {**paper, "server_at": elsewhere["server_at"]}
 
 
-async def test_no_key_is_ever_part_of_what_a_student_reads(ada: Caller, sitting: Sitting, engine: AsyncEngine) -> None:
+async def test_no_key_is_ever_part_of_what_a_student_reads(
+    ada: Caller, seeded: SeededAttempt, engine: AsyncEngine
+) -> None:
     for _ in range(2):
-        read = [await ada.get(f"/student/exams/{sitting.attempt_id}{end_}") for end_ in ("", "/answers")]
+        read = [await ada.get(f"/student/exams/{seeded.attempt_id}{end_}") for end_ in ("", "/answers")]
         read.append(await ada.get("/student/exams"))
         for one in read:
             assert "_key" not in one.text
             assert "9.81" not in one.text
         async with engine.begin() as conn:
-            await end(conn, sitting)
+            await end(conn, seeded)
 
 
 async def test_afterwards_the_receipt_and_when_it_ended_are_there(
-    ada: Caller, sitting: Sitting, engine: AsyncEngine
+    ada: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
-        ended = await end(conn, sitting)
-    paper = (await ada.get(f"/student/exams/{sitting.attempt_id}")).json()
+        ended = await end(conn, seeded)
+    paper = (await ada.get(f"/student/exams/{seeded.attempt_id}")).json()
     assert paper["status"] == "completed"
     assert paper["receipt"]["hash"] == ended.receipt.hash
     assert paper["completed_at"] == ended.receipt.submitted_at
 
 
 async def test_revisions_go_page_by_page_and_say_which_stands(
-    ada: Caller, sitting: Sitting, engine: AsyncEngine
+    ada: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
         for mono, (item, value) in enumerate([("a", 1), ("b", 1), ("a", 2), ("a", 3), ("d", 1)], 1):
-            await answer(conn, sitting, item, value, mono * 1_000)
-    path = f"/student/exams/{sitting.attempt_id}/answers"
+            await answer(conn, seeded, item, value, mono * 1_000)
+    path = f"/student/exams/{seeded.attempt_id}/answers"
     seen, after = [], None
     while True:
         page = (await ada.get(path, limit=2, **({} if after is None else {"after": after}))).json()
@@ -99,41 +101,41 @@ async def test_revisions_go_page_by_page_and_say_which_stands(
 
 
 @pytest.mark.parametrize("key", [["a", 0], ["a", 10**30], ["a"], [1, 1], "a"])
-async def test_a_cursor_nobody_gave_is_refused(ada: Caller, sitting: Sitting, key: object) -> None:
-    refused = await ada.get(f"/student/exams/{sitting.attempt_id}/answers", after=write_cursor(key))
+async def test_a_cursor_nobody_gave_is_refused(ada: Caller, seeded: SeededAttempt, key: object) -> None:
+    refused = await ada.get(f"/student/exams/{seeded.attempt_id}/answers", after=write_cursor(key))
     assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "query.after")
 
 
-async def test_nobody_reads_somebody_else_s_attempt(people: People, sitting: Sitting) -> None:
+async def test_nobody_reads_somebody_else_s_attempt(people: People, seeded: SeededAttempt) -> None:
     eve = await people.make(Role.STUDENT, "eve")
     for end_ in ("", "/answers"):
-        assert (await eve.get(f"/student/exams/{sitting.attempt_id}{end_}")).status_code == 404
-        assert (await people.nobody.get(f"/student/exams/{sitting.attempt_id}{end_}")).status_code == 401
+        assert (await eve.get(f"/student/exams/{seeded.attempt_id}{end_}")).status_code == 404
+        assert (await people.nobody.get(f"/student/exams/{seeded.attempt_id}{end_}")).status_code == 401
 
 
 async def test_a_code_reads_the_attempt_of_its_own_exam_and_no_other(
-    people: People, sitting: Sitting, engine: AsyncEngine
+    people: People, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     teacher = await people.make(Role.TEACHER, "teacher")
     latin = await teacher.post("/exams", {"title": "Latin", "duration_minutes": 90, "is_published": True})
     roster = f"/exams/{latin.json()['exam_id']}/roster"
     (one,) = (await teacher.post(roster, {"students": [{"username": "ada", "name": "Ada"}]})).json()
     by_code = await people.sign_in_by_code(one["code"])
-    assert (await by_code.get(f"/student/exams/{sitting.attempt_id}")).status_code == 404
-    assert (await by_code.post(f"/student/exams/{sitting.attempt_id}/submit")).status_code == 404
+    assert (await by_code.get(f"/student/exams/{seeded.attempt_id}")).status_code == 404
+    assert (await by_code.post(f"/student/exams/{seeded.attempt_id}/submit")).status_code == 404
     started = (await by_code.post(f"/student/exams/{latin.json()['exam_id']}/start")).json()
     assert (await by_code.get(f"/student/exams/{started['attempt_id']}")).status_code == 200
 
 
 async def test_the_record_comes_once_the_attempt_is_analysed_and_marks_once_they_are_released(
-    ada: Caller, sitting: Sitting, engine: AsyncEngine
+    ada: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
-    path = f"/student/exams/{sitting.attempt_id}"
+    path = f"/student/exams/{seeded.attempt_id}"
     assert (await ada.get(path)).json()["record"] is None
     async with engine.begin() as conn:
-        await answer(conn, sitting, "a", "x", 1_000)
-        await end(conn, sitting)
-        await make_flag(conn, sitting.attempt_id)
+        await answer(conn, seeded, "a", "x", 1_000)
+        await end(conn, seeded)
+        await make_flag(conn, seeded.attempt_id)
         await conn.execute(
             update(ExamAttempt).values(integrity_score=0.65, coverage=0.97, dropout_label="copy", flagged=True)
         )

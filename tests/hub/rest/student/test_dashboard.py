@@ -5,26 +5,26 @@ from db.models import Exam, StudentProfile, User
 from hub.auth.passwords import Passwords
 from protocol.roles import Role
 from tests.hub.conftest import PASSWORD, Caller, People
-from tests.sittings import answer, end, sit
+from tests.seeded_attempts import answer, end, seed_attempt
 
 
 async def test_a_student_s_own_page_says_what_they_sat_and_never_a_risk(
     people: People, engine: AsyncEngine, passwords: Passwords
 ) -> None:
     async with engine.begin() as conn:
-        sitting = await sit(conn, passing=1)
-        await answer(conn, sitting, "a", "x", 1_000)
-        await end(conn, sitting)
+        seeded = await seed_attempt(conn, passing=1)
+        await answer(conn, seeded, "a", "x", 1_000)
+        await end(conn, seeded)
         await conn.execute(
             update(User)
-            .where(User.id == sitting.student_id)
+            .where(User.id == seeded.student_id)
             .values(username="ada", password_hash=await passwords.hash(PASSWORD))
         )
         await conn.execute(update(Exam).values(results_released_at=func.now()))
     ada = await people.sign_in("ada")
     page = (await ada.get("/student/dashboard")).json()
     assert page["profile"]["username"] == "ada"
-    assert [(one["attempt_id"], one["score"]) for one in page["exam_history"]] == [(str(sitting.attempt_id), 2)]
+    assert [(one["attempt_id"], one["score"]) for one in page["exam_history"]] == [(str(seeded.attempt_id), 2)]
     assert page["integrity"] == {"score": None, "status": "unknown"}
     assert page["dropout_risk"] == {"label": None, "flagged": False}
     assert page["summary"] == {"total_exams": 1, "passed": 1, "average_score": 20}

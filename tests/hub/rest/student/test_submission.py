@@ -14,14 +14,14 @@ from judgement.attempts import Action
 from protocol.roles import Role
 from tests.candidates import system_events
 from tests.hub.conftest import PASSWORD, Caller, People
-from tests.sittings import Sitting, answer, end, ending, sit
+from tests.seeded_attempts import SeededAttempt, answer, end, ending, seed_attempt
 
 
 @pytest.fixture
-async def sitting(engine: AsyncEngine, passwords: Passwords) -> Sitting:
+async def seeded(engine: AsyncEngine, passwords: Passwords) -> SeededAttempt:
     """An exam that a student called ada sits."""
     async with engine.begin() as conn:
-        made = await sit(conn)
+        made = await seed_attempt(conn)
         await conn.execute(
             update(User)
             .where(User.id == made.student_id)
@@ -31,57 +31,57 @@ async def sitting(engine: AsyncEngine, passwords: Passwords) -> Sitting:
 
 
 @pytest.fixture
-async def ada(people: People, sitting: Sitting) -> Caller:
-    assert sitting
+async def ada(people: People, seeded: SeededAttempt) -> Caller:
+    assert seeded
     return await people.sign_in("ada")
 
 
-def path_of(sitting: Sitting) -> str:
-    return f"/student/exams/{sitting.attempt_id}/submit"
+def path_of(seeded: SeededAttempt) -> str:
+    return f"/student/exams/{seeded.attempt_id}/submit"
 
 
 async def test_handing_in_gives_a_receipt_and_repeating_it_the_same(
-    ada: Caller, sitting: Sitting, engine: AsyncEngine
+    ada: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
-        await answer(conn, sitting, "a", "x", 1_000)
+        await answer(conn, seeded, "a", "x", 1_000)
     body = {"answers": [{"item": "c", "value": "9,81"}]}
-    first = await ada.post(path_of(sitting), body)
+    first = await ada.post(path_of(seeded), body)
     assert first.status_code == 200
     receipt = first.json()
     assert receipt["status"] == "completed"
     assert (receipt["answers"], receipt["events"], len(receipt["hash"])) == (2, 1, 64)
-    assert receipt["streams"] == {str(sitting.stream_id): 1}
+    assert receipt["streams"] == {str(seeded.stream_id): 1}
     for again in (body, None, {}):
-        assert (await ada.post(path_of(sitting), again)).json() == receipt
+        assert (await ada.post(path_of(seeded), again)).json() == receipt
     async with engine.connect() as conn:
         score = await conn.execute(select(ExamAttempt.score, ExamAttempt.passed))
         assert tuple(score.one()) == (7, True)
 
 
 async def test_two_machines_that_hand_in_at_once_get_the_same_receipt(
-    ada: Caller, people: People, sitting: Sitting, engine: AsyncEngine
+    ada: Caller, people: People, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     callers = [ada, await people.sign_in("ada"), await people.sign_in("ada")]
     bodies = [{"answers": [{"item": "a", "value": value}]} for value in ("x", "y", "z")]
     answers = await asyncio.gather(
-        *(caller.post(path_of(sitting), body) for caller, body in zip(callers, bodies, strict=True))
+        *(caller.post(path_of(seeded), body) for caller, body in zip(callers, bodies, strict=True))
     )
     assert {one.status_code for one in answers} == {200}
     assert len({one.json()["hash"] for one in answers}) == 1
     async with engine.connect() as conn:
-        facts = [fact for fact, _ in await system_events(conn, sitting.attempt_id)]
+        facts = [fact for fact, _ in await system_events(conn, seeded.attempt_id)]
         assert facts.count("submitted") == 1
 
 
 async def test_a_submission_waits_for_what_the_client_has_sent(
-    ada: Caller, sitting: Sitting, engine: AsyncEngine
+    ada: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
-    body = {"stream": str(sitting.stream_id), "last_seq": 2}
-    handing_in = asyncio.create_task(ada.post(path_of(sitting), body))
+    body = {"stream": str(seeded.stream_id), "last_seq": 2}
+    handing_in = asyncio.create_task(ada.post(path_of(seeded), body))
     for value, mono in (("y", 1_000), ("x", 2_000)):
         async with engine.begin() as conn:
-            await answer(conn, sitting, "a", value, mono)
+            await answer(conn, seeded, "a", value, mono)
     receipt = (await handing_in).json()
     assert (receipt["answers"], receipt["events"]) == (1, 2)
     async with engine.connect() as conn:
@@ -89,16 +89,16 @@ async def test_a_submission_waits_for_what_the_client_has_sent(
 
 
 async def test_what_does_not_come_holds_a_submission_up_for_a_moment_only(
-    ada: Caller, sitting: Sitting, monkeypatch: pytest.MonkeyPatch
+    ada: Caller, seeded: SeededAttempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(submission, "WAIT_S", 0.3)
-    answer_ = await ada.post(path_of(sitting), {"stream": str(sitting.stream_id), "last_seq": 2**53 - 1})
+    answer_ = await ada.post(path_of(seeded), {"stream": str(seeded.stream_id), "last_seq": 2**53 - 1})
     assert answer_.json()["events"] == 0
 
 
-async def test_a_stream_nobody_knows_holds_nothing_up(ada: Caller, sitting: Sitting) -> None:
+async def test_a_stream_nobody_knows_holds_nothing_up(ada: Caller, seeded: SeededAttempt) -> None:
     async with asyncio.timeout(submission.WAIT_S - 1):
-        answer_ = await ada.post(path_of(sitting), {"stream": str(uuid4()), "last_seq": 7})
+        answer_ = await ada.post(path_of(seeded), {"stream": str(uuid4()), "last_seq": 7})
     assert answer_.status_code == 200
 
 
@@ -113,33 +113,33 @@ async def test_a_stream_nobody_knows_holds_nothing_up(ada: Caller, sitting: Sitt
     ],
 )
 async def test_what_cannot_be_an_answer_is_refused_by_its_path_and_ends_nothing(
-    ada: Caller, sitting: Sitting, engine: AsyncEngine, answers: list[object], path: str
+    ada: Caller, seeded: SeededAttempt, engine: AsyncEngine, answers: list[object], path: str
 ) -> None:
-    refused = await ada.post(path_of(sitting), {"answers": answers})
+    refused = await ada.post(path_of(seeded), {"answers": answers})
     assert refused.status_code == 400
     assert [one["path"] for one in refused.json()["errors"]] == [path]
     async with engine.connect() as conn:
         assert (await conn.execute(select(ExamAttempt.status))).scalar_one() == "in_progress"
 
 
-async def test_nobody_hands_in_for_somebody_else(people: People, sitting: Sitting) -> None:
+async def test_nobody_hands_in_for_somebody_else(people: People, seeded: SeededAttempt) -> None:
     eve = await people.make(Role.STUDENT, "eve")
-    assert (await eve.post(path_of(sitting))).status_code == 404
+    assert (await eve.post(path_of(seeded))).status_code == 404
     assert (await eve.post(f"/student/exams/{uuid4()}/submit")).status_code == 404
     teacher = await people.make(Role.TEACHER, "teacher")
-    assert (await teacher.post(path_of(sitting))).status_code == 403
-    assert (await people.nobody.post(path_of(sitting))).status_code == 401
+    assert (await teacher.post(path_of(seeded))).status_code == 403
+    assert (await people.nobody.post(path_of(seeded))).status_code == 401
 
 
 async def test_what_is_handed_in_after_time_was_called_is_kept_beside(
-    ada: Caller, sitting: Sitting, engine: AsyncEngine
+    ada: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
-        ended = await end(conn, sitting, ending(Action.TIME_OUT))
-    late = await ada.post(path_of(sitting), {"answers": [{"item": "a", "value": "x"}]})
+        ended = await end(conn, seeded, ending(Action.TIME_OUT))
+    late = await ada.post(path_of(seeded), {"answers": [{"item": "a", "value": "x"}]})
     assert (late.status_code, late.json()["status"]) == (200, "timed_out")
     assert late.json()["hash"] == ended.receipt.hash
-    (kept,) = (await ada.get(f"/student/exams/{sitting.attempt_id}/answers")).json()["items"]
+    (kept,) = (await ada.get(f"/student/exams/{seeded.attempt_id}/answers")).json()["items"]
     assert (kept["item"], kept["value"], kept["stands"]) == ("a", "x", False)
 
 
@@ -147,18 +147,18 @@ async def test_a_class_that_hands_in_at_once_is_stored(
     people: People, engine: AsyncEngine, passwords: Passwords
 ) -> None:
     async with engine.begin() as conn:
-        sittings = [await sit(conn) for _ in range(12)]
+        seeded_attempts = [await seed_attempt(conn) for _ in range(12)]
         password = await passwords.hash(PASSWORD)
-        for number, made in enumerate(sittings):
+        for number, made in enumerate(seeded_attempts):
             await conn.execute(
                 update(User).where(User.id == made.student_id).values(username=f"s{number}", password_hash=password)
             )
     callers = [await people.sign_in(f"s{number}") for number in range(12)]
     answers = await asyncio.gather(
-        *(caller.post(path_of(made), {}) for caller, made in zip(callers, sittings, strict=True))
+        *(caller.post(path_of(made), {}) for caller, made in zip(callers, seeded_attempts, strict=True))
     )
     assert {one.status_code for one in answers} == {200}
-    assert {UUID(one.json()["attempt_id"]) for one in answers} == {made.attempt_id for made in sittings}
+    assert {UUID(one.json()["attempt_id"]) for one in answers} == {made.attempt_id for made in seeded_attempts}
     async with engine.connect() as conn:
         stated = select(func.count()).where(MonitoringEvent.event_type == "submitted")
         assert (await conn.execute(stated)).scalar_one() == 12

@@ -12,14 +12,14 @@ from db.models import AttemptGrade, AuditLog, BehaviorAnalysis, ExamAttempt, Tea
 from hub.auth.passwords import Passwords
 from protocol.roles import Role
 from tests.hub.conftest import PASSWORD, Caller, People
-from tests.sittings import WITH_TEXT, Sitting, answer, end, sit
+from tests.seeded_attempts import WITH_TEXT, SeededAttempt, answer, end, seed_attempt
 
 
 @pytest.fixture
-async def sitting(engine: AsyncEngine, passwords: Passwords) -> Sitting:
+async def seeded(engine: AsyncEngine, passwords: Passwords) -> SeededAttempt:
     """An attempt that has ended, with a text that waits for its teacher, called grace."""
     async with engine.begin() as conn:
-        made = await sit(conn, WITH_TEXT)
+        made = await seed_attempt(conn, WITH_TEXT)
         await answer(conn, made, "a", "x", 1_000)
         await answer(conn, made, "d", "Because of inertia.", 2_000)
         await end(conn, made)
@@ -32,13 +32,13 @@ async def sitting(engine: AsyncEngine, passwords: Passwords) -> Sitting:
 
 
 @pytest.fixture
-async def grace(people: People, sitting: Sitting) -> Caller:
-    assert sitting
+async def grace(people: People, seeded: SeededAttempt) -> Caller:
+    assert seeded
     return await people.sign_in("grace")
 
 
-def path_of(sitting: Sitting, what: str = "grade") -> str:
-    return f"/teacher/attempts/{sitting.attempt_id}/{what}"
+def path_of(seeded: SeededAttempt, what: str = "grade") -> str:
+    return f"/teacher/attempts/{seeded.attempt_id}/{what}"
 
 
 def given(script: dict[str, Any]) -> dict[str, tuple[float, str] | None]:
@@ -48,8 +48,8 @@ def given(script: dict[str, Any]) -> dict[str, tuple[float, str] | None]:
     }
 
 
-async def test_answers_are_read_beside_their_keys_and_what_the_keys_gave(grace: Caller, sitting: Sitting) -> None:
-    script = (await grace.get(path_of(sitting, "answers"))).json()
+async def test_answers_are_read_beside_their_keys_and_what_the_keys_gave(grace: Caller, seeded: SeededAttempt) -> None:
+    script = (await grace.get(path_of(seeded, "answers"))).json()
     first, *_, text = script["items"]
     assert (first["answer_key"], first["answer"]["value"], first["points"]) == ("x", "x", 2)
     assert (text["answer_key"], text["answer"]["value"], text["given"]) == (None, "Because of inertia.", None)
@@ -57,21 +57,23 @@ async def test_answers_are_read_beside_their_keys_and_what_the_keys_gave(grace: 
     assert (script["score"], script["max_score"], script["passed"], script["grade_final"]) == (None, 20, None, False)
 
 
-async def test_a_person_s_points_complete_the_sum_and_go_before_the_key_s(grace: Caller, sitting: Sitting) -> None:
+async def test_a_person_s_points_complete_the_sum_and_go_before_the_key_s(grace: Caller, seeded: SeededAttempt) -> None:
     grades = [{"item": "d", "points": 7.5, "comment": "Nearly."}]
-    script = (await grace.post(path_of(sitting), {"grades": grades})).json()
+    script = (await grace.post(path_of(seeded), {"grades": grades})).json()
     assert given(script)["d"] == (7.5, "Grace Example")
     assert script["items"][3]["given"]["comment"] == "Nearly."
     assert (script["score"], script["percentage"], script["passed"]) == (9.5, 47.5, True)
     assert not script["grade_final"]
-    mended = (await grace.post(path_of(sitting), {"grades": [{"item": "a", "points": 0}], "final": True})).json()
+    mended = (await grace.post(path_of(seeded), {"grades": [{"item": "a", "points": 0}], "final": True})).json()
     assert given(mended)["a"] == (0, "Grace Example")
     assert (mended["score"], mended["grade_final"]) == (7.5, True)
-    assert (await grace.get(path_of(sitting, "answers"))).json() == mended
+    assert (await grace.get(path_of(seeded, "answers"))).json() == mended
 
 
-async def test_the_last_word_wants_points_for_every_item(grace: Caller, sitting: Sitting, engine: AsyncEngine) -> None:
-    refused = await grace.post(path_of(sitting), {"grades": [{"item": "a", "points": 1}], "final": True})
+async def test_the_last_word_wants_points_for_every_item(
+    grace: Caller, seeded: SeededAttempt, engine: AsyncEngine
+) -> None:
+    refused = await grace.post(path_of(seeded), {"grades": [{"item": "a", "points": 1}], "final": True})
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     async with engine.connect() as conn:
         by_key = await conn.execute(select(AttemptGrade.points).where(AttemptGrade.item == "a"))
@@ -80,30 +82,30 @@ async def test_the_last_word_wants_points_for_every_item(grace: Caller, sitting:
 
 
 async def test_a_final_grade_stays_final_and_can_be_mended(
-    grace: Caller, sitting: Sitting, engine: AsyncEngine
+    grace: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
-    await grace.post(path_of(sitting), {"grades": [{"item": "d", "points": 1}], "final": True})
+    await grace.post(path_of(seeded), {"grades": [{"item": "d", "points": 1}], "final": True})
     async with engine.connect() as conn:
         first = (await conn.execute(select(ExamAttempt.grade_final_at))).scalar_one()
-    script = (await grace.post(path_of(sitting), {"grades": [{"item": "d", "points": 10}]})).json()
+    script = (await grace.post(path_of(seeded), {"grades": [{"item": "d", "points": 10}]})).json()
     assert (script["score"], script["grade_final"]) == (12, True)
     async with engine.connect() as conn:
         assert (await conn.execute(select(ExamAttempt.grade_final_at))).scalar_one() == first
 
 
 async def test_what_was_concluded_from_the_marks_is_concluded_anew(
-    grace: Caller, sitting: Sitting, engine: AsyncEngine
+    grace: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     async def state() -> str:
         async with engine.connect() as conn:
             return (await conn.execute(select(BehaviorAnalysis.state))).scalar_one()
 
     body = {"grades": [{"item": "d", "points": 1}]}
-    await grace.post(path_of(sitting), body)
+    await grace.post(path_of(seeded), body)
     assert await state() == "pending"
     async with engine.begin() as conn:
         await conn.execute(update(BehaviorAnalysis).values(state="done"))
-    await grace.post(path_of(sitting), body)
+    await grace.post(path_of(seeded), body)
     assert await state() == "stale"
 
 
@@ -118,9 +120,9 @@ async def test_what_was_concluded_from_the_marks_is_concluded_anew(
     ],
 )
 async def test_points_that_cannot_be_given_are_refused_by_their_path(
-    grace: Caller, sitting: Sitting, engine: AsyncEngine, grades: list[object], path: str
+    grace: Caller, seeded: SeededAttempt, engine: AsyncEngine, grades: list[object], path: str
 ) -> None:
-    refused = await grace.post(path_of(sitting), {"grades": grades})
+    refused = await grace.post(path_of(seeded), {"grades": grades})
     assert refused.status_code == 400
     assert [one["path"] for one in refused.json()["errors"]] == [path]
     async with engine.connect() as conn:
@@ -129,7 +131,7 @@ async def test_points_that_cannot_be_given_are_refused_by_their_path(
 
 async def test_an_attempt_that_runs_is_not_graded(people: People, engine: AsyncEngine, passwords: Passwords) -> None:
     async with engine.begin() as conn:
-        running = await sit(conn, WITH_TEXT)
+        running = await seed_attempt(conn, WITH_TEXT)
         await answer(conn, running, "a", "y", 1_000)
         password_hash = await passwords.hash(PASSWORD)
         await conn.execute(
@@ -143,10 +145,10 @@ async def test_an_attempt_that_runs_is_not_graded(people: People, engine: AsyncE
 
 
 async def test_who_looked_and_who_graded_is_in_the_audit_log(
-    grace: Caller, sitting: Sitting, engine: AsyncEngine
+    grace: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
-    await grace.get(path_of(sitting, "answers"))
-    await grace.post(path_of(sitting), {"grades": [{"item": "d", "points": 2.5}]})
+    await grace.get(path_of(seeded, "answers"))
+    await grace.post(path_of(seeded), {"grades": [{"item": "d", "points": 2.5}]})
     async with engine.connect() as conn:
         rows = await conn.execute(
             select(AuditLog.action, AuditLog.actor_id, AuditLog.resource_id, AuditLog.details)
@@ -155,8 +157,8 @@ async def test_who_looked_and_who_graded_is_in_the_audit_log(
         )
         looked, graded = rows.all()
     assert (looked.action, graded.action) == ("read_answers", "grade")
-    assert {looked.actor_id, graded.actor_id} == {sitting.teacher_id}
-    assert {looked.resource_id, graded.resource_id} == {str(sitting.attempt_id)}
+    assert {looked.actor_id, graded.actor_id} == {seeded.teacher_id}
+    assert {looked.resource_id, graded.resource_id} == {str(seeded.attempt_id)}
     assert graded.details == {"grades": '{"d":"2.5"}', "final": "False"}
 
 
@@ -169,7 +171,7 @@ async def test_who_looked_and_who_graded_is_in_the_audit_log(
     ],
 )
 async def test_keys_and_grades_are_for_who_may_review(
-    people: People, sitting: Sitting, engine: AsyncEngine, permitted: list[str], status: int
+    people: People, seeded: SeededAttempt, engine: AsyncEngine, permitted: list[str], status: int
 ) -> None:
     other = await people.make(Role.TEACHER, "other")
     async with engine.begin() as conn:
@@ -177,27 +179,27 @@ async def test_keys_and_grades_are_for_who_may_review(
         if permitted:
             await conn.execute(
                 insert(TeacherExamPermission).values(
-                    exam_id=sitting.exam_id, teacher_id=other_id, **dict.fromkeys(permitted, True)
+                    exam_id=seeded.exam_id, teacher_id=other_id, **dict.fromkeys(permitted, True)
                 )
             )
-    assert (await other.get(path_of(sitting, "answers"))).status_code == status
-    assert (await other.post(path_of(sitting), {"grades": []})).status_code == status
+    assert (await other.get(path_of(seeded, "answers"))).status_code == status
+    assert (await other.post(path_of(seeded), {"grades": []})).status_code == status
 
 
 async def test_students_and_strangers_never_come_to_keys_and_unknown_attempts_are_unknown(
-    people: People, grace: Caller, sitting: Sitting
+    people: People, grace: Caller, seeded: SeededAttempt
 ) -> None:
     student = await people.make(Role.STUDENT, "eve")
     for caller, status in ((student, 403), (people.nobody, 401)):
-        assert (await caller.get(path_of(sitting, "answers"))).status_code == status
-        assert (await caller.post(path_of(sitting), {"grades": []})).status_code == status
+        assert (await caller.get(path_of(seeded, "answers"))).status_code == status
+        assert (await caller.post(path_of(seeded), {"grades": []})).status_code == status
     assert (await grace.get(f"/teacher/attempts/{uuid4()}/answers")).status_code == 404
     assert (await grace.post(f"/teacher/attempts/{uuid4()}/grade", {"grades": []})).status_code == 404
 
 
-async def test_graders_at_once_follow_one_another(grace: Caller, sitting: Sitting) -> None:
+async def test_graders_at_once_follow_one_another(grace: Caller, seeded: SeededAttempt) -> None:
     bodies = [{"grades": [{"item": item, "points": 1}]} for item in ("a", "b", "c", "d")]
-    answers = await asyncio.gather(*(grace.post(path_of(sitting), body) for body in bodies))
+    answers = await asyncio.gather(*(grace.post(path_of(seeded), body) for body in bodies))
     assert {one.status_code for one in answers} == {200}
-    script = (await grace.get(path_of(sitting, "answers"))).json()
+    script = (await grace.get(path_of(seeded, "answers"))).json()
     assert (script["score"], script["passed"]) == (4, False)

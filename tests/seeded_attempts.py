@@ -34,7 +34,7 @@ WITH_TEXT = [*KEYED, ("d", TEXT, [], None, 10.0)]
 """20 points, half of them a person's."""
 
 
-class Sitting(msgspec.Struct, frozen=True):
+class SeededAttempt(msgspec.Struct, frozen=True):
     """One attempt, whose it is, and its client's stream."""
 
     teacher_id: UUID
@@ -44,9 +44,9 @@ class Sitting(msgspec.Struct, frozen=True):
     stream_id: UUID
 
 
-async def sit(
+async def seed_attempt(
     conn: AsyncConnection, items: Sequence[tuple[str, ItemKind, list[str], Any, float]] = KEYED, passing: float = 5
-) -> Sitting:
+) -> SeededAttempt:
     """Make an exam with items, and one student who has started it."""
     teacher = await factories.make_user(conn, role=Role.TEACHER, name="Grace Example")
     exam_id = await factories.make_exam(conn, teacher)
@@ -71,21 +71,21 @@ async def sit(
         )
     student = await factories.make_user(conn)
     attempt = await factories.make_attempt(conn, exam_id, student)
-    return Sitting(teacher, exam_id, student, attempt, await factories.make_stream(conn, attempt))
+    return SeededAttempt(teacher, exam_id, student, attempt, await factories.make_stream(conn, attempt))
 
 
-async def answer(conn: AsyncConnection, sitting: Sitting, item: str, value: Any, mono: int) -> int:
+async def answer(conn: AsyncConnection, seeded: SeededAttempt, item: str, value: Any, mono: int) -> int:
     """Store an answer as the ingest does: the event, and the revision it states; returns its number."""
-    await factories.store_events(conn, sitting.stream_id, [("answered", {"item": item, "value": value}, mono)])
+    await factories.store_events(conn, seeded.stream_id, [("answered", {"item": item, "value": value}, mono)])
     last = await conn.execute(
-        select(func.max(MonitoringEvent.seq)).where(MonitoringEvent.stream_id == sitting.stream_id)
+        select(func.max(MonitoringEvent.seq)).where(MonitoringEvent.stream_id == seeded.stream_id)
     )
     seq: int = last.scalar_one()
     await conn.execute(
         insert(AttemptAnswer).values(
-            stream_id=sitting.stream_id,
+            stream_id=seeded.stream_id,
             seq=seq,
-            attempt_id=sitting.attempt_id,
+            attempt_id=seeded.attempt_id,
             item=item,
             value=value,
             occurred_at=from_ms(TIME_BASE_MS + mono),
@@ -104,9 +104,9 @@ def ending(action: Action = Action.SUBMIT, answers: Sequence[SubmittedAnswer] = 
     return Ending(sources=way.sources, target=way.target, fact=fact, answers=answers, **whose)
 
 
-async def end(conn: AsyncConnection, sitting: Sitting, how: Ending | None = None) -> EndedAttempt:
+async def end(conn: AsyncConnection, seeded: SeededAttempt, how: Ending | None = None) -> EndedAttempt:
     """End an attempt as every caller does: its row goes to the feed, last."""
-    ended = await end_attempt(conn, sitting.attempt_id, how or ending(), grading)
+    ended = await end_attempt(conn, seeded.attempt_id, how or ending(), grading)
     if ended.row is not None:
         await feed.append(conn, ended.exam_id, [ended.row])
     return ended
