@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.flags import FlagSource, FlagStatus, Severity
@@ -254,4 +255,10 @@ class Result(msgspec.Struct, tag_field="t", tag="result", frozen=True):
     detail: str | None = None
 
 
-HubFrame = Welcome | Snapshot | Delta | Live | Resync | Result | Pong | Drain | Error
+class ConsoleError(Error, tag_field="t", tag="error", frozen=True):
+    """An error frame of the console. `exam_id` is the exam of the refused frame, if it named one; else it is absent."""
+
+    exam_id: UUID | UnsetType = UNSET
+
+
+HubFrame = Welcome | Snapshot | Delta | Live | Resync | Result | Pong | Drain | ConsoleError

@@ -24,10 +24,10 @@ from hub.errors import Busy, close_code_of, interpret
 from hub.tasks import DetachedTasks
 from protocol.codec import Encoding, decode_console, encode
 from protocol.codes import CloseCode, ErrorCode
-from protocol.console import Command, ConsoleFrame, Delta, Focus, Resync, Unwatch, Watch, Welcome
+from protocol.console import Command, ConsoleError, ConsoleFrame, Delta, Focus, Resync, Unwatch, Watch, Welcome
 from protocol.errors import ProtocolError, UnknownFrame
 from protocol.limits import FOCUS_ATTEMPTS, HEARTBEAT_MS, SILENT_HEARTBEATS, UNKNOWN_FRAMES
-from protocol.monitor import Auth, Bye, Drain, Error, Ping, Pong
+from protocol.monitor import Auth, Bye, Drain, Ping, Pong
 
 log = structlog.get_logger(__name__)
 
@@ -158,7 +158,7 @@ class Console:
     def forbid(self, exam_id: UUID) -> None:
         """Show it this exam no more, and say so: its person may not watch it, or not any longer."""
         self._unwatch(exam_id)
-        self._say(Error(ErrorCode.FORBIDDEN, f"no exam {exam_id} that you may watch"))
+        self._say(ConsoleError(ErrorCode.FORBIDDEN, f"you do not have access to exam {exam_id}", exam_id=exam_id))
 
     def end(self, code: CloseCode) -> None:
         """Close the connection with this code, soon."""
@@ -205,12 +205,12 @@ class Console:
             return decode_console(data, self.encoding)
         except UnknownFrame as error:
             self._unknown += 1
-            self._say(Error(ErrorCode.UNKNOWN_FRAME, str(error)))
+            self._say(ConsoleError(ErrorCode.UNKNOWN_FRAME, str(error)))
             if self._unknown >= UNKNOWN_FRAMES:
                 raise Ended(CloseCode.MALFORMED) from error
             return None
         except ProtocolError as error:
-            self._say(Error(error.code, str(error)))
+            self._say(ConsoleError(error.code, str(error)))
             raise Ended(error.close_code) from error
 
     def _take(self, frame: ConsoleFrame) -> None:
@@ -224,7 +224,7 @@ class Console:
             case Auth():
                 _put(self._renewals, frame)
             case _:
-                self._say(Error(ErrorCode.MALFORMED, "hello was said already"))
+                self._say(ConsoleError(ErrorCode.MALFORMED, "hello was said already"))
                 raise Ended(CloseCode.MALFORMED)
 
     async def _serve(self) -> None:
@@ -254,20 +254,20 @@ class Console:
                 self._refuse_renewal(error)
             else:
                 if principal.user_id != self._principal.user_id:
-                    self._say(Error(ErrorCode.FORBIDDEN, "a console stays one person's"))
+                    self._say(ConsoleError(ErrorCode.FORBIDDEN, "a console stays one person's"))
                     raise Ended(CloseCode.FORBIDDEN)
                 self._principal = principal.coming_by(self._socket)
 
     def _refuse_renewal(self, error: Exception) -> None:
         meant = interpret(error)
         if isinstance(meant, Busy):
-            self._say(Error(ErrorCode.BUSY, str(meant), BUSY_RETRY_MS))
+            self._say(ConsoleError(ErrorCode.BUSY, str(meant), BUSY_RETRY_MS))
             return
         code = close_code_of(error)
         if code is CloseCode.INTERNAL:
             raise error
         known = code is CloseCode.FORBIDDEN
-        self._say(Error(ErrorCode.FORBIDDEN if known else ErrorCode.UNAUTHENTICATED, str(meant)))
+        self._say(ConsoleError(ErrorCode.FORBIDDEN if known else ErrorCode.UNAUTHENTICATED, str(meant)))
         raise Ended(code) from error
 
     async def _expire(self) -> None:
@@ -281,9 +281,11 @@ class Console:
     def _focus(self, focus: Focus) -> None:
         if len(focus.ix) > FOCUS_ATTEMPTS or not all(1 <= ix <= IX_MAX for ix in focus.ix):
             detail = f"focus wants at most {FOCUS_ATTEMPTS} attempts, by their numbers on the board"
-            self._say(Error(ErrorCode.BAD_COMMAND, detail))
+            self._say(ConsoleError(ErrorCode.BAD_COMMAND, detail, exam_id=focus.exam_id))
         elif not self._backlog.focus_on(focus.exam_id, frozenset(focus.ix)):
-            self._say(Error(ErrorCode.NOT_FOUND, f"no exam {focus.exam_id} that you watch"))
+            self._say(
+                ConsoleError(ErrorCode.NOT_FOUND, f"you do not watch exam {focus.exam_id}", exam_id=focus.exam_id)
+            )
 
     async def _watch(self, watch: Watch) -> None:
         try:
@@ -292,7 +294,8 @@ class Console:
             meant = interpret(error)
             if not isinstance(meant, Busy):
                 raise
-            self._say(Error(ErrorCode.BUSY, f"Exam {watch.exam_id}: {meant}", BUSY_RETRY_MS))
+            detail = f"Exam {watch.exam_id}: {meant}"
+            self._say(ConsoleError(ErrorCode.BUSY, detail, BUSY_RETRY_MS, exam_id=watch.exam_id))
             return
         if not allowed:
             self.forbid(watch.exam_id)

@@ -12,7 +12,20 @@ from hub.server.websocket import CLOSE_NOW
 from hub.sockets import now_ms
 from protocol.codec import Encoding, encode
 from protocol.codes import CloseCode, ErrorCode
-from protocol.console import Command, Delta, Focus, Live, Result, Resync, Since, Snapshot, StudentRow, Unwatch, Watch
+from protocol.console import (
+    Command,
+    ConsoleError,
+    Delta,
+    Focus,
+    Live,
+    Result,
+    Resync,
+    Since,
+    Snapshot,
+    StudentRow,
+    Unwatch,
+    Watch,
+)
 from protocol.flags import FlagStatus
 from protocol.limits import FRAME_BYTES
 from protocol.monitor import Auth, Bye, Error, Ping, Pong
@@ -77,9 +90,8 @@ async def test_an_exam_that_may_not_be_watched_is_forbidden(hub: Hub, room: Room
     async with hub.sign_in(stranger) as client:
         for exam in (room.exam, uuid4()):
             await client.send(Watch(exam))
-            error = await client.receive(Error)
-            assert error.code == ErrorCode.FORBIDDEN
-            assert str(exam) in error.detail
+            error = await client.receive(ConsoleError)
+            assert (error.code, error.exam_id) == (ErrorCode.FORBIDDEN, exam)
         await client.send(Command(id=uuid4(), exam_id=room.exam, action="message", text="hi"))
         assert (await client.receive(Result)).code == ErrorCode.FORBIDDEN
 
@@ -182,8 +194,10 @@ async def test_a_focus_that_cannot_be_is_told_and_changes_nothing(hub: Hub, room
         await client.send(Focus(room.exam, [7]))
         await client.send(Focus(room.exam, ix))
         assert (await client.receive(Error)).code == ErrorCode.BAD_COMMAND
-        await client.send(Focus(uuid4(), [1]))
-        assert (await client.receive(Error)).code == ErrorCode.NOT_FOUND
+        other = uuid4()
+        await client.send(Focus(other, [1]))
+        error = await client.receive(ConsoleError)
+        assert (error.code, error.exam_id) == (ErrorCode.NOT_FOUND, other)
         ((_, (subscriber,)),) = hub.feed.watched()
         assert subscriber.focus(room.exam) == {7}
 

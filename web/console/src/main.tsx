@@ -1,5 +1,8 @@
-// The console, /console: where teachers make exams, watch them, and decide. Nothing is kept in this browser but the theme
-// and how a room is laid out.
+/**
+ * Entry of the console, `/console`, for teachers and administrators. The browser keeps only the theme and the layout of
+ * the room.
+ */
+
 import "@veritas/shared/base.css";
 import "./console.css";
 import { render } from "preact";

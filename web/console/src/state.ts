@@ -1,36 +1,42 @@
-/** What the whole console shares: who is signed in, the one socket, the second hand. Made once, when it is loaded. */
+/** What all pages of the console share: the login, the one socket, and a clock. Created once, when the page loads. */
 
 import { signal } from "@preact/signals";
 import { Problem } from "@veritas/shared/api.ts";
 import { createLogin } from "@veritas/shared/login.ts";
+import { SignedOut } from "@veritas/shared/socket/ticket-socket.ts";
+import { socketUrl } from "@veritas/shared/socket/ticket.ts";
 import { clock } from "@veritas/shared/time.ts";
-import { Console } from "./board/connection.ts";
+import { ConsoleConnection } from "./board/connection.ts";
 
-export const session = createLogin("console");
-export const api = session.api;
+export const login = createLogin("console");
+export const api = login.api;
 
-/** The hub's clock, once a second. */
+/** The time of the server, ms since the epoch; set once a second. */
 export const now = signal(clock.now());
 setInterval(() => {
   now.value = clock.now();
 }, 1_000);
 
-const SOCKET = `${location.origin.replace(/^http/, "ws")}/ws/console`;
-
-let open: Console | null = null;
-
-/** The signed-in person's socket; it opens with the first board that is looked at. */
-export function live(): Console {
-  open ??= new Console(SOCKET, {
-    getTicket: () => api.ticket("console"),
-    getToken: () => api.access(),
-    isFinal: (error) => error instanceof Problem && (error.status === 401 || error.status === 403),
-  });
-  return open;
+/** A user who may not use the console any more counts as signed out. */
+async function getTicket(): Promise<string> {
+  try {
+    return await api.ticket("console");
+  } catch (error) {
+    const isRefused = error instanceof Problem && (error.status === 401 || error.status === 403);
+    throw isRefused ? new SignedOut() : error;
+  }
 }
 
-/** Close the socket with the session it rested on. */
-export function hangUp(): void {
-  open?.stop();
-  open = null;
+let current: ConsoleConnection | null = null;
+
+/** The socket of the signed-in user. It opens with the first board. */
+export function connection(): ConsoleConnection {
+  current ??= new ConsoleConnection(socketUrl("/ws/console"), { getTicket, getToken: () => api.access() });
+  return current;
+}
+
+/** Close the socket, because its session ends. */
+export function disconnect(): void {
+  current?.stop();
+  current = null;
 }

@@ -1,74 +1,83 @@
-/** Who did what, for administrators: rows that nobody can change. */
+/** The audit log, for administrators. */
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Button, Empty, Table } from "@veritas/shared/ui/index.ts";
+import { Button, Empty, Table } from "@veritas/shared/ui.tsx";
+import { readable } from "../format/names.ts";
 import { usePages } from "../rest/load.ts";
-import { Listed } from "../ui/paged-list.tsx";
-import { Page } from "../ui/page.tsx";
 import type { AuditRow } from "../rest/types.ts";
-import { sentence } from "../format/format.ts";
+import { AUDIT } from "../texts/admin.ts";
+import { COMMON } from "../texts/shell.ts";
+import { Page } from "../ui/page.tsx";
+import { PagedList } from "../ui/paged-list.tsx";
 
 export function AuditPage(): JSX.Element {
-  const typed = useSignal("");
   const action = useSignal("");
   const list = usePages<AuditRow>("/admin/audit", { action: action.value });
   return (
-    <Page title="Audit log" about={<p class="v-soft">What people did, newest first. Rows are only ever added.</p>}>
-      <form
-        class="c-controls"
-        onSubmit={(event) => {
-          event.preventDefault();
-          action.value = typed.value.trim();
-        }}
-      >
-        <label class="c-order">
-          <span class="v-soft v-small">Action</span>
-          <input
-            class="v-input"
-            placeholder="review"
-            value={typed.value}
-            onInput={(event) => (typed.value = event.currentTarget.value)}
-          />
-        </label>
-        <Button type="submit" icon="search">
-          Search
-        </Button>
-      </form>
-      <Listed list={list} what="the log" empty={<Empty title="No such rows" />}>
+    <Page title={AUDIT.title} about={<p class="v-soft">{AUDIT.about}</p>}>
+      <ActionSearch onSearch={(typed) => (action.value = typed)} />
+      <PagedList list={list} what={AUDIT.what} empty={<Empty title={AUDIT.noMatch} />}>
         <div class="v-card v-card-flush">
-          <Table
-            caption="Audit log"
-            hideCaption
-            head={
-              <tr>
-                <th scope="col">When</th>
-                <th scope="col">Who</th>
-                <th scope="col">Did</th>
-                <th scope="col">To what</th>
-                <th scope="col">More</th>
-              </tr>
-            }
-          >
+          <Table caption={AUDIT.title} hideCaption head={<Head />}>
             {list.items.map((row) => (
-              <tr key={row.entry_id}>
-                <td class="v-number v-small">{formatDateTime(row.at)}</td>
-                <td>{row.actor_name ?? row.actor ?? <span class="v-soft">the server</span>}</td>
-                <td>{sentence(row.action)}</td>
-                <td>
-                  {row.resource} <span class="v-mono v-soft v-small">{row.resource_id}</span>
-                </td>
-                <td class="v-small">
-                  {Object.entries(row.details)
-                    .map(([name, value]) => `${name}: ${value}`)
-                    .join(" · ")}
-                </td>
-              </tr>
+              <Entry key={row.entry_id} row={row} />
             ))}
           </Table>
         </div>
-      </Listed>
+      </PagedList>
     </Page>
+  );
+}
+
+function ActionSearch({ onSearch }: { onSearch: (action: string) => void }): JSX.Element {
+  const typed = useSignal("");
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    onSearch(typed.value.trim());
+  };
+  return (
+    <form class="c-controls" onSubmit={submit}>
+      <label class="c-labelled">
+        <span class="v-soft v-small">{AUDIT.action}</span>
+        <input
+          class="v-input"
+          placeholder={AUDIT.placeholder}
+          value={typed.value}
+          onInput={(event) => (typed.value = event.currentTarget.value)}
+        />
+      </label>
+      <Button type="submit" icon="search">
+        {COMMON.search}
+      </Button>
+    </form>
+  );
+}
+
+function Head(): JSX.Element {
+  return (
+    <tr>
+      {(["when", "who", "did", "target", "details"] as const).map((key) => (
+        <th key={key} scope="col">
+          {AUDIT[key]}
+        </th>
+      ))}
+    </tr>
+  );
+}
+
+function Entry({ row }: { row: AuditRow }): JSX.Element {
+  const details = Object.entries(row.details).map(([name, value]) => `${name}: ${value}`);
+  return (
+    <tr>
+      <td class="v-number v-small">{formatDateTime(row.at)}</td>
+      <td>{row.actor_name ?? row.actor ?? <span class="v-soft">{AUDIT.server}</span>}</td>
+      <td>{readable(row.action)}</td>
+      <td>
+        {row.resource} <span class="v-mono v-soft v-small">{row.resource_id}</span>
+      </td>
+      <td class="v-small">{details.join(" · ")}</td>
+    </tr>
   );
 }

@@ -1,210 +1,123 @@
-/** Accounts, for administrators: who may sign in, and as what. */
+/** Users, for administrators: search, create, deactivate, and allow teachers to create exams. */
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { errorText } from "@veritas/shared/api.ts";
-import { Badge, Button, Dialog, Empty, Field, Notice, Table, toast } from "@veritas/shared/ui/index.ts";
-import { NOTHING, type Refusal, refusal } from "../rest/errors.ts";
+import { Badge, Button, Dialog, Empty, Table, toast } from "@veritas/shared/ui.tsx";
 import { usePages } from "../rest/load.ts";
-import { Listed } from "../ui/paged-list.tsx";
-import { Page } from "../ui/page.tsx";
 import type { UserRow } from "../rest/types.ts";
-import { api, session } from "../state.ts";
-
-const ROLES = ["student", "teacher", "admin"] as const;
+import { api, login } from "../state.ts";
+import { USERS } from "../texts/admin.ts";
+import { COMMON } from "../texts/shell.ts";
+import { Page } from "../ui/page.tsx";
+import { PagedList } from "../ui/paged-list.tsx";
+import { NewUserForm } from "./new-user-form.tsx";
+import { UserSearch } from "./user-search.tsx";
 
 export function UsersPage(): JSX.Element {
-  const query = useSignal("");
-  const typed = useSignal("");
-  const role = useSignal("");
-  const making = useSignal(false);
-  const list = usePages<UserRow>("/admin/users", { q: query.value, role: role.value });
-  const patch = async (user: UserRow, change: Partial<UserRow>, said: string): Promise<void> => {
+  const query = useSignal({ q: "", role: "" });
+  const creating = useSignal(false);
+  const list = usePages<UserRow>("/admin/users", query.value);
+  const change = async (user: UserRow, changes: Partial<UserRow>, done: string): Promise<void> => {
     try {
-      await api.patch(`/admin/users/${user.user_id}`, change);
-      toast(said, "good");
+      await api.patch(`/admin/users/${user.user_id}`, changes);
+      toast(done, "good");
       list.reload();
     } catch (error) {
       toast(errorText(error), "critical");
     }
   };
+  const onCreated = (): void => {
+    creating.value = false;
+    list.reload();
+  };
   return (
     <Page
-      title="Users"
+      title={USERS.title}
       actions={
-        <Button variant="primary" icon="plus" onClick={() => (making.value = true)}>
-          New user
+        <Button variant="primary" icon="plus" onClick={() => (creating.value = true)}>
+          {USERS.newUser}
         </Button>
       }
     >
-      <form
-        class="c-controls"
-        onSubmit={(event) => {
-          event.preventDefault();
-          query.value = typed.value.trim();
-        }}
-      >
-        <label class="c-order">
-          <span class="v-soft v-small">Search</span>
-          <input
-            class="v-input"
-            type="search"
-            value={typed.value}
-            onInput={(event) => (typed.value = event.currentTarget.value)}
-          />
-        </label>
-        <label class="c-order">
-          <span class="v-soft v-small">Role</span>
-          <select class="v-input" value={role.value} onChange={(event) => (role.value = event.currentTarget.value)}>
-            <option value="">All</option>
-            {ROLES.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        </label>
-        <Button type="submit" icon="search">
-          Search
-        </Button>
-      </form>
-      <Listed list={list} what="users" empty={<Empty title="Nobody matches" />}>
+      <UserSearch query={query} />
+      <PagedList list={list} what={USERS.what} empty={<Empty title={USERS.noMatch} />}>
         <div class="v-card v-card-flush">
-          <Table
-            caption="Users"
-            hideCaption
-            head={
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Username</th>
-                <th scope="col">Role</th>
-                <th scope="col">State</th>
-                <th scope="col">
-                  <span class="v-hidden">Actions</span>
-                </th>
-              </tr>
-            }
-          >
+          <Table caption={USERS.title} hideCaption head={<Head />}>
             {list.items.map((user) => (
-              <tr key={user.user_id}>
-                <th scope="row">{user.name}</th>
-                <td class="v-mono">{user.username}</td>
-                <td>{user.role}</td>
-                <td>{user.is_active ? <Badge tone="good">active</Badge> : <Badge>switched off</Badge>}</td>
-                <td data-align="end">
-                  {user.role === "teacher" && (
-                    <Button
-                      size="small"
-                      variant="quiet"
-                      aria-label={`${user.can_create_exams ? "No exams" : "May make exams"}: ${user.name}`}
-                      onClick={() =>
-                        void patch(
-                          user,
-                          { can_create_exams: !user.can_create_exams },
-                          `${user.name} may ${user.can_create_exams ? "make no exams any more" : "make exams"}.`,
-                        )
-                      }
-                    >
-                      {user.can_create_exams ? "No exams" : "May make exams"}
-                    </Button>
-                  )}
-                  {user.user_id !== session.user.value?.id && (
-                    <Button
-                      size="small"
-                      variant="quiet"
-                      aria-label={`${user.is_active ? "Switch off" : "Switch on"} ${user.name}`}
-                      onClick={() =>
-                        void patch(
-                          user,
-                          { is_active: !user.is_active },
-                          `${user.name} is ${user.is_active ? "switched off" : "active"}.`,
-                        )
-                      }
-                    >
-                      {user.is_active ? "Switch off" : "Switch on"}
-                    </Button>
-                  )}
-                </td>
-              </tr>
+              <User key={user.user_id} user={user} onChange={(changes, done) => void change(user, changes, done)} />
             ))}
           </Table>
         </div>
-      </Listed>
-      <Dialog title="New user" open={making.value} onClose={() => (making.value = false)}>
-        <NewUser
-          onMade={() => {
-            making.value = false;
-            list.reload();
-          }}
-        />
+      </PagedList>
+      <Dialog title={USERS.newUser} open={creating.value} onClose={() => (creating.value = false)}>
+        <NewUserForm onCreated={onCreated} />
       </Dialog>
     </Page>
   );
 }
 
-function NewUser({ onMade }: { onMade: () => void }): JSX.Element {
-  const fields = useSignal({ username: "", name: "", password: "", role: "teacher" });
-  const busy = useSignal(false);
-  const refused = useSignal<Refusal>(NOTHING);
-  const make = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    busy.value = true;
-    refused.value = NOTHING;
-    try {
-      await api.post("/admin/users", fields.value);
-      toast(`${fields.value.name} can sign in.`, "good");
-      onMade();
-    } catch (error) {
-      refused.value = refusal(error, ["username", "name", "password", "role"]);
-    } finally {
-      busy.value = false;
-    }
-  };
-  const text = (
-    name: "username" | "name" | "password",
-    label: string,
-    type: "text" | "password" = "text",
-  ): JSX.Element => (
-    <Field label={label} error={refused.value.fields.get(name)}>
-      {(control) => (
-        <input
-          {...control}
-          {...(type === "password"
-            ? ({ type: "password", autocomplete: "new-password" } as const)
-            : ({ type: "text", autocomplete: "off" } as const))}
-          required
-          value={fields.value[name]}
-          onInput={(event) => (fields.value = { ...fields.value, [name]: event.currentTarget.value })}
-        />
-      )}
-    </Field>
-  );
+function Head(): JSX.Element {
   return (
-    <form class="v-stack" onSubmit={(event) => void make(event)}>
-      {refused.value.general !== null && (
-        <Notice tone="critical" role="alert">
-          {refused.value.general}
-        </Notice>
-      )}
-      {text("username", "Username")}
-      {text("name", "Name")}
-      {text("password", "First password", "password")}
-      <Field label="Role" error={refused.value.fields.get("role")}>
-        {(control) => (
-          <select
-            {...control}
-            value={fields.value.role}
-            onChange={(event) => (fields.value = { ...fields.value, role: event.currentTarget.value })}
-          >
-            {ROLES.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        )}
-      </Field>
-      <div>
-        <Button variant="primary" type="submit" busy={busy.value}>
-          Make the account
-        </Button>
-      </div>
-    </form>
+    <tr>
+      {(["name", "username", "role", "state"] as const).map((key) => (
+        <th key={key} scope="col">
+          {USERS[key]}
+        </th>
+      ))}
+      <th scope="col">
+        <span class="v-hidden">{COMMON.actions}</span>
+      </th>
+    </tr>
+  );
+}
+
+interface UserProps {
+  user: UserRow;
+  onChange: (changes: Partial<UserRow>, done: string) => void;
+}
+
+function User({ user, onChange }: UserProps): JSX.Element {
+  return (
+    <tr>
+      <th scope="row">{user.name}</th>
+      <td class="v-mono">{user.username}</td>
+      <td>{USERS.roles[user.role] ?? user.role}</td>
+      <td>{user.is_active ? <Badge tone="good">{USERS.active}</Badge> : <Badge>{USERS.inactive}</Badge>}</td>
+      <td data-align="end">
+        {user.role === "teacher" && <ExamsButton user={user} onChange={onChange} />}
+        {user.user_id !== login.user.value?.id && <ActiveButton user={user} onChange={onChange} />}
+      </td>
+    </tr>
+  );
+}
+
+function ExamsButton({ user, onChange }: UserProps): JSX.Element {
+  const isAllowed = user.can_create_exams;
+  const text = isAllowed ? USERS.forbidExams : USERS.allowExams;
+  const done = isAllowed ? USERS.examsForbidden(user.name) : USERS.examsAllowed(user.name);
+  return (
+    <Button
+      size="small"
+      variant="quiet"
+      aria-label={USERS.of(text, user.name)}
+      onClick={() => onChange({ can_create_exams: !isAllowed }, done)}
+    >
+      {text}
+    </Button>
+  );
+}
+
+function ActiveButton({ user, onChange }: UserProps): JSX.Element {
+  const { is_active: isActive, name } = user;
+  return (
+    <Button
+      size="small"
+      variant="quiet"
+      aria-label={isActive ? USERS.deactivateOf(name) : USERS.activateOf(name)}
+      onClick={() => onChange({ is_active: !isActive }, isActive ? USERS.deactivated(name) : USERS.activated(name))}
+    >
+      {isActive ? USERS.deactivate : USERS.activate}
+    </Button>
   );
 }

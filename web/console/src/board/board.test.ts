@@ -5,7 +5,7 @@ import { EXAM, FakeFeed, contents, emptyPart, flagRow, seeded } from "./testing.
 import type { Delta } from "./frames.ts";
 
 describe("a board", () => {
-  it("is the same from a snapshot and the deltas after it as from a later snapshot, at any interleaving", () => {
+  it("is the same from a snapshot and later deltas as from a later snapshot, at any interleaving", () => {
     for (let seed = 1; seed <= 150; seed += 1) {
       const random = seeded(seed);
       const feed = new FakeFeed(random);
@@ -20,7 +20,7 @@ describe("a board", () => {
     }
   });
 
-  it("takes no delta but the next one", () => {
+  it("applies no delta but the next one", () => {
     const feed = new FakeFeed(seeded(1));
     const board = Board.fromParts(feed.snapshot());
     const [first, second] = [feed.step(), feed.step()];
@@ -31,16 +31,16 @@ describe("a board", () => {
     expect(contents(board)).toEqual(contents(feed.board()));
   });
 
-  it("keeps an attempt's newest instruction, whichever is answered last", () => {
+  it("keeps an attempt's latest instruction, regardless of which result comes last", () => {
     const feed = new FakeFeed(seeded(1));
-    const said = (n: number, state: string): Delta =>
+    const instruction = (n: number, state: string): Delta =>
       feed.append("instruction", { attempt_id: "a", n, action: "message", text: null, state, code: null });
     const board = new Board(EXAM, "1-1", 0);
-    for (const delta of [said(1, "sent"), said(2, "sent"), said(1, "done")]) board.apply(delta);
+    for (const delta of [instruction(1, "sent"), instruction(2, "sent"), instruction(1, "done")]) board.apply(delta);
     expect(board.instructions.get("a")).toMatchObject({ n: 2, state: "sent" });
   });
 
-  it("drops a score nobody knows any more, and keeps what was observed of one that has no number", () => {
+  it("removes a score that is unknown again, and keeps the coverage of a score without a number", () => {
     const feed = new FakeFeed(seeded(1));
     const board = new Board(EXAM, "1-1", 0);
     board.apply(feed.append("score", { attempt_id: "a", integrity: 0.9, coverage: 0.8 }));
@@ -50,7 +50,7 @@ describe("a board", () => {
     expect(board.scores.has("a")).toBe(false);
   });
 
-  it("counts past a kind it does not know, and says so", () => {
+  it("counts a delta of an unknown kind, and records the kind", () => {
     const feed = new FakeFeed(seeded(1));
     const board = new Board(EXAM, "1-1", 0);
     expect(board.apply(feed.append("claim", { flag_id: "f" }))).toBe(true);
@@ -58,7 +58,7 @@ describe("a board", () => {
     expect([...board.unknown]).toEqual(["claim"]);
   });
 
-  it("knows whose a change is, a student's first attempt included", () => {
+  it("knows the student of a change, also for the first attempt of a student", () => {
     const feed = new FakeFeed(seeded(1));
     const board = new Board(EXAM, "1-1", 0);
     const attempt = feed.append("attempt", {
@@ -75,7 +75,7 @@ describe("a board", () => {
     expect([...(board.flagsOf.get("a") ?? [])]).toEqual(["f"]);
   });
 
-  it("is not built from parts that are missing or of different snapshots", () => {
+  it("is not built from incomplete parts or from parts of different snapshots", () => {
     const part = emptyPart("1-1", 7, 1, 2);
     expect(() => Board.fromParts([part])).toThrow("missing");
     expect(() => Board.fromParts([])).toThrow("missing");

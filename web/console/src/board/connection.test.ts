@@ -1,159 +1,140 @@
+import { FakeWebSocket } from "@veritas/shared/socket/testing.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Console } from "./connection.ts";
+import { ConsoleConnection } from "./connection.ts";
 import { EXAM, FakeFeed, seeded } from "./testing.ts";
 
-/** A socket whose other end is the test. */
-class FakeSocket {
-  static readonly OPEN = 1;
-  static all: FakeSocket[] = [];
-  readyState = 1;
-  onopen: (() => void) | null = null;
-  onmessage: ((event: { data: string }) => void) | null = null;
-  onclose: ((event: { code: number }) => void) | null = null;
-  readonly said: Record<string, unknown>[] = [];
-
-  constructor(readonly url: string) {
-    FakeSocket.all.push(this);
-  }
-  send(data: string): void {
-    this.said.push(JSON.parse(data) as Record<string, unknown>);
-  }
-  close(): void {
-    this.readyState = 3;
-  }
-  hear(frame: object): void {
-    this.onmessage?.({ data: JSON.stringify(frame) });
-  }
-  cut(code: number): void {
-    this.readyState = 3;
-    this.onclose?.({ code });
-  }
-  welcome(): void {
-    this.onopen?.();
-    this.hear({
-      t: "welcome",
-      user_id: "u",
-      name: "Ada",
-      server_at: Date.now(),
-      heartbeat_ms: 10_000,
-      auth_until: Date.now() + 900_000,
-    });
-  }
-  last(t: string): Record<string, unknown> | undefined {
-    return this.said.filter((frame) => frame.t === t).at(-1);
-  }
-}
-
-const SIGNED = {
+const CREDENTIALS = {
   getTicket: async () => "ticket",
   getToken: async () => ({ token: "token", until: Date.now() + 900_000 }),
-  isFinal: () => false,
 };
 
-const newest = (): FakeSocket => FakeSocket.all.at(-1) as FakeSocket;
-const settle = (): Promise<void> => vi.advanceTimersByTimeAsync(0).then(() => undefined);
+type Frame = Record<string, unknown>;
 
-describe("the console's socket", () => {
-  let teacher: Console;
+const sent = (): Frame[] => FakeWebSocket.last.sent.map((text) => JSON.parse(text) as Frame);
+const lastSent = (t: string): Frame | undefined =>
+  sent()
+    .filter((frame) => frame.t === t)
+    .at(-1);
+const receive = (frame: object): void => FakeWebSocket.last.onmessage?.({ data: JSON.stringify(frame) });
+
+function welcome(): void {
+  FakeWebSocket.last.readyState = FakeWebSocket.OPEN;
+  FakeWebSocket.last.onopen?.();
+  const now = Date.now();
+  const times = { server_at: now, heartbeat_ms: 10_000, auth_until: now + 900_000 };
+  receive({ t: "welcome", user_id: "u", name: "Ada", ...times });
+}
+
+function close(code: number): void {
+  FakeWebSocket.last.readyState = 3;
+  FakeWebSocket.last.onclose?.({ code });
+}
+
+describe("the console's connection", () => {
+  let connection: ConsoleConnection;
   const feed = new FakeFeed(seeded(9));
 
   beforeEach(async () => {
     vi.useFakeTimers();
-    FakeSocket.all = [];
-    vi.stubGlobal("WebSocket", FakeSocket);
-    teacher = new Console("ws://hub/ws/console", SIGNED);
-    teacher.open(EXAM.exam_id);
-    await settle();
+    FakeWebSocket.reset();
+    vi.stubGlobal("WebSocket", FakeWebSocket);
+    connection = new ConsoleConnection("ws://hub/ws/console", CREDENTIALS);
+    connection.open(EXAM.exam_id);
+    await vi.advanceTimersByTimeAsync(0);
   });
   afterEach(() => {
-    teacher.stop();
+    connection.stop();
     vi.useRealTimers();
     vi.unstubAllGlobals();
   });
 
-  it("says hello with a ticket, then watches from the start", () => {
-    newest().welcome();
-    expect(newest().said[0]).toEqual({ t: "hello", ticket: "ticket" });
-    expect(newest().last("watch")).toEqual({ t: "watch", exam_id: EXAM.exam_id, since: null });
-    expect(teacher.link.value).toEqual({ kind: "live" });
+  it("sends hello with a ticket, then watches from the start", () => {
+    welcome();
+    expect(sent()[0]).toEqual({ t: "hello", ticket: "ticket" });
+    expect(lastSent("watch")).toEqual({ t: "watch", exam_id: EXAM.exam_id, since: null });
+    expect(connection.state.value).toEqual({ kind: "live" });
   });
 
-  it("comes back by itself after a cut, and goes on from where it was", async () => {
-    newest().welcome();
+  it("connects again after a loss, and watches from the last offset", async () => {
+    welcome();
     for (let n = 0; n < 12; n += 1) feed.step();
-    for (const part of feed.snapshot(2)) newest().hear(part);
-    newest().hear(feed.step());
-    newest().cut(1006);
-    expect(teacher.link.value.kind).toBe("waiting");
+    for (const part of feed.snapshot(2)) receive(part);
+    receive(feed.step());
+    close(1006);
+    expect(connection.state.value.kind).toBe("waiting");
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(FakeSocket.all).toHaveLength(2);
-    newest().welcome();
-    expect(newest().last("watch")).toMatchObject({ since: { epoch: feed.epoch, offset: feed.offset } });
+    expect(FakeWebSocket.sockets).toHaveLength(2);
+    welcome();
+    expect(lastSent("watch")).toMatchObject({ since: { epoch: feed.epoch, offset: feed.offset } });
   });
 
-  it("gives a command again under the id it had, and once it is answered no more", async () => {
-    newest().welcome();
-    const result = teacher.order(EXAM.exam_id, { action: "message", to: "all", text: "Hello" });
-    const id = newest().last("command")?.id;
-    newest().cut(4505);
+  it("sends a command again under its id until there is a result", async () => {
+    welcome();
+    const result = connection.command(EXAM.exam_id, { action: "message", to: "all", text: "Hello" });
+    const id = lastSent("command")?.id;
+    close(4505);
     await vi.advanceTimersByTimeAsync(1_000);
-    newest().welcome();
-    expect(newest().last("command")).toMatchObject({ id, text: "Hello" });
-    newest().hear({ t: "result", id, outcomes: [{ attempt_id: "a", ok: true }], code: null, detail: null });
+    welcome();
+    expect(lastSent("command")).toMatchObject({ id, text: "Hello" });
+    receive({ t: "result", id, outcomes: [{ attempt_id: "a", ok: true }], code: null, detail: null });
     expect((await result).outcomes).toHaveLength(1);
-    newest().cut(1006);
+    close(1006);
     await vi.advanceTimersByTimeAsync(2_000);
-    newest().welcome();
-    expect(newest().last("command")).toBeUndefined();
+    welcome();
+    expect(lastSent("command")).toBeUndefined();
   });
 
-  it("says that it does not know what became of a command nobody answers", async () => {
-    newest().welcome();
-    const result = teacher
-      .order(EXAM.exam_id, { action: "message", to: "all", text: "Hello" })
+  it("reports a command without a result", async () => {
+    welcome();
+    const result = connection
+      .command(EXAM.exam_id, { action: "message", to: "all", text: "Hello" })
       .catch((error: Error) => error.name);
     await vi.advanceTimersByTimeAsync(4_000);
-    newest().hear({ t: "pong", at: 1, server_at: Date.now() });
+    receive({ t: "pong", at: 1, server_at: Date.now() });
     await vi.advanceTimersByTimeAsync(17_000);
-    expect(await result).toBe("Unanswered");
+    expect(await result).toBe("NoResult");
   });
 
-  it("stays away after a close that means no", async () => {
-    newest().welcome();
-    newest().cut(4403);
+  it("does not connect again after a final close code", async () => {
+    welcome();
+    close(4403);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(FakeSocket.all).toHaveLength(1);
-    expect(teacher.link.value).toMatchObject({ kind: "over", code: 4403 });
+    expect(FakeWebSocket.sockets).toHaveLength(1);
+    expect(connection.state.value).toMatchObject({ kind: "closed", code: 4403 });
   });
 
-  it("asks a silent hub whether it is there, and leaves one that does not answer", async () => {
-    newest().welcome();
-    await vi.advanceTimersByTimeAsync(5_000);
-    expect(newest().last("ping")).toBeDefined();
-    await vi.advanceTimersByTimeAsync(10_000);
-    expect(FakeSocket.all.length).toBeGreaterThan(1);
-    expect(teacher.ageMs.value).toBeGreaterThanOrEqual(13_000);
-  });
-
-  it("renews its sign-in in band before it ends", async () => {
-    newest().welcome();
-    for (let s = 0; s < 845; s += 5) {
-      await vi.advanceTimersByTimeAsync(5_000);
-      newest().hear({ t: "pong", at: 1, server_at: Date.now() });
-    }
-    expect(FakeSocket.all).toHaveLength(1);
-    expect(newest().last("auth")).toEqual({ t: "auth", token: "token" });
-  });
-
-  it("watches again after the pause a busy hub asked for", async () => {
-    newest().welcome();
-    const before = newest().said.length;
-    newest().hear({ t: "error", code: "busy", detail: `full; watch ${EXAM.exam_id} again`, retry_ms: 700 });
+  it("watches again after the pause that a busy hub requested for this exam", async () => {
+    welcome();
+    const before = sent().length;
+    receive({ t: "error", code: "busy", detail: "full", retry_ms: 700, exam_id: EXAM.exam_id });
     await vi.advanceTimersByTimeAsync(750);
     expect(
-      newest()
-        .said.slice(before)
-        .some((frame) => frame.t === "watch"),
-    ).toBe(true);
+      sent()
+        .slice(before)
+        .map((frame) => frame.t),
+    ).toContain("watch");
+  });
+
+  it("marks a board as refused by the exam id of the error, never by its text", () => {
+    welcome();
+    const board = connection.open(EXAM.exam_id);
+    receive({ t: "error", code: "forbidden", detail: `no exam ${EXAM.exam_id}` });
+    receive({ t: "error", code: "forbidden", detail: "no such exam", exam_id: "another" });
+    expect(board.refused.value).toBeNull();
+    receive({ t: "error", code: "forbidden", detail: "no such exam", exam_id: EXAM.exam_id });
+    expect(board.refused.value).toBe("no such exam");
+  });
+
+  it("sends a focus only when it changes, and again after a reconnection", async () => {
+    welcome();
+    connection.focus(EXAM.exam_id, [1, 2]);
+    connection.focus(EXAM.exam_id, [1, 2]);
+    expect(sent().filter((frame) => frame.t === "focus")).toEqual([
+      { t: "focus", exam_id: EXAM.exam_id, ix: [1, 2] },
+    ]);
+    close(1006);
+    await vi.advanceTimersByTimeAsync(1_000);
+    welcome();
+    expect(lastSent("focus")).toMatchObject({ ix: [1, 2] });
   });
 });

@@ -1,71 +1,77 @@
 /**
- * The teacher's console on one socket: follows the boards that are looked at, and gives a person's orders. A command is
- * repeated over reconnections under the id it had, so it is carried out once.
+ * The console's connection to the hub: follows the boards that are open and sends the user's commands. A command is sent
+ * again after a reconnection under its id, so that the hub carries it out once.
  */
 
 import { signal } from "@preact/signals";
-import { Link, type LinkOwner, type LinkState } from "./link.ts";
-import { Room } from "./live-board.ts";
-import type { Command, FlagStatus, HubFrame, Result, Since, Welcome } from "./frames.ts";
+import { RESULTS } from "../texts/commands.ts";
+import type { Command, ErrorFrame, FlagStatus, HubFrame, Result, Since, Welcome } from "./frames.ts";
+import { LiveBoard } from "./live-board.ts";
+import { ConsoleSocket, type Credentials, type SocketOwner, type SocketState } from "./socket.ts";
 
-/** How long an order may be without an answer before it is said that it is not known what became of it. */
-const PATIENCE_MS = 20_000;
+/** After this time without a result, the user is told that the outcome is unknown. */
+const RESULT_DUE_MS = 20_000;
+const BUSY_RETRY_MS = 1_000;
 
-export class Unanswered extends Error {
-  override name = "Unanswered";
+/** No result came in time. The command may still be carried out. */
+export class NoResult extends Error {
+  override name = "NoResult";
 }
 
-interface Pending {
+interface PendingCommand {
   readonly command: Command;
-  readonly done: (result: Result) => void;
+  readonly finish: (result: Result) => void;
 }
 
-export type Order =
+export type CommandRequest =
   | { action: "message"; to: "all" | string[]; text: string }
   | { action: "end"; to: string[]; reason: string }
   | { action: "review"; flag_id: string; decision: FlagStatus; seen: FlagStatus; reason: string };
 
-export class Console implements LinkOwner {
-  readonly link = signal<LinkState>({ kind: "connecting" });
-  /** How long ago the hub was last heard, ms, at the last look; null before the first word. */
+interface OpenBoard {
+  readonly board: LiveBoard;
+  viewers: number;
+  focus: number[];
+}
+
+export class ConsoleConnection implements SocketOwner {
+  readonly state = signal<SocketState>({ kind: "connecting" });
+  /** How long ago the last frame was received, ms; null before the first one. */
   readonly ageMs = signal<number | null>(null);
 
-  private readonly rooms = new Map<string, { room: Room; viewers: number; focus: number[] }>();
-  private readonly pending = new Map<string, Pending>();
-  private readonly socket: Link;
-  private heard = false;
-  private started = false;
+  private readonly boards = new Map<string, OpenBoard>();
+  private readonly pending = new Map<string, PendingCommand>();
+  private readonly socket: ConsoleSocket;
+  private hasReceived = false;
+  private isStarted = false;
 
-  constructor(
-    url: string,
-    private readonly sign: Pick<LinkOwner, "getTicket" | "getToken" | "isFinal">,
-  ) {
-    this.socket = new Link(url, this);
+  constructor(url: string, credentials: Credentials) {
+    this.socket = new ConsoleSocket(url, credentials, this);
   }
 
-  /** Follow an exam while somebody looks at it; the socket opens with the first. */
-  open(examId: string): Room {
-    let entry = this.rooms.get(examId);
+  /** Follow an exam until `leave`. The first call opens the socket. */
+  open(examId: string): LiveBoard {
+    let entry = this.boards.get(examId);
     if (entry === undefined) {
-      entry = { room: new Room(examId, this), viewers: 0, focus: [] };
-      this.rooms.set(examId, entry);
-      if (this.started) entry.room.reconnected();
+      entry = { board: new LiveBoard(examId, this), viewers: 0, focus: [] };
+      this.boards.set(examId, entry);
+      if (this.isStarted) entry.board.reconnected();
     }
     entry.viewers += 1;
-    if (!this.started) {
-      this.started = true;
+    if (!this.isStarted) {
+      this.isStarted = true;
       this.socket.start();
     }
-    return entry.room;
+    return entry.board;
   }
 
   leave(examId: string): void {
-    const entry = this.rooms.get(examId);
+    const entry = this.boards.get(examId);
     if (entry === undefined) return;
     entry.viewers -= 1;
     if (entry.viewers > 0) return;
-    this.rooms.delete(examId);
-    entry.room.close();
+    this.boards.delete(examId);
+    entry.board.close();
     this.socket.send({ t: "unwatch", exam_id: examId });
   }
 
@@ -73,64 +79,51 @@ export class Console implements LinkOwner {
     this.socket.stop();
   }
 
-  /** Connect now, if it is waiting to. */
+  /** Connect now instead of after the current wait. */
   hurry(): void {
     this.socket.hurry();
   }
 
-  /** Have these attempts' counts at once, not every 15 s. */
+  /** Receive the event counts of these attempts within a second instead of within 15 s. */
   focus(examId: string, ix: readonly number[]): void {
-    const entry = this.rooms.get(examId);
-    if (entry === undefined || (entry.focus.length === ix.length && entry.focus.every((one, at) => one === ix[at])))
-      return;
+    const entry = this.boards.get(examId);
+    if (entry === undefined || sameNumbers(entry.focus, ix)) return;
     entry.focus = [...ix];
     this.socket.send({ t: "focus", exam_id: examId, ix: entry.focus });
   }
 
   watch(examId: string, since: Since | null): void {
     this.socket.send({ t: "watch", exam_id: examId, since });
-    const focus = this.rooms.get(examId)?.focus ?? [];
+    const focus = this.boards.get(examId)?.focus ?? [];
     if (focus.length > 0) this.socket.send({ t: "focus", exam_id: examId, ix: focus });
   }
 
-  /** Give an order and wait for what came of it. Throws Unanswered; the order may be carried out all the same. */
-  order(examId: string, order: Order): Promise<Result> {
-    const command: Command = { t: "command", id: crypto.randomUUID(), exam_id: examId, ...order };
+  /** Send a command and wait for its result. Throws NoResult; the hub may still carry the command out. */
+  command(examId: string, request: CommandRequest): Promise<Result> {
+    const command: Command = { t: "command", id: crypto.randomUUID(), exam_id: examId, ...request };
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.pending.delete(command.id);
-        reject(new Unanswered("No answer from the hub yet."));
-      }, PATIENCE_MS);
-      const done = (result: Result): void => {
+        reject(new NoResult(RESULTS.noAnswer));
+      }, RESULT_DUE_MS);
+      const finish = (result: Result): void => {
         clearTimeout(timer);
         this.pending.delete(command.id);
         resolve(result);
       };
-      this.pending.set(command.id, { command, done });
+      this.pending.set(command.id, { command, finish });
       this.socket.send(command);
     });
   }
 
-  getTicket(): Promise<string> {
-    return this.sign.getTicket();
-  }
-
-  getToken(): Promise<{ token: string; until: number }> {
-    return this.sign.getToken();
-  }
-
-  isFinal(error: unknown): boolean {
-    return this.sign.isFinal(error);
-  }
-
-  onState(state: LinkState): void {
-    if (state.kind === "live") this.heard = true;
-    this.link.value = state;
-    this.ageMs.value = this.heard ? performance.now() - this.socket.heardAt : null;
+  onState(state: SocketState): void {
+    if (state.kind === "live") this.hasReceived = true;
+    this.state.value = state;
+    this.ageMs.value = this.hasReceived ? performance.now() - this.socket.receivedAt : null;
   }
 
   onWelcome(_: Welcome): void {
-    for (const { room } of this.rooms.values()) room.reconnected();
+    for (const { board } of this.boards.values()) board.reconnected();
     for (const { command } of this.pending.values()) this.socket.send(command);
   }
 
@@ -139,27 +132,30 @@ export class Console implements LinkOwner {
       case "snapshot":
       case "delta":
       case "resync":
-        this.rooms.get(frame.exam_id)?.room.take(frame);
+        this.boards.get(frame.exam_id)?.board.receive(frame);
         break;
       case "live":
-        this.rooms.get(frame.exam_id)?.room.takeLive(frame);
+        this.boards.get(frame.exam_id)?.board.receiveLive(frame);
         break;
       case "result":
-        this.pending.get(frame.id)?.done(frame);
+        this.pending.get(frame.id)?.finish(frame);
         break;
       case "error":
-        this.takeError(frame.code, frame.detail, frame.retry_ms ?? null);
+        this.receiveError(frame);
         break;
       default:
         break;
     }
   }
 
-  private takeError(code: string, detail: string, retryMs: number | null): void {
-    const named = [...this.rooms.values()].filter(({ room }) => detail.includes(room.examId));
-    for (const { room } of named) {
-      if (code === "busy") setTimeout(() => room.reconnected(), retryMs ?? 1_000);
-      else if (code === "forbidden" || code === "not_found") room.refused.value = detail;
-    }
+  private receiveError({ exam_id: examId, code, detail, retry_ms: retryMs }: ErrorFrame): void {
+    const board = examId === undefined || examId === null ? undefined : this.boards.get(examId)?.board;
+    if (board === undefined) return;
+    if (code === "busy") setTimeout(() => board.reconnected(), retryMs ?? BUSY_RETRY_MS);
+    else if (code === "forbidden" || code === "not_found") board.refused.value = detail;
   }
+}
+
+function sameNumbers(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((number, at) => number === b[at]);
 }

@@ -4,7 +4,7 @@ import { Follower } from "./follower.ts";
 import { EXAM, FakeFeed, contents, emptyPart, seeded } from "./testing.ts";
 import type { Delta, Live, Resync, Since, Snapshot } from "./frames.ts";
 
-/** A hub that answers `watch` as WIRE §3 says: what is missed, or a snapshot in parts. */
+/** Answer `watch` as docs/wire/README.md describes: with the missed deltas, or with a snapshot in parts. */
 function answer(feed: FakeFeed, since: Since | null, parts: number): (Snapshot | Delta)[] {
   if (since === null || since.epoch !== feed.epoch || since.offset > feed.offset) return feed.snapshot(parts);
   return feed.deltas.slice(since.offset);
@@ -13,7 +13,7 @@ function answer(feed: FakeFeed, since: Since | null, parts: number): (Snapshot |
 const RESYNC: Resync = { t: "resync", exam_id: EXAM.exam_id, reason: "slow" };
 
 describe("following a board", () => {
-  it("ends with the hub's board whatever is cut, lost, doubled, resynced or begun anew on the way", () => {
+  it("ends with the hub's board after losses, repetitions, resyncs and new epochs", () => {
     for (let seed = 1; seed <= 200; seed += 1) {
       const random = seeded(seed);
       const feed = new FakeFeed(random);
@@ -23,7 +23,7 @@ describe("following a board", () => {
         const dice = random();
         if (dice < 0.45) queue.push(feed.step());
         else if (dice < 0.5) {
-          // The connection is cut: what was on its way is gone, maybe in the middle of a snapshot.
+          // The connection is lost, possibly in the middle of a snapshot, with the frames under way.
           queue = answer(feed, follower.reconnected(), 1 + feed.pick(3));
         } else if (dice < 0.53) queue = [RESYNC, ...feed.snapshot(1 + feed.pick(3))];
         else if (dice < 0.55) queue.splice(feed.pick(queue.length + 1), 1);
@@ -34,64 +34,64 @@ describe("following a board", () => {
           const frame = queue.shift();
           if (frame === undefined) continue;
           if (random() < 0.1) queue.unshift(frame);
-          if (follower.take(frame).kind === "hole") queue = answer(feed, follower.rewatch(), 1 + feed.pick(3));
+          if (follower.receive(frame).kind === "gap") queue = answer(feed, follower.rewatch(), 1 + feed.pick(3));
         }
       }
       queue = answer(feed, follower.reconnected(), 2);
       while (queue.length > 0) {
         const frame = queue.shift() as Snapshot;
-        if (follower.take(frame).kind === "hole") queue = answer(feed, follower.rewatch(), 2);
+        if (follower.receive(frame).kind === "gap") queue = answer(feed, follower.rewatch(), 2);
       }
       expect(contents(follower.board), `seed ${seed}`).toEqual(contents(feed.board()));
     }
   });
 
-  it("asks again once at a hole, from what it has", () => {
+  it("reports a gap once, and watches from the last offset", () => {
     const feed = new FakeFeed(seeded(3));
     const follower = new Follower();
-    follower.take(emptyPart(feed.epoch, 0));
+    follower.receive(emptyPart(feed.epoch, 0));
     feed.step();
     const [second, third] = [feed.step(), feed.step()];
-    expect(follower.take(second)).toEqual({ kind: "hole" });
+    expect(follower.receive(second)).toEqual({ kind: "gap" });
     expect(follower.rewatch()).toEqual({ epoch: feed.epoch, offset: 0 });
-    expect(follower.take(third)).toEqual({ kind: "old" });
+    expect(follower.receive(third)).toEqual({ kind: "nothing" });
   });
 
-  it("shows the old board until the new one is whole", () => {
+  it("shows the old board until the new one is complete", () => {
     const feed = new FakeFeed(seeded(4));
     const follower = new Follower();
-    follower.take(emptyPart(feed.epoch, 0));
+    follower.receive(emptyPart(feed.epoch, 0));
     const before = follower.board;
     for (let n = 0; n < 9; n += 1) feed.step();
     const [first, second] = feed.snapshot(2) as [Snapshot, Snapshot];
-    follower.take(RESYNC);
-    expect(follower.take(first)).toEqual({ kind: "old" });
+    follower.receive(RESYNC);
+    expect(follower.receive(first)).toEqual({ kind: "nothing" });
     expect(follower.board).toBe(before);
-    expect(follower.take(second)).toEqual({ kind: "board" });
+    expect(follower.receive(second)).toEqual({ kind: "board" });
     expect(follower.board?.offset).toBe(9);
   });
 
-  it("wants everything again when it was cut in the middle of a snapshot", () => {
+  it("requests a snapshot again after a loss in the middle of one", () => {
     const follower = new Follower();
-    follower.take(emptyPart("1-1", 5, 1, 2));
+    follower.receive(emptyPart("1-1", 5, 1, 2));
     expect(follower.reconnected()).toBeNull();
   });
 
-  it("has the board shown anew once for a kind it does not know, and then lives with it", () => {
+  it("requests one snapshot for an unknown kind, and then continues", () => {
     const feed = new FakeFeed(seeded(5));
     const follower = new Follower();
-    follower.take(emptyPart(feed.epoch, 0));
-    expect(follower.take(feed.append("claim", {}))).toEqual({ kind: "hole" });
+    follower.receive(emptyPart(feed.epoch, 0));
+    expect(follower.receive(feed.append("claim", {}))).toEqual({ kind: "gap" });
     expect(follower.rewatch()).toBeNull();
-    follower.take(emptyPart(feed.epoch, 1));
-    expect(follower.take(feed.append("claim", {})).kind).toBe("row");
-    expect(follower.take(feed.append("student", { student_id: "s", name: "Ada" }))).toEqual({
+    follower.receive(emptyPart(feed.epoch, 1));
+    expect(follower.receive(feed.append("claim", {})).kind).toBe("row");
+    expect(follower.receive(feed.append("student", { student_id: "s", name: "Ada" }))).toEqual({
       kind: "row",
       student: "s",
     });
   });
 
-  it("keeps latest live values and tells which changed; a new connection knows none yet", () => {
+  it("keeps the latest live values, reports changed ones, and has none on a new connection", () => {
     const follower = new Follower();
     const live = (attempts: Live["attempts"], since: number | null = null): Live => ({
       t: "live",
@@ -100,7 +100,7 @@ describe("following a board", () => {
       since,
     });
     expect(
-      follower.takeLive(
+      follower.receiveLive(
         live([
           [1, true, 5, 100],
           [2, false, 0, 90],
@@ -108,7 +108,7 @@ describe("following a board", () => {
       ),
     ).toEqual([1, 2]);
     expect(
-      follower.takeLive(
+      follower.receiveLive(
         live(
           [
             [1, true, 5, 100],

@@ -1,110 +1,114 @@
 /**
- * How one exam's board is followed over any number of connections: which frames are news, when to ask again, and from
- * where. Pure; the last whole board stays to be looked at until a newer one is whole.
+ * Follows the board of one exam over any number of connections: which frames are new, when to request data again, and
+ * from which offset. The last complete board stays visible until a newer one is complete. Pure.
  */
 
 import { Board } from "./board.ts";
 import type { Delta, Live, Presence, Resync, Since, Snapshot } from "./frames.ts";
 
-/** What a frame was: `board` a whole new board, `row` one change, `old` nothing new, `hole` ask again from `rewatch()`. */
-export type News = { kind: "board" } | { kind: "row"; student: string | null } | { kind: "old" } | { kind: "hole" };
+/** What a frame changed: the whole board, one row, or nothing. `gap` means: watch again from `rewatch()`. */
+export type Change =
+  | { kind: "board" }
+  | { kind: "row"; student: string | null }
+  | { kind: "nothing" }
+  | { kind: "gap" };
 
-const OLD: News = { kind: "old" };
-const HOLE: News = { kind: "hole" };
+const NOTHING: Change = { kind: "nothing" };
+const GAP: Change = { kind: "gap" };
 
 export class Follower {
-  /** The last whole board; the screen shows it. */
+  /** The last complete board. */
   board: Board | null = null;
   /** Latest live values by `ix`. */
   readonly presence = new Map<number, Presence>();
-  /** Since when presence of other hubs comes late, ms; null while it does not. */
+  /** Since when the presence of other hubs is late, ms since the epoch; null if it is not. */
   liveSince: number | null = null;
-  /** Whether live values have come on this connection. */
+  /** Whether live values were received on this connection. */
   hasLive = false;
 
   private parts: Snapshot[] = [];
-  /** Whether the board can be gone on with; not after a resync, until the snapshot is whole. */
-  private whole = false;
-  private asked = false;
-  private askedForUnknown = false;
+  /** Whether deltas can be applied. After a resync they cannot, until the snapshot is complete. */
+  private isComplete = false;
+  private isRequested = false;
+  private isUnknownRequested = false;
 
-  /** Take the next frame of this exam. A hole is told once, until something answers it. */
-  take(frame: Snapshot | Delta | Resync): News {
+  /** Process the next frame of this exam. A gap is reported once, until a frame answers the request. */
+  receive(frame: Snapshot | Delta | Resync): Change {
     switch (frame.t) {
       case "resync":
-        this.asked = false;
-        this.whole = false;
+        this.isRequested = false;
+        this.isComplete = false;
         this.parts = [];
-        return OLD;
+        return NOTHING;
       case "snapshot":
         return this.collect(frame);
       case "delta":
-        return this.follow(frame);
+        return this.apply(frame);
     }
   }
 
-  /** Take live values; the `ix` that changed. */
-  takeLive(frame: Live): number[] {
+  /** Store live values. Returns the `ix` of those that changed. */
+  receiveLive(frame: Live): number[] {
     this.liveSince = frame.since ?? null;
     this.hasLive = true;
     const changed: number[] = [];
     for (const value of frame.attempts) {
       const known = this.presence.get(value[0]);
-      if (known !== undefined && known[1] === value[1] && known[2] === value[2] && known[3] === value[3]) continue;
+      if (known !== undefined && known.every((part, at) => part === value[at])) continue;
       this.presence.set(value[0], value);
       changed.push(value[0]);
     }
     return changed;
   }
 
-  /** What to watch from: at a hole, or on a new connection, where no answer to an earlier question will come. */
+  /** The offset to watch from after a gap; null for a new snapshot. */
   rewatch(): Since | null {
     this.parts = [];
-    return this.whole && this.board !== null && this.board.unknown.size === 0 ? this.board.since : null;
+    return this.isComplete && this.board !== null && this.board.unknown.size === 0 ? this.board.since : null;
   }
 
-  /** A new connection: questions asked on the old one are void. */
+  /** Begin a new connection, on which no earlier request is answered. Returns the offset to watch from. */
   reconnected(): Since | null {
-    this.asked = false;
+    this.isRequested = false;
     this.hasLive = false;
     return this.rewatch();
   }
 
-  private collect(part: Snapshot): News {
-    this.asked = false;
+  private collect(part: Snapshot): Change {
+    this.isRequested = false;
     if (part.part === 1) this.parts = [];
-    this.whole = false;
+    this.isComplete = false;
     this.parts.push(part);
-    if (part.part !== part.parts) return OLD;
+    if (part.part !== part.parts) return NOTHING;
     try {
       this.board = Board.fromParts(this.parts);
     } catch {
-      return this.ask();
+      return this.request();
     }
-    this.whole = true;
+    this.isComplete = true;
     this.parts = [];
     return { kind: "board" };
   }
 
-  private follow(delta: Delta): News {
+  private apply(delta: Delta): Change {
     const board = this.board;
-    if (!this.whole || board === null) return this.ask();
-    if (delta.offset <= board.offset) return OLD;
-    if (!board.apply(delta)) return this.ask();
-    this.asked = false;
-    if (board.unknown.size > 0 && !this.askedForUnknown) {
-      // A kind this console does not know: one new snapshot, then it lives with what it knows.
-      this.askedForUnknown = true;
-      this.whole = false;
-      return this.ask();
+    if (!this.isComplete || board === null) return this.request();
+    if (delta.offset <= board.offset) return NOTHING;
+    if (!board.apply(delta)) return this.request();
+    this.isRequested = false;
+    if (board.unknown.size > 0 && !this.isUnknownRequested) {
+      // A kind that this console does not know: request one new snapshot, then continue without that kind.
+      this.isUnknownRequested = true;
+      this.isComplete = false;
+      return this.request();
     }
     return { kind: "row", student: board.studentOf(delta) };
   }
 
-  private ask(): News {
-    if (this.asked) return OLD;
-    this.asked = true;
+  private request(): Change {
+    if (this.isRequested) return NOTHING;
+    this.isRequested = true;
     this.parts = [];
-    return HOLE;
+    return GAP;
   }
 }

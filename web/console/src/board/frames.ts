@@ -1,4 +1,4 @@
-/** The frames of `/ws/console` as this console uses them: written from the hub's own structs. Types only. */
+/** The frames of `/ws/console`: types that `make docs` generates from the hub's structs. */
 
 import type * as wire from "@veritas/shared/wire/console.ts";
 
@@ -27,7 +27,7 @@ export type {
 export type AttemptRow = wire.AttemptRow & { completed_at?: number | null };
 export type ScoreRow = wire.ScoreRow & { coverage?: number | null };
 
-/** A change of any kind: newer hubs may know kinds that this console does not. */
+/** A change of any kind: a newer hub may send kinds that this console does not know. */
 export interface Delta {
   t: "delta";
   exam_id: string;

@@ -1,19 +1,19 @@
 // @vitest-environment node
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Room } from "./live-board.ts";
+import { LiveBoard } from "./live-board.ts";
 import { EXAM, FakeFeed, flagRow, seeded } from "./testing.ts";
 import type { Since } from "./frames.ts";
 
-describe("a room on the screen", () => {
+describe("a live board", () => {
   let feed: FakeFeed;
-  let room: Room;
-  let asked: (Since | null)[];
+  let board: LiveBoard;
+  let watched: (Since | null)[];
 
   beforeEach(() => {
     vi.useFakeTimers();
     feed = new FakeFeed(seeded(2));
-    asked = [];
-    room = new Room(EXAM.exam_id, { watch: (_, since) => asked.push(since) });
+    watched = [];
+    board = new LiveBoard(EXAM.exam_id, { watch: (_, since) => watched.push(since) });
     feed.append("student", { student_id: "s", name: "Ada", on_roster: true });
     feed.append("attempt", {
       ix: 1,
@@ -23,56 +23,56 @@ describe("a room on the screen", () => {
       deadline: 9,
       completed_at: null,
     });
-    room.reconnected();
-    for (const part of feed.snapshot()) room.take(part);
+    board.reconnected();
+    for (const part of feed.snapshot()) board.receive(part);
     vi.advanceTimersByTime(500);
   });
   afterEach(() => {
-    room.close();
+    board.close();
     vi.useRealTimers();
   });
 
-  it("draws a burst once, and leaves rows that did not change as they were", () => {
-    room.take(feed.append("student", { student_id: "t", name: "Ben", on_roster: true }));
-    const before = room.rows.value;
+  it("draws a burst once, and keeps the rows that did not change", () => {
+    board.receive(feed.append("student", { student_id: "t", name: "Ben", on_roster: true }));
+    const before = board.rows.value;
     expect(before.has("t")).toBe(false);
-    room.take(feed.append("flag", flagRow("f", "a")));
+    board.receive(feed.append("flag", flagRow("f", "a")));
     vi.advanceTimersByTime(500);
-    expect([...room.rows.value.keys()].sort()).toEqual(["s", "t"]);
-    expect(room.rows.value.get("s")?.open.warning).toBe(1);
-    const ada = room.rows.value.get("s");
-    room.take(feed.append("student", { student_id: "t", name: "Benjamin", on_roster: true }));
+    expect([...board.rows.value.keys()].sort()).toEqual(["s", "t"]);
+    expect(board.rows.value.get("s")?.open.warning).toBe(1);
+    const ada = board.rows.value.get("s");
+    board.receive(feed.append("student", { student_id: "t", name: "Benjamin", on_roster: true }));
     vi.advanceTimersByTime(500);
-    expect(room.rows.value.get("s")).toBe(ada);
+    expect(board.rows.value.get("s")).toBe(ada);
   });
 
-  it("tells of flags that are new, not of those it is shown again or that only change", () => {
-    room.take(feed.append("flag", flagRow("f", "a")));
-    room.take(feed.append("flag", flagRow("f", "a", { status: "confirmed" })));
-    for (const part of feed.snapshot()) room.take(part);
+  it("reports new flags, not flags that are sent again or change", () => {
+    board.receive(feed.append("flag", flagRow("f", "a")));
+    board.receive(feed.append("flag", flagRow("f", "a", { status: "confirmed" })));
+    for (const part of feed.snapshot()) board.receive(part);
     vi.advanceTimersByTime(500);
-    expect(room.news.value.map(({ flag, name }) => [flag.flag_id, name])).toEqual([["f", "Ada"]]);
+    expect(board.newFlags.value.map(({ flag, name }) => [flag.flag_id, name])).toEqual([["f", "Ada"]]);
   });
 
-  it("takes a hub that shows no live values for one where nobody is connected, but not at once", () => {
-    expect(room.rows.value.get("s")?.presence).toBe("unknown");
+  it("shows students as offline when no live values come for some seconds", () => {
+    expect(board.rows.value.get("s")?.presence).toBe("unknown");
     vi.advanceTimersByTime(6_000);
-    expect(room.rows.value.get("s")?.presence).toBe("gone");
+    expect(board.rows.value.get("s")?.presence).toBe("offline");
   });
 
-  it("says nothing of presence from an earlier connection", () => {
-    room.takeLive({ t: "live", exam_id: EXAM.exam_id, attempts: [[1, true, 3, 4]], since: null });
+  it("does not show the presence of an earlier connection", () => {
+    board.receiveLive({ t: "live", exam_id: EXAM.exam_id, attempts: [[1, true, 3, 4]], since: null });
     vi.advanceTimersByTime(500);
-    expect(room.rows.value.get("s")?.presence).toBe("here");
-    room.reconnected();
+    expect(board.rows.value.get("s")?.presence).toBe("connected");
+    board.reconnected();
     vi.advanceTimersByTime(500);
-    expect(asked.at(-1)).toEqual({ epoch: feed.epoch, offset: feed.offset });
-    expect(room.hasLive.value).toBe(false);
+    expect(watched.at(-1)).toEqual({ epoch: feed.epoch, offset: feed.offset });
+    expect(board.hasLive.value).toBe(false);
   });
 
-  it("asks for what is missing at a hole", () => {
+  it("watches again from the last offset at a gap", () => {
     feed.step();
-    room.take(feed.step());
-    expect(asked.at(-1)).toEqual({ epoch: feed.epoch, offset: 2 });
+    board.receive(feed.step());
+    expect(watched.at(-1)).toEqual({ epoch: feed.epoch, offset: 2 });
   });
 });

@@ -1,121 +1,123 @@
 /**
- * One exam's board as signals for the screen: frames go into the follower at once, rows come out a few times a second.
- * Nothing here decides; what a person orders goes through `Console`.
+ * The live board of one exam as signals for the page. Frames are processed at once; the page is updated a few times a
+ * second. It sends no commands: `ConsoleConnection` does.
  */
 
 import { batch, signal } from "@preact/signals";
+import { type RoomRow, makeRow } from "../room/rows/rows.ts";
+import { ROOM } from "../texts/room.ts";
 import type { Board } from "./board.ts";
 import { Follower } from "./follower.ts";
-import { makeRow, type RoomRow } from "../room/board/rows.ts";
 import type { Delta, ExamRow, FlagRow, Live, Resync, Since, Snapshot } from "./frames.ts";
 
-/** Changes are put on the screen together, at most this often: a burst of a thousand rows costs one drawing. */
+/** The page is updated at most this often, so that a burst of a thousand rows is drawn once. */
 const DRAW_MS = 150;
-/** Larger rooms are drawn less often: each drawing sorts them all. */
-const DRAW_MS_A_STUDENT = 0.1;
-const NEWS_KEPT = 50;
-/** Of an exam nobody is connected to a hub has no live values to show: after this long that is what it means. */
+/** Large rooms are drawn less often, because each update sorts all rows. */
+const DRAW_MS_PER_STUDENT = 0.1;
+const NEW_FLAGS_KEPT = 50;
+/** A hub sends no live values for an exam without connections. After this time, no student is connected. */
 const LIVE_DUE_MS = 4_000;
 
-export interface FlagNews {
+export interface NewFlag {
   readonly flag: FlagRow;
   readonly studentId: string;
   readonly name: string;
 }
 
-export interface RoomOwner {
+export interface BoardOwner {
   watch(examId: string, since: Since | null): void;
 }
 
-export class Room {
+export class LiveBoard {
   readonly exam = signal<ExamRow | null>(null);
   readonly rows = signal<ReadonlyMap<string, RoomRow>>(new Map());
-  /** Since when presence comes late, ms; null while it does not. */
+  /** Since when presence is late, ms since the epoch; null if it is not. */
   readonly liveSince = signal<number | null>(null);
   readonly hasLive = signal(false);
-  /** Flags raised while this page was open, the newest first. */
-  readonly news = signal<readonly FlagNews[]>([]);
-  /** Why the hub does not show this exam, if it does not. */
+  /** Flags raised while the page was open, the newest first. */
+  readonly newFlags = signal<readonly NewFlag[]>([]);
+  /** The hub's reason for not showing this exam. */
   readonly refused = signal<string | null>(null);
 
   private readonly follower = new Follower();
-  private touched: Set<string> | null = new Set();
+  /** Students whose rows have changed; null means all. */
+  private changed: Set<string> | null = new Set();
   private readonly studentOfIx = new Map<number, string>();
-  private fresh: FlagNews[] = [];
-  private drawing: ReturnType<typeof setTimeout> | undefined;
-  private liveDue: ReturnType<typeof setTimeout> | undefined;
+  private pendingFlags: NewFlag[] = [];
+  private drawTimer: ReturnType<typeof setTimeout> | undefined;
+  private liveTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly examId: string,
-    private readonly owner: RoomOwner,
+    private readonly owner: BoardOwner,
   ) {}
 
   get board(): Board | null {
     return this.follower.board;
   }
 
-  /** A new connection: ask for what is missing, and say nothing about presence until it has come. */
+  /** Begin a new connection: watch from the last offset. Presence is unknown until live values are received. */
   reconnected(): void {
     const since = this.follower.reconnected();
-    this.touched = null;
-    this.draw();
+    this.changed = null;
+    this.scheduleDraw();
     this.owner.watch(this.examId, since);
-    clearTimeout(this.liveDue);
-    this.liveDue = setTimeout(
-      () => this.takeLive({ t: "live", exam_id: this.examId, attempts: [], since: null }),
-      LIVE_DUE_MS,
-    );
+    clearTimeout(this.liveTimer);
+    const empty: Live = { t: "live", exam_id: this.examId, attempts: [], since: null };
+    this.liveTimer = setTimeout(() => this.receiveLive(empty), LIVE_DUE_MS);
   }
 
-  /** Nobody looks any more. */
+  /** Stop the timers. */
   close(): void {
-    clearTimeout(this.liveDue);
-    clearTimeout(this.drawing);
+    clearTimeout(this.liveTimer);
+    clearTimeout(this.drawTimer);
   }
 
-  take(frame: Snapshot | Delta | Resync): void {
-    const isNew = frame.t === "delta" && frame.kind === "flag" && !this.isKnown(frame.body as FlagRow);
-    const news = this.follower.take(frame);
-    switch (news.kind) {
+  receive(frame: Snapshot | Delta | Resync): void {
+    const newFlag = this.newFlagOf(frame);
+    const change = this.follower.receive(frame);
+    switch (change.kind) {
       case "board":
-        this.touched = null;
+        this.changed = null;
         this.refused.value = null;
         this.index();
-        this.draw();
+        this.scheduleDraw();
         break;
       case "row":
         if (frame.t === "delta" && frame.kind === "attempt") this.index();
-        if (news.student !== null) this.touched?.add(news.student);
-        if (isNew) this.announce((frame as Delta).body as FlagRow, news.student);
-        this.draw();
+        if (change.student !== null) this.changed?.add(change.student);
+        if (newFlag !== null && change.student !== null) this.addFlag(newFlag, change.student);
+        this.scheduleDraw();
         break;
-      case "hole":
+      case "gap":
         this.owner.watch(this.examId, this.follower.rewatch());
         break;
-      case "old":
+      case "nothing":
         break;
     }
   }
 
-  takeLive(frame: Live): void {
-    clearTimeout(this.liveDue);
-    const first = !this.follower.hasLive;
-    const changed = this.follower.takeLive(frame);
-    if (first) this.touched = null;
+  receiveLive(frame: Live): void {
+    clearTimeout(this.liveTimer);
+    const isFirst = !this.follower.hasLive;
+    const changed = this.follower.receiveLive(frame);
+    if (isFirst) this.changed = null;
     for (const ix of changed) {
       const student = this.studentOfIx.get(ix);
-      if (student !== undefined) this.touched?.add(student);
+      if (student !== undefined) this.changed?.add(student);
     }
-    this.draw();
+    this.scheduleDraw();
   }
 
-  /** The numbers of these students' attempts, for `focus`. */
+  /** The `ix` of these rows' attempts, for a `focus` frame. */
   ixOf(rows: readonly RoomRow[]): number[] {
     return rows.flatMap((row) => (row.attempt === null ? [] : [row.attempt.ix]));
   }
 
-  private isKnown(flag: FlagRow): boolean {
-    return this.follower.board?.flags.has(flag.flag_id) ?? false;
+  private newFlagOf(frame: Snapshot | Delta | Resync): FlagRow | null {
+    if (frame.t !== "delta" || frame.kind !== "flag") return null;
+    const flag = frame.body as FlagRow;
+    return this.follower.board?.flags.has(flag.flag_id) ? null : flag;
   }
 
   private index(): void {
@@ -125,41 +127,41 @@ export class Room {
     }
   }
 
-  private announce(flag: FlagRow, studentId: string | null): void {
-    if (studentId === null) return;
-    this.fresh.push({ flag, studentId, name: this.follower.board?.students.get(studentId)?.name ?? "Somebody" });
+  private addFlag(flag: FlagRow, studentId: string): void {
+    const name = this.follower.board?.students.get(studentId)?.name ?? ROOM.unknownStudent;
+    this.pendingFlags.push({ flag, studentId, name });
+  }
+
+  private scheduleDraw(): void {
+    const wait = Math.max(DRAW_MS, this.rows.peek().size * DRAW_MS_PER_STUDENT);
+    this.drawTimer ??= setTimeout(() => {
+      this.drawTimer = undefined;
+      this.draw();
+    }, wait);
   }
 
   private draw(): void {
-    this.drawing ??= setTimeout(
-      () => {
-        this.drawing = undefined;
-        this.show();
-      },
-      Math.max(DRAW_MS, this.rows.peek().size * DRAW_MS_A_STUDENT),
-    );
-  }
-
-  private show(): void {
-    const { board, presence, hasLive } = this.follower;
+    const { board, presence, hasLive, liveSince } = this.follower;
     if (board === null) return;
-    const before = this.rows.peek();
-    const rows = this.touched === null ? new Map<string, RoomRow>() : new Map(before);
-    for (const student of this.touched ?? board.students.keys()) {
+    const rows = this.changed === null ? new Map<string, RoomRow>() : new Map(this.rows.peek());
+    for (const student of this.changed ?? board.students.keys()) {
       const row = makeRow(board, presence, hasLive, student);
       if (row !== null) rows.set(student, row);
     }
-    const changed = this.touched === null || this.touched.size > 0;
-    this.touched = new Set();
+    const hasChanged = this.changed === null || this.changed.size > 0;
+    this.changed = new Set();
     batch(() => {
       this.exam.value = board.exam;
-      if (changed) this.rows.value = rows;
-      this.liveSince.value = this.follower.liveSince;
+      if (hasChanged) this.rows.value = rows;
+      this.liveSince.value = liveSince;
       this.hasLive.value = hasLive;
-      if (this.fresh.length > 0) {
-        this.news.value = [...this.fresh.reverse(), ...this.news.peek()].slice(0, NEWS_KEPT);
-        this.fresh = [];
-      }
+      this.showNewFlags();
     });
+  }
+
+  private showNewFlags(): void {
+    if (this.pendingFlags.length === 0) return;
+    this.newFlags.value = [...this.pendingFlags.reverse(), ...this.newFlags.peek()].slice(0, NEW_FLAGS_KEPT);
+    this.pendingFlags = [];
   }
 }

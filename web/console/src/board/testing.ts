@@ -1,11 +1,11 @@
-/** A hub's feed to test with: it makes rows at random, repeatably, and tells them as the hub does. */
+/** A feed for tests: random but repeatable rows in the frames of the hub. It must never be part of a page. */
 
 import { Board } from "./board.ts";
 import type { Delta, Snapshot } from "./frames.ts";
 
 export const EXAM = { exam_id: "exam", title: "Physics", duration_minutes: 90 };
 
-/** A small repeatable random (mulberry32). */
+/** A repeatable random generator (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -38,7 +38,7 @@ export class FakeFeed {
     return delta;
   }
 
-  /** Some change a hub can make. */
+  /** Append a random change. */
   step(): Delta {
     const student = `s${this.pick(6)}`;
     const attempt = `a${this.pick(6)}`;
@@ -89,7 +89,7 @@ export class FakeFeed {
     }
   }
 
-  /** The board as the hub's snapshot would show it now, in as many parts as asked. */
+  /** A snapshot of the board now, in this many parts. */
   snapshot(parts = 1): Snapshot[] {
     const board = this.board();
     const rows = [
@@ -107,7 +107,7 @@ export class FakeFeed {
     });
   }
 
-  /** The fold of everything from the start. */
+  /** The board folded from all deltas. */
   board(): Board {
     const board = new Board(EXAM, this.epoch, 0);
     for (const delta of this.deltas) board.apply(delta);
@@ -150,7 +150,7 @@ export function flagRow(flag: string, attempt: string, some: object = {}): objec
   };
 }
 
-/** What two boards have to share to be the same. */
+/** The contents of a board, to compare two boards. */
 export function contents(board: Board | null): unknown {
   if (board === null) return null;
   const { epoch, offset, students, attempts, scores, flags, instructions } = board;

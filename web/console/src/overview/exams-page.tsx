@@ -1,83 +1,59 @@
-/** One's exams, and how each stands. */
+/** The user's exams and their states. */
 
 import type { JSX } from "preact";
-import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Empty, Icon } from "@veritas/shared/ui/index.ts";
+import { Empty } from "@veritas/shared/ui.tsx";
+import { count, duration } from "../format/numbers.ts";
 import { usePages } from "../rest/load.ts";
-import { Listed } from "../ui/paged-list.tsx";
-import { Page } from "../ui/page.tsx";
 import type { ExamView } from "../rest/types.ts";
-import { now } from "../state.ts";
-import { count, length } from "../format/format.ts";
+import { EXAMS } from "../texts/overview.ts";
+import { ExamState } from "../ui/exam-state.tsx";
+import { Page } from "../ui/page.tsx";
+import { PagedList } from "../ui/paged-list.tsx";
+import { NewExamLink } from "./new-exam-link.tsx";
 
 export function ExamsPage(): JSX.Element {
   const list = usePages<ExamView>("/exams");
   return (
-    <Page
-      title="Exams"
-      actions={
-        <a class="v-button" data-variant="primary" href="/console/exams/new">
-          <Icon name="plus" /> New exam
-        </a>
-      }
-    >
-      <Listed
-        list={list}
-        what="exams"
-        empty={
-          <Empty title="No exams yet">
-            <p>An exam you make, or that somebody lets you see, stands here.</p>
-            <a class="v-button" data-variant="primary" href="/console/exams/new">
-              Make the first one
-            </a>
-          </Empty>
-        }
-      >
+    <Page title={EXAMS.title} actions={<NewExamLink isPrimary />}>
+      <PagedList list={list} what={EXAMS.what} empty={<NoExams />}>
         <ul class="c-list v-card v-card-flush">
           {list.items.map((exam) => (
             <ExamLine key={exam.exam_id} exam={exam} />
           ))}
         </ul>
-      </Listed>
+      </PagedList>
     </Page>
   );
 }
 
+function NoExams(): JSX.Element {
+  return (
+    <Empty title={EXAMS.empty}>
+      <p>{EXAMS.emptyText}</p>
+      <a class="v-button" data-variant="primary" href="/console/exams/new">
+        {EXAMS.first}
+      </a>
+    </Empty>
+  );
+}
+
 function ExamLine({ exam }: { exam: ExamView }): JSX.Element {
-  const facts = [exam.subject, length(exam.duration_minutes), count(exam.roster_size, "student")].filter(Boolean);
+  const about = [exam.subject, duration(exam.duration_minutes), count(exam.roster_size, "student")];
   return (
     <li class="c-list-line">
       <div class="v-grow">
         <a class="c-list-link" href={`/console/exams/${exam.exam_id}`}>
           {exam.title}
         </a>
-        <div class="v-soft v-small">{facts.join(" · ")}</div>
+        <div class="v-soft v-small">{about.filter(Boolean).join(" · ")}</div>
       </div>
       <div class="v-row-s">
         <ExamState exam={exam} />
         <a class="v-button" data-variant="quiet" data-size="small" href={`/console/exams/${exam.exam_id}/setup`}>
-          Setup<span class="v-hidden"> of {exam.title}</span>
+          {EXAMS.setup}
+          <span class="v-hidden">{EXAMS.setupOf(exam.title)}</span>
         </a>
       </div>
     </li>
   );
-}
-
-export function ExamState({
-  exam,
-}: {
-  exam: Pick<ExamView, "is_published" | "running_attempts" | "opens_at" | "closes_at">;
-}): JSX.Element {
-  if (exam.running_attempts > 0) {
-    return (
-      <Badge tone="good" icon="online">
-        {exam.running_attempts} at work
-      </Badge>
-    );
-  }
-  if (!exam.is_published) return <Badge>Draft</Badge>;
-  if (exam.opens_at !== null && exam.opens_at > now.value)
-    return <Badge tone="info">Opens {formatDateTime(exam.opens_at)}</Badge>;
-  if (exam.closes_at !== null && exam.closes_at <= now.value) return <Badge>Closed</Badge>;
-  return <Badge tone="accent">Open</Badge>;
 }

@@ -1,8 +1,12 @@
-/** Handing a file to the person: made here, or fetched with the session's token. */
+/** Saves a file on the user's machine: made in the page, or fetched with the session's token. */
 
-import { toast } from "@veritas/shared/ui/index.ts";
-import { errorText } from "@veritas/shared/api.ts";
+import { inWords } from "@veritas/shared/api.ts";
+import { toast } from "@veritas/shared/ui.tsx";
 import { api } from "../state.ts";
+import { COMMON } from "../texts/shell.ts";
+
+/** The browser has read the file by then; keeping it longer only uses memory. */
+const REVOKE_AFTER_MS = 60_000;
 
 export function saveFile(name: string, content: Blob): void {
   const link = document.createElement("a");
@@ -11,21 +15,20 @@ export function saveFile(name: string, content: Blob): void {
   document.body.append(link);
   link.click();
   link.remove();
-  // The browser has taken it by then; a longer life would only keep memory.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  setTimeout(() => URL.revokeObjectURL(link.href), REVOKE_AFTER_MS);
 }
 
-/** Fetch an export and hand it over; a failure is told. */
+/** Fetch an export and save it; show the user whether it worked. */
 export async function saveExport(path: string, name: string): Promise<void> {
   try {
     saveFile(name, await api.download(path));
-    toast(`${name} is in your downloads.`, "good");
+    toast(COMMON.downloaded(name), "good");
   } catch (error) {
-    toast(`The export did not come: ${errorText(error)}`, "critical");
+    toast(COMMON.downloadFailed(inWords(error)), "critical");
   }
 }
 
-/** A title as a file's name. */
+/** A title as a file name. */
 export function fileName(title: string, ending: string): string {
   const plain = title
     .normalize("NFD")

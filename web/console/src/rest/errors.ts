@@ -1,48 +1,52 @@
-/** Which field a refusal is about: the hub names it by path, as in `$.policy.rules.left_page.times`. Pure. */
+/**
+ * Sorts the errors of a refused request by the fields of a form. The hub names a field by its path, as in
+ * `$.policy.rules.left_page.times`. Pure.
+ */
 
-import { Problem, errorText, type Fault } from "@veritas/shared/api.ts";
+import { type Fault, Problem, inWords } from "@veritas/shared/api.ts";
+import { ERRORS } from "../texts/shell.ts";
 
-export interface Refusal {
-  /** What is said over the form: whatever is about no field of it. */
+export interface FormErrors {
+  /** Shown above the form: errors of no field. */
   readonly general: string | null;
   readonly fields: ReadonlyMap<string, string>;
 }
 
-export const NOTHING: Refusal = { general: null, fields: new Map() };
+export const NO_ERRORS: FormErrors = { general: null, fields: new Map() };
 
-/** Sort a refusal by the fields of a form; a path ends at the field it is about, whatever it begins with. */
-export function refusal(error: unknown, fields: readonly string[]): Refusal {
-  if (!(error instanceof Problem) || error.faults.length === 0) return { general: errorText(error), fields: new Map() };
-  const found = new Map<string, string>();
-  const rest: Fault[] = [];
+/** Sort the errors of a request by the fields of a form. */
+export function formErrors(error: unknown, fields: readonly string[]): FormErrors {
+  if (!(error instanceof Problem) || error.faults.length === 0) return { general: inWords(error), fields: new Map() };
+  const byField = new Map<string, string>();
+  const others: Fault[] = [];
   for (const fault of error.faults) {
-    const path = plain(fault.path);
-    const field = fields.find(
-      (one) => path === one || path.startsWith(`${one}.`) || path.startsWith(`${one}[`) || path.endsWith(`.${one}`),
-    );
-    if (field === undefined) rest.push(fault);
-    else if (!found.has(field)) found.set(field, wanted(fault.message));
+    const field = fieldOf(plainPath(fault.path), fields);
+    if (field === undefined) others.push(fault);
+    else if (!byField.has(field)) byField.set(field, limitText(fault.message));
   }
-  const general = rest.length === 0 ? null : rest.map((one) => `${plain(one.path)}: ${wanted(one.message)}`).join("; ");
-  return { general, fields: found };
+  const texts = others.map((fault) => `${plainPath(fault.path)}: ${limitText(fault.message)}`);
+  return { general: texts.length === 0 ? null : texts.join("; "), fields: byField };
 }
 
-const COMPARED: Readonly<Record<string, string>> = {
-  ">=": "at least",
-  "<=": "at most",
-  ">": "more than",
-  "<": "less than",
-};
+/** The form's field that a path is about: the path begins or ends with it. */
+function fieldOf(path: string, fields: readonly string[]): string | undefined {
+  const isAbout = (field: string): boolean =>
+    path === field || path.startsWith(`${field}.`) || path.startsWith(`${field}[`) || path.endsWith(`.${field}`);
+  return fields.find(isAbout);
+}
 
-/** `expected int >= 2` → `at least 2`; anything else as the hub says it. */
-export function wanted(message: string): string {
-  const long = /^expected `?str`? of length (>=|<=|>|<) (\d+)$/i.exec(message.trim());
-  if (long !== null) return `${COMPARED[long[1] ?? ""]} ${long[2]} characters`;
-  const found = /^expected `?(?:int|float|number)`? (>=|<=|>|<) `?([\d.-]+)`?$/i.exec(message.trim());
-  return found === null ? message : `${COMPARED[found[1] ?? ""]} ${found[2]}`;
+const LIMIT = /^expected `?(?:int|float|number)`? (>=|<=|>|<) `?([\d.-]+)`?$/i;
+const LENGTH = /^expected `?str`? of length (>=|<=|>|<) (\d+)$/i;
+
+/** `expected int >= 2` → `at least 2`; any other message unchanged. */
+export function limitText(message: string): string {
+  const length = LENGTH.exec(message.trim());
+  if (length !== null) return ERRORS.characters(ERRORS.limits[length[1] ?? ""] ?? "", length[2] ?? "");
+  const number = LIMIT.exec(message.trim());
+  return number === null ? message : `${ERRORS.limits[number[1] ?? ""]} ${number[2]}`;
 }
 
 /** `$.policy.rules.x` → `policy.rules.x`. */
-export function plain(path: string): string {
+export function plainPath(path: string): string {
   return path.replace(/^\$\.?/, "").replaceAll("`", "");
 }

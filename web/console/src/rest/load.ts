@@ -1,4 +1,7 @@
-/** Fetching for a page: what came, that it is on its way, or why it did not come. Later answers of earlier questions are dropped. */
+/**
+ * Fetching for a page: the data, whether it is loading, and why it failed. It never shows the response to an earlier
+ * request after a later one was sent.
+ */
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useCallback, useEffect, useRef } from "preact/hooks";
@@ -13,30 +16,31 @@ export interface Loaded<T> {
 
 export interface Loading<T> {
   readonly state: Signal<Loaded<T>>;
-  /** Fetch again; what is there stays until the new has come. */
+  /** Fetch again; the current data stays until the new data is here. */
   readonly reload: () => void;
-  /** Put what another answer said in its place. */
+  /** Replace the data by that of another response. */
   readonly put: (data: T) => void;
 }
 
 type Query = Record<string, string | number | boolean | null | undefined>;
 
-/** GET `path`, again whenever it or the query changes; null fetches nothing. */
+/** GET `path`, and again whenever the path or the query changes. A path of null fetches nothing. */
 export function useLoad<T>(path: string | null, query: Query = {}): Loading<T> {
   const state = useSignal<Loaded<T>>({ data: null, error: null, loading: path !== null });
-  const asked = useRef(0);
+  const requests = useRef(0);
   const key = JSON.stringify([path, query]);
   const fetchNow = useCallback(
     (keep: boolean) => {
-      const turn = ++asked.current;
+      const request = ++requests.current;
       if (path === null) return;
-      state.value = { data: keep ? state.peek().data : null, error: null, loading: true };
+      const kept = (): T | null => (keep ? state.peek().data : null);
+      state.value = { data: kept(), error: null, loading: true };
       api.get<T>(path, query).then(
         (data) => {
-          if (asked.current === turn) state.value = { data, error: null, loading: false };
+          if (requests.current === request) state.value = { data, error: null, loading: false };
         },
         (error: unknown) => {
-          if (asked.current === turn) state.value = { data: keep ? state.peek().data : null, error, loading: false };
+          if (requests.current === request) state.value = { data: kept(), error, loading: false };
         },
       );
     },
@@ -45,12 +49,12 @@ export function useLoad<T>(path: string | null, query: Query = {}): Loading<T> {
   useEffect(() => {
     fetchNow(false);
     return () => {
-      asked.current += 1;
+      requests.current += 1;
     };
   }, [key]);
   const reload = useCallback(() => fetchNow(true), [fetchNow]);
   const put = useCallback((data: T) => {
-    asked.current += 1;
+    requests.current += 1;
     state.value = { data, error: null, loading: false };
   }, []);
   return { state, reload, put };
@@ -60,40 +64,44 @@ export interface Paged<T> {
   readonly items: readonly T[];
   readonly error: unknown;
   readonly loading: boolean;
+  /** Fetch the next page; null when there is none. */
   readonly more: (() => void) | null;
   readonly reload: () => void;
 }
 
-/** A list, page by page. */
+interface PagedState<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+  readonly error: unknown;
+  readonly loading: boolean;
+}
+
+/** GET a list page by page. */
 export function usePages<T>(path: string | null, query: Query = {}): Paged<T> {
-  const state = useSignal<{ items: readonly T[]; next: string | null; error: unknown; loading: boolean }>({
-    items: [],
-    next: null,
-    error: null,
-    loading: path !== null,
-  });
-  const asked = useRef(0);
+  const start: PagedState<T> = { items: [], next: null, error: null, loading: path !== null };
+  const state = useSignal<PagedState<T>>(start);
+  const requests = useRef(0);
   const key = JSON.stringify([path, query]);
   const read = (after: string | null): void => {
-    const turn = ++asked.current;
+    const request = ++requests.current;
     if (path === null) return;
     state.value = { ...state.peek(), loading: true, error: null };
     api.get<Page<T>>(path, { ...query, after }).then(
       (page) => {
-        if (asked.current !== turn) return;
+        if (requests.current !== request) return;
         const before = after === null ? [] : state.peek().items;
         state.value = { items: [...before, ...page.items], next: page.next, error: null, loading: false };
       },
       (error: unknown) => {
-        if (asked.current === turn) state.value = { ...state.peek(), error, loading: false };
+        if (requests.current === request) state.value = { ...state.peek(), error, loading: false };
       },
     );
   };
   useEffect(() => {
-    state.value = { items: [], next: null, error: null, loading: path !== null };
+    state.value = start;
     read(null);
     return () => {
-      asked.current += 1;
+      requests.current += 1;
     };
   }, [key]);
   const { items, next, error, loading } = state.value;

@@ -1,22 +1,23 @@
-/** How old the board is, always in sight. */
+/** Shows how old the board is, and buttons to reconnect. Always visible in the room. */
 
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { announce, Button, Icon } from "@veritas/shared/ui/index.ts";
+import { Icon } from "@veritas/shared/icons.tsx";
+import { Button, announce } from "@veritas/shared/ui.tsx";
+import type { LiveBoard } from "../board/live-board.ts";
+import { connection, now } from "../state.ts";
+import { FRESHNESS } from "../texts/room.ts";
 import { freshness } from "./freshness.ts";
-import type { Room } from "../board/live-board.ts";
-import { live, now } from "../state.ts";
 
-export function FreshnessPill({ room }: { room: Room }): JSX.Element {
-  const console = live();
-  const state = console.link.value;
-  // Read, so that the words grow older with the second hand.
+export function FreshnessBadge({ board }: { board: LiveBoard }): JSX.Element {
+  const { state, ageMs } = connection();
+  // Read the clock, so that the age grows every second.
   void now.value;
-  const { tone, text, detail } = freshness(state, console.ageMs.value, performance.now(), room.liveSince.value);
-  const was = useRef(tone);
+  const { tone, text, detail } = freshness(state.value, ageMs.value, performance.now(), board.liveSince.value);
+  const previous = useRef(tone);
   useEffect(() => {
-    if (was.current !== tone) announce(tone === "good" ? "The board is live again." : "The board is not live.");
-    was.current = tone;
+    if (previous.current !== tone) announce(tone === "good" ? FRESHNESS.liveAgain : FRESHNESS.noLongerLive);
+    previous.current = tone;
   }, [tone]);
   return (
     <span class="c-freshness">
@@ -27,21 +28,21 @@ export function FreshnessPill({ room }: { room: Room }): JSX.Element {
         title={detail ?? undefined}
       >
         {tone === "good" ? (
-          <span class="c-pulse" aria-hidden="true" />
+          <span class="c-live-dot" aria-hidden="true" />
         ) : (
           <Icon name={tone === "critical" ? "critical" : "warning"} size={14} />
         )}
         <span class="v-number">{text}</span>
       </span>
       {detail !== null && <span class="v-small">{detail}</span>}
-      {state.kind === "waiting" && (
-        <Button size="small" variant="quiet" onClick={() => console.hurry()}>
-          Try now
+      {state.value.kind === "waiting" && (
+        <Button size="small" variant="quiet" onClick={() => connection().hurry()}>
+          {FRESHNESS.tryNow}
         </Button>
       )}
-      {state.kind === "over" && (
+      {state.value.kind === "closed" && (
         <Button size="small" variant="quiet" onClick={() => location.reload()}>
-          Load again
+          {FRESHNESS.reload}
         </Button>
       )}
     </span>

@@ -1,67 +1,56 @@
-/** How old what the screen shows may be, in words; never better than the truth. Pure. */
+/** How old the shown data may be, in words. It never claims more than is known. Pure. */
 
 import { formatSpan, formatTime } from "@veritas/shared/time.ts";
-import type { LinkState } from "../board/link.ts";
-
-export type FreshnessTone = "good" | "warning" | "critical";
+import type { SocketState } from "../board/socket.ts";
+import { FRESHNESS } from "../texts/room.ts";
 
 export interface Freshness {
-  readonly tone: FreshnessTone;
+  readonly tone: "good" | "warning" | "critical";
   readonly text: string;
   readonly detail: string | null;
 }
 
-/** A hub that was heard within this long is live; consoles ask every four seconds. */
+/** Data counts as live while the last frame is at most this old. The console sends a ping every four seconds. */
 export const QUIET_MS = 6_500;
 
-const OVER: Readonly<Record<number, string>> = {
-  4400: "The hub did not understand this console. Load the page again.",
-  4401: "You are signed out.",
-  4403: "You may not watch this exam any more.",
-  4413: "The hub did not take what this console sent.",
-};
-
-/** `ageMs` is how long ago the hub was last heard, null if never. */
+/**
+ * `ageMs` is the time since the last frame, null before the first one; `presenceSince` is since when presence is late, ms
+ * since the epoch; `nowMs` is the time of `performance.now()`.
+ */
 export function freshness(
-  state: LinkState,
+  state: SocketState,
   ageMs: number | null,
   nowMs: number,
   presenceSince: number | null,
 ): Freshness {
-  const asOf = ageMs === null ? "" : ` · as of ${formatSpan(ageMs)} ago`;
+  const asOf = ageMs === null ? "" : FRESHNESS.asOf(formatSpan(ageMs));
   switch (state.kind) {
     case "live":
-      if (ageMs !== null && ageMs > QUIET_MS) {
-        return { tone: "warning", text: `Nothing heard${asOf}`, detail: "Asking the hub whether it is there." };
-      }
-      return presenceSince === null
-        ? { tone: "good", text: "Live", detail: null }
-        : {
-            tone: "warning",
-            text: `Live · presence late since ${formatTime(presenceSince)}`,
-            detail:
-              "Flags, statuses and scores are live. Who is here comes from the record and may be some seconds late.",
-          };
+      if (ageMs === null || ageMs <= QUIET_MS) return live(presenceSince);
+      return { tone: "warning", text: `${FRESHNESS.noSignal}${asOf}`, detail: FRESHNESS.checking };
     case "connecting":
       return ageMs === null
-        ? { tone: "warning", text: "Connecting…", detail: null }
-        : { tone: "warning", text: `Reconnecting…${asOf}`, detail: "What you see is the last that was heard." };
-    case "waiting": {
-      const left = Math.max(0, state.until - nowMs);
+        ? { tone: "warning", text: FRESHNESS.connecting, detail: null }
+        : { tone: "warning", text: `${FRESHNESS.reconnecting}${asOf}`, detail: FRESHNESS.lastReceived };
+    case "waiting":
       return {
         tone: "warning",
-        text: ageMs === null ? "No connection" : `Reconnecting…${asOf}`,
-        detail:
-          left > 1_000
-            ? `The next try is in ${formatSpan(left)}. Nothing is lost meanwhile.`
-            : "Nothing is lost meanwhile.",
+        text: ageMs === null ? FRESHNESS.disconnected : `${FRESHNESS.reconnecting}${asOf}`,
+        detail: nextTry(state.until - nowMs),
       };
+    case "closed": {
+      const detail = FRESHNESS.endings[state.code] ?? (state.detail || FRESHNESS.closed);
+      return { tone: "critical", text: `${FRESHNESS.notLive}${asOf}`, detail };
     }
-    case "over":
-      return {
-        tone: "critical",
-        text: `Not live${asOf}`,
-        detail: OVER[state.code] ?? (state.detail || "The hub closed this console."),
-      };
   }
+}
+
+function live(presenceSince: number | null): Freshness {
+  if (presenceSince === null) return { tone: "good", text: FRESHNESS.live, detail: null };
+  const text = FRESHNESS.livePresenceLate(formatTime(presenceSince));
+  return { tone: "warning", text, detail: FRESHNESS.presenceLateText };
+}
+
+function nextTry(leftMs: number): string {
+  return leftMs > 1_000 ? FRESHNESS.nextTry(formatSpan(leftMs)) : FRESHNESS.nothingLost;
 }

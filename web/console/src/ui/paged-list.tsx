@@ -1,31 +1,32 @@
-/** A list that comes page by page: why it did not come, what there is, that more is on its way, that there is nothing. */
+/** A list that is fetched page by page: its rows, that more is loading, why it failed, or that it is empty. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { Button, Spinner } from "@veritas/shared/ui/index.ts";
+import { Button, Spinner } from "@veritas/shared/ui.tsx";
 import type { Paged } from "../rest/load.ts";
-import { Failed } from "./page.tsx";
+import { COMMON } from "../texts/shell.ts";
+import { LoadError } from "./load-error.tsx";
 
-interface ListedProps {
+interface PagedListProps {
   list: Paged<unknown>;
-  /** What is being fetched, as in "flags". */
+  /** What is loading, as in "flags". */
   what: string;
-  /** What stands there when there is nothing. */
+  /** Shown when the list is empty. */
   empty: ComponentChildren;
-  /** The rows that have come. */
+  /** The rows so far. */
   children: ComponentChildren;
 }
 
-export function Listed({ list, what, empty, children }: ListedProps): JSX.Element {
-  const isThere = list.items.length > 0;
+export function PagedList({ list, what, empty, children }: PagedListProps): JSX.Element {
+  const hasItems = list.items.length > 0;
   return (
     <>
-      {list.error !== null && <Failed error={list.error} onRetry={list.reload} />}
-      {isThere && children}
-      {list.loading && <Spinner label={`Fetching ${what}…`} />}
-      {!list.loading && list.error === null && !isThere && <div class="v-card">{empty}</div>}
+      {list.error !== null && <LoadError error={list.error} onRetry={list.reload} />}
+      {hasItems && children}
+      {list.loading && <Spinner label={COMMON.loading(what)} />}
+      {!list.loading && list.error === null && !hasItems && <div class="v-card">{empty}</div>}
       {list.more !== null && !list.loading && (
         <div>
-          <Button onClick={list.more}>Show more</Button>
+          <Button onClick={list.more}>{COMMON.showMore}</Button>
         </div>
       )}
     </>

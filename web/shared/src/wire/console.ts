@@ -40,6 +40,15 @@ export interface Command {
   reason?: string | null;
 }
 
+/** An error frame of the console. `exam_id` is the exam of the refused frame, if it named one; else it is absent. */
+export interface ConsoleError {
+  t: "error";
+  code: string;
+  detail: string;
+  retry_ms: number | null;
+  exam_id: string;
+}
+
 /** One change of the numbered part. `body` is a row of the type that `kind` names. */
 export type Delta =
   | { t: "delta"; exam_id: string; offset: number; kind: "exam"; body: ExamRow; }
@@ -53,14 +62,6 @@ export type Delta =
 export interface Drain {
   t: "drain";
   in_ms: number;
-}
-
-/** What was wrong with the last frame. The socket may be closed after it. */
-export interface Error {
-  t: "error";
-  code: string;
-  detail: string;
-  retry_ms: number | null;
 }
 
 /** The exam of a board. */
@@ -106,7 +107,7 @@ export interface Hello {
   token?: string | null;
 }
 
-export type HubFrame = Welcome | Snapshot | Delta | Live | Resync | Result | Pong | Drain | Error;
+export type HubFrame = Welcome | Snapshot | Delta | Live | Resync | Result | Pong | Drain | ConsoleError;
 
 /** One instruction to one attempt and its state. `code` says why the client could not carry it out. A board keeps the newest of each attempt, with the highest `n`. An older one never replaces it. */
 export interface InstructionRow {

@@ -1,147 +1,131 @@
-/** One attempt after (or while) it is sat: what was concluded and why, flags, timeline, answers and their grading. */
+/** One attempt, in progress or ended: its analysis, flags, timeline, and answers with their grades. */
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { go, search } from "@veritas/shared/route.ts";
-import { formatDateTime, formatSpan } from "@veritas/shared/time.ts";
-import { Badge, Button, Empty, Notice, Tabs } from "@veritas/shared/ui/index.ts";
-import { decideByRest } from "../flags/decisions.ts";
-import { useLoad } from "../../rest/load.ts";
-import { Analysis } from "./analysis.tsx";
-import { Score } from "./attempt-table.tsx";
-import { FlagCard } from "../flags/flag-card.tsx";
-import { Grading } from "../answers/grading.tsx";
-import { Page, Shown } from "../../ui/page.tsx";
-import { Timeline } from "../timeline/timeline.tsx";
-import { Integrity, Status } from "../../ui/words.tsx";
-import type { AttemptSummary, FlagView, Monitoring } from "../../rest/types.ts";
+import { Button, Empty, Notice, Tabs } from "@veritas/shared/ui.tsx";
 import { fileName, saveExport } from "../../rest/download.ts";
-import { count } from "../../format/format.ts";
+import { type Loading, useLoad } from "../../rest/load.ts";
+import type { AttemptSummary, FlagView, Monitoring } from "../../rest/types.ts";
+import { ATTEMPT } from "../../texts/attempts.ts";
+import { NAVIGATION } from "../../texts/shell.ts";
+import { Loaded } from "../../ui/loaded.tsx";
+import { Page } from "../../ui/page.tsx";
+import { Grading } from "../answers/grading.tsx";
+import { decideByRest } from "../flags/decisions.ts";
+import { FlagCard } from "../flags/flag-card.tsx";
+import { Timeline } from "../timeline/timeline.tsx";
+import { Analysis } from "./analysis.tsx";
+import { AttemptHead } from "./attempt-head.tsx";
 
-type Tab = "analysis" | "flags" | "timeline" | "answers";
-const UNFINISHED_MS = 4_000;
+/** While an analysis is under way, the attempt is fetched again after this time. */
+const RELOAD_MS = 4_000;
 
 export function AttemptPage({ attemptId }: { attemptId: string }): JSX.Element {
   const loading = useLoad<Monitoring>(`/teacher/attempts/${attemptId}/monitoring`, { limit: 1 });
-  const changed = useSignal<ReadonlyMap<string, FlagView>>(new Map());
   const data = loading.state.value.data;
-  const state = data?.behavior_analysis?.state;
+  const analysisState = data?.behavior_analysis?.state;
   useEffect(() => {
-    // An analysis on its way comes without being asked for again.
-    if (state !== "pending" && state !== "stale") return;
-    const timer = setTimeout(loading.reload, UNFINISHED_MS);
+    if (analysisState !== "pending" && analysisState !== "stale") return;
+    const timer = setTimeout(loading.reload, RELOAD_MS);
     return () => clearTimeout(timer);
   }, [data]);
-  const wanted = new URLSearchParams(search.value).get("tab");
-  const flags = (data?.flags ?? []).map((flag) => changed.value.get(flag.flag_id) ?? flag);
-  const tabs = [
-    { key: "analysis", title: "Analysis" },
-    { key: "flags", title: `Flags (${flags.length})` },
-    { key: "timeline", title: "Timeline" },
-    { key: "answers", title: "Answers" },
-  ] as const;
-  const selected: Tab = tabs.find((one) => one.key === wanted)?.key ?? "analysis";
-  const decide = decideByRest((flag) => {
-    changed.value = new Map(changed.value).set(flag.flag_id, flag);
-    loading.reload();
-  });
   const attempt = data?.attempt ?? null;
   return (
     <Page
-      title={attempt?.name ?? "Attempt"}
-      {...(attempt === null
-        ? {}
-        : {
-            above: [
-              ["/console/exams", "Exams"],
-              [`/console/exams/${attempt.exam_id}`, attempt.title],
-            ] as const,
-          })}
-      about={attempt !== null && <About attempt={attempt} />}
-      actions={
-        attempt !== null && (
-          <Button
-            icon="download"
-            onClick={() =>
-              void saveExport(
-                `/teacher/attempts/${attemptId}/events.csv`,
-                fileName(`${attempt.title} ${attempt.name} events`, "csv"),
-              )
-            }
-          >
-            Events as CSV
-          </Button>
-        )
-      }
+      title={attempt?.name ?? ATTEMPT.title}
+      {...(attempt === null ? {} : { parents: parentsOf(attempt) })}
+      about={attempt !== null && <AttemptHead attempt={attempt} />}
+      actions={attempt !== null && <EventsDownload attempt={attempt} />}
     >
-      <Shown of={loading} label="Fetching the attempt…">
-        {(page) => (
-          <Tabs<Tab>
-            label="About this attempt"
-            tabs={tabs}
-            selected={selected}
-            onSelect={(key) => go(`/console/attempts/${attemptId}?tab=${key}`, { replace: true })}
-          >
-            {selected === "analysis" && <Analysis page={page} />}
-            {selected === "flags" && (
-              <div class="c-flag-list">
-                {flags.map((flag) => (
-                  <div class="v-card" key={flag.flag_id}>
-                    <FlagCard flag={flag} full={flag} decide={decide} />
-                  </div>
-                ))}
-                {flags.length === 0 && (
-                  <div class="v-card">
-                    <Empty title="No flags">Nothing was concluded from what is recorded.</Empty>
-                  </div>
-                )}
-              </div>
-            )}
-            {selected === "timeline" && (
-              <div class="v-card">
-                <Timeline attemptId={attemptId} />
-              </div>
-            )}
-            {selected === "answers" && <Grading attemptId={attemptId} onGraded={loading.reload} />}
-          </Tabs>
-        )}
-      </Shown>
+      <Loaded from={loading} what={ATTEMPT.what}>
+        {(page) => <AttemptTabs attemptId={attemptId} page={page} loading={loading} />}
+      </Loaded>
       {attempt !== null && attempt.completed_at === null && (
         <Notice>
-          Still being sat.{" "}
-          <a href={`/console/exams/${attempt.exam_id}?student=${attempt.student_id}`}>Watch it live in the room.</a>
+          {ATTEMPT.running}{" "}
+          <a href={`/console/exams/${attempt.exam_id}?student=${attempt.student_id}`}>{ATTEMPT.watch}</a>
         </Notice>
       )}
     </Page>
   );
 }
 
-function About({ attempt }: { attempt: AttemptSummary }): JSX.Element {
-  const took =
-    attempt.started_at === null || attempt.completed_at === null ? null : attempt.completed_at - attempt.started_at;
+function parentsOf(attempt: AttemptSummary): readonly (readonly [string, string])[] {
+  return [
+    ["/console/exams", NAVIGATION.exams],
+    [`/console/exams/${attempt.exam_id}`, attempt.title],
+  ];
+}
+
+function EventsDownload({ attempt }: { attempt: AttemptSummary }): JSX.Element {
+  const name = fileName(ATTEMPT.csvName(attempt.title, attempt.name), "csv");
   return (
-    <div class="v-stack-s">
-      <div class="v-row-s">
-        <Status of={attempt.status} />
-        {attempt.flagged && (
-          <Badge tone="critical" icon="critical">
-            Needs attention
-          </Badge>
-        )}
-        {attempt.open_flags > 0 && <Badge tone="warning">{count(attempt.open_flags, "flag")} to decide about</Badge>}
-        <span class="v-soft v-small v-number">
-          {attempt.started_at !== null && `started ${formatDateTime(attempt.started_at)}`}
-          {took !== null && `, took ${formatSpan(took)}`}
-        </span>
-        <a class="v-small" href={`/console/students/${attempt.student_id}`}>
-          All exams of this student
-        </a>
-      </div>
-      <div class="v-row-s">
-        <Score of={attempt} />
-        <Integrity score={attempt.integrity} coverage={attempt.coverage} />
-      </div>
+    <Button
+      icon="download"
+      onClick={() => void saveExport(`/teacher/attempts/${attempt.attempt_id}/events.csv`, name)}
+    >
+      {ATTEMPT.csv}
+    </Button>
+  );
+}
+
+type Tab = "analysis" | "flags" | "timeline" | "answers";
+
+interface AttemptTabsProps {
+  attemptId: string;
+  page: Monitoring;
+  loading: Loading<Monitoring>;
+}
+
+function AttemptTabs({ attemptId, page, loading }: AttemptTabsProps): JSX.Element {
+  const tabs = [
+    { key: "analysis", title: ATTEMPT.analysis },
+    { key: "flags", title: ATTEMPT.flags(page.flags.length) },
+    { key: "timeline", title: ATTEMPT.timeline },
+    { key: "answers", title: ATTEMPT.answers },
+  ] as const;
+  const requested = new URLSearchParams(search.value).get("tab");
+  const selected: Tab = tabs.find((tab) => tab.key === requested)?.key ?? "analysis";
+  return (
+    <Tabs<Tab>
+      label={ATTEMPT.tabs}
+      tabs={tabs}
+      selected={selected}
+      onSelect={(key) => go(`/console/attempts/${attemptId}?tab=${key}`, { replace: true })}
+    >
+      {selected === "analysis" && <Analysis page={page} />}
+      {selected === "flags" && <Flags flags={page.flags} onDecided={loading.reload} />}
+      {selected === "timeline" && (
+        <div class="v-card">
+          <Timeline attemptId={attemptId} />
+        </div>
+      )}
+      {selected === "answers" && <Grading attemptId={attemptId} onGraded={loading.reload} />}
+    </Tabs>
+  );
+}
+
+function Flags({ flags, onDecided }: { flags: readonly FlagView[]; onDecided: () => void }): JSX.Element {
+  const decided = useSignal<ReadonlyMap<string, FlagView>>(new Map());
+  const decide = decideByRest((flag) => {
+    decided.value = new Map(decided.value).set(flag.flag_id, flag);
+    onDecided();
+  });
+  const current = flags.map((flag) => decided.value.get(flag.flag_id) ?? flag);
+  return (
+    <div class="c-flag-list">
+      {current.map((flag) => (
+        <div class="v-card" key={flag.flag_id}>
+          <FlagCard flag={flag} full={flag} decide={decide} />
+        </div>
+      ))}
+      {flags.length === 0 && (
+        <div class="v-card">
+          <Empty title={ATTEMPT.noFlags} />
+        </div>
+      )}
     </div>
   );
 }

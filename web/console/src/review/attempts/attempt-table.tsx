@@ -1,16 +1,21 @@
-/** Attempts as a table, wherever they are listed: every number with its word, unknown ones said to be so. */
+/** Attempts as a table: of one exam by student, or of one student by exam. */
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Table } from "@veritas/shared/ui/index.ts";
+import { Badge, Table } from "@veritas/shared/ui.tsx";
+import { count } from "../../format/numbers.ts";
 import type { AttemptSummary } from "../../rest/types.ts";
-import { count, points } from "../../format/format.ts";
-import { Integrity, Label, Status } from "../../ui/words.tsx";
+import { ATTEMPTS } from "../../texts/attempts.ts";
+import { COMMON } from "../../texts/shell.ts";
+import { LabelBadge, StatusBadge } from "../../ui/badges.tsx";
+import { Integrity } from "../../ui/integrity.tsx";
+import { AttentionBadge } from "./attention-badge.tsx";
+import { Score } from "./score.tsx";
 
 interface AttemptTableProps {
   caption: string;
   attempts: readonly AttemptSummary[];
-  /** Whether the rows differ by student or by exam. */
+  /** What the rows are named by. */
   by: "student" | "exam";
 }
 
@@ -21,66 +26,61 @@ export function AttemptTable({ caption, attempts, by }: AttemptTableProps): JSX.
         caption={caption}
         head={
           <tr>
-            <th scope="col">{by === "student" ? "Student" : "Exam"}</th>
-            <th scope="col">Status</th>
-            <th scope="col">Started</th>
+            <th scope="col">{ATTEMPTS[by]}</th>
+            <th scope="col">{ATTEMPTS.status}</th>
+            <th scope="col">{ATTEMPTS.started}</th>
             <th scope="col" data-align="end">
-              Score
+              {ATTEMPTS.score}
             </th>
-            <th scope="col">Integrity</th>
-            <th scope="col">Label</th>
-            <th scope="col">Waiting</th>
+            <th scope="col">{ATTEMPTS.integrity}</th>
+            <th scope="col">{ATTEMPTS.label}</th>
+            <th scope="col">{ATTEMPTS.toDo}</th>
           </tr>
         }
       >
-        {attempts.map((one) => (
-          <tr key={one.attempt_id}>
-            <th scope="row">
-              <a href={`/console/attempts/${one.attempt_id}`}>{by === "student" ? one.name : one.title}</a>
-              {one.flagged && (
-                <>
-                  {" "}
-                  <Badge tone="critical" icon="critical">
-                    attention
-                  </Badge>
-                </>
-              )}
-            </th>
-            <td>
-              <Status of={one.status} />
-            </td>
-            <td class="v-number v-small">{one.started_at === null ? "–" : formatDateTime(one.started_at)}</td>
-            <td data-align="end">
-              <Score of={one} />
-            </td>
-            <td>
-              <Integrity score={one.integrity} coverage={one.coverage} bare />
-            </td>
-            <td>
-              <Label of={one.dropout_label} />
-            </td>
-            <td>
-              <div class="v-row-s">
-                {one.open_flags > 0 && <Badge tone="warning">{count(one.open_flags, "flag")}</Badge>}
-                {one.completed_at !== null && !one.grade_final && <Badge tone="info">grading</Badge>}
-                {one.open_flags === 0 && (one.completed_at === null || one.grade_final) && (
-                  <span class="v-soft">–</span>
-                )}
-              </div>
-            </td>
-          </tr>
+        {attempts.map((attempt) => (
+          <AttemptRow key={attempt.attempt_id} attempt={attempt} name={by === "student" ? attempt.name : attempt.title} />
         ))}
       </Table>
     </div>
   );
 }
 
-export function Score({ of }: { of: Pick<AttemptSummary, "score" | "max_score" | "passed"> }): JSX.Element {
-  if (of.score === null) return <span class="v-soft">not graded</span>;
+function AttemptRow({ attempt, name }: { attempt: AttemptSummary; name: string }): JSX.Element {
   return (
-    <span class="v-number">
-      {points(of.score)} {of.max_score !== null && <span class="v-soft">of {points(of.max_score)}</span>}
-      {of.passed !== null && <span class="v-small"> · {of.passed ? "passed" : "not passed"}</span>}
-    </span>
+    <tr>
+      <th scope="row">
+        <a href={`/console/attempts/${attempt.attempt_id}`}>{name}</a> {attempt.flagged && <AttentionBadge />}
+      </th>
+      <td>
+        <StatusBadge status={attempt.status} />
+      </td>
+      <td class="v-number v-small">
+        {attempt.started_at === null ? COMMON.none : formatDateTime(attempt.started_at)}
+      </td>
+      <td data-align="end">
+        <Score of={attempt} />
+      </td>
+      <td>
+        <Integrity score={attempt.integrity} coverage={attempt.coverage} form="table" />
+      </td>
+      <td>
+        <LabelBadge label={attempt.dropout_label} />
+      </td>
+      <td>
+        <ToDo attempt={attempt} />
+      </td>
+    </tr>
+  );
+}
+
+function ToDo({ attempt }: { attempt: AttemptSummary }): JSX.Element {
+  const toGrade = attempt.completed_at !== null && !attempt.grade_final;
+  if (attempt.open_flags === 0 && !toGrade) return <span class="v-soft">{COMMON.none}</span>;
+  return (
+    <div class="v-row-s">
+      {attempt.open_flags > 0 && <Badge tone="warning">{count(attempt.open_flags, "flag")}</Badge>}
+      {toGrade && <Badge tone="info">{ATTEMPTS.toGrade}</Badge>}
+    </div>
   );
 }

@@ -1,28 +1,27 @@
-/** All attempts of one exam, the way into grading. */
+/** All attempts of one exam. Each links to its page, where it is graded. */
 
 import type { JSX } from "preact";
-import { Empty } from "@veritas/shared/ui/index.ts";
+import { Empty } from "@veritas/shared/ui.tsx";
+import { count } from "../../format/numbers.ts";
 import { useLoad, usePages } from "../../rest/load.ts";
-import { AttemptTable } from "./attempt-table.tsx";
-import { ExamNav } from "../../ui/exam-nav.tsx";
-import { Listed } from "../../ui/paged-list.tsx";
-import { Page } from "../../ui/page.tsx";
 import type { AttemptSummary, ExamView } from "../../rest/types.ts";
-import { count } from "../../format/format.ts";
+import { ATTEMPTS } from "../../texts/attempts.ts";
+import { NAVIGATION } from "../../texts/shell.ts";
+import { ExamNav } from "../../ui/exam-nav.tsx";
+import { Page } from "../../ui/page.tsx";
+import { PagedList } from "../../ui/paged-list.tsx";
+import { AttemptTable } from "./attempt-table.tsx";
 
 export function AttemptsPage({ examId }: { examId: string }): JSX.Element {
   const exam = useLoad<ExamView>(`/exams/${examId}`).state.value.data;
   const list = usePages<AttemptSummary>(`/teacher/exams/${examId}/attempts`, { limit: 100 });
+  const caption = `${count(list.items.length, "attempt")}${list.more === null ? "" : ATTEMPTS.soFar}`;
   return (
-    <Page title={exam?.title ?? "Attempts"} above={[["/console/exams", "Exams"]]}>
-      <ExamNav examId={examId} at="attempts" may={exam?.permissions ?? null} />
-      <Listed list={list} what="attempts" empty={<Empty title="Nobody has started yet" />}>
-        <AttemptTable
-          caption={`${count(list.items.length, "attempt")}${list.more === null ? "" : " so far"}`}
-          attempts={list.items}
-          by="student"
-        />
-      </Listed>
+    <Page title={exam?.title ?? ATTEMPTS.title} parents={[["/console/exams", NAVIGATION.exams]]}>
+      <ExamNav examId={examId} current="attempts" permissions={exam?.permissions ?? null} />
+      <PagedList list={list} what={ATTEMPTS.what} empty={<Empty title={ATTEMPTS.empty} />}>
+        <AttemptTable caption={caption} attempts={list.items} by="student" />
+      </PagedList>
     </Page>
   );
 }

@@ -1,23 +1,25 @@
-/** A person's decision about a flag: what may be decided when, and the two ways to say it, over the socket or over REST. */
+/** Decisions on flags: which are possible, and how they are sent, over the console's socket or over REST. */
 
 import { Problem, errorText } from "@veritas/shared/api.ts";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import type { FlagStatus } from "../../board/frames.ts";
+import type { FlagStatus, Outcome, Result } from "../../board/frames.ts";
+import { decisionText } from "../../format/names.ts";
 import type { FlagView } from "../../rest/types.ts";
-import { api, live } from "../../state.ts";
-import { codeText, decisionText } from "../../format/format.ts";
+import { codeText } from "../../room/commands/results.ts";
+import { api, connection } from "../../state.ts";
+import { DECIDE } from "../../texts/flags.ts";
 
 export type Decision = "confirmed" | "dismissed" | "escalated";
 
-/** Why a decision did not come about, or null when it did. */
-export type Decided = string | null;
+/** Sends a decision. Returns null on success, else why it was not accepted. `status` is what the reviewer saw. */
 export type Decide = (
   flag: { flag_id: string; status: FlagStatus },
   decision: Decision,
   reason: string,
-) => Promise<Decided>;
+) => Promise<string | null>;
 
-const DECISIONS: Readonly<Record<FlagStatus, readonly Decision[]>> = {
+/** A decision can be reversed. An escalated flag is decided by another reviewer. */
+const POSSIBLE: Readonly<Record<FlagStatus, readonly Decision[]>> = {
   open: ["confirmed", "dismissed", "escalated"],
   escalated: ["confirmed", "dismissed"],
   confirmed: ["dismissed"],
@@ -25,44 +27,43 @@ const DECISIONS: Readonly<Record<FlagStatus, readonly Decision[]>> = {
   withdrawn: [],
 };
 
-/** What may be decided; a decision is undone by the opposite one, and an escalation is answered by another person. */
-export function decisions(status: FlagStatus): readonly Decision[] {
-  return DECISIONS[status];
+export function possibleDecisions(status: FlagStatus): readonly Decision[] {
+  return POSSIBLE[status];
 }
 
-const VERBS: Readonly<Record<Decision, string>> = { confirmed: "Confirm", dismissed: "Dismiss", escalated: "Escalate" };
-
-export function verb(decision: Decision, status: FlagStatus): string {
-  if (status === "confirmed") return "Dismiss instead";
-  if (status === "dismissed") return "Confirm instead";
-  return VERBS[decision];
+/** The name of the button for a decision on a flag of this status. */
+export function decisionVerb(decision: Decision, status: FlagStatus): string {
+  if (status === "confirmed") return DECIDE.dismissInstead;
+  if (status === "dismissed") return DECIDE.confirmInstead;
+  return DECIDE.verbs[decision];
 }
 
 export function conflictText(by: string | null, at: number | null): string {
-  const who = by ?? "Somebody";
-  const when = at === null ? "" : ` on ${formatDateTime(at)}`;
-  return `${who} decided about this flag${when}, before you. Look at it again.`;
+  return DECIDE.conflict(by ?? DECIDE.anotherUser, at === null ? "" : DECIDE.on(formatDateTime(at)));
 }
 
-/** Over the console's socket: the board changes with it. */
+export function decidedText(decision: Decision, flag: string): string {
+  return DECIDE.decided(decisionText(decision), flag);
+}
+
+/** Decide over the socket: the result also changes the board. */
 export function decideLive(examId: string): Decide {
   return async (flag, decision, reason) => {
-    const result = await live().order(examId, {
-      action: "review",
-      flag_id: flag.flag_id,
-      decision,
-      seen: flag.status,
-      reason,
-    });
-    if (result.code !== null && result.code !== undefined) return codeText(result.code, result.detail ?? null);
-    const outcome = result.outcomes[0];
-    if (outcome === undefined || outcome.ok) return null;
-    if (outcome.code === "conflict") return conflictText(outcome.by ?? null, outcome.at ?? null);
-    return outcome.detail ?? codeText(outcome.code ?? "", null);
+    const review = { action: "review", flag_id: flag.flag_id, decision, seen: flag.status, reason } as const;
+    return refusalOf(await connection().command(examId, review));
   };
 }
 
-/** Over REST; a request that is repeated decides once. */
+/** Why a review was refused; null if it was accepted. */
+export function refusalOf(result: Pick<Result, "code" | "detail" | "outcomes">): string | null {
+  if (result.code !== null && result.code !== undefined) return codeText(result.code, result.detail ?? null);
+  const outcome: Outcome | undefined = result.outcomes[0];
+  if (outcome === undefined || outcome.ok) return null;
+  if (outcome.code === "conflict") return conflictText(outcome.by ?? null, outcome.at ?? null);
+  return outcome.detail ?? codeText(outcome.code ?? "", null);
+}
+
+/** Decide over REST; `onFlag` gets the changed flag. A repeated request decides once. */
 export function decideByRest(onFlag: (flag: FlagView) => void): Decide {
   return async (flag, decision, reason) => {
     const body = { id: crypto.randomUUID(), decision, seen: flag.status, reason };
@@ -70,15 +71,13 @@ export function decideByRest(onFlag: (flag: FlagView) => void): Decide {
       onFlag(await api.post<FlagView>(`/teacher/flags/${flag.flag_id}/review`, body));
       return null;
     } catch (error) {
-      if (error instanceof Problem && error.status === 409) {
-        const { by, at } = error.body as { by?: string; at?: number };
-        return by === undefined ? errorText(error) : conflictText(by, at ?? null);
-      }
-      return errorText(error);
+      const { by, at } = (error instanceof Problem && error.status === 409 ? error.body : {}) as Conflict;
+      return by === undefined ? errorText(error) : conflictText(by, at ?? null);
     }
   };
 }
 
-export function decidedText(decision: Decision, name: string): string {
-  return `${decisionText(decision)}: ${name}.`;
+interface Conflict {
+  by?: string;
+  at?: number;
 }

@@ -1,32 +1,20 @@
-/** The review of one exam: its flags one under the other, to be decided about in place. */
+/** The review of one exam: its flags in a list, each with its decision. */
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button, Empty } from "@veritas/shared/ui/index.ts";
-import { decideByRest } from "./decisions.ts";
-import { useLoad, usePages } from "../../rest/load.ts";
-import { ExamNav } from "../../ui/exam-nav.tsx";
-import { FlagCard } from "./flag-card.tsx";
-import { Listed } from "../../ui/paged-list.tsx";
-import { Page } from "../../ui/page.tsx";
+import { Empty } from "@veritas/shared/ui.tsx";
+import { studentName } from "../../format/names.ts";
+import { type Paged, useLoad, usePages } from "../../rest/load.ts";
 import type { ExamView, FlagSummary, FlagView } from "../../rest/types.ts";
-import { fileName, saveExport } from "../../rest/download.ts";
-import { studentName } from "../../format/format.ts";
-
-const STATUSES = [
-  ["open", "Open"],
-  ["escalated", "Escalated"],
-  ["confirmed", "Confirmed"],
-  ["dismissed", "Dismissed"],
-  ["", "All"],
-] as const;
-
-const SEVERITIES = [
-  ["", "All"],
-  ["critical", "Critical"],
-  ["warning", "Warnings"],
-  ["normal", "Notes"],
-] as const;
+import { REVIEW } from "../../texts/flags.ts";
+import { NAVIGATION } from "../../texts/shell.ts";
+import { Chips } from "../../ui/chips.tsx";
+import { ExamNav } from "../../ui/exam-nav.tsx";
+import { FlagsDownload } from "../../ui/flags-download.tsx";
+import { Page } from "../../ui/page.tsx";
+import { PagedList } from "../../ui/paged-list.tsx";
+import { decideByRest } from "./decisions.ts";
+import { FlagCard } from "./flag-card.tsx";
 
 export function FlagsPage({ examId }: { examId: string }): JSX.Element {
   const exam = useLoad<ExamView>(`/exams/${examId}`).state.value.data;
@@ -37,85 +25,55 @@ export function FlagsPage({ examId }: { examId: string }): JSX.Element {
     severity: severity.value,
     limit: 50,
   });
-  const decided = useSignal<ReadonlyMap<string, FlagView>>(new Map());
-  const may = exam?.permissions ?? null;
-  const decide =
-    may !== null && !may.includes("can_review")
-      ? null
-      : decideByRest((flag) => {
-          decided.value = new Map(decided.value).set(flag.flag_id, flag);
-        });
+  const permissions = exam?.permissions ?? null;
+  const may = (permission: "can_review" | "can_view_analytics"): boolean =>
+    permissions === null || permissions.includes(permission);
   return (
     <Page
-      title={exam?.title ?? "Review"}
-      above={[["/console/exams", "Exams"]]}
-      actions={
-        (may === null || may.includes("can_view_analytics")) && (
-          <Button
-            icon="download"
-            onClick={() =>
-              void saveExport(`/teacher/exams/${examId}/flags.csv`, fileName(`${exam?.title ?? "exam"} flags`, "csv"))
-            }
-          >
-            Flags as CSV
-          </Button>
-        )
-      }
+      title={exam?.title ?? REVIEW.title}
+      parents={[["/console/exams", NAVIGATION.exams]]}
+      actions={may("can_view_analytics") && <FlagsDownload examId={examId} title={exam?.title} />}
     >
-      <ExamNav examId={examId} at="flags" may={may} />
+      <ExamNav examId={examId} current="flags" permissions={permissions} />
       <div class="c-controls">
-        <Choice label="Status" options={STATUSES} value={status} />
-        <Choice label="Severity" options={SEVERITIES} value={severity} />
+        <Chips label={REVIEW.status} options={REVIEW.statuses} selected={status} />
+        <Chips label={REVIEW.severity} options={REVIEW.severities} selected={severity} />
       </div>
-      <Listed
+      <PagedList
         list={list}
-        what="flags"
-        empty={<Empty title={status.value === "open" ? "Nothing waits for a decision" : "No such flags"} />}
+        what={REVIEW.what}
+        empty={<Empty title={status.value === "open" ? REVIEW.nothingToDo : REVIEW.noMatch} />}
       >
-        <div class="c-flag-list">
-          {list.items.map((flag) => {
-            const now = decided.value.get(flag.flag_id);
-            return (
-              <div class="v-card" key={flag.flag_id}>
-                <FlagCard
-                  flag={now ?? flag}
-                  {...(now === undefined ? {} : { full: now })}
-                  decide={decide}
-                  heading={
-                    <p class="c-whose">
-                      <a href={`/console/attempts/${flag.attempt_id}`}>{studentName(flag.student)}</a>
-                    </p>
-                  }
-                />
-              </div>
-            );
-          })}
-        </div>
-      </Listed>
+        <FlagList list={list} mayReview={may("can_review")} />
+      </PagedList>
     </Page>
   );
 }
 
-interface ChoiceProps {
-  label: string;
-  options: readonly (readonly [key: string, name: string])[];
-  value: { value: string };
-}
-
-function Choice({ label, options, value }: ChoiceProps): JSX.Element {
+function FlagList({ list, mayReview }: { list: Paged<FlagSummary>; mayReview: boolean }): JSX.Element {
+  const decided = useSignal<ReadonlyMap<string, FlagView>>(new Map());
+  const decide = decideByRest((flag) => {
+    decided.value = new Map(decided.value).set(flag.flag_id, flag);
+  });
   return (
-    <div class="c-chips" role="group" aria-label={label}>
-      {options.map(([key, name]) => (
-        <button
-          key={key}
-          type="button"
-          class="c-chip"
-          aria-pressed={value.value === key}
-          onClick={() => (value.value = key)}
-        >
-          {name}
-        </button>
-      ))}
+    <div class="c-flag-list">
+      {list.items.map((flag) => {
+        const full = decided.value.get(flag.flag_id);
+        return (
+          <div class="v-card" key={flag.flag_id}>
+            <FlagCard
+              flag={full ?? flag}
+              {...(full === undefined ? {} : { full })}
+              decide={mayReview ? decide : null}
+              student={
+                <p class="c-student">
+                  <a href={`/console/attempts/${flag.attempt_id}`}>{studentName(flag.student)}</a>
+                </p>
+              }
+            />
+          </div>
+        );
+      })}
     </div>
   );
 }

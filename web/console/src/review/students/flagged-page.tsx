@@ -1,64 +1,63 @@
-/** Students for whom several exams say the same: somebody should talk with them. It says nothing of why. */
+/** Students who may need help or attention. The page does not say why. */
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Empty, Table } from "@veritas/shared/ui/index.ts";
+import { Badge, Empty, Table } from "@veritas/shared/ui.tsx";
 import { usePages } from "../../rest/load.ts";
-import { Listed } from "../../ui/paged-list.tsx";
-import { Page } from "../../ui/page.tsx";
-import { Label } from "../../ui/words.tsx";
 import type { FlaggedStudent } from "../../rest/types.ts";
+import { COMMON } from "../../texts/shell.ts";
+import { FLAGGED } from "../../texts/students.ts";
+import { LabelBadge } from "../../ui/badges.tsx";
+import { Page } from "../../ui/page.tsx";
+import { PagedList } from "../../ui/paged-list.tsx";
 
 export function FlaggedPage(): JSX.Element {
   const list = usePages<FlaggedStudent>("/teacher/flagged-students");
   return (
-    <Page
-      title="Flagged students"
-      about={
-        <p class="v-soft v-prose">
-          At least two of a student's last three finally graded and reviewed attempts were of high risk. It is a reason
-          to talk, no verdict.
-        </p>
-      }
-    >
-      <Listed list={list} what="students" empty={<Empty title="No student is flagged" />}>
+    <Page title={FLAGGED.title} about={<p class="v-soft v-prose">{FLAGGED.about}</p>}>
+      <PagedList list={list} what={FLAGGED.what} empty={<Empty title={FLAGGED.empty} />}>
         <div class="v-card v-card-flush">
-          <Table
-            caption="Flagged students"
-            hideCaption
-            head={
-              <tr>
-                <th scope="col">Student</th>
-                <th scope="col">Now</th>
-                <th scope="col" data-align="end">
-                  High risk
-                </th>
-                <th scope="col" data-align="end">
-                  Attempts
-                </th>
-                <th scope="col">Last attempt</th>
-              </tr>
-            }
-          >
-            {list.items.map((one) => (
-              <tr key={one.student_id}>
-                <th scope="row">
-                  <a href={`/console/students/${one.student_id}`}>{one.name}</a>{" "}
-                  {one.flagged_for_intervention && <Badge tone="warning">talk with them</Badge>}
-                </th>
-                <td>
-                  <Label of={one.current_risk_label} />
-                </td>
-                <td data-align="end">{one.high_risk}</td>
-                <td data-align="end">{one.attempts}</td>
-                <td class="v-number v-small">
-                  {one.last_attempt_at === null ? "–" : formatDateTime(one.last_attempt_at)}
-                </td>
-              </tr>
+          <Table caption={FLAGGED.title} hideCaption head={<Head />}>
+            {list.items.map((student) => (
+              <StudentRow key={student.student_id} student={student} />
             ))}
           </Table>
         </div>
-      </Listed>
+      </PagedList>
     </Page>
+  );
+}
+
+function Head(): JSX.Element {
+  return (
+    <tr>
+      <th scope="col">{FLAGGED.student}</th>
+      <th scope="col">{FLAGGED.label}</th>
+      <th scope="col" data-align="end">
+        {FLAGGED.highRisk}
+      </th>
+      <th scope="col" data-align="end">
+        {FLAGGED.attempts}
+      </th>
+      <th scope="col">{FLAGGED.last}</th>
+    </tr>
+  );
+}
+
+function StudentRow({ student }: { student: FlaggedStudent }): JSX.Element {
+  const last = student.last_attempt_at;
+  return (
+    <tr>
+      <th scope="row">
+        <a href={`/console/students/${student.student_id}`}>{student.name}</a>{" "}
+        {student.flagged_for_intervention && <Badge tone="warning">{FLAGGED.talk}</Badge>}
+      </th>
+      <td>
+        <LabelBadge label={student.current_risk_label} />
+      </td>
+      <td data-align="end">{student.high_risk}</td>
+      <td data-align="end">{student.attempts}</td>
+      <td class="v-number v-small">{last === null ? COMMON.none : formatDateTime(last)}</td>
+    </tr>
   );
 }

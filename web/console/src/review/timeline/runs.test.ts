@@ -18,8 +18,8 @@ const event = (event_type: string, data: Record<string, unknown> = {}, flags: st
   flags,
 });
 
-describe("a timeline to read", () => {
-  it("tells repeating neighbours once, with their numbers", () => {
+describe("a timeline", () => {
+  it("groups repeated neighbors with their numbers", () => {
     const runs = runsOf([
       event("typing", { chars: 5 }),
       event("eye_movement"),
@@ -27,18 +27,26 @@ describe("a timeline to read", () => {
       event("paste", { chars: 9 }),
     ]);
     expect(runs.map(describeRun)).toEqual([
-      { title: "At work", detail: "12 characters typed · 2 bursts of typing · 1 gaze sample" },
+      { title: "Writing", detail: "12 characters typed · 2 bursts of typing · 1 gaze sample" },
       { title: "Pasted text", detail: "9 characters" },
     ]);
   });
 
-  it("leaves alone what a flag rests on", () => {
+  it("gives an event that a flag cites its own line", () => {
     const runs = runsOf([event("eye_movement"), event("eye_movement", {}, ["f"]), event("eye_movement")]);
     expect(runs.map((run) => run.events.length)).toEqual([1, 1, 1]);
   });
 
-  it("loses nothing and keeps the order", () => {
+  it("keeps all events in their order", () => {
     const events = ["alive", "alive", "tab_hidden", "typing", "alive", "paste", "paste"].map((type) => event(type));
     expect(runsOf(events).flatMap((run) => run.events)).toEqual(events);
+  });
+
+  it("names quiet times and samples", () => {
+    const titles = [["alive", "alive"], ["eye_movement", "alive"]].map((types) => {
+      const [run] = runsOf(types.map((type) => event(type)));
+      return run === undefined ? "" : describeRun(run).title;
+    });
+    expect(titles).toEqual(["Page was open", "Samples"]);
   });
 });

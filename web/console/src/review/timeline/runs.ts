@@ -1,8 +1,11 @@
-/** A timeline to read: what repeats (typing, gaze samples, signs of life) is told once with its numbers. Pure. */
+/** Groups repeated events of a timeline (typing, gaze samples, signals) into one line each. Pure. */
 
+import { eventDetail, eventText } from "../../format/events.ts";
+import { count } from "../../format/numbers.ts";
 import type { TimelineEvent } from "../../rest/types.ts";
-import { count, eventDetail, eventText } from "../../format/format.ts";
+import { REPEATED, TIMELINE } from "../../texts/events.ts";
 
+/** Neighboring events that are shown as one line. */
 export interface Run {
   readonly key: string;
   readonly first: TimelineEvent;
@@ -10,30 +13,20 @@ export interface Run {
   readonly events: readonly TimelineEvent[];
 }
 
-const REPEATS = new Set([
-  "alive",
-  "typing",
-  "eye_movement",
-  "head_pose",
-  "face_count",
-  "voice_activity",
-  "draft_saved",
-]);
-
-/** Neighbours that repeat become one run; an event that a flag rests on always stands alone. */
+/** Group neighbors that repeat. An event that a flag cites always has its own line. */
 export function runsOf(events: readonly TimelineEvent[]): Run[] {
   const runs: Run[] = [];
   for (const event of events) {
     const open = runs.at(-1);
-    if (open !== undefined && repeats(event) && repeats(open.last)) {
+    if (open !== undefined && isRepeated(event) && isRepeated(open.last)) {
       runs[runs.length - 1] = { ...open, last: event, events: [...open.events, event] };
     } else runs.push({ key: `${event.stream_id}/${event.seq}`, first: event, last: event, events: [event] });
   }
   return runs;
 }
 
-function repeats(event: TimelineEvent): boolean {
-  return REPEATS.has(event.event_type) && event.flags.length === 0;
+function isRepeated(event: TimelineEvent): boolean {
+  return event.event_type in REPEATED && event.flags.length === 0;
 }
 
 export interface RunText {
@@ -41,31 +34,28 @@ export interface RunText {
   readonly detail: string;
 }
 
-const PLURALS: Readonly<Record<string, readonly [one: string, many: string]>> = {
-  alive: ["sign of life", "signs of life"],
-  typing: ["burst of typing", "bursts of typing"],
-  eye_movement: ["gaze sample", "gaze samples"],
-  head_pose: ["head position", "head positions"],
-  face_count: ["count of faces", "counts of faces"],
-  voice_activity: ["voice sample", "voice samples"],
-  draft_saved: ["draft saved", "drafts saved"],
-};
-
-/** A run in words: one event as itself, many by their kinds and the characters typed. */
+/** A run in words: a single event with its payload, several by their types and the characters typed. */
 export function describeRun({ first, events }: Run): RunText {
-  if (events.length === 1)
+  if (events.length === 1) {
     return { title: eventText(first.event_type), detail: eventDetail(first.event_type, first.data) };
-  const times = new Map<string, number>();
-  let chars = 0;
-  for (const event of events) {
-    times.set(event.event_type, (times.get(event.event_type) ?? 0) + 1);
-    if (event.event_type === "typing" && typeof event.data.chars === "number") chars += event.data.chars;
   }
-  const parts = [...times].map(([type, number]) => {
-    const [one, many] = PLURALS[type] ?? [eventText(type), eventText(type)];
-    return count(number, one, many);
+  const counts = new Map<string, number>();
+  for (const { event_type: type } of events) counts.set(type, (counts.get(type) ?? 0) + 1);
+  const parts = [...counts].map(([type, number]) => {
+    const [singular, plural] = REPEATED[type] ?? [eventText(type), eventText(type)];
+    return `${number.toLocaleString("en")} ${number === 1 ? singular : plural}`;
   });
-  if (chars > 0) parts.unshift(`${count(chars, "character")} typed`);
-  const quiet = times.size === 1 && times.has("alive");
-  return { title: quiet ? "Quiet" : times.has("typing") ? "At work" : "Samples", detail: parts.join(" · ") };
+  const chars = charsTyped(events);
+  if (chars > 0) parts.unshift(TIMELINE.typed(count(chars, "character")));
+  return { title: titleOf(counts), detail: parts.join(" · ") };
+}
+
+function charsTyped(events: readonly TimelineEvent[]): number {
+  const typed = events.filter((event) => event.event_type === "typing");
+  return typed.reduce((sum, { data }) => sum + (typeof data.chars === "number" ? data.chars : 0), 0);
+}
+
+function titleOf(counts: ReadonlyMap<string, number>): string {
+  if (counts.has("typing")) return TIMELINE.writing;
+  return counts.size === 1 && counts.has("alive") ? TIMELINE.quiet : TIMELINE.samples;
 }

@@ -1,36 +1,26 @@
-/** A new exam: its outline first; questions, roster and rules follow on its setup page. */
+/** Creates an exam as a draft. Its questions, students and rules follow on the setup page. */
 
 import type { JSX } from "preact";
 import { go } from "@veritas/shared/route.ts";
-import { toast } from "@veritas/shared/ui/index.ts";
-import { ExamForm, type ExamFields } from "./exam-form.tsx";
-import { Page } from "../../ui/page.tsx";
+import { toast } from "@veritas/shared/ui.tsx";
 import type { ExamView } from "../../rest/types.ts";
 import { api } from "../../state.ts";
-
-const START: ExamFields = {
-  title: "",
-  subject: "",
-  topic: "",
-  description: "",
-  duration_minutes: 60,
-  passing_score: 0,
-  opens_at: null,
-  closes_at: null,
-  enable_model: false,
-  preset: "browser",
-};
+import { EXAM_FORM } from "../../texts/setup.ts";
+import { NAVIGATION } from "../../texts/shell.ts";
+import { Page } from "../../ui/page.tsx";
+import { ExamForm } from "./exam-form.tsx";
+import { type ExamFields, NEW_EXAM } from "./fields.ts";
 
 export function NewExamPage(): JSX.Element {
-  const make = async (fields: ExamFields): Promise<void> => {
+  const create = async (fields: ExamFields): Promise<void> => {
     const exam = await api.post<ExamView>("/exams", fields);
-    toast(`“${exam.title}” is a draft now. Next: its questions.`, "good");
+    toast(EXAM_FORM.created(exam.title), "good");
     go(`/console/exams/${exam.exam_id}/setup/questions`);
   };
   return (
-    <Page title="New exam" above={[["/console/exams", "Exams"]]}>
+    <Page title={EXAM_FORM.newTitle} parents={[["/console/exams", NAVIGATION.exams]]}>
       <div class="v-card c-form-card">
-        <ExamForm start={START} isNew submit="Make it, as a draft" onSubmit={make} />
+        <ExamForm start={NEW_EXAM} isNew submit={EXAM_FORM.create} onSubmit={create} />
       </div>
     </Page>
   );

@@ -1,6 +1,7 @@
-/** Questions as they are edited, and what the hub is told of them. Pure; the hub has the last word on what fits. */
+/** Questions as a teacher edits them, and as they are sent to the hub. Pure. The hub has the final check. */
 
 import type { AnswerKey, ItemKind, ItemView } from "../../rest/types.ts";
+import { MISSING } from "../../texts/items.ts";
 
 export interface Draft {
   readonly item: string;
@@ -8,44 +9,41 @@ export interface Draft {
   readonly prompt: string;
   readonly points: number;
   readonly choices: readonly string[];
-  /** Which choices are right, by place. */
-  readonly right: ReadonlySet<number>;
+  /** Positions of the correct choices. */
+  readonly correct: ReadonlySet<number>;
   readonly value: string;
   readonly tolerance: string;
 }
 
-export const KINDS: readonly { kind: ItemKind; name: string; help: string }[] = [
-  { kind: "choice", name: "One of several", help: "One choice is right." },
-  { kind: "multiple", name: "Several of several", help: "All right choices, and no others." },
-  { kind: "number", name: "A number", help: "Right within the tolerance." },
-  { kind: "text", name: "A text", help: "Graded by a person." },
-];
+function hasChoices(kind: ItemKind): boolean {
+  return kind === "choice" || kind === "multiple";
+}
 
+const EMPTY_CHOICES: readonly string[] = ["", ""];
+
+/** A new question with an id that is not in `taken`. */
 export function newDraft(kind: ItemKind, taken: Iterable<string>): Draft {
   return {
-    item: freeName(taken),
+    item: freeId(taken),
     kind,
     prompt: "",
     points: 1,
-    choices: kind === "choice" || kind === "multiple" ? ["", ""] : [],
-    right: new Set(),
+    choices: hasChoices(kind) ? EMPTY_CHOICES : [],
+    correct: new Set(),
     value: "",
     tolerance: "0",
   };
 }
 
-function freeName(taken: Iterable<string>): string {
-  const names = new Set(taken);
-  for (let number = 1; ; number += 1) if (!names.has(`q${number}`)) return `q${number}`;
+function freeId(taken: Iterable<string>): string {
+  const ids = new Set(taken);
+  for (let number = 1; ; number += 1) if (!ids.has(`q${number}`)) return `q${number}`;
 }
 
 export function toDraft(view: ItemView): Draft {
   const key = view.answer_key ?? null;
-  const right = new Set<number>();
-  for (const choice of Array.isArray(key) ? key : typeof key === "string" ? [key] : []) {
-    const at = view.choices.indexOf(choice);
-    if (at >= 0) right.add(at);
-  }
+  const keyChoices = Array.isArray(key) ? key : typeof key === "string" ? [key] : [];
+  const correct = new Set(keyChoices.map((choice) => view.choices.indexOf(choice)).filter((at) => at >= 0));
   const number = key !== null && typeof key === "object" && !Array.isArray(key) ? key : null;
   return {
     item: view.item,
@@ -53,29 +51,32 @@ export function toDraft(view: ItemView): Draft {
     prompt: view.prompt,
     points: view.points,
     choices: view.choices,
-    right,
+    correct,
     value: number === null ? "" : String(number.value),
     tolerance: number === null ? "0" : String(number.tolerance),
   };
 }
 
-/** What is missing before it can be saved, by field; empty when nothing is. */
+/** What is missing before the question can be saved, by field. */
 export function missing(draft: Draft): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  if (draft.prompt.trim() === "") found.set("prompt", "Say what is asked.");
-  if (!(draft.points > 0)) found.set("points", "More than none.");
-  if (draft.kind === "choice" || draft.kind === "multiple") {
-    const filled = draft.choices.map((choice) => choice.trim());
-    if (filled.length < 2) found.set("choices", "At least two choices.");
-    else if (filled.includes("")) found.set("choices", "A choice is empty.");
-    else if (new Set(filled).size < filled.length) found.set("choices", "Two choices are the same.");
-    else if (draft.right.size === 0) found.set("choices", "Mark what is right.");
-  }
+  if (draft.prompt.trim() === "") found.set("prompt", MISSING.prompt);
+  if (!(draft.points > 0)) found.set("points", MISSING.points);
+  const choices = hasChoices(draft.kind) ? missingInChoices(draft) : null;
+  if (choices !== null) found.set("choices", choices);
   if (draft.kind === "number") {
-    if (draft.value.trim() === "" || !Number.isFinite(Number(draft.value))) found.set("value", "A number.");
-    if (!(Number(draft.tolerance) >= 0)) found.set("tolerance", "Zero or more.");
+    if (draft.value.trim() === "" || !Number.isFinite(Number(draft.value))) found.set("value", MISSING.value);
+    if (!(Number(draft.tolerance) >= 0)) found.set("tolerance", MISSING.tolerance);
   }
   return found;
+}
+
+function missingInChoices(draft: Draft): string | null {
+  const filled = draft.choices.map((choice) => choice.trim());
+  if (filled.length < 2) return MISSING.twoChoices;
+  if (filled.includes("")) return MISSING.emptyChoice;
+  if (new Set(filled).size < filled.length) return MISSING.sameChoices;
+  return draft.correct.size === 0 ? MISSING.noCorrect : null;
 }
 
 export function toItem(draft: Draft): Required<ItemView> {
@@ -91,12 +92,12 @@ export function toItem(draft: Draft): Required<ItemView> {
 }
 
 function keyOf(draft: Draft, choices: readonly string[]): AnswerKey {
-  const right = choices.filter((_, at) => draft.right.has(at));
+  const correct = choices.filter((_, at) => draft.correct.has(at));
   switch (draft.kind) {
     case "choice":
-      return right[0] ?? null;
+      return correct[0] ?? null;
     case "multiple":
-      return right;
+      return correct;
     case "number":
       return { value: Number(draft.value), tolerance: Number(draft.tolerance) };
     case "text":
@@ -104,20 +105,30 @@ function keyOf(draft: Draft, choices: readonly string[]): AnswerKey {
   }
 }
 
-/** Another kind of the same question; what the new kind has no place for is kept until it is saved. */
+/** The same question with another type. Fields that the new type does not use are kept until it is saved. */
 export function toKind(draft: Draft, kind: ItemKind): Draft {
-  const wantsChoices = kind === "choice" || kind === "multiple";
-  const choices = wantsChoices ? (draft.choices.length === 0 ? ["", ""] : draft.choices) : [];
-  const right = kind === "choice" ? new Set([...draft.right].slice(0, 1)) : draft.right;
-  return { ...draft, kind, choices, right: wantsChoices ? right : new Set() };
+  if (!hasChoices(kind)) return { ...draft, kind, choices: [], correct: new Set() };
+  const choices = draft.choices.length === 0 ? EMPTY_CHOICES : draft.choices;
+  const correct = kind === "choice" ? new Set([...draft.correct].slice(0, 1)) : draft.correct;
+  return { ...draft, kind, choices, correct };
+}
+
+/** Mark a choice as correct or not. In a single choice the mark moves. */
+export function markChoice(draft: Draft, at: number, on: boolean): Draft {
+  if (draft.kind === "choice") return { ...draft, correct: new Set([at]) };
+  const correct = new Set(draft.correct);
+  if (on) correct.add(at);
+  else correct.delete(at);
+  return { ...draft, correct };
 }
 
 export function removeChoice(draft: Draft, at: number): Draft {
-  const right = new Set([...draft.right].filter((one) => one !== at).map((one) => (one > at ? one - 1 : one)));
-  return { ...draft, choices: draft.choices.filter((_, place) => place !== at), right };
+  const others = [...draft.correct].filter((place) => place !== at);
+  const correct = new Set(others.map((place) => (place > at ? place - 1 : place)));
+  return { ...draft, choices: draft.choices.filter((_, place) => place !== at), correct };
 }
 
-/** Whether two lists of questions are the same to the hub. */
+/** Whether two lists of questions are sent to the hub in the same form. */
 export function sameItems(a: readonly Draft[], b: readonly Draft[]): boolean {
   return JSON.stringify(a.map(toItem)) === JSON.stringify(b.map(toItem));
 }

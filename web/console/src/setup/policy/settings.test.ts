@@ -28,25 +28,25 @@ const RULE: RuleInfo = {
 const POLICY: Policy = { preset: "browser", rulebook: 1, rules: { left_page: { times: 5 } } };
 
 describe("a rule's settings", () => {
-  it("are fields with their range and unit, the switch left out", () => {
+  it("are fields with their range and unit, without the switch", () => {
     expect(settingsOf(RULE)).toMatchObject([
       { name: "times", label: "Times", kind: "integer", help: "leaves within the window · 2 to 20", default: 3 },
       { name: "within_s", label: "Within, seconds", kind: "number", help: "the window · 30 to 3600", default: 300 },
     ]);
   });
 
-  it("are what the policy says, else their defaults", () => {
+  it("have the values of the policy, else their defaults", () => {
     const [times, within] = settingsOf(RULE);
     expect([settingValue(POLICY, RULE, times as never), settingValue(POLICY, RULE, within as never)]).toEqual([5, 300]);
   });
 
-  it("change without touching the policy they came from", () => {
+  it("change in a copy of the policy", () => {
     const changed = withSetting(POLICY, "left_page", "on", false);
     expect(changed.rules.left_page).toEqual({ times: 5, on: false });
     expect(POLICY.rules.left_page).toEqual({ times: 5 });
   });
 
-  it("switch a camera's rule on only where the preset has a camera, unless it is said", () => {
+  it("turn a camera rule on only with a camera preset or by a setting", () => {
     const camera = { ...RULE, rule: "gaze_away", camera: true };
     expect([isOn(POLICY, RULE), isOn(POLICY, camera), isOn({ ...POLICY, preset: "camera" }, camera)]).toEqual([
       true,
@@ -54,5 +54,10 @@ describe("a rule's settings", () => {
       true,
     ]);
     expect(isOn(withSetting(POLICY, "gaze_away", "on", true), camera)).toBe(true);
+  });
+
+  it("have a plain label where the name says too little", () => {
+    const flicker = { ...RULE, settings_schema: { properties: { flicker_ms: { type: "integer" } } } };
+    expect(settingsOf(flicker)[0]?.label).toBe("Ignore absences shorter than (ms)");
   });
 });

@@ -1,0 +1,3 @@
+/** The roles that a user can have. */
+
+export const ROLES = ["student", "teacher", "admin"] as const;

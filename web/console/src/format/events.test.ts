@@ -1,0 +1,24 @@
+// @vitest-environment node
+import { describe, expect, it } from "vitest";
+import { eventDetail, eventText } from "./events.ts";
+
+describe("an event", () => {
+  it("has a name, a readable one if its type is unknown", () => {
+    expect([eventText("tab_hidden"), eventText("seat_moved")]).toEqual(["Exam tab hidden", "Seat moved"]);
+  });
+
+  it("shows the parts of its payload in order", () => {
+    expect(eventDetail("paste", { chars: 340, item: "q3" })).toBe("340 characters · question q3");
+    expect(eventDetail("answered", { item: "q1", value: "b", ms: 9_000 })).toBe("in 9 s · question q1 · “b”");
+    expect(eventDetail("answered", { value: ["a", "b"] })).toBe("“[\"a\",\"b\"]”");
+    expect(eventDetail("eye_movement", { on_screen: false, confidence: 0.8 })).toBe("off the screen · confidence 80 %");
+    expect(eventDetail("cohort_outage", { lost: 4, of: 9, cause: "network_down" })).toBe("cause: network down · 4 of 9");
+    expect(eventDetail("heartbeat_missed", { silent_ms: 25_000 })).toBe("no signal for 25 s");
+  });
+
+  it("shows nothing of an empty payload, of null, or of values of another type", () => {
+    expect(eventDetail("alive", {})).toBe("");
+    expect(eventDetail("alive", { ms: 10_000 })).toBe("");
+    expect(eventDetail("paste", { chars: "many", item: null, lost: 3 })).toBe("");
+  });
+});

@@ -1,0 +1,86 @@
+/** The sign-in page. The password is sent to the hub and stored nowhere. */
+
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { Problem, inWords } from "@veritas/shared/api.ts";
+import { Shell } from "@veritas/shared/shell.tsx";
+import { Button, Field } from "@veritas/shared/ui.tsx";
+import { useAction } from "../rest/action.ts";
+import { login } from "../state.ts";
+import { COMMON, NAVIGATION, SIGN_IN } from "../texts/shell.ts";
+import { ErrorNotice } from "../ui/error-notice.tsx";
+import { BRAND } from "./brand.ts";
+
+export function SignInPage(): JSX.Element {
+  useEffect(() => {
+    document.title = `${SIGN_IN.title} · ${COMMON.product}`;
+  }, []);
+  return (
+    <Shell brand={BRAND}>
+      <div class="v-page v-narrow">
+        <SignInForm />
+      </div>
+    </Shell>
+  );
+}
+
+function explain(error: unknown): string {
+  return error instanceof Problem && error.status === 401 ? SIGN_IN.wrong : inWords(error);
+}
+
+function SignInForm(): JSX.Element {
+  const username = useSignal("");
+  const password = useSignal("");
+  const first = useRef<HTMLInputElement>(null);
+  const { busy, failed, run } = useAction(explain);
+  useEffect(() => first.current?.focus(), []);
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    void run(async () => {
+      await login.api.login(username.value.trim(), password.value);
+    });
+  };
+  return (
+    <form class="v-card v-stack c-sign-in" onSubmit={submit}>
+      <div>
+        <h1>{SIGN_IN.title}</h1>
+        <p class="v-soft">
+          {SIGN_IN.about} <a href="/exam">{NAVIGATION.examPage}</a>.
+        </p>
+      </div>
+      <ErrorNotice text={failed.value} />
+      <Field label={SIGN_IN.username}>
+        {(control) => (
+          <input
+            {...control}
+            ref={first}
+            name="username"
+            autocomplete="username"
+            autocapitalize="none"
+            spellcheck={false}
+            required
+            value={username}
+            onInput={(event) => (username.value = event.currentTarget.value)}
+          />
+        )}
+      </Field>
+      <Field label={SIGN_IN.password}>
+        {(control) => (
+          <input
+            {...control}
+            type="password"
+            name="password"
+            autocomplete="current-password"
+            required
+            value={password}
+            onInput={(event) => (password.value = event.currentTarget.value)}
+          />
+        )}
+      </Field>
+      <Button variant="primary" type="submit" busy={busy.value}>
+        {SIGN_IN.submit}
+      </Button>
+    </form>
+  );
+}
