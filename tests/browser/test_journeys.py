@@ -95,7 +95,7 @@ async def test_a_flag_shows_what_it_rests_on_and_a_decision_moves_the_score(room
     await expect(teacher.flag("Left, then pasted")).to_have_count(before + 1)
     flag = teacher.flag("Left, then pasted").first
     await flag.get_by_role("button", name="Show the evidence").click()
-    await expect(flag.get_by_text("What it rests on")).to_be_visible()
+    await expect(flag.get_by_text("Cited events")).to_be_visible()
     await expect(flag.get_by_text(f"{len(PASTED)}").first).to_be_visible()
     await expect(flag.get_by_text("How this can be wrong")).to_be_visible()
     meter = teacher.page.get_by_role("dialog").get_by_role("meter", name=re.compile("Integrity")).first

@@ -45,7 +45,7 @@ async def tour_console(context: BrowserContext, stack: Stack, scene: Scene) -> A
         ("console-room", exam, "Connected"),
         ("console-review", f"{exam}/flags", "Left, then pasted"),
         ("console-attempts", f"{exam}/attempts", handed_in),
-        ("console-analytics", f"{exam}/analytics", "In numbers"),
+        ("console-analytics", f"{exam}/analytics", "Rule precision"),
         ("console-setup", f"{exam}/setup", "Title"),
         ("console-questions", f"{exam}/setup/questions", ""),
         ("console-roster", f"{exam}/setup/roster", handed_in),
@@ -65,7 +65,7 @@ async def tour_console(context: BrowserContext, stack: Stack, scene: Scene) -> A
     await _walk(page, f"{exam}?student={quote(scene.students[flagged])}")
     drawer = page.get_by_role("dialog", name=flagged)
     await drawer.get_by_role("button", name="Show the evidence").first.click()
-    await expect(drawer.get_by_text("What it rests on")).to_be_visible()
+    await expect(drawer.get_by_text("Cited events")).to_be_visible()
     yield View("console-student-drawer", page)
     await drawer.get_by_role("button", name="Message", exact=True).click()
     await expect(page.get_by_role("dialog", name="Message", exact=True)).to_be_visible()

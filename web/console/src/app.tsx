@@ -3,10 +3,9 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { inWords } from "@veritas/shared/api.ts";
+import { errorText } from "@veritas/shared/api.ts";
 import { followLinks, go, path } from "@veritas/shared/route.ts";
-import { Shell, SignedInAs } from "@veritas/shared/shell.tsx";
-import { Button, Notice, Spinner, announce } from "@veritas/shared/ui.tsx";
+import { Button, Notice, Shell, SignedInAs, Spinner, announce } from "@veritas/shared/ui/index.ts";
 import { BRAND } from "./shell/brand.ts";
 import { Navigation } from "./shell/navigation.tsx";
 import { renderRoute } from "./shell/routes.tsx";
@@ -20,7 +19,7 @@ export function App(): JSX.Element {
   const resume = (): void => {
     failed.value = null;
     login.resume().catch((error: unknown) => {
-      failed.value = inWords(error);
+      failed.value = errorText(error);
     });
   };
   useEffect(resume, []);

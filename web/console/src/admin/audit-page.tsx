@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Button, Empty, Table } from "@veritas/shared/ui.tsx";
+import { Button, Empty, Table } from "@veritas/shared/ui/index.ts";
 import { readable } from "../format/names.ts";
 import { usePages } from "../rest/load.ts";
 import type { AuditRow } from "../rest/types.ts";

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button, Field, toast } from "@veritas/shared/ui.tsx";
+import { Button, Field, toast } from "@veritas/shared/ui/index.ts";
 import { useFormAction } from "../rest/action.ts";
 import { api } from "../state.ts";
 import { USERS } from "../texts/admin.ts";

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button } from "@veritas/shared/ui.tsx";
+import { Button } from "@veritas/shared/ui/index.ts";
 import { USERS } from "../texts/admin.ts";
 import { COMMON } from "../texts/shell.ts";
 import { ROLES } from "./roles.ts";

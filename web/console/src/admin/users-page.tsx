@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { errorText } from "@veritas/shared/api.ts";
-import { Badge, Button, Dialog, Empty, Table, toast } from "@veritas/shared/ui.tsx";
+import { Badge, Button, Dialog, Empty, Table, toast } from "@veritas/shared/ui/index.ts";
 import { usePages } from "../rest/load.ts";
 import type { UserRow } from "../rest/types.ts";
 import { api, login } from "../state.ts";

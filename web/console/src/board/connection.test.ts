@@ -129,9 +129,7 @@ describe("the console's connection", () => {
     welcome();
     connection.focus(EXAM.exam_id, [1, 2]);
     connection.focus(EXAM.exam_id, [1, 2]);
-    expect(sent().filter((frame) => frame.t === "focus")).toEqual([
-      { t: "focus", exam_id: EXAM.exam_id, ix: [1, 2] },
-    ]);
+    expect(sent().filter((frame) => frame.t === "focus")).toEqual([{ t: "focus", exam_id: EXAM.exam_id, ix: [1, 2] }]);
     close(1006);
     await vi.advanceTimersByTimeAsync(1_000);
     welcome();

@@ -54,7 +54,7 @@ export class Follower {
     const changed: number[] = [];
     for (const value of frame.attempts) {
       const known = this.presence.get(value[0]);
-      if (known !== undefined && known.every((part, at) => part === value[at])) continue;
+      if (known?.every((part, at) => part === value[at])) continue;
       this.presence.set(value[0], value);
       changed.push(value[0]);
     }

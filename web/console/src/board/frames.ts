@@ -21,7 +21,7 @@ export type {
   Snapshot,
   StudentRow,
   Welcome,
-  Error as ErrorFrame,
+  ConsoleError as ErrorFrame,
 } from "@veritas/shared/wire/console.ts";
 
 export type AttemptRow = wire.AttemptRow & { completed_at?: number | null };

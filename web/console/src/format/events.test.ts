@@ -10,9 +10,11 @@ describe("an event", () => {
   it("shows the parts of its payload in order", () => {
     expect(eventDetail("paste", { chars: 340, item: "q3" })).toBe("340 characters · question q3");
     expect(eventDetail("answered", { item: "q1", value: "b", ms: 9_000 })).toBe("in 9 s · question q1 · “b”");
-    expect(eventDetail("answered", { value: ["a", "b"] })).toBe("“[\"a\",\"b\"]”");
+    expect(eventDetail("answered", { value: ["a", "b"] })).toBe('“["a","b"]”');
     expect(eventDetail("eye_movement", { on_screen: false, confidence: 0.8 })).toBe("off the screen · confidence 80 %");
-    expect(eventDetail("cohort_outage", { lost: 4, of: 9, cause: "network_down" })).toBe("cause: network down · 4 of 9");
+    expect(eventDetail("cohort_outage", { lost: 4, of: 9, cause: "network_down" })).toBe(
+      "cause: network down · 4 of 9",
+    );
     expect(eventDetail("heartbeat_missed", { silent_ms: 25_000 })).toBe("no signal for 25 s");
   });
 

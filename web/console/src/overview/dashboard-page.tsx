@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { Empty, Tile } from "@veritas/shared/ui.tsx";
+import { Empty, Tile } from "@veritas/shared/ui/index.ts";
 import { count } from "../format/numbers.ts";
 import { useLoad } from "../rest/load.ts";
 import type { Dashboard, DashboardExam } from "../rest/types.ts";

@@ -1,7 +1,7 @@
 /** Exams of the overview with one heading; nothing without exams. */
 
 import type { JSX } from "preact";
-import { Badge } from "@veritas/shared/ui.tsx";
+import { Badge } from "@veritas/shared/ui/index.ts";
 import { count } from "../format/numbers.ts";
 import type { DashboardExam } from "../rest/types.ts";
 import { EXAMS, OVERVIEW } from "../texts/overview.ts";

@@ -1,7 +1,7 @@
 /** The user's exams and their states. */
 
 import type { JSX } from "preact";
-import { Empty } from "@veritas/shared/ui.tsx";
+import { Empty } from "@veritas/shared/ui/index.ts";
 import { count, duration } from "../format/numbers.ts";
 import { usePages } from "../rest/load.ts";
 import type { ExamView } from "../rest/types.ts";

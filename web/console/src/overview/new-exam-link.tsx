@@ -1,7 +1,7 @@
 /** The link to the form for a new exam, as a button. */
 
 import type { JSX } from "preact";
-import { Icon } from "@veritas/shared/icons.tsx";
+import { Icon } from "@veritas/shared/ui/index.ts";
 import { OVERVIEW } from "../texts/overview.ts";
 
 export function NewExamLink({ isPrimary = false }: { isPrimary?: boolean }): JSX.Element {

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Severity } from "@veritas/shared/ui.tsx";
+import { Severity } from "@veritas/shared/ui/index.ts";
 import { studentName } from "../format/names.ts";
 import type { FlagSummary } from "../rest/types.ts";
 import { OVERVIEW } from "../texts/overview.ts";

@@ -1,7 +1,7 @@
 /** One request that the user starts: whether it runs, and why the last one failed. A second click starts no second request. */
 
 import { type Signal, useSignal } from "@preact/signals";
-import { inWords } from "@veritas/shared/api.ts";
+import { errorText } from "@veritas/shared/api.ts";
 import { NO_ERRORS, type FormErrors, formErrors } from "./errors.ts";
 
 export interface Action {
@@ -13,7 +13,7 @@ export interface Action {
 }
 
 /** Keep the state of one request; `explain` turns its failure into a text. */
-export function useAction(explain: (error: unknown) => string = inWords): Action {
+export function useAction(explain: (error: unknown) => string = errorText): Action {
   const busy = useSignal(false);
   const failed = useSignal<string | null>(null);
   const run = async (work: () => Promise<void>): Promise<void> => {

@@ -1,7 +1,7 @@
 /** Saves a file on the user's machine: made in the page, or fetched with the session's token. */
 
-import { inWords } from "@veritas/shared/api.ts";
-import { toast } from "@veritas/shared/ui.tsx";
+import { errorText } from "@veritas/shared/api.ts";
+import { toast } from "@veritas/shared/ui/index.ts";
 import { api } from "../state.ts";
 import { COMMON } from "../texts/shell.ts";
 
@@ -24,7 +24,7 @@ export async function saveExport(path: string, name: string): Promise<void> {
     saveFile(name, await api.download(path));
     toast(COMMON.downloaded(name), "good");
   } catch (error) {
-    toast(COMMON.downloadFailed(inWords(error)), "critical");
+    toast(COMMON.downloadFailed(errorText(error)), "critical");
   }
 }
 

@@ -3,7 +3,7 @@
  * `$.policy.rules.left_page.times`. Pure.
  */
 
-import { type Fault, Problem, inWords } from "@veritas/shared/api.ts";
+import { type Fault, Problem, errorText } from "@veritas/shared/api.ts";
 import { ERRORS } from "../texts/shell.ts";
 
 export interface FormErrors {
@@ -16,7 +16,7 @@ export const NO_ERRORS: FormErrors = { general: null, fields: new Map() };
 
 /** Sort the errors of a request by the fields of a form. */
 export function formErrors(error: unknown, fields: readonly string[]): FormErrors {
-  if (!(error instanceof Problem) || error.faults.length === 0) return { general: inWords(error), fields: new Map() };
+  if (!(error instanceof Problem) || error.faults.length === 0) return { general: errorText(error), fields: new Map() };
   const byField = new Map<string, string>();
   const others: Fault[] = [];
   for (const fault of error.faults) {

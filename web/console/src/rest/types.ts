@@ -1,4 +1,4 @@
-/** What the hub's REST answers, as this console reads it: written from the hub's own structs, narrowed where it is known more. */
+/** Types of the hub's REST responses: generated from the hub's structs, and narrowed where the schema is too general. */
 
 import type {
   GradedItem as WireGraded,
@@ -13,7 +13,7 @@ export type {
   Analytics,
   AttemptSummary,
   AuditEntry as AuditRow,
-  Bin as Bucket,
+  Bin,
   ExamLine as DashboardExam,
   ExamView,
   FlagSummary,
@@ -44,7 +44,7 @@ export interface Items {
   items: ItemView[];
 }
 
-/** One setting of a rule, as JSON Schema says it. */
+/** One setting of a rule in JSON Schema. */
 export interface SettingSchema {
   type?: string;
   description?: string;

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { Icon } from "@veritas/shared/icons.tsx";
+import { Icon } from "@veritas/shared/ui/index.ts";
 import { CONTROLS, FILTERS } from "../texts/room.ts";
 import { type Layout, storeLayout } from "./layout-choice.ts";
 import type { Filter, SortKey, Sorting } from "./rows/sorting.ts";

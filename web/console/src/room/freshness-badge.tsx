@@ -2,8 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { Icon } from "@veritas/shared/icons.tsx";
-import { Button, announce } from "@veritas/shared/ui.tsx";
+import { Button, Icon, announce } from "@veritas/shared/ui/index.ts";
 import type { LiveBoard } from "../board/live-board.ts";
 import { connection, now } from "../state.ts";
 import { FRESHNESS } from "../texts/room.ts";

@@ -3,7 +3,7 @@
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { formatTime } from "@veritas/shared/time.ts";
-import { Severity } from "@veritas/shared/ui.tsx";
+import { Severity } from "@veritas/shared/ui/index.ts";
 import type { FlagRow } from "../board/frames.ts";
 import type { LiveBoard } from "../board/live-board.ts";
 import { decisionText, ruleText } from "../format/names.ts";

@@ -1,7 +1,7 @@
 /** Announces new flags above notes to screen readers; several at once as one sentence. */
 
 import { useEffect, useRef } from "preact/hooks";
-import { announce } from "@veritas/shared/ui.tsx";
+import { announce } from "@veritas/shared/ui/index.ts";
 import type { LiveBoard, NewFlag } from "../board/live-board.ts";
 import { ROOM } from "../texts/room.ts";
 

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button, Empty, Notice, Spinner } from "@veritas/shared/ui.tsx";
+import { Button, Empty, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import { count, duration } from "../format/numbers.ts";
 import { useLoad } from "../rest/load.ts";
 import type { ExamView } from "../rest/types.ts";

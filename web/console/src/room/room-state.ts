@@ -73,5 +73,19 @@ export function useRoomState(examId: string): RoomState {
   );
   const openedId = new URLSearchParams(search.value).get("student");
   const opened = openedId === null ? null : (board.rows.value.get(openedId) ?? null);
-  return { board, filter, query, sorting, chosenLayout, selected, isHeld, counts, rows, opened, open, select, onVisible };
+  return {
+    board,
+    filter,
+    query,
+    sorting,
+    chosenLayout,
+    selected,
+    isHeld,
+    counts,
+    rows,
+    opened,
+    open,
+    select,
+    onVisible,
+  };
 }

@@ -2,7 +2,7 @@
 
 import { batch } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button, Empty } from "@veritas/shared/ui.tsx";
+import { Button, Empty } from "@veritas/shared/ui/index.ts";
 import { count } from "../format/numbers.ts";
 import { ROOM } from "../texts/room.ts";
 import { Controls } from "./controls.tsx";

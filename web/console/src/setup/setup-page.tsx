@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { go } from "@veritas/shared/route.ts";
-import { Notice, Tabs } from "@veritas/shared/ui.tsx";
+import { Notice, Tabs } from "@veritas/shared/ui/index.ts";
 import { points } from "../format/numbers.ts";
 import { type Loading, useLoad } from "../rest/load.ts";
 import type { ExamView } from "../rest/types.ts";

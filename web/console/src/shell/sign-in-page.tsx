@@ -3,9 +3,8 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { Problem, inWords } from "@veritas/shared/api.ts";
-import { Shell } from "@veritas/shared/shell.tsx";
-import { Button, Field } from "@veritas/shared/ui.tsx";
+import { Problem, errorText } from "@veritas/shared/api.ts";
+import { Button, Field, Shell } from "@veritas/shared/ui/index.ts";
 import { useAction } from "../rest/action.ts";
 import { login } from "../state.ts";
 import { COMMON, NAVIGATION, SIGN_IN } from "../texts/shell.ts";
@@ -26,7 +25,7 @@ export function SignInPage(): JSX.Element {
 }
 
 function explain(error: unknown): string {
-  return error instanceof Problem && error.status === 401 ? SIGN_IN.wrong : inWords(error);
+  return error instanceof Problem && error.status === 401 ? SIGN_IN.wrong : errorText(error);
 }
 
 function SignInForm(): JSX.Element {

@@ -36,7 +36,8 @@ export const DISTRIBUTION = {
   from: "From",
   to: "To",
   attempts: "Attempts",
-  fullest: (attempts: string, most: number, from: string, to: string) => `${attempts}. The largest group, ${most}, is from ${from} to ${to}.`,
+  fullest: (attempts: string, most: number, from: string, to: string) =>
+    `${attempts}. The largest group, ${most}, is from ${from} to ${to}.`,
 } as const;
 
 export const RULE_PRECISION = {

@@ -7,7 +7,11 @@ export const MESSAGE = {
   help: (used: number, limit: number) =>
     `Shown on the exam page at once. Students who are offline get it when they reconnect. ${used} of ${limit} characters.`,
   suggestions: "Suggested texts",
-  suggested: ["Ten minutes left.", "Five minutes left. Please check your answers.", "Please return to the exam window."],
+  suggested: [
+    "Ten minutes left.",
+    "Five minutes left. Please check your answers.",
+    "Please return to the exam window.",
+  ],
   send: "Send",
   sent: (students: string) => `Message sent to ${students}.`,
 } as const;

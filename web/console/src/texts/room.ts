@@ -3,7 +3,8 @@
 export const ROOM = {
   title: "Room",
   what: "the room",
-  about: (students: string, duration: string) => `${students} · ${duration} · integrity is provisional while the exam runs`,
+  about: (students: string, duration: string) =>
+    `${students} · ${duration} · integrity is provisional while the exam runs`,
   students: "Students",
   noAccess: "You do not have access to this exam, or it does not exist.",
   noStudents: "No students yet",

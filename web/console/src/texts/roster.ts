@@ -51,7 +51,8 @@ export const CODES = {
 
 export const REMOVE_STUDENT = {
   title: (name: string) => `Remove ${name}?`,
-  about: "The code stops working at once, and the exam page closes if the student is taking the exam. The record is kept.",
+  about:
+    "The code stops working at once, and the exam page closes if the student is taking the exam. The record is kept.",
   submit: "Remove",
   removed: (name: string) => `${name} is removed from the exam.`,
 } as const;

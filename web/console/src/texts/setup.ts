@@ -8,7 +8,8 @@ export const SETUP = {
   roster: "Students",
   rules: "Monitoring",
   people: "Access",
-  cannotPass: (needed: string, max: string) => `No student can pass: ${needed} points are needed, and the exam has ${max}.`,
+  cannotPass: (needed: string, max: string) =>
+    `No student can pass: ${needed} points are needed, and the exam has ${max}.`,
   save: "Save",
   saved: "Saved.",
 } as const;
@@ -44,7 +45,8 @@ export const EXAM_FORM = {
   camera: "Browser and camera",
   cameraHelp: "Also signals from a camera client, such as gaze. The record cannot verify them.",
   model: "Summaries by a language model",
-  modelHelp: "After the exam, a language model writes a summary if your institution has set one up. It changes no score, status or flag.",
+  modelHelp:
+    "After the exam, a language model writes a summary if your institution has set one up. It changes no score, status or flag.",
 } as const;
 
 export const POLICY = {

@@ -42,11 +42,23 @@ export const INTEGRITY = {
 
 export const LABELS: Readonly<Record<string, { name: string; means: string }>> = {
   safe: { name: "Safe", means: "Neither integrity nor writing progress is unusual." },
-  incapable: { name: "May need support", means: "No sign of dishonesty in the record, but the drafts made little progress." },
-  copy: { name: "May have copied", means: "Low integrity and little writing progress, with a flag that a reviewer confirmed." },
-  no_interest: { name: "May have disengaged", means: "Low integrity and some writing progress, without a confirmed flag." },
+  incapable: {
+    name: "May need support",
+    means: "No sign of dishonesty in the record, but the drafts made little progress.",
+  },
+  copy: {
+    name: "May have copied",
+    means: "Low integrity and little writing progress, with a flag that a reviewer confirmed.",
+  },
+  no_interest: {
+    name: "May have disengaged",
+    means: "Low integrity and some writing progress, without a confirmed flag.",
+  },
 };
-export const NO_LABEL = { name: "No label", means: "Too little of the attempt is covered, or too few drafts were saved." } as const;
+export const NO_LABEL = {
+  name: "No label",
+  means: "Too little of the attempt is covered, or too few drafts were saved.",
+} as const;
 
 export const RULES: Names = {
   left_page: "Left the page",
@@ -57,7 +69,13 @@ export const RULES: Names = {
 
 export const TRENDS: Names = { up: "rising", steady: "steady", down: "falling" };
 
-export const FLAG_NUMBERS: Names = { chars: "Characters", n: "Number", times: "Times", share: "Share", samples: "Samples" };
+export const FLAG_NUMBERS: Names = {
+  chars: "Characters",
+  n: "Number",
+  times: "Times",
+  share: "Share",
+  samples: "Samples",
+};
 
 /** By the ending of a name; the first that fits is used. */
 export const UNITS: readonly (readonly [ending: string, unit: string])[] = [

@@ -1,8 +1,8 @@
 /** Badges for the values of an attempt or a flag: status, label, decision. Each shows one value by word and color. */
 
 import type { JSX } from "preact";
-import type { IconName } from "@veritas/shared/icons.tsx";
-import { Badge, type Tone } from "@veritas/shared/ui.tsx";
+
+import { Badge, type IconName, type Tone } from "@veritas/shared/ui/index.ts";
 import { decisionText, labelMeaning, labelText, statusText } from "../format/names.ts";
 import { COMMON } from "../texts/shell.ts";
 

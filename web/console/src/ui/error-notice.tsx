@@ -1,7 +1,7 @@
 /** The text of an error, announced to screen readers; nothing without one. */
 
 import type { JSX } from "preact";
-import { Notice } from "@veritas/shared/ui.tsx";
+import { Notice } from "@veritas/shared/ui/index.ts";
 
 interface ErrorNoticeProps {
   text: string | null;

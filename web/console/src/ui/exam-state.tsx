@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge } from "@veritas/shared/ui.tsx";
+import { Badge } from "@veritas/shared/ui/index.ts";
 import type { ExamView } from "../rest/types.ts";
 import { now } from "../state.ts";
 import { EXAMS } from "../texts/overview.ts";

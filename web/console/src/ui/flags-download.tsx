@@ -1,7 +1,7 @@
 /** Downloads the flags of one exam as CSV. */
 
 import type { JSX } from "preact";
-import { Button } from "@veritas/shared/ui.tsx";
+import { Button } from "@veritas/shared/ui/index.ts";
 import { fileName, saveExport } from "../rest/download.ts";
 import { REVIEW } from "../texts/flags.ts";
 

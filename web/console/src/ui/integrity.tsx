@@ -1,7 +1,7 @@
 /** An integrity score with the share of the attempt that it covers. It never shows a bare number. */
 
 import type { JSX } from "preact";
-import { Meter, type Tone } from "@veritas/shared/ui.tsx";
+import { Meter, type Tone } from "@veritas/shared/ui/index.ts";
 import { type IntegrityLevel, integrityLevel, integrityText } from "../format/names.ts";
 import { percent } from "../format/numbers.ts";
 import { INTEGRITY } from "../texts/words.ts";

@@ -1,7 +1,7 @@
 /** Shows fetched data; before that, that it is loading, or why it failed. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { Spinner } from "@veritas/shared/ui.tsx";
+import { Spinner } from "@veritas/shared/ui/index.ts";
 import type { Loading } from "../rest/load.ts";
 import { COMMON } from "../texts/shell.ts";
 import { LoadError } from "./load-error.tsx";

@@ -1,7 +1,7 @@
 /** A list that is fetched page by page: its rows, that more is loading, why it failed, or that it is empty. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { Button, Spinner } from "@veritas/shared/ui.tsx";
+import { Button, Spinner } from "@veritas/shared/ui/index.ts";
 import type { Paged } from "../rest/load.ts";
 import { COMMON } from "../texts/shell.ts";
 import { LoadError } from "./load-error.tsx";

@@ -1,7 +1,7 @@
 /** Whether a student is connected, by icon and word; if offline, for how long. */
 
 import type { JSX } from "preact";
-import { Icon, type IconName } from "@veritas/shared/icons.tsx";
+import { Icon, type IconName } from "@veritas/shared/ui/index.ts";
 import { formatSpan } from "@veritas/shared/time.ts";
 import type { PresenceState } from "../room/rows/rows.ts";
 import { now } from "../state.ts";

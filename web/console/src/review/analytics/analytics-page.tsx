@@ -1,7 +1,7 @@
 /** One exam in numbers: averages, distributions, rule precision, questions and students. */
 
 import type { JSX } from "preact";
-import { Empty } from "@veritas/shared/ui.tsx";
+import { Empty } from "@veritas/shared/ui/index.ts";
 import { useLoad } from "../../rest/load.ts";
 import type { Analytics, ExamView } from "../../rest/types.ts";
 import { ANALYTICS } from "../../texts/analytics.ts";

@@ -1,7 +1,7 @@
 /** How scores, integrity and labels are distributed over the attempts of one exam. */
 
 import type { JSX } from "preact";
-import { Meter } from "@veritas/shared/ui.tsx";
+import { Meter } from "@veritas/shared/ui/index.ts";
 import { labelMeaning, labelText } from "../../format/names.ts";
 import { percent } from "../../format/numbers.ts";
 import type { Analytics } from "../../rest/types.ts";

@@ -1,7 +1,7 @@
 /** For each question, how often it was answered, and the average points. */
 
 import type { JSX } from "preact";
-import { Meter, Table } from "@veritas/shared/ui.tsx";
+import { Meter, Table } from "@veritas/shared/ui/index.ts";
 import { points } from "../../format/numbers.ts";
 import type { Analytics } from "../../rest/types.ts";
 import { QUESTION_RESULTS as TEXTS } from "../../texts/analytics.ts";

@@ -1,7 +1,7 @@
 /** For each rule, how many of its flags were confirmed, with the confidence interval. */
 
 import type { JSX } from "preact";
-import { Table } from "@veritas/shared/ui.tsx";
+import { Table } from "@veritas/shared/ui/index.ts";
 import { ruleText } from "../../format/names.ts";
 import { percent } from "../../format/numbers.ts";
 import type { Analytics } from "../../rest/types.ts";

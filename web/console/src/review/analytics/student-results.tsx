@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Badge, Button, Table, toast } from "@veritas/shared/ui.tsx";
+import { Badge, Button, Table, toast } from "@veritas/shared/ui/index.ts";
 import { points } from "../../format/numbers.ts";
 import { useAction } from "../../rest/action.ts";
 import type { Analytics, AttemptSummary } from "../../rest/types.ts";

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Tile } from "@veritas/shared/ui.tsx";
+import { Tile } from "@veritas/shared/ui/index.ts";
 import { integrityText } from "../../format/names.ts";
 import { count, percent, points } from "../../format/numbers.ts";
 import type { Analytics } from "../../rest/types.ts";

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Field } from "@veritas/shared/ui.tsx";
+import { Badge, Field } from "@veritas/shared/ui/index.ts";
 import { points } from "../../format/numbers.ts";
 import type { GradedItem } from "../../rest/types.ts";
 import { GRADING } from "../../texts/attempts.ts";

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Badge, Button, toast } from "@veritas/shared/ui.tsx";
+import { Badge, Button, toast } from "@veritas/shared/ui/index.ts";
 import { count, percent, points } from "../../format/numbers.ts";
 import { type Action, useAction } from "../../rest/action.ts";
 import { useLoad } from "../../rest/load.ts";

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge } from "@veritas/shared/ui.tsx";
+import { Badge } from "@veritas/shared/ui/index.ts";
 import { count } from "../../format/numbers.ts";
 import type { BehaviorAnalysis } from "../../rest/types.ts";
 import { ANALYSIS } from "../../texts/attempts.ts";

@@ -1,7 +1,7 @@
 /** The analysis of an attempt: scores, label and summary. It changes nothing. */
 
 import type { JSX } from "preact";
-import { Empty, Notice, Spinner } from "@veritas/shared/ui.tsx";
+import { Empty, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import type { BehaviorAnalysis, Monitoring } from "../../rest/types.ts";
 import { ANALYSIS } from "../../texts/attempts.ts";
 import { AnalysisScores } from "./analysis-scores.tsx";

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime, formatSpan } from "@veritas/shared/time.ts";
-import { Badge } from "@veritas/shared/ui.tsx";
+import { Badge } from "@veritas/shared/ui/index.ts";
 import { count } from "../../format/numbers.ts";
 import type { AttemptSummary } from "../../rest/types.ts";
 import { ATTEMPT } from "../../texts/attempts.ts";

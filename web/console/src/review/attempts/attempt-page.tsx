@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { go, search } from "@veritas/shared/route.ts";
-import { Button, Empty, Notice, Tabs } from "@veritas/shared/ui.tsx";
+import { Button, Empty, Notice, Tabs } from "@veritas/shared/ui/index.ts";
 import { fileName, saveExport } from "../../rest/download.ts";
 import { type Loading, useLoad } from "../../rest/load.ts";
 import type { AttemptSummary, FlagView, Monitoring } from "../../rest/types.ts";
@@ -62,10 +62,7 @@ function parentsOf(attempt: AttemptSummary): readonly (readonly [string, string]
 function EventsDownload({ attempt }: { attempt: AttemptSummary }): JSX.Element {
   const name = fileName(ATTEMPT.csvName(attempt.title, attempt.name), "csv");
   return (
-    <Button
-      icon="download"
-      onClick={() => void saveExport(`/teacher/attempts/${attempt.attempt_id}/events.csv`, name)}
-    >
+    <Button icon="download" onClick={() => void saveExport(`/teacher/attempts/${attempt.attempt_id}/events.csv`, name)}>
       {ATTEMPT.csv}
     </Button>
   );

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Table } from "@veritas/shared/ui.tsx";
+import { Badge, Table } from "@veritas/shared/ui/index.ts";
 import { count } from "../../format/numbers.ts";
 import type { AttemptSummary } from "../../rest/types.ts";
 import { ATTEMPTS } from "../../texts/attempts.ts";
@@ -39,7 +39,11 @@ export function AttemptTable({ caption, attempts, by }: AttemptTableProps): JSX.
         }
       >
         {attempts.map((attempt) => (
-          <AttemptRow key={attempt.attempt_id} attempt={attempt} name={by === "student" ? attempt.name : attempt.title} />
+          <AttemptRow
+            key={attempt.attempt_id}
+            attempt={attempt}
+            name={by === "student" ? attempt.name : attempt.title}
+          />
         ))}
       </Table>
     </div>
@@ -55,9 +59,7 @@ function AttemptRow({ attempt, name }: { attempt: AttemptSummary; name: string }
       <td>
         <StatusBadge status={attempt.status} />
       </td>
-      <td class="v-number v-small">
-        {attempt.started_at === null ? COMMON.none : formatDateTime(attempt.started_at)}
-      </td>
+      <td class="v-number v-small">{attempt.started_at === null ? COMMON.none : formatDateTime(attempt.started_at)}</td>
       <td data-align="end">
         <Score of={attempt} />
       </td>

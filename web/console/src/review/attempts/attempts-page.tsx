@@ -1,7 +1,7 @@
 /** All attempts of one exam. Each links to its page, where it is graded. */
 
 import type { JSX } from "preact";
-import { Empty } from "@veritas/shared/ui.tsx";
+import { Empty } from "@veritas/shared/ui/index.ts";
 import { count } from "../../format/numbers.ts";
 import { useLoad, usePages } from "../../rest/load.ts";
 import type { AttemptSummary, ExamView } from "../../rest/types.ts";

@@ -1,7 +1,7 @@
 /** Marks an attempt that needs a teacher's attention. */
 
 import type { JSX } from "preact";
-import { Badge } from "@veritas/shared/ui.tsx";
+import { Badge } from "@veritas/shared/ui/index.ts";
 import { ATTEMPTS } from "../../texts/attempts.ts";
 
 export function AttentionBadge(): JSX.Element {

@@ -9,8 +9,7 @@ export function Score({ of }: { of: Pick<AttemptSummary, "score" | "max_score" |
   if (of.score === null) return <span class="v-soft">{ATTEMPTS.notGraded}</span>;
   return (
     <span class="v-number">
-      {points(of.score)}{" "}
-      {of.max_score !== null && <span class="v-soft">{ATTEMPTS.outOf(points(of.max_score))}</span>}
+      {points(of.score)} {of.max_score !== null && <span class="v-soft">{ATTEMPTS.outOf(points(of.max_score))}</span>}
       {of.passed !== null && <span class="v-small"> · {of.passed ? ATTEMPTS.passed : ATTEMPTS.notPassed}</span>}
     </span>
   );

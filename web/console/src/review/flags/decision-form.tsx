@@ -6,7 +6,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { Button, Field, toast } from "@veritas/shared/ui.tsx";
+import { Button, Field, toast } from "@veritas/shared/ui/index.ts";
 import { decisionText, ruleText } from "../../format/names.ts";
 import { type Action, useAction } from "../../rest/action.ts";
 import { noResultText } from "../../room/commands/results.ts";
@@ -115,7 +115,7 @@ function ReasonForm({ verb, reason, action, onCancel, onSubmit }: ReasonFormProp
   };
   return (
     <form class="c-decide v-stack-s" onSubmit={submit} onKeyDown={onKeyDown}>
-      <Field label={DECIDE.why(verb)} hint={DECIDE.whyHelp}>
+      <Field label={DECIDE.why(verb)} help={DECIDE.whyHelp}>
         {(control) => (
           <textarea
             {...control}

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { formatDateTime, formatTime } from "@veritas/shared/time.ts";
-import { Notice } from "@veritas/shared/ui.tsx";
+import { Notice } from "@veritas/shared/ui/index.ts";
 import { eventDetail, eventText } from "../../format/events.ts";
 import { decisionText, numberName, numberValue, ruleText } from "../../format/names.ts";
 import { percent } from "../../format/numbers.ts";
@@ -87,9 +87,7 @@ function Decisions({ flag }: { flag: FlagView }): JSX.Element | null {
         {reviews.map((review) => (
           <li key={review.at}>
             <span class="v-soft v-number">{formatDateTime(review.at)}</span>
-            <span>
-              {FLAG.decision(review.by, decisionText(review.from), decisionText(review.to), review.reason)}
-            </span>
+            <span>{FLAG.decision(review.by, decisionText(review.from), decisionText(review.to), review.reason)}</span>
           </li>
         ))}
       </ol>

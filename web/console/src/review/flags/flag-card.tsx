@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useId } from "preact/hooks";
 import { formatTime } from "@veritas/shared/time.ts";
-import { Severity } from "@veritas/shared/ui.tsx";
+import { Severity } from "@veritas/shared/ui/index.ts";
 import type { FlagRow } from "../../board/frames.ts";
 import { ruleText } from "../../format/names.ts";
 import type { FlagView } from "../../rest/types.ts";

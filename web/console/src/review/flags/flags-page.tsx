@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Empty } from "@veritas/shared/ui.tsx";
+import { Empty } from "@veritas/shared/ui/index.ts";
 import { studentName } from "../../format/names.ts";
 import { type Paged, useLoad, usePages } from "../../rest/load.ts";
 import type { ExamView, FlagSummary, FlagView } from "../../rest/types.ts";

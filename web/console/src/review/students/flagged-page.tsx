@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Badge, Empty, Table } from "@veritas/shared/ui.tsx";
+import { Badge, Empty, Table } from "@veritas/shared/ui/index.ts";
 import { usePages } from "../../rest/load.ts";
 import type { FlaggedStudent } from "../../rest/types.ts";
 import { COMMON } from "../../texts/shell.ts";

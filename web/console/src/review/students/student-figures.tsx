@@ -23,11 +23,7 @@ export function StudentFigures({ data: { metrics, risk } }: { data: StudentRecor
           )}
         </p>
       </div>
-      {metrics === null ? (
-        <p class="v-soft v-small">{STUDENT.noFigures}</p>
-      ) : (
-        <Metrics metrics={metrics} />
-      )}
+      {metrics === null ? <p class="v-soft v-small">{STUDENT.noFigures}</p> : <Metrics metrics={metrics} />}
     </section>
   );
 }

@@ -1,7 +1,7 @@
 /** One student over the exams that the teacher has access to. Averages only include attempts that are graded and reviewed. */
 
 import type { JSX } from "preact";
-import { Empty } from "@veritas/shared/ui.tsx";
+import { Empty } from "@veritas/shared/ui/index.ts";
 import { count } from "../../format/numbers.ts";
 import { useLoad } from "../../rest/load.ts";
 import type { StudentRecord } from "../../rest/types.ts";
@@ -21,9 +21,7 @@ export function StudentPage({ studentId }: { studentId: string }): JSX.Element {
       parents={[["/console/flagged", NAVIGATION.flaggedStudents]]}
       about={
         profile !== undefined && (
-          <p class="v-soft">
-            {[profile.username, profile.enrollment_id, profile.cohort].filter(Boolean).join(" · ")}
-          </p>
+          <p class="v-soft">{[profile.username, profile.enrollment_id, profile.cohort].filter(Boolean).join(" · ")}</p>
         )
       }
     >

@@ -43,7 +43,10 @@ describe("a timeline", () => {
   });
 
   it("names quiet times and samples", () => {
-    const titles = [["alive", "alive"], ["eye_movement", "alive"]].map((types) => {
+    const titles = [
+      ["alive", "alive"],
+      ["eye_movement", "alive"],
+    ].map((types) => {
       const [run] = runsOf(types.map((type) => event(type)));
       return run === undefined ? "" : describeRun(run).title;
     });

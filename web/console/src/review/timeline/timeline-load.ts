@@ -33,10 +33,7 @@ const EMPTY: TimelineState = { events: [], flags: new Map(), next: null, total: 
 
 function flagsOf(page: Monitoring): ReadonlyMap<string, CitingFlag> {
   return new Map(
-    page.flags.map((flag) => [
-      flag.flag_id,
-      { name: ruleText(flag.rule, flag.rule_name), severity: flag.severity },
-    ]),
+    page.flags.map((flag) => [flag.flag_id, { name: ruleText(flag.rule, flag.rule_name), severity: flag.severity }]),
   );
 }
 

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatTime } from "@veritas/shared/time.ts";
-import { Severity } from "@veritas/shared/ui.tsx";
+import { Severity } from "@veritas/shared/ui/index.ts";
 import type { TimelineEvent } from "../../rest/types.ts";
 import { TIMELINE } from "../../texts/events.ts";
 import { type Run, describeRun } from "./runs.ts";
@@ -29,9 +29,7 @@ export function TimelineRow({ run, flags }: TimelineRowProps): JSX.Element {
       <div class="c-event-body">
         <span class={first.is_anomaly ? "v-strong" : undefined}>{title}</span>
         {detail !== "" && <span class="v-soft"> · {detail}</span>}
-        {events.length > 1 && (
-          <span class="v-soft v-small v-number"> {TIMELINE.until(formatTime(timeOf(last)))}</span>
-        )}
+        {events.length > 1 && <span class="v-soft v-small v-number"> {TIMELINE.until(formatTime(timeOf(last)))}</span>}
         {first.kind === "system" && <span class="c-by v-small">{TIMELINE.byServer}</span>}
         {first.flags.map((id) => (
           <span class="v-row-s" key={id}>

@@ -2,7 +2,7 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button, Empty, Spinner } from "@veritas/shared/ui.tsx";
+import { Button, Empty, Spinner } from "@veritas/shared/ui/index.ts";
 import { count } from "../../format/numbers.ts";
 import { TIMELINE } from "../../texts/events.ts";
 import { COMMON } from "../../texts/shell.ts";

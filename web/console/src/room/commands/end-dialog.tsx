@@ -2,8 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
-import { Button, Dialog, Field, toast } from "@veritas/shared/ui.tsx";
+import { Button, Dialog, Field, toast } from "@veritas/shared/ui/index.ts";
 import { useAction } from "../../rest/action.ts";
 import { connection } from "../../state.ts";
 import { END } from "../../texts/commands.ts";

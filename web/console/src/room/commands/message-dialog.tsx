@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { Button, Dialog, Field, toast } from "@veritas/shared/ui.tsx";
+import { Button, Dialog, Field, toast } from "@veritas/shared/ui/index.ts";
 import { count } from "../../format/numbers.ts";
 import { useAction } from "../../rest/action.ts";
 import { connection } from "../../state.ts";
@@ -83,7 +83,7 @@ function MessageField({ text, open, label }: { text: { value: string }; open: bo
   }, [open]);
   return (
     <>
-      <Field label={label} hint={MESSAGE.help(text.value.length, TEXT_LIMIT)}>
+      <Field label={label} help={MESSAGE.help(text.value.length, TEXT_LIMIT)}>
         {(control) => (
           <textarea
             {...control}

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button } from "@veritas/shared/ui.tsx";
+import { Button } from "@veritas/shared/ui/index.ts";
 import type { AttemptRow } from "../../board/frames.ts";
 import { DRAWER } from "../../texts/room.ts";
 import { EndDialog } from "../commands/end-dialog.tsx";

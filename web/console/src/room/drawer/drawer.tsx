@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Dialog, Empty, Tabs } from "@veritas/shared/ui.tsx";
+import { Dialog, Empty, Tabs } from "@veritas/shared/ui/index.ts";
 import type { LiveBoard } from "../../board/live-board.ts";
 import type { Permission } from "../../rest/types.ts";
 import { decideLive } from "../../review/flags/decisions.ts";

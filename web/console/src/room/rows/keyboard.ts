@@ -11,7 +11,13 @@ const SCROLL_TOP_PX = 200;
 const SCROLL_BOTTOM_PX = 80;
 
 /** The index that a key moves to; undefined for other keys. `perPage` is the number of rows on a screen. Pure. */
-export function targetIndex(key: string, at: number, count: number, perLine: number, perPage: number): number | undefined {
+export function targetIndex(
+  key: string,
+  at: number,
+  count: number,
+  perLine: number,
+  perPage: number,
+): number | undefined {
   const targets: Record<string, number> = {
     ArrowDown: at + perLine,
     ArrowUp: at - perLine,

@@ -52,11 +52,7 @@ interface VisibleRows<E extends HTMLElement> {
 }
 
 /** Follow the visible rows. Up to `drawnWhole` rows all are drawn, so that the browser's search finds them. */
-export function useVisibleRows<E extends HTMLElement>(
-  rows: number,
-  rowPx: number,
-  drawnWhole: number,
-): VisibleRows<E> {
+export function useVisibleRows<E extends HTMLElement>(rows: number, rowPx: number, drawnWhole: number): VisibleRows<E> {
   const container = useRef<E | null>(null);
   const [range, setRange] = useState<Range>({ start: 0, end: FIRST_ROWS });
   const measure = useRef<() => void>(() => undefined);

@@ -1,7 +1,7 @@
 /** A student's undecided flags by severity, and the number of decided ones. */
 
 import type { JSX } from "preact";
-import { Severity } from "@veritas/shared/ui.tsx";
+import { Severity } from "@veritas/shared/ui/index.ts";
 import { STUDENT_TABLE } from "../../texts/room.ts";
 import type { RoomRow } from "../rows/rows.ts";
 

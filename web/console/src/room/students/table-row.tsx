@@ -1,11 +1,12 @@
 /** One student as a row of the table. */
 
 import type { JSX } from "preact";
-import { memo } from "preact/compat";
+
 import { STUDENT_TABLE } from "../../texts/room.ts";
 import { COMMON } from "../../texts/shell.ts";
 import { StatusBadge } from "../../ui/badges.tsx";
 import { Integrity } from "../../ui/integrity.tsx";
+import { memo } from "../../ui/memo.tsx";
 import { Presence } from "../../ui/presence.tsx";
 import { FlagCounts } from "./flag-counts.tsx";
 import { NameButton } from "./name-button.tsx";

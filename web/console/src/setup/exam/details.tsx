@@ -1,7 +1,7 @@
 /** The details of an exam that exists. */
 
 import type { JSX } from "preact";
-import { toast } from "@veritas/shared/ui.tsx";
+import { toast } from "@veritas/shared/ui/index.ts";
 import type { ExamView } from "../../rest/types.ts";
 import { api } from "../../state.ts";
 import { SETUP } from "../../texts/setup.ts";

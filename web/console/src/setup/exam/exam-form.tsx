@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button, Check, Field } from "@veritas/shared/ui.tsx";
+import { Button, Check, Field } from "@veritas/shared/ui/index.ts";
 import { useFormAction } from "../../rest/action.ts";
 import { EXAM_FORM } from "../../texts/setup.ts";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
@@ -65,7 +65,7 @@ export function ExamForm({ start, isNew, readOnly = false, submit, onSubmit }: E
         checked={fields.value.enable_model}
         disabled={readOnly}
         onChange={(on) => group.set({ enable_model: on })}
-        hint={EXAM_FORM.modelHelp}
+        help={EXAM_FORM.modelHelp}
       >
         {EXAM_FORM.model}
       </Check>
@@ -114,7 +114,7 @@ function TextField({ fields, errors, readOnly, set, name, label, required = fals
 function NumberFields({ fields, errors, readOnly, set }: GroupProps): JSX.Element {
   return (
     <div class="c-form-row">
-      <Field label={EXAM_FORM.duration} error={errors.get("duration_minutes")} hint={EXAM_FORM.durationHelp}>
+      <Field label={EXAM_FORM.duration} error={errors.get("duration_minutes")} help={EXAM_FORM.durationHelp}>
         {(control) => (
           <input
             {...control}
@@ -153,7 +153,7 @@ interface TimeFieldProps extends GroupProps {
 
 function TimeField({ fields, errors, readOnly, set, name, label, help }: TimeFieldProps): JSX.Element {
   return (
-    <Field label={label} hint={help} error={errors.get(name)}>
+    <Field label={label} help={help} error={errors.get(name)}>
       {(control) => (
         <input
           {...control}

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { go } from "@veritas/shared/route.ts";
-import { toast } from "@veritas/shared/ui.tsx";
+import { toast } from "@veritas/shared/ui/index.ts";
 import type { ExamView } from "../../rest/types.ts";
 import { api } from "../../state.ts";
 import { EXAM_FORM } from "../../texts/setup.ts";

@@ -1,7 +1,7 @@
 /** Chooses what is monitored: the browser alone, or a camera too. Only for a new exam. */
 
 import type { JSX } from "preact";
-import { Check } from "@veritas/shared/ui.tsx";
+import { Check } from "@veritas/shared/ui/index.ts";
 import { EXAM_FORM } from "../../texts/setup.ts";
 import type { ExamFields } from "./fields.ts";
 
@@ -26,7 +26,7 @@ export function PresetChoice({ value, onChange }: PresetChoiceProps): JSX.Elemen
           name="preset"
           checked={value === preset}
           onChange={() => onChange(preset)}
-          hint={help}
+          help={help}
         >
           {name}
         </Check>

@@ -1,7 +1,7 @@
 /** Publishes an exam, takes it back to draft, and releases its results. */
 
 import type { JSX } from "preact";
-import { Button, toast } from "@veritas/shared/ui.tsx";
+import { Button, toast } from "@veritas/shared/ui/index.ts";
 import { useAction } from "../../rest/action.ts";
 import type { ExamView } from "../../rest/types.ts";
 import { api } from "../../state.ts";

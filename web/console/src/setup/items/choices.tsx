@@ -2,8 +2,7 @@
 
 import type { JSX } from "preact";
 import { useId } from "preact/hooks";
-import { Icon } from "@veritas/shared/icons.tsx";
-import { Button } from "@veritas/shared/ui.tsx";
+import { Button, Icon } from "@veritas/shared/ui/index.ts";
 import { ITEMS } from "../../texts/items.ts";
 import { type Draft, markChoice, removeChoice } from "./drafts.ts";
 

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { Button, Empty } from "@veritas/shared/ui.tsx";
+import { Button, Empty } from "@veritas/shared/ui/index.ts";
 import { count, points } from "../../format/numbers.ts";
 import type { ItemKind, Items } from "../../rest/types.ts";
 import { ITEMS, KINDS } from "../../texts/items.ts";
@@ -71,12 +71,7 @@ function Head({ state, version, readOnly }: { state: ItemsState; version: number
         {state.isChanged ? ITEMS.unsaved : ""}.
       </p>
       {!readOnly && (
-        <Button
-          variant="primary"
-          busy={state.busy.value}
-          disabled={!state.isChanged}
-          onClick={() => void state.save()}
-        >
+        <Button variant="primary" busy={state.busy.value} disabled={!state.isChanged} onClick={() => void state.save()}>
           {ITEMS.save}
         </Button>
       )}

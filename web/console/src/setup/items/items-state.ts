@@ -2,7 +2,7 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import { Problem, errorText } from "@veritas/shared/api.ts";
-import { announce, toast } from "@veritas/shared/ui.tsx";
+import { announce, toast } from "@veritas/shared/ui/index.ts";
 import { useAction } from "../../rest/action.ts";
 import { plainPath } from "../../rest/errors.ts";
 import type { ItemKind, Items } from "../../rest/types.ts";

@@ -21,9 +21,7 @@ export function Items({ examId, readOnly, onSaved }: ItemsProps): JSX.Element {
   };
   return (
     <Loaded from={loading} what={ITEMS.what}>
-      {(data) => (
-        <ItemsEditor key={data.version} examId={examId} start={data} readOnly={readOnly} onSaved={saved} />
-      )}
+      {(data) => <ItemsEditor key={data.version} examId={examId} start={data} readOnly={readOnly} onSaved={saved} />}
     </Loaded>
   );
 }

@@ -1,7 +1,7 @@
 /** One question in the editor. */
 
 import type { JSX } from "preact";
-import { Button, Field } from "@veritas/shared/ui.tsx";
+import { Button, Field } from "@veritas/shared/ui/index.ts";
 import type { ItemKind } from "../../rest/types.ts";
 import { ITEMS, KINDS } from "../../texts/items.ts";
 import { COMMON } from "../../texts/shell.ts";
@@ -84,7 +84,7 @@ function QuestionButtons({ place, total, onMove, onRemove }: QuestionProps): JSX
 function KindAndPoints({ draft, readOnly, errors, onChange }: QuestionProps): JSX.Element {
   return (
     <div class="c-form-row">
-      <Field label={ITEMS.kind} hint={KINDS.find(({ kind }) => kind === draft.kind)?.help}>
+      <Field label={ITEMS.kind} help={KINDS.find(({ kind }) => kind === draft.kind)?.help}>
         {(control) => (
           <select
             {...control}

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button, Field } from "@veritas/shared/ui.tsx";
+import { Button, Field } from "@veritas/shared/ui/index.ts";
 import { PERMISSIONS } from "../../texts/setup.ts";
 
 interface AddTeacherFormProps {
@@ -20,7 +20,7 @@ export function AddTeacherForm({ busy, onAdd }: AddTeacherFormProps): JSX.Elemen
   };
   return (
     <form class="v-card c-inline-form" onSubmit={(event) => void submit(event)}>
-      <Field label={PERMISSIONS.username} hint={PERMISSIONS.usernameHelp}>
+      <Field label={PERMISSIONS.username} help={PERMISSIONS.usernameHelp}>
         {(control) => (
           <input
             {...control}

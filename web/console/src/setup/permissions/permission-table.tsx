@@ -1,7 +1,7 @@
 /** Teachers and their permissions as a table of checkboxes. */
 
 import type { JSX } from "preact";
-import { Button, Table } from "@veritas/shared/ui.tsx";
+import { Button, Table } from "@veritas/shared/ui/index.ts";
 import type { Permission, TeacherPermissions } from "../../rest/types.ts";
 import { PERMISSIONS } from "../../texts/setup.ts";
 import { COMMON } from "../../texts/shell.ts";

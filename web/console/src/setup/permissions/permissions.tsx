@@ -1,7 +1,7 @@
 /** Which teachers have access to an exam, and what they may do. The hub lets only the owner and administrators change it. */
 
 import type { JSX } from "preact";
-import { Empty, toast } from "@veritas/shared/ui.tsx";
+import { Empty, toast } from "@veritas/shared/ui/index.ts";
 import { useAction } from "../../rest/action.ts";
 import { useLoad } from "../../rest/load.ts";
 import type { Permission, TeacherPermissions } from "../../rest/types.ts";

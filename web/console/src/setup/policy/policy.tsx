@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { Button, toast } from "@veritas/shared/ui.tsx";
+import { Button, toast } from "@veritas/shared/ui/index.ts";
 import { useFormAction } from "../../rest/action.ts";
 import { useLoad } from "../../rest/load.ts";
 import type { PolicyView } from "../../rest/types.ts";
@@ -65,7 +65,7 @@ function PolicyForm({ examId, view, readOnly, onSaved }: PolicyFormProps): JSX.E
             on={isOn(policy.value, rule)}
             readOnly={readOnly}
             errors={errors.value.fields}
-            valueOf={(field) => settingValue(policy.value, rule, field)}
+            settingOf={(field) => settingValue(policy.value, rule, field)}
             onChange={(name, value) => (policy.value = withSetting(policy.value, rule.rule, name, value))}
           />
         ))}

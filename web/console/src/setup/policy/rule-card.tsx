@@ -1,7 +1,7 @@
 /** One rule of a policy: on or off, and its settings. */
 
 import type { JSX } from "preact";
-import { Badge, Check, Field } from "@veritas/shared/ui.tsx";
+import { Badge, Check, Field } from "@veritas/shared/ui/index.ts";
 import { capitalized } from "../../format/names.ts";
 import type { RuleInfo } from "../../rest/types.ts";
 import { POLICY } from "../../texts/setup.ts";
@@ -13,11 +13,11 @@ interface RuleCardProps {
   readOnly: boolean;
   /** By path of a setting. */
   errors: ReadonlyMap<string, string>;
-  valueOf: (field: SettingField) => unknown;
+  settingOf: (field: SettingField) => unknown;
   onChange: (name: string, value: unknown) => void;
 }
 
-export function RuleCard({ rule, on, readOnly, errors, valueOf, onChange }: RuleCardProps): JSX.Element {
+export function RuleCard({ rule, on, readOnly, errors, settingOf, onChange }: RuleCardProps): JSX.Element {
   return (
     <section class="v-card v-stack-s" aria-label={rule.name} data-off={on ? undefined : ""}>
       <div class="v-spread">
@@ -36,7 +36,7 @@ export function RuleCard({ rule, on, readOnly, errors, valueOf, onChange }: Rule
               key={field.name}
               field={field}
               path={settingPath(rule.rule, field.name)}
-              value={valueOf(field)}
+              value={settingOf(field)}
               error={errors.get(settingPath(rule.rule, field.name))}
               readOnly={readOnly}
               onChange={(value) => onChange(field.name, value)}
@@ -60,14 +60,14 @@ interface SettingProps {
 function Setting({ field, path, value, error, readOnly, onChange }: SettingProps): JSX.Element {
   if (field.kind === "switch") {
     return (
-      <Check checked={value === true} disabled={readOnly} onChange={onChange} hint={field.help}>
+      <Check checked={value === true} disabled={readOnly} onChange={onChange} help={field.help}>
         {field.label}
       </Check>
     );
   }
   return (
     <div data-path={path}>
-      <Field label={field.label} hint={field.help === "" ? undefined : field.help} error={error}>
+      <Field label={field.label} help={field.help === "" ? undefined : field.help} error={error}>
         {(control) => (
           <input
             {...control}

@@ -4,7 +4,7 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { Problem, errorText } from "@veritas/shared/api.ts";
-import { Button, Field, Notice, toast } from "@veritas/shared/ui.tsx";
+import { Button, Field, Notice, toast } from "@veritas/shared/ui/index.ts";
 import { count } from "../../format/numbers.ts";
 import type { ExamView, StudentCode } from "../../rest/types.ts";
 import { api } from "../../state.ts";
@@ -73,7 +73,7 @@ export function AddStudentsForm({ exam, onCodes }: AddStudentsFormProps): JSX.El
 
 function ListField({ text, onInput }: { text: Signal<string>; onInput: (text: string) => void }): JSX.Element {
   return (
-    <Field label={ADD_STUDENTS.list} hint={ADD_STUDENTS.help}>
+    <Field label={ADD_STUDENTS.list} help={ADD_STUDENTS.help}>
       {(control) => (
         <textarea
           {...control}

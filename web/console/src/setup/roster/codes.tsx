@@ -1,7 +1,7 @@
 /** The codes of new students, to print or to download. They are shown once: the hub stores only their hashes. */
 
 import type { JSX } from "preact";
-import { Button } from "@veritas/shared/ui.tsx";
+import { Button } from "@veritas/shared/ui/index.ts";
 import { fileName, saveFile } from "../../rest/download.ts";
 import type { ExamView, StudentCode } from "../../rest/types.ts";
 import { CODES } from "../../texts/roster.ts";

@@ -1,7 +1,7 @@
 /** Removes a student from an exam after a confirmation. */
 
 import type { JSX } from "preact";
-import { Button, Dialog, toast } from "@veritas/shared/ui.tsx";
+import { Button, Dialog, toast } from "@veritas/shared/ui/index.ts";
 import { useAction } from "../../rest/action.ts";
 import type { ExamView, RosterStudent } from "../../rest/types.ts";
 import { api } from "../../state.ts";

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
-import { Button, Table } from "@veritas/shared/ui.tsx";
+import { Button, Table } from "@veritas/shared/ui/index.ts";
 import { count } from "../../format/numbers.ts";
 import type { RosterStudent } from "../../rest/types.ts";
 import { ROSTER } from "../../texts/roster.ts";

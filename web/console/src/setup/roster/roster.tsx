@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { Button, Empty, Spinner } from "@veritas/shared/ui.tsx";
+import { Button, Empty, Spinner } from "@veritas/shared/ui/index.ts";
 import { type Paged, usePages } from "../../rest/load.ts";
 import type { ExamView, RosterStudent, StudentCode } from "../../rest/types.ts";
 import { ROSTER } from "../../texts/roster.ts";
@@ -36,12 +36,7 @@ export function Roster({ exam, readOnly, onChange }: RosterProps): JSX.Element {
       {codes.value !== null && <Codes exam={exam} codes={codes.value} onClose={() => (codes.value = null)} />}
       {!readOnly && <AddStudentsForm exam={exam} onCodes={onCodes} />}
       <RosterList list={list} onRemove={readOnly ? null : (student) => (removing.value = student)} />
-      <RemoveDialog
-        exam={exam}
-        student={removing.value}
-        onClose={() => (removing.value = null)}
-        onRemoved={refresh}
-      />
+      <RemoveDialog exam={exam} student={removing.value} onClose={() => (removing.value = null)} onRemoved={refresh} />
     </div>
   );
 }
