@@ -41,7 +41,7 @@ $(VENV)/dev: $(VENV)/runtime requirements-dev.lock
 
 # The pages: built when their sources have changed, by the system's node or by one from a wheel (web/npm).
 DIST  := hub/pages/dist/.built
-PAGES := $(shell find web -name node_modules -prune -o -type f -print)
+PAGES := $(shell find web \( -name node_modules -o -name dist \) -prune -o -type f -print)
 NPM   := VENV="$(abspath $(VENV))" web/npm
 
 $(VENV)/node: $(VENV)/runtime requirements-web.lock web/npm

@@ -1,6 +1,6 @@
 // The types of the hub's student endpoints under the names of this page. Times are ms since the epoch, by the server's
 // clock.
-import type { Json } from "@veritas/proctor/index.ts";
+import type { Json } from "@veritas/proctor";
 import type { AttemptPaper, EnrolmentView, PaperItem, SavedAnswer as Saved } from "@veritas/shared/wire/rest.ts";
 
 export type { ItemKind, Notice, Receipt, RecordedFlag, RecordView, Started } from "@veritas/shared/wire/rest.ts";

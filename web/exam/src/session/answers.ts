@@ -1,5 +1,5 @@
 // Answers of the student: which are missing, which of two sources is newer, and how a number is read. Pure.
-import type { Json, LocalAnswer } from "@veritas/proctor/index.ts";
+import type { Json, LocalAnswer } from "@veritas/proctor";
 import type { Item, SavedAnswer } from "../types.ts";
 
 /** The longest text of an answer: a draft may have 32 KiB on the wire, including what JSON adds. */

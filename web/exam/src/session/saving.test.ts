@@ -1,5 +1,5 @@
 // @vitest-environment node
-import type { Status } from "@veritas/proctor/index.ts";
+import type { Status } from "@veritas/proctor";
 import { describe, expect, test } from "vitest";
 import { describeSaving, shouldAnnounce } from "./saving.ts";
 

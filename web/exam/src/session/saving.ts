@@ -1,6 +1,6 @@
 // Whether the answers are saved, as a text for the student. It must never say "saved" before the server has acknowledged
 // the answer, that is, stored it. Pure.
-import type { Status } from "@veritas/proctor/index.ts";
+import type { Status } from "@veritas/proctor";
 import { formatAgo } from "@veritas/shared/time.ts";
 import { savingTexts as texts } from "../texts.ts";
 

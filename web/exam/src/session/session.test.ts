@@ -1,11 +1,11 @@
-import type { Instruct, LocalAnswer, StartOptions, Status } from "@veritas/proctor/index.ts";
+import type { Instruct, LocalAnswer, StartOptions, Status } from "@veritas/proctor";
 import { type Api, Problem, Unreachable } from "@veritas/shared/api.ts";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AttemptView, Item } from "../types.ts";
 import { ExamSession } from "./session.ts";
 
 const sdk = vi.hoisted(() => ({ start: vi.fn(), deliverStored: vi.fn() }));
-vi.mock("@veritas/proctor/index.ts", () => sdk);
+vi.mock("@veritas/proctor", () => sdk);
 
 const item = (name: string, kind: Item["kind"]): Item => ({ item: name, kind, prompt: name, choices: [], points: 1 });
 const CHOICE = item("a", "choice");

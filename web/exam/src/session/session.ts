@@ -1,14 +1,7 @@
 // A running attempt on this page: its answers, its clock and the SDK, as signals for the views. Answers reach the server
 // only as recorded events or with the submission. It must never say that something is saved before it is.
 import { batch, computed, signal } from "@preact/signals";
-import {
-  deliverStored,
-  type Instruct,
-  type Json,
-  type LocalAnswer,
-  start,
-  type Status,
-} from "@veritas/proctor/index.ts";
+import { deliverStored, type Instruct, type Json, type LocalAnswer, start, type Status } from "@veritas/proctor";
 import { type Api, Problem } from "@veritas/shared/api.ts";
 import { socketUrl, ticketSource } from "@veritas/shared/socket/ticket.ts";
 import { clock } from "@veritas/shared/time.ts";

@@ -1,5 +1,5 @@
 // The field for the answer of one question, by its kind.
-import type { Json } from "@veritas/proctor/index.ts";
+import type { Json } from "@veritas/proctor";
 import type { JSX } from "preact";
 import type { ExamSession } from "../../session/session.ts";
 import type { Item } from "../../types.ts";
