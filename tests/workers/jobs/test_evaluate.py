@@ -277,7 +277,7 @@ async def test_a_hint_that_fails_like_nothing_foreseen_blames_nobodys_facts(
     async def fail(channel: str, key: UUID) -> None:
         raise KeyError(f"{channel} {key}")
 
-    monkeypatch.setattr(notifier, "announce", fail)
+    monkeypatch.setattr(notifier, "notify", fail)
     seeded_attempts = await room.seat(2)
     failed = metrics.FOLD_FAILURES._value.get()
     with pytest.raises(KeyError):
