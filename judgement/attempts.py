@@ -1,7 +1,7 @@
-"""The one transition table: which action may follow which status of an attempt, and where it leads.
+"""The transitions of attempts: which action is allowed in which status, and the status after it (docs/attempts.md).
 
-Every change of a status goes through it. No rule, score or model ever acts here: a student, a person with a reason, or
-the clock does. Pauses, reopening and grants are no actions yet, so no action leads to or from what they would.
+Every change of a status uses this table. No rule, score or model acts on an attempt: only the student, an invigilator
+with a reason, or the deadline does. Pausing, reopening and granting extra time are not actions yet.
 """
 
 from collections.abc import Mapping
@@ -14,23 +14,23 @@ from protocol.attempts import AttemptStatus
 
 
 class Action(StrEnum):
-    """What can happen to an attempt as a whole."""
+    """What can happen to an attempt."""
 
     START = "start"
-    """The student begins, or comes back."""
+    """The student begins or continues."""
 
     SUBMIT = "submit"
-    """The student is done."""
+    """The student submits."""
 
     TIME_OUT = "time_out"
-    """The deadline is over, and a server says so."""
+    """The deadline has passed; a server ends the attempt."""
 
     END = "end"
-    """A person ends it, with a reason."""
+    """An invigilator ends it, with a reason."""
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """Which statuses an action may be done in, and the one it leads to."""
+    """The statuses in which an action is allowed, and the status after it."""
 
     sources: frozenset[AttemptStatus]
     target: AttemptStatus
@@ -40,18 +40,18 @@ TRANSITIONS: Final[Mapping[AttemptStatus | None, Mapping[Action, AttemptStatus]]
     # No attempt yet.
     None: {Action.START: AttemptStatus.IN_PROGRESS},
     AttemptStatus.IN_PROGRESS: {
-        # From another machine, or once more: the same attempt goes on.
+        # Again, or from another device: the same attempt continues.
         Action.START: AttemptStatus.IN_PROGRESS,
         Action.SUBMIT: AttemptStatus.SUBMITTED,
         Action.TIME_OUT: AttemptStatus.TIMED_OUT,
         Action.END: AttemptStatus.ENDED,
     },
 }
-"""Whatever is not here is refused: what has ended stays as it ended."""
+"""All other combinations are refused: an attempt that has ended never changes its status."""
 
 
 def next_status(status: AttemptStatus | None, action: Action) -> AttemptStatus | None:
-    """Tell where an action leads from a status (None: there is no attempt), or None when it may not be done.
+    """Return the status after an action, or None if the action is not allowed. Status None: there is no attempt yet.
 
     >>> next_status(AttemptStatus.IN_PROGRESS, Action.SUBMIT)
     <AttemptStatus.SUBMITTED: 'submitted'>
@@ -62,7 +62,7 @@ def next_status(status: AttemptStatus | None, action: Action) -> AttemptStatus |
 
 
 def transition_of(action: Action) -> Transition:
-    """Tell the way of an action on attempts that there are, as queries want it: in values."""
+    """Return the transition of an action on existing attempts."""
     steps = {
         status: transitions[action]
         for status, transitions in TRANSITIONS.items()

@@ -1,8 +1,8 @@
-"""Stage 7 of 9: facts become findings, one fact at a time (docs/path-of-an-event.md).
+"""Stage 7 of 9: pass events to the rules, one at a time, and return findings (docs/path-of-an-event.md).
 
-The engine is a pure fold: the same facts in the same order give the same findings, however they are split into
-batches and wherever a state is written down and read again. It never decodes a payload, looks at a clock or does I/O;
-a rule sees only facts, so its findings do not depend on which other rules are on.
+The engine is a pure fold: the same events in the same order give the same findings, for any split into batches, and
+wherever a state is saved and loaded. It never decodes a payload, reads a clock or does I/O. A rule sees only events, so
+its findings do not depend on which other rules are on.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ from protocol.flags import Severity
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What a rule concluded: raised once per episode, resting on the cited places (stream, number).
+    """What a rule reports, once per episode. `cited` are its events as (stream, sequence number).
 
-    The first cited fact began the episode, the last one concluded it.
+    The first cited event began the episode, the last one completed it.
     """
 
     rule: str
@@ -36,23 +36,23 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct):
-    """What the rules that are on remember of one attempt; `wake_ms` is the earliest of theirs."""
+    """The states of all rules that are on, for one attempt. `wake_ms` is the earliest of theirs."""
 
     rules: dict[str, RuleState]
     wake_ms: int = NEVER
 
 
 class _Saved(msgspec.Struct, array_like=True, frozen=True):
-    """One rule's state as it stands in a checkpoint."""
+    """One rule's state in a checkpoint."""
 
     version: int
     state: msgspec.Raw
 
 
 class Engine:
-    """The rules of one policy, ready to judge any number of attempts; holds nothing of any attempt itself.
+    """Runs the rules of one policy for any number of attempts. It keeps no state of an attempt.
 
-    They are those of the policy's rulebook. Raises UnsupportedRulebook when `rulebooks` has none of that version.
+    Uses the rulebook that the policy names. Raises UnsupportedRulebook if `rulebooks` does not have that version.
     """
 
     def __init__(self, policy: Policy, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> None:
@@ -67,14 +67,14 @@ class Engine:
                 self._rules_by_type.setdefault(event_type, []).append(rule.id)
 
     def begin(self) -> State:
-        """Make the state before the first fact."""
+        """Return the state before the first event."""
         return State({rule_id: rule.begin() for rule_id, (rule, _) in self._rules.items()})
 
     def step(self, state: State, event: StoredEvent) -> list[Finding]:
-        """Fold one fact into `state`, which is changed in place, and give what follows. Takes any fact, never raises.
+        """Fold one event into `state`, in place, and return the findings. Accepts any event and never raises.
 
-        A rule is shown the types it hears. Once rule time is past a rule's `wake_ms`, the facts of clients (the types
-        in `CLIENT_EVENTS`) wake it too; a server's fact carries a server's time and wakes nobody.
+        A rule gets the event types that it names. Once rule time has passed its `wake_ms`, it gets the next event of a
+        client (a type in `CLIENT_EVENTS`) too. A server's event has a server's time and wakes no rule.
         """
         is_waking = event.time_ms > state.wake_ms and event.type in CLIENT_EVENTS
         listeners = self._rules_by_type.get(event.type, ())
@@ -82,23 +82,23 @@ class Engine:
             return []
         findings = []
         for rule_id in self._rules if is_waking else listeners:
-            own = state.rules[rule_id]
-            if rule_id in listeners or event.time_ms > own.wake_ms:
+            rule_state = state.rules[rule_id]
+            if rule_id in listeners or event.time_ms > rule_state.wake_ms:
                 rule, settings = self._rules[rule_id]
-                findings += [_find(rule, episode) for episode in rule.step(own, event, settings)]
+                findings += [_find(rule, episode) for episode in rule.step(rule_state, event, settings)]
         state.wake_ms = _earliest(state.rules)
         return findings
 
     def encode(self, state: State) -> bytes:
-        """Write a state down."""
+        """Encode a state for a checkpoint."""
         versions = {rule_id: rule.version for rule_id, (rule, _) in self._rules.items()}
-        return msgspec.msgpack.encode({rule_id: (versions[rule_id], own) for rule_id, own in state.rules.items()})
+        return msgspec.msgpack.encode({rule_id: (versions[rule_id], saved) for rule_id, saved in state.rules.items()})
 
     def decode(self, data: bytes) -> State:
-        """Read a state; `b""` is the state before the first fact. Raises StateError for bytes that are no state.
+        """Decode a state; `b""` is the state before the first event. Raises StateError for bytes that are no state.
 
-        A rule that the bytes do not know, or know in another version, begins fresh; one that is no longer on is left
-        out.
+        A rule that is missing in the bytes, or has another version there, begins with an empty state. A rule that is no
+        longer on is left out.
         """
         state = self.begin()
         try:
@@ -113,7 +113,7 @@ class Engine:
 
 
 def _earliest(states: dict[str, RuleState]) -> int:
-    return min([own.wake_ms for own in states.values()], default=NEVER)
+    return min([state.wake_ms for state in states.values()], default=NEVER)
 
 
 def _find(rule: Rule[Any, Any], episode: Episode) -> Finding:
@@ -125,5 +125,5 @@ def _find(rule: Rule[Any, Any], episode: Episode) -> Finding:
         confidence=episode.confidence,
         summary=episode.summary.format(**episode.numbers),
         numbers=episode.numbers,
-        cited=tuple((mark.stream_id, mark.seq) for mark in episode.cited),
+        cited=tuple((ref.stream_id, ref.seq) for ref in episode.cited),
     )

@@ -1,7 +1,6 @@
-"""Grading: what an answer is worth by its item's key, and what an attempt's items come to.
+"""Grade answers by the answer key, and add up the points of an attempt (docs/attempts.md).
 
-Pure arithmetic: a text is never graded here, no integrity or other judgement lowers a grade, and nobody fails by it
-alone: a person may give other points.
+Pure arithmetic. It never grades a text, and no integrity score or flag changes a grade. A grader may overrule it.
 """
 
 from collections.abc import Sequence
@@ -14,23 +13,22 @@ import msgspec
 from protocol.attempts import ItemKind, Marks
 
 NUMBER_CHARS: Final = 64
-"""A longer text is no number anybody meant."""
+"""A longer text is not read as a number."""
 
 
 class NumberKey(msgspec.Struct, frozen=True):
-    """The key of an item that is answered by a number: right is what is no further than `tolerance` from `value`."""
+    """The answer key of a number item: an answer is right if it differs from `value` by at most `tolerance`."""
 
     value: float
     tolerance: float = 0.0
 
 
 def grade_item(kind: ItemKind, key: Any, points: float, value: Any) -> float | None:
-    """Give an answer its points by the key, all or none of them; None where a person has to look.
+    """Return the points of an answer by the key: all or none. Return None if a grader has to decide.
 
-    An item with several right choices is right when exactly these are chosen, in any order: QTI's `match_correct`
-    (1EdTech QTI 2.2, Response Processing), which everybody can check; a person may give a part of the points.
-    `value` None: there is no answer, and nothing to look at, so no points whatever the kind. An empty text is none.
-    A text, and an item whose key is missing or does not fit its kind, is left to a person.
+    An item with several right choices is right if exactly these are chosen, in any order; this is `match_correct` of
+    1EdTech QTI 2.2. Without an answer (`value` is None or an empty text) there are no points for any kind of item. A
+    text is left to a grader, and so is an item whose key is missing or does not fit its kind.
 
     >>> grade_item(ItemKind.CHOICE, "Newton", 2, "Newton")
     2.0
@@ -56,14 +54,14 @@ def grade_item(kind: ItemKind, key: Any, points: float, value: Any) -> float | N
     return float(points) if is_right else 0.0
 
 
-def sum_up(given: Sequence[float | None], max_score: float, passing_score: float) -> Marks:
-    """Add up what the items were given, of `max_score` points; nothing is known while one has no points yet.
+def add_up(given: Sequence[float | None], max_score: float, passing_score: float) -> Marks:
+    """Add up the points of the items, out of `max_score`. The marks are unknown while an item has no points yet.
 
-    >>> sum_up([2.0, 0.5], 4, 2.5)
+    >>> add_up([2.0, 0.5], 4, 2.5)
     Marks(score=2.5, max_score=4, percentage=62.5, passed=True)
-    >>> sum_up([2.0, None], 4, 2.5)
+    >>> add_up([2.0, None], 4, 2.5)
     Marks(score=None, max_score=4, percentage=None, passed=None)
-    >>> sum_up([], 0, 0)
+    >>> add_up([], 0, 0)
     Marks(score=None, max_score=0, percentage=None, passed=None)
     """
     known = [points for points in given if points is not None]
@@ -75,25 +73,25 @@ def sum_up(given: Sequence[float | None], max_score: float, passing_score: float
 
 
 def _as_set(choices: list[Any]) -> set[str]:
-    # As text: what a client sends in a list may be anything, lists too.
+    # Compared as text: a client may send any type in a list, for example another list.
     return {repr(choice) for choice in choices}
 
 
 def _is_near(key: Any, value: Any) -> bool | None:
     try:
-        wanted = msgspec.convert(key, NumberKey)
+        expected = msgspec.convert(key, NumberKey)
     except msgspec.ValidationError:
         return None
     number = _read_number(value)
     if number is None:
         return False
-    # In decimals, as people write them: 2.4 lies within 0.1 of 2.3, whatever binary fractions make of it.
-    apart = abs(Decimal(repr(number)) - Decimal(repr(wanted.value)))
-    return apart <= Decimal(repr(wanted.tolerance))
+    # In decimals: 2.4 is within 0.1 of 2.3, which is not true for the binary fractions.
+    apart = abs(Decimal(repr(number)) - Decimal(repr(expected.value)))
+    return apart <= Decimal(repr(expected.tolerance))
 
 
 def _read_number(value: Any) -> float | None:
-    """Read a number as it was sent or typed, with a decimal comma or point."""
+    """Read a number that was sent as a number or typed as text, with a decimal comma or point."""
     if isinstance(value, str) and len(value) <= NUMBER_CHARS:
         text = value.strip().replace("\N{MINUS SIGN}", "-")
         value = text.replace(",", ".") if "." not in text else text

@@ -1,6 +1,6 @@
-"""The notice: what is recorded of whoever sits an exam, in plain words, before they begin. Nothing is recorded here.
+"""The notice about recording that a student reads before an exam: what is recorded, who sees it, and for how long.
 
-Its version is what a student acknowledges: another wording is another version.
+It records nothing itself. Students acknowledge a version of it, so every change of its text needs a new `VERSION`.
 """
 
 from collections.abc import Mapping
@@ -10,34 +10,34 @@ import msgspec
 
 from judgement.policy import Preset
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 KEPT_DAYS: Final = 90
-"""For how long events are kept once the grade is final."""
+"""How long events are kept after the grade is final."""
 
 WHO_SEES: Final = (
-    "The teachers of this exam, as far as each was permitted to, and the administrators. "
-    "What it means is decided by a person, never by a program."
+    "Teachers with permission for this exam, and administrators. "
+    "A human reviewer decides what the recorded events mean, never a program."
 )
 
 ALWAYS: Final = (
     "Your answers and drafts, each time they are saved.",
-    "When you started and handed in, and when your connection was there and when it was not.",
+    "When you start and submit the exam, and when your connection is lost and restored.",
 )
 MONITORED: Final = (
-    "When you leave the exam's window or tab, or fullscreen, and when you come back.",
-    "That you copy, cut or paste, and how many characters; not what was on your clipboard.",
-    "That you type, into which answer, and how many characters; not which keys.",
-    "How many screens there are, and when your network changes.",
+    "When you leave the exam window, the exam tab or fullscreen, and when you return.",
+    "When you copy, cut or paste, and the number of characters. The content of your clipboard is not recorded.",
+    "When you type, in which answer, and the number of characters. The keys are not recorded.",
+    "The number of your screens, and changes of your network.",
 )
 CAMERA: Final = (
-    "What a program on your machine concludes from camera and microphone: how many faces there are, where you look, "
-    "which objects are seen, whether there is speech. No picture and no sound is recorded.",
+    "What a program on your device reports from camera and microphone: the number of faces, the direction of your "
+    "gaze, visible objects, and whether there is speech. No images and no sound are recorded.",
 )
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """What is recorded of one exam, who sees it, and for how many days after the grade is final."""
+    """What an exam records, who sees it, and for how many days it is kept after the grade is final."""
 
     version: int
     recorded: list[str]
@@ -53,6 +53,6 @@ def write_notice(policy: Mapping[str, Any], *, monitored: bool) -> Notice:
     >>> write_notice({"preset": "camera"}, monitored=False).recorded == list(ALWAYS)
     True
     """
-    watched = MONITORED if monitored else ()
+    monitoring = MONITORED if monitored else ()
     camera = CAMERA if monitored and policy.get("preset") == Preset.CAMERA else ()
-    return Notice(VERSION, [*ALWAYS, *watched, *camera], WHO_SEES, KEPT_DAYS)
+    return Notice(VERSION, [*ALWAYS, *monitoring, *camera], WHO_SEES, KEPT_DAYS)

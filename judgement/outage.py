@@ -1,7 +1,7 @@
-"""Cohort losses: many candidates of one exam gone within seconds are one outage, not many silences.
+"""Find outages: many candidates of one exam who lost their connection within seconds.
 
-Pure: who is gone, since when, and how many are online come in; which of them were lost together comes out. It
-concludes nothing about anybody, and no flag ever rests on it.
+Pure: it gets the lost connections and the number of open ones, and returns which were lost together. It says nothing
+about a single candidate, and no rule uses it for a flag.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ SHARE: Final = 0.3
 
 
 class Loss(msgspec.Struct, frozen=True):
-    """One running attempt whose client is gone; `group` is the outage this was already stated to be part of."""
+    """One running attempt whose client is disconnected. `group` is the recorded outage that it belongs to."""
 
     attempt_id: UUID
     exam_id: UUID
@@ -27,9 +27,9 @@ class Loss(msgspec.Struct, frozen=True):
 
 
 class Cohort(msgspec.Struct, frozen=True):
-    """Attempts of one exam lost together: `lost` of the `of` that were online before, earliest first.
+    """Attempts of one exam that lost their connection together: `lost` of the `of` that were online, earliest first.
 
-    `group` is the outage some of them were already stated to be part of, None for a new one.
+    `group` is the recorded outage that some of them belong to; None for a new one.
     """
 
     exam_id: UUID
@@ -39,7 +39,7 @@ class Cohort(msgspec.Struct, frozen=True):
 
     @property
     def lost(self) -> int:
-        """How many were lost."""
+        """Return how many were lost."""
         return len(self.attempts)
 
 
@@ -51,30 +51,32 @@ def find_cohorts(
     least: int = LEAST,
     share: float = SHARE,
 ) -> list[Cohort]:
-    """Name the losses that came together; `online` says how many of each exam are connected now.
+    """Find the losses that happened together. `online` is the number of connected attempts of each exam now.
 
-    Together means: within `within_ms` of one another, at least `least` of them, and at least `share` of those that
-    were online until then. Windows that overlap are one outage.
+    Together means: within `within_ms` of one another, at least `least` of them, and at least the `share` of those that
+    were online before. Overlapping windows are one outage.
     """
     found = []
     ordered = sorted(losses, key=lambda loss: (loss.exam_id.int, loss.lost_at_ms, loss.attempt_id.int))
     for exam_id, group in groupby(ordered, attrgetter("exam_id")):
         of_exam = list(group)
-        still = online.get(exam_id, 0)
-        for first, end in _windows(of_exam, still, within_ms, least, share):
-            found.append(_cohort(exam_id, of_exam[first:end], still))
+        online_now = online.get(exam_id, 0)
+        for first, end in _windows(of_exam, online_now, within_ms, least, share):
+            found.append(_cohort(exam_id, of_exam[first:end], online_now))
     return found
 
 
-def _windows(losses: Sequence[Loss], still: int, within_ms: int, least: int, share: float) -> list[tuple[int, int]]:
-    """The stretches of one exam's losses, in the order of time, that came together."""
+def _windows(
+    losses: Sequence[Loss], online_now: int, within_ms: int, least: int, share: float
+) -> list[tuple[int, int]]:
+    """Find the ranges of one exam's losses, in the order of time, that happened together."""
     windows: list[tuple[int, int]] = []
     end = 0
     for first, loss in enumerate(losses):
         while end < len(losses) and losses[end].lost_at_ms <= loss.lost_at_ms + within_ms:
             end += 1
         count = end - first
-        if count < least or count < share * (still + count):
+        if count < least or count < share * (online_now + count):
             continue
         if windows and first < windows[-1][1]:
             windows[-1] = (windows[-1][0], end)
@@ -83,6 +85,6 @@ def _windows(losses: Sequence[Loss], still: int, within_ms: int, least: int, sha
     return windows
 
 
-def _cohort(exam_id: UUID, losses: Sequence[Loss], still: int) -> Cohort:
+def _cohort(exam_id: UUID, losses: Sequence[Loss], online_now: int) -> Cohort:
     group = next((loss.group for loss in losses if loss.group is not None), None)
-    return Cohort(exam_id, group, tuple(loss.attempt_id for loss in losses), still + len(losses))
+    return Cohort(exam_id, group, tuple(loss.attempt_id for loss in losses), online_now + len(losses))

@@ -1,8 +1,8 @@
-"""Being away from the page: what begins it, what ends it, and on whose word. It concludes nothing.
+"""Absence from the page: which event begins it and which ends it. It raises no findings.
 
-A blurred window and a hidden tab of one switch are one absence. It begins with the first of them and ends with the
-first sign of return. It belongs to the device (the stream) that reported it: no other device's facts, and no server's,
-prolong or end it. When another device reports leaving, that absence takes its place.
+A blurred window and a hidden tab from one switch are one absence. It begins with the first of them and ends with the
+first sign of return. It belongs to the device (the stream) that reported it: events of another device or of a server
+neither prolong nor end it. If another device reports leaving, its absence replaces this one.
 """
 
 from typing import Annotated, Final
@@ -22,7 +22,7 @@ FlickerMs = Annotated[
 
 
 def track_absence(away: EventRef | None, event: StoredEvent) -> EventRef | None:
-    """Tell who is away after `event`, given who was: the mark of the fact that began the absence, or None."""
+    """Return the absence after `event`, given the one before: a reference to the event that began it, or None."""
     if event.type in LEAVING:
         return away if is_same_device(away, event) else EventRef.of(event)
     if event.type in RETURNING and is_same_device(away, event):
@@ -30,6 +30,6 @@ def track_absence(away: EventRef | None, event: StoredEvent) -> EventRef | None:
     return away
 
 
-def is_same_device(mark: EventRef | None, event: StoredEvent) -> bool:
-    """Tell whether `event` is the word of the device that made `mark`."""
-    return mark is not None and mark.stream_id == event.stream_id
+def is_same_device(ref: EventRef | None, event: StoredEvent) -> bool:
+    """Return whether `event` comes from the same device as `ref`."""
+    return ref is not None and ref.stream_id == event.stream_id

@@ -1,7 +1,7 @@
-"""An exam's settings of the rules: presets, reading with every bad value refused by its path, writing.
+"""Policies: an exam's rule settings, with presets. Read and validate them, and write them as JSON (docs/rules.md).
 
-A policy is immutable and complete: it names every rule with every setting, so that a default changed later changes no
-stored policy. Nothing here looks at facts.
+A policy is immutable and complete: it names every setting of every rule, so that a changed default never changes a
+stored policy. Nothing here reads events.
 """
 
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ from judgement.rules import RULEBOOKS, Rulebook, read_rulebook
 
 
 class Preset(StrEnum):
-    """What a policy starts from: what a page can see, or that and what a camera concludes."""
+    """The base of a policy: what a page can see, or also what a client with a camera reports."""
 
     BROWSER = "browser"
     CAMERA = "camera"
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """One exam's settings: for every rule of the rulebook it is for its own struct. It is never changed once made.
+    """One exam's settings for every rule of one rulebook. Immutable.
 
-    `weights` follow from the settings: a note's is 0 whatever they say.
+    `weights` are computed from the settings. The weight of a note is always 0.
     """
 
     preset: Preset
@@ -34,7 +34,7 @@ class Policy(msgspec.Struct, frozen=True):
     weights: Mapping[str, float]
 
     def weigh(self, rule_id: str) -> float:
-        """Give a rule's weight in scores, 0..1; a rule this policy does not know weighs nothing."""
+        """Return a rule's weight in scores, 0..1; 0 for a rule that this policy does not have."""
         return self.weights.get(rule_id, 0.0)
 
 
@@ -42,7 +42,7 @@ _SETTINGS: Final = ("preset", "rulebook", "rules")
 
 
 def preset(name: Preset | str) -> Policy:
-    """Make the policy a preset stands for. Raises PolicyError."""
+    """Make the policy of a preset. Raises PolicyError."""
     return read_policy({"preset": name})
 
 
@@ -51,10 +51,10 @@ def read_policy(
     rulebook_version: int | None = None,
     rulebooks: Mapping[int, Rulebook] = RULEBOOKS,
 ) -> Policy:
-    """Read what a teacher or the record says; what it leaves out is as its preset (default `browser`) has it.
+    """Read a policy from settings. Missing settings come from the preset (default `browser`).
 
-    It is read for `rulebook_version`, or without one for the rulebook it names, or else for the newest.
-    Raises PolicyError naming the path, as in `rules.left_page.times: expected int >= 2`, and UnsupportedRulebook.
+    It is read for `rulebook_version`; without it for the rulebook that the settings name, or else for the newest one.
+    Raises PolicyError with the path, as in `rules.left_page.times: expected int >= 2`, and UnsupportedRulebook.
     """
     for name in settings:
         if name not in _SETTINGS:
@@ -62,36 +62,36 @@ def read_policy(
     version = _read_version(settings, rulebook_version, max(rulebooks))
     rulebook = read_rulebook(version, rulebooks)
     base = _convert(settings.get("preset", Preset.BROWSER), Preset, "preset")
-    said = _convert(settings.get("rules", {}), dict[str, Any], "rules")
+    rule_settings = _convert(settings.get("rules", {}), dict[str, Any], "rules")
     known = {rule.id for rule in rulebook}
-    for rule_id in said:
+    for rule_id in rule_settings:
         if rule_id not in known:
             raise PolicyError(f"rules.{rule_id}", "there is no such rule")
-    rules = {rule.id: _read_rule(rule, base, said.get(rule.id, {})) for rule in rulebook}
+    rules = {rule.id: _read_rule(rule, base, rule_settings.get(rule.id, {})) for rule in rulebook}
     return Policy(base, version, rules, {rule.id: rule.weigh(rules[rule.id]) for rule in rulebook})
 
 
 def write_policy(policy: Policy) -> dict[str, Any]:
-    """Write a policy as plain JSON values; `read_policy` reads it back the same."""
+    """Write a policy as JSON values. `read_policy` reads the same policy from them."""
     return {name: msgspec.to_builtins(getattr(policy, name)) for name in _SETTINGS}
 
 
-def _read_version(settings: Mapping[str, Any], wanted: int | None, newest: int) -> int:
+def _read_version(settings: Mapping[str, Any], expected: int | None, newest: int) -> int:
     if "rulebook" not in settings:
-        return newest if wanted is None else wanted
-    said: int = _convert(settings["rulebook"], int, "rulebook")
-    if wanted not in (None, said):
-        raise PolicyError("rulebook", f"it is for rulebook {said}, not {wanted}")
-    return said
+        return newest if expected is None else expected
+    version: int = _convert(settings["rulebook"], int, "rulebook")
+    if expected not in (None, version):
+        raise PolicyError("rulebook", f"this policy is for rulebook {version}, not {expected}")
+    return version
 
 
 def _read_rule(rule: Rule[Any, Any], base: Preset, value: Any) -> RuleSettings:
     path = f"rules.{rule.id}"
-    said = _convert(value, dict[str, Any], path)
-    for name in said:
+    given = _convert(value, dict[str, Any], path)
+    for name in given:
         if name not in rule.settings.__struct_fields__:
             raise PolicyError(f"{path}.{name}", "there is no such setting")
-    settings: RuleSettings = _convert({"on": not rule.camera or base is Preset.CAMERA, **said}, rule.settings, path)
+    settings: RuleSettings = _convert({"on": not rule.camera or base is Preset.CAMERA, **given}, rule.settings, path)
     return settings
 
 

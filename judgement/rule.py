@@ -1,7 +1,7 @@
-"""What a rule is made of: settings, a state, a step, and the episodes it reports.
+"""The parts of a rule: settings, state, step function, and the episodes that it reports (docs/rules.md).
 
-A rule is a pure fold over the facts of one attempt. It never looks at a clock, at another rule or at another attempt:
-time reaches it only as `StoredEvent.time_ms`.
+A rule is a pure fold over the events of one attempt. It never uses a clock, another rule or another attempt: it gets
+the time only as `StoredEvent.time_ms`.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,30 +14,30 @@ from protocol.events import StoredEvent
 from protocol.flags import Severity
 
 NEVER: Final = 2**62
-"""A rule time that does not come."""
+"""A rule time that is never reached."""
 
 Weight = Annotated[float, msgspec.Meta(ge=0, le=1, description="how much one sure flag lowers integrity")]
 
 
 class RuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every rule can be told. A rule adds its own, each with a unit in its name, a range and a description."""
+    """The settings of every rule. A rule adds its own, each with a unit in its name, a range and a description."""
 
     on: bool = True
     weight: Weight = 0.1
 
 
 class RuleState(msgspec.Struct, kw_only=True):
-    """What a rule remembers between two facts: bounded, and encodable by msgspec.
+    """What a rule stores between two events: of bounded size, and encodable by msgspec.
 
-    Once rule time is past `wake_ms`, the next fact of a client is shown to the rule whatever its type is.
-    So something that lasts is concluded while it lasts.
+    Once rule time has passed `wake_ms`, the rule gets the client's next event of any type. So a lasting state is
+    reported while it lasts.
     """
 
     wake_ms: int = NEVER
 
 
 class EventRef(msgspec.Struct, frozen=True):
-    """Where a fact stands, and its rule time in ms."""
+    """A reference to an event: stream, sequence number and rule time in ms."""
 
     stream_id: UUID
     seq: int
@@ -45,16 +45,16 @@ class EventRef(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, event: StoredEvent) -> Self:
-        """Mark a fact."""
+        """Make the reference to an event."""
         return cls(event.stream_id, event.seq, event.time_ms)
 
 
 class Episode(msgspec.Struct, frozen=True):
-    """One occurrence a rule reports, once.
+    """One occurrence that a rule reports, once.
 
-    `kind` and the first cited fact are its identity. The last cited fact is the one that concluded it.
-    `summary` is a template in plain words over `numbers`; `confidence`, 0..1, says how surely the facts show
-    what the summary says, not how guilty anyone is.
+    `kind` and the first cited event identify it. The last cited event completed it. `summary` is a text template with
+    the names of `numbers`. `confidence`, 0..1, says how surely the events show what the summary says, not how likely
+    cheating is.
     """
 
     kind: str
@@ -65,7 +65,7 @@ class Episode(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """What names this episode, the same at every replay."""
+        """Return the identity of this episode, which is the same in every replay."""
         first = self.cited[0]
         return f"{self.kind}:{first.stream_id}:{first.seq}"
 
@@ -78,10 +78,10 @@ _PayloadT = TypeVar("_PayloadT")
 class Rule(msgspec.Struct, Generic[SettingsT, StateT], frozen=True, kw_only=True):
     """One version of one rule.
 
-    `title` and `summary` say in plain words what it reports, `false_alarms` what honest people do that looks the same:
-    they are shown with its flags. `event_types` are the types it receives. `step` may change the state
-    it is given and returns the episodes that this fact completes; it takes any fact and never raises. `camera` rules
-    rest on what a camera or a microphone concluded: off unless an exam asks for them, and at most warnings.
+    `title` and `summary` say in plain words what it reports, and `false_alarms` what else looks the same; all three are
+    shown with its flags. `event_types` are the types that it gets. `step` may change the state and returns the episodes
+    that this event completes; it accepts any event and never raises. `camera` rules use what a camera or a microphone
+    reported: they are off unless an exam turns them on, and raise warnings at most.
     """
 
     id: str
@@ -97,16 +97,16 @@ class Rule(msgspec.Struct, Generic[SettingsT, StateT], frozen=True, kw_only=True
     false_alarms: str = ""
 
     def begin(self) -> StateT:
-        """Make the state before the first fact."""
+        """Return the state before the first event."""
         return self.state()
 
     def weigh(self, settings: RuleSettings) -> float:
-        """Give the rule's weight in scores, 0..1; a note weighs nothing whatever the policy says."""
+        """Return the rule's weight in scores, 0..1. A note weighs nothing under any policy."""
         return 0.0 if self.severity is Severity.NORMAL else settings.weight
 
 
 def payload_reader(shape: type[_PayloadT]) -> Callable[[bytes], _PayloadT | None]:
-    """Make a reader of `StoredEvent.data`. A payload that does not fit reads as None: never trusted, never an error."""
+    """Make a reader of `StoredEvent.data`. It returns None for a payload that does not fit, and never raises."""
     decode = msgspec.json.Decoder(shape).decode
 
     def read(data: bytes) -> _PayloadT | None:

@@ -1,6 +1,6 @@
-"""What each rule is, with the numbers a policy sets, for the people who set it: from the rule's own file alone.
+"""Describe each rule, with the numbers that a policy sets, for teachers: only from the rule's own file.
 
-Nothing here looks at facts, and no word here is about anybody.
+Nothing here reads events, and no text here is about a student.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ import msgspec
 from judgement.rule import Rule, RuleSettings
 from judgement.rules import RULEBOOK_VERSION, read_rulebook
 
-_ALL_HAVE: Final = RuleSettings.__struct_fields__
+_COMMON_SETTINGS: Final = RuleSettings.__struct_fields__
 
 
 class RuleInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule in plain words: `summary` says what it reports and with which numbers, as it is set.
+    """One rule in plain words. `summary` says what it reports, with the numbers that are set.
 
-    `settings_schema` is the JSON Schema of its settings, `defaults` what each is unless somebody says otherwise.
-    `camera` rules rest on what a camera or microphone concluded, and are off unless an exam asks for them.
+    `settings_schema` is the JSON Schema of its settings, `defaults` has their default values. `camera` rules use what a
+    camera or microphone reported, and are off unless an exam turns them on.
     """
 
     rule: str
@@ -33,7 +33,7 @@ class RuleInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe(rule: Rule[Any, Any], settings: RuleSettings | None = None) -> RuleInfo:
-    """Describe a rule, with the numbers of these settings or else with its defaults."""
+    """Describe a rule with the numbers of these settings, or with its defaults."""
     return RuleInfo(
         rule=rule.id,
         version=rule.version,
@@ -48,30 +48,30 @@ def describe(rule: Rule[Any, Any], settings: RuleSettings | None = None) -> Rule
 
 
 def describe_all(settings: Mapping[str, RuleSettings], rulebook: int = RULEBOOK_VERSION) -> list[RuleInfo]:
-    """Describe every rule of a rulebook as a policy sets it, in the rulebook's order. Raises UnsupportedRulebook."""
+    """Describe every rule of a rulebook, in its order, with a policy's settings. Raises UnsupportedRulebook."""
     return [describe(rule, settings.get(rule.id)) for rule in read_rulebook(rulebook)]
 
 
 def schema_of(rule: Rule[Any, Any]) -> dict[str, Any]:
-    """The JSON Schema of a rule's settings, with every range and description."""
+    """Return the JSON Schema of a rule's settings, with all ranges and descriptions."""
     (_,), components = msgspec.json.schema_components([rule.settings], ref_template="#/{name}")
     schema: dict[str, Any] = components[rule.settings.__name__]
     return schema
 
 
 def _numbers(rule: Rule[Any, Any], settings: RuleSettings) -> str:
-    """Every number of its own, as in `3 leaves within the window, 300 s (the window)`."""
+    """List the rule's own settings, for example: Set to 3 leaves within the window, 300 s (the window)."""
     properties = schema_of(rule)["properties"]
-    said = [
+    numbers = [
         _number(getattr(settings, name), properties[name].get("description", name))
         for name in settings.__struct_fields__
-        if name not in _ALL_HAVE
+        if name not in _COMMON_SETTINGS
     ]
-    return f"Set to {', '.join(said)}." if said else ""
+    return f"Set to {', '.join(numbers)}." if numbers else ""
 
 
 def _number(value: object, description: str) -> str:
-    """A value with what it means: a description is `unit; meaning`, or a meaning alone."""
+    """Format a value with its description, which is `unit; meaning` or a meaning alone."""
     unit, _, meaning = description.rpartition("; ")
     unit = unit.removeprefix("0..1")
     return f"{value} {description}" if meaning == description else f"{value}{unit and ' '}{unit} ({meaning})"

@@ -1,7 +1,7 @@
-"""The rulebooks: which version of which rule, in the order their findings are given.
+"""The rulebooks: versions of rules, in the order in which their findings are returned (docs/rules.md).
 
-A rule that no rulebook lists does not exist. A rulebook that was ever used is never changed, only followed by another
-one; it is taken out when no attempt that is pinned to it is kept any longer.
+A rule that is in no rulebook is never run. A rulebook that has been used is never changed: a new one is added. It is
+removed when no stored attempt is pinned to it.
 """
 
 from collections.abc import Mapping
@@ -23,24 +23,24 @@ RULEBOOKS: Final[Mapping[int, Rulebook]] = {
         gaze_away.VERSIONS[1],
     ),
 }
-"""Every rulebook this version carries."""
+"""All rulebooks that this version carries."""
 
 RULEBOOK_VERSION: Final = max(RULEBOOKS)
-"""The rulebook new policies are for, and so the attempts that are judged by them."""
+"""The rulebook of new policies, and so of the attempts that use them."""
 
 RULES: Final = RULEBOOKS[RULEBOOK_VERSION]
 """The rules of the newest rulebook."""
 
 
 def read_rulebook(version: int, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> Rulebook:
-    """Give the rules of one version. Raises UnsupportedRulebook."""
+    """Return the rules of one version. Raises UnsupportedRulebook."""
     if version not in rulebooks:
         raise UnsupportedRulebook(version)
     return rulebooks[version]
 
 
 class RuleText(msgspec.Struct, frozen=True):
-    """A rule in plain words: what it is called, what it reports, and what honest people do that looks the same."""
+    """A rule in plain words: its name, what it reports, and which honest behavior looks the same."""
 
     name: str
     summary: str
@@ -48,7 +48,7 @@ class RuleText(msgspec.Struct, frozen=True):
 
 
 def describe(rule_id: str, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> RuleText:
-    """Describe a rule as the newest rulebook that lists it has it; one that none lists is called by its id."""
+    """Describe a rule as in the newest rulebook that has it. Without one, its name is its id."""
     for version in sorted(rulebooks, reverse=True):
         for rule in rulebooks[version]:
             if rule.id == rule_id:

@@ -1,11 +1,11 @@
-"""Gaze away: for most of a window of time the candidate did not look at the screen, says the gaze tracker.
+"""Gaze away: for most of a time window the gaze tracker saw the candidate's gaze off the screen (docs/rules.md).
 
-Sees: `eye_movement` samples whose own confidence is high enough; the others are as if they had not been. The window is
-cut into ten parts, and seven of them must hold a sample: two seconds of looking at the keyboard are no half minute.
-Rests on a camera's conclusions, which nobody can check afterwards: at most a warning, off unless the exam asks for it.
+Reads `eye_movement` samples whose confidence is high enough and ignores all others. The window has ten parts, and seven
+of them must contain a sample, so that two seconds of looking at the keyboard do not count as half a minute. The samples
+come from a camera and cannot be checked later, so the rule never raises more than a warning and is off by default.
 
-An episode is raised by the sample off the screen that makes the share too large. It ends when the share over the window
-has fallen to half the limit, or when a whole window holds no samples; counting then begins anew.
+An episode is raised by the sample off the screen that makes the share too large. It ends when the share in the window
+has fallen to half the limit, or when a whole window has no samples. Then counting starts from zero.
 """
 
 from collections.abc import Sequence
@@ -27,24 +27,26 @@ PARTS_SEEN = 7
 
 _read_sample = payload_reader(EyeMovement)
 FALSE_ALARMS = (
-    "Typing while looking at the keyboard, drawing or calculating on permitted paper; thinking with the eyes "
-    "elsewhere; strabismus, nystagmus, glasses that reflect; a camera beside the screen, or on a second "
-    "monitor that was switched off; poor light."
+    "Looking at the keyboard while typing; drawing or calculating on permitted paper; looking away while thinking; "
+    "strabismus, nystagmus or reflecting glasses; a camera beside the screen, or on a second monitor that was "
+    "switched off; poor light."
 )
 
 
 class Settings(RuleSettings, frozen=True):
-    """How much of how long, and which samples count."""
+    """Share and length of the window, and which samples count."""
 
     weight: Weight = 0.1
-    share: Annotated[float, Meta(ge=0.3, le=1, description="0..1; a larger share of samples off the screen")] = 0.6
+    share: Annotated[
+        float, Meta(ge=0.3, le=1, description="0..1; the share of samples off the screen must be larger")
+    ] = 0.6
     within_s: Annotated[int, Meta(ge=10, le=600, description="s; the window")] = 30
-    samples: Annotated[int, Meta(ge=10, le=10_000, description="samples; with fewer nothing is concluded")] = 20
-    confidence: Annotated[float, Meta(ge=0, le=1, description="0..1; a sample less sure is not counted")] = 0.6
+    samples: Annotated[int, Meta(ge=10, le=10_000, description="samples; with fewer no flag is raised")] = 20
+    confidence: Annotated[float, Meta(ge=0, le=1, description="0..1; a sample with less confidence is ignored")] = 0.6
 
 
 class Part(msgspec.Struct):
-    """A tenth of the window: its number in time, its samples, those off the screen, and the first of these."""
+    """A tenth of the window: its number in time, its samples, those off the screen, and the first of those."""
 
     slot: int
     samples: int = 0
@@ -54,14 +56,14 @@ class Part(msgspec.Struct):
 
 
 class State(RuleState):
-    """The parts of the window that hold samples, oldest first, and whether the episode in them is reported."""
+    """The parts of the window that have samples, oldest first, and whether their episode has been reported."""
 
     parts: list[Part] = msgspec.field(default_factory=list)
     is_reported: bool = False
 
 
 def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
-    """Add one sample to the window, and weigh the window when the sample can change the conclusion."""
+    """Add one sample to the window, and check the window if the sample can change the result."""
     sample = _read_sample(event.data)
     if sample is None or not settings.confidence <= sample.confidence <= 1:
         return ()
@@ -81,7 +83,7 @@ def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episo
 
 
 def _part_at(state: State, slot: int) -> Part:
-    """Move the window to `slot`. A sample that is late by less than a window is counted in the newest part."""
+    """Move the window to `slot`. A sample that is late by less than a window counts in the newest part."""
     if state.parts and 0 <= state.parts[-1].slot - slot < PARTS:
         return state.parts[-1]
     state.parts = [part for part in state.parts if 0 < slot - part.slot < PARTS]
@@ -119,7 +121,7 @@ VERSIONS = {
         id="gaze_away",
         version=1,
         title="gaze away",
-        summary="Did not look at the screen for most of a window of time, says the gaze tracker.",
+        summary="According to the gaze tracker, looked away from the screen for most of a time window.",
         false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
         event_types=frozenset({"eye_movement"}),

@@ -1,10 +1,10 @@
-"""Left fullscreen: the exam was out of fullscreen for long.
+"""Left fullscreen: the exam was out of fullscreen for longer than a limit (docs/rules.md).
 
-Sees: `fullscreen_exit`, and every later fact of the same device: while it lasts, the next one past the limit
-concludes it. Who never was in fullscreen never left it: only an exit begins anything.
+Reads `fullscreen_exit` and every later event of the same device; the first event past the limit completes the episode.
+Only an exit begins an episode, so a student who was never in fullscreen raises no flag.
 
-An episode begins with an exit and ends with `fullscreen_enter`; it is raised once, however long it lasts. An exit
-reported by another device takes its place.
+An episode begins with an exit and ends with `fullscreen_enter`. It is raised once, for any length. An exit reported by
+another device replaces it.
 """
 
 from collections.abc import Sequence
@@ -19,26 +19,26 @@ from protocol.flags import Severity
 SUMMARY = "Out of fullscreen for at least {out_s:.1f} s (limit {limit_s:.0f} s)."
 FALSE_ALARMS = (
     "A page that was reloaded: browsers enter fullscreen again only after a click; the Escape key pressed to "
-    "close a hint; a screen magnifier or a system dialog that forces windows out of fullscreen; a browser "
-    "that forbids fullscreen on this device."
+    "close a tooltip; a screen magnifier or a system dialog that forces windows out of fullscreen; a browser "
+    "that does not allow fullscreen on this device."
 )
 
 
 class Settings(RuleSettings, frozen=True):
-    """How long is long."""
+    """The longest time out of fullscreen without a flag."""
 
     weight: Weight = 0.1
     out_s: Annotated[int, Meta(ge=3, le=600, description="s; out of fullscreen for longer than this")] = 10
 
 
 class State(RuleState):
-    """The exit not yet followed by an enter; asleep (`wake_ms` is NEVER) once it is raised."""
+    """The exit that no enter has followed yet. `wake_ms` is NEVER once the episode has been raised."""
 
     left: EventRef | None = None
 
 
 def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
-    """Follow the way out of fullscreen and back."""
+    """Track leaving and entering fullscreen."""
     left = state.left
     if left is None or left.stream_id != event.stream_id:
         if event.type == "fullscreen_exit":
@@ -63,7 +63,7 @@ VERSIONS = {
         id="left_fullscreen",
         version=1,
         title="left fullscreen",
-        summary="Was out of fullscreen for long.",
+        summary="Was out of fullscreen for a long time.",
         false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
         event_types=frozenset({"fullscreen_exit", "fullscreen_enter"}),

@@ -1,12 +1,12 @@
-"""Left the page: often within a short time, or once for long.
+"""Left the page: often within a short time, or once for a long time (docs/rules.md).
 
-Sees: `window_blur` and `tab_hidden` as leaving, `window_focus` and `tab_visible` as returning, both of one switch as
-one leave (`judgement.page_focus`). A leave counts once it is longer than flicker. While it lasts, every later event of
-the same device is seen too, `alive` at the latest after five seconds: the first event past the limit ends the episode.
-A server's event, such as `connection_lost`, does not make an absence longer.
+Reads `window_blur` and `tab_hidden` as leaving, `window_focus` and `tab_visible` as returning, and both signs of one
+switch as one absence (`judgement.page_focus`). An absence counts once it is longer than flicker. While it lasts, the
+rule gets every later event of the same device, `alive` at the latest after five seconds; the first event past the limit
+completes the episode. A server's event, such as `connection_lost`, does not make an absence longer.
 
-An episode of being away for long ends with the return. An episode of leaving often ends `within_s` after the leave that
-completed it; leaves until then belong to it, and leaves after it count anew.
+An episode `long` ends with the return. An episode `often` ends `within_s` after the absence that completed it: absences
+until then belong to it, and later ones are counted from zero.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ LONG = "Away from the page for at least {away_s:.1f} s (limit {limit_s:.0f} s)."
 CONFIDENCE = 0.8
 FALSE_ALARMS = (
     "A notification, a password manager or a battery warning that takes the focus; a screen reader or an "
-    "input method that opens a window of its own; a click into an embedded frame or the address bar; a laptop"
-    " lid closed and opened; a second monitor switched off, which moves windows; a client that was reloaded "
-    "and does not say that it is back."
+    "input method that opens its own window; a click into an embedded frame or the address bar; a laptop "
+    "lid closed and opened; a second monitor switched off, which moves windows; a page that was reloaded "
+    "and does not report that it is back."
 )
 
 
 class Settings(RuleSettings, frozen=True):
-    """How often is often, how long is long."""
+    """The limits for absences: number within a window, and length."""
 
     weight: Weight = 0.15
     times: Annotated[int, Meta(ge=2, le=20, description="leaves within the window")] = 3
@@ -41,7 +41,7 @@ class Settings(RuleSettings, frozen=True):
 
 
 class State(RuleState):
-    """The absence that lasts and what it has led to, the leaves counted, and the one that completed an episode."""
+    """The current absence and what it has led to, the counted absences, and the one that completed an episode."""
 
     away: EventRef | None = None
     is_counted: bool = False
@@ -51,7 +51,7 @@ class State(RuleState):
 
 
 def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
-    """Follow the absences, count them, and measure the one that lasts."""
+    """Track absences, count them, and measure the current one."""
     away = state.away
     episodes: list[Episode] = []
     if away is not None and away.stream_id == event.stream_id:
@@ -66,27 +66,27 @@ def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episo
     state.away = track_absence(away, event)
     if state.away is not away:
         state.is_counted = state.is_long = False
-    state.wake_ms = _next_look(state, settings)
+    state.wake_ms = _wake_ms(state, settings)
     return episodes
 
 
-def _count(state: State, leave: EventRef, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
-    """Add a leave to those within the window, and report them when they are many."""
+def _count(state: State, absence: EventRef, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
+    """Add an absence to those within the window, and report them if there are enough."""
     within_ms = settings.within_s * 1000
-    if state.often is not None and abs(leave.time_ms - state.often.time_ms) <= within_ms:
+    if state.often is not None and abs(absence.time_ms - state.often.time_ms) <= within_ms:
         return ()
-    # By distance, not by order: several devices' facts interleave, so time may step back.
-    near = [mark for mark in state.leaves if abs(leave.time_ms - mark.time_ms) <= within_ms]
-    state.leaves = [*near, leave]
+    # By distance, not by order: events of several devices are mixed, so time may go back.
+    near = [ref for ref in state.leaves if abs(absence.time_ms - ref.time_ms) <= within_ms]
+    state.leaves = [*near, absence]
     if len(state.leaves) < settings.times:
         return ()
     episode = _often(state.leaves, event, settings)
-    state.often, state.leaves = leave, []
+    state.often, state.leaves = absence, []
     return (episode,)
 
 
 def _often(leaves: Sequence[EventRef], event: StoredEvent, settings: Settings) -> Episode:
-    moments = [mark.time_ms for mark in leaves]
+    moments = [ref.time_ms for ref in leaves]
     numbers = {
         "times": float(len(leaves)),
         "span_s": (max(moments) - min(moments)) / 1000,
@@ -96,7 +96,7 @@ def _often(leaves: Sequence[EventRef], event: StoredEvent, settings: Settings) -
     return Episode("often", (*leaves, EventRef.of(event)), numbers, CONFIDENCE, OFTEN)
 
 
-def _next_look(state: State, settings: Settings) -> int:
+def _wake_ms(state: State, settings: Settings) -> int:
     if state.away is None or state.is_long:
         return NEVER
     return state.away.time_ms + (settings.away_s * 1000 if state.is_counted else settings.flicker_ms)
@@ -107,7 +107,7 @@ VERSIONS = {
         id="left_page",
         version=1,
         title="left the page",
-        summary="Left the page often within a short time, or once for long.",
+        summary="Left the page often within a short time, or once for a long time.",
         false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
         event_types=LEAVING | RETURNING,

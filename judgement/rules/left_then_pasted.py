@@ -1,11 +1,11 @@
-"""Left, then pasted: text came in right after coming back from elsewhere, or while away.
+"""Left, then pasted: text was pasted soon after returning to the page, or during an absence (docs/rules.md).
 
-Sees: leaving and returning (`judgement.page_focus`), `paste` with its number of characters, and `copy` and `cut`. Text
-pasted after a `copy` or `cut` is the page's own text, so these clear the return before them. Leaving, returning and
+Reads leaving and returning (`judgement.page_focus`), `paste` with its number of characters, and `copy` and `cut`. Text
+pasted after a `copy` or `cut` comes from the page itself, so these clear the return before them. Leaving, returning and
 pasting must come from the same device.
 
-An episode is one leave: it is raised at the first paste that is large enough and soon enough, and ends with the next
-leave. Pastes after it, however many, add nothing.
+An episode is one absence. It is raised at the first paste that is large enough and soon enough, and ends with the next
+absence. Further pastes add nothing.
 """
 
 from collections.abc import Sequence
@@ -27,29 +27,29 @@ _OWN_TEXT = frozenset({"copy", "cut"})
 _MOST_CHARS = 10**9
 _read_paste = payload_reader(Paste)
 FALSE_ALARMS = (
-    "The candidate's own text, cut before a notification took the focus; a permitted source, such as a "
+    "The student's own text, cut before a notification took the focus; a permitted source, such as a "
     "formula sheet in another window; dictation, translation or accessibility software that types by pasting."
 )
 
 
 class Settings(RuleSettings, frozen=True):
-    """How much is much, how soon is soon."""
+    """The size of a paste, and the time from the return to the paste."""
 
     weight: Weight = 0.35
-    chars: Annotated[int, Meta(ge=1, le=10_000, description="characters; a smaller paste is not looked at")] = 20
-    within_s: Annotated[int, Meta(ge=1, le=300, description="s; from coming back to the paste")] = 15
+    chars: Annotated[int, Meta(ge=1, le=10_000, description="characters; a smaller paste is ignored")] = 20
+    within_s: Annotated[int, Meta(ge=1, le=300, description="s; from the return to the paste")] = 15
     flicker_ms: FlickerMs = 500
 
 
 class Trip(msgspec.Struct, frozen=True):
-    """A leave that is over: where it began and where it ended."""
+    """An absence that has ended: the events that began and ended it."""
 
     left: EventRef
     back: EventRef
 
 
 class State(RuleState):
-    """The absence that lasts, the last one that is over, and the one that was reported."""
+    """The current absence, the last one that has ended, and the one that was reported."""
 
     away: EventRef | None = None
     trip: Trip | None = None
@@ -57,9 +57,9 @@ class State(RuleState):
 
 
 def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
-    """Follow the absences, and look at what is pasted after them."""
+    """Track absences, and check what is pasted after them."""
     if event.type == "paste":
-        return _judge(state, event, settings)
+        return _check_paste(state, event, settings)
     if event.type in _OWN_TEXT:
         if state.trip is not None and is_same_device(state.trip.back, event):
             state.trip = None
@@ -71,25 +71,25 @@ def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episo
     return ()
 
 
-def _judge(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def _check_paste(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
     paste = _read_paste(event.data)
     if paste is None or paste.chars < settings.chars:
         return ()
-    cited = _while_away(state, event, settings) or _after_return(state, event, settings)
+    cited = _cited_while_away(state, event, settings) or _cited_after_return(state, event, settings)
     if not cited or cited[0] == state.reported:
         return ()
     state.reported, state.trip = cited[0], None
     return (_episode(cited, paste, event, settings),)
 
 
-def _while_away(state: State, event: StoredEvent, settings: Settings) -> tuple[EventRef, ...]:
+def _cited_while_away(state: State, event: StoredEvent, settings: Settings) -> tuple[EventRef, ...]:
     away = state.away
     if away is None or not is_same_device(away, event) or event.time_ms - away.time_ms <= settings.flicker_ms:
         return ()
     return (away, EventRef.of(event))
 
 
-def _after_return(state: State, event: StoredEvent, settings: Settings) -> tuple[EventRef, ...]:
+def _cited_after_return(state: State, event: StoredEvent, settings: Settings) -> tuple[EventRef, ...]:
     trip = state.trip
     if trip is None or not is_same_device(trip.back, event):
         return ()
@@ -111,7 +111,7 @@ VERSIONS = {
         id="left_then_pasted",
         version=1,
         title="left, then pasted",
-        summary="Pasted text right after coming back from elsewhere, or while away.",
+        summary="Pasted text soon after returning to the page, or while away from it.",
         false_alarms=FALSE_ALARMS,
         severity=Severity.CRITICAL,
         event_types=LEAVING | RETURNING | _OWN_TEXT | {"paste"},

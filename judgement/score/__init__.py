@@ -1,1 +1,1 @@
-"""Scores of an attempt: integrity, coverage, learning momentum, labels, performance. Pure."""
+"""Scores, labels and figures (docs/scores.md). Pure; none of them decides anything."""

@@ -1,7 +1,6 @@
-"""The conclusion after the end: everything that is judged about one attempt, from what is known of it.
+"""Compute all results of one attempt after its end: label, attention, recap and the teacher's summary.
 
-Pure. It puts together what `scoring` and `momentum` found and `labels`, `attention` and `summary` make of it, and adds
-nothing of its own.
+Pure. It combines the results of the other modules of this package and has no formulas itself.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from protocol.flags import FlagStatus, JudgedFlag, Severity
 
 
 class ConclusionInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What an attempt that has ended is concluded from; `passed` is None until it is graded."""
+    """The input for the results of an ended attempt. `passed` is None until it is graded."""
 
     score: Score
     flags: Sequence[JudgedFlag] = ()
@@ -26,7 +25,7 @@ class ConclusionInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
-    """What is concluded about an attempt; an unknown figure is None, and no label rests on it."""
+    """The results of an attempt. An unknown figure is None, and then there is no label."""
 
     integrity: float | None
     coverage: float | None
@@ -39,38 +38,38 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lmi(self) -> float | None:
-        """The Learning Momentum Index, 0..100."""
+        """Return the Learning Momentum Index, 0..100."""
         return self.momentum.lmi
 
     @property
     def trend(self) -> Trend | None:
-        """Which way the momentum went in the course of the attempt."""
+        """Return the trend of the LMI during the attempt."""
         return self.momentum.trend
 
 
-def conclude(known: ConclusionInput) -> Conclusion:
-    """Conclude. For a label a flag is confirmed when it stands, is no note, and a person has confirmed it."""
-    momentum = known.momentum
-    standing = [flag for flag in known.flags if flag.is_counted]
+def conclude(given: ConclusionInput) -> Conclusion:
+    """Compute the results. For the label, a confirmed flag is one that counts and is not a note."""
+    momentum = given.momentum
+    counting = [flag for flag in given.flags if flag.is_counted]
     is_confirmed = any(
-        flag.status is FlagStatus.CONFIRMED and flag.severity is not Severity.NORMAL for flag in standing
+        flag.status is FlagStatus.CONFIRMED and flag.severity is not Severity.NORMAL for flag in counting
     )
-    labelled = label(known.score.integrity, momentum.lmi, is_confirmed=is_confirmed)
-    needs_recap = requires_recap(momentum.lmi, passed=known.passed)
+    labeled = label(given.score.integrity, momentum.lmi, is_confirmed=is_confirmed)
+    needs_recap = requires_recap(momentum.lmi, passed=given.passed)
     return Conclusion(
-        integrity=known.score.integrity,
-        coverage=known.score.coverage,
+        integrity=given.score.integrity,
+        coverage=given.score.coverage,
         momentum=momentum,
-        label=labelled.label,
-        confidence=labelled.confidence,
-        needs_attention=requires_attention([flag.severity for flag in standing], labelled.label),
+        label=labeled.label,
+        confidence=labeled.confidence,
+        needs_attention=requires_attention([flag.severity for flag in counting], labeled.label),
         needs_recap=needs_recap,
         summary=summarize_for_teacher(
-            known.flags,
-            integrity=known.score.integrity,
-            coverage=known.score.coverage,
+            given.flags,
+            integrity=given.score.integrity,
+            coverage=given.score.coverage,
             momentum=momentum,
-            label=labelled.label,
+            label=labeled.label,
             needs_recap=needs_recap,
         ),
     )

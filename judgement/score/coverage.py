@@ -1,6 +1,6 @@
 """Coverage: the share of an attempt during which a client was connected (docs/scores.md has worked examples).
 
-Pure. Not being seen is nobody's guilt: coverage says how much a score can rest on, and concludes nothing else.
+Pure. Low coverage is not the student's fault: it says how much a score can be trusted, and nothing else.
 """
 
 from collections.abc import Iterable
@@ -9,19 +9,18 @@ from typing import Final
 from protocol.analysis import Observed
 
 ENOUGH: Final = 0.5
-"""Below this no integrity is concluded: not enough was seen."""
+"""Below this coverage there is no integrity score."""
 
 SHORT_MS: Final = 60_000
-"""A running attempt is measured over at least so long, so that a blip at its beginning does not hide its score."""
+"""A running attempt is measured over at least this time, so that a short loss at its start does not hide its score."""
 
 
 def measure_coverage(observed: Observed) -> float | None:
-    """Measure the observed share of an attempt, 0..1.
+    """Measure the share of an attempt during which a client was connected, 0..1.
 
-    Of an attempt that has ended: the length of the union of its connections, clipped to start and end, over the time
-    between the two. While it runs: 1 - unseen / max(elapsed, 60 s), from its first connection until now; so the way to
-    the first connection counts only once the attempt is over. None before the first connection, and for an attempt of
-    no length.
+    After the end: the length of the union of all connections, limited to the attempt, divided by the attempt's length.
+    While it runs: 1 - uncovered / max(elapsed, 60 s), measured from the first connection; so the time before the first
+    connection counts only after the end. None before the first connection, and for an attempt of length zero.
 
     >>> half_gone = ((0, 20_000), (50_000, None))
     >>> measure_coverage(Observed(started_ms=0, ended_ms=100_000, now_ms=500_000, connected=half_gone))
@@ -36,25 +35,25 @@ def measure_coverage(observed: Observed) -> float | None:
         return None
     first = min(opened for opened, _ in observed.connected)
     elapsed = max(observed.now_ms - first, 0)
-    unseen = elapsed - _covered(observed, first, first + elapsed)
-    return 1 - unseen / max(elapsed, SHORT_MS)
+    uncovered = elapsed - _covered(observed, first, first + elapsed)
+    return 1 - uncovered / max(elapsed, SHORT_MS)
 
 
 def is_enough(coverage: float | None) -> bool:
-    """Whether enough was seen to conclude an integrity."""
+    """Return whether the coverage is high enough for an integrity score."""
     return coverage is not None and coverage >= ENOUGH
 
 
 def _covered(observed: Observed, start: int, end: int) -> int:
-    """The length of the union of the connections within a stretch of time."""
+    """Return the length of the union of the connections between two times."""
     covered, reached = 0, start
-    for opened, closed in sorted(_ended(observed.connected, observed.now_ms)):
+    for opened, closed in sorted(_intervals(observed.connected, observed.now_ms)):
         until = min(closed, end)
         covered += max(until - max(opened, reached), 0)
         reached = max(reached, until)
     return covered
 
 
-def _ended(connected: Iterable[tuple[int, int | None]], now_ms: int) -> Iterable[tuple[int, int]]:
+def _intervals(connected: Iterable[tuple[int, int | None]], now_ms: int) -> Iterable[tuple[int, int]]:
     for opened, closed in connected:
         yield opened, now_ms if closed is None else closed

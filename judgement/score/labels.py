@@ -1,6 +1,6 @@
-"""Labels: integrity and momentum together become one of four words, for teachers, after the exam (docs/scores.md).
+"""Labels: one of four words computed from integrity and LMI, for teachers, after the exam (docs/scores.md).
 
-Pure. A label is a hint for a talk, never a verdict: where either number is unknown there is none.
+Pure. A label suggests a talk with the student and is never a verdict. If integrity or LMI is unknown, there is none.
 """
 
 from typing import Final
@@ -11,10 +11,10 @@ from protocol.analysis import DropoutLabel
 
 _INTEGRITY: Final = (0.0, 0.3, 0.4, 1.0)
 _LMI: Final = (0.0, 30.0, 50.0, 100.0)
-"""Where the bands of the two numbers begin and end; what is on a border belongs to the band above it."""
+"""The borders of the bands of the two numbers. A value on a border belongs to the band above it."""
 
-_SURE: Final = (0.2, 20.0)
-"""Who is so far from every other label, in integrity or in LMI, is given theirs with whole confidence."""
+_SURE_DISTANCE: Final = (0.2, 20.0)
+"""The distance to the nearest other label, in integrity and in LMI, from which on the confidence is 1."""
 
 _LABELS: Final = (
     # LMI below 30, below 50, from 50 on
@@ -26,16 +26,16 @@ _BANDS: Final = (0, 1, 2)
 
 
 class Labeled(msgspec.Struct, frozen=True):
-    """A label and how surely it is given, 0.5..1; neither where a number it needs is unknown."""
+    """A label and its confidence, 0.5..1. Both are None if integrity or LMI is unknown."""
 
     label: DropoutLabel | None = None
     confidence: float | None = None
 
 
 def label(integrity: float | None, lmi: float | None, *, is_confirmed: bool) -> Labeled:
-    """Give an attempt its label; `is_confirmed` says whether a person has confirmed a flag of it.
+    """Compute the label of an attempt. `is_confirmed`: whether a reviewer has confirmed a flag of it.
 
-    JUDGEMENT §3: integrity < 0.3 and LMI < 30 is `copy`, without a confirmed flag `no_interest`; integrity >= 0.4 and
+    docs/scores.md: integrity < 0.3 and LMI < 30 is `copy`, without a confirmed flag `no_interest`; integrity >= 0.4 and
     LMI < 30 is `incapable`; integrity < 0.4 and LMI < 50 is `no_interest`; everything else is `safe`.
 
     The confidence is 0.5 on a border and grows with the distance d to the nearest point of another label, the larger of
@@ -50,19 +50,19 @@ def label(integrity: float | None, lmi: float | None, *, is_confirmed: bool) -> 
     """
     if integrity is None or lmi is None:
         return Labeled()
-    given = _label_of(_band(integrity, _INTEGRITY), _band(lmi, _LMI), is_confirmed=is_confirmed)
+    found = _label_of(_band(integrity, _INTEGRITY), _band(lmi, _LMI), is_confirmed=is_confirmed)
     nearest = min(
-        max(_gap(integrity, _INTEGRITY, row) / _SURE[0], _gap(lmi, _LMI, column) / _SURE[1])
+        max(_gap(integrity, _INTEGRITY, row) / _SURE_DISTANCE[0], _gap(lmi, _LMI, column) / _SURE_DISTANCE[1])
         for row in _BANDS
         for column in _BANDS
-        if _label_of(row, column, is_confirmed=is_confirmed) is not given
+        if _label_of(row, column, is_confirmed=is_confirmed) is not found
     )
-    return Labeled(given, 0.5 + 0.5 * min(nearest, 1.0))
+    return Labeled(found, 0.5 + 0.5 * min(nearest, 1.0))
 
 
 def _label_of(row: int, column: int, *, is_confirmed: bool) -> DropoutLabel:
-    found = _LABELS[row][column]
-    return DropoutLabel.NO_INTEREST if found is DropoutLabel.COPY and not is_confirmed else found
+    cell = _LABELS[row][column]
+    return DropoutLabel.NO_INTEREST if cell is DropoutLabel.COPY and not is_confirmed else cell
 
 
 def _band(value: float, borders: tuple[float, ...]) -> int:
@@ -70,5 +70,5 @@ def _band(value: float, borders: tuple[float, ...]) -> int:
 
 
 def _gap(value: float, borders: tuple[float, ...], band: int) -> float:
-    """How far a value is from a band."""
+    """Return the distance of a value from a band."""
     return max(borders[band] - value, value - borders[band + 1], 0.0)

@@ -1,6 +1,6 @@
-"""Momentum: the Learning Momentum Index, from the drafts of an attempt (docs/scores.md has a worked example).
+"""Compute the Learning Momentum Index (LMI) from the drafts of an attempt (docs/scores.md has a worked example).
 
-Pure. It tells whether texts went forward by the candidate's own hand; how good they are is not looked at.
+Pure. It measures whether texts progressed without pasting. It never rates the quality of a text.
 """
 
 from collections import Counter
@@ -10,22 +10,23 @@ from operator import attrgetter
 from typing import Final
 
 import msgspec
+from rapidfuzz.distance import LCSseq
 
 from protocol.analysis import Draft, PastedText, Trend
 
 PROGRESS_CHARS: Final = 10
-"""So many characters of one's own between two drafts are progress."""
+"""At least this many own characters between two drafts are progress."""
 
 TREND: Final = 5.0
 TREND_PAIRS: Final = 4
-"""With fewer pairs no trend is concluded."""
+"""With fewer pairs there is no trend."""
 
 WORK_MAX: Final = 2**33
-"""How many pairs of characters of one attempt are compared at most, about a second; after that they are counted."""
+"""At most this many pairs of characters are compared in one attempt. After that only characters are counted."""
 
 
 class Momentum(msgspec.Struct, frozen=True):
-    """How the texts of an attempt went forward: of `pairs` successive drafts `progressed` did, `pasted` by pasting."""
+    """The LMI and its trend. Of `pairs` successive drafts, `progressed` made progress and `pasted` grew by pasting."""
 
     lmi: float | None = None
     trend: Trend | None = None
@@ -35,20 +36,21 @@ class Momentum(msgspec.Struct, frozen=True):
 
 
 class _Step(msgspec.Struct, frozen=True):
-    """From one draft to the next: when it was reached, how much of it is new, and how much of that was pasted."""
+    """The step from one draft to the next: when, and whether it is progress or pasted."""
 
     at_ms: int
     is_progress: bool
     is_pasted: bool
 
 
-def compute_momentum(drafts: Sequence[Draft], pastings: Sequence[PastedText] = ()) -> Momentum:
-    """Conclude the LMI, 0..100: 100 x the share of successive drafts of an item that are progress on the one before.
+def compute_momentum(
+    drafts: Sequence[Draft], pastes: Sequence[PastedText] = (), *, work_max: int = WORK_MAX
+) -> Momentum:
+    """Compute the LMI, 0..100: 100 x the share of successive drafts of an item that are progress on the one before.
 
-    What is new in a draft is its length less the longest common subsequence with the one before: an edit distance in
-    which deleting costs nothing (Wagner and Fischer, The String-to-String Correction Problem, JACM 21(1), 1974). Less
-    what was pasted in between, it is progress from ten characters on, as growth or as revision. A draft that repeats
-    the one before is none. With fewer than two drafts there is no LMI.
+    The new characters of a draft are its length minus the longest common subsequence with the draft before: an edit
+    distance in which deleting costs nothing. If at least ten of them were not pasted, the draft is progress. A draft
+    equal to the one before is not counted. With fewer than two drafts there is no LMI.
 
     >>> begun, typed = "Force is mass and speed.", "Force is mass and speed. It is measured in newtons."
     >>> revised = "Force is mass times acceleration. It is measured in newtons."
@@ -57,7 +59,7 @@ def compute_momentum(drafts: Sequence[Draft], pastings: Sequence[PastedText] = (
     >>> compute_momentum(drafts, [PastedText("q1", 300, 3)]).lmi  # typed, revised, pasted
     66.66666666666667
     """
-    steps = sorted(_steps(drafts, pastings), key=attrgetter("at_ms"))
+    steps = sorted(_steps(drafts, pastes, work_max), key=attrgetter("at_ms"))
     if not steps:
         return Momentum()
     return Momentum(
@@ -70,18 +72,15 @@ def compute_momentum(drafts: Sequence[Draft], pastings: Sequence[PastedText] = (
 
 
 def count_new(before: str, after: str) -> int:
-    """Count the characters of a text that it does not have from the one before, in their order.
+    """Count the characters of a text that are not in the longest common subsequence with the text before.
 
     >>> count_new("mass and speed", "mass times acceleration")
     15
     """
-    start = _common(before, after)
-    before, after = before[start:], after[start:]
-    end = _common(before[::-1], after[::-1])
-    return _count_new(before[: len(before) - end], after[: len(after) - end])
+    return len(after) - LCSseq.similarity(before, after)
 
 
-def _steps(drafts: Sequence[Draft], pastings: Sequence[PastedText]) -> Iterable[_Step]:
+def _steps(drafts: Sequence[Draft], pastes: Sequence[PastedText], work_max: int) -> Iterable[_Step]:
     by_item: dict[str, list[Draft]] = {}
     for draft in sorted(drafts, key=attrgetter("at_ms")):
         of_item = by_item.setdefault(draft.item, [])
@@ -89,16 +88,16 @@ def _steps(drafts: Sequence[Draft], pastings: Sequence[PastedText]) -> Iterable[
             of_item.append(draft)
     work = 0
     for item, of_item in sorted(by_item.items()):
-        own = [pasting for pasting in pastings if pasting.item in (item, None)]
+        of_this_item = [paste for paste in pastes if paste.item in (item, None)]
         for before, after in pairwise(of_item):
-            pasted = sum(max(one.chars, 0) for one in own if before.at_ms < one.at_ms <= after.at_ms)
+            pasted = sum(max(paste.chars, 0) for paste in of_this_item if before.at_ms < paste.at_ms <= after.at_ms)
             work += len(before.text) * len(after.text)
-            is_progress = _is_new(before.text, after.text, PROGRESS_CHARS + pasted, is_counted=work > WORK_MAX)
+            is_progress = _is_new(before.text, after.text, PROGRESS_CHARS + pasted, is_counted=work > work_max)
             yield _Step(after.at_ms, is_progress, is_pasted=not is_progress and pasted >= PROGRESS_CHARS)
 
 
 def _is_new(before: str, after: str, needed: int, *, is_counted: bool) -> bool:
-    """Whether so many characters are new. The order of characters is only looked at where their numbers do not tell."""
+    """Return whether so many characters are new. The order of characters is compared only if counting is not enough."""
     if len(after) < needed:
         return False
     if len(after) - len(before) >= needed or (Counter(after) - Counter(before)).total() >= needed:
@@ -111,7 +110,7 @@ def _share(steps: Sequence[_Step]) -> float:
 
 
 def _trend(steps: Sequence[_Step]) -> Trend | None:
-    """Compare the later half of an attempt with the earlier one; a step in the middle belongs to neither."""
+    """Compare the later half of the steps with the earlier half. A step in the middle belongs to neither."""
     half = len(steps) // 2
     if len(steps) < TREND_PAIRS:
         return None
@@ -119,30 +118,3 @@ def _trend(steps: Sequence[_Step]) -> Trend | None:
     if abs(change) <= TREND:
         return Trend.STEADY
     return Trend.UP if change > 0 else Trend.DOWN
-
-
-def _common(one: str, other: str) -> int:
-    """The length of the common beginning, by halving: comparing slices is quick, comparing characters is not."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _count_new(before: str, after: str) -> int:
-    """Length less longest common subsequence, a column of the table at a time in the bits of one number.
-
-    Hyyrö, Bit-parallel LCS-length computation revisited, AWOCA 2004: 32 KiB against 32 KiB take some 50 ms.
-    """
-    places: dict[str, int] = {}
-    for n, char in enumerate(before):
-        places[char] = places.get(char, 0) | 1 << n
-    column = whole = (1 << len(before)) - 1
-    for char in after:
-        met = column & places.get(char, 0)
-        column = ((column + met) | (column - met)) & whole
-    return len(after) - (len(before) - column.bit_count())

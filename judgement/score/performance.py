@@ -1,6 +1,6 @@
-"""Performance: one student over all attempts whose review is final (docs/scores.md has a worked example).
+"""A student's figures over all attempts whose review is final (docs/scores.md has a worked example).
 
-Pure. Which attempts are final is for the caller to say; a figure that no attempt gives is None, never nought.
+Pure. The caller selects the final attempts. A figure without any values is None, never zero.
 """
 
 from collections import Counter
@@ -19,16 +19,16 @@ LMI_TREND: Final = 5.0
 
 RECENT: Final = 3
 RISKS: Final = 2
-"""So many of the most recent attempts of high risk are more than one bad day."""
+"""A student is flagged if this many of the `RECENT` last attempts are high risk."""
 
 
 def compute_performance(attempts: Iterable[FinalAttempt]) -> Performance:
-    """Conclude a student's figures from their final attempts, in any order.
+    """Compute a student's figures from the final attempts, in any order.
 
-    Strengths are the subjects of the best average percentage, weaknesses those of the worst, where subjects differ. A
-    trend compares the mean of the later half with that of the earlier one, the middle one left out. Flagged is who has
-    at least two attempts of high risk among the last three; their risk is the commoner label of those, the newer one
-    of two; everybody else's is `safe`, and None as long as none of the three has a label.
+    Strengths are the subjects with the best average percentage, weaknesses those with the worst, if subjects differ. A
+    trend compares the mean of the later half with the mean of the earlier half; the middle value is left out. A student
+    is flagged with at least two attempts of high risk among the last three. The current risk is then the more frequent
+    label of those, or the newer of two; otherwise it is `safe`, and None while none of the three has a label.
 
     >>> days = [("physics", 90.0, 0.9), ("physics", 70.0, 0.8), ("history", 50.0, 0.6)]
     >>> attempts = [FinalAttempt(subject=s, ended_ms=n, percentage=p, integrity=i) for n, (s, p, i) in enumerate(days)]
@@ -38,19 +38,19 @@ def compute_performance(attempts: Iterable[FinalAttempt]) -> Performance:
     >>> found.integrity_trend.value, found.avg_lmi, found.current_risk
     ('down', None, None)
     """
-    # By all fields, so that attempts of one moment come in one order too.
-    ordered = sorted(attempts, key=lambda one: (one.ended_ms, msgspec.json.encode(one)))
+    # Sorted by all fields, so that attempts with the same end have a fixed order too.
+    ordered = sorted(attempts, key=lambda attempt: (attempt.ended_ms, msgspec.json.encode(attempt)))
     subjects = _by_subject(ordered)
-    risk, is_flagged = _judge_risk([one.label for one in ordered[-RECENT:]])
-    integrities = [one.integrity for one in ordered if one.integrity is not None]
-    lmis = [one.lmi for one in ordered if one.lmi is not None]
+    risk, is_flagged = _current_risk([attempt.label for attempt in ordered[-RECENT:]])
+    integrities = [attempt.integrity for attempt in ordered if attempt.integrity is not None]
+    lmis = [attempt.lmi for attempt in ordered if attempt.lmi is not None]
     return Performance(
         total_exams=len(ordered),
-        passed_exams=sum(one.passed is True for one in ordered),
-        avg_score=_mean([one.percentage for one in ordered if one.percentage is not None]),
+        passed_exams=sum(attempt.passed is True for attempt in ordered),
+        avg_score=_mean([attempt.percentage for attempt in ordered if attempt.percentage is not None]),
         subject_scores=subjects,
-        strengths=_at(subjects, max(subjects.values(), default=0.0)),
-        weaknesses=_at(subjects, min(subjects.values(), default=0.0)),
+        strengths=_subjects_with(subjects, max(subjects.values(), default=0.0)),
+        weaknesses=_subjects_with(subjects, min(subjects.values(), default=0.0)),
         avg_integrity=_mean(integrities),
         integrity_trend=_trend(integrities, INTEGRITY_TREND),
         avg_lmi=_mean(lmis),
@@ -63,24 +63,24 @@ def compute_performance(attempts: Iterable[FinalAttempt]) -> Performance:
 
 def _by_subject(attempts: Sequence[FinalAttempt]) -> dict[str, float]:
     scores: dict[str, list[float]] = {}
-    for one in attempts:
-        if one.subject and one.percentage is not None:
-            scores.setdefault(one.subject, []).append(one.percentage)
+    for attempt in attempts:
+        if attempt.subject and attempt.percentage is not None:
+            scores.setdefault(attempt.subject, []).append(attempt.percentage)
     return {subject: fmean(scores[subject]) for subject in sorted(scores)}
 
 
-def _at(subjects: dict[str, float], average: float) -> list[str]:
-    """The subjects of this average; none where all have the same."""
+def _subjects_with(subjects: dict[str, float], average: float) -> list[str]:
+    """Return the subjects with this average; none if all averages are equal."""
     if len(set(subjects.values())) < 2:
         return []
     return [subject for subject, score in subjects.items() if score == average]
 
 
-def _judge_risk(labels: Sequence[DropoutLabel | None]) -> tuple[DropoutLabel | None, bool]:
+def _current_risk(labels: Sequence[DropoutLabel | None]) -> tuple[DropoutLabel | None, bool]:
     risks = [label for label in labels if label is not None and is_high_risk(label)]
     if len(risks) < RISKS:
         return (None if all(label is None for label in labels) else DropoutLabel.SAFE), False
-    # The newest first: of labels as common as one another the first counted stays first.
+    # Newest first: of equally frequent labels, the one counted first is returned.
     return Counter(reversed(risks)).most_common(1)[0][0], True
 
 

@@ -1,6 +1,6 @@
-"""How often a rule was right, by what people decided about its flags, with how sure one can be of it.
+"""The precision of a rule: the share of its flags that reviewers confirmed, with a confidence interval.
 
-Pure arithmetic over counts; no flag and no score ever depends on it.
+Pure arithmetic over counts. No flag and no score depends on it.
 """
 
 from math import sqrt
@@ -9,11 +9,11 @@ from typing import Final
 import msgspec
 
 Z95: Final = 1.959963984540054
-"""The standard normal's 97.5 % quantile: 2.5 % on either side."""
+"""The 97.5 % quantile of the standard normal distribution, for an interval of 95 %."""
 
 
 class Precision(msgspec.Struct, frozen=True):
-    """The share of confirmed flags among those decided, null before the first, within its 95 % interval."""
+    """The share of confirmed flags among those decided, null before the first decision, with its 95 % interval."""
 
     precision: float | None
     low: float
@@ -21,11 +21,11 @@ class Precision(msgspec.Struct, frozen=True):
 
 
 def compute_precision(confirmed: int, dismissed: int) -> Precision:
-    """Tell how often a rule was right: the share that was confirmed, and Wilson's score interval around it.
+    """Compute the share of confirmed flags, and Wilson's score interval around it.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927) 209-212:
-    (p + z²/2n ± z·√(p(1-p)/n + z²/4n²)) / (1 + z²/n). Unlike the textbook's p ± z·√(p(1-p)/n) it says something after
-    one decision, and stays within 0 and 1. Before the first decision it is all of that: nothing is known.
+    (p + z²/2n ± z·√(p(1-p)/n + z²/4n²)) / (1 + z²/n). Unlike p ± z·√(p(1-p)/n) it is useful after one decision, and
+    stays between 0 and 1. Before the first decision the interval is 0 to 1.
 
     >>> compute_precision(8, 2)
     Precision(precision=0.8, low=0.49016..., high=0.94331...)
@@ -37,5 +37,5 @@ def compute_precision(confirmed: int, dismissed: int) -> Precision:
     middle = share + squared / 2
     half = Z95 * sqrt(share * (1 - share) / decided + squared / (4 * decided))
     low, high = (middle - half) / (1 + squared), (middle + half) / (1 + squared)
-    # Rounding must not put the share outside of its own interval, nor a bound outside of 0 and 1.
+    # Rounding must not move the share out of its interval, or a bound out of 0 to 1.
     return Precision(share, max(0.0, min(low, share)), min(1.0, max(high, share)))

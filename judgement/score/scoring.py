@@ -1,6 +1,6 @@
-"""Stage 7 of 9: standing flags become one number (docs/scores.md has the formula with a worked example).
+"""Stage 7 of 9: compute the integrity score from the flags that count (docs/scores.md has a worked example).
 
-Pure arithmetic: which flags stand is for the caller to say, and no score decides anything.
+Pure arithmetic. The caller selects the flags that count. No score decides anything.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ def score_attempt(
     rulebook_version: int,
     rulebooks: Mapping[int, Rulebook] = RULEBOOKS,
 ) -> Score:
-    """Score an attempt by the policy and rulebook it is pinned to. Raises PolicyError and UnsupportedRulebook."""
+    """Compute the scores of an attempt with its own policy and rulebook. Raises PolicyError and UnsupportedRulebook."""
     coverage = measure_coverage(observed)
     return Score(compute_integrity(flags, read_policy(settings, rulebook_version, rulebooks), coverage), coverage)
 
 
 def compute_integrity(flags: Sequence[CountedFlag], policy: Policy, coverage: float | None) -> float | None:
-    """Score an attempt's integrity, 0..1, from its standing flags; None, "not enough was seen", below half coverage.
+    """Compute an attempt's integrity, 0..1, from the flags that count. None if the coverage is below one half.
 
-    The formula of JUDGEMENT §3: Π over rules of Π over the rule's standing flags, sorted by confidence c descending
-    and counted from i = 0, of (1 - w·c·½ⁱ), w being the rule's weight in the policy. It is the complement of a
-    noisy-OR (Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, §4.3.2) in which each further flag of the
-    same rule counts half, because repeated evidence of one kind is not independent.
+    The formula of docs/scores.md: Π over rules of Π over the rule's flags, sorted by confidence c descending and
+    numbered from i = 0, of (1 - w·c·½ⁱ), where w is the rule's weight in the policy. It is the complement of a noisy-OR
+    (Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, §4.3.2) in which each further flag of the same rule
+    counts half, because repeated evidence of one kind is not independent.
 
     It never rises with another flag, never falls on a dismissal, and does not depend on the order of the flags.
 
@@ -49,10 +49,10 @@ def compute_integrity(flags: Sequence[CountedFlag], policy: Policy, coverage: fl
     confidences: dict[str, list[float]] = {}
     for flag in flags:
         confidences.setdefault(flag.rule, []).append(min(max(flag.confidence, 0.0), 1.0))
-    # In one order of rules, so that rounding does not depend on the order of the flags either.
-    return prod((_keep(policy.weigh(rule), confidences[rule]) for rule in sorted(confidences)), start=1.0)
+    # In a fixed order of rules, so that rounding does not depend on the order of the flags.
+    return prod((_factor(policy.weigh(rule), confidences[rule]) for rule in sorted(confidences)), start=1.0)
 
 
-def _keep(weight: float, confidences: list[float]) -> float:
-    """Tell how much of the integrity one rule's flags leave."""
+def _factor(weight: float, confidences: list[float]) -> float:
+    """Return the factor of one rule: the share of the integrity that its flags leave."""
     return prod(1 - weight * confidence * 0.5**i for i, confidence in enumerate(sorted(confidences, reverse=True)))

@@ -1,26 +1,32 @@
-"""Words for numbers: what a score or a label is called where people read it (docs/scores.md). It decides nothing."""
+"""Thresholds for words: the word for an integrity score, and which labels are high risk (docs/scores.md).
+
+`make docs` writes them to `web/shared/src/wire/constants.ts`. They decide nothing.
+"""
 
 from typing import Final
 
-from protocol.analysis import DropoutLabel, IntegrityStatus
+from protocol.analysis import HIGH_RISK, DropoutLabel, IntegrityStatus
 
-HIGH_RISK: Final = frozenset({DropoutLabel.COPY, DropoutLabel.INCAPABLE})
-"""The labels that count as high risk."""
+GOOD_ABOVE: Final = 0.7
+"""An integrity score above this is `good`."""
+
+WARNING_ABOVE: Final = 0.4
+"""An integrity score above this, and not `good`, is a `warning`; at or below it is `critical`."""
 
 
 def name_integrity(integrity: float | None) -> IntegrityStatus:
-    """Put an integrity score in a word: good above 0.7, warning above 0.4, critical from there; None is unknown.
+    """Return the word for an integrity score; `unknown` for None.
 
     >>> [name_integrity(score).value for score in (0.71, 0.7, 0.4, None)]
     ['good', 'warning', 'critical', 'unknown']
     """
     if integrity is None:
         return IntegrityStatus.UNKNOWN
-    if integrity > 0.7:
+    if integrity > GOOD_ABOVE:
         return IntegrityStatus.GOOD
-    return IntegrityStatus.WARNING if integrity > 0.4 else IntegrityStatus.CRITICAL
+    return IntegrityStatus.WARNING if integrity > WARNING_ABOVE else IntegrityStatus.CRITICAL
 
 
 def is_high_risk(label: DropoutLabel | str | None) -> bool:
-    """Whether a label means high risk; no label means none."""
+    """Return whether a label means high risk; False for None."""
     return label in HIGH_RISK

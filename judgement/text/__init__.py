@@ -1,1 +1,1 @@
-"""Texts about an attempt, for students and for teachers. Pure."""
+"""Texts about an attempt, for students and for teachers. Pure; no language model writes them."""

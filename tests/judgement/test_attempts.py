@@ -23,14 +23,12 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(("status", "action"), list(product((None, *AttemptStatus), Action)))
-def test_every_pair_of_status_and_action_leads_where_it_should_or_nowhere(
-    status: AttemptStatus | None, action: Action
-) -> None:
+def test_every_pair_of_status_and_action_has_its_target_or_none(status: AttemptStatus | None, action: Action) -> None:
     assert next_status(status, action) == ALLOWED.get((status, action))
 
 
 @pytest.mark.parametrize("action", list(Action))
-def test_the_way_of_an_action_is_what_the_table_says_of_attempts_there_are(action: Action) -> None:
+def test_the_transition_of_an_action_follows_the_table(action: Action) -> None:
     transition = transition_of(action)
     assert {(status, action): transition.target for status in transition.sources} == {
         pair: target for pair, target in ALLOWED.items() if pair[1] is action and pair[0] is not None
@@ -38,7 +36,7 @@ def test_the_way_of_an_action_is_what_the_table_says_of_attempts_there_are(actio
 
 
 @pytest.mark.parametrize("action", [SUBMIT, TIME_OUT, END])
-def test_what_ends_an_attempt_ends_only_running_ones_and_for_good(action: Action) -> None:
+def test_only_running_attempts_end_and_an_end_is_final(action: Action) -> None:
     transition = transition_of(action)
     assert transition.sources <= RUNNING
     assert all(next_status(transition.target, later) is None for later in Action)

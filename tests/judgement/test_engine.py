@@ -60,11 +60,11 @@ def fold_in_batches(events: Sequence[StoredEvent], cuts: set[int], *, checkpoint
     return findings
 
 
-def test_the_story_of_these_tests_raises_every_rule() -> None:
+def test_the_events_of_these_tests_raise_every_rule() -> None:
     assert {finding.rule for finding in fold(EVERYTHING, EVERY_RULE)} == {rule.id for rule in RULES}
 
 
-def test_a_finding_names_its_rule_and_what_it_rests_on() -> None:
+def test_a_finding_names_its_rule_and_cites_its_events() -> None:
     (finding,) = judge("left_fullscreen", EVERY_RULE)
     assert (finding.rule, finding.rule_version, finding.severity) == ("left_fullscreen", 1, "warning")
     assert finding.episode_key == f"out:{LAPTOP}:8"
@@ -81,16 +81,16 @@ def test_any_placement_of_checkpoints_gives_the_same_findings(events: list[Store
     assert fold_in_batches(events, cuts, checkpoint=True) == fold(EVERYTHING, events)
 
 
-def test_a_checkpoint_after_every_fact_gives_the_same_findings() -> None:
+def test_a_checkpoint_after_every_event_gives_the_same_findings() -> None:
     everywhere = set(range(len(EVERY_RULE)))
     assert fold_in_batches(EVERY_RULE, everywhere, checkpoint=True) == fold(EVERYTHING, EVERY_RULE)
 
 
 @given(lives, st.lists(st.tuples(st.booleans(), st.booleans()), max_size=300))
-def test_a_fold_taken_up_from_the_last_checkpoint_gives_the_same_findings(
+def test_a_fold_continued_from_the_last_checkpoint_gives_the_same_findings(
     events: list[StoredEvent], fates: list[tuple[bool, bool]]
 ) -> None:
-    """Before each fact the state may be written down, or be lost and folded again from where it was written down."""
+    """Before each event the state may be saved, or be lost and folded again from the last saved state."""
     engine = Engine(EVERYTHING)
     state, saved, saved_at = engine.begin(), b"", 0
     findings = []
@@ -116,7 +116,7 @@ def test_a_rule_s_findings_do_not_depend_on_which_others_are_on(events: list[Sto
 
 
 @given(lives, st.data())
-def test_what_servers_state_changes_no_finding(events: list[StoredEvent], data: st.DataObject) -> None:
+def test_server_events_change_no_finding(events: list[StoredEvent], data: st.DataObject) -> None:
     lost = [
         StoredEvent(SYSTEM, 10_000 + i, event_type, START_MS + s * 1000, 0, 0, b'{"cause":"silent"}')
         for i, (event_type, s) in enumerate(
@@ -132,7 +132,7 @@ def test_what_servers_state_changes_no_finding(events: list[StoredEvent], data: 
 @given(
     st.lists(st.tuples(st.sampled_from(OF_SERVERS), st.integers(-60_000, 900_000), st.sampled_from([LAPTOP, SYSTEM])))
 )
-def test_servers_alone_raise_nothing(told: list[tuple[str, int, UUID]]) -> None:
+def test_server_events_alone_raise_nothing(told: list[tuple[str, int, UUID]]) -> None:
     data = b'{"cause":"hub_gone","from":1,"reason":"server_lost","code":"bad_type","seqs":[1],"lost":90,"chars":900}'
     events = [
         StoredEvent(stream_id, seq, event_type, START_MS + ms, START_MS, START_MS + seq, data)
@@ -142,7 +142,7 @@ def test_servers_alone_raise_nothing(told: list[tuple[str, int, UUID]]) -> None:
 
 
 @given(lives)
-def test_findings_are_bounded_finite_and_rest_on_facts_that_were_told(events: list[StoredEvent]) -> None:
+def test_findings_are_bounded_finite_and_cite_given_events(events: list[StoredEvent]) -> None:
     engine = Engine(EVERYTHING)
     state = engine.begin()
     told = set()
@@ -163,7 +163,7 @@ def test_an_episode_is_raised_once(events: list[StoredEvent]) -> None:
     assert len(keys) == len(set(keys))
 
 
-def test_the_state_stays_small_however_long_the_exam() -> None:
+def test_the_state_stays_small_in_a_long_exam() -> None:
     policy = policy_of(*(rule.id for rule in RULES))
     engine = Engine(policy)
     state = engine.begin()
@@ -173,27 +173,27 @@ def test_the_state_stays_small_however_long_the_exam() -> None:
     assert len(engine.encode(state)) < 4 * 1024
 
 
-def test_unknown_types_are_not_judged_and_wake_nobody() -> None:
+def test_unknown_types_are_ignored_and_wake_no_rule() -> None:
     assert judge("left_page", tell(at(0, "window_blur"), at(60, "not_known_yet"))) == []
 
 
-def test_any_client_s_fact_wakes_what_lasts() -> None:
+def test_any_client_event_wakes_a_waiting_rule() -> None:
     for event_type in ("alive", "typing", "eye_movement", "draft_saved"):
         assert judge("left_page", tell(at(0, "window_blur"), at(60, event_type))) != []
 
 
-def test_a_rule_that_did_not_ask_to_be_woken_is_shown_only_what_it_hears() -> None:
+def test_a_rule_that_waits_for_nothing_gets_only_its_event_types() -> None:
     disguised = [at(30 + i, "alive", confidence=0.9, on_screen=False) for i in range(60)]
     story = tell(at(0, "window_blur", device=TABLET), disguised)  # the tablet's absence keeps `left_page` awake
     assert fold(policy_of("left_page", "gaze_away"), story) == []
 
 
-def test_no_bytes_are_the_state_before_the_first_fact() -> None:
+def test_empty_bytes_are_the_state_before_the_first_event() -> None:
     engine = Engine(preset("browser"))
     assert engine.decode(b"") == engine.begin()
 
 
-def test_a_rule_that_a_checkpoint_does_not_know_begins_fresh() -> None:
+def test_a_rule_missing_in_a_checkpoint_begins_with_an_empty_state() -> None:
     one = Engine(policy_of("left_page"))
     state = one.begin()
     for event in tell(at(0, "window_blur"), alive(5, 10)):
@@ -211,7 +211,7 @@ def test_a_rule_that_is_no_longer_on_is_left_out() -> None:
     assert one.decode(both.encode(both.begin())) == one.begin()
 
 
-def test_another_version_of_a_rule_begins_fresh() -> None:
+def test_another_version_of_a_rule_begins_with_an_empty_state() -> None:
     engine = Engine(policy_of("left_page"))
     later = msgspec.msgpack.encode({"left_page": (2, {"of": "another shape"})})
     assert engine.decode(later) == engine.begin()
@@ -227,13 +227,13 @@ def test_rulebooks_are_carried_side_by_side() -> None:
     assert raised == {1: {("left_page", 1), ("left_fullscreen", 1), ("left_then_pasted", 1)}, 2: {("copied", 1)}}
 
 
-def test_a_rulebook_that_is_not_carried_judges_nothing() -> None:
+def test_a_rulebook_that_is_not_carried_is_refused() -> None:
     policy = read_policy({"rulebook": 2}, rulebooks=BOTH)
     with pytest.raises(UnsupportedRulebook, match="rulebook 2 is not supported"):
         Engine(policy)
 
 
 @pytest.mark.parametrize("data", [b"\xc1", b"not a state", b"\x93\x01\x02\x03", b"\x81\xa9left_page\x92\x01\x91\x01"])
-def test_bytes_that_are_no_state_are_refused(data: bytes) -> None:
+def test_bytes_that_are_not_a_state_are_refused(data: bytes) -> None:
     with pytest.raises(StateError):
         Engine(policy_of("left_page")).decode(data)

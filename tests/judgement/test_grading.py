@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judgement import grading
-from judgement.grading import grade_item, sum_up
+from judgement.grading import add_up, grade_item
 from protocol.attempts import ItemKind
 
 CHOICE, MULTIPLE, NUMBER, TEXT = ItemKind
@@ -22,24 +22,24 @@ KEYS = JSON | st.fixed_dictionaries({"value": st.floats(-1e6, 1e6), "tolerance":
 
 
 @given(st.sampled_from(ItemKind), KEYS, POINTS, JSON)
-def test_whatever_is_answered_is_worth_all_nothing_or_a_person_s_look(
+def test_any_answer_gets_all_points_none_or_is_left_to_a_grader(
     kind: ItemKind, key: Any, points: float, value: Any
 ) -> None:
     assert grade_item(kind, key, points, value) in (0.0, float(points), None)
 
 
 @given(st.sampled_from(ItemKind), KEYS, POINTS, st.sampled_from([None, "", "  \n"]))
-def test_no_answer_is_worth_nothing_and_wants_no_look(kind: ItemKind, key: Any, points: float, value: Any) -> None:
+def test_no_answer_is_worth_nothing_and_needs_no_grader(kind: ItemKind, key: Any, points: float, value: Any) -> None:
     assert grade_item(kind, key, points, value) == 0.0
 
 
 @given(POINTS, KEYS, WORDS.filter(str.strip))
-def test_a_text_is_left_to_a_person(points: float, key: Any, text: str) -> None:
+def test_a_text_is_left_to_a_grader(points: float, key: Any, text: str) -> None:
     assert grade_item(TEXT, key, points, text) is None
 
 
 @given(st.sampled_from([CHOICE, MULTIPLE, NUMBER]), POINTS, st.integers())
-def test_an_item_without_a_key_is_left_to_a_person(kind: ItemKind, points: float, value: int) -> None:
+def test_an_item_without_a_key_is_left_to_a_grader(kind: ItemKind, points: float, value: int) -> None:
     assert grade_item(kind, None, points, value) is None
 
 
@@ -64,7 +64,7 @@ def test_a_number_is_right_within_its_tolerance_borders_included(value: int, tol
 
 
 @given(st.decimals(-1000, 1000, places=3))
-def test_a_typed_number_counts_as_the_number_whatever_its_point(number: Any) -> None:
+def test_a_typed_number_may_have_a_decimal_comma_or_point(number: Any) -> None:
     key = {"value": float(number)}
     typed = str(number)
     for text in (typed, typed.replace(".", ","), f" {typed} ", typed.replace("-", "\N{MINUS SIGN}")):
@@ -72,7 +72,7 @@ def test_a_typed_number_counts_as_the_number_whatever_its_point(number: Any) -> 
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "1e999", "9" * 65, "1,000.5.2", True, [9.81], {"value": 9.81}])
-def test_what_is_no_number_is_wrong(value: Any) -> None:
+def test_an_answer_that_is_not_a_number_is_wrong(value: Any) -> None:
     assert grade_item(NUMBER, {"value": 1, "tolerance": 10}, 1, value) == 0
 
 
@@ -82,7 +82,7 @@ def test_marks_are_within_bounds_and_do_not_depend_on_the_order(
 ) -> None:
     given_ = [points * part for points, part in items]
     most = sum(points for points, _ in items)
-    marks = sum_up(given_, most, share * most)
+    marks = add_up(given_, most, share * most)
     assert marks.score is not None
     assert 0 <= marks.score <= most * (1 + 1e-12)
     assert marks.passed == (marks.score >= share * most)
@@ -90,12 +90,12 @@ def test_marks_are_within_bounds_and_do_not_depend_on_the_order(
         assert marks.percentage is not None
         assert 0 <= marks.percentage <= 100.01
     random.shuffle(given_)
-    assert sum_up(given_, most, share * most) == marks
+    assert add_up(given_, most, share * most) == marks
 
 
 @given(st.lists(POINTS, max_size=5), st.integers(0, 5))
-def test_nothing_is_known_while_an_item_waits_for_a_person(given_: list[float], at: int) -> None:
-    marks = sum_up([*given_[:at], None, *given_[at:]], 10, 5)
+def test_marks_are_unknown_while_an_item_waits_for_a_grader(given_: list[float], at: int) -> None:
+    marks = add_up([*given_[:at], None, *given_[at:]], 10, 5)
     assert (marks.score, marks.percentage, marks.passed, marks.max_score) == (None, None, None, 10)
 
 

@@ -4,7 +4,7 @@ from judgement import notice
 from judgement.policy import preset, write_policy
 
 
-def test_a_camera_is_in_the_notice_of_an_exam_that_judges_one() -> None:
+def test_the_notice_mentions_the_camera_if_the_policy_uses_one() -> None:
     plain, camera = (
         notice.write_notice(write_policy(preset(name)), monitored=True).recorded for name in ("browser", "camera")
     )

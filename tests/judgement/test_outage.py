@@ -1,4 +1,4 @@
-"""Cohorts against their definition: who was lost together with enough others, and nobody else."""
+"""Cohorts compared with their definition: exactly the attempts that were lost together with enough others."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -21,7 +21,7 @@ def members(cohorts: Sequence[Cohort]) -> set[UUID]:
 
 
 def together(losses: Sequence[Loss], online: int) -> set[UUID]:
-    """By the definition: whoever stands in some window with enough others."""
+    """Apply the definition: all losses in a window with enough others."""
     found = set()
     for first in losses:
         window = [loss for loss in losses if 0 <= loss.lost_at_ms - first.lost_at_ms <= WITHIN_MS]
@@ -40,16 +40,16 @@ def test_many_lost_within_seconds_are_one_outage() -> None:
     assert (cohort.exam_id, cohort.group, cohort.lost, cohort.of) == (EXAM, None, 5, 16)
 
 
-def test_a_few_are_none() -> None:
+def test_a_few_losses_are_no_outage() -> None:
     assert find_cohorts(lost_at(0, 1, 2, 3), {}) == []
 
 
-def test_many_are_none_while_many_more_stay() -> None:
+def test_many_losses_are_no_outage_while_many_more_stay_connected() -> None:
     assert find_cohorts(lost_at(0, 1, 2, 3, 4), {EXAM: 12}) == []
     assert len(find_cohorts(lost_at(0, 1, 2, 3, 4), {EXAM: 11})) == 1
 
 
-def test_losses_one_after_the_other_are_none() -> None:
+def test_losses_one_after_the_other_are_no_outage() -> None:
     assert find_cohorts(lost_at(*range(0, 300, 6)), {EXAM: 1}) == []
 
 
@@ -58,20 +58,20 @@ def test_two_waves_are_two_outages_and_overlapping_ones_are_one() -> None:
     assert len(find_cohorts(lost_at(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20), {})) == 1
 
 
-def test_who_is_lost_a_little_later_joins_the_outage_that_was_stated() -> None:
+def test_a_slightly_later_loss_joins_the_recorded_outage() -> None:
     before = lost_at(0, 1, 2, 3, 4)
     told = [Loss(loss.attempt_id, loss.exam_id, loss.lost_at_ms, OUTAGE) for loss in before[:4]]
     [cohort] = find_cohorts([*told, before[4]], {})
     assert (cohort.group, before[4].attempt_id in cohort.attempts) == (OUTAGE, True)
 
 
-def test_exams_have_nothing_to_do_with_one_another() -> None:
+def test_exams_are_independent() -> None:
     mixed = lost_at(0, 1, 2) + lost_at(0, 1, 2, exam_id=OTHER, first=10)
     assert find_cohorts(mixed, {}) == []
 
 
 @given(losses, st.integers(0, 60))
-def test_cohorts_hold_exactly_who_was_lost_together(losses: list[Loss], online: int) -> None:
+def test_cohorts_contain_exactly_the_attempts_lost_together(losses: list[Loss], online: int) -> None:
     found = find_cohorts(losses, {EXAM: online, OTHER: online})
     expected = set()
     for exam_id in (EXAM, OTHER):
@@ -80,7 +80,7 @@ def test_cohorts_hold_exactly_who_was_lost_together(losses: list[Loss], online: 
 
 
 @given(losses, st.integers(0, 60))
-def test_nobody_is_in_two_cohorts_and_each_counts_its_own(losses: list[Loss], online: int) -> None:
+def test_no_attempt_is_in_two_cohorts_and_each_counts_its_attempts(losses: list[Loss], online: int) -> None:
     found = find_cohorts(losses, {EXAM: online})
     assert len(members(found)) == sum(cohort.lost for cohort in found)
     exams = {loss.attempt_id: loss.exam_id for loss in losses}
@@ -97,6 +97,6 @@ def test_neither_order_nor_date_matters(losses: list[Loss], online: int, later_m
 
 
 @given(losses, st.integers(0, 60))
-def test_with_more_still_there_nobody_new_was_lost_together(losses: list[Loss], online: int) -> None:
+def test_more_connected_attempts_add_no_attempt_to_a_cohort(losses: list[Loss], online: int) -> None:
     fewer, more = find_cohorts(losses, {EXAM: online}), find_cohorts(losses, {EXAM: online + 1})
     assert members(more) <= members(fewer)

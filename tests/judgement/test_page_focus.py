@@ -30,12 +30,12 @@ def test_another_device_ends_no_absence() -> None:
     assert track_absence(AWAY, event) is AWAY
 
 
-def test_leaving_on_another_device_takes_the_place_of_an_absence() -> None:
+def test_leaving_on_another_device_replaces_an_absence() -> None:
     (event,) = tell(at(3, "window_blur", device=TABLET))
     assert track_absence(AWAY, event) == EventRef(TABLET, 1, START_MS + 3_000)
 
 
-def test_other_facts_neither_begin_nor_end_an_absence() -> None:
+def test_other_events_neither_begin_nor_end_an_absence() -> None:
     (event,) = tell(at(3, "typing"))
     assert track_absence(None, event) is None
     assert track_absence(AWAY, event) is AWAY

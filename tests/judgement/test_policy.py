@@ -38,7 +38,7 @@ def test_a_bad_value_is_refused_with_its_path(message: str, settings: dict[str, 
     assert refused.value.path == message.partition(":")[0]
 
 
-def test_a_browser_cannot_judge_what_only_a_camera_sees() -> None:
+def test_the_browser_preset_has_camera_rules_off() -> None:
     policy = preset("browser")
     assert {rule.id for rule in RULES if policy.rules[rule.id].on} == {rule.id for rule in RULES if not rule.camera}
     assert read_policy({}) == policy
@@ -48,14 +48,14 @@ def test_the_camera_preset_has_every_rule_on() -> None:
     assert all(settings.on for settings in preset(Preset.CAMERA).rules.values())
 
 
-def test_what_is_left_out_is_as_the_preset_has_it() -> None:
+def test_missing_settings_come_from_the_preset() -> None:
     policy = read_policy({"preset": "camera", "rules": {"left_page": {"times": 5, "on": False}, "gaze_away": {}}})
     assert policy.rules["left_page"] == left_page.Settings(times=5, on=False)
     assert policy.rules["gaze_away"].on
     assert policy.rules["left_fullscreen"] == preset("camera").rules["left_fullscreen"]
 
 
-def test_a_camera_rule_can_be_asked_for_alone() -> None:
+def test_a_single_camera_rule_can_be_turned_on() -> None:
     assert read_policy({"rules": {"gaze_away": {"on": True}}}).rules["gaze_away"].on
 
 
@@ -113,11 +113,11 @@ def test_a_policy_is_for_one_rulebook() -> None:
     {
         "rules.gaze_away: there is no such rule": {"rules": {"gaze_away": {}}},
         "rules.copied.chars: expected int <= 100": {"rules": {"copied": {"chars": 101}}},
-        "rulebook: it is for rulebook 1, not 2": {"rulebook": 1},
+        "rulebook: this policy is for rulebook 1, not 2": {"rulebook": 1},
         "rulebook: expected int, got str": {"rulebook": "2"},
     }.items(),
 )
-def test_settings_are_held_against_the_rulebook_they_are_for(message: str, settings: dict[str, Any]) -> None:
+def test_settings_are_validated_for_their_rulebook(message: str, settings: dict[str, Any]) -> None:
     with pytest.raises(PolicyError) as refused:
         read_policy(settings, 2, BOTH)
     assert str(refused.value) == message
@@ -128,11 +128,11 @@ def test_a_policy_for_a_rulebook_that_is_not_carried_is_not_read() -> None:
         read_policy({"rulebook": 2})
 
 
-def test_a_note_weighs_nothing_whatever_the_policy_says() -> None:
+def test_a_note_weighs_nothing_under_any_policy() -> None:
     policy = read_policy({"rules": {"copied": {"weight": 1.0}}}, 2, BOTH)
     assert (policy.rules["copied"].weight, policy.weigh("copied")) == (1.0, 0.0)
 
 
-def test_a_rule_that_a_policy_does_not_know_weighs_nothing() -> None:
+def test_a_rule_that_the_policy_does_not_have_weighs_nothing() -> None:
     assert preset("browser").weigh("not_known_yet") == 0
     assert preset("browser").weigh("left_page") == left_page.Settings().weight

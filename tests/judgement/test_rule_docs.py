@@ -11,7 +11,7 @@ from judgement.rules import RULES
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_every_rule_says_what_it_is_and_when_it_is_wrong(rule: Rule) -> None:
+def test_every_rule_is_described_with_its_false_alarms(rule: Rule) -> None:
     info = describe(rule)
     assert (info.rule, info.name, info.camera) == (rule.id, rule.title, rule.camera)
     assert len(info.summary) > 40
@@ -34,9 +34,9 @@ def test_a_summary_has_the_numbers_the_policy_sets() -> None:
     assert "33 s (away at once for longer than this)" in said
 
 
-def test_a_share_is_said_without_its_range() -> None:
+def test_a_share_is_shown_without_its_range() -> None:
     (gaze,) = [info for info in describe_all({}) if info.rule == "gaze_away"]
-    assert "0.6 (a larger share of samples off the screen)" in gaze.summary
+    assert "0.6 (the share of samples off the screen must be larger)" in gaze.summary
 
 
 def test_a_rulebook_that_is_not_carried_is_not_described() -> None:

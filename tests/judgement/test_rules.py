@@ -37,7 +37,7 @@ def test_every_rule_file_is_listed_under_its_own_name() -> None:
     assert len(RULES) == len(files)
 
 
-def test_the_newest_rulebook_is_the_one_new_policies_are_for() -> None:
+def test_new_policies_use_the_newest_rulebook() -> None:
     assert list(RULEBOOKS) == sorted(RULEBOOKS)
     assert RULES is read_rulebook(RULEBOOK_VERSION)
     with pytest.raises(UnsupportedRulebook, match="rulebook 99 is not supported"):
@@ -52,7 +52,7 @@ def test_a_rule_is_listed_with_a_version_its_file_carries(rule: Rule[Any, Any]) 
 
 
 @by_id
-def test_a_rule_hears_only_types_that_exist(rule: Rule[Any, Any]) -> None:
+def test_a_rule_gets_only_types_that_exist(rule: Rule[Any, Any]) -> None:
     assert rule.event_types
     assert rule.event_types <= {*CLIENT_EVENTS, *SERVER_EVENTS}
 
@@ -63,31 +63,31 @@ def test_a_rule_s_defaults_are_within_its_ranges(rule: Rule[Any, Any]) -> None:
 
 
 @by_id
-def test_a_rule_s_file_says_what_it_sees_what_ends_an_episode_and_when_it_errs(rule: Rule[Any, Any]) -> None:
-    told = importlib.import_module(f"judgement.rules.{rule.id}").__doc__ or ""
-    assert all(word in told for word in ("Sees: ", "episode", " ends "))
+def test_a_rule_s_docstring_says_what_it_reads_and_what_ends_an_episode(rule: Rule[Any, Any]) -> None:
+    docstring = importlib.import_module(f"judgement.rules.{rule.id}").__doc__ or ""
+    assert all(word in docstring for word in ("Reads ", "episode", " ends "))
     assert rule.false_alarms
 
 
 @by_id
-def test_a_rule_s_settings_stand_in_the_docs_with_their_ranges(rule: Rule[Any, Any]) -> None:
+def test_a_rule_s_settings_are_in_the_docs_with_their_ranges(rule: Rule[Any, Any]) -> None:
     section = DOCS.partition(f"\n## {rule.title[0].upper()}{rule.title[1:]} (`{rule.id}`)\n")[2].partition("\n## ")[0]
     assert f"Severity: {rule.severity}" in section
     assert [row for row in rows_of(rule) if row not in section] == []
 
 
 @by_id
-def test_what_only_a_camera_concluded_is_at_most_a_warning(rule: Rule[Any, Any]) -> None:
+def test_a_camera_rule_raises_at_most_warnings(rule: Rule[Any, Any]) -> None:
     assert not rule.camera or rule.severity is not Severity.CRITICAL
 
 
 @by_id
-def test_every_rule_says_in_plain_words_what_it_reports_and_what_looks_the_same(rule: Rule[Any, Any]) -> None:
+def test_every_rule_describes_what_it_reports_and_what_looks_the_same(rule: Rule[Any, Any]) -> None:
     assert rule.summary.endswith(".")
     assert rule.false_alarms.endswith(".")
     text = describe(rule.id)
     assert (text.name, text.summary, text.false_alarms) == (rule.title, rule.summary, rule.false_alarms)
 
 
-def test_a_rule_that_no_rulebook_lists_is_called_by_its_id() -> None:
+def test_an_unknown_rule_is_named_by_its_id() -> None:
     assert describe("no_such_rule").name == "no such rule"

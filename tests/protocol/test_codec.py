@@ -51,12 +51,12 @@ def rejects(text: str | bytes, encoding: Encoding = Encoding.JSON) -> list[Rejec
     ],
     ids=lambda sent: type(sent).__name__,
 )
-def test_a_candidates_frame_comes_through_unchanged(sent: msgspec.Struct, encoding: Encoding) -> None:
+def test_a_candidate_s_frame_is_decoded_as_it_was_encoded(sent: msgspec.Struct, encoding: Encoding) -> None:
     assert decode_candidate(encode(sent, encoding), encoding) == sent
 
 
 @BOTH
-def test_the_hubs_frames_come_through_unchanged(encoding: Encoding) -> None:
+def test_the_hub_s_frames_are_decoded_as_they_were_encoded(encoding: Encoding) -> None:
     ack = monitor.Ack(4, [monitor.Rejected(2, RejectCode.TOO_DEEP)])
     live = console.Live(ID, [console.Presence(1, online=True, events=5, seen_at=6)])
     assert decode_to_candidate(encode(ack, encoding), encoding) == ack
@@ -64,13 +64,13 @@ def test_the_hubs_frames_come_through_unchanged(encoding: Encoding) -> None:
 
 
 @BOTH
-def test_a_console_frame_comes_through_unchanged(encoding: Encoding) -> None:
+def test_a_console_frame_is_decoded_as_it_was_encoded(encoding: Encoding) -> None:
     watch = console.Watch(ID, console.Since("1-1", 7))
     assert decode_console(encode(watch, encoding), encoding) == watch
 
 
 @BOTH
-def test_events_become_a_batch_with_their_numbers(encoding: Encoding) -> None:
+def test_events_become_a_batch_with_sequence_numbers(encoding: Encoding) -> None:
     sent = monitor.Events(7, [Event("copy", 1, 2), Event("paste", 3, 4, {"chars": 9}, "info")])
     batch = decode_candidate(encode(sent, encoding), encoding)
     assert isinstance(batch, Batch)
@@ -113,7 +113,7 @@ def test_events_become_a_batch_with_their_numbers(encoding: Encoding) -> None:
     ],
     ids=lambda case: case.name if isinstance(case, RejectCode) else "",
 )
-def test_one_bad_event_is_refused_alone_and_keeps_its_number(bad: dict[str, Any], code: RejectCode) -> None:
+def test_a_bad_event_is_rejected_alone_and_keeps_its_number(bad: dict[str, Any], code: RejectCode) -> None:
     assert rejects(frame(event(), bad, event())) == [None, code, None]
 
 
@@ -125,7 +125,7 @@ def test_a_payload_may_nest_sixteen_deep_and_no_deeper() -> None:
     assert rejects(frame(event(data=nested(17)))) == [RejectCode.TOO_DEEP]
 
 
-def test_a_backslash_that_only_looks_like_a_nul_is_taken() -> None:
+def test_an_escaped_backslash_before_u0000_is_accepted() -> None:
     assert rejects(frame(event(data={"text": "\\u0000"}))) == [None]
 
 
@@ -134,12 +134,12 @@ def test_a_draft_may_be_larger_than_other_events() -> None:
     assert rejects(frame(event(type="draft_saved", data={"item": "1", "text": text}))) == [None]
 
 
-def test_an_empty_frame_of_events_is_its_own_case() -> None:
+def test_an_events_frame_without_events_is_an_empty_batch() -> None:
     assert decode_candidate(frame(), Encoding.JSON) == EmptyBatch()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"t": 5}', '{"first_seq": 1}', '{"t":"events","events":[]}'])
-def test_an_envelope_that_cannot_be_read_is_malformed(text: str) -> None:
+def test_an_envelope_that_cannot_be_decoded_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
         decode_candidate(text, Encoding.JSON)
 
@@ -186,7 +186,7 @@ def test_numbers_outside_their_range_are_malformed(first_seq: Any, bad: dict[str
         decode_candidate(data, encoding)
 
 
-def test_the_last_numbers_of_all_are_taken() -> None:
+def test_the_largest_numbers_are_accepted() -> None:
     assert rejects(frame(event(), event(), first_seq=limits.SEQ_MAX - 1)) == [None, None]
     assert rejects(frame(event(), event(type=5), first_seq=limits.SEQ_MAX - 1)) == [None, RejectCode.BAD_SHAPE]
 
@@ -199,7 +199,7 @@ def test_a_batch_counts_the_bytes_of_its_frame_not_its_characters() -> None:
         assert batch.size == len(sent.encode())
 
 
-def test_what_is_wrong_is_told_in_a_few_words() -> None:
+def test_error_details_are_short() -> None:
     with pytest.raises(Malformed) as malformed:
         decode_candidate('{"t":"done","id":1,"ok":true,"code":' + "[" * 9 + "]}" * 9, Encoding.JSON)
     assert len(str(malformed.value)) <= 200

@@ -23,7 +23,7 @@ def body(**said: Any) -> bytes:
     return json.dumps({"stream": STREAM, **said}).encode()
 
 
-def test_a_delivery_says_what_frames_would() -> None:
+def test_a_delivery_has_the_content_of_frames() -> None:
     data = body(
         first_seq=5,
         events=[GOOD, GOOD],
@@ -38,12 +38,12 @@ def test_a_delivery_says_what_frames_would() -> None:
     assert (delivered.batch.first_seq, delivered.batch.last_seq, delivered.batch.size) == (5, 6, len(data))
 
 
-def test_one_without_events_has_no_batch() -> None:
+def test_a_delivery_without_events_has_no_batch() -> None:
     assert decode_delivery(body()).batch is None
     assert decode_delivery(body(first_seq=3, events=[])).batch is None
 
 
-def test_a_bad_event_is_refused_alone_and_nothing_else_is_lost() -> None:
+def test_a_bad_event_is_rejected_alone_and_nothing_else_is_lost() -> None:
     delivered = decode_delivery(body(first_seq=1, events=[GOOD, 7, GOOD], lost={"to_seq": 3, "reason": "x"}))
     assert delivered.batch is not None
     assert [entry.reject for entry in delivered.batch.entries] == [None, RejectCode.BAD_SHAPE, None]
@@ -65,7 +65,7 @@ def test_a_bad_event_is_refused_alone_and_nothing_else_is_lost() -> None:
         (body(x="y" * limits.FRAME_BYTES), TooLarge),
     ],
 )
-def test_what_cannot_be_read_is_refused(data: bytes, error: type[ProtocolError]) -> None:
+def test_a_body_that_cannot_be_decoded_is_refused(data: bytes, error: type[ProtocolError]) -> None:
     with pytest.raises(error):
         decode_delivery(data)
 

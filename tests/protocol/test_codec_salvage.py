@@ -92,7 +92,7 @@ DEEP = "[" * 10_000 + "]" * 10_000
     ],
     ids=lambda case: case.name if isinstance(case, RejectCode) else ascii(case[-30:]),
 )
-def test_text_that_is_no_event_is_refused_alone_with_its_bytes(bad: str, code: RejectCode) -> None:
+def test_text_that_is_not_an_event_is_rejected_alone_with_its_bytes(bad: str, code: RejectCode) -> None:
     before, refused, after = entries(frame(GOOD, bad, GOOD))
     assert (before.reject, refused.reject, after.reject) == (None, code, None)
     assert (before.payload, after.payload) == ('{"chars":3}', '{"chars":3}')
@@ -135,7 +135,7 @@ def test_text_that_is_no_event_is_refused_alone_with_its_bytes(bad: str, code: R
     ],
     ids=lambda case: case.name if isinstance(case, RejectCode) else repr(case[-20:]),
 )
-def test_packed_bytes_that_are_no_event_are_refused_alone_with_their_bytes(bad: bytes, code: RejectCode) -> None:
+def test_packed_bytes_that_are_not_an_event_are_rejected_alone_with_their_bytes(bad: bytes, code: RejectCode) -> None:
     before, refused, after = entries(packed_frame(PACKED_GOOD, bad, PACKED_GOOD))
     assert (before.reject, refused.reject, after.reject) == (None, code, None)
     assert (before.payload, after.payload) == ('{"chars":3}', '{"chars":3}')
@@ -162,17 +162,17 @@ def test_packed_bytes_that_are_no_event_are_refused_alone_with_their_bytes(bad: 
         '{"first_seq":1,"events":["\\ud800"]}',
     ],
 )
-def test_an_envelope_that_cannot_be_read_is_malformed(text: str) -> None:
+def test_an_envelope_that_cannot_be_decoded_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
         decode_candidate(text, Encoding.JSON)
 
 
-def test_an_unknown_frame_is_unknown_whatever_its_events_hold() -> None:
+def test_an_unknown_frame_is_unknown_with_any_events() -> None:
     with pytest.raises(UnknownFrame):
         decode_candidate('{"t":"wave","events":["\\ud800"]}', Encoding.JSON)
 
 
-def test_what_an_unknown_field_holds_refuses_no_event() -> None:
+def test_an_unknown_field_rejects_no_event() -> None:
     odd = '{"type":"paste","at":1,"mono":1,"data":{},"new":1e400}'
     assert [entry.reject for entry in entries(frame(odd))] == [None]
     assert [entry.reject for entry in entries(frame(odd, "7"))] == [None, RejectCode.BAD_SHAPE]
@@ -200,7 +200,7 @@ events = st.fixed_dictionaries(
 
 
 @given(st.lists(events | values, min_size=1, max_size=5))
-def test_an_events_fate_does_not_depend_on_its_neighbours(sent: list[Any]) -> None:
+def test_an_event_s_result_does_not_depend_on_its_neighbors(sent: list[Any]) -> None:
     """The quick check of a whole frame and the exact one of each event agree, in both encodings."""
     pieces = [json.dumps(one) for one in sent]
     assume(sum(map(len, pieces)) < limits.FRAME_BYTES / 2)
@@ -227,7 +227,7 @@ def strip(entry: Entry) -> Entry:
 
 
 @given(st.text('{}[]":,\\ud80ntrue1e9 ', max_size=60))
-def test_any_text_for_an_event_is_taken_refused_or_not_told_apart(text: str) -> None:
+def test_any_text_for_an_event_is_accepted_rejected_or_malformed(text: str) -> None:
     try:
         taken = entries(frame(GOOD, text, GOOD))
     except ProtocolError:
@@ -236,7 +236,7 @@ def test_any_text_for_an_event_is_taken_refused_or_not_told_apart(text: str) -> 
     assert taken[-1].reject is None
 
 
-def test_events_beyond_the_most_are_not_looked_at() -> None:
+def test_events_over_the_limit_are_not_decoded() -> None:
     many = [GOOD] * limits.EVENTS_PER_FRAME + ['"\\ud800"']
     with pytest.raises(TooLarge):
         decode_candidate(frame(*many), Encoding.JSON)
@@ -246,7 +246,7 @@ def test_events_beyond_the_most_are_not_looked_at() -> None:
         decode_candidate(packed_frame(*[b"\xc1"] * (limits.EVENTS_PER_FRAME + 1)), Encoding.MSGPACK)
 
 
-def test_a_frame_of_another_kind_is_not_judged_by_its_events() -> None:
+def test_the_events_of_another_frame_are_ignored() -> None:
     many = ",".join(["1"] * (limits.EVENTS_PER_FRAME + 1))
     with pytest.raises(UnknownFrame):
         decode_candidate(f'{{"t":"wave","events":[{many}]}}', Encoding.JSON)

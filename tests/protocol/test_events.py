@@ -15,7 +15,7 @@ def nested(depth: int) -> dict[str, Any]:
     return {} if depth == 1 else {"d": nested(depth - 1)}
 
 
-def test_an_event_gets_its_place_with_its_payload_as_text() -> None:
+def test_an_event_becomes_an_entry_with_its_payload_as_text() -> None:
     entry = to_entry(event(severity="info"), 7)
     assert (entry.seq, entry.type, entry.at, entry.mono) == (7, "paste", 1, 2)
     assert (entry.payload, entry.severity, entry.reject, entry.raw) == ('{"chars":3}', "info", None, b"")
@@ -45,7 +45,7 @@ def test_an_event_gets_its_place_with_its_payload_as_text() -> None:
     ],
     ids=lambda case: case.name if isinstance(case, RejectCode) else "",
 )
-def test_what_is_refused_is_refused_either_way(bad: Event, code: RejectCode) -> None:
+def test_both_ways_reject_the_same_events(bad: Event, code: RejectCode) -> None:
     assert to_entry(bad, 3, b"raw") == tombstone(3, code, b"raw")
     assert to_entries([event(), bad], 2) is None
 
@@ -58,7 +58,7 @@ def test_what_is_refused_is_refused_either_way(bad: Event, code: RejectCode) -> 
         (event(data={"a": b"bytes"}), RejectCode.BAD_SHAPE),
     ],
 )
-def test_what_the_decoders_let_nobody_send_is_refused_too(bad: Event, code: RejectCode) -> None:
+def test_events_that_decoders_never_return_are_rejected_too(bad: Event, code: RejectCode) -> None:
     assert to_entry(bad, 3, b"raw") == tombstone(3, code, b"raw")
 
 
@@ -76,24 +76,24 @@ def test_what_the_decoders_let_nobody_send_is_refused_too(bad: Event, code: Reje
         event(severity="x" * 16),
     ],
 )
-def test_what_is_taken_is_taken_either_way(good: Event) -> None:
+def test_both_ways_accept_the_same_events(good: Event) -> None:
     taken = [to_entry(one, seq) for seq, one in enumerate([event(), good, event()], 5)]
     assert [entry.reject for entry in taken] == [None] * 3
     assert to_entries([event(), good, event()], 5) == taken
 
 
 @pytest.mark.parametrize("kind", SERVER_EVENTS)
-def test_a_client_may_not_state_what_servers_state(kind: str) -> None:
+def test_a_client_may_not_send_server_events(kind: str) -> None:
     assert to_entry(event(type=kind), 1).reject is RejectCode.BAD_TYPE
     assert to_entries([event(type=kind)], 1) is None
 
 
 @pytest.mark.parametrize("kind", CLIENT_EVENTS)
-def test_every_type_of_a_client_is_taken(kind: str) -> None:
+def test_every_client_type_is_accepted(kind: str) -> None:
     assert to_entry(event(type=kind), 1).type == kind
 
 
-def test_lost_numbers_stand_at_the_last_of_them() -> None:
+def test_lost_numbers_are_stored_at_the_last_one() -> None:
     assert (lost_entry(3, 9, 'a "reason"').seq, lost_entry(3, 9, 'a "r"').payload) == (
         9,
         '{"from":3,"reason":"a \\"r\\""}',

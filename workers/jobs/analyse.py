@@ -28,7 +28,7 @@ from judgement.rules import RULEBOOKS, Rulebook
 from judgement.score.conclusion import Conclusion, ConclusionInput, conclude
 from judgement.score.momentum import Momentum, compute_momentum
 from judgement.score.scoring import score_attempt
-from judgement.text.for_teachers import VERSION, Statement
+from judgement.text.for_teachers import VERSION, Sentence
 from protocol.analysis import ModelState
 from protocol.console import ScoreRow
 from protocol.jobs import Analyse
@@ -231,7 +231,7 @@ def _words(concluded: Conclusion, before: AnalysisTexts) -> AnalysisTexts:
     )
 
 
-def _plain(statements: Collection[Statement]) -> list[dict[str, Any]]:
+def _plain(statements: Collection[Sentence]) -> list[dict[str, Any]]:
     return [msgspec.structs.asdict(statement) for statement in statements]
 
 

@@ -145,7 +145,7 @@ async def _grade(
     """Grade what the keys can; the grade is final at once where they can grade everything."""
     items = await grades.read_items(conn, attempt.exam_id, attempt.items_version)
     given = await grades.grade_by_keys(conn, attempt.id, items, standing, grading)
-    marks = grading.sum_up(given, sum(one.points for one in items), attempt.passing_score)
+    marks = grading.add_up(given, sum(one.points for one in items), attempt.passing_score)
     return {**msgspec.structs.asdict(marks), "grade_final_at": None if None in given else now}
 
 

@@ -31,7 +31,7 @@ class Grading(Protocol):
     def grade_item(self, kind: ItemKind, key: Any, points: float, value: Any) -> float | None:
         """Give an answer its points by the key; None where a person has to look."""
 
-    def sum_up(self, given: Sequence[float | None], max_score: float, passing_score: float) -> Marks:
+    def add_up(self, given: Sequence[float | None], max_score: float, passing_score: float) -> Marks:
         """Add up what the items were given."""
 
 
@@ -218,7 +218,7 @@ async def _store_marks(
     conn: AsyncConnection, script: GradedAttempt, given: Sequence[float | None], grading: Grading, *, final: bool
 ) -> None:
     passing: float = (await conn.execute(select(Exam.passing_score).where(Exam.id == script.exam_id))).scalar_one()
-    marks = grading.sum_up(given, sum(one.points for one in script.items), passing)
+    marks = grading.add_up(given, sum(one.points for one in script.items), passing)
     values: dict[str, Any] = msgspec.structs.asdict(marks)
     if final and not script.grade_final:
         values["grade_final_at"] = func.clock_timestamp()

@@ -59,7 +59,7 @@ CHEATING: dict[str, tuple[Story, int]] = {
 
 
 @pytest.mark.parametrize("story", HONEST.values(), ids=HONEST)
-def test_honest_behaviour_raises_nothing(story: Story) -> None:
+def test_honest_behavior_raises_nothing(story: Story) -> None:
     assert judge("gaze_away", tell(*story)) == []
 
 
@@ -68,7 +68,7 @@ def test_looking_away_is_raised_once_per_episode(story: Story, times: int) -> No
     assert len(judge("gaze_away", tell(*story))) == times
 
 
-def test_the_finding_names_its_numbers_and_what_it_rests_on() -> None:
+def test_the_finding_has_its_numbers_and_cites_its_events() -> None:
     (finding,) = judge("gaze_away", tell(gaze(0, 9, on_screen=True), gaze(9, 60, on_screen=False)))
     assert finding.numbers.keys() == {"percent", "samples", "within_s", "limit_percent"}
     assert 60 < finding.numbers["percent"] < 65
@@ -78,7 +78,7 @@ def test_the_finding_names_its_numbers_and_what_it_rests_on() -> None:
     assert finding.confidence == pytest.approx(0.9 * finding.numbers["percent"] / 100)
 
 
-def test_it_is_at_most_a_warning_and_says_that_it_cannot_be_verified() -> None:
+def test_a_finding_is_a_warning_and_says_that_it_cannot_be_verified() -> None:
     (finding,) = judge("gaze_away", tell(gaze(0, 30, on_screen=False)))
     assert finding.severity is Severity.WARNING
     assert finding.summary.endswith("This cannot be verified from the record.")
@@ -93,12 +93,12 @@ def test_thresholds_are_the_policy_s() -> None:
     assert judge("gaze_away", story, confidence=0.5, samples=40) == []
 
 
-def test_time_that_steps_back_by_more_than_a_window_begins_anew() -> None:
+def test_counting_starts_again_when_time_steps_back_by_more_than_a_window() -> None:
     ahead = tell(gaze(1_000_000, 1_000_010, on_screen=False))
     assert judge("gaze_away", [*ahead, *tell(gaze(0, 30, on_screen=False))]) != []
 
 
-def test_an_episode_that_is_over_lends_nothing_to_the_next() -> None:
+def test_an_episode_starts_without_the_samples_of_the_one_before() -> None:
     away, back = gaze(0, 24, on_screen=False), gaze(24, 30, on_screen=True, per_s=20)
     burst = gaze(30, 36, on_screen=False, per_s=60)
     assert len(judge("gaze_away", tell(away, back, burst))) == 1

@@ -40,7 +40,7 @@ CHEATING: dict[str, tuple[Story, int]] = {
 
 
 @pytest.mark.parametrize("story", HONEST.values(), ids=HONEST)
-def test_honest_behaviour_raises_nothing(story: Story) -> None:
+def test_honest_behavior_raises_nothing(story: Story) -> None:
     assert judge("left_fullscreen", tell(*story)) == []
 
 
@@ -49,7 +49,7 @@ def test_staying_out_is_raised_once_per_exit(story: Story, times: int) -> None:
     assert len(judge("left_fullscreen", tell(*story))) == times
 
 
-def test_an_exit_on_another_device_takes_the_place_of_the_first() -> None:
+def test_an_exit_on_another_device_replaces_the_first() -> None:
     story = [
         at(0, "fullscreen_exit"),
         at(5, "fullscreen_exit", device=TABLET),
@@ -61,7 +61,7 @@ def test_an_exit_on_another_device_takes_the_place_of_the_first() -> None:
     assert finding.cited == ((TABLET, 1), (TABLET, 3))
 
 
-def test_the_finding_names_its_numbers_and_what_it_rests_on() -> None:
+def test_the_finding_has_its_numbers_and_cites_its_events() -> None:
     (finding,) = judge("left_fullscreen", tell(at(0, "fullscreen_exit"), alive(5, 30)))
     assert finding.summary == "Out of fullscreen for at least 15.0 s (limit 10 s)."
     assert finding.numbers == {"out_s": 15, "limit_s": 10}
@@ -74,7 +74,7 @@ def test_thresholds_are_the_policy_s() -> None:
     assert judge("left_fullscreen", story, out_s=29) != []
 
 
-def test_a_candidate_who_is_back_wakes_the_rule_no_more() -> None:
+def test_a_return_to_fullscreen_ends_the_waking() -> None:
     engine = Engine(policy_of("left_fullscreen"))
     state = engine.begin()
     for event in tell(at(0, "fullscreen_exit"), at(3, "fullscreen_enter")):

@@ -65,7 +65,7 @@ CHEATING: dict[str, tuple[Story, list[str]]] = {
 
 
 @pytest.mark.parametrize("story", HONEST.values(), ids=HONEST)
-def test_honest_behaviour_raises_nothing(story: Story) -> None:
+def test_honest_behavior_raises_nothing(story: Story) -> None:
     assert judge("left_page", tell(*story)) == []
 
 
@@ -74,7 +74,7 @@ def test_leaving_is_raised_once_per_episode(story: Story, expected: list[str]) -
     assert kinds(judge("left_page", tell(*story))) == expected
 
 
-def test_a_server_s_time_makes_no_absence_longer() -> None:
+def test_a_server_s_event_makes_no_absence_longer() -> None:
     story = [at(0, "window_blur"), at(3600, "connection_lost", device=SYSTEM, cause="silent")]
     assert judge("left_page", tell(*story)) == []
 
@@ -86,7 +86,7 @@ def test_an_episode_of_leaving_often_ends_with_its_window() -> None:
     assert kinds(judge("left_page", tell(*many, *later))) == ["often", "often"]
 
 
-def test_the_finding_names_its_numbers_and_what_it_rests_on() -> None:
+def test_the_finding_has_its_numbers_and_cites_its_events() -> None:
     (often,) = judge("left_page", tell(leave(10, 5), leave(60, 5), leave(130, 5)))
     assert often.summary == "Left the page 3 times within 120 s (limit 3 times in 300 s)."
     assert often.numbers == {"times": 3, "span_s": 120, "limit": 3, "within_s": 300}
@@ -104,7 +104,7 @@ def test_thresholds_are_the_policy_s() -> None:
     assert kinds(judge("left_page", tell(*[leave(10 * i, 0.3) for i in range(3)]), flicker_ms=200)) == ["often"]
 
 
-def test_time_that_steps_back_is_survived() -> None:
+def test_time_may_step_back() -> None:
     story = tell(at(100, "window_blur"))
     back = tell(at(0, "alive"), at(0, "alive"), at(50, "window_focus"))
     assert judge("left_page", [*story, *back]) == []

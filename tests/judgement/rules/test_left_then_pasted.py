@@ -59,7 +59,7 @@ CHEATING: dict[str, tuple[Story, int]] = {
 
 
 @pytest.mark.parametrize("story", HONEST.values(), ids=HONEST)
-def test_honest_behaviour_raises_nothing(story: Story) -> None:
+def test_honest_behavior_raises_nothing(story: Story) -> None:
     assert judge("left_then_pasted", tell(*story)) == []
 
 
@@ -68,7 +68,7 @@ def test_a_paste_after_leaving_is_raised_once_per_leave(story: Story, times: int
     assert len(judge("left_then_pasted", tell(*story))) == times
 
 
-def test_the_finding_names_its_numbers_and_what_it_rests_on() -> None:
+def test_the_finding_has_its_numbers_and_cites_its_events() -> None:
     (after,) = judge("left_then_pasted", tell(LEAVE, at(10, "paste", chars=400)))
     assert after.summary == "Pasted 400 characters 2.0 s after coming back to the page (limit 15 s)."
     assert after.numbers == {"chars": 400, "limit_chars": 20, "after_s": 2, "limit_s": 15}

@@ -18,14 +18,14 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 
 @given(severities, labels, st.sampled_from(Severity))
-def test_one_flag_more_never_takes_attention_away(
+def test_another_flag_never_removes_attention(
     standing: list[Severity], label: DropoutLabel | None, more: Severity
 ) -> None:
     assert requires_attention([*standing, more], label) >= requires_attention(standing, label)
 
 
 @given(st.lists(st.sampled_from([Severity.NORMAL, Severity.WARNING]), max_size=6))
-def test_notes_and_warnings_alone_never_ask_for_it(standing: list[Severity]) -> None:
+def test_notes_and_warnings_alone_never_require_attention(standing: list[Severity]) -> None:
     assert not requires_attention(standing, None)
     assert not requires_attention(standing, DropoutLabel.SAFE)
 

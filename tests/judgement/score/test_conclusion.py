@@ -39,27 +39,27 @@ def test_a_confirmed_flag_makes_it_copy_and_an_open_one_does_not() -> None:
     assert judged(flag(FlagStatus.CONFIRMED, FlagSource.TEACHER)).label is DropoutLabel.COPY
 
 
-def test_a_models_or_a_services_flag_never_does_nor_a_note() -> None:
+def test_a_model_s_or_a_service_s_flag_or_a_note_never_makes_it_copy() -> None:
     for source in (FlagSource.LLM, FlagSource.SERVICE):
         found = judged(flag(FlagStatus.CONFIRMED, source))
         assert (found.label, found.needs_attention) == (DropoutLabel.NO_INTEREST, False)
     assert judged(flag(FlagStatus.CONFIRMED, severity=Severity.NORMAL)).label is DropoutLabel.NO_INTEREST
 
 
-def test_a_standing_critical_flag_asks_for_attention_until_it_is_dismissed() -> None:
+def test_a_critical_flag_requires_attention_until_it_is_dismissed() -> None:
     assert judged(flag(FlagStatus.OPEN), integrity=0.9, momentum=Momentum()).needs_attention
     assert not judged(flag(FlagStatus.DISMISSED), integrity=0.9, momentum=Momentum()).needs_attention
 
 
 @given(flags, st.none() | st.floats(0, 1), st.sampled_from([Momentum(), STANDING_STILL]))
-def test_what_is_unknown_builds_no_label(told: list[JudgedFlag], integrity: float | None, momentum: Momentum) -> None:
+def test_unknown_figures_give_no_label(told: list[JudgedFlag], integrity: float | None, momentum: Momentum) -> None:
     found = judged(*told, integrity=integrity, momentum=momentum)
     assert (found.label is None) == (integrity is None or momentum.lmi is None)
     assert (found.confidence is None) == (found.label is None)
 
 
 @given(flags)
-def test_a_flag_that_does_not_stand_changes_no_figure(told: list[JudgedFlag]) -> None:
+def test_a_flag_that_does_not_count_changes_no_figure(told: list[JudgedFlag]) -> None:
     found, without = judged(*told), judged(*(one for one in told if one.is_counted))
     assert (found.label, found.needs_attention, found.needs_recap) == (
         without.label,

@@ -65,7 +65,7 @@ def test_the_order_of_connections_does_not_matter(
 
 
 @given(connected, spans)
-def test_one_connection_more_never_lowers_it_once_the_attempt_is_over(
+def test_another_connection_never_lowers_coverage_after_the_end(
     spans: tuple[tuple[int, int | None], ...], more: tuple[int, int | None]
 ) -> None:
     without, with_it = seen(*spans), seen(*spans, more)
@@ -75,25 +75,25 @@ def test_one_connection_more_never_lowers_it_once_the_attempt_is_over(
 
 
 @given(connected, st.integers(START, END))
-def test_a_change_of_sockets_without_a_gap_is_no_gap(spans: tuple[tuple[int, int | None], ...], at: int) -> None:
+def test_a_new_connection_without_a_gap_keeps_coverage(spans: tuple[tuple[int, int | None], ...], at: int) -> None:
     whole, parted = ((START, None),), ((START, at), (at, None))
     assert seen(*spans, *whole) == seen(*spans, *parted) == 1.0
 
 
-def test_what_lies_before_the_start_or_after_the_end_does_not_count() -> None:
+def test_connections_before_the_start_or_after_the_end_do_not_count() -> None:
     assert seen((START - 500_000, START + 500_000), (END, None)) == 0.5
 
 
-def test_before_the_first_connection_it_is_unknown_while_the_attempt_runs_and_nothing_once_it_is_over() -> None:
+def test_without_a_connection_coverage_is_unknown_and_zero_after_the_end() -> None:
     assert seen(ended=None) is None
     assert seen() == 0.0
 
 
-def test_an_attempt_of_no_length_has_none() -> None:
+def test_an_attempt_of_length_zero_has_no_coverage() -> None:
     assert seen((START, None), ended=START) is None
 
 
-def test_the_way_to_the_first_connection_counts_only_at_the_end() -> None:
+def test_the_time_before_the_first_connection_counts_only_at_the_end() -> None:
     late = (START + 600_000, None)
     assert seen(late, ended=None, now=END) == 1.0
     assert seen(late) == 0.4
@@ -110,5 +110,5 @@ def test_a_short_absence_at_the_beginning_never_hides_a_score(away_ms: int, late
     assert is_enough(seen(*spans, ended=None, now=now)) or later_ms > away_ms
 
 
-def test_half_is_enough() -> None:
+def test_a_coverage_of_half_is_enough() -> None:
     assert [is_enough(value) for value in (None, 0.0, 0.499, 0.5, 1.0)] == [False, False, False, True, True]

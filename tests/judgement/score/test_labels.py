@@ -31,19 +31,19 @@ def test_the_examples_in_the_docstring_hold() -> None:
         (1.0, 100.0, DropoutLabel.SAFE),
     ],
 )
-def test_labels_change_where_they_should(integrity: float, lmi: float, expected: DropoutLabel) -> None:
+def test_labels_change_at_the_borders(integrity: float, lmi: float, expected: DropoutLabel) -> None:
     assert label(integrity, lmi, is_confirmed=True).label is expected
 
 
 @given(st.none() | integrities, st.none() | lmis, st.booleans())
-def test_what_is_unknown_builds_no_label(integrity: float | None, lmi: float | None, is_confirmed: bool) -> None:
+def test_unknown_figures_give_no_label(integrity: float | None, lmi: float | None, is_confirmed: bool) -> None:
     found = label(integrity, lmi, is_confirmed=is_confirmed)
     assert (found == Labeled()) == (integrity is None or lmi is None)
     assert (found.label is None) == (found.confidence is None)
 
 
 @given(integrities, lmis)
-def test_copy_wants_a_persons_word(integrity: float, lmi: float) -> None:
+def test_copy_needs_a_confirmed_flag(integrity: float, lmi: float) -> None:
     sure, unsure = label(integrity, lmi, is_confirmed=True).label, label(integrity, lmi, is_confirmed=False).label
     assert unsure is not DropoutLabel.COPY
     assert unsure is (DropoutLabel.NO_INTEREST if sure is DropoutLabel.COPY else sure)

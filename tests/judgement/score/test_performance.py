@@ -54,12 +54,12 @@ def test_the_example_in_the_docs_holds() -> None:
     assert (found.current_risk, found.is_flagged) == (INCAPABLE, True)
 
 
-def test_without_final_attempts_nothing_is_known() -> None:
+def test_without_final_attempts_all_figures_are_unknown() -> None:
     assert compute_performance([]) == Performance()
 
 
 @given(attempts)
-def test_figures_nobody_has_are_unknown_and_the_others_lie_within_what_was_there(attempts: list[FinalAttempt]) -> None:
+def test_a_figure_is_unknown_without_values_and_else_within_them(attempts: list[FinalAttempt]) -> None:
     found = compute_performance(attempts)
     for mean, values in (
         (found.avg_score, [one.percentage for one in attempts]),
@@ -74,7 +74,7 @@ def test_figures_nobody_has_are_unknown_and_the_others_lie_within_what_was_there
 
 
 @given(attempts, st.randoms())
-def test_the_order_they_are_told_in_does_not_matter(attempts: list[FinalAttempt], random: object) -> None:
+def test_the_order_of_attempts_does_not_matter(attempts: list[FinalAttempt], random: object) -> None:
     mixed = list(attempts)
     random.shuffle(mixed)  # type: ignore[attr-defined]
     assert compute_performance(mixed) == compute_performance(attempts)
@@ -96,7 +96,7 @@ def test_the_order_they_are_told_in_does_not_matter(attempts: list[FinalAttempt]
         ([COPY, COPY, None, None, None], None, False),
     ],
 )
-def test_risk_wants_two_of_the_last_three(
+def test_risk_needs_two_of_the_last_three(
     labels: list[DropoutLabel | None], risk: DropoutLabel | None, is_flagged: bool
 ) -> None:
     found = labelled(*labels)
@@ -120,7 +120,7 @@ def test_a_trend_compares_halves(values: list[float | None], trend: Trend | None
     assert found.integrity_trend is trend
 
 
-def test_subjects_alike_are_neither_strength_nor_weakness() -> None:
+def test_equal_subjects_are_neither_strength_nor_weakness() -> None:
     same = [FinalAttempt(subject=name, ended_ms=0, percentage=70.0) for name in ("physics", "history")]
     assert (compute_performance(same).strengths, compute_performance(same).weaknesses) == ([], [])
     assert compute_performance(same[:1]).strengths == []

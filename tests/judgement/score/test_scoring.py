@@ -44,7 +44,7 @@ def test_the_example_in_the_docs_holds() -> None:
     assert round(judge(standing[:2]), 3) == 0.827
 
 
-def test_nothing_standing_is_whole_integrity() -> None:
+def test_without_flags_integrity_is_one() -> None:
     assert judge([]) == 1.0
 
 
@@ -55,7 +55,7 @@ def test_each_further_flag_of_a_rule_counts_half_the_surest_first() -> None:
 
 
 @given(flags, policies)
-def test_a_score_is_between_nothing_and_whole(standing: list[CountedFlag], policy: Policy) -> None:
+def test_a_score_is_between_zero_and_one(standing: list[CountedFlag], policy: Policy) -> None:
     assert 0 <= judge(standing, policy) <= 1
 
 
@@ -93,5 +93,5 @@ def test_a_stored_policy_is_read_for_the_rulebook_it_is_pinned_to() -> None:
         scoring.score_attempt(standing, seen, {}, 2)
 
 
-def test_what_was_hardly_seen_has_a_coverage_and_no_integrity() -> None:
+def test_low_coverage_gives_no_integrity() -> None:
     assert scoring.score_attempt([], Observed(0, 100, 100, ((0, 40),)), {}, 1) == Score(None, 0.4)

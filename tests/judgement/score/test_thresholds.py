@@ -19,7 +19,7 @@ def test_the_example_in_the_docstring_holds() -> None:
     ("integrity", "word"),
     [(1.0, "good"), (0.701, "good"), (0.7, "warning"), (0.401, "warning"), (0.4, "critical"), (0.0, "critical")],
 )
-def test_words_change_where_they_should(integrity: float, word: str) -> None:
+def test_words_change_at_the_thresholds(integrity: float, word: str) -> None:
     assert name_integrity(integrity) == word
 
 
@@ -29,7 +29,7 @@ def test_a_higher_score_never_has_a_worse_word(one: float, other: float) -> None
     assert ORDER.index(name_integrity(low)) <= ORDER.index(name_integrity(high))
 
 
-def test_unknown_is_a_word_and_no_risk() -> None:
+def test_unknown_is_a_word_and_not_high_risk() -> None:
     assert name_integrity(None) == "unknown"
     assert not is_high_risk(None)
 

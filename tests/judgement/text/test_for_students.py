@@ -19,13 +19,13 @@ def test_every_rule_is_explained_with_what_looks_the_same(version: int, rules: t
 
 
 @pytest.mark.parametrize(("rule", "version"), [("left_page", 10_000), ("no_such_rule", 1)])
-def test_a_rule_that_is_no_longer_carried_is_still_told_of(rule: str, version: int) -> None:
+def test_a_flag_of_a_rule_that_is_no_longer_carried_has_an_explanation(rule: str, version: int) -> None:
     assert explain_flag(FlagSource.RULE, rule, version) == (rule, for_students.NO_LONGER)
 
 
-def test_who_noted_something_that_no_rule_did_is_said() -> None:
-    said = {source: explain_flag(source, "x", 1)[1] for source in FlagSource if source is not FlagSource.RULE}
-    assert said == {
+def test_a_flag_of_no_rule_names_its_source() -> None:
+    explanations = {source: explain_flag(source, "x", 1)[1] for source in FlagSource if source is not FlagSource.RULE}
+    assert explanations == {
         FlagSource.TEACHER: for_students.BY_HAND,
         FlagSource.LLM: for_students.BY_PROGRAM,
         FlagSource.SERVICE: for_students.BY_PROGRAM,
@@ -35,20 +35,20 @@ def test_who_noted_something_that_no_rule_did_is_said() -> None:
 FLAG = JudgedFlag("left_page", FlagSource.RULE, Severity.WARNING, 0.8, FlagStatus.CONFIRMED)
 
 
-def test_what_is_not_decided_is_not_told_before_the_release() -> None:
-    told = {
+def test_flags_without_a_decision_are_hidden_before_the_release() -> None:
+    texts = {
         released: describe_record([FLAG], is_decided=False, coverage=0.5, is_final=False, is_released=released)
         for released in (True, False)
     }
-    assert "left the page" in told[True]
-    assert "left the page" not in told[False]
+    assert "left the page" in texts[True]
+    assert "left the page" not in texts[False]
 
 
-def test_no_label_is_ever_in_what_a_student_is_told() -> None:
+def test_a_students_text_never_contains_a_label() -> None:
     for flags in ([], [FLAG], [FLAG, FLAG]):
         for flag in (True, False):
-            said = describe_record(flags, is_decided=flag, coverage=0.5, is_final=flag, is_released=not flag)
-            assert not {label.value for label in DropoutLabel} & set(said.lower().split())
+            text = describe_record(flags, is_decided=flag, coverage=0.5, is_final=flag, is_released=not flag)
+            assert not {label.value for label in DropoutLabel} & set(text.lower().split())
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:

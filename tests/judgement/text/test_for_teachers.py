@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from judgement.rules import RULES
 from judgement.score.momentum import Momentum
 from judgement.text import for_teachers
-from judgement.text.for_teachers import Statement, Summary, rule_titles, summarize_for_teacher
+from judgement.text.for_teachers import Sentence, Summary, rule_titles, summarize_for_teacher
 from protocol.analysis import DropoutLabel
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
-flags = st.lists(
+any_flags = st.lists(
     st.builds(
         JudgedFlag,
-        rule=st.sampled_from([*(rule.id for rule in RULES), "model", "unheard_of"]),
+        rule=st.sampled_from([*(rule.id for rule in RULES), "model", "unknown_rule"]),
         source=st.sampled_from(FlagSource),
         severity=st.sampled_from(Severity),
         confidence=st.floats(0, 1),
@@ -33,12 +33,12 @@ def flag(
     return JudgedFlag(rule, source, severity, 0.8, status)
 
 
-def tell(
-    told: list[JudgedFlag], integrity: float | None = 0.9, label: DropoutLabel | None = None, *, recap: bool = False
+def summarize(
+    raised: list[JudgedFlag], integrity: float | None = 0.9, label: DropoutLabel | None = None, *, recap: bool = False
 ) -> Summary:
     momentum = Momentum(lmi=75.0, pairs=8, progressed=6, pasted=1)
     return summarize_for_teacher(
-        told, integrity=integrity, coverage=0.97, momentum=momentum, label=label, needs_recap=recap
+        raised, integrity=integrity, coverage=0.97, momentum=momentum, label=label, needs_recap=recap
     )
 
 
@@ -46,39 +46,43 @@ def test_the_examples_in_the_docstrings_hold() -> None:
     assert doctest.testmod(for_teachers) == doctest.TestResults(0, 5)
 
 
-def test_a_teacher_reads_what_stands_and_what_is_left_to_a_person() -> None:
-    told = [
+def test_a_teacher_reads_the_results_and_what_is_left_to_decide() -> None:
+    flags = [
         flag(),
         flag(status=FlagStatus.CONFIRMED),
         flag("left_then_pasted", severity=Severity.CRITICAL, status=FlagStatus.DISMISSED),
         flag(severity=Severity.NORMAL),
         flag("model", source=FlagSource.LLM),
     ]
-    assert tell(told, label=DropoutLabel.SAFE, recap=True) == Summary(
-        "Observed 97 % of the time. Integrity 0.90 (good). 2 flags stand: left the page (1 open, 1 confirmed). "
-        "1 flag set aside. 1 note that weighs nothing. 1 advisory flag, not counted unless a person confirms it. "
-        "LMI 75: 6 of 8 drafts went forward, 1 grew by pasting. Label safe: nothing stands out.",
+    assert summarize(flags, label=DropoutLabel.SAFE, recap=True) == Summary(
+        "Connected 97 % of the time. Integrity 0.90 (good). 2 flags count: left the page (1 open, 1 confirmed). "
+        "1 flag dismissed or withdrawn. 1 note that does not count. 1 advisory flag, not counted in the score. "
+        "LMI 75: 6 of 8 drafts made progress, 1 only by pasting. Label safe: nothing unusual.",
         [
-            Statement("Review 2 flags that nobody has decided about."),
-            Statement("Go over the matter with the student again."),
+            Sentence("Review 2 flags without a decision."),
+            Sentence("Repeat the topic with the student."),
         ],
-        [Statement("1 of 8 steps between drafts grew by pasting alone.")],
+        [Sentence("1 of 8 steps between drafts added text only by pasting.")],
     )
 
 
-def test_what_was_not_seen_is_said() -> None:
-    told = summarize_for_teacher([], integrity=None, coverage=None, momentum=Momentum(), label=None, needs_recap=False)
-    assert told.text.startswith("Not observed at all. Not enough was seen for an integrity score. No flag stands.")
-    assert told.recommendations == [
-        Statement("Rest nothing on what was not seen; if it matters, talk with the student.")
+def test_a_summary_without_data_says_so() -> None:
+    summary = summarize_for_teacher(
+        [], integrity=None, coverage=None, momentum=Momentum(), label=None, needs_recap=False
+    )
+    assert summary.text.startswith(
+        "Never connected. No integrity score: the connection time was too short. No flags count."
+    )
+    assert summary.recommendations == [
+        Sentence("Do not draw conclusions from periods without data. If it matters, talk to the student.")
     ]
 
 
-@given(flags, st.randoms())
-def test_the_order_of_flags_does_not_matter(told: list[JudgedFlag], random: object) -> None:
-    mixed = list(told)
+@given(any_flags, st.randoms())
+def test_the_order_of_flags_does_not_matter(flags: list[JudgedFlag], random: object) -> None:
+    mixed = list(flags)
     random.shuffle(mixed)  # type: ignore[attr-defined]
-    assert tell(mixed) == tell(told)
+    assert summarize(mixed) == summarize(flags)
 
 
 def test_every_rule_has_its_name() -> None:

@@ -12,7 +12,7 @@ from protocol.salvage.split_frame import SplitFrame
 split = partial(split_json, max_events=2**32)
 
 
-def test_the_events_are_cut_out_byte_for_byte() -> None:
+def test_the_events_are_split_byte_for_byte() -> None:
     raw = b'{ "t":"events", "events" : [ {"a": [1, "]"]} ,"x", -1.5e3,null,[] ] , "first_seq":7}'
     assert split(raw) == SplitFrame(
         b'{ "t":"events", "events" : [] , "first_seq":7}', [b'{"a": [1, "]"]}', b'"x"', b"-1.5e3", b"null", b"[]"]
@@ -27,11 +27,11 @@ def test_an_escaped_key_is_the_same_key() -> None:
     assert split(b'{"\\u0065vents":[1]}') == SplitFrame(b'{"\\u0065vents":[]}', [b"1"])
 
 
-def test_a_key_that_is_no_text_is_another_key() -> None:
+def test_a_key_that_is_not_text_is_another_key() -> None:
     assert split(b'{"\\u0065vents\xff":[1]}') is None
 
 
-def test_only_the_frames_own_list_is_cut() -> None:
+def test_only_the_frame_s_own_list_is_split() -> None:
     raw = b'{"x":{"events":[1]},"events":[2]}'
     assert split(raw) == SplitFrame(b'{"x":{"events":[1]},"events":[]}', [b"2"])
 
@@ -62,7 +62,7 @@ def test_brackets_and_quotes_within_strings_end_nothing() -> None:
         b'{"events" [1]}',
     ],
 )
-def test_a_list_that_cannot_be_told_apart_is_not_cut(raw: bytes) -> None:
+def test_a_list_whose_elements_cannot_be_separated_is_not_split(raw: bytes) -> None:
     assert split(raw) is None
 
 
@@ -79,7 +79,7 @@ values = st.recursive(
 
 
 @given(st.lists(values, max_size=6), st.sampled_from([None, 1]))
-def test_every_json_value_is_cut_where_it_ends(events: list[object], indent: int | None) -> None:
+def test_every_json_value_is_split_where_it_ends(events: list[object], indent: int | None) -> None:
     found = split(json.dumps({"a": events, "events": events, "z": 1}, indent=indent).encode())
     assert found is not None
     # Compared as text: NaN is not equal to itself.

@@ -31,7 +31,7 @@ packed = st.recursive(
 
 
 @given(st.lists(packed, max_size=20), packed)
-def test_every_kind_of_packed_value_is_cut_where_it_ends(events: list[object], other: object) -> None:
+def test_every_kind_of_packed_value_is_split_where_it_ends(events: list[object], other: object) -> None:
     encode = msgspec.msgpack.encode
     found = split(encode({"t": "events", "other": other, "events": events, "first_seq": 1}))
     assert found is not None
@@ -39,7 +39,7 @@ def test_every_kind_of_packed_value_is_cut_where_it_ends(events: list[object], o
     assert found.envelope == encode({"t": "events", "other": other, "events": [], "first_seq": 1})
 
 
-def test_long_lists_and_strings_are_cut_where_they_end() -> None:
+def test_long_lists_and_strings_are_split_where_they_end() -> None:
     encode = msgspec.msgpack.encode
     events = ["x" * 70_000, b"y" * 70_000, [None] * 70_000, {str(key): key for key in range(70_000)}]
     found = split(encode({"events": events}))
@@ -67,7 +67,7 @@ def test_every_spelling_of_the_packed_key_is_the_same_key(key: bytes) -> None:
         b"\x81\xa6stuffs\x90",
     ],
 )
-def test_a_packed_list_that_cannot_be_told_apart_is_not_cut(raw: bytes) -> None:
+def test_a_packed_list_whose_elements_cannot_be_separated_is_not_split(raw: bytes) -> None:
     assert split(raw) is None
 
 

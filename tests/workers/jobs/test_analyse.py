@@ -116,7 +116,7 @@ async def test_an_attempt_that_ended_is_folded_concluded_and_stored_with_its_fig
     assert 0.5 <= found.dropout_confidence <= 1
     assert (found.requires_instructor_attention, attempt.flagged, found.requires_recap) == (False, False, True)
     assert "left the page (1 open)" in found.llm_summary
-    assert found.llm_recommendations[0] == {"text": "Review 1 flag that nobody has decided about.", "cited": []}
+    assert found.llm_recommendations[0] == {"text": "Review 1 flag without a decision.", "cited": []}
     assert (found.llm_model_version, found.model_state) == ("rules", "off")
     assert found.analysed_at is not None
 
@@ -195,7 +195,7 @@ async def test_a_review_has_it_concluded_anew(engine: AsyncEngine, analyst: Anal
     await analyst.sweep()
     found = await read(engine, seeded)
     assert (found.state, found.revision, found.integrity_score, found.anomaly_count) == ("done", 2, 1.0, 0)
-    assert "1 flag set aside" in found.llm_summary
+    assert "1 flag dismissed or withdrawn" in found.llm_summary
 
 
 async def test_facts_that_come_after_it_have_it_concluded_anew(
@@ -260,7 +260,7 @@ async def test_a_new_verdict_is_put_in_the_templates_words_until_the_model_has_w
     await analyst.sweep()
     found = await read(engine, asked)
     assert (found.revision, found.llm_model_version, found.model_state) == (2, "rules", "pending")
-    assert "set aside" in found.llm_summary
+    assert "dismissed or withdrawn" in found.llm_summary
 
 
 async def test_what_a_program_said_of_originality_stays(engine: AsyncEngine, analyst: Analyst) -> None:

@@ -145,7 +145,7 @@ async def test_the_record_comes_once_the_attempt_is_analysed_and_marks_once_they
     record = (await ada.get(path)).json()["record"]
     assert (record["score"], record["passed"], record["released"], record["flags"]) == (None, None, False, [])
     assert record["integrity"] == {"score": None, "status": "unknown"}
-    assert record["summary"].startswith("A person is still looking at this attempt.")
+    assert record["summary"].startswith("Your attempt is still being reviewed.")
     assert "answered" in {one["event_type"] for one in record["recorded"]}
     async with engine.begin() as conn:
         await conn.execute(update(Exam).values(results_released_at=func.now()))
@@ -153,8 +153,8 @@ async def test_the_record_comes_once_the_attempt_is_analysed_and_marks_once_they
     record = answered.json()["record"]
     assert (record["score"], record["passed"], record["released"]) == (2, False, True)
     assert record["integrity"] == {"score": 0.65, "status": "warning"}
-    assert record["summary"].startswith("You were connected 97 % of the time. 1 thing was noticed")
+    assert record["summary"].startswith("You were connected 97 % of the time. 1 flag was raised")
     (flag,) = record["flags"]
     assert (flag["rule"], flag["name"], flag["status"]) == ("left_page", "left the page", "open")
-    assert "What looks the same" in flag["explanation"]
+    assert "Possible other reasons" in flag["explanation"]
     assert "copy" not in answered.text.replace("copy, cut", "")

@@ -6,6 +6,7 @@ from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Exam
+from judgement.notice import VERSION
 from protocol.roles import Role
 from tests.candidates import system_events
 from tests.hub.conftest import Caller, People
@@ -119,7 +120,7 @@ async def test_the_notice_says_what_is_recorded_before_anything_is(
     (exam,) = (await ada.get("/student/exams")).json()["items"]
     notice = exam["notice"]
     assert exam["monitored"]
-    assert (notice["version"], notice["kept_days"]) == (1, 90)
+    assert (notice["version"], notice["kept_days"]) == (VERSION, 90)
     assert len(notice["recorded"]) > 3
     assert notice["who_sees"]
     async with engine.begin() as conn:
@@ -129,7 +130,7 @@ async def test_the_notice_says_what_is_recorded_before_anything_is(
     started = (await ada.post(f"/student/exams/{exam_id}/start", {"notice": notice["version"]})).json()
     async with engine.connect() as conn:
         facts = await system_events(conn, UUID(started["attempt_id"]))
-    assert facts == [("attempt_started", {}), ("notice_acknowledged", {"version": 1})]
+    assert facts == [("attempt_started", {}), ("notice_acknowledged", {"version": VERSION})]
 
 
 async def test_an_exam_that_opens_later_or_has_closed_is_listed_and_not_started(

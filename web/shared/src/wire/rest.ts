@@ -629,7 +629,7 @@ export interface NewStream {
   at: number;
 }
 
-/** What is recorded of one exam, who sees it, and for how many days after the grade is final. */
+/** What an exam records, who sees it, and for how many days it is kept after the grade is final. */
 export interface Notice {
   version: number;
   recorded: string[];
@@ -759,7 +759,7 @@ export interface PolicyView {
   rules: RuleInfo[];
 }
 
-/** What a policy starts from: what a page can see, or that and what a camera concludes. */
+/** The base of a policy: what a page can see, or also what a client with a camera reports. */
 export type Preset = "browser" | "camera";
 
 /** The stream that the client named and that is not continued. It is stored up to `committed`. */
@@ -927,7 +927,7 @@ export interface RosterEntry {
   enrolled_at: number;
 }
 
-/** One rule in plain words: `summary` says what it reports and with which numbers, as it is set. `settings_schema` is the JSON Schema of its settings, `defaults` what each is unless somebody says otherwise. `camera` rules rest on what a camera or microphone concluded, and are off unless an exam asks for them. */
+/** One rule in plain words. `summary` says what it reports, with the numbers that are set. `settings_schema` is the JSON Schema of its settings, `defaults` has their default values. `camera` rules use what a camera or microphone reported, and are off unless an exam turns them on. */
 export interface RuleInfo {
   rule: string;
   version: number;
