@@ -26,7 +26,7 @@ interface IntegrityProps {
 export function Integrity({ score, coverage = null, form = "full" }: IntegrityProps): JSX.Element {
   const parts: string[] = [];
   if (form === "tile" && score !== null) parts.push(INTEGRITY.short);
-  if (coverage !== null && !(form === "tile" && coverage >= FULL_COVERAGE)) {
+  if (score !== null && coverage !== null && !(form === "tile" && coverage >= FULL_COVERAGE)) {
     parts.push(INTEGRITY.covered(percent(coverage)));
   }
   return (
@@ -35,14 +35,14 @@ export function Integrity({ score, coverage = null, form = "full" }: IntegrityPr
         value={score}
         label={INTEGRITY.name}
         tone={TONES[integrityLevel(score)]}
-        text={scoreText(score, form === "full")}
+        text={scoreText(score, coverage, form === "full")}
       />
       {parts.length > 0 && <span class="v-soft v-small v-number v-truncate">{parts.join(", ")}</span>}
     </span>
   );
 }
 
-function scoreText(score: number | null, withLevel: boolean): string {
-  if (score === null) return integrityText(null);
+function scoreText(score: number | null, coverage: number | null, withLevel: boolean): string {
+  if (score === null) return coverage === null ? integrityText(null) : INTEGRITY.onlyCovered(percent(coverage));
   return withLevel ? `${percent(score)} · ${integrityText(score)}` : percent(score);
 }

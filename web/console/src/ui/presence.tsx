@@ -27,7 +27,7 @@ export function Presence({ state, seenAt }: { state: PresenceState; seenAt: numb
   );
 }
 
-/** A component of its own state: only it is drawn again every second. */
+/** A separate component, so that only the time is drawn again every second. */
 function Since({ at }: { at: number }): JSX.Element {
   return <span class="v-soft v-number"> · {formatSpan(Math.max(0, now.value - at))}</span>;
 }
