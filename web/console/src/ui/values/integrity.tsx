@@ -2,9 +2,9 @@
 
 import type { JSX } from "preact";
 import { Meter, type Tone } from "@veritas/shared/ui/index.ts";
-import { type IntegrityLevel, integrityLevel, integrityText } from "../format/names.ts";
-import { percent } from "../format/numbers.ts";
-import { INTEGRITY } from "../texts/words.ts";
+import { type IntegrityLevel, integrityLevel, integrityText } from "../../format/names.ts";
+import { percent } from "../../format/numbers.ts";
+import { INTEGRITY } from "../../texts/words.ts";
 
 const TONES: Readonly<Record<IntegrityLevel, Tone>> = {
   good: "good",

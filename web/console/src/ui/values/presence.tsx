@@ -3,9 +3,9 @@
 import type { JSX } from "preact";
 import { Icon, type IconName } from "@veritas/shared/ui/index.ts";
 import { formatSpan } from "@veritas/shared/time.ts";
-import type { PresenceState } from "../room/rows/rows.ts";
-import { now } from "../state.ts";
-import { PRESENCES } from "../texts/words.ts";
+import type { PresenceState } from "../../room/rows/rows.ts";
+import { now } from "../../state.ts";
+import { PRESENCES } from "../../texts/words.ts";
 
 const ICONS: Readonly<Record<PresenceState, IconName>> = {
   connected: "online",
