@@ -1,6 +1,7 @@
-"""For administrators: accounts, and the audit log. Nothing here shows a password, and nobody locks themselves out.
+"""Manage accounts and read the audit log. For administrators only.
 
-An account is never removed, only let out; the audit log is only ever read, and reading it is noted too.
+An account must never be deleted, only deactivated, and administrators cannot deactivate themselves. The audit log must
+never be changed here; reading it is recorded too.
 """
 
 from typing import Annotated, Any, Final
@@ -18,21 +19,21 @@ from db.queries import audit
 from db.queries.accounts import admin, users
 from db.queries.accounts.admin import AccountView
 from db.queries.audit import AuditEntry
+from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.passwords import Passwords
 from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
-from hub.rest.http import audit as trail
-from hub.rest.http.audit import AnyRequest
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import Email, Name, NewPassword, Username
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.roles import Role
 
-Said = Annotated[str | None, QueryParameter(max_length=200, pattern=r"^[^\x00]*$")]
-"""A filter: what is looked for, as it stands in the record."""
+Filter = Annotated[str | None, QueryParameter(max_length=200, pattern=r"^[^\x00]*$")]
+"""A filter: the exact value to search for."""
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """An account to make. Without a password a student signs in by candidate codes; others need one."""
+    """A new account. A student without a password signs in with exam codes; other roles need a password."""
 
     username: Username
     name: Name
@@ -43,7 +44,7 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to change; what is left out stays. Who is let out, or has a new password or role, signs in anew."""
+    """The fields to change. After a deactivation, a new password or a new role, the user must sign in again."""
 
     is_active: bool | UnsetType = UNSET
     name: Name | UnsetType = UNSET
@@ -63,7 +64,7 @@ async def list_accounts(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
     role: FromQuery[Role | None] = None,
-    q: Said = None,
+    q: Filter = None,
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[AccountView]:
@@ -77,7 +78,7 @@ async def list_accounts(
 
 @post(
     "/users",
-    summary="Make an account",
+    summary="Create an account",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Conflict, Busy),
 )
@@ -88,14 +89,14 @@ async def make_account(
     passwords: NamedDependency[Passwords],
     principal: NamedDependency[Principal],
 ) -> AccountView:
-    """Make an account of a person; programs get theirs with their first key."""
+    """Create the account of a user. Programs get an account with their first service key."""
     _refuse_service(data.role)
     if data.password is None and data.role is not Role.STUDENT:
         raise Invalid("$.password", "required, except for students")
     password_hash = None if data.password is None else await passwords.hash(data.password)
-    async with engine.begin() as conn:
+    async with change(engine, None) as unit:
         account = await users.create_user(
-            conn,
+            unit.conn,
             username=data.username,
             name=data.name,
             role=data.role,
@@ -103,9 +104,9 @@ async def make_account(
             password_hash=password_hash,
         )
         if data.role is Role.TEACHER:
-            await admin.set_create_exams(conn, account.user_id, may=data.can_create_exams)
-        await trail.leave(conn, request, principal.user_id, "make_account", "user", account.user_id, role=data.role)
-        return await admin.read_account(conn, account.user_id)
+            await admin.set_create_exams(unit.conn, account.user_id, may=data.can_create_exams)
+        record_action(unit, request, principal.user_id, "make_account", "user", account.user_id, role=data.role)
+        return await admin.read_account(unit.conn, account.user_id)
 
 
 @patch(
@@ -122,22 +123,24 @@ async def change_account(
     passwords: NamedDependency[Passwords],
     principal: NamedDependency[Principal],
 ) -> AccountView:
-    """Change an account, let it in or out; an administrator cannot take their own access away."""
-    said = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
+    """Change, deactivate or reactivate an account. Administrators cannot remove their own access."""
+    changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
     if isinstance(data.role, Role):
         _refuse_service(data.role)
-    if user_id == principal.user_id and (said.get("is_active") is False or said.get("role", Role.ADMIN) != Role.ADMIN):
+    if user_id == principal.user_id and (
+        changes.get("is_active") is False or changes.get("role", Role.ADMIN) != Role.ADMIN
+    ):
         raise Forbidden("You cannot remove your own access. Ask another administrator.")
-    values = _columns(said)
+    values = _columns(changes)
     if isinstance(data.password, str):
         values["password_hash"] = await passwords.hash(data.password)
-    async with engine.begin() as conn:
-        account = await admin.lock_account(conn, user_id, principal.user_id)
-        await admin.change_account(conn, account, values)
+    async with change(engine, None) as unit:
+        account = await admin.lock_account(unit.conn, user_id, principal.user_id)
+        await admin.change_account(unit.conn, account, values)
         if isinstance(data.can_create_exams, bool):
-            await admin.set_create_exams(conn, user_id, may=data.can_create_exams)
-        await trail.leave(conn, request, principal.user_id, "change_account", "user", user_id, **_told(said))
-        return await admin.read_account(conn, user_id)
+            await admin.set_create_exams(unit.conn, user_id, may=data.can_create_exams)
+        record_action(unit, request, principal.user_id, "change_account", "user", user_id, **_details_of(changes))
+        return await admin.read_account(unit.conn, user_id)
 
 
 @get(
@@ -150,28 +153,28 @@ async def read_audit_log(
     request: AnyRequest,
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
-    actor: Said = None,
-    action: Said = None,
-    resource: Said = None,
-    resource_id: Said = None,
+    actor: Filter = None,
+    action: Filter = None,
+    resource: Filter = None,
+    resource_id: Filter = None,
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[AuditEntry]:
-    """Read who did what, the newest first; `actor` is a username or an id. That it was read is noted."""
+    """Read the audit log, newest first. `actor` is a username or an id. Reading it is recorded too."""
     start = read_cursor(after, UUID)
-    wanted = {"actor": actor, "action": action, "resource": resource, "resource_id": resource_id}
-    wanted = {name: value for name, value in wanted.items() if value}
-    async with engine.begin() as conn:
+    filters = {"actor": actor, "action": action, "resource": resource, "resource_id": resource_id}
+    filters = {name: value for name, value in filters.items() if value}
+    async with change(engine, None) as unit:
         found = await audit.list_entries(
-            conn,
-            actor=_actor(wanted.get("actor")),
-            action=wanted.get("action"),
-            resource=wanted.get("resource"),
-            resource_id=wanted.get("resource_id"),
+            unit.conn,
+            actor=_actor(filters.get("actor")),
+            action=filters.get("action"),
+            resource=filters.get("resource"),
+            resource_id=filters.get("resource_id"),
             after=start,
             limit=limit + 1,
         )
-        await trail.leave(conn, request, principal.user_id, "read_audit_log", "audit", "log", **wanted)
+        record_action(unit, request, principal.user_id, "read_audit_log", "audit", "log", **filters)
     return make_page(found, limit, key=lambda entry: entry.entry_id)
 
 
@@ -188,23 +191,23 @@ def _refuse_service(role: Role) -> None:
         raise Invalid("$.role", "programs have no account of this kind: create a service key")
 
 
-def _columns(said: dict[str, Any]) -> dict[str, Any]:
-    """What was said, as the columns of `users`."""
-    values: dict[str, Any] = {name: said[name] for name in ("is_active", "role") if name in said}
-    if "name" in said:
-        values["full_name"] = said["name"]
-    if "email" in said:
-        values["email"] = said["email"] and said["email"].lower()
+def _columns(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes as columns of `users`."""
+    values: dict[str, Any] = {name: changes[name] for name in ("is_active", "role") if name in changes}
+    if "name" in changes:
+        values["full_name"] = changes["name"]
+    if "email" in changes:
+        values["email"] = changes["email"] and changes["email"].lower()
     return values
 
 
-def _told(said: dict[str, Any]) -> dict[str, object]:
-    """What the trail tells of a change: that there is another password, never which."""
-    return {name: "changed" if name == "password" else value for name, value in said.items()}
+def _details_of(changes: dict[str, Any]) -> dict[str, object]:
+    """Return the changes for the audit log, without the password."""
+    return {name: "changed" if name == "password" else value for name, value in changes.items()}
 
 
-def _actor(said: str | None) -> UUID | str | None:
+def _actor(actor: str | None) -> UUID | str | None:
     try:
-        return None if said is None else UUID(said)
+        return None if actor is None else UUID(actor)
     except ValueError:
-        return said
+        return actor

@@ -1,7 +1,7 @@
-"""Signing in and staying signed in: register, login, candidate code, refresh, logout, tickets to sockets.
+"""Register, sign in by password or exam code, renew a sign-in, sign out, and issue tickets for sockets.
 
-Answers never tell whether an account exists. No pooled connection is held while a password is hashed, and no password,
-token, ticket or code is logged. To a page of ours the refresh token goes in a cookie, and never where a script reads.
+An answer must never show whether an account exists. A password, token, ticket or code must never be logged, and the
+refresh token of a browser page never leaves its cookie. No database connection is held while a password is hashed.
 """
 
 from typing import Annotated, Final
@@ -14,12 +14,13 @@ from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, Forbidden
 from db.queries.accounts import credentials, users
 from db.queries.accounts.credentials import Outcome
 from db.queries.accounts.users import Account, SignIn
+from db.unit import Unit, change
 from hub.auth import tokens
 from hub.auth.cookies import Page, provide_page
 from hub.auth.failures import Failures
@@ -27,18 +28,17 @@ from hub.auth.guards import ADMITTED, BEARER, Principal, Purpose, address_of, pr
 from hub.auth.passwords import Passwords
 from hub.auth.tickets import draw_secret, hash_code, hash_secret
 from hub.errors import Busy, Expired, Invalid, TooManyFailures, Unauthenticated, problems
-from hub.rest.http import audit
-from hub.rest.http.audit import AnyRequest
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import Email, Name, NewPassword, Opaque, Username
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol.roles import Role
 
-PageAsking = NamedDependency[Page | None]
+RequestingPage = NamedDependency[Page | None]
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):
-    """A student's own registration."""
+    """The registration of a student."""
 
     username: Username
     password: NewPassword
@@ -54,25 +54,25 @@ class Login(msgspec.Struct, frozen=True):
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A sign-in by the code a candidate was given for one exam; how it is spaced or cased does not matter."""
+    """A sign-in by exam code. Spaces, dashes and case do not matter."""
 
     code: Annotated[str, msgspec.Meta(max_length=64, examples=["7K2M-9QXA-04RT-B6WE"])]
 
 
 class Refresh(msgspec.Struct, frozen=True):
-    """A refresh token, good once; a page of ours leaves it to its cookie."""
+    """A refresh token. It can be used once. A page of the hub leaves it out and sends its cookie."""
 
     refresh_token: Opaque | None = None
 
 
-class WantTicket(msgspec.Struct, frozen=True):
-    """Which socket the ticket is to open: `monitor` for candidates, `console` for teachers."""
+class TicketRequest(msgspec.Struct, frozen=True):
+    """The socket that the ticket opens: `monitor` for students, `console` for teachers."""
 
     purpose: Purpose
 
 
 class UserView(msgspec.Struct, frozen=True):
-    """Who signed in."""
+    """The user who signed in."""
 
     id: UUID
     username: str
@@ -81,10 +81,10 @@ class UserView(msgspec.Struct, frozen=True):
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
-    """An access token good until `expires_at` (ms since the epoch) and the refresh token for the next one.
+    """An access token, valid until `expires_at` (ms since the epoch), and the refresh token for the next one.
 
-    A page of ours gets that one in its cookie, and null here. `exam_id` is set after a sign-in by code: the one exam
-    this session is good for.
+    A page of the hub gets the refresh token in its cookie, and null here. After a sign-in by exam code, `exam_id` is
+    the only exam for which the session is valid.
     """
 
     access_token: str
@@ -95,7 +95,7 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ticket(msgspec.Struct, frozen=True):
-    """A ticket for the first frame of one socket, good once and until `expires_at` (ms since the epoch)."""
+    """A ticket for the first frame of one socket. It can be used once, until `expires_at` (ms since the epoch)."""
 
     ticket: str
     expires_at: int
@@ -108,23 +108,23 @@ async def register(
     engine: NamedDependency[AsyncEngine],
     settings: NamedDependency[HubSettings],
     passwords: NamedDependency[Passwords],
-    page: PageAsking,
+    page: RequestingPage,
 ) -> Response[SignedIn]:
-    """Make a student's account and sign in; only where the deployment leaves registration open."""
+    """Create a student account and sign in, if registration is open on this server."""
     if settings.registration != "open":
         raise Forbidden("You cannot register yourself here. Ask your school for an account.")
     password_hash = await passwords.hash(data.password)
-    async with engine.begin() as conn:
+    async with change(engine, None) as unit:
         account = await users.create_user(
-            conn,
+            unit.conn,
             username=data.username,
             name=data.name,
             role=Role.STUDENT,
             email=data.email,
             password_hash=password_hash,
         )
-        await _audit(conn, request, account.user_id, "register")
-        signed_in = await _sign_in(conn, request, settings, account)
+        _record(unit, request, account.user_id, "register")
+        signed_in = await _sign_in(unit, request, settings, account)
     return _hand_over(signed_in, page)
 
 
@@ -141,20 +141,20 @@ async def login(
     settings: NamedDependency[HubSettings],
     passwords: NamedDependency[Passwords],
     failures: NamedDependency[Failures],
-    page: PageAsking,
+    page: RequestingPage,
 ) -> Response[SignedIn]:
-    """Sign in with username and password; an unknown username takes as long and is answered as a wrong password."""
+    """Sign in by password. An unknown username is answered like a wrong password, after the same time."""
     with failures.count(address_of(request), data.username.lower()):
         account = await _check_password(engine, passwords, data)
-    async with engine.begin() as conn:
-        signed_in = await _sign_in(conn, request, settings, account)
+    async with change(engine, None) as unit:
+        signed_in = await _sign_in(unit, request, settings, account)
     return _hand_over(signed_in, page)
 
 
 @post(
     "/code",
     status_code=HTTP_200_OK,
-    summary="Sign in by candidate code",
+    summary="Sign in by exam code",
     responses=problems(Invalid, Unauthenticated, Forbidden, TooManyFailures),
 )
 async def sign_in_by_code(
@@ -163,15 +163,15 @@ async def sign_in_by_code(
     engine: NamedDependency[AsyncEngine],
     settings: NamedDependency[HubSettings],
     failures: NamedDependency[Failures],
-    page: PageAsking,
+    page: RequestingPage,
 ) -> Response[SignedIn]:
-    """Sign in with the code for one exam; the session is good for that exam alone, from any machine."""
+    """Sign in with the code for one exam, from any computer. The session is valid for this exam only."""
     with failures.count(address_of(request)):
-        async with engine.begin() as conn:
-            candidate = await credentials.find_candidate(conn, hash_code(data.code))
+        async with change(engine, None) as unit:
+            candidate = await credentials.find_candidate(unit.conn, hash_code(data.code))
             if candidate is None:
                 raise Unauthenticated("The code is not valid.")
-            signed_in = await _sign_in(conn, request, settings, candidate.account, exam_id=candidate.exam_id)
+            signed_in = await _sign_in(unit, request, settings, candidate.account, exam_id=candidate.exam_id)
     return _hand_over(signed_in, page)
 
 
@@ -187,23 +187,21 @@ async def refresh(
     engine: NamedDependency[AsyncEngine],
     settings: NamedDependency[HubSettings],
     failures: NamedDependency[Failures],
-    page: PageAsking,
+    page: RequestingPage,
 ) -> Response[SignedIn]:
-    """Spend a refresh token for a new pair; one presented again ends the session, except when its answer was lost."""
+    """Exchange a refresh token for new tokens. Using it twice ends the session, except if the first answer was lost."""
     presented = data.refresh_token if page is None else page.secret
     if presented is None:
-        raise (
-            Unauthenticated("This browser has no session. Sign in again.")
-            if page
-            else Invalid("$.refresh_token", "required")
-        )
+        if page is None:
+            raise Invalid("$.refresh_token", "required")
+        raise Unauthenticated("This browser has no session. Sign in again.")
     successor = draw_secret()
     with failures.count(address_of(request)):
-        async with engine.begin() as conn:
-            rotation = await credentials.rotate_token(conn, hash_secret(presented), hash_secret(successor))
+        async with change(engine, None) as unit:
+            rotation = await credentials.rotate_token(unit.conn, hash_secret(presented), hash_secret(successor))
             if rotation.outcome is Outcome.REUSED and rotation.session is not None:
-                await _audit(conn, request, rotation.session.account.user_id, "refresh_reused")
-        # Raised only here: what a reused token ended must stay ended.
+                _record(unit, request, rotation.session.account.user_id, "refresh_reused")
+        # Raised after COMMIT: a session that ended because its token was reused must stay ended.
         if rotation.outcome is not Outcome.ROTATED or rotation.session is None:
             raise Unauthenticated("The refresh token is not valid.")
     session = rotation.session
@@ -221,14 +219,17 @@ async def refresh(
     },
 )
 async def logout(
-    request: AnyRequest, engine: NamedDependency[AsyncEngine], settings: NamedDependency[HubSettings], page: PageAsking
+    request: AnyRequest,
+    engine: NamedDependency[AsyncEngine],
+    settings: NamedDependency[HubSettings],
+    page: RequestingPage,
 ) -> Response[None]:
-    """End the session: its refresh tokens, its tickets, and its access tokens with it; a page's by its cookie alone."""
+    """End the session with its refresh tokens, access tokens and tickets. A page needs only its cookie for this."""
     if page is None:
-        principal = await _anybody(request, engine, settings)
+        principal = await _any_user(request, engine, settings)
         await _end(engine, request, principal.session, principal.user_id)
         return Response(None)
-    # A page is signed out whatever its cookie is worth: its user must not be left signed in.
+    # The cookie is removed even if it is not valid: the user must not stay signed in.
     if page.secret is not None:
         async with engine.connect() as conn:
             session = await credentials.find_session(conn, hash_secret(page.secret))
@@ -240,21 +241,21 @@ async def logout(
 @post(
     "/ws-ticket",
     status_code=HTTP_200_OK,
-    summary="Get a ticket to a socket",
+    summary="Get a ticket for a socket",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden),
     dependencies={"principal": Provide(principal_as())},
 )
 async def issue_ticket(
-    data: JSONBody[WantTicket], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
+    data: JSONBody[TicketRequest], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> Ticket:
-    """Get a single-use ticket for a socket's first frame, so that no token travels there."""
+    """Get a single-use ticket for the first frame of a socket, so that no token is sent there."""
     if principal.role not in ADMITTED[data.purpose]:
         raise Forbidden(f"A {principal.role} account cannot open the {data.purpose} socket.")
     ticket = draw_secret()
-    async with engine.begin() as conn:
+    async with change(engine, None) as unit:
         expires_at = await credentials.issue_ticket(
-            conn,
+            unit.conn,
             ticket_hash=hash_secret(ticket),
             user_id=principal.user_id,
             session=principal.session,
@@ -263,7 +264,7 @@ async def issue_ticket(
     return Ticket(ticket, expires_at)
 
 
-_anybody: Final = principal_as()
+_any_user: Final = principal_as()
 
 router: Final = Router(
     path="/auth",
@@ -277,14 +278,14 @@ router: Final = Router(
 async def _check_password(engine: AsyncEngine, passwords: Passwords, data: Login) -> Account:
     async with engine.connect() as conn:
         found: SignIn | None = await users.find_sign_in(conn, data.username)
-    fits = await passwords.verify(data.password, None if found is None else found.password_hash)
-    if found is None or not fits:
+    is_right = await passwords.verify(data.password, None if found is None else found.password_hash)
+    if found is None or not is_right:
         raise Unauthenticated("The username or password is wrong.")
     return found.account
 
 
 async def _sign_in(
-    conn: AsyncConnection,
+    unit: Unit,
     request: AnyRequest,
     settings: HubSettings,
     account: Account,
@@ -293,10 +294,10 @@ async def _sign_in(
 ) -> SignedIn:
     session, secret = uuid4(), draw_secret()
     await credentials.open_session(
-        conn, session=session, user_id=account.user_id, token_hash=hash_secret(secret), exam_id=exam_id
+        unit.conn, session=session, user_id=account.user_id, token_hash=hash_secret(secret), exam_id=exam_id
     )
-    await users.record_login(conn, account.user_id, address_of(request))
-    await _audit(conn, request, account.user_id, "login", by="password" if exam_id is None else "code")
+    await users.record_login(unit.conn, account.user_id, address_of(request))
+    _record(unit, request, account.user_id, "login", by="password" if exam_id is None else "code")
     return _signed_in(settings, account, session, secret, exam_id)
 
 
@@ -314,7 +315,7 @@ def _signed_in(
 
 
 def _hand_over(signed_in: SignedIn, page: Page | None) -> Response[SignedIn]:
-    """Give a program its refresh token, and a page a cookie."""
+    """Return the tokens. A page gets its refresh token as a cookie instead."""
     if page is None or signed_in.refresh_token is None:
         return Response(signed_in)
     cookie = page.keep(signed_in.refresh_token)
@@ -322,10 +323,10 @@ def _hand_over(signed_in: SignedIn, page: Page | None) -> Response[SignedIn]:
 
 
 async def _end(engine: AsyncEngine, request: AnyRequest, session: UUID, user_id: UUID) -> None:
-    async with engine.begin() as conn:
-        await credentials.revoke_session(conn, session)
-        await _audit(conn, request, user_id, "logout")
+    async with change(engine, None) as unit:
+        await credentials.revoke_session(unit.conn, session)
+        _record(unit, request, user_id, "logout")
 
 
-async def _audit(conn: AsyncConnection, request: AnyRequest, user_id: UUID, action: str, **details: str) -> None:
-    await audit.leave(conn, request, user_id, action, "user", user_id, **details)
+def _record(unit: Unit, request: AnyRequest, user_id: UUID, action: str, **details: str) -> None:
+    record_action(unit, request, user_id, action, "user", user_id, **details)

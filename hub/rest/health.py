@@ -1,4 +1,4 @@
-"""Whether this hub is well, for people, balancers and scrapers. Open to everybody; it names no person and no exam."""
+"""Health checks and metrics of this hub, without sign-in. They must never name a user or an exam."""
 
 from importlib.metadata import version
 from typing import Final, Literal
@@ -19,7 +19,7 @@ from hub.ingest.writer import Ingest
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How the hub and what it rests on are; without Redis it is slower, not unwell."""
+    """The state of the hub and its services. Without Redis the hub is slower, but healthy."""
 
     status: Literal["healthy", "unhealthy"]
     database: Literal["connected", "disconnected"]
@@ -29,15 +29,15 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """Whether a balancer should send traffic here, and if not, why not."""
+    """Whether a load balancer should send traffic here, and if not, the reason."""
 
     ready: bool
     reason: str | None = None
 
 
-@get("/health", summary="How this hub is")
+@get("/health", summary="Read the state of this hub")
 async def read_health(engine: NamedDependency[AsyncEngine], notifier: NamedDependency[Notifier]) -> Health:
-    """Tell the state of the hub, its database and its Redis."""
+    """Return the state of the hub, its database and its Redis."""
     ahead = await _partitions_ahead(engine)
     return Health(
         status="unhealthy" if ahead is None else "healthy",
@@ -48,24 +48,24 @@ async def read_health(engine: NamedDependency[AsyncEngine], notifier: NamedDepen
     )
 
 
-@get("/health/live", summary="Whether the process runs")
+@get("/health/live", summary="Check that the process is running")
 async def read_liveness() -> Readiness:
-    """Answer at all: a process that does should not be restarted."""
+    """Answer while the process is running. A process that answers should not be restarted."""
     return Readiness(ready=True)
 
 
-@get("/health/ready", summary="Whether to send traffic here")
+@get("/health/ready", summary="Check that this hub accepts traffic")
 async def read_readiness(engine: NamedDependency[AsyncEngine], gate: NamedDependency[Gate]) -> Response[Readiness]:
-    """Ready means not draining, PostgreSQL answers, tomorrow's events have their partition, and none fell outside."""
+    """Answer 200 unless the hub drains, PostgreSQL is away, tomorrow has no partition, or events are outside of one."""
     reason = "draining" if gate.is_draining else await _unready(engine)
     if reason is None:
         return Response(Readiness(ready=True))
     return Response(Readiness(ready=False, reason=reason), status_code=HTTP_503_SERVICE_UNAVAILABLE)
 
 
-@get("/metrics", summary="Counters for Prometheus", include_in_schema=False)
+@get("/metrics", summary="Read the metrics for Prometheus", include_in_schema=False)
 async def read_metrics(ingest: NamedDependency[Ingest]) -> Response[bytes]:
-    """Everything this process counts."""
+    """Return all metrics of this process."""
     metrics.INGEST_WAITING.set(ingest.waiting_bytes)
     return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 

@@ -1,7 +1,7 @@
-"""Monitoring without a websocket: a candidate's queue is opened and its events are taken by requests.
+"""Monitoring over HTTP, for networks without WebSockets: open a stream for a client's queue, and deliver its events.
 
-The law of numbers is the sockets' own (docs/wire); nothing is answered before it is stored, and no bad event costs its
-neighbours.
+The rules for sequence numbers are those of the socket (docs/wire/README.md). Events must never be acknowledged before
+they are stored, and an invalid event never causes the loss of others.
 """
 
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ from protocol.monitor import Attempt, Client, Hello, Instruct, Previous, Rejecte
 from protocol.roles import Role
 
 _BY_BEARER: Final = "bearer"
-"""Stands in a hello for the sign-in its request came with."""
+"""The token of a hello whose user signed in with the request."""
 
 
 class NewStream(msgspec.Struct, frozen=True, kw_only=True):
-    """What `hello` says on a socket, but for who is saying it."""
+    """The fields of a socket's `hello`, without the sign-in."""
 
     attempt_id: UUID
     boot: UUID
@@ -47,7 +47,7 @@ class NewStream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
-    """What `welcome` says on a socket, and what is still to be asked."""
+    """The fields of a socket's `welcome`, and the pending instructions."""
 
     stream: UUID
     committed: int
@@ -66,7 +66,7 @@ class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
 @post(
     "/streams",
     status_code=HTTP_200_OK,
-    summary="Open a queue's stream without a socket",
+    summary="Open a stream without a socket",
     security=BEARER,
     responses=problems(BadRequest, Unauthenticated, Expired, Forbidden, NotFound, Ended, Busy),
     dependencies={"principal": Provide(principal_as(Role.STUDENT))},
@@ -77,9 +77,9 @@ async def open_stream(
     settings: NamedDependency[HubSettings],
     principal: NamedDependency[Principal],
 ) -> StreamOpened:
-    """Make this the attempt's newest connection, as a `hello` does; it ends when nothing comes for three heartbeats."""
-    said = {field: getattr(data, field) for field in data.__struct_fields__}
-    entrance = await http_session.begin(candidates, Hello(token=_BY_BEARER, **said), principal)
+    """Open a connection of the attempt, as `hello` does. It ends after three heartbeats without a request."""
+    fields = {field: getattr(data, field) for field in data.__struct_fields__}
+    entrance = await http_session.begin(candidates, Hello(token=_BY_BEARER, **fields), principal)
     welcome = make_welcome(entrance, candidates.registry.window, settings.jwt_secret)
     return StreamOpened(
         stream=welcome.stream,
@@ -100,7 +100,7 @@ async def open_stream(
 _SEQ: Final[dict[str, Any]] = {"type": "integer", "minimum": 0, "maximum": limits.SEQ_MAX}
 _EVENT: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "One event; one that does not fit is refused alone, and keeps its number",
+    "description": "One event. An invalid event is rejected alone, and keeps its number",
     "properties": {
         "type": {"type": "string", "examples": ["paste"]},
         "at": {"type": "integer", "description": "The client's wall clock, ms since the epoch"},
@@ -112,7 +112,7 @@ _EVENT: Final[dict[str, Any]] = {
 }
 _DELIVERY: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "What frames would say on a socket, in this order: lost, events, done",
+    "description": "The content of the frames of a socket, in this order: lost, events, done",
     "properties": {
         "stream": {"type": "string", "format": "uuid"},
         "lost": {
@@ -125,7 +125,7 @@ _DELIVERY: Final[dict[str, Any]] = {
                 },
             ]
         },
-        "first_seq": _SEQ | {"description": "The number of the first event; wanted when there are any"},
+        "first_seq": _SEQ | {"description": "The number of the first event; required if there are events"},
         "events": {"type": "array", "items": _EVENT, "maxItems": limits.EVENTS_PER_FRAME},
         "done": {
             "type": "array",
@@ -147,7 +147,7 @@ _DELIVERY: Final[dict[str, Any]] = {
 
 @dataclass
 class _DeliveryOperation(Operation):
-    """The body is read event by event, so no struct tells the document what it is."""
+    """The documentation of the body. It is decoded event by event, so no struct describes it."""
 
     def __post_init__(self) -> None:
         schema = cast("Schema", _DELIVERY)
@@ -172,10 +172,10 @@ async def deliver_events(
     candidates: NamedDependency[Admission],
     bearer: NamedDependency[Bearer],
 ) -> Taken:
-    """Store events, and answer once they are stored; what was stored before is acknowledged again.
+    """Store events, and answer after they are stored. Events that are stored already are acknowledged again.
 
-    With an access token, in the name of the connection opened before; with the upload token of a welcome, whatever has
-    become of that, for its attempt alone and until a day after its end.
+    An access token needs an open connection. The upload token of a welcome is valid for its attempt until a day after
+    the end, with or without a connection.
     """
     delivered = decode_delivery(await request.body())
     return await http_session.deliver(candidates, bearer, delivered)

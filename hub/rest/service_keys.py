@@ -1,6 +1,6 @@
-"""Service keys, for administrators: what programs come in with. A key is shown once, in the answer that made it.
+"""Create, list and revoke service keys, with which programs authenticate. For administrators only.
 
-Nothing here is a program's to call.
+A key must never be stored or shown twice: it is in the one response that created it, and the database has its hash.
 """
 
 from typing import Annotated, Final
@@ -17,28 +17,28 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import Conflict, Forbidden, NotFound
 from db.queries.accounts import service_keys
 from db.queries.accounts.service_keys import KeyView
+from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.errors import Expired, Invalid, Unauthenticated, problems
-from hub.rest.http import audit
-from hub.rest.http.audit import AnyRequest
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import ProgramName
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.roles import Role, Scope
 
 PREFIX: Final = "vsk_"
-"""What a key begins with, so that who finds one somewhere knows what it is."""
+"""The start of every key, so that a key found somewhere can be recognized."""
 
 
 class NewKey(msgspec.Struct, frozen=True):
-    """A key to give to the program of this name; keys of one name are one program's."""
+    """A new key for the program of this name. Keys with the same name belong to one program."""
 
     name: ProgramName
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(Scope))]
 
 
 class GivenKey(msgspec.Struct, frozen=True, kw_only=True):
-    """The key itself: it is shown only now."""
+    """The new key. It is not shown again."""
 
     key_id: UUID
     name: str
@@ -48,7 +48,7 @@ class GivenKey(msgspec.Struct, frozen=True, kw_only=True):
 
 @post(
     "/",
-    summary="Give a program a key",
+    summary="Create a service key",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, Conflict),
     response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
@@ -59,21 +59,21 @@ async def give_key(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> GivenKey:
-    """Draw a key and store its hash; whoever has it may do what its scopes say."""
+    """Create a key with these scopes and store its hash."""
     key = PREFIX + draw_secret()
-    async with engine.begin() as conn:
-        given = await service_keys.create_key(conn, data.name, sorted(set(data.scopes)), hash_secret(key))
-        await audit.leave(
-            conn,
+    async with change(engine, None) as unit:
+        created = await service_keys.create_key(unit.conn, data.name, sorted(set(data.scopes)), hash_secret(key))
+        record_action(
+            unit,
             request,
             principal.user_id,
             "give_key",
             "service_key",
-            given.key_id,
-            name=given.name,
-            scopes=" ".join(given.scopes),
+            created.key_id,
+            name=created.name,
+            scopes=" ".join(created.scopes),
         )
-    return GivenKey(key_id=given.key_id, name=given.name, scopes=given.scopes, key=key)
+    return GivenKey(key_id=created.key_id, name=created.name, scopes=created.scopes, key=key)
 
 
 @get(
@@ -88,7 +88,7 @@ async def list_keys(
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[KeyView]:
-    """List every key that was ever given, the newest first, without the keys themselves."""
+    """List all keys, newest first, without their secrets."""
     del principal
     start = read_cursor(after, UUID)
     async with engine.connect() as conn:
@@ -108,10 +108,10 @@ async def revoke_key(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> None:
-    """Let a key be good no longer, from the next call on."""
-    async with engine.begin() as conn:
-        await service_keys.revoke_key(conn, key_id)
-        await audit.leave(conn, request, principal.user_id, "revoke_key", "service_key", key_id)
+    """Revoke a key. The next request with it is rejected."""
+    async with change(engine, None) as unit:
+        await service_keys.revoke_key(unit.conn, key_id)
+        record_action(unit, request, principal.user_id, "revoke_key", "service_key", key_id)
 
 
 router: Final = Router(

@@ -1,6 +1,7 @@
-"""What a program says about an attempt: a text, indicators, flags that cite facts. It advises; judging is done here.
+"""Reports from external services about an attempt: a text, indicators, and flags that cite events.
 
-Nothing posted changes a score, a label or a status: such fields are refused by name. A report of one id is taken once.
+A report must never change a score, a label or a status: these fields are rejected by name, and a flag of a report
+counts only after a reviewer confirms it. A report is stored once, even if it is sent again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,17 +17,17 @@ from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict, Forbidden, NotFound
+from db.idempotency import idempotent
 from db.notify import Notifier
-from db.queries import feed
 from db.queries.accounts.service_keys import Program
 from db.queries.attempts.start import AttemptRecord, read_attempt
-from db.queries.console import commands
 from db.queries.evaluation import flags
 from db.queries.evaluation.flags import NewFlag
 from db.queries.review import service_reports
+from db.unit import Unit, change
 from hub.auth.guards import SERVICE, service_as
 from hub.errors import Fault, Invalid, Unauthenticated, problems, refuse_any
-from hub.rest.http import audit
+from hub.rest.http.audit import record_action
 from hub.rest.http.fields import Indicator, Sentence
 from protocol.console import Outcome, Result
 from protocol.flags import FlagSource, Severity
@@ -36,7 +37,7 @@ FLAGS_MAX: Final = 20
 CITED_MAX: Final = 200
 INDICATORS_MAX: Final = 20
 
-JUDGED_HERE: Final = frozenset(
+COMPUTED_FIELDS: Final = frozenset(
     {
         *("integrity", "integrity_score", "integrity_status", "coverage", "score", "percentage", "passed", "grade"),
         *("lmi", "lmi_score", "improvement_trend", "label", "dropout_label", "dropout_confidence", "dropout_risk"),
@@ -45,44 +46,44 @@ JUDGED_HERE: Final = frozenset(
         *("total_monitoring_events", "flagged_for_intervention", "flagged_for_review"),
     }
 )
-"""Fields of a report that are refused by name: they follow from facts and from people, here."""
+"""Fields that are rejected in a report: Veritas computes them, or a reviewer decides about them."""
 
-DECIDED_HERE: Final = frozenset({"status", "source", "rule", "weight", "decision"})
-"""The same of a flag."""
+COMPUTED_FLAG_FIELDS: Final = frozenset({"status", "source", "rule", "weight", "decision"})
+"""Fields that are rejected in a flag of a report."""
 
 
-class Cited(msgspec.Struct, frozen=True):
-    """Where a fact stands."""
+class CitedEvent(msgspec.Struct, frozen=True):
+    """The place of an event: its stream and its sequence number."""
 
     stream_id: UUID
     seq: Annotated[int, Meta(ge=1, le=2**53 - 1)]
 
 
-class Advice(msgspec.Struct, frozen=True, kw_only=True):
-    """A flag that advises: what was seen, how much it asks for a person's eye, and the facts it rests on."""
+class ReportedFlag(msgspec.Struct, frozen=True, kw_only=True):
+    """A flag for a reviewer: a summary, its severity and confidence, and the events it cites."""
 
     summary: Sentence
     severity: Severity
     confidence: Annotated[float, Meta(ge=0, le=1)]
-    cited: Annotated[list[Cited], Meta(min_length=1, max_length=CITED_MAX)]
+    cited: Annotated[list[CitedEvent], Meta(min_length=1, max_length=CITED_MAX)]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a program says about one attempt; a repeated `id` is answered as it was, and does nothing.
+    """A report about one attempt. Sending the same `id` again does nothing and has the same answer.
 
-    `text` and `indicators` become a note of severity `normal`; indicators also stand in the attempt's analysis, where
-    it has one.
+    `text` and `indicators` become a note with the severity `normal`. If the attempt has an analysis, the indicators
+    are added to it.
     """
 
     id: UUID
     attempt_id: UUID
     text: Sentence | None = None
     indicators: Annotated[list[Indicator], Meta(max_length=INDICATORS_MAX)] = []
-    flags: Annotated[list[Advice], Meta(max_length=FLAGS_MAX)] = []
+    flags: Annotated[list[ReportedFlag], Meta(max_length=FLAGS_MAX)] = []
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
-    """What a report came to: its flags in their order, and its note."""
+    """The ids of a report's flags, in order, and of its note."""
 
     id: UUID
     attempt_id: UUID
@@ -91,19 +92,19 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportRequest(Request[Any, Any, Any]):
-    """A request whose body must not say what is judged here."""
+    """A request whose body must not contain fields that Veritas computes."""
 
     async def json(self) -> Any:
-        """What the body says. Raises Invalid for every field that is not a program's to say."""
-        said = await super().json()
-        refuse_any([Fault(path, "read-only field: Veritas computes it") for path in _refused(said)])
-        return said
+        """Return the decoded body. Raises Invalid for every read-only field."""
+        body = await super().json()
+        refuse_any([Fault(path, "read-only field: Veritas computes it") for path in _read_only_paths(body)])
+        return body
 
 
 @post(
     "/behavior",
     status_code=200,
-    summary="Say something about an attempt",
+    summary="Report on an attempt",
     security=SERVICE,
     responses=problems(Invalid, Unauthenticated, Forbidden, NotFound, Conflict),
     request_class=ReportRequest,
@@ -115,43 +116,29 @@ async def report_behavior(
     notifier: NamedDependency[Notifier],
     program: NamedDependency[Program],
 ) -> Received:
-    """Take a program's text, indicators and advisory flags; a person decides about each, and no score counts them."""
+    """Store a service's text, indicators and flags. They affect a score only after a reviewer confirms them."""
     rule = f"service:{program.name}"
-    async with engine.begin() as conn:
-        digest = sha256(msgspec.json.encode(data, order="sorted")).hexdigest()
-        past = await commands.lock_command(conn, data.id)
-        if past is not None and (past.actor_id, past.digest) != (program.user_id, digest):
-            raise Conflict("Another report already used this id.")
-        attempt = await read_attempt(conn, data.attempt_id)
-        if past is None:
-            await _check_cited(conn, data)
-            rows = await flags.raise_flags(conn, _flags(data, attempt, rule), source=FlagSource.SERVICE)
-            await service_reports.add_indicators(conn, data.attempt_id, rule, data.indicators)
-            result = Result(data.id, [Outcome(attempt_id=data.attempt_id, ok=True)])
-            done = commands.StoredCommand(attempt.exam_id, program.user_id, "report_behavior", digest, result)
-            await commands.store_command(conn, data.id, done)
-            await audit.leave(
-                conn,
-                request,
-                program.user_id,
-                "report_behavior",
-                "attempt",
-                data.attempt_id,
-                report=data.id,
-                flags=len(data.flags),
-            )
-            given = await service_reports.read_reported_flags(conn, data.attempt_id, rule, data.id)
-            if rows:
-                await feed.append(conn, attempt.exam_id, rows)
-        else:
-            given = await service_reports.read_reported_flags(conn, data.attempt_id, rule, data.id)
-    if past is None:
-        await notifier.notify("feed", attempt.exam_id)
+    digest = sha256(msgspec.json.encode(data, order="sorted")).hexdigest()
+    async with change(engine, notifier) as unit:
+        attempt = await read_attempt(unit.conn, data.attempt_id)
+
+        async def store() -> Result:
+            await _check_cited(unit.conn, data)
+            rows = await flags.raise_flags(unit.conn, _new_flags(data, attempt, rule), source=FlagSource.SERVICE)
+            await service_reports.add_indicators(unit.conn, data.attempt_id, rule, data.indicators)
+            _record(unit, request, program, data)
+            unit.feed(attempt.exam_id, rows)
+            return Result(data.id, [Outcome(attempt_id=data.attempt_id, ok=True)])
+
+        await idempotent(
+            unit, data.id, program.user_id, digest, store, exam_id=attempt.exam_id, action="report_behavior"
+        )
+        flag_ids = await service_reports.read_reported_flags(unit.conn, data.attempt_id, rule, data.id)
     return Received(
         id=data.id,
         attempt_id=data.attempt_id,
-        flags=[given[_key(data, place)] for place in range(1, len(data.flags) + 1)],
-        note=given.get(_key(data, 0)),
+        flags=[flag_ids[_key(data, number)] for number in range(1, len(data.flags) + 1)],
+        note=flag_ids.get(_key(data, 0)),
     )
 
 
@@ -163,63 +150,75 @@ router: Final = Router(
 )
 
 
-def _refused(said: object) -> Iterator[str]:
-    if not isinstance(said, dict):
-        return
-    yield from (f"$.{name}" for name in said if name in JUDGED_HERE)
-    listed = said.get("flags")
-    for place, flag in enumerate(listed if isinstance(listed, list) else []):
-        if isinstance(flag, dict):
-            yield from (f"$.flags[{place}].{name}" for name in flag if name in DECIDED_HERE)
-
-
-async def _check_cited(conn: AsyncConnection, report: Report) -> None:
-    """Raise Invalid for every citation of what is no fact of this attempt."""
-    places = [(flag, fact) for flag, one in enumerate(report.flags) for fact in range(len(one.cited))]
-    cited = [(fact.stream_id, fact.seq) for flag in report.flags for fact in flag.cited]
-    missing = [places[place] for place in await service_reports.find_missing_events(conn, report.attempt_id, cited)]
-    refuse_any(
-        [Fault(f"$.flags[{flag}].cited[{fact}]", "there is no such event in this attempt") for flag, fact in missing]
+def _record(unit: Unit, request: ReportRequest, program: Program, report: Report) -> None:
+    record_action(
+        unit,
+        request,
+        program.user_id,
+        "report_behavior",
+        "attempt",
+        report.attempt_id,
+        report=report.id,
+        flags=len(report.flags),
     )
 
 
-def _flags(report: Report, attempt: AttemptRecord, rule: str) -> list[NewFlag]:
+def _read_only_paths(body: object) -> Iterator[str]:
+    if not isinstance(body, dict):
+        return
+    yield from (f"$.{name}" for name in body if name in COMPUTED_FIELDS)
+    reported = body.get("flags")
+    for index, flag in enumerate(reported if isinstance(reported, list) else []):
+        if isinstance(flag, dict):
+            yield from (f"$.flags[{index}].{name}" for name in flag if name in COMPUTED_FLAG_FIELDS)
+
+
+async def _check_cited(conn: AsyncConnection, report: Report) -> None:
+    """Raise Invalid for every cited event that is not stored for this attempt."""
+    indexes = [(flag, event) for flag, reported in enumerate(report.flags) for event in range(len(reported.cited))]
+    cited = [(event.stream_id, event.seq) for reported in report.flags for event in reported.cited]
+    missing = [indexes[index] for index in await service_reports.find_missing_events(conn, report.attempt_id, cited)]
+    message = "there is no such event in this attempt"
+    refuse_any([Fault(f"$.flags[{flag}].cited[{event}]", message) for flag, event in missing])
+
+
+def _new_flags(report: Report, attempt: AttemptRecord, rule: str) -> list[NewFlag]:
     new = [
-        _flag(report, attempt, rule, place, one.summary, one.severity, one.confidence, one.cited)
-        for place, one in enumerate(report.flags, 1)
+        _new_flag(report, attempt, rule, number, flag.summary, flag.severity, flag.confidence, flag.cited)
+        for number, flag in enumerate(report.flags, 1)
     ]
-    said = [report.text] if report.text else []
+    texts = [report.text] if report.text else []
     if report.indicators:
-        said.append(f"Indicators: {' · '.join(report.indicators)}")
-    if said:
-        new.append(_flag(report, attempt, rule, 0, " ".join(said), Severity.NORMAL, 0.0, []))
+        texts.append(f"Indicators: {' · '.join(report.indicators)}")
+    if texts:
+        new.append(_new_flag(report, attempt, rule, 0, " ".join(texts), Severity.NORMAL, 0.0, []))
     return new
 
 
-def _flag(
+def _new_flag(
     report: Report,
     attempt: AttemptRecord,
     rule: str,
-    place: int,
+    number: int,
     summary: str,
     severity: Severity,
     confidence: float,
-    cited: Sequence[Cited],
+    cited: Sequence[CitedEvent],
 ) -> NewFlag:
     return NewFlag(
         attempt_id=report.attempt_id,
         rule=rule,
         rule_version=1,
         policy_version=attempt.policy_version,
-        episode_key=_key(report, place),
+        episode_key=_key(report, number),
         severity=severity,
         confidence=confidence,
         summary=summary,
         numbers={},
-        cited=tuple((fact.stream_id, fact.seq) for fact in cited),
+        cited=tuple((event.stream_id, event.seq) for event in cited),
     )
 
 
-def _key(report: Report, place: int) -> str:
-    """Which episode a flag is of: the report's id, and its place; the note's is 0."""
-    return f"{report.id}:{place}"
+def _key(report: Report, number: int) -> str:
+    """Return the episode key of a flag: the report's id and the flag's number from 1. The note has number 0."""
+    return f"{report.id}:{number}"

@@ -1,8 +1,9 @@
-"""Exams, for those who make them and whom they permit: making, listing, editing, publishing, releasing results.
+"""Create, list, edit and publish exams, and release their results.
 
-An exam one may do nothing with does not exist here: 404. Nothing here changes what is recorded of an attempt.
+An exam for which the user has no permission is answered with 404. This module must never change a recorded attempt.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -13,19 +14,18 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 from msgspec import UNSET, UnsetType
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.clock import from_ms
 from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
-from db.queries import feed
 from db.queries.accounts import users
 from db.queries.exams import exams
 from db.queries.exams.exams import ExamView
+from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Invalid, Unauthenticated, problems
-from hub.rest.http import audit
-from hub.rest.http.audit import AnyRequest
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import At, Line, Text, Title
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from judgement.policy import Preset, preset, write_policy
@@ -34,13 +34,14 @@ from protocol.roles import Role
 
 Minutes = Annotated[int, msgspec.Meta(ge=1, le=7 * 24 * 60, examples=[90])]
 Points = Annotated[float, msgspec.Meta(ge=0, le=1_000_000, examples=[50])]
-Version = Annotated[int, msgspec.Meta(ge=0, description="The version that was seen; another one by now is a 409")]
+Version = Annotated[int, msgspec.Meta(ge=0, description="The version you have seen; 409 if it has changed since")]
 
 
 class NewExam(msgspec.Struct, frozen=True, kw_only=True):
-    """An exam to make: a draft that no student sees, unless it says that it is published.
+    """A new exam. It is a draft that no student sees, unless `is_published` is set.
 
-    `preset` chooses its rules: what a page can see, or a camera too. It may be begun from `opens_at` until `closes_at`.
+    `preset` chooses its rules: for the events of a page only, or of a camera too. Students can start it between
+    `opens_at` and `closes_at`.
     """
 
     title: Title
@@ -58,7 +59,7 @@ class NewExam(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExamEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to change, and the version of the exam it was decided on; what is left out stays as it is."""
+    """The fields to change, and the version of the exam that you have seen. Fields that are left out stay the same."""
 
     version: Version
     title: Title | UnsetType = UNSET
@@ -73,23 +74,23 @@ class ExamEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     enable_model: bool | UnsetType = UNSET
 
 
-@post("/", summary="Make an exam", security=BEARER, responses=problems(Invalid, Unauthenticated, Expired, Forbidden))
+@post("/", summary="Create an exam", security=BEARER, responses=problems(Invalid, Unauthenticated, Expired, Forbidden))
 async def create_exam(
     request: AnyRequest,
     data: JSONBody[NewExam],
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> ExamView:
-    """Make an exam with the first version of its policy; a draft unless `is_published` says otherwise."""
+    """Create an exam with the first version of its policy. It is a draft unless `is_published` is set."""
     settings = write_policy(preset(data.preset))
     values = _columns({name: value for name, value in msgspec.structs.asdict(data).items() if name != "preset"})
     _check_times(values["opens_at"], values["closes_at"])
-    async with engine.begin() as conn:
-        if not await users.may_create_exams(conn, principal.user_id):
+    async with change(engine, None) as unit:
+        if not await users.may_create_exams(unit.conn, principal.user_id):
             raise Forbidden("Your account cannot create exams. Ask an administrator.")
-        exam_id = await exams.create_exam(conn, creator_id=principal.user_id, policy=settings, **values)
-        await audit.leave(conn, request, principal.user_id, "create_exam", "exam", exam_id)
-        return await exams.read_exam(conn, exam_id, principal.user_id)
+        exam_id = await exams.create_exam(unit.conn, creator_id=principal.user_id, policy=settings, **values)
+        record_action(unit, request, principal.user_id, "create_exam", "exam", exam_id)
+        return await exams.read_exam(unit.conn, exam_id, principal.user_id)
 
 
 @get("/", summary="List exams", security=BEARER, responses=problems(Invalid, Unauthenticated, Expired, Forbidden))
@@ -99,7 +100,7 @@ async def list_exams(
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[ExamView]:
-    """List the exams one may do anything with, an administrator all, the newest first."""
+    """List the exams for which you have a permission, newest first. Administrators see all exams."""
     start = read_cursor(after, UUID)
     async with engine.connect() as conn:
         found = await exams.list_visible(
@@ -117,7 +118,7 @@ async def list_exams(
 async def read_exam(
     exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> ExamView:
-    """Read one exam, and what one may do with it."""
+    """Read one exam, and your permissions for it."""
     async with engine.connect() as conn:
         return await exams.read_exam(conn, exam_id, principal.user_id)
 
@@ -136,24 +137,21 @@ async def edit_exam(
     notifier: NamedDependency[Notifier],
     principal: NamedDependency[Principal],
 ) -> ExamView:
-    """Change what is named, if the exam still is as it was seen; attempts that run keep their deadlines."""
-    said = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
-    seen = said.pop("version")
-    values = _columns(said)
-    async with engine.begin() as conn:
-        held = await exams.lock_exam(conn, exam_id, principal.user_id)
-        if held.version != seen:
+    """Change the given fields if the exam is still as you have seen it. Running attempts keep their deadlines."""
+    changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
+    seen = changes.pop("version")
+    values = _columns(changes)
+    async with change(engine, notifier) as unit:
+        stored = await exams.lock_exam(unit.conn, exam_id, principal.user_id)
+        if stored.version != seen:
             raise Conflict("The exam has changed since you opened it. Reload and try again.")
-        _check_times(values.get("opens_at", held.opens_at), values.get("closes_at", held.closes_at))
-        await exams.change_exam(conn, exam_id, values)
-        await audit.leave(
-            conn, request, principal.user_id, "edit_exam", "exam", exam_id, changed=" ".join(sorted(said))
-        )
-        view = await exams.read_exam(conn, exam_id, principal.user_id)
-        if said.keys() & {"title", "duration_minutes"}:
-            await feed.append(conn, exam_id, [ExamRow(exam_id, view.title, view.duration_minutes)])
-    await notifier.notify("feed", exam_id)
-    return view
+        _check_times(values.get("opens_at", stored.opens_at), values.get("closes_at", stored.closes_at))
+        await exams.change_exam(unit.conn, exam_id, values)
+        record_action(unit, request, principal.user_id, "edit_exam", "exam", exam_id, changed=" ".join(sorted(changes)))
+        exam = await exams.read_exam(unit.conn, exam_id, principal.user_id)
+        if changes.keys() & {"title", "duration_minutes"}:
+            unit.feed(exam_id, [ExamRow(exam_id, exam.title, exam.duration_minutes)])
+    return exam
 
 
 @post(
@@ -169,17 +167,14 @@ async def publish_exam(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> ExamView:
-    """Show the exam to the students on its roster; as often as wanted."""
-    async with engine.begin() as conn:
-        if await exams.publish_exam(conn, exam_id, principal.user_id):
-            await audit.leave(conn, request, principal.user_id, "publish", "exam", exam_id)
-        return await exams.read_exam(conn, exam_id, principal.user_id)
+    """Show the exam to the students on its roster. Publishing it again changes nothing."""
+    return await _change_visibility(request, engine, principal, exam_id, "publish", exams.publish_exam)
 
 
 @post(
     "/{exam_id:uuid}/unpublish",
     status_code=HTTP_200_OK,
-    summary="Take an exam back",
+    summary="Unpublish an exam",
     security=BEARER,
     responses=problems(Unauthenticated, Expired, Forbidden, NotFound, Conflict),
 )
@@ -189,11 +184,8 @@ async def unpublish_exam(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> ExamView:
-    """Hide the exam from students again; not while attempts run."""
-    async with engine.begin() as conn:
-        if await exams.unpublish_exam(conn, exam_id, principal.user_id):
-            await audit.leave(conn, request, principal.user_id, "unpublish", "exam", exam_id)
-        return await exams.read_exam(conn, exam_id, principal.user_id)
+    """Hide the exam from students again. This is not possible while attempts are running."""
+    return await _change_visibility(request, engine, principal, exam_id, "unpublish", exams.unpublish_exam)
 
 
 @post(
@@ -209,11 +201,8 @@ async def release_results(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> ExamView:
-    """Show students their results and flags from now on; released once, they stay so."""
-    async with engine.begin() as conn:
-        if await exams.release_results(conn, exam_id, principal.user_id):
-            await audit.leave(conn, request, principal.user_id, "release", "exam", exam_id)
-        return await exams.read_exam(conn, exam_id, principal.user_id)
+    """Show students their results and flags from now on. This cannot be undone."""
+    return await _change_visibility(request, engine, principal, exam_id, "release", exams.release_results)
 
 
 router: Final = Router(
@@ -232,10 +221,25 @@ router: Final = Router(
 )
 
 
-def _columns(said: dict[str, Any]) -> dict[str, Any]:
-    """What was said, times as the database keeps them."""
-    moments = {name: from_ms(said[name]) for name in ("opens_at", "closes_at") if said.get(name) is not None}
-    return said | moments
+async def _change_visibility(
+    request: AnyRequest,
+    engine: AsyncEngine,
+    principal: Principal,
+    exam_id: UUID,
+    action: str,
+    query: Callable[[AsyncConnection, UUID, UUID], Awaitable[bool]],
+) -> ExamView:
+    """Run a query that returns whether it changed what students see, and record `action` if it did."""
+    async with change(engine, None) as unit:
+        if await query(unit.conn, exam_id, principal.user_id):
+            record_action(unit, request, principal.user_id, action, "exam", exam_id)
+        return await exams.read_exam(unit.conn, exam_id, principal.user_id)
+
+
+def _columns(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request as columns: times in ms become datetimes."""
+    times = {name: from_ms(fields[name]) for name in ("opens_at", "closes_at") if fields.get(name) is not None}
+    return fields | times
 
 
 def _check_times(opens_at: datetime | None, closes_at: datetime | None) -> None:

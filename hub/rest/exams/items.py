@@ -1,6 +1,7 @@
-"""An exam's items: what is asked, and with which answer keys. A version is never changed, only followed by another.
+"""Read and replace the items of an exam: its questions, with their answer keys.
 
-Keys leave this room only for those who may edit the exam or review its attempts, and each reading is noted.
+A stored version must never change; an edit stores the next version. Answer keys must never reach a user who can
+neither edit the exam nor review its attempts, and every reading is recorded.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,11 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import Conflict, Forbidden, NotFound
 from db.queries.exams import items
 from db.queries.exams.items import Item, ItemSet
+from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.exams.exams import Version
-from hub.rest.http import audit
-from hub.rest.http.audit import AnyRequest
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import Choice, ItemName, Text
 from protocol.attempts import ItemKind
 from protocol.roles import Role
@@ -33,17 +34,17 @@ _WITH_CHOICES: Final = (ItemKind.CHOICE, ItemKind.MULTIPLE)
 
 
 class NumberKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The key of an item of kind `number`: right is what lies no further than `tolerance` from `value`."""
+    """The key of an item of kind `number`: an answer is right if it differs from `value` by at most `tolerance`."""
 
     value: float
     tolerance: Annotated[float, Meta(ge=0)] = 0
 
 
 class NewItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One item; `item` is the name answers and events use, and should stay the same from version to version.
+    """One item. `item` is its name in answers and events, and should stay the same in all versions.
 
-    Its `answer_key`, by kind: `choice` one of the choices, `multiple` a list of them, `number` {value, tolerance},
-    `text` null: a person grades it.
+    The `answer_key` depends on the kind: `choice` one of the choices, `multiple` a list of choices, `number`
+    {value, tolerance}, `text` null, because a teacher grades it.
     """
 
     item: ItemName
@@ -55,14 +56,14 @@ class NewItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewItems(msgspec.Struct, frozen=True, kw_only=True):
-    """All items of the next version, in their order; `version`, when given, is the one that was seen."""
+    """All items of the next version, in order. `version`, if given, is the version you have seen."""
 
     items: Annotated[list[NewItem], Meta(max_length=ITEMS_MAX)]
     version: Version | None = None
 
 
 class ItemView(msgspec.Struct, frozen=True, kw_only=True):
-    """One item; without `answer_key` for those who may not see keys."""
+    """One item, without `answer_key` for users who must not see it."""
 
     item: str
     kind: ItemKind
@@ -73,7 +74,7 @@ class ItemView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ItemsView(msgspec.Struct, frozen=True):
-    """The newest version of an exam's items; version 0 means that it has none yet."""
+    """The newest version of an exam's items. Version 0 means that there are none yet."""
 
     version: int
     items: list[ItemView]
@@ -91,12 +92,12 @@ async def read_items(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> ItemsView:
-    """Read the newest items, with their answer keys for who may edit the exam or review its attempts."""
-    async with engine.begin() as conn:
-        found = await items.read_newest_items(conn, exam_id, principal.user_id)
+    """Read the newest items, with answer keys if you can edit the exam or review its attempts."""
+    async with change(engine, None) as unit:
+        found = await items.read_newest_items(unit.conn, exam_id, principal.user_id)
         if found.with_keys:
-            await audit.leave(
-                conn, request, principal.user_id, "read_answer_keys", "exam", exam_id, items_version=found.version
+            record_action(
+                unit, request, principal.user_id, "read_answer_keys", "exam", exam_id, items_version=found.version
             )
     return _show(found)
 
@@ -114,14 +115,14 @@ async def replace_items(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> ItemsView:
-    """Make the next version of the items; attempts that were begun keep theirs. The maximum score follows."""
-    wanted = read_items_of(data.items)
-    async with engine.begin() as conn:
-        version = await items.replace_items(conn, exam_id, principal.user_id, wanted, seen=data.version)
-        await audit.leave(
-            conn, request, principal.user_id, "replace_items", "exam", exam_id, items_version=version, items=len(wanted)
+    """Store the next version of the items and the new maximum score. Attempts that have started keep their version."""
+    new = read_items_of(data.items)
+    async with change(engine, None) as unit:
+        version = await items.replace_items(unit.conn, exam_id, principal.user_id, new, seen=data.version)
+        record_action(
+            unit, request, principal.user_id, "replace_items", "exam", exam_id, items_version=version, items=len(new)
         )
-    return _show(ItemSet(version, wanted, with_keys=True))
+    return _show(ItemSet(version, new, with_keys=True))
 
 
 router: Final = Router(
@@ -132,19 +133,19 @@ router: Final = Router(
 )
 
 
-def read_items_of(wanted: Sequence[NewItem]) -> list[Item]:
-    """Read what somebody wants to ask, as it is stored. Raises Invalid naming every item that does not fit."""
+def read_items_of(requested: Sequence[NewItem]) -> list[Item]:
+    """Convert requested items to their stored form. Raises Invalid with every item that is not valid."""
     names: set[str] = set()
     faults: list[Fault] = []
     read: list[Item] = []
-    for place, item in enumerate(wanted):
-        path = f"$.items[{place}]"
+    for index, item in enumerate(requested):
+        path = f"$.items[{index}]"
         if item.item in names:
             faults.append(Fault(f"{path}.item", "used twice"))
         names.add(item.item)
-        wrong = [Fault(f"{path}.{below}", message) for below, message in _find_wrong(item)]
-        faults += wrong
-        if not wrong:
+        own = [Fault(f"{path}.{field}", message) for field, message in _find_faults(item)]
+        faults += own
+        if not own:
             read.append(
                 Item(
                     item=item.item,
@@ -159,7 +160,7 @@ def read_items_of(wanted: Sequence[NewItem]) -> list[Item]:
     return read
 
 
-def _find_wrong(item: NewItem) -> Iterator[tuple[str, str]]:
+def _find_faults(item: NewItem) -> Iterator[tuple[str, str]]:
     if not item.prompt.strip():
         yield "prompt", "required"
     if item.kind not in _WITH_CHOICES:
@@ -176,7 +177,7 @@ def _find_wrong(item: NewItem) -> Iterator[tuple[str, str]]:
 
 
 def _read_key(item: NewItem) -> Any:
-    """The answer key as it is stored. Raises ValueError, in words, when it is none for this item."""
+    """Return the answer key in its stored form. Raises ValueError with a message if it does not fit the item."""
     match item.kind, item.answer_key:
         case ItemKind.CHOICE, str(key) if key in item.choices:
             return key

@@ -1,6 +1,6 @@
-"""What other teachers may do with an exam; only who made it, and administrators, see and say so.
+"""Read and change the permissions of other teachers for an exam. Only its creator and administrators can do this.
 
-A permission opens what a teacher asks for from now on; it never reaches into what has been decided.
+Changing a permission must never change an earlier decision; it applies to later requests only.
 """
 
 from typing import Annotated, Final
@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import Conflict, Forbidden, NotFound
 from db.queries.exams import permissions
 from db.queries.exams.permissions import Grantee, Grants
+from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Invalid, Unauthenticated, problems
-from hub.rest.http import audit
-from hub.rest.http.audit import AnyRequest
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.roles import Permission, Role
 
@@ -26,7 +26,7 @@ Teacher = Annotated[str, PathParameter(max_length=64, pattern=r"^[^\x00]*$", des
 
 @get(
     "/{exam_id:uuid}/permissions",
-    summary="List who may do what",
+    summary="List permissions",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
@@ -37,7 +37,7 @@ async def list_permissions(
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[Grantee]:
-    """List the teachers who were permitted something, by username."""
+    """List the teachers who have permissions for the exam, by username."""
     start = read_cursor(after, str)
     async with engine.connect() as conn:
         found = await permissions.list_grantees(conn, exam_id, principal.user_id, after=start, limit=limit + 1)
@@ -46,7 +46,7 @@ async def list_permissions(
 
 @put(
     "/{exam_id:uuid}/permissions/{username:str}",
-    summary="Permit a teacher something",
+    summary="Set the permissions of a teacher",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
 )
@@ -58,12 +58,12 @@ async def grant_permissions(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> Grantee:
-    """Permit a teacher exactly this; what was permitted before and is not named ends."""
-    async with engine.begin() as conn:
-        grantee = await permissions.grant(conn, exam_id, principal.user_id, username, data)
+    """Set exactly these permissions for a teacher. Earlier ones that are left out end."""
+    async with change(engine, None) as unit:
+        grantee = await permissions.grant(unit.conn, exam_id, principal.user_id, username, data)
         granted = [permission for permission in Permission if getattr(grantee, permission)]
-        await audit.leave(
-            conn,
+        record_action(
+            unit,
             request,
             principal.user_id,
             "grant",
@@ -77,7 +77,7 @@ async def grant_permissions(
 
 @delete(
     "/{exam_id:uuid}/permissions/{username:str}",
-    summary="Permit a teacher nothing any more",
+    summary="Remove the permissions of a teacher",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
@@ -88,10 +88,10 @@ async def withdraw_permissions(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> None:
-    """Take back all that was permitted; the exam does not exist for this teacher any more."""
-    async with engine.begin() as conn:
-        teacher_id = await permissions.withdraw(conn, exam_id, principal.user_id, username)
-        await audit.leave(conn, request, principal.user_id, "withdraw", "exam", exam_id, teacher=teacher_id)
+    """Remove all permissions of a teacher for the exam. The teacher cannot see it any more."""
+    async with change(engine, None) as unit:
+        teacher_id = await permissions.withdraw(unit.conn, exam_id, principal.user_id, username)
+        record_action(unit, request, principal.user_id, "withdraw", "exam", exam_id, teacher=teacher_id)
 
 
 router: Final = Router(

@@ -1,6 +1,7 @@
-"""An exam's policy: how the rules are set for it. A version is never changed; attempts are judged by the one they pin.
+"""Read and replace an exam's policy: the settings of its rules.
 
-No rule is described here: what each means is read from its own file.
+A stored version must never change: each attempt is evaluated with the version at its start. The descriptions of the
+rules come from their own files.
 """
 
 from typing import Any, Final
@@ -14,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, Forbidden, NotFound
 from db.queries.exams import policies
+from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.exams.exams import Version
-from hub.rest.http import audit
-from hub.rest.http.audit import AnyRequest
+from hub.rest.http.audit import AnyRequest, record_action
 from judgement.errors import PolicyError, UnsupportedRulebook
 from judgement.policy import Policy, read_policy, write_policy
 from judgement.rule_docs import RuleInfo, describe_all
@@ -26,9 +27,9 @@ from protocol.roles import Role
 
 
 class NewPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How the rules are to be set; what it leaves out is as its `preset` has it.
+    """New settings of the rules. Settings that are left out are those of the `preset`.
 
-    `version`, when given, is the one that was seen.
+    `version`, if given, is the version you have seen.
     """
 
     policy: dict[str, Any]
@@ -36,7 +37,7 @@ class NewPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PolicyView(msgspec.Struct, frozen=True):
-    """The newest version of an exam's policy, complete, and every rule it sets, in words and as a schema."""
+    """The newest version of an exam's policy with all settings, and a description and schema of every rule."""
 
     version: int
     policy: dict[str, Any]
@@ -52,7 +53,7 @@ class PolicyView(msgspec.Struct, frozen=True):
 async def show_policy(
     exam_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> PolicyView:
-    """Read by what new attempts are judged, and what each rule reports with which numbers."""
+    """Read the policy for new attempts, and what each rule reports."""
     async with engine.connect() as conn:
         found = await policies.read_newest_policy(conn, exam_id, principal.user_id)
     return _view(found.version, read_policy(found.settings))
@@ -71,13 +72,13 @@ async def replace_policy(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> PolicyView:
-    """Make the next version of the policy, for attempts begun from now on; those that run keep theirs."""
+    """Store the next version of the policy for attempts that start from now on. Running attempts keep their version."""
     policy = _read(data.policy)
-    async with engine.begin() as conn:
+    async with change(engine, None) as unit:
         version = await policies.replace_policy(
-            conn, exam_id, principal.user_id, write_policy(policy), seen=data.version
+            unit.conn, exam_id, principal.user_id, write_policy(policy), seen=data.version
         )
-        await audit.leave(conn, request, principal.user_id, "replace_policy", "exam", exam_id, policy_version=version)
+        record_action(unit, request, principal.user_id, "replace_policy", "exam", exam_id, policy_version=version)
     return _view(version, policy)
 
 
@@ -89,9 +90,9 @@ router: Final = Router(
 )
 
 
-def _read(said: dict[str, Any]) -> Policy:
+def _read(settings: dict[str, Any]) -> Policy:
     try:
-        return read_policy(said)
+        return read_policy(settings)
     except PolicyError as error:
         raise Invalid(f"$.policy.{error.path}", error.reason) from error
     except UnsupportedRulebook as error:

@@ -1,6 +1,7 @@
-"""Who is to sit an exam: putting students on the roster, as JSON or as a spreadsheet's CSV, and taking them off.
+"""List an exam's roster, add students to it as JSON or CSV, and remove them.
 
-Codes are printed once, in the answer that made them; only their hashes are stored. Nothing is ever half done.
+A code must never be stored or shown twice: it is in the one response that created it, and the database has its hash.
+A request is carried out completely or not at all.
 """
 
 from collections.abc import Sequence
@@ -17,17 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AlreadyTaken, Conflict, Forbidden, NotFound
 from db.notify import Notifier
-from db.queries import access, feed
+from db.queries import access
 from db.queries.accounts import credentials, users
 from db.queries.accounts.users import NewStudent
 from db.queries.exams import rosters
 from db.queries.exams.rosters import RosterEntry
+from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.tickets import draw_code, hash_code
 from hub.errors import Expired, Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.exams.roster_csv import ROWS_MAX, path_of, read_csv
-from hub.rest.http import audit
-from hub.rest.http.audit import AnyRequest
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import Email, Line, Name, Username
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.console import StudentRow
@@ -37,7 +38,7 @@ CSV: Final = "text/csv"
 
 
 class Entrant(msgspec.Struct, frozen=True, kw_only=True):
-    """A student for the roster; an account is made where the username has none."""
+    """A student for the roster. If there is no account with this username, it is created."""
 
     username: Username
     name: Name
@@ -47,13 +48,13 @@ class Entrant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Roster(msgspec.Struct, frozen=True):
-    """Students to put on the roster; those who are on it stay, and get new codes."""
+    """Students to add to the roster. Students who are already on it get new codes."""
 
     students: Annotated[list[Entrant], msgspec.Meta(min_length=1, max_length=ROWS_MAX)]
 
 
 class StudentCode(msgspec.Struct, frozen=True, kw_only=True):
-    """A student on the roster and the code to sign in with; it is shown only now."""
+    """A student on the roster with a sign-in code. The code is not shown again."""
 
     student_id: UUID
     username: str
@@ -62,13 +63,13 @@ class StudentCode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RosterRequest(Request[Any, Any, Any]):
-    """A request whose body may be CSV too: it is read into what its JSON would be, or refused row by row."""
+    """A request whose body may also be CSV, which becomes the same structure as JSON. Invalid rows are listed."""
 
     rows: Sequence[int] | None = None
-    """Which row of the CSV each student stands in; None for JSON."""
+    """The row of each student in the CSV; None for JSON."""
 
     async def json(self) -> Any:
-        """What the body says."""
+        """Return the decoded body. Raises Invalid with all faults of a CSV file."""
         if self.content_type[0] != CSV:
             return await super().json()
         reading = read_csv(await self.body())
@@ -79,10 +80,10 @@ class RosterRequest(Request[Any, Any, Any]):
 
 
 class RosterOperation(Operation):
-    """The documentation of an operation that takes CSV too."""
+    """The documentation of an operation whose body may also be CSV."""
 
     def __post_init__(self) -> None:
-        """Add the other form of the body."""
+        """Add CSV to the documented bodies."""
         if isinstance(self.request_body, RequestBody):
             table = Schema(
                 type=OpenAPIType.STRING,
@@ -105,7 +106,7 @@ async def list_roster(
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[RosterEntry]:
-    """List the exam's students by username, with those who were taken off it."""
+    """List the exam's students by username, including those who were removed."""
     start = read_cursor(after, str)
     async with engine.connect() as conn:
         found = await rosters.list_entries(conn, exam_id, principal.user_id, after=start, limit=limit + 1)
@@ -115,7 +116,7 @@ async def list_roster(
 @post(
     "/{exam_id:uuid}/roster",
     status_code=HTTP_200_OK,
-    summary="Put students on the roster",
+    summary="Add students to the roster",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
     request_class=RosterRequest,
@@ -129,37 +130,36 @@ async def extend_roster(
     notifier: NamedDependency[Notifier],
     principal: NamedDependency[Principal],
 ) -> list[StudentCode]:
-    """Enrol students, make the accounts that are missing, and give everyone named a fresh code; older ones end.
+    """Add students, create missing accounts, and give each of these students a new code. Earlier codes end.
 
-    The body may be a spreadsheet's CSV as well (`text/csv`): then every row that does not fit is named at once.
+    The body may also be CSV (`text/csv`). Then all invalid rows are listed in one answer.
     """
-    _check_unlike(data.students)
+    _check_usernames(data.students)
     new = [NewStudent(**msgspec.structs.asdict(entrant)) for entrant in data.students]
-    async with engine.begin() as conn:
-        await access.require(conn, exam_id, principal.user_id, Permission.EDIT)
+    async with change(engine, notifier) as unit:
+        await access.require(unit.conn, exam_id, principal.user_id, Permission.EDIT)
         try:
-            accounts = await users.ensure_students(conn, new)
+            accounts = await users.ensure_students(unit.conn, new)
         except AlreadyTaken as taken:
             if request.rows is not None:
                 refuse_any(_rows_taken(taken, data.students, request.rows))
             raise
         codes = {account.user_id: draw_code() for account in accounts}
-        arrived = await rosters.enroll(conn, exam_id, list(codes))
-        await credentials.replace_codes(conn, exam_id, {student: hash_code(code) for student, code in codes.items()})
-        await audit.leave(
-            conn,
+        added = await rosters.enroll(unit.conn, exam_id, list(codes))
+        hashes = {student_id: hash_code(code) for student_id, code in codes.items()}
+        await credentials.replace_codes(unit.conn, exam_id, hashes)
+        record_action(
+            unit,
             request,
             principal.user_id,
             "extend_roster",
             "exam",
             exam_id,
             students=len(accounts),
-            new=len(arrived),
+            new=len(added),
         )
-        rows = [StudentRow(account.user_id, account.name) for account in accounts if account.user_id in arrived]
-        if rows:
-            await feed.append(conn, exam_id, rows)
-    await notifier.notify("feed", exam_id)
+        added_accounts = [account for account in accounts if account.user_id in added]
+        unit.feed(exam_id, [StudentRow(account.user_id, account.name) for account in added_accounts])
     return [
         StudentCode(
             student_id=account.user_id, username=account.username, name=account.name, code=codes[account.user_id]
@@ -170,7 +170,7 @@ async def extend_roster(
 
 @delete(
     "/{exam_id:uuid}/roster/{student_id:uuid}",
-    summary="Take a student off the roster",
+    summary="Remove a student from the roster",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
@@ -182,16 +182,15 @@ async def leave_roster(
     notifier: NamedDependency[Notifier],
     principal: NamedDependency[Principal],
 ) -> None:
-    """Take a student off: the code ends, a running client is closed with 4403; what is recorded stays."""
-    async with engine.begin() as conn:
-        await access.require(conn, exam_id, principal.user_id, Permission.EDIT)
-        row = await rosters.remove_from_roster(conn, exam_id, student_id)
+    """Remove a student. The code ends and a connected client is closed with 4403. Recorded data stays."""
+    async with change(engine, notifier) as unit:
+        await access.require(unit.conn, exam_id, principal.user_id, Permission.EDIT)
+        row = await rosters.remove_from_roster(unit.conn, exam_id, student_id)
         if row is None:
             raise NotFound(f"There is no student {student_id} on this roster.")
-        await credentials.revoke_codes(conn, exam_id, [student_id])
-        await audit.leave(conn, request, principal.user_id, "leave_roster", "exam", exam_id, student=student_id)
-        await feed.append(conn, exam_id, [row])
-    await notifier.notify("feed", exam_id)
+        await credentials.revoke_codes(unit.conn, exam_id, [student_id])
+        record_action(unit, request, principal.user_id, "leave_roster", "exam", exam_id, student=student_id)
+        unit.feed(exam_id, [row])
 
 
 router: Final = Router(
@@ -202,7 +201,7 @@ router: Final = Router(
 )
 
 
-def _check_unlike(students: Sequence[Entrant]) -> None:
+def _check_usernames(students: Sequence[Entrant]) -> None:
     seen: set[str] = set()
     for index, student in enumerate(students):
         if student.username.lower() in seen:

@@ -1,22 +1,21 @@
-"""The trail a request leaves: one audit row, in the transaction of what it does, that says who, from where, by what.
+"""Record in the audit log what a request did: which user or program, from which address, with which client.
 
-What is read is noted too where it is sensitive. No secret and no answer is ever part of a row.
+Reading sensitive data is recorded too. A row must never contain a secret or an answer.
 """
 
 from typing import Any
 from uuid import UUID
 
 from litestar import Request
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.queries import audit
+from db.unit import Unit
 from hub.auth.guards import address_of, agent_of
 
 AnyRequest = Request[Any, Any, Any]
 
 
-async def leave(
-    conn: AsyncConnection,
+def record_action(
+    unit: Unit,
     request: AnyRequest,
     actor_id: UUID,
     action: str,
@@ -25,9 +24,8 @@ async def leave(
     /,
     **details: object,
 ) -> None:
-    """Note that this person or program did `action` to the resource of this id."""
-    await audit.append(
-        conn,
+    """Record that this user or program did `action` with the resource of this id."""
+    unit.audit(
         actor_id=actor_id,
         action=action,
         resource=resource,

@@ -1,6 +1,6 @@
-"""What a student does over REST: see the exams to sit, sit them, hand in, and read what came of it.
+"""REST for students: list and start exams, submit attempts, and read their results.
 
-No other student's exam or attempt is ever visible here, no key, and no label.
+Answers must never contain another student's data, an answer key or a risk label.
 """
 
 from typing import Final

@@ -1,4 +1,7 @@
-"""An attempt of one's own: while it runs all that is needed to go on from any machine, afterwards what came of it."""
+"""Read an attempt of the student: to resume it on any computer while it runs, and to see its results afterwards.
+
+Marks and integrity must never be shown before the results are released.
+"""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,9 +17,8 @@ from db.queries.attempts import answers
 from db.queries.attempts.answers import Revision
 from db.queries.attempts.end import Receipt
 from db.queries.student import attempt_view
-from db.queries.student import record as records
 from db.queries.student.attempt_view import Owner, Paper, PaperExam, PaperItem
-from db.queries.student.record import EventCount, Record, ShownFlag
+from db.queries.student.record import EventCount, Record, ShownFlag, read_record
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
@@ -27,11 +29,11 @@ from protocol.attempts import ShownStatus, show_status
 from protocol.flags import FlagStatus, JudgedFlag, Severity
 
 Rank = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
-"""A revision's number, as a cursor may name it."""
+"""The number of a revision in a cursor."""
 
 
 class SavedAnswer(msgspec.Struct, frozen=True):
-    """The answer to one item that stands; `saved_at`, ms since the epoch, is when it was stored."""
+    """The answer to one item that counts. `saved_at` is when it was stored, in ms since the epoch."""
 
     value: Any
     revision: int
@@ -39,7 +41,7 @@ class SavedAnswer(msgspec.Struct, frozen=True):
 
 
 class AnswerRevision(msgspec.Struct, frozen=True, kw_only=True):
-    """One revision of the answer to one item, and whether it is the one that stands."""
+    """One revision of the answer to one item. `stands` is whether this revision counts."""
 
     item: str
     revision: int
@@ -49,7 +51,7 @@ class AnswerRevision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedFlag(msgspec.Struct, frozen=True, kw_only=True):
-    """One flag a person has decided about, or of released results: what was seen, and what its rule is for."""
+    """One flag with a decision, or of released results: what was recorded, and what its rule is for."""
 
     rule: str
     name: str
@@ -61,7 +63,7 @@ class RecordedFlag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordView(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of an attempt, and what was recorded. Marks and integrity are null until results are released."""
+    """The result of an attempt and what was recorded. Marks and integrity are null until results are released."""
 
     score: float | None
     max_score: float | None
@@ -77,9 +79,9 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AttemptPaper(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt, all times in ms since the epoch.
+    """One attempt. All times are in ms since the epoch.
 
-    `record` is what came of it: there once it has ended and was analysed, or a minute later.
+    `record` is its result. It is null until the attempt has ended and was analysed, or for a minute if that takes long.
     """
 
     attempt_id: UUID
@@ -104,17 +106,17 @@ class AttemptPaper(msgspec.Struct, frozen=True, kw_only=True):
 async def read_attempt(
     attempt_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> AttemptPaper:
-    """Read an attempt of one's own: its items, saved answers and remaining time; afterwards receipt and record."""
+    """Read your attempt: items, saved answers and remaining time, and after the end the receipt and the result."""
     owner = Owner(principal.user_id, principal.exam_id)
     async with engine.connect() as conn:
         paper = await attempt_view.read_paper(conn, attempt_id, owner)
-        record = await records.read_record(conn, attempt_id, owner)
+        record = await read_record(conn, attempt_id, owner)
     return _view(paper, record)
 
 
 @get(
     "/exams/{attempt_id:uuid}/answers",
-    summary="List the revisions of one's answers",
+    summary="List the revisions of your answers",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
@@ -125,13 +127,15 @@ async def list_answers(
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[AnswerRevision]:
-    """List every revision of every answer, item by item; one that came too late does not stand, and is kept."""
-    place = read_cursor(after, tuple[str, Rank])
+    """List all revisions of all answers, by item. A revision that came too late is kept, but does not count."""
+    last = read_cursor(after, tuple[str, Rank])
     owner = Owner(principal.user_id, principal.exam_id)
     async with engine.connect() as conn:
         await attempt_view.list_item_names(conn, attempt_id, owner)
-        found = await answers.list_revisions(conn, attempt_id, after=place, limit=limit + 1)
-    return make_page([_revision(one) for one in found], limit, lambda one: (one.item, one.revision))
+        found = await answers.list_revisions(conn, attempt_id, after=last, limit=limit + 1)
+    return make_page(
+        [_show(revision) for revision in found], limit, lambda revision: (revision.item, revision.revision)
+    )
 
 
 def _view(paper: Paper, record: Record | None) -> AttemptPaper:
@@ -144,7 +148,9 @@ def _view(paper: Paper, record: Record | None) -> AttemptPaper:
         deadline=paper.deadline,
         completed_at=paper.completed_at,
         items=paper.items,
-        answers={item: SavedAnswer(one.value, one.revision, one.saved_at) for item, one in paper.answers.items()},
+        answers={
+            item: SavedAnswer(answer.value, answer.revision, answer.saved_at) for item, answer in paper.answers.items()
+        },
         receipt=paper.receipt,
         record=None if record is None or not record.is_concluded else _record(record),
     )
@@ -163,7 +169,7 @@ def _record(record: Record) -> RecordView:
         integrity=Integrity(integrity, name_integrity(integrity)),
         coverage=record.coverage,
         summary=describe_record(
-            [JudgedFlag(one.rule, one.source, one.severity, one.confidence, one.status) for one in record.flags],
+            [JudgedFlag(flag.rule, flag.source, flag.severity, flag.confidence, flag.status) for flag in record.flags],
             is_decided=record.is_decided,
             coverage=record.coverage,
             is_final=record.grade_final,
@@ -187,7 +193,11 @@ def _flag(flag: ShownFlag, rulebook_version: int) -> RecordedFlag:
     )
 
 
-def _revision(one: Revision) -> AnswerRevision:
+def _show(revision: Revision) -> AnswerRevision:
     return AnswerRevision(
-        item=one.item, revision=one.revision, value=one.value, saved_at=one.saved_at, stands=one.stands
+        item=revision.item,
+        revision=revision.revision,
+        value=revision.value,
+        saved_at=revision.saved_at,
+        stands=revision.stands,
     )

@@ -1,4 +1,4 @@
-"""Before the socket: the exams a student is to sit, and starting one."""
+"""List the exams of a student, and start one. An exam must never appear here before it is published."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -26,7 +26,7 @@ from protocol.attempts import ShownStatus, show_status
 
 
 class EnrolmentView(msgspec.Struct, frozen=True, kw_only=True):
-    """One exam a student is to sit: its times in ms since the epoch, what is recorded, and the student's attempt."""
+    """One exam of a student, with its notice about recorded data and the attempt. Times are in ms since the epoch."""
 
     exam_id: UUID
     title: str
@@ -43,13 +43,13 @@ class EnrolmentView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Start(msgspec.Struct, frozen=True):
-    """`notice`: the version of the notice that the student has read and acknowledged."""
+    """`notice` is the version of the notice that the student has read and acknowledged."""
 
     notice: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
 
 
 class Started(msgspec.Struct, frozen=True):
-    """The running attempt; `deadline`, and the server's clock now, in ms since the epoch."""
+    """The running attempt, with its deadline and the server's time in ms since the epoch."""
 
     attempt_id: UUID
     status: ShownStatus
@@ -59,7 +59,7 @@ class Started(msgspec.Struct, frozen=True):
 
 @get(
     "/exams",
-    summary="List the exams to sit",
+    summary="List your exams",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden),
 )
@@ -69,19 +69,19 @@ async def list_enrolments(
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[EnrolmentView]:
-    """List the exams one is enrolled in, the newest first; after a sign-in by code, that one."""
-    place = read_cursor(after, UUID)
+    """List the exams in which you are enrolled, newest first. After a sign-in by code, only that exam."""
+    after_exam = read_cursor(after, UUID)
     async with engine.connect() as conn:
         found = await student_exams.list_enrollments(
-            conn, principal.user_id, only_exam=principal.exam_id, after=place, limit=limit + 1
+            conn, principal.user_id, only_exam=principal.exam_id, after=after_exam, limit=limit + 1
         )
-    return make_page([_view(one) for one in found], limit, lambda one: one.exam_id)
+    return make_page([_view(exam) for exam in found], limit, lambda exam: exam.exam_id)
 
 
 @post(
     "/exams/{exam_id:uuid}/start",
     status_code=HTTP_200_OK,
-    summary="Start an exam, or go on with it",
+    summary="Start or resume an exam",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, NotOpen),
 )
@@ -92,7 +92,7 @@ async def start_attempt(
     principal: NamedDependency[Principal],
     data: JSONBody[Start | None] = None,
 ) -> Started:
-    """Start an attempt, or return the one that is running: from any machine, as often as wanted."""
+    """Start an attempt, or return the running one. You can do this from any computer, and again."""
     if not principal.may_sit(exam_id):
         raise NotFound(f"There is no exam {exam_id} for you.")
     notice = None if data is None else data.notice

@@ -1,4 +1,4 @@
-"""Handing in: the attempt ends, with a receipt. It may be repeated, and no answer is lost by it."""
+"""Submit an attempt: it ends, and the student gets a receipt. Submitting again must never lose an answer."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -14,12 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
-from db.queries import feed
 from db.queries.attempts.answers import SubmittedAnswer
-from db.queries.attempts.end import EndedAttempt, Ending, Receipt, end_attempt
+from db.queries.attempts.end import Ending, Receipt, end_attempt
 from db.queries.events.system_events import ServerEvent
 from db.queries.student import attempt_view
 from db.queries.student.attempt_view import Owner
+from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from judgement import grading
@@ -28,7 +28,7 @@ from protocol.events import Event, to_entry
 from protocol.limits import ITEM_CHARS, SEQ_MAX
 
 WAIT_S: Final = 5.0
-"""How long a submission waits for what the client has sent and nobody has stored yet."""
+"""How long a submission waits for events that the client has sent and that are not stored yet."""
 
 POLLS_S: Final = (0.02, 0.05, 0.1, 0.2)
 ANSWERS_MAX: Final = 500
@@ -42,7 +42,7 @@ class GivenAnswer(msgspec.Struct, frozen=True):
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
-    """The last numbers a client has given out, to be waited for, and answers that its socket did not deliver."""
+    """The last sequence number of the client, for which to wait, and answers that its socket did not deliver."""
 
     stream: UUID | None = None
     last_seq: Annotated[int, msgspec.Meta(ge=0, le=SEQ_MAX)] = 0
@@ -52,7 +52,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
 @post(
     "/exams/{attempt_id:uuid}/submit",
     status_code=HTTP_200_OK,
-    summary="Hand in",
+    summary="Submit an attempt",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
 )
@@ -63,9 +63,9 @@ async def submit(
     principal: NamedDependency[Principal],
     data: JSONBody[Submission | None] = None,
 ) -> Receipt:
-    """Hand in. Waits a few seconds for what is still on its way, and goes on without it; repeated, the same receipt.
+    """Submit an attempt. The hub waits a few seconds for events that are still on their way. Again: the same receipt.
 
-    After the end answers that come with it are kept as revisions that do not stand.
+    Answers that come after the end are kept as revisions that do not count.
     """
     submission = data or Submission()
     owner = Owner(principal.user_id, principal.exam_id)
@@ -73,33 +73,30 @@ async def submit(
         known = await attempt_view.list_item_names(conn, attempt_id, owner)
     given = _read_answers(submission.answers, known)
     await _wait_until_stored(engine, attempt_id, submission)
-    ended = await _end(engine, attempt_id, owner, given)
-    if ended.changed:
-        await notifier.notify("feed", ended.exam_id)
-        await notifier.notify("attempt", attempt_id)
-        await notifier.enqueue_analyse([attempt_id])
+    async with change(engine, notifier) as unit:
+        ended = await end_attempt(unit.conn, attempt_id, _ending(owner, given), grading)
+        if ended.row is not None:
+            unit.feed(ended.exam_id, [ended.row])
+        if ended.changed:
+            unit.notify_attempts([attempt_id])
+            unit.enqueue_analyse([attempt_id])
     return ended.receipt
 
 
-async def _end(engine: AsyncEngine, attempt_id: UUID, owner: Owner, given: Sequence[SubmittedAnswer]) -> EndedAttempt:
-    way = transition_of(Action.SUBMIT)
-    ending = Ending(
-        sources=way.sources,
-        target=way.target,
+def _ending(owner: Owner, given: Sequence[SubmittedAnswer]) -> Ending:
+    transition = transition_of(Action.SUBMIT)
+    return Ending(
+        sources=transition.sources,
+        target=transition.target,
         fact=ServerEvent("submitted", {"by": "student"}),
         student_id=owner.student_id,
         exam_id=owner.only_exam,
         answers=given,
     )
-    async with engine.begin() as conn:
-        ended = await end_attempt(conn, attempt_id, ending, grading)
-        if ended.row is not None:
-            await feed.append(conn, ended.exam_id, [ended.row])
-    return ended
 
 
 async def _wait_until_stored(engine: AsyncEngine, attempt_id: UUID, submission: Submission) -> None:
-    """Wait for what the client has sent; not longer than its student can be kept waiting."""
+    """Wait until the client's last event is stored, but not longer than a student can be kept waiting."""
     if submission.stream is None:
         return
     clock = asyncio.get_running_loop().time
@@ -114,13 +111,13 @@ async def _wait_until_stored(engine: AsyncEngine, attempt_id: UUID, submission: 
 
 
 def _read_answers(answers: Sequence[GivenAnswer], known: Collection[str]) -> list[SubmittedAnswer]:
-    """Refuse by its path what no event could state either; of an item that is named twice the last counts."""
-    for index, one in enumerate(answers):
+    """Check submitted answers as events are checked. If an item is named twice, the last answer counts."""
+    for index, answer in enumerate(answers):
         path = f"$.answers[{index}]"
-        if one.item not in known:
+        if answer.item not in known:
             raise Invalid(f"{path}.item", "there is no such item in this exam")
         # A text may be as long as a draft.
-        reject = to_entry(Event("draft_saved", 0, 0, {"item": one.item, "value": one.value}), 1).reject
+        reject = to_entry(Event("draft_saved", 0, 0, {"item": answer.item, "value": answer.value}), 1).reject
         if reject is not None:
             raise Invalid(f"{path}.value", f"cannot be stored: {reject}")
-    return list({one.item: SubmittedAnswer(one.item, one.value) for one in answers}.values())
+    return list({answer.item: SubmittedAnswer(answer.item, answer.value) for answer in answers}.values())

@@ -1,4 +1,7 @@
-"""What teachers read and decide over REST, one room per noun. Whoever may not see an exam finds nothing of it here."""
+"""REST for teachers, one module per noun.
+
+Answers must never contain anything about an exam that the user cannot see.
+"""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""An exam's attempts in a line each, for those who may see it. What was answered is not in these lines."""
+"""List the attempts of an exam. The list must never contain answers."""
 
 from uuid import UUID
 
@@ -28,7 +28,7 @@ async def list_attempts(
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[AttemptSummary]:
-    """List an exam's attempts by their numbers, the first one first, page by page."""
+    """List the attempts of an exam by their numbers."""
     place = read_cursor(after, int)
     async with engine.connect() as conn:
         found = await attempts.list_attempts(conn, exam_id, user_id=principal.user_id, after=place, limit=limit + 1)

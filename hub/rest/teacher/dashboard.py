@@ -1,4 +1,4 @@
-"""The first page of a teacher: their exams as they stand, and what awaits them. Reading it leaves no trail."""
+"""Read a teacher's dashboard: the exams in figures, and open tasks. Reading it is not recorded, and changes nothing."""
 
 import msgspec
 from litestar import get
@@ -13,11 +13,11 @@ from hub.errors import Expired, Unauthenticated, problems
 from hub.rest.teacher.responses import FlagSummary, show_flag
 
 RECENT = 10
-"""How many open flags the first page shows."""
+"""The number of open flags on the dashboard."""
 
 
 class TeacherSummary(msgspec.Struct, frozen=True):
-    """All one's exams counted, and what is going on or open in those that are shown."""
+    """The number of all your exams, and of running and open things in the exams on the dashboard."""
 
     exams: int
     running_attempts: int
@@ -26,7 +26,7 @@ class TeacherSummary(msgspec.Struct, frozen=True):
 
 
 class TeacherDashboard(msgspec.Struct, frozen=True):
-    """The newest 100 exams one may do anything with, and the newest flags nobody has decided about."""
+    """The newest 100 exams for which you have a permission, and the newest flags without a decision."""
 
     exams: list[ExamLine]
     summary: TeacherSummary
@@ -35,14 +35,14 @@ class TeacherDashboard(msgspec.Struct, frozen=True):
 
 @get(
     "/dashboard",
-    summary="See what awaits you",
+    summary="Read your dashboard",
     security=BEARER,
     responses=problems(Unauthenticated, Expired, Forbidden),
 )
 async def read_dashboard(
     engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> TeacherDashboard:
-    """Read one's exams in figures, the newest first; an administrator's are all."""
+    """Read your exams in figures, newest first. Administrators see all exams."""
     async with engine.connect() as conn:
         exams = await dashboard.list_exams(conn, principal.user_id)
         total = await dashboard.count_exams(conn, principal.user_id)

@@ -1,4 +1,4 @@
-"""An exam in figures, and its attempts page by page, for those who may see its analytics. Nothing is decided here."""
+"""Read the analytics of an exam, and its attempts page by page. This module must never change anything."""
 
 from uuid import UUID
 
@@ -9,8 +9,7 @@ from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Forbidden, NotFound
-from db.queries.review import attempts
-from db.queries.review import exam_analytics as analytics
+from db.queries.review import attempts, exam_analytics
 from db.queries.review.attempts import AttemptSummary
 from db.queries.review.exam_analytics import Bin, ExamHeading, Figures, ItemFigures, Risks, RuleFigures
 from hub.auth.guards import BEARER, Principal
@@ -21,9 +20,10 @@ from judgement.score.precision import compute_precision
 
 
 class RuleRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What people decided about one rule's flags here; `precision` is the share confirmed, null before any decision.
+    """The decisions about the flags of one rule in this exam.
 
-    `low` and `high` are its 95 % interval, Wilson's: of few decisions it is wide.
+    `precision` is the share of confirmed flags, null before any decision. `low` and `high` are its 95 % Wilson
+    interval, which is wide for few decisions.
     """
 
     rule: str
@@ -38,7 +38,7 @@ class RuleRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Analytics(msgspec.Struct, frozen=True, kw_only=True):
-    """An exam in figures; `students` holds attempts, page by page: `next` is the `after` of the page that follows."""
+    """The figures of an exam. `students` is a page of its attempts; `next` is the `after` of the next page."""
 
     exam: ExamHeading
     analytics: Figures
@@ -53,7 +53,7 @@ class Analytics(msgspec.Struct, frozen=True, kw_only=True):
 
 @get(
     "/exams/{exam_id:uuid}/analytics",
-    summary="See an exam in figures",
+    summary="Read the analytics of an exam",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
@@ -65,14 +65,14 @@ async def read_analytics(
     limit: Limit = PAGE,
 ) -> Analytics:
     """Read averages, distributions, items and rules of the attempts that have ended, and a page of all attempts."""
-    place = read_cursor(after, int)
+    after_number = read_cursor(after, int)
     async with engine.connect() as conn:
-        head = await analytics.read_heading(conn, exam_id, principal.user_id)
-        figures, risks = await analytics.read_figures(conn, exam_id)
-        found = await attempts.list_page(conn, exam_id, after=place, limit=limit + 1)
-        scores, integrity = await analytics.read_distributions(conn, exam_id)
-        items = await analytics.read_items(conn, exam_id)
-        rules = await analytics.read_rules(conn, exam_id)
+        head = await exam_analytics.read_heading(conn, exam_id, principal.user_id)
+        figures, risks = await exam_analytics.read_figures(conn, exam_id)
+        found = await attempts.list_page(conn, exam_id, after=after_number, limit=limit + 1)
+        scores, integrity = await exam_analytics.read_distributions(conn, exam_id)
+        items = await exam_analytics.read_items(conn, exam_id)
+        rules = await exam_analytics.read_rules(conn, exam_id)
     page = make_page(found, limit, lambda attempt: attempt.ix)
     return Analytics(
         exam=head,
@@ -83,12 +83,12 @@ async def read_analytics(
         score_distribution=scores,
         integrity_distribution=integrity,
         items=items,
-        rules=[_judge(rule) for rule in rules],
+        rules=[_record_of(rule) for rule in rules],
     )
 
 
-def _judge(rule: RuleFigures) -> RuleRecord:
-    judged = compute_precision(rule.confirmed, rule.dismissed)
+def _record_of(rule: RuleFigures) -> RuleRecord:
+    result = compute_precision(rule.confirmed, rule.dismissed)
     return RuleRecord(
         rule=rule.rule,
         name=describe(rule.rule).name,
@@ -96,7 +96,7 @@ def _judge(rule: RuleFigures) -> RuleRecord:
         confirmed=rule.confirmed,
         dismissed=rule.dismissed,
         open=rule.open,
-        precision=judged.precision,
-        low=judged.low,
-        high=judged.high,
+        precision=result.precision,
+        low=result.low,
+        high=result.high,
     )

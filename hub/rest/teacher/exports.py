@@ -1,8 +1,8 @@
-"""Exports for keeping elsewhere: an attempt's events, an exam's flags, as CSV that is made while it is sent.
+"""Export the events of an attempt and the flags of an exam as CSV, written while it is sent.
 
-No export is ever held whole, and none holds a transaction or a connection while its reader is slow: each part is read
-by itself, after the place where the one before ended. Events never change, and of a flag each row tells how it stood
-when it was read. An export leaves a row in the trail before its first line.
+An export must never be in memory as a whole, and never hold a connection while its reader is slow: each part is a query
+that continues after the last row. Each flag has the status at the time when its part was read. An export is recorded
+in the audit log before its first row.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -22,16 +22,17 @@ from db.queries import access
 from db.queries.review import flags, timeline
 from db.queries.review.flags import FlagCase
 from db.queries.review.timeline import EventFilter, RecordedEvent
+from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
-from hub.rest.http.audit import AnyRequest, leave
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.csv import Cell, write_rows, write_time
-from hub.rest.teacher.monitoring import Citing, cite
+from hub.rest.teacher.monitoring import Citations, group_citations
 from judgement.rules import describe
 from protocol.roles import Permission
 
 ROWS_AT_ONCE: Final = 500
-"""How many rows are read, held and sent together."""
+"""The number of rows that are read and sent together."""
 
 EVENT_COLUMNS: Final = (
     *("stored_at", "happened_at", "client_clock", "stream_id", "seq", "kind", "event_type"),
@@ -58,12 +59,12 @@ async def export_events(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> Stream:
-    """Export every fact of an attempt in the order of its timeline, with the flags that cite it."""
-    async with engine.begin() as conn:
-        await access.require_for_attempt(conn, attempt_id, principal.user_id, Permission.VIEW_ANALYTICS)
-        citing = cite(await flags.read_cited_events(conn, attempt_id))
-        await leave(conn, request, principal.user_id, "export_events", "attempt", attempt_id)
-    return _stream(write_events(engine, attempt_id, citing), f"events-{attempt_id}.csv")
+    """Export all events of an attempt in the order of its timeline, with the flags that cite them."""
+    async with change(engine, None) as unit:
+        await access.require_for_attempt(unit.conn, attempt_id, principal.user_id, Permission.VIEW_ANALYTICS)
+        citations = group_citations(await flags.read_cited_events(unit.conn, attempt_id))
+        record_action(unit, request, principal.user_id, "export_events", "attempt", attempt_id)
+    return _stream(write_events(engine, attempt_id, citations), f"events-{attempt_id}.csv")
 
 
 @get(
@@ -79,10 +80,10 @@ async def export_flags(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> Stream:
-    """Export every flag of an exam, the first one first, with the decisions about it."""
-    async with engine.begin() as conn:
-        await access.require(conn, exam_id, principal.user_id, Permission.VIEW_ANALYTICS)
-        await leave(conn, request, principal.user_id, "export_flags", "exam", exam_id)
+    """Export all flags of an exam, oldest first, with the decisions about them."""
+    async with change(engine, None) as unit:
+        await access.require(unit.conn, exam_id, principal.user_id, Permission.VIEW_ANALYTICS)
+        record_action(unit, request, principal.user_id, "export_flags", "exam", exam_id)
     return _stream(write_flags(engine, exam_id), f"flags-{exam_id}.csv")
 
 
@@ -90,25 +91,25 @@ def _stream(parts: AsyncIterator[bytes], name: str) -> Stream:
     return Stream(parts, media_type=_TYPE, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-async def write_events(engine: AsyncEngine, attempt_id: UUID, citing: Citing) -> AsyncIterator[bytes]:
-    """Write an attempt's facts part by part; between two parts nothing is held but the place."""
+async def write_events(engine: AsyncEngine, attempt_id: UUID, citations: Citations) -> AsyncIterator[bytes]:
+    """Write the events of an attempt in parts. Between two parts no connection is held."""
     yield write_rows([EVENT_COLUMNS])
     positions: Mapping[UUID, int] = {}
     while True:
         async with engine.connect() as conn:
             streams = await timeline.read_streams(conn, attempt_id)
-            window = await timeline.read_page(
+            page = await timeline.read_page(
                 conn, streams, positions=positions, wanted=EventFilter(), limit=ROWS_AT_ONCE
             )
-        if window.facts:
-            yield write_rows(_event_row(fact, citing) for fact in window.facts)
-        if window.is_last:
+        if page.facts:
+            yield write_rows(_event_row(event, citations) for event in page.facts)
+        if page.is_last:
             return
-        positions = window.positions
+        positions = page.positions
 
 
 async def write_flags(engine: AsyncEngine, exam_id: UUID) -> AsyncIterator[bytes]:
-    """Write an exam's flags part by part; between two parts nothing is held but the place."""
+    """Write the flags of an exam in parts. Between two parts no connection is held."""
     yield write_rows([FLAG_COLUMNS])
     after: UUID | None = None
     while True:
@@ -120,20 +121,20 @@ async def write_flags(engine: AsyncEngine, exam_id: UUID) -> AsyncIterator[bytes
         after = cases[-1].record.flag_id
 
 
-def _event_row(fact: RecordedEvent, citing: Citing) -> list[Cell]:
-    place = (fact.stream_id, fact.seq)
+def _event_row(event: RecordedEvent, citations: Citations) -> list[Cell]:
+    event_id = (event.stream_id, event.seq)
     return [
-        write_time(fact.server_at),
-        write_time(fact.rule_ms),
-        write_time(fact.at),
-        str(fact.stream_id),
-        fact.seq,
-        fact.kind,
-        fact.event_type,
-        fact.severity,
-        "yes" if place in citing.anomalies else "no",
-        " ".join(str(flag_id) for flag_id in citing.flags.get(place, [])),
-        _json(fact.data),
+        write_time(event.server_at),
+        write_time(event.rule_ms),
+        write_time(event.at),
+        str(event.stream_id),
+        event.seq,
+        event.kind,
+        event.event_type,
+        event.severity,
+        "yes" if event_id in citations.anomalies else "no",
+        " ".join(str(flag_id) for flag_id in citations.flags.get(event_id, [])),
+        _json(event.data),
     ]
 
 

@@ -1,6 +1,7 @@
-"""Flags under review: an exam's list, one with its ground, and a person's decision about it.
+"""List the flags of an exam, read one with its evidence, and decide about it.
 
-The decision is the console's own command, carried out by the same room. Reading evidence leaves a row in the trail.
+A decision must never be stored here: it is the console's command, carried out by `hub/commands`. Reading a flag is
+recorded in the audit log.
 """
 
 from typing import Annotated
@@ -18,10 +19,11 @@ from db.errors import Conflict, Forbidden, NotFound, RequestError
 from db.queries import access
 from db.queries.review import flags
 from db.queries.review.flags import FlagFilter
+from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.commands.commands import TEXT_CHARS, Commands
 from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
-from hub.rest.http.audit import AnyRequest, leave
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.teacher.responses import FlagSummary, FlagView, show_case, show_flag
 from protocol.codes import ErrorCode
@@ -32,7 +34,7 @@ from protocol.roles import Permission
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision about a flag: `seen` is the status it was shown with; the same `id` decides once."""
+    """A decision about a flag. `seen` is the status that you have seen. Sending the same `id` again decides once."""
 
     id: UUID
     decision: FlagStatus
@@ -43,7 +45,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
             min_length=1,
             max_length=TEXT_CHARS,
             pattern=r"^[^\x00]*[^\x00\s][^\x00]*(?![\s\S])",
-            description="Why, in words that can be shown to the student",
+            description="The reason, in words that the student can read",
             examples=["The second window was the permitted formula sheet."],
         ),
     ]
@@ -68,7 +70,7 @@ async def list_flags(
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[FlagSummary]:
-    """List an exam's flags, the newest first, page by page."""
+    """List the flags of an exam, newest first."""
     place = read_cursor(after, UUID)
     async with engine.connect() as conn:
         found = await flags.list_exam_flags(
@@ -84,7 +86,7 @@ async def list_flags(
 
 @get(
     "/flags/{flag_id:uuid}",
-    summary="Read a flag with its ground",
+    summary="Read a flag with its evidence",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
@@ -94,10 +96,10 @@ async def read_flag(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> FlagView:
-    """Read what a flag concludes, the facts it cites, what is known to look the same, and what people decided."""
-    async with engine.begin() as conn:
-        case = await flags.read_flag_case(conn, flag_id, principal.user_id)
-        await leave(conn, request, principal.user_id, "read_flag", "flag", flag_id)
+    """Read a flag with the events it cites, its known false alarms, and the decisions about it."""
+    async with change(engine, None) as unit:
+        case = await flags.read_flag_case(unit.conn, flag_id, principal.user_id)
+        record_action(unit, request, principal.user_id, "read_flag", "flag", flag_id)
     return show_case(case)
 
 
@@ -115,9 +117,9 @@ async def review_flag(
     commands: NamedDependency[Commands],
     principal: NamedDependency[Principal],
 ) -> FlagView:
-    """Confirm, dismiss or escalate a flag, if it still is as it was seen; 409 tells who was first, and when.
+    """Confirm, dismiss or escalate a flag if its status has not changed. Otherwise, 409 names the earlier reviewer.
 
-    Sent again it does nothing more, and answers as it did.
+    Sending the same decision again does nothing and has the same answer.
     """
     async with engine.connect() as conn:
         exam_id = await access.require_for_flag(conn, flag_id, principal.user_id, Permission.REVIEW)
@@ -138,7 +140,7 @@ async def review_flag(
 
 
 def _refusal(result: Result) -> RequestError | None:
-    """What a command's result is over HTTP; None where it was done."""
+    """Return the error of a command's result; None if it was carried out."""
     if result.code is not None:
         return _REFUSALS.get(result.code, Conflict)(result.detail or "")
     outcome = result.outcomes[0]

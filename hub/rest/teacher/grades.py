@@ -1,7 +1,6 @@
-"""Answers beside their keys, and a person's points for them: for those who may review the exam, and nobody else.
+"""Read the answers of an attempt with their keys, and grade them. Only for users who can review the exam.
 
-A person's word goes before the key's, and is the last one once they say so. Every look and every word leaves a row in
-the audit log.
+Points from a teacher replace those from the answer key. Reading and grading must never happen without an audit row.
 """
 
 from collections.abc import Sequence
@@ -19,9 +18,10 @@ from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
 from db.queries.attempts import grades
 from db.queries.attempts.grades import GradedAttempt, Item, ItemGrade, StoredGrade
+from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Invalid, Unauthenticated, problems
-from hub.rest.http import audit
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.fields import Text
 from judgement import grading
 from protocol.attempts import ItemKind
@@ -32,7 +32,7 @@ GRADES_MAX: Final = 500
 
 
 class ReadAnswer(msgspec.Struct, frozen=True):
-    """The answer that stands; `saved_at`, ms since the epoch, is when it was stored."""
+    """The answer that counts. `saved_at` is when it was stored, in ms since the epoch."""
 
     value: Any
     revision: int
@@ -40,7 +40,7 @@ class ReadAnswer(msgspec.Struct, frozen=True):
 
 
 class GradedItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One item with its key, the answer that stands, and what it was given: `by` is "key" or a person's name."""
+    """One item with its key, the answer that counts, and its points. `by` is "key" or the name of a teacher."""
 
     item: str
     kind: ItemKind
@@ -53,7 +53,7 @@ class GradedItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScriptView(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt as it is graded; the sum is null while an item has no points."""
+    """An attempt with its points. The sum is null while an item has no points."""
 
     items: list[GradedItem]
     score: float | None
@@ -64,7 +64,7 @@ class ScriptView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewGrade(msgspec.Struct, frozen=True):
-    """A person's points for one item, from 0 to the item's own."""
+    """Points for one item, from 0 to the maximum of the item."""
 
     item: Annotated[str, msgspec.Meta(min_length=1, max_length=ITEM_CHARS)]
     points: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
@@ -72,7 +72,7 @@ class NewGrade(msgspec.Struct, frozen=True):
 
 
 class Grading(msgspec.Struct, frozen=True):
-    """Points for some items; with `final` the grade is the last word, which wants points for every item."""
+    """Points for some items. `final` makes the grade final; then every item needs points."""
 
     grades: Annotated[list[NewGrade], msgspec.Meta(max_length=GRADES_MAX)]
     final: bool = False
@@ -80,21 +80,21 @@ class Grading(msgspec.Struct, frozen=True):
 
 @get(
     "/{attempt_id:uuid}/answers",
-    summary="Read an attempt's answers with their keys",
+    summary="Read an attempt's answers and answer keys",
     security=BEARER,
     responses=problems(Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def read_answers(
-    request: audit.AnyRequest,
+    request: AnyRequest,
     attempt_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> ScriptView:
-    """Read the items, their keys, the answers that stand, and what they were given so far."""
-    async with engine.begin() as conn:
-        script = await grades.read_graded_attempt(conn, attempt_id, principal.user_id)
-        await audit.leave(conn, request, principal.user_id, "read_answers", "attempt", attempt_id)
-    return _view(script)
+    """Read the items, their keys, the answers that count, and their points so far."""
+    async with change(engine, None) as unit:
+        attempt = await grades.read_graded_attempt(unit.conn, attempt_id, principal.user_id)
+        record_action(unit, request, principal.user_id, "read_answers", "attempt", attempt_id)
+    return _view(attempt)
 
 
 @post(
@@ -105,26 +105,26 @@ async def read_answers(
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
 )
 async def grade_attempt(
-    request: audit.AnyRequest,
+    request: AnyRequest,
     attempt_id: FromPath[UUID],
     data: JSONBody[Grading],
     engine: NamedDependency[AsyncEngine],
     notifier: NamedDependency[Notifier],
     principal: NamedDependency[Principal],
 ) -> ScriptView:
-    """Give items points, in the place of whatever they were given; conclusions that rest on them are made anew.
+    """Set points for items. They replace earlier points, and the attempt is analysed again.
 
-    An attempt is graded once it has ended. A grade that was final stays so, and can still be mended.
+    You can grade an attempt after it has ended. A final grade stays final, but can be corrected.
     """
-    async with engine.begin() as conn:
-        script = await grades.lock_graded_attempt(conn, attempt_id, principal.user_id)
-        new = _read_grades(data.grades, script.items)
-        await grades.store_grades(conn, script, new, principal.user_id, grading, final=data.final)
-        given = {one.item: f"{one.points:g}" for one in new}
-        details = {"grades": msgspec.json.encode(given).decode(), "final": data.final}
-        await audit.leave(conn, request, principal.user_id, "grade", "attempt", attempt_id, **details)
-        graded = await grades.read_graded_attempt(conn, attempt_id, principal.user_id)
-    await notifier.enqueue_analyse([attempt_id])
+    async with change(engine, notifier) as unit:
+        attempt = await grades.lock_graded_attempt(unit.conn, attempt_id, principal.user_id)
+        new = _read_grades(data.grades, attempt.items)
+        await grades.store_grades(unit.conn, attempt, new, principal.user_id, grading, final=data.final)
+        points = {grade.item: f"{grade.points:g}" for grade in new}
+        details = {"grades": msgspec.json.encode(points).decode(), "final": data.final}
+        record_action(unit, request, principal.user_id, "grade", "attempt", attempt_id, **details)
+        unit.enqueue_analyse([attempt_id])
+        graded = await grades.read_graded_attempt(unit.conn, attempt_id, principal.user_id)
     return _view(graded)
 
 
@@ -137,34 +137,34 @@ router: Final = Router(
 
 
 def _read_grades(new: Sequence[NewGrade], items: Sequence[Item]) -> list[ItemGrade]:
-    """Refuse by its path what cannot be given."""
-    most = {one.item: one.points for one in items}
+    """Convert the grades of a request. Raises Invalid for one that is not valid for its item."""
+    maximum = {item.item: item.points for item in items}
     seen: set[str] = set()
-    for index, one in enumerate(new):
+    for index, grade in enumerate(new):
         path = f"$.grades[{index}]"
-        if one.item not in most:
+        if grade.item not in maximum:
             raise Invalid(f"{path}.item", "there is no such item in this attempt")
-        if one.item in seen:
+        if grade.item in seen:
             raise Invalid(f"{path}.item", "used twice")
-        if one.points > most[one.item]:
-            raise Invalid(f"{path}.points", f"must be at most {most[one.item]:g}")
-        seen.add(one.item)
-    return [ItemGrade(one.item, one.points, one.comment) for one in new]
+        if grade.points > maximum[grade.item]:
+            raise Invalid(f"{path}.points", f"must be at most {maximum[grade.item]:g}")
+        seen.add(grade.item)
+    return [ItemGrade(grade.item, grade.points, grade.comment) for grade in new]
 
 
-def _view(script: GradedAttempt) -> ScriptView:
+def _view(attempt: GradedAttempt) -> ScriptView:
     return ScriptView(
-        items=[_item(one, script) for one in script.items],
-        score=script.marks.score,
-        max_score=script.marks.max_score,
-        percentage=script.marks.percentage,
-        passed=script.marks.passed,
-        grade_final=script.grade_final,
+        items=[_item(item, attempt) for item in attempt.items],
+        score=attempt.marks.score,
+        max_score=attempt.marks.max_score,
+        percentage=attempt.marks.percentage,
+        passed=attempt.marks.passed,
+        grade_final=attempt.grade_final,
     )
 
 
-def _item(item: Item, script: GradedAttempt) -> GradedItem:
-    stands = script.answers.get(item.item)
+def _item(item: Item, attempt: GradedAttempt) -> GradedItem:
+    answer = attempt.answers.get(item.item)
     return GradedItem(
         item=item.item,
         kind=item.kind,
@@ -172,6 +172,6 @@ def _item(item: Item, script: GradedAttempt) -> GradedItem:
         choices=item.choices,
         answer_key=item.answer_key,
         points=item.points,
-        answer=None if stands is None else ReadAnswer(stands.value, stands.revision, stands.saved_at),
-        given=script.given.get(item.item),
+        answer=None if answer is None else ReadAnswer(answer.value, answer.revision, answer.saved_at),
+        given=attempt.given.get(item.item),
     )

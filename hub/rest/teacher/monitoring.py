@@ -1,7 +1,7 @@
-"""One attempt under review: its facts page by page, what is concluded from them, and every flag with its ground.
+"""Read one attempt for review: its events page by page, its analysis, and its flags with their evidence.
 
-A fact is an anomaly when a flag above a note cites it that counts towards scores: facts are never judged by themselves.
-Reading leaves a row in the trail.
+An event is an anomaly if a flag that counts towards the score cites it; an event must never be called an anomaly by
+itself. Reading is recorded in the audit log.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,14 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Forbidden, NotFound
 from db.queries import access
-from db.queries.review import attempts, timeline
-from db.queries.review import flags as flagged
+from db.queries.review import attempts, flags, timeline
 from db.queries.review.attempts import AttemptSummary
 from db.queries.review.flags import CitedEvents
 from db.queries.review.timeline import AnalysisRecord, EventFilter, EventId, RecordedEvent
+from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
-from hub.rest.http.audit import AnyRequest, leave
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.paging import PAGE, After, Limit, read_cursor, write_cursor
 from hub.rest.teacher.responses import FlagView, show_case
 from protocol.flags import Severity, flag_counts
@@ -31,7 +31,7 @@ from protocol.limits import NAME_CHARS, SEVERITY_CHARS
 from protocol.roles import Permission
 
 CURSOR_CHARS = 16 * 1024
-"""A cursor names every stream of the attempt; few have more than three, and two hundred fit."""
+"""A cursor names every stream of the attempt. Most attempts have at most three; two hundred fit."""
 
 _NO_NUL = r"^[^\x00]*$"
 _Type = Annotated[
@@ -41,26 +41,26 @@ _Type = Annotated[
 _Severity = Annotated[
     str | None,
     QueryParameter(
-        max_length=SEVERITY_CHARS, pattern=_NO_NUL, description="Only events whose client claims this severity"
+        max_length=SEVERITY_CHARS, pattern=_NO_NUL, description="Only events to which the client gave this severity"
     ),
 ]
-_Anomalies = Annotated[bool, QueryParameter(description="Only events that make anomalies: a standing flag cites them")]
+_Anomalies = Annotated[bool, QueryParameter(description="Only anomalies: events cited by a flag that counts")]
 
 
 class TimelineEvent(RecordedEvent, frozen=True, kw_only=True):
-    """One fact with the flags that cite it; an anomaly is one that a standing flag above a note cites."""
+    """One event with the flags that cite it. It is an anomaly if one of them counts and is more than a note."""
 
     is_anomaly: bool
     flags: list[UUID]
 
 
 class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt under review.
+    """One attempt for review.
 
-    `events_timeline` is ordered by when the hub stored each event, each stream by its own numbers; `next` is the
-    `after` of the page that follows. `anomaly_events` and `critical_events` count the events that standing flags above
-    a note, and critical ones, cite: a rule's that were not set aside, others' that were confirmed. `behavior_analysis`
-    is null before the attempt has ended.
+    `events_timeline` is ordered by the time at which the hub stored each event, and each stream by its sequence
+    numbers. `next` is the `after` of the next page. `anomaly_events` counts the events that are cited by flags which
+    count and are more than a note, `critical_events` those cited by critical ones. Flags of rules count unless they
+    were dismissed, all others only after they were confirmed. `behavior_analysis` is null until the attempt has ended.
     """
 
     attempt: AttemptSummary
@@ -73,18 +73,18 @@ class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
     flags: list[FlagView]
 
 
-class Citing(msgspec.Struct, frozen=True):
-    """Which flags cite which facts of one attempt, and which of those facts count."""
+class Citations(msgspec.Struct, frozen=True):
+    """The flags that cite each event of one attempt, and the events that are anomalies."""
 
     flags: dict[EventId, list[UUID]]
     anomalies: set[EventId]
     critical: set[EventId]
 
-    def show(self, fact: RecordedEvent) -> TimelineEvent:
-        """Show a fact with what cites it."""
-        place = (fact.stream_id, fact.seq)
-        fields: dict[str, Any] = {name: getattr(fact, name) for name in fact.__struct_fields__}
-        return TimelineEvent(is_anomaly=place in self.anomalies, flags=self.flags.get(place, []), **fields)
+    def show(self, event: RecordedEvent) -> TimelineEvent:
+        """Return an event with the flags that cite it."""
+        event_id = (event.stream_id, event.seq)
+        fields: dict[str, Any] = {name: getattr(event, name) for name in event.__struct_fields__}
+        return TimelineEvent(is_anomaly=event_id in self.anomalies, flags=self.flags.get(event_id, []), **fields)
 
 
 @get(
@@ -99,55 +99,53 @@ async def read_monitoring(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
     *,
-    type: _Type = None,  # noqa: A002 - named in refusals as in the query
+    type: _Type = None,  # noqa: A002 - error messages use the name of the query parameter
     severity: _Severity = None,
     anomalies: _Anomalies = False,
     after: After = None,
     limit: Limit = PAGE,
 ) -> Monitoring:
-    """Read a page of what was recorded of one attempt, what is concluded from it, and its flags with their evidence."""
-    place = read_cursor(after, list[tuple[UUID, int]], CURSOR_CHARS)
-    async with engine.begin() as conn:
+    """Read a page of the events of one attempt, its analysis, and its flags with their evidence."""
+    positions = read_cursor(after, list[tuple[UUID, int]], CURSOR_CHARS)
+    async with change(engine, None) as unit:
+        conn = unit.conn
         await access.require_for_attempt(conn, attempt_id, principal.user_id, Permission.VIEW)
-        citing = cite(await flagged.read_cited_events(conn, attempt_id))
+        citations = group_citations(await flags.read_cited_events(conn, attempt_id))
         streams = await timeline.read_streams(conn, attempt_id)
         attempt = await attempts.read_summary(conn, attempt_id)
         total = await timeline.count_events(conn, streams)
         analysis = await timeline.read_analysis(conn, attempt_id)
-        cases = await flagged.list_attempt_cases(conn, attempt_id)
-        await leave(conn, request, principal.user_id, "read_monitoring", "attempt", attempt_id)
-        window = await timeline.read_page(
+        cases = await flags.list_attempt_cases(conn, attempt_id)
+        record_action(unit, request, principal.user_id, "read_monitoring", "attempt", attempt_id)
+        page = await timeline.read_page(
             conn,
             streams,
-            positions=dict(place or []),
-            wanted=EventFilter(type, severity, citing.anomalies if anomalies else None),
+            positions=dict(positions or []),
+            wanted=EventFilter(type, severity, citations.anomalies if anomalies else None),
             limit=limit,
         )
     return Monitoring(
         attempt=attempt,
         total_events=total,
-        anomaly_events=len(citing.anomalies),
-        critical_events=len(citing.critical),
-        events_timeline=[citing.show(fact) for fact in window.facts],
-        next=None if window.is_last else write_cursor(sorted(window.positions.items())),
+        anomaly_events=len(citations.anomalies),
+        critical_events=len(citations.critical),
+        events_timeline=[citations.show(event) for event in page.facts],
+        next=None if page.is_last else write_cursor(sorted(page.positions.items())),
         behavior_analysis=analysis,
         flags=[show_case(case) for case in cases],
     )
 
 
-def cite(flags: Sequence[CitedEvents]) -> Citing:
-    """Tell which facts these flags cite, and which of them count."""
-    by_fact: dict[EventId, list[UUID]] = {}
-    for flag in flags:
-        for place in dict.fromkeys(flag.places):
-            by_fact.setdefault(place, []).append(flag.flag_id)
-    standing = [
-        flag for flag in flags if flag_counts(flag.source, flag.status) and flag.severity is not Severity.NORMAL
-    ]
-    return Citing(
-        by_fact, _places(standing), _places([flag for flag in standing if flag.severity is Severity.CRITICAL])
-    )
+def group_citations(cited: Sequence[CitedEvents]) -> Citations:
+    """Group the events that flags cite: the flags of each event, and the events that are anomalies."""
+    by_event: dict[EventId, list[UUID]] = {}
+    for flag in cited:
+        for event_id in dict.fromkeys(flag.places):
+            by_event.setdefault(event_id, []).append(flag.flag_id)
+    counted = [flag for flag in cited if flag_counts(flag.source, flag.status) and flag.severity is not Severity.NORMAL]
+    critical = [flag for flag in counted if flag.severity is Severity.CRITICAL]
+    return Citations(by_event, _event_ids(counted), _event_ids(critical))
 
 
-def _places(flags: Collection[CitedEvents]) -> set[EventId]:
-    return {place for flag in flags for place in flag.places}
+def _event_ids(cited: Collection[CitedEvents]) -> set[EventId]:
+    return {event_id for flag in cited for event_id in flag.places}

@@ -1,4 +1,4 @@
-"""Flags as reviewers are shown them: as recorded, with the rule's plain name. Nothing is decided or left out here."""
+"""The structures in which flags are shown to reviewers. This module must never leave out or change what is stored."""
 
 from typing import Any
 from uuid import UUID
@@ -11,46 +11,46 @@ from protocol.flags import Citation
 
 
 class FlagSummary(FlagRecord, frozen=True, kw_only=True):
-    """One flag in a line, the rule by its plain name."""
+    """One flag, with the name of its rule."""
 
     rule_name: str
 
 
-class Ground(msgspec.Struct, frozen=True):
-    """Every cited place, `[stream_id, seq]`, and copies of the first cited events."""
+class FlagEvidence(msgspec.Struct, frozen=True):
+    """The place of every cited event, `[stream_id, seq]`, and copies of the first ones."""
 
     cited: list[tuple[UUID, int]]
     events: list[Citation]
 
 
 class FlagView(FlagSummary, frozen=True, kw_only=True):
-    """One flag with its ground: the numbers its summary speaks of, the facts it cites, every decision about it.
+    """One flag with its evidence: the numbers of its summary, the events it cites, and all decisions about it.
 
-    `false_alarms` says what honest people do that looks the same.
+    `false_alarms` describes honest behavior that looks the same.
     """
 
     rule_version: int
     policy_version: int
     numbers: dict[str, float]
-    evidence: Ground
+    evidence: FlagEvidence
     reviews: list[ReviewRecord]
     false_alarms: str
 
 
 def show_flag(record: FlagRecord) -> FlagSummary:
-    """Show a flag in a line."""
+    """Return a flag with the name of its rule."""
     return FlagSummary(rule_name=describe(record.rule).name, **_fields(record))
 
 
 def show_case(case: FlagCase) -> FlagView:
-    """Show a flag with its ground."""
+    """Return a flag with its evidence."""
     rule = describe(case.record.rule)
     return FlagView(
         rule_name=rule.name,
         rule_version=case.rule_version,
         policy_version=case.policy_version,
         numbers=case.evidence.numbers,
-        evidence=Ground(case.evidence.cited, case.evidence.events),
+        evidence=FlagEvidence(case.evidence.cited, case.evidence.events),
         reviews=case.reviews,
         false_alarms=rule.false_alarms,
         **_fields(case.record),

@@ -1,6 +1,6 @@
-"""One student's record, and the students to look after, for their teachers; reading a record leaves a row in the trail.
+"""Read the record of a student, and list the students who need attention. Reading a record is recorded.
 
-Of exams the teacher may not see nothing is told, not even that they were sat.
+The answers must never contain anything about exams that the teacher cannot see, not even that they were taken.
 """
 
 from typing import Annotated
@@ -16,25 +16,26 @@ from db.errors import Forbidden, NotFound
 from db.queries.review import students
 from db.queries.review.attempts import AttemptSummary
 from db.queries.review.students import FlaggedStudent, Metrics, StudentCard
+from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
-from hub.rest.http.audit import AnyRequest, leave
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.analysis import DropoutLabel
 
 
 class Risk(msgspec.Struct, frozen=True):
-    """What a student's figures come to; null and false while they are not told."""
+    """The risk of a student; null and false if you cannot see it."""
 
     label: DropoutLabel | None
     flagged: bool
 
 
 class StudentRecord(msgspec.Struct, frozen=True):
-    """A student, their attempts at exams one may see, the newest first, and what those come to.
+    """A student with the attempts at exams that you can see, newest first, and the figures of all attempts.
 
-    `metrics` is over all attempts whose review is final. It is null before there are any, and to who may not see every
-    exam the student has sat.
+    `metrics` covers all attempts whose grade is final. It is null if there are none, or if you cannot see all exams of
+    the student.
     """
 
     profile: StudentCard
@@ -55,12 +56,13 @@ async def read_student(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
 ) -> StudentRecord:
-    """Read who a student is, what they sat in exams one may see, and how they are doing."""
-    async with engine.begin() as conn:
+    """Read a student's profile, attempts and figures."""
+    async with change(engine, None) as unit:
+        conn = unit.conn
         profile = await students.read_card(conn, student_id, principal.user_id)
         attempts = await students.list_attempts(conn, student_id, principal.user_id)
         metrics = await students.read_metrics(conn, student_id, principal.user_id)
-        await leave(conn, request, principal.user_id, "read_student", "user", student_id)
+        record_action(unit, request, principal.user_id, "read_student", "user", student_id)
     label = None if metrics is None else metrics.current_risk_label
     risk = Risk(label, flagged=metrics is not None and metrics.flagged_for_intervention)
     return StudentRecord(profile, attempts, metrics, risk)
@@ -68,18 +70,18 @@ async def read_student(
 
 @get(
     "/flagged-students",
-    summary="List the students to look after",
+    summary="List the students who need attention",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def list_flagged_students(
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
-    exam_id: Annotated[UUID | None, QueryParameter(description="Of this exam only")] = None,
+    exam_id: Annotated[UUID | None, QueryParameter(description="Only students of this exam")] = None,
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[FlaggedStudent]:
-    """List who has a flagged attempt, or one of high risk, in the exams one may analyse, or is flagged over all."""
+    """List students with a flagged or high-risk attempt in exams you can analyse, or with a flag over all attempts."""
     place = read_cursor(after, UUID)
     async with engine.connect() as conn:
         found = await students.list_flagged(

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import AuditLog, BehaviorAnalysis, Flag, ServiceKey
 from db.queries import feed
 from db.queries.evaluation import flags
-from hub.rest.service_reports import DECIDED_HERE, JUDGED_HERE
+from hub.rest.service_reports import COMPUTED_FIELDS, COMPUTED_FLAG_FIELDS
 from judgement.policy import preset, write_policy
 from protocol.flags import FlagStatus
 from protocol.roles import Role
@@ -128,7 +128,7 @@ async def test_citations_of_what_is_not_there_or_another_attempts_are_refused_by
 
 @pytest.mark.parametrize("name", ["integrity_score", "lmi_score", "dropout_label", "score", "flagged"])
 async def test_posted_scores_and_labels_are_refused_by_name(stage: Stage, name: str) -> None:
-    assert name in JUDGED_HERE
+    assert name in COMPUTED_FIELDS
     for said in ({name: 0.1}, stage.report() | {name: None}):
         answer = await post(stage, said)
         assert answer.status_code == 400
@@ -136,7 +136,7 @@ async def test_posted_scores_and_labels_are_refused_by_name(stage: Stage, name: 
 
 
 async def test_a_posted_flag_says_nothing_that_a_person_decides(stage: Stage) -> None:
-    for name in DECIDED_HERE:
+    for name in COMPUTED_FLAG_FIELDS:
         answer = await post(stage, stage.report(flags=[stage.flag(1), stage.flag(1) | {name: "confirmed"}]))
         assert [fault["path"] for fault in answer.json()["errors"]] == [f"$.flags[1].{name}"]
 

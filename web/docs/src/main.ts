@@ -1,5 +1,4 @@
-/** The REST reference: Swagger UI with the hub's OpenAPI document. It sends no request to another server. */
-
+// The REST reference: Swagger UI from local files over the hub's own schema. It asks no foreign server for anything.
 import "swagger-ui-dist/swagger-ui.css";
 import "./docs.css";
 import SwaggerUIBundle from "swagger-ui-dist/swagger-ui-es-bundle.js";
@@ -7,7 +6,7 @@ import SwaggerUIBundle from "swagger-ui-dist/swagger-ui-es-bundle.js";
 SwaggerUIBundle({
   url: "/docs/openapi.json",
   dom_id: "#docs",
-  // Its links are inside its buttons, where the keyboard does not reach them.
+  // Its links stand inside its buttons, where no keyboard finds them.
   deepLinking: false,
   validatorUrl: null,
   displayRequestDuration: true,
@@ -16,7 +15,7 @@ SwaggerUIBundle({
   onComplete: nameControls,
 });
 
-/** Add names and roles for screen readers that Swagger UI leaves out. */
+/** Say what Swagger UI leaves unsaid to a screen reader. */
 function nameControls(): void {
   document.querySelector("#servers")?.setAttribute("aria-label", "Server");
   document.querySelector(".information-container")?.setAttribute("role", "banner");

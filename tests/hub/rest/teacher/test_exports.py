@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hub.rest.teacher.exports import EVENT_COLUMNS, FLAG_COLUMNS, ROWS_AT_ONCE, write_events
-from hub.rest.teacher.monitoring import cite
+from hub.rest.teacher.monitoring import group_citations
 from protocol.roles import Permission
 from tests.hub.conftest import Caller
 from tests.hub.rest.teacher.conftest import Classroom, user_id_of
@@ -101,7 +101,7 @@ async def test_an_export_holds_neither_its_rows_nor_a_connection_while_its_reade
             {"many": MANY, "stream": stream_id},
         )
     lines = size = 0
-    async for part in write_events(engine, attempt_id, cite([])):
+    async for part in write_events(engine, attempt_id, group_citations([])):
         assert engine.pool.checkedout() == 0
         assert part.count(b"\r\n") <= ROWS_AT_ONCE
         lines, size = lines + part.count(b"\r\n"), size + len(part)

@@ -9,7 +9,7 @@ from db.models import BehaviorAnalysis, Flag, MonitoringEvent
 from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
 from db.queries.review.flags import CitedEvents
-from hub.rest.teacher.monitoring import cite
+from hub.rest.teacher.monitoring import group_citations
 from protocol.flags import FlagSource, FlagStatus, Severity
 from protocol.roles import Permission, Role
 from tests.factories import TIME_BASE_MS
@@ -188,7 +188,7 @@ async def test_a_bad_request_for_a_timeline_is_refused_by_its_path(
 
 def test_a_fact_that_many_flags_cite_counts_once() -> None:
     place, flags = (uuid4(), 1), [uuid4(), uuid4()]
-    citing = cite(
+    citing = group_citations(
         [CitedEvents(flag, FlagSource.RULE, FlagStatus.OPEN, Severity.WARNING, [place, place]) for flag in flags]
     )
     assert citing.flags == {place: flags}
@@ -198,7 +198,7 @@ def test_a_fact_that_many_flags_cite_counts_once() -> None:
 
 def test_notes_and_advice_nobody_confirmed_make_no_anomaly() -> None:
     places = [(uuid4(), number) for number in range(4)]
-    citing = cite(
+    citing = group_citations(
         [
             CitedEvents(uuid4(), FlagSource.RULE, FlagStatus.OPEN, Severity.NORMAL, places[:1]),
             CitedEvents(uuid4(), FlagSource.SERVICE, FlagStatus.OPEN, Severity.CRITICAL, places[1:2]),

@@ -31,8 +31,8 @@ export const FILTERS = {
 } as const;
 
 export const CONTROLS = {
-  search: "Search students",
-  searchPlaceholder: "Search students ( / )",
+  search: "Search for a student",
+  searchPlaceholder: "Search for a student ( / )",
   sort: "Sort by",
   layout: "Layout",
   tiles: "Tiles",

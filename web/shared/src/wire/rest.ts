@@ -1,6 +1,6 @@
 // Written by `make docs` from the structs of hub/rest; a test holds it to the code.
 
-/** What is to change; what is left out stays. Who is let out, or has a new password or role, signs in anew. */
+/** The fields to change. After a deactivation, a new password or a new role, the user must sign in again. */
 export interface AccountEdit {
   is_active?: boolean;
   name?: string;
@@ -23,15 +23,6 @@ export interface AccountView {
   has_password: boolean;
   last_login: number | null;
   created_at: number;
-}
-
-/** A flag that advises: what was seen, how much it asks for a person's eye, and the facts it rests on. */
-export interface Advice {
-  /** Plain words, without NUL */
-  summary: string;
-  severity: Severity;
-  confidence: number;
-  cited: Cited[];
 }
 
 /** What is concluded about one attempt that has ended; `analysed_at` in ms since the epoch. */
@@ -57,7 +48,7 @@ export interface AnalysisRecord {
 /** Progress of the analysis after the end of an attempt; `stale` means that its input has changed since. */
 export type AnalysisState = "pending" | "done" | "stale" | "failed";
 
-/** An exam in figures; `students` holds attempts, page by page: `next` is the `after` of the page that follows. */
+/** The figures of an exam. `students` is a page of its attempts; `next` is the `after` of the next page. */
 export interface Analytics {
   exam: ExamHeading;
   analytics: Figures;
@@ -70,7 +61,7 @@ export interface Analytics {
   rules: RuleRecord[];
 }
 
-/** One revision of the answer to one item, and whether it is the one that stands. */
+/** One revision of the answer to one item. `stands` is whether this revision counts. */
 export interface AnswerRevision {
   item: string;
   revision: number;
@@ -86,7 +77,7 @@ export interface Attempt {
   paused: boolean;
 }
 
-/** One attempt, all times in ms since the epoch. `record` is what came of it: there once it has ended and was analysed, or a minute later. */
+/** One attempt. All times are in ms since the epoch. `record` is its result. It is null until the attempt has ended and was analysed, or for a minute if that takes long. */
 export interface AttemptPaper {
   attempt_id: string;
   exam: PaperExam;
@@ -160,8 +151,8 @@ export interface Citation {
   data: Record<string, unknown>;
 }
 
-/** Where a fact stands. */
-export interface Cited {
+/** The place of an event: its stream and its sequence number. */
+export interface CitedEvent {
   stream_id: string;
   seq: number;
 }
@@ -172,12 +163,12 @@ export interface Client {
   version: string;
 }
 
-/** A sign-in by the code a candidate was given for one exam; how it is spaced or cased does not matter. */
+/** A sign-in by exam code. Spaces, dashes and case do not matter. */
 export interface Code {
   code: string;
 }
 
-/** A student's own page; `integrity` is over attempts whose review is final. */
+/** The dashboard of a student. `integrity` covers the attempts whose grade is final. */
 export interface Dashboard {
   profile: Profile;
   exam_history: PastAttempt[];
@@ -192,7 +183,7 @@ export type DropoutLabel = "safe" | "incapable" | "copy" | "no_interest";
 /** What a student can do with an exam: wait, begin, go on, nothing any more, or read what came of it. */
 export type EnrolmentState = "upcoming" | "open" | "running" | "closed" | "done";
 
-/** One exam a student is to sit: its times in ms since the epoch, what is recorded, and the student's attempt. */
+/** One exam of a student, with its notice about recorded data and the attempt. Times are in ms since the epoch. */
 export interface EnrolmentView {
   exam_id: string;
   title: string;
@@ -208,7 +199,7 @@ export interface EnrolmentView {
   attempt: OwnAttempt | null;
 }
 
-/** A student for the roster; an account is made where the username has none. */
+/** A student for the roster. If there is no account with this username, it is created. */
 export interface Entrant {
   /** Letters, digits and ._@+-; case does not matter */
   username: string;
@@ -226,9 +217,9 @@ export interface EventCount {
   last_at: number;
 }
 
-/** What is to change, and the version of the exam it was decided on; what is left out stays as it is. */
+/** The fields to change, and the version of the exam that you have seen. Fields that are left out stay the same. */
 export interface ExamEdit {
-  /** The version that was seen; another one by now is a 409 */
+  /** The version you have seen; 409 if it has changed since */
   version: number;
   title?: string;
   duration_minutes?: number;
@@ -315,13 +306,19 @@ export interface Figures {
   as_of: number;
 }
 
+/** The place of every cited event, `[stream_id, seq]`, and copies of the first ones. */
+export interface FlagEvidence {
+  cited: [string, number][];
+  events: Citation[];
+}
+
 /** Who raised a flag. */
 export type FlagSource = "rule" | "llm" | "service" | "teacher";
 
 /** The status of a flag's review. Only reviewers change it. */
 export type FlagStatus = "open" | "confirmed" | "dismissed" | "escalated" | "withdrawn";
 
-/** One flag in a line, the rule by its plain name. */
+/** One flag, with the name of its rule. */
 export interface FlagSummary {
   flag_id: string;
   attempt_id: string;
@@ -339,7 +336,7 @@ export interface FlagSummary {
   rule_name: string;
 }
 
-/** One flag with its ground: the numbers its summary speaks of, the facts it cites, every decision about it. `false_alarms` says what honest people do that looks the same. */
+/** One flag with its evidence: the numbers of its summary, the events it cites, and all decisions about it. `false_alarms` describes honest behavior that looks the same. */
 export interface FlagView {
   flag_id: string;
   attempt_id: string;
@@ -358,7 +355,7 @@ export interface FlagView {
   rule_version: number;
   policy_version: number;
   numbers: Record<string, number>;
-  evidence: Ground;
+  evidence: FlagEvidence;
   reviews: ReviewRecord[];
   false_alarms: string;
 }
@@ -380,7 +377,7 @@ export interface GivenAnswer {
   value: unknown;
 }
 
-/** The key itself: it is shown only now. */
+/** The new key. It is not shown again. */
 export interface GivenKey {
   key_id: string;
   name: string;
@@ -388,7 +385,7 @@ export interface GivenKey {
   key: string;
 }
 
-/** One item with its key, the answer that stands, and what it was given: `by` is "key" or a person's name. */
+/** One item with its key, the answer that counts, and its points. `by` is "key" or the name of a teacher. */
 export interface GradedItem {
   item: string;
   kind: ItemKind;
@@ -400,7 +397,7 @@ export interface GradedItem {
   given: StoredGrade | null;
 }
 
-/** Points for some items; with `final` the grade is the last word, which wants points for every item. */
+/** Points for some items. `final` makes the grade final; then every item needs points. */
 export interface Grading {
   grades: NewGrade[];
   final?: boolean;
@@ -427,13 +424,7 @@ export interface Grants {
   can_view_analytics?: boolean;
 }
 
-/** Every cited place, `[stream_id, seq]`, and copies of the first cited events. */
-export interface Ground {
-  cited: [string, number][];
-  events: Citation[];
-}
-
-/** How the hub and what it rests on are; without Redis it is slower, not unwell. */
+/** The state of the hub and its services. Without Redis the hub is slower, but healthy. */
 export interface Health {
   status: "healthy" | "unhealthy";
   database: "connected" | "disconnected";
@@ -452,7 +443,7 @@ export interface Instruct {
   t: "instruct";
 }
 
-/** An integrity score, 0..1, and its word; null and unknown where too little was seen or nobody has decided yet. */
+/** An integrity score, 0..1, and its label. Null and unknown if too little was recorded, or before a decision. */
 export interface Integrity {
   score: number | null;
   status: IntegrityStatus;
@@ -473,7 +464,7 @@ export interface ItemFigures {
 /** How an item is answered. All kinds but `text` are graded from the answer key; a grader grades `text`. */
 export type ItemKind = "choice" | "multiple" | "number" | "text";
 
-/** One item; without `answer_key` for those who may not see keys. */
+/** One item, without `answer_key` for users who must not see it. */
 export interface ItemView {
   item: string;
   kind: ItemKind;
@@ -483,7 +474,7 @@ export interface ItemView {
   answer_key: unknown;
 }
 
-/** The newest version of an exam's items; version 0 means that it has none yet. */
+/** The newest version of an exam's items. Version 0 means that there are none yet. */
 export interface ItemsView {
   version: number;
   items: ItemView[];
@@ -535,7 +526,7 @@ export interface Metrics {
 /** Progress of the language model's summary; `off` where the exam or the deployment uses no model. */
 export type ModelState = "off" | "pending" | "done" | "failed";
 
-/** One attempt under review. `events_timeline` is ordered by when the hub stored each event, each stream by its own numbers; `next` is the `after` of the page that follows. `anomaly_events` and `critical_events` count the events that standing flags above a note, and critical ones, cite: a rule's that were not set aside, others' that were confirmed. `behavior_analysis` is null before the attempt has ended. */
+/** One attempt for review. `events_timeline` is ordered by the time at which the hub stored each event, and each stream by its sequence numbers. `next` is the `after` of the next page. `anomaly_events` counts the events that are cited by flags which count and are more than a note, `critical_events` those cited by critical ones. Flags of rules count unless they were dismissed, all others only after they were confirmed. `behavior_analysis` is null until the attempt has ended. */
 export interface Monitoring {
   attempt: AttemptSummary;
   total_events: number;
@@ -547,7 +538,7 @@ export interface Monitoring {
   flags: FlagView[];
 }
 
-/** An account to make. Without a password a student signs in by candidate codes; others need one. */
+/** A new account. A student without a password signs in with exam codes; other roles need a password. */
 export interface NewAccount {
   /** Letters, digits and ._@+-; case does not matter */
   username: string;
@@ -559,7 +550,7 @@ export interface NewAccount {
   can_create_exams?: boolean;
 }
 
-/** An exam to make: a draft that no student sees, unless it says that it is published. `preset` chooses its rules: what a page can see, or a camera too. It may be begun from `opens_at` until `closes_at`. */
+/** A new exam. It is a draft that no student sees, unless `is_published` is set. `preset` chooses its rules: for the events of a page only, or of a camera too. Students can start it between `opens_at` and `closes_at`. */
 export interface NewExam {
   title: string;
   duration_minutes: number;
@@ -578,7 +569,7 @@ export interface NewExam {
   is_published?: boolean;
 }
 
-/** A person's points for one item, from 0 to the item's own. */
+/** Points for one item, from 0 to the maximum of the item. */
 export interface NewGrade {
   item: string;
   points: number;
@@ -586,7 +577,7 @@ export interface NewGrade {
   comment?: string;
 }
 
-/** One item; `item` is the name answers and events use, and should stay the same from version to version. Its `answer_key`, by kind: `choice` one of the choices, `multiple` a list of them, `number` {value, tolerance}, `text` null: a person grades it. */
+/** One item. `item` is its name in answers and events, and should stay the same in all versions. The `answer_key` depends on the kind: `choice` one of the choices, `multiple` a list of choices, `number` {value, tolerance}, `text` null, because a teacher grades it. */
 export interface NewItem {
   item: string;
   kind: ItemKind;
@@ -597,27 +588,27 @@ export interface NewItem {
   answer_key?: unknown;
 }
 
-/** All items of the next version, in their order; `version`, when given, is the one that was seen. */
+/** All items of the next version, in order. `version`, if given, is the version you have seen. */
 export interface NewItems {
   items: NewItem[];
-  /** The version that was seen; another one by now is a 409 */
+  /** The version you have seen; 409 if it has changed since */
   version?: number | null;
 }
 
-/** A key to give to the program of this name; keys of one name are one program's. */
+/** A new key for the program of this name. Keys with the same name belong to one program. */
 export interface NewKey {
   name: string;
   scopes: Scope[];
 }
 
-/** How the rules are to be set; what it leaves out is as its `preset` has it. `version`, when given, is the one that was seen. */
+/** New settings of the rules. Settings that are left out are those of the `preset`. `version`, if given, is the version you have seen. */
 export interface NewPolicy {
   policy: Record<string, unknown>;
-  /** The version that was seen; another one by now is a 409 */
+  /** The version you have seen; 409 if it has changed since */
   version?: number | null;
 }
 
-/** What `hello` says on a socket, but for who is saying it. */
+/** The fields of a socket's `hello`, without the sign-in. */
 export interface NewStream {
   attempt_id: string;
   boot: string;
@@ -752,7 +743,7 @@ export interface PastAttempt {
 /** What a teacher who does not own an exam may do with it. */
 export type Permission = "can_view" | "can_edit" | "can_invigilate" | "can_review" | "can_view_analytics";
 
-/** The newest version of an exam's policy, complete, and every rule it sets, in words and as a schema. */
+/** The newest version of an exam's policy with all settings, and a description and schema of every rule. */
 export interface PolicyView {
   version: number;
   policy: Record<string, unknown>;
@@ -790,14 +781,14 @@ export interface Profile {
   cohort: string | null;
 }
 
-/** The answer that stands; `saved_at`, ms since the epoch, is when it was stored. */
+/** The answer that counts. `saved_at` is when it was stored, in ms since the epoch. */
 export interface ReadAnswer {
   value: unknown;
   revision: number;
   saved_at: number;
 }
 
-/** Whether a balancer should send traffic here, and if not, why not. */
+/** Whether a load balancer should send traffic here, and if not, the reason. */
 export interface Readiness {
   ready: boolean;
   reason: string | null;
@@ -814,7 +805,7 @@ export interface Receipt {
   hash: string;
 }
 
-/** What a report came to: its flags in their order, and its note. */
+/** The ids of a report's flags, in order, and of its note. */
 export interface Received {
   id: string;
   attempt_id: string;
@@ -822,7 +813,7 @@ export interface Received {
   note: string | null;
 }
 
-/** What came of an attempt, and what was recorded. Marks and integrity are null until results are released. */
+/** The result of an attempt and what was recorded. Marks and integrity are null until results are released. */
 export interface RecordView {
   score: number | null;
   max_score: number | null;
@@ -837,7 +828,7 @@ export interface RecordView {
   recorded: EventCount[];
 }
 
-/** One flag a person has decided about, or of released results: what was seen, and what its rule is for. */
+/** One flag with a decision, or of released results: what was recorded, and what its rule is for. */
 export interface RecordedFlag {
   rule: string;
   name: string;
@@ -848,12 +839,12 @@ export interface RecordedFlag {
   at: number;
 }
 
-/** A refresh token, good once; a page of ours leaves it to its cookie. */
+/** A refresh token. It can be used once. A page of the hub leaves it out and sends its cookie. */
 export interface Refresh {
   refresh_token?: string | null;
 }
 
-/** A student's own registration. */
+/** The registration of a student. */
 export interface Register {
   /** Letters, digits and ._@+-; case does not matter */
   username: string;
@@ -872,22 +863,31 @@ export interface Rejected {
   code: RejectCode;
 }
 
-/** What a program says about one attempt; a repeated `id` is answered as it was, and does nothing. `text` and `indicators` become a note of severity `normal`; indicators also stand in the attempt's analysis, where it has one. */
+/** A report about one attempt. Sending the same `id` again does nothing and has the same answer. `text` and `indicators` become a note with the severity `normal`. If the attempt has an analysis, the indicators are added to it. */
 export interface Report {
   id: string;
   attempt_id: string;
   /** Plain words, without NUL */
   text?: string | null;
   indicators?: string[];
-  flags?: Advice[];
+  flags?: ReportedFlag[];
 }
 
-/** A decision about a flag: `seen` is the status it was shown with; the same `id` decides once. */
+/** A flag for a reviewer: a summary, its severity and confidence, and the events it cites. */
+export interface ReportedFlag {
+  /** Plain words, without NUL */
+  summary: string;
+  severity: Severity;
+  confidence: number;
+  cited: CitedEvent[];
+}
+
+/** A decision about a flag. `seen` is the status that you have seen. Sending the same `id` again decides once. */
 export interface Review {
   id: string;
   decision: FlagStatus;
   seen: FlagStatus;
-  /** Why, in words that can be shown to the student */
+  /** The reason, in words that the student can read */
   reason: string;
 }
 
@@ -912,7 +912,7 @@ export interface Risks {
 /** The role of a user. */
 export type Role = "student" | "teacher" | "admin" | "service";
 
-/** Students to put on the roster; those who are on it stay, and get new codes. */
+/** Students to add to the roster. Students who are already on it get new codes. */
 export interface Roster {
   students: Entrant[];
 }
@@ -940,7 +940,7 @@ export interface RuleInfo {
   defaults: Record<string, unknown>;
 }
 
-/** What people decided about one rule's flags here; `precision` is the share confirmed, null before any decision. `low` and `high` are its 95 % interval, Wilson's: of few decisions it is wide. */
+/** The decisions about the flags of one rule in this exam. `precision` is the share of confirmed flags, null before any decision. `low` and `high` are its 95 % Wilson interval, which is wide for few decisions. */
 export interface RuleRecord {
   rule: string;
   name: string;
@@ -953,7 +953,7 @@ export interface RuleRecord {
   high: number;
 }
 
-/** The answer to one item that stands; `saved_at`, ms since the epoch, is when it was stored. */
+/** The answer to one item that counts. `saved_at` is when it was stored, in ms since the epoch. */
 export interface SavedAnswer {
   value: unknown;
   revision: number;
@@ -963,7 +963,7 @@ export interface SavedAnswer {
 /** What a service key allows: to send reports about attempts, which affect no score. */
 export type Scope = "analysis";
 
-/** An attempt as it is graded; the sum is null while an item has no points. */
+/** An attempt with its points. The sum is null while an item has no points. */
 export interface ScriptView {
   items: GradedItem[];
   score: number | null;
@@ -979,7 +979,7 @@ export type Severity = "normal" | "warning" | "critical";
 /** The status as students and other systems see it: `submitted` is shown as `completed`. */
 export type ShownStatus = "waiting" | "in_progress" | "paused" | "completed" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
 
-/** An access token good until `expires_at` (ms since the epoch) and the refresh token for the next one. A page of ours gets that one in its cookie, and null here. `exam_id` is set after a sign-in by code: the one exam this session is good for. */
+/** An access token, valid until `expires_at` (ms since the epoch), and the refresh token for the next one. A page of the hub gets the refresh token in its cookie, and null here. After a sign-in by exam code, `exam_id` is the only exam for which the session is valid. */
 export interface SignedIn {
   access_token: string;
   expires_at: number;
@@ -988,12 +988,12 @@ export interface SignedIn {
   exam_id: string | null;
 }
 
-/** `notice`: the version of the notice that the student has read and acknowledged. */
+/** `notice` is the version of the notice that the student has read and acknowledged. */
 export interface Start {
   notice?: number | null;
 }
 
-/** The running attempt; `deadline`, and the server's clock now, in ms since the epoch. */
+/** The running attempt, with its deadline and the server's time in ms since the epoch. */
 export interface Started {
   attempt_id: string;
   status: ShownStatus;
@@ -1009,7 +1009,7 @@ export interface StoredGrade {
   graded_at: number;
 }
 
-/** What `welcome` says on a socket, and what is still to be asked. */
+/** The fields of a socket's `welcome`, and the pending instructions. */
 export interface StreamOpened {
   stream: string;
   committed: number;
@@ -1034,7 +1034,7 @@ export interface StudentCard {
   cohort: string | null;
 }
 
-/** A student on the roster and the code to sign in with; it is shown only now. */
+/** A student on the roster with a sign-in code. The code is not shown again. */
 export interface StudentCode {
   student_id: string;
   username: string;
@@ -1048,7 +1048,7 @@ export interface StudentName {
   name: string;
 }
 
-/** A student, their attempts at exams one may see, the newest first, and what those come to. `metrics` is over all attempts whose review is final. It is null before there are any, and to who may not see every exam the student has sat. */
+/** A student with the attempts at exams that you can see, newest first, and the figures of all attempts. `metrics` covers all attempts whose grade is final. It is null if there are none, or if you cannot see all exams of the student. */
 export interface StudentRecord {
   profile: StudentCard;
   attempts: AttemptSummary[];
@@ -1056,7 +1056,7 @@ export interface StudentRecord {
   risk: teacherstudentsRisk;
 }
 
-/** The last numbers a client has given out, to be waited for, and answers that its socket did not deliver. */
+/** The last sequence number of the client, for which to wait, and answers that its socket did not deliver. */
 export interface Submission {
   stream?: string | null;
   last_seq?: number;
@@ -1072,14 +1072,14 @@ export interface Taken {
   attempt: Attempt;
 }
 
-/** The newest 100 exams one may do anything with, and the newest flags nobody has decided about. */
+/** The newest 100 exams for which you have a permission, and the newest flags without a decision. */
 export interface TeacherDashboard {
   exams: ExamLine[];
   summary: TeacherSummary;
   recent_flags: FlagSummary[];
 }
 
-/** All one's exams counted, and what is going on or open in those that are shown. */
+/** The number of all your exams, and of running and open things in the exams on the dashboard. */
 export interface TeacherSummary {
   exams: number;
   running_attempts: number;
@@ -1087,13 +1087,18 @@ export interface TeacherSummary {
   awaiting_grade: number;
 }
 
-/** A ticket for the first frame of one socket, good once and until `expires_at` (ms since the epoch). */
+/** A ticket for the first frame of one socket. It can be used once, until `expires_at` (ms since the epoch). */
 export interface Ticket {
   ticket: string;
   expires_at: number;
 }
 
-/** One fact with the flags that cite it; an anomaly is one that a standing flag above a note cites. */
+/** The socket that the ticket opens: `monitor` for students, `console` for teachers. */
+export interface TicketRequest {
+  purpose: "monitor" | "console";
+}
+
+/** One event with the flags that cite it. It is an anomaly if one of them counts and is more than a note. */
 export interface TimelineEvent {
   stream_id: string;
   seq: number;
@@ -1118,17 +1123,12 @@ export interface Totals {
 /** The direction in which a figure changes over time. */
 export type Trend = "up" | "steady" | "down";
 
-/** Who signed in. */
+/** The user who signed in. */
 export interface UserView {
   id: string;
   username: string;
   name: string;
   role: Role;
-}
-
-/** Which socket the ticket is to open: `monitor` for candidates, `console` for teachers. */
-export interface WantTicket {
-  purpose: "monitor" | "console";
 }
 
 /** How much a client may have unacknowledged at once: number of events, and bytes of their frames. */
@@ -1137,13 +1137,13 @@ export interface Window {
   bytes: number;
 }
 
-/** Labels are for teachers: here they are always null and false. */
+/** Risk labels are for teachers. Here they are always null and false. */
 export interface studentdashboardRisk {
   label: null;
   flagged: boolean;
 }
 
-/** What a student's figures come to; null and false while they are not told. */
+/** The risk of a student; null and false if you cannot see it. */
 export interface teacherstudentsRisk {
   label: DropoutLabel | null;
   flagged: boolean;
