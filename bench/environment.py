@@ -30,7 +30,7 @@ from protocol.roles import Role
 from veritas.accounts import Login, create_account
 from veritas.embedded.processes import Command, launch
 from veritas.embedded.servers import Servers, run_servers
-from veritas.rest import Rest, Session
+from veritas.rest import Rest, UserSession
 from veritas.simulation.students import make_roster
 
 READY_S: Final = 30.0
@@ -131,7 +131,7 @@ async def seat_class(stage: Stage, hub: Process, size: int) -> Room:
         enrolled = await teacher.extend_roster(exam_id, make_roster(size))
         signing_in = asyncio.Semaphore(SIGN_INS)
 
-        async def sign_in(code: str) -> tuple[UUID, Session]:
+        async def sign_in(code: str) -> tuple[UUID, UserSession]:
             async with signing_in:
                 session = await rest.sign_in_by_code(code)
                 return await session.start(exam_id), session

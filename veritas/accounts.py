@@ -1,6 +1,7 @@
-"""Making accounts from the terminal, and the teacher's login that `veritas up` and `veritas demo` begin with.
+"""Creates users from the terminal, and the first teacher of `veritas up` and `veritas demo`.
 
-The password of that login is drawn once and kept in a 0600 file of the data directory; PostgreSQL has its hash alone.
+The password of that teacher is generated once and kept in a 0600 file of the data directory. PostgreSQL never stores
+more than its hash.
 """
 
 import asyncio
@@ -21,20 +22,20 @@ from veritas.errors import VeritasError
 
 LOGIN_FILE = "login.json"
 PASSWORD_BYTES = 72
-"""bcrypt reads no further."""
+"""bcrypt ignores everything after this length."""
 
 
 class Login(msgspec.Struct, frozen=True):
-    """How to sign in."""
+    """Username and password."""
 
     username: str
     password: str
 
 
 async def create_account(engine: AsyncEngine, role: Role, name: str, login: Login, *, cost: int = 12) -> None:
-    """Make an account that signs in by password. Raises VeritasError: name taken, password too long."""
+    """Create a user who signs in with a password. Raises VeritasError if the name is taken or the password too long."""
     if len(login.password.encode()) > PASSWORD_BYTES:
-        raise VeritasError(f"a password may have {PASSWORD_BYTES} bytes")
+        raise VeritasError(f"the password is too long: {PASSWORD_BYTES} bytes at most")
     hashed = await asyncio.to_thread(bcrypt.hashpw, login.password.encode(), bcrypt.gensalt(cost))
     try:
         async with engine.begin() as conn:
@@ -44,7 +45,7 @@ async def create_account(engine: AsyncEngine, role: Role, name: str, login: Logi
 
 
 async def set_active(engine: AsyncEngine, username: str, *, active: bool) -> None:
-    """Let an account in again, or out; whoever is connected with it is closed within seconds. Raises VeritasError."""
+    """Activate or deactivate a user. Sockets of a deactivated user are closed within seconds. Raises VeritasError."""
     action = "activate" if active else "deactivate"
     try:
         async with engine.begin() as conn:
@@ -57,9 +58,9 @@ async def set_active(engine: AsyncEngine, username: str, *, active: bool) -> Non
 
 
 async def first_login(engine: AsyncEngine, environ: Mapping[str, str]) -> Login:
-    """The teacher's login of this data directory; its account is made where it is missing.
+    """Return the first teacher's login of this data directory; create the user if missing.
 
-    The file comes first: a start that is killed in between is finished by the next one.
+    The file is written first, so that the next start completes one that was killed in between.
     """
     path = data_dir(environ) / LOGIN_FILE
     login = _read(path)

@@ -1,6 +1,6 @@
-"""The command line: one verb each, thin; what a verb does stands in the module it calls.
+"""The command line: one thin function per command.
 
-Everything a person can mend ends as one line on standard error and exit code 2, never as a traceback.
+An error that the user can fix ends as one line on standard error and exit code 2, never as a traceback.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ out = Console()
 err = Console(stderr=True)
 
 FAULT = 2
-"""Exit code of a command that a person can mend."""
+"""Exit code after an error that the user can fix."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,13 +72,13 @@ def up() -> None:
 
 
 @cli.command()
-@click.option("--students", default=12, show_default=True, type=click.IntRange(1, 2000), help="Size of the class.")
-@click.option("--seconds", type=click.FloatRange(min=1), help="How long the class works; without it until Ctrl-C.")
-@click.option("--seed", default=1, show_default=True, help="Chooses who behaves how, repeatably.")
-@click.option("--headless", is_flag=True, help="No live view: run, drain, report, exit.")
+@click.option("--students", default=12, show_default=True, type=click.IntRange(1, 2000), help="Number of students.")
+@click.option("--seconds", type=click.FloatRange(min=1), help="Length of the exam; without it until Ctrl-C.")
+@click.option("--seed", default=1, show_default=True, help="Same seed, same run.")
+@click.option("--headless", is_flag=True, help="No live view: run, report, exit.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report to this file.")
 def demo(students: int, seconds: float | None, seed: int, json_file: Path | None, *, headless: bool) -> None:
-    """Run everything and a simulated class over real websockets, live in this terminal."""
+    """Run everything with a simulated exam over real websockets, live in this terminal."""
     environ = read_environment()
     if headless and seconds is None:
         raise VeritasError("--headless needs --seconds")
@@ -119,7 +119,7 @@ def work() -> None:
 @cli.command()
 @click.option("--sql", is_flag=True, help="Print the DDL of all revisions instead of running them.")
 def migrate(*, sql: bool) -> None:
-    """Bring the database to the newest schema and make its partitions ahead."""
+    """Upgrade the database to the newest schema and create the coming partitions."""
     if sql:
         click.echo(migrations.render_sql())
         return
@@ -133,16 +133,16 @@ def migrate(*, sql: bool) -> None:
 
 @cli.group()
 def admin() -> None:
-    """Accounts, from the terminal of the machine that holds the data."""
+    """Manage users from the terminal of the machine that holds the data."""
 
 
 @admin.command("create")
 @click.argument("username")
-@click.option("--name", required=True, help="Full name, as others see it.")
+@click.option("--name", required=True, help="Full name, as shown to others.")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default="teacher", show_default=True)
-@click.password_option(help="Asked for when not given.")
+@click.password_option(help="Prompts if omitted.")
 def create(username: str, name: str, role: str, password: str) -> None:
-    """Create an account that signs in by password."""
+    """Create a user who signs in with a password."""
 
     async def run(settings: DatabaseSettings) -> None:
         engine = create_engine(settings)
@@ -158,14 +158,14 @@ def create(username: str, name: str, role: str, password: str) -> None:
 @admin.command("deactivate")
 @click.argument("username")
 def deactivate(username: str) -> None:
-    """Let an account in no more; its sessions end, its sockets close within seconds, its records stay."""
+    """Deactivate a user: sessions end and sockets close within seconds; all records stay."""
     _set_active(username, active=False)
 
 
 @admin.command("activate")
 @click.argument("username")
 def activate(username: str) -> None:
-    """Let a deactivated account in again."""
+    """Activate a deactivated user."""
     _set_active(username, active=True)
 
 
@@ -183,12 +183,12 @@ def _set_active(username: str, *, active: bool) -> None:
 
 @cli.command("simulate")
 @click.argument("base_urls", nargs=-1, required=True, metavar="BASE_URL...")
-@click.option("--username", required=True, help="A teacher's account at that hub.")
-@click.option("--password", envvar="VERITAS_PASSWORD", prompt=True, hide_input=True, help="Asked for when not given.")
-@click.option("--students", default=40, show_default=True, type=click.IntRange(1, 5000), help="Size of the class.")
-@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(min=1), help="How long it works.")
-@click.option("--rate", default=0.0, show_default=True, help="Extra events a second and student, as a load.")
-@click.option("--seed", default=1, show_default=True, help="Chooses who behaves how, repeatably.")
+@click.option("--username", required=True, help="Username of a teacher at that hub.")
+@click.option("--password", envvar="VERITAS_PASSWORD", prompt=True, hide_input=True, help="Prompts if omitted.")
+@click.option("--students", default=40, show_default=True, type=click.IntRange(1, 5000), help="Number of students.")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Length of the exam.")
+@click.option("--rate", default=0.0, show_default=True, help="Extra events per second and student, as load.")
+@click.option("--seed", default=1, show_default=True, help="Same seed, same run.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report to this file.")
 def run_simulation(
     base_urls: tuple[str, ...],
@@ -200,15 +200,15 @@ def run_simulation(
     seed: int,
     json_file: Path | None,
 ) -> None:
-    """Sit a scripted class at any hub, through its public API; or at several hubs of one service."""
+    """Run a simulated exam at any hub through its public API, or at several hubs of one service."""
     options = Options(students=students, seconds=seconds, rate=rate, seed=seed)
     sys.exit(asyncio.run(simulate.run(base_urls, Login(username, password), options, out=out, json_file=json_file)))
 
 
 @cli.command("verify")
-@click.option("--reproduce", is_flag=True, help="Also fold every attempt again, and compare flags and scores.")
+@click.option("--reproduce", is_flag=True, help="Also fold every attempt again and compare flags and scores.")
 def run_verification(*, reproduce: bool) -> None:
-    """Check the database against the laws: streams and feeds without holes, nothing foreign, nothing twice."""
+    """Check the stored record: streams and feeds without gaps, nothing lost, nothing twice."""
 
     async def run(settings: DatabaseSettings) -> int:
         engine = create_engine(settings)
@@ -221,7 +221,7 @@ def run_verification(*, reproduce: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; a fault a person can mend is one line and exit code 2."""
+    """Run the command line; an error that the user can fix is one line and exit code 2."""
     try:
         cli(standalone_mode=True)
     except (VeritasError, SettingsError) as error:
@@ -230,7 +230,7 @@ def main() -> None:
 
 
 def _with_database(run: Callable[[DatabaseSettings], Coroutine[Any, Any, _T]]) -> _T:
-    """Run against the servers that are set, that run here already, or that are started for just this."""
+    """Run against the configured servers, those that run here already, or servers started for this command."""
     with with_servers(read_environment()) as environ:
         return asyncio.run(run(read_settings(DatabaseSettings, environ)))
 

@@ -1,7 +1,7 @@
-"""What the commands run with: `.env`, the process's environment, and the servers of the data directory.
+"""Environment of the commands: `.env`, the environment of the process, and the servers of the data directory.
 
-An explicit setting always wins. Nothing here is read at import, and a secret made here never leaves its 0600 file
-but in the environment of our own children.
+An explicit setting always wins. Nothing is read at import. A generated secret never leaves its 0600 file, except in the
+environment of our own child processes.
 """
 
 import os
@@ -26,7 +26,7 @@ ADDRESSES_FILE = "addresses.json"
 
 
 class Addresses(msgspec.Struct, frozen=True):
-    """Where a running `veritas up` is to be reached; written by it, removed when it ends."""
+    """Addresses of a running `veritas up`; written by it and removed when it ends."""
 
     database_url: str
     redis_url: str
@@ -34,18 +34,18 @@ class Addresses(msgspec.Struct, frozen=True):
 
 
 def read_environment(folder: Path | None = None) -> dict[str, str]:
-    """Merge `.env` of the folder (default: the current one) under the process's own environment."""
+    """Merge `.env` of the folder (default: the current one) with the environment, which wins."""
     written = dotenv_values((folder or Path.cwd()) / ".env")
     return {name: value for name, value in written.items() if value is not None} | dict(os.environ)
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
-    """Where embedded servers keep their data and `veritas up` its secret; `.veritas` unless set."""
+    """Return the data directory of embedded servers and generated secrets; `.veritas` by default."""
     return Path(environ.get(DATA_DIR) or ".veritas")
 
 
 def with_secret(environ: Mapping[str, str]) -> dict[str, str]:
-    """Add the signing secret of the data directory, made on first use, unless one is set."""
+    """Add the signing secret of the data directory, unless one is set; generate it on first use."""
     if environ.get(SECRET):
         return dict(environ)
     path = data_dir(environ) / SECRET_FILE
@@ -55,7 +55,7 @@ def with_secret(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def keep(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write a file atomically that only its owner may read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with os.fdopen(descriptor, "wb") as file:
@@ -69,8 +69,8 @@ def keep(path: Path, content: bytes) -> None:
 def with_servers(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Add the addresses of PostgreSQL and Redis for one command.
 
-    Those that are set; else those of the `veritas up` that runs on the data directory; else embedded ones, run for the
-    length of the block. Raises EmbeddedError.
+    These are the configured ones, else those of the `veritas up` that uses the data directory, else embedded servers
+    that run while the block runs. Raises EmbeddedError.
     """
     running = read_addresses(environ)
     if environ.get(DATABASE) and environ.get(REDIS):
@@ -84,7 +84,7 @@ def with_servers(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def publish_addresses(environ: Mapping[str, str], addresses: Addresses) -> Iterator[None]:
-    """Let other commands on this data directory find what runs here."""
+    """Publish the addresses for other commands that use this data directory."""
     path = data_dir(environ) / ADDRESSES_FILE
     keep(path, msgspec.json.encode(addresses))
     try:
@@ -94,7 +94,7 @@ def publish_addresses(environ: Mapping[str, str], addresses: Addresses) -> Itera
 
 
 def read_addresses(environ: Mapping[str, str]) -> Addresses | None:
-    """What runs on the data directory, if anything does: whoever runs there holds its lock."""
+    """Return the addresses of the process that has locked the data directory, if any."""
     if not is_locked(data_dir(environ)):
         return None
     try:

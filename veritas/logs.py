@@ -1,6 +1,6 @@
-"""Logs of every process: one JSON object a line on standard error, from our own code and from libraries alike.
+"""Configures the logs of every process: one JSON object per line on standard error, also for libraries.
 
-Events and key-values only: never a body, a token, a password or an answer.
+Never logs a body, a token, a password or an answer.
 """
 
 import logging
@@ -10,11 +10,11 @@ import structlog
 from structlog.typing import Processor
 
 QUIET = ("uvicorn.access", "uvicorn.error", "httpx", "httpcore", "alembic", "arq.worker")
-"""Loggers of libraries that would write a line per request or job."""
+"""Loggers of libraries that write a line per request or job."""
 
 
 def configure(level: str, process: str) -> None:
-    """Send everything at `level` and above to standard error, each line naming the process it comes from."""
+    """Log everything at `level` and above to standard error, with the name of the process in each line."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

@@ -1,6 +1,6 @@
-"""The whole of Veritas on one machine: PostgreSQL, Redis, a hub and a worker, supervised, and a login to begin with.
+"""All of Veritas on one machine: PostgreSQL, Redis, a hub and a worker, supervised, and a first login.
 
-Order and supervision only: each process is the same `veritas serve` or `veritas work` that a real deployment runs.
+Only starts and supervises: each process is the same `veritas serve` or `veritas work` as in a real deployment.
 """
 
 import socket
@@ -28,11 +28,11 @@ HUB = "hub"
 WORKER = "worker"
 DRAIN_MS = "VERITAS_DRAIN_MS"
 SHORT_DRAIN_MS = "500"
-"""Nobody who presses Ctrl-C here has another hub for the clients to go to."""
+"""Ctrl-C ends the only hub, so its clients have no other hub to move to."""
 
 
 class Stack(msgspec.Struct, frozen=True):
-    """What runs: where it is, how to sign in as a teacher, and who keeps it alive."""
+    """A running stack: its addresses, the first teacher's login, and the supervisor."""
 
     addresses: Addresses
     login: Login
@@ -41,9 +41,9 @@ class Stack(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def run_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
-    """Run everything for the length of the block; every process that dies is started again.
+    """Run everything while the block runs; every process that dies is restarted.
 
-    Must run in the main thread's loop. Raises VeritasError (EmbeddedError, ChildError) or SettingsError.
+    Must run in the loop of the main thread. Raises VeritasError (EmbeddedError, ChildError) or SettingsError.
     """
     with prepare_servers(data_dir(environ), environ) as servers:
         environ = with_secret(environ) | {DATABASE: servers.database_url, REDIS: servers.redis_url}
@@ -63,7 +63,7 @@ async def run_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
 
 
 def _check_port(settings: HubSettings) -> None:
-    """Refuse a port somebody else listens on, before anything waits for a hub that cannot start."""
+    """Refuse a port that is in use, before waiting for a hub that cannot start."""
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -14,7 +14,7 @@ from uuid import UUID
 from tests.browser.stack import Desk, Stack
 from tests.journeys.processes import until
 from veritas.client import Candidate
-from veritas.rest import Rest, Session
+from veritas.rest import Rest, UserSession
 from veritas.simulation.students import make_roster
 
 AWAY_S: Final = 0.6
@@ -109,7 +109,7 @@ async def _play(clients: AsyncExitStack, rest: Rest, exam_id: str, code: str, pa
         await _hand_in(rest, session, attempt_id)
 
 
-async def _hand_in(rest: Rest, session: Session, attempt_id: UUID) -> None:
+async def _hand_in(rest: Rest, session: UserSession, attempt_id: UUID) -> None:
     token = (await session.access()).token
     await rest.post(f"/student/exams/{attempt_id}/submit", {}, dict, token)
 

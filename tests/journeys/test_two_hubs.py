@@ -22,7 +22,7 @@ from tests.journeys.hubs import LOGIN, Hub, Service, run_service
 from tests.journeys.processes import Stopwatch, until
 from veritas.client import Candidate, Console, Superseded
 from veritas.embedded.servers import Servers
-from veritas.rest import Rest, Session
+from veritas.rest import Rest, UserSession
 from veritas.simulation.teacher import SimulatedTeacher
 
 pytestmark = pytest.mark.timeout(120)
@@ -36,7 +36,7 @@ WITHOUT_REDIS_S = 4.0
 class Room:
     """One candidate who types all the time, and one teacher who watches from the other hub."""
 
-    def __init__(self, exam_id: UUID, attempt_id: UUID, session: Session, hubs: list[Hub]) -> None:
+    def __init__(self, exam_id: UUID, attempt_id: UUID, session: UserSession, hubs: list[Hub]) -> None:
         self.exam_id = exam_id
         self.session = session
         self.hubs = hubs

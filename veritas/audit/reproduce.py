@@ -1,7 +1,7 @@
-"""`veritas verify --reproduce`: every attempt folded again from its stored facts, and compared with what is stored.
+"""`veritas verify --reproduce`: folds every attempt again and compares the result with the stored flags and scores.
 
-Facts come along the stored fold order, under the pinned policy and rulebook, a bounded number at a time. What people
-decided is taken as it is. Nothing here writes, and nothing here decides which of two differing judgements is right.
+Events come in the stored fold order, with the pinned policy and rulebook, a bounded number at a time. Decisions of
+reviewers are taken as stored. Never writes, and never decides which of two different results is right.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -29,21 +29,28 @@ from protocol.events import StoredEvent
 from protocol.flags import CountedFlag
 from workers.state_cache import flag_of
 
-ATTEMPTS_AT_ONCE: Final = 100
-FACTS_AT_ONCE: Final = 20_000
-"""How many attempts, and how many facts at most, are held in memory."""
 
-HubTopic = Callable[[int], None]
-"""Hears how many more facts were folded again."""
+class Bounds(msgspec.Struct, frozen=True):
+    """How much is held in memory at a time."""
+
+    attempts: int = 100
+    events: int = 20_000
+
+
+BOUNDS: Final = Bounds()
+
+
+OnProgress = Callable[[int], None]
+"""Called with the number of events folded since the last call."""
 
 _COMPARED: Final = ("policy_version", "severity", "confidence", "summary", "numbers", "cited")
 
 
 class Reproduction(msgspec.Struct):
-    """What came of folding everything again: the first breaches of each law, and what could not be folded again."""
+    """Result of folding everything again: the first breaches of each law, and what could not be folded."""
 
     attempts: int = 0
-    facts: int = 0
+    events: int = 0
     order: list[Breach] = []
     flags: list[Breach] = []
     scores: list[Breach] = []
@@ -53,18 +60,18 @@ class Reproduction(msgspec.Struct):
 
     @property
     def notes(self) -> list[str]:
-        """What is no breach, but was not checked either."""
+        """Attempts that were not checked, and why."""
         notes = [
             f"rulebook {version} is not carried: {_many(count, 'attempt')} not folded again"
             for version, count in sorted(self.not_carried.items())
         ]
         if self.past_retention:
-            notes.append(f"past retention: {_many(self.past_retention, 'attempt')} whose facts are gone")
+            notes.append(f"past retention: {_many(self.past_retention, 'attempt')} whose events are deleted")
         return notes
 
 
 class Replay:
-    """One attempt's fold, done again fact by fact; pure."""
+    """Folds one attempt again, event by event. Pure."""
 
     def __init__(self, folded: Folded, policy: Policy, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> None:
         self.folded = folded
@@ -72,66 +79,71 @@ class Replay:
         self._engine = Engine(policy, rulebooks)
         self._state = self._engine.begin()
         self._last: dict[UUID, int] = {}
-        self._facts = 0
+        self._events = 0
         self._raised: dict[tuple[str, int, str], NewFlag] = {}
 
-    def step(self, fact: StoredEvent) -> None:
-        """Fold the next fact of the stored order; after a fault in that order nothing is folded any more."""
+    def step(self, event: StoredEvent) -> None:
+        """Fold the next event of the stored order; after a fault in that order do nothing."""
         if self.fault is None:
             try:
-                self._fold(fact)
+                self._fold(event)
             except msgspec.ValidationError as error:
-                self.fault = f"{fact.seq} of stream {fact.stream_id} cannot be read: {error}"
+                self.fault = f"{event.seq} of stream {event.stream_id} cannot be read: {error}"
 
-    def _fold(self, fact: StoredEvent) -> None:
-        expected = self._last.get(fact.stream_id, 0) + 1
-        if not follows(fact, expected):
-            self.fault = f"{fact.seq} of stream {fact.stream_id} was folded where {expected} was to come"
+    def _fold(self, event: StoredEvent) -> None:
+        expected = self._last.get(event.stream_id, 0) + 1
+        if not follows(event, expected):
+            self.fault = f"{event.seq} of stream {event.stream_id} was folded where {expected} was expected"
             return
-        self._last[fact.stream_id] = fact.seq
-        self._facts += 1
-        for finding in self._engine.step(self._state, fact):
+        self._last[event.stream_id] = event.seq
+        self._events += 1
+        for finding in self._engine.step(self._state, event):
             flag = flag_of(finding, self.folded.attempt_id, self.folded.policy_version)
             self._raised.setdefault(_identity(flag), flag)
 
     def find_order_fault(self) -> str | None:
-        """Say, after the last fact, how the fold order fails to cover each stream from 1 to the cursor, if it does."""
+        """After the last event: describe how the fold order differs from streams and cursor; None if it does not."""
         if self.fault is not None:
             return self.fault
         for stream_id in sorted({*self._last, *self.folded.positions}):
             last, position = self._last.get(stream_id, 0), self.folded.positions.get(stream_id, 0)
             if last != position:
-                return f"stream {stream_id} is in the fold order, and stored, up to {last}, its cursor at {position}"
-        if self._facts != self.folded.facts:
-            return f"the fold order has {self._facts} facts, the cursor counts {self.folded.facts}"
+                return f"stream {stream_id} is folded and stored up to {last}, but its cursor is at {position}"
+        if self._events != self.folded.facts:
+            return f"the fold order has {self._events} events, the cursor counts {self.folded.facts}"
         return None
 
     def find_differences(self, stored: Sequence[NewFlag]) -> list[str]:
-        """Say how the stored flags differ from those that follow from the facts."""
+        """Describe how the stored flags differ from those that follow from the events."""
         kept = {_identity(flag): flag for flag in stored}
         found = [f"{_name(flag)} is missing" for key, flag in self._raised.items() if key not in kept]
         found += [
-            f"{_name(flag)} does not follow from the facts" for key, flag in kept.items() if key not in self._raised
+            f"{_name(flag)} does not follow from the events" for key, flag in kept.items() if key not in self._raised
         ]
         for key, flag in self._raised.items():
             for field in _COMPARED if key in kept else ():
                 is_stored, follows_now = getattr(kept[key], field), getattr(flag, field)
                 if is_stored != follows_now:
-                    found.append(f"{_name(flag)}: {field} is {is_stored!r}, but {follows_now!r} follows from the facts")
+                    found.append(
+                        f"{_name(flag)}: {field} is {is_stored!r}, but {follows_now!r} follows from the events"
+                    )
         return found
 
 
 async def reproduce(
-    conn: AsyncConnection, told: HubTopic = lambda _: None, rulebooks: Mapping[int, Rulebook] = RULEBOOKS
+    conn: AsyncConnection,
+    on_progress: OnProgress = lambda _: None,
+    rulebooks: Mapping[int, Rulebook] = RULEBOOKS,
+    bounds: Bounds = BOUNDS,
 ) -> Reproduction:
-    """Fold every attempt again, as this transaction sees the record."""
+    """Fold every attempt again in the snapshot of this transaction."""
     found = Reproduction()
     days = await partitions.list_partitions(conn)
     after: UUID | None = None
-    while page := await checkpoints.list_folded(conn, after, ATTEMPTS_AT_ONCE):
+    while page := await checkpoints.list_folded(conn, after, bounds.attempts):
         after = page[-1].attempt_id
         found.attempts += len(page)
-        await _check(conn, page, found, days, told, rulebooks)
+        await _check(conn, page, found, days, on_progress, rulebooks, bounds)
     return found
 
 
@@ -140,8 +152,9 @@ async def _check(
     page: Sequence[Folded],
     found: Reproduction,
     days: set[str],
-    told: HubTopic,
+    on_progress: OnProgress,
     rulebooks: Mapping[int, Rulebook],
+    bounds: Bounds,
 ) -> None:
     ids = [folded.attempt_id for folded in page]
     policies = _read_policies(page, found, rulebooks)
@@ -158,7 +171,7 @@ async def _check(
             replays.append(Replay(folded, policy, rulebooks))
         else:
             found.past_retention += 1
-    await _fold(conn, replays, found, told)
+    await _fold(conn, replays, found, on_progress, bounds)
     raised = await flags.read_raised(conn, ids)
     for replay in replays:
         fault = replay.find_order_fault()
@@ -172,7 +185,7 @@ async def _check(
 def _read_policies(
     page: Sequence[Folded], found: Reproduction, rulebooks: Mapping[int, Rulebook]
 ) -> dict[UUID, Policy]:
-    """The policy of each attempt that can be judged again; the others are counted or are a breach."""
+    """Return the policy of each attempt that can be folded again; count or report the others."""
     policies = {}
     for folded in page:
         version = folded.rulebook_version
@@ -182,45 +195,47 @@ def _read_policies(
         try:
             policies[folded.attempt_id] = read_policy(folded.policy, version, rulebooks)
         except JudgementError as error:
-            _add(found.flags, folded, [f"cannot be judged: {error}"])
+            _add(found.flags, folded, [f"cannot be folded: {error}"])
     return policies
 
 
-async def _fold(conn: AsyncConnection, replays: Sequence[Replay], found: Reproduction, told: HubTopic) -> None:
+async def _fold(
+    conn: AsyncConnection, replays: Sequence[Replay], found: Reproduction, on_progress: OnProgress, bounds: Bounds
+) -> None:
     streams = await checkpoints.read_streams(conn, [replay.folded.attempt_id for replay in replays])
     by_stream = {stream_id: replay for replay in replays for stream_id in streams[replay.folded.attempt_id]}
     bases = {stream_id: base for of_attempt in streams.values() for stream_id, base in of_attempt.items()}
     own = [run for replay in replays for run in replay.folded.fold_order if by_stream.get(run.stream_id) is replay]
-    async for facts in _read(conn, own, bases):
-        for fact in facts:
-            by_stream[fact.stream_id].step(fact)
-        found.facts += len(facts)
-        told(len(facts))
+    async for events in _read(conn, own, bases, bounds.events):
+        for event in events:
+            by_stream[event.stream_id].step(event)
+        found.events += len(events)
+        on_progress(len(events))
 
 
 async def _read(
-    conn: AsyncConnection, runs: Sequence[Run], time_bases: Mapping[UUID, int]
+    conn: AsyncConnection, runs: Sequence[Run], time_bases: Mapping[UUID, int], most: int
 ) -> AsyncIterator[Sequence[StoredEvent]]:
-    """The facts of runs, in their order, a bounded number at a time, however many numbers one of them stands for."""
-    for part in _parts(runs):
+    """Yield the events of runs in order, a bounded number at a time, even for a very long run."""
+    for part in _parts(runs, most):
         left = part
         while left:
-            facts = await checkpoints.read_runs(conn, left, time_bases, FACTS_AT_ONCE)
-            yield facts
+            events = await checkpoints.read_runs(conn, left, time_bases, most)
+            yield events
             last = left[-1]
-            is_cut = len(facts) == FACTS_AT_ONCE and facts[-1].seq < last.last
-            left = [Run(last.stream_id, facts[-1].seq + 1, last.last)] if is_cut else []
+            is_cut = len(events) == most and events[-1].seq < last.last
+            left = [Run(last.stream_id, events[-1].seq + 1, last.last)] if is_cut else []
 
 
-def _parts(runs: Sequence[Run]) -> list[list[Run]]:
-    """Part runs, in the same order, into as many as have a bounded number of numbers; a longer one stands alone."""
+def _parts(runs: Sequence[Run], most: int) -> list[list[Run]]:
+    """Split runs, in order, into groups with a bounded number of events; a longer run is a group by itself."""
     parts: list[list[Run]] = []
     room = 0
     for run in runs:
         numbers = run.last - run.first + 1
         if numbers > room:
             parts.append([])
-            room = FACTS_AT_ONCE
+            room = most
         parts[-1].append(run)
         room -= numbers
     return parts
@@ -230,11 +245,11 @@ def _compare_score(folded: Folded, policy: Policy, standing: Sequence[CountedFla
     follows_now = compute_integrity(standing, policy, folded.coverage)
     if folded.integrity == follows_now or (folded.integrity is None and folded.facts == 0):
         return []
-    return [f"integrity is {folded.integrity!r}, but {follows_now!r} follows from the standing flags"]
+    return [f"integrity is {folded.integrity!r}, but {follows_now!r} follows from the flags that count"]
 
 
 def _compare_coverage(folded: Folded, observed: Observed) -> list[str]:
-    """What is said of a running attempt was true when it was said; at the end it is said for good."""
+    """Compare the coverage of an analyzed attempt; that of a running attempt still changes."""
     follows_now = measure_coverage(observed)
     if not folded.is_concluded or folded.coverage == follows_now:
         return []
@@ -243,7 +258,7 @@ def _compare_coverage(folded: Folded, observed: Observed) -> list[str]:
 
 def _add(breaches: list[Breach], folded: Folded, what: Sequence[str]) -> None:
     room = SHOWN - len(breaches)
-    breaches += [Breach(f"attempt {folded.attempt_id}", one) for one in what[:room]]
+    breaches += [Breach(f"attempt {folded.attempt_id}", text) for text in what[:room]]
 
 
 def _identity(flag: NewFlag) -> tuple[str, int, str]:

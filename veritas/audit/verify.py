@@ -1,4 +1,4 @@
-"""`veritas verify`: the record against the laws, one line each. It reads one moment of it and never writes."""
+"""`veritas verify`: checks the stored record and prints one line per law. Reads one snapshot and never writes."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,77 +18,77 @@ from veritas.audit.reproduce import Reproduction
 Check = Callable[[AsyncConnection], Awaitable[list[Breach]]]
 
 LAWS: Final[tuple[tuple[str, Check], ...]] = (
-    ("every stream is stored from 1 to its end, without holes or overlaps", checks.find_sequence_errors),
+    ("every stream is stored from 1 to its end, without gaps or overlaps", checks.find_sequence_errors),
     ("no number can be stored twice: every partition has its key", checks.find_unkeyed_partitions),
     ("no event without its stream", checks.find_orphaned_events),
-    ("no event outside the days' partitions", checks.find_events_outside_partitions),
-    ("what stands in place of events says what it stands for", checks.find_malformed_markers),
-    ("every answer is what its event says, and no event's answer is missing", checks.find_answer_errors),
-    ("every feed is numbered without a gap, from the first row kept to its head", checks.find_feed_gaps),
-    ("no cursor stands past what is stored, or in a foreign stream", checks.find_cursor_errors),
+    ("no event outside the daily partitions", checks.find_events_outside_partitions),
+    ("every tombstone and lost span names what it replaces", checks.find_malformed_markers),
+    ("every answer matches its event, and no answer is missing", checks.find_answer_errors),
+    ("every feed is numbered without gaps, from its first kept row to its head", checks.find_feed_gaps),
+    ("no cursor is past the stored events or in a foreign stream", checks.find_cursor_errors),
 )
 
 
 LAWS_OF_FOLDS: Final = (
     "every fold order covers its attempt's streams from 1 to the cursor",
-    "folding the stored facts again gives the same flags",
-    "every integrity score follows from the flags that stand",
-    "every coverage of an attempt that was concluded follows from its connections",
+    "folding the stored events again gives the same flags",
+    "every integrity score follows from the flags that count",
+    "every coverage of an analyzed attempt follows from its connections",
 )
-"""What `--reproduce` checks besides."""
+"""Additional laws of `--reproduce`."""
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """One law and where it is broken: the first breaches, at most `SHOWN`."""
+class LawResult(msgspec.Struct, frozen=True):
+    """One law and its first breaches, at most `SHOWN`."""
 
     law: str
     breaches: Sequence[Breach]
 
 
-async def check(conn: AsyncConnection) -> list[Verdict]:
-    """Check every law, as this transaction sees the record."""
-    return [Verdict(law, await find(conn)) for law, find in LAWS]
+async def check(conn: AsyncConnection) -> list[LawResult]:
+    """Check every law in the snapshot of this transaction."""
+    return [LawResult(law, await find(conn)) for law, find in LAWS]
 
 
 async def run(engine: AsyncEngine, out: Console, *, reproduce: bool = False) -> int:
-    """Check the database and print a line for each law; 0 when all hold, else 1.
+    """Check the database and print a line for each law. Returns 0 if all hold, else 1.
 
-    `reproduce` also folds every attempt again, and compares what follows with the flags and scores that are stored.
+    `reproduce` also folds every attempt again and compares the result with the stored flags and scores.
     """
     async with checks.read_snapshot(engine) as conn:
         extent = await checks.measure_extent(conn)
         out.print(_describe(extent), highlight=False)
-        verdicts = await check(conn)
-        for verdict in verdicts:
-            _show(verdict, out)
+        results = await check(conn)
+        for result in results:
+            _show(result, out)
         if reproduce:
-            verdicts += await _reproduce(conn, out)
-    return 1 if any(verdict.breaches for verdict in verdicts) else 0
+            results += await _reproduce(conn, out)
+    return 1 if any(result.breaches for result in results) else 0
 
 
-async def _reproduce(conn: AsyncConnection, out: Console) -> list[Verdict]:
+async def _reproduce(conn: AsyncConnection, out: Console) -> list[LawResult]:
     again = await _fold_again(conn, out)
-    verdicts = [
-        Verdict(law, breaches)
+    results = [
+        LawResult(law, breaches)
         for law, breaches in zip(LAWS_OF_FOLDS, (again.order, again.flags, again.scores, again.coverages), strict=True)
     ]
-    for verdict in verdicts:
-        _show(verdict, out)
+    for result in results:
+        _show(result, out)
     for note in again.notes:
         out.print(f"[yellow]·[/yellow] {note}", highlight=False)
-    return verdicts
+    return results
 
 
 async def _fold_again(conn: AsyncConnection, out: Console) -> Reproduction:
-    """Fold everything again, with a bar where somebody watches."""
+    """Fold everything again, with a progress bar on a terminal."""
     total = await checkpoints.count_folded(conn)
     with Progress(console=out, transient=True, disable=not out.is_terminal) as progress:
         task = progress.add_task("folding again", total=total)
         started = time.perf_counter()
-        found = await reproduction.reproduce(conn, lambda facts: progress.advance(task, facts))
-    rate = found.facts / max(time.perf_counter() - started, 1e-9)
+        found = await reproduction.reproduce(conn, lambda events: progress.advance(task, events))
+    rate = found.events / max(time.perf_counter() - started, 1e-9)
     out.print(
-        f"{found.facts:,} facts of {found.attempts:,} attempts folded again, {rate:,.0f} a second", highlight=False
+        f"{found.events:,} events of {found.attempts:,} attempts folded again, {rate:,.0f} a second", highlight=False
     )
     return found
 
@@ -97,10 +97,10 @@ def _describe(extent: Extent) -> str:
     return f"{extent.events:,} events in {extent.streams:,} streams, {extent.feeds:,} feeds, {extent.cursors:,} cursors"
 
 
-def _show(verdict: Verdict, out: Console) -> None:
-    mark = "[red]✗[/red]" if verdict.breaches else "[green]✓[/green]"
-    out.print(f"{mark} {verdict.law}", highlight=False)
-    for breach in verdict.breaches:
+def _show(result: LawResult, out: Console) -> None:
+    mark = "[red]✗[/red]" if result.breaches else "[green]✓[/green]"
+    out.print(f"{mark} {result.law}", highlight=False)
+    for breach in result.breaches:
         out.print(f"    {breach.where}: {breach.what}", highlight=False, soft_wrap=True)
-    if len(verdict.breaches) == SHOWN:
+    if len(result.breaches) == SHOWN:
         out.print(f"    … only the first {SHOWN} are shown", highlight=False)

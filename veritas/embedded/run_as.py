@@ -1,16 +1,18 @@
-"""Whom PostgreSQL runs as, since it refuses root and the nameless; no user is made for it, and no directory opened.
+"""Chooses the system account for PostgreSQL, which refuses root and accounts without a name.
+
+Never creates an account and never changes the mode of a directory.
 
 | we are          | the data                                  | PostgreSQL runs as                                |
 |-----------------|-------------------------------------------|---------------------------------------------------|
-| a user          | are new, or ours                          | ourselves                                         |
-| a nameless user | are new, or ours                          | ourselves, as number 65534 of an own namespace    |
-| either          | are another's                             | not at all: one line says whose they are          |
+| a user          | are new, or ours                          | the current user                                  |
+| a nameless user | are new, or ours                          | the current user, as 65534 of a new namespace     |
+| either          | belong to another user                    | not at all: the error names the owner             |
 | root            | are new, and `nobody` may reach all of it | `nobody`                                          |
-| root            | are new, and `nobody` may not             | root, as number 65534 of an own namespace         |
-| root            | are root's                                | the same, for so they were made                   |
-| root            | are a user's                              | that user                                         |
+| root            | are new, and `nobody` may not             | root, as 65534 of a new namespace                 |
+| root            | belong to root                            | the same, because they were created that way      |
+| root            | belong to a user                          | that user                                         |
 
-A container is where users have no name: `initdb` looks its own up, and ends if there is none.
+In a container, accounts may have no name: `initdb` looks up its own name and ends if there is none.
 """
 
 import os
@@ -26,9 +28,9 @@ MAPPED = Account(prefix=("unshare", "--user", f"--map-user={NOBODY_ID}", f"--map
 
 
 def choose_account(initdb: Path, data: Path, entered: Iterable[Path]) -> Account:
-    """The first candidate that may enter these directories and run `initdb`.
+    """Return the first account that may enter these directories and run `initdb`.
 
-    Raises EmbeddedError, in one line that says what is in the way, when there is none.
+    Raises EmbeddedError with the obstacles if there is none.
     """
     directories = list(entered)
     obstacles = []
@@ -41,7 +43,7 @@ def choose_account(initdb: Path, data: Path, entered: Iterable[Path]) -> Account
 
 
 def list_candidates(data: Path) -> list[Account]:
-    """Whom PostgreSQL may run as, the best first. Raises EmbeddedError when the data are another's."""
+    """List the accounts to try, best first. Raises EmbeddedError if the data belong to another user."""
     us = os.geteuid()
     owner = data.stat() if data.exists() else None
     if us == 0:
@@ -56,7 +58,7 @@ def list_candidates(data: Path) -> list[Account]:
 
 
 def find_obstacle(account: Account, initdb: Path, directories: Iterable[Path]) -> str | None:
-    """What keeps an account from entering these directories or from running `initdb`, as a clause; None if nothing."""
+    """Describe what keeps an account from entering these directories or running `initdb`; None if nothing."""
     uid, gid = owner_of(account)
     who = f"user {name_of(uid)}{' in a namespace' if account.prefix else ''}"
     for directory in directories:
@@ -73,7 +75,7 @@ def find_obstacle(account: Account, initdb: Path, directories: Iterable[Path]) -
 
 
 def owner_of(account: Account) -> tuple[int, int]:
-    """The uid and gid, outside any namespace, that own what this account writes."""
+    """Return the uid and gid, outside any namespace, of files that this account writes."""
     return (
         os.geteuid() if account.uid is None else account.uid,
         os.getegid() if account.gid is None else account.gid,
@@ -81,7 +83,7 @@ def owner_of(account: Account) -> tuple[int, int]:
 
 
 def account_of_nobody() -> Account:
-    """The user that every system has and that owns nothing."""
+    """Return the account `nobody`, which exists on every system and owns nothing."""
     try:
         entry = pwd.getpwnam("nobody")
     except KeyError:
@@ -90,7 +92,7 @@ def account_of_nobody() -> Account:
 
 
 def may_enter(directory: Path, uid: int, gid: int) -> bool:
-    """Whether its mode lets a user without special powers enter a directory."""
+    """Whether the mode of a directory lets this user and group enter it."""
     status = directory.stat()
     if status.st_uid == uid:
         return bool(status.st_mode & 0o100)
@@ -100,7 +102,7 @@ def may_enter(directory: Path, uid: int, gid: int) -> bool:
 
 
 def has_name(uid: int) -> bool:
-    """Whether the system knows a user by this number."""
+    """Whether the system has a name for this uid."""
     try:
         pwd.getpwuid(uid)
     except KeyError:
@@ -109,5 +111,5 @@ def has_name(uid: int) -> bool:
 
 
 def name_of(uid: int) -> str:
-    """What to call a user in a message."""
+    """Return the name of a user for messages."""
     return pwd.getpwuid(uid).pw_name if has_name(uid) else f"uid {uid}"

@@ -1,4 +1,4 @@
-"""A server of ours on a unix socket: what PostgreSQL and Valkey have in common. Nothing here opens a TCP port."""
+"""Base of the embedded servers: what PostgreSQL and Valkey have in common. Never opens a TCP port."""
 
 import importlib.util
 import os
@@ -23,7 +23,7 @@ SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
 
 
 class Server(ABC):
-    """Prepared once, then run as often as it takes: by `run` here, or from `command` by a supervisor."""
+    """An embedded server: prepared once, then run any number of times by `run`, or by a supervisor from `command`."""
 
     name: ClassVar[str]
     url: str
@@ -33,29 +33,29 @@ class Server(ABC):
     @classmethod
     @abstractmethod
     def prepare(cls, data_dir: Path, socket_dir: Path, *, binaries: Path | None = None) -> Self:
-        """Make all that a run needs, inside these two directories. Raises EmbeddedError."""
+        """Create everything a run needs inside these two directories. Raises EmbeddedError."""
 
     @abstractmethod
     def command(self) -> Command:
-        """What to execute for the next run."""
+        """Return the command of the next run."""
 
     @abstractmethod
     def is_ready(self, pid: int) -> bool:
-        """Whether the run with this pid takes connections."""
+        """Whether the run with this pid accepts connections."""
 
     def is_passing(self, complaint: str) -> bool:  # noqa: ARG002 - most servers have no such complaint
-        """Whether what a run died of will be gone in a moment."""
+        """Whether the cause of a failed start will be gone in a moment."""
         return False
 
     @classmethod
     def start(cls, data_dir: Path, socket_dir: Path, *, binaries: Path | None = None) -> Self:
-        """Prepare and run; returns once connections are taken. Raises EmbeddedError."""
+        """Prepare and run; returns once connections are accepted. Raises EmbeddedError."""
         server = cls.prepare(data_dir, socket_dir, binaries=binaries)
         server.run()
         return server
 
     def run(self) -> None:
-        """Run, and wait until connections are taken. Raises EmbeddedError with the server's own complaint."""
+        """Run, and wait until connections are accepted. Raises EmbeddedError with the server's last error message."""
         deadline = time.monotonic() + START_LIMIT_S
         while True:
             logged = self.log.stat().st_size if self.log.exists() else 0
@@ -73,7 +73,7 @@ class Server(ABC):
 
     @property
     def process(self) -> Popen[bytes]:
-        """The latest run. Raises EmbeddedError before the first."""
+        """Process of the latest run. Raises EmbeddedError before the first."""
         if self._process is None:
             raise EmbeddedError(f"{self.name} has not been started")
         return self._process
@@ -84,7 +84,7 @@ class Server(ABC):
         return self.process.pid
 
     def stop(self) -> None:
-        """End the run in peace, and by force after half a minute; nothing happens when it has ended."""
+        """End the run: politely, then by force after 30 s. Does nothing if it has ended."""
         if self.process.poll() is not None:
             return
         self.process.send_signal(self.command().stop)
@@ -110,12 +110,12 @@ class Server(ABC):
             log.seek(logged)
             lines = log.read().decode(errors="replace").split("\n")
         fatal = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
-        return (fatal or [line for line in lines if line] or ["it said nothing"])[-1]
+        return (fatal or [line for line in lines if line] or ["no message"])[-1]
 
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Turn what the system refuses (a directory, a binary, a change of owner) into an EmbeddedError."""
+    """Turn an OSError (directory, binary, change of owner) into an EmbeddedError."""
     try:
         yield
     except OSError as error:
@@ -123,19 +123,19 @@ def in_one_line() -> Iterator[None]:
 
 
 def socket_path(directory: Path, name: str) -> Path:
-    """The path of a socket. Raises EmbeddedError when it is longer than the system takes."""
+    """Return the path of a socket. Raises EmbeddedError if it is too long for the system."""
     path = directory / name
     length = len(os.fsencode(path))
     if length > SOCKET_PATH_BYTES:
         raise EmbeddedError(
-            f"{path} is {length} bytes long, and the path of a socket at most {SOCKET_PATH_BYTES}: "
+            f"{path} is {length} bytes long; the path of a socket may have {SOCKET_PATH_BYTES}: "
             "set XDG_RUNTIME_DIR or TMPDIR to a shorter directory"
         )
     return path
 
 
 def exchange(path: Path, request: bytes = b"") -> bytes | None:
-    """What the listener on a socket answers to a request (b"" to none), or None when nobody does within a second."""
+    """Send a request to a socket and return the answer (b"" without a request); None if none comes within 1 s."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(1.0)
         try:
@@ -147,13 +147,13 @@ def exchange(path: Path, request: bytes = b"") -> bytes | None:
 
 
 def bare_environ() -> dict[str, str]:
-    """The environment of a server: no PG* variable of the caller's reaches it, and its messages are plain English."""
+    """Return the environment of a server: without the caller's PG* variables, with messages in English."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
 
 def find_package(module: str, distribution: str) -> Path:
-    """Where an installed package lies; it is not imported. Raises EmbeddedError when it is not there."""
+    """Return the directory of an installed package without importing it. Raises EmbeddedError if it is missing."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
-        raise EmbeddedError(f"the package {distribution} is missing: install it, or name a server of your own")
+        raise EmbeddedError(f"the package {distribution} is missing: install it, or set the address of a server")
     return Path(spec.origin).parent

@@ -1,8 +1,8 @@
-"""The servers of a machine that has none: PostgreSQL and Valkey, on unix sockets, under one data directory.
+"""Runs PostgreSQL and Valkey on unix sockets, in one data directory, for a machine without servers.
 
-Never here: a TCP port, a second user of the same data, a directory opened to others.
+Never opens a TCP port, never shares a data directory between two processes, never makes a directory readable to others.
 
-A data directory holds `lock`; `postgres/`, its settings and its log beside it; `redis.log`; and what its owner adds.
+A data directory contains `lock`, `postgres/`, `postgres.conf`, `postgres.log` and `redis.log`.
 """
 
 import fcntl
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Servers(msgspec.Struct, frozen=True):
-    """Where PostgreSQL and Redis are, and those of the two that are ours to run, in the order to start them."""
+    """Addresses of PostgreSQL and Redis, and those of the two that are embedded, in the order to start them."""
 
     database_url: str
     redis_url: str
@@ -46,9 +46,9 @@ class Servers(msgspec.Struct, frozen=True):
 
 @contextmanager
 def run_servers(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Servers]:
-    """Run each server without an address in `environ`, until the end of the block. Raises EmbeddedError.
+    """Run each server that has no address in `environ`, until the block ends. Raises EmbeddedError.
 
-    Nothing restarts a server that dies here; a supervisor over `prepare_servers` does.
+    A server that dies is not restarted; a supervisor over `prepare_servers` restarts it.
     """
     with prepare_servers(data_dir, environ) as servers, ExitStack() as running:
         for server in servers.embedded:
@@ -59,7 +59,7 @@ def run_servers(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Servers]
 
 @contextmanager
 def prepare_servers(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Servers]:
-    """Hold the data directory and prepare, without starting it, each server that has no address in `environ`.
+    """Lock the data directory and prepare, without starting, each server that has no address in `environ`.
 
     Reads `VERITAS_DATABASE_URL`, `VERITAS_REDIS_URL`, and `VERITAS_PG_BIN`: the directory of other PostgreSQL binaries.
     Raises EmbeddedError.
@@ -84,7 +84,7 @@ def prepare_servers(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Serv
 
 @contextmanager
 def lock_data_dir(data_dir: Path) -> Iterator[None]:
-    """Hold a data directory, made if missing, for this process alone. Raises EmbeddedError when another holds it."""
+    """Lock a data directory for this process; it is created if missing. Raises EmbeddedError if it is in use."""
     with in_one_line():
         data_dir.mkdir(parents=True, exist_ok=True)
         lock = (data_dir / "lock").open("a+")
@@ -101,7 +101,7 @@ def lock_data_dir(data_dir: Path) -> Iterator[None]:
 
 
 def is_locked(data_dir: Path) -> bool:
-    """Whether somebody holds this data directory."""
+    """Whether a process has locked this data directory."""
     try:
         with (data_dir / "lock").open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -113,11 +113,11 @@ def is_locked(data_dir: Path) -> bool:
 
 
 def socket_directory(data_dir: Path) -> Path:
-    """Make the 0700 directory for the sockets of one data directory of one user; the same one every time.
+    """Create the 0700 directory for the sockets of a data directory; its name is the same every time.
 
-    It lies in $XDG_RUNTIME_DIR, or without one in the system's temporary directory; root's always does, because its
-    $XDG_RUNTIME_DIR is closed to `nobody`. Raises EmbeddedError when a socket's path in it would be too long, or when
-    somebody else has taken its name.
+    It is in $XDG_RUNTIME_DIR, or else in the temporary directory of the system. For root it is always in the latter,
+    because the PostgreSQL account cannot enter root's $XDG_RUNTIME_DIR. Raises EmbeddedError if the path of a socket
+    would be too long, or if the directory belongs to another user.
     """
     data_dir = data_dir.resolve()
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
@@ -129,7 +129,7 @@ def socket_directory(data_dir: Path) -> Path:
         directory.mkdir(mode=0o700, exist_ok=True)
         status = directory.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid not in _our_uids(data_dir):
-            raise EmbeddedError(f"{directory} was made by somebody else: remove it, or set TMPDIR to another directory")
+            raise EmbeddedError(f"{directory} belongs to another user: remove it, or set TMPDIR to another directory")
         directory.chmod(0o700)
     return directory
 
@@ -145,7 +145,7 @@ def _sockets(data_dir: Path) -> Iterator[Path]:
 
 
 def _our_uids(data_dir: Path) -> set[int]:
-    """Whose our socket directory may be: ours, and as root also that of whom PostgreSQL runs as."""
+    """Return the uids that may own our socket directory: ours and, as root, that of PostgreSQL."""
     uids = {os.geteuid()}
     if os.geteuid() == 0:
         uids.add(owner_of(account_of_nobody())[0])

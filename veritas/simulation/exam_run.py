@@ -19,7 +19,7 @@ from protocol.codec import Encoding
 from protocol.monitor import Instruct
 from veritas.client import Candidate, ClientError
 from veritas.errors import VeritasError
-from veritas.rest import EnrolledStudent, Rest, Session
+from veritas.rest import EnrolledStudent, Rest, UserSession
 from veritas.simulation.report import ExpectedFlags, Report, compare_flags, percentiles
 from veritas.simulation.scripts import LoseNetwork, RecordEvent, Script, Step, assign_scripts
 from veritas.simulation.scripts.background import filler, fork
@@ -107,7 +107,7 @@ class ExamRun:
         self._rest = rest
         self._random = Random(options.seed)  # noqa: S311 - a seed makes a run repeatable
         self._signing_in = asyncio.Semaphore(SIGN_INS)
-        self._sessions: dict[UUID, Session] = {}
+        self._sessions: dict[UUID, UserSession] = {}
 
     @property
     def sent(self) -> int:
@@ -195,7 +195,7 @@ class ExamRun:
         student.candidate.start()
         await student.work(self.options, random)
 
-    def _client(self, number: int, attempt_id: UUID, session: Session) -> Candidate:
+    def _client(self, number: int, attempt_id: UUID, session: UserSession) -> Candidate:
         return Candidate(
             self._rest.socket_urls("/ws/monitor"),
             attempt_id,

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from veritas.accounts import Login
 from veritas.client import Console
 from veritas.errors import VeritasError
-from veritas.rest import EnrolledStudent, Rest, Session
+from veritas.rest import EnrolledStudent, Rest, UserSession
 from veritas.simulation.exam_run import ExamRun, Options
 from veritas.simulation.questions import ITEMS
 from veritas.simulation.report import Report
@@ -110,7 +110,7 @@ async def _wait_for_board(teacher: SimulatedTeacher, following: "asyncio.Task[No
         raise VeritasError(f"the hub did not send the board of the exam within {BOARD_S:.0f} s")
 
 
-async def _enrol(session: Session, exam_id: UUID, count: int) -> list[EnrolledStudent]:
+async def _enrol(session: UserSession, exam_id: UUID, count: int) -> list[EnrolledStudent]:
     students = make_roster(count)
     enrolled: list[EnrolledStudent] = []
     for first in range(0, count, ROSTER_CHUNK):

@@ -16,13 +16,12 @@ from db.settings import DatabaseSettings
 from protocol.limits import SEQ_MAX
 from tests.judgement.rulebooks import BOTH
 from tests.workers.rooms import AWAY, Room, SeededAttempt
-from veritas.audit import reproduce as module
-from veritas.audit.reproduce import Reproduction, reproduce
+from veritas.audit.reproduce import Bounds, Reproduction, reproduce
 from workers.jobs.analyse import Analyst
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.summary_views import Views
 
-FACTS = len(AWAY) + 1
+EVENTS = len(AWAY) + 1
 """With `attempt_started`."""
 
 
@@ -42,7 +41,7 @@ def room(engine: AsyncEngine) -> Room:
 @pytest.fixture
 async def seeded(engine: AsyncEngine, room: Room, notifier: Notifier) -> SeededAttempt:
     """One attempt, judged: one flag of `left_page`."""
-    [seeded] = await room.expected()
+    [seeded] = await room.seat()
     await room.store(seeded, AWAY)
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     return seeded
@@ -69,7 +68,7 @@ async def test_a_whole_record_is_reproduced(engine: AsyncEngine, seeded: SeededA
     async with engine.connect() as conn:
         found = await reproduce(conn, told.append)
     assert (whats(found), found.notes) == ([], [])
-    assert (found.attempts, found.facts, sum(told)) == (1, FACTS, FACTS)
+    assert (found.attempts, found.events, sum(told)) == (1, EVENTS, EVENTS)
 
 
 async def test_what_people_decided_is_no_part_of_it(engine: AsyncEngine, seeded: SeededAttempt, room: Room) -> None:
@@ -89,7 +88,7 @@ async def test_a_missing_flag_is_named(engine: AsyncEngine, seeded: SeededAttemp
     found = await change(engine, delete(Flag))
     assert found.flags[0].where == f"attempt {seeded.attempt_id}"
     assert whats(found)[0] == f"flag left_page v1 long:{seeded.stream_id}:1 is missing"
-    assert "follows from the standing flags" in whats(found)[1]
+    assert "follows from the flags that count" in whats(found)[1]
 
 
 async def test_an_unexpected_flag_is_named(engine: AsyncEngine, seeded: SeededAttempt) -> None:
@@ -108,7 +107,7 @@ async def test_an_unexpected_flag_is_named(engine: AsyncEngine, seeded: SeededAt
         "evidence": {"numbers": {}, "cited": [], "events": []},
     }
     found = await change(engine, insert(Flag).values(**made_up))
-    assert whats(found) == ["flag gaze_away v1 k does not follow from the facts"]
+    assert whats(found) == ["flag gaze_away v1 k does not follow from the events"]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +131,7 @@ async def test_a_field_that_differs_is_named(
 async def test_a_changed_fact_is_seen_by_what_follows_from_it(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     later = update(MonitoringEvent).where(MonitoringEvent.event_type == "window_blur").values(mono=9_000)
     assert whats(await change(engine, later)) == [
-        f"flag left_page v1 long:{seeded.stream_id}:1 does not follow from the facts"
+        f"flag left_page v1 long:{seeded.stream_id}:1 does not follow from the events"
     ]
 
 
@@ -156,23 +155,23 @@ async def test_a_flag_that_cannot_be_read_any_more_is_a_breach(engine: AsyncEngi
 async def test_a_score_that_differs_is_named(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, update(ExamAttempt).values(integrity_score=None))
     assert [breach.what for breach in found.scores] == [
-        "integrity is None, but 0.88 follows from the standing flags",
+        "integrity is None, but 0.88 follows from the flags that count",
     ]
 
 
 async def test_an_attempt_without_a_fold_has_no_score_yet(engine: AsyncEngine, room: Room) -> None:
-    await room.expected()
+    await room.seat()
     assert whats(await look(engine)) == []
 
 
 @pytest.mark.parametrize(
     ("order", "what"),
     [
-        ("[[S, 1, 4]]", "is in the fold order, and stored, up to 0, its cursor at 1"),
-        ("[[T, 1, 1], [S, 1, 3]]", "is in the fold order, and stored, up to 3, its cursor at 4"),
-        ("[[T, 1, 1], [S, 2, 4]]", "was folded where 1 was to come"),
-        ("[[T, 1, 1], [S, 1, 2], [S, 2, 4]]", "was folded where 3 was to come"),
-        ("[[T, 1, 1], [S, 3, 4], [S, 1, 2]]", "was folded where 1 was to come"),
+        ("[[S, 1, 4]]", "is folded and stored up to 0, but its cursor is at 1"),
+        ("[[T, 1, 1], [S, 1, 3]]", "is folded and stored up to 3, but its cursor is at 4"),
+        ("[[T, 1, 1], [S, 2, 4]]", "was folded where 1 was expected"),
+        ("[[T, 1, 1], [S, 1, 2], [S, 2, 4]]", "was folded where 3 was expected"),
+        ("[[T, 1, 1], [S, 3, 4], [S, 1, 2]]", "was folded where 1 was expected"),
         ("[[T, 1, 1], [S, 1, 4], [X, 1, 4]]", None),
     ],
 )
@@ -191,12 +190,12 @@ async def test_a_fold_order_must_cover_every_stream_up_to_the_cursor(
 
 async def test_a_fact_that_is_gone_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, delete(MonitoringEvent).where(MonitoringEvent.seq == 3))
-    assert [breach.what for breach in found.order] == [f"4 of stream {seeded.stream_id} was folded where 3 was to come"]
+    assert [breach.what for breach in found.order] == [f"4 of stream {seeded.stream_id} was folded where 3 was expected"]
 
 
 async def test_a_count_that_is_wrong_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, update(AnalysisCursor).values(facts=9))
-    assert [breach.what for breach in found.order] == [f"the fold order has {FACTS} facts, the cursor counts 9"]
+    assert [breach.what for breach in found.order] == [f"the fold order has {EVENTS} events, the cursor counts 9"]
 
 
 async def test_facts_past_retention_are_a_note(engine: AsyncEngine, seeded: SeededAttempt) -> None:
@@ -204,13 +203,13 @@ async def test_facts_past_retention_are_a_note(engine: AsyncEngine, seeded: Seed
         partition = await conn.execute(text("SELECT DISTINCT tableoid::regclass::text FROM monitoring_events"))
         await conn.execute(text(f"DROP TABLE {partition.scalar_one()}"))
     found = await look(engine)
-    assert (whats(found), found.notes) == ([], ["past retention: 1 attempt whose facts are gone"])
+    assert (whats(found), found.notes) == ([], ["past retention: 1 attempt whose events are deleted"])
 
 
 async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, seeded: SeededAttempt, room: Room) -> None:
-    await room.expected(2)
+    await room.seat(2)
     found = await change(engine, update(ExamAttempt).values(rulebook_version=2))
-    assert (whats(found), found.facts) == ([], 0)
+    assert (whats(found), found.events) == ([], 0)
     assert found.notes == ["rulebook 2 is not carried: 3 attempts not folded again"]
     async with engine.connect() as conn:
         assert (await reproduce(conn, rulebooks=BOTH)).notes == []
@@ -218,24 +217,22 @@ async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, see
 
 async def test_a_policy_that_cannot_be_read_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, text("""UPDATE exam_policies SET settings = '{"preset": "x"}'"""))
-    assert whats(found) == ["cannot be judged: preset: invalid enum value 'x'"]
+    assert whats(found) == ["cannot be folded: preset: invalid enum value 'x'"]
 
 
 async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
-    engine: AsyncEngine, room: Room, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
-    seeded_attempts = await room.expected(5)
+    seeded_attempts = await room.seat(5)
     evaluator = Evaluator(engine, notifier)
     for event in AWAY:
         for seeded in seeded_attempts:
             await room.store(seeded, [event])
         await evaluator.evaluate([seeded.attempt_id for seeded in seeded_attempts])
-    monkeypatch.setattr(module, "ATTEMPTS_AT_ONCE", 2)
-    monkeypatch.setattr(module, "FACTS_AT_ONCE", 3)
     told: list[int] = []
     async with engine.connect() as conn:
-        found = await reproduce(conn, told.append)
-    assert (whats(found), found.attempts, found.facts) == ([], 5, 5 * FACTS)
+        found = await reproduce(conn, told.append, bounds=Bounds(attempts=2, events=3))
+    assert (whats(found), found.attempts, found.events) == ([], 5, 5 * EVENTS)
     assert max(told) == 3
     assert whats(await change(engine, delete(Flag)))[:5] == [
         f"flag left_page v1 long:{seeded.stream_id}:1 is missing" for seeded in sorted(seeded_attempts, key=_attempt)
@@ -252,7 +249,7 @@ async def test_a_span_of_more_numbers_than_there_will_ever_be_facts_costs_nothin
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     async with engine.connect() as conn:
         found = await reproduce(conn)
-    assert (whats(found), found.facts) == ([], FACTS + 1)
+    assert (whats(found), found.events) == ([], EVENTS + 1)
 
 
 def _attempt(seeded: SeededAttempt) -> UUID:

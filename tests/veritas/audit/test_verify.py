@@ -49,7 +49,7 @@ async def test_a_breach_is_printed_under_its_law_and_ends_with_one(engine: Async
 
 
 async def test_nothing_can_be_written_while_looking(engine: AsyncEngine) -> None:
-    async with verify.checks.look(engine) as conn:
+    async with verify.checks.read_snapshot(engine) as conn:
         with pytest.raises(Exception, match="read-only transaction"):
             await conn.execute(text("DELETE FROM feed_heads"))
 
@@ -59,7 +59,7 @@ async def test_reproducing_a_whole_record_says_how_much_there_was(engine: AsyncE
     assert await verify.run(engine, out, reproduce=True) == 0
     written = out.export_text()
     assert written.count("✓") == len(verify.LAWS) + len(verify.LAWS_OF_FOLDS)
-    assert "0 facts of 1 attempts folded again" in written
+    assert "0 events of 1 attempts folded again" in written
 
 
 async def test_what_is_not_folded_again_is_a_note_and_no_error(engine: AsyncEngine, out: Console) -> None:
@@ -76,7 +76,7 @@ async def test_a_judgement_that_does_not_follow_ends_with_one(engine: AsyncEngin
         await conn.execute(text("UPDATE exam_attempts SET integrity_score = 0.5, coverage = 1"))
     assert await verify.run(engine, out) == 0, "nothing is folded again unless asked for"
     assert await verify.run(engine, out, reproduce=True) == 1
-    assert "integrity is 0.5, but 1.0 follows from the standing flags" in out.export_text()
+    assert "integrity is 0.5, but 1.0 follows from the flags that count" in out.export_text()
 
 
 async def test_who_watches_a_terminal_is_shown_how_far_it_is(engine: AsyncEngine) -> None:

@@ -285,7 +285,7 @@ def test_sockets_lie_in_a_private_directory_of_each_data_directory(
     shutil.rmtree(directory)
     (closed_home / "trap").mkdir()
     directory.symlink_to(closed_home / "trap")
-    with pytest.raises(EmbeddedError, match="somebody else"):
+    with pytest.raises(EmbeddedError, match="another user"):
         socket_directory(closed_home / "data")
 
 

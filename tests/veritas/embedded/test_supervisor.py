@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from veritas.embedded.processes import Command
 from veritas.embedded.servers import prepare_servers
-from veritas.embedded.supervisor import Backoff, Child, Supervisor
+from veritas.embedded.supervisor import Child, RestartPause, Supervisor
 from veritas.errors import ChildError
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
@@ -53,17 +53,17 @@ def writer_of(name: str, notes: Path, *, heeds: bool = True) -> Child:
 
 @given(lives_s=st.lists(st.floats(0, 9.9)))
 def test_pauses_double_from_a_fifth_of_a_second_to_five(lives_s: list[float]) -> None:
-    backoff = Backoff()
-    pauses_s = [backoff.pause_after(lived_s) for lived_s in lives_s]
+    pause = RestartPause()
+    pauses_s = [pause.after_s(lived_s) for lived_s in lives_s]
     assert pauses_s == [min(0.2 * 2**deaths, 5.0) for deaths in range(len(lives_s))]
 
 
 @given(lives_s=st.lists(st.floats(0, 100)), long_s=st.floats(10, 1e6))
 def test_a_long_life_makes_the_next_pause_short_again(lives_s: list[float], long_s: float) -> None:
-    backoff = Backoff()
+    pause = RestartPause()
     for lived_s in lives_s:
-        backoff.pause_after(lived_s)
-    assert [backoff.pause_after(long_s), backoff.pause_after(0)] == [0.2, 0.4]
+        pause.after_s(lived_s)
+    assert [pause.after_s(long_s), pause.after_s(0)] == [0.2, 0.4]
 
 
 async def test_a_child_that_dies_is_run_again(until: Until, is_alive: IsAlive) -> None:
@@ -98,11 +98,11 @@ async def test_a_child_that_never_comes_up_is_given_up_after_growing_pauses(tmp_
     assert [line["again_in_s"] for line in logs if line["event"] == "child died"] == [0.2, 0.4, 0.8, 1.6, 3.2]
 
 
-async def test_a_command_that_cannot_be_executed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Backoff, "FIRST_S", 0.01)
+async def test_a_command_that_cannot_be_executed_is_named() -> None:
+    child = Child("missing", lambda: Command(argv=("no-such-program",)), first_pause_s=0.01)
     async with Supervisor() as supervisor:
         with pytest.raises(ChildError, match="no-such-program"):
-            await supervisor.start(Child("missing", lambda: Command(argv=("no-such-program",))))
+            await supervisor.start(child)
 
 
 async def test_children_end_in_reverse_order(notes: Path) -> None:
