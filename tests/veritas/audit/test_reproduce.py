@@ -190,7 +190,9 @@ async def test_a_fold_order_must_cover_every_stream_up_to_the_cursor(
 
 async def test_a_fact_that_is_gone_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, delete(MonitoringEvent).where(MonitoringEvent.seq == 3))
-    assert [breach.what for breach in found.order] == [f"4 of stream {seeded.stream_id} was folded where 3 was expected"]
+    assert [breach.what for breach in found.order] == [
+        f"4 of stream {seeded.stream_id} was folded where 3 was expected"
+    ]
 
 
 async def test_a_count_that_is_wrong_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
