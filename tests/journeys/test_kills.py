@@ -26,7 +26,7 @@ from tests.journeys.stack import ROOT, UP_S, environment, run, veritas
 from tests.ports import free_port
 from veritas.accounts import Login
 from veritas.client import Candidate
-from veritas.embedded.server import gossip
+from veritas.embedded.server import exchange
 from veritas.environment import Addresses, read_addresses, with_servers
 from veritas.rest import Rest
 
@@ -59,7 +59,7 @@ async def break_everything(stack: int, addresses: Addresses, watch: Stopwatch) -
         await watch.wait_for(at_s)
         if what == FLUSH:
             socket = Path(unquote(urlsplit(addresses.redis_url).path))
-            assert gossip(socket, b"FLUSHALL\r\n") == b"+OK\r\n"
+            assert exchange(socket, b"FLUSHALL\r\n") == b"+OK\r\n"
             watch.say("Redis flushed")
         else:
             watch.say("killed -9:", what, await kill_child(stack, what))
