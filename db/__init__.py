@@ -1,4 +1,4 @@
-"""What is remembered: tables, migrations, and every SQL statement of the project.
+"""PostgreSQL and Redis: tables, migrations, queries, notifications and jobs.
 
-Nothing here concludes anything; nothing outside `db/queries` writes SQL.
+Draws no conclusions from events. No SQL is written outside `db/queries`.
 """

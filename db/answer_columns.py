@@ -1,6 +1,6 @@
-"""Which events are revisions of answers, and what each of them says: stretches of events become columns of a table.
+"""Read revisions of answers from events, as columns for one INSERT.
 
-Pure. An event whose payload does not fit is stored like any other, and is no revision; nothing is judged by that.
+Pure. An event whose payload does not fit is stored like any other event, but is no revision. Does not grade answers.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ _PAYLOADS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
 
 
 def read_answers(rows: Iterable[tuple[UUID, Entry]]) -> Columns:
-    """Read the revisions among these events."""
+    """Return the revisions among these events."""
     columns: Columns = ([], [], [], [], [])
     for stream_id, entry in rows:
         said = _read(entry)

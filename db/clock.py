@@ -1,13 +1,16 @@
-"""Times cross the border between PostgreSQL and the wire here: timestamps with a zone there, integer ms here."""
+"""Convert times between PostgreSQL (timestamps with a time zone) and the wire (integer ms since the epoch).
+
+Never reads a clock.
+"""
 
 from datetime import UTC, datetime
 
 
 def to_ms(moment: datetime) -> int:
-    """Milliseconds since the epoch."""
+    """Convert to milliseconds since the epoch."""
     return round(moment.timestamp() * 1000)
 
 
 def from_ms(ms: int) -> datetime:
-    """The moment, in UTC."""
+    """Convert milliseconds since the epoch to a UTC datetime."""
     return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,4 +1,7 @@
-"""How processes reach PostgreSQL: one pooled engine for queries, pinned connections for the event writers."""
+"""Connections to PostgreSQL: a pooled engine for queries, and pinned connections for the event writers.
+
+Builds nothing at import and runs no queries except the settings of a connection.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,17 +16,17 @@ from db.settings import DatabaseSettings
 GUARDS = {
     "statement_timeout": "5s",
     "lock_timeout": "1s",
-    # A process frozen between its write and its COMMIT must not hold up another (RECORD §2).
+    # A process that freezes between a write and its COMMIT must not block others for long (docs/database.md).
     "idle_in_transaction_session_timeout": "5s",
 }
 
-# Acknowledged means durable: a server that is set to answer COMMIT early is asked not to, here; any stricter setting
-# (a synchronous standby that has to apply) stays as it is.
+# Acknowledged means durable: `off` would answer COMMIT early. Stricter settings, such as a synchronous standby that
+# must apply, stay.
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 
 
 def create_engine(settings: DatabaseSettings) -> AsyncEngine:
-    """Build the pooled engine of one process; nothing connects until it is used."""
+    """Build the pooled engine of one process. It connects when it is first used."""
     url = make_url(settings.database_url).set(drivername="postgresql+asyncpg")
     return create_async_engine(
         url,
@@ -31,7 +34,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=True,
-        # An error's text reaches the logs; payloads, names and hashes must not.
+        # Error texts are logged. Payloads, names and hashes must not be.
         hide_parameters=True,
         connect_args={"server_settings": GUARDS, "timeout": 5, "command_timeout": 10},
     )
@@ -39,7 +42,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
 
 @asynccontextmanager
 async def begin_unguarded(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """One transaction without limits of time, outside the pool: for upkeep of whole tables, never for a query."""
+    """Open a transaction without time limits, outside the pool: for maintenance of whole tables, not for queries."""
     unguarded = create_async_engine(engine.url, poolclass=NullPool)
     try:
         async with unguarded.begin() as conn:
@@ -49,7 +52,7 @@ async def begin_unguarded(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]
 
 
 async def connect_writer(settings: DatabaseSettings) -> asyncpg.Connection:
-    """Open one pinned connection for an event writer. Raises OSError or asyncpg.PostgresError."""
+    """Open a pinned connection for an event writer. Raises OSError or asyncpg.PostgresError."""
     conn = await asyncpg.connect(settings.database_url, server_settings=GUARDS, timeout=5, command_timeout=10)
     try:
         await conn.execute(_DURABLE)

@@ -1,7 +1,6 @@
-"""The order in which one attempt's facts are folded: each stream by its numbers, the streams as they were first seen.
+"""The order in which the events of an attempt are folded: each stream by its numbers, the streams by time of storage.
 
-Pure: what was read from PostgreSQL comes in, what is to be folded and stored goes out. What follows from a fact is
-not looked at here.
+Pure: takes what was read from PostgreSQL, and returns what to fold and to store. Does not interpret events.
 """
 
 import heapq
@@ -17,7 +16,7 @@ from protocol.events import StoredEvent
 
 
 class StreamClaim(msgspec.Struct, frozen=True):
-    """One stream of a claimed attempt, `client` or `system`: all its facts up to `position` are folded."""
+    """One stream of a claimed attempt, `client` or `system`. All its events up to `position` are folded."""
 
     stream_id: UUID
     kind: str
@@ -26,7 +25,7 @@ class StreamClaim(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True):
-    """Facts of one stream that were folded one after the other: those numbered `first` to `last`."""
+    """Events of one stream that were folded one after the other: the numbers `first` to `last`."""
 
     stream_id: UUID
     first: int
@@ -34,7 +33,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Lost(msgspec.Struct):
-    """Payload of `events_lost`: the first number it stands for."""
+    """Payload of `events_lost`: the first number of the span."""
 
     first: int = msgspec.field(name="from")
 
@@ -42,46 +41,46 @@ class _Lost(msgspec.Struct):
 _decode_lost: Final = msgspec.json.Decoder(_Lost).decode
 
 
-def follows(fact: StoredEvent, expected: int) -> bool:
-    """Tell whether a fact leaves no number out when `expected` is the next one of its stream.
+def follows(event: StoredEvent, expected: int) -> bool:
+    """Whether an event leaves out no number when `expected` is the next number of its stream.
 
-    An `events_lost` stands for every number from its `from` to its own.
+    An `events_lost` covers every number from its `from` to its own.
     """
-    if fact.type == "events_lost":
-        return _decode_lost(fact.data).first <= expected <= fact.seq
-    return fact.seq == expected
+    if event.type == "events_lost":
+        return _decode_lost(event.data).first <= expected <= event.seq
+    return event.seq == expected
 
 
-def until_hole(stream: StreamClaim, facts: Sequence[StoredEvent]) -> tuple[Sequence[StoredEvent], int | None]:
-    """Take the facts that follow the stream's position without a hole; and the first missing number if there is one."""
+def until_hole(stream: StreamClaim, events: Sequence[StoredEvent]) -> tuple[Sequence[StoredEvent], int | None]:
+    """Return the events that follow the position of a stream without a hole, and the first missing number, if any."""
     expected = stream.position + 1
-    for index, fact in enumerate(facts):
-        if not follows(fact, expected):
-            return facts[:index], expected
-        expected = fact.seq + 1
-    return facts, None
+    for index, event in enumerate(events):
+        if not follows(event, expected):
+            return events[:index], expected
+        expected = event.seq + 1
+    return events, None
 
 
 def interleave(streams: Sequence[Sequence[StoredEvent]], most: int) -> list[StoredEvent]:
-    """Merge one attempt's streams in the order PostgreSQL first saw their facts, each stream by its numbers.
+    """Merge the streams of one attempt by the time when PostgreSQL stored their events, each stream by its numbers.
 
-    `most` is how many facts were read of a stream at most: one that has as many may have more, so it ends the merge
-    where it ends, and what other streams have after that waits for the next reading.
+    `most` is the limit per stream of the read. A stream that reached it may have more events, so the merge ends there,
+    and later events of other streams wait for the next read.
     """
-    busy = [facts for facts in streams if facts]
+    busy = [events for events in streams if events]
     if len(busy) == 1:
         return list(busy[0])
-    timed = [list(_seen(facts, n)) for n, facts in enumerate(busy)]
+    timed = [list(_seen(events, n)) for n, events in enumerate(busy)]
     horizon = min((part[-1][0] for part in timed if len(part) >= most), default=None)
     merged = heapq.merge(*timed, key=lambda one: one[:3])
-    return [fact for seen_ms, _, _, fact in merged if horizon is None or seen_ms <= horizon]
+    return [event for seen_ms, _, _, event in merged if horizon is None or seen_ms <= horizon]
 
 
-def runs_of(facts: Sequence[StoredEvent], last: Run | None) -> list[Run]:
-    """Write an order of facts down as runs; the first one continues `last` when it is of the same stream."""
+def runs_of(events: Sequence[StoredEvent], last: Run | None) -> list[Run]:
+    """Write the order of events as runs. The first run extends `last` when both are of the same stream."""
     runs = []
-    for stream_id, group in groupby(facts, attrgetter("stream_id")):
-        numbers = [fact.seq for fact in group]
+    for stream_id, group in groupby(events, attrgetter("stream_id")):
+        numbers = [event.seq for event in group]
         runs.append(Run(stream_id, numbers[0], numbers[-1]))
     if runs and last is not None and runs[0].stream_id == last.stream_id:
         runs[0] = Run(last.stream_id, last.first, runs[0].last)
@@ -89,11 +88,11 @@ def runs_of(facts: Sequence[StoredEvent], last: Run | None) -> list[Run]:
 
 
 def last_folded(order: Sequence[Run], streams: Mapping[UUID, Sequence[StoredEvent]], count: int) -> list[StoredEvent]:
-    """Give the last `count` facts of a fold order, in that order; fewer when they are no longer there.
+    """Return the last `count` events of a fold order, in that order; fewer when some are no longer stored.
 
-    `streams` has the last folded facts of each stream, by number: `count` of them, or all there are.
+    `streams` has the last folded events of each stream, by number: `count` of them, or all.
     """
-    left = {stream_id: list(facts) for stream_id, facts in streams.items()}
+    left = {stream_id: list(events) for stream_id, events in streams.items()}
     found: list[StoredEvent] = []
     for run in reversed(order):
         of_stream = left.get(run.stream_id, [])
@@ -105,9 +104,9 @@ def last_folded(order: Sequence[Run], streams: Mapping[UUID, Sequence[StoredEven
     return found
 
 
-def _seen(facts: Iterable[StoredEvent], n: int) -> Iterable[tuple[int, int, int, StoredEvent]]:
-    """Say when each fact was seen: not before the one it follows, even if its transaction began earlier."""
+def _seen(events: Iterable[StoredEvent], n: int) -> Iterable[tuple[int, int, int, StoredEvent]]:
+    """Yield each event with its time of storage, which is never earlier than that of the event before it."""
     seen_ms = 0
-    for fact in facts:
-        seen_ms = max(seen_ms, fact.server_ms)
-        yield seen_ms, n, fact.seq, fact
+    for event in events:
+        seen_ms = max(seen_ms, event.server_ms)
+        yield seen_ms, n, event.seq, event

@@ -1,7 +1,7 @@
-"""Partitions of the event table: one per UTC day, cut at UUIDv7 bounds, named by their day.
+"""Partitions of the event table: one per UTC day, with UUIDv7 bounds, named after the day.
 
-Pure: computes which partitions must exist; `db/queries/events/partitions.py` creates them. A stream lives at most a
-day, and its UUIDv7 is drawn when it opens, so the time in its id determines its partition.
+Pure: computes which partitions must exist; `db/queries/events/partitions.py` creates them. A stream lives for a day at
+most, and its UUIDv7 is created when it opens, so the time in its id determines its partition.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,13 +11,13 @@ import msgspec
 
 PARENT = "monitoring_events"
 DEFAULT = "monitoring_events_default"
-"""The net under a missing partition; it stays empty, and readiness says so."""
+"""Receives events that have no partition. It must stay empty; the readiness check reports when it is not."""
 
 DAYS_AHEAD = 7
 
 
 class Partition(msgspec.Struct, frozen=True):
-    """One day's partition: `lower` inclusive, `upper` exclusive."""
+    """The partition of one day: `lower` inclusive, `upper` exclusive."""
 
     name: str
     lower: UUID
@@ -25,26 +25,26 @@ class Partition(msgspec.Struct, frozen=True):
 
 
 def first_id(moment: datetime) -> UUID:
-    """The smallest UUIDv7-ordered value at this moment (RFC 9562 §5.7: the first 48 bits are Unix milliseconds)."""
+    """Return the smallest UUIDv7 of this moment (RFC 9562, section 5.7: the first 48 bits are Unix milliseconds)."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def created_ms(stream_id: UUID) -> int:
-    """When a UUIDv7 was drawn, in ms since the epoch, by the clock of the process that drew it."""
+    """Return when a UUIDv7 was created, in ms since the epoch, by the clock of the process that created it."""
     return stream_id.int >> 80
 
 
 def created_at(stream_id: UUID) -> datetime:
-    """When a UUIDv7 was drawn."""
+    """Return when a UUIDv7 was created."""
     return datetime.fromtimestamp((stream_id.int >> 80) / 1000, UTC)
 
 
 def partition_of(day: date) -> Partition:
-    """The partition that holds the streams opened on this UTC day."""
+    """Return the partition for the streams that open on this UTC day."""
     start = datetime.combine(day, time(), UTC)
     return Partition(f"{PARENT}_{day:%Y_%m_%d}", first_id(start), first_id(start + timedelta(days=1)))
 
 
 def partitions_ahead(today: date, days: int = DAYS_AHEAD) -> list[Partition]:
-    """Yesterday's, today's and the coming partitions; yesterday's because clocks differ around midnight."""
+    """Return the partitions of yesterday, today and the next days. Yesterday is included because clocks differ."""
     return [partition_of(today + timedelta(days=offset)) for offset in range(-1, days + 1)]

@@ -1,7 +1,7 @@
-"""The sequence law against what is stored: which places of a batch are missing, known, or would leave a hole.
+"""Compare batches with the stored head of their stream: which numbers are missing, known, or would leave a hole.
 
-Pure: heads come in, as PostgreSQL told them. Below its head a stream is tiled without holes, so everything up to the
-head is known, everything after it is missing, and what starts further on is not stored at all.
+Pure. A stream is stored without holes up to its head, so every number up to the head is known and every number after it
+is missing. A segment that begins after the next number is not stored at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _SPAN = "events_lost"
 
 
 class Segment(msgspec.Struct, frozen=True, gc=False):
-    """Contiguous places of one stream, from `first_seq` to the number of the last entry."""
+    """Contiguous numbers of one stream, from `first_seq` to the number of the last entry."""
 
     stream_id: UUID
     first_seq: int
@@ -23,7 +23,7 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
 
 
 class SplitSegments(msgspec.Struct, frozen=True):
-    """What is to be stored, what stands already, and the streams that would get a hole."""
+    """Segments to store, segments that are stored already, and the streams that would get a hole."""
 
     missing: list[Segment]
     known: list[Segment]
@@ -31,6 +31,8 @@ class SplitSegments(msgspec.Struct, frozen=True):
 
 
 class _Lost(msgspec.Struct):
+    """Payload of `events_lost`."""
+
     first: int = msgspec.field(name="from")
     reason: str = ""
 
@@ -39,11 +41,11 @@ _decode_lost = msgspec.json.Decoder(_Lost).decode
 
 
 def make_segment(stream_id: UUID, batch: Batch) -> Segment:
-    """Make a batch ready to be stored: a span of several lost numbers becomes two rows, its first number and the rest.
+    """Turn a batch into rows to store. A span of several lost numbers becomes two rows: its first number, and the rest.
 
-    Every number that is not the first of a tile has its predecessor in the same tile; so a late batch of an older
-    session, which starts one past what that session saw stored, always meets a row at its own first number, and the
-    unique key stops it whichever way it comes (docs/decisions/0013).
+    So the first number of each span has its own row. A late batch of an older session begins with the number after the
+    last one that its session saw stored: it always meets a row there, and the unique key refuses it
+    (docs/decisions/0013-late-writers-cannot-overlap.md).
     """
     entries = batch.entries
     if len(entries) != batch.last_seq - batch.first_seq + 1:
@@ -51,27 +53,27 @@ def make_segment(stream_id: UUID, batch: Batch) -> Segment:
     return Segment(stream_id, batch.first_seq, entries)
 
 
-def split_segments(stretches: Sequence[Segment], heads: Mapping[UUID, int]) -> SplitSegments:
-    """Part stretches, in the order of stream and number, at their streams' heads.
+def split_segments(segments: Sequence[Segment], heads: Mapping[UUID, int]) -> SplitSegments:
+    """Split segments at the heads of their streams. They come in the order of stream and number.
 
-    A span that begins at or before the head keeps only the numbers after it.
+    A lost span that begins at or before the head keeps only the numbers after it.
     """
     reached = dict(heads)
-    parted = SplitSegments([], [], frozenset())
+    split = SplitSegments([], [], frozenset())
     holes = set()
-    for stretch in stretches:
-        head = reached.get(stretch.stream_id, 0)
-        if stretch.first_seq > head + 1:
-            holes.add(stretch.stream_id)
+    for segment in segments:
+        head = reached.get(segment.stream_id, 0)
+        if segment.first_seq > head + 1:
+            holes.add(segment.stream_id)
             continue
-        known = tuple(entry for entry in stretch.entries if entry.seq <= head)
-        missing = tuple(row for entry in stretch.entries[len(known) :] for row in _after(entry, head))
+        known = tuple(entry for entry in segment.entries if entry.seq <= head)
+        missing = tuple(row for entry in segment.entries[len(known) :] for row in _after(entry, head))
         if known:
-            parted.known.append(Segment(stretch.stream_id, stretch.first_seq, known))
+            split.known.append(Segment(segment.stream_id, segment.first_seq, known))
         if missing:
-            parted.missing.append(Segment(stretch.stream_id, head + 1, missing))
-            reached[stretch.stream_id] = missing[-1].seq
-    return SplitSegments(parted.missing, parted.known, frozenset(holes))
+            split.missing.append(Segment(segment.stream_id, head + 1, missing))
+            reached[segment.stream_id] = missing[-1].seq
+    return SplitSegments(split.missing, split.known, frozenset(holes))
 
 
 def _two_rows(entry: Entry) -> tuple[Entry, ...]:
@@ -84,7 +86,7 @@ def _two_rows(entry: Entry) -> tuple[Entry, ...]:
 
 
 def _after(entry: Entry, head: int) -> tuple[Entry, ...]:
-    """What a missing place still stands for; whatever follows the head has a row of its own at its first number."""
+    """Return the rows for what is missing of an entry. The first number after the head gets its own row."""
     if entry.type != _SPAN:
         return (entry,)
     lost = _decode_lost(entry.payload)

@@ -1,6 +1,7 @@
-"""Settings: structs built from a mapping, never at import; `.env` files are merged in by the front door.
+"""Read settings from environment variables into structs.
 
-A field `database_url` is read from `VERITAS_DATABASE_URL`. A wrong value stops the start with one line naming it.
+The field `database_url` is read from `VERITAS_DATABASE_URL`. Nothing is read at import. `.env` files are merged by
+`veritas/environment.py`, not here.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 
 
 class Secret(str):
-    """A string that does not show itself in logs or tracebacks."""
+    """A string that is not shown in logs or tracebacks."""
 
     __slots__ = ()
 
@@ -24,15 +25,15 @@ class Secret(str):
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where PostgreSQL and Redis are, and how much of them one process uses."""
+    """Addresses of PostgreSQL and Redis, and how many connections one process may use."""
 
     database_url: str
     redis_url: str
     pool_size: int = 10
-    """Pooled connections per process; the event writers' pinned ones come on top."""
+    """Pooled connections per process. The pinned connections of the event writers are extra."""
 
     def __post_init__(self) -> None:
-        """Refuse addresses of another kind. Raises ValueError."""
+        """Check the addresses. Raises ValueError."""
         if not self.database_url.startswith(("postgresql://", "postgres://")):
             raise ValueError("VERITAS_DATABASE_URL must start with postgresql://")
         if not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
@@ -40,7 +41,7 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_settings(shape: type[_T], environ: Mapping[str, str]) -> _T:
-    """Build a settings struct from `VERITAS_*` variables; lists are comma-separated.
+    """Build a settings struct from `VERITAS_*` variables. Lists are comma-separated.
 
     Raises SettingsError with one line that names the variable.
     """

@@ -101,7 +101,7 @@ def ending(action: Action = Action.SUBMIT, answers: Sequence[SubmittedAnswer] = 
         Action.TIME_OUT: ServerEvent("submitted", {"by": "server"}),
         Action.END: ServerEvent("ended", {"reason": "ill", "by": "somebody"}),
     }[action]
-    return Ending(sources=way.sources, target=way.target, fact=fact, answers=answers, **whose)
+    return Ending(sources=way.sources, target=way.target, event=fact, answers=answers, **whose)
 
 
 async def end(conn: AsyncConnection, seeded: SeededAttempt, how: Ending | None = None) -> EndedAttempt:

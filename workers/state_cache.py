@@ -95,10 +95,10 @@ class Folder:
 
 def _refold(cursor: Cursor, engine: Engine, checkpoint: Checkpoint) -> State:
     """Fold again what follows the checkpoint; what it led to has been raised already, so it is dropped."""
-    if len(checkpoint.facts) != cursor.facts - cursor.checkpoint_facts:
+    if len(checkpoint.events) != cursor.facts - cursor.checkpoint_facts:
         raise StateError("facts folded after the checkpoint are not stored")
     state = engine.decode(checkpoint.state)
-    for fact in checkpoint.facts:
+    for fact in checkpoint.events:
         engine.step(state, fact)
     return state
 

@@ -1,6 +1,6 @@
-"""The schema's history, by Alembic; run at the edge by `veritas migrate`.
+"""Schema migrations with Alembic; `veritas migrate` runs them.
 
-Never run at import, never by a hub or worker on their own.
+Never run at import, and never by a hub or worker.
 """
 
 import io
@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from db.queries.events import partitions
 
 _LOCK_KEY = 0x7665726974617300
-"""Advisory lock that lets one migration run at a time ("veritas" in ASCII)."""
+"""Advisory lock that allows one migration at a time ("veritas" in ASCII)."""
 
 
 async def upgrade(database_url: str) -> None:
-    """Bring a database to the newest revision and make its partitions ahead, in one transaction."""
+    """Migrate a database to the newest revision and create the next partitions, in one transaction."""
     url = make_url(database_url).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(url, poolclass=pool.NullPool)
     try:
@@ -32,7 +32,7 @@ async def upgrade(database_url: str) -> None:
 
 
 def render_sql() -> str:
-    """The DDL of all revisions, to read or to hand to somebody else's tools."""
+    """Return the DDL of all revisions as SQL text."""
     out = io.StringIO()
     config = _config()
     config.output_buffer = out

@@ -1,4 +1,7 @@
-"""Alembic's entry: runs revisions on the connection `db.migrations` hands over, or prints their SQL."""
+"""Alembic's environment: runs revisions on the connection from `db.migrations`, or prints their SQL.
+
+Never opens a connection itself.
+"""
 
 from alembic import context
 from sqlalchemy import Connection
@@ -9,7 +12,7 @@ from db.partitions import PARENT
 
 
 def include_object(_object: SchemaItem, name: str | None, type_: str, _reflected: object, _compare_to: object) -> bool:
-    """Leave the partitions alone: they are made ahead and dropped by age, not by revisions."""
+    """Leave out partitions: workers create them ahead and they are dropped by age, not by revisions."""
     return not (type_ == "table" and name is not None and name.startswith(f"{PARENT}_"))
 
 

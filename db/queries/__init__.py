@@ -1,1 +1,4 @@
-"""Every SQL statement of the project, named; functions never commit, their callers do at the edge."""
+"""All SQL statements of the project, in functions.
+
+They never commit: the caller opens and commits the transaction.
+"""

@@ -194,7 +194,7 @@ async def _end(conn: AsyncConnection, principal: Principal, command: Command) ->
         raise _Refused(ErrorCode.BAD_COMMAND, "who ends attempts names them")
     way = transition_of(Action.END)
     fact = ServerEvent("ended", {"reason": reason, "by": str(principal.user_id)})
-    ending = Ending(sources=way.sources, target=way.target, fact=fact, exam_id=command.exam_id)
+    ending = Ending(sources=way.sources, target=way.target, event=fact, exam_id=command.exam_id)
     outcomes: dict[UUID, Outcome] = {}
     rows: list[Row] = []
     for attempt_id in sorted(named):

@@ -114,13 +114,13 @@ class Writer:
             self._drop_connection()
 
     async def _flush(self, taken: Sequence[PendingBatch]) -> None:
-        stretches = [make_segment(work.stream_id, work.batch) for work in taken]
-        stretches.sort(key=lambda stretch: (stretch.stream_id.int, stretch.first_seq))
+        segments = [make_segment(work.stream_id, work.batch) for work in taken]
+        segments.sort(key=lambda segment: (segment.stream_id.int, segment.first_seq))
         rewinds = self._timeline.rewinds
         started = time.perf_counter()
         try:
             async with self._take_patience():
-                outcome = await self._store(stretches, rewinds)
+                outcome = await self._store(segments, rewinds)
                 # What was stored just now may be stored in the history that is gone.
                 self._timeline.hold(rewinds)
         except EpochChanged:
@@ -172,7 +172,7 @@ class Writer:
             # What others make of it must not keep the next flush from its storage.
             log.exception("flush not passed on", streams=len(stored))
 
-    async def _store(self, stretches: Sequence[Segment], rewinds: int) -> InsertOutcome:
+    async def _store(self, segments: Sequence[Segment], rewinds: int) -> InsertOutcome:
         """Store the stretches, whatever it takes: COPY first, then the way that may be repeated. Raises Rewound."""
         is_repeat = False
         tries = 0
@@ -180,7 +180,7 @@ class Writer:
             try:
                 conn = await self._connection()
                 self._timeline.hold(rewinds)
-                outcome = await self._store_once(conn, stretches, is_repeat=is_repeat)
+                outcome = await self._store_once(conn, segments, is_repeat=is_repeat)
             except _REPEATABLE as error:
                 if not is_repeat:
                     metrics.COPY_FALLBACKS.labels(reason=type(error).__name__).inc()
@@ -188,37 +188,37 @@ class Writer:
                     self._drop_connection()
                 # Whether COMMIT was reached may be unknown: from here on only the repeatable way is safe.
                 if is_repeat or not isinstance(error, (asyncpg.PostgresError, *_UNENCODABLE)):
-                    log.warning("flush repeated", error=type(error).__name__, streams=len(stretches))
+                    log.warning("flush repeated", error=type(error).__name__, streams=len(segments))
                     await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
                     tries += 1
                 is_repeat = True
             else:
-                self._prove(stretches, outcome)
+                self._prove(segments, outcome)
                 return outcome
 
     async def _store_once(
-        self, conn: asyncpg.Connection, stretches: Sequence[Segment], *, is_repeat: bool
+        self, conn: asyncpg.Connection, segments: Sequence[Segment], *, is_repeat: bool
     ) -> InsertOutcome:
-        if not is_repeat and await self._follow(conn, stretches):
-            await events.copy_events(conn, stretches)
+        if not is_repeat and await self._follow(conn, segments):
+            await events.copy_events(conn, segments)
             return InsertOutcome()
-        return await events.insert_missing_events(conn, stretches)
+        return await events.insert_missing_events(conn, segments)
 
-    async def _follow(self, conn: asyncpg.Connection, stretches: Sequence[Segment]) -> bool:
+    async def _follow(self, conn: asyncpg.Connection, segments: Sequence[Segment]) -> bool:
         """Whether each stretch follows its stream's head; PostgreSQL is asked once per stream and connection.
 
         A session's own count is not enough after a reconnect: it may have been told by a server that is gone.
         """
-        new = [stretch for stretch in stretches if stretch.stream_id not in self._proven]
+        new = [segment for segment in segments if segment.stream_id not in self._proven]
         if not new:
             return True
-        heads = await events.read_heads(conn, [stretch.stream_id for stretch in new])
-        return all(stretch.first_seq == heads[stretch.stream_id] + 1 for stretch in new)
+        heads = await events.read_heads(conn, [segment.stream_id for segment in new])
+        return all(segment.first_seq == heads[segment.stream_id] + 1 for segment in new)
 
-    def _prove(self, stretches: Sequence[Segment], outcome: InsertOutcome) -> None:
+    def _prove(self, segments: Sequence[Segment], outcome: InsertOutcome) -> None:
         if len(self._proven) > PROVEN_STREAMS:
             self._proven.clear()
-        self._proven.update(stretch.stream_id for stretch in stretches)
+        self._proven.update(segment.stream_id for segment in segments)
         self._proven.difference_update(outcome.returned)
 
     async def _connection(self) -> asyncpg.Connection:

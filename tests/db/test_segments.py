@@ -32,8 +32,8 @@ def first_of(row: Entry) -> int:
     return int(json.loads(row.payload)["from"]) if row.type == "events_lost" else row.seq
 
 
-def tiles(stretches: Sequence[Segment]) -> list[Tile]:
-    return [(first_of(row), row.seq) for stretch in stretches for row in stretch.entries]
+def tiles(segments: Sequence[Segment]) -> list[Tile]:
+    return [(first_of(row), row.seq) for segment in segments for row in segment.entries]
 
 
 def is_tiled(found: Sequence[Tile], first: int, last: int) -> bool:
@@ -64,15 +64,15 @@ def test_what_is_missing_goes_on_at_the_head_without_hole_or_overlap(sizes: list
     head = data.draw(st.integers(0, last + 3))
     first = data.draw(st.integers(1, head + 1))
     laid = make_segment(STREAM, batch(first, sizes))
-    parted = split_segments([laid], {STREAM: head})
+    split = split_segments([laid], {STREAM: head})
     end = first + last - 1
-    assert not parted.holes
-    assert is_tiled(tiles(parted.missing), head + 1, max(end, head))
-    assert all(row.seq <= head for stretch in parted.known for row in stretch.entries)
+    assert not split.holes
+    assert is_tiled(tiles(split.missing), head + 1, max(end, head))
+    assert all(row.seq <= head for segment in split.known for row in segment.entries)
     # A span cut in two by the head has a row more: the number after the head always has one of its own.
-    if parted.missing:
-        assert parted.missing[0].entries[0].seq == head + 1
-    rows = sum(len(stretch.entries) for stretch in parted.known + parted.missing)
+    if split.missing:
+        assert split.missing[0].entries[0].seq == head + 1
+    rows = sum(len(segment.entries) for segment in split.known + split.missing)
     assert rows - len(laid.entries) in (0, 1)
 
 
@@ -82,21 +82,21 @@ def test_what_starts_beyond_the_head_is_a_hole_and_nothing_of_it_is_missing(
 ) -> None:
     hole = make_segment(STREAM, batch(head + distance, sizes))
     neighbour = make_segment(OTHER, batch(1, sizes))
-    parted = split_segments([hole, neighbour], {STREAM: head, OTHER: 0})
-    assert parted.holes == {STREAM}
-    assert parted.missing == [neighbour]
+    split = split_segments([hole, neighbour], {STREAM: head, OTHER: 0})
+    assert split.holes == {STREAM}
+    assert split.missing == [neighbour]
 
 
 def test_two_sessions_with_the_same_numbers_store_them_once() -> None:
     older, newer = make_segment(STREAM, batch(3, [1, 1, 1])), make_segment(STREAM, batch(3, [1, 1, 1, 1, 1]))
-    parted = split_segments([older, newer], {STREAM: 2})
-    assert is_tiled(tiles(parted.missing), 3, 7)
-    assert tiles(parted.known) == [(3, 3), (4, 4), (5, 5)]
+    split = split_segments([older, newer], {STREAM: 2})
+    assert is_tiled(tiles(split.missing), 3, 7)
+    assert tiles(split.known) == [(3, 3), (4, 4), (5, 5)]
 
 
 def test_a_span_keeps_its_reason_and_only_what_is_lost() -> None:
-    parted = split_segments([make_segment(STREAM, Batch(3, 9, (lost_entry(3, 9, "overflow"),), 1))], {STREAM: 5})
-    assert [(row.seq, row.payload) for row in parted.missing[0].entries] == [
+    split = split_segments([make_segment(STREAM, Batch(3, 9, (lost_entry(3, 9, "overflow"),), 1))], {STREAM: 5})
+    assert [(row.seq, row.payload) for row in split.missing[0].entries] == [
         (6, '{"from":6,"reason":"overflow"}'),
         (9, '{"from":7,"reason":"overflow"}'),
     ]

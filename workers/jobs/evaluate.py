@@ -224,7 +224,7 @@ class Evaluator:
             folder = self._folder
             claimed = await cursors.claim_cursors(conn, attempts, len(attempts), carried=self._carried)
             reading = await cursors.read_events(conn, claimed)
-            moving = [cursor for cursor in claimed if cursor.attempt_id in reading.facts]
+            moving = [cursor for cursor in claimed if cursor.attempt_id in reading.events]
             starts = {cursor.attempt_id: folder.take(cursor) for cursor in moving}
             unknown = [cursor for cursor in moving if cursor.facts and starts[cursor.attempt_id] is None]
             recalled = await checkpoints.read_checkpoints(conn, unknown)
@@ -247,7 +247,7 @@ class Evaluator:
         folds = []
         for cursor in moving:
             try:
-                facts = reading.facts[cursor.attempt_id]
+                facts = reading.events[cursor.attempt_id]
                 folds.append(folder.fold(cursor, facts, starts[cursor.attempt_id]))
             except Exception as error:
                 # Whatever a rule did, it did to one attempt: the others are judged all the same.
@@ -300,7 +300,7 @@ def _may_be_seen_otherwise(fold: Fold) -> bool:
     """
     cursor = fold.advance.cursor
     is_partial = cursor.coverage is not None and cursor.coverage < 1 and fold.advance.checkpoint is not None
-    return is_partial or any(fact.type in COMINGS_AND_GOINGS for fact in fold.advance.facts)
+    return is_partial or any(fact.type in COMINGS_AND_GOINGS for fact in fold.advance.events)
 
 
 def _count(
@@ -309,8 +309,8 @@ def _count(
     recalled: Mapping[UUID, Checkpoint],
     rows: Mapping[UUID, Sequence[Row]],
 ) -> None:
-    metrics.FACTS_REFOLDED.inc(sum(len(checkpoint.facts) for checkpoint in recalled.values()))
-    metrics.FACTS_FOLDED.inc(sum(len(fold.advance.facts) for fold in folds))
+    metrics.FACTS_REFOLDED.inc(sum(len(checkpoint.events) for checkpoint in recalled.values()))
+    metrics.FACTS_FOLDED.inc(sum(len(fold.advance.events) for fold in folds))
     metrics.HOLES.inc(len(reading.holes))
     for row in (row for of_exam in rows.values() for row in of_exam):
         if isinstance(row, FlagRow):

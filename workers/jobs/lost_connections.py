@@ -84,14 +84,14 @@ class Lookout:
             log.warning("cohort outage", attempts=outages)
 
 
-def due_of(away: Sequence[LostClient], cohorts: Sequence[Cohort]) -> list[LossReport]:
+def due_of(client: Sequence[LostClient], cohorts: Sequence[Cohort]) -> list[LossReport]:
     """Say what is due of whom: an outage once the grace is over, unless a silence came first; then the silence."""
     outages: dict[UUID, CohortOutage] = {}
     for cohort in cohorts:
         named = CohortOutage(cohort.group or uuid7(), cohort.lost, cohort.of)
         outages.update(dict.fromkeys(cohort.attempts, named))
     due = []
-    for one in away:
+    for one in client:
         if one.is_silent or one.away_ms < lost_connections.GRACE_S * 1000:
             continue
         outage = outages.get(one.attempt_id) if one.outage is None else None
@@ -103,11 +103,11 @@ def due_of(away: Sequence[LostClient], cohorts: Sequence[Cohort]) -> list[LossRe
 
 async def _find_due(conn: AsyncConnection, within_s: float) -> list[LossReport]:
     """What is to be stated now: of those gone longest, as many as one transaction may hold."""
-    away = await lost_connections.list_lost_clients(conn, within_s)
-    crowded = {exam_id for exam_id, lost in Counter(one.exam_id for one in away).items() if lost >= LEAST}
-    losses = [Loss(one.attempt_id, one.exam_id, one.lost_at_ms, one.outage) for one in away if one.exam_id in crowded]
+    client = await lost_connections.list_lost_clients(conn, within_s)
+    crowded = {exam_id for exam_id, lost in Counter(one.exam_id for one in client).items() if lost >= LEAST}
+    losses = [Loss(one.attempt_id, one.exam_id, one.lost_at_ms, one.outage) for one in client if one.exam_id in crowded]
     cohorts = find_cohorts(losses, await lost_connections.count_online(conn, crowded))
-    return due_of(away, cohorts)[:STATED_AT_ONCE]
+    return due_of(client, cohorts)[:STATED_AT_ONCE]
 
 
 def _count(told: Sequence[LossReport]) -> int:

@@ -100,4 +100,4 @@ class Timekeeper:
 
 
 _WAY: Final = transition_of(Action.TIME_OUT)
-_ENDING: Final = Ending(sources=_WAY.sources, target=_WAY.target, fact=ServerEvent("submitted", {"by": "server"}))
+_ENDING: Final = Ending(sources=_WAY.sources, target=_WAY.target, event=ServerEvent("submitted", {"by": "server"}))

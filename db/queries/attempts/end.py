@@ -38,7 +38,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
     sources: frozenset[AttemptStatus]
     target: AttemptStatus
-    fact: ServerEvent
+    event: ServerEvent
     exam_id: UUID | None = None
     student_id: UUID | None = None
     answers: Sequence[SubmittedAnswer] = ()
@@ -101,7 +101,7 @@ async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, g
             **await _grade(conn, attempt, standing, grading, now),
         )
     )
-    await system_events.append_events(conn, attempt_id, [ending.fact])
+    await system_events.append_events(conn, attempt_id, [ending.event])
     await analyses.request_analysis(conn, attempt_id)
     return _ended(attempt, ending.target, receipt, row=_row(attempt, ending.target, now))
 

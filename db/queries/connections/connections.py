@@ -1,7 +1,7 @@
-"""Connections of candidates: what happens in PostgreSQL when one says hello, stays, or goes.
+"""Connections of candidates: open on a hello, check, and close.
 
-Where its queue goes on is decided in `resume.py`. The newest connection of an attempt wins, by its generation. No event
-a client sent is written here.
+`resume.py` decides which stream the client continues. The newest connection of an attempt is the current one. Never
+writes a client's events.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,10 +43,10 @@ from protocol.monitor import Attempt, Hello, Previous, Rejected
 
 
 class OpenedConnection(msgspec.Struct, frozen=True, kw_only=True):
-    """What a hello found: the stream to go on with, and which connection of the attempt this is now.
+    """The result of a hello: the stream to continue, and the generation of the connection.
 
-    `closes_ms` is when the attempt ended, or is to end. `previous` is the stream the client named and does not go on
-    with; `server_lost` counts acknowledged numbers that were not there any more and are stated as lost now.
+    `closes_ms` is when the attempt ended, or will end. `previous` is the stream that the client named and does not
+    continue; `server_lost` counts acknowledged numbers that were missing and are now recorded as lost.
     """
 
     attempt_id: UUID
@@ -64,21 +64,21 @@ class OpenedConnection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SocketKey(msgspec.Struct, frozen=True):
-    """What a hub believes of one of its sockets: which connection of its attempt, and of which sign-in."""
+    """A hub's socket: the generation of its connection, and its sign-in."""
 
     generation: int
     session: UUID
 
 
 class SocketCheck(msgspec.Struct, frozen=True):
-    """What the record says of one socket: how its attempt stands, and with which code it is to be closed, if at all."""
+    """The state of a socket's attempt, and the close code when the socket must be closed."""
 
     attempt: Attempt
     code: CloseCode | None = None
 
 
 class Closing(msgspec.Struct, frozen=True):
-    """A connection that has ended, how long ago, and why."""
+    """A connection that has ended: why, and how long ago."""
 
     attempt_id: UUID
     generation: int
@@ -87,7 +87,7 @@ class Closing(msgspec.Struct, frozen=True):
 
 
 class ConnectionKey(msgspec.Struct, frozen=True):
-    """A connection by its key."""
+    """The key of a connection."""
 
     attempt_id: UUID
     generation: int
@@ -96,15 +96,14 @@ class ConnectionKey(msgspec.Struct, frozen=True):
 async def open_connection(
     conn: AsyncConnection, hello: Hello, student_id: UUID, hub: UUID, *, by_requests: bool = False
 ) -> OpenedConnection:
-    """Make this the attempt's newest connection and find or open the stream of its queue.
+    """Make this the newest connection of the attempt, and find or open the stream of its queue.
 
-    One `by_requests` is no socket: it stands while requests come (`deliveries.py`).
+    A connection `by_requests` is not a socket: it stays open while requests arrive (`http_connections.py`). An attempt
+    that has ended accepts what the queue still holds, for a day; the event `late_from` records where that begins.
 
-    An attempt that has ended takes what the queue still holds, for a day, and the fact `late_from` tells where that
-    begins. Raises Ended after that; NotFound unless the attempt has begun, is this student's, and the student is on the
-    roster; ForeignStream when it names a stream that is not the attempt's; BadRequest when it claims
-    acknowledgements that no hub can have sent. The attempt's row stays locked until COMMIT, so two hellos of one
-    attempt follow each other.
+    Raises Ended after that day; NotFound unless the attempt has begun, belongs to this student, and the student is on
+    the roster; ForeignStream for a stream of another attempt; BadRequest when it claims acknowledgements that are
+    impossible. The attempt's row stays locked until COMMIT, so hellos of one attempt follow each other.
     """
     attempt = await _take_attempt(conn, hello.attempt_id, student_id)
     server_ms = to_ms(attempt.now)
@@ -120,18 +119,18 @@ async def open_connection(
             "heard_at": attempt.now if by_requests else None,
         },
     )
-    stated = [ServerEvent("connection_opened", {"generation": attempt.generation, "stream": str(resumed.stream_id)})]
-    standing = attempt_state_of(attempt)
-    if standing.is_over:
-        stated.append(ServerEvent("late_from", {"stream": str(resumed.stream_id), "seq": resumed.committed + 1}))
+    events = [ServerEvent("connection_opened", {"generation": attempt.generation, "stream": str(resumed.stream_id)})]
+    state = attempt_state_of(attempt)
+    if state.is_over:
+        events.append(ServerEvent("late_from", {"stream": str(resumed.stream_id), "seq": resumed.committed + 1}))
     if attempt.silent_since is not None:
-        stated.append(await _end_silence(conn, hello.attempt_id, attempt.silent_since, server_ms))
-    await append_events(conn, hello.attempt_id, stated)
+        events.append(await _end_silence(conn, hello.attempt_id, attempt.silent_since, server_ms))
+    await append_events(conn, hello.attempt_id, events)
     return OpenedConnection(
         attempt_id=hello.attempt_id,
         exam_id=attempt.exam_id,
         ix=attempt.ix,
-        attempt=standing,
+        attempt=state,
         closes_ms=None if attempt.closes_at is None else to_ms(attempt.closes_at),
         generation=attempt.generation,
         stream_id=resumed.stream_id,
@@ -143,14 +142,16 @@ async def open_connection(
     )
 
 
-# As text: Core has no plain way to write unnest of four arrays. Dated from when it was asked: it may wait for locks.
+# As text: Core has no plain way to write unnest of four arrays. The statement may wait for locks, so it uses the time
+# of its start.
 _CLOSE: Final = text(
     """
     UPDATE connections
-    SET cause = gone.cause,
-        closed_at = greatest(opened_at, statement_timestamp() - gone.ago_ms * interval '1 millisecond')
-    FROM unnest(:attempts, :generations, :causes, :agos_ms) AS gone (attempt_id, generation, cause, ago_ms)
-    WHERE connections.attempt_id = gone.attempt_id AND connections.generation = gone.generation AND closed_at IS NULL
+    SET cause = closing.cause,
+        closed_at = greatest(opened_at, statement_timestamp() - closing.ago_ms * interval '1 millisecond')
+    FROM unnest(:attempts, :generations, :causes, :agos_ms) AS closing (attempt_id, generation, cause, ago_ms)
+    WHERE connections.attempt_id = closing.attempt_id AND connections.generation = closing.generation
+      AND closed_at IS NULL
     RETURNING connections.attempt_id, connections.generation, connections.cause
     """
 ).bindparams(
@@ -162,29 +163,29 @@ _CLOSE: Final = text(
 
 
 async def close_connections(conn: AsyncConnection, closings: Sequence[Closing]) -> list[UUID]:
-    """Close connections, each with its fact `connection_lost`; return the attempts of those that were open.
+    """Close connections, each with an event `connection_lost`; return the attempts of those that were open.
 
-    An older connection of an attempt was closed by the newer one, and leaves no fact.
+    An older connection was closed by the newer one and gets no event.
     """
     closed = await conn.execute(
         _CLOSE,
         {
-            "attempts": [one.attempt_id for one in closings],
-            "generations": [one.generation for one in closings],
-            "causes": [one.cause for one in closings],
-            "agos_ms": [one.ago_ms for one in closings],
+            "attempts": [closing.attempt_id for closing in closings],
+            "generations": [closing.generation for closing in closings],
+            "causes": [closing.cause for closing in closings],
+            "agos_ms": [closing.ago_ms for closing in closings],
         },
     )
     lost: dict[UUID, list[ServerEvent]] = {}
     for row in closed:
-        fact = ServerEvent("connection_lost", {"cause": row.cause, "generation": row.generation})
-        lost.setdefault(row.attempt_id, []).append(fact)
+        event = ServerEvent("connection_lost", {"cause": row.cause, "generation": row.generation})
+        lost.setdefault(row.attempt_id, []).append(event)
     await append_to_each(conn, lost)
     return list(lost)
 
 
 async def list_open_sockets(conn: AsyncConnection, hub: UUID, *, older_than_s: float) -> list[ConnectionKey]:
-    """Sockets that are open in a hub's name, and have been for so long."""
+    """List the sockets of a hub that have been open for longer than `older_than_s`."""
     found = await conn.execute(
         select(Connection.attempt_id, Connection.generation).where(
             Connection.hub == hub,
@@ -197,7 +198,7 @@ async def list_open_sockets(conn: AsyncConnection, hub: UUID, *, older_than_s: f
 
 
 # As text: Core has no plain way to write unnest of three arrays.
-_STANDING: Final = text(
+_CHECK: Final = text(
     """
     SELECT socket.attempt_id, attempt.status, attempt.deadline,
            attempt.generation > socket.generation AS is_superseded,
@@ -225,19 +226,19 @@ _STANDING: Final = text(
 
 
 async def check_sockets(conn: AsyncConnection, sockets: Mapping[UUID, SocketKey]) -> dict[UUID, SocketCheck]:
-    """How these sockets' attempts stand, and which of them may not stay: one query for all of a hub.
+    """Check the sockets of a hub, in one query: the state of their attempts, and which must be closed.
 
-    SUPERSEDED: there is a newer connection. UNAUTHENTICATED: the sign-in was revoked or has run out, or its user may
-    not come in any more. FORBIDDEN: off the roster. ENDED: the attempt ended a day ago.
+    SUPERSEDED: there is a newer connection. UNAUTHENTICATED: the sign-in was revoked or has expired, or its user was
+    deactivated. FORBIDDEN: the student is off the roster. ENDED: the attempt ended more than a day ago.
     """
     if not sockets:
         return {}
     found = await conn.execute(
-        _STANDING,
+        _CHECK,
         {
             "attempts": list(sockets),
-            "generations": [standing.generation for standing in sockets.values()],
-            "sessions": [standing.session for standing in sockets.values()],
+            "generations": [socket.generation for socket in sockets.values()],
+            "sessions": [socket.session for socket in sockets.values()],
         },
     )
     return {row.attempt_id: SocketCheck(attempt_state_of(row), _code_of(row)) for row in found}
@@ -287,7 +288,7 @@ _TAKE: Final = (
         func.clock_timestamp().label("now"),
     )
 )
-# Closes what was open, and names the dead hub it was open on if it was one; only the newest leaves a fact.
+# Closes older connections, and records when their hub was dead. Only the newest connection gets an event.
 _REPLACE: Final = (
     update(Connection)
     .where(Connection.attempt_id == bindparam("attempt"), Connection.closed_at.is_(None))
@@ -299,18 +300,18 @@ _REPLACE: Final = (
 
 
 async def _take_attempt(conn: AsyncConnection, attempt_id: UUID, student_id: UUID) -> Row[Any]:
-    """Lock the attempt and count its connection. Raises NotFound or Ended."""
-    whose = {"attempt": attempt_id, "student": student_id}
-    attempt = (await conn.execute(_TAKE, whose)).one_or_none()
+    """Lock the attempt and increase its generation. Raises NotFound or Ended."""
+    owner = {"attempt": attempt_id, "student": student_id}
+    attempt = (await conn.execute(_TAKE, owner)).one_or_none()
     if attempt is not None:
         return attempt
-    if (await conn.execute(_IS_OVER, whose)).one_or_none() is not None:
+    if (await conn.execute(_IS_OVER, owner)).one_or_none() is not None:
         raise Ended(f"Attempt {attempt_id} ended more than a day ago.")
     raise NotFound(f"You have no running attempt {attempt_id}.")
 
 
 def attempt_state_of(row: Row[Any]) -> Attempt:
-    """How an attempt stands, for its client."""
+    """Return the state of an attempt for its client."""
     status = AttemptStatus(row.status)
     deadline = None if row.deadline is None else to_ms(row.deadline)
     return Attempt(status, deadline, status is AttemptStatus.PAUSED)
@@ -322,9 +323,9 @@ async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime,
 
 
 async def read_rejected(conn: AsyncConnection, stream_id: UUID, acked: int, committed: int) -> list[Rejected]:
-    """The refused numbers after `acked`.
+    """Return the refused numbers after `acked`.
 
-    Those among the newest rows only: nobody who keeps to the law has more than that unacknowledged.
+    Reads the newest rows only: a client that follows the protocol has no more unacknowledged events than that.
     """
     if committed <= acked:
         return []

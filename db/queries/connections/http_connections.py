@@ -1,8 +1,8 @@
-"""Deliveries: a candidate's events by request instead of by socket, as the record sees them.
+"""Connections over HTTP: a candidate's events arrive by request instead of by socket.
 
-A connection by requests is opened as a socket's is (`streams.py`), and stands while something comes: whoever delivers
-in its name says so here. Who only holds an attempt's upload token has no connection and closes nobody's. No event is
-stored here.
+Such a connection is opened like a socket's (`connections.py`) and stays open while requests arrive; each request is
+recorded here. A client that has only the upload token of an attempt has no connection and closes none. Never stores
+events.
 """
 
 from datetime import timedelta
@@ -22,13 +22,13 @@ from protocol.limits import HEARTBEAT_MS, SILENT_HEARTBEATS, TAIL_MS
 from protocol.monitor import Attempt
 
 SILENT: Final = "silent"
-"""The cause of a connection's end when nothing came for so many heartbeats."""
+"""The cause of a connection's end when no request arrived for too many heartbeats."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """The stream a delivery is for: what it holds, and whether the connection that may go on with it stands.
+    """The stream for a request: its last stored number, and whether its connection is open.
 
-    `is_closed`: its queue goes on in another stream.
+    `is_closed`: the queue continues in another stream.
     """
 
     attempt_id: UUID
@@ -96,10 +96,10 @@ _HEAR: Final = (
 
 
 async def find_target(conn: AsyncConnection, stream_id: UUID, student_id: UUID) -> Target:
-    """Find the stream a student delivers to.
+    """Find the stream to which a student sends events.
 
-    Raises NotFound when it is no client's stream of an attempt of theirs, or they are off the roster or switched off;
-    Ended when the attempt ended more than a day ago.
+    Raises NotFound when it is not a client stream of the student's attempt, or the student is off the roster or
+    deactivated; Ended when the attempt ended more than a day ago.
     """
     found = await conn.execute(_FIND, {"stream": stream_id, "student": student_id})
     row: Any = found.one_or_none()
@@ -120,12 +120,12 @@ async def find_target(conn: AsyncConnection, stream_id: UUID, student_id: UUID) 
 
 
 async def record_request(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID) -> None:
-    """Something came in the name of this stream's connection by requests, if that is what it has."""
+    """Record that a request arrived for the HTTP connection of this stream, if it has one."""
     await conn.execute(_HEAR, {"attempt": attempt_id, "stream": stream_id})
 
 
 async def lock_silent(conn: AsyncConnection, hub: UUID) -> list[ConnectionKey]:
-    """Connections by requests in a hub's name of which nothing was heard for too long; locked until COMMIT."""
+    """Lock the HTTP connections of a hub for which no request arrived in time, until COMMIT."""
     longest = timedelta(milliseconds=SILENT_HEARTBEATS * HEARTBEAT_MS)
     found = await conn.execute(
         select(Connection.attempt_id, Connection.generation)

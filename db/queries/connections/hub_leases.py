@@ -1,7 +1,7 @@
-"""Hubs' leases: which hub processes live, and the end of the connections of those that do not.
+"""Leases of hubs: which hub processes are alive, and closing the connections of dead ones.
 
-A lease that ended never begins again: its hub goes on under a new id. A connection of a hub that never held a lease is
-left alone, and what consoles are shown is not written here.
+An ended lease is never renewed: its hub continues with a new id. Connections of a hub that never had a lease are not
+touched. Never writes to a feed.
 """
 
 from datetime import timedelta
@@ -24,11 +24,11 @@ HUB_GONE: Final = "hub_gone"
 
 CLOSED_AT_ONCE: Final = 200
 KEPT: Final = timedelta(days=7)
-"""How long an ended lease is remembered."""
+"""How long an ended lease is kept."""
 
 
 class Orphan(msgspec.Struct, frozen=True):
-    """A connection whose hub is dead, as it was closed."""
+    """A connection of a dead hub, after it was closed."""
 
     attempt_id: UUID
     exam_id: UUID
@@ -37,12 +37,12 @@ class Orphan(msgspec.Struct, frozen=True):
 
 
 async def take_lease(conn: AsyncConnection, hub: UUID) -> None:
-    """Begin the lease of a hub under an id nobody had before."""
+    """Begin the lease of a hub with a new id."""
     await conn.execute(insert(HubLease).values(hub=hub, expires_at=_expiry()))
 
 
 async def renew_lease(conn: AsyncConnection, hub: UUID) -> bool:
-    """Live on for `LEASE_S`. False: the lease was ended meanwhile, and this hub's connections with it."""
+    """Extend a lease by `LEASE_S`. False: the lease was ended, and the connections of this hub with it."""
     renewed = await conn.execute(
         update(HubLease)
         .where(HubLease.hub == hub, HubLease.ended_at.is_(None))
@@ -53,18 +53,18 @@ async def renew_lease(conn: AsyncConnection, hub: UUID) -> bool:
 
 
 async def release_lease(conn: AsyncConnection, hub: UUID) -> None:
-    """End a hub's lease in peace; a connection it left open is closed by `end_dead`, like a dead hub's."""
+    """End the lease of a hub that shuts down. `end_dead_leases` closes the connections that it left open."""
     await conn.execute(
         update(HubLease).where(HubLease.hub == hub, HubLease.ended_at.is_(None)).values(ended_at=func.clock_timestamp())
     )
 
 
 async def end_dead_leases(conn: AsyncConnection, limit: int = CLOSED_AT_ONCE) -> list[tuple[UUID, UUID]]:
-    """End the leases that ran out, and close up to `limit` connections of dead hubs; return (attempt, exam) of each.
+    """End expired leases, and close up to `limit` connections of dead hubs; return (attempt, exam) of each.
 
-    Call it again, in a transaction of its own, while it returns as many. Any number of workers may: none closes what
-    another does. A connection ends when its hub was last known to live; it leaves `connection_lost` while it is its
-    attempt's newest.
+    Call it again, in a new transaction, while it returns as many as `limit`. Several workers may call it at the same
+    time. A connection ends when its hub was last known to be alive. It gets an event `connection_lost` while it is the
+    newest of its attempt.
     """
     await conn.execute(
         update(HubLease)
@@ -75,23 +75,23 @@ async def end_dead_leases(conn: AsyncConnection, limit: int = CLOSED_AT_ONCE) ->
     await append_to_each(
         conn,
         {
-            one.attempt_id: [ServerEvent("connection_lost", {"cause": HUB_GONE, "generation": one.generation})]
-            for one in orphans
-            if one.is_newest
+            orphan.attempt_id: [ServerEvent("connection_lost", {"cause": HUB_GONE, "generation": orphan.generation})]
+            for orphan in orphans
+            if orphan.is_newest
         },
     )
-    return [(one.attempt_id, one.exam_id) for one in orphans]
+    return [(orphan.attempt_id, orphan.exam_id) for orphan in orphans]
 
 
 async def delete_ended_leases(conn: AsyncConnection) -> int:
-    """Delete leases that ended long ago and have no open connection left; return how many."""
+    """Delete leases that ended long ago and have no open connection; return how many."""
     left_open = exists().where(Connection.hub == HubLease.hub, Connection.closed_at.is_(None))
     gone = await conn.execute(delete(HubLease).where(HubLease.ended_at < func.clock_timestamp() - KEPT, ~left_open))
     return gone.rowcount
 
 
 def is_dead(hub: SQLCoreOperations[UUID]) -> ColumnElement[bool]:
-    """Whether a hub's lease has ended or run out; a hub that never held one is not known to be dead."""
+    """Whether the lease of a hub has ended or expired. A hub that never had a lease is not known to be dead."""
     ended = HubLease.ended_at.is_not(None) | (HubLease.expires_at < func.clock_timestamp())
     return select(HubLease.hub).where(HubLease.hub == hub, ended).exists()
 

@@ -1,7 +1,7 @@
-"""Silence: which running attempts are without a connection, and stating that they are; nothing follows from it here.
+"""Lost connections: find running attempts without a connection, and record that.
 
-The newest connection of an attempt tells: open, or closed since when. One worker at a time looks and states, so two of
-them never state the same twice; an attempt whose candidate says hello meanwhile is left out. No flag is written here.
+The newest connection of an attempt tells whether it is open, or when it was closed. One worker at a time searches and
+records, so no loss is recorded twice; an attempt whose candidate reconnects meanwhile is left out. Never raises a flag.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,26 +15,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.queries.events.system_events import ServerEvent, append_to_each
 
 GRACE_S: Final = 20
-"""How long a client may be gone before that is a loss: it comes back within seconds from what happens every day."""
+"""How long a client may be gone before that counts as a loss. Ordinary interruptions end within seconds."""
 
 SILENT_S: Final = 25
-"""How long until its silence is stated: a cohort outage, between the two, comes first."""
+"""How long a client must be gone before its silence is recorded. A cohort outage is detected before that."""
 
 NEAR_S: Final = 10
-"""Losses so young are nobody's yet, but count for the others' outage once they are older than this."""
+"""Losses between this age and `GRACE_S` are not reported yet, but count for the outage of others."""
 
 REMEMBERED_S: Final = 60
-"""For how long, from when it was lost, a client whose silence is stated counts for the outage of others."""
+"""How long after its loss a client whose silence is recorded counts for the outage of others."""
 
 WITHIN_S: Final = 300.0
-"""How far back one look after another has to look."""
+"""How far back a poll reads."""
 
 _LOCK: Final = 0x5645_5249_5349_4C45
-"""Held by whoever states silences; any number no other lock of this database has."""
+"""Advisory lock for recording losses; the number is arbitrary."""
 
 
 class LostClient(msgspec.Struct, frozen=True):
-    """A running attempt whose newest connection is closed; `outage` and `is_silent` say what is stated already."""
+    """A running attempt whose newest connection is closed. `outage` and `is_silent` are what is recorded already."""
 
     attempt_id: UUID
     exam_id: UUID
@@ -46,7 +46,7 @@ class LostClient(msgspec.Struct, frozen=True):
 
 
 class CohortOutage(msgspec.Struct, frozen=True):
-    """Many of one exam were lost together: `lost` of the `of` that were online."""
+    """Many clients of one exam were lost together: `lost` of the `of` that were online."""
 
     group: UUID
     lost: int
@@ -54,19 +54,19 @@ class CohortOutage(msgspec.Struct, frozen=True):
 
 
 class LossReport(msgspec.Struct, frozen=True):
-    """What is to be stated of one loss: the outage it is part of, then its silence; either, or both."""
+    """What to record for one loss: the outage that it is part of, its silence, or both."""
 
-    away: LostClient
+    client: LostClient
     outage: CohortOutage | None
     is_silent: bool
 
 
 async def try_lock(conn: AsyncConnection) -> bool:
-    """Be the one who looks and states, until the transaction ends. False: another worker is."""
+    """Try to become the one worker that records losses until the transaction ends. False: another worker is."""
     return bool((await conn.execute(select(func.pg_try_advisory_xact_lock(_LOCK)))).scalar_one())
 
 
-# As text, its constants too: only so can the planner prove that a partial index serves it.
+# As text with constants, so that the planner can use a partial index.
 _RUNNING: Final = "attempt.status IN ('in_progress', 'paused', 'reopened')"
 _AWAY: Final = text(
     f"""
@@ -98,16 +98,16 @@ _ONLINE: Final = text(
 
 
 async def list_lost_clients(conn: AsyncConnection, within_s: float = WITHIN_S) -> list[LostClient]:
-    """Every running attempt whose client is gone for more than `NEAR_S`, at most `within_s`, the longest first.
+    """List running attempts whose client is gone for `NEAR_S` to `within_s` seconds, the longest first.
 
-    Whose silence is stated is left out after `REMEMBERED_S`. One that never connected is not gone, and who leaves after
-    the deadline goes home.
+    Leaves out clients whose silence was recorded more than `REMEMBERED_S` ago, clients that never connected, and
+    clients that left after the deadline.
     """
     return [LostClient(*row) for row in await conn.execute(_AWAY, {"within_s": within_s})]
 
 
 async def count_online(conn: AsyncConnection, exam_ids: Collection[UUID]) -> dict[UUID, int]:
-    """How many running attempts of each exam are connected; an exam without any is left out."""
+    """Count the connected running attempts of each exam. An exam without any is left out."""
     if not exam_ids:
         return {}
     found = await conn.execute(_ONLINE, {"exams": list(exam_ids)})
@@ -117,16 +117,16 @@ async def count_online(conn: AsyncConnection, exam_ids: Collection[UUID]) -> dic
 _HOLD: Final = text(
     f"""
     SELECT attempt.id FROM exam_attempts AS attempt
-    JOIN unnest(:attempts, :generations) AS away (attempt_id, generation)
-      ON away.attempt_id = attempt.id AND away.generation = attempt.generation
+    JOIN unnest(:attempts, :generations) AS lost (attempt_id, generation)
+      ON lost.attempt_id = attempt.id AND lost.generation = attempt.generation
     WHERE {_RUNNING} ORDER BY attempt.id FOR NO KEY UPDATE OF attempt SKIP LOCKED
     """  # noqa: S608 - constants
 ).bindparams(bindparam("attempts", type_=ARRAY(Uuid)), bindparam("generations", type_=ARRAY(Integer)))
 _SET_OUTAGE: Final = text(
     """
-    UPDATE connections SET outage = told.outage
-    FROM unnest(:attempts, :generations, :outages) AS told (attempt_id, generation, outage)
-    WHERE connections.attempt_id = told.attempt_id AND connections.generation = told.generation
+    UPDATE connections SET outage = loss.outage
+    FROM unnest(:attempts, :generations, :outages) AS loss (attempt_id, generation, outage)
+    WHERE connections.attempt_id = loss.attempt_id AND connections.generation = loss.generation
     """
 ).bindparams(
     bindparam("attempts", type_=ARRAY(Uuid)),
@@ -135,38 +135,40 @@ _SET_OUTAGE: Final = text(
 )
 _SET_SILENT: Final = text(
     """
-    UPDATE exam_attempts SET silent_since = to_timestamp(told.lost_at_ms / 1000.0)
-    FROM unnest(:attempts, :lost_at_ms) AS told (attempt_id, lost_at_ms) WHERE exam_attempts.id = told.attempt_id
+    UPDATE exam_attempts SET silent_since = to_timestamp(loss.lost_at_ms / 1000.0)
+    FROM unnest(:attempts, :lost_at_ms) AS loss (attempt_id, lost_at_ms) WHERE exam_attempts.id = loss.attempt_id
     """
 ).bindparams(bindparam("attempts", type_=ARRAY(Uuid)), bindparam("lost_at_ms", type_=ARRAY(BigInteger)))
 
 
-async def record_losses(conn: AsyncConnection, statements: Sequence[LossReport]) -> list[LossReport]:
-    """State outages and silences, each attempt's in that order; return what was stated.
+async def record_losses(conn: AsyncConnection, reports: Sequence[LossReport]) -> list[LossReport]:
+    """Record outages and silences, in that order for each attempt; return what was recorded.
 
-    Only while it is our turn (`take_turn`). Left out, for the next look: whoever has said hello since, or just does.
+    Call it only under the lock of `try_lock`. Leaves out attempts whose client has reconnected, or is reconnecting.
     """
-    if not statements:
+    if not reports:
         return []
     held = await conn.execute(
         _HOLD,
         {
-            "attempts": [one.away.attempt_id for one in statements],
-            "generations": [one.away.generation for one in statements],
+            "attempts": [one.client.attempt_id for one in reports],
+            "generations": [one.client.generation for one in reports],
         },
     )
     still = set(held.scalars())
-    told = [one for one in statements if one.away.attempt_id in still]
-    await _mark(conn, told)
-    await append_to_each(conn, {one.away.attempt_id: _facts(one) for one in told})
-    return told
+    recorded = [one for one in reports if one.client.attempt_id in still]
+    await _mark(conn, recorded)
+    await append_to_each(conn, {one.client.attempt_id: _events(one) for one in recorded})
+    return recorded
 
 
-async def _mark(conn: AsyncConnection, told: Sequence[LossReport]) -> None:
-    outages = [(one.away.attempt_id, one.away.generation, one.outage.group) for one in told if one.outage is not None]
+async def _mark(conn: AsyncConnection, recorded: Sequence[LossReport]) -> None:
+    outages = [
+        (one.client.attempt_id, one.client.generation, one.outage.group) for one in recorded if one.outage is not None
+    ]
     if outages:
         await conn.execute(_SET_OUTAGE, _columns(outages, "attempts", "generations", "outages"))
-    silent = [(one.away.attempt_id, one.away.lost_at_ms) for one in told if one.is_silent]
+    silent = [(one.client.attempt_id, one.client.lost_at_ms) for one in recorded if one.is_silent]
     if silent:
         await conn.execute(_SET_SILENT, _columns(silent, "attempts", "lost_at_ms"))
 
@@ -175,11 +177,11 @@ def _columns(rows: Sequence[tuple[Any, ...]], *names: str) -> Mapping[str, list[
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def _facts(statement: LossReport) -> list[ServerEvent]:
-    facts = []
-    if statement.outage is not None:
-        data = {"group": str(statement.outage.group), "lost": statement.outage.lost, "of": statement.outage.of}
-        facts.append(ServerEvent("cohort_outage", data))
-    if statement.is_silent:
-        facts.append(ServerEvent("heartbeat_missed", {"since": statement.away.lost_at_ms}))
-    return facts
+def _events(report: LossReport) -> list[ServerEvent]:
+    events = []
+    if report.outage is not None:
+        data = {"group": str(report.outage.group), "lost": report.outage.lost, "of": report.outage.of}
+        events.append(ServerEvent("cohort_outage", data))
+    if report.is_silent:
+        events.append(ServerEvent("heartbeat_missed", {"since": report.client.lost_at_ms}))
+    return events

@@ -1,7 +1,7 @@
-"""Presence as the record has it: whose newest connection stands, at whichever hub, and how much streams hold.
+"""Presence in the database: which candidates are connected at any hub, and how many events their streams hold.
 
-A connection stands while it is open and nothing says that its hub is gone: a lease that has ended, or run out. A hub
-without any lease is believed.
+A connection counts as open until it is closed, or the lease of its hub has ended or expired. A hub without a lease
+counts as alive. Never writes.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ from db.queries.connections.resume import CLOSED
 
 
 class AttemptPresence(msgspec.Struct, frozen=True):
-    """One attempt's newest connection; `at` is when it was opened or closed, ms since the epoch."""
+    """The newest connection of one attempt; `at` is when it was opened or closed, in ms since the epoch."""
 
     ix: int
     generation: int
@@ -43,7 +43,7 @@ class AttemptPresence(msgspec.Struct, frozen=True):
 
 
 class StreamCount(msgspec.Struct, frozen=True):
-    """The last number stored of one client stream, and when, ms since the epoch."""
+    """The last stored number of one client stream, and when it was stored, in ms since the epoch."""
 
     exam_id: UUID
     ix: int
@@ -53,14 +53,14 @@ class StreamCount(msgspec.Struct, frozen=True):
 
 
 async def read_presence(conn: AsyncConnection, exam_ids: Sequence[UUID]) -> dict[UUID, list[AttemptPresence]]:
-    """Every attempt of these exams that was ever connected; exams without any are left out."""
+    """Read the presence of every attempt of these exams that ever connected. Exams without any are left out."""
     gone = exists().where(
         HubLease.hub == Connection.hub,
         or_(HubLease.ended_at.is_not(None), HubLease.expires_at <= func.clock_timestamp()),
     )
     online = and_(Connection.closed_at.is_(None), ~gone)
     at = cast(1000 * extract("epoch", func.coalesce(Connection.closed_at, Connection.opened_at)), BigInteger)
-    # One row an exam: five thousand rows cost the driver ten times as much.
+    # One row for each exam: five thousand rows take the driver ten times as long.
     columns = (ExamAttempt.ix, ExamAttempt.generation, online, at)
     arrays = [func.array_agg(aggregate_order_by(column, ExamAttempt.ix)) for column in columns]
     found = await conn.execute(
@@ -76,10 +76,9 @@ async def read_presence(conn: AsyncConnection, exam_ids: Sequence[UUID]) -> dict
 
 
 async def read_counts(conn: AsyncConnection, attempts: Sequence[tuple[UUID, int]]) -> list[StreamCount]:
-    """How much the client streams of these attempts hold, each named by its exam and its small number there.
+    """Count the stored numbers of the client streams of these attempts, named by exam and `ix`.
 
-    A stream that holds nothing has no row. Whatever was refused or lost is numbered too, and counts; a row that closes
-    a stream does not.
+    A stream without events has no row. Refused and lost events count; the row that closes a stream does not.
     """
     named = (
         func.unnest(

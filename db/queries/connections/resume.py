@@ -1,12 +1,12 @@
-"""Where a client's queue goes on: the stream it named, or a new one, and what has to be stated about the old one.
+"""Resume a client's queue: in the stream that it named, or in a new one.
 
-The rows written here stand in a client's stream in place of events: `events_lost` for what the server lost,
-`stream_closed` where a stream ends. Nothing a client sent is written, changed or judged here.
+Writes markers into client streams: `events_lost` for events that the server lost, `stream_closed` at the end of a
+stream. Never writes or changes a client's events.
 
-Whoever calls holds the attempt's row, so two hellos of one attempt follow each other. A batch of an older connection
-may still be on its way, in any hub: it begins one past what its session saw stored, so it holds the number after the
-last stored one, and that is the number written here first. The unique key lets one of the two pass, and the other sees
-it (docs/decisions/0011-how-a-client-queue-resumes.md).
+The caller has locked the attempt's row, so hellos of one attempt follow each other. A batch of an older connection may
+still be on its way in another hub. It begins with the number after the last one that its session saw stored, and that
+is the number written here first. The unique key lets only one of them pass, and the other finds out
+(docs/decisions/0011-how-a-client-queue-resumes.md).
 """
 
 from collections.abc import Mapping
@@ -28,16 +28,16 @@ from protocol.limits import LOST_NUMBERS, STREAM_MS
 from protocol.monitor import Hello, Previous
 
 EARLY_MS: Final = 60_000
-"""Clocks differ: a client whose hub told it to rotate must not be given the same stream again."""
+"""Clocks differ: a client that was told to rotate must not get the same stream again."""
 
 WRITTEN_MS: Final = 2 * STREAM_MS
-"""An older stream gets no more rows: nobody has a batch of it under way, and its partition may be gone."""
+"""An older stream gets no more rows: no batch for it can be on its way, and its partition may be gone."""
 
 LOST: Final = "events_lost"
 CLOSED: Final = "stream_closed"
 
 
-# Built once: of what a hello costs, building its statements was half.
+# Built once: building these statements took half the time of a hello.
 _NAMED: Final = select(EventStream.id, EventStream.boot, EventStream.attempt_id).where(
     EventStream.id == bindparam("stream")
 )
@@ -56,7 +56,7 @@ _HEAD: Final = (
 
 
 class Resumption(msgspec.Struct, frozen=True):
-    """The stream to go on with, what it holds, the one it takes the place of, and how many numbers the server lost."""
+    """The stream to continue, its last stored number, the stream that it replaces, and how many numbers were lost."""
 
     stream_id: UUID
     committed: int
@@ -65,7 +65,7 @@ class Resumption(msgspec.Struct, frozen=True):
 
 
 class _Stream(msgspec.Struct, frozen=True):
-    """A stream a hello is about: its queue, and its last row."""
+    """A stream that a hello refers to: its queue, and its last row."""
 
     id: UUID
     boot: UUID
@@ -75,28 +75,26 @@ class _Stream(msgspec.Struct, frozen=True):
 
     @property
     def committed(self) -> int:
-        """The last number that is stored; the row that closes a stream is none of its client's."""
+        """The last stored number of the client; the row that closes a stream does not count."""
         return self.seq - 1 if self.type == CLOSED else self.seq
 
 
 async def resume(conn: AsyncConnection, hello: Hello, server_ms: int) -> Resumption:
-    """Find or open the stream a hello goes on with.
+    """Find or open the stream that a hello continues.
 
-    Raises ForeignStream when it names a stream of another attempt, BadRequest when it claims more acknowledged events
-    than a failover can have lost.
-
-    A named stream nobody knows was lost by the server, with the row that told of it, if it can be one of today's: it
-    is opened again under its name.
+    A named stream that is not stored was lost by the server, with the row that recorded it, if its id can be from
+    today: it is opened again under its id. Raises ForeignStream when the stream belongs to another attempt, BadRequest
+    when more events were acknowledged than can have been lost.
     """
     stream = await _named(conn, hello) if hello.stream is not None else await _newest(conn, hello)
     if stream is None:
-        stream_id = uuid7() if hello.stream is None else _believed(hello.stream, server_ms)
+        stream_id = uuid7() if hello.stream is None else _check_recent(hello.stream, server_ms)
         stream = await _open(conn, hello, stream_id, server_ms)
     age_ms = server_ms - created_ms(stream.id)
     if stream.boot != hello.boot or stream.type == CLOSED or age_ms >= STREAM_MS - EARLY_MS:
         return await _move(conn, hello, stream, server_ms, is_written=age_ms < WRITTEN_MS)
     if hello.next_seq <= stream.committed:
-        # Rolled back: what it holds between `acked` and its next number may be other events than those stored there.
+        # The client was rolled back: its events after `acked` may differ from the stored events with the same numbers.
         opened = await _open(conn, hello, uuid7(), server_ms)
         return Resumption(opened.id, 0, Previous(stream.id, hello.acked))
     return await _fill(conn, stream, hello.acked, server_ms)
@@ -105,7 +103,7 @@ async def resume(conn: AsyncConnection, hello: Hello, server_ms: int) -> Resumpt
 async def _move(
     conn: AsyncConnection, hello: Hello, stream: _Stream, server_ms: int, *, is_written: bool
 ) -> Resumption:
-    """Open a new stream after one that is not gone on with, and close that one for batches still under way."""
+    """Open a new stream, and close the old one for batches that are still on their way."""
     opened = await _open(conn, hello, uuid7(), server_ms)
     server_lost = 0
     committed = stream.committed
@@ -117,10 +115,10 @@ async def _move(
 
 
 async def _fill(conn: AsyncConnection, stream: _Stream, acked: int, server_ms: int) -> Resumption:
-    """State what was acknowledged and is gone, in as many numbers as are missing.
+    """Record acknowledged events that are missing as lost.
 
-    A number is acknowledged after its COMMIT, and this transaction began after that: only PostgreSQL can have lost it,
-    or a client can claim it. The first missing number has a row of its own, like every lost span's.
+    A number is acknowledged after its COMMIT, and this transaction began after that: either PostgreSQL lost it, or the
+    client claims it wrongly. The first missing number gets its own row, as in every lost span.
     """
     committed = stream.committed
     if acked - committed > LOST_NUMBERS:
@@ -138,7 +136,7 @@ async def _fill(conn: AsyncConnection, stream: _Stream, acked: int, server_ms: i
 
 
 async def _close(conn: AsyncConnection, stream: _Stream, following: UUID, server_ms: int) -> int:
-    """End a stream after its last number, and return that: whatever is still under way is not stored any more."""
+    """Close a stream after its last number, and return that number: batches that are still on their way are refused."""
     while True:
         committed = await _last(conn, stream.id)
         if await _write(conn, _place(stream, committed + 1, CLOSED, {"next": str(following)}, server_ms)):
@@ -146,7 +144,7 @@ async def _close(conn: AsyncConnection, stream: _Stream, following: UUID, server
 
 
 async def _write(conn: AsyncConnection, row: Mapping[str, Any]) -> bool:
-    """Write a row unless its number is taken; a transaction about to take it is waited for."""
+    """Insert a row unless its number is taken. Waits for a transaction that is about to take it."""
     written = await conn.execute(
         postgresql.insert(MonitoringEvent).values(row).on_conflict_do_nothing().returning(MonitoringEvent.seq)
     )
@@ -154,7 +152,7 @@ async def _write(conn: AsyncConnection, row: Mapping[str, Any]) -> bool:
 
 
 def _place(stream: _Stream, seq: int, kind: str, data: dict[str, Any], server_ms: int) -> dict[str, Any]:
-    """A server's row in a client's stream; it takes its neighbour's `mono`, so that rule time does not jump."""
+    """Return a server's row for a client stream. It copies `mono` from its neighbor: rule time must not jump."""
     now: datetime = from_ms(server_ms)
     return {
         "stream_id": stream.id,
@@ -177,7 +175,7 @@ async def _named(conn: AsyncConnection, hello: Hello) -> _Stream | None:
 
 
 async def _newest(conn: AsyncConnection, hello: Hello) -> _Stream | None:
-    """The newest stream of the hello's queue: a client that names none means that one."""
+    """Find the newest stream of the queue: a client that names no stream means this one."""
     found = await conn.execute(_NEWEST, {"attempt": hello.attempt_id, "queue": hello.boot})
     stream_id: UUID | None = found.scalar_one_or_none()
     return None if stream_id is None else await _with_head(conn, stream_id, hello.boot)
@@ -206,8 +204,8 @@ async def _open(conn: AsyncConnection, hello: Hello, stream_id: UUID, server_ms:
     return _Stream(stream_id, hello.boot, 0, None, hello.mono)
 
 
-def _believed(stream_id: UUID, server_ms: int) -> UUID:
-    """A name a server may have given to a stream within the last day. Raises ForeignStream for any other."""
+def _check_recent(stream_id: UUID, server_ms: int) -> UUID:
+    """Return an id that a server may have given to a stream within the last day. Raises ForeignStream for others."""
     age_ms = server_ms - created_ms(stream_id)
     if stream_id.version != 7 or not -EARLY_MS < age_ms < STREAM_MS - EARLY_MS:
         raise ForeignStream(f"No server assigned stream {stream_id}.")

@@ -25,7 +25,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """Where a fold can be taken up again: a stored state, and the facts folded after it, in their order."""
 
     state: bytes
-    facts: Sequence[StoredEvent]
+    events: Sequence[StoredEvent]
 
 
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +62,13 @@ async def read_checkpoints(conn: AsyncConnection, cursors: Sequence[Cursor]) -> 
         )
     )
     stored = {row.attempt_id: row for row in found}
-    facts = await _read_last(conn, cursors)
+    events = await _read_last(conn, cursors)
     return {
         cursor.attempt_id: Checkpoint(
             state=stored[cursor.attempt_id].state,
-            facts=last_folded(
+            events=last_folded(
                 msgspec.convert(stored[cursor.attempt_id].runs, list[Run]),
-                {stream.stream_id: facts.get(stream.stream_id, []) for stream in cursor.streams},
+                {stream.stream_id: events.get(stream.stream_id, []) for stream in cursor.streams},
                 cursor.facts - cursor.checkpoint_facts,
             ),
         )
@@ -186,5 +186,5 @@ async def _read_last(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[U
             "most": max(since.values()),
         },
     )
-    facts = to_events(found, {stream.stream_id: stream.time_base for stream in streams})
-    return {stream_id: list(group) for stream_id, group in groupby(facts, attrgetter("stream_id"))}
+    events = to_events(found, {stream.stream_id: stream.time_base for stream in streams})
+    return {stream_id: list(group) for stream_id, group in groupby(events, attrgetter("stream_id"))}

@@ -78,7 +78,7 @@ class Reading(msgspec.Struct, frozen=True):
     Attempts in `cut` had more than could be read at once.
     """
 
-    facts: dict[UUID, list[StoredEvent]]
+    events: dict[UUID, list[StoredEvent]]
     holes: list[Hole]
     cut: set[UUID]
 
@@ -90,7 +90,7 @@ class Advance(msgspec.Struct, frozen=True):
     """
 
     cursor: Cursor
-    facts: Sequence[StoredEvent]
+    events: Sequence[StoredEvent]
     checkpoint: bytes | None
 
 
@@ -161,7 +161,7 @@ async def read_events(conn: AsyncConnection, cursors: Sequence[Cursor], limit: i
             reading.cut.add(cursor.attempt_id)
         ordered = interleave(parts, most)
         if ordered:
-            reading.facts[cursor.attempt_id] = ordered
+            reading.events[cursor.attempt_id] = ordered
     return reading
 
 
@@ -228,8 +228,8 @@ async def _next(conn: AsyncConnection, streams: dict[UUID, StreamClaim], most: i
         _NEXT,
         {"streams": list(streams), "positions": [one.position for one in streams.values()], "most": most},
     )
-    facts = to_events(found, {stream_id: stream.time_base for stream_id, stream in streams.items()})
-    return {stream_id: list(group) for stream_id, group in groupby(facts, attrgetter("stream_id"))}
+    events = to_events(found, {stream_id: stream.time_base for stream_id, stream in streams.items()})
+    return {stream_id: list(group) for stream_id, group in groupby(events, attrgetter("stream_id"))}
 
 
 def to_events(rows: Iterable[Sequence[Any]], time_bases: Mapping[UUID, int]) -> list[StoredEvent]:
@@ -269,14 +269,14 @@ _MOVE_AND_KEEP: Final = _MOVE.values(
 
 
 def _moved(advance: Advance) -> dict[str, Any]:
-    runs = runs_of(advance.facts, advance.cursor.last_run)
+    runs = runs_of(advance.events, advance.cursor.last_run)
     last = advance.cursor.last_run
     return {
         "claimed": advance.cursor.attempt_id,
         "moved": {str(run.stream_id): run.last for run in runs},
         "continues": last is not None and bool(runs) and runs[0].stream_id == last.stream_id,
         "runs": msgspec.to_builtins(runs),
-        "folded": len(advance.facts),
+        "folded": len(advance.events),
     }
 
 

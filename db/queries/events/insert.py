@@ -1,7 +1,7 @@
-"""Stage 5 of 9, its SQL: storing batches of many streams at once, answers with them (docs/path-of-an-event.md).
+"""Stage 5 of 9, SQL: store batches of many streams at once, with their answers (docs/path-of-an-event.md).
 
-The one place that speaks raw asyncpg: COPY is the fastest way in, `insert_missing` the way that may be repeated.
-Each of the two is one transaction of its own on the writer's pinned connection; neither ever leaves a hole.
+Uses raw asyncpg, for COPY. `copy_events` is fast; `insert_missing_events` is slower and may be repeated. Each is one
+transaction on the writer's pinned connection. Never leaves a hole in a stream.
 """
 
 import struct
@@ -37,7 +37,7 @@ _INSERT_REJECTED: Final = """
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bytea[])
     ON CONFLICT (stream_id, seq) DO NOTHING
 """
-# Rule time is the stream's base + mono; no clock of a client's leads out of the years both ends can hold.
+# Rule time is `time_base` + mono. It is limited to times that both PostgreSQL and the wire can represent.
 _INSERT_ANSWERS: Final = f"""
     INSERT INTO attempt_answers (stream_id, seq, attempt_id, item, value, occurred_at)
     SELECT given.stream_id, given.seq, stream.attempt_id, given.item, given.value,
@@ -48,10 +48,10 @@ _INSERT_ANSWERS: Final = f"""
     ON CONFLICT (stream_id, seq) DO NOTHING
 """  # noqa: S608 - a constant
 _BESIDE: Final = frozenset({"rejected", *answer_columns.TYPES})
-"""Types of events of which something is kept beside them."""
+"""Types of events that also write a row to another table."""
 
-# The LIMIT keeps this a look-up per number, however large the table and however wrong the planner's guess.
-_LOOK_UP: Final = """
+# The LIMIT makes this one index lookup per number, regardless of the planner's estimate.
+_READ_PLACES: Final = """
     SELECT known.stream_id, known.seq, event.event_type, event.code
     FROM unnest($1::uuid[], $2::bigint[]) AS known (stream_id, seq)
     LEFT JOIN LATERAL (
@@ -60,20 +60,20 @@ _LOOK_UP: Final = """
     ) AS event ON true
 """
 _ENDS: Final = ("events_lost", "stream_closed")
-"""Rows by which a newer connection took a number away from whoever still had a batch of it under way."""
+"""Rows with which a newer connection took a number from an older connection that still had a batch for it."""
 
 _UNENCODABLE: Final = (struct.error, OverflowError, ValueError)
 _Row = tuple[UUID, Entry]
 _Found = dict[tuple[UUID, int], tuple[str | None, str | None]]
-"""What stands at a number: the type of its row, None without one, and the code of a tombstone."""
+"""The row at a number: its type (None without a row), and the code of a tombstone."""
 
 
 class InsertOutcome(msgspec.Struct, frozen=True):
-    """What became of stretches that did not go the fast way.
+    """What happened to segments that were not stored by COPY.
 
-    `refused` are numbers that stand as tombstones though the edge had taken them; `known` is what was stored before;
-    a stream in `returned` is not to be acknowledged, for the reason given: `hole`, `overtaken` by what a newer
-    connection of its client did, or `unstorable` when PostgreSQL refuses even its tombstones.
+    `refused` are numbers that became tombstones although the hub had accepted them. `known` was stored before. A stream
+    in `returned` must not be acknowledged; the reason is `hole`, `overtaken` (a newer connection of its client closed
+    it or declared events lost), or `unstorable` (PostgreSQL refuses even its tombstones).
     """
 
     refused: dict[UUID, tuple[Rejected, ...]] = {}
@@ -82,7 +82,7 @@ class InsertOutcome(msgspec.Struct, frozen=True):
 
 
 class _HeadMoved(Exception):
-    """Somebody else has stored numbers of one of these streams since its head was read."""
+    """Another process has stored numbers of one of these streams since its head was read."""
 
 
 class _Unstorable(Exception):
@@ -93,26 +93,26 @@ class _Unstorable(Exception):
 
 
 def is_poison(error: BaseException) -> bool:
-    """Whether a row is to blame for the failure, so that repeating it cannot help."""
+    """Whether a row caused the failure, so that repeating it cannot help."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in POISON_CLASSES
     return isinstance(error, _UNENCODABLE)
 
 
 async def read_heads(conn: asyncpg.Connection, stream_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """The last stored number of each stream, 0 where there is none."""
+    """Read the last stored number of each stream; 0 when it has none."""
     return {row["id"]: row["head"] or 0 for row in await conn.fetch(_HEADS, stream_ids)}
 
 
-async def copy_events(conn: asyncpg.Connection, stretches: Sequence[Segment]) -> None:
-    """Store stretches that follow their streams' heads by COPY; they come in the order of stream and number.
+async def copy_events(conn: asyncpg.Connection, segments: Sequence[Segment]) -> None:
+    """Store segments that follow the heads of their streams with COPY. They come in the order of stream and number.
 
-    Raises asyncpg.UniqueViolationError when a number is already there, and what `is_poison` knows: nothing is stored
-    then.
+    Raises asyncpg.UniqueViolationError when a number is already stored, and errors for which `is_poison` is true. In
+    both cases nothing is stored.
     """
-    # The driver takes a buffer and says so in its manual, but its stubs do not; plain bytes it would take for a path.
-    data: Any = memoryview(copy_encoding.encode(stretches))
-    beside = [(stretch.stream_id, entry) for stretch in stretches for entry in stretch.entries if entry.type in _BESIDE]
+    # The driver accepts a buffer, but its stubs do not say so. It would treat plain bytes as a path.
+    data: Any = memoryview(copy_encoding.encode(segments))
+    beside = [(segment.stream_id, entry) for segment in segments for entry in segment.entries if entry.type in _BESIDE]
     if not beside:
         await conn.copy_to_table(_TABLE, columns=copy_encoding.COLUMNS, source=data, format="binary")
         return
@@ -121,81 +121,81 @@ async def copy_events(conn: asyncpg.Connection, stretches: Sequence[Segment]) ->
         await _keep_beside(conn, beside)
 
 
-async def insert_missing_events(conn: asyncpg.Connection, stretches: Sequence[Segment]) -> InsertOutcome:
-    """Store what is not there yet; safe to repeat, verbatim, after a COMMIT nobody heard the end of.
+async def insert_missing_events(conn: asyncpg.Connection, segments: Sequence[Segment]) -> InsertOutcome:
+    """Store what is not stored yet. Safe to repeat when the result of a COMMIT is unknown.
 
-    Stretches come in the order of stream and number. A place PostgreSQL refuses is found by halving, inside the one
-    transaction, and stored as a tombstone: no part of a stream commits before an earlier one.
+    Segments come in the order of stream and number. A row that PostgreSQL refuses is found by halving, inside the one
+    transaction, and stored as a tombstone. No part of a stream commits before an earlier part.
     """
     returned: dict[UUID, str] = {}
     async with conn.transaction(isolation="read_committed"):
         while True:
-            asked = [stretch for stretch in stretches if stretch.stream_id not in returned]
-            heads = await read_heads(conn, list({stretch.stream_id for stretch in asked}))
-            parted = split_segments(asked, heads)
-            found = await _look_up(conn, parted, heads)
-            overtaken = _find_overtaken(parted, found, heads)
+            open_segments = [segment for segment in segments if segment.stream_id not in returned]
+            heads = await read_heads(conn, list({segment.stream_id for segment in open_segments}))
+            split = split_segments(open_segments, heads)
+            found = await _read_places(conn, split, heads)
+            overtaken = _find_overtaken(split, found, heads)
             if overtaken:
                 returned |= dict.fromkeys(overtaken, "overtaken")
                 continue
-            rows = [(stretch.stream_id, entry) for stretch in parted.missing for entry in stretch.entries]
+            rows = [(segment.stream_id, entry) for segment in split.missing for entry in segment.entries]
             try:
                 async with conn.transaction():
                     poisoned = await _insert_halving(conn, rows)
             except _HeadMoved:
-                # Whoever stored them has committed: the next look sees where the stream stands now.
+                # The other process has committed: the next try reads the new heads.
                 continue
             except _Unstorable as error:
                 returned[error.stream_id] = "unstorable"
                 continue
             break
-        refused = {(stream_id, stone.seq) for stream_id, stone in poisoned}
+        refused = {(stream_id, marker.seq) for stream_id, marker in poisoned}
         await _keep_beside(conn, [row for row in rows if (row[0], row[1].seq) not in refused] + poisoned)
-    told = _refused(poisoned, parted.known, found)
-    return InsertOutcome(told, tuple(parted.known), returned | dict.fromkeys(parted.holes, "hole"))
+    refused_places = _refused(poisoned, split.known, found)
+    return InsertOutcome(refused_places, tuple(split.known), returned | dict.fromkeys(split.holes, "hole"))
 
 
-async def _look_up(conn: asyncpg.Connection, parted: SplitSegments, heads: Mapping[UUID, int]) -> _Found:
-    """What stands at the known numbers and behind each stretch of them, as far as streams reach, and at their heads."""
+async def _read_places(conn: asyncpg.Connection, split: SplitSegments, heads: Mapping[UUID, int]) -> _Found:
+    """Read the rows at the known numbers, behind each segment of them, and at the heads of the streams."""
     places = {
-        (stretch.stream_id, seq)
-        for stretch in parted.known
-        for seq in (*(entry.seq for entry in stretch.entries), stretch.entries[-1].seq + 1)
-        if seq <= heads[stretch.stream_id]
+        (segment.stream_id, seq)
+        for segment in split.known
+        for seq in (*(entry.seq for entry in segment.entries), segment.entries[-1].seq + 1)
+        if seq <= heads[segment.stream_id]
     }
-    places.update((stretch.stream_id, heads[stretch.stream_id]) for stretch in parted.missing)
+    places.update((segment.stream_id, heads[segment.stream_id]) for segment in split.missing)
     if not places:
         return {}
-    rows = await conn.fetch(_LOOK_UP, *zip(*places, strict=True))
+    rows = await conn.fetch(_READ_PLACES, *zip(*places, strict=True))
     return {(row["stream_id"], row["seq"]): (row["event_type"], row["code"]) for row in rows}
 
 
-def _find_overtaken(parted: SplitSegments, found: _Found, heads: Mapping[UUID, int]) -> set[UUID]:
-    """Streams of which a number is taken and yet not stored: it was called lost, or the stream was closed before it.
+def _find_overtaken(split: SplitSegments, found: _Found, heads: Mapping[UUID, int]) -> set[UUID]:
+    """Find streams in which a number is taken but not stored: it was declared lost, or the stream was closed before it.
 
-    To acknowledge it would be untrue, and its session would count on from where no row keeps it from overlapping.
-    Numbers after the head are known from an earlier stretch of the same flush.
+    An ack would be wrong, and the session would continue at a number where no row prevents an overlap. Numbers after
+    the head are known from an earlier segment of the same flush.
     """
     overtaken = set()
-    for stretch in parted.missing:
-        kind, _ = found[stretch.stream_id, heads[stretch.stream_id]]
+    for segment in split.missing:
+        kind, _ = found[segment.stream_id, heads[segment.stream_id]]
         if kind == "stream_closed":
-            overtaken.add(stretch.stream_id)
-    for stretch in parted.known:
-        head = heads[stretch.stream_id]
-        end = stretch.entries[-1].seq
-        if end < head and found[stretch.stream_id, end + 1][0] is None:
-            overtaken.add(stretch.stream_id)
-        for entry in stretch.entries:
-            kind, _ = found[stretch.stream_id, entry.seq] if entry.seq <= head else (entry.type, None)
+            overtaken.add(segment.stream_id)
+    for segment in split.known:
+        head = heads[segment.stream_id]
+        end = segment.entries[-1].seq
+        if end < head and found[segment.stream_id, end + 1][0] is None:
+            overtaken.add(segment.stream_id)
+        for entry in segment.entries:
+            kind, _ = found[segment.stream_id, entry.seq] if entry.seq <= head else (entry.type, None)
             if kind is None or (kind in _ENDS and kind != entry.type):
-                overtaken.add(stretch.stream_id)
+                overtaken.add(segment.stream_id)
                 break
     return overtaken
 
 
 async def _insert_halving(conn: asyncpg.Connection, rows: Sequence[_Row]) -> list[_Row]:
-    """Insert rows that are not there; the poisoned ones as tombstones, which are returned."""
+    """Insert rows. Refused rows become tombstones, which are returned."""
     if not rows:
         return []
     try:
@@ -214,15 +214,15 @@ async def _insert_halving(conn: asyncpg.Connection, rows: Sequence[_Row]) -> lis
 
 async def _insert_tombstone(conn: asyncpg.Connection, stream_id: UUID, bad: Entry) -> _Row:
     raw = bad.raw or bad.payload.encode(errors="surrogatepass")
-    stone = (stream_id, tombstone(bad.seq, bad.reject or RejectCode.BAD_SHAPE, raw))
+    marker = (stream_id, tombstone(bad.seq, bad.reject or RejectCode.BAD_SHAPE, raw))
     try:
         async with conn.transaction():
-            await _insert(conn, [stone])
+            await _insert(conn, [marker])
     except (asyncpg.PostgresError, *_UNENCODABLE) as error:
         if not is_poison(error):
             raise
         raise _Unstorable(stream_id) from error
-    return stone
+    return marker
 
 
 async def _insert(conn: asyncpg.Connection, rows: Sequence[_Row]) -> None:
@@ -233,10 +233,12 @@ async def _insert(conn: asyncpg.Connection, rows: Sequence[_Row]) -> None:
 
 
 async def _keep_beside(conn: asyncpg.Connection, rows: Sequence[_Row]) -> None:
-    """Keep what these events leave beside themselves: the bytes of refused ones, and revisions of answers."""
+    """Store what belongs to these events in other tables: raw bytes of refused events, and revisions of answers."""
     rejected = [(stream_id, entry) for stream_id, entry in rows if entry.reject is not None]
     if rejected:
-        columns = zip(*((stream_id, stone.seq, stone.reject, stone.raw) for stream_id, stone in rejected), strict=True)
+        columns = zip(
+            *((stream_id, marker.seq, marker.reject, marker.raw) for stream_id, marker in rejected), strict=True
+        )
         await conn.execute(_INSERT_REJECTED, *columns)
     answered = answer_columns.read_answers(rows)
     if answered[0]:
@@ -244,13 +246,13 @@ async def _keep_beside(conn: asyncpg.Connection, rows: Sequence[_Row]) -> None:
 
 
 def _refused(poisoned: Sequence[_Row], known: Sequence[Segment], found: _Found) -> dict[UUID, tuple[Rejected, ...]]:
-    """Numbers the edge took that stand as tombstones: found to be poison now, or by the try whose end was not heard."""
-    codes = {(stream_id, stone.seq): stone.reject or RejectCode.BAD_SHAPE for stream_id, stone in poisoned}
-    for stretch in known:
-        for entry in stretch.entries:
-            _, code = found.get((stretch.stream_id, entry.seq), (None, None))
+    """Return accepted numbers that are tombstones: refused now, or in an earlier try whose result was unknown."""
+    codes = {(stream_id, marker.seq): marker.reject or RejectCode.BAD_SHAPE for stream_id, marker in poisoned}
+    for segment in known:
+        for entry in segment.entries:
+            _, code = found.get((segment.stream_id, entry.seq), (None, None))
             if code is not None and entry.reject is None:
-                codes[stretch.stream_id, entry.seq] = RejectCode(code)
+                codes[segment.stream_id, entry.seq] = RejectCode(code)
     refused: dict[UUID, tuple[Rejected, ...]] = {}
     for (stream_id, seq), reject in sorted(codes.items()):
         refused[stream_id] = (*refused.get(stream_id, ()), Rejected(seq, reject))

@@ -1,4 +1,7 @@
-"""Making and counting the partitions of the event table."""
+"""Create and count the partitions of the event table.
+
+Never drops a partition.
+"""
 
 from datetime import UTC, datetime
 
@@ -14,12 +17,12 @@ _NAMES = text(
 
 
 async def limit_lock_wait(conn: AsyncConnection) -> None:
-    """Wait for locks for a moment only, in this transaction: whoever waits for a table makes all others wait behind."""
+    """Wait only briefly for locks in this transaction: while one waits for a table lock, all others wait behind it."""
     await conn.execute(text("SET LOCAL lock_timeout = '50ms'"))
 
 
 async def create_partitions(conn: AsyncConnection, days: int = DAYS_AHEAD) -> list[str]:
-    """Make every missing partition from yesterday to `days` ahead, by PostgreSQL's clock; return the new names."""
+    """Create missing partitions from yesterday to `days` ahead, by PostgreSQL's clock; return the new names."""
     now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
     present = await list_partitions(conn)
     created = [one for one in partitions_ahead(now.astimezone(UTC).date(), days) if one.name not in present]
@@ -31,7 +34,7 @@ async def create_partitions(conn: AsyncConnection, days: int = DAYS_AHEAD) -> li
 
 
 async def count_days_ahead(conn: AsyncConnection) -> int:
-    """How many whole days after today have their partition already, without a hole."""
+    """Count the days after today that have a partition, up to the first missing one."""
     now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
     present = await list_partitions(conn)
     wanted = [
@@ -42,12 +45,12 @@ async def count_days_ahead(conn: AsyncConnection) -> int:
 
 
 async def is_default_empty(conn: AsyncConnection) -> bool:
-    """Whether no event fell outside every partition."""
+    """Whether every event is in a partition of its day."""
     found = await conn.execute(text("SELECT NOT EXISTS (SELECT FROM monitoring_events_default)"))
     return bool(found.scalar_one())
 
 
 async def list_partitions(conn: AsyncConnection) -> set[str]:
-    """The partitions there are."""
+    """Return the names of all partitions."""
     found = await conn.execute(_NAMES.bindparams(bindparam("parent", PARENT)))
     return set(found.scalars())

@@ -1,7 +1,7 @@
-"""Facts of servers: appended to an attempt's system stream by whichever process has something to state.
+"""Events of servers, appended to the system stream of an attempt.
 
-An attempt's newest system stream is appended to, under its row's lock; a day old, it is followed by a new one. No fact
-is ever changed, and none is written to a client's stream here.
+Appends to the newest system stream under the lock of its row. A stream that is a day old is followed by a new one.
+Never changes an event, and never writes to a client's stream.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,14 +23,14 @@ from protocol.limits import STREAM_MS
 
 
 class ServerEvent(msgspec.Struct, frozen=True):
-    """One statement of a server about an attempt."""
+    """One event that a server records about an attempt."""
 
     type: str
     data: dict[str, Any] = {}
 
 
 class AppendedEvents(msgspec.Struct, frozen=True):
-    """Where facts were appended: up to the number `last` of this stream, at this moment of PostgreSQL's clock."""
+    """Where events were appended: up to number `last` of this stream, at this time of PostgreSQL's clock."""
 
     stream_id: UUID
     last: int
@@ -38,7 +38,7 @@ class AppendedEvents(msgspec.Struct, frozen=True):
 
 
 class _Tail(msgspec.Struct, frozen=True):
-    """The end of an attempt's newest system stream, at a moment of PostgreSQL's clock."""
+    """The end of the newest system stream of an attempt, at a time of PostgreSQL's clock."""
 
     stream_id: UUID
     last: int
@@ -61,8 +61,8 @@ _LOCK: Final = (
 _last: Final = (
     select(func.max(MonitoringEvent.seq).label("seq")).where(MonitoringEvent.stream_id == _newest.c.id).lateral("last")
 )
-# The lock may have been waited for: the fact happened now, not when the transaction began.
-_LOOK: Final = select(
+# Waiting for the lock may take time: the event happened now, not when the transaction began.
+_READ_TAILS: Final = select(
     _newest.c.attempt_id,
     _newest.c.id,
     func.coalesce(_last.c.seq, 0).label("last"),
@@ -71,33 +71,33 @@ _LOOK: Final = select(
 
 
 async def open_stream(conn: AsyncConnection, attempt_id: UUID) -> UUID:
-    """Give an attempt a system stream; rule time there is server time, so its base is 0."""
+    """Open a system stream for an attempt. Its rule time is server time, so its base is 0."""
     stream_id = uuid7()
     await conn.execute(insert(EventStream).values(id=stream_id, attempt_id=attempt_id, kind="system", time_base=0))
     return stream_id
 
 
-async def append_events(conn: AsyncConnection, attempt_id: UUID, facts: Sequence[ServerEvent]) -> AppendedEvents:
-    """Append facts in order and tell where they stand; the stream's row stays locked until COMMIT."""
-    return (await append_to_each(conn, {attempt_id: facts}))[attempt_id]
+async def append_events(conn: AsyncConnection, attempt_id: UUID, events: Sequence[ServerEvent]) -> AppendedEvents:
+    """Append events in order, and return where they are stored. The stream's row stays locked until COMMIT."""
+    return (await append_to_each(conn, {attempt_id: events}))[attempt_id]
 
 
 async def append_to_each(
-    conn: AsyncConnection, facts: Mapping[UUID, Sequence[ServerEvent]]
+    conn: AsyncConnection, events: Mapping[UUID, Sequence[ServerEvent]]
 ) -> dict[UUID, AppendedEvents]:
-    """Append facts to several attempts, each one's in order; tell where they stand.
+    """Append events to several attempts, in order for each attempt, and return where they are stored.
 
-    Three statements, however many attempts; their streams are locked in the order of the attempts' ids.
-    Raises NotFound for an attempt that has no system stream.
+    Executes three statements for any number of attempts. Locks the streams in the order of the attempt ids. Raises
+    NotFound for an attempt without a system stream.
     """
-    if not facts:
+    if not events:
         return {}
-    tails = await _lock_tails(conn, facts)
+    tails = await _lock_tails(conn, events)
     rows = []
     appended = {}
-    for attempt_id, stated in facts.items():
+    for attempt_id, stated in events.items():
         tail = await _rotated(conn, attempt_id, tails[attempt_id])
-        rows += [_row(tail, seq, fact) for seq, fact in enumerate(stated, tail.last + 1)]
+        rows += [_row(tail, seq, event) for seq, event in enumerate(stated, tail.last + 1)]
         appended[attempt_id] = AppendedEvents(tail.stream_id, tail.last + len(stated), tail.now)
     if rows:
         await conn.execute(insert(MonitoringEvent), rows)
@@ -105,11 +105,11 @@ async def append_to_each(
 
 
 async def _lock_tails(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, _Tail]:
-    """Lock each attempt's newest system stream; look again until that is what was locked."""
+    """Lock the newest system stream of each attempt; repeat until the newest one is the locked one."""
     attempts = {"attempts": list(attempt_ids)}
     while True:
         locked = set((await conn.execute(_LOCK, attempts)).scalars())
-        tails = {row.attempt_id: _Tail(row.id, row.last, row.now) for row in await conn.execute(_LOOK, attempts)}
+        tails = {row.attempt_id: _Tail(row.id, row.last, row.now) for row in await conn.execute(_READ_TAILS, attempts)}
         if len(tails) < len(attempt_ids):
             raise NotFound("The attempt has no system stream.")
         if locked.issuperset(tail.stream_id for tail in tails.values()):
@@ -117,19 +117,19 @@ async def _lock_tails(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> d
 
 
 async def _rotated(conn: AsyncConnection, attempt_id: UUID, tail: _Tail) -> _Tail:
-    """Go on in a new stream when this one is a day old. Whoever waits for the old one's lock then sees the new one."""
+    """Open a new stream when this one is a day old. Processes that wait for the old lock then find the new stream."""
     if to_ms(tail.now) - created_ms(tail.stream_id) < STREAM_MS:
         return tail
     return _Tail(await open_stream(conn, attempt_id), 0, tail.now)
 
 
-def _row(tail: _Tail, seq: int, fact: ServerEvent) -> dict[str, Any]:
+def _row(tail: _Tail, seq: int, event: ServerEvent) -> dict[str, Any]:
     return {
         "stream_id": tail.stream_id,
         "seq": seq,
         "mono": to_ms(tail.now),
         "client_timestamp": tail.now,
         "server_timestamp": tail.now,
-        "event_type": fact.type,
-        "data_payload": fact.data,
+        "event_type": event.type,
+        "data_payload": event.data,
     }

@@ -63,7 +63,7 @@ class EventFilter(msgspec.Struct, frozen=True):
 class EventPage(msgspec.Struct, frozen=True):
     """Some facts in order, and the last number of each stream up to which all that was wanted has been shown."""
 
-    facts: list[RecordedEvent]
+    events: list[RecordedEvent]
     positions: dict[UUID, int]
     is_last: bool
 
@@ -136,7 +136,7 @@ async def read_page(
     ordered = list(islice(merge(*each, key=attrgetter("server_timestamp", "stream_id")), limit + 1))
     shown = ordered[:limit]
     return EventPage(
-        facts=[_fact(row, known[row.stream_id]) for row in shown],
+        events=[_event(row, known[row.stream_id]) for row in shown],
         positions={**positions, **{row.stream_id: row.seq for row in shown}},
         is_last=len(ordered) <= limit,
     )
@@ -196,7 +196,7 @@ _ANALYSIS: Final = select(
 ).where(BehaviorAnalysis.attempt_id == bindparam("attempt"))
 
 
-def _fact(row: Any, stream: StreamInfo) -> RecordedEvent:
+def _event(row: Any, stream: StreamInfo) -> RecordedEvent:
     is_place = row.event_type in MARKER_EVENTS
     return RecordedEvent(
         stream_id=row.stream_id,

@@ -88,7 +88,7 @@ def _ending(owner: Owner, given: Sequence[SubmittedAnswer]) -> Ending:
     return Ending(
         sources=transition.sources,
         target=transition.target,
-        fact=ServerEvent("submitted", {"by": "student"}),
+        event=ServerEvent("submitted", {"by": "student"}),
         student_id=owner.student_id,
         exam_id=owner.only_exam,
         answers=given,

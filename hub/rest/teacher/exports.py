@@ -101,8 +101,8 @@ async def write_events(engine: AsyncEngine, attempt_id: UUID, citations: Citatio
             page = await timeline.read_page(
                 conn, streams, positions=positions, wanted=EventFilter(), limit=ROWS_AT_ONCE
             )
-        if page.facts:
-            yield write_rows(_event_row(event, citations) for event in page.facts)
+        if page.events:
+            yield write_rows(_event_row(event, citations) for event in page.events)
         if page.is_last:
             return
         positions = page.positions

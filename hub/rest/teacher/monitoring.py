@@ -129,7 +129,7 @@ async def read_monitoring(
         total_events=total,
         anomaly_events=len(citations.anomalies),
         critical_events=len(citations.critical),
-        events_timeline=[citations.show(event) for event in page.facts],
+        events_timeline=[citations.show(event) for event in page.events],
         next=None if page.is_last else write_cursor(sorted(page.positions.items())),
         behavior_analysis=analysis,
         flags=[show_case(case) for case in cases],

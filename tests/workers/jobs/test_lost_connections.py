@@ -226,21 +226,21 @@ async def test_more_than_one_transaction_holds_are_stated_one_after_the_other(
     assert len({one["group"] for one in told}) == 1
 
 
-def away(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | None = None) -> LostClient:
+def client(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | None = None) -> LostClient:
     return LostClient(UUID(int=n), EXAM, 1, 0, int(seconds * 1000), outage, is_silent)
 
 
 @pytest.mark.parametrize(
     ("one", "expected"),
     [
-        (away(1, 19.9), None),
-        (away(1, 20), (True, False)),
-        (away(1, 25), (True, True)),
-        (away(1, 20, outage=EXAM), None),
-        (away(1, 25, outage=EXAM), (False, True)),
-        (away(1, 26, is_silent=True), None),
-        (away(2, 24.9), None),
-        (away(2, 25), (False, True)),
+        (client(1, 19.9), None),
+        (client(1, 20), (True, False)),
+        (client(1, 25), (True, True)),
+        (client(1, 20, outage=EXAM), None),
+        (client(1, 25, outage=EXAM), (False, True)),
+        (client(1, 26, is_silent=True), None),
+        (client(2, 24.9), None),
+        (client(2, 25), (False, True)),
     ],
 )
 def test_what_is_due_of_whom(one: LostClient, expected: tuple[bool, bool] | None) -> None:

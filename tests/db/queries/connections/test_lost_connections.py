@@ -21,8 +21,8 @@ async def lose(conn: AsyncConnection, candidate: Candidate, seconds: float, caus
     await let_pass(conn, [candidate.attempt_id], seconds)
 
 
-def ids(away: Sequence[LostClient]) -> list[UUID]:
-    return [one.attempt_id for one in away]
+def ids(client: Sequence[LostClient]) -> list[UUID]:
+    return [one.attempt_id for one in client]
 
 
 async def test_away_is_whose_newest_connection_is_closed_for_a_while(conn: AsyncConnection) -> None:
@@ -37,25 +37,25 @@ async def test_away_is_whose_newest_connection_is_closed_for_a_while(conn: Async
     await conn.execute(
         update(ExamAttempt).where(ExamAttempt.id == ended.attempt_id).values(status=AttemptStatus.SUBMITTED)
     )
-    away = await lost_connections.list_lost_clients(conn)
-    assert ids(away) == [left.attempt_id, gone.attempt_id]
-    assert 30_000 <= away[1].away_ms < 40_000
-    assert (away[1].outage, away[1].is_silent, away[1].generation) == (None, False, 1)
+    client = await lost_connections.list_lost_clients(conn)
+    assert ids(client) == [left.attempt_id, gone.attempt_id]
+    assert 30_000 <= client[1].away_ms < 40_000
+    assert (client[1].outage, client[1].is_silent, client[1].generation) == (None, False, 1)
     assert await lost_connections.count_online(conn, [here.exam_id, uuid4()]) == {here.exam_id: 2}
     assert await lost_connections.count_online(conn, []) == {}
-    assert never.attempt_id not in ids(away)
+    assert never.attempt_id not in ids(client)
 
 
 async def test_an_outage_is_stated_before_the_silence_and_both_are_remembered(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     await lose(conn, candidate, 30)
-    [away] = await lost_connections.list_lost_clients(conn)
+    [client] = await lost_connections.list_lost_clients(conn)
     group = uuid4()
-    statement = LossReport(away, CohortOutage(group, 7, 9), is_silent=True)
+    statement = LossReport(client, CohortOutage(group, 7, 9), is_silent=True)
     assert await lost_connections.record_losses(conn, [statement]) == [statement]
     assert (await system_events(conn, candidate.attempt_id))[-2:] == [
         ("cohort_outage", {"group": str(group), "lost": 7, "of": 9}),
-        ("heartbeat_missed", {"since": away.lost_at_ms}),
+        ("heartbeat_missed", {"since": client.lost_at_ms}),
     ]
     found = await conn.execute(
         select(ExamAttempt.silent_since, Connection.closed_at).join(Connection, Connection.attempt_id == ExamAttempt.id)
@@ -69,10 +69,10 @@ async def test_an_outage_is_stated_before_the_silence_and_both_are_remembered(co
 async def test_a_silence_that_is_stated_counts_for_others_only_for_a_while(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     await lose(conn, candidate, 30)
-    [away] = await lost_connections.list_lost_clients(conn)
-    await lost_connections.record_losses(conn, [LossReport(away, None, is_silent=True)])
+    [client] = await lost_connections.list_lost_clients(conn)
+    await lost_connections.record_losses(conn, [LossReport(client, None, is_silent=True)])
     assert len(await lost_connections.list_lost_clients(conn)) == 1
-    earlier = from_ms(away.lost_at_ms - lost_connections.REMEMBERED_S * 1000)
+    earlier = from_ms(client.lost_at_ms - lost_connections.REMEMBERED_S * 1000)
     await conn.execute(update(ExamAttempt).values(silent_since=earlier))
     assert await lost_connections.list_lost_clients(conn) == []
 
@@ -100,7 +100,7 @@ async def test_who_said_hello_since_or_just_does_is_left_out(engine: AsyncEngine
         told = await lost_connections.record_losses(looking, statements)
         await looking.commit()
         await hello.commit()
-    assert ids([one.away for one in told]) == [silent.attempt_id]
+    assert ids([one.client for one in told]) == [silent.attempt_id]
     async with engine.connect() as conn:
         for candidate in (back, coming):
             assert (await system_events(conn, candidate.attempt_id))[-1][0] == "connection_opened"

@@ -39,7 +39,7 @@ async def writer(database: DatabaseSettings) -> AsyncIterator[asyncpg.Connection
     await conn.close()
 
 
-def stretch(stream_id: UUID, first: int, last: int) -> Segment:
+def segment(stream_id: UUID, first: int, last: int) -> Segment:
     return Segment(stream_id, first, tuple(Entry(seq, "copy", 0, seq, "{}") for seq in range(first, last + 1)))
 
 
@@ -235,7 +235,7 @@ async def test_a_batch_still_under_way_is_waited_for_before_anything_is_called_l
         boot = uuid4()
         stream_id = (await connect(conn, candidate, HUB, boot=boot)).stream_id
         await store(conn, stream_id, 2)
-    async with in_flight(writer, stretch(stream_id, 3, 5)) as late, engine.begin() as conn:
+    async with in_flight(writer, segment(stream_id, 3, 5)) as late, engine.begin() as conn:
         hello = connect(conn, candidate, HUB, boot=boot, stream=stream_id, acked=8, next_seq=9)
         again = await while_waiting(hello, late.commit() if is_stored else late.rollback())
     async with engine.connect() as conn:
@@ -255,14 +255,14 @@ async def test_a_batch_still_under_way_counts_for_the_stream_it_is_in_or_not_at_
         stream_id = (await connect(conn, candidate, HUB, boot=boot)).stream_id
         await store(conn, stream_id, 2)
         old = await age_stream(conn, stream_id, AGED_MS)
-    async with in_flight(writer, stretch(old, 3, 5)) as late, engine.begin() as conn:
+    async with in_flight(writer, segment(old, 3, 5)) as late, engine.begin() as conn:
         hello = connect(conn, candidate, HUB, boot=boot, stream=old, acked=2, next_seq=6)
         again = await while_waiting(hello, late.commit() if is_stored else late.rollback())
     assert again.previous == Previous(old, 5 if is_stored else 2)
     if not is_stored:
         with pytest.raises(asyncpg.UniqueViolationError):
-            await events.copy_events(writer, [stretch(old, 3, 5)])
-        assert (await events.insert_missing_events(writer, [stretch(old, 3, 5)])).returned == {old: "overtaken"}
+            await events.copy_events(writer, [segment(old, 3, 5)])
+        assert (await events.insert_missing_events(writer, [segment(old, 3, 5)])).returned == {old: "overtaken"}
 
 
 async def test_a_batch_that_comes_after_the_server_called_its_numbers_lost_is_not_stored_among_them(
@@ -274,7 +274,7 @@ async def test_a_batch_that_comes_after_the_server_called_its_numbers_lost_is_no
         stream_id = (await connect(conn, candidate, HUB, boot=boot)).stream_id
         await store(conn, stream_id, 2)
     # What an older connection has taken and not stored yet: its hub stands still.
-    late = [stretch(stream_id, 3, 5)]
+    late = [segment(stream_id, 3, 5)]
     async with engine.begin() as conn:
         await connect(conn, candidate, HUB, boot=boot, stream=stream_id, acked=8, next_seq=9)
     with pytest.raises(asyncpg.UniqueViolationError):
@@ -295,7 +295,7 @@ class Session:
 
     async def send(self, writer: asyncpg.Connection, count: int, is_lost: bool) -> None:
         first, last = self.committed + 1, self.committed + count
-        entries = (lost_entry(first, last, "overflow"),) if is_lost else stretch(self.stream_id, first, last).entries
+        entries = (lost_entry(first, last, "overflow"),) if is_lost else segment(self.stream_id, first, last).entries
         laid = [make_segment(self.stream_id, Batch(first, last, entries, 1))]
         try:
             await events.copy_events(writer, laid)

@@ -28,7 +28,7 @@ async def claim(conn: AsyncConnection, attempt_id: UUID) -> Cursor:
 
 async def fold(conn: AsyncConnection, attempt_id: UUID, checkpoint: bytes | None = None) -> list[StoredEvent]:
     cursor = await claim(conn, attempt_id)
-    facts = (await cursors.read_events(conn, [cursor])).facts[attempt_id]
+    facts = (await cursors.read_events(conn, [cursor])).events[attempt_id]
     await cursors.store_cursors(conn, [Advance(cursor, facts, checkpoint)])
     return facts
 
@@ -91,7 +91,7 @@ async def test_facts_that_are_gone_are_missing_from_what_is_recalled(conn: Async
     await store_events(conn, stream, [("alive", {}, 1), ("alive", {}, 2)])
     await fold(conn, attempt)
     await conn.execute(delete(MonitoringEvent).where(MonitoringEvent.stream_id == stream, MonitoringEvent.seq == 1))
-    assert len((await recall(conn, attempt)).facts) == 2
+    assert len((await recall(conn, attempt)).events) == 2
 
 
 async def test_recalling_nothing_asks_nothing(conn: AsyncConnection) -> None:

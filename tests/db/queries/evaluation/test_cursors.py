@@ -32,7 +32,7 @@ async def claim_one(conn: AsyncConnection, attempt_id: UUID) -> Cursor:
 async def fold(conn: AsyncConnection, attempt_id: UUID, checkpoint: bytes | None = None) -> list[tuple[str, int]]:
     """Fold whatever comes next without judging it; returns (type, number) in fold order."""
     cursor = await claim_one(conn, attempt_id)
-    read = (await cursors.read_events(conn, [cursor])).facts.get(attempt_id, [])
+    read = (await cursors.read_events(conn, [cursor])).events.get(attempt_id, [])
     await cursors.store_cursors(conn, [Advance(cursor, read, checkpoint)])
     return [(fact.type, fact.seq) for fact in read]
 
@@ -70,7 +70,7 @@ async def test_facts_carry_rule_time_and_both_clocks(conn: AsyncConnection) -> N
     stream = await make_stream(conn, attempt)
     await store_events(conn, stream, [("paste", {"chars": 130}, 5_000)])
     cursor = await claim_one(conn, attempt)
-    read = (await cursors.read_events(conn, [cursor])).facts[attempt]
+    read = (await cursors.read_events(conn, [cursor])).events[attempt]
     pasted, started = sorted(read, key=lambda fact: fact.time_ms)
     assert (pasted.stream_id, pasted.seq, pasted.type, pasted.data) == (stream, 1, "paste", b'{"chars": 130}')
     assert pasted.time_ms == pasted.at_ms == TIME_BASE_MS + 5_000
@@ -101,8 +101,8 @@ async def test_a_state_is_stored_only_where_there_is_one(conn: AsyncConnection) 
     await cursors.store_cursors(
         conn,
         [
-            Advance(kept, reading.facts[kept.attempt_id], b"one"),
-            Advance(moved, reading.facts[moved.attempt_id], None),
+            Advance(kept, reading.events[kept.attempt_id], b"one"),
+            Advance(moved, reading.events[moved.attempt_id], None),
         ],
     )
     found = await conn.execute(
@@ -175,7 +175,7 @@ async def test_a_hole_stops_its_stream_alone_and_is_reported(conn: AsyncConnecti
     await conn.execute(delete(MonitoringEvent).where(MonitoringEvent.stream_id == holed, MonitoringEvent.seq == 3))
     cursor = await claim_one(conn, attempt)
     reading = await cursors.read_events(conn, [cursor])
-    taken = [(fact.stream_id, fact.seq) for fact in reading.facts[attempt] if fact.type == "alive"]
+    taken = [(fact.stream_id, fact.seq) for fact in reading.events[attempt] if fact.type == "alive"]
     assert sorted(taken) == sorted([(holed, 1), (holed, 2), *((whole, n) for n in range(1, 5))])
     assert [(hole.attempt_id, hole.stream_id, hole.seq) for hole in reading.holes] == [(attempt, holed, 3)]
 

@@ -24,7 +24,7 @@ async def fold(conn: AsyncConnection, attempt_id: UUID) -> None:
     """Move the cursor of an attempt past everything it has."""
     claimed = await cursors.claim_cursors(conn, [attempt_id], 1, carried=CARRIED)
     reading = await cursors.read_events(conn, claimed)
-    await cursors.store_cursors(conn, [cursors.Advance(claimed[0], reading.facts[attempt_id], None)])
+    await cursors.store_cursors(conn, [cursors.Advance(claimed[0], reading.events[attempt_id], None)])
 
 
 async def make_old_stream(conn: AsyncConnection, attempt_id: UUID, days: float) -> None:

@@ -35,7 +35,7 @@ async def other(database: DatabaseSettings) -> AsyncIterator[asyncpg.Connection]
     await conn.close()
 
 
-def stretch(stream_id: UUID, *seqs: int, payload: str = '{"chars":3}') -> Segment:
+def segment(stream_id: UUID, *seqs: int, payload: str = '{"chars":3}') -> Segment:
     entries = tuple(Entry(seq, "paste", 1_700_000_000_123, seq * 10, payload, "info") for seq in seqs)
     return Segment(stream_id, seqs[0], entries)
 
@@ -46,7 +46,7 @@ def lost(stream_id: UUID, first: int, last: int) -> Segment:
 
 def poisoned(stream_id: UUID, seq: int, **changes: Any) -> Segment:
     """Two good places on either side of one that is changed to be bad."""
-    good = stretch(stream_id, *range(seq - 2, seq + 3))
+    good = segment(stream_id, *range(seq - 2, seq + 3))
     bad = msgspec.structs.replace(good.entries[2], **changes)
     return Segment(stream_id, seq - 2, (*good.entries[:2], bad, *good.entries[3:]))
 
@@ -60,7 +60,7 @@ async def stored(writer: asyncpg.Connection, stream_id: UUID) -> list[tuple[int,
 
 async def partition(writer: asyncpg.Connection) -> str:
     """Today's partition, where a test may add a constraint of its own."""
-    await events.copy_events(writer, [stretch(uuid7(), 1)])
+    await events.copy_events(writer, [segment(uuid7(), 1)])
     return str(await writer.fetchval("SELECT tableoid::regclass FROM monitoring_events"))
 
 
@@ -74,7 +74,7 @@ async def waits(looker: asyncpg.Connection, waiter: asyncpg.Connection) -> None:
 
 async def test_copied_places_are_stored_as_they_are(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [stretch(stream_id, 1)])
+    await events.copy_events(writer, [segment(stream_id, 1)])
     row = await writer.fetchrow("SELECT *, tableoid::regclass::text AS part FROM monitoring_events")
     assert row is not None
     assert (row["stream_id"], row["seq"], row["mono"], row["severity"]) == (stream_id, 1, 10, "info")
@@ -85,34 +85,34 @@ async def test_copied_places_are_stored_as_they_are(writer: asyncpg.Connection) 
 
 async def test_a_copy_that_meets_a_duplicate_stores_nothing(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [stretch(stream_id, 1, 2)])
+    await events.copy_events(writer, [segment(stream_id, 1, 2)])
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy_events(writer, [stretch(stream_id, 2, 3)])
+        await events.copy_events(writer, [segment(stream_id, 2, 3)])
     assert await stored(writer, stream_id) == [(1, "paste"), (2, "paste")]
 
 
 async def test_inserting_what_is_missing_may_be_repeated_and_says_what_was_known(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [stretch(stream_id, 1, 2)])
-    assert await events.insert_missing_events(writer, [stretch(stream_id, 2, 3)]) == InsertOutcome(
-        known=(stretch(stream_id, 2),)
+    await events.copy_events(writer, [segment(stream_id, 1, 2)])
+    assert await events.insert_missing_events(writer, [segment(stream_id, 2, 3)]) == InsertOutcome(
+        known=(segment(stream_id, 2),)
     )
-    assert await events.insert_missing_events(writer, [stretch(stream_id, 2, 3)]) == InsertOutcome(
-        known=(stretch(stream_id, 2, 3),)
+    assert await events.insert_missing_events(writer, [segment(stream_id, 2, 3)]) == InsertOutcome(
+        known=(segment(stream_id, 2, 3),)
     )
     assert await stored(writer, stream_id) == [(1, "paste"), (2, "paste"), (3, "paste")]
 
 
 async def test_what_stands_already_is_not_overwritten(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [stretch(stream_id, 1)])
-    await events.insert_missing_events(writer, [stretch(stream_id, 1, payload='{"chars":999}')])
+    await events.copy_events(writer, [segment(stream_id, 1)])
+    await events.insert_missing_events(writer, [segment(stream_id, 1, payload='{"chars":999}')])
     assert await writer.fetchval("SELECT data_payload FROM monitoring_events") == '{"chars": 3}'
 
 
 async def test_heads_are_read_for_many_streams_at_once(writer: asyncpg.Connection) -> None:
     streams = sorted((uuid7() for _ in range(3)), key=lambda stream: stream.int)
-    await events.copy_events(writer, [stretch(streams[0], 1, 2), stretch(streams[1], 1)])
+    await events.copy_events(writer, [segment(streams[0], 1, 2), segment(streams[1], 1)])
     assert await events.read_heads(writer, streams) == dict(zip(streams, (2, 1, 0), strict=True))
 
 
@@ -145,7 +145,7 @@ async def test_poison_of_every_class_becomes_a_tombstone_and_its_neighbours_are_
 ) -> None:
     await constrain(writer)
     stream_id, neighbour = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
-    batch = [poisoned(stream_id, 3, **changes), stretch(neighbour, 1, 2, 3)]
+    batch = [poisoned(stream_id, 3, **changes), segment(neighbour, 1, 2, 3)]
     with pytest.raises(asyncpg.PostgresError) as caught:
         await events.copy_events(writer, batch)
     assert caught.value.sqlstate == sqlstate
@@ -178,7 +178,7 @@ async def test_what_cannot_even_be_encoded_is_poison_too(writer: asyncpg.Connect
 async def test_many_poisoned_places_in_a_large_flush_are_found_in_one_transaction(writer: asyncpg.Connection) -> None:
     streams = sorted((uuid7() for _ in range(250)), key=lambda stream: stream.int)
     batch = [
-        poisoned(stream, 3, payload='{"x":"\\u0000"}') if index % 5 == 0 else stretch(stream, *range(1, 21))
+        poisoned(stream, 3, payload='{"x":"\\u0000"}') if index % 5 == 0 else segment(stream, *range(1, 21))
         for index, stream in enumerate(streams)
     ]
     outcome = await events.insert_missing_events(writer, batch)
@@ -205,7 +205,7 @@ async def test_a_stream_whose_tombstones_are_refused_is_returned_and_its_neighbo
     part = await partition(writer)
     stuck, neighbour = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
     await writer.execute(f"ALTER TABLE {part} ADD CHECK (stream_id <> '{stuck}')")
-    outcome = await events.insert_missing_events(writer, [stretch(stuck, 1, 2), stretch(neighbour, 1, 2)])
+    outcome = await events.insert_missing_events(writer, [segment(stuck, 1, 2), segment(neighbour, 1, 2)])
     assert outcome == InsertOutcome(returned={stuck: "unstorable"})
     assert await stored(writer, stuck) == []
     assert await stored(writer, neighbour) == [(1, "paste"), (2, "paste")]
@@ -213,8 +213,8 @@ async def test_a_stream_whose_tombstones_are_refused_is_returned_and_its_neighbo
 
 async def test_what_would_leave_a_hole_is_returned_and_its_neighbours_are_stored(writer: asyncpg.Connection) -> None:
     torn, neighbour = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
-    await events.copy_events(writer, [stretch(torn, 1, 2)])
-    outcome = await events.insert_missing_events(writer, [stretch(torn, 4, 5), stretch(neighbour, 1)])
+    await events.copy_events(writer, [segment(torn, 1, 2)])
+    outcome = await events.insert_missing_events(writer, [segment(torn, 4, 5), segment(neighbour, 1)])
     assert outcome == InsertOutcome(returned={torn: "hole"})
     assert await stored(writer, torn) == [(1, "paste"), (2, "paste")]
     assert await stored(writer, neighbour) == [(1, "paste")]
@@ -224,9 +224,9 @@ async def test_a_late_copy_of_numbers_a_newer_session_called_lost_is_stopped_by_
     writer: asyncpg.Connection,
 ) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [stretch(stream_id, 1, 2)])
+    await events.copy_events(writer, [segment(stream_id, 1, 2)])
     await events.copy_events(writer, [lost(stream_id, 3, 20)])
-    late = [stretch(stream_id, 3, 4, 5)]
+    late = [segment(stream_id, 3, 4, 5)]
     with pytest.raises(asyncpg.UniqueViolationError):
         await events.copy_events(writer, late)
     assert await events.insert_missing_events(writer, late) == InsertOutcome(returned={stream_id: "overtaken"})
@@ -238,25 +238,25 @@ async def test_numbers_another_session_called_lost_are_not_acknowledged_wherever
     writer: asyncpg.Connection, last: int
 ) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [stretch(stream_id, 1, 2)])
+    await events.copy_events(writer, [segment(stream_id, 1, 2)])
     await events.copy_events(writer, [lost(stream_id, 3, 20)])
     # Told "stored", it would also send the next number by COPY, and within the span no row stands to stop it.
-    outcome = await events.insert_missing_events(writer, [stretch(stream_id, *range(3, last + 1))])
+    outcome = await events.insert_missing_events(writer, [segment(stream_id, *range(3, last + 1))])
     assert outcome == InsertOutcome(returned={stream_id: "overtaken"})
     assert (await stored(writer, stream_id))[-1][0] == 20
 
 
 async def test_a_late_batch_that_ends_before_a_lost_span_is_known_and_acknowledged(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [stretch(stream_id, 1, 2)])
+    await events.copy_events(writer, [segment(stream_id, 1, 2)])
     await events.copy_events(writer, [lost(stream_id, 3, 20)])
-    late = stretch(stream_id, 1, 2)
+    late = segment(stream_id, 1, 2)
     assert await events.insert_missing_events(writer, [late]) == InsertOutcome(known=(late,))
 
 
 async def test_a_span_whose_end_was_not_heard_is_known_when_it_is_repeated(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [stretch(stream_id, 1, 2, 3)])
+    await events.copy_events(writer, [segment(stream_id, 1, 2, 3)])
     for _ in range(2):
         assert (await events.insert_missing_events(writer, [lost(stream_id, 2, 9)])).returned == {}
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4, 9]
@@ -264,10 +264,10 @@ async def test_a_span_whose_end_was_not_heard_is_known_when_it_is_repeated(write
 
 async def test_nothing_is_stored_after_the_end_of_a_closed_stream(writer: asyncpg.Connection) -> None:
     closed, open_one = sorted((uuid7(), uuid7()), key=lambda one: one.int)
-    await events.copy_events(writer, [stretch(closed, 1, 2)])
+    await events.copy_events(writer, [segment(closed, 1, 2)])
     end = Entry(3, "stream_closed", 0, 20, "{}")
     await events.copy_events(writer, [Segment(closed, 3, (end,))])
-    late = [stretch(closed, 3, 4, 5), stretch(open_one, 1, 2)]
+    late = [segment(closed, 3, 4, 5), segment(open_one, 1, 2)]
     with pytest.raises(asyncpg.UniqueViolationError):
         await events.copy_events(writer, late)
     assert (await events.insert_missing_events(writer, late)).returned == {closed: "overtaken"}
@@ -278,7 +278,7 @@ async def test_nothing_is_stored_after_the_end_of_a_closed_stream(writer: asyncp
 async def test_a_lost_span_does_not_reach_over_the_end_of_a_closed_stream(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
     end = Entry(4, "stream_closed", 0, 20, "{}")
-    await events.copy_events(writer, [stretch(stream_id, 1, 2, 3), Segment(stream_id, 4, (end,))])
+    await events.copy_events(writer, [segment(stream_id, 1, 2, 3), Segment(stream_id, 4, (end,))])
     late = [lost(stream_id, 2, 9)]
     assert await events.insert_missing_events(writer, late) == InsertOutcome(returned={stream_id: "overtaken"})
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4]
@@ -286,7 +286,7 @@ async def test_a_lost_span_does_not_reach_over_the_end_of_a_closed_stream(writer
 
 async def test_a_span_does_not_claim_what_an_older_session_has_stored_after_all(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [stretch(stream_id, 1, 2, 3, 4, 5)])
+    await events.copy_events(writer, [segment(stream_id, 1, 2, 3, 4, 5)])
     await events.insert_missing_events(writer, [lost(stream_id, 3, 20)])
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4, 5, 6, 20]
     payloads = await writer.fetch("SELECT data_payload FROM monitoring_events WHERE seq >= 6 ORDER BY seq")
@@ -305,7 +305,7 @@ async def test_numbers_sent_and_called_lost_at_the_same_moment_tile(
     writer: asyncpg.Connection, other: asyncpg.Connection, first: str
 ) -> None:
     stream_id = uuid7()
-    both = [[stretch(stream_id, 1, 2, 3)], [lost(stream_id, 1, 9)]]
+    both = [[segment(stream_id, 1, 2, 3)], [lost(stream_id, 1, 9)]]
     early, late = both if first == "events" else both[::-1]
     transaction = other.transaction()
     await transaction.start()

@@ -46,7 +46,7 @@ async def open_stream(engine: AsyncEngine, *, time_base: int = TIME_BASE_MS) -> 
         return await factories.make_stream(conn, candidate.attempt_id, time_base=time_base)
 
 
-def stretch(stream_id: UUID, first: int, *said: tuple[str, Any], mono: int | None = None) -> Segment:
+def segment(stream_id: UUID, first: int, *said: tuple[str, Any], mono: int | None = None) -> Segment:
     entries = tuple(
         Entry(seq, kind, 1, seq * 10 if mono is None else mono, msgspec.json.encode(data).decode())
         for seq, (kind, data) in enumerate(said, first)
@@ -78,7 +78,7 @@ async def test_answers_are_kept_with_their_events(
         answer("q1", None),
         ("answered", {"item": "q1"}),
     ]
-    await store(writer, [stretch(stream, 1, *said)])
+    await store(writer, [segment(stream, 1, *said)])
     assert await kept(engine) == [(2, "q1", "Paris"), (3, "q2", "It was"), (4, "q1", None)]
     async with engine.connect() as conn:
         rows = (await conn.execute(select(AttemptAnswer).order_by(AttemptAnswer.seq))).all()
@@ -95,7 +95,7 @@ async def test_no_clock_of_a_client_leads_out_of_the_years_that_can_be_held(
     engine: AsyncEngine, writer: asyncpg.Connection, time_base: int, mono: int, occurred_ms: int
 ) -> None:
     stream = await open_stream(engine, time_base=time_base)
-    await events.copy_events(writer, [stretch(stream, 1, answer("q1", 1), mono=mono)])
+    await events.copy_events(writer, [segment(stream, 1, answer("q1", 1), mono=mono)])
     async with engine.connect() as conn:
         occurred_at = (await conn.execute(select(AttemptAnswer.occurred_at))).scalar_one()
     assert abs(occurred_at - from_ms(occurred_ms)) < timedelta(milliseconds=0.1)
@@ -105,7 +105,7 @@ async def test_answers_of_many_attempts_in_one_transaction_stay_apart(
     engine: AsyncEngine, writer: asyncpg.Connection
 ) -> None:
     streams = sorted([await open_stream(engine) for _ in range(3)], key=lambda one: one.int)
-    await events.copy_events(writer, [stretch(one, 1, answer("q1", str(one))) for one in streams])
+    await events.copy_events(writer, [segment(one, 1, answer("q1", str(one))) for one in streams])
     async with engine.connect() as conn:
         found = await conn.execute(select(AttemptAnswer.stream_id, AttemptAnswer.attempt_id, AttemptAnswer.value))
         rows = found.all()
@@ -116,9 +116,9 @@ async def test_answers_of_many_attempts_in_one_transaction_stay_apart(
 async def test_what_is_stored_again_adds_no_answer(
     engine: AsyncEngine, writer: asyncpg.Connection, stream: UUID
 ) -> None:
-    first = stretch(stream, 1, answer("q1", "a"), answer("q1", "b"))
+    first = segment(stream, 1, answer("q1", "a"), answer("q1", "b"))
     await events.copy_events(writer, [first])
-    altered = stretch(stream, 1, answer("q1", "a"), answer("q1", "altered"), answer("q1", "c"))
+    altered = segment(stream, 1, answer("q1", "a"), answer("q1", "altered"), answer("q1", "c"))
     for _ in range(2):
         await events.insert_missing_events(writer, [altered])
     assert await kept(engine) == [(1, "q1", "a"), (2, "q1", "b"), (3, "q1", "c")]
@@ -127,7 +127,7 @@ async def test_what_is_stored_again_adds_no_answer(
 async def test_an_answer_postgresql_refuses_is_a_tombstone_and_no_revision(
     engine: AsyncEngine, writer: asyncpg.Connection, stream: UUID
 ) -> None:
-    good = stretch(stream, 1, answer("q1", "a"), answer("q1", "bad"), answer("q1", "c"))
+    good = segment(stream, 1, answer("q1", "a"), answer("q1", "bad"), answer("q1", "c"))
     bad = msgspec.structs.replace(good.entries[1], payload='{"item":"q1","value":1e200000}')
     outcome = await events.insert_missing_events(writer, [Segment(stream, 1, (good.entries[0], bad, good.entries[2]))])
     assert [one.seq for one in outcome.refused[stream]] == [2]
@@ -135,7 +135,7 @@ async def test_an_answer_postgresql_refuses_is_a_tombstone_and_no_revision(
 
 
 async def test_a_copy_that_fails_keeps_no_answer(engine: AsyncEngine, writer: asyncpg.Connection, stream: UUID) -> None:
-    await events.copy_events(writer, [stretch(stream, 1, ("copy", {}))])
+    await events.copy_events(writer, [segment(stream, 1, ("copy", {}))])
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy_events(writer, [stretch(stream, 1, answer("q1", "a"))])
+        await events.copy_events(writer, [segment(stream, 1, answer("q1", "a"))])
     assert await kept(engine) == []

@@ -39,8 +39,8 @@ async def read_pages(conn: AsyncConnection, streams: list[StreamInfo], limit: in
     seen = []
     while True:
         window = await timeline.read_page(conn, streams, positions=positions, wanted=EVERYTHING, limit=limit)
-        assert len(window.facts) <= limit
-        seen += [(numbers[fact.stream_id], fact.seq) for fact in window.facts]
+        assert len(window.events) <= limit
+        seen += [(numbers[fact.stream_id], fact.seq) for fact in window.events]
         if window.is_last:
             return seen
         positions = window.positions
