@@ -22,10 +22,11 @@ from hub.auth.failures import Failures
 from hub.auth.guards import SECURITY_SCHEMES
 from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
-from hub.board.feeds import Feed
+from hub.board.feeds import Feeds
 from hub.board.listener import Listener
 from hub.commands.commands import Commands
-from hub.console.socket import ConsoleContext, console_socket
+from hub.console.consoles import Consoles
+from hub.console.socket import console_socket
 from hub.drain import Drain
 from hub.errors import exception_handlers
 from hub.handshake import Gate
@@ -45,7 +46,7 @@ from hub.pages.site import DIST, Site
 from hub.presence.broadcast import Broadcast
 from hub.presence.gossip import Gossip
 from hub.presence.poll import PresencePoll
-from hub.presence.presence import Presence
+from hub.presence.presence import HubPresence
 from hub.rest import admin, auth, health, monitor, service_keys, service_reports, student, teacher
 from hub.rest.exams import exams, items, permissions, policies, rosters
 from hub.rest.http.openapi import DescribedStructs
@@ -93,7 +94,7 @@ class Hub(msgspec.Struct, frozen=True):
     failures: Failures
     commands: Commands
     candidates: Admission
-    consoles: ConsoleContext
+    consoles: Consoles
     drain: Drain
     running: tuple[AbstractAsyncContextManager[object], ...]
 
@@ -170,7 +171,7 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
     # Whatever a storm of hellos does to the pool: the lease is renewed and the roll looked at in time.
     watch_engine = create_engine(msgspec.structs.replace(settings, pool_size=WATCH_CONNECTIONS))
     notifier = Notifier.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
-    presence = Presence()
+    presence = HubPresence()
     tasks = DetachedTasks()
     failures = Failures(limits, notifier, tasks)
 
@@ -208,18 +209,18 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
         turns=asyncio.Semaphore(max(1, settings.pool_size - SPARE_CONNECTIONS)),
     )
 
-    feed = Feed(engine)
+    feeds = Feeds(engine)
     commands = Commands(engine, notifier)
-    consoles = ConsoleContext(settings, engine, watch_engine, feed, commands)
-    gossip = Gossip(notifier, feed, presence)
-    broadcast = Broadcast(feed, presence, lambda: gossip.away_since)
+    consoles = Consoles(settings, engine, watch_engine, feeds, commands)
+    gossip = Gossip(notifier, feeds, presence)
+    broadcast = Broadcast(feeds, presence, lambda: gossip.away_since)
     listener = Listener(
-        notifier, feed.on_notification, registry.on_notification, gossip.on_notification, failures.on_notification
+        notifier, feeds.on_notification, registry.on_notification, gossip.on_notification, failures.on_notification
     )
 
     # Left in the reverse order: sockets first, then what they store and say, then what carries it.
-    carriers = (lease, job_notifier, resends, ingest, answers, close_log, sweep, tasks, commands, feed)
-    running = (*carriers, PresencePoll(engine, feed, presence), gossip, broadcast, listener, registry, consoles)
+    carriers = (lease, job_notifier, resends, ingest, answers, close_log, sweep, tasks, commands, feeds)
+    running = (*carriers, PresencePoll(engine, feeds, presence), gossip, broadcast, listener, registry, consoles)
     drain = Drain(gate, registry, consoles, in_ms=settings.drain_ms)
     return Hub(engine, watch_engine, notifier, ingest, gate, failures, commands, candidates, consoles, drain, running)
 

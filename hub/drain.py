@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from hub import metrics
-from hub.console.socket import ConsoleContext
+from hub.console.consoles import Consoles
 from hub.handshake import Gate
 from hub.monitor.registry import Candidate, Registry
 from protocol.codes import CloseCode
@@ -30,7 +30,7 @@ STEP_S: Final = 0.005
 class Drain:
     """One hub's way out; `run` it once, and `hurry` when it takes too long."""
 
-    def __init__(self, gate: Gate, registry: Registry, consoles: ConsoleContext, *, in_ms: int) -> None:
+    def __init__(self, gate: Gate, registry: Registry, consoles: Consoles, *, in_ms: int) -> None:
         self._gate = gate
         self._registry = registry
         self._consoles = consoles

@@ -1,1 +1,1 @@
-"""The live board of an exam: built from the feed, shared by all consoles of this hub."""
+"""The live boards of exams, built from feeds and shared by all consoles of this hub."""

@@ -1,7 +1,7 @@
-"""Stage 9 of 9: the numbered part of one exam's board, as a fold of feed rows (docs/path-of-an-event.md).
+"""Stage 9 of 9: the numbered part of one exam's board, folded from feed rows (docs/path-of-an-event.md).
 
-A snapshot and the deltas after it make the same board as a later snapshot, on the hub and on every console alike.
-Pure: nothing here reads, waits or knows who is watching.
+A snapshot with the deltas after it equals a later snapshot, on the hub and on every console. Pure: does no I/O, never
+waits, and does not know its consoles.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,14 +33,14 @@ _LISTS: Final[dict[type[Row], str]] = {
     FlagRow: "flags",
     InstructionRow: "instructions",
 }
-"""In which list of a snapshot each row travels."""
+"""The list of a snapshot that holds each row type."""
 
 _READERS: Final[dict[Encoding, dict[str, Any]]] = {
     Encoding.JSON: {kind: msgspec.json.Decoder(row) for kind, row in ROWS.items()},
     Encoding.MSGPACK: {kind: msgspec.msgpack.Decoder(row) for kind, row in ROWS.items()},
 }
-_SLACK_BYTES: Final = 64
-"""For the digits of the part numbers."""
+_PART_NUMBERS_BYTES: Final = 64
+"""Room for the digits of `part` and `parts`."""
 
 
 class Board:
@@ -53,33 +53,36 @@ class Board:
         self.students: dict[UUID, StudentRow] = {}
         self.attempts: dict[UUID, AttemptRow] = {}
         self.scores: dict[UUID, ScoreRow] = {}
-        """By attempt; a score that is not known has no row."""
+        """By attempt; an unknown score has no row."""
         self.flags: dict[UUID, FlagRow] = {}
         self.instructions: dict[UUID, InstructionRow] = {}
-        """By attempt: its newest instruction."""
+        """The newest instruction of each attempt."""
         self.unknown: set[str] = set()
-        """Kinds that were met and could not be read: while there are any, only a new snapshot is the whole board."""
+        """Kinds of deltas that could not be decoded. While there are any, only a new snapshot completes the board."""
 
     @classmethod
     def from_parts(cls, parts: Iterable[Snapshot]) -> Self:
-        """Build a board from all parts of one snapshot, in any order. Raises ValueError when they are not that."""
-        found = sorted(parts, key=lambda part: part.part)
-        if not found or [part.part for part in found] != list(range(1, found[0].parts + 1)):
+        """Build a board from all parts of one snapshot, in any order.
+
+        Raises ValueError if parts are missing or belong to different snapshots.
+        """
+        ordered = sorted(parts, key=lambda part: part.part)
+        if not ordered or [part.part for part in ordered] != list(range(1, ordered[0].parts + 1)):
             raise ValueError("parts of the snapshot are missing")
-        first = found[0]
-        if any((part.exam, part.epoch, part.offset) != (first.exam, first.epoch, first.offset) for part in found):
-            raise ValueError("the parts are of different snapshots")
+        first = ordered[0]
+        if any((part.exam, part.epoch, part.offset) != (first.exam, first.epoch, first.offset) for part in ordered):
+            raise ValueError("the parts belong to different snapshots")
         board = cls(first.exam, first.epoch, first.offset)
-        for part in found:
+        for part in ordered:
             for name in _LISTS.values():
                 for row in getattr(part, name):
-                    board._place(row)
+                    board._put(row)
         return board
 
     def apply(self, delta: Delta, encoding: Encoding = Encoding.JSON) -> bool:
-        """Take the next change, its body encoded as said; False, and nothing done, when it is not the next one.
+        """Apply the next delta, whose body has this encoding; do nothing and return False if it is not the next one.
 
-        A kind or body this program cannot read is counted past and noted in `unknown`.
+        A kind or a body that this program cannot decode only moves the offset and is added to `unknown`.
         """
         if delta.offset != self.offset + 1:
             return False
@@ -92,27 +95,27 @@ class Board:
         if row is None:
             self.unknown.add(delta.kind)
         else:
-            self._place(row)
+            self._put(row)
         return True
 
     def snapshot(self, max_bytes: int = FRAME_BYTES) -> Iterator[Snapshot]:
-        """The board as it stands now, in parts of at most `max_bytes` in either encoding.
+        """Return the current board in parts of at most `max_bytes` in either encoding.
 
-        What the parts hold is fixed at once; each is built when it is asked for. A row alone over the bound travels
-        alone.
+        The content is fixed at the call; each part is built when the iterator reaches it. A row larger than the bound
+        gets a part to itself.
         """
         empty = Snapshot(
             exam_id=self.exam.exam_id, epoch=self.epoch, offset=self.offset, part=1, parts=1, exam=self.exam
         )
         rows: list[Row] = [*self.students.values(), *self.attempts.values(), *self.scores.values()]
         rows += [*self.flags.values(), *self.instructions.values()]
-        groups = _cut(rows, max_bytes - codec.measure(empty) - _SLACK_BYTES)
+        groups = _split(rows, max_bytes - codec.measure(empty) - _PART_NUMBERS_BYTES)
         return (
-            msgspec.structs.replace(empty, part=number, parts=len(groups), **_sort(group))
+            msgspec.structs.replace(empty, part=number, parts=len(groups), **_by_list(group))
             for number, group in enumerate(groups, 1)
         )
 
-    def _place(self, row: Row) -> None:
+    def _put(self, row: Row) -> None:
         match row:
             case ExamRow():
                 self.exam = row
@@ -128,7 +131,7 @@ class Board:
             case FlagRow():
                 self.flags[row.flag_id] = row
             case InstructionRow():
-                # An older one may be answered after a newer one was given.
+                # A client may answer an older instruction after a newer one was issued.
                 known = self.instructions.get(row.attempt_id)
                 if known is None or known.n <= row.n:
                     self.instructions[row.attempt_id] = row
@@ -140,35 +143,35 @@ class Board:
     def __eq__(self, other: object) -> bool:
         return self._state() == other._state() if isinstance(other, Board) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    __hash__ = None  # type: ignore[assignment]  # a board changes
 
     def __repr__(self) -> str:
         return f"<Board {self.exam.exam_id} at {self.epoch}/{self.offset}>"
 
 
 def encode_delta(delta: Delta, encoding: Encoding) -> str | bytes:
-    """Encode a delta whose body is JSON, as it is stored, for a console's socket."""
+    """Encode a delta whose body is the stored JSON for a console's socket."""
     if encoding is Encoding.MSGPACK:
         body = msgspec.Raw(msgspec.msgpack.encode(msgspec.json.decode(delta.body)))
         delta = Delta(delta.exam_id, delta.offset, delta.kind, body)
     return codec.encode(delta, encoding)
 
 
-def _cut(rows: Sequence[Row], room: int) -> list[list[Row]]:
-    """Cut rows into groups that fit, at least one."""
+def _split(rows: Sequence[Row], max_bytes: int) -> list[list[Row]]:
+    """Split rows into groups that fit into `max_bytes`; at least one group."""
     groups: list[list[Row]] = [[]]
-    left = room
+    left = max_bytes
     for row in rows:
         size = codec.measure(row) + 1
         if size > left and groups[-1]:
             groups.append([])
-            left = room
+            left = max_bytes
         groups[-1].append(row)
         left -= size
     return groups
 
 
-def _sort(rows: Iterable[Row]) -> Mapping[str, Any]:
+def _by_list(rows: Iterable[Row]) -> Mapping[str, Any]:
     lists: dict[str, list[Row]] = {}
     for row in rows:
         lists.setdefault(_LISTS[type(row)], []).append(row)

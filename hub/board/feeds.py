@@ -1,60 +1,71 @@
-"""Stage 9 of 9: all boards somebody watches at this hub, one follower each, one look at PostgreSQL a second for all.
+"""Stage 9 of 9: all boards that consoles of this hub watch, one follower each, with one poll per second for all.
 
-Hints from Redis only make followers look sooner. A board nobody watches is kept for a while, then dropped.
+A notification only makes a follower query sooner: nothing depends on one arriving. A board without a console is kept
+for a while, then dropped.
 """
 
 import asyncio
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 from uuid import UUID
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import AWAY
 from db.notify import Notification
+from db.periodic import Periodic
 from db.queries import feed
 from db.queries.events.database_epoch import read_epoch
-from hub.board.follower import Doors, Follower, Subscriber
+from hub.board.follower import RESUME_ROWS, Follower
+from hub.board.read_pool import ReadPool
+from hub.board.subscriber import Subscriber
 from hub.tasks import DetachedTasks
 from protocol.console import Since
 
-log = structlog.get_logger(__name__)
+POLL_S: Final = 1.0
+KEEP_S: Final = 60.0
+"""How long a board is kept after its last console left: reloads and reconnects find it loaded."""
 
-POLL_S = 1.0
-KEEP_S = 60.0
-"""How long a board outlives its last watcher: reloads and reconnects find it ready."""
-
-STOP_S = 2.0
+STOP_S: Final = 2.0
+"""How long a query under way may take when the hub stops."""
 
 
-class Feed:
-    """The boards of one hub process; follows while its context is open."""
+class Feeds:
+    """The boards of one hub process; follows their feeds while its context is open."""
 
-    def __init__(self, engine: AsyncEngine, *, poll_s: float = POLL_S, keep_s: float = KEEP_S) -> None:
-        self._doors = Doors(engine)
-        self._poll_s = poll_s
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        poll_s: float = POLL_S,
+        keep_s: float = KEEP_S,
+        stop_s: float = STOP_S,
+        resume_rows: int = RESUME_ROWS,
+    ) -> None:
+        self._pool = ReadPool(engine)
         self._keep_s = keep_s
+        self._stop_s = stop_s
+        self._resume_rows = resume_rows
         self._followers: dict[UUID, Follower] = {}
         self._idle_since: dict[UUID, float] = {}
         self._follower_tasks: dict[UUID, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._tasks = DetachedTasks()
-        self._poll: asyncio.Task[None] | None = None
+        self._poll = Periodic("feed-poll", poll_s, self._poll_all)
 
     async def __aenter__(self) -> Self:
-        self._poll = asyncio.create_task(self._poll_all(), name="feed-poll")
+        await self._poll.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._poll is not None
-        self._poll.cancel()
+        await self._poll.__aexit__(kind, error, trace)
         for exam_id in list(self._followers):
             self._drop(exam_id)
-        _, late = await asyncio.wait({self._poll, *self._ending}, timeout=STOP_S)
+        if not self._ending:
+            return
+        _, late = await asyncio.wait(self._ending, timeout=self._stop_s)
         for task in late:
             task.cancel()
         if late:
@@ -65,22 +76,22 @@ class Feed:
         self._follower(exam_id).add(subscriber)
 
     async def resume(self, exam_id: UUID, subscriber: Subscriber, since: Since) -> None:
-        """Show it to a console that holds the board up to `since`."""
+        """Show this exam's board to a console that has it up to `since`."""
         follower = self._follower(exam_id)
-        # Who watches it anew is shown nothing meanwhile: a board begun now would be cut off by the rows it missed.
+        # The console gets nothing in the meantime: a board that opened now would then be cut off by the missed rows.
         follower.remove(subscriber)
         missed = await self._tasks.run(follower.read_missed(since))
-        # The last other console may have left meanwhile: take it up anew, or the board would be dropped as idle.
+        # The last other console may have left in the meantime: get the follower again, or the board would be dropped.
         self._follower(exam_id).resume(subscriber, since, missed)
 
     def reopen(self, exam_id: UUID, subscriber: Subscriber, reason: str) -> None:
-        """Show it anew to a console that lost its place."""
+        """Show the board again to a console that missed deltas."""
         follower = self._followers.get(exam_id)
         if follower is not None:
             follower.reopen(subscriber, reason)
 
     def unwatch(self, exam_id: UUID, subscriber: Subscriber) -> None:
-        """Show it to this console no more."""
+        """Stop sending this exam's board to a console."""
         follower = self._followers.get(exam_id)
         if follower is not None:
             follower.remove(subscriber)
@@ -88,11 +99,15 @@ class Feed:
                 self._idle_since[exam_id] = asyncio.get_running_loop().time()
 
     def watched(self) -> list[tuple[UUID, Iterable[Subscriber]]]:
-        """Every exam that somebody watches, with its consoles."""
-        return [(key, list(one.subscribers)) for key, one in self._followers.items() if one.subscribers]
+        """Return every exam that a console watches, with its consoles."""
+        return [
+            (exam_id, list(follower.subscribers))
+            for exam_id, follower in self._followers.items()
+            if follower.subscribers
+        ]
 
     def on_notification(self, notification: Notification) -> None:
-        """Look sooner."""
+        """Query the feed of the changed exam now; every feed after a gap in the notifications."""
         if notification.channel == "reconnected":
             for follower in self._followers.values():
                 follower.wake()
@@ -103,7 +118,7 @@ class Feed:
         self._idle_since.pop(exam_id, None)
         follower = self._followers.get(exam_id)
         if follower is None:
-            follower = self._followers[exam_id] = Follower(exam_id, self._doors)
+            follower = self._followers[exam_id] = Follower(exam_id, self._pool, resume_rows=self._resume_rows)
             self._follower_tasks[exam_id] = asyncio.create_task(follower.run(), name=f"feed-{exam_id}")
         return follower
 
@@ -115,25 +130,18 @@ class Feed:
         task.add_done_callback(self._ending.discard)
 
     async def _poll_all(self) -> None:
-        away = False
-        while True:
-            await asyncio.sleep(self._poll_s)
-            self._drop_idle()
-            try:
-                await self._compare_heads()
-                away = False
-            except AWAY as error:
-                if not away:
-                    log.warning("heads not read", error=type(error).__name__)
-                away = True
-            except Exception:
-                log.exception("feed poll failed")
+        self._drop_idle()
+        await self._compare_heads()
 
     async def _compare_heads(self) -> None:
-        before = {key: one.board.offset for key, one in self._followers.items() if one.board is not None}
+        before = {
+            exam_id: follower.board.offset
+            for exam_id, follower in self._followers.items()
+            if follower.board is not None
+        }
         if not before:
             return
-        async with self._doors.look() as conn:
+        async with self._pool.connect() as conn:
             heads = await feed.read_heads(conn, list(before))
             epoch = await read_epoch(conn)
         for exam_id, head in heads.items():
@@ -142,6 +150,6 @@ class Feed:
                 follower.compare(epoch, head, before[exam_id])
 
     def _drop_idle(self) -> None:
-        now = asyncio.get_running_loop().time()
-        for exam_id in [key for key, since in self._idle_since.items() if now - since > self._keep_s]:
+        now_s = asyncio.get_running_loop().time()
+        for exam_id in [key for key, since_s in self._idle_since.items() if now_s - since_s > self._keep_s]:
             self._drop(exam_id)

@@ -1,142 +1,94 @@
-"""Stage 9 of 9: follows one exam's feed, loading its board, then passing on offset by offset from PostgreSQL.
+"""Stage 9 of 9: follow one exam's feed: load its board, then apply and pass on row after row.
 
-PostgreSQL is asked whenever somebody wakes the follower; what woke it is never believed. While PostgreSQL is away the
-board stands still and nobody is disconnected.
+A wake-up only starts a query; the rows always come from PostgreSQL. While PostgreSQL is away the board keeps its state
+and no console is disconnected.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
+from db.periodic import Periodic
 from db.queries import feed
 from db.queries.console.board import read_board
 from hub.board.board import Board, encode_delta
+from hub.board.read_pool import ReadPool
+from hub.board.subscriber import Subscriber
 from hub.sockets import Frame
+from protocol.backoff import Backoff
 from protocol.codec import Encoding
 from protocol.console import Delta, Since
 
 log = structlog.get_logger(__name__)
 
-CHUNK_ROWS = 250
-"""How many feed rows are read at once."""
+CHUNK_ROWS: Final = 250
+"""How many feed rows one query reads."""
 
-TURN_BYTES = 32 * 1024
-"""After so much is passed on the consoles get their turn to send: less than they send in one turn."""
+YIELD_BYTES: Final = 32 * 1024
+"""After this many bytes the follower lets the consoles send: less than a console sends before it yields."""
 
-RESUME_ROWS = 1_000
-"""A console further behind than this is given a snapshot."""
+RESUME_ROWS: Final = 1_000
+"""A console that missed more rows than this gets a snapshot."""
 
-RESUME_S = 5.0
-_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+RESUME_S: Final = 5.0
+"""How long a resuming console waits for the board and the missed rows before it gets a snapshot."""
 
-
-class Subscriber(Protocol):
-    """A console, as the feed and the pulse see it. Every method returns at once."""
-
-    encoding: Encoding
-
-    def open_board(self, board: Board, reason: str | None) -> None:
-        """Begin anew with this board as it stands now; `reason` when it had one before."""
-
-    def resume_board(self, board: Board, missed: Sequence[Delta]) -> None:
-        """Go on with a board it holds but for these rows, which may reach beyond the board's own offset."""
-
-    def deliver(self, exam_id: UUID, offset: int, frame: Frame) -> None:
-        """Pass on one delta, encoded; the offsets follow one another."""
-
-    def wants_all(self, exam_id: UUID) -> bool:
-        """Whether it must be shown all live values, and can be now."""
-
-    def show(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
-        """Show live values that changed."""
-
-    def show_all(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
-        """Show all live values."""
-
-    def focus(self, exam_id: UUID) -> frozenset[int]:
-        """Which attempts it looks at closely."""
-
-    def take_focus(self, exam_id: UUID, changed: frozenset[int]) -> frozenset[int]:
-        """Which of them it must be shown now: those that changed, or all when they were chosen anew."""
-
-
-class Audience(Protocol):
-    """Who watches what: the feed."""
-
-    def watched(self) -> Iterable[tuple[UUID, Iterable[Subscriber]]]:
-        """Every watched exam with its consoles."""
-
-
-class Doors:
-    """The few connections all followers of a hub share, so that consoles never take the pool from candidates."""
-
-    def __init__(self, engine: AsyncEngine, width: int = 3) -> None:
-        self._engine = engine
-        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        self._free = asyncio.Semaphore(width)
-
-    @asynccontextmanager
-    async def look(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for one or two short statements."""
-        async with self._free, self._engine.connect() as conn:
-            yield conn
-
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """A read-only transaction in which everything stands still."""
-        async with self._free, self._snapshots.begin() as conn:
-            yield conn
+RETRY_S: Final = (0.1, 2.0)
+"""The shortest and the longest pause after a failed query."""
 
 
 class Follower:
-    """One exam's board and who follows it. `board` is None until it is loaded, and while it is loaded anew."""
+    """One exam's board and its subscribers; `board` is None until it is loaded, and while it is loaded again."""
 
-    def __init__(self, exam_id: UUID, doors: Doors) -> None:
+    def __init__(
+        self, exam_id: UUID, pool: ReadPool, *, resume_rows: int = RESUME_ROWS, resume_s: float = RESUME_S
+    ) -> None:
         self.exam_id = exam_id
         self.board: Board | None = None
         self.subscribers: set[Subscriber] = set()
-        self._fresh: set[Subscriber] = set()
-        self._doors = doors
+        self._new: set[Subscriber] = set()
+        self._pool = pool
+        self._resume_rows = resume_rows
+        self._resume_s = resume_s
         self._reason = ""
-        self._wake = asyncio.Event()
         self._loaded = asyncio.Event()
-        self._stopped = False
+        self._loop = Periodic(f"feed-{exam_id}", None, self._follow, at_once=True, retry=Backoff(*RETRY_S))
 
     def add(self, subscriber: Subscriber) -> None:
         """Show the board to a console, now or as soon as it is loaded."""
         self.subscribers.add(subscriber)
         if self.board is None:
-            self._fresh.add(subscriber)
+            self._new.add(subscriber)
         else:
             subscriber.open_board(self.board, None)
 
     def reopen(self, subscriber: Subscriber, reason: str) -> None:
-        """Show the board anew to a console that lost its place."""
+        """Show the board again to a console that missed deltas."""
         if self.board is not None and subscriber in self.subscribers:
             subscriber.open_board(self.board, reason)
 
     def remove(self, subscriber: Subscriber) -> None:
-        """Show it no more."""
+        """Stop sending to a console."""
         self.subscribers.discard(subscriber)
-        self._fresh.discard(subscriber)
+        self._new.discard(subscriber)
 
     def wake(self) -> None:
-        """There may be something new."""
-        self._wake.set()
+        """Query the feed now."""
+        self._loop.wake()
 
     def stop(self) -> None:
-        """End after what is being done now."""
-        self._stopped = True
-        self._wake.set()
+        """End `run` after the query under way."""
+        self._loop.stop()
 
     def compare(self, epoch: str, head: int, offset_before: int) -> None:
-        """Compare with what PostgreSQL says; `offset_before` is where the board stood before PostgreSQL was asked."""
+        """Compare the board with the epoch and the head in PostgreSQL.
+
+        `offset_before` is the board's offset from before the query: the board may have advanced since.
+        """
         if self.board is None:
             return
         if epoch != self.board.epoch:
@@ -147,16 +99,16 @@ class Follower:
             self.wake()
 
     async def read_missed(self, since: Since) -> list[Delta] | None:
-        """The rows after `since`, up to the board's offset or beyond; None when a snapshot is to be shown instead."""
+        """Read the rows after `since`, up to the board's offset or beyond; None if the console needs a snapshot."""
         try:
-            async with asyncio.timeout(RESUME_S):
+            async with asyncio.timeout(self._resume_s):
                 await self._loaded.wait()
                 return await self._read_missed(since)
         except AWAY:
             return None
 
     def resume(self, subscriber: Subscriber, since: Since, missed: Sequence[Delta] | None) -> None:
-        """Show the board to a console that holds it up to `since`: by the rows it missed, if they reach the board."""
+        """Show the board to a console that has it up to `since`: by the missed rows if they reach the board."""
         board = self.board
         if missed is None or board is None or board.epoch != since.epoch or since.offset + len(missed) < board.offset:
             self.add(subscriber)
@@ -166,37 +118,30 @@ class Follower:
 
     async def run(self) -> None:
         """Follow until stopped."""
-        failures = 0
-        while not self._stopped:
-            self._wake.clear()
-            try:
-                if self.board is None:
-                    await self._load()
-                await self._catch_up()
-                failures = 0
-            except AWAY as error:
-                if failures == 0:
-                    log.warning("feed not read", exam_id=str(self.exam_id), error=type(error).__name__)
-            except Exception:
-                log.exception("feed follower failed", exam_id=str(self.exam_id))
-                self._reload("internal")
-            else:
-                await self._wake.wait()
-                continue
-            await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
-            failures += 1
+        await self._loop.run()
+
+    async def _follow(self) -> None:
+        try:
+            if self.board is None:
+                await self._load()
+            await self._catch_up()
+        except AWAY:
+            raise
+        except Exception:
+            self._reload("internal")
+            raise
 
     async def _load(self) -> None:
-        async with self._doors.snapshot() as conn:
+        async with self._pool.snapshot() as conn:
             board = Board.from_parts([await read_board(conn, self.exam_id)])
         self.board = board
         self._loaded.set()
         for subscriber in self.subscribers:
-            subscriber.open_board(board, None if subscriber in self._fresh else self._reason)
-        self._fresh.clear()
+            subscriber.open_board(board, None if subscriber in self._new else self._reason)
+        self._new.clear()
 
     def _reload(self, reason: str) -> None:
-        log.warning("board loaded anew", exam_id=str(self.exam_id), reason=reason)
+        log.warning("board is loaded again", exam_id=str(self.exam_id), reason=reason)
         self.board = None
         self._reason = reason
         self._loaded.clear()
@@ -205,15 +150,15 @@ class Follower:
     async def _catch_up(self) -> None:
         board = self.board
         while board is not None and board is self.board:
-            async with self._doors.look() as conn:
+            async with self._pool.connect() as conn:
                 rows = await feed.read_after(conn, self.exam_id, board.offset, CHUNK_ROWS)
-            await self._take(board, rows)
+            await self._apply(board, rows)
             if len(rows) < CHUNK_ROWS:
                 return
 
-    async def _take(self, board: Board, rows: Sequence[Delta]) -> None:
-        """Apply and pass on, as long as this board is the one that is shown; rows that do not follow it replace it."""
-        passed = 0
+    async def _apply(self, board: Board, rows: Sequence[Delta]) -> None:
+        """Apply rows and pass them on while `board` is the current one; load the board again if a row is missing."""
+        passed_bytes = 0
         for delta in rows:
             if board is not self.board:
                 return
@@ -221,9 +166,9 @@ class Follower:
                 self._reload("hole")
                 return
             self._pass_on(delta)
-            passed += len(memoryview(delta.body))
-            if passed > TURN_BYTES:
-                passed = 0
+            passed_bytes += len(memoryview(delta.body))
+            if passed_bytes > YIELD_BYTES:
+                passed_bytes = 0
                 await asyncio.sleep(0)
 
     def _pass_on(self, delta: Delta) -> None:
@@ -233,16 +178,16 @@ class Follower:
             frame = frames.get(encoding)
             if frame is None:
                 frame = frames[encoding] = encode_delta(delta, encoding)
-            subscriber.deliver(self.exam_id, delta.offset, frame)
+            subscriber.send_delta(self.exam_id, delta.offset, frame)
 
     async def _read_missed(self, since: Since) -> list[Delta] | None:
         board = self.board
-        # Above our head a console holds another history; far below it the snapshot is the shorter way.
-        if board is None or board.epoch != since.epoch or not 0 <= board.offset - since.offset <= RESUME_ROWS:
+        # An offset above ours belongs to another state of the database; one far below ours costs more than a snapshot.
+        if board is None or board.epoch != since.epoch or not 0 <= board.offset - since.offset <= self._resume_rows:
             return None
         if since.offset == board.offset:
             return []
-        async with self._doors.look() as conn:
-            rows = await feed.read_after(conn, self.exam_id, since.offset, 2 * RESUME_ROWS)
-        reached = range(since.offset + 1, since.offset + 1 + len(rows))
-        return rows if [row.offset for row in rows] == list(reached) else None
+        async with self._pool.connect() as conn:
+            rows = await feed.read_after(conn, self.exam_id, since.offset, 2 * self._resume_rows)
+        expected = range(since.offset + 1, since.offset + 1 + len(rows))
+        return rows if [row.offset for row in rows] == list(expected) else None

@@ -1,49 +1,37 @@
-"""The one listener of a hub: passes hints from Redis on to whoever looks at PostgreSQL sooner because of them.
+"""The one listener of a hub: passes notifications from Redis to the parts of the hub that query PostgreSQL.
 
-A hint says where to look and never what is there; nothing depends on one arriving.
+A notification carries no data, and nothing depends on one arriving.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Protocol
-
-import structlog
+from typing import Final, Protocol
 
 from db.notify import Notification
-from hub.tasks import Background
+from db.periodic import Periodic
 
-log = structlog.get_logger(__name__)
-
-RETRY_S = 1.0
+RETRY_S: Final = 1.0
 
 
-class Source(Protocol):
-    """Where hints come from: `db.notify.Notifier`."""
+class NotificationSource(Protocol):
+    """Where notifications come from: `db.notify.Notifier`."""
 
     def listen(self) -> AsyncGenerator[Notification, None]:
-        """Yield hints for ever."""
+        """Yield notifications without end."""
 
 
-class Listener(Background):
-    """Runs while its context is open; `listeners` are called in order and must return at once."""
+class Listener(Periodic):
+    """Runs while its context is open; calls `handlers` in order. A handler must return at once."""
 
-    name = "hint-relay"
-
-    def __init__(self, source: Source, *listeners: Callable[[Notification], None]) -> None:
+    def __init__(
+        self, source: NotificationSource, *handlers: Callable[[Notification], None], retry_s: float = RETRY_S
+    ) -> None:
         self._source = source
-        self._listeners = listeners
+        self._handlers = handlers
+        super().__init__("notification-listener", retry_s, self._listen, at_once=True)
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._pass_on()
-            except Exception:
-                log.exception("hint relay failed")
-            await asyncio.sleep(RETRY_S)
-
-    async def _pass_on(self) -> None:
-        async with aclosing(self._source.listen()) as notifier:
-            async for notification in notifier:
-                for listener in self._listeners:
-                    listener(notification)
+    async def _listen(self) -> None:
+        async with aclosing(self._source.listen()) as notifications:
+            async for notification in notifications:
+                for handler in self._handlers:
+                    handler(notification)

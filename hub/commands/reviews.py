@@ -1,41 +1,41 @@
-"""Reviews: a person decides about a flag, whichever way they came, in the transaction of the command that says so.
+"""Reviews: a human reviewer decides about a flag, in the transaction of a command.
 
-Flag, score, trail and the rows for the feed change together or not at all. No flag is decided about by a rule, nor by
-somebody who saw it otherwise than it is; an escalation is never answered by who made it.
+Flag, score, audit row and feed rows change together or not at all. A rule never decides about a flag, a reviewer only
+about the status that they saw, and never about their own escalation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import NotFound
-from db.queries import access, audit
+from db.queries import access
 from db.queries.console.board import read_flag_row
 from db.queries.evaluation import scores
 from db.queries.review import decisions
+from db.unit import Unit
 from hub.auth.guards import Principal
 from judgement.score.scoring import score_attempt
 from protocol.codes import ErrorCode
-from protocol.console import Outcome, Row
+from protocol.console import Outcome
 from protocol.flags import FlagStatus
 from protocol.roles import Permission
 
 DECISIONS: Final[Mapping[FlagStatus, frozenset[FlagStatus]]] = {
     FlagStatus.OPEN: frozenset({FlagStatus.CONFIRMED, FlagStatus.DISMISSED, FlagStatus.ESCALATED}),
     FlagStatus.ESCALATED: frozenset({FlagStatus.CONFIRMED, FlagStatus.DISMISSED}),
-    # A decision is undone by the opposite one, with its own reason; nothing goes back to undecided.
+    # The opposite decision, with its own reason, replaces a decision; a flag is never undecided again.
     FlagStatus.CONFIRMED: frozenset({FlagStatus.DISMISSED}),
     FlagStatus.DISMISSED: frozenset({FlagStatus.CONFIRMED}),
     FlagStatus.WITHDRAWN: frozenset(),
 }
-"""What a person may decide about a flag, by its status; an escalation is answered by another person (JUDGEMENT §5)."""
+"""The decisions that each status allows (docs/evaluation.md). Another reviewer must decide about an escalation."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person decides about a flag, the status they saw it in, and why; `command_id` names it for good."""
+    """A decision about a flag: the status that the reviewer saw (`seen`), the new one, and why."""
 
     command_id: UUID
     exam_id: UUID
@@ -45,27 +45,20 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Reviewed(msgspec.Struct, frozen=True):
-    """What a decision came to, and the feed rows it wants; a refused one has changed nothing."""
+async def review(unit: Unit, principal: Principal, decision: Decision) -> Outcome:
+    """Decide about a flag, if its status is still the one that the reviewer saw; otherwise change nothing.
 
-    outcome: Outcome
-    rows: Sequence[Row] = ()
-
-
-async def review(conn: AsyncConnection, principal: Principal, decision: Decision) -> Reviewed:
-    """Decide about a flag, if it still is as the person saw it.
-
-    Raises NotFound when this exam has no such flag, NotFound or Forbidden for who may not review in it.
+    Raises NotFound if the exam has no such flag, and NotFound or Forbidden if the user may not review in it.
     """
-    await access.require(conn, decision.exam_id, principal.user_id, Permission.REVIEW)
-    flag = await decisions.lock_flag(conn, decision.exam_id, decision.flag_id)
+    await access.require(unit.conn, decision.exam_id, principal.user_id, Permission.REVIEW)
+    flag = await decisions.lock_flag(unit.conn, decision.exam_id, decision.flag_id)
     if flag is None:
-        raise NotFound(f"There is no flag {decision.flag_id} in this exam.")
+        raise NotFound(f"This exam has no flag {decision.flag_id}.")
     refusal = _refuse(flag, principal, decision.seen, decision.decision)
     if refusal is not None:
-        return Reviewed(refusal)
+        return refusal
     await decisions.store_decision(
-        conn,
+        unit.conn,
         flag_id=decision.flag_id,
         seen=decision.seen,
         decision=decision.decision,
@@ -73,8 +66,7 @@ async def review(conn: AsyncConnection, principal: Principal, decision: Decision
         command_id=decision.command_id,
         reason=decision.reason,
     )
-    await audit.append(
-        conn,
+    unit.audit(
         actor_id=principal.user_id,
         action="review",
         resource="flag",
@@ -88,19 +80,21 @@ async def review(conn: AsyncConnection, principal: Principal, decision: Decision
         ip=principal.address,
         user_agent=principal.agent,
     )
-    score = await scores.rescore(conn, flag.attempt_id, score_attempt)
-    rows: list[Row] = [await read_flag_row(conn, decision.flag_id)]
-    return Reviewed(Outcome(attempt_id=flag.attempt_id, ok=True), rows if score is None else [*rows, score])
+    score = await scores.rescore(unit.conn, flag.attempt_id, score_attempt)
+    unit.feed(decision.exam_id, [await read_flag_row(unit.conn, decision.flag_id)])
+    if score is not None:
+        unit.feed(decision.exam_id, [score])
+    return Outcome(attempt_id=flag.attempt_id, ok=True)
 
 
 def _refuse(flag: decisions.LockedFlag, principal: Principal, seen: FlagStatus, decision: FlagStatus) -> Outcome | None:
-    """Why this decision cannot be made about the flag as it is, or None."""
+    """Return why this decision is not possible, or None."""
     if flag.status is not seen:
         return Outcome(
             attempt_id=flag.attempt_id,
             ok=False,
             code=ErrorCode.CONFLICT,
-            detail=f"The flag is already {flag.status}.",
+            detail=f"The flag is {flag.status} now. Read it again before you decide.",
             by=None if flag.last is None else flag.last.reviewer,
             at=None if flag.last is None else flag.last.at,
         )

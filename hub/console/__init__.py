@@ -1,1 +1,1 @@
-"""The teacher's socket."""
+"""The WebSocket of the console."""

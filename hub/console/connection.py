@@ -1,7 +1,7 @@
-"""Stage 9 of 9: one admitted console, its frames in by a reader, its watches and commands one by one, its frames out.
+"""Stage 9 of 9: one admitted console: reads its frames, serves its requests one by one, and sends what is queued.
 
-What is sent next is `backlog.py`'s business, what a command does `commands.py`'s. A console that is slow costs nobody
-but itself, its authority is over five seconds after the sign-in it showed last, and every end has a close code.
+`send_queue.py` decides what is sent next, `hub/commands` what a command does. A slow console never delays another one,
+every end has a close code, and a sign-in that is not renewed ends the connection five seconds after it expired.
 """
 
 import asyncio
@@ -17,185 +17,182 @@ from db.queries.console.board import list_watchable
 from hub import metrics, sockets
 from hub.auth.guards import Principal
 from hub.board.board import Board, encode_delta
-from hub.board.feeds import Feed
+from hub.board.feeds import Feeds
 from hub.commands.commands import Commands
-from hub.console.send_queue import Backlog
+from hub.console.limits import ConsoleLimits
+from hub.console.send_queue import SendQueue
 from hub.errors import Busy, close_code_of, interpret
 from hub.tasks import DetachedTasks
 from protocol.codec import Encoding, decode_console, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import Command, ConsoleError, ConsoleFrame, Delta, Focus, Resync, Unwatch, Watch, Welcome
 from protocol.errors import ProtocolError, UnknownFrame
-from protocol.limits import FOCUS_ATTEMPTS, HEARTBEAT_MS, SILENT_HEARTBEATS, UNKNOWN_FRAMES
+from protocol.limits import FOCUS_ATTEMPTS, HEARTBEAT_MS, UNKNOWN_FRAMES
 from protocol.monitor import Auth, Bye, Drain, Ping, Pong
 
 log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 
-SILENT_S: Final = SILENT_HEARTBEATS * HEARTBEAT_MS / 1000
-AUTH_GRACE_MS: Final = 5_000
-STALL_S: Final = 10.0
-"""A frame that cannot be handed over for this long: the console does not read."""
-
-FLUSH_S: Final = 1.0
-"""How long answers may still leave before a close."""
-
-REQUESTS: Final = 100
-"""How many watches and commands of one console may wait for their turn."""
-
 IX_MAX: Final = 2**31 - 1
-"""The highest small number an attempt can have."""
+"""The highest number an attempt can have within its exam."""
 
 BUSY_RETRY_MS: Final = 1_000
-TURN_BYTES: Final = 64 * 1024
-"""After so much is sent without waiting the others of the process get their turn."""
+YIELD_BYTES: Final = 64 * 1024
+"""After this many bytes without waiting, the connection lets the other tasks of the process run."""
 
 
-class Ended(Exception):
-    """The connection is over: close with this code, or it is closed already."""
+class ConnectionEnd(Exception):
+    """The connection has ended: close it with this code; None if the client has closed it already."""
 
     def __init__(self, code: CloseCode | None) -> None:
         super().__init__(code)
         self.code = code
 
 
-class House(msgspec.Struct, frozen=True):
-    """What consoles work with; one per hub process."""
+class ConsoleContext(msgspec.Struct, frozen=True):
+    """What the connections of one hub process share."""
 
     engine: AsyncEngine
-    feed: Feed
+    feeds: Feeds
     commands: Commands
     tasks: DetachedTasks
     identify: Callable[[str], Coroutine[Any, Any, Principal]]
-    """Who shows an access token; raises RequestError, or what PostgreSQL's absence raises."""
+    """Return the user of an access token; raises RequestError, or an error of PostgreSQL."""
+    limits: ConsoleLimits
 
 
-class Console:
-    """One person's connection; a person may hold several."""
+class ConsoleConnection:
+    """One connection of a user; a user may have several."""
 
-    def __init__(self, house: House, socket: sockets.Socket, encoding: Encoding, principal: Principal) -> None:
+    def __init__(
+        self, context: ConsoleContext, socket: sockets.Socket, encoding: Encoding, principal: Principal
+    ) -> None:
         self.encoding = encoding
-        self._house = house
+        self._context = context
+        self._limits = context.limits
         self._socket = socket
         self._principal = principal
-        self._backlog = Backlog()
+        self._queue = SendQueue()
         self._wake = asyncio.Event()
-        self._requests: asyncio.Queue[Watch | Unwatch | Focus | Command] = asyncio.Queue(REQUESTS)
-        self._renewals: asyncio.Queue[Auth] = asyncio.Queue(REQUESTS)
-        self._asked_to_end: asyncio.Future[CloseCode] = asyncio.get_running_loop().create_future()
+        self._requests: asyncio.Queue[Watch | Unwatch | Focus | Command] = asyncio.Queue(self._limits.requests)
+        self._renewals: asyncio.Queue[Auth] = asyncio.Queue(self._limits.requests)
+        self._end: asyncio.Future[CloseCode] = asyncio.get_running_loop().create_future()
         self._unknown = 0
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that wait to be sent; at most a board's part and the server's own buffer come on top."""
-        return self._backlog.size
+        """Bytes that are queued, without one part of a board and the server's own buffer."""
+        return self._queue.size
 
     @property
     def session(self) -> UUID:
-        """The sign-in that this console rests on."""
+        """The sign-in that this connection depends on."""
         return self._principal.session
 
     @property
     def user_id(self) -> UUID:
-        """Whose it is."""
+        """The user of this connection."""
         return self._principal.user_id
 
     @property
     def watched(self) -> frozenset[UUID]:
-        """The exams it shows."""
-        return frozenset(self._backlog.watched)
+        """The exams that it watches."""
+        return frozenset(self._queue.watched)
 
-    # The feed and the pulse call these; each returns at once.
+    # `hub.board.subscriber.Subscriber`: called by followers and the broadcast; each method returns at once.
 
     def open_board(self, board: Board, reason: str | None) -> None:
-        """Begin anew with this board as it stands now; `reason` when the console had one before."""
+        """Send this board from the start; `reason` tells why if the console already had it."""
         frames: Iterator[sockets.Frame] = (encode(part, self.encoding) for part in board.snapshot())
         exam_id = board.exam.exam_id
         if reason is not None:
             metrics.RESYNCS.labels(reason=reason).inc()
-            frames = _after(encode(Resync(exam_id, reason), self.encoding), frames)
-        self._backlog.open(exam_id, board.offset, frames)
+            frames = _prepend(encode(Resync(exam_id, reason), self.encoding), frames)
+        self._queue.open(exam_id, board.offset, frames)
         self._wake.set()
 
     def resume_board(self, board: Board, missed: Sequence[Delta]) -> None:
-        """Go on with a board the console holds but for these rows."""
-        reached = missed[-1].offset if missed else board.offset
-        self._backlog.open(board.exam.exam_id, reached, (encode_delta(delta, self.encoding) for delta in missed))
+        """Continue a board that lacks only these rows."""
+        offset = missed[-1].offset if missed else board.offset
+        self._queue.open(board.exam.exam_id, offset, (encode_delta(delta, self.encoding) for delta in missed))
         self._wake.set()
 
-    def deliver(self, exam_id: UUID, offset: int, frame: sockets.Frame) -> None:
-        """Pass on one delta."""
-        self._backlog.deliver(exam_id, offset, frame, asyncio.get_running_loop().time())
+    def send_delta(self, exam_id: UUID, offset: int, frame: sockets.Frame) -> None:
+        """Queue one delta."""
+        self._queue.send_delta(exam_id, offset, frame, asyncio.get_running_loop().time())
         self._wake.set()
 
-    def wants_all(self, exam_id: UUID) -> bool:
-        """Whether it must be shown all live values, and can be now."""
-        return self._backlog.wants_all(exam_id) and self._backlog.can_show(exam_id)
+    def needs_all_values(self, exam_id: UUID) -> bool:
+        """Whether the console needs all live values and can receive them now."""
+        return self._queue.needs_all_values(exam_id) and self._queue.can_send_values(exam_id)
 
-    def show(self, exam_id: UUID, frames: Sequence[sockets.Frame]) -> None:
-        """Show live values that changed."""
-        self._backlog.show(exam_id, frames)
+    def send_values(self, exam_id: UUID, frames: Sequence[sockets.Frame]) -> None:
+        """Queue live values that changed."""
+        self._queue.send_values(exam_id, frames)
         self._wake.set()
 
-    def show_all(self, exam_id: UUID, frames: Sequence[sockets.Frame]) -> None:
-        """Show all live values."""
-        self._backlog.show_all(exam_id, frames)
+    def send_all_values(self, exam_id: UUID, frames: Sequence[sockets.Frame]) -> None:
+        """Queue all live values."""
+        self._queue.send_all_values(exam_id, frames)
         self._wake.set()
 
     def focus(self, exam_id: UUID) -> frozenset[int]:
-        """Which attempts it looks at closely."""
-        return self._backlog.focus(exam_id)
+        """Return the attempts in focus."""
+        return self._queue.focus(exam_id)
 
     def take_focus(self, exam_id: UUID, changed: frozenset[int]) -> frozenset[int]:
-        """Which of them it must be shown now: those that changed, or all when they were chosen anew."""
-        return self._backlog.take_focus(exam_id, changed)
+        """Return the attempts in focus to send now: those in `changed`, or all after the focus has changed."""
+        return self._queue.take_focus(exam_id, changed)
+
+    # Called by `Consoles`.
 
     def warn(self, in_ms: int) -> None:
-        """Tell it that the hub is going away."""
-        self._say(Drain(in_ms))
+        """Announce that the hub shuts down."""
+        self._reply(Drain(in_ms))
 
     def forbid(self, exam_id: UUID) -> None:
-        """Show it this exam no more, and say so: its person may not watch it, or not any longer."""
+        """Stop sending this exam and reply that the user may not watch it."""
         self._unwatch(exam_id)
-        self._say(ConsoleError(ErrorCode.FORBIDDEN, f"you do not have access to exam {exam_id}", exam_id=exam_id))
+        detail = f"You may not watch exam {exam_id}. Ask its creator for access."
+        self._reply(ConsoleError(ErrorCode.FORBIDDEN, detail, exam_id=exam_id))
 
     def end(self, code: CloseCode) -> None:
         """Close the connection with this code, soon."""
-        if not self._asked_to_end.done():
-            self._asked_to_end.set_result(code)
+        if not self._end.done():
+            self._end.set_result(code)
 
     async def run(self) -> CloseCode | None:
-        """Serve until the end, and say how to close; None when the peer has closed already."""
+        """Serve until the end and return the close code; None if the client has closed already."""
         code: CloseCode | None = CloseCode.INTERNAL
-        self._say(self._welcome())
+        self._reply(self._welcome())
         try:
             async with asyncio.TaskGroup() as group:
                 for work in (self._read, self._serve, self._renew, self._expire, self._send, self._wait_for_end):
                     group.create_task(work(), name=f"console{work.__name__}")
-        except* Ended as ended:
-            code = _first(ended)
+        except* ConnectionEnd as ends:
+            code = _first_code(ends)
         except* Exception:
             log.exception("console failed", user_id=str(self._principal.user_id))
         finally:
-            for exam_id in self._backlog.watched:
-                self._house.feed.unwatch(exam_id, self)
+            for exam_id in self._queue.watched:
+                self._context.feeds.unwatch(exam_id, self)
         if code not in (None, CloseCode.TOO_SLOW):
             await self._flush()
         return code
 
     async def _wait_for_end(self) -> None:
-        raise Ended(await self._asked_to_end)
+        raise ConnectionEnd(await self._end)
 
     async def _read(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(SILENT_S):
+                async with asyncio.timeout(self._limits.silent_s):
                     data = await sockets.receive(self._socket)
             except TimeoutError:
-                raise Ended(CloseCode.SILENT) from None
+                raise ConnectionEnd(CloseCode.SILENT) from None
             if data is None:
-                raise Ended(None)
+                raise ConnectionEnd(None)
             frame = self._decode(data)
             if frame is not None:
                 self._take(frame)
@@ -205,34 +202,34 @@ class Console:
             return decode_console(data, self.encoding)
         except UnknownFrame as error:
             self._unknown += 1
-            self._say(ConsoleError(ErrorCode.UNKNOWN_FRAME, str(error)))
+            self._reply(ConsoleError(ErrorCode.UNKNOWN_FRAME, str(error)))
             if self._unknown >= UNKNOWN_FRAMES:
-                raise Ended(CloseCode.MALFORMED) from error
+                raise ConnectionEnd(CloseCode.MALFORMED) from error
             return None
         except ProtocolError as error:
-            self._say(ConsoleError(error.code, str(error)))
-            raise Ended(error.close_code) from error
+            self._reply(ConsoleError(error.code, str(error)))
+            raise ConnectionEnd(error.close_code) from error
 
     def _take(self, frame: ConsoleFrame) -> None:
         match frame:
             case Ping():
-                self._say(Pong(frame.at, sockets.now_ms()))
+                self._reply(Pong(frame.at, sockets.now_ms()))
             case Bye():
-                raise Ended(CloseCode.NORMAL)
+                raise ConnectionEnd(CloseCode.NORMAL)
             case Watch() | Unwatch() | Focus() | Command():
                 _put(self._requests, frame)
             case Auth():
                 _put(self._renewals, frame)
             case _:
-                self._say(ConsoleError(ErrorCode.MALFORMED, "hello was said already"))
-                raise Ended(CloseCode.MALFORMED)
+                self._reply(ConsoleError(ErrorCode.MALFORMED, "hello was sent already"))
+                raise ConnectionEnd(CloseCode.MALFORMED)
 
     async def _serve(self) -> None:
         while True:
             request = await self._requests.get()
             match request:
                 case Command():
-                    self._say(await self._house.commands.carry_out(self._principal, request))
+                    self._reply(await self._context.commands.carry_out(self._principal, request))
                 case Watch():
                     await self._watch(request)
                 case Unwatch():
@@ -241,121 +238,121 @@ class Console:
                     self._focus(request)
 
     def _unwatch(self, exam_id: UUID) -> None:
-        self._house.feed.unwatch(exam_id, self)
-        self._backlog.unwatch(exam_id)
+        self._context.feeds.unwatch(exam_id, self)
+        self._queue.unwatch(exam_id)
 
     async def _renew(self) -> None:
-        """Take each new sign-in for the one before, whatever the commands are waiting for."""
+        """Replace the sign-in by each renewed one, without waiting for commands."""
         while True:
             auth = await self._renewals.get()
             try:
-                principal = await self._house.tasks.run(self._house.identify(auth.token))
+                principal = await self._context.tasks.run(self._context.identify(auth.token))
             except Exception as error:
                 self._refuse_renewal(error)
             else:
                 if principal.user_id != self._principal.user_id:
-                    self._say(ConsoleError(ErrorCode.FORBIDDEN, "a console stays one person's"))
-                    raise Ended(CloseCode.FORBIDDEN)
+                    self._reply(
+                        ConsoleError(ErrorCode.FORBIDDEN, "This console belongs to another user. Connect again.")
+                    )
+                    raise ConnectionEnd(CloseCode.FORBIDDEN)
                 self._principal = principal.coming_by(self._socket)
 
     def _refuse_renewal(self, error: Exception) -> None:
         meant = interpret(error)
         if isinstance(meant, Busy):
-            self._say(ConsoleError(ErrorCode.BUSY, str(meant), BUSY_RETRY_MS))
+            self._reply(ConsoleError(ErrorCode.BUSY, str(meant), BUSY_RETRY_MS))
             return
         code = close_code_of(error)
         if code is CloseCode.INTERNAL:
             raise error
-        known = code is CloseCode.FORBIDDEN
-        self._say(ConsoleError(ErrorCode.FORBIDDEN if known else ErrorCode.UNAUTHENTICATED, str(meant)))
-        raise Ended(code) from error
+        is_known = code is CloseCode.FORBIDDEN
+        self._reply(ConsoleError(ErrorCode.FORBIDDEN if is_known else ErrorCode.UNAUTHENTICATED, str(meant)))
+        raise ConnectionEnd(code) from error
 
     async def _expire(self) -> None:
-        """End when the last sign-in's time is over, and a little more."""
+        """End the connection when the last sign-in and the grace time are over."""
         while True:
-            left_ms = self._principal.auth_until + AUTH_GRACE_MS - sockets.now_ms()
+            left_ms = self._principal.auth_until + self._limits.auth_grace_ms - sockets.now_ms()
             if left_ms <= 0:
-                raise Ended(CloseCode.TOKEN_EXPIRED)
+                raise ConnectionEnd(CloseCode.TOKEN_EXPIRED)
             await asyncio.sleep(left_ms / 1000)
 
     def _focus(self, focus: Focus) -> None:
         if len(focus.ix) > FOCUS_ATTEMPTS or not all(1 <= ix <= IX_MAX for ix in focus.ix):
-            detail = f"focus wants at most {FOCUS_ATTEMPTS} attempts, by their numbers on the board"
-            self._say(ConsoleError(ErrorCode.BAD_COMMAND, detail, exam_id=focus.exam_id))
-        elif not self._backlog.focus_on(focus.exam_id, frozenset(focus.ix)):
-            self._say(
-                ConsoleError(ErrorCode.NOT_FOUND, f"you do not watch exam {focus.exam_id}", exam_id=focus.exam_id)
-            )
+            detail = f"Name at most {FOCUS_ATTEMPTS} attempts, by their numbers on the board."
+            self._reply(ConsoleError(ErrorCode.BAD_COMMAND, detail, exam_id=focus.exam_id))
+        elif not self._queue.set_focus(focus.exam_id, frozenset(focus.ix)):
+            detail = f"You do not watch exam {focus.exam_id}. Watch it first."
+            self._reply(ConsoleError(ErrorCode.NOT_FOUND, detail, exam_id=focus.exam_id))
 
     async def _watch(self, watch: Watch) -> None:
         try:
-            allowed = await self._house.tasks.run(self._may_watch(watch.exam_id))
+            allowed = await self._context.tasks.run(self._may_watch(watch.exam_id))
         except Exception as error:
             meant = interpret(error)
             if not isinstance(meant, Busy):
                 raise
             detail = f"Exam {watch.exam_id}: {meant}"
-            self._say(ConsoleError(ErrorCode.BUSY, detail, BUSY_RETRY_MS, exam_id=watch.exam_id))
+            self._reply(ConsoleError(ErrorCode.BUSY, detail, BUSY_RETRY_MS, exam_id=watch.exam_id))
             return
         if not allowed:
             self.forbid(watch.exam_id)
             return
-        self._backlog.watch(watch.exam_id)
+        self._queue.watch(watch.exam_id)
         if watch.since is None:
-            self._house.feed.watch(watch.exam_id, self)
+            self._context.feeds.watch(watch.exam_id, self)
         else:
-            await self._house.feed.resume(watch.exam_id, self, watch.since)
+            await self._context.feeds.resume(watch.exam_id, self, watch.since)
 
     async def _may_watch(self, exam_id: UUID) -> bool:
-        async with self._house.engine.connect() as conn:
+        async with self._context.engine.connect() as conn:
             return bool(await list_watchable(conn, [exam_id], self._principal.user_id))
 
     async def _send(self) -> None:
-        sent = 0
+        sent_bytes = 0
         while True:
-            if self._backlog.too_slow:
-                raise Ended(CloseCode.TOO_SLOW)
-            for exam_id in self._backlog.take_due(asyncio.get_running_loop().time()):
-                self._house.feed.reopen(exam_id, self, "slow")
-            frame = self._backlog.take()
+            if self._queue.too_slow:
+                raise ConnectionEnd(CloseCode.TOO_SLOW)
+            for exam_id in self._queue.take_due(asyncio.get_running_loop().time()):
+                self._context.feeds.reopen(exam_id, self, "slow")
+            frame = self._queue.take()
             if frame is None:
-                await self._rest()
+                await self._wait_for_frames()
                 continue
-            await self._hand_over(frame)
-            sent += len(frame)
-            if sent > TURN_BYTES:
-                sent = 0
+            await self._send_frame(frame)
+            sent_bytes += len(frame)
+            if sent_bytes > YIELD_BYTES:
+                sent_bytes = 0
                 await asyncio.sleep(0)
 
-    async def _rest(self) -> None:
-        """Wait until there is something to send."""
+    async def _wait_for_frames(self) -> None:
         self._wake.clear()
         try:
-            async with asyncio.timeout_at(self._backlog.resync_at()):
+            async with asyncio.timeout_at(self._queue.resync_at()):
                 await self._wake.wait()
         except TimeoutError:
             return
 
-    async def _hand_over(self, frame: sockets.Frame) -> None:
+    async def _send_frame(self, frame: sockets.Frame) -> None:
         try:
-            async with asyncio.timeout(STALL_S):
-                sent = await sockets.send(self._socket, frame)
+            async with asyncio.timeout(self._limits.stall_s):
+                is_sent = await sockets.send(self._socket, frame)
         except TimeoutError:
-            raise Ended(CloseCode.TOO_SLOW) from None
-        if not sent:
-            raise Ended(None)
+            raise ConnectionEnd(CloseCode.TOO_SLOW) from None
+        if not is_sent:
+            raise ConnectionEnd(None)
 
     async def _flush(self) -> None:
-        """Let the answers leave that were given before the end."""
+        """Send the replies that are queued at the end."""
         try:
-            async with asyncio.timeout(FLUSH_S):
-                while (frame := self._backlog.take_answer()) is not None and await sockets.send(self._socket, frame):
+            async with asyncio.timeout(self._limits.flush_s):
+                while (frame := self._queue.take_reply()) is not None and await sockets.send(self._socket, frame):
                     pass
         except TimeoutError:
             return
 
-    def _say(self, frame: msgspec.Struct) -> None:
-        self._backlog.answer(encode(frame, self.encoding))
+    def _reply(self, frame: msgspec.Struct) -> None:
+        self._queue.reply(encode(frame, self.encoding))
         self._wake.set()
 
     def _welcome(self) -> Welcome:
@@ -372,15 +369,15 @@ def _put(queue: asyncio.Queue[_T], frame: _T) -> None:
     try:
         queue.put_nowait(frame)
     except asyncio.QueueFull:
-        raise Ended(CloseCode.TOO_FAST) from None
+        raise ConnectionEnd(CloseCode.TOO_FAST) from None
 
 
-def _after(first: sockets.Frame, rest: Iterator[sockets.Frame]) -> Iterator[sockets.Frame]:
+def _prepend(first: sockets.Frame, rest: Iterator[sockets.Frame]) -> Iterator[sockets.Frame]:
     yield first
     yield from rest
 
 
-def _first(group: BaseExceptionGroup[Ended]) -> CloseCode | None:
-    """The code of the first end among those that came at once."""
-    one = group.exceptions[0]
-    return _first(one) if isinstance(one, BaseExceptionGroup) else one.code
+def _first_code(group: BaseExceptionGroup[ConnectionEnd]) -> CloseCode | None:
+    """Return the code of the first of the ends that came at the same time."""
+    first = group.exceptions[0]
+    return _first_code(first) if isinstance(first, BaseExceptionGroup) else first.code

@@ -27,7 +27,7 @@ from hub.lease import Lease
 from hub.monitor.close_log import CloseLog
 from hub.monitor.instruction_results import InstructionResults
 from hub.monitor.registry import Registry
-from hub.presence.presence import Presence
+from hub.presence.presence import HubPresence
 from hub.settings import HubSettings
 from hub.tasks import DetachedTasks
 from protocol.limits import HEARTBEAT_MS, Limits, Window
@@ -57,7 +57,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     ingest: Ingest
     resends: Duplicates
     budget: Budget
-    presence: Presence
+    presence: HubPresence
     registry: Registry
     answers: InstructionResults
     tasks: DetachedTasks

@@ -1,1 +1,1 @@
-"""Who is connected now, at any hub. Never stored."""
+"""Which candidates are connected now, at any hub. Never stored."""

@@ -1,85 +1,74 @@
-"""The beat of the live part: every half second consoles are shown who came and went, and how much was sent.
+"""Sends live values to consoles, twice a second: who connected or disconnected, and how many events were stored.
 
-Whoever is looked at closely is shown with the next beat, the counts of all others take turns over 15 s. Values are
-encoded once for all consoles; one that is behind gets the latest later. Nothing here is numbered or kept.
+Attempts in focus are sent with the next broadcast, the counts of all others in turns over 15 s. Each frame is encoded
+once for all consoles. Nothing is numbered or kept: a console that is behind gets the latest values later.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 from uuid import UUID
 
-import structlog
-
-from hub.board.follower import Audience
-from hub.presence.presence import Presence
+from db.periodic import Periodic
+from hub.board.subscriber import Subscriptions
+from hub.presence.presence import HubPresence
 from hub.sockets import Frame
-from hub.tasks import Background
 from protocol import console
 from protocol.codec import Encoding, encode
 
-log = structlog.get_logger(__name__)
-
-BEAT_S = 0.5
-FRAME_ATTEMPTS = 1_000
-"""How many attempts' values one frame carries at most: well under its 64 KiB."""
+INTERVAL_S: Final = 0.5
+FRAME_ATTEMPTS: Final = 1_000
+"""How many attempts one frame holds at most: well below its 64 KiB."""
 
 
 def _never_away() -> None:
     return None
 
 
-class Broadcast(Background):
-    """Beats while its context is open; `away_since` tells since when nothing is heard from other hubs, if so."""
-
-    name = "pulse"
+class Broadcast(Periodic):
+    """Broadcasts while its context is open; `away_since` returns since when Redis is away (ms), or None."""
 
     def __init__(
         self,
-        audience: Audience,
-        presence: Presence,
+        subscriptions: Subscriptions,
+        presence: HubPresence,
         away_since: Callable[[], int | None] = _never_away,
         *,
-        beat_s: float = BEAT_S,
+        interval_s: float = INTERVAL_S,
     ) -> None:
-        self._audience = audience
+        self._subscriptions = subscriptions
         self._presence = presence
         self._away_since = away_since
-        self._beat_s = beat_s
-        self._turn = 0
+        self._count = 0
         self._since: int | None = None
+        super().__init__("broadcast", interval_s, self._broadcast)
 
-    def beat(self) -> None:
-        """Show every console what changed, and what it looks at closely."""
-        self._turn += 1
+    def broadcast(self) -> None:
+        """Send every console what changed, and the attempts that it has in focus."""
+        self._count += 1
         before, self._since = self._since, self._away_since()
-        for exam_id, subscribers in self._audience.watched():
-            changes = self._presence.take_changes(exam_id, self._turn)
-            changed = _Frames(exam_id, changes.shown, self._since, even_empty=before != self._since)
-            everyone: _Frames | None = None
+        for exam_id, subscribers in self._subscriptions.watched():
+            changes = self._presence.take_changes(exam_id, self._count)
+            changed = _Frames(exam_id, changes.values, self._since, even_empty=before != self._since)
+            all_values: _Frames | None = None
             for subscriber in subscribers:
-                if subscriber.wants_all(exam_id):
-                    if everyone is None:
-                        values = self._presence.everyone(exam_id)
-                        everyone = _Frames(exam_id, values, self._since, even_empty=self._since is not None)
-                    subscriber.show_all(exam_id, everyone.encoded(subscriber.encoding))
+                if subscriber.needs_all_values(exam_id):
+                    if all_values is None:
+                        values = self._presence.all_values(exam_id)
+                        all_values = _Frames(exam_id, values, self._since, even_empty=self._since is not None)
+                    subscriber.send_all_values(exam_id, all_values.encoded(subscriber.encoding))
                     continue
-                subscriber.show(exam_id, changed.encoded(subscriber.encoding))
-                close = subscriber.take_focus(exam_id, changes.close)
-                if close:
-                    values = self._presence.some(exam_id, close)
-                    subscriber.show(exam_id, _Frames(exam_id, values, self._since).encoded(subscriber.encoding))
+                subscriber.send_values(exam_id, changed.encoded(subscriber.encoding))
+                focus = subscriber.take_focus(exam_id, changes.counted)
+                if focus:
+                    in_focus = _Frames(exam_id, self._presence.values_of(exam_id, focus), self._since)
+                    subscriber.send_values(exam_id, in_focus.encoded(subscriber.encoding))
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._beat_s)
-            try:
-                self.beat()
-            except Exception:
-                log.exception("pulse failed")
+    async def _broadcast(self) -> None:
+        self.broadcast()
 
 
 class _Frames:
-    """Live values of one exam, encoded when first asked for."""
+    """Live values of one exam, encoded at the first use of each encoding."""
 
     def __init__(
         self, exam_id: UUID, values: Sequence[console.Presence], since: int | None, *, even_empty: bool = False

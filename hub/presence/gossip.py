@@ -1,7 +1,7 @@
-"""What hubs tell each other about the live part, through Redis: whose candidates came, went and stored how much.
+"""Exchanges presence between hubs through Redis: whose candidates connected, disconnected, and stored how much.
 
-Comings and goings are always told; counts only of attempts that somebody at another hub looks at closely. Nothing
-depends on it: without it the census finds the same within seconds, and consoles are told since when that is so.
+Connection changes are always sent, event counts only for attempts that another hub has in focus. Nothing depends on
+it: without Redis the presence poll finds the same within seconds, and consoles learn since when Redis has been away.
 """
 
 import asyncio
@@ -13,125 +13,133 @@ import msgspec
 import structlog
 
 from db.notify import Notification, Publisher
-from hub.board.follower import Audience
-from hub.presence.presence import Presence, Sighting
+from db.periodic import Periodic
+from hub.board.subscriber import Subscriptions, focus_of
+from hub.presence.presence import HubPresence, PresenceUpdate
 from hub.sockets import now_ms
-from hub.tasks import Background
 
 log = structlog.get_logger(__name__)
 
-BEAT_S: Final = 0.5
-TOLD_AT_ONCE: Final = 1_000
-"""How many attempts one message names at most."""
+INTERVAL_S: Final = 0.5
+MESSAGE_ATTEMPTS: Final = 1_000
+"""How many attempts one message holds at most."""
 
-ASK_S: Final = 5.0
-"""How often a hub repeats what its consoles look at closely."""
+FOCUS_REPEAT_S: Final = 5.0
+"""How often a hub repeats which attempts its consoles have in focus."""
 
-ASKED_S: Final = 15.0
-"""How long another hub's consoles are believed to look on."""
+FOCUS_VALID_S: Final = 15.0
+"""How long the focus that another hub sent is valid."""
 
-ASKED_MAX: Final = 2_000
-"""Of how many attempts of one exam a hub asks the others for counts twice a second; the census has the rest."""
+FOCUS_MAX: Final = 2_000
+"""For how many attempts of one exam a hub requests counts from other hubs; the presence poll reads the others."""
 
 
-class News(msgspec.Struct, frozen=True, array_like=True):
-    """One message: what the hub `publisher` saw in an exam; if it asks, which attempts its consoles look at closely."""
+class PresenceMessage(msgspec.Struct, frozen=True, array_like=True):
+    """What the hub `publisher` reports about an exam; `focus` requests counts for the attempts in its focus."""
 
     publisher: UUID
     exam_id: UUID
-    sightings: list[Sighting] = []
+    updates: list[PresenceUpdate] = []
     focus: list[int] | None = None
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(News).decode
+_decode: Final = msgspec.msgpack.Decoder(PresenceMessage).decode
 
 
-class Gossip(Background):
+class Gossip(Periodic):
     """Publishes twice a second while its context is open, and receives through `on_notification`."""
 
-    name = "gossip"
-
-    def __init__(self, publisher: Publisher, audience: Audience, presence: Presence, *, beat_s: float = BEAT_S) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        subscriptions: Subscriptions,
+        presence: HubPresence,
+        *,
+        interval_s: float = INTERVAL_S,
+        focus_repeat_s: float = FOCUS_REPEAT_S,
+        focus_valid_s: float = FOCUS_VALID_S,
+    ) -> None:
         self.away_since: int | None = now_ms()
-        """Since when Redis has been away, ms since the epoch; None while it is there."""
+        """Since when Redis has been away, ms since the epoch; None while it is available."""
         self._publisher = publisher
-        self._audience = audience
+        self._subscriptions = subscriptions
         self._presence = presence
-        self._beat_s = beat_s
-        self._name = uuid4()
-        self._asked: dict[UUID, dict[UUID, tuple[frozenset[int], float]]] = {}
-        self._asking: dict[UUID, list[int]] = {}
-        self._ask_at = 0.0
+        self._focus_repeat_s = focus_repeat_s
+        self._focus_valid_s = focus_valid_s
+        self._hub_id = uuid4()
+        self._focus: dict[UUID, list[int]] = {}
+        """By exam: what this hub's consoles have in focus."""
+        self._focus_due_s = 0.0
+        self._focus_elsewhere: dict[UUID, dict[UUID, tuple[frozenset[int], float]]] = {}
+        """By exam and hub: the focus that the hub sent, and until when it is valid."""
+        super().__init__("gossip", interval_s, self._publish)
 
     def on_notification(self, notification: Notification) -> None:
-        """Hear what another hub tells, and whether Redis is there."""
+        """Take another hub's message, or note whether Redis is available."""
         match notification.channel:
             case "reconnected":
                 self.away_since = None
-                self._ask_at = 0.0
+                self._focus_due_s = 0.0
             case "lost" if self.away_since is None:
                 self.away_since = now_ms()
             case "live":
-                self._hear(notification.data)
+                self._receive(notification.data)
 
-    def _hear(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         try:
-            news = _decode(data)
+            message = _decode(data)
         except msgspec.DecodeError:
-            log.warning("live values not understood", bytes=len(data))
+            log.warning("presence message not understood", bytes=len(data))
             return
-        if news.publisher == self._name:
+        if message.publisher == self._hub_id:
             return
-        if news.focus is not None:
-            until_s = asyncio.get_running_loop().time() + ASKED_S
-            self._asked.setdefault(news.exam_id, {})[news.publisher] = (frozenset(news.focus), until_s)
-        self._presence.sighted(news.exam_id, news.sightings)
+        if message.focus is not None:
+            until_s = asyncio.get_running_loop().time() + self._focus_valid_s
+            self._focus_elsewhere.setdefault(message.exam_id, {})[message.publisher] = (
+                frozenset(message.focus),
+                until_s,
+            )
+        self._presence.merge_updates(message.exam_id, message.updates)
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._beat_s)
-            try:
-                for news in [*self._take_news(), *self._take_questions()]:
-                    await self._publisher.publish("live", _encode(news))
-            except Exception:
-                log.exception("exchange failed")
+    async def _publish(self) -> None:
+        for message in [*self._take_updates(), *self._take_focus()]:
+            await self._publisher.publish("live", _encode(message))
 
-    def _take_news(self) -> list[News]:
-        taken = self._presence.take_news(self._take_asked())
+    def _take_updates(self) -> list[PresenceMessage]:
+        taken = self._presence.take_updates(self._valid_focus_elsewhere())
         return [
-            News(self._name, exam_id, sightings[start : start + TOLD_AT_ONCE])
-            for exam_id, sightings in taken.items()
-            for start in range(0, len(sightings), TOLD_AT_ONCE)
+            PresenceMessage(self._hub_id, exam_id, updates[start : start + MESSAGE_ATTEMPTS])
+            for exam_id, updates in taken.items()
+            for start in range(0, len(updates), MESSAGE_ATTEMPTS)
         ]
 
-    def _take_asked(self) -> dict[UUID, Collection[int]]:
-        """Which attempts other hubs' consoles look at closely, as far as they have said so lately."""
-        now = asyncio.get_running_loop().time()
-        for exam_id, tellers in list(self._asked.items()):
-            for publisher in [publisher for publisher, (_, until_s) in tellers.items() if until_s < now]:
-                del tellers[publisher]
-            if not tellers:
-                del self._asked[exam_id]
+    def _valid_focus_elsewhere(self) -> dict[UUID, Collection[int]]:
+        """Forget what has expired, and return which attempts the consoles of other hubs have in focus."""
+        now_s = asyncio.get_running_loop().time()
+        for exam_id, hubs in list(self._focus_elsewhere.items()):
+            for hub_id in [hub_id for hub_id, (_, until_s) in hubs.items() if until_s < now_s]:
+                del hubs[hub_id]
+            if not hubs:
+                del self._focus_elsewhere[exam_id]
         return {
-            exam_id: frozenset().union(*(focus for focus, _ in tellers.values()))
-            for exam_id, tellers in self._asked.items()
+            exam_id: frozenset().union(*(focus for focus, _ in hubs.values()))
+            for exam_id, hubs in self._focus_elsewhere.items()
         }
 
-    def _take_questions(self) -> list[News]:
-        """What this hub's own consoles look at closely: when it changes, and now and then."""
-        now = asyncio.get_running_loop().time()
-        asking = {
-            exam_id: sorted(frozenset().union(*(one.focus(exam_id) for one in subscribers)))[:ASKED_MAX]
-            for exam_id, subscribers in self._audience.watched()
+    def _take_focus(self) -> list[PresenceMessage]:
+        """Return what this hub's consoles have in focus: after a change, and all of it every few seconds."""
+        now_s = asyncio.get_running_loop().time()
+        focus = {
+            exam_id: sorted(focus_of(exam_id, subscribers))[:FOCUS_MAX]
+            for exam_id, subscribers in self._subscriptions.watched()
         }
-        due = now >= self._ask_at
-        if due:
-            self._ask_at = now + ASK_S
-        before, self._asking = self._asking, {exam_id: focus for exam_id, focus in asking.items() if focus}
-        changed = before.keys() | self._asking.keys()
+        is_due = now_s >= self._focus_due_s
+        if is_due:
+            self._focus_due_s = now_s + self._focus_repeat_s
+        before, self._focus = self._focus, {exam_id: ixs for exam_id, ixs in focus.items() if ixs}
         return [
-            News(self._name, exam_id, focus=self._asking.get(exam_id, []))
-            for exam_id in changed
-            if due or before.get(exam_id) != self._asking.get(exam_id)
+            PresenceMessage(self._hub_id, exam_id, focus=self._focus.get(exam_id, []))
+            for exam_id in before.keys() | self._focus.keys()
+            if is_due or before.get(exam_id) != self._focus.get(exam_id)
         ]

@@ -1,7 +1,7 @@
-"""Who is connected at any hub, by the record: one look at PostgreSQL every three seconds for all watched exams.
+"""Polls PostgreSQL for presence: one query set every three seconds for all watched exams.
 
-It finds what nobody tells: candidates of hubs that died, of hubs nothing is heard from, and what was stored before
-this hub began. Nothing is asked about exams that nobody watches here.
+It finds what no hub reports: candidates of hubs that have died or cannot be reached, and events stored before this hub
+started. Never reads exams that no console here watches.
 """
 
 import asyncio
@@ -9,100 +9,84 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import AWAY
-from db.queries.connections import presence as records
-from hub.board.follower import Audience
-from hub.presence.presence import Presence
-from hub.tasks import Background
+from db.periodic import Periodic
+from db.queries.connections.presence import read_counts, read_presence
+from hub.board.subscriber import Subscriptions, focus_of
+from hub.presence.presence import HubPresence
 
-log = structlog.get_logger(__name__)
+POLL_S: Final = 3.0
+CHECK_S: Final = 0.5
+"""How often new watched exams are looked up: they are polled at once."""
 
-LOOK_S: Final = 3.0
-BEAT_S: Final = 0.5
-"""How soon somebody notices that an exam is watched."""
+POLL_SHARES: Final = 5
+"""One poll counts one share of the attempts, and those in focus: all of them within 15 s."""
 
-SHARES: Final = 5
-"""Each look counts one attempt in so many, and those somebody looks at closely: all of them within 15 s."""
-
-AT_ONCE: Final = 1_000
-"""How many attempts' numbers one statement asks for."""
+QUERY_ATTEMPTS: Final = 1_000
+"""How many attempts one query counts."""
 
 
-class PresencePoll(Background):
-    """Looks while its context is open."""
-
-    name = "census"
+class PresencePoll(Periodic):
+    """Polls while its context is open."""
 
     def __init__(
         self,
         engine: AsyncEngine,
-        audience: Audience,
-        presence: Presence,
+        subscriptions: Subscriptions,
+        presence: HubPresence,
         *,
-        look_s: float = LOOK_S,
-        beat_s: float = BEAT_S,
+        poll_s: float = POLL_S,
+        check_s: float = CHECK_S,
     ) -> None:
         self._engine = engine
-        self._audience = audience
+        self._subscriptions = subscriptions
         self._presence = presence
-        self._look_s = look_s
-        self._beat_s = beat_s
-        self._unseen: set[UUID] = set()
-        self._looks = 0
+        self._poll_s = poll_s
+        self._due_s = 0.0
+        self._new: set[UUID] = set()
+        """Watched exams that were not polled yet."""
+        self._polls = 0
+        super().__init__("presence-poll", check_s, self._check, at_once=True)
 
-    async def look(self) -> None:
-        """Look once at every watched exam; one not seen yet is counted whole. Raises what PostgreSQL's absence does."""
+    async def poll(self) -> None:
+        """Poll every watched exam once; count all attempts of a new one. Raises the errors of `db.errors.AWAY`."""
         focus = self._watch()
         if not focus:
             return
         async with self._engine.connect() as conn:
-            found = await records.read_presence(conn, list(focus))
-            for exam_id, connected in found.items():
-                self._presence.recorded(exam_id, connected)
-            unseen = self._unseen & focus.keys()
-            await self._count(conn, [(key, ix) for key in unseen for ix in self._presence.known(key)], at_once=True)
-            self._looks += 1
+            connected = await read_presence(conn, list(focus))
+            for exam_id, rows in connected.items():
+                self._presence.merge_connections(exam_id, rows)
+            new = self._new & focus.keys()
+            attempts = [(exam_id, ix) for exam_id in new for ix in self._presence.known_attempts(exam_id)]
+            await self._count(conn, attempts, send_now=True)
+            self._polls += 1
             share = [
-                (key, ix)
-                for key in focus.keys() - unseen
-                for ix in self._presence.known(key)
-                if ix % SHARES == self._looks % SHARES or ix in focus[key]
+                (exam_id, ix)
+                for exam_id in focus.keys() - new
+                for ix in self._presence.known_attempts(exam_id)
+                if ix % POLL_SHARES == self._polls % POLL_SHARES or ix in focus[exam_id]
             ]
-            await self._count(conn, share, at_once=False)
-        self._unseen -= unseen
+            await self._count(conn, share, send_now=False)
+        self._new -= new
 
     def _watch(self) -> dict[UUID, frozenset[int]]:
-        """What is watched, and looked at closely, now."""
-        focus = {
-            exam_id: frozenset[int]().union(*(one.focus(exam_id) for one in subscribers))
-            for exam_id, subscribers in self._audience.watched()
-        }
-        self._unseen |= self._presence.watch(focus.keys())
-        self._unseen &= focus.keys()
+        """Return the watched exams, each with the attempts in focus."""
+        focus = {exam_id: focus_of(exam_id, subscribers) for exam_id, subscribers in self._subscriptions.watched()}
+        self._new |= self._presence.watch(focus.keys())
+        self._new &= focus.keys()
         return focus
 
-    async def _count(self, conn: AsyncConnection, attempts: Sequence[tuple[UUID, int]], *, at_once: bool) -> None:
-        for start in range(0, len(attempts), AT_ONCE):
-            rows = await records.read_counts(conn, attempts[start : start + AT_ONCE])
-            self._presence.counted(rows, at_once=at_once)
+    async def _count(self, conn: AsyncConnection, attempts: Sequence[tuple[UUID, int]], *, send_now: bool) -> None:
+        for start in range(0, len(attempts), QUERY_ATTEMPTS):
+            rows = await read_counts(conn, attempts[start : start + QUERY_ATTEMPTS])
+            self._presence.merge_streams(rows, send_now=send_now)
 
-    async def _run(self) -> None:
+    async def _check(self) -> None:
+        """Poll if it is time, or if an exam is newly watched."""
         clock = asyncio.get_running_loop().time
-        due_s, away = 0.0, False
-        while True:
-            try:
-                self._watch()
-                if self._unseen or clock() >= due_s:
-                    due_s = clock() + self._look_s
-                    await self.look()
-                away = False
-            except AWAY as error:
-                if not away:
-                    log.warning("census not taken", error=type(error).__name__)
-                away = True
-            except Exception:
-                log.exception("census failed")
-            await asyncio.sleep(self._beat_s)
+        self._watch()
+        if self._new or clock() >= self._due_s:
+            self._due_s = clock() + self._poll_s
+            await self.poll()

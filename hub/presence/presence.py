@@ -1,9 +1,8 @@
-"""The live part of boards: which candidates are connected, at whichever hub, and how much each of them has stored.
+"""Presence of candidates as one hub knows it: who is connected, at any hub, and how many events each has stored.
 
-A number on the board is the sum, over the attempt's client streams, of the last number stored: what this hub's sockets
-acknowledge, what other hubs tell and what the record says are the same statement, made sooner or later. A generation
-and a stream's last number only grow, so anything may be said twice, late or out of order. Latest values only, never
-numbered and never replayed. Pure state: time comes with every call, nothing is read or sent.
+The event count of an attempt is the sum of the last stored `seq` of its client streams. This hub's sockets, other hubs
+and the database all report the same two values: a connection's generation and a stream's last `seq`. Both only grow, so
+a report may arrive late, twice or out of order. Keeps latest values only; does no I/O and has no clock.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -14,64 +13,64 @@ import msgspec
 
 from protocol import console
 
-TURNS: Final = 30
-"""Counts of those nobody looks at closely take turns: every attempt's come up with one beat in so many."""
+COUNT_SHARES: Final = 30
+"""Event counts out of focus are sent in turns: each broadcast sends one share of them."""
 
 
-class Entry(Protocol):
-    """A candidate's socket that was welcomed: `db.queries.connections.connections.Opening`."""
+class OpenedConnection(Protocol):
+    """A candidate's connection after its welcome: `db.queries.connections.connections.Opening`."""
 
     @property
     def exam_id(self) -> UUID:
-        """Which exam its attempt belongs to."""
+        """The attempt's exam."""
 
     @property
     def ix(self) -> int:
-        """The attempt's small number within the exam."""
+        """The attempt's number within the exam."""
 
     @property
     def generation(self) -> int:
-        """Which connection of the attempt this is; the highest wins."""
+        """The connection's number within the attempt; the highest is the current one."""
 
     @property
     def stream_id(self) -> UUID:
-        """The stream it goes on with."""
+        """The stream it continues."""
 
     @property
     def committed(self) -> int:
-        """The last number stored of that stream when it was welcomed."""
+        """The last stored `seq` of that stream at the welcome."""
 
 
-class Connected(Protocol):
-    """The record's word on one attempt: `db.queries.connections.presence.Connected`."""
+class StoredConnection(Protocol):
+    """An attempt's newest connection in the database: `db.queries.connections.presence`."""
 
     @property
     def ix(self) -> int:
-        """The attempt's small number within the exam."""
+        """The attempt's number within the exam."""
 
     @property
     def generation(self) -> int:
-        """Its newest connection."""
+        """The connection's number within the attempt."""
 
     @property
     def online(self) -> bool:
-        """Whether that stands."""
+        """Whether it is open."""
 
     @property
     def at(self) -> int:
         """When it was opened or closed, ms since the epoch."""
 
 
-class Count(Protocol):
-    """The record's word on one stream: `db.queries.connections.presence.Count`."""
+class StoredStream(Protocol):
+    """A client stream's last event in the database: `db.queries.connections.presence`."""
 
     @property
     def exam_id(self) -> UUID:
-        """Which exam its attempt belongs to."""
+        """The attempt's exam."""
 
     @property
     def ix(self) -> int:
-        """The attempt's small number within the exam."""
+        """The attempt's number within the exam."""
 
     @property
     def stream_id(self) -> UUID:
@@ -79,17 +78,17 @@ class Count(Protocol):
 
     @property
     def seq(self) -> int:
-        """The last number stored of it."""
+        """Its last stored `seq`."""
 
     @property
     def at(self) -> int:
-        """When that was stored, ms since the epoch."""
+        """When that event was stored, ms since the epoch."""
 
 
-class Sighting(msgspec.Struct, frozen=True, array_like=True):
-    """One attempt as another hub saw it at `seen_at`, ms since the epoch.
+class PresenceUpdate(msgspec.Struct, frozen=True, array_like=True):
+    """What another hub reports about one attempt; `seen_at` in ms since the epoch.
 
-    `online` says of the connection `generation` whether it stood; `seq` is the last number stored of `stream`.
+    `online` is whether the connection `generation` is open; `seq` is the last stored number of `stream`.
     """
 
     ix: int
@@ -101,240 +100,246 @@ class Sighting(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What has to be shown: to every console, and to one that looks at these attempts closely."""
+    """What the next broadcast sends: `values` to every console, and `counted` to consoles with these in focus."""
 
-    shown: list[console.Presence] = []
-    close: frozenset[int] = frozenset()
+    values: list[console.Presence] = []
+    counted: frozenset[int] = frozenset()
 
 
-class _Seat(msgspec.Struct):
-    """One attempt; it was told by a hub when `ended`, and is this hub's own when `here`."""
+class _Attempt(msgspec.Struct):
+    """One attempt. `is_local`: its connection is at this hub; `has_closed`: a hub reported the connection's end."""
 
     ix: int
     generation: int = 0
     online: bool = False
-    ended: bool = False
-    here: bool = False
+    has_closed: bool = False
+    is_local: bool = False
     seen_at: int = 0
     stream: UUID | None = None
-    numbers: dict[UUID, int] = {}
+    last_seqs: dict[UUID, int] = {}
     events: int = 0
 
-    def may_be_told(self, generation: int) -> bool:
-        """Whether others' word on a connection is news: of its own socket a hub knows best, and an end is final."""
-        return generation > self.generation or (generation == self.generation and not (self.here or self.ended))
+    def accepts(self, generation: int) -> bool:
+        """Whether a report from elsewhere counts: the hub of a connection knows best, and an end is final."""
+        return generation > self.generation or (
+            generation == self.generation and not (self.is_local or self.has_closed)
+        )
 
     def count(self, stream: UUID | None, seq: int, at_ms: int) -> bool:
-        if stream is None or seq <= (before := self.numbers.get(stream, 0)):
+        if stream is None or seq <= (before := self.last_seqs.get(stream, 0)):
             return False
-        self.numbers[stream] = seq
+        self.last_seqs[stream] = seq
         self.events += seq - before
         self.seen_at = max(self.seen_at, at_ms)
         return True
 
-    def sighting(self) -> Sighting:
-        seq = 0 if self.stream is None else self.numbers.get(self.stream, 0)
-        return Sighting(self.ix, self.generation, self.online, self.seen_at, self.stream, seq)
+    def update(self) -> PresenceUpdate:
+        seq = 0 if self.stream is None else self.last_seqs.get(self.stream, 0)
+        return PresenceUpdate(self.ix, self.generation, self.online, self.seen_at, self.stream, seq)
 
-    def show(self) -> console.Presence:
+    def values(self) -> console.Presence:
         return console.Presence(self.ix, self.online, self.events, self.seen_at)
 
 
-class _Room(msgspec.Struct):
-    """The attempts of one exam, by their small numbers; what has happened since somebody asked."""
+class _Exam(msgspec.Struct):
+    """The attempts of one exam by `ix`, and what has changed since it was last sent."""
 
     watched: bool = False
-    seats: dict[int, _Seat] = {}
-    moved: set[int] = set()
-    """Came or went, or were met for the first time."""
+    attempts: dict[int, _Attempt] = {}
+    changed: set[int] = set()
+    """Connected, disconnected or new: the next broadcast sends them."""
     counted: set[int] = set()
-    """Stored something, since their turn."""
-    close: set[int] = set()
-    """Stored something, since the last beat."""
-    news: dict[int, Sighting] = {}
-    """Own seats that came or went, for other hubs."""
+    """Stored events since their share was sent."""
+    just_counted: set[int] = set()
+    """Stored events since the last broadcast."""
+    updates: dict[int, PresenceUpdate] = {}
+    """Local attempts that connected or disconnected, for other hubs."""
     stored: set[int] = set()
-    """Own seats that stored something, for other hubs."""
+    """Local attempts that stored events, for other hubs."""
 
-    def seat(self, ix: int) -> _Seat:
-        seat = self.seats.get(ix)
-        if seat is None:
-            seat = self.seats[ix] = _Seat(ix)
-        return seat
+    def attempt(self, ix: int) -> _Attempt:
+        attempt = self.attempts.get(ix)
+        if attempt is None:
+            attempt = self.attempts[ix] = _Attempt(ix)
+        return attempt
 
-    def move(self, seat: _Seat) -> None:
+    def note_change(self, attempt: _Attempt) -> None:
         if self.watched:
-            self.moved.add(seat.ix)
+            self.changed.add(attempt.ix)
 
-    def count(self, seat: _Seat) -> None:
+    def note_count(self, attempt: _Attempt) -> None:
         if self.watched:
-            self.counted.add(seat.ix)
-            self.close.add(seat.ix)
+            self.counted.add(attempt.ix)
+            self.just_counted.add(attempt.ix)
 
     def drop(self, ix: int) -> None:
-        del self.seats[ix]
-        for noted in (self.moved, self.counted, self.close, self.stored):
+        del self.attempts[ix]
+        for noted in (self.changed, self.counted, self.just_counted, self.stored):
             noted.discard(ix)
 
 
-class Presence:
-    """What one hub knows: of its own candidates always, of others' while somebody here watches their exam."""
+class HubPresence:
+    """The candidates of this hub always, and those of other hubs while a console here watches their exam."""
 
     def __init__(self) -> None:
-        self._rooms: dict[UUID, _Room] = {}
+        self._exams: dict[UUID, _Exam] = {}
 
-    # Its own sockets.
+    # Reports from this hub's sockets.
 
-    def opened(self, entry: Entry, at_ms: int) -> None:
-        """A socket was welcomed; an older one of the same attempt may still be there."""
-        room = self._rooms.setdefault(entry.exam_id, _Room())
-        seat = room.seat(entry.ix)
-        seat.count(entry.stream_id, entry.committed, 0)
-        if entry.generation < seat.generation:
+    def opened(self, connection: OpenedConnection, at_ms: int) -> None:
+        """A connection was welcomed; an older one of the same attempt may still be open."""
+        exam = self._exams.setdefault(connection.exam_id, _Exam())
+        attempt = exam.attempt(connection.ix)
+        attempt.count(connection.stream_id, connection.committed, 0)
+        if connection.generation < attempt.generation:
             return
-        if not seat.online:
-            room.move(seat)
-        seat.generation, seat.stream = entry.generation, entry.stream_id
-        seat.online, seat.ended, seat.here = True, False, True
-        seat.seen_at = max(seat.seen_at, at_ms)
-        room.news[seat.ix] = seat.sighting()
+        if not attempt.online:
+            exam.note_change(attempt)
+        attempt.generation, attempt.stream = connection.generation, connection.stream_id
+        attempt.online, attempt.has_closed, attempt.is_local = True, False, True
+        attempt.seen_at = max(attempt.seen_at, at_ms)
+        exam.updates[attempt.ix] = attempt.update()
 
-    def stored(self, entry: Entry, seq: int, at_ms: int) -> None:
-        """All up to `seq` of its stream is stored."""
-        room, seat = self._find(entry)
-        if room is not None and seat is not None and seat.count(entry.stream_id, seq, at_ms):
-            room.count(seat)
-            if seat.here:
-                room.stored.add(seat.ix)
+    def stored(self, connection: OpenedConnection, seq: int, at_ms: int) -> None:
+        """All events of its stream up to `seq` are stored."""
+        exam, attempt = self._find(connection)
+        if exam is not None and attempt is not None and attempt.count(connection.stream_id, seq, at_ms):
+            exam.note_count(attempt)
+            if attempt.is_local:
+                exam.stored.add(attempt.ix)
 
-    def closed(self, entry: Entry, at_ms: int) -> None:
-        """A socket is gone; its attempt is offline unless a newer one was welcomed, here or elsewhere."""
-        room, seat = self._find(entry)
-        if room is None or seat is None or seat.generation != entry.generation or not seat.here:
+    def closed(self, connection: OpenedConnection, at_ms: int) -> None:
+        """A connection has ended; its attempt is offline unless a newer one was welcomed, here or at another hub."""
+        exam, attempt = self._find(connection)
+        if exam is None or attempt is None or attempt.generation != connection.generation or not attempt.is_local:
             return
-        seat.online, seat.ended, seat.here = False, True, False
-        seat.seen_at = max(seat.seen_at, at_ms)
-        room.move(seat)
-        room.news[seat.ix] = seat.sighting()
-        if not room.watched:
-            room.drop(seat.ix)
+        attempt.online, attempt.has_closed, attempt.is_local = False, True, False
+        attempt.seen_at = max(attempt.seen_at, at_ms)
+        exam.note_change(attempt)
+        exam.updates[attempt.ix] = attempt.update()
+        if not exam.watched:
+            exam.drop(attempt.ix)
 
-    # Other hubs' sockets.
+    # Reports from other hubs and from the database.
 
-    def sighted(self, exam_id: UUID, sightings: Iterable[Sighting]) -> None:
-        """Another hub tells of its candidates, as they come and go and store; who ended is not taken up again."""
-        room = self._rooms.get(exam_id)
-        if room is None or not room.watched:
+    def merge_updates(self, exam_id: UUID, updates: Iterable[PresenceUpdate]) -> None:
+        """Merge what another hub reports about its candidates; the end of a connection is never undone."""
+        exam = self._exams.get(exam_id)
+        if exam is None or not exam.watched:
             return
-        for one in sightings:
-            seat = room.seat(one.ix)
-            if seat.may_be_told(one.generation):
-                self._take_over(room, seat, one.generation, one.seen_at, online=one.online)
-                seat.ended = not one.online
-            if seat.count(one.stream, one.seq, one.seen_at):
-                room.count(seat)
+        for update in updates:
+            attempt = exam.attempt(update.ix)
+            if attempt.accepts(update.generation):
+                self._move(exam, attempt, update.generation, update.seen_at, online=update.online)
+                attempt.has_closed = not update.online
+            if attempt.count(update.stream, update.seq, update.seen_at):
+                exam.note_count(attempt)
 
-    def recorded(self, exam_id: UUID, rows: Iterable[Connected]) -> None:
-        """The record's word on every attempt's newest connection, as it stood a moment ago.
+    def merge_connections(self, exam_id: UUID, rows: Iterable[StoredConnection]) -> None:
+        """Merge the newest connection of every attempt of an exam, as the database had it a moment ago.
 
-        It knows of every hub and of those that died; an end it does not know of yet is not undone by it.
+        The database also knows hubs that have died. An end that it does not have yet is not undone.
         """
-        room = self._rooms.get(exam_id)
-        if room is None or not room.watched:
+        exam = self._exams.get(exam_id)
+        if exam is None or not exam.watched:
             return
         for row in rows:
-            seat = room.seat(row.ix)
-            if seat.may_be_told(row.generation):
-                self._take_over(room, seat, row.generation, row.at, online=row.online)
+            attempt = exam.attempt(row.ix)
+            if attempt.accepts(row.generation):
+                self._move(exam, attempt, row.generation, row.at, online=row.online)
 
-    def counted(self, rows: Iterable[Count], *, at_once: bool = False) -> None:
-        """The record's word on the last numbers of streams; shown with the next beat when `at_once`."""
+    def merge_streams(self, rows: Iterable[StoredStream], *, send_now: bool = False) -> None:
+        """Merge the last stored `seq` of streams; the next broadcast sends all of them if `send_now`."""
         for row in rows:
-            room = self._rooms.get(row.exam_id)
-            seat = None if room is None or not room.watched else room.seats.get(row.ix)
-            if room is not None and seat is not None and seat.count(row.stream_id, row.seq, row.at):
-                if at_once:
-                    room.move(seat)
+            exam = self._exams.get(row.exam_id)
+            attempt = None if exam is None or not exam.watched else exam.attempts.get(row.ix)
+            if exam is not None and attempt is not None and attempt.count(row.stream_id, row.seq, row.at):
+                if send_now:
+                    exam.note_change(attempt)
                 else:
-                    room.count(seat)
+                    exam.note_count(attempt)
 
-    # Who wants to know.
+    # What consoles and other hubs get.
 
     def watch(self, exam_ids: Collection[UUID]) -> set[UUID]:
-        """These exams are watched here now, and no others; which of them were not before: nothing is known of those."""
-        for exam_id, room in list(self._rooms.items()):
+        """Watch exactly these exams; return those not watched before, of which only local candidates are known."""
+        for exam_id, exam in list(self._exams.items()):
             if exam_id not in exam_ids:
-                self._neglect(exam_id, room)
+                self._unwatch(exam_id, exam)
         new = set()
         for exam_id in exam_ids:
-            room = self._rooms.setdefault(exam_id, _Room())
-            if not room.watched:
-                room.watched = True
+            exam = self._exams.setdefault(exam_id, _Exam())
+            if not exam.watched:
+                exam.watched = True
                 new.add(exam_id)
         return new
 
-    def known(self, exam_id: UUID) -> list[int]:
-        """The small numbers of all attempts of an exam that were ever connected, as far as is known here."""
-        room = self._rooms.get(exam_id)
-        return [] if room is None else list(room.seats)
+    def known_attempts(self, exam_id: UUID) -> list[int]:
+        """Return the `ix` of all attempts of an exam that are known to have connected."""
+        exam = self._exams.get(exam_id)
+        return [] if exam is None else list(exam.attempts)
 
-    def everyone(self, exam_id: UUID) -> list[console.Presence]:
-        """The latest values of all of them."""
-        room = self._rooms.get(exam_id)
-        return [] if room is None else [seat.show() for seat in room.seats.values()]
+    def all_values(self, exam_id: UUID) -> list[console.Presence]:
+        """Return the latest values of all known attempts."""
+        exam = self._exams.get(exam_id)
+        return [] if exam is None else [attempt.values() for attempt in exam.attempts.values()]
 
-    def some(self, exam_id: UUID, ixs: Iterable[int]) -> list[console.Presence]:
-        """The latest values of some of them."""
-        room = self._rooms.get(exam_id)
-        return [] if room is None else [room.seats[ix].show() for ix in ixs if ix in room.seats]
+    def values_of(self, exam_id: UUID, ixs: Iterable[int]) -> list[console.Presence]:
+        """Return the latest values of these attempts."""
+        exam = self._exams.get(exam_id)
+        return [] if exam is None else [exam.attempts[ix].values() for ix in ixs if ix in exam.attempts]
 
-    def take_changes(self, exam_id: UUID, turn: int) -> Changes:
-        """What changed since the last call: comings and goings of all, counts of those whose turn it is."""
-        room = self._rooms.get(exam_id)
-        if room is None:
+    def take_changes(self, exam_id: UUID, share: int) -> Changes:
+        """Return what changed since the last call: every connection change, and the counts of this share."""
+        exam = self._exams.get(exam_id)
+        if exam is None:
             return Changes()
-        due = {ix for ix in room.counted if ix % TURNS == turn % TURNS}
-        room.counted -= due
-        shown = due | room.moved
-        close = frozenset(room.close - shown)
-        room.moved.clear()
-        room.close.clear()
-        return Changes([room.seats[ix].show() for ix in shown], close)
+        due = {ix for ix in exam.counted if ix % COUNT_SHARES == share % COUNT_SHARES}
+        exam.counted -= due
+        sent = due | exam.changed
+        counted = frozenset(exam.just_counted - sent)
+        exam.changed.clear()
+        exam.just_counted.clear()
+        return Changes([exam.attempts[ix].values() for ix in sent], counted)
 
-    def take_news(self, asked: Mapping[UUID, Collection[int]]) -> dict[UUID, list[Sighting]]:
-        """What other hubs want to know, since the last call: own comings and goings, own counts of those asked for."""
+    def take_updates(self, requested: Mapping[UUID, Collection[int]]) -> dict[UUID, list[PresenceUpdate]]:
+        """Return what to send to other hubs since the last call.
+
+        Every local candidate that connected or disconnected, and the event counts of local attempts in `requested`.
+        """
         taken = {}
-        for exam_id, room in list(self._rooms.items()):
-            told = room.news
-            for ix in room.stored.intersection(asked.get(exam_id, ())):
-                told[ix] = room.seats[ix].sighting()
-            if told:
-                taken[exam_id] = list(told.values())
-            room.news = {}
-            room.stored.clear()
-            if not room.watched and not room.seats:
-                del self._rooms[exam_id]
+        for exam_id, exam in list(self._exams.items()):
+            updates = exam.updates
+            for ix in exam.stored.intersection(requested.get(exam_id, ())):
+                updates[ix] = exam.attempts[ix].update()
+            if updates:
+                taken[exam_id] = list(updates.values())
+            exam.updates = {}
+            exam.stored.clear()
+            if not exam.watched and not exam.attempts:
+                del self._exams[exam_id]
         return taken
 
-    def _find(self, entry: Entry) -> tuple[_Room | None, _Seat | None]:
-        room = self._rooms.get(entry.exam_id)
-        return room, None if room is None else room.seats.get(entry.ix)
+    def _find(self, connection: OpenedConnection) -> tuple[_Exam | None, _Attempt | None]:
+        exam = self._exams.get(connection.exam_id)
+        return exam, None if exam is None else exam.attempts.get(connection.ix)
 
-    def _take_over(self, room: _Room, seat: _Seat, generation: int, at_ms: int, *, online: bool) -> None:
-        if seat.online != online or seat.generation == 0:
-            room.move(seat)
-        if generation > seat.generation:
-            seat.ended = False
-        seat.generation, seat.online, seat.here = generation, online, False
-        room.stored.discard(seat.ix)  # its new hub tells of it
-        seat.seen_at = max(seat.seen_at, at_ms)
+    def _move(self, exam: _Exam, attempt: _Attempt, generation: int, at_ms: int, *, online: bool) -> None:
+        """The attempt's newest connection is not at this hub."""
+        if attempt.online != online or attempt.generation == 0:
+            exam.note_change(attempt)
+        if generation > attempt.generation:
+            attempt.has_closed = False
+        attempt.generation, attempt.online, attempt.is_local = generation, online, False
+        exam.stored.discard(attempt.ix)  # its new hub reports it
+        attempt.seen_at = max(attempt.seen_at, at_ms)
 
-    def _neglect(self, exam_id: UUID, room: _Room) -> None:
-        """Nobody watches: keep only the candidates that are here, the record has the others."""
-        room.watched = False
-        for noted in (room.moved, room.counted, room.close):
+    def _unwatch(self, exam_id: UUID, exam: _Exam) -> None:
+        """Keep only local candidates: the database has the others."""
+        exam.watched = False
+        for noted in (exam.changed, exam.counted, exam.just_counted):
             noted.clear()
-        for ix in [ix for ix, seat in room.seats.items() if not seat.here]:
-            room.drop(ix)
-        if not room.seats and not room.news:
-            del self._rooms[exam_id]
+        for ix in [ix for ix, attempt in exam.attempts.items() if not attempt.is_local]:
+            exam.drop(ix)
+        if not exam.attempts and not exam.updates:
+            del self._exams[exam_id]

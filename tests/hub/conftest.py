@@ -15,10 +15,11 @@ from db.settings import DatabaseSettings, Secret
 from hub.app import create_app
 from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
+from hub.console.limits import ConsoleLimits
 from hub.settings import HubSettings
 from protocol.roles import Role
-from tests.hub.consoles import Hub
-from tests.hub.exam_room import Room, make_room
+from tests.hub.consoles import ConsoleHub
+from tests.hub.exam_room import ExamRoom, make_exam_room
 from tests.hub.serving import serve
 
 PASSWORD = "correct horse 7"
@@ -134,15 +135,21 @@ def people(http: httpx.AsyncClient, engine: AsyncEngine, passwords: Passwords) -
 
 
 @pytest.fixture
-async def room(engine: AsyncEngine) -> Room:
-    return await make_room(engine)
+async def room(engine: AsyncEngine) -> ExamRoom:
+    return await make_exam_room(engine)
 
 
 @pytest.fixture
-async def hub(settings: HubSettings, engine: AsyncEngine) -> AsyncIterator[Hub]:
-    """A hub with only the teacher's side."""
+def console_limits() -> ConsoleLimits:
+    """Parametrize it by name for other limits."""
+    return ConsoleLimits(check_s=0.2)
+
+
+@pytest.fixture
+async def hub(settings: HubSettings, engine: AsyncEngine, console_limits: ConsoleLimits) -> AsyncIterator[ConsoleHub]:
+    """A hub with only its console part."""
     watch_engine = create_engine(settings)
-    hub = Hub(settings, engine, watch_engine)
+    hub = ConsoleHub(settings, engine, watch_engine, console_limits)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(watch_engine.dispose)
         for part in hub.parts():

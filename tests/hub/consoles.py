@@ -1,7 +1,7 @@
-"""A hub with nothing but the teacher's side, and consoles that read it frame by frame over a real socket."""
+"""A hub with only its console part, and clients that read it frame by frame over a real WebSocket."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,12 +17,14 @@ from hub.auth import tokens
 from hub.auth.guards import Principal, Purpose
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.board.board import Board
-from hub.board.feeds import Feed
+from hub.board.feeds import Feeds
 from hub.commands.commands import Commands
-from hub.console.socket import ConsoleContext, console_socket
+from hub.console.consoles import Consoles
+from hub.console.limits import ConsoleLimits
+from hub.console.socket import console_socket
 from hub.presence.broadcast import Broadcast
 from hub.presence.poll import PresencePoll
-from hub.presence.presence import Presence
+from hub.presence.presence import HubPresence
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol.codec import Encoding, decode_to_console, encode
@@ -32,23 +34,31 @@ from tests.hub.serving import read_close
 F = TypeVar("F", bound=msgspec.Struct)
 
 
-class Silent:
-    """Redis is away."""
+class NoNotifier:
+    """Notifies nothing, as if Redis were away."""
 
     async def notify(self, channel: str, key: UUID) -> None:
         del channel, key
 
+    async def enqueue_analyse(self, attempts: Collection[UUID]) -> None:
+        del attempts
 
-class Hub:
-    """One hub with nothing but the teacher's side."""
+    async def enqueue_consult(self, attempts: Collection[UUID]) -> None:
+        del attempts
 
-    def __init__(self, settings: HubSettings, engine: AsyncEngine, watch_engine: AsyncEngine) -> None:
+
+class ConsoleHub:
+    """One hub with only its console part."""
+
+    def __init__(
+        self, settings: HubSettings, engine: AsyncEngine, watch_engine: AsyncEngine, limits: ConsoleLimits
+    ) -> None:
         self.settings = settings
         self.engine = engine
-        self.presence = Presence()
-        self.feed = Feed(engine, poll_s=0.02)
-        self.commands = Commands(engine, Silent())
-        self.consoles = ConsoleContext(settings, engine, watch_engine, self.feed, self.commands, sessions_s=0.2)
+        self.presence = HubPresence()
+        self.feeds = Feeds(engine, poll_s=0.02)
+        self.commands = Commands(engine, NoNotifier())
+        self.consoles = Consoles(settings, engine, watch_engine, self.feeds, self.commands, limits=limits)
         self.address = ""
 
     def app(self) -> Litestar:
@@ -61,12 +71,12 @@ class Hub:
         )
 
     def parts(self) -> tuple[Any, ...]:
-        presence_poll = PresencePoll(self.engine, self.feed, self.presence, look_s=0.1, beat_s=0.02)
+        presence_poll = PresencePoll(self.engine, self.feeds, self.presence, poll_s=0.1, check_s=0.02)
         return (
             self.commands,
-            self.feed,
+            self.feeds,
             presence_poll,
-            Broadcast(self.feed, self.presence, beat_s=0.02),
+            Broadcast(self.feeds, self.presence, interval_s=0.02),
             self.consoles,
         )
 
@@ -94,19 +104,19 @@ class Hub:
         return secret
 
     @asynccontextmanager
-    async def connect(self, **options: Any) -> AsyncIterator["Client"]:
+    async def connect(self, **options: Any) -> AsyncIterator["ConsoleClient"]:
         async with connect(f"ws://{self.address}/ws/console", **options) as client:
-            yield Client(client)
+            yield ConsoleClient(client)
 
     @asynccontextmanager
-    async def sign_in(self, principal: Principal, **options: Any) -> AsyncIterator["Client"]:
+    async def sign_in(self, principal: Principal, **options: Any) -> AsyncIterator["ConsoleClient"]:
         async with self.connect(**options) as client:
             await client.send(Hello(token=await self.token(principal)))
             await client.receive(Welcome)
             yield client
 
 
-class Client:
+class ConsoleClient:
     """A console that reads frame by frame."""
 
     def __init__(self, client: ClientConnection) -> None:
@@ -121,7 +131,7 @@ class Client:
             return decode_to_console(await self.client.recv(), self.encoding)
 
     async def receive(self, kind: type[F]) -> F:
-        """The next frame, which is of this kind; live values are passed over unless asked for."""
+        """Return the next frame, which must be of this kind; live frames are skipped unless that is the kind."""
         frame = await self.next()
         while isinstance(frame, Live) and kind is not Live:
             frame = await self.next()

@@ -1,12 +1,13 @@
-"""An exam being watched: its record, changed through the project's own queries, and the sockets and consoles of it."""
+"""A watched exam in the database, changed through the project's own queries, with connections and consoles for it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 import msgspec
+from sqlalchemy import text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import TeacherExamPermission
 from db.queries import feed
@@ -23,8 +24,8 @@ EXAM = UUID(int=1)
 STREAM = UUID(int=21)
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """A candidate's socket that was welcomed."""
+class FakeConnection(msgspec.Struct, frozen=True):
+    """A candidate's connection after its welcome."""
 
     ix: int = 1
     generation: int = 1
@@ -33,8 +34,8 @@ class Entry(msgspec.Struct, frozen=True):
     committed: int = 0
 
 
-class Room:
-    """One exam, its creator, and what happens in it; every change appends its feed rows, as the servers do."""
+class ExamRoom:
+    """One exam and its creator; every change appends its feed rows, as the servers do."""
 
     def __init__(self, engine: AsyncEngine, exam: UUID, teacher: Principal) -> None:
         self.engine = engine
@@ -42,7 +43,7 @@ class Room:
         self.teacher = teacher
 
     async def sit(self, name: str = "Ada Example") -> UUID:
-        """Somebody is put on the roster and begins to sit the exam."""
+        """A new student is on the roster and starts the exam."""
         async with self.engine.begin() as conn:
             student = await make_user(conn, name=name)
             attempt = await make_attempt(conn, self.exam, student)
@@ -50,7 +51,7 @@ class Room:
             return attempt
 
     async def connect(self, attempt: UUID) -> None:
-        """A client is there from the attempt's start."""
+        """A client has been connected since the attempt's start."""
         async with self.engine.begin() as conn:
             await make_connection(conn, attempt, await make_stream(conn, attempt))
 
@@ -62,28 +63,28 @@ class Room:
             return flag
 
     async def append(self, *rows: Row) -> int:
-        """Something changes."""
+        """Append feed rows; return the new head."""
         async with self.engine.begin() as conn:
             return await feed.append(conn, self.exam, rows)
 
     async def fresh(self) -> Board:
-        """The board as the record has it now."""
+        """Read the board from the database."""
         isolated = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         async with isolated.begin() as conn:
             return Board.from_parts([await read_board(conn, self.exam)])
 
-    async def principal(self, role: Role, name: str = "Somebody") -> Principal:
+    async def principal(self, role: Role, name: str = "Uma User") -> Principal:
         async with self.engine.begin() as conn:
             return principal_of(await make_user(conn, role=role, name=name), role, name)
 
     async def colleague(self, *permitted: Permission) -> Principal:
-        """A teacher who did not make the exam, and may do just this with it."""
+        """A teacher who did not create the exam and has exactly these permissions."""
         principal = await self.principal(Role.TEACHER, "Cleo Colleague")
         await self.permit(principal, *permitted)
         return principal
 
     async def permit(self, principal: Principal, *permitted: Permission) -> None:
-        granted = {one.value: one in permitted for one in Permission}
+        granted = {permission.value: permission in permitted for permission in Permission}
         async with self.engine.begin() as conn:
             await conn.execute(
                 postgresql.insert(TeacherExamPermission)
@@ -92,8 +93,8 @@ class Room:
             )
 
 
-class Watcher:
-    """A console that keeps its own board from what it is told; a console's end is not played here."""
+class FakeConsole:
+    """A subscriber that keeps its own board from what it receives; live values are ignored."""
 
     def __init__(self, encoding: Encoding = Encoding.JSON) -> None:
         self.encoding = encoding
@@ -101,23 +102,23 @@ class Watcher:
         self.resyncs: list[str] = []
         self.opened = 0
         self.deltas = 0
-        self._told = asyncio.Event()
+        self._received = asyncio.Event()
 
     def open_board(self, board: Board, reason: str | None) -> None:
         self.board = Board.from_parts(board.snapshot())
         self.opened += 1
         if reason is not None:
             self.resyncs.append(reason)
-        self._told.set()
+        self._received.set()
 
     def resume_board(self, board: Board, missed: Sequence[Delta]) -> None:
         assert self.board is not None
         assert self.board.epoch == board.epoch
         for delta in missed:
             assert self.board.apply(delta)
-        self._told.set()
+        self._received.set()
 
-    def deliver(self, exam_id: UUID, offset: int, frame: Frame) -> None:
+    def send_delta(self, exam_id: UUID, offset: int, frame: Frame) -> None:
         delta = decode_to_console(frame, self.encoding)
         assert isinstance(delta, Delta)
         assert (delta.exam_id, delta.offset) == (exam_id, offset)
@@ -125,15 +126,15 @@ class Watcher:
         if offset > self.board.offset:
             assert self.board.apply(delta, self.encoding)
             self.deltas += 1
-        self._told.set()
+        self._received.set()
 
-    def wants_all(self, exam_id: UUID) -> bool:
+    def needs_all_values(self, exam_id: UUID) -> bool:
         return self.board is None and exam_id.int == 0
 
-    def show(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
-        """Live values are looked at elsewhere."""
+    def send_values(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
+        """Live values have their own tests."""
 
-    show_all = show
+    send_all_values = send_values
 
     def focus(self, exam_id: UUID) -> frozenset[int]:
         return frozenset({exam_id.int} & {0})
@@ -142,20 +143,20 @@ class Watcher:
         return self.focus(exam_id) & changed
 
     async def reach(self, board: Board) -> None:
-        """Wait until this watcher stands where that board stands, then see that both are the same."""
+        """Wait until the own board has this board's offset; both must then be equal."""
         await self.until(lambda: self.board is not None and self.board.offset == board.offset)
         assert self.board == board
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something it was told makes this true."""
+        """Wait until something received makes this true."""
         async with asyncio.timeout(20):
             while not condition():
-                self._told.clear()
-                await self._told.wait()
+                self._received.clear()
+                await self._received.wait()
 
 
-class Looking(Watcher):
-    """A console that looks at some attempts closely."""
+class FocusedConsole(FakeConsole):
+    """A console with some attempts in focus."""
 
     def __init__(self, *ixs: int) -> None:
         super().__init__(Encoding.JSON)
@@ -167,9 +168,20 @@ class Looking(Watcher):
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what nothing tells of."""
+    """Wait for a condition that no event reports."""
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def wait_for_lock(conn: AsyncConnection, waiting: int = 1) -> None:
+    """Wait until so many queries of this database wait for a lock."""
+    query = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+        "WHERE datname = current_database() AND NOT granted"
+    )
+    async with asyncio.timeout(20):
+        while (await conn.execute(query)).scalar_one() < waiting:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -177,8 +189,8 @@ def principal_of(user_id: UUID, role: Role, name: str) -> Principal:
     return Principal(user_id, role, name, uuid4(), now_ms() + 600_000)
 
 
-async def make_room(engine: AsyncEngine) -> Room:
+async def make_exam_room(engine: AsyncEngine) -> ExamRoom:
     async with engine.begin() as conn:
         teacher = await make_user(conn, role=Role.TEACHER, name="Tess Teacher")
         exam = await make_exam(conn, teacher)
-    return Room(engine, exam, principal_of(teacher, Role.TEACHER, "Tess Teacher"))
+    return ExamRoom(engine, exam, principal_of(teacher, Role.TEACHER, "Tess Teacher"))

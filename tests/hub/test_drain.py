@@ -25,7 +25,7 @@ from protocol.console import Hello as ConsoleHello
 from protocol.console import Welcome as ConsoleWelcome
 from protocol.roles import Role
 from tests import factories
-from tests.hub.consoles import Client
+from tests.hub.consoles import ConsoleClient
 from tests.hub.monitor.conftest import SeededAttempt, events, sit
 
 
@@ -148,9 +148,9 @@ async def test_consoles_and_clients_without_hello_are_sent_away_too(settings: Hu
 
 
 @asynccontextmanager
-async def console_of(hub: Running, seeded: SeededAttempt) -> AsyncIterator[Client]:
+async def console_of(hub: Running, seeded: SeededAttempt) -> AsyncIterator[ConsoleClient]:
     async with connect(hub.url.replace("http", "ws") + "/ws/console", proxy=None) as connection:
-        console = Client(connection)
+        console = ConsoleClient(connection)
         await console.send(ConsoleHello(ticket=await teacher_ticket(seeded)))
         await console.receive(ConsoleWelcome)
         yield console

@@ -1,7 +1,7 @@
-"""Snapshot + deltas == a fresh snapshot, over the real queries, at any interleaving of changes, watchers and looks.
+"""Snapshot + deltas == a fresh snapshot, with the real queries, at any interleaving of changes, consoles and polls.
 
-Every column a board shows is changed through every route there is; hints come or do not; consoles come, leave and come
-back from any offset; what the feed keeps may be cut off beneath them.
+Every column of a board is changed in every way there is; notifications arrive or not; consoles connect, leave and
+resume from any offset; the oldest rows of the feed may be deleted in between.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from db.queries.exams import exams, rosters
 from db.settings import DatabaseSettings
 from db.unit import change
 from hub.board.board import Board
-from hub.board.feeds import Feed
+from hub.board.feeds import Feeds
 from hub.commands.commands import Commands
 from judgement import grading
 from judgement.attempts import Action
@@ -38,7 +38,7 @@ from protocol.codec import Encoding
 from protocol.console import Command, ExamRow, Since, StudentRow
 from protocol.flags import FlagStatus
 from tests.factories import make_connection, make_stream, make_user, store_events
-from tests.hub.exam_room import Watcher, make_room
+from tests.hub.exam_room import FakeConsole, make_exam_room
 from tests.seeded_attempts import ending
 from tests.workers.rooms import AWAY
 from workers.jobs.evaluate import Evaluator
@@ -50,19 +50,19 @@ KEPT_ROWS = 5
 
 CHANGES = (
     "edit",
-    "enrol",
-    "leave_roster",
-    "sit",
-    "hand_in",
+    "enroll",
+    "remove",
+    "start",
+    "finish",
     "end",
-    "fold",
-    "come_and_go",
+    "evaluate",
+    "connect",
     "review",
-    "review_what_may_not_be_so",
+    "review_at_random",
     "message_all",
     "message_one",
-    "ask_in_passing",
-    "answer",
+    "issue_expired",
+    "store_result",
     "expire",
     "trim",
 )
@@ -72,7 +72,7 @@ encodings = st.sampled_from(Encoding)
 
 
 class Exam:
-    """One exam, changed through every route that changes a board; each change picks by a number what it is about."""
+    """One exam, changed in every way that changes a board; the number of each change selects its subject."""
 
     def __init__(self, database: DatabaseSettings) -> None:
         self.engine = create_engine(database)
@@ -80,16 +80,16 @@ class Exam:
         self.commands = Commands(self.engine, self.notifier)
         self.evaluator = Evaluator(self.engine, self.notifier)
         self.names: dict[UUID, str] = {}
-        self.gone: set[UUID] = set()
+        self.removed: set[UUID] = set()
         self.attempts: list[UUID] = []
-        self.sat: set[UUID] = set()
+        self.started: set[UUID] = set()
 
     async def open(self) -> "Exam":
-        self.room = await make_room(self.engine)
+        self.room = await make_exam_room(self.engine)
         self.exam_id = self.room.exam
         for _ in range(2):
-            await self.enrol(0)
-            await self.sit(0)
+            await self.enroll(0)
+            await self.start(0)
         return self
 
     async def close(self) -> None:
@@ -102,67 +102,67 @@ class Exam:
             await exams.change_exam(conn, self.exam_id, {"title": f"Physics {pick}", "duration_minutes": 1 + pick})
             await feed.append(conn, self.exam_id, [ExamRow(self.exam_id, f"Physics {pick}", 1 + pick)])
 
-    async def enrol(self, pick: int) -> None:
-        """Somebody new, or somebody who was taken off the roster."""
-        back = sorted(self.gone)
+    async def enroll(self, pick: int) -> None:
+        """Enroll a new student, or one who was removed from the roster."""
+        back = sorted(self.removed)
         async with self.engine.begin() as conn:
-            student = one_of(back, pick) if back and pick % 2 else await make_user(conn, name=f"Ada {pick}")
+            student = pick_from(back, pick) if back and pick % 2 else await make_user(conn, name=f"Ada {pick}")
             name = self.names.setdefault(student, f"Ada {pick}")
             if await rosters.enroll(conn, self.exam_id, [student]):
                 await feed.append(conn, self.exam_id, [StudentRow(student, name)])
-        self.gone.discard(student)
+        self.removed.discard(student)
 
-    async def leave_roster(self, pick: int) -> None:
-        student = one_of(list(self.names), pick)
+    async def remove(self, pick: int) -> None:
+        student = pick_from(list(self.names), pick)
         async with self.engine.begin() as conn:
             row = await rosters.remove_from_roster(conn, self.exam_id, student)
             if row is not None:
                 await feed.append(conn, self.exam_id, [row])
-        self.gone.add(student)
+        self.removed.add(student)
 
-    async def sit(self, pick: int) -> None:
-        """The next student who has not sat it yet, unless somebody takes them off the roster meanwhile."""
+    async def start(self, pick: int) -> None:
+        """Start the attempt of the next student, unless they are removed from the roster in the meantime."""
         del pick
-        student = next((one for one in self.names if one not in self.gone | self.sat), None)
+        student = next((student for student in self.names if student not in self.removed | self.started), None)
         if student is None:
             return
-        self.sat.add(student)
+        self.started.add(student)
         try:
             async with change(self.engine, None) as unit:
                 opened = await start_attempt(unit.conn, self.exam_id, student, rulebook_version=1)
                 unit.feed(self.exam_id, [] if opened.row is None else [opened.row])
         except NotFound:
-            self.sat.discard(student)
+            self.started.discard(student)
         else:
             self.attempts.append(opened.attempt_id)
 
-    async def hand_in(self, pick: int) -> None:
-        """Somebody is done, or their time is over, or was before; not at every call, for the others sit on."""
+    async def finish(self, pick: int) -> None:
+        """End an attempt in one of three ways, or find it ended. Not at every call: some attempts must go on."""
         if pick % 3:
             return
-        attempt = one_of(self.attempts, pick // 3)
-        action = one_of([Action.SUBMIT, Action.TIME_OUT, Action.END], pick // 9)
+        attempt = pick_from(self.attempts, pick // 3)
+        action = pick_from([Action.SUBMIT, Action.TIME_OUT, Action.END], pick // 9)
         async with self.engine.begin() as conn:
             ended = await end_attempt(conn, attempt, ending(action), grading)
             if ended.row is not None:
                 await feed.append(conn, self.exam_id, [ended.row])
 
     async def end(self, pick: int) -> None:
-        """A person ends somebody's attempt, or finds it ended."""
+        """A teacher ends an attempt, or finds it ended."""
         if pick % 4 == 3:
-            attempt = one_of(self.attempts, 2 + pick // 4)
+            attempt = pick_from(self.attempts, 2 + pick // 4)
             await self.command(action="end", to=[attempt], reason=f"because {pick}")
 
-    async def fold(self, pick: int) -> None:
+    async def evaluate(self, pick: int) -> None:
         """A candidate leaves the page for long: a flag is raised, the score falls."""
-        attempt = one_of(self.attempts, pick)
+        attempt = pick_from(self.attempts, pick)
         async with self.engine.begin() as conn:
             await store_events(conn, await make_stream(conn, attempt), AWAY)
         await self.evaluator.evaluate([attempt])
 
-    async def come_and_go(self, pick: int) -> None:
-        """A candidate's client was there for a part of the time, or still is: coverage moves, and with it the score."""
-        attempt = one_of(self.attempts, pick)
+    async def connect(self, pick: int) -> None:
+        """A client was connected for a part of the time, or still is: the coverage changes, and the score with it."""
+        attempt = pick_from(self.attempts, pick)
         try:
             async with self.engine.begin() as conn:
                 await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt).with_for_update())
@@ -178,33 +178,33 @@ class Exam:
     async def review(self, pick: int) -> None:
         flags = (await self.fresh()).flags
         if flags:
-            flag = one_of(sorted(flags), pick)
-            decision = one_of([FlagStatus.CONFIRMED, FlagStatus.DISMISSED, FlagStatus.ESCALATED], pick // 3)
+            flag = pick_from(sorted(flags), pick)
+            decision = pick_from([FlagStatus.CONFIRMED, FlagStatus.DISMISSED, FlagStatus.ESCALATED], pick // 3)
             await self.command(
                 action="review", flag_id=flag, seen=flags[flag].status, decision=decision, reason="because"
             )
 
-    async def review_what_may_not_be_so(self, pick: int) -> None:
+    async def review_at_random(self, pick: int) -> None:
         flags = (await self.fresh()).flags
         if flags:
-            seen, decision = one_of(list(FlagStatus), pick), one_of(list(FlagStatus), pick // 5)
-            flag = one_of(sorted(flags), pick)
+            seen, decision = pick_from(list(FlagStatus), pick), pick_from(list(FlagStatus), pick // 5)
+            flag = pick_from(sorted(flags), pick)
             await self.command(action="review", flag_id=flag, seen=seen, decision=decision, reason="because")
 
     async def message_all(self, pick: int) -> None:
         await self.command(action="message", text=f"all {pick}")
 
     async def message_one(self, pick: int) -> None:
-        await self.command(action="message", to=[one_of(self.attempts, pick)], text=f"one {pick} å")
+        await self.command(action="message", to=[pick_from(self.attempts, pick)], text=f"one {pick} å")
 
-    async def ask_in_passing(self, pick: int) -> None:
-        """An instruction that is over at once."""
+    async def issue_expired(self, pick: int) -> None:
+        """Issue an instruction that expires at once."""
         async with self.engine.begin() as conn:
             rows = await instructions.issue_instructions(
                 conn,
                 self.exam_id,
-                [one_of(self.attempts, pick)],
-                action=one_of(["pause", "resume"], pick),
+                [pick_from(self.attempts, pick)],
+                action=pick_from(["pause", "resume"], pick),
                 body={},
                 actor_id=self.room.teacher.user_id,
                 command_id=uuid4(),
@@ -212,9 +212,9 @@ class Exam:
             )
             await feed.append(conn, self.exam_id, rows)
 
-    async def answer(self, pick: int) -> None:
+    async def store_result(self, pick: int) -> None:
         async with self.engine.begin() as conn:
-            attempt, n = one_of(self.attempts, pick), 1 + pick // 7 % 4
+            attempt, n = pick_from(self.attempts, pick), 1 + pick // 7 % 4
             row = await instructions.record_result(
                 conn, attempt, n, ok=pick % 3 > 0, code="unsupported" if pick % 3 else None
             )
@@ -240,22 +240,22 @@ class Exam:
         return await self.room.fresh()
 
 
-class Watched(RuleBasedStateMachine):
-    """Consoles that come, leave and return while an exam changes."""
+class WatchedExam(RuleBasedStateMachine):
+    """Consoles that connect, leave and resume while an exam changes."""
 
     database: DatabaseSettings
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        self.watchers: list[Watcher] = []
-        self.gone: list[Watcher] = []
+        self.consoles: list[FakeConsole] = []
+        self.left: list[FakeConsole] = []
 
     @initialize(encoding=encodings)
     def open(self, encoding: Encoding) -> None:
         self.exam = self.run(Exam(self.database).open())
-        self.feed = self.run(Feed(self.exam.engine, poll_s=0.05).__aenter__())
-        self.come(encoding)
+        self.feeds = self.run(Feeds(self.exam.engine, poll_s=0.05).__aenter__())
+        self.join(encoding)
 
     @rule(change=changes)
     def change(self, change: tuple[str, int]) -> None:
@@ -266,46 +266,46 @@ class Watched(RuleBasedStateMachine):
         self.run(self._change(several))
 
     @rule(encoding=encodings)
-    def come(self, encoding: Encoding) -> None:
-        watcher = Watcher(encoding)
-        self.watchers.append(watcher)
-        self.run(self._do(lambda: self.feed.watch(self.exam.exam_id, watcher)))
+    def join(self, encoding: Encoding) -> None:
+        console = FakeConsole(encoding)
+        self.consoles.append(console)
+        self.run(self._do(lambda: self.feeds.watch(self.exam.exam_id, console)))
 
-    @precondition(lambda self: self.watchers)
+    @precondition(lambda self: self.consoles)
     @rule(pick=picks)
     def leave(self, pick: int) -> None:
-        """Perhaps before the board was shown."""
-        watcher = one_of(self.watchers, pick)
-        self.watchers.remove(watcher)
-        self.gone.append(watcher)
-        self.run(self._do(lambda: self.feed.unwatch(self.exam.exam_id, watcher)))
+        """Perhaps before the board was opened."""
+        console = pick_from(self.consoles, pick)
+        self.consoles.remove(console)
+        self.left.append(console)
+        self.run(self._do(lambda: self.feeds.unwatch(self.exam.exam_id, console)))
 
-    @precondition(lambda self: self.gone)
+    @precondition(lambda self: self.left)
     @rule(pick=picks, ahead=st.sampled_from([0, 0, 0, 1, 50]), epoch=st.sampled_from([None, None, "another"]))
-    def come_back(self, pick: int, ahead: int, epoch: str | None) -> None:
-        """From where it was, or from where nobody can be; with nothing in hand like a newcomer."""
-        watcher = one_of(self.gone, pick)
-        self.gone.remove(watcher)
-        self.watchers.append(watcher)
-        if watcher.board is None:
-            self.run(self._do(lambda: self.feed.watch(self.exam.exam_id, watcher)))
+    def resume(self, pick: int, ahead: int, epoch: str | None) -> None:
+        """Resume from the last offset or from an impossible one; without a board, watch from the beginning."""
+        console = pick_from(self.left, pick)
+        self.left.remove(console)
+        self.consoles.append(console)
+        if console.board is None:
+            self.run(self._do(lambda: self.feeds.watch(self.exam.exam_id, console)))
             return
-        offset = self.run(self.exam.fresh()).offset + ahead if ahead else watcher.board.offset
-        since = Since(epoch or watcher.board.epoch, offset)
-        self.run(self.feed.resume(self.exam.exam_id, watcher, since))
+        offset = self.run(self.exam.fresh()).offset + ahead if ahead else console.board.offset
+        since = Since(epoch or console.board.epoch, offset)
+        self.run(self.feeds.resume(self.exam.exam_id, console, since))
 
     @rule()
     def notification(self) -> None:
-        self.run(self._do(lambda: self.feed.on_notification(Notification("feed", self.exam.exam_id))))
+        self.run(self._do(lambda: self.feeds.on_notification(Notification("feed", self.exam.exam_id))))
 
     @rule()
     def settle(self) -> None:
         self.run(self._settle())
 
     def teardown(self) -> None:
-        if hasattr(self, "feed"):
+        if hasattr(self, "feeds"):
             self.run(self._settle())
-            self.run(self.feed.__aexit__(None, None, None))
+            self.run(self.feeds.__aexit__(None, None, None))
             self.run(self.exam.close())
         self.runner.close()
 
@@ -318,24 +318,24 @@ class Watched(RuleBasedStateMachine):
                 changes.create_task(getattr(self.exam, name)(pick))
 
     async def _do(self, act: Any) -> None:
-        """Act, and let the feed run for a moment, perhaps into the middle of something."""
+        """Act, and let the feeds run for a moment, perhaps into the middle of a query."""
         act()
         await asyncio.sleep(0.002)
 
     async def _settle(self) -> None:
         fresh = await self.exam.fresh()
-        for watcher in self.watchers:
-            await watcher.reach(fresh)
-            assert set(watcher.resyncs) <= {"hole"}, "only what was cut off beneath it may cost a console its place"
+        for console in self.consoles:
+            await console.reach(fresh)
+            assert set(console.resyncs) <= {"hole"}, "only deleted rows may make a console lose its position"
 
 
-def one_of(things: Sequence[T], pick: int) -> T:
+def pick_from(things: Sequence[T], pick: int) -> T:
     return things[pick % len(things)]
 
 
 def test_snapshot_and_deltas_are_a_fresh_snapshot(database: DatabaseSettings) -> None:
-    def machine() -> Watched:
-        watched = Watched()
+    def machine() -> WatchedExam:
+        watched = WatchedExam()
         watched.database = database
         return watched
 
@@ -350,46 +350,46 @@ def test_snapshot_and_deltas_are_a_fresh_snapshot(database: DatabaseSettings) ->
 async def test_every_change_changes_the_board_and_a_console_that_only_polls_sees_each(
     database: DatabaseSettings,
 ) -> None:
-    """What the machine above does by chance, each once: no route is without its feed row, and none is left untried."""
+    """Every change of the state machine once: each appends a feed row."""
     exam = await Exam(database).open()
-    watcher = Watcher()
-    async with Feed(exam.engine, poll_s=0.02) as feeds:
-        feeds.watch(exam.exam_id, watcher)
-        await watcher.reach(await exam.fresh())
-        ends = ("hand_in", "end")
-        order = [name for name in CHANGES if name not in ("trim", "review_what_may_not_be_so", *ends)]
-        for name in ("fold", *order, *ends, "enrol"):
+    console = FakeConsole()
+    async with Feeds(exam.engine, poll_s=0.02) as feeds:
+        feeds.watch(exam.exam_id, console)
+        await console.reach(await exam.fresh())
+        ends = ("finish", "end")
+        others = [name for name in CHANGES if name not in ("trim", "review_at_random", *ends)]
+        for name in ("evaluate", *others, *ends, "enroll"):
             before = await exam.fresh()
             await getattr(exam, name)(3)
             fresh = await exam.fresh()
             assert fresh.offset > before.offset, name
-            await watcher.reach(fresh)
+            await console.reach(fresh)
     shown = (await exam.fresh()).instructions.values()
     assert {InstructionState.EXPIRED, InstructionState.SENT} <= {row.state for row in shown}
-    assert (watcher.opened, watcher.resyncs) == (1, [])
+    assert (console.opened, console.resyncs) == (1, [])
     await exam.close()
 
 
 async def test_many_consoles_see_the_same_while_everything_changes_at_once(database: DatabaseSettings) -> None:
-    """A busy minute in a second: sixty changes by eight hands, consoles of both encodings joining in between."""
+    """Sixty-four changes by eight tasks at once, while consoles of both encodings connect."""
     choices = random.Random(7)
     exam = await Exam(database).open()
-    watchers: list[Watcher] = []
+    consoles: list[FakeConsole] = []
 
     async def act() -> None:
         for _ in range(8):
             name = choices.choice([name for name in CHANGES if name != "trim"])
             await getattr(exam, name)(choices.randrange(100))
 
-    async with Feed(exam.engine, poll_s=0.05) as feeds:
-        hands = asyncio.gather(*(act() for _ in range(8)))
-        while not hands.done():
-            watchers.append(Watcher(choices.choice(list(Encoding))))
-            feeds.watch(exam.exam_id, watchers[-1])
-            await asyncio.wait((hands,), timeout=0.05)
-        await hands
+    async with Feeds(exam.engine, poll_s=0.05) as feeds:
+        tasks = asyncio.gather(*(act() for _ in range(8)))
+        while not tasks.done():
+            consoles.append(FakeConsole(choices.choice(list(Encoding))))
+            feeds.watch(exam.exam_id, consoles[-1])
+            await asyncio.wait((tasks,), timeout=0.05)
+        await tasks
         fresh = await exam.fresh()
-        for watcher in watchers:
-            await watcher.reach(fresh)
-            assert watcher.resyncs == []
+        for console in consoles:
+            await console.reach(fresh)
+            assert console.resyncs == []
     await exam.close()

@@ -23,7 +23,7 @@ from protocol.console import AttemptRow, ExamRow, FlagRow, ScoreRow, Snapshot, S
 from protocol.roles import Permission
 
 WATCHING: Final = (Permission.VIEW, Permission.INVIGILATE, Permission.REVIEW)
-"""Any of these is enough to watch an exam; what is ordered there wants more (`hub.commands.commands`)."""
+"""Any of these is enough to watch an exam; commands require more (`hub.commands.commands.REQUIRED`)."""
 
 
 async def list_watchable(conn: AsyncConnection, exam_ids: Collection[UUID], user_id: UUID) -> set[UUID]:

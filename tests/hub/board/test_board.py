@@ -31,8 +31,8 @@ KINDS = {row: kind for kind, row in ROWS.items()}
 
 ids = st.integers(1, 4).map(lambda number: UUID(int=number))
 texts = st.text(max_size=40)
-moments = st.integers(0, 2**41)
-shares = st.floats(0, 1)
+times = st.integers(0, 2**41)
+fractions = st.floats(0, 1)
 rows = st.one_of(
     st.builds(StudentRow, ids, texts),
     st.builds(
@@ -41,9 +41,9 @@ rows = st.one_of(
         attempt_id=ids,
         student_id=ids,
         status=st.sampled_from(AttemptStatus),
-        deadline=st.none() | moments,
+        deadline=st.none() | times,
     ),
-    st.builds(ScoreRow, ids, st.none() | shares),
+    st.builds(ScoreRow, ids, st.none() | fractions),
     st.builds(
         FlagRow,
         flag_id=ids,
@@ -51,11 +51,11 @@ rows = st.one_of(
         source=st.sampled_from(FlagSource),
         rule=texts,
         severity=st.sampled_from(Severity),
-        confidence=shares,
+        confidence=fractions,
         summary=texts,
         status=st.sampled_from(FlagStatus),
-        raised_at=moments,
-        last_fact_at=st.none() | moments,
+        raised_at=times,
+        last_fact_at=st.none() | times,
         reviewed_by=st.none() | texts,
         reason=st.none() | texts,
     ),
@@ -86,7 +86,7 @@ def fold(changes: Sequence[Row], board: Board | None = None) -> Board:
 
 
 class SnapshotAndDeltas(RuleBasedStateMachine):
-    """A record of plain tables with a feed, and consoles that come, fall behind, and follow."""
+    """Plain tables with a feed, and consoles that connect, fall behind and follow."""
 
     @initialize()
     def begin(self) -> None:
@@ -102,7 +102,7 @@ class SnapshotAndDeltas(RuleBasedStateMachine):
         self.feed.append(delta_of(row, len(self.feed) + 1))
 
     @rule(max_bytes=st.sampled_from([700, 2_000, FRAME_BYTES]), encoding=st.sampled_from(Encoding))
-    def come(self, max_bytes: int, encoding: Encoding) -> None:
+    def connect(self, max_bytes: int, encoding: Encoding) -> None:
         parts = [codec.encode(part, encoding) for part in self.fresh().snapshot(max_bytes)]
         frames = [codec.decode_to_console(part, encoding) for part in parts]
         self.consoles.append(Board.from_parts([part for part in frames if isinstance(part, Snapshot)]))
@@ -124,7 +124,7 @@ class SnapshotAndDeltas(RuleBasedStateMachine):
                 assert console == self.fresh()
 
     def fresh(self) -> Board:
-        """As the record would be read: no row for a score that is not known, the newest instruction only."""
+        """The board as it would be read: no row for an unknown score, only the newest instruction."""
         newest: dict[UUID, InstructionRow] = {}
         for row in self.tables["instruction"].values():
             assert isinstance(row, InstructionRow)
@@ -166,15 +166,15 @@ TestSnapshotAndDeltas.settings = settings(max_examples=50, stateful_step_count=3
 
 
 @given(st.lists(rows, max_size=60), st.integers(600, 4_000), st.sampled_from(Encoding))
-def test_parts_are_small_and_together_the_whole(changes: list[Row], max_bytes: int, encoding: Encoding) -> None:
+def test_parts_fit_and_together_make_the_board(changes: list[Row], max_bytes: int, encoding: Encoding) -> None:
     board = fold(changes)
     parts = list(board.snapshot(max_bytes))
     assert [part.part for part in parts] == list(range(1, parts[0].parts + 1))
     for part in parts:
-        held = [
+        part_rows = [
             row for name in ("students", "attempts", "scores", "flags", "instructions") for row in getattr(part, name)
         ]
-        assert len(codec.encode(part, encoding)) <= max_bytes or len(held) == 1
+        assert len(codec.encode(part, encoding)) <= max_bytes or len(part_rows) == 1
     assert Board.from_parts(reversed(parts)) == board
 
 
@@ -184,14 +184,14 @@ def test_an_empty_board_is_one_part() -> None:
     assert Board.from_parts(parts) == Board(EXAM, "e", 7)
 
 
-def test_a_large_board_keeps_to_the_frame_limit() -> None:
+def test_the_parts_of_a_large_board_fit_into_frames() -> None:
     board = fold([StudentRow(UUID(int=number), "Å" * 40) for number in range(5_000)])
     parts = [codec.encode(part, Encoding.JSON) for part in board.snapshot()]
     assert len(parts) > 5
     assert max(len(part.encode()) for part in parts) <= FRAME_BYTES
 
 
-def test_what_is_sent_is_fixed_when_the_snapshot_begins() -> None:
+def test_later_changes_are_not_in_a_snapshot() -> None:
     board = fold([StudentRow(UUID(int=number), "before") for number in range(20)])
     parts = board.snapshot(700)
     first = next(parts)
@@ -202,7 +202,7 @@ def test_what_is_sent_is_fixed_when_the_snapshot_begins() -> None:
 
 
 @pytest.mark.parametrize("offset", [0, 1, 3])
-def test_only_the_next_change_is_taken(offset: int) -> None:
+def test_only_the_next_delta_is_applied(offset: int) -> None:
     board = fold([StudentRow(UUID(int=1), "Ada")])
     before = fold([StudentRow(UUID(int=1), "Ada")])
     assert not board.apply(delta_of(StudentRow(UUID(int=1), "Eve"), offset))
@@ -213,7 +213,7 @@ def test_only_the_next_change_is_taken(offset: int) -> None:
     ("kind", "body"),
     [("seat", b'{"seat":"A1"}'), ("student", b'{"student_id":"x","name":"y"}'), ("attempt", b"7"), ("flag", b"{")],
 )
-def test_a_change_that_cannot_be_read_is_counted_past_and_noted(kind: str, body: bytes) -> None:
+def test_a_delta_that_cannot_be_decoded_moves_the_offset_and_is_noted(kind: str, body: bytes) -> None:
     board = fold([StudentRow(UUID(int=1), "Ada")])
     assert board.apply(Delta(EXAM.exam_id, 2, kind, msgspec.Raw(body)))
     assert (board.offset, board.unknown) == (2, {kind})
@@ -221,12 +221,12 @@ def test_a_change_that_cannot_be_read_is_counted_past_and_noted(kind: str, body:
     assert board != fold([StudentRow(UUID(int=1), "Ada")] * 2)
 
 
-def test_a_score_that_is_not_known_any_more_has_no_row() -> None:
+def test_a_score_that_becomes_unknown_has_no_row() -> None:
     attempt = UUID(int=1)
     assert fold([ScoreRow(attempt, 0.5)]).scores == {attempt: ScoreRow(attempt, 0.5)}
     assert fold([ScoreRow(attempt, 0.5), ScoreRow(attempt, None)]).scores == {}
     little = ScoreRow(attempt, None, 0.3)
-    assert fold([ScoreRow(attempt, 0.5), little]).scores == {attempt: little}, "how little was seen is something"
+    assert fold([ScoreRow(attempt, 0.5), little]).scores == {attempt: little}, "its coverage is known"
 
 
 def test_an_older_instruction_never_replaces_a_newer_one() -> None:
@@ -242,7 +242,7 @@ def test_an_older_instruction_never_replaces_a_newer_one() -> None:
 
 
 @pytest.mark.parametrize("chosen", [[], [0], [1], [0, 0, 1], [0, 1, 1]])
-def test_missing_or_repeated_parts_are_no_board(chosen: list[int]) -> None:
+def test_missing_or_repeated_parts_raise(chosen: list[int]) -> None:
     board = fold([StudentRow(UUID(int=number), "x" * 40) for number in range(10)])
     parts = list(board.snapshot(1_100))
     assert len(parts) == 2
@@ -250,13 +250,13 @@ def test_missing_or_repeated_parts_are_no_board(chosen: list[int]) -> None:
         Board.from_parts([parts[index] for index in chosen])
 
 
-def test_parts_of_different_snapshots_are_no_board() -> None:
+def test_parts_of_different_snapshots_raise() -> None:
     board = fold([StudentRow(UUID(int=number), "x" * 40) for number in range(10)])
     first, second = board.snapshot(1_100)
     with pytest.raises(ValueError, match="different"):
         Board.from_parts([first, msgspec.structs.replace(second, offset=11)])
 
 
-def test_a_board_is_no_key() -> None:
+def test_a_board_cannot_be_hashed() -> None:
     with pytest.raises(TypeError):
         hash(Board(EXAM, "e", 0))

@@ -3,123 +3,123 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hub.board import follower
-from hub.board.follower import Doors, Follower
+from hub.board.follower import Follower
+from hub.board.read_pool import ReadPool
 from hub.sockets import Frame
 from protocol.console import Since
-from tests.hub.exam_room import Room, Watcher
+from tests.hub.exam_room import ExamRoom, FakeConsole
 
 
 @asynccontextmanager
-async def following(engine: AsyncEngine, room: Room) -> AsyncIterator[Follower]:
-    one = Follower(room.exam, Doors(engine))
-    task = asyncio.create_task(one.run())
-    yield one
-    one.stop()
+async def following(engine: AsyncEngine, room: ExamRoom) -> AsyncIterator[Follower]:
+    follower = Follower(room.exam, ReadPool(engine))
+    task = asyncio.create_task(follower.run())
+    yield follower
+    follower.stop()
     await task
 
 
-async def test_another_epoch_shows_the_board_anew(engine: AsyncEngine, room: Room) -> None:
-    watcher = Watcher()
-    async with following(engine, room) as one:
-        one.add(watcher)
-        await watcher.reach(await room.fresh())
-        one.compare("another", 0, 0)
-        await watcher.until(lambda: watcher.opened == 2)
-    assert watcher.resyncs == ["epoch"]
+async def test_another_epoch_opens_the_board_again(engine: AsyncEngine, room: ExamRoom) -> None:
+    console = FakeConsole()
+    async with following(engine, room) as follower:
+        follower.add(console)
+        await console.reach(await room.fresh())
+        follower.compare("another", 0, 0)
+        await console.until(lambda: console.opened == 2)
+    assert console.resyncs == ["epoch"]
 
 
-async def test_a_head_read_before_the_board_went_on_is_no_head_that_went_back(engine: AsyncEngine, room: Room) -> None:
-    watcher = Watcher()
-    async with following(engine, room) as one:
-        one.add(watcher)
-        await watcher.reach(await room.fresh())
+async def test_a_head_that_was_read_before_the_board_advanced_is_not_rewound(
+    engine: AsyncEngine, room: ExamRoom
+) -> None:
+    console = FakeConsole()
+    async with following(engine, room) as follower:
+        follower.add(console)
+        await console.reach(await room.fresh())
         await room.sit()
-        one.wake()
-        await watcher.reach(await room.fresh())
-        assert one.board is not None
-        one.compare(one.board.epoch, head=0, offset_before=0)
-        assert one.board is not None
+        follower.wake()
+        await console.reach(await room.fresh())
+        assert follower.board is not None
+        follower.compare(follower.board.epoch, head=0, offset_before=0)
+        assert follower.board is not None
 
 
-async def test_who_joins_while_the_board_is_loaded_anew_had_none_before(engine: AsyncEngine, room: Room) -> None:
-    early, late = Watcher(), Watcher()
-    async with following(engine, room) as one:
-        one.add(early)
+async def test_a_console_that_joins_while_the_board_is_loaded_again_gets_no_resync(
+    engine: AsyncEngine, room: ExamRoom
+) -> None:
+    early, late = FakeConsole(), FakeConsole()
+    async with following(engine, room) as follower:
+        follower.add(early)
         await early.reach(await room.fresh())
-        one.compare("another", 0, 0)
-        one.add(late)
+        follower.compare("another", 0, 0)
+        follower.add(late)
         await late.until(lambda: late.opened == 1)
         await early.until(lambda: early.opened == 2)
     assert (early.resyncs, late.resyncs) == (["epoch"], [])
 
 
-async def test_missed_rows_that_do_not_reach_the_board_are_not_used(engine: AsyncEngine, room: Room) -> None:
-    watcher, back = Watcher(), Watcher()
+async def test_missed_rows_that_do_not_reach_the_board_are_not_used(engine: AsyncEngine, room: ExamRoom) -> None:
+    console, resuming = FakeConsole(), FakeConsole()
     await room.sit()
-    async with following(engine, room) as one:
-        one.add(watcher)
-        held = await room.fresh()
-        await watcher.reach(held)
-        since = Since(held.epoch, held.offset)
-        missed = await one.read_missed(since)
+    async with following(engine, room) as follower:
+        follower.add(console)
+        board = await room.fresh()
+        await console.reach(board)
+        since = Since(board.epoch, board.offset)
+        missed = await follower.read_missed(since)
         assert missed == []
         await room.sit()
-        one.wake()
-        await watcher.reach(await room.fresh())
-        one.resume(back, since, missed)
-        await back.reach(await room.fresh())
-    assert back.opened == 1
+        follower.wake()
+        await console.reach(await room.fresh())
+        follower.resume(resuming, since, missed)
+        await resuming.reach(await room.fresh())
+    assert resuming.opened == 1
 
 
-async def test_missed_rows_beyond_the_board_are_not_sent_twice(engine: AsyncEngine, room: Room) -> None:
-    back = Watcher()
-    back.board = await room.fresh()
-    since = Since(back.board.epoch, back.board.offset)
-    watcher = Watcher()
+async def test_missed_rows_beyond_the_board_are_not_sent_twice(engine: AsyncEngine, room: ExamRoom) -> None:
+    resuming = FakeConsole()
+    resuming.board = await room.fresh()
+    since = Since(resuming.board.epoch, resuming.board.offset)
+    console = FakeConsole()
     await room.sit()
-    async with following(engine, room) as one:
-        one.add(watcher)
-        await watcher.reach(await room.fresh())
+    async with following(engine, room) as follower:
+        follower.add(console)
+        await console.reach(await room.fresh())
         await room.sit()
-        missed = await one.read_missed(since)
+        missed = await follower.read_missed(since)
         assert missed is not None
         assert len(missed) == 4
-        one.resume(back, since, missed)
-        one.wake()
-        await watcher.reach(await room.fresh())
-        await back.reach(await room.fresh())
-    assert (back.opened, back.deltas) == (0, 0)
+        follower.resume(resuming, since, missed)
+        follower.wake()
+        await console.reach(await room.fresh())
+        await resuming.reach(await room.fresh())
+    assert (resuming.opened, resuming.deltas) == (0, 0)
 
 
-async def test_a_console_that_fails_costs_the_others_no_change(engine: AsyncEngine, room: Room) -> None:
-    class Failing(Watcher):
-        def deliver(self, exam_id: UUID, offset: int, frame: Frame) -> None:
+async def test_a_console_that_fails_does_not_cost_the_others_a_change(engine: AsyncEngine, room: ExamRoom) -> None:
+    class FailingConsole(FakeConsole):
+        def send_delta(self, exam_id: UUID, offset: int, frame: Frame) -> None:
             raise KeyError(f"{exam_id} {offset} {frame!r}")
 
-    failing, watcher = Failing(), Watcher()
-    async with following(engine, room) as one:
-        one.add(failing)
-        one.add(watcher)
-        await watcher.reach(await room.fresh())
+    failing, console = FailingConsole(), FakeConsole()
+    async with following(engine, room) as follower:
+        follower.add(failing)
+        follower.add(console)
+        await console.reach(await room.fresh())
         await room.sit()
-        one.wake()
-        await watcher.reach(await room.fresh())
+        follower.wake()
+        await console.reach(await room.fresh())
 
 
-async def test_a_board_that_does_not_come_in_time_is_shown_when_it_does(
-    engine: AsyncEngine, room: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follower, "RESUME_S", 0.01)
-    watcher = Watcher()
-    one = Follower(room.exam, Doors(engine))
+async def test_a_board_that_is_not_loaded_in_time_is_opened_when_it_is(engine: AsyncEngine, room: ExamRoom) -> None:
+    console = FakeConsole()
+    follower = Follower(room.exam, ReadPool(engine), resume_s=0.01)
     since = Since("any", 0)
-    assert await one.read_missed(since) is None
-    one.resume(watcher, since, None)
-    task = asyncio.create_task(one.run())
-    await watcher.reach(await room.fresh())
-    one.stop()
+    assert await follower.read_missed(since) is None
+    follower.resume(console, since, None)
+    task = asyncio.create_task(follower.run())
+    await console.reach(await room.fresh())
+    follower.stop()
     await task

@@ -22,7 +22,7 @@ from db.models import (
 )
 from db.queries.console.board import WATCHING
 from hub.auth.guards import Principal
-from hub.commands.commands import TEXT_CHARS, WANTED, Commands
+from hub.commands.commands import REQUIRED, TEXT_CHARS, Commands
 from hub.commands.reviews import DECISIONS
 from judgement.policy import read_policy
 from judgement.score.scoring import compute_integrity
@@ -32,7 +32,8 @@ from protocol.codes import ErrorCode
 from protocol.console import Command, Outcome, Result
 from protocol.flags import CountedFlag, FlagStatus
 from protocol.roles import Permission, Role
-from tests.hub.exam_room import Room, make_room
+from tests.hub.consoles import NoNotifier
+from tests.hub.exam_room import ExamRoom, make_exam_room, wait_for_lock
 
 OPEN, CONFIRMED, DISMISSED, ESCALATED = (
     FlagStatus.OPEN,
@@ -42,33 +43,33 @@ OPEN, CONFIRMED, DISMISSED, ESCALATED = (
 )
 
 
-class Topic:
-    """Remembers the hints given."""
+class FakeNotifier(NoNotifier):
+    """Keeps the notifications."""
 
     def __init__(self) -> None:
-        self.notifier: list[tuple[str, UUID]] = []
+        self.sent: list[tuple[str, UUID]] = []
 
     async def notify(self, channel: str, key: UUID) -> None:
-        self.notifier.append((channel, key))
+        self.sent.append((channel, key))
 
 
 @asynccontextmanager
-async def commands_of(engine: AsyncEngine) -> AsyncIterator[tuple[Commands, Topic]]:
-    announced = Topic()
-    async with Commands(engine, announced) as commands:
-        yield commands, announced
+async def commands_of(engine: AsyncEngine) -> AsyncIterator[tuple[Commands, FakeNotifier]]:
+    notifier = FakeNotifier()
+    async with Commands(engine, notifier) as commands:
+        yield commands, notifier
 
 
-async def carry_out(room: Room, command: Command, principal: Principal | None = None) -> Result:
+async def carry_out(room: ExamRoom, command: Command, principal: Principal | None = None) -> Result:
     async with commands_of(room.engine) as (commands, _):
         return await commands.carry_out(principal or room.teacher, command)
 
 
-def message(room: Room, *, to: str | list[UUID] = "all", text: str | None = "hello") -> Command:
+def message(room: ExamRoom, *, to: str | list[UUID] = "all", text: str | None = "hello") -> Command:
     return Command(id=uuid4(), exam_id=room.exam, action="message", to=to, text=text)
 
 
-def review(room: Room, flag: UUID, decision: FlagStatus, seen: FlagStatus = OPEN) -> Command:
+def review(room: ExamRoom, flag: UUID, decision: FlagStatus, seen: FlagStatus = OPEN) -> Command:
     return Command(
         id=uuid4(),
         exam_id=room.exam,
@@ -89,15 +90,15 @@ def fine(*attempts: UUID) -> list[Outcome]:
     return [Outcome(attempt_id=attempt, ok=True) for attempt in attempts]
 
 
-async def test_a_message_goes_to_all_who_sit_the_exam(engine: AsyncEngine, room: Room) -> None:
+async def test_a_message_goes_to_all_students_who_take_the_exam(engine: AsyncEngine, room: ExamRoom) -> None:
     ada, bob, gone = [await room.sit(), await room.sit(), await room.sit()]
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).where(ExamAttempt.id == gone).values(status=AttemptStatus.SUBMITTED))
     command = message(room)
-    async with commands_of(engine) as (commands, announced):
+    async with commands_of(engine) as (commands, notifier):
         assert await commands.carry_out(room.teacher, command) == Result(command.id, fine(ada, bob))
-    assert announced.notifier[0] == ("feed", room.exam)
-    assert sorted(announced.notifier[1:]) == sorted([("instructions", ada), ("instructions", bob)])
+    assert notifier.sent[0] == ("feed", room.exam)
+    assert sorted(notifier.sent[1:]) == sorted([("instructions", ada), ("instructions", bob)])
     board = await room.fresh()
     assert {row.attempt_id: (row.text, row.state) for row in board.instructions.values()} == {
         ada: ("hello", InstructionState.SENT),
@@ -109,59 +110,61 @@ async def test_a_message_goes_to_all_who_sit_the_exam(engine: AsyncEngine, room:
     assert log.details == {"command": str(command.id), "attempts": "2"}
 
 
-@pytest.mark.parametrize("action", list(WANTED))
+@pytest.mark.parametrize("action", list(REQUIRED))
 @pytest.mark.parametrize("permitted", list(Permission))
-async def test_a_command_wants_its_permission_and_says_which(room: Room, action: str, permitted: Permission) -> None:
+async def test_a_command_requires_its_permission_and_names_it(
+    room: ExamRoom, action: str, permitted: Permission
+) -> None:
     colleague = await room.colleague(permitted)
     result = await carry_out(room, Command(id=uuid4(), exam_id=room.exam, action=action), colleague)
-    if permitted is WANTED[action]:
-        assert result.code == ErrorCode.BAD_COMMAND, "it came as far as being read"
+    if permitted is REQUIRED[action]:
+        assert result.code == ErrorCode.BAD_COMMAND, "the permission was checked before"
     elif permitted in WATCHING:
-        assert (result.code, WANTED[action] in (result.detail or "")) == (ErrorCode.FORBIDDEN, True)
+        assert (result.code, REQUIRED[action] in (result.detail or "")) == (ErrorCode.FORBIDDEN, True)
     else:
-        assert (result.code, "may watch" in (result.detail or "")) == (ErrorCode.FORBIDDEN, True)
+        assert (result.code, "may not watch" in (result.detail or "")) == (ErrorCode.FORBIDDEN, True)
 
 
-async def test_a_colleague_who_may_review_reviews(room: Room) -> None:
+async def test_a_colleague_who_may_review_reviews(room: ExamRoom) -> None:
     flag = await room.flag(await room.sit())
     colleague = await room.colleague(Permission.REVIEW)
     assert (await carry_out(room, review(room, flag, DISMISSED), colleague)).code is None
     assert (await room.fresh()).flags[flag].reviewed_by == colleague.name
 
 
-async def test_an_order_to_a_room_is_refused_by_its_result_and_its_console_stays(room: Room) -> None:
+async def test_a_command_to_a_room_is_refused_by_its_result(room: ExamRoom) -> None:
     head = f'"t":"command","id":"{uuid4()}","exam_id":"{room.exam}"'
-    order = decode_console(f'{{{head},"action":"message","to":{{"room":"A 1"}},"text":"x"}}', Encoding.JSON)
-    assert isinstance(order, Command)
-    assert (await carry_out(room, order)).code == ErrorCode.BAD_COMMAND
+    command = decode_console(f'{{{head},"action":"message","to":{{"room":"A 1"}},"text":"x"}}', Encoding.JSON)
+    assert isinstance(command, Command)
+    assert (await carry_out(room, command)).code == ErrorCode.BAD_COMMAND
 
 
-async def test_a_message_goes_to_those_named_and_says_who_could_not_be_reached(room: Room) -> None:
+async def test_a_message_to_named_attempts_reports_who_could_not_be_reached(room: ExamRoom) -> None:
     ada, bob = await room.sit(), await room.sit()
-    nobody = uuid4()
-    result = await carry_out(room, message(room, to=[bob, nobody, bob]))
-    assert [(one.attempt_id, one.ok, one.code) for one in result.outcomes] == [
+    unknown = uuid4()
+    result = await carry_out(room, message(room, to=[bob, unknown, bob]))
+    assert [(outcome.attempt_id, outcome.ok, outcome.code) for outcome in result.outcomes] == [
         (bob, True, None),
-        (nobody, False, ErrorCode.NOT_FOUND),
+        (unknown, False, ErrorCode.NOT_FOUND),
     ]
     assert ada not in (await room.fresh()).instructions
 
 
-async def test_a_repeated_message_is_not_sent_again(engine: AsyncEngine, room: Room) -> None:
+async def test_a_repeated_message_is_not_sent_again(engine: AsyncEngine, room: ExamRoom) -> None:
     ada = await room.sit()
     command = message(room, to=[ada, room.exam])
     first = await carry_out(room, command)
     rows, logs = await count(engine, FeedRow), await count(engine, AuditLog)
     await room.sit()
-    async with commands_of(engine) as (commands, announced):
+    async with commands_of(engine) as (commands, notifier):
         assert await commands.carry_out(room.teacher, command) == first
-    assert announced.notifier == []
+    assert notifier.sent == []
     assert await count(engine, Instruction) == 1
     assert await count(engine, AuditLog) == logs
-    assert await count(engine, FeedRow) == rows + 2  # the newcomer's
+    assert await count(engine, FeedRow) == rows + 2  # the new student's
 
 
-async def test_a_repeated_broadcast_does_not_reach_who_came_since(engine: AsyncEngine, room: Room) -> None:
+async def test_a_repeated_message_to_all_does_not_reach_a_new_student(engine: AsyncEngine, room: ExamRoom) -> None:
     ada = await room.sit()
     command = message(room)
     await carry_out(room, command)
@@ -170,26 +173,26 @@ async def test_a_repeated_broadcast_does_not_reach_who_came_since(engine: AsyncE
     assert await count(engine, Instruction) == 1
 
 
-async def test_the_same_message_twice_at_once_is_one(engine: AsyncEngine, room: Room) -> None:
+async def test_the_same_message_many_times_at_once_is_one(engine: AsyncEngine, room: ExamRoom) -> None:
     attempts = [await room.sit() for _ in range(3)]
     command = message(room)
     async with commands_of(engine) as (commands, _):
         results = await asyncio.gather(*(commands.carry_out(room.teacher, command) for _ in range(5)))
-    assert {tuple(one.attempt_id for one in result.outcomes) for result in results} == {tuple(attempts)}
+    assert {tuple(outcome.attempt_id for outcome in result.outcomes) for result in results} == {tuple(attempts)}
     assert await count(engine, Instruction) == 3
     assert await count(engine, AuditLog) == 1
 
 
-async def test_a_message_to_nobody_reaches_nobody(engine: AsyncEngine, room: Room) -> None:
+async def test_a_message_while_no_student_takes_the_exam_reaches_none(engine: AsyncEngine, room: ExamRoom) -> None:
     command = message(room)
     assert await carry_out(room, command) == Result(command.id, [])
     assert await count(engine, AuditLog) == 0
     await room.sit()
-    assert await carry_out(room, command) == Result(command.id, []), "it reached nobody then, it reaches nobody now"
+    assert await carry_out(room, command) == Result(command.id, []), "a repeated command has the same result"
     assert await count(engine, Instruction) == 0
 
 
-async def test_every_command_is_recorded_with_its_result(engine: AsyncEngine, room: Room) -> None:
+async def test_every_command_is_recorded_with_its_result(engine: AsyncEngine, room: ExamRoom) -> None:
     flag = await room.flag(await room.sit())
     for command in (
         message(room),
@@ -204,7 +207,7 @@ async def test_every_command_is_recorded_with_its_result(engine: AsyncEngine, ro
         assert msgspec.convert(record.result["result"], Result) == result
 
 
-async def test_what_is_refused_as_a_whole_leaves_nothing_and_may_be_sent_again(engine: AsyncEngine, room: Room) -> None:
+async def test_a_refused_command_stores_nothing_and_may_be_sent_again(engine: AsyncEngine, room: ExamRoom) -> None:
     stranger = await room.principal(Role.TEACHER)
     command = message(room)
     assert (await carry_out(room, command, stranger)).code == ErrorCode.FORBIDDEN
@@ -213,10 +216,10 @@ async def test_what_is_refused_as_a_whole_leaves_nothing_and_may_be_sent_again(e
     assert await carry_out(room, command) == Result(command.id, [])
 
 
-async def test_an_id_is_good_for_one_order_of_one_person(engine: AsyncEngine, room: Room) -> None:
+async def test_an_id_belongs_to_one_command_of_one_user(engine: AsyncEngine, room: ExamRoom) -> None:
     ada = await room.sit()
     flag = await room.flag(ada)
-    admin, other = await room.principal(Role.ADMIN), await make_room(engine)
+    admin, other = await room.principal(Role.ADMIN), await make_exam_room(engine)
     command = message(room)
     await carry_out(room, command)
     reused = [
@@ -233,48 +236,48 @@ async def test_an_id_is_good_for_one_order_of_one_person(engine: AsyncEngine, ro
     assert await count(engine, Instruction) == await count(engine, CommandRecord) == 1
 
 
-async def test_who_lost_once_has_lost_though_the_flag_is_as_it_was_again(room: Room) -> None:
+async def test_a_lost_review_stays_lost_when_the_flag_has_its_old_status_again(room: ExamRoom) -> None:
     flag = await room.flag(await room.sit())
     await carry_out(room, review(room, flag, CONFIRMED))
     late = review(room, flag, CONFIRMED, DISMISSED)
     lost = await carry_out(room, late)
-    assert [(one.code, one.by) for one in lost.outcomes] == [(ErrorCode.CONFLICT, "Tess Teacher")]
+    assert [(outcome.code, outcome.by) for outcome in lost.outcomes] == [(ErrorCode.CONFLICT, "Tess Teacher")]
     await carry_out(room, review(room, flag, DISMISSED, CONFIRMED))
     assert await carry_out(room, late) == lost
     assert (await room.fresh()).flags[flag].status is DISMISSED
 
 
 @pytest.mark.parametrize("wrong", [None, "", "  \n", "x" * (TEXT_CHARS + 1), "a\0b"])
-async def test_a_text_that_cannot_be_shown_is_refused(room: Room, wrong: str | None) -> None:
+async def test_an_invalid_text_is_refused(room: ExamRoom, wrong: str | None) -> None:
     await room.sit()
     result = await carry_out(room, message(room, text=wrong))
     assert (result.code, result.outcomes) == (ErrorCode.BAD_COMMAND, [])
 
 
-async def test_the_longest_text_is_taken(room: Room) -> None:
+async def test_the_longest_text_is_accepted(room: ExamRoom) -> None:
     ada = await room.sit()
     assert (await carry_out(room, message(room, text="å" * TEXT_CHARS))).outcomes == fine(ada)
 
 
-async def test_rooms_are_not_known_yet(room: Room) -> None:
+async def test_a_recipient_other_than_all_is_refused(room: ExamRoom) -> None:
     assert (await carry_out(room, message(room, to="B 12"))).code == ErrorCode.BAD_COMMAND
 
 
-async def test_an_unknown_action_is_refused(room: Room) -> None:
+async def test_an_unknown_action_is_refused(room: ExamRoom) -> None:
     command = Command(id=uuid4(), exam_id=room.exam, action="expel")
     result = await carry_out(room, command)
     assert (result.id, result.code) == (command.id, ErrorCode.BAD_COMMAND)
 
 
 @pytest.mark.parametrize("missing", ["flag_id", "decision", "seen", "reason"])
-async def test_a_review_with_something_missing_is_refused(engine: AsyncEngine, room: Room, missing: str) -> None:
+async def test_a_review_with_something_missing_is_refused(engine: AsyncEngine, room: ExamRoom, missing: str) -> None:
     flag = await room.flag(await room.sit())
     result = await carry_out(room, msgspec.structs.replace(review(room, flag, CONFIRMED), **{missing: None}))
     assert (result.code, result.outcomes) == (ErrorCode.BAD_COMMAND, [])
     assert await count(engine, FlagReview) == 0
 
 
-async def test_who_may_not_watch_may_not_command(engine: AsyncEngine, room: Room) -> None:
+async def test_a_user_who_may_not_watch_may_not_send_commands(engine: AsyncEngine, room: ExamRoom) -> None:
     flag = await room.flag(await room.sit())
     stranger = await room.principal(Role.TEACHER)
     for command in (message(room), review(room, flag, CONFIRMED)):
@@ -283,7 +286,7 @@ async def test_who_may_not_watch_may_not_command(engine: AsyncEngine, room: Room
     assert await count(engine, Instruction) == await count(engine, FlagReview) == 0
 
 
-async def test_access_is_checked_with_every_command(engine: AsyncEngine, room: Room) -> None:
+async def test_access_is_checked_with_every_command(engine: AsyncEngine, room: ExamRoom) -> None:
     await room.sit()
     assert (await carry_out(room, message(room))).code is None
     async with engine.begin() as conn:
@@ -292,15 +295,15 @@ async def test_access_is_checked_with_every_command(engine: AsyncEngine, room: R
     assert (await carry_out(room, message(room))).code == ErrorCode.FORBIDDEN
 
 
-async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine, room: Room) -> None:
+async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine, room: ExamRoom) -> None:
     attempt = await room.sit()
     await room.connect(attempt)
     flag, kept = await room.flag(attempt, confidence=0.9), await room.flag(attempt, confidence=0.5)
     head = (await room.fresh()).offset
     command = review(room, flag, DISMISSED)
-    async with commands_of(engine) as (commands, announced):
+    async with commands_of(engine) as (commands, notifier):
         assert await commands.carry_out(room.teacher, command) == Result(command.id, fine(attempt))
-    assert announced.notifier == [("feed", room.exam)]
+    assert notifier.sent == [("feed", room.exam)]
 
     board = await room.fresh()
     row = board.flags[flag]
@@ -315,7 +318,9 @@ async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine
     assert log.details["reason"] == "seen on the camera"
 
 
-async def test_of_two_reviewers_one_decides_and_the_other_learns_who_did(engine: AsyncEngine, room: Room) -> None:
+async def test_of_two_reviewers_one_decides_and_the_other_learns_who_it_was(
+    engine: AsyncEngine, room: ExamRoom
+) -> None:
     attempt = await room.sit()
     flag = await room.flag(attempt)
     admin = await room.principal(Role.ADMIN, "Ada Admin")
@@ -324,8 +329,8 @@ async def test_of_two_reviewers_one_decides_and_the_other_learns_who_did(engine:
             commands.carry_out(room.teacher, review(room, flag, CONFIRMED)),
             commands.carry_out(admin, review(room, flag, DISMISSED)),
         )
-    (won,) = [one for result in results for one in result.outcomes if one.ok]
-    (lost,) = [one for result in results for one in result.outcomes if not one.ok]
+    (won,) = [outcome for result in results for outcome in result.outcomes if outcome.ok]
+    (lost,) = [outcome for result in results for outcome in result.outcomes if not outcome.ok]
     row = (await room.fresh()).flags[flag]
     assert won == Outcome(attempt_id=attempt, ok=True)
     assert (lost.code, lost.by) == (ErrorCode.CONFLICT, row.reviewed_by)
@@ -334,7 +339,7 @@ async def test_of_two_reviewers_one_decides_and_the_other_learns_who_did(engine:
     assert await count(engine, FlagReview) == 1
 
 
-async def test_a_repeated_review_gives_the_same_result(engine: AsyncEngine, room: Room) -> None:
+async def test_a_repeated_review_gives_the_same_result(engine: AsyncEngine, room: ExamRoom) -> None:
     flag = await room.flag(await room.sit())
     command = review(room, flag, CONFIRMED)
     first = await carry_out(room, command)
@@ -344,7 +349,7 @@ async def test_a_repeated_review_gives_the_same_result(engine: AsyncEngine, room
     assert await count(engine, FlagReview) == await count(engine, AuditLog) == 1
 
 
-async def test_the_same_review_many_times_at_once_is_one(engine: AsyncEngine, room: Room) -> None:
+async def test_the_same_review_many_times_at_once_is_one(engine: AsyncEngine, room: ExamRoom) -> None:
     attempt = await room.sit()
     command = review(room, await room.flag(attempt), CONFIRMED)
     async with commands_of(engine) as (commands, _):
@@ -353,7 +358,7 @@ async def test_the_same_review_many_times_at_once_is_one(engine: AsyncEngine, ro
     assert await count(engine, FlagReview) == 1
 
 
-async def test_a_spent_id_does_not_decide_about_another_flag(room: Room) -> None:
+async def test_a_used_id_does_not_decide_about_another_flag(room: ExamRoom) -> None:
     attempt = await room.sit()
     one, two = await room.flag(attempt), await room.flag(attempt)
     first = review(room, one, CONFIRMED)
@@ -363,7 +368,7 @@ async def test_a_spent_id_does_not_decide_about_another_flag(room: Room) -> None
     assert (await room.fresh()).flags[two].status is OPEN
 
 
-async def test_a_flag_of_another_exam_is_not_found(engine: AsyncEngine, room: Room) -> None:
+async def test_a_flag_of_another_exam_is_not_found(engine: AsyncEngine, room: ExamRoom) -> None:
     assert (await carry_out(room, review(room, uuid4(), CONFIRMED))).code == ErrorCode.NOT_FOUND
     admin = await room.principal(Role.ADMIN)
     flag = await room.flag(await room.sit())
@@ -375,7 +380,9 @@ async def test_a_flag_of_another_exam_is_not_found(engine: AsyncEngine, room: Ro
 
 
 @pytest.mark.parametrize("status", FlagStatus)
-async def test_only_the_decisions_of_the_table_are_made(engine: AsyncEngine, room: Room, status: FlagStatus) -> None:
+async def test_only_the_decisions_of_the_table_are_possible(
+    engine: AsyncEngine, room: ExamRoom, status: FlagStatus
+) -> None:
     attempt = await room.sit()
     flags = {decision: await room.flag(attempt) for decision in FlagStatus}
     async with engine.begin() as conn:
@@ -388,7 +395,7 @@ async def test_only_the_decisions_of_the_table_are_made(engine: AsyncEngine, roo
         assert (await room.fresh()).flags[flag].status is (decision if allowed else status)
 
 
-async def test_an_escalation_is_answered_by_another_person(room: Room) -> None:
+async def test_another_reviewer_decides_about_an_escalation(room: ExamRoom) -> None:
     flag = await room.flag(await room.sit())
     await carry_out(room, review(room, flag, ESCALATED))
     (own,) = (await carry_out(room, review(room, flag, CONFIRMED, ESCALATED))).outcomes
@@ -399,7 +406,7 @@ async def test_an_escalation_is_answered_by_another_person(room: Room) -> None:
     assert (await room.fresh()).flags[flag].reviewed_by == "Ada Admin"
 
 
-async def test_a_decision_is_undone_by_the_opposite_one(room: Room) -> None:
+async def test_the_opposite_decision_undoes_a_decision(room: ExamRoom) -> None:
     attempt = await room.sit()
     await room.connect(attempt)
     flag = await room.flag(attempt)
@@ -411,31 +418,27 @@ async def test_a_decision_is_undone_by_the_opposite_one(room: Room) -> None:
     assert score < 1.0
 
 
-async def test_an_order_waits_for_a_fold_to_end_and_tries_again(engine: AsyncEngine, room: Room) -> None:
+async def test_a_command_waits_for_an_evaluation_and_is_tried_again(engine: AsyncEngine, room: ExamRoom) -> None:
     attempt = await room.sit()
     flag = await room.flag(attempt)
     async with commands_of(engine) as (commands, _):
-        async with engine.begin() as fold:
-            await fold.execute(select(AnalysisCursor.attempt_id).with_for_update(key_share=True))
-            order = asyncio.create_task(commands.carry_out(room.teacher, review(room, flag, CONFIRMED)))
-            await asyncio.sleep(1.2)  # beyond the lock timeout
-        assert (await order).outcomes == fine(attempt)
+        async with engine.begin() as evaluation:
+            await evaluation.execute(select(AnalysisCursor.attempt_id).with_for_update(key_share=True))
+            task = asyncio.create_task(commands.carry_out(room.teacher, review(room, flag, CONFIRMED)))
+            await asyncio.sleep(1.2)  # longer than the lock timeout
+        assert (await task).outcomes == fine(attempt)
 
 
-async def test_an_order_that_cannot_get_its_locks_says_busy(
-    engine: AsyncEngine, room: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hub.commands.commands.TRIES", 1)
+async def test_a_command_that_cannot_get_its_locks_is_busy(engine: AsyncEngine, room: ExamRoom) -> None:
     flag = await room.flag(await room.sit())
-    async with engine.begin() as fold:
-        await fold.execute(select(AnalysisCursor.attempt_id).with_for_update(key_share=True))
-        result = await carry_out(room, review(room, flag, CONFIRMED))
+    async with engine.begin() as evaluation:
+        await evaluation.execute(select(AnalysisCursor.attempt_id).with_for_update(key_share=True))
+        async with Commands(engine, NoNotifier(), tries=1) as commands:
+            result = await commands.carry_out(room.teacher, review(room, flag, CONFIRMED))
     assert (result.code, result.outcomes) == (ErrorCode.BUSY, [])
 
 
-async def test_a_review_under_a_rulebook_this_hub_does_not_carry_is_left_to_one_that_does(
-    engine: AsyncEngine, room: Room
-) -> None:
+async def test_a_review_under_a_rulebook_that_this_hub_lacks_is_busy(engine: AsyncEngine, room: ExamRoom) -> None:
     flag = await room.flag(await room.sit())
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).values(rulebook_version=99))
@@ -445,19 +448,19 @@ async def test_a_review_under_a_rulebook_this_hub_does_not_carry_is_left_to_one_
     assert await count(engine, FlagReview) == 0
 
 
-async def test_an_order_once_begun_is_finished_though_its_console_is_gone(engine: AsyncEngine, room: Room) -> None:
+async def test_a_command_that_has_begun_is_finished_without_its_console(engine: AsyncEngine, room: ExamRoom) -> None:
     ada = await room.sit()
     async with commands_of(engine) as (commands, _), engine.begin() as blocker:
         await blocker.execute(text("LOCK TABLE instructions IN ACCESS EXCLUSIVE MODE"))
-        order = asyncio.create_task(commands.carry_out(room.teacher, message(room)))
-        await asyncio.sleep(0.1)
-        order.cancel()
+        task = asyncio.create_task(commands.carry_out(room.teacher, message(room)))
+        await wait_for_lock(blocker)
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await order
+            await task
     assert list((await room.fresh()).instructions) == [ada]
 
 
-async def test_what_nobody_foresaw_is_raised_and_nothing_is_done(engine: AsyncEngine, room: Room) -> None:
+async def test_an_unexpected_error_is_raised_and_nothing_is_stored(engine: AsyncEngine, room: ExamRoom) -> None:
     flag = await room.flag(await room.sit())
     async with engine.begin() as conn:
         await conn.execute(update(ExamPolicy).values(settings={"rules": {"no_such_rule": {}}}))

@@ -1,4 +1,4 @@
-"""A person ends attempts, with a reason: what is kept of it, who is told, and what cannot be ended."""
+"""A teacher ends attempts for a reason: what is stored, who is notified, and what cannot be ended."""
 
 from uuid import UUID, uuid4
 
@@ -16,22 +16,24 @@ from protocol.console import Command, Result
 from protocol.roles import Permission
 from tests.candidates import system_events
 from tests.hub.commands.test_commands import carry_out, commands_of, count, fine
-from tests.hub.exam_room import Room, make_room
+from tests.hub.exam_room import ExamRoom, make_exam_room
 
 
-def end(room: Room, *attempts: UUID, reason: str | None = "left with the paper") -> Command:
+def end(room: ExamRoom, *attempts: UUID, reason: str | None = "left the room") -> Command:
     return Command(id=uuid4(), exam_id=room.exam, action="end", to=list(attempts), reason=reason)
 
 
-async def test_a_person_ends_attempts_with_a_reason_that_is_kept_and_told(engine: AsyncEngine, room: Room) -> None:
+async def test_a_teacher_ends_attempts_with_a_reason_that_is_stored_and_sent(
+    engine: AsyncEngine, room: ExamRoom
+) -> None:
     ada, bob = await room.sit(), await room.sit()
     invigilator = await room.colleague(Permission.INVIGILATE)
     command = end(room, bob, ada)
-    async with commands_of(engine) as (commands, announced):
+    async with commands_of(engine) as (commands, notifier):
         assert await commands.carry_out(invigilator, command) == Result(command.id, fine(bob, ada))
-    assert announced.notifier[0] == ("feed", room.exam)
-    assert sorted(announced.notifier[1:]) == sorted(
-        (kind, one) for kind in ("instructions", "attempt") for one in (ada, bob)
+    assert notifier.sent[0] == ("feed", room.exam)
+    assert sorted(notifier.sent[1:]) == sorted(
+        (kind, attempt) for kind in ("instructions", "attempt") for attempt in (ada, bob)
     )
     board = await room.fresh()
     for attempt in (ada, bob):
@@ -41,25 +43,27 @@ async def test_a_person_ends_attempts_with_a_reason_that_is_kept_and_told(engine
         assert (board.instructions[attempt].action, board.instructions[attempt].state) == ("end", InstructionState.SENT)
     async with engine.connect() as conn:
         logs = (await conn.execute(select(AuditLog).where(AuditLog.action == "end"))).all()
-        stated = await system_events(conn, ada)
-        asked = (await instructions.list_pending(conn, [ada]))[ada]
+        events = await system_events(conn, ada)
+        pending = (await instructions.list_pending(conn, [ada]))[ada]
     assert {(log.actor_id, log.resource, log.resource_id) for log in logs} == {
-        (invigilator.user_id, "attempt", str(one)) for one in (ada, bob)
+        (invigilator.user_id, "attempt", str(attempt)) for attempt in (ada, bob)
     }
-    assert logs[0].details == {"command": str(command.id), "reason": "left with the paper"}
-    assert ("ended", {"reason": "left with the paper", "by": str(invigilator.user_id)}) in stated
-    assert [(one.action, one.body) for one in asked] == [("end", {"reason": "left with the paper"})]
+    assert logs[0].details == {"command": str(command.id), "reason": "left the room"}
+    assert ("ended", {"reason": "left the room", "by": str(invigilator.user_id)}) in events
+    assert [(instruction.action, instruction.body) for instruction in pending] == [("end", {"reason": "left the room"})]
 
 
-async def test_what_cannot_be_ended_is_said_of_each_and_the_others_end(engine: AsyncEngine, room: Room) -> None:
+async def test_attempts_that_cannot_be_ended_are_reported_and_the_others_end(
+    engine: AsyncEngine, room: ExamRoom
+) -> None:
     ada, bob = await room.sit(), await room.sit()
-    other = await make_room(engine)
-    foreign, nobody = await other.sit(), uuid4()
+    other = await make_exam_room(engine)
+    foreign, unknown = await other.sit(), uuid4()
     await carry_out(room, end(room, ada))
     feed_rows = await count(engine, FeedRow)
-    result = await carry_out(room, end(room, nobody, ada, foreign, bob))
-    assert [(one.attempt_id, one.ok, one.code) for one in result.outcomes] == [
-        (nobody, False, ErrorCode.NOT_FOUND),
+    result = await carry_out(room, end(room, unknown, ada, foreign, bob))
+    assert [(outcome.attempt_id, outcome.ok, outcome.code) for outcome in result.outcomes] == [
+        (unknown, False, ErrorCode.NOT_FOUND),
         (ada, False, ErrorCode.CONFLICT),
         (foreign, False, ErrorCode.NOT_FOUND),
         (bob, True, None),
@@ -69,7 +73,7 @@ async def test_what_cannot_be_ended_is_said_of_each_and_the_others_end(engine: A
     assert await count(engine, FeedRow) == feed_rows + 2, "its attempt and its instruction"
 
 
-async def test_a_repeated_end_gives_the_same_result(engine: AsyncEngine, room: Room) -> None:
+async def test_a_repeated_end_gives_the_same_result(engine: AsyncEngine, room: ExamRoom) -> None:
     command = end(room, await room.sit())
     first = await carry_out(room, command)
     rows, logs = await count(engine, FeedRow), await count(engine, AuditLog)
@@ -78,13 +82,13 @@ async def test_a_repeated_end_gives_the_same_result(engine: AsyncEngine, room: R
 
 
 @pytest.mark.parametrize("reason", [None, "", "  ", "x" * (TEXT_CHARS + 1), "a\0b"])
-async def test_nobody_ends_an_attempt_without_a_reason(room: Room, reason: str | None) -> None:
+async def test_an_attempt_is_not_ended_without_a_reason(room: ExamRoom, reason: str | None) -> None:
     ada = await room.sit()
     assert (await carry_out(room, end(room, ada, reason=reason))).code == ErrorCode.BAD_COMMAND
     assert (await room.fresh()).attempts[ada].status is AttemptStatus.IN_PROGRESS
 
 
-async def test_all_attempts_are_never_ended_in_one_word(room: Room) -> None:
+async def test_attempts_must_be_named_to_be_ended(room: ExamRoom) -> None:
     ada = await room.sit()
     command = msgspec.structs.replace(end(room, reason="enough"), to="all")
     assert (await carry_out(room, command)).code == ErrorCode.BAD_COMMAND

@@ -6,27 +6,29 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Forbidden, NotFound
 from db.models import AuditLog, FlagReview, TeacherExamPermission
+from db.queries import feed
+from db.unit import change
 from hub.auth.guards import Principal
-from hub.commands.reviews import DECISIONS, Decision, Reviewed, review
+from hub.commands.reviews import DECISIONS, Decision, review
 from protocol.codes import ErrorCode
-from protocol.console import FlagRow, ScoreRow
+from protocol.console import Outcome
 from protocol.flags import FlagStatus
 from protocol.roles import Permission, Role
-from tests.hub.exam_room import Room, make_room
+from tests.hub.exam_room import ExamRoom, make_exam_room
 
 
 async def decide(
-    room: Room,
+    room: ExamRoom,
     flag: UUID,
     decision: FlagStatus = FlagStatus.CONFIRMED,
     *,
     seen: FlagStatus = FlagStatus.OPEN,
     principal: Principal | None = None,
     exam_id: UUID | None = None,
-) -> Reviewed:
-    async with room.engine.begin() as conn:
+) -> Outcome:
+    async with change(room.engine, None) as unit:
         return await review(
-            conn,
+            unit,
             principal or room.teacher,
             Decision(
                 command_id=uuid4(),
@@ -39,7 +41,7 @@ async def decide(
         )
 
 
-async def permit(room: Room, *permissions: Permission) -> Principal:
+async def permit(room: ExamRoom, *permissions: Permission) -> Principal:
     principal = await room.principal(Role.TEACHER)
     async with room.engine.begin() as conn:
         values = {permission.value: True for permission in permissions}
@@ -49,52 +51,52 @@ async def permit(room: Room, *permissions: Permission) -> Principal:
     return principal
 
 
-async def test_a_decision_gives_the_rows_a_board_has_to_change(engine: AsyncEngine) -> None:
-    room = await make_room(engine)
+async def test_a_decision_appends_the_flag_and_the_score_to_the_feed(engine: AsyncEngine) -> None:
+    room = await make_exam_room(engine)
     attempt = await room.sit()
     await room.connect(attempt)
     flag = await room.flag(attempt)
-    reviewed = await decide(room, flag, FlagStatus.CONFIRMED)
-    assert reviewed.outcome.ok
-    kinds = [type(row) for row in reviewed.rows]
-    assert kinds == [FlagRow, ScoreRow]
-    row = reviewed.rows[0]
-    assert isinstance(row, FlagRow)
+    head = (await room.fresh()).offset
+    assert (await decide(room, flag, FlagStatus.CONFIRMED)).ok
+    async with engine.connect() as conn:
+        deltas = await feed.read_after(conn, room.exam, head)
+    assert [delta.kind for delta in deltas] == ["flag", "score"]
+    row = (await room.fresh()).flags[flag]
     assert (row.flag_id, row.status, row.reason) == (flag, FlagStatus.CONFIRMED, "seen on the camera")
 
 
-async def test_a_refused_decision_changes_nothing_and_says_why(engine: AsyncEngine) -> None:
-    room = await make_room(engine)
+async def test_a_refused_decision_changes_nothing_and_names_the_reason(engine: AsyncEngine) -> None:
+    room = await make_exam_room(engine)
     flag = await room.flag(await room.sit())
+    head = (await room.fresh()).offset
     for decision, seen, code in (
         (FlagStatus.CONFIRMED, FlagStatus.DISMISSED, ErrorCode.CONFLICT),
         (FlagStatus.WITHDRAWN, FlagStatus.OPEN, ErrorCode.BAD_COMMAND),
     ):
-        reviewed = await decide(room, flag, decision, seen=seen)
-        assert (reviewed.outcome.code, reviewed.rows) == (code, ())
+        assert (await decide(room, flag, decision, seen=seen)).code == code
+    assert (await room.fresh()).offset == head
     async with engine.connect() as conn:
         assert (await conn.execute(select(FlagReview))).all() == []
         assert (await conn.execute(select(AuditLog))).all() == []
 
 
-async def test_only_who_may_review_decides(engine: AsyncEngine) -> None:
-    room = await make_room(engine)
+async def test_a_decision_requires_the_permission_to_review(engine: AsyncEngine) -> None:
+    room = await make_exam_room(engine)
     flag = await room.flag(await room.sit())
     with pytest.raises(NotFound):
         await decide(room, flag, principal=await room.principal(Role.TEACHER))
     with pytest.raises(Forbidden):
         await decide(room, flag, principal=await permit(room, Permission.VIEW, Permission.INVIGILATE))
-    reviewed = await decide(room, flag, principal=await permit(room, Permission.REVIEW))
-    assert reviewed.outcome.ok
+    assert (await decide(room, flag, principal=await permit(room, Permission.REVIEW))).ok
 
 
-async def test_a_flag_of_another_exam_is_not_there(engine: AsyncEngine) -> None:
-    room, other = await make_room(engine), await make_room(engine)
+async def test_a_flag_of_another_exam_is_not_found(engine: AsyncEngine) -> None:
+    room, other = await make_exam_room(engine), await make_exam_room(engine)
     flag = await other.flag(await other.sit())
     with pytest.raises(NotFound):
         await decide(room, flag)
 
 
-def test_nothing_goes_back_to_undecided() -> None:
+def test_no_decision_makes_a_flag_undecided_again() -> None:
     assert set(DECISIONS) == set(FlagStatus)
     assert not [status for status, decisions in DECISIONS.items() if FlagStatus.OPEN in decisions]

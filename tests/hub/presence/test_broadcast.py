@@ -5,42 +5,44 @@ from uuid import UUID
 import pytest
 
 from hub.presence.broadcast import Broadcast
-from hub.presence.presence import TURNS, Presence
+from hub.presence.presence import COUNT_SHARES, HubPresence
 from hub.sockets import Frame, size_of
 from protocol import console
 from protocol.codec import Encoding, decode_to_console
 from protocol.limits import FOCUS_ATTEMPTS, FRAME_BYTES
-from tests.hub.exam_room import EXAM, Entry
+from tests.hub.exam_room import EXAM, FakeConnection
 
 
-class Spectator:
+class LiveConsole:
+    """A subscriber that keeps the live frames it receives."""
+
     def __init__(self, encoding: Encoding = Encoding.JSON) -> None:
         self.encoding = encoding
-        self.wanting = True
-        self.close: frozenset[int] = frozenset()
-        self.refocused = False
+        self.is_new = True
+        self.focus: frozenset[int] = frozenset()
+        self.focus_changed = False
         self.frames: list[Frame] = []
-        self.shown = asyncio.Event()
+        self.received = asyncio.Event()
 
-    def wants_all(self, exam_id: UUID) -> bool:
-        return self.wanting and exam_id == EXAM
+    def needs_all_values(self, exam_id: UUID) -> bool:
+        return self.is_new and exam_id == EXAM
 
-    def show(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
+    def send_values(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
         assert exam_id == EXAM
         self.frames += frames
-        self.shown.set()
+        self.received.set()
 
-    def show_all(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
-        self.wanting = False
-        self.show(exam_id, frames)
+    def send_all_values(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
+        self.is_new = False
+        self.send_values(exam_id, frames)
 
-    def focus_on(self, *ixs: int) -> None:
-        self.close, self.refocused = frozenset(ixs), True
+    def set_focus(self, *ixs: int) -> None:
+        self.focus, self.focus_changed = frozenset(ixs), True
 
     def take_focus(self, exam_id: UUID, changed: frozenset[int]) -> frozenset[int]:
         assert exam_id == EXAM
-        refocused, self.refocused = self.refocused, False
-        return self.close if refocused else self.close & changed
+        focus_changed, self.focus_changed = self.focus_changed, False
+        return self.focus if focus_changed else self.focus & changed
 
     def take_frames(self) -> list[console.Live]:
         frames = [decode_to_console(frame, self.encoding) for frame in self.frames]
@@ -52,142 +54,142 @@ class Spectator:
         return [value for live in self.take_frames() for value in live.attempts]
 
 
-class Audience:
-    def __init__(self, *spectators: Spectator) -> None:
-        self.spectators = spectators
+class FakeSubscriptions:
+    def __init__(self, *consoles: LiveConsole) -> None:
+        self.consoles = consoles
 
-    def watched(self) -> Iterable[tuple[UUID, Iterable[Spectator]]]:
-        return [(EXAM, self.spectators)]
+    def watched(self) -> Iterable[tuple[UUID, Iterable[LiveConsole]]]:
+        return [(EXAM, self.consoles)]
 
 
 @pytest.fixture
-def presence() -> Presence:
-    presence = Presence()
+def presence() -> HubPresence:
+    presence = HubPresence()
     presence.watch([EXAM])
     return presence
 
 
-def test_a_console_is_shown_everyone_and_then_what_changes(presence: Presence) -> None:
-    spectator = Spectator()
-    pulse = Broadcast(Audience(spectator), presence)
-    presence.opened(Entry(1), 100)
-    presence.opened(Entry(2), 100)
-    pulse.beat()
-    assert [one.ix for one in spectator.take()] == [1, 2]
-    presence.closed(Entry(1), 200)
-    presence.stored(Entry(2), 3, 200)
-    pulse.beat()
-    seen = spectator.take()
-    for _ in range(TURNS):
-        pulse.beat()
-    seen += spectator.take()
-    assert sorted(seen, key=lambda one: one.ix) == [
+def test_a_console_gets_all_values_and_then_what_changes(presence: HubPresence) -> None:
+    client = LiveConsole()
+    broadcast = Broadcast(FakeSubscriptions(client), presence)
+    presence.opened(FakeConnection(1), 100)
+    presence.opened(FakeConnection(2), 100)
+    broadcast.broadcast()
+    assert [value.ix for value in client.take()] == [1, 2]
+    presence.closed(FakeConnection(1), 200)
+    presence.stored(FakeConnection(2), 3, 200)
+    broadcast.broadcast()
+    received = client.take()
+    for _ in range(COUNT_SHARES):
+        broadcast.broadcast()
+    received += client.take()
+    assert sorted(received, key=lambda value: value.ix) == [
         console.Presence(1, online=False, events=0, seen_at=200),
         console.Presence(2, online=True, events=3, seen_at=200),
     ]
 
 
-def test_whoever_is_looked_at_closely_is_shown_with_every_beat_and_to_nobody_else(presence: Presence) -> None:
-    close, other = Spectator(), Spectator(Encoding.MSGPACK)
-    pulse = Broadcast(Audience(close, other), presence)
-    for ix in range(1, TURNS):
-        presence.opened(Entry(ix), 100)
-    pulse.beat()
-    close.take(), other.take()
-    close.focus_on(20, 21, 99)
-    pulse.beat()
-    assert sorted(one.ix for one in close.take()) == [20, 21]
+def test_attempts_in_focus_are_sent_with_every_broadcast_and_only_to_that_console(presence: HubPresence) -> None:
+    focused, other = LiveConsole(), LiveConsole(Encoding.MSGPACK)
+    broadcast = Broadcast(FakeSubscriptions(focused, other), presence)
+    for ix in range(1, COUNT_SHARES):
+        presence.opened(FakeConnection(ix), 100)
+    broadcast.broadcast()
+    focused.take(), other.take()
+    focused.set_focus(20, 21, 99)
+    broadcast.broadcast()
+    assert sorted(value.ix for value in focused.take()) == [20, 21]
     for seq in range(1, 4):
-        presence.stored(Entry(20), seq, 200)
-        pulse.beat()
-        assert [(one.ix, one.events) for one in close.take()] == [(20, seq)]
-    close.focus_on()
-    presence.stored(Entry(20), 9, 200)
-    pulse.beat()
-    assert close.take() == other.take() == []
+        presence.stored(FakeConnection(20), seq, 200)
+        broadcast.broadcast()
+        assert [(value.ix, value.events) for value in focused.take()] == [(20, seq)]
+    focused.set_focus()
+    presence.stored(FakeConnection(20), 9, 200)
+    broadcast.broadcast()
+    assert focused.take() == other.take() == []
 
 
-def test_a_console_that_comes_later_misses_nothing_and_costs_the_others_nothing(presence: Presence) -> None:
-    early, late = Spectator(), Spectator(Encoding.MSGPACK)
-    audience = Audience(early)
-    pulse = Broadcast(audience, presence)
-    presence.opened(Entry(1), 100)
-    pulse.beat()
+def test_a_later_console_gets_all_values_and_the_others_only_changes(presence: HubPresence) -> None:
+    early, late = LiveConsole(), LiveConsole(Encoding.MSGPACK)
+    subscriptions = FakeSubscriptions(early)
+    broadcast = Broadcast(subscriptions, presence)
+    presence.opened(FakeConnection(1), 100)
+    broadcast.broadcast()
     early.take()
-    presence.opened(Entry(2), 100)
-    audience.spectators = (early, late)
-    pulse.beat()
-    assert [one.ix for one in early.take()] == [2]
-    assert [one.ix for one in late.take()] == [1, 2]
+    presence.opened(FakeConnection(2), 100)
+    subscriptions.consoles = (early, late)
+    broadcast.broadcast()
+    assert [value.ix for value in early.take()] == [2]
+    assert [value.ix for value in late.take()] == [1, 2]
 
 
-def test_consoles_are_told_since_when_redis_is_away_and_when_it_is_back(presence: Presence) -> None:
+def test_consoles_learn_since_when_redis_is_away_and_that_it_is_back(presence: HubPresence) -> None:
     away: list[int | None] = [None]
-    spectator, late = Spectator(), Spectator()
-    audience = Audience(spectator)
-    pulse = Broadcast(audience, presence, lambda: away[-1])
-    pulse.beat()
-    assert spectator.take_frames() == []
+    client, late = LiveConsole(), LiveConsole()
+    subscriptions = FakeSubscriptions(client)
+    broadcast = Broadcast(subscriptions, presence, lambda: away[-1])
+    broadcast.broadcast()
+    assert client.take_frames() == []
     away.append(7_000)
-    pulse.beat()
-    audience.spectators = (spectator, late)
-    pulse.beat()
-    presence.opened(Entry(1), 100)
-    pulse.beat()
+    broadcast.broadcast()
+    subscriptions.consoles = (client, late)
+    broadcast.broadcast()
+    presence.opened(FakeConnection(1), 100)
+    broadcast.broadcast()
     away.append(None)
-    pulse.beat()
+    broadcast.broadcast()
     value = console.Presence(1, online=True, events=0, seen_at=100)
-    told = [console.Live(EXAM, [], 7_000), console.Live(EXAM, [value], 7_000), console.Live(EXAM, [])]
-    assert spectator.take_frames() == late.take_frames() == told
+    expected = [console.Live(EXAM, [], 7_000), console.Live(EXAM, [value], 7_000), console.Live(EXAM, [])]
+    assert client.take_frames() == late.take_frames() == expected
 
 
-def test_large_exams_are_shown_in_frames_within_the_limit(presence: Presence) -> None:
-    spectator = Spectator()
+def test_large_exams_are_sent_in_frames_within_the_limit(presence: HubPresence) -> None:
+    client = LiveConsole()
     for ix in range(1, 5_001):
-        presence.opened(Entry(ix), 2**41)
-    Broadcast(Audience(spectator), presence).beat()
-    assert len(spectator.frames) == 5
-    assert max(map(size_of, spectator.frames)) <= FRAME_BYTES
-    assert len(spectator.take()) == 5_000
+        presence.opened(FakeConnection(ix), 2**41)
+    Broadcast(FakeSubscriptions(client), presence).broadcast()
+    assert len(client.frames) == 5
+    assert max(map(size_of, client.frames)) <= FRAME_BYTES
+    assert len(client.take()) == 5_000
 
 
-def test_five_thousand_busy_candidates_are_at_most_30_kilobytes_a_second(presence: Presence) -> None:
-    """Two events a second each, 200 of them looked at closely, an hour in; whoever shows most is JSON."""
-    spectator = Spectator()
-    pulse = Broadcast(Audience(spectator), presence)
+def test_five_thousand_busy_candidates_are_at_most_30_kilobytes_a_second(presence: HubPresence) -> None:
+    """Two events per second each, 200 of them in focus, an hour after the start, in JSON: the largest case."""
+    client = LiveConsole()
+    broadcast = Broadcast(FakeSubscriptions(client), presence)
     now_ms, seq = 1_800_000_000_000, 7_200
     for ix in range(1, 5_001):
-        presence.opened(Entry(ix, committed=seq), now_ms)
-    pulse.beat()
-    spectator.take()
-    spectator.focus_on(*range(4_001, 4_001 + FOCUS_ATTEMPTS))
+        presence.opened(FakeConnection(ix, committed=seq), now_ms)
+    broadcast.broadcast()
+    client.take()
+    client.set_focus(*range(4_001, 4_001 + FOCUS_ATTEMPTS))
     sizes = []
-    for _ in range(2 * TURNS):
+    for _ in range(2 * COUNT_SHARES):
         seq, now_ms = seq + 1, now_ms + 500
         for ix in range(1, 5_001):
-            presence.stored(Entry(ix), seq, now_ms)
-        pulse.beat()
-        sizes.append(sum(map(size_of, spectator.frames)))
-        spectator.frames.clear()
+            presence.stored(FakeConnection(ix), seq, now_ms)
+        broadcast.broadcast()
+        sizes.append(sum(map(size_of, client.frames)))
+        client.frames.clear()
     per_second = 2 * sum(sizes) / len(sizes)
     print(f"live, 5,000 candidates × 2 events/s, {FOCUS_ATTEMPTS} in focus: {per_second / 1000:.1f} kB/s a console")  # noqa: T201
     assert per_second <= 30_000
     assert max(sizes) <= 1.2 * min(sizes)
 
 
-async def test_it_beats_by_itself_and_outlives_a_failure(presence: Presence) -> None:
-    spectator = Spectator()
-    presence.opened(Entry(1), 100)
+async def test_it_repeats_and_continues_after_a_failure(presence: HubPresence) -> None:
+    client = LiveConsole()
+    presence.opened(FakeConnection(1), 100)
 
-    class Failing(Audience):
+    class FailingOnce(FakeSubscriptions):
         failed = False
 
-        def watched(self) -> Iterable[tuple[UUID, Iterable[Spectator]]]:
+        def watched(self) -> Iterable[tuple[UUID, Iterable[LiveConsole]]]:
             if not self.failed:
                 self.failed = True
                 raise KeyError("x")
             return super().watched()
 
-    async with Broadcast(Failing(spectator), presence, beat_s=0.01):
-        await spectator.shown.wait()
-    assert len(spectator.take()) == 1
+    async with Broadcast(FailingOnce(client), presence, interval_s=0.01):
+        await client.received.wait()
+    assert len(client.take()) == 1

@@ -18,14 +18,14 @@ from websockets.exceptions import ConnectionClosed
 from db.models import AuditLog
 from hub.app import create_app
 from hub.auth.passwords import Passwords
-from hub.commands.commands import WANTED
+from hub.commands.commands import REQUIRED
 from hub.pages.site import Site
 from hub.settings import HubSettings
 from protocol import console, monitor
 from protocol.codec import Encoding, encode
 from protocol.codes import ErrorCode
 from tests.hub.conftest import People
-from tests.hub.consoles import Client
+from tests.hub.consoles import ConsoleClient
 from tests.hub.rest.access.console import ASKING, CLOSED, ORDERS, WATCHERS
 from tests.hub.rest.access.rows import CALLERS, OTHER_STUDENT, STRANGER, Call, Row
 from tests.hub.rest.access.stage import Stage
@@ -101,7 +101,7 @@ def test_every_route_of_the_hub_has_rows_for_all_callers_and_no_row_is_left_over
 
 def test_every_socket_and_every_order_has_a_row(app: Litestar) -> None:
     assert {route.path for route in app.routes if not isinstance(route, HTTPRoute)} == set(CLOSED)
-    assert {order.action: order.permission for order in ORDERS} == WANTED
+    assert {order.action: order.permission for order in ORDERS} == REQUIRED
 
 
 def token_of(stage: Stage, caller: str) -> str:
@@ -142,7 +142,7 @@ async def test_orders_are_taken_from_those_who_may_give_them(stage: Stage, url: 
     wrong = []
     for caller in ASKING:
         async with connect(url.replace("http", "ws", 1) + "/ws/console") as socket:
-            client = Client(socket)
+            client = ConsoleClient(socket)
             await client.send(console.Hello(token=token_of(stage, caller)))
             await client.receive(console.Welcome)
             for order in ORDERS:
@@ -159,7 +159,7 @@ async def test_orders_are_taken_from_those_who_may_give_them(stage: Stage, url: 
                 wrong.append((caller, "watch", shown))
     assert wrong == []
     async with stage.engine.connect() as conn:
-        given = select(func.count()).where(AuditLog.action.in_(list(WANTED)), AuditLog.ip.is_not(None))
+        given = select(func.count()).where(AuditLog.action.in_(list(REQUIRED)), AuditLog.ip.is_not(None))
         assert (await conn.execute(given)).scalar_one() == sum(
             order.is_for(caller) for caller in ASKING for order in ORDERS
         )

@@ -14,18 +14,18 @@ from db.models import User
 from db.queries.accounts import credentials
 from hub.auth.guards import Principal
 from hub.auth.tickets import hash_secret
-from hub.console import socket
+from hub.console.limits import ConsoleLimits
 from hub.sockets import now_ms
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import Delta, Hello, Watch, Welcome
 from protocol.limits import FRAME_BYTES, HEARTBEAT_MS
 from protocol.monitor import Drain, Error, Ping, Pong
 from protocol.roles import Permission, Role
-from tests.hub.consoles import Client, Hub
-from tests.hub.exam_room import Room
+from tests.hub.consoles import ConsoleClient, ConsoleHub
+from tests.hub.exam_room import ExamRoom
 
 
-async def test_the_welcome_says_who_is_known_and_for_how_long(hub: Hub, room: Room) -> None:
+async def test_the_welcome_names_the_user_and_the_end_of_the_sign_in(hub: ConsoleHub, room: ExamRoom) -> None:
     async with hub.connect() as client:
         await client.send(Hello(token=await hub.token(room.teacher)))
         welcome = await client.receive(Welcome)
@@ -35,7 +35,7 @@ async def test_the_welcome_says_who_is_known_and_for_how_long(hub: Hub, room: Ro
     assert welcome.auth_until > now_ms()
 
 
-async def test_a_ticket_opens_one_console(hub: Hub, room: Room) -> None:
+async def test_a_ticket_opens_one_console(hub: ConsoleHub, room: ExamRoom) -> None:
     ticket = await hub.ticket(room.teacher, "console")
     async with hub.connect() as first, hub.connect() as second:
         await first.send(Hello(ticket=ticket))
@@ -44,7 +44,7 @@ async def test_a_ticket_opens_one_console(hub: Hub, room: Room) -> None:
         assert await second.close_code() == CloseCode.UNAUTHENTICATED
 
 
-async def test_a_ticket_for_another_door_is_spent_here(hub: Hub, room: Room) -> None:
+async def test_a_ticket_for_another_socket_is_spent_and_refused(hub: ConsoleHub, room: ExamRoom) -> None:
     ticket = await hub.ticket(room.teacher, "monitor")
     async with hub.connect() as client:
         await client.send(Hello(ticket=ticket))
@@ -53,8 +53,8 @@ async def test_a_ticket_for_another_door_is_spent_here(hub: Hub, room: Room) -> 
         assert await credentials.spend_ticket(conn, hash_secret(ticket)) is None
 
 
-async def test_a_sign_in_that_ends_closes_its_console_although_every_pooled_connection_is_in_use(
-    hub: Hub, room: Room
+async def test_a_sign_in_that_ends_closes_its_console_even_if_the_pool_is_exhausted(
+    hub: ConsoleHub, room: ExamRoom
 ) -> None:
     async with hub.sign_in(room.teacher) as client, AsyncExitStack() as busy:
         pool = [await busy.enter_async_context(hub.engine.connect()) for _ in range(hub.settings.pool_size)]
@@ -72,26 +72,28 @@ async def test_a_sign_in_that_ends_closes_its_console_although_every_pooled_conn
         (Ping(1), CloseCode.MALFORMED),
     ],
 )
-async def test_who_does_not_show_who_they_are_is_closed(hub: Hub, hello: msgspec.Struct, code: CloseCode) -> None:
+async def test_a_hello_without_valid_credentials_is_closed(
+    hub: ConsoleHub, hello: msgspec.Struct, code: CloseCode
+) -> None:
     async with hub.connect() as client:
         await client.send(hello)
         assert await client.close_code() == code
 
 
-async def test_a_candidate_has_no_console(hub: Hub, room: Room) -> None:
+async def test_a_student_cannot_open_a_console(hub: ConsoleHub, room: ExamRoom) -> None:
     student = await room.principal(Role.STUDENT)
     async with hub.connect() as client:
         await client.send(Hello(token=await hub.token(student)))
         assert await client.close_code() == CloseCode.FORBIDDEN
 
 
-async def test_who_says_nothing_is_closed(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "HELLO_MS", 50)
+@pytest.mark.parametrize("console_limits", [ConsoleLimits(hello_s=0.05)])
+async def test_a_console_without_a_hello_is_closed(hub: ConsoleHub) -> None:
     async with hub.connect() as client:
         assert await client.close_code() == CloseCode.SILENT
 
 
-async def test_a_foreign_origin_is_refused_before_the_handshake(hub: Hub) -> None:
+async def test_a_foreign_origin_is_refused_before_the_handshake(hub: ConsoleHub) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await connect(f"ws://{hub.address}/ws/console", origin="https://evil.example")
     assert refused.value.response.status_code == 403
@@ -110,8 +112,8 @@ async def test_a_foreign_origin_is_refused_before_the_handshake(hub: Hub) -> Non
         ('{"t":"ping","at":1,"x":"' + "x" * FRAME_BYTES + '"}', CloseCode.TOO_LARGE, ErrorCode.TOO_LARGE),
     ],
 )
-async def test_what_cannot_be_understood_is_told_and_closed(
-    hub: Hub, room: Room, data: str | bytes, code: CloseCode, error: ErrorCode
+async def test_a_frame_that_cannot_be_decoded_gets_an_error_and_a_close(
+    hub: ConsoleHub, room: ExamRoom, data: str | bytes, code: CloseCode, error: ErrorCode
 ) -> None:
     async with hub.sign_in(room.teacher) as client:
         await client.client.send(data)
@@ -122,20 +124,20 @@ async def test_what_cannot_be_understood_is_told_and_closed(
         assert await client.close_code() in (code, CloseCode.MALFORMED)
 
 
-async def test_all_consoles_can_be_ended(hub: Hub, room: Room) -> None:
+async def test_all_consoles_can_be_ended(hub: ConsoleHub, room: ExamRoom) -> None:
     async with hub.sign_in(room.teacher) as one, hub.sign_in(room.teacher) as two:
         hub.consoles.end_all(CloseCode.DRAINING)
         assert [await one.close_code(), await two.close_code()] == [CloseCode.DRAINING] * 2
 
 
-async def test_a_drain_warns_every_console_and_closes_one_after_the_other(hub: Hub, room: Room) -> None:
+async def test_a_drain_warns_every_console_and_closes_them_one_after_the_other(hub: ConsoleHub, room: ExamRoom) -> None:
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(hub.sign_in(room.teacher)) for _ in range(4)]
         await clients[0].send(Watch(room.exam))
         await clients[0].board()
         closed: list[float] = []
 
-        async def leave(client: Client) -> None:
+        async def leave(client: ConsoleClient) -> None:
             assert (await client.receive(Drain)).in_ms == 2_000
             assert await client.close_code() == CloseCode.DRAINING
             closed.append(asyncio.get_running_loop().time())
@@ -148,24 +150,24 @@ async def test_a_drain_warns_every_console_and_closes_one_after_the_other(hub: H
             assert await late.close_code() == CloseCode.DRAINING
 
 
-async def test_draining_a_hub_without_consoles_takes_no_time(hub: Hub) -> None:
+async def test_draining_a_hub_without_consoles_takes_no_time(hub: ConsoleHub) -> None:
     async with asyncio.timeout(1):
         await hub.consoles.drain(30_000)
 
 
-async def end_session(hub: Hub, principal: Principal) -> None:
+async def end_session(hub: ConsoleHub, principal: Principal) -> None:
     async with hub.engine.begin() as conn:
         await credentials.revoke_session(conn, principal.session)
 
 
-async def deactivate(hub: Hub, principal: Principal) -> None:
+async def deactivate(hub: ConsoleHub, principal: Principal) -> None:
     async with hub.engine.begin() as conn:
         await conn.execute(update(User).where(User.id == principal.user_id).values(is_active=False))
 
 
 @pytest.mark.parametrize("end", [end_session, deactivate])
-async def test_who_logs_out_or_is_deactivated_loses_every_console_with_the_next_look(
-    hub: Hub, room: Room, end: Callable[[Hub, Principal], Awaitable[None]]
+async def test_a_user_who_signs_out_or_is_deactivated_loses_every_console_with_the_next_check(
+    hub: ConsoleHub, room: ExamRoom, end: Callable[[ConsoleHub, Principal], Awaitable[None]]
 ) -> None:
     admin = await room.principal(Role.ADMIN)
     async with hub.sign_in(room.teacher) as one, hub.sign_in(room.teacher) as two, hub.sign_in(admin) as other:
@@ -175,19 +177,18 @@ async def test_who_logs_out_or_is_deactivated_loses_every_console_with_the_next_
         await other.receive(Pong)
 
 
-async def test_sessions_are_looked_at_again_after_postgresql_was_away(
-    hub: Hub, room: Room, monkeypatch: pytest.MonkeyPatch
+async def test_sign_ins_are_checked_again_after_postgresql_was_away(
+    hub: ConsoleHub, room: ExamRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed = asyncio.Event()
-    ask = credentials.find_ended_sessions
 
     async def fail_once(conn: AsyncConnection, sessions: Collection[UUID]) -> set[UUID]:
         if failed.is_set():
-            return await ask(conn, sessions)
+            return await credentials.find_ended_sessions(conn, sessions)
         failed.set()
         raise ConnectionResetError
 
-    monkeypatch.setattr(credentials, "find_ended_sessions", fail_once)
+    monkeypatch.setattr("hub.console.consoles.find_ended_sessions", fail_once)
     async with hub.sign_in(room.teacher) as client:
         await failed.wait()
         await end_session(hub, room.teacher)
@@ -195,8 +196,8 @@ async def test_sessions_are_looked_at_again_after_postgresql_was_away(
 
 
 @pytest.mark.parametrize("permission", [Permission.VIEW, Permission.INVIGILATE, Permission.REVIEW])
-async def test_whom_the_exam_is_taken_from_sees_no_more_of_it_and_keeps_the_console(
-    hub: Hub, room: Room, permission: Permission
+async def test_a_user_who_loses_access_to_an_exam_gets_no_more_of_it_and_keeps_the_console(
+    hub: ConsoleHub, room: ExamRoom, permission: Permission
 ) -> None:
     colleague = await room.colleague(permission)
     async with hub.sign_in(colleague) as client, hub.sign_in(room.teacher) as maker:

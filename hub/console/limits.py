@@ -1,0 +1,33 @@
+"""How long a console may be silent, stalled or signed in, and how much it may request at once."""
+
+import msgspec
+
+from protocol.limits import HEARTBEAT_MS, HELLO_MS, SILENT_HEARTBEATS
+
+
+class ConsoleLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of every console of a hub."""
+
+    hello_s: float = HELLO_MS / 1000
+    """How long a new socket may take to send its hello."""
+
+    admit_s: float = 10.0
+    """How long a hello may wait for PostgreSQL before its console has to connect again."""
+
+    silent_s: float = SILENT_HEARTBEATS * HEARTBEAT_MS / 1000
+    """How long a console may send nothing."""
+
+    auth_grace_ms: int = 5_000
+    """How long a console stays open after its sign-in has expired."""
+
+    stall_s: float = 10.0
+    """How long one frame may take to be sent: after that the console does not read."""
+
+    flush_s: float = 1.0
+    """How long replies may take to leave before a close."""
+
+    requests: int = 100
+    """How many requests of one console may wait."""
+
+    check_s: float = 3.0
+    """How often PostgreSQL is asked whether the consoles' sign-ins and permissions are still valid."""
