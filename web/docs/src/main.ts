@@ -1,4 +1,5 @@
-// The REST reference: Swagger UI from local files over the hub's own schema. It asks no foreign server for anything.
+/** The REST reference: Swagger UI with the hub's OpenAPI document. It sends no request to another server. */
+
 import "swagger-ui-dist/swagger-ui.css";
 import "./docs.css";
 import SwaggerUIBundle from "swagger-ui-dist/swagger-ui-es-bundle.js";
@@ -6,7 +7,7 @@ import SwaggerUIBundle from "swagger-ui-dist/swagger-ui-es-bundle.js";
 SwaggerUIBundle({
   url: "/docs/openapi.json",
   dom_id: "#docs",
-  // Its links stand inside its buttons, where no keyboard finds them.
+  // Its links are inside its buttons, where the keyboard does not reach them.
   deepLinking: false,
   validatorUrl: null,
   displayRequestDuration: true,
@@ -15,7 +16,7 @@ SwaggerUIBundle({
   onComplete: nameControls,
 });
 
-/** Say what Swagger UI leaves unsaid to a screen reader. */
+/** Add names and roles for screen readers that Swagger UI leaves out. */
 function nameControls(): void {
   document.querySelector("#servers")?.setAttribute("aria-label", "Server");
   document.querySelector(".information-container")?.setAttribute("role", "banner");

@@ -265,5 +265,7 @@ function queryOf(query: Query | undefined): string {
 }
 
 function exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
-  return "locks" in navigator ? (navigator.locks.request(name, work) as Promise<T>) : work();
+  // Missing in pages without a secure context.
+  const locks = navigator.locks as LockManager | null | undefined;
+  return locks ? (locks.request(name, work) as Promise<T>) : work();
 }

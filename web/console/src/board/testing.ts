@@ -143,7 +143,6 @@ export function flagRow(flag: string, attempt: string, some: object = {}): objec
     summary: "Left the page.",
     status: "open",
     raised_at: 1_000,
-    last_fact_at: null,
     reviewed_by: null,
     reason: null,
     ...some,

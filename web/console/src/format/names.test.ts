@@ -53,10 +53,10 @@ describe("names", () => {
 
   it("give the numbers of a flag their units", () => {
     expect(["limit_s", "flicker_ms", "chars", "limit_chars", "away"].map(numberName)).toEqual([
-      "Limit, s",
-      "Flicker, ms",
+      "Limit (s)",
+      "Flicker (ms)",
       "Characters",
-      "Limit, characters",
+      "Limit (characters)",
       "Away",
     ]);
     expect([numberValue("share", 0.61), numberValue("after_s", 2.04), numberValue("chars", 1_200)]).toEqual([

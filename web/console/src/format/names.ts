@@ -59,12 +59,12 @@ export function ruleText(rule: string, name?: string): string {
   return capitalized(name || (RULES[rule] ?? readable(rule)));
 }
 
-/** The name of a number of a flag, its unit last: `limit_s` → `Limit, s`. */
+/** The name of a number of a flag, its unit last: `limit_s` → `Limit (s)`. */
 export function numberName(name: string): string {
   const known = FLAG_NUMBERS[name];
   if (known !== undefined) return known;
   const unit = UNITS.find(([ending]) => name.endsWith(ending));
-  return unit === undefined ? readable(name) : `${readable(name.slice(0, -unit[0].length))}, ${unit[1]}`;
+  return unit === undefined ? readable(name) : `${readable(name.slice(0, -unit[0].length))} (${unit[1]})`;
 }
 
 export function numberValue(name: string, value: number): string {

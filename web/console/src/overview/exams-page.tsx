@@ -6,7 +6,7 @@ import { count, duration } from "../format/numbers.ts";
 import { usePages } from "../rest/load.ts";
 import type { ExamView } from "../rest/types.ts";
 import { EXAMS } from "../texts/overview.ts";
-import { ExamState } from "../ui/exam-state.tsx";
+import { ExamState } from "../ui/values/exam-state.tsx";
 import { Page } from "../ui/page.tsx";
 import { PagedList } from "../ui/paged-list.tsx";
 import { NewExamLink } from "./new-exam-link.tsx";

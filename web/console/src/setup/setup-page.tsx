@@ -9,7 +9,7 @@ import type { ExamView } from "../rest/types.ts";
 import { SETUP } from "../texts/setup.ts";
 import { NAVIGATION } from "../texts/shell.ts";
 import { ExamNav } from "../ui/exam-nav.tsx";
-import { ExamState } from "../ui/exam-state.tsx";
+import { ExamState } from "../ui/values/exam-state.tsx";
 import { Loaded } from "../ui/loaded.tsx";
 import { Page } from "../ui/page.tsx";
 import { Details } from "./exam/details.tsx";

@@ -31,8 +31,8 @@ export const FILTERS = {
 } as const;
 
 export const CONTROLS = {
-  search: "Search for a student",
-  searchPlaceholder: "Search for a student ( / )",
+  search: "Search students",
+  searchPlaceholder: "Search students ( / )",
   sort: "Sort by",
   layout: "Layout",
   tiles: "Tiles",

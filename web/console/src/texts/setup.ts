@@ -58,11 +58,16 @@ export const POLICY = {
   cameraOnly: "camera only",
   on: "On",
   off: "Off",
-  seconds: "seconds",
-  milliseconds: "milliseconds",
+  seconds: "s",
+  milliseconds: "ms",
   range: (least: number, most: number) => `${least} to ${most}`,
   /** Settings whose name says too little. */
-  settings: { flicker_ms: "Ignore absences shorter than (ms)" } as Readonly<Record<string, string>>,
+  settings: {
+    flicker_ms: "Ignore absences shorter than (ms)",
+    out_s: "Out of fullscreen longer than (s)",
+    away_s: "Away longer than (s)",
+    chars: "Characters",
+  } as Readonly<Record<string, string>>,
 } as const;
 
 export const PERMISSIONS = {

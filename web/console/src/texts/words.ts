@@ -38,6 +38,7 @@ export const INTEGRITY = {
   levels: { good: "good", warning: "needs attention", critical: "low", unknown: "not enough covered" },
   short: "integrity",
   covered: (share: string) => `${share} covered`,
+  onlyCovered: (share: string) => `only ${share} covered`,
 } as const;
 
 export const LABELS: Readonly<Record<string, { name: string; means: string }>> = {

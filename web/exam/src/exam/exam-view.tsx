@@ -5,9 +5,9 @@ import { Heading } from "../parts/heading.tsx";
 import type { ExamSession } from "../session/session.ts";
 import { Alerts } from "./alerts.tsx";
 import { Elsewhere } from "./elsewhere.tsx";
-import { HandIn } from "./hand-in.tsx";
-import { Overview } from "./overview.tsx";
-import { Question } from "./question.tsx";
+import { HandIn } from "./hand-in/hand-in.tsx";
+import { Overview } from "./questions/overview.tsx";
+import { Question } from "./questions/question.tsx";
 
 export function ExamView({ session }: { session: ExamSession }): JSX.Element {
   const status = session.status.value;

@@ -7,7 +7,7 @@ import { ResultView } from "../result/result-view.tsx";
 import { attemptPath, toList } from "../router.ts";
 import type { ExamSession } from "../session/session.ts";
 import { texts } from "../texts.ts";
-import { ExamBar } from "./exam-bar.tsx";
+import { ExamBar } from "./bar/exam-bar.tsx";
 import { ExamView } from "./exam-view.tsx";
 
 export function RunningAttempt({ session, onLeave }: { session: ExamSession; onLeave: () => void }): JSX.Element {

@@ -10,8 +10,8 @@ import { api } from "../../state.ts";
 import { STUDENT_RESULTS as TEXTS } from "../../texts/analytics.ts";
 import { ATTEMPTS } from "../../texts/attempts.ts";
 import { COMMON } from "../../texts/shell.ts";
-import { LabelBadge, StatusBadge } from "../../ui/badges.tsx";
-import { Integrity } from "../../ui/integrity.tsx";
+import { LabelBadge, StatusBadge } from "../../ui/values/badges.tsx";
+import { Integrity } from "../../ui/values/integrity.tsx";
 import { AttentionBadge } from "../attempts/attention-badge.tsx";
 
 interface StudentResultsProps {

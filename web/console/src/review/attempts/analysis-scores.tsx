@@ -7,8 +7,8 @@ import type { BehaviorAnalysis, Monitoring } from "../../rest/types.ts";
 import { ANALYSIS } from "../../texts/attempts.ts";
 import { COMMON } from "../../texts/shell.ts";
 import { TRENDS } from "../../texts/words.ts";
-import { LabelBadge } from "../../ui/badges.tsx";
-import { Integrity } from "../../ui/integrity.tsx";
+import { LabelBadge } from "../../ui/values/badges.tsx";
+import { Integrity } from "../../ui/values/integrity.tsx";
 
 interface AnalysisScoresProps {
   analysis: BehaviorAnalysis;

@@ -6,8 +6,8 @@ import { Badge } from "@veritas/shared/ui/index.ts";
 import { count } from "../../format/numbers.ts";
 import type { AttemptSummary } from "../../rest/types.ts";
 import { ATTEMPT } from "../../texts/attempts.ts";
-import { StatusBadge } from "../../ui/badges.tsx";
-import { Integrity } from "../../ui/integrity.tsx";
+import { StatusBadge } from "../../ui/values/badges.tsx";
+import { Integrity } from "../../ui/values/integrity.tsx";
 import { Score } from "./score.tsx";
 
 export function AttemptHead({ attempt }: { attempt: AttemptSummary }): JSX.Element {

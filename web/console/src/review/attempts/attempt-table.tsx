@@ -7,8 +7,8 @@ import { count } from "../../format/numbers.ts";
 import type { AttemptSummary } from "../../rest/types.ts";
 import { ATTEMPTS } from "../../texts/attempts.ts";
 import { COMMON } from "../../texts/shell.ts";
-import { LabelBadge, StatusBadge } from "../../ui/badges.tsx";
-import { Integrity } from "../../ui/integrity.tsx";
+import { LabelBadge, StatusBadge } from "../../ui/values/badges.tsx";
+import { Integrity } from "../../ui/values/integrity.tsx";
 import { AttentionBadge } from "./attention-badge.tsx";
 import { Score } from "./score.tsx";
 

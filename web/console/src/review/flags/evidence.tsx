@@ -10,7 +10,7 @@ import { percent } from "../../format/numbers.ts";
 import { useLoad } from "../../rest/load.ts";
 import type { FlagView } from "../../rest/types.ts";
 import { FLAG } from "../../texts/flags.ts";
-import { Figure } from "../../ui/figure.tsx";
+import { Figure } from "../../ui/values/figure.tsx";
 import { Loaded } from "../../ui/loaded.tsx";
 
 /** Fetches the flag, and again when its status changes. */

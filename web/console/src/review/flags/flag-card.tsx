@@ -9,7 +9,7 @@ import type { FlagRow } from "../../board/frames.ts";
 import { ruleText } from "../../format/names.ts";
 import type { FlagView } from "../../rest/types.ts";
 import { FLAG } from "../../texts/flags.ts";
-import { DecisionBadge } from "../../ui/badges.tsx";
+import { DecisionBadge } from "../../ui/values/badges.tsx";
 import { DecisionForm } from "./decision-form.tsx";
 import type { Decide } from "./decisions.ts";
 import { Evidence, LoadedEvidence } from "./evidence.tsx";

@@ -7,7 +7,7 @@ import { usePages } from "../../rest/load.ts";
 import type { FlaggedStudent } from "../../rest/types.ts";
 import { COMMON } from "../../texts/shell.ts";
 import { FLAGGED } from "../../texts/students.ts";
-import { LabelBadge } from "../../ui/badges.tsx";
+import { LabelBadge } from "../../ui/values/badges.tsx";
 import { Page } from "../../ui/page.tsx";
 import { PagedList } from "../../ui/paged-list.tsx";
 

@@ -5,9 +5,9 @@ import type { StudentRecord } from "../../rest/types.ts";
 import { COMMON } from "../../texts/shell.ts";
 import { STUDENT } from "../../texts/students.ts";
 import { TRENDS } from "../../texts/words.ts";
-import { LabelBadge } from "../../ui/badges.tsx";
-import { Figure } from "../../ui/figure.tsx";
-import { Integrity } from "../../ui/integrity.tsx";
+import { LabelBadge } from "../../ui/values/badges.tsx";
+import { Figure } from "../../ui/values/figure.tsx";
+import { Integrity } from "../../ui/values/integrity.tsx";
 
 export function StudentFigures({ data: { metrics, risk } }: { data: StudentRecord }): JSX.Element {
   return (

@@ -10,7 +10,7 @@ import { FlagCard } from "../../review/flags/flag-card.tsx";
 import { Timeline } from "../../review/timeline/timeline.tsx";
 import { DRAWER } from "../../texts/room.ts";
 import { TIMELINE } from "../../texts/events.ts";
-import { Presence } from "../../ui/presence.tsx";
+import { Presence } from "../../ui/values/presence.tsx";
 import { instructionText } from "../commands/results.ts";
 import type { RoomRow } from "../rows/rows.ts";
 import { Actions } from "./actions.tsx";

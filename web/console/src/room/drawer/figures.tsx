@@ -7,10 +7,10 @@ import { count } from "../../format/numbers.ts";
 import { now } from "../../state.ts";
 import { DRAWER, STUDENT_TABLE } from "../../texts/room.ts";
 import { COMMON } from "../../texts/shell.ts";
-import { StatusBadge } from "../../ui/badges.tsx";
-import { Figure } from "../../ui/figure.tsx";
-import { Integrity } from "../../ui/integrity.tsx";
-import { Presence } from "../../ui/presence.tsx";
+import { StatusBadge } from "../../ui/values/badges.tsx";
+import { Figure } from "../../ui/values/figure.tsx";
+import { Integrity } from "../../ui/values/integrity.tsx";
+import { Presence } from "../../ui/values/presence.tsx";
 import type { RoomRow } from "../rows/rows.ts";
 import { TimeLeft } from "../students/time-left.tsx";
 

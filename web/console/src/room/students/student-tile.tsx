@@ -3,10 +3,10 @@
 import type { JSX } from "preact";
 
 import { STUDENT_TABLE } from "../../texts/room.ts";
-import { StatusBadge } from "../../ui/badges.tsx";
-import { Integrity } from "../../ui/integrity.tsx";
+import { StatusBadge } from "../../ui/values/badges.tsx";
+import { Integrity } from "../../ui/values/integrity.tsx";
 import { memo } from "../../ui/memo.tsx";
-import { Presence } from "../../ui/presence.tsx";
+import { Presence } from "../../ui/values/presence.tsx";
 import { FlagCounts } from "./flag-counts.tsx";
 import { NameButton } from "./name-button.tsx";
 import { type StudentProps, isOnBackground, looksSame, shownSeverity } from "./props.ts";

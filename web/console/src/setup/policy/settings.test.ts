@@ -31,7 +31,7 @@ describe("a rule's settings", () => {
   it("are fields with their range and unit, without the switch", () => {
     expect(settingsOf(RULE)).toMatchObject([
       { name: "times", label: "Times", kind: "integer", help: "leaves within the window · 2 to 20", default: 3 },
-      { name: "within_s", label: "Within, seconds", kind: "number", help: "the window · 30 to 3600", default: 300 },
+      { name: "within_s", label: "Within (s)", kind: "number", help: "the window · 30 to 3600", default: 300 },
     ]);
   });
 

@@ -46,11 +46,11 @@ function fieldOf(name: string, schema: SettingSchema, fallback: unknown): Settin
   };
 }
 
-/** `within_s` → `Within, seconds`. */
+/** `within_s` → `Within (s)`. */
 function labelOf(name: string): string {
   const unit = Object.entries(UNITS).find(([ending]) => name.endsWith(ending));
   const words = (unit === undefined ? name : name.slice(0, -unit[0].length)).replaceAll("_", " ");
-  return `${words.charAt(0).toUpperCase()}${words.slice(1)}${unit === undefined ? "" : `, ${unit[1]}`}`;
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}${unit === undefined ? "" : ` (${unit[1]})`}`;
 }
 
 /** Whether a rule is on. Without a setting, a camera rule is on only if the preset has a camera. */

@@ -2,9 +2,9 @@
 import { Badge, Button, Icon, Notice } from "@veritas/shared/ui/index.ts";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { ExamSession } from "../session/session.ts";
-import { handInTexts, texts as pageTexts, examTexts as texts } from "../texts.ts";
-import { AnswerField } from "./answer/answer-field.tsx";
+import type { ExamSession } from "../../session/session.ts";
+import { handInTexts, texts as pageTexts, examTexts as texts } from "../../texts.ts";
+import { AnswerField } from "../answer/answer-field.tsx";
 
 export function Question({ session, onHandIn }: { session: ExamSession; onHandIn: () => void }): JSX.Element {
   const heading = useRef<HTMLHeadingElement>(null);

@@ -2,9 +2,9 @@
 import { announce, Icon, type IconName } from "@veritas/shared/ui/index.ts";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { useSecond } from "../parts/use-second.ts";
-import { describeSaving, type Saving, shouldAnnounce } from "../session/saving.ts";
-import type { ExamSession } from "../session/session.ts";
+import { useSecond } from "../../parts/use-second.ts";
+import { describeSaving, type Saving, shouldAnnounce } from "../../session/saving.ts";
+import type { ExamSession } from "../../session/session.ts";
 
 export function SavingLine({ session }: { session: ExamSession }): JSX.Element | null {
   useSecond();

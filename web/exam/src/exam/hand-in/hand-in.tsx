@@ -3,8 +3,8 @@ import { errorText } from "@veritas/shared/api.ts";
 import { Button, Dialog, Notice, Spinner } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import type { ExamSession } from "../session/session.ts";
-import { handInTexts as texts } from "../texts.ts";
+import type { ExamSession } from "../../session/session.ts";
+import { handInTexts as texts } from "../../texts.ts";
 import { MissingAnswers } from "./missing-answers.tsx";
 
 interface Props {

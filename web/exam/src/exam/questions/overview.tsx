@@ -2,10 +2,10 @@
 import { Button, Icon } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { isAnswered, unanswered } from "../session/answers.ts";
-import type { ExamSession } from "../session/session.ts";
-import { handInTexts, examTexts as texts } from "../texts.ts";
-import type { Item } from "../types.ts";
+import { isAnswered, unanswered } from "../../session/answers.ts";
+import type { ExamSession } from "../../session/session.ts";
+import { handInTexts, examTexts as texts } from "../../texts.ts";
+import type { Item } from "../../types.ts";
 
 export function Overview({ session, onHandIn }: { session: ExamSession; onHandIn: () => void }): JSX.Element {
   const { items } = session.attempt.value;

@@ -2,9 +2,9 @@
 
 import type { JSX } from "preact";
 import { Meter, type Tone } from "@veritas/shared/ui/index.ts";
-import { type IntegrityLevel, integrityLevel, integrityText } from "../format/names.ts";
-import { percent } from "../format/numbers.ts";
-import { INTEGRITY } from "../texts/words.ts";
+import { type IntegrityLevel, integrityLevel, integrityText } from "../../format/names.ts";
+import { percent } from "../../format/numbers.ts";
+import { INTEGRITY } from "../../texts/words.ts";
 
 const TONES: Readonly<Record<IntegrityLevel, Tone>> = {
   good: "good",
@@ -26,7 +26,7 @@ interface IntegrityProps {
 export function Integrity({ score, coverage = null, form = "full" }: IntegrityProps): JSX.Element {
   const parts: string[] = [];
   if (form === "tile" && score !== null) parts.push(INTEGRITY.short);
-  if (coverage !== null && !(form === "tile" && coverage >= FULL_COVERAGE)) {
+  if (score !== null && coverage !== null && !(form === "tile" && coverage >= FULL_COVERAGE)) {
     parts.push(INTEGRITY.covered(percent(coverage)));
   }
   return (
@@ -35,14 +35,14 @@ export function Integrity({ score, coverage = null, form = "full" }: IntegrityPr
         value={score}
         label={INTEGRITY.name}
         tone={TONES[integrityLevel(score)]}
-        text={scoreText(score, form === "full")}
+        text={scoreText(score, coverage, form === "full")}
       />
       {parts.length > 0 && <span class="v-soft v-small v-number v-truncate">{parts.join(", ")}</span>}
     </span>
   );
 }
 
-function scoreText(score: number | null, withLevel: boolean): string {
-  if (score === null) return integrityText(null);
+function scoreText(score: number | null, coverage: number | null, withLevel: boolean): string {
+  if (score === null) return coverage === null ? integrityText(null) : INTEGRITY.onlyCovered(percent(coverage));
   return withLevel ? `${percent(score)} · ${integrityText(score)}` : percent(score);
 }

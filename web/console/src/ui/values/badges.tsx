@@ -3,8 +3,8 @@
 import type { JSX } from "preact";
 
 import { Badge, type IconName, type Tone } from "@veritas/shared/ui/index.ts";
-import { decisionText, labelMeaning, labelText, statusText } from "../format/names.ts";
-import { COMMON } from "../texts/shell.ts";
+import { decisionText, labelMeaning, labelText, statusText } from "../../format/names.ts";
+import { COMMON } from "../../texts/shell.ts";
 
 const STATUS_TONES: Readonly<Record<string, Tone>> = {
   in_progress: "accent",

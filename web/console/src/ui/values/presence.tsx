@@ -3,9 +3,9 @@
 import type { JSX } from "preact";
 import { Icon, type IconName } from "@veritas/shared/ui/index.ts";
 import { formatSpan } from "@veritas/shared/time.ts";
-import type { PresenceState } from "../room/rows/rows.ts";
-import { now } from "../state.ts";
-import { PRESENCES } from "../texts/words.ts";
+import type { PresenceState } from "../../room/rows/rows.ts";
+import { now } from "../../state.ts";
+import { PRESENCES } from "../../texts/words.ts";
 
 const ICONS: Readonly<Record<PresenceState, IconName>> = {
   connected: "online",
@@ -27,7 +27,7 @@ export function Presence({ state, seenAt }: { state: PresenceState; seenAt: numb
   );
 }
 
-/** A component of its own state: only it is drawn again every second. */
+/** A separate component, so that only the time is drawn again every second. */
 function Since({ at }: { at: number }): JSX.Element {
   return <span class="v-soft v-number"> · {formatSpan(Math.max(0, now.value - at))}</span>;
 }

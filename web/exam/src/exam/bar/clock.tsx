@@ -3,10 +3,10 @@ import { clock, formatLeft } from "@veritas/shared/time.ts";
 import { announce, Icon } from "@veritas/shared/ui/index.ts";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { useSecond } from "../parts/use-second.ts";
-import { clockTone, leftMs, minutesMark } from "../session/countdown.ts";
-import type { ExamSession } from "../session/session.ts";
-import { examTexts as texts } from "../texts.ts";
+import { useSecond } from "../../parts/use-second.ts";
+import { clockTone, leftMs, minutesMark } from "../../session/countdown.ts";
+import type { ExamSession } from "../../session/session.ts";
+import { examTexts as texts } from "../../texts.ts";
 
 export function Clock({ session }: { session: ExamSession }): JSX.Element | null {
   useSecond();

@@ -1,10 +1,10 @@
 // The questions without an answer, and those whose current text is not saved, with a way to each of them.
 import { Button, Notice } from "@veritas/shared/ui/index.ts";
 import type { JSX } from "preact";
-import { unanswered } from "../session/answers.ts";
-import type { ExamSession } from "../session/session.ts";
-import { examTexts, handInTexts as texts } from "../texts.ts";
-import type { Item } from "../types.ts";
+import { unanswered } from "../../session/answers.ts";
+import type { ExamSession } from "../../session/session.ts";
+import { examTexts, handInTexts as texts } from "../../texts.ts";
+import type { Item } from "../../types.ts";
 
 interface Props {
   session: ExamSession;

@@ -1,6 +1,6 @@
 // The end of the bar during the exam: saving, clock and messages, always visible.
 import type { JSX } from "preact";
-import type { ExamSession } from "../session/session.ts";
+import type { ExamSession } from "../../session/session.ts";
 import { Clock } from "./clock.tsx";
 import { Messages } from "./messages.tsx";
 import { SavingLine } from "./saving-line.tsx";

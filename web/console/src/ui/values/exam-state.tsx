@@ -3,9 +3,9 @@
 import type { JSX } from "preact";
 import { formatDateTime } from "@veritas/shared/time.ts";
 import { Badge } from "@veritas/shared/ui/index.ts";
-import type { ExamView } from "../rest/types.ts";
-import { now } from "../state.ts";
-import { EXAMS } from "../texts/overview.ts";
+import type { ExamView } from "../../rest/types.ts";
+import { now } from "../../state.ts";
+import { EXAMS } from "../../texts/overview.ts";
 
 type ExamStateProps = { exam: Pick<ExamView, "is_published" | "running_attempts" | "opens_at" | "closes_at"> };
 

@@ -4,8 +4,8 @@ import { announce, Button, Dialog } from "@veritas/shared/ui/index.ts";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import type { ExamSession } from "../session/session.ts";
-import { examTexts as texts } from "../texts.ts";
+import type { ExamSession } from "../../session/session.ts";
+import { examTexts as texts } from "../../texts.ts";
 
 export function Messages({ session }: { session: ExamSession }): JSX.Element {
   const isOpen = useSignal(false);
