@@ -186,8 +186,8 @@ async def _end(unit: Unit, principal: Principal, command: Command) -> Result:
     if named is None:
         raise _Refusal(ErrorCode.BAD_COMMAND, "Name the attempts to end: all at once is not possible.")
     transition = transition_of(Action.END)
-    fact = ServerEvent("ended", {"reason": reason, "by": str(principal.user_id)})
-    ending = Ending(sources=transition.sources, target=transition.target, fact=fact, exam_id=command.exam_id)
+    event = ServerEvent("ended", {"reason": reason, "by": str(principal.user_id)})
+    ending = Ending(sources=transition.sources, target=transition.target, event=event, exam_id=command.exam_id)
     outcomes: dict[UUID, Outcome] = {}
     for attempt_id in sorted(named):
         outcomes[attempt_id], row = await _end_one(unit.conn, attempt_id, ending)
