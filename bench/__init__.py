@@ -1,1 +1,1 @@
-"""One command per figure: measured as ratios against a baseline in the same run, never asserted as times."""
+"""Benchmarks: one command per figure, as ratios against a baseline in the same run. Never asserts times."""

@@ -1,4 +1,4 @@
-"""`make bench ARGS="ingest …"`: one command a figure, thin; what is measured stands in the module it calls."""
+"""`make bench ARGS="ingest …"`: one thin command per benchmark. Measures nothing itself."""
 
 import shutil
 import sys
@@ -9,8 +9,9 @@ import msgspec
 import rich_click as click
 from rich.console import Console
 
-from bench import ingest, report, stage_costs, workload
-from bench.report import Shape, Written
+from bench import ingest, report, stage_costs
+from bench.load import workload
+from bench.report import ReportFile, Shape
 from veritas.environment import data_dir, read_environment
 from veritas.errors import VeritasError
 
@@ -18,24 +19,28 @@ out = Console()
 err = Console(stderr=True)
 
 LOST = 1
-"""Exit code when a run lost or refused something."""
+"""Exit code if a run lost or refused an event."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Figures of Veritas, each against a baseline of the same run."""
+    """Benchmarks of Veritas, each against a baseline in the same run."""
 
 
 @cli.command("ingest")
-@click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 50), help="Rounds; medians are of these.")
+@click.option(
+    "--runs", default=5, show_default=True, type=click.IntRange(1, 50), help="Rounds; the report shows medians."
+)
 @click.option("--sockets", default=100, show_default=True, type=click.IntRange(1, 2000), help="Clients at once.")
-@click.option("--events", default=400_000, show_default=True, type=click.IntRange(1000), help="Events a run.")
-@click.option("--per-frame", default=100, show_default=True, type=click.IntRange(1, 500), help="Events a frame.")
-@click.option("--peer-seconds", default=6.0, show_default=True, help="How long each peer is loaded in a round.")
-@click.option("--patience", default=20.0, show_default=True, help="Seconds to wait for a calm machine before a run.")
-@click.option("--seed", default=1, show_default=True, help="Chooses the events, repeatably.")
+@click.option("--events", default=400_000, show_default=True, type=click.IntRange(1000), help="Events per run.")
+@click.option("--per-frame", default=100, show_default=True, type=click.IntRange(1, 500), help="Events per frame.")
+@click.option("--peer-seconds", default=6.0, show_default=True, help="Load each peer for this long per round.")
+@click.option(
+    "--patience", default=20.0, show_default=True, help="Wait at most this long for a calm machine before a run."
+)
+@click.option("--seed", default=1, show_default=True, help="Same seed, same events.")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Measure the peers too.")
-@click.option("--profile/--no-profile", default=False, show_default=True, help="Sample where the hub's time goes.")
+@click.option("--profile/--no-profile", default=False, show_default=True, help="Sample where the hub spends its time.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report to this file.")
 def run_ingest(
     runs: int,
@@ -66,22 +71,28 @@ def run_ingest(
     shutil.rmtree(folder)
     report.show(measured, out)
     if json_file is not None:
-        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(Written(report.figures(measured), measured))))
+        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(ReportFile(report.figures(measured), measured))))
 
 
 @cli.command("stages")
-@click.option("--events", default=40_000, show_default=True, type=click.IntRange(1000), help="Events a pass.")
-@click.option("--passes", default=9, show_default=True, type=click.IntRange(1, 100), help="Medians are of these.")
-@click.option("--per-frame", default=100, show_default=True, type=click.IntRange(1, 500), help="Events a frame.")
-@click.option("--seed", default=1, show_default=True, help="Chooses the events, repeatably.")
+@click.option("--events", default=40_000, show_default=True, type=click.IntRange(1000), help="Events per pass.")
+@click.option(
+    "--passes",
+    default=9,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="Number of passes; the report shows medians.",
+)
+@click.option("--per-frame", default=100, show_default=True, type=click.IntRange(1, 500), help="Events per frame.")
+@click.option("--seed", default=1, show_default=True, help="Same seed, same events.")
 def run_stages(events: int, passes: int, per_frame: int, seed: int) -> None:
-    """What each pure stage of an event costs: parsing, checks, sequence law, rows, acknowledgement."""
+    """CPU cost of each pure stage of an event: parsing, checks, sequence, rows, acknowledgement."""
     made = workload.record(20, events // 20, per_frame=per_frame, seed=seed, started_ms=stage_costs.START_MS)
     stage_costs.show(stage_costs.measure(made, passes), out)
 
 
 def main() -> None:
-    """Run the command line; a fault is one line."""
+    """Run the command line; an error is one line."""
     try:
         cli(standalone_mode=True)
     except VeritasError as error:

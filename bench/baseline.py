@@ -1,7 +1,7 @@
-"""The baseline, a process of its own: `python -m bench.baseline TAPES URL`: bare COPY of the same rows.
+"""Baseline: bare COPY of the same rows, as a separate process (`python -m bench.baseline RECORDINGS URL`).
 
-One asyncpg connection, batches of 1,000, into a copy of the table without indexes; with `keyed` the copy has them. Rows
-are made before the clock starts, and nothing checks them.
+One asyncpg connection, batches of 1,000 rows, into a copy of the table without indexes; with `keyed`, with indexes.
+Rows are built before the clock starts. Never checks a row.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import msgspec
 import uvloop
 from uuid_utils.compat import uuid7
 
-from bench.workload import Tape, entries
+from bench.load.workload import Recording, entries
 
 BATCH: Final = 1_000
 COLUMNS: Final = ("stream_id", "seq", "mono", "client_timestamp", "event_type", "severity", "data_payload")
@@ -28,7 +28,7 @@ Row = tuple[UUID, int, int, datetime, str, str | None, str]
 
 
 class Copied(msgspec.Struct, frozen=True):
-    """How many rows were copied in how many seconds, and what that cost this process."""
+    """Number of copied rows, duration, and CPU seconds of this process."""
 
     rows: int
     seconds: float
@@ -36,13 +36,13 @@ class Copied(msgspec.Struct, frozen=True):
 
 
 async def run(url: str, rows: Sequence[Row], *, keyed: bool) -> Copied:
-    """Copy the rows into an empty table of its own, which goes again."""
+    """Copy the rows into an empty temporary table."""
     conn = await asyncpg.connect(url)
     try:
         await conn.execute("DROP TABLE IF EXISTS bench_copy")
         indexes = "INCLUDING INDEXES" if keyed else ""
         await conn.execute(f"CREATE TABLE bench_copy (LIKE monitoring_events INCLUDING DEFAULTS {indexes})")
-        print("ready", flush=True)  # noqa: T201 - standard output is how the benchmark is spoken to
+        print("ready", flush=True)  # noqa: T201 - the benchmark reads standard output
         await asyncio.to_thread(sys.stdin.readline)
         cpu_s, started_s = time.process_time(), time.perf_counter()
         for first in range(0, len(rows), BATCH):
@@ -56,24 +56,24 @@ async def run(url: str, rows: Sequence[Row], *, keyed: bool) -> Copied:
     return Copied(stored, seconds, cpu_s)
 
 
-def make_rows(tapes: Sequence[Tape]) -> list[Row]:
-    """The rows of all tapes as a hub would store them, frame by frame in turn."""
+def make_rows(recordings: Sequence[Recording]) -> list[Row]:
+    """Return the rows of all recordings as a hub would store them, one frame of each in turn."""
     rows: list[Row] = []
-    streams = [uuid7() for _ in tapes]
-    for number in range(max(len(tape.frames) for tape in tapes)):
-        for stream_id, tape in zip(streams, tapes, strict=True):
-            if number < len(tape.frames):
-                for one in entries(tape.frames[number], tape):
-                    moment = EPOCH + timedelta(milliseconds=one.at)
-                    rows.append((stream_id, one.seq, one.mono, moment, one.type, one.severity, one.payload))
+    streams = [uuid7() for _ in recordings]
+    for number in range(max(len(recording.frames) for recording in recordings)):
+        for stream_id, recording in zip(streams, recordings, strict=True):
+            if number < len(recording.frames):
+                for entry in entries(recording.frames[number], recording):
+                    at = EPOCH + timedelta(milliseconds=entry.at)
+                    rows.append((stream_id, entry.seq, entry.mono, at, entry.type, entry.severity, entry.payload))
     return rows
 
 
 def main() -> None:
-    """Prepare, wait for `go`, copy, print the outcome."""
-    tapes = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=list[Tape])
+    """Prepare, wait for `go`, copy, print the result."""
+    recordings = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=list[Recording])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        copied = runner.run(run(sys.argv[2], make_rows(tapes), keyed=sys.argv[3:] == ["keyed"]))
+        copied = runner.run(run(sys.argv[2], make_rows(recordings), keyed=sys.argv[3:] == ["keyed"]))
     sys.stdout.write(msgspec.json.encode(copied).decode() + "\n")
 
 

@@ -1,6 +1,6 @@
-"""Where benchmarks play: embedded servers on a disk, the schema, a teacher, and hubs started as `veritas serve`.
+"""Environment of the benchmarks: embedded servers on disk, the schema, a teacher, and hubs run as `veritas serve`.
 
-Durability and the hub's settings are those the product ships with; nothing is tuned here for a figure's sake.
+Durability and settings are those of the product; never tuned for a benchmark.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from bench.errors import BenchFault
+from bench.errors import BenchError
+from bench.load.messages import AttemptTicket
 from bench.machine import free_port
-from bench.messages import AttemptTicket
 from db import migrations
 from db.engine import create_engine
 from db.settings import DatabaseSettings
@@ -38,8 +38,8 @@ SIGN_INS: Final = 8
 SHOWN: Final = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "wal_level")
 
 
-class Stage(msgspec.Struct, frozen=True):
-    """The servers of a benchmark, the folder of its logs, and a teacher who may make exams."""
+class Environment(msgspec.Struct, frozen=True):
+    """Servers of a benchmark, the folder of its logs, and a teacher who may create exams."""
 
     servers: Servers
     folder: Path
@@ -47,12 +47,12 @@ class Stage(msgspec.Struct, frozen=True):
 
     @property
     def postgres_pid(self) -> int:
-        """The postmaster."""
+        """Pid of PostgreSQL."""
         return self.servers.embedded[0].pid
 
     @property
     def redis_pid(self) -> int:
-        """The Redis server."""
+        """Pid of Redis."""
         return self.servers.embedded[1].pid
 
 
@@ -63,57 +63,59 @@ class Process(msgspec.Struct, frozen=True):
     address: str
 
 
-class Room(msgspec.Struct, frozen=True):
-    """An exam with its candidates' attempts, a ticket to the socket for each."""
+class BenchExam(msgspec.Struct, frozen=True):
+    """An exam and its attempts, each with a ticket for the socket."""
 
     exam_id: UUID
     attempts: list[AttemptTicket]
 
 
 @contextmanager
-def open_stage(folder: Path) -> Iterator[Stage]:
-    """Run PostgreSQL and Redis in a folder of a real disk, with the schema and a teacher."""
+def open_environment(folder: Path) -> Iterator[Environment]:
+    """Run PostgreSQL and Redis in a folder on disk, with the schema and a teacher."""
     with run_servers(folder, {}) as servers:
         teacher = Login("bench", secrets.token_urlsafe(12))
         asyncio.run(_prepare(servers, teacher))
-        yield Stage(servers, folder, teacher)
+        yield Environment(servers, folder, teacher)
 
 
 @contextmanager
-def run_hub(stage: Stage, module: str = "veritas.cli", **more: str) -> Iterator[Process]:
-    """Run one hub with the settings it ships with, until the end of the block."""
+def run_hub(environment: Environment, module: str = "veritas.cli", **more: str) -> Iterator[Process]:
+    """Run one hub with default settings while the block runs."""
     port = free_port()
     environ = {
-        "VERITAS_DATABASE_URL": stage.servers.database_url,
-        "VERITAS_REDIS_URL": stage.servers.redis_url,
+        "VERITAS_DATABASE_URL": environment.servers.database_url,
+        "VERITAS_REDIS_URL": environment.servers.redis_url,
         "VERITAS_JWT_SECRET": secrets.token_urlsafe(48),
         "VERITAS_PORT": str(port),
     }
-    with run_python(stage, "hub", (module, "serve"), environ | more) as pid:
+    with run_python(environment, "hub", (module, "serve"), environ | more) as pid:
         address = f"127.0.0.1:{port}"
         _wait_until_ready(f"http://{address}/health/ready")
         yield Process(pid, address)
 
 
 @contextmanager
-def run_peer(stage: Stage, module: str) -> Iterator[Process]:
-    """Run one of the peers, until the end of the block."""
+def run_peer(environment: Environment, module: str) -> Iterator[Process]:
+    """Run one of the peers while the block runs."""
     port = free_port()
-    with run_python(stage, "peer", (module, str(port), stage.servers.database_url), {}) as pid:
+    with run_python(environment, "peer", (module, str(port), environment.servers.database_url), {}) as pid:
         _wait_until_ready(f"http://127.0.0.1:{port}/")
         yield Process(pid, f"127.0.0.1:{port}")
 
 
 @contextmanager
-def run_python(stage: Stage, name: str, argv: tuple[str, ...], more: dict[str, str]) -> Iterator[int]:
-    """Run a module in a process of its own, logging into the stage's folder; yields its pid."""
+def run_python(environment: Environment, name: str, argv: tuple[str, ...], more: dict[str, str]) -> Iterator[int]:
+    """Run a module as a separate process that logs into the folder; yields its pid."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("VERITAS_")}
-    command = Command(argv=(sys.executable, "-m", *argv), environ=inherited | more, log=stage.folder / f"{name}.log")
+    command = Command(
+        argv=(sys.executable, "-m", *argv), environ=inherited | more, log=environment.folder / f"{name}.log"
+    )
     process = launch(command)
     try:
         yield process.pid
         if process.poll() is not None:
-            raise BenchFault(f"{name} ended by itself: see {command.log}")
+            raise BenchError(f"{name} ended early: see {command.log}")
     finally:
         process.terminate()
         try:
@@ -123,10 +125,10 @@ def run_python(stage: Stage, name: str, argv: tuple[str, ...], more: dict[str, s
             process.wait()
 
 
-async def seat_class(stage: Stage, hub: Process, size: int) -> Room:
-    """Make an exam and have its candidates sign in, start, and take a ticket each: all through the public API."""
+async def start_exam(environment: Environment, hub: Process, size: int) -> BenchExam:
+    """Create an exam; all candidates sign in, start, and get a ticket, through the public API."""
     async with Rest(f"http://{hub.address}") as rest:
-        teacher = await rest.sign_in(stage.teacher.username, stage.teacher.password)
+        teacher = await rest.sign_in(environment.teacher.username, environment.teacher.password)
         exam_id = await teacher.create_exam("bench", duration_minutes=600, preset="camera")
         enrolled = await teacher.extend_roster(exam_id, make_roster(size))
         signing_in = asyncio.Semaphore(SIGN_INS)
@@ -137,15 +139,15 @@ async def seat_class(stage: Stage, hub: Process, size: int) -> Room:
                 return await session.start(exam_id), session
 
         sessions = await asyncio.gather(*(sign_in(student.code) for student in enrolled))
-        # Tickets last for seconds: they come last.
+        # Tickets expire after seconds, so get them last.
         tickets = await asyncio.gather(*(session.ticket("monitor") for _, session in sessions))
     attempts = [AttemptTicket(attempt_id, ticket) for (attempt_id, _), ticket in zip(sessions, tickets, strict=True)]
-    return Room(exam_id, attempts)
+    return BenchExam(exam_id, attempts)
 
 
-async def fetch(stage: Stage, statement: str, *values: object) -> list[asyncpg.Record]:
-    """Ask PostgreSQL something, outside of any clock."""
-    conn = await asyncpg.connect(stage.servers.database_url)
+async def fetch(environment: Environment, statement: str, *values: object) -> list[asyncpg.Record]:
+    """Run a query outside any measurement."""
+    conn = await asyncpg.connect(environment.servers.database_url)
     try:
         rows: list[asyncpg.Record] = await conn.fetch(statement, *values)
         return rows
@@ -153,9 +155,9 @@ async def fetch(stage: Stage, statement: str, *values: object) -> list[asyncpg.R
         await conn.close()
 
 
-async def read_settings(stage: Stage) -> dict[str, str]:
-    """How PostgreSQL is set, where it matters for a figure."""
-    rows = await fetch(stage, "SELECT name, setting, unit FROM pg_settings WHERE name = ANY($1)", list(SHOWN))
+async def read_settings(environment: Environment) -> dict[str, str]:
+    """Return the settings of PostgreSQL that matter for the result."""
+    rows = await fetch(environment, "SELECT name, setting, unit FROM pg_settings WHERE name = ANY($1)", list(SHOWN))
     return {row["name"]: row["setting"] + (f" x {row['unit']}" if row["unit"] else "") for row in rows}
 
 
@@ -180,4 +182,4 @@ def _wait_until_ready(url: str) -> None:
         except OSError:
             pass
         time.sleep(0.05)
-    raise BenchFault(f"{url} did not answer within {READY_S:.0f} s")
+    raise BenchError(f"{url} did not answer within {READY_S:.0f} s")

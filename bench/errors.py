@@ -1,7 +1,7 @@
-"""What can be wrong with a benchmark. A fault ends it: a figure of a run that lost an event is none."""
+"""Errors of a benchmark. An error ends it: a run that lost an event gives no result."""
 
 from veritas.errors import VeritasError
 
 
-class BenchFault(VeritasError):
-    """A run did not do what it measures: something was lost, refused, or not answered."""
+class BenchError(VeritasError):
+    """A run lost an event, or the service refused a request or did not answer."""

@@ -1,4 +1,4 @@
-"""What numbers come to: medians with their spread, percentiles, ratios pair by pair. Pure; nothing is measured here."""
+"""Statistics: medians with their spread, percentiles, and paired ratios. Pure; measures nothing."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """The median of several runs, and the least and the most of them."""
+    """Median, minimum and maximum of several runs."""
 
     median: float
     least: float
@@ -16,7 +16,7 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Nearest-rank percentiles of `count` waits, in milliseconds."""
+    """Nearest-rank percentiles of `count` durations, in ms."""
 
     count: int
     p50_ms: float
@@ -25,30 +25,30 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Median, minimum and maximum of at least one value."""
+    """Return median, minimum and maximum of at least one value."""
     return Spread(median(values), min(values), max(values))
 
 
 def ratios(subject: Sequence[float], baseline: Sequence[float]) -> Spread:
-    """How many times the baseline the subject reached, run by run.
+    """Return the ratio of subject to baseline, run by run.
 
-    Each run is paired with the baseline of its own round, so that a machine that changes its speed from round to round
-    moves both. Raises ValueError when a run has no partner.
+    Each run is paired with the baseline of the same round, so that changes of the machine's speed affect both. Raises
+    ValueError if the lengths differ.
     """
-    return spread([one / other for one, other in zip(subject, baseline, strict=True)])
+    return spread([value / base for value, base in zip(subject, baseline, strict=True)])
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The nearest-rank percentile of sorted values; `share` in (0, 1]."""
+    """Return the nearest-rank percentile of sorted values; `share` is in (0, 1]."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def latency(waits_ms: Iterable[float]) -> Latency:
-    """The percentiles of at least one wait."""
+    """Return the percentiles of at least one duration."""
     ordered = sorted(waits_ms)
     return Latency(len(ordered), percentile(ordered, 0.5), percentile(ordered, 0.99), ordered[-1])
 
 
 def per_100k(seconds: float, events: int) -> float:
-    """CPU seconds per 100,000 events."""
+    """Return CPU seconds per 100,000 events."""
     return seconds * 100_000 / events

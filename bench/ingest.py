@@ -1,7 +1,7 @@
-"""Durable ingest as a ratio: the hub against bare COPY and against two peers, in turn, in one run.
+"""Benchmark of durable ingest: the hub against bare COPY and against two peers, in turn.
 
-Each round runs the baseline alone, then each service alone; after each, what was sent, acknowledged and stored is
-counted in PostgreSQL, and a difference ends the benchmark. The worker does not run; Redis does.
+Each round runs the baseline and each service alone. After each run, the sent, acknowledged and stored events are
+compared; a difference ends the benchmark. Never runs a worker.
 """
 
 import asyncio
@@ -18,19 +18,29 @@ from uuid import UUID
 import msgspec
 from rich.console import Console
 
-from bench import workload
 from bench.baseline import Copied
-from bench.environment import Process, Room, Stage, fetch, open_stage, read_settings, run_hub, run_peer, seat_class
-from bench.errors import BenchFault
+from bench.environment import (
+    BenchExam,
+    Environment,
+    Process,
+    fetch,
+    open_environment,
+    read_settings,
+    run_hub,
+    run_peer,
+    start_exam,
+)
+from bench.errors import BenchError
 from bench.figures import per_100k, spread
+from bench.load import workload
+from bench.load.messages import LoadRequest, Outcome, Pace
 from bench.machine import busy_s, describe, usage, wait_until_calm
-from bench.messages import Orders, Outcome, Pace
-from bench.report import Ingest, Run, Shape
+from bench.report import IngestReport, Shape, TimedRun
 from bench.sampler import read_samples, sampled
 
 NOTES: Final = [
     "the load generator shares the cores; its CPU is in the table",
-    "no worker runs: this is the figure of ingest; Redis runs and is hinted",
+    "no worker runs: this measures ingest only. Redis runs and receives notifications",
     "PostgreSQL as shipped: fsync, synchronous_commit and full_page_writes on; a checkpoint before each run",
 ]
 LONE_FRAMES: Final = 1_000
@@ -44,25 +54,25 @@ _STORED: Final = """
 """
 
 
-class Spent(msgspec.Struct, frozen=True):
-    """CPU seconds of the processes of a run, and of the whole machine meanwhile."""
+class CpuTime(msgspec.Struct, frozen=True):
+    """CPU seconds of the processes of a run, and of the whole machine during it."""
 
     by_process: dict[str, float]
     machine_s: float
 
 
 class Bench:
-    """One benchmark: a stage, its tapes on the disk, and how long it waits for a calm machine."""
+    """One benchmark: environment, recordings on disk, and how long to wait for a calm machine."""
 
-    def __init__(self, stage: Stage, shape: Shape, patience_s: float) -> None:
-        self.stage = stage
+    def __init__(self, environment: Environment, shape: Shape, patience_s: float) -> None:
+        self.environment = environment
         self.shape = shape
         self.patience_s = patience_s
-        self.flood = stage.folder / "flood.tapes"
-        self.lone = stage.folder / "lone.tapes"
+        self.flood = environment.folder / "flood.recordings"
+        self.lone = environment.folder / "lone.recordings"
 
     def record(self) -> None:
-        """Make what is sent, once for all runs."""
+        """Record the events to send, once for all runs."""
         each = self.shape.events // self.shape.sockets
         started_ms = time.time_ns() // 1_000_000
         made = workload.record(
@@ -71,58 +81,58 @@ class Bench:
         self.flood.write_bytes(msgspec.msgpack.encode(made))
         self.lone.write_bytes(msgspec.msgpack.encode([workload.singles(made[0], LONE_FRAMES)]))
 
-    def copy(self, *how: str) -> Run:
-        """The baseline: the same rows by bare COPY; `keyed`, into a table with the indexes of the real one."""
-        with self._child("bench.baseline", self.flood, self.stage.servers.database_url, *how) as child:
-            line, spent = self._time(child, {"PostgreSQL": self.stage.postgres_pid})
+    def copy(self, *how: str) -> TimedRun:
+        """Run the baseline: bare COPY of the same rows; with `keyed`, into a table with the real indexes."""
+        with self._child("bench.baseline", self.flood, self.environment.servers.database_url, *how) as child:
+            line, spent = self._time(child, {"PostgreSQL": self.environment.postgres_pid})
         copied = msgspec.json.decode(line, type=Copied)
         if copied.rows != self.shape.events:
-            raise BenchFault(f"{copied.rows} of {self.shape.events} rows were copied")
+            raise BenchError(f"{copied.rows} of {self.shape.events} rows were copied")
         return _run(copied.rows, copied.seconds, spent, client=copied.cpu_s)
 
-    def hub(self, pace: Pace = Pace.FLOOD, *, tape: Path | None = None, rate: float = 0.0) -> Run:
-        """The subject: a hub of its own, loaded and counted."""
-        with run_hub(self.stage) as hub:
-            return self.load_hub(hub, pace, tape or self.flood, rate)
+    def hub(self, pace: Pace = Pace.FLOOD, *, recording: Path | None = None, rate: float = 0.0) -> TimedRun:
+        """Run and load a new hub, then compare counts."""
+        with run_hub(self.environment) as hub:
+            return self.load_hub(hub, pace, recording or self.flood, rate)
 
     def profile(self) -> dict[str, int]:
-        """What a hub does under the load of `hub`: samples by place."""
-        samples = self.stage.folder / "samples.json"
-        with run_hub(self.stage, "bench.sampled_hub", VERITAS_BENCH_SAMPLES=str(samples)) as hub:
+        """Sample a hub under load; returns samples by place."""
+        samples = self.environment.folder / "samples.json"
+        with run_hub(self.environment, "bench.sampled_hub", VERITAS_BENCH_SAMPLES=str(samples)) as hub:
             self.load_hub(hub, Pace.FLOOD, self.flood, 0.0, sampled(hub.pid))
         return read_samples(samples)
 
     def load_hub(
-        self, hub: Process, pace: Pace, tape: Path, rate: float, during: AbstractContextManager[None] | None = None
-    ) -> Run:
-        """Load a running hub with a fresh class, then count what is stored."""
+        self, hub: Process, pace: Pace, recording: Path, rate: float, during: AbstractContextManager[None] | None = None
+    ) -> TimedRun:
+        """Load a running hub with a new exam, then compare counts."""
         sockets = 1 if pace is Pace.LONE else self.shape.sockets
-        with self._child("bench.load", tape) as child:
-            room = asyncio.run(seat_class(self.stage, hub, sockets))
+        with self._child("bench.load.generator", recording) as child:
+            exam = asyncio.run(start_exam(self.environment, hub, sockets))
             limit_s = HALF_S if pace is Pace.STEADY else None
             url = f"ws://{hub.address}/ws/monitor"
-            _tell(child, Orders(url=url, pace=pace, attempts=room.attempts, rate=rate, limit_s=limit_s))
+            _send(child, LoadRequest(url=url, pace=pace, attempts=exam.attempts, rate=rate, limit_s=limit_s))
             line, spent = self._time(child, self._pids(hub), during)
         outcome = msgspec.json.decode(line, type=Outcome)
-        asyncio.run(self._count(room, outcome))
+        asyncio.run(self._count(exam, outcome))
         return _loaded(outcome, spent)
 
-    def peer(self, module: str, path: str, pace: Pace, table: str) -> Run:
-        """A peer, loaded for some seconds and counted."""
-        with run_peer(self.stage, module) as peer, self._child("bench.load", self.flood) as child:
+    def peer(self, module: str, path: str, pace: Pace, table: str) -> TimedRun:
+        """Run and load a peer for some seconds, then compare counts."""
+        with run_peer(self.environment, module) as peer, self._child("bench.load.generator", self.flood) as child:
             scheme = "http" if pace is Pace.POST else "ws"
-            _tell(child, Orders(url=f"{scheme}://{peer.address}{path}", pace=pace, limit_s=self.shape.peer_s))
+            _send(child, LoadRequest(url=f"{scheme}://{peer.address}{path}", pace=pace, limit_s=self.shape.peer_s))
             line, spent = self._time(child, self._pids(peer))
         outcome = msgspec.json.decode(line, type=Outcome)
-        stored: int = asyncio.run(fetch(self.stage, f"SELECT count(*) FROM {table}"))[0][0]  # noqa: S608 - our own name
+        stored: int = asyncio.run(fetch(self.environment, f"SELECT count(*) FROM {table}"))[0][0]  # noqa: S608 - our own table name
         if not outcome.sent == outcome.acked == stored:
-            raise BenchFault(f"{module}: {outcome.sent} sent, {outcome.acked} acknowledged, {stored} stored")
+            raise BenchError(f"{module}: {outcome.sent} sent, {outcome.acked} acknowledged, {stored} stored")
         return _loaded(outcome, spent)
 
-    async def _count(self, room: Room, outcome: Outcome) -> None:
-        rows = await fetch(self.stage, _STORED, [attempt.attempt_id for attempt in room.attempts])
+    async def _count(self, exam: BenchExam, outcome: Outcome) -> None:
+        rows = await fetch(self.environment, _STORED, [attempt.attempt_id for attempt in exam.attempts])
         check_counts(
-            outcome, [attempt.attempt_id for attempt in room.attempts], {row[0]: tuple(row)[1:] for row in rows}
+            outcome, [attempt.attempt_id for attempt in exam.attempts], {row[0]: tuple(row)[1:] for row in rows}
         )
 
     def _time(
@@ -130,22 +140,22 @@ class Bench:
         child: subprocess.Popen[bytes],
         pids: Mapping[str, int],
         during: AbstractContextManager[None] | None = None,
-    ) -> tuple[bytes, Spent]:
+    ) -> tuple[bytes, CpuTime]:
         _expect(child, b"ready")
-        asyncio.run(fetch(self.stage, "CHECKPOINT"))
+        asyncio.run(fetch(self.environment, "CHECKPOINT"))
         wait_until_calm(self.patience_s)
         busy, before = busy_s(), {name: usage(pid).total_s for name, pid in pids.items()}
         with during or nullcontext():
             _pipe(child.stdin).write(b"go\n")
             _pipe(child.stdin).flush()
             line = _expect(child)
-        return line, Spent({name: usage(pid).total_s - before[name] for name, pid in pids.items()}, busy_s() - busy)
+        return line, CpuTime({name: usage(pid).total_s - before[name] for name, pid in pids.items()}, busy_s() - busy)
 
     def _pids(self, process: Process) -> dict[str, int]:
         return {
             "server": process.pid,
-            "PostgreSQL": self.stage.postgres_pid,
-            "Redis": self.stage.redis_pid,
+            "PostgreSQL": self.environment.postgres_pid,
+            "Redis": self.environment.redis_pid,
         }
 
     @contextmanager
@@ -161,24 +171,24 @@ class Bench:
 
 def run(
     folder: Path, shape: Shape, *, runs: int, peers: bool, profile: bool, patience_s: float, out: Console
-) -> Ingest:
-    """Measure everything. Raises BenchFault when a run lost something."""
-    with open_stage(folder) as stage:
-        bench = Bench(stage, shape, patience_s)
+) -> IngestReport:
+    """Run all measurements. Raises BenchError if a run lost an event."""
+    with open_environment(folder) as environment:
+        bench = Bench(environment, shape, patience_s)
         out.print(f"recording {shape.events:,} events of the simulator's mix …")
         bench.record()
-        measured: dict[str, list[Run]] = {"copy": [], "hub": [], "keyed": [], "posts": [], "frames": []}
+        measured: dict[str, list[TimedRun]] = {"copy": [], "hub": [], "keyed": [], "posts": [], "frames": []}
         for number in range(runs):
-            for name, one in _round(bench, peers=peers).items():
-                measured[name].append(one())
+            for name, measure in _round(bench, peers=peers).items():
+                measured[name].append(measure())
                 out.print(f"{number + 1}/{runs} {name}: {measured[name][-1].per_second:,.0f} events/s", highlight=False)
-        half = spread([one.per_second for one in measured["hub"]]).median / 2
-        alone = bench.hub(Pace.LONE, tape=bench.lone)
+        half = spread([run.per_second for run in measured["hub"]]).median / 2
+        alone = bench.hub(Pace.LONE, recording=bench.lone)
         paced = bench.hub(Pace.STEADY, rate=half)
-        return Ingest(
+        return IngestReport(
             taken_at=datetime.now(UTC),
             machine=describe(),
-            postgres=asyncio.run(read_settings(stage)),
+            postgres=asyncio.run(read_settings(environment)),
             shape=shape,
             notes=NOTES,
             copy=measured["copy"],
@@ -194,56 +204,56 @@ def run(
 
 
 def check_counts(outcome: Outcome, attempts: Sequence[UUID], stored: Mapping[UUID, tuple[int, int, int]]) -> None:
-    """Hold what was sent against what was acknowledged and what is stored, in all and client by client.
+    """Compare sent, acknowledged and stored events, in total and per client. Raises BenchError.
 
-    `stored` has events, head and refused places of each attempt. Raises BenchFault.
+    `stored` has events, last seq and rejected or lost entries of each attempt.
     """
     total = sum(events for events, _, _ in stored.values())
     if not outcome.sent == outcome.acked == total:
-        raise BenchFault(f"{outcome.sent} events sent, {outcome.acked} acknowledged, {total} stored")
+        raise BenchError(f"{outcome.sent} events sent, {outcome.acked} acknowledged, {total} stored")
     for attempt_id, acked in zip(attempts, outcome.by_client, strict=True):
         if stored.get(attempt_id, (0, 0, 0)) != (acked, acked, 0):
-            raise BenchFault(f"{attempt_id}: {acked} acknowledged, stored {stored.get(attempt_id)}")
+            raise BenchError(f"{attempt_id}: {acked} acknowledged, stored {stored.get(attempt_id)}")
 
 
-def _round(bench: Bench, *, peers: bool) -> dict[str, Callable[[], Run]]:
-    one_round: dict[str, Callable[[], Run]] = {
+def _round(bench: Bench, *, peers: bool) -> dict[str, Callable[[], TimedRun]]:
+    measurements: dict[str, Callable[[], TimedRun]] = {
         "copy": bench.copy,
         "hub": bench.hub,
         "keyed": lambda: bench.copy("keyed"),
     }
     if peers:
-        one_round["frames"] = lambda: bench.peer("bench.peers.frame_inserts", "/ws", Pace.FLOOD, "bench_framed")
-        one_round["posts"] = lambda: bench.peer("bench.peers.one_insert", "/events", Pace.POST, "bench_posted")
-    return one_round
+        measurements["frames"] = lambda: bench.peer("bench.peers.frame_inserts", "/ws", Pace.FLOOD, "bench_framed")
+        measurements["posts"] = lambda: bench.peer("bench.peers.one_insert", "/events", Pace.POST, "bench_posted")
+    return measurements
 
 
-def _loaded(outcome: Outcome, spent: Spent) -> Run:
+def _loaded(outcome: Outcome, spent: CpuTime) -> TimedRun:
     run = _run(outcome.acked, outcome.seconds, spent, generator=outcome.cpu_s)
     return msgspec.structs.replace(run, waits=outcome.waits)
 
 
-def _run(events: int, seconds: float, spent: Spent, **child_s: float) -> Run:
-    """One run, from what its processes have spent, its child's own account among them."""
+def _run(events: int, seconds: float, spent: CpuTime, **child_s: float) -> TimedRun:
+    """Build the result of a run from the CPU time of its processes, including that of the child."""
     ours_s = spent.by_process | child_s
-    return Run(
+    return TimedRun(
         events=events,
         seconds=seconds,
         per_second=events / seconds,
-        cpu_s={process: per_100k(one, events) for process, one in ours_s.items()},
+        cpu_s={process: per_100k(cpu_s, events) for process, cpu_s in ours_s.items()},
         others=max(0.0, (spent.machine_s - sum(ours_s.values())) / seconds),
     )
 
 
-def _tell(child: subprocess.Popen[bytes], orders: Orders) -> None:
-    _pipe(child.stdin).write(msgspec.json.encode(orders) + b"\n")
+def _send(child: subprocess.Popen[bytes], request: LoadRequest) -> None:
+    _pipe(child.stdin).write(msgspec.json.encode(request) + b"\n")
     _pipe(child.stdin).flush()
 
 
 def _expect(child: subprocess.Popen[bytes], wanted: bytes | None = None) -> bytes:
     line = _pipe(child.stdout).readline().strip()
     if not line or (wanted is not None and line != wanted):
-        raise BenchFault(f"{child.args!r} ended, or said {line!r}")
+        raise BenchError(f"{child.args!r} ended or printed {line!r}")
     return line
 
 

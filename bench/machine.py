@@ -1,4 +1,4 @@
-"""What the machine is, and what processes on it have used: read from /proc, so on Linux only. It changes nothing."""
+"""Describes the machine and the CPU time of processes, from /proc (Linux only). Read-only."""
 
 import os
 import platform
@@ -13,14 +13,14 @@ import msgspec
 
 PACKAGES: Final = ("uvicorn", "uvloop", "websockets", "litestar", "asyncpg", "msgspec", "SQLAlchemy")
 CALM: Final = 0.15
-"""Cores that may be busy with something else in a calm machine."""
+"""Cores that other programs may use on a calm machine."""
 
-LOOK_S: Final = 1.0
+SAMPLE_S: Final = 1.0
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """Where the figures were taken."""
+    """The machine of a benchmark."""
 
     processor: str
     cores: int
@@ -31,19 +31,19 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """CPU seconds a process and its descendants have used, those that ended included."""
+    """CPU seconds of a process and its descendants, including those that have ended."""
 
     user_s: float
     system_s: float
 
     @property
     def total_s(self) -> float:
-        """Both together."""
+        """User and system time together."""
         return self.user_s + self.system_s
 
 
 def describe() -> Machine:
-    """Read what this machine is."""
+    """Describe this machine."""
     info = Path("/proc/cpuinfo").read_text()
     models = [line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")]
     return Machine(
@@ -57,11 +57,11 @@ def describe() -> Machine:
 
 
 def usage(pid: int) -> Usage:
-    """What a process and all under it have used so far; nothing for one that is gone."""
+    """Return the CPU time of a process and its descendants; zero for one that is gone."""
     user = system = 0
-    for one in _family(pid):
+    for member in _family(pid):
         try:
-            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
         user += int(fields[11]) + int(fields[13])
@@ -70,23 +70,23 @@ def usage(pid: int) -> Usage:
 
 
 def busy_s() -> float:
-    """CPU seconds that all processes of the machine have used since it was started."""
+    """Return the CPU seconds of all processes since the machine started."""
     user, nice, system, _idle, _iowait, irq, softirq, steal = Path("/proc/stat").read_text().split()[1:9]
     return sum(map(int, (user, nice, system, irq, softirq, steal))) * _TICK_S
 
 
 def wait_until_calm(patience_s: float) -> None:
-    """Wait while the machine is busy, a limited time: a run that starts beside another program measures both."""
+    """Wait until the machine is calm, at most `patience_s`, so that a run measures no other program."""
     give_up_s = time.monotonic() + patience_s
     while time.monotonic() < give_up_s:
         before_s = busy_s()
-        time.sleep(LOOK_S)
-        if busy_s() - before_s < CALM * LOOK_S:
+        time.sleep(SAMPLE_S)
+        if busy_s() - before_s < CALM * SAMPLE_S:
             return
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on."""
+    """Return a free TCP port of the loopback interface."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -95,7 +95,7 @@ def free_port() -> int:
 
 def _family(pid: int) -> list[int]:
     family = [pid]
-    # A child may end while we look; its parent then has what it used.
+    # A child may end meanwhile; its CPU time then belongs to its parent.
     with suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():

@@ -1,4 +1,4 @@
-"""The report of `ingest`: what is written as JSON, and the same as a table. Nothing is measured here."""
+"""Report of `ingest`, as JSON and as a table. Measures nothing."""
 
 from datetime import datetime
 
@@ -8,14 +8,11 @@ from rich.table import Table
 
 from bench.figures import Latency, Spread, ratios, spread
 from bench.machine import CALM, Machine
-from bench.sampler import by_room
+from bench.sampler import by_component
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One timed run; `cpu_s` are CPU seconds per 100,000 events, by process.
-
-    `others` is how many cores were busy with what is no part of the run.
-    """
+class TimedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One timed run. `cpu_s`: CPU seconds per 100,000 events, by process. `others`: cores used by other programs."""
 
     events: int
     seconds: float
@@ -26,7 +23,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """What was sent: how many sockets, events a run, events a frame; for how long the peers were loaded."""
+    """Load of a run: sockets, events per run, events per frame, and how long each peer is loaded."""
 
     sockets: int
     events: int
@@ -35,19 +32,19 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
 
 
-class Ingest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that was measured, run by run."""
+class IngestReport(msgspec.Struct, frozen=True, kw_only=True):
+    """All measurements, run by run."""
 
     taken_at: datetime
     machine: Machine
     postgres: dict[str, str]
     shape: Shape
     notes: list[str]
-    copy: list[Run]
-    hub: list[Run]
-    keyed: list[Run] = []
-    posts: list[Run] = []
-    frames: list[Run] = []
+    copy: list[TimedRun]
+    hub: list[TimedRun]
+    keyed: list[TimedRun] = []
+    posts: list[TimedRun] = []
+    frames: list[TimedRun] = []
     alone: Latency | None = None
     half: Latency | None = None
     half_per_second: float | None = None
@@ -55,7 +52,7 @@ class Ingest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What it comes to: rates a second, and the hub's ratios, taken round by round."""
+    """Rates per second, and the ratios of the hub, round by round."""
 
     copy: Spread
     hub: Spread
@@ -68,15 +65,15 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     hub_to_frames: Spread | None = None
 
 
-class Written(msgspec.Struct, frozen=True):
-    """The file: figures first, then what they were made from."""
+class ReportFile(msgspec.Struct, frozen=True):
+    """The JSON file: figures first, then the measurements."""
 
     figures: Figures
-    ingest: Ingest
+    ingest: IngestReport
 
 
-def figures(ingest: Ingest) -> Figures:
-    """Take medians and ratios of the runs."""
+def figures(ingest: IngestReport) -> Figures:
+    """Compute medians and ratios of the runs."""
     hub = _rates(ingest.hub)
     return Figures(
         copy=spread(_rates(ingest.copy)),
@@ -91,7 +88,7 @@ def figures(ingest: Ingest) -> Figures:
     )
 
 
-def show(ingest: Ingest, out: Console) -> None:
+def show(ingest: IngestReport, out: Console) -> None:
     """Print the report."""
     found = figures(ingest)
     _show_rates(ingest, found, out)
@@ -102,19 +99,19 @@ def show(ingest: Ingest, out: Console) -> None:
                 highlight=False,
             )
     if ingest.samples:
-        _show_rooms(by_room(ingest.samples), out)
+        _show_components(by_component(ingest.samples), out)
     others = spread([run.others for runs in (ingest.copy, ingest.hub, ingest.frames, ingest.posts) for run in runs])
     if others.median > CALM:
         out.print(
             f"[yellow]the machine was not calm:[/yellow] {others.median:.1f} of {ingest.machine.cores} cores were busy "
-            "with something else, which flatters whoever runs more processes",
+            "with other programs, which favors services with more processes",
             highlight=False,
         )
     for note in ingest.notes:
         out.print(f"· {note}", style="dim", highlight=False)
 
 
-def _show_rates(ingest: Ingest, found: Figures, out: Console) -> None:
+def _show_rates(ingest: IngestReport, found: Figures, out: Console) -> None:
     table = Table(title="Durable ingest: websocket → COMMIT → ack", title_justify="left")
     for column in ("", "events/s", "hub is", "CPU s per 100,000 events"):
         table.add_column(column, justify="left" if not column else "right")
@@ -123,30 +120,32 @@ def _show_rates(ingest: Ingest, found: Figures, out: Console) -> None:
     if found.keyed is not None:
         table.add_row("COPY with the indexes", _rate(found.keyed), _ratio(found.hub_to_keyed, 3), _cpu(ingest.keyed))
     if found.frames is not None:
-        table.add_row("a frame a transaction", _rate(found.frames), _ratio(found.hub_to_frames, 1), _cpu(ingest.frames))
+        table.add_row(
+            "a transaction per frame", _rate(found.frames), _ratio(found.hub_to_frames, 1), _cpu(ingest.frames)
+        )
     if found.posts is not None:
-        table.add_row("one INSERT a POST", _rate(found.posts), _ratio(found.hub_to_posts, 0), _cpu(ingest.posts))
+        table.add_row("an INSERT per POST", _rate(found.posts), _ratio(found.hub_to_posts, 0), _cpu(ingest.posts))
     out.print(table)
 
 
-def _show_rooms(rooms: dict[str, float], out: Console) -> None:
-    table = Table(title="Where the hub's own time goes", title_justify="left", show_header=False)
+def _show_components(components: dict[str, float], out: Console) -> None:
+    table = Table(title="CPU time of the hub by component", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    for room, share in sorted(rooms.items(), key=lambda one: -one[1]):
-        table.add_row(room, f"{share:.1%}")
+    for component, share in sorted(components.items(), key=lambda item: -item[1]):
+        table.add_row(component, f"{share:.1%}")
     out.print(table)
 
 
-def _spread(runs: list[Run]) -> Spread | None:
+def _spread(runs: list[TimedRun]) -> Spread | None:
     return spread(_rates(runs)) if runs else None
 
 
-def _against(ingest: Ingest, runs: list[Run]) -> Spread | None:
+def _against(ingest: IngestReport, runs: list[TimedRun]) -> Spread | None:
     return ratios(_rates(ingest.hub), _rates(runs)) if runs else None
 
 
-def _rates(runs: list[Run]) -> list[float]:
+def _rates(runs: list[TimedRun]) -> list[float]:
     return [run.per_second for run in runs]
 
 
@@ -158,6 +157,6 @@ def _ratio(value: Spread | None, digits: int) -> str:
     return "" if value is None else f"{value.median:.{digits}f} x ({value.least:.{digits}f}-{value.most:.{digits}f})"
 
 
-def _cpu(runs: list[Run]) -> str:
+def _cpu(runs: list[TimedRun]) -> str:
     names = list(runs[0].cpu_s)
     return ", ".join(f"{name} {spread([run.cpu_s[name] for run in runs]).median:.2f}" for name in names)

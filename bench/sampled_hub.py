@@ -1,4 +1,4 @@
-"""`veritas serve` with a sampler in it, for benchmarks only: no other deployment runs it."""
+"""`veritas serve` with a sampler, for benchmarks only. Never part of a deployment."""
 
 import os
 

@@ -1,7 +1,7 @@
-"""A sampler of CPU time: a signal every few milliseconds of it, and whoever runs then is counted by room.
+"""Samples CPU time: at a signal every few milliseconds, the running function is counted for its component.
 
-It cannot look into C: that time, the kernel's included, is counted for the Python function that runs next, which is the
-caller or what C calls back. Nothing here changes what the process does.
+Time in C code and in the kernel counts for the Python function that runs next: the caller or a callback. Never changes
+what the process does.
 """
 
 import os
@@ -18,7 +18,7 @@ import msgspec
 
 EVERY_S: Final = 0.002
 
-ROOMS: Final = {
+COMPONENTS: Final = {
     "protocol/codec.py": "codec",
     "protocol/events.py": "codec",
     "protocol/": "codec",
@@ -50,13 +50,13 @@ ROOMS: Final = {
     "hub/": "the rest of the hub",
     "/asyncio/": "event loop",
 }
-"""Which room a file belongs to, by the first part of its path that is listed."""
+"""Component of a file, by the first listed part of its path."""
 
 OTHERS: Final = "event loop"
 
 
 def install(path: str) -> None:
-    """Be ready to sample this process: SIGUSR1 starts, SIGUSR2 stops and writes what was seen to `path`."""
+    """Prepare sampling of this process: SIGUSR1 starts, SIGUSR2 stops and writes the samples to `path`."""
     root = f"{Path(__file__).parents[1]}/"
     seen: Counter[str] = Counter()
 
@@ -76,14 +76,14 @@ def install(path: str) -> None:
     signal.signal(signal.SIGUSR2, stop)
 
 
-def room_of(path: str) -> str | None:
-    """The room a file belongs to, or None for one that works for its caller."""
-    return next((room for part, room in ROOMS.items() if part in path), None)
+def component_of(path: str) -> str | None:
+    """Return the component of a file, or None if it works for its caller."""
+    return next((component for part, component in COMPONENTS.items() if part in path), None)
 
 
 @contextmanager
 def sampled(pid: int) -> Iterator[None]:
-    """Have another process, that installed the sampler, sample itself for the length of the block."""
+    """Make a process that has installed the sampler sample itself while the block runs."""
     os.kill(pid, signal.SIGUSR1)
     try:
         yield
@@ -93,25 +93,25 @@ def sampled(pid: int) -> Iterator[None]:
 
 
 def read_samples(path: Path) -> dict[str, int]:
-    """What a sampler has written: how often it found which place."""
+    """Read the samples: number of hits by place."""
     return msgspec.json.decode(path.read_bytes(), type=dict[str, int])
 
 
-def by_room(seen: Mapping[str, int]) -> dict[str, float]:
-    """Add up places (`room|file:function`) by room, as shares of all."""
-    rooms: Counter[str] = Counter()
+def by_component(seen: Mapping[str, int]) -> dict[str, float]:
+    """Sum up places (`component|file:function`) by component, as shares of all samples."""
+    components: Counter[str] = Counter()
     for place, count in seen.items():
-        rooms[place.partition("|")[0]] += count
-    return {room: count / rooms.total() for room, count in rooms.most_common()}
+        components[place.partition("|")[0]] += count
+    return {component: count / components.total() for component, count in components.most_common()}
 
 
 def _place(frame: FrameType, root: str) -> str:
-    """The innermost function that belongs to a room, and which one."""
+    """Return the innermost function that belongs to a component."""
     at: FrameType | None = frame
     while at is not None:
         path = at.f_code.co_filename.removeprefix(root)
-        room = room_of(path)
-        if room is not None:
-            return f"{room}|{path}:{at.f_code.co_qualname}"
+        component = component_of(path)
+        if component is not None:
+            return f"{component}|{path}:{at.f_code.co_qualname}"
         at = at.f_back
     return f"{OTHERS}|"

@@ -1,7 +1,7 @@
-"""What each pure stage of an event costs, one after the other on one core: CPU time per event, without any socket.
+"""CPU time per event of each pure stage, on one core, without sockets.
 
-The figures explain those of `ingest`; they are no throughput of their own. PostgreSQL, the kernel and the event loop
-have no part in them.
+The numbers explain those of `ingest`; they are not a throughput. Never includes PostgreSQL, the kernel or the event
+loop.
 """
 
 import gc
@@ -16,7 +16,7 @@ from rich.table import Table
 from uuid_utils.compat import uuid7
 
 from bench.figures import Spread, spread
-from bench.workload import Tape
+from bench.load.workload import Recording
 from db import copy_encoding
 from db.segments import make_segment
 from hub.monitor.session import CandidateSession
@@ -30,42 +30,42 @@ START_MS: Final = 1_790_000_000_000
 _T = TypeVar("_T")
 
 Text = tuple[str | bytes, Encoding]
-"""A frame as the socket hands it over."""
+"""A frame as the socket delivers it."""
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """One stage: microseconds of CPU per event, over several passes."""
+    """CPU time of one stage in µs per event, over several passes."""
 
-    stage: str
+    environment: str
     us: Spread
 
 
-def measure(tapes: Sequence[Tape], passes: int) -> list[Cost]:
-    """Time each stage on what the stage before it has made."""
+def measure(recordings: Sequence[Recording], passes: int) -> list[Cost]:
+    """Time each stage on the output of the stage before it."""
     frames: list[Text] = [
-        (frame.payload.decode() if tape.encoding is Encoding.JSON else frame.payload, tape.encoding)
-        for tape in tapes
-        for frame in tape.frames
+        (frame.payload.decode() if recording.encoding is Encoding.JSON else frame.payload, recording.encoding)
+        for recording in recordings
+        for frame in recording.frames
     ]
-    events = sum(tape.events for tape in tapes)
+    events = sum(recording.events for recording in recordings)
     costs: list[Cost] = []
 
-    def timed(stage: str, work: Callable[[], _T]) -> _T:
+    def timed(environment: str, work: Callable[[], _T]) -> _T:
         seconds = []
         for _ in range(passes):
             gc.collect()
             started_s = time.process_time()
             made = work()
             seconds.append(time.process_time() - started_s)
-        costs.append(Cost(stage, spread([one / events * 1e6 for one in seconds])))
+        costs.append(Cost(environment, spread([value / events * 1e6 for value in seconds])))
         return made
 
-    timed("parsing alone, nothing checked", lambda: _parse(frames))
-    batches = timed("parsing with every check", lambda: [_batch(text, encoding) for text, encoding in frames])
-    by_tape = _deal(tapes, batches)
-    timed("the sequence law and the window", lambda: sum(_converse(one) for one in by_tape))
-    timed("rows in PostgreSQL's binary format", lambda: [_write(one) for one in by_tape])
-    timed("an acknowledgement a frame", lambda: [encode(Ack(batch.last_seq), Encoding.JSON) for batch in batches])
+    timed("parsing without checks", lambda: _parse(frames))
+    batches = timed("parsing with all checks", lambda: [_batch(text, encoding) for text, encoding in frames])
+    by_recording = _split(recordings, batches)
+    timed("sequence checks and window", lambda: sum(_run_session(one) for one in by_recording))
+    timed("rows in PostgreSQL's binary format", lambda: [_write(one) for one in by_recording])
+    timed("an ack per frame", lambda: [encode(Ack(batch.last_seq), Encoding.JSON) for batch in batches])
     return costs
 
 
@@ -73,9 +73,9 @@ def show(costs: Sequence[Cost], out: Console) -> None:
     """Print the stages."""
     table = Table(title="CPU of the pure stages", title_justify="left")
     table.add_column("stage")
-    table.add_column("µs an event", justify="right")
+    table.add_column("µs per event", justify="right")
     for cost in costs:
-        table.add_row(cost.stage, f"{cost.us.median:.2f} ({cost.us.least:.2f}-{cost.us.most:.2f})")
+        table.add_row(cost.environment, f"{cost.us.median:.2f} ({cost.us.least:.2f}-{cost.us.most:.2f})")
     out.print(table)
 
 
@@ -94,13 +94,13 @@ def _batch(text: str | bytes, encoding: Encoding) -> Batch:
     return batch
 
 
-def _deal(tapes: Sequence[Tape], batches: Sequence[Batch]) -> list[list[Batch]]:
+def _split(recordings: Sequence[Recording], batches: Sequence[Batch]) -> list[list[Batch]]:
     dealt = iter(batches)
-    return [[next(dealt) for _ in tape.frames] for tape in tapes]
+    return [[next(dealt) for _ in recording.frames] for recording in recordings]
 
 
-def _converse(batches: Sequence[Batch]) -> int:
-    """One session from hello to its last acknowledgement, each batch stored before the next comes."""
+def _run_session(batches: Sequence[Batch]) -> int:
+    """Run one session from hello to the last ack; each batch is stored before the next one arrives."""
     session = CandidateSession(0)
     hello = Hello(
         ticket="ticket",

@@ -1,1 +1,1 @@
-"""Services as they are commonly written, to compare with: each does less than the hub and checks nothing more."""
+"""Services as they are commonly written, for comparison. Each does less than the hub."""

@@ -1,7 +1,7 @@
-"""The idiomatic asynchronous peer: a websocket handler that stores each frame in a transaction and then answers.
+"""An idiomatic asynchronous service: a websocket handler that stores each frame in a transaction and then answers.
 
-It is fast where that is free (msgspec, a pool of asyncpg, uvloop), and does what tutorials show: `executemany` of
-INSERT. No numbers are checked, nothing is resumed, nobody signs in.
+It is fast where that is easy (msgspec, an asyncpg pool, uvloop) and uses `executemany` with INSERT as tutorials do.
+Never checks numbers, resumes a connection or authenticates.
 """
 
 import sys
@@ -41,14 +41,14 @@ INSERT = """
 
 
 class EventsFrame(msgspec.Struct, tag_field="t", tag="events", frozen=True):
-    """What a client sends."""
+    """Frame of a client."""
 
     first_seq: int
     events: list[Event]
 
 
 class AckFrame(msgspec.Struct, tag_field="t", tag="ack", frozen=True):
-    """What it is answered once its events are stored."""
+    """Answer once the events are stored."""
 
     seq: int
 

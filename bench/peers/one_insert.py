@@ -1,6 +1,6 @@
-"""The peer everybody starts with: one event a POST, one INSERT and one COMMIT each, through an ORM session.
+"""The simplest service: one event per POST, with one INSERT and one COMMIT, through an ORM session.
 
-It stores what it is told: no numbers, no windows, no resumption, no sign-in.
+Never checks numbers, limits a client, resumes or authenticates.
 """
 
 import sys
@@ -27,7 +27,7 @@ class Base(DeclarativeBase):
 
 
 class EventRow(Base):
-    """One row an event, a key of its own, an index to find an attempt's."""
+    """One row per event, with an index by attempt."""
 
     __tablename__ = "bench_posted"
     __table_args__ = (Index("ix_bench_posted_attempt_id", "attempt_id", "id"),)
@@ -52,7 +52,7 @@ class PostedEvent(msgspec.Struct, frozen=True):
 
 
 class Posted(msgspec.Struct, frozen=True):
-    """The answer to it."""
+    """Answer to a request."""
 
     id: int
 

@@ -2,10 +2,10 @@ from uuid import uuid4
 
 import pytest
 
-from bench.errors import BenchFault
+from bench.errors import BenchError
 from bench.figures import latency
 from bench.ingest import check_counts
-from bench.messages import Outcome
+from bench.load.messages import Outcome
 
 ONE, TWO = uuid4(), uuid4()
 
@@ -34,5 +34,5 @@ def test_a_run_that_lost_nothing_passes() -> None:
 def test_what_is_lost_doubled_moved_or_refused_ends_the_benchmark(
     sent: int, stored: dict[object, tuple[int, int, int]]
 ) -> None:
-    with pytest.raises(BenchFault):
+    with pytest.raises(BenchError):
         check_counts(outcome(sent, [3, 2]), [ONE, TWO], stored)

@@ -1,10 +1,10 @@
 import pytest
 
-from bench.sampler import by_room, room_of
+from bench.sampler import by_component, component_of
 
 
 @pytest.mark.parametrize(
-    ("path", "room"),
+    ("path", "component"),
     [
         ("protocol/codec.py", "codec"),
         ("hub/monitor/session.py", "session"),
@@ -16,9 +16,9 @@ from bench.sampler import by_room, room_of
         ("/anywhere/enum.py", None),
     ],
 )
-def test_a_file_belongs_to_its_room_or_works_for_its_caller(path: str, room: str | None) -> None:
-    assert room_of(path) == room
+def test_a_file_belongs_to_its_room_or_works_for_its_caller(path: str, exam: str | None) -> None:
+    assert component_of(path) == exam
 
 
-def test_samples_add_up_to_one_by_room() -> None:
-    assert by_room({"codec|a:f": 2, "codec|b:g": 1, "session|c:h": 1}) == {"codec": 0.75, "session": 0.25}
+def test_samples_add_up_to_one_by_component() -> None:
+    assert by_component({"codec|a:f": 2, "codec|b:g": 1, "session|c:h": 1}) == {"codec": 0.75, "session": 0.25}

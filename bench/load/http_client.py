@@ -1,4 +1,4 @@
-"""An HTTP client that costs little: one event a POST, kept alive, one request at a time. It reads no body."""
+"""A cheap HTTP client: one event per POST, keep-alive, one request at a time. Never reads a body."""
 
 import asyncio
 import time
@@ -12,12 +12,12 @@ import msgspec
 from protocol.events import Entry
 
 
-class PosterFault(Exception):
-    """A request was not answered with 201."""
+class PostError(Exception):
+    """The answer was not 201."""
 
 
-class Poster:
-    """One connection of a client that posts events one by one."""
+class HttpPoster:
+    """One connection that posts events one by one."""
 
     def __init__(self, url: str, entries: Sequence[Entry]) -> None:
         self._parts = urlsplit(url)
@@ -32,7 +32,7 @@ class Poster:
         self._reader, self._writer = await asyncio.open_connection(self._parts.hostname, self._parts.port)
 
     async def play(self, limit_s: float) -> None:
-        """Post for `limit_s`, the same events again and again. Raises PosterFault."""
+        """Post the same events again and again for `limit_s`. Raises PostError."""
         clock = time.perf_counter
         started_s = clock()
         while (sent_s := clock()) - started_s < limit_s:
@@ -40,14 +40,14 @@ class Poster:
             self.sent += 1
             head = await self._reader.readuntil(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 201"):
-                raise PosterFault(head.split(b"\r\n")[0].decode())
+                raise PostError(head.split(b"\r\n")[0].decode())
             length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
             await self._reader.readexactly(int(length or b"0"))
             self.waits_ms.append((clock() - sent_s) * 1000)
             self.acked += 1
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._writer.close()
 
     def _request(self, entry: Entry) -> bytes:

@@ -1,8 +1,8 @@
-"""A websocket client that costs little: frames are masked before the clock starts, and only `ack` is read closely.
+"""A cheap websocket client: frames are masked before the clock starts, and only `ack` frames are decoded fully.
 
-Real handshakes, real frames, a real window; it only never builds a frame while it is measured. It shares the cores
-with what it measures, so what it costs is part of every report. Moments are of the performance counter: the event
-loop's own clock counts whole milliseconds.
+Handshakes, frames and the window are real; frames are never built while measuring. The client shares the cores with
+the server, so every report includes its CPU time. Times are from the performance counter, because the clock of the
+event loop counts whole milliseconds.
 """
 
 import asyncio
@@ -18,26 +18,26 @@ from websockets.http11 import Response
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
-from bench.workload import Tape
+from bench.load.workload import Recording
 from protocol.codec import Encoding, decode_to_candidate
 from protocol.limits import Window
 from protocol.monitor import Ack, Error, Welcome
 
 
-class ClientFault(Exception):
-    """The other side did not do what the protocol says."""
+class SocketClosed(Exception):
+    """The socket was closed, or the hub broke the protocol."""
 
 
-class Client(asyncio.Protocol):
-    """One socket that plays a tape. A hello is sent first, and a welcome awaited, where there is one."""
+class LoadClient(asyncio.Protocol):
+    """One socket that sends a recording, after hello and welcome if there is a hello."""
 
-    def __init__(self, url: str, tape: Tape, hello: bytes | None) -> None:
+    def __init__(self, url: str, recording: Recording, hello: bytes | None) -> None:
         self._loop = asyncio.get_running_loop()
-        self._encoding = tape.encoding
+        self._encoding = recording.encoding
         self._hello = hello
-        self._frames = [(_masked(frame.payload, tape.encoding), frame) for frame in tape.frames]
+        self._frames = [(_masked(frame.payload, recording.encoding), frame) for frame in recording.frames]
         self._next = 0
-        self._wire = ClientProtocol(parse_uri(url), subprotocols=[Subprotocol(tape.encoding)] if hello else None)
+        self._wire = ClientProtocol(parse_uri(url), subprotocols=[Subprotocol(recording.encoding)] if hello else None)
         self._in_flight: deque[tuple[int, int, int, float]] = deque()
         self._window = Window()
         self._events = 0
@@ -48,26 +48,26 @@ class Client(asyncio.Protocol):
         self.waits_ms = array("d")
         self.ready: asyncio.Future[None] = self._loop.create_future()
         self.done: asyncio.Future[None] = self._loop.create_future()
-        self._heard: asyncio.Future[None] | None = None
+        self._next_ack: asyncio.Future[None] | None = None
 
     @property
     def per_frame(self) -> int:
-        """How many events a frame of its tape holds."""
+        """Events per frame of its recording."""
         return self._frames[0][1].events
 
     @property
     def left(self) -> int:
-        """How many frames are still to be sent."""
+        """Number of frames still to send."""
         return len(self._frames) - self._next
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the upgrade."""
+        """Send the upgrade request."""
         self._transport = cast(asyncio.Transport, transport)
         self._wire.send_request(self._wire.connect())
         self._flush()
 
     def data_received(self, data: bytes) -> None:
-        """Take what the other side says."""
+        """Handle received bytes."""
         self._wire.receive_data(data)
         for event in self._wire.events_received():
             if isinstance(event, Response):
@@ -77,18 +77,18 @@ class Client(asyncio.Protocol):
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Whoever still waits for this socket is told why that is in vain."""
-        fault = ClientFault(f"the socket was closed: {self._wire.close_code} {self._wire.close_reason or exc}")
+        """Fail all waiters of this socket."""
+        fault = SocketClosed(f"the socket was closed: {self._wire.close_code} {self._wire.close_reason or exc}")
         self._fail(fault)
 
     def flood(self) -> None:
-        """Send as fast as the window allows until the tape is at its end."""
+        """Send as fast as the window allows until the end of the recording."""
         self._flooding = True
         self._pump()
 
     @property
     def may_send(self) -> bool:
-        """Whether there is a next frame and the window has room for it."""
+        """Whether there is a next frame that fits into the window."""
         if not self.left:
             return False
         frame = self._frames[self._next][1]
@@ -96,14 +96,14 @@ class Client(asyncio.Protocol):
         return fits and self._bytes + len(frame.payload) <= self._window.bytes
 
     async def send_when_due(self, due_s: float) -> None:
-        """Send the next frame at `due_s`, or as soon as the window then has room. Raises ClientFault."""
+        """Send the next frame at `due_s`, or when the window has room after that. Raises SocketClosed."""
         await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
         while not self.may_send:
             await self.settled()
         self.send_next(due_s)
 
     def send_next(self, due_s: float) -> None:
-        """Send the next frame; its wait counts from `due_s`. Raises ClientFault when the socket has ended."""
+        """Send the next frame; its latency counts from `due_s`. Raises SocketClosed."""
         if self.done.done():
             self.done.result()
         wire, frame = self._frames[self._next]
@@ -115,20 +115,20 @@ class Client(asyncio.Protocol):
         self._transport.write(wire)
 
     def finish(self) -> None:
-        """Nothing more will be sent: `done` comes with the last acknowledgement."""
+        """Stop sending; `done` is set with the last ack."""
         self._frames = self._frames[: self._next]
         self._settle()
 
     async def settled(self) -> None:
-        """Wait for the next acknowledgement. Raises ClientFault when the socket ends instead."""
+        """Wait for the next ack. Raises SocketClosed."""
         if self.done.done():
             return self.done.result()
-        if self._heard is None:
-            self._heard = self._loop.create_future()
-        return await self._heard
+        if self._next_ack is None:
+            self._next_ack = self._loop.create_future()
+        return await self._next_ack
 
     def close(self) -> None:
-        """Leave with a proper close frame."""
+        """Close with a close frame."""
         if not self._transport.is_closing():
             self._wire.send_close(1000)
             self._flush()
@@ -140,7 +140,7 @@ class Client(asyncio.Protocol):
 
     def _shake_hands(self) -> None:
         if self._wire.handshake_exc is not None:
-            self.ready.set_exception(ClientFault(str(self._wire.handshake_exc)))
+            self.ready.set_exception(SocketClosed(str(self._wire.handshake_exc)))
         elif self._hello is None:
             self.ready.set_result(None)
         else:
@@ -150,13 +150,13 @@ class Client(asyncio.Protocol):
         frame = decode_to_candidate(data.decode() if self._encoding is Encoding.JSON else data, self._encoding)
         if isinstance(frame, Ack):
             if frame.rejected:
-                self._fail(ClientFault(f"events were rejected: {frame.rejected[:3]}"))
+                self._fail(SocketClosed(f"events were rejected: {frame.rejected[:3]}"))
             self._acknowledge(frame.seq)
         elif isinstance(frame, Welcome):
             self._window = frame.window
             self.ready.set_result(None)
         elif isinstance(frame, Error):
-            self._fail(ClientFault(f"{frame.code}: {frame.detail}"))
+            self._fail(SocketClosed(f"{frame.code}: {frame.detail}"))
 
     def _acknowledge(self, seq: int) -> None:
         now_s = time.perf_counter()
@@ -168,9 +168,9 @@ class Client(asyncio.Protocol):
             self.waits_ms.append((now_s - due_s) * 1000)
         if self._flooding:
             self._pump()
-        if self._heard is not None:
-            self._heard.set_result(None)
-            self._heard = None
+        if self._next_ack is not None:
+            self._next_ack.set_result(None)
+            self._next_ack = None
         self._settle()
 
     def _pump(self) -> None:
@@ -182,11 +182,11 @@ class Client(asyncio.Protocol):
         if not self.left and not self._in_flight and not self.done.done():
             self.done.set_result(None)
 
-    def _fail(self, fault: ClientFault) -> None:
-        for future in (self.ready, self.done, self._heard):
+    def _fail(self, fault: SocketClosed) -> None:
+        for future in (self.ready, self.done, self._next_ack):
             if future is not None and not future.done():
                 future.set_exception(fault)
-                # Not all of them are awaited; their fault is the same.
+                # Not all of them are awaited; the error is the same.
                 future.exception()
 
 

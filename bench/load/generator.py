@@ -1,6 +1,6 @@
-"""The load generator, a process of its own: `python -m bench.load TAPES`. It measures, and decides nothing.
+"""Load generator, as a separate process (`python -m bench.load.generator RECORDINGS`). Never evaluates a result.
 
-Reads its orders from standard input, says `ready` once every socket is open, starts at `go`, prints the outcome.
+Reads its request from standard input, prints `ready` once every socket is open, starts at `go`, prints the outcome.
 """
 
 import asyncio
@@ -13,31 +13,31 @@ from uuid import uuid4
 import msgspec
 import uvloop
 
-from bench.client import Client
 from bench.figures import latency
-from bench.http_client import Poster
-from bench.messages import AttemptTicket, Orders, Outcome, Pace
-from bench.workload import Tape, entries
+from bench.load.client import LoadClient
+from bench.load.http_client import HttpPoster
+from bench.load.messages import AttemptTicket, LoadRequest, Outcome, Pace
+from bench.load.workload import Recording, entries
 from protocol.codec import encode
 from protocol.monitor import Client as Identity
 from protocol.monitor import Hello
 
 PATIENCE_S = 120.0
-"""How long after its last frame a client still waits for acknowledgements."""
+"""How long a client waits for acks after its last frame."""
 
 
-async def run(tapes: list[Tape]) -> None:
-    """Play the tapes as ordered."""
+async def run(recordings: list[Recording]) -> None:
+    """Send the recordings as requested."""
     loop = asyncio.get_running_loop()
-    orders = msgspec.json.decode(await loop.run_in_executor(None, sys.stdin.buffer.readline), type=Orders)
-    clients: Sequence[Client | Poster] = await (
-        _open_posters(orders, tapes) if orders.pace is Pace.POST else _open(orders, tapes)
+    request = msgspec.json.decode(await loop.run_in_executor(None, sys.stdin.buffer.readline), type=LoadRequest)
+    clients: Sequence[LoadClient | HttpPoster] = await (
+        _open_posters(request, recordings) if request.pace is Pace.POST else _open(request, recordings)
     )
-    say(b"ready")
+    print_line(b"ready")
     await loop.run_in_executor(None, sys.stdin.buffer.readline)
     cpu_s, started_s = time.process_time(), time.perf_counter()
-    async with asyncio.timeout((orders.limit_s or 0) + PATIENCE_S):
-        await _play(orders, clients)
+    async with asyncio.timeout((request.limit_s or 0) + PATIENCE_S):
+        await _play(request, clients)
     seconds = time.perf_counter() - started_s
     by_client = [client.acked for client in clients]
     outcome = Outcome(
@@ -48,24 +48,26 @@ async def run(tapes: list[Tape]) -> None:
         cpu_s=time.process_time() - cpu_s,
         waits=latency(wait for client in clients for wait in client.waits_ms),
     )
-    say(msgspec.json.encode(outcome))
+    print_line(msgspec.json.encode(outcome))
     for client in clients:
         client.close()
     await asyncio.sleep(0.2)
 
 
-def say(line: bytes) -> None:
-    """Tell the benchmark something."""
+def print_line(line: bytes) -> None:
+    """Send a line to the benchmark."""
     sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
 
 
-async def _open(orders: Orders, tapes: list[Tape]) -> list[Client]:
+async def _open(request: LoadRequest, recordings: list[Recording]) -> list[LoadClient]:
     loop = asyncio.get_running_loop()
-    host, _, port = orders.url.partition("://")[2].partition("/")[0].partition(":")
+    host, _, port = request.url.partition("://")[2].partition("/")[0].partition(":")
     clients = []
-    for number, tape in enumerate(tapes):
-        client = Client(orders.url, tape, _hello(orders.attempts[number], tape) if orders.attempts else None)
+    for number, recording in enumerate(recordings):
+        client = LoadClient(
+            request.url, recording, _hello(request.attempts[number], recording) if request.attempts else None
+        )
         await loop.create_connection(lambda client=client: client, host, int(port))  # type: ignore[misc]
         clients.append(client)
     async with asyncio.timeout(PATIENCE_S):
@@ -73,13 +75,13 @@ async def _open(orders: Orders, tapes: list[Tape]) -> list[Client]:
     return clients
 
 
-async def _open_posters(orders: Orders, tapes: list[Tape]) -> list[Poster]:
-    posters = [Poster(orders.url, entries(tape.frames[0], tape)) for tape in tapes]
+async def _open_posters(request: LoadRequest, recordings: list[Recording]) -> list[HttpPoster]:
+    posters = [HttpPoster(request.url, entries(recording.frames[0], recording)) for recording in recordings]
     await asyncio.gather(*(poster.connect() for poster in posters))
     return posters
 
 
-def _hello(attempt: AttemptTicket, tape: Tape) -> bytes:
+def _hello(attempt: AttemptTicket, recording: Recording) -> bytes:
     now_ms = time.time_ns() // 1_000_000
     data = encode(
         Hello(
@@ -92,33 +94,33 @@ def _hello(attempt: AttemptTicket, tape: Tape) -> bytes:
             mono=0,
             at=now_ms,
         ),
-        tape.encoding,
+        recording.encoding,
     )
     return data.encode() if isinstance(data, str) else data
 
 
-async def _play(orders: Orders, clients: Sequence[Client | Poster]) -> None:
+async def _play(request: LoadRequest, clients: Sequence[LoadClient | HttpPoster]) -> None:
     plays: list[Awaitable[None]] = []
     for number, client in enumerate(clients):
-        if isinstance(client, Poster):
-            plays.append(client.play(orders.limit_s or PATIENCE_S))
-        elif orders.pace is Pace.FLOOD:
-            plays.append(_flood(client, orders.limit_s))
-        elif orders.pace is Pace.LONE:
+        if isinstance(client, HttpPoster):
+            plays.append(client.play(request.limit_s or PATIENCE_S))
+        elif request.pace is Pace.FLOOD:
+            plays.append(_flood(client, request.limit_s))
+        elif request.pace is Pace.LONE:
             plays.append(_alone(client))
         else:
-            plays.append(_steadily(client, orders, number / len(clients), len(clients)))
+            plays.append(_steadily(client, request, number / len(clients), len(clients)))
     await asyncio.gather(*plays)
 
 
-async def _flood(client: Client, limit_s: float | None) -> None:
+async def _flood(client: LoadClient, limit_s: float | None) -> None:
     client.flood()
     if limit_s is not None:
         asyncio.get_running_loop().call_later(limit_s, client.finish)
     await client.done
 
 
-async def _alone(client: Client) -> None:
+async def _alone(client: LoadClient) -> None:
     clock = time.perf_counter
     while client.left:
         before = len(client.waits_ms)
@@ -130,12 +132,12 @@ async def _alone(client: Client) -> None:
     await client.done
 
 
-async def _steadily(client: Client, orders: Orders, phase: float, clients: int) -> None:
-    """Send at fixed moments: a wait counts from when a frame was due, also where the generator itself was late."""
+async def _steadily(client: LoadClient, request: LoadRequest, phase: float, clients: int) -> None:
+    """Send at fixed times; a latency counts from when the frame was due, even if the generator was late."""
     clock = time.perf_counter
     started_s = clock()
-    limit_s = orders.limit_s or PATIENCE_S
-    period_s = client.per_frame * clients / orders.rate
+    limit_s = request.limit_s or PATIENCE_S
+    period_s = client.per_frame * clients / request.rate
     due_s = started_s + phase * period_s
     while client.left and due_s < started_s + limit_s:
         await client.send_when_due(due_s)
@@ -145,10 +147,10 @@ async def _steadily(client: Client, orders: Orders, phase: float, clients: int) 
 
 
 def main() -> None:
-    """Load the tapes, then do as ordered."""
-    tapes = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=list[Tape])
+    """Load the recordings and run."""
+    recordings = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=list[Recording])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(tapes))
+        runner.run(run(recordings))
 
 
 if __name__ == "__main__":

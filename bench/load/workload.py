@@ -1,6 +1,6 @@
-"""The events of a simulated class as frames ready to send: what every run of a benchmark sends again. Pure.
+"""Recorded events of a simulated exam as frames ready to send; every run sends the same. Pure.
 
-Frames are made before any clock starts; neither a socket nor the time of day is known here.
+Frames are built before any clock starts. Never uses a socket or the time of day.
 """
 
 from collections.abc import Iterator
@@ -17,65 +17,69 @@ from veritas.simulation.scripts import RecordEvent, Script, assign_scripts
 from veritas.simulation.scripts.background import fork
 
 CLASS_S: Final = 3600.0
-"""Scripts are played as in a session of this length, again and again until there are events enough."""
+"""Length of the simulated session; scripts repeat until there are enough events."""
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """One `events` frame: its payload on the wire, the number of its last event, and how many it holds."""
+    """One `events` frame: payload, last seq, and number of events."""
 
     payload: bytes
     last_seq: int
     events: int
 
 
-class Tape(msgspec.Struct, frozen=True):
-    """All that one client sends, in its encoding."""
+class Recording(msgspec.Struct, frozen=True):
+    """All frames of one client, in its encoding."""
 
     encoding: Encoding
     frames: list[Frame]
 
     @property
     def events(self) -> int:
-        """How many events are on it."""
+        """Number of events."""
         return sum(frame.events for frame in self.frames)
 
 
-def record(sessions: int, events_each: int, *, per_frame: int, seed: int, started_ms: int) -> list[Tape]:
-    """Record a class of the simulator's mix, every fourth client in MessagePack as there."""
-    random = Random(seed)  # noqa: S311 - a seed makes a class repeatable
+def record(sessions: int, events_each: int, *, per_frame: int, seed: int, started_ms: int) -> list[Recording]:
+    """Record a simulated exam; every fourth client uses MessagePack, as in the simulator."""
+    random = Random(seed)  # noqa: S311 - a seed makes a run repeatable
     cast = assign_scripts(sessions, CLASS_S, random)
     encodings = [Encoding.MSGPACK if number % 4 == 3 else Encoding.JSON for number in range(sessions)]
     return [
-        _tape(islice(_events(script, fork(random), started_ms), events_each), encoding, per_frame)
+        _recording_of(islice(_events(script, fork(random), started_ms), events_each), encoding, per_frame)
         for script, encoding in zip(cast, encodings, strict=True)
     ]
 
 
-def singles(tape: Tape, count: int) -> Tape:
-    """The first events of a tape, each in a frame of its own."""
-    alone = [entry for frame in tape.frames[: 1 + count // tape.frames[0].events] for entry in entries(frame, tape)]
+def singles(recording: Recording, count: int) -> Recording:
+    """Return the first events of a recording, each in a separate frame."""
+    alone = [
+        entry
+        for frame in recording.frames[: 1 + count // recording.frames[0].events]
+        for entry in entries(frame, recording)
+    ]
     events = [
         Event(one.type, one.at, one.mono, msgspec.json.decode(one.payload), one.severity) for one in alone[:count]
     ]
-    return _tape(iter(events), tape.encoding, 1)
+    return _recording_of(iter(events), recording.encoding, 1)
 
 
-def entries(frame: Frame, tape: Tape) -> tuple[Entry, ...]:
-    """What a frame holds, as the hub would store it."""
-    text = frame.payload.decode() if tape.encoding is Encoding.JSON else frame.payload
-    batch = decode_candidate(text, tape.encoding)
+def entries(frame: Frame, recording: Recording) -> tuple[Entry, ...]:
+    """Return the entries of a frame as the hub would store them."""
+    text = frame.payload.decode() if recording.encoding is Encoding.JSON else frame.payload
+    batch = decode_candidate(text, recording.encoding)
     assert isinstance(batch, Batch)
     return batch.entries
 
 
-def _tape(events: Iterator[Event], encoding: Encoding, per_frame: int) -> Tape:
+def _recording_of(events: Iterator[Event], encoding: Encoding, per_frame: int) -> Recording:
     frames: list[Frame] = []
     seq = 0
     while chunk := list(islice(events, per_frame)):
         data = encode(Events(seq + 1, chunk), encoding)
         seq += len(chunk)
         frames.append(Frame(data.encode() if isinstance(data, str) else data, seq, len(chunk)))
-    return Tape(encoding, frames)
+    return Recording(encoding, frames)
 
 
 def _events(script: Script, random: Random, started_ms: int) -> Iterator[Event]:
