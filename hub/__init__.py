@@ -1,1 +1,1 @@
-"""The hub: takes facts in over sockets and REST, shows judgements. It raises no flag and never imports workers."""
+"""The hub: takes events from clients, serves REST and the live board. It raises no flag and never imports workers."""

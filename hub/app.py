@@ -1,4 +1,4 @@
-"""Builds one hub: every part, wired to the others, in one place. Nothing is built at import, nothing decided here."""
+"""Builds one hub: creates every part and connects it to the others. Builds nothing at import, and decides nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -53,13 +53,14 @@ from hub.rest.http.openapi import DescribedStructs
 from hub.rest.teacher import grades
 from hub.settings import HubSettings
 from hub.tasks import DetachedTasks
+from hub.timing import TIMING, Timing
 from protocol.codes import CloseCode
 
 SPARE_CONNECTIONS: Final = 2
-"""Pooled connections that hellos leave to everything else."""
+"""Pooled connections that hellos leave free for everything else."""
 
 WATCH_CONNECTIONS: Final = 2
-"""Pooled connections of their own for what must not wait: the lease, the roll, and consoles' sign-ins."""
+"""A separate pool for what must not wait: the lease, the registry, and the checks of consoles' sign-ins."""
 
 ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     auth.router,
@@ -80,11 +81,11 @@ ROUTES: Final[Sequence[ControllerRouterHandler]] = (
     monitor_socket,
     console_socket,
 )
-"""Everything a hub answers: tests/hub/rest/access holds a row of who may for each."""
+"""All routes of a hub; tests/hub/rest/access has a row for each with the roles that may use it."""
 
 
 class Hub(msgspec.Struct, frozen=True):
-    """The parts of one hub that handlers work with, and all that runs while it is up, in the order to start it."""
+    """The parts of one hub that handlers use, and in `running` everything to start, in this order."""
 
     engine: AsyncEngine
     watch_engine: AsyncEngine
@@ -105,9 +106,10 @@ def create_app(
     passwords: Passwords | None = None,
     limits: FailureLimits | None = None,
     site: Site | None = None,
+    timing: Timing = TIMING,
 ) -> Litestar:
-    """Build the hub these settings describe; it connects to nothing before its lifespan begins."""
-    return create_hub(settings, passwords=passwords, limits=limits, site=site)[0]
+    """Build a hub with these settings. It connects to nothing before its lifespan begins."""
+    return create_hub(settings, passwords=passwords, limits=limits, site=site, timing=timing)[0]
 
 
 def create_hub(
@@ -116,10 +118,11 @@ def create_hub(
     passwords: Passwords | None = None,
     limits: FailureLimits | None = None,
     site: Site | None = None,
+    timing: Timing = TIMING,
 ) -> tuple[Litestar, Drain]:
-    """Build a hub and its way out, for a server that lets it drain before it ends its lifespan."""
+    """Build a hub and its drain, for a server that drains it before the end of its lifespan."""
     site = site or Site(DIST)
-    hub = _wire(settings, limits or FailureLimits())
+    hub = _connect_parts(settings, limits or FailureLimits(), timing)
     passwords = passwords or Passwords(settings.bcrypt_cost)
 
     @asynccontextmanager
@@ -166,9 +169,9 @@ def create_hub(
     return app, hub.drain
 
 
-def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
+def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing) -> Hub:
     engine = create_engine(settings)
-    # Whatever a storm of hellos does to the pool: the lease is renewed and the roll looked at in time.
+    # Many hellos at once may use up the first pool; the lease and the registry must still be in time.
     watch_engine = create_engine(msgspec.structs.replace(settings, pool_size=WATCH_CONNECTIONS))
     notifier = Notifier.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
     presence = HubPresence()
@@ -176,37 +179,35 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
     failures = Failures(limits, notifier, tasks)
 
     job_notifier = JobNotifier(notifier.enqueue_evaluate)
-    connect = partial(connect_writer, settings)
     budget = Budget(settings.ingest_bytes // 2, settings.ingest_bytes)
-    gate = Gate(settings, budget)
-    registry = Registry(watch_engine, budget)
-    start_anew = partial(registry.close_all, CloseCode.INTERNAL)
-    lease = Lease(watch_engine, start_anew)
-    resends = Duplicates(engine)
-    ingest = Ingest(
-        connect,
-        job_notifier.notification,
-        writers=settings.writers,
-        max_bytes=settings.ingest_bytes,
-        known=resends.put,
-        on_rewind=start_anew,
-    )
-    answers = InstructionResults(engine, notifier)
+    gate = Gate(settings, budget, refused_s=timing.refused_s)
+    registry = Registry(watch_engine, budget, tick_s=timing.tick_s, poll_s=timing.poll_s)
+    close_candidates = partial(registry.close_all, CloseCode.INTERNAL)
+    lease = Lease(watch_engine, close_candidates, renew_s=timing.renew_s)
+    duplicates = Duplicates(engine)
+    ingest = _build_ingest(settings, timing, job_notifier, duplicates, close_candidates)
+    results = InstructionResults(engine, notifier)
     close_log = CloseLog(engine)
-    sweep = OrphanCloser(engine, lease, registry, close_log)
+    orphans = OrphanCloser(
+        *(engine, lease, registry, close_log),
+        orphans_s=timing.orphans_s,
+        young_s=timing.young_s,
+        silent_s=timing.silent_s,
+    )
     candidates = Admission(
         settings=settings,
+        timing=timing,
         engine=engine,
         ingest=ingest,
-        resends=resends,
+        duplicates=duplicates,
         budget=budget,
         presence=presence,
         registry=registry,
-        answers=answers,
+        results=results,
         tasks=tasks,
         lease=lease,
         close_log=close_log,
-        turns=asyncio.Semaphore(max(1, settings.pool_size - SPARE_CONNECTIONS)),
+        hello_slots=asyncio.Semaphore(max(1, settings.pool_size - SPARE_CONNECTIONS)),
     )
 
     feeds = Feeds(engine)
@@ -218,15 +219,33 @@ def _wire(settings: HubSettings, limits: FailureLimits) -> Hub:
         notifier, feeds.on_notification, registry.on_notification, gossip.on_notification, failures.on_notification
     )
 
-    # Left in the reverse order: sockets first, then what they store and say, then what carries it.
-    carriers = (lease, job_notifier, resends, ingest, answers, close_log, sweep, tasks, commands, feeds)
-    running = (*carriers, PresencePoll(engine, feeds, presence), gossip, broadcast, listener, registry, consoles)
+    # Stopped in the reverse order: first sockets, then what they store and send, then what that depends on.
+    storing = (lease, job_notifier, duplicates, ingest, results, close_log, orphans, tasks, commands, feeds)
+    running = (*storing, PresencePoll(engine, feeds, presence), gossip, broadcast, listener, registry, consoles)
     drain = Drain(gate, registry, consoles, in_ms=settings.drain_ms)
     return Hub(engine, watch_engine, notifier, ingest, gate, failures, commands, candidates, consoles, drain, running)
 
 
+def _build_ingest(
+    settings: HubSettings,
+    timing: Timing,
+    job_notifier: JobNotifier,
+    duplicates: Duplicates,
+    on_epoch_change: Callable[[], None],
+) -> Ingest:
+    return Ingest(
+        partial(connect_writer, settings),
+        job_notifier.put,
+        writers=settings.writers,
+        max_bytes=settings.ingest_bytes,
+        on_known=duplicates.put,
+        on_epoch_change=on_epoch_change,
+        limits=timing.flush,
+    )
+
+
 def _provide(**parts: object) -> dict[str, Provide | AnyCallable]:
-    """Offer each part to handlers under its name."""
+    """Make each part a dependency of handlers under its name."""
 
     def provider(part: object) -> Callable[[], object]:
         return lambda: part

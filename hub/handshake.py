@@ -1,7 +1,7 @@
-"""Who may knock: websocket handshakes that are refused before they are accepted (WIRE §1), in front of both sockets.
+"""Refuses websocket handshakes before they are accepted, for both sockets (docs/wire/README.md).
 
-A browser sees such a refusal as 1006, so everything an SDK must act on comes after the handshake, elsewhere. No frame
-is read here: of those that come in it only counts from which address nobody has said a word yet.
+A browser sees such a refusal as 1006, so everything a client must react to comes after the handshake. Never reads a
+frame; it only counts, per address, the sockets that have not sent one yet.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ from hub.ingest.budget import Budget
 from hub.settings import HubSettings
 
 RETRY_S: Final = 5
-"""When to try again after a refusal that is not for ever."""
+"""When a client may try again after a temporary refusal."""
 
-GONE_S: Final = 1.0
-"""How long a refused connection may take to be gone."""
+REFUSED_S: Final = 1.0
+"""How long a refused connection may take to close."""
 
 Reason = Literal["origin", "draining", "full", "flood"]
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why a handshake is refused, and with which status; `retry_s` where it may be tried again."""
+    """Why a handshake is refused, and its HTTP status; `retry_s` if the client may try again."""
 
     reason: Reason
     status: int
@@ -37,91 +37,93 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Gate:
-    """One hub's: whether it is draining, how full it is, and how many from each address have not said a word."""
+    """Decides on the handshakes of one hub: by origin, drain, byte budget, and silent sockets of the same address."""
 
-    def __init__(self, settings: HubSettings, budget: Budget) -> None:
+    def __init__(self, settings: HubSettings, budget: Budget, *, refused_s: float = REFUSED_S) -> None:
         self.is_draining = False
         self._settings = settings
         self._budget = budget
-        self._strangers: dict[str, int] = {}
+        self._refused_s = refused_s
+        self._silent: dict[str, int] = {}
+        """Sockets that have not sent a frame yet, per address."""
 
     def guard(self, app: ASGIApp) -> ASGIApp:
-        """Put the gate before an app; what is no websocket passes by."""
+        """Wrap an app: handshakes are checked, HTTP requests pass through."""
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != ScopeType.WEBSOCKET:
                 await app(scope, receive, send)
                 return
             address = scope["client"][0] if scope["client"] else "unix"
-            refusal = self.judge(Headers.from_scope(scope), address)
+            refusal = self.check(Headers.from_scope(scope), address)
             if refusal is not None:
                 metrics.SOCKETS_REFUSED.labels(reason=refusal.reason).inc()
-                await _refuse(refusal, scope, receive, send)
+                await _refuse(refusal, scope, receive, send, refused_s=self._refused_s)
                 return
-            with self._stranger(address) as stranger:
-                await app(scope, stranger.listen(receive), send)
+            with self._count_until_first_frame(address) as counted:
+                await app(scope, counted.watch(receive), send)
 
         return guarded
 
-    def judge(self, headers: Headers, address: str) -> Refusal | None:
-        """Whether a handshake may go on (None), and if not, why not."""
+    def check(self, headers: Headers, address: str) -> Refusal | None:
+        """Return why a handshake is refused, or None."""
         if not origin_allowed(headers, self._settings):
             return Refusal("origin", 403)
         if self.is_draining:
             return Refusal("draining", 503, RETRY_S)
         if self._budget.is_full:
             return Refusal("full", 503, RETRY_S)
-        if self._strangers.get(address, 0) >= self._settings.hello_backlog:
+        if self._silent.get(address, 0) >= self._settings.hello_backlog:
             return Refusal("flood", 503, RETRY_S)
         return None
 
     @contextmanager
-    def _stranger(self, address: str) -> Iterator["_Stranger"]:
-        stranger = _Stranger(self._strangers, address)
+    def _count_until_first_frame(self, address: str) -> Iterator["_SilentSocket"]:
+        counted = _SilentSocket(self._silent, address)
         try:
-            yield stranger
+            yield counted
         finally:
-            stranger.forget()
+            counted.release()
 
 
-class _Stranger:
-    """A socket that counts for its address until its first frame, or its end."""
+class _SilentSocket:
+    """A socket that counts for its address until its first frame or its end."""
 
-    def __init__(self, strangers: dict[str, int], address: str) -> None:
-        self._strangers = strangers
+    def __init__(self, counts: dict[str, int], address: str) -> None:
+        self._counts = counts
         self._address: str | None = address
-        strangers[address] = strangers.get(address, 0) + 1
+        counts[address] = counts.get(address, 0) + 1
 
-    def listen(self, receive: Receive) -> Receive:
-        """What the app receives; the first frame is noticed."""
+    def watch(self, receive: Receive) -> Receive:
+        """Wrap the app's `receive` to notice the first frame."""
 
-        async def listening() -> Any:
+        async def watched() -> Any:
             message = await receive()
             if self._address is not None and message["type"] == "websocket.receive":
-                self.forget()
+                self.release()
             return message
 
-        return listening
+        return watched
 
-    def forget(self) -> None:
-        """Count no longer."""
+    def release(self) -> None:
+        """Count the socket no longer."""
         address, self._address = self._address, None
         if address is None:
             return
-        left = self._strangers[address] - 1
+        left = self._counts[address] - 1
         if left:
-            self._strangers[address] = left
+            self._counts[address] = left
         else:
-            del self._strangers[address]
+            del self._counts[address]
 
 
 def needs_ticket(headers: Headers) -> bool:
-    """Whether a ticket only may follow this handshake: its origin (`null`, `file://`, an app's own) may be anyone's."""
+    """Return whether the hello must have a ticket: any page can have an origin such as `null` or `file://`."""
     origins = headers.getall("origin", [])
     return any(not origin.lower().startswith(("http://", "https://")) for origin in origins)
 
 
-async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send, *, refused_s: float) -> None:
     extensions = scope.get("extensions") or {}
     if refusal.retry_s is None or "websocket.http.response" not in extensions:
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.reason})
@@ -129,11 +131,11 @@ async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) 
     headers = [(b"retry-after", str(refusal.retry_s).encode()), (b"content-type", b"text/plain")]
     start: Any = {"type": "websocket.http.response.start", "status": refusal.status, "headers": headers}
     body: Any = {"type": "websocket.http.response.body", "body": refusal.reason.encode(), "more_body": False}
-    answer: tuple[Message, ...] = (start, body)
-    for message in answer:
+    response: tuple[Message, ...] = (start, body)
+    for message in response:
         await send(message)
-    # The server calls the handshake unfinished, and logs so, until the connection is gone: its second `disconnect`.
+    # uvicorn logs an unfinished handshake if this returns before the connection is gone (its second `disconnect`).
     with suppress(TimeoutError):
-        async with asyncio.timeout(GONE_S):
+        async with asyncio.timeout(refused_s):
             for _ in ("connect", "disconnect", "disconnect"):
                 await receive()

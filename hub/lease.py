@@ -1,14 +1,14 @@
-"""A hub's lease on life: renewed while the process runs, so that others know when it does not.
+"""The hub's lease in PostgreSQL: renewed while the process runs, so that other processes notice when it is gone.
 
-A hub that stood still until its lease was ended has been given up: its candidates' connections are closed in the
-record. It closes their sockets and lives on under another id; it never goes on as if nothing had happened.
+When the lease has ended (the hub was frozen for too long), the workers have closed its candidates' connections. The hub
+then takes a new lease under a new id and closes its sockets; it never continues under the old id.
 """
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 import structlog
@@ -16,34 +16,46 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.errors import AWAY
+from db.periodic import Periodic
 from db.queries.connections import hub_leases
 from hub import metrics
-from hub.tasks import Background
+from hub.tasks import Service
+from protocol.backoff import Backoff
 
 log = structlog.get_logger(__name__)
 
-RENEW_S = 2.0
-RETRY_S = 0.5
-"""After a renewal that PostgreSQL did not answer: the sooner it is back, the fewer leases run out."""
+RENEW_S: Final = 2.0
+RETRY_S: Final = 0.5
+"""After a failure: the sooner PostgreSQL is reached, the fewer leases run out."""
 
 RELEASE_S: Final = 2.0
-"""How long the last word to PostgreSQL may take; unheard, the lease runs out by itself."""
+"""How long the release at the end may take; without it, the lease runs out by itself."""
 
 
-class Lease(Background):
-    """`hub_id` is who this process is now; `on_lost` is called when it is somebody else than before."""
+class Lease(Service):
+    """The lease of this process under its current `hub_id`. `on_lost` is called after the id has changed."""
 
-    name = "lease"
-
-    def __init__(self, engine: AsyncEngine, on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        on_lost: Callable[[], None],
+        *,
+        renew_s: float = RENEW_S,
+        retry_s: float = RETRY_S,
+    ) -> None:
         self._engine = engine
         self._on_lost = on_lost
         self.hub_id: UUID = uuid7()
         self.is_held = False
-        """Whether the lease was ever taken; before that, no connection may be opened in its name."""
+        """Whether a lease was ever taken; before that, no connection may be opened at this hub."""
+        self._loop = Periodic("lease", renew_s, self.renew, retry=Backoff(retry_s, retry_s))
+        self._loops = (self._loop,)
 
-    async def __aenter__(self) -> "Lease":
-        await self._beat()
+    async def __aenter__(self) -> Self:
+        with suppress(Exception):
+            await self.renew()
+        if not self.is_held:
+            self._loop.wake()  # it tries again at once, and logs why that fails
         return await super().__aenter__()
 
     async def __aexit__(
@@ -56,29 +68,15 @@ class Lease(Background):
             async with asyncio.timeout(RELEASE_S), self._engine.begin() as conn:
                 await hub_leases.release_lease(conn, self.hub_id)
 
-    async def _run(self) -> None:
-        went_well = self.is_held
-        while True:
-            await asyncio.sleep(RENEW_S if went_well else RETRY_S)
-            went_well = await self._beat()
-
-    async def _beat(self) -> bool:
-        """Renew the lease, or take one; whether PostgreSQL took it."""
-        try:
-            lost = self.is_held and not await self._renew()
-            if lost or not self.is_held:
-                await self._take()
-        except AWAY as error:
-            log.warning("lease not renewed", error=type(error).__name__)
-            return False
-        except Exception:
-            log.exception("lease not renewed")
-            return False
-        if lost:
-            log.warning("lease lost: this hub was given up, and goes on under another id", hub=str(self.hub_id))
+    async def renew(self) -> None:
+        """Renew the lease, or take a new one. Raises the errors of `AWAY`."""
+        is_lost = self.is_held and not await self._renew()
+        if is_lost or not self.is_held:
+            await self._take()
+        if is_lost:
+            log.warning("lease lost: this hub continues under a new id", hub=str(self.hub_id))
             metrics.LEASES_LOST.inc()
             self._on_lost()
-        return True
 
     async def _renew(self) -> bool:
         async with self._engine.begin() as conn:

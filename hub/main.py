@@ -1,7 +1,7 @@
-"""One hub process: the app behind uvicorn, until a signal. What the app is made of stands in `app.py`.
+"""One hub process: serves the app of `app.py` with uvicorn until a signal.
 
-The signals are ours: uvicorn's own answer would close every socket at once with 1012. Nothing is stopped here before
-every client was sent away in its turn.
+Handles signals itself, because uvicorn would close every socket at once with 1012. Never stops before the drain is over
+or a second signal has come.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from protocol.limits import SOCKET_BYTES
 
 log = structlog.get_logger(__name__)
 
-ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 GRACEFUL_S: Final = 10
-"""How long requests under way may finish after the drain."""
+"""How long running requests may take after the drain."""
 
-FAREWELL_S: Final = 3.0
-"""How long the last peers may take to answer their close; cut before, some would never read its code."""
+CLOSE_S: Final = 3.0
+"""How long the last peers may take to answer their close. If they are cut off earlier, some never read its code."""
 
 
 class HubServer(uvicorn.Server):
-    """A server that drains before it stops; a second signal hurries the drain, a third stops at once."""
+    """A server that drains before it stops. A second signal makes the drain fast, a third stops at once."""
 
     def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
         super().__init__(config)
@@ -42,18 +42,18 @@ class HubServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Answer SIGTERM and SIGINT ourselves while the server runs, and end with its own exit code."""
+        """Handle SIGTERM and SIGINT while the server runs; the process ends with exit code 0."""
         loop = asyncio.get_running_loop()
-        for number in ENDING:
+        for number in SIGNALS:
             loop.add_signal_handler(number, self.end)
         try:
             yield
         finally:
-            for number in ENDING:
+            for number in SIGNALS:
                 loop.remove_signal_handler(number)
 
     def end(self) -> None:
-        """Go away; asked again, faster."""
+        """Drain and stop; faster with each further call."""
         self._signals += 1
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(), name="drain")
@@ -65,26 +65,26 @@ class HubServer(uvicorn.Server):
     async def _end(self) -> None:
         try:
             await self._drain.run()
-            await self._hear_farewells()
+            await self._wait_for_closes()
         except Exception:
             log.exception("drain failed")
         finally:
             log.info("hub ends", websockets=self._count_websockets())
             self.should_exit = True
 
-    async def _hear_farewells(self) -> None:
-        """A connection cut while its peer still sends is reset, and the close code with it."""
+    async def _wait_for_closes(self) -> None:
+        # A connection that is cut while its peer still sends is reset, and the peer never reads the close code.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):
-                while self._count_websockets():  # noqa: ASYNC110 - uvicorn tells nobody
+            async with asyncio.timeout(CLOSE_S):
+                while self._count_websockets():  # noqa: ASYNC110 - uvicorn has no event for it
                     await asyncio.sleep(0.02)
 
     def _count_websockets(self) -> int:
-        return sum(isinstance(one, ClosingWebSocket) for one in self.server_state.connections)
+        return sum(isinstance(connection, ClosingWebSocket) for connection in self.server_state.connections)
 
 
 def configure(app: Litestar, host: str, port: int) -> uvicorn.Config:
-    """Describe the server of one hub process; port 0 takes a free one."""
+    """Configure the server of one hub process. Port 0 means a free port."""
     return uvicorn.Config(
         app,
         host=host,
@@ -97,7 +97,7 @@ def configure(app: Litestar, host: str, port: int) -> uvicorn.Config:
         http=PromptHttp,
         ws=ClosingWebSocket,
         ws_max_size=SOCKET_BYTES,
-        # Clients batch: deflate would cost 37 KiB a socket and invite compression bombs.
+        # Clients batch events; deflate would need 37 KiB a socket and allow compression bombs.
         ws_per_message_deflate=False,
         ws_ping_interval=20,
         ws_ping_timeout=20,

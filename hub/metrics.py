@@ -1,4 +1,4 @@
-"""What one hub process counts, under the names of `protocol.metrics`."""
+"""The metrics of one hub process, with the names and help texts of `protocol.metrics`. Counts nothing itself."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The settings of one hub process, built from the environment at its start and never at import."""
+"""The settings of one hub process. Built from the environment at the start of the process, never at import."""
 
 from typing import Final, Literal
 
@@ -8,7 +8,7 @@ DRAIN_MS_MAX: Final = 30_000
 
 
 class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
-    """What a hub needs to know; each field is read from `VERITAS_` and its name in capitals."""
+    """Each field is read from the environment variable `VERITAS_` plus its name in capitals."""
 
     jwt_secret: Secret
     """Signs access tokens; at least 32 bytes."""
@@ -16,31 +16,31 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     allowed_origins: tuple[str, ...] = ()
-    """Browser origins that may open sockets and call REST, besides the hub's own."""
+    """Browser origins that may open sockets and call REST, in addition to the hub's own origin."""
 
     registration: Literal["open", "closed"] = "open"
     """Whether students may register themselves."""
 
     bcrypt_cost: int = 12
-    """Work factor of password hashes; tests lower it, nothing else should."""
+    """Cost factor of password hashes. Only tests should lower it."""
 
     writers: int = 2
-    """Pinned connections that store events; streams are spread over them."""
+    """Number of pinned connections that store events; each stream uses one of them."""
 
     ingest_bytes: int = 64 * 1024 * 1024
-    """How many bytes of unstored frames one process holds: from half of it on clients may send less and less, at all of
-    it new sockets are refused."""
+    """How many bytes of unstored frames one process may hold. From half of it, clients may send less and less; when it
+    is reached, new sockets are refused."""
 
     hello_backlog: int = 5_000
-    """How many sockets of one address may not have said a word yet; high enough for a school behind one address."""
+    """How many sockets of one address may wait without a first frame; enough for a school behind one address."""
 
     drain_ms: int = 15_000
-    """Over how long a hub that is to end sends its sockets away; 0 is at once."""
+    """Over how many milliseconds a hub closes its sockets before it stops; 0 closes them at once."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def __post_init__(self) -> None:
-        """Refuse what could not be safe. Raises ValueError."""
+        """Refuse unsafe values. Raises ValueError."""
         super().__post_init__()
         if len(self.jwt_secret.encode()) < 32:
             raise ValueError("VERITAS_JWT_SECRET must have at least 32 bytes")

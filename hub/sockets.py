@@ -1,6 +1,6 @@
-"""What both sockets share: the encoding they speak, frames in and out, a bounded outbox, and closing with a code.
+"""Shared code of both sockets: encoding, receiving and sending frames, a bounded outbox, closing with a code.
 
-Nothing here knows what a frame means, and no path ends a socket without a close code.
+Never interprets a frame, and never ends a socket without a close code.
 """
 
 import asyncio
@@ -20,47 +20,47 @@ from protocol.monitor import Error
 Socket = WebSocket[Any, Any, Any]
 Frame = str | bytes
 
-_SPOKEN: Final = {encoding.value: encoding for encoding in Encoding}
+_ENCODINGS: Final = {encoding.value: encoding for encoding in Encoding}
 
-CLOSE_PATIENCE_S = 5.0
-"""How long a close waits for a peer that does not read, where the server cannot close without waiting."""
+CLOSE_S: Final = 5.0
+"""How long a close waits for a peer that does not read, if the server cannot close without waiting."""
 
 _GONE = (WebSocketDisconnect, OSError, RuntimeError)
-"""What sending raises when the peer has left or the socket is already closed, by layer: Litestar, uvicorn, uvicorn."""
+"""Raised when the peer has left or the socket is closed already: by Litestar, by uvicorn, by uvicorn."""
 
 
 def now_ms() -> int:
-    """The server's clock: milliseconds since the epoch."""
+    """Return the time of day: milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
 
 
 def steady_ms() -> int:
-    """A clock that never steps back, for deadlines: milliseconds since some moment of the past."""
+    """Return milliseconds of a clock that never steps back, for deadlines."""
     return time.monotonic_ns() // 1_000_000
 
 
 def choose_encoding(offered: Sequence[str]) -> Encoding | None:
-    """The first offered subprotocol that we speak; JSON when none is offered, None when only unknown ones are."""
+    """Return the first offered subprotocol that is known; JSON when none is offered, None when all are unknown."""
     if not offered:
         return Encoding.JSON
-    return next((_SPOKEN[name] for name in offered if name in _SPOKEN), None)
+    return next((_ENCODINGS[name] for name in offered if name in _ENCODINGS), None)
 
 
 async def accept(socket: Socket) -> Encoding | None:
-    """Complete the handshake in an encoding both sides speak; where there is none, close 4400 and return None."""
+    """Complete the handshake with a common encoding; if there is none, close with 4400 and return None."""
     offered: list[str] = socket.scope["subprotocols"]
     encoding = choose_encoding(offered)
     await socket.accept(encoding if offered and encoding else None)
     if encoding is None:
         known = ", ".join(Encoding)
-        error = Error(ErrorCode.UNSUPPORTED_SUBPROTOCOL, f"this socket speaks {known}")
+        error = Error(ErrorCode.UNSUPPORTED_SUBPROTOCOL, f"Use one of these subprotocols: {known}.")
         await send(socket, encode(error, Encoding.JSON))
         await close(socket, CloseCode.MALFORMED)
     return encoding
 
 
 async def receive(socket: Socket) -> Frame | None:
-    """The next frame as it came, text or bytes; None when the peer is gone."""
+    """Return the next frame, text or bytes; None when the peer is gone."""
     try:
         message: dict[str, Any] = dict(await socket.receive())
     except WebSocketDisconnect:
@@ -75,7 +75,7 @@ async def receive(socket: Socket) -> Frame | None:
 
 
 async def send(socket: Socket, frame: Frame) -> bool:
-    """Send one frame, waiting while the peer's buffers are full; False when the peer is gone."""
+    """Send one frame; waits while the peer's buffers are full. Returns False when the peer is gone."""
     try:
         if isinstance(frame, str):
             await socket.send_text(frame)
@@ -87,34 +87,34 @@ async def send(socket: Socket, frame: Frame) -> bool:
 
 
 async def close(socket: Socket, code: CloseCode) -> None:
-    """Close with the code and its name, whether or not the peer still reads; closing twice does nothing."""
+    """Close with the code and its name, even if the peer does not read. Closing twice does nothing."""
     extensions: dict[str, Any] = socket.scope["extensions"] or {}
     close_now = extensions.get(CLOSE_NOW)
     if close_now is not None:
         close_now(int(code), code.reason)
         return
     try:
-        async with asyncio.timeout(CLOSE_PATIENCE_S):
+        async with asyncio.timeout(CLOSE_S):
             await socket.close(int(code), code.reason)
     except (*_GONE, TimeoutError):
         return
 
 
 def was_shut_down(socket: Socket) -> bool:
-    """Whether the server has closed this socket because it stops."""
+    """Return whether the server has closed this socket because it stops."""
     extensions: dict[str, Any] = socket.scope["extensions"] or {}
     return SHUT_DOWN in extensions
 
 
 def is_gone(socket: Socket) -> bool:
-    """Whether the connection has ended, where the server can tell that before the frames that came are read."""
+    """Return whether the connection has ended, even while received frames wait to be read."""
     extensions: dict[str, Any] = socket.scope["extensions"] or {}
     known = extensions.get(IS_GONE)
     return known is not None and bool(known())
 
 
 class Outbox:
-    """Frames waiting to be sent, first in first out, bounded by their bytes; for one event loop and one reader."""
+    """Frames that wait to be sent, first in first out, bounded by bytes; for one event loop and one reader."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
@@ -129,7 +129,7 @@ class Outbox:
         return self._size
 
     def put(self, frame: Frame) -> bool:
-        """Add a frame; False, and nothing added, when it would go over the bound or the outbox is finished."""
+        """Add a frame. Returns False, and adds nothing, when the bound is reached or the outbox is finished."""
         size = size_of(frame)
         if self._finished or self._size + size > self._limit:
             return False
@@ -139,7 +139,7 @@ class Outbox:
         return True
 
     def take(self) -> Frame | None:
-        """The oldest frame, or None when none waits."""
+        """Remove and return the oldest frame; None when none waits."""
         if not self._frames:
             return None
         frame, size = self._frames.popleft()
@@ -147,25 +147,25 @@ class Outbox:
         return frame
 
     async def get(self) -> Frame | None:
-        """The oldest frame, as soon as there is one; None when the outbox is finished and empty."""
+        """Wait for a frame, remove and return it; None when the outbox is finished and empty."""
         while not self._frames and not self._finished:
             self._wake.clear()
             await self._wake.wait()
         return self.take()
 
     def clear(self) -> None:
-        """Forget every waiting frame."""
+        """Remove every frame."""
         self._frames.clear()
         self._size = 0
 
     def finish(self) -> None:
-        """Take no more frames; those that wait may still leave."""
+        """Take no more frames; those that wait can still be taken out."""
         self._finished = True
         self._wake.set()
 
 
 def size_of(frame: Frame) -> int:
-    """How many bytes a frame has on the wire, its header aside."""
+    """Return how many bytes a frame has on the wire, without its header."""
     if isinstance(frame, bytes) or frame.isascii():
         return len(frame)
     return len(frame.encode(errors="surrogatepass"))

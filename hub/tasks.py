@@ -7,6 +7,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from itertools import islice
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
@@ -47,8 +48,29 @@ class Background(ABC):
         """Work until cancelled; an exception ends the task, so let none out."""
 
 
+class Service:
+    """A part of the hub that works in the background while its context is open.
+
+    Subclasses set `_loops`: each is entered when the service is, and left in the reverse order.
+    """
+
+    _loops: Sequence[AbstractAsyncContextManager[object]]
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            for loop in self._loops:
+                await stack.enter_async_context(loop)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+
 class DetachedTasks:
-    """Tasks that belong to the process; leaving the context waits for those under way."""
+    """Tasks that belong to the process; leaving the context waits for the running ones."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -63,20 +85,20 @@ class DetachedTasks:
             await asyncio.wait(self._tasks)
 
     def start(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        """Begin some work."""
-        task = asyncio.create_task(work, name="errand")
+        """Start some work without waiting for it."""
+        task = asyncio.create_task(work, name="detached")
         self._tasks.add(task)
         task.add_done_callback(self._end)
         return task
 
     async def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Do some work and return its outcome; when the caller is cancelled the work goes on."""
+        """Do some work and return its result. When the caller is cancelled, the work continues."""
         return await asyncio.shield(self.start(work))
 
     def _end(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # seen, even when nobody waits for it any more
+            task.exception()  # asyncio logs exceptions that are never read
 
 
 def _count(_item: object) -> int:

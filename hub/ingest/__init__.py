@@ -1,1 +1,1 @@
-"""Stages 4 and 5 of 9: batches of many streams gather, one transaction stores them, then they are acknowledged."""
+"""Stages 4 and 5 of 9: gather batches of many streams, store them in one transaction, then acknowledge them."""

@@ -1,6 +1,6 @@
-"""Stage 4 of 9: batches of many streams gather for one writer (docs/path-of-an-event.md).
+"""Stage 4 of 9: gather batches of many streams for one writer (docs/path-of-an-event.md).
 
-Pure: no queue of the event loop, no clock. When it is full it says so with a value, and nothing is dropped.
+Pure: no event loop, no clock. When it is full it returns a value; it never drops a batch.
 """
 
 from collections import deque
@@ -15,36 +15,36 @@ from protocol.monitor import Rejected
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """A batch is in PostgreSQL; these of its numbers were refused there and stand as tombstones."""
+    """A batch is in PostgreSQL; the events in `refused` are stored as tombstones."""
 
     refused: tuple[Rejected, ...] = ()
 
 
 class GivenUp(msgspec.Struct, frozen=True):
-    """A batch could not be stored in time; the client still has it and is to come again."""
+    """A batch could not be stored in time. The client still has it and sends it again."""
 
 
 BatchResult = Stored | GivenUp
 
 
 class PendingBatch(msgspec.Struct, frozen=True, gc=False):
-    """One batch on its way to storage, and whom to tell what became of it."""
+    """One batch that waits to be stored; `on_result` is called with its result."""
 
     attempt_id: UUID
     stream_id: UUID
     batch: Batch
-    tell: Callable[[BatchResult], None]
+    on_result: Callable[[BatchResult], None]
 
 
 class Offer(Enum):
-    """What became of an offered batch."""
+    """Whether an offered batch was taken."""
 
     TAKEN = "taken"
     FULL = "full"
 
 
 class Batcher:
-    """Gathers work until a writer takes it: at most `max_bytes` waiting, at most `max_rows` taken at once."""
+    """Gathers batches until a writer takes them: at most `max_bytes` wait, at most `max_rows` are taken at once."""
 
     def __init__(self, *, max_bytes: int, max_rows: int) -> None:
         self._waiting: deque[PendingBatch] = deque()
@@ -55,19 +55,19 @@ class Batcher:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def offer(self, work: PendingBatch) -> Offer:
-        """Take a batch, or say FULL: then nothing is kept, and the session holds it and tries again.
+    def offer(self, pending: PendingBatch) -> Offer:
+        """Take a batch, or return FULL and keep nothing: the session holds the batch and offers it again.
 
-        A batch that alone is larger than `max_bytes` is taken when nothing else waits.
+        A batch larger than `max_bytes` is taken when no other one waits.
         """
-        if self._waiting and self.waiting_bytes + work.batch.size > self._max_bytes:
+        if self._waiting and self.waiting_bytes + pending.batch.size > self._max_bytes:
             return Offer.FULL
-        self._waiting.append(work)
-        self.waiting_bytes += work.batch.size
+        self._waiting.append(pending)
+        self.waiting_bytes += pending.batch.size
         return Offer.TAKEN
 
     def take(self) -> list[PendingBatch]:
-        """The oldest waiting batches, at most `max_rows` rows of them but always at least one batch."""
+        """Remove and return the oldest batches: at most `max_rows` rows, but at least one batch."""
         taken: list[PendingBatch] = []
         rows = 0
         while self._waiting:

@@ -1,9 +1,8 @@
-"""The byte budget of one process: how much its candidates may have on the way, and what each may send meanwhile.
+"""The byte budget of one process: limits how many unstored bytes its candidates may have, by the size of their windows.
 
-Pure: no socket, no clock. Below the soft bound everybody has the full window; from there to the hard bound windows
-shrink, in a few steps; at the hard bound they are 0 and no new socket is let in. They shrink at once and grow again
-only behind a margin, so that a byte more or less, again and again, does not reach every client each time. Nothing is
-ever dropped here.
+Below the soft bound each candidate has the full window. From there to the hard bound windows shrink in steps; at the
+hard bound they are 0 and new sockets are refused. Windows shrink at once and grow only when more than a margin is free,
+so that small changes of the load do not send a new window to every client. Pure: no socket, no clock. Never drops data.
 """
 
 from protocol import limits
@@ -11,7 +10,7 @@ from protocol.limits import Window
 
 FULL = Window()
 FLOOR = Window(events=100, bytes=limits.FRAME_BYTES)
-"""The smallest window short of none: any single frame still fits."""
+"""The smallest window above zero; one frame of the largest size still fits."""
 
 NONE = Window(0, 0)
 STEPS = 8
@@ -23,25 +22,25 @@ class Budget:
 
     def __init__(self, soft_bytes: int, hard_bytes: int) -> None:
         if not 0 <= soft_bytes < hard_bytes:
-            raise ValueError("the soft bound must lie below the hard one")
+            raise ValueError("soft_bytes must be less than hard_bytes")
         self._soft_bytes = soft_bytes
         self._hard_bytes = hard_bytes
-        # Half a step; never so much that an idle process would not give everybody the full window again.
+        # Half a step, but never so much that an idle process could not return to full windows.
         self._margin_bytes = min(soft_bytes, (hard_bytes - soft_bytes) // (2 * STEPS))
         self._step = _FULL_STEP
         self.used_bytes = 0
 
     def move(self, delta_bytes: int) -> None:
-        """A session has taken this many bytes more, or, below zero, is rid of them."""
+        """Count bytes that a session has taken, or, when negative, no longer holds."""
         self.used_bytes += delta_bytes
 
     @property
     def is_full(self) -> bool:
-        """Whether the hard bound is reached: then new sockets are refused."""
+        """Whether the hard bound is reached; new sockets are refused then."""
         return self.used_bytes >= self._hard_bytes
 
     def window(self) -> Window:
-        """What each candidate may have unacknowledged from now on; it grows only if more than the margin is free."""
+        """Return what each candidate may have unacknowledged now."""
         least, most = self._step_at(self.used_bytes + self._margin_bytes), self._step_at(self.used_bytes)
         self._step = min(max(self._step, least), most)
         if self._step == _FULL_STEP:

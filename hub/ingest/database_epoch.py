@@ -1,6 +1,6 @@
-"""Which history PostgreSQL tells: what sessions saw committed in one is not there in another, and is never stored on.
+"""Notices a failover or a restore: the database epoch changes, and events that were committed before may be gone.
 
-Never here: a connection, a query. Writers say what a new connection told them, and ask whether it still holds.
+Holds no connection and runs no query. Writers report the epoch of each new connection and check it before they commit.
 """
 
 from collections.abc import Callable
@@ -13,28 +13,28 @@ log = structlog.get_logger(__name__)
 
 
 class EpochChanged(Exception):
-    """PostgreSQL tells another history than the one these batches were taken for."""
+    """The database epoch is not the one these batches were taken in."""
 
 
 class DatabaseEpoch:
-    """Which history the writers of one process store into; a failover or a restore begins another."""
+    """The epoch that the writers of one process store into; `on_change` is called when it changes."""
 
-    def __init__(self, on_rewind: Callable[[], None]) -> None:
-        self._on_rewind = on_rewind
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
         self._epoch: str | None = None
-        self.rewinds = 0
+        self.changes = 0
 
-    def see(self, epoch: str) -> None:
-        """Take what a new connection says; every session is told when it is not what the others said."""
+    def observe(self, epoch: str) -> None:
+        """Take the epoch of a new connection."""
         if self._epoch is not None and epoch != self._epoch:
-            log.error("another history", before=self._epoch, now=epoch)
+            log.error("database epoch changed", before=self._epoch, now=epoch)
             metrics.REWINDS.inc()
-            self.rewinds += 1
+            self.changes += 1
             self._epoch = epoch
-            self._on_rewind()
+            self._on_change()
         self._epoch = epoch
 
-    def hold(self, rewinds: int) -> None:
-        """Raises Rewound unless the history is still the one it was after so many rewinds."""
-        if self.rewinds != rewinds:
+    def check(self, changes: int) -> None:
+        """Raise EpochChanged unless the count of `changes` is still this one."""
+        if self.changes != changes:
             raise EpochChanged

@@ -1,82 +1,82 @@
-"""Compares numbers that were sent again with what is stored under them; a difference becomes a fact of the attempt.
+"""Compares events that were sent again with the stored ones; a difference becomes an event of the attempt.
 
-Beside the path of an event: nobody waits for a comparison, and what stands is never changed by one. When more is sent
-again than can be compared, comparisons are dropped and counted; the fact `altered_resend` counts for nothing alone.
+Runs beside the path of an event: no session waits for it, and it never changes a stored event. When more events arrive
+than can be compared, comparisons are dropped and counted. The event `altered_resend` affects no score by itself.
 """
 
-import asyncio
-from collections import deque
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import AWAY
 from db.queries.events import resends
 from hub import metrics
-from hub.tasks import Background
+from hub.tasks import Dropped, RetryQueue, Service
 from protocol.events import MARKER_EVENTS, Entry
 
 log = structlog.get_logger(__name__)
 
-MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES: Final = 4 * 1024 * 1024
 """How much may wait to be compared."""
 
-_ENTRY_BYTES = 200
+_ENTRY_BYTES: Final = 200
 
 
-class Duplicates(Background):
-    """A bounded queue of numbers to be compared, one query per batch."""
+class _Resent(msgspec.Struct, frozen=True):
+    """Events of one stream that were sent again."""
 
-    name = "resends"
+    attempt_id: UUID
+    stream_id: UUID
+    entries: Sequence[Entry]
+
+    @property
+    def size(self) -> int:
+        return sum(len(entry.payload) + _ENTRY_BYTES for entry in self.entries)
+
+
+class Duplicates(Service):
+    """A bounded queue of events to compare, one query per batch. A comparison that fails is dropped."""
 
     def __init__(self, engine: AsyncEngine, *, max_bytes: int = MAX_BYTES) -> None:
         self._engine = engine
-        self._max_bytes = max_bytes
-        self._waiting: deque[tuple[UUID, UUID, Sequence[Entry]]] = deque()
-        self._waiting_bytes = 0
-        self._wake = asyncio.Event()
+        self._queue = RetryQueue[_Resent](
+            "duplicates",
+            self._compare,
+            batch=1,
+            bound=max_bytes,
+            size=lambda resent: resent.size,
+            tries=1,
+            on_drop=self._drop,
+            last_s=0,
+        )
+        self._loops = (self._queue,)
 
     def put(self, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry]) -> None:
-        """Have these entries of a stream compared with what is stored there, or count that they were not.
+        """Compare these entries of a stream with the stored ones soon, or count that they were not compared.
 
-        Places without content have nothing to compare: they are left out, and the bytes of refused events with them.
+        Entries without content (ranges of lost events, tombstones) have nothing to compare and are left out.
         """
         entries = [entry for entry in entries if entry.type not in MARKER_EVENTS]
-        if not entries:
-            return
-        size = _size(entries)
-        if self._waiting_bytes + size > self._max_bytes:
-            metrics.COMPARISONS_DROPPED.inc(len(entries))
-            return
-        self._waiting.append((attempt_id, stream_id, entries))
-        self._waiting_bytes += size
-        self._wake.set()
+        if entries:
+            self._queue.put(_Resent(attempt_id, stream_id, entries))
 
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            while self._waiting:
-                attempt_id, stream_id, entries = self._waiting.popleft()
-                self._waiting_bytes -= _size(entries)
-                await self._compare(attempt_id, stream_id, entries)
-            self._wake.clear()
-
-    async def _compare(self, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry]) -> None:
-        try:
+    async def _compare(self, queued: Sequence[_Resent]) -> None:
+        for resent in queued:
             async with self._engine.begin() as conn:
-                altered = await resends.record_altered_resends(conn, attempt_id, stream_id, entries)
-        except AWAY as error:
-            log.warning("resend not compared", attempt_id=str(attempt_id), error=type(error).__name__)
-            metrics.COMPARISONS_DROPPED.inc(len(entries))
-        except Exception:
-            log.exception("resend not compared", attempt_id=str(attempt_id))
-            metrics.COMPARISONS_DROPPED.inc(len(entries))
-        else:
+                altered = await resends.record_altered_resends(
+                    conn, resent.attempt_id, resent.stream_id, resent.entries
+                )
             if altered:
-                log.warning("altered resend", attempt_id=str(attempt_id), stream=str(stream_id), numbers=len(altered))
+                log.warning(
+                    "altered resend",
+                    attempt_id=str(resent.attempt_id),
+                    stream=str(resent.stream_id),
+                    numbers=len(altered),
+                )
 
-
-def _size(entries: Sequence[Entry]) -> int:
-    return sum(len(entry.payload) + _ENTRY_BYTES for entry in entries)
+    @staticmethod
+    def _drop(dropped: Sequence[_Resent], _reason: Dropped) -> None:
+        metrics.COMPARISONS_DROPPED.inc(sum(len(resent.entries) for resent in dropped))

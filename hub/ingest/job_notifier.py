@@ -1,47 +1,37 @@
-"""Between stages 5 and 6: tells the workers which attempts have new facts: at once, or gathered every 50 ms.
+"""Between stages 5 and 6: notifies the workers which attempts have new events, at once or gathered every 50 ms.
 
-A hint may be lost: the workers' sweep finds the work all the same. Ingest never waits for one.
+A notification may be lost: the workers' sweep finds the attempts anyway. The writers never wait for it.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from typing import Final
 from uuid import UUID
 
-import structlog
+from db.periodic import Periodic
+from hub.tasks import Service
+from protocol.backoff import Backoff
 
-from hub.tasks import Background
-
-log = structlog.get_logger(__name__)
-
-GATHER_S = 0.05
+GATHER_S: Final = 0.05
 
 Enqueue = Callable[[Collection[UUID]], Awaitable[None]]
-"""Asks the workers to fold some attempts: `db.notify.Notifier.enqueue_evaluate`."""
+"""Asks the workers to evaluate some attempts: `db.notify.Notifier.enqueue_evaluate`."""
 
 
-class JobNotifier(Background):
-    """Gathers attempts between two jobs."""
+class JobNotifier(Service):
+    """Gathers attempts while a job is being enqueued, and for `gather_s` seconds after it."""
 
-    name = "hinter"
-
-    def __init__(self, enqueue: Enqueue) -> None:
+    def __init__(self, enqueue: Enqueue, *, gather_s: float = GATHER_S) -> None:
         self._enqueue = enqueue
         self._attempts: set[UUID] = set()
-        self._wake = asyncio.Event()
+        self._loop = Periodic("job-notifier", None, self._notify, gap_s=gather_s, retry=Backoff(gather_s, gather_s))
+        self._loops = (self._loop,)
 
-    def notification(self, attempts: frozenset[UUID]) -> None:
-        """These attempts have new facts in PostgreSQL."""
+    def put(self, attempts: frozenset[UUID]) -> None:
+        """Notify the workers soon that these attempts have new events in PostgreSQL."""
         self._attempts |= attempts
-        self._wake.set()
+        self._loop.wake()
 
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            gathered, self._attempts = self._attempts, set()
-            try:
-                await self._enqueue(gathered)
-            except Exception:
-                # A hint may be lost, the ones after it must not be.
-                log.exception("hint failed")
-            await asyncio.sleep(GATHER_S)
+    async def _notify(self) -> None:
+        gathered, self._attempts = self._attempts, set()
+        if gathered:
+            await self._enqueue(gathered)

@@ -1,8 +1,8 @@
-"""Stage 5 of 9: one transaction for many streams, COMMIT, then acknowledgement and hint (docs/path-of-an-event.md).
+"""Stage 5 of 9: store many streams in one transaction, COMMIT, then report and notify (docs/path-of-an-event.md).
 
-Natural batching: a flush starts when the one before has returned, so a lone event commits at once and load makes
-batches grow. An outcome is told only after COMMIT; what could not be stored in time is told as given up and never
-acknowledged. What a frame means is decided elsewhere.
+A flush starts when the one before has returned, so a single event commits at once and load makes batches larger. A
+result is reported only after COMMIT. A batch that could not be stored in time is given up and never acknowledged. The
+meaning of a frame is not decided here.
 """
 
 import asyncio
@@ -11,91 +11,111 @@ import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import structlog
 
-from db.queries.events import insert as events
 from db.queries.events.database_epoch import read_epoch
-from db.queries.events.insert import InsertOutcome
+from db.queries.events.insert import InsertOutcome, copy_events, insert_missing_events, is_poison, read_heads
 from db.segments import Segment, make_segment
 from hub import metrics
 from hub.ingest.batcher import Batcher, BatchResult, GivenUp, Offer, PendingBatch, Stored
 from hub.ingest.database_epoch import DatabaseEpoch, EpochChanged
+from protocol.backoff import Backoff
 from protocol.events import Entry
 
 log = structlog.get_logger(__name__)
 
-ROWS_PER_FLUSH = 5_000
-GIVE_UP_S = 20.0
-"""How long one flush is tried; then its sessions close with 4503 and the clients come again with the same events."""
+ROWS_PER_FLUSH: Final = 5_000
+GIVE_UP_S: Final = 20.0
+"""How long one flush is tried. Then its sessions close with 4503, and the clients send the same events again."""
 
-CLOSING_GIVE_UP_S = 5.0
-"""How long it is tried once the process ends: its clients have the same events, and go on elsewhere."""
+CLOSING_GIVE_UP_S: Final = 5.0
+"""The same while the process ends: its clients have the events and connect to another hub."""
 
-PROVEN_STREAMS = 100_000
-"""How many streams a writer remembers to have stored into since it connected; beyond it asks again."""
+FOLLOWED_STREAMS: Final = 100_000
+"""How many streams a writer remembers to have stored into since it connected; then it reads their heads again."""
 
-_RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
-_LOCKED = ("40001", "40P01", "55P03", "57014")
-"""Serialization, deadlock, lock and statement timeouts: the connection is as good as before."""
+_LOCKED: Final = ("40001", "40P01", "55P03", "57014")
+"""Serialization failure, deadlock, lock timeout, statement timeout: the connection can still be used."""
 
-_TRANSIENT = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-_UNENCODABLE = (struct.error, OverflowError, ValueError)
-_REPEATABLE = (*_TRANSIENT, *_UNENCODABLE)
+_TRANSIENT: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_UNENCODABLE: Final = (struct.error, OverflowError, ValueError)
+_REPEATABLE: Final = (*_TRANSIENT, *_UNENCODABLE)
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 OnStored = Callable[[frozenset[UUID]], None]
 
 
-class Known(Protocol):
-    """What is done with places that were stored before: `hub.ingest.duplicates.Duplicates.put`."""
+class FlushLimits(msgspec.Struct, frozen=True):
+    """How much one flush stores, and how long it is tried."""
+
+    rows: int = ROWS_PER_FLUSH
+    give_up_s: float = GIVE_UP_S
+    closing_give_up_s: float = CLOSING_GIVE_UP_S
+
+
+LIMITS: Final = FlushLimits()
+
+
+class OnKnown(Protocol):
+    """Takes entries whose numbers were stored before: `hub.ingest.duplicates.Duplicates.put`."""
 
     def __call__(self, attempt_id: UUID, stream_id: UUID, entries: Sequence[Entry], /) -> None:
         """Take the entries of one stream."""
 
 
 class Writer:
-    """One pinned connection and the batches that wait for it."""
+    """One pinned connection, and the batches that wait for it."""
 
     def __init__(
-        self, connect: Connect, on_stored: OnStored, known: Known, timeline: DatabaseEpoch, *, max_bytes: int
+        self,
+        connect: Connect,
+        on_stored: OnStored,
+        on_known: OnKnown,
+        epoch: DatabaseEpoch,
+        *,
+        max_bytes: int,
+        limits: FlushLimits,
     ) -> None:
         self._connect = connect
         self._on_stored = on_stored
-        self._known = known
-        self._timeline = timeline
-        self._batcher = Batcher(max_bytes=max_bytes, max_rows=ROWS_PER_FLUSH)
+        self._on_known = on_known
+        self._epoch = epoch
+        self._limits = limits
+        self._batcher = Batcher(max_bytes=max_bytes, max_rows=limits.rows)
         self._wake = asyncio.Event()
         self._conn: asyncpg.Connection | None = None
-        self._proven: set[UUID] = set()
+        self._followed: set[UUID] = set()
+        """Streams whose head is known to be the last batch that was stored on this connection."""
         self._closing = False
-        self._patience: asyncio.Timeout | None = None
+        self._deadline: asyncio.Timeout | None = None
 
     @property
     def waiting_bytes(self) -> int:
         """Bytes of frames that wait for their transaction."""
         return self._batcher.waiting_bytes
 
-    def offer(self, work: PendingBatch) -> Offer:
-        """Queue a batch, or say FULL and keep nothing."""
-        offer = self._batcher.offer(work)
+    def offer(self, pending: PendingBatch) -> Offer:
+        """Queue a batch, or return FULL and keep nothing."""
+        offer = self._batcher.offer(pending)
         self._wake.set()
         return offer
 
-    def rewind(self) -> None:
-        """Send back what waits, and store nothing more on the connection to the old history."""
+    def reset(self) -> None:
+        """Give up the waiting batches and drop the connection: the database epoch has changed."""
         self._drop_connection()
-        self._send_back("rewound")
+        self._give_up_waiting("rewound")
 
     def finish(self) -> None:
         """Let `run` return once everything waiting is stored, or PostgreSQL was away for too long."""
         self._closing = True
-        if self._patience is not None and not self._patience.expired():
-            at_last = asyncio.get_running_loop().time() + CLOSING_GIVE_UP_S
-            self._patience.reschedule(min(at_last, self._patience.when() or at_last))
+        if self._deadline is not None and not self._deadline.expired():
+            latest = asyncio.get_running_loop().time() + self._limits.closing_give_up_s
+            self._deadline.reschedule(min(latest, self._deadline.when() or latest))
         self._wake.set()
 
     async def run(self) -> None:
@@ -114,119 +134,118 @@ class Writer:
             self._drop_connection()
 
     async def _flush(self, taken: Sequence[PendingBatch]) -> None:
-        segments = [make_segment(work.stream_id, work.batch) for work in taken]
+        segments = [make_segment(pending.stream_id, pending.batch) for pending in taken]
         segments.sort(key=lambda segment: (segment.stream_id.int, segment.first_seq))
-        rewinds = self._timeline.rewinds
+        changes = self._epoch.changes
         started = time.perf_counter()
         try:
-            async with self._take_patience():
-                outcome = await self._store(segments, rewinds)
-                # What was stored just now may be stored in the history that is gone.
-                self._timeline.hold(rewinds)
+            async with self._limit_time():
+                outcome = await self._store(segments, changes)
+                # The rows of this flush may be in the epoch that is gone.
+                self._epoch.check(changes)
         except EpochChanged:
             self._drop_connection()
             _give_up(taken, "rewound")
         except Exception as error:
-            # Out of time, or something nobody foresaw: either way nothing is acknowledged, and the next flush goes on.
-            # What PostgreSQL says may quote a row, and payloads must not reach the logs.
+            # Out of time, or unexpected. Nothing is acknowledged, and the next flush is tried.
+            # An error of PostgreSQL may quote a row, and payloads must not reach the logs.
             quiet = isinstance(error, _REPEATABLE)
             log.exception("flush given up", error=type(error).__name__, streams=len(taken), exc_info=not quiet)
             metrics.FLUSHES_GIVEN_UP.inc()
             self._drop_connection()
             _give_up(taken, "out_of_time")
             if self._closing:
-                # The process is on its way out and will not wait as long again.
-                self._send_back("out_of_time")
+                # The process ends and does not wait as long again.
+                self._give_up_waiting("out_of_time")
         else:
             metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
             self._report(taken, outcome)
 
     @contextlib.asynccontextmanager
-    async def _take_patience(self) -> AsyncIterator[None]:
-        async with asyncio.timeout(CLOSING_GIVE_UP_S if self._closing else GIVE_UP_S) as self._patience:
+    async def _limit_time(self) -> AsyncIterator[None]:
+        limit_s = self._limits.closing_give_up_s if self._closing else self._limits.give_up_s
+        async with asyncio.timeout(limit_s) as self._deadline:
             try:
                 yield
             finally:
-                self._patience = None
+                self._deadline = None
 
-    def _send_back(self, reason: str) -> None:
-        """Give up everything that waits."""
+    def _give_up_waiting(self, reason: str) -> None:
         while waiting := self._batcher.take():
             _give_up(waiting, reason)
 
     def _report(self, taken: Sequence[PendingBatch], outcome: InsertOutcome) -> None:
         for stream_id, reason in outcome.returned.items():
-            _give_up([work for work in taken if work.stream_id == stream_id], reason)
-        stored = [work for work in taken if work.stream_id not in outcome.returned]
-        rows = sum(len(work.batch.entries) for work in stored)
+            _give_up([pending for pending in taken if pending.stream_id == stream_id], reason)
+        stored = [pending for pending in taken if pending.stream_id not in outcome.returned]
+        rows = sum(len(pending.batch.entries) for pending in stored)
         metrics.EVENTS_STORED.inc(rows)
         metrics.FLUSH_ROWS.observe(rows)
-        _tell(stored, lambda work: Stored(outcome.refused.get(work.stream_id, ())))
+        _report_results(stored, lambda pending: Stored(outcome.refused.get(pending.stream_id, ())))
         try:
-            self._on_stored(frozenset(work.attempt_id for work in stored))
+            self._on_stored(frozenset(pending.attempt_id for pending in stored))
             if outcome.known:
-                attempts = {work.stream_id: work.attempt_id for work in taken}
+                attempts = {pending.stream_id: pending.attempt_id for pending in taken}
                 for known in outcome.known:
-                    self._known(attempts[known.stream_id], known.stream_id, known.entries)
+                    self._on_known(attempts[known.stream_id], known.stream_id, known.entries)
         except Exception:
-            # What others make of it must not keep the next flush from its storage.
-            log.exception("flush not passed on", streams=len(stored))
+            # A fault of a listener must not stop the next flush.
+            log.exception("flush not reported", streams=len(stored))
 
-    async def _store(self, segments: Sequence[Segment], rewinds: int) -> InsertOutcome:
-        """Store the stretches, whatever it takes: COPY first, then the way that may be repeated. Raises Rewound."""
+    async def _store(self, segments: Sequence[Segment], changes: int) -> InsertOutcome:
+        """Store the segments: COPY first, after a failure the repeatable insert. Raises EpochChanged."""
         is_repeat = False
-        tries = 0
+        backoff = Backoff(0.05, 1.0)
         while True:
             try:
                 conn = await self._connection()
-                self._timeline.hold(rewinds)
+                self._epoch.check(changes)
                 outcome = await self._store_once(conn, segments, is_repeat=is_repeat)
             except _REPEATABLE as error:
                 if not is_repeat:
                     metrics.COPY_FALLBACKS.labels(reason=type(error).__name__).inc()
                 if not _leaves_connection(error):
                     self._drop_connection()
-                # Whether COMMIT was reached may be unknown: from here on only the repeatable way is safe.
+                # It may be unknown whether COMMIT was reached: only the repeatable insert is safe now.
                 if is_repeat or not isinstance(error, (asyncpg.PostgresError, *_UNENCODABLE)):
                     log.warning("flush repeated", error=type(error).__name__, streams=len(segments))
-                    await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
-                    tries += 1
+                    await asyncio.sleep(backoff.next_s())
                 is_repeat = True
             else:
-                self._prove(segments, outcome)
+                self._remember(segments, outcome)
                 return outcome
 
     async def _store_once(
         self, conn: asyncpg.Connection, segments: Sequence[Segment], *, is_repeat: bool
     ) -> InsertOutcome:
-        if not is_repeat and await self._follow(conn, segments):
-            await events.copy_events(conn, segments)
+        if not is_repeat and await self._follow_heads(conn, segments):
+            await copy_events(conn, segments)
             return InsertOutcome()
-        return await events.insert_missing_events(conn, segments)
+        return await insert_missing_events(conn, segments)
 
-    async def _follow(self, conn: asyncpg.Connection, segments: Sequence[Segment]) -> bool:
-        """Whether each stretch follows its stream's head; PostgreSQL is asked once per stream and connection.
+    async def _follow_heads(self, conn: asyncpg.Connection, segments: Sequence[Segment]) -> bool:
+        """Return whether each segment follows its stream's head; reads each head once per connection.
 
-        A session's own count is not enough after a reconnect: it may have been told by a server that is gone.
+        The session's own number is not enough after a reconnect: a server that is gone may have confirmed it.
         """
-        new = [segment for segment in segments if segment.stream_id not in self._proven]
+        new = [segment for segment in segments if segment.stream_id not in self._followed]
         if not new:
             return True
-        heads = await events.read_heads(conn, [segment.stream_id for segment in new])
+        heads = await read_heads(conn, [segment.stream_id for segment in new])
         return all(segment.first_seq == heads[segment.stream_id] + 1 for segment in new)
 
-    def _prove(self, segments: Sequence[Segment], outcome: InsertOutcome) -> None:
-        if len(self._proven) > PROVEN_STREAMS:
-            self._proven.clear()
-        self._proven.update(segment.stream_id for segment in segments)
-        self._proven.difference_update(outcome.returned)
+    def _remember(self, segments: Sequence[Segment], outcome: InsertOutcome) -> None:
+        if len(self._followed) > FOLLOWED_STREAMS:
+            self._followed.clear()
+        self._followed.update(segment.stream_id for segment in segments)
+        self._followed.difference_update(outcome.returned)
 
     async def _connection(self) -> asyncpg.Connection:
         if self._conn is None or self._conn.is_closed():
             self._drop_connection()
             conn = await self._connect()
             try:
-                self._timeline.see(await read_epoch(conn))
+                self._epoch.observe(await read_epoch(conn))
             except BaseException:
                 conn.terminate()
                 raise
@@ -234,14 +253,14 @@ class Writer:
         return self._conn
 
     def _drop_connection(self) -> None:
-        self._proven.clear()
+        self._followed.clear()
         if self._conn is not None:
             self._conn.terminate()
             self._conn = None
 
 
 class Ingest:
-    """All writers of one process; a stream always goes to the same one, so its batches keep their order."""
+    """All writers of one process. A stream always goes to the same writer, so its batches keep their order."""
 
     def __init__(
         self,
@@ -250,13 +269,15 @@ class Ingest:
         *,
         writers: int,
         max_bytes: int,
-        known: Known,
-        on_rewind: Callable[[], None],
+        on_known: OnKnown,
+        on_epoch_change: Callable[[], None],
+        limits: FlushLimits = LIMITS,
     ) -> None:
-        self._on_rewind = on_rewind
-        timeline = DatabaseEpoch(self._rewind)
+        self._on_epoch_change = on_epoch_change
+        epoch = DatabaseEpoch(self._reset)
         self._writers = [
-            Writer(connect, on_stored, known, timeline, max_bytes=max_bytes // writers) for _ in range(writers)
+            Writer(connect, on_stored, on_known, epoch, max_bytes=max_bytes // writers, limits=limits)
+            for _ in range(writers)
         ]
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -276,34 +297,34 @@ class Ingest:
         """Bytes of frames that wait for their transaction, over all writers."""
         return sum(writer.waiting_bytes for writer in self._writers)
 
-    def offer(self, work: PendingBatch) -> Offer:
+    def offer(self, pending: PendingBatch) -> Offer:
         """Hand a batch to its stream's writer."""
-        return self._writers[work.stream_id.int % len(self._writers)].offer(work)
+        return self._writers[pending.stream_id.int % len(self._writers)].offer(pending)
 
-    def _rewind(self) -> None:
-        # The sessions first: they close for the reason, not for batches they get back.
-        self._on_rewind()
+    def _reset(self) -> None:
+        # Sessions first: they must close because of the new epoch, not because of a batch that was given up.
+        self._on_epoch_change()
         for writer in self._writers:
-            writer.rewind()
+            writer.reset()
 
 
 def _leaves_connection(error: BaseException) -> bool:
-    """Whether the connection can be used again after this."""
+    """Return whether the connection can be used again after this error."""
     if isinstance(error, asyncpg.PostgresError):
-        return events.is_poison(error) or error.sqlstate in _LOCKED
+        return is_poison(error) or error.sqlstate in _LOCKED
     return not isinstance(error, _TRANSIENT)
 
 
-def _give_up(works: Sequence[PendingBatch], reason: str) -> None:
-    log.warning("batches sent back", reason=reason, batches=len(works))
-    metrics.BATCHES_RETURNED.labels(reason=reason).inc(len(works))
-    _tell(works, lambda _: GivenUp())
+def _give_up(batches: Sequence[PendingBatch], reason: str) -> None:
+    log.warning("batches given up", reason=reason, batches=len(batches))
+    metrics.BATCHES_RETURNED.labels(reason=reason).inc(len(batches))
+    _report_results(batches, lambda _: GivenUp())
 
 
-def _tell(taken: Sequence[PendingBatch], fate: Callable[[PendingBatch], BatchResult]) -> None:
-    for work in taken:
+def _report_results(batches: Sequence[PendingBatch], result_of: Callable[[PendingBatch], BatchResult]) -> None:
+    for pending in batches:
         try:
-            work.tell(fate(work))
+            pending.on_result(result_of(pending))
         except Exception:
-            # One session's fault must not keep the others from their acknowledgement.
-            log.exception("session failed on its outcome", attempt_id=str(work.attempt_id))
+            # A fault of one session must not keep the others from their acknowledgement.
+            log.exception("session failed on a batch result", attempt_id=str(pending.attempt_id))

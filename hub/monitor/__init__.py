@@ -1,1 +1,1 @@
-"""The candidate's side of the hub: a socket, and the pure session that decides what every frame means."""
+"""The candidate's side of the hub: sockets, and the pure session that decides what each frame means."""

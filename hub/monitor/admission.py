@@ -1,6 +1,7 @@
-"""The door candidates come in by: what a hello, a new token and a goodbye mean to the record.
+"""Admits candidates: checks a hello or a new token, and opens and closes the connection in PostgreSQL.
 
-No frame is read or sent here; a connection that was opened is closed in the record, whoever still waits for it.
+Never reads or sends a frame. A connection that was opened is always closed in PostgreSQL, even when no client waits for
+it any more.
 """
 
 import asyncio
@@ -30,22 +31,23 @@ from hub.monitor.registry import Registry
 from hub.presence.presence import HubPresence
 from hub.settings import HubSettings
 from hub.tasks import DetachedTasks
+from hub.timing import Timing
 from protocol.limits import HEARTBEAT_MS, Limits, Window
 from protocol.monitor import Hello, Instruct, Welcome
 
-TURN_S: Final = 5.0
-"""How long a hello may wait for its turn: served later, its client would hardly wait for the end of it."""
+SLOT_S: Final = 5.0
+"""How long a hello may wait for its slot; a client would not wait longer for the rest."""
 
 GONE: Final = "gone"
-"""The cause of a close that nobody named: the peer, or the network, ended the connection."""
+"""The cause of a close without a close code: the peer or the network ended the connection."""
 
 
 class AdmittedCandidate(msgspec.Struct, frozen=True):
-    """An accepted hello: who it is, the stream to go on with, what is still to be asked, and in which hub's name."""
+    """An accepted hello: the user, the stream to continue, pending instructions, and the id of the hub at that time."""
 
     principal: Principal
     opening: OpenedConnection
-    waiting: list[Instruct]
+    pending: list[Instruct]
     hub_id: UUID
 
 
@@ -53,26 +55,27 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """What the candidates' sockets of one hub work with."""
 
     settings: HubSettings
+    timing: Timing
     engine: AsyncEngine
     ingest: Ingest
-    resends: Duplicates
+    duplicates: Duplicates
     budget: Budget
     presence: HubPresence
     registry: Registry
-    answers: InstructionResults
+    results: InstructionResults
     tasks: DetachedTasks
     lease: Lease
     close_log: CloseLog
-    turns: asyncio.Semaphore
-    """How many hellos may be with PostgreSQL at once: a storm of them waits here, and leaves the pool to others."""
+    hello_slots: asyncio.Semaphore
+    """How many hellos may use PostgreSQL at once; the others wait here, and leave the pool to the rest of the hub."""
 
-    async def enter(
+    async def admit(
         self, hello: Hello, is_wanted: Callable[[], bool], *, by_ticket_only: bool = False
     ) -> AdmittedCandidate:
-        """Check who says hello and open the stream of its queue; what is still to be asked of it comes along.
+        """Check the sign-in of a hello, open the stream of its queue and read its pending instructions.
 
-        A hello that is not wanted any more opens nothing: its client may be elsewhere by now, and stays there.
-        Raises RequestError, or what PostgreSQL and the network raise.
+        A hello that is not wanted any more opens nothing: its client may have connected to another hub.
+        Raises RequestError, or the errors of PostgreSQL and the network.
         """
         if by_ticket_only and hello.ticket is None:
             raise Unauthenticated("Connect with a ticket: your origin cannot use a token.")
@@ -81,52 +84,52 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         hub_id = self.lease.hub_id
         async with spending(self.engine, hello.ticket), self.engine.begin() as conn:
             principal = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
-            entrance = await self._open(conn, hello, principal, hub_id)
+            admitted = await self._open(conn, hello, principal, hub_id)
             if not is_wanted():
                 raise Busy("The connection could not be opened in time. Try again.")
-        metrics.SERVER_LOST.inc(entrance.opening.server_lost)
-        return entrance
+        metrics.SERVER_LOST.inc(admitted.opening.server_lost)
+        return admitted
 
-    async def enter_by_requests(self, hello: Hello, principal: Principal) -> AdmittedCandidate:
-        """Open the stream of a queue whose client has no socket. Raises as `enter` does."""
+    async def admit_by_requests(self, hello: Hello, principal: Principal) -> AdmittedCandidate:
+        """Open the stream of a queue whose client has no socket. Raises like `admit`."""
         if not self.lease.is_held:
             raise Busy("The hub is still starting. Try again in a moment.")
-        async with self.take_turn(), self.engine.begin() as conn:
-            entrance = await self._open(conn, hello, principal, self.lease.hub_id, by_requests=True)
-        metrics.SERVER_LOST.inc(entrance.opening.server_lost)
-        return entrance
+        async with self.hello_slot(), self.engine.begin() as conn:
+            admitted = await self._open(conn, hello, principal, self.lease.hub_id, by_requests=True)
+        metrics.SERVER_LOST.inc(admitted.opening.server_lost)
+        return admitted
 
     @asynccontextmanager
-    async def take_turn(self) -> AsyncIterator[None]:
-        """Wait until this hello may be with PostgreSQL; raises TimeoutError when that takes too long."""
-        async with asyncio.timeout(TURN_S):
-            await self.turns.acquire()
+    async def hello_slot(self) -> AsyncIterator[None]:
+        """Wait until this hello may use PostgreSQL. Raises TimeoutError when that takes too long."""
+        async with asyncio.timeout(SLOT_S):
+            await self.hello_slots.acquire()
         try:
             yield
         finally:
-            self.turns.release()
+            self.hello_slots.release()
 
     async def _open(
         self, conn: AsyncConnection, hello: Hello, principal: Principal, hub_id: UUID, *, by_requests: bool = False
     ) -> AdmittedCandidate:
         opening = await connections.open_connection(conn, hello, principal.user_id, hub_id, by_requests=by_requests)
         _check_exam(principal, opening)
-        waiting = await instructions.list_pending(conn, [opening.attempt_id])
-        return AdmittedCandidate(principal, opening, waiting.get(opening.attempt_id, []), hub_id)
+        pending = await instructions.list_pending(conn, [opening.attempt_id])
+        return AdmittedCandidate(principal, opening, pending.get(opening.attempt_id, []), hub_id)
 
-    async def renew(self, token: str, entrance: AdmittedCandidate) -> Principal:
-        """Check a token sent in band: of the same person, good for the same exam. Raises as `enter` does."""
+    async def renew(self, token: str, admitted: AdmittedCandidate) -> Principal:
+        """Check a token sent on the socket: same user, valid for the same exam. Raises like `admit`."""
         async with self.engine.begin() as conn:
             principal = await admit_socket(conn, None, token, "monitor", self.settings)
-        if principal.user_id != entrance.principal.user_id:
+        if principal.user_id != admitted.principal.user_id:
             raise Forbidden("The token belongs to another user.")
-        _check_exam(principal, entrance.opening)
+        _check_exam(principal, admitted.opening)
         return principal
 
-    def abandon(self, entering: asyncio.Task[AdmittedCandidate], cause: str) -> None:
-        """Nobody waits for this hello any more: if it still opens a connection, record that it ended."""
-        if not entering.cancelled() and entering.exception() is None:
-            self.close_log.put(entering.result().opening, cause)
+    def abandon(self, admitting: asyncio.Task[AdmittedCandidate], cause: str) -> None:
+        """Record the end of the connection that an abandoned hello has opened, if it has."""
+        if not admitting.cancelled() and admitting.exception() is None:
+            self.close_log.put(admitting.result().opening, cause)
 
 
 def _check_exam(principal: Principal, opening: OpenedConnection) -> None:
@@ -134,11 +137,11 @@ def _check_exam(principal: Principal, opening: OpenedConnection) -> None:
         raise Forbidden("Your sign-in is valid only for another exam.")
 
 
-def make_welcome(entrance: AdmittedCandidate, window: Window, secret: str) -> Welcome:
-    """Tell a client where to go on, and what it needs for that."""
-    opening = entrance.opening
+def make_welcome(admitted: AdmittedCandidate, window: Window, secret: str) -> Welcome:
+    """Build the welcome of an admitted candidate: where to continue, the limits, and the keys of its queue."""
+    opening = admitted.opening
     upload = tokens.make_upload_claims(
-        entrance.principal.user_id, opening.attempt_id, now_ms=opening.server_ms, closes_ms=opening.closes_ms
+        admitted.principal.user_id, opening.attempt_id, now_ms=opening.server_ms, closes_ms=opening.closes_ms
     )
     return Welcome(
         stream=opening.stream_id,
@@ -150,7 +153,7 @@ def make_welcome(entrance: AdmittedCandidate, window: Window, secret: str) -> We
         heartbeat_ms=HEARTBEAT_MS,
         server_at=opening.server_ms,
         attempt=opening.attempt,
-        auth_until=entrance.principal.auth_until,
+        auth_until=admitted.principal.auth_until,
         queue_key=tokens.derive_queue_key(opening.attempt_id, secret),
         upload_token=tokens.sign(upload, secret),
     )

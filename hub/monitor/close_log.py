@@ -1,12 +1,11 @@
-"""The ends of connections on their way to PostgreSQL, many in one transaction; a socket may wait for its own.
+"""Records the closes of connections in PostgreSQL, many in one transaction. A socket may wait for its own.
 
-An end that PostgreSQL cannot take now is kept and tried again, dated when it happened: while this hub lives nobody else
-would state it. Nothing is decided here.
+While PostgreSQL is away, closes are kept and tried again with the time at which they happened; no other process records
+them while this hub lives. Decides nothing about sockets.
 """
 
 import asyncio
-from contextlib import suppress
-from types import TracebackType
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -14,106 +13,70 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import AWAY
 from db.queries.connections import connections
 from db.queries.connections.connections import Closing, OpenedConnection
 from hub import metrics
 from hub.sockets import steady_ms
-from hub.tasks import Background
+from hub.tasks import Dropped, RetryQueue, Service
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE: Final = 200
+BATCH: Final = 200
 WAITING_MAX: Final = 100_000
-RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
-LAST_S: Final = 5.0
-"""How long ends may still be recorded as the hub itself ends; the rest is left to the workers, with its lease."""
 
 
-class _Farewell(msgspec.Struct, frozen=True, eq=False):
+class _Close(msgspec.Struct, frozen=True, eq=False):
     opening: OpenedConnection
     cause: str
     at_ms: int
     recorded: "asyncio.Future[None]"
 
+    @property
+    def key(self) -> tuple[UUID, int]:
+        return self.opening.attempt_id, self.opening.generation
 
-class CloseLog(Background):
-    """One queue for all candidates of a hub; stating an end twice does no harm."""
 
-    name = "close-log"
+class CloseLog(Service):
+    """One queue for all candidates of a hub. It is safe to record a close twice.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    When the hub ends, it waits 5 s for the rest; after that the workers close the connections with the hub's lease.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, waiting_max: int = WAITING_MAX) -> None:
         self._engine = engine
-        self._waiting: asyncio.Queue[_Farewell] = asyncio.Queue(WAITING_MAX)
         self._keys: set[tuple[UUID, int]] = set()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_S):
-                await self._waiting.join()
-        await super().__aexit__(kind, error, trace)
+        self._queue = RetryQueue[_Close]("close-log", self._record, batch=BATCH, bound=waiting_max, on_drop=self._drop)
+        self._loops = (self._queue,)
 
     def put(self, opening: OpenedConnection, cause: str) -> "asyncio.Future[None]":
-        """Record the end of a connection, soon; the future is done when it is recorded, or never will be."""
+        """Record the close of a connection soon. The future is done when it is recorded or dropped."""
         recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        farewell = _Farewell(opening, cause, steady_ms(), recorded)
-        try:
-            self._waiting.put_nowait(farewell)
-        except asyncio.QueueFull:
-            self._drop([farewell], "full")
-        else:
-            self._keys.add(_key_of(farewell))
+        close = _Close(opening, cause, steady_ms(), recorded)
+        if self._queue.put(close):
+            self._keys.add(close.key)
         return recorded
 
     def holds(self, attempt_id: UUID, generation: int) -> bool:
-        """Whether the end of this connection is still to be recorded."""
+        """Return whether the close of this connection waits to be recorded."""
         return (attempt_id, generation) in self._keys
 
-    async def _run(self) -> None:
-        while True:
-            taken = [await self._waiting.get()]
-            while len(taken) < AT_ONCE and not self._waiting.empty():
-                taken.append(self._waiting.get_nowait())
-            try:
-                await self._record_at_last(taken)
-            except Exception:
-                log.exception("ends not recorded", connections=len(taken))
-                self._drop(taken, "failed")
-            for farewell in taken:
-                self._keys.discard(_key_of(farewell))
-                if not farewell.recorded.done():
-                    farewell.recorded.set_result(None)
-                self._waiting.task_done()
-
-    async def _record_at_last(self, taken: list[_Farewell]) -> None:
-        tries = 0
-        while True:
-            try:
-                return await self._record(taken)
-            except AWAY as error:
-                log.warning("ends put off", connections=len(taken), error=type(error).__name__)
-            await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
-            tries += 1
-
-    async def _record(self, taken: list[_Farewell]) -> None:
+    async def _record(self, closes: Sequence[_Close]) -> None:
         now = steady_ms()
         closings: dict[tuple[UUID, int], Closing] = {}
-        for one in taken:
-            attempt_id, generation = one.opening.attempt_id, one.opening.generation
-            closing = Closing(attempt_id, generation, one.cause, now - one.at_ms)
-            closings.setdefault((attempt_id, generation), closing)
+        for close in closes:
+            attempt_id, generation = close.key
+            closings.setdefault(close.key, Closing(attempt_id, generation, close.cause, now - close.at_ms))
         async with self._engine.begin() as conn:
             await connections.close_connections(conn, list(closings.values()))
+        self._finish(closes)
 
-    def _drop(self, dropped: list[_Farewell], reason: str) -> None:
-        metrics.FAREWELLS_DROPPED.labels(reason=reason).inc(len(dropped))
-        log.warning("ends dropped", connections=len(dropped), reason=reason)
-        for farewell in dropped:
-            if not farewell.recorded.done():
-                farewell.recorded.set_result(None)
+    def _drop(self, closes: Sequence[_Close], reason: Dropped) -> None:
+        metrics.FAREWELLS_DROPPED.labels(reason=reason).inc(len(closes))
+        log.warning("closes dropped", connections=len(closes), reason=reason)
+        self._finish(closes)
 
-
-def _key_of(farewell: _Farewell) -> tuple[UUID, int]:
-    return farewell.opening.attempt_id, farewell.opening.generation
+    def _finish(self, closes: Sequence[_Close]) -> None:
+        for close in closes:
+            self._keys.discard(close.key)
+            if not close.recorded.done():
+                close.recorded.set_result(None)

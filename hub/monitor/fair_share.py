@@ -1,23 +1,23 @@
-"""One socket's turn in the process: how much it may do before the others get theirs. Nothing waits here.
+"""Limits how much one socket may do before the other sockets of the process get their turn. Never waits itself.
 
-A frame that cannot be decoded as a whole is tried event by event; a large one of those takes as long as hundreds of
-others, and a client may send nothing else.
+A frame that cannot be decoded as a whole is decoded event by event. A large one takes as long as hundreds of others,
+and a client may send only such frames.
 """
 
 from typing import Final
 
 FRAMES: Final = 32
-"""A turn ends after so many frames that came at once,"""
+"""A turn ends after this many frames,"""
 
 BYTES: Final = 16 * 1024
-"""or after so many bytes."""
+"""or after this many bytes."""
 
 LONG_S: Final = 0.005
-"""A turn that took so long is followed by a pause as long, or one client's frames would fill every other moment."""
+"""A turn that took this long is followed by a pause of the same length; else one client would take half of the time."""
 
 
 class FairShare:
-    """What a socket has done since the others were let in."""
+    """What one socket has done since its last pause."""
 
     def __init__(self) -> None:
         self._frames = 0
@@ -25,7 +25,7 @@ class FairShare:
         self._took_s = 0.0
 
     def spend(self, size: int, took_s: float) -> float | None:
-        """Count one frame, of `size` bytes or characters; how long to pause now, in seconds, or None for not at all."""
+        """Count one frame of `size` bytes. Returns how many seconds to pause now, or None for no pause."""
         self._frames += 1
         self._bytes += size
         self._took_s += took_s

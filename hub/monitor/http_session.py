@@ -1,8 +1,7 @@
-"""Deliveries: what a candidate's frames would say on a socket, by requests; beside stages 1 to 5 of an event's path.
+"""Events by HTTP requests instead of a socket: each request is one short session; beside stages 1 to 5 of the path.
 
-The law is the sessions' own (`session.py`): each request is one, begun where PostgreSQL says its stream stands, and
-what it stores goes the way of all batches. Nothing is acknowledged before its COMMIT, and nothing is kept here between
-two requests.
+The rules are those of `session.py`. A request starts where its stream ends in PostgreSQL, and its batch is stored like
+all others. Acknowledges nothing before COMMIT, and keeps nothing between two requests.
 """
 
 import asyncio
@@ -30,7 +29,7 @@ from protocol.monitor import Ack, Attempt, Error, Hello, Instruct, Rejected
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What became of a delivery: all up to `seq` of its stream is stored, and what is to be done next."""
+    """Response to delivered events: the stream is stored up to `seq`. Also the window, status and instructions now."""
 
     seq: int
     rejected: list[Rejected]
@@ -40,39 +39,39 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 async def begin(admission: Admission, hello: Hello, principal: Principal) -> AdmittedCandidate:
-    """Open a connection by requests, as a hello opens a socket's. Raises BadRequest, and as the door does."""
+    """Open a connection by requests, as a hello opens a socket's. Raises BadRequest, and like `Admission.admit`."""
     for effect in CandidateSession(0).receive(hello, 0):
         if isinstance(effect, Send) and isinstance(effect.frame, Error):
             raise BadRequest(effect.frame.detail)
-    return await admission.enter_by_requests(hello, principal)
+    return await admission.admit_by_requests(hello, principal)
 
 
 async def deliver(admission: Admission, bearer: Bearer, delivered: Delivered) -> Taken:
-    """Take a delivery as a session takes frames, and wait until it is stored.
+    """Take delivered frames as a session does, and wait until they are stored.
 
-    Raises Gap, Full when there is no room just now, Superseded or Disconnected when another has taken over, or the
-    connection has ended; BadRequest, Busy, NotFound, Forbidden and Ended as for a hello.
+    Raises Gap; Full when there is no room now; Superseded or Disconnected when a newer connection has replaced this one
+    or it has ended; BadRequest, Busy, NotFound, Forbidden and Ended as for a hello.
     """
     async with admission.engine.begin() as conn:
         target = await http_connections.find_target(conn, delivered.stream, bearer.student_id)
         _check(bearer, target)
         if bearer.principal is not None:
             await http_connections.record_request(conn, target.attempt_id, delivered.stream)
-        waiting = (await instructions.list_pending(conn, [target.attempt_id])).get(target.attempt_id, [])
-        known = await _refused_before(conn, delivered, target)
+        pending = (await instructions.list_pending(conn, [target.attempt_id])).get(target.attempt_id, [])
+        refused_before = await _refused_before(conn, delivered, target)
     session, rejected = await _Delivery(admission, target, delivered).run()
-    answered = {done.id for done in delivered.done}
+    finished = {done.id for done in delivered.done}
     return Taken(
         seq=session.committed,
-        rejected=sorted({one.seq: one for one in (*known, *rejected)}.values(), key=lambda one: one.seq),
+        rejected=sorted({event.seq: event for event in (*refused_before, *rejected)}.values(), key=lambda e: e.seq),
         window=admission.registry.window,
-        instructions=[one for one in waiting if one.id not in answered],
+        instructions=[instruction for instruction in pending if instruction.id not in finished],
         attempt=target.attempt,
     )
 
 
 class _Delivery:
-    """One delivery on its way: a thin shell around a session, which carries its effects out one by one."""
+    """One delivery: runs its frames through a session and carries out the effects."""
 
     def __init__(self, admission: Admission, target: Target, delivered: Delivered) -> None:
         self._admission = admission
@@ -92,68 +91,68 @@ class _Delivery:
         self._admission.budget.move(size)
         try:
             while effects:
-                effects = [*effects[1:], *await self._perform(effects[0])]
+                effects = [*effects[1:], *await self._carry_out(effects[0])]
         finally:
             self._admission.budget.move(-size)
         return self._session, self._rejected
 
     def _raise_fault(self, effects: Sequence[Effect]) -> None:
-        """Refuse what a session would close its socket for, before any of it is stored."""
+        """Refuse what would close a socket, before any of it is stored."""
         code = next((effect.code for effect in effects if isinstance(effect, Close)), None)
         if code is None:
             return
-        said = [
+        details = [
             effect.frame.detail for effect in effects if isinstance(effect, Send) and isinstance(effect.frame, Error)
         ]
         if code is CloseCode.GAP:
-            raise Gap(said[-1], self._session.committed)
-        raise BadRequest(said[-1])
+            raise Gap(details[-1], self._session.committed)
+        raise BadRequest(details[-1])
 
-    async def _perform(self, effect: Effect) -> list[Effect]:
+    async def _carry_out(self, effect: Effect) -> list[Effect]:
         match effect:
             case Store(batch):
                 return await self._store(batch)
             case Compare(entries):
-                self._admission.resends.put(self._target.attempt_id, self._delivered.stream, entries)
+                self._admission.duplicates.put(self._target.attempt_id, self._delivered.stream, entries)
             case RecordResult(done):
-                self._admission.answers.put(self._target.attempt_id, done)
+                self._admission.results.put(self._target.attempt_id, done)
             case Send(Ack(_, rejected)):
-                for one in rejected:
-                    metrics.EVENTS_REJECTED.labels(code=one.code).inc()
+                for event in rejected:
+                    metrics.EVENTS_REJECTED.labels(code=event.code).inc()
                 self._rejected += rejected
         return []
 
     async def _store(self, batch: Batch) -> list[Effect]:
-        told: asyncio.Future[BatchResult] = asyncio.get_running_loop().create_future()
+        reported: asyncio.Future[BatchResult] = asyncio.get_running_loop().create_future()
 
-        def tell(fate: BatchResult) -> None:
-            if not told.done():
-                told.set_result(fate)
+        def on_result(result: BatchResult) -> None:
+            if not reported.done():
+                reported.set_result(result)
 
         if not self._admission.registry.window.events:
             raise Full("The hub cannot store more events right now. Try again in a moment.")
         began = time.perf_counter()
-        work = PendingBatch(self._target.attempt_id, self._delivered.stream, batch, tell)
-        if self._admission.ingest.offer(work) is Offer.FULL:
+        pending = PendingBatch(self._target.attempt_id, self._delivered.stream, batch, on_result)
+        if self._admission.ingest.offer(pending) is Offer.FULL:
             raise Full("Too many events are waiting to be stored. Try again in a moment.")
-        fate = await told
-        if isinstance(fate, GivenUp):
+        result = await reported
+        if isinstance(result, GivenUp):
             raise Busy("The events could not be stored in time. Send them again.")
         metrics.ACK_SECONDS.observe(time.perf_counter() - began)
-        return self._session.stored(fate.refused)
+        return self._session.stored(result.refused)
 
 
 async def _refused_before(conn: AsyncConnection, delivered: Delivered, target: Target) -> list[Rejected]:
-    """Which of a delivery's numbers were refused when they came before: its answer may have been lost."""
+    """Return which of these numbers were refused earlier: the response to that delivery may have been lost."""
     batch = delivered.batch
     if batch is None or batch.first_seq > target.committed:
         return []
     found = await connections.read_rejected(conn, delivered.stream, batch.first_seq - 1, target.committed)
-    return [one for one in found if one.seq <= batch.last_seq]
+    return [event for event in found if event.seq <= batch.last_seq]
 
 
 def _check(bearer: Bearer, target: Target) -> None:
-    """Whether this bearer may deliver to this stream now; an upload token delivers whoever is connected meanwhile."""
+    """Raise unless this bearer may deliver to this stream now; an upload token may beside a newer connection."""
     if bearer.principal is None:
         if bearer.attempt_id != target.attempt_id:
             raise NotFound("The token is valid only for another attempt.")

@@ -1,92 +1,76 @@
-"""What clients made of instructions, on its way to PostgreSQL and the board; no socket waits for it.
+"""Records the results of instructions in PostgreSQL and on the board. No socket waits for it.
 
-Nothing is decided here. An answer that PostgreSQL cannot take now is tried again; one that is dropped is counted.
+A result is tried again while PostgreSQL is away; one that is dropped is counted. Decides nothing about instructions.
 """
 
-import asyncio
 from collections import Counter
-from contextlib import suppress
-from types import TracebackType
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import AWAY
 from db.notify import Notifier
 from db.queries import feed
 from db.queries.attempts.start import read_attempt
 from db.queries.console import instructions
 from hub import metrics
-from hub.tasks import Background
+from hub.tasks import Dropped, RetryQueue, Service
+from protocol.backoff import Backoff
 from protocol.monitor import Done
 
 log = structlog.get_logger(__name__)
 
 WAITING_MAX: Final = 10_000
 WAITING_PER_ATTEMPT: Final = 64
-"""More than a class is ever asked at once: a client that answers what nobody asked crowds out its own answers only."""
+"""More instructions than an attempt ever has at once. A client that sends results of others delays only its own."""
 
 TRIES: Final = 20
-LAST_S: Final = 5.0
-"""The longest pause between two tries, and how long answers may still be recorded as the hub ends."""
 
 
-class InstructionResults(Background):
-    """One queue for all candidates of a hub; recording an answer twice does no harm."""
+class _Result(msgspec.Struct, frozen=True):
+    attempt_id: UUID
+    done: Done
 
-    name = "answers"
 
-    def __init__(self, engine: AsyncEngine, notifier: Notifier) -> None:
+class InstructionResults(Service):
+    """One queue for all candidates of a hub. It is safe to record a result twice."""
+
+    def __init__(self, engine: AsyncEngine, notifier: Notifier, *, waiting_max: int = WAITING_MAX) -> None:
         self._engine = engine
         self._notifier = notifier
-        self._waiting: asyncio.Queue[tuple[UUID, Done]] = asyncio.Queue(WAITING_MAX)
-        self._of_attempt: Counter[UUID] = Counter()
+        self._waiting: Counter[UUID] = Counter()
+        self._queue = RetryQueue[_Result](
+            "instruction-results",
+            self._record,
+            batch=1,
+            bound=waiting_max,
+            on_drop=self._drop,
+            retry=Backoff(0.1, 5.0),
+            tries=TRIES,
+        )
+        self._loops = (self._queue,)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_S):
-                await self._waiting.join()
-        await super().__aexit__(kind, error, trace)
+    def __len__(self) -> int:
+        return len(self._queue)
 
     def put(self, attempt_id: UUID, done: Done) -> None:
-        """Record an answer, soon."""
-        if self._of_attempt[attempt_id] >= WAITING_PER_ATTEMPT:
-            self._drop(attempt_id, done, "too_many")
+        """Record a result soon."""
+        result = _Result(attempt_id, done)
+        if self._waiting[attempt_id] >= WAITING_PER_ATTEMPT:
+            self._count_dropped(result, "too_many")
             return
-        try:
-            self._waiting.put_nowait((attempt_id, done))
-        except asyncio.QueueFull:
-            self._drop(attempt_id, done, "full")
-        else:
-            self._of_attempt[attempt_id] += 1
+        self._waiting[attempt_id] += 1
+        self._queue.put(result)
 
-    async def _run(self) -> None:
-        while True:
-            attempt_id, done = await self._waiting.get()
-            try:
-                await self._record_at_last(attempt_id, done)
-            except Exception:
-                log.exception("answer failed")
-                self._drop(attempt_id, done, "failed")
-            self._forget(attempt_id)
-            self._waiting.task_done()
+    async def _record(self, results: Sequence[_Result]) -> None:
+        for result in results:
+            await self._record_one(result.attempt_id, result.done)
+            self._forget(result)
 
-    async def _record_at_last(self, attempt_id: UUID, done: Done) -> None:
-        pause_s = 0.1
-        for _ in range(TRIES):
-            try:
-                return await self._record(attempt_id, done)
-            except AWAY as error:
-                log.warning("answer put off", attempt_id=str(attempt_id), n=done.id, error=type(error).__name__)
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LAST_S)
-        return self._drop(attempt_id, done, "late")
-
-    async def _record(self, attempt_id: UUID, done: Done) -> None:
+    async def _record_one(self, attempt_id: UUID, done: Done) -> None:
         async with self._engine.begin() as conn:
             row = await instructions.record_result(conn, attempt_id, done.id, ok=done.ok, code=done.code)
             if row is None:
@@ -95,11 +79,17 @@ class InstructionResults(Background):
             await feed.append(conn, exam_id, [row])
         await self._notifier.notify("feed", exam_id)
 
-    def _forget(self, attempt_id: UUID) -> None:
-        self._of_attempt[attempt_id] -= 1
-        if self._of_attempt[attempt_id] == 0:
-            del self._of_attempt[attempt_id]
+    def _drop(self, results: Sequence[_Result], reason: Dropped) -> None:
+        for result in results:
+            self._count_dropped(result, reason)
+            self._forget(result)
 
-    def _drop(self, attempt_id: UUID, done: Done, reason: str) -> None:
+    def _forget(self, result: _Result) -> None:
+        self._waiting[result.attempt_id] -= 1
+        if self._waiting[result.attempt_id] == 0:
+            del self._waiting[result.attempt_id]
+
+    @staticmethod
+    def _count_dropped(result: _Result, reason: str) -> None:
         metrics.ANSWERS_DROPPED.labels(reason=reason).inc()
-        log.warning("answer dropped", attempt_id=str(attempt_id), n=done.id, reason=reason)
+        log.warning("instruction result dropped", attempt_id=str(result.attempt_id), n=result.done.id, reason=reason)

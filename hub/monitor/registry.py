@@ -1,74 +1,74 @@
-"""The roll of this hub's candidates: who is connected, and what time and other processes ask of them.
+"""Registry of connected candidates: gives every session its clock, and polls PostgreSQL for status changes.
 
-Every few seconds one query tells how their attempts stand and who of them must go (a newer connection elsewhere, a
-sign-in that has ended, off the roster), and one what is still to be asked of whom; hints only make that sooner. What a
-session makes of it is decided in `session.py`, never here.
+Every two seconds one query reads the status of their attempts and which sockets must close (a newer connection at
+another hub, a revoked sign-in, a student removed from the roster), and a second one their pending instructions.
+Notifications only make that faster. What a session does with it is decided in `session.py`, never here.
 """
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from types import TracebackType
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.errors import AWAY
 from db.notify import Notification
+from db.periodic import Periodic, is_set_within
 from db.queries.connections import connections
 from db.queries.connections.connections import SocketCheck, SocketKey
 from db.queries.console import instructions
 from hub.ingest.budget import Budget
 from hub.sockets import steady_ms
+from hub.tasks import Service
 from protocol.codes import CloseCode
 from protocol.limits import Window
 from protocol.monitor import Attempt, Instruct
 
 log = structlog.get_logger(__name__)
 
-TICK_S = 0.25
-LOOK_S = 2.0
-"""How often PostgreSQL is asked; on a busy machine, too, a superseded socket hears of it within 3 s (WIRE §2)."""
+TICK_S: Final = 0.25
+POLL_S: Final = 2.0
+"""Short enough that, even on a busy machine, a superseded socket is closed within 3 s (docs/wire/README.md)."""
 
 
 class Candidate(Protocol):
-    """What the roll needs of one candidate's socket."""
+    """What the registry needs of a candidate's socket. Every method returns at once."""
 
     @property
     def attempt_id(self) -> UUID:
-        """Whose connection this is."""
+        """The attempt of this connection."""
 
     @property
-    def standing(self) -> SocketKey:
-        """Which connection of the attempt this is, and by which sign-in."""
+    def socket_key(self) -> SocketKey:
+        """The generation of this connection, and its sign-in."""
 
     def close(self, code: CloseCode) -> None:
-        """Close for a reason from outside."""
+        """Close for a reason outside the session."""
 
-    def change(self, attempt: Attempt) -> None:
-        """Tell how the attempt stands, if that has changed."""
+    def update_attempt(self, attempt: Attempt) -> None:
+        """Send the attempt's status if it has changed."""
 
-    def instruct(self, waiting: Sequence[Instruct]) -> None:
-        """Pass on what is still to be asked."""
+    def instruct(self, pending: Sequence[Instruct]) -> None:
+        """Send the pending instructions that are due."""
 
-    def resize(self, window: Window) -> None:
+    def set_window(self, window: Window) -> None:
         """Change how much the client may have unacknowledged."""
 
     def drain(self, in_ms: int) -> None:
-        """Tell the client that this hub is going away."""
+        """Tell the client that this hub shuts down."""
 
     def retire(self) -> None:
-        """Have what was taken stored, then close: the hub is going away."""
+        """Store what was accepted, then close: this hub shuts down."""
 
     def tick(self, now_ms: int) -> None:
-        """Let time pass."""
+        """Check the deadlines of the session."""
 
 
-class Registry:
-    """The sockets of one hub process: all of them for the clock, the newest of each attempt for everything else."""
+class Registry(Service):
+    """The candidates' sockets of one hub: all of them for the clock, the newest of each attempt for everything else."""
 
-    def __init__(self, engine: AsyncEngine, budget: Budget) -> None:
+    def __init__(self, engine: AsyncEngine, budget: Budget, *, tick_s: float = TICK_S, poll_s: float = POLL_S) -> None:
         self._engine = engine
         self._budget = budget
         self.window = budget.window()
@@ -77,126 +77,105 @@ class Registry:
         self._empty = asyncio.Event()
         self._newest: dict[UUID, Candidate] = {}
         self._notified: set[UUID] = set()
-        self._look = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._poll_s = poll_s
+        self._poll_due_s = 0.0
+        self._poll = Periodic("candidates", poll_s, self._poll_database, at_once=True)
+        self._loops = (Periodic("session-clock", tick_s, self._tick_all), self._poll)
 
     def __len__(self) -> int:
         return len(self._sockets)
 
-    async def __aenter__(self) -> "Registry":
-        loops = (self._tick_all(), self._watch())
-        self._tasks = [asyncio.create_task(loop, name="registry") for loop in loops]
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def arrive(self, candidate: Candidate) -> None:
-        """Let time pass for a socket from its first moment."""
+    def add(self, candidate: Candidate) -> None:
+        """Give a new socket its clock."""
         self._sockets.add(candidate)
         self._empty.clear()
 
-    def enter(self, candidate: Candidate) -> None:
-        """Make this the attempt's newest socket here; the older one makes room at once."""
+    def remove(self, candidate: Candidate) -> None:
+        """Forget a socket that is gone."""
+        self._sockets.discard(candidate)
+        if not self._sockets:
+            self._empty.set()
+
+    def register(self, candidate: Candidate) -> None:
+        """Make this the attempt's newest socket at this hub, and close the older one."""
         older = self._newest.get(candidate.attempt_id)
-        if older is not None and older.standing.generation > candidate.standing.generation:
+        if older is not None and older.socket_key.generation > candidate.socket_key.generation:
             candidate.close(CloseCode.SUPERSEDED)
             return
         self._newest[candidate.attempt_id] = candidate
         if older is not None:
             older.close(CloseCode.SUPERSEDED)
 
-    def leave(self, candidate: Candidate) -> None:
-        """Forget an attempt's socket, unless a newer one has taken its place."""
+    def unregister(self, candidate: Candidate) -> None:
+        """Forget an attempt's socket, unless a newer one has replaced it."""
         if self._newest.get(candidate.attempt_id) is candidate:
             del self._newest[candidate.attempt_id]
 
-    def holds(self, attempt_id: UUID, generation: int) -> bool:
-        """Whether this connection's socket is here, as its attempt's newest."""
+    def has_socket(self, attempt_id: UUID, generation: int) -> bool:
+        """Return whether the socket of this connection is the newest of its attempt here."""
         newest = self._newest.get(attempt_id)
-        return newest is not None and newest.standing.generation == generation
+        return newest is not None and newest.socket_key.generation == generation
 
-    def depart(self, candidate: Candidate) -> None:
-        """Let no more time pass for a socket that is gone."""
-        self._sockets.discard(candidate)
-        if not self._sockets:
-            self._empty.set()
-
-    def everybody(self) -> list[Candidate]:
-        """Every socket that is here now, welcomed or not."""
+    def candidates(self) -> list[Candidate]:
+        """Return every socket, before and after its hello."""
         return list(self._sockets)
 
     def close_all(self, code: CloseCode) -> None:
-        """Close every socket with this code, for a reason that is the hub's own."""
-        for candidate in self.everybody():
+        """Close every socket with this code."""
+        for candidate in self.candidates():
             candidate.close(code)
 
     async def wait_empty(self, timeout_s: float) -> bool:
-        """Wait until no socket is left; whether that was in time."""
-        return not self._sockets or await _wait(self._empty, timeout_s)
+        """Wait until no socket is left. Returns whether that was in time."""
+        return not self._sockets or await is_set_within(self._empty, timeout_s)
 
     def on_notification(self, notification: Notification) -> None:
-        """Look at an attempt and its instructions now instead of a few seconds later."""
+        """Poll an attempt and its instructions now."""
         if notification.channel in ("instructions", "attempt") and notification.key in self._newest:
             self._notified.add(notification.key)
-            self._look.set()
+            self._poll.wake()
 
     async def _tick_all(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            now = steady_ms()
-            window = self._budget.window()
-            resized = window != self.window
-            self.window = window
-            for candidate in self.everybody():
-                try:
-                    candidate.tick(now)
-                    if resized:
-                        candidate.resize(window)
-                except Exception:
-                    # One session's fault must not stop the clock of the others.
-                    log.exception("session failed on its clock")
-
-    async def _watch(self) -> None:
-        clock = asyncio.get_running_loop().time
-        due_s = clock()
-        while True:
-            notified, self._notified = self._notified, set()
-            self._look.clear()
+        now = steady_ms()
+        window = self._budget.window()
+        has_changed = window != self.window
+        self.window = window
+        for candidate in self.candidates():
             try:
-                # However many hints come: everybody has their turn every few seconds.
-                if clock() >= due_s:
-                    due_s = clock() + LOOK_S
-                    await self._look_at(list(self._newest))
-                elif notified:
-                    await self._look_at(notified)
-            except AWAY as error:
-                log.warning("roll not checked", error=type(error).__name__)
+                candidate.tick(now)
+                if has_changed:
+                    candidate.set_window(window)
             except Exception:
-                log.exception("roll not checked")
-            await _wait(self._look, max(0.0, due_s - clock()))
+                # A fault of one session must not stop the clock of the others.
+                log.exception("session failed on its clock")
 
-    async def _look_at(self, attempt_ids: Collection[UUID]) -> None:
+    async def _poll_database(self) -> None:
+        notified, self._notified = self._notified, set()
+        now_s = asyncio.get_running_loop().time()
+        # Notifications for some never keep the others waiting.
+        if now_s >= self._poll_due_s:
+            self._poll_due_s = now_s + self._poll_s
+            await self._poll_attempts(list(self._newest))
+        elif notified:
+            await self._poll_attempts(notified)
+
+    async def _poll_attempts(self, attempt_ids: Collection[UUID]) -> None:
         newest = ((attempt_id, self._newest.get(attempt_id)) for attempt_id in attempt_ids)
-        standings = {attempt_id: candidate.standing for attempt_id, candidate in newest if candidate is not None}
-        if not standings:
+        polled = {attempt_id: candidate.socket_key for attempt_id, candidate in newest if candidate is not None}
+        if not polled:
             return
         async with self._engine.connect() as conn:
-            self._tell(standings, await connections.check_sockets(conn, standings))
-            await self._pass_instructions(conn, standings.keys())
+            self._apply(polled, await connections.check_sockets(conn, polled))
+            await self._pass_instructions(conn, polled.keys())
 
-    def _tell(self, asked: Mapping[UUID, SocketKey], found: Mapping[UUID, SocketCheck]) -> None:
+    def _apply(self, polled: Mapping[UUID, SocketKey], found: Mapping[UUID, SocketCheck]) -> None:
         for attempt_id, finding in found.items():
             candidate = self._newest.get(attempt_id)
-            # Since the question was asked it may have signed in anew, or another may have taken its place.
-            if candidate is None or candidate.standing != asked[attempt_id]:
+            # Since the query it may have renewed its sign-in, or a newer socket may have replaced it.
+            if candidate is None or candidate.socket_key != polled[attempt_id]:
                 continue
             if finding.code is None:
-                candidate.change(finding.attempt)
+                candidate.update_attempt(finding.attempt)
             else:
                 candidate.close(finding.code)
 
@@ -206,11 +185,3 @@ class Registry:
             candidate = self._newest.get(attempt_id)
             if candidate is not None:
                 candidate.instruct(waiting)
-
-
-async def _wait(event: asyncio.Event, timeout_s: float) -> bool:
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await event.wait()
-    except TimeoutError:
-        return False

@@ -1,87 +1,68 @@
 """Stage 3 of 9: one candidate's session as a state machine (docs/path-of-an-event.md).
 
-Everything that decides what a frame means lives here, and nothing else does: no socket, no database, no clock.
-A frame and a moment go in, effects come out; the shell carries them out and reports back through `opened`, `stored`,
-`held`, `given_up` and `renewed`. Moments are milliseconds of one clock that never steps back; only `pong` needs the
-time of day, which the shell gives beside it.
+Decides what each frame means. It has no socket, no database and no clock: a frame and a time go in, effects come out.
+The caller carries the effects out and reports back through `opened`, `stored`, `held`, `given_up` and `renewed`. Times
+are milliseconds of one clock that never steps back; only `pong` needs the time of day, which the caller passes too.
 
-How a session goes:
+States of a session:
 
     HELLO ──hello──▶ OPENING ──opened──▶ OPEN ──bye──▶ LEAVING ──all stored──▶ CLOSED (1000)
       │                                   └──retire──▶ RETIRING ──all stored, or 5 s──▶ CLOSED (4505)
-      │                                   └──attempt over, all of the queue stored, quiet──▶ CLOSED (4410)
-      └───────────────── any fault, in any state: Send(Error)?, Close(code) ─────────▲
+      │                                   └──attempt over, queue stored, quiet──▶ CLOSED (4410)
+      └───────────────── any error, in any state: Send(Error)?, Close(code) ─────────▲
 
-The sequence law (WIRE §2), per stream: at most `committed` → compared with what is stored, and acknowledged again; at
-most `accepted` → in flight, its acknowledgement will come; `accepted + 1` → taken; beyond → a gap. One batch of a
-stream is in flight at a time, and it starts one past what this session itself has seen committed; what arrives
-meanwhile is merged into the next one. A frame may straddle all of these.
+Sequence rules of a stream (docs/wire/README.md): up to `committed` → compare with the stored event, acknowledge again;
+up to `accepted` → in flight, its acknowledgement will come; `accepted + 1` → take; beyond → a gap. One batch of a
+stream is in flight at a time, and it starts one after the last number this session has seen committed. Later events are
+merged into the next batch. One frame may contain all of these.
 """
 
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import Self
+from typing import Final, Self
 
 import msgspec
 
+from hub.monitor.ending import AttemptEnding
+from hub.monitor.instructions import InstructionSchedule
 from hub.monitor.sequence import StreamSequence
+from hub.monitor.times import SessionTimes
 from protocol import limits, monitor
-from protocol.codec import EmptyBatch, Received, measure
+from protocol.codec import EmptyBatch, Received
 from protocol.codes import CloseCode, ErrorCode
 from protocol.errors import ProtocolError, UnknownFrame
 from protocol.events import Batch, Entry, lost_entry
 from protocol.limits import Window
 
-SILENCE_MS = limits.SILENT_HEARTBEATS * limits.HEARTBEAT_MS
-RETRY_MS = 250
-"""How long a session waits before it offers a batch again that found the ingest full."""
-
-REPEAT_MS = 30_000
-"""After this long without `done` an instruction is passed on again."""
-
-INSTRUCT_BYTES = 64 * 1024
-"""How much is passed on at once: the welcome and it must fit in any outbox. The next look brings the rest."""
-
-RETIRE_MS = 5_000
-"""How long a retiring session waits for what it has taken to be stored."""
-
-ROTATE_MS = 3_600_000
-"""How long after `rotate` a client may stay; then it is closed with 4505, and its next hello gets a new stream."""
-
-
-QUIET_MS = 2_000
-"""After its attempt's end a client that has all acknowledged, and sends no events for so long, is closed with 4410."""
-
-LINGER_MS = 30_000
-"""After so long it is closed as soon as it has all acknowledged; what it has recorded since, it may bring anew."""
+TIMES: Final = SessionTimes()
 
 
 class Open(msgspec.Struct, frozen=True):
-    """Check who this is and open its stream, then call `opened`."""
+    """Check the sign-in and open the stream, then call `opened`."""
 
     hello: monitor.Hello
 
 
 class Send(msgspec.Struct, frozen=True):
-    """Put a frame on the socket."""
+    """Send a frame."""
 
     frame: monitor.HubFrame
 
 
 class Store(msgspec.Struct, frozen=True):
-    """Have a batch stored, then call `stored`, `held` or `given_up`."""
+    """Store a batch, then call `stored`, `held` or `given_up`."""
 
     batch: Batch
 
 
 class Compare(msgspec.Struct, frozen=True):
-    """StreamSequence that are stored already came again: see whether they still say the same."""
+    """Compare events that were sent again with the stored ones."""
 
     entries: tuple[Entry, ...]
 
 
 class RecordResult(msgspec.Struct, frozen=True):
-    """Record that an instruction was carried out, or not."""
+    """Record the result of an instruction."""
 
     done: monitor.Done
 
@@ -93,7 +74,7 @@ class Renew(msgspec.Struct, frozen=True):
 
 
 class Close(msgspec.Struct, frozen=True):
-    """Close the socket after what was sent before."""
+    """Close the socket after everything that was sent before."""
 
     code: CloseCode
 
@@ -102,7 +83,7 @@ Effect = Open | Send | Store | Compare | RecordResult | Renew | Close
 
 
 class Phase(Enum):
-    """Where a session is."""
+    """The state of a session."""
 
     HELLO = auto()
     OPENING = auto()
@@ -112,21 +93,24 @@ class Phase(Enum):
     CLOSED = auto()
 
 
-_OUT_OF_TURN = {
-    Phase.HELLO: "the first frame must be hello",
-    Phase.OPENING: "wait for the welcome",
-    Phase.LEAVING: "nothing may follow bye",
+_UNEXPECTED: Final = {
+    Phase.HELLO: "Send hello first.",
+    Phase.OPENING: "Wait for welcome before you send frames.",
+    Phase.LEAVING: "Do not send frames after bye.",
 }
 
 
 class CandidateSession:
-    """One candidate's socket, from its first frame to its close."""
+    """One candidate's connection, from its first frame to its close."""
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, times: SessionTimes = TIMES) -> None:
         self.phase = Phase.HELLO
-        self._numbers = StreamSequence()
-        self._began_ms = self._heard_ms = self._now_ms = now_ms
-        self._unknown = 0
+        self._times = times
+        self._sequence = StreamSequence()
+        self._ending = AttemptEnding(times, now_ms)
+        self._instructions = InstructionSchedule(times.repeat_ms)
+        self._started_ms = self._last_frame_ms = self._now_ms = now_ms
+        self._unknown_frames = 0
         self._retry_ms: int | None = None
         self._is_held = False
         self._allowed = self._granted = Window()
@@ -134,115 +118,99 @@ class CandidateSession:
         self._retire_ms: int | None = None
         self._rotate_ms: int | None = None
         self._is_rotating = False
-        self._repeat_ms: dict[int, int | None] = {}
         self._is_renewing = False
         self._next_token: str | None = None
         self._next_seq = 1
         self._attempt: monitor.Attempt | None = None
-        self._queue_end = 0
-        self._over_ms: int | None = None
-        self._fed_ms = now_ms
 
     @classmethod
     def resumed(cls, committed: int, now_ms: int) -> Self:
-        """A session that needs no hello: its stream was opened before, and holds all up to `committed`."""
+        """Create a session that needs no hello: its stream is open already, and stored up to `committed`."""
         session = cls(now_ms)
         session.phase = Phase.OPEN
-        session._numbers.begin(committed)
+        session._sequence.start_after(committed)
         return session
 
     @property
     def committed(self) -> int:
         """The last number this session knows to be stored."""
-        return self._numbers.committed
+        return self._sequence.committed
 
     @property
     def accepted(self) -> int:
-        """The last number this session has taken."""
-        return self._numbers.accepted
+        """The last number this session has accepted."""
+        return self._sequence.accepted
 
     @property
     def outstanding_bytes(self) -> int:
-        """Bytes of frames taken and not yet stored; after the close, those of the batch in flight until it is told."""
-        return self._numbers.waiting_bytes
+        """Bytes of frames that are accepted and not stored; after the close, those of the batch in flight."""
+        return self._sequence.waiting_bytes
 
     def receive(self, frame: Received, now_ms: int, *, wall_ms: int | None = None) -> list[Effect]:
-        """Take one decoded frame; `wall_ms`, the time of day for `pong`, is `now_ms` where that is the same clock."""
+        """Handle one decoded frame. `wall_ms` is the time of day for `pong`; without it, `now_ms` is."""
         if self.phase in (Phase.RETIRING, Phase.CLOSED):
             return []
-        self._heard_ms = self._now_ms = now_ms
+        self._last_frame_ms = self._now_ms = now_ms
         if isinstance(frame, monitor.Hello):
             return self._hello(frame)
         if isinstance(frame, monitor.Ping) and self.phase is not Phase.HELLO:
             return [Send(monitor.Pong(frame.at, now_ms if wall_ms is None else wall_ms))]
         if self.phase is not Phase.OPEN:
-            return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, _OUT_OF_TURN[self.phase])
+            return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, _UNEXPECTED[self.phase])
         return self._receive_open(frame)
 
-    def refuse(self, error: ProtocolError, now_ms: int) -> list[Effect]:
-        """RecordResult bytes that are no frame: unknown tags are tolerated up to a limit, anything else closes."""
+    def receive_invalid(self, error: ProtocolError, now_ms: int) -> list[Effect]:
+        """Handle bytes that are no valid frame: a few unknown frames are tolerated, everything else closes."""
         if self.phase in (Phase.RETIRING, Phase.CLOSED):
             return []
-        self._heard_ms = self._now_ms = now_ms
-        if self.phase is Phase.HELLO and isinstance(error, UnknownFrame):
-            return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, _OUT_OF_TURN[self.phase])
-        if isinstance(error, UnknownFrame):
-            self._unknown += 1
-            answer = Send(monitor.Error(ErrorCode.UNKNOWN_FRAME, str(error)))
-            return [answer, *self._close(CloseCode.MALFORMED)] if self._unknown >= limits.UNKNOWN_FRAMES else [answer]
-        return self._fail(error.close_code, error.code, str(error))
+        self._last_frame_ms = self._now_ms = now_ms
+        if not isinstance(error, UnknownFrame):
+            return self._fail(error.close_code, error.code, str(error))
+        if self.phase is Phase.HELLO:
+            return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, _UNEXPECTED[self.phase])
+        self._unknown_frames += 1
+        reply = Send(monitor.Error(ErrorCode.UNKNOWN_FRAME, str(error)))
+        if self._unknown_frames >= limits.UNKNOWN_FRAMES:
+            return [reply, *self._close(CloseCode.MALFORMED)]
+        return [reply]
 
     def opened(self, welcome: monitor.Welcome, instructions: Sequence[monitor.Instruct]) -> list[Effect]:
-        """Go on where the stream stands; the window in the welcome is the one that holds now."""
+        """Continue the stream that the hello opened, with the window of the welcome."""
         if self.phase is not Phase.OPENING:
             return []
         self.phase = Phase.OPEN
-        self._numbers.begin(welcome.committed)
-        held = 0 if welcome.previous is None else welcome.previous.committed
-        self._queue_end = self._next_seq - 1 - held
+        self._sequence.start_after(welcome.committed)
+        stored_before = 0 if welcome.previous is None else welcome.previous.committed
         self._attempt = welcome.attempt
-        self._over_ms = self._now_ms if welcome.attempt.is_over else None
+        self._ending.begin(welcome.attempt, self._next_seq - 1 - stored_before, self._now_ms)
         self._allowed = self._granted = welcome.window
-        # A UUIDv7 begins with the milliseconds of its making; by a clock that was ahead it would live too long.
+        # A UUIDv7 starts with its creation time in ms; if that clock was ahead, the age would be negative.
         age_ms = max(0, welcome.server_at - (welcome.stream.int >> 80))
-        self._rotate_ms = self._now_ms + limits.STREAM_MS - age_ms
+        self._rotate_ms = self._now_ms + self._times.stream_ms - age_ms
         effects: list[Effect] = [Send(welcome), *self.instruct(instructions)]
         if self._drain is not None:
             effects.append(Send(self._drain))
-        if self._over_ms is not None and not instructions and self._has_all:
+        if self._ending.has_ended and not instructions and self._ending.has_everything(self._sequence):
             effects += self._close(CloseCode.ENDED)
         return effects
 
-    def change(self, attempt: monitor.Attempt) -> list[Effect]:
-        """Tell the client how its attempt stands, if that has changed."""
+    def update_attempt(self, attempt: monitor.Attempt) -> list[Effect]:
+        """Send the attempt's status to the client if it has changed."""
         if self.phase is not Phase.OPEN or attempt == self._attempt:
             return []
         self._attempt = attempt
-        self._over_ms = (self._over_ms or self._now_ms) if attempt.is_over else None
+        self._ending.update(attempt, self._now_ms)
         return [Send(monitor.AttemptChanged(attempt.status, attempt.deadline, attempt.paused))]
 
-    def instruct(self, instructions: Sequence[monitor.Instruct]) -> list[Effect]:
-        """Pass on those instructions that this session has not passed on yet, or whose answer is long in coming.
-
-        What was never passed on goes first, and no more at once than `INSTRUCT_BYTES`.
-        """
+    def instruct(self, pending: Sequence[monitor.Instruct]) -> list[Effect]:
+        """Send the pending instructions that are due: new ones, and those without a result for a long time."""
         if self.phase is not Phase.OPEN:
             return []
-        due = [instruction for instruction in instructions if self._is_due(instruction.id)]
-        due.sort(key=lambda instruction: instruction.id in self._repeat_ms)
-        effects: list[Effect] = []
-        left = INSTRUCT_BYTES
-        for instruction in due:
-            left -= measure(instruction)
-            if left < 0 and effects:
-                break
-            self._repeat_ms[instruction.id] = self._now_ms + REPEAT_MS
-            effects.append(Send(instruction))
-        return effects
+        return [Send(instruction) for instruction in self._instructions.take_due(pending, self._now_ms)]
 
     def stored(self, refused: Sequence[monitor.Rejected]) -> list[Effect]:
-        """The batch in flight is in PostgreSQL: acknowledge it, and let the next one go."""
-        batch = self._numbers.land()
+        """Acknowledge the batch in flight, which is in PostgreSQL now, and start the next one."""
+        batch = self._sequence.commit()
         if batch is None or self.phase is Phase.CLOSED:
             return []
         self._retry_ms = None
@@ -252,34 +220,34 @@ class CandidateSession:
         return effects + self._grant() + self._store_next() + self._finish()
 
     def held(self, now_ms: int) -> list[Effect]:
-        """The ingest is full: keep the batch, tell the client to wait, and try again a little later."""
+        """Keep the batch, because the ingest is full; tell the client to wait and offer the batch again later."""
         if self.phase is Phase.CLOSED:
             return []
         self._now_ms = now_ms
-        self._retry_ms = now_ms + RETRY_MS
+        self._retry_ms = now_ms + self._times.retry_ms
         self._is_held = True
-        return self._grant(RETRY_MS)
+        return self._grant(self._times.retry_ms)
 
     def given_up(self) -> list[Effect]:
-        """The batch in flight could not be stored in time: the client still has it and is to come again."""
-        self._numbers.recall()
+        """Close, because the batch in flight could not be stored in time; the client has it and reconnects."""
+        self._sequence.release()
         return self._close(CloseCode.OVERLOADED)
 
     def renewed(self) -> list[Effect]:
-        """The token of the last Renew is good; a newer one that came meanwhile is next."""
+        """Note that the token of the last Renew is valid; check the newest of those that came in the meantime."""
         self._is_renewing = False
         token, self._next_token = self._next_token, None
         return [] if token is None or self.phase is not Phase.OPEN else self._renew(token)
 
-    def resize(self, window: Window) -> list[Effect]:
-        """Change how much the client may have outstanding; having more already is no fault of it."""
+    def set_window(self, window: Window) -> list[Effect]:
+        """Change how much the client may have unacknowledged. Having more already is no error."""
         if self.phase is not Phase.OPEN:
             return []
         self._allowed = window
         return self._grant()
 
     def drain(self, in_ms: int) -> list[Effect]:
-        """Tell the client that this hub is going away within `in_ms`; before the welcome it is told right after it."""
+        """Tell the client that this hub shuts down within `in_ms`; before the welcome, right after it."""
         drain = monitor.Drain(in_ms)
         if self.phase in (Phase.HELLO, Phase.OPENING):
             self._drain = drain
@@ -287,69 +255,60 @@ class CandidateSession:
         return [Send(drain)] if self.phase in (Phase.OPEN, Phase.LEAVING) else []
 
     def retire(self, now_ms: int) -> list[Effect]:
-        """Take no more frames, have stored what was taken, at most 5 s, and close with 4505."""
+        """Take no more frames, wait until accepted events are stored (5 s at most), and close with 4505."""
         self._now_ms = now_ms
         if self.phase in (Phase.HELLO, Phase.OPENING):
             return self._close(CloseCode.DRAINING)
         if self.phase not in (Phase.OPEN, Phase.LEAVING):
             return []
         self.phase = Phase.RETIRING
-        self._retire_ms = now_ms + RETIRE_MS
+        self._retire_ms = now_ms + self._times.retire_ms
         return self._finish()
 
     def tick(self, now_ms: int) -> list[Effect]:
-        """Let time pass: for the hello, for silence, for a held batch, for retiring and for the stream's day."""
+        """Check every deadline: hello, silence, a held batch, retiring, the age of the stream, the attempt's end."""
         self._now_ms = now_ms
         code = self._overdue()
         if code is not None:
             return self._close(code)
         effects: list[Effect] = []
-        batch = self._numbers.in_flight
+        batch = self._sequence.in_flight
         if self._retry_ms is not None and now_ms >= self._retry_ms and batch is not None:
             self._retry_ms = None
             effects.append(Store(batch))
         if self._rotate_ms is not None and now_ms >= self._rotate_ms and not self._is_rotating:
             self._is_rotating = True
             effects += [Send(monitor.Rotate())] if self.phase is Phase.OPEN else []
-        return effects if effects or not self._is_through else self._close(CloseCode.ENDED)
+        return effects if effects or not self._is_delivered else self._close(CloseCode.ENDED)
 
     def close(self, code: CloseCode) -> list[Effect]:
-        """Close for a reason from outside: superseded, refused, an error of ours."""
+        """Close for a reason outside this session: superseded, refused, an internal error."""
         return self._close(code)
 
     @property
-    def _has_all(self) -> bool:
-        """Whether all the queue held at the hello, and all that was sent since, is stored."""
-        return self._numbers.is_idle and self.committed >= self._queue_end
-
-    @property
-    def _is_through(self) -> bool:
-        """Whether a client whose attempt is over has delivered its queue, as far as can be told.
-
-        One that may not send just now has not had its turn.
-        """
-        if self.phase is not Phase.OPEN or self._over_ms is None or not self._has_all or not self._granted.events:
+    def _is_delivered(self) -> bool:
+        """Whether the attempt is over and the client has delivered its queue; false while it may not send."""
+        if self.phase is not Phase.OPEN or not self._granted.events:
             return False
-        quiet_ms = self._now_ms - max(self._over_ms, self._fed_ms)
-        return quiet_ms >= QUIET_MS or self._now_ms - self._over_ms >= LINGER_MS
+        return self._ending.is_delivered(self._sequence, self._now_ms)
 
     def _overdue(self) -> CloseCode | None:
-        """The close code of a deadline that has passed."""
-        now = self._now_ms
+        """Return the close code of a deadline that has passed."""
+        now, times = self._now_ms, self._times
         match self.phase:
             case Phase.HELLO:
-                return CloseCode.SILENT if now - self._began_ms > limits.HELLO_MS else None
+                return CloseCode.SILENT if now - self._started_ms > times.hello_ms else None
             case Phase.RETIRING:
                 return CloseCode.DRAINING if self._retire_ms is not None and now >= self._retire_ms else None
             case Phase.OPEN | Phase.LEAVING:
-                if now - self._heard_ms > SILENCE_MS:
+                if now - self._last_frame_ms > times.silence_ms:
                     return CloseCode.SILENT
-                outstayed = self._rotate_ms is not None and now >= self._rotate_ms + ROTATE_MS
-                return CloseCode.DRAINING if outstayed else None
+                stayed_too_long = self._rotate_ms is not None and now >= self._rotate_ms + times.rotate_ms
+                return CloseCode.DRAINING if stayed_too_long else None
         return None
 
     def _hello(self, hello: monitor.Hello) -> list[Effect]:
-        fault = "a second hello" if self.phase is not Phase.HELLO else _fault_of(hello)
+        fault = "Send hello only once." if self.phase is not Phase.HELLO else _fault_of(hello)
         if fault is not None:
             return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, fault)
         self.phase = Phase.OPENING
@@ -363,9 +322,9 @@ class CandidateSession:
             case monitor.Lost():
                 return self._take_lost(frame)
             case EmptyBatch():
-                return [Send(monitor.Error(ErrorCode.EMPTY_BATCH, "an events frame needs at least one event"))]
+                return [Send(monitor.Error(ErrorCode.EMPTY_BATCH, "An events frame needs at least one event."))]
             case monitor.Done():
-                return self._answer(frame)
+                return self._take_done(frame)
             case monitor.Auth():
                 return self._renew(frame.token)
             case monitor.Bye():
@@ -374,11 +333,10 @@ class CandidateSession:
         raise AssertionError(f"handled before: {frame}")
 
     def _take(self, batch: Batch) -> list[Effect]:
-        self._fed_ms = self._now_ms
-        numbers = self._numbers
-        if numbers.is_gap(batch):
-            return self._fail(CloseCode.GAP, ErrorCode.GAP, f"expected {self.accepted + 1}, got {batch.first_seq}")
-        known = numbers.known(batch)
+        self._ending.note_events(self._now_ms)
+        if self._sequence.is_gap(batch):
+            return self._fail(CloseCode.GAP, ErrorCode.GAP, f"Expected {self.accepted + 1}, got {batch.first_seq}.")
+        known = self._sequence.already_stored(batch)
         effects: list[Effect] = [Compare(known)] if known else []
         if batch.last_seq <= self.committed:
             effects.append(Send(monitor.Ack(self.committed)))
@@ -388,11 +346,11 @@ class CandidateSession:
 
     def _take_lost(self, lost: monitor.Lost) -> list[Effect]:
         if not 0 < lost.to_seq <= limits.SEQ_MAX or not _is_name(lost.reason):
-            return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, "lost needs a number and a short reason")
+            return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, "lost needs to_seq and a short reason.")
         if lost.to_seq <= self.committed:
             return [Send(monitor.Ack(self.committed))]
         if lost.to_seq - self.accepted > limits.LOST_NUMBERS:
-            detail = f"lost may stand for {limits.LOST_NUMBERS} numbers"
+            detail = f"One lost frame may cover {limits.LOST_NUMBERS} events."
             return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, detail)
         if lost.to_seq <= self.accepted:
             return []
@@ -400,39 +358,33 @@ class CandidateSession:
         return self._accept(Batch(first, lost.to_seq, (lost_entry(first, lost.to_seq, lost.reason),), len(lost.reason)))
 
     def _accept(self, batch: Batch) -> list[Effect]:
-        self._numbers.accept(batch)
-        if self._numbers.is_overrun:
-            detail = f"more than {limits.OVERRUN_FACTOR} windows unacknowledged"
+        self._sequence.accept(batch)
+        if self._sequence.exceeds_window:
+            detail = f"More than {limits.OVERRUN_FACTOR} windows are unacknowledged. Wait for acks."
             return self._fail(CloseCode.TOO_FAST, ErrorCode.TOO_FAST, detail)
         return self._store_next()
 
     def _store_next(self) -> list[Effect]:
-        batch = self._numbers.launch()
+        batch = self._sequence.start_next()
         return [] if batch is None else [Store(batch)]
 
     def _grant(self, retry_ms: int | None = None) -> list[Effect]:
-        """Tell the client its window when that has changed: nothing at all while a batch is held."""
+        """Send the client its window if that has changed; it is 0 while a batch is held."""
         window = Window(0, 0) if self._is_held else self._allowed
         if window == self._granted or self.phase is not Phase.OPEN:
             return []
         self._granted = window
         return [Send(monitor.WindowChanged(window.events, window.bytes, retry_ms))]
 
-    def _is_due(self, instruction: int) -> bool:
-        repeat_ms = self._repeat_ms.get(instruction, self._now_ms)
-        return repeat_ms is not None and self._now_ms >= repeat_ms
-
-    def _answer(self, done: monitor.Done) -> list[Effect]:
+    def _take_done(self, done: monitor.Done) -> list[Effect]:
         if not 0 < done.id <= limits.INSTRUCTION_MAX or (done.code is not None and not _is_name(done.code)):
-            return self._fail(
-                CloseCode.MALFORMED, ErrorCode.MALFORMED, "done needs an instruction's id and a short code"
-            )
-        if done.id in self._repeat_ms:
-            self._repeat_ms[done.id] = None
+            detail = "done needs the id of an instruction, and a short code."
+            return self._fail(CloseCode.MALFORMED, ErrorCode.MALFORMED, detail)
+        self._instructions.finish(done.id)
         return [RecordResult(done)]
 
     def _renew(self, token: str) -> list[Effect]:
-        """One token is checked at a time; of those that come meanwhile only the last counts."""
+        """Check one token at a time; of those that come in the meantime, keep the newest."""
         if self._is_renewing:
             self._next_token = token
             return []
@@ -440,8 +392,8 @@ class CandidateSession:
         return [Renew(token)]
 
     def _finish(self) -> list[Effect]:
-        """Close when everything taken is stored: that is what leaving and retiring wait for."""
-        if self.phase not in (Phase.LEAVING, Phase.RETIRING) or not self._numbers.is_idle:
+        """Close a leaving or retiring session once everything accepted is stored."""
+        if self.phase not in (Phase.LEAVING, Phase.RETIRING) or not self._sequence.is_idle:
             return []
         code = CloseCode.NORMAL if self.phase is Phase.LEAVING else CloseCode.DRAINING
         return [Send(monitor.Ack(self.committed)), *self._close(code)]
@@ -453,29 +405,29 @@ class CandidateSession:
         if self.phase is Phase.CLOSED:
             return []
         self.phase = Phase.CLOSED
-        self._numbers.drop_waiting()
+        self._sequence.drop_waiting()
         if self._retry_ms is not None:
-            # Held back, so with no writer: nobody will tell what became of it.
-            self._numbers.recall()
+            # The held batch is with no writer, so no result will come for it.
+            self._sequence.release()
             self._retry_ms = None
         return [Close(code)]
 
 
 def _fault_of(hello: monitor.Hello) -> str | None:
-    """What a hello contradicts itself in, or says that could not be recorded."""
+    """Return what is wrong with a hello: fields that contradict each other, or that could not be stored."""
     if (hello.ticket is None) == (hello.token is None):
-        return "exactly one of ticket and token"
+        return "hello needs either ticket or token."
     if hello.acked < 0 or not hello.acked < hello.next_seq <= limits.SEQ_MAX:
-        return "acked must be below next_seq"
+        return "acked must be less than next_seq."
     if not (0 <= hello.mono <= limits.TIME_MAX_MS and 0 <= hello.at <= limits.TIME_MAX_MS):
-        return "mono or at is out of range"
+        return "mono or at is out of range."
     if len(hello.can) > limits.ACTIONS or not all(map(_is_name, hello.can)):
-        return "can is a short list of short names"
+        return "can must be a short list of short names."
     if not (_is_name(hello.client.name) and _is_name(hello.client.version)):
-        return "client has a short name and a short version"
+        return "client needs a short name and a short version."
     return None
 
 
 def _is_name(text: str) -> bool:
-    """Whether a client's word for something is short, and nothing PostgreSQL could not keep."""
+    """Return whether a name sent by the client is short and can be stored in PostgreSQL."""
     return len(text) <= limits.NAME_CHARS and "\0" not in text

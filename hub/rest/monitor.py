@@ -79,8 +79,8 @@ async def open_stream(
 ) -> StreamOpened:
     """Open a connection of the attempt, as `hello` does. It ends after three heartbeats without a request."""
     fields = {field: getattr(data, field) for field in data.__struct_fields__}
-    entrance = await http_session.begin(candidates, Hello(token=_BY_BEARER, **fields), principal)
-    welcome = make_welcome(entrance, candidates.registry.window, settings.jwt_secret)
+    admitted = await http_session.begin(candidates, Hello(token=_BY_BEARER, **fields), principal)
+    welcome = make_welcome(admitted, candidates.registry.window, settings.jwt_secret)
     return StreamOpened(
         stream=welcome.stream,
         committed=welcome.committed,
@@ -93,7 +93,7 @@ async def open_stream(
         attempt=welcome.attempt,
         queue_key=welcome.queue_key,
         upload_token=welcome.upload_token,
-        instructions=entrance.waiting,
+        instructions=admitted.pending,
     )
 
 

@@ -1,1 +1,1 @@
-"""uvicorn's HTTP and WebSocket protocols with deadlines of our own. No business logic."""
+"""uvicorn's HTTP and WebSocket protocols with additional deadlines. No business logic."""

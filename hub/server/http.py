@@ -1,7 +1,7 @@
-"""uvicorn's HTTP with two deadlines: for a request's headers, and for its body; a websocket's handshake is a request.
+"""uvicorn's HTTP protocol with two deadlines: for the headers of a request, and for its body.
 
-The server waits for ever for a request that never ends, and for the first one of a connection (a "slow loris"), and
-each such connection is a descriptor nobody counts. Nothing is timed once a request is here: answers take their time.
+Without them a connection that never finishes its request (a "slow loris") stays open forever and uses a file
+descriptor. Websocket handshakes are requests, too. Never limits how long a response takes.
 """
 
 from asyncio import TimerHandle, Transport
@@ -12,51 +12,51 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from hub import metrics
 
 HEADERS_S: Final = 10.0
-"""How long the headers of a request may take, from its first byte, or from the connection's first moment."""
+"""How long the headers of a request may take, from its first byte or from the start of the connection."""
 
 REQUEST_S: Final = 60.0
-"""How long a request's body may take after that."""
+"""How long the body may take after that."""
 
 
 class PromptHttp(HttpToolsProtocol):
-    """Give it to uvicorn as `http=`."""
+    """Passed to uvicorn as `http=`."""
 
     headers_s = HEADERS_S
     request_s = REQUEST_S
     _deadline: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Expect a request."""
+        """Start the deadline for the first request."""
         super().connection_made(transport)
-        self._expect(self.headers_s)
+        self._start_deadline(self.headers_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing any more."""
-        self._expect(None)
+        """Stop the deadline."""
+        self._start_deadline(None)
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """Expect the headers of one more request; of the first they are expected already."""
+        """Start the deadline for the headers of a further request."""
         super().on_message_begin()
         if self._deadline is None:
-            self._expect(self.headers_s)
+            self._start_deadline(self.headers_s)
 
     def on_headers_complete(self) -> None:
-        """Expect the body."""
+        """Start the deadline for the body."""
         super().on_headers_complete()
-        self._expect(self.request_s)
+        self._start_deadline(self.request_s)
 
     def on_message_complete(self) -> None:
-        """Let the request take its time: it is here."""
+        """Stop the deadline: the request is complete."""
         super().on_message_complete()
-        self._expect(None)
+        self._start_deadline(None)
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over to the websocket, which has deadlines of its own."""
-        self._expect(None)
+        """Stop the deadline; the websocket has others."""
+        self._start_deadline(None)
         super().handle_websocket_upgrade()
 
-    def _expect(self, within_s: float | None) -> None:
+    def _start_deadline(self, within_s: float | None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
         self._deadline = None if within_s is None else self.loop.call_later(within_s, self._give_up)

@@ -1,9 +1,8 @@
-"""uvicorn's websocket with one more door: a close that never waits for a peer that has stopped reading.
+"""uvicorn's websocket protocol with a close that never waits for a peer that has stopped reading.
 
-An ASGI `send` waits while the peer's buffers are full, a close like any other frame, so a peer that stops reading could
-never be closed with a code. When the server stops, its sockets close with 4505 instead of 1012: ours says "come back,
-spread out" (WIRE §4). And what a peer sends without ever ending a message, pings and pieces, costs bounded memory. No
-other behaviour of the server is changed here.
+An ASGI `send` waits while the peer's buffers are full, also for a close, so a peer that stops reading could never be
+closed with a code. When the server stops, its sockets close with 4505 instead of 1012, which tells clients to reconnect
+spread over time (docs/wire/README.md). Pings and message fragments cost bounded memory. Changes nothing else.
 """
 
 from typing import Any, Final
@@ -15,28 +14,28 @@ from websockets.http11 import Request
 from protocol.codes import CloseCode
 
 CLOSE_NOW: Final = "veritas.close_now"
-"""The scope extension: `close_now(code, reason)`, which returns at once."""
+"""Scope extension: `close_now(code, reason)`, which returns at once."""
 
 IS_GONE: Final = "veritas.is_gone"
-"""The scope extension: `is_gone()`, whether the connection has ended, known before its frames are read."""
+"""Scope extension: `is_gone()`, whether the connection has ended, even while received frames wait to be read."""
 
 SHUT_DOWN: Final = "veritas.shut_down"
-"""The scope extension that stands once the server has closed the socket because it stops."""
+"""Scope extension that is set once the server has closed the socket because it stops."""
 
 PONG_BYTES: Final = 64 * 1024
-"""A peer that has so much still to read gets no more pongs: it would not read those either."""
+"""A peer with so many unread bytes gets no more pongs; it would not read them either."""
 
 
 class ClosingWebSocket(WebSocketsSansIOProtocol):
-    """Give it to uvicorn as `ws=`; handlers find `close_now` and `is_gone` among their scope's extensions."""
+    """Passed to uvicorn as `ws=`. Handlers find `close_now` and `is_gone` in the extensions of their scope."""
 
-    _pieces: bytearray
+    _fragments: bytearray
 
     abort_after = 60.0
-    """Seconds that a peer which does not read may keep its last frames and its close code waiting in our buffer."""
+    """Seconds for which unread frames and a close code stay in the buffer of a peer that does not read."""
 
     def handle_connect(self, event: Request) -> None:
-        """Open as uvicorn does, then offer the extensions; the application's task has not run yet."""
+        """Open as uvicorn does, then add the extensions; the application's task has not run yet."""
         super().handle_connect(event)
         scope = getattr(self, "scope", None)
         if scope is not None:
@@ -44,27 +43,27 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
             scope["extensions"][IS_GONE] = self.is_gone
 
     def handle_ping(self) -> None:
-        """Answer as uvicorn does, but not into the memory of a peer that does not read."""
+        """Send a pong as uvicorn does, but not to a peer that does not read."""
         pong = b"".join(self.conn.data_to_send())
         if self.transport.get_write_buffer_size() <= PONG_BYTES:
             self.transport.write(pong)
 
     def handle_cont(self, event: Frame) -> None:
-        """Gather a message's pieces in one buffer: as a list each would cost many times its few bytes."""
+        """Join the fragments of a message in one buffer; in a list, each would cost much more than its few bytes."""
         if self.frames:
-            self._pieces = bytearray(self.frames.pop())
-        self._pieces += event.data
+            self._fragments = bytearray(self.frames.pop())
+        self._fragments += event.data
         if event.fin:
-            self.frames = [bytes(self._pieces)]
-            self._pieces = bytearray()
+            self.frames = [bytes(self._fragments)]
+            self._fragments = bytearray()
             self.send_receive_event_to_app()
 
     def is_gone(self) -> bool:
-        """Whether nothing that is said now would reach the peer."""
+        """Return whether the peer can no longer be reached."""
         return self.disconnected or self.transport.is_closing()
 
     def close_now(self, code: int, reason: str) -> None:
-        """Write the close frame behind what is buffered already, and end the connection for good a little later."""
+        """Write the close frame after everything buffered, and end the connection a little later."""
         if self.disconnected or self.close_sent or not self.handshake_complete or self.transport.is_closing():
             return
         self.stop_keepalive()
@@ -78,7 +77,7 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(self.close_timeout, self._give_up)
 
     def shutdown(self) -> None:
-        """The server stops: tell an open peer that it is draining, and leave everything else to uvicorn."""
+        """Close an open socket with 4505 because the server stops, and leave the rest to uvicorn."""
         if self.handshake_complete and not self.close_sent:
             extensions: dict[Any, Any] = self.scope["extensions"]
             extensions[SHUT_DOWN] = True
@@ -86,7 +85,7 @@ class ClosingWebSocket(WebSocketsSansIOProtocol):
         super().shutdown()
 
     def _give_up(self) -> None:
-        """The peer did not answer: end the connection once our buffer is empty, or without it."""
+        """End the connection of a peer that did not answer the close, once its buffer is empty or too old."""
         if self.transport.get_write_buffer_size() == 0:
             self.transport.close()
             return

@@ -32,11 +32,13 @@ async def main(url: str, stream_id: UUID) -> None:
         await conn.execute(IDLE)
         return conn
 
-    fate: asyncio.Future[BatchResult] = asyncio.get_running_loop().create_future()
-    ingest = Ingest(connect, lambda _: None, writers=1, max_bytes=10_000, known=lambda *_: None, on_rewind=lambda: None)
+    result: asyncio.Future[BatchResult] = asyncio.get_running_loop().create_future()
+    ingest = Ingest(
+        connect, lambda _: None, writers=1, max_bytes=10_000, on_known=lambda *_: None, on_epoch_change=lambda: None
+    )
     async with ingest:
-        ingest.offer(PendingBatch(stream_id, stream_id, Batch(1, 5, ENTRIES, 10), fate.set_result))
-        sys.stdout.write("stored\n" if isinstance(await fate, Stored) else "given up\n")
+        ingest.offer(PendingBatch(stream_id, stream_id, Batch(1, 5, ENTRIES, 10), result.set_result))
+        sys.stdout.write("stored\n" if isinstance(await result, Stored) else "given up\n")
 
 
 if __name__ == "__main__":

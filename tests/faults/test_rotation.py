@@ -11,7 +11,8 @@ from db.models import EventStream
 from db.queries import verify
 from db.queries.connections import resume
 from db.settings import DatabaseSettings
-from protocol import limits
+from hub.monitor.times import SessionTimes
+from hub.timing import Timing
 from tests.faults.checker import Diary, check, unacknowledged
 from tests.veritas.hubs import LOGIN, run_hub
 from veritas.client import Candidate
@@ -23,7 +24,6 @@ WORK_S = 3.5
 
 @pytest.fixture
 def short_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "STREAM_MS", DAY_MS)
     monkeypatch.setattr(resume, "STREAM_MS", DAY_MS)
     monkeypatch.setattr(resume, "EARLY_MS", DAY_MS // 4)
 
@@ -32,7 +32,10 @@ def short_day(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_every_event_is_stored_once_across_the_change_of_streams(
     database: DatabaseSettings, engine: AsyncEngine
 ) -> None:
-    async with run_hub(database, engine) as addresses, Rest(addresses.base_url) as rest:
+    async with (
+        run_hub(database, engine, Timing(session=SessionTimes(stream_ms=DAY_MS))) as addresses,
+        Rest(addresses.base_url) as rest,
+    ):
         teacher = await rest.sign_in(LOGIN.username, LOGIN.password)
         exam_id = await teacher.create_exam("Physics", duration_minutes=60, preset="camera")
         students = [{"username": f"s{number}", "name": "S"} for number in range(4)]

@@ -1,4 +1,4 @@
-"""The connection is cut at COMMIT, on either side of it, on every way a batch is stored: once, and told once known."""
+"""The connection breaks at COMMIT, on either side of it, for every way a batch is stored: stored and reported once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
 from protocol.monitor import Rejected
 from tests.faults.proxy import LoseNetwork, Proxy
-from tests.hub.ingest.workbench import PATIENCE_S, Publisher, Workbench, stored
+from tests.hub.ingest.workbench import PATIENCE_S, Reported, Workbench, stored
 
 GOOD = [Entry(seq, "copy", 1_700_000_000_000 + seq, seq, f'{{"n": {seq}}}') for seq in range(1, 6)]
 STONE = [tombstone(1, RejectCode.TOO_DEEP, b"[[[["), *GOOD[1:]]
@@ -34,8 +34,8 @@ async def bench(database: DatabaseSettings, proxy: Proxy) -> AsyncIterator[Workb
         yield bench
 
 
-async def told(publisher: Publisher) -> BatchResult:
-    return await asyncio.wait_for(publisher.fate, PATIENCE_S)
+async def result_of(reported: Reported) -> BatchResult:
+    return await asyncio.wait_for(reported.result, PATIENCE_S)
 
 
 async def contents(engine: AsyncEngine) -> list[tuple[int, str, int]]:
@@ -45,15 +45,15 @@ async def contents(engine: AsyncEngine) -> list[tuple[int, str, int]]:
 
 
 @pytest.mark.parametrize("cut", list(LoseNetwork))
-async def test_a_copy_cut_at_its_end_is_stored_once_and_told_only_when_that_is_certain(
+async def test_a_copy_cut_at_its_end_is_stored_once_and_reported_only_when_that_is_certain(
     bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: LoseNetwork
 ) -> None:
     stream_id = uuid7()
     proxy.plan.append(cut)
-    publisher = bench.offer_entries(stream_id, 1, GOOD)
+    reported = bench.offer_entries(stream_id, 1, GOOD)
     early: list[bool] = []
-    proxy.on_cut = lambda: early.append(publisher.fate.done())
-    assert await told(publisher) == Stored()
+    proxy.on_cut = lambda: early.append(reported.result.done())
+    assert await result_of(reported) == Stored()
     assert proxy.heard == [cut.value, "passed"]
     assert early == [False]
     assert await contents(engine) == [(seq, "copy", seq) for seq in range(1, 6)]
@@ -66,7 +66,7 @@ async def test_a_copy_in_a_transaction_cut_at_its_commit_keeps_tombstones_and_th
     bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: LoseNetwork
 ) -> None:
     proxy.plan.append(cut)
-    assert await told(bench.offer_entries(uuid7(), 1, STONE)) == Stored()
+    assert await result_of(bench.offer_entries(uuid7(), 1, STONE)) == Stored()
     assert proxy.heard == [cut.value, "passed"]
     assert await contents(engine) == [(1, "rejected", 0)] + [(seq, "copy", seq) for seq in range(2, 6)]
     async with engine.connect() as conn:
@@ -81,10 +81,10 @@ async def test_an_insert_cut_at_its_commit_is_repeated_verbatim_and_still_says_w
     stream_id = uuid7()
     # The poison stops the COPY before its end counts as a commit, so the first one is the insert's.
     proxy.plan += [None, cut]
-    publisher = bench.offer_entries(stream_id, 1, POISON)
+    reported = bench.offer_entries(stream_id, 1, POISON)
     early: list[bool] = []
-    proxy.on_cut = lambda: early.append(publisher.fate.done())
-    assert await told(publisher) == Stored((Rejected(3, RejectCode.BAD_SHAPE),))
+    proxy.on_cut = lambda: early.append(reported.result.done())
+    assert await result_of(reported) == Stored((Rejected(3, RejectCode.BAD_SHAPE),))
     assert proxy.heard == [cut.value, "passed"]
     assert early == [False]
     assert await stored(engine, stream_id) == [1, 2, 3, 4, 5]
@@ -93,7 +93,7 @@ async def test_an_insert_cut_at_its_commit_is_repeated_verbatim_and_still_says_w
 async def test_commits_cut_again_and_again_double_nothing(bench: Workbench, proxy: Proxy, engine: AsyncEngine) -> None:
     stream_id = uuid7()
     proxy.plan += [LoseNetwork.AFTER, LoseNetwork.BEFORE, LoseNetwork.AFTER]
-    assert await told(bench.offer_entries(stream_id, 1, GOOD)) == Stored()
+    assert await result_of(bench.offer_entries(stream_id, 1, GOOD)) == Stored()
     assert proxy.heard == ["after", "before", "after", "passed"]
     assert await bench.store(stream_id, 6, 8) == Stored()
     assert await stored(engine, stream_id) == list(range(1, 9))

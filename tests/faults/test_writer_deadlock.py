@@ -44,15 +44,15 @@ async def test_a_deadlock_falls_to_the_way_that_may_be_repeated(
         crossing = rival.transaction()
         await crossing.start()
         await events.copy_events(rival, [Segment(second, 1, rows)])
-        tellers = bench.offer(first, 1, 2), bench.offer(second, 1, 2)
-        looker = await connect_writer(database)
+        batches = bench.offer(first, 1, 2), bench.offer(second, 1, 2)
+        observer = await connect_writer(database)
         await asyncio.wait_for(connected.wait(), PATIENCE_S)
-        await waits(looker, bench.opened[0])
+        await waits(observer, bench.opened[0])
         # Sorted rows do not cross: this one comes in the other order, by hand.
         await asyncio.wait_for(events.copy_events(rival, [Segment(first, 1, rows)]), PATIENCE_S)
         await crossing.commit()
         async with asyncio.timeout(PATIENCE_S):
-            assert [await publisher.fate for publisher in tellers] == [Stored(), Stored()]
-        await looker.close()
+            assert [await reported.result for reported in batches] == [Stored(), Stored()]
+        await observer.close()
     assert fallbacks._value.get() == before + 1
     assert await stored(engine, first) == await stored(engine, second) == [1, 2]

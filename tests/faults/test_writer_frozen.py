@@ -45,8 +45,8 @@ async def test_another_hub_gets_through_and_nothing_is_doubled_after_the_thaw(
             started = time.monotonic()
             bench = Workbench(database)
             async with bench.ingest:
-                publisher = bench.offer_entries(stream_id, 1, ENTRIES)
-                assert await asyncio.wait_for(publisher.fate, PATIENCE_S) == Stored()
+                reported = bench.offer_entries(stream_id, 1, ENTRIES)
+                assert await asyncio.wait_for(reported.result, PATIENCE_S) == Stored()
             assert time.monotonic() - started < 6.0
             assert await stored(engine, stream_id) == [1, 2, 3, 4, 5]
             frozen.send_signal(signal.SIGCONT)

@@ -17,6 +17,7 @@ from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
 from hub.console.limits import ConsoleLimits
 from hub.settings import HubSettings
+from hub.timing import TIMING, Timing
 from protocol.roles import Role
 from tests.hub.consoles import ConsoleHub
 from tests.hub.exam_room import ExamRoom, make_exam_room
@@ -113,8 +114,14 @@ def limits() -> FailureLimits:
 
 
 @pytest.fixture
-def app(settings: HubSettings, passwords: Passwords, limits: FailureLimits) -> Litestar:
-    return create_app(settings, passwords=passwords, limits=limits)
+def timing() -> Timing:
+    """Override it, or parametrize it, to give the hub other intervals."""
+    return TIMING
+
+
+@pytest.fixture
+def app(settings: HubSettings, passwords: Passwords, limits: FailureLimits, timing: Timing) -> Litestar:
+    return create_app(settings, passwords=passwords, limits=limits, timing=timing)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The way out of a hub, with a server in the test's own loop; hundreds of sockets and real signals: tests/faults."""
+"""The drain of a hub, with a server in the test's loop; tests/faults has hundreds of sockets and real signals."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ from protocol.console import Welcome as ConsoleWelcome
 from protocol.roles import Role
 from tests import factories
 from tests.hub.consoles import ConsoleClient
-from tests.hub.monitor.conftest import SeededAttempt, events, sit
+from tests.hub.monitor.conftest import CandidateClient, events, make_candidate
 
 
 class Running:
@@ -39,7 +39,7 @@ class Running:
         self.ended_s = 0.0
 
     async def ended(self) -> float:
-        """Wait for its end; how long that took."""
+        """Wait for its end; return how long that took."""
         began = time.monotonic()
         async with asyncio.timeout(20):
             await asyncio.shield(self.task)
@@ -52,7 +52,7 @@ async def run(settings: HubSettings) -> AsyncIterator[Running]:
     server = HubServer(configure(app, "127.0.0.1", 0), drain)
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody
+        while not server.started:  # noqa: ASYNC110 - uvicorn sends no event
             await asyncio.sleep(0.01)
     try:
         yield Running(server, task, f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
@@ -62,7 +62,7 @@ async def run(settings: HubSettings) -> AsyncIterator[Running]:
 
 
 async def causes(engine: AsyncEngine) -> list[tuple[str, str]]:
-    """How every connection ended, and what the system streams say of it."""
+    """The recorded cause of every close, in the connection and in its event."""
     async with engine.connect() as conn:
         ended = (await conn.execute(select(Connection.cause))).scalars().all()
         lost = select(MonitoringEvent.data_payload["cause"].astext).where(
@@ -71,9 +71,15 @@ async def causes(engine: AsyncEngine) -> list[tuple[str, str]]:
         return list(zip(ended, (await conn.execute(lost)).scalars(), strict=True))
 
 
-async def test_everybody_is_told_goes_on_and_leaves_in_turn(settings: HubSettings, engine: AsyncEngine) -> None:
+async def test_every_client_is_warned_continues_and_is_closed_in_turn(
+    settings: HubSettings, engine: AsyncEngine
+) -> None:
     settings = msgspec.structs.replace(settings, drain_ms=3_000)
-    async with run(settings) as hub, sit(hub.url, engine, settings) as one, sit(hub.url, engine, settings) as two:
+    async with (
+        run(settings) as hub,
+        make_candidate(hub.url, engine, settings) as one,
+        make_candidate(hub.url, engine, settings) as two,
+    ):
         peers = [(await one.enter())[0], (await two.enter())[0]]
         hub.server.end()
         for peer in peers:
@@ -97,8 +103,8 @@ async def test_a_batch_in_flight_is_stored_and_acknowledged_before_the_close(
     settings: HubSettings, engine: AsyncEngine
 ) -> None:
     settings = msgspec.structs.replace(settings, drain_ms=0)
-    async with run(settings) as hub, sit(hub.url, engine, settings) as seeded:
-        peer, _ = await seeded.enter()
+    async with run(settings) as hub, make_candidate(hub.url, engine, settings) as candidate:
+        peer, _ = await candidate.enter()
         async with engine.begin() as holder:
             await holder.execute(text("LOCK TABLE monitoring_events IN SHARE MODE"))
             await peer.send(events(1, 100))
@@ -106,18 +112,17 @@ async def test_a_batch_in_flight_is_stored_and_acknowledged_before_the_close(
             await peer.receive(monitor.Pong)
             hub.server.end()
             assert (await peer.receive(monitor.Drain)).in_ms == 0
-            await peer.send(events(101, 200))  # too late, and no fault
-            await asyncio.sleep(0.1)
+            await peer.send(events(101, 200))  # too late, but no error
         assert await peer.receive(monitor.Ack) == monitor.Ack(100)
         assert await peer.receive(monitor.Ack) == monitor.Ack(100)
         assert await peer.closed() == CloseCode.DRAINING
         await hub.ended()
 
 
-async def test_a_second_signal_hurries_it_up(settings: HubSettings, engine: AsyncEngine) -> None:
+async def test_a_second_signal_makes_it_faster(settings: HubSettings, engine: AsyncEngine) -> None:
     settings = msgspec.structs.replace(settings, drain_ms=30_000)
-    async with run(settings) as hub, sit(hub.url, engine, settings) as seeded:
-        peer, _ = await seeded.enter()
+    async with run(settings) as hub, make_candidate(hub.url, engine, settings) as candidate:
+        peer, _ = await candidate.enter()
         hub.server.end()
         await peer.receive(monitor.Drain)
         hub.server.end()
@@ -125,9 +130,13 @@ async def test_a_second_signal_hurries_it_up(settings: HubSettings, engine: Asyn
         assert await hub.ended() < 10
 
 
-async def test_a_second_signal_hurries_consoles_too(settings: HubSettings, engine: AsyncEngine) -> None:
+async def test_a_second_signal_makes_it_faster_for_consoles_too(settings: HubSettings, engine: AsyncEngine) -> None:
     settings = msgspec.structs.replace(settings, drain_ms=30_000)
-    async with run(settings) as hub, sit(hub.url, engine, settings) as seeded, console_of(hub, seeded) as console:
+    async with (
+        run(settings) as hub,
+        make_candidate(hub.url, engine, settings) as candidate,
+        console_of(hub, candidate) as console,
+    ):
         hub.server.end()
         assert await console.receive(monitor.Drain) == monitor.Drain(30_000)  # type: ignore[type-var]
         hub.server.end()
@@ -135,32 +144,32 @@ async def test_a_second_signal_hurries_consoles_too(settings: HubSettings, engin
         assert await hub.ended() < 10
 
 
-async def test_consoles_and_clients_without_hello_are_sent_away_too(settings: HubSettings, engine: AsyncEngine) -> None:
+async def test_consoles_and_clients_without_hello_are_closed_too(settings: HubSettings, engine: AsyncEngine) -> None:
     settings = msgspec.structs.replace(settings, drain_ms=200)
-    async with run(settings) as hub, sit(hub.url, engine, settings) as seeded:
-        stranger = await seeded.connect()
-        async with console_of(hub, seeded) as console:
+    async with run(settings) as hub, make_candidate(hub.url, engine, settings) as candidate:
+        silent = await candidate.connect()
+        async with console_of(hub, candidate) as console:
             hub.server.end()
             assert await console.receive(monitor.Drain) == monitor.Drain(200)  # type: ignore[type-var]
             assert await console.close_code() == CloseCode.DRAINING
-        assert await stranger.closed() == CloseCode.DRAINING
+        assert await silent.closed() == CloseCode.DRAINING
         await hub.ended()
 
 
 @asynccontextmanager
-async def console_of(hub: Running, seeded: SeededAttempt) -> AsyncIterator[ConsoleClient]:
+async def console_of(hub: Running, candidate: CandidateClient) -> AsyncIterator[ConsoleClient]:
     async with connect(hub.url.replace("http", "ws") + "/ws/console", proxy=None) as connection:
         console = ConsoleClient(connection)
-        await console.send(ConsoleHello(ticket=await teacher_ticket(seeded)))
+        await console.send(ConsoleHello(ticket=await teacher_ticket(candidate)))
         await console.receive(ConsoleWelcome)
         yield console
 
 
-async def teacher_ticket(seeded: SeededAttempt) -> str:
-    async with seeded.engine.begin() as conn:
+async def teacher_ticket(candidate: CandidateClient) -> str:
+    async with candidate.engine.begin() as conn:
         teacher = await factories.make_user(conn, role=Role.TEACHER)
-    session, secret = await seeded.sign_in(user_id=teacher), draw_secret()
-    async with seeded.engine.begin() as conn:
+    session, secret = await candidate.sign_in(user_id=teacher), draw_secret()
+    async with candidate.engine.begin() as conn:
         await credentials.issue_ticket(
             conn, ticket_hash=hash_secret(secret), user_id=teacher, session=session, purpose="console"
         )

@@ -9,17 +9,17 @@ from litestar.datastructures import Headers
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from hub import handshake as gates
 from hub import metrics
 from hub.app import create_app
 from hub.handshake import Gate, Refusal, needs_ticket
 from hub.ingest.budget import Budget
 from hub.settings import HubSettings
+from hub.timing import Timing
 from protocol.codec import Encoding, encode
 from protocol.monitor import Ping
 from tests.hub.serving import read_close, serve
 
-PLACES = ("/ws/monitor", "/ws/console")
+PATHS = ("/ws/monitor", "/ws/console")
 
 
 @pytest.fixture
@@ -32,24 +32,24 @@ def gate_of(app: Litestar) -> Any:
     return provide.dependency()
 
 
-async def knock(url: str, place: str, **options: Any) -> InvalidStatus:
+async def refused_handshake(url: str, path: str, **options: Any) -> InvalidStatus:
     with pytest.raises(InvalidStatus) as refusal:
-        await connect(url.replace("http", "ws") + place, proxy=None, **options)
+        await connect(url.replace("http", "ws") + path, proxy=None, **options)
     return refusal.value
 
 
-def test_whoever_comes_to_a_gate_with_room_may_pass(gate: Gate) -> None:
-    assert gate.judge(Headers({"host": "here"}), "10.0.0.1") is None
+def test_a_gate_with_room_lets_a_handshake_pass(gate: Gate) -> None:
+    assert gate.check(Headers({"host": "here"}), "10.0.0.1") is None
 
 
-def test_a_draining_or_a_full_hub_says_when_to_come_again(settings: HubSettings) -> None:
+def test_a_draining_or_full_hub_says_when_to_try_again(settings: HubSettings) -> None:
     budget = Budget(50, 100)
     gate = Gate(settings, budget)
     budget.move(100)
-    assert gate.judge(Headers({}), "a") == Refusal("full", 503, 5)
+    assert gate.check(Headers({}), "a") == Refusal("full", 503, 5)
     gate.is_draining = True
-    assert gate.judge(Headers({}), "a") == Refusal("draining", 503, 5)
-    assert gate.judge(Headers({"origin": "http://evil.example", "host": "here"}), "a") == Refusal("origin", 403)
+    assert gate.check(Headers({}), "a") == Refusal("draining", 503, 5)
+    assert gate.check(Headers({"origin": "http://evil.example", "host": "here"}), "a") == Refusal("origin", 403)
 
 
 @pytest.mark.parametrize(
@@ -63,30 +63,28 @@ def test_a_draining_or_a_full_hub_says_when_to_come_again(settings: HubSettings)
         ("app://exam", True),
     ],
 )
-def test_an_origin_that_anyone_may_have_needs_a_ticket(origin: str | None, wanted: bool) -> None:
+def test_an_origin_that_any_page_can_have_needs_a_ticket(origin: str | None, wanted: bool) -> None:
     assert needs_ticket(Headers({} if origin is None else {"origin": origin})) is wanted
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_a_foreign_origin_is_refused_at_both_sockets(url: str, place: str) -> None:
-    assert (await knock(url, place, origin="http://evil.example")).response.status_code == 403
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_foreign_origin_is_refused_at_both_sockets(url: str, path: str) -> None:
+    assert (await refused_handshake(url, path, origin="http://evil.example")).response.status_code == 403
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_a_client_sees_503_and_when_to_come_again(
-    app: Litestar, url: str, place: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gates, "GONE_S", 30.0)
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("timing", [Timing(refused_s=30.0)], ids=["timing"])
+async def test_a_client_sees_503_and_when_to_try_again(app: Litestar, url: str, path: str) -> None:
     gate_of(app).is_draining = True
     refused = metrics.SOCKETS_REFUSED.labels(reason="draining")._value.get()
     began = asyncio.get_running_loop().time()
-    response = (await knock(url, place)).response
+    response = (await refused_handshake(url, path)).response
     assert (response.status_code, response.headers["Retry-After"], response.body) == (503, "5", b"draining")
     assert asyncio.get_running_loop().time() - began < 10
     assert metrics.SOCKETS_REFUSED.labels(reason="draining")._value.get() == refused + 1
 
 
-async def test_a_server_without_such_answers_says_403(gate: Gate) -> None:
+async def test_a_server_without_that_extension_refuses_with_403(gate: Gate) -> None:
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -101,20 +99,20 @@ async def test_a_server_without_such_answers_says_403(gate: Gate) -> None:
     assert [message["type"] for message in sent] == ["websocket.close"]
 
 
-async def test_sockets_that_say_nothing_are_limited_by_address(settings: HubSettings) -> None:
+async def test_sockets_without_a_frame_are_limited_by_address(settings: HubSettings) -> None:
     settings = msgspec.structs.replace(settings, hello_backlog=2)
     async with serve(create_app(settings)) as address, AsyncExitStack() as stack:
         url = f"http://{address}"
 
-        async def come() -> ClientConnection:
+        async def open_socket() -> ClientConnection:
             return await stack.enter_async_context(connect(f"ws://{address}/ws/monitor", proxy=None))
 
-        first, second = await come(), await come()
-        assert (await knock(url, "/ws/console")).response.status_code == 503
+        first, second = await open_socket(), await open_socket()
+        assert (await refused_handshake(url, "/ws/console")).response.status_code == 503
         await first.send(encode(Ping(1), Encoding.JSON))
         assert (await read_close(first))[0] == 4400
-        third = await come()
-        assert (await knock(url, "/ws/monitor")).response.body == b"flood"
+        third = await open_socket()
+        assert (await refused_handshake(url, "/ws/monitor")).response.body == b"flood"
         await third.close()
         await second.close()
-        await come()
+        await open_socket()

@@ -99,7 +99,7 @@ class Late(RuleBasedStateMachine):
 
     async def _store(self, session: Session, entries: Sequence[Entry]) -> bool:
         publisher = self.benches[session.hub].offer_entries(self.stream_id, session.committed + 1, entries)
-        return isinstance(await asyncio.wait_for(publisher.fate, PATIENCE_S), Stored)
+        return isinstance(await asyncio.wait_for(publisher.result, PATIENCE_S), Stored)
 
     @rule(hub=hubs)
     def reconnect(self, hub: int) -> None:

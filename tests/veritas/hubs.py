@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.settings import DatabaseSettings, Secret
 from hub.app import create_app
 from hub.settings import HubSettings
+from hub.timing import TIMING, Timing
 from protocol.roles import Role
 from tests.hub.serving import serve
 from veritas.accounts import Login, create_account
@@ -21,11 +22,11 @@ LOGIN = Login("teacher", "correct horse 7")
 
 
 @asynccontextmanager
-async def run_hub(database: DatabaseSettings, engine: AsyncEngine) -> AsyncIterator[Addresses]:
+async def run_hub(database: DatabaseSettings, engine: AsyncEngine, timing: Timing = TIMING) -> AsyncIterator[Addresses]:
     await create_account(engine, Role.TEACHER, "T", LOGIN, cost=4)
     secret = Secret("a secret that only this test suite knows")
     settings = HubSettings(**msgspec.structs.asdict(database), jwt_secret=secret, bcrypt_cost=4)
-    async with serve(create_app(settings)) as address:
+    async with serve(create_app(settings, timing=timing)) as address:
         yield Addresses(database.database_url, database.redis_url, f"http://{address}")
 
 

@@ -13,8 +13,8 @@ async def test_a_lone_hint_goes_out_at_once_and_those_after_it_together() -> Non
         jobs.put_nowait(set(gathered))
 
     async with asyncio.timeout(5), JobNotifier(enqueue) as job_notifier:
-        job_notifier.notification(frozenset(attempts[:1]))
+        job_notifier.put(frozenset(attempts[:1]))
         assert await jobs.get() == {attempts[0]}
         for attempt in attempts[1:]:
-            job_notifier.notification(frozenset({attempt}))
+            job_notifier.put(frozenset({attempt}))
         assert await jobs.get() == set(attempts[1:])

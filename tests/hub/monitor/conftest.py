@@ -1,4 +1,4 @@
-"""A candidate's side of a real hub, frame by frame."""
+"""Candidates' clients of a real hub, frame by frame."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from litestar import Litestar
-from sqlalchemy import func, update
+from sqlalchemy import func, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -17,11 +17,13 @@ from websockets.typing import Subprotocol
 
 from db.models import ExamAttempt
 from db.queries.accounts import credentials
+from db.queries.console import instructions
 from hub.auth import tokens
 from hub.auth.tickets import draw_secret, hash_secret
 from hub.monitor.admission import Admission
 from hub.settings import HubSettings
 from hub.sockets import now_ms
+from hub.timing import Timing
 from protocol import monitor
 from protocol.attempts import OVER, AttemptStatus
 from protocol.codec import Encoding, decode_to_candidate, encode
@@ -54,7 +56,7 @@ class Peer:
         return frame
 
     async def closed(self) -> int:
-        """Wait until the hub has closed, whatever it says before, and tell the code."""
+        """Wait until the hub has closed the socket; return the code."""
         async with asyncio.timeout(PATIENCE_S):
             with contextlib.suppress(ConnectionClosed):
                 while True:
@@ -63,8 +65,8 @@ class Peer:
         return self.connection.close_code
 
 
-class SeededAttempt:
-    """One student's attempt, and as many sockets to it as a test wants."""
+class CandidateClient:
+    """One student's attempt, and any number of sockets to it."""
 
     def __init__(
         self, url: str, engine: AsyncEngine, secret: str, exam_id: UUID, attempt_id: UUID, student_id: UUID
@@ -96,8 +98,8 @@ class SeededAttempt:
         async with self.engine.begin() as conn:
             await credentials.revoke_session(conn, session or self.session)
 
-    async def stand(self, status: AttemptStatus, *, ago_ms: int = 0) -> None:
-        """Have the attempt stand so, as any process of the deployment may; one that is over, since so long."""
+    async def set_status(self, status: AttemptStatus, *, ago_ms: int = 0) -> None:
+        """Change the status of the attempt in PostgreSQL; `ago_ms` is how long ago it ended."""
         ended = func.now() - timedelta(milliseconds=ago_ms)
         values = {"status": status, "completed_at": ended if status in OVER else None}
         async with self.engine.begin() as conn:
@@ -119,7 +121,7 @@ class SeededAttempt:
         return secret
 
     async def token(self, *, user_id: UUID | None = None, left_ms: int = 600_000) -> str:
-        """An access token of a new sign-in, good for so much longer."""
+        """An access token of a new sign-in that expires in `left_ms`."""
         session = await self.sign_in(user_id=user_id)
         made_ms = now_ms() + left_ms - 1000 * tokens.LIFETIME_S
         claims = tokens.make_claims(user_id or self.student_id, Role.STUDENT, "Ada", session, now_ms=made_ms)
@@ -154,46 +156,88 @@ def events(first: int, last: int, kind: str = "copy") -> monitor.Events:
 
 
 @pytest.fixture
-async def seeded(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[SeededAttempt]:
-    async with sit(url, engine, settings) as seeded:
-        yield seeded
+async def candidate(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[CandidateClient]:
+    async with make_candidate(url, engine, settings) as candidate:
+        yield candidate
 
 
 @pytest.fixture
-async def neighbour(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[SeededAttempt]:
-    """Somebody else at the same hub."""
-    async with sit(url, engine, settings) as seeded:
-        yield seeded
+async def neighbor(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[CandidateClient]:
+    """Another candidate at the same hub."""
+    async with make_candidate(url, engine, settings) as candidate:
+        yield candidate
 
 
 @pytest.fixture
 def admission(app: Litestar) -> Admission:
-    """What the sockets of the hub work with."""
+    """The admission of the hub."""
     provide: Any = app.dependencies["candidates"]
     admission: Admission = provide.dependency()
     return admission
 
 
 @contextlib.asynccontextmanager
-async def sit(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[SeededAttempt]:
-    """A student with a running attempt; all its sockets are gone when the block has ended."""
+async def make_candidate(url: str, engine: AsyncEngine, settings: HubSettings) -> AsyncIterator[CandidateClient]:
+    """A student with a running attempt. Leaving the context closes its sockets."""
     async with engine.begin() as conn:
         exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
         student_id = await factories.make_user(conn)
         attempt_id = await factories.make_attempt(conn, exam_id, student_id)
-    seeded = SeededAttempt(url, engine, settings.jwt_secret, exam_id, attempt_id, student_id)
-    async with seeded.stack:
-        yield seeded
+    candidate = CandidateClient(url, engine, settings.jwt_secret, exam_id, attempt_id, student_id)
+    async with candidate.stack:
+        yield candidate
 
 
 async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for something in PostgreSQL, which tells nobody."""
+    """Poll until something is true, for what sends no event."""
     async with asyncio.timeout(PATIENCE_S):
         while not await is_so():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
+def with_timing(**changes: Any) -> pytest.MarkDecorator:
+    """Give the hub of a test other intervals."""
+    return pytest.mark.parametrize("timing", [Timing(**changes)], ids=["timing"])
+
+
+async def until_blocked(engine: AsyncEngine) -> None:
+    """Wait until a transaction of this database waits for a lock."""
+
+    async def is_blocked() -> bool:
+        waiting = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        async with engine.connect() as conn:
+            return bool((await conn.execute(waiting)).scalar_one())
+
+    await until(is_blocked)
+
+
 async def still_works(peer: Peer) -> None:
-    """A neighbour's events are taken and acknowledged as if nothing had happened; call it once a peer."""
+    """Check that this client's events are still stored and acknowledged; call it once per peer."""
     await peer.send(events(1, 3))
     assert await peer.receive(monitor.Ack) == monitor.Ack(3)
+
+
+async def ask(candidate: CandidateClient, text: str) -> None:
+    """Store an instruction: a teacher's message."""
+    async with candidate.engine.begin() as conn:
+        await instructions.issue_instructions(
+            conn,
+            candidate.exam_id,
+            [candidate.attempt_id],
+            action="message",
+            body={"text": text},
+            actor_id=candidate.student_id,
+            command_id=uuid4(),
+        )
+
+
+async def polled_twice(candidate: CandidateClient, peer: Peer) -> None:
+    """Wait until the hub has polled this candidate's status at least once from now on.
+
+    One poll reads first the status and then the instructions, so the second instruction comes with a full poll.
+    """
+    for text_ in ("first", "second"):
+        await ask(candidate, text_)
+        assert (await peer.receive(monitor.Instruct)).body == {"text": text_}

@@ -1,18 +1,17 @@
-import asyncio
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import Forbidden, NotFound
+from db.errors import NotFound
 from db.models import Connection, ExamAttempt
 from hub.app import create_app
 from hub.auth.passwords import Passwords
-from hub.errors import Busy, Unauthenticated
+from hub.errors import Busy, Forbidden, Unauthenticated
 from hub.monitor.admission import Admission
 from hub.settings import HubSettings
-from tests.hub.monitor.conftest import SeededAttempt, sit
+from tests.hub.monitor.conftest import CandidateClient, make_candidate, until
 
 
 def wanted() -> bool:
@@ -20,83 +19,82 @@ def wanted() -> bool:
 
 
 async def test_an_accepted_hello_opens_a_connection_in_this_hubs_name(
-    seeded: SeededAttempt, admission: Admission
+    candidate: CandidateClient, admission: Admission
 ) -> None:
-    entrance = await admission.enter(await seeded.hello(), wanted)
-    assert (entrance.principal.user_id, entrance.principal.session) == (seeded.student_id, seeded.session)
-    assert entrance.hub_id == admission.lease.hub_id
-    async with seeded.engine.connect() as conn:
+    admitted = await admission.admit(await candidate.hello(), wanted)
+    assert (admitted.principal.user_id, admitted.principal.session) == (candidate.student_id, candidate.session)
+    assert admitted.hub_id == admission.lease.hub_id
+    async with candidate.engine.connect() as conn:
         assert (await conn.execute(select(Connection.hub))).scalar_one() == admission.lease.hub_id
 
 
-async def test_a_token_is_not_enough_where_a_ticket_is_wanted(seeded: SeededAttempt, admission: Admission) -> None:
-    hello = await seeded.hello(token=await seeded.token())
+async def test_a_token_is_not_enough_if_a_ticket_is_required(candidate: CandidateClient, admission: Admission) -> None:
+    hello = await candidate.hello(token=await candidate.token())
     with pytest.raises(Unauthenticated):
-        await admission.enter(hello, wanted, by_ticket_only=True)
+        await admission.admit(hello, wanted, by_ticket_only=True)
 
 
-async def test_nobody_comes_in_before_the_hub_has_its_lease(
+async def test_no_candidate_is_admitted_before_the_hub_has_its_lease(
     engine: AsyncEngine, settings: HubSettings, passwords: Passwords
 ) -> None:
     provide = create_app(settings, passwords=passwords).dependencies["candidates"]
-    async with sit("", engine, settings) as seeded:
+    async with make_candidate("", engine, settings) as candidate:
         with pytest.raises(Busy):
-            await provide.dependency().enter(await seeded.hello(), wanted)  # type: ignore[union-attr]
+            await provide.dependency().admit(await candidate.hello(), wanted)  # type: ignore[union-attr]
 
 
-async def test_a_new_token_must_be_the_same_persons_and_good_for_the_exam(
-    seeded: SeededAttempt, neighbour: SeededAttempt, admission: Admission
+async def test_a_new_token_must_be_of_the_same_user_and_for_the_same_exam(
+    candidate: CandidateClient, neighbor: CandidateClient, admission: Admission
 ) -> None:
-    entrance = await admission.enter(await seeded.hello(), wanted)
-    renewed = await admission.renew(await seeded.token(), entrance)
-    assert (renewed.user_id, renewed.session) == (seeded.student_id, seeded.session)
+    admitted = await admission.admit(await candidate.hello(), wanted)
+    renewed = await admission.renew(await candidate.token(), admitted)
+    assert (renewed.user_id, renewed.session) == (candidate.student_id, candidate.session)
     with pytest.raises(Forbidden):
-        await admission.renew(await neighbour.token(), entrance)
+        await admission.renew(await neighbor.token(), admitted)
     with pytest.raises(Unauthenticated):
-        await admission.renew("e30.e30.e30", entrance)
+        await admission.renew("e30.e30.e30", admitted)
 
 
-async def test_a_hello_nobody_waits_for_any_more_is_ended_in_the_record(
-    seeded: SeededAttempt, admission: Admission
-) -> None:
-    entering = admission.tasks.start(admission.enter(await seeded.hello(), wanted))
-    await entering
-    admission.abandon(entering, "overloaded")
-    async with asyncio.timeout(5):
-        while await cause_of(seeded) is None:  # noqa: ASYNC110 - PostgreSQL tells nobody
-            await asyncio.sleep(0.01)
-    assert await cause_of(seeded) == "overloaded"
+async def test_the_connection_of_an_abandoned_hello_is_closed(candidate: CandidateClient, admission: Admission) -> None:
+    admitting = admission.tasks.start(admission.admit(await candidate.hello(), wanted))
+    await admitting
+    admission.abandon(admitting, "overloaded")
+
+    async def is_recorded() -> bool:
+        return await cause_of(candidate) == "overloaded"
+
+    await until(is_recorded)
 
 
-async def cause_of(seeded: SeededAttempt) -> str | None:
-    async with seeded.engine.connect() as conn:
+async def cause_of(candidate: CandidateClient) -> str | None:
+    async with candidate.engine.connect() as conn:
         return (await conn.execute(select(Connection.cause).where(Connection.generation == 1))).scalar_one()
 
 
-async def test_a_hello_that_came_to_nothing_opened_nothing(seeded: SeededAttempt, admission: Admission) -> None:
+async def test_a_refused_hello_opens_no_connection(candidate: CandidateClient, admission: Admission) -> None:
     with pytest.raises(Unauthenticated):
-        await admission.enter(await seeded.hello(ticket="no such ticket"), wanted)
-    async with seeded.engine.connect() as conn:
+        await admission.admit(await candidate.hello(ticket="no such ticket"), wanted)
+    async with candidate.engine.connect() as conn:
         assert (await conn.execute(select(ExamAttempt.generation))).scalar_one() == 0
 
 
-async def test_a_ticket_is_spent_by_a_hello_that_is_refused(seeded: SeededAttempt, admission: Admission) -> None:
-    ticket = await seeded.ticket()
+async def test_a_refused_hello_uses_up_its_ticket(candidate: CandidateClient, admission: Admission) -> None:
+    ticket = await candidate.ticket()
     with pytest.raises(NotFound):
-        await admission.enter(await seeded.hello(ticket=ticket, attempt_id=uuid4()), wanted)
+        await admission.admit(await candidate.hello(ticket=ticket, attempt_id=uuid4()), wanted)
     with pytest.raises(Unauthenticated):
-        await admission.enter(await seeded.hello(ticket=ticket), wanted)
+        await admission.admit(await candidate.hello(ticket=ticket), wanted)
 
 
-async def test_a_hello_that_is_not_wanted_any_more_leaves_the_newer_connection_alone(
-    seeded: SeededAttempt, admission: Admission
+async def test_a_hello_that_is_not_wanted_any_more_does_not_affect_the_newer_connection(
+    candidate: CandidateClient, admission: Admission
 ) -> None:
-    newer = await admission.enter(await seeded.hello(), wanted)
-    late = await seeded.hello()
+    newer = await admission.admit(await candidate.hello(), wanted)
+    late = await candidate.hello()
     with pytest.raises(Busy):
-        await admission.enter(late, lambda: False)
-    async with seeded.engine.connect() as conn:
+        await admission.admit(late, lambda: False)
+    async with candidate.engine.connect() as conn:
         assert (await conn.execute(select(ExamAttempt.generation))).scalar_one() == newer.opening.generation
         assert (await conn.execute(select(Connection.closed_at))).scalars().all() == [None]
-    again = await admission.enter(late, wanted)  # its ticket was not spent
+    again = await admission.admit(late, wanted)  # its ticket was not used
     assert again.opening.generation == newer.opening.generation + 1

@@ -2,22 +2,22 @@ import asyncio
 from collections.abc import Sequence
 from uuid import uuid4
 
-import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
 
 from db.models import Connection, MonitoringEvent
 from db.queries.connections import connections
 from db.queries.connections.connections import OpenedConnection
 from hub import metrics
-from hub.monitor import close_log
 from hub.monitor.close_log import CloseLog
 from protocol import monitor
 from tests import factories
+from tests.hub.monitor.conftest import until
 
 
 async def open_some(engine: AsyncEngine, number: int) -> Sequence[OpenedConnection]:
-    """Connections of as many students, each the newest of its attempt."""
+    """Open connections of `number` students, each the newest of its attempt."""
     openings = []
     async with engine.begin() as conn:
         exam_id = await factories.make_exam(conn, await factories.make_user(conn))
@@ -42,7 +42,7 @@ async def lost_events(engine: AsyncEngine) -> int:
         return (await conn.execute(lost)).scalar_one()
 
 
-async def test_many_ends_are_recorded_together_each_with_its_cause_and_fact(engine: AsyncEngine) -> None:
+async def test_many_closes_are_recorded_together_each_with_its_cause_and_event(engine: AsyncEngine) -> None:
     openings = await open_some(engine, 5)
     async with CloseLog(engine) as recorder:
         ends = [recorder.put(opening, f"cause {n}") for n, opening in enumerate(openings)]
@@ -54,7 +54,7 @@ async def test_many_ends_are_recorded_together_each_with_its_cause_and_fact(engi
     assert await lost_events(engine) == 5
 
 
-async def test_an_end_stated_twice_is_recorded_once(engine: AsyncEngine) -> None:
+async def test_a_close_that_is_put_twice_is_recorded_once(engine: AsyncEngine) -> None:
     (opening,) = await open_some(engine, 1)
     async with CloseLog(engine) as recorder:
         recorder.put(opening, "first")
@@ -64,28 +64,32 @@ async def test_an_end_stated_twice_is_recorded_once(engine: AsyncEngine) -> None
     assert await lost_events(engine) == 1
 
 
-async def test_an_end_that_postgresql_cannot_take_is_tried_again_and_dated_when_it_was(engine: AsyncEngine) -> None:
+async def test_a_close_is_tried_again_while_postgresql_is_away_and_keeps_its_time(engine: AsyncEngine) -> None:
     (opening,) = await open_some(engine, 1)
-    async with CloseLog(engine) as recorder:
-        async with engine.begin() as holder:
+
+    async def has_failed() -> bool:
+        return any(line["event"] == "database is away" for line in logs)
+
+    with capture_logs() as logs:
+        async with CloseLog(engine) as recorder, engine.begin() as holder:
             await holder.execute(text("LOCK TABLE connections IN SHARE MODE"))
             ended_at = (await holder.execute(text("SELECT clock_timestamp()"))).scalar_one()
             recorded = recorder.put(opening, "gone")
-            await asyncio.sleep(1.3)  # past the lock's timeout
+            await until(has_failed)  # when lock_timeout has passed
             assert not recorded.done()
-        async with asyncio.timeout(5):
-            await recorded
+            await holder.rollback()
+            async with asyncio.timeout(5):
+                await recorded
     async with engine.connect() as conn:
         closed_at = (await conn.execute(select(Connection.closed_at))).scalar_one()
     assert closed_at is not None
     assert abs((closed_at - ended_at).total_seconds()) < 0.3
 
 
-async def test_what_does_not_fit_is_dropped_and_counted(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(close_log, "WAITING_MAX", 1)
+async def test_what_does_not_fit_is_dropped_and_counted(engine: AsyncEngine) -> None:
     first, second = await open_some(engine, 2)
     dropped = metrics.FAREWELLS_DROPPED.labels(reason="full")._value.get()
-    recorder = CloseLog(engine)
+    recorder = CloseLog(engine, waiting_max=1)
     recorder.put(first, "gone")
     assert recorder.put(second, "gone").done()
     assert metrics.FAREWELLS_DROPPED.labels(reason="full")._value.get() == dropped + 1

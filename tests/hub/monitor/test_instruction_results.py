@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
@@ -6,6 +5,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from structlog.testing import capture_logs
 
 from db.models import FeedHead
 from db.notify import Notifier
@@ -13,13 +13,13 @@ from db.queries import feed
 from db.queries.console import instructions
 from db.settings import DatabaseSettings
 from hub import metrics
-from hub.monitor import instruction_results
-from hub.monitor.instruction_results import InstructionResults
+from hub.monitor.instruction_results import WAITING_MAX, WAITING_PER_ATTEMPT, InstructionResults
 from protocol.attempts import InstructionState
 from protocol.console import InstructionRow
 from protocol.monitor import Done
 from protocol.roles import Role
 from tests import factories
+from tests.hub.monitor.conftest import until
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ async def notifier(database: DatabaseSettings) -> AsyncIterator[Notifier]:
     await notifier.close()
 
 
-async def asked(conn: AsyncConnection) -> tuple[UUID, UUID]:
-    """An exam and an attempt whose client has been asked something."""
+async def issue(conn: AsyncConnection) -> tuple[UUID, UUID]:
+    """An exam, and an attempt with one instruction."""
     teacher = await factories.make_user(conn, role=Role.TEACHER)
     exam_id = await factories.make_exam(conn, teacher)
     attempt_id = await factories.make_attempt(conn, exam_id, await factories.make_user(conn))
@@ -41,76 +41,80 @@ async def asked(conn: AsyncConnection) -> tuple[UUID, UUID]:
     return exam_id, attempt_id
 
 
-async def shown(engine: AsyncEngine, exam_id: UUID) -> list[InstructionRow]:
+async def rows_in_feed(engine: AsyncEngine, exam_id: UUID) -> list[InstructionRow]:
     async with engine.connect() as conn:
         deltas = await feed.read_after(conn, exam_id, 0)
     return [msgspec.json.decode(delta.body, type=InstructionRow) for delta in deltas if delta.kind == "instruction"]
 
 
-async def test_an_answer_is_recorded_and_shown(engine: AsyncEngine, notifier: Notifier) -> None:
+async def test_a_result_is_recorded_and_shown(engine: AsyncEngine, notifier: Notifier) -> None:
     async with engine.begin() as conn:
-        exam_id, attempt_id = await asked(conn)
-    async with InstructionResults(engine, notifier) as recorder:
-        recorder.put(attempt_id, Done(1, ok=False, code="unsupported"))
-    (row,) = await shown(engine, exam_id)
+        exam_id, attempt_id = await issue(conn)
+    async with InstructionResults(engine, notifier) as results:
+        results.put(attempt_id, Done(1, ok=False, code="unsupported"))
+    (row,) = await rows_in_feed(engine, exam_id)
     assert (row.state, row.code) == (InstructionState.FAILED, "unsupported")
 
 
-async def test_an_answer_that_meets_a_lock_is_tried_again(engine: AsyncEngine, notifier: Notifier) -> None:
+async def test_a_result_that_waits_for_a_lock_is_tried_again(engine: AsyncEngine, notifier: Notifier) -> None:
     async with engine.begin() as conn:
-        exam_id, attempt_id = await asked(conn)
-    async with InstructionResults(engine, notifier) as recorder, engine.begin() as holder:
-        await holder.execute(select(FeedHead).with_for_update())
-        recorder.put(attempt_id, Done(1, ok=True))
-        await asyncio.sleep(1.3)  # longer than lock_timeout: the first try fails
-    assert [row.state for row in await shown(engine, exam_id)] == [InstructionState.DONE]
+        exam_id, attempt_id = await issue(conn)
+
+    async def has_failed() -> bool:
+        return any(line["event"] == "database is away" for line in logs)
+
+    with capture_logs() as logs:
+        async with InstructionResults(engine, notifier) as results, engine.begin() as holder:
+            await holder.execute(select(FeedHead).with_for_update())
+            results.put(attempt_id, Done(1, ok=True))
+            await until(has_failed)  # when lock_timeout has passed
+    assert [row.state for row in await rows_in_feed(engine, exam_id)] == [InstructionState.DONE]
 
 
-async def test_an_answer_to_nothing_changes_nothing(engine: AsyncEngine, notifier: Notifier) -> None:
+async def test_a_result_without_an_instruction_changes_nothing(engine: AsyncEngine, notifier: Notifier) -> None:
     async with engine.begin() as conn:
-        exam_id, attempt_id = await asked(conn)
-    async with InstructionResults(engine, notifier) as recorder:
-        recorder.put(attempt_id, Done(7, ok=True))
-    assert await shown(engine, exam_id) == []
+        exam_id, attempt_id = await issue(conn)
+    async with InstructionResults(engine, notifier) as results:
+        results.put(attempt_id, Done(7, ok=True))
+    assert await rows_in_feed(engine, exam_id) == []
 
 
-async def test_a_dropped_answer_is_counted(
-    engine: AsyncEngine, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(instruction_results, "WAITING_MAX", 1)
+async def test_a_dropped_result_is_counted(engine: AsyncEngine, notifier: Notifier) -> None:
     counter = metrics.ANSWERS_DROPPED.labels(reason="full")
     before = counter._value.get()
-    recorder = InstructionResults(engine, notifier)
+    results = InstructionResults(engine, notifier, waiting_max=1)
     for _ in range(3):
-        recorder.put(uuid4(), Done(1, ok=True))
+        results.put(uuid4(), Done(1, ok=True))
     assert counter._value.get() == before + 2
 
 
-async def test_answers_nobody_asked_for_do_not_crowd_out_the_others(engine: AsyncEngine, notifier: Notifier) -> None:
+async def test_results_of_unknown_instructions_do_not_displace_others(engine: AsyncEngine, notifier: Notifier) -> None:
     async with engine.begin() as conn:
-        exam_id, attempt_id = await asked(conn)
+        exam_id, attempt_id = await issue(conn)
     too_many, full = (metrics.ANSWERS_DROPPED.labels(reason=reason) for reason in ("too_many", "full"))
     before, before_full = too_many._value.get(), full._value.get()
-    liar = uuid4()
-    async with InstructionResults(engine, notifier) as recorder:
-        for n in range(instruction_results.WAITING_MAX):
-            recorder.put(liar, Done(n + 1, ok=True))
-        recorder.put(attempt_id, Done(1, ok=True))
-    assert [row.state for row in await shown(engine, exam_id)] == [InstructionState.DONE]
-    assert too_many._value.get() == before + instruction_results.WAITING_MAX - instruction_results.WAITING_PER_ATTEMPT
+    stranger = uuid4()
+    async with InstructionResults(engine, notifier) as results:
+        for n in range(WAITING_MAX):
+            results.put(stranger, Done(n + 1, ok=True))
+        results.put(attempt_id, Done(1, ok=True))
+    assert [row.state for row in await rows_in_feed(engine, exam_id)] == [InstructionState.DONE]
+    assert too_many._value.get() == before + WAITING_MAX - WAITING_PER_ATTEMPT
     assert full._value.get() == before_full
 
 
-async def test_an_attempt_may_answer_again_once_its_answers_are_recorded(
-    engine: AsyncEngine, notifier: Notifier
-) -> None:
+async def test_an_attempt_has_room_again_once_its_results_are_recorded(engine: AsyncEngine, notifier: Notifier) -> None:
     async with engine.begin() as conn:
-        _, attempt_id = await asked(conn)
+        _, attempt_id = await issue(conn)
     counter = metrics.ANSWERS_DROPPED.labels(reason="too_many")
     before = counter._value.get()
-    async with InstructionResults(engine, notifier) as recorder:
+
+    async def is_empty() -> bool:
+        return len(results) == 0
+
+    async with InstructionResults(engine, notifier) as results:
         for _ in range(2):
-            for n in range(instruction_results.WAITING_PER_ATTEMPT):
-                recorder.put(attempt_id, Done(n + 1, ok=True))
-            await recorder._waiting.join()
+            for n in range(WAITING_PER_ATTEMPT):
+                results.put(attempt_id, Done(n + 1, ok=True))
+            await until(is_empty)
     assert counter._value.get() == before

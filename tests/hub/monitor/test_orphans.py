@@ -1,72 +1,73 @@
-import asyncio
-
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, MonitoringEvent
 from db.queries.connections import connections
-from hub.monitor import orphans
 from hub.monitor.admission import Admission
-from tests.hub.monitor.conftest import SeededAttempt, still_works, until
+from hub.monitor.orphans import OrphanCloser
+from hub.timing import Timing
+from tests.hub.monitor.conftest import CandidateClient, still_works, until, with_timing
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orphans, "SWEEP_S", 0.1)
-    monkeypatch.setattr(orphans, "YOUNG_S", 0.5)
+@pytest.fixture
+def timing() -> Timing:
+    return Timing(orphans_s=0.1, young_s=0.5)
 
 
-async def open_without_a_socket(seeded: SeededAttempt, admission: Admission) -> connections.OpenedConnection:
-    """As a hello does whose COMMIT PostgreSQL has done and nobody has heard of."""
-    async with seeded.engine.begin() as conn:
-        return await connections.open_connection(conn, await seeded.hello(), seeded.student_id, admission.lease.hub_id)
+def closer(admission: Admission, *, young_s: float) -> OrphanCloser:
+    """The hub's closer, to call by hand."""
+    return OrphanCloser(admission.engine, admission.lease, admission.registry, admission.close_log, young_s=young_s)
 
 
-async def cause_of(seeded: SeededAttempt) -> str | None:
-    async with seeded.engine.connect() as conn:
-        query = select(Connection.cause).where(Connection.attempt_id == seeded.attempt_id)
+async def open_without_a_socket(candidate: CandidateClient, admission: Admission) -> connections.OpenedConnection:
+    """Open a connection as a hello whose COMMIT was never confirmed."""
+    async with candidate.engine.begin() as conn:
+        return await connections.open_connection(
+            conn, await candidate.hello(), candidate.student_id, admission.lease.hub_id
+        )
+
+
+async def cause_of(candidate: CandidateClient) -> str | None:
+    async with candidate.engine.connect() as conn:
+        query = select(Connection.cause).where(Connection.attempt_id == candidate.attempt_id)
         return (await conn.execute(query)).scalar_one()
 
 
-async def test_a_connection_without_a_socket_is_closed_with_its_fact_and_no_other(
-    seeded: SeededAttempt, neighbour: SeededAttempt, admission: Admission, engine: AsyncEngine
+async def test_a_connection_without_a_socket_is_closed_with_its_event_and_no_other(
+    candidate: CandidateClient, neighbor: CandidateClient, admission: Admission, engine: AsyncEngine
 ) -> None:
-    beside, _ = await neighbour.enter()
-    await open_without_a_socket(seeded, admission)
+    beside, _ = await neighbor.enter()
+    await open_without_a_socket(candidate, admission)
 
     async def is_closed() -> bool:
-        return await cause_of(seeded) == "gone"
+        return await cause_of(candidate) == "gone"
 
     await until(is_closed)
     async with engine.connect() as conn:
         lost = select(func.count()).where(MonitoringEvent.event_type == "connection_lost")
         assert (await conn.execute(lost)).scalar_one() == 1
-    await asyncio.sleep(0.6)
-    assert await cause_of(neighbour) is None
+    await closer(admission, young_s=0).close_orphans()
+    assert await cause_of(neighbor) is None
     await still_works(beside)
 
 
-async def test_a_young_connection_is_left_alone(
-    seeded: SeededAttempt, admission: Admission, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(orphans, "YOUNG_S", 60.0)
-    await open_without_a_socket(seeded, admission)
-    await asyncio.sleep(0.4)
-    assert await cause_of(seeded) is None
+async def test_a_young_connection_is_left_open(candidate: CandidateClient, admission: Admission) -> None:
+    await open_without_a_socket(candidate, admission)
+    await closer(admission, young_s=60).close_orphans()
+    assert await cause_of(candidate) is None
 
 
-async def test_an_end_that_is_still_to_be_recorded_keeps_its_cause(
-    seeded: SeededAttempt, admission: Admission, monkeypatch: pytest.MonkeyPatch
+@with_timing(young_s=60.0)
+async def test_a_close_that_waits_to_be_recorded_keeps_its_cause(
+    candidate: CandidateClient, admission: Admission
 ) -> None:
-    monkeypatch.setattr(orphans, "YOUNG_S", 60.0)
-    opening = await open_without_a_socket(seeded, admission)
-    async with seeded.engine.begin() as holder:
+    opening = await open_without_a_socket(candidate, admission)
+    async with candidate.engine.begin() as holder:
         await holder.execute(select(Connection.attempt_id).with_for_update())
         ended = admission.close_log.put(opening, "silent")
         assert admission.close_log.holds(opening.attempt_id, opening.generation)
-        monkeypatch.setattr(orphans, "YOUNG_S", 0.5)
-        await asyncio.sleep(0.9)
+        await closer(admission, young_s=0).close_orphans()
     await ended
-    assert await cause_of(seeded) == "silent"
+    assert await cause_of(candidate) == "silent"
     assert not admission.close_log.holds(opening.attempt_id, opening.generation)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.monitor.session import (
-    RETRY_MS,
+    TIMES,
     CandidateSession,
     Close,
     Compare,
@@ -88,7 +88,7 @@ def test_only_a_ping_may_come_between_hello_and_welcome(frame: Received) -> None
 
 
 def test_even_an_unknown_frame_may_not_come_before_the_hello() -> None:
-    assert closes(CandidateSession(0).refuse(UnknownFrame("wave"), 0)) == [CloseCode.MALFORMED]
+    assert closes(CandidateSession(0).receive_invalid(UnknownFrame("wave"), 0)) == [CloseCode.MALFORMED]
 
 
 def test_a_second_hello_is_malformed() -> None:
@@ -200,11 +200,11 @@ def test_more_than_two_windows_unacknowledged_is_too_fast() -> None:
 def test_a_full_ingest_tells_the_client_once_to_wait_and_the_batch_is_offered_again() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
-    assert session.held(100) == [Send(monitor.WindowChanged(0, 0, RETRY_MS))]
-    assert session.tick(100 + RETRY_MS - 1) == []
-    assert stores(session.tick(100 + RETRY_MS)) == [(1, 3)]
-    assert session.held(100 + RETRY_MS) == []
-    assert stores(session.tick(100 + 2 * RETRY_MS)) == [(1, 3)]
+    assert session.held(100) == [Send(monitor.WindowChanged(0, 0, TIMES.retry_ms))]
+    assert session.tick(100 + TIMES.retry_ms - 1) == []
+    assert stores(session.tick(100 + TIMES.retry_ms)) == [(1, 3)]
+    assert session.held(100 + TIMES.retry_ms) == []
+    assert stores(session.tick(100 + 2 * TIMES.retry_ms)) == [(1, 3)]
 
 
 def test_the_window_opens_again_once_the_held_batch_is_stored() -> None:
@@ -268,13 +268,13 @@ def test_an_empty_frame_of_events_is_an_error_and_nothing_else() -> None:
 def test_the_tenth_unknown_frame_closes() -> None:
     session = opened()
     for _ in range(limits.UNKNOWN_FRAMES - 1):
-        assert closes(session.refuse(UnknownFrame("wave"), 0)) == []
-    assert closes(session.refuse(UnknownFrame("wave"), 0)) == [CloseCode.MALFORMED]
+        assert closes(session.receive_invalid(UnknownFrame("wave"), 0)) == []
+    assert closes(session.receive_invalid(UnknownFrame("wave"), 0)) == [CloseCode.MALFORMED]
 
 
 def test_bytes_that_are_no_frame_close_with_their_own_code() -> None:
-    assert closes(opened().refuse(Malformed("x"), 0)) == [CloseCode.MALFORMED]
-    assert closes(opened().refuse(TooLarge("x"), 0)) == [CloseCode.TOO_LARGE]
+    assert closes(opened().receive_invalid(Malformed("x"), 0)) == [CloseCode.MALFORMED]
+    assert closes(opened().receive_invalid(TooLarge("x"), 0)) == [CloseCode.TOO_LARGE]
 
 
 def test_nothing_comes_out_of_a_closed_session() -> None:

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hub.monitor.session import LINGER_MS, QUIET_MS, CandidateSession, Close, Effect, Phase, Store
+from hub.monitor.session import TIMES, CandidateSession, Close, Effect, Phase, Store
 from protocol import limits, monitor
 from protocol.attempts import OVER, AttemptStatus
 from protocol.codes import CloseCode
@@ -36,48 +36,48 @@ def enter(
 def test_a_change_is_told_once(status: AttemptStatus) -> None:
     session = opened()
     now = monitor.Attempt(status, 99, paused=status is AttemptStatus.PAUSED)
-    assert frames(session.change(now)) == [monitor.AttemptChanged(status, 99, now.paused)]
-    assert session.change(now) == []
-    assert session.change(RUNNING) != []
+    assert frames(session.update_attempt(now)) == [monitor.AttemptChanged(status, 99, now.paused)]
+    assert session.update_attempt(now) == []
+    assert session.update_attempt(RUNNING) != []
     assert now.is_over == (status in OVER)
 
 
 def test_what_stood_at_the_welcome_is_not_told_again() -> None:
-    assert opened().change(RUNNING) == []
+    assert opened().update_attempt(RUNNING) == []
 
 
 def test_nobody_is_told_before_the_welcome_or_after_the_close() -> None:
     session = CandidateSession(0)
-    assert session.change(ENDED) == []
+    assert session.update_attempt(ENDED) == []
     session.close(CloseCode.INTERNAL)
-    assert session.change(ENDED) == []
+    assert session.update_attempt(ENDED) == []
 
 
 def test_a_client_that_has_all_acknowledged_is_closed_a_moment_after_the_end() -> None:
     session = opened(7)
     session.tick(50)
-    assert frames(session.change(ENDED)) == [TOLD]
-    assert session.tick(50 + QUIET_MS - 1) == []
-    assert session.tick(50 + QUIET_MS) == [Close(CloseCode.ENDED)]
+    assert frames(session.update_attempt(ENDED)) == [TOLD]
+    assert session.tick(50 + TIMES.quiet_ms - 1) == []
+    assert session.tick(50 + TIMES.quiet_ms) == [Close(CloseCode.ENDED)]
 
 
 def test_a_client_that_still_sends_is_heard_out() -> None:
     session = opened()
-    session.change(ENDED)
-    session.receive(batch(1, 2), QUIET_MS - 10)
+    session.update_attempt(ENDED)
+    session.receive(batch(1, 2), TIMES.quiet_ms - 10)
     session.stored([])
-    assert session.tick(QUIET_MS) == []
-    session.receive(batch(3, 3), 2 * QUIET_MS - 20)
-    assert session.tick(10 * QUIET_MS) == [], "its last batch is not stored yet"
+    assert session.tick(TIMES.quiet_ms) == []
+    session.receive(batch(3, 3), 2 * TIMES.quiet_ms - 20)
+    assert session.tick(10 * TIMES.quiet_ms) == [], "its last batch is not stored yet"
     session.stored([])
-    assert closes(session.tick(10 * QUIET_MS)) == [CloseCode.ENDED]
+    assert closes(session.tick(10 * TIMES.quiet_ms)) == [CloseCode.ENDED]
 
 
 def test_a_client_that_goes_on_for_ever_is_closed_when_all_is_stored() -> None:
     session = opened()
-    session.change(ENDED)
+    session.update_attempt(ENDED)
     now = 0
-    for seq in range(1, 1 + LINGER_MS // 1_000):
+    for seq in range(1, 1 + TIMES.linger_ms // 1_000):
         now = seq * 1_000
         assert session.tick(now - 1) == []
         session.receive(batch(seq, seq), now)
@@ -87,18 +87,18 @@ def test_a_client_that_goes_on_for_ever_is_closed_when_all_is_stored() -> None:
 
 def test_a_client_that_may_not_send_just_now_has_not_had_its_turn() -> None:
     session = opened()
-    session.change(ENDED)
-    session.resize(Window(0, 0))
-    assert session.tick(QUIET_MS) == []
-    session.resize(Window())
-    assert closes(session.tick(QUIET_MS)) == [CloseCode.ENDED]
+    session.update_attempt(ENDED)
+    session.set_window(Window(0, 0))
+    assert session.tick(TIMES.quiet_ms) == []
+    session.set_window(Window())
+    assert closes(session.tick(TIMES.quiet_ms)) == [CloseCode.ENDED]
 
 
 def test_an_attempt_that_goes_on_again_keeps_its_client() -> None:
     session = opened()
-    session.change(ENDED)
-    session.change(monitor.Attempt(AttemptStatus.REOPENED))
-    assert session.tick(LINGER_MS - 1) == []
+    session.update_attempt(ENDED)
+    session.update_attempt(monitor.Attempt(AttemptStatus.REOPENED))
+    assert session.tick(TIMES.linger_ms - 1) == []
     assert session.phase is Phase.OPEN
 
 
@@ -112,16 +112,16 @@ def test_what_is_still_to_be_asked_at_that_hello_may_be_answered_first() -> None
     session, effects = enter(next_seq=8, committed=7, asked=[MESSAGE])
     assert (frames(effects)[1:], closes(effects)) == ([MESSAGE], [])
     assert session.receive(monitor.Done(1, ok=True), 10) != []
-    assert closes(session.tick(QUIET_MS)) == [CloseCode.ENDED]
+    assert closes(session.tick(TIMES.quiet_ms)) == [CloseCode.ENDED]
 
 
 def test_a_hello_after_the_end_delivers_its_tail_first() -> None:
     session, effects = enter(next_seq=10, committed=7)
     assert closes(effects) == []
-    assert session.tick(LINGER_MS - 1) == []
-    assert stores(session.receive(batch(8, 9), LINGER_MS - 1)) == [(8, 9)]
+    assert session.tick(TIMES.linger_ms - 1) == []
+    assert stores(session.receive(batch(8, 9), TIMES.linger_ms - 1)) == [(8, 9)]
     assert closes(session.stored([])) == []
-    assert closes(session.tick(LINGER_MS + QUIET_MS)) == [CloseCode.ENDED]
+    assert closes(session.tick(TIMES.linger_ms + TIMES.quiet_ms)) == [CloseCode.ENDED]
 
 
 def test_numbers_given_anew_count_for_the_tail() -> None:
@@ -131,10 +131,10 @@ def test_numbers_given_anew_count_for_the_tail() -> None:
     assert closes(effects) == []
     session.receive(batch(1, 6), 0)
     session.stored([])
-    assert closes(session.tick(LINGER_MS - 1)) == []
-    session.receive(monitor.Lost(7, "overflow"), LINGER_MS - 1)
+    assert closes(session.tick(TIMES.linger_ms - 1)) == []
+    session.receive(monitor.Lost(7, "overflow"), TIMES.linger_ms - 1)
     session.stored([])
-    assert closes(session.tick(LINGER_MS)) == [CloseCode.ENDED]
+    assert closes(session.tick(TIMES.linger_ms)) == [CloseCode.ENDED]
 
 
 class Ending(RuleBasedStateMachine):
@@ -161,7 +161,7 @@ class Ending(RuleBasedStateMachine):
     def change(self, status: AttemptStatus) -> None:
         if not self.closed:
             self.is_over = status in OVER
-        self.take(self.session.change(monitor.Attempt(status)))
+        self.take(self.session.update_attempt(monitor.Attempt(status)))
 
     @rule(count=st.integers(1, 3))
     def send(self, count: int) -> None:
@@ -183,9 +183,9 @@ class Ending(RuleBasedStateMachine):
 
     @rule(shut=st.booleans())
     def resize(self, shut: bool) -> None:
-        self.take(self.session.resize(Window(0, 0) if shut else Window()))
+        self.take(self.session.set_window(Window(0, 0) if shut else Window()))
 
-    @rule(ms=st.sampled_from([1, 300, QUIET_MS, LINGER_MS]))
+    @rule(ms=st.sampled_from([1, 300, TIMES.quiet_ms, TIMES.linger_ms]))
     def wait(self, ms: int) -> None:
         self.now += ms
         self.take(self.session.receive(monitor.Ping(1), self.now))
@@ -207,7 +207,7 @@ class Ending(RuleBasedStateMachine):
         for _ in range(8):
             if self.is_offered:
                 self.store()
-            self.wait(QUIET_MS)
+            self.wait(TIMES.quiet_ms)
         assert self.closed == [CloseCode.ENDED]
 
     def take(self, effects: list[Effect]) -> None:
@@ -219,4 +219,4 @@ class Ending(RuleBasedStateMachine):
 
 TestEnding = Ending.TestCase
 TestEnding.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
-assert limits.SILENT_HEARTBEATS * limits.HEARTBEAT_MS >= LINGER_MS
+assert TIMES.linger_ms <= limits.SILENT_HEARTBEATS * limits.HEARTBEAT_MS

@@ -108,7 +108,7 @@ def test_whatever_arrives_is_answered_and_nothing_is_raised(
         try:
             frame = decode_candidate(raw, encoding)
         except ProtocolError as error:
-            effects = session.refuse(error, 0)
+            effects = session.receive_invalid(error, 0)
             assert effects or was_closed
         else:
             effects = session.receive(frame, 0)

@@ -231,7 +231,7 @@ class Law(RuleBasedStateMachine):
 
     def resize(self) -> None:
         for connection in self.one(lambda _: True):
-            self.perform(connection, connection.session.resize(limits.Window(self.count - 1, 1_000)))
+            self.perform(connection, connection.session.set_window(limits.Window(self.count - 1, 1_000)))
 
     def kill(self) -> None:
         """A hub dies; a batch at the writer does not commit, or PostgreSQL had it already and commits it late."""

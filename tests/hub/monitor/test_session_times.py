@@ -1,12 +1,8 @@
 import msgspec
 
+from hub.monitor.instructions import SEND_BYTES
 from hub.monitor.session import (
-    INSTRUCT_BYTES,
-    REPEAT_MS,
-    RETIRE_MS,
-    RETRY_MS,
-    ROTATE_MS,
-    SILENCE_MS,
+    TIMES,
     CandidateSession,
     Close,
     Effect,
@@ -29,19 +25,19 @@ def test_no_hello_in_time_is_silent() -> None:
 def test_any_frame_counts_as_a_heartbeat_and_nothing_at_all_is_silent() -> None:
     session = opened()
     session.receive(monitor.Ping(0), 1_000)
-    assert session.tick(1_000 + SILENCE_MS) == []
-    assert closes(session.tick(1_001 + SILENCE_MS)) == [CloseCode.SILENT]
+    assert session.tick(1_000 + TIMES.silence_ms) == []
+    assert closes(session.tick(1_001 + TIMES.silence_ms)) == [CloseCode.SILENT]
 
 
 def test_a_hello_that_waits_for_the_database_is_not_silent() -> None:
     session = CandidateSession(0)
     session.receive(HELLO, 0)
-    assert session.tick(10 * SILENCE_MS) == []
+    assert session.tick(10 * TIMES.silence_ms) == []
 
 
 def test_an_unknown_frame_does_not_put_off_the_end_of_a_hello_that_never_comes() -> None:
     session = CandidateSession(0)
-    session.refuse(UnknownFrame("wave"), limits.HELLO_MS)
+    session.receive_invalid(UnknownFrame("wave"), limits.HELLO_MS)
     assert session.phase is Phase.CLOSED
 
 
@@ -49,29 +45,31 @@ def test_a_smaller_window_is_told_once_and_having_more_already_is_no_fault() -> 
     session = opened()
     session.receive(batch(1, 3, size=1_000), 0)
     small = limits.Window(2, 100)
-    assert session.resize(small) == [Send(monitor.WindowChanged(2, 100))]
-    assert session.resize(small) == []
+    assert session.set_window(small) == [Send(monitor.WindowChanged(2, 100))]
+    assert session.set_window(small) == []
     assert closes(session.receive(batch(4, limits.OVERRUN_FACTOR * limits.WINDOW_EVENTS), 0)) == []
-    assert session.resize(limits.Window(0, 0)) == [Send(monitor.WindowChanged(0, 0))]
-    assert session.resize(limits.Window()) == [Send(monitor.WindowChanged(limits.WINDOW_EVENTS, limits.WINDOW_BYTES))]
+    assert session.set_window(limits.Window(0, 0)) == [Send(monitor.WindowChanged(0, 0))]
+    assert session.set_window(limits.Window()) == [
+        Send(monitor.WindowChanged(limits.WINDOW_EVENTS, limits.WINDOW_BYTES))
+    ]
 
 
 def test_a_window_that_changes_while_a_batch_is_held_is_told_afterwards() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
-    assert frames(session.held(0)) == [monitor.WindowChanged(0, 0, RETRY_MS)]
-    assert session.resize(limits.Window(7, 70)) == []
+    assert frames(session.held(0)) == [monitor.WindowChanged(0, 0, TIMES.retry_ms)]
+    assert session.set_window(limits.Window(7, 70)) == []
     assert frames(session.stored([])) == [monitor.Ack(3), monitor.WindowChanged(7, 70)]
 
 
 def test_the_welcomes_window_is_the_one_that_was_granted() -> None:
     session = CandidateSession(0)
-    assert session.resize(limits.Window(1, 1)) == []
+    assert session.set_window(limits.Window(1, 1)) == []
     session.receive(HELLO, 0)
-    assert session.resize(limits.Window(2, 2)) == []
+    assert session.set_window(limits.Window(2, 2)) == []
     small = msgspec.structs.replace(welcome(), window=limits.Window(2, 2))
     assert session.opened(small, []) == [Send(small)]
-    assert session.resize(limits.Window(2, 2)) == []
+    assert session.set_window(limits.Window(2, 2)) == []
 
 
 def test_bytes_are_outstanding_until_stored_or_given_up() -> None:
@@ -135,7 +133,7 @@ def test_no_more_is_passed_on_at_once_than_an_outbox_holds_and_the_rest_at_the_n
     session.receive(HELLO, 0)
     waiting = [monitor.Instruct(id=n, action="message", issued_at=0, body={"text": "界" * 2_000}) for n in range(1, 46)]
     passed = frames(session.opened(welcome(), waiting))[1:]
-    assert 0 < sum(len(msgspec.json.encode(frame)) for frame in passed) <= INSTRUCT_BYTES
+    assert 0 < sum(len(msgspec.json.encode(frame)) for frame in passed) <= SEND_BYTES
     while more := frames(session.instruct(waiting)):
         passed += more
     assert passed == waiting
@@ -148,7 +146,7 @@ def test_what_was_never_passed_on_goes_before_what_nobody_answers() -> None:
     session.opened(welcome(), long)
     while session.instruct(long):
         pass
-    session.tick(REPEAT_MS)
+    session.tick(TIMES.repeat_ms)
     new = monitor.Instruct(id=101, action="pause", issued_at=0)
     passed = frames(session.instruct([*long, new]))
     assert passed[0] == new
@@ -194,7 +192,7 @@ def test_a_retiring_session_ignores_frames_and_closes_when_all_it_took_is_stored
     assert session.retire(0) == []
     for frame in (batch(6, 7), HELLO, monitor.Bye(), monitor.Ping(1), monitor.Lost(-1, "x")):
         assert session.receive(frame, 0) == []
-    assert session.refuse(Malformed("x"), 0) == []
+    assert session.receive_invalid(Malformed("x"), 0) == []
     assert stores(session.stored([])) == [(4, 5)]
     effects = session.stored([])
     assert frames(effects)[-1] == monitor.Ack(5)
@@ -205,8 +203,8 @@ def test_a_retiring_session_waits_five_seconds_at_most() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
     session.retire(100)
-    assert session.tick(100 + RETIRE_MS - 1) == []
-    assert session.tick(100 + RETIRE_MS) == [Close(CloseCode.DRAINING)]
+    assert session.tick(100 + TIMES.retire_ms - 1) == []
+    assert session.tick(100 + TIMES.retire_ms) == [Close(CloseCode.DRAINING)]
     assert session.stored([]) == []
 
 
@@ -215,7 +213,7 @@ def test_a_retiring_session_still_offers_what_was_held() -> None:
     session.receive(batch(1, 3), 0)
     session.held(0)
     session.retire(0)
-    assert stores(session.tick(RETRY_MS)) == [(1, 3)]
+    assert stores(session.tick(TIMES.retry_ms)) == [(1, 3)]
     assert closes(session.stored([])) == [CloseCode.DRAINING]
 
 
@@ -241,8 +239,8 @@ def test_a_stream_of_a_day_is_rotated_once_and_left_alone_for_an_hour() -> None:
     assert awake(session, 0, 10_000) == []
     assert awake(session, 20_000, 60_000) == [Send(monitor.Rotate())]
     assert stores(session.receive(batch(1, 3), 60_000)) == [(1, 3)]
-    assert awake(session, 60_000, 20_000 + ROTATE_MS - limits.HEARTBEAT_MS) == []
-    assert closes(awake(session, 20_000 + ROTATE_MS, 20_000 + ROTATE_MS)) == [CloseCode.DRAINING]
+    assert awake(session, 60_000, 20_000 + TIMES.rotate_ms - limits.HEARTBEAT_MS) == []
+    assert closes(awake(session, 20_000 + TIMES.rotate_ms, 20_000 + TIMES.rotate_ms)) == [CloseCode.DRAINING]
 
 
 def test_a_streams_age_counts_from_the_welcome_whatever_the_sessions_clock_says() -> None:

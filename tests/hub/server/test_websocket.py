@@ -138,7 +138,7 @@ async def test_a_peer_that_reads_has_its_pings_answered() -> None:
 
 
 @pytest.mark.parametrize("message", ["halloå", b"\0hallo\xff"])
-async def test_a_message_in_pieces_is_one_message(message: sockets.Frame) -> None:
+async def test_a_message_in_fragments_is_one_message(message: sockets.Frame) -> None:
     quiet = Quiet()
     async with serve(quiet.app()) as address, connect(f"ws://{address}/") as client:
         for _ in range(2):
@@ -149,7 +149,7 @@ async def test_a_message_in_pieces_is_one_message(message: sockets.Frame) -> Non
                 assert (type(heard), heard) == (type(message), message)
 
 
-async def test_pieces_without_end_are_held_in_no_more_bytes_than_they_have() -> None:
+async def test_fragments_without_end_are_held_in_no_more_bytes_than_they_have() -> None:
     quiet = Quiet()
     first = frames.Frame(frames.Opcode.TEXT, b"", fin=False).serialize(mask=True)
     piece = frames.Frame(frames.Opcode.CONT, b"", fin=False).serialize(mask=True)
@@ -158,7 +158,7 @@ async def test_pieces_without_end_are_held_in_no_more_bytes_than_they_have() -> 
         client.transport.write(first + piece * 50_000 + frames.Frame(frames.Opcode.PING, b"x").serialize(mask=True))
         await (await client.ping("all of it is there"))
         assert connection.frames == []
-        assert len(connection._pieces) == 0
+        assert len(connection._fragments) == 0
 
 
 async def test_a_handshake_that_is_refused_stays_refused() -> None:

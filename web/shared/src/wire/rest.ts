@@ -1063,7 +1063,7 @@ export interface Submission {
   answers?: GivenAnswer[];
 }
 
-/** What became of a delivery: all up to `seq` of its stream is stored, and what is to be done next. */
+/** Response to delivered events: the stream is stored up to `seq`. Also the window, status and instructions now. */
 export interface Taken {
   seq: number;
   rejected: Rejected[];
