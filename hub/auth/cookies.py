@@ -1,7 +1,7 @@
-"""The browser's way to stay signed in: the refresh token in a cookie that no script reads and no other site sends.
+"""The refresh token of a browser page, in a cookie that scripts cannot read and other sites cannot send.
 
-Asked for by the header `X-Veritas-Page`, which another site's page cannot send without asking first (CORS), together
-with an `Origin` that is allowed. A cookie that comes without the header is never looked at.
+A page asks for the cookie with the header `X-Veritas-Page`, which another site's page cannot send without a CORS
+preflight, together with an allowed `Origin`. A cookie without this header must never be read.
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -23,18 +23,18 @@ PageName = Literal["console", "exam"]
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A page of ours that is asking: which, what its cookie holds, and whether it came over TLS."""
+    """The page of the hub that sent the request, the token in its cookie, and whether the request came over TLS."""
 
     name: PageName
     secret: str | None
     is_secure: bool
 
     def keep(self, secret: str) -> Cookie:
-        """Make the cookie that holds a refresh token until the browser ends; the server's own limit holds besides."""
+        """Return a cookie with a refresh token that lasts until the browser is closed. The token can expire earlier."""
         return self._cookie(secret, max_age=None)
 
     def forget(self) -> Cookie:
-        """Make the cookie that takes the old one's place and is gone at once."""
+        """Return a cookie that replaces the old one and expires at once."""
         return self._cookie("", max_age=0)
 
     def _cookie(self, value: str, max_age: int | None) -> Cookie:
@@ -54,10 +54,10 @@ def provide_page(
     settings: NamedDependency[HubSettings],
     page_name: Annotated[
         PageName | None,
-        HeaderParameter(name=PAGE_HEADER, description="Sent by the hub's pages: the refresh token goes in a cookie"),
+        HeaderParameter(name=PAGE_HEADER, description="Sent by pages of the hub, whose refresh token is in a cookie"),
     ] = None,
 ) -> Page | None:
-    """Which page of ours asks; None for every other program. Raises Forbidden unless an allowed origin is named."""
+    """Return the page of the hub that sent a request; None for programs. Raises Forbidden for a foreign origin."""
     if page_name is None:
         return None
     if "origin" not in request.headers or not origin_allowed(request.headers, settings):

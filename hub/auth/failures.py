@@ -1,6 +1,6 @@
-"""Failed sign-ins as all hubs count them: each keeps its own buckets, and tells the others through Redis.
+"""Limit failed sign-ins across all hubs: each hub counts for itself, and publishes its failures through Redis.
 
-Nobody waits for Redis here, and without it every hub limits what it sees itself. A success is told to nobody.
+A sign-in must never wait for Redis: without it, each hub limits the failures it sees. Successes are not published.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class Failure(msgspec.Struct, frozen=True, array_like=True):
-    """One message: the hub `publisher` saw a sign-in fail."""
+    """One message: a sign-in failed at the hub `publisher`."""
 
     publisher: UUID
     address: str
@@ -33,7 +33,7 @@ _decode: Final = msgspec.msgpack.Decoder(Failure).decode
 
 
 class Failures:
-    """What sign-ins go through: counts by this process's steady clock, tells, and hears by `on_notification`."""
+    """Counts failed sign-ins by the monotonic clock, and publishes them to the other hubs."""
 
     def __init__(self, limits: FailureLimits, publisher: Publisher, tasks: DetachedTasks) -> None:
         self._limits = limits
@@ -43,7 +43,7 @@ class Failures:
 
     @contextmanager
     def count(self, address: str, name: str | None = None) -> Iterator[None]:
-        """Let one try happen inside: it counts only if it raises Unauthenticated. Raises TooManyFailures before it."""
+        """Run one sign-in in the block, as `FailureLimits.count` does, and publish its failure."""
         try:
             with self._limits.count(address, name, steady_ms()):
                 yield
@@ -53,7 +53,7 @@ class Failures:
             raise
 
     def on_notification(self, notification: Notification) -> None:
-        """Hear of a failure at another hub."""
+        """Count a failure at another hub."""
         if notification.channel != "failures":
             return
         try:

@@ -1,6 +1,7 @@
-"""Who may come in: persons and programs at REST by token or key, at sockets by ticket or token, browsers by Origin.
+"""Authenticate users and programs: REST by access token or service key, sockets by ticket or token, browsers by origin.
 
-A token is believed only while its session lives. Nothing here looks at an exam: object checks live in the queries.
+A token must never be accepted after its session has ended. Permissions for an exam are not checked here but in the
+queries.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,33 +28,33 @@ from hub.sockets import now_ms
 from protocol.roles import Role, Scope
 
 Purpose = Literal["monitor", "console"]
-"""What a ticket is for: the candidate's socket or the teacher's."""
+"""The socket that a ticket opens: the student's or the teacher's."""
 
-ADMITTED: Final[dict[str, frozenset[Role]]] = {
+SOCKET_ROLES: Final[dict[str, frozenset[Role]]] = {
     "monitor": frozenset({Role.STUDENT}),
     "console": frozenset({Role.TEACHER, Role.ADMIN}),
 }
-"""Which roles may open which socket."""
+"""The roles that can open each socket."""
 
 AGENT_CHARS: Final = 256
-"""How much of what a program calls itself is kept."""
+"""The maximum length of a stored user agent."""
 
 SECURITY_SCHEMES: Final[dict[str, SecurityScheme | Reference]] = {
     "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
     "service": SecurityScheme(type="http", scheme="bearer", bearer_format="service key"),
 }
 BEARER: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
-"""For a handler's `security`: it wants an access token."""
+"""For a handler's `security`: it needs an access token."""
 
 SERVICE: Final[list[dict[str, list[str]]]] = [{"service": []}]
-"""For a handler's `security`: it wants a service key."""
+"""For a handler's `security`: it needs a service key."""
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Somebody who has shown who they are, good until `auth_until` (ms since the epoch).
+    """An authenticated user; the sign-in is valid until `auth_until` (ms since the epoch).
 
-    `exam_id` is the one exam a candidate code opens; None for everybody who signed in by password. `address` and
-    `agent` say from where and by what program they came, for the trail.
+    After a sign-in by exam code, `exam_id` is the only exam for which it is valid; after a sign-in by password it is
+    None. `address` and `agent` are the network address and the user agent, for the audit log.
     """
 
     user_id: UUID
@@ -65,27 +66,27 @@ class Principal(msgspec.Struct, frozen=True):
     address: str | None = None
     agent: str | None = None
 
-    def may_sit(self, exam_id: UUID) -> bool:
-        """Whether the way this person signed in is good for this exam; enrolment is the queries' business."""
+    def may_take(self, exam_id: UUID) -> bool:
+        """Whether this sign-in is valid for an attempt at this exam; the queries check the roster."""
         return self.role is Role.STUDENT and self.exam_id in (None, exam_id)
 
-    def coming_by(self, connection: ASGIConnection[Any, Any, Any, Any]) -> "Principal":
-        """The same person, with where this connection comes from."""
+    def connected_by(self, connection: ASGIConnection[Any, Any, Any, Any]) -> "Principal":
+        """Return this principal with the address and the user agent of a connection."""
         return msgspec.structs.replace(self, address=address_of(connection), agent=agent_of(connection))
 
 
 def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """Where somebody comes from; behind a proxy, what uvicorn makes of the headers of proxies it trusts."""
+    """Return the address of a client; behind a trusted proxy, the one that uvicorn reads from its headers."""
     return connection.client.host if connection.client else "unix"
 
 
 def agent_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """By what program somebody comes, as it calls itself."""
+    """Return the user agent of a client."""
     return connection.headers.get("user-agent", "")[:AGENT_CHARS]
 
 
 def principal_as(*roles: Role) -> Callable[..., Awaitable[Principal]]:
-    """Make the provider of a handler's `principal`: signed in, and one of these roles when any are named.
+    """Return a provider for a handler's `principal`: a signed-in user with one of these roles, or any role.
 
     The provider raises Unauthenticated, Expired or Forbidden.
     """
@@ -100,15 +101,15 @@ def principal_as(*roles: Role) -> Callable[..., Awaitable[Principal]]:
             principal = await _principal_of(conn, claims.sid, claims.expires_at)
         if roles and principal.role not in roles:
             raise Forbidden(f"Only {' and '.join(roles)} accounts can do this.")
-        return principal.coming_by(request)
+        return principal.connected_by(request)
 
     return provide_principal
 
 
 def service_as(scope: Scope) -> Callable[..., Awaitable[Program]]:
-    """Make the provider of a handler's `program`: it showed a service key that is good for this.
+    """Return a provider for a handler's `program`: the program whose service key has this scope.
 
-    The provider raises Unauthenticated or Forbidden. A person's access token is no key, and a key no token.
+    The provider raises Unauthenticated or Forbidden. An access token is not accepted as a key.
     """
 
     async def provide_program(request: Request[Any, Any, Any], engine: NamedDependency[AsyncEngine]) -> Program:
@@ -134,9 +135,9 @@ class Bearer(msgspec.Struct, frozen=True):
 async def provide_bearer(
     request: Request[Any, Any, Any], engine: NamedDependency[AsyncEngine], settings: NamedDependency[HubSettings]
 ) -> Bearer:
-    """Provide a handler's `bearer`. Raises Unauthenticated, Expired, or Forbidden for somebody who is no student.
+    """Provide a handler's `bearer`. Raises Unauthenticated, Expired, or Forbidden if the user is not a student.
 
-    An upload token rests on no sign-in; whether its attempt still takes anything is the queries' business.
+    An upload token needs no session; the queries check whether its attempt still accepts events.
     """
     token = _bearer(request)
     if tokens.is_upload(token):
@@ -149,10 +150,10 @@ async def provide_bearer(
 async def admit_socket(
     conn: AsyncConnection, ticket: str | None, token: str | None, purpose: Purpose, settings: HubSettings
 ) -> Principal:
-    """Admit whoever says hello with exactly one of ticket and token; a ticket is spent when the caller commits.
+    """Authenticate the first frame of a socket by its ticket or its token. A ticket is used up when the caller commits.
 
-    Raises Unauthenticated, Expired (fetch a new one and come again), Forbidden for a role that has no business here,
-    Invalid for both or neither.
+    Raises Unauthenticated, Expired, Forbidden for a role that cannot open this socket, and Invalid for both a ticket
+    and a token, or neither.
     """
     if (ticket is None) is (token is None):
         raise Invalid("$.ticket", "send either a ticket or a token")
@@ -161,16 +162,16 @@ async def admit_socket(
     else:
         claims = tokens.verify(token or "", settings.jwt_secret, now_ms=now_ms())
         principal = await _principal_of(conn, claims.sid, claims.expires_at)
-    if principal.role not in ADMITTED[purpose]:
+    if principal.role not in SOCKET_ROLES[purpose]:
         raise Forbidden(f"A {principal.role} account cannot open the {purpose} socket.")
     return principal
 
 
 @asynccontextmanager
-async def spending(engine: AsyncEngine, ticket: str | None) -> AsyncIterator[None]:
-    """Inside, a ticket is redeemed; it is spent even when its bearer is refused, and that transaction rolled back.
+async def using_ticket(engine: AsyncEngine, ticket: str | None) -> AsyncIterator[None]:
+    """Use up a ticket even if the block, which redeems it, fails and is rolled back.
 
-    Not when the hub is too busy: then the same ticket may come again.
+    If the hub is too busy, the ticket stays valid, so that the client can try again.
     """
     try:
         yield
@@ -183,9 +184,9 @@ async def spending(engine: AsyncEngine, ticket: str | None) -> AsyncIterator[Non
 
 
 def origin_allowed(headers: Headers, settings: HubSettings) -> bool:
-    """Whether a handshake may go on: from an allowed origin, from the hub's own, or from a program that names none.
+    """Whether a request comes from an allowed origin, from the hub's own, or from a program that sends no origin.
 
-    `null` and schemes other than http(s) pass only by an entry of exactly that spelling.
+    `null` and schemes other than http(s) are allowed only by an entry with exactly this spelling.
     """
     origins = headers.getall("origin", [])
     if not origins:
@@ -208,12 +209,12 @@ async def _redeem(conn: AsyncConnection, ticket: str, purpose: Purpose) -> Princ
 
 
 async def _principal_of(conn: AsyncConnection, session: UUID, auth_until: int) -> Principal:
-    """Who a living session belongs to; role and name as they are now, whatever the token says."""
-    living = await credentials.read_session(conn, session)
-    if living is None:
+    """Return the user of a session that has not ended. Role and name are the stored ones, not those of the token."""
+    stored = await credentials.read_session(conn, session)
+    if stored is None:
         raise Unauthenticated("Your session has ended. Sign in again.")
-    account = living.account
-    return Principal(account.user_id, account.role, account.name, session, auth_until, living.exam_id)
+    account = stored.account
+    return Principal(account.user_id, account.role, account.name, session, auth_until, stored.exam_id)
 
 
 def _bearer(request: Request[Any, Any, Any]) -> str:

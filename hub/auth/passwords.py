@@ -1,6 +1,6 @@
-"""Passwords: bcrypt in a pool of one thread behind a bounded queue, so that sign-ins never take more than one core.
+"""Hash and check passwords with bcrypt, in one thread behind a bounded queue, so that sign-ins use at most one core.
 
-No password is kept, logged or put into an error; nothing here knows an account.
+A password must never be stored, logged or part of an error.
 """
 
 import asyncio
@@ -14,21 +14,21 @@ from hub.errors import Busy, Invalid
 
 QUEUE_LENGTH: Final = 200
 PASSWORD_BYTES: Final = 72
-"""bcrypt reads no further."""
+"""bcrypt ignores everything after this length."""
 
 _T = TypeVar("_T")
 
 
 class Passwords:
-    """Hashes and checks passwords, one at a time; `cost` is bcrypt's, `queue` how many may wait or run at once."""
+    """Hashes and checks passwords one by one. `cost` is bcrypt's; at most `queue` can wait or run at once."""
 
     def __init__(self, cost: int = 12, queue: int = QUEUE_LENGTH) -> None:
         self._cost = cost
         self._queue = queue
         self._waiting = 0
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bcrypt")
-        # Any well-formed hash costs the same to check; this one fits no password we would accept it for.
-        self._nobodys = f"$2b${cost:02}$" + "." * 53
+        # Checking any well-formed hash takes the same time. This one matches no password.
+        self._dummy_hash = f"$2b${cost:02}$" + "." * 53
 
     async def hash(self, password: str) -> str:
         """Hash a password. Raises Invalid over 72 bytes of UTF-8, Busy when the queue is full."""
@@ -36,17 +36,17 @@ class Passwords:
         return await self._run(lambda: bcrypt.hashpw(secret, bcrypt.gensalt(self._cost)).decode())
 
     async def verify(self, password: str, hashed: str | None) -> bool:
-        """Whether the password fits; without a hash it never does, after the same work.
+        """Whether the password matches the hash. Without a hash it does not, after the same time.
 
         Raises Invalid over 72 bytes of UTF-8, Busy when the queue is full.
         """
         secret = _encode(password)
-        stored = (hashed or self._nobodys).encode()
-        fits = await self._run(lambda: bcrypt.checkpw(secret, stored))
-        return fits and hashed is not None
+        stored = (hashed or self._dummy_hash).encode()
+        is_right = await self._run(lambda: bcrypt.checkpw(secret, stored))
+        return is_right and hashed is not None
 
     def close(self) -> None:
-        """End the pool's thread; what waits is dropped."""
+        """Stop the thread. Waiting passwords are dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[], _T]) -> _T:

@@ -1,6 +1,6 @@
-"""Opaque secrets: tickets and refresh tokens for programs, codes that people type; only their hashes are ever stored.
+"""Generate and hash random secrets: tickets, refresh tokens, and exam codes that students type.
 
-Drawing them is this room's only impurity; no secret is kept or logged here.
+A secret must never be stored or logged; the database has only its hash.
 """
 
 import secrets
@@ -9,28 +9,28 @@ from typing import Final
 
 SECRET_BYTES: Final = 32
 CODE_BYTES: Final = 10
-"""80 bits: nobody guesses a code, so it needs no password's slow hash."""
+"""80 bits. A code cannot be guessed, so it needs no slow hash as a password does."""
 
 _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U."""
 
 _GROUP: Final = 4
 _READ_AS: Final = str.maketrans("ILO", "110", " -\u2010\u2011\u2012\u2013\u2014\t")
-"""What people write for what they saw: look-alike letters, and separators of every kind."""
+"""Typing variants: letters that look alike, and all kinds of separators."""
 
 
 def draw_secret() -> str:
-    """Draw a ticket or refresh token: 256 bits, safe in JSON and headers."""
+    """Generate a ticket or refresh token: 256 bits, safe in JSON and headers."""
     return secrets.token_urlsafe(SECRET_BYTES)
 
 
 def draw_code() -> str:
-    """Draw a candidate code, such as `7K2M-9QXA-04RT-B6WE`."""
+    """Generate an exam code, such as `7K2M-9QXA-04RT-B6WE`."""
     return spell_code(secrets.token_bytes(CODE_BYTES))
 
 
 def spell_code(entropy: bytes) -> str:
-    """Spell bytes (a multiple of five) in groups of four letters that are not mistaken for one another."""
+    """Encode bytes (a multiple of five) in groups of four letters that cannot be confused with each other."""
     number = int.from_bytes(entropy)
     count = len(entropy) * 8 // 5
     letters = "".join(_LETTERS[number >> (5 * place) & 31] for place in reversed(range(count)))
@@ -38,10 +38,10 @@ def spell_code(entropy: bytes) -> str:
 
 
 def hash_secret(secret: str) -> bytes:
-    """The stored form of a drawn secret."""
+    """Return the stored form of a secret."""
     return sha256(secret.encode()).digest()
 
 
 def hash_code(code: str) -> bytes:
-    """The stored form of a code, however it was typed: any case, any separators, I or L for 1, O for 0."""
+    """Return the stored form of a typed code: with any case and separators, I or L for 1, and O for 0."""
     return hash_secret(code.upper().translate(_READ_AS))

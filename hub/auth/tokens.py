@@ -1,8 +1,8 @@
-"""Access tokens: signed statements of who a person is and in which session, good for ten minutes.
+"""Sign and verify access tokens, which name a user and a session for ten minutes, and upload tokens.
 
-Beside them the two secrets a candidate's client is given at its welcome: a token that only delivers its attempt's
-events, and a key for what it keeps. Pure: time is an argument. One algorithm, every claim required, and none of the
-two kinds of token passes for the other; nothing optional is believed.
+An upload token can only deliver the events of one attempt. The key of a client's stored queue is derived here too.
+Pure: time is an argument. There is one algorithm, all claims are required, and a token of one kind must never be
+accepted as the other.
 """
 
 import base64
@@ -19,7 +19,7 @@ from protocol.roles import Role
 
 LIFETIME_S: Final = 600
 SKEW_S: Final = 10
-"""How far another hub's clock may run ahead of ours before its tokens seem to come from the future."""
+"""How far the clock of another hub can be ahead before its tokens are rejected."""
 
 _ALGORITHM: Final = "HS256"
 _TYPE: Final = "access"
@@ -32,7 +32,7 @@ _QUEUE_KEY: Final = b"veritas queue key 1\0"
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token says; `exam` binds it to the one exam whose code was used to sign in. Times in seconds."""
+    """The claims of an access token. `exam` is the exam of a sign-in by code. Times are in seconds."""
 
     typ: str = _TYPE
     iss: str = _ISSUER
@@ -47,12 +47,12 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def expires_at(self) -> int:
-        """The end, in ms since the epoch."""
+        """The end of the token's validity, in ms since the epoch."""
         return self.exp * 1000
 
 
 class UploadClaims(msgspec.Struct, frozen=True, kw_only=True):
-    """What an upload token says: whose attempt's events its bearer may deliver. Times in seconds."""
+    """The claims of an upload token: the attempt whose events it can deliver. Times are in seconds."""
 
     typ: str = _UPLOAD_TYPE
     iss: str = _ISSUER
@@ -69,19 +69,19 @@ _ClaimsT = TypeVar("_ClaimsT", Claims, UploadClaims)
 def make_claims(
     user_id: UUID, role: Role, name: str, session: UUID, *, now_ms: int, exam_id: UUID | None = None
 ) -> Claims:
-    """State who a person is from now on, for ten minutes."""
+    """Return the claims for a user, valid from now for ten minutes."""
     now_s = now_ms // 1000
     return Claims(sub=user_id, role=role, name=name, sid=session, nbf=now_s, exp=now_s + LIFETIME_S, exam=exam_id)
 
 
 def make_upload_claims(student_id: UUID, attempt_id: UUID, *, now_ms: int, closes_ms: int | None) -> UploadClaims:
-    """State that a student may deliver an attempt's events, from now until a day after it closes."""
+    """Return the claims to deliver events of an attempt, valid from now until a day after it closes."""
     until_ms = (now_ms if closes_ms is None else closes_ms) + TAIL_MS
     return UploadClaims(sub=student_id, attempt=attempt_id, nbf=now_ms // 1000, exp=until_ms // 1000)
 
 
 def derive_queue_key(attempt_id: UUID, secret: str) -> str:
-    """The key of an attempt's queues, always the same: 32 bytes in base64url, without padding."""
+    """Return the key of an attempt's queues, always the same one: 32 bytes in base64url, without padding."""
     key = hmac.digest(secret.encode(), _QUEUE_KEY + attempt_id.bytes, "sha256")
     return base64.urlsafe_b64encode(key).rstrip(b"=").decode()
 
@@ -92,17 +92,17 @@ def sign(claims: Claims | UploadClaims, secret: str) -> str:
 
 
 def verify(token: str, secret: str, *, now_ms: int) -> Claims:
-    """Read an access token's claims. Raises Expired, or Unauthenticated for whatever else is wrong with it."""
+    """Verify an access token. Raises Expired, or Unauthenticated if it is not valid."""
     return _read(token, secret, Claims, _TYPE, _REQUIRED, now_ms)
 
 
 def verify_upload(token: str, secret: str, *, now_ms: int) -> UploadClaims:
-    """Read an upload token's claims. Raises Expired, or Unauthenticated for whatever else is wrong with it."""
+    """Verify an upload token. Raises Expired, or Unauthenticated if it is not valid."""
     return _read(token, secret, UploadClaims, _UPLOAD_TYPE, _UPLOAD_REQUIRED, now_ms)
 
 
 def is_upload(token: str) -> bool:
-    """Whether a token says of itself that it is an upload token; what it says is believed only once it is verified."""
+    """Whether a token claims to be an upload token. It is not verified here."""
     try:
         payload: dict[str, object] = jwt.decode(token, options={"verify_signature": False})
     except (jwt.InvalidTokenError, UnicodeError, RecursionError):

@@ -255,7 +255,7 @@ class ConsoleConnection:
                         ConsoleError(ErrorCode.FORBIDDEN, "This console belongs to another user. Connect again.")
                     )
                     raise ConnectionEnd(CloseCode.FORBIDDEN)
-                self._principal = principal.coming_by(self._socket)
+                self._principal = principal.connected_by(self._socket)
 
     def _refuse_renewal(self, error: Exception) -> None:
         meant = interpret(error)

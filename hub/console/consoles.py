@@ -15,7 +15,7 @@ from db.periodic import Periodic
 from db.queries.accounts.credentials import find_ended_sessions
 from db.queries.console.board import list_watchable
 from hub import metrics, sockets
-from hub.auth.guards import Principal, admit_socket, spending
+from hub.auth.guards import Principal, admit_socket, using_ticket
 from hub.board.feeds import Feeds
 from hub.commands.commands import Commands
 from hub.console.connection import ConnectionEnd, ConsoleConnection, ConsoleContext
@@ -114,7 +114,7 @@ class Consoles:
             hello = await self._receive_hello(socket, encoding)
             if hello.ticket is None and needs_ticket(socket.headers):
                 return CloseCode.UNAUTHENTICATED
-            principal = (await self._admit(hello)).coming_by(socket)
+            principal = (await self._admit(hello)).connected_by(socket)
         except ConnectionEnd as end:
             return end.code
         except ProtocolError as error:
@@ -156,7 +156,7 @@ class Consoles:
             raise ConnectionEnd(code) from error
 
     async def _identify(self, hello: Hello) -> Principal:
-        async with spending(self._engine, hello.ticket), self._engine.begin() as conn:
+        async with using_ticket(self._engine, hello.ticket), self._engine.begin() as conn:
             return await admit_socket(conn, hello.ticket, hello.token, "console", self._settings)
 
     async def _identify_token(self, token: str) -> Principal:

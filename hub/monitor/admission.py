@@ -19,7 +19,7 @@ from db.queries.connections.connections import OpenedConnection
 from db.queries.console import instructions
 from hub import metrics
 from hub.auth import tokens
-from hub.auth.guards import Principal, admit_socket, spending
+from hub.auth.guards import Principal, admit_socket, using_ticket
 from hub.errors import Busy, Unauthenticated
 from hub.ingest.budget import Budget
 from hub.ingest.duplicates import Duplicates
@@ -82,7 +82,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         if not self.lease.is_held:
             raise Busy("The hub is still starting. Try again in a moment.")
         hub_id = self.lease.hub_id
-        async with spending(self.engine, hello.ticket), self.engine.begin() as conn:
+        async with using_ticket(self.engine, hello.ticket), self.engine.begin() as conn:
             principal = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
             admitted = await self._open(conn, hello, principal, hub_id)
             if not is_wanted():
@@ -133,7 +133,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _check_exam(principal: Principal, opening: OpenedConnection) -> None:
-    if not principal.may_sit(opening.exam_id):
+    if not principal.may_take(opening.exam_id):
         raise Forbidden("Your sign-in is valid only for another exam.")
 
 

@@ -156,7 +156,7 @@ def _check(bearer: Bearer, target: Target) -> None:
     if bearer.principal is None:
         if bearer.attempt_id != target.attempt_id:
             raise NotFound("The token is valid only for another attempt.")
-    elif not bearer.principal.may_sit(target.exam_id):
+    elif not bearer.principal.may_take(target.exam_id):
         raise Forbidden("Your sign-in is valid only for another exam.")
     elif target.is_superseded:
         raise Superseded("A newer connection of this attempt has taken over.")

@@ -1,1 +1,1 @@
-"""The pages: what `make web` built, served as files. Nothing is rendered here; no page asks anybody but this hub."""
+"""Serves the pages that `make web` built. Nothing is rendered here, and a page must never load from another host."""

@@ -1,6 +1,6 @@
-"""What a browser is told about every page: run nothing from elsewhere, frame it nowhere, send no referrer.
+"""The security headers of every page: no code from other hosts, no frames, no referrer.
 
-Pure. Nothing inline is ever allowed, so text that became markup by mistake would still run no script.
+Pure. Inline scripts must never be allowed, so that text which becomes markup by mistake cannot run a script.
 """
 
 import re
@@ -10,7 +10,7 @@ _HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,
 
 PERMISSIONS: Final = ", ".join(
     [
-        # The exam page shows itself full screen, and counts screens.
+        # The exam page uses full screen, and counts screens.
         "fullscreen=(self)",
         "window-management=(self)",
         *(
@@ -32,7 +32,7 @@ PERMISSIONS: Final = ", ".join(
 
 
 def content_policy(host: str) -> str:
-    """The Content-Security-Policy of a page at this host; sockets are named: not every browser's 'self' has them."""
+    """Return the Content-Security-Policy for this host. It names sockets: not all browsers include them in 'self'."""
     sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     return "; ".join(
         [
@@ -51,7 +51,7 @@ def content_policy(host: str) -> str:
 
 
 def page_headers(host: str) -> dict[str, str]:
-    """Every header of a page at this host. Documents are asked for anew each time, and so name today's assets."""
+    """Return the headers of a page at this host. Pages are not cached, so that they name the current assets."""
     return {
         "Content-Security-Policy": content_policy(host),
         "X-Content-Type-Options": "nosniff",
@@ -68,4 +68,4 @@ ASSET_HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "public, max-age=31536000, immutable",
 }
-"""An asset's name changes with its content: it is asked for once."""
+"""The name of an asset changes with its content, so it is loaded once."""

@@ -1,7 +1,7 @@
-"""Where the pages are: `/console`, `/exam`, `/docs`, and `/` which leads to the console; assets under `/assets`.
+"""The routes of the pages: `/console`, `/exam`, `/docs`, `/` (redirects to the console), and `/assets`.
 
-The console and the exam page name their own views: any path below them is the same document. No page needs a sign-in;
-what it may show, it asks REST for.
+Every path below `/console` and `/exam` is the same document, which chooses the view. A page must never contain data:
+it needs no sign-in, and loads its data through REST.
 """
 
 import asyncio
@@ -22,51 +22,51 @@ AnyRequest = Request[Any, Any, Any]
 
 
 @get("/", status_code=HTTP_307_TEMPORARY_REDIRECT)
-async def lead_to_console() -> Redirect:
-    """Lead whoever names no page to the console."""
+async def redirect_to_console() -> Redirect:
+    """Redirect to the console."""
     return Redirect("/console", status_code=HTTP_307_TEMPORARY_REDIRECT)
 
 
 @get(["/console", "/console/{view:path}"])
 async def show_console(request: AnyRequest, site: NamedDependency[Site]) -> Response[bytes]:
-    """Show the teacher's console, whichever of its views the path names."""
+    """Return the teacher's console."""
     return await _page(request, site, "console")
 
 
 @get(["/exam", "/exam/{view:path}"])
 async def show_exam(request: AnyRequest, site: NamedDependency[Site]) -> Response[bytes]:
-    """Show the candidate's exam page, whichever of its views the path names."""
+    """Return the student's exam page."""
     return await _page(request, site, "exam")
 
 
 @get("/assets/{name:str}")
 async def send_asset(name: FromPath[str], site: NamedDependency[Site]) -> File:
-    """Send a script, a style or an image of the pages, to be kept for good."""
+    """Send a script, style or image, which browsers can cache forever."""
     path = await asyncio.to_thread(site.find_asset, name)
     return File(path, filename=path.name, content_disposition_type="inline", headers=ASSET_HEADERS)
 
 
 router: Final = Router(
     path="/",
-    route_handlers=[lead_to_console, show_console, show_exam, send_asset],
+    route_handlers=[redirect_to_console, show_console, show_exam, send_asset],
     include_in_schema=False,
 )
 
 
 class DocsPage(OpenAPIRenderPlugin):
-    """The REST reference at `/docs`: a page like the others, over the schema beside it."""
+    """The REST reference at `/docs`, a page like the others."""
 
     def __init__(self, site: Site) -> None:
         super().__init__(path="/")
         self._site = site
 
     def render(self, request: AnyRequest, openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002
-        """Read the page; it asks for the schema by itself."""
+        """Return the page, which loads the schema itself."""
         return self._site.read_page("docs")
 
 
 def docs_router() -> Router:
-    """Make the router Litestar puts the reference and its schema on."""
+    """Create the router for Litestar's reference and its schema."""
     return Router(path="/docs", route_handlers=[], include_in_schema=False, after_request=_guard_docs)
 
 

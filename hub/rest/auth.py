@@ -24,7 +24,7 @@ from db.unit import Unit, change
 from hub.auth import tokens
 from hub.auth.cookies import Page, provide_page
 from hub.auth.failures import Failures
-from hub.auth.guards import ADMITTED, BEARER, Principal, Purpose, address_of, principal_as
+from hub.auth.guards import BEARER, SOCKET_ROLES, Principal, Purpose, address_of, principal_as
 from hub.auth.passwords import Passwords
 from hub.auth.tickets import draw_secret, hash_code, hash_secret
 from hub.errors import Busy, Expired, Invalid, TooManyFailures, Unauthenticated, problems
@@ -250,7 +250,7 @@ async def issue_ticket(
     data: JSONBody[TicketRequest], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> Ticket:
     """Get a single-use ticket for the first frame of a socket, so that no token is sent there."""
-    if principal.role not in ADMITTED[data.purpose]:
+    if principal.role not in SOCKET_ROLES[data.purpose]:
         raise Forbidden(f"A {principal.role} account cannot open the {data.purpose} socket.")
     ticket = draw_secret()
     async with change(engine, None) as unit:

@@ -1,6 +1,7 @@
-"""Reads a roster that a school keeps in a spreadsheet: CSV in UTF-8, its first row naming the columns. Pure.
+"""Read a roster from CSV in UTF-8, whose first row has the names of the columns. Pure.
 
-Every row that does not fit is named, as a spreadsheet numbers it; nothing is guessed and nothing is left out silently.
+All invalid rows are listed, with their number in the spreadsheet. A value must never be guessed, and a row never
+skipped silently.
 """
 
 import csv
@@ -22,13 +23,13 @@ _COLUMNS: Final[Mapping[str, tuple[Any, str]]] = {
     "enrollment_id": (Line, "must have at most 200 characters"),
     "cohort": (Line, "must have at most 200 characters"),
 }
-"""What a column may be called, what a cell of it may be, and how that is said."""
+"""The name of each column, the type of its cells, and the message for an invalid cell."""
 
 _REQUIRED: Final = ("username", "name")
 
 
 class CsvRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One student as a row says it; `number` is the row's, the header being row 1."""
+    """One student. `number` is the number of the row; the header is row 1."""
 
     number: int
     username: str
@@ -39,19 +40,19 @@ class CsvRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What a file holds, and all that is wrong with it; with any fault nothing of it is to be used."""
+    """The rows of a file, and its faults. If there are faults, the rows must not be used."""
 
     rows: list[CsvRow]
     faults: list[Fault]
 
 
 def path_of(number: int, column: str | None = None) -> str:
-    """How a fault names its place, as in `row 3, username`."""
+    """Return the path of a fault, as in `row 3, username`."""
     return f"row {number}" if column is None else f"row {number}, {column}"
 
 
 def read_csv(body: bytes) -> Reading:
-    """Read a whole file. Separated by commas or, as some spreadsheets have it, by semicolons."""
+    """Read a file. Cells are separated by commas or, as some spreadsheets write them, by semicolons."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -62,7 +63,7 @@ def read_csv(body: bytes) -> Reading:
     try:
         number, header = next(lines, (1, []))
         names = [name.strip().lower() for name in header]
-        faults = [Fault(path_of(number, column), message) for column, message in _find_wrong_names(names)]
+        faults = [Fault(path_of(number, column), message) for column, message in _check_header(names)]
         if faults:
             return Reading([], faults)
         return _read_rows(names, lines)
@@ -71,20 +72,20 @@ def read_csv(body: bytes) -> Reading:
 
 
 def _number(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    """The rows that hold something, each with its number in a spreadsheet."""
+    """Return the rows that are not empty, each with its number in the spreadsheet."""
     for number, cells in enumerate(reader, 1):
         if any(cell.strip() for cell in cells):
             yield number, cells
 
 
-def _find_wrong_names(names: Sequence[str]) -> Iterator[tuple[str | None, str]]:
+def _check_header(names: Sequence[str]) -> Iterator[tuple[str | None, str]]:
     for name in _REQUIRED:
         if name not in names:
             yield None, f"the first row must have a column {name}"
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         if name not in _COLUMNS:
-            yield name[:64] or f"column {place + 1}", f"unknown column: use {', '.join(_COLUMNS)}"
-        elif name in names[:place]:
+            yield name[:64] or f"column {index + 1}", f"unknown column: use {', '.join(_COLUMNS)}"
+        elif name in names[:index]:
             yield name, "used twice"
 
 
@@ -95,26 +96,26 @@ def _read_rows(names: Sequence[str], lines: Iterator[tuple[int, list[str]]]) -> 
     for count, (number, cells) in enumerate(lines, 1):
         if count > ROWS_MAX:
             return Reading([], [*faults, Fault(path_of(number), f"a file can have at most {ROWS_MAX} students")])
-        said = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
-        wrong = [Fault(path_of(number, column), message) for column, message in _find_wrong_cells(said)]
+        row = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
+        own = [Fault(path_of(number, column), message) for column, message in _check_cells(row)]
         if any(cell.strip() for cell in cells[len(names) :]):
-            wrong.append(Fault(path_of(number), "more cells than the first row"))
-        before = first_at.setdefault(said.get("username", "").lower(), number)
-        if before != number and said["username"]:
-            wrong.append(Fault(path_of(number, "username"), f"already used in row {before}"))
-        faults += wrong
-        if not wrong:
-            rows.append(CsvRow(number=number, **{name: cell for name, cell in said.items() if cell}))
+            own.append(Fault(path_of(number), "more cells than the first row"))
+        before = first_at.setdefault(row.get("username", "").lower(), number)
+        if before != number and row["username"]:
+            own.append(Fault(path_of(number, "username"), f"already used in row {before}"))
+        faults += own
+        if not own:
+            rows.append(CsvRow(number=number, **{name: cell for name, cell in row.items() if cell}))
     if not rows and not faults:
         faults.append(Fault("file", "no students found"))
     return Reading(rows, faults)
 
 
-def _find_wrong_cells(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _check_cells(row: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for column in _REQUIRED:
-        if not said.get(column):
+        if not row.get(column):
             yield column, "required"
-    for column, cell in said.items():
+    for column, cell in row.items():
         shape, message = _COLUMNS[column]
         if cell:
             try:

@@ -1,10 +1,10 @@
-"""The fields that requests share: what a name, a username, an address may be. Nothing here is stored or decided."""
+"""Types of request fields, such as a username or an e-mail address. They validate, and must never do anything else."""
 
 from typing import Annotated
 
 from msgspec import Meta
 
-# Python's `$` also stands before a last newline, JSON Schema's does not; this says "the end" in both.
+# Python's `$` also matches before a last newline, JSON Schema's does not. This is the end of the text in both.
 _END = r"(?![\s\S])"
 _LINE = rf"^[^\x00-\x1f\x7f]*{_END}"
 
@@ -40,6 +40,6 @@ ProgramName = Annotated[
     str, Meta(min_length=1, max_length=50, pattern=rf"^[a-z0-9][a-z0-9._-]*{_END}", examples=["plagiarism-check"])
 ]
 Sentence = Annotated[
-    str, Meta(min_length=1, max_length=2_000, pattern=rf"^[^\x00]*{_END}", description="Plain words, without NUL")
+    str, Meta(min_length=1, max_length=2_000, pattern=rf"^[^\x00]*{_END}", description="Any text without NUL")
 ]
 Indicator = Annotated[str, Meta(min_length=1, max_length=200, pattern=_LINE)]

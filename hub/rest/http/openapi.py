@@ -1,4 +1,4 @@
-"""What the REST reference says beyond Litestar's own: each shape in the words its struct has. It changes no shape."""
+"""Describe structs in the OpenAPI document by their docstrings. This module must never change a schema."""
 
 import inspect
 from typing import Final
@@ -11,7 +11,7 @@ from litestar.typing import FieldDefinition
 
 
 class DescribedStructs(OpenAPISchemaPlugin):
-    """Makes the schema of a struct as Litestar does, and describes it by the struct's docstring."""
+    """Generates the schema of a struct as Litestar does, and adds the docstring as its description."""
 
     def __init__(self) -> None:
         self._structs: Final = StructSchemaPlugin()
@@ -21,7 +21,7 @@ class DescribedStructs(OpenAPISchemaPlugin):
         return self._structs.is_plugin_supported_field(field_definition)
 
     def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: SchemaCreator) -> Schema:
-        """Make the schema of a struct."""
+        """Generate the schema of a struct."""
         schema = self._structs.to_openapi_schema(field_definition, schema_creator)
         shape = field_definition.origin or field_definition.annotation
         schema.description = inspect.getdoc(shape)

@@ -1,6 +1,6 @@
-"""Lists, page by page: a page ends with an opaque cursor that says after which row the next one begins.
+"""Lists in pages. A page has an opaque cursor, `next`, which is the key of its last row.
 
-A cursor is a place in an order and opens nothing: what its bearer may see is decided by the query, page by page anew.
+A cursor must never give access to anything: the query of each page checks the permissions again.
 """
 
 import base64
@@ -16,51 +16,51 @@ from hub.errors import Invalid
 PAGE: Final = 50
 PAGE_MAX: Final = 200
 CURSOR_CHARS: Final = 1_024
-"""How long a cursor may be; the list of one attempt's facts has longer ones."""
+"""The maximum length of a cursor. The events of one attempt have longer ones."""
 
-Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="How many rows at most")]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="The maximum number of rows")]
 """For a handler's `limit`, by default PAGE."""
 
-After = Annotated[str | None, QueryParameter(description="`next` of the page before")]
+After = Annotated[str | None, QueryParameter(description="`next` of the previous page")]
 """For a handler's `after`, by default None."""
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-"""For a cursor's shape: a time as PostgreSQL keeps it. Milliseconds would lose rows of the same one."""
+"""A time in a cursor, as precise as in PostgreSQL. With milliseconds, rows would be skipped."""
 
 T = TypeVar("T")
 KeyT = TypeVar("KeyT")
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """Some rows of a list; `next` is the `after` of the page that follows, null on the last."""
+    """One page of a list. `next` is the `after` of the next page, null on the last page."""
 
     items: list[T]
     next: str | None
 
 
 def make_page(found: Sequence[T], limit: int, key: Callable[[T], object]) -> Page[T]:
-    """Make the page from what was found with a limit of `limit + 1`: a row too many says that another page follows.
+    """Return a page of rows that were queried with `limit + 1`: an additional row means that another page follows.
 
-    `key` gives what a row is ordered by, for `read_cursor` to read back: it must tell any two rows apart.
+    `key` returns the sort key of a row, which `read_cursor` reads again. It must be different for any two rows.
     """
     items = list(found[:limit])
     return Page(items, write_cursor(key(items[-1])) if len(found) > limit else None)
 
 
 def write_cursor(key: object) -> str:
-    """Write a place in an order."""
+    """Encode a sort key as a cursor."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).rstrip(b"=").decode()
 
 
-def read_cursor(after: str | None, shape: type[KeyT], most_chars: int = CURSOR_CHARS) -> KeyT | None:
-    """Read after which row to go on: a key of this shape, as UUID or `tuple[Moment, UUID]`; None at the beginning.
+def read_cursor(after: str | None, shape: type[KeyT], max_chars: int = CURSOR_CHARS) -> KeyT | None:
+    """Decode a cursor to a sort key of this type, such as UUID or `tuple[Moment, UUID]`; None for the first page.
 
-    Raises Invalid for what no page of this list ended with.
+    Raises Invalid if it is not the cursor of a page of this list.
     """
     if after is None:
         return None
-    key = _decode(after, shape) if len(after) <= most_chars else None
-    # As it would be written: no other spelling, and no NUL, which PostgreSQL cannot be asked for.
+    key = _decode(after, shape) if len(after) <= max_chars else None
+    # Only the one encoding is accepted, and no NUL, which PostgreSQL cannot store.
     if key is None or write_cursor(key) != after:
         raise Invalid("query.after", "must be the `next` of a page")
     return key
@@ -68,7 +68,7 @@ def read_cursor(after: str | None, shape: type[KeyT], most_chars: int = CURSOR_C
 
 def _decode(after: str, shape: type[KeyT]) -> KeyT | None:
     try:
-        said = base64.b64decode(after.encode("ascii") + b"=" * (-len(after) % 4), altchars=b"-_", validate=True)
-        return None if b"\\u0000" in said else msgspec.json.decode(said, type=shape)
+        decoded = base64.b64decode(after.encode("ascii") + b"=" * (-len(after) % 4), altchars=b"-_", validate=True)
+        return None if b"\\u0000" in decoded else msgspec.json.decode(decoded, type=shape)
     except (ValueError, OverflowError, RecursionError):  # base64 and msgspec raise ValueErrors
         return None

@@ -78,7 +78,7 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True):
     recorded: list[EventCount]
 
 
-class AttemptPaper(msgspec.Struct, frozen=True, kw_only=True):
+class StudentAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt. All times are in ms since the epoch.
 
     `record` is its result. It is null until the attempt has ended and was analysed, or for a minute if that takes long.
@@ -105,13 +105,13 @@ class AttemptPaper(msgspec.Struct, frozen=True, kw_only=True):
 )
 async def read_attempt(
     attempt_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
-) -> AttemptPaper:
+) -> StudentAttempt:
     """Read your attempt: items, saved answers and remaining time, and after the end the receipt and the result."""
     owner = Owner(principal.user_id, principal.exam_id)
     async with engine.connect() as conn:
-        paper = await attempt_view.read_paper(conn, attempt_id, owner)
+        attempt = await attempt_view.read_paper(conn, attempt_id, owner)
         record = await read_record(conn, attempt_id, owner)
-    return _view(paper, record)
+    return _view(attempt, record)
 
 
 @get(
@@ -138,20 +138,21 @@ async def list_answers(
     )
 
 
-def _view(paper: Paper, record: Record | None) -> AttemptPaper:
-    return AttemptPaper(
-        attempt_id=paper.attempt_id,
-        exam=paper.exam,
-        status=show_status(paper.status),
-        server_at=paper.server_at,
-        started_at=paper.started_at,
-        deadline=paper.deadline,
-        completed_at=paper.completed_at,
-        items=paper.items,
+def _view(attempt: Paper, record: Record | None) -> StudentAttempt:
+    return StudentAttempt(
+        attempt_id=attempt.attempt_id,
+        exam=attempt.exam,
+        status=show_status(attempt.status),
+        server_at=attempt.server_at,
+        started_at=attempt.started_at,
+        deadline=attempt.deadline,
+        completed_at=attempt.completed_at,
+        items=attempt.items,
         answers={
-            item: SavedAnswer(answer.value, answer.revision, answer.saved_at) for item, answer in paper.answers.items()
+            item: SavedAnswer(answer.value, answer.revision, answer.saved_at)
+            for item, answer in attempt.answers.items()
         },
-        receipt=paper.receipt,
+        receipt=attempt.receipt,
         record=None if record is None or not record.is_concluded else _record(record),
     )
 

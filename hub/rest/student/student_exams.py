@@ -93,7 +93,7 @@ async def start_attempt(
     data: JSONBody[Start | None] = None,
 ) -> Started:
     """Start an attempt, or return the running one. You can do this from any computer, and again."""
-    if not principal.may_sit(exam_id):
+    if not principal.may_take(exam_id):
         raise NotFound(f"There is no exam {exam_id} for you.")
     notice = None if data is None else data.notice
     async with change(engine, notifier) as unit:

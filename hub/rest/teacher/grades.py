@@ -52,7 +52,7 @@ class GradedItem(msgspec.Struct, frozen=True, kw_only=True):
     given: StoredGrade | None
 
 
-class ScriptView(msgspec.Struct, frozen=True, kw_only=True):
+class GradedAttemptView(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt with its points. The sum is null while an item has no points."""
 
     items: list[GradedItem]
@@ -89,7 +89,7 @@ async def read_answers(
     attempt_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
-) -> ScriptView:
+) -> GradedAttemptView:
     """Read the items, their keys, the answers that count, and their points so far."""
     async with change(engine, None) as unit:
         attempt = await grades.read_graded_attempt(unit.conn, attempt_id, principal.user_id)
@@ -111,7 +111,7 @@ async def grade_attempt(
     engine: NamedDependency[AsyncEngine],
     notifier: NamedDependency[Notifier],
     principal: NamedDependency[Principal],
-) -> ScriptView:
+) -> GradedAttemptView:
     """Set points for items. They replace earlier points, and the attempt is analysed again.
 
     You can grade an attempt after it has ended. A final grade stays final, but can be corrected.
@@ -152,8 +152,8 @@ def _read_grades(new: Sequence[NewGrade], items: Sequence[Item]) -> list[ItemGra
     return [ItemGrade(grade.item, grade.points, grade.comment) for grade in new]
 
 
-def _view(attempt: GradedAttempt) -> ScriptView:
-    return ScriptView(
+def _view(attempt: GradedAttempt) -> GradedAttemptView:
+    return GradedAttemptView(
         items=[_item(item, attempt) for item in attempt.items],
         score=attempt.marks.score,
         max_score=attempt.marks.max_score,

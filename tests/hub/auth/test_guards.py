@@ -157,9 +157,9 @@ async def test_a_session_by_code_may_sit_its_exam_alone(conn: AsyncConnection, s
     by_code = await admit_socket(conn, await bound.ticket(conn), None, "monitor", settings)
     by_password = await admit_socket(conn, None, free.token(settings), "monitor", settings)
     assert by_code.exam_id == exam_id
-    assert by_code.may_sit(exam_id)
-    assert not by_code.may_sit(uuid4())
-    assert by_password.may_sit(uuid4())
+    assert by_code.may_take(exam_id)
+    assert not by_code.may_take(uuid4())
+    assert by_password.may_take(uuid4())
 
 
 @pytest.mark.parametrize(

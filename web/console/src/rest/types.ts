@@ -4,7 +4,7 @@ import type {
   GradedItem as WireGraded,
   ItemView as WireItem,
   RuleInfo as WireRule,
-  ScriptView,
+  GradedAttemptView,
 } from "@veritas/shared/wire/rest.ts";
 
 export type {
@@ -75,4 +75,4 @@ export interface PolicyView {
 
 export type GradedItem = Omit<WireGraded, "answer_key"> & { answer_key: AnswerKey };
 
-export type GradedAnswers = Omit<ScriptView, "items"> & { items: GradedItem[] };
+export type GradedAnswers = Omit<GradedAttemptView, "items"> & { items: GradedItem[] };

@@ -77,21 +77,6 @@ export interface Attempt {
   paused: boolean;
 }
 
-/** One attempt. All times are in ms since the epoch. `record` is its result. It is null until the attempt has ended and was analysed, or for a minute if that takes long. */
-export interface AttemptPaper {
-  attempt_id: string;
-  exam: PaperExam;
-  status: ShownStatus;
-  server_at: number;
-  started_at: number;
-  deadline: number | null;
-  completed_at: number | null;
-  items: PaperItem[];
-  answers: Record<string, SavedAnswer>;
-  receipt: Receipt | null;
-  record: RecordView | null;
-}
-
 /** The status of one student's attempt at an exam. */
 export type AttemptStatus = "waiting" | "in_progress" | "paused" | "submitted" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
 
@@ -385,6 +370,16 @@ export interface GivenKey {
   key: string;
 }
 
+/** An attempt with its points. The sum is null while an item has no points. */
+export interface GradedAttemptView {
+  items: GradedItem[];
+  score: number | null;
+  max_score: number;
+  percentage: number | null;
+  passed: boolean | null;
+  grade_final: boolean;
+}
+
 /** One item with its key, the answer that counts, and its points. `by` is "key" or the name of a teacher. */
 export interface GradedItem {
   item: string;
@@ -635,67 +630,67 @@ export interface OwnAttempt {
   deadline: number | null;
 }
 
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageAccountView {
   items: AccountView[];
   next: string | null;
 }
 
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageKeyView {
   items: KeyView[];
   next: string | null;
 }
 
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageAuditEntry {
   items: AuditEntry[];
   next: string | null;
 }
 
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageExamView {
   items: ExamView[];
   next: string | null;
 }
 
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageGrantee {
   items: Grantee[];
   next: string | null;
 }
 
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageRosterEntry {
   items: RosterEntry[];
   next: string | null;
 }
 
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageAttemptSummary {
   items: AttemptSummary[];
   next: string | null;
 }
 
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageFlaggedStudent {
   items: FlaggedStudent[];
   next: string | null;
 }
 
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageAnswerRevision {
   items: AnswerRevision[];
   next: string | null;
 }
 
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageEnrolmentView {
   items: EnrolmentView[];
   next: string | null;
 }
 
-/** Some rows of a list; `next` is the `after` of the page that follows, null on the last. */
+/** One page of a list. `next` is the `after` of the next page, null on the last page. */
 export interface PageFlagSummary {
   items: FlagSummary[];
   next: string | null;
@@ -867,7 +862,7 @@ export interface Rejected {
 export interface Report {
   id: string;
   attempt_id: string;
-  /** Plain words, without NUL */
+  /** Any text without NUL */
   text?: string | null;
   indicators?: string[];
   flags?: ReportedFlag[];
@@ -875,7 +870,7 @@ export interface Report {
 
 /** A flag for a reviewer: a summary, its severity and confidence, and the events it cites. */
 export interface ReportedFlag {
-  /** Plain words, without NUL */
+  /** Any text without NUL */
   summary: string;
   severity: Severity;
   confidence: number;
@@ -963,16 +958,6 @@ export interface SavedAnswer {
 /** What a service key allows: to send reports about attempts, which affect no score. */
 export type Scope = "analysis";
 
-/** An attempt with its points. The sum is null while an item has no points. */
-export interface ScriptView {
-  items: GradedItem[];
-  score: number | null;
-  max_score: number;
-  percentage: number | null;
-  passed: boolean | null;
-  grade_final: boolean;
-}
-
 /** How urgently a flag needs review. `normal` is a note and needs none. */
 export type Severity = "normal" | "warning" | "critical";
 
@@ -1023,6 +1008,21 @@ export interface StreamOpened {
   queue_key: string;
   upload_token: string;
   instructions: Instruct[];
+}
+
+/** One attempt. All times are in ms since the epoch. `record` is its result. It is null until the attempt has ended and was analysed, or for a minute if that takes long. */
+export interface StudentAttempt {
+  attempt_id: string;
+  exam: PaperExam;
+  status: ShownStatus;
+  server_at: number;
+  started_at: number;
+  deadline: number | null;
+  completed_at: number | null;
+  items: PaperItem[];
+  answers: Record<string, SavedAnswer>;
+  receipt: Receipt | null;
+  record: RecordView | null;
 }
 
 /** Who a student is. */
