@@ -1,4 +1,4 @@
-"""A real browser before real processes: one stack and two browsers for all tests of this folder."""
+"""Chromium against real processes: one stack and two browsers for all tests of this folder."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,13 +21,13 @@ collect_ignore_glob = [] if MISSING is None else ["test_*.py"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for all of them, instead of one for each."""
+    """Report skipped browser tests in one line."""
     if MISSING is not None:
         terminalreporter.write_line(f"SKIPPED tests/browser: {MISSING}", yellow=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These come last: their stack runs until the end, and nobody else's test is to share the processors with it."""
+    """Run these tests last: their stack runs until the end and would slow down other tests."""
     items.sort(key=lambda item: item.path.is_relative_to(Path(__file__).parent))
 
 
@@ -51,15 +51,15 @@ async def playwright() -> AsyncIterator[Playwright]:
 
 @pytest.fixture(scope="session")
 async def browser(executable: str, playwright: Playwright) -> AsyncIterator[Browser]:
-    """The candidates' browser."""
+    """The browser of students."""
     browser = await launch(playwright, executable)
     yield browser
     await browser.close()
 
 
 @pytest.fixture(scope="session")
-async def office(executable: str, playwright: Playwright) -> AsyncIterator[Browser]:
-    """The teachers' browser, a process of its own: it never takes a candidate's focus."""
+async def teacher_browser(executable: str, playwright: Playwright) -> AsyncIterator[Browser]:
+    """The browser of teachers, a separate process: it never takes the focus from a student's page."""
     browser = await launch(playwright, executable)
     yield browser
     await browser.close()

@@ -1,4 +1,4 @@
-"""Debian's Chromium under Playwright: what a real person's browser does, never an event made up by a script."""
+"""Chromium under Playwright. Tests use real input; they never dispatch events by script."""
 
 import os
 import shutil
@@ -24,14 +24,14 @@ FLAGS: Final = [
     "--no-proxy-server",
 ]
 PATIENCE_MS: Final = 40_000
-"""How long something may take to show: a client whose hub was away comes back after up to half a minute."""
+"""How long a test waits for an element. A client reconnects up to half a minute after its hub was lost."""
 
 WIDE: Final = {"width": 1280, "height": 800}
 NARROW: Final = {"width": 360, "height": 740}
 
 
 def find_chromium() -> str | None:
-    """The system's Chromium, or the one of VERITAS_TEST_CHROMIUM."""
+    """Return the path of VERITAS_TEST_CHROMIUM or of the system's Chromium; None without one."""
     return os.environ.get("VERITAS_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -41,48 +41,48 @@ async def launch(playwright: Playwright, executable: str) -> Browser:
 
 
 @dataclass
-class Witness:
-    """What a browser context asked for and complained of while it was open."""
+class ContextLog:
+    """Requests to other servers, and errors, of one browser context."""
 
     base_url: str
     foreign: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def watch(self, context: BrowserContext) -> None:
-        context.on("request", self._see)
-        context.on("console", self._hear)
-        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        context.on("request", self._record_request)
+        context.on("console", self._record_message)
+        context.on("weberror", lambda error: self.errors.append(str(error.error)))
 
-    def _see(self, request: Request) -> None:
+    def _record_request(self, request: Request) -> None:
         parts = urlsplit(request.url)
         if parts.scheme in ("data", "blob") or f"{parts.scheme}://{parts.netloc}" == self.base_url:
             return
         self.foreign.append(request.url)
 
-    def _hear(self, message: ConsoleMessage) -> None:
-        # A page asks whether its browser holds a session, and 401 is the answer when it does not; a hub that is
-        # killed refuses connections. Everything else, a violated policy above all, is a fault.
+    def _record_message(self, message: ConsoleMessage) -> None:
+        # A page without a session gets a 401, and a killed hub refuses connections. Every other error is a fault, above
+        # all a violated Content-Security-Policy.
         if message.type == "error" and not message.text.startswith(("Failed to load resource", "WebSocket connection")):
-            self.complaints.append(message.text)
+            self.errors.append(message.text)
 
 
 @asynccontextmanager
 async def visit(browser: Browser, base_url: str, **options: Any) -> AsyncIterator[BrowserContext]:
-    """A fresh profile of its own; at its end it has asked nobody but the hub, and complained of nothing."""
-    witness = Witness(base_url)
+    """Open a new profile. At the end, assert that it had no errors and sent no request to another server."""
+    context_log = ContextLog(base_url)
     context = await browser.new_context(base_url=base_url, viewport=options.pop("viewport", WIDE), **options)
-    witness.watch(context)
+    context_log.watch(context)
     try:
         yield context
     finally:
         await context.close()
-    assert witness.foreign == []
-    assert witness.complaints == []
+    assert context_log.foreign == []
+    assert context_log.errors == []
 
 
 async def find_violations(page: Page, only: Sequence[str] = ()) -> list[str]:
-    """What axe finds wrong with the page as it is now: by all its rules, or `only` by these."""
-    # Evaluated by the debugger: the page's policy forbids foreign scripts, and is not loosened for a test.
+    """Return the violations that axe finds in the page, by all its rules or `only` by these."""
+    # Evaluated by the debugger, because the page's policy forbids other scripts.
     if not await page.evaluate("typeof axe === 'object'"):
         await page.evaluate(AXE.read_text())
     options: dict[str, Any] = {"resultTypes": ["violations"]} | ({"runOnly": list(only)} if only else {})
@@ -95,17 +95,17 @@ async def find_violations(page: Page, only: Sequence[str] = ()) -> list[str]:
 
 
 async def lose_emulated_focus(page: Page) -> None:
-    """Playwright tells every page that it has the focus; from now on this one knows whether it has."""
+    """Let the page see its real focus. Playwright emulates focus on every page."""
     session = await page.context.new_cdp_session(page)
     await session.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
 
 
 @asynccontextmanager
 async def other_tab(page: Page) -> AsyncIterator[None]:
-    """Another tab of the same window in front of a page, as a person opens one: the page has lost the focus."""
+    """Open another tab of the same window in front of the page, so that the page loses the focus."""
     session = await page.context.new_cdp_session(page)
     own = (await session.send("Target.getTargetInfo"))["targetInfo"]
-    # In the page's own profile: one of another profile would stand in another window.
+    # In the same profile: a tab of another profile opens in another window.
     opened = await session.send(
         "Target.createTarget", {"url": "about:blank", "browserContextId": own["browserContextId"]}
     )

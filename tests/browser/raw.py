@@ -1,6 +1,6 @@
-"""A tab that Playwright does not hold: only such a one is really hidden when another is in front of it.
+"""A tab that Playwright does not control. Only such a tab becomes hidden when another one is in front of it.
 
-Playwright tells its own pages that they have the focus and are seen; what speaks here is the browser's protocol alone.
+Playwright emulates focus and visibility on its own pages. This module uses the browser's protocol only.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ POLL_S: Final = 0.05
 
 
 class NoDocument(Exception):
-    """The tab is between two pages."""
+    """The tab is loading another page."""
 
 
 class RawTab:
-    """One tab of the browser's own profile."""
+    """One tab of the browser's default profile."""
 
     def __init__(self, browser: CDPSession, target: str, session: str) -> None:
         self._browser = browser
@@ -31,24 +31,24 @@ class RawTab:
         self._session = session
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        browser.on("Target.receivedMessageFromTarget", self._hear)
+        browser.on("Target.receivedMessageFromTarget", self._receive)
 
     async def send(self, method: str, **params: Any) -> dict[str, Any]:
         number = next(self._numbers)
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        response = self._waiting[number] = asyncio.get_running_loop().create_future()
         message = json.dumps({"id": number, "method": method, "params": params})
         await self._browser.send("Target.sendMessageToTarget", {"sessionId": self._session, "message": message})
         async with asyncio.timeout(PATIENCE_MS / 1000):
-            return await answer
+            return await response
 
     async def evaluate(self, expression: str) -> Any:
-        answer = await self.send("Runtime.evaluate", expression=expression, returnByValue=True, userGesture=True)
-        if "error" in answer:
-            raise NoDocument(answer["error"]["message"])
-        return answer["result"].get("result", {}).get("value")
+        response = await self.send("Runtime.evaluate", expression=expression, returnByValue=True, userGesture=True)
+        if "error" in response:
+            raise NoDocument(response["error"]["message"])
+        return response["result"].get("result", {}).get("value")
 
     async def until(self, expression: str) -> None:
-        """Ask until it is so; a tab on its way from one page to another has nobody to ask."""
+        """Wait until the expression is true. A tab that is loading counts as false."""
         async with asyncio.timeout(PATIENCE_MS / 1000):
             while True:
                 with contextlib.suppress(NoDocument):
@@ -57,7 +57,7 @@ class RawTab:
                 await asyncio.sleep(POLL_S)
 
     async def click(self, selector: str, words: str = "") -> None:
-        """Click the first of these that has these words, once it is there."""
+        """Wait for an element with this text and click it."""
         found = f"[...document.querySelectorAll({selector!r})].find(one => one.textContent.includes({words!r}))"
         await self.until(f"{found} !== undefined")
         await self.evaluate(f"{found}.click()")
@@ -71,7 +71,7 @@ class RawTab:
         await self._browser.send("Target.activateTarget", {"targetId": self._target})
 
     async def take_focus(self, browser: Browser) -> None:
-        """Have the focus, which a tab that was only opened may not have: it does when one comes back to it."""
+        """Give the tab the focus: a tab that was only opened may not have it, one that is opened again has."""
         await self.until("document.readyState === 'complete'")
         while not await self.evaluate("document.hasFocus()"):
             async with raw_tab(browser, "about:blank"):
@@ -79,10 +79,10 @@ class RawTab:
             await self.come_to_front()
             await self.until("!document.hidden")
 
-    def _hear(self, heard: dict[str, Any]) -> None:
-        answer = json.loads(heard["message"])
-        if heard["sessionId"] == self._session and answer.get("id") in self._waiting:
-            self._waiting.pop(answer["id"]).set_result(answer)
+    def _receive(self, message: dict[str, Any]) -> None:
+        response = json.loads(message["message"])
+        if message["sessionId"] == self._session and response.get("id") in self._waiting:
+            self._waiting.pop(response["id"]).set_result(response)
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
-"""A school in the middle of its day: an exam with students at work, handed in and not there, flags, decisions, grades.
+"""Data for the tests of all views: an exam with running, submitted and missing attempts, flags, decisions and grades.
 
-Made through REST and real clients, for what looks at every view: the barriers' test and the screenshots.
+Created through REST and with real clients.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from tests.browser.stack import Desk, Stack
+from tests.browser.stack import Stack, TeacherApi
 from tests.journeys.processes import until
 from veritas.client import Candidate
 from veritas.rest import Rest, UserSession
 from veritas.simulation.students import make_roster
 
 AWAY_S: Final = 0.6
-"""A little longer than what a rule takes for a flicker."""
+"""A little longer than the absences that rules ignore."""
 
 DRAFTS: Final = (
     "Astronauts float because",
@@ -29,7 +29,7 @@ DRAFTS: Final = (
 
 @dataclass
 class Scene:
-    """Where to look: ids, and the codes of those who have not started."""
+    """Ids of the created exam, its attempts and students, and the codes of the students."""
 
     exam_id: str
     draft_id: str
@@ -39,47 +39,47 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one student does: how often they leave and paste, and whether they hand in."""
+class Behavior:
+    """What one student does: how often they leave the page and paste, and whether they submit."""
 
     leaves: int = 0
     pastes: int = 0
-    hands_in: bool = False
+    submits: bool = False
 
 
-PARTS: Final = (
-    Part(hands_in=True),
-    Part(leaves=1, pastes=1, hands_in=True),
-    Part(leaves=3, hands_in=True),
-    Part(),
-    Part(leaves=1, pastes=1),
-    Part(leaves=3, pastes=1),
-    Part(),
+BEHAVIORS: Final = (
+    Behavior(submits=True),
+    Behavior(leaves=1, pastes=1, submits=True),
+    Behavior(leaves=3, submits=True),
+    Behavior(),
+    Behavior(leaves=1, pastes=1),
+    Behavior(leaves=3, pastes=1),
+    Behavior(),
 )
-"""Of the first students of the roster; the others have not started."""
+"""Behaviors of the first students of the roster. The others have not started."""
 
 
 @asynccontextmanager
-async def set_scene(stack: Stack, size: int = 9, pace: float = 1.0) -> AsyncIterator[Scene]:
-    """Those at work stay connected for the length of the block; with a higher `pace` they take more time."""
+async def create_scene(stack: Stack, size: int = 9, pace: float = 1.0) -> AsyncIterator[Scene]:
+    """Create the scene. Running attempts stay connected during the block; a higher `pace` makes them slower."""
     roster = make_roster(size)
-    with stack.teacher() as desk:
+    with stack.teacher() as teacher_api:
         names = {one["username"]: one["name"] for one in roster}
-        exam_id, codes = desk.make_exam("Mechanics, final exam", names)
-        draft_id = desk.post("/exams", {"title": "Optics, draft", "duration_minutes": 45})["exam_id"]
+        exam_id, codes = teacher_api.create_exam("Mechanics, final exam", names)
+        draft_id = teacher_api.post("/exams", {"title": "Optics, draft", "duration_minutes": 45})["exam_id"]
         scene = Scene(exam_id, draft_id)
         scene.codes = {names[username]: code for username, code in codes.items()}
         async with AsyncExitStack() as clients, Rest(stack.base_url) as rest:
             players = [
                 _play(clients, rest, exam_id, codes[one["username"]], part, pace)
-                for one, part in zip(roster, PARTS, strict=False)
+                for one, part in zip(roster, BEHAVIORS, strict=False)
             ]
             await asyncio.gather(*players)
-            await _decide(desk, scene)
+            await _decide(teacher_api, scene)
             yield scene
 
 
-async def _play(clients: AsyncExitStack, rest: Rest, exam_id: str, code: str, part: Part, pace: float) -> None:
+async def _play(clients: AsyncExitStack, rest: Rest, exam_id: str, code: str, part: Behavior, pace: float) -> None:
     session = await rest.sign_in_by_code(code)
     attempt_id = await session.start(UUID(exam_id))
     client = Candidate(
@@ -105,32 +105,32 @@ async def _play(clients: AsyncExitStack, rest: Rest, exam_id: str, code: str, pa
             await asyncio.sleep(0.2 * pace)
             client.record("paste", {"item": "q4", "chars": 340})
     await client.drained(30)
-    if part.hands_in:
-        await _hand_in(rest, session, attempt_id)
+    if part.submits:
+        await _submit(rest, session, attempt_id)
 
 
-async def _hand_in(rest: Rest, session: UserSession, attempt_id: UUID) -> None:
+async def _submit(rest: Rest, session: UserSession, attempt_id: UUID) -> None:
     token = (await session.access()).token
     await rest.post(f"/student/exams/{attempt_id}/submit", {}, dict, token)
 
 
-async def _decide(desk: Desk, scene: Scene) -> None:
-    """Wait until everything is judged, then let a person decide about two flags and grade one attempt."""
+async def _decide(teacher_api: TeacherApi, scene: Scene) -> None:
+    """Wait for all flags, then decide about two of them and grade one attempt."""
 
     def rows() -> list[dict[str, Any]]:
-        return list(desk.get(f"/teacher/exams/{scene.exam_id}/attempts")["items"])
+        return list(teacher_api.get(f"/teacher/exams/{scene.exam_id}/attempts")["items"])
 
     def flags() -> list[dict[str, Any]]:
-        return list(desk.get(f"/teacher/exams/{scene.exam_id}/flags")["items"])
+        return list(teacher_api.get(f"/teacher/exams/{scene.exam_id}/flags")["items"])
 
-    expected = sum(part.pastes for part in PARTS) + sum(part.leaves >= 3 for part in PARTS)
+    expected = sum(part.pastes for part in BEHAVIORS) + sum(part.leaves >= 3 for part in BEHAVIORS)
     found = await until(lambda: flags() if len(flags()) >= expected else None, 60)
     for row in rows():
         scene.attempts[row["name"]] = row["attempt_id"]
         scene.students[row["name"]] = row["student_id"]
     for flag, decision in zip(found, ("confirmed", "dismissed"), strict=False):
-        body = {"id": str(uuid.uuid4()), "decision": decision, "seen": "open", "reason": "Looked at the timeline."}
-        desk.post(f"/teacher/flags/{flag['flag_id']}/review", body)
+        body = {"id": str(uuid.uuid4()), "decision": decision, "seen": "open", "reason": "I checked the timeline."}
+        teacher_api.post(f"/teacher/flags/{flag['flag_id']}/review", body)
     ended = next(row for row in rows() if row["completed_at"] is not None)
     grades = {"grades": [{"item": "q4", "points": 4, "comment": "Well put."}], "final": True}
-    desk.post(f"/teacher/attempts/{ended['attempt_id']}/grade", grades)
+    teacher_api.post(f"/teacher/attempts/{ended['attempt_id']}/grade", grades)

@@ -1,4 +1,4 @@
-"""`make screenshots`: every view of the pages as a picture, wide and light, wide and dark, and narrow."""
+"""`make screenshots`: pictures of every view, wide in both themes, and narrow."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from typing import Final
 from playwright.async_api import Page, async_playwright
 
 from tests.browser.driver import NARROW, WIDE, find_chromium, launch, visit
-from tests.browser.scene import set_scene
+from tests.browser.scene import create_scene
 from tests.browser.stack import run_stack
 from tests.browser.tour import View, tour_console, tour_exam
 from tests.journeys.stack import ROOT
@@ -20,7 +20,7 @@ FOLDER: Final = ROOT / "docs/screenshots"
 
 
 async def take(page: Page, folder: Path, name: str) -> None:
-    """One view, three times."""
+    """Take the three pictures of one view."""
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         await page.screenshot(path=folder / f"{name}-{scheme}.png")
@@ -34,14 +34,17 @@ async def take(page: Page, folder: Path, name: str) -> None:
 async def take_all(folder: Path, executable: str) -> int:
     taken = 0
     with tempfile.TemporaryDirectory(prefix="veritas-pictures-") as data, run_stack(Path(data)) as stack:
-        async with set_scene(stack, pace=6.0) as scene, async_playwright() as driver:
+        async with create_scene(stack, pace=6.0) as scene, async_playwright() as driver:
             browser = await launch(driver, executable)
             async with (
-                # Nothing is pictured while its colours are still on their way.
-                visit(browser, stack.base_url, reduced_motion="reduce") as office,
-                visit(browser, stack.base_url, reduced_motion="reduce") as desk,
+                # Without transitions, so that no color is in between.
+                visit(browser, stack.base_url, reduced_motion="reduce") as teacher_context,
+                visit(browser, stack.base_url, reduced_motion="reduce") as student_context,
             ):
-                tours: tuple[AsyncIterator[View], ...] = (tour_console(office, stack, scene), tour_exam(desk, scene))
+                tours: tuple[AsyncIterator[View], ...] = (
+                    tour_console(teacher_context, stack, scene),
+                    tour_exam(student_context, scene),
+                )
                 for tour in tours:
                     async for view in tour:
                         await take(view.page, folder, view.name)
@@ -52,7 +55,7 @@ async def take_all(folder: Path, executable: str) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where to put them")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pictures are stored")
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     executable = find_chromium()

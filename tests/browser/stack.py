@@ -1,4 +1,4 @@
-"""The whole of Veritas as real processes for browsers: hub, worker, PostgreSQL and Valkey under their supervisor."""
+"""Veritas as real processes for the browser tests: hub, worker, PostgreSQL and Valkey under their supervisor."""
 
 import json
 import signal
@@ -49,12 +49,12 @@ ITEMS: list[dict[str, Any]] = [
         "answer_key": None,
     },
 ]
-"""An exam with one item of each kind."""
+"""One item of each kind."""
 
 
 @dataclass
 class Stack:
-    """A running `veritas up`; `login` is its teacher's."""
+    """A running `veritas up`. `login` belongs to its teacher."""
 
     base_url: str
     pid: int
@@ -62,31 +62,31 @@ class Stack:
     login: dict[str, str]
 
     async def kill_hub(self) -> None:
-        """Kill the hub with -9 and wait until its successor answers."""
+        """Kill the hub with SIGKILL and wait until its successor responds."""
         await kill_child(self.pid, "veritas.cli serve")
         async with httpx.AsyncClient(base_url=self.base_url, trust_env=False) as http:
 
-            async def answers() -> bool:
+            async def is_ready() -> bool:
                 try:
                     return (await http.get("/health/ready")).is_success
                 except httpx.TransportError:
                     return False
 
-            while not await answers():
+            while not await is_ready():
                 await until(lambda: True)
 
     @contextmanager
-    def teacher(self) -> Iterator["Desk"]:
-        """The teacher at REST, to prepare what a journey does not do in the browser."""
+    def teacher(self) -> Iterator["TeacherApi"]:
+        """Return the teacher's REST client, for the steps that a test does not do in the browser."""
         with httpx.Client(base_url=self.base_url, trust_env=False, timeout=30) as http:
-            desk = Desk(http)
-            desk.sign_in(self.login)
-            yield desk
+            teacher_api = TeacherApi(http)
+            teacher_api.sign_in(self.login)
+            yield teacher_api
 
 
 @dataclass
-class Desk:
-    """REST calls of one teacher; each answers with what REST answered, or fails the test."""
+class TeacherApi:
+    """REST calls of one teacher. Each returns the response, or fails the test."""
 
     http: httpx.Client
 
@@ -103,8 +103,8 @@ class Desk:
     def put(self, path: str, body: Any) -> Any:
         return self._read(self.http.put(path, json=body))
 
-    def make_exam(self, title: str, students: dict[str, str], minutes: int = 60) -> tuple[str, dict[str, str]]:
-        """A published exam with one item of each kind; its id, and each student's code by username."""
+    def create_exam(self, title: str, students: dict[str, str], minutes: int = 60) -> tuple[str, dict[str, str]]:
+        """Publish an exam with one item of each kind. Returns its id, and the students' codes by username."""
         exam_id = self.post("/exams", {"title": title, "duration_minutes": minutes, "preset": "browser"})["exam_id"]
         self.put(f"/exams/{exam_id}/items", {"items": ITEMS})
         entrants = [{"username": username, "name": name} for username, name in students.items()]
@@ -113,7 +113,7 @@ class Desk:
         return exam_id, {entrant["username"]: entrant["code"] for entrant in codes}
 
     def set_rule(self, exam_id: str, rule: str, **settings: Any) -> None:
-        """Change one rule's settings in an exam's policy."""
+        """Change the settings of one rule in an exam's policy."""
         policy = self.get(f"/exams/{exam_id}/policy")["policy"]
         policy["rules"].setdefault(rule, {}).update(settings)
         self.put(f"/exams/{exam_id}/policy", {"policy": policy})
@@ -124,13 +124,13 @@ class Desk:
         return str(attempt_id)
 
     def events_of(self, exam_id: str, name: str) -> list[str]:
-        """The types of a student's first events."""
+        """Return the types of a student's first events."""
         attempt_id = self.attempt_of(exam_id, name)
         events = self.get(f"/teacher/attempts/{attempt_id}/monitoring", limit=100)["events_timeline"]
         return [event["event_type"] for event in events]
 
     def answers_of(self, exam_id: str, name: str) -> dict[str, Any]:
-        """What a student's answers are, by item; those that were given."""
+        """Return a student's answers by item, without unanswered items."""
         items = self.get(f"/teacher/attempts/{self.attempt_of(exam_id, name)}/answers")["items"]
         return {one["item"]: one["answer"]["value"] for one in items if one["answer"] is not None}
 
@@ -142,7 +142,7 @@ class Desk:
 
 @contextmanager
 def run_stack(data_dir: Path) -> Iterator[Stack]:
-    """`veritas up` in a folder of its own, to Ctrl-C."""
+    """Run `veritas up` in a separate folder, and end it with SIGINT."""
     port = free_port()
     environ = environment(data_dir, port)
     process = subprocess.Popen(veritas("up"), env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -152,7 +152,7 @@ def run_stack(data_dir: Path) -> Iterator[Stack]:
             if "Ctrl-C" in line:
                 break
         else:
-            raise AssertionError(f"veritas up ended with {process.wait(UP_S)}: its own words are above")
+            raise AssertionError(f"veritas up ended with {process.wait(UP_S)}: its output is above")
         login = json.loads((data_dir / "login.json").read_text())
         yield Stack(f"http://127.0.0.1:{port}", process.pid, environ, login)
     finally:

@@ -39,8 +39,8 @@ async def look(page: Page) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_no_view_has_a_barrier_and_each_fits_a_small_phone(stack: Stack, browser: Browser, theme: str) -> None:
-    with stack.teacher() as desk:
-        _, codes = desk.make_exam(f"Views in {theme}", {f"views-{theme}": "Ada Lovelace"})
+    with stack.teacher() as teacher_api:
+        _, codes = teacher_api.create_exam(f"Views in {theme}", {f"views-{theme}": "Ada Lovelace"})
     async with visit(browser, stack.base_url, color_scheme=theme) as context:
         page = await context.new_page()
         await sign_in(page, codes[f"views-{theme}"])
@@ -64,8 +64,8 @@ async def test_no_view_has_a_barrier_and_each_fits_a_small_phone(stack: Stack, b
 
 
 async def test_an_exam_is_sat_by_keyboard_alone(stack: Stack, browser: Browser) -> None:
-    with stack.teacher() as desk:
-        _, codes = desk.make_exam("By keyboard", {"keys": "Grace Hopper"})
+    with stack.teacher() as teacher_api:
+        _, codes = teacher_api.create_exam("By keyboard", {"keys": "Grace Hopper"})
     async with visit(browser, stack.base_url) as context:
         page = await context.new_page()
         press = page.keyboard.press
@@ -118,8 +118,8 @@ async def test_an_exam_is_sat_by_keyboard_alone(stack: Stack, browser: Browser) 
 
 
 async def test_another_machine_goes_on_with_the_same_answers_and_the_same_clock(stack: Stack, browser: Browser) -> None:
-    with stack.teacher() as desk:
-        _, codes = desk.make_exam("Two machines", {"mover": "Ada Lovelace"})
+    with stack.teacher() as teacher_api:
+        _, codes = teacher_api.create_exam("Two machines", {"mover": "Ada Lovelace"})
     async with visit(browser, stack.base_url) as first, visit(browser, stack.base_url) as second:
         here, there = await first.new_page(), await second.new_page()
         await begin(here, codes["mover"])
@@ -142,8 +142,8 @@ async def test_another_machine_goes_on_with_the_same_answers_and_the_same_clock(
 
 
 async def test_a_second_tab_waits_and_takes_over_what_is_kept(stack: Stack, browser: Browser) -> None:
-    with stack.teacher() as desk:
-        _, codes = desk.make_exam("Two tabs", {"tabs": "Ada Lovelace"})
+    with stack.teacher() as teacher_api:
+        _, codes = teacher_api.create_exam("Two tabs", {"tabs": "Ada Lovelace"})
     async with visit(browser, stack.base_url) as context:
         first, second = await context.new_page(), await context.new_page()
         await begin(first, codes["tabs"])
@@ -157,8 +157,8 @@ async def test_a_second_tab_waits_and_takes_over_what_is_kept(stack: Stack, brow
 
 
 async def test_what_is_written_without_a_connection_is_kept_through_a_reload(stack: Stack, browser: Browser) -> None:
-    with stack.teacher() as desk:
-        _, codes = desk.make_exam("Without a connection", {"offline": "Ada Lovelace"})
+    with stack.teacher() as teacher_api:
+        _, codes = teacher_api.create_exam("Without a connection", {"offline": "Ada Lovelace"})
     async with visit(browser, stack.base_url) as context:
         page = await context.new_page()
         await begin(page, codes["offline"])

@@ -1,4 +1,4 @@
-"""Two browsers on real processes: what a candidate really does, what the teacher sees, and what dies in between."""
+"""Two browsers on real processes: a student takes an exam, a teacher watches it, and the hub is killed in between."""
 
 import asyncio
 import os
@@ -12,9 +12,9 @@ import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from tests.browser.driver import PATIENCE_MS, visit
-from tests.browser.people import Candidate, Teacher
 from tests.browser.raw import raw_tab
 from tests.browser.stack import Stack
+from tests.browser.users import Candidate, Teacher
 from tests.journeys.processes import until
 from tests.journeys.stack import run, veritas
 
@@ -27,7 +27,7 @@ ADA, MAX = "Ada Example", "Max Example"
 
 @dataclass
 class Room:
-    """One exam, its candidates' codes by name, and the teacher who watches it."""
+    """One exam, the students' codes by name, and the teacher who watches it."""
 
     exam_id: str
     codes: dict[str, str]
@@ -35,12 +35,12 @@ class Room:
 
 
 @pytest.fixture(scope="module")
-async def room(stack: Stack, office: Browser) -> AsyncIterator[Room]:
-    with stack.teacher() as desk:
-        exam_id, codes = desk.make_exam("Physics, second term", {"ada": ADA, "max": MAX})
-        desk.set_rule(exam_id, "left_fullscreen", out_s=3)
-    async with visit(office, stack.base_url) as context:
-        teacher = await Teacher.arrive(context, stack.login, f"/console/exams/{exam_id}")
+async def room(stack: Stack, teacher_browser: Browser) -> AsyncIterator[Room]:
+    with stack.teacher() as teacher_api:
+        exam_id, codes = teacher_api.create_exam("Physics, second term", {"ada": ADA, "max": MAX})
+        teacher_api.set_rule(exam_id, "left_fullscreen", out_s=3)
+    async with visit(teacher_browser, stack.base_url) as context:
+        teacher = await Teacher.sign_in(context, stack.login, f"/console/exams/{exam_id}")
         await expect(teacher.tile(ADA)).to_be_visible()
         await teacher.open_student(ADA)
         yield Room(exam_id, {ADA: codes["ada"], MAX: codes["max"]}, teacher)
@@ -48,17 +48,17 @@ async def room(stack: Stack, office: Browser) -> AsyncIterator[Room]:
 
 @pytest.fixture(scope="module")
 async def ada(stack: Stack, browser: Browser, room: Room) -> AsyncIterator[Candidate]:
-    """At work, at the question that wants a text."""
+    """A student in progress, at the free-text question."""
     async with visit(browser, stack.base_url, permissions=CLIPBOARD) as context:
-        candidate = await Candidate.arrive(context)
+        candidate = await Candidate.load(context)
         await candidate.sign_in(room.codes[ADA])
         await candidate.begin()
         await candidate.open(4)
         yield candidate
 
 
-def crowd() -> float:
-    """How many share each processor just now, at least one: a second of one's own lasts that much longer."""
+def load() -> float:
+    """Return the load per processor, at least 1. Limits for measured times are multiplied by it."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
@@ -68,7 +68,7 @@ async def seconds_until(shown: Locator) -> float:
     return time.monotonic() - began_s
 
 
-async def test_the_teacher_sees_within_a_second_what_a_candidate_really_does(room: Room, ada: Candidate) -> None:
+async def test_the_teacher_sees_a_flag_within_a_second(room: Room, ada: Candidate) -> None:
     teacher = room.teacher
     await expect(teacher.page.get_by_role("dialog").get_by_text("Connected")).to_be_visible()
     took_s = []
@@ -76,9 +76,9 @@ async def test_the_teacher_sees_within_a_second_what_a_candidate_really_does(roo
         await ada.leave_for_another_tab()
         await ada.paste(PASTED)
         took_s.append(await seconds_until(teacher.flag("Left, then pasted").nth(number)))
-    # Three leaves are one thing more.
+    # Three leaves raise one more flag.
     await expect(teacher.flag("Left the page")).to_have_count(1)
-    assert statistics.median(took_s) < 1.0 * crowd(), took_s
+    assert statistics.median(took_s) < 1.0 * load(), took_s
 
     await ada.leave_fullscreen()
     await ada.page.wait_for_timeout(3_200)
@@ -87,7 +87,7 @@ async def test_the_teacher_sees_within_a_second_what_a_candidate_really_does(roo
     await expect(ada.page.get_by_text("should be taken in fullscreen")).to_be_visible()
 
 
-async def test_a_flag_shows_what_it_rests_on_and_a_decision_moves_the_score(room: Room, ada: Candidate) -> None:
+async def test_a_flag_shows_its_evidence_and_a_decision_changes_the_score(room: Room, ada: Candidate) -> None:
     teacher = room.teacher
     before = await teacher.flag("Left, then pasted").count()
     await ada.leave_for_another_tab()
@@ -115,7 +115,7 @@ async def test_a_message_arrives_on_the_exam_page(room: Room, ada: Candidate) ->
     await expect(dialog).to_be_hidden()
 
 
-async def test_a_killed_hub_costs_nobody_anything(stack: Stack, room: Room, ada: Candidate) -> None:
+async def test_nothing_is_lost_when_the_hub_is_killed(stack: Stack, room: Room, ada: Candidate) -> None:
     teacher = room.teacher
     flags = await teacher.flag("Left, then pasted").count()
     await ada.text.fill("Before the hub died.")
@@ -125,22 +125,22 @@ async def test_a_killed_hub_costs_nobody_anything(stack: Stack, room: Room, ada:
     await ada.text.press_sequentially(" After it came back.", delay=10)
     await ada.is_saved()
     await expect(teacher.page.get_by_text("Live", exact=True).first).to_be_visible()
-    # Everything that stood there stands there once, and what comes now is seen.
+    # All earlier flags are shown once, and new ones arrive.
     await expect(teacher.flag("Left, then pasted")).to_have_count(flags)
     await ada.leave_for_another_tab()
     await ada.paste(PASTED)
     await expect(teacher.flag("Left, then pasted")).to_have_count(flags + 1)
     await ada.is_saved()
-    with stack.teacher() as desk:
-        answers = desk.answers_of(room.exam_id, ADA)
+    with stack.teacher() as teacher_api:
+        answers = teacher_api.answers_of(room.exam_id, ADA)
     assert answers["q4"] == "Before the hub died. While it was dead. After it came back." + PASTED
 
 
-async def test_another_profile_goes_on_with_the_same_answers_and_the_same_clock(
-    stack: Stack, browser: Browser, office: Browser, room: Room
+async def test_another_browser_continues_with_the_same_answers_and_the_same_clock(
+    stack: Stack, browser: Browser, teacher_browser: Browser, room: Room
 ) -> None:
     async with visit(browser, stack.base_url) as context:
-        first = await Candidate.arrive(context)
+        first = await Candidate.load(context)
         await first.sign_in(room.codes[MAX])
         await first.begin()
         await first.page.get_by_label("velocity").check()
@@ -148,9 +148,9 @@ async def test_another_profile_goes_on_with_the_same_answers_and_the_same_clock(
         await first.text.fill("Written on the first machine.")
         await first.is_saved()
         left_s, then_s = await first.clock_s(), time.monotonic()
-    # The profile is gone with its context: cookie, queue and all.
-    async with visit(office, stack.base_url) as context:
-        second = await Candidate.arrive(context)
+    # The profile is deleted with its context, including cookie and queue.
+    async with visit(teacher_browser, stack.base_url) as context:
+        second = await Candidate.load(context)
         await second.sign_in(room.codes[MAX])
         await second.begin()
         await expect(second.page.get_by_label("velocity")).to_be_checked()
@@ -159,25 +159,25 @@ async def test_another_profile_goes_on_with_the_same_answers_and_the_same_clock(
         await second.open(4)
         await expect(second.text).to_have_value("Written on the first machine.")
         await second.text.press_sequentially(" And on the second.", delay=10)
-        await second.hand_in()
+        await second.submit()
         await expect(second.page.get_by_role("heading", name="Receipt")).to_be_visible()
         await expect(second.page.get_by_role("heading", name="Result")).to_be_visible()
-    with stack.teacher() as desk:
-        answers = desk.answers_of(room.exam_id, MAX)
+    with stack.teacher() as teacher_api:
+        answers = teacher_api.answers_of(room.exam_id, MAX)
     assert answers == {"q1": "velocity", "q4": "Written on the first machine. And on the second."}
     await expect(room.teacher.page.get_by_role("button", name=re.compile("^Finished 1"))).to_be_visible()
 
 
-async def test_a_reload_is_no_sign_out(room: Room, ada: Candidate) -> None:
+async def test_a_reload_keeps_the_user_signed_in(room: Room, ada: Candidate) -> None:
     await ada.page.reload()
     await expect(ada.page.get_by_role("timer")).to_be_visible()
     await room.teacher.page.reload()
     await expect(room.teacher.tile(ADA)).to_be_visible()
 
 
-async def test_a_tab_behind_another_is_hidden_and_blurred_and_says_so(stack: Stack, browser: Browser) -> None:
-    with stack.teacher() as desk:
-        exam_id, codes = desk.make_exam("Two tabs", {"tab": "Tara Tab"})
+async def test_a_tab_behind_another_one_reports_that_it_is_hidden_and_blurred(stack: Stack, browser: Browser) -> None:
+    with stack.teacher() as teacher_api:
+        exam_id, codes = teacher_api.create_exam("Two tabs", {"tab": "Tara Tab"})
         async with raw_tab(browser, f"{stack.base_url}/exam") as tab:
             await tab.take_focus(browser)
             await tab.type_into("input.x-code", codes["tab"])
@@ -185,17 +185,17 @@ async def test_a_tab_behind_another_is_hidden_and_blurred_and_says_so(stack: Sta
             await tab.click("input[type=checkbox]")
             await tab.click("button", "Start exam")
             await tab.until("document.querySelector('#question') !== null")
-            # What the page says first is how it stands: only then it hears of what changes.
-            await until(lambda: "window_focus" in desk.events_of(exam_id, "Tara Tab"))
-            told = len(desk.events_of(exam_id, "Tara Tab"))
+            # The page first reports its current state. Only then it reports changes.
+            await until(lambda: "window_focus" in teacher_api.events_of(exam_id, "Tara Tab"))
+            known = len(teacher_api.events_of(exam_id, "Tara Tab"))
             async with raw_tab(browser, "about:blank"):
                 await tab.until("document.hidden")
             await tab.come_to_front()
             await tab.until("!document.hidden && document.hasFocus()")
             wanted = {"tab_hidden", "window_blur", "tab_visible", "window_focus"}
-            await until(lambda: wanted <= set(desk.events_of(exam_id, "Tara Tab")[told:]))
+            await until(lambda: wanted <= set(teacher_api.events_of(exam_id, "Tara Tab")[known:]))
 
 
-async def test_the_record_keeps_its_laws_after_all_that(stack: Stack, room: Room, ada: Candidate) -> None:
+async def test_the_record_is_consistent_after_all_tests(stack: Stack, room: Room, ada: Candidate) -> None:
     verified = await asyncio.to_thread(run, veritas("verify", "--reproduce"), stack.environ)
     assert verified.returncode == 0, verified.stdout + verified.stderr

@@ -1,4 +1,4 @@
-"""Every page in a real browser before anybody has signed in; `visit` holds that none asks anybody but the hub."""
+"""Every page before the sign-in. `visit` asserts that a page sends no request to another server."""
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -7,11 +7,11 @@ from tests.browser.driver import NARROW, find_violations, visit
 from tests.browser.stack import Stack
 
 VISITS = [("/console", "light"), ("/console", "dark"), ("/exam", "light"), ("/exam", "dark"), ("/docs", "light")]
-"""The reference knows one theme."""
+"""The reference has one theme."""
 
 
 @pytest.mark.parametrize(("path", "theme"), VISITS)
-async def test_a_page_opens_without_foreign_requests_or_barriers(
+async def test_a_page_opens_without_foreign_requests_and_is_accessible(
     stack: Stack, browser: Browser, path: str, theme: str
 ) -> None:
     async with visit(browser, stack.base_url, color_scheme=theme) as context:
@@ -31,7 +31,7 @@ async def test_a_page_fits_a_small_phone(stack: Stack, browser: Browser, path: s
         assert await page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
 
 
-async def test_the_root_leads_to_the_console(stack: Stack, browser: Browser) -> None:
+async def test_the_root_redirects_to_the_console(stack: Stack, browser: Browser) -> None:
     async with visit(browser, stack.base_url) as context:
         page = await context.new_page()
         await page.goto("/")

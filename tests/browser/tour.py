@@ -1,4 +1,4 @@
-"""Every view of the pages, one after the other, as their people come to them: for axe, and for the screenshots."""
+"""Opens every view of the pages, one after the other, for axe and for the screenshots."""
 
 import re
 from collections.abc import AsyncIterator
@@ -8,15 +8,15 @@ from urllib.parse import quote
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.driver import PATIENCE_MS
-from tests.browser.people import Candidate, Teacher
 from tests.browser.scene import Scene
 from tests.browser.stack import Stack
+from tests.browser.users import Candidate, Teacher
 from veritas.simulation.students import make_roster
 
 
 @dataclass(frozen=True)
 class View:
-    """One view as it stands on the page now."""
+    """One view, as the page shows it now."""
 
     name: str
     page: Page
@@ -27,16 +27,16 @@ def _names() -> list[str]:
 
 
 async def tour_console(context: BrowserContext, stack: Stack, scene: Scene) -> AsyncIterator[View]:
-    """The teacher's views."""
+    """Open the views of a teacher."""
     page = await context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     await page.goto("/console")
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     yield View("console-sign-in", page)
-    teacher = await Teacher.arrive(context, stack.login)
+    teacher = await Teacher.sign_in(context, stack.login)
     await page.close()
     page = teacher.page
-    handed_in, flagged = _names()[0], _names()[5]
+    submitted, flagged = _names()[0], _names()[5]
     exam, attempt = f"/console/exams/{scene.exam_id}", f"/console/attempts/{scene.attempts[_names()[1]]}"
     for name, path, landmark in (
         ("console-overview", "/console", "Running now"),
@@ -44,25 +44,25 @@ async def tour_console(context: BrowserContext, stack: Stack, scene: Scene) -> A
         ("console-new-exam", "/console/exams/new", "Title"),
         ("console-room", exam, "Connected"),
         ("console-review", f"{exam}/flags", "Left, then pasted"),
-        ("console-attempts", f"{exam}/attempts", handed_in),
+        ("console-attempts", f"{exam}/attempts", submitted),
         ("console-analytics", f"{exam}/analytics", "Rule precision"),
         ("console-setup", f"{exam}/setup", "Title"),
         ("console-questions", f"{exam}/setup/questions", ""),
-        ("console-roster", f"{exam}/setup/roster", handed_in),
+        ("console-roster", f"{exam}/setup/roster", submitted),
         ("console-rules", f"{exam}/setup/rules", "Left"),
-        ("console-people", f"{exam}/setup/people", ""),
+        ("console-permissions", f"{exam}/setup/people", ""),
         ("console-draft", f"/console/exams/{scene.draft_id}/setup/questions", ""),
         ("console-attempt", attempt, "Integrity"),
         ("console-attempt-flags", f"{attempt}?tab=flags", "Left, then pasted"),
         ("console-attempt-timeline", f"{attempt}?tab=timeline", "Pasted"),
         ("console-attempt-answers", f"{attempt}?tab=answers", "Which of these is a vector?"),
-        ("console-student", f"/console/students/{scene.students[handed_in]}", "Mechanics, final exam"),
+        ("console-student", f"/console/students/{scene.students[submitted]}", "Mechanics, final exam"),
         ("console-flagged", "/console/flagged", ""),
     ):
-        await _walk(page, path)
-        await _is_there(page, landmark)
+        await _navigate(page, path)
+        await _wait_for(page, landmark)
         yield View(name, page)
-    await _walk(page, f"{exam}?student={quote(scene.students[flagged])}")
+    await _navigate(page, f"{exam}?student={quote(scene.students[flagged])}")
     drawer = page.get_by_role("dialog", name=flagged)
     await drawer.get_by_role("button", name="Show the evidence").first.click()
     await expect(drawer.get_by_text("Cited events")).to_be_visible()
@@ -78,8 +78,8 @@ async def tour_console(context: BrowserContext, stack: Stack, scene: Scene) -> A
 
 
 async def tour_exam(context: BrowserContext, scene: Scene) -> AsyncIterator[View]:
-    """The candidate's views: of one who begins now, and hands in."""
-    candidate = await Candidate.arrive(context)
+    """Open the views of a student who starts and submits an attempt."""
+    candidate = await Candidate.load(context)
     page = candidate.page
     await expect(page.get_by_label("Your code")).to_be_visible()
     yield View("exam-sign-in", page)
@@ -109,14 +109,14 @@ async def tour_exam(context: BrowserContext, scene: Scene) -> AsyncIterator[View
     await page.close()
 
 
-async def _walk(page: Page, path: str) -> None:
-    """Go there within the page, as a link does: nothing is loaded anew."""
+async def _navigate(page: Page, path: str) -> None:
+    """Open an address inside the page, as a link does, without loading the page again."""
     await page.evaluate(
         "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }", path
     )
 
 
-async def _is_there(page: Page, landmark: str) -> None:
+async def _wait_for(page: Page, landmark: str) -> None:
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
     if landmark:
         await expect(page.get_by_text(re.compile(re.escape(landmark))).first).to_be_attached()

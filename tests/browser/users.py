@@ -1,4 +1,4 @@
-"""The people of the browser's journeys: what they click, type and read. They find things by their words."""
+"""The users of the browser tests: what they click, type and read. They find elements by their texts."""
 
 import re
 from typing import Final
@@ -8,21 +8,22 @@ from playwright.async_api import BrowserContext, Locator, Page, expect
 from tests.browser.driver import PATIENCE_MS, lose_emulated_focus, other_tab
 
 AWAY_MS: Final = 700
-"""A little longer than what a rule takes for a flicker."""
+"""A little longer than the absences that rules ignore."""
 
 
 class Candidate:
-    """Somebody who sits an exam on the exam page."""
+    """A student on the exam page."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     @classmethod
-    async def arrive(cls, context: BrowserContext) -> "Candidate":
+    async def load(cls, context: BrowserContext) -> "Candidate":
+        """Open the exam page in a new tab."""
         page = await context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         await page.goto("/exam")
-        # Not before: the emulation is taken along to another document.
+        # Only now: a navigation starts the emulation again.
         await lose_emulated_focus(page)
         return cls(page)
 
@@ -31,7 +32,7 @@ class Candidate:
         await self.page.get_by_role("button", name="Sign in", exact=True).click()
 
     async def begin(self) -> None:
-        """Acknowledge the notice and begin, or go on."""
+        """Acknowledge the notice and start or continue."""
         await self.page.get_by_role("checkbox", name=re.compile("I have read what is recorded")).check()
         await self.page.get_by_role("button", name=re.compile("Start exam|Continue exam")).click()
         await expect(self.page.get_by_role("heading", name=re.compile("^Question 1"))).to_be_visible()
@@ -49,7 +50,7 @@ class Candidate:
         await expect(self.page.get_by_text(re.compile("^Saved on the server")).first).to_be_visible()
 
     async def clock_s(self) -> int:
-        """What the page says is left, in seconds."""
+        """Return the time left that the page shows, in seconds."""
         shown = await self.page.get_by_role("timer").inner_text()
         seconds = 0
         for part in re.findall(r"\d+", shown):
@@ -57,7 +58,7 @@ class Candidate:
         return seconds
 
     async def leave_for_another_tab(self) -> None:
-        """Look at another tab for a moment, and come back."""
+        """Switch to another tab for a moment."""
         async with other_tab(self.page):
             await self.page.wait_for_timeout(AWAY_MS)
 
@@ -72,20 +73,20 @@ class Candidate:
         await self.page.keyboard.press("Control+End")
         await self.page.keyboard.press("Control+V")
 
-    async def hand_in(self) -> None:
+    async def submit(self) -> None:
         await self.page.get_by_role("button", name="Hand in…").first.click()
         await self.page.get_by_role("button", name="Hand in now").click()
         await expect(self.page.get_by_role("heading", name="Your exam is handed in")).to_be_visible()
 
 
 class Teacher:
-    """Somebody who watches and decides, on the console."""
+    """A teacher on the console."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     @classmethod
-    async def arrive(cls, context: BrowserContext, login: dict[str, str], path: str = "/console") -> "Teacher":
+    async def sign_in(cls, context: BrowserContext, login: dict[str, str], path: str = "/console") -> "Teacher":
         page = await context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         await page.goto(path)
@@ -105,7 +106,7 @@ class Teacher:
         return drawer
 
     def flag(self, name: str) -> Locator:
-        """A flag in the open drawer, by its rule's words."""
+        """Return a flag in the open drawer, by the name of its rule."""
         return self.page.get_by_role("dialog").get_by_role("article", name=name)
 
     async def message(self, text: str) -> None:
