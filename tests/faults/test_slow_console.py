@@ -1,4 +1,4 @@
-"""A console stops reading while its board is busy: it costs the hub less than 2 MB, and everybody else nothing."""
+"""A console stops reading while its board is busy: it costs the hub less than 2 MB and delays no other client."""
 
 import asyncio
 import json
@@ -35,19 +35,19 @@ SENDING = 20
 EVERY_S = 0.1
 WARM_UP_S = 2.0
 ALONE_S = 5.0
-"""How long everybody is measured before the slow console comes."""
+"""How long the others are measured before the slow console connects."""
 
 CLOSED_S = 40.0
-"""It is closed 10 s after its socket takes no more; filling what the kernel buffers takes some seconds before that."""
+"""It is closed 10 s after its socket accepts no more bytes; filling the buffers of the kernel takes some seconds."""
 
 BULK = "å" * 2_000
 BULK_EVERY_S = 0.25
-HELD_BYTES = 2_000_000
+QUEUED_BYTES = 2_000_000
 GROWTH_BYTES = 24_000_000
 
 
 class Latencies:
-    """What was measured, without the slow console and with it; in ms. Nothing counts before everybody is there."""
+    """Latencies without the slow console and with it, in ms. Nothing is measured while `slow` is None."""
 
     def __init__(self) -> None:
         self.slow: bool | None = None
@@ -60,8 +60,8 @@ class Latencies:
     def describe(self) -> str:
         alone, beside = self._percentiles(slow=False), self._percentiles(slow=True)
         parts = [
-            f"{name} {one:.1f} → {two:.1f} ms, ratio {two / one:.2f}"
-            for name, one, two in zip(("p50", "p99"), alone, beside, strict=True)
+            f"{name} {before:.1f} → {after:.1f} ms, ratio {after / before:.2f}"
+            for name, before, after in zip(("p50", "p99"), alone, beside, strict=True)
         ]
         return f"{'; '.join(parts)} ({len(self._taken[False])} and {len(self._taken[True])} measured)"
 
@@ -120,7 +120,7 @@ class Sender:
 
 
 class Teacher:
-    """Who created the exam, and opens consoles on it."""
+    """The creator of the exam, who opens consoles on it."""
 
     def __init__(self, engine: AsyncEngine, hub: Hub, exam_id: UUID, user_id: UUID) -> None:
         self._engine = engine
@@ -129,10 +129,10 @@ class Teacher:
         self.user_id = user_id
 
     @asynccontextmanager
-    async def open(self, *, watching: bool, stingy: bool = False) -> AsyncIterator[ClientConnection]:
-        """A console that has read its board, if it watches; a stingy one has room for next to nothing."""
+    async def open(self, *, watching: bool, small_buffers: bool = False) -> AsyncIterator[ClientConnection]:
+        """Open a console and read its board if it watches; one with `small_buffers` has room for very few frames."""
         raw = socket.socket()
-        if stingy:
+        if small_buffers:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         host, port = self._address.split(":")
         await asyncio.to_thread(raw.connect, (host, int(port)))
@@ -140,7 +140,7 @@ class Teacher:
             f"ws://{self._address}/ws/console",
             sock=raw,
             proxy=None,
-            max_queue=1 if stingy else 16,
+            max_queue=1 if small_buffers else 16,
             ping_interval=None,
             close_timeout=1,
         ) as client:
@@ -171,23 +171,23 @@ class Teacher:
 
 
 class Reader:
-    """A console that reads: follows every offset, and measures how soon what it asks for is on its board."""
+    """A console that reads: follows every offset, and measures how soon its own messages are on its board."""
 
     def __init__(self, teacher: Teacher, client: ClientConnection, latencies: Latencies) -> None:
         self._teacher = teacher
         self._client = client
         self._latencies = latencies
-        self._asked: dict[str, float] = {}
+        self._sent_s: dict[str, float] = {}
         self._seen = asyncio.Event()
         self.bytes = 0
 
-    async def ask(self, attempts: Sequence[UUID], ending: asyncio.Event) -> None:
-        """Write to one candidate after the other."""
+    async def send_messages(self, attempts: Sequence[UUID], ending: asyncio.Event) -> None:
+        """Send a message to one candidate after the other."""
         number = 0
         while not ending.is_set():
             await asyncio.sleep(EVERY_S / 5)
             number += 1
-            self._asked[f"probe {number}"] = time.perf_counter()
+            self._sent_s[f"probe {number}"] = time.perf_counter()
             await self._client.send(self._teacher.message([attempts[number % len(attempts)]], f"probe {number}"))
             await self._seen.wait()
             self._seen.clear()
@@ -204,14 +204,14 @@ class Reader:
                 offset = frame.offset
                 text = json.loads(bytes(frame.body)).get("text") or ""
                 if text.startswith("probe"):
-                    self._latencies.take(self._asked.pop(text))
+                    self._latencies.take(self._sent_s.pop(text))
                     self._seen.set()
 
 
 async def keep_busy(
     teacher: Teacher, client: ClientConnection, attempts: Sequence[UUID], ending: asyncio.Event
 ) -> None:
-    """Change the board as fast as it goes: long messages to everybody who is not here to read them."""
+    """Change the board as fast as possible: long messages to all candidates that are not connected."""
     while not ending.is_set():
         await client.send(teacher.message(attempts, BULK))
         while not isinstance(frame := decode_to_console(await client.recv(), Encoding.JSON), console.Result):
@@ -221,7 +221,7 @@ async def keep_busy(
 
 
 class Gauges:
-    """What the hub says of itself, looked at ten times a second: bytes that wait, bytes it takes."""
+    """The metrics of the hub, ten times a second: bytes queued for consoles, and its memory."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -249,30 +249,30 @@ def _read(metrics: str, name: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-async def test_a_console_that_stops_reading_costs_nobody_but_itself(
+async def test_a_console_that_stops_reading_delays_no_other_client(
     database: DatabaseSettings, engine: AsyncEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expectations = await seat_class(engine, SEATS)
-    here, away = expectations[:SENDING], [expected.attempt_id for expected in expectations[SENDING:]]
+    connected, offline = expectations[:SENDING], [expected.attempt_id for expected in expectations[SENDING:]]
     async with engine.connect() as conn:
         exam_id, user_id = (await conn.execute(select(Exam.id, Exam.creator_id))).one()
     acks, deltas, ending = Latencies(), Latencies(), asyncio.Event()
-    senders = [Sender(expected, acks) for expected in here]
+    senders = [Sender(expected, acks) for expected in connected]
     async with run_hub(database, tmp_path) as hub, AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         teacher, gauges = Teacher(engine, hub, exam_id, user_id), Gauges(hub)
         reader = Reader(teacher, await stack.enter_async_context(teacher.open(watching=True)), deltas)
         driver = await stack.enter_async_context(teacher.open(watching=False))
         for sender in senders:
             tasks.create_task(sender.work(hub.url, ending))
-        asking = tasks.create_task(reader.ask([expected.attempt_id for expected in here], ending))
-        tasks.create_task(keep_busy(teacher, driver, away, ending))
+        sending = tasks.create_task(reader.send_messages([expected.attempt_id for expected in connected], ending))
+        tasks.create_task(keep_busy(teacher, driver, offline, ending))
         endless = [tasks.create_task(work) for work in (reader.read(), gauges.watch())]
         await asyncio.sleep(WARM_UP_S)
         acks.slow = deltas.slow = False
         await asyncio.sleep(ALONE_S)
 
         resident_before, first = max(gauges.resident), len(gauges.waiting)
-        async with teacher.open(watching=True, stingy=True) as slow:
+        async with teacher.open(watching=True, small_buffers=True) as slow:
             began_s, before = time.perf_counter(), reader.bytes
             acks.slow = deltas.slow = True
             async with asyncio.timeout(CLOSED_S):
@@ -280,20 +280,20 @@ async def test_a_console_that_stops_reading_costs_nobody_but_itself(
             closed_s, sent = time.perf_counter() - began_s, reader.bytes - before
             ending.set()
             assert (await read_close(slow))[0] == CloseCode.TOO_SLOW
-        await asking  # nobody reads its answer once the reader is cancelled
+        await sending  # its results are read until the reader is cancelled
         await asyncio.sleep(1)
         for task in endless:
             task.cancel()
 
-    held, growth = max(gauges.waiting[first:]), max(gauges.resident[first:]) - resident_before
+    queued, growth = max(gauges.waiting[first:]), max(gauges.resident[first:]) - resident_before
     with capsys.disabled():
         print(  # noqa: T201
-            f"\na console that stopped reading while {sent / 1e6:.1f} MB were sent to its neighbour: closed 4504 after "
-            f"{closed_s:.1f} s; at most {held / 1e6:.2f} MB waited, the hub grew by {growth / 1e6:.1f} MB"
+            f"\na console that stopped reading while {sent / 1e6:.1f} MB were sent to its neighbor: closed 4504 after "
+            f"{closed_s:.1f} s; at most {queued / 1e6:.2f} MB queued, the hub grew by {growth / 1e6:.1f} MB"
             f"\n  acks of {SENDING} candidates: {acks.describe()}"
             f"\n  a change to the screen of a console that reads: {deltas.describe()}"
         )
-    assert 0 < held < HELD_BYTES < sent
+    assert 0 < queued < QUEUED_BYTES < sent
     assert growth < GROWTH_BYTES
     assert gauges.waiting[-1] < 100_000
     assert min(sender.acked for sender in senders) > 50

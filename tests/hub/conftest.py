@@ -1,4 +1,4 @@
-"""A hub as people meet it: a real server on a free port in the test's own loop, and an HTTP client before it."""
+"""A hub as its users see it: a real server on a free port in the test's own loop, with HTTP clients."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -27,7 +27,7 @@ PASSWORD = "correct horse 7"
 
 
 class Caller:
-    """Somebody with an HTTP client; `tokens` is the last answer to a sign-in."""
+    """A user with an HTTP client; `tokens` is the last response to a sign-in."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http
@@ -48,8 +48,8 @@ class Caller:
     async def request(
         self, method: str, path: str, body: object = None, query: Mapping[str, Any] | None = None
     ) -> httpx.Response:
-        said = {} if body is None else {"json": body}
-        return await self.http.request(method, path, params=query, headers=self._bearer(), **said)
+        content = {} if body is None else {"json": body}
+        return await self.http.request(method, path, params=query, headers=self._bearer(), **content)
 
     async def post_csv(self, path: str, body: str | bytes) -> httpx.Response:
         headers = {**self._bearer(), "Content-Type": "text/csv; charset=utf-8"}
@@ -59,9 +59,9 @@ class Caller:
         return await self.http.delete(path, headers=self._bearer())
 
     async def sign_in(self, path: str, body: object) -> "Caller":
-        answer = await self.http.post(path, json=body)
-        assert answer.is_success, answer.text
-        self.tokens = answer.json()
+        response = await self.http.post(path, json=body)
+        assert response.is_success, response.text
+        self.tokens = response.json()
         return self
 
     def _bearer(self) -> dict[str, str]:

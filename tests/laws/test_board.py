@@ -172,7 +172,7 @@ class Exam:
         except DBAPIError as error:
             if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
                 raise
-            return  # a client would come again
+            return  # a client would try again
         await self.evaluator.evaluate([attempt])
 
     async def review(self, pick: int) -> None:
