@@ -16,8 +16,8 @@ from bench.sampler import by_component, component_of
         ("/anywhere/enum.py", None),
     ],
 )
-def test_a_file_belongs_to_its_room_or_works_for_its_caller(path: str, exam: str | None) -> None:
-    assert component_of(path) == exam
+def test_a_file_belongs_to_its_component_or_works_for_its_caller(path: str, component: str | None) -> None:
+    assert component_of(path) == component
 
 
 def test_samples_add_up_to_one_by_component() -> None:
