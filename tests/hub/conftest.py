@@ -72,7 +72,7 @@ class People:
     """Makes accounts and signs them in, each with the password `PASSWORD`."""
 
     def __init__(self, http: httpx.AsyncClient, engine: AsyncEngine, passwords: Passwords) -> None:
-        self.nobody = Caller(http)
+        self.anonymous = Caller(http)
         self._engine = engine
         self._passwords = passwords
 
@@ -85,10 +85,10 @@ class People:
         return await self.sign_in(username)
 
     async def sign_in(self, username: str) -> Caller:
-        return await Caller(self.nobody.http).sign_in("/auth/login", {"username": username, "password": PASSWORD})
+        return await Caller(self.anonymous.http).sign_in("/auth/login", {"username": username, "password": PASSWORD})
 
     async def sign_in_by_code(self, code: str) -> Caller:
-        return await Caller(self.nobody.http).sign_in("/auth/code", {"code": code})
+        return await Caller(self.anonymous.http).sign_in("/auth/code", {"code": code})
 
 
 @pytest.fixture

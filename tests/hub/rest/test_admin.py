@@ -76,10 +76,10 @@ async def test_whoever_is_let_out_is_out_at_once_and_their_sessions_stay_ended(a
     path = f"/admin/users/{me(grace)}"
     assert not (await admin.patch(path, {"is_active": False})).json()["is_active"]
     assert (await grace.get("/exams")).status_code == 401
-    assert (await people.nobody.post("/auth/login", {"username": "grace", "password": PASSWORD})).status_code == 401
+    assert (await people.anonymous.post("/auth/login", {"username": "grace", "password": PASSWORD})).status_code == 401
     assert (await admin.patch(path, {"is_active": True})).json()["is_active"]
     refresh = {"refresh_token": grace.tokens["refresh_token"]}
-    assert (await people.nobody.post("/auth/refresh", refresh)).status_code == 401
+    assert (await people.anonymous.post("/auth/refresh", refresh)).status_code == 401
     assert (await grace.get("/exams")).status_code == 401
     await people.sign_in("grace")
 
@@ -96,7 +96,7 @@ async def test_an_account_is_changed_where_it_is_said_and_nowhere_else(
     assert (await admin.patch(path, {"email": None})).json()["email"] is None
     await admin.patch(path, {"password": "another horse 8"})
     assert (await grace.get("/exams")).status_code == 401
-    assert (await people.nobody.post("/auth/login", {"username": "grace", "password": PASSWORD})).status_code == 401
+    assert (await people.anonymous.post("/auth/login", {"username": "grace", "password": PASSWORD})).status_code == 401
     async with engine.connect() as conn:
         told = await conn.execute(
             select(AuditLog.details).where(AuditLog.action == "change_account").order_by(AuditLog.id)

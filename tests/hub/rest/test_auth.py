@@ -22,7 +22,7 @@ ADA = {"username": "Ada", "password": PASSWORD, "name": "Ada Example", "email": 
 
 
 async def test_registering_signs_a_student_in(people: People, engine: AsyncEngine) -> None:
-    answer = await people.nobody.post("/auth/register", ADA)
+    answer = await people.anonymous.post("/auth/register", ADA)
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
     body = answer.json()
@@ -32,9 +32,9 @@ async def test_registering_signs_a_student_in(people: People, engine: AsyncEngin
 
 
 async def test_a_taken_username_or_address_is_a_conflict(people: People) -> None:
-    await people.nobody.post("/auth/register", ADA)
+    await people.anonymous.post("/auth/register", ADA)
     for again in (ADA | {"username": "ADA", "email": None}, ADA | {"username": "ada2"}):
-        answer = await people.nobody.post("/auth/register", again)
+        answer = await people.anonymous.post("/auth/register", again)
         assert answer.status_code == 409
         assert answer.json()["code"] == "conflict"
 
@@ -45,7 +45,7 @@ class TestClosedRegistration:
         return msgspec.structs.replace(settings, registration="closed")
 
     async def test_nobody_registers(self, people: People) -> None:
-        answer = await people.nobody.post("/auth/register", ADA)
+        answer = await people.anonymous.post("/auth/register", ADA)
         assert answer.status_code == 403
 
 
@@ -67,7 +67,7 @@ BAD_FIELDS: list[tuple[dict[str, object], str]] = [
 
 async def test_a_bad_field_is_refused_by_its_path(people: People) -> None:
     for change, path in BAD_FIELDS:
-        answer = await people.nobody.post("/auth/register", ADA | change)
+        answer = await people.anonymous.post("/auth/register", ADA | change)
         assert answer.status_code == 400, change
         assert answer.headers["content-type"] == "application/problem+json"
         problem = answer.json()
@@ -77,7 +77,7 @@ async def test_a_bad_field_is_refused_by_its_path(people: People) -> None:
 
 
 async def test_what_was_in_the_query_is_not_repeated(people: People) -> None:
-    answer = await people.nobody.post("/auth/login?token=secret", {"username": "ada"})
+    answer = await people.anonymous.post("/auth/login?token=secret", {"username": "ada"})
     assert answer.status_code == 400
     assert "secret" not in answer.text
 
@@ -85,7 +85,7 @@ async def test_what_was_in_the_query_is_not_repeated(people: People) -> None:
 async def test_a_body_that_is_no_such_object_is_refused(people: People) -> None:
     numbers, surrogate, deep = b'{"username": 1e400}', b'{"username": "\\ud800"}', b"[" * 100_000
     for body in (b"", b"{", b"[]", b"null", b"\xff", numbers, surrogate, deep):
-        answer = await people.nobody.http.post(
+        answer = await people.anonymous.http.post(
             "/auth/login", content=body, headers={"Content-Type": "application/json"}
         )
         assert answer.status_code == 400, body[:20]
@@ -128,9 +128,9 @@ async def test_a_wrong_password_and_an_unknown_name_are_answered_alike(people: P
             )
         )
     answers = [
-        await people.nobody.post("/auth/login", {"username": "ada", "password": "wrong password"}),
+        await people.anonymous.post("/auth/login", {"username": "ada", "password": "wrong password"}),
         *[
-            await people.nobody.post("/auth/login", {"username": name, "password": PASSWORD})
+            await people.anonymous.post("/auth/login", {"username": name, "password": PASSWORD})
             for name in ("nobody", "gone", "bare")
         ],
     ]
@@ -145,7 +145,7 @@ async def test_an_unknown_name_costs_as_much_work_as_a_known_one(
     checked: list[bytes] = []
     check = bcrypt.checkpw
     monkeypatch.setattr(bcrypt, "checkpw", lambda secret, stored: checked.append(stored) or check(secret, stored))
-    await people.nobody.post("/auth/login", {"username": "nobody", "password": PASSWORD})
+    await people.anonymous.post("/auth/login", {"username": "nobody", "password": PASSWORD})
     assert [stored[:7] for stored in checked] == [b"$2b$04$"]
 
 
@@ -159,7 +159,7 @@ class TestFewFailures:
         for _ in range(8):
             await people.sign_in("ada")
         assert [await self._fail(people, "ada") for _ in range(3)] == [401, 401, 429]
-        answer = await people.nobody.post("/auth/login", {"username": "ada", "password": PASSWORD})
+        answer = await people.anonymous.post("/auth/login", {"username": "ada", "password": PASSWORD})
         assert answer.status_code == 429
         assert 1 <= int(answer.headers["retry-after"]) <= 30
         assert answer.json()["code"] == "too_many_failures"
@@ -178,11 +178,11 @@ class TestFewFailures:
 
     async def test_guessed_codes_and_refresh_tokens_count_too(self, people: People) -> None:
         for path, body in (("/auth/code", {"code": "x"}), ("/auth/refresh", {"refresh_token": "x"})) * 2:
-            assert (await people.nobody.post(path, body)).status_code == 401
-        assert (await people.nobody.post("/auth/code", {"code": "x"})).status_code == 429
+            assert (await people.anonymous.post(path, body)).status_code == 401
+        assert (await people.anonymous.post("/auth/code", {"code": "x"})).status_code == 429
 
     async def _fail(self, people: People, name: str) -> int:
-        answer = await people.nobody.post("/auth/login", {"username": name, "password": "wrong password"})
+        answer = await people.anonymous.post("/auth/login", {"username": name, "password": "wrong password"})
         return answer.status_code
 
 
@@ -214,7 +214,7 @@ class TestOneConnection:
     async def test_a_full_pool_is_answered_with_when_to_come_again(self, people: People, pooled: AsyncEngine) -> None:
         async with pooled.connect():
             pooled.pool._timeout = 0.05
-            answer = await people.nobody.post("/auth/refresh", {"refresh_token": "x"})
+            answer = await people.anonymous.post("/auth/refresh", {"refresh_token": "x"})
             pooled.pool._timeout = 5
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
@@ -232,13 +232,13 @@ class TestOneConnection:
 
         monkeypatch.setattr(passwords, "_run", look)
         await people.sign_in("ada")
-        await people.nobody.post("/auth/register", ADA | {"username": "eve"})
+        await people.anonymous.post("/auth/register", ADA | {"username": "eve"})
         assert free == [True, True]
 
 
 async def test_a_refresh_token_is_good_once_and_keeps_the_session(people: People, settings: HubSettings) -> None:
     ada = await people.make(Role.STUDENT, "ada")
-    renewed = await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(ada))
+    renewed = await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
     assert renewed.tokens["refresh_token"] != ada.tokens["refresh_token"]
     assert renewed.tokens["user"] == ada.tokens["user"]
     assert _claims(renewed)["sid"] == _claims(ada)["sid"]
@@ -247,33 +247,33 @@ async def test_a_refresh_token_is_good_once_and_keeps_the_session(people: People
 
 async def test_a_lost_answer_is_repeated_once_more(people: People) -> None:
     ada = await people.make(Role.STUDENT, "ada")
-    lost = await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(ada))
-    repeated = await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(ada))
+    lost = await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
+    repeated = await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
     assert repeated.tokens["refresh_token"] != lost.tokens["refresh_token"]
-    await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(repeated))
+    await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(repeated))
 
 
 async def test_a_spent_token_whose_successor_was_used_ends_the_session(people: People, engine: AsyncEngine) -> None:
     ada = await people.make(Role.STUDENT, "ada")
-    second = await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(ada))
-    third = await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(second))
-    assert (await people.nobody.post("/auth/refresh", _refresh(ada))).status_code == 401
-    assert (await people.nobody.post("/auth/refresh", _refresh(third))).status_code == 401
+    second = await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
+    third = await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(second))
+    assert (await people.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
+    assert (await people.anonymous.post("/auth/refresh", _refresh(third))).status_code == 401
     assert (await third.get("/student/exams")).status_code == 401
     assert "refresh_reused" in await _actions(engine)
 
 
 async def test_a_spent_token_is_not_repeated_after_its_grace(people: People, engine: AsyncEngine) -> None:
     ada = await people.make(Role.STUDENT, "ada")
-    await Caller(people.nobody.http).sign_in("/auth/refresh", _refresh(ada))
+    await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
     async with engine.begin() as conn:
         await conn.execute(text("UPDATE refresh_tokens SET replaced_at = replaced_at - interval '61 s'"))
-    assert (await people.nobody.post("/auth/refresh", _refresh(ada))).status_code == 401
+    assert (await people.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
 
 
 async def test_tabs_that_refresh_at_once_all_go_on(people: People) -> None:
     ada = await people.make(Role.STUDENT, "ada")
-    answers = await asyncio.gather(*(people.nobody.post("/auth/refresh", _refresh(ada)) for _ in range(5)))
+    answers = await asyncio.gather(*(people.anonymous.post("/auth/refresh", _refresh(ada)) for _ in range(5)))
     assert [answer.status_code for answer in answers] == [200] * 5
 
 
@@ -281,7 +281,7 @@ async def test_an_expired_refresh_token_is_refused(people: People, engine: Async
     ada = await people.make(Role.STUDENT, "ada")
     async with engine.begin() as conn:
         await conn.execute(update(RefreshToken).values(expires_at=text("now()")))
-    assert (await people.nobody.post("/auth/refresh", _refresh(ada))).status_code == 401
+    assert (await people.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
 
 
 async def test_logging_out_ends_tokens_and_tickets_of_that_session_alone(people: People, engine: AsyncEngine) -> None:
@@ -304,14 +304,14 @@ async def test_a_deactivated_account_is_out_at_once(people: People, engine: Asyn
     async with engine.begin() as conn:
         await conn.execute(update(User).values(is_active=False))
     assert (await ada.get("/student/exams")).status_code == 401
-    assert (await people.nobody.post("/auth/refresh", _refresh(ada))).status_code == 401
+    assert (await people.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
 
 
 async def test_without_a_token_or_with_a_wrong_one_nobody_is_known(people: People, settings: HubSettings) -> None:
     ada = await people.make(Role.STUDENT, "ada")
     forged = jwt.encode(_claims(ada), "another secret, also of thirty-two bytes", algorithm="HS256")
     for header in ("", "Bearer", "Bearer x", f"Basic {ada.tokens['access_token']}", f"Bearer {forged}"):
-        answer = await people.nobody.http.get("/student/exams", headers={"Authorization": header})
+        answer = await people.anonymous.http.get("/student/exams", headers={"Authorization": header})
         assert answer.status_code == 401
         assert answer.json()["code"] == "unauthenticated"
 
@@ -319,7 +319,7 @@ async def test_without_a_token_or_with_a_wrong_one_nobody_is_known(people: Peopl
 async def test_an_expired_access_token_says_that_it_is_expired(people: People, settings: HubSettings) -> None:
     ada = await people.make(Role.STUDENT, "ada")
     old = jwt.encode(_claims(ada) | {"exp": 1_000_000}, settings.jwt_secret, algorithm="HS256")
-    answer = await people.nobody.http.get("/student/exams", headers={"Authorization": f"Bearer {old}"})
+    answer = await people.anonymous.http.get("/student/exams", headers={"Authorization": f"Bearer {old}"})
     assert answer.status_code == 401
     assert answer.json()["code"] == "expired"
 
@@ -345,8 +345,8 @@ async def test_secrets_are_stored_as_hashes_and_never_logged(
     caplog.set_level(logging.DEBUG)
     ada = await people.make(Role.STUDENT, "ada")
     ticket = (await ada.post("/auth/ws-ticket", {"purpose": "monitor"})).json()["ticket"]
-    await people.nobody.post("/auth/login", {"username": "ada", "password": "wrong password"})
-    await people.nobody.post("/auth/register", ADA | {"password": 5, "username": "x"})
+    await people.anonymous.post("/auth/login", {"username": "ada", "password": "wrong password"})
+    await people.anonymous.post("/auth/register", ADA | {"password": 5, "username": "x"})
     async with engine.connect() as conn:
         stored = [
             str((await conn.execute(text(f"SELECT array_agg({table}::text) FROM {table}"))).scalar_one())

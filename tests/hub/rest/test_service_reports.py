@@ -48,7 +48,7 @@ async def stage(people: People, engine: AsyncEngine) -> Stage:
     stage.admin = await people.make(Role.ADMIN, "root")
     given = (await stage.admin.post("/admin/service-keys", {"name": "checker", "scopes": ["analysis"]})).json()
     stage.key_id = given["key_id"]
-    stage.program = Caller(people.nobody.http)
+    stage.program = Caller(people.anonymous.http)
     stage.program.tokens = {"access_token": given["key"]}
     return stage
 
@@ -162,7 +162,7 @@ async def test_a_bad_report_is_refused_by_its_path(stage: Stage) -> None:
 async def test_only_a_good_key_of_the_scope_comes_in(stage: Stage, people: People, engine: AsyncEngine) -> None:
     report = stage.report(text="x")
     teacher = await people.make(Role.TEACHER, "teacher")
-    for caller in (people.nobody, teacher, stage.admin):
+    for caller in (people.anonymous, teacher, stage.admin):
         assert (await caller.post("/analysis/behavior", report)).status_code == 401
     assert (await stage.program.get("/exams")).status_code == 401
     assert (await post(stage, report)).status_code == 200

@@ -23,7 +23,7 @@ class Stage:
     def __init__(self, people: People, engine: AsyncEngine) -> None:
         self.people = people
         self.engine = engine
-        self.callers: dict[str, Caller] = {"nobody": people.nobody}
+        self.callers: dict[str, Caller] = {"nobody": people.anonymous}
         self.usernames: dict[str, str] = {}
         self.ids: dict[str, object] = {}
         self.neighbour: dict[str, object] = {}
@@ -42,7 +42,7 @@ class Stage:
         key = {"name": "checker", "scopes": ["analysis"]}
         given = (await self.callers["an administrator"].post("/admin/service-keys", key)).json()
         self.ids["key_id"] = given["key_id"]
-        program = self.callers["a program with a key"] = Caller(self.people.nobody.http)
+        program = self.callers["a program with a key"] = Caller(self.people.anonymous.http)
         program.tokens = {"access_token": given["key"]}
         return self
 

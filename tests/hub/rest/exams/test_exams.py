@@ -180,7 +180,7 @@ async def test_students_see_an_exam_from_its_publication_until_it_is_taken_back(
     people: People, teacher: Caller, exam: dict[str, Any], engine: AsyncEngine
 ) -> None:
     (ada,) = (await teacher.post(path_of(exam, "roster"), {"students": [ADA]})).json()
-    assert (await people.nobody.post("/auth/code", {"code": ada["code"]})).status_code == 401
+    assert (await people.anonymous.post("/auth/code", {"code": ada["code"]})).status_code == 401
     for _ in range(2):
         assert (await teacher.post(path_of(exam, "publish"))).json()["is_published"]
     student = await people.sign_in_by_code(ada["code"])

@@ -54,7 +54,7 @@ async def test_a_repeated_roster_gives_fresh_codes_and_ends_the_older_ones(
     again = (await teacher.post(path, {"students": [ADA | {"name": "Another Name", "email": None}]})).json()
     assert again[0]["student_id"] == first[0]["student_id"]
     assert again[0]["name"] == "Ada Example"
-    assert (await people.nobody.post("/auth/code", {"code": first[0]["code"]})).status_code == 401
+    assert (await people.anonymous.post("/auth/code", {"code": first[0]["code"]})).status_code == 401
     await people.sign_in_by_code(again[0]["code"])
     await people.sign_in_by_code(first[1]["code"])
     async with engine.connect() as conn:
@@ -123,7 +123,7 @@ async def test_a_student_taken_off_the_roster_is_out_until_put_on_it_again(
     ada = await people.sign_in_by_code(row["code"])
     path = f"/exams/{exam_id}/roster/{row['student_id']}"
     assert (await teacher.delete(path)).status_code == 204
-    assert (await people.nobody.post("/auth/code", {"code": row["code"]})).status_code == 401
+    assert (await people.anonymous.post("/auth/code", {"code": row["code"]})).status_code == 401
     assert (await ada.get("/student/exams")).json()["items"] == []
     assert (await ada.post(f"/student/exams/{exam_id}/start")).status_code == 404
     assert (await teacher.delete(path)).status_code == 404

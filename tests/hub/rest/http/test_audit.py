@@ -10,7 +10,7 @@ from tests.hub.conftest import People
 
 async def test_a_row_says_who_from_where_and_by_what_program(people: People, engine: AsyncEngine) -> None:
     teacher = await people.make(Role.TEACHER, "teacher")
-    people.nobody.http.headers["User-Agent"] = "a-browser/1 " * 50 + "x"
+    people.anonymous.http.headers["User-Agent"] = "a-browser/1 " * 50 + "x"
     exam = (await teacher.post("/exams", {"title": "Physics", "duration_minutes": 90})).json()
     async with engine.connect() as conn:
         row = (await conn.execute(select(AuditLog).where(AuditLog.action == "create_exam"))).one()

@@ -110,7 +110,7 @@ async def test_nobody_reads_somebody_else_s_attempt(people: People, seeded: Seed
     eve = await people.make(Role.STUDENT, "eve")
     for end_ in ("", "/answers"):
         assert (await eve.get(f"/student/exams/{seeded.attempt_id}{end_}")).status_code == 404
-        assert (await people.nobody.get(f"/student/exams/{seeded.attempt_id}{end_}")).status_code == 401
+        assert (await people.anonymous.get(f"/student/exams/{seeded.attempt_id}{end_}")).status_code == 401
 
 
 async def test_a_code_reads_the_attempt_of_its_own_exam_and_no_other(

@@ -45,4 +45,4 @@ async def test_a_page_without_an_exam_is_there_and_is_for_students_alone(people:
     assert page["summary"] == {"total_exams": 0, "passed": 0, "average_score": None}
     teacher: Caller = await people.make(Role.TEACHER, "teacher")
     assert (await teacher.get("/student/dashboard")).status_code == 403
-    assert (await people.nobody.get("/student/dashboard")).status_code == 401
+    assert (await people.anonymous.get("/student/dashboard")).status_code == 401

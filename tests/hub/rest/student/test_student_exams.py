@@ -61,7 +61,9 @@ async def test_a_code_opens_its_own_exam_and_no_other_even_after_a_refresh(peopl
     physics, code = await enrol(teacher, "Physics")
     latin, _ = await enrol(teacher, "Latin")
     ada = await people.sign_in_by_code(code)
-    renewed = await Caller(people.nobody.http).sign_in("/auth/refresh", {"refresh_token": ada.tokens["refresh_token"]})
+    renewed = await Caller(people.anonymous.http).sign_in(
+        "/auth/refresh", {"refresh_token": ada.tokens["refresh_token"]}
+    )
     assert renewed.tokens["exam_id"] == physics
     for caller in (ada, renewed):
         assert (await caller.post(f"/student/exams/{latin}/start")).status_code == 404
@@ -80,7 +82,7 @@ async def test_an_unpublished_exam_does_not_exist_for_students(
     answer = await ada.post(f"/student/exams/{exam_id}/start")
     assert answer.status_code == 404
     assert answer.json()["code"] == "not_found"
-    assert (await people.nobody.post("/auth/code", {"code": code})).status_code == 401
+    assert (await people.anonymous.post("/auth/code", {"code": code})).status_code == 401
 
 
 async def test_unknown_exams_and_other_roles_are_refused(people: People, teacher: Caller) -> None:
@@ -89,7 +91,7 @@ async def test_unknown_exams_and_other_roles_are_refused(people: People, teacher
     assert (await ada.post("/student/exams/physics/start")).status_code == 404
     assert (await teacher.post(f"/student/exams/{uuid4()}/start")).status_code == 403
     assert (await teacher.get("/student/exams")).status_code == 403
-    assert (await people.nobody.get("/student/exams")).status_code == 401
+    assert (await people.anonymous.get("/student/exams")).status_code == 401
 
 
 async def test_the_list_of_exams_goes_page_by_page(people: People, teacher: Caller) -> None:

@@ -128,7 +128,7 @@ async def test_nobody_hands_in_for_somebody_else(people: People, seeded: SeededA
     assert (await eve.post(f"/student/exams/{uuid4()}/submit")).status_code == 404
     teacher = await people.make(Role.TEACHER, "teacher")
     assert (await teacher.post(path_of(seeded))).status_code == 403
-    assert (await people.nobody.post(path_of(seeded))).status_code == 401
+    assert (await people.anonymous.post(path_of(seeded))).status_code == 401
 
 
 async def test_what_is_handed_in_after_time_was_called_is_kept_beside(

@@ -121,7 +121,7 @@ class Classroom:
         some = await self.permitted(*others, name=f"some-{uuid4()}")
         none = await self.permitted(name=f"none-{uuid4()}")
         student = await self.people.make(Role.STUDENT, f"student-{uuid4()}")
-        answers = [await caller.get(path, **params) for caller in (some, none, student, self.people.nobody)]
+        answers = [await caller.get(path, **params) for caller in (some, none, student, self.people.anonymous)]
         assert [answer.status_code for answer in answers] == [403, 404, 403, 401], path
 
 

@@ -48,4 +48,4 @@ async def test_a_dashboard_shows_the_exams_one_may_do_anything_with_the_newest_f
 async def test_a_dashboard_is_for_teachers(classroom: Classroom) -> None:
     student = await classroom.people.make(Role.STUDENT, "ada")
     assert (await student.get("/teacher/dashboard")).status_code == 403
-    assert (await classroom.people.nobody.get("/teacher/dashboard")).status_code == 401
+    assert (await classroom.people.anonymous.get("/teacher/dashboard")).status_code == 401

@@ -157,7 +157,7 @@ async def test_nobody_decides_without_the_permission_to_review(classroom: Classr
     viewer = await classroom.permitted(Permission.VIEW, Permission.INVIGILATE)
     stranger = await classroom.permitted(name="stranger")
     student = await classroom.people.make(Role.STUDENT, "ada")
-    callers = (viewer, stranger, student, classroom.people.nobody)
+    callers = (viewer, stranger, student, classroom.people.anonymous)
     assert [(await caller.post(path, review())).status_code for caller in callers] == [403, 404, 403, 401]
     assert (await classroom.teacher.post(f"/teacher/flags/{uuid4()}/review", review())).status_code == 404
     async with engine.connect() as conn:

@@ -190,7 +190,7 @@ async def test_students_and_strangers_never_come_to_keys_and_unknown_attempts_ar
     people: People, grace: Caller, seeded: SeededAttempt
 ) -> None:
     student = await people.make(Role.STUDENT, "eve")
-    for caller, status in ((student, 403), (people.nobody, 401)):
+    for caller, status in ((student, 403), (people.anonymous, 401)):
         assert (await caller.get(path_of(seeded, "answers"))).status_code == status
         assert (await caller.post(path_of(seeded), {"grades": []})).status_code == status
     assert (await grace.get(f"/teacher/attempts/{uuid4()}/answers")).status_code == 404
