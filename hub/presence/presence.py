@@ -17,8 +17,8 @@ COUNT_SHARES: Final = 30
 """Event counts out of focus are sent in turns: each broadcast sends one share of them."""
 
 
-class OpenedConnection(Protocol):
-    """A candidate's connection after its welcome: `db.queries.connections.connections.Opening`."""
+class WelcomedConnection(Protocol):
+    """A candidate's connection after its welcome: `db.queries.connections.connections.OpenedConnection`."""
 
     @property
     def exam_id(self) -> UUID:
@@ -42,7 +42,7 @@ class OpenedConnection(Protocol):
 
 
 class StoredConnection(Protocol):
-    """An attempt's newest connection in the database: `db.queries.connections.presence`."""
+    """An attempt's newest connection in the database: `db.queries.connections.presence.AttemptPresence`."""
 
     @property
     def ix(self) -> int:
@@ -62,7 +62,7 @@ class StoredConnection(Protocol):
 
 
 class StoredStream(Protocol):
-    """A client stream's last event in the database: `db.queries.connections.presence`."""
+    """A client stream's last event in the database: `db.queries.connections.presence.StreamCount`."""
 
     @property
     def exam_id(self) -> UUID:
@@ -186,8 +186,8 @@ class HubPresence:
 
     # Reports from this hub's sockets.
 
-    def opened(self, connection: OpenedConnection, at_ms: int) -> None:
-        """A connection was welcomed; an older one of the same attempt may still be open."""
+    def opened(self, connection: WelcomedConnection, at_ms: int) -> None:
+        """Note that a connection was welcomed; an older one of the same attempt may still be open."""
         exam = self._exams.setdefault(connection.exam_id, _Exam())
         attempt = exam.attempt(connection.ix)
         attempt.count(connection.stream_id, connection.committed, 0)
@@ -200,16 +200,16 @@ class HubPresence:
         attempt.seen_at = max(attempt.seen_at, at_ms)
         exam.updates[attempt.ix] = attempt.update()
 
-    def stored(self, connection: OpenedConnection, seq: int, at_ms: int) -> None:
-        """All events of its stream up to `seq` are stored."""
+    def stored(self, connection: WelcomedConnection, seq: int, at_ms: int) -> None:
+        """Note that all events of its stream up to `seq` are stored."""
         exam, attempt = self._find(connection)
         if exam is not None and attempt is not None and attempt.count(connection.stream_id, seq, at_ms):
             exam.note_count(attempt)
             if attempt.is_local:
                 exam.stored.add(attempt.ix)
 
-    def closed(self, connection: OpenedConnection, at_ms: int) -> None:
-        """A connection has ended; its attempt is offline unless a newer one was welcomed, here or at another hub."""
+    def closed(self, connection: WelcomedConnection, at_ms: int) -> None:
+        """Note the end of a connection: its attempt is offline unless a newer one was welcomed, at any hub."""
         exam, attempt = self._find(connection)
         if exam is None or attempt is None or attempt.generation != connection.generation or not attempt.is_local:
             return
@@ -320,12 +320,12 @@ class HubPresence:
                 del self._exams[exam_id]
         return taken
 
-    def _find(self, connection: OpenedConnection) -> tuple[_Exam | None, _Attempt | None]:
+    def _find(self, connection: WelcomedConnection) -> tuple[_Exam | None, _Attempt | None]:
         exam = self._exams.get(connection.exam_id)
         return exam, None if exam is None else exam.attempts.get(connection.ix)
 
     def _move(self, exam: _Exam, attempt: _Attempt, generation: int, at_ms: int, *, online: bool) -> None:
-        """The attempt's newest connection is not at this hub."""
+        """Note that the attempt's newest connection is at another hub."""
         if attempt.online != online or attempt.generation == 0:
             exam.note_change(attempt)
         if generation > attempt.generation:

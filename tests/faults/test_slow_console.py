@@ -71,7 +71,7 @@ class Latencies:
         return taken[len(taken) // 2], taken[len(taken) * 99 // 100]
 
 
-class Sender:
+class CandidateSender:
     """A candidate that sends an event every tenth of a second and reads everything."""
 
     def __init__(self, expected: ExpectedFlags, latencies: Latencies) -> None:
@@ -119,7 +119,7 @@ class Sender:
         return client.close_code
 
 
-class Teacher:
+class ExamCreator:
     """The creator of the exam, who opens consoles on it."""
 
     def __init__(self, engine: AsyncEngine, hub: Hub, exam_id: UUID, user_id: UUID) -> None:
@@ -173,7 +173,7 @@ class Teacher:
 class Reader:
     """A console that reads: follows every offset, and measures how soon its own messages are on its board."""
 
-    def __init__(self, teacher: Teacher, client: ClientConnection, latencies: Latencies) -> None:
+    def __init__(self, teacher: ExamCreator, client: ClientConnection, latencies: Latencies) -> None:
         self._teacher = teacher
         self._client = client
         self._latencies = latencies
@@ -209,7 +209,7 @@ class Reader:
 
 
 async def keep_busy(
-    teacher: Teacher, client: ClientConnection, attempts: Sequence[UUID], ending: asyncio.Event
+    teacher: ExamCreator, client: ClientConnection, attempts: Sequence[UUID], ending: asyncio.Event
 ) -> None:
     """Change the board as fast as possible: long messages to all candidates that are not connected."""
     while not ending.is_set():
@@ -257,9 +257,9 @@ async def test_a_console_that_stops_reading_delays_no_other_client(
     async with engine.connect() as conn:
         exam_id, user_id = (await conn.execute(select(Exam.id, Exam.creator_id))).one()
     acks, deltas, ending = Latencies(), Latencies(), asyncio.Event()
-    senders = [Sender(expected, acks) for expected in connected]
+    senders = [CandidateSender(expected, acks) for expected in connected]
     async with run_hub(database, tmp_path) as hub, AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
-        teacher, gauges = Teacher(engine, hub, exam_id, user_id), Gauges(hub)
+        teacher, gauges = ExamCreator(engine, hub, exam_id, user_id), Gauges(hub)
         reader = Reader(teacher, await stack.enter_async_context(teacher.open(watching=True)), deltas)
         driver = await stack.enter_async_context(teacher.open(watching=False))
         for sender in senders:

@@ -71,7 +71,7 @@ changes = st.tuples(st.sampled_from(CHANGES), picks)
 encodings = st.sampled_from(Encoding)
 
 
-class Exam:
+class ChangingExam:
     """One exam, changed in every way that changes a board; the number of each change selects its subject."""
 
     def __init__(self, database: DatabaseSettings) -> None:
@@ -84,7 +84,7 @@ class Exam:
         self.attempts: list[UUID] = []
         self.started: set[UUID] = set()
 
-    async def open(self) -> "Exam":
+    async def open(self) -> "ChangingExam":
         self.room = await make_exam_room(self.engine)
         self.exam_id = self.room.exam
         for _ in range(2):
@@ -253,7 +253,7 @@ class WatchedExam(RuleBasedStateMachine):
 
     @initialize(encoding=encodings)
     def open(self, encoding: Encoding) -> None:
-        self.exam = self.run(Exam(self.database).open())
+        self.exam = self.run(ChangingExam(self.database).open())
         self.feeds = self.run(Feeds(self.exam.engine, poll_s=0.05).__aenter__())
         self.join(encoding)
 
@@ -351,7 +351,7 @@ async def test_every_change_changes_the_board_and_a_console_that_only_polls_sees
     database: DatabaseSettings,
 ) -> None:
     """Every change of the state machine once: each appends a feed row."""
-    exam = await Exam(database).open()
+    exam = await ChangingExam(database).open()
     console = FakeConsole()
     async with Feeds(exam.engine, poll_s=0.02) as feeds:
         feeds.watch(exam.exam_id, console)
@@ -373,7 +373,7 @@ async def test_every_change_changes_the_board_and_a_console_that_only_polls_sees
 async def test_many_consoles_see_the_same_while_everything_changes_at_once(database: DatabaseSettings) -> None:
     """Sixty-four changes by eight tasks at once, while consoles of both encodings connect."""
     choices = random.Random(7)
-    exam = await Exam(database).open()
+    exam = await ChangingExam(database).open()
     consoles: list[FakeConsole] = []
 
     async def act() -> None:

@@ -54,7 +54,7 @@ class LiveConsole:
         return [value for live in self.take_frames() for value in live.attempts]
 
 
-class FakeSubscriptions:
+class LiveSubscriptions:
     def __init__(self, *consoles: LiveConsole) -> None:
         self.consoles = consoles
 
@@ -71,7 +71,7 @@ def presence() -> HubPresence:
 
 def test_a_console_gets_all_values_and_then_what_changes(presence: HubPresence) -> None:
     client = LiveConsole()
-    broadcast = Broadcast(FakeSubscriptions(client), presence)
+    broadcast = Broadcast(LiveSubscriptions(client), presence)
     presence.opened(FakeConnection(1), 100)
     presence.opened(FakeConnection(2), 100)
     broadcast.broadcast()
@@ -91,7 +91,7 @@ def test_a_console_gets_all_values_and_then_what_changes(presence: HubPresence) 
 
 def test_attempts_in_focus_are_sent_with_every_broadcast_and_only_to_that_console(presence: HubPresence) -> None:
     focused, other = LiveConsole(), LiveConsole(Encoding.MSGPACK)
-    broadcast = Broadcast(FakeSubscriptions(focused, other), presence)
+    broadcast = Broadcast(LiveSubscriptions(focused, other), presence)
     for ix in range(1, COUNT_SHARES):
         presence.opened(FakeConnection(ix), 100)
     broadcast.broadcast()
@@ -111,7 +111,7 @@ def test_attempts_in_focus_are_sent_with_every_broadcast_and_only_to_that_consol
 
 def test_a_later_console_gets_all_values_and_the_others_only_changes(presence: HubPresence) -> None:
     early, late = LiveConsole(), LiveConsole(Encoding.MSGPACK)
-    subscriptions = FakeSubscriptions(early)
+    subscriptions = LiveSubscriptions(early)
     broadcast = Broadcast(subscriptions, presence)
     presence.opened(FakeConnection(1), 100)
     broadcast.broadcast()
@@ -126,7 +126,7 @@ def test_a_later_console_gets_all_values_and_the_others_only_changes(presence: H
 def test_consoles_learn_since_when_redis_is_away_and_that_it_is_back(presence: HubPresence) -> None:
     away: list[int | None] = [None]
     client, late = LiveConsole(), LiveConsole()
-    subscriptions = FakeSubscriptions(client)
+    subscriptions = LiveSubscriptions(client)
     broadcast = Broadcast(subscriptions, presence, lambda: away[-1])
     broadcast.broadcast()
     assert client.take_frames() == []
@@ -147,7 +147,7 @@ def test_large_exams_are_sent_in_frames_within_the_limit(presence: HubPresence) 
     client = LiveConsole()
     for ix in range(1, 5_001):
         presence.opened(FakeConnection(ix), 2**41)
-    Broadcast(FakeSubscriptions(client), presence).broadcast()
+    Broadcast(LiveSubscriptions(client), presence).broadcast()
     assert len(client.frames) == 5
     assert max(map(size_of, client.frames)) <= FRAME_BYTES
     assert len(client.take()) == 5_000
@@ -156,7 +156,7 @@ def test_large_exams_are_sent_in_frames_within_the_limit(presence: HubPresence) 
 def test_five_thousand_busy_candidates_are_at_most_30_kilobytes_a_second(presence: HubPresence) -> None:
     """Two events per second each, 200 of them in focus, an hour after the start, in JSON: the largest case."""
     client = LiveConsole()
-    broadcast = Broadcast(FakeSubscriptions(client), presence)
+    broadcast = Broadcast(LiveSubscriptions(client), presence)
     now_ms, seq = 1_800_000_000_000, 7_200
     for ix in range(1, 5_001):
         presence.opened(FakeConnection(ix, committed=seq), now_ms)
@@ -181,7 +181,7 @@ async def test_it_repeats_and_continues_after_a_failure(presence: HubPresence) -
     client = LiveConsole()
     presence.opened(FakeConnection(1), 100)
 
-    class FailingOnce(FakeSubscriptions):
+    class FailingSubscriptions(LiveSubscriptions):
         failed = False
 
         def watched(self) -> Iterable[tuple[UUID, Iterable[LiveConsole]]]:
@@ -190,6 +190,6 @@ async def test_it_repeats_and_continues_after_a_failure(presence: HubPresence) -
                 raise KeyError("x")
             return super().watched()
 
-    async with Broadcast(FailingOnce(client), presence, interval_s=0.01):
+    async with Broadcast(FailingSubscriptions(client), presence, interval_s=0.01):
         await client.received.wait()
     assert len(client.take()) == 1

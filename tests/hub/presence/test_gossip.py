@@ -109,7 +109,7 @@ async def test_messages_that_cannot_be_decoded_are_ignored(publisher: FakePublis
 
 
 async def test_it_continues_after_a_failure() -> None:
-    class FailingOnce(FakePublisher):
+    class FailingPublisher(FakePublisher):
         failed = asyncio.Event()
 
         async def publish(self, channel: HubTopic, data: bytes) -> None:
@@ -118,7 +118,7 @@ async def test_it_continues_after_a_failure() -> None:
                 raise KeyError("x")
             await super().publish(channel, data)
 
-    publisher = FailingOnce()
+    publisher = FailingPublisher()
     there, here = PresenceHub(publisher), PresenceHub(publisher, FakeConsole())
     publisher.hubs += [here]
     async with there.gossip:
