@@ -1,1 +1,1 @@
-"""The workers: run what follows from facts, and the upkeep. They take no requests and never import the hub."""
+"""The workers: evaluation, analysis, deadlines and maintenance. They serve no requests and never import the hub."""

@@ -1,12 +1,13 @@
-"""One worker process: jobs, sweeps, the lookout, time-outs, the expiry, the upkeep, side by side until a signal.
+"""One worker process: jobs from the queues and periodic tasks, side by side, until a signal.
 
-Everything is built here. None of them waits for Redis, and none ends because PostgreSQL is away for a while.
+It builds all parts. No part waits for Redis, and none ends because PostgreSQL is away for a while.
 """
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,38 +16,68 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import create_engine
 from db.jobs import LLM_JOB_LIMIT_S, MODEL_QUEUE
 from db.notify import Notifier
+from db.periodic import Periodic
 from protocol.jobs import ANALYSE, EVALUATE, LLM_SUMMARY
 from workers import metrics
 from workers.arq_worker import take_jobs
+from workers.jobs import instruction_expiry, lost_connections, maintenance, summary_views, timeouts
 from workers.jobs.analyse import Analyst
 from workers.jobs.evaluate import Evaluator
-from workers.jobs.instruction_expiry import EXPIRE_S, expire
 from workers.jobs.llm_summary import LlmSummarizer
-from workers.jobs.lost_connections import LOOK_S, Lookout
-from workers.jobs.maintenance import keep_up
-from workers.jobs.summary_views import LOOK_S as VIEWS_S
-from workers.jobs.summary_views import Views
-from workers.jobs.timeouts import LOOK_S as TIME_S
-from workers.jobs.timeouts import Timekeeper
-from workers.llm.client import OpenAIModel
-from workers.periodic import repeat
+from workers.jobs.sweep import Sweep
+from workers.llm.client import Model, OpenAIModel
 from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
 
 GRACE_S: Final = 10.0
-"""How long the transactions under way may take after a signal."""
+"""How long running transactions may take after a signal."""
 
-UPKEEP_S: Final = 3600.0
+LLM_POLL_S: Final = 5.0
+"""How often PostgreSQL is polled for analyses that wait for a model and that no job has named."""
 
-CONSULT_S: Final = 5.0
-"""How often PostgreSQL is asked for analyses that wait for a model and no hint has led to."""
+
+class Parts:
+    """The parts of a worker process, and the periodic tasks that run them."""
+
+    def __init__(self, settings: WorkerSettings, engine: AsyncEngine, notifier: Notifier, model: Model | None) -> None:
+        self.evaluator = Evaluator(engine, notifier)
+        views = summary_views.SummaryViews(engine)
+        self.analyst = Analyst(engine, notifier, self.evaluator, views)
+        self.summarizer = LlmSummarizer(
+            engine, notifier, model, timeout_s=settings.llm_timeout_s, exam_tokens=settings.llm_exam_tokens
+        )
+        sweep_s = settings.sweep_ms / 1000
+        expire = partial(instruction_expiry.expire_instructions, engine, notifier)
+        self.tasks = [
+            _periodic("model", LLM_POLL_S, self.summarizer.poll),
+            _periodic("sweep", sweep_s, Sweep(engine, self.evaluator).run),
+            _periodic("analyses", sweep_s, self.analyst.poll),
+            _periodic("views", summary_views.EVERY_S, views.keep_fresh),
+            _periodic("absences", lost_connections.EVERY_S, lost_connections.LostConnectionDetector(engine).poll),
+            _periodic("timeouts", timeouts.EVERY_S, timeouts.TimeoutEnforcer(engine, notifier).poll),
+            _periodic("expiry", instruction_expiry.EVERY_S, expire),
+            _periodic("upkeep", maintenance.EVERY_S, partial(maintenance.run_maintenance, engine)),
+        ]
+
+    def finish(self) -> None:
+        """Let everything end after the transaction that it is in."""
+        self.evaluator.finish()
+        self.analyst.finish()
+        self.summarizer.finish()
+        for task in self.tasks:
+            task.stop()
+
+
+def _periodic(name: str, every_s: float, work: Callable[[], Awaitable[None]]) -> Periodic:
+    on_failure = metrics.ROUNDS_FAILED.labels(round=name).inc
+    return Periodic(name, every_s, work, at_once=True, on_failure=on_failure)
 
 
 async def run(settings: WorkerSettings, stop: asyncio.Event | None = None) -> None:
-    """Work until SIGTERM, SIGINT or `stop`; transactions under way end first.
+    """Work until SIGTERM, SIGINT or `stop`. Running transactions end first.
 
-    Raises OSError when the metrics port is taken, and whatever a part of it fails with for good.
+    Raises OSError if the metrics port is taken, and the errors that end one of its parts.
     """
     stop = stop or asyncio.Event()
     with _signals(stop), metrics.serve(settings.metrics_host, settings.metrics_port):
@@ -56,7 +87,7 @@ async def run(settings: WorkerSettings, stop: asyncio.Event | None = None) -> No
             async with asyncio.timeout(None) as limit:
                 await _work(settings, engine, notifier, stop, limit)
         except TimeoutError:
-            log.warning("stopped in the middle of a transaction")
+            log.warning("stopped during a transaction")
         finally:
             await notifier.close()
             await engine.dispose()
@@ -65,44 +96,32 @@ async def run(settings: WorkerSettings, stop: asyncio.Event | None = None) -> No
 async def _work(
     settings: WorkerSettings, engine: AsyncEngine, notifier: Notifier, stop: asyncio.Event, limit: asyncio.Timeout
 ) -> None:
-    evaluator = Evaluator(engine, notifier)
-    views = Views(engine)
-    analyst = Analyst(engine, notifier, evaluator, views)
     model = OpenAIModel(settings) if settings.llm_base_url else None
-    consultant = LlmSummarizer(
-        engine, notifier, model, timeout_s=settings.llm_timeout_s, exam_tokens=settings.llm_exam_tokens
-    )
-    async with contextlib.aclosing(model) if model else contextlib.nullcontext(), asyncio.TaskGroup() as parts:
-        jobs = {EVALUATE: evaluator.handle, ANALYSE: analyst.handle}
-        parts.create_task(take_jobs(jobs, settings.redis_url, stop), name="queue")
-        consulting = take_jobs(
-            {LLM_SUMMARY: consultant.handle}, settings.redis_url, stop, queue=MODEL_QUEUE, limit_s=LLM_JOB_LIMIT_S
+    async with contextlib.aclosing(model) if model else contextlib.nullcontext(), asyncio.TaskGroup() as group:
+        parts = Parts(settings, engine, notifier, model)
+        jobs = {EVALUATE: parts.evaluator.handle, ANALYSE: parts.analyst.handle}
+        llm_jobs = {LLM_SUMMARY: parts.summarizer.handle}
+        group.create_task(take_jobs(jobs, settings.redis_url, stop), name="queue")
+        group.create_task(
+            take_jobs(llm_jobs, settings.redis_url, stop, queue=MODEL_QUEUE, limit_s=LLM_JOB_LIMIT_S),
+            name="model queue",
         )
-        parts.create_task(consulting, name="model queue")
-        parts.create_task(repeat("model", consultant.consult, CONSULT_S, stop), name="model")
-        parts.create_task(repeat("sweep", evaluator.sweep, settings.sweep_ms / 1000, stop), name="sweep")
-        parts.create_task(repeat("analyses", analyst.sweep, settings.sweep_ms / 1000, stop), name="analyses")
-        parts.create_task(repeat("views", views.keep_fresh, VIEWS_S, stop), name="views")
-        parts.create_task(repeat("absences", Lookout(engine).look, LOOK_S, stop), name="absences")
-        parts.create_task(repeat("timeouts", Timekeeper(engine, notifier).look, TIME_S, stop), name="timeouts")
-        parts.create_task(repeat("expiry", lambda: expire(engine, notifier), EXPIRE_S, stop), name="expiry")
-        parts.create_task(repeat("upkeep", lambda: keep_up(engine), UPKEEP_S, stop), name="upkeep")
+        for task in parts.tasks:
+            group.create_task(task.run(), name=task.name)
         log.info("working")
         await stop.wait()
-        evaluator.finish()
-        analyst.finish()
-        consultant.finish()
+        parts.finish()
         limit.reschedule(asyncio.get_running_loop().time() + GRACE_S)
 
 
 @contextlib.contextmanager
 def _signals(stop: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    wanted = (signal.SIGTERM, signal.SIGINT)
-    for number in wanted:
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
         loop.add_signal_handler(number, stop.set)
     try:
         yield
     finally:
-        for number in wanted:
+        for number in signals:
             loop.remove_signal_handler(number)

@@ -1,4 +1,4 @@
-"""What one worker process counts, under the names of `protocol.metrics`, and the small server that shows it."""
+"""The metrics of a worker process, and the small server for `/metrics`. Their meanings are in `protocol.metrics`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,13 +60,13 @@ ROUNDS_FAILED: Final = Counter(
 
 @contextmanager
 def serve(host: str, port: int | None) -> Iterator[int | None]:
-    """Serve `/metrics` until the end of the block; yields the port, None when none was wanted. Raises OSError."""
+    """Serve `/metrics` until the end of the block. Yield the port, or None without one. Raises OSError."""
     if port is None:
         yield None
         return
     server, thread = start_http_server(port, host, REGISTRY)
     bound: int = server.server_address[1]
-    log.info("metrics", url=f"http://{host}:{bound}/metrics")
+    log.info("serving metrics", url=f"http://{host}:{bound}/metrics")
     try:
         yield bound
     finally:

@@ -1,6 +1,6 @@
-"""Stage 7 of 9, on the worker's side: claimed facts go through the engine; what came of it is handed back to be stored.
+"""Stage 7 of 9, in the worker: pass claimed events to the engine, and keep the states of recent attempts in memory.
 
-No I/O. A rule that raises costs its own attempt this fold and nobody else's.
+No I/O. A rule that raises an error affects only its own attempt.
 """
 
 from collections import OrderedDict
@@ -22,16 +22,16 @@ from protocol.events import StoredEvent
 STATES_KEPT: Final = 20_000
 POLICIES_KEPT: Final = 1_000
 
-CHECKPOINT_FACTS: Final = 256
+CHECKPOINT_EVENTS: Final = 256
 CHECKPOINT_MS: Final = 10_000
-"""A state is stored once it is so many facts ahead of the stored one, or that is so old by PostgreSQL's clock."""
+"""A state is stored when it is this many events ahead of the stored one, or when the stored one is this old."""
 
 Positions = tuple[tuple[UUID, int], ...]
-"""The last folded number of each stream with folded facts, in the order of the streams."""
+"""The last folded sequence number of each stream that has one, in the order of the streams."""
 
 
 class Fold(msgspec.Struct, frozen=True):
-    """One attempt's next facts, folded: the way its cursor moves, the flags to raise, and where the state stands."""
+    """The result of folding one attempt's next events: cursor advance, flags to raise, and the state after them."""
 
     advance: Advance
     flags: list[NewFlag]
@@ -40,47 +40,55 @@ class Fold(msgspec.Struct, frozen=True):
 
 
 class Folder:
-    """Folds claimed attempts; remembers engines by policy, and the states of the attempts folded last."""
+    """Folds claimed attempts. Keeps engines by policy, and the states of recently folded attempts."""
 
-    def __init__(self, rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> None:
+    def __init__(
+        self, rulebooks: Mapping[int, Rulebook] = RULEBOOKS, *, checkpoint_events: int = CHECKPOINT_EVENTS
+    ) -> None:
         self._rulebooks = rulebooks
+        self._checkpoint_events = checkpoint_events
         self._engines: OrderedDict[tuple[UUID, int], Engine] = OrderedDict()
         self._states: OrderedDict[UUID, tuple[Positions, State]] = OrderedDict()
 
     def take(self, cursor: Cursor) -> State | None:
-        """Give the state that stands exactly at this cursor, if it is remembered.
+        """Return the state exactly at this cursor, if it is in memory, and remove it from memory.
 
-        It is forgotten here: a fold changes it in place, and one that is not committed must not leave it behind.
+        A fold changes the state in place. If the fold is not committed, the changed state must not be used again.
         """
         positions, state = self._states.pop(cursor.attempt_id, (None, None))
         return state if positions == _positions(cursor, ()) else None
 
-    def fold(self, cursor: Cursor, facts: Sequence[StoredEvent], start: State | Checkpoint | None) -> Fold:
-        """Fold an attempt's next facts, from where it stands; None where nothing has been folded yet.
+    def fold(self, cursor: Cursor, events: Sequence[StoredEvent], start: State | Checkpoint | None) -> Fold:
+        """Fold an attempt's next events, from `start`, which is None if nothing has been folded yet.
 
-        Raises whatever a rule, a broken policy or a broken checkpoint raises.
+        Raises the errors of a rule, an invalid policy or an invalid checkpoint.
         """
         engine = self._engine_of(cursor)
         state = engine.begin() if start is None else start
         if isinstance(state, Checkpoint):
             state = _refold(cursor, engine, state)
-        found = [finding for fact in facts for finding in engine.step(state, fact)]
-        # Who had to read facts back has met another worker, and may again: the next one shall have fewer to read.
-        is_due = isinstance(start, Checkpoint) or _is_due(cursor, len(facts))
+        found = [finding for event in events for finding in engine.step(state, event)]
+        # If events had to be read again, another worker folds this attempt too: store a state so that it reads fewer.
+        is_due = isinstance(start, Checkpoint) or self._is_due(cursor, len(events))
         return Fold(
-            advance=Advance(cursor, facts, engine.encode(state) if is_due else None),
-            flags=[flag_of(finding, cursor.attempt_id, cursor.policy_version) for finding in found],
+            advance=Advance(cursor, events, engine.encode(state) if is_due else None),
+            flags=[make_flag(finding, cursor.attempt_id, cursor.policy_version) for finding in found],
             state=state,
-            positions=_positions(cursor, facts),
+            positions=_positions(cursor, events),
         )
 
     def keep(self, fold: Fold) -> None:
-        """Remember a fold's state. Only after its COMMIT: a state must never be ahead of the cursor it is kept for."""
+        """Keep the state of a fold in memory. Call it only after COMMIT: a state must never be ahead of its cursor."""
         attempt_id = fold.advance.cursor.attempt_id
         self._states[attempt_id] = (fold.positions, fold.state)
         self._states.move_to_end(attempt_id)
         if len(self._states) > STATES_KEPT:
             self._states.popitem(last=False)
+
+    def _is_due(self, cursor: Cursor, folded: int) -> bool:
+        """Return whether the state is to be stored."""
+        ahead = cursor.facts + folded - cursor.checkpoint_facts
+        return ahead >= self._checkpoint_events or cursor.checkpoint_age_ms >= CHECKPOINT_MS or cursor.has_ended
 
     def _engine_of(self, cursor: Cursor) -> Engine:
         key = (cursor.policy_id, cursor.rulebook_version)
@@ -94,29 +102,24 @@ class Folder:
 
 
 def _refold(cursor: Cursor, engine: Engine, checkpoint: Checkpoint) -> State:
-    """Fold again what follows the checkpoint; what it led to has been raised already, so it is dropped."""
+    """Fold the events after the checkpoint again. Their findings are dropped: they have been raised already."""
     if len(checkpoint.events) != cursor.facts - cursor.checkpoint_facts:
-        raise StateError("facts folded after the checkpoint are not stored")
+        raise StateError("events that were folded after the checkpoint are missing")
     state = engine.decode(checkpoint.state)
-    for fact in checkpoint.events:
-        engine.step(state, fact)
+    for event in checkpoint.events:
+        engine.step(state, event)
     return state
 
 
-def _is_due(cursor: Cursor, folded: int) -> bool:
-    ahead = cursor.facts + folded - cursor.checkpoint_facts
-    return ahead >= CHECKPOINT_FACTS or cursor.checkpoint_age_ms >= CHECKPOINT_MS or cursor.has_ended
-
-
-def _positions(cursor: Cursor, facts: Sequence[StoredEvent]) -> Positions:
+def _positions(cursor: Cursor, events: Sequence[StoredEvent]) -> Positions:
     last = {stream.stream_id: stream.position for stream in cursor.streams}
-    for fact in facts:
-        last[fact.stream_id] = fact.seq
+    for event in events:
+        last[event.stream_id] = event.seq
     return tuple((stream_id, position) for stream_id, position in last.items() if position)
 
 
-def flag_of(finding: Finding, attempt_id: UUID, policy_version: int) -> NewFlag:
-    """Make the flag a finding stands for."""
+def make_flag(finding: Finding, attempt_id: UUID, policy_version: int) -> NewFlag:
+    """Make a flag from a finding."""
     return NewFlag(
         attempt_id=attempt_id,
         rule=finding.rule,

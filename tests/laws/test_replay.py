@@ -22,9 +22,9 @@ from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
 from db.settings import DatabaseSettings
 from tests.factories import make_stream, store_events
-from tests.workers.rooms import HubTopic, Room, SeededAttempt
+from tests.workers.rooms import EventSpec, Room, SeededAttempt
 from veritas.audit.reproduce import reproduce
-from workers import metrics, state_cache
+from workers import metrics
 from workers.jobs.evaluate import Evaluator
 
 STUDENTS = 6
@@ -50,8 +50,8 @@ class Client:
         self._chance = chance
         self._mono = chance.randrange(5_000)
 
-    def act(self) -> list[HubTopic]:
-        told: list[HubTopic] = []
+    def act(self) -> list[EventSpec]:
+        told: list[EventSpec] = []
         for _ in range(self._chance.randint(1, 4)):
             for kind, data, after_ms in self._chance.choice(SCENES):
                 self._mono += after_ms
@@ -120,17 +120,19 @@ class Worker:
         own: Sequence[UUID],
         others: Sequence[UUID],
         chance: random.Random,
+        checkpoint_events: int,
     ) -> None:
         self._engine = engine
         self._notifier = notifier
         self._own = own
         self._others = others
         self._chance = chance
+        self._checkpoint_events = checkpoint_events
         self.forget()
 
     def forget(self) -> None:
         """Be another process, that knows nothing."""
-        self._evaluator = Evaluator(self._engine, self._notifier)
+        self._evaluator = Evaluator(self._engine, self._notifier, checkpoint_events=self._checkpoint_events)
 
     async def work(self) -> None:
         while True:
@@ -142,16 +144,14 @@ class Worker:
             await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize(("seed", "checkpoint_facts"), [(1, 40), (2, 256)])
+@pytest.mark.parametrize(("seed", "checkpoint_events"), [(1, 40), (2, 256)])
 async def test_whatever_workers_went_through_the_facts_tell_the_same_again(
     database: DatabaseSettings,
     engine: AsyncEngine,
     notifier: Notifier,
-    monkeypatch: pytest.MonkeyPatch,
     seed: int,
-    checkpoint_facts: int,
+    checkpoint_events: int,
 ) -> None:
-    monkeypatch.setattr(state_cache, "CHECKPOINT_FACTS", checkpoint_facts)
     chance = random.Random(seed)
     room = Room(engine)
     seeded_attempts = await room.seat(STUDENTS, policy=OFTEN)
@@ -160,7 +160,7 @@ async def test_whatever_workers_went_through_the_facts_tell_the_same_again(
     halves = attempts[::2], attempts[1::2]
     halves = attempts[::2], attempts[1::2]
     workers = [
-        Worker(other, notifier, own, not_own, chance)
+        Worker(other, notifier, own, not_own, chance, checkpoint_events)
         for other, own, not_own in zip(others, halves, halves[::-1], strict=True)
     ]
     refolded = metrics.FACTS_REFOLDED._value.get()

@@ -9,14 +9,16 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AnalysisCursor, EventStream, Flag, MonitoringEvent
+from db.notify import Notifier
 from db.partitions import first_id
 from protocol.roles import Role
 from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user, store_events
+from workers.jobs.evaluate import Evaluator
 
-HubTopic = tuple[str, dict[str, Any], int]
+EventSpec = tuple[str, dict[str, Any], int]
 """One event: type, data, mono in ms."""
 
-AWAY: list[HubTopic] = [
+AWAY: list[EventSpec] = [
     ("window_blur", {}, 1_000),
     ("alive", {}, 10_000),
     ("alive", {}, 22_000),
@@ -53,11 +55,11 @@ class Room:
                 await make_connection(conn, seeded.attempt_id, seeded.stream_id)
             return seeded_attempts
 
-    async def store(self, seeded: SeededAttempt, events: list[HubTopic]) -> None:
+    async def store(self, seeded: SeededAttempt, events: list[EventSpec]) -> None:
         async with self.engine.begin() as conn:
             await store_events(conn, seeded.stream_id, events)
 
-    async def open_before(self, seeded: SeededAttempt, days: int, events: list[HubTopic]) -> None:
+    async def open_before(self, seeded: SeededAttempt, days: int, events: list[EventSpec]) -> None:
         """Give the attempt a stream that was opened so many days ago, with these facts."""
         old = UUID(int=first_id(datetime.now(UTC) - timedelta(days=days, hours=6)).int + uuid4().int % 2**64)
         async with self.engine.begin() as conn:
@@ -85,3 +87,12 @@ class Room:
         async with self.engine.connect() as conn:
             found = await conn.execute(select(AnalysisCursor.facts).where(AnalysisCursor.attempt_id == attempt_id))
             return found.scalar_one()
+
+
+async def break_checkpoint(engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt) -> None:
+    """Let another worker fold what is stored, and break the state that it leaves."""
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
+    async with engine.begin() as conn:
+        await conn.execute(
+            update(AnalysisCursor).where(AnalysisCursor.attempt_id == seeded.attempt_id).values(state=b"\xc1")
+        )

@@ -3,12 +3,10 @@ import time
 from contextlib import suppress
 from uuid import uuid4
 
-import pytest
-
 from db.notify import Notifier
 from protocol.jobs import EVALUATE
 from veritas.embedded.valkey import Redis
-from workers import arq_worker, metrics
+from workers import metrics
 from workers.arq_worker import take_jobs
 
 
@@ -53,14 +51,11 @@ async def test_stopping_lets_a_job_end(redis: Redis, notifier: Notifier) -> None
     assert (handler.ended, handler.cancelled) == (1, 0)
 
 
-async def test_a_job_that_does_not_end_is_cut(
-    redis: Redis, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(arq_worker, "JOBS_END_S", 0.1)
+async def test_a_job_that_does_not_end_is_cancelled(redis: Redis, notifier: Notifier) -> None:
     handler, stop = Handler(), asyncio.Event()
     await notifier.enqueue_evaluate([uuid4()])
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        tasks.create_task(take_jobs({EVALUATE: handler.handle}, redis.url, stop))
+        tasks.create_task(take_jobs({EVALUATE: handler.handle}, redis.url, stop, jobs_end_s=0.1))
         await handler.began.wait()
         stop.set()
     assert (handler.ended, handler.cancelled) == (0, 1)

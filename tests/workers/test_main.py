@@ -225,6 +225,6 @@ async def hang(*_):
     print("in the middle", file=sys.stderr, flush=True)
     await asyncio.Event().wait()
 
-analyse.work_out = hang
+analyse.update_performance = hang
 asyncio.run(run(read_settings(WorkerSettings, os.environ)))
 """

@@ -10,7 +10,7 @@ from judgement.errors import StateError, UnsupportedRulebook
 from protocol.events import StoredEvent
 from tests.judgement.rulebooks import BOTH
 from tests.judgement.stories import LAPTOP, alive, at, tell
-from workers.state_cache import CHECKPOINT_FACTS, CHECKPOINT_MS, Fold, Folder
+from workers.state_cache import CHECKPOINT_EVENTS, CHECKPOINT_MS, Fold, Folder
 
 ATTEMPT, POLICY = uuid4(), uuid4()
 AWAY = tell(at(0, "window_blur"), alive(5, 40))
@@ -92,17 +92,17 @@ def test_a_checkpoint_whose_facts_are_not_all_there_is_refused(facts: list[Store
 
 
 def test_a_state_is_stored_every_so_many_facts() -> None:
-    folder, quiet = Folder(), tell(alive(0, 5 * 3 * CHECKPOINT_FACTS))
+    folder, quiet = Folder(), tell(alive(0, 5 * 3 * CHECKPOINT_EVENTS))
     stored, checkpoint = [], 0
-    for n in range(3 * CHECKPOINT_FACTS):
+    for n in range(3 * CHECKPOINT_EVENTS):
         if fold(folder, cursor_at(n, checkpoint=checkpoint), quiet[n : n + 1]).advance.checkpoint is not None:
             stored.append(n + 1)
             checkpoint = n + 1
-    assert stored == [CHECKPOINT_FACTS, 2 * CHECKPOINT_FACTS, 3 * CHECKPOINT_FACTS]
+    assert stored == [CHECKPOINT_EVENTS, 2 * CHECKPOINT_EVENTS, 3 * CHECKPOINT_EVENTS]
 
 
 def test_a_large_fold_stores_its_state_at_once() -> None:
-    quiet = tell(alive(0, 5 * CHECKPOINT_FACTS))[:CHECKPOINT_FACTS]
+    quiet = tell(alive(0, 5 * CHECKPOINT_EVENTS))[:CHECKPOINT_EVENTS]
     assert Folder().fold(cursor_at(0), quiet, None).advance.checkpoint is not None
     assert Folder().fold(cursor_at(0), quiet[1:], None).advance.checkpoint is None
 

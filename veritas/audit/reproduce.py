@@ -27,7 +27,7 @@ from judgement.score.scoring import compute_integrity
 from protocol.analysis import Observed
 from protocol.events import StoredEvent
 from protocol.flags import CountedFlag
-from workers.state_cache import flag_of
+from workers.state_cache import make_flag
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -98,7 +98,7 @@ class Replay:
         self._last[event.stream_id] = event.seq
         self._events += 1
         for finding in self._engine.step(self._state, event):
-            flag = flag_of(finding, self.folded.attempt_id, self.folded.policy_version)
+            flag = make_flag(finding, self.folded.attempt_id, self.folded.policy_version)
             self._raised.setdefault(_identity(flag), flag)
 
     def find_order_fault(self) -> str | None:

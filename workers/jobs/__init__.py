@@ -1,1 +1,1 @@
-"""What workers do, one file per job, thin: load, judge, store, hint. Nothing here waits for a person or a socket."""
+"""The jobs of a worker, one file each: load, compute, store, notify. None of them waits for a user or a socket."""

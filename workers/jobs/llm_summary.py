@@ -1,7 +1,7 @@
-"""The model's part after an attempt has ended: ask for a summary, keep what holds of it, and say how far it came.
+"""Request summaries of analyzed attempts from a language model, and store the claims that cite real events.
 
-Whatever a model answers, no score, status or rule's flag changes; without an answer the summary written from the flags
-stays. No transaction is open while a model thinks, and Redis is never needed.
+No answer of a model changes a score, a status or a rule's flag. Without an answer the summary from the template stays.
+No transaction is open while a model answers, and Redis is never needed.
 """
 
 import asyncio
@@ -17,12 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import AWAY
 from db.notify import Notifier
-from db.queries import feed
 from db.queries.analysis import model_runs
 from db.queries.analysis.model_runs import AttemptFacts, NewModelRun, NewSummary, SummaryRequest
 from db.queries.evaluation import flags
 from db.queries.evaluation.flags import NewFlag
+from db.unit import change
 from protocol.analysis import ModelState
+from protocol.backoff import Backoff
 from protocol.flags import FlagSource
 from protocol.jobs import LlmSummary
 from workers import metrics
@@ -30,30 +31,30 @@ from workers.llm import evidence, verdict
 from workers.llm.breaker import Breaker
 from workers.llm.client import Model, Reply
 from workers.llm.errors import BadVerdict, ModelError, Unavailable
-from workers.llm.evidence import Case, Evidence, Raised, Seen, Written
+from workers.llm.evidence import AttemptCase, Evidence, ShownEvent, ShownFlag, ShownText
 from workers.llm.verdict import Advice, Checked
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 2
-"""How many attempts one worker asks about at the same time."""
+"""How many requests one worker has open at the same time."""
 
 TRIES: Final = 4
-"""After so many failures about one revision the template's summary stays for good."""
+"""After this many failures of one revision, the template's summary stays."""
 
-BACKOFF_S: Final = (15.0, 60.0, 240.0)
+BACKOFF: Final = Backoff(15.0, 240.0, factor=4.0)
 LEASE_SPARE_S: Final = 30.0
 RULE: Final = "model"
 RULE_VERSION: Final = 1
 TEXT_LEAST: Final = 40
-"""Shorter answers are no text to describe."""
+"""Shorter answers are not shown to the model as a text."""
 
 PLAIN: Final = ("alive", "typing", "draft_saved", "eye_movement", "face_count", "head_pose", "voice_activity")
-"""Telemetry: shown by its count, and fact by fact only where a flag cites it."""
+"""Telemetry: the model gets the number of these events, and single ones only if a flag cites them."""
 
 
 class LlmSummarizer:
-    """Asks a model about attempts whose exam wants it; one for all the jobs and rounds of a process."""
+    """Requests summaries for exams that use a model. One for all jobs and polls of a process."""
 
     def __init__(
         self,
@@ -74,20 +75,30 @@ class LlmSummarizer:
         self._finishing = asyncio.Event()
 
     def finish(self) -> None:
-        """Ask no more, and wait for no answer: who claims what is left asks anew."""
+        """Send no more requests and wait for no answer. Another process will send the open requests again."""
         self._finishing.set()
 
     async def handle(self, _ctx: object, payload: object) -> None:
-        """Do the job `protocol.jobs.LLM_SUMMARY`. Raises msgspec.ValidationError when the payload is none of its."""
+        """Run the job `protocol.jobs.LLM_SUMMARY`. Raises msgspec.ValidationError if the payload does not fit."""
         job = msgspec.convert(payload, LlmSummary)
         try:
-            await self.consult(job.attempts)
+            await self.summarize(job.attempts)
         except* AWAY as away:
-            # The round finds what is left.
-            log.warning("consultation put off", error=repr(away.exceptions[0]))
+            # No retry of the job: the next poll finds these attempts.
+            log.warning("summary postponed", error=repr(away.exceptions[0]))
 
-    async def consult(self, among: Collection[UUID] = ()) -> None:
-        """Ask about whatever waits, or about those named. Raises what PostgreSQL's absence raises."""
+    async def poll(self) -> None:
+        """Request all summaries that are due. Raises AWAY errors."""
+        try:
+            await self.summarize()
+        except ExceptionGroup as errors:
+            away, others = errors.split(AWAY)
+            if away is None or others is not None:
+                raise
+            raise away.exceptions[0] from errors
+
+    async def summarize(self, among: Collection[UUID] = ()) -> None:
+        """Request all summaries that are due, or those of the given attempts. Raises AWAY errors, in a group."""
         if self._model is None:
             async with self._engine.begin() as conn:
                 await model_runs.turn_off_pending(conn)
@@ -97,50 +108,50 @@ class LlmSummarizer:
                 claimed = await model_runs.claim_requests(conn, limit=AT_ONCE, lease_s=self._lease_s, among=among)
             if not claimed:
                 return
-            async with asyncio.TaskGroup() as askings:
-                for asking in claimed:
-                    askings.create_task(self._ask(self._model, asking))
+            async with asyncio.TaskGroup() as requests:
+                for request in claimed:
+                    requests.create_task(self._request(self._model, request))
         metrics.MODEL_BREAKER.set(self._breaker.is_open(time.monotonic()))
 
-    async def _ask(self, model: Model, asking: SummaryRequest) -> None:
-        """Ask about one attempt and store what holds of the answer, or when to ask again."""
+    async def _request(self, model: Model, request: SummaryRequest) -> None:
+        """Request one summary, and store its valid claims or the time of the next try."""
         async with self._engine.connect() as conn:
-            record = await model_runs.read_attempt_facts(conn, asking.attempt_id)
-            shown = evidence.present(await _case(conn, asking.attempt_id, record))
-            known = await model_runs.find_earlier_answer(conn, asking.attempt_id, shown.shown)
+            record = await model_runs.read_attempt_facts(conn, request.attempt_id)
+            shown = evidence.present(await _read_case(conn, request.attempt_id, record))
+            earlier = await model_runs.find_earlier_answer(conn, request.attempt_id, shown.shown)
             spent = await model_runs.count_tokens(conn, record.exam_id)
-        if known is not None:
-            reply = Reply(text=known[1], model=known[0], prompt_tokens=0, completion_tokens=0, duration_ms=0)
-            await self._conclude(asking, record, shown, reply)
+        if earlier is not None:
+            reply = Reply(text=earlier[1], model=earlier[0], prompt_tokens=0, completion_tokens=0, duration_ms=0)
+            await self._store(request, record, shown, reply)
         elif spent >= self._exam_tokens:
-            await self._fail(asking, shown, "the exam's budget is spent", None, at_last=True)
+            await self._fail(request, shown, "the token budget of the exam is used up", None, is_final=True)
         elif not self._breaker.take(time.monotonic()):
-            await self._put_off(asking, self._breaker.wait_s(time.monotonic()))
+            await self._postpone(request, self._breaker.wait_s(time.monotonic()))
         else:
-            await self._ask_anew(model, asking, record, shown)
+            await self._send(model, request, record, shown)
 
-    async def _ask_anew(self, model: Model, asking: SummaryRequest, record: AttemptFacts, shown: Evidence) -> None:
+    async def _send(self, model: Model, request: SummaryRequest, record: AttemptFacts, shown: Evidence) -> None:
         reply = None
         try:
             reply = await self._wait_for(model.ask(shown, verdict.schema()))
             if reply is None:
-                await self._put_off(asking, 0)
+                await self._postpone(request, 0)
                 return
             self._breaker.succeed()
             metrics.MODEL_BREAKER.set(0)
             metrics.MODEL_SECONDS.observe(reply.duration_ms / 1000)
-            await self._conclude(asking, record, shown, reply)
+            await self._store(request, record, shown, reply)
         except Unavailable as error:
             self._breaker.fail(time.monotonic())
-            await self._fail(asking, shown, str(error), reply)
+            await self._fail(request, shown, str(error), reply)
         except BadVerdict as error:
-            await self._fail(asking, shown, str(error), reply)
+            await self._fail(request, shown, str(error), reply)
         except ModelError as error:
-            await self._fail(asking, shown, str(error), reply, at_last=True)
+            await self._fail(request, shown, str(error), reply, is_final=True)
 
-    async def _wait_for(self, asking: Coroutine[None, None, Reply]) -> Reply | None:
-        """Wait for an answer, or for the end of the process, which gives None."""
-        answering, finishing = asyncio.ensure_future(asking), asyncio.ensure_future(self._finishing.wait())
+    async def _wait_for(self, request: Coroutine[None, None, Reply]) -> Reply | None:
+        """Wait for an answer. Return None if the process ends first."""
+        answering, finishing = asyncio.ensure_future(request), asyncio.ensure_future(self._finishing.wait())
         try:
             await asyncio.wait((answering, finishing), return_when=asyncio.FIRST_COMPLETED)
             return answering.result() if answering.done() else None
@@ -149,51 +160,47 @@ class LlmSummarizer:
             finishing.cancel()
             await asyncio.gather(answering, finishing, return_exceptions=True)
 
-    async def _conclude(self, asking: SummaryRequest, record: AttemptFacts, shown: Evidence, reply: Reply) -> None:
-        """Store what holds. Raises BadVerdict."""
+    async def _store(self, request: SummaryRequest, record: AttemptFacts, shown: Evidence, reply: Reply) -> None:
+        """Store the valid claims. Raises BadVerdict if the summary has none."""
         checked = verdict.check(verdict.read(reply.text), shown)
         metrics.MODEL_CLAIMS_DROPPED.inc(checked.dropped)
         if not checked.summary:
-            raise BadVerdict("no sentence of the summary cites a fact that is there")
-        run = _run(asking, shown, reply, ModelState.DONE, dropped=checked.dropped)
-        async with self._engine.begin() as conn:
-            await model_runs.store_run(conn, run)
-            if not await model_runs.lock_analysis(conn, asking.attempt_id, asking.revision):
+            raise BadVerdict("no sentence of the summary cites an existing event")
+        run = _run(request, shown, reply, ModelState.DONE, dropped=checked.dropped)
+        async with change(self._engine, self._notifier) as unit:
+            await model_runs.store_run(unit.conn, run)
+            if not await model_runs.lock_analysis(unit.conn, request.attempt_id, request.revision):
                 return
-            await model_runs.store_summary(conn, asking.attempt_id, _summary(checked, reply))
-            new = [_flag(asking.attempt_id, record, advice) for advice in checked.advice]
-            rows = await flags.raise_flags(conn, new, source=FlagSource.LLM)
-            if rows:
-                await feed.append(conn, record.exam_id, rows)
+            await model_runs.store_summary(unit.conn, request.attempt_id, _summary(checked, reply))
+            new = [_flag(request.attempt_id, record, advice) for advice in checked.advice]
+            unit.feed(record.exam_id, await flags.raise_flags(unit.conn, new, source=FlagSource.LLM))
         metrics.MODEL_RUNS.labels(outcome="done").inc()
-        if rows:
-            await self._notifier.notify("feed", record.exam_id)
 
     async def _fail(
-        self, asking: SummaryRequest, shown: Evidence, reason: str, reply: Reply | None, *, at_last: bool = False
+        self, request: SummaryRequest, shown: Evidence, reason: str, reply: Reply | None, *, is_final: bool = False
     ) -> None:
-        at_last = at_last or asking.failed + 1 >= TRIES
-        log.warning("model gave no summary", attempt=str(asking.attempt_id), reason=reason, at_last=at_last)
-        metrics.MODEL_RUNS.labels(outcome="failed" if at_last else "put_off").inc()
+        is_final = is_final or request.failed + 1 >= TRIES
+        log.warning("no summary from the model", attempt=str(request.attempt_id), reason=reason, is_final=is_final)
+        metrics.MODEL_RUNS.labels(outcome="failed" if is_final else "put_off").inc()
         async with self._engine.begin() as conn:
-            await model_runs.store_run(conn, _run(asking, shown, reply, ModelState.FAILED, error=reason))
-            if not at_last:
-                backoff_s = BACKOFF_S[min(asking.failed, len(BACKOFF_S) - 1)]
-                await model_runs.postpone_request(conn, asking.attempt_id, asking.revision, backoff_s)
-            elif await model_runs.lock_analysis(conn, asking.attempt_id, asking.revision):
-                await model_runs.store_summary(conn, asking.attempt_id, None)
+            await model_runs.store_run(conn, _run(request, shown, reply, ModelState.FAILED, error=reason))
+            if not is_final:
+                pause_s = BACKOFF.pause_s(request.failed)
+                await model_runs.postpone_request(conn, request.attempt_id, request.revision, pause_s)
+            elif await model_runs.lock_analysis(conn, request.attempt_id, request.revision):
+                await model_runs.store_summary(conn, request.attempt_id, None)
 
-    async def _put_off(self, asking: SummaryRequest, after_s: float) -> None:
+    async def _postpone(self, request: SummaryRequest, after_s: float) -> None:
         async with self._engine.begin() as conn:
-            await model_runs.postpone_request(conn, asking.attempt_id, asking.revision, after_s)
+            await model_runs.postpone_request(conn, request.attempt_id, request.revision, after_s)
 
 
-async def _case(conn: AsyncConnection, attempt_id: UUID, record: AttemptFacts) -> Case:
+async def _read_case(conn: AsyncConnection, attempt_id: UUID, record: AttemptFacts) -> AttemptCase:
     raised = await model_runs.read_flags(conn, attempt_id)
     cited = {event_id for flag in raised for event_id in flag.cited}
-    facts = await model_runs.read_events(conn, attempt_id, cited, plain=PLAIN, most=evidence.FACTS_MAX)
+    events = await model_runs.read_events(conn, attempt_id, cited, plain=PLAIN, most=evidence.EVENTS_MAX)
     texts = await model_runs.read_texts(conn, attempt_id, least=TEXT_LEAST, most=evidence.TEXTS_MAX)
-    return Case(
+    return AttemptCase(
         subject=record.subject,
         duration_ms=record.completed_at - record.started_at,
         integrity=record.integrity,
@@ -201,21 +208,22 @@ async def _case(conn: AsyncConnection, attempt_id: UUID, record: AttemptFacts) -
         lmi=record.lmi,
         percentage=record.percentage,
         counts=await model_runs.count_events(conn, attempt_id),
-        facts=[
-            Seen(fact.stream_id, fact.seq, fact.time_ms - record.started_at, fact.type, fact.data) for fact in facts
+        events=[
+            ShownEvent(event.stream_id, event.seq, event.time_ms - record.started_at, event.type, event.data)
+            for event in events
         ],
-        flags=[Raised(flag.rule, flag.severity, flag.status, flag.summary, flag.cited) for flag in raised],
-        texts=[Written(item, text) for item, text in texts],
+        flags=[ShownFlag(flag.rule, flag.severity, flag.status, flag.summary, flag.cited) for flag in raised],
+        texts=[ShownText(item, text) for item, text in texts],
         names=record.names,
     )
 
 
 def _summary(checked: Checked, reply: Reply) -> NewSummary:
     return NewSummary(
-        text=" ".join(statement.text for statement in checked.summary),
-        recommendations=model_runs.to_statements([(one.text, one.cited) for one in checked.recommendations]),
+        text=" ".join(claim.text for claim in checked.summary),
+        recommendations=model_runs.to_statements([(claim.text, claim.cited) for claim in checked.recommendations]),
         originality_indicators=model_runs.to_statements(
-            [(one.text, one.cited) for one in checked.originality_indicators]
+            [(claim.text, claim.cited) for claim in checked.originality_indicators]
         ),
         model=reply.model,
     )
@@ -228,7 +236,7 @@ def _flag(attempt_id: UUID, record: AttemptFacts, advice: Advice) -> NewFlag:
         rule=RULE,
         rule_version=RULE_VERSION,
         policy_version=record.policy_version,
-        # What it rests on is the episode: asked again, it may find other words for the same.
+        # The cited events identify the episode: another answer may describe the same events in other words.
         episode_key=sha256(cited.encode()).hexdigest()[:16],
         severity=advice.severity,
         confidence=advice.confidence,
@@ -239,7 +247,7 @@ def _flag(attempt_id: UUID, record: AttemptFacts, advice: Advice) -> NewFlag:
 
 
 def _run(
-    asking: SummaryRequest,
+    request: SummaryRequest,
     shown: Evidence,
     reply: Reply | None,
     state: ModelState,
@@ -248,8 +256,8 @@ def _run(
     dropped: int = 0,
 ) -> NewModelRun:
     return NewModelRun(
-        attempt_id=asking.attempt_id,
-        revision=asking.revision,
+        attempt_id=request.attempt_id,
+        revision=request.revision,
         model="" if reply is None else reply.model,
         state=state,
         input=shown.shown,

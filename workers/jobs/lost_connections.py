@@ -1,7 +1,7 @@
-"""Absences: connections of dead hubs end, and who is gone for long is named: an outage first, then a silence.
+"""End the connections of dead hubs, and record clients that stay away: first an outage, then a missed heartbeat.
 
-Thin: load, judge, store. Nothing here reaches a rule's verdict or a board: what is stated are facts that weigh nothing.
-While PostgreSQL did not answer us it answered nobody: hubs and candidates then get time to be back before any of this.
+It raises no flags and changes no board: the recorded events have no weight in any score. While this process could not
+reach PostgreSQL, hubs and candidates could not either; then they get time to come back first.
 """
 
 import time
@@ -21,43 +21,44 @@ from workers import metrics
 
 log = structlog.get_logger(__name__)
 
-LOOK_S: Final = 2.0
-MISSED_S: Final = 3 * LOOK_S
-"""After so long without a look that went well, we know nothing of who could have been back by now."""
+EVERY_S: Final = 2.0
+MISSED_S: Final = 3 * EVERY_S
+"""After this time without a successful poll, it is unknown which clients could have reconnected."""
 
 CATCH_UP_S: Final = 86_400.0
-"""How far back the first look looks: nobody may have been looking over night."""
+"""How far back the first poll searches: no worker may have been running over night."""
 
 PATIENCE_S: Final = float(hub_leases.LEASE_S)
-STATED_AT_ONCE: Final = 200
-"""How many attempts are locked in one transaction: their candidates' hellos wait for it."""
+BATCH: Final = 200
+"""The most attempts that one transaction locks: the hellos of their clients wait for it."""
 
 
-class Lookout:
-    """Looks after the absent; one for a process, and any number of processes."""
+class LostConnectionDetector:
+    """Records lost connections. One for a process; any number of processes may run it."""
 
-    def __init__(self, engine: AsyncEngine, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Callable[[], float] = time.monotonic, *, batch: int = BATCH) -> None:
         self._engine = engine
         self._clock = clock
-        self._looked_s = float("-inf")
+        self._batch = batch
+        self._polled_s = float("-inf")
         self._patient_until_s = 0.0
         self._within_s = CATCH_UP_S
 
-    async def look(self) -> None:
-        """End what dead hubs left open, then name outages and silences. Raises what PostgreSQL's absence raises."""
+    async def poll(self) -> None:
+        """End connections of dead hubs, then record outages and missed heartbeats. Raises AWAY errors."""
         now_s = self._clock()
-        if now_s - self._looked_s > MISSED_S:
+        if now_s - self._polled_s > MISSED_S:
             self._patient_until_s = now_s + PATIENCE_S
             self._within_s = CATCH_UP_S
         if now_s < self._patient_until_s:
-            await self._ask()
+            await self._check_database()
         else:
             await self._end_dead_hubs()
-            await self._name_absences()
+            await self._record_losses()
             self._within_s = lost_connections.WITHIN_S
-        self._looked_s = self._clock()
+        self._polled_s = self._clock()
 
-    async def _ask(self) -> None:
+    async def _check_database(self) -> None:
         async with self._engine.connect() as conn:
             await lost_connections.list_lost_clients(conn)
 
@@ -70,49 +71,56 @@ class Lookout:
         if any(ended[1:]):
             log.warning("connections of dead hubs closed", connections=sum(ended[1:]))
 
-    async def _name_absences(self) -> None:
+    async def _record_losses(self) -> None:
         outages = 0
-        stated = STATED_AT_ONCE
-        while stated:
+        has_more = True
+        while has_more:
             async with self._engine.begin() as conn:
-                due = await _find_due(conn, self._within_s) if await lost_connections.try_lock(conn) else []
-                told = await lost_connections.record_losses(conn, due)
-            outages += _count(told)
-            # Whoever was left out is just saying hello: the next look sees whether that went well.
-            stated = len(told) if len(due) == STATED_AT_ONCE else 0
+                due = await self._find_due(conn) if await lost_connections.try_lock(conn) else []
+                recorded = await lost_connections.record_losses(conn, due)
+            outages += _count(recorded)
+            # The clients of the others are sending a hello now. The next poll checks them again.
+            has_more = bool(recorded) and len(due) == self._batch
         if outages:
             log.warning("cohort outage", attempts=outages)
 
+    async def _find_due(self, conn: AsyncConnection) -> list[LossReport]:
+        """Find what to record now, the longest lost clients first, at most as many as one transaction may lock."""
+        lost = await lost_connections.list_lost_clients(conn, self._within_s)
+        counts = Counter(client.exam_id for client in lost)
+        crowded = {exam_id for exam_id, count in counts.items() if count >= LEAST}
+        losses = [
+            Loss(client.attempt_id, client.exam_id, client.lost_at_ms, client.outage)
+            for client in lost
+            if client.exam_id in crowded
+        ]
+        cohorts = find_cohorts(losses, await lost_connections.count_online(conn, crowded))
+        return list_reports(lost, cohorts)[: self._batch]
 
-def due_of(client: Sequence[LostClient], cohorts: Sequence[Cohort]) -> list[LossReport]:
-    """Say what is due of whom: an outage once the grace is over, unless a silence came first; then the silence."""
+
+def list_reports(lost: Sequence[LostClient], cohorts: Sequence[Cohort]) -> list[LossReport]:
+    """List what is to be recorded about lost clients.
+
+    An outage after `GRACE_S`, unless a missed heartbeat is recorded already; the missed heartbeat after `SILENT_S`.
+    """
     outages: dict[UUID, CohortOutage] = {}
     for cohort in cohorts:
-        named = CohortOutage(cohort.group or uuid7(), cohort.lost, cohort.of)
-        outages.update(dict.fromkeys(cohort.attempts, named))
-    due = []
-    for one in client:
-        if one.is_silent or one.away_ms < lost_connections.GRACE_S * 1000:
+        outage = CohortOutage(cohort.group or uuid7(), cohort.lost, cohort.of)
+        outages.update(dict.fromkeys(cohort.attempts, outage))
+    reports = []
+    for client in lost:
+        if client.is_silent or client.away_ms < lost_connections.GRACE_S * 1000:
             continue
-        outage = outages.get(one.attempt_id) if one.outage is None else None
-        is_silent = one.away_ms >= lost_connections.SILENT_S * 1000
-        if outage is not None or is_silent:
-            due.append(LossReport(one, outage, is_silent))
-    return due
+        new_outage = outages.get(client.attempt_id) if client.outage is None else None
+        is_silent = client.away_ms >= lost_connections.SILENT_S * 1000
+        if new_outage is not None or is_silent:
+            reports.append(LossReport(client, new_outage, is_silent))
+    return reports
 
 
-async def _find_due(conn: AsyncConnection, within_s: float) -> list[LossReport]:
-    """What is to be stated now: of those gone longest, as many as one transaction may hold."""
-    client = await lost_connections.list_lost_clients(conn, within_s)
-    crowded = {exam_id for exam_id, lost in Counter(one.exam_id for one in client).items() if lost >= LEAST}
-    losses = [Loss(one.attempt_id, one.exam_id, one.lost_at_ms, one.outage) for one in client if one.exam_id in crowded]
-    cohorts = find_cohorts(losses, await lost_connections.count_online(conn, crowded))
-    return due_of(client, cohorts)[:STATED_AT_ONCE]
-
-
-def _count(told: Sequence[LossReport]) -> int:
-    """Count what was stated; of how many that was an outage."""
-    outages = sum(one.outage is not None for one in told)
+def _count(recorded: Sequence[LossReport]) -> int:
+    """Count the recorded events. Return how many of them were outages."""
+    outages = sum(report.outage is not None for report in recorded)
     metrics.ABSENCES.labels(kind="cohort_outage").inc(outages)
-    metrics.ABSENCES.labels(kind="heartbeat_missed").inc(sum(one.is_silent for one in told))
+    metrics.ABSENCES.labels(kind="heartbeat_missed").inc(sum(report.is_silent for report in recorded))
     return outages

@@ -1,13 +1,15 @@
-"""Upkeep: partitions ahead of the events to come; what is past its use goes: credentials, old feed rows, ended leases.
+"""Maintenance: create partitions ahead, and delete expired credentials, old feed rows and ended leases.
 
-It never touches a fact or a judgement, and never makes those who do wait.
+It never changes an event, a flag or a score, and no other job waits for it.
 """
+
+from typing import Final
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import LOCK_NOT_AVAILABLE, sqlstate_of
+from db.errors import AWAY, LOCK_NOT_AVAILABLE, sqlstate_of
 from db.queries import feed
 from db.queries.accounts import credentials
 from db.queries.connections import hub_leases
@@ -15,31 +17,33 @@ from db.queries.events import partitions
 
 log = structlog.get_logger(__name__)
 
+EVERY_S: Final = 3600.0
 
-async def keep_up(engine: AsyncEngine) -> None:
-    """Do everything that is due; safe to repeat, by any number of workers.
 
-    What fails leaves the rest undisturbed. Raises an ExceptionGroup of what PostgreSQL's absence raises.
+async def run_maintenance(engine: AsyncEngine) -> None:
+    """Do everything that is due. Safe to repeat, by any number of workers.
+
+    A part that fails does not stop the others. Raises an AWAY error if all failures are, otherwise an ExceptionGroup.
     """
     failed: list[Exception] = []
     parts = {
-        "partitions": _make_partitions,
-        "credentials": _forget_credentials,
-        "leases": _forget_leases,
+        "partitions": _create_partitions,
+        "credentials": _delete_credentials,
+        "leases": _delete_leases,
         "feeds": _trim_feeds,
     }
     for name, part in parts.items():
         try:
             await part(engine)
         except Exception as error:
-            log.warning("upkeep failed", part=name, error=type(error).__name__)
+            log.warning("maintenance failed", part=name, error=type(error).__name__)
             failed.append(error)
     if failed:
-        raise ExceptionGroup("upkeep", failed)
+        raise failed[0] if all(isinstance(error, AWAY) for error in failed) else ExceptionGroup("maintenance", failed)
 
 
-async def _make_partitions(engine: AsyncEngine) -> None:
-    """Make them, unless somebody reads the events at length just now: they are made days ahead, and it can wait."""
+async def _create_partitions(engine: AsyncEngine) -> None:
+    """Create them, unless a long query reads the events now: they are created days ahead, so this can wait."""
     try:
         async with engine.begin() as conn:
             await partitions.limit_lock_wait(conn)
@@ -47,18 +51,18 @@ async def _make_partitions(engine: AsyncEngine) -> None:
     except DBAPIError as error:
         if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
             raise
-        log.info("partitions put off")
+        log.info("partitions postponed")
         return
     if created:
         log.info("partitions created", names=created)
 
 
-async def _forget_credentials(engine: AsyncEngine) -> None:
+async def _delete_credentials(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         await credentials.delete_expired(conn)
 
 
-async def _forget_leases(engine: AsyncEngine) -> None:
+async def _delete_leases(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         await hub_leases.delete_ended_leases(conn)
 

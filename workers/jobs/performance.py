@@ -1,6 +1,6 @@
-"""A student's figures, worked out anew from their final attempts. Thin: load, judge, store, in somebody's transaction.
+"""Compute a student's figures from the final attempts. It never opens or commits a transaction.
 
-They follow from what is stored and from nothing else, so doing it again changes nothing.
+The figures depend only on stored rows, so computing them again changes nothing.
 """
 
 from collections.abc import Collection
@@ -12,8 +12,8 @@ from db.queries.analysis import performance
 from judgement.score.performance import compute_performance
 
 
-async def work_out(conn: AsyncConnection, student_ids: Collection[UUID]) -> None:
-    """Work these students' figures out anew; nobody else does until COMMIT."""
+async def update_performance(conn: AsyncConnection, student_ids: Collection[UUID]) -> None:
+    """Compute and store the figures of these students. Their rows are locked until COMMIT."""
     await performance.lock_metrics(conn, student_ids)
     final = await performance.read_final_attempts(conn, student_ids)
     await performance.store_metrics(

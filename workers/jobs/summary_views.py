@@ -1,30 +1,27 @@
-"""The views teachers' figures are read from, made anew soon after something in them changed, and now and then anyway.
+"""Refresh the summary views behind teachers' figures: soon after a change, and at regular intervals.
 
-Never inside another's transaction, and nobody who reads them waits.
+A refresh never runs in another transaction, and readers of the views never wait for it.
 """
 
 import time
 from collections.abc import Callable
 from typing import Final
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import begin_unguarded
 from db.queries.analysis import summary_views
 from workers import metrics
 
-log = structlog.get_logger(__name__)
+EVERY_S: Final = 5.0
+"""Changes within this time share one refresh."""
 
-LOOK_S: Final = 5.0
-"""Changes that come within so long of one another are one refresh."""
-
-OLD_S: Final = 600.0
-"""Older views are made anew even when this process changed nothing: another one may have, and died."""
+MAX_AGE_S: Final = 600.0
+"""Older views are refreshed without a known change too: another process may have changed something and ended."""
 
 
-class Views:
-    """Keeps the views fresh; one for a process, and any number of processes."""
+class SummaryViews:
+    """Keeps the summary views fresh. One for a process; any number of processes may run it."""
 
     def __init__(self, engine: AsyncEngine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
@@ -33,13 +30,13 @@ class Views:
         self._refreshed_s = float("-inf")
 
     def touch(self) -> None:
-        """Say that something changed which the views show."""
+        """Note that something has changed that the views show."""
         self._is_touched = True
 
     async def keep_fresh(self) -> None:
-        """Make the views anew if they are due. Raises what PostgreSQL's absence raises."""
-        if self._is_touched or self._clock() - self._refreshed_s > OLD_S:
-            # What changes from here on may be in these views or not: then it is the next ones' turn.
+        """Refresh the views if they are due. Raises AWAY errors."""
+        if self._is_touched or self._clock() - self._refreshed_s > MAX_AGE_S:
+            # Changes from now on may be missing in this refresh, so they count for the next one.
             was_touched, self._is_touched = self._is_touched, False
             try:
                 await self._refresh()
@@ -52,7 +49,7 @@ class Views:
     async def _refresh(self) -> None:
         async with begin_unguarded(self._engine) as conn:
             if not await summary_views.try_lock(conn):
-                # Whoever has the turn may have begun before our change.
+                # The process that has the lock may have started before our change.
                 self._is_touched = True
                 return
             await summary_views.refresh_views(conn)

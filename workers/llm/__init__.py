@@ -1,1 +1,1 @@
-"""What a language model may add after an attempt has ended: words that cite facts, and never a score or a decision."""
+"""Summaries by a language model after an attempt: texts that cite events, and never a score or a decision."""

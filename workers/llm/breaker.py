@@ -1,12 +1,15 @@
-"""When to leave a model alone that fails and fails. Pure: it is told the time, in seconds of any steady clock."""
+"""Circuit breaker: pause requests to a model that keeps failing.
+
+Pure: it never reads a clock. Times are seconds of any steady clock.
+"""
 
 from typing import Final
 
 FAILURES: Final = 3
-"""How many failures in a row open it."""
+"""Failures in a row that open it."""
 
 REST_S: Final = 60.0
-"""How long it stays open; then one request tries."""
+"""How long it stays open. Then one request is allowed."""
 
 
 class Breaker:
@@ -22,15 +25,15 @@ class Breaker:
         self._until_s = 0.0
 
     def is_open(self, now_s: float) -> bool:
-        """Whether nobody should ask now."""
+        """Return whether requests are paused now."""
         return self._failed >= self._failures and now_s < self._until_s
 
     def wait_s(self, now_s: float) -> float:
-        """How long nobody should ask; 0 when it is not open."""
+        """Return how long requests are paused; 0 when it is not open."""
         return self._until_s - now_s if self.is_open(now_s) else 0.0
 
     def take(self, now_s: float) -> bool:
-        """Ask to try; the first to do so when the rest is over keeps others out until what came of it is told."""
+        """Return whether a request is allowed. After the pause only one is, until its result is reported."""
         if self.is_open(now_s):
             return False
         if self._failed >= self._failures:
@@ -38,10 +41,10 @@ class Breaker:
         return True
 
     def succeed(self) -> None:
-        """It answered."""
+        """Report an answer."""
         self._failed = 0
 
     def fail(self, now_s: float) -> None:
-        """It did not."""
+        """Report a failure."""
         self._failed += 1
         self._until_s = now_s + self._rest_s

@@ -1,6 +1,6 @@
-"""The one door to a model: any server that speaks the OpenAI API. Nothing is judged or stored here, no key is logged.
+"""The client of a language model: any server with the OpenAI API. It stores nothing and never logs a key.
 
-Retries, with what `Retry-After` asks for, are the openai client's; how long all of them take together is bounded here.
+The openai client retries and respects `Retry-After`. This module limits the total time of all tries.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model answered, which model it says it is, and what it took."""
+    """An answer, the model's name according to the server, and the tokens and time that it took."""
 
     text: str
     model: str
@@ -29,25 +29,25 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Model(Protocol):
-    """Somebody who can be asked."""
+    """A language model."""
 
     async def ask(self, evidence: Evidence, schema: dict[str, Any]) -> Reply:
-        """Ask for an answer of this JSON Schema. Raises Unavailable or Refused."""
+        """Request an answer in this JSON Schema. Raises Unavailable or Refused."""
 
     async def aclose(self) -> None:
-        """Let go of every connection."""
+        """Close all connections."""
 
 
 class OpenAIModel:
-    """A model behind the OpenAI API: hosted, or a server of one's own (docs/llm.md)."""
+    """A model behind the OpenAI API, hosted or on your own server (docs/llm.md)."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._client: AsyncOpenAI | None = None
 
     async def ask(self, evidence: Evidence, schema: dict[str, Any]) -> Reply:
-        """Ask for an answer of this JSON Schema. Raises Unavailable or Refused."""
-        # Imported by who asks, not by who might: it takes most of a second, which is no fault of the model's.
+        """Request an answer in this JSON Schema. Raises Unavailable or Refused."""
+        # Imported before the first request only: it takes most of a second, which must not count as the model's time.
         await asyncio.to_thread(importlib.import_module, "openai")
         started_s = time.monotonic()
         try:
@@ -66,7 +66,7 @@ class OpenAIModel:
         )
 
     async def aclose(self) -> None:
-        """Let go of every connection."""
+        """Close all connections."""
         if self._client is not None:
             await self._client.close()
 
@@ -90,10 +90,10 @@ class OpenAIModel:
             )
         except openai.APIStatusError as error:
             raise _refusal(error.status_code) from error
-        except openai.APIError as error:  # no connection, a cut body, or one that is no answer of this API
+        except openai.APIError as error:  # no connection, a truncated body, or not an answer of this API
             raise Unavailable(type(error).__name__) from error
-        except ValueError as error:  # a body that says it is JSON and is not
-            raise Unavailable("the answer is no JSON") from error
+        except ValueError as error:  # a body that is not the JSON that it claims to be
+            raise Unavailable("the answer is not JSON") from error
 
 
 def _connect(settings: WorkerSettings) -> "AsyncOpenAI":
@@ -108,5 +108,5 @@ def _connect(settings: WorkerSettings) -> "AsyncOpenAI":
 
 
 def _refusal(status: int) -> ModelError:
-    said = f"the model's server answered {status}"
-    return Unavailable(said) if status in (408, 409, 429) or status >= 500 else Refused(said)
+    message = f"the model's server answered {status}"
+    return Unavailable(message) if status in (408, 409, 429) or status >= 500 else Refused(message)

@@ -1,6 +1,6 @@
-"""What a model answers, and what of it holds: every claim cites facts that exist, or it is thrown away and counted.
+"""The answer of a model, and which of its claims are valid: each must cite existing events, or it is dropped.
 
-Pure. A verdict is words: it has no field for a score, a status or a rule's flag, so it cannot change one.
+Pure. A verdict has no field for a score, a status or a rule's flag, so it never changes one.
 """
 
 from collections.abc import Sequence
@@ -14,20 +14,20 @@ from workers.llm.evidence import EventId, Evidence
 
 CLAIM_CHARS: Final = 600
 CLAIMS_MAX: Final = 12
-"""How many claims of a kind are kept."""
+"""How many claims of each kind are kept."""
 
 FLAGS_MAX: Final = 5
 
 
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One sentence and the numbers of the facts it rests on."""
+    """One sentence, and the numbers of the events that support it."""
 
     text: str
     cites: list[int]
 
 
 class Suspicion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Something a teacher might want to look at; advisory, so never critical."""
+    """Something that a teacher may want to check. It is advisory, so it is never critical."""
 
     text: str
     cites: list[int]
@@ -36,7 +36,7 @@ class Suspicion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The answer a model is asked for."""
+    """The answer that is requested from a model."""
 
     summary: list[Claim]
     recommendations: list[Claim]
@@ -44,15 +44,15 @@ class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     advisory_flags: list[Suspicion]
 
 
-class Statement(msgspec.Struct, frozen=True):
-    """A claim that holds, with the facts it cites."""
+class CheckedClaim(msgspec.Struct, frozen=True):
+    """A valid claim, with the events that it cites."""
 
     text: str
     cited: tuple[EventId, ...]
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
-    """An advisory flag that holds."""
+    """A valid advisory flag."""
 
     text: str
     cited: tuple[EventId, ...]
@@ -61,22 +61,22 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a verdict holds, and how many of its claims did not."""
+    """The valid claims of a verdict, and the number of dropped ones."""
 
-    summary: tuple[Statement, ...] = ()
-    recommendations: tuple[Statement, ...] = ()
-    originality_indicators: tuple[Statement, ...] = ()
+    summary: tuple[CheckedClaim, ...] = ()
+    recommendations: tuple[CheckedClaim, ...] = ()
+    originality_indicators: tuple[CheckedClaim, ...] = ()
     advice: tuple[Advice, ...] = ()
     dropped: int = 0
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema a model's answer must fit: every field wanted, no other allowed."""
+    """Return the JSON Schema of an answer: all fields are required, and no others are allowed."""
     return msgspec.json.schema(Verdict)
 
 
 def read(text: str) -> Verdict:
-    """Read what a model answered, one JSON object, in a Markdown fence or without. Raises BadVerdict."""
+    """Decode an answer: one JSON object, with or without a Markdown fence. Raises BadVerdict."""
     try:
         return msgspec.json.decode(_unfence(text).encode(), type=Verdict)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -84,52 +84,53 @@ def read(text: str) -> Verdict:
 
 
 def check(verdict: Verdict, evidence: Evidence) -> Checked:
-    """Keep the claims whose every citation is one of the evidence's numbers; count the rest."""
-    summary = _hold(verdict.summary, evidence, CLAIMS_MAX)
-    recommendations = _hold(verdict.recommendations, evidence, CLAIMS_MAX)
-    indicators = _hold(verdict.originality_indicators, evidence, CLAIMS_MAX)
-    advised = [one for one in verdict.advisory_flags if _holds(one, evidence) and 0 <= one.confidence <= 1][:FLAGS_MAX]
-    kept = len(summary) + len(recommendations) + len(indicators) + len(advised)
-    said = len(verdict.summary) + len(verdict.recommendations) + len(verdict.originality_indicators)
+    """Keep the claims that cite only numbers of the evidence, and count the others."""
+    summary = _keep_valid(verdict.summary, evidence, CLAIMS_MAX)
+    recommendations = _keep_valid(verdict.recommendations, evidence, CLAIMS_MAX)
+    indicators = _keep_valid(verdict.originality_indicators, evidence, CLAIMS_MAX)
+    advisory = [flag for flag in verdict.advisory_flags if _is_valid(flag, evidence) and 0 <= flag.confidence <= 1]
+    advisory = advisory[:FLAGS_MAX]
+    kept = len(summary) + len(recommendations) + len(indicators) + len(advisory)
+    given = len(verdict.summary) + len(verdict.recommendations) + len(verdict.originality_indicators)
     return Checked(
         summary=summary,
         recommendations=recommendations,
         originality_indicators=indicators,
         advice=tuple(
             Advice(
-                text=one.text.strip(),
-                cited=_cited(one, evidence),
-                severity=Severity(one.severity),
-                confidence=one.confidence,
+                text=flag.text.strip(),
+                cited=_cited(flag, evidence),
+                severity=Severity(flag.severity),
+                confidence=flag.confidence,
             )
-            for one in advised
+            for flag in advisory
         ),
-        dropped=said + len(verdict.advisory_flags) - kept,
+        dropped=given + len(verdict.advisory_flags) - kept,
     )
 
 
-def _hold(claims: Sequence[Claim], evidence: Evidence, most: int) -> tuple[Statement, ...]:
-    held = [claim for claim in claims if _holds(claim, evidence)]
-    return tuple(Statement(claim.text.strip(), _cited(claim, evidence)) for claim in held[:most])
+def _keep_valid(claims: Sequence[Claim], evidence: Evidence, claims_max: int) -> tuple[CheckedClaim, ...]:
+    valid = [claim for claim in claims if _is_valid(claim, evidence)]
+    return tuple(CheckedClaim(claim.text.strip(), _cited(claim, evidence)) for claim in valid[:claims_max])
 
 
-def _holds(claim: Claim | Suspicion, evidence: Evidence) -> bool:
-    """Whether a claim says something, not too much, nothing PostgreSQL could not keep, and cites what is there."""
+def _is_valid(claim: Claim | Suspicion, evidence: Evidence) -> bool:
+    """Return whether a claim has a text of valid length, no NUL, and cites only existing events."""
     text = claim.text.strip()
     return (
         0 < len(text) <= CLAIM_CHARS
         and "\0" not in text
         and bool(claim.cites)
-        and all(1 <= number <= len(evidence.facts) for number in claim.cites)
+        and all(1 <= number <= len(evidence.events) for number in claim.cites)
     )
 
 
 def _cited(claim: Claim | Suspicion, evidence: Evidence) -> tuple[EventId, ...]:
-    return tuple(evidence.facts[number - 1] for number in dict.fromkeys(claim.cites))
+    return tuple(evidence.events[number - 1] for number in dict.fromkeys(claim.cites))
 
 
 def _unfence(text: str) -> str:
-    """Take off the Markdown fence that some models put around JSON however they are asked."""
+    """Remove the Markdown fence that some models put around JSON in spite of the instructions."""
     text = text.strip()
     if text.startswith("```"):
         _, _, text = text.partition("\n")

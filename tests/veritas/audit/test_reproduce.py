@@ -19,7 +19,7 @@ from tests.workers.rooms import AWAY, Room, SeededAttempt
 from veritas.audit.reproduce import Bounds, Reproduction, reproduce
 from workers.jobs.analyse import Analyst
 from workers.jobs.evaluate import Evaluator
-from workers.jobs.summary_views import Views
+from workers.jobs.summary_views import SummaryViews
 
 EVENTS = len(AWAY) + 1
 """With `attempt_started`."""
@@ -266,7 +266,7 @@ async def test_a_coverage_that_differs_is_named_once_it_was_said_for_good(
     await change(engine, update(ExamAttempt).values(completed_at=func.now() + timedelta(minutes=1)))
     evaluator = Evaluator(engine, notifier)
     await change(engine, insert(BehaviorAnalysis).values(attempt_id=seeded.attempt_id))
-    await Analyst(engine, notifier, evaluator, Views(engine)).analyse([seeded.attempt_id])
+    await Analyst(engine, notifier, evaluator, SummaryViews(engine)).analyse([seeded.attempt_id])
     assert whats(await look(engine)) == []
     [breach] = (await change(engine, update(Connection).values(closed_at=None))).coverages
     assert breach.what.startswith("coverage is 0.0, but 0.")

@@ -26,14 +26,14 @@ from protocol.jobs import Analyse
 from tests import seeded_attempts
 from tests.factories import make_connection, store_events
 from tests.seeded_attempts import KEYED, SeededAttempt
-from tests.workers.rooms import AWAY, HubTopic
+from tests.workers.rooms import AWAY, EventSpec
 from workers.jobs import analyse as stage
 from workers.jobs.analyse import Analyst
 from workers.jobs.evaluate import Evaluator
-from workers.jobs.summary_views import Views
+from workers.jobs.summary_views import SummaryViews
 
 TYPED = "The more I practise, the luckier I get. "
-WRITING: list[HubTopic] = [("draft_saved", {"item": "d", "text": TYPED * n}, 30_000 + n) for n in range(1, 6)]
+WRITING: list[EventSpec] = [("draft_saved", {"item": "d", "text": TYPED * n}, 30_000 + n) for n in range(1, 6)]
 
 
 @pytest.fixture
@@ -42,10 +42,10 @@ def analyst(engine: AsyncEngine, notifier: Notifier) -> Analyst:
 
 
 def make_analyst(engine: AsyncEngine, notifier: Notifier) -> Analyst:
-    return Analyst(engine, notifier, Evaluator(engine, notifier), Views(engine))
+    return Analyst(engine, notifier, Evaluator(engine, notifier), SummaryViews(engine))
 
 
-async def sit_and_end(engine: AsyncEngine, events: Sequence[HubTopic] = (*AWAY, *WRITING)) -> SeededAttempt:
+async def sit_and_end(engine: AsyncEngine, events: Sequence[EventSpec] = (*AWAY, *WRITING)) -> SeededAttempt:
     """One student leaves the page for long, writes, and submits; all of it seen, nothing of it folded yet."""
     async with engine.begin() as conn:
         seeded = await seeded_attempts.seed_attempt(conn, KEYED)
@@ -143,7 +143,7 @@ async def test_doing_it_again_changes_nothing(engine: AsyncEngine, analyst: Anal
     await analyst.analyse([seeded.attempt_id])
     first, kinds = await read(engine, seeded), await read_kinds(engine, seeded)
     await analyst.analyse([seeded.attempt_id])
-    await analyst.sweep()
+    await analyst.poll()
     assert (await read(engine, seeded), await read_kinds(engine, seeded)) == (first, kinds)
 
 
@@ -153,9 +153,9 @@ async def test_two_workers_at_once_conclude_once(
     all_of_them = [await sit_and_end(engine) for _ in range(8)]
     other = create_engine(database)
     workers = [make_analyst(engine, notifier), make_analyst(other, notifier)]
-    await asyncio.gather(*(worker.sweep() for worker in workers))
+    await asyncio.gather(*(worker.poll() for worker in workers))
     await make_due(engine)
-    await workers[0].sweep()
+    await workers[0].poll()
     assert {(await read(engine, one)).revision for one in all_of_them} == {1}
     await other.dispose()
 
@@ -164,7 +164,7 @@ async def test_a_job_names_attempts_and_the_sweep_needs_none(engine: AsyncEngine
     named, swept = await sit_and_end(engine), await sit_and_end(engine)
     await analyst.handle(None, msgspec.to_builtins(Analyse([named.attempt_id])))
     assert [(await read(engine, one)).state for one in (named, swept)] == ["done", "pending"]
-    await analyst.sweep()
+    await analyst.poll()
     assert (await read(engine, swept)).state == "done"
 
 
@@ -192,7 +192,7 @@ async def test_a_review_has_it_concluded_anew(engine: AsyncEngine, analyst: Anal
     await analyst.analyse([seeded.attempt_id])
     await decide(engine, seeded, FlagStatus.DISMISSED)
     assert (await read(engine, seeded)).state == "stale"
-    await analyst.sweep()
+    await analyst.poll()
     found = await read(engine, seeded)
     assert (found.state, found.revision, found.integrity_score, found.anomaly_count) == ("done", 2, 1.0, 0)
     assert "1 flag dismissed or withdrawn" in found.llm_summary
@@ -208,10 +208,10 @@ async def test_facts_that_come_after_it_have_it_concluded_anew(
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     found = await read(engine, seeded)
     assert (found.state, found.integrity_score) == ("stale", 1.0), "what was concluded stands until it is made anew"
-    await analyst.sweep()
+    await analyst.poll()
     assert (await read(engine, seeded)).state == "stale", "the rest of what comes late is waited for"
     await make_due(engine)
-    await analyst.sweep()
+    await analyst.poll()
     found = await read(engine, seeded)
     assert (found.state, found.revision, found.facts) == ("done", 2, len(AWAY) + len(WRITING) + 2)
     assert found.integrity_score < 1
@@ -226,7 +226,7 @@ async def test_facts_that_tell_nothing_new_make_no_new_revision(
         await system_events.append_events(conn, seeded.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     await make_due(engine)
-    await analyst.sweep()
+    await analyst.poll()
     found = await read(engine, seeded)
     assert (found.state, found.revision, found.facts) == ("done", 1, len(AWAY) + len(WRITING) + 3)
 
@@ -248,7 +248,7 @@ async def test_a_models_words_stand_as_long_as_what_they_are_about(
 ) -> None:
     async with engine.begin() as conn:
         await analyses.mark_stale(conn, [asked.attempt_id])
-    await analyst.sweep()
+    await analyst.poll()
     found = await read(engine, asked)
     assert (found.state, found.revision, found.llm_summary, found.model_state) == ("done", 1, "A model's.", "done")
 
@@ -257,7 +257,7 @@ async def test_a_new_verdict_is_put_in_the_templates_words_until_the_model_has_w
     engine: AsyncEngine, analyst: Analyst, asked: SeededAttempt
 ) -> None:
     await decide(engine, asked, FlagStatus.DISMISSED)
-    await analyst.sweep()
+    await analyst.poll()
     found = await read(engine, asked)
     assert (found.revision, found.llm_model_version, found.model_state) == (2, "rules", "pending")
     assert "dismissed or withdrawn" in found.llm_summary
@@ -269,10 +269,10 @@ async def test_what_a_program_said_of_originality_stays(engine: AsyncEngine, ana
     async with engine.begin() as conn:
         await service_reports.add_indicators(conn, seeded.attempt_id, "service:checker", ["much like a paper of 2019"])
         await analyses.mark_stale(conn, [seeded.attempt_id])
-    await analyst.sweep()
+    await analyst.poll()
     assert (await read(engine, seeded)).revision == 1
     await decide(engine, seeded, FlagStatus.DISMISSED)
-    await analyst.sweep()
+    await analyst.poll()
     found = await read(engine, seeded)
     said = {"text": "much like a paper of 2019", "cited": [], "by": "service:checker"}
     assert (found.revision, found.originality_indicators) == (2, [said])
@@ -284,7 +284,7 @@ async def test_a_fold_in_flight_is_not_waited_for(engine: AsyncEngine, analyst: 
         await cursors.claim_cursors(fold, [seeded.attempt_id], 1, carried={1})
         await asyncio.wait_for(analyst.analyse([seeded.attempt_id]), 5)
         assert (await read(engine, seeded)).state == "pending"
-    await analyst.sweep()
+    await analyst.poll()
     assert (await read(engine, seeded)).state == "done"
 
 
@@ -293,16 +293,16 @@ async def test_facts_that_cannot_be_folded_put_it_off_and_then_fail_it_visibly(
 ) -> None:
     seeded = await sit_and_end(engine)
     await change(engine, MonitoringEvent.__table__.delete().where(MonitoringEvent.seq == 3))
-    await analyst.sweep()
+    await analyst.poll()
     found = await read(engine, seeded)
     assert (found.state, found.failures) == ("pending", 0)
     past = func.now() - func.make_interval(0, 0, 0, 0, 1)
     await change(engine, update(MonitoringEvent).values(server_timestamp=past))
     for _ in range(analyses.FAILURES):
         await make_due(engine)
-        await analyst.sweep()
+        await analyst.poll()
     found = await read(engine, seeded)
-    assert (found.state, found.error, found.failures) == ("failed", "facts wait that cannot be folded", 5)
+    assert (found.state, found.error, found.failures) == ("failed", "events are waiting that cannot be folded", 5)
 
 
 async def test_what_fails_is_counted_tried_later_and_then_shown_as_failed_and_holds_up_nobody(
@@ -316,48 +316,53 @@ async def test_what_fails_is_counted_tried_later_and_then_shown_as_failed_and_ho
         return conclusion.conclude(known)
 
     monkeypatch.setattr(stage, "conclude", conclude)
-    await analyst.sweep()
+    await analyst.poll()
     found = await read(engine, broken)
     assert (found.state, found.failures) == ("pending", 1)
     assert found.error.startswith("ValueError at test_analyse.py:")
     assert "Ada" not in found.error
     assert (await read(engine, whole)).state == "done"
-    await analyst.sweep()
+    await analyst.poll()
     assert (await read(engine, broken)).failures == 1, "it is not its turn yet"
     for _ in range(analyses.FAILURES):
         await make_due(engine)
-        await analyst.sweep()
+        await analyst.poll()
     assert (await read(engine, broken)).state == "failed"
     monkeypatch.undo()
     await make_due(engine)
-    await analyst.sweep()
+    await analyst.poll()
     found = await read(engine, broken)
     assert (found.state, found.failures, found.error) == ("done", 0, None)
 
 
-@pytest.mark.parametrize("step", ["rescore_all", "store_analysis", "work_out", "append"])
+@pytest.mark.parametrize("step", ["rescore_all", "store_analysis", "update_performance", "append"])
 async def test_whoever_dies_in_the_middle_has_done_nothing_and_the_next_does_all_of_it(
     engine: AsyncEngine, notifier: Notifier, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     seeded = await sit_and_end(engine)
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     await change(engine, update(ExamAttempt).values(coverage=0.4, integrity_score=None))
-    rooms = {"rescore_all": stage.scores, "store_analysis": stage.analyses, "work_out": stage, "append": stage.feed}
+    modules = {
+        "rescore_all": stage.scores,
+        "store_analysis": stage.analyses,
+        "update_performance": stage,
+        "append": feed,
+    }
     reached = asyncio.Event()
 
     async def hang(*_: object) -> None:
         reached.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(rooms[step], step, hang)
-    dying = asyncio.create_task(make_analyst(engine, notifier).sweep())
+    monkeypatch.setattr(modules[step], step, hang)
+    dying = asyncio.create_task(make_analyst(engine, notifier).poll())
     await asyncio.wait_for(reached.wait(), 10)
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     monkeypatch.undo()
     assert (await read(engine, seeded)).state == "pending"
     assert (await read_attempt(engine, seeded)).lmi is None
-    await make_analyst(engine, notifier).sweep()
+    await make_analyst(engine, notifier).poll()
     assert (await read(engine, seeded)).state == "done"
     assert (await read_kinds(engine, seeded)).count("score") == 2
 
@@ -367,7 +372,7 @@ async def test_a_students_figures_follow_a_final_attempt(engine: AsyncEngine, an
     await analyst.analyse([seeded.attempt_id])
     assert await read_total(engine, seeded.student_id) == 0, "a flag is still open"
     await decide(engine, seeded, FlagStatus.CONFIRMED)
-    await analyst.sweep()
+    await analyst.poll()
     assert await read_total(engine, seeded.student_id) == 1
 
 

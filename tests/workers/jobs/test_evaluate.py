@@ -17,11 +17,11 @@ from db.queries.evaluation import cursors
 from db.settings import DatabaseSettings
 from protocol.jobs import Evaluate
 from tests.judgement.rulebooks import BOTH
-from tests.workers.rooms import AWAY, HubTopic, Room, SeededAttempt
+from tests.workers.rooms import AWAY, EventSpec, Room, SeededAttempt, break_checkpoint
 from veritas.audit.reproduce import reproduce
 from workers import metrics
-from workers.jobs import evaluate as stage
-from workers.jobs.evaluate import Evaluator, Outcome
+from workers.jobs.evaluate import FOLDS, Evaluator, Outcome
+from workers.jobs.sweep import Sweep
 
 FACTS = len(AWAY) + 1
 """With `attempt_started`."""
@@ -150,15 +150,6 @@ async def test_a_hole_stops_the_fold_until_it_is_filled(engine: AsyncEngine, roo
     assert await room.count_flags() == 1
 
 
-async def break_checkpoint(engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt) -> None:
-    """Have another worker fold what there is, and spoil the state it leaves."""
-    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
-    async with engine.begin() as conn:
-        await conn.execute(
-            update(AnalysisCursor).where(AnalysisCursor.attempt_id == seeded.attempt_id).values(state=b"\xc1")
-        )
-
-
 async def test_an_attempt_that_cannot_be_folded_leaves_the_others_judged(
     engine: AsyncEngine, room: Room, evaluator: Evaluator, notifier: Notifier
 ) -> None:
@@ -175,17 +166,11 @@ async def test_an_attempt_that_cannot_be_folded_leaves_the_others_judged(
     assert metrics.FOLD_FAILURES._value.get() == failed + 2
 
 
-@pytest.mark.parametrize(("aside_s", "flags"), [(60.0, 0), (0.0, 1)])
+@pytest.mark.parametrize(("quarantine_s", "flags"), [(60.0, 0), (0.0, 1)])
 async def test_an_attempt_set_aside_is_tried_again_later(
-    engine: AsyncEngine,
-    room: Room,
-    evaluator: Evaluator,
-    notifier: Notifier,
-    monkeypatch: pytest.MonkeyPatch,
-    aside_s: float,
-    flags: int,
+    engine: AsyncEngine, room: Room, notifier: Notifier, quarantine_s: float, flags: int
 ) -> None:
-    monkeypatch.setattr(stage, "ASIDE_S", aside_s)
+    evaluator = Evaluator(engine, notifier, quarantine_s=quarantine_s)
     [seeded] = await room.seat()
     await break_checkpoint(engine, notifier, seeded)
     await room.store(seeded, AWAY)
@@ -211,9 +196,9 @@ async def test_a_row_postgresql_refuses_costs_its_own_attempt_only(
 
 
 async def test_a_fold_that_was_rolled_back_leaves_no_state_behind(
-    engine: AsyncEngine, room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
-    monkeypatch.setattr(stage, "ASIDE_S", 0.0)
+    evaluator = Evaluator(engine, notifier, quarantine_s=0.0)
     [seeded] = await room.seat()
     await evaluator.evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
@@ -232,7 +217,7 @@ async def test_a_state_another_worker_has_overtaken_is_not_used(
 ) -> None:
     [seeded] = await room.seat()
     one, other = Evaluator(engine, notifier), Evaluator(engine, notifier)
-    told: list[HubTopic] = [("window_blur", {}, 1_000), ("window_focus", {}, 5_000), ("alive", {}, 60_000)]
+    told: list[EventSpec] = [("window_blur", {}, 1_000), ("window_focus", {}, 5_000), ("alive", {}, 60_000)]
     for worker, event in zip((one, other, one), told, strict=True):
         await room.store(seeded, [event])
         await worker.evaluate([seeded.attempt_id])
@@ -258,17 +243,17 @@ async def test_a_job_leaves_what_never_stops_coming_to_the_hints_that_name_it(
 ) -> None:
     [seeded] = await room.seat()
     await room.store(seeded, AWAY)
-    fold_all = evaluator._fold_all
+    fold_once = evaluator.fold_once
 
     async def and_more_comes(attempts: Sequence[UUID]) -> Outcome:
-        outcome = await fold_all(attempts)
+        outcome = await fold_once(attempts)
         await room.store(seeded, [("alive", {}, 60_000)])
         return outcome
 
-    monkeypatch.setattr(evaluator, "_fold_all", and_more_comes)
+    monkeypatch.setattr(evaluator, "fold_once", and_more_comes)
     async with asyncio.timeout(10):
         await evaluator.evaluate([seeded.attempt_id])
-    assert await room.count_folded(seeded.attempt_id) == FACTS + stage.FOLDS - 1
+    assert await room.count_folded(seeded.attempt_id) == FACTS + FOLDS - 1
 
 
 async def test_a_hint_that_fails_like_nothing_foreseen_blames_nobodys_facts(
@@ -280,17 +265,16 @@ async def test_a_hint_that_fails_like_nothing_foreseen_blames_nobodys_facts(
     monkeypatch.setattr(notifier, "notify", fail)
     seeded_attempts = await room.seat(2)
     failed = metrics.FOLD_FAILURES._value.get()
-    with pytest.raises(KeyError):
-        await evaluator.evaluate([seeded.attempt_id for seeded in seeded_attempts])
+    await evaluator.evaluate([seeded.attempt_id for seeded in seeded_attempts])
     assert [await room.count_folded(seeded.attempt_id) for seeded in seeded_attempts] == [1, 1]
     assert metrics.FOLD_FAILURES._value.get() == failed
-    assert evaluator._left_alone() == set()
+    assert evaluator.quarantined() == set()
 
 
 async def test_an_attempt_held_for_long_is_left_to_the_sweep(
-    engine: AsyncEngine, room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
-    monkeypatch.setattr(stage, "BUSY_LOOKS", 2)
+    evaluator = Evaluator(engine, notifier, busy_checks=2)
     [seeded] = await room.seat()
     await room.store(seeded, AWAY)
     async with engine.begin() as conn:
@@ -299,29 +283,16 @@ async def test_an_attempt_held_for_long_is_left_to_the_sweep(
             await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_folded(seeded.attempt_id) == 0
     await room.age(seeded)
-    await evaluator.sweep()
+    await Sweep(engine, evaluator).run()
     assert await room.count_flags() == 1
 
 
-async def test_a_long_backlog_is_drained(room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cursors, "FACTS_PER_STREAM", 3)
+async def test_a_long_backlog_is_folded_completely(engine: AsyncEngine, room: Room, notifier: Notifier) -> None:
+    evaluator = Evaluator(engine, notifier, events_per_transaction=6)
     [seeded] = await room.seat()
     await room.store(seeded, [("alive", {}, n) for n in range(10)])
     await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_folded(seeded.attempt_id) == 11
-
-
-async def test_a_sweep_is_not_held_up_by_those_it_cannot_fold(
-    engine: AsyncEngine, room: Room, evaluator: Evaluator, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stage, "WORK_LIST", 1)
-    stuck, whole = await room.seat(2)
-    await break_checkpoint(engine, notifier, stuck)
-    for seeded, seconds in ((stuck, 90), (whole, 60)):
-        await room.store(seeded, AWAY)
-        await room.age(seeded, seconds)
-    await evaluator.sweep()
-    assert await room.count_flags(whole.attempt_id) == 1
 
 
 async def test_several_exams_are_fed_from_one_transaction(
@@ -383,13 +354,13 @@ async def test_old_and_new_rulebook_are_judged_side_by_side(
         await room.age(seeded)
     yesterday, today = Evaluator(engine, notifier), Evaluator(engine, notifier, BOTH)
     await yesterday.evaluate([old.attempt_id, new.attempt_id])
-    await yesterday.sweep()
+    await Sweep(engine, yesterday).run()
     assert [await room.count_flags(seeded.attempt_id) for seeded in (old, new)] == [1, 0]
     assert await room.count_folded(new.attempt_id) == 0, "what is not carried is left alone"
     assert metrics.NOT_CARRIED._value.get() == 1
     await room.store(old, [("alive", {}, 40_000)])
     await today.evaluate([old.attempt_id, new.attempt_id])
-    await today.sweep()
+    await Sweep(engine, today).run()
     assert metrics.NOT_CARRIED._value.get() == 0
     async with engine.connect() as conn:
         found = await conn.execute(select(Flag.attempt_id, Flag.rule))
@@ -430,7 +401,7 @@ async def test_a_worker_that_lost_its_states_goes_on_along_the_fold_order(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     [seeded] = await room.seat()
-    told: list[HubTopic] = [*AWAY[:2], ("copy", {}, 11_000), *AWAY[2:]]
+    told: list[EventSpec] = [*AWAY[:2], ("copy", {}, 11_000), *AWAY[2:]]
     refolded = metrics.FACTS_REFOLDED._value.get()
     for event in told:
         await room.store(seeded, [event])

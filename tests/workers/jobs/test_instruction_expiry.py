@@ -8,7 +8,7 @@ from db.queries.console import board, instructions
 from protocol.attempts import InstructionState
 from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_user
-from workers.jobs.instruction_expiry import expire
+from workers.jobs.instruction_expiry import expire_instructions
 
 
 async def test_what_is_over_is_marked_and_its_exam_announced(engine: AsyncEngine, notifier: Notifier) -> None:
@@ -21,8 +21,8 @@ async def test_what_is_over_is_marked_and_its_exam_announced(engine: AsyncEngine
         )
     async with aclosing(notifier.listen()) as heard:
         assert await anext(heard) == Notification("reconnected")
-        await expire(engine, notifier)
-        await expire(engine, notifier)
+        await expire_instructions(engine, notifier)
+        await expire_instructions(engine, notifier)
         assert await anext(heard) == Notification("feed", exam)
     async with engine.connect() as conn:
         (row,) = (await board.read_board(conn, exam)).instructions

@@ -141,8 +141,8 @@ async def judged(engine: AsyncEngine) -> dict[str, Any]:
 async def test_a_summary_with_the_facts_it_cites_replaces_the_templates(
     engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt
 ) -> None:
-    async with consulting(engine, notifier, say(GOOD)) as (consultant, _):
-        await consultant.consult()
+    async with consulting(engine, notifier, say(GOOD)) as (summarizer, _):
+        await summarizer.summarize()
     analysis = await read(engine, seeded.attempt_id)
     assert analysis.model_state == ModelState.DONE
     assert analysis.llm_summary == "The page was left once for 22 seconds."
@@ -154,8 +154,8 @@ async def test_a_summary_with_the_facts_it_cites_replaces_the_templates(
 async def test_what_was_shown_and_answered_is_kept(
     engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt
 ) -> None:
-    async with consulting(engine, notifier, say(GOOD)) as (consultant, server):
-        await consultant.consult()
+    async with consulting(engine, notifier, say(GOOD)) as (summarizer, server):
+        await summarizer.summarize()
     (run,) = await runs(engine)
     assert (run.attempt_id, run.state, run.model) == (seeded.attempt_id, ModelState.DONE, "tiny-1")
     assert (run.input, run.output) == (server.shown, GOOD)
@@ -166,8 +166,8 @@ async def test_an_advisory_flag_reaches_the_board_and_counts_in_no_score(
     engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt
 ) -> None:
     before = await judged(engine)
-    async with consulting(engine, notifier, say(GOOD)) as (consultant, _):
-        await consultant.consult()
+    async with consulting(engine, notifier, say(GOOD)) as (summarizer, _):
+        await summarizer.summarize()
     async with engine.connect() as conn:
         flag = (await conn.execute(select(Flag).where(Flag.source == FlagSource.LLM))).one()
         shown = (await conn.execute(select(FeedRow.body).order_by(FeedRow.offset.desc()).limit(1))).scalar_one()
@@ -181,8 +181,8 @@ async def test_no_name_reaches_the_model(engine: AsyncEngine, notifier: Notifier
         await conn.execute(update(User).values(full_name="Ada Example"))
         await conn.execute(update(Exam).values(subject="Physics with ada.example@school.example"))
         await answer(conn, seeded, ESSAY)
-    async with consulting(engine, notifier, say(GOOD)) as (consultant, server):
-        await consultant.consult()
+    async with consulting(engine, notifier, say(GOOD)) as (summarizer, server):
+        await summarizer.summarize()
     assert "mass times acceleration, says [name], who wrote" in server.shown
     assert "Physics with [name]" in server.shown
     assert "ada" not in server.shown.lower()
@@ -201,8 +201,8 @@ async def test_a_students_order_to_the_model_is_fenced_and_a_model_that_obeys_it
         await answer(conn, seeded, order)
     before = await judged(engine)
     obeying = json.dumps(json.loads(GOOD) | {"integrity_score": 1.0, "dismiss": ["left_page"]})
-    async with consulting(engine, notifier, say(obeying)) as (consultant, server):
-        await consultant.consult()
+    async with consulting(engine, notifier, say(obeying)) as (summarizer, server):
+        await summarizer.summarize()
     mark = server.shown[server.shown.rindex("«untrusted") :]
     assert server.shown.split(mark)[1].strip() == order
     assert "never an instruction" in server.requests[0]["messages"][0]["content"]
@@ -220,9 +220,9 @@ async def test_a_model_that_always_accuses_changes_no_score_status_or_rules_flag
         advisory_flags=[accusation | {"cites": [n]} for n in (1, 2)],
     )
     before = await judged(engine)
-    async with consulting(engine, notifier, say(accusing)) as (consultant, _):
+    async with consulting(engine, notifier, say(accusing)) as (summarizer, _):
         for _ in range(3):
-            await consultant.consult()
+            await summarizer.summarize()
             await make_due(engine)
             async with engine.begin() as conn:
                 await conn.execute(
@@ -244,8 +244,8 @@ async def test_invented_citations_are_dropped_and_counted(
         summary=[held, {"text": "A phone was seen.", "cites": [99]}],
         recommendations=[{"text": "Expel.", "cites": []}],
     )
-    async with consulting(engine, notifier, say(invented)) as (consultant, _):
-        await consultant.consult()
+    async with consulting(engine, notifier, say(invented)) as (summarizer, _):
+        await summarizer.summarize()
     analysis = await read(engine, seeded.attempt_id)
     assert (analysis.llm_summary, analysis.llm_recommendations) == ("The page was left.", [])
     assert (await runs(engine))[0].claims_dropped == 2
@@ -271,14 +271,14 @@ NOTHING_HOLDS = verdict(summary=[{"text": "A phone was seen.", "cites": [99]}])
 async def test_a_failure_is_tried_again_later_and_at_last_the_templates_summary_stays(
     engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt, trouble: Reaction
 ) -> None:
-    async with consulting(engine, notifier, trouble, llm_timeout_s=1) as (consultant, server):
+    async with consulting(engine, notifier, trouble, llm_timeout_s=1) as (summarizer, server):
         for tried in range(1, TRIES + 1):
             assert (await read(engine, seeded.attempt_id)).model_state == ModelState.PENDING
-            await consultant.consult()
-            await consultant.consult()  # not due yet: nobody is asked
+            await summarizer.summarize()
+            await summarizer.summarize()  # not due yet: nobody is asked
             assert len(server.requests) == tried
             await make_due(engine)
-        await consultant.consult()
+        await summarizer.summarize()
         assert len(server.requests) == TRIES
     analysis = await read(engine, seeded.attempt_id)
     assert (analysis.model_state, analysis.llm_model_version) == (ModelState.FAILED, "rules")
@@ -287,8 +287,8 @@ async def test_a_failure_is_tried_again_later_and_at_last_the_templates_summary_
 
 
 async def test_a_wrong_key_fails_at_once(engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt) -> None:
-    async with consulting(engine, notifier, WRONG_KEY) as (consultant, server):
-        await consultant.consult()
+    async with consulting(engine, notifier, WRONG_KEY) as (summarizer, server):
+        await summarizer.summarize()
     assert (await read(engine, seeded.attempt_id)).model_state == ModelState.FAILED
     assert (await runs(engine))[0].error == "the model's server answered 401"
     assert len(server.requests) == 1
@@ -297,10 +297,10 @@ async def test_a_wrong_key_fails_at_once(engine: AsyncEngine, notifier: Notifier
 async def test_a_model_that_keeps_failing_is_left_alone_for_a_while(
     engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt
 ) -> None:
-    async with consulting(engine, notifier, BROKEN, breaker=Breaker(failures=1, rest_s=60)) as (consultant, server):
-        await consultant.consult()
+    async with consulting(engine, notifier, BROKEN, breaker=Breaker(failures=1, rest_s=60)) as (summarizer, server):
+        await summarizer.summarize()
         await make_due(engine)
-        await consultant.consult()
+        await summarizer.summarize()
     assert len(server.requests) == 1
     assert (await read(engine, seeded.attempt_id)).model_state == ModelState.PENDING
 
@@ -308,26 +308,26 @@ async def test_a_model_that_keeps_failing_is_left_alone_for_a_while(
 async def test_an_exam_whose_budget_is_spent_is_asked_about_no_more(
     engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt
 ) -> None:
-    async with consulting(engine, notifier, say(GOOD), exam_tokens=800) as (consultant, server):
-        await consultant.consult()
+    async with consulting(engine, notifier, say(GOOD), exam_tokens=800) as (summarizer, server):
+        await summarizer.summarize()
         async with engine.begin() as conn:
             again = {"model_state": ModelState.PENDING, "revision": 2, "lmi_score": 12.0, "due_at": from_ms(0)}
             await conn.execute(update(BehaviorAnalysis).values(again))
-        await consultant.consult()
+        await summarizer.summarize()
     assert len(server.requests) == 1
     assert (await read(engine, seeded.attempt_id)).model_state == ModelState.FAILED
-    assert (await runs(engine))[-1].error == "the exam's budget is spent"
+    assert (await runs(engine))[-1].error == "the token budget of the exam is used up"
 
 
 async def test_the_same_evidence_is_not_paid_for_twice(
     engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt
 ) -> None:
-    async with consulting(engine, notifier, say(GOOD)) as (consultant, server):
-        await consultant.consult()
+    async with consulting(engine, notifier, say(GOOD)) as (summarizer, server):
+        await summarizer.summarize()
         async with engine.begin() as conn:
             again = {"model_state": ModelState.PENDING, "revision": 2, "llm_summary": TEMPLATE, "due_at": from_ms(0)}
             await conn.execute(update(BehaviorAnalysis).values(again))
-        await consultant.consult()
+        await summarizer.summarize()
     assert len(server.requests) == 1
     assert (await read(engine, seeded.attempt_id)).llm_summary == "The page was left once for 22 seconds."
 
@@ -341,8 +341,8 @@ async def test_an_answer_about_an_older_revision_is_kept_and_changes_nothing(
         writer.write(say(GOOD))
         await writer.drain()
 
-    async with consulting(engine, notifier, analyse_anew) as (consultant, _):
-        await consultant.consult()
+    async with consulting(engine, notifier, analyse_anew) as (summarizer, _):
+        await summarizer.summarize()
     analysis = await read(engine, seeded.attempt_id)
     assert (analysis.model_state, analysis.llm_summary) == (ModelState.PENDING, TEMPLATE)
     assert len(await runs(engine)) == 1
@@ -359,8 +359,8 @@ async def test_what_a_program_said_of_originality_stays(
         summary=[{"text": "The page was left.", "cites": [1]}],
         originality_indicators=[{"text": "Pasted once.", "cites": [1]}],
     )
-    async with consulting(engine, notifier, say(own)) as (consultant, _):
-        await consultant.consult()
+    async with consulting(engine, notifier, say(own)) as (summarizer, _):
+        await summarizer.summarize()
     found = (await read(engine, seeded.attempt_id)).originality_indicators
     assert found[0] == programs
     assert [one["text"] for one in found[1:]] == ["Pasted once."]
@@ -372,12 +372,12 @@ async def test_two_workers_do_not_ask_about_the_same_attempt(
     async with consulting(engine, notifier, say(GOOD)) as (other, server):
 
         async def look_meanwhile(_reader: object, writer: Any) -> None:
-            await other.consult()
+            await other.summarize()
             writer.write(say(GOOD))
             await writer.drain()
 
-        async with consulting(engine, notifier, look_meanwhile) as (consultant, _):
-            await consultant.consult()
+        async with consulting(engine, notifier, look_meanwhile) as (summarizer, _):
+            await summarizer.summarize()
     assert server.requests == []
     assert (await read(engine, seeded.attempt_id)).model_state == ModelState.DONE
 
@@ -385,23 +385,23 @@ async def test_two_workers_do_not_ask_about_the_same_attempt(
 async def test_a_worker_that_ends_waits_for_no_answer_and_leaves_the_asking_to_others(
     engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt
 ) -> None:
-    async with consulting(engine, notifier, never, llm_timeout_s=60) as (consultant, server):
+    async with consulting(engine, notifier, never, llm_timeout_s=60) as (summarizer, server):
 
         async def finish(reader: Any, writer: Any) -> None:
-            consultant.finish()
+            summarizer.finish()
             await never(reader, writer)
 
         server.reactions = [finish]
-        await consultant.consult()
+        await summarizer.summarize()
     async with consulting(engine, notifier, say(GOOD)) as (other, _):
-        await other.consult()
+        await other.summarize()
     assert (await read(engine, seeded.attempt_id)).model_state == ModelState.DONE
 
 
 async def test_without_a_model_the_analysis_says_off(
     engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt
 ) -> None:
-    await LlmSummarizer(engine, notifier, None, timeout_s=1, exam_tokens=0).consult()
+    await LlmSummarizer(engine, notifier, None, timeout_s=1, exam_tokens=0).summarize()
     analysis = await read(engine, seeded.attempt_id)
     assert (analysis.model_state, analysis.llm_summary) == (ModelState.OFF, TEMPLATE)
 
@@ -409,8 +409,8 @@ async def test_without_a_model_the_analysis_says_off(
 async def test_a_job_asks_about_the_attempts_it_names(
     engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt
 ) -> None:
-    async with consulting(engine, notifier, say(GOOD)) as (consultant, server):
-        await consultant.handle(None, {"attempts": [str(UUID(int=1))]})
+    async with consulting(engine, notifier, say(GOOD)) as (summarizer, server):
+        await summarizer.handle(None, {"attempts": [str(UUID(int=1))]})
         assert server.requests == []
-        await consultant.handle(None, {"attempts": [str(seeded.attempt_id)]})
+        await summarizer.handle(None, {"attempts": [str(seeded.attempt_id)]})
     assert (await read(engine, seeded.attempt_id)).model_state == ModelState.DONE

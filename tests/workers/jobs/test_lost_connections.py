@@ -18,7 +18,7 @@ from judgement.rules import RULEBOOKS
 from protocol.events import MARKER_EVENTS, SERVER_EVENTS
 from tests.candidates import Candidate, connect, disconnect, let_expire, let_pass, seat, system_events, take_hub
 from workers.jobs.evaluate import Evaluator
-from workers.jobs.lost_connections import MISSED_S, PATIENCE_S, Lookout, due_of
+from workers.jobs.lost_connections import BATCH, MISSED_S, PATIENCE_S, LostConnectionDetector, list_reports
 
 HUB = uuid4()
 EXAM = UUID(int=1)
@@ -34,15 +34,19 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-async def lookout(engine: AsyncEngine) -> Lookout:
-    """One whose first patience is over: its next look is the first that states anything."""
+async def make_detector(engine: AsyncEngine, *, batch: int = BATCH) -> LostConnectionDetector:
+    """Make a detector that has waited for reconnects: its next poll is the first one that records losses."""
     clock = Clock()
-    lookout = Lookout(engine, clock)
+    detector = LostConnectionDetector(engine, clock, batch=batch)
     for _ in range(4):
-        await lookout.look()
+        await detector.poll()
         clock.now += PATIENCE_S / 4
-    return lookout
+    return detector
+
+
+@pytest.fixture
+async def detector(engine: AsyncEngine) -> LostConnectionDetector:
+    return await make_detector(engine)
 
 
 async def lose_all(engine: AsyncEngine, candidates: list[Candidate], seconds: float) -> None:
@@ -65,21 +69,23 @@ async def events_of(engine: AsyncEngine, candidate: Candidate) -> list[str]:
         return [fact for fact, _ in await system_events(conn, candidate.attempt_id)][3:]
 
 
-async def test_many_lost_together_are_an_outage_first_and_silent_later(engine: AsyncEngine, lookout: Lookout) -> None:
+async def test_many_lost_together_are_an_outage_first_and_silent_later(
+    engine: AsyncEngine, detector: LostConnectionDetector
+) -> None:
     async with engine.begin() as conn:
         seated = await seat(conn, 8)
         for candidate in seated[6:]:
             await connect(conn, candidate, HUB)
     await lose_all(engine, seated[:6], 15)
-    await lookout.look()
+    await detector.poll()
     assert await events_of(engine, seated[0]) == []
     await wait_longer(engine, 6)
-    await lookout.look()
-    await lookout.look()
+    await detector.poll()
+    await detector.poll()
     assert [await events_of(engine, one) for one in seated[:6]] == [["cohort_outage"]] * 6
     await wait_longer(engine, 5)
-    await lookout.look()
-    await lookout.look()
+    await detector.poll()
+    await detector.poll()
     assert [await events_of(engine, one) for one in seated[:6]] == [["cohort_outage", "heartbeat_missed"]] * 6
     async with engine.connect() as conn:
         told = [dict(await system_events(conn, one.attempt_id))["cohort_outage"] for one in seated[:6]]
@@ -87,40 +93,44 @@ async def test_many_lost_together_are_an_outage_first_and_silent_later(engine: A
     assert {(one["lost"], one["of"]) for one in told} == {(6, 8)}
 
 
-async def test_one_who_is_gone_alone_is_silent_and_nothing_else(engine: AsyncEngine, lookout: Lookout) -> None:
+async def test_one_who_is_gone_alone_is_silent_and_nothing_else(
+    engine: AsyncEngine, detector: LostConnectionDetector
+) -> None:
     async with engine.begin() as conn:
         alone, other = await seat(conn, 2)
         await connect(conn, other, HUB)
     await lose_all(engine, [alone], 26)
-    await lookout.look()
-    await lookout.look()
+    await detector.poll()
+    await detector.poll()
     assert await events_of(engine, alone) == ["heartbeat_missed"]
     assert await events_of(engine, other) == []
 
 
 async def test_a_class_that_goes_home_after_its_deadline_is_neither_an_outage_nor_silent(
-    engine: AsyncEngine, lookout: Lookout
+    engine: AsyncEngine, detector: LostConnectionDetector
 ) -> None:
     async with engine.begin() as conn:
         candidates = await seat(conn, 6)
     await lose_all(engine, candidates, 30)
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).values(deadline=func.now() - timedelta(hours=1)))
-    await lookout.look()
+    await detector.poll()
     async with engine.connect() as conn:
         facts = [fact for one in candidates for fact, _ in await system_events(conn, one.attempt_id)]
     assert set(facts) == {"attempt_started", "connection_opened", "connection_lost"}
 
 
-async def test_an_outage_found_late_is_still_stated_before_the_silence(engine: AsyncEngine, lookout: Lookout) -> None:
+async def test_an_outage_found_late_is_still_stated_before_the_silence(
+    engine: AsyncEngine, detector: LostConnectionDetector
+) -> None:
     async with engine.begin() as conn:
         seated = await seat(conn, 5)
     await lose_all(engine, seated, 900)
-    await lookout.look()
+    await detector.poll()
     assert [await events_of(engine, one) for one in seated] == [["cohort_outage", "heartbeat_missed"]] * 5
 
 
-async def test_who_comes_back_in_time_was_never_gone(engine: AsyncEngine, lookout: Lookout) -> None:
+async def test_who_comes_back_in_time_was_never_gone(engine: AsyncEngine, detector: LostConnectionDetector) -> None:
     async with engine.begin() as conn:
         seated = await seat(conn, 6)
     await lose_all(engine, seated, 18)
@@ -128,7 +138,7 @@ async def test_who_comes_back_in_time_was_never_gone(engine: AsyncEngine, lookou
         for candidate in seated:
             await connect(conn, candidate, HUB)
     await wait_longer(engine, 60)
-    await lookout.look()
+    await detector.poll()
     assert [await events_of(engine, one) for one in seated] == [["connection_opened"]] * 6
 
 
@@ -141,11 +151,11 @@ async def test_many_workers_state_nothing_twice(engine: AsyncEngine) -> None:
         await let_expire(conn, hub, 30)
         await conn.execute(update(Connection).values(opened_at=Connection.opened_at - func.make_interval(0, 0, 0, 1)))
     clock = Clock()
-    lookouts = [Lookout(engine, clock) for _ in range(4)]
+    lookouts = [LostConnectionDetector(engine, clock) for _ in range(4)]
     for _ in range(4):
-        await asyncio.gather(*(lookout.look() for lookout in lookouts))
+        await asyncio.gather(*(detector.poll() for detector in lookouts))
         clock.now += PATIENCE_S / 4
-    await asyncio.gather(*(lookout.look() for lookout in lookouts))
+    await asyncio.gather(*(detector.poll() for detector in lookouts))
     for candidate in seated:
         async with engine.connect() as conn:
             stated = Counter(fact for fact, _ in await system_events(conn, candidate.attempt_id))
@@ -159,12 +169,12 @@ async def test_many_workers_state_nothing_twice(engine: AsyncEngine) -> None:
 
 
 async def test_no_flag_follows_from_an_outage_a_silence_or_the_way_back(
-    engine: AsyncEngine, lookout: Lookout, notifier: Notifier
+    engine: AsyncEngine, detector: LostConnectionDetector, notifier: Notifier
 ) -> None:
     async with engine.begin() as conn:
         seated = await seat(conn, 6)
     await lose_all(engine, seated, 40)
-    await lookout.look()
+    await detector.poll()
     async with engine.begin() as conn:
         for candidate in seated:
             await connect(conn, candidate, HUB)
@@ -180,7 +190,7 @@ async def test_no_flag_follows_from_an_outage_a_silence_or_the_way_back(
 
 
 def test_no_rule_hears_what_servers_state_of_connections_or_in_place_of_events() -> None:
-    heard = {kind for rules in RULEBOOKS.values() for rule in rules for kind in rule.hears}
+    heard = {kind for rules in RULEBOOKS.values() for rule in rules for kind in rule.event_types}
     assert heard.isdisjoint({*SERVER_EVENTS, *MARKER_EVENTS} - {"attempt_started"})
 
 
@@ -192,7 +202,7 @@ async def test_after_time_without_postgresql_everybody_may_come_back_first(engin
         await let_expire(conn, hub)
     await lose_all(engine, [alone], 60)
     clock = Clock()
-    lookout = Lookout(engine, clock)
+    detector = LostConnectionDetector(engine, clock)
 
     async def is_judged() -> bool:
         async with engine.connect() as conn:
@@ -201,26 +211,26 @@ async def test_after_time_without_postgresql_everybody_may_come_back_first(engin
         assert ended == (await events_of(engine, alone) == ["heartbeat_missed"])
         return ended
 
-    await lookout.look()
+    await detector.poll()
     clock.now += MISSED_S
-    await lookout.look()
+    await detector.poll()
     clock.now += MISSED_S + 1  # looks that failed
-    await lookout.look()
+    await detector.poll()
     assert not await is_judged()
     for _ in range(2):
         clock.now += PATIENCE_S / 2
-        await lookout.look()
+        await detector.poll()
     assert await is_judged()
 
 
 async def test_more_than_one_transaction_holds_are_stated_one_after_the_other(
-    engine: AsyncEngine, lookout: Lookout, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine,
 ) -> None:
-    monkeypatch.setattr("workers.jobs.lost_connections.STATED_AT_ONCE", 2)
+    detector = await make_detector(engine, batch=2)
     async with engine.begin() as conn:
         seated = await seat(conn, 5)
     await lose_all(engine, seated, 30)
-    await lookout.look()
+    await detector.poll()
     async with engine.connect() as conn:
         told = [dict(await system_events(conn, one.attempt_id))["cohort_outage"] for one in seated]
     assert len({one["group"] for one in told}) == 1
@@ -244,7 +254,7 @@ def client(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | No
     ],
 )
 def test_what_is_due_of_whom(one: LostClient, expected: tuple[bool, bool] | None) -> None:
-    due = due_of([one], [Cohort(EXAM, None, (UUID(int=1),), 9)])
+    due = list_reports([one], [Cohort(EXAM, None, (UUID(int=1),), 9)])
     assert [(statement.outage is not None, statement.is_silent) for statement in due] == (
         [expected] if expected else []
     )

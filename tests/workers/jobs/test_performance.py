@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import Exam, ExamAttempt, PerformanceMetric, StudentProfile
 from tests.seeded_attempts import SeededAttempt, end, seed_attempt
-from workers.jobs.performance import work_out
+from workers.jobs.performance import update_performance
 
 
 async def test_a_students_figures_follow_from_all_their_final_attempts(engine: AsyncEngine) -> None:
@@ -19,7 +19,7 @@ async def test_a_students_figures_follow_from_all_their_final_attempts(engine: A
             await conn.execute(update(Exam).where(Exam.id == one.exam_id).values(subject=f"Subject {n}"))
     for _ in range(2):
         async with engine.begin() as conn:
-            await work_out(conn, [student])
+            await update_performance(conn, [student])
         async with engine.connect() as conn:
             found = (await conn.execute(select(PerformanceMetric.__table__))).one()
             profile = (await conn.execute(select(StudentProfile.__table__))).one()
@@ -32,7 +32,7 @@ async def test_a_students_figures_follow_from_all_their_final_attempts(engine: A
 async def test_without_a_final_attempt_all_is_unknown(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         seeded = await seed_attempt(conn)
-        await work_out(conn, [seeded.student_id])
+        await update_performance(conn, [seeded.student_id])
         found = (await conn.execute(select(PerformanceMetric.__table__))).one()
     assert (found.total_exams, found.avg_score, found.avg_lmi, found.current_risk_label) == (0, None, None, None)
 

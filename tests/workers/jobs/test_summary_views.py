@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.models import ExamAttempt
 from db.queries.analysis import summary_views as queries
 from tests.seeded_attempts import end, seed_attempt
-from workers.jobs import summary_views as module
-from workers.jobs.summary_views import OLD_S, Views
+from workers.jobs.summary_views import MAX_AGE_S, SummaryViews
 
 
 class Clock:
@@ -36,7 +35,7 @@ def refreshed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         times.append(1)
         await refresh(conn)
 
-    monkeypatch.setattr(module.views, "refresh_views", count)
+    monkeypatch.setattr(queries, "refresh_views", count)
     return times
 
 
@@ -46,7 +45,7 @@ async def count_rows(engine: AsyncEngine) -> list[int]:
 
 
 async def test_a_change_is_shown_after_the_next_look(engine: AsyncEngine, clock: Clock) -> None:
-    views = Views(engine, clock)
+    views = SummaryViews(engine, clock)
     await views.keep_fresh()
     async with engine.begin() as conn:
         await end(conn, await seed_attempt(conn))
@@ -65,13 +64,13 @@ async def test_a_change_is_shown_after_the_next_look(engine: AsyncEngine, clock:
 async def test_many_changes_are_one_refresh_and_none_are_none(
     engine: AsyncEngine, clock: Clock, refreshed: list[int]
 ) -> None:
-    views = Views(engine, clock)
+    views = SummaryViews(engine, clock)
     for _ in range(3):
         views.touch()
     for _ in range(3):
         await views.keep_fresh()
     assert len(refreshed) == 1
-    clock.now_s += OLD_S + 1
+    clock.now_s += MAX_AGE_S + 1
     await views.keep_fresh()
     assert len(refreshed) == 2, "another worker may have changed something, and died"
 
@@ -81,12 +80,12 @@ async def test_readers_go_on_reading_and_writers_writing_meanwhile(engine: Async
         await end(conn, await seed_attempt(conn))
         await conn.execute(update(ExamAttempt).values(lmi=1.0))
         await conn.execute(text("SELECT * FROM exam_performance_summary"))
-        await asyncio.wait_for(Views(engine, clock).keep_fresh(), 10)
+        await asyncio.wait_for(SummaryViews(engine, clock).keep_fresh(), 10)
         assert (await conn.execute(select(ExamAttempt.lmi))).scalar_one() == 1.0
 
 
 async def test_who_finds_another_at_it_comes_again(engine: AsyncEngine, clock: Clock, refreshed: list[int]) -> None:
-    views = Views(engine, clock)
+    views = SummaryViews(engine, clock)
     async with engine.begin() as conn:
         assert await queries.try_lock(conn)
         await views.keep_fresh()
@@ -98,7 +97,7 @@ async def test_who_finds_another_at_it_comes_again(engine: AsyncEngine, clock: C
 async def test_a_refresh_that_fails_is_still_due(
     engine: AsyncEngine, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    views = Views(engine, clock)
+    views = SummaryViews(engine, clock)
     await views.keep_fresh()
     views.touch()
 
@@ -106,7 +105,7 @@ async def test_a_refresh_that_fails_is_still_due(
         raise OSError("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module.views, "refresh_views", fail)
+        patch.setattr(queries, "refresh_views", fail)
         with pytest.raises(OSError, match="away"):
             await views.keep_fresh()
     async with engine.begin() as conn:

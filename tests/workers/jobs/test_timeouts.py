@@ -17,7 +17,7 @@ from db.queries.attempts.answers import SubmittedAnswer
 from judgement.attempts import Action
 from tests.candidates import system_events, take_hub
 from tests.seeded_attempts import SeededAttempt, answer, end, ending, seed_attempt
-from workers.jobs.timeouts import ASIDE_S, MISSED_S, Timekeeper
+from workers.jobs.timeouts import MISSED_S, QUARANTINE_S, TimeoutEnforcer
 
 LONG = timedelta(hours=1)
 
@@ -37,12 +37,16 @@ def clock() -> Clock:
     return Clock()
 
 
+async def is_available(conn: AsyncConnection) -> bool:
+    """Check the hubs as in production, but not how long PostgreSQL has been running: here it has just started."""
+    checked = str(timeouts._IS_STEADY).replace("pg_postmaster_start_time()", "'-infinity'::timestamptz")
+    found = await conn.execute(text(checked).bindparams(patience=timedelta(seconds=timeouts.PATIENCE_S)))
+    return bool(found.scalar_one())
+
+
 @pytest.fixture
-def keeper(engine: AsyncEngine, notifier: Notifier, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Timekeeper:
-    """One whose PostgreSQL has run for long: the suite's own has hardly been started."""
-    steady = str(timeouts._IS_STEADY).replace("pg_postmaster_start_time()", "'-infinity'::timestamptz")
-    monkeypatch.setattr(timeouts, "_IS_STEADY", text(steady).bindparams(patience=timedelta(seconds=120)))
-    return Timekeeper(engine, notifier, clock)
+def enforcer(engine: AsyncEngine, notifier: Notifier, clock: Clock) -> TimeoutEnforcer:
+    return TimeoutEnforcer(engine, notifier, clock, is_available=is_available)
 
 
 async def have_hub(conn: AsyncConnection, since: timedelta = LONG) -> UUID:
@@ -67,7 +71,7 @@ async def statuses(engine: AsyncEngine, seeded_attempts: Sequence[SeededAttempt]
 
 
 async def test_who_is_past_the_deadline_and_its_grace_hands_in_what_is_there(
-    engine: AsyncEngine, keeper: Timekeeper
+    engine: AsyncEngine, enforcer: TimeoutEnforcer
 ) -> None:
     async with engine.begin() as conn:
         await have_hub(conn)
@@ -75,7 +79,7 @@ async def test_who_is_past_the_deadline_and_its_grace_hands_in_what_is_there(
         await answer(conn, over, "a", "x", 1_000)
         await let_time_pass(conn, [over])
         await let_time_pass(conn, [just], timeouts.GRACE_S - 1)
-    await keeper.look()
+    await enforcer.poll()
     assert await statuses(engine, [over, just, running]) == ["timed_out", "in_progress", "in_progress"]
     async with engine.connect() as conn:
         assert (await system_events(conn, over.attempt_id))[-1] == ("submitted", {"by": "server"})
@@ -86,14 +90,14 @@ async def test_who_is_past_the_deadline_and_its_grace_hands_in_what_is_there(
 
 @pytest.mark.parametrize("since", [timedelta(seconds=115), None], ids=["just come", "none there"])
 async def test_nobody_is_timed_out_until_a_hub_has_been_there_for_a_while(
-    engine: AsyncEngine, keeper: Timekeeper, since: timedelta | None
+    engine: AsyncEngine, enforcer: TimeoutEnforcer, since: timedelta | None
 ) -> None:
     async with engine.begin() as conn:
         if since is not None:
             await have_hub(conn, since)
         seeded = await seed_attempt(conn)
         await let_time_pass(conn, [seeded])
-    await keeper.look()
+    await enforcer.poll()
     assert await statuses(engine, [seeded]) == ["in_progress"]
 
 
@@ -101,7 +105,7 @@ async def test_nobody_is_timed_out_until_a_hub_has_been_there_for_a_while(
     ("gap_s", "ago_s", "expected"), [(-1, 60, "timed_out"), (2, 60, "in_progress"), (2, 130, "timed_out")]
 )
 async def test_a_gap_between_two_hubs_is_an_outage_and_an_overlap_is_none(
-    engine: AsyncEngine, keeper: Timekeeper, gap_s: int, ago_s: int, expected: str
+    engine: AsyncEngine, enforcer: TimeoutEnforcer, gap_s: int, ago_s: int, expected: str
 ) -> None:
     """The older one was given up: its lease ran out, and that was found much later."""
     async with engine.begin() as conn:
@@ -113,31 +117,31 @@ async def test_a_gap_between_two_hubs_is_an_outage_and_an_overlap_is_none(
         )
         seeded = await seed_attempt(conn)
         await let_time_pass(conn, [seeded])
-    await keeper.look()
+    await enforcer.poll()
     assert await statuses(engine, [seeded]) == [expected]
 
 
 async def test_after_time_without_postgresql_everybody_may_hand_in_first(
-    engine: AsyncEngine, keeper: Timekeeper, clock: Clock
+    engine: AsyncEngine, enforcer: TimeoutEnforcer, clock: Clock
 ) -> None:
     async with engine.begin() as conn:
         await have_hub(conn)
         seeded = await seed_attempt(conn)
         await let_time_pass(conn, [seeded])
     clock.now += MISSED_S + 1  # looks that failed
-    await keeper.look()
+    await enforcer.poll()
     assert await statuses(engine, [seeded]) == ["in_progress"]
     until = clock.now + timeouts.PATIENCE_S
     while clock.now < until:
-        await keeper.look()
+        await enforcer.poll()
         assert await statuses(engine, [seeded]) == ["in_progress"]
         clock.now += MISSED_S / 2
-    await keeper.look()
+    await enforcer.poll()
     assert await statuses(engine, [seeded]) == ["timed_out"]
 
 
 async def test_many_time_keepers_and_students_who_hand_in_end_each_attempt_once(
-    engine: AsyncEngine, keeper: Timekeeper, notifier: Notifier
+    engine: AsyncEngine, enforcer: TimeoutEnforcer, notifier: Notifier
 ) -> None:
     async with engine.begin() as conn:
         await have_hub(conn)
@@ -148,8 +152,11 @@ async def test_many_time_keepers_and_students_who_hand_in_end_each_attempt_once(
         async with engine.begin() as conn:
             await end(conn, seeded, ending(Action.SUBMIT, answers=[SubmittedAnswer("a", "x")]))
 
-    await asyncio.gather(*(Timekeeper(engine, notifier).look() for _ in range(3)), *map(hand_in, seeded_attempts[::2]))
-    await keeper.look()
+    await asyncio.gather(
+        *(TimeoutEnforcer(engine, notifier, is_available=is_available).poll() for _ in range(3)),
+        *map(hand_in, seeded_attempts[::2]),
+    )
+    await enforcer.poll()
     assert set(await statuses(engine, seeded_attempts)) <= {"submitted", "timed_out"}
     async with engine.connect() as conn:
         for seeded in seeded_attempts:
@@ -158,7 +165,7 @@ async def test_many_time_keepers_and_students_who_hand_in_end_each_attempt_once(
 
 
 async def test_one_that_cannot_be_ended_holds_up_nobody_and_is_tried_again(
-    engine: AsyncEngine, keeper: Timekeeper, clock: Clock
+    engine: AsyncEngine, enforcer: TimeoutEnforcer, clock: Clock
 ) -> None:
     async with engine.begin() as conn:
         await have_hub(conn)
@@ -169,18 +176,18 @@ async def test_one_that_cannot_be_ended_holds_up_nobody_and_is_tried_again(
             text("UPDATE event_streams SET kind = 'client', boot = id WHERE kind = 'system' AND attempt_id = :bad"),
             {"bad": bad.attempt_id},
         )
-    await keeper.look()
+    await enforcer.poll()
     assert await statuses(engine, [bad, good]) == ["in_progress", "timed_out"]
     async with engine.begin() as conn:
         await conn.execute(
             text("UPDATE event_streams SET kind = 'system', boot = NULL WHERE boot = id AND attempt_id = :bad"),
             {"bad": bad.attempt_id},
         )
-    await keeper.look()
+    await enforcer.poll()
     assert await statuses(engine, [bad]) == ["in_progress"]
     for _ in range(4):
-        clock.now += ASIDE_S / 4
-        await keeper.look()
+        clock.now += QUARANTINE_S / 4
+        await enforcer.poll()
     assert await statuses(engine, [bad]) == ["timed_out"]
 
 

@@ -38,7 +38,7 @@ def test_a_claim_that_cites_nothing_or_what_is_not_there_is_dropped_and_counted(
 def test_every_claim_is_kept_with_facts_that_exist_or_counted(cites: list[list[int]]) -> None:
     checked = check(read(claims(*cites)), EVIDENCE)
     assert len(checked.summary) + checked.dropped == len(cites)
-    assert all(set(one.cited) <= set(EVIDENCE.facts) and one.cited for one in checked.summary)
+    assert all(set(one.cited) <= set(EVIDENCE.events) and one.cited for one in checked.summary)
     assert len(checked.summary) <= CLAIMS_MAX
 
 
