@@ -170,10 +170,10 @@ async def _message(unit: Unit, principal: Principal, command: Command) -> Result
 def _message_outcomes(named: Sequence[UUID] | None, reached: Sequence[UUID]) -> list[Outcome]:
     if named is None:
         return [Outcome(attempt_id=attempt_id, ok=True) for attempt_id in reached]
-    detail = "This student is not taking the exam now."
+    detail, are_reached = "This student is not taking the exam now.", set(reached)
     return [
         Outcome(attempt_id=attempt_id, ok=True)
-        if attempt_id in set(reached)
+        if attempt_id in are_reached
         else Outcome(attempt_id=attempt_id, ok=False, code=ErrorCode.NOT_FOUND, detail=detail)
         for attempt_id in named
     ]
