@@ -29,7 +29,7 @@ export function ResultView({ first, receipt = null, because = null, onLeave = to
       <Headline attempt={now} isHandedIn={given !== null && now.status === "completed"} because={because} />
       {given !== null && <ReceiptCard receipt={given} attempt={now} />}
       <section class="v-stack" aria-labelledby="record">
-        <h2 id="record">{texts.resultHeading}</h2>
+        <h2 id="record">{texts.recordHeading}</h2>
         {!now.record ? <Spinner label={texts.computing} /> : <Record record={now.record} />}
       </section>
       {/* A sign-in with a code has access to this exam only, so there is no list to return to. */}

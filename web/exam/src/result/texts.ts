@@ -79,7 +79,7 @@ export const resultTexts = {
   endedBecause: (reason: string) =>
     `A teacher ended this attempt. Reason: “${reason}”. Everything that was saved is kept.`,
   backToExams: "Back to your exams",
-  resultHeading: "Result and record",
+  recordHeading: "Your record",
   computing: "This is being computed. It appears here by itself.",
 } as const;
 
