@@ -49,7 +49,7 @@ async def test_a_hub_whose_lease_has_ended_continues_under_another_id(engine: As
 
 
 async def test_without_postgresql_there_is_no_lease_and_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    nowhere = create_async_engine("postgresql+asyncpg://nobody@/nothing?host=/nonexistent")
+    nowhere = create_async_engine("postgresql+asyncpg://missing@/missing?host=/nonexistent")
     tries = asyncio.Semaphore(0)
     lease = Lease(nowhere, fail, renew_s=60, retry_s=0.01)
     renew = lease._take

@@ -26,11 +26,11 @@ def test_origins_are_separated_by_commas() -> None:
         ({"VERITAS_HELLO_BACKLOG": "0"}, "VERITAS_HELLO_BACKLOG must be at least 1"),
     ],
 )
-def test_a_wrong_setting_is_refused_in_one_line_that_names_it(change: dict[str, str], line: str) -> None:
+def test_a_wrong_setting_is_refused_with_its_name_in_one_line(change: dict[str, str], line: str) -> None:
     with pytest.raises(SettingsError) as refused:
         read_settings(HubSettings, WHOLE | change)
     assert str(refused.value) == line
 
 
-def test_the_secret_is_not_in_what_a_traceback_would_show() -> None:
+def test_the_secret_is_not_in_a_traceback() -> None:
     assert "ssss" not in repr(read_settings(HubSettings, WHOLE))

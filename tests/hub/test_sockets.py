@@ -21,7 +21,7 @@ Serve = Callable[[sockets.Socket], Awaitable[None]]
 
 @asynccontextmanager
 async def talk(handle: Serve, *, ws: Any = ClosingWebSocket, **options: Any) -> AsyncIterator[ClientConnection]:
-    """A client before a server that treats its socket so."""
+    """A client of a server with this handler."""
 
     @websocket("/")
     async def handler(socket: WebSocket[Any, Any, Any]) -> None:
@@ -66,7 +66,7 @@ async def test_the_handshake_names_the_chosen_subprotocol(offered: Any, answered
         assert await read_close(client) == (1000, "normal")
 
 
-async def test_only_unknown_subprotocols_are_told_so_and_closed() -> None:
+async def test_a_client_with_only_unknown_subprotocols_gets_an_error_and_is_closed() -> None:
     async def handle(socket: sockets.Socket) -> None:
         assert await sockets.accept(socket) is None
 
@@ -154,7 +154,7 @@ async def test_a_reader_waits_for_the_next_frame() -> None:
     assert await waiting == "x"
 
 
-async def test_a_finished_outbox_empties_and_then_says_so() -> None:
+async def test_a_finished_outbox_empties_and_then_returns_none() -> None:
     outbox = sockets.Outbox(10)
     outbox.put("last")
     outbox.finish()

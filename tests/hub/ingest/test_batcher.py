@@ -22,14 +22,14 @@ def test_batches_leave_in_the_order_they_came() -> None:
     assert batcher.take() == came
 
 
-def test_a_full_batcher_says_so_and_keeps_nothing_of_it() -> None:
+def test_a_full_batcher_returns_full_and_keeps_nothing() -> None:
     batcher = Batcher(max_bytes=100, max_rows=100)
     assert batcher.offer(work(1, 90)) is Offer.TAKEN
     assert batcher.offer(work(1, 20)) is Offer.FULL
     assert (len(batcher), batcher.waiting_bytes) == (1, 90)
 
 
-def test_a_batch_larger_than_the_bound_is_taken_when_nothing_else_waits() -> None:
+def test_a_batch_larger_than_the_bound_is_taken_when_no_other_one_waits() -> None:
     batcher = Batcher(max_bytes=100, max_rows=100)
     assert batcher.offer(work(1, 500)) is Offer.TAKEN
 
@@ -41,7 +41,7 @@ def test_a_batch_of_more_rows_than_a_flush_still_leaves_whole() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 50))), st.integers(1, 30))
-def test_nothing_taken_is_lost_or_doubled(offers: list[tuple[int, int]], max_rows: int) -> None:
+def test_no_taken_batch_is_lost_or_repeated(offers: list[tuple[int, int]], max_rows: int) -> None:
     batcher = Batcher(max_bytes=200, max_rows=max_rows)
     kept = [one for one in (work(rows, size) for rows, size in offers) if batcher.offer(one) is Offer.TAKEN]
     left: list[PendingBatch] = []

@@ -16,7 +16,7 @@ def used(soft_bytes: int, hard_bytes: int, used_bytes: int) -> Budget:
 
 
 @given(bounds, st.floats(0, 1))
-def test_below_the_soft_bound_everybody_has_the_full_window(bound: tuple[int, int], share: float) -> None:
+def test_below_the_soft_bound_each_candidate_has_the_full_window(bound: tuple[int, int], share: float) -> None:
     assert used(*bound, int(bound[0] * share)).window() == FULL
 
 
@@ -28,7 +28,7 @@ def test_at_the_hard_bound_the_window_is_none_and_the_process_full(bound: tuple[
 
 
 @given(bounds, st.integers(0, 2 * 10**9), st.integers(0, 10**9))
-def test_a_window_only_shrinks_with_what_is_used_and_stays_above_its_floor(
+def test_a_window_only_shrinks_with_the_load_and_stays_above_its_floor(
     bound: tuple[int, int], first: int, more: int
 ) -> None:
     less, window = used(*bound, first), used(*bound, first + more)
@@ -40,7 +40,7 @@ def test_a_window_only_shrinks_with_what_is_used_and_stays_above_its_floor(
 
 
 @given(bounds, st.lists(st.integers(0, 10**6), max_size=30))
-def test_what_was_taken_and_given_back_leaves_nothing(bound: tuple[int, int], moves: list[int]) -> None:
+def test_bytes_that_were_taken_and_released_leave_nothing(bound: tuple[int, int], moves: list[int]) -> None:
     budget = Budget(*bound)
     for size in moves:
         budget.move(size)
@@ -56,7 +56,7 @@ def test_windows_come_in_a_few_sizes() -> None:
 
 
 @given(st.integers(0, 2_100))
-def test_a_byte_more_or_less_again_and_again_reaches_every_client_once(around: int) -> None:
+def test_small_changes_of_the_load_change_the_window_once(around: int) -> None:
     budget = used(1_000, 2_000, around)
     told = [budget.window()]
     for delta in (1, -1) * 20:
@@ -66,7 +66,7 @@ def test_a_byte_more_or_less_again_and_again_reaches_every_client_once(around: i
 
 
 @given(bounds, st.lists(st.integers(0, 2 * 10**9), max_size=30))
-def test_whatever_was_used_before_a_window_is_never_larger_than_what_is_used_allows(
+def test_a_window_is_never_larger_than_the_load_allows_after_any_earlier_load(
     bound: tuple[int, int], levels: list[int]
 ) -> None:
     budget = Budget(*bound)
@@ -78,6 +78,6 @@ def test_whatever_was_used_before_a_window_is_never_larger_than_what_is_used_all
 
 
 @pytest.mark.parametrize(("soft", "hard"), [(1, 1), (2, 1), (-1, 1)])
-def test_bounds_that_leave_nothing_between_them_are_refused(soft: int, hard: int) -> None:
+def test_a_soft_bound_that_is_not_below_the_hard_one_is_refused(soft: int, hard: int) -> None:
     with pytest.raises(ValueError):
         Budget(soft, hard)

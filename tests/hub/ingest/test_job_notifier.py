@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 from hub.ingest.job_notifier import JobNotifier
 
 
-async def test_a_lone_hint_goes_out_at_once_and_those_after_it_together() -> None:
+async def test_a_single_notification_is_sent_at_once_and_later_ones_together() -> None:
     jobs: asyncio.Queue[set[UUID]] = asyncio.Queue()
     attempts = [uuid4() for _ in range(5)]
 

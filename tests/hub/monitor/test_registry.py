@@ -138,7 +138,7 @@ async def test_a_notification_brings_an_instruction_sooner(
 async def test_a_candidate_that_connects_to_another_hub_is_superseded_within_three_seconds_without_redis(
     settings: HubSettings, engine: AsyncEngine, tmp_path: Path
 ) -> None:
-    dead = msgspec.structs.replace(settings, redis_url=f"unix://{tmp_path}/nobody")
+    dead = msgspec.structs.replace(settings, redis_url=f"unix://{tmp_path}/missing")
     async with (
         serve(create_app(dead)) as here,
         serve(create_app(dead)) as there,

@@ -8,9 +8,9 @@ def batch(first: int, last: int, size: int = 10) -> Batch:
 
 
 def begun(committed: int) -> StreamSequence:
-    numbers = StreamSequence()
-    numbers.start_after(committed)
-    return numbers
+    sequence = StreamSequence()
+    sequence.start_after(committed)
+    return sequence
 
 
 def test_the_next_number_is_no_gap_and_the_one_after_is() -> None:
@@ -18,56 +18,56 @@ def test_the_next_number_is_no_gap_and_the_one_after_is() -> None:
     assert begun(5).is_gap(batch(7, 7))
 
 
-def test_what_is_stored_is_known_and_nothing_else() -> None:
+def test_only_stored_numbers_are_already_stored() -> None:
     assert [entry.seq for entry in begun(5).already_stored(batch(4, 8))] == [4, 5]
     assert begun(5).already_stored(batch(6, 8)) == ()
 
 
-def test_only_what_is_new_is_taken() -> None:
-    numbers = begun(5)
-    numbers.accept(batch(4, 8))
-    launched = numbers.start_next()
-    assert launched is not None
-    assert (launched.first_seq, launched.last_seq) == (6, 8)
-    assert [entry.seq for entry in launched.entries] == [6, 7, 8]
+def test_only_new_numbers_are_accepted() -> None:
+    sequence = begun(5)
+    sequence.accept(batch(4, 8))
+    started = sequence.start_next()
+    assert started is not None
+    assert (started.first_seq, started.last_seq) == (6, 8)
+    assert [entry.seq for entry in started.entries] == [6, 7, 8]
 
 
-def test_one_batch_flies_at_a_time_and_the_rest_waits_together() -> None:
-    numbers = begun(0)
-    numbers.accept(batch(1, 2))
-    first = numbers.start_next()
-    numbers.accept(batch(3, 3))
-    numbers.accept(batch(4, 6))
-    assert numbers.start_next() is None
-    assert numbers.commit() is first
-    assert numbers.committed == 2
-    second = numbers.start_next()
+def test_one_batch_is_in_flight_at_a_time_and_the_rest_waits_together() -> None:
+    sequence = begun(0)
+    sequence.accept(batch(1, 2))
+    first = sequence.start_next()
+    sequence.accept(batch(3, 3))
+    sequence.accept(batch(4, 6))
+    assert sequence.start_next() is None
+    assert sequence.commit() is first
+    assert sequence.committed == 2
+    second = sequence.start_next()
     assert second is not None
     assert (second.first_seq, second.last_seq, second.size) == (3, 6, 20)
-    assert not numbers.is_idle
-    numbers.commit()
-    assert numbers.is_idle
+    assert not sequence.is_idle
+    sequence.commit()
+    assert sequence.is_idle
 
 
-def test_bytes_wait_until_they_are_stored_or_recalled() -> None:
-    numbers = begun(0)
-    numbers.accept(batch(1, 2, size=30))
-    numbers.start_next()
-    numbers.accept(batch(3, 3, size=12))
-    assert numbers.waiting_bytes == 42
-    numbers.drop_waiting()
-    assert (numbers.waiting_bytes, numbers.accepted) == (30, 2)
-    numbers.release()
-    assert (numbers.waiting_bytes, numbers.committed) == (0, 0)
-    assert numbers.commit() is None
+def test_bytes_count_until_they_are_stored_or_released() -> None:
+    sequence = begun(0)
+    sequence.accept(batch(1, 2, size=30))
+    sequence.start_next()
+    sequence.accept(batch(3, 3, size=12))
+    assert sequence.waiting_bytes == 42
+    sequence.drop_waiting()
+    assert (sequence.waiting_bytes, sequence.accepted) == (30, 2)
+    sequence.release()
+    assert (sequence.waiting_bytes, sequence.committed) == (0, 0)
+    assert sequence.commit() is None
 
 
-def test_more_than_two_windows_of_events_or_of_bytes_is_an_overrun() -> None:
-    numbers = begun(0)
-    numbers.accept(batch(1, 2 * limits.WINDOW_EVENTS))
-    assert not numbers.exceeds_window
-    numbers.accept(batch(2 * limits.WINDOW_EVENTS + 1, 2 * limits.WINDOW_EVENTS + 1))
-    assert numbers.exceeds_window
-    numbers = begun(0)
-    numbers.accept(batch(1, 1, size=2 * limits.WINDOW_BYTES + 1))
-    assert numbers.exceeds_window
+def test_more_than_two_windows_of_events_or_bytes_exceed_the_window() -> None:
+    sequence = begun(0)
+    sequence.accept(batch(1, 2 * limits.WINDOW_EVENTS))
+    assert not sequence.exceeds_window
+    sequence.accept(batch(2 * limits.WINDOW_EVENTS + 1, 2 * limits.WINDOW_EVENTS + 1))
+    assert sequence.exceeds_window
+    sequence = begun(0)
+    sequence.accept(batch(1, 1, size=2 * limits.WINDOW_BYTES + 1))
+    assert sequence.exceeds_window

@@ -19,17 +19,17 @@ from protocol.codec import EmptyBatch, Received
 from protocol.codes import CloseCode, RejectCode
 from protocol.errors import Malformed, TooLarge, UnknownFrame
 from protocol.events import Batch, Entry, tombstone
-from tests.hub.monitor.sessions import HELLO, ID, batch, closes, frames, opened, stores, welcome
+from tests.hub.monitor.session.sessions import HELLO, ID, batch, closes, frames, opened, stores, welcome
 
 
-def test_a_hello_asks_the_shell_to_open_and_the_answer_is_a_welcome() -> None:
+def test_a_hello_is_opened_and_then_gets_a_welcome() -> None:
     session = CandidateSession(0)
     assert session.receive(HELLO, 1) == [Open(HELLO)]
     assert session.opened(welcome(4), []) == [Send(welcome(4))]
     assert session.committed == 4
 
 
-def test_waiting_instructions_follow_the_welcome() -> None:
+def test_pending_instructions_follow_the_welcome() -> None:
     session = CandidateSession(0)
     session.receive(HELLO, 1)
     message = monitor.Instruct(id=1, action="message", issued_at=0, body={"text": "hi"})
@@ -55,7 +55,7 @@ def test_waiting_instructions_follow_the_welcome() -> None:
     ],
     ids=["neither", "both", "acked", "negative", "mono", "at", "next", "NUL", "can", "name", "version"],
 )
-def test_a_hello_that_contradicts_itself_is_malformed(hello: monitor.Hello) -> None:
+def test_an_invalid_hello_is_malformed(hello: monitor.Hello) -> None:
     assert closes(CandidateSession(0).receive(hello, 0)) == [CloseCode.MALFORMED]
 
 
@@ -75,19 +75,19 @@ EARLY = pytest.mark.parametrize(
 
 
 @EARLY
-def test_anything_but_a_hello_first_is_malformed(frame: Received) -> None:
+def test_any_other_first_frame_than_hello_is_malformed(frame: Received) -> None:
     assert closes(CandidateSession(0).receive(frame, 0)) == [CloseCode.MALFORMED]
 
 
 @EARLY
-def test_only_a_ping_may_come_between_hello_and_welcome(frame: Received) -> None:
+def test_only_ping_is_allowed_between_hello_and_welcome(frame: Received) -> None:
     session = CandidateSession(0)
     session.receive(HELLO, 0)
     expected = [] if isinstance(frame, monitor.Ping) else [CloseCode.MALFORMED]
     assert closes(session.receive(frame, 0)) == expected
 
 
-def test_even_an_unknown_frame_may_not_come_before_the_hello() -> None:
+def test_an_unknown_frame_is_not_allowed_before_the_hello() -> None:
     assert closes(CandidateSession(0).receive_invalid(UnknownFrame("wave"), 0)) == [CloseCode.MALFORMED]
 
 
@@ -103,7 +103,7 @@ def test_events_are_stored_and_acknowledged_only_when_stored() -> None:
     assert frames(session.stored([])) == [monitor.Ack(3)]
 
 
-def test_what_arrives_while_a_batch_is_in_flight_is_merged_into_the_next() -> None:
+def test_events_that_arrive_while_a_batch_is_in_flight_are_merged_into_the_next() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
     assert stores(session.receive(batch(4, 5), 0)) == []
@@ -118,17 +118,17 @@ def test_stored_numbers_are_compared_and_acknowledged_again_and_not_stored_again
     assert opened(committed=5).receive(again, 0) == [Compare(again.entries), Send(monitor.Ack(5))]
 
 
-def test_numbers_in_flight_are_ignored_their_acknowledgement_will_come() -> None:
+def test_numbers_in_flight_are_ignored_because_their_acknowledgement_will_come() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
     assert session.receive(batch(1, 3), 0) == []
 
 
-def test_a_frame_that_straddles_what_is_known_is_taken_from_where_it_is_new() -> None:
+def test_a_frame_with_known_and_new_numbers_is_taken_from_the_first_new_one() -> None:
     assert stores(opened(committed=5).receive(batch(4, 8), 0)) == [(6, 8)]
 
 
-def test_a_frame_may_straddle_what_is_stored_in_flight_and_new() -> None:
+def test_a_frame_can_have_stored_numbers_numbers_in_flight_and_new_ones() -> None:
     session = opened(committed=5)
     session.receive(batch(6, 7), 0)
     frame = batch(4, 9)
@@ -143,7 +143,7 @@ def test_a_frame_of_stored_numbers_and_numbers_in_flight_is_only_compared() -> N
     assert session.receive(frame, 0) == [Compare(frame.entries[:1])]
 
 
-def test_a_gap_is_told_and_closes() -> None:
+def test_a_gap_is_reported_and_closes() -> None:
     effects = opened(committed=5).receive(batch(7, 8), 0)
     assert closes(effects) == [CloseCode.GAP]
     assert isinstance(frames(effects)[0], monitor.Error)
@@ -158,7 +158,7 @@ def test_lost_numbers_become_one_entry_at_the_last_of_them() -> None:
     ]
 
 
-def test_lost_numbers_obey_the_sequence_law() -> None:
+def test_lost_numbers_follow_the_sequence_rules() -> None:
     session = opened(committed=5)
     assert session.receive(monitor.Lost(5, "x"), 0) == [Send(monitor.Ack(5))]
     session.receive(batch(6, 7), 0)
@@ -182,7 +182,7 @@ def test_lost_numbers_that_could_not_be_recorded_are_malformed(lost: monitor.Los
     assert closes(opened().receive(lost, 0)) == [CloseCode.MALFORMED]
 
 
-def test_rejected_numbers_are_named_with_their_acknowledgement() -> None:
+def test_rejected_numbers_come_with_their_acknowledgement() -> None:
     session = opened()
     stone = tombstone(1, RejectCode.TOO_DEEP, b"")
     session.receive(Batch(1, 2, (stone, Entry(2, "copy", 0, 0, "{}")), 10), 0)
@@ -197,7 +197,7 @@ def test_more_than_two_windows_unacknowledged_is_too_fast() -> None:
     assert closes(session.receive(batch(most + 1, most + 1), 0)) == [CloseCode.TOO_FAST]
 
 
-def test_a_full_ingest_tells_the_client_once_to_wait_and_the_batch_is_offered_again() -> None:
+def test_with_a_full_ingest_the_client_must_wait_and_the_batch_is_offered_again() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
     assert session.held(100) == [Send(monitor.WindowChanged(0, 0, TIMES.retry_ms))]
@@ -228,7 +228,7 @@ def test_the_window_opens_again_once_the_held_batch_is_stored() -> None:
         monitor.Done(1, False, "\0"),
     ],
 )
-def test_an_answer_that_could_not_be_recorded_is_malformed(done: monitor.Done) -> None:
+def test_a_result_that_could_not_be_recorded_is_malformed(done: monitor.Done) -> None:
     assert closes(opened().receive(done, 0)) == [CloseCode.MALFORMED]
 
 
@@ -240,7 +240,7 @@ def test_a_batch_that_could_not_be_stored_closes_without_an_acknowledgement() ->
     assert session.stored([]) == []
 
 
-def test_bye_waits_for_what_is_in_flight_and_what_waits_behind_it() -> None:
+def test_bye_waits_for_the_batch_in_flight_and_the_one_after_it() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
     session.receive(batch(4, 4), 0)
@@ -256,7 +256,7 @@ def test_ping_is_answered_with_the_time_of_day() -> None:
     assert opened().receive(monitor.Ping(7), 9, wall_ms=1_000) == [Send(monitor.Pong(7, 1_000))]
 
 
-def test_an_answer_to_an_instruction_is_recorded() -> None:
+def test_the_result_of_an_instruction_is_recorded() -> None:
     done = monitor.Done(1, ok=True)
     assert opened().receive(done, 0) == [RecordResult(done)]
 
@@ -272,7 +272,7 @@ def test_the_tenth_unknown_frame_closes() -> None:
     assert closes(session.receive_invalid(UnknownFrame("wave"), 0)) == [CloseCode.MALFORMED]
 
 
-def test_bytes_that_are_no_frame_close_with_their_own_code() -> None:
+def test_bytes_that_are_no_frame_close_with_their_code() -> None:
     assert closes(opened().receive_invalid(Malformed("x"), 0)) == [CloseCode.MALFORMED]
     assert closes(opened().receive_invalid(TooLarge("x"), 0)) == [CloseCode.TOO_LARGE]
 
@@ -292,10 +292,8 @@ steps = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 12), st.booleans()
 
 
 @given(st.integers(0, 10), steps)
-def test_whatever_is_sent_the_stored_batches_tile_the_stream(
-    committed: int, sends: list[tuple[int, int, bool]]
-) -> None:
-    """Frames start and end anywhere, stores finish now or later: the stored is contiguous, acks never run ahead."""
+def test_the_stored_batches_are_contiguous_for_any_frames(committed: int, sends: list[tuple[int, int, bool]]) -> None:
+    """Frames start and end anywhere and are stored sooner or later; acknowledgements never run ahead."""
     session = opened(committed)
     stored = committed
     in_flight: Batch | None = None

@@ -57,7 +57,7 @@ def unfinished() -> float:
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST / HT", HEAD[:-2], HEAD, HEAD + b'"hal'])
-async def test_a_request_that_does_not_arrive_ends_its_connection_and_is_counted(address: str, sent: bytes) -> None:
+async def test_an_unfinished_request_closes_its_connection_and_is_counted(address: str, sent: bytes) -> None:
     before = unfinished()
     async with asyncio.timeout(5), tcp(address) as (reader, writer):
         writer.write(sent)
@@ -65,7 +65,7 @@ async def test_a_request_that_does_not_arrive_ends_its_connection_and_is_counted
     assert unfinished() == before + 1
 
 
-async def test_a_drip_of_bytes_gains_nothing(address: str) -> None:
+async def test_single_bytes_do_not_extend_the_deadline(address: str) -> None:
     async with asyncio.timeout(5), tcp(address) as (reader, writer):
         ended = asyncio.create_task(reader.read())
         for at in range(len(HEAD)):
@@ -76,7 +76,7 @@ async def test_a_drip_of_bytes_gains_nothing(address: str) -> None:
     assert at < len(HEAD) - 1
 
 
-async def test_answers_and_what_follows_on_the_same_connection_take_their_time(address: str) -> None:
+async def test_responses_and_the_pause_after_them_have_no_deadline(address: str) -> None:
     before = unfinished()
     async with asyncio.timeout(5), tcp(address) as (reader, writer):
         for _ in range(2):
@@ -87,7 +87,7 @@ async def test_answers_and_what_follows_on_the_same_connection_take_their_time(a
     assert unfinished() == before
 
 
-async def test_a_websocket_is_not_timed_here(address: str) -> None:
+async def test_a_websocket_has_no_deadline_here(address: str) -> None:
     async with connect(f"ws://{address}/ws") as client:
         await asyncio.sleep(UNTIMED_S)
         await client.send("still here")

@@ -16,7 +16,7 @@ FRAME = b"x" * 65_536
 
 
 class Flood:
-    """A handler that sends until its client takes no more, then closes, and says how that went."""
+    """A handler that sends until its client reads no more, then closes; it records what happened."""
 
     def __init__(self) -> None:
         self.closed = asyncio.Event()
@@ -51,7 +51,7 @@ async def test_a_peer_that_does_not_read_is_closed_at_once_and_learns_why_when_i
         assert (client.close_code, client.close_reason) == (4504, "too_slow")
 
 
-async def test_a_peer_that_never_reads_again_is_cut() -> None:
+async def test_the_connection_of_a_peer_that_never_reads_again_is_ended() -> None:
     lost = asyncio.Event()
 
     class Impatient(closing.ClosingWebSocket):
@@ -73,7 +73,7 @@ async def test_a_peer_that_never_reads_again_is_cut() -> None:
         assert (await read_close(client))[0] == 1006
 
 
-async def test_a_peer_that_answers_is_gone_at_once() -> None:
+async def test_the_connection_of_a_peer_that_answers_the_close_ends_at_once() -> None:
     lost = asyncio.Event()
 
     class Watched(closing.ClosingWebSocket):
@@ -96,7 +96,7 @@ async def test_a_peer_that_answers_is_gone_at_once() -> None:
 
 
 class Quiet:
-    """A handler that only listens, and the connection under it."""
+    """A handler that only receives, and its connection."""
 
     def __init__(self) -> None:
         self.heard: asyncio.Queue[sockets.Frame | None] = asyncio.Queue()
@@ -113,7 +113,7 @@ class Quiet:
         return Litestar([listen])
 
 
-async def test_pings_of_a_peer_that_does_not_read_fill_no_memory() -> None:
+async def test_pings_of_a_peer_that_does_not_read_need_no_memory() -> None:
     quiet = Quiet()
     ping = frames.Frame(frames.Opcode.PING, b"x" * 125).serialize(mask=True)
     async with serve(quiet.app()) as address, connect(f"ws://{address}/") as client:
@@ -131,7 +131,7 @@ async def test_pings_of_a_peer_that_does_not_read_fill_no_memory() -> None:
         assert await quiet.heard.get() == "hallo"
 
 
-async def test_a_peer_that_reads_has_its_pings_answered() -> None:
+async def test_a_peer_that_reads_gets_its_pongs() -> None:
     quiet = Quiet()
     async with serve(quiet.app()) as address, connect(f"ws://{address}/") as client, asyncio.timeout(5):
         await (await client.ping("hallo"))
@@ -149,7 +149,7 @@ async def test_a_message_in_fragments_is_one_message(message: sockets.Frame) -> 
                 assert (type(heard), heard) == (type(message), message)
 
 
-async def test_fragments_without_end_are_held_in_no_more_bytes_than_they_have() -> None:
+async def test_fragments_need_no_more_memory_than_their_bytes() -> None:
     quiet = Quiet()
     first = frames.Frame(frames.Opcode.TEXT, b"", fin=False).serialize(mask=True)
     piece = frames.Frame(frames.Opcode.CONT, b"", fin=False).serialize(mask=True)
@@ -161,7 +161,7 @@ async def test_fragments_without_end_are_held_in_no_more_bytes_than_they_have() 
         assert len(connection._fragments) == 0
 
 
-async def test_a_handshake_that_is_refused_stays_refused() -> None:
+async def test_a_refused_handshake_stays_refused() -> None:
     @websocket("/")
     async def refuse(socket: WebSocket[Any, Any, Any]) -> None:
         await sockets.close(socket, CloseCode.FORBIDDEN)

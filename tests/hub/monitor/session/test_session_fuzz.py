@@ -1,4 +1,4 @@
-"""Whatever bytes arrive, and in whatever order: no exception escapes codec or session, and every refusal has a code."""
+"""Any bytes in any order: no exception escapes codec or session, and every refusal has a code."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from protocol import limits, monitor
 from protocol.codec import Encoding, decode_candidate, decode_to_candidate, encode
 from protocol.codes import CloseCode, ErrorCode, RejectCode
 from protocol.errors import ProtocolError
-from tests.hub.monitor.sessions import HELLO, welcome
+from tests.hub.monitor.session.sessions import HELLO, welcome
 
 odd = st.sampled_from(
     [None, True, -1, 0, 1, 1.5, 2**31, 2**53, 2**63, 2**64, 10**400, 1e308, float("nan"), "", "x" * 70, "\0", [], {}]
@@ -64,7 +64,7 @@ def packed(frame: dict[str, Any]) -> bytes:
 
 @st.composite
 def damaged(draw: st.DrawFn, encoding: Encoding) -> str | bytes:
-    """A frame as it is, or with a few bytes cut out, doubled or replaced; or no frame at all."""
+    """A frame, unchanged or with a few bytes removed, repeated or replaced; or no frame."""
     frame = draw(frames)
     raw: Any = as_text(frame) if encoding is Encoding.JSON else packed(frame)
     for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
@@ -95,9 +95,7 @@ def check(effects: list[Effect], encoding: Encoding) -> None:
 
 @settings(max_examples=150)
 @given(data=st.data(), encoding=st.sampled_from(Encoding), is_open=st.booleans())
-def test_whatever_arrives_is_answered_and_nothing_is_raised(
-    data: st.DataObject, encoding: Encoding, is_open: bool
-) -> None:
+def test_any_bytes_get_a_reply_and_raise_no_exception(data: st.DataObject, encoding: Encoding, is_open: bool) -> None:
     session = CandidateSession(0)
     if is_open:
         session.receive(HELLO, 0)

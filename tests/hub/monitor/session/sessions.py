@@ -1,4 +1,4 @@
-"""Sessions to test with, and what to read off their effects."""
+"""Sessions to test with, and helpers that read their effects."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""The sequence law as a whole: one client, any number of sessions and hubs, one store, anything in any order."""
+"""All sequence rules together: one client, any number of sessions and hubs, one store, steps in any order."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,11 +18,11 @@ from protocol import limits, monitor
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.codes import CloseCode
 from protocol.events import Batch, Entry, Event, lost_entry
-from tests.hub.monitor.sessions import HELLO, welcome
+from tests.hub.monitor.session.sessions import HELLO, welcome
 
 
 class Table:
-    """What PostgreSQL keeps of one stream: the first to state a number is believed."""
+    """The stored rows of one stream; the first row of a number wins."""
 
     def __init__(self) -> None:
         self.rows: dict[int, Entry] = {}
@@ -41,7 +41,7 @@ class Table:
 
 
 class Queue:
-    """A client's queue: events by number, some never to be taken, some lost before they were ever sent."""
+    """A client's queue: events by number; some will be refused, some were lost before they were sent."""
 
     def __init__(self) -> None:
         self.places: list[Event | None] = []
@@ -57,14 +57,14 @@ class Queue:
             self.places.append(Event("No Type" if bad else "copy", seq, seq, {"n": seq}))
 
     def lose(self, count: int) -> None:
-        """Drop what was never on the wire; a lost span that was on the wire stays as it is."""
+        """Drop events that were never sent; a lost span that was sent stays as it is."""
         first, last = self.sent_ever + 1, min(self.sent_ever + count, len(self.places))
         if last >= first and all(place is not None for place in self.places[first - 1 : last]):
             self.places[first - 1 : last] = [None] * (last - first + 1)
             self.spans[first] = last
 
     def frame(self, first: int, count: int) -> monitor.Events | monitor.Lost | None:
-        """What may be sent from this number on: at most `count` events in a row, or the lost span that begins here."""
+        """What can be sent from this number on: at most `count` events, or the lost span that begins here."""
         if first in self.spans:
             return monitor.Lost(self.spans[first], "overflow")
         events: list[Event] = []
@@ -76,7 +76,7 @@ class Queue:
 
 
 class Connection:
-    """One socket, both ends: what is on its way there and back, and the hub's session behind it."""
+    """Both ends of one socket: frames under way in both directions, and the hub's session."""
 
     def __init__(self, encoding: Encoding, now_ms: int) -> None:
         self.encoding = encoding
@@ -94,7 +94,7 @@ class Connection:
 
     @property
     def is_with_writer(self) -> bool:
-        """Whether a COMMIT may come, or may not."""
+        """Whether a COMMIT may still come."""
         return self.in_flight is not None and not self.is_held and not self.is_committed
 
 
@@ -118,11 +118,11 @@ class Law(RuleBasedStateMachine):
         self.current: Connection | None = None
         self.live: list[Connection] = []
         self.late: list[Batch] = []
-        """Batches whose sessions are gone, or were told that they are given up: they may commit yet."""
+        """Batches whose sessions are gone or have given them up; they may still be committed."""
         self.pick, self.count = 0, 1
         self.connect()
 
-    # One rule for all, since Hypothesis leaves out half of many.
+    # One rule for all: with many rules, Hypothesis leaves out half of them.
     @rule(what=st.sampled_from([*USUAL * 4, *UNUSUAL * 2, *TROUBLE]), pick=st.integers(0, 11), count=st.integers(1, 6))
     def happens(self, what: str, pick: int, count: int) -> None:
         self.pick, self.count = pick, count
@@ -140,7 +140,7 @@ class Law(RuleBasedStateMachine):
         self.queue.lose(self.count)
 
     def connect(self) -> None:
-        """The client comes, or comes again, and is welcomed; nobody tells the hub about the connection before."""
+        """The client connects and is welcomed; no hub learns that an earlier connection has ended."""
         self.greet()
         assert self.current is not None
         self.arrive_at(self.current)
@@ -149,13 +149,13 @@ class Law(RuleBasedStateMachine):
         self.hear_all()
 
     def greet(self) -> None:
-        """The client comes, and waits for the welcome."""
+        """The client connects and waits for the welcome."""
         self.current = Connection(list(Encoding)[self.pick % 2], self.now_ms)
         self.live.append(self.current)
         self.put(msgspec.structs.replace(HELLO, acked=self.queue.acked, next_seq=len(self.queue.places) + 1))
 
     def send(self) -> None:
-        """Send one to three frames, and perhaps they arrive."""
+        """Send one to three frames; they may arrive."""
         for _ in range(1 + self.pick % 3):
             self.queue.record(self.count, bad=False)
             self.send_from(0, self.count)
@@ -163,7 +163,7 @@ class Law(RuleBasedStateMachine):
             self.arrive_at(self.current)
 
     def repeat(self) -> None:
-        """Send again what was sent before, from anywhere, perhaps on into what was not sent yet."""
+        """Send earlier events again, from any number, perhaps followed by new ones."""
         self.send_from(self.pick, 2 * self.count)
 
     def skip(self) -> None:
@@ -175,7 +175,7 @@ class Law(RuleBasedStateMachine):
                 self.put(frame)
 
     def hear(self) -> None:
-        """The client reads what came on its present connection."""
+        """The client reads the frames of its current connection."""
         for _ in range(self.count):
             if self.current is not None and self.current.back:
                 self.take(self.current.back.popleft(), self.current)
@@ -203,24 +203,24 @@ class Law(RuleBasedStateMachine):
             self.perform(connection, connection.session.opened(answer_of(connection), []))
 
     def commit(self) -> None:
-        """A COMMIT of which nobody has been told yet."""
+        """A COMMIT that is not reported yet."""
         for connection in self.one(lambda it: it.is_with_writer):
             self.commit_of(connection)
 
     def store(self) -> None:
-        """A COMMIT, perhaps long ago, of which the session hears now."""
+        """A COMMIT, perhaps long ago, that is reported to the session now."""
         for connection in self.one(lambda it: it.is_committed or it.is_with_writer):
             self.commit_of(connection)
             self.tell(connection)
 
     def hold(self) -> None:
-        """The writer had no room after all."""
+        """The writer has no room."""
         for connection in self.one(lambda it: it.is_with_writer):
             connection.is_held = True
             self.perform(connection, connection.session.held(self.now_ms))
 
     def commit_late(self) -> None:
-        """The batch of a session that is closed already: superseded, or of a hub that stood still."""
+        """The batch of a session that is closed already: superseded, or of a frozen hub."""
         if self.late:
             self.table.commit(self.late.pop(self.pick % len(self.late)).entries)
 
@@ -234,13 +234,13 @@ class Law(RuleBasedStateMachine):
             self.perform(connection, connection.session.set_window(limits.Window(self.count - 1, 1_000)))
 
     def kill(self) -> None:
-        """A hub dies; a batch at the writer does not commit, or PostgreSQL had it already and commits it late."""
+        """A hub dies. Its batch is not committed, or PostgreSQL has received it and commits it late."""
         for connection in self.one(lambda _: True):
             self.close(connection)
             self.current = None if self.current is connection else self.current
 
     def give_up(self) -> None:
-        """The writer ran out of time; whether COMMIT was reached nobody knows."""
+        """The writer ran out of time; it is unknown whether COMMIT was reached."""
         for connection in self.one(lambda it: it.in_flight is not None and not it.is_held):
             assert connection.in_flight is not None
             self.late.append(connection.in_flight)
@@ -253,12 +253,12 @@ class Law(RuleBasedStateMachine):
             self.perform(connection, connection.session.retire(self.now_ms))
 
     def supersede(self) -> None:
-        """The hub of an older connection hears that there is a newer one."""
+        """The hub of an older connection learns that there is a newer one."""
         for connection in self.one(lambda it: it is not self.live[-1]):
             self.perform(connection, connection.session.close(CloseCode.SUPERSEDED))
 
     def fail_over(self) -> None:
-        """A standby takes over that lacks the newest rows; every hub sees the new timeline and closes its sockets."""
+        """A standby without the newest rows takes over; every hub sees the new epoch and closes its sockets."""
         self.live, self.late, self.current = [], [], None
         for seq in sorted(self.table.rows)[-self.count :]:
             del self.table.rows[seq]
@@ -286,7 +286,7 @@ class Law(RuleBasedStateMachine):
             assert (session.outstanding_bytes > 0) == (session.accepted > session.committed)
 
     def teardown(self) -> None:
-        """Leave the old connections as they are, come once more, and everything drains."""
+        """Connect once more, and everything in the queue is stored."""
         self.connect()
         connection = self.current
         assert connection is not None
@@ -303,10 +303,10 @@ class Law(RuleBasedStateMachine):
         assert self.table.committed == len(self.queue.places)
         assert {one.seq for one in self.table.rejected(0)} <= self.queue.rejected
 
-    # How the pieces meet.
+    # Helpers.
 
     def one(self, condition: Callable[[Connection], object]) -> list[Connection]:
-        """One of the live connections of which this is true, if there is any."""
+        """A live connection for which this is true, if there is one."""
         fitting = [connection for connection in self.live if condition(connection)]
         return [fitting[self.pick % len(fitting)]] if fitting else []
 
@@ -342,7 +342,7 @@ class Law(RuleBasedStateMachine):
             self.perform(connection, connection.session.receive(frame, self.now_ms))
 
     def look_up_for(self, connection: Connection) -> None:
-        """The hello's transaction: where the stream stands, and what was acknowledged once and is not there."""
+        """The transaction of the hello: the end of the stream, and acknowledged events that are missing."""
         assert connection.hello is not None
         acked = connection.hello.acked
         if self.table.committed < acked:
@@ -380,7 +380,7 @@ class Law(RuleBasedStateMachine):
                     self.close(connection)
 
     def close(self, connection: Connection) -> None:
-        """The socket is gone; a batch that is with a writer is not."""
+        """The socket is gone; a batch at a writer is not."""
         connection.is_closed = True
         self.live.remove(connection)
         left = 0
@@ -391,7 +391,7 @@ class Law(RuleBasedStateMachine):
 
 
 def says(row: Entry, sent: Event | None) -> bool:
-    """Whether a row states what was sent under its number: the event, or that it was refused."""
+    """Return whether a row has what was sent under its number: the event, or its refusal."""
     assert sent is not None
     if sent.type != "copy":
         return row.reject is not None
@@ -403,7 +403,7 @@ def answer_of(connection: Connection) -> monitor.Welcome:
     return connection.answer
 
 
-def test_each_event_is_stored_once_and_in_order_whatever_happens() -> None:
+def test_each_event_is_stored_once_and_in_order_after_any_steps() -> None:
     run_state_machine_as_test(
         Law,
         settings=settings(

@@ -1,4 +1,4 @@
-"""What becomes of a session whose attempt has ended: its client is told, delivers what it holds, and is closed."""
+"""A session whose attempt has ended: its client gets the status, delivers its queue, and is closed."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -14,26 +14,26 @@ from protocol import limits, monitor
 from protocol.attempts import OVER, AttemptStatus
 from protocol.codes import CloseCode
 from protocol.limits import Window
-from tests.hub.monitor.sessions import HELLO, batch, closes, frames, opened, stores, welcome
+from tests.hub.monitor.session.sessions import HELLO, batch, closes, frames, opened, stores, welcome
 
 ENDED = monitor.Attempt(AttemptStatus.ENDED, 99)
 RUNNING = monitor.Attempt(AttemptStatus.IN_PROGRESS)
-TOLD = monitor.AttemptChanged(AttemptStatus.ENDED, 99)
+CHANGED = monitor.AttemptChanged(AttemptStatus.ENDED, 99)
 MESSAGE = monitor.Instruct(id=1, action="end", issued_at=1, body={"reason": "it burns"})
 
 
 def enter(
-    *, next_seq: int, committed: int, asked: Sequence[monitor.Instruct] = (), previous: monitor.Previous | None = None
+    *, next_seq: int, committed: int, pending: Sequence[monitor.Instruct] = (), previous: monitor.Previous | None = None
 ) -> tuple[CandidateSession, list[Effect]]:
     """A hello after the end."""
     session = CandidateSession(0)
     session.receive(msgspec.structs.replace(HELLO, next_seq=next_seq), 0)
     greeting = msgspec.structs.replace(welcome(committed, status=AttemptStatus.ENDED), previous=previous)
-    return session, session.opened(greeting, asked)
+    return session, session.opened(greeting, pending)
 
 
 @pytest.mark.parametrize("status", sorted(AttemptStatus))
-def test_a_change_is_told_once(status: AttemptStatus) -> None:
+def test_a_change_is_sent_once(status: AttemptStatus) -> None:
     session = opened()
     now = monitor.Attempt(status, 99, paused=status is AttemptStatus.PAUSED)
     assert frames(session.update_attempt(now)) == [monitor.AttemptChanged(status, 99, now.paused)]
@@ -42,26 +42,26 @@ def test_a_change_is_told_once(status: AttemptStatus) -> None:
     assert now.is_over == (status in OVER)
 
 
-def test_what_stood_at_the_welcome_is_not_told_again() -> None:
+def test_the_status_of_the_welcome_is_not_sent_again() -> None:
     assert opened().update_attempt(RUNNING) == []
 
 
-def test_nobody_is_told_before_the_welcome_or_after_the_close() -> None:
+def test_no_status_is_sent_before_the_welcome_or_after_the_close() -> None:
     session = CandidateSession(0)
     assert session.update_attempt(ENDED) == []
     session.close(CloseCode.INTERNAL)
     assert session.update_attempt(ENDED) == []
 
 
-def test_a_client_that_has_all_acknowledged_is_closed_a_moment_after_the_end() -> None:
+def test_a_client_with_everything_acknowledged_is_closed_soon_after_the_end() -> None:
     session = opened(7)
     session.tick(50)
-    assert frames(session.update_attempt(ENDED)) == [TOLD]
+    assert frames(session.update_attempt(ENDED)) == [CHANGED]
     assert session.tick(50 + TIMES.quiet_ms - 1) == []
     assert session.tick(50 + TIMES.quiet_ms) == [Close(CloseCode.ENDED)]
 
 
-def test_a_client_that_still_sends_is_heard_out() -> None:
+def test_a_client_that_still_sends_stays_open() -> None:
     session = opened()
     session.update_attempt(ENDED)
     session.receive(batch(1, 2), TIMES.quiet_ms - 10)
@@ -73,7 +73,7 @@ def test_a_client_that_still_sends_is_heard_out() -> None:
     assert closes(session.tick(10 * TIMES.quiet_ms)) == [CloseCode.ENDED]
 
 
-def test_a_client_that_goes_on_for_ever_is_closed_when_all_is_stored() -> None:
+def test_a_client_that_never_stops_sending_is_closed_when_everything_is_stored() -> None:
     session = opened()
     session.update_attempt(ENDED)
     now = 0
@@ -85,7 +85,7 @@ def test_a_client_that_goes_on_for_ever_is_closed_when_all_is_stored() -> None:
     assert closes(session.tick(now)) == [CloseCode.ENDED]
 
 
-def test_a_client_that_may_not_send_just_now_has_not_had_its_turn() -> None:
+def test_a_client_with_an_empty_window_is_not_closed() -> None:
     session = opened()
     session.update_attempt(ENDED)
     session.set_window(Window(0, 0))
@@ -94,7 +94,7 @@ def test_a_client_that_may_not_send_just_now_has_not_had_its_turn() -> None:
     assert closes(session.tick(TIMES.quiet_ms)) == [CloseCode.ENDED]
 
 
-def test_an_attempt_that_goes_on_again_keeps_its_client() -> None:
+def test_an_attempt_that_is_reopened_keeps_its_client() -> None:
     session = opened()
     session.update_attempt(ENDED)
     session.update_attempt(monitor.Attempt(AttemptStatus.REOPENED))
@@ -102,20 +102,20 @@ def test_an_attempt_that_goes_on_again_keeps_its_client() -> None:
     assert session.phase is Phase.OPEN
 
 
-def test_a_hello_after_the_end_with_nothing_left_is_welcomed_and_closed_at_once() -> None:
+def test_a_hello_after_the_end_with_an_empty_queue_is_welcomed_and_closed_at_once() -> None:
     _, effects = enter(next_seq=8, committed=7)
     assert isinstance(frames(effects)[0], monitor.Welcome)
     assert effects[-1] == Close(CloseCode.ENDED)
 
 
-def test_what_is_still_to_be_asked_at_that_hello_may_be_answered_first() -> None:
-    session, effects = enter(next_seq=8, committed=7, asked=[MESSAGE])
+def test_a_pending_instruction_of_that_hello_can_get_its_result_first() -> None:
+    session, effects = enter(next_seq=8, committed=7, pending=[MESSAGE])
     assert (frames(effects)[1:], closes(effects)) == ([MESSAGE], [])
     assert session.receive(monitor.Done(1, ok=True), 10) != []
     assert closes(session.tick(TIMES.quiet_ms)) == [CloseCode.ENDED]
 
 
-def test_a_hello_after_the_end_delivers_its_tail_first() -> None:
+def test_a_hello_after_the_end_delivers_its_queue_first() -> None:
     session, effects = enter(next_seq=10, committed=7)
     assert closes(effects) == []
     assert session.tick(TIMES.linger_ms - 1) == []
@@ -124,8 +124,8 @@ def test_a_hello_after_the_end_delivers_its_tail_first() -> None:
     assert closes(session.tick(TIMES.linger_ms + TIMES.quiet_ms)) == [CloseCode.ENDED]
 
 
-def test_numbers_given_anew_count_for_the_tail() -> None:
-    """A queue of ten, three of them held by the old stream: seven are to come, from 1."""
+def test_renumbered_events_count_for_the_queue() -> None:
+    """A queue of ten, three of them stored in the old stream: seven will come, numbered from 1."""
     previous = monitor.Previous(UUID(int=3), 3)
     session, effects = enter(next_seq=11, committed=0, previous=previous)
     assert closes(effects) == []
@@ -138,7 +138,7 @@ def test_numbers_given_anew_count_for_the_tail() -> None:
 
 
 class Ending(RuleBasedStateMachine):
-    """Whatever happens around an end: 4410 comes only when it is over, and all that was sent or announced is stored."""
+    """In any order of events around an end: 4410 comes only after it, with everything sent or announced stored."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,13 +192,13 @@ class Ending(RuleBasedStateMachine):
         self.take(self.session.tick(self.now))
 
     @invariant()
-    def ends_as_it_should(self) -> None:
+    def closes_only_when_allowed(self) -> None:
         if CloseCode.ENDED in self.closed:
             assert self.is_over
             assert self.session.committed >= max(self.announced, self.sent)
 
     def teardown(self) -> None:
-        """And it does come, once the client has brought what it announced and is quiet."""
+        """It does come, once the client has sent what it announced and is quiet."""
         if self.closed or not self.is_over:
             return
         self.resize(shut=False)

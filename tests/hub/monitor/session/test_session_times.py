@@ -13,16 +13,16 @@ from hub.monitor.session import (
 from protocol import limits, monitor
 from protocol.codes import CloseCode
 from protocol.errors import Malformed, UnknownFrame
-from tests.hub.monitor.sessions import HELLO, batch, closes, frames, opened, stores, welcome
+from tests.hub.monitor.session.sessions import HELLO, batch, closes, frames, opened, stores, welcome
 
 
-def test_no_hello_in_time_is_silent() -> None:
+def test_a_client_without_a_hello_in_time_is_silent() -> None:
     session = CandidateSession(0)
     assert session.tick(limits.HELLO_MS) == []
     assert closes(session.tick(limits.HELLO_MS + 1)) == [CloseCode.SILENT]
 
 
-def test_any_frame_counts_as_a_heartbeat_and_nothing_at_all_is_silent() -> None:
+def test_any_frame_counts_as_a_heartbeat_and_a_client_without_one_is_silent() -> None:
     session = opened()
     session.receive(monitor.Ping(0), 1_000)
     assert session.tick(1_000 + TIMES.silence_ms) == []
@@ -35,13 +35,13 @@ def test_a_hello_that_waits_for_the_database_is_not_silent() -> None:
     assert session.tick(10 * TIMES.silence_ms) == []
 
 
-def test_an_unknown_frame_does_not_put_off_the_end_of_a_hello_that_never_comes() -> None:
+def test_an_unknown_frame_does_not_extend_the_time_for_the_hello() -> None:
     session = CandidateSession(0)
     session.receive_invalid(UnknownFrame("wave"), limits.HELLO_MS)
     assert session.phase is Phase.CLOSED
 
 
-def test_a_smaller_window_is_told_once_and_having_more_already_is_no_fault() -> None:
+def test_a_smaller_window_is_sent_once_and_having_more_already_is_no_error() -> None:
     session = opened()
     session.receive(batch(1, 3, size=1_000), 0)
     small = limits.Window(2, 100)
@@ -54,7 +54,7 @@ def test_a_smaller_window_is_told_once_and_having_more_already_is_no_fault() -> 
     ]
 
 
-def test_a_window_that_changes_while_a_batch_is_held_is_told_afterwards() -> None:
+def test_a_window_that_changes_while_a_batch_is_held_is_sent_afterwards() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
     assert frames(session.held(0)) == [monitor.WindowChanged(0, 0, TIMES.retry_ms)]
@@ -62,7 +62,7 @@ def test_a_window_that_changes_while_a_batch_is_held_is_told_afterwards() -> Non
     assert frames(session.stored([])) == [monitor.Ack(3), monitor.WindowChanged(7, 70)]
 
 
-def test_the_welcomes_window_is_the_one_that_was_granted() -> None:
+def test_the_window_of_the_welcome_counts_as_sent() -> None:
     session = CandidateSession(0)
     assert session.set_window(limits.Window(1, 1)) == []
     session.receive(HELLO, 0)
@@ -83,7 +83,7 @@ def test_bytes_are_outstanding_until_stored_or_given_up() -> None:
     assert session.outstanding_bytes == 0
 
 
-def test_a_closed_session_keeps_the_bytes_that_are_with_a_writer_until_it_hears_of_them() -> None:
+def test_a_closed_session_counts_the_bytes_at_a_writer_until_their_result_comes() -> None:
     session = opened()
     session.receive(batch(1, 3, size=30), 0)
     session.receive(batch(4, 4, size=12), 0)
@@ -93,7 +93,7 @@ def test_a_closed_session_keeps_the_bytes_that_are_with_a_writer_until_it_hears_
     assert session.outstanding_bytes == 0
 
 
-def test_a_closed_session_keeps_nothing_that_was_held() -> None:
+def test_a_closed_session_does_not_count_a_held_batch() -> None:
     session = opened()
     session.receive(batch(1, 3, size=30), 0)
     session.held(0)
@@ -101,7 +101,7 @@ def test_a_closed_session_keeps_nothing_that_was_held() -> None:
     assert session.outstanding_bytes == 0
 
 
-def test_one_token_is_checked_at_a_time_and_the_last_that_came_meanwhile_is_next() -> None:
+def test_one_token_is_checked_at_a_time_and_the_newest_is_next() -> None:
     session = opened()
     assert session.receive(monitor.Auth("a"), 0) == [Renew("a")]
     assert session.receive(monitor.Auth("b"), 0) == []
@@ -111,7 +111,7 @@ def test_one_token_is_checked_at_a_time_and_the_last_that_came_meanwhile_is_next
     assert session.receive(monitor.Auth("d"), 0) == [Renew("d")]
 
 
-def test_a_renewal_that_is_done_after_the_close_is_nobodys() -> None:
+def test_a_renewal_that_ends_after_the_close_has_no_effect() -> None:
     session = opened()
     session.receive(monitor.Auth("a"), 0)
     session.receive(monitor.Auth("b"), 0)
@@ -119,7 +119,7 @@ def test_a_renewal_that_is_done_after_the_close_is_nobodys() -> None:
     assert session.renewed() == []
 
 
-def test_an_instruction_is_passed_on_once_in_a_session() -> None:
+def test_an_instruction_is_sent_once_in_a_session() -> None:
     session = CandidateSession(0)
     session.receive(HELLO, 0)
     first, second, third = (monitor.Instruct(id=n, action="message", issued_at=0) for n in (1, 2, 3))
@@ -128,7 +128,7 @@ def test_an_instruction_is_passed_on_once_in_a_session() -> None:
     assert frames(session.instruct([first, second, third])) == [third]
 
 
-def test_no_more_is_passed_on_at_once_than_an_outbox_holds_and_the_rest_at_the_next_look() -> None:
+def test_instructions_that_exceed_the_outbox_are_sent_with_the_next_poll() -> None:
     session = CandidateSession(0)
     session.receive(HELLO, 0)
     waiting = [monitor.Instruct(id=n, action="message", issued_at=0, body={"text": "界" * 2_000}) for n in range(1, 46)]
@@ -139,7 +139,7 @@ def test_no_more_is_passed_on_at_once_than_an_outbox_holds_and_the_rest_at_the_n
     assert passed == waiting
 
 
-def test_what_was_never_passed_on_goes_before_what_nobody_answers() -> None:
+def test_new_instructions_go_before_those_without_a_result() -> None:
     session = CandidateSession(0)
     session.receive(HELLO, 0)
     long = [monitor.Instruct(id=n, action="message", issued_at=0, body={"text": "x" * 2_000}) for n in range(1, 101)]
@@ -153,20 +153,20 @@ def test_what_was_never_passed_on_goes_before_what_nobody_answers() -> None:
     assert 1 < len(passed) < len(long)
 
 
-def test_an_instruction_larger_than_all_that_may_go_at_once_goes_alone() -> None:
+def test_an_instruction_larger_than_the_limit_goes_alone() -> None:
     session = opened()
     large = [monitor.Instruct(id=n, action="message", issued_at=0, body={"text": "x" * 70_000}) for n in (1, 2)]
     assert frames(session.instruct(large)) == large[:1]
     assert frames(session.instruct(large)) == large[1:]
 
 
-def test_a_draining_hub_says_so_and_goes_on_until_the_sockets_turn_has_come() -> None:
+def test_a_draining_hub_sends_drain_and_continues_until_the_socket_retires() -> None:
     session = opened()
     assert session.drain(2_000) == [Send(monitor.Drain(2_000))]
     assert stores(session.receive(batch(1, 3), 0)) == [(1, 3)]
 
 
-def test_a_client_that_waits_for_its_welcome_hears_of_the_drain_after_it() -> None:
+def test_a_client_that_waits_for_its_welcome_gets_drain_after_it() -> None:
     session = CandidateSession(0)
     assert session.drain(2_000) == []
     session.receive(HELLO, 0)
@@ -185,7 +185,7 @@ def test_a_session_without_a_stream_retires_at_once() -> None:
     assert session.retire(0) == []
 
 
-def test_a_retiring_session_ignores_frames_and_closes_when_all_it_took_is_stored() -> None:
+def test_a_retiring_session_ignores_frames_and_closes_when_all_accepted_events_are_stored() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
     session.receive(batch(4, 5), 0)
@@ -208,7 +208,7 @@ def test_a_retiring_session_waits_five_seconds_at_most() -> None:
     assert session.stored([]) == []
 
 
-def test_a_retiring_session_still_offers_what_was_held() -> None:
+def test_a_retiring_session_still_offers_a_held_batch() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
     session.held(0)
@@ -217,7 +217,7 @@ def test_a_retiring_session_still_offers_what_was_held() -> None:
     assert closes(session.stored([])) == [CloseCode.DRAINING]
 
 
-def test_who_said_goodbye_before_a_drain_leaves_with_it() -> None:
+def test_a_session_with_bye_before_a_drain_closes_as_draining() -> None:
     session = opened()
     session.receive(batch(1, 3), 0)
     session.receive(monitor.Bye(), 0)
@@ -226,7 +226,7 @@ def test_who_said_goodbye_before_a_drain_leaves_with_it() -> None:
 
 
 def awake(session: CandidateSession, start_ms: int, end_ms: int) -> list[Effect]:
-    """Everything that comes of time, with a ping whenever one is due."""
+    """All effects of the time in between, with a ping at each heartbeat."""
     effects: list[Effect] = []
     for now_ms in range(start_ms, end_ms + 1, limits.HEARTBEAT_MS):
         session.receive(monitor.Ping(0), now_ms)
@@ -234,7 +234,7 @@ def awake(session: CandidateSession, start_ms: int, end_ms: int) -> list[Effect]
     return effects
 
 
-def test_a_stream_of_a_day_is_rotated_once_and_left_alone_for_an_hour() -> None:
+def test_a_stream_is_rotated_once_after_a_day_and_closed_after_another_hour() -> None:
     session = opened(age_ms=limits.STREAM_MS - 20_000)
     assert awake(session, 0, 10_000) == []
     assert awake(session, 20_000, 60_000) == [Send(monitor.Rotate())]
@@ -243,7 +243,7 @@ def test_a_stream_of_a_day_is_rotated_once_and_left_alone_for_an_hour() -> None:
     assert closes(awake(session, 20_000 + TIMES.rotate_ms, 20_000 + TIMES.rotate_ms)) == [CloseCode.DRAINING]
 
 
-def test_a_streams_age_counts_from_the_welcome_whatever_the_sessions_clock_says() -> None:
+def test_the_age_of_a_stream_does_not_depend_on_the_clock_of_the_session() -> None:
     session = CandidateSession(5_000_000)
     session.receive(HELLO, 5_000_000)
     session.opened(welcome(age_ms=limits.STREAM_MS - 1), [])
@@ -251,6 +251,6 @@ def test_a_streams_age_counts_from_the_welcome_whatever_the_sessions_clock_says(
     assert session.tick(5_000_001) == [Send(monitor.Rotate())]
 
 
-def test_a_stream_made_by_a_clock_that_was_ahead_lives_no_longer_than_a_day() -> None:
+def test_a_stream_from_a_clock_that_was_ahead_lives_no_longer_than_a_day() -> None:
     session = opened(age_ms=-limits.STREAM_MS)
     assert awake(session, limits.STREAM_MS, limits.STREAM_MS) == [Send(monitor.Rotate())]
