@@ -22,7 +22,7 @@ WHO_SEES: Final = (
 
 ALWAYS: Final = (
     "Your answers and drafts, each time they are saved.",
-    "When you start and submit the exam, and when your connection is lost and restored.",
+    "When you start and hand in the exam, and when your connection is lost and restored.",
 )
 MONITORED: Final = (
     "When you leave the exam window, the exam tab or fullscreen, and when you return.",
