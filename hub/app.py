@@ -27,7 +27,7 @@ from hub.board.listener import Listener
 from hub.commands.commands import Commands
 from hub.console.consoles import Consoles
 from hub.console.socket import console_socket
-from hub.drain import Drain
+from hub.drain import HubDrain
 from hub.errors import exception_handlers
 from hub.handshake import Gate
 from hub.ingest.budget import Budget
@@ -96,7 +96,7 @@ class Hub(msgspec.Struct, frozen=True):
     commands: Commands
     candidates: Admission
     consoles: Consoles
-    drain: Drain
+    drain: HubDrain
     running: tuple[AbstractAsyncContextManager[object], ...]
 
 
@@ -119,7 +119,7 @@ def create_hub(
     limits: FailureLimits | None = None,
     site: Site | None = None,
     timing: Timing = TIMING,
-) -> tuple[Litestar, Drain]:
+) -> tuple[Litestar, HubDrain]:
     """Build a hub and its drain, for a server that drains it before the end of its lifespan."""
     site = site or Site(DIST)
     hub = _connect_parts(settings, limits or FailureLimits(), timing)
@@ -222,7 +222,7 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
     # Stopped in the reverse order: first sockets, then what they store and send, then what that depends on.
     storing = (lease, job_notifier, duplicates, ingest, results, close_log, orphans, tasks, commands, feeds)
     running = (*storing, PresencePoll(engine, feeds, presence), gossip, broadcast, listener, registry, consoles)
-    drain = Drain(gate, registry, consoles, in_ms=settings.drain_ms)
+    drain = HubDrain(gate, registry, consoles, in_ms=settings.drain_ms)
     return Hub(engine, watch_engine, notifier, ingest, gate, failures, commands, candidates, consoles, drain, running)
 
 

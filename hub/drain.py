@@ -15,7 +15,7 @@ from db.periodic import is_set_within
 from hub import metrics
 from hub.console.consoles import Consoles
 from hub.handshake import Gate
-from hub.monitor.registry import Candidate, Registry
+from hub.monitor.registry import RegisteredSocket, Registry
 from protocol.codes import CloseCode
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ STEP_S: Final = 0.005
 """Closes that are nearer together than this happen without a pause."""
 
 
-class Drain:
+class HubDrain:
     """The drain of one hub: `run` it once; `hurry` ends it sooner."""
 
     def __init__(self, gate: Gate, registry: Registry, consoles: Consoles, *, in_ms: int) -> None:
@@ -61,7 +61,7 @@ class Drain:
             log.warning("hub drained with candidates left", left=len(self._registry))
         log.info("hub drained", candidates=len(candidates), took_ms=round(1000 * (clock() - began)))
 
-    async def _retire_all(self, candidates: Sequence[Candidate], began: float) -> None:
+    async def _retire_all(self, candidates: Sequence[RegisteredSocket], began: float) -> None:
         clock = asyncio.get_running_loop().time
         for number, candidate in enumerate(candidates, 1):
             pause_s = began + self._in_ms / 1000 * number / len(candidates) - clock()

@@ -15,7 +15,7 @@ import uvicorn
 from litestar import Litestar
 
 from hub.app import create_hub
-from hub.drain import Drain
+from hub.drain import HubDrain
 from hub.server.http import PromptHttp
 from hub.server.websocket import ClosingWebSocket
 from hub.settings import HubSettings
@@ -34,7 +34,7 @@ CLOSE_S: Final = 3.0
 class HubServer(uvicorn.Server):
     """A server that drains before it stops. A second signal makes the drain fast, a third stops at once."""
 
-    def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
+    def __init__(self, config: uvicorn.Config, drain: HubDrain) -> None:
         super().__init__(config)
         self._drain = drain
         self._ending: asyncio.Task[None] | None = None

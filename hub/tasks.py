@@ -4,13 +4,12 @@ Never decides what the work is; never drops an exception silently.
 """
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from itertools import islice
 from types import TracebackType
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import structlog
 
@@ -23,29 +22,6 @@ _T = TypeVar("_T")
 
 Dropped = Literal["full", "failed", "late"]
 """Why a queue dropped something: no room, an unexpected exception, or the database was away for too many tries."""
-
-
-class Background(ABC):
-    """Starts `_run` when entered, cancels it when left and waits for its end."""
-
-    name: ClassVar[str]
-    _task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name=self.name)
-        self._task.add_done_callback(_report)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.wait((self._task,))
-
-    @abstractmethod
-    async def _run(self) -> None:
-        """Work until cancelled; an exception ends the task, so let none out."""
 
 
 class Service:
@@ -196,8 +172,3 @@ class RetryQueue(Generic[_T]):
             self._waiting_size -= self._size(item)
         if not self._waiting:
             self._empty.set()
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("background task ended", task=task.get_name(), exc_info=task.exception())

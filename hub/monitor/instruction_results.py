@@ -13,9 +13,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.notify import Notifier
-from db.queries import feed
 from db.queries.attempts.start import read_attempt
 from db.queries.console import instructions
+from db.unit import change
 from hub import metrics
 from hub.tasks import Dropped, RetryQueue, Service
 from protocol.backoff import Backoff
@@ -71,13 +71,10 @@ class InstructionResults(Service):
             self._forget(result)
 
     async def _record_one(self, attempt_id: UUID, done: Done) -> None:
-        async with self._engine.begin() as conn:
-            row = await instructions.record_result(conn, attempt_id, done.id, ok=done.ok, code=done.code)
-            if row is None:
-                return
-            exam_id = (await read_attempt(conn, attempt_id)).exam_id
-            await feed.append(conn, exam_id, [row])
-        await self._notifier.notify("feed", exam_id)
+        async with change(self._engine, self._notifier) as unit:
+            row = await instructions.record_result(unit.conn, attempt_id, done.id, ok=done.ok, code=done.code)
+            if row is not None:
+                unit.feed((await read_attempt(unit.conn, attempt_id)).exam_id, [row])
 
     def _drop(self, results: Sequence[_Result], reason: Dropped) -> None:
         for result in results:

@@ -32,7 +32,7 @@ POLL_S: Final = 2.0
 """Short enough that, even on a busy machine, a superseded socket is closed within 3 s (docs/wire/README.md)."""
 
 
-class Candidate(Protocol):
+class RegisteredSocket(Protocol):
     """What the registry needs of a candidate's socket. Every method returns at once."""
 
     @property
@@ -73,9 +73,9 @@ class Registry(Service):
         self._budget = budget
         self.window = budget.window()
         """What every candidate may have unacknowledged now."""
-        self._sockets: set[Candidate] = set()
+        self._sockets: set[RegisteredSocket] = set()
         self._empty = asyncio.Event()
-        self._newest: dict[UUID, Candidate] = {}
+        self._newest: dict[UUID, RegisteredSocket] = {}
         self._notified: set[UUID] = set()
         self._poll_s = poll_s
         self._poll_due_s = 0.0
@@ -85,18 +85,18 @@ class Registry(Service):
     def __len__(self) -> int:
         return len(self._sockets)
 
-    def add(self, candidate: Candidate) -> None:
+    def add(self, candidate: RegisteredSocket) -> None:
         """Give a new socket its clock."""
         self._sockets.add(candidate)
         self._empty.clear()
 
-    def remove(self, candidate: Candidate) -> None:
+    def remove(self, candidate: RegisteredSocket) -> None:
         """Forget a socket that is gone."""
         self._sockets.discard(candidate)
         if not self._sockets:
             self._empty.set()
 
-    def register(self, candidate: Candidate) -> None:
+    def register(self, candidate: RegisteredSocket) -> None:
         """Make this the attempt's newest socket at this hub, and close the older one."""
         older = self._newest.get(candidate.attempt_id)
         if older is not None and older.socket_key.generation > candidate.socket_key.generation:
@@ -106,7 +106,7 @@ class Registry(Service):
         if older is not None:
             older.close(CloseCode.SUPERSEDED)
 
-    def unregister(self, candidate: Candidate) -> None:
+    def unregister(self, candidate: RegisteredSocket) -> None:
         """Forget an attempt's socket, unless a newer one has replaced it."""
         if self._newest.get(candidate.attempt_id) is candidate:
             del self._newest[candidate.attempt_id]
@@ -116,7 +116,7 @@ class Registry(Service):
         newest = self._newest.get(attempt_id)
         return newest is not None and newest.socket_key.generation == generation
 
-    def candidates(self) -> list[Candidate]:
+    def candidates(self) -> list[RegisteredSocket]:
         """Return every socket, before and after its hello."""
         return list(self._sockets)
 
