@@ -173,7 +173,7 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
     engine = create_engine(settings)
     # Many hellos at once may use up the first pool; the lease and the registry must still be in time.
     watch_engine = create_engine(msgspec.structs.replace(settings, pool_size=WATCH_CONNECTIONS))
-    notifier = Notifier.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
+    notifier = Notifier.connect(settings.redis_url, metrics.NOTIFICATIONS_FAILED.inc)
     presence = HubPresence()
     tasks = DetachedTasks()
     failures = Failures(limits, notifier, tasks)

@@ -42,17 +42,19 @@ FLUSHES_GIVEN_UP: Final = Counter(
 BATCHES_RETURNED: Final = Counter(
     "veritas_batches_returned_total", HUB["veritas_batches_returned_total"], ["reason"], registry=REGISTRY
 )
-REWINDS: Final = Counter("veritas_rewinds_total", HUB["veritas_rewinds_total"], registry=REGISTRY)
+EPOCH_CHANGES: Final = Counter("veritas_rewinds_total", HUB["veritas_rewinds_total"], registry=REGISTRY)
 COMPARISONS_DROPPED: Final = Counter(
     "veritas_comparisons_dropped_total", HUB["veritas_comparisons_dropped_total"], registry=REGISTRY
 )
 RESYNCS: Final = Counter("veritas_resyncs_total", HUB["veritas_resyncs_total"], ["reason"], registry=REGISTRY)
 CONSOLE_WAITING: Final = Gauge("veritas_console_waiting_bytes", HUB["veritas_console_waiting_bytes"], registry=REGISTRY)
-HINTS_FAILED: Final = Counter("veritas_hints_failed_total", BOTH["veritas_hints_failed_total"], registry=REGISTRY)
-ANSWERS_DROPPED: Final = Counter(
+NOTIFICATIONS_FAILED: Final = Counter(
+    "veritas_hints_failed_total", BOTH["veritas_hints_failed_total"], registry=REGISTRY
+)
+RESULTS_DROPPED: Final = Counter(
     "veritas_answers_dropped_total", HUB["veritas_answers_dropped_total"], ["reason"], registry=REGISTRY
 )
-FAREWELLS_DROPPED: Final = Counter(
+CLOSES_DROPPED: Final = Counter(
     "veritas_farewells_dropped_total", HUB["veritas_farewells_dropped_total"], ["reason"], registry=REGISTRY
 )
 ACK_SECONDS: Final = Histogram(

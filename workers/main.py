@@ -82,7 +82,7 @@ async def run(settings: WorkerSettings, stop: asyncio.Event | None = None) -> No
     stop = stop or asyncio.Event()
     with _signals(stop), metrics.serve(settings.metrics_host, settings.metrics_port):
         engine = create_engine(settings)
-        notifier = Notifier.connect(settings.redis_url, metrics.HINTS_FAILED.inc)
+        notifier = Notifier.connect(settings.redis_url, metrics.NOTIFICATIONS_FAILED.inc)
         try:
             async with asyncio.timeout(None) as limit:
                 await _work(settings, engine, notifier, stop, limit)

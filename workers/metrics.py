@@ -27,7 +27,9 @@ FOLD_SECONDS: Final = Histogram(
     registry=REGISTRY,
 )
 FOLD_FAILURES: Final = Counter("veritas_fold_failures_total", WORKER["veritas_fold_failures_total"], registry=REGISTRY)
-HINTS_FAILED: Final = Counter("veritas_hints_failed_total", BOTH["veritas_hints_failed_total"], registry=REGISTRY)
+NOTIFICATIONS_FAILED: Final = Counter(
+    "veritas_hints_failed_total", BOTH["veritas_hints_failed_total"], registry=REGISTRY
+)
 LAG: Final = Gauge("veritas_unjudged_lag_seconds", WORKER["veritas_unjudged_lag_seconds"], registry=REGISTRY)
 NOT_CARRIED: Final = Gauge("veritas_attempts_not_carried", WORKER["veritas_attempts_not_carried"], registry=REGISTRY)
 HOLES: Final = Counter("veritas_holes_met_total", WORKER["veritas_holes_met_total"], registry=REGISTRY)

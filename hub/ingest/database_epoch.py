@@ -28,7 +28,7 @@ class DatabaseEpoch:
         """Take the epoch of a new connection."""
         if self._epoch is not None and epoch != self._epoch:
             log.error("database epoch changed", before=self._epoch, now=epoch)
-            metrics.REWINDS.inc()
+            metrics.EPOCH_CHANGES.inc()
             self.changes += 1
             self._epoch = epoch
             self._on_change()

@@ -38,9 +38,6 @@ from protocol.monitor import Hello, Instruct, Welcome
 SLOT_S: Final = 5.0
 """How long a hello may wait for its slot; a client would not wait longer for the rest."""
 
-GONE: Final = "gone"
-"""The cause of a close without a close code: the peer or the network ended the connection."""
-
 
 class AdmittedCandidate(msgspec.Struct, frozen=True):
     """An accepted hello: the user, the stream to continue, pending instructions, and the id of the hub at that time."""

@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 BATCH: Final = 200
 WAITING_MAX: Final = 100_000
 
+PEER_GONE: Final = "gone"
+"""The cause of a close without a close code: the peer or the network ended the connection."""
+
 
 class _Close(msgspec.Struct, frozen=True, eq=False):
     opening: OpenedConnection
@@ -71,7 +74,7 @@ class CloseLog(Service):
         self._finish(closes)
 
     def _drop(self, closes: Sequence[_Close], reason: Dropped) -> None:
-        metrics.FAREWELLS_DROPPED.labels(reason=reason).inc(len(closes))
+        metrics.CLOSES_DROPPED.labels(reason=reason).inc(len(closes))
         log.warning("closes dropped", connections=len(closes), reason=reason)
         self._finish(closes)
 

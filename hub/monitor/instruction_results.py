@@ -88,5 +88,5 @@ class InstructionResults(Service):
 
     @staticmethod
     def _count_dropped(result: _Result, reason: str) -> None:
-        metrics.ANSWERS_DROPPED.labels(reason=reason).inc()
+        metrics.RESULTS_DROPPED.labels(reason=reason).inc()
         log.warning("instruction result dropped", attempt_id=str(result.attempt_id), n=result.done.id, reason=reason)

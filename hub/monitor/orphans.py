@@ -14,7 +14,7 @@ from db.periodic import Periodic
 from db.queries.connections import connections, http_connections
 from db.queries.connections.connections import Closing, ConnectionKey
 from hub.lease import Lease
-from hub.monitor.close_log import CloseLog
+from hub.monitor.close_log import PEER_GONE, CloseLog
 from hub.monitor.registry import Registry
 from hub.tasks import Service
 
@@ -26,8 +26,6 @@ SILENT_S: Final = 3.0
 
 YOUNG_S: Final = 30.0
 """A younger connection is left open: its hello may not be answered yet, which takes 10 s at most."""
-
-CAUSE: Final = "gone"
 
 
 class OrphanCloser(Service):
@@ -61,7 +59,7 @@ class OrphanCloser(Service):
             orphans = [connection for connection in found if not self._is_known(connection)]
             if not orphans:
                 return
-            await connections.close_connections(conn, _closings(orphans, CAUSE))
+            await connections.close_connections(conn, _closings(orphans, PEER_GONE))
         log.warning("connections without a socket closed", connections=len(orphans))
 
     async def close_silent(self) -> None:

@@ -21,7 +21,8 @@ from hub.auth.guards import Principal
 from hub.errors import close_code_of
 from hub.handshake import needs_ticket
 from hub.ingest.batcher import BatchResult, Offer, PendingBatch, Stored
-from hub.monitor.admission import GONE, Admission, AdmittedCandidate, make_welcome
+from hub.monitor.admission import Admission, AdmittedCandidate, make_welcome
+from hub.monitor.close_log import PEER_GONE
 from hub.monitor.fair_share import FairShare
 from hub.monitor.session import CandidateSession, Close, Compare, Effect, Open, Phase, RecordResult, Renew, Send, Store
 from protocol.codec import Encoding, decode_candidate, encode
@@ -261,14 +262,14 @@ class CandidateSocket:
         """Return the cause to record: `drain` when the hub shuts down, else the name of the close code."""
         if self._code is CloseCode.DRAINING or sockets.was_shut_down(self._socket):
             return "drain"
-        return GONE if self._code is None else self._code.reason
+        return PEER_GONE if self._code is None else self._code.reason
 
     async def _leave(self) -> None:
         if self._closer is not None:
             await self._closer
         self._sender.cancel()
         self._is_gone = True
-        metrics.SOCKET_CLOSES.labels(kind="monitor", code=GONE if self._code is None else self._code.reason).inc()
+        metrics.SOCKET_CLOSES.labels(kind="monitor", code=PEER_GONE if self._code is None else self._code.reason).inc()
         if self._admitted is not None:
             self._admission.registry.unregister(self)
             self._admission.presence.closed(self.opening, sockets.now_ms())

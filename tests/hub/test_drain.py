@@ -77,10 +77,10 @@ async def test_every_client_is_warned_continues_and_is_closed_in_turn(
     settings = msgspec.structs.replace(settings, drain_ms=3_000)
     async with (
         run(settings) as hub,
-        make_candidate(hub.url, engine, settings) as one,
-        make_candidate(hub.url, engine, settings) as two,
+        make_candidate(hub.url, engine, settings) as first,
+        make_candidate(hub.url, engine, settings) as second,
     ):
-        peers = [(await one.enter())[0], (await two.enter())[0]]
+        peers = [(await first.enter())[0], (await second.enter())[0]]
         hub.server.end()
         for peer in peers:
             assert await peer.receive(monitor.Drain) == monitor.Drain(3_000)
@@ -90,7 +90,7 @@ async def test_every_client_is_warned_continues_and_is_closed_in_turn(
             ready = await http.get(f"{hub.url}/health/ready")
             assert (ready.status_code, ready.json()["reason"]) == (503, "draining")
         with pytest.raises(InvalidStatus) as refused:
-            await one.connect()
+            await first.connect()
         assert refused.value.response.status_code == 503
         began = time.monotonic()
         assert [await peer.closed() for peer in peers] == [CloseCode.DRAINING, CloseCode.DRAINING]

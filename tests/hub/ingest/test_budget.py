@@ -58,11 +58,11 @@ def test_windows_come_in_a_few_sizes() -> None:
 @given(st.integers(0, 2_100))
 def test_small_changes_of_the_load_change_the_window_once(around: int) -> None:
     budget = used(1_000, 2_000, around)
-    told = [budget.window()]
+    windows = [budget.window()]
     for delta in (1, -1) * 20:
         budget.move(delta)
-        told.append(budget.window())
-    assert sum(one != other for one, other in itertools.pairwise(told)) <= 1
+        windows.append(budget.window())
+    assert sum(before != after for before, after in itertools.pairwise(windows)) <= 1
 
 
 @given(bounds, st.lists(st.integers(0, 2 * 10**9), max_size=30))

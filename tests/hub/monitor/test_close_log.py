@@ -88,8 +88,8 @@ async def test_a_close_is_tried_again_while_postgresql_is_away_and_keeps_its_tim
 
 async def test_what_does_not_fit_is_dropped_and_counted(engine: AsyncEngine) -> None:
     first, second = await open_some(engine, 2)
-    dropped = metrics.FAREWELLS_DROPPED.labels(reason="full")._value.get()
+    dropped = metrics.CLOSES_DROPPED.labels(reason="full")._value.get()
     recorder = CloseLog(engine, waiting_max=1)
     recorder.put(first, "gone")
     assert recorder.put(second, "gone").done()
-    assert metrics.FAREWELLS_DROPPED.labels(reason="full")._value.get() == dropped + 1
+    assert metrics.CLOSES_DROPPED.labels(reason="full")._value.get() == dropped + 1

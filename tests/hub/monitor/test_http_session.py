@@ -125,8 +125,8 @@ async def test_a_bad_event_does_not_affect_others_and_its_code_is_returned_each_
     body = f'{{"stream":"{poster.stream}","first_seq":1,"events":[{",".join([good, *bad, good])}]}}'.encode()
     for _ in range(2):
         response = (await poster.post("/monitor/events", body)).json()
-        assert (response["seq"], [one["seq"] for one in response["rejected"]]) == (5, [2, 3, 4])
-        assert [one["code"] for one in response["rejected"]] == ["bad_type", "bad_unicode", "bad_shape"]
+        assert (response["seq"], [event["seq"] for event in response["rejected"]]) == (5, [2, 3, 4])
+        assert [event["code"] for event in response["rejected"]] == ["bad_type", "bad_unicode", "bad_shape"]
     async with engine.connect() as conn:
         assert (await conn.execute(select(func.count()).select_from(RejectedEvent))).scalar_one() == 3
 
@@ -327,7 +327,7 @@ async def test_without_room_the_client_must_try_again(
 
 async def test_the_same_delivery_many_times_at_once_is_stored_once(poster: Poster, engine: AsyncEngine) -> None:
     responses = await asyncio.gather(*(poster.deliver(1, 20) for _ in range(6)))
-    assert [(one.status_code, one.json()["seq"]) for one in responses] == [(200, 20)] * 6
+    assert [(response.status_code, response.json()["seq"]) for response in responses] == [(200, 20)] * 6
     assert await stored(engine, poster.stream) == list(range(1, 21))
 
 
@@ -375,8 +375,8 @@ async def test_the_same_events_give_the_same_rows_over_http_and_over_the_socket(
                     seq += len(step)
                 ack = await peer.receive(monitor.Ack)
                 assert ack.seq == response["seq"] == seq
-                rejected |= {one["seq"]: one["code"] for one in response["rejected"]}
-                assert {one.seq: one.code for one in ack.rejected}.items() <= rejected.items()
+                rejected |= {event["seq"]: event["code"] for event in response["rejected"]}
+                assert {event.seq: event.code for event in ack.rejected}.items() <= rejected.items()
         assert await rows_of(engine, welcome.stream) == await rows_of(engine, UUID(poster.stream))
 
 

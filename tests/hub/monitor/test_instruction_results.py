@@ -80,7 +80,7 @@ async def test_a_result_without_an_instruction_changes_nothing(engine: AsyncEngi
 
 
 async def test_a_dropped_result_is_counted(engine: AsyncEngine, notifier: Notifier) -> None:
-    counter = metrics.ANSWERS_DROPPED.labels(reason="full")
+    counter = metrics.RESULTS_DROPPED.labels(reason="full")
     before = counter._value.get()
     results = InstructionResults(engine, notifier, waiting_max=1)
     for _ in range(3):
@@ -91,7 +91,7 @@ async def test_a_dropped_result_is_counted(engine: AsyncEngine, notifier: Notifi
 async def test_results_of_unknown_instructions_do_not_displace_others(engine: AsyncEngine, notifier: Notifier) -> None:
     async with engine.begin() as conn:
         exam_id, attempt_id = await issue(conn)
-    too_many, full = (metrics.ANSWERS_DROPPED.labels(reason=reason) for reason in ("too_many", "full"))
+    too_many, full = (metrics.RESULTS_DROPPED.labels(reason=reason) for reason in ("too_many", "full"))
     before, before_full = too_many._value.get(), full._value.get()
     stranger = uuid4()
     async with InstructionResults(engine, notifier) as results:
@@ -106,7 +106,7 @@ async def test_results_of_unknown_instructions_do_not_displace_others(engine: As
 async def test_an_attempt_has_room_again_once_its_results_are_recorded(engine: AsyncEngine, notifier: Notifier) -> None:
     async with engine.begin() as conn:
         _, attempt_id = await issue(conn)
-    counter = metrics.ANSWERS_DROPPED.labels(reason="too_many")
+    counter = metrics.RESULTS_DROPPED.labels(reason="too_many")
     before = counter._value.get()
 
     async def is_empty() -> bool:

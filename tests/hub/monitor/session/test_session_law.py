@@ -301,7 +301,7 @@ class Law(RuleBasedStateMachine):
             assert self.queue.acked > before
         self.stored_is_contiguous_and_as_sent()
         assert self.table.committed == len(self.queue.places)
-        assert {one.seq for one in self.table.rejected(0)} <= self.queue.rejected
+        assert {event.seq for event in self.table.rejected(0)} <= self.queue.rejected
 
     # Helpers.
 
@@ -328,12 +328,12 @@ class Law(RuleBasedStateMachine):
         match frame:
             case monitor.Welcome():
                 queue.acked = max(queue.acked, frame.committed)
-                queue.rejected.update(one.seq for one in frame.rejected)
+                queue.rejected.update(event.seq for event in frame.rejected)
                 connection.next_seq = frame.committed + 1
             case monitor.Ack():
                 assert frame.seq <= queue.sent_ever
                 queue.acked = max(queue.acked, frame.seq)
-                queue.rejected.update(one.seq for one in frame.rejected)
+                queue.rejected.update(event.seq for event in frame.rejected)
 
     def arrive_at(self, connection: Connection) -> None:
         """Everything that is on its way reaches the session."""
