@@ -24,7 +24,7 @@ ATTEMPTS_MAX: Final = 200
 """As many attempts, the newest first, as one student's page carries."""
 
 HIGH_RISK: Final = (DropoutLabel.COPY, DropoutLabel.INCAPABLE)
-"""The labels that mean a high risk (JUDGEMENT §3)."""
+"""The labels that mean a high risk (docs/scores.md#label)."""
 
 
 class StudentCard(msgspec.Struct, frozen=True, kw_only=True):
