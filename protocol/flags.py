@@ -37,6 +37,13 @@ class FlagStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+UNDECIDED = (FlagStatus.OPEN, FlagStatus.ESCALATED)
+"""Statuses of a flag that waits for a decision."""
+
+DECIDED = (FlagStatus.CONFIRMED, FlagStatus.DISMISSED, FlagStatus.WITHDRAWN)
+"""Statuses of a flag that has a decision."""
+
+
 def flag_counts(source: FlagSource, status: FlagStatus) -> bool:
     """Return whether a flag counts in the integrity score.
 

@@ -9,7 +9,7 @@ from typing import Final
 from judgement.errors import UnsupportedRulebook
 from judgement.rules import RULEBOOKS, Rulebook, read_rulebook
 from judgement.text.for_teachers import rule_titles
-from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
+from protocol.flags import UNDECIDED, FlagSource, FlagStatus, JudgedFlag, Severity
 
 BY_HAND: Final = "A teacher of this exam added this flag."
 BY_PROGRAM: Final = "A program reported this, and a reviewer has checked it."
@@ -67,7 +67,7 @@ def _describe_shown(flags: Sequence[JudgedFlag], coverage: float | None) -> str:
 
 
 def _describe_decisions(raised: Sequence[JudgedFlag]) -> str:
-    if any(flag.status in (FlagStatus.OPEN, FlagStatus.ESCALATED) for flag in raised):
+    if any(flag.status in UNDECIDED for flag in raised):
         return "A flag decides nothing by itself: a reviewer will check it, and there may be honest reasons."
     confirmed = sum(flag.status is FlagStatus.CONFIRMED for flag in raised)
     if len(raised) == 1:

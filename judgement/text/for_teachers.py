@@ -15,12 +15,11 @@ from judgement.rules import RULEBOOKS, Rulebook
 from judgement.score.momentum import Momentum
 from judgement.score.thresholds import name_integrity
 from protocol.analysis import DropoutLabel
-from protocol.flags import FlagStatus, JudgedFlag, Severity
+from protocol.flags import UNDECIDED, FlagStatus, JudgedFlag, Severity
 
 VERSION: Final = "rules"
 """The value of `llm_model_version` for a summary from this template."""
 
-_UNDECIDED: Final = frozenset({FlagStatus.OPEN, FlagStatus.ESCALATED})
 _LABELS: Final = {
     DropoutLabel.SAFE: "nothing unusual",
     DropoutLabel.INCAPABLE: "little own progress with good integrity; the topic may be too hard",
@@ -77,7 +76,7 @@ def summarize_for_teacher(
     notes = sum(flag.is_counted and flag.severity is Severity.NORMAL for flag in flags)
     if notes:
         sentences.append(f"{_many(notes, 'note')} that {'does' if notes == 1 else 'do'} not count.")
-    advisory = sum(not flag.is_counted and flag.status in _UNDECIDED for flag in flags)
+    advisory = sum(not flag.is_counted and flag.status in UNDECIDED for flag in flags)
     if advisory:
         sentences.append(f"{_many(advisory, 'advisory flag')}, not counted in the score.")
     sentences.append(_describe_momentum(momentum))
@@ -122,7 +121,7 @@ def _describe_momentum(momentum: Momentum) -> str:
 
 
 def _recommend(flags: Sequence[JudgedFlag], integrity: float | None, *, needs_recap: bool) -> list[str]:
-    undecided = sum(flag.status in _UNDECIDED and flag.severity is not Severity.NORMAL for flag in flags)
+    undecided = sum(flag.status in UNDECIDED and flag.severity is not Severity.NORMAL for flag in flags)
     recommendations = []
     if undecided:
         recommendations.append(f"Review {_many(undecided, 'flag')} without a decision.")

@@ -4,7 +4,7 @@ A test compares the files with the code. The hub is only built for its schema; i
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +12,14 @@ from typing import Any, Final
 from db.settings import Secret
 from hub.app import create_app
 from hub.settings import HubSettings
+from judgement.score.thresholds import GOOD_ABOVE, WARNING_ABOVE
+from judgement.text.for_teachers import rule_titles
 from protocol import limits
+from protocol.analysis import HIGH_RISK, DropoutLabel
+from protocol.attempts import OVER, RUNNING, AttemptStatus
 from protocol.codes import CLOSE_MEANINGS, CloseCode, ErrorCode, RejectCode, may_reconnect
-from protocol.events import CLIENT_EVENTS
+from protocol.events import CLIENT_EVENTS, MARKER_EVENTS, SERVER_EVENTS
+from protocol.flags import UNDECIDED, FlagStatus
 from veritas.codegen import typescript
 from veritas.codegen.wire_docs import schema_of
 
@@ -31,6 +36,7 @@ def render() -> dict[str, str]:
         "shared/src/wire/monitor.ts": _socket("monitor"),
         "shared/src/wire/console.ts": _socket("console"),
         "shared/src/wire/codes.ts": _codes(),
+        "shared/src/wire/constants.ts": _constants(),
         "shared/src/wire/rest.ts": _rest(openapi()),
     }
 
@@ -87,6 +93,30 @@ def _codes() -> str:
             f"export type ClientEvent =\n  | {chr(10).join(_alternatives(CLIENT_EVENTS))};\n",
         ]
     )
+
+
+def _constants() -> str:
+    thresholds = {"good": GOOD_ABOVE, "warning": WARNING_ABOVE}
+    titles = {rule: f"{title[:1].upper()}{title[1:]}" for rule, title in rule_titles().items()}
+    parts = [
+        _constant("RUNNING", _listed(AttemptStatus, RUNNING), "Statuses of an attempt that runs."),
+        _constant("OVER", _listed(AttemptStatus, OVER), "Statuses of an attempt that has ended."),
+        _constant("UNDECIDED", _listed(FlagStatus, UNDECIDED), "Statuses of a flag that waits for a decision."),
+        _constant("HIGH_RISK", _listed(DropoutLabel, HIGH_RISK), "Labels that mean high risk."),
+        _constant("INTEGRITY_ABOVE", thresholds, "A score above the number has the word; else it is `critical`."),
+        _constant("RULE_TITLES", titles, "Titles of all rules by id."),
+        _constant("EVENT_MEANINGS", {**CLIENT_EVENTS, **SERVER_EVENTS, **MARKER_EVENTS}, "All event types."),
+    ]
+    sources = "protocol/attempts.py, analysis.py, flags.py, events.py and judgement"
+    return _HEAD.format(source=sources) + "\n".join(parts)
+
+
+def _constant(name: str, value: object, comment: str) -> str:
+    return f"/** {comment} */\nexport const {name} = {json.dumps(value, indent=2, ensure_ascii=False)} as const;\n"
+
+
+def _listed(names: type[StrEnum], chosen: Collection[str]) -> list[str]:
+    return [name.value for name in names if name in chosen]
 
 
 def _alternatives(names: Mapping[str, str]) -> list[str]:

@@ -1,7 +1,6 @@
 """Performance: a student's final attempts, and what they come to. The figures are worked out elsewhere."""
 
 from collections.abc import Collection, Mapping
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -12,9 +11,7 @@ from db.clock import from_ms, to_ms
 from db.models import Exam, ExamAttempt, Flag, PerformanceMetric, StudentProfile
 from db.queries.evaluation.cursors import is_among
 from protocol.analysis import DropoutLabel, FinalAttempt, Performance
-from protocol.flags import FlagStatus, Severity
-
-_UNDECIDED: Final = (FlagStatus.OPEN, FlagStatus.ESCALATED)
+from protocol.flags import UNDECIDED, Severity
 
 
 async def lock_metrics(conn: AsyncConnection, student_ids: Collection[UUID]) -> None:
@@ -35,7 +32,7 @@ async def lock_metrics(conn: AsyncConnection, student_ids: Collection[UUID]) -> 
 async def read_final_attempts(conn: AsyncConnection, student_ids: Collection[UUID]) -> dict[UUID, list[FinalAttempt]]:
     """The final attempts of each: ended, graded for good, and with no flag above a note left undecided."""
     undecided = select(Flag.id).where(
-        Flag.attempt_id == ExamAttempt.id, Flag.severity != Severity.NORMAL, Flag.status.in_(_UNDECIDED)
+        Flag.attempt_id == ExamAttempt.id, Flag.severity != Severity.NORMAL, Flag.status.in_(UNDECIDED)
     )
     found = await conn.execute(
         select(

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Interval, Text, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.models.attempts import RUNNING_SQL
 from protocol.attempts import AttemptStatus
 
 GRACE_S: Final = 5
@@ -24,7 +25,7 @@ PATIENCE_S: Final = 120
 _DUE: Final = text(
     f"""
     SELECT id FROM exam_attempts
-    WHERE status IN ('in_progress', 'paused', 'reopened') AND status = ANY (:sources)
+    WHERE status IN ({RUNNING_SQL}) AND status = ANY (:sources)
       AND deadline < clock_timestamp() - interval '{GRACE_S} seconds' AND id <> ALL (:besides)
     ORDER BY deadline
     LIMIT :limit

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import ARRAY, BigInteger, Double, Integer, Uuid, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.models.attempts import RUNNING_SQL
 from db.queries.events.system_events import ServerEvent, append_to_each
 
 GRACE_S: Final = 20
@@ -67,7 +68,7 @@ async def try_lock(conn: AsyncConnection) -> bool:
 
 
 # As text with constants, so that the planner can use a partial index.
-_RUNNING: Final = "attempt.status IN ('in_progress', 'paused', 'reopened')"
+_RUNNING: Final = f"attempt.status IN ({RUNNING_SQL})"
 _AWAY: Final = text(
     f"""
     SELECT attempt.id, attempt.exam_id, attempt.generation,

@@ -16,11 +16,8 @@ from db.models import Exam, ExamAttempt, Flag, User
 from db.queries import access
 from protocol.analysis import DropoutLabel
 from protocol.attempts import AttemptStatus
-from protocol.flags import FlagStatus, Severity
+from protocol.flags import UNDECIDED, Severity
 from protocol.roles import Permission
-
-UNDECIDED: Final = (FlagStatus.OPEN, FlagStatus.ESCALATED)
-"""What still waits for a person. A note waits for nobody."""
 
 
 class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True):

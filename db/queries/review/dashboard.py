@@ -14,9 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.clock import to_ms
 from db.models import Exam, ExamAttempt, ExamEnrollment, Flag
 from db.queries import access
-from db.queries.review.attempts import UNDECIDED
 from protocol.attempts import RUNNING
-from protocol.flags import Severity
+from protocol.flags import UNDECIDED, Severity
 from protocol.roles import Permission
 
 EXAMS_MAX: Final = 100

@@ -16,9 +16,8 @@ from db.clock import to_ms
 from db.errors import NotFound
 from db.models import AttemptGrade, Exam, ExamAttempt, ExamItem, Flag
 from db.queries import access
-from db.queries.review.attempts import UNDECIDED
-from protocol.analysis import DropoutLabel
-from protocol.flags import FlagSource, FlagStatus
+from protocol.analysis import HIGH_RISK, DropoutLabel
+from protocol.flags import UNDECIDED, FlagSource, FlagStatus
 from protocol.roles import Permission
 
 RESPONSES: Final = "responses"
@@ -216,7 +215,7 @@ def _live(exam_id: UUID) -> Select[*tuple[Any, ...]]:
         func.count().label("total_attempts"),
         func.avg(ExamAttempt.percentage).label("average_score"),
         (100 * func.avg(cast(cast(ExamAttempt.passed, Integer), Double))).label("pass_rate"),
-        labelled(DropoutLabel.COPY, DropoutLabel.INCAPABLE).label("high_risk_count"),
+        labelled(*HIGH_RISK).label("high_risk_count"),
         func.avg(ExamAttempt.integrity_score).label("average_integrity"),
         func.avg(ExamAttempt.lmi).label("average_lmi"),
         func.count().filter(ExamAttempt.flagged).label("flagged"),

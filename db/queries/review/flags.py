@@ -16,8 +16,7 @@ from db.clock import to_ms
 from db.errors import NotFound
 from db.models import Exam, ExamAttempt, Flag, FlagReview, User
 from db.queries import access
-from db.queries.review.attempts import UNDECIDED
-from protocol.flags import Evidence, FlagSource, FlagStatus, Severity
+from protocol.flags import UNDECIDED, Evidence, FlagSource, FlagStatus, Severity
 from protocol.roles import Permission
 
 MAY_READ: Final = (Permission.VIEW, Permission.REVIEW)

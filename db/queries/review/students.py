@@ -17,14 +17,11 @@ from db.errors import NotFound
 from db.models import Exam, ExamAttempt, ExamEnrollment, PerformanceMetric, StudentProfile, User
 from db.queries import access
 from db.queries.review.attempts import AttemptSummary, select_summaries, to_summary
-from protocol.analysis import DropoutLabel, Trend
+from protocol.analysis import HIGH_RISK, DropoutLabel, Trend
 from protocol.roles import Permission, Role
 
 ATTEMPTS_MAX: Final = 200
 """As many attempts, the newest first, as one student's page carries."""
-
-HIGH_RISK: Final = (DropoutLabel.COPY, DropoutLabel.INCAPABLE)
-"""The labels that mean a high risk (docs/scores.md#label)."""
 
 
 class StudentCard(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,9 +15,7 @@ from db.clock import to_ms
 from db.models import BehaviorAnalysis, EventStream, Exam, ExamAttempt, Flag, MonitoringEvent
 from db.queries.student.attempt_view import Owner
 from protocol.analysis import AnalysisState
-from protocol.flags import FlagSource, FlagStatus, Severity
-
-DECIDED: Final = (FlagStatus.CONFIRMED, FlagStatus.DISMISSED, FlagStatus.WITHDRAWN)
+from protocol.flags import DECIDED, FlagSource, FlagStatus, Severity
 
 CONCLUDED_S: Final = 60
 """For how long a record waits for the first analysis: then it is shown without."""

@@ -1,10 +1,16 @@
 // @vitest-environment node
 import { describe, expect, it } from "vitest";
+import { EVENT_MEANINGS } from "@veritas/shared/wire/constants.ts";
+import { EVENTS } from "../texts/events.ts";
 import { eventDetail, eventText } from "./events.ts";
 
 describe("an event", () => {
   it("has a name, a readable one if its type is unknown", () => {
     expect([eventText("tab_hidden"), eventText("seat_moved")]).toEqual(["Exam tab hidden", "Seat moved"]);
+  });
+
+  it("has a name for every type of the protocol", () => {
+    expect(Object.keys(EVENT_MEANINGS).filter((type) => !(type in EVENTS))).toEqual([]);
   });
 
   it("shows the parts of its payload in order", () => {

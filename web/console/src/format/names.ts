@@ -1,17 +1,10 @@
 /** Names of values that the hub sends, for the user. A value without a name is shown readably. Pure. */
 
-import {
-  DECISIONS,
-  FLAG_NUMBERS,
-  INTEGRITY,
-  LABELS,
-  NO_LABEL,
-  NOT_STARTED,
-  RULES,
-  STATUSES,
-  UNITS,
-} from "../texts/words.ts";
+import { INTEGRITY_ABOVE, RULE_TITLES } from "@veritas/shared/wire/constants.ts";
+import { DECISIONS, FLAG_NUMBERS, INTEGRITY, LABELS, NO_LABEL, NOT_STARTED, STATUSES, UNITS } from "../texts/words.ts";
 import { percent } from "./numbers.ts";
+
+const titles: Readonly<Record<string, string>> = RULE_TITLES;
 
 /** `left_page` → `Left page`: for values without a name. */
 export function readable(name: string): string {
@@ -37,8 +30,8 @@ export type IntegrityLevel = keyof typeof INTEGRITY.levels;
 /** The level of an integrity score (docs/scores.md). */
 export function integrityLevel(score: number | null): IntegrityLevel {
   if (score === null) return "unknown";
-  if (score > 0.7) return "good";
-  return score > 0.4 ? "warning" : "critical";
+  if (score > INTEGRITY_ABOVE.good) return "good";
+  return score > INTEGRITY_ABOVE.warning ? "warning" : "critical";
 }
 
 export function integrityText(score: number | null): string {
@@ -56,7 +49,7 @@ export function labelMeaning(label: string | null): string {
 
 /** The name of a rule: the hub's `name` if it sends one, else by its id. */
 export function ruleText(rule: string, name?: string): string {
-  return capitalized(name || (RULES[rule] ?? readable(rule)));
+  return capitalized(name || (titles[rule] ?? readable(rule)));
 }
 
 /** The name of a number of a flag, its unit last: `limit_s` → `Limit (s)`. */

@@ -33,6 +33,8 @@ export const EVENTS: Readonly<Record<string, string>> = {
   heartbeat_missed: "No signal for 25 s",
   heartbeat_resumed: "Signal received again",
   cohort_outage: "Many students lost their connection together",
+  late_from: "Events arrived after the end",
+  answer_submitted: "Answer sent with the submission",
   altered_resend: "Sent again with different content",
   submitted: "Submitted",
   ended: "Ended",

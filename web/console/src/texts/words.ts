@@ -61,13 +61,6 @@ export const NO_LABEL = {
   means: "Too little of the attempt is covered, or too few drafts were saved.",
 } as const;
 
-export const RULES: Names = {
-  left_page: "Left the page",
-  left_fullscreen: "Left fullscreen",
-  left_then_pasted: "Left, then pasted",
-  gaze_away: "Gaze away",
-};
-
 export const TRENDS: Names = { up: "rising", steady: "steady", down: "falling" };
 
 export const FLAG_NUMBERS: Names = {

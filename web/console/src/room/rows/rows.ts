@@ -3,6 +3,7 @@
  * `attention` only sorts the rows.
  */
 
+import { RUNNING, UNDECIDED } from "@veritas/shared/wire/constants.ts";
 import type { Board } from "../../board/board.ts";
 import type { AttemptRow, FlagRow, InstructionRow, Presence, Severity } from "../../board/frames.ts";
 
@@ -34,14 +35,12 @@ export interface RoomRow {
   readonly attention: number;
 }
 
-const RUNNING = new Set(["in_progress", "paused", "reopened"]);
-
 export function isRunning(status: string): boolean {
-  return RUNNING.has(status);
+  return (RUNNING as readonly string[]).includes(status);
 }
 
 export function isUndecided(flag: Pick<FlagRow, "status">): boolean {
-  return flag.status === "open" || flag.status === "escalated";
+  return (UNDECIDED as readonly string[]).includes(flag.status);
 }
 
 /** The newest undecided flag of flags that are sorted newest first; null if all are decided. */
