@@ -36,7 +36,7 @@ Text = tuple[str | bytes, Encoding]
 class Cost(msgspec.Struct, frozen=True):
     """CPU time of one stage in µs per event, over several passes."""
 
-    environment: str
+    stage: str
     us: Spread
 
 
@@ -50,14 +50,14 @@ def measure(recordings: Sequence[Recording], passes: int) -> list[Cost]:
     events = sum(recording.events for recording in recordings)
     costs: list[Cost] = []
 
-    def timed(environment: str, work: Callable[[], _T]) -> _T:
+    def timed(stage: str, work: Callable[[], _T]) -> _T:
         seconds = []
         for _ in range(passes):
             gc.collect()
             started_s = time.process_time()
             made = work()
             seconds.append(time.process_time() - started_s)
-        costs.append(Cost(environment, spread([value / events * 1e6 for value in seconds])))
+        costs.append(Cost(stage, spread([value / events * 1e6 for value in seconds])))
         return made
 
     timed("parsing without checks", lambda: _parse(frames))
@@ -75,7 +75,7 @@ def show(costs: Sequence[Cost], out: Console) -> None:
     table.add_column("stage")
     table.add_column("µs per event", justify="right")
     for cost in costs:
-        table.add_row(cost.environment, f"{cost.us.median:.2f} ({cost.us.least:.2f}-{cost.us.most:.2f})")
+        table.add_row(cost.stage, f"{cost.us.median:.2f} ({cost.us.least:.2f}-{cost.us.most:.2f})")
     out.print(table)
 
 

@@ -78,6 +78,7 @@ class LoadClient(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail all waiters of this socket."""
+        self._wire.receive_eof()  # only then the close code is known
         fault = SocketClosed(f"the socket was closed: {self._wire.close_code} {self._wire.close_reason or exc}")
         self._fail(fault)
 

@@ -1,0 +1,44 @@
+"""The environment of a benchmark: servers with a schema, a teacher, and a hub with default settings."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.environment import Environment, fetch, open_environment, read_settings, run_hub, run_python, start_exam
+from bench.errors import BenchError
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    folder = tmp_path_factory.mktemp("bench")
+    folder.chmod(0o755)
+    with open_environment(folder) as environment:
+        yield environment
+
+
+async def test_postgresql_runs_with_full_durability(environment: Environment) -> None:
+    settings = await read_settings(environment)
+    assert (settings["fsync"], settings["synchronous_commit"], settings["full_page_writes"]) == ("on", "on", "on")
+    assert environment.postgres_pid > 0
+    assert environment.redis_pid > 0
+
+
+async def test_an_exam_starts_with_a_ticket_for_every_attempt(environment: Environment) -> None:
+    with run_hub(environment) as hub:
+        exam = await start_exam(environment, hub, 3)
+    assert len({attempt.attempt_id for attempt in exam.attempts}) == 3
+    [row] = await fetch(environment, "SELECT count(*) FROM exam_attempts WHERE exam_id = $1", exam.exam_id)
+    assert row[0] == 3
+
+
+def test_a_process_that_ends_early_is_an_error(environment: Environment) -> None:
+    with pytest.raises(BenchError, match="peer ended early"), run_python(environment, "peer", ("this",), {}) as pid:
+        _wait_for_end(pid)
+
+
+def _wait_for_end(pid: int) -> None:
+    """Wait until the process is a zombie: its parent, this process, has not collected it yet."""
+    stat = Path(f"/proc/{pid}/stat")
+    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z":
+        pass
