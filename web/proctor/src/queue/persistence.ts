@@ -106,12 +106,12 @@ export class QueuePersistence {
     const state = { ...queue.state, sentEver: maySend ? last : queue.sentEver, ...clock.state };
     const fresh = [...this.unstored].filter(([key]) => key > queue.acked + queue.shift);
     this.unstored.clear();
-    const gone = this.droppedKeys.splice(0);
+    const removed = this.droppedKeys.splice(0);
     const deleteTo = queue.acked + queue.shift;
     const put = await Promise.all(
       fresh.map(async ([key, { event, size }]) => ({ ...(await encryption.encrypt(key, event)), key, size })),
     );
-    const isWritten = await database.write({ state, put, deleteTo, delete: gone });
+    const isWritten = await database.write({ state, put, deleteTo, delete: removed });
     if (!isWritten) {
       this.isStored = false;
       queue.clear(Infinity);

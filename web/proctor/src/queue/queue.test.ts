@@ -93,8 +93,8 @@ describe("a reconnection", () => {
     fill(queue, 4);
     queue.take();
     queue.disconnect();
-    const { gone } = queue.resume("one", 2, WINDOW, DEFAULT_LIMITS);
-    expect(gone.map((entry) => entry.seq)).toEqual([1, 2]);
+    const { removed } = queue.resume("one", 2, WINDOW, DEFAULT_LIMITS);
+    expect(removed.map((entry) => entry.seq)).toEqual([1, 2]);
     expect(queue.take()).toMatchObject({ first_seq: 3, events: [event(3), event(4)] });
   });
 

@@ -199,17 +199,17 @@ export class CandidateQueue {
     window: Window,
     limits: Limits,
     previous: Previous | null = null,
-  ): { gone: QueueEntry[]; isRenumbered: boolean } {
+  ): { removed: QueueEntry[]; isRenumbered: boolean } {
     this.disconnect();
     // After a power cut the last write may be missing: the stored state then does not know that these seqs were sent.
     if (this.helloSeq !== null && this.stream === stream) {
       this.sentEver = Math.max(this.sentEver, Math.min(committed, this.helloSeq - 1));
     }
     this.helloSeq = null;
-    let gone: QueueEntry[] = [];
+    let removed: QueueEntry[] = [];
     const isRenumbered = this.stream !== null && this.stream !== stream;
     if (isRenumbered) {
-      gone = this.closeStream(previous);
+      removed = this.closeStream(previous);
       this.renumber();
     }
     this.stream = stream;
@@ -217,7 +217,7 @@ export class CandidateQueue {
     this.limits = limits;
     // The hub has lost events that it had acknowledged, and this device no longer has them: report them as lost.
     if (committed < this.acked) this.lostTo = this.acked;
-    return { gone: [...gone, ...this.acknowledge(committed)], isRenumbered };
+    return { removed: [...removed, ...this.acknowledge(committed)], isRenumbered };
   }
 
   /** The connection has ended: nothing is outstanding, and nothing may be sent before the next welcome. */
@@ -240,14 +240,14 @@ export class CandidateQueue {
     if (seq > this.sentEver) {
       throw new ProtocolError(`seq ${seq} was acknowledged, but the highest sent seq is ${this.sentEver}`);
     }
-    const gone: QueueEntry[] = [];
+    const removed: QueueEntry[] = [];
     let done = 0;
     while (this.acked < seq) {
       const slot = this.slots[done] as Slot;
       const count = Math.min(slot.count, seq - this.acked);
       slot.count -= count;
       this.acked += count;
-      gone.push({ seq: this.acked, key: this.acked + this.shift, event: slot.event, count });
+      removed.push({ seq: this.acked, key: this.acked + this.shift, event: slot.event, count });
       if (slot.count === 0) {
         this.forget(slot);
         done += 1;
@@ -259,7 +259,7 @@ export class CandidateQueue {
     // The acknowledgement may be for a batch of the last connection, which this one has not sent again yet.
     this.sentSeq = Math.max(this.sentSeq, this.acked);
     while (this.frames.length > 0 && (this.frames[0] as { lastSeq: number }).lastSeq <= this.acked) this.frames.shift();
-    return gone;
+    return removed;
   }
 
   /** Set new absolute totals; 0 stops sending until the next change. */

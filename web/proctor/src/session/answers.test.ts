@@ -9,7 +9,7 @@ const answered = (item: string, value: string): Event => ({
   mono: 1,
   data: { item, value, ms: 1 },
 });
-const gone = (key: number, seq = key) => [{ seq, key, event: null, count: 1 }];
+const removed = (key: number, seq = key) => [{ seq, key, event: null, count: 1 }];
 
 test("an answer is pending until its event is acknowledged", () => {
   const answers = new PendingAnswers();
@@ -17,9 +17,9 @@ test("an answer is pending until its event is acknowledged", () => {
   answers.recorded(2, answered("a", "y"));
   answers.recorded(3, { type: "paste", at: 1, mono: 1, data: { chars: 3 } });
   expect([...answers.items]).toEqual(["a"]);
-  answers.acknowledged(gone(1), []);
+  answers.acknowledged(removed(1), []);
   expect([...answers.items]).toEqual(["a"]);
-  answers.acknowledged(gone(2), []);
+  answers.acknowledged(removed(2), []);
   expect(answers.items.size).toBe(0);
 });
 
@@ -29,7 +29,7 @@ test("a refused answer is not saved, unless a later one of the same item is", ()
   answers.recorded(2, answered("b", "x"));
   answers.recorded(3, answered("b", "y"));
   answers.acknowledged(
-    [...gone(1), ...gone(2)],
+    [...removed(1), ...removed(2)],
     [
       { seq: 1, code: "too_large" },
       { seq: 2, code: "too_large" },
@@ -43,7 +43,7 @@ test("a refused answer is not saved, unless a later one of the same item is", ()
 test("a dropped answer is not saved either", () => {
   const answers = new PendingAnswers();
   answers.recorded(1, answered("a", "x"));
-  answers.dropped(gone(1));
+  answers.dropped(removed(1));
   expect([...answers.refused]).toEqual([["a", "overflow"]]);
 });
 

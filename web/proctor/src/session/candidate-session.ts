@@ -166,7 +166,7 @@ export class CandidateSession {
     if (this.phase !== "greeting") return [];
     try {
       const { queue } = this;
-      const { gone } = queue.resume(
+      const { removed } = queue.resume(
         welcome.stream,
         welcome.committed,
         welcome.window,
@@ -181,7 +181,7 @@ export class CandidateSession {
       this.options.clock.read(welcome.server_at, this.openedMs);
       const { rejected } = welcome;
       const effects: Effect[] =
-        gone.length > 0 || rejected.length > 0 ? [{ do: "acknowledged", entries: gone, rejected }] : [];
+        removed.length > 0 || rejected.length > 0 ? [{ do: "acknowledged", entries: removed, rejected }] : [];
       return [...effects, { do: "store" }, ...this.ping(nowMs, wallMs), ...this.sendDue(nowMs)];
     } catch (error) {
       return this.fault(error);
@@ -329,9 +329,9 @@ export class CandidateSession {
     if (this.phase !== "open" && this.phase !== "leaving") return [];
     this.reconnect.proven();
     try {
-      const gone = this.queue.acknowledge(seq);
+      const removed = this.queue.acknowledge(seq);
       return [
-        { do: "acknowledged", entries: gone, rejected },
+        { do: "acknowledged", entries: removed, rejected },
         { do: "store" },
         ...this.leaveRotated(nowMs),
         ...this.sendDue(nowMs),
