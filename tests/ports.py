@@ -12,7 +12,7 @@ _numbers = itertools.count(os.getpid())
 
 
 def free_port() -> int:
-    """A port nobody listens on; none is given twice."""
+    """Return a free port; each port is returned only once."""
     for number in _numbers:
         port = _FIRST + number % (_LAST - _FIRST)
         with socket.socket() as listener, contextlib.suppress(OSError):

@@ -14,8 +14,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, NotFound
-from db.queries import audit
 from db.queries.accounts import users
+from db.unit import change
 from protocol.roles import Role
 from veritas.environment import data_dir, keep
 from veritas.errors import VeritasError
@@ -48,11 +48,9 @@ async def set_active(engine: AsyncEngine, username: str, *, active: bool) -> Non
     """Activate or deactivate a user. Sockets of a deactivated user are closed within seconds. Raises VeritasError."""
     action = "activate" if active else "deactivate"
     try:
-        async with engine.begin() as conn:
-            user_id = await users.set_active(conn, username, active=active)
-            await audit.append(
-                conn, actor_id=None, action=action, resource="user", resource_id=user_id, details={"by": "terminal"}
-            )
+        async with change(engine, None) as unit:
+            user_id = await users.set_active(unit.conn, username, active=active)
+            unit.audit(actor_id=None, action=action, resource="user", resource_id=user_id, details={"by": "terminal"})
     except NotFound as error:
         raise VeritasError(str(error)) from error
 

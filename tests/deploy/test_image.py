@@ -17,7 +17,7 @@ from tests.ports import free_port
 from veritas.embedded.servers import Servers
 
 pytestmark = pytest.mark.timeout(600)
-SECRETS = {"VERITAS_JWT_SECRET": "thirty-two bytes that nobody can guess", "POSTGRES_PASSWORD": "one more"}
+SECRETS = {"VERITAS_JWT_SECRET": "thirty-two bytes that are hard to guess", "POSTGRES_PASSWORD": "one more"}
 
 
 @contextmanager
@@ -32,14 +32,12 @@ def container(image: Stage, command: list[str], environ: dict[str, str]) -> Iter
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Stage]:
-    assert os.geteuid() == 0, "a file system of one's own wants root"
+    assert os.geteuid() == 0, "a new root file system needs root"
     with build(ROOT / "deploy" / "Dockerfile", ROOT) as stage:
         yield stage
 
 
-async def test_the_images_processes_migrate_serve_and_work_as_nobody_in_particular(
-    image: Stage, servers: Servers
-) -> None:
+async def test_the_images_processes_migrate_serve_and_work_without_privileges(image: Stage, servers: Servers) -> None:
     admin = await asyncpg.connect(servers.database_url)
     await admin.execute("CREATE DATABASE veritas_image")
     port, metrics_port = free_port(), free_port()

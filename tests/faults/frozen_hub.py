@@ -19,7 +19,7 @@ from protocol.events import Batch, Entry, tombstone
 IDLE = "SET idle_in_transaction_session_timeout = '1500ms'"
 """The guard is 5 s in earnest."""
 
-# A tombstone makes the COPY part of a larger transaction, whose COMMIT is a statement of its own.
+# A tombstone makes the COPY part of a larger transaction, whose COMMIT is a separate statement.
 ENTRIES = (
     tombstone(1, RejectCode.TOO_DEEP, b"[[[["),
     *(Entry(seq, "copy", 0, seq, "{}") for seq in range(2, 6)),
@@ -28,7 +28,7 @@ ENTRIES = (
 
 async def main(url: str, stream_id: UUID) -> None:
     async def connect() -> asyncpg.Connection:
-        conn = await connect_writer(DatabaseSettings(database_url=url, redis_url="redis://nobody"))
+        conn = await connect_writer(DatabaseSettings(database_url=url, redis_url="redis://nowhere"))
         await conn.execute(IDLE)
         return conn
 

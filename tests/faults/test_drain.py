@@ -1,4 +1,4 @@
-"""A hub goes away with hundreds of candidates at work, and nobody notices more than a new address."""
+"""A hub shuts down with hundreds of connected candidates, who only notice a new address."""
 
 import asyncio
 import signal
@@ -61,7 +61,7 @@ class Sitter:
             await self.candidate.drained(30)
 
 
-async def test_a_hub_drained_with_500_sockets_loses_nobody_and_nothing(
+async def test_a_hub_drained_with_500_sockets_loses_no_client_and_no_event(
     database: DatabaseSettings, engine: AsyncEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drain = {"VERITAS_DRAIN_MS": str(DRAIN_MS), "VERITAS_LOG_LEVEL": "info"}
@@ -98,7 +98,7 @@ async def all_of(sitters: list[Sitter], is_so: Callable[[Sitter], bool]) -> None
 async def drain_hub(hub: Hub) -> float:
     began = time.monotonic()
     hub.signal(signal.SIGTERM)
-    while await hub.ready() != 503:  # noqa: ASYNC110 - the other process tells nobody
+    while await hub.ready() != 503:  # noqa: ASYNC110 - the other process sends no event
         await asyncio.sleep(0.01)
     assert await hub.process.wait() == 0, hub.log.read_text()
     return time.monotonic() - began

@@ -1,4 +1,4 @@
-"""A hub that is frozen between COPY and COMMIT holds nobody up for long, and does no harm when it thaws."""
+"""A hub that is frozen between COPY and COMMIT delays others only briefly, and does no harm when it continues."""
 
 import asyncio
 import os

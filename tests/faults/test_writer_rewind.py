@@ -37,7 +37,7 @@ class Restorable:
         self.server.run()
 
     def restore(self) -> None:
-        """Recover the copy in place of a cluster that was killed: as every recovery, on a timeline of its own."""
+        """Recover the copy in place of a cluster that was killed: like every recovery, on a new timeline."""
         subprocess.run(["rm", "-rf", self.server.cluster], check=True)
         self._copy.rename(self.server.cluster)
         signal = self.server.cluster / "recovery.signal"
@@ -59,7 +59,7 @@ def postgres() -> Iterator[Restorable]:
 @pytest.fixture
 async def settings(postgres: Restorable) -> DatabaseSettings:
     await migrations.upgrade(postgres.server.url)
-    return DatabaseSettings(database_url=postgres.server.url, redis_url="redis://nobody")
+    return DatabaseSettings(database_url=postgres.server.url, redis_url="redis://nowhere")
 
 
 @pytest.fixture

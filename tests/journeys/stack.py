@@ -1,4 +1,4 @@
-"""Real processes for journeys: the whole of Veritas started from its command line, in a folder of its own."""
+"""Real processes for journeys: all of Veritas, started from its command line in a separate folder."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ UP_S = 60
 
 
 def environment(data_dir: Path, port: int) -> dict[str, str]:
-    """The caller's environment without its settings, with a data directory and a port of one's own."""
+    """The caller's environment without its settings, with a separate data directory and port."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("VERITAS_")}
     return inherited | {"VERITAS_DATA_DIR": str(data_dir), "VERITAS_PORT": str(port)}
 

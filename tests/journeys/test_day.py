@@ -47,7 +47,7 @@ ESSAY = "Because mass bends what is around it, and everything follows the bend."
 
 
 class Principal:
-    """Somebody signed in over HTTP."""
+    """A user who is signed in over HTTP."""
 
     def __init__(self, http: httpx.AsyncClient, token: str) -> None:
         self._http = http

@@ -53,7 +53,7 @@ async def test_a_class_sits_on_servers_named_by_two_settings(servers: Servers, t
     environ = environment(tmp_path / "data", port) | {
         "VERITAS_DATABASE_URL": url_of(servers, "veritas_deployment"),
         "VERITAS_REDIS_URL": servers.redis_url,
-        "VERITAS_JWT_SECRET": "thirty-two bytes that nobody can guess",
+        "VERITAS_JWT_SECRET": "thirty-two bytes that are hard to guess",
         "VERITAS_DRAIN_MS": "200",
     }
     try:

@@ -80,7 +80,7 @@ async def wait_for_class(addresses: Addresses) -> None:
 
 @asynccontextmanager
 async def sit_beside(base_url: str, login: Login, ran: Run) -> AsyncIterator[None]:
-    """A candidate in an exam of its own, who works for the length of the block and writes everything down."""
+    """A candidate in a separate exam, who works while the block runs and logs everything."""
     async with Rest(base_url) as rest:
         teacher = await rest.sign_in(login.username, login.password)
         exam_id = await teacher.create_exam("Witnessed", duration_minutes=60, preset="camera")

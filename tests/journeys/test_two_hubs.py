@@ -199,7 +199,7 @@ async def test_a_candidate_goes_on_at_the_other_hub_when_its_own_is_killed(room:
     time.say(f"the teacher sees the candidate there after {time.seconds - died_s:.2f} s")
     took_s = await room.say("go on")
     time.say(f"a message to the candidate at hub B took {took_s * 1000:.0f} ms")
-    # Beyond the dead hub's lease: whatever is concluded from its death is concluded now.
+    # Beyond the dead hub's lease: its connections are closed by now.
     await time.wait_for(died_s + LEASE_S + 2)
     assert room.is_online
     room.typing.cancel()

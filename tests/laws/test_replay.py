@@ -1,7 +1,7 @@
-"""Folding the stored facts again gives the same flags, whoever folded them, in whatever pieces, and whatever died.
+"""Folding the stored events again gives the same flags, no matter which worker folded them, in which pieces, or died.
 
-Facts of several streams arrive in transactions of their own, two workers fold them at the same time, and lose what
-they remember now and then, in the middle of a transaction too. Then everything is folded again, from the first fact.
+Events of several streams arrive in separate transactions; two workers fold them at the same time and lose their state
+now and then, also in the middle of a transaction. Then everything is folded again, from the first event.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ SERVERS = ("connection_opened", "connection_lost", "heartbeat_missed", "heartbea
 
 @pytest.fixture
 async def notifier(database: DatabaseSettings) -> AsyncIterator[Notifier]:
-    """Hints to a Redis that nobody ends."""
+    """A notifier whose Redis is never stopped."""
     client = Notifier.connect(database.redis_url)
     yield client
     await client.close()
@@ -75,8 +75,8 @@ SCENES: list[Scene] = [
 ]
 
 
-class Lesson:
-    """Clients that send, and workers that fold, all at once and in an order of chance."""
+class Traffic:
+    """Clients that send and workers that fold, all at the same time, in random order."""
 
     def __init__(self, room: Room, seeded_attempts: Sequence[SeededAttempt], chance: random.Random) -> None:
         self._room = room
@@ -85,7 +85,7 @@ class Lesson:
         self._clients = {one.attempt_id: [Client(one.stream_id, chance)] for one in seeded_attempts}
 
     async def send(self, seeded: SeededAttempt) -> None:
-        """One transaction of a client's facts, and now and then of a server's; a stream has one batch in flight."""
+        """One transaction of a client's events, and now and then of a server's; a stream has one batch in flight."""
         clients = self._clients[seeded.attempt_id]
         client = self._chance.choice(clients)
         what = self._chance.random()
@@ -102,7 +102,7 @@ class Lesson:
                 stream_id = await make_stream(conn, seeded.attempt_id)
             clients.append(Client(stream_id, self._chance))
 
-    async def study(self, workers: Sequence["Worker"]) -> None:
+    async def play(self, workers: Sequence["Worker"]) -> None:
         for _ in range(ROUNDS):
             await asyncio.gather(*(self.send(self._chance.choice(self._sittings)) for _ in self._sittings))
             for worker in workers:
@@ -145,7 +145,7 @@ class Worker:
 
 
 @pytest.mark.parametrize(("seed", "checkpoint_events"), [(1, 40), (2, 256)])
-async def test_whatever_workers_went_through_the_facts_tell_the_same_again(
+async def test_folding_again_gives_the_same_flags_after_any_run_of_the_workers(
     database: DatabaseSettings,
     engine: AsyncEngine,
     notifier: Notifier,
@@ -166,7 +166,7 @@ async def test_whatever_workers_went_through_the_facts_tell_the_same_again(
     refolded = metrics.FACTS_REFOLDED._value.get()
     working = [asyncio.create_task(worker.work()) for worker in workers]
     try:
-        await Lesson(room, seeded_attempts, chance).study(workers)
+        await Traffic(room, seeded_attempts, chance).play(workers)
     finally:
         for task in working:
             task.cancel()

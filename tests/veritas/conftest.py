@@ -23,7 +23,7 @@ def until() -> Until:
 
 @pytest.fixture
 def is_alive() -> Callable[[int], bool]:
-    """Whether a process runs; a dead one nobody has waited for does not."""
+    """Whether a process runs; a zombie does not."""
 
     def look(pid: int) -> bool:
         seen = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)

@@ -52,13 +52,13 @@ async def test_a_start_that_was_killed_before_the_account_is_finished_by_the_nex
         assert await users.find_sign_in(conn, "teacher") is not None
 
 
-async def test_a_name_somebody_else_has_is_not_taken_for_ours(engine: AsyncEngine, tmp_path: Path) -> None:
+async def test_the_name_of_another_user_is_not_used(engine: AsyncEngine, tmp_path: Path) -> None:
     await create_account(engine, Role.TEACHER, "Another", Login("teacher", "a password"), cost=4)
     login = await first_login(engine, {"VERITAS_DATA_DIR": str(tmp_path)})
     assert login.username.startswith("teacher-")
 
 
-async def test_a_login_that_cannot_be_read_is_made_anew(engine: AsyncEngine, tmp_path: Path) -> None:
+async def test_a_login_that_cannot_be_read_is_created_again(engine: AsyncEngine, tmp_path: Path) -> None:
     (tmp_path / "login.json").write_text("")
     assert (await first_login(engine, {"VERITAS_DATA_DIR": str(tmp_path)})).username == "teacher"
 

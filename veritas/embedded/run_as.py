@@ -48,7 +48,7 @@ def list_candidates(data: Path) -> list[Account]:
     owner = data.stat() if data.exists() else None
     if us == 0:
         if owner is None:
-            return [account_of_nobody(), MAPPED]
+            return [unprivileged_account(), MAPPED]
         return [MAPPED] if owner.st_uid == 0 else [Account(owner.st_uid, owner.st_gid)]
     if owner and owner.st_uid != us:
         raise EmbeddedError(
@@ -82,7 +82,7 @@ def owner_of(account: Account) -> tuple[int, int]:
     )
 
 
-def account_of_nobody() -> Account:
+def unprivileged_account() -> Account:
     """Return the account `nobody`, which exists on every system and owns nothing."""
     try:
         entry = pwd.getpwnam("nobody")

@@ -18,7 +18,7 @@ import msgspec
 
 from veritas.embedded import postgres
 from veritas.embedded.postgres import Postgres
-from veritas.embedded.run_as import account_of_nobody, owner_of
+from veritas.embedded.run_as import owner_of, unprivileged_account
 from veritas.embedded.server import Server, in_one_line, socket_path
 from veritas.embedded.valkey import Redis
 from veritas.errors import EmbeddedError
@@ -148,7 +148,7 @@ def _our_uids(data_dir: Path) -> set[int]:
     """Return the uids that may own our socket directory: ours and, as root, that of PostgreSQL."""
     uids = {os.geteuid()}
     if os.geteuid() == 0:
-        uids.add(owner_of(account_of_nobody())[0])
+        uids.add(owner_of(unprivileged_account())[0])
         with suppress(FileNotFoundError):
             uids.add((data_dir / "postgres").stat().st_uid)
     return uids

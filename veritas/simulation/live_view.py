@@ -31,18 +31,18 @@ class LiveView:
     """Renders a simulated exam, frame by frame."""
 
     def __init__(self, exam_run: ExamRun) -> None:
-        self._lesson = exam_run
+        self._exam_run = exam_run
         self._acked: deque[tuple[float, int]] = deque(maxlen=RATE_OVER)
 
     def render(self, height: int) -> RenderableType:
         """Render the current state for a terminal with `height` rows."""
         flags: dict[str, list[FlagRow]] = {}
-        for arrival in self._lesson.teacher.arrivals.values():
+        for arrival in self._exam_run.teacher.arrivals.values():
             flags.setdefault(str(arrival.flag.attempt_id), []).append(arrival.flag)
         return Group(self._headline(), self._class(flags, max(3, height - CHROME_ROWS - LATEST_FLAGS)), self._latest())
 
     def _headline(self) -> Text:
-        exam_run = self._lesson
+        exam_run = self._exam_run
         self._acked.append((time.monotonic(), exam_run.acked))
         (then_s, then), (now_s, now) = self._acked[0], self._acked[-1]
         rate = (now - then) / (now_s - then_s) if now_s > then_s else 0.0
@@ -59,7 +59,7 @@ class LiveView:
         return Text(" · ".join(parts), style="bold")
 
     def _class(self, flags: dict[str, list[FlagRow]], rows: int) -> Table:
-        students = self._lesson.students
+        students = self._exam_run.students
         # Students with flags come first, then the order of the board.
         shown = sorted(students, key=lambda student: not flags.get(str(student.attempt_id)))[:rows]
         title = "Students" if len(shown) == len(students) else f"Students ({len(shown)} of {len(students)} shown)"
@@ -74,10 +74,10 @@ class LiveView:
         return table
 
     def _row(self, student: Student, flags: list[FlagRow]) -> tuple[str, ...]:
-        board = self._lesson.teacher.board
+        board = self._exam_run.teacher.board
         attempt = board.attempts.get(student.attempt_id) if board else None
         score = board.scores.get(student.attempt_id) if board else None
-        live = self._lesson.teacher.presence.get(attempt.ix) if attempt else None
+        live = self._exam_run.teacher.presence.get(attempt.ix) if attempt else None
         light = "[green]●[/green]" if live is not None and live.online else "[red]○[/red]"
         named = [f"[{COLOURS[flag.severity]}]{flag.rule}[/]" for flag in flags]
         return (
@@ -89,13 +89,13 @@ class LiveView:
         )
 
     def _latest(self) -> Table:
-        names = {student.attempt_id: student.name for student in self._lesson.students}
+        names = {student.attempt_id: student.name for student in self._exam_run.students}
         table = Table(title="Latest flags", title_justify="left", box=None, expand=True, show_header=False)
         table.add_column(no_wrap=True, style="dim")
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, ratio=1)
         table.add_column(no_wrap=True, justify="right", style="dim")
-        latest: list[Arrival] = list(self._lesson.teacher.latest)[-LATEST_FLAGS:]
+        latest: list[Arrival] = list(self._exam_run.teacher.latest)[-LATEST_FLAGS:]
         for arrival in reversed(latest):
             flag = arrival.flag
             at = datetime.fromtimestamp(flag.raised_at / 1000).astimezone()

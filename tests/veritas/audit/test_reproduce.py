@@ -1,4 +1,4 @@
-"""Whatever is changed behind the rules' back is told by its name; a record that is whole is reproduced."""
+"""Every change made behind the rules' back is named; an intact record is reproduced."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -27,7 +27,7 @@ EVENTS = len(AWAY) + 1
 
 @pytest.fixture
 async def notifier(database: DatabaseSettings) -> AsyncIterator[Notifier]:
-    """Hints to a Redis that nobody ends."""
+    """A notifier whose Redis is never stopped."""
     client = Notifier.connect(database.redis_url)
     yield client
     await client.close()
@@ -128,14 +128,14 @@ async def test_a_field_that_differs_is_named(
     assert breach.what.startswith(f"flag left_page v1 long:{seeded.stream_id}:1: {field} is ")
 
 
-async def test_a_changed_fact_is_seen_by_what_follows_from_it(engine: AsyncEngine, seeded: SeededAttempt) -> None:
+async def test_a_changed_event_gives_other_flags(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     later = update(MonitoringEvent).where(MonitoringEvent.event_type == "window_blur").values(mono=9_000)
     assert whats(await change(engine, later)) == [
         f"flag left_page v1 long:{seeded.stream_id}:1 does not follow from the events"
     ]
 
 
-async def test_a_fact_that_cannot_be_read_any_more_is_a_breach(
+async def test_an_event_that_cannot_be_read_is_a_breach(
     engine: AsyncEngine, seeded: SeededAttempt, room: Room, notifier: Notifier
 ) -> None:
     lost = ("events_lost", {"from": 5, "reason": "queue"}, 24_000)
@@ -148,7 +148,7 @@ async def test_a_fact_that_cannot_be_read_any_more_is_a_breach(
 
 
 async def test_a_flag_that_cannot_be_read_any_more_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
-    [breach] = (await change(engine, update(Flag).values(evidence={"cited": "nobody", "numbers": {}}))).flags
+    [breach] = (await change(engine, update(Flag).values(evidence={"cited": "none", "numbers": {}}))).flags
     assert f"flag left_page v1 long:{seeded.stream_id}:1 cannot be read" in breach.what
 
 
@@ -188,7 +188,7 @@ async def test_a_fold_order_must_cover_every_stream_up_to_the_cursor(
     assert (found.order == []) if what is None else (what in found.order[0].what)
 
 
-async def test_a_fact_that_is_gone_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
+async def test_an_event_that_is_gone_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, delete(MonitoringEvent).where(MonitoringEvent.seq == 3))
     assert [breach.what for breach in found.order] == [
         f"4 of stream {seeded.stream_id} was folded where 3 was expected"

@@ -1,4 +1,4 @@
-"""A model of a hub, a wire and a client around the pure queue: whatever is cut, late or repeated."""
+"""A model of a hub, a wire and a client around the pure queue, with lost, late and repeated frames."""
 
 from collections import deque
 from uuid import UUID

@@ -13,7 +13,7 @@ PATIENCE_S = 5.0
 
 
 class Talk:
-    """One connection from the hub's side; frames are plain dictionaries here, whatever the client makes of them."""
+    """One connection from the hub's side; frames are plain dictionaries here."""
 
     def __init__(self, connection: ServerConnection) -> None:
         self.connection = connection

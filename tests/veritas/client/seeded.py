@@ -32,7 +32,7 @@ def candidate_of(peer: Peer, at_once: Random, **options: Any) -> Candidate:
 
 
 async def left_at_its_end(candidate: Candidate) -> None:
-    """Use a client like somebody who waits for its end but never asks how it ended."""
+    """Use a client, wait for its end, and ignore how it ended."""
     async with candidate:
         assert candidate._task is not None
         await asyncio.wait({candidate._task})

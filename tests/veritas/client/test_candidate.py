@@ -318,10 +318,10 @@ async def test_a_client_whose_attempt_is_over_and_stored_finishes_without_an_err
         await candidate.finished()
         assert candidate.attempt == monitor.Attempt(AttemptStatus.ENDED, 99)
         assert (candidate.acked, candidate.connections) == (1, 1)
-    assert seen == [], "nobody is alive after the end"
+    assert seen == [], "the client sends nothing after the end"
 
 
-async def test_what_was_recorded_while_the_end_came_is_brought_anew(peer: Peer, at_once: Random) -> None:
+async def test_events_recorded_while_the_attempt_ended_are_delivered_later(peer: Peer, at_once: Random) -> None:
     hellos: list[dict[str, Any]] = []
 
     async def end_it(talk: Talk) -> None:

@@ -225,7 +225,7 @@ async def test_a_reader_that_lags_misses_live_frames_only(peer: Peer, at_once: R
     peer.plays = [play]
     async with console_of(peer, at_once) as console:
         await console.watch(EXAM)
-        await console.message(EXAM, "whatever: its result comes after all of the above")
+        await console.message(EXAM, "its result comes after all of the above")
         frames = await take(console, LIVE_KEPT + 1)
         assert isinstance(frames[0], Snapshot)
         assert isinstance(frames[-1], Delta)

@@ -205,7 +205,7 @@ async def test_with_two_addresses_the_client_goes_on_at_the_other(
     assert (peer.met, other.met) == (1, 1)
 
 
-async def test_an_address_where_nobody_listens_is_passed_over(peer: Peer, at_once: Random) -> None:
+async def test_an_address_without_a_listener_is_skipped(peer: Peer, at_once: Random) -> None:
     peer.plays = [serve_all]
     urls = ["ws://127.0.0.1:9/ws", peer.url]
     async with Candidate(urls, ATTEMPT, peer.ticket, proxy=None, random=at_once) as candidate:

@@ -1,4 +1,4 @@
-"""The queue against a model of a hub: whatever is cut, late or repeated, each event is stored once and in order."""
+"""The queue against a model of a hub: with lost, late and repeated frames each event is stored once and in order."""
 
 from uuid import UUID
 

@@ -26,7 +26,7 @@ def test_a_schema_becomes_a_type(schema: dict[str, Any], expression: str) -> Non
 
 
 FRAME = {
-    "description": "Said  by\nsomebody.",
+    "description": "Sent  by\na client.",
     "type": "object",
     "properties": {"t": {"enum": ["x"]}, "a b": {"type": "string", "description": "ends */ here"}, "c": {}},
     "required": ["t"],
@@ -36,7 +36,7 @@ FRAME = {
 def test_a_receiver_finds_every_member_and_a_sender_may_leave_some_out() -> None:
     told = declare({"Frame": FRAME}, set())
     assert told == (
-        '/** Said by somebody. */\nexport interface Frame {\n  t: "x";\n'
+        '/** Sent by a client. */\nexport interface Frame {\n  t: "x";\n'
         '  /** ends * / here */\n  "a b": string;\n  c: unknown;\n}\n'
     )
     assert '  t: "x";\n' in declare({"Frame": FRAME}, {"Frame"})

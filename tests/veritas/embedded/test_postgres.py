@@ -6,7 +6,7 @@ import pytest
 
 from tests.veritas.embedded.sql import ask
 from veritas.embedded.processes import Account, Command, launch
-from veritas.embedded.run_as import MAPPED, account_of_nobody, has_name, may_enter, owner_of
+from veritas.embedded.run_as import MAPPED, has_name, may_enter, owner_of, unprivileged_account
 from veritas.embedded.servers import Postgres
 from veritas.errors import EmbeddedError
 
@@ -34,10 +34,10 @@ def test_the_account_is_one_that_may_enter_and_then_the_datas_owner(
 ) -> None:
     closed = home.stat().st_mode & 0o777 == 0o700
     # The account must also reach the binaries, which fails if the whole clone is in a closed directory.
-    uid_and_gid = owner_of(account_of_nobody())
+    uid_and_gid = owner_of(unprivileged_account())
     barred = closed or not all(may_enter(folder, *uid_and_gid) for folder in postgres.binaries.parents)
     ours = Account() if has_name(os.geteuid()) else MAPPED
-    assert postgres.account == ((MAPPED if barred else account_of_nobody()) if IS_ROOT else ours)
+    assert postgres.account == ((MAPPED if barred else unprivileged_account()) if IS_ROOT else ours)
     home.chmod(0o755)
     again = Postgres.prepare(postgres.log.parent, postgres.socket.parent, binaries=binaries)
     assert again.account == postgres.account

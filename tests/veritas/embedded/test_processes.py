@@ -36,7 +36,7 @@ async def test_the_log_is_appended_to(tmp_path: Path) -> None:
     assert log.read_text() == "one\ntwo\n"
 
 
-async def test_a_child_leads_a_session_of_its_own() -> None:
+async def test_a_child_leads_a_new_session() -> None:
     process = await spawn(Command(argv=("sleep", "60")))
     assert os.getsid(process.pid) == process.pid
     process.kill()

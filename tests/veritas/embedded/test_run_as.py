@@ -7,16 +7,16 @@ import pytest
 from veritas.embedded.processes import Account
 from veritas.embedded.run_as import (
     MAPPED,
-    account_of_nobody,
     choose_account,
     find_obstacle,
     list_candidates,
     may_enter,
     owner_of,
+    unprivileged_account,
 )
 from veritas.errors import EmbeddedError
 
-SOMEBODY = 12345
+OTHER_UID = 12345
 NAMELESS = 4_000_000_000
 
 
@@ -45,19 +45,19 @@ def be(monkeypatch: pytest.MonkeyPatch, uid: int) -> None:
 
 def test_root_has_new_data_kept_by_nobody_or_else_in_a_namespace(monkeypatch: pytest.MonkeyPatch, new: Path) -> None:
     be(monkeypatch, 0)
-    assert list_candidates(new) == [account_of_nobody(), MAPPED]
+    assert list_candidates(new) == [unprivileged_account(), MAPPED]
 
 
 def test_for_root_the_owner_of_existing_data_decides(monkeypatch: pytest.MonkeyPatch, ours: Path) -> None:
     if os.geteuid() == 0:
-        os.chown(ours, SOMEBODY, SOMEBODY)
+        os.chown(ours, OTHER_UID, OTHER_UID)
     be(monkeypatch, 0)
     assert list_candidates(Path("/")) == [MAPPED]
     assert list_candidates(ours) == [Account(ours.stat().st_uid, ours.stat().st_gid)]
 
 
 def test_a_user_runs_it_as_himself_if_he_has_a_name(monkeypatch: pytest.MonkeyPatch, new: Path) -> None:
-    be(monkeypatch, owner_of(account_of_nobody())[0])
+    be(monkeypatch, owner_of(unprivileged_account())[0])
     assert list_candidates(new) == [Account()]
     be(monkeypatch, NAMELESS)
     assert list_candidates(new) == [MAPPED]

@@ -20,7 +20,7 @@ def test_keys_are_among_the_choices() -> None:
             assert "answer_key" not in item
 
 
-def test_whoever_has_answered_the_last_looks_at_the_first_again() -> None:
+def test_after_the_last_item_the_first_one_comes_again() -> None:
     names = [name_item(number) for number in range(len(ITEMS) + 1)]
     assert names[0] == names[-1] == "q1"
     assert len(set(names)) == len(ITEMS)

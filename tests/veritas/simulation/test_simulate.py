@@ -56,7 +56,7 @@ async def test_a_class_broken_off_is_still_brought_home(database: DatabaseSettin
         board = exam_run.teacher.board
         assert board is not None
         async with asyncio.timeout(20):
-            while exam_run.acked < 10 or len(board.attempts) < 3:  # noqa: ASYNC110 - students tell nobody
+            while exam_run.acked < 10 or len(board.attempts) < 3:  # noqa: ASYNC110 - students send no event
                 await asyncio.sleep(0.01)
         working.cancel()
         await asyncio.wait({working})

@@ -34,7 +34,7 @@ def delta(offset: int, kind: str, row: Row) -> Delta:
     return Delta(EXAM, offset, kind, msgspec.Raw(msgspec.json.encode(row)))
 
 
-def test_flags_are_timed_from_their_last_fact_to_their_arrival() -> None:
+def test_flags_are_timed_from_their_last_event_to_their_arrival() -> None:
     teacher = SimulatedTeacher()
     teacher.take(snapshot(0, []), 900)
     assert teacher.loaded.is_set()

@@ -27,8 +27,8 @@ def rules_raised(script: Script, seed: int, seconds: float) -> set[str]:
         time_ms += step.after_ms
         if isinstance(step, RecordEvent):
             seq += 1
-            fact = StoredEvent(STREAM, seq, step.type, time_ms, time_ms, time_ms, msgspec.json.encode(step.data))
-            raised |= {finding.rule for finding in engine.step(state, fact)}
+            stored = StoredEvent(STREAM, seq, step.type, time_ms, time_ms, time_ms, msgspec.json.encode(step.data))
+            raised |= {finding.rule for finding in engine.step(state, stored)}
     return raised
 
 
