@@ -1,13 +1,16 @@
-"""Every table of the record, one file per noun."""
+"""All tables, one file for each noun.
+
+Contains no queries.
+"""
 
 from db.models.accounts import StudentProfile, TeacherProfile, User
 from db.models.attempts import AttemptAnswer, AttemptGrade, ExamAttempt, Instruction
 from db.models.base import Base
 from db.models.credentials import CandidateCode, RefreshToken, ServiceKey, WsTicket
+from db.models.evaluation import AnalysisCursor, BehaviorAnalysis, Flag, FlagReview, ModelRun, PerformanceMetric
 from db.models.events import Connection, EventStream, HubLease, MonitoringEvent, RejectedEvent
 from db.models.exams import Exam, ExamEnrollment, ExamItem, ExamPolicy, TeacherExamPermission
 from db.models.feed_and_audit import AuditLog, CommandRecord, FeedHead, FeedRow
-from db.models.judgement import AnalysisCursor, BehaviorAnalysis, Flag, FlagReview, ModelRun, PerformanceMetric
 
 __all__ = [
     "AnalysisCursor",

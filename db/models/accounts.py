@@ -1,4 +1,7 @@
-"""People: users and their profiles."""
+"""Users and their profiles.
+
+Never stores a password, only its hash.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +16,7 @@ from protocol.roles import Role
 
 
 class User(Base):
-    """Somebody who can sign in; a candidate on a roster may have neither e-mail nor password."""
+    """One account. A student on a roster may have neither an e-mail address nor a password."""
 
     __tablename__ = "users"
     __table_args__ = (one_of("role", Role),)
@@ -31,7 +34,7 @@ class User(Base):
 
 
 class StudentProfile(Base):
-    """What belongs to a user as a student; all but the first two follow from attempts whose review is final."""
+    """The fields of a student. All but the first two are computed from attempts whose review is final."""
 
     __tablename__ = "student_profiles"
 
@@ -47,7 +50,7 @@ class StudentProfile(Base):
 
 
 class TeacherProfile(Base):
-    """What belongs to a user as a teacher."""
+    """The fields of a teacher."""
 
     __tablename__ = "teacher_profiles"
 

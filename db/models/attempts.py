@@ -1,4 +1,7 @@
-"""Attempts: one student's sitting of an exam, and what people ask of it while it runs."""
+"""Attempts, their answers and grades, and the instructions to their clients.
+
+Contains no events.
+"""
 
 from datetime import datetime
 from typing import Any, Final
@@ -17,11 +20,11 @@ RUNNING_SQL: Final = ", ".join(f"'{status}'" for status in AttemptStatus if stat
 
 
 class ExamAttempt(Base):
-    """One sitting. `ix` is its small number within the exam; `generation` counts its connections, the newest wins.
+    """One attempt. `ix` is its number within the exam; `generation` counts its connections, the highest is current.
 
-    `silent_since` stands while servers have stated `heartbeat_missed` and not yet `heartbeat_resumed`. Scores are in
-    the points of the pinned items; `submission_data` holds the answers as they stood at the end, `receipt` what the
-    student was given for them. `coverage`, 0..1, is the observed share; below a half `integrity_score` is null.
+    `silent_since` is set between the events `heartbeat_missed` and `heartbeat_resumed`. Scores are in points of the
+    attempt's items. `submission_data` holds the answers that counted at the end, `receipt` the student's receipt.
+    `coverage`, 0 to 1, is the observed share; below a half, `integrity_score` is null.
     """
 
     __tablename__ = "exam_attempts"
@@ -30,13 +33,13 @@ class ExamAttempt(Base):
         one_of("status", AttemptStatus),
         one_of("dropout_label", DropoutLabel),
         Index("ix_exam_attempts_student_id_started_at", "student_id", "started_at"),
-        # Whose time is over: a look every second.
+        # For the poll for passed deadlines, every second.
         Index(
             "ix_exam_attempts_deadline",
             "deadline",
             postgresql_where=text(f"status IN ({RUNNING_SQL})"),
         ),
-        # A second attempt needs a grant: at most one runs at a time.
+        # At most one attempt of a student runs at a time.
         Index(
             "uq_exam_attempts_running",
             "exam_id",
@@ -75,10 +78,10 @@ class ExamAttempt(Base):
 
 
 class AttemptAnswer(Base):
-    """One revision of one answer, written in its event's own transaction; kept when events have gone.
+    """One revision of one answer, written in its event's transaction; kept when the events are deleted.
 
-    `occurred_at` is rule time, the stream's time base + mono. The revision that stands is the latest by
-    `(occurred_at, stream_id, seq)`; a revision's number is its rank in that order.
+    `occurred_at` is rule time: the stream's time base + mono. The latest revision by `(occurred_at, stream_id, seq)`
+    counts. The number of a revision is its rank in that order.
     """
 
     __tablename__ = "attempt_answers"
@@ -94,7 +97,7 @@ class AttemptAnswer(Base):
 
 
 class AttemptGrade(Base):
-    """What one item of an attempt was given: by the key, `grader_id` null, or by a person, whose word goes first."""
+    """The points of one item: from the key (`grader_id` is null) or from a grader, whose points have priority."""
 
     __tablename__ = "attempt_grades"
 
@@ -107,7 +110,7 @@ class AttemptGrade(Base):
 
 
 class Instruction(Base):
-    """Something a person asks of a candidate's client; numbered per attempt, repeated until answered."""
+    """One instruction to a candidate's client, numbered for each attempt, and sent until a result arrives."""
 
     __tablename__ = "instructions"
     __table_args__ = (

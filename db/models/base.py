@@ -1,4 +1,7 @@
-"""What every table shares: the metadata, UUIDv7 keys, and times with a zone that PostgreSQL sets."""
+"""What all tables share: metadata, UUIDv7 keys, and times with a time zone that PostgreSQL sets.
+
+Defines no table.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +24,7 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    """The root of all tables."""
+    """The base class of all tables."""
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map: ClassVar[dict[Any, TypeEngine[Any]]] = {
@@ -36,6 +39,6 @@ CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
 
 
 def one_of(column: str, names: type[StrEnum]) -> CheckConstraint:
-    """Hold a text column to the names of an enum."""
+    """Limit a text column to the values of an enum."""
     listed = ", ".join(f"'{name}'" for name in names)
     return CheckConstraint(f"{column} IN ({listed})", name=column)

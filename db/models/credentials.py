@@ -1,4 +1,7 @@
-"""Credentials: every one stored as a hash, each spent or revoked in its own row."""
+"""Credentials, each stored as a hash, and used or revoked in its own row.
+
+Never stores a secret in plain text.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +15,7 @@ from db.models.base import Base, CreatedAt, Key
 
 
 class RefreshToken(Base):
-    """One opaque, single-use refresh token; `family` is the sign-in it descends from, its access tokens' session id."""
+    """One opaque, single-use refresh token. `family` is its sign-in, and the session id of its access tokens."""
 
     __tablename__ = "refresh_tokens"
 
@@ -21,7 +24,7 @@ class RefreshToken(Base):
     family: Mapped[UUID] = mapped_column(index=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     exam_id: Mapped[UUID | None] = mapped_column(ForeignKey("exams.id", ondelete="CASCADE"))
-    """The one exam a family opened by a candidate code is good for."""
+    """The only exam that a session from an exam code is valid for."""
 
     created_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime]
@@ -31,7 +34,7 @@ class RefreshToken(Base):
 
 
 class WsTicket(Base):
-    """One single-use key to one socket, spent by deleting its row."""
+    """One single-use ticket for a socket. It is used by deleting its row."""
 
     __tablename__ = "ws_tickets"
 
@@ -43,7 +46,7 @@ class WsTicket(Base):
 
 
 class CandidateCode(Base):
-    """One student's code for one exam: how a class signs in without passwords."""
+    """One student's code for one exam: a sign-in without a password."""
 
     __tablename__ = "candidate_codes"
 
@@ -55,7 +58,7 @@ class CandidateCode(Base):
 
 
 class ServiceKey(Base):
-    """One key of one program that calls Veritas, as the account of role `service` it belongs to."""
+    """One key of a service that calls Veritas with its account of role `service`."""
 
     __tablename__ = "service_keys"
 

@@ -1,7 +1,8 @@
-"""Events: streams, the connections that fed them, and the one large table.
+"""Streams, events, connections and hub leases.
 
-`monitoring_events` is range-partitioned on `stream_id`: UUIDv7 bounds are times, so `(stream_id, seq)` is unique
-everywhere and old partitions drop whole. It has no foreign keys: they cost 40 % of COPY; `veritas verify` checks them.
+`monitoring_events` is range-partitioned on `stream_id`: UUIDv7 bounds are times, so `(stream_id, seq)` is unique in all
+partitions, and an old partition can be dropped as a whole. It has no foreign keys, which would cost 40 % of COPY;
+`veritas verify` checks the references.
 """
 
 from datetime import datetime
@@ -16,15 +17,15 @@ from db.models.base import Base, CreatedAt, Key
 
 
 class EventStream(Base):
-    """One numbered sequence of events of one attempt; rule time of its events is `time_base` + mono, in ms."""
+    """One stream of events of one attempt. The rule time of its events is `time_base` + mono, in ms."""
 
     __tablename__ = "event_streams"
     __table_args__ = (
         CheckConstraint("kind IN ('client', 'system')", name="kind"),
         CheckConstraint("(kind = 'client') = (boot IS NOT NULL)", name="boot"),
-        # Not unique: a client whose numbering was rolled back keeps its boot and gets a new stream.
+        # Not unique: a client whose numbers were rolled back keeps its `boot` and gets a new stream.
         Index("ix_event_streams_attempt_id_boot", "attempt_id", "boot"),
-        # Not unique either: a system stream rotates after a day like any other, the newest is appended to.
+        # Not unique: a system stream rotates after a day; events are appended to the newest one.
         Index("ix_event_streams_system", "attempt_id", "id", postgresql_where=text("kind = 'system'")),
     )
 
@@ -37,16 +38,16 @@ class EventStream(Base):
 
 
 class Connection(Base):
-    """One candidate's socket, from hello to close; `hub` names the lease of the process that holds it.
+    """One connection of a client, from hello to close; `hub` is the lease of the process that holds it.
 
-    `outage` names the cohort outage its loss was part of, once that is stated. `heard_at` stands for one that is no
-    socket but requests: when the last of them came.
+    `outage` is the cohort outage that its loss was part of, once that is recorded. `heard_at` is set for a connection
+    over HTTP only: the time of its last request.
     """
 
     __tablename__ = "connections"
     __table_args__ = (
         Index("ix_connections_open", "hub", postgresql_where=text("closed_at IS NULL")),
-        # Who is gone, and since when: a look every two seconds at the last minutes.
+        # For the poll for lost connections, every two seconds.
         Index("ix_connections_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     )
 
@@ -62,7 +63,10 @@ class Connection(Base):
 
 
 class HubLease(Base):
-    """One hub process: alive while it renews its lease; once `ended_at` stands its connections are closed for good."""
+    """One hub process.
+
+    It is alive while it renews its lease. Once `ended_at` is set, its connections are closed for good.
+    """
 
     __tablename__ = "hub_leases"
 
@@ -73,7 +77,7 @@ class HubLease(Base):
 
 
 class MonitoringEvent(Base):
-    """One stored fact."""
+    """One stored event."""
 
     __tablename__ = "monitoring_events"
     __table_args__ = (
@@ -83,7 +87,7 @@ class MonitoringEvent(Base):
 
     stream_id: Mapped[UUID] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    # The fixed widths come first: no row pays for alignment.
+    # Columns of fixed width come first, so that no row needs padding.
     mono: Mapped[int] = mapped_column(BigInteger)
     client_timestamp: Mapped[datetime]
     server_timestamp: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -93,7 +97,7 @@ class MonitoringEvent(Base):
 
 
 class RejectedEvent(Base):
-    """The bytes of an event that was refused; its tombstone stands in `monitoring_events`."""
+    """The raw bytes of a refused event; its tombstone is in `monitoring_events`."""
 
     __tablename__ = "rejected_events"
 

@@ -1,4 +1,7 @@
-"""Exams, their versioned items and policies, who is to sit them, and which teachers may do what with them."""
+"""Exams, their items and policies in versions, rosters, and permissions of teachers.
+
+Contains no attempts.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -13,10 +16,10 @@ from protocol.attempts import ItemKind
 
 
 class Exam(Base):
-    """One exam; attempts pin the versions of its items and its policy they were started under.
+    """One exam. An attempt keeps the versions of items and policy that it started with.
 
-    `max_score` is the sum of the newest items' points; `passing_score` is in the same points. `version` counts edits:
-    whoever edits names the one they saw.
+    `max_score` is the sum of the newest items' points; `passing_score` is in the same points. `version` counts edits;
+    an edit names the version that it is based on.
     """
 
     __tablename__ = "exams"
@@ -48,9 +51,10 @@ class Exam(Base):
 
 
 class ExamItem(Base):
-    """One item of one immutable version of an exam's items; `answer_key` is never shown to who sits or only watches.
+    """One item of one immutable version.
 
-    `item` is the name that events and answers use, and stays the same over versions.
+    `answer_key` is never shown to students, nor to teachers who may only view. `item` is the name that events and
+    answers use, and stays the same in all versions.
     """
 
     __tablename__ = "exam_items"
@@ -72,7 +76,7 @@ class ExamItem(Base):
 
 
 class ExamPolicy(Base):
-    """One immutable version of an exam's judgement settings."""
+    """One immutable version of the rule settings of an exam."""
 
     __tablename__ = "exam_policies"
     __table_args__ = (UniqueConstraint("exam_id", "version"),)
@@ -85,7 +89,7 @@ class ExamPolicy(Base):
 
 
 class ExamEnrollment(Base):
-    """One student on one exam's roster; a removed one keeps the row, and with it what the board shows."""
+    """One student on one roster. A removed student keeps the row and stays on the board."""
 
     __tablename__ = "exam_enrollments"
 
@@ -96,7 +100,7 @@ class ExamEnrollment(Base):
 
 
 class TeacherExamPermission(Base):
-    """What one teacher who did not make an exam may do with it; its maker and administrators may do everything."""
+    """The permissions of one teacher for an exam of another teacher."""
 
     __tablename__ = "teacher_exam_permissions"
 

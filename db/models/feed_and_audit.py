@@ -1,4 +1,7 @@
-"""The trail: the numbered feed consoles follow, and the audit log."""
+"""The feed of each exam, commands, and the audit log.
+
+Triggers refuse changes of the audit log.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -11,7 +14,7 @@ from db.models.base import Base, CreatedAt, Key
 
 
 class FeedHead(Base):
-    """The last offset of one exam's feed; its row lock makes commit order and offset order agree."""
+    """The last offset of one exam's feed. Its row lock makes the order of commits and the order of offsets agree."""
 
     __tablename__ = "feed_heads"
 
@@ -20,7 +23,7 @@ class FeedHead(Base):
 
 
 class FeedRow(Base):
-    """One change of one exam's board: `body` is the row that `kind` names in `protocol.console.ROWS`."""
+    """One change of one exam's board: `body` is the row of the type that `kind` names in `protocol.console.ROWS`."""
 
     __tablename__ = "exam_feed"
 
@@ -32,7 +35,7 @@ class FeedRow(Base):
 
 
 class CommandRecord(Base):
-    """One order a person gave on a console, and what it came to: the same id gives the same result."""
+    """One command with its result. The same id gets the same result."""
 
     __tablename__ = "commands"
 
@@ -45,7 +48,7 @@ class CommandRecord(Base):
 
 
 class AuditLog(Base):
-    """Who did what to which thing; rows are only ever added."""
+    """One audited action. Rows are only added."""
 
     __tablename__ = "audit_logs"
     __table_args__ = (

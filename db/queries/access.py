@@ -1,8 +1,8 @@
-"""Who may do what with an exam: the one condition every query about an exam, an attempt or a flag carries.
+"""Access to exams: the condition in every query about an exam, an attempt or a flag.
 
-An administrator and an exam's maker may do everything; other teachers what they were permitted, exam by exam; students
-and programs nothing here. An account that was switched off may do nothing. What a caller may not see does not exist for
-them.
+Administrators and the creator of an exam may do everything. Other teachers may do what they were permitted for this
+exam. Students, services and deactivated accounts have no access here. Never reveals that something exists to a user who
+may not see it.
 """
 
 from typing import Any, Final, Never
@@ -25,18 +25,18 @@ _COLUMNS: dict[Permission, InstrumentedAttribute[bool]] = {
 }
 
 UserId = UUID | BindParameter[UUID]
-"""Who asks; a parameter where a statement is built once for everybody."""
+"""The user, or a parameter in a statement that is built once for all users."""
 
 ANY = tuple(Permission)
-"""For what any permission is enough for: to see that an exam is there, and what it is called."""
+"""For actions that need any permission at all, such as seeing the title of an exam."""
 
 
 def permits(user_id: UserId, *any_of: Permission) -> ColumnElement[bool]:
-    """The condition on `Exam` that this user may do one of these things with it; the query must select from `Exam`.
+    """Return the condition on `Exam` that this user has one of these permissions. The query must select from `Exam`.
 
-    Without any it holds for the exam's maker and for administrators alone.
+    Without permissions, only the creator and administrators pass.
     """
-    # Told to which query they belong: of its own SQLAlchemy looks one query out, and would ask about any exam.
+    # Correlated explicitly: SQLAlchemy correlates with the next outer query only, which would match any exam.
     return (
         exists()
         .where(User.id == user_id, User.is_active, or_(User.role == Role.ADMIN, _by_teacher(user_id, any_of)))
@@ -45,29 +45,29 @@ def permits(user_id: UserId, *any_of: Permission) -> ColumnElement[bool]:
 
 
 async def require(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> None:
-    """Raise NotFound when this exam is not there for this user, Forbidden when it is and none of these is permitted."""
+    """Raise NotFound when the user may not see this exam, Forbidden when the user has none of these permissions."""
     await _require(conn, _HELD, exam_id, user_id, any_of, "exam")
 
 
 async def require_for_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: UUID, *any_of: Permission) -> UUID:
-    """Give the attempt's exam. Raises NotFound when it is not there for this user, Forbidden when none is permitted."""
+    """Return the exam of an attempt. Raises NotFound when the user may not see it, Forbidden without a permission."""
     return await _require(conn, _HELD_OF_ATTEMPT, attempt_id, user_id, any_of, "attempt")
 
 
 async def require_for_flag(conn: AsyncConnection, flag_id: UUID, user_id: UUID, *any_of: Permission) -> UUID:
-    """Give the flag's exam. Raises NotFound when it is not there for this user, Forbidden when none is permitted."""
+    """Return the exam of a flag. Raises NotFound when the user may not see it, Forbidden without a permission."""
     return await _require(conn, _HELD_OF_FLAG, flag_id, user_id, any_of, "flag")
 
 
 async def raise_refusal(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> Never:
-    """Raise what it means that a query found no such exam: Forbidden or NotFound, as `require` does."""
+    """Raise NotFound or Forbidden after a query with `permits` found no exam."""
     await require(conn, exam_id, user_id, *any_of)
-    # It came, or was permitted, since that query looked.
+    # It was created, or permitted, after that query.
     raise NotFound(f"There is no exam {exam_id} that you can see.")
 
 
 async def require_creator(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> None:
-    """Raise NotFound when this exam is not there for this user, Forbidden for who neither made it nor administers."""
+    """Raise NotFound when the user may not see this exam, Forbidden for other teachers than its creator."""
     if not await is_permitted(conn, exam_id, user_id):
         if await is_permitted(conn, exam_id, user_id, *ANY):
             raise Forbidden("Only the creator of the exam and administrators can do this.")
@@ -75,13 +75,13 @@ async def require_creator(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -
 
 
 async def is_permitted(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> bool:
-    """Whether this user may do one of these things with this exam."""
+    """Whether this user has one of these permissions for this exam."""
     found = await conn.execute(select(exists().where(Exam.id == exam_id, permits(user_id, *any_of))))
     return bool(found.scalar_one())
 
 
 async def list_permissions(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> list[Permission]:
-    """Everything this user may do with this exam."""
+    """List all permissions of this user for this exam."""
     row = (await conn.execute(_HELD, {"thing": exam_id, "user": user_id})).one_or_none()
     return [] if row is None else [one for one, permitted in zip(ANY, row[1:], strict=True) if permitted]
 
@@ -117,7 +117,7 @@ def _by_teacher(user_id: UserId, any_of: tuple[Permission, ...]) -> ColumnElemen
     return and_(User.role == Role.TEACHER, or_(Exam.creator_id == user_id, granted))
 
 
-# Built once: half of what asking costs is to say the question.
+# Built once: building these statements took half the time of a check.
 _USER: Final = bindparam("user", type_=Uuid)
 _THING: Final = bindparam("thing", type_=Uuid)
 _held: Final = select(Exam.id, *(permits(_USER, one).label(one) for one in ANY))

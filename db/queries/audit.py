@@ -1,4 +1,7 @@
-"""The audit log: who did what to which thing. Rows are only ever added."""
+"""The audit log: who did what to what, when, and from where.
+
+Never changes or deletes a row. Handlers and jobs append through `db.unit`.
+"""
 
 from uuid import UUID
 
@@ -11,7 +14,7 @@ from db.models import AuditLog, User
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was done; `at` in ms since the epoch. Without an actor a server did it."""
+    """One action; `at` in ms since the epoch. Without an actor, a server did it."""
 
     entry_id: UUID
     at: int
@@ -61,7 +64,7 @@ async def list_entries(
     after: UUID | None = None,
     limit: int = 50,
 ) -> list[AuditEntry]:
-    """List what was done, the newest first, from before the entry `after`; `actor` is an id or a username."""
+    """List actions, the newest first, before the entry `after`. `actor` is an id or a username."""
     wanted = {AuditLog.action: action, AuditLog.resource: resource, AuditLog.resource_id: resource_id}
     conditions = [column == value for column, value in wanted.items() if value is not None]
     if isinstance(actor, str):

@@ -1,4 +1,7 @@
-"""The feed: numbered changes of an exam's board, appended in the transaction of the change itself."""
+"""The feed: the numbered changes of an exam's board.
+
+Never appends outside the transaction of the change. Handlers and jobs append through `db.unit`.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,24 +19,24 @@ from protocol.console import ROWS, Delta, Row
 
 KEPT: Final = timedelta(hours=48)
 KEPT_ROWS: Final = 10_000
-"""A console that holds an older board than the first row kept is shown a new one."""
+"""A console whose board is older than the first kept row gets a snapshot."""
 
 TRIMMED_AT_ONCE: Final = 10_000
-"""How many rows one transaction deletes."""
+"""The most rows that one transaction deletes."""
 
 _KINDS = {row: kind for kind, row in ROWS.items()}
 
 
 async def create_feed(conn: AsyncConnection, exam_id: UUID) -> None:
-    """Give a new exam its head."""
+    """Create the feed head of a new exam."""
     await conn.execute(postgresql.insert(FeedHead).values(exam_id=exam_id).on_conflict_do_nothing())
 
 
 async def append(conn: AsyncConnection, exam_id: UUID, rows: Sequence[Row]) -> int:
-    """Append rows under the next offsets and return the new head.
+    """Append rows under the next offsets; return the new head.
 
-    The head's row stays locked until COMMIT, so offsets and commits agree: call this last in a transaction,
-    and for several exams in the order of their ids.
+    The head's row stays locked until COMMIT, so the order of offsets is the order of commits. Call this last in a
+    transaction, and for several exams in the order of their ids.
     """
     head: int = (
         await conn.execute(
@@ -56,13 +59,13 @@ async def append(conn: AsyncConnection, exam_id: UUID, rows: Sequence[Row]) -> i
 
 
 async def read_heads(conn: AsyncConnection, exam_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """The current head of each exam."""
+    """Read the current head of each exam."""
     found = await conn.execute(select(FeedHead.exam_id, FeedHead.head).where(FeedHead.exam_id.in_(exam_ids)))
     return {row.exam_id: row.head for row in found}
 
 
 async def read_after(conn: AsyncConnection, exam_id: UUID, offset: int, limit: int = 1000) -> list[Delta]:
-    """The rows after `offset`, in order, as the frames consoles receive."""
+    """Read the rows after `offset`, in order, as frames for consoles."""
     found = await conn.execute(
         select(FeedRow.offset, FeedRow.kind, cast(FeedRow.body, Text))
         .where(FeedRow.exam_id == exam_id, FeedRow.offset > offset)
@@ -75,10 +78,10 @@ async def read_after(conn: AsyncConnection, exam_id: UUID, offset: int, limit: i
 async def trim_feeds(
     conn: AsyncConnection, *, kept: timedelta = KEPT, rows: int = KEPT_ROWS, limit: int = TRIMMED_AT_ONCE
 ) -> int:
-    """Delete what no console goes on from any more: rows that are too old, or too many; return how many they were.
+    """Delete rows that are too old or too many; return how many.
 
-    What stays is without holes up to the head, and always the last row: the head can be checked against it. Call it
-    again, in a transaction of its own, while it returns as many as `limit`.
+    The kept rows have no holes up to the head and always include the last row, so that the head can be checked. Call it
+    again, in a new transaction, while it returns as many as `limit`.
     """
     young = aliased(FeedRow)
     fresh = (
@@ -90,7 +93,7 @@ async def trim_feeds(
         .scalar_subquery()
     )
     first = func.greatest(FeedHead.head - rows + 1, func.coalesce(fresh, FeedHead.head))
-    # Materialized: PostgreSQL would look for an exam's first young row once for every row of its feed.
+    # Materialized: PostgreSQL would search an exam's first young row again for every row of its feed.
     cut = select(FeedHead.exam_id, func.least(first, FeedHead.head).label("first")).cte().prefix_with("MATERIALIZED")
     past = (
         select(FeedRow.exam_id, FeedRow.offset)

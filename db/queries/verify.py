@@ -1,6 +1,6 @@
-"""What `veritas verify` asks of the record, and what a simulated class counts in it: whole tables at a time.
+"""Checks of whole tables for `veritas verify`, and counts for simulated exams.
 
-Nothing here is written, and no query is made per stream. Each check returns its first breaches, not all of them.
+Never writes. No query runs once per stream. Each check returns its first breaches, not all of them.
 """
 
 from collections.abc import AsyncIterator
@@ -18,18 +18,18 @@ from protocol.codes import RejectCode
 from protocol.limits import ITEM_CHARS
 
 SHOWN: Final = 20
-"""How many breaches of one law are told apart."""
+"""The most breaches of one kind that are returned."""
 
 
 class Breach(msgspec.Struct, frozen=True):
-    """One place where the record breaks a law: what it is about, and what is wrong there."""
+    """One place where stored data break a rule: where, and what is wrong."""
 
     where: str
     what: str
 
 
 class Extent(msgspec.Struct, frozen=True):
-    """How much there is to be checked."""
+    """How much there is to check."""
 
     streams: int
     events: int
@@ -42,8 +42,8 @@ _EXTENT: Final = text(
     "(SELECT count(*) FROM feed_heads) AS feeds, (SELECT count(*) FROM analysis_cursors) AS cursors"
 )
 
-# An `events_lost` row stands for the numbers from its own `from`; every other row for its number alone.
-_TILES: Final = """
+# An `events_lost` row covers the numbers from its `from` to its own; every other row covers its own number.
+_SPANS: Final = """
     SELECT stream_id, seq,
            CASE WHEN event_type <> 'events_lost' THEN seq
                 WHEN jsonb_typeof(data_payload -> 'from') = 'number' THEN (data_payload -> 'from')::numeric
@@ -52,11 +52,11 @@ _TILES: Final = """
     FROM monitoring_events
 """
 
-_UNTILED: Final = text(
-    f"SELECT stream_id AS place, seq, first_seq, before FROM ({_TILES}) AS tiles "  # noqa: S608 - a constant
+_SEQUENCE_ERRORS: Final = text(
+    f"SELECT stream_id AS place, seq, first_seq, before FROM ({_SPANS}) AS spans "  # noqa: S608 - a constant
     "WHERE first_seq IS DISTINCT FROM before + 1 OR first_seq > seq ORDER BY stream_id, seq LIMIT :most"
 )
-_UNKEYED: Final = text(
+_UNKEYED_PARTITIONS: Final = text(
     """
     SELECT child.relname AS place
     FROM pg_partition_tree('monitoring_events') AS tree JOIN pg_class child ON child.oid = tree.relid
@@ -68,7 +68,7 @@ _UNKEYED: Final = text(
     ORDER BY child.relname LIMIT :most
     """
 )
-_FOREIGN: Final = text(
+_ORPHANED_EVENTS: Final = text(
     """
     SELECT stream_id AS place, count(*) AS a FROM monitoring_events AS event
     WHERE NOT EXISTS (SELECT FROM event_streams WHERE event_streams.id = event.stream_id)
@@ -98,7 +98,7 @@ _CURSORS: Final = text(
     ORDER BY cursor.attempt_id LIMIT :most
     """
 )
-_MISSHAPEN: Final = text(
+_MALFORMED_MARKERS: Final = text(
     """
     SELECT stream_id AS place, seq, event_type
     FROM monitoring_events
@@ -110,10 +110,10 @@ _MISSHAPEN: Final = text(
     ORDER BY stream_id, seq LIMIT :most
     """
 ).bindparams(bindparam("codes", list(RejectCode), ARRAY(Text)))
-# What an event has to say to be a revision: `db.answer_columns` reads it so. An answer outlives its stream's events.
+# Which events are revisions: the same as in `db.answer_columns`. Answers are kept when the events are deleted.
 _ANSWERS: Final = text(
     """
-    WITH said AS (
+    WITH given AS (
         SELECT event.stream_id, event.seq, stream.attempt_id, data_payload ->> 'item' AS item,
                data_payload -> CASE event_type WHEN 'draft_saved' THEN 'text' ELSE 'value' END AS value
         FROM monitoring_events AS event JOIN event_streams AS stream ON stream.id = event.stream_id
@@ -123,21 +123,21 @@ _ANSWERS: Final = text(
           AND CASE event_type WHEN 'draft_saved' THEN coalesce(jsonb_typeof(data_payload -> 'text') = 'string', false)
                               ELSE data_payload ? 'value' END
     )
-    SELECT stream_id AS place, seq, said.item IS NULL AS unsaid, answer.item IS NULL AS unkept
-    FROM said FULL JOIN attempt_answers AS answer USING (stream_id, seq)
-    WHERE (said.attempt_id, said.item, said.value) IS DISTINCT FROM (answer.attempt_id, answer.item, answer.value)
-      AND EXISTS (SELECT FROM monitoring_events WHERE stream_id = coalesce(said.stream_id, answer.stream_id))
+    SELECT stream_id AS place, seq, given.item IS NULL AS has_no_event, answer.item IS NULL AS has_no_answer
+    FROM given FULL JOIN attempt_answers AS answer USING (stream_id, seq)
+    WHERE (given.attempt_id, given.item, given.value) IS DISTINCT FROM (answer.attempt_id, answer.item, answer.value)
+      AND EXISTS (SELECT FROM monitoring_events WHERE stream_id = coalesce(given.stream_id, answer.stream_id))
     ORDER BY stream_id, seq LIMIT :most
     """
 ).bindparams(
     bindparam("types", [*answer_columns.TYPES, "answer_submitted"], ARRAY(Text)),
     bindparam("item_chars", ITEM_CHARS, BigInteger),
 )
-_STRAYS: Final = text(
+_OUTSIDE_PARTITIONS: Final = text(
     "SELECT stream_id AS place, count(*) AS a FROM monitoring_events_default "
     "GROUP BY stream_id ORDER BY stream_id LIMIT :most"
 )
-_UNJUDGED: Final = text(
+_UNFOLDED: Final = text(
     """
     SELECT count(*) FROM exam_attempts AS attempt
     JOIN event_streams AS stream ON stream.attempt_id = attempt.id
@@ -151,41 +151,45 @@ _UNJUDGED: Final = text(
 
 @asynccontextmanager
 async def read_snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """One moment of the record, read-only, for as long as it takes; the pool's time limits are not for whole tables."""
-    patient = create_async_engine(engine.url, poolclass=NullPool)
+    """Open a read-only snapshot of the database without time limits, because it reads whole tables."""
+    unguarded = create_async_engine(engine.url, poolclass=NullPool)
     try:
-        async with patient.connect() as conn:
+        async with unguarded.connect() as conn:
             yield await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     finally:
-        await patient.dispose()
+        await unguarded.dispose()
 
 
 async def measure_extent(conn: AsyncConnection) -> Extent:
-    """How much there is to be checked."""
+    """Measure how much there is to check."""
     row = (await conn.execute(_EXTENT)).one()
     return Extent(row.streams, row.events, row.feeds, row.cursors)
 
 
 async def find_sequence_errors(conn: AsyncConnection) -> list[Breach]:
-    """Places where the rows of a stream do not stand for 1 to its end, each number once."""
+    """Find streams whose rows do not cover 1 to the last number, each number once."""
     return [
         Breach(f"stream {row.place}", _describe(row.seq, row.first_seq, row.before))
-        for row in await _find(conn, _UNTILED)
+        for row in await _find(conn, _SEQUENCE_ERRORS)
     ]
 
 
 async def find_unkeyed_partitions(conn: AsyncConnection) -> list[Breach]:
-    """Partitions in which nothing keeps a number from being stored twice."""
-    return [Breach(f"table {row.place}", "has no unique (stream_id, seq)") for row in await _find(conn, _UNKEYED)]
+    """Find partitions without the unique key that prevents duplicates."""
+    return [
+        Breach(f"table {row.place}", "has no unique (stream_id, seq)") for row in await _find(conn, _UNKEYED_PARTITIONS)
+    ]
 
 
 async def find_orphaned_events(conn: AsyncConnection) -> list[Breach]:
-    """Events of streams that do not exist."""
-    return [Breach(f"stream {row.place}", f"{row.a} events, but no stream") for row in await _find(conn, _FOREIGN)]
+    """Find events whose stream does not exist."""
+    return [
+        Breach(f"stream {row.place}", f"{row.a} events, but no stream") for row in await _find(conn, _ORPHANED_EVENTS)
+    ]
 
 
 async def find_feed_gaps(conn: AsyncConnection) -> list[Breach]:
-    """Feeds that are not numbered without a gap from the first row kept to their head."""
+    """Find feeds that are not numbered without a gap from the first kept row to the head."""
     return [
         Breach(
             f"exam {row.place}",
@@ -196,7 +200,7 @@ async def find_feed_gaps(conn: AsyncConnection) -> list[Breach]:
 
 
 async def find_cursor_errors(conn: AsyncConnection) -> list[Breach]:
-    """Cursors that stand past what is stored, or in a stream of another attempt."""
+    """Find cursors beyond the stored events, or in a stream of another attempt."""
     return [
         Breach(
             f"attempt {row.place}",
@@ -208,38 +212,38 @@ async def find_cursor_errors(conn: AsyncConnection) -> list[Breach]:
 
 
 async def find_malformed_markers(conn: AsyncConnection) -> list[Breach]:
-    """Rows in place of events that do not say what they stand for."""
+    """Find markers, rows in place of events, whose content is incomplete."""
     return [
-        Breach(f"stream {row.place}", f"{row.event_type} at {row.seq} does not say what it stands for")
-        for row in await _find(conn, _MISSHAPEN)
+        Breach(f"stream {row.place}", f"{row.event_type} at {row.seq} is incomplete")
+        for row in await _find(conn, _MALFORMED_MARKERS)
     ]
 
 
 async def find_events_outside_partitions(conn: AsyncConnection) -> list[Breach]:
-    """Events that fell outside every day's partition."""
-    found = await _find(conn, _STRAYS)
+    """Find events outside the partitions of their day."""
+    found = await _find(conn, _OUTSIDE_PARTITIONS)
     return [Breach(f"stream {row.place}", f"{row.a} events in the default partition") for row in found]
 
 
 async def find_answer_errors(conn: AsyncConnection) -> list[Breach]:
-    """Answers without the event that gave them, events without the answer they gave, and such as do not agree."""
+    """Find answers without an event, events without an answer, and answers that differ from their event."""
     return [
         Breach(
             f"stream {row.place}",
-            f"no answer was kept of {row.seq}"
-            if row.unkept
-            else f"{row.seq} gave no answer, but one is kept"
-            if row.unsaid
-            else f"the answer kept of {row.seq} is not what it says",
+            f"event {row.seq} has no stored answer"
+            if row.has_no_answer
+            else f"an answer is stored for {row.seq}, which is not an answer"
+            if row.has_no_event
+            else f"the stored answer differs from event {row.seq}",
         )
         for row in await _find(conn, _ANSWERS)
     ]
 
 
 async def count_stored(conn: AsyncConnection, exam_id: UUID, *, without: UUID | None = None) -> int:
-    """How many numbers of an exam's client streams are stored: events, tombstones, and every number of a lost span.
+    """Count the stored numbers of an exam's client streams: events, tombstones, and each number of a lost span.
 
-    All students', or all `without` one's.
+    `without` leaves out one student.
     """
     first_seq = MonitoringEvent.data_payload["from"].astext.cast(BigInteger)
     spans = func.sum(MonitoringEvent.seq - first_seq).filter(MonitoringEvent.event_type == "events_lost")
@@ -259,7 +263,7 @@ async def count_stored(conn: AsyncConnection, exam_id: UUID, *, without: UUID | 
 
 
 async def count_flags(conn: AsyncConnection, exam_id: UUID) -> int:
-    """How many flags were raised in an exam."""
+    """Count the flags of an exam."""
     found = await conn.execute(
         select(func.count())
         .select_from(Flag)
@@ -270,14 +274,14 @@ async def count_flags(conn: AsyncConnection, exam_id: UUID) -> int:
 
 
 async def count_unfolded(conn: AsyncConnection, exam_id: UUID) -> int:
-    """How many streams of an exam reach beyond their attempt's cursor."""
-    found = await conn.execute(_UNJUDGED, {"exam_id": exam_id})
+    """Count the streams of an exam that have events after their attempt's cursor."""
+    found = await conn.execute(_UNFOLDED, {"exam_id": exam_id})
     return int(found.scalar_one())
 
 
 def _describe(seq: int, first_seq: int | None, before: int) -> str:
     if first_seq is None or first_seq > seq:
-        return f"the lost span that ends at {seq} does not say where it begins"
+        return f"the lost span that ends at {seq} has no valid first number"
     if first_seq <= before:
         return f"{first_seq} to {min(seq, before)} are stored twice"
     return f"{before + 1} to {first_seq - 1} are missing"

@@ -55,7 +55,7 @@ class Reproduction(msgspec.Struct):
     flags: list[Breach] = []
     scores: list[Breach] = []
     coverages: list[Breach] = []
-    not_carried: dict[int, int] = {}
+    unsupported: dict[int, int] = {}
     past_retention: int = 0
 
     @property
@@ -63,7 +63,7 @@ class Reproduction(msgspec.Struct):
         """Attempts that were not checked, and why."""
         notes = [
             f"rulebook {version} is not carried: {_many(count, 'attempt')} not folded again"
-            for version, count in sorted(self.not_carried.items())
+            for version, count in sorted(self.unsupported.items())
         ]
         if self.past_retention:
             notes.append(f"past retention: {_many(self.past_retention, 'attempt')} whose events are deleted")
@@ -190,7 +190,7 @@ def _read_policies(
     for folded in page:
         version = folded.rulebook_version
         if version not in rulebooks:
-            found.not_carried[version] = found.not_carried.get(version, 0) + 1
+            found.unsupported[version] = found.unsupported.get(version, 0) + 1
             continue
         try:
             policies[folded.attempt_id] = read_policy(folded.policy, version, rulebooks)

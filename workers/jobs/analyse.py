@@ -93,7 +93,7 @@ class Analyst:
         while not self._is_finishing:
             async with self._engine.connect() as conn:
                 backlog = await analyses.measure_backlog(conn)
-                due = await analyses.list_due(conn, PAGE, carried=self._carried)
+                due = await analyses.list_due(conn, PAGE, supported=self._carried)
             metrics.ANALYSES_WAITING.set(backlog.waiting)
             metrics.ANALYSES_FAILED.set(backlog.failed)
             metrics.ANALYSIS_LAG.set(backlog.lag_s)
@@ -121,7 +121,7 @@ class Analyst:
         try:
             drafted = await self._analyse_drafts(attempt_id)
             async with change(self._engine, self._notifier) as unit:
-                claim = await analyses.claim_analysis(unit.conn, attempt_id, carried=self._carried)
+                claim = await analyses.claim_analysis(unit.conn, attempt_id, supported=self._carried)
                 return False if claim is None else await self._analyse(unit, claim, drafted)
         except Exception as error:
             if not blames_data(error):
@@ -141,7 +141,7 @@ class Analyst:
     async def _analyse(self, unit: Unit, claim: Claim, drafted: DraftAnalysis) -> bool:
         """Compute and store. Postpone it if new events arrived or wait for a fold. Return whether it was stored."""
         conn = unit.conn
-        waiting = await worklist.find_unfolded(conn, [claim.attempt_id], carried=self._carried)
+        waiting = await worklist.find_unfolded(conn, [claim.attempt_id], supported=self._carried)
         if waiting and waiting[0].lag_ms > UNFOLDABLE_MS:
             await self._fail(conn, claim.attempt_id, _UNFOLDED)
             return False

@@ -73,7 +73,7 @@ class Evaluator:
         notifier: Notifier,
         rulebooks: Mapping[int, Rulebook] = RULEBOOKS,
         *,
-        events_per_transaction: int = cursors.FACTS_PER_TRANSACTION,
+        events_per_transaction: int = cursors.EVENTS_PER_TRANSACTION,
         checkpoint_events: int = CHECKPOINT_EVENTS,
         quarantine_s: float = QUARANTINE_S,
         busy_checks: int = BUSY_CHECKS,
@@ -142,7 +142,7 @@ class Evaluator:
 
     async def _find_waiting(self, attempts: Collection[UUID]) -> list[UUID]:
         async with self._engine.connect() as conn:
-            found = await worklist.find_unfolded(conn, attempts, carried=self.carried)
+            found = await worklist.find_unfolded(conn, attempts, supported=self.carried)
         return [attempt.attempt_id for attempt in found]
 
     async def _fold_or_halve(self, attempts: Sequence[UUID]) -> Outcome:
@@ -165,7 +165,7 @@ class Evaluator:
         async with change(self._engine, self._notifier) as unit:
             # The folder of this connection. If it is replaced meanwhile, the new one must not get these states.
             folder = self._folder
-            claimed = await cursors.claim_cursors(unit.conn, attempts, len(attempts), carried=self.carried)
+            claimed = await cursors.claim_cursors(unit.conn, attempts, len(attempts), supported=self.carried)
             reading = await cursors.read_events(unit.conn, claimed, self._events_per_transaction)
             moving = [cursor for cursor in claimed if cursor.attempt_id in reading.events]
             starts = {cursor.attempt_id: folder.take(cursor) for cursor in moving}

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.errors import AWAY
 from db.notify import Notifier
 from db.queries.analysis import model_runs
-from db.queries.analysis.model_runs import AttemptFacts, NewModelRun, NewSummary, SummaryRequest
+from db.queries.analysis.model_runs import AttemptData, NewModelRun, NewSummary, SummaryRequest
 from db.queries.evaluation import flags
 from db.queries.evaluation.flags import NewFlag
 from db.unit import change
@@ -116,7 +116,7 @@ class LlmSummarizer:
     async def _request(self, model: Model, request: SummaryRequest) -> None:
         """Request one summary, and store its valid claims or the time of the next try."""
         async with self._engine.connect() as conn:
-            record = await model_runs.read_attempt_facts(conn, request.attempt_id)
+            record = await model_runs.read_attempt_data(conn, request.attempt_id)
             shown = evidence.present(await _read_case(conn, request.attempt_id, record))
             earlier = await model_runs.find_earlier_answer(conn, request.attempt_id, shown.shown)
             spent = await model_runs.count_tokens(conn, record.exam_id)
@@ -130,7 +130,7 @@ class LlmSummarizer:
         else:
             await self._send(model, request, record, shown)
 
-    async def _send(self, model: Model, request: SummaryRequest, record: AttemptFacts, shown: Evidence) -> None:
+    async def _send(self, model: Model, request: SummaryRequest, record: AttemptData, shown: Evidence) -> None:
         reply = None
         try:
             reply = await self._wait_for(model.ask(shown, verdict.schema()))
@@ -160,7 +160,7 @@ class LlmSummarizer:
             finishing.cancel()
             await asyncio.gather(answering, finishing, return_exceptions=True)
 
-    async def _store(self, request: SummaryRequest, record: AttemptFacts, shown: Evidence, reply: Reply) -> None:
+    async def _store(self, request: SummaryRequest, record: AttemptData, shown: Evidence, reply: Reply) -> None:
         """Store the valid claims. Raises BadVerdict if the summary has none."""
         checked = verdict.check(verdict.read(reply.text), shown)
         metrics.MODEL_CLAIMS_DROPPED.inc(checked.dropped)
@@ -195,7 +195,7 @@ class LlmSummarizer:
             await model_runs.postpone_request(conn, request.attempt_id, request.revision, after_s)
 
 
-async def _read_case(conn: AsyncConnection, attempt_id: UUID, record: AttemptFacts) -> AttemptCase:
+async def _read_case(conn: AsyncConnection, attempt_id: UUID, record: AttemptData) -> AttemptCase:
     raised = await model_runs.read_flags(conn, attempt_id)
     cited = {event_id for flag in raised for event_id in flag.cited}
     events = await model_runs.read_events(conn, attempt_id, cited, plain=PLAIN, most=evidence.EVENTS_MAX)
@@ -229,7 +229,7 @@ def _summary(checked: Checked, reply: Reply) -> NewSummary:
     )
 
 
-def _flag(attempt_id: UUID, record: AttemptFacts, advice: Advice) -> NewFlag:
+def _flag(attempt_id: UUID, record: AttemptData, advice: Advice) -> NewFlag:
     cited = ",".join(f"{stream}:{seq}" for stream, seq in sorted(advice.cited))
     return NewFlag(
         attempt_id=attempt_id,

@@ -89,7 +89,7 @@ class Sweep:
     async def _list(self, days_ago: int, besides: Collection[UUID]) -> list[worklist.UnfoldedAttempt]:
         async with self._engine.connect() as conn:
             found = await worklist.list_unfolded(
-                conn, self._page, carried=self._evaluator.carried, besides=besides, days_ago=days_ago
+                conn, self._page, supported=self._evaluator.carried, besides=besides, days_ago=days_ago
             )
-        self._not_carried[days_ago] = found.not_carried
+        self._not_carried[days_ago] = found.unsupported
         return found.waiting

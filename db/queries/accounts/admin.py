@@ -1,7 +1,7 @@
-"""Accounts as administrators see and change them. None is ever removed: what somebody did stays theirs.
+"""Accounts as administrators see and change them.
 
-Whoever changes an account is checked in the same transaction; no administrator is locked out by themselves or by two
-who do it to one another.
+The same transaction checks the administrator who changes an account: administrators cannot lock themselves out, nor two
+of them each other. Never deletes an account, because its actions belong to it.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from protocol.roles import Role
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """One account; times in ms since the epoch. Without a password one signs in by candidate codes alone."""
+    """One account; times in ms since the epoch. A user without a password can sign in only with exam codes."""
 
     user_id: UUID
     username: str
@@ -47,7 +47,7 @@ _VIEW: Final = (
         User.last_login,
         User.created_at,
     )
-    # A profile stays when a role goes: only a teacher's own counts.
+    # A profile is kept when the role changes, so it counts only for teachers.
     .join(TeacherProfile, (TeacherProfile.user_id == User.id) & (User.role == Role.TEACHER), isouter=True)
 )
 
@@ -62,7 +62,7 @@ async def list_accounts(
     after: str | None = None,
     limit: int = 50,
 ) -> list[AccountView]:
-    """List accounts by username, from those after `after`; `like` is part of a username, a name or an address."""
+    """List accounts by username, after `after`. `like` is part of a username, a name or an e-mail address."""
     conditions = [true() if role is None else User.role == role, true() if after is None else User.username > after]
     if like is not None:
         conditions.append(or_(*(column.icontains(like, autoescape=True) for column in _SEARCHED)))
@@ -79,9 +79,9 @@ async def read_account(conn: AsyncConnection, user_id: UUID) -> AccountView:
 
 
 async def lock_account(conn: AsyncConnection, user_id: UUID, actor_id: UUID) -> AccountView:
-    """Lock an account that an administrator is about to change, and every administrator's, until COMMIT.
+    """Lock the account to change, and the accounts of all administrators, until COMMIT.
 
-    Raises NotFound, Forbidden for who is no administrator any more, and Conflict for a program's account.
+    Raises NotFound, Forbidden when the actor is no longer an administrator, and Conflict for the account of a service.
     """
     locked = await conn.execute(
         select(User.id, User.role, User.is_active)
@@ -99,7 +99,7 @@ async def lock_account(conn: AsyncConnection, user_id: UUID, actor_id: UUID) -> 
 
 
 async def change_account(conn: AsyncConnection, account: AccountView, values: Mapping[str, Any]) -> None:
-    """Change columns of an account that is in hand. Raises Conflict when its e-mail address is taken."""
+    """Change columns of a locked account. Raises Conflict when the e-mail address is taken."""
     email = values.get("email")
     if email is not None:
         other = select(User.id).where(User.email == email, User.id != account.user_id)
@@ -109,13 +109,13 @@ async def change_account(conn: AsyncConnection, account: AccountView, values: Ma
         await conn.execute(update(User).where(User.id == account.user_id).values(**values))
     if "role" in values:
         await users.add_profile(conn, Role(values["role"]), account.user_id)
-    # Whoever is let out, or has another password or role from now on, signs in anew.
+    # After a deactivation, or with a new password or role, the user must sign in again.
     if values.keys() & {"role", "password_hash"} or values.get("is_active") is False:
         await users.end_sessions(conn, account.user_id)
 
 
 async def set_create_exams(conn: AsyncConnection, user_id: UUID, *, may: bool) -> None:
-    """Give a teacher the right to make exams, or take it. Raises Conflict for who is none."""
+    """Set whether a teacher may create exams. Raises Conflict when the account is not a teacher."""
     changed = await conn.execute(
         update(TeacherProfile)
         .where(TeacherProfile.user_id == User.id, User.id == user_id, User.role == Role.TEACHER)

@@ -1,7 +1,7 @@
-"""Credentials: sessions and their refresh tokens, tickets, candidate codes; by hash only, times by PostgreSQL's clock.
+"""Credentials: refresh tokens of sessions, tickets and exam codes, stored by hash; times by PostgreSQL's clock.
 
-A session is a family of refresh tokens; its id is in its access tokens and tickets. A family is changed only under its
-own lock. Nothing here raises for a bad credential: what it does about one (ending a family) must be committed.
+A session is a family of refresh tokens. Its id is in its access tokens and tickets. A family is changed only under its
+lock. Never raises for a bad credential, because the reaction (ending a family) must be committed.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,16 +22,16 @@ from db.queries.accounts.users import Account
 from protocol.roles import Role
 
 REFRESH_LIFETIME: Final = timedelta(days=9)
-"""An exam lasts seven days at most; whoever began it can still come back a day after its deadline."""
+"""An exam lasts seven days at most, so its students can still return a day after its deadline."""
 
 REFRESH_GRACE: Final = timedelta(seconds=60)
-"""How long the answer to a refresh may have been lost: until then the spent token is heard once more."""
+"""How long a used token is accepted once more, because the response to its refresh may have been lost."""
 
 TICKET_LIFETIME: Final = timedelta(seconds=30)
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A living session: whose, and the one exam it is good for when a candidate code opened it."""
+    """A live session: its user, and the only exam that it is valid for when an exam code opened it."""
 
     session: UUID
     account: Account
@@ -39,7 +39,7 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Outcome(StrEnum):
-    """What presenting a refresh token led to; `REUSED` ended its whole family."""
+    """The outcome of a refresh. `REUSED` ended the whole family."""
 
     ROTATED = "rotated"
     REFUSED = "refused"
@@ -47,14 +47,14 @@ class Outcome(StrEnum):
 
 
 class Rotation(msgspec.Struct, frozen=True):
-    """The outcome of a refresh; the session as it stands, except where it was refused."""
+    """The outcome of a refresh, and the session unless it was refused."""
 
     outcome: Outcome
     session: Session | None = None
 
 
 class Ticket(msgspec.Struct, frozen=True):
-    """A ticket as it was spent: the session it belongs to and what it was for; `expired` means it came too late."""
+    """A used ticket: its session and purpose. `expired`: it was used too late."""
 
     session: UUID
     purpose: str
@@ -62,13 +62,13 @@ class Ticket(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """Whom a candidate code names, and for which exam."""
+    """The student and the exam of an exam code."""
 
     account: Account
     exam_id: UUID
 
 
-_LIVING: Final = (
+_LIVE: Final = (
     select(User.id, User.username, User.full_name, User.role, RefreshToken.exam_id)
     .join(RefreshToken, RefreshToken.user_id == User.id)
     .where(
@@ -95,13 +95,13 @@ async def open_session(
     exam_id: UUID | None = None,
     lifetime: timedelta = REFRESH_LIFETIME,
 ) -> None:
-    """Begin a family with its first refresh token."""
+    """Create a family with its first refresh token."""
     await _add_token(conn, uuid7(), session, user_id, token_hash, exam_id, lifetime)
 
 
 async def read_session(conn: AsyncConnection, session: UUID) -> Session | None:
-    """Read a living session: neither revoked nor run out, its user active."""
-    found = await conn.execute(_LIVING, {"session": session})
+    """Read a live session: not revoked, not expired, and its user is active."""
+    found = await conn.execute(_LIVE, {"session": session})
     row = found.one_or_none()
     if row is None:
         return None
@@ -109,15 +109,15 @@ async def read_session(conn: AsyncConnection, session: UUID) -> Session | None:
 
 
 async def find_session(conn: AsyncConnection, token_hash: bytes) -> Session | None:
-    """Find the living session a refresh token belongs to, spent or not."""
+    """Find the live session of a refresh token, used or not."""
     found = await conn.execute(select(RefreshToken.family).where(RefreshToken.hash == token_hash))
     session: UUID | None = found.scalar_one_or_none()
     return None if session is None else await read_session(conn, session)
 
 
 async def find_ended_sessions(conn: AsyncConnection, sessions: Collection[UUID]) -> set[UUID]:
-    """Which of these sessions live no longer: revoked, run out, or their user deactivated; one query for all."""
-    living = await conn.execute(
+    """Return which of these sessions were revoked, have expired, or belong to a deactivated user. Uses one query."""
+    live = await conn.execute(
         select(RefreshToken.family)
         .join(User, User.id == RefreshToken.user_id)
         .where(
@@ -127,16 +127,17 @@ async def find_ended_sessions(conn: AsyncConnection, sessions: Collection[UUID])
             User.is_active,
         )
     )
-    return set(sessions) - set(living.scalars())
+    return set(sessions) - set(live.scalars())
 
 
 async def rotate_token(
     conn: AsyncConnection, token_hash: bytes, successor_hash: bytes, *, lifetime: timedelta = REFRESH_LIFETIME
 ) -> Rotation:
-    """Spend a refresh token for its successor.
+    """Replace a refresh token by its successor.
 
-    A spent token presented again ends its family: somebody else holds it too. Except within the grace, while its
-    successor is unused: then the answer was lost, or another tab asked, and the successor is replaced in its turn.
+    A used token that is presented again ends its family, because another program has it too. The exception is the grace
+    period, while the successor is unused: then the response was lost, or another tab refreshed, and the successor is
+    replaced as well.
     """
     session = await _lock_family_of(conn, token_hash)
     current = None if session is None else await read_session(conn, session)
@@ -159,7 +160,7 @@ async def rotate_token(
 
 
 async def revoke_session(conn: AsyncConnection, session: UUID) -> None:
-    """End a session: its refresh tokens and its unspent tickets."""
+    """End a session: its refresh tokens and its unused tickets."""
     await conn.execute(select(func.pg_advisory_xact_lock(_lock_number(session))))
     await conn.execute(
         update(RefreshToken)
@@ -178,7 +179,7 @@ async def issue_ticket(
     purpose: str,
     lifetime: timedelta = TICKET_LIFETIME,
 ) -> int:
-    """Store a ticket to one socket; return its end in ms since the epoch."""
+    """Store a ticket for one socket; return when it expires, in ms since the epoch."""
     issued = await conn.execute(
         insert(WsTicket)
         .values(hash=ticket_hash, user_id=user_id, session=session, purpose=purpose, expires_at=func.now() + lifetime)
@@ -188,21 +189,21 @@ async def issue_ticket(
 
 
 async def spend_ticket(conn: AsyncConnection, ticket_hash: bytes) -> Ticket | None:
-    """Delete a ticket and say what it was good for; None when there is none, or no longer."""
+    """Delete a ticket and return what it was for; None when it does not exist or was used before."""
     spent = await conn.execute(_SPEND, {"ticket": ticket_hash})
     row = spent.one_or_none()
     return None if row is None else Ticket(row.session, row.purpose, row.expired)
 
 
 async def delete_expired(conn: AsyncConnection) -> int:
-    """Delete tickets nobody spent in time and refresh tokens past use for a day; return how many."""
+    """Delete expired tickets, and refresh tokens that expired more than a day ago; return how many."""
     tickets = await conn.execute(delete(WsTicket).where(WsTicket.expires_at <= func.now()))
     tokens = await conn.execute(delete(RefreshToken).where(RefreshToken.expires_at <= func.now() - timedelta(days=1)))
     return tickets.rowcount + tokens.rowcount
 
 
 async def revoke_codes(conn: AsyncConnection, exam_id: UUID, student_ids: Collection[UUID]) -> None:
-    """End what codes these students have for an exam."""
+    """Revoke the codes of these students for an exam."""
     await conn.execute(
         update(CandidateCode)
         .where(
@@ -215,7 +216,7 @@ async def revoke_codes(conn: AsyncConnection, exam_id: UUID, student_ids: Collec
 
 
 async def replace_codes(conn: AsyncConnection, exam_id: UUID, code_hashes: Mapping[UUID, bytes]) -> None:
-    """Give students of an exam new codes; the older ones are good no longer."""
+    """Store new codes for students of an exam, and revoke the older ones."""
     if not code_hashes:
         return
     await revoke_codes(conn, exam_id, code_hashes)
@@ -229,7 +230,7 @@ async def replace_codes(conn: AsyncConnection, exam_id: UUID, code_hashes: Mappi
 
 
 async def find_candidate(conn: AsyncConnection, code_hash: bytes) -> Candidate | None:
-    """Find whom a code names: active, still on the roster, the exam published."""
+    """Find the student of a code: active and on the roster, with a published exam."""
     found = await conn.execute(
         select(User.id, User.username, User.full_name, User.role, CandidateCode.exam_id)
         .join(CandidateCode, CandidateCode.student_id == User.id)
@@ -271,7 +272,7 @@ async def _add_token(
 
 
 async def _lock_family_of(conn: AsyncConnection, token_hash: bytes) -> UUID | None:
-    """Let one transaction at a time change a family; a token's family never changes, so it may be read beforehand."""
+    """Lock the family of a token until COMMIT. A token never changes its family, so reading it first is safe."""
     found = await conn.execute(select(RefreshToken.family).where(RefreshToken.hash == token_hash))
     session: UUID | None = found.scalar_one_or_none()
     if session is not None:
@@ -280,14 +281,14 @@ async def _lock_family_of(conn: AsyncConnection, token_hash: bytes) -> UUID | No
 
 
 def _lock_number(session: UUID) -> int:
-    """A signed 64-bit number; two families sharing one only wait for each other."""
+    """Return a signed 64-bit number. Two families with the same number only wait for each other."""
     return int.from_bytes(session.bytes[8:], signed=True)
 
 
 async def _spendable(conn: AsyncConnection, token_hash: bytes) -> list[UUID] | None:
-    """Which tokens a presented one may spend: itself, or, in its grace, itself and its unused successor.
+    """Return the tokens that a presented token may replace: itself, or in its grace period also its unused successor.
 
-    Nothing when its time is over; None when it was spent before.
+    Empty when it has expired; None when it was used before.
     """
     successor = aliased(RefreshToken)
     unused = successor.id.is_not(None) & successor.replaced_by.is_(None)
@@ -295,18 +296,18 @@ async def _spendable(conn: AsyncConnection, token_hash: bytes) -> list[UUID] | N
         select(
             RefreshToken.id,
             RefreshToken.replaced_by,
-            (RefreshToken.expires_at > func.now()).label("living"),
+            (RefreshToken.expires_at > func.now()).label("is_live"),
             or_(
                 RefreshToken.replaced_by.is_(None),
                 unused & (RefreshToken.replaced_at > func.now() - REFRESH_GRACE),
-            ).label("granted"),
+            ).label("is_spendable"),
         )
         .join(successor, successor.id == RefreshToken.replaced_by, isouter=True)
         .where(RefreshToken.hash == token_hash)
     )
     row = found.one()
-    if not row.living:
+    if not row.is_live:
         return []
-    if not row.granted:
+    if not row.is_spendable:
         return None
     return [row.id] if row.replaced_by is None else [row.id, row.replaced_by]

@@ -1,6 +1,7 @@
-"""Service keys: how programs come in. A key belongs to the program's own account, and is stored by hash only.
+"""Keys of services: programs that call Veritas.
 
-Keys of one name are one program's: a new one is given before the old one is revoked. None is ever removed.
+A key belongs to the service's account and is stored by hash only. Keys with the same name belong to one service, so a
+new key can be created before the old one is revoked. Never deletes a key.
 """
 
 from collections.abc import Sequence
@@ -20,14 +21,14 @@ from db.models import ServiceKey, User
 from protocol.roles import Role, Scope
 
 USERNAME: Final = "service:{name}"
-"""No person's username has a colon."""
+"""Usernames of people cannot contain a colon."""
 
 _NOTED_EVERY: Final = timedelta(minutes=1)
-"""How exactly it is known when a key was used last: not every call writes."""
+"""How exactly the last use of a key is recorded, so that not every call writes."""
 
 
 class KeyView(msgspec.Struct, frozen=True, kw_only=True):
-    """One key, which itself is shown nowhere any more; times in ms since the epoch."""
+    """One key, without its secret; times in ms since the epoch."""
 
     key_id: UUID
     name: str
@@ -38,7 +39,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Program(msgspec.Struct, frozen=True):
-    """The program a key belongs to, and what the key is good for."""
+    """The service that a key belongs to, and the key's scopes."""
 
     user_id: UUID
     key_id: UUID
@@ -47,14 +48,14 @@ class Program(msgspec.Struct, frozen=True):
 
 
 async def create_key(conn: AsyncConnection, name: str, scopes: Sequence[Scope], key_hash: bytes) -> KeyView:
-    """Store a key of the program of this name, and make its account where there is none yet.
+    """Store a key of a service, and create the service's account if there is none.
 
-    Raises Conflict when that account was switched off.
+    Raises Conflict when the account was deactivated.
     """
     made = await conn.execute(
         postgresql.insert(User)
         .values(id=uuid7(), username=USERNAME.format(name=name), full_name=name, role=Role.SERVICE)
-        # Changes nothing, but gives the row that is there.
+        # Changes nothing, but returns the existing row.
         .on_conflict_do_update(index_elements=["username"], set_={"full_name": name})
         .returning(User.id, User.is_active)
     )
@@ -70,7 +71,7 @@ async def create_key(conn: AsyncConnection, name: str, scopes: Sequence[Scope], 
 
 
 async def find_program(conn: AsyncConnection, key_hash: bytes) -> Program | None:
-    """Find whose key this is, unless it was revoked or the program switched off; notes that it was used."""
+    """Find the service of a key, unless the key was revoked or the service deactivated. Records the use."""
     found = await conn.execute(
         select(ServiceKey.id, ServiceKey.user_id, ServiceKey.name, ServiceKey.scopes)
         .join(User, User.id == ServiceKey.user_id)
@@ -92,12 +93,12 @@ async def find_program(conn: AsyncConnection, key_hash: bytes) -> Program | None
         )
         .values(last_used_at=func.now())
     )
-    # A scope of a later version opens nothing here.
+    # Ignores scopes of later versions.
     return Program(row.user_id, row.id, row.name, frozenset(scope for scope in Scope if scope in row.scopes))
 
 
 async def list_keys(conn: AsyncConnection, *, after: UUID | None = None, limit: int = 50) -> list[KeyView]:
-    """List all keys, revoked ones too, the newest first, from those made before `after`."""
+    """List all keys, also revoked ones, the newest first, before the key `after`."""
     found = await conn.execute(
         select(*ServiceKey.__table__.c)
         .where(true() if after is None else ServiceKey.id < after)
@@ -108,7 +109,7 @@ async def list_keys(conn: AsyncConnection, *, after: UUID | None = None, limit: 
 
 
 async def revoke_key(conn: AsyncConnection, key_id: UUID) -> None:
-    """Let a key be good no longer. Raises NotFound when there is none, or none that is."""
+    """Revoke a key. Raises NotFound when it does not exist or was revoked before."""
     revoked = await conn.execute(
         update(ServiceKey)
         .where(ServiceKey.id == key_id, ServiceKey.revoked_at.is_(None))

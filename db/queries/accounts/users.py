@@ -1,6 +1,6 @@
-"""Users: making accounts, finding the one that wants to sign in, and what may be known of it.
+"""Users: create accounts, and find them for a sign-in.
 
-Usernames and e-mail addresses are stored and looked up in lower case. No password is ever seen here, only its hash.
+Usernames and e-mail addresses are stored and searched in lower case. Never sees a password, only its hash.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from protocol.roles import Role
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Who somebody is."""
+    """The identity of a user."""
 
     user_id: UUID
     username: str
@@ -27,14 +27,14 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class SignIn(msgspec.Struct, frozen=True):
-    """What checking a password needs; without a hash nobody can sign in by password."""
+    """What a password check needs. An account without a hash has no password."""
 
     account: Account
     password_hash: str | None
 
 
 class NewStudent(msgspec.Struct, frozen=True):
-    """A student who is to have an account; without a password, so codes are the only way in."""
+    """A student who needs an account. It has no password, so the student signs in with exam codes."""
 
     username: str
     name: str
@@ -52,7 +52,7 @@ async def create_user(
     email: str | None = None,
     password_hash: str | None = None,
 ) -> Account:
-    """Make an account with its profile. Raises Conflict when the username or the e-mail address is taken."""
+    """Create an account with its profile. Raises Conflict when the username or the e-mail address is taken."""
     account = Account(uuid7(), username.lower(), name, role)
     created = await conn.execute(
         postgresql.insert(User)
@@ -74,7 +74,7 @@ async def create_user(
 
 
 async def find_sign_in(conn: AsyncConnection, username: str) -> SignIn | None:
-    """Find the active account of this username."""
+    """Find the active account with this username."""
     found = await conn.execute(
         select(User.id, User.username, User.full_name, User.role, User.password_hash).where(
             User.username == username.lower(), User.is_active
@@ -87,7 +87,7 @@ async def find_sign_in(conn: AsyncConnection, username: str) -> SignIn | None:
 
 
 async def set_active(conn: AsyncConnection, username: str, *, active: bool) -> UUID:
-    """Let an account in again, or out: its sessions end with it, and stay so. Raises NotFound."""
+    """Activate or deactivate an account. A deactivation ends its sessions for good. Raises NotFound."""
     changed = await conn.execute(
         update(User).where(User.username == username.lower()).values(is_active=active).returning(User.id)
     )
@@ -100,7 +100,7 @@ async def set_active(conn: AsyncConnection, username: str, *, active: bool) -> U
 
 
 async def end_sessions(conn: AsyncConnection, user_id: UUID) -> None:
-    """End every session of somebody, and their unspent tickets."""
+    """End every session of a user, and delete the user's unused tickets."""
     await conn.execute(
         update(RefreshToken)
         .where(RefreshToken.user_id == user_id, RefreshToken.revoked_at.is_(None))
@@ -110,12 +110,12 @@ async def end_sessions(conn: AsyncConnection, user_id: UUID) -> None:
 
 
 async def record_login(conn: AsyncConnection, user_id: UUID, ip: str | None) -> None:
-    """Note when and from where somebody signed in last."""
+    """Record time and address of the user's last sign-in."""
     await conn.execute(update(User).where(User.id == user_id).values(last_login=func.now(), last_login_ip=ip))
 
 
 async def may_create_exams(conn: AsyncConnection, user_id: UUID) -> bool:
-    """Whether this active user is an administrator, or a teacher who was given that right."""
+    """Whether this active user is an administrator, or a teacher with this right."""
     found = await conn.execute(
         select((User.role == Role.ADMIN) | func.coalesce(TeacherProfile.can_create_exams, False))
         .join(TeacherProfile, TeacherProfile.user_id == User.id, isouter=True)
@@ -125,14 +125,14 @@ async def may_create_exams(conn: AsyncConnection, user_id: UUID) -> bool:
 
 
 async def ensure_students(conn: AsyncConnection, students: Sequence[NewStudent]) -> list[Account]:
-    """Return the students' accounts in the given order, making those that are missing; existing ones stay as they are.
+    """Return the accounts of the students in the given order; create missing ones, leave existing ones as they are.
 
-    Raises AlreadyTaken with every username that does not belong to an active student, or whose e-mail address or
-    enrollment id belongs to another account. The usernames must differ from each other.
+    Raises AlreadyTaken with every username that belongs to another kind of account or an inactive one, or whose e-mail
+    address or enrollment id belongs to another account. The usernames must differ from each other.
     """
     if not students:
         return []
-    # In one order everywhere, so that two rosters sharing students cannot deadlock.
+    # The same order everywhere, so that two rosters with common students cannot deadlock.
     ordered = sorted(students, key=lambda student: student.username.lower())
     created = await conn.execute(
         postgresql.insert(User).on_conflict_do_nothing().returning(User.id, User.username),
@@ -161,7 +161,7 @@ async def ensure_students(conn: AsyncConnection, students: Sequence[NewStudent])
 
 
 async def _add_student_profiles(conn: AsyncConnection, students: Sequence[tuple[UUID, NewStudent]]) -> set[str]:
-    """Give new students their profiles; returns the usernames of those whose enrolment id is another's."""
+    """Add profiles of new students; return the usernames whose enrollment id is taken."""
     if not students:
         return set()
     added = await conn.execute(
@@ -185,7 +185,7 @@ async def _find_students(conn: AsyncConnection, usernames: Sequence[str]) -> dic
 
 
 async def add_profile(conn: AsyncConnection, role: Role, user_id: UUID) -> None:
-    """Give somebody the profile of a role, if the role has one and they have not."""
+    """Add the profile of a role, if the role has one and the user does not."""
     profile = {Role.STUDENT: StudentProfile, Role.TEACHER: TeacherProfile}.get(role)
     if profile is not None:
         await conn.execute(postgresql.insert(profile).values(user_id=user_id).on_conflict_do_nothing())

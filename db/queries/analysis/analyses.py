@@ -1,7 +1,7 @@
-"""Behaviour analyses: which are due, what each is concluded from, and what was concluded. Nothing is judged here.
+"""Analyses of ended attempts: which are due, their input, and their results.
 
-An analysis rests on its attempt's facts, flags and marks; whoever changes one of these calls `mark_stale` in the same
-transaction. Rows are locked in one order: the attempt's cursor, the attempt, its analysis.
+The input of an analysis is the attempt's events, flags and marks: a transaction that changes one of these calls
+`mark_stale`. Locks are taken in one order: the attempt's cursor, the attempt, its analysis. Never computes a result.
 """
 
 from collections.abc import Collection
@@ -20,7 +20,7 @@ from protocol.analysis import AnalysisState, DropoutLabel, ModelState, Trend
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
 FAILURES: Final = 5
-"""After so many failures in a row an analysis is shown as failed; it is still tried, seldom."""
+"""After this many failures in a row an analysis is shown as failed. It is still tried, rarely."""
 
 BACKOFF_S: Final = 2.0
 SELDOM_S: Final = 3600.0
@@ -28,7 +28,7 @@ ERROR_CHARS: Final = 200
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What is concluded about an attempt, as it is stored beside its scores."""
+    """The results of an analysis, as stored."""
 
     anomaly_count: int
     critical_events: int
@@ -43,7 +43,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnalysisTexts(msgspec.Struct, frozen=True, kw_only=True):
-    """The words a verdict is put in, and who put it so (`llm_model_version`)."""
+    """The texts of an analysis, and who wrote them (`llm_model_version`)."""
 
     llm_summary: str
     llm_recommendations: list[dict[str, Any]]
@@ -52,7 +52,7 @@ class AnalysisTexts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """An analysis in hand: what its attempt is judged by, how far it is folded, and what stands until now."""
+    """A claimed analysis: policy and rulebook of its attempt, how far it is folded, and the stored results."""
 
     attempt_id: UUID
     exam_id: UUID
@@ -69,7 +69,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Backlog(msgspec.Struct, frozen=True):
-    """How many analyses wait, how many of them have failed, and for how long the longest has been due."""
+    """How many analyses wait, how many of these have failed, and how long the oldest has been due."""
 
     waiting: int
     failed: int
@@ -77,7 +77,7 @@ class Backlog(msgspec.Struct, frozen=True):
 
 
 class AttemptFlags(msgspec.Struct, frozen=True):
-    """An attempt's flags, and how many of its facts are cited by those that stand, and by critical ones of them."""
+    """The flags of an attempt, and how many events are cited by flags that count, and by critical ones of these."""
 
     flags: list[JudgedFlag]
     anomalies: int
@@ -85,15 +85,15 @@ class AttemptFlags(msgspec.Struct, frozen=True):
 
 
 async def request_analysis(conn: AsyncConnection, attempt_id: UUID) -> None:
-    """Have an attempt that has ended analysed; one that was before, anew."""
+    """Request the analysis of an ended attempt, also when it was analyzed before."""
     await conn.execute(insert(BehaviorAnalysis).values(attempt_id=attempt_id).on_conflict_do_nothing())
     await mark_stale(conn, [attempt_id])
 
 
 async def mark_stale(conn: AsyncConnection, attempt_ids: Collection[UUID], *, after_s: float = 0.0) -> None:
-    """Have what was concluded about these attempts concluded anew, so many seconds from now; others are left alone.
+    """Request a new analysis of these attempts, due in `after_s` seconds. Attempts without an analysis are left out.
 
-    Locks the attempts before their analyses; the caller may hold their cursors, and appends to no feed before.
+    Locks the attempts before their analyses. The caller may hold their cursors, and must not hold a feed head.
     """
     if not attempt_ids:
         return
@@ -121,12 +121,12 @@ async def mark_stale(conn: AsyncConnection, attempt_ids: Collection[UUID], *, af
         )
 
 
-async def list_due(conn: AsyncConnection, limit: int, *, carried: Collection[int]) -> list[UUID]:
-    """The attempts of these rulebooks whose analyses are due, the longest waiting first."""
+async def list_due(conn: AsyncConnection, limit: int, *, supported: Collection[int]) -> list[UUID]:
+    """List attempts whose analysis is due and whose rulebook this worker has, the longest waiting first."""
     found = await conn.execute(
         select(BehaviorAnalysis.attempt_id)
         .join(ExamAttempt, ExamAttempt.id == BehaviorAnalysis.attempt_id)
-        .where(_is_due(), is_supported(carried))
+        .where(_is_due(), is_supported(supported))
         .order_by(BehaviorAnalysis.due_at)
         .limit(limit)
     )
@@ -134,7 +134,7 @@ async def list_due(conn: AsyncConnection, limit: int, *, carried: Collection[int
 
 
 async def measure_backlog(conn: AsyncConnection) -> Backlog:
-    """How much waits now; what is put off to a later time counts as waiting, not as late."""
+    """Measure the backlog. A postponed analysis counts as waiting, not as late."""
     lag = func.extract("epoch", func.clock_timestamp() - func.min(BehaviorAnalysis.due_at))
     found = await conn.execute(
         select(
@@ -147,10 +147,10 @@ async def measure_backlog(conn: AsyncConnection) -> Backlog:
     return Backlog(waiting, failed, float(lag_s))
 
 
-async def claim_analysis(conn: AsyncConnection, attempt_id: UUID, *, carried: Collection[int]) -> Claim | None:
-    """Lock an attempt's cursor, itself and its analysis until COMMIT, waiting for nobody.
+async def claim_analysis(conn: AsyncConnection, attempt_id: UUID, *, supported: Collection[int]) -> Claim | None:
+    """Lock an attempt's cursor, the attempt and its analysis until COMMIT, without waiting.
 
-    None when it is not due, not of these rulebooks, or in somebody else's hand.
+    None when it is not due, its rulebook is not supported, or another process has locked it.
     """
     found = await conn.execute(
         select(
@@ -171,7 +171,7 @@ async def claim_analysis(conn: AsyncConnection, attempt_id: UUID, *, carried: Co
         .join(ExamAttempt, ExamAttempt.id == BehaviorAnalysis.attempt_id)
         .join(Exam, Exam.id == ExamAttempt.exam_id)
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
-        .where(BehaviorAnalysis.attempt_id == attempt_id, _is_due(), is_supported(carried))
+        .where(BehaviorAnalysis.attempt_id == attempt_id, _is_due(), is_supported(supported))
         .with_for_update(key_share=True, skip_locked=True, of=[AnalysisCursor, ExamAttempt, BehaviorAnalysis])
     )
     row = found.mappings().one_or_none()
@@ -182,13 +182,13 @@ async def claim_analysis(conn: AsyncConnection, attempt_id: UUID, *, carried: Co
 
 
 async def count_events(conn: AsyncConnection, attempt_id: UUID) -> int:
-    """How many facts of an attempt are folded."""
+    """Count the folded events of an attempt."""
     found = await conn.execute(select(AnalysisCursor.facts).where(AnalysisCursor.attempt_id == attempt_id))
     return found.scalar_one_or_none() or 0
 
 
 async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> AttemptFlags:
-    """Every flag of an attempt, whoever raised it, in the order they were raised."""
+    """Read all flags of an attempt from all sources, in the order in which they were raised."""
     found = await conn.execute(
         select(Flag.rule, Flag.source, Flag.severity, Flag.confidence, Flag.status, Flag.evidence["cited"])
         .where(Flag.attempt_id == attempt_id)
@@ -211,7 +211,7 @@ async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> AttemptFlags:
 async def store_analysis(
     conn: AsyncConnection, claim: Claim, verdict: Verdict, words: AnalysisTexts, model_state: ModelState, revision: int
 ) -> None:
-    """Store what was concluded about an attempt in hand, with the figures that stand beside its scores."""
+    """Store the results of a claimed analysis, also those that are stored with the attempt."""
     await conn.execute(
         update(BehaviorAnalysis)
         .where(BehaviorAnalysis.attempt_id == claim.attempt_id)
@@ -243,7 +243,7 @@ async def store_analysis(
 
 
 async def postpone_analysis(conn: AsyncConnection, attempt_id: UUID, after_s: float) -> None:
-    """Look at it again after so long: something it rests on is still on its way."""
+    """Make an analysis due again in `after_s` seconds, because some of its input is still missing."""
     await conn.execute(
         update(BehaviorAnalysis)
         .where(BehaviorAnalysis.attempt_id == attempt_id)
@@ -252,9 +252,9 @@ async def postpone_analysis(conn: AsyncConnection, attempt_id: UUID, after_s: fl
 
 
 async def record_failure(conn: AsyncConnection, attempt_id: UUID, error: str) -> None:
-    """Count a failure of an analysis that is due, say why, and try again later: each time after twice as long.
+    """Count a failure of a due analysis, with the reason; the pause before the next try doubles.
 
-    From `FAILURES` on it is shown as failed, and tried every `SELDOM_S`.
+    From `FAILURES` failures on it is shown as failed, and tried every `SELDOM_S`.
     """
     found = await conn.execute(
         select(BehaviorAnalysis.failures)

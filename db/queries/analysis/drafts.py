@@ -1,4 +1,7 @@
-"""Drafts and pastes of one attempt, in the order of rule time. What they show is not looked at here."""
+"""Drafts and pastes of one attempt, in the order of rule time.
+
+Never interprets them.
+"""
 
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
@@ -15,31 +18,31 @@ from protocol.events import Paste
 
 DRAFTS_MAX: Final = 1_000
 PASTES_MAX: Final = 10_000
-"""An attempt's last ones; a draft has up to 32 KiB."""
+"""The last drafts and pastes of an attempt are read. A draft has up to 32 KiB."""
 
 T = TypeVar("T")
 
 
 class _Saved(msgspec.Struct, frozen=True):
-    """What a `draft_saved` has to say to be a draft."""
+    """The payload of a `draft_saved` that is a draft."""
 
     item: str
     text: str
 
 
 async def read_drafts(conn: AsyncConnection, attempt_id: UUID, most: int = DRAFTS_MAX) -> list[Draft]:
-    """The last drafts of an attempt; a payload that does not fit is no draft."""
+    """Read the last drafts of an attempt. Payloads that do not fit are skipped."""
     rows = await _read(conn, attempt_id, "draft_saved", most)
-    return [Draft(said.item, said.text, at_ms) for at_ms, said in _fitting(rows, _Saved)]
+    return [Draft(saved.item, saved.text, at_ms) for at_ms, saved in _fitting(rows, _Saved)]
 
 
 async def read_pastes(conn: AsyncConnection, attempt_id: UUID, most: int = PASTES_MAX) -> list[PastedText]:
-    """The last pastes of an attempt; a payload that does not fit is no paste."""
+    """Read the last pastes of an attempt. Payloads that do not fit are skipped."""
     rows = await _read(conn, attempt_id, "paste", most)
-    return [PastedText(said.item, said.chars, at_ms) for at_ms, said in _fitting(rows, Paste)]
+    return [PastedText(paste.item, paste.chars, at_ms) for at_ms, paste in _fitting(rows, Paste)]
 
 
-# Along each stream's key: partitions are chosen as it runs.
+# Reads along each stream's key, so that only the partitions of these streams are read.
 _LAST: Final = (
     text(
         """

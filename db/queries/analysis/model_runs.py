@@ -1,7 +1,7 @@
-"""What a model is asked about attempts that have ended, and what came of it. What it may say is not decided here.
+"""Requests to a language model about ended attempts, and their results.
 
-Whoever asks holds no transaction while it waits: a claim is a lease that ends by itself, and an answer about an
-analysis that was made anew meanwhile is kept as a run and changes nothing.
+A worker that waits for the model holds no transaction: a claim is a lease that expires. An answer about an older
+revision of the analysis is stored as a run and changes nothing. Never checks what a model writes.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -35,15 +35,15 @@ from protocol.flags import FlagSource, FlagStatus, Severity
 
 
 class SummaryRequest(msgspec.Struct, frozen=True):
-    """An analysis whose summary a model is to write: which revision, and how often asking for it has failed."""
+    """An analysis that waits for a model's summary: its revision, and how many requests have failed."""
 
     attempt_id: UUID
     revision: int
     failed: int
 
 
-class AttemptFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of an attempt and its student; times in ms since the epoch."""
+class AttemptData(msgspec.Struct, frozen=True, kw_only=True):
+    """Data of an attempt and its student for the model's input; times in ms since the epoch."""
 
     exam_id: UUID
     subject: str
@@ -58,7 +58,7 @@ class AttemptFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleFlag(msgspec.Struct, frozen=True):
-    """One flag of a rule, and the facts it cites."""
+    """One flag of a rule, and the events that it cites."""
 
     rule: str
     severity: Severity
@@ -68,7 +68,7 @@ class RuleFlag(msgspec.Struct, frozen=True):
 
 
 class TimedEvent(msgspec.Struct, frozen=True):
-    """One fact, `time_ms` by its stream's time base."""
+    """One event; `time_ms` is its rule time."""
 
     stream_id: UUID
     seq: int
@@ -78,7 +78,7 @@ class TimedEvent(msgspec.Struct, frozen=True):
 
 
 class NewModelRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One asking, to be kept: what was shown, what was said, what it took."""
+    """One request to store: input, output and cost."""
 
     attempt_id: UUID
     revision: int
@@ -94,7 +94,7 @@ class NewModelRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What of an answer holds, as it is stored with the analysis."""
+    """The part of a model's answer that passed the checks, as stored with the analysis."""
 
     text: str
     recommendations: list[dict[str, Any]]
@@ -110,7 +110,7 @@ _waiting: Final = (
 
 
 async def turn_off_pending(conn: AsyncConnection) -> int:
-    """Say of every analysis that waits for a model that there is none; returns how many."""
+    """Mark every waiting analysis as "no model"; return how many."""
     off = await conn.execute(update(BehaviorAnalysis).where(_waiting).values(model_state=ModelState.OFF))
     return off.rowcount
 
@@ -118,7 +118,7 @@ async def turn_off_pending(conn: AsyncConnection) -> int:
 async def claim_requests(
     conn: AsyncConnection, *, limit: int, lease_s: float, among: Collection[UUID] = ()
 ) -> list[SummaryRequest]:
-    """Claim analyses that wait for a model, the longest waiting first, for so long; all, or those named."""
+    """Claim analyses that wait for a model for `lease_s` seconds, all or those in `among`; the oldest first."""
     named = BehaviorAnalysis.attempt_id == any_(literal(list(among), ARRAY(PG_UUID)))
     waiting = (
         select(BehaviorAnalysis.attempt_id)
@@ -146,7 +146,7 @@ async def claim_requests(
 
 
 async def postpone_request(conn: AsyncConnection, attempt_id: UUID, revision: int, after_s: float) -> None:
-    """Ask again after so long."""
+    """Request the summary again after `after_s` seconds."""
     await conn.execute(
         update(BehaviorAnalysis)
         .where(BehaviorAnalysis.attempt_id == attempt_id, BehaviorAnalysis.revision == revision)
@@ -155,7 +155,7 @@ async def postpone_request(conn: AsyncConnection, attempt_id: UUID, revision: in
 
 
 async def count_tokens(conn: AsyncConnection, exam_id: UUID) -> int:
-    """Count the tokens that all askings about one exam's attempts took."""
+    """Count the tokens of all requests about one exam."""
     counted = await conn.execute(
         select(func.coalesce(func.sum(ModelRun.prompt_tokens + ModelRun.completion_tokens), 0))
         .join(ExamAttempt, ExamAttempt.id == ModelRun.attempt_id)
@@ -164,8 +164,8 @@ async def count_tokens(conn: AsyncConnection, exam_id: UUID) -> int:
     return int(counted.scalar_one())
 
 
-async def read_attempt_facts(conn: AsyncConnection, attempt_id: UUID) -> AttemptFacts:
-    """Read what is known of an attempt that has ended and was analysed."""
+async def read_attempt_data(conn: AsyncConnection, attempt_id: UUID) -> AttemptData:
+    """Read the data of an ended and analyzed attempt."""
     found = await conn.execute(
         select(
             ExamAttempt.exam_id,
@@ -192,9 +192,9 @@ async def read_attempt_facts(conn: AsyncConnection, attempt_id: UUID) -> Attempt
     return _record(found.one())
 
 
-def _record(row: Row[*tuple[Any, ...]]) -> AttemptFacts:
+def _record(row: Row[*tuple[Any, ...]]) -> AttemptData:
     started_at = to_ms(row.started_at)
-    return AttemptFacts(
+    return AttemptData(
         exam_id=row.exam_id,
         subject=row.subject,
         policy_version=row.version,
@@ -209,7 +209,7 @@ def _record(row: Row[*tuple[Any, ...]]) -> AttemptFacts:
 
 
 async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> list[RuleFlag]:
-    """Read what rules concluded about an attempt, in the order they did."""
+    """Read the flags of rules for an attempt, in the order in which they were raised."""
     found = await conn.execute(
         select(Flag.rule, Flag.severity, Flag.status, Flag.summary, Flag.evidence["cited"].label("cited"))
         .where(Flag.attempt_id == attempt_id, Flag.source == FlagSource.RULE)
@@ -219,18 +219,18 @@ async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> list[RuleFlag]:
 
 
 async def count_events(conn: AsyncConnection, attempt_id: UUID) -> dict[str, int]:
-    """Count an attempt's facts by type."""
+    """Count the events of an attempt by type."""
     found = await conn.execute(
-        select(MonitoringEvent.event_type, func.count().label("many"))
+        select(MonitoringEvent.event_type, func.count().label("count_of_type"))
         .join(EventStream, EventStream.id == MonitoringEvent.stream_id)
         .where(EventStream.attempt_id == attempt_id)
         .group_by(MonitoringEvent.event_type)
     )
-    return {row.event_type: row.many for row in found}
+    return {row.event_type: row.count_of_type for row in found}
 
 
 # As text: Core has no plain way to join unnest of two arrays.
-_FACTS: Final = (
+_EVENTS: Final = (
     text(
         """
         SELECT event.stream_id, event.seq, stream.time_base + event.mono AS time_ms,
@@ -262,9 +262,9 @@ async def read_events(
     plain: Collection[str],
     most: int,
 ) -> list[TimedEvent]:
-    """Read facts of an attempt: those cited before all others, and none of the plain types that is not cited."""
+    """Read events of an attempt: cited ones first, and of the `plain` types only cited ones."""
     found = await conn.execute(
-        _FACTS,
+        _EVENTS,
         {
             "attempt": attempt_id,
             "streams": [stream for stream, _ in cited],
@@ -276,7 +276,7 @@ async def read_events(
     return [TimedEvent(row.stream_id, row.seq, row.time_ms, row.type, row.data) for row in found]
 
 
-# As text: the last text of each item, and only of items that hold one.
+# As text: the last text of each item, only for items that have one.
 _TEXTS: Final = text(
     """
     SELECT item, value #>> '{}' AS text
@@ -294,13 +294,13 @@ _TEXTS: Final = text(
 
 
 async def read_texts(conn: AsyncConnection, attempt_id: UUID, *, least: int, most: int) -> list[tuple[str, str]]:
-    """Read the texts of so many characters at least that stand as answers: item and text."""
+    """Read the latest text answers with at least `least` characters: item and text."""
     found = await conn.execute(_TEXTS, {"attempt": attempt_id, "least": least, "most": most})
     return [(row.item, row.text) for row in found]
 
 
 async def find_earlier_answer(conn: AsyncConnection, attempt_id: UUID, shown: str) -> tuple[str, str] | None:
-    """What a model answered when it was shown the very same before: its name and its answer."""
+    """Find the model and answer of an earlier request with the same input."""
     found = await conn.execute(
         select(ModelRun.model, ModelRun.output)
         .where(ModelRun.attempt_id == attempt_id, ModelRun.state == ModelState.DONE, ModelRun.input == shown)
@@ -312,12 +312,15 @@ async def find_earlier_answer(conn: AsyncConnection, attempt_id: UUID, shown: st
 
 
 async def store_run(conn: AsyncConnection, run: NewModelRun) -> None:
-    """Keep what was asked and answered."""
+    """Store a request and its answer."""
     await conn.execute(insert(ModelRun).values(id=uuid7(), **msgspec.structs.asdict(run)))
 
 
 async def lock_analysis(conn: AsyncConnection, attempt_id: UUID, revision: int) -> bool:
-    """Lock an analysis until COMMIT, its cursor first, as all who rescore do; False when it is no longer that one."""
+    """Lock an analysis until COMMIT, after its cursor; False when its revision has changed.
+
+    The order is the same as in every transaction that changes scores.
+    """
     await conn.execute(
         select(AnalysisCursor.attempt_id).where(AnalysisCursor.attempt_id == attempt_id).with_for_update(key_share=True)
     )
@@ -333,26 +336,26 @@ async def lock_analysis(conn: AsyncConnection, attempt_id: UUID, revision: int) 
     return found.one_or_none() is not None
 
 
-# What programs said of originality (`by` names them) is theirs, and stays whatever a model says.
-_PROGRAMS: Final = func.jsonb_path_query_array(
+# Originality indicators of services (with `by`) are kept when a model writes a summary.
+_FROM_SERVICES: Final = func.jsonb_path_query_array(
     BehaviorAnalysis.originality_indicators, cast("$[*] ? (exists(@.by))", JSONPATH)
 )
 
 
 async def store_summary(conn: AsyncConnection, attempt_id: UUID, summary: NewSummary | None) -> None:
-    """Store what holds of an answer with the analysis in hand; None: nothing does, and the template's summary stays."""
-    said: Mapping[str, Any] = {"model_state": ModelState.FAILED}
+    """Store a summary with the locked analysis. None: nothing passed the checks, and the template's summary stays."""
+    values: Mapping[str, Any] = {"model_state": ModelState.FAILED}
     if summary is not None:
-        said = {
+        values = {
             "model_state": ModelState.DONE,
             "llm_summary": summary.text,
             "llm_recommendations": summary.recommendations,
-            "originality_indicators": _PROGRAMS.op("||")(cast(summary.originality_indicators, JSONB)),
+            "originality_indicators": _FROM_SERVICES.op("||")(cast(summary.originality_indicators, JSONB)),
             "llm_model_version": summary.model,
         }
-    await conn.execute(update(BehaviorAnalysis).where(BehaviorAnalysis.attempt_id == attempt_id).values(**said))
+    await conn.execute(update(BehaviorAnalysis).where(BehaviorAnalysis.attempt_id == attempt_id).values(**values))
 
 
-def to_statements(held: Sequence[tuple[str, Sequence[tuple[UUID, int]]]]) -> list[dict[str, Any]]:
-    """Statements with the facts they cite, as the record keeps them."""
-    return [{"text": text, "cited": [[str(stream), seq] for stream, seq in cited]} for text, cited in held]
+def to_statements(claims: Sequence[tuple[str, Sequence[tuple[UUID, int]]]]) -> list[dict[str, Any]]:
+    """Convert statements and the events that they cite to the stored form."""
+    return [{"text": text, "cited": [[str(stream), seq] for stream, seq in cited]} for text, cited in claims]

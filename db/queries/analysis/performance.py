@@ -1,4 +1,7 @@
-"""Performance: a student's final attempts, and what they come to. The figures are worked out elsewhere."""
+"""Performance of students: their final attempts, and the figures computed from them.
+
+Never computes a figure.
+"""
 
 from collections.abc import Collection, Mapping
 from uuid import UUID
@@ -15,7 +18,7 @@ from protocol.flags import UNDECIDED, Severity
 
 
 async def lock_metrics(conn: AsyncConnection, student_ids: Collection[UUID]) -> None:
-    """Lock these students' figures until COMMIT, so that whoever works them out next sees what this one did."""
+    """Lock the figures of these students until COMMIT, so that the next computation sees the results of this one."""
     ordered = sorted(student_ids)
     if not ordered:
         return
@@ -30,7 +33,7 @@ async def lock_metrics(conn: AsyncConnection, student_ids: Collection[UUID]) -> 
 
 
 async def read_final_attempts(conn: AsyncConnection, student_ids: Collection[UUID]) -> dict[UUID, list[FinalAttempt]]:
-    """The final attempts of each: ended, graded for good, and with no flag above a note left undecided."""
+    """Read each student's final attempts: ended, with a final grade, and without an undecided flag above a note."""
     undecided = select(Flag.id).where(
         Flag.attempt_id == ExamAttempt.id, Flag.severity != Severity.NORMAL, Flag.status.in_(UNDECIDED)
     )
@@ -70,7 +73,7 @@ async def read_final_attempts(conn: AsyncConnection, student_ids: Collection[UUI
 
 
 async def store_metrics(conn: AsyncConnection, figures: Mapping[UUID, Performance]) -> None:
-    """Store students' figures, in hand, and those of them their profiles show."""
+    """Store the locked figures of students, also those in their profiles."""
     for student_id in sorted(figures):
         of_student = figures[student_id]
         await conn.execute(

@@ -1,4 +1,7 @@
-"""The two materialised views: how old they are, and making them anew while everybody goes on reading them."""
+"""The two materialized views: their age, and their refresh.
+
+Never blocks readers.
+"""
 
 from typing import Final
 
@@ -8,17 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 VIEWS: Final = ("exam_performance_summary", "student_risk_summary")
 
 _LOCK: Final = 0x7669657773
-"""Names the one turn there is to refresh them: two at once would do the same twice, one after the other."""
+"""Advisory lock for the refresh: two at once would do the same work twice."""
 
 
 async def try_lock(conn: AsyncConnection) -> bool:
-    """Whether nobody else makes the views anew just now; if so nobody else does until COMMIT."""
+    """Try to become the one process that refreshes the views until COMMIT. False: another one is."""
     found = await conn.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     return bool(found.scalar_one())
 
 
 async def read_age_s(conn: AsyncConnection) -> float | None:
-    """How old the views are; None while nothing stands in them."""
+    """Read the age of the views in seconds; None while they are empty."""
     found = await conn.execute(
         text("SELECT extract(epoch FROM clock_timestamp() - as_of) FROM exam_performance_summary LIMIT 1")
     )
@@ -27,6 +30,9 @@ async def read_age_s(conn: AsyncConnection) -> float | None:
 
 
 async def refresh_views(conn: AsyncConnection) -> None:
-    """Make both anew; readers are not held up. It takes longer than a query may: `db.engine.patient` waits for it."""
+    """Refresh both views without blocking readers.
+
+    This takes longer than a query may: use `db.engine.begin_unguarded`.
+    """
     for view in VIEWS:
         await conn.execute(text(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {view}"))

@@ -1,8 +1,8 @@
-"""Answers: every revision of every item, and which of them stand. None is ever changed or taken back.
+"""Answers: all revisions of each item, and which revision counts.
 
-What a client's events state is stored with them, in their own transaction; here are those that come with a submission.
-While an attempt runs, an item's latest revision stands; once it has ended, the one that stood then does for good, and
-one that arrives later, from a client that was away, stays visible beside it.
+Answers in a client's events are stored with the events; here are those that come with a submission. While an attempt
+runs, the latest revision of an item counts. After the end, the revision that counted then stays, and later ones are
+kept beside it. Never changes or deletes a revision.
 """
 
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
 
 STOOD: Final = "stood"
-"""Where `submission_data` names the revision of each item that stood at the end, as `[stream, seq]`."""
+"""The key in `submission_data` for the revisions that counted at the end, by item, as `[stream, seq]`."""
 
 
 class SubmittedAnswer(msgspec.Struct, frozen=True):
-    """An answer to one item, as it comes with a submission."""
+    """An answer to one item that comes with a submission."""
 
     item: str
     value: Any
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    """One revision of one item's answer; `saved_at`, ms since the epoch, is when PostgreSQL stored it."""
+    """One revision of an answer. `stands`: it counts. `saved_at`, ms since the epoch, is when it was stored."""
 
     item: str
     revision: int
@@ -68,7 +68,7 @@ _ranked: Final = (
 
 
 async def read_current_answers(conn: AsyncConnection, attempt_id: UUID) -> dict[str, Revision]:
-    """Read the answers that stand, by item."""
+    """Read the answers that count, by item."""
     found = await conn.execute(select(_ranked).where(_ranked.c.stands), {"attempt": attempt_id})
     return {row.item: _revision(row) for row in found}
 
@@ -76,7 +76,7 @@ async def read_current_answers(conn: AsyncConnection, attempt_id: UUID) -> dict[
 async def list_revisions(
     conn: AsyncConnection, attempt_id: UUID, *, after: tuple[str, int] | None = None, limit: int = 50
 ) -> list[Revision]:
-    """List the revisions of all answers, item by item, each item's in order, from those past `after`."""
+    """List the revisions of all answers, by item and revision, after `after`."""
     place = tuple_(_ranked.c.item, _ranked.c.revision)
     later = true() if after is None else place > tuple_(*after)
     page: Select[*tuple[Any, ...]] = select(_ranked).where(later).order_by(_ranked.c.item, _ranked.c.revision)
@@ -84,17 +84,17 @@ async def list_revisions(
 
 
 async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequence[SubmittedAnswer]) -> int:
-    """Store answers that come with a submission, each as a fact and a revision; return how many said anything new.
+    """Store answers of a submission, each as an event and a revision; return how many were new.
 
-    The caller has locked the attempt. One that says what the item's latest revision says already adds nothing, so a
-    repeated submission does not either.
+    The caller has locked the attempt. An answer equal to the latest revision adds nothing, so a repeated submission
+    adds nothing.
     """
     latest = await _read_latest(conn, attempt_id)
     new = [one for one in given if one.item not in latest or latest[one.item] != one.value]
     if not new:
         return 0
-    stated = [ServerEvent("answer_submitted", {"item": one.item, "value": one.value}) for one in new]
-    appended = await system_events.append_events(conn, attempt_id, stated)
+    events = [ServerEvent("answer_submitted", {"item": one.item, "value": one.value}) for one in new]
+    appended = await system_events.append_events(conn, attempt_id, events)
     first = appended.last - len(new) + 1
     await conn.execute(
         insert(AttemptAnswer),
@@ -105,7 +105,7 @@ async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequen
                 "attempt_id": attempt_id,
                 "item": one.item,
                 "value": one.value,
-                # As events do: rule time is in whole milliseconds.
+                # Whole milliseconds, like the rule time of events.
                 "occurred_at": from_ms(to_ms(appended.now)),
                 "stored_at": appended.now,
             }
@@ -116,7 +116,7 @@ async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequen
 
 
 async def _read_latest(conn: AsyncConnection, attempt_id: UUID) -> dict[str, Any]:
-    """The latest value of each item, whether it stands or came too late."""
+    """Read the latest value of each item, also when it came too late to count."""
     numbers = func.max(_ranked.c.revision).over(partition_by=_ranked.c.item)
     newest = select(_ranked.c.item, _ranked.c.value, _ranked.c.revision, numbers.label("last")).subquery()
     found = await conn.execute(

@@ -1,7 +1,6 @@
-"""The end of an attempt, by its student, by the clock or by a person: all that belongs to it in one transaction.
+"""End an attempt, in one transaction: status, answers, receipt, grades by key, an event, and a due analysis.
 
-The status, the answers as they stood, a receipt for them, what the keys can grade, a fact, and the work for those who
-conclude. Whether it may end is the caller's to say; no answer is ever lost by it, and nothing is concluded here.
+The caller decides whether an attempt may end. Never loses an answer, and never computes scores.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +26,13 @@ from protocol.attempts import AttemptStatus, ShownStatus, show_status
 from protocol.console import AttemptRow
 
 RESPONSES: Final = "responses"
-"""Where `submission_data` holds the answers, by item."""
+"""The key of the answers in `submission_data`, by item."""
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt is to end: from one of `sources` (the one table is `judgement.attempts`), with this fact.
+    """How to end an attempt: from one of the statuses `sources` (see `judgement.attempts`), with this event.
 
-    `exam_id` and `student_id` say whose it has to be. `answers` come with it, and count.
+    `exam_id` and `student_id` are conditions on the attempt. `answers` are submitted with the end, and count.
     """
 
     sources: frozenset[AttemptStatus]
@@ -45,9 +44,9 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What a student holds in hand: how many answers stood, how many events of how many streams, and a hash of both.
+    """The receipt of a student: how many answers counted, how many events were stored, and a hash of both.
 
-    `streams` are the last numbers stored of the client's streams, and `events` their sum. `hash` is the SHA-256 of
+    `streams` are the last stored numbers of the client's streams, and `events` is their sum. `hash` is the SHA-256 of
     `{"answers": {item: value}, "streams": {stream: last}}` as JSON with sorted keys and no spaces.
     """
 
@@ -61,7 +60,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt that has ended, now (`changed`) or before; `row` is for its board, when something changed there."""
+    """An attempt that has ended, now (`changed`) or before. `row` is for the feed, when something changed."""
 
     attempt_id: UUID
     exam_id: UUID
@@ -73,11 +72,10 @@ class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, grading: Grading) -> EndedAttempt:
-    """End an attempt, or find that it has ended: then nothing changes but that answers too late are kept beside.
+    """End an attempt. When it has ended already, only late answers are stored, as revisions that do not count.
 
-    The caller appends `row` to the feed, last in the transaction, and hints after it; several attempts are ended in
-    the order of their ids. Raises NotFound when there is none that the ending may name, Conflict when it neither runs
-    nor has ended.
+    The caller appends `row` to the feed in the same transaction, and ends several attempts in the order of their ids.
+    Raises NotFound when no attempt matches the ending, Conflict when the attempt neither runs nor has ended.
     """
     attempt = await _lock(conn, attempt_id, ending)
     if ending.answers:
@@ -87,8 +85,8 @@ async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, g
     if attempt.status not in ending.sources:
         raise Conflict(f"An attempt with the status {attempt.status} cannot end like this.")
     now: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
-    standing = await answers.read_current_answers(conn, attempt_id)
-    receipt = _receipt(attempt_id, ending.target, now, standing, await _read_lasts(conn, attempt_id))
+    current = await answers.read_current_answers(conn, attempt_id)
+    receipt = _receipt(attempt_id, ending.target, now, current, await _read_lasts(conn, attempt_id))
     await conn.execute(
         update(ExamAttempt)
         .where(ExamAttempt.id == attempt_id)
@@ -96,9 +94,9 @@ async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, g
             status=ending.target,
             completed_at=now,
             duration_seconds=round((now - attempt.started_at).total_seconds()),
-            submission_data=_submission(standing),
+            submission_data=_submission(current),
             receipt=msgspec.to_builtins(receipt),
-            **await _grade(conn, attempt, standing, grading, now),
+            **await _grade(conn, attempt, current, grading, now),
         )
     )
     await system_events.append_events(conn, attempt_id, [ending.event])
@@ -107,7 +105,7 @@ async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, g
 
 
 async def _lock(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> Row[*tuple[Any, ...]]:
-    """Lock the attempt until COMMIT: whoever else would end it then finds that it has ended."""
+    """Lock the attempt until COMMIT, so that another request to end it finds it ended."""
     found = await conn.execute(
         select(
             ExamAttempt.id,
@@ -138,19 +136,19 @@ async def _lock(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> Row[
 async def _grade(
     conn: AsyncConnection,
     attempt: Row[*tuple[Any, ...]],
-    standing: Mapping[str, Revision],
+    current: Mapping[str, Revision],
     grading: Grading,
     now: datetime,
 ) -> dict[str, Any]:
-    """Grade what the keys can; the grade is final at once where they can grade everything."""
+    """Grade with the answer keys. The grade is final at once when every item has a key."""
     items = await grades.read_items(conn, attempt.exam_id, attempt.items_version)
-    given = await grades.grade_by_keys(conn, attempt.id, items, standing, grading)
+    given = await grades.grade_by_keys(conn, attempt.id, items, current, grading)
     marks = grading.add_up(given, sum(one.points for one in items), attempt.passing_score)
     return {**msgspec.structs.asdict(marks), "grade_final_at": None if None in given else now}
 
 
 async def _read_lasts(conn: AsyncConnection, attempt_id: UUID) -> dict[UUID, int]:
-    """The last stored number of each of the client's streams."""
+    """Read the last stored number of each of the client's streams."""
     last = (
         select(func.max(MonitoringEvent.seq).label("seq")).where(MonitoringEvent.stream_id == EventStream.id).lateral()
     )
@@ -163,18 +161,18 @@ async def _read_lasts(conn: AsyncConnection, attempt_id: UUID) -> dict[UUID, int
     return {row.id: row.last for row in found}
 
 
-def _submission(standing: Mapping[str, Revision]) -> dict[str, Any]:
+def _submission(current: Mapping[str, Revision]) -> dict[str, Any]:
     return {
-        RESPONSES: {item: one.value for item, one in standing.items()},
-        STOOD: {item: [str(one.stream_id), one.seq] for item, one in standing.items()},
+        RESPONSES: {item: one.value for item, one in current.items()},
+        STOOD: {item: [str(one.stream_id), one.seq] for item, one in current.items()},
     }
 
 
 def _receipt(
-    attempt_id: UUID, status: AttemptStatus, now: datetime, standing: Mapping[str, Revision], lasts: dict[UUID, int]
+    attempt_id: UUID, status: AttemptStatus, now: datetime, current: Mapping[str, Revision], lasts: dict[UUID, int]
 ) -> Receipt:
-    values = {item: one.value for item, one in standing.items()}
-    said = {"answers": values, "streams": {str(stream): last for stream, last in lasts.items()}}
+    values = {item: one.value for item, one in current.items()}
+    content = {"answers": values, "streams": {str(stream): last for stream, last in lasts.items()}}
     return Receipt(
         attempt_id=attempt_id,
         status=show_status(status),
@@ -182,7 +180,7 @@ def _receipt(
         answers=len(values),
         events=sum(lasts.values()),
         streams=lasts,
-        hash=sha256(msgspec.json.encode(said, order="sorted")).hexdigest(),
+        hash=sha256(msgspec.json.encode(content, order="sorted")).hexdigest(),
     )
 
 

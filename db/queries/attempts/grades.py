@@ -1,6 +1,6 @@
-"""Grades: what each item of an attempt was given, by its key or by a person, and what they come to.
+"""Grades: the points of each item of an attempt, from the answer key or from a grader, and the marks.
 
-A person's word goes before the key's. How an answer is graded is not decided here: whoever asks gives the arithmetic.
+Points of a grader replace points of the key. The caller provides the arithmetic; nothing is computed here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,17 +26,17 @@ BY_KEY: Final = "key"
 
 
 class Grading(Protocol):
-    """The arithmetic: `judgement.grading`."""
+    """The arithmetic of grades: `judgement.grading`."""
 
     def grade_item(self, kind: ItemKind, key: Any, points: float, value: Any) -> float | None:
-        """Give an answer its points by the key; None where a person has to look."""
+        """Return the points of an answer by its key; None where a grader is needed."""
 
     def add_up(self, given: Sequence[float | None], max_score: float, passing_score: float) -> Marks:
-        """Add up what the items were given."""
+        """Add up the points of the items."""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One item of the version an attempt is pinned to, with its key."""
+    """One item of the attempt's version, with its key."""
 
     item: str
     kind: ItemKind
@@ -47,7 +47,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredGrade(msgspec.Struct, frozen=True, kw_only=True):
-    """What one item was given: `by` the "key", or a person of this name; `graded_at` in ms since the epoch."""
+    """The points of one item. `by` is "key" or the grader's name; `graded_at` in ms since the epoch."""
 
     points: float
     by: str
@@ -56,7 +56,7 @@ class StoredGrade(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ItemGrade(msgspec.Struct, frozen=True):
-    """What a person gives one item."""
+    """The points that a grader gives one item."""
 
     item: str
     points: float
@@ -64,9 +64,9 @@ class ItemGrade(msgspec.Struct, frozen=True):
 
 
 class GradedAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt as it is graded: its items with their keys, the answers that stand, what they were given, the marks.
+    """An attempt for grading: items with keys, answers that count, points, and marks.
 
-    `status` and `grade_final` say whether it has ended, and whether a person or the keys have had the last word.
+    `status` shows whether it has ended, and `grade_final` whether the grade is final.
     """
 
     attempt_id: UUID
@@ -80,7 +80,7 @@ class GradedAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_items(conn: AsyncConnection, exam_id: UUID, version: int) -> list[Item]:
-    """Read one version of an exam's items, in their order, with their keys."""
+    """Read one version of the items of an exam, in order, with their keys."""
     found = await conn.execute(
         select(ExamItem.item, ExamItem.kind, ExamItem.prompt, ExamItem.choices, ExamItem.points, ExamItem.answer_key)
         .where(ExamItem.exam_id == exam_id, ExamItem.version == version)
@@ -102,7 +102,7 @@ async def read_items(conn: AsyncConnection, exam_id: UUID, version: int) -> list
 async def grade_by_keys(
     conn: AsyncConnection, attempt_id: UUID, items: Sequence[Item], standing: Mapping[str, Revision], grading: Grading
 ) -> list[float | None]:
-    """Grade what the keys can, store it, and tell what each item was given, in their order."""
+    """Grade with the answer keys, store the points, and return them in the order of the items."""
     given = [
         grading.grade_item(
             one.kind, one.answer_key, one.points, standing[one.item].value if one.item in standing else None
@@ -120,7 +120,7 @@ async def grade_by_keys(
 
 
 async def read_graded_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) -> GradedAttempt:
-    """Read an attempt as somebody who may review its exam sees it. Raises NotFound, and Forbidden to who may not."""
+    """Read an attempt for a user who may review its exam. Raises NotFound and Forbidden."""
     found = await conn.execute(
         select(
             ExamAttempt.exam_id,
@@ -152,30 +152,30 @@ async def read_graded_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: 
 
 
 async def lock_graded_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: UUID) -> GradedAttempt:
-    """Read an attempt to grade it: nobody else does so until COMMIT.
+    """Read an attempt for grading, and lock it until COMMIT.
 
     Raises NotFound, Forbidden, and Conflict while it has not ended.
     """
     await conn.execute(select(ExamAttempt.id).where(ExamAttempt.id == attempt_id).with_for_update(key_share=True))
-    script = await read_graded_attempt(conn, attempt_id, user_id)
+    graded = await read_graded_attempt(conn, attempt_id, user_id)
     if not await _has_ended(conn, attempt_id):
         raise Conflict("You can grade an attempt after it has ended.")
-    return script
+    return graded
 
 
 async def store_grades(
     conn: AsyncConnection,
-    script: GradedAttempt,
+    graded: GradedAttempt,
     grades: Sequence[ItemGrade],
     grader_id: UUID,
     grading: Grading,
     *,
     final: bool,
 ) -> None:
-    """Give items of a locked script a person's points, in the place of whatever they were given, and sum up anew.
+    """Store the points of a grader for items of a locked attempt, replacing earlier points, and update the marks.
 
-    With `final` the grade is the last word: raises Conflict while an item has no points. What is concluded from the
-    marks is to be concluded anew.
+    `final` makes the grade final, and raises Conflict while an item has no points. Marks the analysis of the attempt as
+    stale.
     """
     if grades:
         added = postgresql.insert(AttemptGrade)
@@ -191,7 +191,7 @@ async def store_grades(
             ),
             [
                 {
-                    "attempt_id": script.attempt_id,
+                    "attempt_id": graded.attempt_id,
                     "item": one.item,
                     "points": one.points,
                     "comment": one.comment,
@@ -200,29 +200,29 @@ async def store_grades(
                 for one in grades
             ],
         )
-    given = await _read_given(conn, script.attempt_id)
-    missing = [one.item for one in script.items if one.item not in given]
+    given = await _read_given(conn, graded.attempt_id)
+    missing = [one.item for one in graded.items if one.item not in given]
     if final and missing:
         raise Conflict(f"Some items have no points yet: {', '.join(missing[:5])}")
     await _store_marks(
         conn,
-        script,
-        [given[one.item].points if one.item in given else None for one in script.items],
+        graded,
+        [given[one.item].points if one.item in given else None for one in graded.items],
         grading,
         final=final,
     )
-    await analyses.mark_stale(conn, [script.attempt_id])
+    await analyses.mark_stale(conn, [graded.attempt_id])
 
 
 async def _store_marks(
-    conn: AsyncConnection, script: GradedAttempt, given: Sequence[float | None], grading: Grading, *, final: bool
+    conn: AsyncConnection, graded: GradedAttempt, given: Sequence[float | None], grading: Grading, *, final: bool
 ) -> None:
-    passing: float = (await conn.execute(select(Exam.passing_score).where(Exam.id == script.exam_id))).scalar_one()
-    marks = grading.add_up(given, sum(one.points for one in script.items), passing)
+    passing: float = (await conn.execute(select(Exam.passing_score).where(Exam.id == graded.exam_id))).scalar_one()
+    marks = grading.add_up(given, sum(one.points for one in graded.items), passing)
     values: dict[str, Any] = msgspec.structs.asdict(marks)
-    if final and not script.grade_final:
+    if final and not graded.grade_final:
         values["grade_final_at"] = func.clock_timestamp()
-    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == script.attempt_id).values(**values))
+    await conn.execute(update(ExamAttempt).where(ExamAttempt.id == graded.attempt_id).values(**values))
 
 
 async def _require(conn: AsyncConnection, exam_id: UUID, user_id: UUID, attempt_id: UUID) -> None:

@@ -1,4 +1,7 @@
-"""Attempts: starting one, and reading what sockets and workers need to know of it."""
+"""Start attempts, and read what sockets and workers need to know about one.
+
+Never ends an attempt, and never appends to a feed.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,7 +44,7 @@ class StartedAttempt(msgspec.Struct, frozen=True):
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt with the policy it is pinned to."""
+    """One attempt with its policy."""
 
     attempt_id: UUID
     exam_id: UUID
@@ -58,22 +61,24 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
 async def start_attempt(
     conn: AsyncConnection, exam_id: UUID, student_id: UUID, *, rulebook_version: int, notice: int | None = None
 ) -> StartedAttempt:
-    """Return the student's running attempt, or begin one with its cursor, system stream and first event.
+    """Return the running attempt of the student, or start one with its cursor, system stream and first event.
 
     The caller appends `row` of the result to the exam's feed, in the same transaction.
 
-    It is pinned to the exam's newest items, its newest policy and the rulebook that is for, `rulebook_version` where it
-    names none. `notice` is the version of what is recorded that the student says to have read: a fact, once.
+    A new attempt keeps the newest items and policy of the exam, and the rulebook of that policy (`rulebook_version`
+    when the policy names none). `notice` is the version of the monitoring notice that the student acknowledged; it is
+    recorded once.
+
     Raises NotFound unless the exam is published and the student is on its roster, NotOpen before it opens and after it
-    closes, Conflict when the student has sat it already.
+    closes, Conflict when the student has taken it already.
     """
     exam = await _read_open(conn, exam_id, student_id)
     opened = await _running(conn, exam_id, student_id)
     if opened is None:
-        # Whoever starts attempts of one exam does so one after the other: `ix` and "at most one runs" follow from it.
-        # The feed's head comes last everywhere else: so nothing that others hold may be waited for from here on.
+        # Attempts of one exam start one after the other, which makes `ix` and "at most one runs" correct. Everywhere
+        # else the feed's head is locked last, so nothing after this may wait for another lock.
         await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
-        # Anew: it may have been taken back, or closed, while others began theirs.
+        # Again: the exam may have been unpublished or closed while this waited for the lock.
         exam = await _read_open(conn, exam_id, student_id)
         opened = await _running(conn, exam_id, student_id) or await _begin(conn, exam, student_id, rulebook_version)
     await _acknowledge(conn, opened.attempt_id, notice)
@@ -81,7 +86,7 @@ async def start_attempt(
 
 
 async def read_attempt(conn: AsyncConnection, attempt_id: UUID) -> AttemptRecord:
-    """Read one attempt and its pinned policy. Raises NotFound."""
+    """Read one attempt and its policy. Raises NotFound."""
     found = await conn.execute(
         select(
             ExamAttempt.id,
@@ -116,7 +121,7 @@ async def read_attempt(conn: AsyncConnection, attempt_id: UUID) -> AttemptRecord
 
 
 async def _read_open(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> Row[*tuple[Any, ...]]:
-    """What starting wants to know of a published exam with this student on its roster. Raises NotFound."""
+    """Read a published exam that has this student on its roster. Raises NotFound."""
     now = func.clock_timestamp()
     found = await conn.execute(
         select(
@@ -143,7 +148,7 @@ async def _read_open(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> 
 
 
 async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> StartedAttempt | None:
-    """The running attempt, or None when the student has none at all. Raises Conflict when there was one."""
+    """Return the running attempt; None when the student has no attempt. Raises Conflict when one has ended."""
     newest = await conn.execute(
         select(
             ExamAttempt.id,
@@ -167,7 +172,7 @@ async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> St
 async def _begin(
     conn: AsyncConnection, exam: Row[*tuple[Any, ...]], student_id: UUID, rulebook_version: int
 ) -> StartedAttempt:
-    """Begin an attempt, with its cursor, system stream and first fact. Raises NotOpen."""
+    """Start an attempt, with its cursor, system stream and first event. Raises NotOpen."""
     if exam.is_early:
         raise NotOpen(f"The exam opens at {exam.opens_at:%Y-%m-%d %H:%M} UTC.")
     if exam.is_late:
@@ -183,7 +188,7 @@ async def _create(
     conn: AsyncConnection, exam: Row[*tuple[Any, ...]], student_id: UUID, rulebook_version: int
 ) -> StartedAttempt:
     newest = select(ExamPolicy).where(ExamPolicy.exam_id == exam.id).order_by(ExamPolicy.version.desc()).limit(1)
-    # An attempt is judged by the rules its policy was written for, not by newer ones that policy does not know.
+    # An attempt is evaluated with the rulebook that its policy was written for, not with a newer one.
     named = cast(ExamPolicy.settings["rulebook"].astext, Integer)
     next_ix = (
         select(func.coalesce(func.max(ExamAttempt.ix), 0) + 1).where(ExamAttempt.exam_id == exam.id).scalar_subquery()
@@ -218,17 +223,17 @@ async def _create(
 
 
 async def _acknowledge(conn: AsyncConnection, attempt_id: UUID, notice: int | None) -> None:
-    """State that the student has read this version of the notice, unless that is stated already."""
+    """Record that the student acknowledged this version of the notice, unless it is recorded already."""
     if notice is None:
         return
-    stated = {"version": notice}
+    data = {"version": notice}
     known = await conn.execute(
         select(
             exists()
             .where(EventStream.attempt_id == attempt_id, EventStream.kind == "system")
             .where(MonitoringEvent.stream_id == EventStream.id, MonitoringEvent.event_type == "notice_acknowledged")
-            .where(MonitoringEvent.data_payload == stated)
+            .where(MonitoringEvent.data_payload == data)
         )
     )
     if not known.scalar_one():
-        await system_events.append_events(conn, attempt_id, [system_events.ServerEvent("notice_acknowledged", stated)])
+        await system_events.append_events(conn, attempt_id, [system_events.ServerEvent("notice_acknowledged", data)])

@@ -1,6 +1,6 @@
-"""Whose time is over, and whether it may be called over now. Nothing is ended here.
+"""Find attempts whose deadline has passed, and whether deadlines may be enforced now.
 
-An outage is never the student's time: while no hub lives, and for a while after, nobody could answer or hand in.
+Never ends an attempt, and never enforces a deadline during an outage or shortly after it: students could not submit.
 """
 
 from collections.abc import Collection
@@ -15,13 +15,15 @@ from db.models.attempts import RUNNING_SQL
 from protocol.attempts import AttemptStatus
 
 GRACE_S: Final = 5
-"""How long after the deadline a time-out waits: a client's last batch may take so long until it is stored, and its own
-submission at the deadline goes first."""
+"""How long after the deadline a time-out waits.
+
+The last batch of a client may still be on its way, and its own submission at the deadline goes first.
+"""
 
 PATIENCE_S: Final = 120
-"""How long after an outage no deadline is enforced: everybody has time to come back and hand in."""
+"""How long after an outage no deadline is enforced, so that all students can return and submit."""
 
-# As text, its constants too: only so can the planner prove that a partial index serves it.
+# As text with constants, so that the planner can use a partial index.
 _DUE: Final = text(
     f"""
     SELECT id FROM exam_attempts
@@ -32,7 +34,7 @@ _DUE: Final = text(
     """  # noqa: S608 - constants
 ).bindparams(bindparam("sources", type_=ARRAY(Text)), bindparam("besides", type_=ARRAY(Uuid)))
 
-# A hub that was given up lived until its lease ran out, however much later that was found.
+# A dead hub counts as alive until its lease expired, even when that was found later.
 _IS_STEADY: Final = text(
     """
     SELECT pg_postmaster_start_time() < clock_timestamp() - :patience AND coalesce(
@@ -46,13 +48,13 @@ _IS_STEADY: Final = text(
 
 
 async def has_been_available(conn: AsyncConnection) -> bool:
-    """Whether PostgreSQL runs, and at least one hub has lived, without a gap for `PATIENCE_S`."""
+    """Whether PostgreSQL and at least one hub have run without a gap for `PATIENCE_S`."""
     return bool((await conn.execute(_IS_STEADY)).scalar_one())
 
 
 async def list_overdue(
     conn: AsyncConnection, sources: Collection[AttemptStatus], *, besides: Collection[UUID] = (), limit: int = 200
 ) -> list[UUID]:
-    """Attempts of these statuses whose deadline is over for longer than `GRACE_S`, the longest first."""
+    """List attempts of these statuses whose deadline passed more than `GRACE_S` ago, the oldest deadline first."""
     wanted = {"sources": list(sources), "besides": list(besides), "limit": limit}
     return list((await conn.execute(_DUE, wanted)).scalars())

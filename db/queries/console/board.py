@@ -1,7 +1,6 @@
-"""What a console shows of one exam, read as it stands at one offset of its feed; and who may watch it.
+"""The board of one exam, read at one offset of its feed, and who may watch it.
 
-Every row of a board has one statement that builds it, used for snapshots and for deltas alike: a console that follows
-and one that has just come see the same.
+Snapshots and deltas use the same statement for each kind of row, so that all consoles see the same. Never writes.
 """
 
 from collections.abc import Collection
@@ -23,11 +22,11 @@ from protocol.console import AttemptRow, ExamRow, FlagRow, ScoreRow, Snapshot, S
 from protocol.roles import Permission
 
 WATCHING: Final = (Permission.VIEW, Permission.INVIGILATE, Permission.REVIEW)
-"""Any of these is enough to watch an exam; commands require more (`hub.commands.commands.REQUIRED`)."""
+"""Any of these permissions allows watching an exam. Commands require more (`hub.commands.commands.REQUIRED`)."""
 
 
 async def list_watchable(conn: AsyncConnection, exam_ids: Collection[UUID], user_id: UUID) -> set[UUID]:
-    """Which of these exams this person may watch."""
+    """Return which of these exams the user may watch."""
     found = await conn.execute(
         select(Exam.id).where(Exam.id == any_(literal(list(exam_ids), ARRAY(Uuid))), access.permits(user_id, *WATCHING))
     )
@@ -35,10 +34,10 @@ async def list_watchable(conn: AsyncConnection, exam_ids: Collection[UUID], user
 
 
 async def read_board(conn: AsyncConnection, exam_id: UUID) -> Snapshot:
-    """Read the whole numbered part as one snapshot of one part; scores that are not known have no row.
+    """Read the whole board as one snapshot in one part. Unknown scores have no row.
 
-    The caller opens the transaction, REPEATABLE READ and read-only, so that all of it stands at one offset.
-    Raises NotFound.
+    The caller opens the transaction, REPEATABLE READ and read-only, so that everything is read at one offset. Raises
+    NotFound.
     """
     found = await conn.execute(
         select(Exam.title, Exam.duration_minutes, FeedHead.head)
@@ -119,7 +118,7 @@ def _attempt(row: Row[Any]) -> AttemptRow:
 
 
 def _select_flags() -> Select[*tuple[Any, ...]]:
-    """Flags with the last decision about each."""
+    """Select flags, each with its last review."""
     last = (
         select(FlagReview.reason, User.full_name)
         .join(User, User.id == FlagReview.reviewer_id)

@@ -1,4 +1,7 @@
-"""Commands: every order a person gave on a console, with its result, recorded in the order's own transaction."""
+"""Commands with their results, recorded in the transaction of the command.
+
+Used through `db.idempotency`. Never carries a command out.
+"""
 
 from uuid import UUID
 
@@ -11,7 +14,7 @@ from protocol.console import Result
 
 
 class StoredCommand(msgspec.Struct, frozen=True):
-    """An order that was carried out: who gave it, where, which, what exactly it said (a digest), and the result."""
+    """A command that was carried out: exam, user, action, digest of its content, and result."""
 
     exam_id: UUID
     actor_id: UUID
@@ -21,14 +24,14 @@ class StoredCommand(msgspec.Struct, frozen=True):
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """What the record's `result` holds."""
+    """The content of the column `result`."""
 
     digest: str
     result: Result
 
 
 async def lock_command(conn: AsyncConnection, command_id: UUID) -> StoredCommand | None:
-    """Make a command's id this transaction's until COMMIT; what it came to when it was carried out before."""
+    """Lock a command's id until COMMIT; return the command if it was carried out before."""
     await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(command_id), 0))))
     found = await conn.execute(
         select(CommandRecord.exam_id, CommandRecord.actor_id, CommandRecord.action, CommandRecord.result).where(
@@ -42,14 +45,14 @@ async def lock_command(conn: AsyncConnection, command_id: UUID) -> StoredCommand
     return StoredCommand(row.exam_id, row.actor_id, row.action, kept.digest, kept.result)
 
 
-async def store_command(conn: AsyncConnection, command_id: UUID, past: StoredCommand) -> None:
-    """Record what a command came to; its id must be in hand."""
+async def store_command(conn: AsyncConnection, command_id: UUID, stored: StoredCommand) -> None:
+    """Store a command with its result. Its id must be locked."""
     await conn.execute(
         insert(CommandRecord).values(
             id=command_id,
-            exam_id=past.exam_id,
-            actor_id=past.actor_id,
-            action=past.action,
-            result=msgspec.to_builtins(_Kept(past.digest, past.result)),
+            exam_id=stored.exam_id,
+            actor_id=stored.actor_id,
+            action=stored.action,
+            result=msgspec.to_builtins(_Kept(stored.digest, stored.result)),
         )
     )

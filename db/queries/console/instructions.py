@@ -1,4 +1,7 @@
-"""Instructions: what a person asks of candidates' clients, numbered per attempt and repeated until answered or over."""
+"""Instructions to the clients of candidates, numbered for each attempt, and sent until a result arrives.
+
+Never appends to a feed: the caller does, with the rows that it gets.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -33,10 +36,10 @@ from protocol.console import InstructionRow
 from protocol.monitor import Instruct
 
 CODE_CHARS = 64
-"""A client's reason for not carrying something out is cut to this."""
+"""The code of a failed instruction is cut to this length."""
 
 COLLAPSING = ("pause", "resume")
-"""Actions of which a client is told only the last."""
+"""Of these actions, a client gets only the last one."""
 
 EXPIRED_AT_ONCE = 1_000
 
@@ -62,12 +65,10 @@ async def issue_instructions(
     valid_s: float | None = None,
     among: Collection[AttemptStatus] = RUNNING,
 ) -> list[InstructionRow]:
-    """Ask something of the named attempts (None: all) of this exam that are running; the new rows, as on the board.
+    """Create an instruction for running attempts of this exam, all or those named; return the rows for the board.
 
-    Of others, where `among` names other statuses.
-
-    Nobody has to carry it out after `valid_s`. Commands of one exam go one after the other, from here to COMMIT: the
-    numbers rest on it.
+    `among` selects other statuses. After `valid_s` seconds the instruction expires. Commands of one exam follow each
+    other from here to COMMIT, which makes the numbers correct.
     """
     await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(exam_id), 0))))
     number = (
@@ -76,7 +77,7 @@ async def issue_instructions(
         .scalar_subquery()
     )
     until = null() if valid_s is None else func.now() + timedelta(seconds=valid_s)
-    asked = select(
+    chosen = select(
         ExamAttempt.id,
         number,
         literal(action),
@@ -86,12 +87,12 @@ async def issue_instructions(
         cast(until, DateTime(timezone=True)),
     ).where(ExamAttempt.exam_id == exam_id, ExamAttempt.status.in_(among))
     if attempt_ids is not None:
-        asked = asked.where(ExamAttempt.id == _any_of(attempt_ids))
+        chosen = chosen.where(ExamAttempt.id == _any_of(attempt_ids))
     created = await conn.execute(
         insert(Instruction)
         .from_select(
             ["attempt_id", "n", "action", "body", "actor_id", "command_id", "valid_until"],
-            asked.order_by(ExamAttempt.ix),
+            chosen.order_by(ExamAttempt.ix),
         )
         .returning(*_SHOWN)
     )
@@ -115,9 +116,9 @@ _PENDING: Final = (
 
 
 async def list_pending(conn: AsyncConnection, attempt_ids: Sequence[UUID]) -> dict[UUID, list[Instruct]]:
-    """What each attempt's client has still to be asked, in order; attempts with nothing waiting are left out.
+    """List the pending instructions of each attempt, in order. Attempts without any are left out.
 
-    Of pausing and resuming only the last counts: whatever became of it, those before it are asked no more.
+    Of pause and resume only the last one counts. The earlier ones are never sent again, regardless of its result.
     """
     found = await conn.execute(_PENDING, {"attempts": list(attempt_ids)})
     waiting: dict[UUID, list[Instruct]] = {}
@@ -136,9 +137,9 @@ async def list_pending(conn: AsyncConnection, attempt_ids: Sequence[UUID]) -> di
 async def record_result(
     conn: AsyncConnection, attempt_id: UUID, n: int, *, ok: bool, code: str | None
 ) -> InstructionRow | None:
-    """Record what a client made of an instruction; None when there is none such, or it was answered before.
+    """Record the result of an instruction; None when there is no such instruction, or it has a result already.
 
-    A client knows better than a clock: its answer counts although the time was over.
+    A result counts even after the instruction expired.
     """
     found = await conn.execute(
         update(Instruction)
@@ -159,8 +160,8 @@ async def record_result(
 
 
 async def expire_instructions(conn: AsyncConnection) -> dict[UUID, list[InstructionRow]]:
-    """Mark the instructions whose time is over; return their feed rows by exam."""
-    over = (
+    """Mark expired instructions; return their feed rows by exam."""
+    expiring = (
         select(Instruction.attempt_id, Instruction.n)
         .where(Instruction.state == InstructionState.SENT, Instruction.valid_until <= func.now())
         .order_by(Instruction.attempt_id, Instruction.n)
@@ -171,8 +172,8 @@ async def expire_instructions(conn: AsyncConnection) -> dict[UUID, list[Instruct
     expired = await conn.execute(
         update(Instruction)
         .where(
-            Instruction.attempt_id == over.c.attempt_id,
-            Instruction.n == over.c.n,
+            Instruction.attempt_id == expiring.c.attempt_id,
+            Instruction.n == expiring.c.n,
             ExamAttempt.id == Instruction.attempt_id,
         )
         .values(state=InstructionState.EXPIRED)
@@ -197,7 +198,7 @@ async def read_latest(conn: AsyncConnection, exam_id: UUID) -> list[InstructionR
 
 
 def _any_of(ids: Sequence[UUID]) -> Any:
-    """One array parameter, however many ids: a statement takes at most 32,767 parameters."""
+    """One array parameter for any number of ids: a statement accepts at most 32,767 parameters."""
     return any_(bindparam(None, list(ids), type_=ARRAY(Uuid)))
 
 

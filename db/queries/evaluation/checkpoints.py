@@ -1,6 +1,6 @@
-"""What has been folded, read back along the stored fold order: since a checkpoint, or from the first fact.
+"""Read folded events again, in the stored fold order: after a checkpoint, or from the first event.
 
-Nothing here moves a cursor.
+Never moves a cursor.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,22 +16,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.fold_order import Run, last_folded
 from db.models import AnalysisCursor, BehaviorAnalysis, EventStream, ExamAttempt, ExamPolicy
-from db.queries.evaluation.cursors import FACT, Cursor, to_events
+from db.queries.evaluation.cursors import EVENT, Cursor, to_events
 from protocol.analysis import AnalysisState
 from protocol.events import StoredEvent
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """Where a fold can be taken up again: a stored state, and the facts folded after it, in their order."""
+    """Where a fold can continue: a stored state, and the events folded after it, in order."""
 
     state: bytes
     events: Sequence[StoredEvent]
 
 
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt as it has been folded: by what, how far, in which order; and its score as it is stored.
+    """One folded attempt: rules and policy, positions and order, and the stored score.
 
-    It is concluded once it has been analysed after its end and nothing it rests on has changed since.
+    `is_concluded`: it was analyzed after its end, and the input of the analysis has not changed since.
     """
 
     attempt_id: UUID
@@ -48,11 +48,11 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_checkpoints(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[UUID, Checkpoint]:
-    """Read the checkpoints of claimed attempts, each with the facts that were folded after it."""
+    """Read the checkpoints of claimed attempts, each with the events folded after it."""
     if not cursors:
         return {}
     after = AnalysisCursor.facts - AnalysisCursor.checkpoint_facts
-    # No more runs than facts: an attempt's whole order need not leave PostgreSQL.
+    # There are at most as many runs as events, so the whole order need not leave PostgreSQL.
     runs = func.jsonb_path_query_array(
         AnalysisCursor.fold_order, text("'$[last - $n to last]'"), func.jsonb_build_object("n", after)
     )
@@ -77,7 +77,7 @@ async def read_checkpoints(conn: AsyncConnection, cursors: Sequence[Cursor]) -> 
 
 
 async def list_folded(conn: AsyncConnection, after: UUID | None, limit: int) -> list[Folded]:
-    """Attempts in the order of their ids, after this one."""
+    """List folded attempts in the order of their ids, after this id."""
     is_concluded = func.coalesce(BehaviorAnalysis.state == AnalysisState.DONE, false())
     page = (
         select(
@@ -104,7 +104,7 @@ async def list_folded(conn: AsyncConnection, after: UUID | None, limit: int) -> 
 
 
 async def read_streams(conn: AsyncConnection, attempt_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, int]]:
-    """The streams of each of these attempts, with their time bases."""
+    """Read the streams of each of these attempts, with their time bases."""
     found = await conn.execute(
         select(EventStream.attempt_id, EventStream.id, EventStream.time_base).where(
             EventStream.attempt_id == any_(literal(list(attempt_ids), ARRAY(PG_UUID)))
@@ -117,7 +117,7 @@ async def read_streams(conn: AsyncConnection, attempt_ids: Sequence[UUID]) -> di
 
 
 async def count_folded(conn: AsyncConnection) -> int:
-    """How many facts all attempts have folded."""
+    """Count the folded events of all attempts."""
     found = await conn.execute(select(func.coalesce(func.sum(AnalysisCursor.facts), 0)))
     return int(found.scalar_one())
 
@@ -125,7 +125,7 @@ async def count_folded(conn: AsyncConnection) -> int:
 async def read_runs(
     conn: AsyncConnection, runs: Sequence[Run], time_bases: Mapping[UUID, int], most: int
 ) -> list[StoredEvent]:
-    """Read the first `most` facts of each of some runs, run after run; numbers that have no row are left out."""
+    """Read the first `most` events of each run, run after run. Numbers without a row are left out."""
     found = await conn.execute(
         _RUNS,
         {
@@ -143,7 +143,7 @@ _RUNS: Final = text(
     SELECT event.*
     FROM unnest(:streams, :firsts, :lasts) WITH ORDINALITY AS run (stream_id, first, last, n)
     CROSS JOIN LATERAL (
-        SELECT {FACT} FROM monitoring_events WHERE stream_id = run.stream_id AND seq BETWEEN run.first AND run.last
+        SELECT {EVENT} FROM monitoring_events WHERE stream_id = run.stream_id AND seq BETWEEN run.first AND run.last
         ORDER BY seq
         LIMIT :most
     ) AS event
@@ -161,7 +161,7 @@ _LAST: Final = text(
     SELECT event.*
     FROM unnest(:streams, :positions) AS claimed (stream_id, position)
     CROSS JOIN LATERAL (
-        SELECT {FACT} FROM monitoring_events WHERE stream_id = claimed.stream_id AND seq <= claimed.position
+        SELECT {EVENT} FROM monitoring_events WHERE stream_id = claimed.stream_id AND seq <= claimed.position
         ORDER BY seq DESC
         LIMIT :most
     ) AS event
@@ -173,7 +173,7 @@ _LAST: Final = text(
 
 
 async def _read_last(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[UUID, list[StoredEvent]]:
-    """The last folded facts of each stream, as many as any of these attempts has folded since its checkpoint."""
+    """Read the last folded events of each stream, as many as any of these attempts folded since its checkpoint."""
     since = {cursor.attempt_id: cursor.facts - cursor.checkpoint_facts for cursor in cursors}
     streams = [stream for cursor in cursors if since[cursor.attempt_id] for stream in cursor.streams]
     if not streams:

@@ -1,8 +1,8 @@
-"""Stage 6 of 9, its SQL: how far each attempt is folded, and the facts that come next.
+"""Stage 6 of 9, SQL: cursors, which tell how far each attempt is folded, and the events that come next.
 
-Facts leave here in fold order: each stream by its numbers, stopping at a hole; the streams of an attempt interleaved
-in the order PostgreSQL first saw their facts. The order is stored with the cursor, and replay follows what is stored.
-Nothing here concludes anything from a fact.
+Events are returned in fold order: each stream by its numbers up to a hole, the streams of an attempt interleaved by the
+time when PostgreSQL stored their events. The order is stored with the cursor, and a replay follows it. Never interprets
+an event.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -37,15 +37,15 @@ from db.models import AnalysisCursor, EventStream, ExamAttempt, ExamPolicy
 from protocol.attempts import RUNNING
 from protocol.events import StoredEvent
 
-FACTS_PER_STREAM: Final = 5_000
-FACTS_PER_TRANSACTION: Final = 20_000
+EVENTS_PER_STREAM: Final = 5_000
+EVENTS_PER_TRANSACTION: Final = 20_000
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """One claimed attempt: what it is judged by, and where its fold stands.
+    """One claimed attempt: its rules and policy, and how far it is folded.
 
-    `facts` are folded; the stored state, `checkpoint_age_ms` old by PostgreSQL's clock, is that after the first
-    `checkpoint_facts` of them.
+    `facts` counts the folded events. The stored state, `checkpoint_age_ms` old by PostgreSQL's clock, is the state
+    after the first `checkpoint_facts` of them.
     """
 
     attempt_id: UUID
@@ -61,11 +61,11 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_facts: int
     checkpoint_age_ms: int
     coverage: float | None = None
-    """As it is stored."""
+    """The stored coverage."""
 
 
 class Hole(msgspec.Struct, frozen=True):
-    """The first of some numbers that are not stored, while a later one is, and that nobody declared lost."""
+    """The first number of a stream that is missing although a later one is stored, and that was not declared lost."""
 
     attempt_id: UUID
     stream_id: UUID
@@ -73,9 +73,9 @@ class Hole(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """The next facts of claimed attempts, each attempt's in fold order, and the holes at which streams stopped.
+    """The next events of claimed attempts, in fold order, and the holes at which streams stopped.
 
-    Attempts in `cut` had more than could be read at once.
+    Attempts in `cut` have more events than one read returns.
     """
 
     events: dict[UUID, list[StoredEvent]]
@@ -84,9 +84,9 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Advance(msgspec.Struct, frozen=True):
-    """One cursor's way forward: the facts that were folded, in their order.
+    """One cursor's step: the folded events in order.
 
-    `checkpoint` is the engine's state after them, or None to leave the stored one as it is.
+    `checkpoint` is the state of the rules after them; None keeps the stored state.
     """
 
     cursor: Cursor
@@ -95,9 +95,12 @@ class Advance(msgspec.Struct, frozen=True):
 
 
 async def claim_cursors(
-    conn: AsyncConnection, attempt_ids: Sequence[UUID], limit: int, *, carried: Collection[int]
+    conn: AsyncConnection, attempt_ids: Sequence[UUID], limit: int, *, supported: Collection[int]
 ) -> list[Cursor]:
-    """Lock the cursors of these attempts, in this order, that nobody else holds; they stay locked until COMMIT."""
+    """Lock the cursors of these attempts, in this order, until COMMIT.
+
+    Skips cursors that another process has locked.
+    """
     age = func.extract("epoch", func.clock_timestamp() - AnalysisCursor.checkpointed_at)
     found = await conn.execute(
         select(
@@ -117,7 +120,7 @@ async def claim_cursors(
         )
         .join(ExamAttempt, ExamAttempt.id == AnalysisCursor.attempt_id)
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
-        .where(is_among(AnalysisCursor.attempt_id, attempt_ids), is_supported(carried))
+        .where(is_among(AnalysisCursor.attempt_id, attempt_ids), is_supported(supported))
         .order_by(func.array_position(_ids(attempt_ids), AnalysisCursor.attempt_id))
         .limit(limit)
         .with_for_update(key_share=True, skip_locked=True, of=AnalysisCursor)
@@ -144,10 +147,15 @@ async def claim_cursors(
     ]
 
 
-async def read_events(conn: AsyncConnection, cursors: Sequence[Cursor], limit: int = FACTS_PER_TRANSACTION) -> Reading:
-    """Read what comes next in each claimed attempt: about `limit` facts, shared by their streams."""
+async def read_events(
+    conn: AsyncConnection,
+    cursors: Sequence[Cursor],
+    limit: int = EVENTS_PER_TRANSACTION,
+    per_stream: int = EVENTS_PER_STREAM,
+) -> Reading:
+    """Read the next events of each claimed attempt: about `limit` events, shared by their streams."""
     streams = {stream.stream_id: stream for cursor in cursors for stream in cursor.streams}
-    most = max(min(FACTS_PER_STREAM, limit // max(len(streams), 1)), 1)
+    most = max(min(per_stream, limit // max(len(streams), 1)), 1)
     read = await _next(conn, streams, most)
     reading = Reading({}, [], set())
     for cursor in cursors:
@@ -166,7 +174,7 @@ async def read_events(conn: AsyncConnection, cursors: Sequence[Cursor], limit: i
 
 
 async def store_cursors(conn: AsyncConnection, advances: Sequence[Advance]) -> None:
-    """Move the cursors of claimed attempts: positions, fold order, count, and the state where there is a new one."""
+    """Store the new positions, fold order, event count and, where there is one, state of claimed cursors."""
     moved = [_moved(advance) for advance in advances if advance.checkpoint is None]
     kept = [
         {**_moved(advance), "checkpoint": advance.checkpoint} for advance in advances if advance.checkpoint is not None
@@ -177,16 +185,16 @@ async def store_cursors(conn: AsyncConnection, advances: Sequence[Advance]) -> N
         await conn.execute(_MOVE_AND_KEEP, kept)
 
 
-def is_supported(carried: Collection[int]) -> ColumnElement[bool]:
-    """The attempts of these rulebooks."""
-    among: ColumnElement[bool] = ExamAttempt.rulebook_version == any_(literal(list(carried), ARRAY(Integer)))
+def is_supported(supported: Collection[int]) -> ColumnElement[bool]:
+    """Return the condition on `ExamAttempt` that this worker has the attempt's rulebook."""
+    among: ColumnElement[bool] = ExamAttempt.rulebook_version == any_(literal(list(supported), ARRAY(Integer)))
     return among
 
 
 async def _claim_streams(
     conn: AsyncConnection, positions: dict[UUID, dict[str, int]]
 ) -> dict[UUID, tuple[StreamClaim, ...]]:
-    """The streams of claimed attempts, in the order they were opened."""
+    """Read the streams of claimed attempts, in the order in which they were opened."""
     found = await conn.execute(
         select(EventStream.attempt_id, EventStream.id, EventStream.kind, EventStream.time_base)
         .where(is_among(EventStream.attempt_id, positions))
@@ -200,8 +208,8 @@ async def _claim_streams(
     }
 
 
-FACT: Final = "stream_id, seq, event_type, mono, client_timestamp, server_timestamp, data_payload::text"
-"""The columns `to_events` reads."""
+EVENT: Final = "stream_id, seq, event_type, mono, client_timestamp, server_timestamp, data_payload::text"
+"""The columns that `to_events` reads."""
 
 # As text: Core has no plain way to write unnest of two arrays beside a LATERAL.
 _NEXT: Final = text(
@@ -209,7 +217,7 @@ _NEXT: Final = text(
     SELECT event.*
     FROM unnest(:streams, :positions) WITH ORDINALITY AS claimed (stream_id, position, n)
     CROSS JOIN LATERAL (
-        SELECT {FACT}
+        SELECT {EVENT}
         FROM monitoring_events
         WHERE stream_id = claimed.stream_id AND seq > claimed.position
         ORDER BY seq
@@ -223,7 +231,7 @@ _NEXT: Final = text(
 
 
 async def _next(conn: AsyncConnection, streams: dict[UUID, StreamClaim], most: int) -> dict[UUID, list[StoredEvent]]:
-    """Up to `most` stored facts past the position of each stream, by number."""
+    """Read up to `most` stored events after the position of each stream, by number."""
     found = await conn.execute(
         _NEXT,
         {"streams": list(streams), "positions": [one.position for one in streams.values()], "most": most},
@@ -233,7 +241,7 @@ async def _next(conn: AsyncConnection, streams: dict[UUID, StreamClaim], most: i
 
 
 def to_events(rows: Iterable[Sequence[Any]], time_bases: Mapping[UUID, int]) -> list[StoredEvent]:
-    """Make facts of rows of `FACT`, in the order of the rows."""
+    """Convert rows of `EVENT` to events, in the order of the rows."""
     return [
         StoredEvent(
             stream_id,
@@ -285,6 +293,9 @@ def _ids(ids: Collection[UUID]) -> ColumnElement[Any]:
 
 
 def is_among(column: Any, ids: Collection[UUID]) -> ColumnElement[bool]:
-    """One array parameter: the same prepared statement whatever the number of ids."""
+    """Return the condition that a column is one of these ids.
+
+    It has one array parameter, so that the prepared statement is the same for any number of ids.
+    """
     among: ColumnElement[bool] = column == any_(_ids(ids))
     return among

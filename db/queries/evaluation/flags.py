@@ -1,6 +1,6 @@
-"""Stage 8 of 9, its SQL: flags with what they rest on, raised once per episode, and those that count.
+"""Stage 8 of 9, SQL: add flags with their evidence, once for each episode, and read flags that count.
 
-A flag is only ever added here; what people decide about one is written elsewhere, and no row is ever removed.
+Never changes or deletes a flag; reviews are stored elsewhere.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,11 +20,11 @@ from protocol.console import FlagRow
 from protocol.flags import EVIDENCE_MAX, Citation, CountedFlag, Evidence, FlagSource, FlagStatus, Severity, flag_counts
 
 EventId = tuple[UUID, int]
-"""Where a fact stands: stream and number."""
+"""Position of an event: stream and number."""
 
 
 class NewFlag(msgspec.Struct, frozen=True, kw_only=True):
-    """What was concluded about an attempt, and the facts it cites, the first one first."""
+    """A finding about an attempt, with the events that it cites, the first one first."""
 
     attempt_id: UUID
     rule: str
@@ -39,7 +39,7 @@ class NewFlag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Raised(msgspec.Struct, frozen=True):
-    """What rules concluded about one attempt, as it is stored, and a line for each flag that cannot be read."""
+    """The stored findings of rules about one attempt, and a line for each flag that cannot be read."""
 
     flags: list[NewFlag] = []
     unreadable: list[str] = []
@@ -57,7 +57,7 @@ SHOWN: Final = (
     Flag.raised_at,
     Flag.last_fact_at,
 )
-"""What `show` reads of a flag."""
+"""The columns that `show_flag` reads."""
 
 # As text: Core has no plain way to join unnest of two arrays.
 _CITED: Final = (
@@ -76,7 +76,7 @@ _CITED: Final = (
 async def raise_flags(
     conn: AsyncConnection, new: Sequence[NewFlag], *, source: FlagSource = FlagSource.RULE
 ) -> list[FlagRow]:
-    """Add the flags whose episodes have none yet, with copies of what they cite; returns those rows."""
+    """Add the flags whose episode has no flag yet, with copies of the cited events; return their rows."""
     if not new:
         return []
     found = await _read_cited(conn, {event_id for flag in new for event_id in flag.cited})
@@ -87,7 +87,7 @@ async def raise_flags(
 
 
 async def read_raised(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, Raised]:
-    """What rules concluded about each of these attempts, as it is stored; what people decided about it is left out."""
+    """Read the stored findings of rules about each of these attempts, without the reviews."""
     found = await conn.execute(
         select(
             Flag.attempt_id,
@@ -106,31 +106,31 @@ async def read_raised(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> d
     )
     raised = {attempt_id: Raised() for attempt_id in attempt_ids}
     for row in found.mappings():
-        of_attempt = raised[row["attempt_id"]]
+        raised_of = raised[row["attempt_id"]]
         try:
-            of_attempt.flags.append(msgspec.convert(dict(row), NewFlag))
+            raised_of.flags.append(msgspec.convert(dict(row), NewFlag))
         except msgspec.ValidationError as error:
             name = f"{row['rule']} v{row['rule_version']} {row['episode_key']}"
-            of_attempt.unreadable.append(f"flag {name} cannot be read: {error}")
+            raised_of.unreadable.append(f"flag {name} cannot be read: {error}")
     return raised
 
 
 async def read_counted_flags(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, list[CountedFlag]]:
-    """The flags that count towards each attempt's score, as `protocol.flags.flag_counts` has it."""
+    """Read the flags that count for each attempt's integrity score (`protocol.flags.flag_counts`)."""
     found = await conn.execute(
         select(Flag.attempt_id, Flag.rule, Flag.confidence, Flag.source, Flag.status).where(
             Flag.attempt_id == any_(literal(list(attempt_ids), ARRAY(PG_UUID)))
         )
     )
-    standing: dict[UUID, list[CountedFlag]] = {attempt_id: [] for attempt_id in attempt_ids}
+    counted: dict[UUID, list[CountedFlag]] = {attempt_id: [] for attempt_id in attempt_ids}
     for row in found:
         if flag_counts(FlagSource(row.source), FlagStatus(row.status)):
-            standing[row.attempt_id].append(CountedFlag(row.rule, row.confidence))
-    return standing
+            counted[row.attempt_id].append(CountedFlag(row.rule, row.confidence))
+    return counted
 
 
 class _Cited(msgspec.Struct, frozen=True):
-    """One cited fact as it is stored."""
+    """One cited event, as stored."""
 
     type: str
     at_ms: int
@@ -174,7 +174,7 @@ def _values(flag: NewFlag, source: FlagSource, found: Mapping[EventId, _Cited]) 
 
 
 def show_flag(row: Row[*tuple[Any, ...]], *, reviewed_by: str | None = None, reason: str | None = None) -> FlagRow:
-    """Show a flag as boards do, with the last decision about it."""
+    """Return a flag as boards show it, with its last review."""
     return FlagRow(
         flag_id=row.id,
         attempt_id=row.attempt_id,

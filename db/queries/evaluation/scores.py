@@ -1,6 +1,6 @@
-"""Scores: an attempt's provisional integrity and coverage, from the flags that stand and the connections there were.
+"""Scores: the provisional integrity and coverage of attempts, from flags that count and from connections.
 
-The formulas are the caller's, not ours.
+The caller provides the formulas.
 """
 
 import math
@@ -24,11 +24,11 @@ from protocol.console import ScoreRow
 from protocol.flags import CountedFlag
 
 Judge = Callable[[Sequence[CountedFlag], Observed, dict[str, Any], int], Score]
-"""Standing flags, what was observed, a policy's settings and its rulebook's version give a score."""
+"""Computes a score from the flags that count, the observed times, the policy's settings and the rulebook's version."""
 
 
 async def rescore(conn: AsyncConnection, attempt_id: UUID, judge: Judge) -> ScoreRow | None:
-    """Judge an attempt anew and store it; returns the row for the feed, or None when what is shown is as it was.
+    """Compute and store the score of an attempt; return the feed row, or None when the board does not change.
 
     Raises NotFound.
     """
@@ -37,10 +37,10 @@ async def rescore(conn: AsyncConnection, attempt_id: UUID, judge: Judge) -> Scor
 
 
 async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judge: Judge) -> list[ScoreRow]:
-    """Judge some attempts anew and store what changed; returns the rows for the feed, of what is shown otherwise now.
+    """Compute the scores of attempts and store changed ones; return the feed rows of those that change on the board.
 
     Locks the attempts' cursors until COMMIT before it reads their flags: a review in a hub and a fold in a worker
-    follow each other, and neither loses the other's score. Raises NotFound.
+    follow each other, so no score is lost. Raises NotFound.
     """
     if not attempt_ids:
         return []
@@ -68,9 +68,9 @@ async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judg
     attempts = found.all()
     if len(attempts) < len(set(attempt_ids)):
         raise NotFound(f"There is no attempt {min(set(attempt_ids) - {row.id for row in attempts})}.")
-    standing = await flags.read_counted_flags(conn, attempt_ids)
+    counted = await flags.read_counted_flags(conn, attempt_ids)
     observed = await _observe(conn, attempts)
-    scores = [(row, judge(standing[row.id], observed[row.id], row.settings, row.rulebook_version)) for row in attempts]
+    scores = [(row, judge(counted[row.id], observed[row.id], row.settings, row.rulebook_version)) for row in attempts]
     changed = [(row, score) for row, score in scores if _is_changed(row, score)]
     if changed:
         await conn.execute(
@@ -81,7 +81,7 @@ async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judg
 
 
 async def read_observations(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, Observed]:
-    """What was seen of each of these attempts: when they ran, and when a client was connected."""
+    """Read when these attempts ran, and when their clients were connected."""
     found = await conn.execute(
         select(
             ExamAttempt.id, ExamAttempt.started_at, ExamAttempt.completed_at, func.clock_timestamp().label("now")
@@ -91,7 +91,7 @@ async def read_observations(conn: AsyncConnection, attempt_ids: Collection[UUID]
 
 
 async def read_score(conn: AsyncConnection, attempt_id: UUID) -> Score:
-    """Read the score that is stored with an attempt. Raises NotFound."""
+    """Read the stored score of an attempt. Raises NotFound."""
     found = await conn.execute(
         select(ExamAttempt.integrity_score, ExamAttempt.coverage).where(ExamAttempt.id == attempt_id)
     )
@@ -102,15 +102,15 @@ async def read_score(conn: AsyncConnection, attempt_id: UUID) -> Score:
 
 
 def to_score_row(attempt_id: UUID, integrity: float | None, coverage: float | None) -> ScoreRow:
-    """A score as the board shows it: coverage in whole tenths, rounded down, so that it changes now and then.
+    """Return a score as the board shows it: coverage in tenths, rounded down, so that it changes rarely.
 
-    Half is a whole tenth: what is shown as a half or more is enough for an integrity.
+    Half is a whole tenth: a coverage shown as 0.5 or more is enough for an integrity score.
     """
     return ScoreRow(attempt_id, integrity, None if coverage is None else math.floor(coverage * 10) / 10)
 
 
 async def _observe(conn: AsyncConnection, attempts: Sequence[Row[Any]]) -> dict[UUID, Observed]:
-    """One look at the connections of all attempts."""
+    """Read the connections of all attempts with one query."""
     found = await conn.execute(
         select(Connection.attempt_id, Connection.opened_at, Connection.closed_at)
         .where(is_among(Connection.attempt_id, [row.id for row in attempts]))
@@ -127,7 +127,7 @@ async def _observe(conn: AsyncConnection, attempts: Sequence[Row[Any]]) -> dict[
 
 
 def _is_changed(row: Row[Any], score: Score) -> bool:
-    """Whether a score is worth storing: a coverage that moves within its tenth is not, until it is the last one."""
+    """Whether to store a score. While an attempt runs, a change of coverage within its tenth is not stored."""
     if row.completed_at is not None:
         return score != _stored(row)
     return _row(row.id, score) != _row(row.id, _stored(row))

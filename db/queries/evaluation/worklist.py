@@ -1,6 +1,7 @@
-"""Stage 6 of 9, its SQL: the work list, which attempts have facts that no fold has reached.
+"""Stage 6 of 9, SQL: the work list, attempts with events after their cursor.
 
-It is asked, never kept: PostgreSQL knows each stream's end and each cursor's position. Nothing here locks a row.
+The list is computed, not stored: PostgreSQL has the end of each stream and the position of each cursor. Never locks a
+row.
 """
 
 from collections.abc import Collection
@@ -32,42 +33,44 @@ from db.partitions import created_at, first_id
 from db.queries.evaluation.cursors import is_among, is_supported
 
 STREAM_DAYS: Final = 2
-"""A stream lives a day at most: an older one receives nothing, and has unjudged facts only if no worker could judge."""
+"""A stream is open for a day at most.
+
+An older one gets no events, and has unfolded events only if no worker could fold them.
+"""
 
 
 class UnfoldedAttempt(msgspec.Struct, frozen=True):
-    """An attempt with facts past its cursor; `lag_ms` is the age of the oldest of them."""
+    """An attempt with events after its cursor. `lag_ms` is the age of the oldest of them."""
 
     attempt_id: UUID
     lag_ms: int
 
 
 class WorkList(msgspec.Struct, frozen=True):
-    """Attempts to fold, the longest waiting first, and how many more wait for a worker that carries their rulebook."""
+    """Attempts to fold, the longest waiting first, and how many wait for a worker that has their rulebook."""
 
     waiting: list[UnfoldedAttempt]
-    not_carried: int
+    unsupported: int
 
 
 async def list_unfolded(
     conn: AsyncConnection,
     limit: int,
     *,
-    carried: Collection[int],
+    supported: Collection[int],
     besides: Collection[UUID] = (),
     days_ago: int = 0,
 ) -> WorkList:
-    """The work list: attempts of carried rulebooks with facts past their cursor, the longest waiting first.
+    """List attempts with events after their cursor whose rulebook this worker has, the longest waiting first.
 
-    Asks every stream opened within `STREAM_DAYS`, or every one opened on one older day, so many days ago, for its next
-    fact: one index probe each.
+    Checks each stream that was opened within `STREAM_DAYS`, or on one older day `days_ago`, with one index lookup.
     """
     now = await _now(conn)
     opened = EventStream.id >= first_id(now - timedelta(days=days_ago + 1 if days_ago else STREAM_DAYS))
     if days_ago:
         opened &= EventStream.id < first_id(now - timedelta(days=days_ago))
     waiting = _waiting(opened, ~is_among(EventStream.attempt_id, besides)).subquery()
-    carries = waiting.c.rulebook_version == any_(literal(list(carried), ARRAY(Integer)))
+    carries = waiting.c.rulebook_version == any_(literal(list(supported), ARRAY(Integer)))
     found = await conn.execute(
         select(
             waiting.c.attempt_id,
@@ -81,12 +84,12 @@ async def list_unfolded(
     rows = found.all()
     return WorkList(
         [UnfoldedAttempt(row.attempt_id, row.lag_ms) for row in rows if row.is_carried],
-        rows[0].not_carried if rows else 0,
+        rows[0].unsupported if rows else 0,
     )
 
 
 async def find_day_with_streams(conn: AsyncConnection, days_ago: int) -> int | None:
-    """The first day, this one or an older one, on which streams were opened: how many days ago it is."""
+    """Find the first day, from `days_ago` on, on which streams were opened; return how many days ago it is."""
     now = await _now(conn)
     found = await conn.execute(
         select(EventStream.id)
@@ -99,16 +102,16 @@ async def find_day_with_streams(conn: AsyncConnection, days_ago: int) -> int | N
 
 
 async def find_unfolded(
-    conn: AsyncConnection, attempt_ids: Collection[UUID], *, carried: Collection[int]
+    conn: AsyncConnection, attempt_ids: Collection[UUID], *, supported: Collection[int]
 ) -> list[UnfoldedAttempt]:
-    """Which of these attempts have facts past their cursor, the longest waiting first; locks nothing."""
-    waiting = _waiting(is_among(EventStream.attempt_id, attempt_ids), is_supported(carried)).subquery()
+    """Find which of these attempts have events after their cursor, the longest waiting first."""
+    waiting = _waiting(is_among(EventStream.attempt_id, attempt_ids), is_supported(supported)).subquery()
     found = await conn.execute(select(waiting.c.attempt_id, _lag_ms(waiting.c.oldest)).order_by(waiting.c.oldest))
     return [UnfoldedAttempt(row.attempt_id, row.lag_ms) for row in found]
 
 
 def _waiting(*which: ColumnElement[bool]) -> Select[UUID, int, datetime]:
-    """Attempts with facts past their cursor in the streams in question, and when the oldest of these was stored."""
+    """Select attempts with events after their cursor in these streams, and when the oldest of these was stored."""
     position = func.coalesce(cast(AnalysisCursor.positions[cast(EventStream.id, Text)].astext, BigInteger), 0)
     following = (
         select(MonitoringEvent.server_timestamp)

@@ -1,6 +1,7 @@
-"""Exams: making, reading, editing, publishing. Rosters, items, policies and permissions have rooms of their own.
+"""Exams: create, read, edit and publish.
 
-Who may see an exam is decided inside the queries: none can name what its caller may not see.
+Never returns an exam that the user may not see: the queries contain the access check. Rosters, items, policies and
+permissions have their own modules.
 """
 
 from collections.abc import Mapping
@@ -22,10 +23,10 @@ from protocol.roles import Permission, Role
 
 
 class ExamView(msgspec.Struct, frozen=True, kw_only=True):
-    """One exam as its teachers see it, and what the one who asks may do with it; times in ms since the epoch.
+    """One exam as teachers see it, with the permissions of the user who reads it; times in ms since the epoch.
 
-    `version` counts its edits: who edits it names the one they saw. `max_score` and `passing_score` are in the points
-    of its newest items.
+    `version` counts edits; an edit names the version that it is based on. `max_score` and `passing_score` are in points
+    of the newest items.
     """
 
     exam_id: UUID
@@ -52,7 +53,7 @@ class ExamView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LockedExam(msgspec.Struct, frozen=True):
-    """What an edit has to fit to; the exam is locked until COMMIT."""
+    """What an edit must be consistent with. The exam is locked until COMMIT."""
 
     version: int
     is_published: bool
@@ -80,7 +81,7 @@ _POLICY_VERSION: Final = (
 
 
 async def create_exam(conn: AsyncConnection, *, creator_id: UUID, policy: dict[str, Any], **values: Any) -> UUID:
-    """Make an exam with its first policy version and its feed; `values` are columns of `exams`."""
+    """Create an exam with its first policy version and its feed. `values` are columns of `exams`."""
     exam_id = uuid7()
     await conn.execute(insert(Exam).values(id=exam_id, creator_id=creator_id, **values))
     await conn.execute(insert(ExamPolicy).values(id=uuid7(), exam_id=exam_id, version=1, settings=policy))
@@ -89,7 +90,7 @@ async def create_exam(conn: AsyncConnection, *, creator_id: UUID, policy: dict[s
 
 
 async def read_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamView:
-    """Read an exam this user may do anything with. Raises NotFound."""
+    """Read an exam for which the user has any permission. Raises NotFound."""
     row = (await conn.execute(_select_view(user_id).where(Exam.id == exam_id))).one_or_none()
     return await access.raise_refusal(conn, exam_id, user_id, *access.ANY) if row is None else _view(row)
 
@@ -97,16 +98,16 @@ async def read_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> Exam
 async def list_visible(
     conn: AsyncConnection, *, user_id: UUID, role: Role, after: UUID | None = None, limit: int = 50
 ) -> list[ExamView]:
-    """List the exams this user may do anything with, the newest first, from those made before the exam `after`."""
+    """List the exams for which the user has any permission, the newest first, before the exam `after`."""
     older = true() if after is None else Exam.id < after
-    # Of a teacher's own and permitted exams, so that nobody else's are looked through; who may is said by `permits`.
+    # Limits the search to the teacher's own and permitted exams, for speed; `permits` decides about access.
     near = true() if role is Role.ADMIN else Exam.id.in_(_near(user_id))
     found = await conn.execute(_select_view(user_id).where(older, near).order_by(Exam.id.desc()).limit(limit))
     return [_view(row) for row in found]
 
 
 async def lock_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> LockedExam:
-    """Lock an exam this user may edit until COMMIT. Raises NotFound and Forbidden."""
+    """Lock an exam that the user may edit, until COMMIT. Raises NotFound and Forbidden."""
     found = await conn.execute(
         select(Exam.version, Exam.is_published, Exam.opens_at, Exam.closes_at)
         .where(Exam.id == exam_id, access.permits(user_id, Permission.EDIT))
@@ -119,12 +120,12 @@ async def lock_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> Lock
 
 
 async def change_exam(conn: AsyncConnection, exam_id: UUID, values: Mapping[str, Any]) -> None:
-    """Change an exam that is in hand; one more version."""
+    """Change a locked exam and increase its version."""
     await conn.execute(update(Exam).where(Exam.id == exam_id).values(version=Exam.version + 1, **values))
 
 
 async def publish_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
-    """Show an exam to the students on its roster; whether it was not shown before. Raises NotFound and Forbidden."""
+    """Publish an exam for the students on its roster. False: it was published before. Raises NotFound and Forbidden."""
     if (await lock_exam(conn, exam_id, user_id)).is_published:
         return False
     await change_exam(conn, exam_id, {"is_published": True})
@@ -132,13 +133,13 @@ async def publish_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> b
 
 
 async def unpublish_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
-    """Hide an exam from students; return whether it was shown.
+    """Hide an exam from students. False: it was hidden.
 
-    Raises NotFound, Forbidden, and Conflict while attempts run.
+    Raises NotFound, Forbidden, and Conflict while attempts are running.
     """
     if not (await lock_exam(conn, exam_id, user_id)).is_published:
         return False
-    # Whoever begins an attempt does so under this lock: none begins unseen while the running ones are counted.
+    # Attempts start under this lock, so none starts while the running ones are counted.
     await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
     running: int = (await conn.execute(select(_RUNNING).where(Exam.id == exam_id))).scalar_one()
     if running:
@@ -150,7 +151,7 @@ async def unpublish_exam(conn: AsyncConnection, exam_id: UUID, user_id: UUID) ->
 
 
 async def release_results(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> bool:
-    """Show students their results; whether they were not shown before. Raises NotFound and Forbidden."""
+    """Release results to students. False: they were released before. Raises NotFound and Forbidden."""
     await lock_exam(conn, exam_id, user_id)
     released = await conn.execute(
         update(Exam)

@@ -1,6 +1,6 @@
-"""Items: what an exam asks, version by version. A version is never changed; attempts pin the one they were begun with.
+"""Items of an exam, in immutable versions; an attempt keeps the version that it started with.
 
-Answer keys are read only for those who may edit the exam or review its attempts.
+Never reads answer keys for a user who may neither edit the exam nor review its attempts.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,17 @@ from protocol.attempts import ItemKind
 from protocol.roles import Permission
 
 KEYS = (Permission.EDIT, Permission.REVIEW)
-"""Either lets somebody see answer keys."""
+"""Either permission allows reading answer keys."""
 
 SEEN_BY = (Permission.VIEW, *KEYS)
-"""Either lets somebody see what is asked."""
+"""Either permission allows reading the items."""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One item; `item` is the name that events and answers use. `answer_key` is null where a person grades."""
+    """One item.
+
+    `item` is the name that events and answers use. `answer_key` is null where a grader gives the points.
+    """
 
     item: str
     kind: ItemKind
@@ -36,7 +39,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ItemSet(msgspec.Struct, frozen=True):
-    """One version of an exam's items, in their order; without `with_keys` every key is null. Version 0 is none yet."""
+    """One version of the items of an exam, in order. Without `with_keys`, every key is null. Version 0 is empty."""
 
     version: int
     items: list[Item]
@@ -44,7 +47,7 @@ class ItemSet(msgspec.Struct, frozen=True):
 
 
 async def read_newest_items(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ItemSet:
-    """Read an exam's newest items as this user may see them. Raises NotFound and Forbidden."""
+    """Read the newest items of an exam, with keys if the user may see them. Raises NotFound and Forbidden."""
     found = await conn.execute(
         select(Exam.items_version, access.permits(user_id, *KEYS).label("with_keys")).where(
             Exam.id == exam_id, access.permits(user_id, *SEEN_BY)
@@ -71,9 +74,9 @@ async def read_newest_items(conn: AsyncConnection, exam_id: UUID, user_id: UUID)
 async def replace_items(
     conn: AsyncConnection, exam_id: UUID, user_id: UUID, items: Sequence[Item], *, seen: int | None = None
 ) -> int:
-    """Add the next version of an exam's items, and let its maximum score follow; returns the version.
+    """Add the next version of the items and update the maximum score; return the version.
 
-    Raises NotFound and Forbidden, and Conflict when `seen` is given and is not the newest version.
+    Raises NotFound, Forbidden, and Conflict when `seen` is given and is not the newest version.
     """
     changed = await conn.execute(
         update(Exam)

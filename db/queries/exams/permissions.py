@@ -1,4 +1,7 @@
-"""Permissions: what teachers who did not make an exam may do with it. Only its maker and administrators say so."""
+"""Permissions of teachers for exams that they did not create.
+
+Never changes permissions for anyone but the creator of the exam and administrators.
+"""
 
 from uuid import UUID
 
@@ -14,7 +17,7 @@ from protocol.roles import Permission, Role
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):
-    """What one teacher is permitted; what is not said is not permitted."""
+    """The permissions of one teacher. What is not named is not permitted."""
 
     can_view: bool = False
     can_edit: bool = False
@@ -24,7 +27,7 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Grantee(Grants, frozen=True, kw_only=True):
-    """One teacher and what they are permitted."""
+    """One teacher with permissions."""
 
     teacher_id: UUID
     username: str
@@ -37,7 +40,7 @@ _GRANTS = tuple(getattr(TeacherExamPermission, permission) for permission in Per
 async def list_grantees(
     conn: AsyncConnection, exam_id: UUID, user_id: UUID, *, after: str | None = None, limit: int = 50
 ) -> list[Grantee]:
-    """List who else may do what with an exam, by username, from those after `after`. Raises NotFound and Forbidden."""
+    """List the teachers with permissions for an exam, by username, after `after`. Raises NotFound and Forbidden."""
     await access.require_creator(conn, exam_id, user_id)
     found = await conn.execute(
         select(User.id.label("teacher_id"), User.username, User.full_name.label("name"), *_GRANTS)
@@ -53,9 +56,9 @@ async def list_grantees(
 
 
 async def grant(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: str, grants: Grants) -> Grantee:
-    """Permit a teacher exactly this.
+    """Set the permissions of a teacher.
 
-    Raises NotFound, also where there is no such teacher, Forbidden, and Conflict for the exam's maker, who may all.
+    Raises NotFound, also for an unknown teacher, Forbidden, and Conflict for the creator, who may do everything.
     """
     await access.require_creator(conn, exam_id, user_id)
     found = await conn.execute(
@@ -78,7 +81,10 @@ async def grant(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: s
 
 
 async def withdraw(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: str) -> UUID:
-    """Permit a teacher nothing any more; returns whom. Raises NotFound, also where nothing was, and Forbidden."""
+    """Remove all permissions of a teacher; return the teacher.
+
+    Raises NotFound, also without permissions, and Forbidden.
+    """
     await access.require_creator(conn, exam_id, user_id)
     withdrawn = await conn.execute(
         delete(TeacherExamPermission)

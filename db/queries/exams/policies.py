@@ -1,4 +1,7 @@
-"""Policies: an exam's settings of the rules, version by version. A version is never changed; attempts pin one."""
+"""Policies: the rule settings of an exam, in immutable versions.
+
+Never changes the policy of an attempt: it keeps the version that it started with.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -14,18 +17,18 @@ from db.queries import access
 from protocol.roles import Permission
 
 SEEN_BY = (Permission.VIEW, Permission.EDIT, Permission.REVIEW)
-"""Either lets somebody see by what an exam is judged."""
+"""Any of these permissions allows reading the policy."""
 
 
 class PolicyVersion(msgspec.Struct, frozen=True):
-    """One version of an exam's settings, as they are stored."""
+    """One version of the rule settings of an exam, as stored."""
 
     version: int
     settings: dict[str, Any]
 
 
 async def read_newest_policy(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> PolicyVersion:
-    """Read an exam's newest policy. Raises NotFound and Forbidden."""
+    """Read the newest policy of an exam. Raises NotFound and Forbidden."""
     found = await conn.execute(
         select(ExamPolicy.version, ExamPolicy.settings)
         .join(Exam, Exam.id == ExamPolicy.exam_id)
@@ -44,9 +47,9 @@ async def read_newest_policy(conn: AsyncConnection, exam_id: UUID, user_id: UUID
 async def replace_policy(
     conn: AsyncConnection, exam_id: UUID, user_id: UUID, settings: dict[str, Any], *, seen: int | None = None
 ) -> int:
-    """Add the next version of an exam's policy, for attempts begun from now on; returns the version.
+    """Add the next version of the policy, for attempts that start later; return the version.
 
-    Raises NotFound and Forbidden, and Conflict when `seen` is given and is not the newest version.
+    Raises NotFound, Forbidden, and Conflict when `seen` is given and is not the newest version.
     """
     changed = await conn.execute(
         update(Exam)
@@ -56,7 +59,7 @@ async def replace_policy(
     )
     if changed.one_or_none() is None:
         await access.raise_refusal(conn, exam_id, user_id, Permission.EDIT)
-    # Read only now that the exam is locked: two writers follow each other.
+    # Read after the exam is locked, so that two writers follow each other.
     newest = await conn.execute(
         select(func.coalesce(func.max(ExamPolicy.version), 0)).where(ExamPolicy.exam_id == exam_id)
     )

@@ -1,4 +1,7 @@
-"""Rosters: who is to sit an exam. One taken off keeps their row, and with it what the board shows."""
+"""Rosters: which students may take an exam.
+
+Never deletes a row: a removed student stays on the board.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -16,7 +19,7 @@ from protocol.roles import Permission
 
 
 class RosterEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One student of an exam; one taken off the roster stays listed as such. `enrolled_at` in ms since the epoch."""
+    """One student of an exam, also after a removal. `enrolled_at` in ms since the epoch."""
 
     student_id: UUID
     username: str
@@ -29,7 +32,7 @@ class RosterEntry(msgspec.Struct, frozen=True, kw_only=True):
 async def list_entries(
     conn: AsyncConnection, exam_id: UUID, user_id: UUID, *, after: str | None = None, limit: int = 50
 ) -> list[RosterEntry]:
-    """List an exam's students by username, from those after `after`. Raises NotFound and Forbidden."""
+    """List the students of an exam by username, after `after`. Raises NotFound and Forbidden."""
     await access.require(conn, exam_id, user_id, Permission.VIEW, Permission.EDIT)
     found = await conn.execute(
         select(User.id, User.username, User.full_name, User.email, ExamEnrollment.removed_at, ExamEnrollment.created_at)
@@ -57,7 +60,7 @@ async def list_entries(
 
 
 async def enroll(conn: AsyncConnection, exam_id: UUID, student_ids: Sequence[UUID]) -> set[UUID]:
-    """Put students on an exam's roster, anew when they were taken off it; return those who were not on it."""
+    """Add students to the roster, also removed ones; return those who were not on it."""
     if not student_ids:
         return set()
     enrolled = await conn.execute(
@@ -74,7 +77,7 @@ async def enroll(conn: AsyncConnection, exam_id: UUID, student_ids: Sequence[UUI
 
 
 async def remove_from_roster(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> StudentRow | None:
-    """Take a student off an exam's roster; returns the row for its board, None when they were not on it."""
+    """Remove a student from the roster; return the row for the board, or None when the student was not on it."""
     removed = await conn.execute(
         update(ExamEnrollment)
         .where(

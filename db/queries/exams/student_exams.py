@@ -1,4 +1,7 @@
-"""The exams a student is to sit, and how each stands for them. No other student's is ever visible."""
+"""The exams that a student may take, with their state for the student.
+
+Never returns the exams of another student.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +18,7 @@ from protocol.attempts import RUNNING, AttemptStatus, ShownStatus, show_status
 
 
 class EnrolmentState(StrEnum):
-    """What a student can do with an exam: wait, begin, go on, nothing any more, or read what came of it."""
+    """What a student can do with an exam: wait, start, continue, nothing, or read the results."""
 
     UPCOMING = "upcoming"
     OPEN = "open"
@@ -25,7 +28,7 @@ class EnrolmentState(StrEnum):
 
 
 class OwnAttempt(msgspec.Struct, frozen=True):
-    """A student's attempt; `deadline` in ms since the epoch."""
+    """An attempt of the student; `deadline` in ms since the epoch."""
 
     attempt_id: UUID
     status: ShownStatus
@@ -33,7 +36,7 @@ class OwnAttempt(msgspec.Struct, frozen=True):
 
 
 class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
-    """One exam a student is to sit, with the settings it is judged by; times in ms since the epoch."""
+    """One exam of a student, with its policy; times in ms since the epoch."""
 
     exam_id: UUID
     title: str
@@ -66,7 +69,7 @@ async def list_enrollments(
     after: UUID | None = None,
     limit: int = 50,
 ) -> list[Enrollment]:
-    """List the published exams a student is enrolled in, the newest first, from those made before the exam `after`.
+    """List the published exams of a student, the newest first, before the exam `after`.
 
     `only_exam` leaves out all others.
     """
@@ -114,7 +117,7 @@ async def list_enrollments(
 def derive_state(
     status: AttemptStatus | None, opens_at: datetime | None, closes_at: datetime | None, now: datetime
 ) -> EnrolmentState:
-    """How an exam stands for a student at a moment: an attempt there is says it, else the exam's times do."""
+    """Return the state of an exam for a student: from the attempt if there is one, otherwise from the opening hours."""
     if status is not None:
         return EnrolmentState.RUNNING if status in RUNNING else EnrolmentState.DONE
     if opens_at is not None and now < opens_at:

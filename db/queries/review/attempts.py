@@ -1,6 +1,6 @@
-"""Attempts in one line each, as their teachers see them: what was reached, what was concluded, what is still open.
+"""Attempts as teachers see them, one line each: results and what is still open.
 
-Dropout labels stand in these lines: none is ever shown to a student.
+These lines contain dropout labels. Never show them to a student.
 """
 
 from typing import Any, Final
@@ -23,8 +23,8 @@ from protocol.roles import Permission
 class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt in a line; times in ms since the epoch.
 
-    `integrity` and `coverage` are 0..1, `lmi` and `percentage` 0..100, each null while nothing is known. `open_flags`
-    counts the flags above a note that nobody has decided about.
+    `integrity` and `coverage` are 0 to 1, `lmi` and `percentage` 0 to 100, each null while unknown. `open_flags` counts
+    the undecided flags above a note.
     """
 
     attempt_id: UUID
@@ -50,7 +50,7 @@ class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def select_summaries() -> Select[*tuple[Any, ...]]:
-    """Select attempts with what `summarise` reads; the caller says which, and in which order."""
+    """Select attempts with the columns that `to_summary` reads. The caller adds conditions and order."""
     undecided = (
         select(func.count())
         .where(
@@ -90,7 +90,7 @@ def select_summaries() -> Select[*tuple[Any, ...]]:
 
 
 def to_summary(row: Row[*tuple[Any, ...]]) -> AttemptSummary:
-    """Read one attempt's line."""
+    """Convert one row to a summary."""
     return AttemptSummary(
         attempt_id=row.id,
         exam_id=row.exam_id,
@@ -118,7 +118,7 @@ def to_summary(row: Row[*tuple[Any, ...]]) -> AttemptSummary:
 async def list_attempts(
     conn: AsyncConnection, exam_id: UUID, *, user_id: UUID, after: int | None = None, limit: int
 ) -> list[AttemptSummary]:
-    """List an exam's attempts by their numbers, after the number `after`. Raises NotFound and Forbidden."""
+    """List the attempts of an exam by `ix`, after `after`. Raises NotFound and Forbidden."""
     await access.require(conn, exam_id, user_id, Permission.VIEW)
     return await list_page(conn, exam_id, after=after, limit=limit)
 
@@ -126,13 +126,13 @@ async def list_attempts(
 async def list_page(
     conn: AsyncConnection, exam_id: UUID, *, after: int | None = None, limit: int
 ) -> list[AttemptSummary]:
-    """Read a page of an exam's attempts, for a caller who has asked whether they may be seen."""
+    """List attempts of an exam. The caller has checked the access."""
     found = await conn.execute(_PAGE, {"exam": exam_id, "after": after or 0, "most": limit})
     return [to_summary(row) for row in found]
 
 
 async def read_summary(conn: AsyncConnection, attempt_id: UUID) -> AttemptSummary:
-    """Read one attempt's line, for a caller who has asked whether it may be seen. Raises NotFound."""
+    """Read one attempt's summary. The caller has checked the access. Raises NotFound."""
     row = (await conn.execute(_ONE, {"attempt": attempt_id})).one_or_none()
     if row is None:
         raise NotFound(f"There is no attempt {attempt_id}.")

@@ -1,6 +1,6 @@
-"""What awaits a teacher: each exam they may do anything with, in figures, the newest first.
+"""The dashboard of a teacher: each exam for which the user has any permission, in figures.
 
-An exam they may do nothing with is neither listed nor counted.
+Never lists or counts other exams.
 """
 
 from typing import Any, Final
@@ -19,14 +19,14 @@ from protocol.flags import UNDECIDED, Severity
 from protocol.roles import Permission
 
 EXAMS_MAX: Final = 100
-"""As many exams as a dashboard shows; all of them are in the list of exams."""
+"""The most exams on a dashboard. All of them are in the list of exams."""
 
 
 class ExamLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One exam as it stands; times in ms since the epoch.
+    """One exam in figures; times in ms since the epoch.
 
-    `awaiting_review` counts attempts with a flag nobody has decided about, notes aside, `open_flags` those flags;
-    `awaiting_grade` counts attempts that have ended without a final grade.
+    `awaiting_review` counts attempts with an undecided flag above a note, and `open_flags` these flags.
+    `awaiting_grade` counts ended attempts without a final grade.
     """
 
     exam_id: UUID
@@ -45,7 +45,7 @@ class ExamLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_exams(conn: AsyncConnection, user_id: UUID, limit: int = EXAMS_MAX) -> list[ExamLine]:
-    """List the exams this user may do anything with, the newest first."""
+    """List the exams for which the user has any permission, the newest first."""
     page = (await conn.execute(_PAGE, {"user": user_id, "most": limit})).mappings().all()
     about = {"exams": [row["id"] for row in page]}
     rosters = {row.exam_id: row for row in await conn.execute(_ROSTERS, about)}
@@ -55,13 +55,13 @@ async def list_exams(conn: AsyncConnection, user_id: UUID, limit: int = EXAMS_MA
 
 
 async def count_exams(conn: AsyncConnection, user_id: UUID) -> int:
-    """How many exams this user may do anything with."""
+    """Count the exams for which the user has any permission."""
     found = await conn.execute(select(func.count()).select_from(Exam).where(access.permits(user_id, *access.ANY)))
     return int(found.scalar_one())
 
 
 def _line(exam: Any, roster: Any, attempts: Any, flags: Any) -> ExamLine:
-    """One exam of the page, with what was counted of it: nothing where there is nothing to count."""
+    """Combine the counts of one exam; 0 where there is nothing to count."""
     return ExamLine(
         exam_id=exam["id"],
         title=exam["title"],

@@ -1,4 +1,7 @@
-"""Reviews: what people decide about flags. Which decision may follow which is not decided here."""
+"""Reviews: decisions of reviewers about flags.
+
+Never decides which decision may follow which.
+"""
 
 from uuid import UUID
 
@@ -14,7 +17,7 @@ from protocol.flags import FlagStatus
 
 
 class StoredReview(msgspec.Struct, frozen=True):
-    """A decision that was made: by whom (id and name) and when, in ms since the epoch."""
+    """A stored review: reviewer and time, in ms since the epoch."""
 
     flag_id: UUID
     command_id: UUID
@@ -24,7 +27,7 @@ class StoredReview(msgspec.Struct, frozen=True):
 
 
 class LockedFlag(msgspec.Struct, frozen=True):
-    """A flag locked for a decision, with the last one made about it."""
+    """A flag locked for a decision, with its last review."""
 
     attempt_id: UUID
     status: FlagStatus
@@ -32,7 +35,10 @@ class LockedFlag(msgspec.Struct, frozen=True):
 
 
 async def lock_flag(conn: AsyncConnection, exam_id: UUID, flag_id: UUID) -> LockedFlag | None:
-    """Lock a flag of this exam until COMMIT, its attempt's cursor first, as all who rescore do; None: no such flag."""
+    """Lock a flag of this exam until COMMIT, after its attempt's cursor; None when there is no such flag.
+
+    The order is the same as in every transaction that changes scores.
+    """
     found = await conn.execute(
         select(Flag.attempt_id)
         .join(ExamAttempt, ExamAttempt.id == Flag.attempt_id)
@@ -58,9 +64,9 @@ async def store_decision(
     command_id: UUID,
     reason: str,
 ) -> None:
-    """Record a decision about a flag in hand and set its status; a command decides once.
+    """Store a decision about a locked flag and set its status; a command decides once.
 
-    What is concluded about its attempt is concluded anew.
+    Marks the analysis of the attempt as stale.
     """
     await conn.execute(
         insert(FlagReview).values(
@@ -71,7 +77,7 @@ async def store_decision(
             from_status=seen,
             to_status=decision,
             reason=reason,
-            # The flag's lock may have been waited for: now() could put the later decision first.
+            # Not now(): the transaction may have waited for the lock, so the later decision could get the earlier time.
             reviewed_at=func.clock_timestamp(),
         )
     )

@@ -1,7 +1,7 @@
-"""An exam in figures, for those who may see its analytics: averages, distributions, its items, its rules.
+"""Analytics of an exam: averages, distributions, items and rules.
 
-Averages and labels come from the materialised view, as of its last refresh; before the first, from the attempts
-themselves. Nothing here is about one student.
+Averages and labels come from a materialized view, as of its last refresh; before the first refresh, from the attempts.
+Never returns data about one student.
 """
 
 from typing import Any, Final
@@ -21,14 +21,14 @@ from protocol.flags import UNDECIDED, FlagSource, FlagStatus
 from protocol.roles import Permission
 
 RESPONSES: Final = "responses"
-"""Where `submission_data` holds the answers, by item."""
+"""The key of the answers in `submission_data`, by item."""
 
 BINS: Final = 10
-"""How many equal parts a distribution has."""
+"""The number of equal parts of a distribution."""
 
 
 class ExamHeading(msgspec.Struct, frozen=True, kw_only=True):
-    """Which exam the figures are of."""
+    """The exam that the figures are about."""
 
     exam_id: UUID
     title: str
@@ -39,9 +39,9 @@ class ExamHeading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """The attempts that have ended, taken together as of `as_of` (ms since the epoch); averages are null of none.
+    """The ended attempts together, as of `as_of` (ms since the epoch). Averages are null without attempts.
 
-    `average_score` and `pass_rate` are percentages, `average_integrity` is 0..1, `average_lmi` 0..100.
+    `average_score` and `pass_rate` are percentages, `average_integrity` is 0 to 1, `average_lmi` 0 to 100.
     """
 
     total_attempts: int
@@ -55,7 +55,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Risks(msgspec.Struct, frozen=True, kw_only=True):
-    """How many attempts bear which dropout label; `unknown` bear none."""
+    """How many attempts have which dropout label; `unknown` have none."""
 
     safe: int
     incapable: int
@@ -65,7 +65,7 @@ class Risks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """How many attempts lie from one value on up to the other; the last part holds its upper end too."""
+    """How many attempts have a value from `low` up to `high`, exclusive. The last bin includes its upper end."""
 
     low: float = msgspec.field(name="from")
     high: float = msgspec.field(name="to")
@@ -73,7 +73,7 @@ class Bin(msgspec.Struct, frozen=True):
 
 
 class ItemFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of the attempts that have ended answered one item, and what those that were graded on it were given."""
+    """How many ended attempts answered an item, and the average points of those that were graded on it."""
 
     item: str
     prompt: str
@@ -83,7 +83,7 @@ class ItemFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one rule's flags."""
+    """The flags of one rule by outcome."""
 
     rule: str
     raised: int
@@ -101,7 +101,7 @@ _SUMMARY: Final = table(
 
 
 async def read_heading(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> ExamHeading:
-    """Read which exam it is. Raises NotFound and Forbidden: whoever may read this may have the figures below too."""
+    """Read the heading of an exam. Raises NotFound and Forbidden. A user who may read it may read all figures."""
     await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)
     found = await conn.execute(
         select(Exam.title, Exam.subject, Exam.topic, Exam.max_score, Exam.passing_score).where(Exam.id == exam_id)
@@ -113,12 +113,12 @@ async def read_heading(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> E
 
 
 async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, Risks]:
-    """Read an exam's averages and labels, from the view or, where it has no row yet, from the attempts."""
+    """Read averages and labels from the view, or from the attempts when the view has no row yet."""
     found = await conn.execute(select(_SUMMARY).where(_SUMMARY.c.exam_id == exam_id))
     row = found.mappings().one_or_none()
     if row is None:
         row = (await conn.execute(_live(exam_id))).mappings().one()
-    # PostgreSQL's average of integers is a numeric, and SQLAlchemy's names are no plain strings.
+    # PostgreSQL's average of integers is a numeric, and SQLAlchemy's names are not plain strings.
     rate = row["pass_rate"]
     plain = {str(name): value for name, value in row.items()}
     figures = plain | {"pass_rate": None if rate is None else float(rate), "as_of": to_ms(row["as_of"])}
@@ -126,13 +126,13 @@ async def read_figures(conn: AsyncConnection, exam_id: UUID) -> tuple[Figures, R
 
 
 async def read_distributions(conn: AsyncConnection, exam_id: UUID) -> tuple[list[Bin], list[Bin]]:
-    """Read how the percentages, and how the integrity scores, of an exam's ended attempts are spread."""
+    """Read the distributions of percentages and of integrity scores of the ended attempts."""
     percentage = await _read_bins(conn, exam_id, ExamAttempt.percentage, 100)
     return percentage, await _read_bins(conn, exam_id, ExamAttempt.integrity_score, 1)
 
 
 async def read_items(conn: AsyncConnection, exam_id: UUID) -> list[ItemFigures]:
-    """Read what became of each item of an exam's newest items, in their order."""
+    """Read the figures of each of the exam's newest items, in their order."""
     ended = (ExamAttempt.exam_id == exam_id) & ExamAttempt.completed_at.is_not(None)
     given = (
         select(AttemptGrade.item, func.avg(AttemptGrade.points).label("points"))
@@ -169,7 +169,7 @@ async def read_items(conn: AsyncConnection, exam_id: UUID) -> list[ItemFigures]:
 
 
 async def read_rules(conn: AsyncConnection, exam_id: UUID) -> list[RuleFigures]:
-    """Read what became of the flags rules raised in an exam, rule by rule."""
+    """Read the flags of rules in an exam, rule by rule."""
 
     def counted(*among: FlagStatus) -> ColumnElement[int]:
         return func.count().filter(Flag.status.in_(among))
@@ -206,7 +206,7 @@ async def _read_bins(
 
 
 def _live(exam_id: UUID) -> Select[*tuple[Any, ...]]:
-    """What the view would say now; of no attempts too."""
+    """Select what the view would contain now, also without attempts."""
 
     def labelled(*among: DropoutLabel) -> ColumnElement[int]:
         return func.count().filter(ExamAttempt.dropout_label.in_(among))

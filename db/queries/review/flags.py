@@ -1,6 +1,6 @@
-"""Flags as reviewers read them: what was concluded, what it rests on, and what people have decided about it since.
+"""Flags as reviewers read them: finding, evidence and reviews.
 
-Nothing here decides, and no flag of an exam its reader may not see is ever named.
+Never returns a flag of an exam that the user may not see, and never changes one.
 """
 
 from collections.abc import Sequence
@@ -20,21 +20,21 @@ from protocol.flags import UNDECIDED, Evidence, FlagSource, FlagStatus, Severity
 from protocol.roles import Permission
 
 MAY_READ: Final = (Permission.VIEW, Permission.REVIEW)
-"""Either is enough to read an exam's flags."""
+"""Either permission allows reading the flags of an exam."""
 
 OF_ATTEMPT_MAX: Final = 500
-"""As many flags as are read of one attempt; what is beyond stands in its exam's list."""
+"""The most flags that are read for one attempt. All of them are in the list of the exam."""
 
 
 class StudentName(msgspec.Struct, frozen=True):
-    """Who an attempt is of."""
+    """The student of an attempt."""
 
     student_id: UUID
     name: str
 
 
 class FlagRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One flag in a line, with the last decision about it; times in ms since the epoch."""
+    """One flag in a line, with its last review; times in ms since the epoch."""
 
     flag_id: UUID
     attempt_id: UUID
@@ -52,7 +52,7 @@ class FlagRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReviewRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision about a flag: by whom, when, and from which status to which."""
+    """One review: reviewer, time, and the status before and after."""
 
     by: str
     at: int
@@ -62,7 +62,7 @@ class ReviewRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlagCase(msgspec.Struct, frozen=True, kw_only=True):
-    """One flag with what it rests on, and every decision about it, the first one first."""
+    """One flag with its evidence and all reviews, the first one first."""
 
     record: FlagRecord
     rule_version: int
@@ -72,7 +72,7 @@ class FlagCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CitedEvents(msgspec.Struct, frozen=True):
-    """What one flag cites: every place, `(stream, number)`."""
+    """The events that one flag cites, as `(stream, number)`."""
 
     flag_id: UUID
     source: FlagSource
@@ -82,7 +82,7 @@ class CitedEvents(msgspec.Struct, frozen=True):
 
 
 class FlagFilter(msgspec.Struct, frozen=True):
-    """Which flags of an exam are wanted; None means any."""
+    """Which flags of an exam to list; None means any."""
 
     status: FlagStatus | None = None
     severity: Severity | None = None
@@ -98,7 +98,7 @@ async def list_exam_flags(
     after: UUID | None = None,
     limit: int,
 ) -> list[FlagRecord]:
-    """List an exam's flags, the newest first, after the flag `after`. Raises NotFound and Forbidden."""
+    """List the flags of an exam, the newest first, after the flag `after`. Raises NotFound and Forbidden."""
     await access.require(conn, exam_id, user_id, *MAY_READ)
     of_exam = _of_exam(exam_id)
     for column, value in ((Flag.status, wanted.status), (Flag.severity, wanted.severity), (Flag.rule, wanted.rule)):
@@ -106,18 +106,18 @@ async def list_exam_flags(
             of_exam = of_exam.where(column == value)
     if after is not None:
         of_exam = of_exam.where(Flag.id < after)
-    page = _select_those(_select_records(), of_exam).order_by(Flag.id.desc()).limit(limit)
+    page = _select_only(_select_records(), of_exam).order_by(Flag.id.desc()).limit(limit)
     return [_record(row) for row in await conn.execute(page)]
 
 
 async def list_undecided_flags(conn: AsyncConnection, user_id: UUID, limit: int) -> list[FlagRecord]:
-    """List the newest flags nobody has decided about, of all exams whose flags this user may read."""
+    """List the newest undecided flags above a note, of all exams whose flags the user may read."""
     found = await conn.execute(_RECENT, {"user": user_id, "most": limit})
     return [_record(row) for row in found]
 
 
 async def read_flag_case(conn: AsyncConnection, flag_id: UUID, user_id: UUID) -> FlagCase:
-    """Read one flag with its evidence and its decisions. Raises NotFound and Forbidden."""
+    """Read one flag with its evidence and reviews. Raises NotFound and Forbidden."""
     await access.require_for_flag(conn, flag_id, user_id, *MAY_READ)
     cases = await _read_cases(conn, _CASE, {"flag": flag_id})
     if not cases:
@@ -126,12 +126,12 @@ async def read_flag_case(conn: AsyncConnection, flag_id: UUID, user_id: UUID) ->
 
 
 async def list_attempt_cases(conn: AsyncConnection, attempt_id: UUID) -> list[FlagCase]:
-    """Read an attempt's flags in the order they were raised, for a caller who has asked whether they may be seen."""
+    """Read the flags of an attempt, in the order in which they were raised. The caller has checked the access."""
     return await _read_cases(conn, _CASES_OF_ATTEMPT, {"attempt": attempt_id})
 
 
 async def read_cited_events(conn: AsyncConnection, attempt_id: UUID) -> list[CitedEvents]:
-    """Read what each of an attempt's flags cites, for a caller who has asked whether it may be seen."""
+    """Read which events each flag of an attempt cites. The caller has checked the access."""
     found = await conn.execute(_CITED, {"attempt": attempt_id})
     return [
         CitedEvents(
@@ -146,7 +146,7 @@ async def read_cited_events(conn: AsyncConnection, attempt_id: UUID) -> list[Cit
 
 
 async def list_exam_cases(conn: AsyncConnection, exam_id: UUID, *, after: UUID | None, limit: int) -> list[FlagCase]:
-    """Read an exam's flags for its export, in the order they were raised, after the flag `after`."""
+    """Read flags of an exam for its export, in the order in which they were raised, after the flag `after`."""
     return await _read_cases(conn, _CASES_OF_EXAM, {"exam": exam_id, "after": after or UUID(int=0), "most": limit})
 
 
@@ -188,13 +188,13 @@ def _of_exam(exam_id: UUID | BindParameter[UUID]) -> Select[UUID]:
     return select(Flag.id).join(ExamAttempt, ExamAttempt.id == Flag.attempt_id).where(ExamAttempt.exam_id == exam_id)
 
 
-def _select_those(records: Select[*tuple[Any, ...]], wanted: Select[UUID]) -> Select[*tuple[Any, ...]]:
-    """Select these flags, found before anything else.
+def _select_only(records: Select[*tuple[Any, ...]], wanted: Select[UUID]) -> Select[*tuple[Any, ...]]:
+    """Select only these flags, and find them before anything else.
 
-    For the sake of an order PostgreSQL would walk through all flags there are until enough of them are of the exam.
+    Otherwise PostgreSQL would walk through all flags in order until enough of them belong to the exam.
     """
-    those = wanted.cte("those").prefix_with("MATERIALIZED")
-    return records.join(those, those.c.id == Flag.id)
+    found = wanted.cte("found").prefix_with("MATERIALIZED")
+    return records.join(found, found.c.id == Flag.id)
 
 
 def _select_cases() -> Select[*tuple[Any, ...]]:
@@ -275,11 +275,11 @@ _CASES_OF_ATTEMPT: Final = (
     _select_cases().where(Flag.attempt_id == bindparam("attempt")).order_by(Flag.id).limit(OF_ATTEMPT_MAX)
 )
 _CASES_OF_EXAM: Final = (
-    _select_those(_select_cases(), _of_exam(bindparam("exam", type_=Uuid)).where(Flag.id > bindparam("after")))
+    _select_only(_select_cases(), _of_exam(bindparam("exam", type_=Uuid)).where(Flag.id > bindparam("after")))
     .order_by(Flag.id)
     .limit(bindparam("most"))
 )
-# Chosen first, so that names and decisions are looked up for these alone.
+# Selected first, so that names and reviews are read for these flags only.
 _newest: Final = (
     select(Flag.id)
     .join(ExamAttempt, ExamAttempt.id == Flag.attempt_id)
@@ -292,4 +292,4 @@ _newest: Final = (
     .order_by(Flag.raised_at.desc(), Flag.id.desc())
     .limit(bindparam("most"))
 )
-_RECENT: Final = _select_those(_select_records(), _newest).order_by(Flag.raised_at.desc(), Flag.id.desc())
+_RECENT: Final = _select_only(_select_records(), _newest).order_by(Flag.raised_at.desc(), Flag.id.desc())

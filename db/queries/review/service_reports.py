@@ -1,4 +1,7 @@
-"""What programs outside say about an attempt: it advises, and counts for nothing unless a person says so."""
+"""Reports of services about an attempt.
+
+A report affects no score until a reviewer confirms one of its flags.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -28,7 +31,7 @@ _MISSING: Final = text(
 
 
 async def find_missing_events(conn: AsyncConnection, attempt_id: UUID, cited: Sequence[EventId]) -> list[int]:
-    """Which of these are no facts of this attempt, by their places in the list, counted from 0."""
+    """Return which of these are not events of this attempt, as positions in the list, from 0."""
     if not cited:
         return []
     found = await conn.execute(
@@ -39,18 +42,18 @@ async def find_missing_events(conn: AsyncConnection, attempt_id: UUID, cited: Se
 
 
 async def add_indicators(conn: AsyncConnection, attempt_id: UUID, by: str, indicators: Sequence[str]) -> None:
-    """Add originality indicators to the analysis of an attempt that has one; no score of it changes."""
+    """Add originality indicators to the analysis of an attempt, if it has one. No score changes."""
     if indicators:
-        said: list[dict[str, Any]] = [{"text": indicator, "cited": [], "by": by} for indicator in indicators]
+        added: list[dict[str, Any]] = [{"text": indicator, "cited": [], "by": by} for indicator in indicators]
         await conn.execute(
             update(BehaviorAnalysis)
             .where(BehaviorAnalysis.attempt_id == attempt_id)
-            .values(originality_indicators=BehaviorAnalysis.originality_indicators + literal(said, JSONB))
+            .values(originality_indicators=BehaviorAnalysis.originality_indicators + literal(added, JSONB))
         )
 
 
 async def read_reported_flags(conn: AsyncConnection, attempt_id: UUID, rule: str, report_id: UUID) -> dict[str, UUID]:
-    """The flags a report came to, by their episode keys."""
+    """Read the flags of a report, by their episode keys."""
     found = await conn.execute(
         select(Flag.episode_key, Flag.id).where(
             Flag.attempt_id == attempt_id,

@@ -1,7 +1,7 @@
-"""Students as their teachers know them: who they are, what they sat, and who is in trouble.
+"""Students as teachers see them: identity, attempts, and students who need attention.
 
-Nothing is told of what lies in exams the reader may not see; figures over all of a student's exams are told only to
-who may see all of them.
+Never returns data from exams that the user may not see. Figures over all exams of a student are only for users who may
+see all of them.
 """
 
 from typing import Any, Final
@@ -21,11 +21,11 @@ from protocol.analysis import HIGH_RISK, DropoutLabel, Trend
 from protocol.roles import Permission, Role
 
 ATTEMPTS_MAX: Final = 200
-"""As many attempts, the newest first, as one student's page carries."""
+"""The most attempts on the page of a student, the newest first."""
 
 
 class StudentCard(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a student is."""
+    """The identity of a student."""
 
     user_id: UUID
     username: str
@@ -35,7 +35,10 @@ class StudentCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """A student over all attempts whose review is final; times in ms since the epoch, null where none is."""
+    """Figures of a student over all attempts whose review is final.
+
+    Times are in ms since the epoch; values are null without attempts.
+    """
 
     total_exams: int
     passed_exams: int
@@ -53,10 +56,10 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlaggedStudent(msgspec.Struct, frozen=True, kw_only=True):
-    """One student to look after. `attempts` and `high_risk` count what has ended in the exams the reader may analyse.
+    """A student who needs attention.
 
-    The risk and the flag for intervention are over all of the student's exams, and null and false to who may not see
-    all of them.
+    `attempts` and `high_risk` count ended attempts in the exams whose analytics the user may see. The risk and the flag
+    for intervention are over all exams of the student: null and false unless the user may see all of these exams.
     """
 
     student_id: UUID
@@ -69,7 +72,10 @@ class FlaggedStudent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_card(conn: AsyncConnection, student_id: UUID, user_id: UUID) -> StudentCard:
-    """Read who a student is. Raises NotFound unless they are, or were, in an exam this user may see."""
+    """Read the identity of a student.
+
+    Raises NotFound unless the student is or was on the roster of an exam that the user may see.
+    """
     enrolled = (
         exists()
         .where(ExamEnrollment.student_id == User.id, ExamEnrollment.exam_id == Exam.id)
@@ -94,7 +100,7 @@ async def read_card(conn: AsyncConnection, student_id: UUID, user_id: UUID) -> S
 
 
 async def list_attempts(conn: AsyncConnection, student_id: UUID, user_id: UUID) -> list[AttemptSummary]:
-    """List a student's attempts at the exams this user may see, the newest first."""
+    """List a student's attempts in the exams that the user may see, the newest first."""
     found = await conn.execute(
         select_summaries()
         .where(ExamAttempt.student_id == student_id, access.permits(user_id, Permission.VIEW))
@@ -105,7 +111,10 @@ async def list_attempts(conn: AsyncConnection, student_id: UUID, user_id: UUID) 
 
 
 async def read_metrics(conn: AsyncConnection, student_id: UUID, user_id: UUID) -> Metrics | None:
-    """Read a student's figures over all exams; None before there are any, and to who may not see all of those exams."""
+    """Read a student's figures over all exams.
+
+    None before there are any, and when the user may not see all of these exams.
+    """
     columns = [getattr(PerformanceMetric, field.name) for field in msgspec.structs.fields(Metrics)]
     found = await conn.execute(
         select(*columns).where(
@@ -122,29 +131,29 @@ async def read_metrics(conn: AsyncConnection, student_id: UUID, user_id: UUID) -
 async def list_flagged(
     conn: AsyncConnection, user_id: UUID, *, role: Role, exam_id: UUID | None, after: UUID | None, limit: int
 ) -> list[FlaggedStudent]:
-    """List the students to look after, by their ids, after `after`.
+    """List the students who need attention by id, after `after`.
 
-    These are who has an attempt of high risk or a flagged one in an exam this user may analyse, in this exam when one
-    is named, or is flagged for intervention over all exams. An administrator's list over all exams comes from the
-    materialised view, as of its last refresh. Raises NotFound and Forbidden for the exam that is named.
+    These are students with a high-risk or flagged attempt in an exam whose analytics the user may see (or in the named
+    exam), or flagged for intervention over all exams. An administrator's list over all exams comes from the
+    materialized view, as of its last refresh. Raises NotFound and Forbidden for the named exam.
     """
     if exam_id is not None:
         await access.require(conn, exam_id, user_id, Permission.VIEW_ANALYTICS)
     is_over_all = role is Role.ADMIN and exam_id is None and await _has_summary(conn)
     counted = select(_RISKS).subquery("counted") if is_over_all else _count(user_id, exam_id)
     metric = PerformanceMetric
-    told = and_(metric.student_id.is_not(None), not_(_has_other_exams(counted.c.student_id, user_id)))
+    is_visible = and_(metric.student_id.is_not(None), not_(_has_other_exams(counted.c.student_id, user_id)))
     query = (
         select(
             counted,
             User.full_name,
             metric.current_risk_label,
             metric.flagged_for_intervention,
-            told.label("told"),
+            is_visible.label("is_visible"),
         )
         .join(User, User.id == counted.c.student_id)
         .outerjoin(metric, metric.student_id == counted.c.student_id)
-        .where(or_(counted.c.high_risk > 0, counted.c.flagged > 0, and_(metric.flagged_for_intervention, told)))
+        .where(or_(counted.c.high_risk > 0, counted.c.flagged > 0, and_(metric.flagged_for_intervention, is_visible)))
         .order_by(counted.c.student_id)
         .limit(limit)
     )
@@ -164,7 +173,7 @@ async def _has_summary(conn: AsyncConnection) -> bool:
 
 
 def _count(user_id: UUID, exam_id: UUID | None) -> Subquery:
-    """Count what has ended, student by student, as the view does, in the exams this user may analyse."""
+    """Count ended attempts by student, like the view, in the exams whose analytics the user may see."""
     among = access.permits(user_id, Permission.VIEW_ANALYTICS) if exam_id is None else Exam.id == exam_id
     return (
         select(
@@ -184,7 +193,7 @@ def _count(user_id: UUID, exam_id: UUID | None) -> Subquery:
 def _has_other_exams(
     student_id: ColumnElement[UUID] | InstrumentedAttribute[UUID], user_id: UUID
 ) -> ColumnElement[bool]:
-    """Whether a student has sat an exam that this user may not see."""
+    """Whether a student has taken an exam that this user may not see."""
     return (
         exists()
         .where(ExamAttempt.student_id == student_id, ExamAttempt.exam_id == Exam.id)
@@ -194,13 +203,13 @@ def _has_other_exams(
 
 
 def _flagged(row: Row[*tuple[Any, ...]]) -> FlaggedStudent:
-    label = row.current_risk_label if row.told else None
+    label = row.current_risk_label if row.is_visible else None
     return FlaggedStudent(
         student_id=row.student_id,
         name=row.full_name,
         attempts=row.attempts,
         high_risk=row.high_risk,
         current_risk_label=None if label is None else DropoutLabel(label),
-        flagged_for_intervention=bool(row.told and row.flagged_for_intervention),
+        flagged_for_intervention=bool(row.is_visible and row.flagged_for_intervention),
         last_attempt_at=None if row.last_attempt_at is None else to_ms(row.last_attempt_at),
     )

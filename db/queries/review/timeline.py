@@ -1,7 +1,7 @@
-"""An attempt's facts page by page: every stream in the order of its numbers, the streams by when they were stored.
+"""The events of an attempt, page by page: each stream by its numbers, the streams by time of storage.
 
-No page reads more of a stream than it shows, unless a filter makes it look further. Nothing here is concluded: whether
-a fact is an anomaly follows from the flags that cite it.
+Reads no more of a stream than the page shows, except with a filter. Never interprets events: whether an event is an
+anomaly follows from the flags that cite it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ from protocol.analysis import AnalysisState, DropoutLabel, ModelState, Trend
 from protocol.events import MARKER_EVENTS
 
 EventId = tuple[UUID, int]
-"""Where a fact stands: stream and number."""
+"""Position of an event: stream and number."""
 
 
 class StreamInfo(msgspec.Struct, frozen=True):
@@ -35,10 +35,10 @@ class StreamInfo(msgspec.Struct, frozen=True):
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One stored fact; times in ms since the epoch.
+    """One stored event; times in ms since the epoch.
 
-    `at` is the client's own clock and `severity` the client's own word: claims, shown and never used. `rule_ms` is when
-    rules take it to have happened. Both times are null where a number stands for events nobody has any more.
+    `at` is the client's clock and `severity` the client's claim; both are shown and never used. `rule_ms` is the
+    event's time for the rules. Both times are null for markers, which replace lost or refused events.
     """
 
     stream_id: UUID
@@ -53,7 +53,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventFilter(msgspec.Struct, frozen=True):
-    """Which facts are wanted; None means any. `cited` wants just these."""
+    """Which events to list; None means any. With `cited`, only these events."""
 
     event_type: str | None = None
     severity: str | None = None
@@ -61,7 +61,7 @@ class EventFilter(msgspec.Struct, frozen=True):
 
 
 class EventPage(msgspec.Struct, frozen=True):
-    """Some facts in order, and the last number of each stream up to which all that was wanted has been shown."""
+    """Events in order, and for each stream the last number up to which all matching events were returned."""
 
     events: list[RecordedEvent]
     positions: dict[UUID, int]
@@ -69,7 +69,7 @@ class EventPage(msgspec.Struct, frozen=True):
 
 
 class AnalysisRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is concluded about one attempt that has ended; `analysed_at` in ms since the epoch."""
+    """The analysis of one ended attempt; `analysed_at` in ms since the epoch."""
 
     state: AnalysisState
     revision: int
@@ -90,13 +90,13 @@ class AnalysisRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_streams(conn: AsyncConnection, attempt_id: UUID) -> list[StreamInfo]:
-    """The streams of an attempt, the first one first, for a caller who has asked whether it may be seen."""
+    """Read the streams of an attempt, the first one first. The caller has checked the access."""
     found = await conn.execute(_STREAMS, {"attempt": attempt_id})
     return [StreamInfo(row.id, row.kind, row.time_base) for row in found]
 
 
 async def count_events(conn: AsyncConnection, streams: Sequence[StreamInfo]) -> int:
-    """How many facts these streams hold."""
+    """Count the events of these streams."""
     found = await conn.execute(_COUNT, {"streams": [stream.stream_id for stream in streams]})
     return int(found.scalar_one())
 
@@ -109,13 +109,13 @@ async def read_page(
     wanted: EventFilter,
     limit: int,
 ) -> EventPage:
-    """Read the next facts after these positions.
+    """Read the next events after these positions.
 
-    Each stream is read along its key from its own position, so a page costs the same wherever it lies, and no fact is
-    shown twice or left out, whatever servers' clocks did. Call this last in a transaction: for the rest of it
-    PostgreSQL sorts only where it must.
+    Each stream is read along its key from its position, so every page takes the same time, and no event is returned
+    twice or left out, regardless of the clocks of servers. Call this last in a transaction: it changes a setting of the
+    planner until COMMIT.
     """
-    # It takes every stream for an average one, and would rather sort than walk; a long one it would read whole.
+    # The planner assumes streams of average length and would sort, which reads a long stream completely.
     await conn.execute(_WALK)
     cited = wanted.cited or ()
     found = await conn.execute(
@@ -143,7 +143,7 @@ async def read_page(
 
 
 async def read_analysis(conn: AsyncConnection, attempt_id: UUID) -> AnalysisRecord | None:
-    """Read what is concluded about an attempt; None before it has ended."""
+    """Read the analysis of an attempt; None before it has ended."""
     found = await conn.execute(_ANALYSIS, {"attempt": attempt_id})
     row = found.mappings().one_or_none()
     if row is None:
@@ -152,7 +152,7 @@ async def read_analysis(conn: AsyncConnection, attempt_id: UUID) -> AnalysisReco
     return msgspec.convert({**row, "analysed_at": None if at is None else to_ms(at)}, AnalysisRecord)
 
 
-# Each stream by its key from its own position: partitions are chosen as it runs.
+# Reads each stream along its key from its position, so that only the partitions of these streams are read.
 NEXT: Final = (
     text(
         """
@@ -197,15 +197,15 @@ _ANALYSIS: Final = select(
 
 
 def _event(row: Any, stream: StreamInfo) -> RecordedEvent:
-    is_place = row.event_type in MARKER_EVENTS
+    is_marker = row.event_type in MARKER_EVENTS
     return RecordedEvent(
         stream_id=row.stream_id,
         seq=row.seq,
         event_type=row.event_type,
         kind=stream.kind,
-        at=None if is_place else to_ms(row.client_timestamp),
+        at=None if is_marker else to_ms(row.client_timestamp),
         server_at=to_ms(row.server_timestamp),
-        rule_ms=None if is_place else stream.time_base + row.mono,
+        rule_ms=None if is_marker else stream.time_base + row.mono,
         severity=row.severity,
         data=row.data_payload,
     )

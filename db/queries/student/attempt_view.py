@@ -1,6 +1,6 @@
-"""An attempt as its student sees it: the items, the answers that stand, the time that is left. Never a key.
+"""An attempt as its student sees it: items, answers, and the time left.
 
-Whose attempt it is stands in every query here: nobody else's exists.
+Never reads an answer key, and never an attempt of another student: every query has the owner as a condition.
 """
 
 from collections.abc import Mapping
@@ -22,19 +22,19 @@ from protocol.attempts import AttemptStatus, ItemKind
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """Whose attempts may be seen: a student's, and of one exam only when they came in by its code."""
+    """Whose attempts may be read: a student's, only of one exam after a sign-in with its code."""
 
     student_id: UUID
     only_exam: UUID | None = None
 
     def owns(self) -> ColumnElement[bool]:
-        """The condition on `ExamAttempt`."""
+        """Return the condition on `ExamAttempt`."""
         of_exam = true() if self.only_exam is None else ExamAttempt.exam_id == self.only_exam
         return and_(ExamAttempt.student_id == self.student_id, of_exam)
 
 
 class PaperItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One item as it is put to a student."""
+    """One item as the student sees it."""
 
     item: str
     kind: ItemKind
@@ -56,7 +56,7 @@ class PaperExam(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Paper(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt with everything needed to go on with it from any machine; times in ms since the epoch."""
+    """One attempt with all that the student needs to continue on any device; times in ms since the epoch."""
 
     attempt_id: UUID
     exam: PaperExam
@@ -70,8 +70,8 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
     receipt: Receipt | None
 
 
-async def read_paper(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> Paper:
-    """Read an attempt of one's own. Raises NotFound."""
+async def read_attempt_view(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> Paper:
+    """Read an attempt of its owner. Raises NotFound."""
     found = await conn.execute(
         select(
             ExamAttempt.status,
@@ -110,7 +110,7 @@ async def read_paper(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> P
 
 
 async def list_item_names(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> set[str]:
-    """Which items an attempt of one's own has. Raises NotFound."""
+    """List the items of an attempt of its owner. Raises NotFound."""
     found = await conn.execute(
         select(ExamItem.item)
         .select_from(ExamAttempt)
@@ -127,7 +127,7 @@ async def list_item_names(conn: AsyncConnection, attempt_id: UUID, owner: Owner)
 
 
 async def is_stored(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, seq: int) -> bool:
-    """Whether a stream is stored up to this number; of one that is not the attempt's nothing is to come."""
+    """Whether a stream is stored up to this number. True for a stream of another attempt: nothing more will arrive."""
     last = (
         select(func.coalesce(func.max(MonitoringEvent.seq), 0))
         .where(MonitoringEvent.stream_id == EventStream.id)
@@ -141,7 +141,7 @@ async def is_stored(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, se
 
 
 async def _read_items(conn: AsyncConnection, exam_id: UUID, version: int) -> list[PaperItem]:
-    """The items without their keys: what is not selected cannot be shown."""
+    """Read the items without their keys."""
     found = await conn.execute(
         select(ExamItem.item, ExamItem.kind, ExamItem.prompt, ExamItem.choices, ExamItem.points)
         .where(ExamItem.exam_id == exam_id, ExamItem.version == version)

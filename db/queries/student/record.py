@@ -1,7 +1,7 @@
-"""What was recorded and concluded about an attempt, as far as its student is shown it. Labels are never read here.
+"""The record of an ended attempt, as far as its student may see it.
 
-Of flags those are shown that a person has decided about, and once results are released the rules' others; what a model
-or another program suggests only after a person's decision.
+Never reads labels. Shows flags with a review, and the other flags of rules once results are released; flags of a model
+or a service only after a review.
 """
 
 from typing import Any, Final
@@ -18,11 +18,11 @@ from protocol.analysis import AnalysisState
 from protocol.flags import DECIDED, FlagSource, FlagStatus, Severity
 
 CONCLUDED_S: Final = 60
-"""For how long a record waits for the first analysis: then it is shown without."""
+"""How long the record waits for the first analysis, in seconds. Then it is shown without one."""
 
 
 class ShownFlag(msgspec.Struct, frozen=True, kw_only=True):
-    """One flag as its student is shown it; `at`, ms since the epoch, is when the last fact it cites was stored."""
+    """One flag as its student sees it. `at`, ms since the epoch, is when the last cited event was stored."""
 
     source: FlagSource
     rule: str
@@ -34,7 +34,7 @@ class ShownFlag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventCount(msgspec.Struct, frozen=True):
-    """How many events of a type were recorded, the first and the last of them stored when, in ms since the epoch."""
+    """The number of events of a type, and when the first and the last one were stored, in ms since the epoch."""
 
     event_type: str
     count: int
@@ -43,9 +43,9 @@ class EventCount(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt that has ended. `is_decided`: no flag above a note waits for a person.
+    """One ended attempt.
 
-    `is_concluded`: it was analysed, or is waited for no longer.
+    `is_decided`: no flag above a note is undecided. `is_concluded`: it was analyzed, or the wait is over.
     """
 
     score: float | None
@@ -64,7 +64,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_record(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> Record | None:
-    """Read what came of an attempt of one's own; None while it runs, or when it is none of one's own."""
+    """Read the record of an attempt of its owner; None while it runs, or when it belongs to another student."""
     row = await _read_attempt(conn, attempt_id, owner)
     if row is None:
         return None
@@ -148,7 +148,7 @@ async def _count_events(conn: AsyncConnection, attempt_id: UUID) -> list[EventCo
     found = await conn.execute(
         select(
             MonitoringEvent.event_type,
-            func.count().label("many"),
+            func.count().label("count_of_type"),
             func.min(stored).label("first"),
             func.max(stored).label("last"),
         )
@@ -156,4 +156,4 @@ async def _count_events(conn: AsyncConnection, attempt_id: UUID) -> list[EventCo
         .group_by(MonitoringEvent.event_type)
         .order_by(MonitoringEvent.event_type)
     )
-    return [EventCount(row.event_type, row.many, to_ms(row.first), to_ms(row.last)) for row in found]
+    return [EventCount(row.event_type, row.count_of_type, to_ms(row.first), to_ms(row.last)) for row in found]

@@ -1,6 +1,6 @@
-"""A student's transcript: who they are, the exams they sat, and what these come to. Only their own, and no label.
+"""The transcript of a student: identity, attempts and totals.
 
-A score is shown once its exam's results are released.
+Shows a score only after the results are released. Never reads a label, and never data of another student.
 """
 
 from typing import Any, Final
@@ -18,7 +18,7 @@ from protocol.attempts import AttemptStatus, ShownStatus, show_status
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a student is."""
+    """The identity of a student."""
 
     user_id: UUID
     name: str
@@ -28,7 +28,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PastAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt in a line; times in ms since the epoch. Score, percentage, passed and integrity once released."""
+    """One attempt in a line; times in ms since the epoch.
+
+    Score, percentage, passed and integrity only after the release.
+    """
 
     attempt_id: UUID
     exam_id: UUID
@@ -48,7 +51,7 @@ class PastAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """How many exams were sat to their end; of those that are released how many passed, and the average percentage."""
+    """How many exams were completed; of the released ones how many were passed, and the average percentage."""
 
     total_exams: int
     passed: int
@@ -56,7 +59,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it; `integrity` is the average over attempts whose review is final."""
+    """The transcript; `integrity` is the average over attempts whose review is final."""
 
     profile: Profile
     integrity: float | None
@@ -68,7 +71,7 @@ _is_released: Final = Exam.results_released_at.is_not(None)
 
 
 async def read_transcript(conn: AsyncConnection, owner: Owner, *, limit: int = 50) -> Transcript:
-    """Read a student's transcript with their newest attempts. Raises NotFound."""
+    """Read a student's transcript with the newest attempts. Raises NotFound."""
     row = await _read_profile(conn, owner.student_id)
     return Transcript(
         profile=Profile(

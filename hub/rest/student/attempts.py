@@ -109,7 +109,7 @@ async def read_attempt(
     """Read your attempt: items, saved answers and remaining time, and after the end the receipt and the result."""
     owner = Owner(principal.user_id, principal.exam_id)
     async with engine.connect() as conn:
-        attempt = await attempt_view.read_paper(conn, attempt_id, owner)
+        attempt = await attempt_view.read_attempt_view(conn, attempt_id, owner)
         record = await read_record(conn, attempt_id, owner)
     return _view(attempt, record)
 

@@ -97,8 +97,8 @@ async def test_a_stream_that_does_not_begin_at_one_has_a_hole(conn: AsyncConnect
     [
         (7, "6 to 6 are missing"),
         (4, "4 to 5 are stored twice"),
-        (None, "the lost span that ends at 9 does not say where it begins"),
-        (12, "the lost span that ends at 9 does not say where it begins"),
+        (None, "the lost span that ends at 9 has no valid first number"),
+        (12, "the lost span that ends at 9 has no valid first number"),
     ],
 )
 async def test_a_lost_span_must_fit_its_neighbours(
@@ -172,7 +172,7 @@ async def test_what_stands_in_place_of_events_must_say_what_for(
     await put(conn, seeded.stream_id, 6, kind, **data)
     (breach,) = await verify.find_malformed_markers(conn)
     assert breach.where == f"stream {seeded.stream_id}"
-    assert breach.what == f"{kind} at 6 does not say what it stands for"
+    assert breach.what == f"{kind} at 6 is incomplete"
     await verify.find_sequence_errors(conn)  # whatever it holds, no check fails on it
 
 
@@ -262,7 +262,7 @@ async def test_an_event_whose_answer_is_missing_is_found(
 ) -> None:
     await put(conn, seeded.stream_id, 6, kind, **data)
     (breach,) = await verify.find_answer_errors(conn)
-    assert (breach.where, breach.what) == (f"stream {seeded.stream_id}", "no answer was kept of 6")
+    assert (breach.where, breach.what) == (f"stream {seeded.stream_id}", "event 6 has no stored answer")
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,9 @@ async def test_an_event_that_gives_no_answer_has_none(
     await put(conn, seeded.stream_id, 6, kind, **data)
     assert await verify.find_answer_errors(conn) == []
     await keep(conn, seeded, 6, "a")
-    assert [breach.what for breach in await verify.find_answer_errors(conn)] == ["6 gave no answer, but one is kept"]
+    assert [breach.what for breach in await verify.find_answer_errors(conn)] == [
+        "an answer is stored for 6, which is not an answer"
+    ]
 
 
 async def test_an_answer_must_be_its_events_and_its_attempts(conn: AsyncConnection, seeded: SeededAttempt) -> None:
@@ -296,7 +298,7 @@ async def test_an_answer_must_be_its_events_and_its_attempts(conn: AsyncConnecti
     another = await make_attempt(conn, seeded.exam_id, await make_user(conn))
     await conn.execute(update(AttemptAnswer).where(AttemptAnswer.seq == 8).values(attempt_id=another))
     assert [breach.what for breach in await verify.find_answer_errors(conn)] == [
-        f"the answer kept of {seq} is not what it says" for seq in (6, 7, 8)
+        f"the stored answer differs from event {seq}" for seq in (6, 7, 8)
     ]
 
 

@@ -281,7 +281,7 @@ async def test_what_a_program_said_of_originality_stays(engine: AsyncEngine, ana
 async def test_a_fold_in_flight_is_not_waited_for(engine: AsyncEngine, analyst: Analyst) -> None:
     seeded = await sit_and_end(engine)
     async with engine.begin() as fold:
-        await cursors.claim_cursors(fold, [seeded.attempt_id], 1, carried={1})
+        await cursors.claim_cursors(fold, [seeded.attempt_id], 1, supported={1})
         await asyncio.wait_for(analyst.analyse([seeded.attempt_id]), 5)
         assert (await read(engine, seeded)).state == "pending"
     await analyst.poll()

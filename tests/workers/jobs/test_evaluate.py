@@ -230,7 +230,7 @@ async def test_an_attempt_another_worker_holds_is_looked_at_again(
     [seeded] = await room.seat()
     await room.store(seeded, AWAY)
     async with engine.begin() as conn:
-        await cursors.claim_cursors(conn, [seeded.attempt_id], 1, carried={1})
+        await cursors.claim_cursors(conn, [seeded.attempt_id], 1, supported={1})
         evaluating = asyncio.create_task(evaluator.evaluate([seeded.attempt_id]))
         await asyncio.wait({evaluating}, timeout=0.1)
         assert not evaluating.done()
@@ -278,7 +278,7 @@ async def test_an_attempt_held_for_long_is_left_to_the_sweep(
     [seeded] = await room.seat()
     await room.store(seeded, AWAY)
     async with engine.begin() as conn:
-        await cursors.claim_cursors(conn, [seeded.attempt_id], 1, carried={1})
+        await cursors.claim_cursors(conn, [seeded.attempt_id], 1, supported={1})
         async with asyncio.timeout(5):
             await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_folded(seeded.attempt_id) == 0

@@ -31,7 +31,7 @@ async def read(conn: AsyncConnection, attempt_id: UUID) -> Row[Any]:
 
 
 async def claim(conn: AsyncConnection, seeded: SeededAttempt) -> Claim:
-    claimed = await analyses.claim_analysis(conn, seeded.attempt_id, carried=CARRIED)
+    claimed = await analyses.claim_analysis(conn, seeded.attempt_id, supported=CARRIED)
     assert claimed is not None
     return claimed
 
@@ -45,10 +45,10 @@ async def conclude(conn: AsyncConnection, seeded: SeededAttempt) -> None:
 
 
 async def test_an_ended_attempt_is_due_until_it_is_concluded(conn: AsyncConnection, seeded: SeededAttempt) -> None:
-    assert await analyses.list_due(conn, 5, carried=CARRIED) == [seeded.attempt_id]
+    assert await analyses.list_due(conn, 5, supported=CARRIED) == [seeded.attempt_id]
     await conclude(conn, seeded)
-    assert await analyses.list_due(conn, 5, carried=CARRIED) == []
-    assert await analyses.claim_analysis(conn, seeded.attempt_id, carried=CARRIED) is None
+    assert await analyses.list_due(conn, 5, supported=CARRIED) == []
+    assert await analyses.claim_analysis(conn, seeded.attempt_id, supported=CARRIED) is None
     found = await read(conn, seeded.attempt_id)
     assert (found.state, found.revision) == ("done", 1)
 
@@ -63,10 +63,10 @@ async def test_the_longest_due_come_first_and_others_rulebooks_not_at_all(conn: 
             .values(due_at=func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds))
         )
     order = [seeded_attempts[n].attempt_id for n in (1, 2, 0)]
-    assert await analyses.list_due(conn, 5, carried=CARRIED) == order
-    assert await analyses.list_due(conn, 2, carried=CARRIED) == order[:2]
-    assert await analyses.list_due(conn, 5, carried={2}) == []
-    assert await analyses.claim_analysis(conn, order[0], carried={2}) is None
+    assert await analyses.list_due(conn, 5, supported=CARRIED) == order
+    assert await analyses.list_due(conn, 2, supported=CARRIED) == order[:2]
+    assert await analyses.list_due(conn, 5, supported={2}) == []
+    assert await analyses.claim_analysis(conn, order[0], supported={2}) is None
     backlog = await analyses.measure_backlog(conn)
     assert (backlog.waiting, backlog.failed) == (3, 0)
     assert 30 <= backlog.lag_s < 60
@@ -90,7 +90,7 @@ async def test_what_another_holds_is_not_claimed_and_not_waited_for(engine: Asyn
         await end(conn, seeded)
     async with engine.begin() as other, engine.begin() as conn:
         await other.execute(text(f"SELECT FROM {table} FOR NO KEY UPDATE"))
-        assert await analyses.claim_analysis(conn, seeded.attempt_id, carried=CARRIED) is None
+        assert await analyses.claim_analysis(conn, seeded.attempt_id, supported=CARRIED) is None
 
 
 async def test_only_what_was_concluded_becomes_stale(conn: AsyncConnection, seeded: SeededAttempt) -> None:
@@ -100,7 +100,7 @@ async def test_only_what_was_concluded_becomes_stale(conn: AsyncConnection, seed
     await analyses.mark_stale(conn, [seeded.attempt_id, uuid4()], after_s=60)
     found = await read(conn, seeded.attempt_id)
     assert found.state == "stale"
-    assert await analyses.list_due(conn, 5, carried=CARRIED) == []
+    assert await analyses.list_due(conn, 5, supported=CARRIED) == []
     await analyses.mark_stale(conn, [])
 
 
@@ -108,7 +108,7 @@ async def test_asking_again_makes_an_attempt_due_once(conn: AsyncConnection, see
     await conclude(conn, seeded)
     for _ in range(2):
         await analyses.request_analysis(conn, seeded.attempt_id)
-    assert await analyses.list_due(conn, 5, carried=CARRIED) == [seeded.attempt_id]
+    assert await analyses.list_due(conn, 5, supported=CARRIED) == [seeded.attempt_id]
 
 
 async def test_failures_wait_twice_as_long_each_time_and_end_in_a_state_everybody_sees(
@@ -135,7 +135,7 @@ async def test_a_failure_of_what_is_not_due_any_more_is_none(conn: AsyncConnecti
 
 async def test_what_is_put_off_is_due_later(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await analyses.postpone_analysis(conn, seeded.attempt_id, 60)
-    assert await analyses.list_due(conn, 5, carried=CARRIED) == []
+    assert await analyses.list_due(conn, 5, supported=CARRIED) == []
     backlog = await analyses.measure_backlog(conn)
     assert (backlog.waiting, backlog.lag_s) == (1, 0)
 

@@ -22,7 +22,7 @@ async def attempt(conn: AsyncConnection) -> UUID:
 
 
 async def claim(conn: AsyncConnection, attempt_id: UUID) -> Cursor:
-    [cursor] = await cursors.claim_cursors(conn, [attempt_id], 1, carried=CARRIED)
+    [cursor] = await cursors.claim_cursors(conn, [attempt_id], 1, supported=CARRIED)
     return cursor
 
 

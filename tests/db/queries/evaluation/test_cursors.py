@@ -25,7 +25,7 @@ async def make_room(conn: AsyncConnection, students: int = 1) -> list[UUID]:
 
 
 async def claim_one(conn: AsyncConnection, attempt_id: UUID) -> Cursor:
-    [cursor] = await cursors.claim_cursors(conn, [attempt_id], 1, carried=CARRIED)
+    [cursor] = await cursors.claim_cursors(conn, [attempt_id], 1, supported=CARRIED)
     return cursor
 
 
@@ -53,15 +53,15 @@ async def test_a_claim_passes_over_what_another_holds(engine: AsyncEngine) -> No
     async with engine.begin() as conn:
         attempts = await make_room(conn, 2)
     async with engine.begin() as one, engine.begin() as other:
-        held = await cursors.claim_cursors(one, attempts, 1, carried=CARRIED)
-        rest = await cursors.claim_cursors(other, attempts, 10, carried=CARRIED)
+        held = await cursors.claim_cursors(one, attempts, 1, supported=CARRIED)
+        rest = await cursors.claim_cursors(other, attempts, 10, supported=CARRIED)
     assert [[cursor.attempt_id for cursor in found] for found in (held, rest)] == [attempts[:1], attempts[1:]]
 
 
 async def test_a_claim_keeps_the_order_it_was_asked_in(conn: AsyncConnection) -> None:
     attempts = await make_room(conn, 4)
     asked = [attempts[2], attempts[0], attempts[3], attempts[1]]
-    found = await cursors.claim_cursors(conn, asked, 3, carried=CARRIED)
+    found = await cursors.claim_cursors(conn, asked, 3, supported=CARRIED)
     assert [cursor.attempt_id for cursor in found] == asked[:3]
 
 
@@ -134,8 +134,8 @@ async def test_a_claim_tells_that_an_attempt_has_ended(conn: AsyncConnection) ->
 async def test_an_attempt_of_another_rulebook_is_not_claimed(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     await conn.execute(update(ExamAttempt).values(rulebook_version=2))
-    assert await cursors.claim_cursors(conn, [attempt], 1, carried=CARRIED) == []
-    assert [one.rulebook_version for one in await cursors.claim_cursors(conn, [attempt], 1, carried={1, 2})] == [2]
+    assert await cursors.claim_cursors(conn, [attempt], 1, supported=CARRIED) == []
+    assert [one.rulebook_version for one in await cursors.claim_cursors(conn, [attempt], 1, supported={1, 2})] == [2]
 
 
 async def test_system_streams_that_rotated_are_folded_one_after_the_other(conn: AsyncConnection) -> None:
@@ -183,7 +183,7 @@ async def test_a_hole_stops_its_stream_alone_and_is_reported(conn: AsyncConnecti
 async def test_a_reading_is_bounded_and_goes_on_where_it_stopped(
     conn: AsyncConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cursors, "FACTS_PER_STREAM", 3)
+    monkeypatch.setattr(cursors, "EVENTS_PER_STREAM", 3)
     [attempt] = await make_room(conn)
     await fold(conn, attempt)
     await store_events(conn, await make_stream(conn, attempt), [("alive", {}, n) for n in range(1, 8)])
@@ -195,6 +195,6 @@ async def test_a_claim_waits_for_nobody(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         attempts = await make_room(conn)
     async with engine.begin() as one, engine.begin() as other:
-        await cursors.claim_cursors(one, attempts, 1, carried=CARRIED)
+        await cursors.claim_cursors(one, attempts, 1, supported=CARRIED)
         # Whoever waited would meet lock_timeout, and raise.
-        assert await cursors.claim_cursors(other, attempts, 1, carried=CARRIED) == []
+        assert await cursors.claim_cursors(other, attempts, 1, supported=CARRIED) == []

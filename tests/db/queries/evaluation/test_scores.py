@@ -117,7 +117,7 @@ async def test_rescoring_waits_for_a_fold_in_flight(engine: AsyncEngine) -> None
     async with engine.begin() as conn:
         attempt = await make_one(conn)
     async with engine.begin() as fold, engine.begin() as review:
-        await cursors.claim_cursors(fold, [attempt], 1, carried={1})
+        await cursors.claim_cursors(fold, [attempt], 1, supported={1})
         rescoring = asyncio.ensure_future(scores.rescore(review, attempt, always(0.5)))
         done, _ = await asyncio.wait({rescoring}, timeout=0.2)
         assert not done

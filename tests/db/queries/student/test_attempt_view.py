@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import NotFound
 from db.models import Exam, ExamItem
-from db.queries.student.attempt_view import Owner, PaperItem, is_stored, list_item_names, read_paper
+from db.queries.student.attempt_view import Owner, PaperItem, is_stored, list_item_names, read_attempt_view
 from tests.factories import make_stream
 from tests.seeded_attempts import KEYED, WITH_TEXT, answer, end, seed_attempt
 
@@ -17,14 +17,14 @@ from tests.seeded_attempts import KEYED, WITH_TEXT, answer, end, seed_attempt
 async def test_a_paper_keeps_the_items_it_was_started_with(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn, WITH_TEXT)
     owner = Owner(seeded.student_id)
-    before = await read_paper(conn, seeded.attempt_id, owner)
+    before = await read_attempt_view(conn, seeded.attempt_id, owner)
     await conn.execute(update(Exam).values(items_version=2))
     await conn.execute(
         insert(ExamItem).values(
             exam_id=seeded.exam_id, version=2, item="z", position=1, kind="text", prompt="New", points=1
         )
     )
-    after = await read_paper(conn, seeded.attempt_id, owner)
+    after = await read_attempt_view(conn, seeded.attempt_id, owner)
     assert [one.item for one in after.items] == ["a", "b", "c", "d"]
     assert msgspec.structs.replace(after, server_at=before.server_at) == before
     assert await list_item_names(conn, seeded.attempt_id, owner) == {"a", "b", "c", "d"}
@@ -38,10 +38,10 @@ async def test_nobody_else_s_attempt_is_there_nor_one_of_another_exam_s_code(con
     seeded = await seed_attempt(conn)
     for owner in (Owner(uuid4()), Owner(seeded.student_id, uuid4())):
         with pytest.raises(NotFound):
-            await read_paper(conn, seeded.attempt_id, owner)
+            await read_attempt_view(conn, seeded.attempt_id, owner)
         with pytest.raises(NotFound):
             await list_item_names(conn, seeded.attempt_id, owner)
-    assert await read_paper(conn, seeded.attempt_id, Owner(seeded.student_id, seeded.exam_id))
+    assert await read_attempt_view(conn, seeded.attempt_id, Owner(seeded.student_id, seeded.exam_id))
 
 
 async def test_an_exam_without_items_has_none_and_is_there(conn: AsyncConnection) -> None:
@@ -52,9 +52,9 @@ async def test_an_exam_without_items_has_none_and_is_there(conn: AsyncConnection
 async def test_the_receipt_is_part_of_the_paper_once_there_is_one(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn, KEYED)
     owner = Owner(seeded.student_id)
-    assert (await read_paper(conn, seeded.attempt_id, owner)).receipt is None
+    assert (await read_attempt_view(conn, seeded.attempt_id, owner)).receipt is None
     ended = await end(conn, seeded)
-    assert (await read_paper(conn, seeded.attempt_id, owner)).receipt == ended.receipt
+    assert (await read_attempt_view(conn, seeded.attempt_id, owner)).receipt == ended.receipt
 
 
 async def test_only_a_stream_of_the_attempt_can_have_something_to_come(conn: AsyncConnection) -> None:

@@ -1,4 +1,7 @@
-"""Judgements: flags, what people decided about them, and how far each attempt has been folded."""
+"""Flags and their reviews, cursors, analyses, requests to a language model, and figures of students.
+
+Contains no events and no answers.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +17,7 @@ from protocol.flags import FlagSource, FlagStatus, Severity
 
 
 class Flag(Base):
-    """One judgement, with what it rests on; raised once per episode."""
+    """One stored finding with its evidence; one for each episode."""
 
     __tablename__ = "flags"
     __table_args__ = (
@@ -42,7 +45,7 @@ class Flag(Base):
 
 
 class FlagReview(Base):
-    """One decision of one person about one flag; `command_id` makes a repeated command harmless."""
+    """One review of one flag. `command_id` makes a repeated command harmless."""
 
     __tablename__ = "flag_reviews"
 
@@ -57,11 +60,11 @@ class FlagReview(Base):
 
 
 class AnalysisCursor(Base):
-    """How far one attempt is folded. Whoever rescores the attempt locks this row first.
+    """How far one attempt is folded. A transaction that changes the attempt's score locks this row first.
 
-    `positions` maps stream ids to the last folded number; `fold_order` lists runs `[stream, from, to]` in the order
-    they were folded, which replay follows. `state` is a checkpoint: the engine's state after the first
-    `checkpoint_facts` of those `facts` facts.
+    `positions` maps stream ids to the last folded number. `fold_order` lists runs `[stream, from, to]` in the order in
+    which they were folded; a replay follows it. `facts` counts the folded events. `state` is a checkpoint: the state of
+    the rules after the first `checkpoint_facts` of them.
     """
 
     __tablename__ = "analysis_cursors"
@@ -73,15 +76,16 @@ class AnalysisCursor(Base):
     checkpoint_facts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     checkpointed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     folded_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    # Last in the table too: most folds leave it as it is, and PostgreSQL's log leaves it out then.
+    # The last column: most folds do not change it, and PostgreSQL's log then leaves it out.
     state: Mapped[bytes] = mapped_column(server_default=text("''"))
 
 
 class BehaviorAnalysis(Base):
-    """What is concluded about one attempt once it has ended; made anew, by `revision`, when its ground changes.
+    """The analysis of one ended attempt. `revision` counts its changes.
 
-    `facts` is how many facts it rests on: fewer than its cursor has means that it is out of date. Scores, labels and
-    attention are judged here; `llm_*` and `originality_indicators` may be a model's and change none of them.
+    `facts` is the number of events that it is based on; it is out of date when its cursor has more. Scores, labels and
+    attention are computed by Veritas. `llm_*` and `originality_indicators` may come from a model, and change none of
+    these.
     """
 
     __tablename__ = "behavior_analysis"
@@ -100,7 +104,7 @@ class BehaviorAnalysis(Base):
     state: Mapped[str] = mapped_column(server_default=text("'pending'"))
     model_state: Mapped[str] = mapped_column(server_default=text("'off'"))
     due_at: Mapped[CreatedAt]
-    """From when on a worker should take it up: later after a failure."""
+    """When a worker may take it; later after a failure."""
 
     failures: Mapped[int] = mapped_column(server_default=text("0"))
     error: Mapped[str | None]
@@ -125,7 +129,7 @@ class BehaviorAnalysis(Base):
 
 
 class ModelRun(Base):
-    """One asking of the model about one attempt: what it was shown, what it said, and what became of it."""
+    """One request to a language model about one attempt: input, output and outcome."""
 
     __tablename__ = "model_runs"
     __table_args__ = (one_of("state", ModelState),)
@@ -146,7 +150,7 @@ class ModelRun(Base):
 
 
 class PerformanceMetric(Base):
-    """One student over all attempts whose review is final; null where none is."""
+    """Figures of one student over all attempts whose review is final; null without such attempts."""
 
     __tablename__ = "performance_metrics"
     __table_args__ = (
