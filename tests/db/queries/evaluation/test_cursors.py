@@ -29,10 +29,16 @@ async def claim_one(conn: AsyncConnection, attempt_id: UUID) -> Cursor:
     return cursor
 
 
-async def fold(conn: AsyncConnection, attempt_id: UUID, checkpoint: bytes | None = None) -> list[tuple[str, int]]:
-    """Fold whatever comes next without judging it; returns (type, number) in fold order."""
+async def fold(
+    conn: AsyncConnection,
+    attempt_id: UUID,
+    checkpoint: bytes | None = None,
+    *,
+    per_stream: int = cursors.EVENTS_PER_STREAM,
+) -> list[tuple[str, int]]:
+    """Fold the next events without rules; returns (type, number) in fold order."""
     cursor = await claim_one(conn, attempt_id)
-    read = (await cursors.read_events(conn, [cursor])).events.get(attempt_id, [])
+    read = (await cursors.read_events(conn, [cursor], per_stream=per_stream)).events.get(attempt_id, [])
     await cursors.store_cursors(conn, [Advance(cursor, read, checkpoint)])
     return [(fact.type, fact.seq) for fact in read]
 
@@ -180,14 +186,11 @@ async def test_a_hole_stops_its_stream_alone_and_is_reported(conn: AsyncConnecti
     assert [(hole.attempt_id, hole.stream_id, hole.seq) for hole in reading.holes] == [(attempt, holed, 3)]
 
 
-async def test_a_reading_is_bounded_and_goes_on_where_it_stopped(
-    conn: AsyncConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cursors, "EVENTS_PER_STREAM", 3)
+async def test_a_read_is_limited_and_the_next_continues_where_it_stopped(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     await fold(conn, attempt)
     await store_events(conn, await make_stream(conn, attempt), [("alive", {}, n) for n in range(1, 8)])
-    folded = [[seq for _, seq in await fold(conn, attempt)] for _ in range(3)]
+    folded = [[seq for _, seq in await fold(conn, attempt, per_stream=3)] for _ in range(3)]
     assert folded == [[1, 2, 3], [4, 5, 6], [7]]
 
 

@@ -11,7 +11,7 @@ export interface AccountEdit {
   can_create_exams?: boolean;
 }
 
-/** One account; times in ms since the epoch. Without a password one signs in by candidate codes alone. */
+/** One account; times in ms since the epoch. A user without a password can sign in only with exam codes. */
 export interface AccountView {
   user_id: string;
   username: string;
@@ -25,7 +25,7 @@ export interface AccountView {
   created_at: number;
 }
 
-/** What is concluded about one attempt that has ended; `analysed_at` in ms since the epoch. */
+/** The analysis of one ended attempt; `analysed_at` in ms since the epoch. */
 export interface AnalysisRecord {
   state: AnalysisState;
   revision: number;
@@ -80,7 +80,7 @@ export interface Attempt {
 /** The status of one student's attempt at an exam. */
 export type AttemptStatus = "waiting" | "in_progress" | "paused" | "submitted" | "timed_out" | "ended" | "reopened" | "abandoned" | "declined";
 
-/** One attempt in a line; times in ms since the epoch. `integrity` and `coverage` are 0..1, `lmi` and `percentage` 0..100, each null while nothing is known. `open_flags` counts the flags above a note that nobody has decided about. */
+/** One attempt in a line; times in ms since the epoch. `integrity` and `coverage` are 0 to 1, `lmi` and `percentage` 0 to 100, each null while unknown. `open_flags` counts the undecided flags above a note. */
 export interface AttemptSummary {
   attempt_id: string;
   exam_id: string;
@@ -104,7 +104,7 @@ export interface AttemptSummary {
   open_flags: number;
 }
 
-/** One thing that was done; `at` in ms since the epoch. Without an actor a server did it. */
+/** One action; `at` in ms since the epoch. Without an actor, a server did it. */
 export interface AuditEntry {
   entry_id: string;
   at: number;
@@ -119,7 +119,7 @@ export interface AuditEntry {
   user_agent: string | null;
 }
 
-/** How many attempts lie from one value on up to the other; the last part holds its upper end too. */
+/** How many attempts have a value from `low` up to `high`, exclusive. The last bin includes its upper end. */
 export interface Bin {
   from: number;
   to: number;
@@ -165,7 +165,7 @@ export interface Dashboard {
 /** The label of an attempt, from integrity and LMI; for teachers only, after the exam (docs/scores.md). */
 export type DropoutLabel = "safe" | "incapable" | "copy" | "no_interest";
 
-/** What a student can do with an exam: wait, begin, go on, nothing any more, or read what came of it. */
+/** What a student can do with an exam: wait, start, continue, nothing, or read the results. */
 export type EnrolmentState = "upcoming" | "open" | "running" | "closed" | "done";
 
 /** One exam of a student, with its notice about recorded data and the attempt. Times are in ms since the epoch. */
@@ -194,7 +194,7 @@ export interface Entrant {
   cohort?: string | null;
 }
 
-/** How many events of a type were recorded, the first and the last of them stored when, in ms since the epoch. */
+/** The number of events of a type, and when the first and the last one were stored, in ms since the epoch. */
 export interface EventCount {
   event_type: string;
   count: number;
@@ -221,7 +221,7 @@ export interface ExamEdit {
   enable_model?: boolean;
 }
 
-/** Which exam the figures are of. */
+/** The exam that the figures are about. */
 export interface ExamHeading {
   exam_id: string;
   title: string;
@@ -231,7 +231,7 @@ export interface ExamHeading {
   passing_score: number;
 }
 
-/** One exam as it stands; times in ms since the epoch. `awaiting_review` counts attempts with a flag nobody has decided about, notes aside, `open_flags` those flags; `awaiting_grade` counts attempts that have ended without a final grade. */
+/** One exam in figures; times in ms since the epoch. `awaiting_review` counts attempts with an undecided flag above a note, and `open_flags` these flags. `awaiting_grade` counts ended attempts without a final grade. */
 export interface ExamLine {
   exam_id: string;
   title: string;
@@ -248,7 +248,7 @@ export interface ExamLine {
   permissions: Permission[];
 }
 
-/** One exam as its teachers see it, and what the one who asks may do with it; times in ms since the epoch. `version` counts its edits: who edits it names the one they saw. `max_score` and `passing_score` are in the points of its newest items. */
+/** One exam as teachers see it, with the permissions of the user who reads it; times in ms since the epoch. `version` counts edits; an edit names the version that it is based on. `max_score` and `passing_score` are in points of the newest items. */
 export interface ExamView {
   exam_id: string;
   title: string;
@@ -279,7 +279,7 @@ export interface Fault {
   message: string;
 }
 
-/** The attempts that have ended, taken together as of `as_of` (ms since the epoch); averages are null of none. `average_score` and `pass_rate` are percentages, `average_integrity` is 0..1, `average_lmi` 0..100. */
+/** The ended attempts together, as of `as_of` (ms since the epoch). Averages are null without attempts. `average_score` and `pass_rate` are percentages, `average_integrity` is 0 to 1, `average_lmi` 0 to 100. */
 export interface Figures {
   total_attempts: number;
   average_score: number | null;
@@ -345,7 +345,7 @@ export interface FlagView {
   false_alarms: string;
 }
 
-/** One student to look after. `attempts` and `high_risk` count what has ended in the exams the reader may analyse. The risk and the flag for intervention are over all of the student's exams, and null and false to who may not see all of them. */
+/** A student who needs attention. `attempts` and `high_risk` count ended attempts in the exams whose analytics the user may see. The risk and the flag for intervention are over all exams of the student: null and false unless the user may see all of these exams. */
 export interface FlaggedStudent {
   student_id: string;
   name: string;
@@ -398,7 +398,7 @@ export interface Grading {
   final?: boolean;
 }
 
-/** One teacher and what they are permitted. */
+/** One teacher with permissions. */
 export interface Grantee {
   can_view: boolean;
   can_edit: boolean;
@@ -410,7 +410,7 @@ export interface Grantee {
   name: string;
 }
 
-/** What one teacher is permitted; what is not said is not permitted. */
+/** The permissions of one teacher. What is not named is not permitted. */
 export interface Grants {
   can_view?: boolean;
   can_edit?: boolean;
@@ -447,7 +447,7 @@ export interface Integrity {
 /** The word for an integrity score; `unknown` when the attempt was connected for too short a time to score it. */
 export type IntegrityStatus = "good" | "warning" | "critical" | "unknown";
 
-/** How many of the attempts that have ended answered one item, and what those that were graded on it were given. */
+/** How many ended attempts answered an item, and the average points of those that were graded on it. */
 export interface ItemFigures {
   item: string;
   prompt: string;
@@ -475,7 +475,7 @@ export interface ItemsView {
   items: ItemView[];
 }
 
-/** One key, which itself is shown nowhere any more; times in ms since the epoch. */
+/** One key, without its secret; times in ms since the epoch. */
 export interface KeyView {
   key_id: string;
   name: string;
@@ -501,7 +501,7 @@ export interface Login {
   password: string;
 }
 
-/** A student over all attempts whose review is final; times in ms since the epoch, null where none is. */
+/** Figures of a student over all attempts whose review is final. Times are in ms since the epoch; values are null without attempts. */
 export interface Metrics {
   total_exams: number;
   passed_exams: number;
@@ -623,7 +623,7 @@ export interface Notice {
   kept_days: number;
 }
 
-/** A student's attempt; `deadline` in ms since the epoch. */
+/** An attempt of the student; `deadline` in ms since the epoch. */
 export interface OwnAttempt {
   attempt_id: string;
   status: ShownStatus;
@@ -707,7 +707,7 @@ export interface PaperExam {
   monitored: boolean;
 }
 
-/** One item as it is put to a student. */
+/** One item as the student sees it. */
 export interface PaperItem {
   item: string;
   kind: ItemKind;
@@ -716,7 +716,7 @@ export interface PaperItem {
   points: number;
 }
 
-/** One attempt in a line; times in ms since the epoch. Score, percentage, passed and integrity once released. */
+/** One attempt in a line; times in ms since the epoch. Score, percentage, passed and integrity only after the release. */
 export interface PastAttempt {
   attempt_id: string;
   exam_id: string;
@@ -767,7 +767,7 @@ export interface Problem {
   committed?: number | null;
 }
 
-/** Who a student is. */
+/** The identity of a student. */
 export interface Profile {
   user_id: string;
   name: string;
@@ -789,7 +789,7 @@ export interface Readiness {
   reason: string | null;
 }
 
-/** What a student holds in hand: how many answers stood, how many events of how many streams, and a hash of both. `streams` are the last numbers stored of the client's streams, and `events` their sum. `hash` is the SHA-256 of `{"answers": {item: value}, "streams": {stream: last}}` as JSON with sorted keys and no spaces. */
+/** The receipt of a student: how many answers counted, how many events were stored, and a hash of both. `streams` are the last stored numbers of the client's streams, and `events` is their sum. `hash` is the SHA-256 of `{"answers": {item: value}, "streams": {stream: last}}` as JSON with sorted keys and no spaces. */
 export interface Receipt {
   attempt_id: string;
   status: ShownStatus;
@@ -886,7 +886,7 @@ export interface Review {
   reason: string;
 }
 
-/** One decision about a flag: by whom, when, and from which status to which. */
+/** One review: reviewer, time, and the status before and after. */
 export interface ReviewRecord {
   by: string;
   at: number;
@@ -895,7 +895,7 @@ export interface ReviewRecord {
   reason: string;
 }
 
-/** How many attempts bear which dropout label; `unknown` bear none. */
+/** How many attempts have which dropout label; `unknown` have none. */
 export interface Risks {
   safe: number;
   incapable: number;
@@ -912,7 +912,7 @@ export interface Roster {
   students: Entrant[];
 }
 
-/** One student of an exam; one taken off the roster stays listed as such. `enrolled_at` in ms since the epoch. */
+/** One student of an exam, also after a removal. `enrolled_at` in ms since the epoch. */
 export interface RosterEntry {
   student_id: string;
   username: string;
@@ -986,7 +986,7 @@ export interface Started {
   server_at: number;
 }
 
-/** What one item was given: `by` the "key", or a person of this name; `graded_at` in ms since the epoch. */
+/** The points of one item. `by` is "key" or the grader's name; `graded_at` in ms since the epoch. */
 export interface StoredGrade {
   points: number;
   by: string;
@@ -1025,7 +1025,7 @@ export interface StudentAttempt {
   record: RecordView | null;
 }
 
-/** Who a student is. */
+/** The identity of a student. */
 export interface StudentCard {
   user_id: string;
   username: string;
@@ -1042,7 +1042,7 @@ export interface StudentCode {
   code: string;
 }
 
-/** Who an attempt is of. */
+/** The student of an attempt. */
 export interface StudentName {
   student_id: string;
   name: string;
@@ -1113,7 +1113,7 @@ export interface TimelineEvent {
   flags: string[];
 }
 
-/** How many exams were sat to their end; of those that are released how many passed, and the average percentage. */
+/** How many exams were completed; of the released ones how many were passed, and the average percentage. */
 export interface Totals {
   total_exams: number;
   passed: number;
