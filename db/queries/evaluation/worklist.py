@@ -75,15 +75,15 @@ async def list_unfolded(
         select(
             waiting.c.attempt_id,
             _lag_ms(waiting.c.oldest),
-            carries.label("is_carried"),
-            func.count().filter(~carries).over().label("not_carried"),
+            carries.label("is_supported"),
+            func.count().filter(~carries).over().label("unsupported"),
         )
         .order_by(carries.desc(), waiting.c.oldest)
         .limit(limit)
     )
     rows = found.all()
     return WorkList(
-        [UnfoldedAttempt(row.attempt_id, row.lag_ms) for row in rows if row.is_carried],
+        [UnfoldedAttempt(row.attempt_id, row.lag_ms) for row in rows if row.is_supported],
         rows[0].unsupported if rows else 0,
     )
 
