@@ -1,7 +1,7 @@
-"""What the clients wrote down against what the database holds, event by event; it believes neither.
+"""Compare the notes of clients with the database, event by event.
 
-Give every client a diary (`Candidate(..., log=diary.notes.append)`), do your worst, and expect `check` to find nothing:
-acknowledged is stored, stored once, without holes, as it was recorded, and nothing is stored that was never recorded.
+Give every client a diary (`Candidate(..., log=diary.notes.append)`), cause any fault, and expect `check` to find
+nothing: an acknowledged event is stored once, without holes and unchanged, and no other event is stored.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ Place = tuple[UUID, int]
 
 @dataclass
 class Diary:
-    """One client's own notes about one attempt."""
+    """The notes of one client about one attempt."""
 
     attempt_id: UUID
     notes: list[Note] = field(default_factory=list)
@@ -31,12 +31,12 @@ class Diary:
 
 @dataclass
 class Claims:
-    """What the diaries say: what was put at each place, an event or None for a lost one; and which are acknowledged."""
+    """The content of the diaries: the event at each position (None: lost), and which positions are acknowledged."""
 
     at: dict[Place, Event | None] = field(default_factory=dict)
     acked: set[Place] = field(default_factory=set)
     moved: dict[int, set[Place]] = field(default_factory=lambda: defaultdict(set))
-    """Every place an event has had, by its identity: the same event may be renumbered, two may be equal."""
+    """Every position of an event, by object identity: an event may be renumbered, and two may be equal."""
 
     def put(self, place: Place, event: Event | None) -> None:
         self.at[place] = event
@@ -45,9 +45,9 @@ class Claims:
 
 
 async def check(conn: AsyncConnection, diaries: Iterable[Diary], *, server_may_lose: bool = False) -> list[str]:
-    """Every difference between diaries and database, in words; none when all is well.
+    """Return every difference between diaries and database as a sentence.
 
-    `server_may_lose` allows spans that the hub states as `server_lost`, as after a failover without its last commits.
+    `server_may_lose` allows spans that the hub stored as `server_lost`, for example after a failover that lost commits.
     """
     by_attempt: dict[UUID, list[Diary]] = defaultdict(list)
     for diary in diaries:
@@ -60,7 +60,7 @@ async def check(conn: AsyncConnection, diaries: Iterable[Diary], *, server_may_l
 
 
 def unacknowledged(diary: Diary) -> list[Event]:
-    """What a client recorded and neither dropped nor saw acknowledged."""
+    """Return the events that a client recorded and that were neither dropped nor acknowledged."""
     open_events = {id(note.event): note.event for note in diary.notes if note.what == "recorded" and note.event}
     for note in diary.notes:
         if note.what in ("acked", "lost"):
@@ -69,7 +69,7 @@ def unacknowledged(diary: Diary) -> list[Event]:
 
 
 def read_claims(diaries: Sequence[Diary]) -> Claims:
-    """Fold the diaries of one attempt; notes made before the first welcome belong to the stream it opened."""
+    """Merge the diaries of one attempt; notes from before the first welcome belong to the stream that it opened."""
     claims = Claims()
     for diary in diaries:
         first = next((note.stream for note in diary.notes if note.what == "opened"), None)
@@ -86,28 +86,28 @@ def read_claims(diaries: Sequence[Diary]) -> Claims:
 
 
 def compare(claims: Claims, rows: Sequence[Any], server_may_lose: bool = False) -> Iterator[str]:
-    """The differences between the claims about one attempt and the rows of its client streams, in order."""
-    yield from _untiled(rows)
-    held = [row for row in rows if row.event_type != "stream_closed"]
-    for row in held:
+    """Yield the differences between the claims about one attempt and the rows of its client streams, in order."""
+    yield from _uncovered(rows)
+    stored_rows = [row for row in rows if row.event_type != "stream_closed"]
+    for row in stored_rows:
         for seq in _numbers(row):
             yield from _compare_place((row.stream_id, seq), row, claims, server_may_lose)
-    stored = {(row.stream_id, seq) for row in held for seq in _numbers(row)}
+    stored = {(row.stream_id, seq) for row in stored_rows for seq in _numbers(row)}
     for stream, seq in sorted(claims.acked - stored):
         yield f"{seq} of stream {stream} was acknowledged and is not stored"
-    events = {(row.stream_id, row.seq) for row in held if row.event_type != "events_lost"}
+    events = {(row.stream_id, row.seq) for row in stored_rows if row.event_type != "events_lost"}
     for places in claims.moved.values():
         if len(places & events) > 1:
             yield f"one event is stored {len(places & events)} times: {sorted(places & events)}"
 
 
 def _numbers(row: Any) -> range:
-    """The numbers a row stands for: its own, or all of a lost span."""
+    """Return the numbers that a row covers: its own, or all of a lost span."""
     return range(row.data_payload.get("from", row.seq) if row.event_type == "events_lost" else row.seq, row.seq + 1)
 
 
-def _untiled(rows: Sequence[Any]) -> Iterator[str]:
-    """Where a stream's rows do not stand for 1 to its end, each number once, or go on after it was closed."""
+def _uncovered(rows: Sequence[Any]) -> Iterator[str]:
+    """Yield where the rows of a stream do not cover 1 to its end exactly once, or continue after it was closed."""
     before: dict[UUID, int] = defaultdict(int)
     closed: set[UUID] = set()
     for row in rows:

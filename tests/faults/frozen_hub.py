@@ -1,6 +1,6 @@
-"""A process with one writer and one batch, to be frozen between its COPY and its COMMIT.
+"""A process with one writer and one batch that a test freezes between COPY and COMMIT.
 
-Arguments: the database's URL, the stream. Says "stored" or "given up" and ends.
+Arguments: the URL of the database, and the stream. It prints "stored" or "given up" and ends.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from protocol.codes import RejectCode
 from protocol.events import Batch, Entry, tombstone
 
 IDLE = "SET idle_in_transaction_session_timeout = '1500ms'"
-"""The guard is 5 s in earnest."""
+"""The product waits 5 s."""
 
-# A tombstone makes the COPY part of a larger transaction, whose COMMIT is a separate statement.
+# A tombstone makes the COPY part of a larger transaction with a separate COMMIT.
 ENTRIES = (
     tombstone(1, RejectCode.TOO_DEEP, b"[[[["),
     *(Entry(seq, "copy", 0, seq, "{}") for seq in range(2, 6)),

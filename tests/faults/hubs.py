@@ -1,4 +1,4 @@
-"""Real hub processes on the test's own database, and what a class at them needs."""
+"""Real hub processes on the test's own database, with attempts and tickets for many candidates."""
 
 import asyncio
 import os
@@ -50,7 +50,7 @@ class Hub:
         self.process.send_signal(number)
 
     async def ready(self) -> int:
-        """The status of its readiness, or 0 while it does not answer."""
+        """Return the HTTP status of its readiness, or 0 while it does not respond."""
         async with httpx.AsyncClient(trust_env=False) as http:
             try:
                 return (await http.get(f"{self.base_url}/health/ready")).status_code
@@ -60,7 +60,7 @@ class Hub:
 
 @asynccontextmanager
 async def run_hub(database: DatabaseSettings, folder: Path, **settings: str) -> AsyncIterator[Hub]:
-    """A hub process from its readiness until the block ends."""
+    """Run a hub process, from its readiness until the block ends."""
     port = free_port()
     log = folder / f"hub-{port}.log"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("VERITAS_")} | {
@@ -87,8 +87,8 @@ async def run_hub(database: DatabaseSettings, folder: Path, **settings: str) -> 
         await process.wait()
 
 
-class ExpectedFlags:
-    """One student's running attempt, and tickets to it."""
+class TicketedAttempt:
+    """One student's running attempt, with tickets for its socket."""
 
     def __init__(self, attempt_id: UUID, tickets: list[str]) -> None:
         self.attempt_id = attempt_id
@@ -98,23 +98,23 @@ class ExpectedFlags:
         return self._tickets.pop()
 
 
-async def seat_class(engine: AsyncEngine, students: int, tickets: int = 10) -> list[ExpectedFlags]:
-    """An exam and a class that sits it; each student has so many tickets that last as long as any test.
+async def make_attempts(engine: AsyncEngine, students: int, tickets: int = 10) -> list[TicketedAttempt]:
+    """Create an exam with running attempts; each student has this many tickets, valid longer than any test.
 
-    The first is seated by the project's own queries, the others are copies of its rows: half a second for hundreds.
+    The first attempt is made by the project's own queries, the others are copies of its rows: it takes half a second.
     """
     async with engine.begin() as conn:
         exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
         student_id = await factories.make_user(conn)
         attempt_id = await factories.make_attempt(conn, exam_id, student_id)
-        seated = [(student_id, attempt_id)] + [(uuid7(), uuid7()) for _ in range(students - 1)]
+        started = [(student_id, attempt_id)] + [(uuid7(), uuid7()) for _ in range(students - 1)]
         if students > 1:
-            await _copy_seat(conn, seated)
-        return await _sign_in(conn, seated, tickets)
+            await _copy_attempt(conn, started)
+        return await _sign_in(conn, started, tickets)
 
 
-async def _copy_seat(conn: AsyncConnection, seated: list[tuple[UUID, UUID]]) -> None:
-    (student, attempt), others = seated[0], seated[1:]
+async def _copy_attempt(conn: AsyncConnection, started: list[tuple[UUID, UUID]]) -> None:
+    (student, attempt), others = started[0], started[1:]
     streams = {attempt_id: uuid7() for _, attempt_id in others}
     system = (await conn.execute(select(EventStream.id).where(EventStream.attempt_id == attempt))).scalar_one()
     await _copy(conn, User, User.id == student, [{"id": s, "username": f"u-{s}"} for s, _ in others])
@@ -126,8 +126,8 @@ async def _copy_seat(conn: AsyncConnection, seated: list[tuple[UUID, UUID]]) -> 
     await _copy(conn, AnalysisCursor, AnalysisCursor.attempt_id == attempt, [{"attempt_id": a} for _, a in others])
     opened = [{"attempt_id": a, "id": stream} for a, stream in streams.items()]
     await _copy(conn, EventStream, EventStream.id == system, opened)
-    facts = [{"stream_id": stream} for stream in streams.values()]
-    await _copy(conn, MonitoringEvent, MonitoringEvent.stream_id == system, facts)
+    events = [{"stream_id": stream} for stream in streams.values()]
+    await _copy(conn, MonitoringEvent, MonitoringEvent.stream_id == system, events)
 
 
 async def _copy(conn: AsyncConnection, model: type[Base], which: Any, changes: list[dict[str, Any]]) -> None:
@@ -135,16 +135,16 @@ async def _copy(conn: AsyncConnection, model: type[Base], which: Any, changes: l
     await conn.execute(insert(model), [row | change for change in changes])
 
 
-async def _sign_in(conn: AsyncConnection, seated: list[tuple[UUID, UUID]], tickets: int) -> list[ExpectedFlags]:
+async def _sign_in(conn: AsyncConnection, started: list[tuple[UUID, UUID]], tickets: int) -> list[TicketedAttempt]:
     until = datetime.now(UTC) + timedelta(minutes=10)
-    expectations, families, spendable = [], [], []
-    for student_id, attempt_id in seated:
+    attempts, families, unused = [], [], []
+    for student_id, attempt_id in started:
         session, secrets = uuid4(), [draw_secret() for _ in range(tickets)]
-        whose = {"user_id": student_id, "expires_at": until}
-        families.append(whose | {"id": uuid7(), "family": session, "hash": hash_secret(draw_secret())})
-        ticket = whose | {"purpose": "monitor", "session": session}
-        spendable += [ticket | {"hash": hash_secret(secret)} for secret in secrets]
-        expectations.append(ExpectedFlags(attempt_id, secrets))
+        owner = {"user_id": student_id, "expires_at": until}
+        families.append(owner | {"id": uuid7(), "family": session, "hash": hash_secret(draw_secret())})
+        ticket = owner | {"purpose": "monitor", "session": session}
+        unused += [ticket | {"hash": hash_secret(secret)} for secret in secrets]
+        attempts.append(TicketedAttempt(attempt_id, secrets))
     await conn.execute(insert(RefreshToken), families)
-    await conn.execute(insert(WsTicket), spendable)
-    return expectations
+    await conn.execute(insert(WsTicket), unused)
+    return attempts

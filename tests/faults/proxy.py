@@ -1,6 +1,6 @@
-"""A proxy before PostgreSQL that knows just enough of its wire to cut a connection at COMMIT, or to hold an answer.
+"""A proxy in front of PostgreSQL that cuts a connection at COMMIT, or delays the response to a COPY.
 
-A COMMIT is the statement, or the end of a COPY outside a transaction. Nothing else of what passes is looked at.
+A COMMIT is the SQL command, or the end of a COPY outside a transaction. The proxy does not read anything else.
 """
 
 import asyncio
@@ -13,26 +13,26 @@ from types import TracebackType
 from sqlalchemy.engine import make_url
 
 _NO_ENCRYPTION = {80877103, 80877104}
-"""Requests for TLS and GSS: answered here with "no", so that what follows can be read."""
+"""Requests for TLS and GSS: the proxy refuses them, so that it can read the rest."""
 
 
-class LoseNetwork(Enum):
-    """Where a COMMIT's connection is cut: before PostgreSQL hears of it, or after it has answered."""
+class CommitCut(Enum):
+    """Where the connection of a COMMIT is cut: before PostgreSQL receives it, or after its response."""
 
     BEFORE = "before"
     AFTER = "after"
 
 
 class Proxy:
-    """Listens on a port of the loopback. `plan` says what becomes of the next commits; once it is empty they pass.
+    """Listens on a local port. `plan` decides about the next commits; when it is empty, they pass.
 
-    `heard` lists what became of each commit in order: "before", "after" or "passed"; `on_cut` is called at each cut.
+    `commits` lists the fate of each commit in order: "before", "after" or "passed"; `on_cut` is called at each cut.
     """
 
     def __init__(self, database_url: str) -> None:
         self.target_url = database_url
-        self.plan: deque[LoseNetwork | None] = deque()
-        self.heard: list[str] = []
+        self.plan: deque[CommitCut | None] = deque()
+        self.commits: list[str] = []
         self.on_cut: Callable[[], None] = lambda: None
         self.holds_copy = False
         self.copy_held = asyncio.Event()
@@ -62,7 +62,7 @@ class Proxy:
         return url.render_as_string(hide_password=False)
 
     def release(self) -> None:
-        """Let the answer to a held COPY, and everything behind it, pass."""
+        """Pass on the delayed response to a COPY, and everything after it."""
         self._released.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -75,7 +75,7 @@ class Proxy:
             try:
                 async with asyncio.TaskGroup() as pumps:
                     pumps.create_task(link.pump_requests(reader))
-                    pumps.create_task(link.pump_answers(server_reader))
+                    pumps.create_task(link.pump_responses(server_reader))
             finally:
                 server_writer.transport.abort()
         except* (_Gone, OSError, asyncio.IncompleteReadError):
@@ -92,7 +92,7 @@ class Proxy:
         return await asyncio.open_connection(url.host, url.port or 5432)
 
     async def hold_copy(self) -> None:
-        """Keep a COPY's answer back, once, until `release`."""
+        """Delay the response to one COPY until `release`."""
         if self.holds_copy:
             self.holds_copy = False
             self.copy_held.set()
@@ -111,7 +111,7 @@ class _Link:
         self._client = client
         self._server = server
         self._in_transaction = False
-        self._commit: LoseNetwork | None = None
+        self._commit: CommitCut | None = None
         self._commits = False
 
     async def pump_requests(self, reader: asyncio.StreamReader) -> None:
@@ -121,12 +121,12 @@ class _Link:
             if self._is_commit(kind, body):
                 self._commits = True
                 self._commit = self._proxy.plan.popleft() if self._proxy.plan else None
-                if self._commit is LoseNetwork.BEFORE:
+                if self._commit is CommitCut.BEFORE:
                     self._cut()
             self._server.write(kind + (len(body) + 4).to_bytes(4) + body)
             await self._server.drain()
 
-    async def pump_answers(self, reader: asyncio.StreamReader) -> None:
+    async def pump_responses(self, reader: asyncio.StreamReader) -> None:
         while True:
             kind, body = await _read(reader)
             if kind == b"Z":
@@ -136,9 +136,9 @@ class _Link:
                 await self._proxy.hold_copy()
             if kind == b"C" and self._commits:
                 self._commits = False
-                if self._commit is LoseNetwork.AFTER:
+                if self._commit is CommitCut.AFTER:
                     self._cut()
-                self._proxy.heard.append("passed")
+                self._proxy.commits.append("passed")
             self._client.write(kind + (len(body) + 4).to_bytes(4) + body)
             await self._client.drain()
 
@@ -156,7 +156,7 @@ class _Link:
 
     def _cut(self) -> None:
         assert self._commit is not None
-        self._proxy.heard.append(self._commit.value)
+        self._proxy.commits.append(self._commit.value)
         self._proxy.on_cut()
         raise _Gone
 

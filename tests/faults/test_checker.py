@@ -1,4 +1,4 @@
-"""The checker finds every way in which a database can differ from what its clients wrote down."""
+"""The checker finds every possible difference between the database and the notes of its clients."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -77,12 +77,12 @@ async def seeded(conn: AsyncConnection) -> SeededAttempt:
     return seeded
 
 
-async def test_a_faithful_database_has_no_faults(seeded: SeededAttempt) -> None:
+async def test_a_correct_database_has_no_faults(seeded: SeededAttempt) -> None:
     assert await seeded.faults() == []
     assert unacknowledged(seeded.diary) == []
 
 
-async def test_what_is_stored_and_not_acknowledged_yet_is_no_fault(seeded: SeededAttempt) -> None:
+async def test_a_stored_event_without_its_ack_is_no_fault(seeded: SeededAttempt) -> None:
     seeded.diary.notes.pop()
     assert await seeded.faults() == []
     assert unacknowledged(seeded.diary) == [seeded.events[6]]
@@ -112,12 +112,12 @@ async def test_altered_content_is_found(seeded: SeededAttempt, columns: dict[str
     assert fault in found
 
 
-async def test_what_the_server_says_it_lost_may_be_allowed(seeded: SeededAttempt) -> None:
+async def test_events_that_the_server_lost_may_be_allowed(seeded: SeededAttempt) -> None:
     await seeded.change(2, event_type="events_lost", data_payload={"from": 2, "reason": "server_lost"})
     assert await seeded.faults(server_may_lose=True) == []
 
 
-async def test_a_hole_is_found_and_so_is_what_was_acknowledged_in_it(seeded: SeededAttempt) -> None:
+async def test_a_hole_is_found_with_the_acknowledged_events_in_it(seeded: SeededAttempt) -> None:
     await seeded.remove(5)
     hole, missing = await seeded.faults()
     assert "6 to 6 of stream" in hole
@@ -152,7 +152,7 @@ async def test_an_event_where_the_client_dropped_one_is_found(seeded: SeededAtte
     assert "the client has dropped it" in found
 
 
-async def test_what_was_never_recorded_is_found_in_its_stream_and_in_any_other_of_the_attempt(
+async def test_an_event_that_was_never_recorded_is_found_in_any_stream_of_the_attempt(
     seeded: SeededAttempt,
 ) -> None:
     foreign = await make_stream(seeded.conn, seeded.diary.attempt_id)
@@ -171,7 +171,7 @@ async def test_one_event_stored_under_two_numbers_is_found(seeded: SeededAttempt
     assert "one event is stored 2 times" in found
 
 
-async def test_a_closed_stream_ends_where_the_hub_has_closed_it(seeded: SeededAttempt) -> None:
+async def test_a_closed_stream_ends_where_the_hub_closed_it(seeded: SeededAttempt) -> None:
     closing = Event("stream_closed", AT, 6, {"next": "…"})
     await seeded.store(seeded.stream, 7, closing)
     assert await seeded.faults() == []

@@ -1,4 +1,4 @@
-"""A client whose queue overflows while no hub answers: what it dropped is named in the record, the rest is there."""
+"""A client's queue overflows while no hub is available: what it dropped is stored as lost, the rest is stored."""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine

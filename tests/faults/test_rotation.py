@@ -1,4 +1,4 @@
-"""Clients whose streams grow old in the middle of their work while their networks break; a day lasts a second here."""
+"""Streams of working clients reach their maximum age while networks break; a day takes one second here."""
 
 import asyncio
 from random import Random
@@ -63,7 +63,7 @@ async def test_every_event_is_stored_once_across_the_change_of_streams(
 
 
 async def work(client: Candidate, random: Random) -> None:
-    """Type without a pause; every second client has a network that breaks."""
+    """Type without a pause; the network of every second client breaks."""
     breaks = random.random() < 0.5
     async with client, asyncio.timeout(60):
         until_s, streams = asyncio.get_running_loop().time() + WORK_S, set()

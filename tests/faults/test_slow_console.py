@@ -25,12 +25,12 @@ from protocol import console, monitor
 from protocol.codec import Encoding, decode_to_candidate, decode_to_console, encode
 from protocol.codes import CloseCode
 from protocol.events import Event
-from tests.faults.hubs import ExpectedFlags, Hub, run_hub, seat_class
+from tests.faults.hubs import Hub, TicketedAttempt, make_attempts, run_hub
 from tests.hub.serving import read_close
 
 pytestmark = pytest.mark.long
 
-SEATS = 150
+STUDENTS = 150
 SENDING = 20
 EVERY_S = 0.1
 WARM_UP_S = 2.0
@@ -74,8 +74,8 @@ class Latencies:
 class CandidateSender:
     """A candidate that sends an event every tenth of a second and reads everything."""
 
-    def __init__(self, expected: ExpectedFlags, latencies: Latencies) -> None:
-        self._seat = expected
+    def __init__(self, attempt: TicketedAttempt, latencies: Latencies) -> None:
+        self._seat = attempt
         self._latencies = latencies
         self._sent_s: dict[int, float] = {}
         self.acked = 0
@@ -252,19 +252,19 @@ def _read(metrics: str, name: str) -> float:
 async def test_a_console_that_stops_reading_delays_no_other_client(
     database: DatabaseSettings, engine: AsyncEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    expectations = await seat_class(engine, SEATS)
-    connected, offline = expectations[:SENDING], [expected.attempt_id for expected in expectations[SENDING:]]
+    attempts = await make_attempts(engine, STUDENTS)
+    connected, offline = attempts[:SENDING], [attempt.attempt_id for attempt in attempts[SENDING:]]
     async with engine.connect() as conn:
         exam_id, user_id = (await conn.execute(select(Exam.id, Exam.creator_id))).one()
     acks, deltas, ending = Latencies(), Latencies(), asyncio.Event()
-    senders = [CandidateSender(expected, acks) for expected in connected]
+    senders = [CandidateSender(attempt, acks) for attempt in connected]
     async with run_hub(database, tmp_path) as hub, AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         teacher, gauges = ExamCreator(engine, hub, exam_id, user_id), Gauges(hub)
         reader = Reader(teacher, await stack.enter_async_context(teacher.open(watching=True)), deltas)
         driver = await stack.enter_async_context(teacher.open(watching=False))
         for sender in senders:
             tasks.create_task(sender.work(hub.url, ending))
-        sending = tasks.create_task(reader.send_messages([expected.attempt_id for expected in connected], ending))
+        sending = tasks.create_task(reader.send_messages([attempt.attempt_id for attempt in connected], ending))
         tasks.create_task(keep_busy(teacher, driver, offline, ending))
         endless = [tasks.create_task(work) for work in (reader.read(), gauges.watch())]
         await asyncio.sleep(WARM_UP_S)

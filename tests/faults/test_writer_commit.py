@@ -1,4 +1,4 @@
-"""The connection breaks at COMMIT, on either side of it, for every way a batch is stored: stored and reported once."""
+"""The connection breaks before or after COMMIT, for every way to store a batch: it is stored and reported once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from hub.ingest.batcher import BatchResult, Stored
 from protocol.codes import RejectCode
 from protocol.events import Entry, tombstone
 from protocol.monitor import Rejected
-from tests.faults.proxy import LoseNetwork, Proxy
+from tests.faults.proxy import CommitCut, Proxy
 from tests.hub.ingest.workbench import PATIENCE_S, Reported, Workbench, stored
 
 GOOD = [Entry(seq, "copy", 1_700_000_000_000 + seq, seq, f'{{"n": {seq}}}') for seq in range(1, 6)]
@@ -44,9 +44,9 @@ async def contents(engine: AsyncEngine) -> list[tuple[int, str, int]]:
         return [tuple(row) for row in rows]
 
 
-@pytest.mark.parametrize("cut", list(LoseNetwork))
-async def test_a_copy_cut_at_its_end_is_stored_once_and_reported_only_when_that_is_certain(
-    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: LoseNetwork
+@pytest.mark.parametrize("cut", list(CommitCut))
+async def test_a_copy_cut_at_its_end_is_stored_once_and_reported_only_when_it_is_certain(
+    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: CommitCut
 ) -> None:
     stream_id = uuid7()
     proxy.plan.append(cut)
@@ -54,29 +54,29 @@ async def test_a_copy_cut_at_its_end_is_stored_once_and_reported_only_when_that_
     early: list[bool] = []
     proxy.on_cut = lambda: early.append(reported.result.done())
     assert await result_of(reported) == Stored()
-    assert proxy.heard == [cut.value, "passed"]
+    assert proxy.commits == [cut.value, "passed"]
     assert early == [False]
     assert await contents(engine) == [(seq, "copy", seq) for seq in range(1, 6)]
-    # What was stored by the try whose end was not heard is known; it is not stored again.
-    assert bench.known == ([(stream_id, [1, 2, 3, 4, 5])] if cut is LoseNetwork.AFTER else [])
+    # The batch of the try whose response was lost is found, and not stored again.
+    assert bench.known == ([(stream_id, [1, 2, 3, 4, 5])] if cut is CommitCut.AFTER else [])
 
 
-@pytest.mark.parametrize("cut", list(LoseNetwork))
+@pytest.mark.parametrize("cut", list(CommitCut))
 async def test_a_copy_in_a_transaction_cut_at_its_commit_keeps_tombstones_and_their_bytes(
-    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: LoseNetwork
+    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: CommitCut
 ) -> None:
     proxy.plan.append(cut)
     assert await result_of(bench.offer_entries(uuid7(), 1, STONE)) == Stored()
-    assert proxy.heard == [cut.value, "passed"]
+    assert proxy.commits == [cut.value, "passed"]
     assert await contents(engine) == [(1, "rejected", 0)] + [(seq, "copy", seq) for seq in range(2, 6)]
     async with engine.connect() as conn:
         kept = await conn.execute(text("SELECT seq, code, raw FROM rejected_events"))
         assert [tuple(row) for row in kept] == [(1, "too_deep", b"[[[[")]
 
 
-@pytest.mark.parametrize("cut", list(LoseNetwork))
-async def test_an_insert_cut_at_its_commit_is_repeated_verbatim_and_still_says_what_was_refused(
-    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: LoseNetwork
+@pytest.mark.parametrize("cut", list(CommitCut))
+async def test_an_insert_cut_at_its_commit_is_repeated_and_still_reports_what_was_refused(
+    bench: Workbench, proxy: Proxy, engine: AsyncEngine, cut: CommitCut
 ) -> None:
     stream_id = uuid7()
     # The poison stops the COPY before its end counts as a commit, so the first one is the insert's.
@@ -85,15 +85,15 @@ async def test_an_insert_cut_at_its_commit_is_repeated_verbatim_and_still_says_w
     early: list[bool] = []
     proxy.on_cut = lambda: early.append(reported.result.done())
     assert await result_of(reported) == Stored((Rejected(3, RejectCode.BAD_SHAPE),))
-    assert proxy.heard == [cut.value, "passed"]
+    assert proxy.commits == [cut.value, "passed"]
     assert early == [False]
     assert await stored(engine, stream_id) == [1, 2, 3, 4, 5]
 
 
-async def test_commits_cut_again_and_again_double_nothing(bench: Workbench, proxy: Proxy, engine: AsyncEngine) -> None:
+async def test_repeated_cuts_at_commit_store_nothing_twice(bench: Workbench, proxy: Proxy, engine: AsyncEngine) -> None:
     stream_id = uuid7()
-    proxy.plan += [LoseNetwork.AFTER, LoseNetwork.BEFORE, LoseNetwork.AFTER]
+    proxy.plan += [CommitCut.AFTER, CommitCut.BEFORE, CommitCut.AFTER]
     assert await result_of(bench.offer_entries(stream_id, 1, GOOD)) == Stored()
-    assert proxy.heard == ["after", "before", "after", "passed"]
+    assert proxy.commits == ["after", "before", "after", "passed"]
     assert await bench.store(stream_id, 6, 8) == Stored()
     assert await stored(engine, stream_id) == list(range(1, 9))

@@ -1,4 +1,4 @@
-"""Two writers whose rows cross: PostgreSQL ends one of them, and everything is stored once all the same."""
+"""Two writers that lock rows in opposite order: PostgreSQL cancels one of them, and everything is still stored once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ async def rival(database: DatabaseSettings) -> AsyncIterator[asyncpg.Connection]
     await conn.close()
 
 
-async def test_a_deadlock_falls_to_the_way_that_may_be_repeated(
+async def test_a_deadlock_is_followed_by_an_insert_that_may_be_repeated(
     database: DatabaseSettings, engine: AsyncEngine, rival: asyncpg.Connection
 ) -> None:
     first, second = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
@@ -48,7 +48,7 @@ async def test_a_deadlock_falls_to_the_way_that_may_be_repeated(
         observer = await connect_writer(database)
         await asyncio.wait_for(connected.wait(), PATIENCE_S)
         await waits(observer, bench.opened[0])
-        # Sorted rows do not cross: this one comes in the other order, by hand.
+        # A writer sorts its rows and never causes this: the test locks in the opposite order.
         await asyncio.wait_for(events.copy_events(rival, [Segment(first, 1, rows)]), PATIENCE_S)
         await crossing.commit()
         async with asyncio.timeout(PATIENCE_S):

@@ -1,4 +1,4 @@
-"""A hub that is frozen between COPY and COMMIT delays others only briefly, and does no harm when it continues."""
+"""A hub that is frozen between COPY and COMMIT blocks other hubs only for a short time, and does no harm afterwards."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("frozen_hub.py")
 
 
-async def test_another_hub_gets_through_and_nothing_is_doubled_after_the_thaw(
+async def test_another_hub_stores_the_batch_and_the_thawed_hub_stores_nothing_twice(
     database: DatabaseSettings, engine: AsyncEngine
 ) -> None:
     stream_id = uuid7()
@@ -40,7 +40,7 @@ async def test_another_hub_gets_through_and_nothing_is_doubled_after_the_thaw(
         try:
             await asyncio.wait_for(proxy.copy_held.wait(), PATIENCE_S)
             frozen.send_signal(signal.SIGSTOP)
-            # Its COPY is answered, and it cannot hear it: the transaction stays open.
+            # The response to its COPY arrives, but the process cannot read it: the transaction stays open.
             proxy.release()
             started = time.monotonic()
             bench = Workbench(database)
@@ -50,13 +50,13 @@ async def test_another_hub_gets_through_and_nothing_is_doubled_after_the_thaw(
             assert time.monotonic() - started < 6.0
             assert await stored(engine, stream_id) == [1, 2, 3, 4, 5]
             frozen.send_signal(signal.SIGCONT)
-            said, _ = await asyncio.wait_for(frozen.communicate(), PATIENCE_S)
-            assert said.splitlines()[-1] == b"stored"
+            output, _ = await asyncio.wait_for(frozen.communicate(), PATIENCE_S)
+            assert output.splitlines()[-1] == b"stored"
         finally:
             if frozen.returncode is None:
                 frozen.kill()
                 await frozen.wait()
-    assert proxy.heard == ["passed"]
+    assert proxy.commits == ["passed"]
     assert await stored(engine, stream_id) == [1, 2, 3, 4, 5]
     async with engine.connect() as conn:
         assert (await conn.execute(text("SELECT count(*) FROM rejected_events"))).scalar_one() == 1

@@ -1,4 +1,4 @@
-"""PostgreSQL comes back from an older copy, on a new timeline: what it forgot is found out, and no hole is stored."""
+"""PostgreSQL is restored from an older copy, in a new database epoch: the loss is detected, and no hole is stored."""
 
 import asyncio
 import os
@@ -21,12 +21,12 @@ from veritas.embedded.run_as import owner_of
 
 
 class Restorable:
-    """A PostgreSQL of one test's own, which can be copied and set back to the copy."""
+    """A separate PostgreSQL that can be copied and restored from the copy."""
 
     def __init__(self, folder: Path) -> None:
         self.server = Postgres.prepare(folder / "data", folder / "s")
         self._copy = folder / "copy"
-        # Only read while a copy is recovered; there is no archive to fetch anything from.
+        # Only read during the recovery of a copy; there is no archive.
         with self.server.settings.open("a") as settings:
             settings.write("restore_command = 'false'\n")
 
@@ -37,7 +37,7 @@ class Restorable:
         self.server.run()
 
     def restore(self) -> None:
-        """Recover the copy in place of a cluster that was killed: like every recovery, on a new timeline."""
+        """Replace a killed cluster by the copy: like every recovery, it has a new database epoch."""
         subprocess.run(["rm", "-rf", self.server.cluster], check=True)
         self._copy.rename(self.server.cluster)
         signal = self.server.cluster / "recovery.signal"
@@ -69,7 +69,7 @@ async def engine(settings: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-async def test_a_batch_under_way_is_not_stored_in_a_history_that_lacks_what_went_before(
+async def test_a_batch_under_way_is_not_stored_after_a_restore_that_lost_its_predecessors(
     postgres: Restorable, settings: DatabaseSettings, engine: AsyncEngine
 ) -> None:
     bench, stream_id, other = Workbench(settings), uuid7(), uuid7()
@@ -85,7 +85,7 @@ async def test_a_batch_under_way_is_not_stored_in_a_history_that_lacks_what_went
             assert [await under_way.result, await waiting.result] == [GivenUp(), GivenUp()]
         assert bench.epoch_changes == 1
         assert await stored(engine, stream_id) == [1, 2, 3, 4, 5]
-        # Sessions that come back have seen what is stored now.
+        # Sessions that reconnect know what is stored now.
         assert await bench.store(stream_id, 6, 8) == Stored()
         assert bench.epoch_changes == 1
     assert await stored(engine, stream_id) == list(range(1, 9))
