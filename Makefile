@@ -70,11 +70,11 @@ test-long: $(VENV)/dev $(DIST)  ## what takes longer: hundreds of sockets draine
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 # Pure modules need no server: their own tests must reach every branch that a caller can reach.
-PURE_TESTS := tests/protocol tests/judgement tests/hub/monitor/test_se*.py tests/hub/ingest/test_b*.py tests/hub/board/test_board.py \
+PURE_TESTS := tests/protocol tests/judgement tests/hub/monitor/session tests/hub/monitor/test_se*.py tests/hub/monitor/test_fair_share.py tests/hub/ingest/test_b*.py tests/hub/board/test_board.py \
   tests/hub/presence/test_presence.py tests/hub/auth/test_tokens.py tests/veritas/client/test_queue.py tests/veritas/client/test_progress.py \
   tests/veritas/client/test_reconnect.py tests/veritas/simulation/test_report.py tests/workers/llm/test_breaker.py \
   tests/workers/llm/test_evidence.py tests/workers/llm/test_verdict.py
-PURE := protocol judgement hub.monitor.sequence hub.monitor.session hub.ingest.batcher hub.ingest.budget hub.board.board hub.presence.presence \
+PURE := protocol judgement hub.monitor.ending hub.monitor.fair_share hub.monitor.instructions hub.monitor.sequence hub.monitor.session hub.ingest.batcher hub.ingest.budget hub.board.board hub.presence.presence \
   hub.auth.tokens veritas.client.queue veritas.client.progress veritas.client.reconnect veritas.simulation.report workers.llm.breaker \
   workers.llm.evidence workers.llm.verdict
 

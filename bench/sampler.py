@@ -24,6 +24,8 @@ COMPONENTS: Final = {
     "protocol/": "codec",
     "hub/monitor/session.py": "session",
     "hub/monitor/sequence.py": "session",
+    "hub/monitor/ending.py": "session",
+    "hub/monitor/instructions.py": "session",
     "hub/handshake.py": "socket",
     "hub/monitor/": "socket",
     "hub/sockets.py": "socket",

@@ -6,7 +6,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.tasks import DetachedTasks, Dropped, RetryQueue
+from hub.tasks import DetachedTasks, Dropped, RetryQueue, Service
 from tests.virtual_time import run
 
 
@@ -151,3 +151,40 @@ def test_every_item_is_either_recorded_once_in_order_or_dropped_once(
     assert recorded == sorted(recorded)
     assert sorted([*recorded, *(item for item, _ in store.dropped)]) == list(range(count))
     assert all(len(items) <= batch for items in store.batches)
+
+
+class Part:
+    """A part of a service; writes down when it is entered and left."""
+
+    def __init__(self, name: str, notes: list[str], *, fails: bool = False) -> None:
+        self._name = name
+        self._notes = notes
+        self._fails = fails
+
+    async def __aenter__(self) -> None:
+        if self._fails:
+            raise OSError
+        self._notes.append(f"start {self._name}")
+
+    async def __aexit__(self, *_: object) -> None:
+        self._notes.append(f"stop {self._name}")
+
+
+class ServiceOfParts(Service):
+    def __init__(self, *parts: Part) -> None:
+        self._loops = parts
+
+
+async def test_a_service_stops_its_loops_in_the_reverse_order() -> None:
+    notes: list[str] = []
+    async with ServiceOfParts(Part("a", notes), Part("b", notes)):
+        assert notes == ["start a", "start b"]
+    assert notes[2:] == ["stop b", "stop a"]
+
+
+async def test_a_service_that_cannot_start_stops_what_it_has_started() -> None:
+    notes: list[str] = []
+    with pytest.raises(OSError):
+        async with ServiceOfParts(Part("a", notes), Part("b", notes, fails=True)):
+            pass
+    assert notes == ["start a", "stop a"]

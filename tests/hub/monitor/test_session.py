@@ -311,3 +311,9 @@ def test_the_stored_batches_are_contiguous_for_any_frames(committed: int, sends:
         assert all(frame.seq <= stored for frame in frames(effects) if isinstance(frame, monitor.Ack))
         if session.phase is Phase.CLOSED:
             return
+
+
+def test_a_resumed_session_needs_no_hello() -> None:
+    session = CandidateSession.resumed(5, 0)
+    assert (session.phase, session.committed, session.accepted) == (Phase.OPEN, 5, 5)
+    assert session.receive(batch(6, 7), 0) == [Store(batch(6, 7))]
