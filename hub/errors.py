@@ -160,7 +160,7 @@ MEANINGS: Final[dict[type[Exception], Meaning]] = {
 
 
 def interpret(error: Exception) -> Exception:
-    """Return the error that a client receives for this one: it has a meaning of its own, and a text for the client."""
+    """Return the error that a client receives for this one: it has a meaning, and a text for the client."""
     match error:
         case RequestError() | ProtocolError():
             return error

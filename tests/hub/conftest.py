@@ -10,7 +10,7 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
-from db.queries.accounts import users
+from db.queries.accounts.users import create_user
 from db.settings import DatabaseSettings, Secret
 from hub.app import create_app
 from hub.auth.limits import FailureLimits
@@ -68,7 +68,7 @@ class Caller:
         return {"Authorization": f"Bearer {self.tokens['access_token']}"} if self.tokens else {}
 
 
-class People:
+class Users:
     """Makes accounts and signs them in, each with the password `PASSWORD`."""
 
     def __init__(self, http: httpx.AsyncClient, engine: AsyncEngine, passwords: Passwords) -> None:
@@ -79,9 +79,7 @@ class People:
     async def make(self, role: Role, username: str) -> Caller:
         password_hash = await self._passwords.hash(PASSWORD)
         async with self._engine.begin() as conn:
-            await users.create_user(
-                conn, username=username, name=username.title(), role=role, password_hash=password_hash
-            )
+            await create_user(conn, username=username, name=username.title(), role=role, password_hash=password_hash)
         return await self.sign_in(username)
 
     async def sign_in(self, username: str) -> Caller:
@@ -137,8 +135,8 @@ async def http(url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def people(http: httpx.AsyncClient, engine: AsyncEngine, passwords: Passwords) -> People:
-    return People(http, engine, passwords)
+def users(http: httpx.AsyncClient, engine: AsyncEngine, passwords: Passwords) -> Users:
+    return Users(http, engine, passwords)
 
 
 @pytest.fixture

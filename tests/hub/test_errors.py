@@ -87,7 +87,7 @@ def test_every_problem_an_endpoint_documents_has_an_example() -> None:
     assert [example.value["code"] for example in documented[401].examples or []] == ["unauthenticated", "expired"]
 
 
-async def test_what_postgresql_will_get_over_is_busy(engine: AsyncEngine) -> None:
+async def test_a_transient_error_of_postgresql_is_busy(engine: AsyncEngine) -> None:
     for state, status in (("57014", 503), ("55P03", 503), ("40P01", 503), ("53300", 503), ("22003", 500)):
         async with engine.connect() as conn:
             with pytest.raises(sqlalchemy.exc.DBAPIError) as failure:
@@ -135,7 +135,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_what_nobody_foresaw_is_logged_and_not_told(
+async def test_an_unexpected_error_is_logged_and_not_shown(
     http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
@@ -161,7 +161,7 @@ async def test_unknown_routes_and_wrong_methods_are_problems_too(http: httpx.Asy
     assert wrong.headers["allow"]
 
 
-async def test_busy_says_when_to_come_again(http: httpx.AsyncClient) -> None:
+async def test_busy_has_a_time_to_retry(http: httpx.AsyncClient) -> None:
     answer = await http.get("/wait")
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "7"

@@ -7,7 +7,7 @@ import pytest
 
 from hub.settings import HubSettings
 from protocol.roles import Role
-from tests.hub.conftest import PASSWORD, People
+from tests.hub.conftest import PASSWORD, Users
 
 Post = Callable[..., Any]
 CREDENTIALS = {"username": "grace", "password": PASSWORD}
@@ -24,15 +24,15 @@ def page(url: str, http: httpx.AsyncClient) -> Post:
 
 
 @pytest.fixture
-async def grace(people: People) -> None:
-    await people.make(Role.TEACHER, "grace")
+async def grace(users: Users) -> None:
+    await users.make(Role.TEACHER, "grace")
 
 
 def _bearer(answer: httpx.Response) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
-async def test_a_page_gets_its_refresh_token_where_no_script_reads(page: Post, grace: None) -> None:
+async def test_a_page_gets_its_refresh_token_in_a_cookie_for_no_script(page: Post, grace: None) -> None:
     answer = await page("/auth/login", CREDENTIALS)
     assert answer.status_code == 200
     assert answer.json()["refresh_token"] is None
@@ -53,7 +53,7 @@ async def test_over_tls_the_cookie_stays_on_tls(url: str, grace: None) -> None:
     assert answer.headers["set-cookie"].startswith("veritas_exam=")
 
 
-async def test_a_reload_goes_on_by_the_cookie_alone(page: Post, grace: None, http: httpx.AsyncClient) -> None:
+async def test_a_reload_needs_only_the_cookie(page: Post, grace: None, http: httpx.AsyncClient) -> None:
     first = await page("/auth/login", CREDENTIALS)
     kept = http.cookies["veritas_console"]
     renewed = await page("/auth/refresh")
@@ -64,7 +64,7 @@ async def test_a_reload_goes_on_by_the_cookie_alone(page: Post, grace: None, htt
     assert (await http.get("/exams", headers=_bearer(renewed))).status_code == 200
 
 
-async def test_without_a_cookie_there_is_no_session_to_go_on_with(page: Post) -> None:
+async def test_without_a_cookie_there_is_no_session(page: Post) -> None:
     assert (await page("/auth/refresh")).status_code == 401
 
 
@@ -74,7 +74,7 @@ async def test_each_page_has_its_own_session(page: Post, grace: None) -> None:
     assert (await page("/auth/refresh")).status_code == 200
 
 
-async def test_a_cookie_without_the_header_is_not_looked_at(page: Post, grace: None, http: httpx.AsyncClient) -> None:
+async def test_a_cookie_without_the_header_is_ignored(page: Post, grace: None, http: httpx.AsyncClient) -> None:
     await page("/auth/login", CREDENTIALS)
     answer = await http.post("/auth/refresh", json={})
     assert answer.status_code == 400
@@ -84,7 +84,7 @@ async def test_a_cookie_without_the_header_is_not_looked_at(page: Post, grace: N
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", None])
-async def test_another_sites_page_is_refused(
+async def test_a_page_of_another_site_is_rejected(
     page: Post, grace: None, http: httpx.AsyncClient, origin: str | None
 ) -> None:
     await page("/auth/login", CREDENTIALS)
@@ -107,12 +107,12 @@ class TestAllowedOrigin:
         assert answer.status_code == 200
 
     @pytest.mark.usefixtures("grace")
-    async def test_its_browser_is_never_told_to_send_cookies_along(self, page: Post) -> None:
+    async def test_cors_never_allows_credentials(self, page: Post) -> None:
         answer = await page("/auth/login", CREDENTIALS, Origin="https://exams.school.example")
         assert "access-control-allow-credentials" not in answer.headers
 
 
-async def test_a_page_that_is_none_of_ours_is_refused_by_name(page: Post) -> None:
+async def test_an_unknown_page_name_is_rejected(page: Post) -> None:
     answer = await page("/auth/refresh", name="admin")
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["path"].startswith("header.")
@@ -128,7 +128,7 @@ async def test_signing_out_ends_the_session_and_takes_the_cookie(
     assert answer.content == b""
     assert "veritas_console" not in http.cookies
     assert (await http.get("/exams", headers=_bearer(signed_in))).status_code == 401
-    # Also for whoever kept a copy.
+    # Also with a copy of the cookie.
     assert (await page("/auth/refresh", Cookie=f"veritas_console={kept}")).status_code == 401
 
 
@@ -149,7 +149,7 @@ async def test_a_stolen_cookie_used_again_ends_the_session(page: Post, grace: No
     assert (await page("/auth/refresh", Cookie=f"veritas_console={living}")).status_code == 401
 
 
-async def test_a_lost_answer_is_forgiven_once(page: Post, grace: None, http: httpx.AsyncClient) -> None:
+async def test_a_lost_answer_is_tolerated_once(page: Post, grace: None, http: httpx.AsyncClient) -> None:
     await page("/auth/login", CREDENTIALS)
     before = http.cookies["veritas_console"]
     await page("/auth/refresh")

@@ -57,7 +57,7 @@ def is_refused(failures: Failures, name: str | None = "ada") -> bool:
         return True
 
 
-async def test_what_fails_at_one_hub_counts_at_the_others_and_once_at_its_own(wire: Wire, tasks: DetachedTasks) -> None:
+async def test_a_failure_counts_at_all_hubs_once(wire: Wire, tasks: DetachedTasks) -> None:
     one, other = hub_on(wire, tasks), hub_on(wire, tasks)
     wire.hubs += [one, other]
     fail(one)
@@ -69,7 +69,7 @@ async def test_what_fails_at_one_hub_counts_at_the_others_and_once_at_its_own(wi
     assert is_refused(other)
 
 
-async def test_a_success_is_told_to_nobody(wire: Wire, tasks: DetachedTasks) -> None:
+async def test_a_success_is_not_published(wire: Wire, tasks: DetachedTasks) -> None:
     failures = hub_on(wire, tasks)
     with failures.count(HERE, "ada"):
         pass
@@ -77,7 +77,7 @@ async def test_a_success_is_told_to_nobody(wire: Wire, tasks: DetachedTasks) -> 
     assert wire.told == []
 
 
-async def test_nonsense_and_other_hints_are_passed_over(wire: Wire, tasks: DetachedTasks) -> None:
+async def test_invalid_and_other_notifications_are_ignored(wire: Wire, tasks: DetachedTasks) -> None:
     failures = hub_on(wire, tasks, per_name=1)
     for data in (b"", b"\xff", b"\x91\xa1x", b"\x80"):
         failures.on_notification(Notification("failures", data=data))

@@ -69,7 +69,7 @@ async def test_a_ticket_admits_once(conn: AsyncConnection, settings: HubSettings
     assert close_code_of(refusal.value) is CloseCode.UNAUTHENTICATED
 
 
-async def test_of_two_sockets_with_one_ticket_one_comes_in(engine: AsyncEngine, settings: HubSettings) -> None:
+async def test_of_two_sockets_with_one_ticket_one_connects(engine: AsyncEngine, settings: HubSettings) -> None:
     async with engine.begin() as conn:
         ticket = await (await sign_in(conn)).ticket(conn)
 
@@ -82,14 +82,14 @@ async def test_of_two_sockets_with_one_ticket_one_comes_in(engine: AsyncEngine, 
     assert sum(isinstance(result, Unauthenticated) for result in results) == 4
 
 
-async def test_a_ticket_for_another_socket_is_refused(conn: AsyncConnection, settings: HubSettings) -> None:
+async def test_a_ticket_for_another_socket_is_rejected(conn: AsyncConnection, settings: HubSettings) -> None:
     ada = await sign_in(conn)
     ticket = await ada.ticket(conn, "console")
     with pytest.raises(Unauthenticated):
         await admit_socket(conn, ticket, None, "monitor", settings)
 
 
-async def test_an_old_ticket_says_that_it_is_old(conn: AsyncConnection, settings: HubSettings) -> None:
+async def test_an_old_ticket_is_answered_as_expired(conn: AsyncConnection, settings: HubSettings) -> None:
     ada = await sign_in(conn)
     ticket = await ada.ticket(conn, lifetime=timedelta(0))
     with pytest.raises(Expired) as refusal:
@@ -97,7 +97,7 @@ async def test_an_old_ticket_says_that_it_is_old(conn: AsyncConnection, settings
     assert close_code_of(refusal.value) is CloseCode.TOKEN_EXPIRED
 
 
-async def test_a_token_admits_as_long_as_its_session_lives(conn: AsyncConnection, settings: HubSettings) -> None:
+async def test_a_token_is_accepted_until_its_session_ends(conn: AsyncConnection, settings: HubSettings) -> None:
     ada = await sign_in(conn)
     token = ada.token(settings)
     assert (await admit_socket(conn, None, token, "monitor", settings)).user_id == ada.user_id
@@ -106,7 +106,7 @@ async def test_a_token_admits_as_long_as_its_session_lives(conn: AsyncConnection
         await admit_socket(conn, None, token, "monitor", settings)
 
 
-async def test_an_old_token_says_that_it_is_old(conn: AsyncConnection, settings: HubSettings) -> None:
+async def test_an_old_token_is_expired(conn: AsyncConnection, settings: HubSettings) -> None:
     ada = await sign_in(conn)
     with pytest.raises(Expired):
         await admit_socket(conn, None, ada.token(settings, age_ms=600_000), "monitor", settings)
@@ -121,9 +121,7 @@ async def test_a_deactivated_account_is_not_admitted(conn: AsyncConnection, sett
             await admit_socket(conn, *credential, "monitor", settings)
 
 
-async def test_the_role_is_the_one_of_today_whatever_the_token_says(
-    conn: AsyncConnection, settings: HubSettings
-) -> None:
+async def test_the_role_is_the_stored_one_and_not_the_tokens(conn: AsyncConnection, settings: HubSettings) -> None:
     ada = await sign_in(conn, Role.TEACHER)
     token = ada.token(settings)
     await conn.execute(update(User).values(role=Role.STUDENT))
@@ -144,14 +142,14 @@ async def test_every_role_has_its_socket(conn: AsyncConnection, settings: HubSet
                 await admit_socket(conn, None, token, purpose, settings)
 
 
-async def test_exactly_one_credential_is_wanted(conn: AsyncConnection, settings: HubSettings) -> None:
+async def test_exactly_one_credential_is_required(conn: AsyncConnection, settings: HubSettings) -> None:
     for ticket, token in ((None, None), ("x", "x")):
         with pytest.raises(Invalid) as refusal:
             await admit_socket(conn, ticket, token, "monitor", settings)
         assert close_code_of(refusal.value) is CloseCode.MALFORMED
 
 
-async def test_a_session_by_code_may_sit_its_exam_alone(conn: AsyncConnection, settings: HubSettings) -> None:
+async def test_a_session_by_code_is_valid_for_its_exam_only(conn: AsyncConnection, settings: HubSettings) -> None:
     exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
     bound, free = await sign_in(conn, exam_id=exam_id), await sign_in(conn)
     by_code = await admit_socket(conn, await bound.ticket(conn), None, "monitor", settings)
@@ -181,18 +179,18 @@ async def test_a_session_by_code_may_sit_its_exam_alone(conn: AsyncConnection, s
         ({"host": "", "origin": "https://"}, False),
     ],
 )
-def test_browsers_come_in_from_allowed_pages_and_our_own(headers: dict[str, str], allowed: bool) -> None:
+def test_browsers_connect_from_allowed_pages_and_the_hubs_own(headers: dict[str, str], allowed: bool) -> None:
     assert origin_allowed(Headers(headers), allowing("https://exam.school.example/")) is allowed
 
 
-def test_two_origins_at_once_are_refused() -> None:
+def test_two_origins_are_rejected() -> None:
     twice = Headers(
         [(b"host", b"hub.example"), (b"origin", b"http://hub.example"), (b"origin", b"https://evil.example")]
     )
     assert not origin_allowed(twice, allowing())
 
 
-def test_a_null_origin_comes_in_only_by_an_entry_of_its_own() -> None:
+def test_a_null_origin_needs_a_separate_entry() -> None:
     assert origin_allowed(Headers({"host": "hub.example", "origin": "null"}), allowing("null"))
 
 

@@ -36,7 +36,7 @@ def test_after_ten_failures_a_minute_a_name_waits() -> None:
     succeed(limits, now=NOW + 1000 * retry_s)
 
 
-def test_other_names_and_other_addresses_are_not_held_up() -> None:
+def test_other_names_and_other_addresses_are_not_limited() -> None:
     limits = FailureLimits()
     for _ in range(10):
         fail(limits)
@@ -44,11 +44,11 @@ def test_other_names_and_other_addresses_are_not_held_up() -> None:
     fail(limits, address="203.0.113.8")
 
 
-def test_an_address_has_a_wider_limit_of_its_own() -> None:
+def test_an_address_has_a_separate_higher_limit() -> None:
     limits = FailureLimits(Allowance(per_name=10, per_address=20))
     for number in range(20):
         fail(limits, f"name{number}")
-    refused(limits, "somebody")
+    refused(limits, "bob")
     refused(limits, None)
 
 
@@ -61,7 +61,7 @@ def test_successes_never_count() -> None:
     refused(limits)
 
 
-def test_what_was_not_the_callers_fault_does_not_count() -> None:
+def test_an_error_of_the_hub_does_not_count() -> None:
     limits = FailureLimits(Allowance(per_name=1, per_address=1))
     for _ in range(5):
         with pytest.raises(Busy), limits.count(HERE, "ada", NOW):
@@ -69,14 +69,14 @@ def test_what_was_not_the_callers_fault_does_not_count() -> None:
     succeed(limits)
 
 
-def test_a_try_counts_while_it_lasts() -> None:
+def test_a_running_sign_in_counts() -> None:
     limits = FailureLimits(Allowance(per_name=2, per_address=100))
     with limits.count(HERE, "ada", NOW), limits.count(HERE, "ada", NOW):
         refused(limits)
     succeed(limits)
 
 
-def test_an_addresses_tries_do_not_count_while_they_last() -> None:
+def test_running_sign_ins_do_not_count_for_an_address() -> None:
     """A school behind one address signs in at once."""
     limits = FailureLimits(Allowance(per_name=2, per_address=3))
     with ExitStack() as tries:
@@ -86,7 +86,7 @@ def test_an_addresses_tries_do_not_count_while_they_last() -> None:
     assert limits.size == 0
 
 
-def test_a_slow_success_forgives_nobody_elses_failure() -> None:
+def test_a_slow_success_does_not_remove_other_failures() -> None:
     limits = FailureLimits(Allowance(per_name=1, per_address=100))
     with limits.count(HERE, "ada", NOW):
         later = NOW + WINDOW_MS
@@ -94,7 +94,7 @@ def test_a_slow_success_forgives_nobody_elses_failure() -> None:
     refused(limits, now=later)
 
 
-def test_a_failure_seen_elsewhere_counts_like_one_seen_here() -> None:
+def test_a_failure_at_another_hub_counts_the_same() -> None:
     limits = FailureLimits(Allowance(per_name=2, per_address=3))
     limits.note(HERE, "ada", NOW)
     fail(limits)
@@ -113,7 +113,7 @@ def test_memory_is_bounded_and_the_oldest_failure_goes_first() -> None:
 
 
 @given(st.lists(st.integers(0, 20_000), max_size=200))
-def test_no_window_lets_more_than_twice_the_allowance_fail(pauses: list[int]) -> None:
+def test_no_minute_allows_more_than_twice_the_limit(pauses: list[int]) -> None:
     limits, now, failed = FailureLimits(Allowance(per_name=5, per_address=10_000)), NOW, []
     for pause in pauses:
         now += pause

@@ -15,19 +15,19 @@ def passwords() -> Iterator[Passwords]:
     passwords.close()
 
 
-async def test_a_hash_fits_its_password_alone(passwords: Passwords) -> None:
+async def test_a_hash_matches_only_its_password(passwords: Passwords) -> None:
     hashed = await passwords.hash("correct horse")
     assert hashed.startswith("$2b$04$")
     assert await passwords.verify("correct horse", hashed)
     assert not await passwords.verify("correct horsf", hashed)
 
 
-async def test_without_a_hash_nothing_fits(passwords: Passwords) -> None:
+async def test_without_a_hash_no_password_matches(passwords: Passwords) -> None:
     assert not await passwords.verify("", None)
 
 
 @pytest.mark.parametrize("password", ["x" * 73, "ä" * 37])
-async def test_more_bytes_than_bcrypt_reads_are_refused(passwords: Passwords, password: str) -> None:
+async def test_more_bytes_than_bcrypt_reads_are_rejected(passwords: Passwords, password: str) -> None:
     with pytest.raises(Invalid) as refusal:
         await passwords.hash(password)
     assert password not in str(refusal.value)
@@ -40,7 +40,7 @@ async def test_seventy_two_bytes_and_nul_all_count(passwords: Passwords) -> None
     assert not await passwords.verify("a\0" + "x" * 69 + "y", hashed)
 
 
-async def test_one_runs_some_wait_and_the_rest_are_told_to_come_again(passwords: Passwords) -> None:
+async def test_one_runs_some_wait_and_the_rest_are_busy(passwords: Passwords) -> None:
     go, began = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -59,7 +59,7 @@ async def test_one_runs_some_wait_and_the_rest_are_told_to_come_again(passwords:
     await passwords.hash("correct horse")
 
 
-async def test_who_gives_up_waiting_leaves_the_queue(passwords: Passwords) -> None:
+async def test_a_cancelled_sign_in_leaves_the_queue(passwords: Passwords) -> None:
     go, began = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -4,25 +4,25 @@ from hypothesis import strategies as st
 from hub.auth.tickets import draw_code, draw_secret, hash_code, hash_secret, spell_code
 
 
-def test_secrets_are_drawn_afresh_and_are_long_enough() -> None:
+def test_secrets_are_random_and_long_enough() -> None:
     assert len({draw_secret() for _ in range(100)}) == 100
     assert len(draw_secret()) >= 43
     assert len(hash_secret(draw_secret())) == 32
 
 
-def test_a_code_is_four_groups_of_four_letters_that_look_like_no_other() -> None:
+def test_a_code_has_four_groups_of_four_letters_that_cannot_be_confused() -> None:
     code = draw_code()
     assert [len(group) for group in code.split("-")] == [4, 4, 4, 4]
     assert not set(code) & set("ILOU")
 
 
 @given(st.binary(min_size=10, max_size=10), st.binary(min_size=10, max_size=10))
-def test_different_entropy_is_spelled_differently(one: bytes, other: bytes) -> None:
+def test_different_bytes_give_different_codes(one: bytes, other: bytes) -> None:
     assert (spell_code(one) == spell_code(other)) == (one == other)
 
 
 @given(st.binary(min_size=10, max_size=10))
-def test_a_code_is_known_however_it_was_typed(entropy: bytes) -> None:
+def test_a_code_is_recognized_in_every_spelling(entropy: bytes) -> None:
     code = spell_code(entropy)
     hashed = hash_code(code)
     assert hash_code(code.lower().replace("-", "")) == hashed
@@ -31,6 +31,6 @@ def test_a_code_is_known_however_it_was_typed(entropy: bytes) -> None:
     assert hash_code(code.replace("0", "O").replace("1", "I")) == hashed
 
 
-def test_spelling_is_fixed() -> None:
+def test_the_encoding_is_fixed() -> None:
     assert spell_code(bytes(10)) == "0000-0000-0000-0000"
     assert spell_code(bytes(range(10))) == "000G-40R4-0M30-E209"

@@ -23,7 +23,7 @@ def forge(secret: str = SECRET, algorithm: str = "HS256", without: str = "", **c
     return jwt.encode(payload, secret, algorithm=algorithm)
 
 
-def test_a_token_says_what_was_signed_for_ten_minutes() -> None:
+def test_a_token_has_its_claims_for_ten_minutes() -> None:
     token = tokens.sign(CLAIMS, SECRET)
     assert tokens.verify(token, SECRET, now_ms=NOW) == CLAIMS
     assert tokens.verify(token, SECRET, now_ms=NOW + 599_999) == CLAIMS
@@ -37,7 +37,7 @@ def test_the_exam_of_a_code_stays_in_the_token() -> None:
     assert tokens.verify(tokens.sign(claims, SECRET), SECRET, now_ms=NOW).exam == claims.exam
 
 
-def test_a_clock_slightly_ahead_is_forgiven_and_a_token_from_the_future_is_not() -> None:
+def test_a_token_is_accepted_from_a_clock_slightly_ahead_and_not_from_the_future() -> None:
     token = tokens.sign(CLAIMS, SECRET)
     tokens.verify(token, SECRET, now_ms=NOW - 10_000)
     with pytest.raises(Unauthenticated):
@@ -54,7 +54,7 @@ def test_every_claim_is_required(claim: str) -> None:
     "changes",
     [
         {"typ": "refresh"},
-        {"iss": "somebody"},
+        {"iss": "another"},
         {"aud": "somewhere"},
         {"aud": ["veritas-hub", "somewhere"]},
         {"sub": "ada"},
@@ -68,12 +68,12 @@ def test_every_claim_is_required(claim: str) -> None:
         {"exam": "physics"},
     ],
 )
-def test_a_claim_of_another_kind_is_refused(changes: dict) -> None:
+def test_a_claim_of_another_type_is_rejected(changes: dict) -> None:
     with pytest.raises(Unauthenticated):
         tokens.verify(forge(**changes), SECRET, now_ms=NOW)
 
 
-def test_another_key_or_algorithm_is_refused() -> None:
+def test_another_key_or_algorithm_is_rejected() -> None:
     with pytest.raises(Unauthenticated):
         tokens.verify(forge(OTHER), SECRET, now_ms=NOW)
     with pytest.raises(Unauthenticated):
@@ -83,7 +83,7 @@ def test_another_key_or_algorithm_is_refused() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "\udc80", "é" * 10, "." * 1000])
-def test_what_is_no_token_is_refused_and_not_repeated(token: str) -> None:
+def test_an_invalid_token_is_rejected_and_not_repeated(token: str) -> None:
     with pytest.raises(Unauthenticated) as refusal:
         tokens.verify(token, SECRET, now_ms=NOW)
     assert str(refusal.value) == "The token is not valid."
@@ -92,7 +92,7 @@ def test_what_is_no_token_is_refused_and_not_repeated(token: str) -> None:
 UPLOAD = tokens.make_upload_claims(CLAIMS.sub, ATTEMPT, now_ms=NOW, closes_ms=NOW + 60_000)
 
 
-def test_an_upload_token_is_good_until_a_day_after_its_attempts_end() -> None:
+def test_an_upload_token_is_valid_until_a_day_after_the_end() -> None:
     token = tokens.sign(UPLOAD, SECRET)
     end_ms = NOW + 60_000 + TAIL_MS
     assert tokens.verify_upload(token, SECRET, now_ms=end_ms - 1000) == UPLOAD
@@ -102,7 +102,7 @@ def test_an_upload_token_is_good_until_a_day_after_its_attempts_end() -> None:
     assert endless.exp * 1000 == NOW + TAIL_MS
 
 
-def test_neither_kind_of_token_passes_for_the_other() -> None:
+def test_neither_kind_of_token_is_accepted_as_the_other() -> None:
     upload, access = tokens.sign(UPLOAD, SECRET), tokens.sign(CLAIMS, SECRET)
     assert (tokens.is_upload(upload), tokens.is_upload(access)) == (True, False)
     with pytest.raises(Unauthenticated):
@@ -116,11 +116,11 @@ def test_neither_kind_of_token_passes_for_the_other() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "\udc80", "." * 1000])
-def test_what_is_no_token_is_no_upload_token(token: str) -> None:
+def test_any_other_text_is_not_an_upload_token(token: str) -> None:
     assert not tokens.is_upload(token)
 
 
-def test_a_queue_key_is_an_attempts_own_and_always_the_same() -> None:
+def test_a_queue_key_is_different_for_each_attempt_and_never_changes() -> None:
     key = tokens.derive_queue_key(ATTEMPT, SECRET)
     assert len(base64.urlsafe_b64decode(key + "=")) == 32
     assert key == tokens.derive_queue_key(ATTEMPT, SECRET)

@@ -1,7 +1,7 @@
 from hub.pages.headers import content_policy, page_headers
 
 
-def test_nothing_is_allowed_but_the_hub_itself() -> None:
+def test_only_the_hub_itself_is_allowed() -> None:
     policy = content_policy("exams.school.example")
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
     assert "connect-src 'self' ws://exams.school.example wss://exams.school.example" in policy
@@ -9,7 +9,7 @@ def test_nothing_is_allowed_but_the_hub_itself() -> None:
     assert "*" not in policy
 
 
-def test_a_host_that_is_none_is_not_repeated() -> None:
+def test_an_invalid_host_is_not_repeated() -> None:
     for host in ("", "a b", "x; script-src *", "x\r\nSet-Cookie: a=b", "*", "'unsafe-inline'"):
         assert "connect-src 'self';" in content_policy(host)
 
@@ -19,7 +19,7 @@ def test_a_port_and_an_address_are_hosts() -> None:
         assert f"ws://{host} wss://{host};" in content_policy(host)
 
 
-def test_a_page_keeps_no_company() -> None:
+def test_a_page_is_isolated_from_other_origins() -> None:
     headers = page_headers("localhost")
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert headers["Referrer-Policy"] == "no-referrer"

@@ -25,7 +25,7 @@ def app(settings: HubSettings, root: Path) -> Litestar:
     return create_app(settings, site=Site(root))
 
 
-async def test_the_root_leads_to_the_console(http: httpx.AsyncClient) -> None:
+async def test_the_root_redirects_to_the_console(http: httpx.AsyncClient) -> None:
     answer = await http.get("/")
     assert answer.status_code == 307
     assert answer.headers["location"] == "/console"
@@ -40,7 +40,7 @@ async def test_a_page_answers_for_every_path_below_it(http: httpx.AsyncClient) -
             assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
-async def test_pages_carry_the_headers_that_guard_them(http: httpx.AsyncClient) -> None:
+async def test_pages_have_their_security_headers(http: httpx.AsyncClient) -> None:
     for path in ("/console", "/exam", "/docs"):
         headers = (await http.get(path)).headers
         assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; "), path
@@ -51,7 +51,7 @@ async def test_pages_carry_the_headers_that_guard_them(http: httpx.AsyncClient) 
         assert headers["cache-control"] == "no-cache"
 
 
-async def test_an_asset_is_kept_for_good(http: httpx.AsyncClient) -> None:
+async def test_an_asset_is_cached_forever(http: httpx.AsyncClient) -> None:
     script = await http.get("/assets/main-1a.js")
     assert script.status_code == 200
     assert script.text == "export {}"
@@ -62,14 +62,14 @@ async def test_an_asset_is_kept_for_good(http: httpx.AsyncClient) -> None:
     assert style.headers["content-type"].startswith("text/css")
 
 
-async def test_what_is_no_asset_is_a_problem(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_asset_is_a_problem(http: httpx.AsyncClient) -> None:
     for path in ("/assets/none.js", "/assets/..%2Fexam%2Findex.html", "/assets/"):
         answer = await http.get(path)
         assert answer.status_code == 404, path
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_the_reference_is_a_page_over_the_schema_beside_it(http: httpx.AsyncClient) -> None:
+async def test_the_reference_is_a_page_with_its_schema(http: httpx.AsyncClient) -> None:
     assert (await http.get("/docs")).text == "<title>docs</title>"
     schema = await http.get("/docs/openapi.json")
     assert schema.status_code == 200
@@ -83,7 +83,7 @@ class TestNotBuilt:
     def root(self, tmp_path: Path) -> Path:
         return tmp_path / "nowhere"
 
-    async def test_the_hub_says_how_to_build_and_serves_everything_else(self, http: httpx.AsyncClient) -> None:
+    async def test_a_hub_without_pages_serves_everything_else(self, http: httpx.AsyncClient) -> None:
         for path in ("/console", "/exam", "/docs"):
             answer = await http.get(path)
             assert answer.status_code == 404

@@ -15,19 +15,19 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_page_is_read_anew_each_time(root: Path) -> None:
+def test_a_page_is_read_each_time(root: Path) -> None:
     site = Site(root)
     assert site.read_page("exam") == b"<p>exam"
     (root / "exam/index.html").write_text("<p>newer")
     assert site.read_page("exam") == b"<p>newer"
 
 
-def test_a_page_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
+def test_the_answer_without_built_pages_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="make web"):
         Site(tmp_path / "nowhere").read_page("exam")
 
 
-def test_an_asset_is_found_by_its_listed_name_alone(root: Path) -> None:
+def test_an_asset_is_found_only_by_its_listed_name(root: Path) -> None:
     site = Site(root)
     assert site.find_asset("main-1a.js") == root / "assets/main-1a.js"
     for name in ("../exam/index.html", "main", "", ".", "..", "main-1a.js/"):

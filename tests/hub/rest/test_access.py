@@ -1,4 +1,4 @@
-"""Who may do what: every route and every order, by every kind of caller, asked over the wire."""
+"""The access matrix: every route and every command, called by every kind of caller over the wire."""
 
 import importlib
 import re
@@ -24,11 +24,11 @@ from hub.settings import HubSettings
 from protocol import console, monitor
 from protocol.codec import Encoding, encode
 from protocol.codes import ErrorCode
-from tests.hub.conftest import People
+from tests.hub.conftest import Users
 from tests.hub.consoles import ConsoleClient
-from tests.hub.rest.access.console import ASKING, CLOSED, ORDERS, WATCHERS
+from tests.hub.rest.access.console import BOARD_VIEWERS, CLOSED, COMMANDS, WELCOME
 from tests.hub.rest.access.rows import CALLERS, OTHER_STUDENT, STRANGER, Call, Row
-from tests.hub.rest.access.stage import Stage
+from tests.hub.rest.access.setup import AccessSetup
 
 FOLDER = Path(__file__).parent / "access"
 TABLES = {
@@ -49,38 +49,38 @@ def app(settings: HubSettings, passwords: Passwords, tmp_path: Path) -> Litestar
 
 
 @pytest.fixture
-async def stage(people: People, engine: AsyncEngine) -> Stage:
-    return await Stage(people, engine).open()
+async def setup(users: Users, engine: AsyncEngine) -> AccessSetup:
+    return await AccessSetup(users, engine).open()
 
 
-async def ask(stage: Stage, row: Row, name: str) -> str | None:
-    """Ask as one caller; what is wrong with the answer, or None."""
-    caller = await stage.anew(name) if row.signed_in_anew else stage.callers[name]
-    call = Call() if row.fill is None else await row.fill(stage, name)
-    path = re.sub(r"\{(\w+)(:\w+)?\}", lambda match: str({**stage.ids, **call.params}[match[1]]), row.path)
+async def call_route(setup: AccessSetup, row: Row, name: str) -> str | None:
+    """Call a route as one caller; return what is wrong with the answer, or None."""
+    caller = await setup.new_session(name) if row.in_new_session else setup.callers[name]
+    call = Call() if row.fill is None else await row.fill(setup, name)
+    path = re.sub(r"\{(\w+)(:\w+)?\}", lambda match: str({**setup.ids, **call.params}[match[1]]), row.path)
     answer = await caller.request(row.method, path, call.body, call.query)
     if answer.status_code != row.expect[name]:
         return f"{row.route} to {name}: {answer.status_code}, not {row.expect[name]}: {answer.text[:200]}"
-    told = [key for key in ("exam_id", "attempt_id", "flag_id", "stream_id") if str(stage.ids[key]) in answer.text]
-    if answer.is_success and name in (STRANGER, OTHER_STUDENT) and told:
-        return f"{row.route} tells {name} of {told}"
+    leaked = [key for key in ("exam_id", "attempt_id", "flag_id", "stream_id") if str(setup.ids[key]) in answer.text]
+    if answer.is_success and name in (STRANGER, OTHER_STUDENT) and leaked:
+        return f"{row.route} shows {leaked} to {name}"
     return None
 
 
-async def count_noted(stage: Stage) -> int:
-    """How many audit rows say from where somebody came."""
-    async with stage.engine.connect() as conn:
+async def count_audited(setup: AccessSetup) -> int:
+    """Count the audit rows with an address."""
+    async with setup.engine.connect() as conn:
         return int((await conn.execute(select(func.count()).where(AuditLog.ip.is_not(None)))).scalar_one())
 
 
 @pytest.mark.parametrize("table", TABLES)
-async def test_every_route_answers_every_caller_as_its_row_says(stage: Stage, table: str) -> None:
+async def test_every_route_answers_every_caller_as_its_row_says(setup: AccessSetup, table: str) -> None:
     wrong = []
     for row in TABLES[table]:
-        before = await count_noted(stage)
-        answers = [await ask(stage, row, caller) for caller in CALLERS if caller in row.expect]
+        before = await count_audited(setup)
+        answers = [await call_route(setup, row, caller) for caller in CALLERS if caller in row.expect]
         wrong += [answer for answer in answers if answer is not None]
-        if row.is_noted and await count_noted(stage) == before:
+        if row.is_audited and await count_audited(setup) == before:
             wrong.append(f"{row.route} leaves no audit row with an address")
     assert wrong == []
 
@@ -99,21 +99,21 @@ def test_every_route_of_the_hub_has_rows_for_all_callers_and_no_row_is_left_over
     assert {route: set(CALLERS) - callers for route, callers in named.items() if set(CALLERS) - callers} == {}
 
 
-def test_every_socket_and_every_order_has_a_row(app: Litestar) -> None:
+def test_every_socket_and_every_command_has_a_row(app: Litestar) -> None:
     assert {route.path for route in app.routes if not isinstance(route, HTTPRoute)} == set(CLOSED)
-    assert {order.action: order.permission for order in ORDERS} == REQUIRED
+    assert {command_row.action: command_row.permission for command_row in COMMANDS} == REQUIRED
 
 
-def token_of(stage: Stage, caller: str) -> str:
-    return str(stage.callers[caller].tokens.get("access_token", "no token"))
+def token_of(setup: AccessSetup, caller: str) -> str:
+    return str(setup.callers[caller].tokens.get("access_token", "no token"))
 
 
-def hello_to(path: str, stage: Stage, caller: str) -> console.Hello | monitor.Hello:
+def hello_to(path: str, setup: AccessSetup, caller: str) -> console.Hello | monitor.Hello:
     if path == "/ws/console":
-        return console.Hello(token=token_of(stage, caller))
+        return console.Hello(token=token_of(setup, caller))
     return monitor.Hello(
-        token=token_of(stage, caller),
-        attempt_id=stage.attempt_id,
+        token=token_of(setup, caller),
+        attempt_id=setup.attempt_id,
         boot=uuid4(),
         acked=0,
         next_seq=1,
@@ -124,11 +124,11 @@ def hello_to(path: str, stage: Stage, caller: str) -> console.Hello | monitor.He
 
 
 @pytest.mark.parametrize("path", CLOSED)
-async def test_a_socket_is_opened_to_whom_it_is_for(stage: Stage, url: str, path: str) -> None:
+async def test_a_socket_opens_only_for_its_roles(setup: AccessSetup, url: str, path: str) -> None:
     found: dict[str, int | None] = {}
     for caller in CALLERS:
         async with connect(url.replace("http", "ws", 1) + path) as socket:
-            await socket.send(encode(hello_to(path, stage, caller), Encoding.JSON))
+            await socket.send(encode(hello_to(path, setup, caller), Encoding.JSON))
             try:
                 await socket.recv()
             except ConnectionClosed:
@@ -138,28 +138,28 @@ async def test_a_socket_is_opened_to_whom_it_is_for(stage: Stage, url: str, path
     assert found == CLOSED[path]
 
 
-async def test_orders_are_taken_from_those_who_may_give_them(stage: Stage, url: str) -> None:
+async def test_commands_need_their_permission(setup: AccessSetup, url: str) -> None:
     wrong = []
-    for caller in ASKING:
+    for caller in WELCOME:
         async with connect(url.replace("http", "ws", 1) + "/ws/console") as socket:
             client = ConsoleClient(socket)
-            await client.send(console.Hello(token=token_of(stage, caller)))
+            await client.send(console.Hello(token=token_of(setup, caller)))
             await client.receive(console.Welcome)
-            for order in ORDERS:
-                said = await order.says(stage)
-                command = console.Command(id=uuid4(), exam_id=stage.exam_id, action=order.action, **said)
+            for command_row in COMMANDS:
+                said = await command_row.arguments(setup)
+                command = console.Command(id=uuid4(), exam_id=setup.exam_id, action=command_row.action, **said)
                 await client.send(command)
                 result = await client.receive(console.Result)
-                code = None if order.is_for(caller) else ErrorCode.FORBIDDEN
+                code = None if command_row.is_for(caller) else ErrorCode.FORBIDDEN
                 if result.code != code:
-                    wrong.append((caller, order.action, result))
-            await client.send(console.Watch(stage.exam_id))
+                    wrong.append((caller, command_row.action, result))
+            await client.send(console.Watch(setup.exam_id))
             shown = isinstance(await client.next(), console.Snapshot)
-            if shown is not (caller in WATCHERS):
+            if shown is not (caller in BOARD_VIEWERS):
                 wrong.append((caller, "watch", shown))
     assert wrong == []
-    async with stage.engine.connect() as conn:
+    async with setup.engine.connect() as conn:
         given = select(func.count()).where(AuditLog.action.in_(list(REQUIRED)), AuditLog.ip.is_not(None))
         assert (await conn.execute(given)).scalar_one() == sum(
-            order.is_for(caller) for caller in ASKING for order in ORDERS
+            command_row.is_for(caller) for caller in WELCOME for command_row in COMMANDS
         )

@@ -7,35 +7,35 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, User
 from protocol.roles import Role
-from tests.hub.conftest import PASSWORD, Caller, People
+from tests.hub.conftest import PASSWORD, Caller, Users
 
 GRACE: dict[str, Any] = {"username": "Grace", "name": "Grace Hopper", "role": "teacher", "password": PASSWORD}
 
 
 @pytest.fixture
-async def admin(people: People) -> Caller:
-    return await people.make(Role.ADMIN, "root")
+async def admin(users: Users) -> Caller:
+    return await users.make(Role.ADMIN, "root")
 
 
 def me(caller: Caller) -> str:
     return str(caller.tokens["user"]["id"])
 
 
-async def test_an_account_is_made_and_signs_in(admin: Caller, people: People, engine: AsyncEngine) -> None:
+async def test_a_new_account_can_sign_in(admin: Caller, users: Users, engine: AsyncEngine) -> None:
     answer = await admin.post("/admin/users", GRACE | {"email": "Grace@school.example", "can_create_exams": False})
     assert answer.status_code == 201, answer.text
     account = answer.json()
     assert (account["username"], account["email"], account["role"]) == ("grace", "grace@school.example", "teacher")
     assert (account["is_active"], account["can_create_exams"], account["has_password"]) == (True, False, True)
     assert PASSWORD not in answer.text
-    grace = await people.sign_in("grace")
+    grace = await users.sign_in("grace")
     assert (await grace.post("/exams", {"title": "x", "duration_minutes": 1})).status_code == 403
     async with engine.connect() as conn:
         row = (await conn.execute(select(AuditLog).where(AuditLog.action == "make_account"))).one()
     assert (str(row.actor_id), row.resource_id, row.details) == (me(admin), account["user_id"], {"role": "teacher"})
 
 
-async def test_a_bad_account_is_refused_by_its_path(admin: Caller) -> None:
+async def test_an_invalid_account_is_rejected_by_its_path(admin: Caller) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"role": "service"}, "$.role"),
         ({"role": "king"}, "$.role"),
@@ -53,10 +53,10 @@ async def test_a_bad_account_is_refused_by_its_path(admin: Caller) -> None:
     assert (await admin.post("/admin/users", {"username": "ada", "name": "Ada", "role": "student"})).is_success
 
 
-async def test_accounts_are_found_by_role_and_by_a_part_of_a_name(admin: Caller, people: People) -> None:
+async def test_accounts_are_found_by_role_and_part_of_a_name(admin: Caller, users: Users) -> None:
     await admin.post("/admin/users", GRACE | {"email": "gh@navy.example"})
     for name in ("ada", "max_1", "maxx1"):
-        await people.make(Role.STUDENT, name)
+        await users.make(Role.STUDENT, name)
     names = lambda page: [one["username"] for one in page.json()["items"]]  # noqa: E731
     assert names(await admin.get("/admin/users")) == ["ada", "grace", "max_1", "maxx1", "root"]
     assert names(await admin.get("/admin/users", role="student")) == ["ada", "max_1", "maxx1"]
@@ -71,23 +71,21 @@ async def test_accounts_are_found_by_role_and_by_a_part_of_a_name(admin: Caller,
         assert [fault["path"] for fault in answer.json()["errors"]] == [f"query.{name}"]
 
 
-async def test_whoever_is_let_out_is_out_at_once_and_their_sessions_stay_ended(admin: Caller, people: People) -> None:
-    grace = await people.make(Role.TEACHER, "grace")
+async def test_a_deactivated_user_has_no_access_and_the_sessions_stay_ended(admin: Caller, users: Users) -> None:
+    grace = await users.make(Role.TEACHER, "grace")
     path = f"/admin/users/{me(grace)}"
     assert not (await admin.patch(path, {"is_active": False})).json()["is_active"]
     assert (await grace.get("/exams")).status_code == 401
-    assert (await people.anonymous.post("/auth/login", {"username": "grace", "password": PASSWORD})).status_code == 401
+    assert (await users.anonymous.post("/auth/login", {"username": "grace", "password": PASSWORD})).status_code == 401
     assert (await admin.patch(path, {"is_active": True})).json()["is_active"]
     refresh = {"refresh_token": grace.tokens["refresh_token"]}
-    assert (await people.anonymous.post("/auth/refresh", refresh)).status_code == 401
+    assert (await users.anonymous.post("/auth/refresh", refresh)).status_code == 401
     assert (await grace.get("/exams")).status_code == 401
-    await people.sign_in("grace")
+    await users.sign_in("grace")
 
 
-async def test_an_account_is_changed_where_it_is_said_and_nowhere_else(
-    admin: Caller, people: People, engine: AsyncEngine
-) -> None:
-    grace = await people.make(Role.TEACHER, "grace")
+async def test_only_the_given_fields_of_an_account_change(admin: Caller, users: Users, engine: AsyncEngine) -> None:
+    grace = await users.make(Role.TEACHER, "grace")
     path = f"/admin/users/{me(grace)}"
     before = (await admin.patch(path, {})).json()
     named = (await admin.patch(path, {"name": "Grace H", "email": "G@x.example", "can_create_exams": False})).json()
@@ -96,7 +94,7 @@ async def test_an_account_is_changed_where_it_is_said_and_nowhere_else(
     assert (await admin.patch(path, {"email": None})).json()["email"] is None
     await admin.patch(path, {"password": "another horse 8"})
     assert (await grace.get("/exams")).status_code == 401
-    assert (await people.anonymous.post("/auth/login", {"username": "grace", "password": PASSWORD})).status_code == 401
+    assert (await users.anonymous.post("/auth/login", {"username": "grace", "password": PASSWORD})).status_code == 401
     async with engine.connect() as conn:
         told = await conn.execute(
             select(AuditLog.details).where(AuditLog.action == "change_account").order_by(AuditLog.id)
@@ -108,40 +106,40 @@ async def test_an_account_is_changed_where_it_is_said_and_nowhere_else(
     ]
 
 
-async def test_another_role_comes_with_its_profile(admin: Caller, people: People) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
+async def test_a_new_role_creates_its_profile(admin: Caller, users: Users) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
     path = f"/admin/users/{me(ada)}"
     assert (await admin.patch(path, {"can_create_exams": True})).status_code == 409
     assert (await admin.patch(path, {"role": "teacher"})).json()["can_create_exams"]
-    ada = await people.sign_in("ada")
+    ada = await users.sign_in("ada")
     assert (await ada.post("/exams", {"title": "x", "duration_minutes": 1})).status_code == 201
     assert (await admin.patch(path, {"role": "service"})).status_code == 400
 
 
-async def test_a_bad_change_is_refused(admin: Caller, people: People) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
+async def test_an_invalid_change_is_rejected(admin: Caller, users: Users) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
     await admin.post("/admin/users", GRACE | {"email": "g@x.example"})
     path = f"/admin/users/{me(ada)}"
     assert (await admin.patch(path, {"email": "G@X.example"})).status_code == 409
     assert (await admin.patch(path, {"username": "eve"})).status_code == 400
-    assert (await admin.patch(f"/admin/users/{uuid4()}", {"name": "Nobody"})).status_code == 404
+    assert (await admin.patch(f"/admin/users/{uuid4()}", {"name": "Unknown"})).status_code == 404
 
 
-async def test_no_administrator_takes_their_own_access_away(admin: Caller, people: People) -> None:
+async def test_administrators_cannot_remove_their_own_access(admin: Caller, users: Users) -> None:
     path = f"/admin/users/{me(admin)}"
     for change in ({"is_active": False}, {"role": "teacher"}):
         assert (await admin.patch(path, change)).status_code == 403
     assert (await admin.patch(path, {"name": "Root", "role": "admin", "is_active": True})).status_code == 200
-    admin = await people.sign_in("root")
-    other = await people.make(Role.ADMIN, "other")
+    admin = await users.sign_in("root")
+    other = await users.make(Role.ADMIN, "other")
     assert (await other.patch(path, {"role": "teacher"})).status_code == 200
     assert (await admin.get("/admin/users")).status_code == 401
 
 
-async def test_the_log_is_filtered_and_paged_and_reading_it_is_noted(
-    admin: Caller, people: People, engine: AsyncEngine
+async def test_the_log_is_filtered_and_paged_and_reading_it_is_audited(
+    admin: Caller, users: Users, engine: AsyncEngine
 ) -> None:
-    grace = await people.make(Role.TEACHER, "grace")
+    grace = await users.make(Role.TEACHER, "grace")
     exams = [(await grace.post("/exams", {"title": "x", "duration_minutes": 1})).json()["exam_id"] for _ in range(3)]
     page = (await admin.get("/admin/audit", actor="Grace", action="create_exam", limit=2)).json()
     assert [entry["resource_id"] for entry in page["items"]] == exams[:0:-1]
@@ -153,8 +151,8 @@ async def test_the_log_is_filtered_and_paged_and_reading_it_is_noted(
     assert [entry["resource_id"] for entry in rest["items"]] == exams[:1]
     found = (await admin.get("/admin/audit", resource="exam", resource_id=exams[1])).json()
     assert [entry["action"] for entry in found["items"]] == ["create_exam"]
-    assert (await admin.get("/admin/audit", actor="nobody")).json()["items"] == []
+    assert (await admin.get("/admin/audit", actor="unknown")).json()["items"] == []
     newest = (await admin.get("/admin/audit", limit=1)).json()["items"][0]
-    assert (newest["action"], newest["details"]) == ("read_audit_log", {"actor": "nobody"})
+    assert (newest["action"], newest["details"]) == ("read_audit_log", {"actor": "unknown"})
     async with engine.connect() as conn:
         assert (await conn.execute(select(User.username).where(User.id == UUID(newest["actor_id"])))).scalar() == "root"

@@ -16,13 +16,13 @@ from hub.auth.limits import Allowance, FailureLimits
 from hub.auth.passwords import Passwords
 from hub.settings import HubSettings
 from protocol.roles import Role
-from tests.hub.conftest import PASSWORD, Caller, People
+from tests.hub.conftest import PASSWORD, Caller, Users
 
 ADA = {"username": "Ada", "password": PASSWORD, "name": "Ada Example", "email": "Ada@School.example"}
 
 
-async def test_registering_signs_a_student_in(people: People, engine: AsyncEngine) -> None:
-    answer = await people.anonymous.post("/auth/register", ADA)
+async def test_registering_signs_a_student_in(users: Users, engine: AsyncEngine) -> None:
+    answer = await users.anonymous.post("/auth/register", ADA)
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
     body = answer.json()
@@ -31,10 +31,10 @@ async def test_registering_signs_a_student_in(people: People, engine: AsyncEngin
     assert await _actions(engine) == ["register", "login"]
 
 
-async def test_a_taken_username_or_address_is_a_conflict(people: People) -> None:
-    await people.anonymous.post("/auth/register", ADA)
+async def test_a_username_or_address_in_use_is_a_conflict(users: Users) -> None:
+    await users.anonymous.post("/auth/register", ADA)
     for again in (ADA | {"username": "ADA", "email": None}, ADA | {"username": "ada2"}):
-        answer = await people.anonymous.post("/auth/register", again)
+        answer = await users.anonymous.post("/auth/register", again)
         assert answer.status_code == 409
         assert answer.json()["code"] == "conflict"
 
@@ -44,8 +44,8 @@ class TestClosedRegistration:
     def settings(self, settings: HubSettings) -> HubSettings:
         return msgspec.structs.replace(settings, registration="closed")
 
-    async def test_nobody_registers(self, people: People) -> None:
-        answer = await people.anonymous.post("/auth/register", ADA)
+    async def test_registration_is_closed(self, users: Users) -> None:
+        answer = await users.anonymous.post("/auth/register", ADA)
         assert answer.status_code == 403
 
 
@@ -65,9 +65,9 @@ BAD_FIELDS: list[tuple[dict[str, object], str]] = [
 ]
 
 
-async def test_a_bad_field_is_refused_by_its_path(people: People) -> None:
+async def test_an_invalid_field_is_rejected_by_its_path(users: Users) -> None:
     for change, path in BAD_FIELDS:
-        answer = await people.anonymous.post("/auth/register", ADA | change)
+        answer = await users.anonymous.post("/auth/register", ADA | change)
         assert answer.status_code == 400, change
         assert answer.headers["content-type"] == "application/problem+json"
         problem = answer.json()
@@ -76,16 +76,16 @@ async def test_a_bad_field_is_refused_by_its_path(people: People) -> None:
         assert "short" not in answer.text
 
 
-async def test_what_was_in_the_query_is_not_repeated(people: People) -> None:
-    answer = await people.anonymous.post("/auth/login?token=secret", {"username": "ada"})
+async def test_the_query_string_is_not_repeated(users: Users) -> None:
+    answer = await users.anonymous.post("/auth/login?token=secret", {"username": "ada"})
     assert answer.status_code == 400
     assert "secret" not in answer.text
 
 
-async def test_a_body_that_is_no_such_object_is_refused(people: People) -> None:
+async def test_a_body_of_another_form_is_rejected(users: Users) -> None:
     numbers, surrogate, deep = b'{"username": 1e400}', b'{"username": "\\ud800"}', b"[" * 100_000
     for body in (b"", b"{", b"[]", b"null", b"\xff", numbers, surrogate, deep):
-        answer = await people.anonymous.http.post(
+        answer = await users.anonymous.http.post(
             "/auth/login", content=body, headers={"Content-Type": "application/json"}
         )
         assert answer.status_code == 400, body[:20]
@@ -93,8 +93,8 @@ async def test_a_body_that_is_no_such_object_is_refused(people: People) -> None:
         assert answer.json()["type"].startswith("urn:veritas:problem:")
 
 
-async def test_signing_in_is_recorded(people: People, engine: AsyncEngine) -> None:
-    ada = await people.make(Role.TEACHER, "ada")
+async def test_signing_in_is_recorded(users: Users, engine: AsyncEngine) -> None:
+    ada = await users.make(Role.TEACHER, "ada")
     assert ada.tokens["user"]["role"] == "teacher"
     async with engine.connect() as conn:
         row = (await conn.execute(select(User.last_login, User.last_login_ip))).one()
@@ -107,13 +107,13 @@ async def test_signing_in_is_recorded(people: People, engine: AsyncEngine) -> No
     assert audit.details == {"by": "password"}
 
 
-async def test_usernames_have_no_case(people: People) -> None:
-    await people.make(Role.STUDENT, "Ada")
-    await people.sign_in("aDA")
+async def test_usernames_ignore_case(users: Users) -> None:
+    await users.make(Role.STUDENT, "Ada")
+    await users.sign_in("aDA")
 
 
-async def test_a_wrong_password_and_an_unknown_name_are_answered_alike(people: People, engine: AsyncEngine) -> None:
-    await people.make(Role.STUDENT, "ada")
+async def test_a_wrong_password_and_an_unknown_name_have_the_same_answer(users: Users, engine: AsyncEngine) -> None:
+    await users.make(Role.STUDENT, "ada")
     async with engine.begin() as conn:
         await conn.execute(
             text(
@@ -128,10 +128,10 @@ async def test_a_wrong_password_and_an_unknown_name_are_answered_alike(people: P
             )
         )
     answers = [
-        await people.anonymous.post("/auth/login", {"username": "ada", "password": "wrong password"}),
+        await users.anonymous.post("/auth/login", {"username": "ada", "password": "wrong password"}),
         *[
-            await people.anonymous.post("/auth/login", {"username": name, "password": PASSWORD})
-            for name in ("nobody", "gone", "bare")
+            await users.anonymous.post("/auth/login", {"username": name, "password": PASSWORD})
+            for name in ("unknown", "gone", "bare")
         ],
     ]
     assert {answer.status_code for answer in answers} == {401}
@@ -139,13 +139,13 @@ async def test_a_wrong_password_and_an_unknown_name_are_answered_alike(people: P
     assert answers[0].headers["www-authenticate"] == "Bearer"
 
 
-async def test_an_unknown_name_costs_as_much_work_as_a_known_one(
-    people: People, monkeypatch: pytest.MonkeyPatch
+async def test_an_unknown_name_takes_the_same_work_as_a_known_one(
+    users: Users, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[bytes] = []
     check = bcrypt.checkpw
     monkeypatch.setattr(bcrypt, "checkpw", lambda secret, stored: checked.append(stored) or check(secret, stored))
-    await people.anonymous.post("/auth/login", {"username": "nobody", "password": PASSWORD})
+    await users.anonymous.post("/auth/login", {"username": "unknown", "password": PASSWORD})
     assert [stored[:7] for stored in checked] == [b"$2b$04$"]
 
 
@@ -154,35 +154,35 @@ class TestFewFailures:
     def limits(self) -> FailureLimits:
         return FailureLimits(Allowance(per_name=2, per_address=4))
 
-    async def test_failures_are_limited_and_successes_are_not(self, people: People) -> None:
-        await people.make(Role.STUDENT, "ada")
+    async def test_failures_are_limited_and_successes_are_not(self, users: Users) -> None:
+        await users.make(Role.STUDENT, "ada")
         for _ in range(8):
-            await people.sign_in("ada")
-        assert [await self._fail(people, "ada") for _ in range(3)] == [401, 401, 429]
-        answer = await people.anonymous.post("/auth/login", {"username": "ada", "password": PASSWORD})
+            await users.sign_in("ada")
+        assert [await self._fail(users, "ada") for _ in range(3)] == [401, 401, 429]
+        answer = await users.anonymous.post("/auth/login", {"username": "ada", "password": PASSWORD})
         assert answer.status_code == 429
         assert 1 <= int(answer.headers["retry-after"]) <= 30
         assert answer.json()["code"] == "too_many_failures"
 
-    async def test_others_behind_the_same_address_still_come_in(self, people: People) -> None:
-        await people.make(Role.STUDENT, "eve")
-        assert [await self._fail(people, "ada") for _ in range(3)] == [401, 401, 429]
-        await people.sign_in("eve")
+    async def test_others_behind_the_same_address_can_sign_in(self, users: Users) -> None:
+        await users.make(Role.STUDENT, "eve")
+        assert [await self._fail(users, "ada") for _ in range(3)] == [401, 401, 429]
+        await users.sign_in("eve")
 
-    async def test_one_address_may_not_try_name_after_name(self, people: People) -> None:
-        assert [await self._fail(people, f"name{number}") for number in range(5)] == [401, 401, 401, 401, 429]
+    async def test_an_address_cannot_try_many_names(self, users: Users) -> None:
+        assert [await self._fail(users, f"name{number}") for number in range(5)] == [401, 401, 401, 401, 429]
 
-    async def test_tries_made_at_once_are_counted_at_once(self, people: People) -> None:
-        answers = await asyncio.gather(*(self._fail(people, "ada") for _ in range(20)))
+    async def test_simultaneous_sign_ins_count_at_once(self, users: Users) -> None:
+        answers = await asyncio.gather(*(self._fail(users, "ada") for _ in range(20)))
         assert answers.count(401) == 2
 
-    async def test_guessed_codes_and_refresh_tokens_count_too(self, people: People) -> None:
+    async def test_guessed_codes_and_refresh_tokens_count_too(self, users: Users) -> None:
         for path, body in (("/auth/code", {"code": "x"}), ("/auth/refresh", {"refresh_token": "x"})) * 2:
-            assert (await people.anonymous.post(path, body)).status_code == 401
-        assert (await people.anonymous.post("/auth/code", {"code": "x"})).status_code == 429
+            assert (await users.anonymous.post(path, body)).status_code == 401
+        assert (await users.anonymous.post("/auth/code", {"code": "x"})).status_code == 429
 
-    async def _fail(self, people: People, name: str) -> int:
-        answer = await people.anonymous.post("/auth/login", {"username": name, "password": "wrong password"})
+    async def _fail(self, users: Users, name: str) -> int:
+        answer = await users.anonymous.post("/auth/login", {"username": name, "password": "wrong password"})
         return answer.status_code
 
 
@@ -191,9 +191,7 @@ class TestFullQueue:
     def passwords(self) -> Passwords:
         return Passwords(4, queue=0)
 
-    async def test_when_too_many_wait_for_bcrypt_the_answer_says_when_to_come_again(
-        self, http: httpx.AsyncClient
-    ) -> None:
+    async def test_a_full_bcrypt_queue_is_answered_with_a_time_to_retry(self, http: httpx.AsyncClient) -> None:
         for path in ("/auth/login", "/auth/register"):
             answer = await http.post(path, json=ADA)
             assert answer.status_code == 503
@@ -211,18 +209,18 @@ class TestOneConnection:
         """The hub's own engine."""
         return app.dependencies["engine"].dependency()
 
-    async def test_a_full_pool_is_answered_with_when_to_come_again(self, people: People, pooled: AsyncEngine) -> None:
+    async def test_a_full_pool_is_answered_with_a_time_to_retry(self, users: Users, pooled: AsyncEngine) -> None:
         async with pooled.connect():
             pooled.pool._timeout = 0.05
-            answer = await people.anonymous.post("/auth/refresh", {"refresh_token": "x"})
+            answer = await users.anonymous.post("/auth/refresh", {"refresh_token": "x"})
             pooled.pool._timeout = 5
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
 
-    async def test_none_is_held_while_bcrypt_runs(
-        self, people: People, pooled: AsyncEngine, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+    async def test_no_connection_is_held_while_bcrypt_runs(
+        self, users: Users, pooled: AsyncEngine, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        await people.make(Role.STUDENT, "ada")
+        await users.make(Role.STUDENT, "ada")
         run, free = passwords._run, []
 
         async def look(work: Callable[[], object]) -> object:
@@ -231,62 +229,62 @@ class TestOneConnection:
             return await run(work)
 
         monkeypatch.setattr(passwords, "_run", look)
-        await people.sign_in("ada")
-        await people.anonymous.post("/auth/register", ADA | {"username": "eve"})
+        await users.sign_in("ada")
+        await users.anonymous.post("/auth/register", ADA | {"username": "eve"})
         assert free == [True, True]
 
 
-async def test_a_refresh_token_is_good_once_and_keeps_the_session(people: People, settings: HubSettings) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
-    renewed = await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
+async def test_a_refresh_token_can_be_used_once_and_keeps_the_session(users: Users, settings: HubSettings) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
+    renewed = await Caller(users.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
     assert renewed.tokens["refresh_token"] != ada.tokens["refresh_token"]
     assert renewed.tokens["user"] == ada.tokens["user"]
     assert _claims(renewed)["sid"] == _claims(ada)["sid"]
     assert (await renewed.get("/student/exams")).status_code == 200
 
 
-async def test_a_lost_answer_is_repeated_once_more(people: People) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
-    lost = await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
-    repeated = await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
+async def test_a_lost_answer_is_repeated_once_more(users: Users) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
+    lost = await Caller(users.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
+    repeated = await Caller(users.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
     assert repeated.tokens["refresh_token"] != lost.tokens["refresh_token"]
-    await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(repeated))
+    await Caller(users.anonymous.http).sign_in("/auth/refresh", _refresh(repeated))
 
 
-async def test_a_spent_token_whose_successor_was_used_ends_the_session(people: People, engine: AsyncEngine) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
-    second = await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
-    third = await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(second))
-    assert (await people.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
-    assert (await people.anonymous.post("/auth/refresh", _refresh(third))).status_code == 401
+async def test_a_used_token_whose_successor_was_used_ends_the_session(users: Users, engine: AsyncEngine) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
+    second = await Caller(users.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
+    third = await Caller(users.anonymous.http).sign_in("/auth/refresh", _refresh(second))
+    assert (await users.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
+    assert (await users.anonymous.post("/auth/refresh", _refresh(third))).status_code == 401
     assert (await third.get("/student/exams")).status_code == 401
     assert "refresh_reused" in await _actions(engine)
 
 
-async def test_a_spent_token_is_not_repeated_after_its_grace(people: People, engine: AsyncEngine) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
-    await Caller(people.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
+async def test_a_used_token_is_not_accepted_after_its_grace_period(users: Users, engine: AsyncEngine) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
+    await Caller(users.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
     async with engine.begin() as conn:
         await conn.execute(text("UPDATE refresh_tokens SET replaced_at = replaced_at - interval '61 s'"))
-    assert (await people.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
+    assert (await users.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
 
 
-async def test_tabs_that_refresh_at_once_all_go_on(people: People) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
-    answers = await asyncio.gather(*(people.anonymous.post("/auth/refresh", _refresh(ada)) for _ in range(5)))
+async def test_tabs_can_refresh_at_the_same_time(users: Users) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
+    answers = await asyncio.gather(*(users.anonymous.post("/auth/refresh", _refresh(ada)) for _ in range(5)))
     assert [answer.status_code for answer in answers] == [200] * 5
 
 
-async def test_an_expired_refresh_token_is_refused(people: People, engine: AsyncEngine) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
+async def test_an_expired_refresh_token_is_rejected(users: Users, engine: AsyncEngine) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
     async with engine.begin() as conn:
         await conn.execute(update(RefreshToken).values(expires_at=text("now()")))
-    assert (await people.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
+    assert (await users.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
 
 
-async def test_logging_out_ends_tokens_and_tickets_of_that_session_alone(people: People, engine: AsyncEngine) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
-    elsewhere = await people.sign_in("ada")
+async def test_signing_out_ends_tokens_and_tickets_of_that_session_only(users: Users, engine: AsyncEngine) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
+    elsewhere = await users.sign_in("ada")
     await ada.post("/auth/ws-ticket", {"purpose": "monitor"})
     answer = await ada.post("/auth/logout")
     assert answer.status_code == 204
@@ -299,33 +297,33 @@ async def test_logging_out_ends_tokens_and_tickets_of_that_session_alone(people:
     assert (await _actions(engine))[-1] == "logout"
 
 
-async def test_a_deactivated_account_is_out_at_once(people: People, engine: AsyncEngine) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
+async def test_a_deactivated_account_loses_access_at_once(users: Users, engine: AsyncEngine) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
     async with engine.begin() as conn:
         await conn.execute(update(User).values(is_active=False))
     assert (await ada.get("/student/exams")).status_code == 401
-    assert (await people.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
+    assert (await users.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
 
 
-async def test_without_a_token_or_with_a_wrong_one_nobody_is_known(people: People, settings: HubSettings) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
+async def test_a_missing_or_wrong_token_is_unauthenticated(users: Users, settings: HubSettings) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
     forged = jwt.encode(_claims(ada), "another secret, also of thirty-two bytes", algorithm="HS256")
     for header in ("", "Bearer", "Bearer x", f"Basic {ada.tokens['access_token']}", f"Bearer {forged}"):
-        answer = await people.anonymous.http.get("/student/exams", headers={"Authorization": header})
+        answer = await users.anonymous.http.get("/student/exams", headers={"Authorization": header})
         assert answer.status_code == 401
         assert answer.json()["code"] == "unauthenticated"
 
 
-async def test_an_expired_access_token_says_that_it_is_expired(people: People, settings: HubSettings) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
+async def test_an_expired_access_token_is_answered_as_expired(users: Users, settings: HubSettings) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
     old = jwt.encode(_claims(ada) | {"exp": 1_000_000}, settings.jwt_secret, algorithm="HS256")
-    answer = await people.anonymous.http.get("/student/exams", headers={"Authorization": f"Bearer {old}"})
+    answer = await users.anonymous.http.get("/student/exams", headers={"Authorization": f"Bearer {old}"})
     assert answer.status_code == 401
     assert answer.json()["code"] == "expired"
 
 
-async def test_tickets_are_for_the_socket_of_ones_role(people: People) -> None:
-    callers = {role: await people.make(role, role) for role in Role}
+async def test_tickets_are_only_for_the_socket_of_the_role(users: Users) -> None:
+    callers = {role: await users.make(role, role) for role in Role}
     for role, purpose, status in [
         (Role.STUDENT, "monitor", 200),
         (Role.STUDENT, "console", 403),
@@ -340,13 +338,13 @@ async def test_tickets_are_for_the_socket_of_ones_role(people: People) -> None:
 
 
 async def test_secrets_are_stored_as_hashes_and_never_logged(
-    people: People, engine: AsyncEngine, caplog: pytest.LogCaptureFixture
+    users: Users, engine: AsyncEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    ada = await people.make(Role.STUDENT, "ada")
+    ada = await users.make(Role.STUDENT, "ada")
     ticket = (await ada.post("/auth/ws-ticket", {"purpose": "monitor"})).json()["ticket"]
-    await people.anonymous.post("/auth/login", {"username": "ada", "password": "wrong password"})
-    await people.anonymous.post("/auth/register", ADA | {"password": 5, "username": "x"})
+    await users.anonymous.post("/auth/login", {"username": "ada", "password": "wrong password"})
+    await users.anonymous.post("/auth/register", ADA | {"password": 5, "username": "x"})
     async with engine.connect() as conn:
         stored = [
             str((await conn.execute(text(f"SELECT array_agg({table}::text) FROM {table}"))).scalar_one())

@@ -9,7 +9,7 @@ from protocol.metrics import BOTH, HUB
 from tests.conftest import BEGAN
 
 
-async def test_a_well_hub_says_healthy_and_connected(http: httpx.AsyncClient) -> None:
+async def test_a_healthy_hub_is_healthy_and_connected(http: httpx.AsyncClient) -> None:
     health = (await http.get("/health")).json()
     assert (health["status"], health["database"], health["redis"]) == ("healthy", "connected", "connected")
     assert health["partitions_ahead"] == DAYS_AHEAD - (datetime.now(UTC).date() - BEGAN).days

@@ -39,7 +39,7 @@ def lacking(document: dict[str, Any], has: Any) -> list[str]:
     return [name for name, operation in operations(document) if not has(operation)]
 
 
-async def test_the_document_is_served_as_it_is(http: httpx.AsyncClient, document: dict[str, Any]) -> None:
+async def test_the_document_is_served(http: httpx.AsyncClient, document: dict[str, Any]) -> None:
     answer = await http.get("/docs/openapi.json")
     assert answer.status_code == 200
     assert answer.json()["paths"].keys() == document["paths"].keys()
@@ -58,7 +58,7 @@ def test_every_route_is_in_the_document(app: Litestar, document: dict[str, Any])
             assert route.path == "/" or route.path_format in document["paths"], route.path
 
 
-def test_every_operation_says_what_it_does_in_a_line_and_in_words(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_summary_and_a_description(document: dict[str, Any]) -> None:
     assert lacking(document, lambda operation: operation.get("summary") and operation.get("description")) == []
     names = [operation["operationId"] for _, operation in operations(document)]
     assert len(set(names)) == len(names)
@@ -68,7 +68,7 @@ def test_every_operation_belongs_to_one_noun(document: dict[str, Any]) -> None:
     assert lacking(document, lambda operation: len(operation.get("tags", [])) == 1) == []
 
 
-def test_what_wants_a_sign_in_says_so_and_says_how_it_is_refused(document: dict[str, Any]) -> None:
+def test_operations_that_need_a_sign_in_document_it_and_its_errors(document: dict[str, Any]) -> None:
     assert document["components"]["securitySchemes"].keys() == SECURITY_SCHEMES.keys()
     closed = {name for name, operation in operations(document) if operation.get("security")}
     assert {name for name, _ in operations(document)} - closed == OPEN
@@ -77,7 +77,7 @@ def test_what_wants_a_sign_in_says_so_and_says_how_it_is_refused(document: dict[
             assert "401" in operation["responses"], name
 
 
-def test_every_parameter_in_a_path_is_declared_and_may_lead_nowhere(document: dict[str, Any]) -> None:
+def test_every_path_parameter_is_declared_and_can_be_unknown(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         declared = {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
         named = {part[1:-1] for part in name.split("/") if part.startswith("{")}
@@ -85,7 +85,7 @@ def test_every_parameter_in_a_path_is_declared_and_may_lead_nowhere(document: di
         assert not named or "404" in operation["responses"], name
 
 
-def test_every_refusal_is_a_problem_with_an_example(document: dict[str, Any]) -> None:
+def test_every_error_is_a_problem_with_an_example(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         for status, answer in operation["responses"].items():
             if status >= "400" and name != "GET /health/ready":
@@ -103,7 +103,7 @@ def test_every_answer_and_every_body_has_a_named_shape(document: dict[str, Any])
                 assert shown.get("schema"), (name, media)
 
 
-def test_every_shape_says_what_it_is(document: dict[str, Any]) -> None:
+def test_every_schema_has_a_description(document: dict[str, Any]) -> None:
     shapes = document["components"]["schemas"]
     undescribed = [name for name, shape in shapes.items() if "properties" in shape and not shape.get("description")]
     assert undescribed == []

@@ -7,17 +7,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import AuditLog, ServiceKey, User
 from hub.auth.tickets import hash_secret
 from protocol.roles import Role
-from tests.hub.conftest import Caller, People
+from tests.hub.conftest import Caller, Users
 
 NEW = {"name": "plagiarism-check", "scopes": ["analysis"]}
 
 
 @pytest.fixture
-async def admin(people: People) -> Caller:
-    return await people.make(Role.ADMIN, "root")
+async def admin(users: Users) -> Caller:
+    return await users.make(Role.ADMIN, "root")
 
 
-async def test_a_key_is_shown_once_and_kept_by_hash(admin: Caller, engine: AsyncEngine) -> None:
+async def test_a_key_is_shown_once_and_stored_as_a_hash(admin: Caller, engine: AsyncEngine) -> None:
     answer = await admin.post("/admin/service-keys", NEW)
     assert answer.status_code == 201, answer.text
     given = answer.json()
@@ -35,7 +35,7 @@ async def test_a_key_is_shown_once_and_kept_by_hash(admin: Caller, engine: Async
     assert details == {"name": NEW["name"], "scopes": "analysis"}
 
 
-async def test_keys_of_one_name_are_one_programs(admin: Caller, engine: AsyncEngine) -> None:
+async def test_keys_with_one_name_belong_to_one_program(admin: Caller, engine: AsyncEngine) -> None:
     for _ in range(2):
         await admin.post("/admin/service-keys", NEW)
     async with engine.connect() as conn:
@@ -58,7 +58,7 @@ async def test_a_revoked_key_stays_listed_and_is_revoked_once(admin: Caller) -> 
     assert one["revoked_at"] > 1_700_000_000_000
 
 
-async def test_no_key_is_given_to_a_program_that_was_switched_off(admin: Caller, engine: AsyncEngine) -> None:
+async def test_a_switched_off_program_gets_no_key(admin: Caller, engine: AsyncEngine) -> None:
     given = (await admin.post("/admin/service-keys", NEW)).json()
     async with engine.begin() as conn:
         await conn.execute(update(User).where(User.role == Role.SERVICE).values(is_active=False))
@@ -66,7 +66,7 @@ async def test_no_key_is_given_to_a_program_that_was_switched_off(admin: Caller,
     assert UUID(given["key_id"])
 
 
-async def test_a_bad_key_is_refused_by_its_path(admin: Caller) -> None:
+async def test_an_invalid_key_is_rejected_by_its_path(admin: Caller) -> None:
     for change, path in (
         ({"name": "Big"}, "$.name"),
         ({"name": ""}, "$.name"),

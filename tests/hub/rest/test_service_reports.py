@@ -13,7 +13,7 @@ from judgement.policy import preset, write_policy
 from protocol.flags import FlagStatus
 from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
-from tests.hub.conftest import Caller, People
+from tests.hub.conftest import Caller, Users
 
 
 class Stage:
@@ -36,7 +36,7 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(people: People, engine: AsyncEngine) -> Stage:
+async def stage(users: Users, engine: AsyncEngine) -> Stage:
     stage = Stage()
     async with engine.begin() as conn:
         teacher = await make_user(conn, role=Role.TEACHER)
@@ -45,10 +45,10 @@ async def stage(people: People, engine: AsyncEngine) -> Stage:
         stage.stream, stage.foreign = [await make_stream(conn, one) for one in (stage.attempt, neighbour)]
         await store_events(conn, stage.stream, [("paste", {"chars": number}, number) for number in range(3)])
         await store_events(conn, stage.foreign, [("paste", {"chars": 1}, 1)])
-    stage.admin = await people.make(Role.ADMIN, "root")
+    stage.admin = await users.make(Role.ADMIN, "root")
     given = (await stage.admin.post("/admin/service-keys", {"name": "checker", "scopes": ["analysis"]})).json()
     stage.key_id = given["key_id"]
-    stage.program = Caller(people.anonymous.http)
+    stage.program = Caller(users.anonymous.http)
     stage.program.tokens = {"access_token": given["key"]}
     return stage
 
@@ -57,7 +57,7 @@ async def post(stage: Stage, report: dict[str, Any]) -> Any:
     return await stage.program.post("/analysis/behavior", report)
 
 
-async def test_flags_of_a_program_advise_and_cite_what_is_there(stage: Stage, engine: AsyncEngine) -> None:
+async def test_reported_flags_need_a_review_and_cite_stored_events(stage: Stage, engine: AsyncEngine) -> None:
     answer = await post(stage, stage.report(flags=[stage.flag(3, 1), stage.flag(2, severity="normal")]))
     assert answer.status_code == 200, answer.text
     taken = answer.json()
@@ -82,7 +82,7 @@ async def test_flags_of_a_program_advise_and_cite_what_is_there(stage: Stage, en
     assert (trail.resource, trail.resource_id, trail.ip) == ("attempt", str(stage.attempt), "127.0.0.1")
 
 
-async def test_a_text_and_indicators_are_a_note_and_stand_in_the_analysis(stage: Stage, engine: AsyncEngine) -> None:
+async def test_a_text_and_indicators_become_a_note_and_part_of_the_analysis(stage: Stage, engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         await conn.execute(insert(BehaviorAnalysis).values(attempt_id=stage.attempt, integrity_score=0.9))
     taken = (await post(stage, stage.report(text="Much alike.", indicators=["same phrases", "same gaps"]))).json()
@@ -97,7 +97,7 @@ async def test_a_text_and_indicators_are_a_note_and_stand_in_the_analysis(stage:
     assert (analysis.integrity_score, analysis.state) == (0.9, "pending")
 
 
-async def test_a_report_is_taken_once(stage: Stage, engine: AsyncEngine) -> None:
+async def test_a_report_is_stored_once(stage: Stage, engine: AsyncEngine) -> None:
     report = stage.report(text="Much alike.", flags=[stage.flag(1)])
     first = await post(stage, report)
     assert (await post(stage, report)).json() == first.json()
@@ -108,9 +108,7 @@ async def test_a_report_is_taken_once(stage: Stage, engine: AsyncEngine) -> None
         assert len((await conn.execute(select(AuditLog.id).where(AuditLog.action == "report_behavior"))).all()) == 1
 
 
-async def test_citations_of_what_is_not_there_or_another_attempts_are_refused_by_path(
-    stage: Stage, engine: AsyncEngine
-) -> None:
+async def test_citations_of_unknown_or_foreign_events_are_rejected_by_path(stage: Stage, engine: AsyncEngine) -> None:
     foreign = {"stream_id": str(stage.foreign), "seq": 1}
     unknown = {"stream_id": str(uuid4()), "seq": 1}
     report = stage.report(flags=[stage.flag(1), stage.flag(2, 4), stage.flag(cited=[foreign, unknown])])
@@ -127,7 +125,7 @@ async def test_citations_of_what_is_not_there_or_another_attempts_are_refused_by
 
 
 @pytest.mark.parametrize("name", ["integrity_score", "lmi_score", "dropout_label", "score", "flagged"])
-async def test_posted_scores_and_labels_are_refused_by_name(stage: Stage, name: str) -> None:
+async def test_reported_scores_and_labels_are_rejected_by_name(stage: Stage, name: str) -> None:
     assert name in COMPUTED_FIELDS
     for said in ({name: 0.1}, stage.report() | {name: None}):
         answer = await post(stage, said)
@@ -135,13 +133,13 @@ async def test_posted_scores_and_labels_are_refused_by_name(stage: Stage, name: 
         assert [fault["path"] for fault in answer.json()["errors"]] == [f"$.{name}"]
 
 
-async def test_a_posted_flag_says_nothing_that_a_person_decides(stage: Stage) -> None:
+async def test_a_reported_flag_cannot_set_what_a_reviewer_decides(stage: Stage) -> None:
     for name in COMPUTED_FLAG_FIELDS:
         answer = await post(stage, stage.report(flags=[stage.flag(1), stage.flag(1) | {name: "confirmed"}]))
         assert [fault["path"] for fault in answer.json()["errors"]] == [f"$.flags[1].{name}"]
 
 
-async def test_a_bad_report_is_refused_by_its_path(stage: Stage) -> None:
+async def test_an_invalid_report_is_rejected_by_its_path(stage: Stage) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"id": "x"}, "$.id"),
         ({"text": ""}, "$.text"),
@@ -159,10 +157,10 @@ async def test_a_bad_report_is_refused_by_its_path(stage: Stage) -> None:
     assert (await post(stage, stage.report(attempt_id=str(uuid4())))).status_code == 404
 
 
-async def test_only_a_good_key_of_the_scope_comes_in(stage: Stage, people: People, engine: AsyncEngine) -> None:
+async def test_only_a_valid_key_with_the_scope_is_accepted(stage: Stage, users: Users, engine: AsyncEngine) -> None:
     report = stage.report(text="x")
-    teacher = await people.make(Role.TEACHER, "teacher")
-    for caller in (people.anonymous, teacher, stage.admin):
+    teacher = await users.make(Role.TEACHER, "teacher")
+    for caller in (users.anonymous, teacher, stage.admin):
         assert (await caller.post("/analysis/behavior", report)).status_code == 401
     assert (await stage.program.get("/exams")).status_code == 401
     assert (await post(stage, report)).status_code == 200
@@ -172,14 +170,14 @@ async def test_only_a_good_key_of_the_scope_comes_in(stage: Stage, people: Peopl
     assert (await post(stage, report)).status_code == 401
 
 
-async def test_a_key_without_the_scope_is_known_and_may_not(stage: Stage, engine: AsyncEngine) -> None:
+async def test_a_key_without_the_scope_is_forbidden(stage: Stage, engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         await conn.execute(update(ServiceKey).values(scopes=[]))
     assert (await post(stage, stage.report(text="x"))).status_code == 403
 
 
 @pytest.mark.parametrize("status", FlagStatus)
-async def test_a_programs_flag_counts_in_no_score_whatever_a_person_decides(
+async def test_a_reported_flag_changes_no_score_after_any_decision(
     stage: Stage, engine: AsyncEngine, status: FlagStatus
 ) -> None:
     await post(stage, stage.report(flags=[stage.flag(1)]))

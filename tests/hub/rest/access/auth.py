@@ -1,35 +1,35 @@
-"""Signing in: open to everybody, whoever else they are already; tickets only to one's own kind of socket."""
+"""Signing in is open to all callers. A ticket is only for the socket of the caller's role."""
 
 from tests.hub.conftest import PASSWORD
-from tests.hub.rest.access.rows import CALLERS, NOBODY, SERVICE, STUDENTS, Call, Row, filled, for_everybody, for_roles
-from tests.hub.rest.access.stage import Stage
+from tests.hub.rest.access.rows import ANONYMOUS, CALLERS, SERVICE, STUDENTS, Call, Row, filled, for_all, for_roles
+from tests.hub.rest.access.setup import AccessSetup
 
-MAKER_LOGIN = {"username": "the-maker", "password": PASSWORD}
-PERSONS = [caller for caller in CALLERS if caller not in (NOBODY, SERVICE)]
+CREATOR_LOGIN = {"username": "the-creator", "password": PASSWORD}
+SIGNED_IN = [caller for caller in CALLERS if caller not in (ANONYMOUS, SERVICE)]
 
 
-async def registering(stage: Stage, caller: str) -> Call:
-    del stage
+async def registering(setup: AccessSetup, caller: str) -> Call:
+    del setup
     return Call(body={"username": f"new-{CALLERS.index(caller)}", "password": PASSWORD, "name": "New"})
 
 
-async def refreshing(stage: Stage, caller: str) -> Call:
+async def refreshing(setup: AccessSetup, caller: str) -> Call:
     del caller
-    fresh = await stage.anew("the maker")
+    fresh = await setup.new_session("the creator")
     return Call(body={"refresh_token": fresh.tokens["refresh_token"]})
 
 
 ROWS = [
-    Row("POST /auth/register", for_everybody(201), registering),
-    Row("POST /auth/login", for_everybody(), filled(MAKER_LOGIN)),
-    Row("POST /auth/code", for_everybody(401), filled({"code": "7K2M-9QXA-04RT-B6WE"})),
-    Row("POST /auth/refresh", for_everybody(), refreshing, noted=False),
-    Row("POST /auth/logout", for_roles(*PERSONS, ok=204), signed_in_anew=True),
-    Row("POST /auth/ws-ticket", for_roles(*STUDENTS), filled({"purpose": "monitor"}), noted=False),
+    Row("POST /auth/register", for_all(201), registering),
+    Row("POST /auth/login", for_all(), filled(CREATOR_LOGIN)),
+    Row("POST /auth/code", for_all(401), filled({"code": "7K2M-9QXA-04RT-B6WE"})),
+    Row("POST /auth/refresh", for_all(), refreshing, audited=False),
+    Row("POST /auth/logout", for_roles(*SIGNED_IN, ok=204), in_new_session=True),
+    Row("POST /auth/ws-ticket", for_roles(*STUDENTS), filled({"purpose": "monitor"}), audited=False),
     Row(
         "POST /auth/ws-ticket",
-        for_roles(*(caller for caller in PERSONS if caller not in STUDENTS)),
+        for_roles(*(caller for caller in SIGNED_IN if caller not in STUDENTS)),
         filled({"purpose": "console"}),
-        noted=False,
+        audited=False,
     ),
 ]

@@ -1,4 +1,4 @@
-"""The sockets: who is welcome, who may watch an exam, and who may give which order in it."""
+"""The sockets: which callers can connect, watch an exam, and send each command."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -6,51 +6,51 @@ from typing import Any
 
 from protocol.flags import FlagStatus
 from protocol.roles import Permission
-from tests.hub.rest.access.rows import ADMIN, CALLERS, MAKER, NOBODY, SERVICE, STRANGER, STUDENTS
-from tests.hub.rest.access.stage import Stage
+from tests.hub.rest.access.rows import ADMIN, ANONYMOUS, CALLERS, CREATOR, SERVICE, STRANGER, STUDENTS
+from tests.hub.rest.access.setup import AccessSetup
 
 ROWS: list[Any] = []
-"""Sockets are no routes that answer a request."""
+"""Sockets are not routes with an answer."""
 
 CLOSED: Mapping[str, Mapping[str, int | None]] = {
-    "/ws/console": dict.fromkeys(CALLERS) | dict.fromkeys(STUDENTS, 4403) | {NOBODY: 4401, SERVICE: 4401},
-    "/ws/monitor": dict.fromkeys(CALLERS, 4403) | {CALLERS[2]: None, NOBODY: 4401, SERVICE: 4401},
+    "/ws/console": dict.fromkeys(CALLERS) | dict.fromkeys(STUDENTS, 4403) | {ANONYMOUS: 4401, SERVICE: 4401},
+    "/ws/monitor": dict.fromkeys(CALLERS, 4403) | {CALLERS[2]: None, ANONYMOUS: 4401, SERVICE: 4401},
 }
-"""With which code a hello is refused; None is a welcome. A monitor's hello names the student's attempt."""
+"""The close code for each caller; None is a welcome. The hello names the student's attempt."""
 
-WATCHERS = {MAKER, ADMIN, Permission.VIEW, Permission.INVIGILATE, Permission.REVIEW}
-"""Whom the exam's board is shown."""
+BOARD_VIEWERS = {CREATOR, ADMIN, Permission.VIEW, Permission.INVIGILATE, Permission.REVIEW}
+"""Callers who can see the exam's board."""
 
-ASKING = [caller for caller, code in CLOSED["/ws/console"].items() if code is None]
+WELCOME = [caller for caller, code in CLOSED["/ws/console"].items() if code is None]
 
 
 @dataclass(frozen=True)
-class Order:
-    """One command of a console, who may give it, and what it says."""
+class CommandRow:
+    """One command of a console, its permission and its arguments."""
 
     action: str
     permission: Permission
-    says: Callable[[Stage], Awaitable[dict[str, Any]]]
+    arguments: Callable[[AccessSetup], Awaitable[dict[str, Any]]]
 
     def is_for(self, caller: str) -> bool:
-        return caller in (MAKER, ADMIN, self.permission) and caller != STRANGER
+        return caller in (CREATOR, ADMIN, self.permission) and caller != STRANGER
 
 
-async def _message(stage: Stage) -> dict[str, Any]:
-    return {"to": [stage.attempt_id], "text": "Five minutes"}
+async def _message(setup: AccessSetup) -> dict[str, Any]:
+    return {"to": [setup.attempt_id], "text": "Five minutes"}
 
 
-async def _review(stage: Stage) -> dict[str, Any]:
+async def _review(setup: AccessSetup) -> dict[str, Any]:
     decision = {"decision": FlagStatus.DISMISSED, "seen": FlagStatus.OPEN, "reason": "a notification"}
-    return {"flag_id": await stage.flag(), **decision}
+    return {"flag_id": await setup.flag(), **decision}
 
 
-async def _end(stage: Stage) -> dict[str, Any]:
-    return {"to": [await stage.attempt()], "reason": "the room is cleared"}
+async def _end(setup: AccessSetup) -> dict[str, Any]:
+    return {"to": [await setup.attempt()], "reason": "the room is cleared"}
 
 
-ORDERS = [
-    Order("message", Permission.INVIGILATE, _message),
-    Order("review", Permission.REVIEW, _review),
-    Order("end", Permission.INVIGILATE, _end),
+COMMANDS = [
+    CommandRow("message", Permission.INVIGILATE, _message),
+    CommandRow("review", Permission.REVIEW, _review),
+    CommandRow("end", Permission.INVIGILATE, _end),
 ]

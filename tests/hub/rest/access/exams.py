@@ -1,43 +1,43 @@
-"""Exams, items, policies, rosters, permissions: by what was permitted; sharing an exam is its maker's alone."""
+"""Exams, items, policies and rosters need a permission. Only the creator can give permissions."""
 
 from protocol.roles import Permission, Role
-from tests.hub.rest.access.rows import ADMIN, MAKER, TEACHERS, Call, Row, filled, for_roles, permitted
-from tests.hub.rest.access.stage import Stage
+from tests.hub.rest.access.rows import ADMIN, CREATOR, TEACHERS, Call, Row, filled, for_roles, permitted
+from tests.hub.rest.access.setup import AccessSetup
 
 VIEW, EDIT, REVIEW = Permission.VIEW, Permission.EDIT, Permission.REVIEW
 
 
-async def editing(stage: Stage, caller: str) -> Call:
+async def editing(setup: AccessSetup, caller: str) -> Call:
     del caller
-    return Call(body={"version": await stage.version(), "topic": "Optics"})
+    return Call(body={"version": await setup.version(), "topic": "Optics"})
 
 
-async def publishing(stage: Stage, caller: str) -> Call:
+async def publishing(setup: AccessSetup, caller: str) -> Call:
     del caller
-    await stage.hide()
+    await setup.hide()
     return Call()
 
 
-async def leaving(stage: Stage, caller: str) -> Call:
+async def leaving(setup: AccessSetup, caller: str) -> Call:
     del caller
-    return Call({"student_id": await stage.student_on_roster()})
+    return Call({"student_id": await setup.student_on_roster()})
 
 
-async def leaving_next_door(stage: Stage, caller: str) -> Call:
+async def leaving_other_exam(setup: AccessSetup, caller: str) -> Call:
     del caller
-    return Call({"student_id": stage.neighbour["student_id"]})
+    return Call({"student_id": setup.other_exam["student_id"]})
 
 
-async def granting(stage: Stage, caller: str) -> Call:
+async def granting(setup: AccessSetup, caller: str) -> Call:
     del caller
-    return Call({"username": (await stage.account(Role.TEACHER))[1]}, {"can_view": True})
+    return Call({"username": (await setup.account(Role.TEACHER))[1]}, {"can_view": True})
 
 
-async def withdrawing(stage: Stage, caller: str) -> Call:
+async def withdrawing(setup: AccessSetup, caller: str) -> Call:
     del caller
-    call = await granting(stage, MAKER)
-    path = f"/exams/{stage.exam_id}/permissions/{call.params['username']}"
-    assert (await stage.callers[MAKER].put(path, call.body)).status_code == 200
+    call = await granting(setup, CREATOR)
+    path = f"/exams/{setup.exam_id}/permissions/{call.params['username']}"
+    assert (await setup.callers[CREATOR].put(path, call.body)).status_code == 200
     return call
 
 
@@ -50,7 +50,7 @@ ROWS = [
     # An attempt is running.
     Row("POST /exams/{exam_id:uuid}/unpublish", permitted(EDIT, ok=409)),
     Row("POST /exams/{exam_id:uuid}/release", permitted(EDIT)),
-    Row("GET /exams/{exam_id:uuid}/items", permitted(VIEW, EDIT, REVIEW), noted=True),
+    Row("GET /exams/{exam_id:uuid}/items", permitted(VIEW, EDIT, REVIEW), audited=True),
     Row("PUT /exams/{exam_id:uuid}/items", permitted(EDIT), filled({"items": []})),
     Row("GET /exams/{exam_id:uuid}/policy", permitted(VIEW, EDIT, REVIEW)),
     Row("PUT /exams/{exam_id:uuid}/policy", permitted(EDIT), filled({"policy": {}})),
@@ -61,7 +61,7 @@ ROWS = [
         filled({"students": [{"username": "newcomer", "name": "New"}]}),
     ),
     Row("DELETE /exams/{exam_id:uuid}/roster/{student_id:uuid}", permitted(EDIT, ok=204), leaving),
-    Row("DELETE /exams/{exam_id:uuid}/roster/{student_id:uuid}", {MAKER: 404, ADMIN: 404}, leaving_next_door),
+    Row("DELETE /exams/{exam_id:uuid}/roster/{student_id:uuid}", {CREATOR: 404, ADMIN: 404}, leaving_other_exam),
     Row("GET /exams/{exam_id:uuid}/permissions", permitted()),
     Row("PUT /exams/{exam_id:uuid}/permissions/{username:str}", permitted(), granting),
     Row("DELETE /exams/{exam_id:uuid}/permissions/{username:str}", permitted(ok=204), withdrawing),

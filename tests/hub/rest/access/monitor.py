@@ -1,33 +1,33 @@
-"""Monitoring by requests: a student's own attempt, and nobody else's stream."""
+"""Monitoring over HTTP: only the student's own attempt and stream."""
 
 from typing import Any
 from uuid import uuid4
 
 from tests.hub.rest.access.rows import STUDENT, Call, Row, own
-from tests.hub.rest.access.stage import Stage
+from tests.hub.rest.access.setup import AccessSetup
 
 
-def hello(stage: Stage) -> dict[str, Any]:
+def hello(setup: AccessSetup) -> dict[str, Any]:
     client = {"name": "test", "version": "1"}
-    said = {"attempt_id": str(stage.attempt_id), "boot": str(uuid4()), "client": client}
-    return said | {"acked": 0, "next_seq": 1, "mono": 1, "at": 1}
+    fields = {"attempt_id": str(setup.attempt_id), "boot": str(uuid4()), "client": client}
+    return fields | {"acked": 0, "next_seq": 1, "mono": 1, "at": 1}
 
 
-async def opening(stage: Stage, caller: str) -> Call:
+async def opening(setup: AccessSetup, caller: str) -> Call:
     del caller
-    return Call(body=hello(stage))
+    return Call(body=hello(setup))
 
 
-async def delivering(stage: Stage, caller: str) -> Call:
-    """Into the stream the student has just opened."""
+async def delivering(setup: AccessSetup, caller: str) -> Call:
+    """Deliver to a stream that the student has just opened."""
     del caller
-    opened = await stage.callers[STUDENT].post("/monitor/streams", hello(stage))
+    opened = await setup.callers[STUDENT].post("/monitor/streams", hello(setup))
     assert opened.is_success, opened.text
     event = {"type": "alive", "at": 1, "mono": 1}
     return Call(body={"stream": opened.json()["stream"], "first_seq": 1, "events": [event]})
 
 
 ROWS = [
-    Row("POST /monitor/streams", own(), opening, noted=False),
-    Row("POST /monitor/events", own(), delivering, noted=False),
+    Row("POST /monitor/streams", own(), opening, audited=False),
+    Row("POST /monitor/events", own(), delivering, audited=False),
 ]

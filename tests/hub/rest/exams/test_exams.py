@@ -11,15 +11,15 @@ from db.queries import feed
 from judgement.policy import preset, read_policy
 from protocol.attempts import AttemptStatus
 from protocol.roles import Permission, Role
-from tests.hub.conftest import Caller, People
+from tests.hub.conftest import Caller, Users
 
 EXAM = {"title": "Physics", "duration_minutes": 90}
 ADA = {"username": "ada", "name": "Ada Example"}
 
 
 @pytest.fixture
-async def teacher(people: People) -> Caller:
-    return await people.make(Role.TEACHER, "teacher")
+async def teacher(users: Users) -> Caller:
+    return await users.make(Role.TEACHER, "teacher")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def test_an_exam_is_a_draft_with_its_policy_and_its_feed(teacher: Caller, 
     assert (await teacher.get(path_of(exam))).json() == exam
 
 
-async def test_everything_an_exam_is_said_to_be_is_kept(teacher: Caller) -> None:
+async def test_every_field_of_an_exam_is_stored(teacher: Caller) -> None:
     said = EXAM | {
         "topic": "Optics",
         "passing_score": 2.5,
@@ -70,7 +70,7 @@ async def test_everything_an_exam_is_said_to_be_is_kept(teacher: Caller) -> None
     assert {name: exam[name] for name in said} == said
 
 
-async def test_a_bad_exam_is_refused_by_its_path(teacher: Caller) -> None:
+async def test_an_invalid_exam_is_rejected_by_its_path(teacher: Caller) -> None:
     cases: list[tuple[dict[str, object], str]] = [
         ({"title": ""}, "$.title"),
         ({"title": "a\0"}, "$.title"),
@@ -92,28 +92,28 @@ async def test_a_bad_exam_is_refused_by_its_path(teacher: Caller) -> None:
 
 
 async def test_students_and_teachers_without_the_right_create_no_exam(
-    people: People, engine: AsyncEngine, teacher: Caller
+    users: Users, engine: AsyncEngine, teacher: Caller
 ) -> None:
-    student = await people.make(Role.STUDENT, "ada")
+    student = await users.make(Role.STUDENT, "ada")
     assert (await student.post("/exams", EXAM)).status_code == 403
     async with engine.begin() as conn:
         await conn.execute(update(TeacherProfile).values(can_create_exams=False))
     assert (await teacher.post("/exams", EXAM)).status_code == 403
-    admin = await people.make(Role.ADMIN, "root")
+    admin = await users.make(Role.ADMIN, "root")
     assert (await admin.post("/exams", EXAM)).status_code == 201
 
 
 async def test_teachers_see_their_own_exams_and_administrators_all(
-    people: People, teacher: Caller, exam: dict[str, Any]
+    users: Users, teacher: Caller, exam: dict[str, Any]
 ) -> None:
-    other = await people.make(Role.TEACHER, "other")
-    admin = await people.make(Role.ADMIN, "root")
+    other = await users.make(Role.TEACHER, "other")
+    admin = await users.make(Role.ADMIN, "root")
     assert (await teacher.get("/exams")).json() == {"items": [exam], "next": None}
     assert (await other.get("/exams")).json() == {"items": [], "next": None}
     assert (await admin.get("/exams")).json()["items"] == [exam]
 
 
-async def test_exams_are_listed_page_by_page_the_newest_first(teacher: Caller) -> None:
+async def test_exams_are_paged_newest_first(teacher: Caller) -> None:
     made = [(await teacher.post("/exams", EXAM)).json()["exam_id"] for _ in range(5)]
     seen, after = [], {}
     while True:
@@ -125,14 +125,14 @@ async def test_exams_are_listed_page_by_page_the_newest_first(teacher: Caller) -
     assert seen == made[::-1]
 
 
-async def test_a_bad_page_is_refused_by_its_path(teacher: Caller) -> None:
+async def test_an_invalid_page_is_rejected_by_its_path(teacher: Caller) -> None:
     for name, value in (("limit", 0), ("limit", 201), ("limit", "x"), ("after", "x"), ("after", "")):
         answer = await teacher.get("/exams", **{name: value})
         assert answer.status_code == 400, value
         assert [fault["path"] for fault in answer.json()["errors"]] == [f"query.{name}"]
 
 
-async def test_an_edit_changes_what_it_names_and_is_noted(
+async def test_an_edit_changes_only_its_fields_and_is_audited(
     teacher: Caller, exam: dict[str, Any], engine: AsyncEngine
 ) -> None:
     edited = await teacher.patch(path_of(exam), {"version": 1, "topic": "Optics", "opens_at": 7})
@@ -142,7 +142,7 @@ async def test_an_edit_changes_what_it_names_and_is_noted(
     assert await trail(engine) == ["create_exam", "edit_exam", "edit_exam"]
 
 
-async def test_who_saw_an_older_exam_changes_nothing(teacher: Caller, exam: dict[str, Any]) -> None:
+async def test_an_edit_of_an_older_version_changes_nothing(teacher: Caller, exam: dict[str, Any]) -> None:
     await teacher.patch(path_of(exam), {"version": 1, "topic": "Optics"})
     answer = await teacher.patch(path_of(exam), {"version": 1, "topic": "Waves"})
     assert answer.status_code == 409
@@ -150,7 +150,7 @@ async def test_who_saw_an_older_exam_changes_nothing(teacher: Caller, exam: dict
     assert (await teacher.get(path_of(exam))).json()["topic"] == "Optics"
 
 
-async def test_a_bad_edit_is_refused_by_its_path(teacher: Caller, exam: dict[str, Any]) -> None:
+async def test_an_invalid_edit_is_rejected_by_its_path(teacher: Caller, exam: dict[str, Any]) -> None:
     await teacher.patch(path_of(exam), {"version": 1, "opens_at": 100})
     cases: list[tuple[dict[str, object], str]] = [
         ({"topic": "x"}, "$"),
@@ -165,7 +165,7 @@ async def test_a_bad_edit_is_refused_by_its_path(teacher: Caller, exam: dict[str
         assert [fault["path"] for fault in answer.json()["errors"]] == [path]
 
 
-async def test_what_a_board_shows_of_an_exam_reaches_its_feed(
+async def test_a_change_that_boards_show_reaches_the_feed(
     teacher: Caller, exam: dict[str, Any], engine: AsyncEngine
 ) -> None:
     await teacher.patch(path_of(exam), {"version": 1, "topic": "Optics"})
@@ -176,14 +176,14 @@ async def test_what_a_board_shows_of_an_exam_reaches_its_feed(
     assert msgspec.json.decode(row.body) == {"exam_id": exam["exam_id"], "title": "Latin", "duration_minutes": 30}
 
 
-async def test_students_see_an_exam_from_its_publication_until_it_is_taken_back(
-    people: People, teacher: Caller, exam: dict[str, Any], engine: AsyncEngine
+async def test_students_see_an_exam_while_it_is_published(
+    users: Users, teacher: Caller, exam: dict[str, Any], engine: AsyncEngine
 ) -> None:
     (ada,) = (await teacher.post(path_of(exam, "roster"), {"students": [ADA]})).json()
-    assert (await people.anonymous.post("/auth/code", {"code": ada["code"]})).status_code == 401
+    assert (await users.anonymous.post("/auth/code", {"code": ada["code"]})).status_code == 401
     for _ in range(2):
         assert (await teacher.post(path_of(exam, "publish"))).json()["is_published"]
-    student = await people.sign_in_by_code(ada["code"])
+    student = await users.sign_in_by_code(ada["code"])
     assert [one["exam_id"] for one in (await student.get("/student/exams")).json()["items"]] == [exam["exam_id"]]
     await student.post(f"/student/exams/{exam['exam_id']}/start")
     answer = await teacher.post(path_of(exam, "unpublish"))
@@ -203,8 +203,8 @@ async def test_results_are_released_once(teacher: Caller, exam: dict[str, Any], 
     assert await trail(engine) == ["create_exam", "release"]
 
 
-async def test_somebody_elses_exam_does_not_exist(people: People, exam: dict[str, Any]) -> None:
-    other = await people.make(Role.TEACHER, "other")
+async def test_another_teachers_exam_does_not_exist(users: Users, exam: dict[str, Any]) -> None:
+    other = await users.make(Role.TEACHER, "other")
     for unknown in (exam, {"exam_id": str(uuid4())}):
         for answer in (
             await other.get(path_of(unknown)),

@@ -12,7 +12,7 @@ from hub.errors import Invalid
 from hub.rest.exams.items import NewItem, read_items_of
 from protocol.attempts import ItemKind
 from protocol.roles import Role
-from tests.hub.conftest import Caller, People
+from tests.hub.conftest import Caller, Users
 
 CHOICE = {"item": "q1", "kind": "choice", "prompt": "Which?", "choices": ["a", "b"], "points": 2, "answer_key": "b"}
 MULTIPLE = {"item": "q2", "kind": "multiple", "prompt": "Which?", "choices": ["a", "b", "c"], "answer_key": ["c", "a"]}
@@ -22,8 +22,8 @@ ALL = [CHOICE, MULTIPLE, NUMBER, TEXT]
 
 
 @pytest.fixture
-async def teacher(people: People) -> Caller:
-    return await people.make(Role.TEACHER, "teacher")
+async def teacher(users: Users) -> Caller:
+    return await users.make(Role.TEACHER, "teacher")
 
 
 @pytest.fixture
@@ -46,11 +46,11 @@ async def test_items_are_replaced_by_a_version_and_the_maximum_score_follows(tea
     assert (await teacher.put(path, answer.json())).status_code == 409
 
 
-async def test_who_only_views_sees_no_key_and_every_reading_of_keys_is_noted(
-    people: People, teacher: Caller, path: str, engine: AsyncEngine
+async def test_viewers_see_no_key_and_every_reading_of_keys_is_audited(
+    users: Users, teacher: Caller, path: str, engine: AsyncEngine
 ) -> None:
     await teacher.put(path, {"items": ALL})
-    other = await people.make(Role.TEACHER, "other")
+    other = await users.make(Role.TEACHER, "other")
     grants = path.replace("items", "permissions/other")
     await teacher.put(grants, {"can_view": True})
     items = (await other.get(path)).json()["items"]
@@ -93,7 +93,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "below"), BAD, ids=lambda case: str(case)[:40])
-async def test_an_item_that_does_not_fit_is_named_by_its_path(
+async def test_an_invalid_item_is_named_by_its_path(
     teacher: Caller, path: str, change: dict[str, Any], below: str
 ) -> None:
     answer = await teacher.put(path, {"items": [TEXT, CHOICE | change]})
@@ -101,7 +101,7 @@ async def test_an_item_that_does_not_fit_is_named_by_its_path(
     assert [fault["path"] for fault in answer.json()["errors"]] == [f"$.items[1].{below}"]
 
 
-async def test_all_items_that_do_not_fit_are_named_at_once(teacher: Caller, path: str) -> None:
+async def test_all_invalid_items_are_listed_at_once(teacher: Caller, path: str) -> None:
     answer = await teacher.put(path, {"items": [CHOICE, CHOICE | {"answer_key": "c"}, NUMBER | {"answer_key": 1}]})
     assert [fault["path"] for fault in answer.json()["errors"]] == [
         "$.items[1].item",
@@ -140,7 +140,7 @@ def check_paths(paths: list[str]) -> None:
 
 
 @given(st.lists(new_items, max_size=4))
-def test_items_are_refused_by_path_or_read_back_as_themselves(wanted: list[NewItem]) -> None:
+def test_items_are_rejected_by_path_or_stored_unchanged(wanted: list[NewItem]) -> None:
     try:
         read = read_items_of(wanted)
     except Invalid as error:

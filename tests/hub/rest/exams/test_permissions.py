@@ -4,12 +4,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog
 from protocol.roles import Role
-from tests.hub.conftest import Caller, People
+from tests.hub.conftest import Caller, Users
 
 
 @pytest.fixture
-async def teacher(people: People) -> Caller:
-    return await people.make(Role.TEACHER, "teacher")
+async def teacher(users: Users) -> Caller:
+    return await users.make(Role.TEACHER, "teacher")
 
 
 @pytest.fixture
@@ -17,10 +17,10 @@ async def path(teacher: Caller) -> str:
     return f"/exams/{(await teacher.post('/exams', {'title': 'Physics', 'duration_minutes': 90})).json()['exam_id']}"
 
 
-async def test_a_teacher_may_do_what_was_permitted_until_it_is_withdrawn(
-    people: People, teacher: Caller, path: str, engine: AsyncEngine
+async def test_a_permission_is_valid_until_it_is_removed(
+    users: Users, teacher: Caller, path: str, engine: AsyncEngine
 ) -> None:
-    other = await people.make(Role.TEACHER, "other")
+    other = await users.make(Role.TEACHER, "other")
     granted = await teacher.put(f"{path}/permissions/Other", {"can_edit": True})
     assert granted.status_code == 200, granted.text
     assert granted.json() == {
@@ -50,9 +50,9 @@ async def test_a_teacher_may_do_what_was_permitted_until_it_is_withdrawn(
     ]
 
 
-async def test_no_permission_lets_a_teacher_permit_others(people: People, teacher: Caller, path: str) -> None:
-    other = await people.make(Role.TEACHER, "other")
-    third = await people.make(Role.TEACHER, "third")
+async def test_no_permission_allows_changing_permissions(users: Users, teacher: Caller, path: str) -> None:
+    other = await users.make(Role.TEACHER, "other")
+    third = await users.make(Role.TEACHER, "third")
     everything = dict.fromkeys(["can_view", "can_edit", "can_invigilate", "can_review", "can_view_analytics"], True)
     await teacher.put(f"{path}/permissions/other", everything)
     for caller, status in ((other, 403), (third, 404)):
@@ -61,8 +61,8 @@ async def test_no_permission_lets_a_teacher_permit_others(people: People, teache
         assert (await caller.delete(f"{path}/permissions/other")).status_code == status
 
 
-async def test_who_cannot_be_permitted_anything_is_refused(people: People, teacher: Caller, path: str) -> None:
-    await people.make(Role.STUDENT, "ada")
-    for name, status in (("ada", 404), ("nobody", 404), ("teacher", 409), ("a%00", 400), ("x" * 65, 400)):
+async def test_only_other_teachers_can_get_permissions(users: Users, teacher: Caller, path: str) -> None:
+    await users.make(Role.STUDENT, "ada")
+    for name, status in (("ada", 404), ("unknown", 404), ("teacher", 409), ("a%00", 400), ("x" * 65, 400)):
         assert (await teacher.put(f"{path}/permissions/{name}", {"can_view": True})).status_code == status, name
     assert (await teacher.put(f"{path}/permissions/ada", {"can_view": 3})).status_code == 400

@@ -5,12 +5,12 @@ import pytest
 from judgement.policy import preset, write_policy
 from judgement.rules import RULES
 from protocol.roles import Role
-from tests.hub.conftest import Caller, People
+from tests.hub.conftest import Caller, Users
 
 
 @pytest.fixture
-async def teacher(people: People) -> Caller:
-    return await people.make(Role.TEACHER, "teacher")
+async def teacher(users: Users) -> Caller:
+    return await users.make(Role.TEACHER, "teacher")
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ async def path(teacher: Caller) -> str:
     return f"/exams/{exam['exam_id']}/policy"
 
 
-async def test_a_policy_is_shown_whole_with_every_rule_in_words(teacher: Caller, path: str) -> None:
+async def test_a_policy_is_complete_and_describes_every_rule(teacher: Caller, path: str) -> None:
     view = (await teacher.get(path)).json()
     assert view["version"] == 1
     assert view["policy"] == write_policy(preset("browser"))
@@ -30,7 +30,7 @@ async def test_a_policy_is_shown_whole_with_every_rule_in_words(teacher: Caller,
         assert rule["false_alarms"]
 
 
-async def test_a_new_version_takes_what_is_said_and_leaves_the_rest_to_the_preset(teacher: Caller, path: str) -> None:
+async def test_a_new_version_takes_its_settings_and_the_others_from_the_preset(teacher: Caller, path: str) -> None:
     answer = await teacher.put(path, {"policy": {"rules": {"left_page": {"times": 7}}}, "version": 1})
     assert answer.status_code == 200, answer.text
     view = answer.json()
@@ -43,7 +43,7 @@ async def test_a_new_version_takes_what_is_said_and_leaves_the_rest_to_the_prese
     assert (await teacher.put(path, {"policy": {}, "version": 2})).status_code == 409
 
 
-async def test_a_bad_value_is_refused_by_its_path(teacher: Caller, path: str) -> None:
+async def test_an_invalid_value_is_rejected_by_its_path(teacher: Caller, path: str) -> None:
     cases: list[tuple[Any, str]] = [
         ({"rules": {"left_page": {"times": 1}}}, "$.policy.rules.left_page.times"),
         ({"rules": {"left_page": {"times": "3"}}}, "$.policy.rules.left_page.times"),

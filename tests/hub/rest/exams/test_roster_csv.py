@@ -36,11 +36,11 @@ def test_a_roster_is_read_with_the_rows_of_the_spreadsheet() -> None:
     ],
     ids=["byte order mark", "semicolons", "old line ends", "quotes"],
 )
-def test_what_spreadsheets_write_is_read(body: bytes) -> None:
+def test_csv_of_spreadsheets_is_read(body: bytes) -> None:
     assert read_csv(body).rows == [CsvRow(number=2, username="ada", name="Adå")]
 
 
-def test_every_row_that_does_not_fit_is_named_at_once() -> None:
+def test_every_invalid_row_is_listed_at_once() -> None:
     body = (
         HEAD
         + "ada,Ada,ada@school.example\n"
@@ -63,7 +63,7 @@ def test_every_row_that_does_not_fit_is_named_at_once() -> None:
     assert "row 2" in read_csv(body.encode()).faults[3].message
 
 
-def test_a_header_that_does_not_fit_is_named() -> None:
+def test_an_invalid_header_is_named() -> None:
     assert paths("username\nada\n") == ["row 1"]
     assert paths("username,name,phone\nada,Ada,1\n") == ["row 1, phone"]
     assert paths("username,name,name\nada,Ada,1\n") == ["row 1, name"]
@@ -71,7 +71,7 @@ def test_a_header_that_does_not_fit_is_named() -> None:
     assert paths("") == ["row 1", "row 1"]
 
 
-def test_a_file_that_is_no_roster_is_refused() -> None:
+def test_a_file_that_is_not_a_roster_is_rejected() -> None:
     assert paths(b"\xff\xfe\x00") == ["file"]
     assert paths(HEAD) == ["file"]
     assert paths(HEAD + '"ada,Ada') == ["file"]
@@ -80,7 +80,7 @@ def test_a_file_that_is_no_roster_is_refused() -> None:
 
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,20}", fullmatch=True)
-people = st.lists(
+users = st.lists(
     st.tuples(names, st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=30)),
     min_size=1,
     max_size=20,
@@ -88,8 +88,8 @@ people = st.lists(
 )
 
 
-@given(people, st.sampled_from([",", ";"]), st.sampled_from(["\n", "\r\n"]))
-def test_what_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]], separator: str, end: str) -> None:
+@given(users, st.sampled_from([",", ";"]), st.sampled_from(["\n", "\r\n"]))
+def test_written_csv_is_read_back(rows: list[tuple[str, str]], separator: str, end: str) -> None:
     file = io.StringIO()
     csv.writer(file, delimiter=separator, lineterminator=end).writerows([("username", "name"), *rows])
     reading = read_csv(file.getvalue().encode())
@@ -102,7 +102,7 @@ def test_what_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]], sepa
 
 
 @given(st.binary(max_size=300) | st.text(alphabet='ausernm,;"\n\r x', max_size=300).map(str.encode))
-def test_any_bytes_give_rows_or_faults_that_name_their_place(body: bytes) -> None:
+def test_any_bytes_give_rows_or_faults_with_a_place(body: bytes) -> None:
     for file in (body, HEAD.encode() + body):
         reading = read_csv(file)
         assert reading.rows or reading.faults

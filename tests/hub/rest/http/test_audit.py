@@ -5,12 +5,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog
 from protocol.roles import Role
-from tests.hub.conftest import People
+from tests.hub.conftest import Users
 
 
-async def test_a_row_says_who_from_where_and_by_what_program(people: People, engine: AsyncEngine) -> None:
-    teacher = await people.make(Role.TEACHER, "teacher")
-    people.anonymous.http.headers["User-Agent"] = "a-browser/1 " * 50 + "x"
+async def test_a_row_has_user_address_and_user_agent(users: Users, engine: AsyncEngine) -> None:
+    teacher = await users.make(Role.TEACHER, "teacher")
+    users.anonymous.http.headers["User-Agent"] = "a-browser/1 " * 50 + "x"
     exam = (await teacher.post("/exams", {"title": "Physics", "duration_minutes": 90})).json()
     async with engine.connect() as conn:
         row = (await conn.execute(select(AuditLog).where(AuditLog.action == "create_exam"))).one()

@@ -20,7 +20,7 @@ from hub.rest.http import fields
         (fields.Text, "two\nlines\n"),
     ],
 )
-def test_what_fits_is_taken_as_it_is(field: Any, value: str) -> None:
+def test_valid_fields_are_accepted_unchanged(field: Any, value: str) -> None:
     assert msgspec.convert(value, field) == value
 
 
@@ -46,6 +46,6 @@ def test_what_fits_is_taken_as_it_is(field: Any, value: str) -> None:
         (fields.Text, "\0"),
     ],
 )
-def test_what_does_not_fit_is_refused(field: Any, value: str) -> None:
+def test_invalid_fields_are_rejected(field: Any, value: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(value, field)

@@ -1,5 +1,6 @@
-"""Every operation, asked by everybody for what its schema allows and for what it forbids: no answer is a fault of the
-server, and each is as the schema has it. Nothing is left out: whatever the document names is asked.
+"""Call every documented operation as every caller, with requests that its schema allows and forbids.
+
+No answer may be a server error, and each answer must match the schema.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hub.auth.limits import Allowance, FailureLimits
 from protocol.roles import Role
 from tests.factories import make_user
-from tests.hub.conftest import PASSWORD, People
+from tests.hub.conftest import PASSWORD, Users
 from tests.hub.rest.teacher.conftest import make_classroom
 
 CHECKS = [
@@ -36,25 +37,25 @@ CHECKS = [
     response_schema_conformance,
 ]
 EXAMPLES = 4
-"""How often each operation is asked, each way, by each."""
+"""The number of requests for each operation, mode and caller."""
 
 ACCOUNTS = {"student": Role.STUDENT, "teacher": Role.TEACHER, "root": Role.ADMIN}
-NOBODY, PROGRAM = "", "plagiarism-check"
+ANONYMOUS, PROGRAM = "", "plagiarism-check"
 
 
-class Askers:
-    """One of every role, a program with a key, and somebody who has not signed in."""
+class SchemaCallers:
+    """One user of every role, a program with a key, and a caller who has not signed in."""
 
     def __init__(self, url: str, known: dict[str, list[str]], key: str) -> None:
         self.url = url
         self.known = known
-        self.asked = 0
+        self.calls = 0
         self._tokens = {PROGRAM: key}
         self._http = requests.Session()
         self._http.trust_env = False
 
-    def ask(self, operation: Any, mode: GenerationMode) -> None:
-        """Ask one operation some times over, most times about things that exist."""
+    def call(self, operation: Any, mode: GenerationMode) -> None:
+        """Call one operation several times, mostly with ids that exist."""
 
         @settings(
             max_examples=EXAMPLES,
@@ -65,24 +66,24 @@ class Askers:
             suppress_health_check=list(HealthCheck),
         )
         @given(case=operation.as_strategy(generation_mode=mode), about=st.integers(0, 3))
-        def ask_once(case: Case, about: int) -> None:
+        def call_once(case: Case, about: int) -> None:
             if about:
                 for name in self.known.keys() & (case.path_parameters or {}).keys():
                     case.path_parameters[name] = self.known[name][about % len(self.known[name])]
-            for username in (NOBODY, PROGRAM, *ACCOUNTS):
+            for username in (ANONYMOUS, PROGRAM, *ACCOUNTS):
                 self._ask_as(username, case)
 
-        ask_once()
+        call_once()
 
     def _ask_as(self, username: str, case: Case) -> None:
-        self.asked += 1
+        self.calls += 1
         answer = case.call(base_url=self.url, session=self._http, headers=self._sign_in(username), timeout=30)
         case.validate_response(answer, checks=CHECKS)
         if username in ACCOUNTS and (answer.status_code == 401 or "/logout" in case.path):
             self._tokens.pop(username, None)
 
     def _sign_in(self, username: str) -> dict[str, str]:
-        if username == NOBODY:
+        if username == ANONYMOUS:
             return {}
         if username not in self._tokens:
             body = {"username": username, "password": PASSWORD}
@@ -91,12 +92,12 @@ class Askers:
         return {"Authorization": f"Bearer {self._tokens[username]}"}
 
 
-def find_failures(document: dict[str, Any], askers: Askers) -> Iterator[str]:
+def find_failures(document: dict[str, Any], callers: SchemaCallers) -> Iterator[str]:
     for found in schemathesis.openapi.from_dict(document).get_all_operations():
         operation = found.ok()
         for mode in modes_of(operation):
             try:
-                askers.ask(operation, mode)
+                callers.call(operation, mode)
             except Exception as error:
                 yield f"{operation.label}, {mode.value}: {type(error).__name__}: {error}"
 
@@ -109,16 +110,16 @@ def modes_of(operation: Any) -> Sequence[GenerationMode]:
 
 @pytest.fixture
 def limits() -> FailureLimits:
-    """Nobody is shut out here for asking wrongly."""
+    """Failed sign-ins must not lock out the callers of this test."""
     return FailureLimits(Allowance(10**6, 10**6))
 
 
 @pytest.fixture
-async def known(people: People, engine: AsyncEngine) -> dict[str, list[str]]:
-    """What exists, by the name it has in paths, and a key to ask with."""
-    classroom = await make_classroom(engine, people)
-    await people.make(Role.STUDENT, "student")
-    admin = await people.make(Role.ADMIN, "root")
+async def known(users: Users, engine: AsyncEngine) -> dict[str, list[str]]:
+    """Return existing ids by the names of their path parameters, and a service key."""
+    classroom = await make_classroom(engine, users)
+    await users.make(Role.STUDENT, "student")
+    admin = await users.make(Role.ADMIN, "root")
     keys = [(await admin.post("/admin/service-keys", {"name": PROGRAM, "scopes": ["analysis"]})).json() for _ in "ab"]
     attempt_id, ended = await classroom.sit("Ada Example"), await classroom.sit("Eve Example")
     stream_id = await classroom.record(attempt_id)
@@ -139,11 +140,9 @@ async def known(people: People, engine: AsyncEngine) -> dict[str, list[str]]:
 
 
 @pytest.mark.timeout(300)
-async def test_whatever_is_asked_by_whomever_is_answered_as_the_schema_says(
-    app: Litestar, url: str, known: dict[str, list[str]]
-) -> None:
+async def test_every_answer_matches_the_schema(app: Litestar, url: str, known: dict[str, list[str]]) -> None:
     document = app.openapi_schema.to_schema()
-    askers = Askers(url, known, *known.pop("key"))
-    found = await asyncio.to_thread(lambda: list(find_failures(document, askers)))
+    callers = SchemaCallers(url, known, *known.pop("key"))
+    found = await asyncio.to_thread(lambda: list(find_failures(document, callers)))
     assert found == [], "\n\n".join(found)
-    assert askers.asked >= len(document["paths"]) * (2 + len(ACCOUNTS))
+    assert callers.calls >= len(document["paths"]) * (2 + len(ACCOUNTS))

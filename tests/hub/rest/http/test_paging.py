@@ -13,19 +13,19 @@ MOMENTS = st.datetimes(timezones=st.just(UTC))
 
 
 @given(MOMENTS, st.uuids())
-def test_a_cursor_reads_back_as_what_it_was_written_from(moment: datetime, key: UUID) -> None:
+def test_a_cursor_decodes_to_its_key(moment: datetime, key: UUID) -> None:
     assert read_cursor(write_cursor(key), UUID) == key
     assert read_cursor(write_cursor((moment, key)), tuple[Moment, UUID]) == (moment, key)
 
 
 @given(st.text(max_size=80))
-def test_what_no_page_ended_with_is_refused_by_its_path(after: str) -> None:
+def test_an_invalid_cursor_is_rejected_by_its_path(after: str) -> None:
     with pytest.raises(Invalid) as refused:
         read_cursor(after, UUID)
     assert [fault.path for fault in refused.value.faults] == ["query.after"]
 
 
-def test_a_cursor_of_another_list_or_another_spelling_is_refused() -> None:
+def test_a_cursor_of_another_list_or_encoding_is_rejected() -> None:
     key = uuid4()
     spelt = base64.urlsafe_b64encode(f' "{key}"'.encode()).rstrip(b"=").decode()
     naive = write_cursor(("2026-01-01T00:00:00", key))
@@ -50,7 +50,7 @@ def test_a_list_begins_without_a_cursor() -> None:
     assert read_cursor(None, UUID) is None
 
 
-def test_a_page_ends_with_a_cursor_only_where_another_row_was_found() -> None:
+def test_a_page_has_a_cursor_only_if_another_row_follows() -> None:
     assert make_page([], 2, key=int).next is None
     assert make_page([1, 2], 2, key=int).next is None
     page = make_page([1, 2, 3], 2, key=int)

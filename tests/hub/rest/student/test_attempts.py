@@ -9,7 +9,7 @@ from hub.auth.passwords import Passwords
 from hub.rest.http.paging import write_cursor
 from protocol.roles import Role
 from tests.factories import make_flag
-from tests.hub.conftest import PASSWORD, Caller, People
+from tests.hub.conftest import PASSWORD, Caller, Users
 from tests.seeded_attempts import WITH_TEXT, SeededAttempt, answer, end, seed_attempt
 
 
@@ -27,13 +27,13 @@ async def seeded(engine: AsyncEngine, passwords: Passwords) -> SeededAttempt:
 
 
 @pytest.fixture
-async def ada(people: People, seeded: SeededAttempt) -> Caller:
+async def ada(users: Users, seeded: SeededAttempt) -> Caller:
     assert seeded
-    return await people.sign_in("ada")
+    return await users.sign_in("ada")
 
 
-async def test_an_attempt_is_gone_on_with_from_any_machine(
-    ada: Caller, people: People, seeded: SeededAttempt, engine: AsyncEngine
+async def test_an_attempt_can_be_resumed_on_any_computer(
+    ada: Caller, users: Users, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
         await answer(conn, seeded, "a", "y", 1_000)
@@ -55,13 +55,11 @@ async def test_an_attempt_is_gone_on_with_from_any_machine(
         "a": ("x", 2),
         "d": ("Because", 1),
     }
-    elsewhere = (await (await people.sign_in("ada")).get(path)).json()
+    elsewhere = (await (await users.sign_in("ada")).get(path)).json()
     assert elsewhere == {**paper, "server_at": elsewhere["server_at"]}
 
 
-async def test_no_key_is_ever_part_of_what_a_student_reads(
-    ada: Caller, seeded: SeededAttempt, engine: AsyncEngine
-) -> None:
+async def test_students_never_read_an_answer_key(ada: Caller, seeded: SeededAttempt, engine: AsyncEngine) -> None:
     for _ in range(2):
         read = [await ada.get(f"/student/exams/{seeded.attempt_id}{end_}") for end_ in ("", "/answers")]
         read.append(await ada.get("/student/exams"))
@@ -72,7 +70,7 @@ async def test_no_key_is_ever_part_of_what_a_student_reads(
             await end(conn, seeded)
 
 
-async def test_afterwards_the_receipt_and_when_it_ended_are_there(
+async def test_an_ended_attempt_has_its_receipt_and_end(
     ada: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
@@ -83,7 +81,7 @@ async def test_afterwards_the_receipt_and_when_it_ended_are_there(
     assert paper["completed_at"] == ended.receipt.submitted_at
 
 
-async def test_revisions_go_page_by_page_and_say_which_stands(
+async def test_revisions_are_paged_with_the_one_that_counts(
     ada: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
@@ -101,33 +99,33 @@ async def test_revisions_go_page_by_page_and_say_which_stands(
 
 
 @pytest.mark.parametrize("key", [["a", 0], ["a", 10**30], ["a"], [1, 1], "a"])
-async def test_a_cursor_nobody_gave_is_refused(ada: Caller, seeded: SeededAttempt, key: object) -> None:
+async def test_an_invented_cursor_is_rejected(ada: Caller, seeded: SeededAttempt, key: object) -> None:
     refused = await ada.get(f"/student/exams/{seeded.attempt_id}/answers", after=write_cursor(key))
     assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, "query.after")
 
 
-async def test_nobody_reads_somebody_else_s_attempt(people: People, seeded: SeededAttempt) -> None:
-    eve = await people.make(Role.STUDENT, "eve")
+async def test_a_student_cannot_read_another_students_attempt(users: Users, seeded: SeededAttempt) -> None:
+    eve = await users.make(Role.STUDENT, "eve")
     for end_ in ("", "/answers"):
         assert (await eve.get(f"/student/exams/{seeded.attempt_id}{end_}")).status_code == 404
-        assert (await people.anonymous.get(f"/student/exams/{seeded.attempt_id}{end_}")).status_code == 401
+        assert (await users.anonymous.get(f"/student/exams/{seeded.attempt_id}{end_}")).status_code == 401
 
 
-async def test_a_code_reads_the_attempt_of_its_own_exam_and_no_other(
-    people: People, seeded: SeededAttempt, engine: AsyncEngine
+async def test_a_sign_in_by_code_reads_only_the_attempt_of_its_exam(
+    users: Users, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
-    teacher = await people.make(Role.TEACHER, "teacher")
+    teacher = await users.make(Role.TEACHER, "teacher")
     latin = await teacher.post("/exams", {"title": "Latin", "duration_minutes": 90, "is_published": True})
     roster = f"/exams/{latin.json()['exam_id']}/roster"
     (one,) = (await teacher.post(roster, {"students": [{"username": "ada", "name": "Ada"}]})).json()
-    by_code = await people.sign_in_by_code(one["code"])
+    by_code = await users.sign_in_by_code(one["code"])
     assert (await by_code.get(f"/student/exams/{seeded.attempt_id}")).status_code == 404
     assert (await by_code.post(f"/student/exams/{seeded.attempt_id}/submit")).status_code == 404
     started = (await by_code.post(f"/student/exams/{latin.json()['exam_id']}/start")).json()
     assert (await by_code.get(f"/student/exams/{started['attempt_id']}")).status_code == 200
 
 
-async def test_the_record_comes_once_the_attempt_is_analysed_and_marks_once_they_are_released(
+async def test_the_record_follows_the_analysis_and_marks_follow_the_release(
     ada: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     path = f"/student/exams/{seeded.attempt_id}"

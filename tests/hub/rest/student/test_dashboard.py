@@ -4,12 +4,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import Exam, StudentProfile, User
 from hub.auth.passwords import Passwords
 from protocol.roles import Role
-from tests.hub.conftest import PASSWORD, Caller, People
+from tests.hub.conftest import PASSWORD, Caller, Users
 from tests.seeded_attempts import answer, end, seed_attempt
 
 
-async def test_a_student_s_own_page_says_what_they_sat_and_never_a_risk(
-    people: People, engine: AsyncEngine, passwords: Passwords
+async def test_a_students_dashboard_has_the_attempts_and_never_a_risk(
+    users: Users, engine: AsyncEngine, passwords: Passwords
 ) -> None:
     async with engine.begin() as conn:
         seeded = await seed_attempt(conn, passing=1)
@@ -21,7 +21,7 @@ async def test_a_student_s_own_page_says_what_they_sat_and_never_a_risk(
             .values(username="ada", password_hash=await passwords.hash(PASSWORD))
         )
         await conn.execute(update(Exam).values(results_released_at=func.now()))
-    ada = await people.sign_in("ada")
+    ada = await users.sign_in("ada")
     page = (await ada.get("/student/dashboard")).json()
     assert page["profile"]["username"] == "ada"
     assert [(one["attempt_id"], one["score"]) for one in page["exam_history"]] == [(str(seeded.attempt_id), 2)]
@@ -30,8 +30,8 @@ async def test_a_student_s_own_page_says_what_they_sat_and_never_a_risk(
     assert page["summary"] == {"total_exams": 1, "passed": 1, "average_score": 20}
 
 
-async def test_a_page_without_an_exam_is_there_and_is_for_students_alone(people: People, engine: AsyncEngine) -> None:
-    eve = await people.make(Role.STUDENT, "eve")
+async def test_a_dashboard_without_exams_exists_for_students_only(users: Users, engine: AsyncEngine) -> None:
+    eve = await users.make(Role.STUDENT, "eve")
     async with engine.begin() as conn:
         await conn.execute(
             update(StudentProfile).values(
@@ -43,6 +43,6 @@ async def test_a_page_without_an_exam_is_there_and_is_for_students_alone(people:
     assert page["integrity"] == {"score": 0.75, "status": "good"}
     assert page["dropout_risk"] == {"label": None, "flagged": False}
     assert page["summary"] == {"total_exams": 0, "passed": 0, "average_score": None}
-    teacher: Caller = await people.make(Role.TEACHER, "teacher")
+    teacher: Caller = await users.make(Role.TEACHER, "teacher")
     assert (await teacher.get("/student/dashboard")).status_code == 403
-    assert (await people.anonymous.get("/student/dashboard")).status_code == 401
+    assert (await users.anonymous.get("/student/dashboard")).status_code == 401

@@ -9,14 +9,14 @@ from db.models import Exam
 from judgement.notice import VERSION
 from protocol.roles import Role
 from tests.candidates import system_events
-from tests.hub.conftest import Caller, People
+from tests.hub.conftest import Caller, Users
 
 ADA = {"username": "ada", "name": "Ada Example"}
 
 
 @pytest.fixture
-async def teacher(people: People) -> Caller:
-    return await people.make(Role.TEACHER, "teacher")
+async def teacher(users: Users) -> Caller:
+    return await users.make(Role.TEACHER, "teacher")
 
 
 async def enrol(teacher: Caller, title: str = "Physics") -> tuple[str, str]:
@@ -27,23 +27,23 @@ async def enrol(teacher: Caller, title: str = "Physics") -> tuple[str, str]:
     return exam_id, ada["code"]
 
 
-async def test_starting_again_goes_on_with_the_same_attempt(people: People, teacher: Caller) -> None:
+async def test_starting_again_resumes_the_same_attempt(users: Users, teacher: Caller) -> None:
     exam_id, code = await enrol(teacher)
-    ada = await people.sign_in_by_code(code)
+    ada = await users.sign_in_by_code(code)
     first = await ada.post(f"/student/exams/{exam_id}/start")
     assert first.status_code == 200
     started = first.json()
     assert started["status"] == "in_progress"
     assert started["deadline"] > ada.tokens["expires_at"]
-    elsewhere = await people.sign_in_by_code(code)
+    elsewhere = await users.sign_in_by_code(code)
     again = (await elsewhere.post(f"/student/exams/{exam_id}/start")).json()
     assert again == {**started, "server_at": again["server_at"]}
     assert again["server_at"] >= started["server_at"]
 
 
-async def test_students_see_the_exams_they_are_enrolled_in_and_what_runs(people: People, teacher: Caller) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
-    await people.make(Role.STUDENT, "eve")
+async def test_students_see_their_exams_and_running_attempts(users: Users, teacher: Caller) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
+    await users.make(Role.STUDENT, "eve")
     physics, _ = await enrol(teacher, "Physics")
     latin, _ = await enrol(teacher, "Latin")
     started = (await ada.post(f"/student/exams/{physics}/start")).json()
@@ -52,16 +52,16 @@ async def test_students_see_the_exams_they_are_enrolled_in_and_what_runs(people:
     assert [(exam["exam_id"], exam["title"]) for exam in listed] == [(latin, "Latin"), (physics, "Physics")]
     assert [exam["attempt"] for exam in listed] == [None, started]
     assert [exam["state"] for exam in listed] == ["open", "running"]
-    eve = await people.sign_in("eve")
+    eve = await users.sign_in("eve")
     assert (await eve.get("/student/exams")).json() == {"items": [], "next": None}
     assert (await eve.post(f"/student/exams/{physics}/start")).status_code == 404
 
 
-async def test_a_code_opens_its_own_exam_and_no_other_even_after_a_refresh(people: People, teacher: Caller) -> None:
+async def test_a_code_opens_only_its_exam_also_after_a_refresh(users: Users, teacher: Caller) -> None:
     physics, code = await enrol(teacher, "Physics")
     latin, _ = await enrol(teacher, "Latin")
-    ada = await people.sign_in_by_code(code)
-    renewed = await Caller(people.anonymous.http).sign_in(
+    ada = await users.sign_in_by_code(code)
+    renewed = await Caller(users.anonymous.http).sign_in(
         "/auth/refresh", {"refresh_token": ada.tokens["refresh_token"]}
     )
     assert renewed.tokens["exam_id"] == physics
@@ -72,34 +72,34 @@ async def test_a_code_opens_its_own_exam_and_no_other_even_after_a_refresh(peopl
 
 
 async def test_an_unpublished_exam_does_not_exist_for_students(
-    people: People, teacher: Caller, engine: AsyncEngine
+    users: Users, teacher: Caller, engine: AsyncEngine
 ) -> None:
     exam_id, code = await enrol(teacher)
-    ada = await people.sign_in_by_code(code)
+    ada = await users.sign_in_by_code(code)
     async with engine.begin() as conn:
         await conn.execute(update(Exam).values(is_published=False))
     assert (await ada.get("/student/exams")).json()["items"] == []
     answer = await ada.post(f"/student/exams/{exam_id}/start")
     assert answer.status_code == 404
     assert answer.json()["code"] == "not_found"
-    assert (await people.anonymous.post("/auth/code", {"code": code})).status_code == 401
+    assert (await users.anonymous.post("/auth/code", {"code": code})).status_code == 401
 
 
-async def test_unknown_exams_and_other_roles_are_refused(people: People, teacher: Caller) -> None:
-    ada = await people.make(Role.STUDENT, "ada")
+async def test_unknown_exams_and_other_roles_are_rejected(users: Users, teacher: Caller) -> None:
+    ada = await users.make(Role.STUDENT, "ada")
     assert (await ada.post(f"/student/exams/{uuid4()}/start")).status_code == 404
     assert (await ada.post("/student/exams/physics/start")).status_code == 404
     assert (await teacher.post(f"/student/exams/{uuid4()}/start")).status_code == 403
     assert (await teacher.get("/student/exams")).status_code == 403
-    assert (await people.anonymous.get("/student/exams")).status_code == 401
+    assert (await users.anonymous.get("/student/exams")).status_code == 401
 
 
-async def test_the_list_of_exams_goes_page_by_page(people: People, teacher: Caller) -> None:
+async def test_the_list_of_exams_is_paged(users: Users, teacher: Caller) -> None:
     made = [(await enrol(teacher, title))[0] for title in ("A", "B", "C")]
-    ada = await people.make(Role.STUDENT, "zoe")
+    ada = await users.make(Role.STUDENT, "zoe")
     assert (await ada.get("/student/exams")).json()["items"] == []
     code = (await teacher.post(f"/exams/{made[0]}/roster", {"students": [ADA]})).json()[0]["code"]
-    only = await people.sign_in_by_code(code)
+    only = await users.sign_in_by_code(code)
     assert [one["exam_id"] for one in (await only.get("/student/exams")).json()["items"]] == made[:1]
     for exam_id in made:
         await teacher.post(f"/exams/{exam_id}/roster", {"students": [{"username": "zoe", "name": "Zoe"}]})
@@ -114,11 +114,11 @@ async def test_the_list_of_exams_goes_page_by_page(people: People, teacher: Call
     assert (await ada.get("/student/exams", after="nonsense")).status_code == 400
 
 
-async def test_the_notice_says_what_is_recorded_before_anything_is(
-    people: People, teacher: Caller, engine: AsyncEngine
+async def test_the_notice_is_shown_before_anything_is_recorded(
+    users: Users, teacher: Caller, engine: AsyncEngine
 ) -> None:
     exam_id, code = await enrol(teacher)
-    ada = await people.sign_in_by_code(code)
+    ada = await users.sign_in_by_code(code)
     (exam,) = (await ada.get("/student/exams")).json()["items"]
     notice = exam["notice"]
     assert exam["monitored"]
@@ -136,10 +136,10 @@ async def test_the_notice_says_what_is_recorded_before_anything_is(
 
 
 async def test_an_exam_that_opens_later_or_has_closed_is_listed_and_not_started(
-    people: People, teacher: Caller, engine: AsyncEngine
+    users: Users, teacher: Caller, engine: AsyncEngine
 ) -> None:
     exam_id, code = await enrol(teacher)
-    ada = await people.sign_in_by_code(code)
+    ada = await users.sign_in_by_code(code)
     hour = timedelta(hours=1)
     for opens, closes, state in ((hour, 2 * hour, "upcoming"), (-2 * hour, -hour, "closed")):
         async with engine.begin() as conn:
@@ -150,9 +150,9 @@ async def test_an_exam_that_opens_later_or_has_closed_is_listed_and_not_started(
         assert (refused.status_code, refused.json()["code"]) == (409, "not_open")
 
 
-async def test_an_exam_is_sat_once(people: People, teacher: Caller) -> None:
+async def test_an_exam_can_be_taken_once(users: Users, teacher: Caller) -> None:
     exam_id, code = await enrol(teacher)
-    ada = await people.sign_in_by_code(code)
+    ada = await users.sign_in_by_code(code)
     attempt_id = (await ada.post(f"/student/exams/{exam_id}/start", {})).json()["attempt_id"]
     assert (await ada.post(f"/student/exams/{attempt_id}/submit")).status_code == 200
     refused = await ada.post(f"/student/exams/{exam_id}/start")

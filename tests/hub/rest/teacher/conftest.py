@@ -1,4 +1,4 @@
-"""A class whose exam is under review: attempts with facts and flags, and teachers who may do this and that with it."""
+"""An exam for review: attempts with events and flags, and teachers with some permissions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from db.queries.evaluation.flags import EventId, NewFlag
 from protocol.flags import Severity
 from protocol.roles import Permission, Role
 from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user, store_events
-from tests.hub.conftest import Caller, People
+from tests.hub.conftest import Caller, Users
 
 HubTopic = tuple[str, dict[str, Any], int]
 
@@ -32,29 +32,31 @@ def user_id_of(caller: Caller) -> UUID:
 
 
 class Classroom:
-    """One exam and its maker; everything is made in transactions of its own."""
+    """One exam and its creator. Each method commits."""
 
-    def __init__(self, engine: AsyncEngine, people: People, teacher: Caller, exam_id: UUID) -> None:
+    def __init__(self, engine: AsyncEngine, users: Users, teacher: Caller, exam_id: UUID) -> None:
         self.engine = engine
-        self.people = people
+        self.users = users
         self.teacher = teacher
         self.exam_id = exam_id
 
-    async def sit(self, name: str = "Ada Example", *, exam_id: UUID | None = None, student: UUID | None = None) -> UUID:
-        """Somebody sits the exam."""
+    async def start_attempt(
+        self, name: str = "Ada Example", *, exam_id: UUID | None = None, student: UUID | None = None
+    ) -> UUID:
+        """Start an attempt of a student."""
         async with self.engine.begin() as conn:
             student = student or await make_user(conn, name=name)
             return await make_attempt(conn, exam_id or self.exam_id, student)
 
     async def record(self, attempt_id: UUID, events: Sequence[HubTopic] = EVENTS) -> UUID:
-        """A client of the attempt says this; returns its stream."""
+        """Store events of a client; return the stream."""
         async with self.engine.begin() as conn:
             stream_id = await make_stream(conn, attempt_id)
             await store_events(conn, stream_id, events)
             return stream_id
 
     async def connect(self, attempt_id: UUID) -> None:
-        """A client of the attempt has been there all the time."""
+        """Record that a client was connected all the time."""
         async with self.engine.begin() as conn:
             await make_connection(conn, attempt_id, await make_stream(conn, attempt_id))
 
@@ -66,7 +68,7 @@ class Classroom:
         severity: Severity = Severity.WARNING,
         summary: str = "Away from the page for at least 21.0 s (limit 20 s).",
     ) -> UUID:
-        """A rule raises a flag."""
+        """Raise a flag of a rule."""
         new = NewFlag(
             attempt_id=attempt_id,
             rule=rule,
@@ -84,7 +86,7 @@ class Classroom:
         return row.flag_id
 
     async def end(self, attempt_id: UUID, **reached: Any) -> None:
-        """The attempt ends, with these columns."""
+        """End the attempt with these columns."""
         values = {"status": "submitted", "completed_at": func.now(), **reached}
         async with self.engine.begin() as conn:
             await conn.execute(update(ExamAttempt).where(ExamAttempt.id == attempt_id).values(**values))
@@ -93,9 +95,9 @@ class Classroom:
         async with self.engine.begin() as conn:
             return await make_exam(conn, user_id_of(maker))
 
-    async def permitted(self, *permissions: Permission, name: str = "helper") -> Caller:
-        """Another teacher, who may do these things with the exam."""
-        caller = await self.people.make(Role.TEACHER, name)
+    async def teacher_with(self, *permissions: Permission, name: str = "helper") -> Caller:
+        """Create another teacher with these permissions."""
+        caller = await self.users.make(Role.TEACHER, name)
         if permissions:
             async with self.engine.begin() as conn:
                 await conn.execute(
@@ -107,31 +109,34 @@ class Classroom:
                 )
         return caller
 
-    async def trail(self, action: str) -> list[tuple[UUID | None, str]]:
-        """Who did this, to what."""
+    async def audit_rows(self, action: str) -> list[tuple[UUID | None, str]]:
+        """Return the actor and the resource of each audit row with this action."""
         async with self.engine.connect() as conn:
             found = await conn.execute(
                 select(AuditLog.actor_id, AuditLog.resource_id).where(AuditLog.action == action).order_by(AuditLog.id)
             )
             return [(row.actor_id, row.resource_id) for row in found]
 
-    async def refuses(self, path: str, *, without: Sequence[Permission], **params: object) -> None:
-        """Without these permissions: 403 to who has others, 404 to who has none, 403 to students, 401 to nobody."""
+    async def check_permissions(self, path: str, *, without: Sequence[Permission], **params: object) -> None:
+        """Check that a path needs one of these permissions.
+
+        403 with others, 404 without any, 403 for students, 401 without a sign-in.
+        """
         others = [one for one in Permission if one not in without]
-        some = await self.permitted(*others, name=f"some-{uuid4()}")
-        none = await self.permitted(name=f"none-{uuid4()}")
-        student = await self.people.make(Role.STUDENT, f"student-{uuid4()}")
-        answers = [await caller.get(path, **params) for caller in (some, none, student, self.people.anonymous)]
+        some = await self.teacher_with(*others, name=f"some-{uuid4()}")
+        none = await self.teacher_with(name=f"none-{uuid4()}")
+        student = await self.users.make(Role.STUDENT, f"student-{uuid4()}")
+        answers = [await caller.get(path, **params) for caller in (some, none, student, self.users.anonymous)]
         assert [answer.status_code for answer in answers] == [403, 404, 403, 401], path
 
 
-async def make_classroom(engine: AsyncEngine, people: People) -> Classroom:
-    teacher = await people.make(Role.TEACHER, "teacher")
+async def make_classroom(engine: AsyncEngine, users: Users) -> Classroom:
+    teacher = await users.make(Role.TEACHER, "teacher")
     async with engine.begin() as conn:
         exam_id = await make_exam(conn, user_id_of(teacher))
-    return Classroom(engine, people, teacher, exam_id)
+    return Classroom(engine, users, teacher, exam_id)
 
 
 @pytest.fixture
-async def classroom(engine: AsyncEngine, people: People) -> Classroom:
-    return await make_classroom(engine, people)
+async def classroom(engine: AsyncEngine, users: Users) -> Classroom:
+    return await make_classroom(engine, users)

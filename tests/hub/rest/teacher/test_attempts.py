@@ -11,7 +11,7 @@ from tests.hub.rest.teacher.conftest import Classroom
 
 
 async def test_attempts_are_listed_by_their_numbers_page_by_page(classroom: Classroom) -> None:
-    made = [str(await classroom.sit(f"Student {number}")) for number in range(5)]
+    made = [str(await classroom.start_attempt(f"Student {number}")) for number in range(5)]
     seen, after = [], {}
     while True:
         page = (await classroom.teacher.get(f"/teacher/exams/{classroom.exam_id}/attempts", limit=2, **after)).json()
@@ -22,8 +22,8 @@ async def test_attempts_are_listed_by_their_numbers_page_by_page(classroom: Clas
     assert seen == made
 
 
-async def test_a_line_says_what_was_reached_concluded_and_is_open(classroom: Classroom, engine: AsyncEngine) -> None:
-    attempt_id = await classroom.sit("Eve Example")
+async def test_an_attempt_in_the_list_has_its_results_and_open_flags(classroom: Classroom, engine: AsyncEngine) -> None:
+    attempt_id = await classroom.start_attempt("Eve Example")
     await classroom.flag(attempt_id)
     await classroom.flag(attempt_id, severity=Severity.NORMAL)
     dismissed = await classroom.flag(attempt_id)
@@ -67,9 +67,9 @@ async def test_a_line_says_what_was_reached_concluded_and_is_open(classroom: Cla
     }
 
 
-async def test_attempts_are_for_those_who_may_see_the_exam(classroom: Classroom) -> None:
+async def test_attempts_need_a_permission(classroom: Classroom) -> None:
     path = f"/teacher/exams/{classroom.exam_id}/attempts"
-    await classroom.refuses(path, without=[Permission.VIEW])
-    viewer = await classroom.permitted(Permission.VIEW)
+    await classroom.check_permissions(path, without=[Permission.VIEW])
+    viewer = await classroom.teacher_with(Permission.VIEW)
     assert (await viewer.get(path)).json() == {"items": [], "next": None}
     assert (await viewer.get(f"/teacher/exams/{uuid4()}/attempts")).status_code == 404

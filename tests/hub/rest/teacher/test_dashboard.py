@@ -3,8 +3,8 @@ from protocol.roles import Permission, Role
 from tests.hub.rest.teacher.conftest import Classroom
 
 
-async def test_a_dashboard_counts_what_goes_on_and_what_is_open(classroom: Classroom) -> None:
-    running, ended = await classroom.sit("Ada Example"), await classroom.sit("Eve Example")
+async def test_a_dashboard_counts_running_and_open_work(classroom: Classroom) -> None:
+    running, ended = await classroom.start_attempt("Ada Example"), await classroom.start_attempt("Eve Example")
     await classroom.end(ended)
     flags = [await classroom.flag(ended), await classroom.flag(ended, severity=Severity.CRITICAL)]
     await classroom.flag(running, severity=Severity.NORMAL)
@@ -30,22 +30,22 @@ async def test_a_dashboard_counts_what_goes_on_and_what_is_open(classroom: Class
     assert seen["recent_flags"][0]["rule_name"] == "left the page"
 
 
-async def test_a_dashboard_shows_the_exams_one_may_do_anything_with_the_newest_first(classroom: Classroom) -> None:
-    helper = await classroom.permitted(Permission.INVIGILATE)
+async def test_a_dashboard_shows_exams_with_a_permission_newest_first(classroom: Classroom) -> None:
+    helper = await classroom.teacher_with(Permission.INVIGILATE)
     own = str(await classroom.make_exam(helper))
-    await classroom.flag(await classroom.sit())
+    await classroom.flag(await classroom.start_attempt())
     seen = (await helper.get("/teacher/dashboard")).json()
     assert [exam["exam_id"] for exam in seen["exams"]] == [own, str(classroom.exam_id)]
     assert seen["exams"][1]["permissions"] == ["can_invigilate"]
-    # Whoever only invigilates is told how many flags are open, and not what they say.
+    # An invigilator sees the number of open flags, and not the flags.
     assert seen["recent_flags"] == []
-    stranger = await classroom.permitted(name="stranger")
+    stranger = await classroom.teacher_with(name="stranger")
     assert (await stranger.get("/teacher/dashboard")).json()["exams"] == []
-    admin = await classroom.people.make(Role.ADMIN, "root")
+    admin = await classroom.users.make(Role.ADMIN, "root")
     assert (await admin.get("/teacher/dashboard")).json()["summary"]["exams"] == 2
 
 
 async def test_a_dashboard_is_for_teachers(classroom: Classroom) -> None:
-    student = await classroom.people.make(Role.STUDENT, "ada")
+    student = await classroom.users.make(Role.STUDENT, "ada")
     assert (await student.get("/teacher/dashboard")).status_code == 403
-    assert (await classroom.people.anonymous.get("/teacher/dashboard")).status_code == 401
+    assert (await classroom.users.anonymous.get("/teacher/dashboard")).status_code == 401

@@ -17,8 +17,8 @@ async def read(classroom: Classroom, **params: object) -> dict:
 
 
 async def sit_some(classroom: Classroom) -> list:
-    """Three have ended, one is still sitting."""
-    attempts = [await classroom.sit(f"Student {number}") for number in range(4)]
+    """Create three attempts that have ended and one that is running."""
+    attempts = [await classroom.start_attempt(f"Student {number}") for number in range(4)]
     reached = (
         {"percentage": 90, "passed": True, "integrity_score": 1.0, "lmi": 80, "dropout_label": "safe"},
         {"percentage": 30, "passed": False, "integrity_score": 0.2, "lmi": 20, "dropout_label": "copy"},
@@ -29,7 +29,7 @@ async def sit_some(classroom: Classroom) -> list:
     return attempts
 
 
-async def test_an_exam_nobody_has_sat_has_no_averages(classroom: Classroom) -> None:
+async def test_an_exam_without_attempts_has_no_averages(classroom: Classroom) -> None:
     seen = await read(classroom)
     assert seen["exam"]["title"] == "Physics"
     assert isinstance(seen["analytics"].pop("as_of"), int)
@@ -46,9 +46,7 @@ async def test_an_exam_nobody_has_sat_has_no_averages(classroom: Classroom) -> N
     assert sum(part["count"] for part in seen["score_distribution"]) == 0
 
 
-async def test_figures_are_live_until_the_view_is_refreshed_and_then_as_of_that(
-    classroom: Classroom, engine: AsyncEngine
-) -> None:
+async def test_figures_are_live_until_the_first_refresh_of_the_view(classroom: Classroom, engine: AsyncEngine) -> None:
     attempts = await sit_some(classroom)
 
     def check(seen: dict) -> None:
@@ -78,8 +76,8 @@ async def test_distributions_hold_every_attempt_once_both_ends_included(classroo
     assert integrity == [0, 0, 1, 0, 0, 0, 0, 0, 0, 1]
 
 
-async def test_items_tell_how_many_answered_and_what_they_were_given(classroom: Classroom, engine: AsyncEngine) -> None:
-    first, second, running, _ = [await classroom.sit(f"Student {number}") for number in range(4)]
+async def test_items_have_the_number_of_answers_and_the_points(classroom: Classroom, engine: AsyncEngine) -> None:
+    first, second, running, _ = [await classroom.start_attempt(f"Student {number}") for number in range(4)]
     await classroom.end(first, submission_data={"responses": {"q1": "a", "q2": "b"}})
     await classroom.end(second, submission_data={"responses": {"q1": "c"}})
     async with engine.begin() as conn:
@@ -104,10 +102,8 @@ async def test_items_tell_how_many_answered_and_what_they_were_given(classroom: 
     ]
 
 
-async def test_a_rules_precision_is_what_people_confirmed_of_what_they_decided(
-    classroom: Classroom, engine: AsyncEngine
-) -> None:
-    attempt_id = await classroom.sit()
+async def test_precision_is_the_share_of_confirmed_decisions(classroom: Classroom, engine: AsyncEngine) -> None:
+    attempt_id = await classroom.start_attempt()
     statuses = [*[FlagStatus.CONFIRMED] * 8, *[FlagStatus.DISMISSED] * 2, FlagStatus.ESCALATED, FlagStatus.OPEN]
     for status in statuses:
         flag_id = await classroom.flag(attempt_id)
@@ -129,8 +125,8 @@ async def test_a_rules_precision_is_what_people_confirmed_of_what_they_decided(
     assert (unknown["precision"], unknown["low"], unknown["high"]) == (None, 0, 1)
 
 
-async def test_attempts_come_page_by_page_with_the_figures(classroom: Classroom) -> None:
-    made = [str(await classroom.sit(f"Student {number}")) for number in range(5)]
+async def test_attempts_are_paged_with_the_figures(classroom: Classroom) -> None:
+    made = [str(await classroom.start_attempt(f"Student {number}")) for number in range(5)]
     seen, after = [], {}
     while True:
         page = await read(classroom, limit=2, **after)
@@ -141,9 +137,9 @@ async def test_attempts_come_page_by_page_with_the_figures(classroom: Classroom)
     assert seen == made
 
 
-async def test_figures_are_for_those_who_may_see_analytics(classroom: Classroom) -> None:
+async def test_figures_need_the_analytics_permission(classroom: Classroom) -> None:
     path = f"/teacher/exams/{classroom.exam_id}/analytics"
-    await classroom.refuses(path, without=[Permission.VIEW_ANALYTICS])
-    analyst = await classroom.permitted(Permission.VIEW_ANALYTICS)
+    await classroom.check_permissions(path, without=[Permission.VIEW_ANALYTICS])
+    analyst = await classroom.teacher_with(Permission.VIEW_ANALYTICS)
     assert (await analyst.get(path)).is_success
     assert (await analyst.get(f"/teacher/exams/{uuid4()}/analytics")).status_code == 404

@@ -21,8 +21,8 @@ async def download(caller: Caller, path: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
 
 
-async def test_events_are_exported_in_the_order_of_the_timeline_with_what_cites_them(classroom: Classroom) -> None:
-    attempt_id = await classroom.sit()
+async def test_events_are_exported_in_timeline_order_with_their_flags(classroom: Classroom) -> None:
+    attempt_id = await classroom.start_attempt()
     stream_id = await classroom.record(attempt_id)
     flag_id = await classroom.flag(attempt_id, (stream_id, 5))
     rows = await download(classroom.teacher, f"/teacher/attempts/{attempt_id}/events.csv")
@@ -37,7 +37,7 @@ async def test_events_are_exported_in_the_order_of_the_timeline_with_what_cites_
 async def test_flags_are_exported_with_their_decisions_and_without_formulas(
     classroom: Classroom, engine: AsyncEngine
 ) -> None:
-    attempt_id = await classroom.sit("=HYPERLINK(evil)")
+    attempt_id = await classroom.start_attempt("=HYPERLINK(evil)")
     flag_id = await classroom.flag(attempt_id, summary="@SUM(1+1)")
     body = {"id": str(uuid4()), "decision": "confirmed", "seen": "open", "reason": '+ said so, "twice"\nand again'}
     assert (await classroom.teacher.post(f"/teacher/flags/{flag_id}/review", body)).is_success
@@ -48,8 +48,8 @@ async def test_flags_are_exported_with_their_decisions_and_without_formulas(
     assert (row["status"], row["rule_name"], row["reviewed_by"]) == ("confirmed", "left the page", "Teacher")
 
 
-async def test_every_flag_is_exported_once_however_many(classroom: Classroom, engine: AsyncEngine) -> None:
-    attempt_id = await classroom.sit()
+async def test_every_flag_is_exported_once(classroom: Classroom, engine: AsyncEngine) -> None:
+    attempt_id = await classroom.start_attempt()
     flag_id = await classroom.flag(attempt_id)
     copies = 2 * ROWS_AT_ONCE
     async with engine.begin() as conn:
@@ -66,8 +66,8 @@ async def test_every_flag_is_exported_once_however_many(classroom: Classroom, en
     assert str(flag_id) in {row["flag_id"] for row in rows}
 
 
-async def test_an_export_is_a_download_and_leaves_a_row_in_the_trail(classroom: Classroom) -> None:
-    attempt_id = await classroom.sit()
+async def test_an_export_is_a_download_and_is_audited(classroom: Classroom) -> None:
+    attempt_id = await classroom.start_attempt()
     for path, name in (
         (f"/teacher/attempts/{attempt_id}/events.csv", f"events-{attempt_id}.csv"),
         (f"/teacher/exams/{classroom.exam_id}/flags.csv", f"flags-{classroom.exam_id}.csv"),
@@ -75,21 +75,21 @@ async def test_an_export_is_a_download_and_leaves_a_row_in_the_trail(classroom: 
         answer = await classroom.teacher.get(path)
         assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
     teacher = user_id_of(classroom.teacher)
-    assert await classroom.trail("export_events") == [(teacher, str(attempt_id))]
-    assert await classroom.trail("export_flags") == [(teacher, str(classroom.exam_id))]
+    assert await classroom.audit_rows("export_events") == [(teacher, str(attempt_id))]
+    assert await classroom.audit_rows("export_flags") == [(teacher, str(classroom.exam_id))]
 
 
-async def test_exports_are_for_those_who_may_see_analytics(classroom: Classroom) -> None:
-    attempt_id = await classroom.sit()
+async def test_exports_need_the_analytics_permission(classroom: Classroom) -> None:
+    attempt_id = await classroom.start_attempt()
     for path in (f"/teacher/attempts/{attempt_id}/events.csv", f"/teacher/exams/{classroom.exam_id}/flags.csv"):
-        await classroom.refuses(path, without=[Permission.VIEW_ANALYTICS])
-    assert await classroom.trail("export_events") == []
+        await classroom.check_permissions(path, without=[Permission.VIEW_ANALYTICS])
+    assert await classroom.audit_rows("export_events") == []
 
 
-async def test_an_export_holds_neither_its_rows_nor_a_connection_while_its_reader_is_slow(
+async def test_an_export_to_a_slow_reader_holds_no_rows_and_no_connection(
     classroom: Classroom, engine: AsyncEngine
 ) -> None:
-    attempt_id = await classroom.sit()
+    attempt_id = await classroom.start_attempt()
     stream_id = await classroom.record(attempt_id, [("alive", {"padding": "x" * 200}, 1)])
     async with engine.begin() as conn:
         await conn.execute(

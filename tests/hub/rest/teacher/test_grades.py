@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import AttemptGrade, AuditLog, BehaviorAnalysis, ExamAttempt, TeacherExamPermission, User
 from hub.auth.passwords import Passwords
 from protocol.roles import Role
-from tests.hub.conftest import PASSWORD, Caller, People
+from tests.hub.conftest import PASSWORD, Caller, Users
 from tests.seeded_attempts import WITH_TEXT, SeededAttempt, answer, end, seed_attempt
 
 
@@ -32,9 +32,9 @@ async def seeded(engine: AsyncEngine, passwords: Passwords) -> SeededAttempt:
 
 
 @pytest.fixture
-async def grace(people: People, seeded: SeededAttempt) -> Caller:
+async def grace(users: Users, seeded: SeededAttempt) -> Caller:
     assert seeded
-    return await people.sign_in("grace")
+    return await users.sign_in("grace")
 
 
 def path_of(seeded: SeededAttempt, what: str = "grade") -> str:
@@ -48,7 +48,7 @@ def given(script: dict[str, Any]) -> dict[str, tuple[float, str] | None]:
     }
 
 
-async def test_answers_are_read_beside_their_keys_and_what_the_keys_gave(grace: Caller, seeded: SeededAttempt) -> None:
+async def test_answers_are_returned_with_keys_and_points(grace: Caller, seeded: SeededAttempt) -> None:
     script = (await grace.get(path_of(seeded, "answers"))).json()
     first, *_, text = script["items"]
     assert (first["answer_key"], first["answer"]["value"], first["points"]) == ("x", "x", 2)
@@ -57,7 +57,7 @@ async def test_answers_are_read_beside_their_keys_and_what_the_keys_gave(grace: 
     assert (script["score"], script["max_score"], script["passed"], script["grade_final"]) == (None, 20, None, False)
 
 
-async def test_a_person_s_points_complete_the_sum_and_go_before_the_key_s(grace: Caller, seeded: SeededAttempt) -> None:
+async def test_points_of_a_teacher_replace_those_of_the_key(grace: Caller, seeded: SeededAttempt) -> None:
     grades = [{"item": "d", "points": 7.5, "comment": "Nearly."}]
     script = (await grace.post(path_of(seeded), {"grades": grades})).json()
     assert given(script)["d"] == (7.5, "Grace Example")
@@ -70,7 +70,7 @@ async def test_a_person_s_points_complete_the_sum_and_go_before_the_key_s(grace:
     assert (await grace.get(path_of(seeded, "answers"))).json() == mended
 
 
-async def test_the_last_word_wants_points_for_every_item(
+async def test_a_final_grade_needs_points_for_every_item(
     grace: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     refused = await grace.post(path_of(seeded), {"grades": [{"item": "a", "points": 1}], "final": True})
@@ -81,7 +81,7 @@ async def test_the_last_word_wants_points_for_every_item(
         assert (await conn.execute(select(ExamAttempt.grade_final_at))).scalar_one() is None
 
 
-async def test_a_final_grade_stays_final_and_can_be_mended(
+async def test_a_final_grade_stays_final_and_can_be_corrected(
     grace: Caller, seeded: SeededAttempt, engine: AsyncEngine
 ) -> None:
     await grace.post(path_of(seeded), {"grades": [{"item": "d", "points": 1}], "final": True})
@@ -93,9 +93,7 @@ async def test_a_final_grade_stays_final_and_can_be_mended(
         assert (await conn.execute(select(ExamAttempt.grade_final_at))).scalar_one() == first
 
 
-async def test_what_was_concluded_from_the_marks_is_concluded_anew(
-    grace: Caller, seeded: SeededAttempt, engine: AsyncEngine
-) -> None:
+async def test_grading_repeats_the_analysis(grace: Caller, seeded: SeededAttempt, engine: AsyncEngine) -> None:
     async def state() -> str:
         async with engine.connect() as conn:
             return (await conn.execute(select(BehaviorAnalysis.state))).scalar_one()
@@ -119,7 +117,7 @@ async def test_what_was_concluded_from_the_marks_is_concluded_anew(
         ([{"item": "d", "points": 1, "comment": "\0"}], "$.grades[0].comment"),
     ],
 )
-async def test_points_that_cannot_be_given_are_refused_by_their_path(
+async def test_invalid_points_are_rejected_by_their_path(
     grace: Caller, seeded: SeededAttempt, engine: AsyncEngine, grades: list[object], path: str
 ) -> None:
     refused = await grace.post(path_of(seeded), {"grades": grades})
@@ -129,7 +127,7 @@ async def test_points_that_cannot_be_given_are_refused_by_their_path(
         assert (await conn.execute(select(AttemptGrade.item).where(AttemptGrade.item == "d"))).one_or_none() is None
 
 
-async def test_an_attempt_that_runs_is_not_graded(people: People, engine: AsyncEngine, passwords: Passwords) -> None:
+async def test_a_running_attempt_cannot_be_graded(users: Users, engine: AsyncEngine, passwords: Passwords) -> None:
     async with engine.begin() as conn:
         running = await seed_attempt(conn, WITH_TEXT)
         await answer(conn, running, "a", "y", 1_000)
@@ -137,16 +135,14 @@ async def test_an_attempt_that_runs_is_not_graded(people: People, engine: AsyncE
         await conn.execute(
             update(User).where(User.id == running.teacher_id).values(username="grace", password_hash=password_hash)
         )
-    grace = await people.sign_in("grace")
+    grace = await users.sign_in("grace")
     refused = await grace.post(path_of(running), {"grades": [{"item": "d", "points": 1}]})
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     read = (await grace.get(path_of(running, "answers"))).json()
     assert (read["items"][0]["answer"]["value"], read["items"][0]["given"], read["max_score"]) == ("y", None, 20)
 
 
-async def test_who_looked_and_who_graded_is_in_the_audit_log(
-    grace: Caller, seeded: SeededAttempt, engine: AsyncEngine
-) -> None:
+async def test_reading_and_grading_are_audited(grace: Caller, seeded: SeededAttempt, engine: AsyncEngine) -> None:
     await grace.get(path_of(seeded, "answers"))
     await grace.post(path_of(seeded), {"grades": [{"item": "d", "points": 2.5}]})
     async with engine.connect() as conn:
@@ -163,41 +159,39 @@ async def test_who_looked_and_who_graded_is_in_the_audit_log(
 
 
 @pytest.mark.parametrize(
-    ("permitted", "status"),
+    ("permissions", "status"),
     [
         ([], 404),
         (["can_view", "can_edit", "can_invigilate", "can_view_analytics"], 403),
         (["can_review"], 200),
     ],
 )
-async def test_keys_and_grades_are_for_who_may_review(
-    people: People, seeded: SeededAttempt, engine: AsyncEngine, permitted: list[str], status: int
+async def test_keys_and_grades_need_the_review_permission(
+    users: Users, seeded: SeededAttempt, engine: AsyncEngine, permissions: list[str], status: int
 ) -> None:
-    other = await people.make(Role.TEACHER, "other")
+    other = await users.make(Role.TEACHER, "other")
     async with engine.begin() as conn:
         other_id = (await conn.execute(select(User.id).where(User.username == "other"))).scalar_one()
-        if permitted:
+        if permissions:
             await conn.execute(
                 insert(TeacherExamPermission).values(
-                    exam_id=seeded.exam_id, teacher_id=other_id, **dict.fromkeys(permitted, True)
+                    exam_id=seeded.exam_id, teacher_id=other_id, **dict.fromkeys(permissions, True)
                 )
             )
     assert (await other.get(path_of(seeded, "answers"))).status_code == status
     assert (await other.post(path_of(seeded), {"grades": []})).status_code == status
 
 
-async def test_students_and_strangers_never_come_to_keys_and_unknown_attempts_are_unknown(
-    people: People, grace: Caller, seeded: SeededAttempt
-) -> None:
-    student = await people.make(Role.STUDENT, "eve")
-    for caller, status in ((student, 403), (people.anonymous, 401)):
+async def test_students_and_other_teachers_never_see_keys(users: Users, grace: Caller, seeded: SeededAttempt) -> None:
+    student = await users.make(Role.STUDENT, "eve")
+    for caller, status in ((student, 403), (users.anonymous, 401)):
         assert (await caller.get(path_of(seeded, "answers"))).status_code == status
         assert (await caller.post(path_of(seeded), {"grades": []})).status_code == status
     assert (await grace.get(f"/teacher/attempts/{uuid4()}/answers")).status_code == 404
     assert (await grace.post(f"/teacher/attempts/{uuid4()}/grade", {"grades": []})).status_code == 404
 
 
-async def test_graders_at_once_follow_one_another(grace: Caller, seeded: SeededAttempt) -> None:
+async def test_simultaneous_grading_is_serialized(grace: Caller, seeded: SeededAttempt) -> None:
     bodies = [{"grades": [{"item": item, "points": 1}]} for item in ("a", "b", "c", "d")]
     answers = await asyncio.gather(*(grace.post(path_of(seeded), body) for body in bodies))
     assert {one.status_code for one in answers} == {200}

@@ -31,8 +31,8 @@ async def read_all(classroom: Classroom, attempt_id: UUID, **params: object) -> 
         after = {"after": page["next"]}
 
 
-async def test_a_timeline_shows_what_was_recorded_what_cites_it_and_what_is_concluded(classroom: Classroom) -> None:
-    attempt_id = await classroom.sit()
+async def test_a_timeline_shows_events_citations_and_the_analysis(classroom: Classroom) -> None:
+    attempt_id = await classroom.start_attempt()
     stream_id = await classroom.record(attempt_id)
     flag_id = await classroom.flag(attempt_id, (stream_id, 1), (stream_id, 3))
     page = (await classroom.teacher.get(f"/teacher/attempts/{attempt_id}/monitoring")).json()
@@ -65,10 +65,10 @@ async def test_a_timeline_shows_what_was_recorded_what_cites_it_and_what_is_conc
     assert [event["type"] for event in flag["evidence"]["events"]] == ["window_blur", "alive"]
 
 
-async def test_a_timeline_is_read_page_by_page_over_all_streams_and_leaves_nothing_out(
+async def test_a_timeline_has_every_event_of_all_streams_page_by_page(
     classroom: Classroom, engine: AsyncEngine
 ) -> None:
-    attempt_id = await classroom.sit()
+    attempt_id = await classroom.start_attempt()
     for _ in range(3):
         await classroom.record(attempt_id, [("alive", {}, at) for at in range(1_000, 8_000, 1_000)])
         async with engine.begin() as conn:
@@ -82,7 +82,7 @@ async def test_a_timeline_is_read_page_by_page_over_all_streams_and_leaves_nothi
 async def test_no_page_loses_an_event_when_the_servers_clock_steps_back(
     classroom: Classroom, engine: AsyncEngine
 ) -> None:
-    attempt_id = await classroom.sit()
+    attempt_id = await classroom.start_attempt()
     stream_id = await classroom.record(attempt_id, [("alive", {}, at) for at in range(1_000, 8_000, 1_000)])
     async with engine.begin() as conn:
         for seq, hours in ((3, 2), (4, -3), (6, 1)):
@@ -98,7 +98,7 @@ async def test_no_page_loses_an_event_when_the_servers_clock_steps_back(
 async def test_a_timeline_is_filtered_by_type_by_claimed_severity_and_by_what_flags_cite(
     classroom: Classroom, engine: AsyncEngine
 ) -> None:
-    attempt_id = await classroom.sit()
+    attempt_id = await classroom.start_attempt()
     stream_id = await classroom.record(attempt_id)
     async with engine.begin() as conn:
         await conn.execute(
@@ -115,10 +115,10 @@ async def test_a_timeline_is_filtered_by_type_by_claimed_severity_and_by_what_fl
     assert await read_all(classroom, attempt_id, type="no_such_type") == []
 
 
-async def test_what_a_set_aside_flag_cites_is_no_anomaly_and_what_a_critical_one_cites_is_critical(
+async def test_a_dismissed_flag_makes_no_anomaly_and_a_critical_one_a_critical_event(
     classroom: Classroom, engine: AsyncEngine
 ) -> None:
-    attempt_id = await classroom.sit()
+    attempt_id = await classroom.start_attempt()
     stream_id = await classroom.record(attempt_id)
     dismissed = await classroom.flag(attempt_id, (stream_id, 1), (stream_id, 2))
     await classroom.flag(attempt_id, (stream_id, 2), (stream_id, 5), severity=Severity.CRITICAL)
@@ -137,18 +137,16 @@ async def test_what_a_set_aside_flag_cites_is_no_anomaly_and_what_a_critical_one
     assert first["flags"] == [str(dismissed)]
 
 
-async def test_numbers_that_stand_for_events_nobody_has_have_no_time_of_the_client(
-    classroom: Classroom, engine: AsyncEngine
-) -> None:
-    attempt_id = await classroom.sit()
+async def test_gap_markers_have_no_client_time(classroom: Classroom, engine: AsyncEngine) -> None:
+    attempt_id = await classroom.start_attempt()
     stream_id = await classroom.record(attempt_id, [("alive", {}, 1_000), ("rejected", {"code": "bad_type"}, 0)])
     page = (await classroom.teacher.get(f"/teacher/attempts/{attempt_id}/monitoring", type="rejected")).json()
     (event,) = page["events_timeline"]
     assert (event["stream_id"], event["at"], event["rule_ms"]) == (str(stream_id), None, None)
 
 
-async def test_an_analysis_is_shown_as_it_is_recorded(classroom: Classroom, engine: AsyncEngine) -> None:
-    attempt_id = await classroom.sit()
+async def test_an_analysis_is_shown_as_stored(classroom: Classroom, engine: AsyncEngine) -> None:
+    attempt_id = await classroom.start_attempt()
     async with engine.begin() as conn:
         await conn.execute(insert(BehaviorAnalysis).values(attempt_id=attempt_id, state="stale", lmi_score=41.5))
     page = (await classroom.teacher.get(f"/teacher/attempts/{attempt_id}/monitoring")).json()
@@ -156,18 +154,18 @@ async def test_an_analysis_is_shown_as_it_is_recorded(classroom: Classroom, engi
     assert page["behavior_analysis"]["analysed_at"] is None
 
 
-async def test_a_timeline_is_for_those_who_may_see_the_exam_and_leaves_a_row_in_the_trail(
+async def test_a_timeline_needs_a_permission_and_is_audited(
     classroom: Classroom,
 ) -> None:
-    attempt_id = await classroom.sit()
+    attempt_id = await classroom.start_attempt()
     path = f"/teacher/attempts/{attempt_id}/monitoring"
-    await classroom.refuses(path, without=[Permission.VIEW])
-    assert await classroom.trail("read_monitoring") == []
-    viewer = await classroom.permitted(Permission.VIEW)
-    admin = await classroom.people.make(Role.ADMIN, "root")
+    await classroom.check_permissions(path, without=[Permission.VIEW])
+    assert await classroom.audit_rows("read_monitoring") == []
+    viewer = await classroom.teacher_with(Permission.VIEW)
+    admin = await classroom.users.make(Role.ADMIN, "root")
     for caller in (viewer, admin):
         assert (await caller.get(path)).is_success
-    assert await classroom.trail("read_monitoring") == [
+    assert await classroom.audit_rows("read_monitoring") == [
         (user_id_of(viewer), str(attempt_id)),
         (user_id_of(admin), str(attempt_id)),
     ]
@@ -177,16 +175,16 @@ async def test_a_timeline_is_for_those_who_may_see_the_exam_and_leaves_a_row_in_
 @pytest.mark.parametrize(
     ("name", "value"), [("after", "x"), ("limit", 0), ("type", "x\0"), ("severity", "x" * 17), ("anomalies", "perhaps")]
 )
-async def test_a_bad_request_for_a_timeline_is_refused_by_its_path(
+async def test_an_invalid_timeline_request_is_rejected_by_its_path(
     classroom: Classroom, name: str, value: object
 ) -> None:
-    attempt_id = await classroom.sit()
+    attempt_id = await classroom.start_attempt()
     answer = await classroom.teacher.get(f"/teacher/attempts/{attempt_id}/monitoring", **{name: value})
     assert answer.status_code == 400
     assert [fault["path"] for fault in answer.json()["errors"]] == [f"query.{name}"]
 
 
-def test_a_fact_that_many_flags_cite_counts_once() -> None:
+def test_an_event_that_many_flags_cite_counts_once() -> None:
     place, flags = (uuid4(), 1), [uuid4(), uuid4()]
     citing = group_citations(
         [CitedEvents(flag, FlagSource.RULE, FlagStatus.OPEN, Severity.WARNING, [place, place]) for flag in flags]
@@ -196,7 +194,7 @@ def test_a_fact_that_many_flags_cite_counts_once() -> None:
     assert citing.critical == set()
 
 
-def test_notes_and_advice_nobody_confirmed_make_no_anomaly() -> None:
+def test_notes_and_unconfirmed_reported_flags_make_no_anomaly() -> None:
     places = [(uuid4(), number) for number in range(4)]
     citing = group_citations(
         [

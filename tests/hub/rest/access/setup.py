@@ -1,4 +1,4 @@
-"""Two neighbouring exams with everything a route can be about, and one of each kind of caller, signed in."""
+"""Two exams with everything that a route needs, and one signed-in caller of each kind."""
 
 from uuid import UUID, uuid4
 
@@ -13,28 +13,28 @@ from judgement.policy import preset, write_policy
 from protocol.attempts import ItemKind
 from protocol.roles import Permission, Role
 from tests.factories import make_attempt, make_exam, make_flag, make_stream, make_user, store_events
-from tests.hub.conftest import Caller, People
+from tests.hub.conftest import Caller, Users
 from tests.seeded_attempts import ending
 
 
-class Stage:
-    """`ids` names what a path can be filled with; `neighbour` the same of the exam next door."""
+class AccessSetup:
+    """`ids` has the values of path parameters; `other_exam` has those of the other exam."""
 
-    def __init__(self, people: People, engine: AsyncEngine) -> None:
-        self.people = people
+    def __init__(self, users: Users, engine: AsyncEngine) -> None:
+        self.users = users
         self.engine = engine
-        self.callers: dict[str, Caller] = {"nobody": people.anonymous}
+        self.callers: dict[str, Caller] = {"anonymous": users.anonymous}
         self.usernames: dict[str, str] = {}
         self.ids: dict[str, object] = {}
-        self.neighbour: dict[str, object] = {}
+        self.other_exam: dict[str, object] = {}
 
-    async def open(self) -> "Stage":
-        for name, role in _CAST.items():
+    async def open(self) -> "AccessSetup":
+        for name, role in _ROLES.items():
             username = name.replace(" ", "-")
-            self.callers[name] = await self.people.make(role, username)
+            self.callers[name] = await self.users.make(role, username)
             self.usernames[name] = username
-        self.ids = await self._furnish("the maker", "the student")
-        self.neighbour = await self._furnish("a teacher of another exam", "a student of another exam")
+        self.ids = await self._create_exam("the creator", "the student")
+        self.other_exam = await self._create_exam("a teacher of another exam", "a student of another exam")
         async with self.engine.begin() as conn:
             for permission in Permission:
                 row = {"exam_id": self.ids["exam_id"], "teacher_id": self.user_id(permission), permission: True}
@@ -42,7 +42,7 @@ class Stage:
         key = {"name": "checker", "scopes": ["analysis"]}
         given = (await self.callers["an administrator"].post("/admin/service-keys", key)).json()
         self.ids["key_id"] = given["key_id"]
-        program = self.callers["a program with a key"] = Caller(self.people.anonymous.http)
+        program = self.callers["a program with a key"] = Caller(self.users.anonymous.http)
         program.tokens = {"access_token": given["key"]}
         return self
 
@@ -57,9 +57,9 @@ class Stage:
     def attempt_id(self) -> UUID:
         return _uuid(self.ids["attempt_id"])
 
-    async def anew(self, caller: str) -> Caller:
-        """The same person in another session."""
-        return await self.people.sign_in(self.usernames[caller]) if caller in self.usernames else self.callers[caller]
+    async def new_session(self, caller: str) -> Caller:
+        """Sign the same user in again."""
+        return await self.users.sign_in(self.usernames[caller]) if caller in self.usernames else self.callers[caller]
 
     async def version(self) -> int:
         async with self.engine.connect() as conn:
@@ -67,17 +67,17 @@ class Stage:
             return int(found.scalar_one())
 
     async def attempt(self) -> UUID:
-        """Somebody else's attempt at the exam, which is running."""
+        """Start an attempt of another student."""
         async with self.engine.begin() as conn:
             return await make_attempt(conn, self.exam_id, await make_user(conn))
 
     async def hide(self) -> None:
-        """The exam is a draft again."""
+        """Make the exam a draft again."""
         async with self.engine.begin() as conn:
             await conn.execute(update(Exam).where(Exam.id == self.exam_id).values(is_published=False))
 
     async def flag(self) -> UUID:
-        """A flag nobody has decided about."""
+        """Raise a flag without a decision."""
         async with self.engine.begin() as conn:
             return await make_flag(conn, self.attempt_id, episode=str(uuid4()))
 
@@ -88,22 +88,22 @@ class Stage:
         return student
 
     async def account(self, role: Role) -> tuple[UUID, str]:
-        """An account nobody is signed in with: its id and username."""
+        """Create an account; return its id and username."""
         async with self.engine.begin() as conn:
             user_id = await make_user(conn, role=role)
             username = (await conn.execute(select(User.username).where(User.id == user_id))).scalar_one()
         return user_id, str(username)
 
     async def seeded(self, student: str = "the student") -> UUID:
-        """An exam of the student's, as the stage's, whose attempt may be ended; the attempt."""
-        return _uuid((await self._furnish("the maker", student))["attempt_id"])
+        """Create another exam with an attempt of the student; return the attempt."""
+        return _uuid((await self._create_exam("the creator", student))["attempt_id"])
 
     async def end(self, attempt_id: UUID) -> None:
-        """The attempt is over, with nothing handed in."""
+        """End the attempt without answers."""
         async with self.engine.begin() as conn:
             await end_attempt(conn, attempt_id, ending(), grading)
 
-    async def _furnish(self, maker: str, student: str) -> dict[str, object]:
+    async def _create_exam(self, maker: str, student: str) -> dict[str, object]:
         async with self.engine.begin() as conn:
             policy = write_policy(preset("browser"))
             exam_id = await make_exam(conn, self.user_id(maker), policy=policy)
@@ -126,12 +126,12 @@ class Stage:
         }
 
 
-_CAST = {
+_ROLES = {
     "the student": Role.STUDENT,
     "a student of another exam": Role.STUDENT,
     "a teacher of another exam": Role.TEACHER,
     **{permission.value: Role.TEACHER for permission in Permission},
-    "the maker": Role.TEACHER,
+    "the creator": Role.TEACHER,
     "an administrator": Role.ADMIN,
 }
 
