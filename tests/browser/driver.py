@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    ViewportSize,
+    expect,
+)
 
 from tests.journeys.stack import ROOT
 
@@ -26,8 +35,8 @@ FLAGS: Final = [
 PATIENCE_MS: Final = 40_000
 """How long a test waits for an element. A client reconnects up to half a minute after its hub was lost."""
 
-WIDE: Final = {"width": 1280, "height": 800}
-NARROW: Final = {"width": 360, "height": 740}
+WIDE: Final[ViewportSize] = {"width": 1280, "height": 800}
+NARROW: Final[ViewportSize] = {"width": 360, "height": 740}
 
 
 def find_chromium() -> str | None:

@@ -22,7 +22,7 @@ FOLDER: Final = ROOT / "docs/screenshots"
 async def take(page: Page, folder: Path, name: str) -> None:
     """Take the three pictures of one view."""
     for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        await page.emulate_media(color_scheme=scheme)
         await page.screenshot(path=folder / f"{name}-{scheme}.png")
     await page.emulate_media(color_scheme="light")
     await page.set_viewport_size(NARROW)
