@@ -33,8 +33,12 @@ export interface RoomState {
 
 /** Follow the board of an exam as long as the page is shown. */
 function useBoard(examId: string): LiveBoard {
-  const board = useMemo(() => connection().open(examId), [examId]);
-  useEffect(() => () => connection().leave(examId), [examId]);
+  const { owner, board } = useMemo(() => {
+    const owner = connection();
+    return { owner, board: owner.open(examId) };
+  }, [examId]);
+  // Leave the connection that was opened: the cleanup may run after the user has signed in again.
+  useEffect(() => () => owner.leave(examId), [owner, examId]);
   return board;
 }
 

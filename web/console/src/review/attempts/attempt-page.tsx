@@ -16,7 +16,7 @@ import { Grading } from "../answers/grading.tsx";
 import { decideByRest } from "../flags/decisions.ts";
 import { FlagCard } from "../flags/flag-card.tsx";
 import { Timeline } from "../timeline/timeline.tsx";
-import { Analysis } from "./analysis.tsx";
+import { Analysis } from "../analysis/analysis.tsx";
 import { AttemptHead } from "./attempt-head.tsx";
 
 /** While an analysis is under way, the attempt is fetched again after this time. */
