@@ -1,4 +1,4 @@
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_a_run_that_lost_nothing_passes() -> None:
     ids=["not acknowledged", "not stored", "nothing stored", "under another's name", "with a hole", "refused"],
 )
 def test_what_is_lost_doubled_moved_or_refused_ends_the_benchmark(
-    sent: int, stored: dict[object, tuple[int, int, int]]
+    sent: int, stored: dict[UUID, tuple[int, int, int]]
 ) -> None:
     with pytest.raises(BenchError):
         check_counts(outcome(sent, [3, 2]), [ONE, TWO], stored)

@@ -39,7 +39,8 @@ class RawTab:
         message = json.dumps({"id": number, "method": method, "params": params})
         await self._browser.send("Target.sendMessageToTarget", {"sessionId": self._session, "message": message})
         async with asyncio.timeout(PATIENCE_MS / 1000):
-            return await response
+            answer: dict[str, Any] = await response
+        return answer
 
     async def evaluate(self, expression: str) -> Any:
         response = await self.send("Runtime.evaluate", expression=expression, returnByValue=True, userGesture=True)

@@ -1,7 +1,9 @@
 """Streams of working clients reach their maximum age while networks break; a day takes one second here."""
 
 import asyncio
+from functools import partial
 from random import Random
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
@@ -45,7 +47,7 @@ async def test_every_event_is_stored_once_across_the_change_of_streams(
             Candidate(
                 rest.socket_urls("/ws/monitor"),
                 diary.attempt_id,
-                lambda session=session: session.ticket("monitor"),
+                partial(session.ticket, "monitor"),
                 log=diary.notes.append,
                 proxy=None,
             )
@@ -66,7 +68,8 @@ async def work(client: Candidate, random: Random) -> None:
     """Type without a pause; the network of every second client breaks."""
     breaks = random.random() < 0.5
     async with client, asyncio.timeout(60):
-        until_s, streams = asyncio.get_running_loop().time() + WORK_S, set()
+        until_s = asyncio.get_running_loop().time() + WORK_S
+        streams: set[UUID | None] = set()
         while asyncio.get_running_loop().time() < until_s or len(streams - {None}) < 3:
             streams.add(client.stream)
             client.record("typing", {"item": "q1", "chars": client.sent, "ms": 3})

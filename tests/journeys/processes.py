@@ -39,6 +39,12 @@ async def until(look: Callable[[], T | None], patience_s: float = PATIENCE_S) ->
     return found
 
 
+async def wait_for_exit(process: subprocess.Popen[bytes], patience_s: float) -> int:
+    """Wait for a process and return its exit code. Raises TimeoutError."""
+    await until(lambda: process.poll() is not None, patience_s)
+    return process.returncode
+
+
 class Stopwatch:
     """Prints what happened when, for the reader of a failed run."""
 

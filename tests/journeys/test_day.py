@@ -65,7 +65,7 @@ class Principal:
         return await self._http.request(method, path, json=body, headers=headers, **more)
 
     async def ticket(self, purpose: str) -> str:
-        return (await self.ask("POST", "/auth/ws-ticket", {"purpose": purpose}))["ticket"]
+        return str((await self.ask("POST", "/auth/ws-ticket", {"purpose": purpose}))["ticket"])
 
 
 class Day:
@@ -89,7 +89,7 @@ class Day:
         self.events: list[dict[str, str]] = []
         self.exported: list[dict[str, str]] = []
         self.audit: list[dict[str, Any]] = []
-        self.refused: dict[str, int] = {}
+        self.refused: dict[str, int | str] = {}
         self.ended: Attempt | None = None
         self.verified: str = ""
 
@@ -253,11 +253,12 @@ async def record_of(student: Principal, attempt: str) -> dict[str, Any]:
     async with asyncio.timeout(30):
         while (found := await student.ask("GET", f"/student/exams/{attempt}"))["record"] is None:  # noqa: ASYNC110 - a worker's
             await asyncio.sleep(0.2)
-    return found
+    return dict(found)
 
 
 async def flags_of(teacher: Principal, exam: str) -> list[dict[str, Any]]:
-    return (await teacher.ask("GET", f"/teacher/exams/{exam}/flags"))["items"]
+    flags: list[dict[str, Any]] = (await teacher.ask("GET", f"/teacher/exams/{exam}/flags"))["items"]
+    return flags
 
 
 async def look_back(day: Day, teacher: Principal, ada: Principal, max_: Principal) -> None:

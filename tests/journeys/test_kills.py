@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -21,7 +22,7 @@ from db.models import Connection
 from db.settings import DatabaseSettings
 from judgement.rules import RULES
 from tests.faults.checker import Diary, check, unacknowledged
-from tests.journeys.processes import Stopwatch, kill_child, until
+from tests.journeys.processes import Stopwatch, kill_child, until, wait_for_exit
 from tests.journeys.stack import ROOT, UP_S, environment, run, veritas
 from tests.ports import free_port
 from veritas.accounts import Login
@@ -48,7 +49,7 @@ class Run:
     environ: dict[str, str]
     code: int = -1
     printed: str = ""
-    report: dict = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
     diary: Diary | None = None
     witness: tuple[int, int, int] = (0, 0, 0)
     """What it has sent, what of it is acknowledged, and how many connections it took."""
@@ -130,7 +131,7 @@ async def run_demo(environ: Mapping[str, str], folder: Path) -> Run:
                 watch = Stopwatch()
                 await break_everything(demo.pid, addresses, watch)
             watch.say("witness: sent, acknowledged, connections", *ran.witness)
-            ran.code = (await until(lambda: (demo.poll(),) if demo.poll() is not None else None, 90))[0]
+            ran.code = await wait_for_exit(demo, 90)
             watch.say("demo ended:", ran.code)
         finally:
             demo.kill()

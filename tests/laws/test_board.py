@@ -340,7 +340,7 @@ def test_snapshot_and_deltas_are_a_fresh_snapshot(database: DatabaseSettings) ->
         return watched
 
     run_state_machine_as_test(
-        machine,
+        machine,  # type: ignore[arg-type] # a factory is allowed too
         settings=settings(
             max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),

@@ -157,7 +157,7 @@ def test_however_late_a_session_is_the_stream_stays_tiled_and_acknowledged_is_st
         return late
 
     run_state_machine_as_test(
-        machine,
+        machine,  # type: ignore[arg-type] # a factory is allowed too
         settings=settings(
             max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),

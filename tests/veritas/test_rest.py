@@ -24,8 +24,8 @@ async def rest(database: DatabaseSettings, engine: AsyncEngine) -> AsyncIterator
 async def test_a_teacher_makes_an_exam_and_a_candidate_gets_to_the_socket(rest: Rest) -> None:
     teacher = await rest.sign_in(LOGIN.username, LOGIN.password)
     exam_id = await teacher.create_exam("Physics", duration_minutes=60, preset="camera")
-    (student,) = await teacher.extend_roster(exam_id, [{"username": "ada", "name": "Ada"}])
-    student = await rest.sign_in_by_code(student.code)
+    (enrolled,) = await teacher.extend_roster(exam_id, [{"username": "ada", "name": "Ada"}])
+    student = await rest.sign_in_by_code(enrolled.code)
     attempt_id = await student.start(exam_id)
     assert await student.start(exam_id) == attempt_id
     assert await student.ticket("monitor") != await student.ticket("monitor")

@@ -12,9 +12,10 @@ from bench.load import workload
 from bench.load.client import LoadClient, SocketClosed
 from protocol.attempts import AttemptStatus
 from protocol.codec import Encoding, decode_candidate, encode
+from protocol.codes import RejectCode
 from protocol.events import Batch
 from protocol.limits import HEARTBEAT_MS, Limits, Window
-from protocol.monitor import Ack, Attempt, RejectCode, Rejected, Welcome
+from protocol.monitor import Ack, Attempt, Rejected, Welcome
 
 RECORDING = workload.record(1, 60, per_frame=10, seed=1, started_ms=1_790_000_000_000)[0]
 Handler = Callable[[ServerConnection], Awaitable[None]]

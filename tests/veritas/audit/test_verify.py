@@ -5,6 +5,7 @@ from rich.console import Console
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.queries.verify import read_snapshot
 from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 from veritas.audit import verify
@@ -49,7 +50,7 @@ async def test_a_breach_is_printed_under_its_law_and_ends_with_one(engine: Async
 
 
 async def test_nothing_can_be_written_while_looking(engine: AsyncEngine) -> None:
-    async with verify.checks.read_snapshot(engine) as conn:
+    async with read_snapshot(engine) as conn:
         with pytest.raises(Exception, match="read-only transaction"):
             await conn.execute(text("DELETE FROM feed_heads"))
 

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from protocol.events import Event
 from protocol.limits import Limits, Window
 from protocol.monitor import Events, Lost, Previous
-from veritas.client.queue import Acked, CandidateQueue, Renumbered
+from veritas.client.queue import Acked, CandidateQueue, Numbered, Renumbered
 
 BOOT = UUID(int=1)
 STREAM = UUID(int=2)
@@ -17,6 +17,12 @@ STREAM = UUID(int=2)
 
 def event(number: int) -> Event:
     return Event("typing", number, number)
+
+
+def number_of(entry: Numbered) -> int:
+    """Return the number that the event of an entry was made with."""
+    assert entry.event is not None
+    return entry.event.at
 
 
 class HubModel(RuleBasedStateMachine):
@@ -46,9 +52,9 @@ class HubModel(RuleBasedStateMachine):
             self.recorded += 1
             seq, dropped = self.queue.record(event(self.recorded), size, 0)
             assert seq == self.queue.next_seq - 1
-            for one in dropped:
-                assert one.event.at not in self.dropped
-                self.dropped.add(one.event.at)
+            for lost in dropped:
+                assert number_of(lost) not in self.dropped
+                self.dropped.add(number_of(lost))
 
     @precondition(lambda self: not self.is_connected)
     @rule(events=st.integers(0, 8), room=st.integers(0, 2_000))

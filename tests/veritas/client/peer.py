@@ -23,8 +23,8 @@ class Talk:
         async with asyncio.timeout(PATIENCE_S):
             data = await self.connection.recv()
         assert isinstance(data, bytes) is self.is_binary
-        decode = msgspec.msgpack.decode if self.is_binary else msgspec.json.decode
-        return decode(data)
+        frame: dict[str, Any] = msgspec.msgpack.decode(data) if isinstance(data, bytes) else msgspec.json.decode(data)
+        return frame
 
     async def receive_events(self) -> tuple[int, list[dict[str, Any]]]:
         frame = await self.receive()
@@ -37,7 +37,9 @@ class Talk:
             msgspec.msgpack.encode(frame) if self.is_binary else msgspec.json.encode(frame).decode()
         )
 
-    async def welcome(self, committed: int = 0, *, stream: str = STREAM, events: int = 1_000, **fields: Any) -> dict:
+    async def welcome(
+        self, committed: int = 0, *, stream: str = STREAM, events: int = 1_000, **fields: Any
+    ) -> dict[str, Any]:
         """Read the hello, answer it, and return it."""
         hello = await self.receive()
         assert hello["t"] == "hello"

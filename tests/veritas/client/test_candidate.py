@@ -87,7 +87,9 @@ async def test_a_cut_in_the_middle_of_a_batch_resumes_where_the_hub_stands(peer:
     assert hellos[0]["boot"] == hellos[1]["boot"]
     assert (hellos[0]["stream"], hellos[1]["stream"]) == (None, str(STREAM))
     assert (hellos[1]["acked"], hellos[1]["next_seq"], hellos[1]["ticket"]) == (0, 6, "ticket-2")
-    acked = [(note.stream, note.seq, note.event.data["n"]) for note in log if note.what == "acked"]
+    acked = [
+        (note.stream, note.seq, note.event.data["n"]) for note in log if note.event is not None and note.what == "acked"
+    ]
     assert acked == [(STREAM, number, number) for number in range(1, 6)]
     assert [note.seq for note in log if note.what == "recorded"] == [1, 2, 3, 4, 5]
 

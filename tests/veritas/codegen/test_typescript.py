@@ -55,7 +55,7 @@ def test_a_constant_that_decides_about_others_makes_a_union() -> None:
 
 
 def test_what_is_reachable_is_found_through_everything() -> None:
-    definitions = {
+    definitions: dict[str, dict[str, Any]] = {
         "A": {"properties": {"b": {"items": {"$ref": "#/$defs/B"}}}},
         "B": {"anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/C"}]},
         "C": {},

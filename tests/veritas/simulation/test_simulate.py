@@ -15,7 +15,7 @@ from db.settings import DatabaseSettings
 from tests.veritas.hubs import LOGIN, run_hub
 from veritas.accounts import Login
 from veritas.errors import VeritasError
-from veritas.rest import RestError
+from veritas.rest import Rest, RestError
 from veritas.simulation import simulate
 from veritas.simulation.exam_run import Options
 from veritas.simulation.report import Report
@@ -75,7 +75,7 @@ async def test_a_wrong_password_is_one_line(database: DatabaseSettings, engine: 
 
 async def test_a_student_has_no_class_to_teach(database: DatabaseSettings, engine: AsyncEngine, out: Console) -> None:
     async with run_hub(database, engine) as addresses:
-        async with simulate.Rest(addresses.base_url) as rest:
+        async with Rest(addresses.base_url) as rest:
             body = {"username": "ada", "password": "correct horse 8", "name": "Ada"}
             await rest.post("/auth/register", body, dict)
         with pytest.raises(VeritasError, match="403"):
