@@ -16,14 +16,14 @@ HERE = "203.0.113.7"
 
 
 class Wire:
-    """Carries what one hub says to all, itself included."""
+    """Delivers what one hub publishes to all hubs, including itself."""
 
     def __init__(self) -> None:
         self.hubs: list[Failures] = []
-        self.told: list[bytes] = []
+        self.published: list[bytes] = []
 
     async def publish(self, channel: HubTopic, data: bytes) -> None:
-        self.told.append(data)
+        self.published.append(data)
         for hub in self.hubs:
             hub.on_notification(Notification(channel, data=data))
 
@@ -61,10 +61,10 @@ async def test_a_failure_counts_at_all_hubs_once(wire: Wire, tasks: DetachedTask
     one, other = hub_on(wire, tasks), hub_on(wire, tasks)
     wire.hubs += [one, other]
     fail(one)
-    await until(lambda: len(wire.told) == 1)
+    await until(lambda: len(wire.published) == 1)
     assert not is_refused(one)
     fail(other)
-    await until(lambda: len(wire.told) == 2)
+    await until(lambda: len(wire.published) == 2)
     assert is_refused(one)
     assert is_refused(other)
 
@@ -74,7 +74,7 @@ async def test_a_success_is_not_published(wire: Wire, tasks: DetachedTasks) -> N
     with failures.count(HERE, "ada"):
         pass
     await asyncio.sleep(0)
-    assert wire.told == []
+    assert wire.published == []
 
 
 async def test_invalid_and_other_notifications_are_ignored(wire: Wire, tasks: DetachedTasks) -> None:
@@ -82,8 +82,8 @@ async def test_invalid_and_other_notifications_are_ignored(wire: Wire, tasks: De
     for data in (b"", b"\xff", b"\x91\xa1x", b"\x80"):
         failures.on_notification(Notification("failures", data=data))
     fail(hub_on(wire, tasks), "ada")
-    await until(lambda: len(wire.told) == 1)
-    failures.on_notification(Notification("live", data=wire.told[0]))
+    await until(lambda: len(wire.published) == 1)
+    failures.on_notification(Notification("live", data=wire.published[0]))
     assert not is_refused(failures)
 
 

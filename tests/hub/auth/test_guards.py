@@ -1,4 +1,4 @@
-"""REST's side of the guards stands in tests/hub/rest/test_auth.py."""
+"""The guards of sockets and origins; those of REST are in tests/hub/rest/test_auth.py."""
 
 import asyncio
 from datetime import timedelta

@@ -77,7 +77,7 @@ def test_a_running_sign_in_counts() -> None:
 
 
 def test_running_sign_ins_do_not_count_for_an_address() -> None:
-    """A school behind one address signs in at once."""
+    """Sign in many students from one address at once."""
     limits = FailureLimits(Allowance(per_name=2, per_address=3))
     with ExitStack() as tries:
         for number in range(100):

@@ -146,8 +146,8 @@ async def test_commands_need_their_permission(setup: AccessSetup, url: str) -> N
             await client.send(console.Hello(token=token_of(setup, caller)))
             await client.receive(console.Welcome)
             for command_row in COMMANDS:
-                said = await command_row.arguments(setup)
-                command = console.Command(id=uuid4(), exam_id=setup.exam_id, action=command_row.action, **said)
+                content = await command_row.arguments(setup)
+                command = console.Command(id=uuid4(), exam_id=setup.exam_id, action=command_row.action, **content)
                 await client.send(command)
                 result = await client.receive(console.Result)
                 code = None if command_row.is_for(caller) else ErrorCode.FORBIDDEN

@@ -96,10 +96,10 @@ async def test_only_the_given_fields_of_an_account_change(admin: Caller, users: 
     assert (await grace.get("/exams")).status_code == 401
     assert (await users.anonymous.post("/auth/login", {"username": "grace", "password": PASSWORD})).status_code == 401
     async with engine.connect() as conn:
-        told = await conn.execute(
+        found = await conn.execute(
             select(AuditLog.details).where(AuditLog.action == "change_account").order_by(AuditLog.id)
         )
-    assert list(told.scalars())[1:] == [
+    assert list(found.scalars())[1:] == [
         {"name": "Grace H", "email": "G@x.example", "can_create_exams": "False"},
         {"email": "None"},
         {"password": "changed"},

@@ -223,12 +223,12 @@ class TestOneConnection:
         await users.make(Role.STUDENT, "ada")
         run, free = passwords._run, []
 
-        async def look(work: Callable[[], object]) -> object:
+        async def connect_and_run(work: Callable[[], object]) -> object:
             async with pooled.connect():
                 free.append(True)
             return await run(work)
 
-        monkeypatch.setattr(passwords, "_run", look)
+        monkeypatch.setattr(passwords, "_run", connect_and_run)
         await users.sign_in("ada")
         await users.anonymous.post("/auth/register", ADA | {"username": "eve"})
         assert free == [True, True]

@@ -1,4 +1,4 @@
-"""What the hub says of itself at /docs/openapi.json: valid OpenAPI 3.1, and complete enough to call it by."""
+"""The document at /docs/openapi.json: valid OpenAPI 3.1, and complete."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,10 +16,10 @@ OPEN = {
     *("POST /auth/register", "POST /auth/login", "POST /auth/code", "POST /auth/refresh"),
     *("GET /health", "GET /health/live", "GET /health/ready"),
 }
-"""What wants no sign-in."""
+"""Operations without a sign-in."""
 
 UNDOCUMENTED = {"/metrics", "/", "/console", "/exam", "/assets", "/docs"}
-"""Pages, and what only a scraper asks for."""
+"""Pages, and metrics."""
 
 Operation = tuple[str, dict[str, Any]]
 

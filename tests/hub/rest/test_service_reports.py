@@ -17,7 +17,7 @@ from tests.hub.conftest import Caller, Users
 
 
 class Stage:
-    """An attempt with three facts, its neighbour with one, and a program with a key."""
+    """Create an attempt with three events, another with one, and a program with a key."""
 
     exam: UUID
     attempt: UUID
@@ -36,37 +36,37 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(users: Users, engine: AsyncEngine) -> Stage:
-    stage = Stage()
+async def setup(users: Users, engine: AsyncEngine) -> Stage:
+    setup = Stage()
     async with engine.begin() as conn:
         teacher = await make_user(conn, role=Role.TEACHER)
-        stage.exam = await make_exam(conn, teacher, policy=write_policy(preset("browser")))
-        stage.attempt, neighbour = [await make_attempt(conn, stage.exam, await make_user(conn)) for _ in range(2)]
-        stage.stream, stage.foreign = [await make_stream(conn, one) for one in (stage.attempt, neighbour)]
-        await store_events(conn, stage.stream, [("paste", {"chars": number}, number) for number in range(3)])
-        await store_events(conn, stage.foreign, [("paste", {"chars": 1}, 1)])
-    stage.admin = await users.make(Role.ADMIN, "root")
-    given = (await stage.admin.post("/admin/service-keys", {"name": "checker", "scopes": ["analysis"]})).json()
-    stage.key_id = given["key_id"]
-    stage.program = Caller(users.anonymous.http)
-    stage.program.tokens = {"access_token": given["key"]}
-    return stage
+        setup.exam = await make_exam(conn, teacher, policy=write_policy(preset("browser")))
+        setup.attempt, other = [await make_attempt(conn, setup.exam, await make_user(conn)) for _ in range(2)]
+        setup.stream, setup.foreign = [await make_stream(conn, one) for one in (setup.attempt, other)]
+        await store_events(conn, setup.stream, [("paste", {"chars": number}, number) for number in range(3)])
+        await store_events(conn, setup.foreign, [("paste", {"chars": 1}, 1)])
+    setup.admin = await users.make(Role.ADMIN, "root")
+    given = (await setup.admin.post("/admin/service-keys", {"name": "checker", "scopes": ["analysis"]})).json()
+    setup.key_id = given["key_id"]
+    setup.program = Caller(users.anonymous.http)
+    setup.program.tokens = {"access_token": given["key"]}
+    return setup
 
 
-async def post(stage: Stage, report: dict[str, Any]) -> Any:
-    return await stage.program.post("/analysis/behavior", report)
+async def post(setup: Stage, report: dict[str, Any]) -> Any:
+    return await setup.program.post("/analysis/behavior", report)
 
 
-async def test_reported_flags_need_a_review_and_cite_stored_events(stage: Stage, engine: AsyncEngine) -> None:
-    answer = await post(stage, stage.report(flags=[stage.flag(3, 1), stage.flag(2, severity="normal")]))
+async def test_reported_flags_need_a_review_and_cite_stored_events(setup: Stage, engine: AsyncEngine) -> None:
+    answer = await post(setup, setup.report(flags=[setup.flag(3, 1), setup.flag(2, severity="normal")]))
     assert answer.status_code == 200, answer.text
     taken = answer.json()
     assert taken["note"] is None
     async with engine.connect() as conn:
         rows = {row.id: row for row in await conn.execute(select(Flag))}
-        appended = await feed.read_after(conn, stage.exam, 0)
-        standing = await flags.read_counted_flags(conn, [stage.attempt])
-        trail = (await conn.execute(select(AuditLog).where(AuditLog.action == "report_behavior"))).one()
+        appended = await feed.read_after(conn, setup.exam, 0)
+        standing = await flags.read_counted_flags(conn, [setup.attempt])
+        audit_row = (await conn.execute(select(AuditLog).where(AuditLog.action == "report_behavior"))).one()
     first = rows[UUID(taken["flags"][0])]
     assert (first.source, first.rule, first.severity, first.status) == (
         "service",
@@ -74,18 +74,18 @@ async def test_reported_flags_need_a_review_and_cite_stored_events(stage: Stage,
         "critical",
         "open",
     )
-    assert first.evidence["cited"] == [[str(stage.stream), 3], [str(stage.stream), 1]]
+    assert first.evidence["cited"] == [[str(setup.stream), 3], [str(setup.stream), 1]]
     assert [one["type"] for one in first.evidence["events"]] == ["paste", "paste"]
     assert rows[UUID(taken["flags"][1])].severity == "normal"
     assert [row.kind for row in appended].count("flag") == 2
-    assert standing == {stage.attempt: []}
-    assert (trail.resource, trail.resource_id, trail.ip) == ("attempt", str(stage.attempt), "127.0.0.1")
+    assert standing == {setup.attempt: []}
+    assert (audit_row.resource, audit_row.resource_id, audit_row.ip) == ("attempt", str(setup.attempt), "127.0.0.1")
 
 
-async def test_a_text_and_indicators_become_a_note_and_part_of_the_analysis(stage: Stage, engine: AsyncEngine) -> None:
+async def test_a_text_and_indicators_become_a_note_and_part_of_the_analysis(setup: Stage, engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        await conn.execute(insert(BehaviorAnalysis).values(attempt_id=stage.attempt, integrity_score=0.9))
-    taken = (await post(stage, stage.report(text="Much alike.", indicators=["same phrases", "same gaps"]))).json()
+        await conn.execute(insert(BehaviorAnalysis).values(attempt_id=setup.attempt, integrity_score=0.9))
+    taken = (await post(setup, setup.report(text="Much alike.", indicators=["same phrases", "same gaps"]))).json()
     assert taken["flags"] == []
     async with engine.connect() as conn:
         note = (await conn.execute(select(Flag).where(Flag.id == UUID(taken["note"])))).one()
@@ -97,22 +97,22 @@ async def test_a_text_and_indicators_become_a_note_and_part_of_the_analysis(stag
     assert (analysis.integrity_score, analysis.state) == (0.9, "pending")
 
 
-async def test_a_report_is_stored_once(stage: Stage, engine: AsyncEngine) -> None:
-    report = stage.report(text="Much alike.", flags=[stage.flag(1)])
-    first = await post(stage, report)
-    assert (await post(stage, report)).json() == first.json()
-    other = await post(stage, report | {"text": "Another text."})
+async def test_a_report_is_stored_once(setup: Stage, engine: AsyncEngine) -> None:
+    report = setup.report(text="Much alike.", flags=[setup.flag(1)])
+    first = await post(setup, report)
+    assert (await post(setup, report)).json() == first.json()
+    other = await post(setup, report | {"text": "Another text."})
     assert (other.status_code, other.json()["code"]) == (409, "conflict")
     async with engine.connect() as conn:
         assert len((await conn.execute(select(Flag.id))).all()) == 2
         assert len((await conn.execute(select(AuditLog.id).where(AuditLog.action == "report_behavior"))).all()) == 1
 
 
-async def test_citations_of_unknown_or_foreign_events_are_rejected_by_path(stage: Stage, engine: AsyncEngine) -> None:
-    foreign = {"stream_id": str(stage.foreign), "seq": 1}
+async def test_citations_of_unknown_or_foreign_events_are_rejected_by_path(setup: Stage, engine: AsyncEngine) -> None:
+    foreign = {"stream_id": str(setup.foreign), "seq": 1}
     unknown = {"stream_id": str(uuid4()), "seq": 1}
-    report = stage.report(flags=[stage.flag(1), stage.flag(2, 4), stage.flag(cited=[foreign, unknown])])
-    answer = await post(stage, report)
+    report = setup.report(flags=[setup.flag(1), setup.flag(2, 4), setup.flag(cited=[foreign, unknown])])
+    answer = await post(setup, report)
     assert answer.status_code == 400
     assert [fault["path"] for fault in answer.json()["errors"]] == [
         "$.flags[1].cited[1]",
@@ -121,66 +121,66 @@ async def test_citations_of_unknown_or_foreign_events_are_rejected_by_path(stage
     ]
     async with engine.connect() as conn:
         assert (await conn.execute(select(Flag.id))).all() == []
-    assert (await post(stage, report | {"flags": [stage.flag(1)]})).status_code == 200
+    assert (await post(setup, report | {"flags": [setup.flag(1)]})).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["integrity_score", "lmi_score", "dropout_label", "score", "flagged"])
-async def test_reported_scores_and_labels_are_rejected_by_name(stage: Stage, name: str) -> None:
+async def test_reported_scores_and_labels_are_rejected_by_name(setup: Stage, name: str) -> None:
     assert name in COMPUTED_FIELDS
-    for said in ({name: 0.1}, stage.report() | {name: None}):
-        answer = await post(stage, said)
+    for body in ({name: 0.1}, setup.report() | {name: None}):
+        answer = await post(setup, body)
         assert answer.status_code == 400
         assert [fault["path"] for fault in answer.json()["errors"]] == [f"$.{name}"]
 
 
-async def test_a_reported_flag_cannot_set_what_a_reviewer_decides(stage: Stage) -> None:
+async def test_a_reported_flag_cannot_set_what_a_reviewer_decides(setup: Stage) -> None:
     for name in COMPUTED_FLAG_FIELDS:
-        answer = await post(stage, stage.report(flags=[stage.flag(1), stage.flag(1) | {name: "confirmed"}]))
+        answer = await post(setup, setup.report(flags=[setup.flag(1), setup.flag(1) | {name: "confirmed"}]))
         assert [fault["path"] for fault in answer.json()["errors"]] == [f"$.flags[1].{name}"]
 
 
-async def test_an_invalid_report_is_rejected_by_its_path(stage: Stage) -> None:
+async def test_an_invalid_report_is_rejected_by_its_path(setup: Stage) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"id": "x"}, "$.id"),
         ({"text": ""}, "$.text"),
         ({"text": "\0"}, "$.text"),
         ({"indicators": [""]}, "$.indicators[0]"),
-        ({"flags": [stage.flag()]}, "$.flags[0].cited"),
-        ({"flags": [stage.flag(0)]}, "$.flags[0].cited[0].seq"),
-        ({"flags": [stage.flag(1, confidence=1.1)]}, "$.flags[0].confidence"),
-        ({"flags": [stage.flag(1, severity="fatal")]}, "$.flags[0].severity"),
+        ({"flags": [setup.flag()]}, "$.flags[0].cited"),
+        ({"flags": [setup.flag(0)]}, "$.flags[0].cited[0].seq"),
+        ({"flags": [setup.flag(1, confidence=1.1)]}, "$.flags[0].confidence"),
+        ({"flags": [setup.flag(1, severity="fatal")]}, "$.flags[0].severity"),
     ]
     for change, path in cases:
-        answer = await post(stage, stage.report() | change)
+        answer = await post(setup, setup.report() | change)
         assert answer.status_code == 400, change
         assert [fault["path"] for fault in answer.json()["errors"]] == [path]
-    assert (await post(stage, stage.report(attempt_id=str(uuid4())))).status_code == 404
+    assert (await post(setup, setup.report(attempt_id=str(uuid4())))).status_code == 404
 
 
-async def test_only_a_valid_key_with_the_scope_is_accepted(stage: Stage, users: Users, engine: AsyncEngine) -> None:
-    report = stage.report(text="x")
+async def test_only_a_valid_key_with_the_scope_is_accepted(setup: Stage, users: Users, engine: AsyncEngine) -> None:
+    report = setup.report(text="x")
     teacher = await users.make(Role.TEACHER, "teacher")
-    for caller in (users.anonymous, teacher, stage.admin):
+    for caller in (users.anonymous, teacher, setup.admin):
         assert (await caller.post("/analysis/behavior", report)).status_code == 401
-    assert (await stage.program.get("/exams")).status_code == 401
-    assert (await post(stage, report)).status_code == 200
-    (used,) = (await stage.admin.get("/admin/service-keys")).json()["items"]
+    assert (await setup.program.get("/exams")).status_code == 401
+    assert (await post(setup, report)).status_code == 200
+    (used,) = (await setup.admin.get("/admin/service-keys")).json()["items"]
     assert used["last_used_at"] is not None
-    await stage.admin.delete(f"/admin/service-keys/{stage.key_id}")
-    assert (await post(stage, report)).status_code == 401
+    await setup.admin.delete(f"/admin/service-keys/{setup.key_id}")
+    assert (await post(setup, report)).status_code == 401
 
 
-async def test_a_key_without_the_scope_is_forbidden(stage: Stage, engine: AsyncEngine) -> None:
+async def test_a_key_without_the_scope_is_forbidden(setup: Stage, engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         await conn.execute(update(ServiceKey).values(scopes=[]))
-    assert (await post(stage, stage.report(text="x"))).status_code == 403
+    assert (await post(setup, setup.report(text="x"))).status_code == 403
 
 
 @pytest.mark.parametrize("status", FlagStatus)
 async def test_a_reported_flag_changes_no_score_after_any_decision(
-    stage: Stage, engine: AsyncEngine, status: FlagStatus
+    setup: Stage, engine: AsyncEngine, status: FlagStatus
 ) -> None:
-    await post(stage, stage.report(flags=[stage.flag(1)]))
+    await post(setup, setup.report(flags=[setup.flag(1)]))
     async with engine.begin() as conn:
         await conn.execute(update(Flag).values(status=status))
-        assert (await flags.read_counted_flags(conn, [stage.attempt]))[stage.attempt] == []
+        assert (await flags.read_counted_flags(conn, [setup.attempt]))[setup.attempt] == []

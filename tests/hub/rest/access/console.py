@@ -46,7 +46,7 @@ async def _review(setup: AccessSetup) -> dict[str, Any]:
 
 
 async def _end(setup: AccessSetup) -> dict[str, Any]:
-    return {"to": [await setup.attempt()], "reason": "the room is cleared"}
+    return {"to": [await setup.attempt()], "reason": "the exam room is cleared"}
 
 
 COMMANDS = [

@@ -31,7 +31,7 @@ def path_of(exam: dict[str, Any], *below: str) -> str:
     return "/".join(["/exams", exam["exam_id"], *below])
 
 
-async def trail(engine: AsyncEngine) -> list[str]:
+async def audited_actions(engine: AsyncEngine) -> list[str]:
     async with engine.connect() as conn:
         found = await conn.execute(select(AuditLog.action).where(AuditLog.resource == "exam").order_by(AuditLog.id))
         return list(found.scalars())
@@ -57,7 +57,7 @@ async def test_an_exam_is_a_draft_with_its_policy_and_its_feed(teacher: Caller, 
 
 
 async def test_every_field_of_an_exam_is_stored(teacher: Caller) -> None:
-    said = EXAM | {
+    fields = EXAM | {
         "topic": "Optics",
         "passing_score": 2.5,
         "opens_at": 1_800_000_000_000,
@@ -66,8 +66,8 @@ async def test_every_field_of_an_exam_is_stored(teacher: Caller) -> None:
         "enable_model": True,
         "is_published": True,
     }
-    exam = (await teacher.post("/exams", said)).json()
-    assert {name: exam[name] for name in said} == said
+    exam = (await teacher.post("/exams", fields)).json()
+    assert {name: exam[name] for name in fields} == fields
 
 
 async def test_an_invalid_exam_is_rejected_by_its_path(teacher: Caller) -> None:
@@ -139,7 +139,7 @@ async def test_an_edit_changes_only_its_fields_and_is_audited(
     assert edited.json() == exam | {"version": 2, "topic": "Optics", "opens_at": 7}
     cleared = await teacher.patch(path_of(exam), {"version": 2, "opens_at": None, "title": "Latin"})
     assert cleared.json() == exam | {"version": 3, "topic": "Optics", "title": "Latin"}
-    assert await trail(engine) == ["create_exam", "edit_exam", "edit_exam"]
+    assert await audited_actions(engine) == ["create_exam", "edit_exam", "edit_exam"]
 
 
 async def test_an_edit_of_an_older_version_changes_nothing(teacher: Caller, exam: dict[str, Any]) -> None:
@@ -193,14 +193,14 @@ async def test_students_see_an_exam_while_it_is_published(
     for _ in range(2):
         assert not (await teacher.post(path_of(exam, "unpublish"))).json()["is_published"]
     assert (await student.get("/student/exams")).json()["items"] == []
-    assert await trail(engine) == ["create_exam", "extend_roster", "publish", "unpublish"]
+    assert await audited_actions(engine) == ["create_exam", "extend_roster", "publish", "unpublish"]
 
 
 async def test_results_are_released_once(teacher: Caller, exam: dict[str, Any], engine: AsyncEngine) -> None:
     first = (await teacher.post(path_of(exam, "release"))).json()
     assert first["results_released_at"] > 1_700_000_000_000
     assert (await teacher.post(path_of(exam, "release"))).json() == first
-    assert await trail(engine) == ["create_exam", "release"]
+    assert await audited_actions(engine) == ["create_exam", "release"]
 
 
 async def test_another_teachers_exam_does_not_exist(users: Users, exam: dict[str, Any]) -> None:

@@ -140,13 +140,13 @@ def check_paths(paths: list[str]) -> None:
 
 
 @given(st.lists(new_items, max_size=4))
-def test_items_are_rejected_by_path_or_stored_unchanged(wanted: list[NewItem]) -> None:
+def test_items_are_rejected_by_path_or_stored_unchanged(requested: list[NewItem]) -> None:
     try:
-        read = read_items_of(wanted)
+        read = read_items_of(requested)
     except Invalid as error:
         paths = [fault.path for fault in error.faults]
         check_paths(paths)
         return
-    assert [item.item for item in read] == [item.item for item in wanted]
+    assert [item.item for item in read] == [item.item for item in requested]
     again = [NewItem(**msgspec.structs.asdict(item)) for item in read]
     assert read_items_of(again) == read

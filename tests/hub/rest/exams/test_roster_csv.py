@@ -93,10 +93,10 @@ def test_written_csv_is_read_back(rows: list[tuple[str, str]], separator: str, e
     file = io.StringIO()
     csv.writer(file, delimiter=separator, lineterminator=end).writerows([("username", "name"), *rows])
     reading = read_csv(file.getvalue().encode())
-    wanted = [(username, name.strip()) for username, name in rows]
-    if all(name for _, name in wanted):
+    expected = [(username, name.strip()) for username, name in rows]
+    if all(name for _, name in expected):
         assert reading.faults == []
-        assert [(row.username, row.name) for row in reading.rows] == wanted
+        assert [(row.username, row.name) for row in reading.rows] == expected
     else:
         assert {fault.path.partition(", ")[2] for fault in reading.faults} == {"name"}
 

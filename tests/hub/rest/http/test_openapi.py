@@ -103,7 +103,7 @@ def find_failures(document: dict[str, Any], callers: SchemaCallers) -> Iterator[
 
 
 def modes_of(operation: Any) -> Sequence[GenerationMode]:
-    """Of what takes nothing, nothing is forbidden."""
+    """An operation without parameters and body has no invalid requests."""
     takes_something = operation.body or any(True for _ in operation.iter_parameters())
     return (GenerationMode.POSITIVE, GenerationMode.NEGATIVE) if takes_something else (GenerationMode.POSITIVE,)
 
@@ -121,7 +121,7 @@ async def known(users: Users, engine: AsyncEngine) -> dict[str, list[str]]:
     await users.make(Role.STUDENT, "student")
     admin = await users.make(Role.ADMIN, "root")
     keys = [(await admin.post("/admin/service-keys", {"name": PROGRAM, "scopes": ["analysis"]})).json() for _ in "ab"]
-    attempt_id, ended = await classroom.sit("Ada Example"), await classroom.sit("Eve Example")
+    attempt_id, ended = await classroom.start_attempt("Ada Example"), await classroom.start_attempt("Eve Example")
     stream_id = await classroom.record(attempt_id)
     flags = [str(await classroom.flag(attempt_id, (stream_id, 1))) for _ in range(3)]
     await classroom.end(ended, percentage=50.0, dropout_label="copy")

@@ -1,4 +1,4 @@
-"""An attempt over REST, from any machine: the items without keys, the answers that stand, the clock of the server."""
+"""An attempt over REST: items without keys, the answers that count, and the time of the server."""
 
 import pytest
 from sqlalchemy import func, update
@@ -15,7 +15,7 @@ from tests.seeded_attempts import WITH_TEXT, SeededAttempt, answer, end, seed_at
 
 @pytest.fixture
 async def seeded(engine: AsyncEngine, passwords: Passwords) -> SeededAttempt:
-    """An exam that a student called ada sits."""
+    """Create a running attempt of the student ada."""
     async with engine.begin() as conn:
         made = await seed_attempt(conn, WITH_TEXT)
         await conn.execute(
@@ -40,23 +40,23 @@ async def test_an_attempt_can_be_resumed_on_any_computer(
         await answer(conn, seeded, "d", "Because", 1_500)
         await answer(conn, seeded, "a", "x", 2_000)
     path = f"/student/exams/{seeded.attempt_id}"
-    paper = (await ada.get(path)).json()
-    assert (paper["status"], paper["exam"]["title"], paper["receipt"]) == ("in_progress", "Physics", None)
-    assert paper["started_at"] <= paper["server_at"] < paper["deadline"]
-    assert [one["item"] for one in paper["items"]] == ["a", "b", "c", "d"]
-    assert paper["items"][0] == {
+    shown = (await ada.get(path)).json()
+    assert (shown["status"], shown["exam"]["title"], shown["receipt"]) == ("in_progress", "Physics", None)
+    assert shown["started_at"] <= shown["server_at"] < shown["deadline"]
+    assert [one["item"] for one in shown["items"]] == ["a", "b", "c", "d"]
+    assert shown["items"][0] == {
         "item": "a",
         "kind": "choice",
         "prompt": "Question a",
         "choices": ["x", "y"],
         "points": 2,
     }
-    assert {item: (one["value"], one["revision"]) for item, one in paper["answers"].items()} == {
+    assert {item: (one["value"], one["revision"]) for item, one in shown["answers"].items()} == {
         "a": ("x", 2),
         "d": ("Because", 1),
     }
     elsewhere = (await (await users.sign_in("ada")).get(path)).json()
-    assert elsewhere == {**paper, "server_at": elsewhere["server_at"]}
+    assert elsewhere == {**shown, "server_at": elsewhere["server_at"]}
 
 
 async def test_students_never_read_an_answer_key(ada: Caller, seeded: SeededAttempt, engine: AsyncEngine) -> None:
@@ -75,10 +75,10 @@ async def test_an_ended_attempt_has_its_receipt_and_end(
 ) -> None:
     async with engine.begin() as conn:
         ended = await end(conn, seeded)
-    paper = (await ada.get(f"/student/exams/{seeded.attempt_id}")).json()
-    assert paper["status"] == "completed"
-    assert paper["receipt"]["hash"] == ended.receipt.hash
-    assert paper["completed_at"] == ended.receipt.submitted_at
+    shown = (await ada.get(f"/student/exams/{seeded.attempt_id}")).json()
+    assert shown["status"] == "completed"
+    assert shown["receipt"]["hash"] == ended.receipt.hash
+    assert shown["completed_at"] == ended.receipt.submitted_at
 
 
 async def test_revisions_are_paged_with_the_one_that_counts(

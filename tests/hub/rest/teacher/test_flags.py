@@ -57,7 +57,7 @@ async def test_flags_are_filtered_by_status_severity_and_rule(classroom: Classro
     dismissed = await classroom.flag(attempt_id)
     async with engine.begin() as conn:
         await conn.execute(update(Flag).where(Flag.id == dismissed).values(status=FlagStatus.DISMISSED))
-    for filters, wanted in (
+    for filters, expected in (
         ({"status": "open"}, [note]),
         ({"status": "dismissed"}, [dismissed]),
         ({"severity": "normal"}, [note]),
@@ -65,7 +65,7 @@ async def test_flags_are_filtered_by_status_severity_and_rule(classroom: Classro
         ({"rule": "left_page", "status": "open"}, []),
     ):
         page = (await classroom.teacher.get(f"/teacher/exams/{classroom.exam_id}/flags", **filters)).json()
-        assert [flag["flag_id"] for flag in page["items"]] == [str(flag_id) for flag_id in wanted], filters
+        assert [flag["flag_id"] for flag in page["items"]] == [str(flag_id) for flag_id in expected], filters
 
 
 async def test_an_invalid_filter_is_rejected_by_its_path(classroom: Classroom) -> None:
@@ -173,7 +173,7 @@ async def test_a_review_without_a_reason_is_rejected_by_its_path(classroom: Clas
 
 
 async def test_a_decision_over_rest_is_the_same_as_in_the_console(classroom: Classroom) -> None:
-    """An administrator decides too, and is named in the trail like anybody else."""
+    """Administrators can decide too, and are named in the audit log."""
     admin = await classroom.users.make(Role.ADMIN, "root")
     flag_id = await classroom.flag(await classroom.start_attempt())
     assert (await admin.post(f"/teacher/flags/{flag_id}/review", review())).is_success

@@ -1,4 +1,4 @@
-"""Grading over REST: keys and answers for reviewers alone, a person's word before the key's, and the last word."""
+"""Grading over REST: keys and answers for reviewers only, points of a teacher instead of the key's, final grades."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ from tests.seeded_attempts import WITH_TEXT, SeededAttempt, answer, end, seed_at
 
 @pytest.fixture
 async def seeded(engine: AsyncEngine, passwords: Passwords) -> SeededAttempt:
-    """An attempt that has ended, with a text that waits for its teacher, called grace."""
+    """Create an attempt that has ended, with a text that the teacher grace has to grade."""
     async with engine.begin() as conn:
         made = await seed_attempt(conn, WITH_TEXT)
         await answer(conn, made, "a", "x", 1_000)

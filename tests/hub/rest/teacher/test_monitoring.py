@@ -17,7 +17,7 @@ from tests.hub.rest.teacher.conftest import Classroom, user_id_of
 
 
 async def read_all(classroom: Classroom, attempt_id: UUID, **params: object) -> list[tuple[str, int]]:
-    """Every place of a timeline, page by page, without holding a place twice."""
+    """Read every event of a timeline page by page; check that none comes twice."""
     seen: list[tuple[str, int]] = []
     after: dict[str, object] = {}
     while True:
