@@ -35,7 +35,7 @@ _DUE: Final = text(
 ).bindparams(bindparam("sources", type_=ARRAY(Text)), bindparam("besides", type_=ARRAY(Uuid)))
 
 # A dead hub counts as alive until its lease expired, even when that was found later.
-_IS_STEADY: Final = text(
+_HAS_BEEN_AVAILABLE: Final = text(
     """
     SELECT pg_postmaster_start_time() < clock_timestamp() - :patience AND coalesce(
         range_agg(tstzrange(taken_at, greatest(taken_at, least(ended_at, expires_at))))
@@ -44,12 +44,13 @@ _IS_STEADY: Final = text(
     )
     FROM hub_leases
     """
-).bindparams(bindparam("patience", timedelta(seconds=PATIENCE_S), Interval))
+).bindparams(bindparam("patience", type_=Interval))
 
 
-async def has_been_available(conn: AsyncConnection) -> bool:
-    """Whether PostgreSQL and at least one hub have run without a gap for `PATIENCE_S`."""
-    return bool((await conn.execute(_IS_STEADY)).scalar_one())
+async def has_been_available(conn: AsyncConnection, patience_s: float = PATIENCE_S) -> bool:
+    """Whether PostgreSQL and at least one hub have run without a gap for `patience_s`."""
+    found = await conn.execute(_HAS_BEEN_AVAILABLE, {"patience": timedelta(seconds=patience_s)})
+    return bool(found.scalar_one())
 
 
 async def list_overdue(

@@ -1,0 +1,108 @@
+import pytest
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.errors import Forbidden, NotFound
+from db.models import ExamAttempt, Flag
+from db.queries.analysis import summary_views
+from db.queries.exams import permissions
+from db.queries.exams.permissions import Grants
+from db.queries.review import exam_analytics
+from db.queries.review.exam_analytics import Bin, RuleFigures
+from protocol.flags import FlagSource, FlagStatus
+from protocol.roles import Role
+from tests.factories import make_attempt, make_flag, make_user
+from tests.seeded_attempts import SeededAttempt, answer, end, seed_attempt
+
+
+@pytest.fixture
+async def seeded(conn: AsyncConnection) -> SeededAttempt:
+    """One ended attempt with 5 of 10 points, and one that is running."""
+    seeded = await seed_attempt(conn)
+    await answer(conn, seeded, "a", "x", 1_000)
+    await answer(conn, seeded, "b", ["x", "z"], 2_000)
+    await end(conn, seeded)
+    await make_attempt(conn, seeded.exam_id, await make_user(conn))
+    return seeded
+
+
+async def conclude(conn: AsyncConnection, seeded: SeededAttempt, label: str, integrity: float) -> None:
+    await conn.execute(
+        update(ExamAttempt)
+        .where(ExamAttempt.id == seeded.attempt_id)
+        .values(dropout_label=label, integrity_score=integrity, lmi=60, flagged=True)
+    )
+
+
+async def test_before_the_first_refresh_the_figures_come_from_the_attempts(
+    conn: AsyncConnection, seeded: SeededAttempt
+) -> None:
+    await conclude(conn, seeded, "copy", 0.4)
+    figures, risks = await exam_analytics.read_figures(conn, seeded.exam_id)
+    assert (figures.total_attempts, figures.average_score, figures.pass_rate) == (1, 50, 100)
+    assert (figures.high_risk_count, figures.average_integrity, figures.average_lmi, figures.flagged) == (1, 0.4, 60, 1)
+    assert (risks.copy, risks.safe, risks.incapable, risks.no_interest, risks.unknown) == (1, 0, 0, 0, 0)
+
+
+async def test_without_attempts_the_averages_are_null(conn: AsyncConnection) -> None:
+    seeded = await seed_attempt(conn)
+    figures, risks = await exam_analytics.read_figures(conn, seeded.exam_id)
+    assert (figures.total_attempts, figures.average_score, figures.pass_rate, figures.average_integrity) == (
+        0,
+        None,
+        None,
+        None,
+    )
+    assert risks.unknown == 0
+
+
+async def test_after_a_refresh_the_figures_are_those_of_the_view(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await conn.exec_driver_sql("REFRESH MATERIALIZED VIEW exam_performance_summary")
+    before = await exam_analytics.read_figures(conn, seeded.exam_id)
+    await conclude(conn, seeded, "safe", 1)
+    assert await exam_analytics.read_figures(conn, seeded.exam_id) == before
+    await conn.exec_driver_sql("REFRESH MATERIALIZED VIEW exam_performance_summary")
+    figures, risks = await exam_analytics.read_figures(conn, seeded.exam_id)
+    assert (figures.average_integrity, risks.safe, risks.unknown) == (1, 1, 0)
+    assert await summary_views.read_age_s(conn) is not None
+
+
+async def test_distributions_have_ten_parts_and_the_last_one_includes_its_end(
+    conn: AsyncConnection, seeded: SeededAttempt
+) -> None:
+    await conclude(conn, seeded, "safe", 1)
+    percentages, integrities = await exam_analytics.read_distributions(conn, seeded.exam_id)
+    assert len(percentages) == len(integrities) == 10
+    assert [one for one in percentages if one.count] == [Bin(50, 60, 1)]
+    assert [one for one in integrities if one.count] == [Bin(0.9, 1, 1)]
+
+
+async def test_items_count_the_answers_of_ended_attempts(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    items = await exam_analytics.read_items(conn, seeded.exam_id)
+    assert [(one.item, one.answered, one.average_points, one.points) for one in items] == [
+        ("a", 1, 2, 2),
+        ("b", 1, 3, 3),
+        ("c", 0, 0, 5),
+    ]
+
+
+async def test_rules_count_their_flags_by_outcome(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    for status in FlagStatus:
+        flag = await make_flag(conn, seeded.attempt_id, episode=status)
+        await conn.execute(update(Flag).where(Flag.id == flag).values(status=status))
+    other = await make_flag(conn, seeded.attempt_id, episode="of a service")
+    await conn.execute(update(Flag).where(Flag.id == other).values(source=FlagSource.SERVICE))
+    assert await exam_analytics.read_rules(conn, seeded.exam_id) == [
+        RuleFigures(rule="left_page", raised=5, confirmed=1, dismissed=1, open=2)
+    ]
+
+
+async def test_the_heading_needs_the_permission_to_view_analytics(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    heading = await exam_analytics.read_heading(conn, seeded.exam_id, seeded.teacher_id)
+    assert (heading.exam_id, heading.title, heading.passing_score) == (seeded.exam_id, "Physics", 5)
+    colleague = await make_user(conn, role=Role.TEACHER)
+    with pytest.raises(NotFound):
+        await exam_analytics.read_heading(conn, seeded.exam_id, colleague)
+    await permissions.grant(conn, seeded.exam_id, seeded.teacher_id, f"u-{colleague}", Grants(can_view=True))
+    with pytest.raises(Forbidden):
+        await exam_analytics.read_heading(conn, seeded.exam_id, colleague)
