@@ -360,12 +360,12 @@ async def test_the_same_review_many_times_at_once_is_one(engine: AsyncEngine, ro
 
 async def test_a_used_id_does_not_decide_about_another_flag(room: ExamRoom) -> None:
     attempt = await room.sit()
-    one, two = await room.flag(attempt), await room.flag(attempt)
-    first = review(room, one, CONFIRMED)
+    first_flag, second_flag = await room.flag(attempt), await room.flag(attempt)
+    first = review(room, first_flag, CONFIRMED)
     await carry_out(room, first)
-    reused = msgspec.structs.replace(review(room, two, CONFIRMED), id=first.id)
+    reused = msgspec.structs.replace(review(room, second_flag, CONFIRMED), id=first.id)
     assert (await carry_out(room, reused)).code == ErrorCode.BAD_COMMAND
-    assert (await room.fresh()).flags[two].status is OPEN
+    assert (await room.fresh()).flags[second_flag].status is OPEN
 
 
 async def test_a_flag_of_another_exam_is_not_found(engine: AsyncEngine, room: ExamRoom) -> None:

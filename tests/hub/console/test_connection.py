@@ -110,9 +110,9 @@ async def test_a_console_that_resumes_gets_only_what_it_missed(hub: ConsoleHub, 
 
 async def test_a_console_that_unwatches_gets_no_more_deltas(hub: ConsoleHub, room: ExamRoom) -> None:
     async with hub.sign_in(room.teacher) as client, hub.sign_in(room.teacher) as other:
-        for one in (client, other):
-            await one.send(Watch(room.exam))
-            board = await one.board()
+        for console in (client, other):
+            await console.send(Watch(room.exam))
+            board = await console.board()
         await client.send(Unwatch(room.exam))
         await client.send(Command(id=uuid4(), exam_id=room.exam, action="nothing"))
         await client.receive(Result)
@@ -170,8 +170,8 @@ async def test_live_values_follow_the_board(hub: ConsoleHub, room: ExamRoom) -> 
 
 async def test_attempts_in_focus_are_sent_at_once(hub: ConsoleHub, room: ExamRoom) -> None:
     ada, bob = FakeConnection(1, exam_id=room.exam), FakeConnection(2, exam_id=room.exam)
-    for one in (ada, bob):
-        hub.presence.opened(one, now_ms())
+    for connection in (ada, bob):
+        hub.presence.opened(connection, now_ms())
     async with hub.sign_in(room.teacher) as client:
         await client.send(Watch(room.exam))
         await client.board()
@@ -258,26 +258,26 @@ async def test_a_renewal_gets_busy_while_postgresql_does_not_answer(hub: Console
 
 
 async def test_two_consoles_of_one_user_are_independent(hub: ConsoleHub, room: ExamRoom) -> None:
-    async with hub.sign_in(room.teacher) as one, hub.sign_in(room.teacher, subprotocols=[Encoding.MSGPACK]) as two:
+    async with hub.sign_in(room.teacher) as first, hub.sign_in(room.teacher, subprotocols=[Encoding.MSGPACK]) as second:
         boards = []
-        for client in (one, two):
+        for client in (first, second):
             await client.send(Watch(room.exam))
             boards.append(await client.board())
-        await one.send(Unwatch(room.exam))
-        await one.send(Bye())
-        assert await one.close_code() == CloseCode.NORMAL
+        await first.send(Unwatch(room.exam))
+        await first.send(Bye())
+        assert await first.close_code() == CloseCode.NORMAL
         await room.sit()
         fresh = await room.fresh()
-        assert await two.follow(boards[1], fresh.offset) == fresh
+        assert await second.follow(boards[1], fresh.offset) == fresh
 
 
 async def test_one_console_watches_several_exams(hub: ConsoleHub, room: ExamRoom) -> None:
     other = await make_exam_room(hub.engine)
     admin = await room.principal(Role.ADMIN)
     async with hub.sign_in(admin) as client:
-        for one in (room, other):
-            await client.send(Watch(one.exam))
-            assert await client.board() == await one.fresh()
+        for exam_room in (room, other):
+            await client.send(Watch(exam_room.exam))
+            assert await client.board() == await exam_room.fresh()
         await other.sit("Bob")
         delta = await client.receive(Delta)
         assert delta.exam_id == other.exam
@@ -330,7 +330,7 @@ async def test_an_unexpected_error_closes_with_its_code(hub: ConsoleHub, room: E
 
 def buffered(hub: ConsoleHub) -> int:
     """Bytes that the server itself buffers for all consoles."""
-    sockets = [one._socket.scope for one in hub.consoles._connections]
+    sockets = [connection._socket.scope for connection in hub.consoles._connections]
     return sum(scope["extensions"][CLOSE_NOW].__self__.transport.get_write_buffer_size() for scope in sockets)
 
 
@@ -340,8 +340,8 @@ async def test_a_console_that_does_not_read_is_closed_and_its_neighbor_sees_all(
 ) -> None:
     most = 0
     async with hub.sign_in(room.teacher, max_queue=1) as slow, hub.sign_in(room.teacher) as quick:
-        for one in (slow, quick):
-            await one.send(Watch(room.exam))
+        for console in (slow, quick):
+            await console.send(Watch(room.exam))
         await slow.board()
         board = await quick.board()
         for number in range(60):

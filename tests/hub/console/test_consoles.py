@@ -125,9 +125,9 @@ async def test_a_frame_that_cannot_be_decoded_gets_an_error_and_a_close(
 
 
 async def test_all_consoles_can_be_ended(hub: ConsoleHub, room: ExamRoom) -> None:
-    async with hub.sign_in(room.teacher) as one, hub.sign_in(room.teacher) as two:
+    async with hub.sign_in(room.teacher) as first, hub.sign_in(room.teacher) as second:
         hub.consoles.end_all(CloseCode.DRAINING)
-        assert [await one.close_code(), await two.close_code()] == [CloseCode.DRAINING] * 2
+        assert [await first.close_code(), await second.close_code()] == [CloseCode.DRAINING] * 2
 
 
 async def test_a_drain_warns_every_console_and_closes_them_one_after_the_other(hub: ConsoleHub, room: ExamRoom) -> None:
@@ -170,9 +170,9 @@ async def test_a_user_who_signs_out_or_is_deactivated_loses_every_console_with_t
     hub: ConsoleHub, room: ExamRoom, end: Callable[[ConsoleHub, Principal], Awaitable[None]]
 ) -> None:
     admin = await room.principal(Role.ADMIN)
-    async with hub.sign_in(room.teacher) as one, hub.sign_in(room.teacher) as two, hub.sign_in(admin) as other:
+    async with hub.sign_in(room.teacher) as first, hub.sign_in(room.teacher) as second, hub.sign_in(admin) as other:
         await end(hub, room.teacher)
-        assert [await one.close_code(), await two.close_code()] == [CloseCode.UNAUTHENTICATED] * 2
+        assert [await first.close_code(), await second.close_code()] == [CloseCode.UNAUTHENTICATED] * 2
         await other.send(Ping(1))
         await other.receive(Pong)
 
@@ -200,14 +200,14 @@ async def test_a_user_who_loses_access_to_an_exam_gets_no_more_of_it_and_keeps_t
     hub: ConsoleHub, room: ExamRoom, permission: Permission
 ) -> None:
     colleague = await room.colleague(permission)
-    async with hub.sign_in(colleague) as client, hub.sign_in(room.teacher) as maker:
-        for one in (client, maker):
-            await one.send(Watch(room.exam))
-            await one.board()
+    async with hub.sign_in(colleague) as client, hub.sign_in(room.teacher) as creator:
+        for console in (client, creator):
+            await console.send(Watch(room.exam))
+            await console.board()
         await room.permit(colleague, Permission.EDIT)
         assert (await client.receive(Error)).code == ErrorCode.FORBIDDEN
         await room.sit()
-        assert (await maker.receive(Delta)).offset == 1
+        assert (await creator.receive(Delta)).offset == 1
         await client.send(Watch(room.exam))
         assert (await client.receive(Error)).code == ErrorCode.FORBIDDEN, "no delta came before"
         await room.permit(colleague, permission)
