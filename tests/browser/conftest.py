@@ -8,6 +8,7 @@ from playwright.async_api import Browser, Playwright, async_playwright
 
 from tests.browser.driver import find_chromium, is_built, launch
 from tests.browser.stack import Stack, run_stack
+from tests.browser.website import Site, run_site
 
 CHROMIUM = find_chromium()
 MISSING = (
@@ -38,8 +39,15 @@ def executable() -> str:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with run_stack(tmp_path_factory.mktemp("browser")) as running:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A website of another origin, which the hub allows."""
+    with run_site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Stack]:
+    with run_stack(tmp_path_factory.mktemp("browser"), VERITAS_ALLOWED_ORIGINS=site.origin) as running:
         yield running
 
 

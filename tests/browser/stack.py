@@ -141,10 +141,10 @@ class TeacherApi:
 
 
 @contextmanager
-def run_stack(data_dir: Path) -> Iterator[Stack]:
-    """Run `veritas up` in a separate folder, and end it with SIGINT."""
+def run_stack(data_dir: Path, **settings: str) -> Iterator[Stack]:
+    """Run `veritas up` in a separate folder with these settings, and end it with SIGINT."""
     port = free_port()
-    environ = environment(data_dir, port)
+    environ = environment(data_dir, port) | settings
     process = subprocess.Popen(veritas("up"), env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
