@@ -42,7 +42,7 @@ class State(msgspec.Struct):
     wake_ms: int = NEVER
 
 
-class _Saved(msgspec.Struct, array_like=True, frozen=True):
+class _SavedState(msgspec.Struct, array_like=True, frozen=True):
     """One rule's state in a checkpoint."""
 
     version: int
@@ -102,7 +102,7 @@ class Engine:
         """
         state = self.begin()
         try:
-            saved = msgspec.msgpack.decode(data, type=dict[str, _Saved]) if data else {}
+            saved = msgspec.msgpack.decode(data, type=dict[str, _SavedState]) if data else {}
             for rule_id, (rule, _) in self._rules.items():
                 if rule_id in saved and saved[rule_id].version == rule.version:
                     state.rules[rule_id] = msgspec.msgpack.decode(saved[rule_id].state, type=rule.state)

@@ -16,7 +16,7 @@ NUMBER_CHARS: Final = 64
 """A longer text is not read as a number."""
 
 
-class NumberKey(msgspec.Struct, frozen=True):
+class NumberAnswerKey(msgspec.Struct, frozen=True):
     """The answer key of a number item: an answer is right if it differs from `value` by at most `tolerance`."""
 
     value: float
@@ -79,7 +79,7 @@ def _as_set(choices: list[Any]) -> set[str]:
 
 def _is_near(key: Any, value: Any) -> bool | None:
     try:
-        expected = msgspec.convert(key, NumberKey)
+        expected = msgspec.convert(key, NumberAnswerKey)
     except msgspec.ValidationError:
         return None
     number = _read_number(value)

@@ -55,8 +55,7 @@ def describe_all(settings: Mapping[str, RuleSettings], rulebook: int = RULEBOOK_
 def schema_of(rule: Rule[Any, Any]) -> dict[str, Any]:
     """Return the JSON Schema of a rule's settings, with all ranges and descriptions."""
     (_,), components = msgspec.json.schema_components([rule.settings], ref_template="#/{name}")
-    schema: dict[str, Any] = components[rule.settings.__name__]
-    return schema
+    return {**components[rule.settings.__name__], "title": "Settings"}
 
 
 def _numbers(rule: Rule[Any, Any], settings: RuleSettings) -> str:

@@ -31,7 +31,7 @@ NOTIFICATIONS_FAILED: Final = Counter(
     "veritas_hints_failed_total", BOTH["veritas_hints_failed_total"], registry=REGISTRY
 )
 LAG: Final = Gauge("veritas_unjudged_lag_seconds", WORKER["veritas_unjudged_lag_seconds"], registry=REGISTRY)
-NOT_CARRIED: Final = Gauge("veritas_attempts_not_carried", WORKER["veritas_attempts_not_carried"], registry=REGISTRY)
+UNSUPPORTED: Final = Gauge("veritas_attempts_not_carried", WORKER["veritas_attempts_not_carried"], registry=REGISTRY)
 HOLES: Final = Counter("veritas_holes_met_total", WORKER["veritas_holes_met_total"], registry=REGISTRY)
 ABSENCES: Final = Counter("veritas_absences_total", WORKER["veritas_absences_total"], ["kind"], registry=REGISTRY)
 ANALYSES: Final = Counter("veritas_analyses_total", WORKER["veritas_analyses_total"], ["outcome"], registry=REGISTRY)

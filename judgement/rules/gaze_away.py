@@ -33,7 +33,7 @@ FALSE_ALARMS = (
 )
 
 
-class Settings(RuleSettings, frozen=True):
+class GazeAwaySettings(RuleSettings, frozen=True):
     """Share and length of the window, and which samples count."""
 
     weight: Weight = 0.1
@@ -55,14 +55,14 @@ class Part(msgspec.Struct):
     first_away: EventRef | None = None
 
 
-class State(RuleState):
+class GazeAwayState(RuleState):
     """The parts of the window that have samples, oldest first, and whether their episode has been reported."""
 
     parts: list[Part] = msgspec.field(default_factory=list)
     is_reported: bool = False
 
 
-def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def step(state: GazeAwayState, event: StoredEvent, settings: GazeAwaySettings) -> Sequence[Episode]:
     """Add one sample to the window, and check the window if the sample can change the result."""
     sample = _read_sample(event.data)
     if sample is None or not settings.confidence <= sample.confidence <= 1:
@@ -82,7 +82,7 @@ def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episo
     return (_episode(state.parts, event, settings),)
 
 
-def _part_at(state: State, slot: int) -> Part:
+def _part_at(state: GazeAwayState, slot: int) -> Part:
     """Move the window to `slot`. A sample that is late by less than a window counts in the newest part."""
     if state.parts and 0 <= state.parts[-1].slot - slot < PARTS:
         return state.parts[-1]
@@ -96,12 +96,12 @@ def _share(parts: Sequence[Part]) -> float:
     return sum(part.away for part in parts) / sum(part.samples for part in parts)
 
 
-def _is_enough(parts: Sequence[Part], settings: Settings) -> bool:
+def _is_enough(parts: Sequence[Part], settings: GazeAwaySettings) -> bool:
     seen = len(parts) >= PARTS_SEEN and sum(part.samples for part in parts) >= settings.samples
     return seen and _share(parts) > settings.share
 
 
-def _episode(parts: Sequence[Part], event: StoredEvent, settings: Settings) -> Episode:
+def _episode(parts: Sequence[Part], event: StoredEvent, settings: GazeAwaySettings) -> Episode:
     away = sum(part.away for part in parts)
     share = _share(parts)
     numbers = {
@@ -125,8 +125,8 @@ VERSIONS = {
         false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
         event_types=frozenset({"eye_movement"}),
-        settings=Settings,
-        state=State,
+        settings=GazeAwaySettings,
+        state=GazeAwayState,
         step=step,
         camera=True,
     )

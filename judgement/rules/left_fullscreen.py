@@ -24,20 +24,20 @@ FALSE_ALARMS = (
 )
 
 
-class Settings(RuleSettings, frozen=True):
+class LeftFullscreenSettings(RuleSettings, frozen=True):
     """The longest time out of fullscreen without a flag."""
 
     weight: Weight = 0.1
     out_s: Annotated[int, Meta(ge=3, le=600, description="s; out of fullscreen for longer than this")] = 10
 
 
-class State(RuleState):
+class LeftFullscreenState(RuleState):
     """The exit that no enter has followed yet. `wake_ms` is NEVER once the episode has been raised."""
 
     left: EventRef | None = None
 
 
-def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def step(state: LeftFullscreenState, event: StoredEvent, settings: LeftFullscreenSettings) -> Sequence[Episode]:
     """Track leaving and entering fullscreen."""
     left = state.left
     if left is None or left.stream_id != event.stream_id:
@@ -53,7 +53,7 @@ def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episo
     return (_episode(left, event, settings),) if too_long else ()
 
 
-def _episode(left: EventRef, event: StoredEvent, settings: Settings) -> Episode:
+def _episode(left: EventRef, event: StoredEvent, settings: LeftFullscreenSettings) -> Episode:
     numbers = {"out_s": (event.time_ms - left.time_ms) / 1000, "limit_s": float(settings.out_s)}
     return Episode("out", (left, EventRef.of(event)), numbers, 0.8, SUMMARY)
 
@@ -67,8 +67,8 @@ VERSIONS = {
         false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
         event_types=frozenset({"fullscreen_exit", "fullscreen_enter"}),
-        settings=Settings,
-        state=State,
+        settings=LeftFullscreenSettings,
+        state=LeftFullscreenState,
         step=step,
     )
 }

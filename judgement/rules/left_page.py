@@ -30,7 +30,7 @@ FALSE_ALARMS = (
 )
 
 
-class Settings(RuleSettings, frozen=True):
+class LeftPageSettings(RuleSettings, frozen=True):
     """The limits for absences: number within a window, and length."""
 
     weight: Weight = 0.15
@@ -40,7 +40,7 @@ class Settings(RuleSettings, frozen=True):
     flicker_ms: FlickerMs = 500
 
 
-class State(RuleState):
+class LeftPageState(RuleState):
     """The current absence and what it has led to, the counted absences, and the one that completed an episode."""
 
     away: EventRef | None = None
@@ -50,7 +50,7 @@ class State(RuleState):
     often: EventRef | None = None
 
 
-def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def step(state: LeftPageState, event: StoredEvent, settings: LeftPageSettings) -> Sequence[Episode]:
     """Track absences, count them, and measure the current one."""
     away = state.away
     episodes: list[Episode] = []
@@ -70,7 +70,9 @@ def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episo
     return episodes
 
 
-def _count(state: State, absence: EventRef, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def _count(
+    state: LeftPageState, absence: EventRef, event: StoredEvent, settings: LeftPageSettings
+) -> Sequence[Episode]:
     """Add an absence to those within the window, and report them if there are enough."""
     within_ms = settings.within_s * 1000
     if state.often is not None and abs(absence.time_ms - state.often.time_ms) <= within_ms:
@@ -85,7 +87,7 @@ def _count(state: State, absence: EventRef, event: StoredEvent, settings: Settin
     return (episode,)
 
 
-def _often(leaves: Sequence[EventRef], event: StoredEvent, settings: Settings) -> Episode:
+def _often(leaves: Sequence[EventRef], event: StoredEvent, settings: LeftPageSettings) -> Episode:
     moments = [ref.time_ms for ref in leaves]
     numbers = {
         "times": float(len(leaves)),
@@ -96,7 +98,7 @@ def _often(leaves: Sequence[EventRef], event: StoredEvent, settings: Settings) -
     return Episode("often", (*leaves, EventRef.of(event)), numbers, CONFIDENCE, OFTEN)
 
 
-def _wake_ms(state: State, settings: Settings) -> int:
+def _wake_ms(state: LeftPageState, settings: LeftPageSettings) -> int:
     if state.away is None or state.is_long:
         return NEVER
     return state.away.time_ms + (settings.away_s * 1000 if state.is_counted else settings.flicker_ms)
@@ -111,8 +113,8 @@ VERSIONS = {
         false_alarms=FALSE_ALARMS,
         severity=Severity.WARNING,
         event_types=LEAVING | RETURNING,
-        settings=Settings,
-        state=State,
+        settings=LeftPageSettings,
+        state=LeftPageState,
         step=step,
     )
 }

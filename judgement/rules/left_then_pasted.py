@@ -32,7 +32,7 @@ FALSE_ALARMS = (
 )
 
 
-class Settings(RuleSettings, frozen=True):
+class LeftThenPastedSettings(RuleSettings, frozen=True):
     """The size of a paste, and the time from the return to the paste."""
 
     weight: Weight = 0.35
@@ -48,7 +48,7 @@ class Trip(msgspec.Struct, frozen=True):
     back: EventRef
 
 
-class State(RuleState):
+class LeftThenPastedState(RuleState):
     """The current absence, the last one that has ended, and the one that was reported."""
 
     away: EventRef | None = None
@@ -56,7 +56,7 @@ class State(RuleState):
     reported: EventRef | None = None
 
 
-def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def step(state: LeftThenPastedState, event: StoredEvent, settings: LeftThenPastedSettings) -> Sequence[Episode]:
     """Track absences, and check what is pasted after them."""
     if event.type == "paste":
         return _check_paste(state, event, settings)
@@ -71,7 +71,7 @@ def step(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episo
     return ()
 
 
-def _check_paste(state: State, event: StoredEvent, settings: Settings) -> Sequence[Episode]:
+def _check_paste(state: LeftThenPastedState, event: StoredEvent, settings: LeftThenPastedSettings) -> Sequence[Episode]:
     paste = _read_paste(event.data)
     if paste is None or paste.chars < settings.chars:
         return ()
@@ -82,14 +82,18 @@ def _check_paste(state: State, event: StoredEvent, settings: Settings) -> Sequen
     return (_episode(cited, paste, event, settings),)
 
 
-def _cited_while_away(state: State, event: StoredEvent, settings: Settings) -> tuple[EventRef, ...]:
+def _cited_while_away(
+    state: LeftThenPastedState, event: StoredEvent, settings: LeftThenPastedSettings
+) -> tuple[EventRef, ...]:
     away = state.away
     if away is None or not is_same_device(away, event) or event.time_ms - away.time_ms <= settings.flicker_ms:
         return ()
     return (away, EventRef.of(event))
 
 
-def _cited_after_return(state: State, event: StoredEvent, settings: Settings) -> tuple[EventRef, ...]:
+def _cited_after_return(
+    state: LeftThenPastedState, event: StoredEvent, settings: LeftThenPastedSettings
+) -> tuple[EventRef, ...]:
     trip = state.trip
     if trip is None or not is_same_device(trip.back, event):
         return ()
@@ -98,7 +102,9 @@ def _cited_after_return(state: State, event: StoredEvent, settings: Settings) ->
     return (trip.left, trip.back, EventRef.of(event))
 
 
-def _episode(cited: tuple[EventRef, ...], paste: Paste, event: StoredEvent, settings: Settings) -> Episode:
+def _episode(
+    cited: tuple[EventRef, ...], paste: Paste, event: StoredEvent, settings: LeftThenPastedSettings
+) -> Episode:
     numbers = {"chars": float(min(paste.chars, _MOST_CHARS)), "limit_chars": float(settings.chars)}
     if len(cited) == 2:
         return Episode("pasted", cited, numbers, CONFIDENCE, AWAY)
@@ -115,8 +121,8 @@ VERSIONS = {
         false_alarms=FALSE_ALARMS,
         severity=Severity.CRITICAL,
         event_types=LEAVING | RETURNING | _OWN_TEXT | {"paste"},
-        settings=Settings,
-        state=State,
+        settings=LeftThenPastedSettings,
+        state=LeftThenPastedState,
         step=step,
     )
 }

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.errors import AWAY
 from db.notify import Notifier
 from db.queries.analysis import analyses, drafts
-from db.queries.analysis.analyses import AnalysisTexts, AttemptFlags, Claim, Verdict
+from db.queries.analysis.analyses import AnalysisTexts, AttemptFlags, ClaimedAnalysis, Verdict
 from db.queries.evaluation import scores, worklist
 from db.unit import Unit, change
 from judgement.rules import RULEBOOKS, Rulebook
@@ -70,7 +70,7 @@ class Analyst:
         self._notifier = notifier
         self._evaluator = evaluator
         self._views = views
-        self._carried = frozenset(rulebooks)
+        self._supported = frozenset(rulebooks)
         self._score = partial(score_attempt, rulebooks=rulebooks)
         self._is_finishing = False
 
@@ -93,7 +93,7 @@ class Analyst:
         while not self._is_finishing:
             async with self._engine.connect() as conn:
                 backlog = await analyses.measure_backlog(conn)
-                due = await analyses.list_due(conn, PAGE, supported=self._carried)
+                due = await analyses.list_due(conn, PAGE, supported=self._supported)
             metrics.ANALYSES_WAITING.set(backlog.waiting)
             metrics.ANALYSES_FAILED.set(backlog.failed)
             metrics.ANALYSIS_LAG.set(backlog.lag_s)
@@ -121,7 +121,7 @@ class Analyst:
         try:
             drafted = await self._analyse_drafts(attempt_id)
             async with change(self._engine, self._notifier) as unit:
-                claim = await analyses.claim_analysis(unit.conn, attempt_id, supported=self._carried)
+                claim = await analyses.claim_analysis(unit.conn, attempt_id, supported=self._supported)
                 return False if claim is None else await self._analyse(unit, claim, drafted)
         except Exception as error:
             if not blames_data(error):
@@ -138,10 +138,10 @@ class Analyst:
             pastes = await drafts.read_pastes(conn, attempt_id)
         return DraftAnalysis(facts, await asyncio.to_thread(compute_momentum, texts, pastes))
 
-    async def _analyse(self, unit: Unit, claim: Claim, drafted: DraftAnalysis) -> bool:
+    async def _analyse(self, unit: Unit, claim: ClaimedAnalysis, drafted: DraftAnalysis) -> bool:
         """Compute and store. Postpone it if new events arrived or wait for a fold. Return whether it was stored."""
         conn = unit.conn
-        waiting = await worklist.find_unfolded(conn, [claim.attempt_id], supported=self._carried)
+        waiting = await worklist.find_unfolded(conn, [claim.attempt_id], supported=self._supported)
         if waiting and waiting[0].lag_ms > UNFOLDABLE_MS:
             await self._fail(conn, claim.attempt_id, _UNFOLDED)
             return False
@@ -163,7 +163,9 @@ class Analyst:
         log.error("analysis failed", attempt_id=str(attempt_id), error=error)
 
 
-async def _store(conn: AsyncConnection, claim: Claim, concluded: Conclusion, flags: AttemptFlags) -> ModelState:
+async def _store(
+    conn: AsyncConnection, claim: ClaimedAnalysis, concluded: Conclusion, flags: AttemptFlags
+) -> ModelState:
     """Store the results, as a new revision if they differ from the ones before. Return the state of the summary.
 
     Texts of a model or a service are kept as long as the figures stay the same.
@@ -180,7 +182,7 @@ async def _store(conn: AsyncConnection, claim: Claim, concluded: Conclusion, fla
     return model_state
 
 
-def _model_state(claim: Claim, *, is_new: bool) -> ModelState:
+def _model_state(claim: ClaimedAnalysis, *, is_new: bool) -> ModelState:
     if not claim.enable_model:
         return ModelState.OFF
     return ModelState.PENDING if is_new else claim.model_state

@@ -50,14 +50,14 @@ FOLDS: Final = 2
 """How often one job folds an attempt completely. Later events have another job, and other attempts are waiting."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class FoldOutcome(msgspec.Struct, frozen=True):
     """Which attempts this worker claimed, which of them it folded, and which of these have no events left."""
 
     claimed: set[UUID]
     folded: set[UUID]
     finished: set[UUID] = set()
 
-    def add(self, other: "Outcome") -> None:
+    def add(self, other: "FoldOutcome") -> None:
         """Add another outcome to this one."""
         self.claimed.update(other.claimed)
         self.folded.update(other.folded)
@@ -78,7 +78,7 @@ class Evaluator:
         quarantine_s: float = QUARANTINE_S,
         busy_checks: int = BUSY_CHECKS,
     ) -> None:
-        self.carried = frozenset(rulebooks)
+        self.supported = frozenset(rulebooks)
         self.is_finishing = False
         self._engine = engine
         self._notifier = notifier
@@ -132,9 +132,9 @@ class Evaluator:
                 busy += 1
                 await asyncio.sleep(BUSY_PAUSE_S)
 
-    async def fold_once(self, attempts: Sequence[UUID]) -> Outcome:
+    async def fold_once(self, attempts: Sequence[UUID]) -> FoldOutcome:
         """Fold these attempts once, in transactions of at most `ATTEMPTS_PER_JOB` attempts."""
-        outcome = Outcome(set(), set())
+        outcome = FoldOutcome(set(), set())
         for start in range(0, len(attempts), ATTEMPTS_PER_JOB):
             if not self.is_finishing:
                 outcome.add(await self._fold_or_halve(attempts[start : start + ATTEMPTS_PER_JOB]))
@@ -142,10 +142,10 @@ class Evaluator:
 
     async def _find_waiting(self, attempts: Collection[UUID]) -> list[UUID]:
         async with self._engine.connect() as conn:
-            found = await worklist.find_unfolded(conn, attempts, supported=self.carried)
+            found = await worklist.find_unfolded(conn, attempts, supported=self.supported)
         return [attempt.attempt_id for attempt in found]
 
-    async def _fold_or_halve(self, attempts: Sequence[UUID]) -> Outcome:
+    async def _fold_or_halve(self, attempts: Sequence[UUID]) -> FoldOutcome:
         """Fold in one transaction. If the data of an attempt make it fail, find that attempt by halving and skip it."""
         try:
             return await self._fold_claim(attempts)
@@ -154,18 +154,18 @@ class Evaluator:
                 raise
             if len(attempts) == 1:
                 self._quarantine_attempt(attempts[0], error)
-                return Outcome(set(attempts), set())
+                return FoldOutcome(set(attempts), set())
         middle = len(attempts) // 2
         outcome = await self._fold_or_halve(attempts[:middle])
         outcome.add(await self._fold_or_halve(attempts[middle:]))
         return outcome
 
-    async def _fold_claim(self, attempts: Sequence[UUID]) -> Outcome:
+    async def _fold_claim(self, attempts: Sequence[UUID]) -> FoldOutcome:
         started_s = time.perf_counter()
         async with change(self._engine, self._notifier) as unit:
             # The folder of this connection. If it is replaced meanwhile, the new one must not get these states.
             folder = self._folder
-            claimed = await cursors.claim_cursors(unit.conn, attempts, len(attempts), supported=self.carried)
+            claimed = await cursors.claim_cursors(unit.conn, attempts, len(attempts), supported=self.supported)
             reading = await cursors.read_events(unit.conn, claimed, self._events_per_transaction)
             moving = [cursor for cursor in claimed if cursor.attempt_id in reading.events]
             starts = {cursor.attempt_id: folder.take(cursor) for cursor in moving}
@@ -178,7 +178,7 @@ class Evaluator:
         for fold in folds:
             folder.keep(fold)
         folded = {fold.advance.cursor.attempt_id for fold in folds}
-        return Outcome({cursor.attempt_id for cursor in claimed}, folded, folded - reading.cut)
+        return FoldOutcome({cursor.attempt_id for cursor in claimed}, folded, folded - reading.cut)
 
     def _fold_each(
         self,

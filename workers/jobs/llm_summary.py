@@ -31,7 +31,7 @@ from workers.llm import evidence, verdict
 from workers.llm.breaker import Breaker
 from workers.llm.client import Model, Reply
 from workers.llm.errors import BadVerdict, ModelError, Unavailable
-from workers.llm.evidence import AttemptCase, Evidence, ShownEvent, ShownFlag, ShownText
+from workers.llm.evidence import AttemptCase, Prompt, PromptEvent, PromptFlag, PromptText
 from workers.llm.verdict import Advice, Checked
 
 log = structlog.get_logger(__name__)
@@ -130,7 +130,7 @@ class LlmSummarizer:
         else:
             await self._send(model, request, record, shown)
 
-    async def _send(self, model: Model, request: SummaryRequest, record: AttemptData, shown: Evidence) -> None:
+    async def _send(self, model: Model, request: SummaryRequest, record: AttemptData, shown: Prompt) -> None:
         reply = None
         try:
             reply = await self._wait_for(model.ask(shown, verdict.schema()))
@@ -160,7 +160,7 @@ class LlmSummarizer:
             finishing.cancel()
             await asyncio.gather(answering, finishing, return_exceptions=True)
 
-    async def _store(self, request: SummaryRequest, record: AttemptData, shown: Evidence, reply: Reply) -> None:
+    async def _store(self, request: SummaryRequest, record: AttemptData, shown: Prompt, reply: Reply) -> None:
         """Store the valid claims. Raises BadVerdict if the summary has none."""
         checked = verdict.check(verdict.read(reply.text), shown)
         metrics.MODEL_CLAIMS_DROPPED.inc(checked.dropped)
@@ -177,7 +177,7 @@ class LlmSummarizer:
         metrics.MODEL_RUNS.labels(outcome="done").inc()
 
     async def _fail(
-        self, request: SummaryRequest, shown: Evidence, reason: str, reply: Reply | None, *, is_final: bool = False
+        self, request: SummaryRequest, shown: Prompt, reason: str, reply: Reply | None, *, is_final: bool = False
     ) -> None:
         is_final = is_final or request.failed + 1 >= TRIES
         log.warning("no summary from the model", attempt=str(request.attempt_id), reason=reason, is_final=is_final)
@@ -209,11 +209,11 @@ async def _read_case(conn: AsyncConnection, attempt_id: UUID, record: AttemptDat
         percentage=record.percentage,
         counts=await model_runs.count_events(conn, attempt_id),
         events=[
-            ShownEvent(event.stream_id, event.seq, event.time_ms - record.started_at, event.type, event.data)
+            PromptEvent(event.stream_id, event.seq, event.time_ms - record.started_at, event.type, event.data)
             for event in events
         ],
-        flags=[ShownFlag(flag.rule, flag.severity, flag.status, flag.summary, flag.cited) for flag in raised],
-        texts=[ShownText(item, text) for item, text in texts],
+        flags=[PromptFlag(flag.rule, flag.severity, flag.status, flag.summary, flag.cited) for flag in raised],
+        texts=[PromptText(item, text) for item, text in texts],
         names=record.names,
     )
 
@@ -248,7 +248,7 @@ def _flag(attempt_id: UUID, record: AttemptData, advice: Advice) -> NewFlag:
 
 def _run(
     request: SummaryRequest,
-    shown: Evidence,
+    shown: Prompt,
     reply: Reply | None,
     state: ModelState,
     *,

@@ -43,7 +43,7 @@ class Sweep:
         self._min_lag_ms = min_lag_ms
         self._recent_s = recent_s
         self._older_day = worklist.STREAM_DAYS
-        self._not_carried: dict[int, int] = {}
+        self._unsupported: dict[int, int] = {}
 
     async def run(self) -> None:
         """Fold recent attempts that wait longer than a job takes, then the attempts of one older day.
@@ -53,7 +53,7 @@ class Sweep:
         stuck = self._evaluator.quarantined()
         lag_ms = await self._sweep_recent(stuck)
         await self._sweep_older(stuck, lag_ms)
-        metrics.NOT_CARRIED.set(sum(self._not_carried.values()))
+        metrics.UNSUPPORTED.set(sum(self._unsupported.values()))
 
     async def _sweep_recent(self, stuck: set[UUID]) -> int:
         """Fold all recent attempts except `stuck` ones, for a while. Return the longest lag in ms."""
@@ -77,7 +77,7 @@ class Sweep:
             day = await worklist.find_day_with_streams(conn, self._older_day)
         # The days that were skipped have no streams any more. Attempts counted there are older now and counted again.
         end = math.inf if day is None else day
-        self._not_carried = {ago: many for ago, many in self._not_carried.items() if not self._older_day <= ago < end}
+        self._unsupported = {ago: many for ago, many in self._unsupported.items() if not self._older_day <= ago < end}
         if day is None:
             self._older_day = worklist.STREAM_DAYS
             return
@@ -89,7 +89,7 @@ class Sweep:
     async def _list(self, days_ago: int, besides: Collection[UUID]) -> list[worklist.UnfoldedAttempt]:
         async with self._engine.connect() as conn:
             found = await worklist.list_unfolded(
-                conn, self._page, supported=self._evaluator.carried, besides=besides, days_ago=days_ago
+                conn, self._page, supported=self._evaluator.supported, besides=besides, days_ago=days_ago
             )
-        self._not_carried[days_ago] = found.unsupported
+        self._unsupported[days_ago] = found.unsupported
         return found.waiting

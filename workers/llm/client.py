@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from workers.llm.errors import ModelError, Refused, Unavailable
-from workers.llm.evidence import Evidence
+from workers.llm.errors import ModelError, ModelRefused, Unavailable
+from workers.llm.evidence import Prompt
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 class Model(Protocol):
     """A language model."""
 
-    async def ask(self, evidence: Evidence, schema: dict[str, Any]) -> Reply:
-        """Request an answer in this JSON Schema. Raises Unavailable or Refused."""
+    async def ask(self, evidence: Prompt, schema: dict[str, Any]) -> Reply:
+        """Request an answer in this JSON Schema. Raises Unavailable or ModelRefused."""
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -45,8 +45,8 @@ class OpenAIModel:
         self._settings = settings
         self._client: AsyncOpenAI | None = None
 
-    async def ask(self, evidence: Evidence, schema: dict[str, Any]) -> Reply:
-        """Request an answer in this JSON Schema. Raises Unavailable or Refused."""
+    async def ask(self, evidence: Prompt, schema: dict[str, Any]) -> Reply:
+        """Request an answer in this JSON Schema. Raises Unavailable or ModelRefused."""
         # Imported before the first request only: it takes most of a second, which must not count as the model's time.
         await asyncio.to_thread(importlib.import_module, "openai")
         started_s = time.monotonic()
@@ -70,7 +70,7 @@ class OpenAIModel:
         if self._client is not None:
             await self._client.close()
 
-    async def _complete(self, evidence: Evidence, schema: dict[str, Any]) -> Any:
+    async def _complete(self, evidence: Prompt, schema: dict[str, Any]) -> Any:
         import openai
 
         client = self._client = self._client or _connect(self._settings)
@@ -109,4 +109,4 @@ def _connect(settings: WorkerSettings) -> "AsyncOpenAI":
 
 def _refusal(status: int) -> ModelError:
     message = f"the model's server answered {status}"
-    return Unavailable(message) if status in (408, 409, 429) or status >= 500 else Refused(message)
+    return Unavailable(message) if status in (408, 409, 429) or status >= 500 else ModelRefused(message)

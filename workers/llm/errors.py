@@ -2,7 +2,7 @@
 
 ModelError
 ├── Unavailable     the model cannot answer right now: try again later
-├── Refused         the model rejects this request: trying again is of no use
+├── ModelRefused    the model rejects this request: trying again is of no use
 └── BadVerdict      the model answered, but not in the requested form
 """
 
@@ -15,7 +15,7 @@ class Unavailable(ModelError):
     """The model cannot be reached, or is too slow, too busy or broken."""
 
 
-class Refused(ModelError):
+class ModelRefused(ModelError):
     """The model rejects the request: a wrong key, no such model, a text that is too long."""
 
 

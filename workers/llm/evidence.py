@@ -38,7 +38,7 @@ dropped. Say what the events show and what honest reasons there may be. Do not g
 Leave a list empty when there is nothing to say."""
 
 
-class ShownEvent(msgspec.Struct, frozen=True):
+class PromptEvent(msgspec.Struct, frozen=True):
     """One event for the model: stream and sequence number, ms since the start, type and payload."""
 
     stream_id: UUID
@@ -48,7 +48,7 @@ class ShownEvent(msgspec.Struct, frozen=True):
     data: Mapping[str, Any]
 
 
-class ShownFlag(msgspec.Struct, frozen=True):
+class PromptFlag(msgspec.Struct, frozen=True):
     """One flag for the model, with the events that it cites."""
 
     rule: str
@@ -58,7 +58,7 @@ class ShownFlag(msgspec.Struct, frozen=True):
     cited: Sequence[EventId]
 
 
-class ShownText(msgspec.Struct, frozen=True):
+class PromptText(msgspec.Struct, frozen=True):
     """The student's text for one item."""
 
     item: str
@@ -75,13 +75,13 @@ class AttemptCase(msgspec.Struct, frozen=True, kw_only=True):
     lmi: float | None
     percentage: float | None
     counts: Mapping[str, int]
-    events: Sequence[ShownEvent]
-    flags: Sequence[ShownFlag]
-    texts: Sequence[ShownText]
+    events: Sequence[PromptEvent]
+    flags: Sequence[PromptFlag]
+    texts: Sequence[PromptText]
     names: Sequence[str]
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Prompt(msgspec.Struct, frozen=True):
     """The instructions and the material for a model. Event number n is `events[n - 1]`."""
 
     instructions: str
@@ -89,7 +89,7 @@ class Evidence(msgspec.Struct, frozen=True):
     events: tuple[EventId, ...]
 
 
-def present(case: AttemptCase) -> Evidence:
+def present(case: AttemptCase) -> Prompt:
     """Format a case for a model. The same case always gives the same text."""
     chosen = _choose(case)
     numbers = {(event.stream_id, event.seq): n for n, event in enumerate(chosen, 1)}
@@ -102,14 +102,14 @@ def present(case: AttemptCase) -> Evidence:
         + _lines(_flag(numbers, flag, hide) for flag in case.flags[:FLAGS_MAX]),
         *_texts(case.texts, hide),
     ]
-    return Evidence(INSTRUCTIONS, "\n\n".join(parts), tuple(numbers))
+    return Prompt(INSTRUCTIONS, "\n\n".join(parts), tuple(numbers))
 
 
-def _choose(case: AttemptCase) -> list[ShownEvent]:
+def _choose(case: AttemptCase) -> list[PromptEvent]:
     """Choose the events: first those that flags cite, then by time. Return them in the order of time."""
     cited = {event_id for flag in case.flags for event_id in flag.cited}
 
-    def by_time(event: ShownEvent) -> tuple[int, str, int]:
+    def by_time(event: PromptEvent) -> tuple[int, str, int]:
         return (event.since_start_ms, str(event.stream_id), event.seq)
 
     ranked = sorted(case.events, key=lambda event: ((event.stream_id, event.seq) not in cited, *by_time(event)))
@@ -132,19 +132,19 @@ def _figures(case: AttemptCase, hide: "re.Pattern[str]") -> str:
     )
 
 
-def _event(numbers: Mapping[EventId, int], event: ShownEvent, hide: "re.Pattern[str]") -> str:
+def _event(numbers: Mapping[EventId, int], event: PromptEvent, hide: "re.Pattern[str]") -> str:
     payload = " ".join(f"{key}={_value(value)}" for key, value in sorted(event.data.items()) if key != "text")
     line = f"[{numbers[event.stream_id, event.seq]}] {_clock(event.since_start_ms)} {event.type} {payload}".rstrip()
     return _hide(line, hide)
 
 
-def _flag(numbers: Mapping[EventId, int], flag: ShownFlag, hide: "re.Pattern[str]") -> str:
+def _flag(numbers: Mapping[EventId, int], flag: PromptFlag, hide: "re.Pattern[str]") -> str:
     cited = " ".join(f"[{numbers[event_id]}]" for event_id in flag.cited if event_id in numbers)
     line = f"{flag.rule} ({flag.severity}, {flag.status}): {flag.summary} Cites {cited or 'events not shown here'}."
     return _hide(line, hide)
 
 
-def _texts(texts: Sequence[ShownText], hide: "re.Pattern[str]") -> list[str]:
+def _texts(texts: Sequence[PromptText], hide: "re.Pattern[str]") -> list[str]:
     shown = [(text.item, _hide(text.text, hide)[:TEXT_CHARS]) for text in texts[:TEXTS_MAX]]
     # A digest of all texts: a text would have to contain its own digest to contain the mark.
     mark = f"«untrusted {sha256(msgspec.json.encode(shown)).hexdigest()[:16]}»"

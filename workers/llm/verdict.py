@@ -10,7 +10,7 @@ import msgspec
 
 from protocol.flags import Severity
 from workers.llm.errors import BadVerdict
-from workers.llm.evidence import EventId, Evidence
+from workers.llm.evidence import EventId, Prompt
 
 CLAIM_CHARS: Final = 600
 CLAIMS_MAX: Final = 12
@@ -35,7 +35,7 @@ class Suspicion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     confidence: float
 
 
-class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ModelAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The answer that is requested from a model."""
 
     summary: list[Claim]
@@ -72,18 +72,18 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of an answer: all fields are required, and no others are allowed."""
-    return msgspec.json.schema(Verdict)
+    return msgspec.json.schema(ModelAnswer)
 
 
-def read(text: str) -> Verdict:
+def read(text: str) -> ModelAnswer:
     """Decode an answer: one JSON object, with or without a Markdown fence. Raises BadVerdict."""
     try:
-        return msgspec.json.decode(_unfence(text).encode(), type=Verdict)
+        return msgspec.json.decode(_unfence(text).encode(), type=ModelAnswer)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise BadVerdict(f"not a verdict: {error}") from error
 
 
-def check(verdict: Verdict, evidence: Evidence) -> Checked:
+def check(verdict: ModelAnswer, evidence: Prompt) -> Checked:
     """Keep the claims that cite only numbers of the evidence, and count the others."""
     summary = _keep_valid(verdict.summary, evidence, CLAIMS_MAX)
     recommendations = _keep_valid(verdict.recommendations, evidence, CLAIMS_MAX)
@@ -109,12 +109,12 @@ def check(verdict: Verdict, evidence: Evidence) -> Checked:
     )
 
 
-def _keep_valid(claims: Sequence[Claim], evidence: Evidence, claims_max: int) -> tuple[CheckedClaim, ...]:
+def _keep_valid(claims: Sequence[Claim], evidence: Prompt, claims_max: int) -> tuple[CheckedClaim, ...]:
     valid = [claim for claim in claims if _is_valid(claim, evidence)]
     return tuple(CheckedClaim(claim.text.strip(), _cited(claim, evidence)) for claim in valid[:claims_max])
 
 
-def _is_valid(claim: Claim | Suspicion, evidence: Evidence) -> bool:
+def _is_valid(claim: Claim | Suspicion, evidence: Prompt) -> bool:
     """Return whether a claim has a text of valid length, no NUL, and cites only existing events."""
     text = claim.text.strip()
     return (
@@ -125,7 +125,7 @@ def _is_valid(claim: Claim | Suspicion, evidence: Evidence) -> bool:
     )
 
 
-def _cited(claim: Claim | Suspicion, evidence: Evidence) -> tuple[EventId, ...]:
+def _cited(claim: Claim | Suspicion, evidence: Prompt) -> tuple[EventId, ...]:
     return tuple(evidence.events[number - 1] for number in dict.fromkeys(claim.cites))
 
 

@@ -51,7 +51,7 @@ class AnalysisTexts(msgspec.Struct, frozen=True, kw_only=True):
     llm_model_version: str
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
+class ClaimedAnalysis(msgspec.Struct, frozen=True, kw_only=True):
     """A claimed analysis: policy and rulebook of its attempt, how far it is folded, and the stored results."""
 
     attempt_id: UUID
@@ -147,7 +147,9 @@ async def measure_backlog(conn: AsyncConnection) -> Backlog:
     return Backlog(waiting, failed, float(lag_s))
 
 
-async def claim_analysis(conn: AsyncConnection, attempt_id: UUID, *, supported: Collection[int]) -> Claim | None:
+async def claim_analysis(
+    conn: AsyncConnection, attempt_id: UUID, *, supported: Collection[int]
+) -> ClaimedAnalysis | None:
     """Lock an attempt's cursor, the attempt and its analysis until COMMIT, without waiting.
 
     None when it is not due, its rulebook is not supported, or another process has locked it.
@@ -178,7 +180,7 @@ async def claim_analysis(conn: AsyncConnection, attempt_id: UUID, *, supported: 
     if row is None:
         return None
     verdict, words = msgspec.convert(dict(row), Verdict), msgspec.convert(dict(row), AnalysisTexts)
-    return msgspec.convert({**row, "verdict": verdict, "words": words}, Claim)
+    return msgspec.convert({**row, "verdict": verdict, "words": words}, ClaimedAnalysis)
 
 
 async def count_events(conn: AsyncConnection, attempt_id: UUID) -> int:
@@ -209,7 +211,12 @@ async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> AttemptFlags:
 
 
 async def store_analysis(
-    conn: AsyncConnection, claim: Claim, verdict: Verdict, words: AnalysisTexts, model_state: ModelState, revision: int
+    conn: AsyncConnection,
+    claim: ClaimedAnalysis,
+    verdict: Verdict,
+    words: AnalysisTexts,
+    model_state: ModelState,
+    revision: int,
 ) -> None:
     """Store the results of a claimed analysis, also those that are stored with the attempt."""
     await conn.execute(

@@ -20,7 +20,7 @@ from tests.judgement.rulebooks import BOTH
 from tests.workers.rooms import AWAY, EventSpec, Room, SeededAttempt, break_checkpoint
 from veritas.audit.reproduce import reproduce
 from workers import metrics
-from workers.jobs.evaluate import FOLDS, Evaluator, Outcome
+from workers.jobs.evaluate import FOLDS, Evaluator, FoldOutcome
 from workers.jobs.sweep import Sweep
 
 FACTS = len(AWAY) + 1
@@ -245,7 +245,7 @@ async def test_a_job_leaves_what_never_stops_coming_to_the_hints_that_name_it(
     await room.store(seeded, AWAY)
     fold_once = evaluator.fold_once
 
-    async def and_more_comes(attempts: Sequence[UUID]) -> Outcome:
+    async def and_more_comes(attempts: Sequence[UUID]) -> FoldOutcome:
         outcome = await fold_once(attempts)
         await room.store(seeded, [("alive", {}, 60_000)])
         return outcome
@@ -357,11 +357,11 @@ async def test_old_and_new_rulebook_are_judged_side_by_side(
     await Sweep(engine, yesterday).run()
     assert [await room.count_flags(seeded.attempt_id) for seeded in (old, new)] == [1, 0]
     assert await room.count_folded(new.attempt_id) == 0, "what is not carried is left alone"
-    assert metrics.NOT_CARRIED._value.get() == 1
+    assert metrics.UNSUPPORTED._value.get() == 1
     await room.store(old, [("alive", {}, 40_000)])
     await today.evaluate([old.attempt_id, new.attempt_id])
     await Sweep(engine, today).run()
-    assert metrics.NOT_CARRIED._value.get() == 0
+    assert metrics.UNSUPPORTED._value.get() == 0
     async with engine.connect() as conn:
         found = await conn.execute(select(Flag.attempt_id, Flag.rule))
         assert {(row.attempt_id, row.rule) for row in found} == {

@@ -79,7 +79,7 @@ async def test_attempts_of_an_unsupported_rulebook_are_counted_once(
         await room.open_before(seeded, days, AWAY)
         for _ in range(3):
             await sweep.run()
-        assert metrics.NOT_CARRIED._value.get() == 1
+        assert metrics.UNSUPPORTED._value.get() == 1
 
 
 async def test_a_sweep_is_not_delayed_by_attempts_that_it_cannot_fold(

@@ -6,12 +6,12 @@ import pytest
 from db.settings import Secret
 from tests.workers.llm.server import BROKEN, BUSY, GOOD, NO_JSON, WRONG_KEY, Reaction, cut, never, respond, say, serve
 from workers.llm.client import OpenAIModel, Reply
-from workers.llm.errors import Refused, Unavailable
-from workers.llm.evidence import Evidence
+from workers.llm.errors import ModelRefused, Unavailable
+from workers.llm.evidence import Prompt
 from workers.llm.verdict import schema
 from workers.settings import WorkerSettings
 
-EVIDENCE = Evidence("instructions", "shown", ())
+EVIDENCE = Prompt("instructions", "shown", ())
 
 
 def settings_for(url: str, **said: object) -> WorkerSettings:
@@ -88,7 +88,7 @@ async def test_a_slow_model_is_left_after_the_time_all_tries_have_together() -> 
 async def test_a_refusal_is_not_tried_again_and_does_not_show_the_key() -> None:
     async with serve(WRONG_KEY) as server:
         model = OpenAIModel(settings_for(server.url))
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(ModelRefused) as refused:
             await model.ask(EVIDENCE, schema())
         await model.aclose()
     assert str(refused.value) == "the model's server answered 401"

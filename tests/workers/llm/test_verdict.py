@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from protocol.flags import Severity
 from tests.workers.llm.server import GOOD, verdict
 from workers.llm.errors import BadVerdict
-from workers.llm.evidence import Evidence
+from workers.llm.evidence import Prompt
 from workers.llm.verdict import CLAIM_CHARS, CLAIMS_MAX, FLAGS_MAX, check, read, schema
 
 STREAM = UUID(int=1)
-EVIDENCE = Evidence("", "", ((STREAM, 4), (STREAM, 9)))
+EVIDENCE = Prompt("", "", ((STREAM, 4), (STREAM, 9)))
 
 
 def claims(*cites: list[int]) -> str:

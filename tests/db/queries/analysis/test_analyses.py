@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from db.models import AnalysisCursor, BehaviorAnalysis, ExamAttempt, Flag
 from db.queries.analysis import analyses
-from db.queries.analysis.analyses import Backlog, Claim
+from db.queries.analysis.analyses import Backlog, ClaimedAnalysis
 from db.queries.review import decisions
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 from tests.factories import make_flag
@@ -30,7 +30,7 @@ async def read(conn: AsyncConnection, attempt_id: UUID) -> Row[Any]:
     return found.one()
 
 
-async def claim(conn: AsyncConnection, seeded: SeededAttempt) -> Claim:
+async def claim(conn: AsyncConnection, seeded: SeededAttempt) -> ClaimedAnalysis:
     claimed = await analyses.claim_analysis(conn, seeded.attempt_id, supported=CARRIED)
     assert claimed is not None
     return claimed
