@@ -1,4 +1,4 @@
-"""A second rulebook, made up for tests: what is worked with when one rulebook follows another."""
+"""A second rulebook for tests, to run two rulebooks side by side."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -12,13 +12,13 @@ from protocol.flags import Severity
 
 
 class Settings(RuleSettings, frozen=True):
-    """How much is much."""
+    """The number of copies that is reported."""
 
     chars: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
 
 
 class State(RuleState):
-    """How often something was copied."""
+    """The number of copies."""
 
     copies: int = 0
 
@@ -30,7 +30,9 @@ def _count_copies(state: State, event: StoredEvent, settings: Settings) -> Seque
     )
 
 
-def _never(state: left_page.State, event: StoredEvent, settings: left_page.Settings) -> Sequence[Episode]:
+def _never(
+    state: left_page.LeftPageState, event: StoredEvent, settings: left_page.LeftPageSettings
+) -> Sequence[Episode]:
     return ()
 
 
@@ -50,8 +52,8 @@ LEFT_PAGE_2 = Rule(
     title="left the page",
     severity=Severity.WARNING,
     event_types=left_page.VERSIONS[1].event_types,
-    settings=left_page.Settings,
-    state=left_page.State,
+    settings=left_page.LeftPageSettings,
+    state=left_page.LeftPageState,
     step=_never,
 )
 

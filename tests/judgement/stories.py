@@ -1,4 +1,4 @@
-"""Facts for tests of judgement: stories told second by second, and arbitrary lives for properties."""
+"""Events for tests of judgement: stories second by second, and arbitrary events for properties."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ LAPTOP, TABLET, SYSTEM = UUID(int=1), UUID(int=2), UUID(int=3)
 
 
 class Moment(NamedTuple):
-    """What happened `s` seconds into the story, and on which device."""
+    """An event `s` seconds after the start of the story, and its device."""
 
     s: float
     type: str
@@ -35,21 +35,21 @@ def at(s: float, event_type: str, /, *, device: UUID = LAPTOP, **data: Any) -> M
 
 
 def alive(first_s: float, last_s: float, *, device: UUID = LAPTOP) -> list[Moment]:
-    """What a quiet client says: `alive` every five seconds."""
+    """Events of a quiet client: `alive` every five seconds."""
     return [at(first_s + 5 * i, "alive", device=device) for i in range(int((last_s - first_s) // 5) + 1)]
 
 
 def gaze(
     first_s: float, last_s: float, *, on_screen: bool, per_s: float = 2, confidence: float = 0.9, device: UUID = LAPTOP
 ) -> list[Moment]:
-    """What a gaze tracker says from `first_s` until before `last_s`."""
+    """Samples of a gaze tracker from `first_s` until before `last_s`."""
     data = {"confidence": confidence, "on_screen": on_screen, "x": 10.0, "y": 20.0}
     count = int((last_s - first_s) * per_s)
     return [at(first_s + i / per_s, "eye_movement", device=device, **data) for i in range(count)]
 
 
 def tell(*story: Moment | Sequence[Moment]) -> list[StoredEvent]:
-    """Make the facts of a story in the order of their time, each device counting its own."""
+    """Make the events of a story in the order of their time, each device counting its own."""
     moments: list[Moment] = []
     for part in story:
         moments += [part] if isinstance(part, Moment) else part
@@ -75,7 +75,7 @@ def fold(policy: Policy, events: Iterable[StoredEvent]) -> list[Finding]:
 
 
 def judge(rule_id: str, events: Sequence[StoredEvent], **settings: Any) -> list[Finding]:
-    """Give what one rule concludes from facts."""
+    """Return the findings of one rule."""
     return fold(policy_of(rule_id, **settings), events)
 
 
@@ -110,7 +110,7 @@ _STEPS_MS = st.sampled_from([0, 100, 600, 2_000, 6_000, 11_000, 21_000, 310_000,
 
 
 class Piece(NamedTuple):
-    """Some facts of one type in a row, `step_ms` apart."""
+    """Some events of one type in a row, `step_ms` apart."""
 
     type: str
     data: bytes
@@ -163,4 +163,4 @@ def _live(scenes: Sequence[Sequence[Piece]]) -> list[StoredEvent]:
 
 
 lives: st.SearchStrategy[list[StoredEvent]] = st.lists(_ONE | _LEAVES, max_size=60).map(_live)
-"""Arbitrary facts with arbitrary payloads: several devices, time that also steps back, and often something to find."""
+"""Arbitrary events with arbitrary payloads: several devices, time that also steps back, and often something to find."""

@@ -1,4 +1,4 @@
-"""The one transition table, every pair of status and action."""
+"""The transition table: every pair of status and action."""
 
 import doctest
 from itertools import product
@@ -19,7 +19,7 @@ ALLOWED = {
     (BEGUN, TIME_OUT): AttemptStatus.TIMED_OUT,
     (BEGUN, END): AttemptStatus.ENDED,
 }
-"""All that may happen; what is not here may not."""
+"""All transitions that are allowed."""
 
 
 @pytest.mark.parametrize(("status", "action"), list(product((None, *AttemptStatus), Action)))

@@ -50,7 +50,7 @@ def test_the_camera_preset_has_every_rule_on() -> None:
 
 def test_missing_settings_come_from_the_preset() -> None:
     policy = read_policy({"preset": "camera", "rules": {"left_page": {"times": 5, "on": False}, "gaze_away": {}}})
-    assert policy.rules["left_page"] == left_page.Settings(times=5, on=False)
+    assert policy.rules["left_page"] == left_page.LeftPageSettings(times=5, on=False)
     assert policy.rules["gaze_away"].on
     assert policy.rules["left_fullscreen"] == preset("camera").rules["left_fullscreen"]
 
@@ -135,4 +135,4 @@ def test_a_note_weighs_nothing_under_any_policy() -> None:
 
 def test_a_rule_that_the_policy_does_not_have_weighs_nothing() -> None:
     assert preset("browser").weigh("not_known_yet") == 0
-    assert preset("browser").weigh("left_page") == left_page.Settings().weight
+    assert preset("browser").weigh("left_page") == left_page.LeftPageSettings().weight

@@ -14,6 +14,7 @@ from protocol.codec import (
     decode_to_candidate,
     decode_to_console,
     encode,
+    measure,
 )
 from protocol.codes import RejectCode
 from protocol.errors import Malformed, TooLarge, UnknownFrame
@@ -206,3 +207,20 @@ def test_error_details_are_short() -> None:
     with pytest.raises(UnknownFrame) as unknown:
         decode_candidate(json.dumps({"t": "x" * 5_000}), Encoding.JSON)
     assert len(str(unknown.value)) <= 200
+
+
+def test_a_struct_is_measured_by_its_json() -> None:
+    assert measure(monitor.Ping(1)) == len(encode(monitor.Ping(1), Encoding.JSON)) == 19
+
+
+@pytest.mark.parametrize("data", ["{", '{"t":"wave"}'])
+def test_a_frame_of_the_hub_that_cannot_be_decoded_is_malformed(data: str) -> None:
+    with pytest.raises(Malformed):
+        decode_to_candidate(data, Encoding.JSON)
+    with pytest.raises(Malformed):
+        decode_to_console(data, Encoding.JSON)
+
+
+def test_a_console_frame_with_wrong_fields_is_malformed() -> None:
+    with pytest.raises(Malformed):
+        decode_console('{"t":"unwatch","exam_id":7}', Encoding.JSON)

@@ -1,4 +1,4 @@
-"""Deliveries are read under the law of frames: whole when they can be, event by event when they cannot."""
+"""Deliveries over HTTP are decoded like frames: as a whole if possible, else event by event."""
 
 import json
 from typing import Any
@@ -19,8 +19,8 @@ STREAM = "0192f0c1-2d3e-7000-8000-000000000001"
 GOOD = {"type": "copy", "at": 1, "mono": 2, "data": {"x": "y"}}
 
 
-def body(**said: Any) -> bytes:
-    return json.dumps({"stream": STREAM, **said}).encode()
+def body(**fields: Any) -> bytes:
+    return json.dumps({"stream": STREAM, **fields}).encode()
 
 
 def test_a_delivery_has_the_content_of_frames() -> None:
@@ -99,3 +99,8 @@ def test_events_become_the_same_entries_as_on_a_socket(events: list[Any], first:
         delivered = decode_delivery(data).batch
         assert delivered is not None
         assert delivered.entries == batch.entries
+
+
+def test_a_delivery_without_events_survives_an_undecodable_field() -> None:
+    data = body(events=[])[:-1] + b', "new": "\\ud800"}'
+    assert decode_delivery(data).batch is None

@@ -1,4 +1,4 @@
-"""One bad event never costs its neighbours: each is refused alone, with its code and its bytes, in both encodings."""
+"""One bad event never affects its neighbors: it is rejected alone, with code and bytes, in both encodings."""
 
 import datetime
 import json

@@ -1,4 +1,4 @@
-"""A room of attempts to judge."""
+"""Attempts to evaluate."""
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine

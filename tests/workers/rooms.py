@@ -1,4 +1,4 @@
-"""Rooms full of attempts whose facts await judgement."""
+"""Attempts whose events wait for evaluation."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,7 +36,7 @@ class SeededAttempt(msgspec.Struct, frozen=True):
 
 
 class Room:
-    """Makes attempts, stores facts and reads what came of them, each in a transaction of its own."""
+    """Makes attempts, stores events and reads the results, each in its own transaction."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
@@ -60,7 +60,7 @@ class Room:
             await store_events(conn, seeded.stream_id, events)
 
     async def open_before(self, seeded: SeededAttempt, days: int, events: list[EventSpec]) -> None:
-        """Give the attempt a stream that was opened so many days ago, with these facts."""
+        """Give the attempt a stream that was opened so many days ago, with these events."""
         old = UUID(int=first_id(datetime.now(UTC) - timedelta(days=days, hours=6)).int + uuid4().int % 2**64)
         async with self.engine.begin() as conn:
             stream_id = await make_stream(conn, seeded.attempt_id)
@@ -68,7 +68,7 @@ class Room:
             await store_events(conn, old, events)
 
     async def age(self, seeded: SeededAttempt, seconds: int = 60) -> None:
-        """Make every stored fact of the sitting's client look older."""
+        """Make every stored event of the attempt's client older."""
         async with self.engine.begin() as conn:
             await conn.execute(
                 update(MonitoringEvent)

@@ -61,7 +61,7 @@ async def test_a_job_that_does_not_end_is_cancelled(redis: Redis, notifier: Noti
     assert (handler.ended, handler.cancelled) == (0, 1)
 
 
-async def test_a_worker_that_gave_redis_up_is_replaced(redis: Redis, notifier: Notifier) -> None:
+async def test_an_arq_worker_that_ended_without_redis_is_replaced(redis: Redis, notifier: Notifier) -> None:
     handler, stop = Handler(), asyncio.Event()
     handler.may_end.set()
     redis.kill()

@@ -41,7 +41,7 @@ async def working(settings: WorkerSettings) -> AsyncIterator[asyncio.Task[None]]
 
 
 async def until(seen: Callable[[], Awaitable[bool]]) -> None:
-    """There is nothing to await on the other side of a database: look again, soon."""
+    """Poll the database: there is no event to await."""
     async with asyncio.timeout(30):
         while True:
             if await seen():
@@ -49,7 +49,7 @@ async def until(seen: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_hint_is_enough(database: DatabaseSettings, redis: Redis, notifier: Notifier, room: Room) -> None:
+async def test_a_job_is_enough(database: DatabaseSettings, redis: Redis, notifier: Notifier, room: Room) -> None:
     async with working(settings_for(database, redis, sweep_ms=NEVER_MS)):
         [seeded] = await room.seat()
         await room.store(seeded, AWAY)
@@ -57,7 +57,7 @@ async def test_a_hint_is_enough(database: DatabaseSettings, redis: Redis, notifi
         await until(lambda: _has_flags(room, 1))
 
 
-async def test_without_redis_the_sweep_judges(database: DatabaseSettings, redis: Redis, room: Room) -> None:
+async def test_without_redis_the_sweep_evaluates(database: DatabaseSettings, redis: Redis, room: Room) -> None:
     redis.kill()
     async with working(settings_for(database, redis, sweep_ms=100)):
         [seeded] = await room.seat()
@@ -65,7 +65,7 @@ async def test_without_redis_the_sweep_judges(database: DatabaseSettings, redis:
         await until(lambda: _has_flags(room, 1))
 
 
-async def test_who_has_ended_is_analysed_by_a_hint_or_without_one(
+async def test_an_ended_attempt_is_analyzed_with_or_without_a_job(
     database: DatabaseSettings, redis: Redis, notifier: Notifier, engine: AsyncEngine
 ) -> None:
     async def end_one() -> UUID:
@@ -84,7 +84,7 @@ async def test_who_has_ended_is_analysed_by_a_hint_or_without_one(
         await until(lambda: _is_analysed(engine, without))
 
 
-async def test_a_worker_killed_in_the_middle_of_an_analysis_leaves_all_of_it_to_the_next(
+async def test_a_worker_killed_during_an_analysis_leaves_it_to_the_next(
     database: DatabaseSettings, redis: Redis, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as conn:
@@ -112,7 +112,7 @@ async def test_a_worker_killed_in_the_middle_of_an_analysis_leaves_all_of_it_to_
         await until(lambda: _is_analysed(engine, seeded.attempt_id))
 
 
-async def test_redis_may_be_killed_and_come_back_under_a_worker(
+async def test_redis_may_be_killed_and_restarted_under_a_worker(
     database: DatabaseSettings, redis: Redis, notifier: Notifier, room: Room
 ) -> None:
     before, after = await room.seat(2)
@@ -126,7 +126,7 @@ async def test_redis_may_be_killed_and_come_back_under_a_worker(
         await room.store(after, AWAY)
 
         async def judged() -> bool:
-            # A hint may be lost while connections are made anew; hubs give new ones all the time.
+            # A job may be lost while connections are opened again; hubs enqueue new ones all the time.
             await notifier.enqueue_evaluate([after.attempt_id])
             return await room.count_flags() == 2
 
@@ -134,7 +134,7 @@ async def test_redis_may_be_killed_and_come_back_under_a_worker(
         assert not worker.done()
 
 
-async def test_a_worker_that_starts_before_its_servers_works_once_they_are_there(
+async def test_a_worker_that_starts_before_its_servers_waits_for_them(
     database: DatabaseSettings, redis: Redis, room: Room
 ) -> None:
     nowhere = msgspec.structs.replace(database, database_url="postgresql://veritas@/none?host=/nonexistent")
@@ -143,7 +143,7 @@ async def test_a_worker_that_starts_before_its_servers_works_once_they_are_there
         assert not worker.done()
 
 
-async def test_sigterm_ends_the_process_in_peace(database: DatabaseSettings, redis: Redis, room: Room) -> None:
+async def test_sigterm_ends_the_process_cleanly(database: DatabaseSettings, redis: Redis, room: Room) -> None:
     environ = {
         **os.environ,
         "VERITAS_DATABASE_URL": database.database_url,
@@ -171,7 +171,7 @@ async def test_stopping_is_quick_at_any_moment(database: DatabaseSettings, redis
         await running
 
 
-async def test_metrics_are_served_on_a_port_of_their_own(database: DatabaseSettings, redis: Redis) -> None:
+async def test_metrics_are_served_on_their_own_port(database: DatabaseSettings, redis: Redis) -> None:
     port = free_port()
     settings = msgspec.structs.replace(settings_for(database, redis, sweep_ms=50), metrics_port=port)
 
@@ -185,7 +185,7 @@ async def test_metrics_are_served_on_a_port_of_their_own(database: DatabaseSetti
         assert "veritas_unjudged_lag_seconds" in await asyncio.to_thread(scrape)
 
 
-async def test_a_taken_metrics_port_stops_the_start(database: DatabaseSettings, redis: Redis) -> None:
+async def test_a_metrics_port_in_use_stops_the_start(database: DatabaseSettings, redis: Redis) -> None:
     server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     settings = msgspec.structs.replace(settings_for(database, redis, sweep_ms=50), metrics_port=port)

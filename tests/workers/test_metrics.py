@@ -4,7 +4,7 @@ from protocol.metrics import BOTH, WORKER
 from workers import metrics
 
 
-def test_every_metric_has_the_name_and_words_of_the_protocol() -> None:
+def test_every_metric_has_the_name_and_meaning_of_the_protocol() -> None:
     kept = {
         family.name + ("_total" if family.type == "counter" else ""): family.documentation
         for family in metrics.REGISTRY.collect()

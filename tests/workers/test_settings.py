@@ -7,7 +7,7 @@ from workers.settings import WorkerSettings
 SERVERS = {"VERITAS_DATABASE_URL": "postgresql://db/veritas", "VERITAS_REDIS_URL": "redis://cache"}
 
 
-def test_two_addresses_are_enough() -> None:
+def test_two_urls_are_enough() -> None:
     settings = read_settings(WorkerSettings, SERVERS)
     assert (settings.sweep_ms, settings.metrics_host, settings.metrics_port) == (2_000, "127.0.0.1", 0)
 
@@ -29,11 +29,11 @@ def test_a_wrong_setting_is_named(variable: str, value: str) -> None:
 MODEL = {"VERITAS_LLM_BASE_URL": "http://127.0.0.1:11434/v1", "VERITAS_LLM_MODEL": "tiny"}
 
 
-def test_without_an_address_no_model_is_asked() -> None:
+def test_without_a_url_no_model_is_used() -> None:
     assert read_settings(WorkerSettings, SERVERS).llm_base_url == ""
 
 
-def test_a_models_key_does_not_show_itself() -> None:
+def test_the_key_of_a_model_is_not_shown() -> None:
     settings = read_settings(WorkerSettings, {**SERVERS, **MODEL, "VERITAS_LLM_API_KEY": "hush"})
     assert settings.llm_api_key == "hush"
     assert "hush" not in repr(settings)
@@ -43,6 +43,6 @@ def test_a_models_key_does_not_show_itself() -> None:
     ("variable", "value"),
     [("VERITAS_LLM_BASE_URL", "ollama"), ("VERITAS_LLM_MODEL", ""), ("VERITAS_LLM_TIMEOUT_S", "0")],
 )
-def test_a_model_that_could_not_be_asked_is_refused(variable: str, value: str) -> None:
+def test_a_model_without_a_name_is_refused(variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match="VERITAS_LLM_"):
         read_settings(WorkerSettings, {**SERVERS, **MODEL, variable: value})

@@ -14,7 +14,7 @@ from workers.state_cache import CHECKPOINT_EVENTS, CHECKPOINT_MS, Fold, Folder
 
 ATTEMPT, POLICY = uuid4(), uuid4()
 AWAY = tell(at(0, "window_blur"), alive(5, 40))
-"""The laptop leaves and says nothing else for 40 s; the sixth fact, past 20 s, concludes it."""
+"""The laptop leaves and says nothing else for 40 s; the sixth event, past 20 s, completes the episode."""
 
 
 def cursor_at(position: int, *, policy_id: UUID = POLICY, rulebook: int = 1, checkpoint: int | None = None) -> Cursor:
@@ -34,28 +34,28 @@ def cursor_at(position: int, *, policy_id: UUID = POLICY, rulebook: int = 1, che
     )
 
 
-def fold(folder: Folder, cursor: Cursor, facts: list[StoredEvent]) -> Fold:
+def fold(folder: Folder, cursor: Cursor, events: list[StoredEvent]) -> Fold:
     """Fold as a worker does when everything is committed; the state must be remembered."""
-    fold = folder.fold(cursor, facts, folder.take(cursor))
+    fold = folder.fold(cursor, events, folder.take(cursor))
     folder.keep(fold)
     return fold
 
 
-def test_a_state_in_memory_is_gone_on_from_without_a_checkpoint() -> None:
+def test_a_state_in_memory_is_used_without_a_checkpoint() -> None:
     folder = Folder()
     flags = []
-    for n, fact in enumerate(AWAY):
-        folded = fold(folder, cursor_at(n, checkpoint=0), [fact])
+    for n, event in enumerate(AWAY):
+        folded = fold(folder, cursor_at(n, checkpoint=0), [event])
         assert folded.advance.checkpoint is None
         flags += folded.flags
     assert [flag.rule for flag in flags] == ["left_page"]
 
 
-def test_a_state_that_stands_elsewhere_is_not_taken() -> None:
+def test_a_state_at_another_position_is_not_used() -> None:
     folder = Folder()
     fold(folder, cursor_at(0), AWAY[:3])
     assert folder.take(cursor_at(2)) is None
-    assert folder.take(cursor_at(3)) is None, "and whatever was not taken is forgotten"
+    assert folder.take(cursor_at(3)) is None, "and a state that was not taken is forgotten"
 
 
 def test_a_state_is_forgotten_until_its_fold_is_kept() -> None:
@@ -66,7 +66,7 @@ def test_a_state_is_forgotten_until_its_fold_is_kept() -> None:
     assert folder.take(cursor_at(3)) is None
 
 
-def test_facts_after_a_checkpoint_are_folded_again_and_raise_nothing_twice() -> None:
+def test_events_after_a_checkpoint_are_folded_again_and_raise_nothing_twice() -> None:
     first = fold(Folder(), cursor_at(0), AWAY[:2])
     state = msgspec.structs.replace(cursor_at(0), has_ended=True)
     saved = Folder().fold(state, AWAY[:1], None).advance.checkpoint
@@ -74,24 +74,24 @@ def test_facts_after_a_checkpoint_are_folded_again_and_raise_nothing_twice() -> 
     resumed = Folder().fold(cursor_at(2, checkpoint=1), AWAY[2:], Checkpoint(saved, AWAY[1:2]))
     assert [flag.rule for flag in resumed.flags] == ["left_page"]
     again = Folder().fold(cursor_at(7, checkpoint=1), AWAY[7:], Checkpoint(saved, AWAY[1:7]))
-    assert again.flags == [], "it was raised by the fold of the sixth fact"
+    assert again.flags == [], "it was raised by the fold of the sixth event"
     assert again.state.rules == Folder().fold(cursor_at(0), AWAY, None).state.rules
     assert first.flags == []
 
 
-def test_who_folds_after_another_worker_leaves_a_checkpoint() -> None:
+def test_a_fold_after_another_worker_stores_a_checkpoint() -> None:
     resumed = Folder().fold(cursor_at(2, checkpoint=0), AWAY[2:], Checkpoint(b"", AWAY[:2]))
     assert [flag.rule for flag in resumed.flags] == ["left_page"]
     assert resumed.advance.checkpoint is not None
 
 
-@pytest.mark.parametrize("facts", [AWAY[:1], [], AWAY[:3]])
-def test_a_checkpoint_whose_facts_are_not_all_there_is_refused(facts: list[StoredEvent]) -> None:
+@pytest.mark.parametrize("events", [AWAY[:1], [], AWAY[:3]])
+def test_a_checkpoint_with_missing_events_is_refused(events: list[StoredEvent]) -> None:
     with pytest.raises(StateError):
-        Folder().fold(cursor_at(2, checkpoint=0), AWAY[2:], Checkpoint(b"", facts))
+        Folder().fold(cursor_at(2, checkpoint=0), AWAY[2:], Checkpoint(b"", events))
 
 
-def test_a_state_is_stored_every_so_many_facts() -> None:
+def test_a_state_is_stored_after_a_number_of_events() -> None:
     folder, quiet = Folder(), tell(alive(0, 5 * 3 * CHECKPOINT_EVENTS))
     stored, checkpoint = [], 0
     for n in range(3 * CHECKPOINT_EVENTS):
@@ -118,7 +118,7 @@ def test_an_old_state_and_that_of_an_ended_attempt_are_replaced() -> None:
         assert (folded.advance.checkpoint is not None) is is_stored
 
 
-def test_each_attempt_is_folded_by_the_rulebook_it_is_pinned_to() -> None:
+def test_each_attempt_is_folded_with_its_own_rulebook() -> None:
     folder, story = Folder(BOTH), [*AWAY, *tell(at(50, "copy"))]
     old = folder.fold(cursor_at(0), story, None)
     new = folder.fold(cursor_at(0, rulebook=2), story, None)

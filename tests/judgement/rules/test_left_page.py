@@ -6,7 +6,7 @@ from tests.judgement.stories import LAPTOP, SYSTEM, TABLET, Moment, Story, alive
 
 
 def leave(s: float, away_s: float, device: UUID = LAPTOP) -> list[Moment]:
-    """Switch to another window and back, as a browser tells it."""
+    """Switch to another window and back, as a browser reports it."""
     return [
         at(s, "window_blur", device=device),
         at(s + 0.01, "tab_hidden", device=device),

@@ -1,14 +1,14 @@
-"""The parts have tests of their own; here: that they are put together, and that nothing unknown becomes a label."""
+"""The parts have their own tests. Here: that they are combined, and that unknown figures give no label."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from judgement.score.conclusion import Conclusion, ConclusionInput, conclude
 from judgement.score.momentum import Momentum
-from protocol.analysis import DropoutLabel, Score
+from protocol.analysis import DropoutLabel, Score, Trend
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
-STANDING_STILL = Momentum(lmi=0.0, pairs=5)
+NO_PROGRESS = Momentum(lmi=0.0, pairs=5)
 
 flags = st.lists(
     st.builds(
@@ -23,7 +23,7 @@ flags = st.lists(
 )
 
 
-def judged(*flags: JudgedFlag, integrity: float | None = 0.2, momentum: Momentum = STANDING_STILL) -> Conclusion:
+def judged(*flags: JudgedFlag, integrity: float | None = 0.2, momentum: Momentum = NO_PROGRESS) -> Conclusion:
     return conclude(ConclusionInput(score=Score(integrity, 0.9), flags=flags, momentum=momentum))
 
 
@@ -51,18 +51,23 @@ def test_a_critical_flag_requires_attention_until_it_is_dismissed() -> None:
     assert not judged(flag(FlagStatus.DISMISSED), integrity=0.9, momentum=Momentum()).needs_attention
 
 
-@given(flags, st.none() | st.floats(0, 1), st.sampled_from([Momentum(), STANDING_STILL]))
-def test_unknown_figures_give_no_label(told: list[JudgedFlag], integrity: float | None, momentum: Momentum) -> None:
-    found = judged(*told, integrity=integrity, momentum=momentum)
+@given(flags, st.none() | st.floats(0, 1), st.sampled_from([Momentum(), NO_PROGRESS]))
+def test_unknown_figures_give_no_label(raised: list[JudgedFlag], integrity: float | None, momentum: Momentum) -> None:
+    found = judged(*raised, integrity=integrity, momentum=momentum)
     assert (found.label is None) == (integrity is None or momentum.lmi is None)
     assert (found.confidence is None) == (found.label is None)
 
 
 @given(flags)
-def test_a_flag_that_does_not_count_changes_no_figure(told: list[JudgedFlag]) -> None:
-    found, without = judged(*told), judged(*(one for one in told if one.is_counted))
+def test_a_flag_that_does_not_count_changes_no_figure(raised: list[JudgedFlag]) -> None:
+    found, without = judged(*raised), judged(*(flag for flag in raised if flag.is_counted))
     assert (found.label, found.needs_attention, found.needs_recap) == (
         without.label,
         without.needs_attention,
         without.needs_recap,
     )
+
+
+def test_lmi_and_trend_are_those_of_the_momentum() -> None:
+    found = judged(momentum=Momentum(lmi=62.5, trend=Trend.UP, pairs=8, progressed=5))
+    assert (found.lmi, found.trend) == (62.5, Trend.UP)

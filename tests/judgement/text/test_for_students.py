@@ -55,3 +55,31 @@ def test_the_examples_in_the_docstrings_hold() -> None:
     results = doctest.testmod(for_students)
     assert results.attempted > 0
     assert results.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        (["confirmed"], "1 flag was raised: left the page. A reviewer checked it and confirmed it."),
+        (["dismissed"] * 2, "2 flags were raised: left the page. A reviewer checked them and dismissed them all."),
+        (
+            ["confirmed", "dismissed"],
+            "2 flags were raised: left the page. A reviewer checked them and confirmed 1 of 2.",
+        ),
+        (
+            ["open", "confirmed"],
+            "2 flags were raised: left the page. A flag decides nothing by itself: a reviewer will check it, and there "
+            "may be honest reasons.",
+        ),
+    ],
+)
+def test_the_text_says_what_reviewers_decided(statuses: list[str], expected: str) -> None:
+    flags = [JudgedFlag("left_page", FlagSource.RULE, Severity.WARNING, 0.8, FlagStatus(status)) for status in statuses]
+    assert describe_record(flags, is_decided=True, coverage=None, is_final=True, is_released=True) == expected
+
+
+def test_an_unknown_rule_has_a_neutral_description() -> None:
+    flag = JudgedFlag("no_such_rule", FlagSource.SERVICE, Severity.WARNING, 0.8, FlagStatus.CONFIRMED)
+    text = describe_record([flag], is_decided=True, coverage=None, is_final=False, is_released=True)
+    assert text.startswith("1 flag was raised: something for a reviewer to check.")
+    assert text.endswith("Your grade is not final yet.")

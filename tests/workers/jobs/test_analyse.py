@@ -1,4 +1,4 @@
-"""What is concluded after the end, once, in one transaction, whoever dies; and anew when its ground changes."""
+"""Analysis after the end: once, in one transaction, after crashes too, and again when its input changes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def make_analyst(engine: AsyncEngine, notifier: Notifier) -> Analyst:
 
 
 async def sit_and_end(engine: AsyncEngine, events: Sequence[EventSpec] = (*AWAY, *WRITING)) -> SeededAttempt:
-    """One student leaves the page for long, writes, and submits; all of it seen, nothing of it folded yet."""
+    """One student leaves the page for long, writes, and submits; all of it covered, nothing of it folded yet."""
     async with engine.begin() as conn:
         seeded = await seeded_attempts.seed_attempt(conn, KEYED)
         await make_connection(conn, seeded.attempt_id, seeded.stream_id)
@@ -100,7 +100,7 @@ async def decide(engine: AsyncEngine, seeded: SeededAttempt, decision: FlagStatu
         )
 
 
-async def test_an_attempt_that_ended_is_folded_concluded_and_stored_with_its_figures(
+async def test_an_ended_attempt_is_folded_analyzed_and_stored_with_its_figures(
     engine: AsyncEngine, analyst: Analyst
 ) -> None:
     seeded = await sit_and_end(engine)
@@ -147,7 +147,7 @@ async def test_doing_it_again_changes_nothing(engine: AsyncEngine, analyst: Anal
     assert (await read(engine, seeded), await read_kinds(engine, seeded)) == (first, kinds)
 
 
-async def test_two_workers_at_once_conclude_once(
+async def test_two_workers_at_once_analyze_once(
     engine: AsyncEngine, database: DatabaseSettings, notifier: Notifier
 ) -> None:
     all_of_them = [await sit_and_end(engine) for _ in range(8)]
@@ -160,7 +160,7 @@ async def test_two_workers_at_once_conclude_once(
     await other.dispose()
 
 
-async def test_a_job_names_attempts_and_the_sweep_needs_none(engine: AsyncEngine, analyst: Analyst) -> None:
+async def test_a_job_names_attempts_and_the_poll_needs_no_job(engine: AsyncEngine, analyst: Analyst) -> None:
     named, swept = await sit_and_end(engine), await sit_and_end(engine)
     await analyst.handle(None, msgspec.to_builtins(Analyse([named.attempt_id])))
     assert [(await read(engine, one)).state for one in (named, swept)] == ["done", "pending"]
@@ -168,7 +168,7 @@ async def test_a_job_names_attempts_and_the_sweep_needs_none(engine: AsyncEngine
     assert (await read(engine, swept)).state == "done"
 
 
-async def test_an_attempt_that_runs_is_not_analysed(engine: AsyncEngine, analyst: Analyst) -> None:
+async def test_a_running_attempt_is_not_analyzed(engine: AsyncEngine, analyst: Analyst) -> None:
     async with engine.begin() as conn:
         seeded = await seeded_attempts.seed_attempt(conn)
     await analyst.analyse([seeded.attempt_id])
@@ -187,7 +187,7 @@ async def test_below_half_coverage_there_is_neither_integrity_nor_label(engine: 
     assert found.lmi_score == 100
 
 
-async def test_a_review_has_it_concluded_anew(engine: AsyncEngine, analyst: Analyst) -> None:
+async def test_a_review_makes_the_analysis_stale(engine: AsyncEngine, analyst: Analyst) -> None:
     seeded = await sit_and_end(engine)
     await analyst.analyse([seeded.attempt_id])
     await decide(engine, seeded, FlagStatus.DISMISSED)
@@ -198,16 +198,14 @@ async def test_a_review_has_it_concluded_anew(engine: AsyncEngine, analyst: Anal
     assert "1 flag dismissed or withdrawn" in found.llm_summary
 
 
-async def test_facts_that_come_after_it_have_it_concluded_anew(
-    engine: AsyncEngine, analyst: Analyst, notifier: Notifier
-) -> None:
+async def test_later_events_make_the_analysis_stale(engine: AsyncEngine, analyst: Analyst, notifier: Notifier) -> None:
     seeded = await sit_and_end(engine, WRITING)
     await analyst.analyse([seeded.attempt_id])
     async with engine.begin() as conn:
         await store_events(conn, seeded.stream_id, AWAY)
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     found = await read(engine, seeded)
-    assert (found.state, found.integrity_score) == ("stale", 1.0), "what was concluded stands until it is made anew"
+    assert (found.state, found.integrity_score) == ("stale", 1.0), "the old values stay until the next analysis"
     await analyst.poll()
     assert (await read(engine, seeded)).state == "stale", "the rest of what comes late is waited for"
     await make_due(engine)
@@ -217,7 +215,7 @@ async def test_facts_that_come_after_it_have_it_concluded_anew(
     assert found.integrity_score < 1
 
 
-async def test_facts_that_tell_nothing_new_make_no_new_revision(
+async def test_events_without_effect_make_no_new_revision(
     engine: AsyncEngine, analyst: Analyst, notifier: Notifier
 ) -> None:
     seeded = await sit_and_end(engine)
@@ -243,7 +241,7 @@ async def asked(engine: AsyncEngine, analyst: Analyst) -> SeededAttempt:
     return seeded
 
 
-async def test_a_models_words_stand_as_long_as_what_they_are_about(
+async def test_a_model_s_text_stays_as_long_as_the_figures(
     engine: AsyncEngine, analyst: Analyst, asked: SeededAttempt
 ) -> None:
     async with engine.begin() as conn:
@@ -253,7 +251,7 @@ async def test_a_models_words_stand_as_long_as_what_they_are_about(
     assert (found.state, found.revision, found.llm_summary, found.model_state) == ("done", 1, "A model's.", "done")
 
 
-async def test_a_new_verdict_is_put_in_the_templates_words_until_the_model_has_written_anew(
+async def test_new_figures_get_the_template_until_the_model_has_written_again(
     engine: AsyncEngine, analyst: Analyst, asked: SeededAttempt
 ) -> None:
     await decide(engine, asked, FlagStatus.DISMISSED)
@@ -263,7 +261,7 @@ async def test_a_new_verdict_is_put_in_the_templates_words_until_the_model_has_w
     assert "dismissed or withdrawn" in found.llm_summary
 
 
-async def test_what_a_program_said_of_originality_stays(engine: AsyncEngine, analyst: Analyst) -> None:
+async def test_originality_reports_of_a_service_stay(engine: AsyncEngine, analyst: Analyst) -> None:
     seeded = await sit_and_end(engine)
     await analyst.analyse([seeded.attempt_id])
     async with engine.begin() as conn:
@@ -288,7 +286,7 @@ async def test_a_fold_in_flight_is_not_waited_for(engine: AsyncEngine, analyst: 
     assert (await read(engine, seeded)).state == "done"
 
 
-async def test_facts_that_cannot_be_folded_put_it_off_and_then_fail_it_visibly(
+async def test_events_that_cannot_be_folded_postpone_and_then_fail_the_analysis(
     engine: AsyncEngine, analyst: Analyst
 ) -> None:
     seeded = await sit_and_end(engine)
@@ -305,14 +303,14 @@ async def test_facts_that_cannot_be_folded_put_it_off_and_then_fail_it_visibly(
     assert (found.state, found.error, found.failures) == ("failed", "events are waiting that cannot be folded", 5)
 
 
-async def test_what_fails_is_counted_tried_later_and_then_shown_as_failed_and_holds_up_nobody(
+async def test_a_failing_analysis_is_repeated_then_shown_as_failed_and_delays_no_other(
     engine: AsyncEngine, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, whole = await sit_and_end(engine), await sit_and_end(engine, WRITING)
 
     def conclude(known: conclusion.ConclusionInput) -> conclusion.Conclusion:
         if known.flags:
-            raise ValueError("Ada wrote something nobody can read")
+            raise ValueError("Ada wrote something unreadable")
         return conclusion.conclude(known)
 
     monkeypatch.setattr(stage, "conclude", conclude)
@@ -336,7 +334,7 @@ async def test_what_fails_is_counted_tried_later_and_then_shown_as_failed_and_ho
 
 
 @pytest.mark.parametrize("step", ["rescore_all", "store_analysis", "update_performance", "append"])
-async def test_whoever_dies_in_the_middle_has_done_nothing_and_the_next_does_all_of_it(
+async def test_a_cancelled_analysis_leaves_nothing_and_the_next_one_does_all(
     engine: AsyncEngine, notifier: Notifier, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     seeded = await sit_and_end(engine)
@@ -367,7 +365,7 @@ async def test_whoever_dies_in_the_middle_has_done_nothing_and_the_next_does_all
     assert (await read_kinds(engine, seeded)).count("score") == 2
 
 
-async def test_a_students_figures_follow_a_final_attempt(engine: AsyncEngine, analyst: Analyst) -> None:
+async def test_a_student_s_figures_follow_a_final_attempt(engine: AsyncEngine, analyst: Analyst) -> None:
     seeded = await sit_and_end(engine)
     await analyst.analyse([seeded.attempt_id])
     assert await read_total(engine, seeded.student_id) == 0, "a flag is still open"

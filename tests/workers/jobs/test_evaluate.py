@@ -39,7 +39,9 @@ async def read_score(engine: AsyncEngine, attempt_id: UUID) -> float | None:
         return score
 
 
-async def test_facts_become_a_flag_a_score_and_feed_rows(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
+async def test_events_become_a_flag_a_score_and_feed_rows(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator
+) -> None:
     [seeded] = await room.seat()
     await room.store(seeded, AWAY)
     await evaluator.evaluate([seeded.attempt_id])
@@ -74,7 +76,7 @@ async def test_doing_it_again_changes_nothing(engine: AsyncEngine, room: Room, e
     assert len(await read_kinds(engine, seeded.exam_id)) == 3
 
 
-async def test_folding_all_facts_again_from_the_first_raises_nothing_twice(
+async def test_folding_all_events_again_raises_nothing_twice(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     [seeded] = await room.seat()
@@ -96,7 +98,7 @@ async def test_a_first_fold_without_flags_gives_a_first_score(
     assert await read_kinds(engine, seeded.exam_id) == [(1, "attempt"), (2, "score")]
 
 
-async def test_a_fold_goes_on_from_memory_and_from_the_checkpoint_alike(
+async def test_a_fold_continues_from_memory_or_from_the_checkpoint_alike(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     together, alone, apart = await room.seat(3)
@@ -140,7 +142,7 @@ async def test_a_hole_stops_the_fold_until_it_is_filled(engine: AsyncEngine, roo
         await conn.execute(update(MonitoringEvent).where(*hidden).values(seq=1_000))
     met = metrics.HOLES._value.get()
     await evaluator.evaluate([seeded.attempt_id])
-    assert await room.count_folded(seeded.attempt_id) == 2, "attempt_started and the fact before the hole"
+    assert await room.count_folded(seeded.attempt_id) == 2, "attempt_started and the event before the hole"
     assert await room.count_flags() == 0
     assert metrics.HOLES._value.get() > met
     async with engine.begin() as conn:
@@ -150,7 +152,7 @@ async def test_a_hole_stops_the_fold_until_it_is_filled(engine: AsyncEngine, roo
     assert await room.count_flags() == 1
 
 
-async def test_an_attempt_that_cannot_be_folded_leaves_the_others_judged(
+async def test_an_attempt_that_cannot_be_folded_does_not_stop_the_others(
     engine: AsyncEngine, room: Room, evaluator: Evaluator, notifier: Notifier
 ) -> None:
     poisoned, *others = await room.seat(3)
@@ -167,7 +169,7 @@ async def test_an_attempt_that_cannot_be_folded_leaves_the_others_judged(
 
 
 @pytest.mark.parametrize(("quarantine_s", "flags"), [(60.0, 0), (0.0, 1)])
-async def test_an_attempt_set_aside_is_tried_again_later(
+async def test_an_attempt_in_quarantine_is_tried_again_later(
     engine: AsyncEngine, room: Room, notifier: Notifier, quarantine_s: float, flags: int
 ) -> None:
     evaluator = Evaluator(engine, notifier, quarantine_s=quarantine_s)
@@ -181,7 +183,7 @@ async def test_an_attempt_set_aside_is_tried_again_later(
     assert await room.count_flags() == flags
 
 
-async def test_a_row_postgresql_refuses_costs_its_own_attempt_only(
+async def test_a_row_that_postgresql_refuses_affects_only_its_attempt(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
     seeded_attempts = await room.seat(5)
@@ -212,9 +214,7 @@ async def test_a_fold_that_was_rolled_back_leaves_no_state_behind(
     assert await room.count_flags() == 1
 
 
-async def test_a_state_another_worker_has_overtaken_is_not_used(
-    engine: AsyncEngine, room: Room, notifier: Notifier
-) -> None:
+async def test_a_state_behind_the_cursor_is_not_used(engine: AsyncEngine, room: Room, notifier: Notifier) -> None:
     [seeded] = await room.seat()
     one, other = Evaluator(engine, notifier), Evaluator(engine, notifier)
     told: list[EventSpec] = [("window_blur", {}, 1_000), ("window_focus", {}, 5_000), ("alive", {}, 60_000)]
@@ -224,7 +224,7 @@ async def test_a_state_another_worker_has_overtaken_is_not_used(
     assert await room.count_flags() == 0
 
 
-async def test_an_attempt_another_worker_holds_is_looked_at_again(
+async def test_an_attempt_that_another_worker_has_locked_is_checked_again(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
     [seeded] = await room.seat()
@@ -238,7 +238,7 @@ async def test_an_attempt_another_worker_holds_is_looked_at_again(
     assert await room.count_flags() == 1
 
 
-async def test_a_job_leaves_what_never_stops_coming_to_the_hints_that_name_it(
+async def test_a_job_leaves_endless_new_events_to_later_jobs(
     room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [seeded] = await room.seat()
@@ -256,7 +256,7 @@ async def test_a_job_leaves_what_never_stops_coming_to_the_hints_that_name_it(
     assert await room.count_folded(seeded.attempt_id) == FACTS + FOLDS - 1
 
 
-async def test_a_hint_that_fails_like_nothing_foreseen_blames_nobodys_facts(
+async def test_an_unexpected_error_of_a_notification_puts_no_attempt_into_quarantine(
     room: Room, evaluator: Evaluator, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(channel: str, key: UUID) -> None:
@@ -271,7 +271,7 @@ async def test_a_hint_that_fails_like_nothing_foreseen_blames_nobodys_facts(
     assert evaluator.quarantined() == set()
 
 
-async def test_an_attempt_held_for_long_is_left_to_the_sweep(
+async def test_an_attempt_locked_for_long_is_left_to_the_sweep(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     evaluator = Evaluator(engine, notifier, busy_checks=2)
@@ -310,7 +310,7 @@ async def test_several_exams_are_fed_from_one_transaction(
         assert await read_kinds(engine, seeded.exam_id) == [(1, "attempt"), (2, "flag"), (3, "score")]
 
 
-async def test_a_hint_about_a_stranger_does_nothing(room: Room, evaluator: Evaluator) -> None:
+async def test_a_job_with_an_unknown_attempt_does_nothing(room: Room, evaluator: Evaluator) -> None:
     [seeded] = await room.seat()
     await evaluator.evaluate([uuid4()])
     await evaluator.evaluate([])
@@ -324,26 +324,26 @@ async def test_a_job_names_its_attempts_as_the_hub_encodes_them(room: Room, eval
     assert await room.count_folded(seeded.attempt_id) == 1
 
 
-async def test_a_job_that_names_nothing_readable_is_refused(evaluator: Evaluator) -> None:
+async def test_a_job_with_an_invalid_payload_is_refused(evaluator: Evaluator) -> None:
     with pytest.raises(msgspec.ValidationError):
-        await evaluator.handle({}, {"attempts": ["nobody"]})
+        await evaluator.handle({}, {"attempts": ["not an id"]})
 
 
-async def test_a_job_without_postgresql_is_put_off(database: DatabaseSettings, notifier: Notifier) -> None:
+async def test_a_job_without_postgresql_is_postponed(database: DatabaseSettings, notifier: Notifier) -> None:
     nowhere = msgspec.structs.replace(database, database_url="postgresql://veritas@/none?host=/nonexistent")
     engine = create_engine(nowhere)
     await Evaluator(engine, notifier).handle({}, {"attempts": [str(uuid4())]})
     await engine.dispose()
 
 
-async def test_a_finished_evaluator_begins_nothing(room: Room, evaluator: Evaluator) -> None:
+async def test_a_finished_evaluator_starts_nothing(room: Room, evaluator: Evaluator) -> None:
     [seeded] = await room.seat()
     evaluator.finish()
     await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_folded(seeded.attempt_id) == 0
 
 
-async def test_old_and_new_rulebook_are_judged_side_by_side(
+async def test_old_and_new_rulebook_are_evaluated_side_by_side(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     old, new = await room.seat(2)
@@ -373,7 +373,7 @@ async def test_old_and_new_rulebook_are_judged_side_by_side(
 
 
 async def read_checkpoint(engine: AsyncEngine, seeded: SeededAttempt) -> tuple[bool, int, int]:
-    """Whether a state is stored, after how many facts, and how many are folded."""
+    """Whether a state is stored, after how many events, and how many are folded."""
     async with engine.connect() as conn:
         found = await conn.execute(
             select(AnalysisCursor.state != b"", AnalysisCursor.checkpoint_facts, AnalysisCursor.facts).where(
@@ -397,7 +397,7 @@ async def test_a_state_is_not_stored_at_every_fold(engine: AsyncEngine, room: Ro
     assert await read_checkpoint(engine, seeded) == (True, FACTS + 1, FACTS + 1)
 
 
-async def test_a_worker_that_lost_its_states_goes_on_along_the_fold_order(
+async def test_a_worker_without_states_continues_along_the_fold_order(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     [seeded] = await room.seat()
@@ -414,7 +414,7 @@ async def test_a_worker_that_lost_its_states_goes_on_along_the_fold_order(
     assert (found.order, found.flags, found.scores) == ([], [], [])
 
 
-async def test_postgresql_dying_in_the_middle_of_a_commit_leaves_nothing_half_folded(
+async def test_a_crash_of_postgresql_during_a_commit_leaves_nothing_half_folded(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
     [seeded] = await room.seat()
@@ -443,10 +443,10 @@ async def test_postgresql_dying_in_the_middle_of_a_commit_leaves_nothing_half_fo
     assert (await room.count_folded(seeded.attempt_id), await room.count_flags()) == (FACTS, 1)
 
 
-async def test_a_record_that_was_rolled_back_is_folded_from_what_it_holds(
+async def test_after_a_failover_the_stored_events_are_folded(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    """A failover may lose facts, and others may take their numbers: a state in memory has seen the lost ones."""
+    """A failover may lose events, and others may get their numbers: a state in memory has seen the lost ones."""
     [seeded] = await room.seat()
     await room.store(seeded, AWAY[:2])
     await evaluator.evaluate([seeded.attempt_id])

@@ -58,7 +58,9 @@ async def let_pass(engine: AsyncEngine, seeded: SeededAttempt, seconds: float) -
         await conn.execute(update(AnalysisCursor).values(checkpointed_at=AnalysisCursor.checkpointed_at - by))
 
 
-async def test_before_anybody_connected_nothing_is_known(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
+async def test_before_the_first_connection_scores_are_unknown(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator
+) -> None:
     [seeded] = await room.seat(is_connected=False)
     await evaluator.evaluate([seeded.attempt_id])
     assert await read_score(engine, seeded.attempt_id) == Score(None, None)
@@ -68,7 +70,7 @@ async def test_before_anybody_connected_nothing_is_known(engine: AsyncEngine, ro
     assert await count_scores(engine, seeded.exam_id) == 1
 
 
-async def test_a_blip_at_the_beginning_hides_no_score(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
+async def test_a_short_loss_at_the_start_hides_no_score(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
     [seeded] = await room.seat()
     await evaluator.evaluate([seeded.attempt_id])
     await go(engine, seeded)
@@ -81,7 +83,7 @@ async def test_a_blip_at_the_beginning_hides_no_score(engine: AsyncEngine, room:
     assert 0.6 < score.coverage < 0.7
 
 
-async def test_who_was_hardly_seen_has_no_integrity_until_they_were_seen_for_long_enough(
+async def test_an_attempt_with_low_coverage_has_no_integrity_until_it_was_connected_long_enough(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
     [seeded] = await room.seat()
@@ -108,7 +110,7 @@ async def test_who_was_hardly_seen_has_no_integrity_until_they_were_seen_for_lon
     assert 0.5 < again.coverage < 0.7
 
 
-async def test_a_whole_attempts_facts_cost_no_look_at_its_connections(
+async def test_full_coverage_needs_no_query_of_connections(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
     [seeded] = await room.seat()
@@ -118,4 +120,4 @@ async def test_a_whole_attempts_facts_cost_no_look_at_its_connections(
     await let_pass(engine, seeded, 300)
     await room.store(seeded, [("alive", {}, 30_000)])
     await evaluator.evaluate([seeded.attempt_id])
-    assert await read_score(engine, seeded.attempt_id) == Score(1.0, 1.0), "nobody said that anybody came or went"
+    assert await read_score(engine, seeded.attempt_id) == Score(1.0, 1.0), "no event of a connection was stored"

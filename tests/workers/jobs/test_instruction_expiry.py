@@ -11,7 +11,9 @@ from tests.factories import make_attempt, make_exam, make_user
 from workers.jobs.instruction_expiry import expire_instructions
 
 
-async def test_what_is_over_is_marked_and_its_exam_announced(engine: AsyncEngine, notifier: Notifier) -> None:
+async def test_expired_instructions_are_marked_and_their_exam_is_notified(
+    engine: AsyncEngine, notifier: Notifier
+) -> None:
     async with engine.begin() as conn:
         teacher = await make_user(conn, role=Role.TEACHER)
         exam = await make_exam(conn, teacher)

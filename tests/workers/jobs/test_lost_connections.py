@@ -66,10 +66,10 @@ async def wait_longer(engine: AsyncEngine, seconds: float) -> None:
 
 async def events_of(engine: AsyncEngine, candidate: Candidate) -> list[str]:
     async with engine.connect() as conn:
-        return [fact for fact, _ in await system_events(conn, candidate.attempt_id)][3:]
+        return [kind for kind, _ in await system_events(conn, candidate.attempt_id)][3:]
 
 
-async def test_many_lost_together_are_an_outage_first_and_silent_later(
+async def test_many_clients_lost_together_are_an_outage_first_and_silent_later(
     engine: AsyncEngine, detector: LostConnectionDetector
 ) -> None:
     async with engine.begin() as conn:
@@ -93,7 +93,7 @@ async def test_many_lost_together_are_an_outage_first_and_silent_later(
     assert {(one["lost"], one["of"]) for one in told} == {(6, 8)}
 
 
-async def test_one_who_is_gone_alone_is_silent_and_nothing_else(
+async def test_a_single_lost_client_is_silent_and_no_outage(
     engine: AsyncEngine, detector: LostConnectionDetector
 ) -> None:
     async with engine.begin() as conn:
@@ -106,7 +106,7 @@ async def test_one_who_is_gone_alone_is_silent_and_nothing_else(
     assert await events_of(engine, other) == []
 
 
-async def test_a_class_that_goes_home_after_its_deadline_is_neither_an_outage_nor_silent(
+async def test_clients_lost_after_their_deadline_are_neither_an_outage_nor_silent(
     engine: AsyncEngine, detector: LostConnectionDetector
 ) -> None:
     async with engine.begin() as conn:
@@ -116,11 +116,11 @@ async def test_a_class_that_goes_home_after_its_deadline_is_neither_an_outage_no
         await conn.execute(update(ExamAttempt).values(deadline=func.now() - timedelta(hours=1)))
     await detector.poll()
     async with engine.connect() as conn:
-        facts = [fact for one in candidates for fact, _ in await system_events(conn, one.attempt_id)]
-    assert set(facts) == {"attempt_started", "connection_opened", "connection_lost"}
+        kinds = [kind for one in candidates for kind, _ in await system_events(conn, one.attempt_id)]
+    assert set(kinds) == {"attempt_started", "connection_opened", "connection_lost"}
 
 
-async def test_an_outage_found_late_is_still_stated_before_the_silence(
+async def test_an_outage_found_late_is_still_recorded_before_the_silence(
     engine: AsyncEngine, detector: LostConnectionDetector
 ) -> None:
     async with engine.begin() as conn:
@@ -130,7 +130,9 @@ async def test_an_outage_found_late_is_still_stated_before_the_silence(
     assert [await events_of(engine, one) for one in seated] == [["cohort_outage", "heartbeat_missed"]] * 5
 
 
-async def test_who_comes_back_in_time_was_never_gone(engine: AsyncEngine, detector: LostConnectionDetector) -> None:
+async def test_a_client_that_returns_in_time_was_never_lost(
+    engine: AsyncEngine, detector: LostConnectionDetector
+) -> None:
     async with engine.begin() as conn:
         seated = await seat(conn, 6)
     await lose_all(engine, seated, 18)
@@ -142,7 +144,7 @@ async def test_who_comes_back_in_time_was_never_gone(engine: AsyncEngine, detect
     assert [await events_of(engine, one) for one in seated] == [["connection_opened"]] * 6
 
 
-async def test_many_workers_state_nothing_twice(engine: AsyncEngine) -> None:
+async def test_many_workers_record_nothing_twice(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         hub = await take_hub(conn)
         seated = await seat(conn, 12)
@@ -158,7 +160,7 @@ async def test_many_workers_state_nothing_twice(engine: AsyncEngine) -> None:
     await asyncio.gather(*(detector.poll() for detector in lookouts))
     for candidate in seated:
         async with engine.connect() as conn:
-            stated = Counter(fact for fact, _ in await system_events(conn, candidate.attempt_id))
+            stated = Counter(kind for kind, _ in await system_events(conn, candidate.attempt_id))
         assert stated == {
             "attempt_started": 1,
             "connection_opened": 1,
@@ -168,7 +170,7 @@ async def test_many_workers_state_nothing_twice(engine: AsyncEngine) -> None:
         }
 
 
-async def test_no_flag_follows_from_an_outage_a_silence_or_the_way_back(
+async def test_outages_silence_and_return_raise_no_flag(
     engine: AsyncEngine, detector: LostConnectionDetector, notifier: Notifier
 ) -> None:
     async with engine.begin() as conn:
@@ -189,12 +191,12 @@ async def test_no_flag_follows_from_an_outage_a_silence_or_the_way_back(
         assert (await conn.execute(select(func.count()).select_from(Flag))).scalar_one() == 0
 
 
-def test_no_rule_hears_what_servers_state_of_connections_or_in_place_of_events() -> None:
+def test_no_rule_gets_server_events_of_connections_or_markers() -> None:
     heard = {kind for rules in RULEBOOKS.values() for rule in rules for kind in rule.event_types}
     assert heard.isdisjoint({*SERVER_EVENTS, *MARKER_EVENTS} - {"attempt_started"})
 
 
-async def test_after_time_without_postgresql_everybody_may_come_back_first(engine: AsyncEngine) -> None:
+async def test_after_an_outage_of_postgresql_clients_may_return_first(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         hub = await take_hub(conn)
         alone, on_it = await seat(conn, 2)
@@ -223,7 +225,7 @@ async def test_after_time_without_postgresql_everybody_may_come_back_first(engin
     assert await is_judged()
 
 
-async def test_more_than_one_transaction_holds_are_stated_one_after_the_other(
+async def test_more_losses_than_a_batch_are_recorded_in_several_transactions(
     engine: AsyncEngine,
 ) -> None:
     detector = await make_detector(engine, batch=2)
@@ -253,7 +255,7 @@ def client(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | No
         (client(2, 25), (False, True)),
     ],
 )
-def test_what_is_due_of_whom(one: LostClient, expected: tuple[bool, bool] | None) -> None:
+def test_what_is_recorded_about_a_lost_client(one: LostClient, expected: tuple[bool, bool] | None) -> None:
     due = list_reports([one], [Cohort(EXAM, None, (UUID(int=1),), 9)])
     assert [(statement.outage is not None, statement.is_silent) for statement in due] == (
         [expected] if expected else []

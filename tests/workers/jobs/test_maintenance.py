@@ -16,7 +16,7 @@ from tests.factories import make_exam, make_user
 from workers.jobs.maintenance import run_maintenance
 
 
-async def test_partitions_are_made_ahead_again(engine: AsyncEngine) -> None:
+async def test_partitions_are_created_ahead_again(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         now = (await conn.execute(text("SELECT now() AT TIME ZONE 'UTC'"))).scalar_one()
         await conn.execute(text(f"DROP TABLE monitoring_events_{now + timedelta(days=2):%Y_%m_%d}"))
@@ -26,8 +26,8 @@ async def test_partitions_are_made_ahead_again(engine: AsyncEngine) -> None:
         assert await partitions.count_days_ahead(conn) >= DAYS_AHEAD
 
 
-async def test_somebody_who_reads_at_length_puts_partitions_off_and_nobody_waits(engine: AsyncEngine) -> None:
-    """A `verify` or a dump holds its lock to its end; whoever waits for a stronger one makes everybody wait behind."""
+async def test_a_long_read_postpones_partitions_and_no_one_waits(engine: AsyncEngine) -> None:
+    """A `verify` or a dump keeps its lock to its end. A stronger lock that waits for it blocks all others."""
     async with engine.begin() as conn:
         now = (await conn.execute(text("SELECT now() AT TIME ZONE 'UTC'"))).scalar_one()
         await conn.execute(text(f"DROP TABLE monitoring_events_{now + timedelta(days=2):%Y_%m_%d}"))
@@ -43,9 +43,7 @@ async def test_somebody_who_reads_at_length_puts_partitions_off_and_nobody_waits
         assert await partitions.count_days_ahead(conn) >= DAYS_AHEAD
 
 
-async def test_what_fails_leaves_the_rest_of_the_upkeep_undisturbed(
-    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_part_that_fails_does_not_stop_the_others(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
 
     async def fail(*_: object) -> None:
@@ -63,7 +61,7 @@ async def test_what_fails_leaves_the_rest_of_the_upkeep_undisturbed(
     assert done == ["trimmed"]
 
 
-async def test_only_expired_tickets_go(engine: AsyncEngine) -> None:
+async def test_only_expired_tickets_are_deleted(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         user_id = await make_user(conn)
         for name, seconds in ((b"expired", -1), (b"living", 30)):
@@ -81,8 +79,8 @@ async def test_only_expired_tickets_go(engine: AsyncEngine) -> None:
         assert (await conn.execute(select(WsTicket.hash))).scalars().all() == [b"living"]
 
 
-async def test_long_feeds_that_are_over_go_but_for_their_last_rows(engine: AsyncEngine) -> None:
-    """More rows than one transaction takes, and than one may look through again for each of them."""
+async def test_old_rows_of_long_feeds_are_deleted(engine: AsyncEngine) -> None:
+    """More rows than one transaction deletes."""
     async with engine.begin() as conn:
         teacher_id = await make_user(conn, role=Role.TEACHER)
         exam_ids = [await make_exam(conn, teacher_id) for _ in range(3)]

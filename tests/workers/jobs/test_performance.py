@@ -8,7 +8,7 @@ from tests.seeded_attempts import SeededAttempt, end, seed_attempt
 from workers.jobs.performance import update_performance
 
 
-async def test_a_students_figures_follow_from_all_their_final_attempts(engine: AsyncEngine) -> None:
+async def test_a_student_s_figures_come_from_all_final_attempts(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         seeded_attempts = [await seed_attempt(conn) for _ in range(3)]
         student = seeded_attempts[0].student_id
@@ -29,7 +29,7 @@ async def test_a_students_figures_follow_from_all_their_final_attempts(engine: A
         assert (profile.total_exams_attempted, profile.flagged_for_review) == (3, True)
 
 
-async def test_without_a_final_attempt_all_is_unknown(engine: AsyncEngine) -> None:
+async def test_without_a_final_attempt_all_figures_are_unknown(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         seeded = await seed_attempt(conn)
         await update_performance(conn, [seeded.student_id])

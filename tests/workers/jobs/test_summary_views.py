@@ -1,4 +1,4 @@
-"""The views are made anew soon after a change, once for many, and nobody's transaction waits for it."""
+"""Views are refreshed soon after a change, once for many changes, and no transaction waits for it."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def refreshed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Counts the times the views were made anew."""
+    """Count the refreshes of the views."""
     times: list[int] = []
     refresh = queries.refresh_views
 
@@ -44,14 +44,14 @@ async def count_rows(engine: AsyncEngine) -> list[int]:
         return [(await conn.execute(text(f"SELECT count(*) FROM {view}"))).scalar_one() for view in queries.VIEWS]
 
 
-async def test_a_change_is_shown_after_the_next_look(engine: AsyncEngine, clock: Clock) -> None:
+async def test_a_change_is_shown_after_the_next_run(engine: AsyncEngine, clock: Clock) -> None:
     views = SummaryViews(engine, clock)
     await views.keep_fresh()
     async with engine.begin() as conn:
         await end(conn, await seed_attempt(conn))
     assert await count_rows(engine) == [0, 0]
     await views.keep_fresh()
-    assert await count_rows(engine) == [0, 0], "nobody said that anything changed"
+    assert await count_rows(engine) == [0, 0], "no change was noted"
     views.touch()
     await views.keep_fresh()
     assert await count_rows(engine) == [1, 1]
@@ -61,7 +61,7 @@ async def test_a_change_is_shown_after_the_next_look(engine: AsyncEngine, clock:
     assert age_s < 60
 
 
-async def test_many_changes_are_one_refresh_and_none_are_none(
+async def test_many_changes_are_one_refresh_and_no_change_is_no_refresh(
     engine: AsyncEngine, clock: Clock, refreshed: list[int]
 ) -> None:
     views = SummaryViews(engine, clock)
@@ -75,7 +75,7 @@ async def test_many_changes_are_one_refresh_and_none_are_none(
     assert len(refreshed) == 2, "another worker may have changed something, and died"
 
 
-async def test_readers_go_on_reading_and_writers_writing_meanwhile(engine: AsyncEngine, clock: Clock) -> None:
+async def test_reads_and_writes_continue_during_a_refresh(engine: AsyncEngine, clock: Clock) -> None:
     async with engine.begin() as conn:
         await end(conn, await seed_attempt(conn))
         await conn.execute(update(ExamAttempt).values(lmi=1.0))
@@ -84,7 +84,9 @@ async def test_readers_go_on_reading_and_writers_writing_meanwhile(engine: Async
         assert (await conn.execute(select(ExamAttempt.lmi))).scalar_one() == 1.0
 
 
-async def test_who_finds_another_at_it_comes_again(engine: AsyncEngine, clock: Clock, refreshed: list[int]) -> None:
+async def test_a_refresh_locked_by_another_process_is_repeated(
+    engine: AsyncEngine, clock: Clock, refreshed: list[int]
+) -> None:
     views = SummaryViews(engine, clock)
     async with engine.begin() as conn:
         assert await queries.try_lock(conn)

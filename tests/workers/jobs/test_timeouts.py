@@ -70,7 +70,7 @@ async def statuses(engine: AsyncEngine, seeded_attempts: Sequence[SeededAttempt]
     return [found[seeded.attempt_id] for seeded in seeded_attempts]
 
 
-async def test_who_is_past_the_deadline_and_its_grace_hands_in_what_is_there(
+async def test_an_attempt_past_deadline_and_grace_is_submitted_as_it_is(
     engine: AsyncEngine, enforcer: TimeoutEnforcer
 ) -> None:
     async with engine.begin() as conn:
@@ -89,7 +89,7 @@ async def test_who_is_past_the_deadline_and_its_grace_hands_in_what_is_there(
 
 
 @pytest.mark.parametrize("since", [timedelta(seconds=115), None], ids=["just come", "none there"])
-async def test_nobody_is_timed_out_until_a_hub_has_been_there_for_a_while(
+async def test_no_attempt_is_timed_out_until_a_hub_has_run_for_a_while(
     engine: AsyncEngine, enforcer: TimeoutEnforcer, since: timedelta | None
 ) -> None:
     async with engine.begin() as conn:
@@ -104,10 +104,10 @@ async def test_nobody_is_timed_out_until_a_hub_has_been_there_for_a_while(
 @pytest.mark.parametrize(
     ("gap_s", "ago_s", "expected"), [(-1, 60, "timed_out"), (2, 60, "in_progress"), (2, 130, "timed_out")]
 )
-async def test_a_gap_between_two_hubs_is_an_outage_and_an_overlap_is_none(
+async def test_a_gap_between_two_hubs_is_an_outage_and_an_overlap_is_not(
     engine: AsyncEngine, enforcer: TimeoutEnforcer, gap_s: int, ago_s: int, expected: str
 ) -> None:
-    """The older one was given up: its lease ran out, and that was found much later."""
+    """The older hub is dead: its lease ran out, which was found much later."""
     async with engine.begin() as conn:
         older = await have_hub(conn)
         await have_hub(conn, timedelta(seconds=ago_s))
@@ -121,7 +121,7 @@ async def test_a_gap_between_two_hubs_is_an_outage_and_an_overlap_is_none(
     assert await statuses(engine, [seeded]) == [expected]
 
 
-async def test_after_time_without_postgresql_everybody_may_hand_in_first(
+async def test_after_an_outage_of_postgresql_students_may_submit_first(
     engine: AsyncEngine, enforcer: TimeoutEnforcer, clock: Clock
 ) -> None:
     async with engine.begin() as conn:
@@ -140,7 +140,7 @@ async def test_after_time_without_postgresql_everybody_may_hand_in_first(
     assert await statuses(engine, [seeded]) == ["timed_out"]
 
 
-async def test_many_time_keepers_and_students_who_hand_in_end_each_attempt_once(
+async def test_many_workers_and_students_end_each_attempt_once(
     engine: AsyncEngine, enforcer: TimeoutEnforcer, notifier: Notifier
 ) -> None:
     async with engine.begin() as conn:
@@ -160,11 +160,11 @@ async def test_many_time_keepers_and_students_who_hand_in_end_each_attempt_once(
     assert set(await statuses(engine, seeded_attempts)) <= {"submitted", "timed_out"}
     async with engine.connect() as conn:
         for seeded in seeded_attempts:
-            facts = [fact for fact, _ in await system_events(conn, seeded.attempt_id)]
-            assert facts.count("submitted") == 1
+            kinds = [kind for kind, _ in await system_events(conn, seeded.attempt_id)]
+            assert kinds.count("submitted") == 1
 
 
-async def test_one_that_cannot_be_ended_holds_up_nobody_and_is_tried_again(
+async def test_an_attempt_that_cannot_be_ended_delays_no_other_and_is_tried_again(
     engine: AsyncEngine, enforcer: TimeoutEnforcer, clock: Clock
 ) -> None:
     async with engine.begin() as conn:
@@ -191,7 +191,7 @@ async def test_one_that_cannot_be_ended_holds_up_nobody_and_is_tried_again(
     assert await statuses(engine, [bad]) == ["timed_out"]
 
 
-async def test_a_server_that_has_just_been_started_is_not_steady(conn: AsyncConnection) -> None:
+async def test_a_server_that_has_just_started_is_not_available_long_enough(conn: AsyncConnection) -> None:
     await have_hub(conn)
     since = await conn.execute(text("SELECT now() - pg_postmaster_start_time()"))
     assert await timeouts.has_been_available(conn) == (since.scalar_one() > timedelta(seconds=timeouts.PATIENCE_S))

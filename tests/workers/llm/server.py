@@ -37,7 +37,7 @@ class ModelServer:
             else:
                 await reaction(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # whoever asked has gone
+            pass  # the client has disconnected
         finally:
             writer.close()
 
@@ -95,7 +95,7 @@ GOOD = verdict(
 
 
 async def never(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Accept the request and say nothing until whoever asked has gone."""
+    """Accept the request and send nothing until the client has disconnected."""
     await reader.read()
 
 

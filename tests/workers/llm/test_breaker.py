@@ -19,7 +19,7 @@ def test_it_opens_after_failures_in_a_row_and_closes_with_an_answer() -> None:
     assert breaker.wait_s(63) == 0
 
 
-def test_after_the_rest_one_may_try_and_others_wait_for_what_comes_of_it() -> None:
+def test_after_the_pause_one_request_is_allowed_and_others_wait_for_its_result() -> None:
     breaker = Breaker(failures=1, rest_s=60)
     breaker.fail(0)
     assert not breaker.take(59)

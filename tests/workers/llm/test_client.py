@@ -32,7 +32,7 @@ async def ask(*reactions: Reaction, **said: object) -> tuple[Reply, int]:
             await model.aclose()
 
 
-async def test_a_good_answer_comes_with_what_it_took() -> None:
+async def test_an_answer_has_its_tokens_and_time() -> None:
     reply, requests = await ask(say(GOOD))
     assert (reply.text, reply.model, requests) == (GOOD, "tiny-1", 1)
     assert (reply.prompt_tokens, reply.completion_tokens) == (700, 100)
@@ -54,19 +54,19 @@ async def test_the_request_carries_instructions_evidence_schema_and_key() -> Non
 
 
 @pytest.mark.parametrize("trouble", [BUSY, BROKEN, cut], ids=["429 with Retry-After", "500", "cut mid-body"])
-async def test_what_passes_is_tried_again(trouble: Reaction) -> None:
+async def test_temporary_errors_are_retried(trouble: Reaction) -> None:
     reply, requests = await ask(trouble, say(GOOD))
     assert (reply.text, requests) == (GOOD, 2)
 
 
-async def test_retry_after_is_waited_for() -> None:
+async def test_retry_after_is_respected() -> None:
     started_s = time.monotonic()
     await ask(respond("429 Too Many Requests", b"{}", retry_after="0.6"), say(GOOD))
     assert time.monotonic() - started_s >= 0.6
 
 
 @pytest.mark.parametrize("trouble", [BUSY, BROKEN, cut], ids=["429", "500", "cut mid-body"])
-async def test_what_does_not_pass_is_unavailable_after_the_retries(trouble: Reaction) -> None:
+async def test_lasting_errors_are_unavailable_after_the_retries(trouble: Reaction) -> None:
     async with serve(trouble) as server:
         model = OpenAIModel(settings_for(server.url, llm_retries=1))
         with pytest.raises(Unavailable):
@@ -75,17 +75,17 @@ async def test_what_does_not_pass_is_unavailable_after_the_retries(trouble: Reac
     assert len(server.requests) == 2
 
 
-async def test_a_body_that_is_no_json_is_unavailable() -> None:
+async def test_a_body_that_is_not_json_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await ask(NO_JSON, llm_retries=0)
 
 
-async def test_a_slow_model_is_left_after_the_time_all_tries_have_together() -> None:
+async def test_the_time_of_all_tries_is_limited() -> None:
     with pytest.raises(Unavailable, match="within 1 s"):
         await ask(never, llm_timeout_s=1)
 
 
-async def test_a_refusal_is_not_tried_again_and_does_not_show_the_key() -> None:
+async def test_a_refusal_is_not_retried_and_does_not_show_the_key() -> None:
     async with serve(WRONG_KEY) as server:
         model = OpenAIModel(settings_for(server.url))
         with pytest.raises(ModelRefused) as refused:
@@ -95,7 +95,7 @@ async def test_a_refusal_is_not_tried_again_and_does_not_show_the_key() -> None:
     assert len(server.requests) == 1
 
 
-async def test_a_server_that_is_not_there_is_unavailable() -> None:
+async def test_a_server_that_cannot_be_reached_is_unavailable() -> None:
     async with serve(say(GOOD)) as server:
         pass
     model = OpenAIModel(settings_for(server.url, llm_retries=0))

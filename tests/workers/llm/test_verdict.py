@@ -18,7 +18,7 @@ def claims(*cites: list[int]) -> str:
     return verdict(summary=[{"text": f"claim {n}", "cites": one} for n, one in enumerate(cites)])
 
 
-def test_a_claim_keeps_the_facts_it_cites() -> None:
+def test_a_claim_keeps_the_events_it_cites() -> None:
     checked = check(read(GOOD), EVIDENCE)
     assert [(one.text, one.cited) for one in checked.summary] == [
         ("The page was left once for 22 seconds.", ((STREAM, 4), (STREAM, 9)))
@@ -28,14 +28,14 @@ def test_a_claim_keeps_the_facts_it_cites() -> None:
 
 
 @pytest.mark.parametrize("cites", [[], [0], [3], [-1], [1, 3], [10**18]])
-def test_a_claim_that_cites_nothing_or_what_is_not_there_is_dropped_and_counted(cites: list[int]) -> None:
+def test_a_claim_without_existing_citations_is_dropped_and_counted(cites: list[int]) -> None:
     checked = check(read(claims([1], cites)), EVIDENCE)
     assert [one.text for one in checked.summary] == ["claim 0"]
     assert checked.dropped == 1
 
 
 @given(st.lists(st.lists(st.integers(-2, 5), max_size=4), max_size=30))
-def test_every_claim_is_kept_with_facts_that_exist_or_counted(cites: list[list[int]]) -> None:
+def test_every_claim_is_kept_with_existing_events_or_counted(cites: list[list[int]]) -> None:
     checked = check(read(claims(*cites)), EVIDENCE)
     assert len(checked.summary) + checked.dropped == len(cites)
     assert all(set(one.cited) <= set(EVIDENCE.events) and one.cited for one in checked.summary)
@@ -43,7 +43,7 @@ def test_every_claim_is_kept_with_facts_that_exist_or_counted(cites: list[list[i
 
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * (CLAIM_CHARS + 1), "nul \0"])
-def test_a_claim_that_says_nothing_or_too_much_is_dropped(text: str) -> None:
+def test_a_claim_with_an_empty_or_too_long_text_is_dropped(text: str) -> None:
     assert check(read(verdict(summary=[{"text": text, "cites": [1]}])), EVIDENCE).dropped == 1
 
 
@@ -54,7 +54,7 @@ def test_only_a_few_advisory_flags_are_kept() -> None:
     assert checked.dropped == 50 - FLAGS_MAX
 
 
-def test_a_confidence_out_of_range_is_no_flag() -> None:
+def test_a_confidence_out_of_range_makes_no_flag() -> None:
     flag = {"text": "look", "cites": [1], "severity": "warning", "confidence": 7}
     assert check(read(verdict(advisory_flags=[flag])), EVIDENCE).advice == ()
 
@@ -74,22 +74,22 @@ def test_a_confidence_out_of_range_is_no_flag() -> None:
         '{"summary": "\ud800"}',
     ],
 )
-def test_what_is_no_verdict_is_refused(text: str) -> None:
+def test_an_invalid_answer_is_refused(text: str) -> None:
     with pytest.raises(BadVerdict):
         read(text)
 
 
-def test_a_markdown_fence_around_the_json_is_taken_off() -> None:
+def test_a_markdown_fence_around_the_json_is_removed() -> None:
     assert read(f"```json\n{GOOD}\n```\n") == read(GOOD)
 
 
-def test_the_schema_wants_every_field_and_allows_no_other() -> None:
+def test_the_schema_requires_every_field_and_allows_no_other() -> None:
     for shape in schema()["$defs"].values():
         assert shape["additionalProperties"] is False
         assert sorted(shape["required"]) == sorted(shape["properties"])
 
 
-def test_no_field_of_a_verdict_is_a_score_a_status_or_a_label() -> None:
+def test_an_answer_has_no_score_status_or_label() -> None:
     shapes = schema()["$defs"]
     fields = {name for shape in shapes.values() for name in shape["properties"]}
     assert fields == {
