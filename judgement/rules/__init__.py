@@ -23,7 +23,7 @@ RULEBOOKS: Final[Mapping[int, Rulebook]] = {
         gaze_away.VERSIONS[1],
     ),
 }
-"""All rulebooks that this version carries."""
+"""All rulebooks that this version supports."""
 
 RULEBOOK_VERSION: Final = max(RULEBOOKS)
 """The rulebook of new policies, and so of the attempts that use them."""

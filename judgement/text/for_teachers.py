@@ -44,7 +44,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def rule_titles(rulebooks: Mapping[int, Rulebook] = RULEBOOKS) -> dict[str, str]:
-    """Return the titles of all carried rules by rule id. The newest rulebook's title wins."""
+    """Return the titles of all supported rules by rule id. The newest rulebook's title wins."""
     return {rule.id: rule.title for version in sorted(rulebooks) for rule in rulebooks[version]}
 
 

@@ -217,7 +217,7 @@ def test_another_version_of_a_rule_begins_with_an_empty_state() -> None:
     assert engine.decode(later) == engine.begin()
 
 
-def test_rulebooks_are_carried_side_by_side() -> None:
+def test_rulebooks_run_side_by_side() -> None:
     story = [*EVERY_RULE, *tell(at(900, "copy"), at(901, "copy"))]
     raised = {}
     for version in BOTH:
@@ -227,7 +227,7 @@ def test_rulebooks_are_carried_side_by_side() -> None:
     assert raised == {1: {("left_page", 1), ("left_fullscreen", 1), ("left_then_pasted", 1)}, 2: {("copied", 1)}}
 
 
-def test_a_rulebook_that_is_not_carried_is_refused() -> None:
+def test_an_unsupported_rulebook_is_refused() -> None:
     policy = read_policy({"rulebook": 2}, rulebooks=BOTH)
     with pytest.raises(UnsupportedRulebook, match="rulebook 2 is not supported"):
         Engine(policy)

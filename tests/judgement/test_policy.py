@@ -123,7 +123,7 @@ def test_settings_are_validated_for_their_rulebook(message: str, settings: dict[
     assert str(refused.value) == message
 
 
-def test_a_policy_for_a_rulebook_that_is_not_carried_is_not_read() -> None:
+def test_a_policy_for_an_unsupported_rulebook_is_not_read() -> None:
     with pytest.raises(UnsupportedRulebook):
         read_policy({"rulebook": 2})
 

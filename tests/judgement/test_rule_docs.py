@@ -39,6 +39,6 @@ def test_a_share_is_shown_without_its_range() -> None:
     assert "0.6 (the share of samples off the screen must be larger)" in gaze.summary
 
 
-def test_a_rulebook_that_is_not_carried_is_not_described() -> None:
+def test_an_unsupported_rulebook_is_not_described() -> None:
     with pytest.raises(UnsupportedRulebook):
         describe_all({}, 999)

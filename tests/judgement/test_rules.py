@@ -45,7 +45,7 @@ def test_new_policies_use_the_newest_rulebook() -> None:
 
 
 @by_id
-def test_a_rule_is_listed_with_a_version_its_file_carries(rule: Rule[Any, Any]) -> None:
+def test_a_rule_is_listed_with_a_version_of_its_file(rule: Rule[Any, Any]) -> None:
     versions = importlib.import_module(f"judgement.rules.{rule.id}").VERSIONS
     assert versions[rule.version] is rule
     assert all(number == version.version for number, version in versions.items())

@@ -65,7 +65,7 @@ class FoldOutcome(msgspec.Struct, frozen=True):
 
 
 class Evaluator:
-    """Folds waiting events with the rulebooks that it carries. One for all jobs and sweeps of a process."""
+    """Folds waiting events with the rulebooks that it supports. One for all jobs and sweeps of a process."""
 
     def __init__(
         self,

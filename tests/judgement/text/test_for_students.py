@@ -19,7 +19,7 @@ def test_every_rule_is_explained_with_what_looks_the_same(version: int, rules: t
 
 
 @pytest.mark.parametrize(("rule", "version"), [("left_page", 10_000), ("no_such_rule", 1)])
-def test_a_flag_of_a_rule_that_is_no_longer_carried_has_an_explanation(rule: str, version: int) -> None:
+def test_a_flag_of_a_rule_that_is_no_longer_supported_has_an_explanation(rule: str, version: int) -> None:
     assert explain_flag(FlagSource.RULE, rule, version) == (rule, for_students.NO_LONGER)
 
 

@@ -356,7 +356,7 @@ async def test_old_and_new_rulebook_are_evaluated_side_by_side(
     await yesterday.evaluate([old.attempt_id, new.attempt_id])
     await Sweep(engine, yesterday).run()
     assert [await room.count_flags(seeded.attempt_id) for seeded in (old, new)] == [1, 0]
-    assert await room.count_folded(new.attempt_id) == 0, "what is not carried is left alone"
+    assert await room.count_folded(new.attempt_id) == 0, "an unsupported rulebook is left alone"
     assert metrics.UNSUPPORTED._value.get() == 1
     await room.store(old, [("alive", {}, 40_000)])
     await today.evaluate([old.attempt_id, new.attempt_id])
