@@ -27,8 +27,8 @@ from db import migrations
 from db.engine import create_engine
 from db.settings import DatabaseSettings
 from protocol.roles import Role
-from veritas.accounts import Login, create_account
-from veritas.embedded.processes import Command, launch
+from veritas.accounts import PasswordLogin, create_account
+from veritas.embedded.processes import ChildCommand, launch
 from veritas.embedded.servers import Servers, run_servers
 from veritas.rest import Rest, UserSession
 from veritas.simulation.students import make_roster
@@ -43,7 +43,7 @@ class Environment(msgspec.Struct, frozen=True):
 
     servers: Servers
     folder: Path
-    teacher: Login
+    teacher: PasswordLogin
 
     @property
     def postgres_pid(self) -> int:
@@ -74,7 +74,7 @@ class BenchExam(msgspec.Struct, frozen=True):
 def open_environment(folder: Path) -> Iterator[Environment]:
     """Run PostgreSQL and Redis in a folder on disk, with the schema and a teacher."""
     with run_servers(folder, {}) as servers:
-        teacher = Login("bench", secrets.token_urlsafe(12))
+        teacher = PasswordLogin("bench", secrets.token_urlsafe(12))
         asyncio.run(_prepare(servers, teacher))
         yield Environment(servers, folder, teacher)
 
@@ -108,7 +108,7 @@ def run_peer(environment: Environment, module: str) -> Iterator[Process]:
 def run_python(environment: Environment, name: str, argv: tuple[str, ...], more: dict[str, str]) -> Iterator[int]:
     """Run a module as a separate process that logs into the folder; yields its pid."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("VERITAS_")}
-    command = Command(
+    command = ChildCommand(
         argv=(sys.executable, "-m", *argv), environ=inherited | more, log=environment.folder / f"{name}.log"
     )
     process = launch(command)
@@ -161,7 +161,7 @@ async def read_settings(environment: Environment) -> dict[str, str]:
     return {row["name"]: row["setting"] + (f" x {row['unit']}" if row["unit"] else "") for row in rows}
 
 
-async def _prepare(servers: Servers, teacher: Login) -> None:
+async def _prepare(servers: Servers, teacher: PasswordLogin) -> None:
     await migrations.upgrade(servers.database_url)
     engine = create_engine(DatabaseSettings(database_url=servers.database_url, redis_url=servers.redis_url))
     try:

@@ -33,7 +33,7 @@ from bench.environment import (
 from bench.errors import BenchError
 from bench.figures import per_100k, spread
 from bench.load import workload
-from bench.load.messages import LoadRequest, Outcome, Pace
+from bench.load.messages import LoadOutcome, LoadRequest, Pace
 from bench.machine import busy_s, describe, usage, wait_until_calm
 from bench.report import IngestReport, Shape, TimedRun
 from bench.sampler import read_samples, sampled
@@ -113,7 +113,7 @@ class Bench:
             url = f"ws://{hub.address}/ws/monitor"
             _send(child, LoadRequest(url=url, pace=pace, attempts=exam.attempts, rate=rate, limit_s=limit_s))
             line, spent = self._time(child, self._pids(hub), during)
-        outcome = msgspec.json.decode(line, type=Outcome)
+        outcome = msgspec.json.decode(line, type=LoadOutcome)
         asyncio.run(self._count(exam, outcome))
         return _loaded(outcome, spent)
 
@@ -123,13 +123,13 @@ class Bench:
             scheme = "http" if pace is Pace.POST else "ws"
             _send(child, LoadRequest(url=f"{scheme}://{peer.address}{path}", pace=pace, limit_s=self.shape.peer_s))
             line, spent = self._time(child, self._pids(peer))
-        outcome = msgspec.json.decode(line, type=Outcome)
+        outcome = msgspec.json.decode(line, type=LoadOutcome)
         stored: int = asyncio.run(fetch(self.environment, f"SELECT count(*) FROM {table}"))[0][0]  # noqa: S608 - our own table name
         if not outcome.sent == outcome.acked == stored:
             raise BenchError(f"{module}: {outcome.sent} sent, {outcome.acked} acknowledged, {stored} stored")
         return _loaded(outcome, spent)
 
-    async def _count(self, exam: BenchExam, outcome: Outcome) -> None:
+    async def _count(self, exam: BenchExam, outcome: LoadOutcome) -> None:
         rows = await fetch(self.environment, _STORED, [attempt.attempt_id for attempt in exam.attempts])
         check_counts(
             outcome, [attempt.attempt_id for attempt in exam.attempts], {row[0]: tuple(row)[1:] for row in rows}
@@ -203,7 +203,7 @@ def run(
         )
 
 
-def check_counts(outcome: Outcome, attempts: Sequence[UUID], stored: Mapping[UUID, tuple[int, int, int]]) -> None:
+def check_counts(outcome: LoadOutcome, attempts: Sequence[UUID], stored: Mapping[UUID, tuple[int, int, int]]) -> None:
     """Compare sent, acknowledged and stored events, in total and per client. Raises BenchError.
 
     `stored` has events, last seq and rejected or lost entries of each attempt.
@@ -228,7 +228,7 @@ def _round(bench: Bench, *, peers: bool) -> dict[str, Callable[[], TimedRun]]:
     return measurements
 
 
-def _loaded(outcome: Outcome, spent: CpuTime) -> TimedRun:
+def _loaded(outcome: LoadOutcome, spent: CpuTime) -> TimedRun:
     run = _run(outcome.acked, outcome.seconds, spent, generator=outcome.cpu_s)
     return msgspec.structs.replace(run, waits=outcome.waits)
 

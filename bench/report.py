@@ -51,7 +51,7 @@ class IngestReport(msgspec.Struct, frozen=True, kw_only=True):
     samples: dict[str, int] = {}
 
 
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
+class IngestFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Rates per second, and the ratios of the hub, round by round."""
 
     copy: Spread
@@ -68,14 +68,14 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 class ReportFile(msgspec.Struct, frozen=True):
     """The JSON file: figures first, then the measurements."""
 
-    figures: Figures
+    figures: IngestFigures
     ingest: IngestReport
 
 
-def figures(ingest: IngestReport) -> Figures:
+def figures(ingest: IngestReport) -> IngestFigures:
     """Compute medians and ratios of the runs."""
     hub = _rates(ingest.hub)
-    return Figures(
+    return IngestFigures(
         copy=spread(_rates(ingest.copy)),
         hub=spread(hub),
         hub_to_copy=ratios(hub, _rates(ingest.copy)),
@@ -111,7 +111,7 @@ def show(ingest: IngestReport, out: Console) -> None:
         out.print(f"· {note}", style="dim", highlight=False)
 
 
-def _show_rates(ingest: IngestReport, found: Figures, out: Console) -> None:
+def _show_rates(ingest: IngestReport, found: IngestFigures, out: Console) -> None:
     table = Table(title="Durable ingest: websocket → COMMIT → ack", title_justify="left")
     for column in ("", "events/s", "hub is", "CPU s per 100,000 events"):
         table.add_column(column, justify="left" if not column else "right")

@@ -25,14 +25,14 @@ PASSWORD_BYTES = 72
 """bcrypt ignores everything after this length."""
 
 
-class Login(msgspec.Struct, frozen=True):
+class PasswordLogin(msgspec.Struct, frozen=True):
     """Username and password."""
 
     username: str
     password: str
 
 
-async def create_account(engine: AsyncEngine, role: Role, name: str, login: Login, *, cost: int = 12) -> None:
+async def create_account(engine: AsyncEngine, role: Role, name: str, login: PasswordLogin, *, cost: int = 12) -> None:
     """Create a user who signs in with a password. Raises VeritasError if the name is taken or the password too long."""
     if len(login.password.encode()) > PASSWORD_BYTES:
         raise VeritasError(f"the password is too long: {PASSWORD_BYTES} bytes at most")
@@ -55,7 +55,7 @@ async def set_active(engine: AsyncEngine, username: str, *, active: bool) -> Non
         raise VeritasError(str(error)) from error
 
 
-async def first_login(engine: AsyncEngine, environ: Mapping[str, str]) -> Login:
+async def first_login(engine: AsyncEngine, environ: Mapping[str, str]) -> PasswordLogin:
     """Return the first teacher's login of this data directory; create the user if missing.
 
     The file is written first, so that the next start completes one that was killed in between.
@@ -63,7 +63,7 @@ async def first_login(engine: AsyncEngine, environ: Mapping[str, str]) -> Login:
     path = data_dir(environ) / LOGIN_FILE
     login = _read(path)
     if login is None:
-        login = Login(await _free_name(engine), secrets.token_urlsafe(9))
+        login = PasswordLogin(await _free_name(engine), secrets.token_urlsafe(9))
         keep(path, msgspec.json.encode(login))
     if not await _has_account(engine, login.username):
         await create_account(engine, Role.TEACHER, "First Teacher", login)
@@ -79,8 +79,8 @@ async def _has_account(engine: AsyncEngine, username: str) -> bool:
         return await users.find_sign_in(conn, username) is not None
 
 
-def _read(path: Path) -> Login | None:
+def _read(path: Path) -> PasswordLogin | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Login)
+        return msgspec.json.decode(path.read_bytes(), type=PasswordLogin)
     except (FileNotFoundError, msgspec.DecodeError):
         return None

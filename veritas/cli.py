@@ -22,7 +22,7 @@ from hub.settings import HubSettings
 from protocol.roles import Role
 from veritas import demo as demonstration
 from veritas import logs
-from veritas.accounts import Login, create_account, set_active
+from veritas.accounts import PasswordLogin, create_account, set_active
 from veritas.audit import verify
 from veritas.environment import data_dir, read_environment, with_servers
 from veritas.errors import VeritasError
@@ -147,7 +147,7 @@ def create(username: str, name: str, role: str, password: str) -> None:
     async def run(settings: DatabaseSettings) -> None:
         engine = create_engine(settings)
         try:
-            await create_account(engine, Role(role), name, Login(username, password))
+            await create_account(engine, Role(role), name, PasswordLogin(username, password))
         finally:
             await engine.dispose()
         out.print(f"{role} [bold]{username}[/bold] can sign in")
@@ -202,7 +202,9 @@ def run_simulation(
 ) -> None:
     """Run a simulated exam at any hub through its public API, or at several hubs of one service."""
     options = Options(students=students, seconds=seconds, rate=rate, seed=seed)
-    sys.exit(asyncio.run(simulate.run(base_urls, Login(username, password), options, out=out, json_file=json_file)))
+    sys.exit(
+        asyncio.run(simulate.run(base_urls, PasswordLogin(username, password), options, out=out, json_file=json_file))
+    )
 
 
 @cli.command("verify")

@@ -18,11 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.engine import create_engine
 from db.queries import verify
 from db.settings import DatabaseSettings
-from veritas.accounts import Login
+from veritas.accounts import PasswordLogin
 from veritas.environment import Addresses
 from veritas.simulation.exam_run import SETTLE_S, ExamRun, Options
 from veritas.simulation.live_view import LiveView
-from veritas.simulation.report import Report
+from veritas.simulation.report import RunReport
 from veritas.simulation.simulate import conclude, open_exam_run
 
 ENDLESS_S: Final = 6 * 3600.0
@@ -34,7 +34,7 @@ FRAME_S: Final = 0.25
 
 async def run(
     addresses: Addresses,
-    login: Login,
+    login: PasswordLogin,
     *,
     students: int,
     seconds: float | None,
@@ -66,7 +66,7 @@ async def run(
     return code
 
 
-async def settle(exam_run: ExamRun, engine: AsyncEngine) -> Report:
+async def settle(exam_run: ExamRun, engine: AsyncEngine) -> RunReport:
     """Wait up to 20 seconds until everything is evaluated and every flag has arrived, then report."""
     give_up_s = time.monotonic() + SETTLE_S
     while True:
@@ -99,7 +99,7 @@ async def _until_signal(work: Coroutine[None, None, None]) -> None:
         task.result()
 
 
-def invitation_to(exam_run: ExamRun, base_url: str, login: Login) -> list[str]:
+def invitation_to(exam_run: ExamRun, base_url: str, login: PasswordLogin) -> list[str]:
     """Return the lines that say where to look and how to sign in; each fits into 80 columns."""
     lines = [
         "The teacher's console:",

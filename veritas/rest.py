@@ -58,7 +58,7 @@ class _Problem(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-class Exam(msgspec.Struct, frozen=True):
+class CreatedExam(msgspec.Struct, frozen=True):
     """A created exam."""
 
     exam_id: UUID
@@ -79,13 +79,13 @@ class EnrolledStudent(msgspec.Struct, frozen=True):
     code: str
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class StartedAttempt(msgspec.Struct, frozen=True):
     """A running attempt."""
 
     attempt_id: UUID
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class SubmissionReceipt(msgspec.Struct, frozen=True):
     """Receipt of a submission."""
 
     attempt_id: UUID
@@ -230,7 +230,7 @@ class UserSession:
             "preset": preset,
             "is_published": True,
         }
-        return (await self._post("/exams", body, Exam)).exam_id
+        return (await self._post("/exams", body, CreatedExam)).exam_id
 
     async def set_items(self, exam_id: UUID, items: Sequence[dict[str, Any]]) -> None:
         """Replace the items of an exam. Raises RestError or HubAway."""
@@ -242,12 +242,12 @@ class UserSession:
 
     async def start(self, exam_id: UUID) -> UUID:
         """Start or continue an exam and return the attempt's id. Raises RestError or HubAway."""
-        return (await self._post(f"/student/exams/{exam_id}/start", {}, Attempt)).attempt_id
+        return (await self._post(f"/student/exams/{exam_id}/start", {}, StartedAttempt)).attempt_id
 
-    async def submit(self, attempt_id: UUID, *, stream: UUID | None = None, last_seq: int = 0) -> Receipt:
+    async def submit(self, attempt_id: UUID, *, stream: UUID | None = None, last_seq: int = 0) -> SubmissionReceipt:
         """Submit once the hub has this stream up to `last_seq`. Raises RestError or HubAway."""
         body = {} if stream is None else {"stream": stream, "last_seq": last_seq}
-        return await self._post(f"/student/exams/{attempt_id}/submit", body, Receipt)
+        return await self._post(f"/student/exams/{attempt_id}/submit", body, SubmissionReceipt)
 
     async def _post(self, path: str, body: Any, shape: type[_T]) -> _T:
         return await self._rest.post(path, body, shape, await self._token())

@@ -17,8 +17,8 @@ from db import migrations
 from db.engine import create_engine
 from db.settings import DatabaseSettings, read_settings
 from hub.settings import HubSettings
-from veritas.accounts import Login, first_login
-from veritas.embedded.processes import Command
+from veritas.accounts import PasswordLogin, first_login
+from veritas.embedded.processes import ChildCommand
 from veritas.embedded.servers import prepare_servers
 from veritas.embedded.supervisor import Child, Supervisor
 from veritas.environment import DATABASE, REDIS, Addresses, data_dir, publish_addresses, with_secret
@@ -35,7 +35,7 @@ class Stack(msgspec.Struct, frozen=True):
     """A running stack: its addresses, the first teacher's login, and the supervisor."""
 
     addresses: Addresses
-    login: Login
+    login: PasswordLogin
     supervisor: Supervisor
 
 
@@ -74,7 +74,7 @@ def _check_port(settings: HubSettings) -> None:
             ) from error
 
 
-async def _first_login(settings: DatabaseSettings, environ: Mapping[str, str]) -> Login:
+async def _first_login(settings: DatabaseSettings, environ: Mapping[str, str]) -> PasswordLogin:
     engine = create_engine(settings)
     try:
         return await first_login(engine, environ)
@@ -85,7 +85,7 @@ async def _first_login(settings: DatabaseSettings, environ: Mapping[str, str]) -
 def _child(name: str, verb: str, environ: Mapping[str, str], ready_url: str | None = None) -> Child:
     log: Path = data_dir(environ) / f"{name}.log"
     environ = {DRAIN_MS: SHORT_DRAIN_MS} | dict(environ)
-    command = Command(argv=(sys.executable, "-m", "veritas.cli", verb), environ=environ, log=log)
+    command = ChildCommand(argv=(sys.executable, "-m", "veritas.cli", verb), environ=environ, log=log)
 
     def is_ready(_pid: int) -> bool:
         return ready_url is None or _answers(ready_url)

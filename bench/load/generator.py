@@ -16,7 +16,7 @@ import uvloop
 from bench.figures import latency
 from bench.load.client import LoadClient
 from bench.load.http_client import HttpPoster
-from bench.load.messages import AttemptTicket, LoadRequest, Outcome, Pace
+from bench.load.messages import AttemptTicket, LoadOutcome, LoadRequest, Pace
 from bench.load.workload import Recording, entries
 from protocol.codec import encode
 from protocol.monitor import Client as Identity
@@ -40,7 +40,7 @@ async def run(recordings: list[Recording]) -> None:
         await _play(request, clients)
     seconds = time.perf_counter() - started_s
     by_client = [client.acked for client in clients]
-    outcome = Outcome(
+    outcome = LoadOutcome(
         sent=sum(client.sent for client in clients),
         acked=sum(by_client),
         by_client=by_client,

@@ -38,7 +38,7 @@ class LoadRequest(msgspec.Struct, frozen=True, kw_only=True):
     limit_s: float | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class LoadOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """Result of a load: `seconds` from the first frame to the last ack, `cpu_s` of the generator.
 
     `by_client`: acknowledged events of each client, in the order of the recordings.

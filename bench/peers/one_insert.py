@@ -22,11 +22,11 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
-class Base(DeclarativeBase):
+class PeerBase(DeclarativeBase):
     """The peer's tables."""
 
 
-class EventRow(Base):
+class EventRow(PeerBase):
     """One row per event, with an index by attempt."""
 
     __tablename__ = "bench_posted"
@@ -80,8 +80,8 @@ def create_app(url: str) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), pool_size=20)
         async with engine.begin() as conn:
-            await conn.run_sync(Base.metadata.drop_all)
-            await conn.run_sync(Base.metadata.create_all)
+            await conn.run_sync(PeerBase.metadata.drop_all)
+            await conn.run_sync(PeerBase.metadata.create_all)
         app.state.sessions = async_sessionmaker(engine, expire_on_commit=False)
         yield
         await engine.dispose()

@@ -5,14 +5,14 @@ import pytest
 from bench.errors import BenchError
 from bench.figures import latency
 from bench.ingest import check_counts
-from bench.load.messages import Outcome
+from bench.load.messages import LoadOutcome
 
 ONE, TWO = uuid4(), uuid4()
 
 
-def outcome(sent: int, by_client: list[int]) -> Outcome:
+def outcome(sent: int, by_client: list[int]) -> LoadOutcome:
     acked = sum(by_client)
-    return Outcome(sent=sent, acked=acked, by_client=by_client, seconds=1.0, cpu_s=0.1, waits=latency([1.0]))
+    return LoadOutcome(sent=sent, acked=acked, by_client=by_client, seconds=1.0, cpu_s=0.1, waits=latency([1.0]))
 
 
 def test_a_run_that_lost_nothing_passes() -> None:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from bench.figures import Latency, Spread
 from bench.machine import Machine
-from bench.report import Figures, IngestReport, ReportFile, Shape, TimedRun, figures, show
+from bench.report import IngestFigures, IngestReport, ReportFile, Shape, TimedRun, figures, show
 
 
 def run(per_second: float) -> TimedRun:
@@ -41,7 +41,9 @@ def test_the_file_holds_figures_and_every_run_they_were_made_from(measured: Inge
     file = msgspec.json.encode(ReportFile(figures(measured), measured))
     read = msgspec.json.decode(file, type=ReportFile)
     assert read.figures == figures(read.ingest)
-    assert msgspec.json.decode(file)["figures"].keys() == {field.name for field in msgspec.structs.fields(Figures)}
+    assert msgspec.json.decode(file)["figures"].keys() == {
+        field.name for field in msgspec.structs.fields(IngestFigures)
+    }
 
 
 def test_the_terminal_shows_ratio_latency_rooms_and_notes(measured: IngestReport) -> None:

@@ -17,11 +17,11 @@ from protocol.roles import Role
 from tests.journeys.processes import until
 from tests.journeys.stack import ROOT, environment, veritas
 from tests.ports import free_port
-from veritas.accounts import Login, create_account
+from veritas.accounts import PasswordLogin, create_account
 from veritas.embedded.valkey import Redis
 
 SECRET = "a secret that only these journeys know"
-LOGIN = Login("teacher", "correct horse 7")
+LOGIN = PasswordLogin("teacher", "correct horse 7")
 
 
 @dataclass

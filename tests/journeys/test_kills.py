@@ -25,7 +25,7 @@ from tests.faults.checker import Diary, check, unacknowledged
 from tests.journeys.processes import Stopwatch, kill_child, until, wait_for_exit
 from tests.journeys.stack import ROOT, UP_S, environment, run, veritas
 from tests.ports import free_port
-from veritas.accounts import Login
+from veritas.accounts import PasswordLogin
 from veritas.client import Candidate
 from veritas.embedded.server import exchange
 from veritas.environment import Addresses, read_addresses, with_servers
@@ -80,7 +80,7 @@ async def wait_for_class(addresses: Addresses) -> None:
 
 
 @asynccontextmanager
-async def sit_beside(base_url: str, login: Login, ran: Run) -> AsyncIterator[None]:
+async def sit_beside(base_url: str, login: PasswordLogin, ran: Run) -> AsyncIterator[None]:
     """A candidate in a separate exam, who works while the block runs and logs everything."""
     async with Rest(base_url) as rest:
         teacher = await rest.sign_in(login.username, login.password)
@@ -125,7 +125,9 @@ async def run_demo(environ: Mapping[str, str], folder: Path) -> Run:
         )
         try:
             addresses = await until(lambda: read_addresses(environ), UP_S)
-            login = msgspec.json.decode((Path(environ["VERITAS_DATA_DIR"]) / "login.json").read_bytes(), type=Login)
+            login = msgspec.json.decode(
+                (Path(environ["VERITAS_DATA_DIR"]) / "login.json").read_bytes(), type=PasswordLogin
+            )
             async with sit_beside(addresses.base_url, login, ran):
                 await wait_for_class(addresses)
                 watch = Stopwatch()

@@ -13,12 +13,12 @@ from hub.settings import HubSettings
 from hub.timing import TIMING, Timing
 from protocol.roles import Role
 from tests.hub.serving import serve
-from veritas.accounts import Login, create_account
+from veritas.accounts import PasswordLogin, create_account
 from veritas.environment import Addresses
 from workers import main as worker
 from workers.settings import WorkerSettings
 
-LOGIN = Login("teacher", "correct horse 7")
+LOGIN = PasswordLogin("teacher", "correct horse 7")
 
 
 @asynccontextmanager

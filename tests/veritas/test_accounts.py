@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import AuditLog
 from db.queries.accounts import users
 from protocol.roles import Role
-from veritas.accounts import Login, create_account, first_login, set_active
+from veritas.accounts import PasswordLogin, create_account, first_login, set_active
 from veritas.errors import VeritasError
 
-ADA = Login("ada", "a password")
+ADA = PasswordLogin("ada", "a password")
 
 
 async def test_an_account_signs_in_with_its_password(engine: AsyncEngine) -> None:
@@ -32,7 +32,7 @@ async def test_a_taken_username_is_refused(engine: AsyncEngine) -> None:
 
 async def test_a_password_bcrypt_would_cut_is_refused(engine: AsyncEngine) -> None:
     with pytest.raises(VeritasError, match="72 bytes"):
-        await create_account(engine, Role.TEACHER, "Ada", Login("ada", "é" * 37), cost=4)
+        await create_account(engine, Role.TEACHER, "Ada", PasswordLogin("ada", "é" * 37), cost=4)
 
 
 async def test_the_first_login_is_made_once_and_only_its_owner_may_read_it(engine: AsyncEngine, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ async def test_a_start_that_was_killed_before_the_account_is_finished_by_the_nex
 
 
 async def test_the_name_of_another_user_is_not_used(engine: AsyncEngine, tmp_path: Path) -> None:
-    await create_account(engine, Role.TEACHER, "Another", Login("teacher", "a password"), cost=4)
+    await create_account(engine, Role.TEACHER, "Another", PasswordLogin("teacher", "a password"), cost=4)
     login = await first_login(engine, {"VERITAS_DATA_DIR": str(tmp_path)})
     assert login.username.startswith("teacher-")
 

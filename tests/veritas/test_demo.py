@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.settings import DatabaseSettings
 from tests.veritas.hubs import LOGIN, run_hub, run_worker
 from veritas import demo
-from veritas.simulation.report import Report
+from veritas.simulation.report import RunReport
 
 
 async def test_a_headless_demonstration_reports_what_the_database_holds(
@@ -23,7 +23,7 @@ async def test_a_headless_demonstration_reports_what_the_database_holds(
     out = Console(width=120, quiet=True)
     async with run_hub(database, engine) as addresses, run_worker(database):
         code = await demo.run(addresses, LOGIN, students=4, seconds=1.5, headless=True, json_file=file, out=out)
-    report = msgspec.json.decode(file.read_bytes(), type=Report)
+    report = msgspec.json.decode(file.read_bytes(), type=RunReport)
     assert (code, report.faults()) == (0, [])
     assert report.sent == report.acked == report.stored
     assert report.flags_raised == report.flags_seen == 0

@@ -22,7 +22,7 @@ from signal import SIGINT, SIGQUIT
 from typing import Self
 from urllib.parse import quote
 
-from veritas.embedded.processes import Account, Command, run
+from veritas.embedded.processes import ChildCommand, SystemAccount, run
 from veritas.embedded.run_as import choose_account, owner_of
 from veritas.embedded.server import Server, bare_environ, exchange, find_package, in_one_line, socket_path
 from veritas.errors import EmbeddedError
@@ -72,7 +72,7 @@ class Postgres(Server):
 
     name = "postgres"
 
-    def __init__(self, data_dir: Path, socket_dir: Path, binaries: Path, account: Account) -> None:
+    def __init__(self, data_dir: Path, socket_dir: Path, binaries: Path, account: SystemAccount) -> None:
         self.cluster = data_dir / "postgres"
         self.settings = data_dir / "postgres.conf"
         self.log = data_dir / "postgres.log"
@@ -139,7 +139,7 @@ class Postgres(Server):
         self.settings.write_text(CONF.format(cluster=cluster, sockets=sockets, port=PORT))
         self.settings.chmod(0o644)
 
-    def command(self) -> Command:
+    def command(self) -> ChildCommand:
         """Return the command that runs `postgres` in the foreground, with the stale pid of `postmaster.pid` ignored.
 
         Pids are reused, in a container at every start: PostgreSQL would take another process with the old pid for its
@@ -150,7 +150,7 @@ class Postgres(Server):
         lock_file = self._read_lock_file()
         if lock_file:
             environ["PG_GRANDPARENT_PID"] = lock_file[0]
-        return Command(
+        return ChildCommand(
             argv=(str(self.binaries / "postgres"), "-D", str(self.cluster), "-c", f"config_file={self.settings}"),
             environ=environ,
             directory=Path("/"),
@@ -178,7 +178,7 @@ class Postgres(Server):
 
     def _tool(self, name: str, *arguments: str, text: str = "") -> str:
         argv = (str(self.binaries / name), *arguments)
-        command = Command(argv=argv, environ=bare_environ(), directory=Path("/"), account=self.account)
+        command = ChildCommand(argv=argv, environ=bare_environ(), directory=Path("/"), account=self.account)
         result = run(command, text)
         if result.returncode != 0:
             last_words = " / ".join(line.strip() for line in result.stdout.strip().split("\n")[-3:])

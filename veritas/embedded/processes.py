@@ -18,7 +18,7 @@ import msgspec
 PR_SET_PDEATHSIG = 1
 
 
-class Account(msgspec.Struct, frozen=True):
+class SystemAccount(msgspec.Struct, frozen=True):
     """System account of a process: the current one, unless a uid and gid or a prefix to its argv is set."""
 
     uid: int | None = None
@@ -26,13 +26,13 @@ class Account(msgspec.Struct, frozen=True):
     prefix: tuple[str, ...] = ()
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+class ChildCommand(msgspec.Struct, frozen=True, kw_only=True):
     """A process to start. Environment, directory and log default to ours."""
 
     argv: tuple[str, ...]
     environ: Mapping[str, str] | None = None
     directory: Path | None = None
-    account: Account = Account()
+    account: SystemAccount = SystemAccount()
     log: Path | None = None
     """File to which its output is appended."""
     stop: signal.Signals = signal.SIGTERM
@@ -46,7 +46,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         return self.account.prefix + self.argv
 
 
-def launch(command: Command) -> subprocess.Popen[bytes]:
+def launch(command: ChildCommand) -> subprocess.Popen[bytes]:
     """Start a command. Raises OSError if it cannot be executed."""
     with _options(command) as options:
         process = subprocess.Popen(command.line, **options)  # noqa: S603 - the argv is ours, and no shell reads it
@@ -54,7 +54,7 @@ def launch(command: Command) -> subprocess.Popen[bytes]:
     return process
 
 
-async def spawn(command: Command) -> asyncio.subprocess.Process:
+async def spawn(command: ChildCommand) -> asyncio.subprocess.Process:
     """Start a command that the event loop can wait for. Raises OSError if it cannot be executed."""
     with _options(command) as options:
         process = await asyncio.create_subprocess_exec(*command.line, **options)
@@ -62,7 +62,7 @@ async def spawn(command: Command) -> asyncio.subprocess.Process:
     return process
 
 
-def run(command: Command, text: str = "") -> subprocess.CompletedProcess[str]:
+def run(command: ChildCommand, text: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command to its end with `text` as input; `stdout` of the result includes standard error."""
     with _options(command) as options:
         options |= {"stdin": None, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
@@ -70,7 +70,7 @@ def run(command: Command, text: str = "") -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def _options(command: Command) -> Iterator[dict[str, Any]]:
+def _options(command: ChildCommand) -> Iterator[dict[str, Any]]:
     """Return the keywords that `subprocess` and `asyncio` share; the log is open inside the block.
 
     The child leads a new session: only we receive Ctrl-C, and we end everything in order.

@@ -20,14 +20,14 @@ import pwd
 from collections.abc import Iterable
 from pathlib import Path
 
-from veritas.embedded.processes import Account, Command, run
+from veritas.embedded.processes import ChildCommand, SystemAccount, run
 from veritas.errors import EmbeddedError
 
 NOBODY_ID = 65534
-MAPPED = Account(prefix=("unshare", "--user", f"--map-user={NOBODY_ID}", f"--map-group={NOBODY_ID}", "--"))
+MAPPED = SystemAccount(prefix=("unshare", "--user", f"--map-user={NOBODY_ID}", f"--map-group={NOBODY_ID}", "--"))
 
 
-def choose_account(initdb: Path, data: Path, entered: Iterable[Path]) -> Account:
+def choose_account(initdb: Path, data: Path, entered: Iterable[Path]) -> SystemAccount:
     """Return the first account that may enter these directories and run `initdb`.
 
     Raises EmbeddedError with the obstacles if there is none.
@@ -42,22 +42,22 @@ def choose_account(initdb: Path, data: Path, entered: Iterable[Path]) -> Account
     raise EmbeddedError(f"PostgreSQL cannot run here: {'; '.join(obstacles)}")
 
 
-def list_candidates(data: Path) -> list[Account]:
+def list_candidates(data: Path) -> list[SystemAccount]:
     """List the accounts to try, best first. Raises EmbeddedError if the data belong to another user."""
     us = os.geteuid()
     owner = data.stat() if data.exists() else None
     if us == 0:
         if owner is None:
             return [unprivileged_account(), MAPPED]
-        return [MAPPED] if owner.st_uid == 0 else [Account(owner.st_uid, owner.st_gid)]
+        return [MAPPED] if owner.st_uid == 0 else [SystemAccount(owner.st_uid, owner.st_gid)]
     if owner and owner.st_uid != us:
         raise EmbeddedError(
             f"{data} belongs to {name_of(owner.st_uid)}: run as that user, or choose another VERITAS_DATA_DIR"
         )
-    return [Account()] if has_name(us) else [MAPPED]
+    return [SystemAccount()] if has_name(us) else [MAPPED]
 
 
-def find_obstacle(account: Account, initdb: Path, directories: Iterable[Path]) -> str | None:
+def find_obstacle(account: SystemAccount, initdb: Path, directories: Iterable[Path]) -> str | None:
     """Describe what keeps an account from entering these directories or running `initdb`; None if nothing."""
     uid, gid = owner_of(account)
     who = f"user {name_of(uid)}{' in a namespace' if account.prefix else ''}"
@@ -66,7 +66,7 @@ def find_obstacle(account: Account, initdb: Path, directories: Iterable[Path]) -
             if not may_enter(step, uid, gid):
                 return f"{who} may not enter {step}"
     try:
-        result = run(Command(argv=(str(initdb), "--version"), directory=Path("/"), account=account))
+        result = run(ChildCommand(argv=(str(initdb), "--version"), directory=Path("/"), account=account))
     except OSError as error:
         return f"{who} cannot run {error.filename or initdb} ({error.strerror})"
     if result.returncode != 0:
@@ -74,7 +74,7 @@ def find_obstacle(account: Account, initdb: Path, directories: Iterable[Path]) -
     return None
 
 
-def owner_of(account: Account) -> tuple[int, int]:
+def owner_of(account: SystemAccount) -> tuple[int, int]:
     """Return the uid and gid, outside any namespace, of files that this account writes."""
     return (
         os.geteuid() if account.uid is None else account.uid,
@@ -82,13 +82,13 @@ def owner_of(account: Account) -> tuple[int, int]:
     )
 
 
-def unprivileged_account() -> Account:
+def unprivileged_account() -> SystemAccount:
     """Return the account `nobody`, which exists on every system and owns nothing."""
     try:
         entry = pwd.getpwnam("nobody")
     except KeyError:
-        return Account(NOBODY_ID, NOBODY_ID)
-    return Account(entry.pw_uid, entry.pw_gid)
+        return SystemAccount(NOBODY_ID, NOBODY_ID)
+    return SystemAccount(entry.pw_uid, entry.pw_gid)
 
 
 def may_enter(directory: Path, uid: int, gid: int) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import ClassVar, Self
 
-from veritas.embedded.processes import Command, launch
+from veritas.embedded.processes import ChildCommand, launch
 from veritas.errors import EmbeddedError
 
 START_LIMIT_S = 60.0
@@ -36,7 +36,7 @@ class Server(ABC):
         """Create everything a run needs inside these two directories. Raises EmbeddedError."""
 
     @abstractmethod
-    def command(self) -> Command:
+    def command(self) -> ChildCommand:
         """Return the command of the next run."""
 
     @abstractmethod

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from protocol.backoff import Backoff
-from veritas.embedded.processes import Command, spawn
+from veritas.embedded.processes import ChildCommand, spawn
 from veritas.errors import ChildError
 
 START_LIMIT_S = 60.0
@@ -33,7 +33,7 @@ class Child(msgspec.Struct, frozen=True):
     """A process to keep alive. `command` is called before every run; `is_ready` says if the run with a pid is ready."""
 
     name: str
-    command: Callable[[], Command]
+    command: Callable[[], ChildCommand]
     is_ready: Callable[[int], bool] | None = None
     grace_s: float = 30.0
     """Time between the stop signal and SIGKILL."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from veritas.embedded.processes import Command
+from veritas.embedded.processes import ChildCommand
 from veritas.embedded.server import Server, bare_environ, exchange, find_package, in_one_line, socket_path
 from veritas.errors import EmbeddedError
 
@@ -35,7 +35,7 @@ class Redis(Server):
             socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return server
 
-    def command(self) -> Command:
+    def command(self) -> ChildCommand:
         """Return the command that runs `valkey-server` in the foreground, without append-only file and dump.
 
         The modes of the socket and its directory protect it; protected mode concerns TCP, which is off.
@@ -53,7 +53,7 @@ class Redis(Server):
         argv = [str(self.binary)]
         for option, value in options.items():
             argv += [f"--{option}", value]
-        return Command(argv=tuple(argv), environ=bare_environ(), directory=Path("/"), log=self.log)
+        return ChildCommand(argv=tuple(argv), environ=bare_environ(), directory=Path("/"), log=self.log)
 
     def is_ready(self, pid: int) -> bool:  # noqa: ARG002 - a new run takes over the socket
         """Whether the server answers PING."""

@@ -20,7 +20,7 @@ from protocol.monitor import Instruct
 from veritas.client import Candidate, ClientError
 from veritas.errors import VeritasError
 from veritas.rest import EnrolledStudent, Rest, UserSession
-from veritas.simulation.report import ExpectedFlags, Report, compare_flags, percentiles
+from veritas.simulation.report import ExpectedFlags, RunReport, compare_flags, percentiles
 from veritas.simulation.scripts import LoseNetwork, RecordEvent, Script, Step, assign_scripts
 from veritas.simulation.scripts.background import filler, fork
 from veritas.simulation.scripts.step import play
@@ -157,13 +157,13 @@ class ExamRun:
         """Close every client."""
         await asyncio.gather(*(student.candidate.close() for student in self.students))
 
-    def report(self, *, stored: int | None = None, flags_raised: int | None = None) -> Report:
+    def report(self, *, stored: int | None = None, flags_raised: int | None = None) -> RunReport:
         """Return the report. The caller passes the counts that need database access."""
         expectations = [student.expected for student in self.students]
         missing, unexpected = compare_flags(expectations, self.teacher.rules_seen())
         candidates = [student.candidate for student in self.students]
         rules = Counter(arrival.flag.rule for arrival in self.teacher.arrivals.values())
-        return Report(
+        return RunReport(
             students=len(expectations),
             sent=self.sent,
             acked=self.acked,

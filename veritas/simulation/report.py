@@ -33,7 +33,7 @@ class ExpectedFlags(msgspec.Struct, frozen=True):
     is_played: bool = True
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """Report that `simulate` and `demo` write as JSON. `stored` and `flags_raised` are null without database access.
 
     `sent`: distinct (stream, seq) that the clients assigned. `stored`: events, tombstones and lost spans in the exam's

@@ -3,12 +3,12 @@
 from rich.console import Console
 from rich.table import Table
 
-from veritas.simulation.report import Percentiles, Report
+from veritas.simulation.report import Percentiles, RunReport
 
 FAULTS_SHOWN = 12
 
 
-def show_report(report: Report, out: Console) -> None:
+def show_report(report: RunReport, out: Console) -> None:
     """Print a report."""
     table = Table(title="Result", show_header=False, title_justify="left")
     table.add_column(style="bold")
@@ -39,5 +39,5 @@ def _span(values: Percentiles) -> str:
     return "" if values.p50 is None else f"p50 {values.p50:.1f} ms, p99 {values.p99:.1f} ms"
 
 
-def _rules(report: Report) -> str:
+def _rules(report: RunReport) -> str:
     return ", ".join(f"{count} {rule}" for rule, count in report.flags_by_rule.items())

@@ -15,13 +15,13 @@ import msgspec
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from veritas.accounts import Login
+from veritas.accounts import PasswordLogin
 from veritas.client import Console
 from veritas.errors import VeritasError
 from veritas.rest import EnrolledStudent, Rest, UserSession
 from veritas.simulation.exam_run import ExamRun, Options
 from veritas.simulation.questions import ITEMS
-from veritas.simulation.report import Report
+from veritas.simulation.report import RunReport
 from veritas.simulation.report_table import show_report
 from veritas.simulation.students import make_roster
 from veritas.simulation.teacher import SimulatedTeacher
@@ -38,7 +38,7 @@ GUEST: Final = "guest"
 
 @asynccontextmanager
 async def open_exam_run(
-    base_url: str | Sequence[str], login: Login, options: Options
+    base_url: str | Sequence[str], login: PasswordLogin, options: Options
 ) -> AsyncIterator[tuple[ExamRun, list[EnrolledStudent]]]:
     """Create an exam and its roster, and follow its board until the block ends.
 
@@ -73,7 +73,12 @@ async def open_exam_run(
 
 
 async def run(
-    base_url: str | Sequence[str], login: Login, options: Options, *, out: Terminal, json_file: Path | None = None
+    base_url: str | Sequence[str],
+    login: PasswordLogin,
+    options: Options,
+    *,
+    out: Terminal,
+    json_file: Path | None = None,
 ) -> int:
     """Run a simulated exam at one hub, or several hubs of one service; print the report and write it as JSON.
 
@@ -92,7 +97,7 @@ async def run(
     return conclude(report, out, json_file)
 
 
-def conclude(report: Report, out: Terminal, json_file: Path | None) -> int:
+def conclude(report: RunReport, out: Terminal, json_file: Path | None) -> int:
     """Write and print a report. Returns 0 if it has no faults, else 1."""
     if json_file is not None:
         json_file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")

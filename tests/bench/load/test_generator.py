@@ -8,7 +8,7 @@ import msgspec
 from websockets.asyncio.server import ServerConnection, serve
 
 from bench.load import workload
-from bench.load.messages import LoadRequest, Outcome, Pace
+from bench.load.messages import LoadOutcome, LoadRequest, Pace
 from protocol.codec import Encoding, decode_candidate, encode
 from protocol.events import Batch
 from protocol.monitor import Ack
@@ -40,7 +40,7 @@ async def test_it_sends_every_recording_and_prints_the_outcome(tmp_path: Path) -
         process.stdin.write(msgspec.json.encode(request) + b"\n")
         assert await process.stdout.readline() == b"ready\n"
         process.stdin.write(b"go\n")
-        outcome = msgspec.json.decode(await process.stdout.readline(), type=Outcome)
+        outcome = msgspec.json.decode(await process.stdout.readline(), type=LoadOutcome)
         assert await process.wait() == 0
     assert (outcome.sent, outcome.acked, outcome.by_client) == (120, 120, [30] * 4)
     assert outcome.waits.count == 12

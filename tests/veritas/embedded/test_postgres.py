@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.veritas.embedded.sql import ask
-from veritas.embedded.processes import Account, Command, launch
+from veritas.embedded.processes import ChildCommand, SystemAccount, launch
 from veritas.embedded.run_as import MAPPED, has_name, may_enter, owner_of, unprivileged_account
 from veritas.embedded.servers import Postgres
 from veritas.errors import EmbeddedError
@@ -36,7 +36,7 @@ def test_the_account_is_one_that_may_enter_and_then_the_datas_owner(
     # The account must also reach the binaries, which fails if the whole clone is in a closed directory.
     uid_and_gid = owner_of(unprivileged_account())
     barred = closed or not all(may_enter(folder, *uid_and_gid) for folder in postgres.binaries.parents)
-    ours = Account() if has_name(os.geteuid()) else MAPPED
+    ours = SystemAccount() if has_name(os.geteuid()) else MAPPED
     assert postgres.account == ((MAPPED if barred else unprivileged_account()) if IS_ROOT else ours)
     home.chmod(0o755)
     again = Postgres.prepare(postgres.log.parent, postgres.socket.parent, binaries=binaries)
@@ -59,7 +59,7 @@ async def test_data_outlive_a_stop_and_a_kill(postgres: Postgres, home: Path, bi
 
 async def test_another_process_with_the_pid_of_a_killed_server_is_ignored(postgres: Postgres) -> None:
     postgres.kill()
-    stranger = launch(Command(argv=("sleep", "60"), account=postgres.account))
+    stranger = launch(ChildCommand(argv=("sleep", "60"), account=postgres.account))
     try:
         for lock in (postgres.cluster / "postmaster.pid", postgres.socket.with_name(f"{postgres.socket.name}.lock")):
             lock.write_text(lock.read_text().replace(str(postgres.pid), str(stranger.pid), 1))

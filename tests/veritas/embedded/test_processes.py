@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from veritas.embedded.processes import Account, Command, launch, run, spawn
+from veritas.embedded.processes import ChildCommand, SystemAccount, launch, run, spawn
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 IsAlive = Callable[[int], bool]
 
 
-def shell(script: str, **how: object) -> Command:
-    return Command(argv=("sh", "-c", script), **how)  # type: ignore[arg-type]
+def shell(script: str, **how: object) -> ChildCommand:
+    return ChildCommand(argv=("sh", "-c", script), **how)  # type: ignore[arg-type]
 
 
 def test_a_run_is_fed_and_returns_all_that_was_said() -> None:
@@ -23,7 +23,11 @@ def test_a_run_is_fed_and_returns_all_that_was_said() -> None:
 
 
 def test_environment_directory_and_prefix_are_those_of_the_command(tmp_path: Path) -> None:
-    how = {"environ": {"PATH": os.defpath}, "directory": tmp_path, "account": Account(prefix=("env", "WORD=said"))}
+    how = {
+        "environ": {"PATH": os.defpath},
+        "directory": tmp_path,
+        "account": SystemAccount(prefix=("env", "WORD=said")),
+    }
     assert run(shell("echo $WORD; pwd; env", **how)).stdout.split("\n")[:2] == ["said", str(tmp_path)]
     assert "HOME=" not in run(shell("env", **how)).stdout
 
@@ -37,7 +41,7 @@ async def test_the_log_is_appended_to(tmp_path: Path) -> None:
 
 
 async def test_a_child_leads_a_new_session() -> None:
-    process = await spawn(Command(argv=("sleep", "60")))
+    process = await spawn(ChildCommand(argv=("sleep", "60")))
     assert os.getsid(process.pid) == process.pid
     process.kill()
     await process.wait()
@@ -45,13 +49,13 @@ async def test_a_child_leads_a_new_session() -> None:
 
 async def test_children_are_started_from_the_main_thread_only() -> None:
     with pytest.raises(RuntimeError, match="main thread"):
-        await asyncio.to_thread(launch, Command(argv=("true",)))
+        await asyncio.to_thread(launch, ChildCommand(argv=("true",)))
 
 
 PARENT = """
 import time
-from veritas.embedded.processes import Command, launch
-print(launch(Command(argv=("sleep", "600"))).pid, flush=True)
+from veritas.embedded.processes import ChildCommand, launch
+print(launch(ChildCommand(argv=("sleep", "600"))).pid, flush=True)
 time.sleep(600)
 """
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from veritas.embedded.processes import Account
+from veritas.embedded.processes import SystemAccount
 from veritas.embedded.run_as import (
     MAPPED,
     choose_account,
@@ -53,12 +53,12 @@ def test_for_root_the_owner_of_existing_data_decides(monkeypatch: pytest.MonkeyP
         os.chown(ours, OTHER_UID, OTHER_UID)
     be(monkeypatch, 0)
     assert list_candidates(Path("/")) == [MAPPED]
-    assert list_candidates(ours) == [Account(ours.stat().st_uid, ours.stat().st_gid)]
+    assert list_candidates(ours) == [SystemAccount(ours.stat().st_uid, ours.stat().st_gid)]
 
 
 def test_a_user_runs_it_as_himself_if_he_has_a_name(monkeypatch: pytest.MonkeyPatch, new: Path) -> None:
     be(monkeypatch, owner_of(unprivileged_account())[0])
-    assert list_candidates(new) == [Account()]
+    assert list_candidates(new) == [SystemAccount()]
     be(monkeypatch, NAMELESS)
     assert list_candidates(new) == [MAPPED]
 
@@ -89,6 +89,8 @@ def test_what_is_in_the_way_is_told_in_one_line(new: Path, shut: Path) -> None:
 
 
 def test_binaries_that_cannot_be_run_are_an_obstacle() -> None:
-    assert find_obstacle(Account(), Path("/bin/true"), []) is None
-    assert "cannot run /bin/false" in (find_obstacle(Account(), Path("/bin/false"), []) or "")
-    assert "cannot run /nowhere/initdb (No such file" in (find_obstacle(Account(), Path("/nowhere/initdb"), []) or "")
+    assert find_obstacle(SystemAccount(), Path("/bin/true"), []) is None
+    assert "cannot run /bin/false" in (find_obstacle(SystemAccount(), Path("/bin/false"), []) or "")
+    assert "cannot run /nowhere/initdb (No such file" in (
+        find_obstacle(SystemAccount(), Path("/nowhere/initdb"), []) or ""
+    )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from veritas.embedded.processes import Command
+from veritas.embedded.processes import ChildCommand
 from veritas.embedded.servers import prepare_servers
 from veritas.embedded.supervisor import Child, RestartPause, Supervisor
 from veritas.errors import ChildError
@@ -20,7 +20,7 @@ from veritas.errors import ChildError
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 IsAlive = Callable[[int], bool]
 
-SLEEP = Command(argv=("sleep", "600"))
+SLEEP = ChildCommand(argv=("sleep", "600"))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def writer_of(name: str, notes: Path, *, heeds: bool = True) -> Child:
     script = f"trap 'echo {name} ended >> {notes}; {last}' TERM; echo {name} >> {notes}; while :; do sleep 0.02; done"
     return Child(
         name=name,
-        command=lambda: Command(argv=("sh", "-c", script)),
+        command=lambda: ChildCommand(argv=("sh", "-c", script)),
         is_ready=lambda _: name in read(notes),
         grace_s=20 if heeds else 2,
     )
@@ -89,7 +89,7 @@ async def test_a_child_that_never_comes_up_is_given_up_after_growing_pauses(tmp_
                 await supervisor.start(
                     Child(
                         "broken",
-                        lambda: Command(argv=("sh", "-c", "exit 3"), log=tmp_path / "log"),
+                        lambda: ChildCommand(argv=("sh", "-c", "exit 3"), log=tmp_path / "log"),
                         is_ready=lambda _: False,
                     )
                 )
@@ -99,7 +99,7 @@ async def test_a_child_that_never_comes_up_is_given_up_after_growing_pauses(tmp_
 
 
 async def test_a_command_that_cannot_be_executed_is_named() -> None:
-    child = Child("missing", lambda: Command(argv=("no-such-program",)), first_pause_s=0.01)
+    child = Child("missing", lambda: ChildCommand(argv=("no-such-program",)), first_pause_s=0.01)
     async with Supervisor() as supervisor:
         with pytest.raises(ChildError, match="no-such-program"):
             await supervisor.start(child)
@@ -187,7 +187,7 @@ SUPERVISING = """
 import asyncio, sys
 from pathlib import Path
 from veritas.embedded.servers import prepare_servers
-from veritas.embedded.processes import Command
+from veritas.embedded.processes import ChildCommand
 from veritas.embedded.supervisor import Child, Supervisor
 
 async def main():
@@ -196,7 +196,7 @@ async def main():
             for server in servers.embedded:
                 await supervisor.start(Child(server.name, server.command, server.is_ready))
             for name in ("hub", "worker"):
-                await supervisor.start(Child(name, lambda: Command(argv=("sleep", "600"))))
+                await supervisor.start(Child(name, lambda: ChildCommand(argv=("sleep", "600"))))
             pids = [supervisor.pid_of(name) for name in ("postgres", "redis", "hub", "worker")]
             loop = asyncio.get_running_loop()
             loop.call_soon(lambda: print("pids", *pids, flush=True))

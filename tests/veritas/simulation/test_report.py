@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veritas.simulation.report import ExpectedFlags, FlagMismatch, Percentiles, Report, compare_flags, percentiles
+from veritas.simulation.report import ExpectedFlags, FlagMismatch, Percentiles, RunReport, compare_flags, percentiles
 from veritas.simulation.scripts import SCRIPTS
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 
-CLEAN = Report(
+CLEAN = RunReport(
     students=1,
     sent=10,
     acked=10,

@@ -2,11 +2,11 @@ import msgspec
 from rich.console import Console
 
 from tests.veritas.simulation.test_report import CLEAN
-from veritas.simulation.report import Report
+from veritas.simulation.report import RunReport
 from veritas.simulation.report_table import FAULTS_SHOWN, show_report
 
 
-def printed(report: Report) -> str:
+def printed(report: RunReport) -> str:
     out = Console(width=120, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
     show_report(report, out)
     out.file.close()

@@ -13,12 +13,12 @@ from db.models import ExamAttempt
 from db.queries import verify
 from db.settings import DatabaseSettings
 from tests.veritas.hubs import LOGIN, run_hub
-from veritas.accounts import Login
+from veritas.accounts import PasswordLogin
 from veritas.errors import VeritasError
 from veritas.rest import Rest, RestError
 from veritas.simulation import simulate
 from veritas.simulation.exam_run import Options
-from veritas.simulation.report import Report
+from veritas.simulation.report import RunReport
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def test_a_class_leaves_exactly_what_it_sent(
     options = Options(students=6, seconds=1.5, rate=20)
     async with run_hub(database, engine) as addresses:
         code = await simulate.run(addresses.base_url, LOGIN, options, out=out, json_file=file)
-    report = msgspec.json.decode(file.read_bytes(), type=Report)
+    report = msgspec.json.decode(file.read_bytes(), type=RunReport)
     assert code == 0
     assert report.students == 6
     assert report.sent == report.acked > 6 * 20
@@ -70,7 +70,9 @@ async def test_a_class_broken_off_is_still_brought_home(database: DatabaseSettin
 async def test_a_wrong_password_is_one_line(database: DatabaseSettings, engine: AsyncEngine, out: Console) -> None:
     async with run_hub(database, engine) as addresses:
         with pytest.raises(RestError, match="The username or password is wrong"):
-            await simulate.run(addresses.base_url, Login("teacher", "x"), Options(students=1, seconds=1), out=out)
+            await simulate.run(
+                addresses.base_url, PasswordLogin("teacher", "x"), Options(students=1, seconds=1), out=out
+            )
 
 
 async def test_a_student_has_no_class_to_teach(database: DatabaseSettings, engine: AsyncEngine, out: Console) -> None:
@@ -80,5 +82,5 @@ async def test_a_student_has_no_class_to_teach(database: DatabaseSettings, engin
             await rest.post("/auth/register", body, dict)
         with pytest.raises(VeritasError, match="403"):
             await simulate.run(
-                addresses.base_url, Login("ada", "correct horse 8"), Options(students=1, seconds=1), out=out
+                addresses.base_url, PasswordLogin("ada", "correct horse 8"), Options(students=1, seconds=1), out=out
             )
