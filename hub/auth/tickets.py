@@ -33,7 +33,7 @@ def spell_code(entropy: bytes) -> str:
     """Encode bytes (a multiple of five) in groups of four letters that cannot be confused with each other."""
     number = int.from_bytes(entropy)
     count = len(entropy) * 8 // 5
-    letters = "".join(_LETTERS[number >> (5 * place) & 31] for place in reversed(range(count)))
+    letters = "".join(_LETTERS[number >> (5 * index) & 31] for index in reversed(range(count)))
     return "-".join(letters[start : start + _GROUP] for start in range(0, count, _GROUP))
 
 

@@ -29,7 +29,7 @@ async def list_attempts(
     limit: Limit = PAGE,
 ) -> Page[AttemptSummary]:
     """List the attempts of an exam by their numbers."""
-    place = read_cursor(after, int)
+    last = read_cursor(after, int)
     async with engine.connect() as conn:
-        found = await attempts.list_attempts(conn, exam_id, user_id=principal.user_id, after=place, limit=limit + 1)
+        found = await attempts.list_attempts(conn, exam_id, user_id=principal.user_id, after=last, limit=limit + 1)
     return make_page(found, limit, lambda attempt: attempt.ix)

@@ -71,14 +71,14 @@ async def list_flags(
     limit: Limit = PAGE,
 ) -> Page[FlagSummary]:
     """List the flags of an exam, newest first."""
-    place = read_cursor(after, UUID)
+    last = read_cursor(after, UUID)
     async with engine.connect() as conn:
         found = await flags.list_exam_flags(
             conn,
             exam_id,
             user_id=principal.user_id,
             wanted=FlagFilter(status, severity, rule),
-            after=place,
+            after=last,
             limit=limit + 1,
         )
     return make_page([show_flag(record) for record in found], limit, lambda flag: flag.flag_id)

@@ -82,9 +82,9 @@ async def list_flagged_students(
     limit: Limit = PAGE,
 ) -> Page[FlaggedStudent]:
     """List students with a flagged or high-risk attempt in exams you can analyse, or with a flag over all attempts."""
-    place = read_cursor(after, UUID)
+    last = read_cursor(after, UUID)
     async with engine.connect() as conn:
         found = await students.list_flagged(
-            conn, principal.user_id, role=principal.role, exam_id=exam_id, after=place, limit=limit + 1
+            conn, principal.user_id, role=principal.role, exam_id=exam_id, after=last, limit=limit + 1
         )
     return make_page(found, limit, lambda student: student.student_id)

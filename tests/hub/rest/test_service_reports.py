@@ -16,7 +16,7 @@ from tests.factories import make_attempt, make_exam, make_stream, make_user, sto
 from tests.hub.conftest import Caller, Users
 
 
-class Stage:
+class ReportSetup:
     """Create an attempt with three events, another with one, and a program with a key."""
 
     exam: UUID
@@ -36,8 +36,8 @@ class Stage:
 
 
 @pytest.fixture
-async def setup(users: Users, engine: AsyncEngine) -> Stage:
-    setup = Stage()
+async def setup(users: Users, engine: AsyncEngine) -> ReportSetup:
+    setup = ReportSetup()
     async with engine.begin() as conn:
         teacher = await make_user(conn, role=Role.TEACHER)
         setup.exam = await make_exam(conn, teacher, policy=write_policy(preset("browser")))
@@ -53,11 +53,11 @@ async def setup(users: Users, engine: AsyncEngine) -> Stage:
     return setup
 
 
-async def post(setup: Stage, report: dict[str, Any]) -> Any:
+async def post(setup: ReportSetup, report: dict[str, Any]) -> Any:
     return await setup.program.post("/analysis/behavior", report)
 
 
-async def test_reported_flags_need_a_review_and_cite_stored_events(setup: Stage, engine: AsyncEngine) -> None:
+async def test_reported_flags_need_a_review_and_cite_stored_events(setup: ReportSetup, engine: AsyncEngine) -> None:
     answer = await post(setup, setup.report(flags=[setup.flag(3, 1), setup.flag(2, severity="normal")]))
     assert answer.status_code == 200, answer.text
     taken = answer.json()
@@ -82,7 +82,9 @@ async def test_reported_flags_need_a_review_and_cite_stored_events(setup: Stage,
     assert (audit_row.resource, audit_row.resource_id, audit_row.ip) == ("attempt", str(setup.attempt), "127.0.0.1")
 
 
-async def test_a_text_and_indicators_become_a_note_and_part_of_the_analysis(setup: Stage, engine: AsyncEngine) -> None:
+async def test_a_text_and_indicators_become_a_note_and_part_of_the_analysis(
+    setup: ReportSetup, engine: AsyncEngine
+) -> None:
     async with engine.begin() as conn:
         await conn.execute(insert(BehaviorAnalysis).values(attempt_id=setup.attempt, integrity_score=0.9))
     taken = (await post(setup, setup.report(text="Much alike.", indicators=["same phrases", "same gaps"]))).json()
@@ -97,7 +99,7 @@ async def test_a_text_and_indicators_become_a_note_and_part_of_the_analysis(setu
     assert (analysis.integrity_score, analysis.state) == (0.9, "pending")
 
 
-async def test_a_report_is_stored_once(setup: Stage, engine: AsyncEngine) -> None:
+async def test_a_report_is_stored_once(setup: ReportSetup, engine: AsyncEngine) -> None:
     report = setup.report(text="Much alike.", flags=[setup.flag(1)])
     first = await post(setup, report)
     assert (await post(setup, report)).json() == first.json()
@@ -108,7 +110,9 @@ async def test_a_report_is_stored_once(setup: Stage, engine: AsyncEngine) -> Non
         assert len((await conn.execute(select(AuditLog.id).where(AuditLog.action == "report_behavior"))).all()) == 1
 
 
-async def test_citations_of_unknown_or_foreign_events_are_rejected_by_path(setup: Stage, engine: AsyncEngine) -> None:
+async def test_citations_of_unknown_or_foreign_events_are_rejected_by_path(
+    setup: ReportSetup, engine: AsyncEngine
+) -> None:
     foreign = {"stream_id": str(setup.foreign), "seq": 1}
     unknown = {"stream_id": str(uuid4()), "seq": 1}
     report = setup.report(flags=[setup.flag(1), setup.flag(2, 4), setup.flag(cited=[foreign, unknown])])
@@ -125,7 +129,7 @@ async def test_citations_of_unknown_or_foreign_events_are_rejected_by_path(setup
 
 
 @pytest.mark.parametrize("name", ["integrity_score", "lmi_score", "dropout_label", "score", "flagged"])
-async def test_reported_scores_and_labels_are_rejected_by_name(setup: Stage, name: str) -> None:
+async def test_reported_scores_and_labels_are_rejected_by_name(setup: ReportSetup, name: str) -> None:
     assert name in COMPUTED_FIELDS
     for body in ({name: 0.1}, setup.report() | {name: None}):
         answer = await post(setup, body)
@@ -133,13 +137,13 @@ async def test_reported_scores_and_labels_are_rejected_by_name(setup: Stage, nam
         assert [fault["path"] for fault in answer.json()["errors"]] == [f"$.{name}"]
 
 
-async def test_a_reported_flag_cannot_set_what_a_reviewer_decides(setup: Stage) -> None:
+async def test_a_reported_flag_cannot_set_what_a_reviewer_decides(setup: ReportSetup) -> None:
     for name in COMPUTED_FLAG_FIELDS:
         answer = await post(setup, setup.report(flags=[setup.flag(1), setup.flag(1) | {name: "confirmed"}]))
         assert [fault["path"] for fault in answer.json()["errors"]] == [f"$.flags[1].{name}"]
 
 
-async def test_an_invalid_report_is_rejected_by_its_path(setup: Stage) -> None:
+async def test_an_invalid_report_is_rejected_by_its_path(setup: ReportSetup) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"id": "x"}, "$.id"),
         ({"text": ""}, "$.text"),
@@ -157,7 +161,9 @@ async def test_an_invalid_report_is_rejected_by_its_path(setup: Stage) -> None:
     assert (await post(setup, setup.report(attempt_id=str(uuid4())))).status_code == 404
 
 
-async def test_only_a_valid_key_with_the_scope_is_accepted(setup: Stage, users: Users, engine: AsyncEngine) -> None:
+async def test_only_a_valid_key_with_the_scope_is_accepted(
+    setup: ReportSetup, users: Users, engine: AsyncEngine
+) -> None:
     report = setup.report(text="x")
     teacher = await users.make(Role.TEACHER, "teacher")
     for caller in (users.anonymous, teacher, setup.admin):
@@ -170,7 +176,7 @@ async def test_only_a_valid_key_with_the_scope_is_accepted(setup: Stage, users: 
     assert (await post(setup, report)).status_code == 401
 
 
-async def test_a_key_without_the_scope_is_forbidden(setup: Stage, engine: AsyncEngine) -> None:
+async def test_a_key_without_the_scope_is_forbidden(setup: ReportSetup, engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         await conn.execute(update(ServiceKey).values(scopes=[]))
     assert (await post(setup, setup.report(text="x"))).status_code == 403
@@ -178,7 +184,7 @@ async def test_a_key_without_the_scope_is_forbidden(setup: Stage, engine: AsyncE
 
 @pytest.mark.parametrize("status", FlagStatus)
 async def test_a_reported_flag_changes_no_score_after_any_decision(
-    setup: Stage, engine: AsyncEngine, status: FlagStatus
+    setup: ReportSetup, engine: AsyncEngine, status: FlagStatus
 ) -> None:
     await post(setup, setup.report(flags=[setup.flag(1)]))
     async with engine.begin() as conn:
