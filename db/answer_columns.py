@@ -27,9 +27,9 @@ def read_answers(rows: Iterable[tuple[UUID, Entry]]) -> Columns:
     """Return the revisions among these events."""
     columns: Columns = ([], [], [], [], [])
     for stream_id, entry in rows:
-        said = _read(entry)
-        if said is not None:
-            for column, value in zip(columns, (stream_id, entry.seq, entry.mono, *said), strict=True):
+        answer = _read(entry)
+        if answer is not None:
+            for column, value in zip(columns, (stream_id, entry.seq, entry.mono, *answer), strict=True):
                 column.append(value)  # type: ignore[attr-defined]
     return columns
 
@@ -39,8 +39,8 @@ def _read(entry: Entry) -> tuple[str, str] | None:
     if decoder is None:
         return None
     try:
-        said = decoder.decode(entry.payload)
+        answer = decoder.decode(entry.payload)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    value = bytes(said.value) if isinstance(said, Answered) else _encode(said.text)
-    return said.item, value.decode()
+    value = bytes(answer.value) if isinstance(answer, Answered) else _encode(answer.text)
+    return answer.item, value.decode()

@@ -1,4 +1,4 @@
-"""Attempts that are sat: an exam with items and keys, answers of the client, and the ways an attempt ends."""
+"""Seeded attempts: an exam with items and keys, answers of a client, and ways to end an attempt."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,11 +31,11 @@ KEYED: list[tuple[str, ItemKind, list[str], Any, float]] = [
 """Items that keys can grade: 10 points."""
 
 WITH_TEXT = [*KEYED, ("d", TEXT, [], None, 10.0)]
-"""20 points, half of them a person's."""
+"""20 points; a grader gives half of them."""
 
 
 class SeededAttempt(msgspec.Struct, frozen=True):
-    """One attempt, whose it is, and its client's stream."""
+    """One attempt with its exam, users and client stream."""
 
     teacher_id: UUID
     exam_id: UUID
@@ -96,12 +96,12 @@ async def answer(conn: AsyncConnection, seeded: SeededAttempt, item: str, value:
 
 def ending(action: Action = Action.SUBMIT, answers: Sequence[SubmittedAnswer] = (), **whose: UUID) -> Ending:
     way = transition_of(action)
-    fact = {
+    event = {
         Action.SUBMIT: ServerEvent("submitted", {"by": "student"}),
         Action.TIME_OUT: ServerEvent("submitted", {"by": "server"}),
-        Action.END: ServerEvent("ended", {"reason": "ill", "by": "somebody"}),
+        Action.END: ServerEvent("ended", {"reason": "ill", "by": "a teacher"}),
     }[action]
-    return Ending(sources=way.sources, target=way.target, event=fact, answers=answers, **whose)
+    return Ending(sources=way.sources, target=way.target, event=event, answers=answers, **whose)
 
 
 async def end(conn: AsyncConnection, seeded: SeededAttempt, how: Ending | None = None) -> EndedAttempt:

@@ -83,21 +83,22 @@ async def is_permitted(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any
 async def list_permissions(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -> list[Permission]:
     """List all permissions of this user for this exam."""
     row = (await conn.execute(_HELD, {"thing": exam_id, "user": user_id})).one_or_none()
-    return [] if row is None else [one for one, permitted in zip(ANY, row[1:], strict=True) if permitted]
+    return [] if row is None else [permission for permission, permitted in zip(ANY, row[1:], strict=True) if permitted]
 
 
 async def _require(
     conn: AsyncConnection,
-    held: Select[*tuple[Any, ...]],
-    thing: UUID,
+    statement: Select[*tuple[Any, ...]],
+    target: UUID,
     user_id: UUID,
     any_of: tuple[Permission, ...],
-    what: str,
+    kind: str,
 ) -> UUID:
-    row = (await conn.execute(held, {"thing": thing, "user": user_id})).one_or_none()
-    permitted = set() if row is None else {one for one, is_held in zip(ANY, row[1:], strict=True) if is_held}
+    row = (await conn.execute(statement, {"thing": target, "user": user_id})).one_or_none()
+    columns = () if row is None else zip(ANY, row[1:], strict=True)
+    permitted = {permission for permission, is_permitted in columns if is_permitted}
     if row is None or not permitted:
-        raise NotFound(f"There is no {what} {thing} that you can see.")
+        raise NotFound(f"There is no {kind} {target} that you can see.")
     if not permitted & set(any_of):
         raise Forbidden(f"You need the permission {' or '.join(any_of)} for this.")
     exam_id: UUID = row[0]
@@ -110,7 +111,7 @@ def _by_teacher(user_id: UserId, any_of: tuple[Permission, ...]) -> ColumnElemen
         .where(
             TeacherExamPermission.exam_id == Exam.id,
             TeacherExamPermission.teacher_id == user_id,
-            or_(false(), *(_COLUMNS[one] for one in any_of)),
+            or_(false(), *(_COLUMNS[permission] for permission in any_of)),
         )
         .correlate(Exam)
     )
@@ -120,7 +121,7 @@ def _by_teacher(user_id: UserId, any_of: tuple[Permission, ...]) -> ColumnElemen
 # Built once: building these statements took half the time of a check.
 _USER: Final = bindparam("user", type_=Uuid)
 _THING: Final = bindparam("thing", type_=Uuid)
-_held: Final = select(Exam.id, *(permits(_USER, one).label(one) for one in ANY))
+_held: Final = select(Exam.id, *(permits(_USER, permission).label(permission) for permission in ANY))
 _HELD: Final = _held.where(Exam.id == _THING)
 _held_of_attempt: Final = _held.join(ExamAttempt, ExamAttempt.exam_id == Exam.id)
 _HELD_OF_ATTEMPT: Final = _held_of_attempt.where(ExamAttempt.id == _THING)

@@ -7,7 +7,7 @@ from db.engine import GUARDS, begin_unguarded, connect_writer
 from db.settings import DatabaseSettings
 
 
-async def test_a_writer_never_waits_for_ever_and_holds_nobody_up(database: DatabaseSettings) -> None:
+async def test_a_writer_never_waits_without_limit_and_blocks_no_one(database: DatabaseSettings) -> None:
     conn = await connect_writer(database)
     try:
         for name, value in GUARDS.items():

@@ -36,7 +36,7 @@ async def test_migrating_makes_a_week_of_partitions_ahead(conn: AsyncConnection)
     assert await partitions.is_default_empty(conn)
 
 
-async def test_partitions_already_there_are_left_alone(conn: AsyncConnection) -> None:
+async def test_existing_partitions_are_not_changed(conn: AsyncConnection) -> None:
     await partitions.create_partitions(conn)
     assert await partitions.create_partitions(conn) == []
     assert len(await partitions.create_partitions(conn, DAYS_AHEAD + 2)) == 2
@@ -48,7 +48,7 @@ def test_the_sql_of_all_revisions_can_be_printed() -> None:
     assert "CREATE TABLE analysis_cursors" in ddl
 
 
-def test_every_revision_says_what_it_does() -> None:
+def test_every_revision_describes_itself() -> None:
     versions = Path(migrations.__file__).parent / "versions"
     for revision in versions.glob("[0-9]*.py"):
         assert revision.read_text().startswith('"""'), revision.name

@@ -15,7 +15,7 @@ def test_neighbouring_days_meet_without_a_gap(day: date) -> None:
 
 
 @given(days)
-def test_the_partitions_ahead_reach_from_yesterday_over_the_days_asked_for(day: date) -> None:
+def test_the_partitions_ahead_cover_yesterday_and_the_next_days(day: date) -> None:
     ahead = partitions_ahead(day, 3)
     assert [one.name for one in ahead] == [partition_of(day + timedelta(days=n)).name for n in (-1, 0, 1, 2, 3)]
 

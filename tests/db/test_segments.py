@@ -45,7 +45,7 @@ sizes = st.lists(st.sampled_from([1, 1, 1, 2, 3, 7]), min_size=1, max_size=12)
 
 
 @given(st.integers(1, 50), sizes)
-def test_a_laid_batch_covers_its_numbers_once_and_begins_with_a_row_of_its_own(first: int, sizes: list[int]) -> None:
+def test_a_segment_covers_its_numbers_once_and_begins_with_its_own_row(first: int, sizes: list[int]) -> None:
     laid = make_segment(STREAM, batch(first, sizes))
     assert is_tiled(tiles([laid]), first, first + sum(sizes) - 1)
     assert laid.entries[0].seq == laid.first_seq == first
@@ -59,7 +59,7 @@ def test_the_first_number_of_every_tile_that_was_sent_has_a_row(first: int, size
 
 
 @given(sizes, st.data())
-def test_what_is_missing_goes_on_at_the_head_without_hole_or_overlap(sizes: list[int], data: st.DataObject) -> None:
+def test_missing_numbers_continue_at_the_head_without_hole_or_overlap(sizes: list[int], data: st.DataObject) -> None:
     last = sum(sizes)
     head = data.draw(st.integers(0, last + 3))
     first = data.draw(st.integers(1, head + 1))
@@ -69,7 +69,7 @@ def test_what_is_missing_goes_on_at_the_head_without_hole_or_overlap(sizes: list
     assert not split.holes
     assert is_tiled(tiles(split.missing), head + 1, max(end, head))
     assert all(row.seq <= head for segment in split.known for row in segment.entries)
-    # A span cut in two by the head has a row more: the number after the head always has one of its own.
+    # A span cut in two by the head has a row more: the number after the head always has its own row.
     if split.missing:
         assert split.missing[0].entries[0].seq == head + 1
     rows = sum(len(segment.entries) for segment in split.known + split.missing)

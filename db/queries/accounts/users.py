@@ -148,15 +148,16 @@ async def ensure_students(conn: AsyncConnection, students: Sequence[NewStudent])
         ],
     )
     new: dict[str, UUID] = {row.username: row.id for row in created}
-    made = [(new[name], one) for one in ordered if (name := one.username.lower()) in new]
+    made = [(new[name], student) for student in ordered if (name := student.username.lower()) in new]
     taken = await _add_student_profiles(conn, made)
     known = await _find_students(conn, [student.username.lower() for student in students])
     missing = [student.username.lower() for student in students if student.username.lower() not in known]
     if missing or taken:
         others = (await conn.execute(select(User.username).where(User.username.in_(missing)))).scalars().all()
-        whose = {name: "username" if name in others else "email" for name in missing}
-        whose |= dict.fromkeys(taken, "enrollment_id")
-        raise AlreadyTaken([(one.username, whose[name]) for one in students if (name := one.username.lower()) in whose])
+        taken_columns = {name: "username" if name in others else "email" for name in missing}
+        taken_columns |= dict.fromkeys(taken, "enrollment_id")
+        names = [student.username for student in students]
+        raise AlreadyTaken([(name, taken_columns[name.lower()]) for name in names if name.lower() in taken_columns])
     return [known[student.username.lower()] for student in students]
 
 

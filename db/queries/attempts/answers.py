@@ -90,10 +90,10 @@ async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequen
     adds nothing.
     """
     latest = await _read_latest(conn, attempt_id)
-    new = [one for one in given if one.item not in latest or latest[one.item] != one.value]
+    new = [answer for answer in given if answer.item not in latest or latest[answer.item] != answer.value]
     if not new:
         return 0
-    events = [ServerEvent("answer_submitted", {"item": one.item, "value": one.value}) for one in new]
+    events = [ServerEvent("answer_submitted", {"item": answer.item, "value": answer.value}) for answer in new]
     appended = await system_events.append_events(conn, attempt_id, events)
     first = appended.last - len(new) + 1
     await conn.execute(
@@ -103,13 +103,13 @@ async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequen
                 "stream_id": appended.stream_id,
                 "seq": seq,
                 "attempt_id": attempt_id,
-                "item": one.item,
-                "value": one.value,
+                "item": answer.item,
+                "value": answer.value,
                 # Whole milliseconds, like the rule time of events.
                 "occurred_at": from_ms(to_ms(appended.now)),
                 "stored_at": appended.now,
             }
-            for seq, one in enumerate(new, first)
+            for seq, answer in enumerate(new, first)
         ],
     )
     return len(new)

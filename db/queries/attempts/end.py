@@ -143,7 +143,7 @@ async def _grade(
     """Grade with the answer keys. The grade is final at once when every item has a key."""
     items = await grades.read_items(conn, attempt.exam_id, attempt.items_version)
     given = await grades.grade_by_keys(conn, attempt.id, items, current, grading)
-    marks = grading.add_up(given, sum(one.points for one in items), attempt.passing_score)
+    marks = grading.add_up(given, sum(item.points for item in items), attempt.passing_score)
     return {**msgspec.structs.asdict(marks), "grade_final_at": None if None in given else now}
 
 
@@ -163,15 +163,15 @@ async def _read_lasts(conn: AsyncConnection, attempt_id: UUID) -> dict[UUID, int
 
 def _submission(current: Mapping[str, Revision]) -> dict[str, Any]:
     return {
-        RESPONSES: {item: one.value for item, one in current.items()},
-        STOOD: {item: [str(one.stream_id), one.seq] for item, one in current.items()},
+        RESPONSES: {item: revision.value for item, revision in current.items()},
+        STOOD: {item: [str(revision.stream_id), revision.seq] for item, revision in current.items()},
     }
 
 
 def _receipt(
     attempt_id: UUID, status: AttemptStatus, now: datetime, current: Mapping[str, Revision], lasts: dict[UUID, int]
 ) -> Receipt:
-    values = {item: one.value for item, one in current.items()}
+    values = {item: revision.value for item, revision in current.items()}
     content = {"answers": values, "streams": {str(stream): last for stream, last in lasts.items()}}
     return Receipt(
         attempt_id=attempt_id,

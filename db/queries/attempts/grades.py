@@ -100,18 +100,18 @@ async def read_items(conn: AsyncConnection, exam_id: UUID, version: int) -> list
 
 
 async def grade_by_keys(
-    conn: AsyncConnection, attempt_id: UUID, items: Sequence[Item], standing: Mapping[str, Revision], grading: Grading
+    conn: AsyncConnection, attempt_id: UUID, items: Sequence[Item], current: Mapping[str, Revision], grading: Grading
 ) -> list[float | None]:
     """Grade with the answer keys, store the points, and return them in the order of the items."""
     given = [
         grading.grade_item(
-            one.kind, one.answer_key, one.points, standing[one.item].value if one.item in standing else None
+            item.kind, item.answer_key, item.points, current[item.item].value if item.item in current else None
         )
-        for one in items
+        for item in items
     ]
     rows = [
-        {"attempt_id": attempt_id, "item": one.item, "points": points}
-        for one, points in zip(items, given, strict=True)
+        {"attempt_id": attempt_id, "item": item.item, "points": points}
+        for item, points in zip(items, given, strict=True)
         if points is not None
     ]
     if rows:
@@ -138,7 +138,7 @@ async def read_graded_attempt(conn: AsyncConnection, attempt_id: UUID, user_id: 
         raise NotFound(f"There is no attempt {attempt_id} that you can see.")
     await _require(conn, row.exam_id, user_id, attempt_id)
     items = await read_items(conn, row.exam_id, row.items_version)
-    most = sum(one.points for one in items) if row.max_score is None else row.max_score
+    most = sum(item.points for item in items) if row.max_score is None else row.max_score
     return GradedAttempt(
         attempt_id=attempt_id,
         exam_id=row.exam_id,
@@ -192,22 +192,22 @@ async def store_grades(
             [
                 {
                     "attempt_id": graded.attempt_id,
-                    "item": one.item,
-                    "points": one.points,
-                    "comment": one.comment,
+                    "item": grade.item,
+                    "points": grade.points,
+                    "comment": grade.comment,
                     "grader_id": grader_id,
                 }
-                for one in grades
+                for grade in grades
             ],
         )
     given = await _read_given(conn, graded.attempt_id)
-    missing = [one.item for one in graded.items if one.item not in given]
+    missing = [item.item for item in graded.items if item.item not in given]
     if final and missing:
         raise Conflict(f"Some items have no points yet: {', '.join(missing[:5])}")
     await _store_marks(
         conn,
         graded,
-        [given[one.item].points if one.item in given else None for one in graded.items],
+        [given[item.item].points if item.item in given else None for item in graded.items],
         grading,
         final=final,
     )
@@ -218,7 +218,7 @@ async def _store_marks(
     conn: AsyncConnection, graded: GradedAttempt, given: Sequence[float | None], grading: Grading, *, final: bool
 ) -> None:
     passing: float = (await conn.execute(select(Exam.passing_score).where(Exam.id == graded.exam_id))).scalar_one()
-    marks = grading.add_up(given, sum(one.points for one in graded.items), passing)
+    marks = grading.add_up(given, sum(item.points for item in graded.items), passing)
     values: dict[str, Any] = msgspec.structs.asdict(marks)
     if final and not graded.grade_final:
         values["grade_final_at"] = func.clock_timestamp()

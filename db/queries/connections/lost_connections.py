@@ -149,27 +149,29 @@ async def record_losses(conn: AsyncConnection, reports: Sequence[LossReport]) ->
     """
     if not reports:
         return []
-    held = await conn.execute(
+    locked = await conn.execute(
         _HOLD,
         {
-            "attempts": [one.client.attempt_id for one in reports],
-            "generations": [one.client.generation for one in reports],
+            "attempts": [report.client.attempt_id for report in reports],
+            "generations": [report.client.generation for report in reports],
         },
     )
-    still = set(held.scalars())
-    recorded = [one for one in reports if one.client.attempt_id in still]
+    still = set(locked.scalars())
+    recorded = [report for report in reports if report.client.attempt_id in still]
     await _mark(conn, recorded)
-    await append_to_each(conn, {one.client.attempt_id: _events(one) for one in recorded})
+    await append_to_each(conn, {report.client.attempt_id: _events(report) for report in recorded})
     return recorded
 
 
 async def _mark(conn: AsyncConnection, recorded: Sequence[LossReport]) -> None:
     outages = [
-        (one.client.attempt_id, one.client.generation, one.outage.group) for one in recorded if one.outage is not None
+        (report.client.attempt_id, report.client.generation, report.outage.group)
+        for report in recorded
+        if report.outage is not None
     ]
     if outages:
         await conn.execute(_SET_OUTAGE, _columns(outages, "attempts", "generations", "outages"))
-    silent = [(one.client.attempt_id, one.client.lost_at_ms) for one in recorded if one.is_silent]
+    silent = [(report.client.attempt_id, report.client.lost_at_ms) for report in recorded if report.is_silent]
     if silent:
         await conn.execute(_SET_SILENT, _columns(silent, "attempts", "lost_at_ms"))
 

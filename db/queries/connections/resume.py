@@ -110,8 +110,8 @@ async def _move(
     if is_written and stream.type != CLOSED:
         server_lost = (await _fill(conn, stream, hello.acked, server_ms)).server_lost
         committed = await _close(conn, stream, opened.id, server_ms)
-    held = committed if hello.next_seq > committed else hello.acked
-    return Resumption(opened.id, 0, Previous(stream.id, held), server_lost)
+    acknowledged = committed if hello.next_seq > committed else hello.acked
+    return Resumption(opened.id, 0, Previous(stream.id, acknowledged), server_lost)
 
 
 async def _fill(conn: AsyncConnection, stream: _Stream, acked: int, server_ms: int) -> Resumption:

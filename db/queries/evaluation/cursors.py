@@ -234,7 +234,7 @@ async def _next(conn: AsyncConnection, streams: dict[UUID, StreamClaim], most: i
     """Read up to `most` stored events after the position of each stream, by number."""
     found = await conn.execute(
         _NEXT,
-        {"streams": list(streams), "positions": [one.position for one in streams.values()], "most": most},
+        {"streams": list(streams), "positions": [stream.position for stream in streams.values()], "most": most},
     )
     events = to_events(found, {stream_id: stream.time_base for stream_id, stream in streams.items()})
     return {stream_id: list(group) for stream_id, group in groupby(events, attrgetter("stream_id"))}

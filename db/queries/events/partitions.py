@@ -25,22 +25,22 @@ async def create_partitions(conn: AsyncConnection, days: int = DAYS_AHEAD) -> li
     """Create missing partitions from yesterday to `days` ahead, by PostgreSQL's clock; return the new names."""
     now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
     present = await list_partitions(conn)
-    created = [one for one in partitions_ahead(now.astimezone(UTC).date(), days) if one.name not in present]
-    for one in created:
+    ahead = partitions_ahead(now.astimezone(UTC).date(), days)
+    created = [partition for partition in ahead if partition.name not in present]
+    for partition in created:
         # Names and bounds are computed from a date, never from input; DDL takes no parameters.
-        bounds = f"FOR VALUES FROM ('{one.lower}') TO ('{one.upper}')"
-        await conn.execute(text(f"CREATE TABLE IF NOT EXISTS {one.name} PARTITION OF {PARENT} {bounds}"))
-    return [one.name for one in created]
+        bounds = f"FOR VALUES FROM ('{partition.lower}') TO ('{partition.upper}')"
+        await conn.execute(text(f"CREATE TABLE IF NOT EXISTS {partition.name} PARTITION OF {PARENT} {bounds}"))
+    return [partition.name for partition in created]
 
 
 async def count_days_ahead(conn: AsyncConnection) -> int:
     """Count the days after today that have a partition, up to the first missing one."""
     now: datetime = (await conn.execute(text("SELECT now()"))).scalar_one()
     present = await list_partitions(conn)
-    wanted = [
-        one for one in partitions_ahead(now.astimezone(UTC).date(), 366) if one.name > partition_of(now.date()).name
-    ]
-    missing = [index for index, one in enumerate(wanted) if one.name not in present]
+    ahead = partitions_ahead(now.astimezone(UTC).date(), 366)
+    wanted = [partition for partition in ahead if partition.name > partition_of(now.date()).name]
+    missing = [index for index, partition in enumerate(wanted) if partition.name not in present]
     return missing[0]
 
 

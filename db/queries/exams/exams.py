@@ -169,7 +169,9 @@ def _near(user_id: UUID) -> Select[UUID]:
 
 
 def _select_view(user_id: UUID) -> Select[Any]:
-    permitted: list[ColumnElement[Any]] = [access.permits(user_id, one).label(one) for one in Permission]
+    permitted: list[ColumnElement[Any]] = [
+        access.permits(user_id, permission).label(permission) for permission in Permission
+    ]
     return select(
         Exam,
         _POLICY_VERSION.label("policy_version"),
@@ -183,5 +185,5 @@ def _view(row: Any) -> ExamView:
     shown = row._mapping
     named = {name: shown[name] for name in ExamView.__struct_fields__ if name in shown}
     moments = {name: None if shown[name] is None else to_ms(shown[name]) for name in _MOMENTS}
-    permissions = [one for one in Permission if shown[one]]
+    permissions = [permission for permission in Permission if shown[permission]]
     return ExamView(exam_id=row.id, permissions=permissions, **{**named, **moments})

@@ -75,7 +75,7 @@ def _line(exam: Any, roster: Any, attempts: Any, flags: Any) -> ExamLine:
         awaiting_review=flags.attempts if flags else 0,
         awaiting_grade=attempts.ungraded if attempts else 0,
         open_flags=flags.flags if flags else 0,
-        permissions=[one for one in access.ANY if exam[one]],
+        permissions=[permission for permission in access.ANY if exam[permission]],
     )
 
 
@@ -89,7 +89,7 @@ _PAGE: Final = (
         Exam.is_published,
         Exam.opens_at,
         Exam.closes_at,
-        *(access.permits(_USER, one).label(one) for one in access.ANY),
+        *(access.permits(_USER, permission).label(permission) for permission in access.ANY),
     )
     .where(access.permits(_USER, *access.ANY))
     .order_by(Exam.id.desc())

@@ -219,7 +219,7 @@ def _live(exam_id: UUID) -> Select[*tuple[Any, ...]]:
         func.avg(ExamAttempt.integrity_score).label("average_integrity"),
         func.avg(ExamAttempt.lmi).label("average_lmi"),
         func.count().filter(ExamAttempt.flagged).label("flagged"),
-        *(labelled(one).label(one) for one in DropoutLabel),
+        *(labelled(label).label(label) for label in DropoutLabel),
         func.count().filter(ExamAttempt.dropout_label.is_(None)).label("unknown"),
         func.now().label("as_of"),
     ).where(ExamAttempt.exam_id == exam_id, ExamAttempt.completed_at.is_not(None))

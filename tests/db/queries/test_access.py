@@ -35,10 +35,10 @@ async def test_another_teacher_may_do_what_was_permitted_and_no_more(
 
 
 @pytest.mark.parametrize("role", [Role.STUDENT, Role.SERVICE])
-async def test_a_permission_is_worth_nothing_to_who_is_no_teacher(conn: AsyncConnection, role: Role) -> None:
-    exam, somebody = await make_exam(conn, await make_user(conn, role=Role.TEACHER)), await make_user(conn, role=role)
-    await grant(conn, exam, somebody, *Permission)
-    assert not await access.is_permitted(conn, exam, somebody, *Permission)
+async def test_permissions_have_an_effect_for_teachers_only(conn: AsyncConnection, role: Role) -> None:
+    exam, user = await make_exam(conn, await make_user(conn, role=Role.TEACHER)), await make_user(conn, role=role)
+    await grant(conn, exam, user, *Permission)
+    assert not await access.is_permitted(conn, exam, user, *Permission)
 
 
 async def test_an_account_that_was_switched_off_may_do_nothing(conn: AsyncConnection) -> None:
@@ -61,7 +61,7 @@ async def test_what_one_may_not_see_is_not_there_and_what_one_may_see_is_denied(
         await access.require(conn, uuid4(), maker, Permission.VIEW)
 
 
-async def test_an_attempt_and_a_flag_are_there_for_those_for_whom_their_exam_is(conn: AsyncConnection) -> None:
+async def test_an_attempt_and_a_flag_are_visible_to_users_who_may_see_the_exam(conn: AsyncConnection) -> None:
     maker, viewer = await make_user(conn, role=Role.TEACHER), await make_user(conn, role=Role.TEACHER)
     exam = await make_exam(conn, maker)
     attempt = await make_attempt(conn, exam, await make_user(conn))

@@ -36,7 +36,7 @@ async def test_the_database_itself_refuses_to_change_what_was_done(conn: AsyncCo
     assert (await conn.execute(select(AuditLog.action))).scalars().all() == ["act_1"]
 
 
-async def test_entries_come_newest_first_from_a_place_on_and_name_their_actor(conn: AsyncConnection) -> None:
+async def test_entries_are_listed_from_the_newest_with_their_actor_page_by_page(conn: AsyncConnection) -> None:
     teacher = await make_user(conn, role=Role.TEACHER, name="Grace Hopper")
     for number in range(3):
         await note(conn, number)

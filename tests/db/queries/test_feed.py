@@ -72,7 +72,7 @@ async def test_rows_older_than_two_days_are_not_kept(conn: AsyncConnection) -> N
     assert await offsets(conn, exam_id) == await offsets(conn, other) == [3, 4, 5]
 
 
-async def test_no_more_rows_are_kept_than_said(conn: AsyncConnection) -> None:
+async def test_no_more_rows_are_kept_than_requested(conn: AsyncConnection) -> None:
     exam_id = await exam(conn)
     await feed.append(conn, exam_id, [row() for _ in range(9)])
     assert await feed.trim_feeds(conn, rows=4) == 5

@@ -166,14 +166,14 @@ async def test_a_feed_may_begin_late_but_not_miss_a_row(conn: AsyncConnection, s
         ("events_lost", {"from": 6, "reason": 7}),
     ],
 )
-async def test_what_stands_in_place_of_events_must_say_what_for(
+async def test_a_marker_with_incomplete_content_is_found(
     conn: AsyncConnection, seeded: SeededAttempt, kind: str, data: dict[str, Any]
 ) -> None:
     await put(conn, seeded.stream_id, 6, kind, **data)
     (breach,) = await verify.find_malformed_markers(conn)
     assert breach.where == f"stream {seeded.stream_id}"
     assert breach.what == f"{kind} at 6 is incomplete"
-    await verify.find_sequence_errors(conn)  # whatever it holds, no check fails on it
+    await verify.find_sequence_errors(conn)  # no content makes a check fail
 
 
 async def test_a_head_ahead_of_its_rows_is_found(conn: AsyncConnection, seeded: SeededAttempt) -> None:
@@ -202,7 +202,7 @@ async def test_a_cursor_in_a_foreign_stream_is_found(conn: AsyncConnection, seed
     assert breach.what == f"folded up to 1 of stream {foreign}, which is not its own"
 
 
-async def test_only_the_first_breaches_are_told(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+async def test_only_the_first_breaches_are_returned(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     for number in range(verify.SHOWN + 5):
         await put(conn, seeded.stream_id, 10 + 2 * number)
     assert len(await verify.find_sequence_errors(conn)) == verify.SHOWN
@@ -219,7 +219,7 @@ async def test_every_number_of_a_client_stream_counts_as_stored(conn: AsyncConne
     assert await verify.count_stored(conn, uuid4()) == 0
 
 
-async def test_flags_and_unjudged_streams_of_an_exam_are_counted(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+async def test_flags_and_unfolded_streams_of_an_exam_are_counted(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     assert await verify.count_flags(conn, seeded.exam_id) == 0
     assert await verify.count_unfolded(conn, seeded.exam_id) == 2
     await conn.execute(update(AnalysisCursor).values(positions={str(seeded.stream_id): 4}))
@@ -302,7 +302,7 @@ async def test_an_answer_must_be_its_events_and_its_attempts(conn: AsyncConnecti
     ]
 
 
-async def test_an_answer_outlives_its_streams_events(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+async def test_an_answer_is_kept_after_its_events_are_deleted(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await keep(conn, seeded, 9, "a")
     assert len(await verify.find_answer_errors(conn)) == 1
     await remove(conn, seeded.stream_id, *range(1, 6))

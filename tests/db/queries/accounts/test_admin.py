@@ -24,19 +24,19 @@ async def test_accounts_are_listed_by_username_role_and_likeness(conn: AsyncConn
     assert await accounts.list_accounts(conn, after="a", limit=1) == [listed[1]]
 
 
-async def test_only_a_living_administrator_takes_an_account_in_hand(conn: AsyncConnection) -> None:
+async def test_only_an_active_administrator_locks_an_account(conn: AsyncConnection) -> None:
     admin, gone = [await make_user(conn, role=Role.ADMIN) for _ in range(2)]
     teacher, student = await make_user(conn, role=Role.TEACHER), await make_user(conn)
     await users.set_active(conn, f"u-{gone}", active=False)
     assert (await accounts.lock_account(conn, student, admin)).user_id == student
-    for nobody in (gone, teacher, student, uuid4()):
+    for actor in (gone, teacher, student, uuid4()):
         with pytest.raises(Forbidden):
-            await accounts.lock_account(conn, student, nobody)
+            await accounts.lock_account(conn, student, actor)
     with pytest.raises(NotFound):
         await accounts.lock_account(conn, uuid4(), admin)
 
 
-async def test_a_programs_account_is_changed_by_its_keys_alone(conn: AsyncConnection) -> None:
+async def test_the_account_of_a_service_cannot_be_changed(conn: AsyncConnection) -> None:
     admin = await make_user(conn, role=Role.ADMIN)
     await service_keys.create_key(conn, "checker", [Scope.ANALYSIS], b"hash")
     program = await service_keys.find_program(conn, b"hash")
@@ -56,7 +56,9 @@ async def test_a_programs_account_is_changed_by_its_keys_alone(conn: AsyncConnec
         ({}, False),
     ],
 )
-async def test_what_ends_a_persons_sessions(conn: AsyncConnection, values: dict[str, object], ends: bool) -> None:
+async def test_which_changes_end_the_sessions_of_a_user(
+    conn: AsyncConnection, values: dict[str, object], ends: bool
+) -> None:
     admin, ada, eve = [await make_user(conn, role=role) for role in (Role.ADMIN, Role.STUDENT, Role.STUDENT)]
     for user_id in (ada, eve):
         await credentials.open_session(conn, session=uuid4(), user_id=user_id, token_hash=user_id.bytes)
@@ -65,7 +67,7 @@ async def test_what_ends_a_persons_sessions(conn: AsyncConnection, values: dict[
     assert list(revoked.scalars()) == ([ada] if ends else [])
 
 
-async def test_an_address_of_somebody_else_is_refused(conn: AsyncConnection) -> None:
+async def test_an_address_of_another_account_is_refused(conn: AsyncConnection) -> None:
     admin = await make_user(conn, role=Role.ADMIN)
     account = await users.create_user(conn, username="a", name="A", role=Role.STUDENT, email="a@b.example")
     await accounts.change_account(conn, await _held(conn, account.user_id, admin), {"email": "a@b.example"})

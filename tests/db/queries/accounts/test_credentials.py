@@ -85,7 +85,7 @@ async def test_the_grace_is_not_renewed_by_using_it(conn: AsyncConnection) -> No
     assert spent == (await conn.execute(select(func.now() - timedelta(seconds=40)))).scalar_one()
 
 
-async def test_a_successor_that_was_replaced_has_a_grace_of_its_own(conn: AsyncConnection) -> None:
+async def test_a_successor_that_was_replaced_has_its_own_grace(conn: AsyncConnection) -> None:
     """Two tabs: one got B, the other C for the same A; both go on, one behind the other."""
     await open_session(conn)
     await rotate(conn, A, B)
@@ -102,7 +102,7 @@ async def test_a_replaced_successor_is_stolen_once_its_replacement_was_used(conn
     assert await rotate(conn, B, E) is Outcome.REUSED
 
 
-async def test_an_expired_token_is_refused_and_its_family_lives_on(conn: AsyncConnection) -> None:
+async def test_an_expired_token_is_refused_and_its_family_stays_live(conn: AsyncConnection) -> None:
     session = await open_session(conn)
     await rotate(conn, A, B)
     await conn.execute(update(RefreshToken).where(RefreshToken.hash == A).values(expires_at=func.now()))
@@ -120,7 +120,7 @@ async def test_a_session_ends_with_its_last_token_or_its_user(conn: AsyncConnect
     assert await rotate(conn, C, D) is Outcome.REFUSED
 
 
-async def test_of_many_sessions_the_dead_are_named(conn: AsyncConnection) -> None:
+async def test_the_ended_sessions_among_many_are_found(conn: AsyncConnection) -> None:
     living = await open_session(conn)
     logged_out = await open_session(conn, B)
     run_out = await open_session(conn, C, lifetime=timedelta(0))
@@ -135,7 +135,7 @@ async def test_of_many_sessions_the_dead_are_named(conn: AsyncConnection) -> Non
     assert await credentials.find_ended_sessions(conn, []) == set()
 
 
-async def test_what_has_expired_is_forgotten_and_what_lives_is_not(conn: AsyncConnection) -> None:
+async def test_only_expired_credentials_are_deleted(conn: AsyncConnection) -> None:
     living = await open_session(conn)
     await open_session(conn, B, lifetime=timedelta(days=-2))
     current = await credentials.read_session(conn, living)
@@ -204,7 +204,7 @@ async def test_a_ticket_is_spent_by_being_read(conn: AsyncConnection) -> None:
     assert await credentials.spend_ticket(conn, B) is None
 
 
-async def test_a_ticket_that_comes_too_late_is_spent_all_the_same(conn: AsyncConnection) -> None:
+async def test_an_expired_ticket_is_used_up_too(conn: AsyncConnection) -> None:
     session = await open_session(conn)
     user_id = (await conn.execute(select(User.id))).scalar_one()
     await credentials.issue_ticket(
@@ -239,7 +239,9 @@ async def test_a_code_names_a_student_and_an_exam(conn: AsyncConnection, seat: t
     assert await credentials.find_candidate(conn, B) is None
 
 
-async def test_a_new_code_ends_the_older_one_of_that_exam_alone(conn: AsyncConnection, seat: tuple[UUID, UUID]) -> None:
+async def test_a_new_code_revokes_only_the_older_one_of_that_exam(
+    conn: AsyncConnection, seat: tuple[UUID, UUID]
+) -> None:
     exam_id, student_id = seat
     other = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
     await rosters.enroll(conn, other, [student_id])

@@ -10,7 +10,7 @@ from db.queries.accounts import service_keys
 from protocol.roles import Role, Scope
 
 
-async def test_a_key_finds_its_program_and_is_noted_once_a_minute(conn: AsyncConnection) -> None:
+async def test_a_key_finds_its_service_and_its_use_is_recorded_once_a_minute(conn: AsyncConnection) -> None:
     view = await service_keys.create_key(conn, "checker", [Scope.ANALYSIS], b"one")
     program = await service_keys.find_program(conn, b"one")
     assert program is not None
@@ -30,7 +30,7 @@ async def test_a_scope_of_a_later_version_opens_nothing(conn: AsyncConnection) -
     assert program.scopes == frozenset()
 
 
-async def test_keys_of_one_name_share_an_account_and_are_revoked_alone(conn: AsyncConnection) -> None:
+async def test_keys_of_one_name_share_an_account_and_are_revoked_separately(conn: AsyncConnection) -> None:
     older = await service_keys.create_key(conn, "checker", [Scope.ANALYSIS], b"one")
     newer = await service_keys.create_key(conn, "checker", [Scope.ANALYSIS], b"two")
     await service_keys.revoke_key(conn, older.key_id)
@@ -45,7 +45,7 @@ async def test_keys_of_one_name_share_an_account_and_are_revoked_alone(conn: Asy
         await service_keys.revoke_key(conn, uuid4())
 
 
-async def test_a_program_that_was_switched_off_comes_in_by_no_key(conn: AsyncConnection) -> None:
+async def test_keys_of_a_deactivated_service_are_refused(conn: AsyncConnection) -> None:
     await service_keys.create_key(conn, "checker", [Scope.ANALYSIS], b"one")
     await conn.execute(update(User).where(User.role == Role.SERVICE).values(is_active=False))
     assert await service_keys.find_program(conn, b"one") is None

@@ -22,7 +22,7 @@ async def test_an_account_is_made_with_the_profile_of_its_role(conn: AsyncConnec
         assert counts == [students, teachers]
 
 
-async def test_names_and_addresses_are_taken_whatever_their_case(conn: AsyncConnection) -> None:
+async def test_names_and_addresses_are_taken_regardless_of_case(conn: AsyncConnection) -> None:
     await users.create_user(conn, username="ada", name="Ada", role=Role.STUDENT, email="ada@school.example")
     with pytest.raises(Conflict):
         await users.create_user(conn, username="ADA", name="Ada", role=Role.STUDENT)
@@ -60,7 +60,7 @@ async def test_administrators_and_teachers_with_the_right_may_create_exams(conn:
     assert not await users.may_create_exams(conn, ids[Role.ADMIN])
 
 
-async def test_missing_students_are_made_and_known_ones_left_alone(conn: AsyncConnection) -> None:
+async def test_missing_students_are_created_and_known_ones_are_not_changed(conn: AsyncConnection) -> None:
     ada = await users.create_user(conn, username="ada", name="Ada", role=Role.STUDENT)
     wanted = [NewStudent("Zoe", "Zoe"), NewStudent("ADA", "Another Name"), NewStudent("bob", "Bob", "b@school.example")]
     accounts = await users.ensure_students(conn, wanted)
@@ -72,7 +72,7 @@ async def test_missing_students_are_made_and_known_ones_left_alone(conn: AsyncCo
     assert await users.ensure_students(conn, []) == []
 
 
-async def test_a_student_who_is_somebody_else_is_named(conn: AsyncConnection) -> None:
+async def test_a_username_of_another_account_is_named(conn: AsyncConnection) -> None:
     await users.create_user(conn, username="teacher", name="T", role=Role.TEACHER, email="t@school.example")
     with pytest.raises(Conflict, match=r"^teacher: "):
         await users.ensure_students(conn, [NewStudent("ada", "Ada"), NewStudent("teacher", "T")])

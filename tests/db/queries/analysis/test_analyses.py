@@ -44,7 +44,7 @@ async def conclude(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     )
 
 
-async def test_an_ended_attempt_is_due_until_it_is_concluded(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+async def test_an_ended_attempt_is_due_until_it_is_analyzed(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     assert await analyses.list_due(conn, 5, supported=CARRIED) == [seeded.attempt_id]
     await conclude(conn, seeded)
     assert await analyses.list_due(conn, 5, supported=CARRIED) == []
@@ -53,7 +53,7 @@ async def test_an_ended_attempt_is_due_until_it_is_concluded(conn: AsyncConnecti
     assert (found.state, found.revision) == ("done", 1)
 
 
-async def test_the_longest_due_come_first_and_others_rulebooks_not_at_all(conn: AsyncConnection) -> None:
+async def test_the_longest_due_come_first_and_unsupported_rulebooks_are_left_out(conn: AsyncConnection) -> None:
     seeded_attempts = [await seed_attempt(conn) for _ in range(3)]
     for seconds, one in zip((10, 30, 20), seeded_attempts, strict=True):
         await end(conn, one)
@@ -76,7 +76,7 @@ async def test_nothing_waits_in_an_empty_record(conn: AsyncConnection) -> None:
     assert await analyses.measure_backlog(conn) == Backlog(0, 0, 0.0)
 
 
-async def test_a_claim_has_what_is_judged_by(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+async def test_a_claim_has_the_input_of_the_analysis(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     found = await claim(conn, seeded)
     assert (found.exam_id, found.student_id) == (seeded.exam_id, seeded.student_id)
     assert (found.rulebook_version, found.policy, found.passed, found.enable_model) == (1, {}, False, False)
@@ -93,7 +93,7 @@ async def test_what_another_holds_is_not_claimed_and_not_waited_for(engine: Asyn
         assert await analyses.claim_analysis(conn, seeded.attempt_id, supported=CARRIED) is None
 
 
-async def test_only_what_was_concluded_becomes_stale(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+async def test_only_finished_analyses_become_stale(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await analyses.mark_stale(conn, [seeded.attempt_id])
     assert (await read(conn, seeded.attempt_id)).state == "pending"
     await conclude(conn, seeded)
@@ -111,7 +111,7 @@ async def test_asking_again_makes_an_attempt_due_once(conn: AsyncConnection, see
     assert await analyses.list_due(conn, 5, supported=CARRIED) == [seeded.attempt_id]
 
 
-async def test_failures_wait_twice_as_long_each_time_and_end_in_a_state_everybody_sees(
+async def test_each_failure_doubles_the_wait_and_many_failures_are_shown(
     conn: AsyncConnection, seeded: SeededAttempt
 ) -> None:
     waits = []
@@ -164,7 +164,7 @@ async def test_cited_facts_of_standing_flags_are_counted_once(conn: AsyncConnect
     assert [flag.is_counted for flag in found.flags] == [True, True, False, True, False, True]
 
 
-async def test_a_review_waits_for_an_analysis_in_hand_and_then_makes_it_stale(engine: AsyncEngine) -> None:
+async def test_a_review_waits_for_a_claimed_analysis_and_then_makes_it_stale(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         seeded = await seed_attempt(conn)
         flag = await make_flag(conn, seeded.attempt_id)
@@ -200,7 +200,7 @@ async def test_how_far_an_attempt_is_folded_is_counted(conn: AsyncConnection, se
     assert await analyses.count_events(conn, uuid4()) == 0
 
 
-async def test_figures_that_stay_leave_the_attempts_row_alone(engine: AsyncEngine) -> None:
+async def test_unchanged_results_do_not_update_the_attempts_row(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         seeded = await seed_attempt(conn)
         await end(conn, seeded)

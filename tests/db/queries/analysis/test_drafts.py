@@ -6,7 +6,7 @@ from tests.factories import TIME_BASE_MS, make_stream, store_events
 from tests.seeded_attempts import seed_attempt
 
 
-async def test_drafts_and_pastes_come_in_the_order_of_rule_time_whatever_their_streams(conn: AsyncConnection) -> None:
+async def test_drafts_and_pastes_come_in_the_order_of_rule_time_over_all_streams(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     later = await make_stream(conn, seeded.attempt_id, time_base=TIME_BASE_MS + 10_000)
     await store_events(conn, later, [("draft_saved", {"item": "d", "text": "third"}, 0), ("paste", {"chars": 7}, 5)])

@@ -32,7 +32,7 @@ async def test_a_graded_attempt_with_nothing_left_to_decide_is_final(conn: Async
     assert (one.integrity, one.lmi, one.label) == (0.8, 40.0, DropoutLabel.SAFE)
 
 
-async def test_what_a_person_has_to_grade_is_not_final_yet(conn: AsyncConnection) -> None:
+async def test_an_attempt_that_needs_a_grader_is_not_final(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn, WITH_TEXT)
     await end(conn, seeded)
     await conn.execute(update(ExamAttempt).values(grade_final_at=None))

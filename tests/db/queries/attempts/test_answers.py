@@ -52,7 +52,7 @@ async def test_what_a_submission_repeats_is_stored_once_and_what_it_changes_is_l
     ]
 
 
-async def test_a_page_begins_after_the_place_it_is_told(conn: AsyncConnection) -> None:
+async def test_a_page_begins_after_the_given_revision(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     for mono in (1_000, 2_000, 3_000):
         for item in ("a", "b"):

@@ -1,4 +1,4 @@
-"""What belongs to the end of an attempt, and that it ends once, whoever ends it, at any race."""
+"""The end of an attempt: everything that it stores, and that an attempt ends once in any race."""
 
 import asyncio
 from collections import Counter
@@ -38,7 +38,7 @@ async def points(conn: AsyncConnection, seeded: SeededAttempt) -> dict[str, floa
     return {row.item: row.points for row in found}
 
 
-async def test_an_attempt_ends_with_its_answers_as_they_stood_its_marks_and_a_receipt(conn: AsyncConnection) -> None:
+async def test_an_attempt_ends_with_its_current_answers_its_marks_and_a_receipt(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     await answer(conn, seeded, "a", "y", 1_000)
     await answer(conn, seeded, "c", 9.8, 2_000)
@@ -59,10 +59,10 @@ async def test_an_attempt_ends_with_its_answers_as_they_stood_its_marks_and_a_re
     assert row.receipt == msgspec.to_builtins(receipt)
 
 
-async def test_an_end_is_a_fact_a_row_of_the_board_and_work_for_who_concludes(conn: AsyncConnection) -> None:
+async def test_an_end_stores_an_event_a_feed_row_and_a_due_analysis(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     await end(conn, seeded, ending(Action.END))
-    assert (await system_events(conn, seeded.attempt_id))[-1] == ("ended", {"reason": "ill", "by": "somebody"})
+    assert (await system_events(conn, seeded.attempt_id))[-1] == ("ended", {"reason": "ill", "by": "a teacher"})
     told = [delta for delta in await feed.read_after(conn, seeded.exam_id, 0) if delta.kind == "attempt"]
     shown = msgspec.json.decode(told[-1].body, type=AttemptRow)
     assert shown.status is AttemptStatus.ENDED
@@ -72,7 +72,7 @@ async def test_an_end_is_a_fact_a_row_of_the_board_and_work_for_who_concludes(co
     assert due.scalar_one() == "pending"
 
 
-async def test_what_a_person_has_to_look_at_leaves_score_and_grade_open(conn: AsyncConnection) -> None:
+async def test_an_answer_that_needs_a_grader_leaves_score_and_grade_open(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn, WITH_TEXT)
     await answer(conn, seeded, "d", "Because of inertia.", 1_000)
     await end(conn, seeded, ending(Action.TIME_OUT))
@@ -82,7 +82,7 @@ async def test_what_a_person_has_to_look_at_leaves_score_and_grade_open(conn: As
     assert await points(conn, seeded) == {"a": 0, "b": 0, "c": 0}
 
 
-async def test_a_text_nobody_wrote_is_worth_nothing_and_holds_nothing_up(conn: AsyncConnection) -> None:
+async def test_an_unanswered_text_gets_zero_points_and_delays_no_grade(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn, WITH_TEXT)
     await answer(conn, seeded, "a", "x", 1_000)
     await end(conn, seeded)
@@ -98,14 +98,17 @@ async def test_an_exam_without_items_ends_without_marks(conn: AsyncConnection) -
     assert row.grade_final_at is not None
 
 
-async def test_answers_that_come_with_the_submission_count_and_are_facts(conn: AsyncConnection) -> None:
+async def test_answers_of_the_submission_count_and_are_stored_as_events(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     await answer(conn, seeded, "a", "x", 1_000)
     given = [SubmittedAnswer("a", "x"), SubmittedAnswer("b", ["z", "x"])]
     ended = await end(conn, seeded, ending(answers=given))
     assert (await read(conn, seeded)).score == 5
     assert ended.receipt.answers == 2
-    assert [fact for fact, _ in await system_events(conn, seeded.attempt_id)][-2:] == ["answer_submitted", "submitted"]
+    assert [event for event, _ in await system_events(conn, seeded.attempt_id)][-2:] == [
+        "answer_submitted",
+        "submitted",
+    ]
     revisions = await list_revisions(conn, seeded.attempt_id)
     assert [(one.item, one.revision, one.value, one.stands) for one in revisions] == [
         ("a", 1, "x", True),
@@ -121,7 +124,7 @@ async def test_ending_again_changes_nothing_and_gives_the_same_receipt(conn: Asy
         again = await end(conn, seeded, ending(action, answers=[SubmittedAnswer("a", "x")]))
         assert (again.receipt, again.changed, again.row) == (first.receipt, False, None)
     assert await read(conn, seeded) == before
-    assert Counter(fact for fact, _ in await system_events(conn, seeded.attempt_id))["submitted"] == 1
+    assert Counter(event for event, _ in await system_events(conn, seeded.attempt_id))["submitted"] == 1
 
 
 async def test_an_answer_too_late_is_kept_beside_those_that_stand(conn: AsyncConnection) -> None:
@@ -159,7 +162,7 @@ async def test_what_neither_runs_nor_has_ended_does_not_end(conn: AsyncConnectio
         await end(conn, seeded)
 
 
-async def test_an_attempt_that_everybody_ends_at_once_ends_once(engine: AsyncEngine) -> None:
+async def test_an_attempt_that_is_ended_by_many_at_once_ends_once(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         seeded_attempts = [await seed_attempt(conn, WITH_TEXT) for _ in range(6)]
 
@@ -176,7 +179,7 @@ async def test_an_attempt_that_everybody_ends_at_once_ends_once(engine: AsyncEng
     assert len({(attempt_id, digest) for attempt_id, _, digest in results}) == len(seeded_attempts)
     async with engine.connect() as conn:
         for seeded in seeded_attempts:
-            facts = Counter(fact for fact, _ in await system_events(conn, seeded.attempt_id))
+            facts = Counter(event for event, _ in await system_events(conn, seeded.attempt_id))
             assert facts["submitted"] + facts["ended"] == 1
             assert facts["answer_submitted"] == 1
             deltas = await feed.read_after(conn, seeded.exam_id, 0)

@@ -23,7 +23,7 @@ async def ended(conn: AsyncConnection) -> SeededAttempt:
     return seeded
 
 
-async def test_a_person_s_points_stand_in_the_place_of_the_key_s(conn: AsyncConnection) -> None:
+async def test_points_of_a_grader_replace_those_of_the_key(conn: AsyncConnection) -> None:
     seeded = await ended(conn)
     for points in (1.0, 0.5):
         script = await lock_graded_attempt(conn, seeded.attempt_id, seeded.teacher_id)
@@ -63,7 +63,7 @@ async def test_an_attempt_that_runs_is_read_and_not_graded(conn: AsyncConnection
         await lock_graded_attempt(conn, seeded.attempt_id, seeded.teacher_id)
 
 
-async def test_keys_are_there_for_reviewers_alone(conn: AsyncConnection) -> None:
+async def test_only_reviewers_read_the_keys(conn: AsyncConnection) -> None:
     seeded = await ended(conn)
     with pytest.raises(NotFound):
         await read_graded_attempt(conn, uuid4(), seeded.teacher_id)

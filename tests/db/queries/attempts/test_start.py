@@ -62,13 +62,13 @@ async def test_a_class_that_starts_at_once_gets_numbers_without_holes(engine: As
     assert sum(one.row is not None for one in opened) == 8
 
 
-async def test_nobody_starts_an_exam_whose_roster_they_are_not_on(conn: AsyncConnection) -> None:
+async def test_a_student_who_is_not_on_the_roster_cannot_start(conn: AsyncConnection) -> None:
     exam_id, _ = await enrolled(conn)
     with pytest.raises(NotFound):
         await start_attempt(conn, exam_id, await factories.make_user(conn), rulebook_version=1)
 
 
-async def test_nobody_starts_an_exam_that_is_not_published(conn: AsyncConnection) -> None:
+async def test_an_exam_that_is_not_published_cannot_be_started(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
     await conn.execute(update(Exam).values(is_published=False))
     with pytest.raises(NotFound):
@@ -116,7 +116,7 @@ async def test_the_database_itself_holds_one_running_attempt_a_student(conn: Asy
 
 
 @pytest.mark.parametrize("status", sorted(set(AttemptStatus) - RUNNING))
-async def test_an_exam_is_sat_once(conn: AsyncConnection, status: AttemptStatus) -> None:
+async def test_an_exam_can_be_taken_once(conn: AsyncConnection, status: AttemptStatus) -> None:
     exam_id, (student,) = await enrolled(conn)
     first = await start_attempt(conn, exam_id, student, rulebook_version=1)
     await conn.execute(update(ExamAttempt).where(ExamAttempt.id == first.attempt_id).values(status=status))
@@ -124,7 +124,7 @@ async def test_an_exam_is_sat_once(conn: AsyncConnection, status: AttemptStatus)
         await start_attempt(conn, exam_id, student, rulebook_version=1)
 
 
-async def test_nobody_starts_before_an_exam_opens_or_after_it_closes(conn: AsyncConnection) -> None:
+async def test_an_exam_cannot_be_started_before_it_opens_or_after_it_closes(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
     hour = timedelta(hours=1)
     for opens, closes, message in ((hour, 2 * hour, "opens at"), (-2 * hour, -hour, "closed at")):
@@ -133,7 +133,9 @@ async def test_nobody_starts_before_an_exam_opens_or_after_it_closes(conn: Async
             await start_attempt(conn, exam_id, student, rulebook_version=1)
 
 
-async def test_time_is_over_when_the_exam_closes_and_who_sits_it_goes_on_until_then(conn: AsyncConnection) -> None:
+async def test_the_deadline_is_not_after_the_exam_closes(
+    conn: AsyncConnection,
+) -> None:
     exam_id, (student,) = await enrolled(conn)
     await conn.execute(
         update(Exam).values(opens_at=func.now(), closes_at=func.now() + timedelta(minutes=30), items_version=3)
@@ -146,7 +148,7 @@ async def test_time_is_over_when_the_exam_closes_and_who_sits_it_goes_on_until_t
     assert (again.attempt_id, again.deadline) == (opened.attempt_id, opened.deadline)
 
 
-async def test_that_the_notice_was_read_is_stated_once_a_version(conn: AsyncConnection) -> None:
+async def test_each_version_of_the_notice_is_acknowledged_once(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
     for notice in (None, 1, 1, None, 2):
         opened = await start_attempt(conn, exam_id, student, rulebook_version=1, notice=notice)
@@ -157,7 +159,7 @@ async def test_that_the_notice_was_read_is_stated_once_a_version(conn: AsyncConn
     ]
 
 
-async def test_an_attempt_begins_as_the_one_table_has_it(conn: AsyncConnection) -> None:
+async def test_an_attempt_starts_as_in_the_table_of_transitions(conn: AsyncConnection) -> None:
     exam_id, (student,) = await enrolled(conn)
     opened = await start_attempt(conn, exam_id, student, rulebook_version=1)
     assert opened.status == next_status(None, Action.START)

@@ -37,7 +37,7 @@ async def test_the_first_hello_opens_a_stream_whose_time_base_is_server_time(con
     assert base == opening.server_ms - 500
 
 
-async def test_the_same_boot_goes_on_where_its_stream_stands(conn: AsyncConnection) -> None:
+async def test_the_same_boot_continues_its_stream(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     boot = uuid4()
     first = await connect(conn, candidate, HUB, boot=boot)
@@ -49,7 +49,7 @@ async def test_the_same_boot_goes_on_where_its_stream_stands(conn: AsyncConnecti
     assert again.generation == 3
 
 
-async def test_no_more_rejected_numbers_are_repeated_than_can_be_unheard_of(conn: AsyncConnection) -> None:
+async def test_only_the_newest_rejected_numbers_are_repeated(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     boot = uuid4()
     most = OVERRUN_FACTOR * WINDOW_EVENTS
@@ -59,7 +59,7 @@ async def test_no_more_rejected_numbers_are_repeated_than_can_be_unheard_of(conn
     assert [one.seq for one in again.rejected] == list(range(501, most + 501))
 
 
-async def test_another_boot_gets_a_stream_of_its_own(conn: AsyncConnection) -> None:
+async def test_another_boot_gets_its_own_stream(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     first = await connect(conn, candidate, HUB)
     second = await connect(conn, candidate, HUB)
@@ -88,14 +88,14 @@ async def test_a_newer_connection_closes_the_older(conn: AsyncConnection) -> Non
     assert list(causes.scalars()) == ["superseded", None]
 
 
-async def test_only_the_newest_connection_leaves_a_fact_when_it_closes(conn: AsyncConnection) -> None:
+async def test_only_the_newest_connection_gets_an_event_when_it_closes(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     first = await connect(conn, candidate, HUB)
     second = await connect(conn, candidate, HUB)
     assert not await disconnect(conn, candidate, first.generation, "gone")
     assert await disconnect(conn, candidate, second.generation, "gone")
     assert not await disconnect(conn, candidate, second.generation, "gone")
-    assert [fact for fact, _ in await system_events(conn, candidate.attempt_id)] == [
+    assert [event for event, _ in await system_events(conn, candidate.attempt_id)] == [
         "attempt_started",
         "connection_opened",
         "connection_opened",
@@ -103,7 +103,7 @@ async def test_only_the_newest_connection_leaves_a_fact_when_it_closes(conn: Asy
     ]
 
 
-async def test_a_hello_ends_a_silence_and_says_how_long_it_was(conn: AsyncConnection) -> None:
+async def test_a_hello_ends_a_silence_and_records_its_duration(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     await conn.execute(update(ExamAttempt).values(silent_since=func.clock_timestamp() - timedelta(seconds=90)))
     await connect(conn, candidate, HUB)
@@ -111,7 +111,7 @@ async def test_a_hello_ends_a_silence_and_says_how_long_it_was(conn: AsyncConnec
     assert (opened[0], resumed[0]) == ("connection_opened", "heartbeat_resumed")
     assert 90_000 <= resumed[1]["silent_ms"] < 95_000
     await connect(conn, candidate, HUB)
-    assert [fact for fact, _ in await system_events(conn, candidate.attempt_id)][3:] == ["connection_opened"]
+    assert [event for event, _ in await system_events(conn, candidate.attempt_id)][3:] == ["connection_opened"]
 
 
 async def test_two_hellos_at_once_get_generations_of_their_own(engine: AsyncEngine) -> None:
@@ -168,7 +168,7 @@ async def end(
 
 
 @pytest.mark.parametrize("status", sorted(OVER))
-async def test_what_a_queue_still_holds_is_taken_for_a_day_after_the_end_and_is_said_to_be_late(
+async def test_events_of_the_queue_are_accepted_for_a_day_after_the_end_and_marked_late(
     conn: AsyncConnection, status: AttemptStatus
 ) -> None:
     [candidate] = await seat(conn)
@@ -200,7 +200,7 @@ async def test_after_that_day_nothing_is_taken(conn: AsyncConnection) -> None:
         await connect(conn, Candidate(candidate.exam_id, candidate.attempt_id, other.student_id), HUB)
 
 
-async def test_one_living_token_is_enough_to_stay(conn: AsyncConnection) -> None:
+async def test_one_live_token_is_enough_to_stay_connected(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     session = await sign_in(conn, candidate.student_id)
     await conn.execute(update(RefreshToken).values(expires_at=func.now() - timedelta(seconds=1)))

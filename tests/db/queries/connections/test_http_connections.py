@@ -26,7 +26,7 @@ async def connect_by_requests(conn: AsyncConnection, candidate: Candidate) -> Op
     return await connections.open_connection(conn, hello, candidate.student_id, HUB, by_requests=True)
 
 
-async def test_a_target_says_what_its_stream_holds_and_whose_turn_it_is(conn: AsyncConnection) -> None:
+async def test_a_target_has_the_last_number_of_its_stream_and_its_connection(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     first = await connect_by_requests(conn, candidate)
     target = await http_connections.find_target(conn, first.stream_id, candidate.student_id)
@@ -44,7 +44,7 @@ async def test_a_target_says_what_its_stream_holds_and_whose_turn_it_is(conn: As
     assert (target.committed, target.is_closed) == (2, True)
 
 
-async def test_nobody_elses_stream_is_there_and_no_system_stream(conn: AsyncConnection) -> None:
+async def test_streams_of_other_students_and_system_streams_are_not_found(conn: AsyncConnection) -> None:
     candidate, other = await seat(conn, 2)
     opening = await connect_by_requests(conn, candidate)
     system = select(EventStream.id).where(EventStream.kind == "system", EventStream.attempt_id == candidate.attempt_id)
@@ -102,7 +102,7 @@ async def test_only_connections_by_requests_of_this_hub_fall_silent(conn: AsyncC
     ]
 
 
-async def test_what_comes_after_the_end_of_a_connection_does_not_bring_it_back(conn: AsyncConnection) -> None:
+async def test_a_request_after_the_end_of_a_connection_does_not_reopen_it(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     opening = await connect_by_requests(conn, candidate)
     await disconnect(conn, candidate, opening.generation, "silent")

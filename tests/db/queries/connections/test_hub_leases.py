@@ -15,7 +15,7 @@ async def causes(conn: AsyncConnection, candidate: Candidate) -> list[str | None
     return list(found.scalars())
 
 
-async def last_fact(conn: AsyncConnection, candidate: Candidate) -> str:
+async def last_event(conn: AsyncConnection, candidate: Candidate) -> str:
     return (await system_events(conn, candidate.attempt_id))[-1][0]
 
 
@@ -23,14 +23,14 @@ async def test_a_lease_is_renewed_until_it_is_ended(conn: AsyncConnection) -> No
     hub = await take_hub(conn)
     assert await hub_leases.renew_lease(conn, hub)
     await let_expire(conn, hub)
-    assert await hub_leases.renew_lease(conn, hub), "nobody has ended it yet"
+    assert await hub_leases.renew_lease(conn, hub), "it was not ended yet"
     await let_expire(conn, hub)
     await hub_leases.end_dead_leases(conn)
     assert not await hub_leases.renew_lease(conn, hub)
     assert not await hub_leases.renew_lease(conn, uuid4())
 
 
-async def test_connections_of_a_dead_hub_end_when_it_was_last_known_to_live(conn: AsyncConnection) -> None:
+async def test_connections_of_a_dead_hub_end_when_it_was_last_known_to_be_alive(conn: AsyncConnection) -> None:
     living, dead = await take_hub(conn), await take_hub(conn)
     here, there, gone = await seat(conn, 3)
     await connect(conn, here, living)
@@ -62,17 +62,17 @@ async def test_a_connection_younger_than_the_last_renewal_does_not_end_before_it
     assert opened_at == closed_at
 
 
-async def test_a_connection_that_is_not_the_newest_leaves_no_fact(conn: AsyncConnection) -> None:
+async def test_a_connection_that_is_not_the_newest_gets_no_event(conn: AsyncConnection) -> None:
     hub = await take_hub(conn)
     [candidate] = await seat(conn)
     await connect(conn, candidate, hub)
     await conn.execute(update(ExamAttempt).values(generation=2))
     await let_expire(conn, hub)
     assert len(await hub_leases.end_dead_leases(conn)) == 1
-    assert await last_fact(conn, candidate) == "connection_opened"
+    assert await last_event(conn, candidate) == "connection_opened"
 
 
-async def test_a_hub_that_never_held_a_lease_is_left_alone(conn: AsyncConnection) -> None:
+async def test_connections_of_a_hub_without_a_lease_are_not_closed(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     await connect(conn, candidate, uuid4())
     assert await hub_leases.end_dead_leases(conn) == []
@@ -88,7 +88,7 @@ async def test_what_a_hub_leaves_open_in_peace_is_closed_after_it(conn: AsyncCon
     assert len(await hub_leases.end_dead_leases(conn)) == 1
 
 
-async def test_a_hello_that_comes_late_under_an_ended_lease_is_closed_too(conn: AsyncConnection) -> None:
+async def test_a_late_connection_under_an_ended_lease_is_closed_too(conn: AsyncConnection) -> None:
     hub = await take_hub(conn)
     [candidate] = await seat(conn)
     await let_expire(conn, hub)
@@ -123,11 +123,11 @@ async def test_two_workers_close_nothing_twice(engine: AsyncEngine) -> None:
     assert sorted(first + second) == sorted((one.attempt_id, one.exam_id) for one in seated)
     async with engine.connect() as conn:
         for candidate in seated:
-            facts = [fact for fact, _ in await system_events(conn, candidate.attempt_id)]
+            facts = [event for event, _ in await system_events(conn, candidate.attempt_id)]
             assert facts == ["attempt_started", "connection_opened", "connection_lost"]
 
 
-async def test_a_hello_elsewhere_names_the_dead_hub_and_leaves_nothing_to_close(conn: AsyncConnection) -> None:
+async def test_a_hello_at_another_hub_closes_the_connection_of_the_dead_hub(conn: AsyncConnection) -> None:
     dead, living = await take_hub(conn), await take_hub(conn)
     [candidate] = await seat(conn)
     await connect(conn, candidate, dead)
@@ -137,7 +137,7 @@ async def test_a_hello_elsewhere_names_the_dead_hub_and_leaves_nothing_to_close(
     await connect(conn, candidate, dead)
     assert await causes(conn, candidate) == ["superseded", "hub_gone", None]
     assert await hub_leases.end_dead_leases(conn) == []
-    assert await last_fact(conn, candidate) == "connection_opened"
+    assert await last_event(conn, candidate) == "connection_opened"
 
 
 async def test_old_leases_are_forgotten_unless_something_is_open_on_them(conn: AsyncConnection) -> None:

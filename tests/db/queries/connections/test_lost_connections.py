@@ -46,7 +46,7 @@ async def test_away_is_whose_newest_connection_is_closed_for_a_while(conn: Async
     assert never.attempt_id not in ids(client)
 
 
-async def test_an_outage_is_stated_before_the_silence_and_both_are_remembered(conn: AsyncConnection) -> None:
+async def test_an_outage_is_recorded_before_the_silence(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     await lose(conn, candidate, 30)
     [client] = await lost_connections.list_lost_clients(conn)
@@ -66,7 +66,7 @@ async def test_an_outage_is_stated_before_the_silence_and_both_are_remembered(co
     assert (again.outage, again.is_silent) == (group, True)
 
 
-async def test_a_silence_that_is_stated_counts_for_others_only_for_a_while(conn: AsyncConnection) -> None:
+async def test_a_recorded_silence_counts_for_others_only_for_a_while(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     await lose(conn, candidate, 30)
     [client] = await lost_connections.list_lost_clients(conn)
@@ -85,7 +85,7 @@ async def test_only_one_worker_has_its_turn(engine: AsyncEngine) -> None:
         assert await lost_connections.try_lock(other)
 
 
-async def test_who_said_hello_since_or_just_does_is_left_out(engine: AsyncEngine) -> None:
+async def test_a_client_that_has_reconnected_or_is_reconnecting_is_left_out(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         silent, back, coming = await seat(conn, 3)
         for candidate in (silent, back, coming):
@@ -126,6 +126,6 @@ async def test_a_hello_that_waits_for_the_statement_ends_the_silence(engine: Asy
         await looking.commit()
         await coming
     async with engine.connect() as conn:
-        facts = [fact for fact, _ in await system_events(conn, candidate.attempt_id)]
+        facts = [event for event, _ in await system_events(conn, candidate.attempt_id)]
         assert facts[-3:] == ["heartbeat_missed", "connection_opened", "heartbeat_resumed"]
         assert (await conn.execute(select(ExamAttempt.silent_since))).scalar_one() is None

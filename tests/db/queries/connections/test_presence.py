@@ -78,7 +78,7 @@ async def test_the_newest_connection_decides(room: Room) -> None:
 @pytest.mark.parametrize(
     ("expires_s", "ended", "online"), [(10, False, True), (-1, False, False), (10, True, False), (-1, True, False)]
 )
-async def test_a_connection_stands_as_long_as_its_hub_does(
+async def test_a_connection_is_open_only_while_its_hub_is_alive(
     room: Room, expires_s: float, ended: bool, online: bool
 ) -> None:
     await room.connect(await room.sit(), hub=await room.lease(expires_s=expires_s, ended=ended))

@@ -53,9 +53,7 @@ async def system_stream(conn: AsyncConnection, candidate: Candidate) -> UUID:
 
 
 @pytest.mark.parametrize("named", [True, False])
-async def test_more_acknowledgements_than_anybody_can_have_given_are_believed_of_nobody(
-    conn: AsyncConnection, *, named: bool
-) -> None:
+async def test_impossible_acknowledgements_are_refused(conn: AsyncConnection, *, named: bool) -> None:
     [candidate] = await seat(conn)
     boot = uuid4()
     stream = (await connect(conn, candidate, HUB, boot=boot)).stream_id if named else uuid7()
@@ -64,7 +62,7 @@ async def test_more_acknowledgements_than_anybody_can_have_given_are_believed_of
         await connect(conn, candidate, HUB, boot=boot, stream=stream, acked=claim, next_seq=claim + 1)
 
 
-async def test_a_stream_a_day_old_is_closed_and_the_queue_goes_on_in_another(conn: AsyncConnection) -> None:
+async def test_a_stream_that_is_a_day_old_is_closed_and_the_queue_continues_in_another(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
@@ -84,7 +82,7 @@ async def test_a_stream_a_day_old_is_closed_and_the_queue_goes_on_in_another(con
     assert (later.stream_id, later.previous) == (again.stream_id, None)
 
 
-async def test_who_never_heard_of_the_new_stream_is_told_the_same_again(conn: AsyncConnection) -> None:
+async def test_a_client_that_did_not_receive_the_new_stream_gets_it_again(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
@@ -150,7 +148,7 @@ async def test_the_own_system_stream_is_refused(conn: AsyncConnection) -> None:
         await connect(conn, candidate, HUB, stream=await system_stream(conn, candidate))
 
 
-async def test_what_was_acknowledged_and_is_gone_is_stated_in_its_place(conn: AsyncConnection) -> None:
+async def test_acknowledged_events_that_are_missing_are_recorded_as_lost(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
@@ -186,7 +184,7 @@ async def test_a_stream_the_server_lost_is_opened_again_under_its_name(conn: Asy
     assert await verify.find_orphaned_events(conn) == []
 
 
-async def test_what_is_gone_from_an_old_stream_is_stated_there_before_it_is_closed(conn: AsyncConnection) -> None:
+async def test_missing_events_of_an_old_stream_are_recorded_before_it_is_closed(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
@@ -198,7 +196,7 @@ async def test_what_is_gone_from_an_old_stream_is_stated_there_before_it_is_clos
     assert await verify.find_sequence_errors(conn) == []
 
 
-async def test_nothing_is_written_into_a_stream_whose_partition_may_be_gone(conn: AsyncConnection) -> None:
+async def test_nothing_is_written_into_a_stream_whose_partition_may_be_dropped(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
@@ -265,7 +263,7 @@ async def test_a_batch_still_under_way_counts_for_the_stream_it_is_in_or_not_at_
         assert (await events.insert_missing_events(writer, [segment(old, 3, 5)])).returned == {old: "overtaken"}
 
 
-async def test_a_batch_that_comes_after_the_server_called_its_numbers_lost_is_not_stored_among_them(
+async def test_a_batch_whose_numbers_were_recorded_as_lost_is_not_stored(
     engine: AsyncEngine, writer: asyncpg.Connection
 ) -> None:
     async with engine.begin() as conn:
@@ -315,7 +313,7 @@ class Session:
         max_size=14,
     )
 )
-async def test_whatever_older_connections_still_store_every_number_stands_once(
+async def test_every_number_is_stored_once_even_while_older_connections_still_store(
     engine: AsyncEngine, writer: asyncpg.Connection, steps: list[tuple[str, int, int, bool]]
 ) -> None:
     async with engine.begin() as conn:

@@ -94,7 +94,7 @@ async def test_a_board_shows_the_newest_instruction_of_each_attempt(conn: AsyncC
     assert (await board.read_board(conn, exam)).instructions == [newest]
 
 
-async def test_an_exam_is_watched_by_its_creator_by_administrators_and_by_whom_it_is_permitted_to(
+async def test_an_exam_is_watched_by_its_creator_administrators_and_permitted_teachers(
     conn: AsyncConnection,
 ) -> None:
     creator = await make_user(conn, role=Role.TEACHER)

@@ -14,7 +14,7 @@ from tests.factories import make_attempt, make_exam, make_user
 
 
 class Room:
-    """One exam with candidates sitting it."""
+    """One exam with running attempts."""
 
     def __init__(self, teacher: UUID, exam: UUID, attempts: list[UUID]) -> None:
         self.teacher = teacher
@@ -62,7 +62,7 @@ async def test_instructions_are_numbered_per_attempt(conn: AsyncConnection, room
     assert {row.state for row in rows} == {InstructionState.SENT}
 
 
-async def test_only_running_attempts_of_the_exam_are_asked(conn: AsyncConnection, room: Room) -> None:
+async def test_only_running_attempts_of_the_exam_get_an_instruction(conn: AsyncConnection, room: Room) -> None:
     first, second = room.attempts
     foreign = (await make_room(conn, 1)).attempts[0]
     await conn.execute(update(ExamAttempt).where(ExamAttempt.id == first).values(status=AttemptStatus.SUBMITTED))
@@ -70,7 +70,7 @@ async def test_only_running_attempts_of_the_exam_are_asked(conn: AsyncConnection
     assert [row.attempt_id for row in rows] == [second]
 
 
-async def test_an_instruction_waits_until_it_is_answered(conn: AsyncConnection, room: Room) -> None:
+async def test_an_instruction_is_pending_until_it_has_a_result(conn: AsyncConnection, room: Room) -> None:
     first, second = room.attempts
     await room.ask(conn, "one")
     await room.ask(conn, "two", [first])
@@ -87,13 +87,13 @@ async def test_an_instruction_waits_until_it_is_answered(conn: AsyncConnection, 
     assert [one.id for one in (await instructions.list_pending(conn, room.attempts))[first]] == [2]
 
 
-async def test_an_instruction_past_its_time_is_not_asked_any_more(conn: AsyncConnection, room: Room) -> None:
+async def test_an_expired_instruction_is_not_pending(conn: AsyncConnection, room: Room) -> None:
     await room.ask(conn, "quick")
     await conn.execute(update(Instruction).values(valid_until=func.now()))
     assert await instructions.list_pending(conn, room.attempts) == {}
 
 
-async def test_of_pausing_and_resuming_a_client_is_asked_only_the_last(conn: AsyncConnection, room: Room) -> None:
+async def test_of_pause_and_resume_only_the_last_is_pending(conn: AsyncConnection, room: Room) -> None:
     first, second = room.attempts
     for action in ("pause", "message", "resume", "pause"):
         await room.ask(conn, action, [first], action=action)
@@ -123,7 +123,7 @@ async def test_an_instruction_whose_time_is_over_expires_once(conn: AsyncConnect
     assert [one.id for one in (await instructions.list_pending(conn, [first]))[first]] == [1, 2]
 
 
-async def test_a_client_that_answers_late_is_believed(conn: AsyncConnection, room: Room) -> None:
+async def test_a_late_result_counts(conn: AsyncConnection, room: Room) -> None:
     first = room.attempts[0]
     await room.ask(conn, "quick", [first], valid_s=0)
     await instructions.expire_instructions(conn)
@@ -133,7 +133,7 @@ async def test_a_client_that_answers_late_is_believed(conn: AsyncConnection, roo
     assert await instructions.record_result(conn, first, 1, ok=False, code="late") is None
 
 
-async def test_only_the_first_answer_counts(conn: AsyncConnection, room: Room) -> None:
+async def test_only_the_first_result_counts(conn: AsyncConnection, room: Room) -> None:
     first = room.attempts[0]
     await room.ask(conn, "one")
     failed = await instructions.record_result(conn, first, 1, ok=False, code="unsupported")
@@ -143,7 +143,7 @@ async def test_only_the_first_answer_counts(conn: AsyncConnection, room: Room) -
     assert await instructions.record_result(conn, first, 2, ok=True, code=None) is None
 
 
-async def test_a_clients_code_is_cut_to_what_can_be_kept(conn: AsyncConnection, room: Room) -> None:
+async def test_the_code_of_a_client_is_cut_to_its_limit(conn: AsyncConnection, room: Room) -> None:
     await room.ask(conn, "one")
     row = await instructions.record_result(conn, room.attempts[0], 1, ok=False, code="\0" + "x" * 1000)
     assert row is not None

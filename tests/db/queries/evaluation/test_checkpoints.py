@@ -72,11 +72,11 @@ async def test_numbers_that_were_lost_are_not_counted_as_facts(conn: AsyncConnec
         .values(event_type="events_lost", data_payload={"from": 2, "reason": "overflow"})
     )
     after = await fold(conn, attempt)
-    assert [fact.seq for fact in after] == [6, 7]
+    assert [event.seq for event in after] == [6, 7]
     assert await recall(conn, attempt) == checkpoints.Checkpoint(b"state", after)
 
 
-async def test_without_facts_after_it_a_checkpoint_is_its_state_alone(conn: AsyncConnection, attempt: UUID) -> None:
+async def test_without_later_events_a_checkpoint_is_only_its_state(conn: AsyncConnection, attempt: UUID) -> None:
     await fold(conn, attempt, b"state")
     assert await recall(conn, attempt) == checkpoints.Checkpoint(b"state", [])
 
@@ -86,7 +86,7 @@ async def test_before_the_first_checkpoint_everything_is_recalled(conn: AsyncCon
     assert await recall(conn, attempt) == checkpoints.Checkpoint(b"", facts)
 
 
-async def test_facts_that_are_gone_are_missing_from_what_is_recalled(conn: AsyncConnection, attempt: UUID) -> None:
+async def test_deleted_events_are_missing_after_a_checkpoint(conn: AsyncConnection, attempt: UUID) -> None:
     stream = await make_stream(conn, attempt)
     await store_events(conn, stream, [("alive", {}, 1), ("alive", {}, 2)])
     await fold(conn, attempt)
@@ -119,7 +119,7 @@ async def test_runs_are_read_one_after_the_other(conn: AsyncConnection, attempt:
     bases = (await checkpoints.read_streams(conn, [attempt]))[attempt]
     assert bases == {system: 0, stream: TIME_BASE_MS}
     facts = await checkpoints.read_runs(conn, [Run(stream, 1, 2), Run(system, 1, 1), Run(stream, 3, 9)], bases, 5)
-    assert [(fact.stream_id, fact.seq) for fact in facts] == [
+    assert [(event.stream_id, event.seq) for event in facts] == [
         (stream, 1),
         (stream, 2),
         (system, 1),

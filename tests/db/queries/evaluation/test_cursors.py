@@ -19,7 +19,7 @@ CARRIED = {RULEBOOK}
 
 
 async def make_room(conn: AsyncConnection, students: int = 1) -> list[UUID]:
-    """Attempts of one exam; each has one unjudged fact, `attempt_started`."""
+    """Attempts of one exam; each has one unfolded event, `attempt_started`."""
     exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER), policy={"preset": "browser"})
     return [await make_attempt(conn, exam_id, await make_user(conn)) for _ in range(students)]
 
@@ -40,10 +40,10 @@ async def fold(
     cursor = await claim_one(conn, attempt_id)
     read = (await cursors.read_events(conn, [cursor], per_stream=per_stream)).events.get(attempt_id, [])
     await cursors.store_cursors(conn, [Advance(cursor, read, checkpoint)])
-    return [(fact.type, fact.seq) for fact in read]
+    return [(event.type, event.seq) for event in read]
 
 
-async def test_a_claim_says_what_the_attempt_is_judged_by(conn: AsyncConnection) -> None:
+async def test_a_claim_has_the_rules_and_the_policy_of_the_attempt(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     stream = await make_stream(conn, attempt)
     cursor = await claim_one(conn, attempt)
@@ -64,7 +64,7 @@ async def test_a_claim_passes_over_what_another_holds(engine: AsyncEngine) -> No
     assert [[cursor.attempt_id for cursor in found] for found in (held, rest)] == [attempts[:1], attempts[1:]]
 
 
-async def test_a_claim_keeps_the_order_it_was_asked_in(conn: AsyncConnection) -> None:
+async def test_a_claim_keeps_the_requested_order(conn: AsyncConnection) -> None:
     attempts = await make_room(conn, 4)
     asked = [attempts[2], attempts[0], attempts[3], attempts[1]]
     found = await cursors.claim_cursors(conn, asked, 3, supported=CARRIED)
@@ -77,7 +77,7 @@ async def test_facts_carry_rule_time_and_both_clocks(conn: AsyncConnection) -> N
     await store_events(conn, stream, [("paste", {"chars": 130}, 5_000)])
     cursor = await claim_one(conn, attempt)
     read = (await cursors.read_events(conn, [cursor])).events[attempt]
-    pasted, started = sorted(read, key=lambda fact: fact.time_ms)
+    pasted, started = sorted(read, key=lambda event: event.time_ms)
     assert (pasted.stream_id, pasted.seq, pasted.type, pasted.data) == (stream, 1, "paste", b'{"chars": 130}')
     assert pasted.time_ms == pasted.at_ms == TIME_BASE_MS + 5_000
     assert started.time_ms == started.server_ms
@@ -119,7 +119,7 @@ async def test_a_state_is_stored_only_where_there_is_one(conn: AsyncConnection) 
     assert [tuple(row) for row in found] == [(b"one", 1, 1), (b"", 1, 0)]
 
 
-async def test_a_claim_tells_how_old_the_stored_state_is(conn: AsyncConnection) -> None:
+async def test_a_claim_has_the_age_of_the_stored_state(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     await conn.execute(
         update(AnalysisCursor).values(checkpointed_at=func.clock_timestamp() - timedelta(seconds=20), facts=5)
@@ -131,7 +131,7 @@ async def test_a_claim_tells_how_old_the_stored_state_is(conn: AsyncConnection) 
     assert (cursor.facts, cursor.checkpoint_facts) == (6, 6)
 
 
-async def test_a_claim_tells_that_an_attempt_has_ended(conn: AsyncConnection) -> None:
+async def test_a_claim_shows_that_an_attempt_has_ended(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     await conn.execute(update(ExamAttempt).values(status=AttemptStatus.SUBMITTED))
     assert (await claim_one(conn, attempt)).has_ended
@@ -161,7 +161,7 @@ async def test_system_streams_that_rotated_are_folded_one_after_the_other(conn: 
     assert cursor.last_run == Run(later, 1, 1)
 
 
-async def test_fold_order_tells_which_stream_was_folded_when(conn: AsyncConnection) -> None:
+async def test_the_fold_order_lists_the_streams_in_the_order_of_folding(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     one, other = await make_stream(conn, attempt), await make_stream(conn, attempt)
     await fold(conn, attempt)
@@ -173,7 +173,7 @@ async def test_fold_order_tells_which_stream_was_folded_when(conn: AsyncConnecti
     assert (await claim_one(conn, attempt)).last_run == Run(one, 2, 2)
 
 
-async def test_a_hole_stops_its_stream_alone_and_is_reported(conn: AsyncConnection) -> None:
+async def test_a_hole_stops_only_its_stream_and_is_reported(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     holed, whole = await make_stream(conn, attempt), await make_stream(conn, attempt)
     for stream in (holed, whole):
@@ -181,7 +181,7 @@ async def test_a_hole_stops_its_stream_alone_and_is_reported(conn: AsyncConnecti
     await conn.execute(delete(MonitoringEvent).where(MonitoringEvent.stream_id == holed, MonitoringEvent.seq == 3))
     cursor = await claim_one(conn, attempt)
     reading = await cursors.read_events(conn, [cursor])
-    taken = [(fact.stream_id, fact.seq) for fact in reading.events[attempt] if fact.type == "alive"]
+    taken = [(event.stream_id, event.seq) for event in reading.events[attempt] if event.type == "alive"]
     assert sorted(taken) == sorted([(holed, 1), (holed, 2), *((whole, n) for n in range(1, 5))])
     assert [(hole.attempt_id, hole.stream_id, hole.seq) for hole in reading.holes] == [(attempt, holed, 3)]
 
@@ -194,10 +194,10 @@ async def test_a_read_is_limited_and_the_next_continues_where_it_stopped(conn: A
     assert folded == [[1, 2, 3], [4, 5, 6], [7]]
 
 
-async def test_a_claim_waits_for_nobody(engine: AsyncEngine) -> None:
+async def test_a_claim_never_waits(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         attempts = await make_room(conn)
     async with engine.begin() as one, engine.begin() as other:
         await cursors.claim_cursors(one, attempts, 1, supported=CARRIED)
-        # Whoever waited would meet lock_timeout, and raise.
+        # A claim that waited would raise after lock_timeout.
         assert await cursors.claim_cursors(other, attempts, 1, supported=CARRIED) == []

@@ -59,7 +59,7 @@ async def test_a_score_can_become_unknown(conn: AsyncConnection) -> None:
     assert await read_score(conn, attempt) is None
 
 
-async def test_the_judge_is_told_the_pinned_policy_and_rulebook_and_what_was_observed(conn: AsyncConnection) -> None:
+async def test_a_score_is_computed_from_the_attempts_policy_rulebook_and_observations(conn: AsyncConnection) -> None:
     told: list[tuple[Sequence[CountedFlag], Observed, dict[str, Any], int]] = []
 
     def judge(flags: Sequence[CountedFlag], seen: Observed, settings: dict[str, Any], rulebook_version: int) -> Score:

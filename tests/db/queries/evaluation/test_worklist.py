@@ -15,7 +15,7 @@ CARRIED = {1}
 
 
 async def make_room(conn: AsyncConnection, students: int = 1) -> list[UUID]:
-    """Attempts of one exam; each has one unjudged fact, `attempt_started`."""
+    """Attempts of one exam; each has one unfolded event, `attempt_started`."""
     exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
     return [await make_attempt(conn, exam_id, await make_user(conn)) for _ in range(students)]
 
@@ -28,7 +28,7 @@ async def fold(conn: AsyncConnection, attempt_id: UUID) -> None:
 
 
 async def make_old_stream(conn: AsyncConnection, attempt_id: UUID, days: float) -> None:
-    """One stream opened so many days ago, with one fact."""
+    """One stream opened so many days ago, with one event."""
     old = first_id(datetime.now(UTC) - timedelta(days=days))
     stream = await make_stream(conn, attempt_id)
     await conn.execute(update(EventStream).where(EventStream.id == stream).values(id=old))
@@ -40,7 +40,7 @@ async def listed(conn: AsyncConnection, days_ago: int = 0) -> list[UUID]:
     return [one.attempt_id for one in found.waiting]
 
 
-async def test_a_new_attempt_is_unjudged_until_it_is_folded(conn: AsyncConnection) -> None:
+async def test_a_new_attempt_is_on_the_list_until_it_is_folded(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     assert await listed(conn) == [attempt]
     await fold(conn, attempt)
@@ -49,7 +49,7 @@ async def test_a_new_attempt_is_unjudged_until_it_is_folded(conn: AsyncConnectio
     assert await listed(conn) == [attempt]
 
 
-async def test_the_longest_waiting_comes_first(conn: AsyncConnection) -> None:
+async def test_the_attempt_that_waits_longest_is_first(conn: AsyncConnection) -> None:
     attempts = await make_room(conn, 3)
     now = datetime.now(UTC)
     for age, attempt in zip((10, 30, 20), attempts, strict=True):
@@ -83,7 +83,7 @@ async def test_another_rulebook_is_left_to_a_worker_that_carries_it_and_counted(
     assert (found.waiting, found.unsupported) == ([], 3)
 
 
-async def test_streams_of_older_days_are_looked_at_only_when_asked_for(conn: AsyncConnection) -> None:
+async def test_streams_of_older_days_are_read_only_on_request(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     await fold(conn, attempt)
     await make_old_stream(conn, attempt, 5.5)

@@ -59,13 +59,13 @@ async def stored(writer: asyncpg.Connection, stream_id: UUID) -> list[tuple[int,
 
 
 async def partition(writer: asyncpg.Connection) -> str:
-    """Today's partition, where a test may add a constraint of its own."""
+    """Today's partition, where a test may add a constraint."""
     await events.copy_events(writer, [segment(uuid7(), 1)])
     return str(await writer.fetchval("SELECT tableoid::regclass FROM monitoring_events"))
 
 
 async def waits(looker: asyncpg.Connection, waiter: asyncpg.Connection) -> None:
-    """Until `waiter` waits for a lock somebody else holds."""
+    """Wait until `waiter` waits for a lock of another transaction."""
     pid = waiter.get_server_pid()
     async with asyncio.timeout(PATIENCE_S):
         while not await looker.fetchval("SELECT cardinality(pg_blocking_pids($1)) FROM pg_sleep(0.01)", pid):
@@ -91,7 +91,7 @@ async def test_a_copy_that_meets_a_duplicate_stores_nothing(writer: asyncpg.Conn
     assert await stored(writer, stream_id) == [(1, "paste"), (2, "paste")]
 
 
-async def test_inserting_what_is_missing_may_be_repeated_and_says_what_was_known(writer: asyncpg.Connection) -> None:
+async def test_inserting_missing_events_may_be_repeated_and_returns_the_known_ones(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
     await events.copy_events(writer, [segment(stream_id, 1, 2)])
     assert await events.insert_missing_events(writer, [segment(stream_id, 2, 3)]) == InsertOutcome(
@@ -103,7 +103,7 @@ async def test_inserting_what_is_missing_may_be_repeated_and_says_what_was_known
     assert await stored(writer, stream_id) == [(1, "paste"), (2, "paste"), (3, "paste")]
 
 
-async def test_what_stands_already_is_not_overwritten(writer: asyncpg.Connection) -> None:
+async def test_stored_events_are_not_overwritten(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
     await events.copy_events(writer, [segment(stream_id, 1)])
     await events.insert_missing_events(writer, [segment(stream_id, 1, payload='{"chars":999}')])
@@ -140,7 +140,7 @@ async def constrain(writer: asyncpg.Connection) -> None:
 
 
 @pytest.mark.parametrize(("changes", "sqlstate"), POISON)
-async def test_poison_of_every_class_becomes_a_tombstone_and_its_neighbours_are_stored(
+async def test_refused_rows_of_every_class_become_tombstones_and_their_neighbors_are_stored(
     writer: asyncpg.Connection, changes: dict[str, Any], sqlstate: str
 ) -> None:
     await constrain(writer)
@@ -188,7 +188,7 @@ async def test_many_poisoned_places_in_a_large_flush_are_found_in_one_transactio
     assert tuple(moments) == (50 * 5 + 200 * 20, 1)
 
 
-async def test_a_number_refused_by_the_try_whose_end_was_not_heard_is_told_by_the_next(
+async def test_a_number_refused_by_a_try_with_unknown_result_is_returned_by_the_next(
     writer: asyncpg.Connection,
 ) -> None:
     stream_id = uuid7()
@@ -254,7 +254,7 @@ async def test_a_late_batch_that_ends_before_a_lost_span_is_known_and_acknowledg
     assert await events.insert_missing_events(writer, [late]) == InsertOutcome(known=(late,))
 
 
-async def test_a_span_whose_end_was_not_heard_is_known_when_it_is_repeated(writer: asyncpg.Connection) -> None:
+async def test_a_span_of_a_try_with_unknown_result_is_known_when_it_is_repeated(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
     await events.copy_events(writer, [segment(stream_id, 1, 2, 3)])
     for _ in range(2):

@@ -59,7 +59,7 @@ async def facts(conn: AsyncConnection, attempt_id: UUID) -> list[dict[str, Any]]
         for payload in ('{"chars":4,"item":"q1"}', '{"chars":3}', "{}", '{"chars":"3","item":"q1"}')
     ],
 )
-async def test_any_difference_is_found_and_stated(
+async def test_any_difference_is_found_and_recorded(
     conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, changes: dict[str, Any]
 ) -> None:
     await store(conn, stream_id, SENT)
@@ -87,7 +87,7 @@ async def test_times_are_compared_to_the_millisecond_in_any_year(
     assert await resends.record_altered_resends(conn, attempt_id, stream_id, [entry]) == []
 
 
-async def test_a_number_is_told_once_however_often_it_is_sent(
+async def test_a_number_is_recorded_once_even_when_it_is_sent_often(
     conn: AsyncConnection, attempt_id: UUID, stream_id: UUID
 ) -> None:
     entries = [msgspec.structs.replace(SENT, seq=seq) for seq in (1, 2, 3)]
@@ -96,7 +96,7 @@ async def test_a_number_is_told_once_however_often_it_is_sent(
     assert await resends.record_altered_resends(conn, attempt_id, stream_id, altered[:2]) == [1, 2]
     assert await resends.record_altered_resends(conn, attempt_id, stream_id, altered) == [3]
     assert await resends.record_altered_resends(conn, attempt_id, stream_id, altered) == []
-    assert [fact["seqs"] for fact in await facts(conn, attempt_id)] == [[1, 2], [3]]
+    assert [event["seqs"] for event in await facts(conn, attempt_id)] == [[1, 2], [3]]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_a_number_is_told_once_however_often_it_is_sent(
     [tombstone(1, RejectCode.BAD_SHAPE, b""), lost_entry(1, 1, "overflow"), Entry(1, "stream_closed", 0, 0, "{}")],
     ids=["tombstone", "span", "end"],
 )
-async def test_what_stands_in_place_of_an_event_has_no_content_to_compare(
+async def test_a_marker_has_no_content_to_compare(
     conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, stored: Entry
 ) -> None:
     await store(conn, stream_id, stored)

@@ -20,7 +20,7 @@ async def streams_of(conn: AsyncConnection, candidate: Candidate) -> list[EventS
     return list(found.scalars())
 
 
-async def test_facts_follow_one_another_and_say_when_they_were_stated(conn: AsyncConnection) -> None:
+async def test_system_events_are_numbered_and_have_the_time_of_the_server(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     assert (
         await append_events(conn, candidate.attempt_id, [ServerEvent("paused", {"by": "x"}), ServerEvent("resumed")])
@@ -42,7 +42,7 @@ async def test_facts_of_many_attempts_are_appended_at_once(conn: AsyncConnection
     assert await append_to_each(conn, {}) == {}
 
 
-async def test_an_attempt_nobody_knows_has_no_facts(conn: AsyncConnection) -> None:
+async def test_an_unknown_attempt_is_not_found(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     with pytest.raises(NotFound):
         await append_to_each(conn, {candidate.attempt_id: [ServerEvent("paused")], uuid4(): [ServerEvent("paused")]})
@@ -58,7 +58,7 @@ async def test_a_system_stream_is_followed_by_a_new_one_after_a_day(conn: AsyncC
     assert (await append_events(conn, candidate.attempt_id, [ServerEvent("resumed")])).last == 1
     before, after = await streams_of(conn, candidate)
     assert (before, created_ms(after) - created_ms(before) >= STREAM_MS) == (old, True)
-    assert [fact for fact, _ in await system_events(conn, candidate.attempt_id)] == [
+    assert [event for event, _ in await system_events(conn, candidate.attempt_id)] == [
         "attempt_started",
         "paused",
         "resumed",

@@ -23,7 +23,7 @@ async def create(conn: AsyncConnection, creator_id: UUID, **values: Any) -> UUID
     return await exams.create_exam(conn, creator_id=creator_id, policy={"a": 1}, **values)
 
 
-async def test_an_exam_comes_with_its_first_policy_and_its_feed(conn: AsyncConnection) -> None:
+async def test_a_new_exam_has_its_first_policy_and_a_feed(conn: AsyncConnection) -> None:
     teacher = await factories.make_user(conn, role=Role.TEACHER)
     exam_id = await create(conn, teacher)
     view = await exams.read_exam(conn, exam_id, teacher)
@@ -35,7 +35,7 @@ async def test_an_exam_comes_with_its_first_policy_and_its_feed(conn: AsyncConne
     assert await feed.read_heads(conn, [exam_id]) == {exam_id: 0}
 
 
-async def test_an_exam_is_there_for_its_maker_administrators_and_whom_they_permit(conn: AsyncConnection) -> None:
+async def test_an_exam_is_visible_to_its_creator_administrators_and_permitted_teachers(conn: AsyncConnection) -> None:
     maker, other = [await factories.make_user(conn, role=Role.TEACHER) for _ in range(2)]
     admin = await factories.make_user(conn, role=Role.ADMIN)
     exam_id = await create(conn, maker)
@@ -61,7 +61,7 @@ async def test_who_calls_themselves_an_administrator_sees_no_more_for_it(conn: A
     assert await exams.list_visible(conn, user_id=maker, role=Role.TEACHER) == []
 
 
-async def test_a_list_goes_on_after_the_exam_named(conn: AsyncConnection) -> None:
+async def test_a_list_continues_after_the_given_exam(conn: AsyncConnection) -> None:
     teacher = await factories.make_user(conn, role=Role.TEACHER)
     made = [await create(conn, teacher) for _ in range(4)]
     newest = await exams.list_visible(conn, user_id=teacher, role=Role.TEACHER, limit=2)
@@ -70,7 +70,7 @@ async def test_a_list_goes_on_after_the_exam_named(conn: AsyncConnection) -> Non
     assert [exam.exam_id for exam in older] == [made[1], made[0]]
 
 
-async def test_an_exam_counts_who_is_on_its_roster_and_who_sits_it(conn: AsyncConnection) -> None:
+async def test_an_exam_counts_its_roster_and_its_running_attempts(conn: AsyncConnection) -> None:
     teacher = await factories.make_user(conn, role=Role.TEACHER)
     exam_id = await factories.make_exam(conn, teacher)
     ada, eve, max_ = [await factories.make_user(conn) for _ in range(3)]
@@ -97,7 +97,7 @@ async def test_an_edit_counts_and_is_for_editors(conn: AsyncConnection) -> None:
     assert (view.title, view.version) == ("Latin", 2)
 
 
-async def test_an_exam_is_taken_back_only_while_nobody_sits_it(conn: AsyncConnection) -> None:
+async def test_an_exam_is_unpublished_only_while_no_attempt_is_running(conn: AsyncConnection) -> None:
     teacher = await factories.make_user(conn, role=Role.TEACHER)
     exam_id = await create(conn, teacher)
     assert await exams.publish_exam(conn, exam_id, teacher)
@@ -139,14 +139,14 @@ async def test_an_exam_in_which_an_attempt_is_being_begun_is_not_taken_back(engi
 
 
 async def _waits_for_a_lock(engine: AsyncEngine) -> None:
-    """Until somebody in this database waits for another's lock."""
+    """Wait until a transaction of this database waits for a lock."""
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     async with asyncio.timeout(20), engine.connect() as conn:
         while not (await conn.execute(waiting)).scalar_one():
             await conn.rollback()
-            await asyncio.sleep(0.01)  # PostgreSQL tells nobody that it waits
+            await asyncio.sleep(0.01)  # PostgreSQL does not notify about waiting locks
 
 
 async def test_results_once_released_stay_so(conn: AsyncConnection) -> None:

@@ -24,7 +24,7 @@ async def make(conn: AsyncConnection) -> tuple[UUID, UUID, UUID]:
     return await make_exam(conn, maker), maker, other
 
 
-async def test_items_come_back_in_order_and_the_maximum_score_follows(conn: AsyncConnection) -> None:
+async def test_items_are_read_in_order_and_update_the_maximum_score(conn: AsyncConnection) -> None:
     exam_id, maker, _ = await make(conn)
     assert await items.read_newest_items(conn, exam_id, maker) == items.ItemSet(0, [], with_keys=True)
     assert await items.replace_items(conn, exam_id, maker, ASKED) == 1
@@ -43,7 +43,7 @@ async def test_an_older_version_stays_as_it_was(conn: AsyncConnection) -> None:
     assert (await conn.execute(select(Exam.max_score))).scalar_one() == 0
 
 
-async def test_whoever_saw_an_older_version_replaces_nothing(conn: AsyncConnection) -> None:
+async def test_an_edit_of_an_older_version_is_refused(conn: AsyncConnection) -> None:
     exam_id, maker, _ = await make(conn)
     await items.replace_items(conn, exam_id, maker, ASKED)
     with pytest.raises(Conflict, match="version 1"):
@@ -54,7 +54,9 @@ async def test_whoever_saw_an_older_version_replaces_nothing(conn: AsyncConnecti
     ("grants", "keys"),
     [(Grants(can_view=True), False), (Grants(can_review=True), True), (Grants(can_edit=True), True)],
 )
-async def test_keys_are_read_only_for_who_may_edit_or_review(conn: AsyncConnection, grants: Grants, keys: bool) -> None:
+async def test_keys_are_read_only_with_the_permission_to_edit_or_review(
+    conn: AsyncConnection, grants: Grants, keys: bool
+) -> None:
     exam_id, maker, other = await make(conn)
     await items.replace_items(conn, exam_id, maker, ASKED)
     await permissions.grant(conn, exam_id, maker, f"u-{other}", grants)
@@ -64,9 +66,7 @@ async def test_keys_are_read_only_for_who_may_edit_or_review(conn: AsyncConnecti
 
 
 @pytest.mark.parametrize("grants", [Grants(can_invigilate=True), Grants(can_view_analytics=True)])
-async def test_who_only_watches_sees_no_items_and_who_may_nothing_no_exam(
-    conn: AsyncConnection, grants: Grants
-) -> None:
+async def test_an_invigilator_sees_no_items_and_other_teachers_no_exam(conn: AsyncConnection, grants: Grants) -> None:
     exam_id, maker, other = await make(conn)
     for call in (items.read_newest_items(conn, exam_id, other), items.replace_items(conn, exam_id, other, ASKED)):
         with pytest.raises(NotFound):

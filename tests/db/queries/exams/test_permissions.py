@@ -14,7 +14,7 @@ from tests.factories import make_exam, make_user
 ALL = Grants(can_view=True, can_edit=True, can_invigilate=True, can_review=True, can_view_analytics=True)
 
 
-async def test_a_grant_says_exactly_what_is_permitted_from_now_on(conn: AsyncConnection) -> None:
+async def test_a_grant_replaces_all_permissions(conn: AsyncConnection) -> None:
     maker, other = [await make_user(conn, role=Role.TEACHER) for _ in range(2)]
     exam_id = await make_exam(conn, maker)
     grantee = await permissions.grant(conn, exam_id, maker, f"U-{other}".upper(), ALL)
@@ -30,7 +30,7 @@ async def test_a_grant_says_exactly_what_is_permitted_from_now_on(conn: AsyncCon
         await permissions.withdraw(conn, exam_id, maker, f"u-{other}")
 
 
-async def test_not_even_a_teacher_who_may_everything_grants_anything(conn: AsyncConnection) -> None:
+async def test_a_teacher_with_all_permissions_cannot_grant_any(conn: AsyncConnection) -> None:
     maker, other, third = [await make_user(conn, role=Role.TEACHER) for _ in range(3)]
     admin = await make_user(conn, role=Role.ADMIN)
     exam_id = await make_exam(conn, maker)
@@ -44,7 +44,7 @@ async def test_not_even_a_teacher_who_may_everything_grants_anything(conn: Async
             await permissions.withdraw(conn, exam_id, who, f"u-{other}")
 
 
-async def test_only_active_teachers_who_did_not_make_the_exam_are_granted_anything(conn: AsyncConnection) -> None:
+async def test_only_active_teachers_other_than_the_creator_get_permissions(conn: AsyncConnection) -> None:
     maker, gone = [await make_user(conn, role=Role.TEACHER) for _ in range(2)]
     exam_id = await make_exam(conn, maker)
     await users.set_active(conn, f"u-{gone}", active=False)

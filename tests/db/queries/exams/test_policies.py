@@ -20,7 +20,7 @@ async def test_a_policy_is_followed_by_the_next_version_and_stays(conn: AsyncCon
     assert stored.scalars().all() == [{"preset": "browser"}, {"preset": "camera"}]
 
 
-async def test_whoever_saw_an_older_policy_replaces_nothing(conn: AsyncConnection) -> None:
+async def test_an_edit_of_an_older_policy_is_refused(conn: AsyncConnection) -> None:
     maker = await make_user(conn, role=Role.TEACHER)
     exam_id = await make_exam(conn, maker)
     await policies.replace_policy(conn, exam_id, maker, {}, seen=1)

@@ -18,7 +18,7 @@ async def test_enrolling_again_changes_nothing(conn: AsyncConnection) -> None:
     assert await rosters.enroll(conn, exam_id, []) == set()
 
 
-async def test_a_roster_is_listed_by_username_with_those_who_left(conn: AsyncConnection) -> None:
+async def test_a_roster_is_listed_by_username_with_removed_students(conn: AsyncConnection) -> None:
     teacher = await factories.make_user(conn, role=Role.TEACHER)
     exam_id, neighbour = [await factories.make_exam(conn, teacher) for _ in range(2)]
     students = [await factories.make_user(conn, name=f"S {number}") for number in range(3)]
@@ -33,7 +33,7 @@ async def test_a_roster_is_listed_by_username_with_those_who_left(conn: AsyncCon
     assert after == [entries[1]]
 
 
-async def test_a_roster_is_for_who_may_view_or_edit_the_exam(conn: AsyncConnection) -> None:
+async def test_a_roster_needs_the_permission_to_view_or_edit(conn: AsyncConnection) -> None:
     maker, other = [await factories.make_user(conn, role=Role.TEACHER) for _ in range(2)]
     exam_id = await factories.make_exam(conn, maker)
     with pytest.raises(NotFound):

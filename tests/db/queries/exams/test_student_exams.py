@@ -62,7 +62,7 @@ async def test_a_list_can_be_one_exam_or_a_page_and_leaves_out_what_is_not_for_t
         (None, BEFORE, "closed"),
     ],
 )
-def test_without_an_attempt_the_exam_s_times_say_how_it_stands(
+def test_without_an_attempt_the_state_follows_from_the_opening_hours(
     opens_at: datetime | None, closes_at: datetime | None, state: str
 ) -> None:
     assert derive_state(None, opens_at, closes_at, NOW) == state

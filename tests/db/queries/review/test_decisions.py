@@ -14,7 +14,7 @@ from tests.factories import make_attempt, make_exam, make_flag, make_user
 
 
 class Case:
-    """One flag and somebody to decide about it."""
+    """One flag and a reviewer."""
 
     def __init__(self, teacher: UUID, exam: UUID, attempt: UUID, flag: UUID) -> None:
         self.teacher = teacher
@@ -46,7 +46,7 @@ async def case(conn: AsyncConnection) -> Case:
     return await make_case(conn)
 
 
-async def test_a_flag_in_hand_shows_its_status_and_the_last_decision(conn: AsyncConnection, case: Case) -> None:
+async def test_a_locked_flag_has_its_status_and_its_last_review(conn: AsyncConnection, case: Case) -> None:
     fresh = await decisions.lock_flag(conn, case.exam, case.flag)
     assert fresh == decisions.LockedFlag(case.attempt, FlagStatus.OPEN, None)
 
@@ -60,13 +60,13 @@ async def test_a_flag_in_hand_shows_its_status_and_the_last_decision(conn: Async
     assert (decided.last.reviewer_id, decided.last.reviewer, decided.last.command_id) == (case.teacher, "Tess", command)
 
 
-async def test_a_flag_of_another_exam_cannot_be_taken_in_hand(conn: AsyncConnection, case: Case) -> None:
+async def test_a_flag_of_another_exam_cannot_be_locked(conn: AsyncConnection, case: Case) -> None:
     other = await make_case(conn)
     assert await decisions.lock_flag(conn, other.exam, case.flag) is None
     assert await decisions.lock_flag(conn, case.exam, uuid4()) is None
 
 
-async def test_a_spent_command_decides_nothing(conn: AsyncConnection, case: Case) -> None:
+async def test_a_repeated_command_decides_nothing(conn: AsyncConnection, case: Case) -> None:
     command = uuid4()
     await case.decide(conn, FlagStatus.OPEN, FlagStatus.CONFIRMED, command)
     with pytest.raises(IntegrityError, match="command_id"):
@@ -76,7 +76,7 @@ async def test_a_spent_command_decides_nothing(conn: AsyncConnection, case: Case
     assert len((await conn.execute(select(FlagReview.id))).all()) == 1
 
 
-async def test_a_flag_in_hand_is_nobody_elses_and_its_attempt_is_not_folded(engine: AsyncEngine) -> None:
+async def test_a_locked_flag_cannot_be_locked_again_and_its_attempt_is_not_folded(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         case = await make_case(conn)
     async with engine.begin() as holder, engine.begin() as other:
@@ -114,9 +114,7 @@ async def test_waiting_for_a_flag_ends_in_time(engine: AsyncEngine) -> None:
         await second.rollback()
 
 
-async def test_a_decision_has_what_was_concluded_about_the_attempt_concluded_anew(
-    conn: AsyncConnection, case: Case
-) -> None:
+async def test_a_decision_makes_the_analysis_of_the_attempt_stale(conn: AsyncConnection, case: Case) -> None:
     await conn.execute(insert(BehaviorAnalysis).values(attempt_id=case.attempt, state="done"))
     await case.decide(conn, FlagStatus.OPEN, FlagStatus.DISMISSED, uuid4())
     assert (await conn.execute(select(BehaviorAnalysis.state))).scalar_one() == "stale"

@@ -9,7 +9,7 @@ from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 
 
-async def test_what_is_no_fact_of_the_attempt_is_found_by_its_place(conn: AsyncConnection) -> None:
+async def test_citations_that_are_not_events_of_the_attempt_are_found_by_position(conn: AsyncConnection) -> None:
     exam = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
     attempt, neighbour = [await make_attempt(conn, exam, await make_user(conn)) for _ in range(2)]
     stream, foreign = [await make_stream(conn, one) for one in (attempt, neighbour)]
@@ -20,7 +20,7 @@ async def test_what_is_no_fact_of_the_attempt_is_found_by_its_place(conn: AsyncC
     assert await service_reports.find_missing_events(conn, attempt, []) == []
 
 
-async def test_indicators_are_added_to_an_analysis_that_is_there(conn: AsyncConnection) -> None:
+async def test_indicators_are_added_to_an_existing_analysis(conn: AsyncConnection) -> None:
     exam = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
     attempt, other = [await make_attempt(conn, exam, await make_user(conn)) for _ in range(2)]
     await conn.execute(insert(BehaviorAnalysis).values(attempt_id=attempt, originality_indicators=[{"text": "a"}]))

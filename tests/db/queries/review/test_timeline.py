@@ -33,14 +33,14 @@ async def make_streams(conn: AsyncConnection, *stored_at: list[int]) -> tuple[UU
 
 
 async def read_pages(conn: AsyncConnection, streams: list[StreamInfo], limit: int) -> list[tuple[int, int]]:
-    """Every fact, as the number of its stream and its own."""
+    """Every event, as the number of its stream and its own."""
     numbers = {stream.stream_id: number for number, stream in enumerate(streams)}
     positions: dict[UUID, int] = {}
     seen = []
     while True:
         window = await timeline.read_page(conn, streams, positions=positions, wanted=EVERYTHING, limit=limit)
         assert len(window.events) <= limit
-        seen += [(numbers[fact.stream_id], fact.seq) for fact in window.events]
+        seen += [(numbers[event.stream_id], event.seq) for event in window.events]
         if window.is_last:
             return seen
         positions = window.positions
@@ -57,7 +57,7 @@ seconds = st.lists(st.integers(0, 5), max_size=5)
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(seconds, min_size=1, max_size=3), st.integers(1, 4))
-async def test_any_pages_of_any_clock_show_each_fact_once_and_each_stream_in_its_order(
+async def test_all_pages_show_each_event_once_and_each_stream_in_order_with_any_clock(
     conn: AsyncConnection, stored_at: list[list[int]], limit: int
 ) -> None:
     _, streams = await make_streams(conn, *stored_at)
@@ -103,6 +103,6 @@ async def test_facts_are_counted_over_all_streams(conn: AsyncConnection) -> None
     assert await timeline.count_events(conn, []) == 0
 
 
-async def test_before_it_has_ended_nothing_is_concluded_about_an_attempt(conn: AsyncConnection) -> None:
+async def test_a_running_attempt_has_no_analysis(conn: AsyncConnection) -> None:
     attempt_id, _ = await make_streams(conn)
     assert await timeline.read_analysis(conn, attempt_id) is None

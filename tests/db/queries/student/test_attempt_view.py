@@ -34,7 +34,7 @@ def test_what_a_student_is_shown_of_an_item_has_no_room_for_a_key() -> None:
     assert set(PaperItem.__struct_fields__) == {"item", "kind", "prompt", "choices", "points"}
 
 
-async def test_nobody_else_s_attempt_is_there_nor_one_of_another_exam_s_code(conn: AsyncConnection) -> None:
+async def test_attempts_of_other_students_and_exams_of_other_codes_are_not_found(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     for owner in (Owner(uuid4()), Owner(seeded.student_id, uuid4())):
         with pytest.raises(NotFound):
@@ -44,7 +44,7 @@ async def test_nobody_else_s_attempt_is_there_nor_one_of_another_exam_s_code(con
     assert await read_attempt_view(conn, seeded.attempt_id, Owner(seeded.student_id, seeded.exam_id))
 
 
-async def test_an_exam_without_items_has_none_and_is_there(conn: AsyncConnection) -> None:
+async def test_an_exam_without_items_is_read_without_items(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn, [])
     assert await list_item_names(conn, seeded.attempt_id, Owner(seeded.student_id)) == set()
 

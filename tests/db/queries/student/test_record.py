@@ -20,7 +20,7 @@ async def read(conn: AsyncConnection, seeded: SeededAttempt) -> Record:
     return record
 
 
-async def test_there_is_none_while_the_attempt_runs_nor_for_anybody_else(conn: AsyncConnection) -> None:
+async def test_a_running_attempt_has_no_record_and_no_other_student_sees_one(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     owner = Owner(seeded.student_id)
     assert await read_record(conn, seeded.attempt_id, owner) is None
@@ -30,7 +30,7 @@ async def test_there_is_none_while_the_attempt_runs_nor_for_anybody_else(conn: A
         assert await read_record(conn, seeded.attempt_id, other) is None
 
 
-async def test_flags_are_shown_once_a_person_has_decided_and_the_rules_others_at_release(
+async def test_reviewed_flags_are_shown_and_the_other_flags_of_rules_after_the_release(
     conn: AsyncConnection,
 ) -> None:
     seeded = await seed_attempt(conn)
@@ -59,7 +59,7 @@ async def test_flags_are_shown_once_a_person_has_decided_and_the_rules_others_at
     assert [flag.status for flag in after.flags if flag.source == "llm"] == ["confirmed"]
 
 
-async def test_nothing_waits_for_a_person_when_only_notes_are_open(conn: AsyncConnection) -> None:
+async def test_open_notes_wait_for_no_reviewer(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     await end(conn, seeded)
     await make_flag(conn, seeded.attempt_id)
@@ -82,7 +82,7 @@ async def test_what_was_recorded_is_counted_by_kind(conn: AsyncConnection) -> No
     assert recorded["answered"].first_at <= recorded["answered"].last_at
 
 
-async def test_a_record_is_concluded_once_it_was_analysed_or_is_waited_for_no_longer(conn: AsyncConnection) -> None:
+async def test_a_record_is_concluded_after_the_analysis_or_after_the_wait(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     await end(conn, seeded)
     assert not (await read(conn, seeded)).is_concluded

@@ -71,7 +71,7 @@ async def test_it_is_the_student_s_own_with_their_profile_and_newest_attempts_fi
     assert [one.exam_id for one in only.attempts] == [seeded_attempts[1].exam_id]
 
 
-async def test_nobody_has_no_transcript(conn: AsyncConnection) -> None:
+async def test_an_unknown_student_has_no_transcript(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     with pytest.raises(NotFound):
         await read_transcript(conn, Owner(seeded.exam_id))
