@@ -32,13 +32,13 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     last: int
 
 
-class _Lost(msgspec.Struct):
+class _LostSpan(msgspec.Struct):
     """Payload of `events_lost`: the first number of the span."""
 
     first: int = msgspec.field(name="from")
 
 
-_decode_lost: Final = msgspec.json.Decoder(_Lost).decode
+_decode_lost: Final = msgspec.json.Decoder(_LostSpan).decode
 
 
 def follows(event: StoredEvent, expected: int) -> bool:

@@ -1,4 +1,4 @@
-"""Candidates as the record knows them: hellos, connections, streams of any age."""
+"""Candidates in the database: hellos, connections, and streams of any age."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ DAY_MS = 24 * 3600 * 1000
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """One attempt and whose it is."""
+    """One attempt with its exam and student."""
 
     exam_id: UUID
     attempt_id: UUID
@@ -74,7 +74,7 @@ async def let_expire(conn: AsyncConnection, hub: UUID, seconds: float = 1) -> No
 
 
 async def let_pass(conn: AsyncConnection, attempt_ids: Sequence[UUID], seconds: float) -> None:
-    """Make the closed connections of these attempts look as if they had been closed so much earlier."""
+    """Move the end of these attempts' closed connections into the past."""
     await conn.execute(
         update(Connection)
         .where(Connection.attempt_id.in_(attempt_ids))
@@ -83,7 +83,7 @@ async def let_pass(conn: AsyncConnection, attempt_ids: Sequence[UUID], seconds: 
 
 
 async def age_stream(conn: AsyncConnection, stream_id: UUID, ms: int) -> UUID:
-    """Give a stream, and its facts, the id it would have if it had been opened so much earlier."""
+    """Change the id of a stream to that of a stream that opened `ms` earlier."""
     older = UUID(int=stream_id.int - (ms << 80))
     names = {"older": older, "newer": stream_id}
     for statement in (
@@ -108,7 +108,7 @@ async def system_events(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[s
 
 
 async def places(conn: AsyncConnection, stream_id: UUID) -> list[tuple[int, str, Any]]:
-    """The rows of a stream: number, type, and the first number it stands for."""
+    """Read the rows of a stream: number, type, and the first number of a lost span."""
     found = await conn.execute(
         select(MonitoringEvent.seq, MonitoringEvent.event_type, MonitoringEvent.data_payload["from"])
         .where(MonitoringEvent.stream_id == stream_id)
@@ -122,5 +122,5 @@ def _seconds(seconds: float) -> Any:
 
 
 async def disconnect(conn: AsyncConnection, candidate: Candidate, generation: int, cause: str = "gone") -> bool:
-    """Close one connection; whether it was open."""
+    """Close one connection; return whether it was open."""
     return bool(await connections.close_connections(conn, [Closing(candidate.attempt_id, generation, cause)]))

@@ -1,4 +1,4 @@
-"""Rows for tests, made through the project's own queries where there are any."""
+"""Rows for tests, created with the project's queries where possible."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -61,7 +61,7 @@ async def make_stream(conn: AsyncConnection, attempt_id: UUID, *, time_base: int
 async def make_connection(
     conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, *, opened_s: float = 0, closed_s: float | None = None
 ) -> None:
-    """Let a client have been connected so many seconds after the attempt's start, until so many after it, or still."""
+    """Add a connection, from and until so many seconds after the start of the attempt; open without `closed_s`."""
     started = select(ExamAttempt.started_at).where(ExamAttempt.id == attempt_id).scalar_subquery()
     newest = select(func.coalesce(func.max(Connection.generation), 0) + 1).where(Connection.attempt_id == attempt_id)
     await conn.execute(
@@ -102,7 +102,7 @@ async def store_events(
 
 
 async def make_flag(conn: AsyncConnection, attempt_id: UUID, *, episode: str = "1", confidence: float = 0.8) -> UUID:
-    """Raise a rule's flag that cites nothing; its feed row is not written."""
+    """Add a flag of a rule without citations and without a feed row."""
     flag = flags.NewFlag(
         attempt_id=attempt_id,
         rule="left_page",

@@ -75,7 +75,7 @@ async def seed_attempt(
 
 
 async def answer(conn: AsyncConnection, seeded: SeededAttempt, item: str, value: Any, mono: int) -> int:
-    """Store an answer as the ingest does: the event, and the revision it states; returns its number."""
+    """Store an answer like the ingest: the event and its revision; return its number."""
     await factories.store_events(conn, seeded.stream_id, [("answered", {"item": item, "value": value}, mono)])
     last = await conn.execute(
         select(func.max(MonitoringEvent.seq)).where(MonitoringEvent.stream_id == seeded.stream_id)
@@ -105,7 +105,7 @@ def ending(action: Action = Action.SUBMIT, answers: Sequence[SubmittedAnswer] = 
 
 
 async def end(conn: AsyncConnection, seeded: SeededAttempt, how: Ending | None = None) -> EndedAttempt:
-    """End an attempt as every caller does: its row goes to the feed, last."""
+    """End an attempt and append its row to the feed."""
     ended = await end_attempt(conn, seeded.attempt_id, how or ending(), grading)
     if ended.row is not None:
         await feed.append(conn, ended.exam_id, [ended.row])

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, Forbidden
 from db.queries.accounts import credentials, users
-from db.queries.accounts.credentials import Outcome
+from db.queries.accounts.credentials import RefreshOutcome
 from db.queries.accounts.users import Account, SignIn
 from db.unit import Unit, change
 from hub.auth import tokens
@@ -199,10 +199,10 @@ async def refresh(
     with failures.count(address_of(request)):
         async with change(engine, None) as unit:
             rotation = await credentials.rotate_token(unit.conn, hash_secret(presented), hash_secret(successor))
-            if rotation.outcome is Outcome.REUSED and rotation.session is not None:
+            if rotation.outcome is RefreshOutcome.REUSED and rotation.session is not None:
                 _record(unit, request, rotation.session.account.user_id, "refresh_reused")
         # Raised after COMMIT: a session that ended because its token was reused must stay ended.
-        if rotation.outcome is not Outcome.ROTATED or rotation.session is None:
+        if rotation.outcome is not RefreshOutcome.ROTATED or rotation.session is None:
             raise Unauthenticated("The refresh token is not valid.")
     session = rotation.session
     return _hand_over(_signed_in(settings, session.account, session.session, successor, session.exam_id), page)

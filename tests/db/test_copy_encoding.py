@@ -1,4 +1,4 @@
-"""What is written for COPY, read back from PostgreSQL as any other query would see it."""
+"""What the COPY encoder writes, read back from PostgreSQL with ordinary queries."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Stretches against a model: a stream is a set of tiles; what is laid on it leaves no hole and no overlap."""
+"""Segments against a model: a stream stays without holes and overlaps."""
 
 import json
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.errors import AWAY
 from db.notify import Notifier
 from db.queries.analysis import analyses, drafts
-from db.queries.analysis.analyses import AnalysisTexts, AttemptFlags, ClaimedAnalysis, Verdict
+from db.queries.analysis.analyses import AnalysisResult, AnalysisTexts, AttemptFlags, ClaimedAnalysis
 from db.queries.evaluation import scores, worklist
 from db.unit import Unit, change
 from judgement.rules import RULEBOOKS, Rulebook
@@ -188,8 +188,8 @@ def _model_state(claim: ClaimedAnalysis, *, is_new: bool) -> ModelState:
     return ModelState.PENDING if is_new else claim.model_state
 
 
-def _verdict(concluded: Conclusion, flags: AttemptFlags) -> Verdict:
-    return Verdict(
+def _verdict(concluded: Conclusion, flags: AttemptFlags) -> AnalysisResult:
+    return AnalysisResult(
         anomaly_count=flags.anomalies,
         critical_events=flags.critical,
         integrity_score=concluded.integrity,
@@ -218,7 +218,7 @@ def _plain(sentences: Collection[Sentence]) -> list[dict[str, Any]]:
     return [msgspec.structs.asdict(sentence) for sentence in sentences]
 
 
-def _rounded(verdict: Verdict) -> Verdict:
+def _rounded(verdict: AnalysisResult) -> AnalysisResult:
     """Round the coverage to whole percents, as it is shown."""
     coverage = None if verdict.coverage is None else round(verdict.coverage, 2)
     return msgspec.structs.replace(verdict, coverage=coverage)

@@ -21,7 +21,7 @@ from db.errors import AWAY
 from db.notify import Notifier
 from db.queries.evaluation import checkpoints, cursors, flags, scores, worklist
 from db.queries.evaluation.checkpoints import Checkpoint
-from db.queries.evaluation.cursors import Cursor, Reading
+from db.queries.evaluation.cursors import Cursor, NextEvents
 from db.unit import Unit, change
 from judgement.engine import State
 from judgement.rules import RULEBOOKS, Rulebook
@@ -184,7 +184,7 @@ class Evaluator:
         self,
         folder: Folder,
         moving: Sequence[Cursor],
-        reading: Reading,
+        reading: NextEvents,
         starts: Mapping[UUID, State | Checkpoint | None],
     ) -> list[Fold]:
         folds = []
@@ -231,7 +231,7 @@ def _may_change_coverage(fold: Fold) -> bool:
 
 
 def _count(
-    folds: Sequence[Fold], reading: Reading, loaded: Mapping[UUID, Checkpoint], raised: Sequence[FlagRow]
+    folds: Sequence[Fold], reading: NextEvents, loaded: Mapping[UUID, Checkpoint], raised: Sequence[FlagRow]
 ) -> None:
     metrics.FACTS_REFOLDED.inc(sum(len(checkpoint.events) for checkpoint in loaded.values()))
     metrics.FACTS_FOLDED.inc(sum(len(fold.advance.events) for fold in folds))

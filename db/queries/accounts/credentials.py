@@ -38,7 +38,7 @@ class Session(msgspec.Struct, frozen=True):
     exam_id: UUID | None
 
 
-class Outcome(StrEnum):
+class RefreshOutcome(StrEnum):
     """The outcome of a refresh. `REUSED` ended the whole family."""
 
     ROTATED = "rotated"
@@ -49,11 +49,11 @@ class Outcome(StrEnum):
 class Rotation(msgspec.Struct, frozen=True):
     """The outcome of a refresh, and the session unless it was refused."""
 
-    outcome: Outcome
+    outcome: RefreshOutcome
     session: Session | None = None
 
 
-class Ticket(msgspec.Struct, frozen=True):
+class UsedTicket(msgspec.Struct, frozen=True):
     """A used ticket: its session and purpose. `expired`: it was used too late."""
 
     session: UUID
@@ -61,7 +61,7 @@ class Ticket(msgspec.Struct, frozen=True):
     expired: bool
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class CodeOwner(msgspec.Struct, frozen=True):
     """The student and the exam of an exam code."""
 
     account: Account
@@ -142,13 +142,13 @@ async def rotate_token(
     session = await _lock_family_of(conn, token_hash)
     current = None if session is None else await read_session(conn, session)
     if session is None or current is None:
-        return Rotation(Outcome.REFUSED)
+        return Rotation(RefreshOutcome.REFUSED)
     spendable = await _spendable(conn, token_hash)
     if spendable is None:
         await revoke_session(conn, session)
-        return Rotation(Outcome.REUSED, current)
+        return Rotation(RefreshOutcome.REUSED, current)
     if not spendable:
-        return Rotation(Outcome.REFUSED)
+        return Rotation(RefreshOutcome.REFUSED)
     successor = uuid7()
     await _add_token(conn, successor, session, current.account.user_id, successor_hash, current.exam_id, lifetime)
     await conn.execute(
@@ -156,7 +156,7 @@ async def rotate_token(
         .where(RefreshToken.id.in_(spendable))
         .values(replaced_by=successor, replaced_at=func.coalesce(RefreshToken.replaced_at, func.now()))
     )
-    return Rotation(Outcome.ROTATED, current)
+    return Rotation(RefreshOutcome.ROTATED, current)
 
 
 async def revoke_session(conn: AsyncConnection, session: UUID) -> None:
@@ -188,11 +188,11 @@ async def issue_ticket(
     return to_ms(issued.scalar_one())
 
 
-async def spend_ticket(conn: AsyncConnection, ticket_hash: bytes) -> Ticket | None:
+async def spend_ticket(conn: AsyncConnection, ticket_hash: bytes) -> UsedTicket | None:
     """Delete a ticket and return what it was for; None when it does not exist or was used before."""
     spent = await conn.execute(_SPEND, {"ticket": ticket_hash})
     row = spent.one_or_none()
-    return None if row is None else Ticket(row.session, row.purpose, row.expired)
+    return None if row is None else UsedTicket(row.session, row.purpose, row.expired)
 
 
 async def delete_expired(conn: AsyncConnection) -> int:
@@ -229,7 +229,7 @@ async def replace_codes(conn: AsyncConnection, exam_id: UUID, code_hashes: Mappi
     )
 
 
-async def find_candidate(conn: AsyncConnection, code_hash: bytes) -> Candidate | None:
+async def find_candidate(conn: AsyncConnection, code_hash: bytes) -> CodeOwner | None:
     """Find the student of a code: active and on the roster, with a published exam."""
     found = await conn.execute(
         select(User.id, User.username, User.full_name, User.role, CandidateCode.exam_id)
@@ -247,7 +247,7 @@ async def find_candidate(conn: AsyncConnection, code_hash: bytes) -> Candidate |
     row = found.one_or_none()
     if row is None:
         return None
-    return Candidate(Account(row.id, row.username, row.full_name, Role(row.role)), row.exam_id)
+    return CodeOwner(Account(row.id, row.username, row.full_name, Role(row.role)), row.exam_id)
 
 
 async def _add_token(

@@ -27,7 +27,7 @@ SELDOM_S: Final = 3600.0
 ERROR_CHARS: Final = 200
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class AnalysisResult(msgspec.Struct, frozen=True, kw_only=True):
     """The results of an analysis, as stored."""
 
     anomaly_count: int
@@ -64,7 +64,7 @@ class ClaimedAnalysis(msgspec.Struct, frozen=True, kw_only=True):
     facts: int
     revision: int
     model_state: ModelState
-    verdict: Verdict
+    verdict: AnalysisResult
     words: AnalysisTexts
 
 
@@ -179,7 +179,7 @@ async def claim_analysis(
     row = found.mappings().one_or_none()
     if row is None:
         return None
-    verdict, words = msgspec.convert(dict(row), Verdict), msgspec.convert(dict(row), AnalysisTexts)
+    verdict, words = msgspec.convert(dict(row), AnalysisResult), msgspec.convert(dict(row), AnalysisTexts)
     return msgspec.convert({**row, "verdict": verdict, "words": words}, ClaimedAnalysis)
 
 
@@ -213,7 +213,7 @@ async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> AttemptFlags:
 async def store_analysis(
     conn: AsyncConnection,
     claim: ClaimedAnalysis,
-    verdict: Verdict,
+    verdict: AnalysisResult,
     words: AnalysisTexts,
     model_state: ModelState,
     revision: int,
@@ -290,5 +290,5 @@ def _is_due() -> Any:
     return (BehaviorAnalysis.state != AnalysisState.DONE) & (BehaviorAnalysis.due_at <= func.clock_timestamp())
 
 
-_VERDICT: Final = tuple(getattr(BehaviorAnalysis, name) for name in Verdict.__struct_fields__)
+_VERDICT: Final = tuple(getattr(BehaviorAnalysis, name) for name in AnalysisResult.__struct_fields__)
 _WORDS: Final = tuple(getattr(BehaviorAnalysis, name) for name in AnalysisTexts.__struct_fields__)

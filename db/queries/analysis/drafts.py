@@ -23,7 +23,7 @@ PASTES_MAX: Final = 10_000
 T = TypeVar("T")
 
 
-class _Saved(msgspec.Struct, frozen=True):
+class _SavedDraft(msgspec.Struct, frozen=True):
     """The payload of a `draft_saved` that is a draft."""
 
     item: str
@@ -33,7 +33,7 @@ class _Saved(msgspec.Struct, frozen=True):
 async def read_drafts(conn: AsyncConnection, attempt_id: UUID, most: int = DRAFTS_MAX) -> list[Draft]:
     """Read the last drafts of an attempt. Payloads that do not fit are skipped."""
     rows = await _read(conn, attempt_id, "draft_saved", most)
-    return [Draft(saved.item, saved.text, at_ms) for at_ms, saved in _fitting(rows, _Saved)]
+    return [Draft(saved.item, saved.text, at_ms) for at_ms, saved in _fitting(rows, _SavedDraft)]
 
 
 async def read_pastes(conn: AsyncConnection, attempt_id: UUID, most: int = PASTES_MAX) -> list[PastedText]:

@@ -19,6 +19,7 @@ from db.queries import access
 from db.queries.analysis import analyses
 from db.queries.attempts import answers
 from db.queries.attempts.answers import Revision
+from db.queries.exams.items import Item
 from protocol.attempts import AttemptStatus, ItemKind, Marks
 from protocol.roles import Permission
 
@@ -33,17 +34,6 @@ class Grading(Protocol):
 
     def add_up(self, given: Sequence[float | None], max_score: float, passing_score: float) -> Marks:
         """Add up the points of the items."""
-
-
-class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One item of the attempt's version, with its key."""
-
-    item: str
-    kind: ItemKind
-    prompt: str
-    choices: list[str]
-    points: float
-    answer_key: Any
 
 
 class StoredGrade(msgspec.Struct, frozen=True, kw_only=True):

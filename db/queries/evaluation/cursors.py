@@ -72,7 +72,7 @@ class Hole(msgspec.Struct, frozen=True):
     seq: int
 
 
-class Reading(msgspec.Struct, frozen=True):
+class NextEvents(msgspec.Struct, frozen=True):
     """The next events of claimed attempts, in fold order, and the holes at which streams stopped.
 
     Attempts in `cut` have more events than one read returns.
@@ -152,12 +152,12 @@ async def read_events(
     cursors: Sequence[Cursor],
     limit: int = EVENTS_PER_TRANSACTION,
     per_stream: int = EVENTS_PER_STREAM,
-) -> Reading:
+) -> NextEvents:
     """Read the next events of each claimed attempt: about `limit` events, shared by their streams."""
     streams = {stream.stream_id: stream for cursor in cursors for stream in cursor.streams}
     most = max(min(per_stream, limit // max(len(streams), 1)), 1)
     read = await _next(conn, streams, most)
-    reading = Reading({}, [], set())
+    reading = NextEvents({}, [], set())
     for cursor in cursors:
         parts = []
         for stream in cursor.streams:

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
 from db.queries.attempts import grades
-from db.queries.attempts.grades import GradedAttempt, Item, ItemGrade, StoredGrade
+from db.queries.attempts.grades import GradedAttempt, ItemGrade, StoredGrade
+from db.queries.exams.items import Item
 from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Invalid, Unauthenticated, problems

@@ -1,4 +1,4 @@
-"""Each check finds what is planted, and nothing in a record that is whole."""
+"""Each check finds an error that a test makes, and reports none in correct data."""
 
 from typing import Any
 from uuid import UUID, uuid4

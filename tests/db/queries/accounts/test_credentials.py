@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import Exam, ExamEnrollment, RefreshToken, User
 from db.queries.accounts import credentials
-from db.queries.accounts.credentials import Outcome
+from db.queries.accounts.credentials import RefreshOutcome
 from db.queries.exams import rosters
 from protocol.roles import Role
 from tests import factories
@@ -23,12 +23,12 @@ async def open_session(conn: AsyncConnection, first: bytes = A, **kwargs: object
     return session
 
 
-async def rotate(conn: AsyncConnection, token: bytes, successor: bytes) -> Outcome:
+async def rotate(conn: AsyncConnection, token: bytes, successor: bytes) -> RefreshOutcome:
     return (await credentials.rotate_token(conn, token, successor)).outcome
 
 
 async def let_pass(conn: AsyncConnection, seconds: int) -> None:
-    """Move what was spent so far into the past; `now()` stands still within a transaction."""
+    """Move used tokens into the past, because `now()` does not change within a transaction."""
     past = func.now() - timedelta(seconds=seconds)
     await conn.execute(update(RefreshToken).where(RefreshToken.replaced_at.is_not(None)).values(replaced_at=past))
 
@@ -36,14 +36,14 @@ async def let_pass(conn: AsyncConnection, seconds: int) -> None:
 async def test_tokens_are_spent_one_after_the_other(conn: AsyncConnection) -> None:
     session = await open_session(conn)
     rotation = await credentials.rotate_token(conn, A, B)
-    assert rotation.outcome is Outcome.ROTATED
+    assert rotation.outcome is RefreshOutcome.ROTATED
     assert rotation.session == await credentials.read_session(conn, session)
-    assert await rotate(conn, B, C) is Outcome.ROTATED
-    assert await rotate(conn, C, D) is Outcome.ROTATED
+    assert await rotate(conn, B, C) is RefreshOutcome.ROTATED
+    assert await rotate(conn, C, D) is RefreshOutcome.ROTATED
 
 
 async def test_an_unknown_token_is_refused(conn: AsyncConnection) -> None:
-    assert await credentials.rotate_token(conn, A, B) == credentials.Rotation(Outcome.REFUSED)
+    assert await credentials.rotate_token(conn, A, B) == credentials.Rotation(RefreshOutcome.REFUSED)
 
 
 async def test_a_spent_token_ends_its_family_and_no_other(conn: AsyncConnection) -> None:
@@ -51,12 +51,12 @@ async def test_a_spent_token_ends_its_family_and_no_other(conn: AsyncConnection)
     await rotate(conn, A, B)
     await rotate(conn, B, C)
     rotation = await credentials.rotate_token(conn, A, D)
-    assert rotation.outcome is Outcome.REUSED
+    assert rotation.outcome is RefreshOutcome.REUSED
     assert rotation.session is not None
     assert rotation.session.session == session
     assert await credentials.read_session(conn, session) is None
-    assert await rotate(conn, C, D) is Outcome.REFUSED
-    assert await rotate(conn, A, D) is Outcome.REFUSED
+    assert await rotate(conn, C, D) is RefreshOutcome.REFUSED
+    assert await rotate(conn, A, D) is RefreshOutcome.REFUSED
     assert await credentials.read_session(conn, other) is not None
 
 
@@ -64,15 +64,15 @@ async def test_a_lost_answer_is_given_again_for_a_minute(conn: AsyncConnection) 
     await open_session(conn)
     await rotate(conn, A, B)
     await let_pass(conn, 59)
-    assert await rotate(conn, A, C) is Outcome.ROTATED
-    assert await rotate(conn, C, D) is Outcome.ROTATED
+    assert await rotate(conn, A, C) is RefreshOutcome.ROTATED
+    assert await rotate(conn, C, D) is RefreshOutcome.ROTATED
 
 
 async def test_after_a_minute_a_spent_token_is_a_stolen_one(conn: AsyncConnection) -> None:
     session = await open_session(conn)
     await rotate(conn, A, B)
     await let_pass(conn, 61)
-    assert await rotate(conn, A, C) is Outcome.REUSED
+    assert await rotate(conn, A, C) is RefreshOutcome.REUSED
     assert await credentials.read_session(conn, session) is None
 
 
@@ -80,7 +80,7 @@ async def test_the_grace_is_not_renewed_by_using_it(conn: AsyncConnection) -> No
     await open_session(conn)
     await rotate(conn, A, B)
     await let_pass(conn, 40)
-    assert await rotate(conn, A, C) is Outcome.ROTATED
+    assert await rotate(conn, A, C) is RefreshOutcome.ROTATED
     spent = (await conn.execute(select(RefreshToken.replaced_at).where(RefreshToken.hash == A))).scalar_one()
     assert spent == (await conn.execute(select(func.now() - timedelta(seconds=40)))).scalar_one()
 
@@ -90,8 +90,8 @@ async def test_a_successor_that_was_replaced_has_its_own_grace(conn: AsyncConnec
     await open_session(conn)
     await rotate(conn, A, B)
     await rotate(conn, A, C)
-    assert await rotate(conn, B, D) is Outcome.ROTATED
-    assert await rotate(conn, D, E) is Outcome.ROTATED
+    assert await rotate(conn, B, D) is RefreshOutcome.ROTATED
+    assert await rotate(conn, D, E) is RefreshOutcome.ROTATED
 
 
 async def test_a_replaced_successor_is_stolen_once_its_replacement_was_used(conn: AsyncConnection) -> None:
@@ -99,25 +99,25 @@ async def test_a_replaced_successor_is_stolen_once_its_replacement_was_used(conn
     await rotate(conn, A, B)
     await rotate(conn, A, C)
     await rotate(conn, C, D)
-    assert await rotate(conn, B, E) is Outcome.REUSED
+    assert await rotate(conn, B, E) is RefreshOutcome.REUSED
 
 
 async def test_an_expired_token_is_refused_and_its_family_stays_live(conn: AsyncConnection) -> None:
     session = await open_session(conn)
     await rotate(conn, A, B)
     await conn.execute(update(RefreshToken).where(RefreshToken.hash == A).values(expires_at=func.now()))
-    assert await rotate(conn, A, C) is Outcome.REFUSED
+    assert await rotate(conn, A, C) is RefreshOutcome.REFUSED
     assert await credentials.read_session(conn, session) is not None
 
 
 async def test_a_session_ends_with_its_last_token_or_its_user(conn: AsyncConnection) -> None:
     ended = await open_session(conn, lifetime=timedelta(0))
     assert await credentials.read_session(conn, ended) is None
-    assert await rotate(conn, A, B) is Outcome.REFUSED
+    assert await rotate(conn, A, B) is RefreshOutcome.REFUSED
     session = await open_session(conn, C)
     await conn.execute(update(User).values(is_active=False))
     assert await credentials.read_session(conn, session) is None
-    assert await rotate(conn, C, D) is Outcome.REFUSED
+    assert await rotate(conn, C, D) is RefreshOutcome.REFUSED
 
 
 async def test_the_ended_sessions_among_many_are_found(conn: AsyncConnection) -> None:
@@ -170,26 +170,26 @@ async def test_refreshes_reuses_and_logouts_at_once_neither_deadlock_nor_fork(en
     async with engine.begin() as conn:
         session = await open_session(conn)
 
-    async def refresh(number: int) -> Outcome:
+    async def refresh(number: int) -> RefreshOutcome:
         async with engine.begin() as conn:
             return await rotate(conn, A, f"{number}".encode())
 
     outcomes = await asyncio.gather(*(refresh(number) for number in range(30)))
-    assert set(outcomes) == {Outcome.ROTATED}
+    assert set(outcomes) == {RefreshOutcome.ROTATED}
     async with engine.connect() as conn:
         unspent = await conn.execute(
             select(func.count()).where(RefreshToken.family == session, RefreshToken.replaced_by.is_(None))
         )
         assert unspent.scalar_one() == 1
 
-    async def log_out() -> Outcome:
+    async def log_out() -> RefreshOutcome:
         async with engine.begin() as conn:
             await credentials.revoke_session(conn, session)
-        return Outcome.REFUSED
+        return RefreshOutcome.REFUSED
 
     both = [refresh(number) if number % 2 else log_out() for number in range(100, 140)]
     await asyncio.gather(*both)
-    assert await refresh(1000) is Outcome.REFUSED
+    assert await refresh(1000) is RefreshOutcome.REFUSED
 
 
 async def test_a_ticket_is_spent_by_being_read(conn: AsyncConnection) -> None:
@@ -200,7 +200,7 @@ async def test_a_ticket_is_spent_by_being_read(conn: AsyncConnection) -> None:
     )
     now = (await conn.execute(text("SELECT extract(epoch FROM now()) * 1000"))).scalar_one()
     assert abs(expires_at - float(now) - 30_000) < 1
-    assert await credentials.spend_ticket(conn, B) == credentials.Ticket(session, "monitor", expired=False)
+    assert await credentials.spend_ticket(conn, B) == credentials.UsedTicket(session, "monitor", expired=False)
     assert await credentials.spend_ticket(conn, B) is None
 
 
@@ -210,7 +210,7 @@ async def test_an_expired_ticket_is_used_up_too(conn: AsyncConnection) -> None:
     await credentials.issue_ticket(
         conn, ticket_hash=B, user_id=user_id, session=session, purpose="console", lifetime=timedelta(0)
     )
-    assert await credentials.spend_ticket(conn, B) == credentials.Ticket(session, "console", expired=True)
+    assert await credentials.spend_ticket(conn, B) == credentials.UsedTicket(session, "console", expired=True)
     assert await credentials.spend_ticket(conn, B) is None
 
 

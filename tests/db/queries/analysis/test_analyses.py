@@ -37,7 +37,7 @@ async def claim(conn: AsyncConnection, seeded: SeededAttempt) -> ClaimedAnalysis
 
 
 async def conclude(conn: AsyncConnection, seeded: SeededAttempt) -> None:
-    """Store what stood before, as the next revision."""
+    """Store the previous results as the next revision."""
     claimed = await claim(conn, seeded)
     await analyses.store_analysis(
         conn, claimed, claimed.verdict, claimed.words, claimed.model_state, claimed.revision + 1

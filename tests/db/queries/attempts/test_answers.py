@@ -1,4 +1,4 @@
-"""Revisions: each has its rank, the last one stands while the attempt runs, and the order of arrival tells nothing."""
+"""Revisions of answers: their rank follows rule time, and the last one counts while the attempt runs."""
 
 import random
 from uuid import UUID

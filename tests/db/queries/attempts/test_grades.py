@@ -1,4 +1,4 @@
-"""What people give goes before what keys gave; who may see keys is decided in the query."""
+"""Points of graders have priority over those of keys, and the queries check who may read keys."""
 
 from uuid import uuid4
 

@@ -209,7 +209,7 @@ async def test_nothing_is_written_into_a_stream_whose_partition_may_be_dropped(c
 
 @asynccontextmanager
 async def in_flight(writer: asyncpg.Connection, late: Segment) -> AsyncIterator[asyncpg.transaction.Transaction]:
-    """A batch of an older connection that stands still between COPY and COMMIT."""
+    """A batch of an older connection that pauses between COPY and COMMIT."""
     transaction = writer.transaction()
     await transaction.start()
     await events.copy_events(writer, [late])
@@ -284,7 +284,7 @@ async def test_a_batch_whose_numbers_were_recorded_as_lost_is_not_stored(
 
 
 class Session:
-    """One connection of a client: what it has seen stored; several of them at once are a client that moved."""
+    """One connection of a client, with what it has seen stored. Several at once are a client that moved."""
 
     def __init__(self, stream_id: UUID, committed: int) -> None:
         self.stream_id = stream_id

@@ -45,7 +45,7 @@ def lost(stream_id: UUID, first: int, last: int) -> Segment:
 
 
 def poisoned(stream_id: UUID, seq: int, **changes: Any) -> Segment:
-    """Two good places on either side of one that is changed to be bad."""
+    """A bad event between good neighbors."""
     good = segment(stream_id, *range(seq - 2, seq + 3))
     bad = msgspec.structs.replace(good.entries[2], **changes)
     return Segment(stream_id, seq - 2, (*good.entries[:2], bad, *good.entries[3:]))
@@ -131,7 +131,7 @@ POISON = [
 
 
 async def constrain(writer: asyncpg.Connection) -> None:
-    """Have PostgreSQL refuse what the schema itself would take: a check, a second unique key, a narrow index."""
+    """Make PostgreSQL refuse what the schema accepts: a check, a second unique key, a narrow index."""
     part = await partition(writer)
     await writer.execute(f"DELETE FROM {part}")
     await writer.execute(f"ALTER TABLE {part} ADD CHECK (event_type <> 'forbidden')")

@@ -1,4 +1,4 @@
-"""Answers are stored in the transaction of the events that give them, whichever way those come in."""
+"""Answers are stored in the transaction of their events, by COPY and by INSERT."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta

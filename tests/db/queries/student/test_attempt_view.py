@@ -1,4 +1,4 @@
-"""A paper is its student's own, with the items of the version that was pinned, and no keys."""
+"""Only its student reads an attempt, with the items of its version and without keys."""
 
 from uuid import uuid4
 

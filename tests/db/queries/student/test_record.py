@@ -1,4 +1,4 @@
-"""What a student is shown of what was recorded and concluded, and when."""
+"""What a student sees of the record of an attempt, and when."""
 
 from datetime import timedelta
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""A student's own transcript: nothing of others, no score before its release, no label ever."""
+"""A student's transcript: nothing of others, no score before its release, never a label."""
 
 import msgspec
 import pytest
@@ -15,7 +15,7 @@ from tests.seeded_attempts import SeededAttempt, answer, end, seed_attempt
 
 
 async def sit_as_one(conn: AsyncConnection, exams: int) -> list[SeededAttempt]:
-    """Several exams of one student: the second half are handed in, with 2 of 10 points."""
+    """Several exams of one student; the second half is submitted, with 2 of 10 points."""
     account = await users.create_user(conn, username="ada", name="Ada Example", role=Role.STUDENT)
     seeded_attempts = []
     for _ in range(exams):
