@@ -1,7 +1,7 @@
-"""Sessions of one client on several hubs, each as late as it likes: the stream stays tiled, and acknowledged is stored.
+"""Late sessions of one client on several hubs: the stream has no gaps or overlaps, and acknowledged events are stored.
 
-Each session counts on from what it saw stored when it was opened, and stores whenever it is its turn, however many
-newer ones have gone on, called numbers lost, or closed the stream in the meantime. The writers and PostgreSQL are real.
+Each session continues from what it saw stored when it was opened, and stores later, regardless of newer sessions that
+have continued, declared numbers lost, or closed the stream meanwhile. The writers and PostgreSQL are real.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class Late(RuleBasedStateMachine):
 
     @rule(hubs=st.lists(hubs, min_size=2, max_size=3))
     def hello(self, hubs: Sequence[int]) -> None:
-        """Sessions are opened one after the other; the older ones do not hear of it."""
+        """Open sessions one after the other. The older ones are not informed."""
         rows = self.rows()
         if not rows or rows[-1]["event_type"] != "stream_closed":
             self.sessions += [Session(hub, rows[-1]["seq"] if rows else 0) for hub in hubs]
@@ -78,7 +78,7 @@ class Late(RuleBasedStateMachine):
     @precondition(lambda self: self.sessions)
     @rule(turns=st.lists(st.tuples(st.integers(0, 3), sizes), min_size=1, max_size=6))
     def store(self, turns: Sequence[tuple[int, Sequence[int]]]) -> None:
-        """Sessions, the newest or those before it, store their next batches: events, and spans of what is lost."""
+        """The newest sessions or older ones store their next batches: events and lost spans."""
         for back, sizes in turns:
             if self.sessions:
                 self.take_turn(self.sessions[-1 - back % len(self.sessions)], sizes)
@@ -103,14 +103,14 @@ class Late(RuleBasedStateMachine):
 
     @rule(hub=hubs)
     def reconnect(self, hub: int) -> None:
-        """A writer loses its connection, and with it what it knew of heads."""
+        """A writer loses its connection, and with it the positions in its memory."""
         for conn in self.benches[hub].opened:
             conn.terminate()
 
     @precondition(lambda self: self.sessions)
     @rule(chance=st.integers(0, 9))
     def close(self, chance: int) -> None:
-        """Now and then the client goes on in another stream."""
+        """Now and then the client continues in another stream."""
         rows = self.rows()
         if chance == 9 and rows and rows[-1]["event_type"] != "stream_closed":
             self.runner.run(self._close(rows[-1]["seq"] + 1))
@@ -148,7 +148,7 @@ def first_of(row: asyncpg.Record) -> int:
     return int(json.loads(row["data_payload"])["from"]) if row["event_type"] == "events_lost" else int(row["seq"])
 
 
-def test_however_late_a_session_is_the_stream_stays_tiled_and_acknowledged_is_stored(
+def test_late_sessions_leave_no_gap_or_overlap_and_lose_no_acknowledged_event(
     database: DatabaseSettings,
 ) -> None:
     def machine() -> Late:

@@ -51,12 +51,12 @@ class Client:
         self._mono = chance.randrange(5_000)
 
     def act(self) -> list[EventSpec]:
-        told: list[EventSpec] = []
+        events: list[EventSpec] = []
         for _ in range(self._chance.randint(1, 4)):
             for kind, data, after_ms in self._chance.choice(SCENES):
                 self._mono += after_ms
-                told.append((kind, data, self._mono))
-        return told
+                events.append((kind, data, self._mono))
+        return events
 
 
 Scene = list[tuple[str, dict[str, Any], int]]
@@ -81,30 +81,30 @@ class Traffic:
     def __init__(self, room: Room, seeded_attempts: Sequence[SeededAttempt], chance: random.Random) -> None:
         self._room = room
         self._chance = chance
-        self._sittings = seeded_attempts
+        self._attempts = seeded_attempts
         self._clients = {one.attempt_id: [Client(one.stream_id, chance)] for one in seeded_attempts}
 
     async def send(self, seeded: SeededAttempt) -> None:
         """One transaction of a client's events, and now and then of a server's; a stream has one batch in flight."""
         clients = self._clients[seeded.attempt_id]
         client = self._chance.choice(clients)
-        what = self._chance.random()
+        draw = self._chance.random()
         async with client.in_flight, self._room.engine.begin() as conn:
             await store_events(conn, client.stream_id, client.act())
-            if what < 0.2:
+            if draw < 0.2:
                 await system_events.append_events(
                     conn, seeded.attempt_id, [ServerEvent(self._chance.choice(SERVERS), {"since": 1})]
                 )
-            if what < 0.5:
-                await asyncio.sleep(what / 20)  # stamped first, seen later
-        if what < 0.1 and len(clients) < 3:
+            if draw < 0.5:
+                await asyncio.sleep(draw / 20)  # stamped first, seen later
+        if draw < 0.1 and len(clients) < 3:
             async with self._room.engine.begin() as conn:
                 stream_id = await make_stream(conn, seeded.attempt_id)
             clients.append(Client(stream_id, self._chance))
 
     async def play(self, workers: Sequence["Worker"]) -> None:
         for _ in range(ROUNDS):
-            await asyncio.gather(*(self.send(self._chance.choice(self._sittings)) for _ in self._sittings))
+            await asyncio.gather(*(self.send(self._chance.choice(self._attempts)) for _ in self._attempts))
             for worker in workers:
                 if self._chance.random() < 0.25:
                     worker.forget()

@@ -21,6 +21,7 @@ from tests.factories import make_connection
 from tests.ports import free_port
 from tests.workers.rooms import AWAY, Room
 from veritas.embedded.valkey import Redis
+from workers import metrics
 from workers.main import GRACE_S, run
 from workers.settings import WorkerSettings
 
@@ -139,7 +140,9 @@ async def test_a_worker_that_starts_before_its_servers_waits_for_them(
 ) -> None:
     nowhere = msgspec.structs.replace(database, database_url="postgresql://veritas@/none?host=/nonexistent")
     async with working(settings_for(nowhere, redis, sweep_ms=50)) as worker:
-        await asyncio.wait({worker}, timeout=0.3)
+        failed = metrics.ROUNDS_FAILED.labels(round="sweep")._value
+        before = failed.get()
+        await until(lambda: _is_at_least(failed.get, before + 2))
         assert not worker.done()
 
 
@@ -200,6 +203,10 @@ async def _is_analysed(engine: AsyncEngine, attempt_id: UUID) -> bool:
             select(BehaviorAnalysis.state, BehaviorAnalysis.revision).where(BehaviorAnalysis.attempt_id == attempt_id)
         )
         return tuple(found.one()) == ("done", 1)
+
+
+async def _is_at_least(read: Callable[[], float], value: float) -> bool:
+    return read() >= value
 
 
 async def _has_flags(room: Room, count: int) -> bool:

@@ -224,15 +224,30 @@ async def test_a_state_behind_the_cursor_is_not_used(engine: AsyncEngine, room: 
     assert await room.count_flags() == 0
 
 
+class ObservedEvaluator(Evaluator):
+    """Tells when it has found an attempt locked."""
+
+    def __init__(self, engine: AsyncEngine, notifier: Notifier) -> None:
+        super().__init__(engine, notifier)
+        self.found_locked = asyncio.Event()
+
+    async def fold_once(self, attempts: Sequence[UUID]) -> FoldOutcome:
+        outcome = await super().fold_once(attempts)
+        if not outcome.claimed:
+            self.found_locked.set()
+        return outcome
+
+
 async def test_an_attempt_that_another_worker_has_locked_is_checked_again(
-    engine: AsyncEngine, room: Room, evaluator: Evaluator
+    engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
+    evaluator = ObservedEvaluator(engine, notifier)
     [seeded] = await room.seat()
     await room.store(seeded, AWAY)
     async with engine.begin() as conn:
         await cursors.claim_cursors(conn, [seeded.attempt_id], 1, supported={1})
         evaluating = asyncio.create_task(evaluator.evaluate([seeded.attempt_id]))
-        await asyncio.wait({evaluating}, timeout=0.1)
+        await asyncio.wait_for(evaluator.found_locked.wait(), 10)
         assert not evaluating.done()
     await evaluating
     assert await room.count_flags() == 1
