@@ -13,8 +13,8 @@ log = structlog.get_logger(__name__)
 
 REGISTRY: Final = CollectorRegistry()
 
-FACTS_FOLDED: Final = Counter("veritas_facts_folded_total", WORKER["veritas_facts_folded_total"], registry=REGISTRY)
-FACTS_REFOLDED: Final = Counter(
+EVENTS_FOLDED: Final = Counter("veritas_facts_folded_total", WORKER["veritas_facts_folded_total"], registry=REGISTRY)
+EVENTS_REFOLDED: Final = Counter(
     "veritas_facts_refolded_total", WORKER["veritas_facts_refolded_total"], registry=REGISTRY
 )
 FLAGS_RAISED: Final = Counter(

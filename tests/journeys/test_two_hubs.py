@@ -141,7 +141,7 @@ async def causes(engine: AsyncEngine, room: Room) -> list[tuple[int, str | None]
         return [(row.generation, row.cause) for row in found]
 
 
-async def facts(engine: AsyncEngine, room: Room) -> list[str]:
+async def system_event_types(engine: AsyncEngine, room: Room) -> list[str]:
     own = (EventStream.attempt_id == room.attempt_id) & (EventStream.kind == "system")
     joined = select(MonitoringEvent.event_type).join(EventStream, EventStream.id == MonitoringEvent.stream_id)
     async with engine.connect() as conn:
@@ -210,5 +210,5 @@ async def test_a_candidate_goes_on_at_the_other_hub_when_its_own_is_killed(room:
     assert await count_flags_once_judged(engine, room) == 0
     first, *_ = await causes(engine, room)
     assert first in [(1, "superseded"), (1, "hub_gone")]
-    assert "heartbeat_missed" not in await facts(engine, room)
+    assert "heartbeat_missed" not in await system_event_types(engine, room)
     await compare(engine, room)

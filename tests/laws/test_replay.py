@@ -163,7 +163,7 @@ async def test_folding_again_gives_the_same_flags_after_any_run_of_the_workers(
         Worker(other, notifier, own, not_own, chance, checkpoint_events)
         for other, own, not_own in zip(others, halves, halves[::-1], strict=True)
     ]
-    refolded = metrics.FACTS_REFOLDED._value.get()
+    refolded = metrics.EVENTS_REFOLDED._value.get()
     working = [asyncio.create_task(worker.work()) for worker in workers]
     try:
         await Traffic(room, seeded_attempts, chance).play(workers)
@@ -184,4 +184,4 @@ async def test_folding_again_gives_the_same_flags_after_any_run_of_the_workers(
         assert unscored.all() == []
     assert (found.order, found.flags, found.scores, found.notes) == ([], [], [], [])
     assert raised >= STUDENTS, "there was something to find"
-    assert metrics.FACTS_REFOLDED._value.get() > refolded, "and something to forget"
+    assert metrics.EVENTS_REFOLDED._value.get() > refolded, "and something to forget"

@@ -51,7 +51,7 @@ _UNFOLDED: Final = "events are waiting that cannot be folded"
 class DraftAnalysis(msgspec.Struct, frozen=True):
     """The momentum of an attempt's drafts, and the number of folded events that they were read at."""
 
-    facts: int
+    event_count: int
     momentum: Momentum
 
 
@@ -133,10 +133,10 @@ class Analyst:
     async def _analyse_drafts(self, attempt_id: UUID) -> DraftAnalysis:
         """Compute the momentum without locks and in a thread: long drafts take a while to compare."""
         async with self._engine.connect() as conn:
-            facts = await analyses.count_events(conn, attempt_id)
+            event_count = await analyses.count_events(conn, attempt_id)
             texts = await drafts.read_drafts(conn, attempt_id)
             pastes = await drafts.read_pastes(conn, attempt_id)
-        return DraftAnalysis(facts, await asyncio.to_thread(compute_momentum, texts, pastes))
+        return DraftAnalysis(event_count, await asyncio.to_thread(compute_momentum, texts, pastes))
 
     async def _analyse(self, unit: Unit, claim: ClaimedAnalysis, drafted: DraftAnalysis) -> bool:
         """Compute and store. Postpone it if new events arrived or wait for a fold. Return whether it was stored."""
@@ -145,7 +145,7 @@ class Analyst:
         if waiting and waiting[0].lag_ms > UNFOLDABLE_MS:
             await self._fail(conn, claim.attempt_id, _UNFOLDED)
             return False
-        if waiting or claim.facts != drafted.facts:
+        if waiting or claim.facts != drafted.event_count:
             await analyses.postpone_analysis(conn, claim.attempt_id, UNFOLDED_S)
             return False
         unit.feed(claim.exam_id, await scores.rescore_all(conn, [claim.attempt_id], self._score))

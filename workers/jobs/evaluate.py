@@ -233,8 +233,8 @@ def _may_change_coverage(fold: Fold) -> bool:
 def _count(
     folds: Sequence[Fold], reading: NextEvents, loaded: Mapping[UUID, Checkpoint], raised: Sequence[FlagRow]
 ) -> None:
-    metrics.FACTS_REFOLDED.inc(sum(len(checkpoint.events) for checkpoint in loaded.values()))
-    metrics.FACTS_FOLDED.inc(sum(len(fold.advance.events) for fold in folds))
+    metrics.EVENTS_REFOLDED.inc(sum(len(checkpoint.events) for checkpoint in loaded.values()))
+    metrics.EVENTS_FOLDED.inc(sum(len(fold.advance.events) for fold in folds))
     metrics.HOLES.inc(len(reading.holes))
     for flag in raised:
         metrics.FLAGS_RAISED.labels(rule=flag.rule).inc()

@@ -77,7 +77,7 @@ async def test_what_people_decided_is_no_part_of_it(engine: AsyncEngine, seeded:
     assert whats(await change(engine, update(Flag).values(status="dismissed"))) == []
 
 
-async def test_facts_that_no_fold_has_reached_are_no_breach(
+async def test_events_that_no_fold_has_reached_are_no_breach(
     engine: AsyncEngine, seeded: SeededAttempt, room: Room
 ) -> None:
     await room.store(seeded, [("window_blur", {}, 30_000), ("alive", {}, 90_000)])
@@ -200,7 +200,7 @@ async def test_a_count_that_is_wrong_is_a_breach(engine: AsyncEngine, seeded: Se
     assert [breach.what for breach in found.order] == [f"the fold order has {EVENTS} events, the cursor counts 9"]
 
 
-async def test_facts_past_retention_are_a_note(engine: AsyncEngine, seeded: SeededAttempt) -> None:
+async def test_events_past_retention_are_a_note(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     async with engine.begin() as conn:
         partition = await conn.execute(text("SELECT DISTINCT tableoid::regclass::text FROM monitoring_events"))
         await conn.execute(text(f"DROP TABLE {partition.scalar_one()}"))
@@ -222,7 +222,7 @@ async def test_a_policy_that_cannot_be_read_is_a_breach(engine: AsyncEngine, see
     assert whats(found) == ["cannot be folded: preset: invalid enum value 'x'"]
 
 
-async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
+async def test_many_attempts_are_folded_a_bounded_number_of_events_at_a_time(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     seeded_attempts = await room.seat(5)
@@ -241,7 +241,7 @@ async def test_many_attempts_are_folded_a_bounded_number_of_facts_at_a_time(
     ]
 
 
-async def test_a_span_of_more_numbers_than_there_will_ever_be_facts_costs_nothing(
+async def test_a_span_of_more_numbers_than_there_will_ever_be_events_costs_nothing(
     engine: AsyncEngine, room: Room, seeded: SeededAttempt, notifier: Notifier
 ) -> None:
     await room.store(seeded, [("events_lost", {"from": len(AWAY) + 1, "reason": "overflow"}, 90_000)])

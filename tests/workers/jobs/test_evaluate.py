@@ -417,13 +417,13 @@ async def test_a_worker_without_states_continues_along_the_fold_order(
 ) -> None:
     [seeded] = await room.seat()
     told: list[EventSpec] = [*AWAY[:2], ("copy", {}, 11_000), *AWAY[2:]]
-    refolded = metrics.FACTS_REFOLDED._value.get()
+    refolded = metrics.EVENTS_REFOLDED._value.get()
     for event in told:
         await room.store(seeded, [event])
         await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     assert await room.count_flags() == 1
     # Each found the state as the one before it left it: only the very first had stored none.
-    assert metrics.FACTS_REFOLDED._value.get() == refolded + 2
+    assert metrics.EVENTS_REFOLDED._value.get() == refolded + 2
     async with engine.connect() as conn:
         found = await reproduce(conn)
     assert (found.order, found.flags, found.scores) == ([], [], [])

@@ -16,7 +16,7 @@ export function ReceiptCard({ receipt, attempt }: { receipt: Receipt; attempt: A
           </Button>
         </span>
       </div>
-      <dl class="v-facts">
+      <dl class="v-details">
         <dt>{texts.exam}</dt>
         <dd>{attempt.exam.title}</dd>
         <dt>{texts.received}</dt>

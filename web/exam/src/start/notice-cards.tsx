@@ -9,7 +9,7 @@ export function RecordedCard({ exam: { notice } }: { exam: Enrolment }): JSX.Ele
       <h2 id="recorded">{texts.recordedHeading}</h2>
       <Points points={notice?.recorded ?? [texts.answersOnly]} />
       {notice !== null && (
-        <dl class="v-facts">
+        <dl class="v-details">
           <dt>{texts.whoSees}</dt>
           <dd>{notice.who_sees}</dd>
           <dt>{texts.keptFor}</dt>

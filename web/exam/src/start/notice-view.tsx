@@ -8,7 +8,7 @@ import { useLoad } from "../parts/use-load.ts";
 import { toList } from "../router.ts";
 import { texts as pageTexts, noticeTexts as texts } from "../texts.ts";
 import { loadEnrolments } from "./enrolments.ts";
-import { ExamFacts } from "./exam-facts.tsx";
+import { ExamDetails } from "./exam-details.tsx";
 import { GoodToKnow, RecordedCard } from "./notice-cards.tsx";
 import { StartForm } from "./start-form.tsx";
 
@@ -20,7 +20,7 @@ export function NoticeView({ exam }: { exam: string }): JSX.Element {
   return (
     <div class="v-stack x-column">
       <Heading title={found.title}>{found.title}</Heading>
-      <ExamFacts exam={found} />
+      <ExamDetails exam={found} />
       {found.description !== "" && <p class="v-prose x-lines">{found.description}</p>}
       <RecordedCard exam={found} />
       <GoodToKnow isMonitored={found.monitored} />

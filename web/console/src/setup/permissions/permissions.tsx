@@ -79,7 +79,7 @@ function TeacherList(props: TeacherListProps): JSX.Element {
 
 function Meanings(): JSX.Element {
   return (
-    <dl class="v-facts v-small">
+    <dl class="v-details v-small">
       {PERMISSIONS.names.map(({ key, name, means }) => (
         <>
           <dt key={key}>{name}</dt>

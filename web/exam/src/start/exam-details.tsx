@@ -4,9 +4,9 @@ import type { JSX } from "preact";
 import { noticeTexts as texts } from "../texts.ts";
 import type { Enrolment } from "../types.ts";
 
-export function ExamFacts({ exam }: { exam: Enrolment }): JSX.Element {
+export function ExamDetails({ exam }: { exam: Enrolment }): JSX.Element {
   return (
-    <dl class="v-facts">
+    <dl class="v-details">
       {exam.subject !== "" && (
         <>
           <dt>{texts.subject}</dt>
