@@ -1,6 +1,6 @@
 """The refresh token of a browser page, in a cookie that scripts cannot read and other sites cannot send.
 
-A page asks for the cookie with the header `X-Veritas-Page`, which another site's page cannot send without a CORS
+A page asks for the cookie with the header `X-Veritas-BrowserPage`, which another site's page cannot send without a CORS
 preflight, together with an allowed `Origin`. A cookie without this header must never be read.
 """
 
@@ -22,7 +22,7 @@ COOKIE_PATH: Final = "/auth"
 PageName = Literal["console", "exam"]
 
 
-class Page(msgspec.Struct, frozen=True):
+class BrowserPage(msgspec.Struct, frozen=True):
     """The page of the hub that sent the request, the token in its cookie, and whether the request came over TLS."""
 
     name: PageName
@@ -56,13 +56,13 @@ def provide_page(
         PageName | None,
         HeaderParameter(name=PAGE_HEADER, description="Sent by pages of the hub, whose refresh token is in a cookie"),
     ] = None,
-) -> Page | None:
+) -> BrowserPage | None:
     """Return the page of the hub that sent a request; None for programs. Raises Forbidden for a foreign origin."""
     if page_name is None:
         return None
     if "origin" not in request.headers or not origin_allowed(request.headers, settings):
         raise Forbidden("Sign in from a page of this hub, or from an allowed origin.")
-    return Page(page_name, request.cookies.get(_key(page_name)), request.url.scheme == "https")
+    return BrowserPage(page_name, request.cookies.get(_key(page_name)), request.url.scheme == "https")
 
 
 def _key(name: str) -> str:

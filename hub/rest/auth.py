@@ -22,7 +22,7 @@ from db.queries.accounts.credentials import RefreshOutcome
 from db.queries.accounts.users import Account, SignIn
 from db.unit import Unit, change
 from hub.auth import tokens
-from hub.auth.cookies import Page, provide_page
+from hub.auth.cookies import BrowserPage, provide_page
 from hub.auth.failures import Failures
 from hub.auth.guards import BEARER, SOCKET_ROLES, Principal, Purpose, address_of, principal_as
 from hub.auth.passwords import Passwords
@@ -34,7 +34,7 @@ from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol.roles import Role
 
-RequestingPage = NamedDependency[Page | None]
+RequestingPage = NamedDependency[BrowserPage | None]
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     exam_id: UUID | None = None
 
 
-class Ticket(msgspec.Struct, frozen=True):
+class IssuedTicket(msgspec.Struct, frozen=True):
     """A ticket for the first frame of one socket. It can be used once, until `expires_at` (ms since the epoch)."""
 
     ticket: str
@@ -248,7 +248,7 @@ async def logout(
 )
 async def issue_ticket(
     data: JSONBody[TicketRequest], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
-) -> Ticket:
+) -> IssuedTicket:
     """Get a single-use ticket for the first frame of a socket, so that no token is sent there."""
     if principal.role not in SOCKET_ROLES[data.purpose]:
         raise Forbidden(f"A {principal.role} account cannot open the {data.purpose} socket.")
@@ -261,7 +261,7 @@ async def issue_ticket(
             session=principal.session,
             purpose=data.purpose,
         )
-    return Ticket(ticket, expires_at)
+    return IssuedTicket(ticket, expires_at)
 
 
 _any_user: Final = principal_as()
@@ -314,7 +314,7 @@ def _signed_in(
     )
 
 
-def _hand_over(signed_in: SignedIn, page: Page | None) -> Response[SignedIn]:
+def _hand_over(signed_in: SignedIn, page: BrowserPage | None) -> Response[SignedIn]:
     """Return the tokens. A page gets its refresh token as a cookie instead."""
     if page is None or signed_in.refresh_token is None:
         return Response(signed_in)

@@ -68,7 +68,7 @@ class ReportedFlag(msgspec.Struct, frozen=True, kw_only=True):
     cited: Annotated[list[CitedEvent], Meta(min_length=1, max_length=CITED_MAX)]
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
     """A report about one attempt. Sending the same `id` again does nothing and has the same answer.
 
     `text` and `indicators` become a note with the severity `normal`. If the attempt has an analysis, the indicators
@@ -104,14 +104,14 @@ class ReportRequest(Request[Any, Any, Any]):
 @post(
     "/behavior",
     status_code=200,
-    summary="Report on an attempt",
+    summary="ServiceReport on an attempt",
     security=SERVICE,
     responses=problems(Invalid, Unauthenticated, Forbidden, NotFound, Conflict),
     request_class=ReportRequest,
 )
 async def report_behavior(
     request: ReportRequest,
-    data: JSONBody[Report],
+    data: JSONBody[ServiceReport],
     engine: NamedDependency[AsyncEngine],
     notifier: NamedDependency[Notifier],
     program: NamedDependency[Program],
@@ -150,7 +150,7 @@ router: Final = Router(
 )
 
 
-def _record(unit: Unit, request: ReportRequest, program: Program, report: Report) -> None:
+def _record(unit: Unit, request: ReportRequest, program: Program, report: ServiceReport) -> None:
     record_action(
         unit,
         request,
@@ -173,7 +173,7 @@ def _read_only_paths(body: object) -> Iterator[str]:
             yield from (f"$.flags[{index}].{name}" for name in flag if name in COMPUTED_FLAG_FIELDS)
 
 
-async def _check_cited(conn: AsyncConnection, report: Report) -> None:
+async def _check_cited(conn: AsyncConnection, report: ServiceReport) -> None:
     """Raise Invalid for every cited event that is not stored for this attempt."""
     indexes = [(flag, event) for flag, reported in enumerate(report.flags) for event in range(len(reported.cited))]
     cited = [(event.stream_id, event.seq) for reported in report.flags for event in reported.cited]
@@ -182,7 +182,7 @@ async def _check_cited(conn: AsyncConnection, report: Report) -> None:
     refuse_any([Fault(f"$.flags[{flag}].cited[{event}]", message) for flag, event in missing])
 
 
-def _new_flags(report: Report, attempt: AttemptRecord, rule: str) -> list[NewFlag]:
+def _new_flags(report: ServiceReport, attempt: AttemptRecord, rule: str) -> list[NewFlag]:
     new = [
         _new_flag(report, attempt, rule, number, flag.summary, flag.severity, flag.confidence, flag.cited)
         for number, flag in enumerate(report.flags, 1)
@@ -196,7 +196,7 @@ def _new_flags(report: Report, attempt: AttemptRecord, rule: str) -> list[NewFla
 
 
 def _new_flag(
-    report: Report,
+    report: ServiceReport,
     attempt: AttemptRecord,
     rule: str,
     number: int,
@@ -219,6 +219,6 @@ def _new_flag(
     )
 
 
-def _key(report: Report, number: int) -> str:
+def _key(report: ServiceReport, number: int) -> str:
     """Return the episode key of a flag: the report's id and the flag's number from 1. The note has number 0."""
     return f"{report.id}:{number}"

@@ -39,7 +39,7 @@ class CsvRow(msgspec.Struct, frozen=True, kw_only=True):
     cohort: str | None = None
 
 
-class Reading(msgspec.Struct, frozen=True):
+class RosterFile(msgspec.Struct, frozen=True):
     """The rows of a file, and its faults. If there are faults, the rows must not be used."""
 
     rows: list[CsvRow]
@@ -51,12 +51,12 @@ def path_of(number: int, column: str | None = None) -> str:
     return f"row {number}" if column is None else f"row {number}, {column}"
 
 
-def read_csv(body: bytes) -> Reading:
+def read_csv(body: bytes) -> RosterFile:
     """Read a file. Cells are separated by commas or, as some spreadsheets write them, by semicolons."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return Reading([], [Fault("file", "not UTF-8: save the file as CSV UTF-8")])
+        return RosterFile([], [Fault("file", "not UTF-8: save the file as CSV UTF-8")])
     first, _, _ = text.partition("\n")
     separator = ";" if ";" in first and "," not in first else ","
     lines = _number(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
@@ -65,10 +65,10 @@ def read_csv(body: bytes) -> Reading:
         names = [name.strip().lower() for name in header]
         faults = [Fault(path_of(number, column), message) for column, message in _check_header(names)]
         if faults:
-            return Reading([], faults)
+            return RosterFile([], faults)
         return _read_rows(names, lines)
     except csv.Error as error:
-        return Reading([], [Fault("file", f"not valid CSV: {error}")])
+        return RosterFile([], [Fault("file", f"not valid CSV: {error}")])
 
 
 def _number(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
@@ -89,13 +89,13 @@ def _check_header(names: Sequence[str]) -> Iterator[tuple[str | None, str]]:
             yield name, "used twice"
 
 
-def _read_rows(names: Sequence[str], lines: Iterator[tuple[int, list[str]]]) -> Reading:
+def _read_rows(names: Sequence[str], lines: Iterator[tuple[int, list[str]]]) -> RosterFile:
     rows: list[CsvRow] = []
     faults: list[Fault] = []
     first_at: dict[str, int] = {}
     for count, (number, cells) in enumerate(lines, 1):
         if count > ROWS_MAX:
-            return Reading([], [*faults, Fault(path_of(number), f"a file can have at most {ROWS_MAX} students")])
+            return RosterFile([], [*faults, Fault(path_of(number), f"a file can have at most {ROWS_MAX} students")])
         row = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
         own = [Fault(path_of(number, column), message) for column, message in _check_cells(row)]
         if any(cell.strip() for cell in cells[len(names) :]):
@@ -108,7 +108,7 @@ def _read_rows(names: Sequence[str], lines: Iterator[tuple[int, list[str]]]) -> 
             rows.append(CsvRow(number=number, **{name: cell for name, cell in row.items() if cell}))
     if not rows and not faults:
         faults.append(Fault("file", "no students found"))
-    return Reading(rows, faults)
+    return RosterFile(rows, faults)
 
 
 def _check_cells(row: Mapping[str, str]) -> Iterator[tuple[str, str]]:

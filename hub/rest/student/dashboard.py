@@ -21,7 +21,7 @@ class Integrity(msgspec.Struct, frozen=True):
     status: IntegrityStatus
 
 
-class Risk(msgspec.Struct, frozen=True):
+class HiddenRisk(msgspec.Struct, frozen=True):
     """Risk labels are for teachers. Here they are always null and false."""
 
     label: None = None
@@ -34,7 +34,7 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile
     exam_history: list[PastAttempt]
     integrity: Integrity
-    dropout_risk: Risk
+    dropout_risk: HiddenRisk
     summary: Totals
 
 
@@ -52,6 +52,6 @@ async def read_dashboard(engine: NamedDependency[AsyncEngine], principal: NamedD
         profile=transcript.profile,
         exam_history=transcript.attempts,
         integrity=Integrity(transcript.integrity, name_integrity(transcript.integrity)),
-        dropout_risk=Risk(),
+        dropout_risk=HiddenRisk(),
         summary=transcript.totals,
     )

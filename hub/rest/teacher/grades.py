@@ -72,7 +72,7 @@ class NewGrade(msgspec.Struct, frozen=True):
     comment: Text = ""
 
 
-class Grading(msgspec.Struct, frozen=True):
+class GradeRequest(msgspec.Struct, frozen=True):
     """Points for some items. `final` makes the grade final; then every item needs points."""
 
     grades: Annotated[list[NewGrade], msgspec.Meta(max_length=GRADES_MAX)]
@@ -108,7 +108,7 @@ async def read_answers(
 async def grade_attempt(
     request: AnyRequest,
     attempt_id: FromPath[UUID],
-    data: JSONBody[Grading],
+    data: JSONBody[GradeRequest],
     engine: NamedDependency[AsyncEngine],
     notifier: NamedDependency[Notifier],
     principal: NamedDependency[Principal],

@@ -24,7 +24,7 @@ from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_curso
 from protocol.analysis import DropoutLabel
 
 
-class Risk(msgspec.Struct, frozen=True):
+class StudentRisk(msgspec.Struct, frozen=True):
     """The risk of a student; null and false if you cannot see it."""
 
     label: DropoutLabel | None
@@ -41,7 +41,7 @@ class StudentRecord(msgspec.Struct, frozen=True):
     profile: StudentCard
     attempts: list[AttemptSummary]
     metrics: Metrics | None
-    risk: Risk
+    risk: StudentRisk
 
 
 @get(
@@ -64,7 +64,7 @@ async def read_student(
         metrics = await students.read_metrics(conn, student_id, principal.user_id)
         record_action(unit, request, principal.user_id, "read_student", "user", student_id)
     label = None if metrics is None else metrics.current_risk_label
-    risk = Risk(label, flagged=metrics is not None and metrics.flagged_for_intervention)
+    risk = StudentRisk(label, flagged=metrics is not None and metrics.flagged_for_intervention)
     return StudentRecord(profile, attempts, metrics, risk)
 
 

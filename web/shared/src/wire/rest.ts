@@ -158,7 +158,7 @@ export interface Dashboard {
   profile: Profile;
   exam_history: PastAttempt[];
   integrity: Integrity;
-  dropout_risk: studentdashboardRisk;
+  dropout_risk: HiddenRisk;
   summary: Totals;
 }
 
@@ -370,6 +370,12 @@ export interface GivenKey {
   key: string;
 }
 
+/** Points for some items. `final` makes the grade final; then every item needs points. */
+export interface GradeRequest {
+  grades: NewGrade[];
+  final?: boolean;
+}
+
 /** An attempt with its points. The sum is null while an item has no points. */
 export interface GradedAttemptView {
   items: GradedItem[];
@@ -390,12 +396,6 @@ export interface GradedItem {
   points: number;
   answer: ReadAnswer | null;
   given: StoredGrade | null;
-}
-
-/** Points for some items. `final` makes the grade final; then every item needs points. */
-export interface Grading {
-  grades: NewGrade[];
-  final?: boolean;
 }
 
 /** One teacher with permissions. */
@@ -428,6 +428,12 @@ export interface Health {
   version: string;
 }
 
+/** Risk labels are for teachers. Here they are always null and false. */
+export interface HiddenRisk {
+  label: null;
+  flagged: boolean;
+}
+
 /** An instruction of a user to the client. Numbered per attempt, sent again after a reconnect until `done`. */
 export interface Instruct {
   id: number;
@@ -446,6 +452,12 @@ export interface Integrity {
 
 /** The word for an integrity score; `unknown` when the attempt was connected for too short a time to score it. */
 export type IntegrityStatus = "good" | "warning" | "critical" | "unknown";
+
+/** A ticket for the first frame of one socket. It can be used once, until `expires_at` (ms since the epoch). */
+export interface IssuedTicket {
+  ticket: string;
+  expires_at: number;
+}
 
 /** How many ended attempts answered an item, and the average points of those that were graded on it. */
 export interface ItemFigures {
@@ -858,16 +870,6 @@ export interface Rejected {
   code: RejectCode;
 }
 
-/** A report about one attempt. Sending the same `id` again does nothing and has the same answer. `text` and `indicators` become a note with the severity `normal`. If the attempt has an analysis, the indicators are added to it. */
-export interface Report {
-  id: string;
-  attempt_id: string;
-  /** Any text without NUL */
-  text?: string | null;
-  indicators?: string[];
-  flags?: ReportedFlag[];
-}
-
 /** A flag for a reviewer: a summary, its severity and confidence, and the events it cites. */
 export interface ReportedFlag {
   /** Any text without NUL */
@@ -957,6 +959,16 @@ export interface SavedAnswer {
 
 /** What a service key allows: to send reports about attempts, which affect no score. */
 export type Scope = "analysis";
+
+/** A report about one attempt. Sending the same `id` again does nothing and has the same answer. `text` and `indicators` become a note with the severity `normal`. If the attempt has an analysis, the indicators are added to it. */
+export interface ServiceReport {
+  id: string;
+  attempt_id: string;
+  /** Any text without NUL */
+  text?: string | null;
+  indicators?: string[];
+  flags?: ReportedFlag[];
+}
 
 /** How urgently a flag needs review. `normal` is a note and needs none. */
 export type Severity = "normal" | "warning" | "critical";
@@ -1053,7 +1065,13 @@ export interface StudentRecord {
   profile: StudentCard;
   attempts: AttemptSummary[];
   metrics: Metrics | null;
-  risk: teacherstudentsRisk;
+  risk: StudentRisk;
+}
+
+/** The risk of a student; null and false if you cannot see it. */
+export interface StudentRisk {
+  label: DropoutLabel | null;
+  flagged: boolean;
 }
 
 /** The last sequence number of the client, for which to wait, and answers that its socket did not deliver. */
@@ -1085,12 +1103,6 @@ export interface TeacherSummary {
   running_attempts: number;
   open_flags: number;
   awaiting_grade: number;
-}
-
-/** A ticket for the first frame of one socket. It can be used once, until `expires_at` (ms since the epoch). */
-export interface Ticket {
-  ticket: string;
-  expires_at: number;
 }
 
 /** The socket that the ticket opens: `monitor` for students, `console` for teachers. */
@@ -1135,16 +1147,4 @@ export interface UserView {
 export interface Window {
   events: number;
   bytes: number;
-}
-
-/** Risk labels are for teachers. Here they are always null and false. */
-export interface studentdashboardRisk {
-  label: null;
-  flagged: boolean;
-}
-
-/** The risk of a student; null and false if you cannot see it. */
-export interface teacherstudentsRisk {
-  label: DropoutLabel | null;
-  flagged: boolean;
 }
