@@ -13,6 +13,7 @@ from db.queries.analysis.analyses import Backlog, ClaimedAnalysis
 from db.queries.review import decisions
 from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 from tests.factories import make_flag
+from tests.locks import until_blocked
 from tests.seeded_attempts import SeededAttempt, end, seed_attempt
 
 CARRIED = frozenset({1})
@@ -186,8 +187,7 @@ async def test_a_review_waits_for_a_claimed_analysis_and_then_makes_it_stale(eng
     async with engine.begin() as conn:
         claimed = await claim(conn, seeded)
         reviewing = asyncio.create_task(review())
-        done, _ = await asyncio.wait({reviewing}, timeout=0.2)
-        assert not done
+        await until_blocked(engine)
         await analyses.store_analysis(conn, claimed, claimed.verdict, claimed.words, claimed.model_state, 1)
     await reviewing
     async with engine.connect() as conn:

@@ -12,6 +12,7 @@ from db.queries.analysis import performance
 from db.queries.analysis.performance import lock_metrics, read_final_attempts, store_metrics
 from protocol.analysis import DropoutLabel, Performance, Trend
 from tests.factories import make_flag
+from tests.locks import until_blocked
 from tests.seeded_attempts import WITH_TEXT, SeededAttempt, end, seed_attempt
 
 
@@ -107,8 +108,7 @@ async def test_of_two_at_once_the_second_sees_what_the_first_stored(engine: Asyn
     async with engine.begin() as conn:
         await performance.lock_metrics(conn, students)
         waiting = asyncio.create_task(second())
-        done, _ = await asyncio.wait({waiting}, timeout=0.2)
-        assert not done
+        await until_blocked(engine)
         await conn.execute(update(ExamAttempt).values(lmi=12.0, completed_at=func.now()))
     [seen] = (await waiting)[seeded.student_id]
     assert seen.lmi == 12.0

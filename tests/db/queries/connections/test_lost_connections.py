@@ -11,6 +11,7 @@ from db.queries.connections import lost_connections
 from db.queries.connections.lost_connections import CohortOutage, LossReport, LostClient
 from protocol.attempts import AttemptStatus
 from tests.candidates import Candidate, connect, disconnect, let_pass, seat, system_events
+from tests.locks import until_blocked
 
 HUB = uuid4()
 
@@ -121,8 +122,7 @@ async def test_a_hello_that_waits_for_the_statement_ends_the_silence(engine: Asy
                 await connect(conn, candidate, HUB)
 
         coming = asyncio.create_task(come())
-        done, _ = await asyncio.wait({coming}, timeout=0.1)
-        assert not done
+        await until_blocked(engine)
         await looking.commit()
         await coming
     async with engine.connect() as conn:

@@ -26,6 +26,7 @@ from protocol.limits import LOST_NUMBERS, STREAM_MS
 from protocol.monitor import Previous
 from tests import factories
 from tests.candidates import Candidate, age_stream, connect, places, seat
+from tests.locks import until_blocked
 
 HUB = uuid4()
 AGED_MS = STREAM_MS - EARLY_MS
@@ -216,10 +217,9 @@ async def in_flight(writer: asyncpg.Connection, late: Segment) -> AsyncIterator[
     yield transaction
 
 
-async def while_waiting(waiter: Awaitable[_T], end: Awaitable[None]) -> _T:
+async def while_waiting(engine: AsyncEngine, waiter: Awaitable[_T], end: Awaitable[None]) -> _T:
     task = asyncio.ensure_future(waiter)
-    done, _ = await asyncio.wait({task}, timeout=0.1)
-    assert not done, "nothing was in the way"
+    await until_blocked(engine)
     await end
     return await task
 
@@ -235,7 +235,7 @@ async def test_a_batch_still_under_way_is_waited_for_before_anything_is_called_l
         await store(conn, stream_id, 2)
     async with in_flight(writer, segment(stream_id, 3, 5)) as late, engine.begin() as conn:
         hello = connect(conn, candidate, HUB, boot=boot, stream=stream_id, acked=8, next_seq=9)
-        again = await while_waiting(hello, late.commit() if is_stored else late.rollback())
+        again = await while_waiting(engine, hello, late.commit() if is_stored else late.rollback())
     async with engine.connect() as conn:
         assert (again.committed, again.server_lost) == (8, 3 if is_stored else 6)
         assert await verify.find_sequence_errors(conn) == []
@@ -255,7 +255,7 @@ async def test_a_batch_still_under_way_counts_for_the_stream_it_is_in_or_not_at_
         old = await age_stream(conn, stream_id, AGED_MS)
     async with in_flight(writer, segment(old, 3, 5)) as late, engine.begin() as conn:
         hello = connect(conn, candidate, HUB, boot=boot, stream=old, acked=2, next_seq=6)
-        again = await while_waiting(hello, late.commit() if is_stored else late.rollback())
+        again = await while_waiting(engine, hello, late.commit() if is_stored else late.rollback())
     assert again.previous == Previous(old, 5 if is_stored else 2)
     if not is_stored:
         with pytest.raises(asyncpg.UniqueViolationError):

@@ -11,6 +11,7 @@ from db.partitions import created_ms
 from db.queries.events.system_events import ServerEvent, append_events, append_to_each
 from protocol.limits import STREAM_MS
 from tests.candidates import Candidate, age_stream, seat, system_events
+from tests.locks import until_blocked
 
 
 async def streams_of(conn: AsyncConnection, candidate: Candidate) -> list[EventStream]:
@@ -74,8 +75,7 @@ async def test_who_waited_for_the_old_stream_appends_to_the_new_one(engine: Asyn
     async with engine.connect() as rotating, engine.connect() as waiting:
         await append_events(rotating, candidate.attempt_id, [ServerEvent("paused")])
         waiter = asyncio.create_task(append_events(waiting, candidate.attempt_id, [ServerEvent("resumed")]))
-        done, _ = await asyncio.wait({waiter}, timeout=0.1)
-        assert not done
+        await until_blocked(engine)
         await rotating.commit()
         assert (await waiter).last == 2
         await waiting.commit()

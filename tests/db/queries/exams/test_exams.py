@@ -3,7 +3,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict, Forbidden, NotFound
@@ -16,6 +16,7 @@ from db.queries.exams.permissions import Grants
 from protocol.attempts import AttemptStatus
 from protocol.roles import Permission, Role
 from tests import factories
+from tests.locks import until_blocked
 
 
 async def create(conn: AsyncConnection, creator_id: UUID, **values: Any) -> UUID:
@@ -118,7 +119,7 @@ async def test_no_attempt_begins_in_an_exam_that_is_being_taken_back(engine: Asy
     async with engine.begin() as starting, engine.begin() as hiding:
         assert await exams.unpublish_exam(hiding, exam_id, teacher)
         start = asyncio.create_task(start_attempt(starting, exam_id, ada, rulebook_version=1))
-        await _waits_for_a_lock(engine)
+        await until_blocked(engine)
         await hiding.commit()
         with pytest.raises(NotFound):
             await start
@@ -132,21 +133,10 @@ async def test_an_exam_in_which_an_attempt_is_being_begun_is_not_taken_back(engi
     async with engine.begin() as starting, engine.begin() as hiding:
         await start_attempt(starting, exam_id, ada, rulebook_version=1)
         hide = asyncio.create_task(exams.unpublish_exam(hiding, exam_id, teacher))
-        await _waits_for_a_lock(engine)
+        await until_blocked(engine)
         await starting.commit()
         with pytest.raises(Conflict):
             await hide
-
-
-async def _waits_for_a_lock(engine: AsyncEngine) -> None:
-    """Wait until a transaction of this database waits for a lock."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with asyncio.timeout(20), engine.connect() as conn:
-        while not (await conn.execute(waiting)).scalar_one():
-            await conn.rollback()
-            await asyncio.sleep(0.01)  # PostgreSQL does not notify about waiting locks
 
 
 async def test_results_once_released_stay_so(conn: AsyncConnection) -> None:
