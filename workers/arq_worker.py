@@ -45,7 +45,7 @@ async def take_jobs(
         except Exception as error:
             if time.monotonic() - started > STEADY_S:
                 backoff.reset()
-            metrics.ROUNDS_FAILED.labels(round="queue").inc()
+            metrics.TASKS_FAILED.labels(round="queue").inc()
             log.warning("queue lost", error=type(error).__name__)
         finally:
             await close_worker(worker)

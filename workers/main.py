@@ -70,7 +70,7 @@ class Parts:
 
 
 def _periodic(name: str, every_s: float, work: Callable[[], Awaitable[None]]) -> Periodic:
-    on_failure = metrics.ROUNDS_FAILED.labels(round=name).inc
+    on_failure = metrics.TASKS_FAILED.labels(round=name).inc
     return Periodic(name, every_s, work, at_once=True, on_failure=on_failure)
 
 

@@ -33,7 +33,9 @@ NOTIFICATIONS_FAILED: Final = Counter(
 LAG: Final = Gauge("veritas_unjudged_lag_seconds", WORKER["veritas_unjudged_lag_seconds"], registry=REGISTRY)
 UNSUPPORTED: Final = Gauge("veritas_attempts_not_carried", WORKER["veritas_attempts_not_carried"], registry=REGISTRY)
 HOLES: Final = Counter("veritas_holes_met_total", WORKER["veritas_holes_met_total"], registry=REGISTRY)
-ABSENCES: Final = Counter("veritas_absences_total", WORKER["veritas_absences_total"], ["kind"], registry=REGISTRY)
+LOST_CONNECTIONS: Final = Counter(
+    "veritas_absences_total", WORKER["veritas_absences_total"], ["kind"], registry=REGISTRY
+)
 ANALYSES: Final = Counter("veritas_analyses_total", WORKER["veritas_analyses_total"], ["outcome"], registry=REGISTRY)
 ANALYSES_WAITING: Final = Gauge("veritas_analyses_waiting", WORKER["veritas_analyses_waiting"], registry=REGISTRY)
 ANALYSES_FAILED: Final = Gauge("veritas_analyses_failed", WORKER["veritas_analyses_failed"], registry=REGISTRY)
@@ -55,7 +57,7 @@ MODEL_BREAKER: Final = Gauge("veritas_model_breaker_open", WORKER["veritas_model
 TIMED_OUT: Final = Counter(
     "veritas_attempts_timed_out_total", WORKER["veritas_attempts_timed_out_total"], registry=REGISTRY
 )
-ROUNDS_FAILED: Final = Counter(
+TASKS_FAILED: Final = Counter(
     "veritas_rounds_failed_total", WORKER["veritas_rounds_failed_total"], ["round"], registry=REGISTRY
 )
 

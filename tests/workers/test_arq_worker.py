@@ -31,7 +31,7 @@ class Handler:
 
 async def losses(count: int) -> None:
     """Wait until so many arq workers have ended for want of a Redis."""
-    lost = metrics.ROUNDS_FAILED.labels(round="queue")._value
+    lost = metrics.TASKS_FAILED.labels(round="queue")._value
     before = lost.get()
     while True:
         if lost.get() >= before + count:

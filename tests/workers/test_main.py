@@ -140,7 +140,7 @@ async def test_a_worker_that_starts_before_its_servers_waits_for_them(
 ) -> None:
     nowhere = msgspec.structs.replace(database, database_url="postgresql://veritas@/none?host=/nonexistent")
     async with working(settings_for(nowhere, redis, sweep_ms=50)) as worker:
-        failed = metrics.ROUNDS_FAILED.labels(round="sweep")._value
+        failed = metrics.TASKS_FAILED.labels(round="sweep")._value
         before = failed.get()
         await until(lambda: _is_at_least(failed.get, before + 2))
         assert not worker.done()

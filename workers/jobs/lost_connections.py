@@ -67,7 +67,7 @@ class LostConnectionDetector:
         while ended[-1] == hub_leases.CLOSED_AT_ONCE:
             async with self._engine.begin() as conn:
                 ended.append(len(await hub_leases.end_dead_leases(conn)))
-            metrics.ABSENCES.labels(kind=hub_leases.HUB_GONE).inc(ended[-1])
+            metrics.LOST_CONNECTIONS.labels(kind=hub_leases.HUB_GONE).inc(ended[-1])
         if any(ended[1:]):
             log.warning("connections of dead hubs closed", connections=sum(ended[1:]))
 
@@ -121,6 +121,6 @@ def list_reports(lost: Sequence[LostClient], cohorts: Sequence[Cohort]) -> list[
 def _count(recorded: Sequence[LossReport]) -> int:
     """Count the recorded events. Return how many of them were outages."""
     outages = sum(report.outage is not None for report in recorded)
-    metrics.ABSENCES.labels(kind="cohort_outage").inc(outages)
-    metrics.ABSENCES.labels(kind="heartbeat_missed").inc(sum(report.is_silent for report in recorded))
+    metrics.LOST_CONNECTIONS.labels(kind="cohort_outage").inc(outages)
+    metrics.LOST_CONNECTIONS.labels(kind="heartbeat_missed").inc(sum(report.is_silent for report in recorded))
     return outages
