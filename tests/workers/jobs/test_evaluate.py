@@ -23,7 +23,7 @@ from workers import metrics
 from workers.jobs.evaluate import FOLDS, Evaluator, FoldOutcome
 from workers.jobs.sweep import Sweep
 
-FACTS = len(AWAY) + 1
+EVENTS = len(AWAY) + 1
 """With `attempt_started`."""
 
 
@@ -46,7 +46,7 @@ async def test_events_become_a_flag_a_score_and_feed_rows(
     await room.store(seeded, AWAY)
     await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_flags(seeded.attempt_id) == 1
-    assert await room.count_folded(seeded.attempt_id) == FACTS
+    assert await room.count_folded(seeded.attempt_id) == EVENTS
     score = await read_score(engine, seeded.attempt_id)
     assert score is not None
     assert 0 < score < 1
@@ -128,7 +128,7 @@ async def test_two_workers_at_once_never_double(
         await asyncio.gather(*(worker.evaluate(attempts) for worker in workers))
     await other.dispose()
     assert await room.count_flags() == len(seeded_attempts)
-    assert {await room.count_folded(attempt) for attempt in attempts} == {FACTS}
+    assert {await room.count_folded(attempt) for attempt in attempts} == {EVENTS}
     kinds = await read_kinds(engine, seeded_attempts[0].exam_id)
     assert [offset for offset, _ in kinds] == list(range(1, len(kinds) + 1))
     assert sorted(kind for _, kind in kinds) == ["attempt"] * 20 + ["flag"] * 20 + ["score"] * 40
@@ -268,7 +268,7 @@ async def test_a_job_leaves_endless_new_events_to_later_jobs(
     monkeypatch.setattr(evaluator, "fold_once", and_more_comes)
     async with asyncio.timeout(10):
         await evaluator.evaluate([seeded.attempt_id])
-    assert await room.count_folded(seeded.attempt_id) == FACTS + FOLDS - 1
+    assert await room.count_folded(seeded.attempt_id) == EVENTS + FOLDS - 1
 
 
 async def test_an_unexpected_error_of_a_notification_puts_no_attempt_into_quarantine(
@@ -395,8 +395,8 @@ async def read_checkpoint(engine: AsyncEngine, seeded: SeededAttempt) -> tuple[b
                 AnalysisCursor.attempt_id == seeded.attempt_id
             )
         )
-        has_state, checkpoint_facts, facts = found.one()
-        return has_state, checkpoint_facts, facts
+        has_state, checkpoint, folded = found.one()
+        return has_state, checkpoint, folded
 
 
 async def test_a_state_is_not_stored_at_every_fold(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
@@ -404,12 +404,12 @@ async def test_a_state_is_not_stored_at_every_fold(engine: AsyncEngine, room: Ro
     for event in AWAY:
         await room.store(seeded, [event])
         await evaluator.evaluate([seeded.attempt_id])
-    assert await read_checkpoint(engine, seeded) == (False, 0, FACTS)
+    assert await read_checkpoint(engine, seeded) == (False, 0, EVENTS)
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).values(status="submitted"))
     await room.store(seeded, [("alive", {}, 50_000)])
     await evaluator.evaluate([seeded.attempt_id])
-    assert await read_checkpoint(engine, seeded) == (True, FACTS + 1, FACTS + 1)
+    assert await read_checkpoint(engine, seeded) == (True, EVENTS + 1, EVENTS + 1)
 
 
 async def test_a_worker_without_states_continues_along_the_fold_order(
@@ -455,7 +455,7 @@ async def test_a_crash_of_postgresql_during_a_commit_leaves_nothing_half_folded(
     async with engine.begin() as conn:
         await conn.execute(text("DROP TRIGGER die ON analysis_cursors"))
     await evaluator.evaluate([seeded.attempt_id])
-    assert (await room.count_folded(seeded.attempt_id), await room.count_flags()) == (FACTS, 1)
+    assert (await room.count_folded(seeded.attempt_id), await room.count_flags()) == (EVENTS, 1)
 
 
 async def test_after_a_failover_the_stored_events_are_folded(
