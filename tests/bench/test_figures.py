@@ -36,5 +36,5 @@ def test_waits_need_no_order() -> None:
     assert (waits.count, waits.p50_ms, waits.p99_ms, waits.most_ms) == (3, 3.0, 5.0, 5.0)
 
 
-def test_cpu_is_told_per_100_000_events() -> None:
+def test_cpu_is_reported_per_100_000_events() -> None:
     assert per_100k(2.0, 400_000) == 0.5

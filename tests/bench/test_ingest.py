@@ -31,7 +31,7 @@ def test_a_run_that_lost_nothing_passes() -> None:
     ],
     ids=["not acknowledged", "not stored", "nothing stored", "under another's name", "with a hole", "refused"],
 )
-def test_what_is_lost_doubled_moved_or_refused_ends_the_benchmark(
+def test_a_lost_doubled_moved_or_refused_event_ends_the_benchmark(
     sent: int, stored: dict[UUID, tuple[int, int, int]]
 ) -> None:
     with pytest.raises(BenchError):

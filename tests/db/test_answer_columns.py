@@ -32,7 +32,7 @@ def read(kind: str, payload: str) -> list[tuple[str, str]]:
         ("answered", f'{{"item":"{ITEM}","value":1}}', (ITEM, "1")),
     ],
 )
-def test_what_names_an_item_and_gives_it_a_value_is_a_revision(kind: str, payload: str, said: tuple[str, str]) -> None:
+def test_an_event_with_an_item_and_a_value_is_a_revision(kind: str, payload: str, said: tuple[str, str]) -> None:
     assert read(kind, payload) == [said]
 
 
@@ -54,7 +54,7 @@ def test_what_names_an_item_and_gives_it_a_value_is_a_revision(kind: str, payloa
         ("answered", '{"item":"q1","value":"\udc80"}'),
     ],
 )
-def test_what_does_not_fit_is_no_revision_and_no_error(kind: str, payload: str) -> None:
+def test_an_event_of_another_shape_is_no_revision_and_no_error(kind: str, payload: str) -> None:
     assert read(kind, payload) == []
 
 

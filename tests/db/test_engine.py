@@ -16,7 +16,7 @@ async def test_a_writer_never_waits_without_limit_and_blocks_no_one(database: Da
         await conn.close()
 
 
-async def test_upkeep_of_whole_tables_may_take_its_time(engine: AsyncEngine) -> None:
+async def test_maintenance_of_whole_tables_has_no_time_limit(engine: AsyncEngine) -> None:
     async with begin_unguarded(engine) as conn:
         for name in GUARDS:
             assert (await conn.execute(text(f"SHOW {name}"))).scalar_one() == "0"

@@ -26,7 +26,7 @@ def numbers(events: list[StoredEvent]) -> list[tuple[UUID, int]]:
     return [(one.stream_id, one.seq) for one in events]
 
 
-def test_facts_without_a_hole_are_all_taken() -> None:
+def test_events_without_a_hole_are_all_taken() -> None:
     events = [event(4), event(5), event(6)]
     assert until_hole(stream(3), events) == (events, None)
 
@@ -61,7 +61,7 @@ def test_facts_seen_at_once_keep_the_order_of_their_streams() -> None:
     assert numbers(interleave([a, b], 100)) == [(A, 1), (B, 1)]
 
 
-def test_what_follows_a_part_read_stream_waits() -> None:
+def test_events_after_a_partly_read_stream_wait() -> None:
     part = [event(1, server_ms=10), event(2, server_ms=20)]
     other = [event(1, stream=B, server_ms=15), event(2, stream=B, server_ms=25)]
     assert numbers(interleave([part, other], 2)) == [(A, 1), (B, 1), (A, 2)]

@@ -10,7 +10,7 @@ days = st.dates(min_value=date(2020, 1, 1), max_value=date(2100, 1, 1))
 
 
 @given(days)
-def test_neighbouring_days_meet_without_a_gap(day: date) -> None:
+def test_neighboring_days_meet_without_a_gap(day: date) -> None:
     assert partition_of(day).upper == partition_of(day + timedelta(days=1)).lower
 
 

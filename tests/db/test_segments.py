@@ -77,9 +77,7 @@ def test_missing_numbers_continue_at_the_head_without_hole_or_overlap(sizes: lis
 
 
 @given(st.integers(0, 20), st.integers(2, 20), sizes)
-def test_what_starts_beyond_the_head_is_a_hole_and_nothing_of_it_is_missing(
-    head: int, distance: int, sizes: list[int]
-) -> None:
+def test_a_segment_that_begins_beyond_the_head_is_a_hole(head: int, distance: int, sizes: list[int]) -> None:
     hole = make_segment(STREAM, batch(head + distance, sizes))
     neighbour = make_segment(OTHER, batch(1, sizes))
     split = split_segments([hole, neighbour], {STREAM: head, OTHER: 0})

@@ -12,7 +12,7 @@ from veritas.client import Candidate
 from veritas.rest import Rest
 
 
-async def test_what_a_full_queue_dropped_is_stored_as_lost_in_its_place(
+async def test_events_that_a_full_queue_dropped_are_stored_as_a_lost_span(
     database: DatabaseSettings, engine: AsyncEngine
 ) -> None:
     async with run_hub(database, engine) as addresses, Rest(addresses.base_url) as rest:

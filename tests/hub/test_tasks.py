@@ -109,7 +109,7 @@ def test_an_unexpected_exception_drops_the_batch_at_once() -> None:
     assert [line["event"] for line in logs] == ["items not recorded"]
 
 
-def test_what_does_not_fit_is_dropped() -> None:
+def test_items_over_the_bound_are_dropped() -> None:
     store = Store()
     queue = RetryQueue("test", store.record, batch=9, bound=5, on_drop=store.drop, size=lambda item: item)
 

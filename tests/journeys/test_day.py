@@ -309,12 +309,12 @@ def test_handing_in_twice_gives_the_same_receipt(day: Day) -> None:
     assert (first["status"], first["answers"]) == ("completed", 3)
 
 
-def test_nothing_is_concluded_before_a_person_has_looked(day: Day) -> None:
+def test_nothing_is_final_before_a_review(day: Day) -> None:
     assert day.early["record"]["flags"] == []
     assert day.early["record"]["grade_final"] is False
 
 
-def test_the_key_and_a_person_grade_together(day: Day) -> None:
+def test_the_key_and_a_grader_grade_together(day: Day) -> None:
     given = {item["item"]: item["given"]["points"] for item in day.graded["items"]}
     assert given == {"q1": 2, "q2": 3, "q3": 4}
     assert (day.graded["score"], day.graded["percentage"], day.graded["passed"]) == (9, 90, True)
@@ -333,7 +333,7 @@ def test_the_analysis_after_the_end_names_its_source(day: Day) -> None:
     assert day.monitoring["anomaly_events"] > 0
 
 
-def test_a_person_ended_an_attempt_and_its_client_was_told(day: Day) -> None:
+def test_a_teacher_ended_an_attempt_and_its_client_received_it(day: Day) -> None:
     assert day.ended is not None
     assert day.ended.status is AttemptStatus.ENDED
 
@@ -357,7 +357,7 @@ def test_the_dashboards_have_the_references_keys(day: Day) -> None:
     assert day.dashboards["teacher"]["exams"]
 
 
-def test_a_neighbours_attempt_is_not_there(day: Day) -> None:
+def test_the_attempt_of_another_student_is_not_found(day: Day) -> None:
     assert day.refused["neighbour"] == 404
     assert day.refused["student sees keys"] == 403
     assert day.refused["audit"] == 403

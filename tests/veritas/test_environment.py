@@ -41,7 +41,7 @@ def test_a_secret_that_is_set_wins_and_none_is_made(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_what_runs_on_the_data_directory_is_found_until_it_ends(tmp_path: Path) -> None:
+def test_a_running_stack_is_found_until_it_ends(tmp_path: Path) -> None:
     environ = environ_of(tmp_path)
     addresses = Addresses("postgresql://x", "redis://x", "http://x")
     with lock_data_dir(tmp_path / "data"), publish_addresses(environ, addresses):

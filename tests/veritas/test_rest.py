@@ -94,7 +94,7 @@ async def answering(status: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def test_a_server_that_is_no_hub_is_told_apart() -> None:
+async def test_a_server_that_is_not_a_hub_is_detected() -> None:
     async with answering(b"200 OK") as url, Rest(url) as rest:
         with pytest.raises(RestError, match="was not answered by a hub"):
             await rest.sign_in("a", "b")

@@ -48,7 +48,7 @@ async def test_an_account_that_was_switched_off_may_do_nothing(conn: AsyncConnec
     assert await access.list_permissions(conn, exam, maker) == []
 
 
-async def test_what_one_may_not_see_is_not_there_and_what_one_may_see_is_denied(conn: AsyncConnection) -> None:
+async def test_a_hidden_exam_is_not_found_and_a_visible_one_is_forbidden(conn: AsyncConnection) -> None:
     maker, viewer = await make_user(conn, role=Role.TEACHER), await make_user(conn, role=Role.TEACHER)
     exam = await make_exam(conn, maker)
     with pytest.raises(NotFound):

@@ -90,7 +90,7 @@ async def test_a_feed_is_cut_from_its_beginning_however_little_at_a_time(conn: A
     assert await offsets(conn, exam_id) == await offsets(conn, other) == [5]
 
 
-async def test_what_is_kept_has_no_holes_and_always_the_last_row(conn: AsyncConnection) -> None:
+async def test_the_kept_rows_have_no_holes_and_include_the_last_row(conn: AsyncConnection) -> None:
     exam_id, untouched = await exam(conn), await exam(conn)
     await feed.append(conn, exam_id, [row() for _ in range(5)])
     await age(conn, 1, 3, 4)  # appended under the lock later than their transactions began

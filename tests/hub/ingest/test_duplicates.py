@@ -67,7 +67,7 @@ async def test_changed_numbers_become_an_event_and_equal_ones_do_not(
     assert await altered_numbers(engine) == [2]
 
 
-async def test_what_does_not_fit_is_dropped_and_counted(
+async def test_events_over_the_bound_are_dropped_and_counted(
     duplicates: Duplicates, engine: AsyncEngine, attempt: Attempt
 ) -> None:
     before = dropped()

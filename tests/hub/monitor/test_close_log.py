@@ -86,7 +86,7 @@ async def test_a_close_is_tried_again_while_postgresql_is_away_and_keeps_its_tim
     assert abs((closed_at - ended_at).total_seconds()) < 0.3
 
 
-async def test_what_does_not_fit_is_dropped_and_counted(engine: AsyncEngine) -> None:
+async def test_closes_over_the_bound_are_dropped_and_counted(engine: AsyncEngine) -> None:
     first, second = await open_some(engine, 2)
     dropped = metrics.CLOSES_DROPPED.labels(reason="full")._value.get()
     recorder = CloseLog(engine, waiting_max=1)

@@ -71,7 +71,9 @@ async def test_a_whole_record_is_reproduced(engine: AsyncEngine, seeded: SeededA
     assert (found.attempts, found.events, sum(told)) == (1, EVENTS, EVENTS)
 
 
-async def test_what_people_decided_is_no_part_of_it(engine: AsyncEngine, seeded: SeededAttempt, room: Room) -> None:
+async def test_decisions_of_reviewers_are_not_reproduced(
+    engine: AsyncEngine, seeded: SeededAttempt, room: Room
+) -> None:
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).values(integrity_score=1.0))
     assert whats(await change(engine, update(Flag).values(status="dismissed"))) == []
@@ -258,7 +260,7 @@ def _attempt(seeded: SeededAttempt) -> UUID:
     return seeded.attempt_id
 
 
-async def test_a_coverage_that_differs_is_named_once_it_was_said_for_good(
+async def test_a_different_coverage_is_reported_when_the_attempt_has_ended(
     engine: AsyncEngine, seeded: SeededAttempt, notifier: Notifier
 ) -> None:
     shorter = update(Connection).values(closed_at=Connection.opened_at)

@@ -63,7 +63,7 @@ async def test_reproducing_a_whole_record_says_how_much_there_was(engine: AsyncE
     assert "0 events of 1 attempts folded again" in written
 
 
-async def test_what_is_not_folded_again_is_a_note_and_no_error(engine: AsyncEngine, out: Console) -> None:
+async def test_attempts_that_cannot_be_folded_again_are_a_note_and_no_error(engine: AsyncEngine, out: Console) -> None:
     await fill(engine)
     async with engine.begin() as conn:
         await conn.execute(text("UPDATE exam_attempts SET rulebook_version = 9"))
@@ -80,7 +80,7 @@ async def test_a_judgement_that_does_not_follow_ends_with_one(engine: AsyncEngin
     assert "integrity is 0.5, but 1.0 follows from the flags that count" in out.export_text()
 
 
-async def test_who_watches_a_terminal_is_shown_how_far_it_is(engine: AsyncEngine) -> None:
+async def test_a_terminal_shows_the_progress(engine: AsyncEngine) -> None:
     await fill(engine)
     terminal = Console(width=160, force_terminal=True, file=io.StringIO(), record=True)
     assert await verify.run(engine, terminal, reproduce=True) == 0

@@ -31,7 +31,7 @@ def told(note: Note) -> tuple[str, UUID | None, int, int | None]:
 
 
 @pytest.mark.parametrize("encoding", Encoding)
-async def test_what_is_recorded_arrives_and_is_acknowledged(peer: Peer, at_once: Random, encoding: Encoding) -> None:
+async def test_recorded_events_arrive_and_are_acknowledged(peer: Peer, at_once: Random, encoding: Encoding) -> None:
     frames: list[dict[str, Any]] = []
 
     async def play(talk: Talk) -> None:
@@ -61,7 +61,7 @@ async def test_what_is_recorded_arrives_and_is_acknowledged(peer: Peer, at_once:
     assert all(0 <= ms < 5_000 for _, ms in latencies)
 
 
-async def test_a_cut_in_the_middle_of_a_batch_resumes_where_the_hub_stands(peer: Peer, at_once: Random) -> None:
+async def test_after_a_cut_in_a_batch_the_client_resumes_at_the_stored_number(peer: Peer, at_once: Random) -> None:
     hellos: list[dict[str, Any]] = []
     log: list[Note] = []
 
@@ -161,7 +161,7 @@ async def test_a_new_stream_gets_the_rest_from_one(peer: Peer, at_once: Random) 
     ]
 
 
-async def test_what_the_old_stream_holds_is_acknowledged_and_only_the_rest_goes_to_the_new_one(
+async def test_events_stored_in_the_old_stream_are_acknowledged_and_the_rest_goes_to_the_new_one(
     peer: Peer, at_once: Random
 ) -> None:
     log: list[Note] = []
@@ -347,7 +347,7 @@ async def test_events_recorded_while_the_attempt_ended_are_delivered_later(peer:
     assert [hello["next_seq"] for hello in hellos] == [2, 3]
 
 
-async def test_what_is_not_taken_any_more_ends_the_client_and_stays_in_its_queue(peer: Peer, at_once: Random) -> None:
+async def test_a_client_that_is_refused_ends_and_keeps_its_queue(peer: Peer, at_once: Random) -> None:
     async def refuse(talk: Talk) -> None:
         await talk.receive()
         await talk.connection.close(4410, "ended")
@@ -376,7 +376,7 @@ async def test_an_impossible_acknowledgement_ends_the_client_and_drops_nothing(p
 
 
 @pytest.mark.parametrize("data", [{"x": object()}, {"x": "\ud800"}, {"x": "y" * 70_000}])
-async def test_what_cannot_be_sent_is_refused_before_it_gets_a_number(
+async def test_an_event_that_cannot_be_sent_is_refused_before_it_gets_a_number(
     peer: Peer, at_once: Random, data: dict[str, Any]
 ) -> None:
     candidate = candidate_of(peer, at_once)

@@ -93,7 +93,7 @@ async def test_a_reconnected_console_goes_on_where_it_was_and_hands_out_nothing_
         assert console.connections == 2
 
 
-async def test_what_is_looked_at_closely_is_said_again_after_every_watch(peer: Peer, at_once: Random) -> None:
+async def test_the_focus_is_sent_again_after_every_watch(peer: Peer, at_once: Random) -> None:
     async def first(talk: Talk) -> None:
         await talk.welcome_console()
         await watched(talk)
@@ -133,7 +133,7 @@ async def test_a_connection_lost_in_the_middle_of_a_snapshot_asks_for_all_of_it(
         assert [(frame.part, frame.parts) for frame in await take(console, 2)] == [(1, 2), (1, 1)]
 
 
-async def test_a_hole_is_asked_for_once_and_not_handed_out(peer: Peer, at_once: Random) -> None:
+async def test_a_hole_is_requested_once_and_not_returned(peer: Peer, at_once: Random) -> None:
     async def play(talk: Talk) -> None:
         await talk.welcome_console()
         await watched(talk)

@@ -37,6 +37,6 @@ def test_the_text_names_the_code_and_what_the_hub_explained() -> None:
     assert str(closed_for_good(1008)) == "closed (1008)"
 
 
-def test_what_is_not_acknowledged_is_counted() -> None:
+def test_unacknowledged_events_are_counted() -> None:
     assert NotDrained(3).left == 3
     assert "3 recorded events" in str(NotDrained(3))

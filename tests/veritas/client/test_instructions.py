@@ -8,7 +8,7 @@ from tests.veritas.client.peer import Peer, Talk
 from tests.veritas.client.seeded import candidate_of
 
 
-async def test_instructions_are_carried_out_once_and_answered_as_often_as_asked(peer: Peer, at_once: Random) -> None:
+async def test_an_instruction_is_carried_out_once_and_answered_every_time(peer: Peer, at_once: Random) -> None:
     shown: list[str] = []
     answers: list[dict[str, Any]] = []
     answered = asyncio.Event()

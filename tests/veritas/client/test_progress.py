@@ -27,14 +27,14 @@ def test_deltas_follow_a_snapshot_one_by_one() -> None:
     assert place.since == Since("e", 6)
 
 
-def test_what_is_known_is_old() -> None:
+def test_known_deltas_are_old() -> None:
     place = Progress()
     place.take(snapshot(4))
     assert place.take(delta(4)) is FrameKind.OLD
     assert place.since == Since("e", 4)
 
 
-def test_a_hole_is_told_once_until_it_is_filled() -> None:
+def test_a_hole_is_reported_once_until_it_is_filled() -> None:
     place = Progress()
     place.take(snapshot(4))
     assert [place.take(delta(offset)) for offset in (6, 7)] == [FrameKind.GAP, FrameKind.OLD]

@@ -109,7 +109,7 @@ def test_acknowledged_events_leave_with_their_latency() -> None:
     assert queue.acknowledge(1, 40) == []
 
 
-def test_what_was_not_sent_cannot_be_acknowledged() -> None:
+def test_unsent_events_cannot_be_acknowledged() -> None:
     queue = queue_of(3, window=Window(2, 1_000))
     queue.take(0)
     with pytest.raises(HubFault, match="acknowledged number 3, but only 2 were sent"):
@@ -165,7 +165,7 @@ def test_numbers_that_were_never_on_the_wire_were_never_given_out() -> None:
     assert queue.given_out == 2 + 3
 
 
-def test_what_the_hub_lost_after_acknowledging_it_is_declared_lost() -> None:
+def test_acknowledged_events_that_the_hub_lost_are_reported_as_lost() -> None:
     queue = queue_of(5)
     queue.take(0)
     queue.acknowledge(4, 0)
@@ -185,7 +185,7 @@ def full_queue(count: int, most_events: int, **bounds: int) -> CandidateQueue:
     return queue
 
 
-def test_a_full_queue_drops_the_oldest_and_says_so_in_its_place() -> None:
+def test_a_full_queue_drops_the_oldest_event_and_reports_it_as_lost() -> None:
     queue = full_queue(3, 3)
     seq, (dropped,) = queue.record(event(4), 50, 0)
     assert (seq, dropped.seq, number_of(dropped)) == (4, 1, 1)
@@ -213,7 +213,7 @@ def test_a_queue_full_of_bytes_drops_as_many_as_it_takes() -> None:
     assert [one.seq for one in queue.record(event(4), 101, 0)[1]] == [3, 4]
 
 
-def test_what_was_on_the_wire_is_never_dropped() -> None:
+def test_sent_events_are_never_dropped() -> None:
     queue = full_queue(3, 3)
     queue.resume(STREAM, 0, Window(), Limits(events_per_frame=2), 0)
     assert numbers_of(queue.take(0)) == [1, 2]
@@ -245,7 +245,7 @@ def test_a_lost_span_counts_once_in_the_window() -> None:
     assert queue.take(0) is None
 
 
-def test_a_hub_that_holds_half_of_a_lost_span_is_told_the_rest() -> None:
+def test_a_hub_that_stored_half_of_a_lost_span_gets_the_rest() -> None:
     queue = full_queue(5, 1)
     queue.resume(STREAM, 0, Window(), Limits(), 0)
     assert queue.take(0) == Lost(4, "overflow")
@@ -276,7 +276,7 @@ def test_a_lost_span_moves_to_a_new_stream_with_the_rest() -> None:
     assert (queue.given_out, queue.acked_ever) == (5, 3)
 
 
-def test_what_the_old_stream_holds_is_not_sent_again_in_the_new_one() -> None:
+def test_events_stored_in_the_old_stream_are_not_sent_again_in_the_new_one() -> None:
     queue = queue_of(5)
     queue.take(0)
     queue.acknowledge(1, 0)

@@ -79,7 +79,7 @@ def test_after_these_the_next_address_is_tried(code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 4408, 4419, 4422, 4429, 4504])
-def test_what_is_about_the_client_leaves_it_where_it_is(code: int) -> None:
+def test_frames_about_the_client_do_not_change_the_position(code: int) -> None:
     route = Route([A, B])
     route.after(code)
     assert route.url == A

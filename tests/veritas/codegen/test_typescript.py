@@ -54,7 +54,7 @@ def test_a_constant_that_decides_about_others_makes_a_union() -> None:
     assert declare({"One": schema}, set()) == 'export type One =\n  | { k: "a"; v: number; };\n'
 
 
-def test_what_is_reachable_is_found_through_everything() -> None:
+def test_all_reachable_structs_are_found() -> None:
     definitions: dict[str, dict[str, Any]] = {
         "A": {"properties": {"b": {"items": {"$ref": "#/$defs/B"}}}},
         "B": {"anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/C"}]},

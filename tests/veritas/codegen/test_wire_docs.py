@@ -32,7 +32,7 @@ def refs_of(document: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", render())
-def test_the_published_page_is_what_the_code_says_now(path: str) -> None:
+def test_the_committed_page_is_that_of_the_code(path: str) -> None:
     assert (DOCS / path).read_text() == render()[path], "run `make docs`"
 
 

@@ -17,7 +17,7 @@ def shell(script: str, **how: object) -> ChildCommand:
     return ChildCommand(argv=("sh", "-c", script), **how)  # type: ignore[arg-type]
 
 
-def test_a_run_is_fed_and_returns_all_that_was_said() -> None:
+def test_a_run_gets_input_and_returns_its_output() -> None:
     result = run(shell("cat; echo loudly >&2; exit 3"), "quietly\n")
     assert (result.stdout, result.returncode) == ("quietly\nloudly\n", 3)
 

@@ -43,7 +43,7 @@ def be(monkeypatch: pytest.MonkeyPatch, uid: int) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: uid)
 
 
-def test_root_has_new_data_kept_by_nobody_or_else_in_a_namespace(monkeypatch: pytest.MonkeyPatch, new: Path) -> None:
+def test_root_uses_the_nobody_account_for_new_data_or_a_namespace(monkeypatch: pytest.MonkeyPatch, new: Path) -> None:
     be(monkeypatch, 0)
     assert list_candidates(new) == [unprivileged_account(), MAPPED]
 
@@ -63,7 +63,7 @@ def test_a_user_runs_it_as_himself_if_he_has_a_name(monkeypatch: pytest.MonkeyPa
     assert list_candidates(new) == [MAPPED]
 
 
-def test_a_user_is_told_whose_the_data_are(monkeypatch: pytest.MonkeyPatch, ours: Path) -> None:
+def test_the_error_names_the_owner_of_the_data(monkeypatch: pytest.MonkeyPatch, ours: Path) -> None:
     be(monkeypatch, NAMELESS)
     with pytest.raises(EmbeddedError, match=r"belongs to .+: run as that user, or choose another VERITAS_DATA_DIR"):
         list_candidates(ours)
@@ -82,7 +82,7 @@ def test_the_mode_says_who_may_enter(ours: Path, mode: int, owner: bool, group: 
     ours.chmod(0o700)
 
 
-def test_what_is_in_the_way_is_told_in_one_line(new: Path, shut: Path) -> None:
+def test_an_obstacle_is_named_in_one_line(new: Path, shut: Path) -> None:
     with pytest.raises(EmbeddedError, match=f"PostgreSQL cannot run here: .* may not enter {shut}") as refused:
         choose_account(Path("/bin/true"), new, [shut])
     assert "\n" not in str(refused.value)

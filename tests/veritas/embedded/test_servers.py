@@ -75,7 +75,7 @@ async def test_both_die_with_their_parent_and_start_again_at_once(
     await until(lambda: not any(is_alive(int(pid)) for pid in pids))
 
 
-def test_a_data_directory_is_held_by_one(closed_home: Path) -> None:
+def test_a_data_directory_has_one_user_at_a_time(closed_home: Path) -> None:
     refused = pytest.raises(EmbeddedError, match=f"data is in use by another veritas, pid {os.getpid()}$")
     with lock_data_dir(closed_home / "data"), refused, prepare_servers(closed_home / "data", {}):
         pass

@@ -230,7 +230,7 @@ async def test_a_supervising_process_killed_leaves_no_child(data_dir: Path, unti
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_all_in_peace(data_dir: Path, is_alive: IsAlive, number: signal.Signals) -> None:
+async def test_a_signal_ends_all_processes_in_order(data_dir: Path, is_alive: IsAlive, number: signal.Signals) -> None:
     process, pids = await start_supervising(data_dir)
     process.send_signal(number)
     rest, _ = await process.communicate()

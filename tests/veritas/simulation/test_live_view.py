@@ -41,7 +41,7 @@ async def test_an_empty_room_can_be_drawn(exam_run: ExamRun) -> None:
     assert "0 students · 0 events stored" in drawn(exam_run)
 
 
-async def test_who_has_flags_is_shown_first_when_there_is_not_room_for_all(exam_run: ExamRun) -> None:
+async def test_students_with_flags_are_shown_first_when_there_is_not_room_for_all(exam_run: ExamRun) -> None:
     for number in range(1, 41):
         add_student(exam_run, number)
     flagged = exam_run.students[37].attempt_id

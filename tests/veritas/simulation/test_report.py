@@ -86,7 +86,7 @@ def test_a_clean_report_has_no_faults() -> None:
         ),
     ],
 )
-def test_each_fault_is_said_in_words(change: dict[str, Any], fault: str) -> None:
+def test_each_fault_is_described_in_words(change: dict[str, Any], fault: str) -> None:
     (found,) = msgspec.structs.replace(CLEAN, **change).faults()
     assert found.startswith(fault)
 

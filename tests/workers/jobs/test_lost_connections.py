@@ -255,7 +255,7 @@ def client(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | No
         (client(2, 25), (False, True)),
     ],
 )
-def test_what_is_recorded_about_a_lost_client(one: LostClient, expected: tuple[bool, bool] | None) -> None:
+def test_the_reports_that_are_due_about_a_lost_client(one: LostClient, expected: tuple[bool, bool] | None) -> None:
     due = list_reports([one], [Cohort(EXAM, None, (UUID(int=1),), 9)])
     assert [(statement.outage is not None, statement.is_silent) for statement in due] == (
         [expected] if expected else []

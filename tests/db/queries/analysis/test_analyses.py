@@ -85,7 +85,7 @@ async def test_a_claim_has_the_input_of_the_analysis(conn: AsyncConnection, seed
 
 
 @pytest.mark.parametrize("table", ["analysis_cursors", "exam_attempts", "behavior_analysis"])
-async def test_what_another_holds_is_not_claimed_and_not_waited_for(engine: AsyncEngine, table: str) -> None:
+async def test_a_locked_analysis_is_not_claimed_and_not_waited_for(engine: AsyncEngine, table: str) -> None:
     async with engine.begin() as conn:
         seeded = await seed_attempt(conn)
         await end(conn, seeded)
@@ -134,7 +134,7 @@ async def test_a_failure_of_what_is_not_due_any_more_is_none(conn: AsyncConnecti
     assert (await read(conn, seeded.attempt_id)).failures == 0
 
 
-async def test_what_is_put_off_is_due_later(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+async def test_a_postponed_analysis_is_due_later(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await analyses.postpone_analysis(conn, seeded.attempt_id, 60)
     assert await analyses.list_due(conn, 5, supported=CARRIED) == []
     backlog = await analyses.measure_backlog(conn)

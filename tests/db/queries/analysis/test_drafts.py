@@ -35,7 +35,7 @@ async def test_the_last_ones_are_kept(conn: AsyncConnection) -> None:
     assert [draft.text for draft in await read_drafts(conn, seeded.attempt_id, most=2)] == ["3", "4"]
 
 
-async def test_what_does_not_fit_is_left_out(conn: AsyncConnection) -> None:
+async def test_payloads_of_another_shape_are_left_out(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     broken = [
         ("draft_saved", {}, 1),

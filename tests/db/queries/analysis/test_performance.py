@@ -114,7 +114,7 @@ async def test_of_two_at_once_the_second_sees_what_the_first_stored(engine: Asyn
     assert seen.lmi == 12.0
 
 
-async def test_nobodys_figures_are_nothing_to_do(conn: AsyncConnection) -> None:
+async def test_without_students_nothing_is_read_or_stored(conn: AsyncConnection) -> None:
     await lock_metrics(conn, [])
     assert await read_final_attempts(conn, []) == {}
     await store_metrics(conn, {})

@@ -21,7 +21,7 @@ async def test_views_are_as_old_as_their_last_refresh_and_of_no_age_while_they_a
         assert tuple(summed) == ((await conn.execute(select(ExamAttempt.exam_id))).scalar_one(), 1)
 
 
-async def test_there_is_one_turn_at_a_time(engine: AsyncEngine) -> None:
+async def test_only_one_worker_gets_the_lock(engine: AsyncEngine) -> None:
     async with engine.begin() as one, engine.begin() as other:
         assert await summary_views.try_lock(one)
         assert not await summary_views.try_lock(other)

@@ -32,14 +32,14 @@ async def test_revisions_are_ranked_by_when_they_were_given_and_not_by_when_they
     assert (standing["a"].value, standing["a"].revision) == ("5000 True", 10)
 
 
-async def test_an_answer_taken_back_is_a_revision_that_stands(conn: AsyncConnection) -> None:
+async def test_a_cleared_answer_is_a_revision_that_counts(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     await answer(conn, seeded, "a", "x", 1_000)
     await answer(conn, seeded, "a", None, 2_000)
     assert await told(conn, seeded.attempt_id) == [("a", 1, "x", False), ("a", 2, None, True)]
 
 
-async def test_what_a_submission_repeats_is_stored_once_and_what_it_changes_is_later(conn: AsyncConnection) -> None:
+async def test_a_submission_stores_only_changed_answers_as_later_revisions(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     await answer(conn, seeded, "a", "x", 1_000)
     assert await store_submitted(conn, seeded.attempt_id, [SubmittedAnswer("a", "x")]) == 0

@@ -127,7 +127,7 @@ async def test_ending_again_changes_nothing_and_gives_the_same_receipt(conn: Asy
     assert Counter(event for event, _ in await system_events(conn, seeded.attempt_id))["submitted"] == 1
 
 
-async def test_an_answer_too_late_is_kept_beside_those_that_stand(conn: AsyncConnection) -> None:
+async def test_a_late_answer_is_kept_and_does_not_count(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     await answer(conn, seeded, "a", "x", 1_000)
     await end(conn, seeded, ending(Action.TIME_OUT))
@@ -146,7 +146,7 @@ async def test_an_answer_too_late_is_kept_beside_those_that_stand(conn: AsyncCon
     assert (row.submission_data["responses"], row.score) == ({"a": "x"}, 2)
 
 
-async def test_only_whose_it_is_and_where_it_belongs_is_ended(conn: AsyncConnection) -> None:
+async def test_only_the_attempt_of_this_student_and_exam_is_ended(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     for whose in ({"student_id": uuid4()}, {"exam_id": uuid4()}):
         with pytest.raises(NotFound):
@@ -155,7 +155,7 @@ async def test_only_whose_it_is_and_where_it_belongs_is_ended(conn: AsyncConnect
 
 
 @pytest.mark.parametrize("status", ["waiting", "paused", "reopened", "abandoned", "declined"])
-async def test_what_neither_runs_nor_has_ended_does_not_end(conn: AsyncConnection, status: str) -> None:
+async def test_an_attempt_that_neither_runs_nor_has_ended_is_not_ended(conn: AsyncConnection, status: str) -> None:
     seeded = await seed_attempt(conn)
     await conn.execute(update(ExamAttempt).values(status=status))
     with pytest.raises(Conflict):
@@ -186,7 +186,7 @@ async def test_an_attempt_that_is_ended_by_many_at_once_ends_once(engine: AsyncE
             assert [delta.kind for delta in deltas].count("attempt") == 2
 
 
-async def test_coming_back_while_it_ends_finds_it_running_or_is_refused(engine: AsyncEngine) -> None:
+async def test_a_start_during_the_end_finds_a_running_attempt_or_is_refused(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         seeded_attempts = [await seed_attempt(conn) for _ in range(8)]
 

@@ -42,7 +42,7 @@ async def test_points_of_a_grader_replace_those_of_the_key(conn: AsyncConnection
     assert len(rows.all()) == 4
 
 
-async def test_the_last_word_wants_points_for_every_item_and_is_kept(conn: AsyncConnection) -> None:
+async def test_a_final_grade_needs_points_for_every_item_and_stays_final(conn: AsyncConnection) -> None:
     seeded = await ended(conn)
     script = await lock_graded_attempt(conn, seeded.attempt_id, seeded.teacher_id)
     with pytest.raises(Conflict, match="no points yet: d"):

@@ -73,7 +73,7 @@ async def test_a_foreign_attempt_is_not_found(conn: AsyncConnection) -> None:
         await connect(conn, stranger, HUB)
 
 
-async def test_who_left_the_roster_is_not_let_in(conn: AsyncConnection) -> None:
+async def test_a_student_who_left_the_roster_cannot_start(conn: AsyncConnection) -> None:
     [candidate] = await seat(conn)
     await conn.execute(update(ExamEnrollment).values(removed_at=func.now()))
     with pytest.raises(NotFound):
@@ -125,7 +125,7 @@ async def test_two_hellos_at_once_get_generations_of_their_own(engine: AsyncEngi
     assert sorted(await asyncio.gather(*(open_one() for _ in range(5)))) == [1, 2, 3, 4, 5]
 
 
-async def test_the_standing_of_all_sockets_is_one_answer(conn: AsyncConnection) -> None:
+async def test_the_states_of_all_sockets_are_read_at_once(conn: AsyncConnection) -> None:
     seated = await seat(conn, 6)
     well, older, revoked, expired, inactive, removed = seated
     sessions = {one.attempt_id: await sign_in(conn, one.student_id) for one in seated}
@@ -218,7 +218,7 @@ async def test_one_live_token_is_enough_to_stay_connected(conn: AsyncConnection)
     assert (await connections.check_sockets(conn, standing))[candidate.attempt_id].code is None
 
 
-async def test_what_is_open_in_a_hubs_name_is_listed_once_it_is_old_enough(conn: AsyncConnection) -> None:
+async def test_open_connections_of_a_hub_are_listed_when_they_are_old_enough(conn: AsyncConnection) -> None:
     mine, closed, young, elsewhere = await seat(conn, 4)
     opening = await connect(conn, mine, HUB)
     ended = await connect(conn, closed, HUB)

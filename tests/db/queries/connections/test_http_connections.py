@@ -58,7 +58,7 @@ async def test_streams_of_other_students_and_system_streams_are_not_found(conn: 
 
 
 @pytest.mark.parametrize("how", ["removed", "inactive"])
-async def test_who_is_off_the_roster_or_switched_off_delivers_nothing(conn: AsyncConnection, how: str) -> None:
+async def test_removed_and_deactivated_students_cannot_deliver(conn: AsyncConnection, how: str) -> None:
     [candidate] = await seat(conn)
     opening = await connect_by_requests(conn, candidate)
     if how == "removed":

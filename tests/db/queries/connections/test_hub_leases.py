@@ -79,7 +79,7 @@ async def test_connections_of_a_hub_without_a_lease_are_not_closed(conn: AsyncCo
     assert await causes(conn, candidate) == [None]
 
 
-async def test_what_a_hub_leaves_open_in_peace_is_closed_after_it(conn: AsyncConnection) -> None:
+async def test_connections_that_a_hub_left_open_are_closed_after_its_end(conn: AsyncConnection) -> None:
     hub = await take_hub(conn)
     [candidate] = await seat(conn)
     await connect(conn, candidate, hub)

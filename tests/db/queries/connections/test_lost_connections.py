@@ -78,7 +78,7 @@ async def test_a_recorded_silence_counts_for_others_only_for_a_while(conn: Async
     assert await lost_connections.list_lost_clients(conn) == []
 
 
-async def test_only_one_worker_has_its_turn(engine: AsyncEngine) -> None:
+async def test_only_one_worker_gets_the_lock(engine: AsyncEngine) -> None:
     async with engine.connect() as one, engine.connect() as other:
         assert await lost_connections.try_lock(one)
         assert not await lost_connections.try_lock(other)

@@ -85,7 +85,7 @@ async def test_a_connection_is_open_only_while_its_hub_is_alive(
     assert await room.online() == [(1, 1, online)]
 
 
-async def test_several_exams_are_one_question(room: Room, conn: AsyncConnection) -> None:
+async def test_several_exams_are_read_in_one_query(room: Room, conn: AsyncConnection) -> None:
     other, empty = await make_room(conn), await make_room(conn)
     for one in (room, other):
         await one.connect(await one.sit())
@@ -113,7 +113,7 @@ async def test_attempts_count_what_each_of_their_clients_streams_holds(room: Roo
     assert await presence.read_counts(conn, []) == []
 
 
-async def test_what_servers_state_is_not_counted(room: Room, conn: AsyncConnection) -> None:
+async def test_server_events_are_not_counted(room: Room, conn: AsyncConnection) -> None:
     attempt = await room.sit()
     stream = await room.connect(attempt)
     await conn.execute(update(EventStream).where(EventStream.id == stream).values(kind="system", boot=None))

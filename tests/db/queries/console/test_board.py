@@ -40,7 +40,7 @@ async def test_a_board_holds_all_that_is_shown_of_one_exam(conn: AsyncConnection
     assert [(row.attempt_id, row.n, row.text) for row in found.instructions] == [(first, 1, "hello")]
 
 
-async def test_who_was_taken_off_the_roster_is_shown_as_such(conn: AsyncConnection) -> None:
+async def test_a_removed_student_is_shown_as_removed(conn: AsyncConnection) -> None:
     exam = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
     ada = await make_user(conn, name="Ada")
     await make_attempt(conn, exam, ada)
@@ -116,7 +116,7 @@ async def test_an_exam_is_watched_by_its_creator_administrators_and_permitted_te
         assert await board.list_watchable(conn, [exam, other], teacher) == ({exam} if enough else set())
 
 
-async def test_who_is_deactivated_watches_nothing(conn: AsyncConnection) -> None:
+async def test_a_deactivated_user_may_watch_nothing(conn: AsyncConnection) -> None:
     creator = await make_user(conn, role=Role.TEACHER)
     exam = await make_exam(conn, creator)
     await conn.execute(update(User).where(User.id == creator).values(is_active=False))

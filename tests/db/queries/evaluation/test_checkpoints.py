@@ -37,7 +37,7 @@ async def recall(conn: AsyncConnection, attempt_id: UUID) -> checkpoints.Checkpo
     return (await checkpoints.read_checkpoints(conn, [await claim(conn, attempt_id)]))[attempt_id]
 
 
-async def test_facts_after_a_checkpoint_are_recalled_in_their_order(conn: AsyncConnection, attempt: UUID) -> None:
+async def test_events_after_a_checkpoint_are_read_in_their_order(conn: AsyncConnection, attempt: UUID) -> None:
     one, other = await make_stream(conn, attempt), await make_stream(conn, attempt)
     await store_events(conn, one, [("alive", {}, 1), ("alive", {}, 2)])
     await fold(conn, attempt, b"state")
@@ -94,7 +94,7 @@ async def test_deleted_events_are_missing_after_a_checkpoint(conn: AsyncConnecti
     assert len((await recall(conn, attempt)).events) == 2
 
 
-async def test_recalling_nothing_asks_nothing(conn: AsyncConnection) -> None:
+async def test_without_attempts_no_checkpoint_is_read(conn: AsyncConnection) -> None:
     assert await checkpoints.read_checkpoints(conn, []) == {}
 
 

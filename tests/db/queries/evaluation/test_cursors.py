@@ -55,7 +55,7 @@ async def test_a_claim_has_the_rules_and_the_policy_of_the_attempt(conn: AsyncCo
     assert (client.stream_id, client.time_base, client.position) == (stream, TIME_BASE_MS, 0)
 
 
-async def test_a_claim_passes_over_what_another_holds(engine: AsyncEngine) -> None:
+async def test_a_claim_skips_attempts_that_are_locked(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         attempts = await make_room(conn, 2)
     async with engine.begin() as one, engine.begin() as other:

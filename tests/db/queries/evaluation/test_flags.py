@@ -55,7 +55,7 @@ async def test_an_episode_is_raised_once(conn: AsyncConnection, attempt: UUID) -
     assert other.attempt_id == attempt
 
 
-async def test_nothing_new_asks_nothing(conn: AsyncConnection) -> None:
+async def test_without_findings_no_flag_is_raised(conn: AsyncConnection) -> None:
     assert await flags.raise_flags(conn, []) == []
 
 
@@ -74,7 +74,7 @@ async def test_a_flag_carries_copies_of_what_it_cites(conn: AsyncConnection, att
     assert row.last_fact_at == evidence.events[1].server_at
 
 
-async def test_all_places_are_cited_and_the_first_are_copied(conn: AsyncConnection, attempt: UUID) -> None:
+async def test_all_events_are_cited_and_the_first_are_copied(conn: AsyncConnection, attempt: UUID) -> None:
     stream = await make_stream(conn, attempt)
     await store_events(conn, stream, [("eye_movement", {"n": n}, n) for n in range(40)])
     places = tuple((stream, seq) for seq in range(1, 41))

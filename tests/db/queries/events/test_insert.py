@@ -72,7 +72,7 @@ async def waits(looker: asyncpg.Connection, waiter: asyncpg.Connection) -> None:
             pass
 
 
-async def test_copied_places_are_stored_as_they_are(writer: asyncpg.Connection) -> None:
+async def test_copied_events_are_stored_unchanged(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
     await events.copy_events(writer, [segment(stream_id, 1)])
     row = await writer.fetchrow("SELECT *, tableoid::regclass::text AS part FROM monitoring_events")
@@ -164,7 +164,7 @@ async def test_refused_rows_of_every_class_become_tombstones_and_their_neighbors
     [{"payload": '{"x":"\ud800"}'}, {"mono": 2**63}, {"at": 2**60}, {"type": "\udfff"}],
     ids=["surrogate-in-payload", "mono-over-int64", "at-over-int64", "surrogate-in-type"],
 )
-async def test_what_cannot_even_be_encoded_is_poison_too(writer: asyncpg.Connection, changes: dict[str, Any]) -> None:
+async def test_a_row_that_cannot_be_encoded_is_poison_too(writer: asyncpg.Connection, changes: dict[str, Any]) -> None:
     stream_id = uuid7()
     batch = [poisoned(stream_id, 3, **changes)]
     with pytest.raises(Exception) as caught:
@@ -175,7 +175,7 @@ async def test_what_cannot_even_be_encoded_is_poison_too(writer: asyncpg.Connect
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4, 5]
 
 
-async def test_many_poisoned_places_in_a_large_flush_are_found_in_one_transaction(writer: asyncpg.Connection) -> None:
+async def test_many_poisoned_rows_in_a_large_flush_are_found_in_one_transaction(writer: asyncpg.Connection) -> None:
     streams = sorted((uuid7() for _ in range(250)), key=lambda stream: stream.int)
     batch = [
         poisoned(stream, 3, payload='{"x":"\\u0000"}') if index % 5 == 0 else segment(stream, *range(1, 21))
@@ -199,7 +199,7 @@ async def test_a_number_refused_by_a_try_with_unknown_result_is_returned_by_the_
     assert again.known == tuple(batch)
 
 
-async def test_a_stream_whose_tombstones_are_refused_is_returned_and_its_neighbours_are_stored(
+async def test_a_stream_with_refused_tombstones_is_returned_and_others_are_stored(
     writer: asyncpg.Connection,
 ) -> None:
     part = await partition(writer)
@@ -211,7 +211,7 @@ async def test_a_stream_whose_tombstones_are_refused_is_returned_and_its_neighbo
     assert await stored(writer, neighbour) == [(1, "paste"), (2, "paste")]
 
 
-async def test_what_would_leave_a_hole_is_returned_and_its_neighbours_are_stored(writer: asyncpg.Connection) -> None:
+async def test_a_segment_that_would_leave_a_hole_is_returned_and_others_are_stored(writer: asyncpg.Connection) -> None:
     torn, neighbour = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
     await events.copy_events(writer, [segment(torn, 1, 2)])
     outcome = await events.insert_missing_events(writer, [segment(torn, 4, 5), segment(neighbour, 1)])
@@ -293,7 +293,9 @@ async def test_a_span_does_not_claim_what_an_older_session_has_stored_after_all(
     assert [json.loads(row["data_payload"])["from"] for row in payloads] == [6, 7]
 
 
-async def test_who_called_one_number_lost_does_not_go_on_within_a_longer_span(writer: asyncpg.Connection) -> None:
+async def test_a_client_that_reported_one_lost_number_cannot_continue_within_a_longer_span(
+    writer: asyncpg.Connection,
+) -> None:
     stream_id = uuid7()
     await events.copy_events(writer, [lost(stream_id, 1, 6)])
     assert (await events.insert_missing_events(writer, [lost(stream_id, 1, 1)])).returned == {stream_id: "overtaken"}

@@ -113,9 +113,7 @@ async def test_answers_of_many_attempts_in_one_transaction_stay_apart(
     assert len({row.attempt_id for row in rows}) == 3
 
 
-async def test_what_is_stored_again_adds_no_answer(
-    engine: AsyncEngine, writer: asyncpg.Connection, stream: UUID
-) -> None:
+async def test_events_stored_again_add_no_answer(engine: AsyncEngine, writer: asyncpg.Connection, stream: UUID) -> None:
     first = segment(stream, 1, answer("q1", "a"), answer("q1", "b"))
     await events.copy_events(writer, [first])
     altered = segment(stream, 1, answer("q1", "a"), answer("q1", "altered"), answer("q1", "c"))

@@ -34,7 +34,7 @@ async def test_system_events_are_numbered_and_have_the_time_of_the_server(conn: 
     assert rows[0].mono <= rows[1].mono == rows[2].mono
 
 
-async def test_facts_of_many_attempts_are_appended_at_once(conn: AsyncConnection) -> None:
+async def test_events_of_many_attempts_are_appended_at_once(conn: AsyncConnection) -> None:
     seated = await seat(conn, 3)
     facts = {one.attempt_id: [ServerEvent("paused", {"n": n})] for n, one in enumerate(seated)}
     assert {one.last for one in (await append_to_each(conn, facts)).values()} == {2}
@@ -67,7 +67,7 @@ async def test_a_system_stream_is_followed_by_a_new_one_after_a_day(conn: AsyncC
     assert (await append_events(conn, candidate.attempt_id, [ServerEvent("paused")])).last == 2
 
 
-async def test_who_waited_for_the_old_stream_appends_to_the_new_one(engine: AsyncEngine) -> None:
+async def test_an_append_that_waited_for_the_old_stream_goes_to_the_new_one(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         [candidate] = await seat(conn)
         [first] = await streams_of(conn, candidate)

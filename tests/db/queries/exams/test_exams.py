@@ -54,7 +54,7 @@ async def test_an_exam_is_visible_to_its_creator_administrators_and_permitted_te
         await exams.read_exam(conn, uuid4(), admin)
 
 
-async def test_who_calls_themselves_an_administrator_sees_no_more_for_it(conn: AsyncConnection) -> None:
+async def test_a_claimed_role_of_administrator_gives_no_access(conn: AsyncConnection) -> None:
     maker, other = [await factories.make_user(conn, role=Role.TEACHER) for _ in range(2)]
     await create(conn, maker)
     assert await exams.list_visible(conn, user_id=other, role=Role.ADMIN) == []

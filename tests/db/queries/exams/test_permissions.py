@@ -55,7 +55,7 @@ async def test_only_active_teachers_other_than_the_creator_get_permissions(conn:
         await permissions.grant(conn, exam_id, maker, f"u-{maker}", ALL)
 
 
-async def test_who_is_permitted_something_is_listed_by_username_from_a_place_on(conn: AsyncConnection) -> None:
+async def test_users_with_permissions_are_listed_by_username_after_a_cursor(conn: AsyncConnection) -> None:
     maker, *others = [await make_user(conn, role=Role.TEACHER) for _ in range(4)]
     exam_id = await make_exam(conn, maker)
     for other in others:

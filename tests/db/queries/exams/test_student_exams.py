@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BEFORE, AFTER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
 
 
-async def test_a_student_finds_exams_to_sit_and_their_own_attempt(conn: AsyncConnection) -> None:
+async def test_a_student_finds_exams_to_take_and_their_own_attempt(conn: AsyncConnection) -> None:
     teacher, ada, eve = [await factories.make_user(conn, role=role) for role in (Role.TEACHER, *[Role.STUDENT] * 2)]
     physics = await factories.make_exam(conn, teacher)
     attempt_id = await factories.make_attempt(conn, physics, ada)

@@ -87,7 +87,7 @@ async def test_a_locked_flag_cannot_be_locked_again_and_its_attempt_is_not_folde
         assert (await other.execute(flag.with_for_update(key_share=True, skip_locked=True))).all() == []
 
 
-async def test_who_waits_for_a_flag_sees_what_was_decided_meanwhile(engine: AsyncEngine) -> None:
+async def test_a_reviewer_who_waits_for_a_flag_sees_the_decision_of_another(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         case = await make_case(conn)
 

@@ -46,7 +46,7 @@ async def read_pages(conn: AsyncConnection, streams: list[StreamInfo], limit: in
         positions = window.positions
 
 
-async def test_streams_are_merged_by_when_their_facts_were_stored(conn: AsyncConnection) -> None:
+async def test_streams_are_merged_by_the_time_of_storage(conn: AsyncConnection) -> None:
     _, streams = await make_streams(conn, [1, 4, 5], [2, 3, 6], [])
     for limit in (1, 2, 6):
         assert await read_pages(conn, streams, limit) == [(0, 1), (1, 1), (1, 2), (0, 2), (0, 3), (1, 3)]

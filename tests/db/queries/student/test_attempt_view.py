@@ -14,7 +14,7 @@ from tests.factories import make_stream
 from tests.seeded_attempts import KEYED, WITH_TEXT, answer, end, seed_attempt
 
 
-async def test_a_paper_keeps_the_items_it_was_started_with(conn: AsyncConnection) -> None:
+async def test_an_attempt_keeps_the_items_it_was_started_with(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn, WITH_TEXT)
     owner = Owner(seeded.student_id)
     before = await read_attempt_view(conn, seeded.attempt_id, owner)
@@ -30,7 +30,7 @@ async def test_a_paper_keeps_the_items_it_was_started_with(conn: AsyncConnection
     assert await list_item_names(conn, seeded.attempt_id, owner) == {"a", "b", "c", "d"}
 
 
-def test_what_a_student_is_shown_of_an_item_has_no_room_for_a_key() -> None:
+def test_an_item_for_students_has_no_field_for_a_key() -> None:
     assert set(PaperItem.__struct_fields__) == {"item", "kind", "prompt", "choices", "points"}
 
 
@@ -49,7 +49,7 @@ async def test_an_exam_without_items_is_read_without_items(conn: AsyncConnection
     assert await list_item_names(conn, seeded.attempt_id, Owner(seeded.student_id)) == set()
 
 
-async def test_the_receipt_is_part_of_the_paper_once_there_is_one(conn: AsyncConnection) -> None:
+async def test_the_receipt_is_part_of_the_attempt_view_after_the_end(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn, KEYED)
     owner = Owner(seeded.student_id)
     assert (await read_attempt_view(conn, seeded.attempt_id, owner)).receipt is None

@@ -68,7 +68,7 @@ async def test_open_notes_wait_for_no_reviewer(conn: AsyncConnection) -> None:
     assert (await read(conn, seeded)).is_decided
 
 
-async def test_what_was_recorded_is_counted_by_kind(conn: AsyncConnection) -> None:
+async def test_recorded_events_are_counted_by_type(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     await answer(conn, seeded, "a", "x", 1_000)
     await answer(conn, seeded, "a", "y", 2_000)

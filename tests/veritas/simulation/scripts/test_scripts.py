@@ -47,7 +47,7 @@ def test_a_cheating_script_needs_no_longer_than_it_says(script: Script) -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-def test_a_script_says_only_known_types_in_order_and_within_its_time(script: Script) -> None:
+def test_a_script_has_only_known_types_in_order_and_within_its_time(script: Script) -> None:
     total_ms = 0
     for step in script.steps(Random(3), 60):
         assert step.after_ms >= 0
