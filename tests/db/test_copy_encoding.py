@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from db import copy_encoding
 from db.engine import connect_writer
-from db.queries.events import insert as events
+from db.queries.events.insert import copy_events, is_poison
 from db.segments import Segment
 from db.settings import DatabaseSettings
 from protocol import limits
@@ -55,7 +55,7 @@ async def writer(database: DatabaseSettings) -> AsyncIterator[asyncpg.Connection
 async def test_any_entry_is_read_back_as_it_was(writer: asyncpg.Connection, found: list[Entry], first: int) -> None:
     stream_id = uuid7()
     sent = tuple(msgspec.structs.replace(entry, seq=seq) for seq, entry in enumerate(found, first))
-    await events.copy_events(writer, [Segment(stream_id, first, sent)])
+    await copy_events(writer, [Segment(stream_id, first, sent)])
     rows = await writer.fetch(
         """
         SELECT seq, event_type, severity, mono, client_timestamp, data_payload = sent.payload::jsonb AS same
@@ -81,4 +81,4 @@ def test_a_value_no_column_holds_is_refused_before_anything_is_sent(changes: dic
     entry = msgspec.structs.replace(Entry(1, "copy", 0, 0, "{}"), **changes)
     with pytest.raises(Exception) as caught:
         copy_encoding.encode([Segment(UUID(int=1), 1, (entry,))])
-    assert events.is_poison(caught.value)
+    assert is_poison(caught.value)

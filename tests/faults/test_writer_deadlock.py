@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
-from db.queries.events import insert as events
+from db.queries.events.insert import copy_events
 from db.segments import Segment
 from db.settings import DatabaseSettings
 from hub import metrics
@@ -43,13 +43,13 @@ async def test_a_deadlock_is_followed_by_an_insert_that_may_be_repeated(
     async with bench.ingest:
         crossing = rival.transaction()
         await crossing.start()
-        await events.copy_events(rival, [Segment(second, 1, rows)])
+        await copy_events(rival, [Segment(second, 1, rows)])
         batches = bench.offer(first, 1, 2), bench.offer(second, 1, 2)
         observer = await connect_writer(database)
         await asyncio.wait_for(connected.wait(), PATIENCE_S)
         await waits(observer, bench.opened[0])
         # A writer sorts its rows and never causes this: the test locks in the opposite order.
-        await asyncio.wait_for(events.copy_events(rival, [Segment(first, 1, rows)]), PATIENCE_S)
+        await asyncio.wait_for(copy_events(rival, [Segment(first, 1, rows)]), PATIENCE_S)
         await crossing.commit()
         async with asyncio.timeout(PATIENCE_S):
             assert [await reported.result for reported in batches] == [Stored(), Stored()]

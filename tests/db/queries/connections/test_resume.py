@@ -17,8 +17,8 @@ from db.errors import BadRequest, ForeignStream
 from db.models import EventStream, MonitoringEvent
 from db.queries import verify
 from db.queries.connections.resume import EARLY_MS, WRITTEN_MS
-from db.queries.events import insert as events
 from db.queries.events import partitions
+from db.queries.events.insert import copy_events, insert_missing_events
 from db.segments import Segment, make_segment
 from db.settings import DatabaseSettings
 from protocol.events import Batch, Entry, lost_entry
@@ -213,7 +213,7 @@ async def in_flight(writer: asyncpg.Connection, late: Segment) -> AsyncIterator[
     """A batch of an older connection that pauses between COPY and COMMIT."""
     transaction = writer.transaction()
     await transaction.start()
-    await events.copy_events(writer, [late])
+    await copy_events(writer, [late])
     yield transaction
 
 
@@ -259,8 +259,8 @@ async def test_a_batch_still_under_way_counts_for_the_stream_it_is_in_or_not_at_
     assert again.previous == Previous(old, 5 if is_stored else 2)
     if not is_stored:
         with pytest.raises(asyncpg.UniqueViolationError):
-            await events.copy_events(writer, [segment(old, 3, 5)])
-        assert (await events.insert_missing_events(writer, [segment(old, 3, 5)])).returned == {old: "overtaken"}
+            await copy_events(writer, [segment(old, 3, 5)])
+        assert (await insert_missing_events(writer, [segment(old, 3, 5)])).returned == {old: "overtaken"}
 
 
 async def test_a_batch_whose_numbers_were_recorded_as_lost_is_not_stored(
@@ -276,8 +276,8 @@ async def test_a_batch_whose_numbers_were_recorded_as_lost_is_not_stored(
     async with engine.begin() as conn:
         await connect(conn, candidate, HUB, boot=boot, stream=stream_id, acked=8, next_seq=9)
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy_events(writer, late)
-    assert (await events.insert_missing_events(writer, late)).returned == {stream_id: "overtaken"}
+        await copy_events(writer, late)
+    assert (await insert_missing_events(writer, late)).returned == {stream_id: "overtaken"}
     async with engine.connect() as conn:
         assert await verify.find_sequence_errors(conn) == []
         assert (await places(conn, stream_id))[2:] == [(3, "events_lost", 3), (8, "events_lost", 4)]
@@ -296,9 +296,9 @@ class Session:
         entries = (lost_entry(first, last, "overflow"),) if is_lost else segment(self.stream_id, first, last).entries
         laid = [make_segment(self.stream_id, Batch(first, last, entries, 1))]
         try:
-            await events.copy_events(writer, laid)
+            await copy_events(writer, laid)
         except asyncpg.UniqueViolationError:
-            self.is_open = not (await events.insert_missing_events(writer, laid)).returned
+            self.is_open = not (await insert_missing_events(writer, laid)).returned
         self.committed = last
 
 

@@ -10,8 +10,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
-from db.queries.events import insert as events
-from db.queries.events.insert import InsertOutcome
+from db.queries.events.insert import InsertOutcome, copy_events, insert_missing_events, is_poison, read_heads
 from db.segments import Segment, make_segment
 from db.settings import DatabaseSettings
 from protocol.codes import RejectCode
@@ -60,7 +59,7 @@ async def stored(writer: asyncpg.Connection, stream_id: UUID) -> list[tuple[int,
 
 async def partition(writer: asyncpg.Connection) -> str:
     """Today's partition, where a test may add a constraint."""
-    await events.copy_events(writer, [segment(uuid7(), 1)])
+    await copy_events(writer, [segment(uuid7(), 1)])
     return str(await writer.fetchval("SELECT tableoid::regclass FROM monitoring_events"))
 
 
@@ -74,7 +73,7 @@ async def waits(looker: asyncpg.Connection, waiter: asyncpg.Connection) -> None:
 
 async def test_copied_events_are_stored_unchanged(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [segment(stream_id, 1)])
+    await copy_events(writer, [segment(stream_id, 1)])
     row = await writer.fetchrow("SELECT *, tableoid::regclass::text AS part FROM monitoring_events")
     assert row is not None
     assert (row["stream_id"], row["seq"], row["mono"], row["severity"]) == (stream_id, 1, 10, "info")
@@ -85,19 +84,19 @@ async def test_copied_events_are_stored_unchanged(writer: asyncpg.Connection) ->
 
 async def test_a_copy_that_meets_a_duplicate_stores_nothing(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [segment(stream_id, 1, 2)])
+    await copy_events(writer, [segment(stream_id, 1, 2)])
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy_events(writer, [segment(stream_id, 2, 3)])
+        await copy_events(writer, [segment(stream_id, 2, 3)])
     assert await stored(writer, stream_id) == [(1, "paste"), (2, "paste")]
 
 
 async def test_inserting_missing_events_may_be_repeated_and_returns_the_known_ones(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [segment(stream_id, 1, 2)])
-    assert await events.insert_missing_events(writer, [segment(stream_id, 2, 3)]) == InsertOutcome(
+    await copy_events(writer, [segment(stream_id, 1, 2)])
+    assert await insert_missing_events(writer, [segment(stream_id, 2, 3)]) == InsertOutcome(
         known=(segment(stream_id, 2),)
     )
-    assert await events.insert_missing_events(writer, [segment(stream_id, 2, 3)]) == InsertOutcome(
+    assert await insert_missing_events(writer, [segment(stream_id, 2, 3)]) == InsertOutcome(
         known=(segment(stream_id, 2, 3),)
     )
     assert await stored(writer, stream_id) == [(1, "paste"), (2, "paste"), (3, "paste")]
@@ -105,15 +104,15 @@ async def test_inserting_missing_events_may_be_repeated_and_returns_the_known_on
 
 async def test_stored_events_are_not_overwritten(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [segment(stream_id, 1)])
-    await events.insert_missing_events(writer, [segment(stream_id, 1, payload='{"chars":999}')])
+    await copy_events(writer, [segment(stream_id, 1)])
+    await insert_missing_events(writer, [segment(stream_id, 1, payload='{"chars":999}')])
     assert await writer.fetchval("SELECT data_payload FROM monitoring_events") == '{"chars": 3}'
 
 
 async def test_heads_are_read_for_many_streams_at_once(writer: asyncpg.Connection) -> None:
     streams = sorted((uuid7() for _ in range(3)), key=lambda stream: stream.int)
-    await events.copy_events(writer, [segment(streams[0], 1, 2), segment(streams[1], 1)])
-    assert await events.read_heads(writer, streams) == dict(zip(streams, (2, 1, 0), strict=True))
+    await copy_events(writer, [segment(streams[0], 1, 2), segment(streams[1], 1)])
+    assert await read_heads(writer, streams) == dict(zip(streams, (2, 1, 0), strict=True))
 
 
 DEEP = '{"a":' * 70_000 + "1" + "}" * 70_000
@@ -147,10 +146,10 @@ async def test_refused_rows_of_every_class_become_tombstones_and_their_neighbors
     stream_id, neighbour = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
     batch = [poisoned(stream_id, 3, **changes), segment(neighbour, 1, 2, 3)]
     with pytest.raises(asyncpg.PostgresError) as caught:
-        await events.copy_events(writer, batch)
+        await copy_events(writer, batch)
     assert caught.value.sqlstate == sqlstate
-    assert events.is_poison(caught.value)
-    outcome = await events.insert_missing_events(writer, batch)
+    assert is_poison(caught.value)
+    outcome = await insert_missing_events(writer, batch)
     assert outcome == InsertOutcome({stream_id: (Rejected(3, RejectCode.BAD_SHAPE),)})
     expected = [(1, "paste"), (2, "paste"), (3, "rejected"), (4, "paste"), (5, "paste")]
     assert await stored(writer, stream_id) == expected
@@ -168,9 +167,9 @@ async def test_a_row_that_cannot_be_encoded_is_poison_too(writer: asyncpg.Connec
     stream_id = uuid7()
     batch = [poisoned(stream_id, 3, **changes)]
     with pytest.raises(Exception) as caught:
-        await events.copy_events(writer, batch)
-    assert events.is_poison(caught.value)
-    outcome = await events.insert_missing_events(writer, batch)
+        await copy_events(writer, batch)
+    assert is_poison(caught.value)
+    outcome = await insert_missing_events(writer, batch)
     assert outcome.refused == {stream_id: (Rejected(3, RejectCode.BAD_SHAPE),)}
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4, 5]
 
@@ -181,7 +180,7 @@ async def test_many_poisoned_rows_in_a_large_flush_are_found_in_one_transaction(
         poisoned(stream, 3, payload='{"x":"\\u0000"}') if index % 5 == 0 else segment(stream, *range(1, 21))
         for index, stream in enumerate(streams)
     ]
-    outcome = await events.insert_missing_events(writer, batch)
+    outcome = await insert_missing_events(writer, batch)
     assert set(outcome.refused) == set(streams[::5])
     moments = await writer.fetchrow("SELECT count(*), count(DISTINCT server_timestamp) FROM monitoring_events")
     assert moments is not None
@@ -193,8 +192,8 @@ async def test_a_number_refused_by_a_try_with_unknown_result_is_returned_by_the_
 ) -> None:
     stream_id = uuid7()
     batch = [poisoned(stream_id, 3, payload='{"x":"\\u0000"}')]
-    first = await events.insert_missing_events(writer, batch)
-    again = await events.insert_missing_events(writer, batch)
+    first = await insert_missing_events(writer, batch)
+    again = await insert_missing_events(writer, batch)
     assert again.refused == first.refused == {stream_id: (Rejected(3, RejectCode.BAD_SHAPE),)}
     assert again.known == tuple(batch)
 
@@ -205,7 +204,7 @@ async def test_a_stream_with_refused_tombstones_is_returned_and_others_are_store
     part = await partition(writer)
     stuck, neighbour = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
     await writer.execute(f"ALTER TABLE {part} ADD CHECK (stream_id <> '{stuck}')")
-    outcome = await events.insert_missing_events(writer, [segment(stuck, 1, 2), segment(neighbour, 1, 2)])
+    outcome = await insert_missing_events(writer, [segment(stuck, 1, 2), segment(neighbour, 1, 2)])
     assert outcome == InsertOutcome(returned={stuck: "unstorable"})
     assert await stored(writer, stuck) == []
     assert await stored(writer, neighbour) == [(1, "paste"), (2, "paste")]
@@ -213,8 +212,8 @@ async def test_a_stream_with_refused_tombstones_is_returned_and_others_are_store
 
 async def test_a_segment_that_would_leave_a_hole_is_returned_and_others_are_stored(writer: asyncpg.Connection) -> None:
     torn, neighbour = sorted((uuid7(), uuid7()), key=lambda stream: stream.int)
-    await events.copy_events(writer, [segment(torn, 1, 2)])
-    outcome = await events.insert_missing_events(writer, [segment(torn, 4, 5), segment(neighbour, 1)])
+    await copy_events(writer, [segment(torn, 1, 2)])
+    outcome = await insert_missing_events(writer, [segment(torn, 4, 5), segment(neighbour, 1)])
     assert outcome == InsertOutcome(returned={torn: "hole"})
     assert await stored(writer, torn) == [(1, "paste"), (2, "paste")]
     assert await stored(writer, neighbour) == [(1, "paste")]
@@ -224,12 +223,12 @@ async def test_a_late_copy_of_numbers_a_newer_session_called_lost_is_stopped_by_
     writer: asyncpg.Connection,
 ) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [segment(stream_id, 1, 2)])
-    await events.copy_events(writer, [lost(stream_id, 3, 20)])
+    await copy_events(writer, [segment(stream_id, 1, 2)])
+    await copy_events(writer, [lost(stream_id, 3, 20)])
     late = [segment(stream_id, 3, 4, 5)]
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy_events(writer, late)
-    assert await events.insert_missing_events(writer, late) == InsertOutcome(returned={stream_id: "overtaken"})
+        await copy_events(writer, late)
+    assert await insert_missing_events(writer, late) == InsertOutcome(returned={stream_id: "overtaken"})
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 20]
 
 
@@ -238,39 +237,39 @@ async def test_numbers_another_session_called_lost_are_not_acknowledged_wherever
     writer: asyncpg.Connection, last: int
 ) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [segment(stream_id, 1, 2)])
-    await events.copy_events(writer, [lost(stream_id, 3, 20)])
+    await copy_events(writer, [segment(stream_id, 1, 2)])
+    await copy_events(writer, [lost(stream_id, 3, 20)])
     # Told "stored", it would also send the next number by COPY, and within the span no row stands to stop it.
-    outcome = await events.insert_missing_events(writer, [segment(stream_id, *range(3, last + 1))])
+    outcome = await insert_missing_events(writer, [segment(stream_id, *range(3, last + 1))])
     assert outcome == InsertOutcome(returned={stream_id: "overtaken"})
     assert (await stored(writer, stream_id))[-1][0] == 20
 
 
 async def test_a_late_batch_that_ends_before_a_lost_span_is_known_and_acknowledged(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [segment(stream_id, 1, 2)])
-    await events.copy_events(writer, [lost(stream_id, 3, 20)])
+    await copy_events(writer, [segment(stream_id, 1, 2)])
+    await copy_events(writer, [lost(stream_id, 3, 20)])
     late = segment(stream_id, 1, 2)
-    assert await events.insert_missing_events(writer, [late]) == InsertOutcome(known=(late,))
+    assert await insert_missing_events(writer, [late]) == InsertOutcome(known=(late,))
 
 
 async def test_a_span_of_a_try_with_unknown_result_is_known_when_it_is_repeated(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [segment(stream_id, 1, 2, 3)])
+    await copy_events(writer, [segment(stream_id, 1, 2, 3)])
     for _ in range(2):
-        assert (await events.insert_missing_events(writer, [lost(stream_id, 2, 9)])).returned == {}
+        assert (await insert_missing_events(writer, [lost(stream_id, 2, 9)])).returned == {}
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4, 9]
 
 
 async def test_nothing_is_stored_after_the_end_of_a_closed_stream(writer: asyncpg.Connection) -> None:
     closed, open_one = sorted((uuid7(), uuid7()), key=lambda one: one.int)
-    await events.copy_events(writer, [segment(closed, 1, 2)])
+    await copy_events(writer, [segment(closed, 1, 2)])
     end = Entry(3, "stream_closed", 0, 20, "{}")
-    await events.copy_events(writer, [Segment(closed, 3, (end,))])
+    await copy_events(writer, [Segment(closed, 3, (end,))])
     late = [segment(closed, 3, 4, 5), segment(open_one, 1, 2)]
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy_events(writer, late)
-    assert (await events.insert_missing_events(writer, late)).returned == {closed: "overtaken"}
+        await copy_events(writer, late)
+    assert (await insert_missing_events(writer, late)).returned == {closed: "overtaken"}
     assert await stored(writer, closed) == [(1, "paste"), (2, "paste"), (3, "stream_closed")]
     assert len(await stored(writer, open_one)) == 2
 
@@ -278,16 +277,16 @@ async def test_nothing_is_stored_after_the_end_of_a_closed_stream(writer: asyncp
 async def test_a_lost_span_does_not_reach_over_the_end_of_a_closed_stream(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
     end = Entry(4, "stream_closed", 0, 20, "{}")
-    await events.copy_events(writer, [segment(stream_id, 1, 2, 3), Segment(stream_id, 4, (end,))])
+    await copy_events(writer, [segment(stream_id, 1, 2, 3), Segment(stream_id, 4, (end,))])
     late = [lost(stream_id, 2, 9)]
-    assert await events.insert_missing_events(writer, late) == InsertOutcome(returned={stream_id: "overtaken"})
+    assert await insert_missing_events(writer, late) == InsertOutcome(returned={stream_id: "overtaken"})
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4]
 
 
 async def test_a_span_does_not_claim_what_an_older_session_has_stored_after_all(writer: asyncpg.Connection) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [segment(stream_id, 1, 2, 3, 4, 5)])
-    await events.insert_missing_events(writer, [lost(stream_id, 3, 20)])
+    await copy_events(writer, [segment(stream_id, 1, 2, 3, 4, 5)])
+    await insert_missing_events(writer, [lost(stream_id, 3, 20)])
     assert [seq for seq, _ in await stored(writer, stream_id)] == [1, 2, 3, 4, 5, 6, 20]
     payloads = await writer.fetch("SELECT data_payload FROM monitoring_events WHERE seq >= 6 ORDER BY seq")
     assert [json.loads(row["data_payload"])["from"] for row in payloads] == [6, 7]
@@ -297,9 +296,9 @@ async def test_a_client_that_reported_one_lost_number_cannot_continue_within_a_l
     writer: asyncpg.Connection,
 ) -> None:
     stream_id = uuid7()
-    await events.copy_events(writer, [lost(stream_id, 1, 6)])
-    assert (await events.insert_missing_events(writer, [lost(stream_id, 1, 1)])).returned == {stream_id: "overtaken"}
-    assert (await events.insert_missing_events(writer, [lost(stream_id, 1, 6)])).returned == {}
+    await copy_events(writer, [lost(stream_id, 1, 6)])
+    assert (await insert_missing_events(writer, [lost(stream_id, 1, 1)])).returned == {stream_id: "overtaken"}
+    assert (await insert_missing_events(writer, [lost(stream_id, 1, 6)])).returned == {}
 
 
 @pytest.mark.parametrize("first", ["events", "span"])
@@ -311,8 +310,8 @@ async def test_numbers_sent_and_called_lost_at_the_same_moment_tile(
     early, late = both if first == "events" else both[::-1]
     transaction = other.transaction()
     await transaction.start()
-    await events.copy_events(other, early)
-    inserting = asyncio.ensure_future(events.insert_missing_events(writer, late))
+    await copy_events(other, early)
+    inserting = asyncio.ensure_future(insert_missing_events(writer, late))
     await waits(other, writer)
     await transaction.commit()
     await asyncio.wait_for(inserting, PATIENCE_S)
@@ -324,7 +323,7 @@ async def test_numbers_sent_and_called_lost_at_the_same_moment_tile(
     assert covered == list(range(1, 10))
 
 
-@pytest.mark.parametrize("way", [events.copy_events, events.insert_missing_events], ids=["copy", "insert"])
+@pytest.mark.parametrize("way", [copy_events, insert_missing_events], ids=["copy", "insert"])
 async def test_the_bytes_of_a_rejected_event_are_kept_aside(
     writer: asyncpg.Connection, way: Callable[[asyncpg.Connection, Sequence[Segment]], Any]
 ) -> None:

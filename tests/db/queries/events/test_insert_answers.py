@@ -15,7 +15,7 @@ from db.clock import from_ms
 from db.engine import connect_writer
 from db.models import AttemptAnswer, MonitoringEvent
 from db.queries import verify
-from db.queries.events import insert as events
+from db.queries.events.insert import copy_events, insert_missing_events
 from db.segments import Segment
 from db.settings import DatabaseSettings
 from protocol.events import Entry
@@ -25,7 +25,7 @@ from tests.candidates import seat
 from tests.factories import TIME_BASE_MS
 
 Store = Callable[[asyncpg.Connection, Sequence[Segment]], Awaitable[object]]
-WAYS = [pytest.param(way, id=way.__name__) for way in (events.copy_events, events.insert_missing_events)]
+WAYS = [pytest.param(way, id=way.__name__) for way in (copy_events, insert_missing_events)]
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def test_no_clock_of_a_client_leads_out_of_the_years_that_can_be_held(
     engine: AsyncEngine, writer: asyncpg.Connection, time_base: int, mono: int, occurred_ms: int
 ) -> None:
     stream = await open_stream(engine, time_base=time_base)
-    await events.copy_events(writer, [segment(stream, 1, answer("q1", 1), mono=mono)])
+    await copy_events(writer, [segment(stream, 1, answer("q1", 1), mono=mono)])
     async with engine.connect() as conn:
         occurred_at = (await conn.execute(select(AttemptAnswer.occurred_at))).scalar_one()
     assert abs(occurred_at - from_ms(occurred_ms)) < timedelta(milliseconds=0.1)
@@ -105,7 +105,7 @@ async def test_answers_of_many_attempts_in_one_transaction_stay_apart(
     engine: AsyncEngine, writer: asyncpg.Connection
 ) -> None:
     streams = sorted([await open_stream(engine) for _ in range(3)], key=lambda one: one.int)
-    await events.copy_events(writer, [segment(one, 1, answer("q1", str(one))) for one in streams])
+    await copy_events(writer, [segment(one, 1, answer("q1", str(one))) for one in streams])
     async with engine.connect() as conn:
         found = await conn.execute(select(AttemptAnswer.stream_id, AttemptAnswer.attempt_id, AttemptAnswer.value))
         rows = found.all()
@@ -115,10 +115,10 @@ async def test_answers_of_many_attempts_in_one_transaction_stay_apart(
 
 async def test_events_stored_again_add_no_answer(engine: AsyncEngine, writer: asyncpg.Connection, stream: UUID) -> None:
     first = segment(stream, 1, answer("q1", "a"), answer("q1", "b"))
-    await events.copy_events(writer, [first])
+    await copy_events(writer, [first])
     altered = segment(stream, 1, answer("q1", "a"), answer("q1", "altered"), answer("q1", "c"))
     for _ in range(2):
-        await events.insert_missing_events(writer, [altered])
+        await insert_missing_events(writer, [altered])
     assert await kept(engine) == [(1, "q1", "a"), (2, "q1", "b"), (3, "q1", "c")]
 
 
@@ -127,13 +127,13 @@ async def test_an_answer_postgresql_refuses_is_a_tombstone_and_no_revision(
 ) -> None:
     good = segment(stream, 1, answer("q1", "a"), answer("q1", "bad"), answer("q1", "c"))
     bad = msgspec.structs.replace(good.entries[1], payload='{"item":"q1","value":1e200000}')
-    outcome = await events.insert_missing_events(writer, [Segment(stream, 1, (good.entries[0], bad, good.entries[2]))])
+    outcome = await insert_missing_events(writer, [Segment(stream, 1, (good.entries[0], bad, good.entries[2]))])
     assert [one.seq for one in outcome.refused[stream]] == [2]
     assert await kept(engine) == [(1, "q1", "a"), (3, "q1", "c")]
 
 
 async def test_a_copy_that_fails_keeps_no_answer(engine: AsyncEngine, writer: asyncpg.Connection, stream: UUID) -> None:
-    await events.copy_events(writer, [segment(stream, 1, ("copy", {}))])
+    await copy_events(writer, [segment(stream, 1, ("copy", {}))])
     with pytest.raises(asyncpg.UniqueViolationError):
-        await events.copy_events(writer, [segment(stream, 1, answer("q1", "a"))])
+        await copy_events(writer, [segment(stream, 1, answer("q1", "a"))])
     assert await kept(engine) == []
