@@ -70,7 +70,7 @@ class _DeliveryEnvelope(msgspec.Struct, kw_only=True):
     stream: UUID
     lost: monitor.Span | None = None
     first_seq: int = 0
-    done: Annotated[list[monitor.Report], msgspec.Meta(max_length=limits.ACTIONS)] = []
+    done: Annotated[list[monitor.InstructionResult], msgspec.Meta(max_length=limits.ACTIONS)] = []
 
 
 class _PackedEvent(Event):

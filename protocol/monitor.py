@@ -89,7 +89,7 @@ class Span(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Report(msgspec.Struct, frozen=True):
+class InstructionResult(msgspec.Struct, frozen=True):
     """The content of a `done` frame, over HTTP."""
 
     id: int
@@ -104,7 +104,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     lost: Span | None = None
     first_seq: Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": limits.SEQ_MAX})] = 0
     events: Annotated[list[Event], Meta(extra_json_schema={"maxItems": limits.EVENTS_PER_FRAME})] = []
-    done: Annotated[list[Report], Meta(max_length=limits.ACTIONS)] = []
+    done: Annotated[list[InstructionResult], Meta(max_length=limits.ACTIONS)] = []
 
 
 CandidateFrame = Hello | Events | Lost | Ping | Done | Auth | Bye
