@@ -79,7 +79,7 @@ class EnrolledStudent(msgspec.Struct, frozen=True):
     code: str
 
 
-class StartedAttempt(msgspec.Struct, frozen=True):
+class RunningAttempt(msgspec.Struct, frozen=True):
     """A running attempt."""
 
     attempt_id: UUID
@@ -242,7 +242,7 @@ class UserSession:
 
     async def start(self, exam_id: UUID) -> UUID:
         """Start or continue an exam and return the attempt's id. Raises RestError or HubAway."""
-        return (await self._post(f"/student/exams/{exam_id}/start", {}, StartedAttempt)).attempt_id
+        return (await self._post(f"/student/exams/{exam_id}/start", {}, RunningAttempt)).attempt_id
 
     async def submit(self, attempt_id: UUID, *, stream: UUID | None = None, last_seq: int = 0) -> SubmissionReceipt:
         """Submit once the hub has this stream up to `last_seq`. Raises RestError or HubAway."""
