@@ -78,9 +78,12 @@ PURE := protocol judgement hub.monitor.ending hub.monitor.fair_share hub.monitor
   hub.auth.tokens veritas.client.queue veritas.client.progress veritas.client.reconnect veritas.simulation.report workers.llm.breaker \
   workers.llm.evidence workers.llm.verdict
 
+# What runs in other processes is not counted, so the tests that only run processes are left out.
+IN_PROCESS := --ignore=tests/browser --ignore=tests/journeys --ignore=tests/faults --ignore=tests/deploy
+
 coverage: $(VENV)/dev $(DIST)  ## the suite again, counting branches: 95 % of pure modules by their own tests, 90 % of all
 	$(BIN)/python -m pytest -q -p no:cacheprovider $(PURE_TESTS) $(PURE:%=--cov=%) --cov-report=term:skip-covered --cov-fail-under=95
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" --cov --cov-report=json --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" $(IN_PROCESS) --cov --cov-report=json --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
 
 test-external: $(VENV)/dev  ## the same on Debian's PostgreSQL 15 and Redis 7 over TCP, started and stopped here
 	$(BIN)/python -m pytest --external tests/db tests/hub tests/workers tests/faults tests/laws/test_board.py tests/journeys/test_deployment.py tests/deploy $(ARGS)
