@@ -31,12 +31,12 @@ class Caller:
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http
-        self.tokens: dict = {}
+        self.tokens: dict[str, Any] = {}
 
     async def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
         return await self.http.post(path, json=body, headers={**self._bearer(), **headers})
 
-    async def get(self, path: str, **params: object) -> httpx.Response:
+    async def get(self, path: str, **params: Any) -> httpx.Response:
         return await self.http.get(path, params=params, headers=self._bearer())
 
     async def put(self, path: str, body: object) -> httpx.Response:
@@ -48,7 +48,7 @@ class Caller:
     async def request(
         self, method: str, path: str, body: object = None, query: Mapping[str, Any] | None = None
     ) -> httpx.Response:
-        content = {} if body is None else {"json": body}
+        content: dict[str, Any] = {} if body is None else {"json": body}
         return await self.http.request(method, path, params=query, headers=self._bearer(), **content)
 
     async def post_csv(self, path: str, body: str | bytes) -> httpx.Response:

@@ -43,7 +43,7 @@ class NoNotifier:
     async def enqueue_analyse(self, attempts: Collection[UUID]) -> None:
         del attempts
 
-    async def enqueue_consult(self, attempts: Collection[UUID]) -> None:
+    async def enqueue_llm_summary(self, attempts: Collection[UUID]) -> None:
         del attempts
 
 

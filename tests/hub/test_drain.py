@@ -61,7 +61,7 @@ async def run(settings: HubSettings) -> AsyncIterator[Running]:
         await task
 
 
-async def causes(engine: AsyncEngine) -> list[tuple[str, str]]:
+async def causes(engine: AsyncEngine) -> list[tuple[str | None, str]]:
     """The recorded cause of every close, in the connection and in its event."""
     async with engine.connect() as conn:
         ended = (await conn.execute(select(Connection.cause))).scalars().all()
@@ -138,7 +138,7 @@ async def test_a_second_signal_makes_it_faster_for_consoles_too(settings: HubSet
         console_of(hub, candidate) as console,
     ):
         hub.server.end()
-        assert await console.receive(monitor.Drain) == monitor.Drain(30_000)  # type: ignore[type-var]
+        assert await console.receive(monitor.Drain) == monitor.Drain(30_000)
         hub.server.end()
         assert await console.close_code() == CloseCode.DRAINING
         assert await hub.ended() < 10
@@ -150,7 +150,7 @@ async def test_consoles_and_clients_without_hello_are_closed_too(settings: HubSe
         silent = await candidate.connect()
         async with console_of(hub, candidate) as console:
             hub.server.end()
-            assert await console.receive(monitor.Drain) == monitor.Drain(200)  # type: ignore[type-var]
+            assert await console.receive(monitor.Drain) == monitor.Drain(200)
             assert await console.close_code() == CloseCode.DRAINING
         assert await silent.closed() == CloseCode.DRAINING
         await hub.ended()

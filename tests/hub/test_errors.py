@@ -84,7 +84,8 @@ def test_every_error_that_a_handler_raises_has_a_meaning() -> None:
 def test_every_problem_an_endpoint_documents_has_an_example() -> None:
     documented = problems(errors.Unauthenticated, errors.Expired, errors.Busy)
     assert sorted(documented) == [400, 401, 503]
-    assert [example.value["code"] for example in documented[401].examples or []] == ["unauthenticated", "expired"]
+    examples = [example.value for example in documented[401].examples or []]
+    assert [value and value["code"] for value in examples] == ["unauthenticated", "expired"]
 
 
 async def test_a_transient_error_of_postgresql_is_busy(engine: AsyncEngine) -> None:

@@ -1,6 +1,6 @@
 import asyncio
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Never
 
 import msgspec
 import pytest
@@ -90,7 +90,7 @@ async def test_a_server_without_that_extension_refuses_with_403(gate: Gate) -> N
     async def send(message: Any) -> None:
         sent.append(message)
 
-    async def never(*_: Any) -> None:
+    async def never(*_: Any) -> Never:
         raise AssertionError
 
     gate.is_draining = True

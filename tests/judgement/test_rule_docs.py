@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from judgement.rules import RULES
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_every_rule_is_described_with_its_false_alarms(rule: Rule) -> None:
+def test_every_rule_is_described_with_its_false_alarms(rule: Rule[Any, Any]) -> None:
     info = describe(rule)
     assert (info.rule, info.name, info.camera) == (rule.id, rule.title, rule.camera)
     assert len(info.summary) > 40
@@ -20,7 +21,7 @@ def test_every_rule_is_described_with_its_false_alarms(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_a_rules_defaults_fit_its_schema_and_are_its_presets(rule: Rule) -> None:
+def test_a_rules_defaults_fit_its_schema_and_are_its_presets(rule: Rule[Any, Any]) -> None:
     info = describe(rule)
     assert info.defaults == msgspec.to_builtins(preset("browser").rules[rule.id])
     assert info.defaults.keys() == info.settings_schema["properties"].keys()

@@ -1,5 +1,6 @@
 from typing import Any
 
+import msgspec
 import pytest
 
 from protocol import limits
@@ -8,7 +9,7 @@ from protocol.events import CLIENT_EVENTS, SERVER_EVENTS, Event, lost_entry, to_
 
 
 def event(**changes: Any) -> Event:
-    return Event(**({"type": "paste", "at": 1, "mono": 2, "data": {"chars": 3}} | changes))
+    return msgspec.structs.replace(Event(type="paste", at=1, mono=2, data={"chars": 3}), **changes)
 
 
 def nested(depth: int) -> dict[str, Any]:

@@ -56,7 +56,7 @@ async def altered_numbers(engine: AsyncEngine) -> list[int]:
 
 
 def dropped() -> float:
-    return metrics.COMPARISONS_DROPPED._value.get()
+    return float(metrics.COMPARISONS_DROPPED._value.get())
 
 
 async def test_changed_numbers_become_an_event_and_equal_ones_do_not(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from litestar import Litestar
 from sqlalchemy import func, text, update
@@ -132,18 +133,13 @@ class CandidateClient:
         return Peer(await self.stack.enter_async_context(connect(self.url, **options)), encoding)
 
     async def hello(self, **changes: Any) -> monitor.Hello:
-        values = {
-            "attempt_id": self.attempt_id,
-            "boot": self.boot,
-            "acked": 0,
-            "next_seq": 1,
-            "client": monitor.Client("test", "1"),
-            "mono": 0,
-            "at": 0,
-        } | changes
-        if "ticket" not in values and "token" not in values:
-            values["ticket"] = await self.ticket()
-        return monitor.Hello(**values)
+        if "ticket" not in changes and "token" not in changes:
+            changes["ticket"] = await self.ticket()
+        client = monitor.Client("test", "1")
+        hello = monitor.Hello(
+            attempt_id=self.attempt_id, boot=self.boot, acked=0, next_seq=1, client=client, mono=0, at=0
+        )
+        return msgspec.structs.replace(hello, **changes)
 
     async def enter(self, encoding: Encoding = Encoding.JSON, **hello: Any) -> tuple[Peer, monitor.Welcome]:
         peer = await self.connect(encoding)

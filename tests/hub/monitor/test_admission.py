@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import NotFound
+from db.errors import Forbidden, NotFound
 from db.models import Connection, ExamAttempt
 from hub.app import create_app
 from hub.auth.passwords import Passwords
-from hub.errors import Busy, Forbidden, Unauthenticated
+from hub.errors import Busy, Unauthenticated
 from hub.monitor.admission import Admission
 from hub.settings import HubSettings
 from tests.hub.monitor.conftest import CandidateClient, make_candidate, until

@@ -65,9 +65,9 @@ def test_bytes_count_until_they_are_stored_or_released() -> None:
 def test_more_than_two_windows_of_events_or_bytes_exceed_the_window() -> None:
     sequence = begun(0)
     sequence.accept(batch(1, 2 * limits.WINDOW_EVENTS))
-    assert not sequence.exceeds_window
+    exceeded_before = sequence.exceeds_window
     sequence.accept(batch(2 * limits.WINDOW_EVENTS + 1, 2 * limits.WINDOW_EVENTS + 1))
-    assert sequence.exceeds_window
+    assert (exceeded_before, sequence.exceeds_window) == (False, True)
     sequence = begun(0)
     sequence.accept(batch(1, 1, size=2 * limits.WINDOW_BYTES + 1))
     assert sequence.exceeds_window

@@ -62,7 +62,7 @@ async def tcp(address: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio
 
 
 def unfinished() -> float:
-    return metrics.REQUESTS_UNFINISHED._value.get()
+    return float(metrics.REQUESTS_UNFINISHED._value.get())
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST / HT", HEAD[:-2], HEAD, HEAD + b'"hal'])

@@ -106,7 +106,8 @@ class Quiet:
         @websocket("/")
         async def listen(socket: WebSocket[Any, Any, Any]) -> None:
             await sockets.accept(socket)
-            self.connection.set_result(socket.scope["extensions"][closing.CLOSE_NOW].__self__)  # type: ignore[index]
+            extensions: Any = socket.scope["extensions"]
+            self.connection.set_result(extensions[closing.CLOSE_NOW].__self__)
             while (data := await sockets.receive(socket)) is not None:
                 self.heard.put_nowait(data)
 

@@ -2,7 +2,7 @@ import doctest
 
 import pytest
 
-from judgement.rules import RULEBOOKS
+from judgement.rules import RULEBOOKS, Rulebook
 from judgement.text import for_students
 from judgement.text.for_students import describe_record, explain_flag
 from protocol.analysis import DropoutLabel
@@ -10,7 +10,7 @@ from protocol.flags import FlagSource, FlagStatus, JudgedFlag, Severity
 
 
 @pytest.mark.parametrize(("version", "rules"), RULEBOOKS.items())
-def test_every_rule_is_explained_with_what_looks_the_same(version: int, rules: tuple) -> None:
+def test_every_rule_is_explained_with_what_looks_the_same(version: int, rules: Rulebook) -> None:
     for rule in rules:
         name, explanation = explain_flag(FlagSource.RULE, rule.id, version)
         assert name == rule.title

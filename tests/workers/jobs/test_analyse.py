@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.engine import create_engine
@@ -15,7 +15,7 @@ from db.models import BehaviorAnalysis, Exam, ExamAttempt, Flag, MonitoringEvent
 from db.notify import Notifier
 from db.queries import feed
 from db.queries.analysis import analyses
-from db.queries.evaluation import cursors
+from db.queries.evaluation import cursors, scores
 from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
 from db.queries.review import decisions, service_reports
@@ -290,7 +290,7 @@ async def test_events_that_cannot_be_folded_postpone_and_then_fail_the_analysis(
     engine: AsyncEngine, analyst: Analyst
 ) -> None:
     seeded = await sit_and_end(engine)
-    await change(engine, MonitoringEvent.__table__.delete().where(MonitoringEvent.seq == 3))
+    await change(engine, delete(MonitoringEvent).where(MonitoringEvent.seq == 3))
     await analyst.poll()
     found = await read(engine, seeded)
     assert (found.state, found.failures) == ("pending", 0)
@@ -341,8 +341,8 @@ async def test_a_cancelled_analysis_leaves_nothing_and_the_next_one_does_all(
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     await change(engine, update(ExamAttempt).values(coverage=0.4, integrity_score=None))
     modules = {
-        "rescore_all": stage.scores,
-        "store_analysis": stage.analyses,
+        "rescore_all": scores,
+        "store_analysis": analyses,
         "update_performance": stage,
         "append": feed,
     }

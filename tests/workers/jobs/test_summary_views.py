@@ -1,7 +1,6 @@
 """Views are refreshed soon after a change, once for many changes, and no transaction waits for it."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select, text, update
@@ -26,7 +25,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def refreshed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def refreshed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the refreshes of the views."""
     times: list[int] = []
     refresh = queries.refresh_views

@@ -39,7 +39,7 @@ def clock() -> Clock:
 
 async def is_available(conn: AsyncConnection) -> bool:
     """Check the hubs as in production, but not how long PostgreSQL has been running: here it has just started."""
-    checked = str(timeouts._IS_STEADY).replace("pg_postmaster_start_time()", "'-infinity'::timestamptz")
+    checked = str(timeouts._HAS_BEEN_AVAILABLE).replace("pg_postmaster_start_time()", "'-infinity'::timestamptz")
     found = await conn.execute(text(checked).bindparams(patience=timedelta(seconds=timeouts.PATIENCE_S)))
     return bool(found.scalar_one())
 

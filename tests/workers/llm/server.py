@@ -22,7 +22,8 @@ class ModelServer:
     @property
     def shown(self) -> str:
         """What the last request showed the model."""
-        return self.requests[-1]["messages"][1]["content"]
+        content: str = self.requests[-1]["messages"][1]["content"]
+        return content
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -14,7 +14,7 @@ from protocol.codes import CloseCode, ErrorCode, RejectCode
 from protocol.errors import ProtocolError
 from tests.hub.monitor.session.sessions import HELLO, welcome
 
-odd = st.sampled_from(
+odd: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, -1, 0, 1, 1.5, 2**31, 2**53, 2**63, 2**64, 10**400, 1e308, float("nan"), "", "x" * 70, "\0", [], {}]
 )
 kinds = st.sampled_from(["hello", "events", "lost", "ping", "done", "auth", "bye", "wave", "welcome", "ack"])
@@ -73,7 +73,7 @@ def damaged(draw: st.DrawFn, encoding: Encoding) -> str | bytes:
         junk = st.text('{}[]",:\\ud8f0\0e', max_size=4) if encoding is Encoding.JSON else st.binary(max_size=4)
         raw = raw[:start] + draw(junk) + raw[end:]
     anything: st.SearchStrategy[Any] = st.text(max_size=30) if encoding is Encoding.JSON else st.binary(max_size=30)
-    return draw(st.one_of(st.just(raw), st.just(raw), st.just(raw), anything, st.binary(max_size=5)))  # type: ignore[no-any-return]
+    return draw(st.one_of(st.just(raw), st.just(raw), st.just(raw), anything, st.binary(max_size=5)))
 
 
 def check(effects: list[Effect], encoding: Encoding) -> None:
