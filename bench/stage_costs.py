@@ -63,8 +63,8 @@ def measure(recordings: Sequence[Recording], passes: int) -> list[Cost]:
     timed("parsing without checks", lambda: _parse(frames))
     batches = timed("parsing with all checks", lambda: [_batch(text, encoding) for text, encoding in frames])
     by_recording = _split(recordings, batches)
-    timed("sequence checks and window", lambda: sum(_run_session(one) for one in by_recording))
-    timed("rows in PostgreSQL's binary format", lambda: [_write(one) for one in by_recording])
+    timed("sequence checks and window", lambda: sum(_run_session(recorded) for recorded in by_recording))
+    timed("rows in PostgreSQL's binary format", lambda: [_write(recorded) for recorded in by_recording])
     timed("an ack per frame", lambda: [encode(Ack(batch.last_seq), Encoding.JSON) for batch in batches])
     return costs
 

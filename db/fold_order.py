@@ -72,7 +72,7 @@ def interleave(streams: Sequence[Sequence[StoredEvent]], most: int) -> list[Stor
         return list(busy[0])
     timed = [list(_seen(events, n)) for n, events in enumerate(busy)]
     horizon = min((part[-1][0] for part in timed if len(part) >= most), default=None)
-    merged = heapq.merge(*timed, key=lambda one: one[:3])
+    merged = heapq.merge(*timed, key=lambda timed_event: timed_event[:3])
     return [event for seen_ms, _, _, event in merged if horizon is None or seen_ms <= horizon]
 
 

@@ -59,7 +59,8 @@ def singles(recording: Recording, count: int) -> Recording:
         for entry in entries(frame, recording)
     ]
     events = [
-        Event(one.type, one.at, one.mono, msgspec.json.decode(one.payload), one.severity) for one in alone[:count]
+        Event(recorded.type, recorded.at, recorded.mono, msgspec.json.decode(recorded.payload), recorded.severity)
+        for recorded in alone[:count]
     ]
     return _recording_of(iter(events), recording.encoding, 1)
 

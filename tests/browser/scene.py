@@ -64,15 +64,15 @@ async def create_scene(stack: Stack, size: int = 9, pace: float = 1.0) -> AsyncI
     """Create the scene. Running attempts stay connected during the block; a higher `pace` makes them slower."""
     roster = make_roster(size)
     with stack.teacher() as teacher_api:
-        names = {one["username"]: one["name"] for one in roster}
+        names = {student["username"]: student["name"] for student in roster}
         exam_id, codes = teacher_api.create_exam("Mechanics, final exam", names)
         draft_id = teacher_api.post("/exams", {"title": "Optics, draft", "duration_minutes": 45})["exam_id"]
         scene = Scene(exam_id, draft_id)
         scene.codes = {names[username]: code for username, code in codes.items()}
         async with AsyncExitStack() as clients, Rest(stack.base_url) as rest:
             players = [
-                _play(clients, rest, exam_id, codes[one["username"]], part, pace)
-                for one, part in zip(roster, BEHAVIORS, strict=False)
+                _play(clients, rest, exam_id, codes[student["username"]], part, pace)
+                for student, part in zip(roster, BEHAVIORS, strict=False)
             ]
             await asyncio.gather(*players)
             await _decide(teacher_api, scene)

@@ -120,7 +120,7 @@ class TeacherApi:
 
     def attempt_of(self, exam_id: str, name: str) -> str:
         attempts = self.get(f"/teacher/exams/{exam_id}/attempts")["items"]
-        (attempt_id,) = [one["attempt_id"] for one in attempts if one["name"] == name]
+        (attempt_id,) = [attempt["attempt_id"] for attempt in attempts if attempt["name"] == name]
         return str(attempt_id)
 
     def events_of(self, exam_id: str, name: str) -> list[str]:
@@ -132,7 +132,7 @@ class TeacherApi:
     def answers_of(self, exam_id: str, name: str) -> dict[str, Any]:
         """Return a student's answers by item, without unanswered items."""
         items = self.get(f"/teacher/attempts/{self.attempt_of(exam_id, name)}/answers")["items"]
-        return {one["item"]: one["answer"]["value"] for one in items if one["answer"] is not None}
+        return {item["item"]: item["answer"]["value"] for item in items if item["answer"] is not None}
 
     @staticmethod
     def _read(answer: httpx.Response) -> Any:

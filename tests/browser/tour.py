@@ -23,7 +23,7 @@ class View:
 
 
 def _names() -> list[str]:
-    return [one["name"] for one in make_roster(9)]
+    return [student["name"] for student in make_roster(9)]
 
 
 async def tour_console(context: BrowserContext, stack: Stack, scene: Scene) -> AsyncIterator[View]:

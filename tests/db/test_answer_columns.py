@@ -83,4 +83,4 @@ def test_any_value_is_kept_as_it_is_and_each_under_its_own_number(
     found_streams, seqs, _, items, values = read_answers(rows)
     assert (found_streams, seqs) == (streams, list(range(1, 1 + len(streams))))
     assert {*items} <= {item}
-    assert [msgspec.json.decode(one) for one in values] == [value] * len(streams)
+    assert [msgspec.json.decode(value_text) for value_text in values] == [value] * len(streams)

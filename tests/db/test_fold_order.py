@@ -23,7 +23,7 @@ def stream(position: int = 0) -> StreamClaim:
 
 
 def numbers(events: list[StoredEvent]) -> list[tuple[UUID, int]]:
-    return [(one.stream_id, one.seq) for one in events]
+    return [(event.stream_id, event.seq) for event in events]
 
 
 def test_events_without_a_hole_are_all_taken() -> None:
@@ -83,7 +83,7 @@ def test_every_stream_stays_in_its_own_order_and_something_is_always_taken(
     parts = [part[:most] for part in parts]
     merged = interleave(parts, most)
     for part in parts:
-        of_stream = [one for one in merged if part and one.stream_id == part[0].stream_id]
+        of_stream = [event for event in merged if part and event.stream_id == part[0].stream_id]
         assert of_stream == part[: len(of_stream)]
     assert bool(merged) == any(parts)
 

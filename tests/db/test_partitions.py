@@ -17,7 +17,9 @@ def test_neighboring_days_meet_without_a_gap(day: date) -> None:
 @given(days)
 def test_the_partitions_ahead_cover_yesterday_and_the_next_days(day: date) -> None:
     ahead = partitions_ahead(day, 3)
-    assert [one.name for one in ahead] == [partition_of(day + timedelta(days=n)).name for n in (-1, 0, 1, 2, 3)]
+    assert [partition.name for partition in ahead] == [
+        partition_of(day + timedelta(days=n)).name for n in (-1, 0, 1, 2, 3)
+    ]
 
 
 def test_an_id_drawn_now_falls_into_todays_partition() -> None:

@@ -134,14 +134,14 @@ async def test_a_lost_tail_is_found(seeded: SeededAttempt) -> None:
 
 async def test_a_lost_beginning_is_found(seeded: SeededAttempt) -> None:
     await seeded.remove(1)
-    assert [one.split(": ")[1].split()[0] for one in await seeded.faults()] == ["2", "1"]
+    assert [fault.split(": ")[1].split()[0] for fault in await seeded.faults()] == ["2", "1"]
 
 
 async def test_a_span_that_reaches_too_far_is_found(seeded: SeededAttempt) -> None:
     await seeded.change(4, data_payload={"from": 2, "reason": "overflow"})
     found = await seeded.faults()
-    assert any("2 to 4 of stream" in one for one in found)
-    assert any("is stored as lost, and the client had it" in one for one in found)
+    assert any("2 to 4 of stream" in fault for fault in found)
+    assert any("is stored as lost, and the client had it" in fault for fault in found)
 
 
 async def test_an_event_where_the_client_dropped_one_is_found(seeded: SeededAttempt) -> None:
@@ -159,7 +159,7 @@ async def test_an_event_that_was_never_recorded_is_found_in_any_stream_of_the_at
     await seeded.store(seeded.stream, 7, event(7))
     await seeded.store(foreign, 1, event(1))
     found = await seeded.faults()
-    assert sum("was never recorded" in one for one in found) == len(found) == 2
+    assert sum("was never recorded" in fault for fault in found) == len(found) == 2
 
 
 async def test_one_event_stored_under_two_numbers_is_found(seeded: SeededAttempt) -> None:
@@ -177,7 +177,7 @@ async def test_a_closed_stream_ends_where_the_hub_closed_it(seeded: SeededAttemp
     assert await seeded.faults() == []
     seeded.diary.notes.append(Note("recorded", seeded.stream, 8, seven := event(7)))
     await seeded.store(seeded.stream, 8, seven)
-    assert any("8 of stream" in one and "after the stream was closed" in one for one in await seeded.faults())
+    assert any("8 of stream" in fault and "after the stream was closed" in fault for fault in await seeded.faults())
 
 
 async def test_equal_events_are_not_one_event(seeded: SeededAttempt) -> None:

@@ -41,7 +41,9 @@ async def test_every_event_is_stored_once_across_the_change_of_streams(
         teacher = await rest.sign_in(LOGIN.username, LOGIN.password)
         exam_id = await teacher.create_exam("Physics", duration_minutes=60, preset="camera")
         students = [{"username": f"s{number}", "name": "S"} for number in range(4)]
-        sessions = [await rest.sign_in_by_code(one.code) for one in await teacher.extend_roster(exam_id, students)]
+        sessions = [
+            await rest.sign_in_by_code(student.code) for student in await teacher.extend_roster(exam_id, students)
+        ]
         diaries = [Diary(await session.start(exam_id)) for session in sessions]
         clients = [
             Candidate(

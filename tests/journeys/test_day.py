@@ -323,7 +323,9 @@ def test_the_key_and_a_grader_grade_together(day: Day) -> None:
 
 def test_a_review_moves_the_score_on_the_board(day: Day) -> None:
     assert {flag["status"] for flag in day.reviewed} == {"confirmed", "dismissed"}
-    assert day.monitoring["behavior_analysis"]["integrity_score"] > min(one for one in day.scores if one is not None)
+    assert day.monitoring["behavior_analysis"]["integrity_score"] > min(
+        score for score in day.scores if score is not None
+    )
 
 
 def test_the_analysis_after_the_end_names_its_source(day: Day) -> None:
@@ -340,14 +342,14 @@ def test_a_teacher_ended_an_attempt_and_its_client_received_it(day: Day) -> None
 
 def test_the_analytics_count_both_attempts(day: Day) -> None:
     assert day.analytics["analytics"]["total_attempts"] == 2
-    assert {one["name"] for one in day.analytics["students"]} == {"Ada Example", "Max Muster"}
+    assert {student["name"] for student in day.analytics["students"]} == {"Ada Example", "Max Muster"}
 
 
 def test_the_student_reads_what_was_recorded_and_concluded(day: Day) -> None:
     record = day.record["record"]
     assert (record["score"], record["passed"], record["released"]) == (9, True, True)
     assert {flag["status"] for flag in record["flags"]} == {"confirmed", "dismissed"}
-    assert {"paste", "window_blur", "answered"} <= {one["event_type"] for one in record["recorded"]}
+    assert {"paste", "window_blur", "answered"} <= {event["event_type"] for event in record["recorded"]}
     assert "label" not in json.dumps(record)
 
 

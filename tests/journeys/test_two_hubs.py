@@ -68,7 +68,7 @@ class Room:
         """Have the teacher say something to all; how many seconds it took to the candidate."""
         begun_s = self.time.seconds
         result = await self.console.message(self.exam_id, text)
-        assert [(one.attempt_id, one.ok) for one in result.outcomes] == [(self.attempt_id, True)]
+        assert [(outcome.attempt_id, outcome.ok) for outcome in result.outcomes] == [(self.attempt_id, True)]
         async with asyncio.timeout(10):
             while await self.heard.get() != text:
                 pass
@@ -77,7 +77,7 @@ class Room:
     @property
     def is_online(self) -> bool:
         """Whether the teacher's board shows the candidate as connected."""
-        return any(one.online for one in self.teacher.presence.values())
+        return any(presence.online for presence in self.teacher.presence.values())
 
     async def type(self, candidate: Candidate) -> None:
         while True:
@@ -194,8 +194,10 @@ async def test_a_candidate_goes_on_at_the_other_hub_when_its_own_is_killed(room:
     await until(lambda: candidate.connections == 2 and candidate.acked > acked + 10, 10)
     time.say(f"the candidate is acknowledged at hub B after {time.seconds - died_s:.2f} s")
     assert time.seconds - died_s < TO_THE_OTHER_HUB_S
-    seen = max(one.seen_at for one in room.teacher.presence.values())
-    await until(lambda: room.is_online and max(one.seen_at for one in room.teacher.presence.values()) > seen, 10)
+    seen = max(presence.seen_at for presence in room.teacher.presence.values())
+    await until(
+        lambda: room.is_online and max(presence.seen_at for presence in room.teacher.presence.values()) > seen, 10
+    )
     time.say(f"the teacher sees the candidate there after {time.seconds - died_s:.2f} s")
     took_s = await room.say("go on")
     time.say(f"a message to the candidate at hub B took {took_s * 1000:.0f} ms")

@@ -194,12 +194,12 @@ def test_empty_bytes_are_the_state_before_the_first_event() -> None:
 
 
 def test_a_rule_missing_in_a_checkpoint_begins_with_an_empty_state() -> None:
-    one = Engine(policy_of("left_page"))
-    state = one.begin()
+    single = Engine(policy_of("left_page"))
+    state = single.begin()
     for event in tell(at(0, "window_blur"), alive(5, 10)):
-        one.step(state, event)
+        single.step(state, event)
     both = Engine(policy_of("left_page", "left_fullscreen"))
-    read = both.decode(one.encode(state))
+    read = both.decode(single.encode(state))
     assert read.rules["left_fullscreen"] == both.begin().rules["left_fullscreen"]
     assert read.rules["left_page"] == state.rules["left_page"]
     assert read.wake_ms == state.wake_ms
@@ -207,8 +207,8 @@ def test_a_rule_missing_in_a_checkpoint_begins_with_an_empty_state() -> None:
 
 def test_a_rule_that_is_no_longer_on_is_left_out() -> None:
     both = Engine(policy_of("left_page", "left_fullscreen"))
-    one = Engine(policy_of("left_page"))
-    assert one.decode(both.encode(both.begin())) == one.begin()
+    single = Engine(policy_of("left_page"))
+    assert single.decode(both.encode(both.begin())) == single.begin()
 
 
 def test_another_version_of_a_rule_begins_with_an_empty_state() -> None:

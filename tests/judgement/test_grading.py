@@ -48,7 +48,7 @@ def test_exactly_the_right_choices_in_any_order_are_right(right: set[str], point
     key = sorted(right)
     assert grade_item(MULTIPLE, key, points, data.draw(st.permutations(key))) == points
     missing = data.draw(st.sampled_from(key))
-    assert grade_item(MULTIPLE, key, 1, [one for one in key if one != missing]) == 0
+    assert grade_item(MULTIPLE, key, 1, [choice for choice in key if choice != missing]) == 0
     assert grade_item(MULTIPLE, key, 1, [*key, "another choice"]) == 0
 
 

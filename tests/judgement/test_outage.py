@@ -31,7 +31,8 @@ def together(losses: Sequence[Loss], online: int) -> set[UUID]:
 
 
 losses = st.lists(
-    st.tuples(st.integers(0, 60), st.sampled_from([EXAM, OTHER])).map(lambda one: (one[0] * 1000, one[1])), max_size=40
+    st.tuples(st.integers(0, 60), st.sampled_from([EXAM, OTHER])).map(lambda loss: (loss[0] * 1000, loss[1])),
+    max_size=40,
 ).map(lambda ones: [Loss(UUID(int=n), exam_id, at) for n, (at, exam_id) in enumerate(ones)])
 
 

@@ -26,7 +26,9 @@ def service_loops() -> list[str]:
             for node in ast.walk(function):
                 if not isinstance(node, ast.While) or not isinstance(function, ast.AsyncFunctionDef):
                     continue
-                if isinstance(node.test, ast.Constant) and any(isinstance(one, ast.Await) for one in ast.walk(node)):
+                if isinstance(node.test, ast.Constant) and any(
+                    isinstance(child, ast.Await) for child in ast.walk(node)
+                ):
                     found.append(f"{tree.name_of(path)}:{node.lineno}")
     return sorted(set(found))
 

@@ -82,7 +82,7 @@ class Traffic:
         self._room = room
         self._chance = chance
         self._attempts = seeded_attempts
-        self._clients = {one.attempt_id: [Client(one.stream_id, chance)] for one in seeded_attempts}
+        self._clients = {seeded.attempt_id: [Client(seeded.stream_id, chance)] for seeded in seeded_attempts}
 
     async def send(self, seeded: SeededAttempt) -> None:
         """One transaction of a client's events, and now and then of a server's; a stream has one batch in flight."""

@@ -202,13 +202,13 @@ events = st.fixed_dictionaries(
 @given(st.lists(events | values, min_size=1, max_size=5))
 def test_an_event_s_result_does_not_depend_on_its_neighbors(sent: list[Any]) -> None:
     """The quick check of a whole frame and the exact one of each event agree, in both encodings."""
-    pieces = [json.dumps(one) for one in sent]
+    pieces = [json.dumps(event) for event in sent]
     assume(sum(map(len, pieces)) < limits.FRAME_BYTES / 2)
     together = entries(frame(*pieces))
     alone = [entries(frame("7", piece))[1] for piece in pieces]
     assert [strip(entry) for entry in together] == [strip(entry) for entry in alone]
     try:
-        packed_pieces = [PACK(one) for one in sent]
+        packed_pieces = [PACK(event) for event in sent]
     except OverflowError:
         return
     packed_together = entries(packed_frame(*packed_pieces))

@@ -37,9 +37,9 @@ def is_kind(value: Any, kind: str) -> bool:
 Check = Callable[[Any, Any, dict[str, Any], dict[str, Any]], bool]
 CHECKS: dict[str, Check] = {
     "$ref": lambda value, said, _, root: fits(value, resolve(root, said), root),
-    "anyOf": lambda value, said, _, root: any(fits(value, one, root) for one in said),
-    "oneOf": lambda value, said, _, root: sum(fits(value, one, root) for one in said) == 1,
-    "allOf": lambda value, said, _, root: all(fits(value, one, root) for one in said),
+    "anyOf": lambda value, said, _, root: any(fits(value, option, root) for option in said),
+    "oneOf": lambda value, said, _, root: sum(fits(value, option, root) for option in said) == 1,
+    "allOf": lambda value, said, _, root: all(fits(value, option, root) for option in said),
     "if": lambda value, said, schema, root: not fits(value, said, root) or fits(value, schema["then"], root),
     "type": lambda value, said, *_: is_kind(value, said),
     "enum": lambda value, said, *_: value in said,
@@ -52,8 +52,8 @@ CHECKS: dict[str, Check] = {
         not isinstance(value, dict)
         or all(fits(value[name], said, root) for name in value if name not in schema.get("properties", {}))
     ),
-    "items": lambda value, said, _, root: not isinstance(value, list) or all(fits(one, said, root) for one in value),
-    "prefixItems": lambda value, said, _, root: all(map(lambda one, each: fits(one, each, root), value, said)),
+    "items": lambda value, said, _, root: not isinstance(value, list) or all(fits(item, said, root) for item in value),
+    "prefixItems": lambda value, said, _, root: all(map(lambda item, each: fits(item, each, root), value, said)),
     "minItems": lambda value, said, *_: not isinstance(value, list) or len(value) >= said,
     "maxItems": lambda value, said, *_: not isinstance(value, list) or len(value) <= said,
     "minimum": lambda value, said, *_: not is_kind(value, "number") or value >= said,

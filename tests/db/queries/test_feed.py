@@ -64,8 +64,8 @@ async def age(conn: AsyncConnection, *offsets: int) -> None:
 
 async def test_rows_older_than_two_days_are_not_kept(conn: AsyncConnection) -> None:
     exam_id, other = await exam(conn), await exam(conn)
-    for one in (exam_id, other):
-        await feed.append(conn, one, [row() for _ in range(5)])
+    for watched in (exam_id, other):
+        await feed.append(conn, watched, [row() for _ in range(5)])
     assert await feed.trim_feeds(conn) == 0
     await age(conn, 1, 2)
     assert await feed.trim_feeds(conn) == 4
@@ -81,8 +81,8 @@ async def test_no_more_rows_are_kept_than_requested(conn: AsyncConnection) -> No
 
 async def test_a_feed_is_cut_from_its_beginning_however_little_at_a_time(conn: AsyncConnection) -> None:
     exam_id, other = await exam(conn), await exam(conn)
-    for one in (exam_id, other):
-        await feed.append(conn, one, [row() for _ in range(5)])
+    for watched in (exam_id, other):
+        await feed.append(conn, watched, [row() for _ in range(5)])
     kept = []
     while await feed.trim_feeds(conn, rows=1, limit=3) == 3:
         kept.append(sorted([await offsets(conn, exam_id), await offsets(conn, other)]))

@@ -79,7 +79,7 @@ def test_operations_that_need_a_sign_in_document_it_and_its_errors(document: dic
 
 def test_every_path_parameter_is_declared_and_can_be_unknown(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
-        declared = {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
+        declared = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "path"}
         named = {part[1:-1] for part in name.split("/") if part.startswith("{")}
         assert declared == named, name
         assert not named or "404" in operation["responses"], name

@@ -42,7 +42,7 @@ async def setup(users: Users, engine: AsyncEngine) -> ReportSetup:
         teacher = await make_user(conn, role=Role.TEACHER)
         setup.exam = await make_exam(conn, teacher, policy=write_policy(preset("browser")))
         setup.attempt, other = [await make_attempt(conn, setup.exam, await make_user(conn)) for _ in range(2)]
-        setup.stream, setup.foreign = [await make_stream(conn, one) for one in (setup.attempt, other)]
+        setup.stream, setup.foreign = [await make_stream(conn, attempt_id) for attempt_id in (setup.attempt, other)]
         await store_events(conn, setup.stream, [("paste", {"chars": number}, number) for number in range(3)])
         await store_events(conn, setup.foreign, [("paste", {"chars": 1}, 1)])
     setup.admin = await users.make(Role.ADMIN, "root")
@@ -75,7 +75,7 @@ async def test_reported_flags_need_a_review_and_cite_stored_events(setup: Report
         "open",
     )
     assert first.evidence["cited"] == [[str(setup.stream), 3], [str(setup.stream), 1]]
-    assert [one["type"] for one in first.evidence["events"]] == ["paste", "paste"]
+    assert [event["type"] for event in first.evidence["events"]] == ["paste", "paste"]
     assert rows[UUID(taken["flags"][1])].severity == "normal"
     assert [row.kind for row in appended].count("flag") == 2
     assert standing == {setup.attempt: []}
@@ -94,8 +94,8 @@ async def test_a_text_and_indicators_become_a_note_and_part_of_the_analysis(
         analysis = (await conn.execute(select(BehaviorAnalysis))).one()
     assert note.summary == "Much alike. Indicators: same phrases · same gaps"
     assert (note.severity, note.confidence) == ("normal", 0.0)
-    assert [one["text"] for one in analysis.originality_indicators] == ["same phrases", "same gaps"]
-    assert {one["by"] for one in analysis.originality_indicators} == {"service:checker"}
+    assert [indicator["text"] for indicator in analysis.originality_indicators] == ["same phrases", "same gaps"]
+    assert {indicator["by"] for indicator in analysis.originality_indicators} == {"service:checker"}
     assert (analysis.integrity_score, analysis.state) == (0.9, "pending")
 
 

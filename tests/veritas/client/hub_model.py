@@ -105,7 +105,7 @@ class HubModel(RuleBasedStateMachine):
         frame, stored = self.to_hub.popleft(), self.stored[self.stream]
         if isinstance(frame, Events):
             assert frame.first_seq <= len(stored) + 1, "a gap"
-            stored += [one.at for one in frame.events][len(stored) + 1 - frame.first_seq :]
+            stored += [sent.at for sent in frame.events][len(stored) + 1 - frame.first_seq :]
         else:
             stored += [None] * (frame.to_seq - len(stored))
         self.to_client.append(len(stored))
@@ -142,10 +142,10 @@ class HubModel(RuleBasedStateMachine):
         self.queue.disconnect()
 
     def take_gone(self, gone: list[Acked]) -> None:
-        for one in gone:
-            for seq in range(one.seq - one.count + 1, one.seq + 1):
-                number = None if one.event is None else one.event.at
-                assert number == self.stored[one.stream][seq - 1], "acknowledged is not stored"
+        for entry in gone:
+            for seq in range(entry.seq - entry.count + 1, entry.seq + 1):
+                number = None if entry.event is None else entry.event.at
+                assert number == self.stored[entry.stream][seq - 1], "acknowledged is not stored"
                 self.acked.append(number)
 
     @property

@@ -185,7 +185,7 @@ async def test_a_command_is_repeated_under_its_id_until_it_has_a_result(peer: Pe
     peer.plays = [first, second]
     async with console_of(peer, at_once) as console:
         result = await console.message(EXAM, "five minutes left", to=[ATTEMPT])
-        assert [(one.attempt_id, one.ok) for one in result.outcomes] == [(ATTEMPT, True)]
+        assert [(outcome.attempt_id, outcome.ok) for outcome in result.outcomes] == [(ATTEMPT, True)]
         result = await console.review(EXAM, FLAG, FlagStatus.DISMISSED, seen=FlagStatus.OPEN, reason="a siren")
         assert result.outcomes[0].code == "conflict"
     assert commands[0] == commands[1]

@@ -43,7 +43,7 @@ async def test_an_instruction_is_carried_out_once_and_answered_every_time(peer: 
     async with candidate_of(peer, at_once, on_instruction=obey):
         await answered.wait()
     assert shown == ["hello", "bye", "boom"]
-    told = sorted((one["id"], one["ok"], one["code"]) for one in answers)
+    told = sorted((answer["id"], answer["ok"], answer["code"]) for answer in answers)
     assert told == [
         (1, True, None),
         (1, True, None),

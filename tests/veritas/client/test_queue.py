@@ -25,8 +25,8 @@ def queue_of(count: int, *, window: Window | None = None, limits: Limits | None 
 
 def numbers_of(frame: Events | Lost | None) -> list[int]:
     assert isinstance(frame, Events)
-    assert [one.at for one in frame.events] == list(range(frame.first_seq, frame.first_seq + len(frame.events)))
-    return [one.at for one in frame.events]
+    assert [sent.at for sent in frame.events] == list(range(frame.first_seq, frame.first_seq + len(frame.events)))
+    return [sent.at for sent in frame.events]
 
 
 def test_nothing_is_sent_before_the_first_welcome() -> None:
@@ -101,7 +101,7 @@ def test_acknowledged_events_leave_with_their_latency() -> None:
     queue = queue_of(3)
     queue.take(10)
     gone = queue.acknowledge(2, 35)
-    assert [(one.stream, one.seq, number_of(one), one.waited_ms) for one in gone] == [
+    assert [(entry.stream, entry.seq, number_of(entry), entry.waited_ms) for entry in gone] == [
         (STREAM, 1, 1, 25),
         (STREAM, 2, 2, 25),
     ]
@@ -125,7 +125,7 @@ def test_a_cut_sends_again_from_what_the_hub_has() -> None:
     queue.record(event(6), 50, 0)
     assert queue.take(0) is None
     gone, renumbered = queue.resume(STREAM, 3, Window(), Limits(), 0)
-    assert [one.seq for one in gone] == [2, 3]
+    assert [entry.seq for entry in gone] == [2, 3]
     assert renumbered is None
     assert numbers_of(queue.take(0)) == [4, 5, 6]
 
@@ -135,7 +135,7 @@ def test_an_acknowledgement_from_before_the_cut_outruns_the_resending() -> None:
     queue.take(0)
     queue.disconnect()
     queue.resume(STREAM, 1, Window(), Limits(), 0)
-    assert [one.seq for one in queue.acknowledge(3, 0)] == [2, 3]
+    assert [entry.seq for entry in queue.acknowledge(3, 0)] == [2, 3]
     assert numbers_of(queue.take(0)) == [4]
 
 
@@ -147,12 +147,12 @@ def test_a_new_stream_renumbers_the_rest() -> None:
     gone, renumbered = queue.resume(OTHER, 0, Window(), Limits(), 0)
     assert gone == []
     assert renumbered is not None
-    assert [(one.seq, number_of(one)) for one in renumbered.places] == [(1, 3), (2, 4), (3, 5)]
+    assert [(entry.seq, number_of(entry)) for entry in renumbered.places] == [(1, 3), (2, 4), (3, 5)]
     frame = queue.take(0)
     assert isinstance(frame, Events)
-    assert (frame.first_seq, [one.at for one in frame.events]) == (1, [3, 4, 5])
+    assert (frame.first_seq, [sent.at for sent in frame.events]) == (1, [3, 4, 5])
     assert (queue.given_out, queue.acked_ever) == (5 + 3, 2)
-    assert [one.seq for one in queue.acknowledge(3, 0)] == [1, 2, 3]
+    assert [entry.seq for entry in queue.acknowledge(3, 0)] == [1, 2, 3]
     assert (queue.given_out, queue.acked_ever, len(queue)) == (8, 5, 0)
 
 
@@ -175,7 +175,7 @@ def test_acknowledged_events_that_the_hub_lost_are_reported_as_lost() -> None:
     assert queue.take(0) == Lost(4, "server_lost")
     assert numbers_of(queue.take(0)) == [5]
     assert queue.acknowledge(4, 0) == []
-    assert [one.seq for one in queue.acknowledge(5, 0)] == [5]
+    assert [entry.seq for entry in queue.acknowledge(5, 0)] == [5]
 
 
 def full_queue(count: int, most_events: int, **bounds: int) -> CandidateQueue:
@@ -189,14 +189,14 @@ def test_a_full_queue_drops_the_oldest_event_and_reports_it_as_lost() -> None:
     queue = full_queue(3, 3)
     seq, (dropped,) = queue.record(event(4), 50, 0)
     assert (seq, dropped.seq, number_of(dropped)) == (4, 1, 1)
-    assert [one.seq for one in queue.record(event(5), 50, 0)[1]] == [2]
+    assert [entry.seq for entry in queue.record(event(5), 50, 0)[1]] == [2]
     assert (queue.given_out, queue.dropped_ever, len(queue)) == (5, 2, 5)
     queue.resume(STREAM, 0, Window(), Limits(), 0)
     assert queue.wait_ms(0) == 0
     assert queue.take(0) == Lost(2, "overflow")
     assert numbers_of(queue.take(0)) == [3, 4, 5]
     gone = queue.acknowledge(5, 0)
-    assert [(one.seq, one.count, one.event and number_of(one)) for one in gone] == [
+    assert [(entry.seq, entry.count, entry.event and number_of(entry)) for entry in gone] == [
         (2, 2, None),
         (3, 1, 3),
         (4, 1, 4),
@@ -209,8 +209,8 @@ def test_a_queue_full_of_bytes_drops_as_many_as_it_takes() -> None:
     queue = CandidateQueue(BOOT, most_bytes=100)
     queue.record(event(1), 40, 0)
     queue.record(event(2), 40, 0)
-    assert [one.seq for one in queue.record(event(3), 90, 0)[1]] == [1, 2]
-    assert [one.seq for one in queue.record(event(4), 101, 0)[1]] == [3, 4]
+    assert [entry.seq for entry in queue.record(event(3), 90, 0)[1]] == [1, 2]
+    assert [entry.seq for entry in queue.record(event(4), 101, 0)[1]] == [3, 4]
 
 
 def test_sent_events_are_never_dropped() -> None:
@@ -218,7 +218,7 @@ def test_sent_events_are_never_dropped() -> None:
     queue.resume(STREAM, 0, Window(), Limits(events_per_frame=2), 0)
     assert numbers_of(queue.take(0)) == [1, 2]
     queue.disconnect()
-    assert [one.seq for number in (4, 5) for one in queue.record(event(number), 50, 0)[1]] == [3, 4]
+    assert [entry.seq for number in (4, 5) for entry in queue.record(event(number), 50, 0)[1]] == [3, 4]
     queue.resume(STREAM, 1, Window(), Limits(), 0)
     assert numbers_of(queue.take(0)) == [2]
     assert queue.take(0) == Lost(4, "overflow")
@@ -229,9 +229,9 @@ def test_with_everything_on_the_wire_the_new_event_itself_is_dropped() -> None:
     queue = full_queue(2, 2)
     queue.resume(STREAM, 0, Window(), Limits(), 0)
     queue.take(0)
-    assert [one.seq for one in queue.record(event(3), 50, 0)[1]] == [3]
+    assert [entry.seq for entry in queue.record(event(3), 50, 0)[1]] == [3]
     assert queue.take(0) == Lost(3, "overflow")
-    assert [one.seq for one in queue.record(event(4), 50, 0)[1]] == [4]
+    assert [entry.seq for entry in queue.record(event(4), 50, 0)[1]] == [4]
     assert queue.take(0) == Lost(4, "overflow")
     assert queue.dropped_ever == 2
 
@@ -251,10 +251,10 @@ def test_a_hub_that_stored_half_of_a_lost_span_gets_the_rest() -> None:
     assert queue.take(0) == Lost(4, "overflow")
     queue.disconnect()
     gone, _ = queue.resume(STREAM, 2, Window(), Limits(), 0)
-    assert [(one.seq, one.count) for one in gone] == [(2, 2)]
+    assert [(entry.seq, entry.count) for entry in gone] == [(2, 2)]
     assert queue.take(0) == Lost(4, "overflow")
     assert numbers_of(queue.take(0)) == [5]
-    assert [(one.seq, one.count) for one in queue.acknowledge(5, 0)] == [(4, 2), (5, 1)]
+    assert [(entry.seq, entry.count) for entry in queue.acknowledge(5, 0)] == [(4, 2), (5, 1)]
 
 
 def test_a_lost_span_moves_to_a_new_stream_with_the_rest() -> None:
@@ -265,7 +265,7 @@ def test_a_lost_span_moves_to_a_new_stream_with_the_rest() -> None:
     queue.record(event(5), 50, 0)
     _, renumbered = queue.resume(OTHER, 0, Window(), Limits(), 0, Previous(STREAM, 0))
     assert renumbered is not None
-    assert [(one.seq, one.count, one.event and number_of(one)) for one in renumbered.places] == [
+    assert [(entry.seq, entry.count, entry.event and number_of(entry)) for entry in renumbered.places] == [
         (2, 2, None),
         (3, 1, None),
         (4, 1, 4),
@@ -282,9 +282,9 @@ def test_events_stored_in_the_old_stream_are_not_sent_again_in_the_new_one() -> 
     queue.acknowledge(1, 0)
     queue.disconnect()
     gone, renumbered = queue.resume(OTHER, 0, Window(), Limits(), 9, Previous(STREAM, 3))
-    assert [(one.stream, one.seq) for one in gone] == [(STREAM, 2), (STREAM, 3)]
+    assert [(entry.stream, entry.seq) for entry in gone] == [(STREAM, 2), (STREAM, 3)]
     assert renumbered is not None
-    assert [(one.seq, number_of(one)) for one in renumbered.places] == [(1, 4), (2, 5)]
+    assert [(entry.seq, number_of(entry)) for entry in renumbered.places] == [(1, 4), (2, 5)]
     assert (queue.given_out, queue.acked_ever) == (5, 3)
     queue.take(9)
     queue.acknowledge(2, 9)
@@ -299,7 +299,7 @@ def test_a_word_about_the_old_stream_that_cannot_be_true_drops_nothing(previous:
     gone, renumbered = queue.resume(UUID(int=4), 0, Window(), Limits(), 0, previous)
     assert gone == []
     assert renumbered is not None
-    assert [number_of(one) for one in renumbered.places] == [3, 4, 5]
+    assert [number_of(entry) for entry in renumbered.places] == [3, 4, 5]
 
 
 def test_an_old_stream_that_lost_what_it_had_acknowledged_costs_nothing_more() -> None:
@@ -309,7 +309,7 @@ def test_an_old_stream_that_lost_what_it_had_acknowledged_costs_nothing_more() -
     gone, renumbered = queue.resume(OTHER, 0, Window(), Limits(), 0, Previous(STREAM, 2))
     assert gone == []
     assert renumbered is not None
-    assert [number_of(one) for one in renumbered.places] == [5]
+    assert [number_of(entry) for entry in renumbered.places] == [5]
     assert (queue.given_out, queue.acked_ever) == (5, 4)
 
 
@@ -332,7 +332,7 @@ def test_rotating_waits_for_what_is_outstanding_and_sends_no_more() -> None:
     assert not has_rotated(queue)
     _, renumbered = queue.resume(OTHER, 0, Window(), Limits(), 0, Previous(STREAM, 2))
     assert renumbered is not None
-    assert [number_of(one) for one in renumbered.places] == [3, 4, 5, 6]
+    assert [number_of(entry) for entry in renumbered.places] == [3, 4, 5, 6]
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=60), st.integers(1, 30), st.integers(100, 900))

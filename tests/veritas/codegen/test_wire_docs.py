@@ -75,9 +75,11 @@ def test_the_asyncapi_document_has_every_frame_both_ways() -> None:
     assert ASYNCAPI["info"].keys() >= {"title", "version"}
     assert set(ASYNCAPI["channels"]) == {"monitor", "console"}
     for socket, channel in ASYNCAPI["channels"].items():
-        operations = [one for one in ASYNCAPI["operations"].values() if one["channel"]["$ref"].endswith(socket)]
-        assert sorted(one["action"] for one in operations) == ["receive", "send"]
-        named = [message["$ref"] for one in operations for message in one["messages"]]
+        operations = [
+            operation for operation in ASYNCAPI["operations"].values() if operation["channel"]["$ref"].endswith(socket)
+        ]
+        assert sorted(operation["action"] for operation in operations) == ["receive", "send"]
+        named = [message["$ref"] for operation in operations for message in operation["messages"]]
         assert sorted(named) == sorted(f"#/channels/{socket}/messages/{tag}" for tag in channel["messages"])
         for tag, message in channel["messages"].items():
             payload = resolve(ASYNCAPI, resolve(ASYNCAPI, message["$ref"])["payload"]["$ref"])

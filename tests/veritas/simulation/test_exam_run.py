@@ -34,8 +34,8 @@ async def test_a_run_without_students_is_empty() -> None:
 
 async def test_events_are_counted_over_all_students() -> None:
     run = exam_run(student("steady_typist"), student("wanderer"))
-    for one in run.students:
-        one.candidate.record("alive")
+    for simulated in run.students:
+        simulated.candidate.record("alive")
     assert (run.sent, run.acked) == (2, 0)
     assert run.report().faults() == ["2 events were sent, 0 acknowledged"]
 

@@ -147,7 +147,7 @@ async def test_a_summary_with_cited_events_replaces_the_template(
     assert analysis.model_state == ModelState.DONE
     assert analysis.llm_summary == "The page was left once for 22 seconds."
     assert analysis.llm_model_version == "tiny-1"
-    assert [one["text"] for one in analysis.llm_recommendations] == ["Ask what took the focus."]
+    assert [sentence["text"] for sentence in analysis.llm_recommendations] == ["Ask what took the focus."]
     assert len(analysis.llm_recommendations[0]["cited"]) == 1
 
 

@@ -82,15 +82,17 @@ async def test_many_clients_lost_together_are_an_outage_first_and_silent_later(
     await wait_longer(engine, 6)
     await detector.poll()
     await detector.poll()
-    assert [await events_of(engine, one) for one in seated[:6]] == [["cohort_outage"]] * 6
+    assert [await events_of(engine, candidate) for candidate in seated[:6]] == [["cohort_outage"]] * 6
     await wait_longer(engine, 5)
     await detector.poll()
     await detector.poll()
-    assert [await events_of(engine, one) for one in seated[:6]] == [["cohort_outage", "heartbeat_missed"]] * 6
+    assert [await events_of(engine, candidate) for candidate in seated[:6]] == [
+        ["cohort_outage", "heartbeat_missed"]
+    ] * 6
     async with engine.connect() as conn:
-        told = [dict(await system_events(conn, one.attempt_id))["cohort_outage"] for one in seated[:6]]
-    assert len({one["group"] for one in told}) == 1
-    assert {(one["lost"], one["of"]) for one in told} == {(6, 8)}
+        told = [dict(await system_events(conn, candidate.attempt_id))["cohort_outage"] for candidate in seated[:6]]
+    assert len({outage["group"] for outage in told}) == 1
+    assert {(outage["lost"], outage["of"]) for outage in told} == {(6, 8)}
 
 
 async def test_a_single_lost_client_is_silent_and_no_outage(
@@ -116,7 +118,7 @@ async def test_clients_lost_after_their_deadline_are_neither_an_outage_nor_silen
         await conn.execute(update(ExamAttempt).values(deadline=func.now() - timedelta(hours=1)))
     await detector.poll()
     async with engine.connect() as conn:
-        kinds = [kind for one in candidates for kind, _ in await system_events(conn, one.attempt_id)]
+        kinds = [kind for candidate in candidates for kind, _ in await system_events(conn, candidate.attempt_id)]
     assert set(kinds) == {"attempt_started", "connection_opened", "connection_lost"}
 
 
@@ -127,7 +129,7 @@ async def test_an_outage_found_late_is_still_recorded_before_the_silence(
         seated = await seat(conn, 5)
     await lose_all(engine, seated, 900)
     await detector.poll()
-    assert [await events_of(engine, one) for one in seated] == [["cohort_outage", "heartbeat_missed"]] * 5
+    assert [await events_of(engine, candidate) for candidate in seated] == [["cohort_outage", "heartbeat_missed"]] * 5
 
 
 async def test_a_client_that_returns_in_time_was_never_lost(
@@ -141,7 +143,7 @@ async def test_a_client_that_returns_in_time_was_never_lost(
             await connect(conn, candidate, HUB)
     await wait_longer(engine, 60)
     await detector.poll()
-    assert [await events_of(engine, one) for one in seated] == [["connection_opened"]] * 6
+    assert [await events_of(engine, candidate) for candidate in seated] == [["connection_opened"]] * 6
 
 
 async def test_many_workers_record_nothing_twice(engine: AsyncEngine) -> None:
@@ -234,8 +236,8 @@ async def test_more_losses_than_a_batch_are_recorded_in_several_transactions(
     await lose_all(engine, seated, 30)
     await detector.poll()
     async with engine.connect() as conn:
-        told = [dict(await system_events(conn, one.attempt_id))["cohort_outage"] for one in seated]
-    assert len({one["group"] for one in told}) == 1
+        told = [dict(await system_events(conn, candidate.attempt_id))["cohort_outage"] for candidate in seated]
+    assert len({outage["group"] for outage in told}) == 1
 
 
 def client(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | None = None) -> LostClient:

@@ -13,10 +13,10 @@ async def test_a_student_s_figures_come_from_all_final_attempts(engine: AsyncEng
         seeded_attempts = [await seed_attempt(conn) for _ in range(3)]
         student = seeded_attempts[0].student_id
         await conn.execute(insert(StudentProfile).values(user_id=student))
-        for n, one in enumerate(seeded_attempts):
-            await end(conn, one)
-            await mark(conn, one, percentage=50.0 + 10 * n, student_id=student, dropout_label="incapable")
-            await conn.execute(update(Exam).where(Exam.id == one.exam_id).values(subject=f"Subject {n}"))
+        for n, seeded in enumerate(seeded_attempts):
+            await end(conn, seeded)
+            await mark(conn, seeded, percentage=50.0 + 10 * n, student_id=student, dropout_label="incapable")
+            await conn.execute(update(Exam).where(Exam.id == seeded.exam_id).values(subject=f"Subject {n}"))
     for _ in range(2):
         async with engine.begin() as conn:
             await update_performance(conn, [student])

@@ -44,7 +44,7 @@ async def test_the_request_carries_instructions_evidence_schema_and_key() -> Non
         await model.ask(EVIDENCE, schema())
         await model.aclose()
     request = server.requests[0]
-    assert [(one["role"], one["content"]) for one in request["messages"]] == [
+    assert [(message["role"], message["content"]) for message in request["messages"]] == [
         ("system", "instructions"),
         ("user", "shown"),
     ]

@@ -15,12 +15,12 @@ EVIDENCE = Prompt("", "", ((STREAM, 4), (STREAM, 9)))
 
 
 def claims(*cites: list[int]) -> str:
-    return verdict(summary=[{"text": f"claim {n}", "cites": one} for n, one in enumerate(cites)])
+    return verdict(summary=[{"text": f"claim {n}", "cites": cited} for n, cited in enumerate(cites)])
 
 
 def test_a_claim_keeps_the_events_it_cites() -> None:
     checked = check(read(GOOD), EVIDENCE)
-    assert [(one.text, one.cited) for one in checked.summary] == [
+    assert [(claim.text, claim.cited) for claim in checked.summary] == [
         ("The page was left once for 22 seconds.", ((STREAM, 4), (STREAM, 9)))
     ]
     assert checked.advice[0].cited == ((STREAM, 4),)
@@ -30,7 +30,7 @@ def test_a_claim_keeps_the_events_it_cites() -> None:
 @pytest.mark.parametrize("cites", [[], [0], [3], [-1], [1, 3], [10**18]])
 def test_a_claim_without_existing_citations_is_dropped_and_counted(cites: list[int]) -> None:
     checked = check(read(claims([1], cites)), EVIDENCE)
-    assert [one.text for one in checked.summary] == ["claim 0"]
+    assert [claim.text for claim in checked.summary] == ["claim 0"]
     assert checked.dropped == 1
 
 
@@ -38,7 +38,7 @@ def test_a_claim_without_existing_citations_is_dropped_and_counted(cites: list[i
 def test_every_claim_is_kept_with_existing_events_or_counted(cites: list[list[int]]) -> None:
     checked = check(read(claims(*cites)), EVIDENCE)
     assert len(checked.summary) + checked.dropped == len(cites)
-    assert all(set(one.cited) <= set(EVIDENCE.events) and one.cited for one in checked.summary)
+    assert all(set(claim.cited) <= set(EVIDENCE.events) and claim.cited for claim in checked.summary)
     assert len(checked.summary) <= CLAIMS_MAX
 
 

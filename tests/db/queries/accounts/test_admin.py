@@ -18,9 +18,9 @@ async def test_accounts_are_listed_by_username_role_and_likeness(conn: AsyncConn
     listed = await accounts.list_accounts(conn)
     assert [account.username for account in listed] == ["a", "b_b", "bxb"]
     assert [account.can_create_exams for account in listed] == [True, True, False]
-    assert [one.username for one in await accounts.list_accounts(conn, role=Role.TEACHER)] == ["b_b"]
-    assert [one.username for one in await accounts.list_accounts(conn, like="B_")] == ["b_b"]
-    assert [one.username for one in await accounts.list_accounts(conn, like="eve@")] == ["bxb"]
+    assert [user.username for user in await accounts.list_accounts(conn, role=Role.TEACHER)] == ["b_b"]
+    assert [user.username for user in await accounts.list_accounts(conn, like="B_")] == ["b_b"]
+    assert [user.username for user in await accounts.list_accounts(conn, like="eve@")] == ["bxb"]
     assert await accounts.list_accounts(conn, after="a", limit=1) == [listed[1]]
 
 

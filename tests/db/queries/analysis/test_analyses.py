@@ -56,11 +56,11 @@ async def test_an_ended_attempt_is_due_until_it_is_analyzed(conn: AsyncConnectio
 
 async def test_the_longest_due_come_first_and_unsupported_rulebooks_are_left_out(conn: AsyncConnection) -> None:
     seeded_attempts = [await seed_attempt(conn) for _ in range(3)]
-    for seconds, one in zip((10, 30, 20), seeded_attempts, strict=True):
-        await end(conn, one)
+    for seconds, attempt in zip((10, 30, 20), seeded_attempts, strict=True):
+        await end(conn, attempt)
         await conn.execute(
             update(BehaviorAnalysis)
-            .where(BehaviorAnalysis.attempt_id == one.attempt_id)
+            .where(BehaviorAnalysis.attempt_id == attempt.attempt_id)
             .values(due_at=func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds))
         )
     order = [seeded_attempts[n].attempt_id for n in (1, 2, 0)]

@@ -22,8 +22,8 @@ async def test_views_are_as_old_as_their_last_refresh_and_of_no_age_while_they_a
 
 
 async def test_only_one_worker_gets_the_lock(engine: AsyncEngine) -> None:
-    async with engine.begin() as one, engine.begin() as other:
-        assert await summary_views.try_lock(one)
-        assert not await summary_views.try_lock(other)
-        await one.commit()
-        assert await summary_views.try_lock(other)
+    async with engine.begin() as first, engine.begin() as second:
+        assert await summary_views.try_lock(first)
+        assert not await summary_views.try_lock(second)
+        await first.commit()
+        assert await summary_views.try_lock(second)

@@ -14,16 +14,16 @@ from tests.seeded_attempts import answer, seed_attempt
 
 async def told(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[str, int, object, bool]]:
     revisions = await list_revisions(conn, attempt_id, limit=200)
-    return [(one.item, one.revision, one.value, one.stands) for one in revisions]
+    return [(revision.item, revision.revision, revision.value, revision.stands) for revision in revisions]
 
 
 async def test_revisions_are_ranked_by_when_they_were_given_and_not_by_when_they_came(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
     other = msgspec.structs.replace(seeded, stream_id=await make_stream(conn, seeded.attempt_id))
-    given = [(one, mono) for one in (seeded, other) for mono in range(1_000, 6_000, 1_000)]
+    given = [(attempt, mono) for attempt in (seeded, other) for mono in range(1_000, 6_000, 1_000)]
     random.Random(7).shuffle(given)
-    for one, mono in given:
-        await answer(conn, one, "a", f"{mono} {one is other}", mono)
+    for attempt, mono in given:
+        await answer(conn, attempt, "a", f"{mono} {attempt is other}", mono)
     expected = [f"{mono} {stream}" for mono in range(1_000, 6_000, 1_000) for stream in (False, True)]
     assert await told(conn, seeded.attempt_id) == [
         ("a", rank, value, rank == 10) for rank, value in enumerate(expected, 1)
@@ -58,4 +58,4 @@ async def test_a_page_begins_after_the_given_revision(conn: AsyncConnection) -> 
         for item in ("a", "b"):
             await answer(conn, seeded, item, mono, mono)
     page = await list_revisions(conn, seeded.attempt_id, after=("a", 2), limit=2)
-    assert [(one.item, one.revision) for one in page] == [("a", 3), ("b", 1)]
+    assert [(row.item, row.revision) for row in page] == [("a", 3), ("b", 1)]

@@ -30,7 +30,7 @@ async def test_points_of_a_grader_replace_those_of_the_key(conn: AsyncConnection
         grades = [ItemGrade("a", points, "half"), ItemGrade("d", 4)]
         await store_grades(conn, script, grades, seeded.teacher_id, grading, final=False)
     after = await read_graded_attempt(conn, seeded.attempt_id, seeded.teacher_id)
-    assert {item: (one.points, one.by, one.comment) for item, one in after.given.items()} == {
+    assert {item: (grade.points, grade.by, grade.comment) for item, grade in after.given.items()} == {
         "a": (0.5, "Grace Example", "half"),
         "b": (0, "key", ""),
         "c": (0, "key", ""),

@@ -23,7 +23,7 @@ async def enrolled(conn: AsyncConnection, students: int = 1) -> tuple[UUID, list
     teacher = await factories.make_user(conn, role=Role.TEACHER)
     exam_id = await factories.make_exam(conn, teacher, policy={"a": 1}, duration_minutes=90)
     ids = [await factories.make_user(conn) for _ in range(students)]
-    await conn.execute(insert(ExamEnrollment), [{"exam_id": exam_id, "student_id": one} for one in ids])
+    await conn.execute(insert(ExamEnrollment), [{"exam_id": exam_id, "student_id": student_id} for student_id in ids])
     return exam_id, ids
 
 
@@ -58,8 +58,8 @@ async def test_a_class_that_starts_at_once_gets_numbers_without_holes(engine: As
             return await start_attempt(conn, exam_id, student, rulebook_version=1)
 
     opened = await asyncio.gather(*(start(student) for student in [*students, *students]))
-    assert sorted({one.ix for one in opened}) == list(range(1, 9))
-    assert sum(one.row is not None for one in opened) == 8
+    assert sorted({started.ix for started in opened}) == list(range(1, 9))
+    assert sum(started.row is not None for started in opened) == 8
 
 
 async def test_a_student_who_is_not_on_the_roster_cannot_start(conn: AsyncConnection) -> None:

@@ -56,7 +56,7 @@ async def test_only_the_newest_rejected_numbers_are_repeated(conn: AsyncConnecti
     first = await connect(conn, candidate, HUB, boot=boot)
     await factories.store_events(conn, first.stream_id, [("rejected", {"code": "bad_shape"}, 1)] * (most + 500))
     again = await connect(conn, candidate, HUB, boot=boot, acked=0, next_seq=most + 501)
-    assert [one.seq for one in again.rejected] == list(range(501, most + 501))
+    assert [refused.seq for refused in again.rejected] == list(range(501, most + 501))
 
 
 async def test_another_boot_gets_its_own_stream(conn: AsyncConnection) -> None:
@@ -128,8 +128,8 @@ async def test_two_hellos_at_once_get_generations_of_their_own(engine: AsyncEngi
 async def test_the_states_of_all_sockets_are_read_at_once(conn: AsyncConnection) -> None:
     seated = await seat(conn, 6)
     well, older, revoked, expired, inactive, removed = seated
-    sessions = {one.attempt_id: await sign_in(conn, one.student_id) for one in seated}
-    opened = {one.attempt_id: await connect(conn, one, HUB) for one in seated}
+    sessions = {candidate.attempt_id: await sign_in(conn, candidate.student_id) for candidate in seated}
+    opened = {candidate.attempt_id: await connect(conn, candidate, HUB) for candidate in seated}
     sockets = {
         attempt_id: SocketKey(opening.generation, sessions[attempt_id]) for attempt_id, opening in opened.items()
     }

@@ -40,7 +40,7 @@ async def test_connections_of_a_dead_hub_end_when_it_was_last_known_to_be_alive(
     await conn.execute(update(Connection).values(opened_at=func.now() - func.make_interval(0, 0, 0, 0, 1)))
     await let_expire(conn, dead, 3)
     assert await hub_leases.end_dead_leases(conn) == [(there.attempt_id, there.exam_id)]
-    assert [await causes(conn, one) for one in (here, there, gone)] == [[None], ["hub_gone"], ["normal"]]
+    assert [await causes(conn, candidate) for candidate in (here, there, gone)] == [[None], ["hub_gone"], ["normal"]]
     assert (await system_events(conn, there.attempt_id))[-1] == (
         "connection_lost",
         {"cause": "hub_gone", "generation": 1},
@@ -120,7 +120,7 @@ async def test_two_workers_close_nothing_twice(engine: AsyncEngine) -> None:
         second = await hub_leases.end_dead_leases(other, limit=3)
         await other.commit()
         await one.commit()
-    assert sorted(first + second) == sorted((one.attempt_id, one.exam_id) for one in seated)
+    assert sorted(first + second) == sorted((candidate.attempt_id, candidate.exam_id) for candidate in seated)
     async with engine.connect() as conn:
         for candidate in seated:
             facts = [event for event, _ in await system_events(conn, candidate.attempt_id)]

@@ -23,7 +23,7 @@ async def lose(conn: AsyncConnection, candidate: Candidate, seconds: float, caus
 
 
 def ids(client: Sequence[LostClient]) -> list[UUID]:
-    return [one.attempt_id for one in client]
+    return [lost.attempt_id for lost in client]
 
 
 async def test_away_is_whose_newest_connection_is_closed_for_a_while(conn: AsyncConnection) -> None:
@@ -79,11 +79,11 @@ async def test_a_recorded_silence_counts_for_others_only_for_a_while(conn: Async
 
 
 async def test_only_one_worker_gets_the_lock(engine: AsyncEngine) -> None:
-    async with engine.connect() as one, engine.connect() as other:
-        assert await lost_connections.try_lock(one)
-        assert not await lost_connections.try_lock(other)
-        await one.commit()
-        assert await lost_connections.try_lock(other)
+    async with engine.connect() as first, engine.connect() as second:
+        assert await lost_connections.try_lock(first)
+        assert not await lost_connections.try_lock(second)
+        await first.commit()
+        assert await lost_connections.try_lock(second)
 
 
 async def test_a_client_that_has_reconnected_or_is_reconnecting_is_left_out(engine: AsyncEngine) -> None:
@@ -93,7 +93,7 @@ async def test_a_client_that_has_reconnected_or_is_reconnecting_is_left_out(engi
             await lose(conn, candidate, 30)
     async with engine.connect() as looking, engine.connect() as hello:
         statements = [
-            LossReport(one, None, is_silent=True) for one in await lost_connections.list_lost_clients(looking)
+            LossReport(client, None, is_silent=True) for client in await lost_connections.list_lost_clients(looking)
         ]
         async with engine.begin() as conn:
             await connect(conn, back, HUB)
@@ -101,7 +101,7 @@ async def test_a_client_that_has_reconnected_or_is_reconnecting_is_left_out(engi
         told = await lost_connections.record_losses(looking, statements)
         await looking.commit()
         await hello.commit()
-    assert ids([one.client for one in told]) == [silent.attempt_id]
+    assert ids([report.client for report in told]) == [silent.attempt_id]
     async with engine.connect() as conn:
         for candidate in (back, coming):
             assert (await system_events(conn, candidate.attempt_id))[-1][0] == "connection_opened"
@@ -114,7 +114,7 @@ async def test_a_hello_that_waits_for_the_statement_ends_the_silence(engine: Asy
     async with engine.connect() as looking:
         await lost_connections.record_losses(
             looking,
-            [LossReport(one, None, is_silent=True) for one in await lost_connections.list_lost_clients(looking)],
+            [LossReport(client, None, is_silent=True) for client in await lost_connections.list_lost_clients(looking)],
         )
 
         async def come() -> None:

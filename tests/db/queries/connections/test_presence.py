@@ -50,7 +50,7 @@ class Room:
 
     async def online(self) -> list[tuple[int, int, bool]]:
         found = await presence.read_presence(self.conn, [self.exam])
-        return [(one.ix, one.generation, one.online) for one in found.get(self.exam, [])]
+        return [(state.ix, state.generation, state.online) for state in found.get(self.exam, [])]
 
 
 async def make_room(conn: AsyncConnection) -> Room:
@@ -87,13 +87,13 @@ async def test_a_connection_is_open_only_while_its_hub_is_alive(
 
 async def test_several_exams_are_read_in_one_query(room: Room, conn: AsyncConnection) -> None:
     other, empty = await make_room(conn), await make_room(conn)
-    for one in (room, other):
-        await one.connect(await one.sit())
+    for exam_room in (room, other):
+        await exam_room.connect(await exam_room.sit())
     found = await presence.read_presence(conn, [room.exam, other.exam, empty.exam])
     assert found.keys() == {room.exam, other.exam}
-    (one,) = found[room.exam]
-    assert one == AttemptPresence(1, 1, online=True, at=one.at)
-    assert one.at > 1_700_000_000_000
+    (state,) = found[room.exam]
+    assert state == AttemptPresence(1, 1, online=True, at=state.at)
+    assert state.at > 1_700_000_000_000
 
 
 async def test_attempts_count_what_each_of_their_clients_streams_holds(room: Room, conn: AsyncConnection) -> None:
@@ -104,12 +104,12 @@ async def test_attempts_count_what_each_of_their_clients_streams_holds(room: Roo
         await store_events(conn, stream, [("alive", {}, mono) for mono in range(size)])
     await store_events(conn, streams[0], [("stream_closed", {"next": str(streams[1])}, 3)])
     counts = await presence.read_counts(conn, [(room.exam, 1), (room.exam, 2), (room.exam, 3), (uuid4(), 1)])
-    assert {(one.exam_id, one.ix, one.stream_id, one.seq) for one in counts} == {
+    assert {(count.exam_id, count.ix, count.stream_id, count.seq) for count in counts} == {
         (room.exam, 1, streams[0], 3),
         (room.exam, 1, streams[1], 2),
         (room.exam, 2, streams[2], 5),
     }
-    assert all(one.at > 1_700_000_000_000 for one in counts)
+    assert all(count.at > 1_700_000_000_000 for count in counts)
     assert await presence.read_counts(conn, []) == []
 
 

@@ -75,16 +75,16 @@ async def test_an_instruction_is_pending_until_it_has_a_result(conn: AsyncConnec
     await room.ask(conn, "one")
     await room.ask(conn, "two", [first])
     waiting = await instructions.list_pending(conn, [first, second, uuid4()])
-    assert [(one.id, one.action, one.body) for one in waiting[first]] == [
+    assert [(instruction.id, instruction.action, instruction.body) for instruction in waiting[first]] == [
         (1, "message", {"text": "one"}),
         (2, "message", {"text": "two"}),
     ]
-    assert [one.id for one in waiting[second]] == [1]
+    assert [instruction.id for instruction in waiting[second]] == [1]
 
     row = await instructions.record_result(conn, first, 1, ok=True, code=None)
     assert row is not None
     assert (row.n, row.state, row.code) == (1, InstructionState.DONE, None)
-    assert [one.id for one in (await instructions.list_pending(conn, room.attempts))[first]] == [2]
+    assert [instruction.id for instruction in (await instructions.list_pending(conn, room.attempts))[first]] == [2]
 
 
 async def test_an_expired_instruction_is_not_pending(conn: AsyncConnection, room: Room) -> None:
@@ -101,7 +101,9 @@ async def test_of_pause_and_resume_only_the_last_is_pending(conn: AsyncConnectio
 
     async def asked() -> dict[UUID, list[tuple[int, str]]]:
         waiting = await instructions.list_pending(conn, room.attempts)
-        return {attempt: [(one.id, one.action) for one in ones] for attempt, ones in waiting.items()}
+        return {
+            attempt: [(instruction.id, instruction.action) for instruction in ones] for attempt, ones in waiting.items()
+        }
 
     assert await asked() == {first: [(2, "message"), (4, "pause")], second: [(1, "pause")]}
     await instructions.record_result(conn, first, 4, ok=True, code=None)
@@ -120,7 +122,7 @@ async def test_an_instruction_whose_time_is_over_expires_once(conn: AsyncConnect
         (first, 3, "quick", InstructionState.EXPIRED),
         (second, 2, "quick", InstructionState.EXPIRED),
     ]
-    assert [one.id for one in (await instructions.list_pending(conn, [first]))[first]] == [1, 2]
+    assert [instruction.id for instruction in (await instructions.list_pending(conn, [first]))[first]] == [1, 2]
 
 
 async def test_a_late_result_counts(conn: AsyncConnection, room: Room) -> None:

@@ -38,11 +38,11 @@ async def recall(conn: AsyncConnection, attempt_id: UUID) -> checkpoints.Checkpo
 
 
 async def test_events_after_a_checkpoint_are_read_in_their_order(conn: AsyncConnection, attempt: UUID) -> None:
-    one, other = await make_stream(conn, attempt), await make_stream(conn, attempt)
-    await store_events(conn, one, [("alive", {}, 1), ("alive", {}, 2)])
+    first, second = await make_stream(conn, attempt), await make_stream(conn, attempt)
+    await store_events(conn, first, [("alive", {}, 1), ("alive", {}, 2)])
     await fold(conn, attempt, b"state")
     after: list[StoredEvent] = []
-    for stream in (one, other, other, one, one, other):
+    for stream in (first, second, second, first, first, second):
         await store_events(conn, stream, [("typing", {"chars": 3}, 5), ("alive", {}, 6)])
         after += await fold(conn, attempt)
     assert await recall(conn, attempt) == checkpoints.Checkpoint(b"state", after)

@@ -50,7 +50,7 @@ async def test_a_claim_has_the_rules_and_the_policy_of_the_attempt(conn: AsyncCo
     assert cursor.policy == {"preset": "browser"}
     assert (cursor.policy_version, cursor.rulebook_version) == (1, RULEBOOK)
     assert (cursor.facts, cursor.checkpoint_facts, cursor.last_run, cursor.has_ended) == (0, 0, None, False)
-    assert [one.kind for one in cursor.streams] == ["system", "client"]
+    assert [position.kind for position in cursor.streams] == ["system", "client"]
     client = cursor.streams[1]
     assert (client.stream_id, client.time_base, client.position) == (stream, TIME_BASE_MS, 0)
 
@@ -58,9 +58,9 @@ async def test_a_claim_has_the_rules_and_the_policy_of_the_attempt(conn: AsyncCo
 async def test_a_claim_skips_attempts_that_are_locked(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         attempts = await make_room(conn, 2)
-    async with engine.begin() as one, engine.begin() as other:
-        held = await cursors.claim_cursors(one, attempts, 1, supported=CARRIED)
-        rest = await cursors.claim_cursors(other, attempts, 10, supported=CARRIED)
+    async with engine.begin() as first, engine.begin() as second:
+        held = await cursors.claim_cursors(first, attempts, 1, supported=CARRIED)
+        rest = await cursors.claim_cursors(second, attempts, 10, supported=CARRIED)
     assert [[cursor.attempt_id for cursor in found] for found in (held, rest)] == [attempts[:1], attempts[1:]]
 
 
@@ -94,7 +94,7 @@ async def test_folding_stores_position_order_and_count(conn: AsyncConnection) ->
     assert await fold(conn, attempt) == [("alive", 3)]
     cursor = await claim_one(conn, attempt)
     system = cursor.streams[0].stream_id
-    assert {one.stream_id: one.position for one in cursor.streams} == {system: 1, stream: 3}
+    assert {position.stream_id: position.position for position in cursor.streams} == {system: 1, stream: 3}
     assert cursor.facts == 4
     stored = (await conn.execute(select(AnalysisCursor.fold_order))).scalar_one()
     assert stored == [[str(system), 1, 1], [str(stream), 1, 3]], "the last run goes on"
@@ -141,7 +141,9 @@ async def test_an_attempt_of_another_rulebook_is_not_claimed(conn: AsyncConnecti
     [attempt] = await make_room(conn)
     await conn.execute(update(ExamAttempt).values(rulebook_version=2))
     assert await cursors.claim_cursors(conn, [attempt], 1, supported=CARRIED) == []
-    assert [one.rulebook_version for one in await cursors.claim_cursors(conn, [attempt], 1, supported={1, 2})] == [2]
+    assert [
+        cursor.rulebook_version for cursor in await cursors.claim_cursors(conn, [attempt], 1, supported={1, 2})
+    ] == [2]
 
 
 async def test_system_streams_that_rotated_are_folded_one_after_the_other(conn: AsyncConnection) -> None:
@@ -157,20 +159,24 @@ async def test_system_streams_that_rotated_are_folded_one_after_the_other(conn: 
     )
     assert [kind for kind, _ in await fold(conn, attempt)][-1] == "connection_opened"
     cursor = await claim_one(conn, attempt)
-    assert [(one.kind, one.position) for one in cursor.streams] == [("system", 1), ("client", 1), ("system", 1)]
+    assert [(stream.kind, stream.position) for stream in cursor.streams] == [
+        ("system", 1),
+        ("client", 1),
+        ("system", 1),
+    ]
     assert cursor.last_run == Run(later, 1, 1)
 
 
 async def test_the_fold_order_lists_the_streams_in_the_order_of_folding(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
-    one, other = await make_stream(conn, attempt), await make_stream(conn, attempt)
+    first, second = await make_stream(conn, attempt), await make_stream(conn, attempt)
     await fold(conn, attempt)
-    for stream in (one, other, other, one):
+    for stream in (first, second, second, first):
         await store_events(conn, stream, [("alive", {}, 1)])
         await fold(conn, attempt)
     order = (await conn.execute(select(AnalysisCursor.fold_order))).scalar_one()
-    assert order[1:] == [[str(one), 1, 1], [str(other), 1, 2], [str(one), 2, 2]]
-    assert (await claim_one(conn, attempt)).last_run == Run(one, 2, 2)
+    assert order[1:] == [[str(first), 1, 1], [str(second), 1, 2], [str(first), 2, 2]]
+    assert (await claim_one(conn, attempt)).last_run == Run(first, 2, 2)
 
 
 async def test_a_hole_stops_only_its_stream_and_is_reported(conn: AsyncConnection) -> None:
@@ -197,7 +203,7 @@ async def test_a_read_is_limited_and_the_next_continues_where_it_stopped(conn: A
 async def test_a_claim_never_waits(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         attempts = await make_room(conn)
-    async with engine.begin() as one, engine.begin() as other:
-        await cursors.claim_cursors(one, attempts, 1, supported=CARRIED)
+    async with engine.begin() as first, engine.begin() as second:
+        await cursors.claim_cursors(first, attempts, 1, supported=CARRIED)
         # A claim that waited would raise after lock_timeout.
-        assert await cursors.claim_cursors(other, attempts, 1, supported=CARRIED) == []
+        assert await cursors.claim_cursors(second, attempts, 1, supported=CARRIED) == []

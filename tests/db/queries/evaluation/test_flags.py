@@ -66,7 +66,7 @@ async def test_a_flag_carries_copies_of_what_it_cites(conn: AsyncConnection, att
     evidence = await read_evidence(conn)
     assert evidence.numbers == {"times": 3.0}
     assert evidence.cited == [(stream, 1), (stream, 2)]
-    assert [(one.seq, one.type, one.data) for one in evidence.events] == [
+    assert [(event.seq, event.type, event.data) for event in evidence.events] == [
         (1, "window_blur", {}),
         (2, "paste", {"chars": 130}),
     ]
@@ -81,7 +81,7 @@ async def test_all_events_are_cited_and_the_first_are_copied(conn: AsyncConnecti
     [row] = await flags.raise_flags(conn, [new_flag(attempt, cited=places)])
     evidence = await read_evidence(conn)
     assert evidence.cited == list(places)
-    assert [one.seq for one in evidence.events] == list(range(1, EVIDENCE_MAX + 1))
+    assert [event.seq for event in evidence.events] == list(range(1, EVIDENCE_MAX + 1))
     assert row.last_fact_at is not None
 
 

@@ -37,7 +37,7 @@ async def make_old_stream(conn: AsyncConnection, attempt_id: UUID, days: float) 
 
 async def listed(conn: AsyncConnection, days_ago: int = 0) -> list[UUID]:
     found = await worklist.list_unfolded(conn, 100, supported=CARRIED, days_ago=days_ago)
-    return [one.attempt_id for one in found.waiting]
+    return [unfolded.attempt_id for unfolded in found.waiting]
 
 
 async def test_a_new_attempt_is_on_the_list_until_it_is_folded(conn: AsyncConnection) -> None:
@@ -61,22 +61,24 @@ async def test_the_attempt_that_waits_longest_is_first(conn: AsyncConnection) ->
             .values(server_timestamp=now - timedelta(seconds=age))
         )
     found = (await worklist.list_unfolded(conn, 2, supported=CARRIED)).waiting
-    assert [one.attempt_id for one in found] == [attempts[1], attempts[2]]
+    assert [unfolded.attempt_id for unfolded in found] == [attempts[1], attempts[2]]
     assert found[0].lag_ms == pytest.approx(30_000, abs=5_000)
 
 
 async def test_attempts_that_are_stuck_can_be_passed_over(conn: AsyncConnection) -> None:
     first, second = await make_room(conn, 2)
     found = await worklist.list_unfolded(conn, 10, supported=CARRIED, besides=[first])
-    assert [one.attempt_id for one in found.waiting] == [second]
+    assert [unfolded.attempt_id for unfolded in found.waiting] == [second]
 
 
 async def test_another_rulebook_is_left_to_a_worker_that_carries_it_and_counted(conn: AsyncConnection) -> None:
     ours, *theirs = await make_room(conn, 4)
     await conn.execute(update(ExamAttempt).where(ExamAttempt.id.in_(theirs)).values(rulebook_version=2))
     found = await worklist.list_unfolded(conn, 1, supported=CARRIED)
-    assert ([one.attempt_id for one in found.waiting], found.unsupported) == ([ours], 3)
-    assert [one.attempt_id for one in await worklist.find_unfolded(conn, [ours, *theirs], supported=CARRIED)] == [ours]
+    assert ([unfolded.attempt_id for unfolded in found.waiting], found.unsupported) == ([ours], 3)
+    assert [
+        unfolded.attempt_id for unfolded in await worklist.find_unfolded(conn, [ours, *theirs], supported=CARRIED)
+    ] == [ours]
     assert (await worklist.list_unfolded(conn, 10, supported={1, 2})).unsupported == 0
     await fold(conn, ours)
     found = await worklist.list_unfolded(conn, 1, supported=CARRIED)
@@ -113,5 +115,5 @@ async def test_of_named_attempts_only_those_with_new_facts_are_returned(conn: As
     folded, waiting, unnamed = await make_room(conn, 3)
     await fold(conn, folded)
     found = await worklist.find_unfolded(conn, [folded, waiting], supported=CARRIED)
-    assert [one.attempt_id for one in found] == [waiting]
+    assert [unfolded.attempt_id for unfolded in found] == [waiting]
     assert unnamed in await listed(conn)

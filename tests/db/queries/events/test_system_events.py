@@ -36,10 +36,10 @@ async def test_system_events_are_numbered_and_have_the_time_of_the_server(conn: 
 
 async def test_events_of_many_attempts_are_appended_at_once(conn: AsyncConnection) -> None:
     seated = await seat(conn, 3)
-    facts = {one.attempt_id: [ServerEvent("paused", {"n": n})] for n, one in enumerate(seated)}
-    assert {one.last for one in (await append_to_each(conn, facts)).values()} == {2}
-    for n, one in enumerate(seated):
-        assert (await system_events(conn, one.attempt_id))[-1] == ("paused", {"n": n})
+    facts = {candidate.attempt_id: [ServerEvent("paused", {"n": n})] for n, candidate in enumerate(seated)}
+    assert {appended.last for appended in (await append_to_each(conn, facts)).values()} == {2}
+    for n, candidate in enumerate(seated):
+        assert (await system_events(conn, candidate.attempt_id))[-1] == ("paused", {"n": n})
     assert await append_to_each(conn, {}) == {}
 
 
@@ -86,7 +86,7 @@ async def test_an_append_that_waited_for_the_old_stream_goes_to_the_new_one(engi
 async def test_appending_from_many_sides_leaves_no_hole(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         seated = await seat(conn, 3)
-    facts = {one.attempt_id: [ServerEvent("paused"), ServerEvent("resumed")] for one in seated}
+    facts = {candidate.attempt_id: [ServerEvent("paused"), ServerEvent("resumed")] for candidate in seated}
 
     async def state(turn: int) -> None:
         async with engine.begin() as conn:
@@ -94,7 +94,7 @@ async def test_appending_from_many_sides_leaves_no_hole(engine: AsyncEngine) -> 
 
     await asyncio.gather(*(state(turn) for turn in range(8)))
     async with engine.connect() as conn:
-        for one in seated:
-            [stream] = await streams_of(conn, one)
+        for candidate in seated:
+            [stream] = await streams_of(conn, candidate)
             found = await conn.execute(select(MonitoringEvent.seq).where(MonitoringEvent.stream_id == stream))
             assert sorted(found.scalars()) == list(range(1, 18))

@@ -61,4 +61,4 @@ async def test_users_with_permissions_are_listed_by_username_after_a_cursor(conn
     for other in others:
         await permissions.grant(conn, exam_id, maker, f"u-{other}", ALL)
     listed = await permissions.list_grantees(conn, exam_id, maker, after=f"u-{others[0]}", limit=1)
-    assert [one.teacher_id for one in listed] == [others[1]]
+    assert [grantee.teacher_id for grantee in listed] == [others[1]]

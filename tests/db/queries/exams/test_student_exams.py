@@ -23,7 +23,7 @@ async def test_a_student_finds_exams_to_take_and_their_own_attempt(conn: AsyncCo
     latin = await factories.make_exam(conn, teacher, policy={"preset": "camera"})
     await rosters.enroll(conn, latin, [ada])
     found = await student_exams.list_enrollments(conn, ada)
-    assert [(one.exam_id, one.state) for one in found] == [(latin, "open"), (physics, "running")]
+    assert [(row.exam_id, row.state) for row in found] == [(latin, "open"), (physics, "running")]
     assert found[0].policy == {"preset": "camera"}
     assert found[0].attempt is None
     assert found[1].attempt is not None
@@ -45,10 +45,14 @@ async def test_a_list_can_be_one_exam_or_a_page_and_leaves_out_what_is_not_for_t
         await rosters.enroll(conn, exam_id, [ada])
     await rosters.remove_from_roster(conn, made[0], ada)
     await conn.execute(update(Exam).where(Exam.id == made[1]).values(is_published=False))
-    assert [one.exam_id for one in await student_exams.list_enrollments(conn, ada)] == [made[3], made[2]]
-    assert [one.exam_id for one in await student_exams.list_enrollments(conn, ada, only_exam=made[2])] == [made[2]]
-    assert [one.exam_id for one in await student_exams.list_enrollments(conn, ada, limit=1)] == [made[3]]
-    assert [one.exam_id for one in await student_exams.list_enrollments(conn, ada, after=made[3])] == [made[2]]
+    assert [enrollment.exam_id for enrollment in await student_exams.list_enrollments(conn, ada)] == [made[3], made[2]]
+    assert [
+        enrollment.exam_id for enrollment in await student_exams.list_enrollments(conn, ada, only_exam=made[2])
+    ] == [made[2]]
+    assert [enrollment.exam_id for enrollment in await student_exams.list_enrollments(conn, ada, limit=1)] == [made[3]]
+    assert [enrollment.exam_id for enrollment in await student_exams.list_enrollments(conn, ada, after=made[3])] == [
+        made[2]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ async def test_attempts_are_listed_by_ix_page_by_page(conn: AsyncConnection) -> 
     await make_attempts(conn, 1)
     first = await attempts.list_attempts(conn, exam, user_id=teacher, limit=2)
     rest = await attempts.list_attempts(conn, exam, user_id=teacher, after=first[-1].ix, limit=2)
-    assert [(one.ix, one.attempt_id) for one in [*first, *rest]] == list(enumerate(made, 1))
+    assert [(row.ix, row.attempt_id) for row in [*first, *rest]] == list(enumerate(made, 1))
 
 
 async def test_a_summary_has_what_is_stored_about_the_attempt(conn: AsyncConnection) -> None:

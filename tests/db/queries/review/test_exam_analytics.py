@@ -73,13 +73,13 @@ async def test_distributions_have_ten_parts_and_the_last_one_includes_its_end(
     await conclude(conn, seeded, "safe", 1)
     percentages, integrities = await exam_analytics.read_distributions(conn, seeded.exam_id)
     assert len(percentages) == len(integrities) == 10
-    assert [one for one in percentages if one.count] == [Bin(50, 60, 1)]
-    assert [one for one in integrities if one.count] == [Bin(0.9, 1, 1)]
+    assert [part for part in percentages if part.count] == [Bin(50, 60, 1)]
+    assert [part for part in integrities if part.count] == [Bin(0.9, 1, 1)]
 
 
 async def test_items_count_the_answers_of_ended_attempts(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     items = await exam_analytics.read_items(conn, seeded.exam_id)
-    assert [(one.item, one.answered, one.average_points, one.points) for one in items] == [
+    assert [(item.item, item.answered, item.average_points, item.points) for item in items] == [
         ("a", 1, 2, 2),
         ("b", 1, 3, 3),
         ("c", 0, 0, 5),

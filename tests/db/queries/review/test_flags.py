@@ -64,7 +64,7 @@ async def test_a_filter_selects_by_status_severity_and_rule(conn: AsyncConnectio
         (FlagFilter(severity=Severity.CRITICAL), second),
         (FlagFilter(rule="left_fullscreen"), third),
     ):
-        assert [one.flag_id for one in await list_flags(conn, seeded, wanted)] == [flag]
+        assert [row.flag_id for row in await list_flags(conn, seeded, wanted)] == [flag]
 
 
 async def test_a_flag_in_the_list_has_its_last_review(conn: AsyncConnection, seeded: SeededAttempt) -> None:
@@ -82,7 +82,7 @@ async def test_a_case_has_the_evidence_and_every_review_in_order(conn: AsyncConn
     await review(conn, seeded, flag, FlagStatus.OPEN, FlagStatus.CONFIRMED)
     await review(conn, seeded, flag, FlagStatus.CONFIRMED, FlagStatus.DISMISSED)
     case = await flags.read_flag_case(conn, flag, seeded.teacher_id)
-    assert [(one.before, one.after, one.by) for one in case.reviews] == [
+    assert [(review.before, review.after, review.by) for review in case.reviews] == [
         ("open", "confirmed", "Grace Example"),
         ("confirmed", "dismissed", "Grace Example"),
     ]
@@ -109,7 +109,7 @@ async def test_the_flags_of_an_attempt_are_read_in_the_order_in_which_they_were_
     exported = await flags.list_exam_cases(conn, seeded.exam_id, after=None, limit=2)
     rest = await flags.list_exam_cases(conn, seeded.exam_id, after=exported[-1].record.flag_id, limit=2)
     assert [case.record.flag_id for case in [*exported, *rest]] == made
-    assert [(one.flag_id, one.places) for one in await flags.read_cited_events(conn, seeded.attempt_id)] == [
+    assert [(flag.flag_id, flag.places) for flag in await flags.read_cited_events(conn, seeded.attempt_id)] == [
         (flag, []) for flag in made
     ]
 

@@ -12,9 +12,9 @@ from tests.factories import make_attempt, make_exam, make_stream, make_user, sto
 async def test_citations_that_are_not_events_of_the_attempt_are_found_by_position(conn: AsyncConnection) -> None:
     exam = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
     attempt, neighbour = [await make_attempt(conn, exam, await make_user(conn)) for _ in range(2)]
-    stream, foreign = [await make_stream(conn, one) for one in (attempt, neighbour)]
-    for one in (stream, foreign):
-        await store_events(conn, one, [("paste", {}, 1), ("paste", {}, 2)])
+    stream, foreign = [await make_stream(conn, attempt_id) for attempt_id in (attempt, neighbour)]
+    for stream_id in (stream, foreign):
+        await store_events(conn, stream_id, [("paste", {}, 1), ("paste", {}, 2)])
     cited = [(stream, 1), (stream, 3), (stream, 2), (foreign, 1), (uuid4(), 1), (stream, 1)]
     assert await service_reports.find_missing_events(conn, attempt, cited) == [1, 3, 4]
     assert await service_reports.find_missing_events(conn, attempt, []) == []
@@ -24,7 +24,7 @@ async def test_indicators_are_added_to_an_existing_analysis(conn: AsyncConnectio
     exam = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
     attempt, other = [await make_attempt(conn, exam, await make_user(conn)) for _ in range(2)]
     await conn.execute(insert(BehaviorAnalysis).values(attempt_id=attempt, originality_indicators=[{"text": "a"}]))
-    for one in (attempt, other):
-        await service_reports.add_indicators(conn, one, "service:x", ["b"])
+    for attempt_id in (attempt, other):
+        await service_reports.add_indicators(conn, attempt_id, "service:x", ["b"])
     kept = (await conn.execute(select(BehaviorAnalysis.originality_indicators))).scalars().all()
     assert kept == [[{"text": "a"}, {"text": "b", "cited": [], "by": "service:x"}]]

@@ -94,7 +94,7 @@ async def test_students_with_a_high_risk_attempt_need_attention(
 ) -> None:
     await label(conn, seeded.attempt_id, dropout_label)
     found = await list_flagged(conn, seeded.teacher_id)
-    assert [(one.student_id, one.attempts, one.high_risk) for one in found] == [(seeded.student_id, 1, 1)] * high_risk
+    assert [(row.student_id, row.attempts, row.high_risk) for row in found] == [(seeded.student_id, 1, 1)] * high_risk
 
 
 async def test_students_with_a_flagged_attempt_need_attention(conn: AsyncConnection, seeded: SeededAttempt) -> None:

@@ -25,7 +25,7 @@ async def test_an_attempt_keeps_the_items_it_was_started_with(conn: AsyncConnect
         )
     )
     after = await read_attempt_view(conn, seeded.attempt_id, owner)
-    assert [one.item for one in after.items] == ["a", "b", "c", "d"]
+    assert [item.item for item in after.items] == ["a", "b", "c", "d"]
     assert msgspec.structs.replace(after, server_at=before.server_at) == before
     assert await list_item_names(conn, seeded.attempt_id, owner) == {"a", "b", "c", "d"}
 

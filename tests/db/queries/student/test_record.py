@@ -73,8 +73,8 @@ async def test_recorded_events_are_counted_by_type(conn: AsyncConnection) -> Non
     await answer(conn, seeded, "a", "x", 1_000)
     await answer(conn, seeded, "a", "y", 2_000)
     await end(conn, seeded)
-    recorded = {one.event_type: one for one in (await read(conn, seeded)).recorded}
-    assert {kind: one.count for kind, one in recorded.items()} == {
+    recorded = {event.event_type: event for event in (await read(conn, seeded)).recorded}
+    assert {kind: event.count for kind, event in recorded.items()} == {
         "answered": 2,
         "attempt_started": 1,
         "submitted": 1,

@@ -19,17 +19,17 @@ async def sit_as_one(conn: AsyncConnection, exams: int) -> list[SeededAttempt]:
     account = await users.create_user(conn, username="ada", name="Ada Example", role=Role.STUDENT)
     seeded_attempts = []
     for _ in range(exams):
-        one = await seed_attempt(conn, passing=1)
+        seeded = await seed_attempt(conn, passing=1)
         await conn.execute(
-            update(ExamEnrollment).where(ExamEnrollment.exam_id == one.exam_id).values(student_id=account.user_id)
+            update(ExamEnrollment).where(ExamEnrollment.exam_id == seeded.exam_id).values(student_id=account.user_id)
         )
         await conn.execute(
-            update(ExamAttempt).where(ExamAttempt.id == one.attempt_id).values(student_id=account.user_id)
+            update(ExamAttempt).where(ExamAttempt.id == seeded.attempt_id).values(student_id=account.user_id)
         )
-        seeded_attempts.append(msgspec.structs.replace(one, student_id=account.user_id))
-    for one in seeded_attempts[exams // 2 :]:
-        await answer(conn, one, "a", "x", 1_000)
-        await end(conn, one)
+        seeded_attempts.append(msgspec.structs.replace(seeded, student_id=account.user_id))
+    for seeded in seeded_attempts[exams // 2 :]:
+        await answer(conn, seeded, "a", "x", 1_000)
+        await end(conn, seeded)
     return seeded_attempts
 
 
@@ -38,12 +38,14 @@ async def test_scores_are_shown_once_they_are_released(conn: AsyncConnection) ->
     await conn.execute(update(ExamAttempt).values(integrity_score=0.9, dropout_label="copy", flagged=True))
     owner = Owner(ended.student_id)
     before = await read_transcript(conn, owner)
-    assert {one.attempt_id for one in before.attempts} == {running.attempt_id, ended.attempt_id}
-    assert {(one.score, one.percentage, one.passed, one.integrity) for one in before.attempts} == {(None,) * 4}
+    assert {attempt.attempt_id for attempt in before.attempts} == {running.attempt_id, ended.attempt_id}
+    assert {(attempt.score, attempt.percentage, attempt.passed, attempt.integrity) for attempt in before.attempts} == {
+        (None,) * 4
+    }
     assert (before.totals.total_exams, before.totals.passed, before.totals.average_score) == (1, 0, None)
     await conn.execute(update(Exam).where(Exam.id == ended.exam_id).values(results_released_at=func.now()))
     after = await read_transcript(conn, owner)
-    (shown,) = [one for one in after.attempts if one.released]
+    (shown,) = [attempt for attempt in after.attempts if attempt.released]
     assert (shown.status, shown.score, shown.percentage, shown.passed, shown.integrity) == (
         "completed",
         2,
@@ -66,9 +68,11 @@ async def test_it_is_the_student_s_own_with_their_profile_and_newest_attempts_fi
     )
     transcript = await read_transcript(conn, Owner(student), limit=3)
     assert (transcript.profile.username, transcript.profile.cohort, transcript.integrity) == ("ada", "2026", 0.8)
-    assert [one.attempt_id for one in transcript.attempts] == [one.attempt_id for one in seeded_attempts[:0:-1]]
+    assert [attempt.attempt_id for attempt in transcript.attempts] == [
+        seeded.attempt_id for seeded in seeded_attempts[:0:-1]
+    ]
     only = await read_transcript(conn, Owner(student, seeded_attempts[1].exam_id))
-    assert [one.exam_id for one in only.attempts] == [seeded_attempts[1].exam_id]
+    assert [attempt.exam_id for attempt in only.attempts] == [seeded_attempts[1].exam_id]
 
 
 async def test_an_unknown_student_has_no_transcript(conn: AsyncConnection) -> None:

@@ -61,5 +61,5 @@ async def test_an_invalid_value_is_rejected_by_its_path(teacher: Caller, path: s
         answer = await teacher.put(path, {"policy": policy})
         assert answer.status_code == 400, policy
         assert answer.json()["code"] == "invalid"
-        assert [one["path"] for one in answer.json()["errors"]] == [fault]
+        assert [error["path"] for error in answer.json()["errors"]] == [fault]
     assert (await teacher.get(path)).json()["version"] == 1

@@ -43,7 +43,7 @@ async def test_an_attempt_can_be_resumed_on_any_computer(
     shown = (await ada.get(path)).json()
     assert (shown["status"], shown["exam"]["title"], shown["receipt"]) == ("in_progress", "Physics", None)
     assert shown["started_at"] <= shown["server_at"] < shown["deadline"]
-    assert [one["item"] for one in shown["items"]] == ["a", "b", "c", "d"]
+    assert [row["item"] for row in shown["items"]] == ["a", "b", "c", "d"]
     assert shown["items"][0] == {
         "item": "a",
         "kind": "choice",
@@ -51,7 +51,7 @@ async def test_an_attempt_can_be_resumed_on_any_computer(
         "choices": ["x", "y"],
         "points": 2,
     }
-    assert {item: (one["value"], one["revision"]) for item, one in shown["answers"].items()} == {
+    assert {item: (answer["value"], answer["revision"]) for item, answer in shown["answers"].items()} == {
         "a": ("x", 2),
         "d": ("Because", 1),
     }
@@ -63,9 +63,9 @@ async def test_students_never_read_an_answer_key(ada: Caller, seeded: SeededAtte
     for _ in range(2):
         read = [await ada.get(f"/student/exams/{seeded.attempt_id}{end_}") for end_ in ("", "/answers")]
         read.append(await ada.get("/student/exams"))
-        for one in read:
-            assert "_key" not in one.text
-            assert "9.81" not in one.text
+        for row in read:
+            assert "_key" not in row.text
+            assert "9.81" not in row.text
         async with engine.begin() as conn:
             await end(conn, seeded)
 
@@ -91,7 +91,10 @@ async def test_revisions_are_paged_with_the_one_that_counts(
     seen, after = [], None
     while True:
         page = (await ada.get(path, limit=2, **({} if after is None else {"after": after}))).json()
-        seen += [(one["item"], one["revision"], one["value"], one["stands"]) for one in page["items"]]
+        seen += [
+            (revision["item"], revision["revision"], revision["value"], revision["stands"])
+            for revision in page["items"]
+        ]
         after = page["next"]
         if after is None:
             break
@@ -117,8 +120,8 @@ async def test_a_sign_in_by_code_reads_only_the_attempt_of_its_exam(
     teacher = await users.make(Role.TEACHER, "teacher")
     latin = await teacher.post("/exams", {"title": "Latin", "duration_minutes": 90, "is_published": True})
     roster = f"/exams/{latin.json()['exam_id']}/roster"
-    (one,) = (await teacher.post(roster, {"students": [{"username": "ada", "name": "Ada"}]})).json()
-    by_code = await users.sign_in_by_code(one["code"])
+    (created,) = (await teacher.post(roster, {"students": [{"username": "ada", "name": "Ada"}]})).json()
+    by_code = await users.sign_in_by_code(created["code"])
     assert (await by_code.get(f"/student/exams/{seeded.attempt_id}")).status_code == 404
     assert (await by_code.post(f"/student/exams/{seeded.attempt_id}/submit")).status_code == 404
     started = (await by_code.post(f"/student/exams/{latin.json()['exam_id']}/start")).json()
@@ -144,7 +147,7 @@ async def test_the_record_follows_the_analysis_and_marks_follow_the_release(
     assert (record["score"], record["passed"], record["released"], record["flags"]) == (None, None, False, [])
     assert record["integrity"] == {"score": None, "status": "unknown"}
     assert record["summary"].startswith("Your attempt is still being reviewed.")
-    assert "answered" in {one["event_type"] for one in record["recorded"]}
+    assert "answered" in {event["event_type"] for event in record["recorded"]}
     async with engine.begin() as conn:
         await conn.execute(update(Exam).values(results_released_at=func.now()))
     answered = await ada.get(path)

@@ -24,7 +24,9 @@ async def test_a_students_dashboard_has_the_attempts_and_never_a_risk(
     ada = await users.sign_in("ada")
     page = (await ada.get("/student/dashboard")).json()
     assert page["profile"]["username"] == "ada"
-    assert [(one["attempt_id"], one["score"]) for one in page["exam_history"]] == [(str(seeded.attempt_id), 2)]
+    assert [(attempt["attempt_id"], attempt["score"]) for attempt in page["exam_history"]] == [
+        (str(seeded.attempt_id), 2)
+    ]
     assert page["integrity"] == {"score": None, "status": "unknown"}
     assert page["dropout_risk"] == {"label": None, "flagged": False}
     assert page["summary"] == {"total_exams": 1, "passed": 1, "average_score": 20}

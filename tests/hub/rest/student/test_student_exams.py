@@ -100,13 +100,13 @@ async def test_the_list_of_exams_is_paged(users: Users, teacher: Caller) -> None
     assert (await ada.get("/student/exams")).json()["items"] == []
     code = (await teacher.post(f"/exams/{made[0]}/roster", {"students": [ADA]})).json()[0]["code"]
     only = await users.sign_in_by_code(code)
-    assert [one["exam_id"] for one in (await only.get("/student/exams")).json()["items"]] == made[:1]
+    assert [enrollment["exam_id"] for enrollment in (await only.get("/student/exams")).json()["items"]] == made[:1]
     for exam_id in made:
         await teacher.post(f"/exams/{exam_id}/roster", {"students": [{"username": "zoe", "name": "Zoe"}]})
     seen, after = [], None
     while True:
         page = (await ada.get("/student/exams", limit=2, **({} if after is None else {"after": after}))).json()
-        seen += [one["exam_id"] for one in page["items"]]
+        seen += [item["exam_id"] for item in page["items"]]
         after = page["next"]
         if after is None:
             break

@@ -67,8 +67,8 @@ async def test_two_computers_that_submit_at_once_get_the_same_receipt(
     answers = await asyncio.gather(
         *(caller.post(path_of(seeded), body) for caller, body in zip(callers, bodies, strict=True))
     )
-    assert {one.status_code for one in answers} == {200}
-    assert len({one.json()["hash"] for one in answers}) == 1
+    assert {response.status_code for response in answers} == {200}
+    assert len({response.json()["hash"] for response in answers}) == 1
     async with engine.connect() as conn:
         events = [event for event, _ in await system_events(conn, seeded.attempt_id)]
         assert events.count("submitted") == 1
@@ -115,7 +115,7 @@ async def test_an_invalid_answer_is_rejected_by_its_path_and_ends_nothing(
 ) -> None:
     refused = await ada.post(path_of(seeded), {"answers": answers})
     assert refused.status_code == 400
-    assert [one["path"] for one in refused.json()["errors"]] == [path]
+    assert [fault["path"] for fault in refused.json()["errors"]] == [path]
     async with engine.connect() as conn:
         assert (await conn.execute(select(ExamAttempt.status))).scalar_one() == "in_progress"
 
@@ -153,8 +153,10 @@ async def test_a_class_can_submit_at_the_same_time(users: Users, engine: AsyncEn
     answers = await asyncio.gather(
         *(caller.post(path_of(made), {}) for caller, made in zip(callers, seeded_attempts, strict=True))
     )
-    assert {one.status_code for one in answers} == {200}
-    assert {UUID(one.json()["attempt_id"]) for one in answers} == {made.attempt_id for made in seeded_attempts}
+    assert {response.status_code for response in answers} == {200}
+    assert {UUID(response.json()["attempt_id"]) for response in answers} == {
+        made.attempt_id for made in seeded_attempts
+    }
     async with engine.connect() as conn:
         stated = select(func.count()).where(MonitoringEvent.event_type == "submitted")
         assert (await conn.execute(stated)).scalar_one() == 12

@@ -122,7 +122,7 @@ class Classroom:
 
         403 with others, 404 without any, 403 for students, 401 without a sign-in.
         """
-        others = [one for one in Permission if one not in without]
+        others = [permission for permission in Permission if permission not in without]
         some = await self.teacher_with(*others, name=f"some-{uuid4()}")
         none = await self.teacher_with(name=f"none-{uuid4()}")
         student = await self.users.make(Role.STUDENT, f"student-{uuid4()}")

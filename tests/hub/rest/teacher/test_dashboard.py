@@ -23,7 +23,7 @@ async def test_a_dashboard_counts_running_and_open_work(classroom: Classroom) ->
         "awaiting_review": 1,
         "awaiting_grade": 1,
         "open_flags": 2,
-        "permissions": [one.value for one in Permission],
+        "permissions": [permission.value for permission in Permission],
     }
     assert seen["summary"] == {"exams": 1, "running_attempts": 1, "open_flags": 2, "awaiting_grade": 1}
     assert [flag["flag_id"] for flag in seen["recent_flags"]] == [str(flag_id) for flag_id in flags[::-1]]

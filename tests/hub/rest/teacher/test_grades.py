@@ -43,8 +43,8 @@ def path_of(seeded: SeededAttempt, what: str = "grade") -> str:
 
 def given(script: dict[str, Any]) -> dict[str, tuple[float, str] | None]:
     return {
-        one["item"]: None if one["given"] is None else (one["given"]["points"], one["given"]["by"])
-        for one in script["items"]
+        item["item"]: None if item["given"] is None else (item["given"]["points"], item["given"]["by"])
+        for item in script["items"]
     }
 
 
@@ -122,7 +122,7 @@ async def test_invalid_points_are_rejected_by_their_path(
 ) -> None:
     refused = await grace.post(path_of(seeded), {"grades": grades})
     assert refused.status_code == 400
-    assert [one["path"] for one in refused.json()["errors"]] == [path]
+    assert [fault["path"] for fault in refused.json()["errors"]] == [path]
     async with engine.connect() as conn:
         assert (await conn.execute(select(AttemptGrade.item).where(AttemptGrade.item == "d"))).one_or_none() is None
 
@@ -194,6 +194,6 @@ async def test_students_and_other_teachers_never_see_keys(users: Users, grace: C
 async def test_simultaneous_grading_is_serialized(grace: Caller, seeded: SeededAttempt) -> None:
     bodies = [{"grades": [{"item": item, "points": 1}]} for item in ("a", "b", "c", "d")]
     answers = await asyncio.gather(*(grace.post(path_of(seeded), body) for body in bodies))
-    assert {one.status_code for one in answers} == {200}
+    assert {response.status_code for response in answers} == {200}
     script = (await grace.get(path_of(seeded, "answers"))).json()
     assert (script["score"], script["passed"]) == (4, False)
