@@ -56,7 +56,7 @@ def test_streams_are_merged_as_postgresql_saw_them() -> None:
     assert numbers(interleave([a, b], 100)) == [(A, 1), (B, 1), (A, 2), (B, 2)]
 
 
-def test_facts_seen_at_once_keep_the_order_of_their_streams() -> None:
+def test_events_seen_at_once_keep_the_order_of_their_streams() -> None:
     a, b = [event(1, server_ms=10)], [event(1, stream=B, server_ms=10)]
     assert numbers(interleave([a, b], 100)) == [(A, 1), (B, 1)]
 
@@ -96,7 +96,7 @@ def test_runs_describe_the_order(parts: list[list[StoredEvent]]) -> None:
 
 
 @given(streams(), st.integers(0, 36))
-def test_runs_are_the_same_however_the_facts_were_split(parts: list[list[StoredEvent]], at: int) -> None:
+def test_runs_are_the_same_however_the_events_were_split(parts: list[list[StoredEvent]], at: int) -> None:
     merged = interleave(parts, 100)
     before, after = merged[:at], merged[at:]
     first = runs_of(before, None)
@@ -119,7 +119,7 @@ def test_an_event_follows_when_it_leaves_no_number_out() -> None:
 
 
 @given(streams(), st.integers(0, 36))
-def test_the_last_facts_of_an_order_are_found_again(parts: list[list[StoredEvent]], count: int) -> None:
+def test_the_last_events_of_an_order_are_found_again(parts: list[list[StoredEvent]], count: int) -> None:
     merged = interleave(parts, 100)
     order = runs_of(merged, None)
     # As PostgreSQL gives them: the last `count` of each stream; and no more runs than events.

@@ -141,7 +141,7 @@ async def test_a_postponed_analysis_is_due_later(conn: AsyncConnection, seeded: 
     assert (backlog.waiting, backlog.lag_s) == (1, 0)
 
 
-async def test_cited_facts_of_standing_flags_are_counted_once(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+async def test_cited_events_of_counted_flags_are_counted_once(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     stream = str(uuid7())
     raised = [
         ("rule", "warning", "open", [1, 2, 3]),

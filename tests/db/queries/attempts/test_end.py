@@ -179,9 +179,9 @@ async def test_an_attempt_that_is_ended_by_many_at_once_ends_once(engine: AsyncE
     assert len({(attempt_id, digest) for attempt_id, _, digest in results}) == len(seeded_attempts)
     async with engine.connect() as conn:
         for seeded in seeded_attempts:
-            facts = Counter(event for event, _ in await system_events(conn, seeded.attempt_id))
-            assert facts["submitted"] + facts["ended"] == 1
-            assert facts["answer_submitted"] == 1
+            stored_events = Counter(event for event, _ in await system_events(conn, seeded.attempt_id))
+            assert stored_events["submitted"] + stored_events["ended"] == 1
+            assert stored_events["answer_submitted"] == 1
             deltas = await feed.read_after(conn, seeded.exam_id, 0)
             assert [delta.kind for delta in deltas].count("attempt") == 2
 

@@ -123,8 +123,8 @@ async def test_two_workers_close_nothing_twice(engine: AsyncEngine) -> None:
     assert sorted(first + second) == sorted((candidate.attempt_id, candidate.exam_id) for candidate in seated)
     async with engine.connect() as conn:
         for candidate in seated:
-            facts = [event for event, _ in await system_events(conn, candidate.attempt_id)]
-            assert facts == ["attempt_started", "connection_opened", "connection_lost"]
+            stored_events = [event for event, _ in await system_events(conn, candidate.attempt_id)]
+            assert stored_events == ["attempt_started", "connection_opened", "connection_lost"]
 
 
 async def test_a_hello_at_another_hub_closes_the_connection_of_the_dead_hub(conn: AsyncConnection) -> None:

@@ -126,6 +126,6 @@ async def test_a_hello_that_waits_for_the_statement_ends_the_silence(engine: Asy
         await looking.commit()
         await coming
     async with engine.connect() as conn:
-        facts = [event for event, _ in await system_events(conn, candidate.attempt_id)]
-        assert facts[-3:] == ["heartbeat_missed", "connection_opened", "heartbeat_resumed"]
+        stored_events = [event for event, _ in await system_events(conn, candidate.attempt_id)]
+        assert stored_events[-3:] == ["heartbeat_missed", "connection_opened", "heartbeat_resumed"]
         assert (await conn.execute(select(ExamAttempt.silent_since))).scalar_one() is None

@@ -28,9 +28,9 @@ async def claim(conn: AsyncConnection, attempt_id: UUID) -> Cursor:
 
 async def fold(conn: AsyncConnection, attempt_id: UUID, checkpoint: bytes | None = None) -> list[StoredEvent]:
     cursor = await claim(conn, attempt_id)
-    facts = (await cursors.read_events(conn, [cursor])).events[attempt_id]
-    await cursors.store_cursors(conn, [Advance(cursor, facts, checkpoint)])
-    return facts
+    stored_events = (await cursors.read_events(conn, [cursor])).events[attempt_id]
+    await cursors.store_cursors(conn, [Advance(cursor, stored_events, checkpoint)])
+    return stored_events
 
 
 async def recall(conn: AsyncConnection, attempt_id: UUID) -> checkpoints.Checkpoint:
@@ -57,7 +57,7 @@ async def test_the_last_run_may_have_begun_before_the_checkpoint(conn: AsyncConn
     assert await recall(conn, attempt) == checkpoints.Checkpoint(b"state", after)
 
 
-async def test_numbers_that_were_lost_are_not_counted_as_facts(conn: AsyncConnection, attempt: UUID) -> None:
+async def test_numbers_that_were_lost_are_not_counted_as_events(conn: AsyncConnection, attempt: UUID) -> None:
     stream = await make_stream(conn, attempt)
     await store_events(conn, stream, [("alive", {}, 1)])
     await fold(conn, attempt, b"state")
@@ -82,8 +82,8 @@ async def test_without_later_events_a_checkpoint_is_only_its_state(conn: AsyncCo
 
 
 async def test_before_the_first_checkpoint_everything_is_recalled(conn: AsyncConnection, attempt: UUID) -> None:
-    facts = await fold(conn, attempt)
-    assert await recall(conn, attempt) == checkpoints.Checkpoint(b"", facts)
+    stored_events = await fold(conn, attempt)
+    assert await recall(conn, attempt) == checkpoints.Checkpoint(b"", stored_events)
 
 
 async def test_deleted_events_are_missing_after_a_checkpoint(conn: AsyncConnection, attempt: UUID) -> None:
@@ -118,14 +118,16 @@ async def test_runs_are_read_one_after_the_other(conn: AsyncConnection, attempt:
     system = (await claim(conn, attempt)).streams[0].stream_id
     bases = (await checkpoints.read_streams(conn, [attempt]))[attempt]
     assert bases == {system: 0, stream: TIME_BASE_MS}
-    facts = await checkpoints.read_runs(conn, [Run(stream, 1, 2), Run(system, 1, 1), Run(stream, 3, 9)], bases, 5)
-    assert [(event.stream_id, event.seq) for event in facts] == [
+    stored_events = await checkpoints.read_runs(
+        conn, [Run(stream, 1, 2), Run(system, 1, 1), Run(stream, 3, 9)], bases, 5
+    )
+    assert [(event.stream_id, event.seq) for event in stored_events] == [
         (stream, 1),
         (stream, 2),
         (system, 1),
         (stream, 3),
         (stream, 4),
     ]
-    assert facts[0].time_ms == TIME_BASE_MS + 1
+    assert stored_events[0].time_ms == TIME_BASE_MS + 1
     stored = await conn.execute(select(AnalysisCursor.facts))
     assert stored.scalar_one() == 0, "reading moves nothing"

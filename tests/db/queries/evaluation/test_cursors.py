@@ -71,7 +71,7 @@ async def test_a_claim_keeps_the_requested_order(conn: AsyncConnection) -> None:
     assert [cursor.attempt_id for cursor in found] == asked[:3]
 
 
-async def test_facts_carry_rule_time_and_both_clocks(conn: AsyncConnection) -> None:
+async def test_events_carry_rule_time_and_both_clocks(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     stream = await make_stream(conn, attempt)
     await store_events(conn, stream, [("paste", {"chars": 130}, 5_000)])

@@ -111,7 +111,7 @@ async def test_days_without_streams_are_skipped(conn: AsyncConnection) -> None:
     assert days == [5, 5, 40, 40, None]
 
 
-async def test_of_named_attempts_only_those_with_new_facts_are_returned(conn: AsyncConnection) -> None:
+async def test_of_named_attempts_only_those_with_new_events_are_returned(conn: AsyncConnection) -> None:
     folded, waiting, unnamed = await make_room(conn, 3)
     await fold(conn, folded)
     found = await worklist.find_unfolded(conn, [folded, waiting], supported=CARRIED)

@@ -40,7 +40,7 @@ async def store(conn: AsyncConnection, stream_id: UUID, *entries: Entry) -> None
         )
 
 
-async def facts(conn: AsyncConnection, attempt_id: UUID) -> list[dict[str, Any]]:
+async def stored_events(conn: AsyncConnection, attempt_id: UUID) -> list[dict[str, Any]]:
     rows = await conn.execute(
         text(
             "SELECT data_payload FROM monitoring_events JOIN event_streams ON id = stream_id "
@@ -65,7 +65,7 @@ async def test_any_difference_is_found_and_recorded(
     await store(conn, stream_id, SENT)
     altered = msgspec.structs.replace(SENT, **changes)
     assert await resends.record_altered_resends(conn, attempt_id, stream_id, [altered]) == [1]
-    assert await facts(conn, attempt_id) == [{"stream": str(stream_id), "seqs": [1]}]
+    assert await stored_events(conn, attempt_id) == [{"stream": str(stream_id), "seqs": [1]}]
 
 
 @pytest.mark.parametrize("payload", ['{"item":"q1","chars":3}', '{ "chars" : 3.0, "item" : "\\u00711" }'])
@@ -75,7 +75,7 @@ async def test_the_same_content_in_other_words_is_no_difference(
     await store(conn, stream_id, SENT)
     again = msgspec.structs.replace(SENT, payload=payload)
     assert await resends.record_altered_resends(conn, attempt_id, stream_id, [again]) == []
-    assert await facts(conn, attempt_id) == []
+    assert await stored_events(conn, attempt_id) == []
 
 
 @pytest.mark.parametrize("at", [0, 1, 1_699_999_999_999, limits.TIME_MAX_MS])
@@ -96,7 +96,7 @@ async def test_a_number_is_recorded_once_even_when_it_is_sent_often(
     assert await resends.record_altered_resends(conn, attempt_id, stream_id, altered[:2]) == [1, 2]
     assert await resends.record_altered_resends(conn, attempt_id, stream_id, altered) == [3]
     assert await resends.record_altered_resends(conn, attempt_id, stream_id, altered) == []
-    assert [event["seqs"] for event in await facts(conn, attempt_id)] == [[1, 2], [3]]
+    assert [event["seqs"] for event in await stored_events(conn, attempt_id)] == [[1, 2], [3]]
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ async def test_system_events_are_numbered_and_have_the_time_of_the_server(conn: 
 
 async def test_events_of_many_attempts_are_appended_at_once(conn: AsyncConnection) -> None:
     seated = await seat(conn, 3)
-    facts = {candidate.attempt_id: [ServerEvent("paused", {"n": n})] for n, candidate in enumerate(seated)}
-    assert {appended.last for appended in (await append_to_each(conn, facts)).values()} == {2}
+    stored_events = {candidate.attempt_id: [ServerEvent("paused", {"n": n})] for n, candidate in enumerate(seated)}
+    assert {appended.last for appended in (await append_to_each(conn, stored_events)).values()} == {2}
     for n, candidate in enumerate(seated):
         assert (await system_events(conn, candidate.attempt_id))[-1] == ("paused", {"n": n})
     assert await append_to_each(conn, {}) == {}
@@ -86,11 +86,11 @@ async def test_an_append_that_waited_for_the_old_stream_goes_to_the_new_one(engi
 async def test_appending_from_many_sides_leaves_no_hole(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         seated = await seat(conn, 3)
-    facts = {candidate.attempt_id: [ServerEvent("paused"), ServerEvent("resumed")] for candidate in seated}
+    stored_events = {candidate.attempt_id: [ServerEvent("paused"), ServerEvent("resumed")] for candidate in seated}
 
     async def state(turn: int) -> None:
         async with engine.begin() as conn:
-            await append_to_each(conn, dict(list(facts.items())[:: 1 if turn % 2 else -1]))
+            await append_to_each(conn, dict(list(stored_events.items())[:: 1 if turn % 2 else -1]))
 
     await asyncio.gather(*(state(turn) for turn in range(8)))
     async with engine.connect() as conn:

@@ -96,7 +96,7 @@ async def test_a_page_reads_its_streams_along_their_keys_and_only_their_partitio
     assert "Merge Append" in "".join(plan)
 
 
-async def test_facts_are_counted_over_all_streams(conn: AsyncConnection) -> None:
+async def test_events_are_counted_over_all_streams(conn: AsyncConnection) -> None:
     attempt_id, streams = await make_streams(conn, [1, 2], [3])
     assert await timeline.count_events(conn, streams) == 3
     assert await timeline.count_events(conn, await timeline.read_streams(conn, attempt_id)) == 4
