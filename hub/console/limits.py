@@ -30,4 +30,4 @@ class ConsoleLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How many requests of one console may wait."""
 
     check_s: float = 3.0
-    """How often PostgreSQL is asked whether the consoles' sign-ins and permissions are still valid."""
+    """How often the hub checks in PostgreSQL that sign-ins and permissions of consoles are still valid."""

@@ -17,7 +17,7 @@ _NO_VALUE: Final = frozenset((b"]", b"}", b",", b":", b'"'))
 
 
 def split_json(raw: bytes, max_events: int) -> SplitFrame | None:
-    """Split a JSON frame. Return None when it has no `events` list, or when its elements cannot be told apart.
+    """Split a JSON frame. Return None when it has no `events` list, or when its elements cannot be separated.
 
     Raises TooLarge at the first element after `max_events`; nothing after it is read.
     """

@@ -12,7 +12,7 @@ _KEYS: Final = frozenset((b"\xa6events", b"\xd9\x06events", b"\xda\0\x06events",
 
 
 def split_msgpack(raw: bytes, max_events: int) -> SplitFrame | None:
-    """Split a MessagePack frame. Return None when it has no `events` list, or when its elements cannot be told apart.
+    """Split a MessagePack frame. Return None when it has no `events` list, or when its elements cannot be separated.
 
     Raises TooLarge when the list claims more than `max_events` elements.
     """

@@ -21,7 +21,7 @@ def read(kind: str, payload: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "payload", "said"),
+    ("kind", "payload", "expected"),
     [
         ("answered", '{"item":"q1","value":"Paris","ms":812}', ("q1", '"Paris"')),
         ("answered", '{"value":["a","b"],"item":"q1"}', ("q1", '["a","b"]')),
@@ -32,8 +32,8 @@ def read(kind: str, payload: str) -> list[tuple[str, str]]:
         ("answered", f'{{"item":"{ITEM}","value":1}}', (ITEM, "1")),
     ],
 )
-def test_an_event_with_an_item_and_a_value_is_a_revision(kind: str, payload: str, said: tuple[str, str]) -> None:
-    assert read(kind, payload) == [said]
+def test_an_event_with_an_item_and_a_value_is_a_revision(kind: str, payload: str, expected: tuple[str, str]) -> None:
+    assert read(kind, payload) == [expected]
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,8 @@ def test_every_stream_stays_in_its_own_order_and_something_is_always_taken(
 @given(streams())
 def test_runs_describe_the_order(parts: list[list[StoredEvent]]) -> None:
     merged = interleave(parts, 100)
-    said = [(run.stream_id, seq) for run in runs_of(merged, None) for seq in range(run.first, run.last + 1)]
-    assert said == numbers(merged)
+    listed = [(run.stream_id, seq) for run in runs_of(merged, None) for seq in range(run.first, run.last + 1)]
+    assert listed == numbers(merged)
 
 
 @given(streams(), st.integers(0, 36))

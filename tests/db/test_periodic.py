@@ -12,7 +12,7 @@ from tests.virtual_time import run
 
 
 class Work:
-    """Notes when it runs; fails as often as it is told to."""
+    """Notes when it runs; fails as often as requested."""
 
     def __init__(self, *errors: Exception | None, lasts_s: float = 0.0) -> None:
         self.at_s: list[float] = []

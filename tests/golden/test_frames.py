@@ -35,7 +35,7 @@ def read(golden: dict[str, Any], encoding: Encoding) -> Any:
     return msgspec.msgpack.decode(bytes.fromhex(golden["msgpack"]), type=shape)
 
 
-def told(frame: Any, encoding: Encoding) -> Any:
+def plain(frame: Any, encoding: Encoding) -> Any:
     """A frame as plain values, the same for both encodings."""
     if isinstance(frame, console.Delta):
         decode = msgspec.json.decode if encoding is Encoding.JSON else msgspec.msgpack.decode
@@ -45,7 +45,7 @@ def told(frame: Any, encoding: Encoding) -> Any:
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=name_of)
 def test_bytes_of_any_version_are_read_and_say_the_same_in_both_encodings(golden: dict[str, Any]) -> None:
-    text, packed = (told(read(golden, encoding), encoding) for encoding in Encoding)
+    text, packed = (plain(read(golden, encoding), encoding) for encoding in Encoding)
     assert text == packed
 
 
@@ -79,7 +79,7 @@ def test_a_field_of_a_later_version_is_skipped(golden: dict[str, Any]) -> None:
     later: dict[str, Any] = json.loads(golden["json"]) | {"of_a_later_version": [{"x": None}]}
     shape = FRAMES[golden["socket"], golden["from"]]
     frame = msgspec.json.decode(json.dumps(later), type=shape)
-    assert told(frame, Encoding.JSON) == told(read(golden, Encoding.JSON), Encoding.JSON)
+    assert plain(frame, Encoding.JSON) == plain(read(golden, Encoding.JSON), Encoding.JSON)
 
 
 @pytest.mark.parametrize(

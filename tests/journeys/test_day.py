@@ -228,7 +228,7 @@ async def conclude(day: Day, teacher: Principal, ada: Principal) -> None:
     monitoring = f"/teacher/attempts/{attempt}/monitoring"
     day.early = await record_of(ada, attempt)
     day.refused["student sees keys"] = (await ada.request("GET", f"/teacher/attempts/{attempt}/answers")).status_code
-    grades = [{"item": "q3", "points": 4, "comment": "well said"}]
+    grades = [{"item": "q3", "points": 4, "comment": "well explained"}]
     day.graded = await teacher.ask("POST", f"/teacher/attempts/{attempt}/grade", {"grades": grades, "final": True})
     for flag in await flags_of(teacher, exam):
         decision = "confirmed" if flag["rule"] == "left_then_pasted" else "dismissed"

@@ -42,7 +42,7 @@ class Room:
         self.hubs = hubs
         self.attempt_id = attempt_id
         self.diaries: list[Diary] = []
-        self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self.messages: asyncio.Queue[str] = asyncio.Queue()
         self.teacher = SimulatedTeacher()
         self.console: Console
         self.typing: asyncio.Task[None]
@@ -61,7 +61,7 @@ class Room:
         )
 
     async def hear(self, instruct: Instruct) -> str | None:
-        self.heard.put_nowait(instruct.body["text"])
+        self.messages.put_nowait(instruct.body["text"])
         return None
 
     async def say(self, text: str) -> float:
@@ -70,7 +70,7 @@ class Room:
         result = await self.console.message(self.exam_id, text)
         assert [(outcome.attempt_id, outcome.ok) for outcome in result.outcomes] == [(self.attempt_id, True)]
         async with asyncio.timeout(10):
-            while await self.heard.get() != text:
+            while await self.messages.get() != text:
                 pass
         return self.time.seconds - begun_s
 

@@ -132,11 +132,11 @@ def test_server_events_change_no_finding(events: list[StoredEvent], data: st.Dat
 @given(
     st.lists(st.tuples(st.sampled_from(OF_SERVERS), st.integers(-60_000, 900_000), st.sampled_from([LAPTOP, SYSTEM])))
 )
-def test_server_events_alone_raise_nothing(told: list[tuple[str, int, UUID]]) -> None:
+def test_server_events_alone_raise_nothing(recorded: list[tuple[str, int, UUID]]) -> None:
     data = b'{"cause":"hub_gone","from":1,"reason":"server_lost","code":"bad_type","seqs":[1],"lost":90,"chars":900}'
     events = [
         StoredEvent(stream_id, seq, event_type, START_MS + ms, START_MS, START_MS + seq, data)
-        for seq, (event_type, ms, stream_id) in enumerate(told, 1)
+        for seq, (event_type, ms, stream_id) in enumerate(recorded, 1)
     ]
     assert fold(EVERYTHING, events) == []
 
@@ -145,12 +145,12 @@ def test_server_events_alone_raise_nothing(told: list[tuple[str, int, UUID]]) ->
 def test_findings_are_bounded_finite_and_cite_given_events(events: list[StoredEvent]) -> None:
     engine = Engine(EVERYTHING)
     state = engine.begin()
-    told = set()
+    folded = set()
     for event in events:
-        told.add((event.stream_id, event.seq))
+        folded.add((event.stream_id, event.seq))
         for finding in engine.step(state, event):
             assert finding.cited[-1] == (event.stream_id, event.seq)
-            assert set(finding.cited) <= told
+            assert set(finding.cited) <= folded
             assert 2 <= len(set(finding.cited)) == len(finding.cited) <= EVIDENCE_MAX
             assert 0 <= finding.confidence <= 1
             assert all(math.isfinite(number) for number in finding.numbers.values())

@@ -61,8 +61,8 @@ def test_two_waves_are_two_outages_and_overlapping_ones_are_one() -> None:
 
 def test_a_slightly_later_loss_joins_the_recorded_outage() -> None:
     before = lost_at(0, 1, 2, 3, 4)
-    told = [Loss(loss.attempt_id, loss.exam_id, loss.lost_at_ms, OUTAGE) for loss in before[:4]]
-    [cohort] = find_cohorts([*told, before[4]], {})
+    recorded = [Loss(loss.attempt_id, loss.exam_id, loss.lost_at_ms, OUTAGE) for loss in before[:4]]
+    [cohort] = find_cohorts([*recorded, before[4]], {})
     assert (cohort.group, before[4].attempt_id in cohort.attempts) == (OUTAGE, True)
 
 

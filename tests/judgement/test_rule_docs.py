@@ -30,9 +30,9 @@ def test_a_rules_defaults_fit_its_schema_and_are_its_presets(rule: Rule[Any, Any
 
 def test_a_summary_has_the_numbers_the_policy_sets() -> None:
     policy = read_policy({"rules": {"left_page": {"times": 7, "away_s": 33}}})
-    said = describe_all(policy.rules)[0].summary
-    assert "7 leaves within the window" in said
-    assert "33 s (away at once for longer than this)" in said
+    summary = describe_all(policy.rules)[0].summary
+    assert "7 leaves within the window" in summary
+    assert "33 s (away at once for longer than this)" in summary
 
 
 def test_a_share_is_shown_without_its_range() -> None:

@@ -26,8 +26,8 @@ def rows_of(rule: Rule[Any, Any]) -> list[str]:
         if isinstance(field.type, msgspec.inspect.Metadata):
             kind = field.type.type
             assert isinstance(kind, msgspec.inspect.IntType | msgspec.inspect.FloatType)
-            said = (field.type.extra_json_schema or {})["description"]
-            rows.append(f"| `{field.name}` | {field.default} | {kind.ge}–{kind.le} | {said} |")
+            meaning = (field.type.extra_json_schema or {})["description"]
+            rows.append(f"| `{field.name}` | {field.default} | {kind.ge}–{kind.le} | {meaning} |")
     return rows
 
 

@@ -86,9 +86,9 @@ some_events = st.lists(
 
 @given(events=some_events, first=st.integers(0, 4))
 def test_events_become_the_same_entries_as_on_a_socket(events: list[Any], first: int) -> None:
-    said = json.dumps(events)
-    frame = f'{{"t":"events","first_seq":{first},"events":{said}}}'
-    data = f'{{"stream":"{STREAM}","first_seq":{first},"events":{said}}}'.encode()
+    encoded = json.dumps(events)
+    frame = f'{{"t":"events","first_seq":{first},"events":{encoded}}}'
+    data = f'{{"stream":"{STREAM}","first_seq":{first},"events":{encoded}}}'.encode()
     try:
         batch = decode_candidate(frame, Encoding.JSON)
     except ProtocolError as error:

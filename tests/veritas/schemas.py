@@ -17,17 +17,17 @@ SAYS_NOTHING = {"title", "description", "default", "format", "$defs", "$schema"}
 
 
 def resolve(document: Any, ref: str) -> Any:
-    """What a reference within the document leads to. Raises KeyError."""
+    """Return the target of a reference within the document. Raises KeyError."""
     for step in ref.removeprefix("#/").split("/"):
         document = document[step]
     return document
 
 
 def fits(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
-    """Whether a value is what the schema describes."""
+    """Return whether a value fits the schema."""
     unknown = schema.keys() - CHECKS.keys() - SAYS_NOTHING - {"then"}
     assert not unknown, unknown
-    return all(CHECKS[word](value, said, schema, root) for word, said in schema.items() if word in CHECKS)
+    return all(CHECKS[word](value, rule, schema, root) for word, rule in schema.items() if word in CHECKS)
 
 
 def is_kind(value: Any, kind: str) -> bool:
@@ -36,28 +36,28 @@ def is_kind(value: Any, kind: str) -> bool:
 
 Check = Callable[[Any, Any, dict[str, Any], dict[str, Any]], bool]
 CHECKS: dict[str, Check] = {
-    "$ref": lambda value, said, _, root: fits(value, resolve(root, said), root),
-    "anyOf": lambda value, said, _, root: any(fits(value, option, root) for option in said),
-    "oneOf": lambda value, said, _, root: sum(fits(value, option, root) for option in said) == 1,
-    "allOf": lambda value, said, _, root: all(fits(value, option, root) for option in said),
-    "if": lambda value, said, schema, root: not fits(value, said, root) or fits(value, schema["then"], root),
-    "type": lambda value, said, *_: is_kind(value, said),
-    "enum": lambda value, said, *_: value in said,
-    "const": lambda value, said, *_: value == said,
-    "required": lambda value, said, *_: not isinstance(value, dict) or value.keys() >= set(said),
-    "properties": lambda value, said, _, root: (
-        not isinstance(value, dict) or all(fits(value[name], said[name], root) for name in said if name in value)
+    "$ref": lambda value, rule, _, root: fits(value, resolve(root, rule), root),
+    "anyOf": lambda value, rule, _, root: any(fits(value, option, root) for option in rule),
+    "oneOf": lambda value, rule, _, root: sum(fits(value, option, root) for option in rule) == 1,
+    "allOf": lambda value, rule, _, root: all(fits(value, option, root) for option in rule),
+    "if": lambda value, rule, schema, root: not fits(value, rule, root) or fits(value, schema["then"], root),
+    "type": lambda value, rule, *_: is_kind(value, rule),
+    "enum": lambda value, rule, *_: value in rule,
+    "const": lambda value, rule, *_: value == rule,
+    "required": lambda value, rule, *_: not isinstance(value, dict) or value.keys() >= set(rule),
+    "properties": lambda value, rule, _, root: (
+        not isinstance(value, dict) or all(fits(value[name], rule[name], root) for name in rule if name in value)
     ),
-    "additionalProperties": lambda value, said, schema, root: (
+    "additionalProperties": lambda value, rule, schema, root: (
         not isinstance(value, dict)
-        or all(fits(value[name], said, root) for name in value if name not in schema.get("properties", {}))
+        or all(fits(value[name], rule, root) for name in value if name not in schema.get("properties", {}))
     ),
-    "items": lambda value, said, _, root: not isinstance(value, list) or all(fits(item, said, root) for item in value),
-    "prefixItems": lambda value, said, _, root: all(map(lambda item, each: fits(item, each, root), value, said)),
-    "minItems": lambda value, said, *_: not isinstance(value, list) or len(value) >= said,
-    "maxItems": lambda value, said, *_: not isinstance(value, list) or len(value) <= said,
-    "minimum": lambda value, said, *_: not is_kind(value, "number") or value >= said,
-    "maximum": lambda value, said, *_: not is_kind(value, "number") or value <= said,
-    "maxLength": lambda value, said, *_: not isinstance(value, str) or len(value) <= said,
-    "pattern": lambda value, said, *_: not isinstance(value, str) or re.search(said, value) is not None,
+    "items": lambda value, rule, _, root: not isinstance(value, list) or all(fits(item, rule, root) for item in value),
+    "prefixItems": lambda value, rule, _, root: all(map(lambda item, each: fits(item, each, root), value, rule)),
+    "minItems": lambda value, rule, *_: not isinstance(value, list) or len(value) >= rule,
+    "maxItems": lambda value, rule, *_: not isinstance(value, list) or len(value) <= rule,
+    "minimum": lambda value, rule, *_: not is_kind(value, "number") or value >= rule,
+    "maximum": lambda value, rule, *_: not is_kind(value, "number") or value <= rule,
+    "maxLength": lambda value, rule, *_: not isinstance(value, str) or len(value) <= rule,
+    "pattern": lambda value, rule, *_: not isinstance(value, str) or re.search(rule, value) is not None,
 }

@@ -28,7 +28,7 @@ from protocol.limits import LOST_NUMBERS, STREAM_MS
 from protocol.monitor import Hello, Previous
 
 EARLY_MS: Final = 60_000
-"""Clocks differ: a client that was told to rotate must not get the same stream again."""
+"""Clocks differ: a client that received `rotate` must not get the same stream again."""
 
 WRITTEN_MS: Final = 2 * STREAM_MS
 """An older stream gets no more rows: no batch for it can be on its way, and its partition may be gone."""

@@ -99,7 +99,7 @@ class Quiet:
     """A handler that only receives, and its connection."""
 
     def __init__(self) -> None:
-        self.heard: asyncio.Queue[sockets.Frame | None] = asyncio.Queue()
+        self.received: asyncio.Queue[sockets.Frame | None] = asyncio.Queue()
         self.connection: asyncio.Future[closing.ClosingWebSocket] = asyncio.get_running_loop().create_future()
 
     def app(self) -> Litestar:
@@ -109,7 +109,7 @@ class Quiet:
             extensions: Any = socket.scope["extensions"]
             self.connection.set_result(extensions[closing.CLOSE_NOW].__self__)
             while (data := await sockets.receive(socket)) is not None:
-                self.heard.put_nowait(data)
+                self.received.put_nowait(data)
 
         return Litestar([listen])
 
@@ -129,7 +129,7 @@ async def test_pings_of_a_peer_that_does_not_read_need_no_memory() -> None:
         assert 0 < most < 10 * closing.PONG_BYTES
         client.transport.resume_reading()
         await client.send("hallo")
-        assert await quiet.heard.get() == "hallo"
+        assert await quiet.received.get() == "hallo"
 
 
 async def test_a_peer_that_reads_gets_its_pongs() -> None:
@@ -146,8 +146,8 @@ async def test_a_message_in_fragments_is_one_message(message: sockets.Frame) -> 
             await client.send(message[at : at + 1] for at in range(len(message)))
             await client.send(message)
             for _ in range(2):
-                heard = await quiet.heard.get()
-                assert (type(heard), heard) == (type(message), message)
+                received = await quiet.received.get()
+                assert (type(received), received) == (type(message), message)
 
 
 async def test_fragments_need_no_more_memory_than_their_bytes() -> None:

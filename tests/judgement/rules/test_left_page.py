@@ -38,7 +38,7 @@ HONEST: dict[str, Story] = {
         alive(65, 200, device=TABLET),
     ],
     "signs of return without a leave": [at(1, "window_focus"), at(2, "tab_visible"), alive(5, 60)],
-    "the tab is visible again though the focus is not told": [at(0, "tab_hidden"), at(3, "tab_visible"), alive(8, 90)],
+    "the tab is visible again though no focus is reported": [at(0, "tab_hidden"), at(3, "tab_visible"), alive(8, 90)],
 }
 
 CHEATING: dict[str, tuple[Story, list[str]]] = {

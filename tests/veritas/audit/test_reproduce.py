@@ -64,11 +64,11 @@ def whats(found: Reproduction) -> list[str]:
 
 
 async def test_a_whole_record_is_reproduced(engine: AsyncEngine, seeded: SeededAttempt) -> None:
-    told: list[int] = []
+    counts: list[int] = []
     async with engine.connect() as conn:
-        found = await reproduce(conn, told.append)
+        found = await reproduce(conn, counts.append)
     assert (whats(found), found.notes) == ([], [])
-    assert (found.attempts, found.events, sum(told)) == (1, EVENTS, EVENTS)
+    assert (found.attempts, found.events, sum(counts)) == (1, EVENTS, EVENTS)
 
 
 async def test_decisions_of_reviewers_are_not_reproduced(
@@ -186,7 +186,7 @@ async def test_a_fold_order_must_cover_every_stream_up_to_the_cursor(
             order = order.replace(f"[{name},", f'["{stream_id}",')
         await conn.execute(text("UPDATE analysis_cursors SET fold_order = CAST(:order AS jsonb)"), {"order": order})
     found = await look(engine)
-    assert found.flags == [], "what follows from a broken order is not told besides"
+    assert found.flags == [], "errors that follow from a broken order are not reported"
     assert (found.order == []) if what is None else (what in found.order[0].what)
 
 
@@ -233,11 +233,11 @@ async def test_many_attempts_are_folded_a_bounded_number_of_events_at_a_time(
         for seeded in seeded_attempts:
             await room.store(seeded, [event])
         await evaluator.evaluate([seeded.attempt_id for seeded in seeded_attempts])
-    told: list[int] = []
+    counts: list[int] = []
     async with engine.connect() as conn:
-        found = await reproduce(conn, told.append, bounds=Bounds(attempts=2, events=3))
+        found = await reproduce(conn, counts.append, bounds=Bounds(attempts=2, events=3))
     assert (whats(found), found.attempts, found.events) == ([], 5, 5 * EVENTS)
-    assert max(told) == 3
+    assert max(counts) == 3
     assert whats(await change(engine, delete(Flag)))[:5] == [
         f"flag left_page v1 long:{seeded.stream_id}:1 is missing" for seeded in sorted(seeded_attempts, key=_attempt)
     ]
@@ -264,7 +264,7 @@ async def test_a_different_coverage_is_reported_when_the_attempt_has_ended(
     engine: AsyncEngine, seeded: SeededAttempt, notifier: Notifier
 ) -> None:
     shorter = update(Connection).values(closed_at=Connection.opened_at)
-    assert (await change(engine, shorter)).coverages == [], "it runs: that was true when it was said"
+    assert (await change(engine, shorter)).coverages == [], "it runs: that was true when it was stored"
     await change(engine, update(ExamAttempt).values(completed_at=func.now() + timedelta(minutes=1)))
     evaluator = Evaluator(engine, notifier)
     await change(engine, insert(BehaviorAnalysis).values(attempt_id=seeded.attempt_id))

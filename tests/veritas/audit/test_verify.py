@@ -75,7 +75,7 @@ async def test_a_judgement_that_does_not_follow_ends_with_one(engine: AsyncEngin
     await fill(engine)
     async with engine.begin() as conn:
         await conn.execute(text("UPDATE exam_attempts SET integrity_score = 0.5, coverage = 1"))
-    assert await verify.run(engine, out) == 0, "nothing is folded again unless asked for"
+    assert await verify.run(engine, out) == 0, "nothing is folded again by default"
     assert await verify.run(engine, out, reproduce=True) == 1
     assert "integrity is 0.5, but 1.0 follows from the flags that count" in out.export_text()
 

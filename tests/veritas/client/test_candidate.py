@@ -26,7 +26,7 @@ from veritas.client import (
 )
 
 
-def told(note: Note) -> tuple[str, UUID | None, int, int | None]:
+def fields_of(note: Note) -> tuple[str, UUID | None, int, int | None]:
     return note.what, note.stream, note.seq, note.event.data["n"] if note.event else None
 
 
@@ -150,7 +150,7 @@ async def test_a_new_stream_gets_the_rest_from_one(peer: Peer, at_once: Random) 
         for number in (1, 2, 3):
             candidate.record("typing", {"n": number})
         await candidate.drained(5)
-    assert [told(note) for note in log if note.what != "recorded"] == [
+    assert [fields_of(note) for note in log if note.what != "recorded"] == [
         ("opened", STREAM, 0, None),
         ("acked", STREAM, 1, 1),
         ("opened", OTHER, 0, None),
@@ -184,7 +184,7 @@ async def test_events_stored_in_the_old_stream_are_acknowledged_and_the_rest_goe
             candidate.record("typing", {"n": number})
         await candidate.drained(5)
         assert (candidate.sent, candidate.acked) == (3, 3)
-    assert [told(note) for note in log if note.what != "recorded"] == [
+    assert [fields_of(note) for note in log if note.what != "recorded"] == [
         ("opened", STREAM, 0, None),
         ("acked", STREAM, 1, 1),
         ("acked", STREAM, 2, 2),
@@ -258,7 +258,7 @@ async def test_a_full_queue_states_what_it_dropped(peer: Peer, at_once: Random) 
         assert (candidate.sent, candidate.acked, candidate.lost) == (5, 5, 3)
     assert frames[0] == {"t": "lost", "to_seq": 3, "reason": "overflow"}
     assert [event["data"]["n"] for event in frames[1]["events"]] == [4, 5]
-    assert [told(note)[2:] for note in log if note.what == "lost"] == [(1, 1), (2, 2), (3, 3)]
+    assert [fields_of(note)[2:] for note in log if note.what == "lost"] == [(1, 1), (2, 2), (3, 3)]
     assert [(note.seq, note.count, note.event is None) for note in log if note.what == "acked"] == [
         (3, 3, True),
         (4, 1, False),

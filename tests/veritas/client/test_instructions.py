@@ -43,8 +43,8 @@ async def test_an_instruction_is_carried_out_once_and_answered_every_time(peer: 
     async with candidate_of(peer, at_once, on_instruction=obey):
         await answered.wait()
     assert shown == ["hello", "bye", "boom"]
-    told = sorted((answer["id"], answer["ok"], answer["code"]) for answer in answers)
-    assert told == [
+    results = sorted((answer["id"], answer["ok"], answer["code"]) for answer in answers)
+    assert results == [
         (1, True, None),
         (1, True, None),
         (2, False, "no_screen"),

@@ -26,10 +26,10 @@ class Recording(Random):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[float] = []
+        self.bounds: list[float] = []
 
     def uniform(self, a: float, b: float) -> float:
-        self.asked.append(b)
+        self.bounds.append(b)
         return a
 
 
@@ -51,7 +51,7 @@ async def test_an_errors_wait_is_for_the_close_that_follows_it_and_no_later_one(
         await candidate.drained(5)
         candidate.record("alive")
         await candidate.drained(5)
-    assert random.asked == [longest_s]
+    assert random.bounds == [longest_s]
 
 
 async def test_after_a_drain_the_client_comes_back_within_the_named_time(peer: Peer) -> None:
@@ -69,7 +69,7 @@ async def test_after_a_drain_the_client_comes_back_within_the_named_time(peer: P
         candidate.record("alive")
         await candidate.drained(5)
         assert candidate.connections == 2
-    assert random.asked == [7.0]
+    assert random.bounds == [7.0]
 
 
 @pytest.mark.parametrize("code", [1006, 1011, 1012, 4408, 4422, 4429, 4500, 4503, 4505])

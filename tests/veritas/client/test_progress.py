@@ -90,7 +90,7 @@ class FeedModel(RuleBasedStateMachine):
             case FrameKind.OLD, Delta():
                 assert self.held is None or frame.offset <= self.held or self.has_asked
             case FrameKind.GAP, Delta():
-                assert not self.has_asked, "asked twice"
+                assert not self.has_asked, "requested twice"
                 self.asked_from, self.has_asked = self.place.since, True
                 self.is_under_way = True
 

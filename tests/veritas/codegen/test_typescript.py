@@ -34,8 +34,8 @@ FRAME = {
 
 
 def test_a_receiver_finds_every_member_and_a_sender_may_leave_some_out() -> None:
-    told = declare({"Frame": FRAME}, set())
-    assert told == (
+    declared = declare({"Frame": FRAME}, set())
+    assert declared == (
         '/** Sent by a client. */\nexport interface Frame {\n  t: "x";\n'
         '  /** ends * / here */\n  "a b": string;\n  c: unknown;\n}\n'
     )

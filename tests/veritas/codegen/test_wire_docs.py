@@ -92,5 +92,5 @@ def test_the_page_for_strangers_shows_frames_as_they_are() -> None:
     assert EXAMPLES
     for line in "".join(EXAMPLES).splitlines():
         decoded = msgspec.json.decode(line, type=shape)
-        said = json.loads(line)
-        assert said.items() <= json.loads(msgspec.json.encode(decoded)).items(), line
+        example = json.loads(line)
+        assert example.items() <= json.loads(msgspec.json.encode(decoded)).items(), line

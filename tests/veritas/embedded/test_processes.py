@@ -26,9 +26,9 @@ def test_environment_directory_and_prefix_are_those_of_the_command(tmp_path: Pat
     how = {
         "environ": {"PATH": os.defpath},
         "directory": tmp_path,
-        "account": SystemAccount(prefix=("env", "WORD=said")),
+        "account": SystemAccount(prefix=("env", "WORD=value")),
     }
-    assert run(shell("echo $WORD; pwd; env", **how)).stdout.split("\n")[:2] == ["said", str(tmp_path)]
+    assert run(shell("echo $WORD; pwd; env", **how)).stdout.split("\n")[:2] == ["value", str(tmp_path)]
     assert "HOME=" not in run(shell("env", **how)).stdout
 
 

@@ -40,7 +40,7 @@ def read(notes: Path) -> list[str]:
 
 
 def writer_of(name: str, notes: Path, *, heeds: bool = True) -> Child:
-    """A child that notes its birth, and the signal it is asked to end with; it ends only if it heeds it."""
+    """A child that notes its start and the signal to stop that it gets. It ends only if it obeys the signal."""
     last = "exit 0" if heeds else ":"
     script = f"trap 'echo {name} ended >> {notes}; {last}' TERM; echo {name} >> {notes}; while :; do sleep 0.02; done"
     return Child(
@@ -77,8 +77,8 @@ async def test_a_child_that_dies_is_run_again(until: Until, is_alive: IsAlive) -
             second = supervisor.pid_of("sleeper")
         assert second is not None
         assert not is_alive(second)
-    told = [(line["event"], line.get("pid"), line.get("how")) for line in logs]
-    assert told == [("child started", first, None), ("child died", None, "SIGKILL"), ("child started", second, None)]
+    logged = [(line["event"], line.get("pid"), line.get("how")) for line in logs]
+    assert logged == [("child started", first, None), ("child died", None, "SIGKILL"), ("child started", second, None)]
 
 
 async def test_a_child_that_never_comes_up_is_given_up_after_growing_pauses(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ async def test_a_killed_postgres_is_healed_while_the_others_live_on(data_dir: Pa
             )
             assert await count_rows(servers.database_url) == 1
             assert (supervisor.pid_of("redis"), supervisor.pid_of("hub")) == (before["redis"], before["hub"])
-    assert "database system is shut down" in postgres.log.read_text(), "asked to end in peace"
+    assert "database system is shut down" in postgres.log.read_text(), "stopped in order"
 
 
 async def keep_a_row(url: str) -> None:

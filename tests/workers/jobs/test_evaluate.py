@@ -217,8 +217,8 @@ async def test_a_fold_that_was_rolled_back_leaves_no_state_behind(
 async def test_a_state_behind_the_cursor_is_not_used(engine: AsyncEngine, room: Room, notifier: Notifier) -> None:
     [seeded] = await room.seat()
     one, other = Evaluator(engine, notifier), Evaluator(engine, notifier)
-    told: list[EventSpec] = [("window_blur", {}, 1_000), ("window_focus", {}, 5_000), ("alive", {}, 60_000)]
-    for worker, event in zip((one, other, one), told, strict=True):
+    specs: list[EventSpec] = [("window_blur", {}, 1_000), ("window_focus", {}, 5_000), ("alive", {}, 60_000)]
+    for worker, event in zip((one, other, one), specs, strict=True):
         await room.store(seeded, [event])
         await worker.evaluate([seeded.attempt_id])
     assert await room.count_flags() == 0
@@ -316,10 +316,10 @@ async def test_several_exams_are_fed_from_one_transaction(
     seeded_attempts = [(await room.seat())[0] for _ in range(3)]
     for seeded in seeded_attempts:
         await room.store(seeded, AWAY)
-    async with asyncio.timeout(10), aclosing(notifier.listen()) as heard:
-        assert await anext(heard) == Notification("reconnected")
+    async with asyncio.timeout(10), aclosing(notifier.listen()) as received:
+        assert await anext(received) == Notification("reconnected")
         await evaluator.evaluate([seeded.attempt_id for seeded in seeded_attempts])
-        announced = {await anext(heard) for _ in seeded_attempts}
+        announced = {await anext(received) for _ in seeded_attempts}
     assert announced == {Notification("feed", seeded.exam_id) for seeded in seeded_attempts}
     for seeded in seeded_attempts:
         assert await read_kinds(engine, seeded.exam_id) == [(1, "attempt"), (2, "flag"), (3, "score")]
@@ -416,9 +416,9 @@ async def test_a_worker_without_states_continues_along_the_fold_order(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     [seeded] = await room.seat()
-    told: list[EventSpec] = [*AWAY[:2], ("copy", {}, 11_000), *AWAY[2:]]
+    specs: list[EventSpec] = [*AWAY[:2], ("copy", {}, 11_000), *AWAY[2:]]
     refolded = metrics.EVENTS_REFOLDED._value.get()
-    for event in told:
+    for event in specs:
         await room.store(seeded, [event])
         await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     assert await room.count_flags() == 1

@@ -21,11 +21,11 @@ async def test_expired_instructions_are_marked_and_their_exam_is_notified(
         await instructions.issue_instructions(
             conn, exam, None, action="message", body={"text": "now"}, actor_id=teacher, command_id=uuid4(), valid_s=0
         )
-    async with aclosing(notifier.listen()) as heard:
-        assert await anext(heard) == Notification("reconnected")
+    async with aclosing(notifier.listen()) as received:
+        assert await anext(received) == Notification("reconnected")
         await expire_instructions(engine, notifier)
         await expire_instructions(engine, notifier)
-        assert await anext(heard) == Notification("feed", exam)
+        assert await anext(received) == Notification("feed", exam)
     async with engine.connect() as conn:
         (row,) = (await board.read_board(conn, exam)).instructions
     assert (row.attempt_id, row.state) == (attempt, InstructionState.EXPIRED)

@@ -83,12 +83,12 @@ async def seeded(room: Room, evaluator: Evaluator) -> SeededAttempt:
 
 @asynccontextmanager
 async def summarizing(
-    engine: AsyncEngine, notifier: Notifier, *reactions: Reaction, **said: Any
+    engine: AsyncEngine, notifier: Notifier, *reactions: Reaction, **changes: Any
 ) -> AsyncIterator[tuple[LlmSummarizer, ModelServer]]:
     """A consultant before a server that reacts so."""
-    exam_tokens, breaker = said.pop("exam_tokens", 10**6), said.pop("breaker", None)
+    exam_tokens, breaker = changes.pop("exam_tokens", 10**6), changes.pop("breaker", None)
     async with serve(*reactions) as server:
-        settings = settings_for(server.url, **{"llm_retries": 0, "llm_timeout_s": 2} | said)
+        settings = settings_for(server.url, **{"llm_retries": 0, "llm_timeout_s": 2} | changes)
         model = OpenAIModel(settings)
         yield (
             LlmSummarizer(
@@ -231,7 +231,7 @@ async def test_a_model_that_always_accuses_changes_no_score_status_or_rule_s_fla
     assert await judged(engine) == before
     async with engine.connect() as conn:
         raised = (await conn.execute(select(Flag.status).where(Flag.source == FlagSource.LLM))).scalars().all()
-    assert raised == ["open", "open"], "said again and again, raised once"
+    assert raised == ["open", "open"], "reported again and again, raised once"
 
 
 async def test_invented_citations_are_dropped_and_counted(
@@ -351,8 +351,8 @@ async def test_originality_reports_of_a_service_stay(
 ) -> None:
     programs = {"text": "Much like another text.", "cited": [], "by": "similarity"}
     async with engine.begin() as conn:
-        said = [programs, {"text": "by the template", "cited": []}]
-        await conn.execute(update(BehaviorAnalysis).values(originality_indicators=said))
+        indicators = [programs, {"text": "by the template", "cited": []}]
+        await conn.execute(update(BehaviorAnalysis).values(originality_indicators=indicators))
     own = verdict(
         summary=[{"text": "The page was left.", "cites": [1]}],
         originality_indicators=[{"text": "Pasted once.", "cites": [1]}],

@@ -90,9 +90,9 @@ async def test_many_clients_lost_together_are_an_outage_first_and_silent_later(
         ["cohort_outage", "heartbeat_missed"]
     ] * 6
     async with engine.connect() as conn:
-        told = [dict(await system_events(conn, candidate.attempt_id))["cohort_outage"] for candidate in seated[:6]]
-    assert len({outage["group"] for outage in told}) == 1
-    assert {(outage["lost"], outage["of"]) for outage in told} == {(6, 8)}
+        outages = [dict(await system_events(conn, candidate.attempt_id))["cohort_outage"] for candidate in seated[:6]]
+    assert len({outage["group"] for outage in outages}) == 1
+    assert {(outage["lost"], outage["of"]) for outage in outages} == {(6, 8)}
 
 
 async def test_a_single_lost_client_is_silent_and_no_outage(
@@ -194,8 +194,8 @@ async def test_outages_silence_and_return_raise_no_flag(
 
 
 def test_no_rule_gets_server_events_of_connections_or_markers() -> None:
-    heard = {kind for rules in RULEBOOKS.values() for rule in rules for kind in rule.event_types}
-    assert heard.isdisjoint({*SERVER_EVENTS, *MARKER_EVENTS} - {"attempt_started"})
+    read_types = {kind for rules in RULEBOOKS.values() for rule in rules for kind in rule.event_types}
+    assert read_types.isdisjoint({*SERVER_EVENTS, *MARKER_EVENTS} - {"attempt_started"})
 
 
 async def test_after_an_outage_of_postgresql_clients_may_return_first(engine: AsyncEngine) -> None:
@@ -236,8 +236,8 @@ async def test_more_losses_than_a_batch_are_recorded_in_several_transactions(
     await lose_all(engine, seated, 30)
     await detector.poll()
     async with engine.connect() as conn:
-        told = [dict(await system_events(conn, candidate.attempt_id))["cohort_outage"] for candidate in seated]
-    assert len({outage["group"] for outage in told}) == 1
+        outages = [dict(await system_events(conn, candidate.attempt_id))["cohort_outage"] for candidate in seated]
+    assert len({outage["group"] for outage in outages}) == 1
 
 
 def client(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | None = None) -> LostClient:

@@ -78,14 +78,14 @@ def say(content: str) -> bytes:
     return respond("200 OK", json.dumps(completion).encode())
 
 
-def verdict(**said: Any) -> str:
+def verdict(**fields: Any) -> str:
     empty: dict[str, Any] = {
         "summary": [],
         "recommendations": [],
         "originality_indicators": [],
         "advisory_flags": [],
     }
-    return json.dumps(empty | said)
+    return json.dumps(empty | fields)
 
 
 GOOD = verdict(

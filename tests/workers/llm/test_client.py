@@ -14,18 +14,18 @@ from workers.settings import WorkerSettings
 EVIDENCE = Prompt("instructions", "shown", ())
 
 
-def settings_for(url: str, **said: object) -> WorkerSettings:
+def settings_for(url: str, **changes: object) -> WorkerSettings:
     settings = WorkerSettings(
         database_url="postgresql://nowhere", redis_url="redis://nowhere", llm_base_url=url, llm_model="tiny",
         llm_api_key=Secret("a key"), llm_timeout_s=5, llm_retries=2,
     )  # fmt: skip
-    return msgspec.structs.replace(settings, **said)
+    return msgspec.structs.replace(settings, **changes)
 
 
-async def ask(*reactions: Reaction, **said: object) -> tuple[Reply, int]:
+async def ask(*reactions: Reaction, **changes: object) -> tuple[Reply, int]:
     """Ask a server that reacts so; the reply, and after how many requests."""
     async with serve(*reactions) as server:
-        model = OpenAIModel(settings_for(server.url, **said))
+        model = OpenAIModel(settings_for(server.url, **changes))
         try:
             return await model.ask(EVIDENCE, schema()), len(server.requests)
         finally:

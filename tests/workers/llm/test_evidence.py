@@ -41,8 +41,8 @@ CASE = AttemptCase(
 )
 
 
-def alter(**said: object) -> AttemptCase:
-    return msgspec.structs.replace(CASE, **said)
+def alter(**changes: object) -> AttemptCase:
+    return msgspec.structs.replace(CASE, **changes)
 
 
 def test_events_are_numbered_in_the_order_of_time_and_flags_cite_the_numbers() -> None:
@@ -66,15 +66,15 @@ def test_events_that_flags_cite_are_chosen_before_all_others() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     ["I am Ada Example.", "ADA wrote this", "write to ada@school.example", "or to another.user@mail.example now"],
 )
-def test_names_and_addresses_are_removed(said: str) -> None:
+def test_names_and_addresses_are_removed(text: str) -> None:
     case = alter(
-        texts=[PromptText("q1", said)],
-        subject=said,
-        events=[PromptEvent(CLIENT, 7, 0, "answered", {"value": said})],
-        flags=[PromptFlag("r", Severity.NORMAL, FlagStatus.OPEN, said, [])],
+        texts=[PromptText("q1", text)],
+        subject=text,
+        events=[PromptEvent(CLIENT, 7, 0, "answered", {"value": text})],
+        flags=[PromptFlag("r", Severity.NORMAL, FlagStatus.OPEN, text, [])],
     )
     shown = present(case).shown.lower()
     assert not any(word in shown for word in ("ada", "example", "@", "else"))

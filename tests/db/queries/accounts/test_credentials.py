@@ -130,8 +130,8 @@ async def test_the_ended_sessions_among_many_are_found(conn: AsyncConnection) ->
     assert session is not None
     await conn.execute(update(User).where(User.id == session.account.user_id).values(is_active=False))
     unknown = uuid4()
-    asked = [living, logged_out, run_out, deactivated, unknown]
-    assert await credentials.find_ended_sessions(conn, asked) == set(asked) - {living}
+    sessions = [living, logged_out, run_out, deactivated, unknown]
+    assert await credentials.find_ended_sessions(conn, sessions) == set(sessions) - {living}
     assert await credentials.find_ended_sessions(conn, []) == set()
 
 

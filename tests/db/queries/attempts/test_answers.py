@@ -12,7 +12,7 @@ from tests.factories import make_stream
 from tests.seeded_attempts import answer, seed_attempt
 
 
-async def told(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[str, int, object, bool]]:
+async def read_revisions(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[str, int, object, bool]]:
     revisions = await list_revisions(conn, attempt_id, limit=200)
     return [(revision.item, revision.revision, revision.value, revision.stands) for revision in revisions]
 
@@ -25,7 +25,7 @@ async def test_revisions_are_ranked_by_when_they_were_given_and_not_by_when_they
     for attempt, mono in given:
         await answer(conn, attempt, "a", f"{mono} {attempt is other}", mono)
     expected = [f"{mono} {stream}" for mono in range(1_000, 6_000, 1_000) for stream in (False, True)]
-    assert await told(conn, seeded.attempt_id) == [
+    assert await read_revisions(conn, seeded.attempt_id) == [
         ("a", rank, value, rank == 10) for rank, value in enumerate(expected, 1)
     ]
     standing = await read_current_answers(conn, seeded.attempt_id)
@@ -36,7 +36,7 @@ async def test_a_cleared_answer_is_a_revision_that_counts(conn: AsyncConnection)
     seeded = await seed_attempt(conn)
     await answer(conn, seeded, "a", "x", 1_000)
     await answer(conn, seeded, "a", None, 2_000)
-    assert await told(conn, seeded.attempt_id) == [("a", 1, "x", False), ("a", 2, None, True)]
+    assert await read_revisions(conn, seeded.attempt_id) == [("a", 1, "x", False), ("a", 2, None, True)]
 
 
 async def test_a_submission_stores_only_changed_answers_as_later_revisions(conn: AsyncConnection) -> None:
@@ -45,7 +45,11 @@ async def test_a_submission_stores_only_changed_answers_as_later_revisions(conn:
     assert await store_submitted(conn, seeded.attempt_id, [SubmittedAnswer("a", "x")]) == 0
     assert await store_submitted(conn, seeded.attempt_id, [SubmittedAnswer("b", ["y"]), SubmittedAnswer("a", "z")]) == 2
     assert await store_submitted(conn, seeded.attempt_id, [SubmittedAnswer("a", "z"), SubmittedAnswer("b", ["y"])]) == 0
-    assert await told(conn, seeded.attempt_id) == [("a", 1, "x", False), ("a", 2, "z", True), ("b", 1, ["y"], True)]
+    assert await read_revisions(conn, seeded.attempt_id) == [
+        ("a", 1, "x", False),
+        ("a", 2, "z", True),
+        ("b", 1, ["y"], True),
+    ]
     assert (await system_events(conn, seeded.attempt_id))[1:] == [
         ("answer_submitted", {"item": "b", "value": ["y"]}),
         ("answer_submitted", {"item": "a", "value": "z"}),

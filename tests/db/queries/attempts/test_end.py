@@ -53,9 +53,9 @@ async def test_an_attempt_ends_with_its_current_answers_its_marks_and_a_receipt(
     receipt = ended.receipt
     assert (receipt.status, receipt.answers, receipt.events) == ("completed", 2, last)
     assert receipt.streams == {seeded.stream_id: last}
-    said = {"answers": {"a": "x", "c": 9.8}, "streams": {str(seeded.stream_id): last}}
+    content = {"answers": {"a": "x", "c": 9.8}, "streams": {str(seeded.stream_id): last}}
     # As docs/attempts.md has it.
-    assert receipt.hash == sha256(dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    assert receipt.hash == sha256(dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     assert row.receipt == msgspec.to_builtins(receipt)
 
 
@@ -63,8 +63,8 @@ async def test_an_end_stores_an_event_a_feed_row_and_a_due_analysis(conn: AsyncC
     seeded = await seed_attempt(conn)
     await end(conn, seeded, ending(Action.END))
     assert (await system_events(conn, seeded.attempt_id))[-1] == ("ended", {"reason": "ill", "by": "a teacher"})
-    told = [delta for delta in await feed.read_after(conn, seeded.exam_id, 0) if delta.kind == "attempt"]
-    shown = msgspec.json.decode(told[-1].body, type=AttemptRow)
+    deltas = [delta for delta in await feed.read_after(conn, seeded.exam_id, 0) if delta.kind == "attempt"]
+    shown = msgspec.json.decode(deltas[-1].body, type=AttemptRow)
     assert shown.status is AttemptStatus.ENDED
     assert shown.completed_at is not None
     assert [shown] == (await board.read_board(conn, seeded.exam_id)).attempts

@@ -84,9 +84,9 @@ async def test_a_day_after_the_end_nothing_is_taken(conn: AsyncConnection) -> No
 
 
 async def test_only_connections_by_requests_of_this_hub_fall_silent(conn: AsyncConnection) -> None:
-    quiet, heard, socket, elsewhere = await seat(conn, 4)
+    quiet, active, socket, elsewhere = await seat(conn, 4)
     opening = await connect_by_requests(conn, quiet)
-    kept = await connect_by_requests(conn, heard)
+    kept = await connect_by_requests(conn, active)
     standing = await connect(conn, socket, HUB)
     await connect_by_requests(conn, elsewhere)
     await conn.execute(update(Connection).values(opened_at=func.clock_timestamp() - TOO_LONG))
@@ -94,7 +94,7 @@ async def test_only_connections_by_requests_of_this_hub_fall_silent(conn: AsyncC
         update(Connection).where(Connection.heard_at.is_not(None)).values(heard_at=func.clock_timestamp() - TOO_LONG)
     )
     await conn.execute(update(Connection).where(Connection.attempt_id == elsewhere.attempt_id).values(hub=uuid4()))
-    await http_connections.record_request(conn, heard.attempt_id, kept.stream_id)
+    await http_connections.record_request(conn, active.attempt_id, kept.stream_id)
     await http_connections.record_request(conn, socket.attempt_id, standing.stream_id)
     assert await http_connections.lock_silent(conn, HUB) == [ConnectionKey(quiet.attempt_id, opening.generation)]
     assert await connections.list_open_sockets(conn, HUB, older_than_s=1) == [

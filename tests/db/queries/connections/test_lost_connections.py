@@ -98,10 +98,10 @@ async def test_a_client_that_has_reconnected_or_is_reconnecting_is_left_out(engi
         async with engine.begin() as conn:
             await connect(conn, back, HUB)
         await connect(hello, coming, HUB)
-        told = await lost_connections.record_losses(looking, statements)
+        reported = await lost_connections.record_losses(looking, statements)
         await looking.commit()
         await hello.commit()
-    assert ids([report.client for report in told]) == [silent.attempt_id]
+    assert ids([report.client for report in reported]) == [silent.attempt_id]
     async with engine.connect() as conn:
         for candidate in (back, coming):
             assert (await system_events(conn, candidate.attempt_id))[-1][0] == "connection_opened"

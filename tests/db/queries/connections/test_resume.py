@@ -122,7 +122,7 @@ async def test_a_client_whose_numbering_was_rolled_back_keeps_what_it_never_saw_
     await store(conn, first, 9)
     again = await connect(conn, candidate, HUB, boot=boot, stream=first, acked=4, next_seq=9)
     assert again.stream_id != first
-    # 5 to 8 of its queue may be other events than those stored there: it is not told to drop them.
+    # 5 to 8 of its queue may be other events than those stored there: the hub does not ask the client to drop them.
     assert (again.committed, again.previous) == (0, Previous(first, 4))
     assert len(await places(conn, first)) == 9
 
@@ -271,7 +271,7 @@ async def test_a_batch_whose_numbers_were_recorded_as_lost_is_not_stored(
         boot = uuid4()
         stream_id = (await connect(conn, candidate, HUB, boot=boot)).stream_id
         await store(conn, stream_id, 2)
-    # What an older connection has taken and not stored yet: its hub stands still.
+    # What an older connection has taken and not stored yet: its hub is frozen.
     late = [segment(stream_id, 3, 5)]
     async with engine.begin() as conn:
         await connect(conn, candidate, HUB, boot=boot, stream=stream_id, acked=8, next_seq=9)
@@ -327,7 +327,7 @@ async def test_every_number_is_stored_once_even_while_older_connections_still_st
             if session.is_open:
                 await session.send(writer, two, is_other)
             continue
-        # A client that claims to have heard of `one` numbers more than it has, and perhaps under another boot.
+        # A client that claims up to 8 more acknowledged numbers than it has, and perhaps under another boot.
         newest = sessions[-1]
         acked = newest.committed + (one if two else 0)
         async with engine.begin() as conn:

@@ -99,15 +99,15 @@ async def test_of_pause_and_resume_only_the_last_is_pending(conn: AsyncConnectio
         await room.ask(conn, action, [first], action=action)
     await room.ask(conn, "pause", [second], action="pause")
 
-    async def asked() -> dict[UUID, list[tuple[int, str]]]:
+    async def read_waiting() -> dict[UUID, list[tuple[int, str]]]:
         waiting = await instructions.list_pending(conn, room.attempts)
         return {
             attempt: [(instruction.id, instruction.action) for instruction in ones] for attempt, ones in waiting.items()
         }
 
-    assert await asked() == {first: [(2, "message"), (4, "pause")], second: [(1, "pause")]}
+    assert await read_waiting() == {first: [(2, "message"), (4, "pause")], second: [(1, "pause")]}
     await instructions.record_result(conn, first, 4, ok=True, code=None)
-    assert await asked() == {first: [(2, "message")], second: [(1, "pause")]}
+    assert await read_waiting() == {first: [(2, "message")], second: [(1, "pause")]}
 
 
 async def test_an_instruction_whose_time_is_over_expires_once(conn: AsyncConnection, room: Room) -> None:
@@ -160,9 +160,9 @@ async def test_commands_at_the_same_time_never_share_a_number(engine: AsyncEngin
         async with engine.begin() as conn:
             return await room.ask(conn, text)
 
-    asked = await asyncio.gather(*(ask(str(index)) for index in range(8)))
+    results = await asyncio.gather(*(ask(str(index)) for index in range(8)))
     for attempt in room.attempts:
-        assert sorted(row.n for rows in asked for row in rows if row.attempt_id == attempt) == list(range(1, 9))
+        assert sorted(row.n for rows in results for row in rows if row.attempt_id == attempt) == list(range(1, 9))
 
 
 async def test_many_attempts_are_one_parameter(conn: AsyncConnection, room: Room) -> None:

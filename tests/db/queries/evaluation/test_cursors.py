@@ -66,9 +66,9 @@ async def test_a_claim_skips_attempts_that_are_locked(engine: AsyncEngine) -> No
 
 async def test_a_claim_keeps_the_requested_order(conn: AsyncConnection) -> None:
     attempts = await make_room(conn, 4)
-    asked = [attempts[2], attempts[0], attempts[3], attempts[1]]
-    found = await cursors.claim_cursors(conn, asked, 3, supported=CARRIED)
-    assert [cursor.attempt_id for cursor in found] == asked[:3]
+    requested = [attempts[2], attempts[0], attempts[3], attempts[1]]
+    found = await cursors.claim_cursors(conn, requested, 3, supported=CARRIED)
+    assert [cursor.attempt_id for cursor in found] == requested[:3]
 
 
 async def test_events_carry_rule_time_and_both_clocks(conn: AsyncConnection) -> None:

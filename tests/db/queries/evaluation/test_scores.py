@@ -61,10 +61,10 @@ async def test_a_score_can_become_unknown(conn: AsyncConnection) -> None:
 
 
 async def test_a_score_is_computed_from_the_attempts_policy_rulebook_and_observations(conn: AsyncConnection) -> None:
-    told: list[tuple[Sequence[CountedFlag], Observed, dict[str, Any], int]] = []
+    calls: list[tuple[Sequence[CountedFlag], Observed, dict[str, Any], int]] = []
 
     def judge(flags: Sequence[CountedFlag], seen: Observed, settings: dict[str, Any], rulebook_version: int) -> Score:
-        told.append((flags, seen, settings, rulebook_version))
+        calls.append((flags, seen, settings, rulebook_version))
         return Score(1.0, 1.0)
 
     attempt = await make_one(conn)
@@ -72,7 +72,7 @@ async def test_a_score_is_computed_from_the_attempts_policy_rulebook_and_observa
     await make_connection(conn, attempt, stream, opened_s=1, closed_s=5)
     await make_connection(conn, attempt, stream, opened_s=9)
     await scores.rescore(conn, attempt, judge)
-    [(flags, seen, settings, rulebook)] = told
+    [(flags, seen, settings, rulebook)] = calls
     assert (flags, settings, rulebook) == ([], {"weight": 0.5}, 1)
     first = seen.started_ms
     assert sorted(seen.connected) == [(first + 1_000, first + 5_000), (first + 9_000, None)]

@@ -46,10 +46,10 @@ async def open_stream(engine: AsyncEngine, *, time_base: int = TIME_BASE_MS) -> 
         return await factories.make_stream(conn, candidate.attempt_id, time_base=time_base)
 
 
-def segment(stream_id: UUID, first: int, *said: tuple[str, Any], mono: int | None = None) -> Segment:
+def segment(stream_id: UUID, first: int, *contents: tuple[str, Any], mono: int | None = None) -> Segment:
     entries = tuple(
         Entry(seq, kind, 1, seq * 10 if mono is None else mono, msgspec.json.encode(data).decode())
-        for seq, (kind, data) in enumerate(said, first)
+        for seq, (kind, data) in enumerate(contents, first)
     )
     return Segment(stream_id, first, entries)
 
@@ -71,14 +71,14 @@ async def kept(engine: AsyncEngine) -> list[tuple[int, str, Any]]:
 async def test_answers_are_kept_with_their_events(
     engine: AsyncEngine, writer: asyncpg.Connection, stream: UUID, store: Store
 ) -> None:
-    said = [
+    contents = [
         ("copy", {}),
         answer("q1", "Paris"),
         ("draft_saved", {"item": "q2", "text": "It was"}),
         answer("q1", None),
         ("answered", {"item": "q1"}),
     ]
-    await store(writer, [segment(stream, 1, *said)])
+    await store(writer, [segment(stream, 1, *contents)])
     assert await kept(engine) == [(2, "q1", "Paris"), (3, "q2", "It was"), (4, "q1", None)]
     async with engine.connect() as conn:
         rows = (await conn.execute(select(AttemptAnswer).order_by(AttemptAnswer.seq))).all()

@@ -35,22 +35,22 @@ async def test_a_teacher_with_all_permissions_cannot_grant_any(conn: AsyncConnec
     admin = await make_user(conn, role=Role.ADMIN)
     exam_id = await make_exam(conn, maker)
     await permissions.grant(conn, exam_id, admin, f"u-{other}", ALL)
-    for who, error in ((other, Forbidden), (third, NotFound)):
+    for user, error in ((other, Forbidden), (third, NotFound)):
         with pytest.raises(error):
-            await permissions.grant(conn, exam_id, who, f"u-{third}", ALL)
+            await permissions.grant(conn, exam_id, user, f"u-{third}", ALL)
         with pytest.raises(error):
-            await permissions.list_grantees(conn, exam_id, who)
+            await permissions.list_grantees(conn, exam_id, user)
         with pytest.raises(error):
-            await permissions.withdraw(conn, exam_id, who, f"u-{other}")
+            await permissions.withdraw(conn, exam_id, user, f"u-{other}")
 
 
 async def test_only_active_teachers_other_than_the_creator_get_permissions(conn: AsyncConnection) -> None:
     maker, gone = [await make_user(conn, role=Role.TEACHER) for _ in range(2)]
     exam_id = await make_exam(conn, maker)
     await users.set_active(conn, f"u-{gone}", active=False)
-    for whom in (gone, await make_user(conn), await make_user(conn, role=Role.ADMIN), uuid4()):
+    for target in (gone, await make_user(conn), await make_user(conn, role=Role.ADMIN), uuid4()):
         with pytest.raises(NotFound):
-            await permissions.grant(conn, exam_id, maker, f"u-{whom}", ALL)
+            await permissions.grant(conn, exam_id, maker, f"u-{target}", ALL)
     with pytest.raises(Conflict):
         await permissions.grant(conn, exam_id, maker, f"u-{maker}", ALL)
 

@@ -362,8 +362,8 @@ class Law(RuleBasedStateMachine):
         for effect in effects:
             assert not connection.is_closed, "nothing follows a close"
             match effect:
-                case Open(said):
-                    connection.hello = said
+                case Open(hello):
+                    connection.hello = hello
                 case Send(frame):
                     assert not isinstance(frame, monitor.Ack) or frame.seq <= self.table.committed, "not stored yet"
                     connection.back.append(frame)

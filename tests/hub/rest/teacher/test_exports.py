@@ -39,12 +39,12 @@ async def test_flags_are_exported_with_their_decisions_and_without_formulas(
 ) -> None:
     attempt_id = await classroom.start_attempt("=HYPERLINK(evil)")
     flag_id = await classroom.flag(attempt_id, summary="@SUM(1+1)")
-    body = {"id": str(uuid4()), "decision": "confirmed", "seen": "open", "reason": '+ said so, "twice"\nand again'}
+    body = {"id": str(uuid4()), "decision": "confirmed", "seen": "open", "reason": '+ for sure, "twice"\nand again'}
     assert (await classroom.teacher.post(f"/teacher/flags/{flag_id}/review", body)).is_success
     (row,) = await download(classroom.teacher, f"/teacher/exams/{classroom.exam_id}/flags.csv")
     assert tuple(row) == FLAG_COLUMNS
     assert (row["student"], row["summary"]) == ("'=HYPERLINK(evil)", "'@SUM(1+1)")
-    assert row["reason"] == '\'+ said so, "twice"\nand again'
+    assert row["reason"] == '\'+ for sure, "twice"\nand again'
     assert (row["status"], row["rule_name"], row["reviewed_by"]) == ("confirmed", "left the page", "Teacher")
 
 
