@@ -13,19 +13,10 @@ from protocol.codec import Encoding
 from protocol.console import Delta
 
 
-class Subscriber(Protocol):
-    """A console that watches boards. Every method returns at once."""
+class LiveSubscriber(Protocol):
+    """A console that shows live values. Every method returns at once."""
 
     encoding: Encoding
-
-    def open_board(self, board: Board, reason: str | None) -> None:
-        """Show this board from the start; `reason` tells why if the console already had it."""
-
-    def resume_board(self, board: Board, missed: Sequence[Delta]) -> None:
-        """Continue a board that lacks only these rows; they may reach beyond the board's own offset."""
-
-    def send_delta(self, exam_id: UUID, offset: int, frame: Frame) -> None:
-        """Queue one encoded delta; offsets are consecutive."""
 
     def needs_all_values(self, exam_id: UUID) -> bool:
         """Whether the console needs all live values and can receive them now."""
@@ -43,13 +34,26 @@ class Subscriber(Protocol):
         """Return the attempts in focus to send now: those in `changed`, or all after the focus has changed."""
 
 
+class Subscriber(LiveSubscriber, Protocol):
+    """A console that also watches boards. Every method returns at once."""
+
+    def open_board(self, board: Board, reason: str | None) -> None:
+        """Show this board from the start; `reason` tells why if the console already had it."""
+
+    def resume_board(self, board: Board, missed: Sequence[Delta]) -> None:
+        """Continue a board that lacks only these rows; they may reach beyond the board's own offset."""
+
+    def send_delta(self, exam_id: UUID, offset: int, frame: Frame) -> None:
+        """Queue one encoded delta; offsets are consecutive."""
+
+
 class Subscriptions(Protocol):
     """Which consoles watch which exams: `hub.board.feeds.Feeds`."""
 
-    def watched(self) -> Iterable[tuple[UUID, Iterable[Subscriber]]]:
+    def watched(self) -> Iterable[tuple[UUID, Iterable[LiveSubscriber]]]:
         """Return every watched exam with its consoles."""
 
 
-def focus_of(exam_id: UUID, subscribers: Iterable[Subscriber]) -> frozenset[int]:
+def focus_of(exam_id: UUID, subscribers: Iterable[LiveSubscriber]) -> frozenset[int]:
     """Return the attempts that any of these consoles has in focus."""
     return frozenset[int]().union(*(subscriber.focus(exam_id) for subscriber in subscribers))

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from hub.board.board import Board, encode_delta
+from hub.sockets import size_of
 from protocol import codec
 from protocol.attempts import AttemptStatus, InstructionState
 from protocol.codec import Encoding
@@ -29,11 +31,13 @@ from protocol.limits import FRAME_BYTES
 EXAM = ExamRow(UUID(int=1), "Physics", 60)
 KINDS = {row: kind for kind, row in ROWS.items()}
 
+AnyRow = TypeVar("AnyRow", bound=Row)
+
 ids = st.integers(1, 4).map(lambda number: UUID(int=number))
 texts = st.text(max_size=40)
 times = st.integers(0, 2**41)
 fractions = st.floats(0, 1)
-rows = st.one_of(
+rows: st.SearchStrategy[Row] = st.one_of(
     st.builds(StudentRow, ids, texts),
     st.builds(
         AttemptRow,
@@ -123,11 +127,13 @@ class SnapshotAndDeltas(RuleBasedStateMachine):
             if console.offset == len(self.feed):
                 assert console == self.fresh()
 
+    def rows_of(self, kind: type[AnyRow]) -> list[AnyRow]:
+        return [row for table in self.tables.values() for row in table.values() if isinstance(row, kind)]
+
     def fresh(self) -> Board:
         """The board as it would be read: no row for an unknown score, only the newest instruction."""
         newest: dict[UUID, InstructionRow] = {}
-        for row in self.tables["instruction"].values():
-            assert isinstance(row, InstructionRow)
+        for row in self.rows_of(InstructionRow):
             if row.attempt_id not in newest or newest[row.attempt_id].n < row.n:
                 newest[row.attempt_id] = row
         return Board.from_parts(
@@ -138,11 +144,11 @@ class SnapshotAndDeltas(RuleBasedStateMachine):
                     offset=len(self.feed),
                     part=1,
                     parts=1,
-                    exam=next(iter(self.tables["exam"].values()), EXAM),  # type: ignore[arg-type]
-                    students=list(self.tables["student"].values()),
-                    attempts=list(self.tables["attempt"].values()),
-                    scores=[row for row in self.tables["score"].values() if row.integrity is not None],
-                    flags=list(self.tables["flag"].values()),
+                    exam=next(iter(self.rows_of(ExamRow)), EXAM),
+                    students=self.rows_of(StudentRow),
+                    attempts=self.rows_of(AttemptRow),
+                    scores=[row for row in self.rows_of(ScoreRow) if row.integrity is not None],
+                    flags=self.rows_of(FlagRow),
                     instructions=list(newest.values()),
                 )
             ]
@@ -188,7 +194,7 @@ def test_the_parts_of_a_large_board_fit_into_frames() -> None:
     board = fold([StudentRow(UUID(int=number), "Å" * 40) for number in range(5_000)])
     parts = [codec.encode(part, Encoding.JSON) for part in board.snapshot()]
     assert len(parts) > 5
-    assert max(len(part.encode()) for part in parts) <= FRAME_BYTES
+    assert max(map(size_of, parts)) <= FRAME_BYTES
 
 
 def test_later_changes_are_not_in_a_snapshot() -> None:

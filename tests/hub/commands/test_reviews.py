@@ -1,7 +1,7 @@
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Forbidden, NotFound
@@ -46,7 +46,7 @@ async def permit(room: ExamRoom, *permissions: Permission) -> Principal:
     async with room.engine.begin() as conn:
         values = {permission.value: True for permission in permissions}
         await conn.execute(
-            TeacherExamPermission.__table__.insert().values(exam_id=room.exam, teacher_id=principal.user_id, **values)
+            insert(TeacherExamPermission).values(exam_id=room.exam, teacher_id=principal.user_id, **values)
         )
     return principal
 

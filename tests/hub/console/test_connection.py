@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -330,8 +331,8 @@ async def test_an_unexpected_error_closes_with_its_code(hub: ConsoleHub, room: E
 
 def buffered(hub: ConsoleHub) -> int:
     """Bytes that the server itself buffers for all consoles."""
-    sockets = [connection._socket.scope for connection in hub.consoles._connections]
-    return sum(scope["extensions"][CLOSE_NOW].__self__.transport.get_write_buffer_size() for scope in sockets)
+    sockets: list[Any] = [connection._socket.scope["extensions"] for connection in hub.consoles._connections]
+    return sum(extensions[CLOSE_NOW].__self__.transport.get_write_buffer_size() for extensions in sockets)
 
 
 @pytest.mark.parametrize("console_limits", [ConsoleLimits(stall_s=1.0)])

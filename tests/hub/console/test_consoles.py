@@ -9,6 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from db.models import User
 from db.queries.accounts import credentials
@@ -95,7 +96,7 @@ async def test_a_console_without_a_hello_is_closed(hub: ConsoleHub) -> None:
 
 async def test_a_foreign_origin_is_refused_before_the_handshake(hub: ConsoleHub) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        await connect(f"ws://{hub.address}/ws/console", origin="https://evil.example")
+        await connect(f"ws://{hub.address}/ws/console", origin=Origin("https://evil.example"))
     assert refused.value.response.status_code == 403
     async with hub.connect(origin=f"http://{hub.address}"):
         pass

@@ -19,7 +19,7 @@ class LiveConsole:
     def __init__(self, encoding: Encoding = Encoding.JSON) -> None:
         self.encoding = encoding
         self.is_new = True
-        self.focus: frozenset[int] = frozenset()
+        self.in_focus: frozenset[int] = frozenset()
         self.focus_changed = False
         self.frames: list[Frame] = []
         self.received = asyncio.Event()
@@ -37,12 +37,16 @@ class LiveConsole:
         self.send_values(exam_id, frames)
 
     def set_focus(self, *ixs: int) -> None:
-        self.focus, self.focus_changed = frozenset(ixs), True
+        self.in_focus, self.focus_changed = frozenset(ixs), True
+
+    def focus(self, exam_id: UUID) -> frozenset[int]:
+        assert exam_id == EXAM
+        return self.in_focus
 
     def take_focus(self, exam_id: UUID, changed: frozenset[int]) -> frozenset[int]:
         assert exam_id == EXAM
         focus_changed, self.focus_changed = self.focus_changed, False
-        return self.focus if focus_changed else self.focus & changed
+        return self.in_focus if focus_changed else self.in_focus & changed
 
     def take_frames(self) -> list[console.Live]:
         frames = [decode_to_console(frame, self.encoding) for frame in self.frames]
