@@ -16,10 +16,18 @@ from tests import factories
 A, B, C, D, E = (letter.encode() for letter in "ABCDE")
 
 
-async def open_session(conn: AsyncConnection, first: bytes = A, **kwargs: object) -> UUID:
+async def open_session(
+    conn: AsyncConnection,
+    first: bytes = A,
+    *,
+    exam_id: UUID | None = None,
+    lifetime: timedelta = credentials.REFRESH_LIFETIME,
+) -> UUID:
     session = uuid4()
     user_id = await factories.make_user(conn)
-    await credentials.open_session(conn, session=session, user_id=user_id, token_hash=first, **kwargs)
+    await credentials.open_session(
+        conn, session=session, user_id=user_id, token_hash=first, exam_id=exam_id, lifetime=lifetime
+    )
     return session
 
 

@@ -14,7 +14,7 @@ async def test_a_key_finds_its_service_and_its_use_is_recorded_once_a_minute(con
     view = await service_keys.create_key(conn, "checker", [Scope.ANALYSIS], b"one")
     program = await service_keys.find_program(conn, b"one")
     assert program is not None
-    assert (program.key_id, program.name, program.scopes) == (view.key_id, "checker", {Scope.ANALYSIS})
+    assert (program.key_id, program.name, program.scopes) == (view.key_id, "checker", frozenset({Scope.ANALYSIS}))
     before = (await conn.execute(text("SELECT ctid, last_used_at FROM service_keys"))).one()
     assert before.last_used_at is not None
     await service_keys.find_program(conn, b"one")

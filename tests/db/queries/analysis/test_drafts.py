@@ -1,3 +1,5 @@
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.queries.analysis.drafts import read_drafts, read_pastes
@@ -10,7 +12,7 @@ async def test_drafts_and_pastes_come_in_the_order_of_rule_time_over_all_streams
     seeded = await seed_attempt(conn)
     later = await make_stream(conn, seeded.attempt_id, time_base=TIME_BASE_MS + 10_000)
     await store_events(conn, later, [("draft_saved", {"item": "d", "text": "third"}, 0), ("paste", {"chars": 7}, 5)])
-    first = [
+    first: list[tuple[str, dict[str, Any], int]] = [
         ("draft_saved", {"item": "d", "text": "first"}, 1_000),
         ("alive", {}, 1_500),
         ("paste", {"chars": 20, "item": "d", "more": True}, 2_000),
@@ -37,7 +39,7 @@ async def test_the_last_ones_are_kept(conn: AsyncConnection) -> None:
 
 async def test_payloads_of_another_shape_are_left_out(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
-    broken = [
+    broken: list[tuple[str, dict[str, Any], int]] = [
         ("draft_saved", {}, 1),
         ("draft_saved", {"item": "d", "text": ["a"]}, 2),
         ("draft_saved", {"item": 7, "text": "a"}, 3),

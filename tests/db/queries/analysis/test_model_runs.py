@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -130,7 +131,7 @@ async def test_the_input_has_the_attempt_its_flags_its_texts_and_the_names_to_hi
 async def test_cited_events_come_first_and_plain_ones_only_when_cited(
     conn: AsyncConnection, seeded: SeededAttempt
 ) -> None:
-    events = [("alive", {}, 2_000), ("paste", {}, 3_000), ("alive", {}, 4_000)]
+    events: list[tuple[str, dict[str, Any], int]] = [("alive", {}, 2_000), ("paste", {}, 3_000), ("alive", {}, 4_000)]
     await store_events(conn, seeded.stream_id, events)
     cited = [(seeded.stream_id, 4)]
     found = await model_runs.read_events(conn, seeded.attempt_id, cited, plain=["alive", "answered"], most=2)

@@ -148,9 +148,9 @@ async def test_a_late_answer_is_kept_and_does_not_count(conn: AsyncConnection) -
 
 async def test_only_the_attempt_of_this_student_and_exam_is_ended(conn: AsyncConnection) -> None:
     seeded = await seed_attempt(conn)
-    for whose in ({"student_id": uuid4()}, {"exam_id": uuid4()}):
+    for mismatched in (ending(student_id=uuid4()), ending(exam_id=uuid4())):
         with pytest.raises(NotFound):
-            await end(conn, seeded, ending(**whose))
+            await end(conn, seeded, mismatched)
     assert (await end(conn, seeded, ending(student_id=seeded.student_id, exam_id=seeded.exam_id))).changed
 
 

@@ -62,6 +62,8 @@ async def test_an_outage_is_recorded_before_the_silence(conn: AsyncConnection) -
         select(ExamAttempt.silent_since, Connection.closed_at).join(Connection, Connection.attempt_id == ExamAttempt.id)
     )
     silent_since, closed_at = found.one()
+    assert silent_since is not None
+    assert closed_at is not None
     assert abs(to_ms(silent_since) - to_ms(closed_at)) <= 1
     [again] = await lost_connections.list_lost_clients(conn)
     assert (again.outage, again.is_silent) == (group, True)

@@ -1,5 +1,5 @@
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
@@ -14,7 +14,7 @@ from tests.candidates import Candidate, age_stream, seat, system_events
 from tests.locks import until_blocked
 
 
-async def streams_of(conn: AsyncConnection, candidate: Candidate) -> list[EventStream]:
+async def streams_of(conn: AsyncConnection, candidate: Candidate) -> list[UUID]:
     found = await conn.execute(
         select(EventStream.id).where(EventStream.attempt_id == candidate.attempt_id).order_by(EventStream.id)
     )

@@ -2,7 +2,7 @@ from uuid import UUID
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text, update
+from sqlalchemy import TextClause, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import from_ms
@@ -72,9 +72,9 @@ async def test_all_pages_show_each_event_once_and_each_stream_in_order_with_any_
 async def test_a_page_reads_its_streams_along_their_keys_and_only_their_partitions(conn: AsyncConnection) -> None:
     _, streams = await make_streams(conn, list(range(20)))
     await timeline.read_page(conn, streams, positions={}, wanted=EVERYTHING, limit=1)
-    explained = text("EXPLAIN (ANALYZE, COSTS OFF) " + timeline.NEXT.element.text).bindparams(
-        *timeline.NEXT.element._bindparams.values()
-    )
+    query = timeline.NEXT.element
+    assert isinstance(query, TextClause)
+    explained = text("EXPLAIN (ANALYZE, COSTS OFF) " + query.text).bindparams(*query._bindparams.values())
     found = await conn.execute(
         explained,
         {
