@@ -1,4 +1,5 @@
 import base64
+from typing import Any
 from uuid import UUID, uuid4
 
 import jwt
@@ -68,7 +69,7 @@ def test_every_claim_is_required(claim: str) -> None:
         {"exam": "physics"},
     ],
 )
-def test_a_claim_of_another_type_is_rejected(changes: dict) -> None:
+def test_a_claim_of_another_type_is_rejected(changes: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated):
         tokens.verify(forge(**changes), SECRET, now_ms=NOW)
 

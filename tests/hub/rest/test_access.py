@@ -139,7 +139,7 @@ async def test_a_socket_opens_only_for_its_roles(setup: AccessSetup, url: str, p
 
 
 async def test_commands_need_their_permission(setup: AccessSetup, url: str) -> None:
-    wrong = []
+    wrong: list[tuple[str, str, object]] = []
     for caller in WELCOME:
         async with connect(url.replace("http", "ws", 1) + "/ws/console") as socket:
             client = ConsoleClient(socket)

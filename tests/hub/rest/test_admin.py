@@ -1,6 +1,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -57,7 +58,10 @@ async def test_accounts_are_found_by_role_and_part_of_a_name(admin: Caller, user
     await admin.post("/admin/users", GRACE | {"email": "gh@navy.example"})
     for name in ("ada", "max_1", "maxx1"):
         await users.make(Role.STUDENT, name)
-    names = lambda page: [one["username"] for one in page.json()["items"]]  # noqa: E731
+
+    def names(page: httpx.Response) -> list[str]:
+        return [user["username"] for user in page.json()["items"]]
+
     assert names(await admin.get("/admin/users")) == ["ada", "grace", "max_1", "maxx1", "root"]
     assert names(await admin.get("/admin/users", role="student")) == ["ada", "max_1", "maxx1"]
     assert names(await admin.get("/admin/users", q="HOPP")) == ["grace"]

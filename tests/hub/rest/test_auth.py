@@ -1,6 +1,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import bcrypt
 import httpx
@@ -8,7 +9,8 @@ import jwt
 import msgspec
 import pytest
 from litestar import Litestar
-from sqlalchemy import select, text, update
+from litestar.di import Provide
+from sqlalchemy import QueuePool, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, RefreshToken, User, WsTicket
@@ -144,7 +146,12 @@ async def test_an_unknown_name_takes_the_same_work_as_a_known_one(
 ) -> None:
     checked: list[bytes] = []
     check = bcrypt.checkpw
-    monkeypatch.setattr(bcrypt, "checkpw", lambda secret, stored: checked.append(stored) or check(secret, stored))
+
+    def record(secret: bytes, stored: bytes) -> bool:
+        checked.append(stored)
+        return check(secret, stored)
+
+    monkeypatch.setattr(bcrypt, "checkpw", record)
     await users.anonymous.post("/auth/login", {"username": "unknown", "password": PASSWORD})
     assert [stored[:7] for stored in checked] == [b"$2b$04$"]
 
@@ -207,10 +214,15 @@ class TestOneConnection:
     @pytest.fixture
     def pooled(self, app: Litestar) -> AsyncEngine:
         """The hub's own engine."""
-        return app.dependencies["engine"].dependency()
+        provide = app.dependencies["engine"]
+        assert isinstance(provide, Provide)
+        engine = provide.dependency()
+        assert isinstance(engine, AsyncEngine)
+        return engine
 
     async def test_a_full_pool_is_answered_with_a_time_to_retry(self, users: Users, pooled: AsyncEngine) -> None:
         async with pooled.connect():
+            assert isinstance(pooled.pool, QueuePool)
             pooled.pool._timeout = 0.05
             answer = await users.anonymous.post("/auth/refresh", {"refresh_token": "x"})
             pooled.pool._timeout = 5
@@ -359,7 +371,7 @@ def _refresh(caller: Caller) -> dict[str, str]:
     return {"refresh_token": caller.tokens["refresh_token"]}
 
 
-def _claims(caller: Caller) -> dict:
+def _claims(caller: Caller) -> dict[str, Any]:
     return jwt.decode(caller.tokens["access_token"], options={"verify_signature": False})
 
 

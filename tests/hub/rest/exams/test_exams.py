@@ -24,7 +24,8 @@ async def teacher(users: Users) -> Caller:
 
 @pytest.fixture
 async def exam(teacher: Caller) -> dict[str, Any]:
-    return (await teacher.post("/exams", EXAM)).json()
+    exam: dict[str, Any] = (await teacher.post("/exams", EXAM)).json()
+    return exam
 
 
 def path_of(exam: dict[str, Any], *below: str) -> str:
@@ -115,7 +116,8 @@ async def test_teachers_see_their_own_exams_and_administrators_all(
 
 async def test_exams_are_paged_newest_first(teacher: Caller) -> None:
     made = [(await teacher.post("/exams", EXAM)).json()["exam_id"] for _ in range(5)]
-    seen, after = [], {}
+    seen: list[str] = []
+    after: dict[str, str] = {}
     while True:
         page = (await teacher.get("/exams", limit=2, **after)).json()
         seen += [exam["exam_id"] for exam in page["items"]]

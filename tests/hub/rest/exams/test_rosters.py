@@ -11,7 +11,7 @@ from protocol.roles import Role
 from tests.hub.conftest import Caller, Users
 
 EXAM = {"title": "Physics", "duration_minutes": 90, "is_published": True}
-ADA = {"username": "ada", "name": "Ada Example", "email": "ada@school.example"}
+ADA: dict[str, str | None] = {"username": "ada", "name": "Ada Example", "email": "ada@school.example"}
 EVE = {"username": "Eve", "name": "Eve Example"}
 
 
@@ -22,7 +22,7 @@ async def teacher(users: Users) -> Caller:
 
 @pytest.fixture
 async def exam_id(teacher: Caller) -> str:
-    return (await teacher.post("/exams", EXAM)).json()["exam_id"]
+    return str((await teacher.post("/exams", EXAM)).json()["exam_id"])
 
 
 async def test_a_roster_creates_accounts_and_returns_codes(
@@ -34,7 +34,7 @@ async def test_a_roster_creates_accounts_and_returns_codes(
     assert (ada["username"], ada["name"]) == ("ada", "Ada Example")
     assert eve["username"] == "eve"
     async with engine.connect() as conn:
-        rows = await feed.read_after(conn, exam_id, 0)
+        rows = await feed.read_after(conn, UUID(exam_id), 0)
         accounts = (await conn.execute(select(User.role, User.password_hash).where(User.username == "ada"))).all()
         stored = (await conn.execute(select(CandidateCode.hash))).scalars().all()
     assert [(row.offset, row.kind) for row in rows] == [(1, "student"), (2, "student")]
@@ -58,7 +58,7 @@ async def test_a_repeated_roster_creates_new_codes_and_ends_the_old_ones(
     await users.sign_in_by_code(again[0]["code"])
     await users.sign_in_by_code(first[1]["code"])
     async with engine.connect() as conn:
-        assert len(await feed.read_after(conn, exam_id, 0)) == 2
+        assert len(await feed.read_after(conn, UUID(exam_id), 0)) == 2
 
 
 async def test_a_code_can_be_used_again_on_another_computer(users: Users, teacher: Caller, exam_id: str) -> None:
@@ -103,7 +103,7 @@ async def test_a_roster_with_another_users_account_changes_nothing(
         assert answer.status_code == 409
         assert entrant["username"] in answer.json()["detail"]
     async with engine.connect() as conn:
-        assert len(await feed.read_after(conn, exam_id, 0)) == 1
+        assert len(await feed.read_after(conn, UUID(exam_id), 0)) == 1
         assert (await conn.execute(select(User).where(User.username == "new"))).all() == []
 
 

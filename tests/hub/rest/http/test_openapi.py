@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from litestar import Litestar
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -66,7 +67,7 @@ class SchemaCallers:
             suppress_health_check=list(HealthCheck),
         )
         @given(case=operation.as_strategy(generation_mode=mode), about=st.integers(0, 3))
-        def call_once(case: Case, about: int) -> None:
+        def call_once(case: Case[Any], about: int) -> None:
             if about:
                 for name in self.known.keys() & (case.path_parameters or {}).keys():
                     case.path_parameters[name] = self.known[name][about % len(self.known[name])]
@@ -75,7 +76,7 @@ class SchemaCallers:
 
         call_once()
 
-    def _ask_as(self, username: str, case: Case) -> None:
+    def _ask_as(self, username: str, case: Case[Any]) -> None:
         self.calls += 1
         answer = case.call(base_url=self.url, session=self._http, headers=self._sign_in(username), timeout=30)
         case.validate_response(answer, checks=CHECKS)
@@ -94,6 +95,7 @@ class SchemaCallers:
 
 def find_failures(document: dict[str, Any], callers: SchemaCallers) -> Iterator[str]:
     for found in schemathesis.openapi.from_dict(document).get_all_operations():
+        assert isinstance(found, Ok), found
         operation = found.ok()
         for mode in modes_of(operation):
             try:

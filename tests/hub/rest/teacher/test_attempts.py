@@ -12,7 +12,8 @@ from tests.hub.rest.teacher.conftest import Classroom
 
 async def test_attempts_are_listed_by_their_numbers_page_by_page(classroom: Classroom) -> None:
     made = [str(await classroom.start_attempt(f"Student {number}")) for number in range(5)]
-    seen, after = [], {}
+    seen: list[str] = []
+    after: dict[str, str] = {}
     while True:
         page = (await classroom.teacher.get(f"/teacher/exams/{classroom.exam_id}/attempts", limit=2, **after)).json()
         seen += [attempt["attempt_id"] for attempt in page["items"]]

@@ -1,4 +1,5 @@
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import insert, text, update
@@ -10,16 +11,17 @@ from protocol.roles import Permission
 from tests.hub.rest.teacher.conftest import Classroom
 
 
-async def read(classroom: Classroom, **params: object) -> dict:
+async def read(classroom: Classroom, **params: Any) -> dict[str, Any]:
     answer = await classroom.teacher.get(f"/teacher/exams/{classroom.exam_id}/analytics", **params)
     assert answer.is_success, answer.text
-    return answer.json()
+    analytics: dict[str, Any] = answer.json()
+    return analytics
 
 
-async def sit_some(classroom: Classroom) -> list:
+async def sit_some(classroom: Classroom) -> list[UUID]:
     """Create three attempts that have ended and one that is running."""
     attempts = [await classroom.start_attempt(f"Student {number}") for number in range(4)]
-    reached = (
+    reached: tuple[dict[str, Any], ...] = (
         {"percentage": 90, "passed": True, "integrity_score": 1.0, "lmi": 80, "dropout_label": "safe"},
         {"percentage": 30, "passed": False, "integrity_score": 0.2, "lmi": 20, "dropout_label": "copy"},
         {"percentage": 100, "passed": True, "flagged": True},
@@ -49,7 +51,7 @@ async def test_an_exam_without_attempts_has_no_averages(classroom: Classroom) ->
 async def test_figures_are_live_until_the_first_refresh_of_the_view(classroom: Classroom, engine: AsyncEngine) -> None:
     attempts = await sit_some(classroom)
 
-    def check(seen: dict) -> None:
+    def check(seen: dict[str, Any]) -> None:
         figures = seen["analytics"]
         assert figures["total_attempts"] == 3
         assert figures["average_score"] == pytest.approx(220 / 3)
@@ -127,7 +129,8 @@ async def test_precision_is_the_share_of_confirmed_decisions(classroom: Classroo
 
 async def test_attempts_are_paged_with_the_figures(classroom: Classroom) -> None:
     made = [str(await classroom.start_attempt(f"Student {number}")) for number in range(5)]
-    seen, after = [], {}
+    seen: list[str] = []
+    after: dict[str, str] = {}
     while True:
         page = await read(classroom, limit=2, **after)
         seen += [attempt["attempt_id"] for attempt in page["students"]]

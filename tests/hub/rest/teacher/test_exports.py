@@ -2,7 +2,7 @@ import csv
 import io
 from uuid import uuid4
 
-from sqlalchemy import text
+from sqlalchemy import QueuePool, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hub.rest.teacher.exports import EVENT_COLUMNS, FLAG_COLUMNS, ROWS_AT_ONCE, write_events
@@ -102,6 +102,7 @@ async def test_an_export_to_a_slow_reader_holds_no_rows_and_no_connection(
         )
     lines = size = 0
     async for part in write_events(engine, attempt_id, group_citations([])):
+        assert isinstance(engine.pool, QueuePool)
         assert engine.pool.checkedout() == 0
         assert part.count(b"\r\n") <= ROWS_AT_ONCE
         lines, size = lines + part.count(b"\r\n"), size + len(part)

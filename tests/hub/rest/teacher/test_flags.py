@@ -19,7 +19,8 @@ def review(decision: str = "confirmed", *, seen: str = "open", reason: str = "se
 async def test_flags_are_paged_newest_first(classroom: Classroom) -> None:
     attempt_id = await classroom.start_attempt()
     made = [str(await classroom.flag(attempt_id)) for _ in range(5)]
-    seen, after = [], {}
+    seen: list[str] = []
+    after: dict[str, str] = {}
     while True:
         page = (await classroom.teacher.get(f"/teacher/exams/{classroom.exam_id}/flags", limit=2, **after)).json()
         seen += [flag["flag_id"] for flag in page["items"]]

@@ -1,3 +1,4 @@
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,10 +23,11 @@ async def measure(engine: AsyncEngine, student: UUID, **values: object) -> None:
         await conn.execute(insert(PerformanceMetric).values(student_id=student, **values))
 
 
-async def flagged(caller: Caller, **params: object) -> list[dict]:
+async def flagged(caller: Caller, **params: Any) -> list[dict[str, Any]]:
     answer = await caller.get("/teacher/flagged-students", **params)
     assert answer.is_success, answer.text
-    return answer.json()["items"]
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
 
 
 async def test_a_record_has_profile_attempts_and_figures(classroom: Classroom, engine: AsyncEngine, ada: UUID) -> None:
@@ -91,7 +93,8 @@ async def test_students_at_risk_or_flagged_need_attention(classroom: Classroom, 
 async def test_students_who_need_attention_are_paged(classroom: Classroom) -> None:
     for number in range(5):
         await classroom.end(await classroom.start_attempt(f"Student {number}"), flagged=True)
-    seen, after = [], {}
+    seen: list[str] = []
+    after: dict[str, str] = {}
     while True:
         page = (await classroom.teacher.get("/teacher/flagged-students", limit=2, **after)).json()
         seen += [student["name"] for student in page["items"]]
