@@ -35,7 +35,7 @@ WORKER: Final = {
     "veritas_fold_seconds": "one transaction of the evaluation",
     "veritas_fold_failures_total": "attempts whose events could not be folded",
     "veritas_unjudged_lag_seconds": "age of the oldest event that is not evaluated, at the last sweep",
-    "veritas_attempts_not_carried": "attempts with waiting events whose rulebook this worker does not carry",
+    "veritas_attempts_not_carried": "attempts with waiting events whose rulebook this worker does not support",
     "veritas_holes_met_total": "times a stream's fold stopped at a missing number",
     "veritas_absences_total": "events recorded about disconnected candidates, by kind",
     "veritas_analyses_total": "analyses of ended attempts, by outcome",

@@ -53,7 +53,7 @@ COMPUTED_FLAG_FIELDS: Final = frozenset({"status", "source", "rule", "weight", "
 
 
 class CitedEvent(msgspec.Struct, frozen=True):
-    """The place of an event: its stream and its sequence number."""
+    """The position of an event: its stream and its sequence number."""
 
     stream_id: UUID
     seq: Annotated[int, Meta(ge=1, le=2**53 - 1)]

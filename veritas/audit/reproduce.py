@@ -62,7 +62,7 @@ class Reproduction(msgspec.Struct):
     def notes(self) -> list[str]:
         """Attempts that were not checked, and why."""
         notes = [
-            f"rulebook {version} is not carried: {_many(count, 'attempt')} not folded again"
+            f"rulebook {version} is not supported: {_many(count, 'attempt')} not folded again"
             for version, count in sorted(self.unsupported.items())
         ]
         if self.past_retention:

@@ -342,8 +342,8 @@ class Candidate:
                 self._on_ack(acked.seq, acked.waited_ms)
 
     def _report_renumbered(self, renumbered: Renumbered) -> None:
-        for place in renumbered.places:
-            self._log_note(Note("renumbered", renumbered.stream, place.seq, place.event, place.count))
+        for entry in renumbered.entries:
+            self._log_note(Note("renumbered", renumbered.stream, entry.seq, entry.event, entry.count))
 
     async def _stay_alive(self) -> None:
         while True:

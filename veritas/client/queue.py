@@ -37,7 +37,7 @@ SERVER_LOST = "server_lost"
 
 
 @dataclass(slots=True)
-class _Place:
+class _Slot:
     event: Event | None
     size: int = 0
     recorded_ms: float = 0.0
@@ -64,10 +64,10 @@ class Acked(Numbered):
 
 @dataclass(frozen=True, slots=True)
 class Renumbered:
-    """The hub opened a new stream: the rest of the queue (`places`) is numbered from 1 again."""
+    """The hub opened a new stream: the rest of the queue (`entries`) is numbered from 1 again."""
 
     stream: UUID
-    places: tuple[Numbered, ...]
+    entries: tuple[Numbered, ...]
 
 
 class CandidateQueue:
@@ -84,8 +84,8 @@ class CandidateQueue:
         """Number of events dropped because the queue was full."""
         self._most_events = most_events
         self._most_bytes = most_bytes
-        self._known: deque[_Place] = deque()
-        self._fresh: deque[_Place] = deque()
+        self._known: deque[_Slot] = deque()
+        self._fresh: deque[_Slot] = deque()
         self._events = 0
         self._bytes = 0
         self._sent_ever = 0
@@ -123,7 +123,7 @@ class CandidateQueue:
         """Queue an event of `size` encoded bytes. Returns its number and what was dropped for it."""
         seq = self.next_seq
         self.next_seq += 1
-        self._fresh.append(_Place(event, size, now_ms))
+        self._fresh.append(_Slot(event, size, now_ms))
         self._events += 1
         self._bytes += size
         dropped: list[Numbered] = []
@@ -180,15 +180,15 @@ class CandidateQueue:
         assert self.stream is not None
         gone = []
         while self.acked < seq:
-            place = self._known[0]
-            count = min(place.count, seq - self.acked)
-            place.count -= count
+            slot = self._known[0]
+            count = min(slot.count, seq - self.acked)
+            slot.count -= count
             self.acked += count
-            if place.count == 0:
+            if slot.count == 0:
                 self._forget(self._known.popleft())
                 self._sent = max(0, self._sent - 1)
-            waited = None if place.sent_ms is None else now_ms - place.sent_ms
-            gone.append(Acked(self.acked, place.event, count, stream=self.stream, waited_ms=waited))
+            waited = None if slot.sent_ms is None else now_ms - slot.sent_ms
+            gone.append(Acked(self.acked, slot.event, count, stream=self.stream, waited_ms=waited))
         # An ack may pass our own retransmission if a batch of the previous connection was still in flight.
         self._sent_seq = max(self._sent_seq, self.acked)
         while self._frames and self._frames[0][0] <= self.acked:
@@ -216,15 +216,15 @@ class CandidateQueue:
         if self._lost_to is not None:
             lost, self._lost_to = Lost(self._lost_to, SERVER_LOST), None
             return lost
-        places = self._fitting()
-        if not places:
+        slots = self._fitting()
+        if not slots:
             return None
-        for place in places:
-            place.sent_ms = now_ms if place.sent_ms is None else place.sent_ms
+        for slot in slots:
+            slot.sent_ms = now_ms if slot.sent_ms is None else slot.sent_ms
         first_seq = self._sent_seq + 1
-        self._advance(places)
-        self._frames.append((self._sent_seq, FRAME_OVERHEAD + sum(place.size + 1 for place in places)))
-        events = [place.event for place in places if place.event is not None]
+        self._advance(slots)
+        self._frames.append((self._sent_seq, FRAME_OVERHEAD + sum(slot.size + 1 for slot in slots)))
+        events = [slot.event for slot in slots if slot.event is not None]
         return Events(first_seq, events) if events else Lost(self._sent_seq, OVERFLOW)
 
     @property
@@ -235,7 +235,7 @@ class CandidateQueue:
     def _outstanding_bytes(self) -> int:
         return sum(size for _, size in self._frames)
 
-    def _unsent(self) -> Iterator[_Place]:
+    def _unsent(self) -> Iterator[_Slot]:
         """Yield what this connection has not sent yet, in order."""
         return islice(chain(self._known, self._fresh), self._sent, None)
 
@@ -247,27 +247,27 @@ class CandidateQueue:
             return True
         return self._room > 0 and self._outstanding_bytes + FRAME_OVERHEAD + size + 1 <= self._window.bytes
 
-    def _fitting(self) -> list[_Place]:
-        """Return the places of the next frame: consecutive events, or one lost span."""
+    def _fitting(self) -> list[_Slot]:
+        """Return the slots of the next frame: consecutive events, or one lost span."""
         unsent = self._unsent()
         first = next(unsent, None)
         if first is None or not self._may_go(first.size):
             return []
-        places = [first]
+        slots = [first]
         if first.event is None:
-            return places
+            return slots
         most = min(self._limits.frame_bytes, self._window.bytes - self._outstanding_bytes)
         size = FRAME_OVERHEAD + first.size + 1
-        for place in islice(unsent, max(0, min(self._limits.events_per_frame, self._room) - 1)):
-            size += place.size + 1
-            if place.event is None or size > most:
+        for slot in islice(unsent, max(0, min(self._limits.events_per_frame, self._room) - 1)):
+            size += slot.size + 1
+            if slot.event is None or size > most:
                 break
-            places.append(place)
-        return places
+            slots.append(slot)
+        return slots
 
-    def _advance(self, places: list[_Place]) -> None:
-        self._sent += len(places)
-        self._sent_seq += sum(place.count for place in places)
+    def _advance(self, slots: list[_Slot]) -> None:
+        self._sent += len(slots)
+        self._sent_seq += sum(slot.count for slot in slots)
         self._sent_ever = max(self._sent_ever, self._sent_seq)
         while len(self._known) < self._sent:
             self._known.append(self._fresh.popleft())
@@ -277,16 +277,16 @@ class CandidateQueue:
         lost = 0
         while self._fresh[0].event is None:
             lost += self._fresh.popleft().count
-        place = self._fresh.popleft()
-        self._forget(place)
+        slot = self._fresh.popleft()
+        self._forget(slot)
         self.dropped_ever += 1
-        self._fresh.appendleft(_Place(None, count=lost + 1))
-        return Numbered(self._sent_ever + lost + 1, place.event)
+        self._fresh.appendleft(_Slot(None, count=lost + 1))
+        return Numbered(self._sent_ever + lost + 1, slot.event)
 
-    def _forget(self, place: _Place) -> None:
-        if place.event is not None:
+    def _forget(self, slot: _Slot) -> None:
+        if slot.event is not None:
             self._events -= 1
-            self._bytes -= place.size
+            self._bytes -= slot.size
 
     def _close_stream(self, previous: Previous | None, now_ms: float) -> list[Acked]:
         """Close the old stream in the counts, as far as the hub's statement about it is plausible."""
@@ -306,6 +306,6 @@ class CandidateQueue:
         self.acked = self._sent_ever = self._sent_seq = 0
         self._fresh.extendleft(reversed(self._known))
         self._known.clear()
-        numbers = accumulate(place.count for place in self._fresh)
-        places = (Numbered(seq, place.event, place.count) for seq, place in zip(numbers, self._fresh, strict=True))
-        return Renumbered(stream, tuple(places))
+        numbers = accumulate(slot.count for slot in self._fresh)
+        entries = (Numbered(seq, slot.event, slot.count) for seq, slot in zip(numbers, self._fresh, strict=True))
+        return Renumbered(stream, tuple(entries))

@@ -86,10 +86,10 @@ class Sweep:
         outcome = await self._evaluator.fold_once([attempt.attempt_id for attempt in found])
         self._older_day = day if outcome.folded else day + 1
 
-    async def _list(self, days_ago: int, besides: Collection[UUID]) -> list[worklist.UnfoldedAttempt]:
+    async def _list(self, days_ago: int, excluded: Collection[UUID]) -> list[worklist.UnfoldedAttempt]:
         async with self._engine.connect() as conn:
             found = await worklist.list_unfolded(
-                conn, self._page, supported=self._evaluator.supported, besides=besides, days_ago=days_ago
+                conn, self._page, supported=self._evaluator.supported, excluded=excluded, days_ago=days_ago
             )
         self._unsupported[days_ago] = found.unsupported
         return found.waiting

@@ -71,8 +71,8 @@ class TimeoutEnforcer:
         async with self._engine.connect() as conn:
             if not await self._is_available(conn) or is_patient:
                 return []
-            besides = self._quarantine.attempts()
-            return await timeouts.list_overdue(conn, _TIME_OUT.sources, besides=besides, limit=PAGE)
+            excluded = self._quarantine.attempts()
+            return await timeouts.list_overdue(conn, _TIME_OUT.sources, excluded=excluded, limit=PAGE)
 
     async def _time_out(self, attempt_id: UUID) -> None:
         """End one attempt in its own transaction. Its student may have submitted meanwhile."""

@@ -202,11 +202,11 @@ async def read_flags(conn: AsyncConnection, attempt_id: UUID) -> AttemptFlags:
     for rule, source, severity, confidence, status, cited in found:
         flag = JudgedFlag(rule, FlagSource(source), Severity(severity), confidence, FlagStatus(status))
         flags.append(flag)
-        places = {(stream, seq) for stream, seq in cited or ()}
+        events = {(stream, seq) for stream, seq in cited or ()}
         if flag.is_counted and flag.severity is not Severity.NORMAL:
-            anomalies |= places
+            anomalies |= events
         if flag.is_counted and flag.severity is Severity.CRITICAL:
-            critical |= places
+            critical |= events
     return AttemptFlags(flags, len(anomalies), len(critical))
 
 

@@ -18,7 +18,7 @@ from db.models import AttemptAnswer, ExamAttempt
 from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
 
-STOOD: Final = "stood"
+COUNTED: Final = "stood"
 """The key in `submission_data` for the revisions that counted at the end, by item, as `[stream, seq]`."""
 
 
@@ -30,7 +30,7 @@ class SubmittedAnswer(msgspec.Struct, frozen=True):
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    """One revision of an answer. `stands`: it counts. `saved_at`, ms since the epoch, is when it was stored."""
+    """One revision of an answer. `stands`: it counts. `saved_at` (ms since the epoch): when it was stored."""
 
     item: str
     revision: int
@@ -42,7 +42,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _order: Final = (AttemptAnswer.occurred_at, AttemptAnswer.stream_id, AttemptAnswer.seq)
-_stood: Final = func.jsonb_extract_path(ExamAttempt.submission_data, STOOD, AttemptAnswer.item)
+_counted: Final = func.jsonb_extract_path(ExamAttempt.submission_data, COUNTED, AttemptAnswer.item)
 _ranked: Final = (
     select(
         AttemptAnswer.item,
@@ -57,7 +57,7 @@ _ranked: Final = (
                 func.lead(AttemptAnswer.seq).over(partition_by=AttemptAnswer.item, order_by=_order).is_(None),
             ),
             else_=func.coalesce(
-                _stood == func.jsonb_build_array(cast(AttemptAnswer.stream_id, String), AttemptAnswer.seq), False
+                _counted == func.jsonb_build_array(cast(AttemptAnswer.stream_id, String), AttemptAnswer.seq), False
             ),
         ).label("stands"),
     )
@@ -77,8 +77,8 @@ async def list_revisions(
     conn: AsyncConnection, attempt_id: UUID, *, after: tuple[str, int] | None = None, limit: int = 50
 ) -> list[Revision]:
     """List the revisions of all answers, by item and revision, after `after`."""
-    place = tuple_(_ranked.c.item, _ranked.c.revision)
-    later = true() if after is None else place > tuple_(*after)
+    position = tuple_(_ranked.c.item, _ranked.c.revision)
+    later = true() if after is None else position > tuple_(*after)
     page: Select[*tuple[Any, ...]] = select(_ranked).where(later).order_by(_ranked.c.item, _ranked.c.revision)
     return [_revision(row) for row in await conn.execute(page.limit(limit), {"attempt": attempt_id})]
 

@@ -18,7 +18,7 @@ from db.errors import Conflict, NotFound
 from db.models import EventStream, Exam, ExamAttempt, MonitoringEvent
 from db.queries.analysis import analyses
 from db.queries.attempts import answers, grades
-from db.queries.attempts.answers import STOOD, Revision, SubmittedAnswer
+from db.queries.attempts.answers import COUNTED, Revision, SubmittedAnswer
 from db.queries.attempts.grades import Grading
 from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
@@ -164,7 +164,7 @@ async def _read_lasts(conn: AsyncConnection, attempt_id: UUID) -> dict[UUID, int
 def _submission(current: Mapping[str, Revision]) -> dict[str, Any]:
     return {
         RESPONSES: {item: revision.value for item, revision in current.items()},
-        STOOD: {item: [str(revision.stream_id), revision.seq] for item, revision in current.items()},
+        COUNTED: {item: [str(revision.stream_id), revision.seq] for item, revision in current.items()},
     }
 
 

@@ -28,11 +28,11 @@ _DUE: Final = text(
     f"""
     SELECT id FROM exam_attempts
     WHERE status IN ({RUNNING_SQL}) AND status = ANY (:sources)
-      AND deadline < clock_timestamp() - interval '{GRACE_S} seconds' AND id <> ALL (:besides)
+      AND deadline < clock_timestamp() - interval '{GRACE_S} seconds' AND id <> ALL (:excluded)
     ORDER BY deadline
     LIMIT :limit
     """  # noqa: S608 - constants
-).bindparams(bindparam("sources", type_=ARRAY(Text)), bindparam("besides", type_=ARRAY(Uuid)))
+).bindparams(bindparam("sources", type_=ARRAY(Text)), bindparam("excluded", type_=ARRAY(Uuid)))
 
 # A dead hub counts as alive until its lease expired, even when that was found later.
 _HAS_BEEN_AVAILABLE: Final = text(
@@ -54,8 +54,8 @@ async def has_been_available(conn: AsyncConnection, patience_s: float = PATIENCE
 
 
 async def list_overdue(
-    conn: AsyncConnection, sources: Collection[AttemptStatus], *, besides: Collection[UUID] = (), limit: int = 200
+    conn: AsyncConnection, sources: Collection[AttemptStatus], *, excluded: Collection[UUID] = (), limit: int = 200
 ) -> list[UUID]:
     """List attempts of these statuses whose deadline passed more than `GRACE_S` ago, the oldest deadline first."""
-    wanted = {"sources": list(sources), "besides": list(besides), "limit": limit}
+    wanted = {"sources": list(sources), "excluded": list(excluded), "limit": limit}
     return list((await conn.execute(_DUE, wanted)).scalars())

@@ -58,7 +58,7 @@ async def list_unfolded(
     limit: int,
     *,
     supported: Collection[int],
-    besides: Collection[UUID] = (),
+    excluded: Collection[UUID] = (),
     days_ago: int = 0,
 ) -> WorkList:
     """List attempts with events after their cursor whose rulebook this worker has, the longest waiting first.
@@ -69,16 +69,16 @@ async def list_unfolded(
     opened = EventStream.id >= first_id(now - timedelta(days=days_ago + 1 if days_ago else STREAM_DAYS))
     if days_ago:
         opened &= EventStream.id < first_id(now - timedelta(days=days_ago))
-    waiting = _waiting(opened, ~is_among(EventStream.attempt_id, besides)).subquery()
-    carries = waiting.c.rulebook_version == any_(literal(list(supported), ARRAY(Integer)))
+    waiting = _waiting(opened, ~is_among(EventStream.attempt_id, excluded)).subquery()
+    is_supported = waiting.c.rulebook_version == any_(literal(list(supported), ARRAY(Integer)))
     found = await conn.execute(
         select(
             waiting.c.attempt_id,
             _lag_ms(waiting.c.oldest),
-            carries.label("is_supported"),
-            func.count().filter(~carries).over().label("unsupported"),
+            is_supported.label("is_supported"),
+            func.count().filter(~is_supported).over().label("unsupported"),
         )
-        .order_by(carries.desc(), waiting.c.oldest)
+        .order_by(is_supported.desc(), waiting.c.oldest)
         .limit(limit)
     )
     rows = found.all()

@@ -51,7 +51,7 @@ _BESIDE: Final = frozenset({"rejected", *answer_columns.TYPES})
 """Types of events that also write a row to another table."""
 
 # The LIMIT makes this one index lookup per number, regardless of the planner's estimate.
-_READ_PLACES: Final = """
+_READ_ROWS: Final = """
     SELECT known.stream_id, known.seq, event.event_type, event.code
     FROM unnest($1::uuid[], $2::bigint[]) AS known (stream_id, seq)
     LEFT JOIN LATERAL (
@@ -157,16 +157,16 @@ async def insert_missing_events(conn: asyncpg.Connection, segments: Sequence[Seg
 
 async def _read_places(conn: asyncpg.Connection, split: SplitSegments, heads: Mapping[UUID, int]) -> _Found:
     """Read the rows at the known numbers, behind each segment of them, and at the heads of the streams."""
-    places = {
+    positions = {
         (segment.stream_id, seq)
         for segment in split.known
         for seq in (*(entry.seq for entry in segment.entries), segment.entries[-1].seq + 1)
         if seq <= heads[segment.stream_id]
     }
-    places.update((segment.stream_id, heads[segment.stream_id]) for segment in split.missing)
-    if not places:
+    positions.update((segment.stream_id, heads[segment.stream_id]) for segment in split.missing)
+    if not positions:
         return {}
-    rows = await conn.fetch(_READ_PLACES, *zip(*places, strict=True))
+    rows = await conn.fetch(_READ_ROWS, *zip(*positions, strict=True))
     return {(row["stream_id"], row["seq"]): (row["event_type"], row["code"]) for row in rows}
 
 

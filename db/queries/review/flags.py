@@ -78,7 +78,7 @@ class CitedEvents(msgspec.Struct, frozen=True):
     source: FlagSource
     status: FlagStatus
     severity: Severity
-    places: list[tuple[UUID, int]]
+    events: list[tuple[UUID, int]]
 
 
 class FlagFilter(msgspec.Struct, frozen=True):

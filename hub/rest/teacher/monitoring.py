@@ -140,7 +140,7 @@ def group_citations(cited: Sequence[CitedEvents]) -> Citations:
     """Group the events that flags cite: the flags of each event, and the events that are anomalies."""
     by_event: dict[EventId, list[UUID]] = {}
     for flag in cited:
-        for event_id in dict.fromkeys(flag.places):
+        for event_id in dict.fromkeys(flag.events):
             by_event.setdefault(event_id, []).append(flag.flag_id)
     counted = [flag for flag in cited if flag_counts(flag.source, flag.status) and flag.severity is not Severity.NORMAL]
     critical = [flag for flag in counted if flag.severity is Severity.CRITICAL]
@@ -148,4 +148,4 @@ def group_citations(cited: Sequence[CitedEvents]) -> Citations:
 
 
 def _event_ids(cited: Collection[CitedEvents]) -> set[EventId]:
-    return {event_id for flag in cited for event_id in flag.places}
+    return {event_id for flag in cited for event_id in flag.events}

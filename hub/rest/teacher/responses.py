@@ -17,7 +17,7 @@ class FlagSummary(FlagRecord, frozen=True, kw_only=True):
 
 
 class FlagEvidence(msgspec.Struct, frozen=True):
-    """The place of every cited event, `[stream_id, seq]`, and copies of the first ones."""
+    """The position of every cited event, `[stream_id, seq]`, and copies of the first events."""
 
     cited: list[tuple[UUID, int]]
     events: list[Citation]

@@ -214,7 +214,7 @@ async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, see
     await room.seat(2)
     found = await change(engine, update(ExamAttempt).values(rulebook_version=2))
     assert (whats(found), found.events) == ([], 0)
-    assert found.notes == ["rulebook 2 is not carried: 3 attempts not folded again"]
+    assert found.notes == ["rulebook 2 is not supported: 3 attempts not folded again"]
     async with engine.connect() as conn:
         assert (await reproduce(conn, rulebooks=BOTH)).notes == []
 

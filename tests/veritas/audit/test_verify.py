@@ -68,7 +68,7 @@ async def test_attempts_that_cannot_be_folded_again_are_a_note_and_no_error(engi
     async with engine.begin() as conn:
         await conn.execute(text("UPDATE exam_attempts SET rulebook_version = 9"))
     assert await verify.run(engine, out, reproduce=True) == 0
-    assert "· rulebook 9 is not carried: 1 attempt not folded again" in out.export_text()
+    assert "· rulebook 9 is not supported: 1 attempt not folded again" in out.export_text()
 
 
 async def test_a_judgement_that_does_not_follow_ends_with_one(engine: AsyncEngine, out: Console) -> None:

@@ -81,7 +81,7 @@ class HubModel(RuleBasedStateMachine):
     def check_places(self, renumbered: Renumbered) -> None:
         """Numbered from 1 to the end without holes, in the order of recording."""
         last, at = 0, 0
-        for place in renumbered.places:
+        for place in renumbered.entries:
             assert place.seq == last + place.count
             assert place.count == 1 or place.event is None
             last = place.seq

@@ -147,7 +147,7 @@ def test_a_new_stream_renumbers_the_rest() -> None:
     gone, renumbered = queue.resume(OTHER, 0, Window(), Limits(), 0)
     assert gone == []
     assert renumbered is not None
-    assert [(entry.seq, number_of(entry)) for entry in renumbered.places] == [(1, 3), (2, 4), (3, 5)]
+    assert [(entry.seq, number_of(entry)) for entry in renumbered.entries] == [(1, 3), (2, 4), (3, 5)]
     frame = queue.take(0)
     assert isinstance(frame, Events)
     assert (frame.first_seq, [sent.at for sent in frame.events]) == (1, [3, 4, 5])
@@ -265,7 +265,7 @@ def test_a_lost_span_moves_to_a_new_stream_with_the_rest() -> None:
     queue.record(event(5), 50, 0)
     _, renumbered = queue.resume(OTHER, 0, Window(), Limits(), 0, Previous(STREAM, 0))
     assert renumbered is not None
-    assert [(entry.seq, entry.count, entry.event and number_of(entry)) for entry in renumbered.places] == [
+    assert [(entry.seq, entry.count, entry.event and number_of(entry)) for entry in renumbered.entries] == [
         (2, 2, None),
         (3, 1, None),
         (4, 1, 4),
@@ -284,7 +284,7 @@ def test_events_stored_in_the_old_stream_are_not_sent_again_in_the_new_one() -> 
     gone, renumbered = queue.resume(OTHER, 0, Window(), Limits(), 9, Previous(STREAM, 3))
     assert [(entry.stream, entry.seq) for entry in gone] == [(STREAM, 2), (STREAM, 3)]
     assert renumbered is not None
-    assert [(entry.seq, number_of(entry)) for entry in renumbered.places] == [(1, 4), (2, 5)]
+    assert [(entry.seq, number_of(entry)) for entry in renumbered.entries] == [(1, 4), (2, 5)]
     assert (queue.given_out, queue.acked_ever) == (5, 3)
     queue.take(9)
     queue.acknowledge(2, 9)
@@ -299,7 +299,7 @@ def test_a_word_about_the_old_stream_that_cannot_be_true_drops_nothing(previous:
     gone, renumbered = queue.resume(UUID(int=4), 0, Window(), Limits(), 0, previous)
     assert gone == []
     assert renumbered is not None
-    assert [number_of(entry) for entry in renumbered.places] == [3, 4, 5]
+    assert [number_of(entry) for entry in renumbered.entries] == [3, 4, 5]
 
 
 def test_an_old_stream_that_lost_what_it_had_acknowledged_costs_nothing_more() -> None:
@@ -309,7 +309,7 @@ def test_an_old_stream_that_lost_what_it_had_acknowledged_costs_nothing_more() -
     gone, renumbered = queue.resume(OTHER, 0, Window(), Limits(), 0, Previous(STREAM, 2))
     assert gone == []
     assert renumbered is not None
-    assert [number_of(entry) for entry in renumbered.places] == [5]
+    assert [number_of(entry) for entry in renumbered.entries] == [5]
     assert (queue.given_out, queue.acked_ever) == (5, 4)
 
 
@@ -332,7 +332,7 @@ def test_rotating_waits_for_what_is_outstanding_and_sends_no_more() -> None:
     assert not has_rotated(queue)
     _, renumbered = queue.resume(OTHER, 0, Window(), Limits(), 0, Previous(STREAM, 2))
     assert renumbered is not None
-    assert [number_of(entry) for entry in renumbered.places] == [3, 4, 5, 6]
+    assert [number_of(entry) for entry in renumbered.entries] == [3, 4, 5, 6]
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=60), st.integers(1, 30), st.integers(100, 900))

@@ -16,7 +16,7 @@ from tests.factories import make_flag
 from tests.locks import until_blocked
 from tests.seeded_attempts import SeededAttempt, end, seed_attempt
 
-CARRIED = frozenset({1})
+SUPPORTED = frozenset({1})
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def read(conn: AsyncConnection, attempt_id: UUID) -> Row[Any]:
 
 
 async def claim(conn: AsyncConnection, seeded: SeededAttempt) -> ClaimedAnalysis:
-    claimed = await analyses.claim_analysis(conn, seeded.attempt_id, supported=CARRIED)
+    claimed = await analyses.claim_analysis(conn, seeded.attempt_id, supported=SUPPORTED)
     assert claimed is not None
     return claimed
 
@@ -46,10 +46,10 @@ async def conclude(conn: AsyncConnection, seeded: SeededAttempt) -> None:
 
 
 async def test_an_ended_attempt_is_due_until_it_is_analyzed(conn: AsyncConnection, seeded: SeededAttempt) -> None:
-    assert await analyses.list_due(conn, 5, supported=CARRIED) == [seeded.attempt_id]
+    assert await analyses.list_due(conn, 5, supported=SUPPORTED) == [seeded.attempt_id]
     await conclude(conn, seeded)
-    assert await analyses.list_due(conn, 5, supported=CARRIED) == []
-    assert await analyses.claim_analysis(conn, seeded.attempt_id, supported=CARRIED) is None
+    assert await analyses.list_due(conn, 5, supported=SUPPORTED) == []
+    assert await analyses.claim_analysis(conn, seeded.attempt_id, supported=SUPPORTED) is None
     found = await read(conn, seeded.attempt_id)
     assert (found.state, found.revision) == ("done", 1)
 
@@ -64,8 +64,8 @@ async def test_the_longest_due_come_first_and_unsupported_rulebooks_are_left_out
             .values(due_at=func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds))
         )
     order = [seeded_attempts[n].attempt_id for n in (1, 2, 0)]
-    assert await analyses.list_due(conn, 5, supported=CARRIED) == order
-    assert await analyses.list_due(conn, 2, supported=CARRIED) == order[:2]
+    assert await analyses.list_due(conn, 5, supported=SUPPORTED) == order
+    assert await analyses.list_due(conn, 2, supported=SUPPORTED) == order[:2]
     assert await analyses.list_due(conn, 5, supported={2}) == []
     assert await analyses.claim_analysis(conn, order[0], supported={2}) is None
     backlog = await analyses.measure_backlog(conn)
@@ -91,7 +91,7 @@ async def test_a_locked_analysis_is_not_claimed_and_not_waited_for(engine: Async
         await end(conn, seeded)
     async with engine.begin() as other, engine.begin() as conn:
         await other.execute(text(f"SELECT FROM {table} FOR NO KEY UPDATE"))
-        assert await analyses.claim_analysis(conn, seeded.attempt_id, supported=CARRIED) is None
+        assert await analyses.claim_analysis(conn, seeded.attempt_id, supported=SUPPORTED) is None
 
 
 async def test_only_finished_analyses_become_stale(conn: AsyncConnection, seeded: SeededAttempt) -> None:
@@ -101,7 +101,7 @@ async def test_only_finished_analyses_become_stale(conn: AsyncConnection, seeded
     await analyses.mark_stale(conn, [seeded.attempt_id, uuid4()], after_s=60)
     found = await read(conn, seeded.attempt_id)
     assert found.state == "stale"
-    assert await analyses.list_due(conn, 5, supported=CARRIED) == []
+    assert await analyses.list_due(conn, 5, supported=SUPPORTED) == []
     await analyses.mark_stale(conn, [])
 
 
@@ -109,7 +109,7 @@ async def test_asking_again_makes_an_attempt_due_once(conn: AsyncConnection, see
     await conclude(conn, seeded)
     for _ in range(2):
         await analyses.request_analysis(conn, seeded.attempt_id)
-    assert await analyses.list_due(conn, 5, supported=CARRIED) == [seeded.attempt_id]
+    assert await analyses.list_due(conn, 5, supported=SUPPORTED) == [seeded.attempt_id]
 
 
 async def test_each_failure_doubles_the_wait_and_many_failures_are_shown(
@@ -136,7 +136,7 @@ async def test_a_failure_of_what_is_not_due_any_more_is_none(conn: AsyncConnecti
 
 async def test_a_postponed_analysis_is_due_later(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await analyses.postpone_analysis(conn, seeded.attempt_id, 60)
-    assert await analyses.list_due(conn, 5, supported=CARRIED) == []
+    assert await analyses.list_due(conn, 5, supported=SUPPORTED) == []
     backlog = await analyses.measure_backlog(conn)
     assert (backlog.waiting, backlog.lag_s) == (1, 0)
 

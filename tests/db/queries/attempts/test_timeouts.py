@@ -39,7 +39,7 @@ async def test_overdue_attempts_are_listed_from_the_oldest_deadline_up_to_a_limi
 
 async def test_excluded_attempts_and_other_statuses_are_left_out(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await set_deadline(conn, seeded.attempt_id, 60)
-    assert await timeouts.list_overdue(conn, RUNNING, besides=[seeded.attempt_id]) == []
+    assert await timeouts.list_overdue(conn, RUNNING, excluded=[seeded.attempt_id]) == []
     assert await timeouts.list_overdue(conn, [AttemptStatus.PAUSED]) == []
     await conn.execute(update(ExamAttempt).values(status=AttemptStatus.SUBMITTED))
     assert await timeouts.list_overdue(conn, list(AttemptStatus)) == []

@@ -12,7 +12,7 @@ from protocol.events import StoredEvent
 from protocol.roles import Role
 from tests.factories import TIME_BASE_MS, make_attempt, make_exam, make_stream, make_user, store_events
 
-CARRIED = {1}
+SUPPORTED = {1}
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def attempt(conn: AsyncConnection) -> UUID:
 
 
 async def claim(conn: AsyncConnection, attempt_id: UUID) -> Cursor:
-    [cursor] = await cursors.claim_cursors(conn, [attempt_id], 1, supported=CARRIED)
+    [cursor] = await cursors.claim_cursors(conn, [attempt_id], 1, supported=SUPPORTED)
     return cursor
 
 

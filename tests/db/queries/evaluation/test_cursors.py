@@ -15,7 +15,7 @@ from protocol.roles import Role
 from tests.factories import TIME_BASE_MS, make_attempt, make_exam, make_stream, make_user, store_events
 
 RULEBOOK = 1
-CARRIED = {RULEBOOK}
+SUPPORTED = {RULEBOOK}
 
 
 async def make_room(conn: AsyncConnection, students: int = 1) -> list[UUID]:
@@ -25,7 +25,7 @@ async def make_room(conn: AsyncConnection, students: int = 1) -> list[UUID]:
 
 
 async def claim_one(conn: AsyncConnection, attempt_id: UUID) -> Cursor:
-    [cursor] = await cursors.claim_cursors(conn, [attempt_id], 1, supported=CARRIED)
+    [cursor] = await cursors.claim_cursors(conn, [attempt_id], 1, supported=SUPPORTED)
     return cursor
 
 
@@ -59,15 +59,15 @@ async def test_a_claim_skips_attempts_that_are_locked(engine: AsyncEngine) -> No
     async with engine.begin() as conn:
         attempts = await make_room(conn, 2)
     async with engine.begin() as first, engine.begin() as second:
-        held = await cursors.claim_cursors(first, attempts, 1, supported=CARRIED)
-        rest = await cursors.claim_cursors(second, attempts, 10, supported=CARRIED)
+        held = await cursors.claim_cursors(first, attempts, 1, supported=SUPPORTED)
+        rest = await cursors.claim_cursors(second, attempts, 10, supported=SUPPORTED)
     assert [[cursor.attempt_id for cursor in found] for found in (held, rest)] == [attempts[:1], attempts[1:]]
 
 
 async def test_a_claim_keeps_the_requested_order(conn: AsyncConnection) -> None:
     attempts = await make_room(conn, 4)
     requested = [attempts[2], attempts[0], attempts[3], attempts[1]]
-    found = await cursors.claim_cursors(conn, requested, 3, supported=CARRIED)
+    found = await cursors.claim_cursors(conn, requested, 3, supported=SUPPORTED)
     assert [cursor.attempt_id for cursor in found] == requested[:3]
 
 
@@ -140,7 +140,7 @@ async def test_a_claim_shows_that_an_attempt_has_ended(conn: AsyncConnection) ->
 async def test_an_attempt_of_another_rulebook_is_not_claimed(conn: AsyncConnection) -> None:
     [attempt] = await make_room(conn)
     await conn.execute(update(ExamAttempt).values(rulebook_version=2))
-    assert await cursors.claim_cursors(conn, [attempt], 1, supported=CARRIED) == []
+    assert await cursors.claim_cursors(conn, [attempt], 1, supported=SUPPORTED) == []
     assert [
         cursor.rulebook_version for cursor in await cursors.claim_cursors(conn, [attempt], 1, supported={1, 2})
     ] == [2]
@@ -204,6 +204,6 @@ async def test_a_claim_never_waits(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         attempts = await make_room(conn)
     async with engine.begin() as first, engine.begin() as second:
-        await cursors.claim_cursors(first, attempts, 1, supported=CARRIED)
+        await cursors.claim_cursors(first, attempts, 1, supported=SUPPORTED)
         # A claim that waited would raise after lock_timeout.
-        assert await cursors.claim_cursors(second, attempts, 1, supported=CARRIED) == []
+        assert await cursors.claim_cursors(second, attempts, 1, supported=SUPPORTED) == []

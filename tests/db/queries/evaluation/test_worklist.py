@@ -11,7 +11,7 @@ from db.queries.evaluation import cursors, worklist
 from protocol.roles import Role
 from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
 
-CARRIED = {1}
+SUPPORTED = {1}
 
 
 async def make_room(conn: AsyncConnection, students: int = 1) -> list[UUID]:
@@ -22,7 +22,7 @@ async def make_room(conn: AsyncConnection, students: int = 1) -> list[UUID]:
 
 async def fold(conn: AsyncConnection, attempt_id: UUID) -> None:
     """Move the cursor of an attempt past everything it has."""
-    claimed = await cursors.claim_cursors(conn, [attempt_id], 1, supported=CARRIED)
+    claimed = await cursors.claim_cursors(conn, [attempt_id], 1, supported=SUPPORTED)
     reading = await cursors.read_events(conn, claimed)
     await cursors.store_cursors(conn, [cursors.Advance(claimed[0], reading.events[attempt_id], None)])
 
@@ -36,7 +36,7 @@ async def make_old_stream(conn: AsyncConnection, attempt_id: UUID, days: float) 
 
 
 async def listed(conn: AsyncConnection, days_ago: int = 0) -> list[UUID]:
-    found = await worklist.list_unfolded(conn, 100, supported=CARRIED, days_ago=days_ago)
+    found = await worklist.list_unfolded(conn, 100, supported=SUPPORTED, days_ago=days_ago)
     return [unfolded.attempt_id for unfolded in found.waiting]
 
 
@@ -60,28 +60,28 @@ async def test_the_attempt_that_waits_longest_is_first(conn: AsyncConnection) ->
             .where(MonitoringEvent.stream_id == stream)
             .values(server_timestamp=now - timedelta(seconds=age))
         )
-    found = (await worklist.list_unfolded(conn, 2, supported=CARRIED)).waiting
+    found = (await worklist.list_unfolded(conn, 2, supported=SUPPORTED)).waiting
     assert [unfolded.attempt_id for unfolded in found] == [attempts[1], attempts[2]]
     assert found[0].lag_ms == pytest.approx(30_000, abs=5_000)
 
 
 async def test_attempts_that_are_stuck_can_be_passed_over(conn: AsyncConnection) -> None:
     first, second = await make_room(conn, 2)
-    found = await worklist.list_unfolded(conn, 10, supported=CARRIED, besides=[first])
+    found = await worklist.list_unfolded(conn, 10, supported=SUPPORTED, excluded=[first])
     assert [unfolded.attempt_id for unfolded in found.waiting] == [second]
 
 
 async def test_another_rulebook_is_left_to_a_worker_that_carries_it_and_counted(conn: AsyncConnection) -> None:
     ours, *theirs = await make_room(conn, 4)
     await conn.execute(update(ExamAttempt).where(ExamAttempt.id.in_(theirs)).values(rulebook_version=2))
-    found = await worklist.list_unfolded(conn, 1, supported=CARRIED)
+    found = await worklist.list_unfolded(conn, 1, supported=SUPPORTED)
     assert ([unfolded.attempt_id for unfolded in found.waiting], found.unsupported) == ([ours], 3)
     assert [
-        unfolded.attempt_id for unfolded in await worklist.find_unfolded(conn, [ours, *theirs], supported=CARRIED)
+        unfolded.attempt_id for unfolded in await worklist.find_unfolded(conn, [ours, *theirs], supported=SUPPORTED)
     ] == [ours]
     assert (await worklist.list_unfolded(conn, 10, supported={1, 2})).unsupported == 0
     await fold(conn, ours)
-    found = await worklist.list_unfolded(conn, 1, supported=CARRIED)
+    found = await worklist.list_unfolded(conn, 1, supported=SUPPORTED)
     assert (found.waiting, found.unsupported) == ([], 3)
 
 
@@ -90,7 +90,7 @@ async def test_streams_of_older_days_are_read_only_on_request(conn: AsyncConnect
     await fold(conn, attempt)
     await make_old_stream(conn, attempt, 5.5)
     assert [days for days in range(9) if await listed(conn, days)] == [5]
-    assert len(await worklist.find_unfolded(conn, [attempt], supported=CARRIED)) == 1
+    assert len(await worklist.find_unfolded(conn, [attempt], supported=SUPPORTED)) == 1
 
 
 async def test_every_age_belongs_to_recent_streams_or_to_a_day(conn: AsyncConnection) -> None:
@@ -114,6 +114,6 @@ async def test_days_without_streams_are_skipped(conn: AsyncConnection) -> None:
 async def test_of_named_attempts_only_those_with_new_events_are_returned(conn: AsyncConnection) -> None:
     folded, waiting, unnamed = await make_room(conn, 3)
     await fold(conn, folded)
-    found = await worklist.find_unfolded(conn, [folded, waiting], supported=CARRIED)
+    found = await worklist.find_unfolded(conn, [folded, waiting], supported=SUPPORTED)
     assert [unfolded.attempt_id for unfolded in found] == [waiting]
     assert unnamed in await listed(conn)

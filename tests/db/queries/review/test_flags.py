@@ -109,7 +109,7 @@ async def test_the_flags_of_an_attempt_are_read_in_the_order_in_which_they_were_
     exported = await flags.list_exam_cases(conn, seeded.exam_id, after=None, limit=2)
     rest = await flags.list_exam_cases(conn, seeded.exam_id, after=exported[-1].record.flag_id, limit=2)
     assert [case.record.flag_id for case in [*exported, *rest]] == made
-    assert [(flag.flag_id, flag.places) for flag in await flags.read_cited_events(conn, seeded.attempt_id)] == [
+    assert [(flag.flag_id, flag.events) for flag in await flags.read_cited_events(conn, seeded.attempt_id)] == [
         (flag, []) for flag in made
     ]
 

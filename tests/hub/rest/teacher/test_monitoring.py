@@ -195,14 +195,14 @@ def test_an_event_that_many_flags_cite_counts_once() -> None:
 
 
 def test_notes_and_unconfirmed_reported_flags_make_no_anomaly() -> None:
-    places = [(uuid4(), number) for number in range(4)]
+    events = [(uuid4(), number) for number in range(4)]
     citing = group_citations(
         [
-            CitedEvents(uuid4(), FlagSource.RULE, FlagStatus.OPEN, Severity.NORMAL, places[:1]),
-            CitedEvents(uuid4(), FlagSource.SERVICE, FlagStatus.OPEN, Severity.CRITICAL, places[1:2]),
-            CitedEvents(uuid4(), FlagSource.RULE, FlagStatus.WITHDRAWN, Severity.CRITICAL, places[2:3]),
-            CitedEvents(uuid4(), FlagSource.TEACHER, FlagStatus.CONFIRMED, Severity.CRITICAL, places[3:]),
+            CitedEvents(uuid4(), FlagSource.RULE, FlagStatus.OPEN, Severity.NORMAL, events[:1]),
+            CitedEvents(uuid4(), FlagSource.SERVICE, FlagStatus.OPEN, Severity.CRITICAL, events[1:2]),
+            CitedEvents(uuid4(), FlagSource.RULE, FlagStatus.WITHDRAWN, Severity.CRITICAL, events[2:3]),
+            CitedEvents(uuid4(), FlagSource.TEACHER, FlagStatus.CONFIRMED, Severity.CRITICAL, events[3:]),
         ]
     )
-    assert citing.anomalies == citing.critical == {places[3]}
-    assert citing.flags.keys() == set(places)
+    assert citing.anomalies == citing.critical == {events[3]}
+    assert citing.flags.keys() == set(events)

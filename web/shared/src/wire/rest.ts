@@ -136,7 +136,7 @@ export interface Citation {
   data: Record<string, unknown>;
 }
 
-/** The place of an event: its stream and its sequence number. */
+/** The position of an event: its stream and its sequence number. */
 export interface CitedEvent {
   stream_id: string;
   seq: number;
@@ -291,7 +291,7 @@ export interface Figures {
   as_of: number;
 }
 
-/** The place of every cited event, `[stream_id, seq]`, and copies of the first ones. */
+/** The position of every cited event, `[stream_id, seq]`, and copies of the first events. */
 export interface FlagEvidence {
   cited: [string, number][];
   events: Citation[];
