@@ -29,6 +29,32 @@ export default defineConfig({
   ssr: { resolve: { conditions: [SOURCE, ...defaultServerConditions] } },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   worker: { format: "es" },
-  // A busy machine must not fail a test: tests wait for an event, with their own timeout.
-  test: { environment: "happy-dom", include: ["*/src/**/*.test.{ts,tsx}"], testTimeout: 20_000 },
+  test: {
+    environment: "happy-dom",
+    // A busy machine must not fail a test: tests wait for an event, with their own timeout.
+    testTimeout: 20_000,
+    pool: "threads",
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "shared DOM",
+          include: ["{console,docs,proctor,shared}/src/**/*.test.{ts,tsx}"],
+          exclude: ["proctor/src/build.test.ts"],
+          // Starting a DOM takes most of the time: the files of a worker share it, and its modules.
+          isolate: false,
+          setupFiles: "./test-setup.ts",
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "isolated",
+          // Tests of the exam page replace modules (`vi.mock`), and the built SDK is imported without a DOM.
+          include: ["exam/src/**/*.test.{ts,tsx}", "proctor/src/build.test.ts"],
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
 });

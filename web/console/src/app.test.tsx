@@ -1,4 +1,5 @@
 import { go } from "@veritas/shared/route.ts";
+import { clock } from "@veritas/shared/time.ts";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { App } from "./app.tsx";
 import { api } from "./state.ts";
@@ -7,7 +8,7 @@ import { type Mounted, mount, respond, settle } from "./testing/mount.tsx";
 
 function signedIn(role: string): Response {
   const user = { id: "u", username: "grace", name: "Grace", role };
-  return Response.json({ access_token: "t", expires_at: Date.now() + 900_000, user, exam_id: null });
+  return Response.json({ access_token: "t", expires_at: clock.now() + 900_000, user, exam_id: null });
 }
 
 async function open(response: () => Promise<Response>, address: string): Promise<Mounted> {
@@ -22,7 +23,8 @@ beforeEach(() => {
   // uPlot uses the pixel ratio when it is loaded; happy-dom does not have it.
   vi.stubGlobal("matchMedia", () => ({ matches: false, addEventListener: () => undefined }));
 });
-afterEach(() => {
+afterEach(async () => {
+  await api.logout();
   vi.restoreAllMocks();
 });
 

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { Api, errorText, type Granted, isTemporary, Problem, Unreachable } from "./api.ts";
+import { clock } from "./time.ts";
 
 const granted = (token: string, inMs = 600_000): Granted => ({
   access_token: token,
-  expires_at: Date.now() + inMs,
+  expires_at: clock.now() + inMs,
   user: { id: "u", username: "ada", name: "Ada", role: "student" },
   exam_id: null,
 });

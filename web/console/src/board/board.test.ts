@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { Board } from "./board.ts";
 import { EXAM, FakeFeed, contents, emptyPart, flagRow, seeded } from "./testing.ts";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { Follower } from "./follower.ts";
 import { EXAM, FakeFeed, contents, emptyPart, seeded } from "./testing.ts";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LiveBoard } from "./live-board.ts";
 import { EXAM, FakeFeed, flagRow, seeded } from "./testing.ts";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { EVENT_MEANINGS } from "@veritas/shared/wire/constants.ts";
 import { EVENTS } from "../texts/events.ts";

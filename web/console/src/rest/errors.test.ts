@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { Problem } from "@veritas/shared/api.ts";
 import { formErrors, limitText } from "./errors.ts";

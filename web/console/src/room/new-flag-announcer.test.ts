@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import type { FlagRow } from "../board/frames.ts";
 import type { NewFlag } from "../board/live-board.ts";

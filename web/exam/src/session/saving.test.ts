@@ -1,4 +1,3 @@
-// @vitest-environment node
 import type { Status } from "@veritas/proctor";
 import { describe, expect, test } from "vitest";
 import { describeSaving, shouldAnnounce } from "./saving.ts";

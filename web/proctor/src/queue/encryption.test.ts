@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { expect, test } from "vitest";
 import type { Event } from "../session/frames.ts";
 import { Encryption } from "./encryption.ts";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS, type Event } from "../session/frames.ts";
 import { CandidateQueue, ProtocolError, LINGER_MS } from "./queue.ts";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { expect, test } from "vitest";
 import { PendingAnswers, answerOf } from "./answers.ts";
 import type { Event } from "./frames.ts";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { ServerClock } from "@veritas/shared/time.ts";
 import { describe, expect, test } from "vitest";
 import { type ClientFrame, DEFAULT_LIMITS, type Event, type HubFrame, type Welcome } from "./frames.ts";

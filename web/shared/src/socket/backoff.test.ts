@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { expect, test } from "vitest";
 import { Backoff, FIRST_DELAY_MS, MAX_DELAY_MS } from "./backoff.ts";
 

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { mayReconnect, PROVEN_MS, Reconnect } from "./reconnect.ts";
 

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { answerText, keyText, pointsError, storedPoints } from "./points.ts";
 

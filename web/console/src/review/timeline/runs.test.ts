@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import type { TimelineEvent } from "../../rest/types.ts";
 import { describeRun, runsOf } from "./runs.ts";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import type { InstructionRow, Result } from "../../board/frames.ts";
 import { codeText, instructionText, noResultText, resultText } from "./results.ts";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { latestFlags, latestUndecided, makeRow } from "./rows.ts";
 import { attempt, boardOf, flag, rowOf, student } from "./testing.ts";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import type { RoomRow } from "./rows.ts";
 import { arrange, countFilters, type Filter, keepOrder } from "./sorting.ts";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { markChoice, missing, newDraft, removeChoice, sameItems, toDraft, toItem, toKind } from "./drafts.ts";
 import type { ItemView } from "../../rest/types.ts";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { isOn, settingsOf, settingValue, withSetting } from "./settings.ts";
 import type { Policy, RuleInfo } from "../../rest/types.ts";
