@@ -1,7 +1,7 @@
 """Reports from external services about an attempt: a text, indicators, and flags that cite events.
 
 A report must never change a score, a label or a status: these fields are rejected by name, and a flag of a report
-counts only after a reviewer confirms it. A report is stored once, even if it is sent again.
+never counts, even if a reviewer confirms it. A report is stored once, even if it is sent again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -116,7 +116,7 @@ async def report_behavior(
     notifier: NamedDependency[Notifier],
     program: NamedDependency[Program],
 ) -> Received:
-    """Store a service's text, indicators and flags. They affect a score only after a reviewer confirms them."""
+    """Store a service's text, indicators and flags. They never affect a score."""
     rule = f"service:{program.name}"
     digest = sha256(msgspec.json.encode(data, order="sorted")).hexdigest()
     async with change(engine, notifier) as unit:

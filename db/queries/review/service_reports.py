@@ -1,6 +1,6 @@
 """Reports of services about an attempt.
 
-A report affects no score until a reviewer confirms one of its flags.
+A report must never affect a score, even if a reviewer confirms one of its flags.
 """
 
 from collections.abc import Sequence

@@ -40,8 +40,8 @@ export const FLAG = {
   policyVersion: (version: number) => `, policy ${version}`,
   reviewerDecides: "A rule raises a flag. A human reviewer decides.",
   sources: {
-    llm: "Suggested by the language model. It counts only when a reviewer confirms it.",
-    service: "Reported by an external service. It counts only when a reviewer confirms it.",
+    llm: "Suggested by the language model. It never changes a score.",
+    service: "Reported by an external service. It never changes a score.",
     teacher: "Raised by a teacher.",
   } as Readonly<Record<string, string>>,
 } as const;

@@ -533,7 +533,7 @@ export interface Metrics {
 /** Progress of the language model's summary; `off` where the exam or the deployment uses no model. */
 export type ModelState = "off" | "pending" | "done" | "failed";
 
-/** One attempt for review. `events_timeline` is ordered by the time at which the hub stored each event, and each stream by its sequence numbers. `next` is the `after` of the next page. `anomaly_events` counts the events that are cited by flags which count and are more than a note, `critical_events` those cited by critical ones. Flags of rules count unless they were dismissed, all others only after they were confirmed. `behavior_analysis` is null until the attempt has ended. */
+/** One attempt for review. `events_timeline` is ordered by the time at which the hub stored each event, and each stream by its sequence numbers. `next` is the `after` of the next page. `anomaly_events` counts the events that are cited by flags which count and are more than a note, `critical_events` those cited by critical ones. Flags of rules count unless they were dismissed or withdrawn, those of teachers once they are confirmed, all others never. `behavior_analysis` is null until the attempt has ended. */
 export interface Monitoring {
   attempt: AttemptSummary;
   total_events: number;

@@ -16,7 +16,7 @@ it("shows what a flag says, and its evidence on request", async () => {
 it("names the source and the reviewer", async () => {
   const flag = { ...FLAG, source: "service", status: "confirmed", reviewed_by: "Grace", reason: "Seen." } as const;
   const page = await mount(<FlagCard flag={flag} decide={null} level={3} />);
-  expect(page.text()).toContain("Reported by an external service.");
+  expect(page.text()).toContain("Reported by an external service. It never changes a score.");
   expect(page.text()).toContain("by Grace: “Seen.”");
   expect(page.host.querySelector("h3")?.textContent).toBe("Left the page");
   page.unmount();
