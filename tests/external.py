@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.ports import free_port
 from veritas.embedded.servers import Servers
@@ -37,7 +38,7 @@ def run_external(scratch: Path | None) -> Iterator[Servers]:
         )
 
 
-def _run_postgres(folder: Path, account: Mapping[str, object], running: ExitStack) -> str:
+def _run_postgres(folder: Path, account: Mapping[str, Any], running: ExitStack) -> str:
     port, password = free_port(), secrets.token_hex(8)
     (folder / "password").write_text(password)
     data = folder / "postgres"
@@ -56,7 +57,7 @@ def _run_postgres(folder: Path, account: Mapping[str, object], running: ExitStac
     return f"postgresql://veritas:{password}@127.0.0.1:{port}/postgres"
 
 
-def _run_redis(redis: str, folder: Path, account: Mapping[str, object], running: ExitStack) -> str:
+def _run_redis(redis: str, folder: Path, account: Mapping[str, Any], running: ExitStack) -> str:
     port, password = free_port(), secrets.token_hex(8)
     argv = [redis, "--bind", "127.0.0.1", "--port", str(port), "--requirepass", password]
     _launch([*argv, "--save", "", "--appendonly", "no", "--dir", str(folder)], folder, account, running)
@@ -64,7 +65,7 @@ def _run_redis(redis: str, folder: Path, account: Mapping[str, object], running:
     return f"redis://:{password}@127.0.0.1:{port}/0"
 
 
-def _account(folder: Path) -> dict[str, object]:
+def _account(folder: Path) -> dict[str, Any]:
     """Whom they run as: PostgreSQL refuses root."""
     if os.geteuid() != 0:
         return {}
@@ -73,13 +74,13 @@ def _account(folder: Path) -> dict[str, object]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def _call(argv: list[str], folder: Path, account: Mapping[str, object]) -> None:
-    subprocess.run(argv, cwd=folder, check=True, stdout=subprocess.DEVNULL, **account)  # type: ignore[call-overload]
+def _call(argv: list[str], folder: Path, account: Mapping[str, Any]) -> None:
+    subprocess.run(argv, cwd=folder, check=True, stdout=subprocess.DEVNULL, **account)
 
 
-def _launch(argv: list[str], folder: Path, account: Mapping[str, object], running: ExitStack) -> None:
+def _launch(argv: list[str], folder: Path, account: Mapping[str, Any], running: ExitStack) -> None:
     log = running.enter_context((folder / f"{Path(argv[0]).name}.log").open("ab"))
-    process = subprocess.Popen(argv, cwd=folder, stdout=log, stderr=log, **account)  # type: ignore[call-overload]
+    process = subprocess.Popen(argv, cwd=folder, stdout=log, stderr=log, **account)
     running.callback(_end, process)
 
 

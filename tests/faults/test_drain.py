@@ -46,7 +46,7 @@ class WorkingCandidate:
             self.codes.append(parting.code)
             return parting
 
-        self.candidate._link._once = noted  # type: ignore[assignment, method-assign]
+        self.candidate._link._once = noted  # type: ignore[assignment, method-assign]  # a spy
 
     async def work(self, limit: asyncio.Semaphore, ending: asyncio.Event) -> None:
         async with AsyncExitStack() as stack:

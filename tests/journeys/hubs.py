@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -68,7 +69,7 @@ async def run_hubs(count: int, database: DatabaseSettings, folder: Path) -> Asyn
         hubs = [Hub(f"http://127.0.0.1:{port}", start("serve", port, database, folder, processes)) for port in ports]
         start("work", 0, database, folder, processes)
         for hub in hubs:
-            await until(lambda hub=hub: _answers(hub.url))  # type: ignore[misc]
+            await until(partial(_answers, hub.url))
         yield hubs
     finally:
         for process in processes:

@@ -1,6 +1,7 @@
 """Cohorts compared with their definition: exactly the attempts that were lost together with enough others."""
 
 from collections.abc import Sequence
+from random import Random
 from uuid import UUID
 
 from hypothesis import given
@@ -91,9 +92,9 @@ def test_no_attempt_is_in_two_cohorts_and_each_counts_its_attempts(losses: list[
 
 
 @given(losses, st.integers(0, 60), st.integers(0, 10**12), st.randoms())
-def test_neither_order_nor_date_matters(losses: list[Loss], online: int, later_ms: int, random: object) -> None:
+def test_neither_order_nor_date_matters(losses: list[Loss], online: int, later_ms: int, random: Random) -> None:
     moved = [Loss(loss.attempt_id, loss.exam_id, loss.lost_at_ms + later_ms) for loss in losses]
-    random.shuffle(moved)  # type: ignore[attr-defined]
+    random.shuffle(moved)
     assert find_cohorts(moved, {EXAM: online}) == find_cohorts(losses, {EXAM: online})
 
 

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from db.notify import HubTopic, Notification, Notifier
+from db.notify import HubTopic, Notification, Notifier, Publisher
 from hub.auth.failures import Failures
 from hub.auth.limits import Allowance, FailureLimits
 from hub.board.listener import Listener
@@ -39,9 +39,9 @@ async def tasks() -> AsyncIterator[DetachedTasks]:
         yield tasks
 
 
-def hub_on(publisher: object, tasks: DetachedTasks, *, per_name: int = 2) -> Failures:
+def hub_on(publisher: Publisher, tasks: DetachedTasks, *, per_name: int = 2) -> Failures:
     limits = FailureLimits(Allowance(per_name=per_name, per_address=100))
-    return Failures(limits, publisher, tasks)  # type: ignore[arg-type]
+    return Failures(limits, publisher, tasks)
 
 
 def fail(failures: Failures, name: str | None = "ada") -> None:

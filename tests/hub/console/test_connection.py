@@ -11,7 +11,7 @@ from hub.board.board import Board
 from hub.console.connection import BUSY_RETRY_MS
 from hub.console.limits import ConsoleLimits
 from hub.server.websocket import CLOSE_NOW
-from hub.sockets import now_ms
+from hub.sockets import now_ms, size_of
 from protocol.codec import Encoding, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.console import (
@@ -150,7 +150,7 @@ async def test_a_large_board_arrives_in_parts_followed_by_its_changes(hub: Conso
         assert first.parts > 5
         await room.sit("Late Lena")
         parts = [first, *[await client.receive(Snapshot) for _ in range(first.parts - 1)]]
-        assert all(len(encode(part, Encoding.JSON).encode()) <= FRAME_BYTES for part in parts)  # type: ignore[union-attr]
+        assert all(size_of(encode(part, Encoding.JSON)) <= FRAME_BYTES for part in parts)
         fresh = await room.fresh()
         assert await client.follow(Board.from_parts(parts), fresh.offset) == fresh
 

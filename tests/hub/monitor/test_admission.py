@@ -1,6 +1,7 @@
 from uuid import uuid4
 
 import pytest
+from litestar.di import Provide
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -38,9 +39,10 @@ async def test_no_candidate_is_admitted_before_the_hub_has_its_lease(
     engine: AsyncEngine, settings: HubSettings, passwords: Passwords
 ) -> None:
     provide = create_app(settings, passwords=passwords).dependencies["candidates"]
+    assert isinstance(provide, Provide)
     async with make_candidate("", engine, settings) as candidate:
         with pytest.raises(Busy):
-            await provide.dependency().admit(await candidate.hello(), wanted)  # type: ignore[union-attr]
+            await provide.dependency().admit(await candidate.hello(), wanted)
 
 
 async def test_a_new_token_must_be_of_the_same_user_and_for_the_same_exam(

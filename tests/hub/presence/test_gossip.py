@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db.notify import HubTopic, Notification, Notifier
+from db.notify import HubTopic, Notification, Notifier, Publisher
 from hub.board.listener import Listener
 from hub.presence.gossip import FOCUS_VALID_S, MESSAGE_ATTEMPTS, Gossip
 from hub.presence.presence import HubPresence
@@ -17,11 +17,11 @@ from veritas.embedded.valkey import Redis
 class PresenceHub:
     """The presence part of one hub, where `consoles` watch the exam."""
 
-    def __init__(self, publisher: object, *consoles: FakeConsole, focus_valid_s: float = FOCUS_VALID_S) -> None:
+    def __init__(self, publisher: Publisher, *consoles: FakeConsole, focus_valid_s: float = FOCUS_VALID_S) -> None:
         self.consoles = list(consoles)
         self.presence = HubPresence()
         self.presence.watch([EXAM] if consoles else [])
-        self.gossip = Gossip(publisher, self, self.presence, interval_s=0.02, focus_valid_s=focus_valid_s)  # type: ignore[arg-type]
+        self.gossip = Gossip(publisher, self, self.presence, interval_s=0.02, focus_valid_s=focus_valid_s)
 
     def watched(self) -> Iterable[tuple[UUID, Iterable[FakeConsole]]]:
         return [(EXAM, self.consoles)] if self.consoles else []

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import Connection, ExamAttempt, HubLease, MonitoringEvent
 from hub.presence.poll import POLL_SHARES, PresencePoll
-from hub.presence.presence import HubPresence
+from hub.presence.presence import HubPresence, StoredConnection
 from tests.factories import make_stream, store_events
 from tests.hub.exam_room import ExamRoom, FakeConnection, FakeConsole, FocusedConsole, make_exam_room, until
 
@@ -131,10 +131,10 @@ async def test_it_continues_after_postgresql_was_away(engine: AsyncEngine, room:
     class FailingPresence(HubPresence):
         failures: list[Exception]
 
-        def merge_connections(self, exam_id: UUID, rows: Iterable[object]) -> None:
+        def merge_connections(self, exam_id: UUID, rows: Iterable[StoredConnection]) -> None:
             if self.failures:
                 raise self.failures.pop()
-            super().merge_connections(exam_id, rows)  # type: ignore[arg-type]
+            super().merge_connections(exam_id, rows)
 
     presence, subscriptions = FailingPresence(), FakeSubscriptions()
     presence.failures = [KeyError("x"), OSError("away"), OSError("away")]

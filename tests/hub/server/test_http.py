@@ -22,7 +22,7 @@ class Hurried(PromptHttp):
     request_s = 0.1
     latest: "Hurried"
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
         Hurried.latest = self
         super().connection_made(transport)
 

@@ -1,4 +1,5 @@
 import doctest
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -57,10 +58,10 @@ def test_coverage_is_a_share(spans: tuple[tuple[int, int | None], ...], ended: i
 
 @given(connected, ends, st.randoms())
 def test_the_order_of_connections_does_not_matter(
-    spans: tuple[tuple[int, int | None], ...], ended: int | None, random: object
+    spans: tuple[tuple[int, int | None], ...], ended: int | None, random: Random
 ) -> None:
     mixed = list(spans)
-    random.shuffle(mixed)  # type: ignore[attr-defined]
+    random.shuffle(mixed)
     assert seen(*mixed, ended=ended) == seen(*spans, ended=ended)
 
 

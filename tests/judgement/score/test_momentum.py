@@ -1,5 +1,6 @@
 import doctest
 from functools import cache
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -116,10 +117,10 @@ def test_another_paste_never_raises_the_lmi(drafts: list[Draft], pastes: list[Pa
 
 @given(drafts, pastes, st.randoms())
 def test_neither_the_order_of_items_nor_of_pastes_matters(
-    drafts: list[Draft], pastes: list[PastedText], random: object
+    drafts: list[Draft], pastes: list[PastedText], random: Random
 ) -> None:
     mixed = list(pastes)
-    random.shuffle(mixed)  # type: ignore[attr-defined]
+    random.shuffle(mixed)
     by_item = sorted(drafts, key=lambda draft: draft.item)
     assert compute_momentum(by_item, mixed) == compute_momentum(drafts, pastes)
 

@@ -1,4 +1,5 @@
 import doctest
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -75,9 +76,9 @@ def test_a_figure_is_unknown_without_values_and_else_within_them(attempts: list[
 
 
 @given(attempts, st.randoms())
-def test_the_order_of_attempts_does_not_matter(attempts: list[FinalAttempt], random: object) -> None:
+def test_the_order_of_attempts_does_not_matter(attempts: list[FinalAttempt], random: Random) -> None:
     mixed = list(attempts)
-    random.shuffle(mixed)  # type: ignore[attr-defined]
+    random.shuffle(mixed)
     assert compute_performance(mixed) == compute_performance(attempts)
 
 

@@ -1,4 +1,5 @@
 import doctest
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -60,9 +61,9 @@ def test_a_score_is_between_zero_and_one(standing: list[CountedFlag], policy: Po
 
 
 @given(flags, st.randoms(), policies)
-def test_a_score_does_not_depend_on_the_order(standing: list[CountedFlag], random: object, policy: Policy) -> None:
+def test_a_score_does_not_depend_on_the_order(standing: list[CountedFlag], random: Random, policy: Policy) -> None:
     mixed = list(standing)
-    random.shuffle(mixed)  # type: ignore[attr-defined]
+    random.shuffle(mixed)
     assert judge(mixed, policy) == judge(standing, policy)
 
 

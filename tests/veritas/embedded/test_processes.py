@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ Until = Callable[[Callable[[], object]], Awaitable[None]]
 IsAlive = Callable[[int], bool]
 
 
-def shell(script: str, **how: object) -> ChildCommand:
-    return ChildCommand(argv=("sh", "-c", script), **how)  # type: ignore[arg-type]
+def shell(script: str, **how: Any) -> ChildCommand:
+    return ChildCommand(argv=("sh", "-c", script), **how)
 
 
 def test_a_run_gets_input_and_returns_its_output() -> None:

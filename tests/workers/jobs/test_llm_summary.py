@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.clock import from_ms
@@ -104,10 +104,10 @@ async def summarizing(
         await model.aclose()
 
 
-async def read(engine: AsyncEngine, attempt_id: UUID) -> BehaviorAnalysis:
+async def read(engine: AsyncEngine, attempt_id: UUID) -> Row[Any]:
     async with engine.connect() as conn:
         found = await conn.execute(select(BehaviorAnalysis).where(BehaviorAnalysis.attempt_id == attempt_id))
-        return found.one()  # type: ignore[return-value]
+        return found.one()
 
 
 async def runs(engine: AsyncEngine) -> list[Any]:

@@ -1,9 +1,11 @@
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import BehaviorAnalysis
@@ -38,20 +40,24 @@ async def seeded(conn: AsyncConnection) -> SeededAttempt:
     return await seed_waiting(conn)
 
 
-def run(attempt_id: UUID, state: ModelState = ModelState.DONE, **values: object) -> NewModelRun:
-    fields = {"revision": 1, "model": "m-1", "input": "shown", "output": "an answer", **values}
-    return NewModelRun(attempt_id=attempt_id, state=state, **fields)  # type: ignore[arg-type]
+def run(attempt_id: UUID, state: ModelState = ModelState.DONE, **values: Any) -> NewModelRun:
+    model_run = NewModelRun(
+        attempt_id=attempt_id, state=state, revision=1, model="m-1", input="shown", output="an answer"
+    )
+    return msgspec.structs.replace(model_run, **values)
 
 
-async def read_analysis(conn: AsyncConnection, seeded: SeededAttempt) -> BehaviorAnalysis:
+async def read_analysis(conn: AsyncConnection, seeded: SeededAttempt) -> Row[Any]:
     found = await conn.execute(
         select(BehaviorAnalysis.__table__).where(BehaviorAnalysis.attempt_id == seeded.attempt_id)
     )
-    return found.one()  # type: ignore[return-value]
+    return found.one()
 
 
-async def claim(conn: AsyncConnection, **options: object) -> list[SummaryRequest]:
-    return await model_runs.claim_requests(conn, **{"limit": 10, "lease_s": 60, **options})  # type: ignore[arg-type]
+async def claim(
+    conn: AsyncConnection, *, limit: int = 10, lease_s: float = 60, among: Collection[UUID] = ()
+) -> list[SummaryRequest]:
+    return await model_runs.claim_requests(conn, limit=limit, lease_s=lease_s, among=among)
 
 
 async def test_a_claimed_analysis_is_not_claimed_again_before_its_lease_ends(

@@ -1,7 +1,7 @@
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.fold_order import Run
@@ -67,7 +67,7 @@ async def test_numbers_that_were_lost_are_not_counted_as_events(conn: AsyncConne
     )
     lost = MonitoringEvent.stream_id == stream, MonitoringEvent.seq == 6
     await conn.execute(
-        MonitoringEvent.__table__.update()  # type: ignore[attr-defined]
+        update(MonitoringEvent)
         .where(*lost)
         .values(event_type="events_lost", data_payload={"from": 2, "reason": "overflow"})
     )
