@@ -20,7 +20,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 AWAY: Final = (SQLAlchemyError, OSError, TimeoutError)
-"""What a query raises while PostgreSQL cannot be reached. It passes by itself, so no task ends because of it."""
+"""The errors of a query while PostgreSQL cannot be reached. It passes by itself, so no task ends because of it."""
 
 LOCK_NOT_AVAILABLE: Final = "55P03"
 

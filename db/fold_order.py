@@ -42,7 +42,7 @@ _decode_lost: Final = msgspec.json.Decoder(_LostSpan).decode
 
 
 def follows(event: StoredEvent, expected: int) -> bool:
-    """Whether an event leaves out no number when `expected` is the next number of its stream.
+    """Return whether an event leaves out no number when `expected` is the next number of its stream.
 
     An `events_lost` covers every number from its `from` to its own.
     """

@@ -38,7 +38,7 @@ RETRIES: Final = 25
 """How often a worker repeats a command to Redis, at most half a second apart. A restart of Redis takes less."""
 
 REDIS_AWAY: Final = (RedisError, OSError, TimeoutError)
-"""What a call raises while Redis is not available."""
+"""The errors of a call while Redis is not available."""
 
 Handler = Callable[..., Coroutine[Any, Any, None]]
 

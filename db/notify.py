@@ -35,7 +35,7 @@ HubTopic = Literal["live", "failures"]
 """Messages between hubs, in their own format."""
 
 Topic = Literal["feed", "instructions", "attempt"]
-"""What changed: the feed of an exam, the instructions of an attempt, or the status of an attempt."""
+"""The kind of change: the feed of an exam, the instructions of an attempt, or the status of an attempt."""
 
 Channel = Literal[Topic, HubTopic, "reconnected", "lost"]
 
@@ -108,17 +108,17 @@ class Notifier:
         return cls(redis, on_failure, bound_s=bound_s, pause_s=pause_s, idle_s=idle_s, jobs_max=jobs_max)
 
     async def enqueue_evaluate(self, attempts: Collection[UUID]) -> None:
-        """Ask the workers to fold the new events of these attempts, in as many jobs as needed."""
+        """Enqueue the fold of the new events of these attempts, in as many jobs as needed."""
         named = list(attempts)
         parts = [named[start : start + ATTEMPTS_PER_JOB] for start in range(0, len(named), ATTEMPTS_PER_JOB)]
         await self._enqueue(EVALUATE, [Evaluate(part) for part in parts], QUEUE)
 
     async def enqueue_analyse(self, attempts: Collection[UUID]) -> None:
-        """Ask the workers to analyze these attempts: they have ended, or the input of their analysis changed."""
+        """Enqueue the analysis of these attempts: they have ended, or the input of their analysis changed."""
         await self._enqueue(ANALYSE, [Analyse(list(attempts))] if attempts else [], QUEUE)
 
     async def enqueue_llm_summary(self, attempts: Collection[UUID]) -> None:
-        """Ask the workers to request summaries of these attempts from a language model."""
+        """Enqueue requests to a language model for summaries of these attempts."""
         await self._enqueue(LLM_SUMMARY, [LlmSummary(list(attempts))] if attempts else [], MODEL_QUEUE)
 
     async def notify(self, channel: Topic, key: UUID) -> None:
@@ -157,7 +157,7 @@ class Notifier:
             await asyncio.sleep(backoff.next_s())
 
     async def is_alive(self) -> bool:
-        """Whether Redis answers a ping in time."""
+        """Return whether Redis answers a ping in time."""
         try:
             async with asyncio.timeout(self._bound_s):
                 await self._redis.ping()

@@ -23,16 +23,16 @@ Detach = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class ChangeNotifier(Protocol):
-    """What a unit needs of `db.notify.Notifier`."""
+    """The part of `db.notify.Notifier` that a unit uses."""
 
     async def notify(self, channel: Literal["feed", "instructions", "attempt"], key: UUID) -> None:
         """Publish that something changed."""
 
     async def enqueue_analyse(self, attempts: Collection[UUID]) -> None:
-        """Ask the workers to analyse these attempts."""
+        """Enqueue the analysis of these attempts."""
 
     async def enqueue_llm_summary(self, attempts: Collection[UUID]) -> None:
-        """Ask the workers to request a summary of these attempts from a language model."""
+        """Enqueue requests to a language model for summaries of these attempts."""
 
 
 class _AuditRow(msgspec.Struct, frozen=True, kw_only=True):

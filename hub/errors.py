@@ -127,7 +127,7 @@ class FrameworkError(RequestError):
 
 
 class Meaning(msgspec.Struct, frozen=True):
-    """What an error means to a client."""
+    """The meaning of an error for a client."""
 
     status: int
     code: str
@@ -225,7 +225,7 @@ exception_handlers: Final[ExceptionHandlersMap] = {Exception: answer}
 
 
 def problems(*kinds: type[Exception]) -> dict[int, ResponseSpec]:
-    """For a handler's `responses`: the problems with which it may answer, with an example of each."""
+    """Build a handler's `responses`: the problems with which it may answer, with an example of each."""
     # Any request may be unreadable. Without this, Litestar documents its own shape of a 400.
     if all(_look_up(kind).status != 400 for kind in kinds):
         kinds = (BadRequest, *kinds)

@@ -14,7 +14,7 @@ from protocol.attempts import AttemptStatus
 
 
 class Action(StrEnum):
-    """What can happen to an attempt."""
+    """An action on an attempt."""
 
     START = "start"
     """The student begins or continues."""

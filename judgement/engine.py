@@ -20,7 +20,7 @@ from protocol.flags import Severity
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What a rule reports, once per episode. `cited` are its events as (stream, sequence number).
+    """One episode, as a rule reports it. `cited` are its events as (stream, sequence number).
 
     The first cited event began the episode, the last one completed it.
     """

@@ -27,7 +27,7 @@ class RuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class RuleState(msgspec.Struct, kw_only=True):
-    """What a rule stores between two events: of bounded size, and encodable by msgspec.
+    """The state of a rule between two events: of bounded size, and encodable by msgspec.
 
     Once rule time has passed `wake_ms`, the rule gets the client's next event of any type. So a lasting state is
     reported while it lasts.

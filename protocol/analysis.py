@@ -58,7 +58,7 @@ class IntegrityStatus(StrEnum):
 
 
 class Observed(msgspec.Struct, frozen=True):
-    """When an attempt ran, and when a client was connected. All times in ms, by PostgreSQL's clock.
+    """The times at which an attempt ran and a client was connected. All times in ms, by PostgreSQL's clock.
 
     `ended_ms` is None while the attempt runs. An open connection ends with None.
     """

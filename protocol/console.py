@@ -103,7 +103,7 @@ ROWS: Final[dict[str, type[Row]]] = {
 
 
 class Since(msgspec.Struct, frozen=True):
-    """What a console already has: all changes up to `offset` of `epoch`."""
+    """The position of a console: it has all changes up to `offset` of `epoch`."""
 
     epoch: str
     offset: int
@@ -236,7 +236,7 @@ class Resync(msgspec.Struct, tag_field="t", tag="resync", frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a command did to one attempt. With `conflict`, `by` names the user who was first, at `at` (ms)."""
+    """The result of a command for one attempt. With `conflict`, `by` names the user who was first, at `at` (ms)."""
 
     attempt_id: UUID
     ok: bool

@@ -11,7 +11,7 @@ EVIDENCE_MAX = 32
 
 
 class Severity(StrEnum):
-    """How urgently a flag needs review. `normal` is a note and needs none."""
+    """The urgency of a review. `normal` is a note and needs none."""
 
     NORMAL = "normal"
     WARNING = "warning"
@@ -19,7 +19,7 @@ class Severity(StrEnum):
 
 
 class FlagSource(StrEnum):
-    """Who raised a flag."""
+    """The origin of a flag."""
 
     RULE = "rule"
     LLM = "llm"

@@ -64,7 +64,7 @@ UNKNOWN_FRAMES = 10
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a client may send, as published in `welcome`. Sizes in bytes."""
+    """The limits of what a client may send, as published in `welcome`. Sizes in bytes."""
 
     frame_bytes: int = FRAME_BYTES
     events_per_frame: int = EVENTS_PER_FRAME

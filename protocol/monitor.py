@@ -204,7 +204,7 @@ class Pong(msgspec.Struct, tag_field="t", tag="pong", frozen=True):
 
 
 class Error(msgspec.Struct, tag_field="t", tag="error", frozen=True):
-    """What was wrong with the last frame. The socket may be closed after it."""
+    """The error in the last frame. The socket may be closed after it."""
 
     code: str
     detail: str

@@ -13,7 +13,7 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a teacher who does not own an exam may do with it."""
+    """A permission of a teacher for an exam that another user created."""
 
     VIEW = "can_view"
     EDIT = "can_edit"
@@ -23,6 +23,6 @@ class Permission(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a service key allows: to send reports about attempts, which affect no score."""
+    """The scope of a service key: to send reports about attempts, which affect no score."""
 
     ANALYSIS = "analysis"

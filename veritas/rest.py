@@ -97,7 +97,7 @@ class SubmissionReceipt(msgspec.Struct, frozen=True):
 
 
 def is_loopback(base_url: str) -> bool:
-    """Whether a hub is on this machine, so that no proxy may be used."""
+    """Return whether a hub is on this machine, so that no proxy may be used."""
     return (urlsplit(base_url).hostname or "") in _LOOPBACK
 
 

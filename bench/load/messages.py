@@ -9,7 +9,7 @@ from bench.figures import Latency
 
 
 class Pace(StrEnum):
-    """How a generator sends."""
+    """The way in which a generator sends."""
 
     FLOOD = "flood"
     """Every client sends as fast as its window allows."""
@@ -29,7 +29,7 @@ class AttemptTicket(msgspec.Struct, frozen=True):
 
 
 class LoadRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to load and how. Without `attempts` no hello is sent. No new frames after `limit_s`."""
+    """The load to make. Without `attempts` no hello is sent. No new frames after `limit_s`."""
 
     url: str
     pace: Pace

@@ -1,4 +1,4 @@
-"""What all tables share: metadata, UUIDv7 keys, and times with a time zone that PostgreSQL sets.
+"""Shared parts of all tables: metadata, UUIDv7 keys, and times with a time zone that PostgreSQL sets.
 
 Defines no table.
 """

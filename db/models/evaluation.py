@@ -60,7 +60,7 @@ class FlagReview(Base):
 
 
 class AnalysisCursor(Base):
-    """How far one attempt is folded. A transaction that changes the attempt's score locks this row first.
+    """The position up to which one attempt is folded. Every change of the attempt's score locks this row first.
 
     `positions` maps stream ids to the last folded number. `fold_order` lists runs `[stream, from, to]` in the order in
     which they were folded; a replay follows it. `facts` counts the folded events. `state` is a checkpoint: the state of

@@ -75,7 +75,7 @@ async def require_creator(conn: AsyncConnection, exam_id: UUID, user_id: UUID) -
 
 
 async def is_permitted(conn: AsyncConnection, exam_id: UUID, user_id: UUID, *any_of: Permission) -> bool:
-    """Whether this user has one of these permissions for this exam."""
+    """Return whether this user has one of these permissions for this exam."""
     found = await conn.execute(select(exists().where(Exam.id == exam_id, permits(user_id, *any_of))))
     return bool(found.scalar_one())
 

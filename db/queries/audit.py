@@ -1,4 +1,4 @@
-"""The audit log: who did what to what, when, and from where.
+"""The audit log: user, action, resource, time and address of each recorded action.
 
 Never changes or deletes a row. Handlers and jobs append through `db.unit`.
 """

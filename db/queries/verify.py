@@ -29,7 +29,7 @@ class Breach(msgspec.Struct, frozen=True):
 
 
 class Extent(msgspec.Struct, frozen=True):
-    """How much there is to check."""
+    """The size of the data to check."""
 
     streams: int
     events: int

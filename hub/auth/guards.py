@@ -67,7 +67,7 @@ class Principal(msgspec.Struct, frozen=True):
     agent: str | None = None
 
     def may_take(self, exam_id: UUID) -> bool:
-        """Whether this sign-in is valid for an attempt at this exam; the queries check the roster."""
+        """Return whether this sign-in is valid for an attempt at this exam; the queries check the roster."""
         return self.role is Role.STUDENT and self.exam_id in (None, exam_id)
 
     def connected_by(self, connection: ASGIConnection[Any, Any, Any, Any]) -> "Principal":
@@ -184,7 +184,7 @@ async def using_ticket(engine: AsyncEngine, ticket: str | None) -> AsyncIterator
 
 
 def origin_allowed(headers: Headers, settings: HubSettings) -> bool:
-    """Whether a request comes from an allowed origin, from the hub's own, or from a program that sends no origin.
+    """Return whether a request comes from an allowed origin, the hub's own, or a program that sends no origin.
 
     `null` and schemes other than http(s) are allowed only by an entry with exactly this spelling.
     """

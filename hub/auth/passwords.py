@@ -36,7 +36,7 @@ class Passwords:
         return await self._run(lambda: bcrypt.hashpw(secret, bcrypt.gensalt(self._cost)).decode())
 
     async def verify(self, password: str, hashed: str | None) -> bool:
-        """Whether the password matches the hash. Without a hash it does not, after the same time.
+        """Return whether the password matches the hash. Without a hash it does not, after the same time.
 
         Raises Invalid over 72 bytes of UTF-8, Busy when the queue is full.
         """

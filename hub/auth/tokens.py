@@ -102,7 +102,7 @@ def verify_upload(token: str, secret: str, *, now_ms: int) -> UploadClaims:
 
 
 def is_upload(token: str) -> bool:
-    """Whether a token claims to be an upload token. It is not verified here."""
+    """Return whether a token claims to be an upload token. It is not verified here."""
     try:
         payload: dict[str, object] = jwt.decode(token, options={"verify_signature": False})
     except (jwt.InvalidTokenError, UnicodeError, RecursionError):

@@ -14,7 +14,7 @@ RETRY_S: Final = 1.0
 
 
 class NotificationSource(Protocol):
-    """Where notifications come from: `db.notify.Notifier`."""
+    """A source of notifications: `db.notify.Notifier`."""
 
     def listen(self) -> AsyncGenerator[Notification, None]:
         """Yield notifications without end."""

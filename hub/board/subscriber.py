@@ -19,7 +19,7 @@ class LiveSubscriber(Protocol):
     encoding: Encoding
 
     def needs_all_values(self, exam_id: UUID) -> bool:
-        """Whether the console needs all live values and can receive them now."""
+        """Return whether the console needs all live values and can receive them now."""
 
     def send_values(self, exam_id: UUID, frames: Sequence[Frame]) -> None:
         """Queue live values that changed."""
@@ -48,7 +48,7 @@ class Subscriber(LiveSubscriber, Protocol):
 
 
 class Subscriptions(Protocol):
-    """Which consoles watch which exams: `hub.board.feeds.Feeds`."""
+    """The consoles that watch each exam: `hub.board.feeds.Feeds`."""
 
     def watched(self) -> Iterable[tuple[UUID, Iterable[LiveSubscriber]]]:
         """Return every watched exam with its consoles."""

@@ -51,7 +51,7 @@ class ConnectionEnd(Exception):
 
 
 class ConsoleContext(msgspec.Struct, frozen=True):
-    """What the connections of one hub process share."""
+    """The parts that all consoles of one hub process share."""
 
     engine: AsyncEngine
     feeds: Feeds
@@ -124,7 +124,7 @@ class ConsoleConnection:
         self._wake.set()
 
     def needs_all_values(self, exam_id: UUID) -> bool:
-        """Whether the console needs all live values and can receive them now."""
+        """Return whether the console needs all live values and can receive them now."""
         return self._queue.needs_all_values(exam_id) and self._queue.can_send_values(exam_id)
 
     def send_values(self, exam_id: UUID, frames: Sequence[sockets.Frame]) -> None:

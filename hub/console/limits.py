@@ -1,4 +1,4 @@
-"""How long a console may be silent, stalled or signed in, and how much it may request at once."""
+"""The limits of a console: times for hello, silence, stalls and sign-in, and the number of requests."""
 
 import msgspec
 

@@ -144,14 +144,14 @@ class SendQueue:
             self.send_values(exam_id, frames)
 
     def can_send_values(self, exam_id: UUID) -> bool:
-        """Whether live values would be sent soon, after their board."""
+        """Return whether live values would be sent soon, after their board."""
         board = self._boards.get(exam_id)
         if board is None or board.needs_snapshot or board.snapshot is not None:
             return False
         return self._deltas_size <= LIVE_BYTES
 
     def needs_all_values(self, exam_id: UUID) -> bool:
-        """Whether live values were left out, or none were sent yet."""
+        """Return whether live values were left out, or none were sent yet."""
         board = self._boards.get(exam_id)
         return board is not None and board.needs_all_values
 

@@ -49,7 +49,7 @@ class AdmittedCandidate(msgspec.Struct, frozen=True):
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
-    """What the candidates' sockets of one hub work with."""
+    """The parts that all candidates' sockets of one hub share."""
 
     settings: HubSettings
     timing: Timing

@@ -1,4 +1,4 @@
-"""When a client whose attempt has ended has delivered its queue, so that its socket can be closed with 4410.
+"""Decide when the socket of an ended attempt can be closed with 4410: its client has delivered its queue.
 
 Pure: closes nothing and has no clock.
 """
@@ -9,7 +9,7 @@ from protocol.monitor import Attempt
 
 
 class AttemptEnding:
-    """What a session knows about the end of its attempt and about the rest of its client's queue."""
+    """The end of a session's attempt, and the rest of its client's queue."""
 
     def __init__(self, times: SessionTimes, now_ms: int) -> None:
         self._times = times

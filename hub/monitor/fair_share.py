@@ -17,7 +17,7 @@ LONG_S: Final = 0.005
 
 
 class FairShare:
-    """What one socket has done since its last pause."""
+    """The work of one socket since its last pause."""
 
     def __init__(self) -> None:
         self._frames = 0

@@ -1,4 +1,4 @@
-"""Which instructions a session sends now: new ones first, and again those without a `done`.
+"""Select the instructions that a session sends now: new ones first, then again those without a `done`.
 
 Pure: sends nothing and has no clock.
 """

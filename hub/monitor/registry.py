@@ -33,7 +33,7 @@ POLL_S: Final = 2.0
 
 
 class RegisteredSocket(Protocol):
-    """What the registry needs of a candidate's socket. Every method returns at once."""
+    """The part of a candidate's socket that the registry uses. Every method returns at once."""
 
     @property
     def attempt_id(self) -> UUID:
@@ -72,7 +72,7 @@ class Registry(Service):
         self._engine = engine
         self._budget = budget
         self.window = budget.window()
-        """What every candidate may have unacknowledged now."""
+        """The window of every candidate now."""
         self._sockets: set[RegisteredSocket] = set()
         self._empty = asyncio.Event()
         self._newest: dict[UUID, RegisteredSocket] = {}

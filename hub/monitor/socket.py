@@ -60,7 +60,7 @@ class CandidateSocket:
 
     @property
     def opening(self) -> OpenedConnection:
-        """What the hello opened, once it is accepted."""
+        """The connection that the hello opened, once it is accepted."""
         assert self._admitted is not None
         return self._admitted.opening
 

@@ -6,7 +6,7 @@ from protocol import limits
 
 
 class SessionTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a session waits for what."""
+    """The time limits of a session."""
 
     hello_ms: int = limits.HELLO_MS
     """From the handshake to the hello."""

@@ -1,1 +1,1 @@
-"""Which candidates are connected now, at any hub. Never stored."""
+"""Presence: the candidates that are connected now, at any hub. Never stored."""

@@ -35,7 +35,7 @@ FOCUS_MAX: Final = 2_000
 
 
 class PresenceMessage(msgspec.Struct, frozen=True, array_like=True):
-    """What the hub `publisher` reports about an exam; `focus` requests counts for the attempts in its focus."""
+    """The report of the hub `publisher` about an exam; `focus` requests counts for the attempts in its focus."""
 
     publisher: UUID
     exam_id: UUID

@@ -86,7 +86,7 @@ class StoredStream(Protocol):
 
 
 class PresenceUpdate(msgspec.Struct, frozen=True, array_like=True):
-    """What another hub reports about one attempt; `seen_at` in ms since the epoch.
+    """The report of another hub about one attempt; `seen_at` in ms since the epoch.
 
     `online` is whether the connection `generation` is open; `seq` is the last stored number of `stream`.
     """
@@ -100,7 +100,7 @@ class PresenceUpdate(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What the next broadcast sends: `values` to every console, and `counted` to consoles with these in focus."""
+    """The content of the next broadcast: `values` to every console, and `counted` to consoles with these in focus."""
 
     values: list[console.Presence] = []
     counted: frozenset[int] = frozenset()
@@ -120,7 +120,7 @@ class _Attempt(msgspec.Struct):
     events: int = 0
 
     def accepts(self, generation: int) -> bool:
-        """Whether a report from elsewhere counts: the hub of a connection knows best, and an end is final."""
+        """Return whether a report from elsewhere counts: the hub of a connection knows best, and an end is final."""
         return generation > self.generation or (
             generation == self.generation and not (self.is_local or self.has_closed)
         )

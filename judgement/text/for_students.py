@@ -1,4 +1,4 @@
-"""What a student reads about an ended attempt, in plain words.
+"""Texts for a student about an ended attempt, in plain words.
 
 It never contains a label, and no details of a flag before a reviewer has decided about it.
 """

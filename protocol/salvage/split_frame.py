@@ -1,4 +1,4 @@
-"""What splitting a frame gives, and how it fails. It reads no bytes itself."""
+"""The result of splitting a frame, and the error if that fails. It reads no bytes itself."""
 
 import msgspec
 

@@ -31,7 +31,7 @@ from workers.state_cache import make_flag
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """How much is held in memory at a time."""
+    """The limits of what is held in memory at a time."""
 
     attempts: int = 100
     events: int = 20_000

@@ -232,7 +232,7 @@ class Candidate:
             await asyncio.gather(*beside, return_exceptions=True)
 
     def _returns_after(self, code: int) -> bool:
-        """Whether to reconnect. After an end too, if events were recorded since the last hello."""
+        """Return whether to reconnect. After an end too, if events were recorded since the last hello."""
         is_behind = code == CloseCode.ENDED and len(self._queue) > 0 and self._recorded > self._recorded_before
         return is_behind or may_reconnect(code)
 

@@ -184,7 +184,7 @@ class Socket(Generic[FrameT]):
 
 @dataclass(frozen=True, slots=True)
 class _Parting:
-    """How a connection ended, or failed to open."""
+    """The end of a connection, or the failure to open it."""
 
     code: int
     detail: str

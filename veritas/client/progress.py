@@ -1,4 +1,4 @@
-"""How far a console has followed the feed of one exam. Pure: classifies frames and never stores a row."""
+"""The position of a console in the feed of one exam. Pure: classifies frames and never stores a row."""
 
 from enum import Enum, auto
 
@@ -6,7 +6,7 @@ from protocol.console import Delta, Resync, Since, Snapshot
 
 
 class FrameKind(Enum):
-    """What a frame means for a follower: apply it, ignore it, or ask again because rows are missing."""
+    """The meaning of a frame for a follower: apply it, ignore it, or watch again because rows are missing."""
 
     NEW = auto()
     OLD = auto()

@@ -240,7 +240,7 @@ class CandidateQueue:
         return islice(chain(self._known, self._fresh), self._sent, None)
 
     def _may_go(self, size: int) -> bool:
-        """Whether an event of this size may be sent. With nothing outstanding, any event may."""
+        """Return whether an event of this size may be sent. With nothing outstanding, any event may."""
         if self._is_rotating or self._window.events < 1 or self._window.bytes < 1:
             return False
         if self._sent == 0:

@@ -1,4 +1,4 @@
-"""When and where to reconnect, and when to renew a sign-in. Pure: never waits and has no clock.
+"""Decide when and where to reconnect, and when to renew a sign-in. Pure: never waits and has no clock.
 
 After a drain the pause is uniform within the time that the hub named. Otherwise full jitter: uniform in [0, 0.5 s],
 [0, 1 s] and so on up to [0, 30 s], starting again after a connection that worked.

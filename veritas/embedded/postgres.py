@@ -161,13 +161,13 @@ class Postgres(Server):
         )
 
     def is_ready(self, pid: int) -> bool:
-        """Whether `postmaster.pid` says `ready` for this pid, and the socket answers."""
+        """Return whether `postmaster.pid` says `ready` for this pid, and the socket answers."""
         lines = self._read_lock_file()
         ready = len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
         return ready and exchange(self.socket) is not None
 
     def is_passing(self, complaint: str) -> bool:
-        """Whether backends of a killed run still hold the shared memory; they will end soon."""
+        """Return whether backends of a killed run still hold the shared memory; they will end soon."""
         return "still in use" in complaint
 
     def _read_lock_file(self) -> list[str]:

@@ -92,7 +92,7 @@ def unprivileged_account() -> SystemAccount:
 
 
 def may_enter(directory: Path, uid: int, gid: int) -> bool:
-    """Whether the mode of a directory lets this user and group enter it."""
+    """Return whether the mode of a directory lets this user and group enter it."""
     status = directory.stat()
     if status.st_uid == uid:
         return bool(status.st_mode & 0o100)
@@ -102,7 +102,7 @@ def may_enter(directory: Path, uid: int, gid: int) -> bool:
 
 
 def has_name(uid: int) -> bool:
-    """Whether the system has a name for this uid."""
+    """Return whether the system has a name for this uid."""
     try:
         pwd.getpwuid(uid)
     except KeyError:

@@ -41,10 +41,10 @@ class Server(ABC):
 
     @abstractmethod
     def is_ready(self, pid: int) -> bool:
-        """Whether the run with this pid accepts connections."""
+        """Return whether the run with this pid accepts connections."""
 
     def is_passing(self, complaint: str) -> bool:  # noqa: ARG002 - most servers have no such complaint
-        """Whether the cause of a failed start will be gone in a moment."""
+        """Return whether the cause of a failed start will be gone in a moment."""
         return False
 
     @classmethod

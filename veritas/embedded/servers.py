@@ -101,7 +101,7 @@ def lock_data_dir(data_dir: Path) -> Iterator[None]:
 
 
 def is_locked(data_dir: Path) -> bool:
-    """Whether a process has locked this data directory."""
+    """Return whether a process has locked this data directory."""
     try:
         with (data_dir / "lock").open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

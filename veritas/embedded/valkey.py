@@ -56,7 +56,7 @@ class Redis(Server):
         return ChildCommand(argv=tuple(argv), environ=bare_environ(), directory=Path("/"), log=self.log)
 
     def is_ready(self, pid: int) -> bool:  # noqa: ARG002 - a new run takes over the socket
-        """Whether the server answers PING."""
+        """Return whether the server answers PING."""
         return exchange(self.socket, b"PING\r\n") == b"+PONG\r\n"
 
 

@@ -51,7 +51,7 @@ FOLDS: Final = 2
 
 
 class FoldOutcome(msgspec.Struct, frozen=True):
-    """Which attempts this worker claimed, which of them it folded, and which of these have no events left."""
+    """The attempts that this worker claimed, those that it folded, and those of them that have no events left."""
 
     claimed: set[UUID]
     folded: set[UUID]

@@ -1,4 +1,4 @@
-"""What a model gets about one attempt: numbered events, flags, figures, and the student's own texts between marks.
+"""The input of a model for one attempt: numbered events, flags, figures, and the student's own texts between marks.
 
 Pure. It never passes on a name or an e-mail address, and no text of a student is ever an instruction: each text is
 between two marks that it cannot contain, and the instructions explain the marks to the model.

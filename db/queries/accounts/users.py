@@ -27,7 +27,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class SignIn(msgspec.Struct, frozen=True):
-    """What a password check needs. An account without a hash has no password."""
+    """An account for a password check. One without a hash has no password."""
 
     account: Account
     password_hash: str | None
@@ -115,7 +115,7 @@ async def record_login(conn: AsyncConnection, user_id: UUID, ip: str | None) -> 
 
 
 async def may_create_exams(conn: AsyncConnection, user_id: UUID) -> bool:
-    """Whether this active user is an administrator, or a teacher with this right."""
+    """Return whether this active user is an administrator, or a teacher with this right."""
     found = await conn.execute(
         select((User.role == Role.ADMIN) | func.coalesce(TeacherProfile.can_create_exams, False))
         .join(TeacherProfile, TeacherProfile.user_id == User.id, isouter=True)

@@ -30,7 +30,7 @@ RESPONSES: Final = "responses"
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """How to end an attempt: from one of the statuses `sources` (see `judgement.attempts`), with this event.
+    """The way to end an attempt: from one of the statuses `sources` (see `judgement.attempts`), with this event.
 
     `exam_id` and `student_id` are conditions on the attempt. `answers` are submitted with the end, and count.
     """

@@ -48,7 +48,7 @@ _HAS_BEEN_AVAILABLE: Final = text(
 
 
 async def has_been_available(conn: AsyncConnection, patience_s: float = PATIENCE_S) -> bool:
-    """Whether PostgreSQL and at least one hub have run without a gap for `patience_s`."""
+    """Return whether PostgreSQL and at least one hub have run without a gap for `patience_s`."""
     found = await conn.execute(_HAS_BEEN_AVAILABLE, {"patience": timedelta(seconds=patience_s)})
     return bool(found.scalar_one())
 

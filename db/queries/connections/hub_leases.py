@@ -91,7 +91,7 @@ async def delete_ended_leases(conn: AsyncConnection) -> int:
 
 
 def is_dead(hub: SQLCoreOperations[UUID]) -> ColumnElement[bool]:
-    """Whether the lease of a hub has ended or expired. A hub that never had a lease is not known to be dead."""
+    """Return whether the lease of a hub has ended or expired. A hub that never had a lease is not known to be dead."""
     ended = HubLease.ended_at.is_not(None) | (HubLease.expires_at < func.clock_timestamp())
     return select(HubLease.hub).where(HubLease.hub == hub, ended).exists()
 

@@ -55,7 +55,7 @@ class CohortOutage(msgspec.Struct, frozen=True):
 
 
 class LossReport(msgspec.Struct, frozen=True):
-    """What to record for one loss: the outage that it is part of, its silence, or both."""
+    """The events to record for one loss: the outage that it is part of, its silence, or both."""
 
     client: LostClient
     outage: CohortOutage | None

@@ -22,7 +22,7 @@ from protocol.events import StoredEvent
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """Where a fold can continue: a stored state, and the events folded after it, in order."""
+    """The point at which a fold can continue: a stored state, and the events folded after it, in order."""
 
     state: bytes
     events: Sequence[StoredEvent]

@@ -127,7 +127,7 @@ async def _observe(conn: AsyncConnection, attempts: Sequence[Row[Any]]) -> dict[
 
 
 def _is_changed(row: Row[Any], score: Score) -> bool:
-    """Whether to store a score. While an attempt runs, a change of coverage within its tenth is not stored."""
+    """Return whether to store a score. While an attempt runs, a change of coverage within its tenth is not stored."""
     if row.completed_at is not None:
         return score != _stored(row)
     return _row(row.id, score) != _row(row.id, _stored(row))

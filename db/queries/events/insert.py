@@ -69,7 +69,7 @@ _Found = dict[tuple[UUID, int], tuple[str | None, str | None]]
 
 
 class InsertOutcome(msgspec.Struct, frozen=True):
-    """What happened to segments that were not stored by COPY.
+    """The result for segments that were not stored by COPY.
 
     `refused` are numbers that became tombstones although the hub had accepted them. `known` was stored before. A stream
     in `returned` must not be acknowledged; the reason is `hole`, `overtaken` (a newer connection of its client closed
@@ -93,7 +93,7 @@ class _Unstorable(Exception):
 
 
 def is_poison(error: BaseException) -> bool:
-    """Whether a row caused the failure, so that repeating it cannot help."""
+    """Return whether a row caused the failure, so that repeating it cannot help."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in POISON_CLASSES
     return isinstance(error, _UNENCODABLE)

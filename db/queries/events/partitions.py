@@ -45,7 +45,7 @@ async def count_days_ahead(conn: AsyncConnection) -> int:
 
 
 async def is_default_empty(conn: AsyncConnection) -> bool:
-    """Whether every event is in a partition of its day."""
+    """Return whether every event is in a partition of its day."""
     found = await conn.execute(text("SELECT NOT EXISTS (SELECT FROM monitoring_events_default)"))
     return bool(found.scalar_one())
 

@@ -30,7 +30,7 @@ class ServerEvent(msgspec.Struct, frozen=True):
 
 
 class AppendedEvents(msgspec.Struct, frozen=True):
-    """Where events were appended: up to number `last` of this stream, at this time of PostgreSQL's clock."""
+    """The result of an append: events up to number `last` of this stream, at a time of PostgreSQL's clock."""
 
     stream_id: UUID
     last: int

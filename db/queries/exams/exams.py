@@ -53,7 +53,7 @@ class ExamView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LockedExam(msgspec.Struct, frozen=True):
-    """What an edit must be consistent with. The exam is locked until COMMIT."""
+    """The stored values that an edit must be consistent with. The exam is locked until COMMIT."""
 
     version: int
     is_published: bool

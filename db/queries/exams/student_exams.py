@@ -18,7 +18,7 @@ from protocol.attempts import RUNNING, AttemptStatus, ShownStatus, show_status
 
 
 class EnrolmentState(StrEnum):
-    """What a student can do with an exam: wait, start, continue, nothing, or read the results."""
+    """The state of an exam for a student, who can wait, start, continue, do nothing, or read the results."""
 
     UPCOMING = "upcoming"
     OPEN = "open"

@@ -82,7 +82,7 @@ class CitedEvents(msgspec.Struct, frozen=True):
 
 
 class FlagFilter(msgspec.Struct, frozen=True):
-    """Which flags of an exam to list; None means any."""
+    """A filter for the flags of an exam; None means any."""
 
     status: FlagStatus | None = None
     severity: Severity | None = None

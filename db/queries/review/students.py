@@ -193,7 +193,7 @@ def _count(user_id: UUID, exam_id: UUID | None) -> Subquery:
 def _has_other_exams(
     student_id: ColumnElement[UUID] | InstrumentedAttribute[UUID], user_id: UUID
 ) -> ColumnElement[bool]:
-    """Whether a student has taken an exam that this user may not see."""
+    """Return whether a student has taken an exam that this user may not see."""
     return (
         exists()
         .where(ExamAttempt.student_id == student_id, ExamAttempt.exam_id == Exam.id)

@@ -53,7 +53,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventFilter(msgspec.Struct, frozen=True):
-    """Which events to list; None means any. With `cited`, only these events."""
+    """A filter for events; None means any. With `cited`, only these events."""
 
     event_type: str | None = None
     severity: str | None = None

@@ -22,7 +22,7 @@ from protocol.attempts import AttemptStatus, ItemKind
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """Whose attempts may be read: a student's, only of one exam after a sign-in with its code."""
+    """The student who reads attempts. After a sign-in with an exam code, only those of that exam."""
 
     student_id: UUID
     only_exam: UUID | None = None
@@ -127,7 +127,7 @@ async def list_item_names(conn: AsyncConnection, attempt_id: UUID, owner: Owner)
 
 
 async def is_stored(conn: AsyncConnection, attempt_id: UUID, stream_id: UUID, seq: int) -> bool:
-    """Whether a stream is stored up to this number. True for a stream of another attempt: nothing more will arrive."""
+    """Return whether a stream is stored up to this number; also True for a stream of another attempt."""
     last = (
         select(func.coalesce(func.max(MonitoringEvent.seq), 0))
         .where(MonitoringEvent.stream_id == EventStream.id)

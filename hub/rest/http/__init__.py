@@ -1,1 +1,1 @@
-"""What all REST handlers share: fields, paging, audit, CSV and the OpenAPI schema."""
+"""Shared parts of all REST handlers: fields, paging, audit, CSV and the OpenAPI schema."""

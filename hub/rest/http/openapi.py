@@ -17,7 +17,7 @@ class DescribedStructs(OpenAPISchemaPlugin):
         self._structs: Final = StructSchemaPlugin()
 
     def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
-        """Whether the field is a struct."""
+        """Return whether the field is a struct."""
         return self._structs.is_plugin_supported_field(field_definition)
 
     def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: SchemaCreator) -> Schema:

@@ -63,9 +63,9 @@ async def submit(
     principal: NamedDependency[Principal],
     data: JSONBody[Submission | None] = None,
 ) -> Receipt:
-    """Submit an attempt. The hub waits a few seconds for events that are still on their way. Again: the same receipt.
+    """Submit an attempt. The hub waits a few seconds for events that are still on their way.
 
-    Answers that come after the end are kept as revisions that do not count.
+    A repeated request gets the same receipt. Answers that come after the end are kept as revisions that do not count.
     """
     submission = data or Submission()
     owner = Owner(principal.user_id, principal.exam_id)

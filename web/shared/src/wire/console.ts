@@ -87,7 +87,7 @@ export interface FlagRow {
   reason: string | null;
 }
 
-/** Who raised a flag. */
+/** The origin of a flag. */
 export type FlagSource = "llm" | "rule" | "service" | "teacher";
 
 /** The status of a flag's review. Only reviewers change it. */
@@ -130,7 +130,7 @@ export interface Live {
   since: number | null;
 }
 
-/** What a command did to one attempt. With `conflict`, `by` names the user who was first, at `at` (ms). */
+/** The result of a command for one attempt. With `conflict`, `by` names the user who was first, at `at` (ms). */
 export interface Outcome {
   attempt_id: string;
   ok: boolean;
@@ -184,10 +184,10 @@ export interface ScoreRow {
   coverage: number | null;
 }
 
-/** How urgently a flag needs review. `normal` is a note and needs none. */
+/** The urgency of a review. `normal` is a note and needs none. */
 export type Severity = "critical" | "normal" | "warning";
 
-/** What a console already has: all changes up to `offset` of `epoch`. */
+/** The position of a console: it has all changes up to `offset` of `epoch`. */
 export interface Since {
   epoch: string;
   offset: number;

@@ -58,7 +58,7 @@ export interface Drain {
   in_ms: number;
 }
 
-/** What was wrong with the last frame. The socket may be closed after it. */
+/** The error in the last frame. The socket may be closed after it. */
 export interface Error {
   t: "error";
   code: string;
@@ -110,7 +110,7 @@ export interface Instruct {
   body: Record<string, string>;
 }
 
-/** What a client may send, as published in `welcome`. Sizes in bytes. */
+/** The limits of what a client may send, as published in `welcome`. Sizes in bytes. */
 export interface Limits {
   frame_bytes: number;
   events_per_frame: number;

@@ -165,7 +165,7 @@ export interface Dashboard {
 /** The label of an attempt, from integrity and LMI; for teachers only, after the exam (docs/scores.md). */
 export type DropoutLabel = "safe" | "incapable" | "copy" | "no_interest";
 
-/** What a student can do with an exam: wait, start, continue, nothing, or read the results. */
+/** The state of an exam for a student, who can wait, start, continue, do nothing, or read the results. */
 export type EnrolmentState = "upcoming" | "open" | "running" | "closed" | "done";
 
 /** One exam of a student, with its notice about recorded data and the attempt. Times are in ms since the epoch. */
@@ -297,7 +297,7 @@ export interface FlagEvidence {
   events: Citation[];
 }
 
-/** Who raised a flag. */
+/** The origin of a flag. */
 export type FlagSource = "rule" | "llm" | "service" | "teacher";
 
 /** The status of a flag's review. Only reviewers change it. */
@@ -497,7 +497,7 @@ export interface KeyView {
   revoked_at: number | null;
 }
 
-/** What a client may send, as published in `welcome`. Sizes in bytes. */
+/** The limits of what a client may send, as published in `welcome`. Sizes in bytes. */
 export interface Limits {
   frame_bytes: number;
   events_per_frame: number;
@@ -747,7 +747,7 @@ export interface PastAttempt {
   coverage: number | null;
 }
 
-/** What a teacher who does not own an exam may do with it. */
+/** A permission of a teacher for an exam that another user created. */
 export type Permission = "can_view" | "can_edit" | "can_invigilate" | "can_review" | "can_view_analytics";
 
 /** The newest version of an exam's policy with all settings, and a description and schema of every rule. */
@@ -957,7 +957,7 @@ export interface SavedAnswer {
   saved_at: number;
 }
 
-/** What a service key allows: to send reports about attempts, which affect no score. */
+/** The scope of a service key: to send reports about attempts, which affect no score. */
 export type Scope = "analysis";
 
 /** A report about one attempt. Sending the same `id` again does nothing and has the same answer. `text` and `indicators` become a note with the severity `normal`. If the attempt has an analysis, the indicators are added to it. */
@@ -970,7 +970,7 @@ export interface ServiceReport {
   flags?: ReportedFlag[];
 }
 
-/** How urgently a flag needs review. `normal` is a note and needs none. */
+/** The urgency of a review. `normal` is a note and needs none. */
 export type Severity = "normal" | "warning" | "critical";
 
 /** The status as students and other systems see it: `submitted` is shown as `completed`. */
