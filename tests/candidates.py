@@ -27,16 +27,16 @@ class Candidate(msgspec.Struct, frozen=True):
     student_id: UUID
 
 
-async def seat(conn: AsyncConnection, students: int = 1) -> list[Candidate]:
+async def make_candidates(conn: AsyncConnection, students: int = 1) -> list[Candidate]:
     exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
-    seated = []
+    candidates = []
     for _ in range(students):
         student_id = await factories.make_user(conn)
-        seated.append(Candidate(exam_id, await factories.make_attempt(conn, exam_id, student_id), student_id))
-    return seated
+        candidates.append(Candidate(exam_id, await factories.make_attempt(conn, exam_id, student_id), student_id))
+    return candidates
 
 
-async def take_hub(conn: AsyncConnection) -> UUID:
+async def start_hub(conn: AsyncConnection) -> UUID:
     hub = uuid7()
     await hub_leases.take_lease(conn, hub)
     return hub
@@ -67,13 +67,13 @@ async def connect(
     return await connections.open_connection(conn, hello, candidate.student_id, hub)
 
 
-async def let_expire(conn: AsyncConnection, hub: UUID, seconds: float = 1) -> None:
+async def expire_lease(conn: AsyncConnection, hub: UUID, seconds: float = 1) -> None:
     await conn.execute(
         update(HubLease).where(HubLease.hub == hub).values(expires_at=func.clock_timestamp() - _seconds(seconds))
     )
 
 
-async def let_pass(conn: AsyncConnection, attempt_ids: Sequence[UUID], seconds: float) -> None:
+async def move_into_past(conn: AsyncConnection, attempt_ids: Sequence[UUID], seconds: float) -> None:
     """Move the end of these attempts' closed connections into the past."""
     await conn.execute(
         update(Connection)
@@ -107,7 +107,7 @@ async def system_events(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[s
     return [(row.event_type, row.data_payload) for row in found]
 
 
-async def places(conn: AsyncConnection, stream_id: UUID) -> list[tuple[int, str, Any]]:
+async def read_rows(conn: AsyncConnection, stream_id: UUID) -> list[tuple[int, str, Any]]:
     """Read the rows of a stream: number, type, and the first number of a lost span."""
     found = await conn.execute(
         select(MonitoringEvent.seq, MonitoringEvent.event_type, MonitoringEvent.data_payload["from"])

@@ -116,7 +116,7 @@ def url_of(servers: Servers, name: str) -> str:
 
 
 def _scratch() -> Path | None:
-    """Memory where there is enough of it: a clone is 10 MB of small files, 15 ms there and 400 ms on a slow disk."""
+    """A directory in memory, if it has room: a clone is 10 MB of small files, 15 ms there and 400 ms on a slow disk."""
     memory = Path("/dev/shm")
     return memory if memory.is_dir() and shutil.disk_usage(memory).free > SCRATCH_BYTES else None
 

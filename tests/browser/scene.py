@@ -40,7 +40,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Behavior:
-    """What one student does: how often they leave the page and paste, and whether they submit."""
+    """The behavior of one student: how often they leave the page and paste, and whether they submit."""
 
     leaves: int = 0
     pastes: int = 0

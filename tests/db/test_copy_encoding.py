@@ -1,4 +1,4 @@
-"""What the COPY encoder writes, read back from PostgreSQL with ordinary queries."""
+"""Rows of the COPY encoder, read back from PostgreSQL with ordinary queries."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

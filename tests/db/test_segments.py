@@ -19,7 +19,7 @@ def entry(seq: int) -> Entry:
 
 
 def batch(first: int, sizes: Sequence[int]) -> Batch:
-    """Contiguous places from `first`: a size of 1 is an event, a larger one a span of lost numbers."""
+    """Contiguous numbers from `first`: a size of 1 is an event, a larger one a span of lost numbers."""
     entries = []
     seq = first - 1
     for size in sizes:

@@ -18,7 +18,7 @@ PASSED_ON: Final = ("PIP_CERT", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "PIP_CON
 """How this machine reaches its package indexes: no business of the image's."""
 
 SYSTEM: Final = ("usr", "bin", "sbin", "lib", "lib64", "etc", "opt", "dev", "proc", "tmp")
-"""What the base image has too; nothing else of this machine is seen inside."""
+"""Paths that the base image has too. Nothing else of this machine is visible inside."""
 
 WRITABLE: Final = ("dev", "proc", "tmp")
 
@@ -35,7 +35,7 @@ class Stage:
     command: list[str] = field(default_factory=list)
 
     def argv(self, command: list[str]) -> list[str]:
-        """What to execute so that the command runs inside."""
+        """Return the command line that runs the command inside."""
         uid, _, gid = self.user.partition(":")
         mounts = [_mount(self.root, name) for name in SYSTEM if _is_mounted(self.root, name)]
         inside = f"cd {shlex.quote(self.directory)} && exec {shlex.join(command)}"

@@ -96,9 +96,9 @@ def compare(claims: Claims, rows: Sequence[Any], server_may_lose: bool = False) 
     for stream, seq in sorted(claims.acked - stored):
         yield f"{seq} of stream {stream} was acknowledged and is not stored"
     events = {(row.stream_id, row.seq) for row in stored_rows if row.event_type != "events_lost"}
-    for places in claims.moved.values():
-        if len(places & events) > 1:
-            yield f"one event is stored {len(places & events)} times: {sorted(places & events)}"
+    for numbers in claims.moved.values():
+        if len(numbers & events) > 1:
+            yield f"one event is stored {len(numbers & events)} times: {sorted(numbers & events)}"
 
 
 def _numbers(row: Any) -> range:

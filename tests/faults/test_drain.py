@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.long]
 
 
 class WorkingCandidate:
-    """A candidate that types regularly, keeps a diary, and notes the close code of each connection."""
+    """A candidate that types regularly, keeps a log of its events, and notes the close code of each connection."""
 
     def __init__(self, attempt: TicketedAttempt, urls: list[str]) -> None:
         self.diary = Diary(attempt.attempt_id)

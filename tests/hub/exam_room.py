@@ -42,8 +42,8 @@ class ExamRoom:
         self.exam = exam
         self.teacher = teacher
 
-    async def sit(self, name: str = "Ada Example") -> UUID:
-        """A new student is on the roster and starts the exam."""
+    async def add_attempt(self, name: str = "Ada Example") -> UUID:
+        """Add a student to the roster, and start the attempt."""
         async with self.engine.begin() as conn:
             student = await make_user(conn, name=name)
             attempt = await make_attempt(conn, self.exam, student)

@@ -69,7 +69,7 @@ class Principal:
 
 
 class Day:
-    """What came of every step, for the tests to read."""
+    """The results of every step, for the tests."""
 
     def __init__(self) -> None:
         self.exam: dict[str, Any] = {}
@@ -112,7 +112,7 @@ async def live(day: Day, data_dir: Path, port: int) -> None:
         await prepare(day, teacher)
         ada = await sign_in(http, "/auth/code", {"code": day.codes["ada"]})
         max_ = await sign_in(http, "/auth/code", {"code": day.codes["max"]})
-        await sit(day, teacher, ada, max_)
+        await take_exam(day, teacher, ada, max_)
         await conclude(day, teacher, ada)
         await look_back(day, teacher, ada, max_)
 
@@ -170,8 +170,8 @@ async def console(teacher: Principal, port_url: str, exam: UUID, day: Day) -> As
             following.cancel()
 
 
-async def sit(day: Day, teacher: Principal, ada: Principal, max_: Principal) -> None:
-    """Noon: two candidates sit; one leaves, pastes and submits, the other is ended by the teacher."""
+async def take_exam(day: Day, teacher: Principal, ada: Principal, max_: Principal) -> None:
+    """Noon: two candidates take the exam. One leaves, pastes and submits, the other is ended by the teacher."""
     base_url, exam = str(teacher._http.base_url), UUID(day.exam["exam_id"])
     started = await ada.ask("POST", f"/student/exams/{exam}/start", {"notice": 1})
     again = await ada.ask("POST", f"/student/exams/{exam}/start", {})
@@ -249,7 +249,7 @@ async def conclude(day: Day, teacher: Principal, ada: Principal) -> None:
 
 
 async def record_of(student: Principal, attempt: str) -> dict[str, Any]:
-    """What a student reads of an attempt, once it was worked out."""
+    """The record that a student reads, when the analysis is done."""
     async with asyncio.timeout(30):
         while (found := await student.ask("GET", f"/student/exams/{attempt}"))["record"] is None:  # noqa: ASYNC110 - a worker's
             await asyncio.sleep(0.2)

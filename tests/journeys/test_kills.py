@@ -1,6 +1,6 @@
 """The demo with every one of its processes killed in the middle: nothing is lost, doubled, raised wrongly or missing.
 
-Beside the simulated class sits a witness whose diary is compared with the database, event by event.
+A witness runs beside the simulated class. Its log is compared with the database, event by event.
 """
 
 import asyncio
@@ -37,14 +37,14 @@ STUDENTS, SECONDS = 40, 42
 HUB, WORKER, REDIS, POSTGRES = "veritas.cli serve", "veritas.cli work", "valkey-server", "bin/postgres"
 FLUSH = "flush"
 PLAN = ((2, HUB), (6, WORKER), (10, REDIS), (14, POSTGRES), (20, FLUSH), (22, HUB), (28, WORKER))
-"""What dies when, in seconds after everybody is there; the class works until long after the last."""
+"""The processes to kill, with seconds after all students are connected. The class works until long after the last."""
 
 WITNESS_S = 32.0
 
 
 @dataclass
 class Run:
-    """What the run has left behind."""
+    """The results of the run."""
 
     environ: dict[str, str]
     code: int = -1
@@ -52,7 +52,7 @@ class Run:
     report: dict[str, Any] = field(default_factory=dict)
     diary: Diary | None = None
     witness: tuple[int, int, int] = (0, 0, 0)
-    """What it has sent, what of it is acknowledged, and how many connections it took."""
+    """The numbers of sent and acknowledged events, and of connections."""
 
 
 async def break_everything(stack: int, addresses: Addresses, watch: Stopwatch) -> None:

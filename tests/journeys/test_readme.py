@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(240)
 
 @dataclass(frozen=True)
 class Walked:
-    """What a newcomer saw, and what the processes wrote about it."""
+    """The output of a newcomer's session, and the logs of the processes."""
 
     sat: str
     watched: list[str]
@@ -35,8 +35,8 @@ def session() -> list[str]:
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
     data_dir, port = tmp_path_factory.mktemp("veritas"), free_port()
     environ = environment(data_dir, port)
-    setup, exam, sit, watch = session()
-    lines = setup.replace(":8000", f":{port}") + exam.replace(".veritas/", f"{data_dir}/") + sit
+    setup, exam, take, watch = session()
+    lines = setup.replace(":8000", f":{port}") + exam.replace(".veritas/", f"{data_dir}/") + take
     with up(environ) as printed:
         assert f"http://127.0.0.1:{port}" in printed
         sat = run(["bash", "-ec", lines + 'echo "$EXAM $TOKEN $CODE"'], environ)
@@ -54,7 +54,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
 
 
 def follow(line: str, environ: dict[str, str]) -> list[str]:
-    """What the watching teacher sees until both flags stand there."""
+    """Read the teacher's output until both flags are shown."""
     process = subprocess.Popen(["bash", "-c", f"exec {line}"], env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     shown: list[str] = []

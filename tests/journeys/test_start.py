@@ -1,4 +1,4 @@
-"""What stops a start, in one line each. The class itself is at work in `test_kills.py`, everything dying under it."""
+"""Errors that stop a start, in one line each. `test_kills.py` runs a class while processes are killed."""
 
 import socket
 from pathlib import Path

@@ -13,7 +13,7 @@ from tests.laws import tree
 from tests.laws.words import found_in, texts
 
 COVERAGE = tree.ROOT / "coverage.json"
-"""What `make coverage` writes."""
+"""The file that `make coverage` writes."""
 
 _APPENDS = re.compile(r"\b(feed\.append|audit\.append|\.notify)\(")
 

@@ -154,7 +154,7 @@ async def test_folding_again_gives_the_same_flags_after_any_run_of_the_workers(
 ) -> None:
     chance = random.Random(seed)
     room = Room(engine)
-    seeded_attempts = await room.seat(STUDENTS, policy=OFTEN)
+    seeded_attempts = await room.add_attempts(STUDENTS, policy=OFTEN)
     attempts = [seeded.attempt_id for seeded in seeded_attempts]
     others = [create_engine(database) for _ in range(2)]
     halves = attempts[::2], attempts[1::2]

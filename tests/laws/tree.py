@@ -94,12 +94,12 @@ def untested_modules() -> list[str]:
 
 def repeated_classes() -> dict[str, list[str]]:
     """Find the class names that are defined in more than one module."""
-    places: dict[str, list[str]] = {}
+    read_rows: dict[str, list[str]] = {}
     for path in modules():
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ClassDef):
-                places.setdefault(node.name, []).append(name_of(path))
-    return {name: paths for name, paths in sorted(places.items()) if len(paths) > 1}
+                read_rows.setdefault(node.name, []).append(name_of(path))
+    return {name: paths for name, paths in sorted(read_rows.items()) if len(paths) > 1}
 
 
 # The first column of the glossary's second table, and words in backticks in the last column of the first.

@@ -1,4 +1,4 @@
-"""What tests of real processes need: conditions awaited, and to know the living from the dead."""
+"""Shared parts of tests of real processes: wait for conditions, and check whether a process is alive."""
 
 import asyncio
 import subprocess

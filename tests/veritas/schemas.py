@@ -1,4 +1,4 @@
-"""As much of JSON Schema as the published schemas use; a keyword it does not know fails the test that meets it."""
+"""The part of JSON Schema that the published schemas use. An unknown keyword fails the test."""
 
 import re
 from collections.abc import Callable

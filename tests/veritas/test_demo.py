@@ -49,7 +49,7 @@ async def test_a_live_demonstration_ends_well_on_ctrl_c(
 
 
 async def stop_once_shown(screen: Path) -> None:
-    """Ctrl-C once the class is at work: before that it would end this process."""
+    """Send Ctrl-C when the class is running: before that it would end this process."""
     while "Amal Adeyemi" not in await asyncio.to_thread(screen.read_text):  # noqa: ASYNC110 - a file sends no event
         await asyncio.sleep(0.1)
     await asyncio.sleep(2)

@@ -1,4 +1,4 @@
-"""The local stack: what it refuses before anything starts. Journeys run all of it."""
+"""The local stack: errors before anything starts. The journeys run all of it."""
 
 import socket
 from pathlib import Path

@@ -41,10 +41,10 @@ class Room:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
 
-    async def seat(
+    async def add_attempts(
         self, students: int = 1, *, policy: dict[str, Any] | None = None, is_connected: bool = True
     ) -> list[SeededAttempt]:
-        """Begin attempts, their clients connected from the start."""
+        """Add attempts with clients that are connected from the start."""
         async with self.engine.begin() as conn:
             exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER), policy=policy)
             attempts = [await make_attempt(conn, exam_id, await make_user(conn)) for _ in range(students)]

@@ -52,7 +52,7 @@ async def until(seen: Callable[[], Awaitable[bool]]) -> None:
 
 async def test_a_job_is_enough(database: DatabaseSettings, redis: Redis, notifier: Notifier, room: Room) -> None:
     async with working(settings_for(database, redis, sweep_ms=NEVER_MS)):
-        [seeded] = await room.seat()
+        [seeded] = await room.add_attempts()
         await room.store(seeded, AWAY)
         await notifier.enqueue_evaluate([seeded.attempt_id])
         await until(lambda: _has_flags(room, 1))
@@ -61,7 +61,7 @@ async def test_a_job_is_enough(database: DatabaseSettings, redis: Redis, notifie
 async def test_without_redis_the_sweep_evaluates(database: DatabaseSettings, redis: Redis, room: Room) -> None:
     redis.kill()
     async with working(settings_for(database, redis, sweep_ms=100)):
-        [seeded] = await room.seat()
+        [seeded] = await room.add_attempts()
         await room.store(seeded, AWAY)
         await until(lambda: _has_flags(room, 1))
 
@@ -116,7 +116,7 @@ async def test_a_worker_killed_during_an_analysis_leaves_it_to_the_next(
 async def test_redis_may_be_killed_and_restarted_under_a_worker(
     database: DatabaseSettings, redis: Redis, notifier: Notifier, room: Room
 ) -> None:
-    before, after = await room.seat(2)
+    before, after = await room.add_attempts(2)
     async with working(settings_for(database, redis, sweep_ms=NEVER_MS)) as worker:
         await room.store(before, AWAY)
         await notifier.enqueue_evaluate([before.attempt_id])
@@ -156,7 +156,7 @@ async def test_sigterm_ends_the_process_cleanly(database: DatabaseSettings, redi
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _PROGRAM, env=environ, cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     await until(lambda: _has_flags(room, 1))
     process.send_signal(signal.SIGTERM)

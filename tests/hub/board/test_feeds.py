@@ -28,13 +28,13 @@ async def since(room: ExamRoom) -> Since:
 
 
 async def test_a_console_gets_the_board_and_every_change(engine: AsyncEngine, room: ExamRoom) -> None:
-    first = await room.sit("Ada")
+    first = await room.add_attempt("Ada")
     console = FakeConsole()
     async with Feeds(engine, poll_s=0.02) as feeds:
         feeds.watch(room.exam, console)
         await console.reach(await room.fresh())
         await room.flag(first)
-        await room.sit("Bob")
+        await room.add_attempt("Bob")
         await console.reach(await room.fresh())
     assert (console.opened, console.resyncs) == (1, [])
     assert console.deltas == 3
@@ -45,10 +45,10 @@ async def test_a_notification_makes_the_follower_query(engine: AsyncEngine, room
     async with Feeds(engine, poll_s=NEVER_S) as feeds:
         feeds.watch(room.exam, console)
         await console.reach(await room.fresh())
-        await room.sit()
+        await room.add_attempt()
         feeds.on_notification(Notification("feed", room.exam))
         await console.reach(await room.fresh())
-        await room.sit()
+        await room.add_attempt()
         feeds.on_notification(Notification("reconnected"))
         await console.reach(await room.fresh())
         feeds.on_notification(Notification("feed", uuid4()))
@@ -67,7 +67,7 @@ async def test_notifications_arrive_through_redis(
         await subscribed.wait()
         feeds.watch(room.exam, console)
         await console.reach(await room.fresh())
-        await room.sit()
+        await room.add_attempt()
         await notifier.notify("feed", room.exam)
         await console.reach(await room.fresh())
     await notifier.close()
@@ -78,7 +78,7 @@ async def test_changes_arrive_without_redis(engine: AsyncEngine, room: ExamRoom)
     async with Feeds(engine, poll_s=0.02) as feeds, Listener(notifier, feeds.on_notification):
         feeds.watch(room.exam, console)
         await console.reach(await room.fresh())
-        await room.sit()
+        await room.add_attempt()
         await notifier.notify("feed", room.exam)
         await console.reach(await room.fresh())
     await notifier.close()
@@ -103,7 +103,7 @@ async def test_a_hole_in_the_feed_opens_the_board_again(engine: AsyncEngine, roo
         await console.reach(await room.fresh())
         async with engine.begin() as conn:
             await conn.execute(update(FeedHead).values(head=FeedHead.head + 1))
-        await room.sit()
+        await room.add_attempt()
         await console.reach(await room.fresh())
     assert console.resyncs == ["hole"]
 
@@ -152,37 +152,37 @@ async def test_while_postgresql_is_away_consoles_stay_and_then_catch_up(
                 tasks = {"feed-poll", f"feed-{room.exam}", f"feed-{other.exam}"}
                 await until(lambda: tasks <= {log["task"] for log in logs if log["event"] == "database is away"})
             assert (console.opened, late.opened) == (1, 0)
-        await room.sit()
+        await room.add_attempt()
         await console.reach(await room.fresh())
         await late.reach(await other.fresh())
     assert (console.resyncs, late.resyncs) == ([], [])
 
 
 async def test_a_console_that_resumes_gets_the_rows_it_missed(engine: AsyncEngine, room: ExamRoom) -> None:
-    await room.sit("Ada")
+    await room.add_attempt("Ada")
     console, resuming = FakeConsole(), FakeConsole()
     async with Feeds(engine, poll_s=NEVER_S) as feeds:
         resuming.board = await room.fresh()
         position = await since(room)
-        await room.sit("Bob")
-        await room.sit("Cyd")
+        await room.add_attempt("Bob")
+        await room.add_attempt("Cyd")
         feeds.watch(room.exam, console)
         await console.reach(await room.fresh())
         await feeds.resume(room.exam, resuming, position)
         await resuming.reach(await room.fresh())
-        await room.sit("Dan")
+        await room.add_attempt("Dan")
         feeds.on_notification(Notification("feed", room.exam))
         await resuming.reach(await room.fresh())
     assert resuming.opened == 0
 
 
 async def test_a_console_that_missed_nothing_gets_nothing(engine: AsyncEngine, room: ExamRoom) -> None:
-    await room.sit("Ada")
+    await room.add_attempt("Ada")
     console = FakeConsole()
     console.board = await room.fresh()
     async with Feeds(engine, poll_s=NEVER_S) as feeds:
         await feeds.resume(room.exam, console, await since(room))
-        await room.sit("Bob")
+        await room.add_attempt("Bob")
         feeds.on_notification(Notification("feed", room.exam))
         await console.reach(await room.fresh())
     assert (console.opened, console.deltas) == (0, 2)
@@ -196,7 +196,7 @@ async def test_a_watching_console_that_resumes_gets_nothing_until_its_missed_row
         feeds.watch(room.exam, console)
         await console.reach(await room.fresh())
         position = await since(room)
-        await room.sit("Ada")
+        await room.add_attempt("Ada")
         resuming = asyncio.create_task(feeds.resume(room.exam, console, position))
         await asyncio.sleep(0)
         assert feeds.watched() == [], "a board that opened now would be cut off by the missed rows"
@@ -211,7 +211,7 @@ async def test_a_watching_console_that_resumes_gets_nothing_until_its_missed_row
 async def test_a_console_with_an_unknown_position_gets_the_board(
     engine: AsyncEngine, room: ExamRoom, epoch: str | None, ahead: int
 ) -> None:
-    await room.sit()
+    await room.add_attempt()
     position = await since(room)
     console = FakeConsole()
     async with Feeds(engine, poll_s=NEVER_S) as feeds:
@@ -224,7 +224,7 @@ async def test_a_console_that_missed_too_much_gets_the_board(engine: AsyncEngine
     position = await since(room)
     console = FakeConsole()
     for _ in range(4):
-        await room.sit()
+        await room.add_attempt()
     async with Feeds(engine, poll_s=NEVER_S, resume_rows=3) as feeds:
         await feeds.resume(room.exam, console, position)
         await console.reach(await room.fresh())
@@ -234,7 +234,7 @@ async def test_a_console_that_missed_too_much_gets_the_board(engine: AsyncEngine
 async def test_a_console_that_missed_deleted_rows_gets_the_board(engine: AsyncEngine, room: ExamRoom) -> None:
     position = await since(room)
     for _ in range(3):
-        await room.sit()
+        await room.add_attempt()
     async with engine.begin() as conn:
         await conn.execute(delete(FeedRow).where(FeedRow.offset == 1))
     console = FakeConsole()
@@ -253,7 +253,7 @@ async def test_a_console_that_unwatches_gets_no_more_deltas(engine: AsyncEngine,
         feeds.unwatch(room.exam, leaves)
         feeds.unwatch(uuid4(), leaves)
         assert feeds.watched() == [(room.exam, [stays])]
-        await room.sit()
+        await room.add_attempt()
         feeds.on_notification(Notification("feed", room.exam))
         await stays.reach(await room.fresh())
     assert leaves.deltas == 0
@@ -307,7 +307,7 @@ async def test_a_console_that_resumes_while_the_last_one_leaves_keeps_the_board(
         feeds.unwatch(other.exam, other_console)
         await task
         await until(lambda: other.exam not in feeds._followers)  # an idle board is dropped by then
-        await room.sit("Late")
+        await room.add_attempt("Late")
         await resuming.reach(await room.fresh())
 
 

@@ -38,7 +38,7 @@ async def test_a_head_that_was_read_before_the_board_advanced_is_not_rewound(
     async with following(engine, room) as follower:
         follower.add(console)
         await console.reach(await room.fresh())
-        await room.sit()
+        await room.add_attempt()
         follower.wake()
         await console.reach(await room.fresh())
         assert follower.board is not None
@@ -62,7 +62,7 @@ async def test_a_console_that_joins_while_the_board_is_loaded_again_gets_no_resy
 
 async def test_missed_rows_that_do_not_reach_the_board_are_not_used(engine: AsyncEngine, room: ExamRoom) -> None:
     console, resuming = FakeConsole(), FakeConsole()
-    await room.sit()
+    await room.add_attempt()
     async with following(engine, room) as follower:
         follower.add(console)
         board = await room.fresh()
@@ -70,7 +70,7 @@ async def test_missed_rows_that_do_not_reach_the_board_are_not_used(engine: Asyn
         since = Since(board.epoch, board.offset)
         missed = await follower.read_missed(since)
         assert missed == []
-        await room.sit()
+        await room.add_attempt()
         follower.wake()
         await console.reach(await room.fresh())
         follower.resume(resuming, since, missed)
@@ -83,11 +83,11 @@ async def test_missed_rows_beyond_the_board_are_not_sent_twice(engine: AsyncEngi
     resuming.board = await room.fresh()
     since = Since(resuming.board.epoch, resuming.board.offset)
     console = FakeConsole()
-    await room.sit()
+    await room.add_attempt()
     async with following(engine, room) as follower:
         follower.add(console)
         await console.reach(await room.fresh())
-        await room.sit()
+        await room.add_attempt()
         missed = await follower.read_missed(since)
         assert missed is not None
         assert len(missed) == 4
@@ -108,7 +108,7 @@ async def test_a_console_that_fails_does_not_cost_the_others_a_change(engine: As
         follower.add(failing)
         follower.add(console)
         await console.reach(await room.fresh())
-        await room.sit()
+        await room.add_attempt()
         follower.wake()
         await console.reach(await room.fresh())
 

@@ -91,7 +91,7 @@ def fine(*attempts: UUID) -> list[Outcome]:
 
 
 async def test_a_message_goes_to_all_students_who_take_the_exam(engine: AsyncEngine, room: ExamRoom) -> None:
-    ada, bob, gone = [await room.sit(), await room.sit(), await room.sit()]
+    ada, bob, gone = [await room.add_attempt(), await room.add_attempt(), await room.add_attempt()]
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).where(ExamAttempt.id == gone).values(status=AttemptStatus.SUBMITTED))
     command = message(room)
@@ -126,7 +126,7 @@ async def test_a_command_requires_its_permission_and_names_it(
 
 
 async def test_a_colleague_who_may_review_reviews(room: ExamRoom) -> None:
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     colleague = await room.colleague(Permission.REVIEW)
     assert (await carry_out(room, review(room, flag, DISMISSED), colleague)).code is None
     assert (await room.fresh()).flags[flag].reviewed_by == colleague.name
@@ -140,7 +140,7 @@ async def test_a_command_to_a_room_is_refused_by_its_result(room: ExamRoom) -> N
 
 
 async def test_a_message_to_named_attempts_reports_who_could_not_be_reached(room: ExamRoom) -> None:
-    ada, bob = await room.sit(), await room.sit()
+    ada, bob = await room.add_attempt(), await room.add_attempt()
     unknown = uuid4()
     result = await carry_out(room, message(room, to=[bob, unknown, bob]))
     assert [(outcome.attempt_id, outcome.ok, outcome.code) for outcome in result.outcomes] == [
@@ -151,11 +151,11 @@ async def test_a_message_to_named_attempts_reports_who_could_not_be_reached(room
 
 
 async def test_a_repeated_message_is_not_sent_again(engine: AsyncEngine, room: ExamRoom) -> None:
-    ada = await room.sit()
+    ada = await room.add_attempt()
     command = message(room, to=[ada, room.exam])
     first = await carry_out(room, command)
     rows, logs = await count(engine, FeedRow), await count(engine, AuditLog)
-    await room.sit()
+    await room.add_attempt()
     async with commands_of(engine) as (commands, notifier):
         assert await commands.carry_out(room.teacher, command) == first
     assert notifier.sent == []
@@ -165,16 +165,16 @@ async def test_a_repeated_message_is_not_sent_again(engine: AsyncEngine, room: E
 
 
 async def test_a_repeated_message_to_all_does_not_reach_a_new_student(engine: AsyncEngine, room: ExamRoom) -> None:
-    ada = await room.sit()
+    ada = await room.add_attempt()
     command = message(room)
     await carry_out(room, command)
-    await room.sit()
+    await room.add_attempt()
     assert (await carry_out(room, command)).outcomes == fine(ada)
     assert await count(engine, Instruction) == 1
 
 
 async def test_the_same_message_many_times_at_once_is_one(engine: AsyncEngine, room: ExamRoom) -> None:
-    attempts = [await room.sit() for _ in range(3)]
+    attempts = [await room.add_attempt() for _ in range(3)]
     command = message(room)
     async with commands_of(engine) as (commands, _):
         results = await asyncio.gather(*(commands.carry_out(room.teacher, command) for _ in range(5)))
@@ -187,13 +187,13 @@ async def test_a_message_while_no_student_takes_the_exam_reaches_none(engine: As
     command = message(room)
     assert await carry_out(room, command) == Result(command.id, [])
     assert await count(engine, AuditLog) == 0
-    await room.sit()
+    await room.add_attempt()
     assert await carry_out(room, command) == Result(command.id, []), "a repeated command has the same result"
     assert await count(engine, Instruction) == 0
 
 
 async def test_every_command_is_recorded_with_its_result(engine: AsyncEngine, room: ExamRoom) -> None:
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     for command in (
         message(room),
         message(room, to=[uuid4()]),
@@ -217,7 +217,7 @@ async def test_a_refused_command_stores_nothing_and_may_be_sent_again(engine: As
 
 
 async def test_an_id_belongs_to_one_command_of_one_user(engine: AsyncEngine, room: ExamRoom) -> None:
-    ada = await room.sit()
+    ada = await room.add_attempt()
     flag = await room.flag(ada)
     admin, other = await room.principal(Role.ADMIN), await make_exam_room(engine)
     command = message(room)
@@ -237,7 +237,7 @@ async def test_an_id_belongs_to_one_command_of_one_user(engine: AsyncEngine, roo
 
 
 async def test_a_lost_review_stays_lost_when_the_flag_has_its_old_status_again(room: ExamRoom) -> None:
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     await carry_out(room, review(room, flag, CONFIRMED))
     late = review(room, flag, CONFIRMED, DISMISSED)
     lost = await carry_out(room, late)
@@ -249,13 +249,13 @@ async def test_a_lost_review_stays_lost_when_the_flag_has_its_old_status_again(r
 
 @pytest.mark.parametrize("wrong", [None, "", "  \n", "x" * (TEXT_CHARS + 1), "a\0b"])
 async def test_an_invalid_text_is_refused(room: ExamRoom, wrong: str | None) -> None:
-    await room.sit()
+    await room.add_attempt()
     result = await carry_out(room, message(room, text=wrong))
     assert (result.code, result.outcomes) == (ErrorCode.BAD_COMMAND, [])
 
 
 async def test_the_longest_text_is_accepted(room: ExamRoom) -> None:
-    ada = await room.sit()
+    ada = await room.add_attempt()
     assert (await carry_out(room, message(room, text="å" * TEXT_CHARS))).outcomes == fine(ada)
 
 
@@ -271,14 +271,14 @@ async def test_an_unknown_action_is_refused(room: ExamRoom) -> None:
 
 @pytest.mark.parametrize("missing", ["flag_id", "decision", "seen", "reason"])
 async def test_a_review_with_something_missing_is_refused(engine: AsyncEngine, room: ExamRoom, missing: str) -> None:
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     result = await carry_out(room, msgspec.structs.replace(review(room, flag, CONFIRMED), **{missing: None}))
     assert (result.code, result.outcomes) == (ErrorCode.BAD_COMMAND, [])
     assert await count(engine, FlagReview) == 0
 
 
 async def test_a_user_who_may_not_watch_may_not_send_commands(engine: AsyncEngine, room: ExamRoom) -> None:
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     stranger = await room.principal(Role.TEACHER)
     for command in (message(room), review(room, flag, CONFIRMED)):
         result = await carry_out(room, command, stranger)
@@ -287,7 +287,7 @@ async def test_a_user_who_may_not_watch_may_not_send_commands(engine: AsyncEngin
 
 
 async def test_access_is_checked_with_every_command(engine: AsyncEngine, room: ExamRoom) -> None:
-    await room.sit()
+    await room.add_attempt()
     assert (await carry_out(room, message(room))).code is None
     async with engine.begin() as conn:
         other = await room.principal(Role.TEACHER)
@@ -296,7 +296,7 @@ async def test_access_is_checked_with_every_command(engine: AsyncEngine, room: E
 
 
 async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine, room: ExamRoom) -> None:
-    attempt = await room.sit()
+    attempt = await room.add_attempt()
     await room.connect(attempt)
     flag, kept = await room.flag(attempt, confidence=0.9), await room.flag(attempt, confidence=0.5)
     head = (await room.fresh()).offset
@@ -321,7 +321,7 @@ async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine
 async def test_of_two_reviewers_one_decides_and_the_other_learns_who_it_was(
     engine: AsyncEngine, room: ExamRoom
 ) -> None:
-    attempt = await room.sit()
+    attempt = await room.add_attempt()
     flag = await room.flag(attempt)
     admin = await room.principal(Role.ADMIN, "Ada Admin")
     async with commands_of(engine) as (commands, _):
@@ -340,7 +340,7 @@ async def test_of_two_reviewers_one_decides_and_the_other_learns_who_it_was(
 
 
 async def test_a_repeated_review_gives_the_same_result(engine: AsyncEngine, room: ExamRoom) -> None:
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     command = review(room, flag, CONFIRMED)
     first = await carry_out(room, command)
     head = (await room.fresh()).offset
@@ -350,7 +350,7 @@ async def test_a_repeated_review_gives_the_same_result(engine: AsyncEngine, room
 
 
 async def test_the_same_review_many_times_at_once_is_one(engine: AsyncEngine, room: ExamRoom) -> None:
-    attempt = await room.sit()
+    attempt = await room.add_attempt()
     command = review(room, await room.flag(attempt), CONFIRMED)
     async with commands_of(engine) as (commands, _):
         results = await asyncio.gather(*(commands.carry_out(room.teacher, command) for _ in range(5)))
@@ -359,7 +359,7 @@ async def test_the_same_review_many_times_at_once_is_one(engine: AsyncEngine, ro
 
 
 async def test_a_used_id_does_not_decide_about_another_flag(room: ExamRoom) -> None:
-    attempt = await room.sit()
+    attempt = await room.add_attempt()
     first_flag, second_flag = await room.flag(attempt), await room.flag(attempt)
     first = review(room, first_flag, CONFIRMED)
     await carry_out(room, first)
@@ -371,7 +371,7 @@ async def test_a_used_id_does_not_decide_about_another_flag(room: ExamRoom) -> N
 async def test_a_flag_of_another_exam_is_not_found(engine: AsyncEngine, room: ExamRoom) -> None:
     assert (await carry_out(room, review(room, uuid4(), CONFIRMED))).code == ErrorCode.NOT_FOUND
     admin = await room.principal(Role.ADMIN)
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     async with engine.begin() as conn:
         other = uuid4()
         await conn.execute(insert(Exam).values(id=other, creator_id=admin.user_id, title="Latin", duration_minutes=1))
@@ -383,7 +383,7 @@ async def test_a_flag_of_another_exam_is_not_found(engine: AsyncEngine, room: Ex
 async def test_only_the_decisions_of_the_table_are_possible(
     engine: AsyncEngine, room: ExamRoom, status: FlagStatus
 ) -> None:
-    attempt = await room.sit()
+    attempt = await room.add_attempt()
     flags = {decision: await room.flag(attempt) for decision in FlagStatus}
     async with engine.begin() as conn:
         await conn.execute(update(Flag).values(status=status))
@@ -396,7 +396,7 @@ async def test_only_the_decisions_of_the_table_are_possible(
 
 
 async def test_another_reviewer_decides_about_an_escalation(room: ExamRoom) -> None:
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     await carry_out(room, review(room, flag, ESCALATED))
     (own,) = (await carry_out(room, review(room, flag, CONFIRMED, ESCALATED))).outcomes
     assert (own.ok, own.code) == (False, ErrorCode.FORBIDDEN)
@@ -407,7 +407,7 @@ async def test_another_reviewer_decides_about_an_escalation(room: ExamRoom) -> N
 
 
 async def test_the_opposite_decision_undoes_a_decision(room: ExamRoom) -> None:
-    attempt = await room.sit()
+    attempt = await room.add_attempt()
     await room.connect(attempt)
     flag = await room.flag(attempt)
     await carry_out(room, review(room, flag, DISMISSED))
@@ -419,7 +419,7 @@ async def test_the_opposite_decision_undoes_a_decision(room: ExamRoom) -> None:
 
 
 async def test_a_command_waits_for_an_evaluation_and_is_tried_again(engine: AsyncEngine, room: ExamRoom) -> None:
-    attempt = await room.sit()
+    attempt = await room.add_attempt()
     flag = await room.flag(attempt)
     async with commands_of(engine) as (commands, _):
         async with engine.begin() as evaluation:
@@ -430,7 +430,7 @@ async def test_a_command_waits_for_an_evaluation_and_is_tried_again(engine: Asyn
 
 
 async def test_a_command_that_cannot_get_its_locks_is_busy(engine: AsyncEngine, room: ExamRoom) -> None:
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     async with engine.begin() as evaluation:
         await evaluation.execute(select(AnalysisCursor.attempt_id).with_for_update(key_share=True))
         async with Commands(engine, NoNotifier(), tries=1) as commands:
@@ -439,7 +439,7 @@ async def test_a_command_that_cannot_get_its_locks_is_busy(engine: AsyncEngine, 
 
 
 async def test_a_review_under_a_rulebook_that_this_hub_lacks_is_busy(engine: AsyncEngine, room: ExamRoom) -> None:
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).values(rulebook_version=99))
         await conn.execute(update(ExamPolicy).values(settings=ExamPolicy.settings.op("||")({"rulebook": 99})))
@@ -449,7 +449,7 @@ async def test_a_review_under_a_rulebook_that_this_hub_lacks_is_busy(engine: Asy
 
 
 async def test_a_command_that_has_begun_is_finished_without_its_console(engine: AsyncEngine, room: ExamRoom) -> None:
-    ada = await room.sit()
+    ada = await room.add_attempt()
     async with commands_of(engine) as (commands, _), engine.begin() as blocker:
         await blocker.execute(text("LOCK TABLE instructions IN ACCESS EXCLUSIVE MODE"))
         task = asyncio.create_task(commands.carry_out(room.teacher, message(room)))
@@ -461,7 +461,7 @@ async def test_a_command_that_has_begun_is_finished_without_its_console(engine: 
 
 
 async def test_an_unexpected_error_is_raised_and_nothing_is_stored(engine: AsyncEngine, room: ExamRoom) -> None:
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     async with engine.begin() as conn:
         await conn.execute(update(ExamPolicy).values(settings={"rules": {"no_such_rule": {}}}))
     with pytest.raises(Exception, match="no_such_rule"):

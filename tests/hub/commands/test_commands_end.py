@@ -26,7 +26,7 @@ def end(room: ExamRoom, *attempts: UUID, reason: str | None = "left the room") -
 async def test_a_teacher_ends_attempts_with_a_reason_that_is_stored_and_sent(
     engine: AsyncEngine, room: ExamRoom
 ) -> None:
-    ada, bob = await room.sit(), await room.sit()
+    ada, bob = await room.add_attempt(), await room.add_attempt()
     invigilator = await room.colleague(Permission.INVIGILATE)
     command = end(room, bob, ada)
     async with commands_of(engine) as (commands, notifier):
@@ -56,9 +56,9 @@ async def test_a_teacher_ends_attempts_with_a_reason_that_is_stored_and_sent(
 async def test_attempts_that_cannot_be_ended_are_reported_and_the_others_end(
     engine: AsyncEngine, room: ExamRoom
 ) -> None:
-    ada, bob = await room.sit(), await room.sit()
+    ada, bob = await room.add_attempt(), await room.add_attempt()
     other = await make_exam_room(engine)
-    foreign, unknown = await other.sit(), uuid4()
+    foreign, unknown = await other.add_attempt(), uuid4()
     await carry_out(room, end(room, ada))
     feed_rows = await count(engine, FeedRow)
     result = await carry_out(room, end(room, unknown, ada, foreign, bob))
@@ -74,7 +74,7 @@ async def test_attempts_that_cannot_be_ended_are_reported_and_the_others_end(
 
 
 async def test_a_repeated_end_gives_the_same_result(engine: AsyncEngine, room: ExamRoom) -> None:
-    command = end(room, await room.sit())
+    command = end(room, await room.add_attempt())
     first = await carry_out(room, command)
     rows, logs = await count(engine, FeedRow), await count(engine, AuditLog)
     assert await carry_out(room, command) == first
@@ -83,13 +83,13 @@ async def test_a_repeated_end_gives_the_same_result(engine: AsyncEngine, room: E
 
 @pytest.mark.parametrize("reason", [None, "", "  ", "x" * (TEXT_CHARS + 1), "a\0b"])
 async def test_an_attempt_is_not_ended_without_a_reason(room: ExamRoom, reason: str | None) -> None:
-    ada = await room.sit()
+    ada = await room.add_attempt()
     assert (await carry_out(room, end(room, ada, reason=reason))).code == ErrorCode.BAD_COMMAND
     assert (await room.fresh()).attempts[ada].status is AttemptStatus.IN_PROGRESS
 
 
 async def test_attempts_must_be_named_to_be_ended(room: ExamRoom) -> None:
-    ada = await room.sit()
+    ada = await room.add_attempt()
     command = msgspec.structs.replace(end(room, reason="enough"), to="all")
     assert (await carry_out(room, command)).code == ErrorCode.BAD_COMMAND
     assert (await room.fresh()).attempts[ada].status is AttemptStatus.IN_PROGRESS

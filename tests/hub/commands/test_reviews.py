@@ -53,7 +53,7 @@ async def permit(room: ExamRoom, *permissions: Permission) -> Principal:
 
 async def test_a_decision_appends_the_flag_and_the_score_to_the_feed(engine: AsyncEngine) -> None:
     room = await make_exam_room(engine)
-    attempt = await room.sit()
+    attempt = await room.add_attempt()
     await room.connect(attempt)
     flag = await room.flag(attempt)
     head = (await room.fresh()).offset
@@ -67,7 +67,7 @@ async def test_a_decision_appends_the_flag_and_the_score_to_the_feed(engine: Asy
 
 async def test_a_refused_decision_changes_nothing_and_names_the_reason(engine: AsyncEngine) -> None:
     room = await make_exam_room(engine)
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     head = (await room.fresh()).offset
     for decision, seen, code in (
         (FlagStatus.CONFIRMED, FlagStatus.DISMISSED, ErrorCode.CONFLICT),
@@ -82,7 +82,7 @@ async def test_a_refused_decision_changes_nothing_and_names_the_reason(engine: A
 
 async def test_a_decision_requires_the_permission_to_review(engine: AsyncEngine) -> None:
     room = await make_exam_room(engine)
-    flag = await room.flag(await room.sit())
+    flag = await room.flag(await room.add_attempt())
     with pytest.raises(NotFound):
         await decide(room, flag, principal=await room.principal(Role.TEACHER))
     with pytest.raises(Forbidden):
@@ -92,7 +92,7 @@ async def test_a_decision_requires_the_permission_to_review(engine: AsyncEngine)
 
 async def test_a_flag_of_another_exam_is_not_found(engine: AsyncEngine) -> None:
     room, other = await make_exam_room(engine), await make_exam_room(engine)
-    flag = await other.flag(await other.sit())
+    flag = await other.flag(await other.add_attempt())
     with pytest.raises(NotFound):
         await decide(room, flag)
 

@@ -40,7 +40,7 @@ from tests.hub.exam_room import ExamRoom, FakeConnection, FakeConsole, make_exam
 async def test_a_teacher_watches_sends_a_command_and_sees_the_change(
     hub: ConsoleHub, room: ExamRoom, encoding: Encoding
 ) -> None:
-    attempt = await room.sit("Ada")
+    attempt = await room.add_attempt("Ada")
     async with hub.sign_in(room.teacher, subprotocols=[encoding]) as client:
         assert client.encoding is encoding
         await client.send(Watch(room.exam))
@@ -102,7 +102,7 @@ async def test_a_console_that_resumes_gets_only_what_it_missed(hub: ConsoleHub, 
     async with hub.sign_in(room.teacher) as client:
         await client.send(Watch(room.exam))
         board = await client.board()
-    await room.sit("Ada")
+    await room.add_attempt("Ada")
     fresh = await room.fresh()
     async with hub.sign_in(room.teacher, subprotocols=[Encoding.MSGPACK]) as client:
         await client.send(Watch(room.exam, Since(board.epoch, board.offset)))
@@ -117,7 +117,7 @@ async def test_a_console_that_unwatches_gets_no_more_deltas(hub: ConsoleHub, roo
         await client.send(Unwatch(room.exam))
         await client.send(Command(id=uuid4(), exam_id=room.exam, action="nothing"))
         await client.receive(Result)
-        await room.sit()
+        await room.add_attempt()
         await other.follow(board, (await room.fresh()).offset)
         await client.send(Ping(1))
         await client.receive(Pong)
@@ -132,7 +132,7 @@ async def test_a_board_that_is_watched_again_starts_from_the_beginning(hub: Cons
 
 
 async def test_a_large_board_arrives_in_parts_followed_by_its_changes(hub: ConsoleHub, room: ExamRoom) -> None:
-    await room.sit()
+    await room.add_attempt()
     async with hub.engine.begin() as conn:
         await conn.execute(
             text(
@@ -148,7 +148,7 @@ async def test_a_large_board_arrives_in_parts_followed_by_its_changes(hub: Conso
         await client.send(Watch(room.exam))
         first = await client.receive(Snapshot)
         assert first.parts > 5
-        await room.sit("Late Lena")
+        await room.add_attempt("Late Lena")
         parts = [first, *[await client.receive(Snapshot) for _ in range(first.parts - 1)]]
         assert all(size_of(encode(part, Encoding.JSON)) <= FRAME_BYTES for part in parts)
         fresh = await room.fresh()
@@ -156,7 +156,7 @@ async def test_a_large_board_arrives_in_parts_followed_by_its_changes(hub: Conso
 
 
 async def test_live_values_follow_the_board(hub: ConsoleHub, room: ExamRoom) -> None:
-    await room.sit()
+    await room.add_attempt()
     ada = FakeConnection(1, exam_id=room.exam)
     hub.presence.opened(ada, now_ms())
     async with hub.sign_in(room.teacher) as client:
@@ -267,7 +267,7 @@ async def test_two_consoles_of_one_user_are_independent(hub: ConsoleHub, room: E
         await first.send(Unwatch(room.exam))
         await first.send(Bye())
         assert await first.close_code() == CloseCode.NORMAL
-        await room.sit()
+        await room.add_attempt()
         fresh = await room.fresh()
         assert await second.follow(boards[1], fresh.offset) == fresh
 
@@ -279,7 +279,7 @@ async def test_one_console_watches_several_exams(hub: ConsoleHub, room: ExamRoom
         for exam_room in (room, other):
             await client.send(Watch(exam_room.exam))
             assert await client.board() == await exam_room.fresh()
-        await other.sit("Bob")
+        await other.add_attempt("Bob")
         delta = await client.receive(Delta)
         assert delta.exam_id == other.exam
 

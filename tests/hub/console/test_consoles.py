@@ -207,7 +207,7 @@ async def test_a_user_who_loses_access_to_an_exam_gets_no_more_of_it_and_keeps_t
             await console.board()
         await room.permit(colleague, Permission.EDIT)
         assert (await client.receive(Error)).code == ErrorCode.FORBIDDEN
-        await room.sit()
+        await room.add_attempt()
         assert (await creator.receive(Delta)).offset == 1
         await client.send(Watch(room.exam))
         assert (await client.receive(Error)).code == ErrorCode.FORBIDDEN, "no delta came before"

@@ -43,8 +43,8 @@ async def test_the_first_poll_of_an_exam_reads_all_attempts_and_their_events(
     engine: AsyncEngine, room: ExamRoom
 ) -> None:
     for events in (3, 0):
-        await connect(room, await room.sit(), events)
-    await room.sit()
+        await connect(room, await room.add_attempt(), events)
+    await room.add_attempt()
     presence, subscriptions = HubPresence(), FakeSubscriptions()
     subscriptions.consoles[room.exam] = [FakeConsole()]
     await PresencePoll(engine, subscriptions, presence).poll()
@@ -53,7 +53,7 @@ async def test_the_first_poll_of_an_exam_reads_all_attempts_and_their_events(
 
 
 async def test_an_exam_without_consoles_is_not_polled(engine: AsyncEngine, room: ExamRoom) -> None:
-    await connect(room, await room.sit(), 3)
+    await connect(room, await room.add_attempt(), 3)
     other, presence, subscriptions = await make_exam_room(engine), HubPresence(), FakeSubscriptions()
     poll = PresencePoll(engine, subscriptions, presence)
     await poll.poll()
@@ -63,7 +63,7 @@ async def test_an_exam_without_consoles_is_not_polled(engine: AsyncEngine, room:
 
 
 async def test_counts_are_polled_in_shares_and_in_focus_every_time(engine: AsyncEngine, room: ExamRoom) -> None:
-    streams = [await connect(room, await room.sit(), 1) for _ in range(POLL_SHARES + 1)]
+    streams = [await connect(room, await room.add_attempt(), 1) for _ in range(POLL_SHARES + 1)]
     presence, subscriptions = HubPresence(), FakeSubscriptions()
     subscriptions.consoles[room.exam] = [FocusedConsole(2), FocusedConsole()]
     poll = PresencePoll(engine, subscriptions, presence)
@@ -81,7 +81,7 @@ async def test_counts_are_polled_in_shares_and_in_focus_every_time(engine: Async
 
 
 async def test_counts_from_local_acks_and_from_the_database_agree(engine: AsyncEngine, room: ExamRoom) -> None:
-    attempt = await room.sit()
+    attempt = await room.add_attempt()
     old = await connect(room, attempt, 4)
     async with engine.begin() as conn:
         stream = await make_stream(conn, attempt)
@@ -104,7 +104,7 @@ async def test_counts_from_local_acks_and_from_the_database_agree(engine: AsyncE
 
 
 async def test_candidates_of_a_dead_hub_go_offline_when_its_lease_ends(engine: AsyncEngine, room: ExamRoom) -> None:
-    await connect(room, await room.sit())
+    await connect(room, await room.add_attempt())
     presence, subscriptions = HubPresence(), FakeSubscriptions()
     subscriptions.consoles[room.exam] = [FakeConsole()]
     async with PresencePoll(engine, subscriptions, presence, poll_s=0.05, check_s=0.01):
@@ -116,7 +116,7 @@ async def test_candidates_of_a_dead_hub_go_offline_when_its_lease_ends(engine: A
 
 
 async def test_a_newly_watched_exam_is_polled_at_once(engine: AsyncEngine, room: ExamRoom) -> None:
-    await connect(room, await room.sit(), 2)
+    await connect(room, await room.add_attempt(), 2)
     presence, subscriptions = HubPresence(), FakeSubscriptions()
     async with PresencePoll(engine, subscriptions, presence, poll_s=3600, check_s=0.01):
         subscriptions.consoles[room.exam] = [FakeConsole()]
@@ -126,7 +126,7 @@ async def test_a_newly_watched_exam_is_polled_at_once(engine: AsyncEngine, room:
 
 
 async def test_it_continues_after_postgresql_was_away(engine: AsyncEngine, room: ExamRoom) -> None:
-    await connect(room, await room.sit(), 2)
+    await connect(room, await room.add_attempt(), 2)
 
     class FailingPresence(HubPresence):
         failures: list[Exception]

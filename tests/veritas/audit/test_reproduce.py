@@ -41,7 +41,7 @@ def room(engine: AsyncEngine) -> Room:
 @pytest.fixture
 async def seeded(engine: AsyncEngine, room: Room, notifier: Notifier) -> SeededAttempt:
     """One attempt, judged: one flag of `left_page`."""
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     return seeded
@@ -162,7 +162,7 @@ async def test_a_score_that_differs_is_named(engine: AsyncEngine, seeded: Seeded
 
 
 async def test_an_attempt_without_a_fold_has_no_score_yet(engine: AsyncEngine, room: Room) -> None:
-    await room.seat()
+    await room.add_attempts()
     assert whats(await look(engine)) == []
 
 
@@ -211,7 +211,7 @@ async def test_events_past_retention_are_a_note(engine: AsyncEngine, seeded: See
 
 
 async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, seeded: SeededAttempt, room: Room) -> None:
-    await room.seat(2)
+    await room.add_attempts(2)
     found = await change(engine, update(ExamAttempt).values(rulebook_version=2))
     assert (whats(found), found.events) == ([], 0)
     assert found.notes == ["rulebook 2 is not supported: 3 attempts not folded again"]
@@ -227,7 +227,7 @@ async def test_a_policy_that_cannot_be_read_is_a_breach(engine: AsyncEngine, see
 async def test_many_attempts_are_folded_a_bounded_number_of_events_at_a_time(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
-    seeded_attempts = await room.seat(5)
+    seeded_attempts = await room.add_attempts(5)
     evaluator = Evaluator(engine, notifier)
     for event in AWAY:
         for seeded in seeded_attempts:

@@ -1,4 +1,4 @@
-"""What the tests of a candidate share: a client, and a hub that takes everything."""
+"""Shared parts of the tests of a candidate: a client, and a hub that accepts everything."""
 
 import asyncio
 from random import Random

@@ -77,7 +77,7 @@ class FeedModel(RuleBasedStateMachine):
         self.head += count
 
     def take(self, frame: Snapshot | Delta | Resync) -> None:
-        """What the reader makes of a frame: it holds all up to `held`, or nothing."""
+        """Classify a frame as the reader does: it has all rows up to `held`, or none."""
         match self.place.take(frame), frame:
             case FrameKind.NEW, Delta():
                 assert self.held is not None

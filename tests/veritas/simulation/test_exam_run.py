@@ -1,4 +1,4 @@
-"""What a simulated exam counts while it runs; with a hub it is tested in test_simulate.py."""
+"""Counts of a simulated exam while it runs. test_simulate.py tests it with a hub."""
 
 from random import Random
 from uuid import UUID, uuid4

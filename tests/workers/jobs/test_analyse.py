@@ -46,7 +46,7 @@ def make_analyst(engine: AsyncEngine, notifier: Notifier) -> Analyst:
 
 
 async def sit_and_end(engine: AsyncEngine, events: Sequence[EventSpec] = (*AWAY, *WRITING)) -> SeededAttempt:
-    """One student leaves the page for long, writes, and submits; all of it covered, nothing of it folded yet."""
+    """A student leaves the page for long, writes, and submits. All of it is covered, and no event is folded yet."""
     async with engine.begin() as conn:
         seeded = await seeded_attempts.seed_attempt(conn, KEYED)
         await make_connection(conn, seeded.attempt_id, seeded.stream_id)

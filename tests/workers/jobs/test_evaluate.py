@@ -42,7 +42,7 @@ async def read_score(engine: AsyncEngine, attempt_id: UUID) -> float | None:
 async def test_events_become_a_flag_a_score_and_feed_rows(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_flags(seeded.attempt_id) == 1
@@ -54,7 +54,7 @@ async def test_events_become_a_flag_a_score_and_feed_rows(
 
 
 async def test_all_of_it_is_one_transaction(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     await evaluator.evaluate([seeded.attempt_id])
     async with engine.connect() as conn:
@@ -68,7 +68,7 @@ async def test_all_of_it_is_one_transaction(engine: AsyncEngine, room: Room, eva
 
 
 async def test_doing_it_again_changes_nothing(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     for _ in range(2):
         await evaluator.evaluate([seeded.attempt_id])
@@ -79,7 +79,7 @@ async def test_doing_it_again_changes_nothing(engine: AsyncEngine, room: Room, e
 async def test_folding_all_events_again_raises_nothing_twice(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
@@ -92,7 +92,7 @@ async def test_folding_all_events_again_raises_nothing_twice(
 async def test_a_first_fold_without_flags_gives_a_first_score(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await evaluator.evaluate([seeded.attempt_id])
     assert await read_score(engine, seeded.attempt_id) == 1.0
     assert await read_kinds(engine, seeded.exam_id) == [(1, "attempt"), (2, "score")]
@@ -101,7 +101,7 @@ async def test_a_first_fold_without_flags_gives_a_first_score(
 async def test_a_fold_continues_from_memory_or_from_the_checkpoint_alike(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
-    together, alone, apart = await room.seat(3)
+    together, alone, apart = await room.add_attempts(3)
     workers = [Evaluator(engine, notifier), Evaluator(engine, notifier)]
     await room.store(together, AWAY)
     await workers[0].evaluate([together.attempt_id])
@@ -119,7 +119,7 @@ async def test_a_fold_continues_from_memory_or_from_the_checkpoint_alike(
 async def test_two_workers_at_once_never_double(
     engine: AsyncEngine, database: DatabaseSettings, room: Room, notifier: Notifier
 ) -> None:
-    seeded_attempts = await room.seat(20)
+    seeded_attempts = await room.add_attempts(20)
     attempts = [seeded.attempt_id for seeded in seeded_attempts]
     other = create_engine(database)
     workers = [Evaluator(engine, notifier), Evaluator(other, notifier)]
@@ -135,7 +135,7 @@ async def test_two_workers_at_once_never_double(
 
 
 async def test_a_hole_stops_the_fold_until_it_is_filled(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     async with engine.begin() as conn:
         hidden = MonitoringEvent.stream_id == seeded.stream_id, MonitoringEvent.seq == 2
@@ -155,8 +155,8 @@ async def test_a_hole_stops_the_fold_until_it_is_filled(engine: AsyncEngine, roo
 async def test_an_attempt_that_cannot_be_folded_does_not_stop_the_others(
     engine: AsyncEngine, room: Room, evaluator: Evaluator, notifier: Notifier
 ) -> None:
-    poisoned, *others = await room.seat(3)
-    [misruled] = await room.seat(policy={"rules": {"left_page": {"times": -1}}})
+    poisoned, *others = await room.add_attempts(3)
+    [misruled] = await room.add_attempts(policy={"rules": {"left_page": {"times": -1}}})
     everyone = [poisoned, misruled, *others]
     await break_checkpoint(engine, notifier, poisoned)
     for seeded in everyone:
@@ -173,7 +173,7 @@ async def test_an_attempt_in_quarantine_is_tried_again_later(
     engine: AsyncEngine, room: Room, notifier: Notifier, quarantine_s: float, flags: int
 ) -> None:
     evaluator = Evaluator(engine, notifier, quarantine_s=quarantine_s)
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await break_checkpoint(engine, notifier, seeded)
     await room.store(seeded, AWAY)
     await evaluator.evaluate([seeded.attempt_id])
@@ -186,7 +186,7 @@ async def test_an_attempt_in_quarantine_is_tried_again_later(
 async def test_a_row_that_postgresql_refuses_affects_only_its_attempt(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    seeded_attempts = await room.seat(5)
+    seeded_attempts = await room.add_attempts(5)
     for seeded in seeded_attempts:
         await room.store(seeded, AWAY)
     refused = seeded_attempts[3].attempt_id
@@ -201,7 +201,7 @@ async def test_a_fold_that_was_rolled_back_leaves_no_state_behind(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     evaluator = Evaluator(engine, notifier, quarantine_s=0.0)
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await evaluator.evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(text("ALTER TABLE flags ADD CONSTRAINT shut CHECK (false)"))
@@ -215,7 +215,7 @@ async def test_a_fold_that_was_rolled_back_leaves_no_state_behind(
 
 
 async def test_a_state_behind_the_cursor_is_not_used(engine: AsyncEngine, room: Room, notifier: Notifier) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     one, other = Evaluator(engine, notifier), Evaluator(engine, notifier)
     specs: list[EventSpec] = [("window_blur", {}, 1_000), ("window_focus", {}, 5_000), ("alive", {}, 60_000)]
     for worker, event in zip((one, other, one), specs, strict=True):
@@ -225,7 +225,7 @@ async def test_a_state_behind_the_cursor_is_not_used(engine: AsyncEngine, room: 
 
 
 class ObservedEvaluator(Evaluator):
-    """Tells when it has found an attempt locked."""
+    """Reports when it finds a locked attempt."""
 
     def __init__(self, engine: AsyncEngine, notifier: Notifier) -> None:
         super().__init__(engine, notifier)
@@ -242,7 +242,7 @@ async def test_an_attempt_that_another_worker_has_locked_is_checked_again(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     evaluator = ObservedEvaluator(engine, notifier)
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     async with engine.begin() as conn:
         await cursors.claim_cursors(conn, [seeded.attempt_id], 1, supported={1})
@@ -256,7 +256,7 @@ async def test_an_attempt_that_another_worker_has_locked_is_checked_again(
 async def test_a_job_leaves_endless_new_events_to_later_jobs(
     room: Room, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     fold_once = evaluator.fold_once
 
@@ -278,7 +278,7 @@ async def test_an_unexpected_error_of_a_notification_puts_no_attempt_into_quaran
         raise KeyError(f"{channel} {key}")
 
     monkeypatch.setattr(notifier, "notify", fail)
-    seeded_attempts = await room.seat(2)
+    seeded_attempts = await room.add_attempts(2)
     failed = metrics.FOLD_FAILURES._value.get()
     await evaluator.evaluate([seeded.attempt_id for seeded in seeded_attempts])
     assert [await room.count_folded(seeded.attempt_id) for seeded in seeded_attempts] == [1, 1]
@@ -290,7 +290,7 @@ async def test_an_attempt_locked_for_long_is_left_to_the_sweep(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
     evaluator = Evaluator(engine, notifier, busy_checks=2)
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     async with engine.begin() as conn:
         await cursors.claim_cursors(conn, [seeded.attempt_id], 1, supported={1})
@@ -304,7 +304,7 @@ async def test_an_attempt_locked_for_long_is_left_to_the_sweep(
 
 async def test_a_long_backlog_is_folded_completely(engine: AsyncEngine, room: Room, notifier: Notifier) -> None:
     evaluator = Evaluator(engine, notifier, events_per_transaction=6)
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, [("alive", {}, n) for n in range(10)])
     await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_folded(seeded.attempt_id) == 11
@@ -313,7 +313,7 @@ async def test_a_long_backlog_is_folded_completely(engine: AsyncEngine, room: Ro
 async def test_several_exams_are_fed_from_one_transaction(
     engine: AsyncEngine, room: Room, evaluator: Evaluator, notifier: Notifier
 ) -> None:
-    seeded_attempts = [(await room.seat())[0] for _ in range(3)]
+    seeded_attempts = [(await room.add_attempts())[0] for _ in range(3)]
     for seeded in seeded_attempts:
         await room.store(seeded, AWAY)
     async with asyncio.timeout(10), aclosing(notifier.listen()) as received:
@@ -326,14 +326,14 @@ async def test_several_exams_are_fed_from_one_transaction(
 
 
 async def test_a_job_with_an_unknown_attempt_does_nothing(room: Room, evaluator: Evaluator) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await evaluator.evaluate([uuid4()])
     await evaluator.evaluate([])
     assert await room.count_folded(seeded.attempt_id) == 0
 
 
 async def test_a_job_names_its_attempts_as_the_hub_encodes_them(room: Room, evaluator: Evaluator) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     payload = msgspec.msgpack.decode(msgspec.msgpack.encode(Evaluate([seeded.attempt_id])))
     await evaluator.handle({}, payload)
     assert await room.count_folded(seeded.attempt_id) == 1
@@ -352,7 +352,7 @@ async def test_a_job_without_postgresql_is_postponed(database: DatabaseSettings,
 
 
 async def test_a_finished_evaluator_starts_nothing(room: Room, evaluator: Evaluator) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     evaluator.finish()
     await evaluator.evaluate([seeded.attempt_id])
     assert await room.count_folded(seeded.attempt_id) == 0
@@ -361,7 +361,7 @@ async def test_a_finished_evaluator_starts_nothing(room: Room, evaluator: Evalua
 async def test_old_and_new_rulebook_are_evaluated_side_by_side(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
-    old, new = await room.seat(2)
+    old, new = await room.add_attempts(2)
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).where(ExamAttempt.id == new.attempt_id).values(rulebook_version=2))
     for seeded in (old, new):
@@ -400,7 +400,7 @@ async def read_checkpoint(engine: AsyncEngine, seeded: SeededAttempt) -> tuple[b
 
 
 async def test_a_state_is_not_stored_at_every_fold(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     for event in AWAY:
         await room.store(seeded, [event])
         await evaluator.evaluate([seeded.attempt_id])
@@ -415,7 +415,7 @@ async def test_a_state_is_not_stored_at_every_fold(engine: AsyncEngine, room: Ro
 async def test_a_worker_without_states_continues_along_the_fold_order(
     engine: AsyncEngine, room: Room, notifier: Notifier
 ) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     specs: list[EventSpec] = [*AWAY[:2], ("copy", {}, 11_000), *AWAY[2:]]
     refolded = metrics.EVENTS_REFOLDED._value.get()
     for event in specs:
@@ -432,7 +432,7 @@ async def test_a_worker_without_states_continues_along_the_fold_order(
 async def test_a_crash_of_postgresql_during_a_commit_leaves_nothing_half_folded(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY[:2])
     await evaluator.evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
@@ -462,7 +462,7 @@ async def test_after_a_failover_the_stored_events_are_folded(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
     """A failover may lose events, and others may get their numbers: a state in memory has seen the lost ones."""
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY[:2])
     await evaluator.evaluate([seeded.attempt_id])
     async with engine.begin() as conn:

@@ -1,4 +1,4 @@
-"""Coverage as the evaluation keeps it: beside the score, in the same transaction, and on the board once it moves."""
+"""The evaluation stores the coverage with the score, in one transaction, and shows changes on the board."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -47,7 +47,7 @@ async def come(engine: AsyncEngine, seeded: SeededAttempt, after_s: float = 0) -
         )
 
 
-async def let_pass(engine: AsyncEngine, seeded: SeededAttempt, seconds: float) -> None:
+async def move_into_past(engine: AsyncEngine, seeded: SeededAttempt, seconds: float) -> None:
     """Move everything that happened to the attempt so far into the past."""
     by = timedelta(seconds=seconds)
     async with engine.begin() as conn:
@@ -61,7 +61,7 @@ async def let_pass(engine: AsyncEngine, seeded: SeededAttempt, seconds: float) -
 async def test_before_the_first_connection_scores_are_unknown(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    [seeded] = await room.seat(is_connected=False)
+    [seeded] = await room.add_attempts(is_connected=False)
     await evaluator.evaluate([seeded.attempt_id])
     assert await read_score(engine, seeded.attempt_id) == Score(None, None)
     await come(engine, seeded)
@@ -71,10 +71,10 @@ async def test_before_the_first_connection_scores_are_unknown(
 
 
 async def test_a_short_loss_at_the_start_hides_no_score(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await evaluator.evaluate([seeded.attempt_id])
     await go(engine, seeded)
-    await let_pass(engine, seeded, 20)
+    await move_into_past(engine, seeded, 20)
     await come(engine, seeded, 20)
     await evaluator.evaluate([seeded.attempt_id])
     score = await read_score(engine, seeded.attempt_id)
@@ -86,14 +86,14 @@ async def test_a_short_loss_at_the_start_hides_no_score(engine: AsyncEngine, roo
 async def test_an_attempt_with_low_coverage_has_no_integrity_until_it_was_connected_long_enough(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     await evaluator.evaluate([seeded.attempt_id])
     flagged = (await read_score(engine, seeded.attempt_id)).integrity
     assert flagged is not None
     assert flagged < 1
     await go(engine, seeded)
-    await let_pass(engine, seeded, 300)
+    await move_into_past(engine, seeded, 300)
     await come(engine, seeded, 290)
     await evaluator.evaluate([seeded.attempt_id])
     hardly = await read_score(engine, seeded.attempt_id)
@@ -101,7 +101,7 @@ async def test_an_attempt_with_low_coverage_has_no_integrity_until_it_was_connec
     assert hardly.coverage is not None
     assert hardly.coverage < 0.1
 
-    await let_pass(engine, seeded, 400)
+    await move_into_past(engine, seeded, 400)
     await room.store(seeded, [("alive", {}, 30_000)])
     await evaluator.evaluate([seeded.attempt_id])
     again = await read_score(engine, seeded.attempt_id)
@@ -113,11 +113,11 @@ async def test_an_attempt_with_low_coverage_has_no_integrity_until_it_was_connec
 async def test_full_coverage_needs_no_query_of_connections(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await evaluator.evaluate([seeded.attempt_id])
     async with engine.begin() as conn:
         await conn.execute(update(Connection).values(closed_at=func.now(), opened_at=func.now()))
-    await let_pass(engine, seeded, 300)
+    await move_into_past(engine, seeded, 300)
     await room.store(seeded, [("alive", {}, 30_000)])
     await evaluator.evaluate([seeded.attempt_id])
     assert await read_score(engine, seeded.attempt_id) == Score(1.0, 1.0), "no event of a connection was stored"

@@ -54,7 +54,7 @@ ESSAY = "Force is mass times acceleration, says Ada Example, who wrote this at s
 @pytest.fixture
 async def seeded(room: Room, evaluator: Evaluator) -> SeededAttempt:
     """An attempt with a rule's flag that has ended, was analysed, and waits for a model."""
-    (seeded,) = await room.seat()
+    (seeded,) = await room.add_attempts()
     await room.store(seeded, AWAY)
     await evaluator.evaluate([seeded.attempt_id])
     async with room.engine.begin() as conn:

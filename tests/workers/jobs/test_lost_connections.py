@@ -16,7 +16,16 @@ from db.queries.connections.lost_connections import LostClient
 from judgement.outage import Cohort
 from judgement.rules import RULEBOOKS
 from protocol.events import MARKER_EVENTS, SERVER_EVENTS
-from tests.candidates import Candidate, connect, disconnect, let_expire, let_pass, seat, system_events, take_hub
+from tests.candidates import (
+    Candidate,
+    connect,
+    disconnect,
+    expire_lease,
+    make_candidates,
+    move_into_past,
+    start_hub,
+    system_events,
+)
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.lost_connections import BATCH, MISSED_S, PATIENCE_S, LostConnectionDetector, list_reports
 
@@ -54,7 +63,7 @@ async def lose_all(engine: AsyncEngine, candidates: list[Candidate], seconds: fl
         for candidate in candidates:
             opening = await connect(conn, candidate, HUB)
             await disconnect(conn, candidate, opening.generation, "gone")
-        await let_pass(conn, [candidate.attempt_id for candidate in candidates], seconds)
+        await move_into_past(conn, [candidate.attempt_id for candidate in candidates], seconds)
 
 
 async def wait_longer(engine: AsyncEngine, seconds: float) -> None:
@@ -73,24 +82,26 @@ async def test_many_clients_lost_together_are_an_outage_first_and_silent_later(
     engine: AsyncEngine, detector: LostConnectionDetector
 ) -> None:
     async with engine.begin() as conn:
-        seated = await seat(conn, 8)
-        for candidate in seated[6:]:
+        candidates = await make_candidates(conn, 8)
+        for candidate in candidates[6:]:
             await connect(conn, candidate, HUB)
-    await lose_all(engine, seated[:6], 15)
+    await lose_all(engine, candidates[:6], 15)
     await detector.poll()
-    assert await events_of(engine, seated[0]) == []
+    assert await events_of(engine, candidates[0]) == []
     await wait_longer(engine, 6)
     await detector.poll()
     await detector.poll()
-    assert [await events_of(engine, candidate) for candidate in seated[:6]] == [["cohort_outage"]] * 6
+    assert [await events_of(engine, candidate) for candidate in candidates[:6]] == [["cohort_outage"]] * 6
     await wait_longer(engine, 5)
     await detector.poll()
     await detector.poll()
-    assert [await events_of(engine, candidate) for candidate in seated[:6]] == [
+    assert [await events_of(engine, candidate) for candidate in candidates[:6]] == [
         ["cohort_outage", "heartbeat_missed"]
     ] * 6
     async with engine.connect() as conn:
-        outages = [dict(await system_events(conn, candidate.attempt_id))["cohort_outage"] for candidate in seated[:6]]
+        outages = [
+            dict(await system_events(conn, candidate.attempt_id))["cohort_outage"] for candidate in candidates[:6]
+        ]
     assert len({outage["group"] for outage in outages}) == 1
     assert {(outage["lost"], outage["of"]) for outage in outages} == {(6, 8)}
 
@@ -99,7 +110,7 @@ async def test_a_single_lost_client_is_silent_and_no_outage(
     engine: AsyncEngine, detector: LostConnectionDetector
 ) -> None:
     async with engine.begin() as conn:
-        alone, other = await seat(conn, 2)
+        alone, other = await make_candidates(conn, 2)
         await connect(conn, other, HUB)
     await lose_all(engine, [alone], 26)
     await detector.poll()
@@ -112,7 +123,7 @@ async def test_clients_lost_after_their_deadline_are_neither_an_outage_nor_silen
     engine: AsyncEngine, detector: LostConnectionDetector
 ) -> None:
     async with engine.begin() as conn:
-        candidates = await seat(conn, 6)
+        candidates = await make_candidates(conn, 6)
     await lose_all(engine, candidates, 30)
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).values(deadline=func.now() - timedelta(hours=1)))
@@ -126,33 +137,35 @@ async def test_an_outage_found_late_is_still_recorded_before_the_silence(
     engine: AsyncEngine, detector: LostConnectionDetector
 ) -> None:
     async with engine.begin() as conn:
-        seated = await seat(conn, 5)
-    await lose_all(engine, seated, 900)
+        candidates = await make_candidates(conn, 5)
+    await lose_all(engine, candidates, 900)
     await detector.poll()
-    assert [await events_of(engine, candidate) for candidate in seated] == [["cohort_outage", "heartbeat_missed"]] * 5
+    assert [await events_of(engine, candidate) for candidate in candidates] == [
+        ["cohort_outage", "heartbeat_missed"]
+    ] * 5
 
 
 async def test_a_client_that_returns_in_time_was_never_lost(
     engine: AsyncEngine, detector: LostConnectionDetector
 ) -> None:
     async with engine.begin() as conn:
-        seated = await seat(conn, 6)
-    await lose_all(engine, seated, 18)
+        candidates = await make_candidates(conn, 6)
+    await lose_all(engine, candidates, 18)
     async with engine.begin() as conn:
-        for candidate in seated:
+        for candidate in candidates:
             await connect(conn, candidate, HUB)
     await wait_longer(engine, 60)
     await detector.poll()
-    assert [await events_of(engine, candidate) for candidate in seated] == [["connection_opened"]] * 6
+    assert [await events_of(engine, candidate) for candidate in candidates] == [["connection_opened"]] * 6
 
 
 async def test_many_workers_record_nothing_twice(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        hub = await take_hub(conn)
-        seated = await seat(conn, 12)
-        for candidate in seated:
+        hub = await start_hub(conn)
+        candidates = await make_candidates(conn, 12)
+        for candidate in candidates:
             await connect(conn, candidate, hub)
-        await let_expire(conn, hub, 30)
+        await expire_lease(conn, hub, 30)
         await conn.execute(update(Connection).values(opened_at=Connection.opened_at - func.make_interval(0, 0, 0, 1)))
     clock = Clock()
     lookouts = [LostConnectionDetector(engine, clock) for _ in range(4)]
@@ -160,7 +173,7 @@ async def test_many_workers_record_nothing_twice(engine: AsyncEngine) -> None:
         await asyncio.gather(*(detector.poll() for detector in lookouts))
         clock.now += PATIENCE_S / 4
     await asyncio.gather(*(detector.poll() for detector in lookouts))
-    for candidate in seated:
+    for candidate in candidates:
         async with engine.connect() as conn:
             stated = Counter(kind for kind, _ in await system_events(conn, candidate.attempt_id))
         assert stated == {
@@ -176,19 +189,19 @@ async def test_outages_silence_and_return_raise_no_flag(
     engine: AsyncEngine, detector: LostConnectionDetector, notifier: Notifier
 ) -> None:
     async with engine.begin() as conn:
-        seated = await seat(conn, 6)
-    await lose_all(engine, seated, 40)
+        candidates = await make_candidates(conn, 6)
+    await lose_all(engine, candidates, 40)
     await detector.poll()
     async with engine.begin() as conn:
-        for candidate in seated:
+        for candidate in candidates:
             await connect(conn, candidate, HUB)
-    assert await events_of(engine, seated[0]) == [
+    assert await events_of(engine, candidates[0]) == [
         "cohort_outage",
         "heartbeat_missed",
         "connection_opened",
         "heartbeat_resumed",
     ]
-    await Evaluator(engine, notifier).evaluate([candidate.attempt_id for candidate in seated])
+    await Evaluator(engine, notifier).evaluate([candidate.attempt_id for candidate in candidates])
     async with engine.connect() as conn:
         assert (await conn.execute(select(func.count()).select_from(Flag))).scalar_one() == 0
 
@@ -200,10 +213,10 @@ def test_no_rule_gets_server_events_of_connections_or_markers() -> None:
 
 async def test_after_an_outage_of_postgresql_clients_may_return_first(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        hub = await take_hub(conn)
-        alone, on_it = await seat(conn, 2)
+        hub = await start_hub(conn)
+        alone, on_it = await make_candidates(conn, 2)
         await connect(conn, on_it, hub)
-        await let_expire(conn, hub)
+        await expire_lease(conn, hub)
     await lose_all(engine, [alone], 60)
     clock = Clock()
     detector = LostConnectionDetector(engine, clock)
@@ -232,11 +245,11 @@ async def test_more_losses_than_a_batch_are_recorded_in_several_transactions(
 ) -> None:
     detector = await make_detector(engine, batch=2)
     async with engine.begin() as conn:
-        seated = await seat(conn, 5)
-    await lose_all(engine, seated, 30)
+        candidates = await make_candidates(conn, 5)
+    await lose_all(engine, candidates, 30)
     await detector.poll()
     async with engine.connect() as conn:
-        outages = [dict(await system_events(conn, candidate.attempt_id))["cohort_outage"] for candidate in seated]
+        outages = [dict(await system_events(conn, candidate.attempt_id))["cohort_outage"] for candidate in candidates]
     assert len({outage["group"] for outage in outages}) == 1
 
 

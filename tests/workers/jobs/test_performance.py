@@ -1,4 +1,4 @@
-"""The figures have tests of their own; here: that they are worked out from what is stored, and the same again."""
+"""Figures are computed from stored attempts, and are the same again. The formulas have separate tests."""
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine

@@ -1,4 +1,4 @@
-"""What a sweep finds without any job, and what it leaves to jobs."""
+"""A sweep finds attempts without any job, and leaves young events to jobs."""
 
 import pytest
 from sqlalchemy import delete, update
@@ -18,7 +18,7 @@ def sweep(engine: AsyncEngine, evaluator: Evaluator) -> Sweep:
 
 
 async def test_a_sweep_finds_attempts_that_no_job_named(room: Room, sweep: Sweep) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     await room.age(seeded)
     await sweep.run()
@@ -30,7 +30,7 @@ async def test_a_sweep_finds_attempts_that_no_job_named(room: Room, sweep: Sweep
 
 async def test_a_sweep_leaves_young_events_to_their_job(room: Room, engine: AsyncEngine, evaluator: Evaluator) -> None:
     sweep = Sweep(engine, evaluator, min_lag_ms=60_000)
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await sweep.run()
     assert await room.count_folded(seeded.attempt_id) == 0
 
@@ -40,7 +40,7 @@ async def test_a_sweep_that_falls_behind_reports_its_lag_and_leaves_the_rest_to_
 ) -> None:
     slow = Evaluator(engine, notifier, events_per_transaction=4)  # two for each stream
     sweep = Sweep(engine, slow, recent_s=0.0)
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     await room.age(seeded, 600)
     for folded in (2, 4):
@@ -52,7 +52,7 @@ async def test_a_sweep_that_falls_behind_reports_its_lag_and_leaves_the_rest_to_
 
 
 async def test_a_sweep_reaches_every_day_in_the_end(room: Room, sweep: Sweep) -> None:
-    seeded_attempts = await room.seat(3)
+    seeded_attempts = await room.add_attempts(3)
     for seeded, days in zip(seeded_attempts, (3, 20, 20), strict=True):
         await room.open_before(seeded, days, AWAY)
     await sweep.run()
@@ -60,7 +60,7 @@ async def test_a_sweep_reaches_every_day_in_the_end(room: Room, sweep: Sweep) ->
     for _ in range(3):
         await sweep.run()
     assert await room.count_flags() == 3
-    late = await room.seat()
+    late = await room.add_attempts()
     await room.open_before(late[0], 3, AWAY)
     for _ in range(3):
         await sweep.run()
@@ -70,7 +70,7 @@ async def test_a_sweep_reaches_every_day_in_the_end(room: Room, sweep: Sweep) ->
 async def test_attempts_of_an_unsupported_rulebook_are_counted_once(
     room: Room, sweep: Sweep, engine: AsyncEngine
 ) -> None:
-    [seeded] = await room.seat()
+    [seeded] = await room.add_attempts()
     for days in (3, 5):
         async with engine.begin() as conn:
             await conn.execute(update(ExamAttempt).values(rulebook_version=2))
@@ -85,7 +85,7 @@ async def test_attempts_of_an_unsupported_rulebook_are_counted_once(
 async def test_a_sweep_is_not_delayed_by_attempts_that_it_cannot_fold(
     engine: AsyncEngine, room: Room, evaluator: Evaluator, notifier: Notifier
 ) -> None:
-    stuck, whole = await room.seat(2)
+    stuck, whole = await room.add_attempts(2)
     await break_checkpoint(engine, notifier, stuck)
     for seeded, seconds in ((stuck, 90), (whole, 60)):
         await room.store(seeded, AWAY)

@@ -15,7 +15,7 @@ from db.queries import feed
 from db.queries.attempts import timeouts
 from db.queries.attempts.answers import SubmittedAnswer
 from judgement.attempts import Action
-from tests.candidates import system_events, take_hub
+from tests.candidates import start_hub, system_events
 from tests.seeded_attempts import SeededAttempt, answer, end, ending, seed_attempt
 from workers.jobs.timeouts import MISSED_S, QUARANTINE_S, TimeoutEnforcer
 
@@ -50,7 +50,7 @@ def enforcer(engine: AsyncEngine, notifier: Notifier, clock: Clock) -> TimeoutEn
 
 
 async def have_hub(conn: AsyncConnection, since: timedelta = LONG) -> UUID:
-    hub = await take_hub(conn)
+    hub = await start_hub(conn)
     await conn.execute(update(HubLease).where(HubLease.hub == hub).values(taken_at=func.now() - since))
     return hub
 

@@ -21,7 +21,7 @@ class ModelServer:
 
     @property
     def shown(self) -> str:
-        """What the last request showed the model."""
+        """The text that the last request showed the model."""
         content: str = self.requests[-1]["messages"][1]["content"]
         return content
 
@@ -101,7 +101,7 @@ async def never(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> 
 
 
 async def cut(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Begin an answer and hang up in the middle of it."""
+    """Begin an answer and close the connection in the middle."""
     whole = say(GOOD)
     writer.write(whole[: len(whole) // 2])
     await writer.drain()

@@ -35,7 +35,7 @@ async def rotate(conn: AsyncConnection, token: bytes, successor: bytes) -> Refre
     return (await credentials.rotate_token(conn, token, successor)).outcome
 
 
-async def let_pass(conn: AsyncConnection, seconds: int) -> None:
+async def move_into_past(conn: AsyncConnection, seconds: int) -> None:
     """Move used tokens into the past, because `now()` does not change within a transaction."""
     past = func.now() - timedelta(seconds=seconds)
     await conn.execute(update(RefreshToken).where(RefreshToken.replaced_at.is_not(None)).values(replaced_at=past))
@@ -71,7 +71,7 @@ async def test_a_spent_token_ends_its_family_and_no_other(conn: AsyncConnection)
 async def test_a_lost_answer_is_given_again_for_a_minute(conn: AsyncConnection) -> None:
     await open_session(conn)
     await rotate(conn, A, B)
-    await let_pass(conn, 59)
+    await move_into_past(conn, 59)
     assert await rotate(conn, A, C) is RefreshOutcome.ROTATED
     assert await rotate(conn, C, D) is RefreshOutcome.ROTATED
 
@@ -79,7 +79,7 @@ async def test_a_lost_answer_is_given_again_for_a_minute(conn: AsyncConnection) 
 async def test_after_a_minute_a_spent_token_is_a_stolen_one(conn: AsyncConnection) -> None:
     session = await open_session(conn)
     await rotate(conn, A, B)
-    await let_pass(conn, 61)
+    await move_into_past(conn, 61)
     assert await rotate(conn, A, C) is RefreshOutcome.REUSED
     assert await credentials.read_session(conn, session) is None
 
@@ -87,7 +87,7 @@ async def test_after_a_minute_a_spent_token_is_a_stolen_one(conn: AsyncConnectio
 async def test_the_grace_is_not_renewed_by_using_it(conn: AsyncConnection) -> None:
     await open_session(conn)
     await rotate(conn, A, B)
-    await let_pass(conn, 40)
+    await move_into_past(conn, 40)
     assert await rotate(conn, A, C) is RefreshOutcome.ROTATED
     spent = (await conn.execute(select(RefreshToken.replaced_at).where(RefreshToken.hash == A))).scalar_one()
     assert spent == (await conn.execute(select(func.now() - timedelta(seconds=40)))).scalar_one()
@@ -231,7 +231,7 @@ async def test_logging_out_takes_the_tickets_along(conn: AsyncConnection) -> Non
 
 
 @pytest.fixture
-async def seat(conn: AsyncConnection) -> tuple[UUID, UUID]:
+async def enrolled(conn: AsyncConnection) -> tuple[UUID, UUID]:
     exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
     student_id = await factories.make_user(conn)
     await rosters.enroll(conn, exam_id, [student_id])
@@ -239,8 +239,8 @@ async def seat(conn: AsyncConnection) -> tuple[UUID, UUID]:
     return exam_id, student_id
 
 
-async def test_a_code_names_a_student_and_an_exam(conn: AsyncConnection, seat: tuple[UUID, UUID]) -> None:
-    exam_id, student_id = seat
+async def test_a_code_names_a_student_and_an_exam(conn: AsyncConnection, enrolled: tuple[UUID, UUID]) -> None:
+    exam_id, student_id = enrolled
     candidate = await credentials.find_candidate(conn, A)
     assert candidate is not None
     assert (candidate.exam_id, candidate.account.user_id) == (exam_id, student_id)
@@ -248,9 +248,9 @@ async def test_a_code_names_a_student_and_an_exam(conn: AsyncConnection, seat: t
 
 
 async def test_a_new_code_revokes_only_the_older_one_of_that_exam(
-    conn: AsyncConnection, seat: tuple[UUID, UUID]
+    conn: AsyncConnection, enrolled: tuple[UUID, UUID]
 ) -> None:
-    exam_id, student_id = seat
+    exam_id, student_id = enrolled
     other = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
     await rosters.enroll(conn, other, [student_id])
     await credentials.replace_codes(conn, other, {student_id: B})
@@ -270,7 +270,7 @@ async def test_a_new_code_revokes_only_the_older_one_of_that_exam(
     ],
 )
 async def test_a_code_is_good_only_while_the_exam_can_be_sat(
-    conn: AsyncConnection, seat: tuple[UUID, UUID], change: Executable
+    conn: AsyncConnection, enrolled: tuple[UUID, UUID], change: Executable
 ) -> None:
     await conn.execute(change)
     assert await credentials.find_candidate(conn, A) is None

@@ -17,7 +17,7 @@ from protocol.codes import CloseCode, RejectCode
 from protocol.limits import OVERRUN_FACTOR, TAIL_MS, WINDOW_EVENTS
 from protocol.monitor import Rejected
 from tests import factories
-from tests.candidates import Candidate, connect, disconnect, seat, system_events
+from tests.candidates import Candidate, connect, disconnect, make_candidates, system_events
 
 HUB = uuid4()
 
@@ -29,7 +29,7 @@ async def sign_in(conn: AsyncConnection, user_id: UUID) -> UUID:
 
 
 async def test_the_first_hello_opens_a_stream_whose_time_base_is_server_time(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     opening = await connect(conn, candidate, HUB, mono=500)
     base = (await conn.execute(select(EventStream.time_base).where(EventStream.id == opening.stream_id))).scalar_one()
     assert (opening.committed, opening.generation, opening.rejected) == (0, 1, [])
@@ -38,7 +38,7 @@ async def test_the_first_hello_opens_a_stream_whose_time_base_is_server_time(con
 
 
 async def test_the_same_boot_continues_its_stream(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     first = await connect(conn, candidate, HUB, boot=boot)
     await factories.store_events(conn, first.stream_id, [("copy", {}, 1), ("rejected", {"code": "too_deep"}, 2)])
@@ -50,7 +50,7 @@ async def test_the_same_boot_continues_its_stream(conn: AsyncConnection) -> None
 
 
 async def test_only_the_newest_rejected_numbers_are_repeated(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     most = OVERRUN_FACTOR * WINDOW_EVENTS
     first = await connect(conn, candidate, HUB, boot=boot)
@@ -60,28 +60,28 @@ async def test_only_the_newest_rejected_numbers_are_repeated(conn: AsyncConnecti
 
 
 async def test_another_boot_gets_its_own_stream(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     first = await connect(conn, candidate, HUB)
     second = await connect(conn, candidate, HUB)
     assert first.stream_id != second.stream_id
 
 
 async def test_a_foreign_attempt_is_not_found(conn: AsyncConnection) -> None:
-    mine, theirs = await seat(conn, 2)
+    mine, theirs = await make_candidates(conn, 2)
     stranger = Candidate(mine.exam_id, mine.attempt_id, theirs.student_id)
     with pytest.raises(NotFound):
         await connect(conn, stranger, HUB)
 
 
 async def test_a_student_who_left_the_roster_cannot_start(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     await conn.execute(update(ExamEnrollment).values(removed_at=func.now()))
     with pytest.raises(NotFound):
         await connect(conn, candidate, HUB)
 
 
 async def test_a_newer_connection_closes_the_older(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     await connect(conn, candidate, HUB)
     await connect(conn, candidate, HUB)
     causes = await conn.execute(select(Connection.cause).order_by(Connection.generation))
@@ -89,7 +89,7 @@ async def test_a_newer_connection_closes_the_older(conn: AsyncConnection) -> Non
 
 
 async def test_only_the_newest_connection_gets_an_event_when_it_closes(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     first = await connect(conn, candidate, HUB)
     second = await connect(conn, candidate, HUB)
     assert not await disconnect(conn, candidate, first.generation, "gone")
@@ -104,7 +104,7 @@ async def test_only_the_newest_connection_gets_an_event_when_it_closes(conn: Asy
 
 
 async def test_a_hello_ends_a_silence_and_records_its_duration(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     await conn.execute(update(ExamAttempt).values(silent_since=func.clock_timestamp() - timedelta(seconds=90)))
     await connect(conn, candidate, HUB)
     opened, resumed = (await system_events(conn, candidate.attempt_id))[1:]
@@ -116,7 +116,7 @@ async def test_a_hello_ends_a_silence_and_records_its_duration(conn: AsyncConnec
 
 async def test_two_hellos_at_once_get_generations_of_their_own(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        [candidate] = await seat(conn)
+        [candidate] = await make_candidates(conn)
 
     async def open_one() -> int:
         async with engine.begin() as conn:
@@ -126,10 +126,10 @@ async def test_two_hellos_at_once_get_generations_of_their_own(engine: AsyncEngi
 
 
 async def test_the_states_of_all_sockets_are_read_at_once(conn: AsyncConnection) -> None:
-    seated = await seat(conn, 6)
-    well, older, revoked, expired, inactive, removed = seated
-    sessions = {candidate.attempt_id: await sign_in(conn, candidate.student_id) for candidate in seated}
-    opened = {candidate.attempt_id: await connect(conn, candidate, HUB) for candidate in seated}
+    candidates = await make_candidates(conn, 6)
+    well, older, revoked, expired, inactive, removed = candidates
+    sessions = {candidate.attempt_id: await sign_in(conn, candidate.student_id) for candidate in candidates}
+    opened = {candidate.attempt_id: await connect(conn, candidate, HUB) for candidate in candidates}
     sockets = {
         attempt_id: SocketKey(opening.generation, sessions[attempt_id]) for attempt_id, opening in opened.items()
     }
@@ -171,7 +171,7 @@ async def end(
 async def test_events_of_the_queue_are_accepted_for_a_day_after_the_end_and_marked_late(
     conn: AsyncConnection, status: AttemptStatus
 ) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     first = await connect(conn, candidate, HUB, boot=boot)
     await factories.store_events(conn, first.stream_id, [("copy", {}, 1), ("copy", {}, 2)])
@@ -185,7 +185,7 @@ async def test_events_of_the_queue_are_accepted_for_a_day_after_the_end_and_mark
 
 
 async def test_after_that_day_nothing_is_taken(conn: AsyncConnection) -> None:
-    candidate, other = await seat(conn, 2)
+    candidate, other = await make_candidates(conn, 2)
     opening = await connect(conn, candidate, HUB)
     session = await sign_in(conn, candidate.student_id)
     standing = {candidate.attempt_id: SocketKey(opening.generation, session)}
@@ -201,7 +201,7 @@ async def test_after_that_day_nothing_is_taken(conn: AsyncConnection) -> None:
 
 
 async def test_one_live_token_is_enough_to_stay_connected(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     session = await sign_in(conn, candidate.student_id)
     await conn.execute(update(RefreshToken).values(expires_at=func.now() - timedelta(seconds=1)))
     await conn.execute(
@@ -219,7 +219,7 @@ async def test_one_live_token_is_enough_to_stay_connected(conn: AsyncConnection)
 
 
 async def test_open_connections_of_a_hub_are_listed_when_they_are_old_enough(conn: AsyncConnection) -> None:
-    mine, closed, young, elsewhere = await seat(conn, 4)
+    mine, closed, young, elsewhere = await make_candidates(conn, 4)
     opening = await connect(conn, mine, HUB)
     ended = await connect(conn, closed, HUB)
     await disconnect(conn, closed, ended.generation, "gone")

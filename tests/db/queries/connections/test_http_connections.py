@@ -14,7 +14,7 @@ from protocol.attempts import AttemptStatus
 from protocol.limits import HEARTBEAT_MS, SILENT_HEARTBEATS, TAIL_MS
 from protocol.monitor import Client, Hello
 from tests import factories
-from tests.candidates import Candidate, connect, disconnect, seat
+from tests.candidates import Candidate, connect, disconnect, make_candidates
 
 HUB = uuid4()
 TOO_LONG = timedelta(milliseconds=SILENT_HEARTBEATS * HEARTBEAT_MS + 50)
@@ -27,7 +27,7 @@ async def connect_by_requests(conn: AsyncConnection, candidate: Candidate) -> Op
 
 
 async def test_a_target_has_the_last_number_of_its_stream_and_its_connection(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     first = await connect_by_requests(conn, candidate)
     target = await http_connections.find_target(conn, first.stream_id, candidate.student_id)
     assert (target.attempt_id, target.exam_id) == (candidate.attempt_id, candidate.exam_id)
@@ -45,7 +45,7 @@ async def test_a_target_has_the_last_number_of_its_stream_and_its_connection(con
 
 
 async def test_streams_of_other_students_and_system_streams_are_not_found(conn: AsyncConnection) -> None:
-    candidate, other = await seat(conn, 2)
+    candidate, other = await make_candidates(conn, 2)
     opening = await connect_by_requests(conn, candidate)
     system = select(EventStream.id).where(EventStream.kind == "system", EventStream.attempt_id == candidate.attempt_id)
     for stream, student in (
@@ -59,7 +59,7 @@ async def test_streams_of_other_students_and_system_streams_are_not_found(conn: 
 
 @pytest.mark.parametrize("how", ["removed", "inactive"])
 async def test_removed_and_deactivated_students_cannot_deliver(conn: AsyncConnection, how: str) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     opening = await connect_by_requests(conn, candidate)
     if how == "removed":
         await conn.execute(update(ExamEnrollment).values(removed_at=func.now()))
@@ -70,7 +70,7 @@ async def test_removed_and_deactivated_students_cannot_deliver(conn: AsyncConnec
 
 
 async def test_a_day_after_the_end_nothing_is_taken(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     opening = await connect_by_requests(conn, candidate)
     for ago_ms, is_taken in ((TAIL_MS - 60_000, True), (TAIL_MS + 1, False)):
         ended = {"status": "ended", "completed_at": func.now() - timedelta(milliseconds=ago_ms)}
@@ -84,7 +84,7 @@ async def test_a_day_after_the_end_nothing_is_taken(conn: AsyncConnection) -> No
 
 
 async def test_only_connections_by_requests_of_this_hub_fall_silent(conn: AsyncConnection) -> None:
-    quiet, active, socket, elsewhere = await seat(conn, 4)
+    quiet, active, socket, elsewhere = await make_candidates(conn, 4)
     opening = await connect_by_requests(conn, quiet)
     kept = await connect_by_requests(conn, active)
     standing = await connect(conn, socket, HUB)
@@ -103,7 +103,7 @@ async def test_only_connections_by_requests_of_this_hub_fall_silent(conn: AsyncC
 
 
 async def test_a_request_after_the_end_of_a_connection_does_not_reopen_it(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     opening = await connect_by_requests(conn, candidate)
     await disconnect(conn, candidate, opening.generation, "silent")
     await http_connections.record_request(conn, candidate.attempt_id, opening.stream_id)

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.models import Connection, ExamAttempt, HubLease
 from db.queries.connections import hub_leases
-from tests.candidates import Candidate, connect, disconnect, let_expire, seat, system_events, take_hub
+from tests.candidates import Candidate, connect, disconnect, expire_lease, make_candidates, start_hub, system_events
 
 
 async def causes(conn: AsyncConnection, candidate: Candidate) -> list[str | None]:
@@ -20,25 +20,25 @@ async def last_event(conn: AsyncConnection, candidate: Candidate) -> str:
 
 
 async def test_a_lease_is_renewed_until_it_is_ended(conn: AsyncConnection) -> None:
-    hub = await take_hub(conn)
+    hub = await start_hub(conn)
     assert await hub_leases.renew_lease(conn, hub)
-    await let_expire(conn, hub)
+    await expire_lease(conn, hub)
     assert await hub_leases.renew_lease(conn, hub), "it was not ended yet"
-    await let_expire(conn, hub)
+    await expire_lease(conn, hub)
     await hub_leases.end_dead_leases(conn)
     assert not await hub_leases.renew_lease(conn, hub)
     assert not await hub_leases.renew_lease(conn, uuid4())
 
 
 async def test_connections_of_a_dead_hub_end_when_it_was_last_known_to_be_alive(conn: AsyncConnection) -> None:
-    living, dead = await take_hub(conn), await take_hub(conn)
-    here, there, gone = await seat(conn, 3)
+    living, dead = await start_hub(conn), await start_hub(conn)
+    here, there, gone = await make_candidates(conn, 3)
     await connect(conn, here, living)
     await connect(conn, there, dead)
     closed = await connect(conn, gone, dead)
     await disconnect(conn, gone, closed.generation, "normal")
     await conn.execute(update(Connection).values(opened_at=func.now() - func.make_interval(0, 0, 0, 0, 1)))
-    await let_expire(conn, dead, 3)
+    await expire_lease(conn, dead, 3)
     assert await hub_leases.end_dead_leases(conn) == [(there.attempt_id, there.exam_id)]
     assert [await causes(conn, candidate) for candidate in (here, there, gone)] == [[None], ["hub_gone"], ["normal"]]
     assert (await system_events(conn, there.attempt_id))[-1] == (
@@ -52,10 +52,10 @@ async def test_connections_of_a_dead_hub_end_when_it_was_last_known_to_be_alive(
 
 
 async def test_a_connection_younger_than_the_last_renewal_does_not_end_before_it_began(conn: AsyncConnection) -> None:
-    hub = await take_hub(conn)
-    [candidate] = await seat(conn)
+    hub = await start_hub(conn)
+    [candidate] = await make_candidates(conn)
     await connect(conn, candidate, hub)
-    await let_expire(conn, hub)
+    await expire_lease(conn, hub)
     await hub_leases.end_dead_leases(conn)
     found = await conn.execute(select(Connection.opened_at, Connection.closed_at))
     opened_at, closed_at = found.one()
@@ -63,25 +63,25 @@ async def test_a_connection_younger_than_the_last_renewal_does_not_end_before_it
 
 
 async def test_a_connection_that_is_not_the_newest_gets_no_event(conn: AsyncConnection) -> None:
-    hub = await take_hub(conn)
-    [candidate] = await seat(conn)
+    hub = await start_hub(conn)
+    [candidate] = await make_candidates(conn)
     await connect(conn, candidate, hub)
     await conn.execute(update(ExamAttempt).values(generation=2))
-    await let_expire(conn, hub)
+    await expire_lease(conn, hub)
     assert len(await hub_leases.end_dead_leases(conn)) == 1
     assert await last_event(conn, candidate) == "connection_opened"
 
 
 async def test_connections_of_a_hub_without_a_lease_are_not_closed(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     await connect(conn, candidate, uuid4())
     assert await hub_leases.end_dead_leases(conn) == []
     assert await causes(conn, candidate) == [None]
 
 
 async def test_connections_that_a_hub_left_open_are_closed_after_its_end(conn: AsyncConnection) -> None:
-    hub = await take_hub(conn)
-    [candidate] = await seat(conn)
+    hub = await start_hub(conn)
+    [candidate] = await make_candidates(conn)
     await connect(conn, candidate, hub)
     await hub_leases.release_lease(conn, hub)
     assert not await hub_leases.renew_lease(conn, hub)
@@ -89,29 +89,29 @@ async def test_connections_that_a_hub_left_open_are_closed_after_its_end(conn: A
 
 
 async def test_a_late_connection_under_an_ended_lease_is_closed_too(conn: AsyncConnection) -> None:
-    hub = await take_hub(conn)
-    [candidate] = await seat(conn)
-    await let_expire(conn, hub)
+    hub = await start_hub(conn)
+    [candidate] = await make_candidates(conn)
+    await expire_lease(conn, hub)
     await hub_leases.end_dead_leases(conn)
     await connect(conn, candidate, hub)
     assert len(await hub_leases.end_dead_leases(conn)) == 1
 
 
 async def test_a_bounded_number_is_closed_at_once(conn: AsyncConnection) -> None:
-    hub = await take_hub(conn)
-    for candidate in await seat(conn, 5):
+    hub = await start_hub(conn)
+    for candidate in await make_candidates(conn, 5):
         await connect(conn, candidate, hub)
-    await let_expire(conn, hub)
+    await expire_lease(conn, hub)
     assert [len(await hub_leases.end_dead_leases(conn, limit=2)) for _ in range(4)] == [2, 2, 1, 0]
 
 
 async def test_two_workers_close_nothing_twice(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        hub = await take_hub(conn)
-        seated = await seat(conn, 4)
-        for candidate in seated:
+        hub = await start_hub(conn)
+        candidates = await make_candidates(conn, 4)
+        for candidate in candidates:
             await connect(conn, candidate, hub)
-        await let_expire(conn, hub)
+        await expire_lease(conn, hub)
     async with engine.begin() as conn:
         await hub_leases.end_dead_leases(conn, limit=0)
     async with engine.connect() as one, engine.connect() as other:
@@ -120,20 +120,20 @@ async def test_two_workers_close_nothing_twice(engine: AsyncEngine) -> None:
         second = await hub_leases.end_dead_leases(other, limit=3)
         await other.commit()
         await one.commit()
-    assert sorted(first + second) == sorted((candidate.attempt_id, candidate.exam_id) for candidate in seated)
+    assert sorted(first + second) == sorted((candidate.attempt_id, candidate.exam_id) for candidate in candidates)
     async with engine.connect() as conn:
-        for candidate in seated:
+        for candidate in candidates:
             stored_events = [event for event, _ in await system_events(conn, candidate.attempt_id)]
             assert stored_events == ["attempt_started", "connection_opened", "connection_lost"]
 
 
 async def test_a_hello_at_another_hub_closes_the_connection_of_the_dead_hub(conn: AsyncConnection) -> None:
-    dead, living = await take_hub(conn), await take_hub(conn)
-    [candidate] = await seat(conn)
+    dead, living = await start_hub(conn), await start_hub(conn)
+    [candidate] = await make_candidates(conn)
     await connect(conn, candidate, dead)
     await connect(conn, candidate, living)
     assert await causes(conn, candidate) == ["superseded", None]
-    await let_expire(conn, living)
+    await expire_lease(conn, living)
     await connect(conn, candidate, dead)
     assert await causes(conn, candidate) == ["superseded", "hub_gone", None]
     assert await hub_leases.end_dead_leases(conn) == []
@@ -141,8 +141,8 @@ async def test_a_hello_at_another_hub_closes_the_connection_of_the_dead_hub(conn
 
 
 async def test_old_leases_are_forgotten_unless_something_is_open_on_them(conn: AsyncConnection) -> None:
-    living, ended, held = [await take_hub(conn) for _ in range(3)]
-    [candidate] = await seat(conn)
+    living, ended, held = [await start_hub(conn) for _ in range(3)]
+    [candidate] = await make_candidates(conn)
     await connect(conn, candidate, held)
     long_ago = func.now() - hub_leases.KEPT - hub_leases.KEPT
     await conn.execute(update(HubLease).where(HubLease.hub != living).values(ended_at=long_ago))

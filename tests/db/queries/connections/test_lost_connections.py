@@ -10,7 +10,7 @@ from db.models import Connection, ExamAttempt
 from db.queries.connections import lost_connections
 from db.queries.connections.lost_connections import CohortOutage, LossReport, LostClient
 from protocol.attempts import AttemptStatus
-from tests.candidates import Candidate, connect, disconnect, let_pass, seat, system_events
+from tests.candidates import Candidate, connect, disconnect, make_candidates, move_into_past, system_events
 from tests.locks import until_blocked
 
 HUB = uuid4()
@@ -19,7 +19,7 @@ HUB = uuid4()
 async def lose(conn: AsyncConnection, candidate: Candidate, seconds: float, cause: str = "gone") -> None:
     opening = await connect(conn, candidate, HUB)
     await disconnect(conn, candidate, opening.generation, cause)
-    await let_pass(conn, [candidate.attempt_id], seconds)
+    await move_into_past(conn, [candidate.attempt_id], seconds)
 
 
 def ids(client: Sequence[LostClient]) -> list[UUID]:
@@ -27,7 +27,7 @@ def ids(client: Sequence[LostClient]) -> list[UUID]:
 
 
 async def test_away_is_whose_newest_connection_is_closed_for_a_while(conn: AsyncConnection) -> None:
-    never, here, just_now, back, gone, left, ended = await seat(conn, 7)
+    never, here, just_now, back, gone, left, ended = await make_candidates(conn, 7)
     await connect(conn, here, HUB)
     await lose(conn, just_now, 5)
     await lose(conn, back, 60)
@@ -48,7 +48,7 @@ async def test_away_is_whose_newest_connection_is_closed_for_a_while(conn: Async
 
 
 async def test_an_outage_is_recorded_before_the_silence(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     await lose(conn, candidate, 30)
     [client] = await lost_connections.list_lost_clients(conn)
     group = uuid4()
@@ -70,7 +70,7 @@ async def test_an_outage_is_recorded_before_the_silence(conn: AsyncConnection) -
 
 
 async def test_a_recorded_silence_counts_for_others_only_for_a_while(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     await lose(conn, candidate, 30)
     [client] = await lost_connections.list_lost_clients(conn)
     await lost_connections.record_losses(conn, [LossReport(client, None, is_silent=True)])
@@ -90,7 +90,7 @@ async def test_only_one_worker_gets_the_lock(engine: AsyncEngine) -> None:
 
 async def test_a_client_that_has_reconnected_or_is_reconnecting_is_left_out(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        silent, back, coming = await seat(conn, 3)
+        silent, back, coming = await make_candidates(conn, 3)
         for candidate in (silent, back, coming):
             await lose(conn, candidate, 30)
     async with engine.connect() as looking, engine.connect() as hello:
@@ -111,7 +111,7 @@ async def test_a_client_that_has_reconnected_or_is_reconnecting_is_left_out(engi
 
 async def test_a_hello_that_waits_for_the_statement_ends_the_silence(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        [candidate] = await seat(conn)
+        [candidate] = await make_candidates(conn)
         await lose(conn, candidate, 30)
     async with engine.connect() as looking:
         await lost_connections.record_losses(

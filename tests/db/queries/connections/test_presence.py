@@ -19,7 +19,7 @@ class Room:
         self.conn = conn
         self.exam = exam
 
-    async def sit(self) -> UUID:
+    async def add_attempt(self) -> UUID:
         return await make_attempt(self.conn, self.exam, await make_user(self.conn))
 
     async def connect(self, attempt: UUID, *, hub: UUID | None = None, generation: int = 1) -> UUID:
@@ -63,8 +63,8 @@ async def room(conn: AsyncConnection) -> Room:
 
 
 async def test_the_newest_connection_decides(room: Room) -> None:
-    first, second = await room.sit(), await room.sit()
-    await room.sit()
+    first, second = await room.add_attempt(), await room.add_attempt()
+    await room.add_attempt()
     assert await room.online() == []
     await room.connect(first)
     await room.connect(second)
@@ -81,14 +81,14 @@ async def test_the_newest_connection_decides(room: Room) -> None:
 async def test_a_connection_is_open_only_while_its_hub_is_alive(
     room: Room, expires_s: float, ended: bool, online: bool
 ) -> None:
-    await room.connect(await room.sit(), hub=await room.lease(expires_s=expires_s, ended=ended))
+    await room.connect(await room.add_attempt(), hub=await room.lease(expires_s=expires_s, ended=ended))
     assert await room.online() == [(1, 1, online)]
 
 
 async def test_several_exams_are_read_in_one_query(room: Room, conn: AsyncConnection) -> None:
     other, empty = await make_room(conn), await make_room(conn)
     for exam_room in (room, other):
-        await exam_room.connect(await exam_room.sit())
+        await exam_room.connect(await exam_room.add_attempt())
     found = await presence.read_presence(conn, [room.exam, other.exam, empty.exam])
     assert found.keys() == {room.exam, other.exam}
     (state,) = found[room.exam]
@@ -97,7 +97,7 @@ async def test_several_exams_are_read_in_one_query(room: Room, conn: AsyncConnec
 
 
 async def test_attempts_count_what_each_of_their_clients_streams_holds(room: Room, conn: AsyncConnection) -> None:
-    first, second, third = [await room.sit() for _ in range(3)]
+    first, second, third = [await room.add_attempt() for _ in range(3)]
     streams = [await room.connect(first), await room.connect(first, generation=2), await room.connect(second)]
     await room.connect(third)
     for stream, size in zip(streams, (3, 2, 5), strict=True):
@@ -114,7 +114,7 @@ async def test_attempts_count_what_each_of_their_clients_streams_holds(room: Roo
 
 
 async def test_server_events_are_not_counted(room: Room, conn: AsyncConnection) -> None:
-    attempt = await room.sit()
+    attempt = await room.add_attempt()
     stream = await room.connect(attempt)
     await conn.execute(update(EventStream).where(EventStream.id == stream).values(kind="system", boot=None))
     await store_events(conn, stream, [("alive", {}, 1)])

@@ -25,7 +25,7 @@ from protocol.events import Batch, Entry, lost_entry
 from protocol.limits import LOST_NUMBERS, STREAM_MS
 from protocol.monitor import Previous
 from tests import factories
-from tests.candidates import Candidate, age_stream, connect, places, seat
+from tests.candidates import Candidate, age_stream, connect, make_candidates, read_rows
 from tests.locks import until_blocked
 
 HUB = uuid4()
@@ -55,7 +55,7 @@ async def system_stream(conn: AsyncConnection, candidate: Candidate) -> UUID:
 
 @pytest.mark.parametrize("named", [True, False])
 async def test_impossible_acknowledgements_are_refused(conn: AsyncConnection, *, named: bool) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     stream = (await connect(conn, candidate, HUB, boot=boot)).stream_id if named else uuid7()
     claim = LOST_NUMBERS + 1
@@ -64,7 +64,7 @@ async def test_impossible_acknowledgements_are_refused(conn: AsyncConnection, *,
 
 
 async def test_a_stream_that_is_a_day_old_is_closed_and_the_queue_continues_in_another(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
     await store(conn, first, 3)
@@ -74,7 +74,7 @@ async def test_a_stream_that_is_a_day_old_is_closed_and_the_queue_continues_in_a
     again = await connect(conn, candidate, HUB, boot=boot, stream=old, acked=2, next_seq=6)
     assert again.stream_id not in (young, old)
     assert (again.committed, again.previous, again.server_lost) == (0, Previous(old, 3), 0)
-    assert (await places(conn, old))[3:] == [(4, "stream_closed", None)]
+    assert (await read_rows(conn, old))[3:] == [(4, "stream_closed", None)]
     named = await conn.execute(
         select(MonitoringEvent.data_payload["next"].astext).where(MonitoringEvent.event_type == "stream_closed")
     )
@@ -84,7 +84,7 @@ async def test_a_stream_that_is_a_day_old_is_closed_and_the_queue_continues_in_a
 
 
 async def test_a_client_that_did_not_receive_the_new_stream_gets_it_again(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
     await store(conn, first, 3)
@@ -92,11 +92,11 @@ async def test_a_client_that_did_not_receive_the_new_stream_gets_it_again(conn: 
     welcomes = [await connect(conn, candidate, HUB, boot=boot, stream=old, acked=3, next_seq=6) for _ in range(3)]
     assert {welcome.previous for welcome in welcomes} == {Previous(old, 3)}
     assert len({welcome.stream_id for welcome in welcomes}) == 3
-    assert len(await places(conn, old)) == 4
+    assert len(await read_rows(conn, old)) == 4
 
 
 async def test_a_client_that_names_no_stream_means_the_newest_of_its_queue(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
     await store(conn, first, 2)
@@ -105,18 +105,18 @@ async def test_a_client_that_names_no_stream_means_the_newest_of_its_queue(conn:
 
 
 async def test_a_stream_known_to_another_boot_is_closed_too(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     first = (await connect(conn, candidate, HUB)).stream_id
     await store(conn, first, 3)
     again = await connect(conn, candidate, HUB, boot=uuid4(), stream=first, acked=1, next_seq=9)
     assert (again.committed, again.previous) == (0, Previous(first, 3))
-    assert (await places(conn, first))[-1] == (4, "stream_closed", None)
+    assert (await read_rows(conn, first))[-1] == (4, "stream_closed", None)
 
 
 async def test_a_client_whose_numbering_was_rolled_back_keeps_what_it_never_saw_acknowledged(
     conn: AsyncConnection,
 ) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
     await store(conn, first, 9)
@@ -124,16 +124,16 @@ async def test_a_client_whose_numbering_was_rolled_back_keeps_what_it_never_saw_
     assert again.stream_id != first
     # 5 to 8 of its queue may be other events than those stored there: the hub does not ask the client to drop them.
     assert (again.committed, again.previous) == (0, Previous(first, 4))
-    assert len(await places(conn, first)) == 9
+    assert len(await read_rows(conn, first)) == 9
 
 
 async def test_a_stream_that_is_not_the_attempts_is_refused(conn: AsyncConnection) -> None:
-    mine, theirs = await seat(conn, 2)
+    mine, theirs = await make_candidates(conn, 2)
     server_ms = (await connect(conn, mine, HUB)).server_ms
     foreign = (await connect(conn, theirs, HUB)).stream_id
     for named in (
         foreign,
-        await system_stream(conn, (await seat(conn))[0]),
+        await system_stream(conn, (await make_candidates(conn))[0]),
         uuid4(),
         UUID(int=uuid7().int - (STREAM_MS << 80)),
         UUID(int=uuid7().int + (2 * EARLY_MS << 80)),
@@ -144,19 +144,19 @@ async def test_a_stream_that_is_not_the_attempts_is_refused(conn: AsyncConnectio
 
 
 async def test_the_own_system_stream_is_refused(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     with pytest.raises(ForeignStream):
         await connect(conn, candidate, HUB, stream=await system_stream(conn, candidate))
 
 
 async def test_acknowledged_events_that_are_missing_are_recorded_as_lost(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
     await store(conn, first, 2)
     again = await connect(conn, candidate, HUB, boot=boot, stream=first, acked=9, next_seq=12)
     assert (again.stream_id, again.committed, again.server_lost, again.previous) == (first, 9, 7, None)
-    assert (await places(conn, first))[2:] == [(3, "events_lost", 3), (9, "events_lost", 4)]
+    assert (await read_rows(conn, first))[2:] == [(3, "events_lost", 3), (9, "events_lost", 4)]
     assert await verify.find_sequence_errors(conn) == []
     found = await conn.execute(
         select(MonitoringEvent.mono, MonitoringEvent.data_payload["reason"].astext).where(
@@ -169,15 +169,15 @@ async def test_acknowledged_events_that_are_missing_are_recorded_as_lost(conn: A
 
 
 async def test_one_lost_number_is_one_row(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
     assert (await connect(conn, candidate, HUB, boot=boot, acked=1)).server_lost == 1
-    assert await places(conn, first) == [(1, "events_lost", 1)]
+    assert await read_rows(conn, first) == [(1, "events_lost", 1)]
 
 
 async def test_a_stream_the_server_lost_is_opened_again_under_its_name(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     named = uuid7()
     opening = await connect(conn, candidate, HUB, stream=named, acked=30, next_seq=41)
     assert (opening.stream_id, opening.committed, opening.server_lost) == (named, 30, 30)
@@ -186,25 +186,25 @@ async def test_a_stream_the_server_lost_is_opened_again_under_its_name(conn: Asy
 
 
 async def test_missing_events_of_an_old_stream_are_recorded_before_it_is_closed(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
     await store(conn, first, 2)
     old = await age_stream(conn, first, AGED_MS)
     again = await connect(conn, candidate, HUB, boot=boot, stream=old, acked=5, next_seq=8)
     assert (again.previous, again.server_lost) == (Previous(old, 5), 3)
-    assert [kind for _, kind, _ in (await places(conn, old))[2:]] == ["events_lost", "events_lost", "stream_closed"]
+    assert [kind for _, kind, _ in (await read_rows(conn, old))[2:]] == ["events_lost", "events_lost", "stream_closed"]
     assert await verify.find_sequence_errors(conn) == []
 
 
 async def test_nothing_is_written_into_a_stream_whose_partition_may_be_dropped(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id
     old = await age_stream(conn, first, WRITTEN_MS)
     again = await connect(conn, candidate, HUB, boot=boot, stream=old, acked=5, next_seq=8)
     assert (again.previous, again.server_lost) == (Previous(old, 0), 0)
-    assert await places(conn, old) == []
+    assert await read_rows(conn, old) == []
     assert await partitions.is_default_empty(conn)
 
 
@@ -229,7 +229,7 @@ async def test_a_batch_still_under_way_is_waited_for_before_anything_is_called_l
     engine: AsyncEngine, writer: asyncpg.Connection, is_stored: bool
 ) -> None:
     async with engine.begin() as conn:
-        [candidate] = await seat(conn)
+        [candidate] = await make_candidates(conn)
         boot = uuid4()
         stream_id = (await connect(conn, candidate, HUB, boot=boot)).stream_id
         await store(conn, stream_id, 2)
@@ -239,7 +239,7 @@ async def test_a_batch_still_under_way_is_waited_for_before_anything_is_called_l
     async with engine.connect() as conn:
         assert (again.committed, again.server_lost) == (8, 3 if is_stored else 6)
         assert await verify.find_sequence_errors(conn) == []
-        seqs = [seq for seq, _, _ in await places(conn, stream_id)]
+        seqs = [seq for seq, _, _ in await read_rows(conn, stream_id)]
         assert seqs == ([1, 2, 3, 4, 5, 6, 8] if is_stored else [1, 2, 3, 8])
 
 
@@ -248,7 +248,7 @@ async def test_a_batch_still_under_way_counts_for_the_stream_it_is_in_or_not_at_
     engine: AsyncEngine, writer: asyncpg.Connection, is_stored: bool
 ) -> None:
     async with engine.begin() as conn:
-        [candidate] = await seat(conn)
+        [candidate] = await make_candidates(conn)
         boot = uuid4()
         stream_id = (await connect(conn, candidate, HUB, boot=boot)).stream_id
         await store(conn, stream_id, 2)
@@ -267,7 +267,7 @@ async def test_a_batch_whose_numbers_were_recorded_as_lost_is_not_stored(
     engine: AsyncEngine, writer: asyncpg.Connection
 ) -> None:
     async with engine.begin() as conn:
-        [candidate] = await seat(conn)
+        [candidate] = await make_candidates(conn)
         boot = uuid4()
         stream_id = (await connect(conn, candidate, HUB, boot=boot)).stream_id
         await store(conn, stream_id, 2)
@@ -280,7 +280,7 @@ async def test_a_batch_whose_numbers_were_recorded_as_lost_is_not_stored(
     assert (await insert_missing_events(writer, late)).returned == {stream_id: "overtaken"}
     async with engine.connect() as conn:
         assert await verify.find_sequence_errors(conn) == []
-        assert (await places(conn, stream_id))[2:] == [(3, "events_lost", 3), (8, "events_lost", 4)]
+        assert (await read_rows(conn, stream_id))[2:] == [(3, "events_lost", 3), (8, "events_lost", 4)]
 
 
 class Session:
@@ -317,7 +317,7 @@ async def test_every_number_is_stored_once_even_while_older_connections_still_st
     engine: AsyncEngine, writer: asyncpg.Connection, steps: list[tuple[str, int, int, bool]]
 ) -> None:
     async with engine.begin() as conn:
-        [candidate] = await seat(conn)
+        [candidate] = await make_candidates(conn)
         boot = uuid4()
         first = await connect(conn, candidate, HUB, boot=boot)
     sessions = [Session(first.stream_id, 0)]

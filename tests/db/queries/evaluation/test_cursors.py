@@ -18,7 +18,7 @@ RULEBOOK = 1
 SUPPORTED = {RULEBOOK}
 
 
-async def make_room(conn: AsyncConnection, students: int = 1) -> list[UUID]:
+async def make_attempts(conn: AsyncConnection, students: int = 1) -> list[UUID]:
     """Attempts of one exam; each has one unfolded event, `attempt_started`."""
     exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER), policy={"preset": "browser"})
     return [await make_attempt(conn, exam_id, await make_user(conn)) for _ in range(students)]
@@ -44,7 +44,7 @@ async def fold(
 
 
 async def test_a_claim_has_the_rules_and_the_policy_of_the_attempt(conn: AsyncConnection) -> None:
-    [attempt] = await make_room(conn)
+    [attempt] = await make_attempts(conn)
     stream = await make_stream(conn, attempt)
     cursor = await claim_one(conn, attempt)
     assert cursor.policy == {"preset": "browser"}
@@ -57,7 +57,7 @@ async def test_a_claim_has_the_rules_and_the_policy_of_the_attempt(conn: AsyncCo
 
 async def test_a_claim_skips_attempts_that_are_locked(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        attempts = await make_room(conn, 2)
+        attempts = await make_attempts(conn, 2)
     async with engine.begin() as first, engine.begin() as second:
         held = await cursors.claim_cursors(first, attempts, 1, supported=SUPPORTED)
         rest = await cursors.claim_cursors(second, attempts, 10, supported=SUPPORTED)
@@ -65,14 +65,14 @@ async def test_a_claim_skips_attempts_that_are_locked(engine: AsyncEngine) -> No
 
 
 async def test_a_claim_keeps_the_requested_order(conn: AsyncConnection) -> None:
-    attempts = await make_room(conn, 4)
+    attempts = await make_attempts(conn, 4)
     requested = [attempts[2], attempts[0], attempts[3], attempts[1]]
     found = await cursors.claim_cursors(conn, requested, 3, supported=SUPPORTED)
     assert [cursor.attempt_id for cursor in found] == requested[:3]
 
 
 async def test_events_carry_rule_time_and_both_clocks(conn: AsyncConnection) -> None:
-    [attempt] = await make_room(conn)
+    [attempt] = await make_attempts(conn)
     stream = await make_stream(conn, attempt)
     await store_events(conn, stream, [("paste", {"chars": 130}, 5_000)])
     cursor = await claim_one(conn, attempt)
@@ -85,7 +85,7 @@ async def test_events_carry_rule_time_and_both_clocks(conn: AsyncConnection) -> 
 
 
 async def test_folding_stores_position_order_and_count(conn: AsyncConnection) -> None:
-    [attempt] = await make_room(conn)
+    [attempt] = await make_attempts(conn)
     stream = await make_stream(conn, attempt)
     await fold(conn, attempt)
     await store_events(conn, stream, [("alive", {}, 1), ("alive", {}, 2)])
@@ -101,7 +101,7 @@ async def test_folding_stores_position_order_and_count(conn: AsyncConnection) ->
 
 
 async def test_a_state_is_stored_only_where_there_is_one(conn: AsyncConnection) -> None:
-    attempts = await make_room(conn, 2)
+    attempts = await make_attempts(conn, 2)
     kept, moved = [await claim_one(conn, attempt) for attempt in attempts]
     reading = await cursors.read_events(conn, [kept, moved])
     await cursors.store_cursors(
@@ -120,7 +120,7 @@ async def test_a_state_is_stored_only_where_there_is_one(conn: AsyncConnection) 
 
 
 async def test_a_claim_has_the_age_of_the_stored_state(conn: AsyncConnection) -> None:
-    [attempt] = await make_room(conn)
+    [attempt] = await make_attempts(conn)
     await conn.execute(
         update(AnalysisCursor).values(checkpointed_at=func.clock_timestamp() - timedelta(seconds=20), facts=5)
     )
@@ -132,13 +132,13 @@ async def test_a_claim_has_the_age_of_the_stored_state(conn: AsyncConnection) ->
 
 
 async def test_a_claim_shows_that_an_attempt_has_ended(conn: AsyncConnection) -> None:
-    [attempt] = await make_room(conn)
+    [attempt] = await make_attempts(conn)
     await conn.execute(update(ExamAttempt).values(status=AttemptStatus.SUBMITTED))
     assert (await claim_one(conn, attempt)).has_ended
 
 
 async def test_an_attempt_of_another_rulebook_is_not_claimed(conn: AsyncConnection) -> None:
-    [attempt] = await make_room(conn)
+    [attempt] = await make_attempts(conn)
     await conn.execute(update(ExamAttempt).values(rulebook_version=2))
     assert await cursors.claim_cursors(conn, [attempt], 1, supported=SUPPORTED) == []
     assert [
@@ -147,7 +147,7 @@ async def test_an_attempt_of_another_rulebook_is_not_claimed(conn: AsyncConnecti
 
 
 async def test_system_streams_that_rotated_are_folded_one_after_the_other(conn: AsyncConnection) -> None:
-    [attempt] = await make_room(conn)
+    [attempt] = await make_attempts(conn)
     client = await make_stream(conn, attempt)
     await store_events(conn, client, [("alive", {}, 1)])
     later = await system_events.open_stream(conn, attempt)
@@ -168,7 +168,7 @@ async def test_system_streams_that_rotated_are_folded_one_after_the_other(conn: 
 
 
 async def test_the_fold_order_lists_the_streams_in_the_order_of_folding(conn: AsyncConnection) -> None:
-    [attempt] = await make_room(conn)
+    [attempt] = await make_attempts(conn)
     first, second = await make_stream(conn, attempt), await make_stream(conn, attempt)
     await fold(conn, attempt)
     for stream in (first, second, second, first):
@@ -180,7 +180,7 @@ async def test_the_fold_order_lists_the_streams_in_the_order_of_folding(conn: As
 
 
 async def test_a_hole_stops_only_its_stream_and_is_reported(conn: AsyncConnection) -> None:
-    [attempt] = await make_room(conn)
+    [attempt] = await make_attempts(conn)
     holed, whole = await make_stream(conn, attempt), await make_stream(conn, attempt)
     for stream in (holed, whole):
         await store_events(conn, stream, [("alive", {}, n) for n in range(1, 5)])
@@ -193,7 +193,7 @@ async def test_a_hole_stops_only_its_stream_and_is_reported(conn: AsyncConnectio
 
 
 async def test_a_read_is_limited_and_the_next_continues_where_it_stopped(conn: AsyncConnection) -> None:
-    [attempt] = await make_room(conn)
+    [attempt] = await make_attempts(conn)
     await fold(conn, attempt)
     await store_events(conn, await make_stream(conn, attempt), [("alive", {}, n) for n in range(1, 8)])
     folded = [[seq for _, seq in await fold(conn, attempt, per_stream=3)] for _ in range(3)]
@@ -202,7 +202,7 @@ async def test_a_read_is_limited_and_the_next_continues_where_it_stopped(conn: A
 
 async def test_a_claim_never_waits(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        attempts = await make_room(conn)
+        attempts = await make_attempts(conn)
     async with engine.begin() as first, engine.begin() as second:
         await cursors.claim_cursors(first, attempts, 1, supported=SUPPORTED)
         # A claim that waited would raise after lock_timeout.

@@ -77,10 +77,10 @@ async def test_a_flag_carries_copies_of_what_it_cites(conn: AsyncConnection, att
 async def test_all_events_are_cited_and_the_first_are_copied(conn: AsyncConnection, attempt: UUID) -> None:
     stream = await make_stream(conn, attempt)
     await store_events(conn, stream, [("eye_movement", {"n": n}, n) for n in range(40)])
-    places = tuple((stream, seq) for seq in range(1, 41))
-    [row] = await flags.raise_flags(conn, [new_flag(attempt, cited=places)])
+    read_rows = tuple((stream, seq) for seq in range(1, 41))
+    [row] = await flags.raise_flags(conn, [new_flag(attempt, cited=read_rows)])
     evidence = await read_evidence(conn)
-    assert evidence.cited == list(places)
+    assert evidence.cited == list(read_rows)
     assert [event.seq for event in evidence.events] == list(range(1, EVIDENCE_MAX + 1))
     assert row.last_fact_at is not None
 

@@ -21,7 +21,7 @@ from db.settings import DatabaseSettings
 from protocol.events import Entry
 from protocol.limits import TIME_MAX_MS
 from tests import factories
-from tests.candidates import seat
+from tests.candidates import make_candidates
 from tests.factories import TIME_BASE_MS
 
 Store = Callable[[asyncpg.Connection, Sequence[Segment]], Awaitable[object]]
@@ -42,7 +42,7 @@ async def stream(engine: AsyncEngine) -> UUID:
 
 async def open_stream(engine: AsyncEngine, *, time_base: int = TIME_BASE_MS) -> UUID:
     async with engine.begin() as conn:
-        [candidate] = await seat(conn)
+        [candidate] = await make_candidates(conn)
         return await factories.make_stream(conn, candidate.attempt_id, time_base=time_base)
 
 

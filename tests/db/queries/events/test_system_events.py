@@ -10,7 +10,7 @@ from db.models import EventStream, MonitoringEvent
 from db.partitions import created_ms
 from db.queries.events.system_events import ServerEvent, append_events, append_to_each
 from protocol.limits import STREAM_MS
-from tests.candidates import Candidate, age_stream, seat, system_events
+from tests.candidates import Candidate, age_stream, make_candidates, system_events
 from tests.locks import until_blocked
 
 
@@ -22,7 +22,7 @@ async def streams_of(conn: AsyncConnection, candidate: Candidate) -> list[UUID]:
 
 
 async def test_system_events_are_numbered_and_have_the_time_of_the_server(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     assert (
         await append_events(conn, candidate.attempt_id, [ServerEvent("paused", {"by": "x"}), ServerEvent("resumed")])
     ).last == 3
@@ -35,22 +35,22 @@ async def test_system_events_are_numbered_and_have_the_time_of_the_server(conn: 
 
 
 async def test_events_of_many_attempts_are_appended_at_once(conn: AsyncConnection) -> None:
-    seated = await seat(conn, 3)
-    stored_events = {candidate.attempt_id: [ServerEvent("paused", {"n": n})] for n, candidate in enumerate(seated)}
+    candidates = await make_candidates(conn, 3)
+    stored_events = {candidate.attempt_id: [ServerEvent("paused", {"n": n})] for n, candidate in enumerate(candidates)}
     assert {appended.last for appended in (await append_to_each(conn, stored_events)).values()} == {2}
-    for n, candidate in enumerate(seated):
+    for n, candidate in enumerate(candidates):
         assert (await system_events(conn, candidate.attempt_id))[-1] == ("paused", {"n": n})
     assert await append_to_each(conn, {}) == {}
 
 
 async def test_an_unknown_attempt_is_not_found(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     with pytest.raises(NotFound):
         await append_to_each(conn, {candidate.attempt_id: [ServerEvent("paused")], uuid4(): [ServerEvent("paused")]})
 
 
 async def test_a_system_stream_is_followed_by_a_new_one_after_a_day(conn: AsyncConnection) -> None:
-    [candidate] = await seat(conn)
+    [candidate] = await make_candidates(conn)
     [first] = await streams_of(conn, candidate)
     first = await age_stream(conn, first, STREAM_MS - 60_000)
     await append_events(conn, candidate.attempt_id, [ServerEvent("paused")])
@@ -69,7 +69,7 @@ async def test_a_system_stream_is_followed_by_a_new_one_after_a_day(conn: AsyncC
 
 async def test_an_append_that_waited_for_the_old_stream_goes_to_the_new_one(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        [candidate] = await seat(conn)
+        [candidate] = await make_candidates(conn)
         [first] = await streams_of(conn, candidate)
         await age_stream(conn, first, STREAM_MS)
     async with engine.connect() as rotating, engine.connect() as waiting:
@@ -85,8 +85,8 @@ async def test_an_append_that_waited_for_the_old_stream_goes_to_the_new_one(engi
 
 async def test_appending_from_many_sides_leaves_no_hole(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
-        seated = await seat(conn, 3)
-    stored_events = {candidate.attempt_id: [ServerEvent("paused"), ServerEvent("resumed")] for candidate in seated}
+        candidates = await make_candidates(conn, 3)
+    stored_events = {candidate.attempt_id: [ServerEvent("paused"), ServerEvent("resumed")] for candidate in candidates}
 
     async def state(turn: int) -> None:
         async with engine.begin() as conn:
@@ -94,7 +94,7 @@ async def test_appending_from_many_sides_leaves_no_hole(engine: AsyncEngine) -> 
 
     await asyncio.gather(*(state(turn) for turn in range(8)))
     async with engine.connect() as conn:
-        for candidate in seated:
+        for candidate in candidates:
             [stream] = await streams_of(conn, candidate)
             found = await conn.execute(select(MonitoringEvent.seq).where(MonitoringEvent.stream_id == stream))
             assert sorted(found.scalars()) == list(range(1, 18))

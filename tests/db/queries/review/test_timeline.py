@@ -9,7 +9,7 @@ from db.clock import from_ms
 from db.models import MonitoringEvent
 from db.queries.review import timeline
 from db.queries.review.timeline import EventFilter, StreamInfo
-from tests.candidates import seat
+from tests.candidates import make_candidates
 from tests.factories import TIME_BASE_MS, make_stream, store_events
 
 EVERYTHING = EventFilter()
@@ -17,7 +17,7 @@ EVERYTHING = EventFilter()
 
 async def make_streams(conn: AsyncConnection, *stored_at: list[int]) -> tuple[UUID, list[StreamInfo]]:
     """An attempt with a stream for each list: an event for each second at which one was stored."""
-    (candidate,) = await seat(conn)
+    (candidate,) = await make_candidates(conn)
     for seconds in stored_at:
         stream_id = await make_stream(conn, candidate.attempt_id)
         if seconds:

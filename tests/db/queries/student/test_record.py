@@ -1,4 +1,4 @@
-"""What a student sees of the record of an attempt, and when."""
+"""The record of an attempt, as its student sees it."""
 
 from datetime import timedelta
 from uuid import uuid4

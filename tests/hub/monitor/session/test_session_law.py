@@ -44,7 +44,7 @@ class Queue:
     """A client's queue: events by number; some will be refused, some were lost before they were sent."""
 
     def __init__(self) -> None:
-        self.places: list[Event | None] = []
+        self.read_rows: list[Event | None] = []
         self.spans: dict[int, int] = {}
         """Where a lost span begins, and its last number."""
         self.sent_ever = 0
@@ -53,22 +53,22 @@ class Queue:
 
     def record(self, count: int, *, bad: bool) -> None:
         for _ in range(count):
-            seq = len(self.places) + 1
-            self.places.append(Event("No Type" if bad else "copy", seq, seq, {"n": seq}))
+            seq = len(self.read_rows) + 1
+            self.read_rows.append(Event("No Type" if bad else "copy", seq, seq, {"n": seq}))
 
     def lose(self, count: int) -> None:
         """Drop events that were never sent; a lost span that was sent stays as it is."""
-        first, last = self.sent_ever + 1, min(self.sent_ever + count, len(self.places))
-        if last >= first and all(place is not None for place in self.places[first - 1 : last]):
-            self.places[first - 1 : last] = [None] * (last - first + 1)
+        first, last = self.sent_ever + 1, min(self.sent_ever + count, len(self.read_rows))
+        if last >= first and all(place is not None for place in self.read_rows[first - 1 : last]):
+            self.read_rows[first - 1 : last] = [None] * (last - first + 1)
             self.spans[first] = last
 
     def frame(self, first: int, count: int) -> monitor.Events | monitor.Lost | None:
-        """What can be sent from this number on: at most `count` events, or the lost span that begins here."""
+        """Return what can be sent from this number on: at most `count` events, or the lost span that begins here."""
         if first in self.spans:
             return monitor.Lost(self.spans[first], "overflow")
         events: list[Event] = []
-        for place in self.places[first - 1 : first - 1 + count]:
+        for place in self.read_rows[first - 1 : first - 1 + count]:
             if place is None:
                 break
             events.append(place)
@@ -152,7 +152,7 @@ class Law(RuleBasedStateMachine):
         """The client connects and waits for the welcome."""
         self.current = Connection(list(Encoding)[self.pick % 2], self.now_ms)
         self.live.append(self.current)
-        self.put(msgspec.structs.replace(HELLO, acked=self.queue.acked, next_seq=len(self.queue.places) + 1))
+        self.put(msgspec.structs.replace(HELLO, acked=self.queue.acked, next_seq=len(self.queue.read_rows) + 1))
 
     def send(self) -> None:
         """Send one to three frames; they may arrive."""
@@ -275,7 +275,7 @@ class Law(RuleBasedStateMachine):
                 assert lost["reason"] == "server_lost" or self.queue.spans[expected] == seq
             else:
                 assert seq == expected
-                assert says(row, self.queue.places[seq - 1])
+                assert says(row, self.queue.read_rows[seq - 1])
             expected = seq + 1
         assert expected - 1 <= self.queue.sent_ever
 
@@ -290,7 +290,7 @@ class Law(RuleBasedStateMachine):
         self.connect()
         connection = self.current
         assert connection is not None
-        while self.queue.acked < len(self.queue.places):
+        while self.queue.acked < len(self.queue.read_rows):
             before = self.queue.acked
             self.send_from(0, 50)
             self.arrive_at(connection)
@@ -300,7 +300,7 @@ class Law(RuleBasedStateMachine):
             self.hear_all()
             assert self.queue.acked > before
         self.stored_is_contiguous_and_as_sent()
-        assert self.table.committed == len(self.queue.places)
+        assert self.table.committed == len(self.queue.read_rows)
         assert {event.seq for event in self.table.rejected(0)} <= self.queue.rejected
 
     # Helpers.
