@@ -1,7 +1,7 @@
 // Runs before each test file. The files of a worker share one DOM and its modules, because both are expensive to load.
 // Each file must find the page as it is after it was opened.
 import { vi } from "vitest";
-import { layers, toasts } from "@veritas/shared/ui/overlay/announcements.ts";
+import { announced, layers, toasts } from "@veritas/shared/ui/overlay/announcements.ts";
 
 vi.useRealTimers();
 vi.restoreAllMocks();
@@ -13,4 +13,5 @@ localStorage.clear();
 sessionStorage.clear();
 history.replaceState(null, "", "/");
 toasts.value = [];
+announced.value = { polite: "", assertive: "" };
 layers.value = 0;

@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Button } from "../controls/button.tsx";
 import { click, mount, unmountAll, update } from "../testing.ts";
-import { announce, toast, toasts } from "./announcements.ts";
+import { announce, announced, toast, toasts } from "./announcements.ts";
 import { Announcer } from "./announcer.tsx";
 import { Dialog } from "./dialog.tsx";
 
@@ -13,6 +13,7 @@ beforeEach(() => {
 afterEach(() => {
   unmountAll();
   toasts.value = [];
+  announced.value = { polite: "", assertive: "" };
   vi.useRealTimers();
 });
 
