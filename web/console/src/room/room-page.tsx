@@ -13,8 +13,8 @@ import { Page } from "../ui/page.tsx";
 import { MessageDialog } from "./commands/message-dialog.tsx";
 import { Drawer } from "./drawer/drawer.tsx";
 import { FreshnessBadge } from "./freshness-badge.tsx";
-import { LatestFlags } from "./latest-flags.tsx";
-import { useNewFlagAnnouncer } from "./new-flag-announcer.ts";
+import { LatestFlags } from "./flags/latest-flags.tsx";
+import { useNewFlagAnnouncer } from "./flags/new-flag-announcer.ts";
 import { type RoomState, useRoomState } from "./room-state.ts";
 import { StudentsPanel } from "./students-panel.tsx";
 

@@ -6,7 +6,7 @@ import { labelMeaning, labelText } from "../../format/names.ts";
 import { percent } from "../../format/numbers.ts";
 import type { Analytics } from "../../rest/types.ts";
 import { DISTRIBUTION } from "../../texts/analytics.ts";
-import { Histogram } from "./histogram.tsx";
+import { Histogram } from "./histogram/histogram.tsx";
 
 export function Distribution({ data }: { data: Analytics }): JSX.Element {
   return (

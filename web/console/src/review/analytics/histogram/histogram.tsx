@@ -5,8 +5,8 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { shown } from "@veritas/shared/theme.ts";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { Bin } from "../../rest/types.ts";
-import { DISTRIBUTION } from "../../texts/analytics.ts";
+import type { Bin } from "../../../rest/types.ts";
+import { DISTRIBUTION } from "../../../texts/analytics.ts";
 import { PLOT_HEIGHT_PX, describeBins, plotOptions } from "./histogram-options.ts";
 
 interface HistogramProps {

@@ -1,9 +1,9 @@
 /** The settings of a histogram for uPlot, and its numbers in a sentence. */
 
 import uPlot from "uplot";
-import { count } from "../../format/numbers.ts";
-import type { Bin } from "../../rest/types.ts";
-import { DISTRIBUTION } from "../../texts/analytics.ts";
+import { count } from "../../../format/numbers.ts";
+import type { Bin } from "../../../rest/types.ts";
+import { DISTRIBUTION } from "../../../texts/analytics.ts";
 
 export const PLOT_HEIGHT_PX = 220;
 /** Space for the label of one bar. */

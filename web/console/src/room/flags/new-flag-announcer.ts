@@ -2,8 +2,8 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { announce } from "@veritas/shared/ui/index.ts";
-import type { LiveBoard, NewFlag } from "../board/live-board.ts";
-import { ROOM } from "../texts/room.ts";
+import type { LiveBoard, NewFlag } from "../../board/live-board.ts";
+import { ROOM } from "../../texts/room.ts";
 
 /** The flags after the last announced one; the list has the newest first. Notes are left out. Pure. */
 export function flagsToAnnounce(flags: readonly NewFlag[], lastId: string | null): readonly NewFlag[] {

@@ -4,11 +4,11 @@ import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { formatTime } from "@veritas/shared/time.ts";
 import { Severity } from "@veritas/shared/ui/index.ts";
-import type { FlagRow } from "../board/frames.ts";
-import type { LiveBoard } from "../board/live-board.ts";
-import { decisionText, ruleText } from "../format/names.ts";
-import { LATEST_FLAGS } from "../texts/room.ts";
-import { type RoomRow, isUndecided, latestFlags } from "./rows/rows.ts";
+import type { FlagRow } from "../../board/frames.ts";
+import type { LiveBoard } from "../../board/live-board.ts";
+import { decisionText, ruleText } from "../../format/names.ts";
+import { LATEST_FLAGS } from "../../texts/room.ts";
+import { type RoomRow, isUndecided, latestFlags } from "../rows/rows.ts";
 
 const SHOWN = 20;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { FlagRow } from "../board/frames.ts";
-import type { NewFlag } from "../board/live-board.ts";
-import { flagRow } from "../board/testing.ts";
+import type { FlagRow } from "../../board/frames.ts";
+import type { NewFlag } from "../../board/live-board.ts";
+import { flagRow } from "../../board/testing.ts";
 import { flagsToAnnounce } from "./new-flag-announcer.ts";
 
 const flag = (id: string, severity = "warning"): NewFlag => ({
