@@ -36,9 +36,9 @@ function required<E>(element: E | null | undefined, what: string): E {
 }
 
 function findField(host: HTMLElement, label: string): HTMLInputElement {
-  const isNamed = (one: Element | null): boolean => one?.textContent?.trim() === label;
+  const isNamed = (element: Element | null): boolean => element?.textContent?.trim() === label;
   const labels = [...host.querySelectorAll("label")].filter(
-    (one) => isNamed(one) || isNamed(one.querySelector("span")),
+    (found) => isNamed(found) || isNamed(found.querySelector("span")),
   );
   const id = labels[0]?.getAttribute("for") ?? null;
   const byLabel =
@@ -55,7 +55,7 @@ export async function mount(element: JSX.Element): Promise<Mounted> {
   await settle();
   const button = (name: string): HTMLButtonElement =>
     required(
-      [...host.querySelectorAll<HTMLButtonElement>("button, a, summary")].find((one) => nameOf(one) === name),
+      [...host.querySelectorAll<HTMLButtonElement>("button, a, summary")].find((found) => nameOf(found) === name),
       `button “${name}”`,
     );
   return {
@@ -91,7 +91,7 @@ export async function mount(element: JSX.Element): Promise<Mounted> {
 export function respond(responses: Readonly<Record<string, unknown>>): ReturnType<typeof vi.spyOn> {
   const keys = Object.keys(responses).sort((a, b) => b.length - a.length);
   return vi.spyOn(api, "get").mockImplementation(async (path: string) => {
-    const key = keys.find((one) => path.startsWith(one));
+    const key = keys.find((start) => path.startsWith(start));
     if (key === undefined) throw new Error(`unexpected GET ${path}`);
     const response = responses[key];
     if (response instanceof Error) throw response;

@@ -46,7 +46,7 @@ export const ANALYSIS = {
   noneText: "The analysis starts when the attempt has ended.",
   states: {
     pending: "The analysis is running.",
-    stale: "Data of this attempt has changed and the analysis is running again. You see the previous one.",
+    stale: "The data of this attempt has changed. The analysis is running again, and you see the previous result.",
     failed: "The last analysis failed. It will be tried again.",
   } as Readonly<Record<string, string>>,
   attention: "This attempt needs your attention because of a critical flag or its label.",

@@ -29,7 +29,7 @@ export const END = {
 export const RESULTS = {
   partly: (reached: string, missed: number, why: string) => `${reached} ${missed} failed: ${why}`,
   noAnswer: "The server has not answered yet.",
-  mayBeDone: (why: string) => `${why} Your command may still be carried out. Check the room once it is live again.`,
+  mayBeDone: (why: string) => `${why} Your command may still be carried out. Check the room when it is live again.`,
   codes: {
     forbidden: "You do not have permission to do this.",
     not_found: "This student is not taking the exam at the moment.",

@@ -15,7 +15,7 @@ export const OVERVIEW = {
   toDo: "To do",
   otherExams: "Other exams",
   empty: "No exams yet",
-  emptyText: "Create an exam, add students and publish it. You then see here what happens.",
+  emptyText: "Create an exam, add students and publish it. You then see the progress here.",
   flagsToReview: (flags: string) => `${flags} to review`,
   attemptsToGrade: (attempts: number) => `${attempts} to grade`,
 } as const;

@@ -3,7 +3,7 @@
 export const FLAGGED = {
   title: "Flagged students",
   about:
-    "Students with an attempt that needs attention or has a high-risk label. A badge marks students with two such attempts among their last three final ones. This is a reason to talk to them, not a verdict.",
+    "Students with an attempt that needs attention or has a high-risk label. A badge marks students with two such attempts among their last three final ones. This is a reason to talk to the student, not a verdict.",
   what: "students",
   empty: "No flagged students",
   student: "Student",
@@ -11,7 +11,7 @@ export const FLAGGED = {
   highRisk: "High risk",
   attempts: "Attempts",
   last: "Last attempt",
-  talk: "talk to them",
+  talk: "talk to this student",
 } as const;
 
 export const STUDENT = {
@@ -20,7 +20,7 @@ export const STUDENT = {
   empty: "There are no attempts that you have access to",
   overTime: "Over time",
   risk: "Current label",
-  flagged: "two of the last three of high risk",
+  flagged: "two of the last three attempts have high risk",
   noFigures: "You see numbers here when the first attempt is graded and reviewed.",
   exams: "Exams",
   passed: (total: number, passed: number) => `${total}, ${passed} passed`,

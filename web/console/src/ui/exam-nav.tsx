@@ -30,7 +30,8 @@ interface ExamNavProps {
 
 export function ExamNav({ examId, current, permissions }: ExamNavProps): JSX.Element {
   const open = TABS.filter(
-    ({ key, any }) => permissions === null || key === current || any.some((one) => permissions.includes(one)),
+    ({ key, any }) =>
+      permissions === null || key === current || any.some((permission) => permissions.includes(permission)),
   );
   const bar = useRef<HTMLElement>(null);
   useEffect(() => {

@@ -17,7 +17,7 @@ it("shows an answer beside its key, and who gave the points", async () => {
 it("marks points outside the range", async () => {
   const given: GivenPoints[] = [];
   const page = await mount(
-    <Answer item={TEXT} place={2} given={{ points: "9", comment: "" }} onGive={(one) => given.push(one)} />,
+    <Answer item={TEXT} place={2} given={{ points: "9", comment: "" }} onGive={(points) => given.push(points)} />,
   );
   expect(page.text()).toContain("to grade");
   expect(page.text()).toContain("no answer");

@@ -70,7 +70,7 @@ function GradingForm({ attemptId, answers, onSaved }: GradingFormProps): JSX.Ele
             item={item}
             place={at + 1}
             given={given.value.get(item.item) ?? null}
-            onGive={(one) => (given.value = new Map(given.value).set(item.item, one))}
+            onGive={(entry) => (given.value = new Map(given.value).set(item.item, entry))}
           />
         ))}
       </ol>

@@ -34,7 +34,7 @@ describe("a decision over REST", () => {
   it("gives back the changed flag", async () => {
     const post = vi.spyOn(api, "post").mockResolvedValue({ flag_id: "f", status: "confirmed" });
     const changed: FlagView[] = [];
-    expect(await decideByRest((one) => changed.push(one))(flag, "confirmed", "Seen.")).toBeNull();
+    expect(await decideByRest((view) => changed.push(view))(flag, "confirmed", "Seen.")).toBeNull();
     expect(changed).toHaveLength(1);
     expect(post.mock.calls[0]?.[1]).toMatchObject({ decision: "confirmed", seen: "open", reason: "Seen." });
   });

@@ -20,7 +20,7 @@ const STUDENT = {
 it("lists students who may need attention", async () => {
   respond({ "/teacher/flagged-students": pageOf(STUDENT) });
   const page = await mount(<FlaggedPage />);
-  expect(page.text()).toContain("Ada talk to themMay need support23–");
+  expect(page.text()).toContain("Ada talk to this studentMay need support23–");
   expect(page.button("Ada").getAttribute("href")).toBe("/console/students/s");
   page.unmount();
 });

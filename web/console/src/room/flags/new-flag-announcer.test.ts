@@ -9,7 +9,7 @@ const flag = (id: string, severity = "warning"): NewFlag => ({
   studentId: "s",
   name: "Ada",
 });
-const ids = (flags: readonly NewFlag[]): string[] => flags.map((one) => one.flag.flag_id);
+const ids = (flags: readonly NewFlag[]): string[] => flags.map((found) => found.flag.flag_id);
 
 describe("new flags", () => {
   it("are announced once, without notes", () => {

@@ -63,7 +63,7 @@ describe("the latest flag", () => {
       flag("withdrawn", "a1", { raised_at: 4, status: "withdrawn" }),
     );
     const row = rowOf(board, "s");
-    expect(row.flags.map((one) => one.flag_id)).toEqual(["withdrawn", "decided", "escalated", "old"]);
+    expect(row.flags.map((flag) => flag.flag_id)).toEqual(["withdrawn", "decided", "escalated", "old"]);
     expect(row.latest?.flag_id).toBe("escalated");
   });
 
@@ -86,7 +86,7 @@ describe("the latest flags of a room", () => {
   const rows = ["s1", "s2"].map((id) => rowOf(board, id));
 
   it("are the newest above notes, up to a limit", () => {
-    expect(latestFlags(rows, 5).map((one) => one.flag.flag_id)).toEqual(["f2", "f1"]);
+    expect(latestFlags(rows, 5).map(({ flag }) => flag.flag_id)).toEqual(["f2", "f1"]);
     expect(latestFlags(rows, 1)).toHaveLength(1);
   });
 });

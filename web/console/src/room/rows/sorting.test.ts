@@ -21,7 +21,7 @@ const rows = [...board.students.keys()].map((id) =>
     [2, false, 1, 1],
   ]),
 );
-const names = (found: readonly RoomRow[]): string[] => found.map((one) => one.name);
+const names = (found: readonly RoomRow[]): string[] => found.map((row) => row.name);
 
 describe("the rows of a room", () => {
   it("begin with those that need attention, then those in progress, then by name", () => {

@@ -28,7 +28,7 @@ export function flag(id: string, of: string, some: object = {}): Change {
 }
 
 export function rowOf(board: Board, id: string, presence: Presence[] = [], hasLive = true): RoomRow {
-  const row = makeRow(board, new Map(presence.map((one) => [one[0], one])), hasLive, id);
+  const row = makeRow(board, new Map(presence.map((values) => [values[0], values])), hasLive, id);
   if (row === null) throw new Error(`no row of ${id}`);
   return row;
 }

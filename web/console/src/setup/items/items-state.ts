@@ -84,7 +84,7 @@ export function useItemsState(examId: string, start: Items, onSaved: () => void)
     add(kind) {
       const draft = newDraft(
         kind,
-        drafts.value.map((one) => one.item),
+        drafts.value.map(({ item }) => item),
       );
       drafts.value = [...drafts.value, draft];
       queueMicrotask(() => requestAnimationFrame(() => focusPrompt(draft.item)));

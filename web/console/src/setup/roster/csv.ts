@@ -162,7 +162,7 @@ class CsvReader {
 function separatorOf(text: string): string {
   const [first = ""] = text.split("\n", 1);
   const occurrences = (separator: string): number => first.split(separator).length;
-  return [",", ";", "\t"].reduce((best, one) => (occurrences(one) > occurrences(best) ? one : best));
+  return [",", ";", "\t"].reduce((best, next) => (occurrences(next) > occurrences(best) ? next : best));
 }
 
 /** Write cells as one line of CSV. A cell that a spreadsheet would run as a formula gets an apostrophe. */
