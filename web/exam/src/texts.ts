@@ -70,7 +70,7 @@ export const noticeTexts = {
   recordedHeading: "What is recorded during the exam",
   answersOnly: "Your answers, and when you gave or changed each of them.",
   neverRecorded:
-    "No images from a camera, no sound and no content of your screen are recorded. The text that you copy is not recorded, and neither are the keys that you press, except a few combinations such as copy or print. A reviewer checks the record before it has any effect. You can read your record after the exam.",
+    "No images from a camera, no sound and no content of your screen are recorded. The text that you copy is not recorded, and neither are the keys that you press, except a few combinations such as copy or print. A teacher decides what the record means, never a program. You can read your record after the exam.",
   whoSees: "Who sees it",
   keptFor: "Kept for",
   keptDays: (days: number) => `${days} days after the grade is final`,
