@@ -154,7 +154,7 @@ def decode_delivery(data: bytes) -> Delivered:
     Raises Malformed or TooLarge.
     """
     if len(data) > limits.FRAME_BYTES:
-        raise TooLarge(f"a delivery may have {limits.FRAME_BYTES} bytes")
+        raise TooLarge(f"a delivery may have at most {limits.FRAME_BYTES} bytes")
     try:
         delivery = _DELIVERY.decode(data)
         last_seq = _last_seq(delivery.first_seq, len(delivery.events)) if delivery.events else 0
@@ -218,7 +218,7 @@ def _check(data: str | bytes, encoding: Encoding) -> int:
         raise Malformed(f"{encoding} does not use this kind of frame")
     size = len(data) if isinstance(data, bytes) or data.isascii() else len(_bytes_of(data))
     if size > limits.FRAME_BYTES:
-        raise TooLarge(f"a frame may have {limits.FRAME_BYTES} bytes")
+        raise TooLarge(f"a frame may have at most {limits.FRAME_BYTES} bytes")
     return size
 
 
@@ -244,7 +244,7 @@ def _tag_of(data: str | bytes, encoding: Encoding, error: Exception, known: froz
 def _last_seq(first_seq: int, count: int) -> int:
     last_seq = first_seq + count - 1
     if count > limits.EVENTS_PER_FRAME:
-        raise TooLarge(f"a frame may have {limits.EVENTS_PER_FRAME} events")
+        raise TooLarge(f"a frame may have at most {limits.EVENTS_PER_FRAME} events")
     if first_seq < 1 or last_seq > limits.SEQ_MAX:
         raise Malformed(f"sequence numbers go from 1 to {limits.SEQ_MAX}")
     return last_seq

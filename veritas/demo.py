@@ -71,13 +71,13 @@ async def settle(exam_run: ExamRun, engine: AsyncEngine) -> RunReport:
     give_up_s = time.monotonic() + SETTLE_S
     while True:
         async with engine.connect() as conn:
-            unjudged = await verify.count_unfolded(conn, exam_run.exam_id)
+            unfolded = await verify.count_unfolded(conn, exam_run.exam_id)
             raised = await verify.count_flags(conn, exam_run.exam_id)
             # No client of ours has counted the events of the guest.
             guest = None if exam_run.guest is None else exam_run.guest.student_id
             stored = await verify.count_stored(conn, exam_run.exam_id, without=guest)
         report = exam_run.report(stored=stored, flags_raised=raised)
-        is_settled = unjudged == 0 and raised == report.flags_seen and not report.expected_flags_missing
+        is_settled = unfolded == 0 and raised == report.flags_seen and not report.expected_flags_missing
         if is_settled or time.monotonic() > give_up_s:
             return report
         await asyncio.sleep(POLL_S)

@@ -55,7 +55,7 @@ class Stopwatch:
     def seconds(self) -> float:
         return time.monotonic() - self._begun_s
 
-    def say(self, what: str, *more: Any) -> None:
+    def note(self, what: str, *more: Any) -> None:
         print(f"{self.seconds:7.2f} s  {what}", *more, flush=True)  # noqa: T201 - what a failed run is read by
 
     async def wait_for(self, at_s: float) -> None:

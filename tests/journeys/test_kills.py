@@ -61,9 +61,9 @@ async def break_everything(stack: int, addresses: Addresses, watch: Stopwatch) -
         if what == FLUSH:
             socket = Path(unquote(urlsplit(addresses.redis_url).path))
             assert exchange(socket, b"FLUSHALL\r\n") == b"+OK\r\n"
-            watch.say("Redis flushed")
+            watch.note("Redis flushed")
         else:
-            watch.say("killed -9:", what, await kill_child(stack, what))
+            watch.note("killed -9:", what, await kill_child(stack, what))
     await watch.wait_for(WITNESS_S)
 
 
@@ -80,7 +80,7 @@ async def wait_for_class(addresses: Addresses) -> None:
 
 
 @asynccontextmanager
-async def sit_beside(base_url: str, login: PasswordLogin, ran: Run) -> AsyncIterator[None]:
+async def run_witness(base_url: str, login: PasswordLogin, ran: Run) -> AsyncIterator[None]:
     """A candidate in a separate exam, who works while the block runs and logs everything."""
     async with Rest(base_url) as rest:
         teacher = await rest.sign_in(login.username, login.password)
@@ -128,13 +128,13 @@ async def run_demo(environ: Mapping[str, str], folder: Path) -> Run:
             login = msgspec.json.decode(
                 (Path(environ["VERITAS_DATA_DIR"]) / "login.json").read_bytes(), type=PasswordLogin
             )
-            async with sit_beside(addresses.base_url, login, ran):
+            async with run_witness(addresses.base_url, login, ran):
                 await wait_for_class(addresses)
                 watch = Stopwatch()
                 await break_everything(demo.pid, addresses, watch)
-            watch.say("witness: sent, acknowledged, connections", *ran.witness)
+            watch.note("witness: sent, acknowledged, connections", *ran.witness)
             ran.code = await wait_for_exit(demo, 90)
-            watch.say("demo ended:", ran.code)
+            watch.note("demo ended:", ran.code)
         finally:
             demo.kill()
             demo.wait()

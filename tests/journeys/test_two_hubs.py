@@ -64,7 +64,7 @@ class Room:
         self.messages.put_nowait(instruct.body["text"])
         return None
 
-    async def say(self, text: str) -> float:
+    async def send_message(self, text: str) -> float:
         """Have the teacher say something to all; how many seconds it took to the candidate."""
         begun_s = self.time.seconds
         result = await self.console.message(self.exam_id, text)
@@ -162,9 +162,9 @@ async def count_flags_once_judged(engine: AsyncEngine, room: Room) -> int:
 async def test_without_redis_the_newest_connection_wins_and_messages_arrive(room: Room, service: Service) -> None:
     time = room.time
     service.redis.kill()
-    time.say("Redis killed -9")
-    took_s = await room.say("without Redis")
-    time.say(f"a message from hub B to the candidate at hub A took {took_s:.2f} s")
+    time.note("Redis killed -9")
+    took_s = await room.send_message("without Redis")
+    time.note(f"a message from hub B to the candidate at hub A took {took_s:.2f} s")
     assert took_s < WITHOUT_REDIS_S
     begun_s = time.seconds
     async with room.client(room.hubs[1]) as second:
@@ -172,10 +172,10 @@ async def test_without_redis_the_newest_connection_wins_and_messages_arrive(room
         await second.drained(10)
         with pytest.raises(Superseded):
             await asyncio.wait_for(room.first.finished(), 10)
-        time.say(f"the older connection was closed 4409 after {time.seconds - begun_s:.2f} s")
+        time.note(f"the older connection was closed 4409 after {time.seconds - begun_s:.2f} s")
         assert time.seconds - begun_s < WITHOUT_REDIS_S
-        took_s = await room.say("hello, second")
-        time.say(f"a message to the candidate at hub B took {took_s:.2f} s")
+        took_s = await room.send_message("hello, second")
+        time.note(f"a message to the candidate at hub B took {took_s:.2f} s")
         assert took_s < WITHOUT_REDIS_S
         assert second.sent == second.acked
     assert (await causes(service.engine, room))[0] == (1, "superseded")
@@ -185,22 +185,22 @@ async def test_without_redis_the_newest_connection_wins_and_messages_arrive(room
 
 async def test_a_candidate_goes_on_at_the_other_hub_when_its_own_is_killed(room: Room, service: Service) -> None:
     engine, candidate, time = service.engine, room.first, room.time
-    took_s = await room.say("welcome")
-    time.say(f"a message from hub B to the candidate at hub A took {took_s * 1000:.0f} ms")
+    took_s = await room.send_message("welcome")
+    time.note(f"a message from hub B to the candidate at hub A took {took_s * 1000:.0f} ms")
     acked = candidate.acked
     room.hubs[0].kill()
     died_s = time.seconds
-    time.say("hub A killed -9")
+    time.note("hub A killed -9")
     await until(lambda: candidate.connections == 2 and candidate.acked > acked + 10, 10)
-    time.say(f"the candidate is acknowledged at hub B after {time.seconds - died_s:.2f} s")
+    time.note(f"the candidate is acknowledged at hub B after {time.seconds - died_s:.2f} s")
     assert time.seconds - died_s < TO_THE_OTHER_HUB_S
     seen = max(presence.seen_at for presence in room.teacher.presence.values())
     await until(
         lambda: room.is_online and max(presence.seen_at for presence in room.teacher.presence.values()) > seen, 10
     )
-    time.say(f"the teacher sees the candidate there after {time.seconds - died_s:.2f} s")
-    took_s = await room.say("go on")
-    time.say(f"a message to the candidate at hub B took {took_s * 1000:.0f} ms")
+    time.note(f"the teacher sees the candidate there after {time.seconds - died_s:.2f} s")
+    took_s = await room.send_message("go on")
+    time.note(f"a message to the candidate at hub B took {took_s * 1000:.0f} ms")
     # Beyond the dead hub's lease: its connections are closed by now.
     await time.wait_for(died_s + LEASE_S + 2)
     assert room.is_online

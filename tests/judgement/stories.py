@@ -48,7 +48,7 @@ def gaze(
     return [at(first_s + i / per_s, "eye_movement", device=device, **data) for i in range(count)]
 
 
-def tell(*story: Moment | Sequence[Moment]) -> list[StoredEvent]:
+def make_events(*story: Moment | Sequence[Moment]) -> list[StoredEvent]:
     """Make the events of a story in the order of their time, each device counting its own."""
     moments: list[Moment] = []
     for part in story:
@@ -74,7 +74,7 @@ def fold(policy: Policy, events: Iterable[StoredEvent]) -> list[Finding]:
     return [finding for event in events for finding in engine.step(state, event)]
 
 
-def judge(rule_id: str, events: Sequence[StoredEvent], **settings: Any) -> list[Finding]:
+def run_rule(rule_id: str, events: Sequence[StoredEvent], **settings: Any) -> list[Finding]:
     """Return the findings of one rule."""
     return fold(policy_of(rule_id, **settings), events)
 
@@ -85,7 +85,7 @@ def kinds(findings: Iterable[Finding]) -> list[str]:
 
 EVERYTHING = policy_of(*(rule.id for rule in RULES))
 
-_HEARD = sorted({event_type for rule in RULES for event_type in rule.event_types})
+_READ_TYPES = sorted({event_type for rule in RULES for event_type in rule.event_types})
 _ANY_TYPE = sorted({*CLIENT_EVENTS, *SERVER_EVENTS, *MARKER_EVENTS, "paused", "not_known_yet"})
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -121,7 +121,7 @@ class Piece(NamedTuple):
 
 _DEVICES = st.sampled_from([LAPTOP, LAPTOP, LAPTOP, TABLET, SYSTEM])
 _ANY = st.one_of(
-    st.builds(Piece, st.sampled_from(_HEARD), _DATA, _DEVICES, _STEPS_MS, st.just(1)),
+    st.builds(Piece, st.sampled_from(_READ_TYPES), _DATA, _DEVICES, _STEPS_MS, st.just(1)),
     st.builds(Piece, st.sampled_from(_ANY_TYPE), _DATA, _DEVICES, _STEPS_MS, st.just(1)),
     st.builds(Piece, st.just("alive"), st.just(b"{}"), _DEVICES, st.just(5_000), st.integers(1, 6)),
     st.builds(

@@ -25,13 +25,13 @@ from tests.judgement.stories import (
     at,
     fold,
     gaze,
-    judge,
     lives,
+    make_events,
     policy_of,
-    tell,
+    run_rule,
 )
 
-EVERY_RULE = tell(
+EVERY_RULE = make_events(
     [at(s, "window_blur") for s in (10, 20, 30)],
     [at(s + 3, "window_focus") for s in (10, 20, 30)],
     at(35, "paste", chars=200),
@@ -65,7 +65,7 @@ def test_the_events_of_these_tests_raise_every_rule() -> None:
 
 
 def test_a_finding_names_its_rule_and_cites_its_events() -> None:
-    (finding,) = judge("left_fullscreen", EVERY_RULE)
+    (finding,) = run_rule("left_fullscreen", EVERY_RULE)
     assert (finding.rule, finding.rule_version, finding.severity) == ("left_fullscreen", 1, "warning")
     assert finding.episode_key == f"out:{LAPTOP}:8"
     assert finding.cited == ((LAPTOP, 8), (LAPTOP, 11))
@@ -168,23 +168,23 @@ def test_the_state_stays_small_in_a_long_exam() -> None:
     engine = Engine(policy)
     state = engine.begin()
     busy = [[at(i * 2, "window_blur"), at(i * 2 + 1, "window_focus"), at(i, "paste", chars=99)] for i in range(3_000)]
-    for event in tell(*busy, gaze(0, 6_000, on_screen=False)):
+    for event in make_events(*busy, gaze(0, 6_000, on_screen=False)):
         engine.step(state, event)
     assert len(engine.encode(state)) < 4 * 1024
 
 
 def test_unknown_types_are_ignored_and_wake_no_rule() -> None:
-    assert judge("left_page", tell(at(0, "window_blur"), at(60, "not_known_yet"))) == []
+    assert run_rule("left_page", make_events(at(0, "window_blur"), at(60, "not_known_yet"))) == []
 
 
 def test_any_client_event_wakes_a_waiting_rule() -> None:
     for event_type in ("alive", "typing", "eye_movement", "draft_saved"):
-        assert judge("left_page", tell(at(0, "window_blur"), at(60, event_type))) != []
+        assert run_rule("left_page", make_events(at(0, "window_blur"), at(60, event_type))) != []
 
 
 def test_a_rule_that_waits_for_nothing_gets_only_its_event_types() -> None:
     disguised = [at(30 + i, "alive", confidence=0.9, on_screen=False) for i in range(60)]
-    story = tell(at(0, "window_blur", device=TABLET), disguised)  # the tablet's absence keeps `left_page` awake
+    story = make_events(at(0, "window_blur", device=TABLET), disguised)  # the tablet's absence keeps `left_page` awake
     assert fold(policy_of("left_page", "gaze_away"), story) == []
 
 
@@ -196,7 +196,7 @@ def test_empty_bytes_are_the_state_before_the_first_event() -> None:
 def test_a_rule_missing_in_a_checkpoint_begins_with_an_empty_state() -> None:
     single = Engine(policy_of("left_page"))
     state = single.begin()
-    for event in tell(at(0, "window_blur"), alive(5, 10)):
+    for event in make_events(at(0, "window_blur"), alive(5, 10)):
         single.step(state, event)
     both = Engine(policy_of("left_page", "left_fullscreen"))
     read = both.decode(single.encode(state))
@@ -218,7 +218,7 @@ def test_another_version_of_a_rule_begins_with_an_empty_state() -> None:
 
 
 def test_rulebooks_run_side_by_side() -> None:
-    story = [*EVERY_RULE, *tell(at(900, "copy"), at(901, "copy"))]
+    story = [*EVERY_RULE, *make_events(at(900, "copy"), at(901, "copy"))]
     raised = {}
     for version in BOTH:
         engine = Engine(read_policy({"rulebook": version}, rulebooks=BOTH), BOTH)

@@ -126,12 +126,12 @@ async def test_redis_may_be_killed_and_restarted_under_a_worker(
         redis.run()
         await room.store(after, AWAY)
 
-        async def judged() -> bool:
+        async def is_evaluated() -> bool:
             # A job may be lost while connections are opened again; hubs enqueue new ones all the time.
             await notifier.enqueue_evaluate([after.attempt_id])
             return await room.count_flags() == 2
 
-        await until(judged)
+        await until(is_evaluated)
         assert not worker.done()
 
 

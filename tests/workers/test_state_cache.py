@@ -9,11 +9,11 @@ from db.queries.evaluation.cursors import Cursor
 from judgement.errors import StateError, UnsupportedRulebook
 from protocol.events import StoredEvent
 from tests.judgement.rulebooks import BOTH
-from tests.judgement.stories import LAPTOP, alive, at, tell
+from tests.judgement.stories import LAPTOP, alive, at, make_events
 from workers.state_cache import CHECKPOINT_EVENTS, CHECKPOINT_MS, Fold, Folder
 
 ATTEMPT, POLICY = uuid4(), uuid4()
-AWAY = tell(at(0, "window_blur"), alive(5, 40))
+AWAY = make_events(at(0, "window_blur"), alive(5, 40))
 """The laptop leaves and says nothing else for 40 s; the sixth event, past 20 s, completes the episode."""
 
 
@@ -92,7 +92,7 @@ def test_a_checkpoint_with_missing_events_is_refused(events: list[StoredEvent]) 
 
 
 def test_a_state_is_stored_after_a_number_of_events() -> None:
-    folder, quiet = Folder(), tell(alive(0, 5 * 3 * CHECKPOINT_EVENTS))
+    folder, quiet = Folder(), make_events(alive(0, 5 * 3 * CHECKPOINT_EVENTS))
     stored, checkpoint = [], 0
     for n in range(3 * CHECKPOINT_EVENTS):
         if fold(folder, cursor_at(n, checkpoint=checkpoint), quiet[n : n + 1]).advance.checkpoint is not None:
@@ -102,7 +102,7 @@ def test_a_state_is_stored_after_a_number_of_events() -> None:
 
 
 def test_a_large_fold_stores_its_state_at_once() -> None:
-    quiet = tell(alive(0, 5 * CHECKPOINT_EVENTS))[:CHECKPOINT_EVENTS]
+    quiet = make_events(alive(0, 5 * CHECKPOINT_EVENTS))[:CHECKPOINT_EVENTS]
     assert Folder().fold(cursor_at(0), quiet, None).advance.checkpoint is not None
     assert Folder().fold(cursor_at(0), quiet[1:], None).advance.checkpoint is None
 
@@ -119,7 +119,7 @@ def test_an_old_state_and_that_of_an_ended_attempt_are_replaced() -> None:
 
 
 def test_each_attempt_is_folded_with_its_own_rulebook() -> None:
-    folder, story = Folder(BOTH), [*AWAY, *tell(at(50, "copy"))]
+    folder, story = Folder(BOTH), [*AWAY, *make_events(at(50, "copy"))]
     old = folder.fold(cursor_at(0), story, None)
     new = folder.fold(cursor_at(0, rulebook=2), story, None)
     assert [(flag.rule, flag.rule_version) for flag in old.flags] == [("left_page", 1)]

@@ -68,7 +68,7 @@ class Server(ABC):
                 raise EmbeddedError(f"{self.name} was not ready within {START_LIMIT_S:.0f} s: see {self.log}")
             complaint = self._last_complaint(logged)
             if not self.is_passing(complaint) or time.monotonic() > deadline:
-                raise EmbeddedError(f"{self.name} ended as it started: {complaint} (see {self.log})")
+                raise EmbeddedError(f"{self.name} stopped during its start: {complaint} (see {self.log})")
             time.sleep(10 * POLL_S)
 
     @property

@@ -153,7 +153,7 @@ class Supervisor:
         while not watch.is_ready:
             if watch.deaths >= TRIES:
                 await self._end(child.name)
-                raise ChildError(f"{child.name} died {watch.deaths} times as it started: {watch.last_death}")
+                raise ChildError(f"{child.name} died {watch.deaths} times during its start: {watch.last_death}")
             if asyncio.get_running_loop().time() > deadline:
                 await self._end(child.name)
                 raise ChildError(f"{child.name} was not ready within {START_LIMIT_S:.0f} s")

@@ -202,7 +202,7 @@ class Evaluator:
         self._quarantine.add(attempt_id, error)
 
 
-async def _store(unit: Unit, folds: Sequence[Fold], score: scores.Judge) -> list[FlagRow]:
+async def _store(unit: Unit, folds: Sequence[Fold], score: scores.ComputeScore) -> list[FlagRow]:
     """Store the results of folds and collect their feed rows. Return the flags that were raised."""
     conn = unit.conn
     await cursors.store_cursors(conn, [fold.advance for fold in folds])

@@ -83,7 +83,7 @@ async def end_attempt(conn: AsyncConnection, attempt_id: UUID, ending: Ending, g
     if attempt.receipt is not None:
         return _ended(attempt, AttemptStatus(attempt.status), msgspec.convert(attempt.receipt, Receipt), row=None)
     if attempt.status not in ending.sources:
-        raise Conflict(f"An attempt with the status {attempt.status} cannot end like this.")
+        raise Conflict(f"An attempt with the status {attempt.status} cannot be ended this way.")
     now: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
     current = await answers.read_current_answers(conn, attempt_id)
     receipt = _receipt(attempt_id, ending.target, now, current, await _read_lasts(conn, attempt_id))

@@ -143,7 +143,7 @@ async def _read_open(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> 
     )
     exam = found.one_or_none()
     if exam is None:
-        raise NotFound(f"There is no exam {exam_id} for you.")
+        raise NotFound(f"You have no exam {exam_id}.")
     return exam
 
 

@@ -23,20 +23,22 @@ from protocol.analysis import Observed, Score
 from protocol.console import ScoreRow
 from protocol.flags import CountedFlag
 
-Judge = Callable[[Sequence[CountedFlag], Observed, dict[str, Any], int], Score]
+ComputeScore = Callable[[Sequence[CountedFlag], Observed, dict[str, Any], int], Score]
 """Computes a score from the flags that count, the observed times, the policy's settings and the rulebook's version."""
 
 
-async def rescore(conn: AsyncConnection, attempt_id: UUID, judge: Judge) -> ScoreRow | None:
+async def rescore(conn: AsyncConnection, attempt_id: UUID, compute_score: ComputeScore) -> ScoreRow | None:
     """Compute and store the score of an attempt; return the feed row, or None when the board does not change.
 
     Raises NotFound.
     """
-    changed = await rescore_all(conn, [attempt_id], judge)
+    changed = await rescore_all(conn, [attempt_id], compute_score)
     return changed[0] if changed else None
 
 
-async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judge: Judge) -> list[ScoreRow]:
+async def rescore_all(
+    conn: AsyncConnection, attempt_ids: Collection[UUID], compute_score: ComputeScore
+) -> list[ScoreRow]:
     """Compute the scores of attempts and store changed ones; return the feed rows of those that change on the board.
 
     Locks the attempts' cursors until COMMIT before it reads their flags: a review in a hub and a fold in a worker
@@ -70,7 +72,9 @@ async def rescore_all(conn: AsyncConnection, attempt_ids: Collection[UUID], judg
         raise NotFound(f"There is no attempt {min(set(attempt_ids) - {row.id for row in attempts})}.")
     counted = await flags.read_counted_flags(conn, attempt_ids)
     observed = await _observe(conn, attempts)
-    scores = [(row, judge(counted[row.id], observed[row.id], row.settings, row.rulebook_version)) for row in attempts]
+    scores = [
+        (row, compute_score(counted[row.id], observed[row.id], row.settings, row.rulebook_version)) for row in attempts
+    ]
     changed = [(row, score) for row, score in scores if _is_changed(row, score)]
     if changed:
         await conn.execute(

@@ -62,7 +62,7 @@ def read_cursor(after: str | None, shape: type[KeyT], max_chars: int = CURSOR_CH
     key = _decode(after, shape) if len(after) <= max_chars else None
     # Only the one encoding is accepted, and no NUL, which PostgreSQL cannot store.
     if key is None or write_cursor(key) != after:
-        raise Invalid("query.after", "must be the `next` of a page")
+        raise Invalid("query.after", "must be the value of `next` from the previous page")
     return key
 
 

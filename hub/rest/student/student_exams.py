@@ -94,7 +94,7 @@ async def start_attempt(
 ) -> Started:
     """Start an attempt, or return the running one. You can do this from any computer, and again."""
     if not principal.may_take(exam_id):
-        raise NotFound(f"There is no exam {exam_id} for you.")
+        raise NotFound(f"You have no exam {exam_id}.")
     notice = None if data is None else data.notice
     async with change(engine, notifier) as unit:
         opened = await start.start_attempt(

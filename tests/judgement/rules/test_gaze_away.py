@@ -1,7 +1,7 @@
 import pytest
 
 from protocol.flags import Severity
-from tests.judgement.stories import LAPTOP, Story, alive, at, gaze, judge, tell
+from tests.judgement.stories import LAPTOP, Story, alive, at, gaze, make_events, run_rule
 
 HONEST: dict[str, Story] = {
     "looks at the screen": [gaze(0, 120, on_screen=True)],
@@ -60,16 +60,16 @@ CHEATING: dict[str, tuple[Story, int]] = {
 
 @pytest.mark.parametrize("story", HONEST.values(), ids=HONEST)
 def test_honest_behavior_raises_nothing(story: Story) -> None:
-    assert judge("gaze_away", tell(*story)) == []
+    assert run_rule("gaze_away", make_events(*story)) == []
 
 
 @pytest.mark.parametrize(("story", "times"), CHEATING.values(), ids=CHEATING)
 def test_looking_away_is_raised_once_per_episode(story: Story, times: int) -> None:
-    assert len(judge("gaze_away", tell(*story))) == times
+    assert len(run_rule("gaze_away", make_events(*story))) == times
 
 
 def test_the_finding_has_its_numbers_and_cites_its_events() -> None:
-    (finding,) = judge("gaze_away", tell(gaze(0, 9, on_screen=True), gaze(9, 60, on_screen=False)))
+    (finding,) = run_rule("gaze_away", make_events(gaze(0, 9, on_screen=True), gaze(9, 60, on_screen=False)))
     assert finding.numbers.keys() == {"percent", "samples", "within_s", "limit_percent"}
     assert 60 < finding.numbers["percent"] < 65
     assert finding.summary.startswith("61 % of 46 gaze samples within 30 s were not on the screen (limit 60 %).")
@@ -79,26 +79,26 @@ def test_the_finding_has_its_numbers_and_cites_its_events() -> None:
 
 
 def test_a_finding_is_a_warning_and_says_that_it_cannot_be_verified() -> None:
-    (finding,) = judge("gaze_away", tell(gaze(0, 30, on_screen=False)))
+    (finding,) = run_rule("gaze_away", make_events(gaze(0, 30, on_screen=False)))
     assert finding.severity is Severity.WARNING
     assert finding.summary.endswith("This cannot be verified from the record.")
 
 
 def test_thresholds_are_the_policy_s() -> None:
     half = [sample for s in range(0, 60, 2) for sample in gaze(s, s + 1, on_screen=s % 4 == 0, per_s=4)]
-    assert judge("gaze_away", tell(half)) == []
-    assert judge("gaze_away", tell(half), share=0.4) != []
-    story = tell(gaze(0, 60, on_screen=False, per_s=1, confidence=0.5))
-    assert judge("gaze_away", story, confidence=0.5) != []
-    assert judge("gaze_away", story, confidence=0.5, samples=40) == []
+    assert run_rule("gaze_away", make_events(half)) == []
+    assert run_rule("gaze_away", make_events(half), share=0.4) != []
+    story = make_events(gaze(0, 60, on_screen=False, per_s=1, confidence=0.5))
+    assert run_rule("gaze_away", story, confidence=0.5) != []
+    assert run_rule("gaze_away", story, confidence=0.5, samples=40) == []
 
 
 def test_counting_starts_again_when_time_steps_back_by_more_than_a_window() -> None:
-    ahead = tell(gaze(1_000_000, 1_000_010, on_screen=False))
-    assert judge("gaze_away", [*ahead, *tell(gaze(0, 30, on_screen=False))]) != []
+    ahead = make_events(gaze(1_000_000, 1_000_010, on_screen=False))
+    assert run_rule("gaze_away", [*ahead, *make_events(gaze(0, 30, on_screen=False))]) != []
 
 
 def test_an_episode_starts_without_the_samples_of_the_one_before() -> None:
     away, back = gaze(0, 24, on_screen=False), gaze(24, 30, on_screen=True, per_s=20)
     burst = gaze(30, 36, on_screen=False, per_s=60)
-    assert len(judge("gaze_away", tell(away, back, burst))) == 1
+    assert len(run_rule("gaze_away", make_events(away, back, burst))) == 1

@@ -2,7 +2,7 @@ import pytest
 
 from judgement.engine import Engine
 from judgement.rule import NEVER
-from tests.judgement.stories import LAPTOP, SYSTEM, TABLET, Story, alive, at, judge, policy_of, tell
+from tests.judgement.stories import LAPTOP, SYSTEM, TABLET, Story, alive, at, make_events, policy_of, run_rule
 
 HONEST: dict[str, Story] = {
     "never was in fullscreen": [alive(0, 600)],
@@ -41,12 +41,12 @@ CHEATING: dict[str, tuple[Story, int]] = {
 
 @pytest.mark.parametrize("story", HONEST.values(), ids=HONEST)
 def test_honest_behavior_raises_nothing(story: Story) -> None:
-    assert judge("left_fullscreen", tell(*story)) == []
+    assert run_rule("left_fullscreen", make_events(*story)) == []
 
 
 @pytest.mark.parametrize(("story", "times"), CHEATING.values(), ids=CHEATING)
 def test_staying_out_is_raised_once_per_exit(story: Story, times: int) -> None:
-    assert len(judge("left_fullscreen", tell(*story))) == times
+    assert len(run_rule("left_fullscreen", make_events(*story))) == times
 
 
 def test_an_exit_on_another_device_replaces_the_first() -> None:
@@ -56,27 +56,27 @@ def test_an_exit_on_another_device_replaces_the_first() -> None:
         at(14, "alive"),
         at(14, "alive", device=TABLET),
     ]
-    assert judge("left_fullscreen", tell(*story)) == []
-    (finding,) = judge("left_fullscreen", tell(*story, at(16, "alive", device=TABLET)))
+    assert run_rule("left_fullscreen", make_events(*story)) == []
+    (finding,) = run_rule("left_fullscreen", make_events(*story, at(16, "alive", device=TABLET)))
     assert finding.cited == ((TABLET, 1), (TABLET, 3))
 
 
 def test_the_finding_has_its_numbers_and_cites_its_events() -> None:
-    (finding,) = judge("left_fullscreen", tell(at(0, "fullscreen_exit"), alive(5, 30)))
+    (finding,) = run_rule("left_fullscreen", make_events(at(0, "fullscreen_exit"), alive(5, 30)))
     assert finding.summary == "Out of fullscreen for at least 15.0 s (limit 10 s)."
     assert finding.numbers == {"out_s": 15, "limit_s": 10}
     assert finding.cited == ((LAPTOP, 1), (LAPTOP, 4))
 
 
 def test_thresholds_are_the_policy_s() -> None:
-    story = tell(at(0, "fullscreen_exit"), alive(5, 30))
-    assert judge("left_fullscreen", story, out_s=30) == []
-    assert judge("left_fullscreen", story, out_s=29) != []
+    story = make_events(at(0, "fullscreen_exit"), alive(5, 30))
+    assert run_rule("left_fullscreen", story, out_s=30) == []
+    assert run_rule("left_fullscreen", story, out_s=29) != []
 
 
 def test_a_return_to_fullscreen_ends_the_waking() -> None:
     engine = Engine(policy_of("left_fullscreen"))
     state = engine.begin()
-    for event in tell(at(0, "fullscreen_exit"), at(3, "fullscreen_enter")):
+    for event in make_events(at(0, "fullscreen_exit"), at(3, "fullscreen_enter")):
         engine.step(state, event)
     assert state.wake_ms == NEVER

@@ -2,7 +2,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.judgement.stories import LAPTOP, SYSTEM, TABLET, Moment, Story, alive, at, judge, kinds, tell
+from tests.judgement.stories import LAPTOP, SYSTEM, TABLET, Moment, Story, alive, at, kinds, make_events, run_rule
 
 
 def leave(s: float, away_s: float, device: UUID = LAPTOP) -> list[Moment]:
@@ -66,51 +66,53 @@ CHEATING: dict[str, tuple[Story, list[str]]] = {
 
 @pytest.mark.parametrize("story", HONEST.values(), ids=HONEST)
 def test_honest_behavior_raises_nothing(story: Story) -> None:
-    assert judge("left_page", tell(*story)) == []
+    assert run_rule("left_page", make_events(*story)) == []
 
 
 @pytest.mark.parametrize(("story", "expected"), CHEATING.values(), ids=CHEATING)
 def test_leaving_is_raised_once_per_episode(story: Story, expected: list[str]) -> None:
-    assert kinds(judge("left_page", tell(*story))) == expected
+    assert kinds(run_rule("left_page", make_events(*story))) == expected
 
 
 def test_a_server_s_event_makes_no_absence_longer() -> None:
     story = [at(0, "window_blur"), at(3600, "connection_lost", device=SYSTEM, cause="silent")]
-    assert judge("left_page", tell(*story)) == []
+    assert run_rule("left_page", make_events(*story)) == []
 
 
 def test_an_episode_of_leaving_often_ends_with_its_window() -> None:
     many = [leave(20 * i, 5) for i in range(1, 14)]  # 20 s to 260 s: one episode, raised at 60 s
-    assert kinds(judge("left_page", tell(*many))) == ["often"]
+    assert kinds(run_rule("left_page", make_events(*many))) == ["often"]
     later = [leave(s, 5) for s in (370, 380, 390)]  # more than 300 s after it was raised
-    assert kinds(judge("left_page", tell(*many, *later))) == ["often", "often"]
+    assert kinds(run_rule("left_page", make_events(*many, *later))) == ["often", "often"]
 
 
 def test_the_finding_has_its_numbers_and_cites_its_events() -> None:
-    (often,) = judge("left_page", tell(leave(10, 5), leave(60, 5), leave(130, 5)))
+    (often,) = run_rule("left_page", make_events(leave(10, 5), leave(60, 5), leave(130, 5)))
     assert often.summary == "Left the page 3 times within 120 s (limit 3 times in 300 s)."
     assert often.numbers == {"times": 3, "span_s": 120, "limit": 3, "within_s": 300}
     assert often.cited == ((LAPTOP, 1), (LAPTOP, 5), (LAPTOP, 9), (LAPTOP, 11))
-    (long,) = judge("left_page", tell(at(0, "window_blur"), alive(5, 60)))
+    (long,) = run_rule("left_page", make_events(at(0, "window_blur"), alive(5, 60)))
     assert long.summary == "Away from the page for at least 25.0 s (limit 20 s)."
     assert long.cited == ((LAPTOP, 1), (LAPTOP, 6))
 
 
 def test_thresholds_are_the_policy_s() -> None:
-    story = tell(leave(10, 5), leave(60, 8))
-    assert kinds(judge("left_page", story, times=2)) == ["often"]
-    assert kinds(judge("left_page", story, times=2, within_s=49)) == []
-    assert kinds(judge("left_page", story, away_s=6)) == ["long"]
-    assert kinds(judge("left_page", tell(*[leave(10 * i, 0.3) for i in range(3)]), flicker_ms=200)) == ["often"]
+    story = make_events(leave(10, 5), leave(60, 8))
+    assert kinds(run_rule("left_page", story, times=2)) == ["often"]
+    assert kinds(run_rule("left_page", story, times=2, within_s=49)) == []
+    assert kinds(run_rule("left_page", story, away_s=6)) == ["long"]
+    assert kinds(run_rule("left_page", make_events(*[leave(10 * i, 0.3) for i in range(3)]), flicker_ms=200)) == [
+        "often"
+    ]
 
 
 def test_time_may_step_back() -> None:
-    story = tell(at(100, "window_blur"))
-    back = tell(at(0, "alive"), at(0, "alive"), at(50, "window_focus"))
-    assert judge("left_page", [*story, *back]) == []
+    story = make_events(at(100, "window_blur"))
+    back = make_events(at(0, "alive"), at(0, "alive"), at(50, "window_focus"))
+    assert run_rule("left_page", [*story, *back]) == []
 
 
 def test_leaves_of_one_episode_count_in_no_other_though_time_steps_back() -> None:
-    many = tell(leave(400, 5), leave(410, 5), leave(690, 5))
-    earlier = tell(leave(370, 5), leave(380, 5))
-    assert kinds(judge("left_page", [*many, *earlier])) == ["often"]
+    many = make_events(leave(400, 5), leave(410, 5), leave(690, 5))
+    earlier = make_events(leave(370, 5), leave(380, 5))
+    assert kinds(run_rule("left_page", [*many, *earlier])) == ["often"]

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.judgement.stories import LAPTOP, SYSTEM, TABLET, Story, alive, at, judge, tell
+from tests.judgement.stories import LAPTOP, SYSTEM, TABLET, Story, alive, at, make_events, run_rule
 
 LEAVE = [at(0, "window_blur"), at(0.01, "tab_hidden"), at(8, "tab_visible"), at(8.01, "window_focus")]
 
@@ -60,44 +60,47 @@ CHEATING: dict[str, tuple[Story, int]] = {
 
 @pytest.mark.parametrize("story", HONEST.values(), ids=HONEST)
 def test_honest_behavior_raises_nothing(story: Story) -> None:
-    assert judge("left_then_pasted", tell(*story)) == []
+    assert run_rule("left_then_pasted", make_events(*story)) == []
 
 
 @pytest.mark.parametrize(("story", "times"), CHEATING.values(), ids=CHEATING)
 def test_a_paste_after_leaving_is_raised_once_per_leave(story: Story, times: int) -> None:
-    assert len(judge("left_then_pasted", tell(*story))) == times
+    assert len(run_rule("left_then_pasted", make_events(*story))) == times
 
 
 def test_the_finding_has_its_numbers_and_cites_its_events() -> None:
-    (after,) = judge("left_then_pasted", tell(LEAVE, at(10, "paste", chars=400)))
+    (after,) = run_rule("left_then_pasted", make_events(LEAVE, at(10, "paste", chars=400)))
     assert after.summary == "Pasted 400 characters 2.0 s after coming back to the page (limit 15 s)."
     assert after.numbers == {"chars": 400, "limit_chars": 20, "after_s": 2, "limit_s": 15}
     assert after.cited == ((LAPTOP, 1), (LAPTOP, 3), (LAPTOP, 5))
-    (away,) = judge("left_then_pasted", tell(at(0, "window_blur"), at(3, "paste", chars=50)))
+    (away,) = run_rule("left_then_pasted", make_events(at(0, "window_blur"), at(3, "paste", chars=50)))
     assert away.summary == "Pasted 50 characters while away from the page."
     assert away.cited == ((LAPTOP, 1), (LAPTOP, 2))
 
 
 def test_thresholds_are_the_policy_s() -> None:
-    story = tell(LEAVE, at(20, "paste", chars=100))
-    assert judge("left_then_pasted", story, chars=101) == []
-    assert judge("left_then_pasted", story, within_s=11) == []
-    assert judge("left_then_pasted", story, chars=100, within_s=12) != []
+    story = make_events(LEAVE, at(20, "paste", chars=100))
+    assert run_rule("left_then_pasted", story, chars=101) == []
+    assert run_rule("left_then_pasted", story, within_s=11) == []
+    assert run_rule("left_then_pasted", story, chars=100, within_s=12) != []
 
 
 def test_a_paste_of_an_absurd_size_is_a_large_paste() -> None:
-    paste = tell(LEAVE, at(10, "paste", chars=1))[-1]
-    events = [*tell(LEAVE), type(paste)(LAPTOP, 5, "paste", paste.time_ms, 0, 0, b'{"chars":1' + b"0" * 400 + b"}")]
-    (finding,) = judge("left_then_pasted", events)
+    paste = make_events(LEAVE, at(10, "paste", chars=1))[-1]
+    events = [
+        *make_events(LEAVE),
+        type(paste)(LAPTOP, 5, "paste", paste.time_ms, 0, 0, b'{"chars":1' + b"0" * 400 + b"}"),
+    ]
+    (finding,) = run_rule("left_then_pasted", events)
     assert finding.numbers["chars"] == 10**9
 
 
 def test_a_paste_from_before_the_return_is_not_after_it() -> None:
-    early, *leave = tell(at(-1, "paste", chars=400), LEAVE)
-    assert judge("left_then_pasted", [*leave, early]) == []
+    early, *leave = make_events(at(-1, "paste", chars=400), LEAVE)
+    assert run_rule("left_then_pasted", [*leave, early]) == []
 
 
 def test_a_leave_is_raised_once_though_time_steps_back() -> None:
-    first = tell(LEAVE, at(10, "paste", chars=400), at(11, "window_blur"), at(12, "paste", chars=400))
-    back, again = tell(at(9, "window_focus"), at(10, "paste", chars=400))
-    assert len(judge("left_then_pasted", [*first, back, again])) == 2
+    first = make_events(LEAVE, at(10, "paste", chars=400), at(11, "window_blur"), at(12, "paste", chars=400))
+    back, again = make_events(at(9, "window_focus"), at(10, "paste", chars=400))
+    assert len(run_rule("left_then_pasted", [*first, back, again])) == 2

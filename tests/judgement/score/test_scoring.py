@@ -27,7 +27,7 @@ policies = st.builds(
 )
 
 
-def judge(standing: list[CountedFlag], policy: Policy = BROWSER) -> float:
+def run_rule(standing: list[CountedFlag], policy: Policy = BROWSER) -> float:
     score = scoring.compute_integrity(standing, policy, coverage=1.0)
     assert score is not None
     return score
@@ -40,31 +40,31 @@ def test_the_example_in_the_docstring_holds() -> None:
 
 def test_the_example_in_the_docs_holds() -> None:
     standing = [CountedFlag("left_page", 0.8), CountedFlag("left_page", 0.8), CountedFlag("left_then_pasted", 0.9)]
-    assert judge(standing) == pytest.approx((1 - 0.15 * 0.8) * (1 - 0.15 * 0.8 / 2) * (1 - 0.35 * 0.9))
-    assert round(judge(standing), 3) == 0.567
-    assert round(judge(standing[:2]), 3) == 0.827
+    assert run_rule(standing) == pytest.approx((1 - 0.15 * 0.8) * (1 - 0.15 * 0.8 / 2) * (1 - 0.35 * 0.9))
+    assert round(run_rule(standing), 3) == 0.567
+    assert round(run_rule(standing[:2]), 3) == 0.827
 
 
 def test_without_flags_integrity_is_one() -> None:
-    assert judge([]) == 1.0
+    assert run_rule([]) == 1.0
 
 
 def test_each_further_flag_of_a_rule_counts_half_the_surest_first() -> None:
     policy = read_policy({"rules": {"left_page": {"weight": 0.4}}})
     standing = [CountedFlag("left_page", confidence) for confidence in (0.25, 1.0, 0.5)]
-    assert judge(standing, policy) == pytest.approx((1 - 0.4 * 1.0) * (1 - 0.4 * 0.5 / 2) * (1 - 0.4 * 0.25 / 4))
+    assert run_rule(standing, policy) == pytest.approx((1 - 0.4 * 1.0) * (1 - 0.4 * 0.5 / 2) * (1 - 0.4 * 0.25 / 4))
 
 
 @given(flags, policies)
 def test_a_score_is_between_zero_and_one(standing: list[CountedFlag], policy: Policy) -> None:
-    assert 0 <= judge(standing, policy) <= 1
+    assert 0 <= run_rule(standing, policy) <= 1
 
 
 @given(flags, st.randoms(), policies)
 def test_a_score_does_not_depend_on_the_order(standing: list[CountedFlag], random: Random, policy: Policy) -> None:
     mixed = list(standing)
     random.shuffle(mixed)
-    assert judge(mixed, policy) == judge(standing, policy)
+    assert run_rule(mixed, policy) == run_rule(standing, policy)
 
 
 @given(flags.filter(bool), st.data(), policies)
@@ -73,7 +73,7 @@ def test_a_score_never_rises_with_a_flag_nor_falls_on_a_dismissal(
 ) -> None:
     without = list(standing)
     without.pop(data.draw(st.integers(0, len(standing) - 1)))
-    assert judge(standing, policy) <= judge(without, policy)
+    assert run_rule(standing, policy) <= run_rule(without, policy)
 
 
 @given(flags, policies, st.none() | st.floats(0, 1))
@@ -81,13 +81,13 @@ def test_below_half_coverage_there_is_no_score_and_above_it_coverage_changes_non
     standing: list[CountedFlag], policy: Policy, coverage: float | None
 ) -> None:
     score = scoring.compute_integrity(standing, policy, coverage)
-    assert score == (None if coverage is None or coverage < 0.5 else judge(standing, policy))
+    assert score == (None if coverage is None or coverage < 0.5 else run_rule(standing, policy))
 
 
 def test_a_stored_policy_is_read_for_the_rulebook_it_is_pinned_to() -> None:
     standing = [CountedFlag("left_page", 0.8), CountedFlag("copied", 1.0)]
     seen = Observed(0, 100, 100, ((0, 100),))
-    assert scoring.score_attempt(standing, seen, {}, 2, BOTH) == Score(judge(standing[:1]), 1.0), (
+    assert scoring.score_attempt(standing, seen, {}, 2, BOTH) == Score(run_rule(standing[:1]), 1.0), (
         "a note weighs nothing"
     )
     with pytest.raises(UnsupportedRulebook):

@@ -40,14 +40,14 @@ def room(engine: AsyncEngine) -> Room:
 
 @pytest.fixture
 async def seeded(engine: AsyncEngine, room: Room, notifier: Notifier) -> SeededAttempt:
-    """One attempt, judged: one flag of `left_page`."""
+    """One evaluated attempt with one flag of `left_page`."""
     [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     return seeded
 
 
-async def look(engine: AsyncEngine) -> Reproduction:
+async def run_reproduction(engine: AsyncEngine) -> Reproduction:
     async with engine.connect() as conn:
         return await reproduce(conn)
 
@@ -56,10 +56,10 @@ async def change(engine: AsyncEngine, statement: Any) -> Reproduction:
     """Change the record, and fold it again."""
     async with engine.begin() as conn:
         await conn.execute(statement)
-    return await look(engine)
+    return await run_reproduction(engine)
 
 
-def whats(found: Reproduction) -> list[str]:
+def texts_of(found: Reproduction) -> list[str]:
     return [breach.what for breach in (*found.order, *found.flags, *found.scores, *found.coverages)]
 
 
@@ -67,7 +67,7 @@ async def test_a_whole_record_is_reproduced(engine: AsyncEngine, seeded: SeededA
     counts: list[int] = []
     async with engine.connect() as conn:
         found = await reproduce(conn, counts.append)
-    assert (whats(found), found.notes) == ([], [])
+    assert (texts_of(found), found.notes) == ([], [])
     assert (found.attempts, found.events, sum(counts)) == (1, EVENTS, EVENTS)
 
 
@@ -76,21 +76,21 @@ async def test_decisions_of_reviewers_are_not_reproduced(
 ) -> None:
     async with engine.begin() as conn:
         await conn.execute(update(ExamAttempt).values(integrity_score=1.0))
-    assert whats(await change(engine, update(Flag).values(status="dismissed"))) == []
+    assert texts_of(await change(engine, update(Flag).values(status="dismissed"))) == []
 
 
 async def test_events_that_no_fold_has_reached_are_no_breach(
     engine: AsyncEngine, seeded: SeededAttempt, room: Room
 ) -> None:
     await room.store(seeded, [("window_blur", {}, 30_000), ("alive", {}, 90_000)])
-    assert whats(await look(engine)) == []
+    assert texts_of(await run_reproduction(engine)) == []
 
 
 async def test_a_missing_flag_is_named(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, delete(Flag))
     assert found.flags[0].where == f"attempt {seeded.attempt_id}"
-    assert whats(found)[0] == f"flag left_page v1 long:{seeded.stream_id}:1 is missing"
-    assert "follows from the flags that count" in whats(found)[1]
+    assert texts_of(found)[0] == f"flag left_page v1 long:{seeded.stream_id}:1 is missing"
+    assert "follows from the flags that count" in texts_of(found)[1]
 
 
 async def test_an_unexpected_flag_is_named(engine: AsyncEngine, seeded: SeededAttempt) -> None:
@@ -109,7 +109,7 @@ async def test_an_unexpected_flag_is_named(engine: AsyncEngine, seeded: SeededAt
         "evidence": {"numbers": {}, "cited": [], "events": []},
     }
     found = await change(engine, insert(Flag).values(**made_up))
-    assert whats(found) == ["flag gaze_away v1 k does not follow from the events"]
+    assert texts_of(found) == ["flag gaze_away v1 k does not follow from the events"]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ async def test_a_field_that_differs_is_named(
 
 async def test_a_changed_event_gives_other_flags(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     later = update(MonitoringEvent).where(MonitoringEvent.event_type == "window_blur").values(mono=9_000)
-    assert whats(await change(engine, later)) == [
+    assert texts_of(await change(engine, later)) == [
         f"flag left_page v1 long:{seeded.stream_id}:1 does not follow from the events"
     ]
 
@@ -143,7 +143,7 @@ async def test_an_event_that_cannot_be_read_is_a_breach(
     lost = ("events_lost", {"from": 5, "reason": "queue"}, 24_000)
     await room.store(seeded, [lost])
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
-    assert whats(await look(engine)) == []
+    assert texts_of(await run_reproduction(engine)) == []
     is_lost = MonitoringEvent.event_type == "events_lost"
     [breach] = (await change(engine, update(MonitoringEvent).where(is_lost).values(data_payload={}))).order
     assert f"5 of stream {seeded.stream_id} cannot be read" in breach.what
@@ -163,7 +163,7 @@ async def test_a_score_that_differs_is_named(engine: AsyncEngine, seeded: Seeded
 
 async def test_an_attempt_without_a_fold_has_no_score_yet(engine: AsyncEngine, room: Room) -> None:
     await room.add_attempts()
-    assert whats(await look(engine)) == []
+    assert texts_of(await run_reproduction(engine)) == []
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ async def test_a_fold_order_must_cover_every_stream_up_to_the_cursor(
         for name, stream_id in (("S", seeded.stream_id), ("T", system), ("X", uuid4())):
             order = order.replace(f"[{name},", f'["{stream_id}",')
         await conn.execute(text("UPDATE analysis_cursors SET fold_order = CAST(:order AS jsonb)"), {"order": order})
-    found = await look(engine)
+    found = await run_reproduction(engine)
     assert found.flags == [], "errors that follow from a broken order are not reported"
     assert (found.order == []) if what is None else (what in found.order[0].what)
 
@@ -206,14 +206,14 @@ async def test_events_past_retention_are_a_note(engine: AsyncEngine, seeded: See
     async with engine.begin() as conn:
         partition = await conn.execute(text("SELECT DISTINCT tableoid::regclass::text FROM monitoring_events"))
         await conn.execute(text(f"DROP TABLE {partition.scalar_one()}"))
-    found = await look(engine)
-    assert (whats(found), found.notes) == ([], ["past retention: 1 attempt whose events are deleted"])
+    found = await run_reproduction(engine)
+    assert (texts_of(found), found.notes) == ([], ["past retention: 1 attempt whose events are deleted"])
 
 
 async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, seeded: SeededAttempt, room: Room) -> None:
     await room.add_attempts(2)
     found = await change(engine, update(ExamAttempt).values(rulebook_version=2))
-    assert (whats(found), found.events) == ([], 0)
+    assert (texts_of(found), found.events) == ([], 0)
     assert found.notes == ["rulebook 2 is not supported: 3 attempts not folded again"]
     async with engine.connect() as conn:
         assert (await reproduce(conn, rulebooks=BOTH)).notes == []
@@ -221,7 +221,7 @@ async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, see
 
 async def test_a_policy_that_cannot_be_read_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     found = await change(engine, text("""UPDATE exam_policies SET settings = '{"preset": "x"}'"""))
-    assert whats(found) == ["cannot be folded: preset: invalid enum value 'x'"]
+    assert texts_of(found) == ["cannot be folded: preset: invalid enum value 'x'"]
 
 
 async def test_many_attempts_are_folded_a_bounded_number_of_events_at_a_time(
@@ -236,9 +236,9 @@ async def test_many_attempts_are_folded_a_bounded_number_of_events_at_a_time(
     counts: list[int] = []
     async with engine.connect() as conn:
         found = await reproduce(conn, counts.append, bounds=Bounds(attempts=2, events=3))
-    assert (whats(found), found.attempts, found.events) == ([], 5, 5 * EVENTS)
+    assert (texts_of(found), found.attempts, found.events) == ([], 5, 5 * EVENTS)
     assert max(counts) == 3
-    assert whats(await change(engine, delete(Flag)))[:5] == [
+    assert texts_of(await change(engine, delete(Flag)))[:5] == [
         f"flag left_page v1 long:{seeded.stream_id}:1 is missing" for seeded in sorted(seeded_attempts, key=_attempt)
     ]
 
@@ -253,7 +253,7 @@ async def test_a_span_of_more_numbers_than_there_will_ever_be_events_costs_nothi
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     async with engine.connect() as conn:
         found = await reproduce(conn)
-    assert (whats(found), found.events) == ([], EVENTS + 1)
+    assert (texts_of(found), found.events) == ([], EVENTS + 1)
 
 
 def _attempt(seeded: SeededAttempt) -> UUID:
@@ -269,6 +269,6 @@ async def test_a_different_coverage_is_reported_when_the_attempt_has_ended(
     evaluator = Evaluator(engine, notifier)
     await change(engine, insert(BehaviorAnalysis).values(attempt_id=seeded.attempt_id))
     await Analyst(engine, notifier, evaluator, SummaryViews(engine)).analyse([seeded.attempt_id])
-    assert whats(await look(engine)) == []
+    assert texts_of(await run_reproduction(engine)) == []
     [breach] = (await change(engine, update(Connection).values(closed_at=None))).coverages
     assert breach.what.startswith("coverage is 0.0, but 0.")

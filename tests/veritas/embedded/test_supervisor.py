@@ -85,7 +85,7 @@ async def test_a_child_that_never_comes_up_is_given_up_after_growing_pauses(tmp_
     with capture_logs() as logs:
         async with Supervisor() as supervisor:
             began = asyncio.get_running_loop().time()
-            with pytest.raises(ChildError, match=r"broken died 5 times as it started: exit 3, see \S+log"):
+            with pytest.raises(ChildError, match=r"broken died 5 times during its start: exit 3, see \S+log"):
                 await supervisor.start(
                     Child(
                         "broken",

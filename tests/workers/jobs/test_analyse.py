@@ -156,14 +156,14 @@ async def test_two_workers_at_once_analyze_once(
     await asyncio.gather(*(worker.poll() for worker in workers))
     await make_due(engine)
     await workers[0].poll()
-    assert {(await read(engine, one)).revision for one in all_of_them} == {1}
+    assert {(await read(engine, seeded)).revision for seeded in all_of_them} == {1}
     await other.dispose()
 
 
 async def test_a_job_names_attempts_and_the_poll_needs_no_job(engine: AsyncEngine, analyst: Analyst) -> None:
     named, swept = await sit_and_end(engine), await sit_and_end(engine)
     await analyst.handle(None, msgspec.to_builtins(Analyse([named.attempt_id])))
-    assert [(await read(engine, one)).state for one in (named, swept)] == ["done", "pending"]
+    assert [(await read(engine, seeded)).state for seeded in (named, swept)] == ["done", "pending"]
     await analyst.poll()
     assert (await read(engine, swept)).state == "done"
 

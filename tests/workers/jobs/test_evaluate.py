@@ -112,8 +112,8 @@ async def test_a_fold_continues_from_memory_or_from_the_checkpoint_alike(
         await workers[n % 2].evaluate([apart.attempt_id])
     async with engine.connect() as conn:
         found = await conn.execute(select(Flag.attempt_id, Flag.rule, Flag.evidence["numbers"]))
-        judged = {row.attempt_id: (row.rule, row[2]) for row in found}
-    assert judged[together.attempt_id] == judged[alone.attempt_id] == judged[apart.attempt_id]
+        flags_of = {row.attempt_id: (row.rule, row[2]) for row in found}
+    assert flags_of[together.attempt_id] == flags_of[alone.attempt_id] == flags_of[apart.attempt_id]
 
 
 async def test_two_workers_at_once_never_double(

@@ -110,7 +110,7 @@ async def test_answers_of_the_submission_count_and_are_stored_as_events(conn: As
         "submitted",
     ]
     revisions = await list_revisions(conn, seeded.attempt_id)
-    assert [(one.item, one.revision, one.value, one.stands) for one in revisions] == [
+    assert [(revision.item, revision.revision, revision.value, revision.stands) for revision in revisions] == [
         ("a", 1, "x", True),
         ("b", 1, ["z", "x"], True),
     ]
@@ -136,7 +136,7 @@ async def test_a_late_answer_is_kept_and_does_not_count(conn: AsyncConnection) -
     await end(conn, seeded, ending(answers=[SubmittedAnswer("a", "y"), SubmittedAnswer("b", ["x"])]))
     await end(conn, seeded, ending(answers=[SubmittedAnswer("a", "y"), SubmittedAnswer("b", ["x"])]))
     revisions = await list_revisions(conn, seeded.attempt_id)
-    assert [(one.item, one.revision, one.value, one.stands) for one in revisions] == [
+    assert [(revision.item, revision.revision, revision.value, revision.stands) for revision in revisions] == [
         ("a", 1, "y", False),
         ("a", 2, "x", True),
         ("a", 3, "y", False),
@@ -202,7 +202,7 @@ async def test_a_start_during_the_end_finds_a_running_attempt_or_is_refused(engi
         async with engine.begin() as conn:
             await end(conn, seeded, ending(Action.END))
 
-    came = await asyncio.gather(*(job(one) for one in seeded_attempts for job in (come_back, end_it)))
+    came = await asyncio.gather(*(job(seeded) for seeded in seeded_attempts for job in (come_back, end_it)))
     assert set(came[::2]) <= {AttemptStatus.IN_PROGRESS, None}
     async with engine.connect() as conn:
         for seeded in seeded_attempts:

@@ -114,12 +114,12 @@ async def test_two_workers_close_nothing_twice(engine: AsyncEngine) -> None:
         await expire_lease(conn, hub)
     async with engine.begin() as conn:
         await hub_leases.end_dead_leases(conn, limit=0)
-    async with engine.connect() as one, engine.connect() as other:
-        first = await hub_leases.end_dead_leases(one, limit=3)
-        # The first has not committed: what it holds is passed over, not waited for.
-        second = await hub_leases.end_dead_leases(other, limit=3)
-        await other.commit()
-        await one.commit()
+    async with engine.connect() as first_conn, engine.connect() as second_conn:
+        first = await hub_leases.end_dead_leases(first_conn, limit=3)
+        # The first has not committed: the rows that it has locked are skipped, not waited for.
+        second = await hub_leases.end_dead_leases(second_conn, limit=3)
+        await second_conn.commit()
+        await first_conn.commit()
     assert sorted(first + second) == sorted((candidate.attempt_id, candidate.exam_id) for candidate in candidates)
     async with engine.connect() as conn:
         for candidate in candidates:

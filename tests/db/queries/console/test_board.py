@@ -24,7 +24,7 @@ async def test_a_board_holds_all_that_is_shown_of_one_exam(conn: AsyncConnection
     first, second = await make_attempt(conn, exam, ada), await make_attempt(conn, exam, bob)
     flag = await make_flag(conn, second)
     await conn.execute(update(ExamAttempt).where(ExamAttempt.id == first).values(integrity_score=0.75))
-    await say(conn, exam, teacher, "hello", [first])
+    await send_message(conn, exam, teacher, "hello", [first])
     await make_attempt(conn, await make_exam(conn, teacher), ada)
 
     found = await board.read_board(conn, exam)
@@ -86,8 +86,8 @@ async def test_a_board_shows_the_newest_instruction_of_each_attempt(conn: AsyncC
     teacher = await make_user(conn, role=Role.TEACHER)
     exam = await make_exam(conn, teacher)
     attempt = await make_attempt(conn, exam, await make_user(conn))
-    await say(conn, exam, teacher, "first", None)
-    await say(conn, exam, teacher, "second", None)
+    await send_message(conn, exam, teacher, "first", None)
+    await send_message(conn, exam, teacher, "second", None)
     await instructions.record_result(conn, attempt, 1, ok=True, code=None)
 
     newest = InstructionRow(attempt_id=attempt, n=2, action="message", text="second", state=InstructionState.SENT)
@@ -140,7 +140,7 @@ async def exam_and_attempt(conn: AsyncConnection) -> tuple[UUID, UUID]:
     return exam, await make_attempt(conn, exam, await make_user(conn))
 
 
-async def say(conn: AsyncConnection, exam: UUID, actor: UUID, text: str, to: list[UUID] | None) -> None:
+async def send_message(conn: AsyncConnection, exam: UUID, actor: UUID, text: str, to: list[UUID] | None) -> None:
     await instructions.issue_instructions(
         conn, exam, to, action="message", body={"text": text}, actor_id=actor, command_id=uuid4()
     )

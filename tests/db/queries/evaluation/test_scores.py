@@ -26,11 +26,13 @@ async def make_one(conn: AsyncConnection) -> UUID:
     return await make_attempt(conn, exam_id, await make_user(conn))
 
 
-def always(integrity: float | None, coverage: float | None = 1.0) -> scores.Judge:
-    def judge(_flags: Sequence[CountedFlag], _seen: Observed, _settings: dict[str, Any], _rulebook: int) -> Score:
+def always(integrity: float | None, coverage: float | None = 1.0) -> scores.ComputeScore:
+    def compute_score(
+        _flags: Sequence[CountedFlag], _seen: Observed, _settings: dict[str, Any], _rulebook: int
+    ) -> Score:
         return Score(integrity, coverage)
 
-    return judge
+    return compute_score
 
 
 async def read_score(conn: AsyncConnection, attempt: UUID) -> float | None:
@@ -63,7 +65,9 @@ async def test_a_score_can_become_unknown(conn: AsyncConnection) -> None:
 async def test_a_score_is_computed_from_the_attempts_policy_rulebook_and_observations(conn: AsyncConnection) -> None:
     calls: list[tuple[Sequence[CountedFlag], Observed, dict[str, Any], int]] = []
 
-    def judge(flags: Sequence[CountedFlag], seen: Observed, settings: dict[str, Any], rulebook_version: int) -> Score:
+    def compute_score(
+        flags: Sequence[CountedFlag], seen: Observed, settings: dict[str, Any], rulebook_version: int
+    ) -> Score:
         calls.append((flags, seen, settings, rulebook_version))
         return Score(1.0, 1.0)
 
@@ -71,7 +75,7 @@ async def test_a_score_is_computed_from_the_attempts_policy_rulebook_and_observa
     stream = await make_stream(conn, attempt)
     await make_connection(conn, attempt, stream, opened_s=1, closed_s=5)
     await make_connection(conn, attempt, stream, opened_s=9)
-    await scores.rescore(conn, attempt, judge)
+    await scores.rescore(conn, attempt, compute_score)
     [(flags, seen, settings, rulebook)] = calls
     assert (flags, settings, rulebook) == ([], {"weight": 0.5}, 1)
     first = seen.started_ms

@@ -262,7 +262,7 @@ async def test_a_span_of_a_try_with_unknown_result_is_known_when_it_is_repeated(
 
 
 async def test_nothing_is_stored_after_the_end_of_a_closed_stream(writer: asyncpg.Connection) -> None:
-    closed, open_one = sorted((uuid7(), uuid7()), key=lambda one: one.int)
+    closed, open_one = sorted((uuid7(), uuid7()), key=lambda stream_id: stream_id.int)
     await copy_events(writer, [segment(closed, 1, 2)])
     end = Entry(3, "stream_closed", 0, 20, "{}")
     await copy_events(writer, [Segment(closed, 3, (end,))])

@@ -104,12 +104,12 @@ async def test_no_clock_of_a_client_leads_out_of_the_years_that_can_be_held(
 async def test_answers_of_many_attempts_in_one_transaction_stay_apart(
     engine: AsyncEngine, writer: asyncpg.Connection
 ) -> None:
-    streams = sorted([await open_stream(engine) for _ in range(3)], key=lambda one: one.int)
-    await copy_events(writer, [segment(one, 1, answer("q1", str(one))) for one in streams])
+    streams = sorted([await open_stream(engine) for _ in range(3)], key=lambda stream_id: stream_id.int)
+    await copy_events(writer, [segment(stream_id, 1, answer("q1", str(stream_id))) for stream_id in streams])
     async with engine.connect() as conn:
         found = await conn.execute(select(AttemptAnswer.stream_id, AttemptAnswer.attempt_id, AttemptAnswer.value))
         rows = found.all()
-    assert {row.stream_id: row.value for row in rows} == {one: str(one) for one in streams}
+    assert {row.stream_id: row.value for row in rows} == {stream_id: str(stream_id) for stream_id in streams}
     assert len({row.attempt_id for row in rows}) == 3
 
 
@@ -128,7 +128,7 @@ async def test_an_answer_postgresql_refuses_is_a_tombstone_and_no_revision(
     good = segment(stream, 1, answer("q1", "a"), answer("q1", "bad"), answer("q1", "c"))
     bad = msgspec.structs.replace(good.entries[1], payload='{"item":"q1","value":1e200000}')
     outcome = await insert_missing_events(writer, [Segment(stream, 1, (good.entries[0], bad, good.entries[2]))])
-    assert [one.seq for one in outcome.refused[stream]] == [2]
+    assert [refused.seq for refused in outcome.refused[stream]] == [2]
     assert await kept(engine) == [(1, "q1", "a"), (3, "q1", "c")]
 
 
