@@ -18,7 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from db import jobs
 from db.jobs import MODEL_QUEUE, QUEUE, REDIS_AWAY
 from protocol.backoff import Backoff
-from protocol.jobs import ANALYSE, ATTEMPTS_PER_JOB, EVALUATE, LLM_SUMMARY, Analyse, Evaluate, LlmSummary
+from protocol.jobs import ANALYZE, ATTEMPTS_PER_JOB, EVALUATE, LLM_SUMMARY, Analyze, Evaluate, LlmSummary
 
 log = structlog.get_logger(__name__)
 
@@ -113,9 +113,9 @@ class Notifier:
         parts = [named[start : start + ATTEMPTS_PER_JOB] for start in range(0, len(named), ATTEMPTS_PER_JOB)]
         await self._enqueue(EVALUATE, [Evaluate(part) for part in parts], QUEUE)
 
-    async def enqueue_analyse(self, attempts: Collection[UUID]) -> None:
+    async def enqueue_analysis(self, attempts: Collection[UUID]) -> None:
         """Enqueue the analysis of these attempts: they have ended, or the input of their analysis changed."""
-        await self._enqueue(ANALYSE, [Analyse(list(attempts))] if attempts else [], QUEUE)
+        await self._enqueue(ANALYZE, [Analyze(list(attempts))] if attempts else [], QUEUE)
 
     async def enqueue_llm_summary(self, attempts: Collection[UUID]) -> None:
         """Enqueue requests to a language model for summaries of these attempts."""

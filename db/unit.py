@@ -28,7 +28,7 @@ class ChangeNotifier(Protocol):
     async def notify(self, channel: Literal["feed", "instructions", "attempt"], key: UUID) -> None:
         """Publish that something changed."""
 
-    async def enqueue_analyse(self, attempts: Collection[UUID]) -> None:
+    async def enqueue_analysis(self, attempts: Collection[UUID]) -> None:
         """Enqueue the analysis of these attempts."""
 
     async def enqueue_llm_summary(self, attempts: Collection[UUID]) -> None:
@@ -56,7 +56,7 @@ class Unit:
         # Dicts as ordered sets: each attempt is notified once, in the order given.
         self._instructed: dict[UUID, None] = {}
         self._attempts: dict[UUID, None] = {}
-        self._to_analyse: dict[UUID, None] = {}
+        self._to_analyze: dict[UUID, None] = {}
         self._to_consult: dict[UUID, None] = {}
 
     def feed(self, exam_id: UUID, rows: Sequence[Row]) -> None:
@@ -100,9 +100,9 @@ class Unit:
         """Notify hubs that the status of these attempts changed."""
         self._attempts.update(dict.fromkeys(attempt_ids))
 
-    def enqueue_analyse(self, attempt_ids: Collection[UUID]) -> None:
+    def enqueue_analysis(self, attempt_ids: Collection[UUID]) -> None:
         """Enqueue the analysis of these attempts."""
-        self._to_analyse.update(dict.fromkeys(attempt_ids))
+        self._to_analyze.update(dict.fromkeys(attempt_ids))
 
     def enqueue_llm_summary(self, attempt_ids: Collection[UUID]) -> None:
         """Enqueue the request to a language model about these attempts."""
@@ -130,8 +130,8 @@ class Unit:
                 await notifier.notify("instructions", attempt_id)
             for attempt_id in self._attempts:
                 await notifier.notify("attempt", attempt_id)
-            if self._to_analyse:
-                await notifier.enqueue_analyse(list(self._to_analyse))
+            if self._to_analyze:
+                await notifier.enqueue_analysis(list(self._to_analyze))
             if self._to_consult:
                 await notifier.enqueue_llm_summary(list(self._to_consult))
         except Exception:

@@ -17,8 +17,8 @@ ATTEMPTS_PER_JOB = 200
 LLM_SUMMARY: Final = "consult"
 """Request summaries of analyzed attempts from a language model. It has a separate queue."""
 
-ANALYSE: Final = "analyse"
-"""Analyze some attempts that have ended."""
+ANALYZE: Final = "analyse"
+"""Analyze some attempts that have ended. The name in the queue keeps its older spelling."""
 
 
 class Evaluate(msgspec.Struct, frozen=True):
@@ -27,8 +27,8 @@ class Evaluate(msgspec.Struct, frozen=True):
     attempts: list[UUID]
 
 
-class Analyse(msgspec.Struct, frozen=True):
-    """Payload of `ANALYSE`: attempts that have ended, or whose input has changed since their last analysis."""
+class Analyze(msgspec.Struct, frozen=True):
+    """Payload of `ANALYZE`: attempts that have ended, or whose input has changed since their last analysis."""
 
     attempts: list[UUID]
 

@@ -17,11 +17,11 @@ from db.engine import create_engine
 from db.jobs import LLM_JOB_LIMIT_S, MODEL_QUEUE
 from db.notify import Notifier
 from db.periodic import Periodic
-from protocol.jobs import ANALYSE, EVALUATE, LLM_SUMMARY
+from protocol.jobs import ANALYZE, EVALUATE, LLM_SUMMARY
 from workers import metrics
 from workers.arq_worker import take_jobs
 from workers.jobs import instruction_expiry, lost_connections, maintenance, summary_views, timeouts
-from workers.jobs.analyse import Analyst
+from workers.jobs.analyze import Analyst
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.llm_summary import LlmSummarizer
 from workers.jobs.sweep import Sweep
@@ -99,7 +99,7 @@ async def _work(
     model = OpenAIModel(settings) if settings.llm_base_url else None
     async with contextlib.aclosing(model) if model else contextlib.nullcontext(), asyncio.TaskGroup() as group:
         parts = Parts(settings, engine, notifier, model)
-        jobs = {EVALUATE: parts.evaluator.handle, ANALYSE: parts.analyst.handle}
+        jobs = {EVALUATE: parts.evaluator.handle, ANALYZE: parts.analyst.handle}
         llm_jobs = {LLM_SUMMARY: parts.summarizer.handle}
         group.create_task(take_jobs(jobs, settings.redis_url, stop), name="queue")
         group.create_task(

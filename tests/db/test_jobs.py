@@ -57,7 +57,7 @@ async def test_many_attempts_make_several_jobs(redis: Redis, notifier: Notifier)
 
 async def test_no_attempts_make_no_job(redis: Redis, notifier: Notifier) -> None:
     await notifier.enqueue_evaluate([])
-    await notifier.enqueue_analyse([])
+    await notifier.enqueue_analysis([])
     await notifier.enqueue_llm_summary([])
     worker = build_worker({EVALUATE: Recorder().handle}, redis_url=redis.url)
     assert await worker.pool.keys("*") == []
@@ -65,7 +65,7 @@ async def test_no_attempts_make_no_job(redis: Redis, notifier: Notifier) -> None
 
 
 async def test_requests_to_a_language_model_have_a_separate_queue(redis: Redis, notifier: Notifier) -> None:
-    await notifier.enqueue_analyse([uuid4()])
+    await notifier.enqueue_analysis([uuid4()])
     await notifier.enqueue_llm_summary([uuid4()])
     worker = build_worker({EVALUATE: Recorder().handle}, redis_url=redis.url)
     (job,) = await worker.pool.queued_jobs(queue_name=MODEL_QUEUE)

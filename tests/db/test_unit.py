@@ -31,8 +31,8 @@ class Recorder:
         async with self.engine.connect() as conn:
             self.heads.append((await feed.read_heads(conn, [key])).get(key, 0))
 
-    async def enqueue_analyse(self, attempts: Collection[UUID]) -> None:
-        self.calls.append(("analyse", attempts))
+    async def enqueue_analysis(self, attempts: Collection[UUID]) -> None:
+        self.calls.append(("analyze", attempts))
 
     async def enqueue_llm_summary(self, attempts: Collection[UUID]) -> None:
         self.calls.append(("consult", attempts))
@@ -94,7 +94,7 @@ async def test_nothing_is_written_or_notified_when_the_block_raises(
             unit.feed(exams[0], [row()])
             unit.audit(actor_id=None, action="rename", resource="exam", resource_id=exams[0])
             unit.notify_attempts([uuid4()])
-            unit.enqueue_analyse([uuid4()])
+            unit.enqueue_analysis([uuid4()])
             raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
@@ -190,7 +190,7 @@ async def test_a_change_that_collected_nothing_notifies_nothing(engine: AsyncEng
     async with change(engine, notifier) as unit:
         unit.notify_instructions([])
         unit.notify_attempts([])
-        unit.enqueue_analyse([])
+        unit.enqueue_analysis([])
         unit.enqueue_llm_summary([])
         unit.mark_stale([])
     assert notifier.calls == []
@@ -202,8 +202,8 @@ async def test_each_attempt_is_notified_once_after_the_feed(
     first, second = uuid4(), uuid4()
     async with change(engine, notifier) as unit:
         unit.enqueue_llm_summary([first])
-        unit.enqueue_analyse([first, second])
-        unit.enqueue_analyse([first])
+        unit.enqueue_analysis([first, second])
+        unit.enqueue_analysis([first])
         unit.notify_attempts([second, first])
         unit.notify_attempts([first])
         unit.notify_instructions([first])
@@ -213,7 +213,7 @@ async def test_each_attempt_is_notified_once_after_the_feed(
         ("instructions", first),
         ("attempt", second),
         ("attempt", first),
-        ("analyse", [first, second]),
+        ("analyze", [first, second]),
         ("consult", [first]),
     ]
 

@@ -40,7 +40,7 @@ class NoNotifier:
     async def notify(self, channel: str, key: UUID) -> None:
         del channel, key
 
-    async def enqueue_analyse(self, attempts: Collection[UUID]) -> None:
+    async def enqueue_analysis(self, attempts: Collection[UUID]) -> None:
         del attempts
 
     async def enqueue_llm_summary(self, attempts: Collection[UUID]) -> None:

@@ -236,13 +236,13 @@ async def conclude(day: Day, teacher: Principal, ada: Principal) -> None:
         day.reviewed.append(await teacher.ask("POST", f"/teacher/flags/{flag['flag_id']}/review", body))
         assert (await teacher.ask("POST", f"/teacher/flags/{flag['flag_id']}/review", body))["status"] == decision
 
-    async def analysed() -> dict[str, Any] | None:
+    async def analyzed() -> dict[str, Any] | None:
         found = await teacher.ask("GET", monitoring, params={"limit": 200})
         analysis = found["behavior_analysis"]
         return found if analysis and analysis["state"] == "done" and analysis["revision"] > 1 else None
 
     async with asyncio.timeout(30):
-        while (found := await analysed()) is None:  # noqa: ASYNC110 - it is another process's
+        while (found := await analyzed()) is None:  # noqa: ASYNC110 - it is another process's
             await asyncio.sleep(0.2)
     day.monitoring = found
     await teacher.ask("POST", f"/exams/{exam}/release")

@@ -77,12 +77,12 @@ async def test_an_ended_attempt_is_analyzed_with_or_without_a_job(
 
     async with working(settings_for(database, redis, sweep_ms=NEVER_MS)):
         attempt_id = await end_one()
-        await notifier.enqueue_analyse([attempt_id])
-        await until(lambda: _is_analysed(engine, attempt_id))
+        await notifier.enqueue_analysis([attempt_id])
+        await until(lambda: _is_analyzed(engine, attempt_id))
     redis.kill()
     async with working(settings_for(database, redis, sweep_ms=100)):
         without = await end_one()
-        await until(lambda: _is_analysed(engine, without))
+        await until(lambda: _is_analyzed(engine, without))
 
 
 async def test_a_worker_killed_during_an_analysis_leaves_it_to_the_next(
@@ -108,9 +108,9 @@ async def test_a_worker_killed_during_an_analysis_leaves_it_to_the_next(
     finally:
         process.kill()
         await process.wait()
-    assert not await _is_analysed(engine, seeded.attempt_id)
+    assert not await _is_analyzed(engine, seeded.attempt_id)
     async with working(settings_for(database, redis, sweep_ms=50)):
-        await until(lambda: _is_analysed(engine, seeded.attempt_id))
+        await until(lambda: _is_analyzed(engine, seeded.attempt_id))
 
 
 async def test_redis_may_be_killed_and_restarted_under_a_worker(
@@ -197,7 +197,7 @@ async def test_a_metrics_port_in_use_stops_the_start(database: DatabaseSettings,
     server.close()
 
 
-async def _is_analysed(engine: AsyncEngine, attempt_id: UUID) -> bool:
+async def _is_analyzed(engine: AsyncEngine, attempt_id: UUID) -> bool:
     async with engine.connect() as conn:
         found = await conn.execute(
             select(BehaviorAnalysis.state, BehaviorAnalysis.revision).where(BehaviorAnalysis.attempt_id == attempt_id)
@@ -224,7 +224,7 @@ asyncio.run(run(read_settings(WorkerSettings, os.environ)))
 _HANGING = """
 import asyncio, os, sys
 from db.settings import read_settings
-from workers.jobs import analyse
+from workers.jobs import analyze
 from workers.main import run
 from workers.settings import WorkerSettings
 
@@ -232,6 +232,6 @@ async def hang(*_):
     print("in the middle", file=sys.stderr, flush=True)
     await asyncio.Event().wait()
 
-analyse.update_performance = hang
+analyze.update_performance = hang
 asyncio.run(run(read_settings(WorkerSettings, os.environ)))
 """

@@ -94,7 +94,7 @@ class TimeoutEnforcer:
                 unit.feed(ended.exam_id, [ended.row])
             if ended.changed:
                 unit.notify_attempts([attempt_id])
-                unit.enqueue_analyse([attempt_id])
+                unit.enqueue_analysis([attempt_id])
         return ended
 
 

@@ -81,7 +81,7 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True):
 class StudentAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt. All times are in ms since the epoch.
 
-    `record` is its result. It is null until the attempt has ended and was analysed, or for a minute if that takes long.
+    `record` is its result. It is null until the attempt has ended and was analyzed, or for a minute if that takes long.
     """
 
     attempt_id: UUID

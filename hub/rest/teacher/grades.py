@@ -113,7 +113,7 @@ async def grade_attempt(
     notifier: NamedDependency[Notifier],
     principal: NamedDependency[Principal],
 ) -> GradedAttemptView:
-    """Set points for items. They replace earlier points, and the attempt is analysed again.
+    """Set points for items. They replace earlier points, and the attempt is analyzed again.
 
     You can grade an attempt after it has ended. A final grade stays final, but can be corrected.
     """
@@ -124,7 +124,7 @@ async def grade_attempt(
         points = {grade.item: f"{grade.points:g}" for grade in new}
         details = {"grades": msgspec.json.encode(points).decode(), "final": data.final}
         record_action(unit, request, principal.user_id, "grade", "attempt", attempt_id, **details)
-        unit.enqueue_analyse([attempt_id])
+        unit.enqueue_analysis([attempt_id])
         graded = await grades.read_graded_attempt(unit.conn, attempt_id, principal.user_id)
     return _view(graded)
 

@@ -81,7 +81,7 @@ async def list_flagged_students(
     after: After = None,
     limit: Limit = PAGE,
 ) -> Page[FlaggedStudent]:
-    """List students with a flagged or high-risk attempt in exams you can analyse, or with a flag over all attempts."""
+    """List students with a flagged or high-risk attempt in exams you can analyze, or with a flag over all attempts."""
     last = read_cursor(after, UUID)
     async with engine.connect() as conn:
         found = await students.list_flagged(

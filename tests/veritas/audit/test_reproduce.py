@@ -17,7 +17,7 @@ from protocol.limits import SEQ_MAX
 from tests.judgement.rulebooks import BOTH
 from tests.workers.rooms import AWAY, Room, SeededAttempt
 from veritas.audit.reproduce import Bounds, Reproduction, reproduce
-from workers.jobs.analyse import Analyst
+from workers.jobs.analyze import Analyst
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.summary_views import SummaryViews
 
@@ -268,7 +268,7 @@ async def test_a_different_coverage_is_reported_when_the_attempt_has_ended(
     await change(engine, update(ExamAttempt).values(completed_at=func.now() + timedelta(minutes=1)))
     evaluator = Evaluator(engine, notifier)
     await change(engine, insert(BehaviorAnalysis).values(attempt_id=seeded.attempt_id))
-    await Analyst(engine, notifier, evaluator, SummaryViews(engine)).analyse([seeded.attempt_id])
+    await Analyst(engine, notifier, evaluator, SummaryViews(engine)).analyze([seeded.attempt_id])
     assert texts_of(await run_reproduction(engine)) == []
     [breach] = (await change(engine, update(Connection).values(closed_at=None))).coverages
     assert breach.what.startswith("coverage is 0.0, but 0.")

@@ -53,7 +53,7 @@ ESSAY = "Force is mass times acceleration, says Ada Example, who wrote this at s
 
 @pytest.fixture
 async def seeded(room: Room, evaluator: Evaluator) -> SeededAttempt:
-    """An attempt with a rule's flag that has ended, was analysed, and waits for a model."""
+    """An attempt with a rule's flag that has ended, was analyzed, and waits for a model."""
     (seeded,) = await room.add_attempts()
     await room.store(seeded, AWAY)
     await evaluator.evaluate([seeded.attempt_id])
@@ -333,13 +333,13 @@ async def test_the_same_input_is_not_paid_for_twice(
 async def test_an_answer_about_an_older_revision_is_stored_and_changes_nothing(
     engine: AsyncEngine, notifier: Notifier, seeded: SeededAttempt
 ) -> None:
-    async def analyse_again(_reader: object, writer: Any) -> None:
+    async def analyze_again(_reader: object, writer: Any) -> None:
         async with engine.begin() as conn:
             await conn.execute(update(BehaviorAnalysis).values(revision=2))
         writer.write(say(GOOD))
         await writer.drain()
 
-    async with summarizing(engine, notifier, analyse_again) as (summarizer, _):
+    async with summarizing(engine, notifier, analyze_again) as (summarizer, _):
         await summarizer.summarize()
     analysis = await read(engine, seeded.attempt_id)
     assert (analysis.model_state, analysis.llm_summary) == (ModelState.PENDING, TEMPLATE)

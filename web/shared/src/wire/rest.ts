@@ -1022,7 +1022,7 @@ export interface StreamOpened {
   instructions: Instruct[];
 }
 
-/** One attempt. All times are in ms since the epoch. `record` is its result. It is null until the attempt has ended and was analysed, or for a minute if that takes long. */
+/** One attempt. All times are in ms since the epoch. `record` is its result. It is null until the attempt has ended and was analyzed, or for a minute if that takes long. */
 export interface StudentAttempt {
   attempt_id: string;
   exam: PaperExam;

@@ -27,7 +27,7 @@ from judgement.score.momentum import Momentum, compute_momentum
 from judgement.score.scoring import score_attempt
 from judgement.text.for_teachers import VERSION, Sentence
 from protocol.analysis import ModelState
-from protocol.jobs import Analyse
+from protocol.jobs import Analyze
 from workers import metrics
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.performance import update_performance
@@ -79,10 +79,10 @@ class Analyst:
         self._is_finishing = True
 
     async def handle(self, _ctx: object, payload: object) -> None:
-        """Run the job `protocol.jobs.ANALYSE`. Raises msgspec.ValidationError if the payload does not fit."""
-        job = msgspec.convert(payload, Analyse)
+        """Run the job `protocol.jobs.ANALYZE`. Raises msgspec.ValidationError if the payload does not fit."""
+        job = msgspec.convert(payload, Analyze)
         try:
-            await self.analyse(job.attempts)
+            await self.analyze(job.attempts)
         except AWAY as error:
             # No retry of the job: the next poll finds these attempts.
             log.warning("analysis postponed", attempts=len(job.attempts), error=type(error).__name__)
@@ -101,9 +101,9 @@ class Analyst:
             if not new:
                 return
             seen.update(new)
-            await self.analyse(new)
+            await self.analyze(new)
 
-    async def analyse(self, attempts: Collection[UUID]) -> None:
+    async def analyze(self, attempts: Collection[UUID]) -> None:
         """Fold the waiting events of these attempts, then make the due analyses that no other worker has claimed.
 
         Raises AWAY errors.
@@ -112,17 +112,17 @@ class Analyst:
         for attempt_id in attempts:
             if self._is_finishing:
                 break
-            if await self._analyse_or_fail(attempt_id):
+            if await self._analyze_or_fail(attempt_id):
                 metrics.ANALYSES.labels(outcome="done").inc()
                 self._views.touch()
 
-    async def _analyse_or_fail(self, attempt_id: UUID) -> bool:
+    async def _analyze_or_fail(self, attempt_id: UUID) -> bool:
         """Analyze one attempt. If its own data make that fail, count the failure and try again later."""
         try:
-            drafted = await self._analyse_drafts(attempt_id)
+            drafted = await self._analyze_drafts(attempt_id)
             async with change(self._engine, self._notifier) as unit:
                 claim = await analyses.claim_analysis(unit.conn, attempt_id, supported=self._supported)
-                return False if claim is None else await self._analyse(unit, claim, drafted)
+                return False if claim is None else await self._analyze(unit, claim, drafted)
         except Exception as error:
             if not blames_data(error):
                 raise
@@ -130,7 +130,7 @@ class Analyst:
                 await self._fail(conn, attempt_id, describe(error))
             return False
 
-    async def _analyse_drafts(self, attempt_id: UUID) -> DraftAnalysis:
+    async def _analyze_drafts(self, attempt_id: UUID) -> DraftAnalysis:
         """Compute the momentum without locks and in a thread: long drafts take a while to compare."""
         async with self._engine.connect() as conn:
             event_count = await analyses.count_events(conn, attempt_id)
@@ -138,7 +138,7 @@ class Analyst:
             pastes = await drafts.read_pastes(conn, attempt_id)
         return DraftAnalysis(event_count, await asyncio.to_thread(compute_momentum, texts, pastes))
 
-    async def _analyse(self, unit: Unit, claim: ClaimedAnalysis, drafted: DraftAnalysis) -> bool:
+    async def _analyze(self, unit: Unit, claim: ClaimedAnalysis, drafted: DraftAnalysis) -> bool:
         """Compute and store. Postpone it if new events arrived or wait for a fold. Return whether it was stored."""
         conn = unit.conn
         waiting = await worklist.find_unfolded(conn, [claim.attempt_id], supported=self._supported)

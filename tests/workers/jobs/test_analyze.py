@@ -22,13 +22,13 @@ from db.queries.review import decisions, service_reports
 from db.settings import DatabaseSettings
 from judgement.score import conclusion
 from protocol.flags import FlagStatus
-from protocol.jobs import Analyse
+from protocol.jobs import Analyze
 from tests import seeded_attempts
 from tests.factories import make_connection, store_events
 from tests.seeded_attempts import KEYED, SeededAttempt
 from tests.workers.rooms import AWAY, EventSpec
-from workers.jobs import analyse as stage
-from workers.jobs.analyse import Analyst
+from workers.jobs import analyze as stage
+from workers.jobs.analyze import Analyst
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.summary_views import SummaryViews
 
@@ -104,7 +104,7 @@ async def test_an_ended_attempt_is_folded_analyzed_and_stored_with_its_figures(
     engine: AsyncEngine, analyst: Analyst
 ) -> None:
     seeded = await sit_and_end(engine)
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     found, attempt = await read(engine, seeded), await read_attempt(engine, seeded)
     assert (found.state, found.revision, found.failures, found.error) == ("done", 1, 0, None)
     assert found.total_monitoring_events == found.facts == len(AWAY) + len(WRITING) + 2, "with both of the server's"
@@ -125,7 +125,7 @@ async def test_all_of_it_is_one_transaction(engine: AsyncEngine, analyst: Analys
     seeded = await sit_and_end(engine)
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     await change(engine, update(ExamAttempt).values(coverage=0.4, integrity_score=None))
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     async with engine.connect() as conn:
         written_by = await conn.execute(
             text(
@@ -140,9 +140,9 @@ async def test_all_of_it_is_one_transaction(engine: AsyncEngine, analyst: Analys
 
 async def test_doing_it_again_changes_nothing(engine: AsyncEngine, analyst: Analyst) -> None:
     seeded = await sit_and_end(engine)
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     first, kinds = await read(engine, seeded), await read_kinds(engine, seeded)
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     await analyst.poll()
     assert (await read(engine, seeded), await read_kinds(engine, seeded)) == (first, kinds)
 
@@ -162,7 +162,7 @@ async def test_two_workers_at_once_analyze_once(
 
 async def test_a_job_names_attempts_and_the_poll_needs_no_job(engine: AsyncEngine, analyst: Analyst) -> None:
     named, swept = await sit_and_end(engine), await sit_and_end(engine)
-    await analyst.handle(None, msgspec.to_builtins(Analyse([named.attempt_id])))
+    await analyst.handle(None, msgspec.to_builtins(Analyze([named.attempt_id])))
     assert [(await read(engine, seeded)).state for seeded in (named, swept)] == ["done", "pending"]
     await analyst.poll()
     assert (await read(engine, swept)).state == "done"
@@ -171,7 +171,7 @@ async def test_a_job_names_attempts_and_the_poll_needs_no_job(engine: AsyncEngin
 async def test_a_running_attempt_is_not_analyzed(engine: AsyncEngine, analyst: Analyst) -> None:
     async with engine.begin() as conn:
         seeded = await seeded_attempts.seed_attempt(conn)
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     async with engine.connect() as conn:
         assert (await conn.execute(select(func.count()).select_from(BehaviorAnalysis))).scalar_one() == 0
 
@@ -180,7 +180,7 @@ async def test_below_half_coverage_there_is_neither_integrity_nor_label(engine: 
     seeded = await sit_and_end(engine)
     by = text("UPDATE exam_attempts SET started_at = started_at - interval '1 hour'")
     await change(engine, by)
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     found = await read(engine, seeded)
     assert (found.integrity_score, found.dropout_label, found.dropout_confidence) == (None, None, None)
     assert found.coverage < 0.1
@@ -189,7 +189,7 @@ async def test_below_half_coverage_there_is_neither_integrity_nor_label(engine: 
 
 async def test_a_review_makes_the_analysis_stale(engine: AsyncEngine, analyst: Analyst) -> None:
     seeded = await sit_and_end(engine)
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     await decide(engine, seeded, FlagStatus.DISMISSED)
     assert (await read(engine, seeded)).state == "stale"
     await analyst.poll()
@@ -200,7 +200,7 @@ async def test_a_review_makes_the_analysis_stale(engine: AsyncEngine, analyst: A
 
 async def test_later_events_make_the_analysis_stale(engine: AsyncEngine, analyst: Analyst, notifier: Notifier) -> None:
     seeded = await sit_and_end(engine, WRITING)
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     async with engine.begin() as conn:
         await store_events(conn, seeded.stream_id, AWAY)
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
@@ -219,7 +219,7 @@ async def test_events_without_effect_make_no_new_revision(
     engine: AsyncEngine, analyst: Analyst, notifier: Notifier
 ) -> None:
     seeded = await sit_and_end(engine)
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     async with engine.begin() as conn:
         await system_events.append_events(conn, seeded.attempt_id, [ServerEvent("connection_lost", {"generation": 1})])
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
@@ -234,7 +234,7 @@ async def asked(engine: AsyncEngine, analyst: Analyst) -> SeededAttempt:
     """An attempt about which a model has written."""
     seeded = await sit_and_end(engine)
     await change(engine, update(Exam).values(enable_model=True))
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     assert (await read(engine, seeded)).model_state == "pending"
     written = {"llm_summary": "A model's.", "llm_model_version": "m", "model_state": "done"}
     await change(engine, update(BehaviorAnalysis).values(written))
@@ -263,7 +263,7 @@ async def test_new_figures_get_the_template_until_the_model_has_written_again(
 
 async def test_originality_reports_of_a_service_stay(engine: AsyncEngine, analyst: Analyst) -> None:
     seeded = await sit_and_end(engine)
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     async with engine.begin() as conn:
         await service_reports.add_indicators(conn, seeded.attempt_id, "service:checker", ["much like a paper of 2019"])
         await analyses.mark_stale(conn, [seeded.attempt_id])
@@ -280,7 +280,7 @@ async def test_a_fold_in_flight_is_not_waited_for(engine: AsyncEngine, analyst: 
     seeded = await sit_and_end(engine)
     async with engine.begin() as fold:
         await cursors.claim_cursors(fold, [seeded.attempt_id], 1, supported={1})
-        await asyncio.wait_for(analyst.analyse([seeded.attempt_id]), 5)
+        await asyncio.wait_for(analyst.analyze([seeded.attempt_id]), 5)
         assert (await read(engine, seeded)).state == "pending"
     await analyst.poll()
     assert (await read(engine, seeded)).state == "done"
@@ -317,7 +317,7 @@ async def test_a_failing_analysis_is_repeated_then_shown_as_failed_and_delays_no
     await analyst.poll()
     found = await read(engine, broken)
     assert (found.state, found.failures) == ("pending", 1)
-    assert found.error.startswith("ValueError at test_analyse.py:")
+    assert found.error.startswith("ValueError at test_analyze.py:")
     assert "Ada" not in found.error
     assert (await read(engine, whole)).state == "done"
     await analyst.poll()
@@ -367,7 +367,7 @@ async def test_a_cancelled_analysis_leaves_nothing_and_the_next_one_does_all(
 
 async def test_a_student_s_figures_follow_a_final_attempt(engine: AsyncEngine, analyst: Analyst) -> None:
     seeded = await sit_and_end(engine)
-    await analyst.analyse([seeded.attempt_id])
+    await analyst.analyze([seeded.attempt_id])
     assert await read_total(engine, seeded.student_id) == 0, "a flag is still open"
     await decide(engine, seeded, FlagStatus.CONFIRMED)
     await analyst.poll()
