@@ -14,8 +14,8 @@ from hub.rest.teacher.dashboard import read_dashboard
 from hub.rest.teacher.exam_analytics import read_analytics
 from hub.rest.teacher.exports import export_events, export_flags
 from hub.rest.teacher.flags import list_flags, read_flag, review_flag
-from hub.rest.teacher.monitoring import read_monitoring
 from hub.rest.teacher.students import list_flagged_students, read_student
+from hub.rest.teacher.timeline import read_monitoring
 from protocol.roles import Role
 
 router: Final = Router(

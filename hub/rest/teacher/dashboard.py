@@ -10,7 +10,7 @@ from db.queries.review import dashboard, flags
 from db.queries.review.dashboard import ExamLine
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Unauthenticated, problems
-from hub.rest.teacher.responses import FlagSummary, show_flag
+from hub.rest.teacher.flag_views import FlagSummary, show_flag
 
 RECENT = 10
 """The number of open flags on the dashboard."""

@@ -27,7 +27,7 @@ from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.csv import Cell, write_rows, write_time
-from hub.rest.teacher.monitoring import Citations, group_citations
+from hub.rest.teacher.timeline import Citations, group_citations
 from judgement.rules import describe
 from protocol.roles import Permission
 

@@ -25,7 +25,7 @@ from hub.commands.commands import TEXT_CHARS, Commands
 from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
-from hub.rest.teacher.responses import FlagSummary, FlagView, show_case, show_flag
+from hub.rest.teacher.flag_views import FlagSummary, FlagView, show_case, show_flag
 from protocol.codes import ErrorCode
 from protocol.console import Command, Result
 from protocol.flags import FlagStatus, Severity

@@ -6,7 +6,7 @@ from sqlalchemy import QueuePool, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hub.rest.teacher.exports import EVENT_COLUMNS, FLAG_COLUMNS, ROWS_AT_ONCE, write_events
-from hub.rest.teacher.monitoring import group_citations
+from hub.rest.teacher.timeline import group_citations
 from protocol.roles import Permission
 from tests.hub.conftest import Caller
 from tests.hub.rest.teacher.conftest import Classroom, user_id_of

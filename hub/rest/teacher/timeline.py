@@ -25,7 +25,7 @@ from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.paging import PAGE, After, Limit, read_cursor, write_cursor
-from hub.rest.teacher.responses import FlagView, show_case
+from hub.rest.teacher.flag_views import FlagView, show_case
 from protocol.flags import Severity, flag_counts
 from protocol.limits import NAME_CHARS, SEVERITY_CHARS
 from protocol.roles import Permission

@@ -9,7 +9,7 @@ from db.models import BehaviorAnalysis, Flag, MonitoringEvent
 from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
 from db.queries.review.flags import CitedEvents
-from hub.rest.teacher.monitoring import group_citations
+from hub.rest.teacher.timeline import group_citations
 from protocol.flags import FlagSource, FlagStatus, Severity
 from protocol.roles import Permission, Role
 from tests.factories import TIME_BASE_MS

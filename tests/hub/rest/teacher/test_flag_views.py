@@ -1,7 +1,7 @@
 from uuid import uuid4
 
 from db.queries.review.flags import FlagCase, FlagRecord, ReviewRecord, StudentName
-from hub.rest.teacher.responses import FlagEvidence, show_case, show_flag
+from hub.rest.teacher.flag_views import FlagEvidence, show_case, show_flag
 from protocol.flags import Evidence, FlagSource, FlagStatus, Severity
 
 RECORD = FlagRecord(
