@@ -18,7 +18,7 @@ from db.models import EventStream, MonitoringEvent
 from protocol.events import Event
 from veritas.client import Note
 
-Place = tuple[UUID, int]
+Position = tuple[UUID, int]
 
 
 @dataclass
@@ -33,15 +33,15 @@ class Diary:
 class Claims:
     """The content of the diaries: the event at each position (None: lost), and which positions are acknowledged."""
 
-    at: dict[Place, Event | None] = field(default_factory=dict)
-    acked: set[Place] = field(default_factory=set)
-    moved: dict[int, set[Place]] = field(default_factory=lambda: defaultdict(set))
+    at: dict[Position, Event | None] = field(default_factory=dict)
+    acked: set[Position] = field(default_factory=set)
+    moved: dict[int, set[Position]] = field(default_factory=lambda: defaultdict(set))
     """Every position of an event, by object identity: an event may be renumbered, and two may be equal."""
 
-    def put(self, place: Place, event: Event | None) -> None:
-        self.at[place] = event
+    def put(self, position: Position, event: Event | None) -> None:
+        self.at[position] = event
         if event is not None:
-            self.moved[id(event)].add(place)
+            self.moved[id(event)].add(position)
 
 
 async def check(conn: AsyncConnection, diaries: Iterable[Diary], *, server_may_lose: bool = False) -> list[str]:
@@ -91,7 +91,7 @@ def compare(claims: Claims, rows: Sequence[Any], server_may_lose: bool = False) 
     stored_rows = [row for row in rows if row.event_type != "stream_closed"]
     for row in stored_rows:
         for seq in _numbers(row):
-            yield from _compare_place((row.stream_id, seq), row, claims, server_may_lose)
+            yield from _compare_row((row.stream_id, seq), row, claims, server_may_lose)
     stored = {(row.stream_id, seq) for row in stored_rows for seq in _numbers(row)}
     for stream, seq in sorted(claims.acked - stored):
         yield f"{seq} of stream {stream} was acknowledged and is not stored"
@@ -121,13 +121,13 @@ def _uncovered(rows: Sequence[Any]) -> Iterator[str]:
         before[row.stream_id] = row.seq
 
 
-def _compare_place(place: Place, row: Any, claims: Claims, server_may_lose: bool) -> Iterator[str]:
-    stream, seq = place
+def _compare_row(position: Position, row: Any, claims: Claims, server_may_lose: bool) -> Iterator[str]:
+    stream, seq = position
     where = f"{seq} of stream {stream}"
-    if place not in claims.at:
+    if position not in claims.at:
         yield f"{where} is stored as {row.event_type} and was never recorded"
         return
-    event = claims.at[place]
+    event = claims.at[position]
     if row.event_type == "events_lost":
         by_server = row.data_payload.get("reason") == "server_lost"
         if by_server and not server_may_lose:

@@ -106,7 +106,7 @@ def _die_with_us(orphaned: signal.Signals) -> Callable[[], None] | None:
 
     def ask() -> None:
         prctl(PR_SET_PDEATHSIG, int(orphaned), 0, 0, 0)
-        if os.getppid() != parent:  # we ended before we asked
+        if os.getppid() != parent:  # the parent ended before this check
             os.kill(os.getpid(), signal.SIGKILL)
 
     return ask

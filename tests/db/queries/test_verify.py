@@ -63,7 +63,7 @@ async def remove(conn: AsyncConnection, stream_id: UUID, *seqs: int) -> None:
     )
 
 
-async def test_a_whole_record_has_no_breaches(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+async def test_a_complete_record_has_no_breaches(conn: AsyncConnection, seeded: SeededAttempt) -> None:
     await put(conn, seeded.stream_id, 9, "events_lost", **{"from": 6, "reason": "overflow"})
     await put(conn, seeded.stream_id, 10, "rejected", code="bad_type")
     await put(conn, seeded.stream_id, 11, "answered", item="q1", value=3)

@@ -194,9 +194,7 @@ async def test_events_stored_in_the_old_stream_are_acknowledged_and_the_rest_goe
     ]
 
 
-async def test_a_rotation_waits_for_the_acknowledgement_says_goodbye_and_comes_back(
-    peer: Peer, at_once: Random
-) -> None:
+async def test_a_rotation_waits_for_the_acknowledgement_sends_bye_and_reconnects(peer: Peer, at_once: Random) -> None:
     hellos: list[dict[str, Any]] = []
     rotating = asyncio.Event()
 

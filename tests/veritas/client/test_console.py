@@ -149,7 +149,7 @@ async def test_a_hole_is_requested_once_and_not_returned(peer: Peer, at_once: Ra
         assert [frame.offset for frame in await take(console, 4)] == [1, 2, 3, 4]
 
 
-async def test_after_a_resync_the_snapshot_comes_unasked(peer: Peer, at_once: Random) -> None:
+async def test_after_a_resync_the_snapshot_needs_no_request(peer: Peer, at_once: Random) -> None:
     async def play(talk: Talk) -> None:
         await talk.welcome_console()
         await watched(talk)

@@ -292,7 +292,7 @@ def test_events_stored_in_the_old_stream_are_not_sent_again_in_the_new_one() -> 
 
 
 @pytest.mark.parametrize("previous", [Previous(STREAM, 9), Previous(OTHER, 3)])
-def test_a_word_about_the_old_stream_that_cannot_be_true_drops_nothing(previous: Previous) -> None:
+def test_an_impossible_claim_about_the_old_stream_drops_nothing(previous: Previous) -> None:
     queue = queue_of(5)
     queue.take(0)
     queue.acknowledge(2, 0)

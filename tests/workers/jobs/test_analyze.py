@@ -230,7 +230,7 @@ async def test_events_without_effect_make_no_new_revision(
 
 
 @pytest.fixture
-async def asked(engine: AsyncEngine, analyst: Analyst) -> SeededAttempt:
+async def requested(engine: AsyncEngine, analyst: Analyst) -> SeededAttempt:
     """An attempt about which a model has written."""
     seeded = await sit_and_end(engine)
     await change(engine, update(Exam).values(enable_model=True))
@@ -242,21 +242,21 @@ async def asked(engine: AsyncEngine, analyst: Analyst) -> SeededAttempt:
 
 
 async def test_a_model_s_text_stays_as_long_as_the_figures(
-    engine: AsyncEngine, analyst: Analyst, asked: SeededAttempt
+    engine: AsyncEngine, analyst: Analyst, requested: SeededAttempt
 ) -> None:
     async with engine.begin() as conn:
-        await analyses.mark_stale(conn, [asked.attempt_id])
+        await analyses.mark_stale(conn, [requested.attempt_id])
     await analyst.poll()
-    found = await read(engine, asked)
+    found = await read(engine, requested)
     assert (found.state, found.revision, found.llm_summary, found.model_state) == ("done", 1, "A model's.", "done")
 
 
 async def test_new_figures_get_the_template_until_the_model_has_written_again(
-    engine: AsyncEngine, analyst: Analyst, asked: SeededAttempt
+    engine: AsyncEngine, analyst: Analyst, requested: SeededAttempt
 ) -> None:
-    await decide(engine, asked, FlagStatus.DISMISSED)
+    await decide(engine, requested, FlagStatus.DISMISSED)
     await analyst.poll()
-    found = await read(engine, asked)
+    found = await read(engine, requested)
     assert (found.revision, found.llm_model_version, found.model_state) == (2, "rules", "pending")
     assert "dismissed or withdrawn" in found.llm_summary
 
@@ -272,8 +272,8 @@ async def test_originality_reports_of_a_service_stay(engine: AsyncEngine, analys
     await decide(engine, seeded, FlagStatus.DISMISSED)
     await analyst.poll()
     found = await read(engine, seeded)
-    said = {"text": "much like a paper of 2019", "cited": [], "by": "service:checker"}
-    assert (found.revision, found.originality_indicators) == (2, [said])
+    report = {"text": "much like a paper of 2019", "cited": [], "by": "service:checker"}
+    assert (found.revision, found.originality_indicators) == (2, [report])
 
 
 async def test_a_fold_in_flight_is_not_waited_for(engine: AsyncEngine, analyst: Analyst) -> None:

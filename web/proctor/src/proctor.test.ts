@@ -164,12 +164,12 @@ test("an instruction is given to the page, and its result is sent", async () => 
     },
   });
   await until(() => expect(proctor.status.link).toBe("open"));
-  const said = vi.spyOn(Hub.current, "take");
+  const taken = vi.spyOn(Hub.current, "take");
   const body = { text: "hello" };
   Hub.current.sockets
     .at(-1)
     ?.deliver({ t: "instruct", id: 4, action: "message", issued_at: 0, valid_until: null, body });
-  await until(() => expect(said.mock.calls.map(([, frame]) => frame)).toContainEqual({ t: "done", id: 4, ok: true }));
+  await until(() => expect(taken.mock.calls.map(([, frame]) => frame)).toContainEqual({ t: "done", id: 4, ok: true }));
   expect(received.map((entry) => entry.body.text)).toEqual(["hello"]);
 });
 

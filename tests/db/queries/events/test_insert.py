@@ -239,7 +239,7 @@ async def test_numbers_another_session_called_lost_are_not_acknowledged_wherever
     stream_id = uuid7()
     await copy_events(writer, [segment(stream_id, 1, 2)])
     await copy_events(writer, [lost(stream_id, 3, 20)])
-    # Told "stored", it would also send the next number by COPY, and within the span no row stands to stop it.
+    # With the result "stored" it would send the next number by COPY too, and the span has no row that would stop it.
     outcome = await insert_missing_events(writer, [segment(stream_id, *range(3, last + 1))])
     assert outcome == InsertOutcome(returned={stream_id: "overtaken"})
     assert (await stored(writer, stream_id))[-1][0] == 20
@@ -302,7 +302,7 @@ async def test_a_client_that_reported_one_lost_number_cannot_continue_within_a_l
 
 
 @pytest.mark.parametrize("first", ["events", "span"])
-async def test_numbers_sent_and_called_lost_at_the_same_moment_tile(
+async def test_numbers_sent_and_reported_lost_at_once_are_stored_without_overlap(
     writer: asyncpg.Connection, other: asyncpg.Connection, first: str
 ) -> None:
     stream_id = uuid7()

@@ -9,7 +9,7 @@ import type { Command, ErrorFrame, FlagStatus, HubFrame, Result, Since, Welcome 
 import { LiveBoard } from "./live-board.ts";
 import { ConsoleSocket, type Credentials, type SocketOwner, type SocketState } from "./socket.ts";
 
-/** After this time without a result, the user is told that the outcome is unknown. */
+/** After this time without a result, the page shows that the result is unknown. */
 const RESULT_DUE_MS = 20_000;
 const BUSY_RETRY_MS = 1_000;
 
