@@ -110,7 +110,8 @@ def invitation_to(exam_run: ExamRun, base_url: str, login: PasswordLogin) -> lis
         lines += [
             "Take the exam yourself:",
             f"  {base_url}/exam",
-            f"  code {exam_run.guest.code}. Switch to another tab, paste something, and watch the console.",
+            f"  code {exam_run.guest.code}",
+            "  Switch to another tab, paste something, and watch the console.",
         ]
     return lines
 

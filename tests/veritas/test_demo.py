@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 from rich.console import Console
@@ -13,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.settings import DatabaseSettings
 from tests.veritas.hubs import LOGIN, run_hub, run_worker
 from veritas import demo
+from veritas.rest import EnrolledStudent, Rest
+from veritas.simulation.exam_run import ExamRun, Options
 from veritas.simulation.report import RunReport
 
 
@@ -46,6 +49,14 @@ async def test_a_live_demonstration_ends_well_on_ctrl_c(
     assert "/console/exams/" in text
     assert len(re.findall(r"code ([0-9A-Z]{4}-){3}[0-9A-Z]{4}", text)) == 2, "printed before and after the live view"
     assert "every event is stored once" in text
+
+
+async def test_an_invitation_fits_into_80_columns() -> None:
+    run = ExamRun(Rest("http://127.0.0.1:9"), uuid4(), Options(students=0, seconds=1))
+    run.guest = EnrolledStudent(uuid4(), "guest", "You", "PPRP-Y687-B0ZZ-ZZQX")
+    lines = demo.invitation_to(run, "http://127.0.0.1:65535", LOGIN)
+    assert len(lines) == 7
+    assert max(map(len, lines)) <= 80
 
 
 async def stop_once_shown(screen: Path) -> None:
