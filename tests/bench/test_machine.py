@@ -37,5 +37,11 @@ def test_a_free_port_can_be_listened_on() -> None:
         assert server.getsockname()[1] > 0
 
 
-def test_waiting_for_a_calm_machine_has_an_end() -> None:
+def test_waiting_for_a_calm_machine_ends_with_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses_s: list[float] = []
+    monkeypatch.setattr("bench.machine.time.sleep", pauses_s.append)
+    monkeypatch.setattr("bench.machine.busy_s", iter(range(1_000_000)).__next__)
     wait_until_calm(0)
+    assert pauses_s == []
+    wait_until_calm(0.01)
+    assert pauses_s
