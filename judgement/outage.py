@@ -26,7 +26,7 @@ class Loss(msgspec.Struct, frozen=True):
     group: UUID | None = None
 
 
-class Cohort(msgspec.Struct, frozen=True):
+class CohortOutage(msgspec.Struct, frozen=True):
     """Attempts of one exam that lost their connection together: `lost` of the `of` that were online, earliest first.
 
     `group` is the recorded outage that some of them belong to; None for a new one.
@@ -43,14 +43,14 @@ class Cohort(msgspec.Struct, frozen=True):
         return len(self.attempts)
 
 
-def find_cohorts(
+def find_cohort_outages(
     losses: Sequence[Loss],
     online: Mapping[UUID, int],
     *,
     within_ms: int = WITHIN_MS,
     least: int = LEAST,
     share: float = SHARE,
-) -> list[Cohort]:
+) -> list[CohortOutage]:
     """Find the losses that happened together. `online` is the number of connected attempts of each exam now.
 
     Together means: within `within_ms` of one another, at least `least` of them, and at least the `share` of those that
@@ -62,7 +62,7 @@ def find_cohorts(
         of_exam = list(group)
         online_now = online.get(exam_id, 0)
         for first, end in _windows(of_exam, online_now, within_ms, least, share):
-            found.append(_cohort(exam_id, of_exam[first:end], online_now))
+            found.append(_cohort_outage(exam_id, of_exam[first:end], online_now))
     return found
 
 
@@ -85,6 +85,6 @@ def _windows(
     return windows
 
 
-def _cohort(exam_id: UUID, losses: Sequence[Loss], online_now: int) -> Cohort:
+def _cohort_outage(exam_id: UUID, losses: Sequence[Loss], online_now: int) -> CohortOutage:
     group = next((loss.group for loss in losses if loss.group is not None), None)
-    return Cohort(exam_id, group, tuple(loss.attempt_id for loss in losses), online_now + len(losses))
+    return CohortOutage(exam_id, group, tuple(loss.attempt_id for loss in losses), online_now + len(losses))

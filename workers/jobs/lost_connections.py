@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.queries.connections import hub_leases, lost_connections
-from db.queries.connections.lost_connections import CohortOutage, LossReport, LostClient
-from judgement.outage import LEAST, Cohort, Loss, find_cohorts
+from db.queries.connections.lost_connections import LossReport, LostClient, OutageEvent
+from judgement.outage import LEAST, CohortOutage, Loss, find_cohort_outages
 from workers import metrics
 
 log = structlog.get_logger(__name__)
@@ -94,24 +94,24 @@ class LostConnectionDetector:
             for client in lost
             if client.exam_id in crowded
         ]
-        cohorts = find_cohorts(losses, await lost_connections.count_online(conn, crowded))
-        return list_reports(lost, cohorts)[: self._batch]
+        cohort_outages = find_cohort_outages(losses, await lost_connections.count_online(conn, crowded))
+        return list_reports(lost, cohort_outages)[: self._batch]
 
 
-def list_reports(lost: Sequence[LostClient], cohorts: Sequence[Cohort]) -> list[LossReport]:
+def list_reports(lost: Sequence[LostClient], cohort_outages: Sequence[CohortOutage]) -> list[LossReport]:
     """List what is to be recorded about lost clients.
 
     An outage after `GRACE_S`, unless a missed heartbeat is recorded already; the missed heartbeat after `SILENT_S`.
     """
-    outages: dict[UUID, CohortOutage] = {}
-    for cohort in cohorts:
-        outage = CohortOutage(cohort.group or uuid7(), cohort.lost, cohort.of)
-        outages.update(dict.fromkeys(cohort.attempts, outage))
+    events: dict[UUID, OutageEvent] = {}
+    for outage in cohort_outages:
+        event = OutageEvent(outage.group or uuid7(), outage.lost, outage.of)
+        events.update(dict.fromkeys(outage.attempts, event))
     reports = []
     for client in lost:
         if client.is_silent or client.away_ms < lost_connections.GRACE_S * 1000:
             continue
-        new_outage = outages.get(client.attempt_id) if client.outage is None else None
+        new_outage = events.get(client.attempt_id) if client.outage is None else None
         is_silent = client.away_ms >= lost_connections.SILENT_S * 1000
         if new_outage is not None or is_silent:
             reports.append(LossReport(client, new_outage, is_silent))

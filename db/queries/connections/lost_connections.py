@@ -46,8 +46,11 @@ class LostClient(msgspec.Struct, frozen=True):
     is_silent: bool
 
 
-class CohortOutage(msgspec.Struct, frozen=True):
-    """Many clients of one exam were lost together: `lost` of the `of` that were online."""
+class OutageEvent(msgspec.Struct, frozen=True):
+    """Data of the event `cohort_outage`: `lost` of the `of` clients that were online were lost together.
+
+    `group` identifies the outage.
+    """
 
     group: UUID
     lost: int
@@ -58,7 +61,7 @@ class LossReport(msgspec.Struct, frozen=True):
     """The events to record for one loss: the outage that it is part of, its silence, or both."""
 
     client: LostClient
-    outage: CohortOutage | None
+    outage: OutageEvent | None
     is_silent: bool
 
 

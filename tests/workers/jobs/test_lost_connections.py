@@ -13,7 +13,7 @@ from db.models import Connection, ExamAttempt, Flag
 from db.notify import Notifier
 from db.queries.connections import hub_leases, lost_connections
 from db.queries.connections.lost_connections import LostClient
-from judgement.outage import Cohort
+from judgement.outage import CohortOutage
 from judgement.rules import RULEBOOKS
 from protocol.events import MARKER_EVENTS, SERVER_EVENTS
 from tests.candidates import (
@@ -271,10 +271,8 @@ def client(n: int, seconds: float, *, is_silent: bool = False, outage: UUID | No
     ],
 )
 def test_the_reports_that_are_due_about_a_lost_client(one: LostClient, expected: tuple[bool, bool] | None) -> None:
-    due = list_reports([one], [Cohort(EXAM, None, (UUID(int=1),), 9)])
-    assert [(statement.outage is not None, statement.is_silent) for statement in due] == (
-        [expected] if expected else []
-    )
+    due = list_reports([one], [CohortOutage(EXAM, None, (UUID(int=1),), 9)])
+    assert [(report.outage is not None, report.is_silent) for report in due] == ([expected] if expected else [])
 
 
 def test_the_outage_comes_between_the_grace_and_the_silence() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.clock import from_ms, to_ms
 from db.models import Connection, ExamAttempt
 from db.queries.connections import lost_connections
-from db.queries.connections.lost_connections import CohortOutage, LossReport, LostClient
+from db.queries.connections.lost_connections import LossReport, LostClient, OutageEvent
 from protocol.attempts import AttemptStatus
 from tests.candidates import Candidate, connect, disconnect, make_candidates, move_into_past, system_events
 from tests.locks import until_blocked
@@ -52,8 +52,8 @@ async def test_an_outage_is_recorded_before_the_silence(conn: AsyncConnection) -
     await lose(conn, candidate, 30)
     [client] = await lost_connections.list_lost_clients(conn)
     group = uuid4()
-    statement = LossReport(client, CohortOutage(group, 7, 9), is_silent=True)
-    assert await lost_connections.record_losses(conn, [statement]) == [statement]
+    report = LossReport(client, OutageEvent(group, 7, 9), is_silent=True)
+    assert await lost_connections.record_losses(conn, [report]) == [report]
     assert (await system_events(conn, candidate.attempt_id))[-2:] == [
         ("cohort_outage", {"group": str(group), "lost": 7, "of": 9}),
         ("heartbeat_missed", {"since": client.lost_at_ms}),
