@@ -22,7 +22,8 @@ from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
 from db.settings import DatabaseSettings
 from tests.factories import make_stream, store_events
-from tests.workers.rooms import EventSpec, Room, SeededAttempt
+from tests.seeded_attempts import SeededAttempt
+from tests.workers.rooms import EventSpec, Room
 from veritas.audit.reproduce import reproduce
 from workers import metrics
 from workers.jobs.evaluate import Evaluator

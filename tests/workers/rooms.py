@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import msgspec
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -13,6 +12,7 @@ from db.notify import Notifier
 from db.partitions import first_id
 from protocol.roles import Role
 from tests.factories import make_attempt, make_connection, make_exam, make_stream, make_user, store_events
+from tests.seeded_attempts import SeededAttempt
 from workers.jobs.evaluate import Evaluator
 
 EventSpec = tuple[str, dict[str, Any], int]
@@ -27,14 +27,6 @@ AWAY: list[EventSpec] = [
 """One episode of the rule `left_page`: away at once for longer than 20 s."""
 
 
-class SeededAttempt(msgspec.Struct, frozen=True):
-    """One attempt with one client stream."""
-
-    exam_id: UUID
-    attempt_id: UUID
-    stream_id: UUID
-
-
 class Room:
     """Makes attempts, stores events and reads the results, each in its own transaction."""
 
@@ -46,10 +38,13 @@ class Room:
     ) -> list[SeededAttempt]:
         """Add attempts with clients that are connected from the start."""
         async with self.engine.begin() as conn:
-            exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER), policy=policy)
-            attempts = [await make_attempt(conn, exam_id, await make_user(conn)) for _ in range(students)]
+            teacher_id = await make_user(conn, role=Role.TEACHER)
+            exam_id = await make_exam(conn, teacher_id, policy=policy)
+            student_ids = [await make_user(conn) for _ in range(students)]
+            attempts = [(student_id, await make_attempt(conn, exam_id, student_id)) for student_id in student_ids]
             seeded_attempts = [
-                SeededAttempt(exam_id, attempt, await make_stream(conn, attempt)) for attempt in attempts
+                SeededAttempt(teacher_id, exam_id, student_id, attempt_id, await make_stream(conn, attempt_id))
+                for student_id, attempt_id in attempts
             ]
             for seeded in seeded_attempts if is_connected else ():
                 await make_connection(conn, seeded.attempt_id, seeded.stream_id)

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-import msgspec
 import pytest
 from sqlalchemy import delete, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,23 +11,15 @@ from uuid_utils.compat import uuid7
 from db.clock import from_ms
 from db.models import AnalysisCursor, AttemptAnswer, FeedHead, FeedRow, Flag, MonitoringEvent
 from db.queries import verify
-from protocol.roles import Role
-from tests.factories import make_attempt, make_exam, make_stream, make_user, store_events
-
-
-class SeededAttempt(msgspec.Struct):
-    exam_id: UUID
-    attempt_id: UUID
-    stream_id: UUID
+from tests.factories import make_attempt, make_stream, make_user, store_events
+from tests.seeded_attempts import SeededAttempt, seed_attempt
 
 
 @pytest.fixture
 async def seeded(conn: AsyncConnection) -> SeededAttempt:
-    exam_id = await make_exam(conn, await make_user(conn, role=Role.TEACHER))
-    attempt_id = await make_attempt(conn, exam_id, await make_user(conn))
-    stream_id = await make_stream(conn, attempt_id)
-    await store_events(conn, stream_id, [("alive", {}, number) for number in range(1, 6)])
-    return SeededAttempt(exam_id, attempt_id, stream_id)
+    attempt = await seed_attempt(conn, items=())
+    await store_events(conn, attempt.stream_id, [("alive", {}, number) for number in range(1, 6)])
+    return attempt
 
 
 async def put(conn: AsyncConnection, stream_id: UUID, seq: int, kind: str = "alive", **data: Any) -> None:

@@ -15,7 +15,8 @@ from db.notify import Notifier
 from db.settings import DatabaseSettings
 from protocol.limits import SEQ_MAX
 from tests.judgement.rulebooks import BOTH
-from tests.workers.rooms import AWAY, Room, SeededAttempt
+from tests.seeded_attempts import SeededAttempt
+from tests.workers.rooms import AWAY, Room
 from veritas.audit.reproduce import Bounds, Reproduction, reproduce
 from workers.jobs.analyze import Analyst
 from workers.jobs.evaluate import Evaluator

@@ -17,7 +17,8 @@ from db.queries.evaluation import cursors
 from db.settings import DatabaseSettings
 from protocol.jobs import Evaluate
 from tests.judgement.rulebooks import BOTH
-from tests.workers.rooms import AWAY, EventSpec, Room, SeededAttempt, break_checkpoint
+from tests.seeded_attempts import SeededAttempt
+from tests.workers.rooms import AWAY, EventSpec, Room, break_checkpoint
 from veritas.audit.reproduce import reproduce
 from workers import metrics
 from workers.jobs.evaluate import FOLDS, Evaluator, FoldOutcome

@@ -12,7 +12,8 @@ from db.queries.events import system_events
 from db.queries.events.system_events import ServerEvent
 from protocol.analysis import Score
 from tests.factories import make_connection
-from tests.workers.rooms import AWAY, Room, SeededAttempt
+from tests.seeded_attempts import SeededAttempt
+from tests.workers.rooms import AWAY, Room
 from workers.jobs.evaluate import Evaluator
 
 

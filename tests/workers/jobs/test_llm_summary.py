@@ -26,6 +26,7 @@ from protocol.analysis import AnalysisState, ModelState
 from protocol.attempts import AttemptStatus
 from protocol.flags import FlagSource
 from tests.factories import TIME_BASE_MS
+from tests.seeded_attempts import SeededAttempt
 from tests.workers.llm.server import (
     BROKEN,
     BUSY,
@@ -41,7 +42,7 @@ from tests.workers.llm.server import (
     verdict,
 )
 from tests.workers.llm.test_client import settings_for
-from tests.workers.rooms import AWAY, Room, SeededAttempt
+from tests.workers.rooms import AWAY, Room
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.llm_summary import TRIES, LlmSummarizer
 from workers.llm.breaker import Breaker
