@@ -72,7 +72,7 @@ async def test_any_entry_is_read_back_as_it_was(writer: asyncpg.Connection, foun
     ]
 
 
-def test_nothing_but_the_frame_of_the_format_is_written_for_no_rows() -> None:
+def test_no_rows_are_encoded_as_header_and_trailer() -> None:
     assert copy_encoding.encode([]) == b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"
 
 

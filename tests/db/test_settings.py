@@ -32,5 +32,5 @@ def test_a_wrong_setting_is_refused_in_one_line_that_names_it(change: dict[str, 
     assert str(refused.value) == line
 
 
-def test_a_secret_does_not_show_itself() -> None:
+def test_the_repr_of_a_secret_hides_its_value() -> None:
     assert "hunter2" not in repr({"secret": Secret("hunter2")})

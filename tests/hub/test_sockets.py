@@ -77,7 +77,7 @@ async def test_a_client_with_only_unknown_subprotocols_gets_an_error_and_is_clos
         assert await read_close(client) == (4400, "malformed")
 
 
-async def test_frames_come_as_they_were_sent_and_none_means_gone() -> None:
+async def test_frames_are_received_in_order_and_none_after_the_close() -> None:
     received: list[sockets.Frame | None] = []
     gone = asyncio.Event()
 

@@ -288,11 +288,11 @@ def test_a_bad_policy_is_refused_with_its_path(day: Day) -> None:
     assert day.refused["policy"] == "$.policy.rules.left_page.times"
 
 
-def test_an_exam_that_is_being_sat_cannot_be_unpublished(day: Day) -> None:
+def test_an_exam_with_a_running_attempt_cannot_be_unpublished(day: Day) -> None:
     assert day.refused["unpublish"] == 409
 
 
-def test_answers_can_be_gone_on_with_from_anywhere_and_keys_are_never_shown(day: Day) -> None:
+def test_stored_answers_are_restored_on_another_device_without_keys(day: Day) -> None:
     answers = {item: saved["value"] for item, saved in day.paper["answers"].items()}
     assert answers == {"q1": "m·a", "q2": 9.8, "q3": ESSAY}
     assert [item["item"] for item in day.paper["items"]] == ["q1", "q2", "q3"]

@@ -46,7 +46,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the process ended")
 
 
-async def test_a_class_sits_on_servers_named_by_two_settings(servers: Servers, tmp_path: Path) -> None:
+async def test_a_simulation_runs_on_external_servers_that_two_settings_name(servers: Servers, tmp_path: Path) -> None:
     admin = await asyncpg.connect(servers.database_url)
     await admin.execute("CREATE DATABASE veritas_deployment")
     port, report_file = free_port(), tmp_path / "report.json"

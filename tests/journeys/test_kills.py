@@ -161,14 +161,14 @@ def test_the_class_loses_nothing_and_raises_exactly_the_right_flags(ran: Run) ->
     assert set(ran.report["flags_by_rule"]) == {rule.id for rule in RULES}
 
 
-def test_everything_that_was_to_die_has_died(ran: Run) -> None:
+def test_every_planned_kill_was_carried_out(ran: Run) -> None:
     assert ran.report["connections"] > 2 * STUDENTS
     lines = [json.loads(line) for line in ran.printed.splitlines() if line.startswith("{")]
     deaths = sorted(line["child"] for line in lines if line.get("how", "").startswith("SIGKILL"))
     assert deaths == ["hub", "hub", "postgres", "redis", "worker", "worker"]
 
 
-def test_the_record_keeps_its_laws_and_the_witness_finds_its_own_words(ran: Run) -> None:
+def test_the_record_has_no_breaches_and_every_acknowledged_event_is_stored(ran: Run) -> None:
     diary = ran.diary
     assert diary is not None
     sent, acked, connections = ran.witness

@@ -27,7 +27,7 @@ def test_a_flag_of_a_program_never_counts(source: FlagSource, status: FlagStatus
     assert flag_counts(source, status) is False
 
 
-def test_a_flag_knows_whether_it_counts() -> None:
+def test_an_undecided_flag_counts_only_if_a_rule_raised_it() -> None:
     assert JudgedFlag("left_page", FlagSource.RULE, Severity.WARNING, 0.8, FlagStatus.OPEN).is_counted
     assert not JudgedFlag("model", FlagSource.LLM, Severity.WARNING, 0.8, FlagStatus.OPEN).is_counted
 

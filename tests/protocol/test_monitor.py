@@ -20,7 +20,7 @@ STREAM = "00000000-0000-0000-0000-000000000001"
         (AttemptStatus.ENDED, True),
     ],
 )
-def test_an_attempt_knows_whether_it_has_ended(status: AttemptStatus, is_over: bool) -> None:
+def test_an_attempt_is_over_in_every_final_status(status: AttemptStatus, is_over: bool) -> None:
     assert Attempt(status).is_over is is_over
 
 

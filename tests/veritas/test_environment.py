@@ -20,7 +20,7 @@ def environ_of(folder: Path) -> dict[str, str]:
     return {"VERITAS_DATA_DIR": str(folder / "data")}
 
 
-def test_a_dotenv_file_fills_in_what_the_environment_does_not_say(
+def test_a_dotenv_file_sets_only_variables_missing_in_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".env").write_text("VERITAS_PORT=1\nVERITAS_HOST=0.0.0.0\n")
@@ -53,7 +53,7 @@ def test_a_running_stack_is_found_until_it_ends(tmp_path: Path) -> None:
     assert read_addresses(environ) is None
 
 
-def test_the_addresses_of_a_process_that_was_killed_are_not_believed(tmp_path: Path) -> None:
+def test_the_addresses_of_a_killed_process_are_ignored(tmp_path: Path) -> None:
     environ = environ_of(tmp_path)
     with publish_addresses(environ, Addresses("postgresql://x", "redis://x", "http://x")):
         assert read_addresses(environ) is None

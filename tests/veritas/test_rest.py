@@ -107,7 +107,7 @@ async def test_a_hub_in_trouble_is_tried_again(status: bytes) -> None:
             await rest.sign_in("a", "b")
 
 
-def test_an_address_that_is_none_is_refused() -> None:
+def test_an_address_without_a_scheme_is_refused() -> None:
     with pytest.raises(VeritasError, match="must start with http"):
         Rest("localhost:8000")
 
@@ -117,7 +117,7 @@ def test_sockets_are_found_beside_the_rest() -> None:
     assert socket_url("https://exam.example/veritas/", "/ws/console") == "wss://exam.example/veritas/ws/console"
 
 
-def test_no_proxy_comes_between_us_and_this_machine() -> None:
+def test_no_proxy_is_used_for_a_loopback_address() -> None:
     assert is_loopback("http://localhost:8000")
     assert proxy_to("http://127.0.0.1:8000") is None
     assert proxy_to("https://exam.example") is True

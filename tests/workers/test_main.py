@@ -50,7 +50,9 @@ async def until(seen: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_job_is_enough(database: DatabaseSettings, redis: Redis, notifier: Notifier, room: Room) -> None:
+async def test_a_job_is_evaluated_without_a_sweep(
+    database: DatabaseSettings, redis: Redis, notifier: Notifier, room: Room
+) -> None:
     async with working(settings_for(database, redis, sweep_ms=NEVER_MS)):
         [seeded] = await room.add_attempts()
         await room.store(seeded, AWAY)

@@ -35,7 +35,7 @@ class Clock:
         (KeyError("chars"), True),
     ],
 )
-def test_only_errors_of_the_data_blame_the_data(error: Exception, expected: bool) -> None:
+def test_every_error_except_an_absent_database_blames_the_data(error: Exception, expected: bool) -> None:
     assert blames_data(error) is expected
 
 

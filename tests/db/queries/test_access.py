@@ -16,7 +16,7 @@ async def grant(conn: AsyncConnection, exam_id: UUID, teacher_id: UUID, *granted
     await conn.execute(insert(TeacherExamPermission).values(row))
 
 
-async def test_makers_and_administrators_may_do_everything(conn: AsyncConnection) -> None:
+async def test_creators_and_administrators_have_every_permission(conn: AsyncConnection) -> None:
     maker, admin = await make_user(conn, role=Role.TEACHER), await make_user(conn, role=Role.ADMIN)
     exam = await make_exam(conn, maker)
     assert await access.list_permissions(conn, exam, maker) == list(Permission)

@@ -32,7 +32,7 @@ def _bearer(answer: httpx.Response) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
-async def test_a_page_gets_its_refresh_token_in_a_cookie_for_no_script(page: Post, grace: None) -> None:
+async def test_a_page_gets_its_refresh_token_in_an_http_only_cookie(page: Post, grace: None) -> None:
     answer = await page("/auth/login", CREDENTIALS)
     assert answer.status_code == 200
     assert answer.json()["refresh_token"] is None

@@ -98,7 +98,7 @@ async def test_missed_rows_beyond_the_board_are_not_sent_twice(engine: AsyncEngi
     assert (resuming.opened, resuming.deltas) == (0, 0)
 
 
-async def test_a_console_that_fails_does_not_cost_the_others_a_change(engine: AsyncEngine, room: ExamRoom) -> None:
+async def test_a_console_that_fails_does_not_stop_changes_for_others(engine: AsyncEngine, room: ExamRoom) -> None:
     class FailingConsole(FakeConsole):
         def send_delta(self, exam_id: UUID, offset: int, frame: Frame) -> None:
             raise KeyError(f"{exam_id} {offset} {frame!r}")

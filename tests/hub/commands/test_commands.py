@@ -318,7 +318,7 @@ async def test_a_review_changes_flag_score_and_feed_together(engine: AsyncEngine
     assert log.details["reason"] == "seen on the camera"
 
 
-async def test_of_two_reviewers_one_decides_and_the_other_learns_who_it_was(
+async def test_simultaneous_reviews_store_one_decision_and_name_its_reviewer(
     engine: AsyncEngine, room: ExamRoom
 ) -> None:
     attempt = await room.add_attempt()

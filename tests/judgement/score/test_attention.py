@@ -42,5 +42,7 @@ def test_notes_and_warnings_alone_never_require_attention(standing: list[Severit
         (90.0, True, False),
     ],
 )
-def test_recap_follows_from_either(lmi: float | None, passed: bool | None, expected: bool) -> None:
+def test_a_recap_is_required_for_a_low_lmi_or_a_failed_exam(
+    lmi: float | None, passed: bool | None, expected: bool
+) -> None:
     assert requires_recap(lmi, passed=passed) is expected

@@ -37,7 +37,7 @@ async def test_a_whole_record_keeps_every_law_and_is_measured(engine: AsyncEngin
     assert len(lines) == 1 + len(verify.LAWS)
 
 
-async def test_a_breach_is_printed_under_its_law_and_ends_with_one(engine: AsyncEngine, out: Console) -> None:
+async def test_a_breach_is_printed_under_its_law_and_exits_with_code_1(engine: AsyncEngine, out: Console) -> None:
     await fill(engine)
     async with engine.begin() as conn:
         await conn.execute(text("DELETE FROM monitoring_events WHERE seq IN (2, 3) AND event_type = 'alive'"))
@@ -49,7 +49,7 @@ async def test_a_breach_is_printed_under_its_law_and_ends_with_one(engine: Async
     assert "head 9, but 1 rows from 1 to 1" in written
 
 
-async def test_nothing_can_be_written_while_looking(engine: AsyncEngine) -> None:
+async def test_a_verification_snapshot_is_read_only(engine: AsyncEngine) -> None:
     async with read_snapshot(engine) as conn:
         with pytest.raises(Exception, match="read-only transaction"):
             await conn.execute(text("DELETE FROM feed_heads"))
@@ -71,7 +71,7 @@ async def test_attempts_that_cannot_be_folded_again_are_a_note_and_no_error(engi
     assert "· rulebook 9 is not supported: 1 attempt not folded again" in out.export_text()
 
 
-async def test_a_judgement_that_does_not_follow_ends_with_one(engine: AsyncEngine, out: Console) -> None:
+async def test_a_score_that_cannot_be_reproduced_exits_with_code_1(engine: AsyncEngine, out: Console) -> None:
     await fill(engine)
     async with engine.begin() as conn:
         await conn.execute(text("UPDATE exam_attempts SET integrity_score = 0.5, coverage = 1"))

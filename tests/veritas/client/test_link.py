@@ -218,7 +218,7 @@ class Slowest(Random):
         return 60.0
 
 
-async def test_hurry_ends_the_wait_of_a_client(peer: Peer) -> None:
+async def test_hurry_ends_the_reconnect_delay(peer: Peer) -> None:
     async def first(talk: Talk) -> None:
         await talk.welcome()
         await talk.receive_events()

@@ -36,7 +36,7 @@ def test_nothing_is_sent_before_the_first_welcome() -> None:
     assert queue.take(0) is None
 
 
-def test_a_lone_event_goes_at_once_and_company_is_awaited_under_load() -> None:
+def test_a_first_event_is_sent_at_once_and_later_ones_wait_to_share_a_frame() -> None:
     queue = queue_of(1)
     assert queue.wait_ms(5) == 0
     assert numbers_of(queue.take(5)) == [1]
@@ -156,7 +156,7 @@ def test_a_new_stream_renumbers_the_rest() -> None:
     assert (queue.given_out, queue.acked_ever, len(queue)) == (8, 5, 0)
 
 
-def test_numbers_that_were_never_on_the_wire_were_never_given_out() -> None:
+def test_numbers_that_were_never_sent_do_not_count_as_given_out() -> None:
     queue = queue_of(2)
     queue.take(0)
     queue.disconnect()

@@ -32,13 +32,13 @@ def test_a_proven_connection_starts_over() -> None:
     assert pause.after_s(proven=True) == FIRST_S
 
 
-def test_after_a_drain_the_named_time_is_used_and_costs_nothing() -> None:
+def test_a_drain_sets_the_delay_and_counts_no_failure() -> None:
     pause = ReconnectPause(Longest())
     assert pause.after_s(wait_ms=12_000) == 12
     assert pause.after_s() == FIRST_S
 
 
-def test_years_of_failures_change_nothing() -> None:
+def test_the_delay_keeps_its_limit_after_thousands_of_failures() -> None:
     pause = ReconnectPause(Longest())
     assert [pause.after_s() for _ in range(5_000)][-1] == MOST_S
 
@@ -55,7 +55,7 @@ def test_starting_over_forgets_the_failures() -> None:
     st.integers(0, 2**32),
     st.lists(st.tuples(st.none() | st.integers(0, 30_000), st.booleans()), max_size=60),
 )
-def test_a_delay_never_exceeds_what_its_history_allows(seed: int, history: list[tuple[int | None, bool]]) -> None:
+def test_a_delay_never_exceeds_the_limit_for_its_failures(seed: int, history: list[tuple[int | None, bool]]) -> None:
     pause, failures = ReconnectPause(Random(seed)), 0
     for wait_ms, proven in history:
         failures = 0 if proven else failures

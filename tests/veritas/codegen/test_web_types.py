@@ -17,7 +17,7 @@ def test_every_schema_of_rest_is_declared() -> None:
         assert f" {spell(name)} " in WRITTEN["shared/src/wire/rest.ts"], name
 
 
-def test_a_client_learns_after_which_codes_not_to_come_back() -> None:
+def test_the_codes_file_lists_final_close_codes() -> None:
     codes = WRITTEN["shared/src/wire/codes.ts"]
     assert f"ended: {int(CloseCode.ENDED)}," in codes
     assert "FINAL_CODES: readonly number[] = [1000, 1007, 1009, 4400, 4401, 4403, 4409, 4410, 4413]" in codes

@@ -86,7 +86,7 @@ def test_the_asyncapi_document_has_every_frame_both_ways() -> None:
             assert payload["properties"]["t"]["enum"] == [tag]
 
 
-def test_the_page_for_strangers_shows_frames_as_they_are() -> None:
+def test_examples_in_the_wire_docs_are_complete_frames() -> None:
     """Each line of an example is one frame, and says everything the hub or a client would."""
     shape = monitor.CandidateFrame | monitor.HubFrame | console.Watch
     assert EXAMPLES

@@ -56,7 +56,7 @@ def test_for_root_the_owner_of_existing_data_decides(monkeypatch: pytest.MonkeyP
     assert list_candidates(ours) == [SystemAccount(ours.stat().st_uid, ours.stat().st_gid)]
 
 
-def test_a_user_runs_it_as_himself_if_he_has_a_name(monkeypatch: pytest.MonkeyPatch, new: Path) -> None:
+def test_servers_run_as_the_current_user_if_the_user_has_a_name(monkeypatch: pytest.MonkeyPatch, new: Path) -> None:
     be(monkeypatch, owner_of(unprivileged_account())[0])
     assert list_candidates(new) == [SystemAccount()]
     be(monkeypatch, NAMELESS)

@@ -51,7 +51,7 @@ with run_servers(Path(sys.argv[1]), os.environ) as servers:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
-async def test_both_die_with_their_parent_and_start_again_at_once(
+async def test_both_servers_end_with_their_parent_and_can_start_again_at_once(
     postgres: Postgres,
     binaries: Path | None,
     until: Callable[[Callable[[], object]], Awaitable[None]],

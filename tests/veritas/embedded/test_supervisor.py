@@ -59,7 +59,7 @@ def test_pauses_double_from_a_fifth_of_a_second_to_five(lives_s: list[float]) ->
 
 
 @given(lives_s=st.lists(st.floats(0, 100)), long_s=st.floats(10, 1e6))
-def test_a_long_life_makes_the_next_pause_short_again(lives_s: list[float], long_s: float) -> None:
+def test_a_long_run_resets_the_restart_pause(lives_s: list[float], long_s: float) -> None:
     pause = RestartPause()
     for lived_s in lives_s:
         pause.after_s(lived_s)
@@ -149,7 +149,7 @@ async def test_a_fault_in_the_watch_itself_ends_the_block() -> None:
     assert raised.group_contains(RuntimeError)
 
 
-async def test_a_killed_postgres_is_healed_while_the_others_live_on(data_dir: Path, until: Until) -> None:
+async def test_a_killed_postgres_is_restarted_without_restarting_others(data_dir: Path, until: Until) -> None:
     with prepare_servers(data_dir, {}) as servers:
         async with Supervisor() as supervisor:
             for server in servers.embedded:

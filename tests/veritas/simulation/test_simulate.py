@@ -26,7 +26,7 @@ def out() -> Console:
     return Console(width=120, quiet=True)
 
 
-async def test_a_class_leaves_exactly_what_it_sent(
+async def test_a_simulated_class_stores_exactly_what_it_sent(
     database: DatabaseSettings, engine: AsyncEngine, out: Console, tmp_path: Path
 ) -> None:
     file = tmp_path / "report.json"
@@ -47,7 +47,9 @@ async def test_a_class_leaves_exactly_what_it_sent(
     assert sum(events for _, events in receipts) == report.sent
 
 
-async def test_a_class_broken_off_is_still_brought_home(database: DatabaseSettings, engine: AsyncEngine) -> None:
+async def test_a_cancelled_simulation_still_finishes_every_attempt(
+    database: DatabaseSettings, engine: AsyncEngine
+) -> None:
     async with (
         run_hub(database, engine) as addresses,
         simulate.open_exam_run(addresses.base_url, LOGIN, Options(students=3, seconds=600)) as (exam_run, enrolled),
@@ -75,7 +77,7 @@ async def test_a_wrong_password_is_one_line(database: DatabaseSettings, engine: 
             )
 
 
-async def test_a_student_has_no_class_to_teach(database: DatabaseSettings, engine: AsyncEngine, out: Console) -> None:
+async def test_a_student_cannot_run_a_simulation(database: DatabaseSettings, engine: AsyncEngine, out: Console) -> None:
     async with run_hub(database, engine) as addresses:
         async with Rest(addresses.base_url) as rest:
             body = {"username": "ada", "password": "correct horse 8", "name": "Ada"}

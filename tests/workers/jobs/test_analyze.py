@@ -121,7 +121,9 @@ async def test_an_ended_attempt_is_folded_analyzed_and_stored_with_its_figures(
     assert found.analysed_at is not None
 
 
-async def test_all_of_it_is_one_transaction(engine: AsyncEngine, analyst: Analyst, notifier: Notifier) -> None:
+async def test_an_analysis_is_stored_in_one_transaction(
+    engine: AsyncEngine, analyst: Analyst, notifier: Notifier
+) -> None:
     seeded = await sit_and_end(engine)
     await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
     await change(engine, update(ExamAttempt).values(coverage=0.4, integrity_score=None))
@@ -138,7 +140,7 @@ async def test_all_of_it_is_one_transaction(engine: AsyncEngine, analyst: Analys
     assert (await read_kinds(engine, seeded))[-1] == "score"
 
 
-async def test_doing_it_again_changes_nothing(engine: AsyncEngine, analyst: Analyst) -> None:
+async def test_analyzing_again_changes_nothing(engine: AsyncEngine, analyst: Analyst) -> None:
     seeded = await sit_and_end(engine)
     await analyst.analyze([seeded.attempt_id])
     first, kinds = await read(engine, seeded), await read_kinds(engine, seeded)

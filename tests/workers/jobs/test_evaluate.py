@@ -54,7 +54,9 @@ async def test_events_become_a_flag_a_score_and_feed_rows(
     assert await read_kinds(engine, seeded.exam_id) == [(1, "attempt"), (2, "flag"), (3, "score")]
 
 
-async def test_all_of_it_is_one_transaction(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
+async def test_an_evaluation_is_stored_in_one_transaction(
+    engine: AsyncEngine, room: Room, evaluator: Evaluator
+) -> None:
     [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     await evaluator.evaluate([seeded.attempt_id])
@@ -68,7 +70,7 @@ async def test_all_of_it_is_one_transaction(engine: AsyncEngine, room: Room, eva
         assert len(written_by.all()) == 1
 
 
-async def test_doing_it_again_changes_nothing(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
+async def test_evaluating_again_changes_nothing(engine: AsyncEngine, room: Room, evaluator: Evaluator) -> None:
     [seeded] = await room.add_attempts()
     await room.store(seeded, AWAY)
     for _ in range(2):

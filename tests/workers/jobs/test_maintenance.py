@@ -98,7 +98,7 @@ async def test_old_rows_of_long_feeds_are_deleted(engine: AsyncEngine) -> None:
         assert (await conn.execute(select(FeedRow.offset))).scalars().all() == [8_000] * 3
 
 
-async def test_doing_it_again_is_harmless(engine: AsyncEngine) -> None:
+async def test_repeating_maintenance_changes_nothing(engine: AsyncEngine) -> None:
     await run_maintenance(engine)
     async with engine.connect() as conn:
         ahead = await partitions.count_days_ahead(conn)

@@ -222,7 +222,7 @@ async def test_an_expired_ticket_is_used_up_too(conn: AsyncConnection) -> None:
     assert await credentials.spend_ticket(conn, B) is None
 
 
-async def test_logging_out_takes_the_tickets_along(conn: AsyncConnection) -> None:
+async def test_signing_out_revokes_the_tickets_of_the_session(conn: AsyncConnection) -> None:
     session = await open_session(conn)
     user_id = (await conn.execute(select(User.id))).scalar_one()
     await credentials.issue_ticket(conn, ticket_hash=B, user_id=user_id, session=session, purpose="monitor")
@@ -269,7 +269,7 @@ async def test_a_new_code_revokes_only_the_older_one_of_that_exam(
         update(ExamEnrollment).values(removed_at=func.now()),
     ],
 )
-async def test_a_code_is_good_only_while_the_exam_can_be_sat(
+async def test_a_code_is_rejected_when_the_exam_cannot_be_taken(
     conn: AsyncConnection, enrolled: tuple[UUID, UUID], change: Executable
 ) -> None:
     await conn.execute(change)

@@ -114,7 +114,7 @@ async def test_a_hello_ends_a_silence_and_records_its_duration(conn: AsyncConnec
     assert [event for event, _ in await system_events(conn, candidate.attempt_id)][3:] == ["connection_opened"]
 
 
-async def test_two_hellos_at_once_get_generations_of_their_own(engine: AsyncEngine) -> None:
+async def test_simultaneous_hellos_get_different_generations(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         [candidate] = await make_candidates(conn)
 

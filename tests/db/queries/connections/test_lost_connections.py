@@ -26,7 +26,7 @@ def ids(client: Sequence[LostClient]) -> list[UUID]:
     return [lost.attempt_id for lost in client]
 
 
-async def test_away_is_whose_newest_connection_is_closed_for_a_while(conn: AsyncConnection) -> None:
+async def test_a_client_is_lost_if_its_newest_connection_is_closed_long_enough(conn: AsyncConnection) -> None:
     never, here, just_now, back, gone, left, ended = await make_candidates(conn, 7)
     await connect(conn, here, HUB)
     await lose(conn, just_now, 5)
@@ -109,7 +109,7 @@ async def test_a_client_that_has_reconnected_or_is_reconnecting_is_left_out(engi
             assert (await system_events(conn, candidate.attempt_id))[-1][0] == "connection_opened"
 
 
-async def test_a_hello_that_waits_for_the_statement_ends_the_silence(engine: AsyncEngine) -> None:
+async def test_a_hello_that_waits_for_the_recording_ends_the_silence(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         [candidate] = await make_candidates(conn)
         await lose(conn, candidate, 30)

@@ -95,7 +95,7 @@ async def test_a_client_that_did_not_receive_the_new_stream_gets_it_again(conn: 
     assert len(await read_rows(conn, old)) == 4
 
 
-async def test_a_client_that_names_no_stream_means_the_newest_of_its_queue(conn: AsyncConnection) -> None:
+async def test_a_hello_without_a_stream_continues_the_newest_stream_of_its_queue(conn: AsyncConnection) -> None:
     [candidate] = await make_candidates(conn)
     boot = uuid4()
     first = (await connect(conn, candidate, HUB, boot=boot)).stream_id

@@ -114,7 +114,7 @@ async def test_only_changed_scores_are_stored_of_many(conn: AsyncConnection) -> 
     assert [await read_score(conn, attempt) for attempt in attempts] == [0.5] * 3
 
 
-async def test_of_no_attempts_nothing_is_scored(conn: AsyncConnection) -> None:
+async def test_rescoring_no_attempts_returns_no_scores(conn: AsyncConnection) -> None:
     assert await scores.rescore_all(conn, [], always(0.5)) == []
 
 

@@ -7,7 +7,7 @@ from db.queries.events.database_epoch import read_epoch
 from db.settings import DatabaseSettings
 
 
-async def test_pooled_and_pinned_connections_name_the_same_history(
+async def test_pooled_and_pinned_connections_read_the_same_epoch(
     conn: AsyncConnection, database: DatabaseSettings
 ) -> None:
     pinned = await connect_writer(database)

@@ -91,7 +91,7 @@ async def test_answers_are_kept_with_their_events(
     ("time_base", "mono", "occurred_ms"),
     [(TIME_MAX_MS, TIME_MAX_MS, TIME_MAX_MS), (-TIME_MAX_MS, 5, 0), (1_699_999_999_877, 246, 1_700_000_000_123)],
 )
-async def test_no_clock_of_a_client_leads_out_of_the_years_that_can_be_held(
+async def test_client_times_are_limited_to_the_years_that_can_be_stored(
     engine: AsyncEngine, writer: asyncpg.Connection, time_base: int, mono: int, occurred_ms: int
 ) -> None:
     stream = await open_stream(engine, time_base=time_base)

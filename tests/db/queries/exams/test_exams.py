@@ -111,7 +111,7 @@ async def test_an_exam_is_unpublished_only_while_no_attempt_is_running(conn: Asy
     assert not await exams.unpublish_exam(conn, exam_id, teacher)
 
 
-async def test_no_attempt_begins_in_an_exam_that_is_being_taken_back(engine: AsyncEngine) -> None:
+async def test_no_attempt_starts_while_its_exam_is_being_unpublished(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         teacher, ada = await factories.make_user(conn, role=Role.TEACHER), await factories.make_user(conn)
         exam_id = await factories.make_exam(conn, teacher)
@@ -125,7 +125,7 @@ async def test_no_attempt_begins_in_an_exam_that_is_being_taken_back(engine: Asy
             await start
 
 
-async def test_an_exam_in_which_an_attempt_is_being_begun_is_not_taken_back(engine: AsyncEngine) -> None:
+async def test_an_exam_is_not_unpublished_while_an_attempt_is_being_started(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         teacher, ada = await factories.make_user(conn, role=Role.TEACHER), await factories.make_user(conn)
         exam_id = await factories.make_exam(conn, teacher)
@@ -139,7 +139,7 @@ async def test_an_exam_in_which_an_attempt_is_being_begun_is_not_taken_back(engi
             await hide
 
 
-async def test_results_once_released_stay_so(conn: AsyncConnection) -> None:
+async def test_releasing_results_again_changes_nothing(conn: AsyncConnection) -> None:
     teacher = await factories.make_user(conn, role=Role.TEACHER)
     exam_id = await create(conn, teacher)
     assert await exams.release_results(conn, exam_id, teacher)

@@ -26,7 +26,7 @@ def test_a_quiet_client_says_that_it_is_alive_within_its_span() -> None:
     assert [moment.at_ms for moment in alive(((2.0, 15.0),))] == [6_000, 10_000, 14_000]
 
 
-def test_deeds_are_done_early_within_the_session_and_far_apart() -> None:
+def test_actions_start_early_and_keep_their_distance_within_the_session() -> None:
     for seed in range(50):
         assert len(action_starts(Random(seed), 40, 24)) == 1
         starts = action_starts(Random(seed), 1_000, 24)
