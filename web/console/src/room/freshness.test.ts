@@ -20,7 +20,7 @@ describe("the freshness of the board", () => {
     expect(freshness({ kind: "connecting" }, 3_000, 0, null).text).toBe("Reconnecting… · as of 3 s ago");
   });
 
-  it("claims no age before the first frame", () => {
+  it("shows no age before the first frame", () => {
     expect(freshness({ kind: "connecting" }, null, 0, null).text).toBe("Connecting…");
     expect(freshness({ kind: "waiting", until: 0 }, null, 0, null).text).toBe("No connection");
   });

@@ -16,7 +16,7 @@ test("ten, five and one minute are announced once, when they are passed", () => 
   expect(minutesMark(MIN + 1, MIN)).toBe(1);
 });
 
-test("a page that slept past several marks announces the smallest one, and nothing at the start or the end", () => {
+test("a page that was suspended past several marks announces the smallest one, and nothing at the start or the end", () => {
   expect(minutesMark(11 * MIN, 30_000)).toBe(1);
   expect(minutesMark(11 * MIN, 4 * MIN)).toBe(5);
   expect(minutesMark(null, 30_000)).toBeNull();

@@ -41,7 +41,7 @@ describe("the state of saving", () => {
     expect(text({ link: "connecting", ackedMs: null })).toBe("Connecting… Nothing to send.");
   });
 
-  test("never calls a refused answer saved", () => {
+  test("never shows a refused answer as saved", () => {
     const saving = describeSaving(status({ refused: new Map([["a", "too_large"]]) }), none, 5_000);
     expect(saving).toMatchObject({ kind: "refused", tone: "critical" });
     expect(saving.text).toContain("not saved");

@@ -66,7 +66,7 @@ test("tells a failed ticket from a user who is signed out", async () => {
   expect(FakeWebSocket.sockets).toEqual([]);
 });
 
-test("gives a socket up that does not open in time, and ignores what it does later", async () => {
+test("gives up a socket that does not open in time, and ignores its later events", async () => {
   const socket = makeSocket(3_000);
   await socket.open();
   vi.advanceTimersByTime(2_999);
