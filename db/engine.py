@@ -3,8 +3,9 @@
 Builds nothing at import and runs no queries except the settings of a connection.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
 
 import asyncpg
 from sqlalchemy import NullPool
@@ -13,20 +14,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from db.settings import DatabaseSettings
 
-GUARDS = {
+GUARDS: Final[Mapping[str, str]] = {
     "statement_timeout": "5s",
     "lock_timeout": "1s",
     # A process that freezes between a write and its COMMIT must not block others for long (docs/database.md).
     "idle_in_transaction_session_timeout": "5s",
 }
 
+COMMAND_S: Final = 10.0
+
 # Acknowledged means durable: `off` would answer COMMIT early. Stricter settings, such as a synchronous standby that
 # must apply, stay.
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 
 
-def create_engine(settings: DatabaseSettings) -> AsyncEngine:
-    """Build the pooled engine of one process. It connects when it is first used."""
+def create_engine(
+    settings: DatabaseSettings, *, guards: Mapping[str, str] = GUARDS, command_s: float = COMMAND_S
+) -> AsyncEngine:
+    """Build the pooled engine of one process. It connects when it is first used.
+
+    `guards` are PostgreSQL's own time limits; after `command_s` seconds the client gives up a command.
+    """
     url = make_url(settings.database_url).set(drivername="postgresql+asyncpg")
     return create_async_engine(
         url,
@@ -36,7 +44,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         pool_pre_ping=True,
         # Error texts are logged. Payloads, names and hashes must not be.
         hide_parameters=True,
-        connect_args={"server_settings": GUARDS, "timeout": 5, "command_timeout": 10},
+        connect_args={"server_settings": dict(guards), "timeout": 5, "command_timeout": command_s},
     )
 
 
@@ -53,7 +61,9 @@ async def begin_unguarded(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]
 
 async def connect_writer(settings: DatabaseSettings) -> asyncpg.Connection:
     """Open a pinned connection for an event writer. Raises OSError or asyncpg.PostgresError."""
-    conn = await asyncpg.connect(settings.database_url, server_settings=GUARDS, timeout=5, command_timeout=10)
+    conn = await asyncpg.connect(
+        settings.database_url, server_settings=dict(GUARDS), timeout=5, command_timeout=COMMAND_S
+    )
     try:
         await conn.execute(_DURABLE)
     except BaseException:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db import migrations
-from db.engine import create_engine
+from db.engine import GUARDS, create_engine
 from db.notify import Notifier
 from db.settings import DatabaseSettings
 from tests.external import run_external
@@ -82,6 +82,15 @@ async def database(servers: Servers, template: str) -> AsyncIterator[DatabaseSet
 
 @pytest.fixture
 async def engine(database: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
+    """An engine without the time limits of production: on a busy machine they would measure the machine."""
+    engine = create_engine(database, guards=dict.fromkeys(GUARDS, "60s"), command_s=60)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def guarded_engine(database: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
+    """An engine with the time limits of production, for tests of these limits."""
     engine = create_engine(database)
     yield engine
     await engine.dispose()

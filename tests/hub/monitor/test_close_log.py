@@ -64,14 +64,14 @@ async def test_a_close_that_is_put_twice_is_recorded_once(engine: AsyncEngine) -
     assert await lost_events(engine) == 1
 
 
-async def test_a_close_is_tried_again_while_postgresql_is_away_and_keeps_its_time(engine: AsyncEngine) -> None:
-    (opening,) = await open_some(engine, 1)
+async def test_a_close_is_tried_again_while_postgresql_is_away_and_keeps_its_time(guarded_engine: AsyncEngine) -> None:
+    (opening,) = await open_some(guarded_engine, 1)
 
     async def has_failed() -> bool:
         return any(line["event"] == "database is away" for line in logs)
 
     with capture_logs() as logs:
-        async with CloseLog(engine) as recorder, engine.begin() as holder:
+        async with CloseLog(guarded_engine) as recorder, guarded_engine.begin() as holder:
             await holder.execute(text("LOCK TABLE connections IN SHARE MODE"))
             ended_at = (await holder.execute(text("SELECT clock_timestamp()"))).scalar_one()
             recorded = recorder.put(opening, "gone")
@@ -80,7 +80,7 @@ async def test_a_close_is_tried_again_while_postgresql_is_away_and_keeps_its_tim
             await holder.rollback()
             async with asyncio.timeout(5):
                 await recorded
-    async with engine.connect() as conn:
+    async with guarded_engine.connect() as conn:
         closed_at = (await conn.execute(select(Connection.closed_at))).scalar_one()
     assert closed_at is not None
     assert abs((closed_at - ended_at).total_seconds()) < 0.3

@@ -56,19 +56,19 @@ async def test_a_result_is_recorded_and_shown(engine: AsyncEngine, notifier: Not
     assert (row.state, row.code) == (InstructionState.FAILED, "unsupported")
 
 
-async def test_a_result_that_waits_for_a_lock_is_tried_again(engine: AsyncEngine, notifier: Notifier) -> None:
-    async with engine.begin() as conn:
+async def test_a_result_that_waits_for_a_lock_is_tried_again(guarded_engine: AsyncEngine, notifier: Notifier) -> None:
+    async with guarded_engine.begin() as conn:
         exam_id, attempt_id = await issue(conn)
 
     async def has_failed() -> bool:
         return any(line["event"] == "database is away" for line in logs)
 
     with capture_logs() as logs:
-        async with InstructionResults(engine, notifier) as results, engine.begin() as holder:
+        async with InstructionResults(guarded_engine, notifier) as results, guarded_engine.begin() as holder:
             await holder.execute(select(FeedHead).with_for_update())
             results.put(attempt_id, Done(1, ok=True))
             await until(has_failed)  # when lock_timeout has passed
-    assert [row.state for row in await rows_in_feed(engine, exam_id)] == [InstructionState.DONE]
+    assert [row.state for row in await rows_in_feed(guarded_engine, exam_id)] == [InstructionState.DONE]
 
 
 async def test_a_result_without_an_instruction_changes_nothing(engine: AsyncEngine, notifier: Notifier) -> None:

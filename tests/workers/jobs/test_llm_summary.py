@@ -89,7 +89,7 @@ async def summarizing(
     """A consultant before a server that reacts so."""
     exam_tokens, breaker = changes.pop("exam_tokens", 10**6), changes.pop("breaker", None)
     async with serve(*reactions) as server:
-        settings = settings_for(server.url, **{"llm_retries": 0, "llm_timeout_s": 2} | changes)
+        settings = settings_for(server.url, **{"llm_retries": 0, "llm_timeout_s": 30} | changes)
         model = OpenAIModel(settings)
         yield (
             LlmSummarizer(

@@ -104,10 +104,10 @@ async def test_a_reviewer_who_waits_for_a_flag_sees_the_decision_of_another(engi
     assert seen.status is FlagStatus.ESCALATED
 
 
-async def test_waiting_for_a_flag_ends_in_time(engine: AsyncEngine) -> None:
-    async with engine.begin() as conn:
+async def test_waiting_for_a_flag_ends_in_time(guarded_engine: AsyncEngine) -> None:
+    async with guarded_engine.begin() as conn:
         case = await make_case(conn)
-    async with engine.begin() as first, engine.connect() as second:
+    async with guarded_engine.begin() as first, guarded_engine.connect() as second:
         await decisions.lock_flag(first, case.exam, case.flag)
         with pytest.raises(DBAPIError, match="lock timeout"):
             await decisions.lock_flag(second, case.exam, case.flag)
