@@ -151,10 +151,12 @@ def console_limits() -> ConsoleLimits:
 
 
 @pytest.fixture
-async def hub(settings: HubSettings, engine: AsyncEngine, console_limits: ConsoleLimits) -> AsyncIterator[ConsoleHub]:
+async def hub(
+    settings: HubSettings, guarded_engine: AsyncEngine, console_limits: ConsoleLimits
+) -> AsyncIterator[ConsoleHub]:
     """A hub with only its console part."""
     watch_engine = create_engine(settings)
-    hub = ConsoleHub(settings, engine, watch_engine, console_limits)
+    hub = ConsoleHub(settings, guarded_engine, watch_engine, console_limits)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(watch_engine.dispose)
         for part in hub.parts():

@@ -429,11 +429,11 @@ async def test_a_command_waits_for_an_evaluation_and_is_tried_again(engine: Asyn
         assert (await task).outcomes == fine(attempt)
 
 
-async def test_a_command_that_cannot_get_its_locks_is_busy(engine: AsyncEngine, room: ExamRoom) -> None:
+async def test_a_command_that_cannot_get_its_locks_is_busy(guarded_engine: AsyncEngine, room: ExamRoom) -> None:
     flag = await room.flag(await room.add_attempt())
-    async with engine.begin() as evaluation:
+    async with guarded_engine.begin() as evaluation:
         await evaluation.execute(select(AnalysisCursor.attempt_id).with_for_update(key_share=True))
-        async with Commands(engine, NoNotifier(), tries=1) as commands:
+        async with Commands(guarded_engine, NoNotifier(), tries=1) as commands:
             result = await commands.carry_out(room.teacher, review(room, flag, CONFIRMED))
     assert (result.code, result.outcomes) == (ErrorCode.BUSY, [])
 
