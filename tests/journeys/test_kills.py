@@ -173,7 +173,7 @@ def test_the_record_has_no_breaches_and_every_acknowledged_event_is_stored(ran: 
     assert diary is not None
     sent, acked, connections = ran.witness
     assert sent == acked > 300
-    assert connections >= 2, "the witness was never cut off"
+    assert connections >= 3
     assert unacknowledged(diary) == []
     with with_servers(ran.environ) as environ:
         verified = run(veritas("verify", "--reproduce"), environ)
