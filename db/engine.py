@@ -20,8 +20,10 @@ GUARDS: Final[Mapping[str, str]] = {
     # A process that freezes between a write and its COMMIT must not block others for long (docs/database.md).
     "idle_in_transaction_session_timeout": "5s",
 }
+"""PostgreSQL's time limits for each connection."""
 
 COMMAND_S: Final = 10.0
+"""After this time a process gives up a command that PostgreSQL has not answered."""
 
 # Acknowledged means durable: `off` would answer COMMIT early. Stricter settings, such as a synchronous standby that
 # must apply, stay.
@@ -33,7 +35,7 @@ def create_engine(
 ) -> AsyncEngine:
     """Build the pooled engine of one process. It connects when it is first used.
 
-    `guards` are PostgreSQL's own time limits; after `command_s` seconds the client gives up a command.
+    `guards` and `command_s` are its time limits; see `GUARDS` and `COMMAND_S`.
     """
     url = make_url(settings.database_url).set(drivername="postgresql+asyncpg")
     return create_async_engine(

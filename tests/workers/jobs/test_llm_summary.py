@@ -86,7 +86,7 @@ async def seeded(room: Room, evaluator: Evaluator) -> SeededAttempt:
 async def summarizing(
     engine: AsyncEngine, notifier: Notifier, *reactions: Reaction, **changes: Any
 ) -> AsyncIterator[tuple[LlmSummarizer, ModelServer]]:
-    """A consultant before a server that reacts so."""
+    """Run a summarizer whose model server has these reactions."""
     exam_tokens, breaker = changes.pop("exam_tokens", 10**6), changes.pop("breaker", None)
     async with serve(*reactions) as server:
         settings = settings_for(server.url, **{"llm_retries": 0, "llm_timeout_s": 30} | changes)
