@@ -108,6 +108,7 @@ async def test_a_queue_that_is_too_long_loses_its_oldest_jobs(redis: Redis) -> N
     attempts = [uuid4() for _ in range(5)]
     for attempt in attempts:
         await notifier.enqueue_evaluate([attempt])
+        await asyncio.sleep(0.002)  # a queue orders jobs by the millisecond in which they came
     worker = build_worker({EVALUATE: Recorder().handle}, redis_url=redis.url)
     jobs = await worker.pool.queued_jobs(queue_name=QUEUE)
     assert {UUID(job.args[0]["attempts"][0]) for job in jobs} == set(attempts[2:])
