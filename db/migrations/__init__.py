@@ -12,14 +12,18 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from db.migrations import roles
 from db.queries.events import partitions
 
 _LOCK_KEY = 0x7665726974617300
 """Advisory lock that allows one migration at a time ("veritas" in ASCII)."""
 
 
-async def upgrade(database_url: str) -> None:
-    """Migrate a database to the newest revision and create the next partitions, in one transaction."""
+async def upgrade(database_url: str) -> list[str]:
+    """Migrate a database to the newest revision, create the next partitions, and give the roles their rights.
+
+    All of it is one transaction. Returns the roles that do not exist and that this user may not create.
+    """
     url = make_url(database_url).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(url, poolclass=pool.NullPool)
     try:
@@ -27,6 +31,7 @@ async def upgrade(database_url: str) -> None:
             await conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
             await conn.run_sync(_upgrade)
             await partitions.create_partitions(conn)
+            return await roles.apply_rights(conn)
     finally:
         await engine.dispose()
 

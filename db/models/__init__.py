@@ -10,13 +10,16 @@ from db.models.credentials import CandidateCode, RefreshToken, ServiceKey, WsTic
 from db.models.evaluation import AnalysisCursor, BehaviorAnalysis, Flag, FlagReview, ModelRun, PerformanceMetric
 from db.models.events import Connection, EventStream, HubLease, MonitoringEvent, RejectedEvent
 from db.models.exams import Exam, ExamEnrollment, ExamItem, ExamPolicy, TeacherExamPermission
-from db.models.feed_and_audit import AuditLog, CommandRecord, FeedHead, FeedRow
+from db.models.feed_and_audit import AuditAnchor, AuditLink, AuditLog, AuditSource, CommandRecord, FeedHead, FeedRow
 
 __all__ = [
     "AnalysisCursor",
     "AttemptAnswer",
     "AttemptGrade",
+    "AuditAnchor",
+    "AuditLink",
     "AuditLog",
+    "AuditSource",
     "Base",
     "BehaviorAnalysis",
     "CandidateCode",

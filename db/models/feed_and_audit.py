@@ -1,12 +1,13 @@
-"""The feed of each exam, commands, and the audit log.
+"""The feed of each exam, commands, and the audit log with its hash chain.
 
-Triggers refuse changes of the audit log.
+Triggers refuse changes of the audit log and of its chain.
 """
 
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, text
+from sqlalchemy import BigInteger, ForeignKey, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -48,7 +49,10 @@ class CommandRecord(Base):
 
 
 class AuditLog(Base):
-    """One audited action. Rows are only added."""
+    """One audited action. Rows are only added, so they contain no value that must be deleted later.
+
+    `ip` is a keyed hash of the address. `user_agent` is empty since the address and the program have their own table.
+    """
 
     __tablename__ = "audit_logs"
     __table_args__ = (
@@ -65,3 +69,36 @@ class AuditLog(Base):
     ip: Mapped[str | None]
     user_agent: Mapped[str | None]
     at: Mapped[CreatedAt]
+
+
+class AuditSource(Base):
+    """The readable address and program behind one audited action; deleted when their time is over."""
+
+    __tablename__ = "audit_sources"
+
+    audit_id: Mapped[UUID] = mapped_column(ForeignKey("audit_logs.id"), primary_key=True)
+    address: Mapped[str | None]
+    user_agent: Mapped[str | None]
+    at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
+class AuditLink(Base):
+    """One link of the hash chain over the audit log. Rows are only added (`db.audit_chain`)."""
+
+    __tablename__ = "audit_chain"
+
+    n: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    audit_id: Mapped[UUID] = mapped_column(ForeignKey("audit_logs.id"), unique=True)
+    hash: Mapped[bytes]
+    sealed_at: Mapped[CreatedAt]
+
+
+class AuditAnchor(Base):
+    """The newest link of the chain on one UTC day; also written to the log of the worker."""
+
+    __tablename__ = "audit_anchors"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes]
+    anchored_at: Mapped[CreatedAt]

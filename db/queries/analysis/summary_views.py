@@ -30,9 +30,8 @@ async def read_age_s(conn: AsyncConnection) -> float | None:
 
 
 async def refresh_views(conn: AsyncConnection) -> None:
-    """Refresh both views without blocking readers.
+    """Refresh both views without blocking readers, with the rights of the owner.
 
     This takes longer than a query may: use `db.engine.begin_unguarded`.
     """
-    for view in VIEWS:
-        await conn.execute(text(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {view}"))
+    await conn.execute(text("SELECT refresh_summary_views()"))

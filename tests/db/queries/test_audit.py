@@ -22,7 +22,7 @@ async def note(conn: AsyncConnection, number: int = 1) -> None:
         "UPDATE audit_logs SET action = 'nothing'",
         "UPDATE audit_logs SET details = '{}' WHERE false OR true",
         "DELETE FROM audit_logs",
-        "TRUNCATE audit_logs",
+        "TRUNCATE audit_logs CASCADE",
         "TRUNCATE users CASCADE",
     ],
 )
