@@ -6,7 +6,17 @@ Contains no queries.
 from db.models.accounts import StudentProfile, TeacherProfile, User
 from db.models.attempts import AttemptAnswer, AttemptGrade, ExamAttempt, Instruction
 from db.models.base import Base
-from db.models.credentials import CandidateCode, RefreshToken, ServiceKey, WsTicket
+from db.models.credentials import (
+    CandidateCode,
+    Device,
+    RecoveryCode,
+    RefreshToken,
+    SecondFactor,
+    ServiceKey,
+    SessionEnd,
+    UserSession,
+    WsTicket,
+)
 from db.models.evaluation import AnalysisCursor, BehaviorAnalysis, Flag, FlagReview, ModelRun, PerformanceMetric
 from db.models.events import Connection, EventStream, HubLease, MonitoringEvent, RejectedEvent
 from db.models.exams import Exam, ExamEnrollment, ExamItem, ExamPolicy, TeacherExamPermission
@@ -25,6 +35,7 @@ __all__ = [
     "CandidateCode",
     "CommandRecord",
     "Connection",
+    "Device",
     "EventStream",
     "Exam",
     "ExamAttempt",
@@ -40,12 +51,16 @@ __all__ = [
     "ModelRun",
     "MonitoringEvent",
     "PerformanceMetric",
+    "RecoveryCode",
     "RefreshToken",
     "RejectedEvent",
+    "SecondFactor",
     "ServiceKey",
+    "SessionEnd",
     "StudentProfile",
     "TeacherExamPermission",
     "TeacherProfile",
     "User",
+    "UserSession",
     "WsTicket",
 ]

@@ -21,8 +21,8 @@ from db.models import (
     ExamAttempt,
     ExamEnrollment,
     MonitoringEvent,
-    RefreshToken,
     User,
+    UserSession,
     WsTicket,
 )
 from db.models.base import Base
@@ -137,14 +137,13 @@ async def _copy(conn: AsyncConnection, model: type[Base], which: Any, changes: l
 
 async def _sign_in(conn: AsyncConnection, started: list[tuple[UUID, UUID]], tickets: int) -> list[TicketedAttempt]:
     until = datetime.now(UTC) + timedelta(minutes=10)
-    attempts, families, unused = [], [], []
+    attempts, sessions, unused = [], [], []
     for student_id, attempt_id in started:
         session, secrets = uuid4(), [draw_secret() for _ in range(tickets)]
-        owner = {"user_id": student_id, "expires_at": until}
-        families.append(owner | {"id": uuid7(), "family": session, "hash": hash_secret(draw_secret())})
-        ticket = owner | {"purpose": "monitor", "session": session}
+        sessions.append({"id": session, "user_id": student_id, "ends_at": until})
+        ticket = {"user_id": student_id, "expires_at": until, "purpose": "monitor", "session": session}
         unused += [ticket | {"hash": hash_secret(secret)} for secret in secrets]
         attempts.append(TicketedAttempt(attempt_id, secrets))
-    await conn.execute(insert(RefreshToken), families)
+    await conn.execute(insert(UserSession), sessions)
     await conn.execute(insert(WsTicket), unused)
     return attempts

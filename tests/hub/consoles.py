@@ -60,6 +60,7 @@ class ConsoleHub:
         self.commands = Commands(engine, NoNotifier())
         self.consoles = Consoles(settings, engine, watch_engine, self.feeds, self.commands, limits=limits)
         self.address = ""
+        self._opened: set[UUID] = set()
 
     def app(self) -> Litestar:
         return Litestar(
@@ -81,10 +82,12 @@ class ConsoleHub:
         )
 
     async def token(self, principal: Principal) -> str:
-        async with self.engine.begin() as conn:
-            await credentials.open_session(
-                conn, session=principal.session, user_id=principal.user_id, token_hash=hash_secret(draw_secret())
-            )
+        if principal.session not in self._opened:
+            self._opened.add(principal.session)
+            async with self.engine.begin() as conn:
+                await credentials.open_session(
+                    conn, session=principal.session, user_id=principal.user_id, token_hash=hash_secret(draw_secret())
+                )
         claims = tokens.make_claims(
             principal.user_id, principal.role, principal.name, principal.session, now_ms=now_ms()
         )

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.errors import Conflict, Forbidden, NotFound
-from db.models import TeacherProfile, User
+from db.models import SessionEnd, TeacherProfile, User
 from db.queries.accounts import users
 from protocol.roles import Role
 
@@ -111,7 +111,7 @@ async def change_account(conn: AsyncConnection, account: AccountView, values: Ma
         await users.add_profile(conn, Role(values["role"]), account.user_id)
     # After a deactivation, or with a new password or role, the user must sign in again.
     if values.keys() & {"role", "password_hash"} or values.get("is_active") is False:
-        await users.end_sessions(conn, account.user_id)
+        await users.end_sessions(conn, account.user_id, SessionEnd.ACCOUNT_CHANGED)
 
 
 async def set_create_exams(conn: AsyncConnection, user_id: UUID, *, may: bool) -> None:

@@ -1,7 +1,8 @@
-"""Credentials: refresh tokens of sessions, tickets and exam codes, stored by hash; times by PostgreSQL's clock.
+"""Sessions and credentials: refresh tokens, tickets and exam codes, stored by hash; times by PostgreSQL's clock.
 
-A session is a family of refresh tokens. Its id is in its access tokens and tickets. A family is changed only under its
-lock. Never raises for a bad credential, because the reaction (ending a family) must be committed.
+A session has a family of refresh tokens, whose id is its own. It is also in access tokens and tickets. A session is
+renewed only under its lock. `sessions.py` lists sessions and ends them for other reasons. Never raises for a bad
+credential, because the reaction (ending a session) must be committed.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,18 +12,21 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
-from db.models import CandidateCode, Exam, ExamEnrollment, RefreshToken, User, WsTicket
+from db.models import CandidateCode, Exam, ExamEnrollment, RefreshToken, SessionEnd, User, UserSession, WsTicket
 from db.queries.accounts.users import Account
 from protocol.roles import Role
 
-REFRESH_LIFETIME: Final = timedelta(days=9)
+SESSION_LIFETIME: Final = timedelta(days=9)
 """An exam lasts seven days at most, so its students can still return a day after its deadline."""
+
+KEPT: Final = timedelta(days=1)
+"""How long an ended session stays stored: a used refresh token is still recognized."""
 
 REFRESH_GRACE: Final = timedelta(seconds=60)
 """How long a used token is accepted once more, because the response to its refresh may have been lost."""
@@ -68,16 +72,23 @@ class CodeOwner(msgspec.Struct, frozen=True):
     exam_id: UUID
 
 
-_LIVE: Final = (
-    select(User.id, User.username, User.full_name, User.role, RefreshToken.exam_id)
-    .join(RefreshToken, RefreshToken.user_id == User.id)
-    .where(
-        RefreshToken.family == bindparam("session"),
-        RefreshToken.revoked_at.is_(None),
-        RefreshToken.expires_at > func.now(),
+def is_live() -> ColumnElement[bool]:
+    """The condition for a session that has not ended: by its user, by time, without use, or with its account."""
+    return and_(
+        UserSession.ended_at.is_(None),
+        UserSession.ends_at > func.now(),
+        # NULL, so no condition, for a session that may be idle.
+        func.coalesce(
+            UserSession.last_used_at + func.make_interval(0, 0, 0, 0, 0, 0, UserSession.idle_s) > func.now(), True
+        ),
         User.is_active,
     )
-    .limit(1)
+
+
+_LIVE: Final = (
+    select(User.id, User.username, User.full_name, User.role, UserSession.exam_id)
+    .join(UserSession, UserSession.user_id == User.id)
+    .where(UserSession.id == bindparam("session"), is_live())
 )
 _SPEND: Final = (
     delete(WsTicket)
@@ -93,10 +104,27 @@ async def open_session(
     user_id: UUID,
     token_hash: bytes,
     exam_id: UUID | None = None,
-    lifetime: timedelta = REFRESH_LIFETIME,
+    lifetime: timedelta = SESSION_LIFETIME,
+    idle_s: int | None = None,
+    agent: str = "",
+    place: str = "",
 ) -> None:
-    """Create a family with its first refresh token."""
-    await _add_token(conn, uuid7(), session, user_id, token_hash, exam_id, lifetime)
+    """Open a session with its first refresh token. It ends after `lifetime`, or after `idle_s` seconds without use.
+
+    `agent` is the browser in words, `place` a keyed hash of the address.
+    """
+    await conn.execute(
+        insert(UserSession).values(
+            id=session,
+            user_id=user_id,
+            exam_id=exam_id,
+            ends_at=func.now() + lifetime,
+            idle_s=idle_s,
+            agent=agent,
+            place=place,
+        )
+    )
+    await _add_token(conn, uuid7(), session, token_hash)
 
 
 async def read_session(conn: AsyncConnection, session: UUID) -> Session | None:
@@ -116,28 +144,23 @@ async def find_session(conn: AsyncConnection, token_hash: bytes) -> Session | No
 
 
 async def find_ended_sessions(conn: AsyncConnection, sessions: Collection[UUID]) -> set[UUID]:
-    """Return which of these sessions were revoked, have expired, or belong to a deactivated user. Uses one query."""
+    """Return which of these sessions have ended, or belong to a deactivated user. Uses one query."""
     live = await conn.execute(
-        select(RefreshToken.family)
-        .join(User, User.id == RefreshToken.user_id)
-        .where(
-            RefreshToken.family == any_(bindparam(None, list(sessions), type_=ARRAY(Uuid))),
-            RefreshToken.revoked_at.is_(None),
-            RefreshToken.expires_at > func.now(),
-            User.is_active,
-        )
+        select(UserSession.id)
+        .join(User, User.id == UserSession.user_id)
+        .where(UserSession.id == any_(bindparam(None, list(sessions), type_=ARRAY(Uuid))), is_live())
     )
     return set(sessions) - set(live.scalars())
 
 
 async def rotate_token(
-    conn: AsyncConnection, token_hash: bytes, successor_hash: bytes, *, lifetime: timedelta = REFRESH_LIFETIME
+    conn: AsyncConnection, token_hash: bytes, successor_hash: bytes, *, is_use: bool = True
 ) -> Rotation:
-    """Replace a refresh token by its successor.
+    """Replace a refresh token by its successor. With `is_use` the session counts as used now.
 
-    A used token that is presented again ends its family, because another program has it too. The exception is the grace
-    period, while the successor is unused: then the response was lost, or another tab refreshed, and the successor is
-    replaced as well.
+    A used token that is presented again ends its session, because another program has it too. The exception is the
+    grace period, while the successor is unused: then the response was lost, or another tab refreshed, and the successor
+    is replaced as well.
     """
     session = await _lock_family_of(conn, token_hash)
     current = None if session is None else await read_session(conn, session)
@@ -145,29 +168,37 @@ async def rotate_token(
         return Rotation(RefreshOutcome.REFUSED)
     spendable = await _spendable(conn, token_hash)
     if spendable is None:
-        await revoke_session(conn, session)
+        await revoke_session(conn, session, SessionEnd.REUSED)
         return Rotation(RefreshOutcome.REUSED, current)
-    if not spendable:
-        return Rotation(RefreshOutcome.REFUSED)
     successor = uuid7()
-    await _add_token(conn, successor, session, current.account.user_id, successor_hash, current.exam_id, lifetime)
+    await _add_token(conn, successor, session, successor_hash)
     await conn.execute(
         update(RefreshToken)
         .where(RefreshToken.id.in_(spendable))
         .values(replaced_by=successor, replaced_at=func.coalesce(RefreshToken.replaced_at, func.now()))
     )
+    if is_use:
+        await conn.execute(update(UserSession).where(UserSession.id == session).values(last_used_at=func.now()))
     return Rotation(RefreshOutcome.ROTATED, current)
 
 
-async def revoke_session(conn: AsyncConnection, session: UUID) -> None:
-    """End a session: its refresh tokens and its unused tickets."""
+async def revoke_session(conn: AsyncConnection, session: UUID, reason: SessionEnd = SessionEnd.SIGNED_OUT) -> None:
+    """End a session, with its refresh tokens and its unused tickets."""
     await conn.execute(select(func.pg_advisory_xact_lock(_lock_number(session))))
-    await conn.execute(
-        update(RefreshToken)
-        .where(RefreshToken.family == session, RefreshToken.revoked_at.is_(None))
-        .values(revoked_at=func.now())
+    await end_where(conn, UserSession.id == session, reason=reason)
+
+
+async def end_where(conn: AsyncConnection, *conditions: ColumnElement[bool], reason: SessionEnd) -> list[UUID]:
+    """End the sessions that meet all conditions, and delete their unused tickets; return their ids."""
+    ended = await conn.execute(
+        update(UserSession)
+        .where(UserSession.ended_at.is_(None), *conditions)
+        .values(ended_at=func.now(), end_reason=reason)
+        .returning(UserSession.id)
     )
-    await conn.execute(delete(WsTicket).where(WsTicket.session == session))
+    sessions = list(ended.scalars())
+    await conn.execute(delete(WsTicket).where(WsTicket.session.in_(sessions)))
+    return sessions
 
 
 async def issue_ticket(
@@ -196,10 +227,11 @@ async def spend_ticket(conn: AsyncConnection, ticket_hash: bytes) -> UsedTicket 
 
 
 async def delete_expired(conn: AsyncConnection) -> int:
-    """Delete expired tickets, and refresh tokens that expired more than a day ago; return how many."""
+    """Delete expired tickets, and sessions that ended more than a day ago with their tokens; return how many."""
     tickets = await conn.execute(delete(WsTicket).where(WsTicket.expires_at <= func.now()))
-    tokens = await conn.execute(delete(RefreshToken).where(RefreshToken.expires_at <= func.now() - timedelta(days=1)))
-    return tickets.rowcount + tokens.rowcount
+    ended = func.least(UserSession.ends_at, UserSession.ended_at)
+    sessions = await conn.execute(delete(UserSession).where(ended <= func.now() - KEPT))
+    return tickets.rowcount + sessions.rowcount
 
 
 async def revoke_codes(conn: AsyncConnection, exam_id: UUID, student_ids: Collection[UUID]) -> None:
@@ -250,25 +282,8 @@ async def find_candidate(conn: AsyncConnection, code_hash: bytes) -> CodeOwner |
     return CodeOwner(Account(row.id, row.username, row.full_name, Role(row.role)), row.exam_id)
 
 
-async def _add_token(
-    conn: AsyncConnection,
-    token_id: UUID,
-    session: UUID,
-    user_id: UUID,
-    token_hash: bytes,
-    exam_id: UUID | None,
-    lifetime: timedelta,
-) -> None:
-    await conn.execute(
-        insert(RefreshToken).values(
-            id=token_id,
-            hash=token_hash,
-            family=session,
-            user_id=user_id,
-            exam_id=exam_id,
-            expires_at=func.now() + lifetime,
-        )
-    )
+async def _add_token(conn: AsyncConnection, token_id: UUID, session: UUID, token_hash: bytes) -> None:
+    await conn.execute(insert(RefreshToken).values(id=token_id, hash=token_hash, family=session))
 
 
 async def _lock_family_of(conn: AsyncConnection, token_hash: bytes) -> UUID | None:
@@ -288,7 +303,7 @@ def _lock_number(session: UUID) -> int:
 async def _spendable(conn: AsyncConnection, token_hash: bytes) -> list[UUID] | None:
     """Return the tokens that a presented token may replace: itself, or in its grace period also its unused successor.
 
-    Empty when it has expired; None when it was used before.
+    None when it was used before.
     """
     successor = aliased(RefreshToken)
     unused = successor.id.is_not(None) & successor.replaced_by.is_(None)
@@ -296,7 +311,6 @@ async def _spendable(conn: AsyncConnection, token_hash: bytes) -> list[UUID] | N
         select(
             RefreshToken.id,
             RefreshToken.replaced_by,
-            (RefreshToken.expires_at > func.now()).label("is_live"),
             or_(
                 RefreshToken.replaced_by.is_(None),
                 unused & (RefreshToken.replaced_at > func.now() - REFRESH_GRACE),
@@ -306,8 +320,6 @@ async def _spendable(conn: AsyncConnection, token_hash: bytes) -> list[UUID] | N
         .where(RefreshToken.hash == token_hash)
     )
     row = found.one()
-    if not row.is_live:
-        return []
     if not row.is_spendable:
         return None
     return [row.id] if row.replaced_by is None else [row.id, row.replaced_by]

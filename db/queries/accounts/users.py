@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.errors import AlreadyTaken, Conflict, NotFound
-from db.models import RefreshToken, StudentProfile, TeacherProfile, User, WsTicket
+from db.models import SessionEnd, StudentProfile, TeacherProfile, User, UserSession, WsTicket
 from protocol.roles import Role
 
 
@@ -95,16 +95,16 @@ async def set_active(conn: AsyncConnection, username: str, *, active: bool) -> U
     if user_id is None:
         raise NotFound(f"There is no account {username}.")
     if not active:
-        await end_sessions(conn, user_id)
+        await end_sessions(conn, user_id, SessionEnd.ACCOUNT_CHANGED)
     return user_id
 
 
-async def end_sessions(conn: AsyncConnection, user_id: UUID) -> None:
+async def end_sessions(conn: AsyncConnection, user_id: UUID, reason: SessionEnd) -> None:
     """End every session of a user, and delete the user's unused tickets."""
     await conn.execute(
-        update(RefreshToken)
-        .where(RefreshToken.user_id == user_id, RefreshToken.revoked_at.is_(None))
-        .values(revoked_at=func.now())
+        update(UserSession)
+        .where(UserSession.user_id == user_id, UserSession.ended_at.is_(None))
+        .values(ended_at=func.now(), end_reason=reason)
     )
     await conn.execute(delete(WsTicket).where(WsTicket.user_id == user_id))
 

@@ -203,9 +203,10 @@ _CHECK: Final = text(
     SELECT socket.attempt_id, attempt.status, attempt.deadline,
            attempt.generation > socket.generation AS is_superseded,
            NOT EXISTS (
-               SELECT FROM refresh_tokens JOIN users ON users.id = refresh_tokens.user_id
-               WHERE refresh_tokens.family = socket.session AND refresh_tokens.revoked_at IS NULL
-                 AND refresh_tokens.expires_at > now() AND users.is_active
+               SELECT FROM sessions JOIN users ON users.id = sessions.user_id
+               WHERE sessions.id = socket.session AND sessions.ended_at IS NULL AND sessions.ends_at > now()
+                 AND coalesce(sessions.last_used_at + make_interval(secs => sessions.idle_s) > now(), true)
+                 AND users.is_active
            ) AS is_signed_out,
            NOT EXISTS (
                SELECT FROM exam_enrollments

@@ -249,7 +249,7 @@ async def test_a_renewal_gets_busy_while_postgresql_does_not_answer(hub: Console
     token = await hub.token(room.teacher)
     async with hub.sign_in(room.teacher) as client:
         async with hub.engine.begin() as blocker:
-            await blocker.execute(text("LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE"))
+            await blocker.execute(text("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE"))
             await client.send(Auth(token))
             error = await client.receive(Error)
         assert (error.code, error.retry_ms) == (ErrorCode.BUSY, BUSY_RETRY_MS)

@@ -13,7 +13,7 @@ from litestar.di import Provide
 from sqlalchemy import QueuePool, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.models import AuditLog, RefreshToken, User, WsTicket
+from db.models import AuditLog, User, UserSession, WsTicket
 from hub.auth.limits import Allowance, FailureLimits
 from hub.auth.passwords import Passwords
 from hub.settings import HubSettings
@@ -287,10 +287,10 @@ async def test_tabs_can_refresh_at_the_same_time(users: Users) -> None:
     assert [answer.status_code for answer in answers] == [200] * 5
 
 
-async def test_an_expired_refresh_token_is_rejected(users: Users, engine: AsyncEngine) -> None:
+async def test_the_refresh_token_of_an_expired_session_is_rejected(users: Users, engine: AsyncEngine) -> None:
     ada = await users.make(Role.STUDENT, "ada")
     async with engine.begin() as conn:
-        await conn.execute(update(RefreshToken).values(expires_at=text("now()")))
+        await conn.execute(update(UserSession).values(ends_at=text("now()")))
     assert (await users.anonymous.post("/auth/refresh", _refresh(ada))).status_code == 401
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import Conflict, Forbidden, NotFound
-from db.models import RefreshToken
+from db.models import UserSession
 from db.queries.accounts import admin as accounts
 from db.queries.accounts import credentials, service_keys, users
 from protocol.roles import Role, Scope
@@ -63,7 +63,7 @@ async def test_which_changes_end_the_sessions_of_a_user(
     for user_id in (ada, eve):
         await credentials.open_session(conn, session=uuid4(), user_id=user_id, token_hash=user_id.bytes)
     await accounts.change_account(conn, await accounts.lock_account(conn, ada, admin), values)
-    revoked = await conn.execute(select(RefreshToken.user_id).where(RefreshToken.revoked_at.is_not(None)))
+    revoked = await conn.execute(select(UserSession.user_id).where(UserSession.ended_at.is_not(None)))
     assert list(revoked.scalars()) == ([ada] if ends else [])
 
 

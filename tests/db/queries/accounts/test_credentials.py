@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Executable, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.models import Exam, ExamEnrollment, RefreshToken, User
+from db.models import Exam, ExamEnrollment, RefreshToken, User, UserSession
 from db.queries.accounts import credentials
 from db.queries.accounts.credentials import RefreshOutcome
 from db.queries.exams import rosters
@@ -21,12 +21,13 @@ async def open_session(
     first: bytes = A,
     *,
     exam_id: UUID | None = None,
-    lifetime: timedelta = credentials.REFRESH_LIFETIME,
+    lifetime: timedelta = credentials.SESSION_LIFETIME,
+    idle_s: int | None = None,
 ) -> UUID:
     session = uuid4()
     user_id = await factories.make_user(conn)
     await credentials.open_session(
-        conn, session=session, user_id=user_id, token_hash=first, exam_id=exam_id, lifetime=lifetime
+        conn, session=session, user_id=user_id, token_hash=first, exam_id=exam_id, lifetime=lifetime, idle_s=idle_s
     )
     return session
 
@@ -110,15 +111,36 @@ async def test_a_replaced_successor_is_stolen_once_its_replacement_was_used(conn
     assert await rotate(conn, B, E) is RefreshOutcome.REUSED
 
 
-async def test_an_expired_token_is_refused_and_its_family_stays_live(conn: AsyncConnection) -> None:
+async def test_renewing_never_moves_the_end_of_a_session(conn: AsyncConnection) -> None:
     session = await open_session(conn)
+    ends_at = (await conn.execute(select(UserSession.ends_at))).scalar_one()
     await rotate(conn, A, B)
-    await conn.execute(update(RefreshToken).where(RefreshToken.hash == A).values(expires_at=func.now()))
-    assert await rotate(conn, A, C) is RefreshOutcome.REFUSED
-    assert await credentials.read_session(conn, session) is not None
+    await rotate(conn, B, C)
+    assert (await conn.execute(select(UserSession.ends_at))).scalar_one() == ends_at
+    await conn.execute(update(UserSession).values(ends_at=func.now()))
+    assert await rotate(conn, C, D) is RefreshOutcome.REFUSED
+    assert await credentials.read_session(conn, session) is None
 
 
-async def test_a_session_ends_with_its_last_token_or_its_user(conn: AsyncConnection) -> None:
+async def test_only_a_renewal_that_is_a_use_keeps_an_idle_session(conn: AsyncConnection) -> None:
+    session = await open_session(conn, idle_s=1800)
+    await _age(conn, 1799)
+    assert (await credentials.rotate_token(conn, A, B, is_use=False)).outcome is RefreshOutcome.ROTATED
+    await _age(conn, 2)
+    assert await credentials.read_session(conn, session) is None
+    assert await rotate(conn, B, C) is RefreshOutcome.REFUSED
+    used = await open_session(conn, D, idle_s=1800)
+    await _age(conn, 1799)
+    assert await rotate(conn, D, E) is RefreshOutcome.ROTATED
+    await _age(conn, 1799)
+    assert await credentials.read_session(conn, used) is not None
+
+
+async def _age(conn: AsyncConnection, seconds: int) -> None:
+    await conn.execute(update(UserSession).values(last_used_at=UserSession.last_used_at - timedelta(seconds=seconds)))
+
+
+async def test_a_session_ends_with_its_time_or_its_user(conn: AsyncConnection) -> None:
     ended = await open_session(conn, lifetime=timedelta(0))
     assert await credentials.read_session(conn, ended) is None
     assert await rotate(conn, A, B) is RefreshOutcome.REFUSED

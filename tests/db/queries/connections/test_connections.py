@@ -3,12 +3,12 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.errors import Ended, NotFound
-from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, RefreshToken, User
+from db.models import Connection, EventStream, ExamAttempt, ExamEnrollment, User, UserSession
 from db.queries.accounts import credentials
 from db.queries.connections import connections
 from db.queries.connections.connections import SocketKey
@@ -140,9 +140,9 @@ async def test_the_states_of_all_sockets_are_read_at_once(conn: AsyncConnection)
     await connect(conn, older, HUB)
     await credentials.revoke_session(conn, sessions[revoked.attempt_id])
     await conn.execute(
-        update(RefreshToken)
-        .where(RefreshToken.family == sessions[expired.attempt_id])
-        .values(expires_at=func.now() - timedelta(seconds=1))
+        update(UserSession)
+        .where(UserSession.id == sessions[expired.attempt_id])
+        .values(ends_at=func.now() - timedelta(seconds=1))
     )
     await conn.execute(update(User).where(User.id == inactive.student_id).values(is_active=False))
     await conn.execute(
@@ -200,22 +200,18 @@ async def test_after_that_day_nothing_is_taken(conn: AsyncConnection) -> None:
         await connect(conn, Candidate(candidate.exam_id, candidate.attempt_id, other.student_id), HUB)
 
 
-async def test_one_live_token_is_enough_to_stay_connected(conn: AsyncConnection) -> None:
+@pytest.mark.parametrize(("unused_s", "is_open"), [(29, True), (31, False)])
+async def test_an_idle_session_ends_after_its_time_without_use(
+    conn: AsyncConnection, unused_s: int, is_open: bool
+) -> None:
     [candidate] = await make_candidates(conn)
     session = await sign_in(conn, candidate.student_id)
-    await conn.execute(update(RefreshToken).values(expires_at=func.now() - timedelta(seconds=1)))
-    await conn.execute(
-        insert(RefreshToken).values(
-            id=uuid7(),
-            hash=b"next",
-            family=session,
-            user_id=candidate.student_id,
-            expires_at=func.now() + timedelta(hours=1),
-        )
-    )
+    last_use = func.now() - timedelta(seconds=unused_s)
+    await conn.execute(update(UserSession).values(idle_s=30, last_used_at=last_use))
     opening = await connect(conn, candidate, HUB)
     standing = {candidate.attempt_id: SocketKey(opening.generation, session)}
-    assert (await connections.check_sockets(conn, standing))[candidate.attempt_id].code is None
+    code = (await connections.check_sockets(conn, standing))[candidate.attempt_id].code
+    assert code is (None if is_open else CloseCode.UNAUTHENTICATED)
 
 
 async def test_open_connections_of_a_hub_are_listed_when_they_are_old_enough(conn: AsyncConnection) -> None:
