@@ -43,7 +43,12 @@ TABLES: Final[Mapping[str, TableRights]] = {
     "users": TableRights(WRITE),
     "student_profiles": TableRights(WRITE, CHANGE),
     "teacher_profiles": TableRights(WRITE),
-    "refresh_tokens": TableRights(WRITE, "SELECT (expires_at), DELETE", NONE),
+    # The worker deletes ended sessions; their refresh tokens follow.
+    "sessions": TableRights(WRITE, "SELECT (ends_at, ended_at), DELETE", NONE),
+    "refresh_tokens": TableRights(WRITE, NONE, NONE),
+    "devices": TableRights(WRITE, "SELECT (last_used_at), DELETE", NONE),
+    "second_factors": TableRights("SELECT, INSERT, UPDATE, DELETE", NONE, NONE),
+    "recovery_codes": TableRights("SELECT, INSERT, UPDATE, DELETE", NONE, NONE),
     "ws_tickets": TableRights("SELECT, INSERT, DELETE", "SELECT (expires_at), DELETE", NONE),
     "candidate_codes": TableRights(WRITE, NONE, NONE),
     "service_keys": TableRights(WRITE, NONE, NONE),
