@@ -291,7 +291,16 @@ def _read_faults(extra: object) -> list[Fault]:
     """Read Litestar's list of `{key, message, source}` as faults; anything else it may add is not for clients."""
     if not isinstance(extra, list):
         return []
-    return [Fault(_path(entry), str(entry.get("message", ""))) for entry in extra if isinstance(entry, dict)]
+    return [_read_fault(entry) for entry in extra if isinstance(entry, dict)]
+
+
+def _read_fault(entry: dict[str, Any]) -> Fault:
+    path, message = _path(entry), str(entry.get("message", ""))
+    # A struct that checks its own fields names them in front: `$.name: …`.
+    if message.startswith("$."):
+        field, _, message = message.removeprefix("$").partition(": ")
+        path += field
+    return Fault(path, message)
 
 
 def _path(entry: dict[str, Any]) -> str:

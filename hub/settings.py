@@ -18,7 +18,7 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...] = ()
     """Browser origins that may open sockets and call REST, in addition to the hub's own origin."""
 
-    registration: Literal["open", "closed"] = "open"
+    registration: Literal["open", "closed"] = "closed"
     """Whether students may register themselves."""
 
     bcrypt_cost: int = 12

@@ -17,6 +17,7 @@ from db.errors import Conflict, NotFound
 from db.queries.accounts import users
 from db.unit import change
 from protocol.roles import Role
+from protocol.text.names import InvalidText, read_name, read_username
 from veritas.environment import data_dir, keep
 from veritas.errors import VeritasError
 
@@ -33,13 +34,20 @@ class PasswordLogin(msgspec.Struct, frozen=True):
 
 
 async def create_account(engine: AsyncEngine, role: Role, name: str, login: PasswordLogin, *, cost: int = 12) -> None:
-    """Create a user who signs in with a password. Raises VeritasError if the name is taken or the password too long."""
+    """Create a user who signs in with a password.
+
+    Raises VeritasError if the username is taken, or a value is not valid.
+    """
+    try:
+        username, name = read_username(login.username), read_name(name)
+    except InvalidText as error:
+        raise VeritasError(f"the username or the name is not valid: it {error}") from error
     if len(login.password.encode()) > PASSWORD_BYTES:
         raise VeritasError(f"the password is too long: {PASSWORD_BYTES} bytes at most")
     hashed = await asyncio.to_thread(bcrypt.hashpw, login.password.encode(), bcrypt.gensalt(cost))
     try:
         async with engine.begin() as conn:
-            await users.create_user(conn, username=login.username, name=name, role=role, password_hash=hashed.decode())
+            await users.create_user(conn, username=username, name=name, role=role, password_hash=hashed.decode())
     except Conflict as error:
         raise VeritasError(str(error)) from error
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.models import AuditLog, User
+from protocol.text.names import canonical_username
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +69,7 @@ async def list_entries(
     wanted = {AuditLog.action: action, AuditLog.resource: resource, AuditLog.resource_id: resource_id}
     conditions = [column == value for column, value in wanted.items() if value is not None]
     if isinstance(actor, str):
-        named = select(User.id).where(User.username == actor.lower()).scalar_subquery()
+        named = select(User.id).where(User.username == canonical_username(actor)).scalar_subquery()
         conditions.append(AuditLog.actor_id == named)
     elif actor is not None:
         conditions.append(AuditLog.actor_id == actor)

@@ -24,7 +24,7 @@ from hub.auth.guards import BEARER, Principal, principal_as
 from hub.auth.passwords import Passwords
 from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
-from hub.rest.http.fields import Email, Name, NewPassword, Username
+from hub.rest.http.fields import Email, Name, NewPassword, Tidied, Username
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.roles import Role
 
@@ -32,7 +32,7 @@ Filter = Annotated[str | None, QueryParameter(max_length=200, pattern=r"^[^\x00]
 """A filter: the exact value to search for."""
 
 
-class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
+class NewAccount(Tidied, frozen=True, kw_only=True):
     """A new account. A student without a password signs in with exam codes; other roles need a password."""
 
     username: Username
@@ -43,7 +43,7 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     can_create_exams: bool = True
 
 
-class AccountEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AccountEdit(Tidied, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The fields to change. After a deactivation, a new password or a new role, the user must sign in again."""
 
     is_active: bool | UnsetType = UNSET
@@ -197,7 +197,7 @@ def _columns(changes: dict[str, Any]) -> dict[str, Any]:
     if "name" in changes:
         values["full_name"] = changes["name"]
     if "email" in changes:
-        values["email"] = changes["email"] and changes["email"].lower()
+        values["email"] = changes["email"]
     return values
 
 

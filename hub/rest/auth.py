@@ -29,7 +29,7 @@ from hub.auth.passwords import Passwords
 from hub.auth.tickets import draw_secret, hash_code, hash_secret
 from hub.errors import Busy, Expired, Invalid, TooManyFailures, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
-from hub.rest.http.fields import Email, Name, NewPassword, Opaque, Username
+from hub.rest.http.fields import Email, Name, NewPassword, Opaque, Tidied, Username
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol.roles import Role
@@ -37,7 +37,7 @@ from protocol.roles import Role
 RequestingPage = NamedDependency[BrowserPage | None]
 
 
-class Register(msgspec.Struct, frozen=True, kw_only=True):
+class Register(Tidied, frozen=True, kw_only=True):
     """The registration of a student."""
 
     username: Username
@@ -46,7 +46,7 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
     email: Email | None = None
 
 
-class Login(msgspec.Struct, frozen=True):
+class Login(Tidied, frozen=True):
     """A sign-in by password."""
 
     username: Username
@@ -144,7 +144,7 @@ async def login(
     page: RequestingPage,
 ) -> Response[SignedIn]:
     """Sign in by password. An unknown username is answered like a wrong password, after the same time."""
-    with failures.count(address_of(request), data.username.lower()):
+    with failures.count(address_of(request), data.username):
         account = await _check_password(engine, passwords, data)
     async with change(engine, None) as unit:
         signed_in = await _sign_in(unit, request, settings, account)

@@ -28,7 +28,7 @@ from db.unit import Unit, change
 from hub.auth.guards import SERVICE, service_as
 from hub.errors import Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.http.audit import record_action
-from hub.rest.http.fields import Indicator, Sentence
+from hub.rest.http.fields import Indicator, Sentence, Tidied
 from protocol.console import Outcome, Result
 from protocol.flags import FlagSource, Severity
 from protocol.roles import Scope
@@ -68,7 +68,7 @@ class ReportedFlag(msgspec.Struct, frozen=True, kw_only=True):
     cited: Annotated[list[CitedEvent], Meta(min_length=1, max_length=CITED_MAX)]
 
 
-class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceReport(Tidied, frozen=True, kw_only=True):
     """A report about one attempt. Sending the same `id` again does nothing and has the same answer.
 
     `text` and `indicators` become a note with the severity `normal`. If the attempt has an analysis, the indicators
@@ -78,8 +78,8 @@ class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     attempt_id: UUID
     text: Sentence | None = None
-    indicators: Annotated[list[Indicator], Meta(max_length=INDICATORS_MAX)] = []
-    flags: Annotated[list[ReportedFlag], Meta(max_length=FLAGS_MAX)] = []
+    indicators: Annotated[list[Indicator], Meta(max_length=INDICATORS_MAX)] = msgspec.field(default_factory=list)
+    flags: Annotated[list[ReportedFlag], Meta(max_length=FLAGS_MAX)] = msgspec.field(default_factory=list)
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):

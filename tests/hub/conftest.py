@@ -96,6 +96,7 @@ def settings(database: DatabaseSettings) -> HubSettings:
         redis_url=database.redis_url,
         jwt_secret=Secret("a secret that only this test suite knows"),
         bcrypt_cost=4,
+        registration="open",
     )
 
 

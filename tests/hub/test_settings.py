@@ -32,5 +32,9 @@ def test_a_wrong_setting_is_refused_with_its_name_in_one_line(change: dict[str, 
     assert str(refused.value) == line
 
 
+def test_registration_is_closed_unless_the_operator_opens_it() -> None:
+    assert read_settings(HubSettings, WHOLE).registration == "closed"
+
+
 def test_the_secret_is_not_in_a_traceback() -> None:
     assert "ssss" not in repr(read_settings(HubSettings, WHOLE))

@@ -78,3 +78,11 @@ async def test_a_deactivated_account_signs_in_no_more_until_it_is_activated(engi
 async def test_an_unknown_account_cannot_be_deactivated(engine: AsyncEngine) -> None:
     with pytest.raises(VeritasError, match="no account ada"):
         await set_active(engine, "ada", active=False)
+
+
+@pytest.mark.parametrize(("username", "name"), [("a b", "Ada"), ("ada", "\u200b"), ("ada", "Ada\u202e")])
+async def test_a_username_or_name_that_rest_refuses_is_refused_here_too(
+    engine: AsyncEngine, username: str, name: str
+) -> None:
+    with pytest.raises(VeritasError, match="not valid"):
+        await create_account(engine, Role.TEACHER, name, PasswordLogin(username, "a password"), cost=4)

@@ -6,6 +6,7 @@ of them each other. Never deletes an account, because its actions belong to it.
 
 from collections.abc import Mapping
 from typing import Any, Final
+from unicodedata import normalize
 from uuid import UUID
 
 import msgspec
@@ -17,6 +18,7 @@ from db.errors import Conflict, Forbidden, NotFound
 from db.models import SessionEnd, TeacherProfile, User
 from db.queries.accounts import users
 from protocol.roles import Role
+from protocol.text.names import canonical_username
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +53,7 @@ _VIEW: Final = (
     .join(TeacherProfile, (TeacherProfile.user_id == User.id) & (User.role == Role.TEACHER), isouter=True)
 )
 
-_SEARCHED: Final = (User.username, User.full_name, User.email)
+_SEARCHED: Final = (User.full_name, User.email)
 
 
 async def list_accounts(
@@ -65,7 +67,10 @@ async def list_accounts(
     """List accounts by username, after `after`. `like` is part of a username, a name or an e-mail address."""
     conditions = [true() if role is None else User.role == role, true() if after is None else User.username > after]
     if like is not None:
-        conditions.append(or_(*(column.icontains(like, autoescape=True) for column in _SEARCHED)))
+        named = User.username.contains(canonical_username(like), autoescape=True)
+        conditions.append(
+            or_(named, *(column.icontains(normalize("NFC", like), autoescape=True) for column in _SEARCHED))
+        )
     found = await conn.execute(_VIEW.where(*conditions).order_by(User.username).limit(limit))
     return [_view(row) for row in found]
 

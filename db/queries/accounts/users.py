@@ -1,6 +1,7 @@
 """Users: create accounts, and find them for a sign-in.
 
-Usernames and e-mail addresses are stored and searched in lower case. Never sees a password, only its hash.
+Usernames are stored and searched in their canonical form (`protocol.text.names`), e-mail addresses in lower case.
+Never sees a password, only its hash.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from uuid_utils.compat import uuid7
 from db.errors import AlreadyTaken, Conflict, NotFound
 from db.models import SessionEnd, StudentProfile, TeacherProfile, User, UserSession, WsTicket
 from protocol.roles import Role
+from protocol.text.names import canonical_username
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -53,7 +55,7 @@ async def create_user(
     password_hash: str | None = None,
 ) -> Account:
     """Create an account with its profile. Raises Conflict when the username or the e-mail address is taken."""
-    account = Account(uuid7(), username.lower(), name, role)
+    account = Account(uuid7(), canonical_username(username), name, role)
     created = await conn.execute(
         postgresql.insert(User)
         .values(
@@ -77,7 +79,7 @@ async def find_sign_in(conn: AsyncConnection, username: str) -> SignIn | None:
     """Find the active account with this username."""
     found = await conn.execute(
         select(User.id, User.username, User.full_name, User.role, User.password_hash).where(
-            User.username == username.lower(), User.is_active
+            User.username == canonical_username(username), User.is_active
         )
     )
     row = found.one_or_none()
@@ -89,7 +91,7 @@ async def find_sign_in(conn: AsyncConnection, username: str) -> SignIn | None:
 async def set_active(conn: AsyncConnection, username: str, *, active: bool) -> UUID:
     """Activate or deactivate an account. A deactivation ends its sessions for good. Raises NotFound."""
     changed = await conn.execute(
-        update(User).where(User.username == username.lower()).values(is_active=active).returning(User.id)
+        update(User).where(User.username == canonical_username(username)).values(is_active=active).returning(User.id)
     )
     user_id: UUID | None = changed.scalar_one_or_none()
     if user_id is None:
@@ -133,13 +135,13 @@ async def ensure_students(conn: AsyncConnection, students: Sequence[NewStudent])
     if not students:
         return []
     # The same order everywhere, so that two rosters with common students cannot deadlock.
-    ordered = sorted(students, key=lambda student: student.username.lower())
+    ordered = sorted(students, key=lambda student: canonical_username(student.username))
     created = await conn.execute(
         postgresql.insert(User).on_conflict_do_nothing().returning(User.id, User.username),
         [
             {
                 "id": uuid7(),
-                "username": student.username.lower(),
+                "username": canonical_username(student.username),
                 "full_name": student.name,
                 "role": Role.STUDENT,
                 "email": _lower(student.email),
@@ -148,17 +150,23 @@ async def ensure_students(conn: AsyncConnection, students: Sequence[NewStudent])
         ],
     )
     new: dict[str, UUID] = {row.username: row.id for row in created}
-    made = [(new[name], student) for student in ordered if (name := student.username.lower()) in new]
+    made = [(new[name], student) for student in ordered if (name := canonical_username(student.username)) in new]
     taken = await _add_student_profiles(conn, made)
-    known = await _find_students(conn, [student.username.lower() for student in students])
-    missing = [student.username.lower() for student in students if student.username.lower() not in known]
+    known = await _find_students(conn, [canonical_username(student.username) for student in students])
+    missing = [
+        canonical_username(student.username)
+        for student in students
+        if canonical_username(student.username) not in known
+    ]
     if missing or taken:
         others = (await conn.execute(select(User.username).where(User.username.in_(missing)))).scalars().all()
         taken_columns = {name: "username" if name in others else "email" for name in missing}
         taken_columns |= dict.fromkeys(taken, "enrollment_id")
         names = [student.username for student in students]
-        raise AlreadyTaken([(name, taken_columns[name.lower()]) for name in names if name.lower() in taken_columns])
-    return [known[student.username.lower()] for student in students]
+        raise AlreadyTaken(
+            [(name, taken_columns[key]) for name in names if (key := canonical_username(name)) in taken_columns]
+        )
+    return [known[canonical_username(student.username)] for student in students]
 
 
 async def _add_student_profiles(conn: AsyncConnection, students: Sequence[tuple[UUID, NewStudent]]) -> set[str]:
@@ -173,7 +181,7 @@ async def _add_student_profiles(conn: AsyncConnection, students: Sequence[tuple[
         ],
     )
     done = set(added.scalars())
-    return {student.username.lower() for user_id, student in students if user_id not in done}
+    return {canonical_username(student.username) for user_id, student in students if user_id not in done}
 
 
 async def _find_students(conn: AsyncConnection, usernames: Sequence[str]) -> dict[str, Account]:

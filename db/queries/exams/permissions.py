@@ -14,6 +14,7 @@ from db.errors import Conflict, NotFound
 from db.models import Exam, TeacherExamPermission, User
 from db.queries import access
 from protocol.roles import Permission, Role
+from protocol.text.names import canonical_username
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +65,7 @@ async def grant(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: s
     found = await conn.execute(
         select(User.id, User.username, User.full_name, (Exam.creator_id == User.id).label("is_maker"))
         .join(Exam, Exam.id == exam_id)
-        .where(User.username == username.lower(), User.role == Role.TEACHER, User.is_active)
+        .where(User.username == canonical_username(username), User.role == Role.TEACHER, User.is_active)
     )
     teacher = found.one_or_none()
     if teacher is None:
@@ -91,7 +92,7 @@ async def withdraw(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username
         .where(
             TeacherExamPermission.exam_id == exam_id,
             TeacherExamPermission.teacher_id == User.id,
-            User.username == username.lower(),
+            User.username == canonical_username(username),
         )
         .returning(TeacherExamPermission.teacher_id)
     )

@@ -26,7 +26,7 @@ from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
-from hub.rest.http.fields import At, Line, Text, Title
+from hub.rest.http.fields import At, Line, Text, Tidied, Title
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from judgement.policy import Preset, preset, write_policy
 from protocol.console import ExamRow
@@ -37,7 +37,7 @@ Points = Annotated[float, msgspec.Meta(ge=0, le=1_000_000, examples=[50])]
 Version = Annotated[int, msgspec.Meta(ge=0, description="The version you have seen; 409 if it has changed since")]
 
 
-class NewExam(msgspec.Struct, frozen=True, kw_only=True):
+class NewExam(Tidied, frozen=True, kw_only=True):
     """A new exam. It is a draft that no student sees, unless `is_published` is set.
 
     `preset` chooses its rules: for the events of a page only, or of a camera too. Students can start it between
@@ -58,7 +58,7 @@ class NewExam(msgspec.Struct, frozen=True, kw_only=True):
     is_published: bool = False
 
 
-class ExamEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExamEdit(Tidied, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The fields to change, and the version of the exam that you have seen. Fields that are left out stay the same."""
 
     version: Version

@@ -6,24 +6,25 @@ skipped silently.
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from hub.errors import Fault
-from hub.rest.http.fields import Email, Line, Name, Username
+from hub.rest.http.fields import read_email
+from protocol.text.names import InvalidText, canonical_username, read_line, read_name, read_username
 
 ROWS_MAX: Final = 2_000
 
-_COLUMNS: Final[Mapping[str, tuple[Any, str]]] = {
-    "username": (Username, "must have 1 to 64 letters, digits or ._@+-, and begin with a letter or digit"),
-    "name": (Name, "must have 1 to 200 characters"),
-    "email": (Email, "must be an e-mail address"),
-    "enrollment_id": (Line, "must have at most 200 characters"),
-    "cohort": (Line, "must have at most 200 characters"),
+_COLUMNS: Final[Mapping[str, Callable[[str], str]]] = {
+    "username": read_username,
+    "name": read_name,
+    "email": read_email,
+    "enrollment_id": read_line,
+    "cohort": read_line,
 }
-"""The name of each column, the type of its cells, and the message for an invalid cell."""
+"""The name of each column, and what makes the stored form of its cells."""
 
 _REQUIRED: Final = ("username", "name")
 
@@ -96,29 +97,29 @@ def _read_rows(names: Sequence[str], lines: Iterator[tuple[int, list[str]]]) -> 
     for count, (number, cells) in enumerate(lines, 1):
         if count > ROWS_MAX:
             return RosterFile([], [*faults, Fault(path_of(number), f"a file can have at most {ROWS_MAX} students")])
-        row = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
-        own = [Fault(path_of(number, column), message) for column, message in _check_cells(row)]
+        row, wrong = _read_cells(dict(zip(names, cells, strict=False)))
+        own = [Fault(path_of(number, column), message) for column, message in wrong]
         if any(cell.strip() for cell in cells[len(names) :]):
             own.append(Fault(path_of(number), "more cells than the first row"))
-        before = first_at.setdefault(row.get("username", "").lower(), number)
-        if before != number and row["username"]:
+        before = first_at.setdefault(canonical_username(row.get("username", "")), number)
+        if before != number and row.get("username"):
             own.append(Fault(path_of(number, "username"), f"already used in row {before}"))
         faults += own
         if not own:
-            rows.append(CsvRow(number=number, **{name: cell for name, cell in row.items() if cell}))
+            rows.append(CsvRow(number=number, **row))
     if not rows and not faults:
         faults.append(Fault("file", "no students found"))
     return RosterFile(rows, faults)
 
 
-def _check_cells(row: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for column in _REQUIRED:
-        if not row.get(column):
-            yield column, "required"
-    for column, cell in row.items():
-        shape, message = _COLUMNS[column]
-        if cell:
+def _read_cells(cells: Mapping[str, str]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Return the stored form of each cell that is not empty, and the columns with a fault."""
+    row: dict[str, str] = {}
+    wrong = [(column, "required") for column in _REQUIRED if not cells.get(column, "").strip()]
+    for column, cell in cells.items():
+        if cell.strip():
             try:
-                msgspec.convert(cell, shape)
-            except msgspec.ValidationError:
-                yield column, message
+                row[column] = _COLUMNS[column](cell.strip())
+            except InvalidText as error:
+                wrong.append((column, str(error)))
+    return row, wrong

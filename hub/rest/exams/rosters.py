@@ -29,7 +29,7 @@ from hub.auth.tickets import draw_code, hash_code
 from hub.errors import Expired, Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.exams.roster_csv import ROWS_MAX, path_of, read_csv
 from hub.rest.http.audit import AnyRequest, record_action
-from hub.rest.http.fields import Email, Line, Name, Username
+from hub.rest.http.fields import Email, Line, Name, Tidied, Username
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.console import StudentRow
 from protocol.roles import Permission, Role
@@ -37,7 +37,7 @@ from protocol.roles import Permission, Role
 CSV: Final = "text/csv"
 
 
-class Entrant(msgspec.Struct, frozen=True, kw_only=True):
+class Entrant(Tidied, frozen=True, kw_only=True):
     """A student for the roster. If there is no account with this username, it is created."""
 
     username: Username

@@ -104,7 +104,7 @@ async def test_only_the_given_fields_of_an_account_change(admin: Caller, users: 
             select(AuditLog.details).where(AuditLog.action == "change_account").order_by(AuditLog.id)
         )
     assert list(found.scalars())[1:] == [
-        {"name": "Grace H", "email": "G@x.example", "can_create_exams": "False"},
+        {"name": "Grace H", "email": "g@x.example", "can_create_exams": "False"},
         {"email": "None"},
         {"password": "changed"},
     ]

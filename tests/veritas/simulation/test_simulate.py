@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import ExamAttempt
 from db.queries import verify
 from db.settings import DatabaseSettings
+from protocol.roles import Role
 from tests.veritas.hubs import LOGIN, run_hub
-from veritas.accounts import PasswordLogin
+from veritas.accounts import PasswordLogin, create_account
 from veritas.errors import VeritasError
-from veritas.rest import Rest, RestError
+from veritas.rest import RestError
 from veritas.simulation import simulate
 from veritas.simulation.exam_run import Options
 from veritas.simulation.report import RunReport
@@ -79,9 +80,7 @@ async def test_a_wrong_password_is_one_line(database: DatabaseSettings, engine: 
 
 async def test_a_student_cannot_run_a_simulation(database: DatabaseSettings, engine: AsyncEngine, out: Console) -> None:
     async with run_hub(database, engine) as addresses:
-        async with Rest(addresses.base_url) as rest:
-            body = {"username": "ada", "password": "correct horse 8", "name": "Ada"}
-            await rest.post("/auth/register", body, dict)
+        await create_account(engine, Role.STUDENT, "Ada", PasswordLogin("ada", "correct horse 8"), cost=4)
         with pytest.raises(VeritasError, match="403"):
             await simulate.run(
                 addresses.base_url, PasswordLogin("ada", "correct horse 8"), Options(students=1, seconds=1), out=out

@@ -3,6 +3,7 @@
 /** The fields to change. After a deactivation, a new password or a new role, the user must sign in again. */
 export interface AccountEdit {
   is_active?: boolean;
+  /** One line with a visible character; stored in NFC, without blank ends */
   name?: string;
   email?: string | null;
   role?: Role;
@@ -186,11 +187,14 @@ export interface EnrolmentView {
 
 /** A student for the roster. If there is no account with this username, it is created. */
 export interface Entrant {
-  /** Letters, digits and ._@+-; case does not matter */
+  /** At most 64 letters or digits of any script, and ' . _ @ + - \ ! # $ & ~; begins with a letter, a digit or _; case does not matter */
   username: string;
+  /** One line with a visible character; stored in NFC, without blank ends */
   name: string;
   email?: string | null;
+  /** One line */
   enrollment_id?: string | null;
+  /** One line */
   cohort?: string | null;
 }
 
@@ -206,9 +210,12 @@ export interface EventCount {
 export interface ExamEdit {
   /** The version you have seen; 409 if it has changed since */
   version: number;
+  /** One line with a visible character; stored in NFC, without blank ends */
   title?: string;
   duration_minutes?: number;
+  /** One line */
   subject?: string;
+  /** One line */
   topic?: string;
   /** Any text without NUL */
   description?: string;
@@ -508,7 +515,7 @@ export interface Limits {
 
 /** A sign-in by password. */
 export interface Login {
-  /** Letters, digits and ._@+-; case does not matter */
+  /** At most 64 letters or digits of any script, and ' . _ @ + - \ ! # $ & ~; begins with a letter, a digit or _; case does not matter */
   username: string;
   password: string;
 }
@@ -547,8 +554,9 @@ export interface Monitoring {
 
 /** A new account. A student without a password signs in with exam codes; other roles need a password. */
 export interface NewAccount {
-  /** Letters, digits and ._@+-; case does not matter */
+  /** At most 64 letters or digits of any script, and ' . _ @ + - \ ! # $ & ~; begins with a letter, a digit or _; case does not matter */
   username: string;
+  /** One line with a visible character; stored in NFC, without blank ends */
   name: string;
   role: Role;
   email?: string | null;
@@ -559,10 +567,13 @@ export interface NewAccount {
 
 /** A new exam. It is a draft that no student sees, unless `is_published` is set. `preset` chooses its rules: for the events of a page only, or of a camera too. Students can start it between `opens_at` and `closes_at`. */
 export interface NewExam {
+  /** One line with a visible character; stored in NFC, without blank ends */
   title: string;
   duration_minutes: number;
   preset?: Preset;
+  /** One line */
   subject?: string;
+  /** One line */
   topic?: string;
   /** Any text without NUL */
   description?: string;
@@ -853,10 +864,11 @@ export interface Refresh {
 
 /** The registration of a student. */
 export interface Register {
-  /** Letters, digits and ._@+-; case does not matter */
+  /** At most 64 letters or digits of any script, and ' . _ @ + - \ ! # $ & ~; begins with a letter, a digit or _; case does not matter */
   username: string;
   /** 8 characters to 72 bytes */
   password: string;
+  /** One line with a visible character; stored in NFC, without blank ends */
   name: string;
   email?: string | null;
 }

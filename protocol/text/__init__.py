@@ -1,0 +1,1 @@
+"""Texts that users type, such as names."""
