@@ -18,7 +18,7 @@ MISSING = (
     if is_built()
     else "the pages are not built (make web)"
 )
-collect_ignore_glob = [] if MISSING is None else ["test_*.py"]
+collect_ignore_glob = [] if MISSING is None else ["test_*.py", "*/test_*.py"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -64,6 +64,30 @@ test("a running attempt opens the exam with the SDK, an ended one its result", a
   expect(sdk.deliverStored).toHaveBeenCalledOnce();
 });
 
+test("going back keeps a running exam open, and the student can leave it for now", async () => {
+  api.get.mockImplementation(async (path: string) => (path === "/student/exams" ? [] : makeAttempt()));
+  go("/exam?attempt=attempt");
+  const root = mount(<App />);
+  await vi.waitFor(() => expect(text(root)).toContain("Question 1"));
+  const back = () =>
+    update(() => {
+      history.replaceState(null, "", "/exam?exam=exam");
+      window.dispatchEvent(new Event("popstate"));
+    });
+  await vi.waitFor(() => {
+    back();
+    expect(root.querySelector("dialog[open]")?.textContent).toContain("You are still in your exam");
+  });
+  expect(text(root)).toContain("Question 1");
+  await vi.waitFor(() => expect(location.search).toBe("?attempt=attempt"), { timeout: 10_000 });
+  click(root, "Stay in the exam");
+  expect(root.querySelector("dialog[open]")).toBeNull();
+  back();
+  click(root, "Leave for now");
+  await vi.waitFor(() => expect(text(root)).toContain("You have no exams"));
+  expect(location.search).toBe("");
+});
+
 test("signing out returns to the list", async () => {
   api.get.mockResolvedValue([]);
   go("/exam?exam=exam");

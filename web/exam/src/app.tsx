@@ -19,7 +19,8 @@ export function App(): JSX.Element {
   const session = useSignal<ExamSession | null>(null);
   const state = login.state.value;
   const running = session.value;
-  if (running !== null && running.attempt.value.attempt_id === attemptId.value) {
+  // Going back must not close an exam that is running.
+  if (running !== null && (running.attempt.value.attempt_id === attemptId.value || !running.isOver.value)) {
     return <RunningAttempt session={running} onLeave={() => (session.value = null)} />;
   }
   if (state === "unknown") {

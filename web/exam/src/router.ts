@@ -12,5 +12,6 @@ export const attemptId = parameter("attempt");
 export const attemptPath = (attempt: string): string => `/exam?attempt=${encodeURIComponent(attempt)}`;
 
 export const toList = (): void => go("/exam");
-export const toNotice = (exam: string): void => go(`/exam?exam=${encodeURIComponent(exam)}`);
+export const toNotice = (exam: string, how: { replace?: boolean } = {}): void =>
+  go(`/exam?exam=${encodeURIComponent(exam)}`, how);
 export const toAttempt = (attempt: string, how: { replace?: boolean } = {}): void => go(attemptPath(attempt), how);

@@ -123,6 +123,13 @@ export const examTexts = {
   next: "Next",
 } as const;
 
+export const stayTexts = {
+  heading: "You are still in your exam",
+  help: "Going back does not end the exam, and your answers are kept. You can leave it for now and continue later. The clock keeps running while you are away, and leaving is recorded.",
+  stay: "Stay in the exam",
+  leave: "Leave for now",
+} as const;
+
 export const answerTexts = {
   chooseOne: "Choose one",
   chooseAll: "Choose all that apply",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatAgo, formatLeft, formatSpan, ServerClock } from "./time.ts";
+import { formatAgo, formatLeft, formatMoment, formatSpan, momentFormat, ServerClock, timeZone } from "./time.ts";
 
 test("the clock starts with the first reading, and continues with the monotonic clock", () => {
   let steady = 1_000;
@@ -59,4 +59,23 @@ test.each([
   [5_400_000, "1 h 30 min"],
 ])("%i ms are shown as %s", (ms, text) => {
   expect(formatSpan(ms)).toBe(text);
+});
+
+test("a moment is shown with its time zone", () => {
+  const zone = new Intl.DateTimeFormat(undefined, { timeZoneName: "short" })
+    .formatToParts(0)
+    .find(({ type }) => type === "timeZoneName");
+  expect(formatMoment(0)).toContain(zone?.value);
+  expect(timeZone()).toBe(Intl.DateTimeFormat().resolvedOptions().timeZone);
+});
+
+test("the two moments of a repeated hour are shown differently", () => {
+  const format = momentFormat("en-GB", "Europe/Berlin");
+  const [summer, winter] = [Date.UTC(2026, 9, 25, 0, 30), Date.UTC(2026, 9, 25, 1, 30)].map((at) => format.format(at));
+  expect([summer, winter]).toEqual(["25 Oct 2026, 02:30 CEST", "25 Oct 2026, 02:30 CET"]);
+});
+
+test("the hour that summer time skips has no moment: the time after it is shown", () => {
+  const format = momentFormat("en-US", "Europe/Berlin");
+  expect(format.format(Date.UTC(2026, 2, 29, 1, 30))).toMatch(/Mar 29, 2026, 3:30\sAM GMT\+2/);
 });

@@ -68,7 +68,25 @@ export function formatSpan(ms: number): string {
 }
 
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** Return a format for times that must not be mistaken: with the zone, which also tells the two of a repeated hour apart. */
+export function momentFormat(locale?: string, timeZone?: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat(locale, {
+    year: "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "numeric",
+    minute: "2-digit",
+    timeZoneName: "short",
+    timeZone,
+  });
+}
+const moment = momentFormat();
 const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 export const formatDateTime = (at: number): string => dateTime.format(at);
 export const formatTime = (at: number): string => timeOfDay.format(at);
+/** Format a time with its zone, such as an opening or a deadline. */
+export const formatMoment = (at: number): string => moment.format(at);
+/** Return the name of this device's time zone, as in Europe/Berlin. */
+export const timeZone = (): string => moment.resolvedOptions().timeZone;

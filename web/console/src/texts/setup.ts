@@ -38,6 +38,8 @@ export const EXAM_FORM = {
   opensHelp: "Leave empty to open when you publish.",
   closes: "Closes",
   closesHelp: "Leave empty to keep it open.",
+  inZone: (zone: string) => `In your time zone, ${zone}.`,
+  understood: (time: string, zone: string) => `That is ${time} (${zone}).`,
   instructions: "Instructions",
   monitoring: "Monitoring",
   browser: "Browser only",

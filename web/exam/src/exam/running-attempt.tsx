@@ -9,6 +9,8 @@ import type { ExamSession } from "../session/session.ts";
 import { texts } from "../texts.ts";
 import { ExamBar } from "./bar/exam-bar.tsx";
 import { ExamView } from "./exam-view.tsx";
+import { StayDialog } from "./stay-dialog.tsx";
+import { useStay } from "./use-stay.ts";
 
 export function RunningAttempt({ session, onLeave }: { session: ExamSession; onLeave: () => void }): JSX.Element {
   const { isOver } = session;
@@ -17,12 +19,14 @@ export function RunningAttempt({ session, onLeave }: { session: ExamSession; onL
     session.finish();
     if (document.fullscreenElement) void document.exitFullscreen().catch(() => undefined);
   }, [isOver.value]);
+  const href = attemptPath(session.attempt.value.attempt_id);
+  const hasGoneBack = useStay(href, !isOver.value);
+  const leave = () => {
+    session.leave();
+    onLeave();
+    toList();
+  };
   if (isOver.value && session.handingIn.value === "no") {
-    const leave = () => {
-      session.leave();
-      onLeave();
-      toList();
-    };
     return (
       <Frame isSignedIn>
         <ResultView
@@ -34,10 +38,10 @@ export function RunningAttempt({ session, onLeave }: { session: ExamSession; onL
       </Frame>
     );
   }
-  const href = attemptPath(session.attempt.value.attempt_id);
   return (
     <Shell brand={{ href, name: texts.brand }} end={<ExamBar session={session} />}>
       <ExamView session={session} />
+      <StayDialog open={hasGoneBack.value} onStay={() => (hasGoneBack.value = false)} onLeave={leave} />
     </Shell>
   );
 }

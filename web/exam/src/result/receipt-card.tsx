@@ -1,5 +1,5 @@
 // The receipt of a submission, to print or save.
-import { formatDateTime } from "@veritas/shared/time.ts";
+import { formatMoment } from "@veritas/shared/time.ts";
 import { Button } from "@veritas/shared/ui/index.ts";
 import type { JSX } from "preact";
 import type { AttemptView, Receipt } from "../types.ts";
@@ -20,7 +20,7 @@ export function ReceiptCard({ receipt, attempt }: { receipt: Receipt; attempt: A
         <dt>{texts.exam}</dt>
         <dd>{attempt.exam.title}</dd>
         <dt>{texts.received}</dt>
-        <dd>{formatDateTime(receipt.submitted_at)}</dd>
+        <dd>{formatMoment(receipt.submitted_at)}</dd>
         <dt>{texts.answers}</dt>
         <dd class="v-number">{receipt.answers}</dd>
         <dt>{texts.events}</dt>

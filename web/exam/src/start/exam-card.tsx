@@ -1,5 +1,5 @@
 // One exam of the list: its state, its dates, and the button for what the student can do now.
-import { formatDateTime, formatSpan } from "@veritas/shared/time.ts";
+import { formatMoment, formatSpan } from "@veritas/shared/time.ts";
 import { Badge, Button } from "@veritas/shared/ui/index.ts";
 import type { JSX } from "preact";
 import { toAttempt, toNotice } from "../router.ts";
@@ -24,9 +24,9 @@ export function ExamCard({ exam }: { exam: Enrolment }): JSX.Element {
 
 function Dates({ exam }: { exam: Enrolment }): JSX.Element | null {
   const { state, opens_at, closes_at, attempt } = exam;
-  if (state === "upcoming" && opens_at !== null) return <p>{texts.opens(formatDateTime(opens_at))}</p>;
-  if (state === "open" && closes_at !== null) return <p>{texts.startUntil(formatDateTime(closes_at))}</p>;
-  if (state === "running" && attempt?.deadline) return <p>{texts.ends(formatDateTime(attempt.deadline))}</p>;
+  if (state === "upcoming" && opens_at !== null) return <p>{texts.opens(formatMoment(opens_at))}</p>;
+  if (state === "open" && closes_at !== null) return <p>{texts.startUntil(formatMoment(closes_at))}</p>;
+  if (state === "running" && attempt?.deadline) return <p>{texts.ends(formatMoment(attempt.deadline))}</p>;
   return null;
 }
 

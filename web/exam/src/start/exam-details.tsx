@@ -1,5 +1,5 @@
 // Subject, duration and dates of an exam.
-import { formatDateTime, formatSpan } from "@veritas/shared/time.ts";
+import { formatMoment, formatSpan } from "@veritas/shared/time.ts";
 import type { JSX } from "preact";
 import { noticeTexts as texts } from "../texts.ts";
 import type { Enrolment } from "../types.ts";
@@ -18,13 +18,13 @@ export function ExamDetails({ exam }: { exam: Enrolment }): JSX.Element {
       {exam.closes_at !== null && (
         <>
           <dt>{texts.closes}</dt>
-          <dd>{formatDateTime(exam.closes_at)}</dd>
+          <dd>{formatMoment(exam.closes_at)}</dd>
         </>
       )}
       {exam.attempt?.deadline && (
         <>
           <dt>{texts.yourTimeEnds}</dt>
-          <dd>{formatDateTime(exam.attempt.deadline)}</dd>
+          <dd>{formatMoment(exam.attempt.deadline)}</dd>
         </>
       )}
     </dl>

@@ -17,7 +17,7 @@ export function ExamList(): JSX.Element {
     const only = value?.length === 1 ? value[0] : undefined;
     if (only === undefined || login.examId.value !== only.exam_id) return;
     if (only.state === "done" && only.attempt) toAttempt(only.attempt.attempt_id, { replace: true });
-    else if (only.state === "open" || only.state === "running") toNotice(only.exam_id);
+    else if (only.state === "open" || only.state === "running") toNotice(only.exam_id, { replace: true });
   }, [value]);
   return (
     <div class="v-stack x-column">

@@ -2,10 +2,11 @@
 // after a click.
 import { Button } from "@veritas/shared/ui/index.ts";
 import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
 import { Heading } from "../parts/heading.tsx";
 import { Loading } from "../parts/loading.tsx";
 import { useLoad } from "../parts/use-load.ts";
-import { toList } from "../router.ts";
+import { toAttempt, toList } from "../router.ts";
 import { texts as pageTexts, noticeTexts as texts } from "../texts.ts";
 import { loadEnrolments } from "./enrolments.ts";
 import { ExamDetails } from "./exam-details.tsx";
@@ -15,6 +16,11 @@ import { StartForm } from "./start-form.tsx";
 export function NoticeView({ exam }: { exam: string }): JSX.Element {
   const { value, error, again } = useLoad(loadEnrolments, exam);
   const found = value?.find((enrolment) => enrolment.exam_id === exam);
+  const done = found?.state === "done" ? found.attempt?.attempt_id : undefined;
+  useEffect(() => {
+    // Going back from the result leads here.
+    if (done !== undefined) toAttempt(done, { replace: true });
+  }, [done]);
   if (value === null) return <Loading error={error} again={again} label={pageTexts.loading.exam} />;
   if (found === undefined || (found.state !== "open" && found.state !== "running")) return <Unavailable />;
   return (

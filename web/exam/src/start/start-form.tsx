@@ -21,7 +21,8 @@ export function StartForm({ exam }: { exam: Enrolment }): JSX.Element {
     isBusy.value = true;
     error.value = null;
     startExam(exam)
-      .then((started) => toAttempt(started.attempt_id, { replace: true }))
+      // The notice stays below it in the history: going back then stays on this page, which keeps the exam open.
+      .then((started) => toAttempt(started.attempt_id))
       .catch((reason: unknown) => (error.value = reason))
       .finally(() => (isBusy.value = false));
   };

@@ -63,8 +63,10 @@ describe("the list", () => {
 
   test("of a sign-in with a code leads straight to its exam", async () => {
     login.examId.value = "exam";
+    const entries = history.length;
     await show({ state: "open" });
     await vi.waitFor(() => expect(location.search).toBe("?exam=exam"));
+    expect(history.length).toBe(entries);
   });
 
   test("that cannot be loaded can be loaded again", async () => {
@@ -114,6 +116,13 @@ describe("the notice", () => {
     click(root, "Continue exam");
     await vi.waitFor(() => expect(root.querySelector('[role="alert"]')?.textContent).toBe("The exam has closed."));
     expect(button(root, "Continue exam").getAttribute("aria-busy")).toBeNull();
+  });
+
+  test("of an exam that is handed in leads to its result, in the same entry of the history", async () => {
+    const entries = history.length;
+    await show({ state: "done", attempt: { attempt_id: "x", deadline: null } });
+    await vi.waitFor(() => expect(location.search).toBe("?attempt=x"));
+    expect(history.length).toBe(entries);
   });
 
   test("of an exam that is not open says so", async () => {

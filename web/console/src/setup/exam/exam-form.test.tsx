@@ -1,4 +1,5 @@
 import { Problem } from "@veritas/shared/api.ts";
+import { formatMoment, timeZone } from "@veritas/shared/time.ts";
 import { expect, it } from "vitest";
 import { mount, settle } from "../../testing/mount.tsx";
 import { ExamForm } from "./exam-form.tsx";
@@ -26,6 +27,15 @@ it("submits what was typed", async () => {
     description: "Good luck.",
     preset: "camera",
   });
+  page.unmount();
+});
+
+it("names the time zone, and the time as it was understood", async () => {
+  const page = await mount(<ExamForm start={NEW_EXAM} isNew submit="Create draft" onSubmit={async () => {}} />);
+  expect(page.host.textContent).toContain(`In your time zone, ${timeZone()}.`);
+  await page.type("Closes", "2026-12-01T09:00");
+  const at = fromLocal("2026-12-01T09:00") ?? 0;
+  expect(page.host.textContent).toContain(`That is ${formatMoment(at)} (${timeZone()}).`);
   page.unmount();
 });
 

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
+import { formatMoment, timeZone } from "@veritas/shared/time.ts";
 import { Button, Check, Field } from "@veritas/shared/ui/index.ts";
 import { useFormAction } from "../../rest/action.ts";
 import { EXAM_FORM } from "../../texts/setup.ts";
@@ -152,14 +153,17 @@ interface TimeFieldProps extends GroupProps {
 }
 
 function TimeField({ fields, errors, readOnly, set, name, label, help }: TimeFieldProps): JSX.Element {
+  const at = fields[name];
+  // An hour that the change to summer time skips, or that comes twice, is named as it was understood.
+  const understood = at === null ? EXAM_FORM.inZone(timeZone()) : EXAM_FORM.understood(formatMoment(at), timeZone());
   return (
-    <Field label={label} help={help} error={errors.get(name)}>
+    <Field label={label} help={`${help} ${understood}`} error={errors.get(name)}>
       {(control) => (
         <input
           {...control}
           type="datetime-local"
           readOnly={readOnly}
-          value={toLocal(fields[name])}
+          value={toLocal(at)}
           onChange={(event) => set({ [name]: fromLocal(event.currentTarget.value) })}
         />
       )}

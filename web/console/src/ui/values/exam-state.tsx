@@ -1,7 +1,7 @@
 /** The state of an exam as a badge: in progress, draft, opens later, closed or open. */
 
 import type { JSX } from "preact";
-import { formatDateTime } from "@veritas/shared/time.ts";
+import { formatMoment } from "@veritas/shared/time.ts";
 import { Badge } from "@veritas/shared/ui/index.ts";
 import type { ExamView } from "../../rest/types.ts";
 import { now } from "../../state.ts";
@@ -19,7 +19,7 @@ export function ExamState({ exam }: ExamStateProps): JSX.Element {
   }
   if (!exam.is_published) return <Badge>{EXAMS.draft}</Badge>;
   if (exam.opens_at !== null && exam.opens_at > now.value) {
-    return <Badge tone="info">{EXAMS.opens(formatDateTime(exam.opens_at))}</Badge>;
+    return <Badge tone="info">{EXAMS.opens(formatMoment(exam.opens_at))}</Badge>;
   }
   if (exam.closes_at !== null && exam.closes_at <= now.value) return <Badge>{EXAMS.closed}</Badge>;
   return <Badge tone="accent">{EXAMS.open}</Badge>;
