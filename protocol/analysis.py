@@ -58,15 +58,19 @@ class IntegrityStatus(StrEnum):
 
 
 class Observed(msgspec.Struct, frozen=True):
-    """The times at which an attempt ran and a client was connected. All times in ms, by PostgreSQL's clock.
+    """When an attempt ran, and when it was observed. All times in ms, by PostgreSQL's clock.
 
-    `ended_ms` is None while the attempt runs. An open connection ends with None.
+    `ended_ms` is None while the attempt runs. `connected` are its connections; an open one ends with None. `seen` are
+    the spans in which events arrived, in order; None for an attempt of an older version, which has only connections.
+    `unobserved` are spans that do not count although events arrived.
     """
 
     started_ms: int
     ended_ms: int | None
     now_ms: int
-    connected: tuple[tuple[int, int | None], ...]
+    connected: tuple[tuple[int, int | None], ...] = ()
+    seen: tuple[tuple[int, int], ...] | None = None
+    unobserved: tuple[tuple[int, int], ...] = ()
 
 
 class Score(msgspec.Struct, frozen=True):

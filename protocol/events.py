@@ -49,7 +49,7 @@ SERVER_EVENTS = {
     "attempt_started": "the attempt began",
     "connection_opened": "a client connected: generation, stream",
     "connection_lost": "a client's connection ended: cause, generation",
-    "heartbeat_missed": "the client has been disconnected for 25 s: since",
+    "heartbeat_missed": "no event has arrived for 25 s: since, connected",
     "heartbeat_resumed": "the client is back: silent_ms",
     "cohort_outage": "many clients of one exam lost their connection together: group, lost, of",
     "late_from": "events of this stream from `seq` on arrived after the end of the attempt: stream, seq",
@@ -57,7 +57,9 @@ SERVER_EVENTS = {
     "answer_submitted": "an answer sent with the submission: item, value",
     "submitted": "the attempt was submitted by the student, or at the deadline by the server: by",
     "ended": "an invigilator ended the attempt: reason, by",
+    "stream_abandoned": "another queue took over before this stream was closed: stream, seq",
     "altered_resend": "events were sent again with different content: stream, seqs",
+    "clock_mismatch": "the client's clock did not run as the server's: stream, from, to, kind",
 }
 """Event types that servers append to an attempt's system stream."""
 

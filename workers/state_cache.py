@@ -13,8 +13,11 @@ import msgspec
 from db.queries.evaluation.checkpoints import Checkpoint
 from db.queries.evaluation.cursors import Advance, Cursor
 from db.queries.evaluation.flags import NewFlag
+from db.queries.events.system_events import ServerEvent
 from judgement.engine import Engine, Finding, State
 from judgement.errors import StateError
+from judgement.observation.clock import ClockBreach
+from judgement.observation.observation import Observation, observe
 from judgement.policy import read_policy
 from judgement.rules import RULEBOOKS, Rulebook
 from protocol.events import StoredEvent
@@ -25,6 +28,8 @@ POLICIES_KEPT: Final = 1_000
 CHECKPOINT_EVENTS: Final = 256
 CHECKPOINT_MS: Final = 10_000
 """A state is stored when it is this many events ahead of the stored one, or when the stored one is this old."""
+
+_decode_observation: Final = msgspec.json.Decoder(Observation).decode
 
 Positions = tuple[tuple[UUID, int], ...]
 """The last folded sequence number of each stream that has one, in the order of the streams."""
@@ -37,6 +42,8 @@ class Fold(msgspec.Struct, frozen=True):
     flags: list[NewFlag]
     state: State
     positions: Positions
+    breaches: list[ClockBreach] = []
+    """Clock faults that these events show, to be recorded with them."""
 
 
 class Folder:
@@ -68,13 +75,22 @@ class Folder:
         if isinstance(state, Checkpoint):
             state = _refold(cursor, engine, state)
         found = [finding for event in events for finding in engine.step(state, event)]
+        observation = read_observation(cursor)
+        breaches = [] if observation is None else _observe_all(observation, events)
         # If events had to be read again, another worker folds this attempt too: store a state so that it reads fewer.
         is_due = isinstance(start, Checkpoint) or self._is_due(cursor, len(events))
         return Fold(
-            advance=Advance(cursor, events, engine.encode(state) if is_due else None),
+            advance=Advance(
+                cursor,
+                events,
+                engine.encode(state) if is_due else None,
+                None if observation is None else msgspec.json.encode(observation),
+                None if observation is None else observation.last_ms,
+            ),
             flags=[make_flag(finding, cursor.attempt_id, cursor.policy_version) for finding in found],
             state=state,
             positions=_positions(cursor, events),
+            breaches=breaches,
         )
 
     def keep(self, fold: Fold) -> None:
@@ -99,6 +115,20 @@ class Folder:
             if len(self._engines) > POLICIES_KEPT:
                 self._engines.popitem(last=False)
         return engine
+
+
+def read_observation(cursor: Cursor) -> Observation | None:
+    """Read what was observed up to a cursor. None if an older version has folded events of this attempt."""
+    if cursor.facts == 0:
+        return Observation()
+    if cursor.observed is None:
+        return None
+    observation = _decode_observation(cursor.observed)
+    return observation if observation.events == cursor.facts else None
+
+
+def _observe_all(observation: Observation, events: Sequence[StoredEvent]) -> list[ClockBreach]:
+    return [breach for event in events if (breach := observe(observation, event)) is not None]
 
 
 def _refold(cursor: Cursor, engine: Engine, checkpoint: Checkpoint) -> State:
@@ -132,3 +162,9 @@ def make_flag(finding: Finding, attempt_id: UUID, policy_version: int) -> NewFla
         numbers=finding.numbers,
         cited=finding.cited,
     )
+
+
+def clock_mismatch(breach: ClockBreach) -> ServerEvent:
+    """Make the event of a clock fault. It is stored in the transaction that has folded what shows it, so only once."""
+    data = {"stream": str(breach.stream_id), "from": breach.from_ms, "to": breach.to_ms, "kind": str(breach.kind)}
+    return ServerEvent("clock_mismatch", data)

@@ -64,7 +64,9 @@ class AnalysisCursor(Base):
 
     `positions` maps stream ids to the last folded number. `fold_order` lists runs `[stream, from, to]` in the order in
     which they were folded; a replay follows it. `facts` counts the folded events. `state` is a checkpoint: the state of
-    the rules after the first `checkpoint_facts` of them.
+    the rules after the first `checkpoint_facts` of them. `observed` is what was observed after `facts` events, and
+    `last_event_at` when the newest event of a client arrived; both are null for an attempt that an older version has
+    begun to fold, whose coverage is measured by its connections.
     """
 
     __tablename__ = "analysis_cursors"
@@ -76,6 +78,8 @@ class AnalysisCursor(Base):
     checkpoint_facts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     checkpointed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     folded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    observed: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    last_event_at: Mapped[datetime | None]
     # The last column: most folds do not change it, and PostgreSQL's log then leaves it out.
     state: Mapped[bytes] = mapped_column(server_default=text("''"))
 

@@ -5,7 +5,7 @@ reviewers are taken as stored. Never writes, and never decides which of two diff
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,7 @@ from db.queries.events import partitions
 from db.queries.verify import SHOWN, Breach
 from judgement.engine import Engine
 from judgement.errors import JudgementError
+from judgement.observation.observation import Observation, observe
 from judgement.policy import Policy, read_policy
 from judgement.rules import RULEBOOKS, Rulebook
 from judgement.score.coverage import measure_coverage
@@ -27,7 +28,7 @@ from judgement.score.scoring import compute_integrity
 from protocol.analysis import Observed
 from protocol.events import StoredEvent
 from protocol.flags import CountedFlag
-from workers.state_cache import make_flag
+from workers.state_cache import clock_mismatch, make_flag
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -80,6 +81,9 @@ class Replay:
         self._state = self._engine.begin()
         self._last: dict[UUID, int] = {}
         self._events = 0
+        self._observation = Observation()
+        self._breaches: list[dict[str, Any]] = []
+        self._recorded: list[dict[str, Any]] = []
         self._raised: dict[tuple[str, int, str], NewFlag] = {}
 
     def step(self, event: StoredEvent) -> None:
@@ -97,6 +101,10 @@ class Replay:
             return
         self._last[event.stream_id] = event.seq
         self._events += 1
+        if event.type == "clock_mismatch":
+            self._recorded.append(msgspec.json.decode(event.data))
+        if (breach := observe(self._observation, event)) is not None:
+            self._breaches.append(clock_mismatch(breach).data)
         for finding in self._engine.step(self._state, event):
             flag = make_flag(finding, self.folded.attempt_id, self.folded.policy_version)
             self._raised.setdefault(_identity(flag), flag)
@@ -112,6 +120,21 @@ class Replay:
         if self._events != self.folded.facts:
             return f"the fold order has {self._events} events, the cursor counts {self.folded.facts}"
         return None
+
+    def find_other_times(self) -> list[str]:
+        """Describe how the stored observation differs from the one that follows from the events.
+
+        An attempt that an older version began to fold has none. The newest fault may not be folded as an event yet.
+        """
+        stored = self.folded.observed
+        if stored is None or stored.get("events") != self.folded.facts:
+            return []
+        found = []
+        if msgspec.convert(stored, Observation) != self._observation:
+            found.append("the observed times differ from those that follow from the events")
+        if self._recorded != self._breaches[: len(self._recorded)]:
+            found.append(f"clock faults are {self._recorded!r}, but {self._breaches!r} follow from the events")
+        return found
 
     def find_differences(self, stored: Sequence[NewFlag]) -> list[str]:
         """Describe how the stored flags differ from those that follow from the events."""
@@ -176,6 +199,8 @@ async def _check(
     for replay in replays:
         fault = replay.find_order_fault()
         _add(found.order, replay.folded, [] if fault is None else [fault])
+        if fault is None:
+            _add(found.coverages, replay.folded, replay.find_other_times())
         of_attempt = raised[replay.folded.attempt_id]
         _add(found.flags, replay.folded, of_attempt.unreadable)
         if fault is None and not of_attempt.unreadable:
@@ -253,7 +278,7 @@ def _compare_coverage(folded: Folded, observed: Observed) -> list[str]:
     follows_now = measure_coverage(observed)
     if not folded.is_concluded or folded.coverage == follows_now:
         return []
-    return [f"coverage is {folded.coverage!r}, but {follows_now!r} follows from the connections"]
+    return [f"coverage is {folded.coverage!r}, but {follows_now!r} follows from what was observed"]
 
 
 def _add(breaches: list[Breach], folded: Folded, what: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from db.notify import Notifier
 from db.queries.evaluation import checkpoints, cursors, flags, scores, worklist
 from db.queries.evaluation.checkpoints import Checkpoint
 from db.queries.evaluation.cursors import Cursor, NextEvents
+from db.queries.events.system_events import append_to_each
 from db.unit import Unit, change
 from judgement.engine import State
 from judgement.rules import RULEBOOKS, Rulebook
@@ -30,7 +31,7 @@ from protocol.console import FlagRow
 from protocol.jobs import ATTEMPTS_PER_JOB, Evaluate
 from workers import metrics
 from workers.quarantine import Quarantine, blames_data
-from workers.state_cache import CHECKPOINT_EVENTS, Fold, Folder
+from workers.state_cache import CHECKPOINT_EVENTS, Fold, Folder, clock_mismatch
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,8 @@ BUSY_CHECKS: Final = 25
 TAIL_S: Final = 3.0
 """A client delivers its queue after the end in several parts. Each part postpones the next analysis by this time."""
 
-CONNECTION_EVENTS: Final = frozenset({"connection_opened", "connection_lost"})
+COVERAGE_EVENTS: Final = frozenset({"connection_opened", "connection_lost", "events_lost", "stream_abandoned"})
+"""Events with which the coverage may change at once."""
 
 FOLDS: Final = 2
 """How often one job folds an attempt completely. Later events have another job, and other attempts are waiting."""
@@ -208,6 +210,7 @@ async def _store(unit: Unit, folds: Sequence[Fold], score: scores.ComputeScore) 
     await cursors.store_cursors(conn, [fold.advance for fold in folds])
     raised = await flags.raise_flags(conn, [flag for fold in folds for flag in fold.flags])
     exams = {fold.advance.cursor.attempt_id: fold.advance.cursor.exam_id for fold in folds}
+    breaches = {fold.advance.cursor.attempt_id: [clock_mismatch(each) for each in fold.breaches] for fold in folds}
     for flag in raised:
         unit.feed(exams[flag.attempt_id], [flag])
     first_folds = {fold.advance.cursor.attempt_id for fold in folds if fold.advance.cursor.facts == 0}
@@ -215,19 +218,24 @@ async def _store(unit: Unit, folds: Sequence[Fold], score: scores.ComputeScore) 
     to_score = first_folds | reconnected | {flag.attempt_id for flag in raised}
     for row in await scores.rescore_all(conn, to_score, score):
         unit.feed(exams[row.attempt_id], [row])
+    # After the scores: a hello locks the attempt before its system stream.
+    await append_to_each(conn, {attempt_id: events for attempt_id, events in breaches.items() if events})
     ended = {fold.advance.cursor.attempt_id for fold in folds if fold.advance.cursor.has_ended}
     unit.mark_stale(ended, after_s=TAIL_S)
     return raised
 
 
 def _may_change_coverage(fold: Fold) -> bool:
-    """Return whether the coverage may have changed: a client connected or disconnected, or was away before.
+    """Return whether the coverage may have changed much: a client came, went or lost events, or time was unobserved.
 
-    The latter is checked whenever a state is stored, a few times a minute.
+    The latter is checked whenever a state is stored, a few times a minute. A client that stays silent has no events;
+    `workers.jobs.coverage` finds it.
     """
     cursor = fold.advance.cursor
+    is_first = cursor.coverage is None and fold.advance.last_event_ms is not None
     is_partial = cursor.coverage is not None and cursor.coverage < 1 and fold.advance.checkpoint is not None
-    return is_partial or any(event.type in CONNECTION_EVENTS for event in fold.advance.events)
+    has_changed = any(event.type in COVERAGE_EVENTS for event in fold.advance.events)
+    return is_first or is_partial or has_changed or bool(fold.breaches)
 
 
 def _count(

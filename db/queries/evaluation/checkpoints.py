@@ -29,7 +29,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
-    """One folded attempt: rules and policy, positions and order, and the stored score.
+    """One folded attempt: rules and policy, positions and order, the stored score, and what was observed, as JSON.
 
     `is_concluded`: it was analyzed after its end, and the input of the analysis has not changed since.
     """
@@ -45,6 +45,7 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
     integrity: float | None
     coverage: float | None
     is_concluded: bool
+    observed: dict[str, Any] | None = None
 
 
 async def read_checkpoints(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[UUID, Checkpoint]:
@@ -85,6 +86,7 @@ async def list_folded(conn: AsyncConnection, after: UUID | None, limit: int) -> 
             AnalysisCursor.positions,
             AnalysisCursor.fold_order,
             AnalysisCursor.facts,
+            AnalysisCursor.observed,
             ExamAttempt.rulebook_version,
             ExamAttempt.policy_id,
             ExamAttempt.integrity_score.label("integrity"),

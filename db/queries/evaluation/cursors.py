@@ -16,7 +16,9 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    DateTime,
     Integer,
+    Text,
     any_,
     bindparam,
     case,
@@ -31,7 +33,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.clock import to_ms
+from db.clock import from_ms, to_ms
 from db.fold_order import Run, StreamClaim, interleave, runs_of, until_hole
 from db.models import AnalysisCursor, EventStream, ExamAttempt, ExamPolicy
 from protocol.attempts import RUNNING
@@ -62,6 +64,8 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_age_ms: int
     coverage: float | None = None
     """The stored coverage."""
+    observed: bytes | None = None
+    """What was observed, as JSON: None if nothing is stored."""
 
 
 class Hole(msgspec.Struct, frozen=True):
@@ -86,12 +90,16 @@ class NextEvents(msgspec.Struct, frozen=True):
 class Advance(msgspec.Struct, frozen=True):
     """One cursor's step: the folded events in order.
 
-    `checkpoint` is the state of the rules after them; None keeps the stored state.
+    `checkpoint` is the state of the rules after them; None keeps the stored state. `observed` is what was observed
+    after them, as JSON, and `last_event_ms` when the newest event of a client arrived; None for an attempt without an
+    observation.
     """
 
     cursor: Cursor
     events: Sequence[StoredEvent]
     checkpoint: bytes | None
+    observed: bytes | None = None
+    last_event_ms: int | None = None
 
 
 async def claim_cursors(
@@ -110,6 +118,7 @@ async def claim_cursors(
             AnalysisCursor.facts,
             AnalysisCursor.checkpoint_facts,
             cast(age * 1000, BigInteger).label("checkpoint_age_ms"),
+            cast(AnalysisCursor.observed, Text).label("observed"),
             ExamAttempt.exam_id,
             ExamAttempt.status.not_in(RUNNING).label("has_ended"),
             ExamAttempt.rulebook_version,
@@ -142,6 +151,7 @@ async def claim_cursors(
             checkpoint_facts=row.checkpoint_facts,
             checkpoint_age_ms=row.checkpoint_age_ms,
             coverage=row.coverage,
+            observed=None if row.observed is None else row.observed.encode(),
         )
         for row in rows
     ]
@@ -266,6 +276,8 @@ _MOVE: Final = (
             else_=AnalysisCursor.fold_order,
         ).op("||")(bindparam("runs", type_=JSONB)),
         facts=AnalysisCursor.facts + bindparam("folded"),
+        observed=cast(bindparam("seen", type_=Text), JSONB),
+        last_event_at=bindparam("seen_at", type_=DateTime(timezone=True)),
         folded_at=func.clock_timestamp(),
     )
 )
@@ -285,6 +297,8 @@ def _moved(advance: Advance) -> dict[str, Any]:
         "continues": last is not None and bool(runs) and runs[0].stream_id == last.stream_id,
         "runs": msgspec.to_builtins(runs),
         "folded": len(advance.events),
+        "seen": None if advance.observed is None else advance.observed.decode(),
+        "seen_at": None if advance.last_event_ms is None else from_ms(advance.last_event_ms),
     }
 
 

@@ -1,4 +1,4 @@
-"""Scores: the provisional integrity and coverage of attempts, from flags that count and from connections.
+"""Scores: the provisional integrity and coverage of attempts, from flags that count and from what was observed.
 
 The caller provides the formulas.
 """
@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import BigInteger, Row, bindparam, cast, false, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
@@ -61,9 +61,10 @@ async def rescore_all(
             ExamAttempt.coverage,
             ExamAttempt.rulebook_version,
             ExamPolicy.settings,
-            func.clock_timestamp().label("now"),
+            *_OBSERVATION,
         )
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
+        .outerjoin(AnalysisCursor, AnalysisCursor.attempt_id == ExamAttempt.id)
         .where(is_among(ExamAttempt.id, attempt_ids))
         .order_by(ExamAttempt.id)
     )
@@ -85,11 +86,11 @@ async def rescore_all(
 
 
 async def read_observations(conn: AsyncConnection, attempt_ids: Collection[UUID]) -> dict[UUID, Observed]:
-    """Read when these attempts ran, and when their clients were connected."""
+    """Read when these attempts ran, and when they were observed."""
     found = await conn.execute(
-        select(
-            ExamAttempt.id, ExamAttempt.started_at, ExamAttempt.completed_at, func.clock_timestamp().label("now")
-        ).where(is_among(ExamAttempt.id, attempt_ids))
+        select(ExamAttempt.id, ExamAttempt.started_at, ExamAttempt.completed_at, *_OBSERVATION)
+        .outerjoin(AnalysisCursor, AnalysisCursor.attempt_id == ExamAttempt.id)
+        .where(is_among(ExamAttempt.id, attempt_ids))
     )
     return await _observe(conn, found.all())
 
@@ -114,7 +115,7 @@ def to_score_row(attempt_id: UUID, integrity: float | None, coverage: float | No
 
 
 async def _observe(conn: AsyncConnection, attempts: Sequence[Row[Any]]) -> dict[UUID, Observed]:
-    """Read the connections of all attempts with one query."""
+    """Read the connections of all attempts with one query, and add what their cursors have."""
     found = await conn.execute(
         select(Connection.attempt_id, Connection.opened_at, Connection.closed_at)
         .where(is_among(Connection.attempt_id, [row.id for row in attempts]))
@@ -125,9 +126,20 @@ async def _observe(conn: AsyncConnection, attempts: Sequence[Row[Any]]) -> dict[
         for attempt_id, rows in groupby(found, attrgetter("attempt_id"))
     }
     return {
-        row.id: Observed(to_ms(row.started_at), _ms(row.completed_at), to_ms(row.now), connected.get(row.id, ()))
+        row.id: Observed(
+            to_ms(row.started_at),
+            _ms(row.completed_at),
+            to_ms(row.now),
+            connected.get(row.id, ()),
+            _spans(row.seen) if row.is_observed else None,
+            _spans(row.unobserved) if row.is_observed else (),
+        )
         for row in attempts
     }
+
+
+def _spans(spans: Sequence[Sequence[int]] | None) -> tuple[tuple[int, int], ...]:
+    return tuple((from_ms, to_ms) for from_ms, to_ms in spans or ())
 
 
 def _is_changed(row: Row[Any], score: Score) -> bool:
@@ -149,6 +161,15 @@ def _ms(moment: datetime | None) -> int | None:
     return None if moment is None else to_ms(moment)
 
 
+# An observation counts only if it covers all folded events: an older version may have folded some without it.
+_OBSERVATION: Final = (
+    func.clock_timestamp().label("now"),
+    AnalysisCursor.observed["seen"].label("seen"),
+    AnalysisCursor.observed["unobserved"].label("unobserved"),
+    func.coalesce(
+        AnalysisCursor.facts == func.coalesce(cast(AnalysisCursor.observed["events"].astext, BigInteger), 0), false()
+    ).label("is_observed"),
+)
 _STORE: Final = (
     update(ExamAttempt)
     .where(ExamAttempt.id == bindparam("attempt"))

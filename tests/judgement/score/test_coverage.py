@@ -9,6 +9,7 @@ from judgement.score import coverage
 from judgement.score.coverage import is_enough, measure_coverage
 from protocol.analysis import Observed
 
+MINUTE = 60_000
 START, END, NOW = 1_000_000, 2_000_000, 2_500_000
 
 moments = st.integers(START - 300_000, NOW)
@@ -32,14 +33,65 @@ def by_the_second(observed: Observed, start: int, end: int) -> int:
 
 
 def test_the_examples_in_the_docstring_hold() -> None:
-    assert doctest.testmod(coverage) == doctest.TestResults(0, 3)
+    assert doctest.testmod(coverage) == doctest.TestResults(0, 5)
 
 
 def test_the_examples_in_the_docs_hold() -> None:
-    minute = 60_000
-    connected = ((5 * minute, 20 * minute), (25 * minute, None))
-    assert measure_coverage(Observed(0, None, 30 * minute, connected)) == pytest.approx(0.8)
-    assert measure_coverage(Observed(0, 60 * minute, 75 * minute, connected)) == pytest.approx(0.833, abs=0.0005)
+    seen = ((10_000, 20 * MINUTE), (25 * MINUTE, 30 * MINUTE), (50 * MINUTE, 60 * MINUTE - 4_000))
+    lost = ((28 * MINUTE, 29 * MINUTE),)
+    running = Observed(0, None, 30 * MINUTE, seen=seen[:2], unobserved=lost)
+    assert measure_coverage(running) == pytest.approx(0.8)
+    gone = Observed(0, None, 48 * MINUTE, seen=seen[:2], unobserved=lost)
+    assert measure_coverage(gone) == pytest.approx(0.5)
+    ended = Observed(0, 60 * MINUTE, 75 * MINUTE, seen=seen, unobserved=lost)
+    assert measure_coverage(ended) == pytest.approx(0.567, abs=0.0005)
+
+
+def test_a_student_who_is_gone_for_most_of_the_time_has_low_coverage_now() -> None:
+    assert measure_coverage(Observed(0, None, 35 * MINUTE, seen=((0, MINUTE),))) == pytest.approx(1 / 35)
+
+
+def test_without_any_event_coverage_is_unknown_for_a_minute_and_then_zero() -> None:
+    assert measure_coverage(Observed(0, None, MINUTE - 1, connected=((0, None),), seen=())) is None
+    assert measure_coverage(Observed(0, None, MINUTE, connected=((0, None),), seen=())) == 0.0
+    assert measure_coverage(Observed(0, MINUTE, MINUTE, connected=((0, None),), seen=())) == 0.0
+
+
+def test_a_silent_time_of_fifteen_seconds_at_either_end_is_observed_and_a_longer_one_is_not() -> None:
+    assert measure_coverage(Observed(0, 100_000, 100_000, seen=((15_000, 85_000),))) == 1.0
+    assert measure_coverage(Observed(0, 100_000, 100_000, seen=((15_001, 84_999),))) == pytest.approx(0.69998)
+
+
+def test_events_after_the_end_do_not_count() -> None:
+    assert measure_coverage(Observed(0, 100_000, 300_000, seen=((0, 50_000), (120_000, 200_000)))) == 0.5
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 60)), max_size=6),
+    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 60)), max_size=6),
+)
+def test_observed_time_is_what_was_seen_and_not_left_out(
+    seen: list[tuple[int, int]], left_out: list[tuple[int, int]]
+) -> None:
+    spans = [[(begun * 1000, (begun + long) * 1000) for begun, long in given] for given in (seen, left_out)]
+    # Far from both ends, which spans may reach.
+    observed = Observed(-60_000, 360_000, 500_000, seen=tuple(spans[0]), unobserved=tuple(spans[1]))
+    counted = sum(
+        any(begun <= moment * 1000 < last for begun, last in spans[0])
+        and not any(begun <= moment * 1000 < last for begun, last in spans[1])
+        for moment in range(-60, 360)
+    )
+    assert measure_coverage(observed) == pytest.approx(counted / 420)
+
+
+@given(st.integers(1_000, 600_000), st.integers(0, 600_000))
+def test_coverage_of_a_silent_client_only_falls(last_ms: int, later_ms: int) -> None:
+    seen = ((0, last_ms),)
+    before = measure_coverage(Observed(0, None, last_ms + 15_000, seen=seen))
+    after = measure_coverage(Observed(0, None, last_ms + 15_001 + later_ms, seen=seen))
+    assert before is not None
+    assert after is not None
+    assert after < before
 
 
 @given(st.integers(0, 40), st.integers(1, 40), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=6))

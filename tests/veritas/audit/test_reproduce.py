@@ -6,12 +6,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, func, insert, text, update
+from sqlalchemy import cast, delete, func, insert, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.models import AnalysisCursor, BehaviorAnalysis, Connection, ExamAttempt, Flag, MonitoringEvent
 from db.notify import Notifier
+from db.queries.events.system_events import ServerEvent, append_events
 from db.settings import DatabaseSettings
 from protocol.limits import SEQ_MAX
 from tests.judgement.rulebooks import BOTH
@@ -261,15 +263,43 @@ def _attempt(seeded: SeededAttempt) -> UUID:
     return seeded.attempt_id
 
 
-async def test_a_different_coverage_is_reported_when_the_attempt_has_ended(
-    engine: AsyncEngine, seeded: SeededAttempt, notifier: Notifier
-) -> None:
-    shorter = update(Connection).values(closed_at=Connection.opened_at)
-    assert (await change(engine, shorter)).coverages == [], "it runs: that was true when it was stored"
+async def end_and_analyze(engine: AsyncEngine, seeded: SeededAttempt, notifier: Notifier) -> None:
     await change(engine, update(ExamAttempt).values(completed_at=func.now() + timedelta(minutes=1)))
     evaluator = Evaluator(engine, notifier)
     await change(engine, insert(BehaviorAnalysis).values(attempt_id=seeded.attempt_id))
     await Analyst(engine, notifier, evaluator, SummaryViews(engine)).analyze([seeded.attempt_id])
+
+
+async def test_other_observed_times_than_the_events_show_are_reported(
+    engine: AsyncEngine, seeded: SeededAttempt, notifier: Notifier
+) -> None:
+    await end_and_analyze(engine, seeded, notifier)
+    assert texts_of(await run_reproduction(engine)) == []
+    forged = AnalysisCursor.observed.op("||")(cast({"seen": [[0, 2**45]]}, JSONB))
+    coverage, times = (await change(engine, update(AnalysisCursor).values(observed=forged))).coverages
+    assert coverage.what.startswith("coverage is ")
+    assert "but 1.0 follows from what was observed" in coverage.what
+    assert times.what == "the observed times differ from those that follow from the events"
+
+
+async def test_an_attempt_that_an_older_version_began_is_measured_by_its_connections(
+    engine: AsyncEngine, seeded: SeededAttempt, notifier: Notifier
+) -> None:
+    await change(engine, update(AnalysisCursor).values(observed=None))
+    shorter = update(Connection).values(closed_at=Connection.opened_at)
+    assert (await change(engine, shorter)).coverages == [], "it runs: that was true when it was stored"
+    await end_and_analyze(engine, seeded, notifier)
     assert texts_of(await run_reproduction(engine)) == []
     [breach] = (await change(engine, update(Connection).values(closed_at=None))).coverages
     assert breach.what.startswith("coverage is 0.0, but 0.")
+
+
+async def test_a_clock_fault_that_does_not_follow_from_the_events_is_reported(
+    engine: AsyncEngine, seeded: SeededAttempt, notifier: Notifier
+) -> None:
+    forged = ServerEvent("clock_mismatch", {"stream": str(seeded.stream_id), "from": 1, "to": 2, "kind": "slow"})
+    async with engine.begin() as conn:
+        await append_events(conn, seeded.attempt_id, [forged])
+    await Evaluator(engine, notifier).evaluate([seeded.attempt_id])
+    [breach] = (await run_reproduction(engine)).coverages
+    assert breach.what.startswith("clock faults are [")

@@ -96,6 +96,7 @@ async def test_a_first_fold_without_flags_gives_a_first_score(
     engine: AsyncEngine, room: Room, evaluator: Evaluator
 ) -> None:
     [seeded] = await room.add_attempts()
+    await room.store(seeded, [("alive", {}, 1)])
     await evaluator.evaluate([seeded.attempt_id])
     assert await read_score(engine, seeded.attempt_id) == 1.0
     assert await read_kinds(engine, seeded.exam_id) == [(1, "attempt"), (2, "score")]
