@@ -18,6 +18,16 @@ SOCKETS_REFUSED: Final = Counter(
 REQUESTS_UNFINISHED: Final = Counter(
     "veritas_requests_unfinished_total", HUB["veritas_requests_unfinished_total"], registry=REGISTRY
 )
+CONTROL_REFUSED: Final = Counter(
+    "veritas_control_frames_refused_total", HUB["veritas_control_frames_refused_total"], registry=REGISTRY
+)
+UNFINISHED_BYTES: Final = Gauge("veritas_unfinished_bytes", HUB["veritas_unfinished_bytes"], registry=REGISTRY)
+UNFINISHED_EVICTED: Final = Counter(
+    "veritas_unfinished_evicted_total", HUB["veritas_unfinished_evicted_total"], ["kind"], registry=REGISTRY
+)
+NETWORK_WEATHER: Final = Counter(
+    "veritas_network_weather_total", HUB["veritas_network_weather_total"], ["kind"], registry=REGISTRY
+)
 ROTATIONS: Final = Counter("veritas_streams_rotated_total", HUB["veritas_streams_rotated_total"], registry=REGISTRY)
 SERVER_LOST: Final = Counter(
     "veritas_events_lost_by_server_total", HUB["veritas_events_lost_by_server_total"], registry=REGISTRY

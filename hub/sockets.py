@@ -12,7 +12,7 @@ from typing import Any, Final
 from litestar import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 
-from hub.server.websocket import CLOSE_NOW, IS_GONE, SHUT_DOWN
+from hub.server.websocket import ADMIT, CLOSE_NOW, IS_GONE, SHUT_DOWN
 from protocol.codec import Encoding, encode
 from protocol.codes import CloseCode, ErrorCode
 from protocol.monitor import Error
@@ -98,6 +98,14 @@ async def close(socket: Socket, code: CloseCode) -> None:
             await socket.close(int(code), code.reason)
     except (*_GONE, TimeoutError):
         return
+
+
+def admit(socket: Socket) -> None:
+    """Allow frames of the full size, and more control frames: the peer of this socket is known."""
+    extensions: dict[str, Any] = socket.scope["extensions"] or {}
+    admit_now = extensions.get(ADMIT)
+    if admit_now is not None:
+        admit_now()
 
 
 def was_shut_down(socket: Socket) -> bool:

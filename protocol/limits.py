@@ -11,6 +11,18 @@ FRAME_BYTES = 64 * 1024
 SOCKET_BYTES = 1024 * 1024
 """Largest frame that the server library passes on. For a larger one the library closes with 1009."""
 
+HELLO_BYTES = 8 * 1024
+"""Largest frame before the hello is accepted. For a larger one the library closes with 1009."""
+
+STRANGER_CONTROL = 3
+"""The most control frames and small message pieces before the hello is accepted. One more closes with 1008."""
+
+CONTROL_PER_S = 20
+"""How many control frames and small message pieces a second a socket may send after its hello,"""
+
+CONTROL_BURST = 50
+"""and how many at once. More closes with 1008."""
+
 EVENTS_PER_FRAME = 500
 EVENT_BYTES = 8 * 1024
 DRAFT_BYTES = 32 * 1024

@@ -122,6 +122,7 @@ class Consoles:
             return error.close_code
         if self._is_draining:
             return CloseCode.DRAINING
+        sockets.admit(socket)
         connection = ConsoleConnection(self._context, socket, encoding, principal)
         self._connections.add(connection)
         try:

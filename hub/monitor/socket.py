@@ -215,6 +215,7 @@ class CandidateSocket:
 
     def _enter(self, admitted: AdmittedCandidate) -> None:
         self._admitted, self._principal = admitted, admitted.principal
+        sockets.admit(self._socket)
         self._admission.registry.register(self)
         self._admission.presence.opened(self.opening, sockets.now_ms())
         if admitted.hub_id != self._admission.lease.hub_id:
