@@ -32,12 +32,31 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     pool_size: int = 10
     """Pooled connections per process. The pinned connections of the event writers are extra."""
 
+    retention_days: int = 90
+    """How many days events and drafts are kept after the grade is final. Give hubs and workers the same number."""
+
+    retention_reviews_days: int = 180
+    """How many days decisions, reasons, analyses, messages and the model's input and output are kept after that."""
+
+    retention_answers_days: int = 365
+    """How many days answers are kept after that. Marks stay until the person is erased."""
+
+    retention_address_days: int = 90
+    """How many days the address and the browser of a sign-in are kept."""
+
     def __post_init__(self) -> None:
         """Check the addresses. Raises ValueError."""
         if not self.database_url.startswith(("postgresql://", "postgres://")):
             raise ValueError("VERITAS_DATABASE_URL must start with postgresql://")
         if not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("VERITAS_REDIS_URL must start with redis://, rediss:// or unix://")
+        if min(self.retention_days, self.retention_address_days) < 1:
+            raise ValueError("VERITAS_RETENTION_DAYS and VERITAS_RETENTION_ADDRESS_DAYS must be at least 1")
+        if min(self.retention_reviews_days, self.retention_answers_days) < self.retention_days:
+            raise ValueError(
+                "VERITAS_RETENTION_REVIEWS_DAYS and VERITAS_RETENTION_ANSWERS_DAYS must not be less than "
+                "VERITAS_RETENTION_DAYS"
+            )
 
 
 def read_settings(shape: type[_T], environ: Mapping[str, str]) -> _T:

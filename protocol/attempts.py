@@ -65,6 +65,13 @@ class InstructionState(StrEnum):
     EXPIRED = "expired"
 
 
+class ExamKind(StrEnum):
+    """What an exam is for. A practice exam counts in no figures of a student, and its attempts are deleted soon."""
+
+    REAL = "real"
+    PRACTICE = "practice"
+
+
 class ItemKind(StrEnum):
     """How an item is answered. All kinds but `text` are graded from the answer key; a grader grades `text`."""
 

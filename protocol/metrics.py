@@ -52,6 +52,8 @@ WORKER: Final = {
     "veritas_model_seconds": "from a request to the model to its response, all tries together",
     "veritas_model_breaker_open": "1 while a model that kept failing is paused",
     "veritas_attempts_timed_out_total": "attempts ended at their deadline",
+    "veritas_retention_deleted_total": "deletions by retention: attempts by class of data, partitions, rows",
+    "veritas_retention_held": "attempts with data past their time that are held, at the last run",
     "veritas_rounds_failed_total": "runs of a worker's periodic task that failed, by task",
 }
 

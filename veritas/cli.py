@@ -6,22 +6,26 @@ An error that the user can fix ends as one line on standard error and exit code 
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import rich_click as click
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import migrations
 from db.engine import create_engine
 from db.errors import SettingsError
+from db.retention.times import times_of
 from db.settings import DatabaseSettings, read_settings
 from hub import main as hub_main
 from hub.settings import HubSettings
 from protocol.roles import Role
 from veritas import demo as demonstration
-from veritas import logs
+from veritas import logs, retention
 from veritas.accounts import PasswordLogin, create_account, set_active
 from veritas.audit import verify
 from veritas.environment import data_dir, read_environment, with_servers
@@ -222,6 +226,46 @@ def run_verification(*, reproduce: bool) -> None:
     sys.exit(_with_database(run))
 
 
+@cli.group("retention", invoke_without_command=True)
+@click.option("--dry-run", is_flag=True, help="Print what would be deleted and what is held. Deletes nothing.")
+@click.pass_context
+def retention_group(context: click.Context, *, dry_run: bool) -> None:
+    """Delete data past their time; workers do it every day. Or hold the data of an attempt."""
+    if dry_run and context.invoked_subcommand is None:
+        _with_engine(lambda engine, settings: retention.show_plan(engine, times_of(settings), out))
+    elif dry_run or context.invoked_subcommand is None:
+        raise VeritasError("choose --dry-run alone, or one of: run, hold, release")
+
+
+@retention_group.command("run")
+def run_retention() -> None:
+    """Delete what is past its time now."""
+    _with_engine(lambda engine, settings: retention.run_now(engine, times_of(settings), out))
+
+
+@retention_group.command("hold")
+@click.argument("attempt_id", type=click.UUID)
+@click.option("--reason", required=True, help="Why the data must be kept, for example an appeal.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day of the hold (UTC); without it no end.")
+def hold(attempt_id: UUID, reason: str, until: datetime | None) -> None:
+    """Keep the data of an attempt past their time."""
+    ends = None if until is None else until.replace(hour=23, minute=59, second=59, tzinfo=UTC)
+
+    async def run(engine: AsyncEngine, settings: DatabaseSettings) -> None:
+        del settings
+        hold_id = await retention.place_hold(engine, attempt_id, reason, ends)
+        out.print(f"held; to release it: veritas retention release {hold_id}", highlight=False, soft_wrap=True)
+
+    _with_engine(run)
+
+
+@retention_group.command("release")
+@click.argument("hold_id", type=click.UUID)
+def release(hold_id: UUID) -> None:
+    """Release a hold."""
+    _with_engine(lambda engine, _settings: retention.release_hold(engine, hold_id))
+
+
 def main() -> None:
     """Run the command line; an error that the user can fix is one line and exit code 2."""
     try:
@@ -229,6 +273,17 @@ def main() -> None:
     except (VeritasError, SettingsError) as error:
         err.print(f"[red]veritas:[/red] {error}", highlight=False)
         sys.exit(FAULT)
+
+
+def _with_engine(run: Callable[[AsyncEngine, DatabaseSettings], Coroutine[Any, Any, None]]) -> None:
+    async def connect(settings: DatabaseSettings) -> None:
+        engine = create_engine(settings)
+        try:
+            await run(engine, settings)
+        finally:
+            await engine.dispose()
+
+    _with_database(connect)
 
 
 def _with_database(run: Callable[[DatabaseSettings], Coroutine[Any, Any, _T]]) -> _T:

@@ -57,6 +57,10 @@ MODEL_BREAKER: Final = Gauge("veritas_model_breaker_open", WORKER["veritas_model
 TIMED_OUT: Final = Counter(
     "veritas_attempts_timed_out_total", WORKER["veritas_attempts_timed_out_total"], registry=REGISTRY
 )
+RETENTION_DELETED: Final = Counter(
+    "veritas_retention_deleted_total", WORKER["veritas_retention_deleted_total"], ["kind"], registry=REGISTRY
+)
+RETENTION_HELD: Final = Gauge("veritas_retention_held", WORKER["veritas_retention_held"], registry=REGISTRY)
 TASKS_FAILED: Final = Counter(
     "veritas_rounds_failed_total", WORKER["veritas_rounds_failed_total"], ["round"], registry=REGISTRY
 )

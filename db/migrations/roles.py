@@ -40,7 +40,7 @@ HIDDEN: Final[Mapping[str, frozenset[str]]] = {"users": frozenset({"password_has
 
 TABLES: Final[Mapping[str, TableRights]] = {
     "alembic_version": TableRights(READ),
-    "users": TableRights(WRITE),
+    "users": TableRights(WRITE, "SELECT, UPDATE (last_login_ip)"),
     "student_profiles": TableRights(WRITE, CHANGE),
     "teacher_profiles": TableRights(WRITE),
     # The worker deletes ended sessions; their refresh tokens follow.
@@ -77,7 +77,11 @@ TABLES: Final[Mapping[str, TableRights]] = {
     "student_risk_summary": TableRights(READ),
     "exam_feed": TableRights(ADD, "SELECT, INSERT, DELETE"),
     "feed_heads": TableRights(WRITE, CHANGE),
-    "commands": TableRights(ADD, NONE),
+    "commands": TableRights(ADD, "SELECT (given_at), DELETE"),
+    "attempt_holds": TableRights(WRITE),
+    "notices": TableRights(ADD),
+    "worker_settings": TableRights(READ, WRITE),
+    "retention_runs": TableRights(READ, WRITE),
     "audit_logs": TableRights(ADD, ADD),
     "audit_sources": TableRights(ADD, "SELECT, INSERT, DELETE"),
     "audit_chain": TableRights(NONE, ADD),
@@ -88,6 +92,14 @@ TABLES: Final[Mapping[str, TableRights]] = {
 FUNCTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "create_event_partitions(integer)": (WORKER,),
     "refresh_summary_views()": (WORKER,),
+    "delete_attempt_events(uuid,bigint)": (HUB, WORKER),
+    "drop_event_partition(date)": (WORKER,),
+    "delete_attempt_reviews(uuid[])": (WORKER,),
+    "delete_attempt_answers(uuid[])": (WORKER,),
+    "clear_attempts(uuid[])": (),
+    "remove_attempts(uuid[])": (HUB, WORKER),
+    "remove_exam(uuid)": (HUB, WORKER),
+    "erase_user(uuid)": (HUB,),
 }
 """Functions that run with the rights of the owner (SECURITY DEFINER), and who may call them.
 

@@ -21,11 +21,14 @@ from db.models.evaluation import AnalysisCursor, BehaviorAnalysis, Flag, FlagRev
 from db.models.events import Connection, EventStream, HubLease, MonitoringEvent, RejectedEvent
 from db.models.exams import Exam, ExamEnrollment, ExamItem, ExamPolicy, TeacherExamPermission
 from db.models.feed_and_audit import AuditAnchor, AuditLink, AuditLog, AuditSource, CommandRecord, FeedHead, FeedRow
+from db.models.retention import AcknowledgedNotice, AttemptHold, RetentionRun, WorkerSettingsRecord
 
 __all__ = [
+    "AcknowledgedNotice",
     "AnalysisCursor",
     "AttemptAnswer",
     "AttemptGrade",
+    "AttemptHold",
     "AuditAnchor",
     "AuditLink",
     "AuditLog",
@@ -54,6 +57,7 @@ __all__ = [
     "RecoveryCode",
     "RefreshToken",
     "RejectedEvent",
+    "RetentionRun",
     "SecondFactor",
     "ServiceKey",
     "SessionEnd",
@@ -62,5 +66,6 @@ __all__ = [
     "TeacherProfile",
     "User",
     "UserSession",
+    "WorkerSettingsRecord",
     "WsTicket",
 ]

@@ -31,6 +31,8 @@ class User(Base):
     last_login: Mapped[datetime | None]
     last_login_ip: Mapped[str | None]
     created_at: Mapped[CreatedAt]
+    erased_at: Mapped[datetime | None]
+    """When the data of this user were erased. The row stays, without a name."""
 
 
 class StudentProfile(Base):

@@ -25,6 +25,9 @@ class ExamAttempt(Base):
     `silent_since` is set between the events `heartbeat_missed` and `heartbeat_resumed`. Scores are in points of the
     attempt's items. `submission_data` holds the answers that counted at the end, `receipt` the student's receipt.
     `coverage`, 0 to 1, is the observed share; below a half, `integrity_score` is null.
+
+    `notice` is the version of the notice that the student acknowledged. From `events_deleted_at` on its events are
+    deleted after their time; a trigger refuses that for a held attempt. `has_events_left` until all are gone.
     """
 
     __tablename__ = "exam_attempts"
@@ -47,6 +50,14 @@ class ExamAttempt(Base):
             unique=True,
             postgresql_where=text("status IN ('waiting', 'in_progress', 'paused', 'reopened')"),
         ),
+        # For the daily retention run: attempts with data that may be past their time, and those it has not finished.
+        Index(
+            "ix_exam_attempts_kept",
+            "completed_at",
+            "id",
+            postgresql_where=text("answers_deleted_at IS NULL OR reviews_deleted_at IS NULL"),
+        ),
+        Index("ix_exam_attempts_events_left", "id", postgresql_where=text("has_events_left")),
     )
 
     id: Mapped[Key]
@@ -75,6 +86,11 @@ class ExamAttempt(Base):
     receipt: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     grade_final_at: Mapped[datetime | None]
     silent_since: Mapped[datetime | None]
+    notice: Mapped[int | None] = mapped_column(BigInteger)
+    events_deleted_at: Mapped[datetime | None]
+    has_events_left: Mapped[bool] = mapped_column(server_default=text("false"))
+    reviews_deleted_at: Mapped[datetime | None]
+    answers_deleted_at: Mapped[datetime | None]
 
 
 class AttemptAnswer(Base):

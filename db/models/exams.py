@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt, Key, one_of
-from protocol.attempts import ItemKind
+from protocol.attempts import ExamKind, ItemKind
 
 
 class Exam(Base):
@@ -27,6 +27,7 @@ class Exam(Base):
         CheckConstraint("duration_minutes > 0", name="duration"),
         CheckConstraint("closes_at > opens_at", name="opening"),
         CheckConstraint("passing_score >= 0", name="passing_score"),
+        one_of("kind", ExamKind),
     )
 
     id: Mapped[Key]
@@ -48,6 +49,9 @@ class Exam(Base):
     items_version: Mapped[int] = mapped_column(server_default=text("0"))
     results_released_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
+    kind: Mapped[str] = mapped_column(server_default=text("'real'"))
+    deleting_at: Mapped[datetime | None]
+    """When its deletion began. Everything of it is deleted in steps, the exam last."""
 
 
 class ExamItem(Base):

@@ -52,9 +52,16 @@ _SPANS: Final = """
     FROM monitoring_events
 """
 
+# Streams whose events are deleted after their time, or are being deleted now.
+_PAST: Final = """
+    SELECT stream.id FROM event_streams AS stream JOIN exam_attempts AS attempt ON attempt.id = stream.attempt_id
+    WHERE attempt.events_deleted_at IS NOT NULL
+"""
+
 _SEQUENCE_ERRORS: Final = text(
     f"SELECT stream_id AS place, seq, first_seq, before FROM ({_SPANS}) AS spans "  # noqa: S608 - a constant
-    "WHERE first_seq IS DISTINCT FROM before + 1 OR first_seq > seq ORDER BY stream_id, seq LIMIT :most"
+    "WHERE (first_seq IS DISTINCT FROM before + 1 OR first_seq > seq) "
+    f"AND stream_id NOT IN ({_PAST}) ORDER BY stream_id, seq LIMIT :most"
 )
 _UNKEYED_PARTITIONS: Final = text(
     """
@@ -87,16 +94,17 @@ _FEEDS: Final = text(
     """
 )
 _CURSORS: Final = text(
-    """
+    f"""
     SELECT cursor.attempt_id AS place, position.key AS stream, position.value::bigint AS a, coalesce(head.last, 0) AS b,
            stream.attempt_id IS NOT DISTINCT FROM cursor.attempt_id AS own
     FROM analysis_cursors AS cursor CROSS JOIN jsonb_each_text(cursor.positions) AS position
     LEFT JOIN event_streams AS stream ON stream.id = position.key::uuid
     LEFT JOIN (SELECT stream_id, max(seq) AS last FROM monitoring_events GROUP BY stream_id) AS head
            ON head.stream_id = position.key::uuid
-    WHERE stream.attempt_id IS DISTINCT FROM cursor.attempt_id OR position.value::bigint > coalesce(head.last, 0)
+    WHERE stream.attempt_id IS DISTINCT FROM cursor.attempt_id
+       OR (position.value::bigint > coalesce(head.last, 0) AND position.key::uuid NOT IN ({_PAST}))
     ORDER BY cursor.attempt_id LIMIT :most
-    """
+    """  # noqa: S608 - a constant
 )
 _MALFORMED_MARKERS: Final = text(
     """
@@ -112,7 +120,7 @@ _MALFORMED_MARKERS: Final = text(
 ).bindparams(bindparam("codes", list(RejectCode), ARRAY(Text)))
 # Which events are revisions: the same as in `db.answer_columns`. Answers are kept when the events are deleted.
 _ANSWERS: Final = text(
-    """
+    f"""
     WITH given AS (
         SELECT event.stream_id, event.seq, stream.attempt_id, data_payload ->> 'item' AS item,
                data_payload -> CASE event_type WHEN 'draft_saved' THEN 'text' ELSE 'value' END AS value
@@ -126,13 +134,24 @@ _ANSWERS: Final = text(
     SELECT stream_id AS place, seq, given.item IS NULL AS has_no_event, answer.item IS NULL AS has_no_answer
     FROM given FULL JOIN attempt_answers AS answer USING (stream_id, seq)
     WHERE (given.attempt_id, given.item, given.value) IS DISTINCT FROM (answer.attempt_id, answer.item, answer.value)
-      AND EXISTS (SELECT FROM monitoring_events WHERE stream_id = coalesce(given.stream_id, answer.stream_id))
+      AND coalesce(given.stream_id, answer.stream_id) NOT IN ({_PAST})
     ORDER BY stream_id, seq LIMIT :most
-    """
+    """  # noqa: S608 - a constant
 ).bindparams(
     bindparam("types", [*answer_columns.TYPES, "answer_submitted"], ARRAY(Text)),
     bindparam("item_chars", ITEM_CHARS, BigInteger),
 )
+# What must be gone: also when an event arrived after the deletion.
+_UNDELETED: Final = text(
+    """
+    SELECT attempt.id AS place FROM exam_attempts AS attempt
+    WHERE events_deleted_at IS NOT NULL AND NOT has_events_left AND EXISTS (
+        SELECT FROM event_streams AS stream JOIN monitoring_events AS event ON event.stream_id = stream.id
+        WHERE stream.attempt_id = attempt.id)
+    ORDER BY attempt.id LIMIT :most
+    """
+)
+_COUNT_PAST: Final = text("SELECT count(*) FROM exam_attempts WHERE events_deleted_at IS NOT NULL")
 _OUTSIDE_PARTITIONS: Final = text(
     "SELECT stream_id AS place, count(*) AS a FROM monitoring_events_default "
     "GROUP BY stream_id ORDER BY stream_id LIMIT :most"
@@ -238,6 +257,16 @@ async def find_answer_errors(conn: AsyncConnection) -> list[Breach]:
         )
         for row in await _find(conn, _ANSWERS)
     ]
+
+
+async def find_undeleted_events(conn: AsyncConnection) -> list[Breach]:
+    """Find attempts whose events are deleted after their time, but are still stored."""
+    return [Breach(f"attempt {row.place}", "has events past their time") for row in await _find(conn, _UNDELETED)]
+
+
+async def count_past_retention(conn: AsyncConnection) -> int:
+    """Count the attempts whose events are deleted after their time."""
+    return int((await conn.execute(_COUNT_PAST)).scalar_one())
 
 
 async def count_stored(conn: AsyncConnection, exam_id: UUID, *, without: UUID | None = None) -> int:

@@ -12,11 +12,9 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.fold_order import Run, follows
-from db.partitions import created_at, partition_of
 from db.queries.evaluation import checkpoints, flags, scores
 from db.queries.evaluation.checkpoints import Folded
 from db.queries.evaluation.flags import NewFlag
-from db.queries.events import partitions
 from db.queries.verify import SHOWN, Breach
 from judgement.engine import Engine
 from judgement.errors import JudgementError
@@ -57,18 +55,14 @@ class Reproduction(msgspec.Struct):
     scores: list[Breach] = []
     coverages: list[Breach] = []
     unsupported: dict[int, int] = {}
-    past_retention: int = 0
 
     @property
     def notes(self) -> list[str]:
         """Attempts that were not checked, and why."""
-        notes = [
+        return [
             f"rulebook {version} is not supported: {_many(count, 'attempt')} not folded again"
             for version, count in sorted(self.unsupported.items())
         ]
-        if self.past_retention:
-            notes.append(f"past retention: {_many(self.past_retention, 'attempt')} whose events are deleted")
-        return notes
 
 
 class Replay:
@@ -161,12 +155,11 @@ async def reproduce(
 ) -> Reproduction:
     """Fold every attempt again in the snapshot of this transaction."""
     found = Reproduction()
-    days = await partitions.list_partitions(conn)
     after: UUID | None = None
     while page := await checkpoints.list_folded(conn, after, bounds.attempts):
         after = page[-1].attempt_id
         found.attempts += len(page)
-        await _check(conn, page, found, days, on_progress, rulebooks, bounds)
+        await _check(conn, page, found, on_progress, rulebooks, bounds)
     return found
 
 
@@ -174,7 +167,6 @@ async def _check(
     conn: AsyncConnection,
     page: Sequence[Folded],
     found: Reproduction,
-    days: set[str],
     on_progress: OnProgress,
     rulebooks: Mapping[int, Rulebook],
     bounds: Bounds,
@@ -190,10 +182,8 @@ async def _check(
         if policy is None:
             continue
         _add(found.scores, folded, _compare_score(folded, policy, standing[folded.attempt_id]))
-        if all(partition_of(created_at(stream_id).date()).name in days for stream_id in folded.positions):
+        if not folded.is_past_retention:
             replays.append(Replay(folded, policy, rulebooks))
-        else:
-            found.past_retention += 1
     await _fold(conn, replays, found, on_progress, bounds)
     raised = await flags.read_raised(conn, ids)
     for replay in replays:
@@ -292,6 +282,11 @@ def _identity(flag: NewFlag) -> tuple[str, int, str]:
 
 def _name(flag: NewFlag) -> str:
     return f"flag {flag.rule} v{flag.rule_version} {flag.episode_key}"
+
+
+def describe_past(attempts: int) -> str:
+    """Return the note about attempts whose events are deleted after their time."""
+    return f"past retention: {_many(attempts, 'attempt')} whose events are deleted"
 
 
 def _many(count: int, noun: str) -> str:

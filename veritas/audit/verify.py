@@ -13,7 +13,7 @@ from db.queries import verify as checks
 from db.queries.evaluation import checkpoints
 from db.queries.verify import SHOWN, Breach, Extent
 from veritas.audit import reproduce as reproduction
-from veritas.audit.reproduce import Reproduction
+from veritas.audit.reproduce import Reproduction, describe_past
 
 Check = Callable[[AsyncConnection], Awaitable[list[Breach]]]
 
@@ -25,6 +25,7 @@ LAWS: Final[tuple[tuple[str, Check], ...]] = (
     ("every tombstone and lost span names what it replaces", checks.find_malformed_markers),
     ("every answer matches its event, and no answer is missing", checks.find_answer_errors),
     ("every feed is numbered without gaps, from its first kept row to its head", checks.find_feed_gaps),
+    ("events that were deleted after their time are gone", checks.find_undeleted_events),
     ("no cursor is past the stored events or in a foreign stream", checks.find_cursor_errors),
 )
 
@@ -61,6 +62,9 @@ async def run(engine: AsyncEngine, out: Console, *, reproduce: bool = False) -> 
         results = await check(conn)
         for result in results:
             _show(result, out)
+        past = await checks.count_past_retention(conn)
+        if past:
+            out.print(f"[yellow]·[/yellow] {describe_past(past)}", highlight=False)
         if reproduce:
             results += await _reproduce(conn, out)
     return 1 if any(result.breaches for result in results) else 0

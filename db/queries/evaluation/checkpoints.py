@@ -32,6 +32,7 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
     """One folded attempt: rules and policy, positions and order, the stored score, and what was observed, as JSON.
 
     `is_concluded`: it was analyzed after its end, and the input of the analysis has not changed since.
+    `is_past_retention`: its events are deleted after their time, so it cannot be folded again.
     """
 
     attempt_id: UUID
@@ -46,6 +47,7 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
     coverage: float | None
     is_concluded: bool
     observed: dict[str, Any] | None = None
+    is_past_retention: bool = False
 
 
 async def read_checkpoints(conn: AsyncConnection, cursors: Sequence[Cursor]) -> dict[UUID, Checkpoint]:
@@ -92,6 +94,7 @@ async def list_folded(conn: AsyncConnection, after: UUID | None, limit: int) -> 
             ExamAttempt.integrity_score.label("integrity"),
             ExamAttempt.coverage,
             is_concluded.label("is_concluded"),
+            ExamAttempt.events_deleted_at.is_not(None).label("is_past_retention"),
             ExamPolicy.version.label("policy_version"),
             ExamPolicy.settings.label("policy"),
         )

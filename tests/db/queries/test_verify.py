@@ -14,6 +14,11 @@ from db.queries import verify
 from tests.factories import make_attempt, make_stream, make_user, store_events
 from tests.seeded_attempts import SeededAttempt, seed_attempt
 
+PAST = (
+    "UPDATE exam_attempts SET status = 'submitted', completed_at = now() - interval '90 days', "
+    "events_deleted_at = now()"
+)
+
 
 @pytest.fixture
 async def seeded(conn: AsyncConnection) -> SeededAttempt:
@@ -297,4 +302,22 @@ async def test_an_answer_is_kept_after_its_events_are_deleted(conn: AsyncConnect
     await keep(conn, seeded, 9, "a")
     assert len(await verify.find_answer_errors(conn)) == 1
     await remove(conn, seeded.stream_id, *range(1, 6))
+    assert len(await verify.find_answer_errors(conn)) == 1, "events are missing before their time"
+    await conn.execute(text(PAST))
     assert await verify.find_answer_errors(conn) == []
+
+
+async def test_streams_past_retention_may_have_holes(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await remove(conn, seeded.stream_id, 2)
+    assert len(await verify.find_sequence_errors(conn)) == 1
+    await conn.execute(text(PAST))
+    assert await verify.find_sequence_errors(conn) == []
+    assert await verify.find_cursor_errors(conn) == []
+    assert await verify.count_past_retention(conn) == 1
+
+
+async def test_events_past_retention_must_be_gone(conn: AsyncConnection, seeded: SeededAttempt) -> None:
+    await conn.execute(text(PAST))
+    assert [breach.what for breach in await verify.find_undeleted_events(conn)] == ["has events past their time"]
+    await conn.execute(text("UPDATE exam_attempts SET has_events_left = true"))
+    assert await verify.find_undeleted_events(conn) == [], "they are being deleted"

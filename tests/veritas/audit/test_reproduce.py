@@ -205,18 +205,32 @@ async def test_a_count_that_is_wrong_is_a_breach(engine: AsyncEngine, seeded: Se
     assert [breach.what for breach in found.order] == [f"the fold order has {EVENTS} events, the cursor counts 9"]
 
 
-async def test_events_past_retention_are_a_note(engine: AsyncEngine, seeded: SeededAttempt) -> None:
+async def test_an_attempt_past_retention_is_not_folded_again(engine: AsyncEngine, seeded: SeededAttempt) -> None:
+    async with engine.begin() as conn:
+        await conn.execute(update(Flag).values(status="dismissed"))
+        await conn.execute(
+            update(ExamAttempt).values(
+                status="submitted", completed_at=func.now() - timedelta(days=90), events_deleted_at=func.now()
+            )
+        )
+        await conn.execute(delete(MonitoringEvent))
+    found = await run_reproduction(engine)
+    assert (found.order, found.flags, found.events) == ([], [], 0)
+
+
+async def test_a_partition_that_was_dropped_by_hand_is_a_breach(engine: AsyncEngine, seeded: SeededAttempt) -> None:
     async with engine.begin() as conn:
         partition = await conn.execute(text("SELECT DISTINCT tableoid::regclass::text FROM monitoring_events"))
         await conn.execute(text(f"DROP TABLE {partition.scalar_one()}"))
     found = await run_reproduction(engine)
-    assert (texts_of(found), found.notes) == ([], ["past retention: 1 attempt whose events are deleted"])
+    assert [breach.where for breach in found.order] == [f"attempt {seeded.attempt_id}"]
+    assert "is folded and stored up to 0" in found.order[0].what
 
 
 async def test_a_rulebook_that_is_not_carried_is_a_note(engine: AsyncEngine, seeded: SeededAttempt, room: Room) -> None:
     await room.add_attempts(2)
     found = await change(engine, update(ExamAttempt).values(rulebook_version=2))
-    assert (texts_of(found), found.events) == ([], 0)
+    assert (found.order, found.flags, found.events) == ([], [], 0)
     assert found.notes == ["rulebook 2 is not supported: 3 attempts not folded again"]
     async with engine.connect() as conn:
         assert (await reproduce(conn, rulebooks=BOTH)).notes == []
