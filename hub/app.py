@@ -49,6 +49,7 @@ from hub.presence.poll import PresencePoll
 from hub.presence.presence import HubPresence
 from hub.rest import admin, auth, health, monitor, service_keys, service_reports, student, teacher
 from hub.rest.exams import exams, items, permissions, policies, rosters
+from hub.rest.http.bodies import BODY_BYTES
 from hub.rest.http.openapi import DescribedStructs
 from hub.rest.teacher import grades
 from hub.settings import HubSettings
@@ -153,6 +154,7 @@ def create_hub(
             site=site,
         ),
         middleware=[hub.gate.guard],
+        request_max_body_size=BODY_BYTES,
         exception_handlers=exception_handlers,
         cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
         openapi_config=OpenAPIConfig(

@@ -12,12 +12,13 @@ import msgspec
 import sqlalchemy.exc
 from litestar import Request, Response
 from litestar.enums import ParamType
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.types import ExceptionHandlersMap
 
 from db.errors import BadRequest, Conflict, Ended, Forbidden, NotFound, NotOpen, RequestError, sqlstate_of
+from hub import weather
 from judgement.errors import UnsupportedRulebook
 from protocol.codes import CloseCode
 from protocol.errors import ProtocolError, TooLarge
@@ -25,6 +26,9 @@ from protocol.errors import ProtocolError, TooLarge
 PROBLEM_TYPE: Final = "application/problem+json"
 BUSY_RETRY_S: Final = 5
 FULL_RETRY_S: Final = 1
+_LEFT: Final = "client disconnected prematurely"
+"""Litestar's words when a connection ends inside a body."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -115,6 +119,10 @@ class Busy(RequestError):
         self.retry_s = retry_s
 
 
+class ClientLeft(RequestError):
+    """The client left before its request was complete. No one reads the answer."""
+
+
 class FrameworkError(RequestError):
     """The framework rejected the request: unknown route, wrong method, a body that does not validate."""
 
@@ -152,6 +160,7 @@ MEANINGS: Final[dict[type[Exception], Meaning]] = {
     Disconnected: Meaning(409, "disconnected", "The connection has ended", CloseCode.SILENT),
     Ended: Meaning(410, "ended", "The attempt has ended", CloseCode.ENDED),
     TooLarge: Meaning(413, "too_large", "The request is too large", CloseCode.TOO_LARGE),
+    ClientLeft: Meaning(400, "client_left", "The client has left", CloseCode.MALFORMED),
     Full: Meaning(429, "full", "The service is full right now", CloseCode.OVERLOADED),
     TooManyFailures: Meaning(429, "too_many_failures", "Too many failed sign-ins", CloseCode.TOO_FAST),
     Busy: Meaning(503, "busy", "The service is busy", CloseCode.OVERLOADED),
@@ -164,6 +173,10 @@ def interpret(error: Exception) -> Exception:
     match error:
         case RequestError() | ProtocolError():
             return error
+        case HTTPException() if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return TooLarge("The request is larger than this route allows.")
+        case InternalServerException() if error.detail == _LEFT:
+            return ClientLeft("The client left before its request was complete.")
         case HTTPException() if error.status_code < 500:
             return FrameworkError(error)
         case RecursionError():  # only a body can go that deep
@@ -202,7 +215,9 @@ def refuse_any(faults: Sequence[Fault]) -> None:
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Answer any exception of a handler with a problem; an unexpected one is logged with its traceback."""
     answered, meaning = interpret(error), meaning_of(error)
-    if meaning.status == 500:
+    if isinstance(answered, ClientLeft):
+        weather.note("client_left")
+    elif meaning.status == 500:
         _log.error("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
     elif meaning.status == 503:
         _log.warning("busy at %s %s: %s (%s)", request.method, request.url.path, answered, type(error).__name__)

@@ -8,15 +8,18 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 import structlog
 import uvicorn
 from litestar import Litestar
 
+from hub import metrics
 from hub.app import create_hub
 from hub.drain import HubDrain
 from hub.server.http import PromptHttp
+from hub.server.unfinished import UNFINISHED_BYTES, UnfinishedBytes
 from hub.server.websocket import ClosingWebSocket
 from hub.settings import HubSettings
 from protocol.limits import SOCKET_BYTES
@@ -24,6 +27,9 @@ from protocol.limits import SOCKET_BYTES
 log = structlog.get_logger(__name__)
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+KEEP_ALIVE_S: Final = 75
+"""How long an idle HTTP connection stays open: longer than a proxy's, usually 60 s, or it would use dead ones."""
+
 GRACEFUL_S: Final = 10
 """How long running requests may take after the drain."""
 
@@ -83,8 +89,10 @@ class HubServer(uvicorn.Server):
         return sum(isinstance(connection, ClosingWebSocket) for connection in self.server_state.connections)
 
 
-def configure(app: Litestar, host: str, port: int) -> uvicorn.Config:
+def configure(app: Litestar, host: str, port: int, unfinished_bytes: int = UNFINISHED_BYTES) -> uvicorn.Config:
     """Configure the server of one hub process. Port 0 means a free port."""
+    unfinished = UnfinishedBytes(unfinished_bytes)
+    metrics.UNFINISHED_BYTES.set_function(lambda: unfinished.total)
     return uvicorn.Config(
         app,
         host=host,
@@ -94,13 +102,14 @@ def configure(app: Litestar, host: str, port: int) -> uvicorn.Config:
         # The access log would print query strings, and a line per request.
         access_log=False,
         backlog=4096,
-        http=PromptHttp,
-        ws=ClosingWebSocket,
+        http=cast("type[asyncio.Protocol]", partial(PromptHttp, unfinished=unfinished)),
+        ws=cast("type[asyncio.Protocol]", partial(ClosingWebSocket, unfinished=unfinished)),
         ws_max_size=SOCKET_BYTES,
         # Clients batch events; deflate would need 37 KiB a socket and allow compression bombs.
         ws_per_message_deflate=False,
         ws_ping_interval=20,
         ws_ping_timeout=20,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACEFUL_S,
         server_header=False,
     )
@@ -110,4 +119,4 @@ async def run(settings: HubSettings) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
     log.info("hub starts", host=settings.host, port=settings.port)
     app, drain = create_hub(settings)
-    await HubServer(configure(app, settings.host, settings.port), drain).serve()
+    await HubServer(configure(app, settings.host, settings.port, settings.unfinished_bytes), drain).serve()

@@ -5,6 +5,8 @@ from typing import Final, Literal
 from db.settings import DatabaseSettings, Secret
 
 DRAIN_MS_MAX: Final = 30_000
+UNFINISHED_MIN: Final = 2 * 1024 * 1024
+"""Twice the largest body and the largest message; with less, a single one could be refused."""
 
 
 class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
@@ -31,6 +33,9 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
     """How many bytes of unstored frames one process may hold. From half of it, clients may send less and less; when it
     is reached, new sockets are refused."""
 
+    unfinished_bytes: int = 32 * 1024 * 1024
+    """How many bytes of unfinished requests and messages one process may hold; at the limit, the oldest is refused."""
+
     hello_backlog: int = 5_000
     """How many sockets of one address may wait without a first frame; enough for a school behind one address."""
 
@@ -46,5 +51,7 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
             raise ValueError("VERITAS_JWT_SECRET must have at least 32 bytes")
         if not 0 <= self.drain_ms <= DRAIN_MS_MAX:
             raise ValueError(f"VERITAS_DRAIN_MS must be between 0 and {DRAIN_MS_MAX}")
+        if self.unfinished_bytes < UNFINISHED_MIN:
+            raise ValueError(f"VERITAS_UNFINISHED_BYTES must be at least {UNFINISHED_MIN}")
         if self.hello_backlog < 1:
             raise ValueError("VERITAS_HELLO_BACKLOG must be at least 1")

@@ -29,6 +29,7 @@ from hub.auth.passwords import Passwords
 from hub.auth.tickets import draw_secret, hash_code, hash_secret
 from hub.errors import Busy, Expired, Invalid, TooManyFailures, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
+from hub.rest.http.bodies import SIGN_IN_BYTES
 from hub.rest.http.fields import Email, Name, NewPassword, Opaque, Tidied, Username
 from hub.settings import HubSettings
 from hub.sockets import now_ms
@@ -272,6 +273,7 @@ router: Final = Router(
     route_handlers=[register, login, sign_in_by_code, refresh, logout, issue_ticket],
     response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
     dependencies={"page": Provide(provide_page, sync_to_thread=False)},
+    request_max_body_size=SIGN_IN_BYTES,
 )
 
 

@@ -165,7 +165,7 @@ class _DeliveryOperation(Operation):
         *(Gap, Superseded, Disconnected, Ended, TooLarge, Full, Busy),
     ),
     dependencies={"bearer": Provide(provide_bearer)},
-    request_max_body_size=limits.SOCKET_BYTES,
+    request_max_body_size=limits.FRAME_BYTES,
 )
 async def deliver_events(
     request: Request[Any, Any, Any],

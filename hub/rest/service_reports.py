@@ -28,6 +28,7 @@ from db.unit import Unit, change
 from hub.auth.guards import SERVICE, service_as
 from hub.errors import Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.http.audit import record_action
+from hub.rest.http.bodies import LARGE_BYTES
 from hub.rest.http.fields import Indicator, Sentence, Tidied
 from protocol.console import Outcome, Result
 from protocol.flags import FlagSource, Severity
@@ -108,6 +109,7 @@ class ReportRequest(Request[Any, Any, Any]):
     security=SERVICE,
     responses=problems(Invalid, Unauthenticated, Forbidden, NotFound, Conflict),
     request_class=ReportRequest,
+    request_max_body_size=LARGE_BYTES,
 )
 async def report_behavior(
     request: ReportRequest,

@@ -1,15 +1,21 @@
-"""uvicorn's HTTP protocol with two deadlines: for the headers of a request, and for its body.
+"""uvicorn's HTTP protocol with deadlines and bounds for requests: headers, bodies, and requests sent ahead.
 
-Without them a connection that never finishes its request (a "slow loris") stays open forever and uses a file
-descriptor. Websocket handshakes are requests, too. Never limits how long a response takes.
+Without deadlines a connection that never finishes its request (a "slow loris") stays open forever and uses a file
+descriptor. Websocket handshakes are requests, too. What one read contains is parsed in slices, so that thousands of
+tiny requests do not hold the event loop. Never limits how long a response takes; how large the body of a route may
+be is the route's own limit.
 """
 
+import json
 from asyncio import TimerHandle, Transport
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from hub import metrics
+from hub import metrics, weather
+from hub.server.unfinished import UnfinishedBytes
 
 HEADERS_S: Final = 10.0
 """How long the headers of a request may take, from its first byte or from the start of the connection."""
@@ -17,13 +23,47 @@ HEADERS_S: Final = 10.0
 REQUEST_S: Final = 60.0
 """How long the body may take after that."""
 
+LINGER_S: Final = 2.0
+"""How long a refused connection is still read. If it were closed at once, its peer would often not see the answer."""
+
+HEADER_BYTES: Final = 32 * 1024
+HEADERS_MAX: Final = 200
+
+FREE_BYTES: Final = 16 * 1024
+"""So many bytes of each request are not counted: no sign-in is refused because of the bodies of others."""
+
+SLICE_BYTES: Final = 4 * 1024
+TURN_BYTES: Final = 64 * 1024
+"""After so many bytes of one read, the other connections get their turn."""
+
+RETRY_S: Final = 5
+
+
+class _TooManyHeaders(Exception):
+    """The headers of a request are over their limit."""
+
 
 class PromptHttp(HttpToolsProtocol):
     """Passed to uvicorn as `http=`."""
 
     headers_s = HEADERS_S
     request_s = REQUEST_S
+    linger_s = LINGER_S
     _deadline: TimerHandle | None = None
+
+    def __init__(self, *args: Any, unfinished: UnfinishedBytes | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._unfinished = unfinished or UnfinishedBytes()
+        self._unparsed = b""
+        self._is_scheduled = False
+        self._is_refused = False
+        self._ignores_rest = False
+        """Whether too much was sent ahead of a response; the connection closes after what was taken."""
+        self._in_headers = False
+        self._header_bytes = 0
+        self._body_bytes = 0
+        self._is_complete = False
+        """Whether the newest request has arrived completely."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Start the deadline for the first request."""
@@ -31,30 +71,174 @@ class PromptHttp(HttpToolsProtocol):
         self._start_deadline(self.headers_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the deadline."""
+        """Stop the deadline and hold no more bytes."""
         self._start_deadline(None)
+        self._unparsed = b""
+        self._unfinished.release(self)
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what was received, up to a request that has to wait for the response of the one before."""
+        if self._is_refused or self._ignores_rest:
+            return
+        self._unset_keepalive_if_required()
+        self._unparsed += data
+        self._parse()
+
+    def _parse(self) -> None:
+        data, at = self._unparsed, 0
+        self._unparsed = b""
+        while at < len(data) and not self.pipeline and not self._is_over:
+            if at >= TURN_BYTES:
+                self._schedule()
+                break
+            self._feed(data[at : at + SLICE_BYTES])
+            at += SLICE_BYTES
+        if self._is_over:
+            return
+        self._unparsed = data[at:]
+        if self._is_complete and len(self._unparsed) > FREE_BYTES:
+            self._ignores_rest, self._unparsed = True, b""
+            self.cycle.keep_alive = False
+        if self._unparsed:
+            self.flow.pause_reading()
+        elif self._is_idle and self._deadline is None:
+            # Bytes that begin no request would otherwise keep the connection open forever.
+            self._start_deadline(self.headers_s)
+        self._hold()
+
+    @property
+    def _is_over(self) -> bool:
+        return self._is_refused or self.transport.is_closing() or self.transport.get_protocol() is not self
+
+    @property
+    def _is_idle(self) -> bool:
+        return not self._in_headers and (self.cycle is None or self.cycle.response_complete)
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self.loop.call_soon(self._parse_on)
+
+    def _parse_on(self) -> None:
+        self._is_scheduled = False
+        if self._unparsed and not self._is_over:
+            self.flow.resume_reading()
+            self._parse()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            return
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, _TooManyHeaders):
+                self._refuse_headers()
+            else:
+                weather.note("bad_request")
+                self.send_400_response("Invalid HTTP request received.")
+            return
+        if self._in_headers:
+            self._header_bytes += len(data)
+            if self._header_bytes > HEADER_BYTES:
+                self._refuse_headers()
 
     def on_message_begin(self) -> None:
         """Start the deadline for the headers of a further request."""
         super().on_message_begin()
+        self._in_headers, self._is_complete = True, False
+        self._header_bytes = self._body_bytes = 0
         if self._deadline is None:
             self._start_deadline(self.headers_s)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Refuse a request with too many headers."""
+        if len(self.headers) >= HEADERS_MAX:
+            raise _TooManyHeaders
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Start the deadline for the body."""
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEADER_BYTES:
+            raise _TooManyHeaders
+        self._in_headers = False
         super().on_headers_complete()
         self._start_deadline(self.request_s)
+
+    def on_body(self, body: bytes) -> None:
+        """Count the bytes of a body that the application still takes."""
+        super().on_body(body)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._body_bytes += len(body)
 
     def on_message_complete(self) -> None:
         """Stop the deadline: the request is complete."""
         super().on_message_complete()
         self._start_deadline(None)
+        self._hold()
+        self._is_complete = True
+        self._unfinished.finish(self)
+
+    def on_response_complete(self) -> None:
+        """Hold no more bytes, and go on with what was sent ahead."""
+        self._body_bytes = 0
+        self._unfinished.release(self)
+        super().on_response_complete()
+        if self._unparsed and not self._is_over:
+            self.flow.pause_reading()
+            self._schedule()
 
     def handle_websocket_upgrade(self) -> None:
         """Stop the deadline; the websocket has others."""
         self._start_deadline(None)
         super().handle_websocket_upgrade()
+
+    def _hold(self) -> None:
+        size = self._body_bytes + len(self._unparsed)
+        if size > FREE_BYTES and not self._is_complete and not self._is_over:
+            self._unfinished.hold(self, size, self._evict)
+
+    def _evict(self) -> None:
+        """Refuse with 503: the process holds too many bytes of unfinished requests, and this one is the oldest."""
+        metrics.UNFINISHED_EVICTED.labels(kind="request").inc()
+        self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "Too many requests are unfinished. Try again in a moment.")
+
+    def _refuse_headers(self) -> None:
+        weather.note("bad_request")
+        detail = f"The headers may have at most {HEADER_BYTES // 1024} KiB and {HEADERS_MAX} lines."
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail)
+
+    def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
+        """Answer with a problem instead of the application, and close a little later."""
+        self._is_refused, self._unparsed = True, b""
+        self._unfinished.release(self)
+        self._start_deadline(None)
+        has_begun = False
+        if self.cycle is not None and not self.cycle.response_complete:
+            has_begun = self.cycle.response_started
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if has_begun:
+            self.transport.abort()
+            return
+        problem = {
+            "type": f"urn:veritas:problem:{code}",
+            "title": status.phrase,
+            "status": int(status),
+            "detail": detail,
+            "code": code,
+        }
+        body = json.dumps(problem).encode()
+        retry = f"retry-after: {RETRY_S}\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
+        head = (
+            f"HTTP/1.1 {int(status)} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\n{retry}connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.flow.resume_reading()
+        self._deadline = self.loop.call_later(self.linger_s, self.transport.close)
 
     def _start_deadline(self, within_s: float | None) -> None:
         if self._deadline is not None:

@@ -23,10 +23,11 @@ class UnfinishedBytes:
         """Count `size` bytes for an unfinished holder, and evict the oldest holders while the limit is exceeded.
 
         `evict` is called at most once; the holder then holds nothing, and must not come back. It may be the caller's.
+        A finished holder begins again, with its next request.
         """
         before = self._held.get(holder)
+        self.total += size - (self._finished.pop(holder, 0) if before is None else before[0])
         self._held[holder] = (size, evict)  # an existing key keeps its place
-        self.total += size - (0 if before is None else before[0])
         while self.total > self._limit and self._held:
             oldest = next(iter(self._held))
             evict_oldest = self._held[oldest][1]

@@ -23,6 +23,7 @@ from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.exams.exams import Version
 from hub.rest.http.audit import AnyRequest, record_action
+from hub.rest.http.bodies import LARGE_BYTES
 from hub.rest.http.fields import Choice, ItemName, Text
 from protocol.attempts import ItemKind
 from protocol.roles import Role
@@ -107,6 +108,7 @@ async def read_items(
     summary="Replace the items",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+    request_max_body_size=LARGE_BYTES,
 )
 async def replace_items(
     request: AnyRequest,

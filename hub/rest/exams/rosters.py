@@ -29,6 +29,7 @@ from hub.auth.tickets import draw_code, hash_code
 from hub.errors import Expired, Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.exams.roster_csv import ROWS_MAX, path_of, read_csv
 from hub.rest.http.audit import AnyRequest, record_action
+from hub.rest.http.bodies import LARGE_BYTES
 from hub.rest.http.fields import Email, Line, Name, Tidied, Username
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.console import StudentRow
@@ -121,6 +122,7 @@ async def list_roster(
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
     request_class=RosterRequest,
     operation_class=RosterOperation,
+    request_max_body_size=LARGE_BYTES,
 )
 async def extend_roster(
     request: RosterRequest,

@@ -22,6 +22,7 @@ from db.queries.student.attempt_view import Owner
 from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.rest.http.bodies import LARGE_BYTES
 from judgement import grading
 from judgement.attempts import Action, transition_of
 from protocol.events import Event, to_entry
@@ -55,6 +56,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     summary="Submit an attempt",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+    request_max_body_size=LARGE_BYTES,
 )
 async def submit(
     attempt_id: FromPath[UUID],

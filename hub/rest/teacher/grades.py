@@ -23,6 +23,7 @@ from db.unit import change
 from hub.auth.guards import BEARER, Principal, principal_as
 from hub.errors import Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
+from hub.rest.http.bodies import LARGE_BYTES
 from hub.rest.http.fields import Text
 from judgement import grading
 from protocol.attempts import ItemKind
@@ -104,6 +105,7 @@ async def read_answers(
     summary="Grade an attempt",
     security=BEARER,
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+    request_max_body_size=LARGE_BYTES,
 )
 async def grade_attempt(
     request: AnyRequest,

@@ -1,15 +1,19 @@
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from litestar import Litestar, WebSocket, post, websocket
-from litestar.params import JSONBody
+from litestar import Litestar, WebSocket, get, post, websocket
+from litestar.params import FromPath, JSONBody
 from websockets.asyncio.client import connect
 
 from hub import metrics, sockets
+from hub.errors import exception_handlers
 from hub.server.http import PromptHttp
+from hub.server.unfinished import UnfinishedBytes
 from tests.hub.serving import serve
 
 HEAD = b"POST / HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n"
@@ -46,7 +50,7 @@ async def parrot(socket: WebSocket[Any, Any, Any]) -> None:
 
 @pytest.fixture
 async def address() -> AsyncIterator[str]:
-    async with serve(Litestar([echo, parrot]), http=Hurried) as address:
+    async with serve(Litestar([echo, parrot], exception_handlers=exception_handlers), http=Hurried) as address:
         yield address
 
 
@@ -61,17 +65,23 @@ async def tcp(address: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio
         await writer.wait_closed()
 
 
-def unfinished() -> float:
+async def wait_until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - a counter reports no event
+            await asyncio.sleep(0.01)
+
+
+def given_up() -> float:
     return float(metrics.REQUESTS_UNFINISHED._value.get())
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST / HT", HEAD[:-2], HEAD, HEAD + b'"hal'])
 async def test_an_unfinished_request_closes_its_connection_and_is_counted(address: str, sent: bytes) -> None:
-    before = unfinished()
+    before = given_up()
     async with asyncio.timeout(5), tcp(address) as (reader, writer):
         writer.write(sent)
         assert await reader.read() == b""
-    assert unfinished() == before + 1
+    assert given_up() == before + 1
 
 
 async def test_single_bytes_do_not_extend_the_deadline(address: str) -> None:
@@ -86,14 +96,14 @@ async def test_single_bytes_do_not_extend_the_deadline(address: str) -> None:
 
 
 async def test_responses_and_the_pause_after_them_have_no_deadline(address: str) -> None:
-    before = unfinished()
+    before = given_up()
     async with asyncio.timeout(5), tcp(address) as (reader, writer):
         for _ in range(2):
             writer.write(HEAD + b'"hallo"')
             response = await reader.readuntil(b"hallo")
             assert response.startswith(b"HTTP/1.1 201")
             assert not Hurried.latest.has_deadline
-    assert unfinished() == before
+    assert given_up() == before
 
 
 async def test_a_websocket_has_no_deadline_here(address: str) -> None:
@@ -101,3 +111,155 @@ async def test_a_websocket_has_no_deadline_here(address: str) -> None:
         assert not Hurried.latest.has_deadline
         await client.send("still here")
         assert await client.recv() == "still here"
+
+
+async def test_an_unfinished_body_is_closed_by_its_deadline_without_an_error(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = metrics.NETWORK_WEATHER.labels(kind="client_left")
+    before = left._value.get()
+    async with asyncio.timeout(5), tcp(address) as (reader, writer):
+        writer.write(HEAD + b'"hal')
+        assert await reader.read() == b""
+    await wait_until(lambda: left._value.get() == before + 1)
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nhost: here\r\nlong: " + b"x" * 40_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: here\r\nlong: " + b"x" * 40_000,
+        b"GET /" + b"x" * 40_000,
+        b"GET / HTTP/1.1\r\n" + b"a:b\r\n" * 300 + b"\r\n",
+        b"GET / HTTP/1.1\r\nhost: here\r\n" + b"long: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n" * 10_000,
+    ],
+    ids=["one line", "unfinished line", "address", "many lines", "endless"],
+)
+async def test_headers_over_their_limit_are_refused_with_431(address: str, sent: bytes) -> None:
+    async with asyncio.timeout(5), tcp(address) as (reader, writer):
+        writer.write(sent)
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 431 "), answer[:100]
+        assert b'"code": "headers_too_large"' in answer
+
+
+async def test_headers_within_their_limit_are_taken(address: str) -> None:
+    async with asyncio.timeout(5), tcp(address) as (reader, writer):
+        lines = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 150) for number in range(190))
+        writer.write(HEAD[:-2] + lines + b'\r\n"hallo"')
+        assert (await reader.readuntil(b"hallo")).startswith(b"HTTP/1.1 201")
+
+
+async def test_thousands_of_requests_sent_ahead_are_answered_in_order_and_few_at_a_time() -> None:
+    most = 0
+
+    class Watched(PromptHttp):
+        def _parse(self) -> None:
+            nonlocal most
+            super()._parse()
+            most = max(most, len(self.pipeline))
+
+    @get("/{number:int}")
+    async def number(number: FromPath[int]) -> int:
+        return number
+
+    async with (
+        serve(Litestar([number]), http=Watched) as address,
+        asyncio.timeout(30),
+        tcp(address) as (reader, writer),
+    ):
+        writer.write(b"".join(b"GET /%d HTTP/1.1\r\nhost: h\r\n\r\n" % at for at in range(10_000, 10_300)))
+        for at in range(10_000, 10_300):
+            assert (await reader.readuntil(b"%d" % at)).startswith(b"HTTP/1.1 200")
+    assert 0 < most < 200
+
+
+async def test_a_connection_that_sends_too_much_ahead_closes_after_what_was_taken(address: str) -> None:
+    async with asyncio.timeout(10), tcp(address) as (reader, writer):
+        writer.write((HEAD + b'"hallo"') * 20_000)
+        answers = bytearray()
+        with contextlib.suppress(ConnectionError):  # reset, because some of it was never read
+            while data := await reader.read(65_536):
+                answers += data
+        assert 0 < answers.count(b"HTTP/1.1 201") < 20_000
+
+
+async def test_bytes_that_begin_no_request_do_not_keep_a_connection_open(address: str) -> None:
+    async with asyncio.timeout(5), tcp(address) as (reader, writer):
+        writer.write(HEAD + b'"hallo"')
+        await reader.readuntil(b"hallo")
+        writer.write(b"\r\n")
+        assert await reader.read() == b""
+
+
+async def test_what_is_no_http_gets_400_and_is_no_error(address: str, caplog: pytest.LogCaptureFixture) -> None:
+    bad = metrics.NETWORK_WEATHER.labels(kind="bad_request")
+    before = bad._value.get()
+    async with asyncio.timeout(5), tcp(address) as (reader, writer):
+        writer.write(b"\x16\x03\x01 hello\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    assert bad._value.get() == before + 1
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+def upload(size: int, sent: int, *, chunked: bool) -> bytes:
+    """The beginning of an upload."""
+    head = b"POST / HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\n"
+    if not chunked:
+        return head + b"content-length: %d\r\n\r\n" % size + b"x" * sent
+    return head + b"transfer-encoding: chunked\r\n\r\n" + b"%x\r\n" % size + b"x" * sent
+
+
+@pytest.fixture
+def unfinished() -> UnfinishedBytes:
+    return UnfinishedBytes(1_000_000)
+
+
+@pytest.fixture
+async def patient(unfinished: UnfinishedBytes) -> AsyncIterator[str]:
+    class Bounded(PromptHttp):
+        linger_s = 0.2
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, unfinished=unfinished, **options)
+
+    @post("/")
+    async def taken(data: JSONBody[str]) -> int:
+        return len(data)
+
+    async with serve(Litestar([taken]), http=Bounded) as address:
+        yield address
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+async def test_the_oldest_unfinished_body_is_refused_with_503_when_there_are_too_many(
+    patient: str, unfinished: UnfinishedBytes, chunked: bool
+) -> None:
+    async with asyncio.timeout(10), tcp(patient) as (old, send_old), tcp(patient) as (new, send_new):
+        send_old.write(upload(700_000, 600_000, chunked=chunked))
+        await wait_until(lambda: unfinished.total >= 600_000)
+        send_new.write(upload(500_002, 0, chunked=chunked) + b'"' + b"x" * 450_000)
+        answer = await old.read()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 5" in answer
+        send_new.write(b"x" * 50_000 + b'"' + (b"\r\n0\r\n\r\n" if chunked else b""))
+        assert (await new.readuntil(b"500000")).startswith(b"HTTP/1.1 201")
+        assert unfinished.total == 0
+
+
+async def test_small_bodies_are_never_refused_for_others(patient: str, unfinished: UnfinishedBytes) -> None:
+    async with asyncio.timeout(10), tcp(patient) as (_, big), tcp(patient) as (reader, writer):
+        big.write(upload(1_100_000, 990_000, chunked=False))
+        await wait_until(lambda: unfinished.total >= 990_000)
+        writer.write(upload(15_002, 0, chunked=False) + b'"' + b"x" * 14_000)
+        writer.write(b"x" * 1_000 + b'"')
+        assert (await reader.readuntil(b"15000")).startswith(b"HTTP/1.1 201")
+        assert unfinished.total >= 990_000
+
+
+async def test_an_unfinished_body_is_forgotten_with_its_connection(patient: str, unfinished: UnfinishedBytes) -> None:
+    async with tcp(patient) as (_, writer):
+        writer.write(upload(500_000, 400_000, chunked=False))
+        await wait_until(lambda: unfinished.total >= 400_000)
+    await wait_until(lambda: unfinished.total == 0)

@@ -52,7 +52,8 @@ def test_the_total_is_the_sum_of_what_is_held_and_above_the_limit_only_by_finish
     held: dict[int, int] = {}
     done: dict[int, int] = {}
     for what, holder, size in steps:
-        if what == "hold" and holder not in done:
+        if what == "hold":
+            done.pop(holder, None)
             held[holder] = size
             unfinished.hold(holder, size, partial(held.__delitem__, holder))
         elif what == "finish" and holder in held:
