@@ -175,8 +175,8 @@ async def test_thousands_of_requests_sent_ahead_are_answered_in_order_and_few_at
     assert 0 < most < 200
 
 
-async def test_a_connection_that_sends_too_much_ahead_closes_after_what_was_taken(address: str) -> None:
-    async with asyncio.timeout(10), tcp(address) as (reader, writer):
+async def test_a_connection_that_sends_too_much_ahead_closes_after_what_was_taken(patient: str) -> None:
+    async with asyncio.timeout(10), tcp(patient) as (reader, writer):
         writer.write((HEAD + b'"hallo"') * 20_000)
         answers = bytearray()
         with contextlib.suppress(ConnectionError):  # reset, because some of it was never read
