@@ -42,7 +42,10 @@ FOLLOWED_STREAMS: Final = 100_000
 _LOCKED: Final = ("40001", "40P01", "55P03", "57014")
 """Serialization failure, deadlock, lock timeout, statement timeout: the connection can still be used."""
 
-_TRANSIENT: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_TRANSIENT: Final = (
+    *(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError),
+    asyncpg.InternalClientError,  # asyncpg sometimes raises it when the server ends a connection
+)
 _UNENCODABLE: Final = (struct.error, OverflowError, ValueError)
 _REPEATABLE: Final = (*_TRANSIENT, *_UNENCODABLE)
 

@@ -185,9 +185,10 @@ def _read_key(item: NewItem) -> Any:
             return key
         case ItemKind.CHOICE, _:
             raise ValueError("must be one of the choices")
-        case ItemKind.MULTIPLE, list(keys) if all(key in item.choices for key in keys):
+        case ItemKind.MULTIPLE, list(keys) if _are_choices(keys, item.choices):
             # In the order of the choices, each once: how a key was written makes no difference.
-            return [choice for choice in item.choices if choice in keys]
+            right = set(keys)
+            return [choice for choice in item.choices if choice in right]
         case ItemKind.MULTIPLE, _:
             raise ValueError("must be a list of choices")
         case ItemKind.NUMBER, dict(key):
@@ -198,6 +199,11 @@ def _read_key(item: NewItem) -> Any:
             return None
         case _:
             raise ValueError("must be null: a teacher grades this item")
+
+
+def _are_choices(keys: Sequence[object], choices: Sequence[str]) -> bool:
+    """Return whether the keys are some of the choices; there are never more of them, or the check could take long."""
+    return len(keys) <= len(choices) and all(isinstance(key, str) for key in keys) and set(choices).issuperset(keys)
 
 
 def _show(found: ItemSet) -> ItemsView:

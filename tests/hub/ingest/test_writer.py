@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 import pytest
@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from db.engine import connect_writer
+from db.queries.events.insert import copy_events
+from db.segments import Segment
 from db.settings import DatabaseSettings
 from hub.ingest.batcher import BatchResult, GivenUp, Offer, PendingBatch, Stored
 from hub.ingest.writer import FlushLimits
@@ -91,6 +93,24 @@ async def test_a_batch_that_cannot_be_stored_in_time_is_given_up(database: Datab
         assert bench.notified == set()
         bench.refusals = 0
         assert await bench.store(uuid7(), 1, 2) == Stored()
+
+
+async def test_an_error_inside_the_driver_is_repeated_on_a_new_connection(
+    bench: Workbench, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transaction was committed or not; the repeat compares with what is stored."""
+    stream_id = uuid7()
+    await bench.store(stream_id, 1, 2)
+
+    async def fail_after_commit(conn: asyncpg.Connection, segments: Sequence[Segment]) -> None:
+        await copy_events(conn, segments)
+        raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+
+    monkeypatch.setattr("hub.ingest.writer.copy_events", fail_after_commit)
+    assert await bench.store(stream_id, 3, 4) == Stored()
+    assert len(bench.opened) == 2
+    assert bench.opened[0].is_closed()
+    assert await stored(engine, stream_id) == [1, 2, 3, 4]
 
 
 async def test_an_unexpected_exception_affects_one_flush_only(

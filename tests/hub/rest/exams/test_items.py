@@ -82,6 +82,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"kind": "multiple", "answer_key": "b"}, "answer_key"),
     ({"kind": "multiple", "answer_key": ["b", "c"]}, "answer_key"),
     ({"kind": "multiple", "answer_key": [["b"]]}, "answer_key"),
+    ({"kind": "multiple", "answer_key": ["a", "b", "a"]}, "answer_key"),
     ({"kind": "number", "answer_key": {"value": 1}}, "choices"),
     ({"kind": "number", "choices": [], "answer_key": 1}, "answer_key"),
     ({"kind": "number", "choices": [], "answer_key": {"value": "1"}}, "answer_key"),
