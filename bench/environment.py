@@ -99,7 +99,7 @@ def run_hub(environment: Environment, module: str = "veritas.cli", **more: str) 
 def run_peer(environment: Environment, module: str) -> Iterator[Process]:
     """Run one of the peers while the block runs."""
     port = free_port()
-    with run_python(environment, "peer", (module, str(port), environment.servers.database_url), {}) as pid:
+    with run_python(environment, "peer", (module, str(port), environment.servers.owner_url), {}) as pid:
         _wait_until_ready(f"http://127.0.0.1:{port}/")
         yield Process(pid, f"127.0.0.1:{port}")
 
@@ -147,7 +147,7 @@ async def start_exam(environment: Environment, hub: Process, size: int) -> Bench
 
 async def fetch(environment: Environment, statement: str, *values: object) -> list[asyncpg.Record]:
     """Run a query outside any measurement."""
-    conn = await asyncpg.connect(environment.servers.database_url)
+    conn = await asyncpg.connect(environment.servers.admin_url)
     try:
         rows: list[asyncpg.Record] = await conn.fetch(statement, *values)
         return rows
@@ -162,7 +162,7 @@ async def read_settings(environment: Environment) -> dict[str, str]:
 
 
 async def _prepare(servers: Servers, teacher: PasswordLogin) -> None:
-    await migrations.upgrade(servers.database_url)
+    await migrations.upgrade(servers.owner_url)
     engine = create_engine(DatabaseSettings(database_url=servers.database_url, redis_url=servers.redis_url))
     try:
         await create_account(engine, Role.TEACHER, "Bench", teacher)

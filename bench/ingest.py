@@ -83,7 +83,7 @@ class Bench:
 
     def copy(self, *how: str) -> TimedRun:
         """Run the baseline: bare COPY of the same rows; with `keyed`, into a table with the real indexes."""
-        with self._child("bench.baseline", self.flood, self.environment.servers.database_url, *how) as child:
+        with self._child("bench.baseline", self.flood, self.environment.servers.owner_url, *how) as child:
             line, spent = self._time(child, {"PostgreSQL": self.environment.postgres_pid})
         copied = msgspec.json.decode(line, type=Copied)
         if copied.rows != self.shape.events:

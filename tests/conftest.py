@@ -9,18 +9,17 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db import migrations
-from db.engine import GUARDS, create_engine
+from db.migrations.roles import HUB, OWNER, WORKER
 from db.notify import Notifier
 from db.settings import DatabaseSettings
 from tests.external import run_external
+from tests.roles import as_role, create_database, create_role_engine, drop_database, remember_passwords, url_of
 from veritas.embedded.servers import Servers, run_servers
 from veritas.embedded.valkey import Redis
 
@@ -38,6 +37,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 BEGAN = datetime.now(UTC).date()
 """The day up from which the template's partitions were made."""
 
+ROLES = {"hub": HUB, "faults": HUB, "workers": WORKER}
+"""Everything that a hub or a worker does under test, it does with its role in the database."""
+
 TEMPLATE = "veritas_template"
 SCRATCH_BYTES = 2 * 1024**3
 _numbers = itertools.count(1)
@@ -51,12 +53,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     if request.config.getoption("--external"):
         with run_external(_scratch()) as running:
+            remember_passwords(running)
             yield running
         return
     with (
         tempfile.TemporaryDirectory(prefix="veritas-tests-", dir=_scratch()) as folder,
         run_servers(Path(folder), {}) as running,
     ):
+        remember_passwords(running)
         yield running
 
 
@@ -65,7 +69,7 @@ def template(servers: Servers) -> str:
     """The migrated database every test's own is cloned from: 12 ms each instead of a migration."""
 
     async def make() -> None:
-        await _execute(servers.database_url, f"CREATE DATABASE {TEMPLATE}")
+        await create_database(servers, TEMPLATE)
         await migrations.upgrade(url_of(servers, TEMPLATE))
 
     asyncio.run(make())
@@ -73,25 +77,25 @@ def template(servers: Servers) -> str:
 
 
 @pytest.fixture
-async def database(servers: Servers, template: str) -> AsyncIterator[DatabaseSettings]:
+async def owner_database(servers: Servers, template: str) -> AsyncIterator[DatabaseSettings]:
+    """A fresh database, for the role that owns its tables."""
     name = f"veritas_test_{next(_numbers)}"
-    await _execute(servers.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    await create_database(servers, name, template)
     yield DatabaseSettings(database_url=url_of(servers, name), redis_url=servers.redis_url)
-    await _execute(servers.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await drop_database(servers, name)
 
 
 @pytest.fixture
-async def engine(database: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
-    """An engine without the time limits of production: on a busy machine they would measure the machine."""
-    engine = create_engine(database, guards=dict.fromkeys(GUARDS, "60s"), command_s=60)
-    yield engine
-    await engine.dispose()
+def database(request: pytest.FixtureRequest, owner_database: DatabaseSettings) -> DatabaseSettings:
+    """The same for the role of the process that the tests of this folder are about."""
+    folder = request.path.relative_to(Path(__file__).parent).parts[0]
+    return as_role(ROLES.get(folder, OWNER), owner_database)
 
 
 @pytest.fixture
-async def guarded_engine(database: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
-    """An engine with the time limits of production, for tests of these limits."""
-    engine = create_engine(database)
+async def engine(database: DatabaseSettings, owner_database: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
+    """Code under test connects with its role, the test's own code with that of the owner."""
+    engine = create_role_engine(database, owner_database)
     yield engine
     await engine.dispose()
 
@@ -120,19 +124,7 @@ async def notifier(redis: Redis) -> AsyncIterator[Notifier]:
     await client.close()
 
 
-def url_of(servers: Servers, name: str) -> str:
-    return make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
-
-
 def _scratch() -> Path | None:
     """A directory in memory, if it has room: a clone is 10 MB of small files, 15 ms there and 400 ms on a slow disk."""
     memory = Path("/dev/shm")
     return memory if memory.is_dir() and shutil.disk_usage(memory).free > SCRATCH_BYTES else None
-
-
-async def _execute(url: str, statement: str) -> None:
-    conn = await asyncpg.connect(url)
-    try:
-        await conn.execute(statement)
-    finally:
-        await conn.close()

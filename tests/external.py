@@ -3,6 +3,7 @@
 Started by `make test-external` in a directory of their own, and gone with it; no service of the system is touched.
 """
 
+import asyncio
 import os
 import pwd
 import secrets
@@ -17,6 +18,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+from sqlalchemy.engine import make_url
+
+from db.migrations.roles import HUB, OWNER, READER, WORKER, render_roles
 from tests.ports import free_port
 from veritas.embedded.servers import Servers
 
@@ -33,9 +38,35 @@ def run_external(scratch: Path | None) -> Iterator[Servers]:
     with tempfile.TemporaryDirectory(prefix="veritas-external-", dir=scratch) as name, ExitStack() as running:
         folder = Path(name)
         account = _account(folder)
+        admin_url = _run_postgres(folder, account, running)
+        hub, worker, owner, reader = asyncio.run(_create_roles(admin_url))
         yield Servers(
-            database_url=_run_postgres(folder, account, running), redis_url=_run_redis(redis, folder, account, running)
+            database_url=hub,
+            redis_url=_run_redis(redis, folder, account, running),
+            worker_url=worker,
+            owner_url=owner,
+            reader_url=reader,
+            admin_url=admin_url,
         )
+
+
+async def _create_roles(admin_url: str) -> list[str]:
+    """Create the roles as an administrator does; return the addresses for hub, worker, owner and reader."""
+    conn = await asyncpg.connect(admin_url)
+    addresses = []
+    try:
+        await conn.execute("CREATE DATABASE veritas")
+        own = await asyncpg.connect(make_url(admin_url).set(database="veritas").render_as_string(hide_password=False))
+        await own.execute(render_roles())
+        await own.close()
+        for role in (HUB, WORKER, OWNER, READER):
+            password = secrets.token_hex(8)
+            await conn.execute(f"ALTER ROLE {role} PASSWORD '{password}'")
+            url = make_url(admin_url).set(username=role, password=password, database="veritas")
+            addresses.append(url.render_as_string(hide_password=False))
+    finally:
+        await conn.close()
+    return addresses
 
 
 def _run_postgres(folder: Path, account: Mapping[str, Any], running: ExitStack) -> str:

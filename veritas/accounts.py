@@ -18,8 +18,9 @@ from db.queries.accounts import users
 from db.unit import change
 from protocol.roles import Role
 from protocol.text.names import InvalidText, read_name, read_username
-from veritas.environment import data_dir, keep
+from veritas.environment import data_dir
 from veritas.errors import VeritasError
+from veritas.private_file import keep
 
 LOGIN_FILE = "login.json"
 PASSWORD_BYTES = 72

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db import migrations
 from db.engine import create_engine
 from db.errors import SettingsError
+from db.migrations.roles import render_roles
 from db.retention.times import times_of
 from db.settings import DatabaseSettings, read_settings
 from hub import main as hub_main
@@ -28,6 +29,7 @@ from veritas import demo as demonstration
 from veritas import logs, retention
 from veritas.accounts import PasswordLogin, create_account, set_active
 from veritas.audit import verify
+from veritas.embedded.servers import DATABASE, OWNER_DATABASE
 from veritas.environment import data_dir, read_environment, with_servers
 from veritas.errors import VeritasError
 from veritas.simulation import simulate
@@ -122,17 +124,23 @@ def work() -> None:
 
 @cli.command()
 @click.option("--sql", is_flag=True, help="Print the DDL of all revisions instead of running them.")
-def migrate(*, sql: bool) -> None:
-    """Upgrade the database to the newest schema and create the coming partitions."""
-    if sql:
-        click.echo(migrations.render_sql())
+@click.option("--roles-sql", is_flag=True, help="Print the SQL with which an administrator creates the roles.")
+def migrate(*, sql: bool, roles_sql: bool) -> None:
+    """Upgrade the database to the newest schema, create the coming partitions, and give the roles their rights.
+
+    It connects with VERITAS_OWNER_DATABASE_URL if that is set, otherwise with VERITAS_DATABASE_URL.
+    """
+    if sql or roles_sql:
+        click.echo(render_roles() if roles_sql else migrations.render_sql())
         return
-
-    async def run(settings: DatabaseSettings) -> None:
-        await migrations.upgrade(settings.database_url)
-        out.print("the schema is up to date")
-
-    _with_database(run)
+    with with_servers(read_environment()) as environ:
+        owner = environ | {DATABASE: environ.get(OWNER_DATABASE) or environ.get(DATABASE, "")}
+        settings = read_settings(DatabaseSettings, owner)
+        missing = asyncio.run(migrations.upgrade(settings.database_url))
+    out.print("the schema is up to date")
+    if missing:
+        out.print(f"[yellow]·[/yellow] these roles do not exist: {', '.join(missing)}. All processes share one role.")
+        out.print("  `veritas migrate --roles-sql` prints the SQL for an administrator.", highlight=False)
 
 
 @cli.group()

@@ -6,7 +6,6 @@ environment of our own child processes.
 
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +13,9 @@ from pathlib import Path
 import msgspec
 from dotenv import dotenv_values
 
-from veritas.embedded.servers import is_locked, run_servers
+from veritas.embedded.servers import DATABASE, OWNER_DATABASE, REDIS, is_locked, run_servers
+from veritas.private_file import keep
 
-DATABASE = "VERITAS_DATABASE_URL"
-REDIS = "VERITAS_REDIS_URL"
 SECRET = "VERITAS_JWT_SECRET"  # noqa: S105 - the name of a setting
 DATA_DIR = "VERITAS_DATA_DIR"
 
@@ -26,11 +24,15 @@ ADDRESSES_FILE = "addresses.json"
 
 
 class Addresses(msgspec.Struct, frozen=True):
-    """Addresses of a running `veritas up`; written by it and removed when it ends."""
+    """Addresses of a running `veritas up`; written by it and removed when it ends.
+
+    `database_url` is that of the hub's role, `owner_url` that of the role which owns the tables.
+    """
 
     database_url: str
     redis_url: str
     base_url: str
+    owner_url: str = ""
 
 
 def read_environment(folder: Path | None = None) -> dict[str, str]:
@@ -54,20 +56,9 @@ def with_secret(environ: Mapping[str, str]) -> dict[str, str]:
     return dict(environ) | {SECRET: path.read_text()}
 
 
-def keep(path: Path, content: bytes) -> None:
-    """Write a file atomically that only its owner may read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    Path(name).replace(path)
-
-
 @contextmanager
 def with_servers(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Add the addresses of PostgreSQL and Redis for one command.
+    """Add the addresses of PostgreSQL, for the hub's role and for the owner, and of Redis, for one command.
 
     These are the configured ones, else those of the `veritas up` that uses the data directory, else embedded servers
     that run while the block runs. Raises EmbeddedError.
@@ -76,10 +67,15 @@ def with_servers(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
     if environ.get(DATABASE) and environ.get(REDIS):
         yield dict(environ)
     elif running is not None:
-        yield {DATABASE: running.database_url, REDIS: running.redis_url} | _set(environ)
+        owner_url = environ.get(DATABASE) or running.owner_url or running.database_url
+        yield {DATABASE: running.database_url, OWNER_DATABASE: owner_url, REDIS: running.redis_url} | _set(environ)
     else:
         with run_servers(data_dir(environ), environ) as servers:
-            yield dict(environ) | {DATABASE: servers.database_url, REDIS: servers.redis_url}
+            yield dict(environ) | {
+                DATABASE: servers.database_url,
+                OWNER_DATABASE: servers.owner_url,
+                REDIS: servers.redis_url,
+            }
 
 
 @contextmanager
@@ -104,4 +100,4 @@ def read_addresses(environ: Mapping[str, str]) -> Addresses | None:
 
 
 def _set(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if value or name not in (DATABASE, REDIS)}
+    return {name: value for name, value in environ.items() if value or name not in (DATABASE, OWNER_DATABASE, REDIS)}

@@ -19,9 +19,9 @@ from db.settings import DatabaseSettings, read_settings
 from hub.settings import HubSettings
 from veritas.accounts import PasswordLogin, first_login
 from veritas.embedded.processes import ChildCommand
-from veritas.embedded.servers import prepare_servers
+from veritas.embedded.servers import DATABASE, OWNER_DATABASE, REDIS, WORKER_DATABASE, prepare_servers
 from veritas.embedded.supervisor import Child, Supervisor
-from veritas.environment import DATABASE, REDIS, Addresses, data_dir, publish_addresses, with_secret
+from veritas.environment import Addresses, data_dir, publish_addresses, with_secret
 from veritas.errors import VeritasError
 
 HUB = "hub"
@@ -46,18 +46,21 @@ async def run_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
     Must run in the loop of the main thread. Raises VeritasError (EmbeddedError, ChildError) or SettingsError.
     """
     with prepare_servers(data_dir(environ), environ) as servers:
-        environ = with_secret(environ) | {DATABASE: servers.database_url, REDIS: servers.redis_url}
+        environ = _without_other_roles(with_secret(environ)) | {
+            DATABASE: servers.database_url,
+            REDIS: servers.redis_url,
+        }
         settings = read_settings(HubSettings, environ)
         _check_port(settings)
         base_url = f"http://{settings.host}:{settings.port}"
         async with Supervisor() as supervisor:
             for server in servers.embedded:
                 await supervisor.start(Child(server.name, server.command, server.is_ready))
-            await migrations.upgrade(servers.database_url)
+            await migrations.upgrade(servers.owner_url)
             login = await _first_login(settings, environ)
             await supervisor.start(_child(HUB, "serve", environ, f"{base_url}/health/ready"))
-            await supervisor.start(_child(WORKER, "work", environ))
-            addresses = Addresses(servers.database_url, servers.redis_url, base_url)
+            await supervisor.start(_child(WORKER, "work", environ | {DATABASE: servers.worker_url}))
+            addresses = Addresses(servers.database_url, servers.redis_url, base_url, servers.owner_url)
             with publish_addresses(environ, addresses):
                 yield Stack(addresses, login, supervisor)
 
@@ -72,6 +75,11 @@ def _check_port(settings: HubSettings) -> None:
             raise VeritasError(
                 f"cannot listen on {settings.host}:{settings.port}: {error}; set VERITAS_PORT"
             ) from error
+
+
+def _without_other_roles(environ: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the addresses of the database for other roles: a hub or worker has only its own."""
+    return {name: value for name, value in environ.items() if name not in (OWNER_DATABASE, WORKER_DATABASE)}
 
 
 async def _first_login(settings: DatabaseSettings, environ: Mapping[str, str]) -> PasswordLogin:

@@ -84,8 +84,8 @@ TABLES: Final[Mapping[str, TableRights]] = {
     "retention_runs": TableRights(READ, WRITE),
     "audit_logs": TableRights(ADD, ADD),
     "audit_sources": TableRights(ADD, "SELECT, INSERT, DELETE"),
-    "audit_chain": TableRights(NONE, ADD),
-    "audit_anchors": TableRights(NONE, ADD),
+    "audit_chain": TableRights(READ, ADD),
+    "audit_anchors": TableRights(READ, ADD),
 }
 """Every table and view. A new table needs a row here (tests/db/migrations/test_roles.py)."""
 
@@ -174,7 +174,7 @@ END $rights$
 
 _ROLES: Final = """\
 -- Roles of Veritas. Run once as an administrator in the database of Veritas; may be repeated. Then set passwords:
---   ALTER ROLE veritas_owner PASSWORD '...';   and the same for veritas_hub, veritas_worker and veritas_reader
+--   ALTER ROLE veritas_owner LOGIN PASSWORD '...';   and the same for veritas_hub, veritas_worker and veritas_reader
 -- and run `veritas migrate` as the owner, which gives the other roles their rights.
 DO $roles$
 DECLARE

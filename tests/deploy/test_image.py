@@ -1,23 +1,31 @@
 """The image's steps in a bare directory, and its processes on real servers, as the compose file runs them."""
 
 import os
+import re
+import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from tests.conftest import url_of
+from db.migrations.roles import HUB, WORKER
 from tests.deploy.image import Stage, build
 from tests.journeys.stack import ROOT
 from tests.journeys.test_deployment import STOP_S, wait_for
 from tests.ports import free_port
+from tests.roles import create_database, drop_database, url_of
 from veritas.embedded.servers import Servers
 
 pytestmark = pytest.mark.timeout(600)
-SECRETS = {"VERITAS_JWT_SECRET": "thirty-two bytes that are hard to guess", "POSTGRES_PASSWORD": "one more"}
+SECRETS = {
+    "VERITAS_JWT_SECRET": "thirty-two bytes that are hard to guess",
+    "POSTGRES_PASSWORD": "one",
+    "VERITAS_OWNER_PASSWORD": "two",
+    "VERITAS_HUB_PASSWORD": "three",
+    "VERITAS_WORKER_PASSWORD": "four",
+}
 
 
 @contextmanager
@@ -38,11 +46,10 @@ def image() -> Iterator[Stage]:
 
 
 async def test_the_images_processes_migrate_serve_and_work_without_privileges(image: Stage, servers: Servers) -> None:
-    admin = await asyncpg.connect(servers.database_url)
-    await admin.execute("CREATE DATABASE veritas_image")
+    await create_database(servers, "veritas_image")
     port, metrics_port = free_port(), free_port()
     environ = {
-        "VERITAS_DATABASE_URL": url_of(servers, "veritas_image"),
+        "VERITAS_DATABASE_URL": url_of(servers, "veritas_image", HUB),
         "VERITAS_REDIS_URL": servers.redis_url,
         "VERITAS_PORT": str(port),
         "VERITAS_METRICS_PORT": str(metrics_port),
@@ -50,15 +57,17 @@ async def test_the_images_processes_migrate_serve_and_work_without_privileges(im
         **SECRETS,
     }
     try:
-        with container(image, ["migrate"], environ) as migrate:
+        with container(
+            image, ["migrate"], environ | {"VERITAS_OWNER_DATABASE_URL": url_of(servers, "veritas_image")}
+        ) as migrate:
             assert migrate.wait(60) == 0
-        with container(image, image.command, environ) as hub, container(image, ["work"], environ) as worker:
+        of_worker = environ | {"VERITAS_DATABASE_URL": url_of(servers, "veritas_image", WORKER)}
+        with container(image, image.command, environ) as hub, container(image, ["work"], of_worker) as worker:
             wait_for(f"http://127.0.0.1:{port}/health/ready", hub)
             wait_for(f"http://127.0.0.1:{metrics_port}/metrics", worker)
             assert _owner_of(hub.pid) == _owner_of(worker.pid) == 10001
     finally:
-        await admin.execute("DROP DATABASE veritas_image WITH (FORCE)")
-        await admin.close()
+        await drop_database(servers, "veritas_image")
 
 
 def test_nothing_in_the_image_is_writable_for_its_user(image: Stage) -> None:
@@ -95,11 +104,27 @@ def test_the_compose_file_is_valid_and_names_every_service() -> None:
     assert {"hub", "worker", "migrate", "postgres", "valkey"} <= services
 
 
+@pytest.mark.parametrize(("service", "role"), [("migrate", "owner"), ("hub", "hub"), ("worker", "worker")])
+def test_each_service_connects_with_its_own_role(service: str, role: str) -> None:
+    passwords = {name: secrets.token_hex(8) for name in SECRETS}
+    shown = _service(service, passwords)
+    own = passwords[f"VERITAS_{role.upper()}_PASSWORD"]
+    assert f"postgresql://veritas_{role}:{own}@postgres:5432/veritas" in shown
+    others = [name for name in passwords if name.endswith("_PASSWORD") and passwords[name] != own]
+    assert [name for name in others if passwords[name] in shown] == []
+
+
 @pytest.mark.parametrize("missing", SECRETS)
 def test_the_compose_file_starts_nothing_without_its_secrets(missing: str) -> None:
     shown = _compose({name: value for name, value in SECRETS.items() if name != missing})
     assert shown.returncode != 0
     assert missing in shown.stderr
+
+
+def _service(name: str, environ: dict[str, str]) -> str:
+    """Return the lines of one service in the resolved compose file."""
+    services = re.split(r"^  (?=\w)", _compose(environ).stdout.partition("services:\n")[2], flags=re.MULTILINE)
+    return next(lines for lines in services if lines.startswith(f"{name}:"))
 
 
 def _owner_of(pid: int) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
+from db.migrations.roles import HUB
 from db.models import (
     AnalysisCursor,
     EventStream,
@@ -32,6 +33,7 @@ from protocol.roles import Role
 from tests import factories
 from tests.journeys.stack import ROOT, veritas
 from tests.ports import free_port
+from tests.roles import url_as
 
 SECRET = "a secret that only this test suite knows"
 READY_S = 30
@@ -64,7 +66,7 @@ async def run_hub(database: DatabaseSettings, folder: Path, **settings: str) -> 
     port = free_port()
     log = folder / f"hub-{port}.log"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("VERITAS_")} | {
-        "VERITAS_DATABASE_URL": database.database_url,
+        "VERITAS_DATABASE_URL": url_as(HUB, database.database_url),
         "VERITAS_REDIS_URL": database.redis_url,
         "VERITAS_JWT_SECRET": SECRET,
         "VERITAS_PORT": str(port),

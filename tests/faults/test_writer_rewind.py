@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from db import migrations
 from db.engine import create_engine
+from db.migrations.roles import OWNER
 from db.settings import DatabaseSettings
 from hub.ingest.batcher import GivenUp, Stored
 from tests.hub.ingest.workbench import PATIENCE_S, Workbench, stored
@@ -58,7 +59,7 @@ def postgres() -> Iterator[Restorable]:
 
 @pytest.fixture
 async def settings(postgres: Restorable) -> DatabaseSettings:
-    await migrations.upgrade(postgres.server.url)
+    await migrations.upgrade(postgres.server.url_of(OWNER))
     return DatabaseSettings(database_url=postgres.server.url, redis_url="redis://nowhere")
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.engine import create_engine
+from db.migrations.roles import HUB, WORKER
 from db.settings import DatabaseSettings
 from protocol.roles import Role
 from tests.journeys.processes import until
 from tests.journeys.stack import ROOT, environment, veritas
 from tests.ports import free_port
+from tests.roles import as_role, create_role_engine, url_as
 from veritas.accounts import PasswordLogin, create_account
 from veritas.embedded.valkey import Redis
 
@@ -51,7 +52,7 @@ async def run_service(count: int, database_url: str, folder: Path) -> AsyncItera
     """Run so many hubs for the length of the block."""
     redis = Redis.start(folder, folder / "s")
     settings = DatabaseSettings(database_url=database_url, redis_url=redis.url)
-    engine = create_engine(settings)
+    engine = create_role_engine(as_role(HUB, settings), settings)
     try:
         await create_account(engine, Role.TEACHER, "T", LOGIN, cost=4)
         async with run_hubs(count, settings, folder) as hubs:
@@ -82,7 +83,7 @@ def start(
     verb: str, port: int, database: DatabaseSettings, folder: Path, processes: list[subprocess.Popen[bytes]]
 ) -> subprocess.Popen[bytes]:
     environ = environment(folder, port) | {
-        "VERITAS_DATABASE_URL": database.database_url,
+        "VERITAS_DATABASE_URL": url_as(WORKER if verb == "work" else HUB, database.database_url),
         "VERITAS_REDIS_URL": database.redis_url,
         "VERITAS_JWT_SECRET": SECRET,
         "VERITAS_BCRYPT_COST": "4",

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from tests.conftest import url_of
+from db.migrations.roles import HUB, READER, WORKER
 from tests.journeys.stack import ROOT, environment, run, veritas
 from tests.ports import free_port
+from tests.roles import create_database, drop_database, url_of
 from veritas.embedded.servers import Servers
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.long]
@@ -47,20 +47,21 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 async def test_a_simulation_runs_on_external_servers_that_two_settings_name(servers: Servers, tmp_path: Path) -> None:
-    admin = await asyncpg.connect(servers.database_url)
-    await admin.execute("CREATE DATABASE veritas_deployment")
+    await create_database(servers, "veritas_deployment")
     port, report_file = free_port(), tmp_path / "report.json"
     environ = environment(tmp_path / "data", port) | {
-        "VERITAS_DATABASE_URL": url_of(servers, "veritas_deployment"),
+        "VERITAS_DATABASE_URL": url_of(servers, "veritas_deployment", HUB),
         "VERITAS_REDIS_URL": servers.redis_url,
         "VERITAS_JWT_SECRET": "thirty-two bytes that are hard to guess",
         "VERITAS_DRAIN_MS": "200",
     }
     try:
-        assert run(veritas("migrate"), environ).returncode == 0
+        owner_url = {"VERITAS_OWNER_DATABASE_URL": url_of(servers, "veritas_deployment")}
+        assert run(veritas("migrate"), environ | owner_url).returncode == 0
         created = run(veritas("admin", "create", "grace", "--name", "Grace", "--password", PASSWORD), environ)
         assert created.returncode == 0, created.stderr
-        with running("serve", environ) as hub, running("work", environ):
+        worker_url = {"VERITAS_DATABASE_URL": url_of(servers, "veritas_deployment", WORKER)}
+        with running("serve", environ) as hub, running("work", environ | worker_url):
             hub_url = f"http://127.0.0.1:{port}"
             wait_for(f"{hub_url}/health/ready", hub)
             arguments = ("--username", "grace", "--students", "10", "--seconds", "6", "--json", str(report_file))
@@ -69,8 +70,8 @@ async def test_a_simulation_runs_on_external_servers_that_two_settings_name(serv
         report = json.loads(report_file.read_text())
         assert report["sent"] == report["acked"] > 0
         assert report["failures"] == []
-        verified = run(veritas("verify", "--reproduce"), environ)
+        reader_url = {"VERITAS_DATABASE_URL": url_of(servers, "veritas_deployment", READER)}
+        verified = run(veritas("verify", "--reproduce"), environ | reader_url)
         assert verified.returncode == 0, verified.stdout + verified.stderr
     finally:
-        await admin.execute("DROP DATABASE veritas_deployment WITH (FORCE)")
-        await admin.close()
+        await drop_database(servers, "veritas_deployment")

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-import asyncpg
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,10 +15,10 @@ from db.models import Connection, EventStream, MonitoringEvent
 from db.queries import verify
 from db.queries.connections.hub_leases import LEASE_S
 from protocol.monitor import Instruct
-from tests.conftest import url_of
 from tests.faults.checker import Diary, check, unacknowledged
 from tests.journeys.hubs import LOGIN, Hub, Service, run_service
 from tests.journeys.processes import Stopwatch, until
+from tests.roles import create_database, drop_database, url_of
 from veritas.client import Candidate, Console, Superseded
 from veritas.embedded.servers import Servers
 from veritas.rest import Rest, UserSession
@@ -87,15 +86,13 @@ class Room:
 
 @pytest.fixture(scope="module")
 async def service(servers: Servers, template: str) -> AsyncIterator[Service]:
-    conn = await asyncpg.connect(servers.database_url)
-    await conn.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template}")
+    await create_database(servers, DATABASE, template)
     try:
         with tempfile.TemporaryDirectory(prefix="veritas-hubs-") as folder:
             async with run_service(2, url_of(servers, DATABASE), Path(folder)) as service:
                 yield service
     finally:
-        await conn.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
-        await conn.close()
+        await drop_database(servers, DATABASE)
 
 
 @pytest.fixture

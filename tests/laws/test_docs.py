@@ -14,11 +14,12 @@ from protocol.codes import CloseCode, may_reconnect
 from protocol.events import CLIENT_EVENTS, MARKER_EVENTS, SERVER_EVENTS
 from protocol.metrics import BOTH, HUB, WORKER
 from veritas import environment
+from veritas.embedded.servers import OWNER_DATABASE, WORKER_DATABASE
 from workers.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
 CODE = ("protocol", "judgement", "db", "hub", "workers", "veritas", "bench", "tests", "web", "deploy")
-STACK_SETTINGS = {environment.DATA_DIR, "VERITAS_PG_BIN"}
+STACK_SETTINGS = {environment.DATA_DIR, "VERITAS_PG_BIN", OWNER_DATABASE, WORKER_DATABASE}
 
 
 def listed(page: str) -> list[str]:

@@ -7,6 +7,7 @@ How PostgreSQL is run:
 | find    | the given binaries, else those of the wheel, without importing it | importing the wheel warns             |
 | account | `veritas.embedded.run_as`                                        | PostgreSQL refuses root                |
 | create  | `initdb`, `CREATE DATABASE` in `postgres.new`; then renamed      | an incomplete cluster is never used    |
+| roles   | passwords set in single-user mode, unless their file exists      | no connection without a password       |
 | set     | `postgres.conf`, written at every start, includes PostgreSQL's   | settings always match the code         |
 | run     | `postgres` in a separate session, tied to us by the kernel       | ends with us, does not get Ctrl-C      |
 | ready   | the state in `postmaster.pid`, and a socket that answers         | as `pg_ctl` does; needs no client      |
@@ -22,6 +23,8 @@ from signal import SIGINT, SIGQUIT
 from typing import Self
 from urllib.parse import quote
 
+from db.migrations.roles import HUB
+from veritas.embedded import roles
 from veritas.embedded.processes import ChildCommand, SystemAccount, run
 from veritas.embedded.run_as import choose_account, owner_of
 from veritas.embedded.server import Server, bare_environ, exchange, find_package, in_one_line, socket_path
@@ -41,6 +44,7 @@ listen_addresses = ''
 port = {port}
 unix_socket_directories = '"{sockets}"'
 unix_socket_permissions = 0700
+hba_file = '{hba}'
 
 # Acknowledged data is on disk.
 fsync = on
@@ -68,18 +72,26 @@ lc_messages = 'C'
 
 
 class Postgres(Server):
-    """PostgreSQL 15 or newer with a role and a database named `veritas`; data are kept between runs."""
+    """PostgreSQL 15 or newer with a database named `veritas`, a role for each process, and data that are kept."""
 
     name = "postgres"
 
     def __init__(self, data_dir: Path, socket_dir: Path, binaries: Path, account: SystemAccount) -> None:
         self.cluster = data_dir / "postgres"
         self.settings = data_dir / "postgres.conf"
+        self.hba = data_dir / "postgres-hba.conf"
+        self.password_file = data_dir / roles.FILE
+        self.passwords: dict[str, str] = {}
         self.log = data_dir / "postgres.log"
         self.socket = socket_path(socket_dir, SOCKET)
         self.binaries = binaries
         self.account = account
-        self.url = f"postgresql://veritas@/veritas?host={quote(str(socket_dir))}&port={PORT}"
+        self.url = ""
+
+    def url_of(self, role: str) -> str:
+        """Return the address for one role, with its password."""
+        host = quote(str(self.socket.parent))
+        return f"postgresql://{role}:{self.passwords[role]}@/veritas?host={host}&port={PORT}"
 
     @classmethod
     def prepare(cls, data_dir: Path, socket_dir: Path, *, binaries: Path | None = None) -> Self:
@@ -100,7 +112,9 @@ class Postgres(Server):
             if not server.cluster.exists():
                 server.create_cluster(version)
             server.check_cluster(version)
+            server.set_passwords()
             server.write_settings()
+            server.url = server.url_of(HUB)
         return server
 
     def read_version(self) -> int:
@@ -118,11 +132,30 @@ class Postgres(Server):
         aside.mkdir(mode=0o700)
         os.chown(aside, *owner_of(self.account))
         self._tool(
-            "initdb", f"--pgdata={aside}", "--username=veritas", "--auth=trust", "--data-checksums", *locale(version)
+            "initdb",
+            f"--pgdata={aside}",
+            f"--username={roles.SUPERUSER}",
+            "--auth=reject",
+            "--data-checksums",
+            *locale(version),
         )
         self._tool("postgres", "--single", "-c", "exit_on_error=on", "-D", str(aside), "postgres", text=CREATE_DATABASE)
         aside.rename(self.cluster)
         _sync(self.cluster.parent)
+
+    def set_passwords(self) -> None:
+        """Read the passwords of the roles. Without their file, create the roles, and give them new passwords.
+
+        It happens in single-user mode, so that no server accepts a connection without a password. A cluster of an older
+        version, in which one superuser owned everything, gets its roles here too.
+        """
+        passwords = roles.read_passwords(self.password_file)
+        if passwords is None:
+            passwords = roles.draw_passwords()
+            single = ("--single", "-j", "-c", "exit_on_error=on", "-D", str(self.cluster), "veritas")
+            self._tool("postgres", *single, text=roles.render_logins(passwords))
+            roles.write_passwords(self.password_file, passwords)
+        self.passwords = passwords
 
     def check_cluster(self, version: int) -> None:
         """Check that the data belong to this major version. Raises EmbeddedError."""
@@ -135,9 +168,12 @@ class Postgres(Server):
 
     def write_settings(self) -> None:
         """Write our settings beside the cluster: root writes them, the account of PostgreSQL only reads them."""
-        cluster, sockets = (str(path).replace("'", "''") for path in (self.cluster, self.socket.parent))
-        self.settings.write_text(CONF.format(cluster=cluster, sockets=sockets, port=PORT))
-        self.settings.chmod(0o644)
+        paths = (self.cluster, self.socket.parent, self.hba)
+        cluster, sockets, hba = (str(path).replace("'", "''") for path in paths)
+        self.hba.write_text(roles.HBA)
+        self.settings.write_text(CONF.format(cluster=cluster, sockets=sockets, hba=hba, port=PORT))
+        for path in (self.hba, self.settings):
+            path.chmod(0o644)
 
     def command(self) -> ChildCommand:
         """Return the command that runs `postgres` in the foreground, with the stale pid of `postmaster.pid` ignored.
@@ -146,13 +182,9 @@ class Postgres(Server):
         predecessor, and refuse to start. The only pid it can ignore is that of its grandparent. It still finds a
         predecessor that is alive, through the shared memory.
         """
-        environ = bare_environ()
-        lock_file = self._read_lock_file()
-        if lock_file:
-            environ["PG_GRANDPARENT_PID"] = lock_file[0]
         return ChildCommand(
             argv=(str(self.binaries / "postgres"), "-D", str(self.cluster), "-c", f"config_file={self.settings}"),
-            environ=environ,
+            environ=self._environ(),
             directory=Path("/"),
             account=self.account,
             log=self.log,
@@ -176,9 +208,13 @@ class Postgres(Server):
         except FileNotFoundError:
             return []
 
+    def _environ(self) -> dict[str, str]:
+        lock_file = self._read_lock_file()
+        return bare_environ() | ({"PG_GRANDPARENT_PID": lock_file[0]} if lock_file else {})
+
     def _tool(self, name: str, *arguments: str, text: str = "") -> str:
         argv = (str(self.binaries / name), *arguments)
-        command = ChildCommand(argv=argv, environ=bare_environ(), directory=Path("/"), account=self.account)
+        command = ChildCommand(argv=argv, environ=self._environ(), directory=Path("/"), account=self.account)
         result = run(command, text)
         if result.returncode != 0:
             last_words = " / ".join(line.strip() for line in result.stdout.strip().split("\n")[-3:])

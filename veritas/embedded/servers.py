@@ -2,7 +2,8 @@
 
 Never opens a TCP port, never shares a data directory between two processes, never makes a directory readable to others.
 
-A data directory contains `lock`, `postgres/`, `postgres.conf`, `postgres.log` and `redis.log`.
+A data directory contains `lock`, `postgres/`, `postgres.conf`, `postgres-hba.conf`, `postgres.log`, `redis.log` and
+`database-passwords.json`, which only its owner may read.
 """
 
 import fcntl
@@ -16,14 +17,24 @@ from pathlib import Path
 
 import msgspec
 
-from veritas.embedded import postgres
-from veritas.embedded.postgres import Postgres
+from db.migrations.roles import HUB, OWNER, READER, WORKER
+from veritas.embedded.postgres import SOCKET, Postgres
+from veritas.embedded.roles import SUPERUSER
 from veritas.embedded.run_as import owner_of, unprivileged_account
 from veritas.embedded.server import Server, in_one_line, socket_path
 from veritas.embedded.valkey import Redis
 from veritas.errors import EmbeddedError
 
+DATABASE = "VERITAS_DATABASE_URL"
+WORKER_DATABASE = "VERITAS_WORKER_DATABASE_URL"
+OWNER_DATABASE = "VERITAS_OWNER_DATABASE_URL"
+REDIS = "VERITAS_REDIS_URL"
+
 __all__ = [
+    "DATABASE",
+    "OWNER_DATABASE",
+    "REDIS",
+    "WORKER_DATABASE",
     "Postgres",
     "Redis",
     "Server",
@@ -37,11 +48,20 @@ __all__ = [
 
 
 class Servers(msgspec.Struct, frozen=True):
-    """Addresses of PostgreSQL and Redis, and those of the two that are embedded, in the order to start them."""
+    """Addresses of PostgreSQL and Redis, and those of the two that are embedded, in the order to start them.
+
+    Each process has its own role: `database_url` is the hub's, `worker_url` the worker's, and `owner_url` is that of
+    the owner of the tables, for migrations. An embedded PostgreSQL also has a `reader_url`, for reports, and an
+    `admin_url`, for its superuser.
+    """
 
     database_url: str
     redis_url: str
     embedded: tuple[Server, ...] = ()
+    worker_url: str = ""
+    owner_url: str = ""
+    reader_url: str = ""
+    admin_url: str = ""
 
 
 @contextmanager
@@ -61,25 +81,37 @@ def run_servers(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Servers]
 def prepare_servers(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Servers]:
     """Lock the data directory and prepare, without starting, each server that has no address in `environ`.
 
-    Reads `VERITAS_DATABASE_URL`, `VERITAS_REDIS_URL`, and `VERITAS_PG_BIN`: the directory of other PostgreSQL binaries.
-    Raises EmbeddedError.
+    Reads `VERITAS_DATABASE_URL` with the addresses for the other roles, which default to it, `VERITAS_REDIS_URL`, and
+    `VERITAS_PG_BIN`: the directory of other PostgreSQL binaries. Raises EmbeddedError.
     """
-    database_url = environ.get("VERITAS_DATABASE_URL", "")
-    redis_url = environ.get("VERITAS_REDIS_URL", "")
+    database_url = environ.get(DATABASE, "")
+    redis_url = environ.get(REDIS, "")
+    worker_url, owner_url = (environ.get(name) or database_url for name in (WORKER_DATABASE, OWNER_DATABASE))
     if database_url and redis_url:
         with lock_data_dir(data_dir):
-            yield Servers(database_url, redis_url)
+            yield Servers(database_url, redis_url, worker_url=worker_url, owner_url=owner_url)
         return
+    reader_url = admin_url = ""
     embedded: list[Server] = []
     with lock_data_dir(data_dir), _sockets(data_dir) as sockets:
         if not database_url:
             binaries = environ.get("VERITAS_PG_BIN", "")
-            embedded.append(Postgres.prepare(data_dir, sockets, binaries=Path(binaries) if binaries else None))
-            database_url = embedded[-1].url
+            postgres = Postgres.prepare(data_dir, sockets, binaries=Path(binaries) if binaries else None)
+            embedded.append(postgres)
+            addresses = (postgres.url_of(role) for role in (HUB, WORKER, OWNER, READER, SUPERUSER))
+            database_url, worker_url, owner_url, reader_url, admin_url = addresses
         if not redis_url:
             embedded.append(Redis.prepare(data_dir, sockets))
             redis_url = embedded[-1].url
-        yield Servers(database_url, redis_url, tuple(embedded))
+        yield Servers(
+            database_url,
+            redis_url,
+            tuple(embedded),
+            worker_url=worker_url,
+            owner_url=owner_url,
+            reader_url=reader_url,
+            admin_url=admin_url,
+        )
 
 
 @contextmanager
@@ -124,7 +156,7 @@ def socket_directory(data_dir: Path) -> Path:
     private = bool(runtime) and Path(runtime).is_dir() and os.geteuid() != 0
     base = Path(runtime if private else tempfile.gettempdir()).resolve()
     directory = base / f"veritas-{os.geteuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}"
-    socket_path(directory, postgres.SOCKET)
+    socket_path(directory, SOCKET)
     with in_one_line():
         directory.mkdir(mode=0o700, exist_ok=True)
         status = directory.lstat()

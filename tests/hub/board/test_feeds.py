@@ -125,7 +125,7 @@ async def test_a_rewound_head_opens_the_board_again(engine: AsyncEngine, room: E
 async def database_away(servers: Servers, database: DatabaseSettings) -> AsyncIterator[None]:
     """PostgreSQL refuses connections to this test's database and ends those that are open."""
     name = database.database_url.rsplit("/", 1)[1].split("?")[0]
-    admin = await asyncpg.connect(servers.database_url)
+    admin = await asyncpg.connect(servers.admin_url)
     try:
         await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)

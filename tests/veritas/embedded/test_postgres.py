@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from db.migrations.roles import OWNER
 from tests.veritas.embedded.sql import ask
 from veritas.embedded.processes import ChildCommand, SystemAccount, launch
+from veritas.embedded.roles import SUPERUSER
 from veritas.embedded.run_as import MAPPED, has_name, may_enter, owner_of, unprivileged_account
 from veritas.embedded.servers import Postgres
 from veritas.errors import EmbeddedError
@@ -13,11 +15,11 @@ from veritas.errors import EmbeddedError
 IS_ROOT = os.geteuid() == 0
 
 
-async def test_a_cold_start_ends_with_a_role_and_a_database(
+async def test_a_cold_start_ends_with_a_role_for_the_hub_and_a_database(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGPORT", "1")
-    assert await ask(postgres.url, "SELECT current_user || ' in ' || current_database()") == "veritas in veritas"
+    assert await ask(postgres.url, "SELECT current_user || ' in ' || current_database()") == "veritas_hub in veritas"
     assert await ask(postgres.url, "SELECT 'é' > 'z' AND 'Z' < 'a'"), "text sorts by code point"
 
 
@@ -25,7 +27,7 @@ async def test_durability_is_not_weakened_and_no_port_is_open(postgres: Postgres
     for name in ("fsync", "synchronous_commit", "full_page_writes", "data_checksums"):
         assert await ask(postgres.url, f"SHOW {name}") == "on"
     assert await ask(postgres.url, "SHOW listen_addresses") == ""
-    assert await ask(postgres.url, "SELECT count(*) FROM pg_file_settings WHERE error IS NOT NULL") == 0
+    assert await ask(postgres.url_of(SUPERUSER), "SELECT count(*) FROM pg_file_settings WHERE error IS NOT NULL") == 0
     assert postgres.socket.parent.stat().st_mode & 0o777 == 0o700
 
 
@@ -45,15 +47,15 @@ def test_the_account_is_one_that_may_enter_and_then_the_datas_owner(
 
 
 async def test_data_outlive_a_stop_and_a_kill(postgres: Postgres, home: Path, binaries: Path | None) -> None:
-    await ask(postgres.url, "CREATE TABLE kept AS SELECT 1 AS n")
+    await ask(postgres.url_of(OWNER), "CREATE TABLE kept AS SELECT 1 AS n")
     postgres.stop()
     postgres.run()
-    await ask(postgres.url, "INSERT INTO kept VALUES (2)")
+    await ask(postgres.url_of(OWNER), "INSERT INTO kept VALUES (2)")
     postgres.kill()
     assert (postgres.cluster / "postmaster.pid").exists(), "the kill left its lock behind"
 
     another = Postgres.start(postgres.log.parent, postgres.socket.parent, binaries=binaries)
-    assert await ask(another.url, "SELECT array_agg(n ORDER BY n) FROM kept") == [1, 2]
+    assert await ask(another.url_of(OWNER), "SELECT array_agg(n ORDER BY n) FROM kept") == [1, 2]
     another.stop()
 
 

@@ -45,7 +45,7 @@ from pathlib import Path
 from veritas.embedded.servers import run_servers
 
 with run_servers(Path(sys.argv[1]), os.environ) as servers:
-    print(*(server.pid for server in servers.embedded), servers.database_url, flush=True)
+    print(*(server.pid for server in servers.embedded), servers.owner_url, flush=True)
     time.sleep(600)
 """
 
@@ -71,7 +71,7 @@ async def test_both_servers_end_with_their_parent_and_can_start_again_at_once(
     parent.send_signal(signal.SIGKILL)
     await parent.wait()
     with run_servers(data_dir, environ) as servers:
-        assert await ask(servers.database_url, "SELECT n FROM survived") == 1
+        assert await ask(servers.owner_url, "SELECT n FROM survived") == 1
     await until(lambda: not any(is_alive(int(pid)) for pid in pids))
 
 

@@ -156,7 +156,7 @@ async def test_a_killed_postgres_is_restarted_without_restarting_others(data_dir
                 await supervisor.start(Child(server.name, server.command, server.is_ready))
             await supervisor.start(Child("hub", lambda: SLEEP))
             before = {name: supervisor.pid_of(name) for name in ("postgres", "redis", "hub")}
-            await keep_a_row(servers.database_url)
+            await keep_a_row(servers.owner_url)
 
             assert before["postgres"] is not None
             os.kill(before["postgres"], signal.SIGKILL)
@@ -164,7 +164,7 @@ async def test_a_killed_postgres_is_restarted_without_restarting_others(data_dir
             await until(
                 lambda: (pid := supervisor.pid_of("postgres")) and pid != before["postgres"] and postgres.is_ready(pid)
             )
-            assert await count_rows(servers.database_url) == 1
+            assert await count_rows(servers.owner_url) == 1
             assert (supervisor.pid_of("redis"), supervisor.pid_of("hub")) == (before["redis"], before["hub"])
     assert "database system is shut down" in postgres.log.read_text(), "stopped in order"
 
