@@ -6,14 +6,12 @@ Pure arithmetic. It never grades a text, and no integrity score or flag changes 
 from collections.abc import Sequence
 from decimal import Decimal
 from math import fsum, isfinite
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from judgement.numbers import read_number
 from protocol.attempts import ItemKind, Marks
-
-NUMBER_CHARS: Final = 64
-"""A longer text is not read as a number."""
 
 
 class NumberAnswerKey(msgspec.Struct, frozen=True):
@@ -82,23 +80,26 @@ def _is_near(key: Any, value: Any) -> bool | None:
         expected = msgspec.convert(key, NumberAnswerKey)
     except msgspec.ValidationError:
         return None
-    number = _read_number(value)
-    if number is None:
-        return False
+    verdicts = {_is_within(expected, number) for number in _readings(value)}
+    # A text such as 13,500 may mean two numbers. If only one of them is right, a grader decides.
+    return verdicts.pop() if len(verdicts) == 1 else None if verdicts else False
+
+
+def _is_within(expected: NumberAnswerKey, number: float) -> bool:
     # In decimals: 2.4 is within 0.1 of 2.3, which is not true for the binary fractions.
     apart = abs(Decimal(repr(number)) - Decimal(repr(expected.value)))
     return apart <= Decimal(repr(expected.tolerance))
 
 
-def _read_number(value: Any) -> float | None:
-    """Read a number that was sent as a number or typed as text, with a decimal comma or point."""
-    if isinstance(value, str) and len(value) <= NUMBER_CHARS:
-        text = value.strip().replace("\N{MINUS SIGN}", "-")
-        value = text.replace(",", ".") if "." not in text else text
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
+def _readings(value: Any) -> list[float]:
+    """Return the numbers that an answer may mean, sent as a number or typed as text; none if it is no number."""
+    if isinstance(value, str):
+        reading = read_number(value)
+        return [] if reading is None else [one for one in (reading.value, reading.other) if one is not None]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return []
     try:
         number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if isfinite(number) else None
+    except OverflowError:
+        return []
+    return [number] if isfinite(number) else []

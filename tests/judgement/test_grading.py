@@ -63,12 +63,22 @@ def test_a_number_is_right_within_its_tolerance_borders_included(value: int, tol
     assert grade_item(NUMBER, key, 1, (value + off) / 100) == (1 if abs(off) <= tolerance else 0)
 
 
-@given(st.decimals(-1000, 1000, places=3))
+@given(st.decimals(-1000, 1000, places=2))
 def test_a_typed_number_may_have_a_decimal_comma_or_point(number: Any) -> None:
     key = {"value": float(number)}
     typed = str(number)
     for text in (typed, typed.replace(".", ","), f" {typed} ", typed.replace("-", "\N{MINUS SIGN}")):
         assert grade_item(NUMBER, key, 1, text) == 1
+
+
+TWO_MEANINGS = [(13.5, 0, None), (13_500, 0, None), (7, 0, 0), (7_000, 7_000, 1)]
+
+
+@pytest.mark.parametrize(("right", "tolerance", "points"), TWO_MEANINGS)
+def test_a_typed_number_of_two_meanings_is_left_to_a_grader_unless_both_count_the_same(
+    right: float, tolerance: float, points: float | None
+) -> None:
+    assert grade_item(NUMBER, {"value": right, "tolerance": tolerance}, 1, "13,500") == points
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "1e999", "9" * 65, "1,000.5.2", True, [9.81], {"value": 9.81}])

@@ -136,6 +136,10 @@ export const answerTexts = {
   number: "Your answer (number)",
   numberHelp: "Use a point or a comma for decimals, for example 3.14 or 3,14.",
   notANumber: "This is not a number. It is not saved.",
+  readAs: (value: number) => `= ${value}`,
+  twoMeanings: (value: number, other: number) =>
+    `= ${value}, or do you mean ${other}? Until you choose, ${value} is saved.`,
+  choose: (value: number) => String(value),
   text: "Your answer",
   words: (n: number) => count(n, "word"),
   room: (n: number) => `space for about ${count(n, "more character")}`,

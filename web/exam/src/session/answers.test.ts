@@ -1,14 +1,5 @@
 import { describe, expect, test } from "vitest";
-import {
-  fitText,
-  isAnswered,
-  MAX_TEXT_BYTES,
-  newerThan,
-  readNumber,
-  savedValues,
-  unanswered,
-  wireBytes,
-} from "./answers.ts";
+import { fitText, isAnswered, MAX_TEXT_BYTES, newerThan, savedValues, unanswered, wireBytes } from "./answers.ts";
 import type { Item } from "../types.ts";
 
 const item = (name: string, kind: Item["kind"] = "choice"): Item => ({
@@ -26,21 +17,6 @@ test("blank text and no choice are not an answer, zero is", () => {
   expect(isAnswered(item("a", "multiple"), { a: [] })).toBe(false);
   expect(isAnswered(item("a", "number"), { a: 0 })).toBe(true);
   expect(unanswered([item("a"), item("b")], { a: "x" }).map((entry) => entry.item)).toEqual(["b"]);
-});
-
-test.each([
-  ["3.14", 3.14],
-  ["3,14", 3.14],
-  [" 1 000 ", 1_000],
-  ["−2", -2],
-  ["1e3", 1_000],
-  [".5", 0.5],
-  ["", null],
-  ["abc", undefined],
-  ["1.2.3", undefined],
-  ["1e999", undefined],
-])("%j is read as %j", (text, number) => {
-  expect(readNumber(text)).toBe(number);
 });
 
 describe("the size limit of a text", () => {

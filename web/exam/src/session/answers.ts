@@ -1,4 +1,4 @@
-// Answers of the student: which are missing, which of two sources is newer, and how a number is read. Pure.
+// Answers of the student: which are missing, which of two sources is newer, and how long a text may be. Pure.
 import type { Json, LocalAnswer } from "@veritas/proctor";
 import type { Item, SavedAnswer } from "../types.ts";
 
@@ -36,19 +36,6 @@ export function newerThan(
     if (known === undefined || at + aheadMs >= known.saved_at) newer[item] = value;
   }
   return newer;
-}
-
-/** Read a number with a decimal point or comma; null for an empty text, undefined for any other text. */
-export function readNumber(text: string): number | null | undefined {
-  const plain = text
-    .trim()
-    .replace(/[\u00a0\u202f ]/g, "")
-    .replace(",", ".")
-    .replace("\u2212", "-");
-  if (plain === "") return null;
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(plain) && Number.isFinite(Number(plain))
-    ? Number(plain)
-    : undefined;
 }
 
 /** Return how many bytes a text takes inside a JSON string. */

@@ -77,6 +77,24 @@ test("a text that is not a number stays in the field and is marked", () => {
   expect(root.textContent).toContain("This is not a number. It is not saved.");
 });
 
+test("a number field shows how it reads a text, and asks when it may mean two numbers", () => {
+  session = fakeSession([makeItem("a", "number")]);
+  session.type.mockImplementation((item, value) => (session.answers.value = { [item.item]: value }));
+  const root = mount(<Question session={session} onHandIn={onHandIn} />);
+  const status = () => root.querySelector('[role="status"]')?.textContent ?? "";
+  enter(root, "13.5");
+  expect(status()).toBe("");
+  enter(root, "٣٫١٤");
+  expect(status()).toBe("= 3.14");
+  const field = enter(root, "13,500");
+  expect(session.answers.value).toEqual({ a: 13.5 });
+  expect(status()).toContain("= 13.5, or do you mean 13500? Until you choose, 13.5 is saved.");
+  click(root, "13500");
+  expect(session.answers.value).toEqual({ a: 13_500 });
+  expect([field.value, status()]).toEqual(["13500", ""]);
+  expect(session.flush).toHaveBeenCalledWith("a");
+});
+
 test("a text answer counts its words, and shows no more than is saved", () => {
   session = fakeSession([makeItem("a", "text")]);
   session.answers.value = { a: "one two" };
