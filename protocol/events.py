@@ -25,7 +25,7 @@ CLIENT_EVENTS = {
     "fullscreen_enter": "the page is in fullscreen",
     "copy": "text was copied",
     "cut": "text was cut",
-    "paste": "text was pasted: chars, item?",
+    "paste": "text was pasted, or brought in without typing: chars, item?, how?",
     "key_combo": "a watched key combination",
     "context_menu": "the context menu was opened",
     "devtools_open": "the browser's developer tools were opened",
@@ -147,10 +147,18 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Paste(msgspec.Struct, frozen=True):
-    """Payload of `paste`: the number of characters and the item."""
+    """Payload of `paste`: the number of characters, the item, and how the text came, if not from the clipboard.
+
+    `how` is not checked: an unknown value must not hide a paste.
+    """
 
     chars: int
     item: str | None = None
+    how: Any = None
+
+
+MOVED = "move"
+"""The `how` of text that was dragged from one place of the page to another: it came from nowhere else."""
 
 
 class EyeMovement(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """Left, then pasted: text was pasted soon after returning to the page, or during an absence (docs/rules.md).
 
-Reads leaving and returning (`judgement.page_focus`), `paste` with its number of characters, and `copy` and `cut`. Text
+Reads leaving and returning (`judgement.page_focus`), `paste` with its number of characters, and `copy` and `cut`. A
+`paste` is also text that was dropped or that a program inserted; text that was moved inside the page is ignored. Text
 pasted after a `copy` or `cut` comes from the page itself, so these clear the return before them. Leaving, returning and
 pasting must come from the same device.
 
@@ -16,7 +17,7 @@ from msgspec import Meta
 
 from judgement.page_focus import LEAVING, RETURNING, FlickerMs, is_same_device, track_absence
 from judgement.rule import Episode, EventRef, Rule, RuleSettings, RuleState, Weight, payload_reader
-from protocol.events import Paste, StoredEvent
+from protocol.events import MOVED, Paste, StoredEvent
 from protocol.flags import Severity
 
 AFTER = "Pasted {chars:.0f} characters {after_s:.1f} s after coming back to the page (limit {limit_s:.0f} s)."
@@ -73,7 +74,7 @@ def step(state: LeftThenPastedState, event: StoredEvent, settings: LeftThenPaste
 
 def _check_paste(state: LeftThenPastedState, event: StoredEvent, settings: LeftThenPastedSettings) -> Sequence[Episode]:
     paste = _read_paste(event.data)
-    if paste is None or paste.chars < settings.chars:
+    if paste is None or paste.chars < settings.chars or paste.how == MOVED:
         return ()
     cited = _cited_while_away(state, event, settings) or _cited_after_return(state, event, settings)
     if not cited or cited[0] == state.reported:

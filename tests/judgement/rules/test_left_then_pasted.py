@@ -11,6 +11,7 @@ HONEST: dict[str, Story] = {
     "pastes long after coming back": [LEAVE, at(23.5, "paste", chars=400)],
     "cuts and pastes the own text after a notification": [LEAVE, at(9, "cut"), at(11, "paste", chars=400)],
     "copies and pastes the own text after a notification": [LEAVE, at(9, "copy"), at(11, "paste", chars=400)],
+    "moves the own text after a notification": [LEAVE, at(11, "paste", chars=400, how="move")],
     "a screen reader takes the focus while pasting": [
         at(0, "window_blur"),
         at(0.2, "paste", chars=400),
@@ -33,6 +34,9 @@ HONEST: dict[str, Story] = {
 
 CHEATING: dict[str, tuple[Story, int]] = {
     "leaves, comes back, pastes": ([LEAVE, at(10, "paste", chars=400)], 1),
+    "drops text from elsewhere": ([LEAVE, at(10, "paste", chars=400, how="drop")], 1),
+    "lets a program insert text": ([LEAVE, at(10, "paste", chars=400, how="insert")], 1),
+    "a paste that came in an unknown way": ([LEAVE, at(10, "paste", chars=400, how={"new": 1})], 1),
     "pastes just enough, just in time": ([LEAVE, at(23, "paste", chars=20)], 1),
     "pastes while away": ([at(0, "window_blur"), at(3, "paste", chars=400)], 1),
     "pastes while away and after: one leave, one flag": (

@@ -140,7 +140,7 @@ describe("the record", () => {
     expect(text(root.querySelector(".x-flags") as HTMLElement)).toContain("Confirmed by a reviewer");
     expect([...root.querySelectorAll('th[scope="row"]')].map((cell) => cell.textContent)).toEqual([
       "new event",
-      "Pasted text (length only)",
+      "Pasted, dropped or inserted text (length only)",
     ]);
   });
 });

@@ -43,7 +43,7 @@ const EVENTS: { readonly [type: string]: string } = {
   fullscreen_enter: "Entered fullscreen",
   copy: "Copied text (length only)",
   cut: "Cut text (length only)",
-  paste: "Pasted text (length only)",
+  paste: "Pasted, dropped or inserted text (length only)",
   key_combo: "Pressed a recorded key combination, such as copy or print",
   context_menu: "Opened the context menu",
   screen_count: "Number of screens changed",

@@ -75,14 +75,44 @@ describe("a page with listeners", () => {
     ]);
   });
 
+  test("records text that was dropped as a paste, with how it came and its item", () => {
+    document.body.innerHTML = '<section data-item="q1"><textarea></textarea></section>';
+    const field = document.querySelector("textarea") as HTMLTextAreaElement;
+    const recorded = listen();
+    field.dispatchEvent(new InputEvent("beforeinput", { inputType: "insertFromDrop", bubbles: true }));
+    field.value = "secret text";
+    field.dispatchEvent(new InputEvent("input", { inputType: "insertFromDrop", bubbles: true }));
+    expect(recorded).toEqual([{ type: "paste", data: { chars: 11, how: "drop", item: "q1" } }]);
+    expect(JSON.stringify(recorded)).not.toContain("secret");
+  });
+
+  test("records text that was dragged inside the page as moved", () => {
+    document.body.innerHTML = '<section data-item="q1"><textarea></textarea></section>';
+    const field = document.querySelector("textarea") as HTMLTextAreaElement;
+    const recorded = listen();
+    const drop = () => {
+      field.dispatchEvent(new InputEvent("beforeinput", { inputType: "insertFromDrop", bubbles: true }));
+      field.value += "text";
+      field.dispatchEvent(new InputEvent("input", { inputType: "insertFromDrop", bubbles: true }));
+    };
+    field.dispatchEvent(new Event("dragstart", { bubbles: true }));
+    drop();
+    field.dispatchEvent(new Event("dragend", { bubbles: true }));
+    drop();
+    expect(recorded.map(({ data }) => data?.how)).toEqual(["move", "drop"]);
+  });
+
   test("records a burst of typing after a pause, and the last one when it is stopped", () => {
     document.body.innerHTML = '<section data-item="q1"><textarea></textarea></section>';
     const field = document.querySelector("textarea") as HTMLTextAreaElement;
     const record = vi.fn();
     let now = 0;
     const listeners = startListeners(record, () => now);
-    const type = (data: string) =>
+    const type = (data: string) => {
+      field.dispatchEvent(new InputEvent("beforeinput", { inputType: "insertText", data, bubbles: true }));
+      field.value += data;
       field.dispatchEvent(new InputEvent("input", { inputType: "insertText", data, bubbles: true }));
+    };
     record.mockClear();
     type("a");
     now = 2_000;

@@ -3,6 +3,7 @@
 
 import type { Payload } from "../session/frames.ts";
 import { nameCombination } from "./combinations.ts";
+import { Insertions } from "./insertions.ts";
 import { Typing } from "./typing.ts";
 
 export type RecordEvent = (type: string, data?: Payload) => void;
@@ -32,7 +33,7 @@ export function startListeners(record: RecordEvent, now: () => number): Listener
   listenToScreens(on, record, signal);
   listenToNetwork(on, record);
   listenToErrors(on, record);
-  const typing = listenToTyping(on, record, now);
+  const typing = listenToText(on, record, now);
   return {
     tick: () => recordBurst(record, typing.tick(now())),
     stop: () => {
@@ -46,14 +47,28 @@ function recordBurst(record: RecordEvent, burst: Payload | null): void {
   if (burst !== null) record("typing", burst);
 }
 
-function listenToTyping(on: On, record: RecordEvent, now: () => number): Typing {
+/** Listen to every change of a text: typing is recorded in bursts, and what was brought in otherwise as a paste. */
+function listenToText(on: On, record: RecordEvent, now: () => number): Typing {
   const typing = new Typing();
-  const add = (target: EventTarget | null, chars: number) => {
+  const insertions = new Insertions();
+  const typed = (target: EventTarget | null, chars: number) => {
     const item = itemOf(target);
     if (item !== null && chars > 0) recordBurst(record, typing.typed(item, chars, now()));
   };
-  on(document, "input", (event: InputEvent) => add(event.target, typedChars(event)));
-  on(document, "compositionend", (event: CompositionEvent) => add(event.target, event.data.length));
+  // A drag that has begun on this page moves its own text.
+  let isDragging = false;
+  on(document, "dragstart", () => (isDragging = true));
+  on(document, "dragend", () => (isDragging = false));
+  for (const type of ["focusin", "beforeinput"])
+    on(document, type, (event: Event) => insertions.remember(event.target));
+  on(document, "input", (event: InputEvent) => {
+    const inserted = insertions.inserted(event.target, event.inputType ?? "", event.isComposing ?? false);
+    if (inserted?.by === "hand") typed(event.target, inserted.chars);
+    if (inserted?.by !== "other") return;
+    const how = inserted.how === "drop" && isDragging ? "move" : inserted.how;
+    record("paste", withItem({ chars: inserted.chars, how }, event.target));
+  });
+  on(document, "compositionend", (event: CompositionEvent) => typed(event.target, event.data.length));
   return typing;
 }
 
@@ -83,10 +98,6 @@ function rememberFullscreen(isFull: boolean): void {
 }
 
 function listenToHands(on: On, record: RecordEvent): void {
-  const withItem = (data: Payload, target: EventTarget | null): Payload => {
-    const item = itemOf(target);
-    return item === null ? data : { ...data, item };
-  };
   for (const type of ["copy", "cut"] as const) {
     on(document, type, (event: ClipboardEvent) => record(type, withItem({ chars: selectedChars() }, event.target)));
   }
@@ -145,11 +156,9 @@ export function itemOf(target: EventTarget | null): string | null {
     : null;
 }
 
-/** Return how many characters were typed by hand; pasted and dropped text does not count. */
-function typedChars(event: InputEvent): number {
-  if (event.inputType === "insertLineBreak" || event.inputType === "insertParagraph") return 1;
-  // An input method repeats its text while it composes: the result is counted at the end of the composition.
-  return event.inputType === "insertText" && !event.isComposing ? (event.data?.length ?? 0) : 0;
+function withItem(data: Payload, target: EventTarget | null): Payload {
+  const item = itemOf(target);
+  return item === null ? data : { ...data, item };
 }
 
 function selectedChars(): number {

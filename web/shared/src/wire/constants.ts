@@ -53,7 +53,7 @@ export const EVENT_MEANINGS = {
   "fullscreen_enter": "the page is in fullscreen",
   "copy": "text was copied",
   "cut": "text was cut",
-  "paste": "text was pasted: chars, item?",
+  "paste": "text was pasted, or brought in without typing: chars, item?, how?",
   "key_combo": "a watched key combination",
   "context_menu": "the context menu was opened",
   "devtools_open": "the browser's developer tools were opened",
