@@ -17,9 +17,11 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import migrations
+from db.audit.chain import parse_anchor
 from db.engine import create_engine
 from db.errors import SettingsError
 from db.migrations.roles import render_roles
+from db.queries.audit_chain import read_newest
 from db.retention.times import times_of
 from db.settings import DatabaseSettings, read_settings
 from hub import main as hub_main
@@ -29,7 +31,7 @@ from veritas import demo as demonstration
 from veritas import logs, retention
 from veritas.accounts import PasswordLogin, create_account, set_active
 from veritas.audit import verify
-from veritas.embedded.servers import DATABASE, OWNER_DATABASE
+from veritas.embedded.servers import DATABASE, OWNER_DATABASE, WORKER_DATABASE
 from veritas.environment import data_dir, read_environment, with_servers
 from veritas.errors import VeritasError
 from veritas.simulation import simulate
@@ -133,10 +135,7 @@ def migrate(*, sql: bool, roles_sql: bool) -> None:
     if sql or roles_sql:
         click.echo(render_roles() if roles_sql else migrations.render_sql())
         return
-    with with_servers(read_environment()) as environ:
-        owner = environ | {DATABASE: environ.get(OWNER_DATABASE) or environ.get(DATABASE, "")}
-        settings = read_settings(DatabaseSettings, owner)
-        missing = asyncio.run(migrations.upgrade(settings.database_url))
+    missing = _with_database(lambda settings: migrations.upgrade(settings.database_url), OWNER_DATABASE)
     out.print("the schema is up to date")
     if missing:
         out.print(f"[yellow]·[/yellow] these roles do not exist: {', '.join(missing)}. All processes share one role.")
@@ -221,17 +220,42 @@ def run_simulation(
 
 @cli.command("verify")
 @click.option("--reproduce", is_flag=True, help="Also fold every attempt again and compare flags and scores.")
-def run_verification(*, reproduce: bool) -> None:
-    """Check the stored record: streams and feeds without gaps, nothing lost, nothing twice."""
+@click.option("--anchor", "anchors", multiple=True, metavar="N:HASH", help="A link that the audit chain must contain.")
+def run_verification(anchors: tuple[str, ...], *, reproduce: bool) -> None:
+    """Check the stored record: streams and feeds without gaps, nothing lost, nothing twice, no audited row changed."""
+    try:
+        known = [parse_anchor(text) for text in anchors]
+    except ValueError as error:
+        raise VeritasError(f"--anchor is not valid: {error}") from error
 
     async def run(settings: DatabaseSettings) -> int:
         engine = create_engine(settings)
         try:
-            return await verify.run(engine, out, reproduce=reproduce)
+            return await verify.run(engine, out, reproduce=reproduce, anchors=known)
         finally:
             await engine.dispose()
 
     sys.exit(_with_database(run))
+
+
+@cli.group("audit")
+def audit_group() -> None:
+    """The hash chain over the audit log."""
+
+
+@audit_group.command("anchor")
+def show_anchor() -> None:
+    """Print the newest link, to be kept outside the database: `veritas verify --anchor` finds it again."""
+
+    async def run(engine: AsyncEngine, settings: DatabaseSettings) -> None:
+        del settings
+        async with engine.connect() as conn:
+            newest = await read_newest(conn)
+        if newest is None:
+            raise VeritasError("no row of the audit log is sealed yet: start a worker")
+        click.echo(newest)
+
+    _with_engine(run)
 
 
 @cli.group("retention", invoke_without_command=True)
@@ -248,7 +272,7 @@ def retention_group(context: click.Context, *, dry_run: bool) -> None:
 @retention_group.command("run")
 def run_retention() -> None:
     """Delete what is past its time now."""
-    _with_engine(lambda engine, settings: retention.run_now(engine, times_of(settings), out))
+    _with_engine(lambda engine, settings: retention.run_now(engine, times_of(settings), out), WORKER_DATABASE)
 
 
 @retention_group.command("hold")
@@ -283,7 +307,9 @@ def main() -> None:
         sys.exit(FAULT)
 
 
-def _with_engine(run: Callable[[AsyncEngine, DatabaseSettings], Coroutine[Any, Any, None]]) -> None:
+def _with_engine(
+    run: Callable[[AsyncEngine, DatabaseSettings], Coroutine[Any, Any, None]], url: str = DATABASE
+) -> None:
     async def connect(settings: DatabaseSettings) -> None:
         engine = create_engine(settings)
         try:
@@ -291,13 +317,17 @@ def _with_engine(run: Callable[[AsyncEngine, DatabaseSettings], Coroutine[Any, A
         finally:
             await engine.dispose()
 
-    _with_database(connect)
+    _with_database(connect, url)
 
 
-def _with_database(run: Callable[[DatabaseSettings], Coroutine[Any, Any, _T]]) -> _T:
-    """Run against the configured servers, those that run here already, or servers started for this command."""
+def _with_database(run: Callable[[DatabaseSettings], Coroutine[Any, Any, _T]], url: str = DATABASE) -> _T:
+    """Run against the configured servers, those that run here already, or servers started for this command.
+
+    `url` is the setting with the address for the role of this command; without it, `VERITAS_DATABASE_URL` counts.
+    """
     with with_servers(read_environment()) as environ:
-        return asyncio.run(run(read_settings(DatabaseSettings, environ)))
+        address = environ.get(url) or environ.get(DATABASE, "")
+        return asyncio.run(run(read_settings(DatabaseSettings, environ | {DATABASE: address})))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from dotenv import dotenv_values
 
-from veritas.embedded.servers import DATABASE, OWNER_DATABASE, REDIS, is_locked, run_servers
+from veritas.embedded.servers import DATABASE, OWNER_DATABASE, REDIS, WORKER_DATABASE, is_locked, run_servers
 from veritas.private_file import keep
 
 SECRET = "VERITAS_JWT_SECRET"  # noqa: S105 - the name of a setting
@@ -26,12 +26,13 @@ ADDRESSES_FILE = "addresses.json"
 class Addresses(msgspec.Struct, frozen=True):
     """Addresses of a running `veritas up`; written by it and removed when it ends.
 
-    `database_url` is that of the hub's role, `owner_url` that of the role which owns the tables.
+    `database_url` is that of the hub's role, `worker_url` that of the worker's, `owner_url` that of the owner's.
     """
 
     database_url: str
     redis_url: str
     base_url: str
+    worker_url: str = ""
     owner_url: str = ""
 
 
@@ -58,7 +59,7 @@ def with_secret(environ: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def with_servers(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Add the addresses of PostgreSQL, for the hub's role and for the owner, and of Redis, for one command.
+    """Add the addresses of PostgreSQL, for the roles of hub, worker and owner, and of Redis, for one command.
 
     These are the configured ones, else those of the `veritas up` that uses the data directory, else embedded servers
     that run while the block runs. Raises EmbeddedError.
@@ -67,13 +68,19 @@ def with_servers(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
     if environ.get(DATABASE) and environ.get(REDIS):
         yield dict(environ)
     elif running is not None:
-        owner_url = environ.get(DATABASE) or running.owner_url or running.database_url
-        yield {DATABASE: running.database_url, OWNER_DATABASE: owner_url, REDIS: running.redis_url} | _set(environ)
+        own = environ.get(DATABASE)  # a database of the caller's own has other roles than the running one
+        yield {
+            DATABASE: running.database_url,
+            OWNER_DATABASE: own or running.owner_url,
+            WORKER_DATABASE: own or running.worker_url,
+            REDIS: running.redis_url,
+        } | _set(environ)
     else:
         with run_servers(data_dir(environ), environ) as servers:
             yield dict(environ) | {
                 DATABASE: servers.database_url,
                 OWNER_DATABASE: servers.owner_url,
+                WORKER_DATABASE: servers.worker_url,
                 REDIS: servers.redis_url,
             }
 
@@ -100,4 +107,8 @@ def read_addresses(environ: Mapping[str, str]) -> Addresses | None:
 
 
 def _set(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if value or name not in (DATABASE, OWNER_DATABASE, REDIS)}
+    return {
+        name: value
+        for name, value in environ.items()
+        if value or name not in (DATABASE, OWNER_DATABASE, WORKER_DATABASE, REDIS)
+    }

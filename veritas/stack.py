@@ -60,7 +60,9 @@ async def run_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
             login = await _first_login(settings, environ)
             await supervisor.start(_child(HUB, "serve", environ, f"{base_url}/health/ready"))
             await supervisor.start(_child(WORKER, "work", environ | {DATABASE: servers.worker_url}))
-            addresses = Addresses(servers.database_url, servers.redis_url, base_url, servers.owner_url)
+            addresses = Addresses(
+                servers.database_url, servers.redis_url, base_url, servers.worker_url, servers.owner_url
+            )
             with publish_addresses(environ, addresses):
                 yield Stack(addresses, login, supervisor)
 

@@ -21,7 +21,15 @@ from db.retention.times import times_of
 from protocol.jobs import ANALYZE, EVALUATE, LLM_SUMMARY
 from workers import metrics
 from workers.arq_worker import take_jobs
-from workers.jobs import instruction_expiry, lost_connections, maintenance, retention, summary_views, timeouts
+from workers.jobs import (
+    audit_chain,
+    instruction_expiry,
+    lost_connections,
+    maintenance,
+    retention,
+    summary_views,
+    timeouts,
+)
 from workers.jobs.analyze import Analyst
 from workers.jobs.evaluate import Evaluator
 from workers.jobs.llm_summary import LlmSummarizer
@@ -58,6 +66,7 @@ class Parts:
             _periodic("absences", lost_connections.EVERY_S, lost_connections.LostConnectionDetector(engine).poll),
             _periodic("timeouts", timeouts.EVERY_S, timeouts.TimeoutEnforcer(engine, notifier).poll),
             _periodic("expiry", instruction_expiry.EVERY_S, expire),
+            _periodic("audit", audit_chain.EVERY_S, audit_chain.AuditSealer(engine).seal),
             _periodic("upkeep", maintenance.EVERY_S, partial(maintenance.run_maintenance, engine)),
             _periodic("retention", retention.EVERY_S, retention.Retention(engine, times_of(settings)).poll),
         ]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from veritas.embedded.servers import DATABASE, OWNER_DATABASE, REDIS, lock_data_dir
+from veritas.embedded.servers import DATABASE, OWNER_DATABASE, REDIS, WORKER_DATABASE, lock_data_dir
 from veritas.environment import (
     SECRET,
     Addresses,
@@ -41,15 +41,15 @@ def test_a_secret_that_is_set_wins_and_none_is_made(tmp_path: Path) -> None:
 
 def test_a_running_stack_is_found_until_it_ends(tmp_path: Path) -> None:
     environ = environ_of(tmp_path)
-    addresses = Addresses("postgresql://x", "redis://x", "http://x", "postgresql://owner")
+    addresses = Addresses("postgresql://x", "redis://x", "http://x", "postgresql://worker", "postgresql://owner")
     with lock_data_dir(tmp_path / "data"), publish_addresses(environ, addresses):
         assert read_addresses(environ) == addresses
         with with_servers(environ) as found:
             assert (found[DATABASE], found[REDIS]) == ("postgresql://x", "redis://x")
-            assert found[OWNER_DATABASE] == "postgresql://owner"
+            assert (found[WORKER_DATABASE], found[OWNER_DATABASE]) == ("postgresql://worker", "postgresql://owner")
         with with_servers(environ | {DATABASE: "postgresql://mine"}) as found:
             assert (found[DATABASE], found[REDIS]) == ("postgresql://mine", "redis://x")
-            assert found[OWNER_DATABASE] == "postgresql://mine", "not the owner of another database"
+            assert found[OWNER_DATABASE] == found[WORKER_DATABASE] == "postgresql://mine", "not of another database"
     assert read_addresses(environ) is None
 
 

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from db.audit.chain import Anchor
+from db.queries import audit_chain
 from db.queries import verify as checks
 from db.queries.evaluation import checkpoints
 from db.queries.verify import SHOWN, Breach, Extent
@@ -27,6 +29,8 @@ LAWS: Final[tuple[tuple[str, Check], ...]] = (
     ("every feed is numbered without gaps, from its first kept row to its head", checks.find_feed_gaps),
     ("events that were deleted after their time are gone", checks.find_undeleted_events),
     ("no cursor is past the stored events or in a foreign stream", checks.find_cursor_errors),
+    ("no row of the audit log was changed or deleted: the chain covers it", audit_chain.find_broken_links),
+    ("no row of the audit log was passed over by its chain", audit_chain.find_unsealed),
 )
 
 
@@ -46,22 +50,30 @@ class LawResult(msgspec.Struct, frozen=True):
     breaches: Sequence[Breach]
 
 
-async def check(conn: AsyncConnection) -> list[LawResult]:
-    """Check every law in the snapshot of this transaction."""
-    return [LawResult(law, await find(conn)) for law, find in LAWS]
+ANCHORS: Final = "the chain contains every anchor"
 
 
-async def run(engine: AsyncEngine, out: Console, *, reproduce: bool = False) -> int:
+async def check(conn: AsyncConnection, anchors: Sequence[Anchor] = ()) -> list[LawResult]:
+    """Check every law in the snapshot of this transaction. `anchors` are links known from outside the database."""
+    results = [LawResult(law, await find(conn)) for law, find in LAWS]
+    return [*results, LawResult(ANCHORS, await audit_chain.find_lost_anchors(conn, anchors))]
+
+
+async def run(engine: AsyncEngine, out: Console, *, reproduce: bool = False, anchors: Sequence[Anchor] = ()) -> int:
     """Check the database and print a line for each law. Returns 0 if all hold, else 1.
 
-    `reproduce` also folds every attempt again and compares the result with the stored flags and scores.
+    `reproduce` also folds every attempt again and compares the result with the stored flags and scores. `anchors` are
+    links of the audit chain that are known from outside the database.
     """
     async with checks.read_snapshot(engine) as conn:
         extent = await checks.measure_extent(conn)
         out.print(_describe(extent), highlight=False)
-        results = await check(conn)
+        results = await check(conn, anchors)
         for result in results:
             _show(result, out)
+        waiting = await audit_chain.count_waiting(conn)
+        if waiting:
+            out.print(f"[yellow]·[/yellow] audit rows not sealed yet: {waiting:,}. Start a worker.", highlight=False)
         past = await checks.count_past_retention(conn)
         if past:
             out.print(f"[yellow]·[/yellow] {describe_past(past)}", highlight=False)
