@@ -8,14 +8,18 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import UUID
 
-import bcrypt
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict, NotFound
-from db.queries.accounts import users
-from db.unit import change
+from db.models import SessionEnd
+from db.queries.accounts import second_factors, users
+from db.queries.accounts.users import SignIn
+from db.unit import Unit, change
+from hub.auth.password_rules import find_fault
+from hub.auth.passwords import hash_password
 from protocol.roles import Role
 from protocol.text.names import InvalidText, read_name, read_username
 from veritas.environment import data_dir
@@ -23,8 +27,6 @@ from veritas.errors import VeritasError
 from veritas.private_file import keep
 
 LOGIN_FILE = "login.json"
-PASSWORD_BYTES = 72
-"""bcrypt ignores everything after this length."""
 
 
 class PasswordLogin(msgspec.Struct, frozen=True):
@@ -43,14 +45,32 @@ async def create_account(engine: AsyncEngine, role: Role, name: str, login: Pass
         username, name = read_username(login.username), read_name(name)
     except InvalidText as error:
         raise VeritasError(f"the username or the name is not valid: it {error}") from error
-    if len(login.password.encode()) > PASSWORD_BYTES:
-        raise VeritasError(f"the password is too long: {PASSWORD_BYTES} bytes at most")
-    hashed = await asyncio.to_thread(bcrypt.hashpw, login.password.encode(), bcrypt.gensalt(cost))
+    hashed = await _hash(login.password, username, cost)
     try:
         async with engine.begin() as conn:
-            await users.create_user(conn, username=username, name=name, role=role, password_hash=hashed.decode())
+            await users.create_user(conn, username=username, name=name, role=role, password_hash=hashed)
     except Conflict as error:
         raise VeritasError(str(error)) from error
+
+
+async def set_password(engine: AsyncEngine, login: PasswordLogin, *, cost: int = 12) -> None:
+    """Give a user a new password; all sessions of the user end. Raises VeritasError."""
+    hashed = await _hash(login.password, login.username, cost)
+    async with change(engine, None) as unit:
+        found = await _find(unit.conn, login.username)
+        await users.set_password(unit.conn, found.account.user_id, found.password_hash, hashed)
+        await users.end_sessions(unit.conn, found.account.user_id, SessionEnd.NEW_PASSWORD)
+        _audit(unit, "set_password", found.account.user_id)
+
+
+async def reset_totp(engine: AsyncEngine, username: str) -> None:
+    """Remove the second factor of a user who lost it; all sessions of the user end. Raises VeritasError."""
+    async with change(engine, None) as unit:
+        found = await _find(unit.conn, username)
+        if not await second_factors.remove(unit.conn, found.account.user_id):
+            raise VeritasError(f"{username} has no second factor")
+        await users.end_sessions(unit.conn, found.account.user_id, SessionEnd.SECOND_FACTOR_CHANGED)
+        _audit(unit, "reset_totp", found.account.user_id)
 
 
 async def set_active(engine: AsyncEngine, username: str, *, active: bool) -> None:
@@ -59,7 +79,7 @@ async def set_active(engine: AsyncEngine, username: str, *, active: bool) -> Non
     try:
         async with change(engine, None) as unit:
             user_id = await users.set_active(unit.conn, username, active=active)
-            unit.audit(actor_id=None, action=action, resource="user", resource_id=user_id, details={"by": "terminal"})
+            _audit(unit, action, user_id)
     except NotFound as error:
         raise VeritasError(str(error)) from error
 
@@ -77,6 +97,24 @@ async def first_login(engine: AsyncEngine, environ: Mapping[str, str]) -> Passwo
     if not await _has_account(engine, login.username):
         await create_account(engine, Role.TEACHER, "First Teacher", login)
     return login
+
+
+async def _hash(password: str, username: str, cost: int) -> str:
+    fault = find_fault(password, username)
+    if fault is not None:
+        raise VeritasError(f"the password {fault}")
+    return await asyncio.to_thread(hash_password, password, cost)
+
+
+async def _find(conn: AsyncConnection, username: str) -> SignIn:
+    found = await users.find_sign_in(conn, username)
+    if found is None:
+        raise VeritasError(f"there is no active user {username}")
+    return found
+
+
+def _audit(unit: Unit, action: str, user_id: UUID) -> None:
+    unit.audit(actor_id=None, action=action, resource="user", resource_id=user_id, details={"by": "terminal"})
 
 
 async def _free_name(engine: AsyncEngine) -> str:

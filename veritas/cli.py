@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from uuid import UUID
 
 import rich_click as click
@@ -29,7 +29,7 @@ from hub.settings import HubSettings
 from protocol.roles import Role
 from veritas import demo as demonstration
 from veritas import logs, retention
-from veritas.accounts import PasswordLogin, create_account, set_active
+from veritas.accounts import PasswordLogin, create_account, reset_totp, set_active, set_password
 from veritas.audit import verify
 from veritas.embedded.servers import DATABASE, OWNER_DATABASE, WORKER_DATABASE
 from veritas.environment import data_dir, read_environment, with_servers
@@ -46,6 +46,14 @@ err = Console(stderr=True)
 
 FAULT = 2
 """Exit code after an error that the user can fix."""
+
+
+PASSWORD_FILE = click.option(
+    "--password-file",
+    type=click.File(),
+    help="Read the password from the first line of this file, or of standard input with -. Asks for it if omitted.",
+)
+"""A password in the arguments would be visible to every user of the machine."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -151,19 +159,30 @@ def admin() -> None:
 @click.argument("username")
 @click.option("--name", required=True, help="Full name, as shown to others.")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default="teacher", show_default=True)
-@click.password_option(help="Prompts if omitted.")
-def create(username: str, name: str, role: str, password: str) -> None:
-    """Create a user who signs in with a password."""
+@PASSWORD_FILE
+def create(username: str, name: str, role: str, password_file: IO[str] | None) -> None:
+    """Create a user who signs in with a password. It is asked for, or read from a file."""
+    login = PasswordLogin(username, _read_password(password_file))
+    _with_engine(lambda engine, _settings: create_account(engine, Role(role), name, login))
+    out.print(f"{role} [bold]{username}[/bold] can sign in")
 
-    async def run(settings: DatabaseSettings) -> None:
-        engine = create_engine(settings)
-        try:
-            await create_account(engine, Role(role), name, PasswordLogin(username, password))
-        finally:
-            await engine.dispose()
-        out.print(f"{role} [bold]{username}[/bold] can sign in")
 
-    _with_database(run)
+@admin.command("set-password")
+@click.argument("username")
+@PASSWORD_FILE
+def change_password(username: str, password_file: IO[str] | None) -> None:
+    """Give a user a new password: all sessions of the user end."""
+    login = PasswordLogin(username, _read_password(password_file))
+    _with_engine(lambda engine, _settings: set_password(engine, login))
+    out.print(f"[bold]{username}[/bold] has a new password")
+
+
+@admin.command("reset-totp")
+@click.argument("username")
+def remove_totp(username: str) -> None:
+    """Remove the second factor of a user who lost it: all sessions of the user end."""
+    _with_engine(lambda engine, _settings: reset_totp(engine, username))
+    out.print(f"[bold]{username}[/bold] signs in without a code")
 
 
 @admin.command("deactivate")
@@ -181,15 +200,16 @@ def activate(username: str) -> None:
 
 
 def _set_active(username: str, *, active: bool) -> None:
-    async def run(settings: DatabaseSettings) -> None:
-        engine = create_engine(settings)
-        try:
-            await set_active(engine, username, active=active)
-        finally:
-            await engine.dispose()
-        out.print(f"[bold]{username}[/bold] {'can' if active else 'can no longer'} sign in")
+    _with_engine(lambda engine, _settings: set_active(engine, username, active=active))
+    out.print(f"[bold]{username}[/bold] {'can' if active else 'can no longer'} sign in")
 
-    _with_database(run)
+
+def _read_password(file: IO[str] | None) -> str:
+    """Read a password from the first line of a file, or ask for it twice."""
+    if file is None:
+        password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return password
+    return file.readline().rstrip("\r\n")
 
 
 @cli.command("simulate")

@@ -1,66 +1,136 @@
-"""Hash and check passwords with bcrypt, in one thread behind a bounded queue, so that sign-ins use at most one core.
+"""Hash and check passwords with bcrypt, in one thread behind a fair queue, so that sign-ins use at most one core.
 
-A password must never be stored, logged or part of an error.
+New hashes begin with `v2:`: bcrypt of the base64 of the SHA-384 of the password in its composed form, so that all of a
+long password counts. Older hashes are bcrypt of the password's own bytes; they are replaced with the next sign-in. A
+password must never be stored, logged or part of an error, and is not hashed after its client has gone.
 """
 
 import asyncio
+import base64
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from hashlib import sha384
+from typing import Any, Final, TypeVar
 
 import bcrypt
+import msgspec
 
+from hub.auth.fair_queue import FairQueue, Lane, Shares
+from hub.auth.password_rules import find_fault, normalize
 from hub.errors import Busy, Invalid
 
-QUEUE_LENGTH: Final = 200
-PASSWORD_BYTES: Final = 72
-"""bcrypt ignores everything after this length."""
+PREFIX: Final = "v2:"
+OLD_BYTES: Final = 72
+"""Older hashes ignore everything after this length; a longer password could not be chosen then."""
+
+STAFF: Final = Lane("staff", is_known=True)
+"""For passwords that a signed-in administrator sets."""
 
 _T = TypeVar("_T")
 
 
+class Checked(msgspec.Struct, frozen=True):
+    """Whether a password is right, and a new hash of it if the stored one should be replaced."""
+
+    is_right: bool
+    new_hash: str | None = None
+
+
+class _Job(msgspec.Struct, eq=False):
+    work: Callable[[], Any]
+    result: asyncio.Future[Any]
+
+
 class Passwords:
-    """Hashes and checks passwords one by one. `cost` is bcrypt's; at most `queue` can wait or run at once."""
+    """Hashes and checks passwords one by one. `cost` is bcrypt's; `shares` bound how many can wait or run at once."""
 
-    def __init__(self, cost: int = 12, queue: int = QUEUE_LENGTH) -> None:
+    def __init__(self, cost: int = 12, shares: Shares | None = None) -> None:
         self._cost = cost
-        self._queue = queue
-        self._waiting = 0
+        self._queue: FairQueue[_Job] = FairQueue(shares)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bcrypt")
+        self._runner: asyncio.Task[None] | None = None
         # Checking any well-formed hash takes the same time. This one matches no password.
-        self._dummy_hash = f"$2b${cost:02}$" + "." * 53
+        self._dummy_hash = f"{PREFIX}$2b${cost:02}$" + "." * 53
 
-    async def hash(self, password: str) -> str:
-        """Hash a password. Raises Invalid over 72 bytes of UTF-8, Busy when the queue is full."""
-        secret = _encode(password)
-        return await self._run(lambda: bcrypt.hashpw(secret, bcrypt.gensalt(self._cost)).decode())
+    async def hash(self, password: str, lane: Lane = STAFF) -> str:
+        """Hash a password. Raises Busy when the lane or the queue is full."""
+        return await self.run(lane, lambda: hash_password(password, self._cost))
 
-    async def verify(self, password: str, hashed: str | None) -> bool:
-        """Return whether the password matches the hash. Without a hash it does not, after the same time.
+    async def choose(self, password: str, username: str, lane: Lane = STAFF, *, path: str = "$.password") -> str:
+        """Hash the new password of a user. Raises Invalid when it is too weak, Busy when the queue is full.
 
-        Raises Invalid over 72 bytes of UTF-8, Busy when the queue is full.
+        `path` is the field of the request with the password.
         """
-        secret = _encode(password)
-        stored = (hashed or self._dummy_hash).encode()
-        is_right = await self._run(lambda: bcrypt.checkpw(secret, stored))
-        return is_right and hashed is not None
+        fault = find_fault(password, username)
+        if fault is not None:
+            raise Invalid(path, fault)
+        return await self.hash(password, lane)
+
+    async def verify(self, password: str, hashed: str | None, lane: Lane = STAFF) -> Checked:
+        """Check whether the password matches the hash. Without a hash it does not, after the same time.
+
+        Raises Busy when the lane or the queue is full. When the caller is cancelled, a waiting check never runs.
+        """
+        stored = hashed or self._dummy_hash
+        checked = await self.run(lane, lambda: _check(password, stored, self._cost))
+        return checked if hashed is not None else Checked(is_right=False)
 
     def close(self) -> None:
         """Stop the thread. Waiting passwords are dropped."""
+        if self._runner is not None:
+            self._runner.cancel()
+        while (entry := self._queue.take()) is not None:
+            entry[1].result.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, work: Callable[[], _T]) -> _T:
-        if self._waiting >= self._queue:
+    async def run(self, lane: Lane, work: Callable[[], _T]) -> _T:
+        """Do some work in the thread when it is this lane's turn."""
+        job = _Job(work, asyncio.get_running_loop().create_future())
+        if not self._queue.put(lane, job):
             raise Busy("Too many users are signing in right now. Try again in a moment.")
-        self._waiting += 1
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.create_task(self._run_all(), name="passwords")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        finally:
-            self._waiting -= 1
+            result: _T = await job.result
+        except asyncio.CancelledError:
+            self._queue.remove(lane, job)
+            raise
+        return result
+
+    async def _run_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while (entry := self._queue.take()) is not None:
+            lane, job = entry
+            try:
+                result = await loop.run_in_executor(self._pool, job.work)
+            except asyncio.CancelledError:
+                job.result.cancel()
+                raise
+            except Exception as error:
+                if not job.result.done():
+                    job.result.set_exception(error)
+            else:
+                if not job.result.done():
+                    job.result.set_result(result)
+            finally:
+                self._queue.finish(lane)
 
 
-def _encode(password: str) -> bytes:
-    secret = password.encode()
-    if len(secret) > PASSWORD_BYTES:
-        raise Invalid("$.password", f"must have at most {PASSWORD_BYTES} bytes")
-    return secret
+def hash_password(password: str, cost: int) -> str:
+    """Hash a password in the current form. Takes as long as bcrypt does."""
+    return PREFIX + bcrypt.hashpw(_digest(password), bcrypt.gensalt(cost)).decode()
+
+
+def _check(password: str, stored: str, cost: int) -> Checked:
+    if stored.startswith(PREFIX):
+        return Checked(bcrypt.checkpw(_digest(password), stored.removeprefix(PREFIX).encode()))
+    # Older passwords were hashed as they were typed, so both forms are tried.
+    for form in dict.fromkeys((password, normalize(password))):
+        if bcrypt.checkpw(form.encode()[:OLD_BYTES], stored.encode()) and len(form.encode()) <= OLD_BYTES:
+            return Checked(is_right=True, new_hash=hash_password(password, cost))
+    return Checked(is_right=False)
+
+
+def _digest(password: str) -> bytes:
+    """Return 64 bytes without NUL that depend on every character of the composed form."""
+    return base64.b64encode(sha384(normalize(password).encode()).digest())

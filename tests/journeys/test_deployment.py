@@ -58,7 +58,9 @@ async def test_a_simulation_runs_on_external_servers_that_two_settings_name(serv
     try:
         owner_url = {"VERITAS_OWNER_DATABASE_URL": url_of(servers, "veritas_deployment")}
         assert run(veritas("migrate"), environ | owner_url).returncode == 0
-        created = run(veritas("admin", "create", "grace", "--name", "Grace", "--password", PASSWORD), environ)
+        (tmp_path / "password").write_text(PASSWORD)
+        grace = ("grace", "--name", "Grace", "--password-file", str(tmp_path / "password"))
+        created = run(veritas("admin", "create", *grace), environ)
         assert created.returncode == 0, created.stderr
         worker_url = {"VERITAS_DATABASE_URL": url_of(servers, "veritas_deployment", WORKER)}
         with running("serve", environ) as hub, running("work", environ | worker_url):

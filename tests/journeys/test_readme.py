@@ -44,7 +44,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
         exam_id, token, code = sat.stdout.splitlines()[-1].split()
         environ |= {"HUB": f"http://127.0.0.1:{port}", "EXAM": exam_id, "TOKEN": token}
         watched = follow(watch, environ)
-        grace = ("grace", "--name", "Grace Hopper", "--password", "long enough 1")
+        password_file = data_dir / "password"
+        password_file.write_text("long enough 1\n")
+        grace = ("grace", "--name", "Grace Hopper", "--password-file", str(password_file))
         admin = run(veritas("admin", "create", *grace), environ)
         verified = run(veritas("verify"), environ)
     login = json.loads((data_dir / "login.json").read_text())

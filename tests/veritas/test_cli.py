@@ -14,7 +14,7 @@ def test_every_command_says_what_it_does() -> None:
         assert command in result.output
 
 
-@pytest.mark.parametrize("command", ["create", "activate", "deactivate"])
+@pytest.mark.parametrize("command", ["create", "set-password", "reset-totp", "activate", "deactivate"])
 def test_admin_has_a_command_for_each_change_of_a_user(command: str) -> None:
     assert CliRunner().invoke(cli.cli, ["admin", command, "--help"]).exit_code == 0
 
