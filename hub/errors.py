@@ -75,6 +75,21 @@ class Expired(Unauthenticated):
     """The token has expired. Renew it and try again."""
 
 
+class SecondFactorRequired(Unauthenticated):
+    """Enter the code of your authenticator app.
+
+    The username and the password are right.
+    """
+
+
+class SecondFactorWrong(Unauthenticated):
+    """The code is not valid. Wait for the next one, or use a recovery code."""
+
+
+class SetupRequired(Forbidden):
+    """Administrators need a second factor here. Set it up first, on the page of your account."""
+
+
 class Gap(Conflict):
     """A sequence number was skipped. Continue after `committed`."""
 
@@ -151,6 +166,9 @@ MEANINGS: Final[dict[type[Exception], Meaning]] = {
     ProtocolError: Meaning(400, "bad_request", "The request is not valid", CloseCode.MALFORMED),
     Unauthenticated: Meaning(401, "unauthenticated", "You are not signed in", CloseCode.UNAUTHENTICATED),
     Expired: Meaning(401, "expired", "Your sign-in has expired", CloseCode.TOKEN_EXPIRED),
+    SecondFactorRequired: Meaning(401, "totp_required", "A code is needed", CloseCode.UNAUTHENTICATED),
+    SecondFactorWrong: Meaning(401, "totp_wrong", "The code is not valid", CloseCode.UNAUTHENTICATED),
+    SetupRequired: Meaning(403, "totp_setup_required", "Set up your second factor first", CloseCode.FORBIDDEN),
     Forbidden: Meaning(403, "forbidden", "You are not allowed to do this", CloseCode.FORBIDDEN),
     NotFound: Meaning(404, "not_found", "Not found", CloseCode.FORBIDDEN),
     Conflict: Meaning(409, "conflict", "This conflicts with the current state", CloseCode.MALFORMED),

@@ -26,6 +26,15 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
     bcrypt_cost: int = 12
     """Cost factor of password hashes. Only tests should lower it."""
 
+    staff_session_minutes: int = 12 * 60
+    """After how many minutes teachers and administrators must sign in again, however much they use their session."""
+
+    admin_idle_minutes: int = 30
+    """After how many minutes without use the session of an administrator ends; 0 for never."""
+
+    admin_totp: Literal["optional", "required"] = "optional"
+    """Whether administrators need a second factor. If so, they can do nothing before they have set it up."""
+
     writers: int = 2
     """Number of pinned connections that store events; each stream uses one of them."""
 
@@ -53,5 +62,9 @@ class HubSettings(DatabaseSettings, frozen=True, kw_only=True):
             raise ValueError(f"VERITAS_DRAIN_MS must be between 0 and {DRAIN_MS_MAX}")
         if self.unfinished_bytes < UNFINISHED_MIN:
             raise ValueError(f"VERITAS_UNFINISHED_BYTES must be at least {UNFINISHED_MIN}")
+        if self.staff_session_minutes < 1:
+            raise ValueError("VERITAS_STAFF_SESSION_MINUTES must be at least 1")
+        if self.admin_idle_minutes < 0:
+            raise ValueError("VERITAS_ADMIN_IDLE_MINUTES must be at least 0")
         if self.hello_backlog < 1:
             raise ValueError("VERITAS_HELLO_BACKLOG must be at least 1")

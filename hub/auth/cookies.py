@@ -1,4 +1,4 @@
-"""The refresh token of a browser page, in a cookie that scripts cannot read and other sites cannot send.
+"""Cookies of a browser page, which scripts cannot read and other sites cannot send: refresh token and device secret.
 
 A page asks for the cookie with the header `X-Veritas-BrowserPage`, which another site's page cannot send without a CORS
 preflight, together with an allowed `Origin`. A cookie without this header must never be read.
@@ -13,21 +13,33 @@ from litestar.di import NamedDependency
 from litestar.params import HeaderParameter
 
 from db.errors import Forbidden
+from db.queries.accounts.devices import DEVICE_LIFETIME
 from hub.auth.guards import origin_allowed
 from hub.settings import HubSettings
 
 PAGE_HEADER: Final = "X-Veritas-Page"
 COOKIE_PATH: Final = "/auth"
 
+DEVICE_COOKIE: Final = "veritas_device"
+"""The same for all pages, so that a browser is one device."""
+
 PageName = Literal["console", "exam"]
 
 
 class BrowserPage(msgspec.Struct, frozen=True):
-    """The page of the hub that sent the request, the token in its cookie, and whether the request came over TLS."""
+    """The page of the hub that sent the request, the token in its cookie, and whether the request came over TLS.
+
+    `device` is the secret of a browser from which someone has signed in before.
+    """
 
     name: PageName
     secret: str | None
     is_secure: bool
+    device: str | None = None
+
+    def keep_device(self, secret: str) -> Cookie:
+        """Return a cookie with the secret of this browser. It signs no one in, so it outlives the session."""
+        return self._cookie(secret, max_age=int(DEVICE_LIFETIME.total_seconds()), key=DEVICE_COOKIE)
 
     def keep(self, secret: str) -> Cookie:
         """Return a cookie with a refresh token that lasts until the browser is closed. The token can expire earlier."""
@@ -37,9 +49,9 @@ class BrowserPage(msgspec.Struct, frozen=True):
         """Return a cookie that replaces the old one and expires at once."""
         return self._cookie("", max_age=0)
 
-    def _cookie(self, value: str, max_age: int | None) -> Cookie:
+    def _cookie(self, value: str, max_age: int | None, key: str | None = None) -> Cookie:
         return Cookie(
-            key=_key(self.name),
+            key=key or _key(self.name),
             value=value,
             path=COOKIE_PATH,
             max_age=max_age,
@@ -62,7 +74,12 @@ def provide_page(
         return None
     if "origin" not in request.headers or not origin_allowed(request.headers, settings):
         raise Forbidden("Sign in from a page of this hub, or from an allowed origin.")
-    return BrowserPage(page_name, request.cookies.get(_key(page_name)), request.url.scheme == "https")
+    return BrowserPage(
+        page_name,
+        request.cookies.get(_key(page_name)),
+        request.url.scheme == "https",
+        request.cookies.get(DEVICE_COOKIE),
+    )
 
 
 def _key(name: str) -> str:

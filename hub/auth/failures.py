@@ -1,6 +1,7 @@
 """Limit failed sign-ins across all hubs: each hub counts for itself, and publishes its failures through Redis.
 
-A sign-in must never wait for Redis: without it, each hub limits the failures it sees. Successes are not published.
+A sign-in must never wait for Redis: without it, each hub limits the failures it sees. Successes are not published. A
+right code or token is never limited.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import msgspec
 import structlog
 
 from db.notify import Notification, Publisher
-from hub.auth.limits import FailureLimits
+from hub.auth.limits import FailureLimits, Try
 from hub.errors import Unauthenticated
 from hub.sockets import steady_ms
 from hub.tasks import DetachedTasks
@@ -21,11 +22,12 @@ log = structlog.get_logger(__name__)
 
 
 class Failure(msgspec.Struct, frozen=True, array_like=True):
-    """One message: a sign-in failed at the hub `publisher`."""
+    """One message: a sign-in failed at the hub `publisher`. Without a name, a code or token did not exist."""
 
     publisher: UUID
     address: str
     name: str | None
+    device: str | None = None
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -42,15 +44,26 @@ class Failures:
         self._name = uuid4()
 
     @contextmanager
-    def count(self, address: str, name: str | None = None) -> Iterator[None]:
-        """Run one sign-in in the block, as `FailureLimits.count` does, and publish its failure."""
+    def count(self, attempt: Try) -> Iterator[None]:
+        """Run one sign-in by password in the block, as `FailureLimits.count` does, and publish its failure."""
         try:
-            with self._limits.count(address, name, steady_ms()):
+            with self._limits.count(attempt, steady_ms()):
                 yield
         except Unauthenticated:
-            failure = Failure(self._name, address, name)
-            self._tasks.start(self._publisher.publish("failures", _encode(failure)))
+            self._publish(Failure(self._name, attempt.address, attempt.name, attempt.device))
             raise
+
+    def refuse_guess(self, address: str, detail: str) -> Unauthenticated:
+        """Count a code or token that does not exist, and return the error to raise.
+
+        Raises TooManyFailures instead when this network has used up its failures. The guess was looked up all the same,
+        so a right one is accepted at any time.
+        """
+        now = steady_ms()
+        self._limits.check_guess(address, now)
+        self._limits.note_guess(address, now)
+        self._publish(Failure(self._name, address, None))
+        return Unauthenticated(detail)
 
     def on_notification(self, notification: Notification) -> None:
         """Count a failure at another hub."""
@@ -61,5 +74,12 @@ class Failures:
         except msgspec.DecodeError:
             log.warning("failure not understood", bytes=len(notification.data))
             return
-        if failure.publisher != self._name:
-            self._limits.note(failure.address, failure.name, steady_ms())
+        if failure.publisher == self._name:
+            return
+        if failure.name is None:
+            self._limits.note_guess(failure.address, steady_ms())
+        else:
+            self._limits.note(Try(failure.address, failure.name, failure.device), steady_ms())
+
+    def _publish(self, failure: Failure) -> None:
+        self._tasks.start(self._publisher.publish("failures", _encode(failure)))

@@ -22,7 +22,7 @@ from db.queries.accounts import credentials, service_keys
 from db.queries.accounts.service_keys import Program
 from hub.auth import tokens
 from hub.auth.tickets import hash_secret
-from hub.errors import Expired, Invalid, Unauthenticated, meaning_of
+from hub.errors import Expired, Invalid, SetupRequired, Unauthenticated, meaning_of
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol.roles import Role, Scope
@@ -85,10 +85,16 @@ def agent_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     return connection.headers.get("user-agent", "")[:AGENT_CHARS]
 
 
-def principal_as(*roles: Role) -> Callable[..., Awaitable[Principal]]:
+def needs_second_factor(role: Role, settings: HubSettings, *, has_factor: bool) -> bool:
+    """Return whether a user can do nothing before setting up a second factor."""
+    return role is Role.ADMIN and settings.admin_totp == "required" and not has_factor
+
+
+def principal_as(*roles: Role, enrolling: bool = False) -> Callable[..., Awaitable[Principal]]:
     """Return a provider for a handler's `principal`: a signed-in user with one of these roles, or any role.
 
-    The provider raises Unauthenticated, Expired or Forbidden.
+    With `enrolling` it also accepts administrators who have no second factor yet where they need one. The provider
+    raises Unauthenticated, Expired or Forbidden.
     """
 
     async def provide_principal(
@@ -98,7 +104,7 @@ def principal_as(*roles: Role) -> Callable[..., Awaitable[Principal]]:
     ) -> Principal:
         claims = tokens.verify(_bearer(request), settings.jwt_secret, now_ms=now_ms())
         async with engine.connect() as conn:
-            principal = await _principal_of(conn, claims.sid, claims.expires_at)
+            principal = await _principal_of(conn, claims.sid, claims.expires_at, None if enrolling else settings)
         if roles and principal.role not in roles:
             raise Forbidden(f"Only {' and '.join(roles)} accounts can do this.")
         return principal.connected_by(request)
@@ -158,10 +164,10 @@ async def admit_socket(
     if (ticket is None) is (token is None):
         raise Invalid("$.ticket", "send either a ticket or a token")
     if ticket is not None:
-        principal = await _redeem(conn, ticket, purpose)
+        principal = await _redeem(conn, ticket, purpose, settings)
     else:
         claims = tokens.verify(token or "", settings.jwt_secret, now_ms=now_ms())
-        principal = await _principal_of(conn, claims.sid, claims.expires_at)
+        principal = await _principal_of(conn, claims.sid, claims.expires_at, settings)
     if principal.role not in SOCKET_ROLES[purpose]:
         raise Forbidden(f"A {principal.role} account cannot open the {purpose} socket.")
     return principal
@@ -199,21 +205,28 @@ def origin_allowed(headers: Headers, settings: HubSettings) -> bool:
     return origin in own or origin in (entry.lower().rstrip("/") for entry in settings.allowed_origins)
 
 
-async def _redeem(conn: AsyncConnection, ticket: str, purpose: Purpose) -> Principal:
+async def _redeem(conn: AsyncConnection, ticket: str, purpose: Purpose, settings: HubSettings) -> Principal:
     spent = await credentials.spend_ticket(conn, hash_secret(ticket))
     if spent is None or spent.purpose != purpose:
         raise Unauthenticated("The ticket is not valid.")
     if spent.expired:
         raise Expired("The ticket has expired. Request another one.")
-    return await _principal_of(conn, spent.session, now_ms() + tokens.LIFETIME_S * 1000)
+    return await _principal_of(conn, spent.session, now_ms() + tokens.LIFETIME_S * 1000, settings)
 
 
-async def _principal_of(conn: AsyncConnection, session: UUID, auth_until: int) -> Principal:
-    """Return the user of a session that has not ended. Role and name are the stored ones, not those of the token."""
+async def _principal_of(
+    conn: AsyncConnection, session: UUID, auth_until: int, settings: HubSettings | None
+) -> Principal:
+    """Return the user of a session that has not ended. Role and name are the stored ones, not those of the token.
+
+    Without `settings`, a missing second factor does not matter.
+    """
     stored = await credentials.read_session(conn, session)
     if stored is None:
         raise Unauthenticated("Your session has ended. Sign in again.")
     account = stored.account
+    if settings is not None and needs_second_factor(account.role, settings, has_factor=stored.has_second_factor):
+        raise SetupRequired("Administrators need a second factor here. Set it up on the page of your account.")
     return Principal(account.user_id, account.role, account.name, session, auth_until, stored.exam_id)
 
 

@@ -3,6 +3,7 @@
 A secret must never be stored or logged; the database has only its hash.
 """
 
+import re
 import secrets
 from hashlib import sha256
 from typing import Final
@@ -14,6 +15,7 @@ CODE_BYTES: Final = 10
 _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U."""
 
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _GROUP: Final = 4
 _READ_AS: Final = str.maketrans("ILO", "110", " -\u2010\u2011\u2012\u2013\u2014\t")
 """Typing variants: letters that look alike, and all kinds of separators."""
@@ -22,6 +24,11 @@ _READ_AS: Final = str.maketrans("ILO", "110", " -\u2010\u2011\u2012\u2013\u2014\
 def draw_secret() -> str:
     """Generate a ticket or refresh token: 256 bits, safe in JSON and headers."""
     return secrets.token_urlsafe(SECRET_BYTES)
+
+
+def is_secret(text: str) -> bool:
+    """Return whether a text has the form of a secret of `draw_secret`."""
+    return _SECRET.fullmatch(text) is not None
 
 
 def draw_code() -> str:

@@ -93,7 +93,7 @@ async def make_account(
     _refuse_service(data.role)
     if data.password is None and data.role is not Role.STUDENT:
         raise Invalid("$.password", "required, except for students")
-    password_hash = None if data.password is None else await passwords.hash(data.password)
+    password_hash = None if data.password is None else await passwords.choose(data.password, data.username)
     async with change(engine, None) as unit:
         account = await users.create_user(
             unit.conn,
@@ -133,7 +133,9 @@ async def change_account(
         raise Forbidden("You cannot remove your own access. Ask another administrator.")
     values = _columns(changes)
     if isinstance(data.password, str):
-        values["password_hash"] = await passwords.hash(data.password)
+        async with engine.connect() as conn:
+            username = (await admin.read_account(conn, user_id)).username
+        values["password_hash"] = await passwords.choose(data.password, username)
     async with change(engine, None) as unit:
         account = await admin.lock_account(unit.conn, user_id, principal.user_id)
         await admin.change_account(unit.conn, account, values)

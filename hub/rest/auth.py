@@ -17,20 +17,43 @@ from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, Forbidden
-from db.queries.accounts import credentials, users
+from db.queries.accounts import credentials, devices, users
 from db.queries.accounts.credentials import RefreshOutcome
 from db.queries.accounts.users import Account, SignIn
 from db.unit import Unit, change
 from hub.auth import tokens
 from hub.auth.cookies import BrowserPage, provide_page
 from hub.auth.failures import Failures
-from hub.auth.guards import BEARER, SOCKET_ROLES, Principal, Purpose, address_of, principal_as
+from hub.auth.fair_queue import Lane
+from hub.auth.guards import (
+    BEARER,
+    SOCKET_ROLES,
+    Principal,
+    Purpose,
+    address_of,
+    agent_of,
+    needs_second_factor,
+    principal_as,
+)
+from hub.auth.limits import Try, network_of
 from hub.auth.passwords import Passwords
-from hub.auth.tickets import draw_secret, hash_code, hash_secret
-from hub.errors import Busy, Expired, Invalid, TooManyFailures, Unauthenticated, problems
+from hub.auth.second_factor import use_second_factor
+from hub.auth.sessions import describe_agent, place_of, terms_of
+from hub.auth.tickets import draw_secret, hash_code, hash_secret, is_secret
+from hub.errors import (
+    Busy,
+    Expired,
+    Invalid,
+    SecondFactorRequired,
+    SecondFactorWrong,
+    TooManyFailures,
+    Unauthenticated,
+    problems,
+)
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.bodies import SIGN_IN_BYTES
-from hub.rest.http.fields import Email, Name, NewPassword, Opaque, Tidied, Username
+from hub.rest.http.disconnect import while_connected
+from hub.rest.http.fields import Email, Name, NewPassword, Opaque, Password, Tidied, TotpCode, Username
 from hub.settings import HubSettings
 from hub.sockets import now_ms
 from protocol.roles import Role
@@ -48,10 +71,18 @@ class Register(Tidied, frozen=True, kw_only=True):
 
 
 class Login(Tidied, frozen=True):
-    """A sign-in by password."""
+    """A sign-in by password. The failed sign-ins of others never limit a known device."""
 
     username: Username
-    password: Annotated[str, msgspec.Meta(max_length=256)]
+    password: Password
+    totp: TotpCode | None = None
+    """The code of the authenticator app, or a recovery code, for a user with a second factor."""
+
+    device_token: Opaque | None = None
+    """What an earlier sign-in with `remember_device` returned. A page of the hub sends its cookie instead."""
+
+    remember_device: bool = False
+    """Whether a program wants a device token."""
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -64,6 +95,8 @@ class Refresh(msgspec.Struct, frozen=True):
     """A refresh token. It can be used once. A page of the hub leaves it out and sends its cookie."""
 
     refresh_token: Opaque | None = None
+    is_idle: bool = False
+    """Whether the user did nothing since the last renewal. Then the session of an administrator can end as idle."""
 
 
 class TicketRequest(msgspec.Struct, frozen=True):
@@ -93,6 +126,11 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: str | None
     user: UserView
     exam_id: UUID | None = None
+    device_token: str | None = None
+    """For a program that asked for it: send it with later sign-ins by password of this user."""
+
+    needs_second_factor: bool = False
+    """The user is an administrator who can do nothing here before setting up a second factor."""
 
 
 class IssuedTicket(msgspec.Struct, frozen=True):
@@ -114,7 +152,8 @@ async def register(
     """Create a student account and sign in, if registration is open on this server."""
     if settings.registration != "open":
         raise Forbidden("You cannot register yourself here. Ask your school for an account.")
-    password_hash = await passwords.hash(data.password)
+    lane = Lane(network_of(address_of(request)))
+    password_hash = await while_connected(request, passwords.choose(data.password, data.username, lane))
     async with change(engine, None) as unit:
         account = await users.create_user(
             unit.conn,
@@ -133,7 +172,9 @@ async def register(
     "/login",
     status_code=HTTP_200_OK,
     summary="Sign in by password",
-    responses=problems(Invalid, Unauthenticated, Forbidden, TooManyFailures, Busy),
+    responses=problems(
+        *(Invalid, Unauthenticated, SecondFactorRequired, SecondFactorWrong, Forbidden, TooManyFailures, Busy)
+    ),
 )
 async def login(
     request: AnyRequest,
@@ -145,11 +186,31 @@ async def login(
     page: RequestingPage,
 ) -> Response[SignedIn]:
     """Sign in by password. An unknown username is answered like a wrong password, after the same time."""
-    with failures.count(address_of(request), data.username):
-        account = await _check_password(engine, passwords, data)
+    presented = data.device_token if page is None else page.device
+    device = None if presented is None else await _known_device(engine, data.username, hash_secret(presented))
+    address = address_of(request)
+    lane = Lane(network_of(address)) if device is None else Lane(device, is_known=True)
+    with failures.count(Try(address, data.username, device)):
+        found, new_hash = await while_connected(request, _check_password(engine, passwords, data, lane))
+    user_id = found.account.user_id
+    if found.has_second_factor:
+        if data.totp is None:
+            raise SecondFactorRequired("Enter the code of your authenticator app.")
+        with failures.count(Try(address, f"totp {user_id}", device)):
+            await use_second_factor(engine, settings, user_id, data.totp)
+    # A browser that several users share keeps its secret.
+    secret = presented if presented is not None and is_secret(presented) else draw_secret()
     async with change(engine, None) as unit:
-        signed_in = await _sign_in(unit, request, settings, account)
-    return _hand_over(signed_in, page)
+        signed_in = await _sign_in(unit, request, settings, found.account, has_factor=found.has_second_factor)
+        if page is not None or data.remember_device:
+            await devices.remember(unit.conn, user_id, hash_secret(secret))
+        if new_hash is not None and found.password_hash is not None:
+            await users.upgrade_hash(unit.conn, user_id, found.password_hash, new_hash)
+    if page is None:
+        return Response(msgspec.structs.replace(signed_in, device_token=secret if data.remember_device else None))
+    response = _hand_over(signed_in, page)
+    response.cookies.append(page.keep_device(secret))
+    return response
 
 
 @post(
@@ -167,12 +228,12 @@ async def sign_in_by_code(
     page: RequestingPage,
 ) -> Response[SignedIn]:
     """Sign in with the code for one exam, from any computer. The session is valid for this exam only."""
-    with failures.count(address_of(request)):
-        async with change(engine, None) as unit:
-            candidate = await credentials.find_candidate(unit.conn, hash_code(data.code))
-            if candidate is None:
-                raise Unauthenticated("The code is not valid.")
-            signed_in = await _sign_in(unit, request, settings, candidate.account, exam_id=candidate.exam_id)
+    # A code has 80 random bits: a right one is never limited, and wrong ones are only counted.
+    async with change(engine, None) as unit:
+        candidate = await credentials.find_candidate(unit.conn, hash_code(data.code))
+        if candidate is None:
+            raise failures.refuse_guess(address_of(request), "The code is not valid.")
+        signed_in = await _sign_in(unit, request, settings, candidate.account, exam_id=candidate.exam_id)
     return _hand_over(signed_in, page)
 
 
@@ -197,16 +258,20 @@ async def refresh(
             raise Invalid("$.refresh_token", "required")
         raise Unauthenticated("This browser has no session. Sign in again.")
     successor = draw_secret()
-    with failures.count(address_of(request)):
-        async with change(engine, None) as unit:
-            rotation = await credentials.rotate_token(unit.conn, hash_secret(presented), hash_secret(successor))
-            if rotation.outcome is RefreshOutcome.REUSED and rotation.session is not None:
-                _record(unit, request, rotation.session.account.user_id, "refresh_reused")
-        # Raised after COMMIT: a session that ended because its token was reused must stay ended.
-        if rotation.outcome is not RefreshOutcome.ROTATED or rotation.session is None:
-            raise Unauthenticated("The refresh token is not valid.")
+    async with change(engine, None) as unit:
+        rotation = await credentials.rotate_token(
+            unit.conn, hash_secret(presented), hash_secret(successor), is_use=not data.is_idle
+        )
+        if rotation.outcome is RefreshOutcome.REUSED and rotation.session is not None:
+            _record(unit, request, rotation.session.account.user_id, "refresh_reused")
+    # Raised after COMMIT: a session that ended because its token was reused must stay ended.
+    if rotation.outcome is not RefreshOutcome.ROTATED or rotation.session is None:
+        raise failures.refuse_guess(address_of(request), "The refresh token is not valid.")
     session = rotation.session
-    return _hand_over(_signed_in(settings, session.account, session.session, successor, session.exam_id), page)
+    signed_in = _signed_in(
+        settings, session.account, session.session, successor, session.exam_id, has_factor=session.has_second_factor
+    )
+    return _hand_over(signed_in, page)
 
 
 @post(
@@ -265,7 +330,7 @@ async def issue_ticket(
     return IssuedTicket(ticket, expires_at)
 
 
-_any_user: Final = principal_as()
+_any_user: Final = principal_as(enrolling=True)
 
 router: Final = Router(
     path="/auth",
@@ -277,13 +342,22 @@ router: Final = Router(
 )
 
 
-async def _check_password(engine: AsyncEngine, passwords: Passwords, data: Login) -> Account:
+async def _known_device(engine: AsyncEngine, username: str, device_hash: bytes) -> str | None:
+    """Return the name of a device if this user has signed in from it before."""
+    async with engine.connect() as conn:
+        return device_hash.hex() if await devices.is_known(conn, username, device_hash) else None
+
+
+async def _check_password(
+    engine: AsyncEngine, passwords: Passwords, data: Login, lane: Lane
+) -> tuple[SignIn, str | None]:
+    """Return the user, and a new hash if the stored one should be replaced. Raises Unauthenticated."""
     async with engine.connect() as conn:
         found: SignIn | None = await users.find_sign_in(conn, data.username)
-    is_right = await passwords.verify(data.password, None if found is None else found.password_hash)
-    if found is None or not is_right:
+    checked = await passwords.verify(data.password, None if found is None else found.password_hash, lane)
+    if found is None or not checked.is_right:
         raise Unauthenticated("The username or password is wrong.")
-    return found.account
+    return found, checked.new_hash
 
 
 async def _sign_in(
@@ -293,18 +367,34 @@ async def _sign_in(
     account: Account,
     *,
     exam_id: UUID | None = None,
+    has_factor: bool = False,
 ) -> SignedIn:
     session, secret = uuid4(), draw_secret()
+    terms = terms_of(account.role, settings)
     await credentials.open_session(
-        unit.conn, session=session, user_id=account.user_id, token_hash=hash_secret(secret), exam_id=exam_id
+        unit.conn,
+        session=session,
+        user_id=account.user_id,
+        token_hash=hash_secret(secret),
+        exam_id=exam_id,
+        lifetime=terms.lifetime,
+        idle_s=terms.idle_s,
+        agent=describe_agent(agent_of(request)),
+        place=place_of(address_of(request), settings.jwt_secret),
     )
     await users.record_login(unit.conn, account.user_id, address_of(request))
     _record(unit, request, account.user_id, "login", by="password" if exam_id is None else "code")
-    return _signed_in(settings, account, session, secret, exam_id)
+    return _signed_in(settings, account, session, secret, exam_id, has_factor=has_factor)
 
 
 def _signed_in(
-    settings: HubSettings, account: Account, session: UUID, refresh_token: str, exam_id: UUID | None
+    settings: HubSettings,
+    account: Account,
+    session: UUID,
+    refresh_token: str,
+    exam_id: UUID | None,
+    *,
+    has_factor: bool,
 ) -> SignedIn:
     claims = tokens.make_claims(account.user_id, account.role, account.name, session, now_ms=now_ms(), exam_id=exam_id)
     return SignedIn(
@@ -313,6 +403,7 @@ def _signed_in(
         refresh_token=refresh_token,
         user=UserView(account.user_id, account.username, account.name, account.role),
         exam_id=exam_id,
+        needs_second_factor=needs_second_factor(account.role, settings, has_factor=has_factor),
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import AWAY, LOCK_NOT_AVAILABLE, sqlstate_of
 from db.queries import feed
-from db.queries.accounts import credentials
+from db.queries.accounts import credentials, devices
 from db.queries.connections import hub_leases
 from db.queries.events import partitions
 
@@ -60,6 +60,7 @@ async def _create_partitions(engine: AsyncEngine) -> None:
 async def _delete_credentials(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         await credentials.delete_expired(conn)
+        await devices.delete_unused(conn)
 
 
 async def _delete_leases(engine: AsyncEngine) -> None:

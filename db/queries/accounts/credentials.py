@@ -19,6 +19,7 @@ from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
 from db.models import CandidateCode, Exam, ExamEnrollment, RefreshToken, SessionEnd, User, UserSession, WsTicket
+from db.queries.accounts import users
 from db.queries.accounts.users import Account
 from protocol.roles import Role
 
@@ -40,6 +41,7 @@ class Session(msgspec.Struct, frozen=True):
     session: UUID
     account: Account
     exam_id: UUID | None
+    has_second_factor: bool = False
 
 
 class RefreshOutcome(StrEnum):
@@ -86,7 +88,14 @@ def is_live() -> ColumnElement[bool]:
 
 
 _LIVE: Final = (
-    select(User.id, User.username, User.full_name, User.role, UserSession.exam_id)
+    select(
+        User.id,
+        User.username,
+        User.full_name,
+        User.role,
+        UserSession.exam_id,
+        users.has_second_factor().label("has_second_factor"),
+    )
     .join(UserSession, UserSession.user_id == User.id)
     .where(UserSession.id == bindparam("session"), is_live())
 )
@@ -133,7 +142,8 @@ async def read_session(conn: AsyncConnection, session: UUID) -> Session | None:
     row = found.one_or_none()
     if row is None:
         return None
-    return Session(session, Account(row.id, row.username, row.full_name, Role(row.role)), row.exam_id)
+    account = Account(row.id, row.username, row.full_name, Role(row.role))
+    return Session(session, account, row.exam_id, row.has_second_factor)
 
 
 async def find_session(conn: AsyncConnection, token_hash: bytes) -> Session | None:

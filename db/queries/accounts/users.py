@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
 from db.errors import AlreadyTaken, Conflict, NotFound
-from db.models import SessionEnd, StudentProfile, TeacherProfile, User, UserSession, WsTicket
+from db.models import SecondFactor, SessionEnd, StudentProfile, TeacherProfile, User, UserSession, WsTicket
 from protocol.roles import Role
 from protocol.text.names import canonical_username
 
@@ -33,6 +33,7 @@ class SignIn(msgspec.Struct, frozen=True):
 
     account: Account
     password_hash: str | None
+    has_second_factor: bool = False
 
 
 class NewStudent(msgspec.Struct, frozen=True):
@@ -78,14 +79,39 @@ async def create_user(
 async def find_sign_in(conn: AsyncConnection, username: str) -> SignIn | None:
     """Find the active account with this username."""
     found = await conn.execute(
-        select(User.id, User.username, User.full_name, User.role, User.password_hash).where(
-            User.username == canonical_username(username), User.is_active
-        )
+        select(
+            User.id,
+            User.username,
+            User.full_name,
+            User.role,
+            User.password_hash,
+            has_second_factor().label("has_second_factor"),
+        ).where(User.username == canonical_username(username), User.is_active)
     )
     row = found.one_or_none()
     if row is None:
         return None
-    return SignIn(Account(row.id, row.username, row.full_name, Role(row.role)), row.password_hash)
+    account = Account(row.id, row.username, row.full_name, Role(row.role))
+    return SignIn(account, row.password_hash, row.has_second_factor)
+
+
+def has_second_factor() -> ColumnElement[bool]:
+    """The condition that a user has confirmed a second factor, so that signing in by password needs its code."""
+    return exists().where(SecondFactor.user_id == User.id, SecondFactor.confirmed_at.is_not(None))
+
+
+async def upgrade_hash(conn: AsyncConnection, user_id: UUID, old: str, new: str) -> None:
+    """Replace the hash of a password by a newer kind of hash, unless the password has changed meanwhile."""
+    await conn.execute(update(User).where(User.id == user_id, User.password_hash == old).values(password_hash=new))
+
+
+async def set_password(conn: AsyncConnection, user_id: UUID, old: str | None, new: str) -> None:
+    """Replace the hash of a password by that of a new password. Raises Conflict when it has changed meanwhile."""
+    changed = await conn.execute(
+        update(User).where(User.id == user_id, User.password_hash == old).values(password_hash=new).returning(User.id)
+    )
+    if changed.one_or_none() is None:
+        raise Conflict("Your password has changed meanwhile. Try again with the new one.")
 
 
 async def set_active(conn: AsyncConnection, username: str, *, active: bool) -> UUID:

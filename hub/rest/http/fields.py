@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from hub.auth.password_rules import CHARS_MAX, CHARS_MIN
 from protocol.text.names import LINE_CHARS, USERNAME_CHARS, InvalidText, read_line, read_name, read_username
 
 # Python's `$` also matches before a last newline, JSON Schema's does not. This is the end of the text in both.
@@ -61,7 +62,18 @@ Username = Annotated[
         extra=_tidied_by(read_username),
     ),
 ]
-NewPassword = Annotated[str, Meta(min_length=8, max_length=72, description="8 characters to 72 bytes")]
+NewPassword = Annotated[
+    str,
+    Meta(
+        min_length=CHARS_MIN,
+        max_length=4 * CHARS_MAX,
+        description=(
+            f"{CHARS_MIN} to {CHARS_MAX} characters of any script; not a common password, and without the username"
+        ),
+    ),
+]
+Password = Annotated[str, Meta(max_length=4 * CHARS_MAX)]
+TotpCode = Annotated[str, Meta(min_length=1, max_length=64, examples=["287082"])]
 _NAME: Final = "One line with a visible character; stored in NFC, without blank ends"
 Name = Annotated[
     str,

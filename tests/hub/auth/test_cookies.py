@@ -36,12 +36,28 @@ async def test_a_page_gets_its_refresh_token_in_an_http_only_cookie(page: Post, 
     answer = await page("/auth/login", CREDENTIALS)
     assert answer.status_code == 200
     assert answer.json()["refresh_token"] is None
-    [cookie] = answer.headers.get_list("set-cookie")
+    cookie, device = answer.headers.get_list("set-cookie")
     name, _, rest = cookie.partition("=")
     value, *attributes = [part.strip() for part in rest.split(";")]
     assert name == "veritas_console"
     assert len(value) >= 43
     assert {attribute.lower() for attribute in attributes} == {"httponly", "path=/auth", "samesite=strict"}
+    assert device.startswith("veritas_device=")
+    assert {"httponly", "path=/auth", "samesite=strict", "max-age=15552000"} <= {
+        part.strip().lower() for part in device.split(";")
+    }
+
+
+async def test_a_browser_keeps_its_device_secret_for_all_its_users(
+    page: Post, users: Users, http: httpx.AsyncClient
+) -> None:
+    await users.make(Role.TEACHER, "grace")
+    await users.make(Role.STUDENT, "ada")
+    await page("/auth/login", CREDENTIALS)
+    kept = http.cookies["veritas_device"]
+    await page("/auth/login", {"username": "ada", "password": PASSWORD}, name="exam")
+    assert http.cookies["veritas_device"] == kept
+    assert len(kept) == 43
 
 
 async def test_over_tls_the_cookie_stays_on_tls(url: str, grace: None) -> None:

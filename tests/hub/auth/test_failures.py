@@ -5,7 +5,7 @@ import pytest
 
 from db.notify import HubTopic, Notification, Notifier, Publisher
 from hub.auth.failures import Failures
-from hub.auth.limits import Allowance, FailureLimits
+from hub.auth.limits import Allowance, FailureLimits, Try
 from hub.board.listener import Listener
 from hub.errors import TooManyFailures, Unauthenticated
 from hub.tasks import DetachedTasks
@@ -44,14 +44,14 @@ def hub_on(publisher: Publisher, tasks: DetachedTasks, *, per_name: int = 2) -> 
     return Failures(limits, publisher, tasks)
 
 
-def fail(failures: Failures, name: str | None = "ada") -> None:
-    with pytest.raises(Unauthenticated), failures.count(HERE, name):
+def fail(failures: Failures, name: str = "ada") -> None:
+    with pytest.raises(Unauthenticated), failures.count(Try(HERE, name)):
         raise Unauthenticated("wrong")
 
 
-def is_refused(failures: Failures, name: str | None = "ada") -> bool:
+def is_refused(failures: Failures, name: str = "ada") -> bool:
     try:
-        with failures.count(HERE, name):
+        with failures.count(Try(HERE, name)):
             return False
     except TooManyFailures:
         return True
@@ -69,9 +69,32 @@ async def test_a_failure_counts_at_all_hubs_once(wire: Wire, tasks: DetachedTask
     assert is_refused(other)
 
 
+async def test_a_guessed_code_counts_at_all_hubs(wire: Wire, tasks: DetachedTasks) -> None:
+    one, other = (Failures(FailureLimits(Allowance(per_address=2)), wire, tasks) for _ in range(2))
+    wire.hubs += [one, other]
+    assert str(one.refuse_guess(HERE, "The code is not valid.")) == "The code is not valid."
+    other.refuse_guess(HERE, "The code is not valid.")
+    await until(lambda: len(wire.published) == 2)
+    for hub in (one, other):
+        with pytest.raises(TooManyFailures):
+            hub.refuse_guess(HERE, "The code is not valid.")
+    assert is_refused(one)
+
+
+async def test_a_failure_of_a_known_device_counts_only_for_it(wire: Wire, tasks: DetachedTasks) -> None:
+    one, other = (Failures(FailureLimits(Allowance(per_device=1)), wire, tasks) for _ in range(2))
+    wire.hubs += [one, other]
+    with pytest.raises(Unauthenticated), one.count(Try(HERE, "ada", "laptop")):
+        raise Unauthenticated("wrong")
+    await until(lambda: len(wire.published) == 1)
+    with pytest.raises(TooManyFailures), other.count(Try("198.51.100.1", "ada", "laptop")):
+        raise AssertionError("let in")
+    assert not is_refused(other)
+
+
 async def test_a_success_is_not_published(wire: Wire, tasks: DetachedTasks) -> None:
     failures = hub_on(wire, tasks)
-    with failures.count(HERE, "ada"):
+    with failures.count(Try(HERE, "ada")):
         pass
     await asyncio.sleep(0)
     assert wire.published == []

@@ -4,24 +4,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.auth.limits import WINDOW_MS, Allowance, FailureLimits
+from hub.auth.limits import DELAY_MS_MAX, LEAK_MS, WINDOW_MS, Allowance, FailureLimits, Try, network_of
 from hub.errors import Busy, TooManyFailures, Unauthenticated
 
 HERE, NOW = "203.0.113.7", 1_700_000_000_000
+LAPTOP = "a device"
 
 
-def fail(limits: FailureLimits, name: str | None = "ada", *, now: int = NOW, address: str = HERE) -> None:
-    with pytest.raises(Unauthenticated), limits.count(address, name, now):
+def fail(
+    limits: FailureLimits, name: str = "ada", *, now: int = NOW, address: str = HERE, device: str | None = None
+) -> None:
+    with pytest.raises(Unauthenticated), limits.count(Try(address, name, device), now):
         raise Unauthenticated("wrong")
 
 
-def succeed(limits: FailureLimits, name: str | None = "ada", *, now: int = NOW) -> None:
-    with limits.count(HERE, name, now):
+def succeed(
+    limits: FailureLimits, name: str = "ada", *, now: int = NOW, address: str = HERE, device: str | None = None
+) -> None:
+    with limits.count(Try(address, name, device), now):
         pass
 
 
-def refused(limits: FailureLimits, name: str | None = "ada", *, now: int = NOW) -> int:
-    with pytest.raises(TooManyFailures) as refusal, limits.count(HERE, name, now):
+def refused(limits: FailureLimits, name: str = "ada", *, now: int = NOW, address: str = HERE) -> int:
+    with pytest.raises(TooManyFailures) as refusal, limits.count(Try(address, name), now):
         raise AssertionError("let in")
     return refusal.value.retry_s
 
@@ -49,7 +54,19 @@ def test_an_address_has_a_separate_higher_limit() -> None:
     for number in range(20):
         fail(limits, f"name{number}")
     refused(limits, "bob")
-    refused(limits, None)
+    with pytest.raises(TooManyFailures):
+        limits.check_guess(HERE, NOW)
+
+
+def test_guessed_codes_and_failed_passwords_of_a_network_count_together() -> None:
+    limits = FailureLimits(Allowance(per_address=2))
+    limits.note_guess(HERE, NOW)
+    limits.check_guess(HERE, NOW)
+    fail(limits)
+    refused(limits, "eve")
+    with pytest.raises(TooManyFailures):
+        limits.check_guess(HERE, NOW)
+    limits.check_guess("203.0.113.8", NOW)
 
 
 def test_successes_never_count() -> None:
@@ -64,16 +81,17 @@ def test_successes_never_count() -> None:
 def test_an_error_of_the_hub_does_not_count() -> None:
     limits = FailureLimits(Allowance(per_name=1, per_address=1))
     for _ in range(5):
-        with pytest.raises(Busy), limits.count(HERE, "ada", NOW):
+        with pytest.raises(Busy), limits.count(Try(HERE, "ada"), NOW):
             raise Busy("full")
     succeed(limits)
 
 
 def test_a_running_sign_in_counts() -> None:
     limits = FailureLimits(Allowance(per_name=2, per_address=100))
-    with limits.count(HERE, "ada", NOW), limits.count(HERE, "ada", NOW):
+    with limits.count(Try(HERE, "ada"), NOW), limits.count(Try(HERE, "ada"), NOW):
         refused(limits)
     succeed(limits)
+    assert limits.size == 0
 
 
 def test_running_sign_ins_do_not_count_for_an_address() -> None:
@@ -81,26 +99,103 @@ def test_running_sign_ins_do_not_count_for_an_address() -> None:
     limits = FailureLimits(Allowance(per_name=2, per_address=3))
     with ExitStack() as tries:
         for number in range(100):
-            tries.enter_context(limits.count(HERE, None, NOW))
-            tries.enter_context(limits.count(HERE, f"name{number}", NOW))
+            tries.enter_context(limits.count(Try(HERE, f"name{number}"), NOW))
     assert limits.size == 0
 
 
 def test_a_slow_success_does_not_remove_other_failures() -> None:
     limits = FailureLimits(Allowance(per_name=1, per_address=100))
-    with limits.count(HERE, "ada", NOW):
+    with limits.count(Try(HERE, "ada"), NOW):
         later = NOW + WINDOW_MS
-        limits.note(HERE, "ada", later)
+        limits.note(Try(HERE, "ada"), later)
     refused(limits, now=later)
 
 
 def test_a_failure_at_another_hub_counts_the_same() -> None:
     limits = FailureLimits(Allowance(per_name=2, per_address=3))
-    limits.note(HERE, "ada", NOW)
+    limits.note(Try(HERE, "ada"), NOW)
     fail(limits)
     refused(limits)
-    limits.note(HERE, None, NOW)
-    refused(limits, None)
+
+
+def test_strangers_never_limit_a_known_device() -> None:
+    limits = FailureLimits(Allowance(per_address=20, per_account=5))
+    for number in range(100):
+        with suppress(TooManyFailures):
+            fail(limits, address=f"198.51.100.{number % 50}")
+        with suppress(TooManyFailures):
+            fail(limits, f"name{number}")
+    refused(limits)
+    refused(limits, address="192.0.2.1")
+    for _ in range(100):
+        succeed(limits, device=LAPTOP)
+
+
+def test_a_known_device_has_a_small_budget_that_only_it_uses_up() -> None:
+    limits = FailureLimits(Allowance(per_device=3))
+    for _ in range(3):
+        fail(limits, device=LAPTOP)
+    with pytest.raises(TooManyFailures):
+        succeed(limits, device=LAPTOP)
+    succeed(limits, device="another device")
+    succeed(limits, "eve", device=LAPTOP)
+    succeed(limits)
+
+
+def test_an_account_is_slowed_down_across_all_addresses() -> None:
+    limits = FailureLimits()
+    for number in range(20):
+        fail(limits, address=f"198.51.100.{number}")
+    assert refused(limits, address="192.0.2.1") == 1
+    fail(limits, address="192.0.2.1", now=NOW + 1_000)
+    assert refused(limits, address="192.0.2.2", now=NOW + 1_000) == 2
+    fail(limits, address="192.0.2.2", now=NOW + 3_000)
+    assert refused(limits, address="192.0.2.3", now=NOW + 3_000) == 4
+    succeed(limits, "eve", address="192.0.2.3", now=NOW + 3_000)
+
+
+def test_the_slow_down_of_an_account_has_a_longest_delay_and_is_forgotten() -> None:
+    limits, now = FailureLimits(Allowance(per_account=1)), NOW
+    for number in range(40):
+        fail(limits, address=f"198.51.100.{number}", now=now)
+        now += DELAY_MS_MAX
+    fail(limits, address="192.0.2.1", now=now)
+    assert refused(limits, address="192.0.2.2", now=now) == DELAY_MS_MAX // 1000
+    later = now + 100 * LEAK_MS
+    fail(limits, address="192.0.2.2", now=later)
+    assert refused(limits, address="192.0.2.3", now=later) == 1
+
+
+def test_only_one_try_at_a_time_runs_on_a_slowed_account() -> None:
+    limits = FailureLimits(Allowance(per_account=2))
+    with ExitStack() as tries:
+        for number in range(2):
+            tries.enter_context(limits.count(Try(f"198.51.100.{number}", "ada"), NOW))
+        refused(limits, address="192.0.2.1")
+    succeed(limits, address="192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("203.0.113.7", "203.0.113.7", True),
+        ("203.0.113.7", "203.0.113.8", False),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("::ffff:203.0.113.7", "203.0.113.7", True),
+        ("fe80::1%eth0", "fe80::2", True),
+        ("unix", "unix", True),
+        ("unix", "203.0.113.7", False),
+    ],
+)
+def test_an_ipv6_subscriber_is_one_place(one: str, other: str, is_same: bool) -> None:
+    assert (network_of(one) == network_of(other)) is is_same
+    limits = FailureLimits(Allowance(per_name=1))
+    fail(limits, address=one)
+    if is_same:
+        refused(limits, address=other)
+    else:
+        succeed(limits, address=other)
 
 
 def test_memory_is_bounded_and_the_oldest_failure_goes_first() -> None:
@@ -114,7 +209,7 @@ def test_memory_is_bounded_and_the_oldest_failure_goes_first() -> None:
 
 @given(st.lists(st.integers(0, 20_000), max_size=200))
 def test_no_minute_allows_more_than_twice_the_limit(pauses: list[int]) -> None:
-    limits, now, failed = FailureLimits(Allowance(per_name=5, per_address=10_000)), NOW, []
+    limits, now, failed = FailureLimits(Allowance(per_name=5, per_address=10_000, per_account=10_000)), NOW, []
     for pause in pauses:
         now += pause
         with suppress(TooManyFailures):
@@ -122,3 +217,16 @@ def test_no_minute_allows_more_than_twice_the_limit(pauses: list[int]) -> None:
             failed.append(now)
     for start in failed:
         assert sum(start <= moment < start + WINDOW_MS for moment in failed) <= 10
+
+
+@given(st.lists(st.tuples(st.integers(0, 60_000), st.integers(0, 200)), max_size=200), st.integers(1, 30))
+def test_guesses_on_one_account_from_everywhere_are_bounded(tries: list[tuple[int, int]], free: int) -> None:
+    limits, now, failed = FailureLimits(Allowance(per_account=free)), NOW, 0
+    for pause, host in tries:
+        now += pause
+        with suppress(TooManyFailures):
+            fail(limits, now=now, address=f"198.51.100.{host}")
+            failed += 1
+        succeed(limits, now=now, device=LAPTOP)
+    # What is free, what is forgotten, the nine delays that are shorter than the longest, and one for each of those.
+    assert failed <= free + 9 + (now - NOW) // LEAK_MS * 2 + (now - NOW) // DELAY_MS_MAX + 2

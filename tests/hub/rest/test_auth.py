@@ -14,6 +14,7 @@ from sqlalchemy import QueuePool, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, User, UserSession, WsTicket
+from hub.auth.fair_queue import Lane, Shares
 from hub.auth.limits import Allowance, FailureLimits
 from hub.auth.passwords import Passwords
 from hub.settings import HubSettings
@@ -60,6 +61,8 @@ BAD_FIELDS: list[tuple[dict[str, object], str]] = [
     ({"username": 7.5}, "$.username"),
     ({"password": "short"}, "$.password"),
     ({"password": "ä" * 40}, "$.password"),
+    ({"password": "password1"}, "$.password"),
+    ({"password": "my name is ADA"}, "$.password"),
     ({"name": "a\0b"}, "$.name"),
     ({"name": "Ada\nB"}, "$.name"),
     ({"name": None}, "$.name"),
@@ -182,11 +185,29 @@ class TestFewFailures:
     async def test_simultaneous_sign_ins_count_at_once(self, users: Users) -> None:
         answers = await asyncio.gather(*(self._fail(users, "ada") for _ in range(20)))
         assert answers.count(401) == 2
+        assert set(answers) <= {401, 429, 503}
 
     async def test_guessed_codes_and_refresh_tokens_count_too(self, users: Users) -> None:
         for path, body in (("/auth/code", {"code": "x"}), ("/auth/refresh", {"refresh_token": "x"})) * 2:
             assert (await users.anonymous.post(path, body)).status_code == 401
         assert (await users.anonymous.post("/auth/code", {"code": "x"})).status_code == 429
+
+    async def test_a_right_token_is_accepted_from_an_address_that_guesses(self, users: Users) -> None:
+        ada = await users.make(Role.STUDENT, "ada")
+        answers = [await users.anonymous.post("/auth/refresh", {"refresh_token": "x"}) for _ in range(6)]
+        assert answers[-1].status_code == 429
+        await Caller(users.anonymous.http).sign_in("/auth/refresh", _refresh(ada))
+
+    async def test_a_known_device_signs_in_while_strangers_are_limited(self, users: Users) -> None:
+        await users.make(Role.STUDENT, "ada")
+        right = {"username": "ada", "password": PASSWORD}
+        first = await Caller(users.anonymous.http).sign_in("/auth/login", right | {"remember_device": True})
+        device = {"device_token": first.tokens["device_token"]}
+        assert [await self._fail(users, "ada") for _ in range(3)] == [401, 401, 429]
+        assert (await users.anonymous.post("/auth/login", right)).status_code == 429
+        await Caller(users.anonymous.http).sign_in("/auth/login", right | device)
+        # The secret of another user's device is worth nothing.
+        assert (await users.anonymous.post("/auth/login", right | {"device_token": "x" * 43})).status_code == 429
 
     async def _fail(self, users: Users, name: str) -> int:
         answer = await users.anonymous.post("/auth/login", {"username": name, "password": "wrong password"})
@@ -196,7 +217,7 @@ class TestFewFailures:
 class TestFullQueue:
     @pytest.fixture
     def passwords(self) -> Passwords:
-        return Passwords(4, queue=0)
+        return Passwords(4, Shares(strangers=0))
 
     async def test_a_full_bcrypt_queue_is_answered_with_a_time_to_retry(self, http: httpx.AsyncClient) -> None:
         for path in ("/auth/login", "/auth/register"):
@@ -233,14 +254,14 @@ class TestOneConnection:
         self, users: Users, pooled: AsyncEngine, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await users.make(Role.STUDENT, "ada")
-        run, free = passwords._run, []
+        run, free = passwords.run, []
 
-        async def connect_and_run(work: Callable[[], object]) -> object:
+        async def connect_and_run(lane: Lane, work: Callable[[], object]) -> object:
             async with pooled.connect():
                 free.append(True)
-            return await run(work)
+            return await run(lane, work)
 
-        monkeypatch.setattr(passwords, "_run", connect_and_run)
+        monkeypatch.setattr(passwords, "run", connect_and_run)
         await users.sign_in("ada")
         await users.anonymous.post("/auth/register", ADA | {"username": "eve"})
         assert free == [True, True]

@@ -44,6 +44,10 @@ export type ErrorCode = "unknown_frame" | "empty_batch" | "gap" | "too_fast" | "
 export const LIMITS = {
   "FRAME_BYTES": 65536,
   "SOCKET_BYTES": 1048576,
+  "HELLO_BYTES": 8192,
+  "STRANGER_CONTROL": 3,
+  "CONTROL_PER_S": 20,
+  "CONTROL_BURST": 50,
   "EVENTS_PER_FRAME": 500,
   "EVENT_BYTES": 8192,
   "DRAFT_BYTES": 32768,

@@ -73,7 +73,7 @@ export const EVENT_MEANINGS = {
   "attempt_started": "the attempt began",
   "connection_opened": "a client connected: generation, stream",
   "connection_lost": "a client's connection ended: cause, generation",
-  "heartbeat_missed": "the client has been disconnected for 25 s: since",
+  "heartbeat_missed": "no event has arrived for 25 s: since, connected",
   "heartbeat_resumed": "the client is back: silent_ms",
   "cohort_outage": "many clients of one exam lost their connection together: group, lost, of",
   "late_from": "events of this stream from `seq` on arrived after the end of the attempt: stream, seq",
@@ -81,7 +81,9 @@ export const EVENT_MEANINGS = {
   "answer_submitted": "an answer sent with the submission: item, value",
   "submitted": "the attempt was submitted by the student, or at the deadline by the server: by",
   "ended": "an invigilator ended the attempt: reason, by",
+  "stream_abandoned": "another queue took over before this stream was closed: stream, seq",
   "altered_resend": "events were sent again with different content: stream, seqs",
+  "clock_mismatch": "the client's clock did not run as the server's: stream, from, to, kind",
   "rejected": "tombstone: the event with this sequence number was rejected: code",
   "events_lost": "the client has lost the events from `from` to this one: from, reason",
   "stream_closed": "the stream ends before this event and continues in another one: next"

@@ -7,7 +7,7 @@ export interface AccountEdit {
   name?: string;
   email?: string | null;
   role?: Role;
-  /** 8 characters to 72 bytes */
+  /** 8 to 256 characters of any script; not a common password, and without the username */
   password?: string;
   can_create_exams?: boolean;
 }
@@ -513,11 +513,14 @@ export interface Limits {
   depth: number;
 }
 
-/** A sign-in by password. */
+/** A sign-in by password. The failed sign-ins of others never limit a known device. */
 export interface Login {
   /** At most 64 letters or digits of any script, and ' . _ @ + - \ ! # $ & ~; begins with a letter, a digit or _; case does not matter */
   username: string;
   password: string;
+  totp?: string | null;
+  device_token?: string | null;
+  remember_device?: boolean;
 }
 
 /** Figures of a student over all attempts whose review is final. Times are in ms since the epoch; values are null without attempts. */
@@ -560,7 +563,7 @@ export interface NewAccount {
   name: string;
   role: Role;
   email?: string | null;
-  /** 8 characters to 72 bytes */
+  /** 8 to 256 characters of any script; not a common password, and without the username */
   password?: string | null;
   can_create_exams?: boolean;
 }
@@ -860,13 +863,14 @@ export interface RecordedFlag {
 /** A refresh token. It can be used once. A page of the hub leaves it out and sends its cookie. */
 export interface Refresh {
   refresh_token?: string | null;
+  is_idle?: boolean;
 }
 
 /** The registration of a student. */
 export interface Register {
   /** At most 64 letters or digits of any script, and ' . _ @ + - \ ! # $ & ~; begins with a letter, a digit or _; case does not matter */
   username: string;
-  /** 8 characters to 72 bytes */
+  /** 8 to 256 characters of any script; not a common password, and without the username */
   password: string;
   /** One line with a visible character; stored in NFC, without blank ends */
   name: string;
@@ -995,6 +999,8 @@ export interface SignedIn {
   refresh_token: string | null;
   user: UserView;
   exam_id: string | null;
+  device_token: string | null;
+  needs_second_factor: boolean;
 }
 
 /** `notice` is the version of the notice that the student has read and acknowledged. */
