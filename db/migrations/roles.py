@@ -46,7 +46,7 @@ TABLES: Final[Mapping[str, TableRights]] = {
     # The worker deletes ended sessions; their refresh tokens follow.
     "sessions": TableRights(WRITE, "SELECT (ends_at, ended_at), DELETE", NONE),
     "refresh_tokens": TableRights(WRITE, NONE, NONE),
-    "devices": TableRights(WRITE, "SELECT (last_used_at), DELETE", NONE),
+    "devices": TableRights("SELECT, INSERT, UPDATE, DELETE", "SELECT (last_used_at), DELETE", NONE),
     "second_factors": TableRights("SELECT, INSERT, UPDATE, DELETE", NONE, NONE),
     "recovery_codes": TableRights("SELECT, INSERT, UPDATE, DELETE", NONE, NONE),
     "ws_tickets": TableRights("SELECT, INSERT, DELETE", "SELECT (expires_at), DELETE", NONE),

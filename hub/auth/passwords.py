@@ -29,7 +29,7 @@ STAFF: Final = Lane("staff", is_known=True)
 _T = TypeVar("_T")
 
 
-class Checked(msgspec.Struct, frozen=True):
+class PasswordCheck(msgspec.Struct, frozen=True):
     """Whether a password is right, and a new hash of it if the stored one should be replaced."""
 
     is_right: bool
@@ -66,14 +66,14 @@ class Passwords:
             raise Invalid(path, fault)
         return await self.hash(password, lane)
 
-    async def verify(self, password: str, hashed: str | None, lane: Lane = STAFF) -> Checked:
+    async def verify(self, password: str, hashed: str | None, lane: Lane = STAFF) -> PasswordCheck:
         """Check whether the password matches the hash. Without a hash it does not, after the same time.
 
         Raises Busy when the lane or the queue is full. When the caller is cancelled, a waiting check never runs.
         """
         stored = hashed or self._dummy_hash
         checked = await self.run(lane, lambda: _check(password, stored, self._cost))
-        return checked if hashed is not None else Checked(is_right=False)
+        return checked if hashed is not None else PasswordCheck(is_right=False)
 
     def close(self) -> None:
         """Stop the thread. Waiting passwords are dropped."""
@@ -121,14 +121,14 @@ def hash_password(password: str, cost: int) -> str:
     return PREFIX + bcrypt.hashpw(_digest(password), bcrypt.gensalt(cost)).decode()
 
 
-def _check(password: str, stored: str, cost: int) -> Checked:
+def _check(password: str, stored: str, cost: int) -> PasswordCheck:
     if stored.startswith(PREFIX):
-        return Checked(bcrypt.checkpw(_digest(password), stored.removeprefix(PREFIX).encode()))
+        return PasswordCheck(bcrypt.checkpw(_digest(password), stored.removeprefix(PREFIX).encode()))
     # Older passwords were hashed as they were typed, so both forms are tried.
     for form in dict.fromkeys((password, normalize(password))):
         if bcrypt.checkpw(form.encode()[:OLD_BYTES], stored.encode()) and len(form.encode()) <= OLD_BYTES:
-            return Checked(is_right=True, new_hash=hash_password(password, cost))
-    return Checked(is_right=False)
+            return PasswordCheck(is_right=True, new_hash=hash_password(password, cost))
+    return PasswordCheck(is_right=False)
 
 
 def _digest(password: str) -> bytes:

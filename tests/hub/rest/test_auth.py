@@ -88,7 +88,7 @@ async def test_the_query_string_is_not_repeated(users: Users) -> None:
 
 
 async def test_a_body_of_another_form_is_rejected(users: Users) -> None:
-    numbers, surrogate, deep = b'{"username": 1e400}', b'{"username": "\\ud800"}', b"[" * 100_000
+    numbers, surrogate, deep = b'{"username": 1e400}', b'{"username": "\\ud800"}', b"[" * 10_000
     for body in (b"", b"{", b"[]", b"null", b"\xff", numbers, surrogate, deep):
         answer = await users.anonymous.http.post(
             "/auth/login", content=body, headers={"Content-Type": "application/json"}
