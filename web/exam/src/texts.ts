@@ -89,6 +89,13 @@ export const noticeTexts = {
   notNow: "Not now",
 } as const;
 
+export const storageTexts = {
+  blocked: (host: string) =>
+    `Your browser blocks the data of this page. Before you start, allow site data and cookies for ${host} in the settings of the browser and load the page again, or use another browser.`,
+  without:
+    "The exam also works without them. But changes that the server has not saved are lost when the page is closed, and you may have to sign in again during the exam.",
+} as const;
+
 export const examTexts = {
   timeLeft: "Time left",
   minutesLeft: (n: number) => (n === 1 ? "One minute left." : `${n} minutes left.`),

@@ -36,7 +36,7 @@ class Hub {
         attempt: { status: "in_progress", deadline: null, paused: false },
         auth_until: 0,
         queue_key: KEY,
-        upload_token: "",
+        upload_token: "upload",
       };
       socket.deliver(welcome);
     } else if (frame.t === "events" && !this.isSilent) {
@@ -195,6 +195,30 @@ test("a newer connection is reported, and this tab can take over again", async (
   await until(() => expect(proctor.status.over).toBe("superseded"));
   proctor.continueHere();
   await until(() => expect(proctor.status.link).toBe("open"));
+});
+
+test("a page that is closed sends what is not acknowledged as one last request", async () => {
+  const sent = vi.fn(() => Promise.resolve(new Response()));
+  vi.stubGlobal("fetch", sent);
+  const proctor = open({ url: "wss://hub/ws/monitor" });
+  proctor.draft("a", "text");
+  window.dispatchEvent(new Event("pagehide"));
+  expect(sent).not.toHaveBeenCalled();
+  await proctor.drained(5_000);
+  window.dispatchEvent(new Event("pagehide"));
+  expect(sent).not.toHaveBeenCalled();
+  proctor.draft("a", "text and more");
+  window.dispatchEvent(new Event("pagehide"));
+  expect(sent).toHaveBeenCalledOnce();
+  const [url, init] = sent.mock.calls[0] as unknown as [string, RequestInit];
+  expect(url).toBe("https://hub/monitor/events");
+  expect(init).toMatchObject({ keepalive: true, headers: { Authorization: "Bearer upload" } });
+  expect(JSON.parse(String(init.body))).toMatchObject({
+    stream: "one",
+    first_seq: 2,
+    events: [{ type: "draft_saved", data: { item: "a", text: "text and more" } }],
+  });
+  expect(await proctor.drained(5_000)).toBe(true);
 });
 
 test("half of a surrogate pair and NUL are never sent", async () => {

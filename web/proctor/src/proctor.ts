@@ -8,6 +8,7 @@ import { clock } from "@veritas/shared/time.ts";
 import { Leader } from "./page/leader.ts";
 import { type Listeners, startListeners } from "./page/listeners.ts";
 import { startTimer } from "./page/timer.ts";
+import { lastWords } from "./queue/last-words.ts";
 import { QueuePersistence } from "./queue/persistence.ts";
 import { Store } from "./queue/store.ts";
 import { answerOf, type LocalAnswer, PendingAnswers } from "./session/answers.ts";
@@ -42,6 +43,8 @@ export class Proctor {
   private listeners: Listeners | null = null;
   private stopTimer: (() => void) | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** Where the last events of a closing page are sent, and the token for it; null before the first welcome. */
+  private upload: { url: string; token: string } | null = null;
   private isNotifying = false;
   private isFinished = false;
   private readonly ending = new AbortController();
@@ -62,6 +65,7 @@ export class Proctor {
     const offline = () => this.run((session, now) => session.offline(now, Date.now()));
     window.addEventListener("offline", offline, { signal });
     window.addEventListener("pageshow", () => this.reconnectNow(), { signal });
+    window.addEventListener("pagehide", () => this.sendLastWords(), { signal });
     void this.leader.start();
   }
 
@@ -241,6 +245,25 @@ export class Proctor {
     this.run((session, now) => session.online(now));
   }
 
+  /** The page is closing: the browser still sends one request. A socket would not, and neither would a slow disk. */
+  private sendLastWords(): void {
+    this.listeners?.flush();
+    const { session, persistence, upload } = this;
+    if (session === null || persistence === null || upload === null) return;
+    const delivery = lastWords(session.queue, DEFAULT_LIMITS.events_per_frame);
+    if (delivery === null) return;
+    const last = delivery.first_seq + delivery.events.length - 1;
+    session.queue.sentByRequest(last);
+    persistence.reserve(last);
+    void fetch(upload.url, {
+      method: "POST",
+      keepalive: true,
+      credentials: "omit",
+      headers: { Authorization: `Bearer ${upload.token}`, "Content-Type": "application/json" },
+      body: JSON.stringify(delivery),
+    }).catch(() => undefined);
+  }
+
   private receive(text: string): void {
     const frame = readFrame(text);
     if (frame === null) return;
@@ -298,6 +321,7 @@ export class Proctor {
     // The connection has ended in the meantime.
     if (this.inbox !== inbox) return;
     this.inbox = null;
+    this.upload = { url: eventsUrl(this.options.url), token: welcome.upload_token };
     if (wasStored) this.restore();
     this.run((current, now) => current.resume(welcome, now, Date.now()));
     for (const frame of inbox) this.run((current, now) => current.receive(frame, now));
@@ -372,6 +396,11 @@ export async function deliverStored(options: StartOptions): Promise<void> {
 
 function pageMs(): number {
   return performance.timeOrigin + performance.now();
+}
+
+/** Return the address for events without a socket, beside that of the socket. */
+function eventsUrl(socketUrl: string): string {
+  return socketUrl.replace(/^ws/, "http").replace(/\/ws\/monitor(?=$|[?#])/, "/monitor/events");
 }
 
 function linkOf(session: CandidateSession): Link {

@@ -264,8 +264,19 @@ function queryOf(query: Query | undefined): string {
   return text === "" ? "" : `?${text}`;
 }
 
-function exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
+async function exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
   // Missing in pages without a secure context.
   const locks = navigator.locks as LockManager | null | undefined;
-  return locks ? (locks.request(name, work) as Promise<T>) : work();
+  let hasBegun = false;
+  try {
+    if (locks)
+      return (await locks.request(name, () => {
+        hasBegun = true;
+        return work();
+      })) as T;
+  } catch (error) {
+    // A browser that blocks site data refuses locks.
+    if (hasBegun) throw error;
+  }
+  return work();
 }

@@ -1,5 +1,6 @@
 // The theme: light, dark or that of the system. `data-theme` on the root is what is shown, localStorage what the user chose.
 import { signal } from "@preact/signals";
+import { deviceStorage } from "./storage/storage.ts";
 
 export type Theme = "auto" | "light" | "dark";
 const KEY = "veritas.theme";
@@ -9,12 +10,8 @@ export const theme = signal<Theme>("auto");
 export const shown = signal<"light" | "dark">("light");
 
 const read = (): Theme => {
-  try {
-    const stored = localStorage.getItem(KEY);
-    return stored === "light" || stored === "dark" ? stored : "auto";
-  } catch {
-    return "auto";
-  }
+  const stored = deviceStorage.get(KEY);
+  return stored === "light" || stored === "dark" ? stored : "auto";
 };
 
 function show(): void {
@@ -25,12 +22,8 @@ function show(): void {
 
 export function chooseTheme(choice: Theme): void {
   theme.value = choice;
-  try {
-    if (choice === "auto") localStorage.removeItem(KEY);
-    else localStorage.setItem(KEY, choice);
-  } catch {
-    // Without storage the choice ends with the page.
-  }
+  if (choice === "auto") deviceStorage.remove(KEY);
+  else deviceStorage.set(KEY, choice);
   show();
 }
 

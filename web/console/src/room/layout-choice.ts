@@ -1,5 +1,7 @@
 /** Tiles or table: the user's choice is kept in this browser. */
 
+import { deviceStorage } from "@veritas/shared/storage/storage.ts";
+
 export type Layout = "tiles" | "table";
 
 const STORAGE_KEY = "veritas.console.view";
@@ -12,18 +14,10 @@ export function defaultLayout(students: number): Layout {
 
 /** The stored choice; null without one. */
 export function readLayout(): Layout | null {
-  try {
-    const stored = localStorage.getItem(STORAGE_KEY);
-    return stored === "tiles" || stored === "table" ? stored : null;
-  } catch {
-    return null;
-  }
+  const stored = deviceStorage.get(STORAGE_KEY);
+  return stored === "tiles" || stored === "table" ? stored : null;
 }
 
 export function storeLayout(layout: Layout): void {
-  try {
-    localStorage.setItem(STORAGE_KEY, layout);
-  } catch {
-    // Without storage, the choice lasts as long as the page.
-  }
+  deviceStorage.set(STORAGE_KEY, layout);
 }

@@ -4,6 +4,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { deliverStored, type Instruct, type Json, type LocalAnswer, start, type Status } from "@veritas/proctor";
 import { type Api, Problem } from "@veritas/shared/api.ts";
 import { socketUrl, ticketSource } from "@veritas/shared/socket/ticket.ts";
+import { tabStorage } from "@veritas/shared/storage/storage.ts";
 import { clock } from "@veritas/shared/time.ts";
 import { type AttemptView, isRunning, type Item, type Receipt } from "../types.ts";
 import { type Answers, fitText, newerThan, savedValues } from "./answers.ts";
@@ -81,7 +82,8 @@ export class ExamSession {
     const { signal: left } = this.leaving;
     const flush = () => this.flush();
     document.addEventListener("visibilitychange", flush, { signal: left });
-    window.addEventListener("pagehide", flush, { signal: left });
+    // In the capture phase, so that the SDK's last delivery has it.
+    window.addEventListener("pagehide", flush, { signal: left, capture: true });
     window.addEventListener("blur", flush, { signal: left });
     window.addEventListener("beforeunload", (event) => this.warn(event), { signal: left });
     const first = attempt.items[this.at.value];
@@ -93,7 +95,7 @@ export class ExamSession {
     if (item === undefined || index === this.at.value) return;
     this.flush();
     this.at.value = index;
-    sessionStorage.setItem(CURRENT_ITEM, `${this.attempt.value.attempt_id} ${item.item}`);
+    tabStorage.set(CURRENT_ITEM, `${this.attempt.value.attempt_id} ${item.item}`);
     this.openedMs = performance.now();
     this.proctor.record("item_opened", { item: item.item });
   }
@@ -276,7 +278,7 @@ function isRefusal(error: unknown): boolean {
 }
 
 function storedIndex(attempt: AttemptView): number {
-  const stored = sessionStorage.getItem(CURRENT_ITEM);
+  const stored = tabStorage.get(CURRENT_ITEM);
   const index = attempt.items.findIndex(({ item }) => `${attempt.attempt_id} ${item}` === stored);
   return Math.max(0, index);
 }

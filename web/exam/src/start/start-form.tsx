@@ -8,6 +8,7 @@ import { api } from "../login.ts";
 import { toAttempt, toList } from "../router.ts";
 import { noticeTexts as texts } from "../texts.ts";
 import type { Enrolment, Started } from "../types.ts";
+import { StorageNotice } from "./storage-notice.tsx";
 
 export function StartForm({ exam }: { exam: Enrolment }): JSX.Element {
   const isRead = useSignal(false);
@@ -28,6 +29,7 @@ export function StartForm({ exam }: { exam: Enrolment }): JSX.Element {
   };
   return (
     <>
+      <StorageNotice />
       <Check checked={isRead.value} onChange={(checked) => (isRead.value = checked)}>
         {texts.confirm(isRunning)}
       </Check>

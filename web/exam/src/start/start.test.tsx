@@ -125,6 +125,19 @@ describe("the notice", () => {
     expect(history.length).toBe(entries);
   });
 
+  test("in a browser that blocks site data says what to allow, and the exam can be started", async () => {
+    vi.stubGlobal("indexedDB", {});
+    expect(text(await show())).not.toContain("blocks the data");
+    unmountAll();
+    vi.spyOn(window, "localStorage", "get").mockImplementation(() => {
+      throw new DOMException("denied", "SecurityError");
+    });
+    const root = await show();
+    expect(text(root)).toContain("Your browser blocks the data of this page.");
+    expect(text(root)).toContain("The exam also works without them.");
+    vi.restoreAllMocks();
+  });
+
   test("of an exam that is not open says so", async () => {
     const root = await show({ state: "closed" });
     expect(text(root)).toContain("You cannot start this exam now");

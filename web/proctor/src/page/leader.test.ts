@@ -110,3 +110,14 @@ test("without Web Locks every tab is in charge, and the hub decides", async () =
   await settle();
   expect(tab.calls).toEqual(["lead"]);
 });
+
+test("in a browser that refuses locks and channels, because it blocks site data, the tab is in charge", async () => {
+  const denied = () => Promise.reject(new DOMException("denied", "SecurityError"));
+  vi.stubGlobal("navigator", { locks: { request: denied } });
+  vi.stubGlobal("BroadcastChannel", function BroadcastChannel() {
+    throw new DOMException("denied", "SecurityError");
+  });
+  const tab = openTab();
+  await settle();
+  expect(tab.calls).toEqual(["lead"]);
+});

@@ -1,5 +1,6 @@
 // Chooses the tab of an attempt that is in charge: only that tab has the queue and the socket. The others wait and may take
-// over. Without Web Locks (a page without a secure context) every tab is in charge, and the hub keeps the newest connection.
+// over. Without Web Locks (a page without a secure context, or a browser that blocks site data) every tab is in charge, and
+// the hub keeps the newest connection.
 
 /** How long the tab in charge has to hand over before the lock is taken from it. */
 const HAND_OVER_MS = 2_000;
@@ -20,13 +21,14 @@ export class Leader {
   private release: (() => void) | null = null;
   private waiting: AbortController | null = null;
   private isStopped = false;
+  private isDenied = false;
 
   constructor(
     attemptId: string,
     private readonly events: LeaderEvents,
   ) {
     this.name = `veritas-proctor:${attemptId}`;
-    this.channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(this.name);
+    this.channel = openChannel(this.name);
     if (this.channel) this.channel.onmessage = (message) => void this.receive(message.data);
   }
 
@@ -38,6 +40,10 @@ export class Leader {
     }
     const isLeading = await this.tryLock({ ifAvailable: true });
     if (isLeading || this.isStopped) return;
+    if (this.isDenied) {
+      this.events.onLead();
+      return;
+    }
     this.events.onWait();
     this.waitForLock();
   }
@@ -61,7 +67,7 @@ export class Leader {
   }
 
   private get locks(): LockManager | undefined {
-    return typeof navigator === "undefined" ? undefined : navigator.locks;
+    return typeof navigator === "undefined" || this.isDenied ? undefined : navigator.locks;
   }
 
   private async receive(message: unknown): Promise<void> {
@@ -96,7 +102,8 @@ export class Leader {
         this.events.onLead();
         return done;
       });
-      held?.catch(() => {
+      held?.catch((error: unknown) => {
+        this.isDenied ||= error instanceof Error && error.name === "SecurityError";
         resolve(false);
         // Either the request was aborted before it was granted, or the lock was held here and another tab has taken it.
         if (ownRelease !== null && this.release === ownRelease) void this.lose();
@@ -112,5 +119,13 @@ export class Leader {
     if (this.isStopped) return;
     this.events.onWait();
     this.waitForLock();
+  }
+}
+
+function openChannel(name: string): BroadcastChannel | null {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return null;
   }
 }

@@ -1,6 +1,7 @@
 // Listens to the page and records what happens there (docs/events.md): sizes, counts and times. It must never record what
 // was copied, pasted or typed, nor which keys, except a short list of combinations. It makes no decision.
 
+import { tabStorage } from "@veritas/shared/storage/storage.ts";
 import type { Payload } from "../session/frames.ts";
 import { nameCombination } from "./combinations.ts";
 import { Insertions } from "./insertions.ts";
@@ -11,12 +12,14 @@ export type RecordEvent = (type: string, data?: Payload) => void;
 export interface Listeners {
   /** Call it about twice a second: it ends bursts of typing. */
   tick: () => void;
+  /** End the burst of typing now: the page is closing. */
+  flush: () => void;
   stop: () => void;
 }
 
 /** Marks an element that belongs to an exam item. */
 const ITEM_ATTRIBUTE = "data-item";
-/** Remembers in sessionStorage that the page was in fullscreen before a reload. */
+/** Remembers that the page was in fullscreen before a reload. */
 const WAS_FULLSCREEN = "veritas-proctor-fullscreen";
 
 type On = (target: EventTarget, type: string, listener: (event: never) => void, capture?: boolean) => void;
@@ -36,6 +39,7 @@ export function startListeners(record: RecordEvent, now: () => number): Listener
   const typing = listenToText(on, record, now);
   return {
     tick: () => recordBurst(record, typing.tick(now())),
+    flush: () => recordBurst(record, typing.finish()),
     stop: () => {
       recordBurst(record, typing.finish());
       ending.abort();
@@ -88,13 +92,13 @@ function listenToFullscreen(on: On, record: RecordEvent): void {
     rememberFullscreen(isFull());
     record(isFull() ? "fullscreen_enter" : "fullscreen_exit");
   });
-  if (!isFull() && sessionStorage.getItem(WAS_FULLSCREEN) !== null) record("fullscreen_exit");
+  if (!isFull() && tabStorage.get(WAS_FULLSCREEN) !== null) record("fullscreen_exit");
   rememberFullscreen(isFull());
 }
 
 function rememberFullscreen(isFull: boolean): void {
-  if (isFull) sessionStorage.setItem(WAS_FULLSCREEN, "1");
-  else sessionStorage.removeItem(WAS_FULLSCREEN);
+  if (isFull) tabStorage.set(WAS_FULLSCREEN, "1");
+  else tabStorage.remove(WAS_FULLSCREEN);
 }
 
 function listenToHands(on: On, record: RecordEvent): void {

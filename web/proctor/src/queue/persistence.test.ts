@@ -150,6 +150,21 @@ describe("a stored queue", () => {
     ]);
   });
 
+  test("uses no seq again that a closing page has sent without storing it", async () => {
+    const first = await Load.of(attempt);
+    await first.greet(welcome(KEY));
+    first.record("stored");
+    await first.keep();
+    first.record("sent at the last moment");
+    first.persistence.reserve(2);
+    const second = await Load.of(attempt);
+    expect(second.persistence.queue.nextSeqForHello).toBe(3);
+    await second.greet(welcome(KEY, { committed: 2 }));
+    expect(second.persistence.queue.length).toBe(0);
+    await second.persistence.forget();
+    expect(localStorage.length).toBe(0);
+  });
+
   test("without a key stays in memory, and isStored is false", async () => {
     const load = await Load.of(attempt);
     await load.greet(welcome(""));

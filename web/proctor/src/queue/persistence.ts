@@ -8,6 +8,16 @@ import { CandidateQueue as Queue } from "./queue.ts";
 import type { StoredQueue } from "./store.ts";
 import { Store } from "./store.ts";
 import { Encryption } from "./encryption.ts";
+import { deviceStorage } from "@veritas/shared/storage/storage.ts";
+
+/** Seqs that a closing page has sent before they were stored: the next load must not use them again. */
+interface Reservation {
+  boot: string;
+  stream: string;
+  seq: number;
+}
+
+const RESERVED = "veritas-proctor-sent:";
 
 export class QueuePersistence {
   /** Whether recorded events survive a reload of the page. */
@@ -32,6 +42,7 @@ export class QueuePersistence {
     const isSecure = globalThis.crypto?.subtle !== undefined;
     const database = isSecure ? await Store.open(attemptId) : null;
     const loaded = (await database?.load()) ?? null;
+    if (loaded !== null) loaded.state = withReserved(loaded.state, deviceStorage.get(RESERVED + attemptId));
     const queue = loaded === null ? new Queue(newId()) : Queue.restore(loaded.state, sizesOf(loaded));
     return new QueuePersistence(attemptId, queue, database, loaded, onStored);
   }
@@ -67,6 +78,13 @@ export class QueuePersistence {
     for (const key of keys) if (!this.unstored.delete(key)) this.droppedKeys.push(key);
   }
 
+  /** Remember at once that seqs up to `seq` are sent. The page is closing, so their events may not be stored in time. */
+  reserve(seq: number): void {
+    const { boot, stream } = this.queue;
+    if (!this.isStored || stream === null) return;
+    deviceStorage.set(RESERVED + this.attemptId, JSON.stringify({ boot, stream, seq } satisfies Reservation));
+  }
+
   /** Store what has changed. `maySend` returns whether the events may be sent as soon as they are stored. */
   store(clock: QueueClock, maySend: () => boolean): Promise<void> {
     if (this.database === null || this.encryption === null || !this.isStored) {
@@ -83,6 +101,7 @@ export class QueuePersistence {
   /** Delete the stored queue: the server has everything, and nothing more will be recorded. */
   async forget(): Promise<void> {
     this.isStored = false;
+    deviceStorage.remove(RESERVED + this.attemptId);
     await this.writing;
     await this.database?.clear();
   }
@@ -119,6 +138,18 @@ export class QueuePersistence {
       await database.clear();
     } else if (maySend && queue.stream === stream) this.onStored(last);
     else if (queue.stream !== stream) this.isDirty = true;
+  }
+}
+
+/** Return a stored state that also counts the reserved seqs as used and sent. */
+function withReserved(state: StoredQueue["state"], stored: string | null): StoredQueue["state"] {
+  try {
+    const { boot, stream, seq } = JSON.parse(stored ?? "{}") as Partial<Reservation>;
+    if (boot !== state.boot || stream !== state.stream || !Number.isSafeInteger(seq)) return state;
+    const last = seq as number;
+    return { ...state, nextSeq: Math.max(state.nextSeq, last + 1), sentEver: Math.max(state.sentEver, last) };
+  } catch {
+    return state;
   }
 }
 

@@ -301,6 +301,21 @@ export class CandidateQueue {
       : { t: "lost", to_seq: this.sentSeq, reason: OVERFLOW };
   }
 
+  /** The highest seq that was sent on this connection. */
+  get sentTo(): number {
+    return this.sentSeq;
+  }
+
+  /** Seqs up to `seq` were sent by a request, not on the connection. */
+  sentByRequest(seq: number): void {
+    this.sentEver = Math.max(this.sentEver, seq);
+    let slots = 0;
+    for (let last = this.acked; last < seq && slots < this.slots.length; slots += 1) {
+      last += (this.slots[slots] as Slot).count;
+    }
+    this.maybeSent = Math.max(this.maybeSent, slots);
+  }
+
   private get room(): number {
     return this.window.events - this.sent;
   }
