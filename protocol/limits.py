@@ -57,6 +57,12 @@ TAIL_MS = 24 * 3600 * 1000
 LOST_NUMBERS = 10_000_000
 """The most sequence numbers in one `lost`: more than a client uses in a stream's day."""
 
+MARKS = 8
+"""The most marks of its queue that a client may send in `hello`."""
+
+MAC_CHARS = 64
+"""The longest proof of an acknowledgement that a client may send back."""
+
 INSTRUCTION_MAX = 2**31 - 1
 WINDOW_EVENTS = 1_000
 WINDOW_BYTES = 512 * 1024

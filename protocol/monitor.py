@@ -24,11 +24,21 @@ class Client(msgspec.Struct, frozen=True):
     version: str
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """The sequence number of an event and its two clocks: enough to see whether another event has this number."""
+
+    seq: int
+    at: int
+    mono: int
+
+
 class Hello(msgspec.Struct, tag_field="t", tag="hello", frozen=True, kw_only=True):
     """The first frame: the attempt, the client's queue, and up to where the client knows it to be stored.
 
     Exactly one of `ticket` and `token`. `boot` identifies the client's queue and stays the same after a reload or a
-    reconnect. `acked` is the last acknowledged sequence number, `next_seq` the next one to be used.
+    reconnect. `acked` is the last acknowledged sequence number and `acked_mac` the `mac` that came with it. `next_seq`
+    is the next number to be used; a client that stores its queue takes it from the disk. `pending` has marks of events
+    from `acked` on, in order.
     """
 
     ticket: str | None = None
@@ -42,6 +52,8 @@ class Hello(msgspec.Struct, tag_field="t", tag="hello", frozen=True, kw_only=Tru
     client: Client
     mono: int
     at: int
+    acked_mac: str = ""
+    pending: list[Mark] = []
 
 
 class Events(msgspec.Struct, tag_field="t", tag="events", frozen=True):
@@ -141,8 +153,11 @@ class Welcome(msgspec.Struct, tag_field="t", tag="welcome", frozen=True, kw_only
     """The reply to `hello`. `stream` is stored up to `committed`; `rejected` repeats rejections above `hello.acked`.
 
     With `previous` the stream is new: the client drops what the old stream has stored and numbers the rest from 1
-    again. `queue_key`, 32 bytes in base64url, encrypts the queue that a client stores; it is the same for all
-    connections of an attempt. `upload_token` authorizes `POST /monitor/events` until a day after the attempt's end.
+    again. `last` is the newest event stored above `hello.acked`, in the previous stream if there is one. If the client
+    has another event with this number, its queue was set back: it drops nothing, and without `previous` it sends
+    `hello` again with this number among its marks. `mac` proves that `committed` was acknowledged. `queue_key`, 32
+    bytes in base64url, encrypts the queue that a client stores; it is the same for all connections of an attempt.
+    `upload_token` authorizes `POST /monitor/events` until a day after the attempt's end.
     """
 
     stream: UUID
@@ -157,6 +172,8 @@ class Welcome(msgspec.Struct, tag_field="t", tag="welcome", frozen=True, kw_only
     auth_until: int
     queue_key: str = ""
     upload_token: str = ""
+    mac: str = ""
+    last: Mark | None = None
 
 
 class AttemptChanged(msgspec.Struct, tag_field="t", tag="attempt", frozen=True):
@@ -168,10 +185,14 @@ class AttemptChanged(msgspec.Struct, tag_field="t", tag="attempt", frozen=True):
 
 
 class Ack(msgspec.Struct, tag_field="t", tag="ack", frozen=True):
-    """All events up to `seq` are stored; sent only after COMMIT. `rejected` lists the events rejected in this step."""
+    """All events up to `seq` are stored; sent only after COMMIT. `rejected` lists the events rejected in this step.
+
+    The client keeps `mac` with `seq` and sends it in its next `hello` as `acked_mac`.
+    """
 
     seq: int
     rejected: list[Rejected] = []
+    mac: str = ""
 
 
 class WindowChanged(msgspec.Struct, tag_field="t", tag="window", frozen=True):

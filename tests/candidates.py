@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from db.models import Connection, EventStream, HubLease, MonitoringEvent
 from db.queries.connections import connections, hub_leases
 from db.queries.connections.connections import Closing, OpenedConnection
-from protocol.monitor import Client, Hello
+from protocol.monitor import Client, Hello, Mark
 from protocol.roles import Role
 from tests import factories
 
@@ -52,6 +52,8 @@ async def connect(
     acked: int = 0,
     next_seq: int = 1,
     mono: int = 500,
+    pending: Sequence[Mark] = (),
+    is_proven: bool = True,
 ) -> OpenedConnection:
     hello = Hello(
         ticket="t",
@@ -63,8 +65,9 @@ async def connect(
         client=Client("x", "1"),
         mono=mono,
         at=0,
+        pending=list(pending),
     )
-    return await connections.open_connection(conn, hello, candidate.student_id, hub)
+    return await connections.open_connection(conn, hello, candidate.student_id, hub, has_proof=lambda _: is_proven)
 
 
 async def expire_lease(conn: AsyncConnection, hub: UUID, seconds: float = 1) -> None:

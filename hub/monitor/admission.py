@@ -25,6 +25,7 @@ from hub.ingest.budget import Budget
 from hub.ingest.duplicates import Duplicates
 from hub.ingest.writer import Ingest
 from hub.lease import Lease
+from hub.monitor.ack_proof import AckProof
 from hub.monitor.close_log import CloseLog
 from hub.monitor.instruction_results import InstructionResults
 from hub.monitor.registry import Registry
@@ -109,7 +110,15 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     async def _open(
         self, conn: AsyncConnection, hello: Hello, principal: Principal, hub_id: UUID, *, by_requests: bool = False
     ) -> AdmittedCandidate:
-        opening = await connections.open_connection(conn, hello, principal.user_id, hub_id, by_requests=by_requests)
+        proof = AckProof(hello.attempt_id, self.settings.jwt_secret)
+        opening = await connections.open_connection(
+            conn,
+            hello,
+            principal.user_id,
+            hub_id,
+            has_proof=lambda stream_id: proof.is_valid(stream_id, hello.acked, hello.acked_mac),
+            by_requests=by_requests,
+        )
         _check_exam(principal, opening)
         pending = await instructions.list_pending(conn, [opening.attempt_id])
         return AdmittedCandidate(principal, opening, pending.get(opening.attempt_id, []), hub_id)
@@ -153,4 +162,6 @@ def make_welcome(admitted: AdmittedCandidate, window: Window, secret: str) -> We
         auth_until=admitted.principal.auth_until,
         queue_key=tokens.derive_queue_key(opening.attempt_id, secret),
         upload_token=tokens.sign(upload, secret),
+        mac=AckProof(opening.attempt_id, secret).make(opening.stream_id, opening.committed),
+        last=opening.last,
     )

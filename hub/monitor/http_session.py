@@ -19,6 +19,7 @@ from hub import metrics, sockets
 from hub.auth.guards import Bearer, Principal
 from hub.errors import Busy, Disconnected, Full, Gap, Superseded
 from hub.ingest.batcher import BatchResult, GivenUp, Offer, PendingBatch
+from hub.monitor.ack_proof import AckProof
 from hub.monitor.admission import Admission, AdmittedCandidate
 from hub.monitor.session import CandidateSession, Close, Compare, Effect, RecordResult, Send, Store
 from protocol.codec import Delivered, Received
@@ -29,13 +30,17 @@ from protocol.monitor import Ack, Attempt, Error, Hello, Instruct, Rejected
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """Response to delivered events: the stream is stored up to `seq`. Also the window, status and instructions now."""
+    """Response to delivered events: the stream is stored up to `seq`. Also the window, status and instructions now.
+
+    `mac` proves that `seq` was acknowledged: send it in the next `POST /monitor/streams` as `acked_mac`.
+    """
 
     seq: int
     rejected: list[Rejected]
     window: Window
     instructions: list[Instruct]
     attempt: Attempt
+    mac: str
 
 
 async def begin(admission: Admission, hello: Hello, principal: Principal) -> AdmittedCandidate:
@@ -67,6 +72,7 @@ async def deliver(admission: Admission, bearer: Bearer, delivered: Delivered) ->
         window=admission.registry.window,
         instructions=[instruction for instruction in pending if instruction.id not in finished],
         attempt=target.attempt,
+        mac=AckProof(target.attempt_id, admission.settings.jwt_secret).make(delivered.stream, session.committed),
     )
 
 
@@ -116,7 +122,7 @@ class _Delivery:
                 self._admission.duplicates.put(self._target.attempt_id, self._delivered.stream, entries)
             case RecordResult(done):
                 self._admission.results.put(self._target.attempt_id, done)
-            case Send(Ack(_, rejected)):
+            case Send(Ack(_, rejected, _)):
                 for event in rejected:
                     metrics.EVENTS_REJECTED.labels(code=event.code).inc()
                 self._rejected += rejected

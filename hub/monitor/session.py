@@ -421,11 +421,20 @@ def _fault_of(hello: monitor.Hello) -> str | None:
         return "acked must be less than next_seq."
     if not (0 <= hello.mono <= limits.TIME_MAX_MS and 0 <= hello.at <= limits.TIME_MAX_MS):
         return "mono or at is out of range."
+    if len(hello.pending) > limits.MARKS or len(hello.acked_mac) > limits.MAC_CHARS:
+        return f"pending may have {limits.MARKS} marks, and acked_mac {limits.MAC_CHARS} characters."
+    if not all(_is_mark(mark, hello) for mark in hello.pending):
+        return "A mark needs a seq from acked to next_seq - 1, and the clocks of its event."
     if len(hello.can) > limits.ACTIONS or not all(map(_is_name, hello.can)):
         return "can must be a short list of short names."
     if not (_is_name(hello.client.name) and _is_name(hello.client.version)):
         return "client needs a short name and a short version."
     return None
+
+
+def _is_mark(mark: monitor.Mark, hello: monitor.Hello) -> bool:
+    clocks = mark.at, mark.mono
+    return hello.acked <= mark.seq < hello.next_seq and all(0 <= clock <= limits.TIME_MAX_MS for clock in clocks)
 
 
 def _is_name(text: str) -> bool:

@@ -21,6 +21,7 @@ from hub.auth.guards import Principal
 from hub.errors import close_code_of
 from hub.handshake import needs_ticket
 from hub.ingest.batcher import BatchResult, Offer, PendingBatch, Stored
+from hub.monitor.ack_proof import AckProof
 from hub.monitor.admission import Admission, AdmittedCandidate, make_welcome
 from hub.monitor.close_log import PEER_GONE
 from hub.monitor.fair_share import FairShare
@@ -48,6 +49,7 @@ class CandidateSocket:
         self._hello: Hello | None = None
         self._admitted: AdmittedCandidate | None = None
         self._principal: Principal | None = None
+        self._proof: AckProof | None = None
         self._sender = asyncio.create_task(self._send_all(), name="candidate-sender")
         self._closer: asyncio.Task[None] | None = None
         self._close_recorded: asyncio.Future[None] | None = None
@@ -155,7 +157,7 @@ class CandidateSocket:
 
     def _send(self, frame: HubFrame) -> None:
         match frame:
-            case Ack(seq, rejected):
+            case Ack(seq, rejected, _):
                 for event in rejected:
                     metrics.EVENTS_REJECTED.labels(code=event.code).inc()
                 self._admission.presence.stored(self.opening, seq, sockets.now_ms())
@@ -163,6 +165,9 @@ class CandidateSocket:
                 metrics.ROTATIONS.inc()
         if self._closer is not None or self._is_gone:
             return
+        if isinstance(frame, Ack):
+            assert self._proof is not None
+            frame = Ack(frame.seq, frame.rejected, self._proof.make(self.opening.stream_id, frame.seq))
         if not self._outbox.put(encode(frame, self._encoding)):
             self._outbox.clear()
             self.close(CloseCode.TOO_SLOW)
@@ -216,6 +221,7 @@ class CandidateSocket:
     def _enter(self, admitted: AdmittedCandidate) -> None:
         self._admitted, self._principal = admitted, admitted.principal
         sockets.admit(self._socket)
+        self._proof = AckProof(self.attempt_id, self._admission.settings.jwt_secret)
         self._admission.registry.register(self)
         self._admission.presence.opened(self.opening, sockets.now_ms())
         if admitted.hub_id != self._admission.lease.hub_id:

@@ -26,7 +26,7 @@ from protocol import limits
 from protocol.codec import decode_delivery
 from protocol.errors import TooLarge
 from protocol.limits import Limits, Window
-from protocol.monitor import Attempt, Client, Hello, Instruct, Previous, Rejected
+from protocol.monitor import Attempt, Client, Hello, Instruct, Mark, Previous, Rejected
 from protocol.roles import Role
 
 _BY_BEARER: Final = "bearer"
@@ -44,6 +44,8 @@ class NewStream(msgspec.Struct, frozen=True, kw_only=True):
     client: Client
     mono: int
     at: int
+    acked_mac: str = ""
+    pending: list[Mark] = []
 
 
 class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +62,8 @@ class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
     attempt: Attempt
     queue_key: str
     upload_token: str
+    mac: str
+    last: Mark | None
     instructions: list[Instruct]
 
 
@@ -93,6 +97,8 @@ async def open_stream(
         attempt=welcome.attempt,
         queue_key=welcome.queue_key,
         upload_token=welcome.upload_token,
+        mac=welcome.mac,
+        last=welcome.last,
         instructions=admitted.pending,
     )
 

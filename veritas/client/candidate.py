@@ -242,6 +242,8 @@ class Candidate:
         async with asyncio.timeout(OPEN_TIMEOUT_S):
             async for first in frames:
                 if isinstance(first, monitor.Welcome):
+                    if first.previous is None and self._queue.is_set_back(first.last):
+                        return
                     self._resume(first)
                     break
             else:
@@ -271,12 +273,21 @@ class Candidate:
             client=self._client,
             mono=int(mono_ms()),
             at=wall_ms(),
+            acked_mac=self._queue.acked_mac,
+            pending=self._queue.marks(),
         )
 
     def _resume(self, welcome: monitor.Welcome) -> None:
         before = self._queue.stream
         gone, renumbered = self._queue.resume(
-            welcome.stream, welcome.committed, welcome.window, welcome.limits, mono_ms(), welcome.previous
+            welcome.stream,
+            welcome.committed,
+            welcome.window,
+            welcome.limits,
+            mono_ms(),
+            welcome.previous,
+            welcome.last,
+            welcome.mac,
         )
         self.attempt = welcome.attempt
         # With a new stream, these events belong to the old one.
@@ -307,7 +318,7 @@ class Candidate:
         match frame:
             case monitor.Ack():
                 socket.is_proven = True
-                self._report_acked(self._queue.acknowledge(frame.seq, mono_ms()))
+                self._report_acked(self._queue.acknowledge(frame.seq, mono_ms(), frame.mac))
                 self._settle(frame.rejected)
                 self._wake.set()
                 await self._turn(socket)

@@ -74,7 +74,7 @@ class Socket(Generic[FrameT]):
         self._connection = connection
         self._encoding = encoding
         self._decode = decode
-        self._sent_ms = mono_ms()
+        self._sent_ms = self._received_ms = mono_ms()
         self.opened_ms = self._sent_ms
         self.is_proven = False
         self.last_error: Error | None = None
@@ -108,6 +108,7 @@ class Socket(Generic[FrameT]):
                 data = await self._connection.recv()
             except ConnectionClosed:
                 return
+            self._received_ms = mono_ms()
             try:
                 frame = self._decode(data, self._encoding)
             except Malformed:
@@ -122,13 +123,19 @@ class Socket(Generic[FrameT]):
             yield frame
 
     async def ping_when_idle(self, heartbeat_ms: int) -> None:
-        """Send a ping after `heartbeat_ms` without another frame. Ends with the socket."""
+        """Send a ping after `heartbeat_ms` in which nothing was sent, or nothing received. Ends with the socket.
+
+        A client that sends events while the hub cannot store them hears nothing else, and would take the hub for dead.
+        """
+        pinged_ms = mono_ms()
         with contextlib.suppress(ConnectionClosed):
             while True:
-                due_ms = self._sent_ms + heartbeat_ms - mono_ms()
+                idle_since_ms = max(pinged_ms, min(self._sent_ms, self._received_ms))
+                due_ms = idle_since_ms + heartbeat_ms - mono_ms()
                 if due_ms > 0:
                     await asyncio.sleep(due_ms / 1000)
                 else:
+                    pinged_ms = mono_ms()
                     await self.send(Ping(wall_ms()))
 
     async def stay_signed_in(self, server_at: int, auth_until: int, get_token: GetToken) -> None:

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from protocol.events import Event
 from protocol.limits import Limits, Window
-from protocol.monitor import Events, Lost, Previous
+from protocol.monitor import Events, Lost, Mark, Previous
 from veritas.client.errors import HubFault
 
 LINGER_MS = 20.0
@@ -78,6 +78,8 @@ class CandidateQueue:
         self.stream: UUID | None = None
         self.acked = 0
         """The highest acknowledged number of this stream."""
+        self.acked_mac = ""
+        """The hub's proof that `acked` was acknowledged."""
         self.next_seq = 1
         """The next unused number of this stream."""
         self.dropped_ever = 0
@@ -92,6 +94,8 @@ class CandidateQueue:
         self._closed_given_out = 0
         self._closed_acked = 0
         self._lost_to: int | None = None
+        self._acked_mark: Mark | None = None
+        self._suspect: int | None = None
         self._limits = Limits()
         self.disconnect()
 
@@ -132,6 +136,27 @@ class CandidateQueue:
             dropped.append(self._drop_oldest())
         return seq, dropped
 
+    def marks(self) -> list[Mark]:
+        """Return marks for hello, from which the hub can see that this queue was set back in time.
+
+        Another life of the queue may have used the numbers from the first unacknowledged one, from the first that was
+        never sent here, or from any in between: then the welcome names one, and the next hello has its mark.
+        """
+        seqs = {self.acked + 1, self.acked + 2, self._sent_ever + 1, self.next_seq - 1, self._suspect}
+        found = [mark for mark in self._held_marks() if mark.seq in seqs]
+        return found if self._acked_mark is None else [self._acked_mark, *found]
+
+    def is_set_back(self, last: Mark | None) -> bool:
+        """Return whether the hub has stored another event under a number of this queue: then drop nothing.
+
+        `last` is from a welcome. If that opened no new stream, send hello again; `marks` has the number now.
+        """
+        held = None if last is None else next((mark for mark in self._held_marks() if mark.seq == last.seq), None)
+        if held is None or held == last:
+            return False
+        self._suspect = held.seq
+        return True
+
     def resume(
         self,
         stream: UUID,
@@ -140,25 +165,32 @@ class CandidateQueue:
         limits: Limits,
         now_ms: float,
         previous: Previous | None = None,
+        last: Mark | None = None,
+        mac: str = "",
     ) -> tuple[list[Acked], Renumbered | None]:
         """Continue where the hub's welcome says. Returns the acknowledged events and the renumbering, if any.
 
         With a new stream, the acknowledged events belong to the old one. Raises HubFault if the hub acknowledges
-        numbers that were never sent.
+        numbers that were never sent. Check `is_set_back` first, unless there is a new stream.
         """
         self.disconnect()
         gone: list[Acked] = []
         renumbered = None
+        if previous is not None and self.is_set_back(last):
+            previous = Previous(previous.stream, self.acked)
+        elif last is not None:
+            self._believe_sent(last.seq)
         if self.stream not in (None, stream):
             gone = self._close_stream(previous, now_ms)
             renumbered = self._renumber(stream)
         self.stream = stream
+        self._suspect = None
         self._window = window
         self._limits = limits
         # The hub acknowledged these events and lost them since; they are gone here. Report them as lost.
         if committed < self.acked:
             self._lost_to = self.acked
-        return gone + self.acknowledge(committed, now_ms), renumbered
+        return gone + self.acknowledge(committed, now_ms, mac), renumbered
 
     def disconnect(self) -> None:
         """Forget the connection: nothing is outstanding, and nothing may be sent before the next welcome."""
@@ -173,17 +205,24 @@ class CandidateQueue:
         """Stop sending in this stream and wait for outstanding acks; the hub wants a new stream."""
         self._is_rotating = True
 
-    def acknowledge(self, seq: int, now_ms: float) -> list[Acked]:
-        """Drop everything up to `seq`; ignore a lower number than before. Raises HubFault if it was never sent."""
+    def acknowledge(self, seq: int, now_ms: float, mac: str = "") -> list[Acked]:
+        """Drop everything up to `seq` and keep its proof `mac`; ignore a lower number than before.
+
+        Raises HubFault if it was never sent.
+        """
         if seq > self._sent_ever:
             raise HubFault(f"the hub acknowledged number {seq}, but only {self._sent_ever} were sent")
         assert self.stream is not None
+        if seq >= self.acked:
+            self.acked_mac = mac
         gone = []
         while self.acked < seq:
             slot = self._known[0]
             count = min(slot.count, seq - self.acked)
             slot.count -= count
             self.acked += count
+            event = slot.event
+            self._acked_mark = None if event is None else Mark(self.acked, event.at, event.mono)
             if slot.count == 0:
                 self._forget(self._known.popleft())
                 self._sent = max(0, self._sent - 1)
@@ -226,6 +265,23 @@ class CandidateQueue:
         self._frames.append((self._sent_seq, FRAME_OVERHEAD + sum(slot.size + 1 for slot in slots)))
         events = [slot.event for slot in slots if slot.event is not None]
         return Events(first_seq, events) if events else Lost(self._sent_seq, OVERFLOW)
+
+    def _held_marks(self) -> Iterator[Mark]:
+        """Yield the marks of all events in the queue."""
+        seq = self.acked
+        for slot in chain(self._known, self._fresh):
+            seq += slot.count
+            if slot.event is not None:
+                yield Mark(seq, slot.event.at, slot.event.mono)
+
+    def _believe_sent(self, seq: int) -> None:
+        """Note that the hub has this event of the queue: it was sent by a life of which the queue knows nothing."""
+        held_to = self.acked + sum(slot.count for slot in self._known)
+        while held_to < seq and self._fresh:
+            slot = self._fresh.popleft()
+            self._known.append(slot)
+            held_to += slot.count
+        self._sent_ever = max(self._sent_ever, min(seq, held_to))
 
     @property
     def _room(self) -> int:
@@ -304,6 +360,7 @@ class CandidateQueue:
     def _renumber(self, stream: UUID) -> Renumbered:
         self.next_seq = len(self) + 1
         self.acked = self._sent_ever = self._sent_seq = 0
+        self.acked_mac, self._acked_mark = "", None
         self._fresh.extendleft(reversed(self._known))
         self._known.clear()
         numbers = accumulate(slot.count for slot in self._fresh)

@@ -34,19 +34,21 @@ from db.clock import to_ms
 from db.errors import Ended, NotFound
 from db.models import Connection, ExamAttempt, ExamEnrollment, MonitoringEvent
 from db.queries.connections import hub_leases
-from db.queries.connections.resume import resume
+from db.queries.connections.abandoned import find_abandoned
+from db.queries.connections.resume import HasProof, resume
 from db.queries.events.system_events import ServerEvent, append_events, append_to_each
 from protocol.attempts import OVER, RUNNING, AttemptStatus
 from protocol.codes import CloseCode, RejectCode
 from protocol.limits import OVERRUN_FACTOR, TAIL_MS, WINDOW_EVENTS
-from protocol.monitor import Attempt, Hello, Previous, Rejected
+from protocol.monitor import Attempt, Hello, Mark, Previous, Rejected
 
 
 class OpenedConnection(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a hello: the stream to continue, and the generation of the connection.
 
     `closes_ms` is when the attempt ended, or will end. `previous` is the stream that the client named and does not
-    continue; `server_lost` counts acknowledged numbers that were missing and are now recorded as lost.
+    continue; `server_lost` counts acknowledged numbers that the server lost and are now recorded as lost. `last` is the
+    newest event that is stored and that the client does not know to be stored.
     """
 
     attempt_id: UUID
@@ -61,6 +63,7 @@ class OpenedConnection(msgspec.Struct, frozen=True, kw_only=True):
     server_ms: int
     previous: Previous | None = None
     server_lost: int = 0
+    last: Mark | None = None
 
 
 class SocketKey(msgspec.Struct, frozen=True):
@@ -94,7 +97,13 @@ class ConnectionKey(msgspec.Struct, frozen=True):
 
 
 async def open_connection(
-    conn: AsyncConnection, hello: Hello, student_id: UUID, hub: UUID, *, by_requests: bool = False
+    conn: AsyncConnection,
+    hello: Hello,
+    student_id: UUID,
+    hub: UUID,
+    *,
+    has_proof: HasProof,
+    by_requests: bool = False,
 ) -> OpenedConnection:
     """Make this the newest connection of the attempt, and find or open the stream of its queue.
 
@@ -107,7 +116,7 @@ async def open_connection(
     """
     attempt = await _take_attempt(conn, hello.attempt_id, student_id)
     server_ms = to_ms(attempt.now)
-    resumed = await resume(conn, hello, server_ms)
+    resumed = await resume(conn, hello, server_ms, has_proof=has_proof)
     await conn.execute(_REPLACE, {"attempt": hello.attempt_id})
     await conn.execute(
         insert(Connection),
@@ -120,6 +129,9 @@ async def open_connection(
         },
     )
     events = [ServerEvent("connection_opened", {"generation": attempt.generation, "stream": str(resumed.stream_id)})]
+    if resumed.is_new_queue:
+        abandoned = await find_abandoned(conn, hello.attempt_id, hello.boot)
+        events += [ServerEvent("stream_abandoned", {"stream": str(old.stream_id), "seq": old.seq}) for old in abandoned]
     state = attempt_state_of(attempt)
     if state.is_over:
         events.append(ServerEvent("late_from", {"stream": str(resumed.stream_id), "seq": resumed.committed + 1}))
@@ -139,6 +151,7 @@ async def open_connection(
         server_ms=server_ms,
         previous=resumed.previous,
         server_lost=resumed.server_lost,
+        last=resumed.last,
     )
 
 

@@ -1,7 +1,7 @@
 """Resume a client's queue: in the stream that it named, or in a new one.
 
-Writes markers into client streams: `events_lost` for events that the server lost, `stream_closed` at the end of a
-stream. Never writes or changes a client's events.
+Writes markers into client streams: `events_lost` for acknowledged events that are missing, `stream_closed` at the end
+of a stream. Never writes or changes a client's events.
 
 The caller has locked the attempt's row, so hellos of one attempt follow each other. A batch of an older connection may
 still be on its way in another hub. It begins with the number after the last one that its session saw stored, and that
@@ -9,23 +9,24 @@ is the number written here first. The unique key lets only one of them pass, and
 (docs/decisions/0011-how-a-client-queue-resumes.md).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, insert, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from db.clock import from_ms
+from db.clock import from_ms, to_ms
 from db.errors import BadRequest, ForeignStream
 from db.models import EventStream, MonitoringEvent
 from db.partitions import created_ms
+from protocol.events import MARKER_EVENTS
 from protocol.limits import LOST_NUMBERS, STREAM_MS
-from protocol.monitor import Hello, Previous
+from protocol.monitor import Hello, Mark, Previous
 
 EARLY_MS: Final = 60_000
 """Clocks differ: a client that received `rotate` must not get the same stream again."""
@@ -35,6 +36,14 @@ WRITTEN_MS: Final = 2 * STREAM_MS
 
 LOST: Final = "events_lost"
 CLOSED: Final = "stream_closed"
+TOMBSTONE: Final = "rejected"
+
+SERVER_LOST: Final = "server_lost"
+UNPROVEN: Final = "unproven_ack"
+"""Why acknowledged events are missing: the server lost them, or only the client says that they were acknowledged."""
+
+HasProof = Callable[[UUID], bool]
+"""Returns whether the hello proves that its `acked` was acknowledged in this stream."""
 
 
 # Built once: building these statements took half the time of a hello.
@@ -53,15 +62,39 @@ _HEAD: Final = (
     .order_by(MonitoringEvent.seq.desc())
     .limit(1)
 )
+_MARKED: Final = select(
+    MonitoringEvent.seq, MonitoringEvent.event_type, MonitoringEvent.client_timestamp, MonitoringEvent.mono
+).where(
+    MonitoringEvent.stream_id == bindparam("stream"),
+    MonitoringEvent.seq == any_(bindparam("seqs", type_=ARRAY(BigInteger))),
+)
+_LAST: Final = (
+    select(MonitoringEvent.seq, MonitoringEvent.client_timestamp, MonitoringEvent.mono)
+    .where(
+        MonitoringEvent.stream_id == bindparam("stream"),
+        MonitoringEvent.seq > bindparam("acked"),
+        MonitoringEvent.seq <= bindparam("committed"),
+        MonitoringEvent.event_type.not_in(list(MARKER_EVENTS)),
+    )
+    .order_by(MonitoringEvent.seq.desc())
+    .limit(1)
+)
 
 
-class Resumption(msgspec.Struct, frozen=True):
-    """The stream to continue, its last stored number, the stream that it replaces, and how many numbers were lost."""
+class Resumption(msgspec.Struct, frozen=True, kw_only=True):
+    """The stream to continue, its last stored number, and the stream that it replaces.
+
+    `last` is the newest event of the stream that the hello continues, or of the replaced one, that is stored without
+    the client's knowledge. `server_lost` counts the acknowledged numbers that the server lost. `is_new_queue`: the
+    attempt had no stream of this boot.
+    """
 
     stream_id: UUID
     committed: int
     previous: Previous | None = None
     server_lost: int = 0
+    last: Mark | None = None
+    is_new_queue: bool = False
 
 
 class _Stream(msgspec.Struct, frozen=True):
@@ -79,7 +112,7 @@ class _Stream(msgspec.Struct, frozen=True):
         return self.seq - 1 if self.type == CLOSED else self.seq
 
 
-async def resume(conn: AsyncConnection, hello: Hello, server_ms: int) -> Resumption:
+async def resume(conn: AsyncConnection, hello: Hello, server_ms: int, *, has_proof: HasProof) -> Resumption:
     """Find or open the stream that a hello continues.
 
     A named stream that is not stored was lost by the server, with the row that recorded it, if its id can be from
@@ -87,52 +120,95 @@ async def resume(conn: AsyncConnection, hello: Hello, server_ms: int) -> Resumpt
     when more events were acknowledged than can have been lost.
     """
     stream = await _named(conn, hello) if hello.stream is not None else await _newest(conn, hello)
+    is_new_queue = stream is None
     if stream is None:
         stream_id = uuid7() if hello.stream is None else _check_recent(hello.stream, server_ms)
         stream = await _open(conn, hello, stream_id, server_ms)
     age_ms = server_ms - created_ms(stream.id)
     if stream.boot != hello.boot or stream.type == CLOSED or age_ms >= STREAM_MS - EARLY_MS:
-        return await _move(conn, hello, stream, server_ms, is_written=age_ms < WRITTEN_MS)
-    if hello.next_seq <= stream.committed:
-        # The client was rolled back: its events after `acked` may differ from the stored events with the same numbers.
+        return await _move(conn, hello, stream, server_ms, has_proof, is_written=age_ms < WRITTEN_MS)
+    if await _is_set_back(conn, hello, stream, stream.committed):
+        # Its events after `acked` differ from the stored events with the same numbers: both are kept.
         opened = await _open(conn, hello, uuid7(), server_ms)
-        return Resumption(opened.id, 0, Previous(stream.id, hello.acked))
-    return await _fill(conn, stream, hello.acked, server_ms)
+        return Resumption(stream_id=opened.id, committed=0, previous=Previous(stream.id, hello.acked))
+    resumed = await _fill(conn, stream, hello.acked, server_ms, has_proof)
+    last = await _last_event(conn, stream.id, hello.acked, resumed.committed)
+    return msgspec.structs.replace(resumed, last=last, is_new_queue=is_new_queue)
+
+
+async def _is_set_back(conn: AsyncConnection, hello: Hello, stream: _Stream, committed: int) -> bool:
+    """Return whether the queue went back in time: it has other events than are stored under the same numbers.
+
+    A refused event leaves only its number, which proves nothing. The number `acked` itself may be one that was lost.
+    """
+    if hello.next_seq <= committed:
+        return True
+    marks = [mark for mark in hello.pending if mark.seq <= committed]
+    if not marks:
+        return False
+    found = await conn.execute(_MARKED, {"stream": stream.id, "seqs": [mark.seq for mark in marks]})
+    stored = {row.seq: row for row in found}
+    for mark in marks:
+        row = stored.get(mark.seq)
+        if row is None or row.event_type in MARKER_EVENTS:
+            if mark.seq > hello.acked and (row is None or row.event_type != TOMBSTONE):
+                return True
+        elif (to_ms(row.client_timestamp), row.mono) != (mark.at, mark.mono):
+            return True
+    return False
+
+
+async def _last_event(conn: AsyncConnection, stream_id: UUID, acked: int, committed: int) -> Mark | None:
+    """Return the mark of the newest event that the client holds although it is stored."""
+    if committed <= acked:
+        return None
+    row = (await conn.execute(_LAST, {"stream": stream_id, "acked": acked, "committed": committed})).one_or_none()
+    return None if row is None else Mark(row.seq, to_ms(row.client_timestamp), row.mono)
 
 
 async def _move(
-    conn: AsyncConnection, hello: Hello, stream: _Stream, server_ms: int, *, is_written: bool
+    conn: AsyncConnection, hello: Hello, stream: _Stream, server_ms: int, has_proof: HasProof, *, is_written: bool
 ) -> Resumption:
     """Open a new stream, and close the old one for batches that are still on their way."""
     opened = await _open(conn, hello, uuid7(), server_ms)
     server_lost = 0
     committed = stream.committed
     if is_written and stream.type != CLOSED:
-        server_lost = (await _fill(conn, stream, hello.acked, server_ms)).server_lost
+        server_lost = (await _fill(conn, stream, hello.acked, server_ms, has_proof)).server_lost
         committed = await _close(conn, stream, opened.id, server_ms)
-    acknowledged = committed if hello.next_seq > committed else hello.acked
-    return Resumption(opened.id, 0, Previous(stream.id, acknowledged), server_lost)
+    acknowledged = hello.acked if await _is_set_back(conn, hello, stream, committed) else committed
+    return Resumption(
+        stream_id=opened.id,
+        committed=0,
+        previous=Previous(stream.id, acknowledged),
+        server_lost=server_lost,
+        last=await _last_event(conn, stream.id, hello.acked, acknowledged),
+    )
 
 
-async def _fill(conn: AsyncConnection, stream: _Stream, acked: int, server_ms: int) -> Resumption:
+async def _fill(conn: AsyncConnection, stream: _Stream, acked: int, server_ms: int, has_proof: HasProof) -> Resumption:
     """Record acknowledged events that are missing as lost.
 
-    A number is acknowledged after its COMMIT, and this transaction began after that: either PostgreSQL lost it, or the
-    client claims it wrongly. The first missing number gets its own row, as in every lost span.
+    A number is acknowledged after its COMMIT, and this transaction began after that. With a proof that it was, the
+    server has lost it; without one, the client says so. The first missing number gets its own row, as in every lost
+    span.
     """
     committed = stream.committed
     if acked - committed > LOST_NUMBERS:
         raise BadRequest(f"The client claims that event {acked} was acknowledged, but only {committed} are stored.")
+    is_proven = committed < acked and has_proof(stream.id)
+    reason = SERVER_LOST if is_proven else UNPROVEN
     while committed < acked:
-        first = _place(stream, committed + 1, LOST, {"from": committed + 1, "reason": "server_lost"}, server_ms)
+        first = _place(stream, committed + 1, LOST, {"from": committed + 1, "reason": reason}, server_ms)
         if not await _write(conn, first):
             committed = await _last(conn, stream.id)
             continue
         if acked > committed + 1:
-            rest = _place(stream, acked, LOST, {"from": committed + 2, "reason": "server_lost"}, server_ms)
+            rest = _place(stream, acked, LOST, {"from": committed + 2, "reason": reason}, server_ms)
             await conn.execute(insert(MonitoringEvent).values(rest))
-        return Resumption(stream.id, acked, server_lost=acked - committed)
-    return Resumption(stream.id, committed)
+        server_lost = acked - committed if is_proven else 0
+        return Resumption(stream_id=stream.id, committed=acked, server_lost=server_lost)
+    return Resumption(stream_id=stream.id, committed=committed)
 
 
 async def _close(conn: AsyncConnection, stream: _Stream, following: UUID, server_ms: int) -> int:

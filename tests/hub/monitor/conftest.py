@@ -42,6 +42,8 @@ class Peer:
     def __init__(self, connection: ClientConnection, encoding: Encoding) -> None:
         self.connection = connection
         self.encoding = encoding
+        self.acked_mac = ""
+        """The proof of the last acknowledgement; acknowledgements are returned without theirs."""
 
     async def send(self, frame: Any) -> None:
         await self.connection.send(encode(frame, self.encoding))
@@ -54,6 +56,8 @@ class Peer:
         async with asyncio.timeout(PATIENCE_S):
             frame = decode_to_candidate(await self.connection.recv(), self.encoding)
         assert isinstance(frame, shape), frame
+        if isinstance(frame, monitor.Ack):
+            self.acked_mac, frame = frame.mac, msgspec.structs.replace(frame, mac="")
         return frame
 
     async def closed(self) -> int:

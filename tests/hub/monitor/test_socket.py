@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -12,6 +13,7 @@ from db.models import Connection, EventStream, ExamAttempt, MonitoringEvent, Rej
 from db.queries.connections import hub_leases
 from hub import metrics
 from hub.app import create_app
+from hub.monitor.ack_proof import AckProof
 from hub.monitor.admission import Admission
 from hub.monitor.socket import CandidateSocket
 from hub.monitor.times import SessionTimes
@@ -256,13 +258,73 @@ async def test_events_the_server_has_lost_become_an_event_and_the_client_continu
     await first.receive(monitor.Ack)
     await first.connection.close()
     lost = metrics.SERVER_LOST._value.get()
-    second, again = await candidate.enter(stream=welcome.stream, acked=5, next_seq=8)
+    proof = AckProof(candidate.attempt_id, candidate.secret).make(welcome.stream, 5)
+    second, again = await candidate.enter(stream=welcome.stream, acked=5, acked_mac=proof, next_seq=8)
     assert (again.stream, again.committed) == (welcome.stream, 5)
     assert metrics.SERVER_LOST._value.get() == lost + 2
     await second.send(events(6, 7))
     assert await second.receive(monitor.Ack) == monitor.Ack(7)
     kinds = [kind for _, kind in await stored(candidate)]
     assert (kinds[:3], set(kinds[3:-2]), kinds[-2:]) == (["copy"] * 3, {"events_lost"}, ["copy"] * 2)
+
+
+async def test_an_ack_proves_its_number_and_the_welcome_what_it_names(candidate: CandidateClient) -> None:
+    proof = AckProof(candidate.attempt_id, candidate.secret)
+    peer, welcome = await candidate.enter()
+    assert proof.is_valid(welcome.stream, 0, welcome.mac)
+    await peer.send(events(1, 3))
+    assert await peer.receive(monitor.Ack) == monitor.Ack(3)
+    assert proof.is_valid(welcome.stream, 3, peer.acked_mac)
+    _, again = await candidate.enter(stream=welcome.stream, acked=1, next_seq=4)
+    assert proof.is_valid(welcome.stream, 3, again.mac)
+    assert again.last == monitor.Mark(3, 1_700_000_000_000, 30)
+
+
+@pytest.mark.parametrize("mac", ["", "AAAAAAAAAAAAAAAAAAAAAA", "of the number before"])
+async def test_a_claim_of_acknowledgements_without_a_proof_is_the_clients_loss(
+    candidate: CandidateClient, mac: str
+) -> None:
+    first, welcome = await candidate.enter()
+    await first.send(events(1, 3))
+    await first.receive(monitor.Ack)
+    await first.connection.close()
+    lost = metrics.SERVER_LOST._value.get()
+    claim = first.acked_mac if mac.startswith("of") else mac
+    _, again = await candidate.enter(stream=welcome.stream, acked=9_000_000, acked_mac=claim, next_seq=9_000_001)
+    assert (again.stream, again.committed) == (welcome.stream, 9_000_000)
+    assert metrics.SERVER_LOST._value.get() == lost
+    async with candidate.engine.connect() as conn:
+        reason = MonitoringEvent.data_payload["reason"].astext
+        found = await conn.execute(select(reason).where(MonitoringEvent.event_type == "events_lost"))
+        assert set(found.scalars()) == {"unproven_ack"}
+
+
+async def test_a_queue_that_was_set_back_gets_a_new_stream_by_its_marks(candidate: CandidateClient) -> None:
+    first, welcome = await candidate.enter()
+    await first.send(events(1, 3))
+    await first.receive(monitor.Ack)
+    marks = [monitor.Mark(2, 1_700_000_000_000, 21)]
+    _, again = await candidate.enter(stream=welcome.stream, acked=1, next_seq=9, pending=marks)
+    assert again.previous == monitor.Previous(welcome.stream, 1)
+    assert again.stream != welcome.stream
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"pending": [monitor.Mark(4, 0, 0)] * 9},
+        {"pending": [monitor.Mark(1, 0, 0)]},
+        {"pending": [monitor.Mark(9, 0, 0)]},
+        {"pending": [monitor.Mark(4, -1, 0)]},
+        {"acked_mac": "x" * 65},
+    ],
+    ids=str,
+)
+async def test_marks_and_proofs_have_limits(candidate: CandidateClient, wrong: dict[str, Any]) -> None:
+    peer = await candidate.connect()
+    await peer.send(await candidate.hello(acked=2, next_seq=9, **wrong))
+    assert (await peer.receive(monitor.Error)).code == "malformed"
+    assert await peer.closed() == CloseCode.MALFORMED
 
 
 async def test_another_queue_gets_its_own_stream_and_learns_what_the_old_one_has_stored(

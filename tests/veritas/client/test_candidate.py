@@ -16,6 +16,7 @@ from protocol.codes import RejectCode
 from tests.veritas.client.peer import Peer, Talk
 from tests.veritas.client.seeded import ATTEMPT, OTHER, STREAM, candidate_of, left_at_its_end
 from veritas.client import (
+    Candidate,
     Ended,
     Forbidden,
     HubFault,
@@ -296,6 +297,64 @@ async def test_a_quiet_client_says_that_it_is_alive_and_then_pings(peer: Peer, a
     with pytest.raises(Forbidden):
         await left_at_its_end(candidate)
     assert seen == ["events", "alive", "ping", "ping", "ping"]
+
+
+async def test_a_client_that_sends_and_hears_nothing_pings(peer: Peer, at_once: Random) -> None:
+    """A hub that cannot store events acknowledges nothing; only the answer to a ping shows that it is there."""
+    seen: list[str] = []
+
+    async def play(talk: Talk) -> None:
+        await talk.welcome(heartbeat_ms=60)
+        while seen.count("ping") < 3:
+            seen.append((await talk.receive())["t"])
+        await talk.connection.close(4403, "forbidden")
+
+    async def keep_recording(candidate: Candidate) -> None:
+        while True:
+            candidate.record("typing")
+            await asyncio.sleep(0.005)
+
+    peer.plays = [play]
+    candidate = candidate_of(peer, at_once)
+    recording = asyncio.create_task(keep_recording(candidate))
+    with pytest.raises(Forbidden):
+        await left_at_its_end(candidate)
+    recording.cancel()
+    assert seen.count("events") > 3
+
+
+async def test_a_queue_that_was_set_back_is_delivered_in_a_new_stream(peer: Peer, at_once: Random) -> None:
+    hellos: list[dict[str, Any]] = []
+    stored: list[int] = []
+
+    async def first(talk: Talk) -> None:
+        hellos.append(await talk.welcome())
+        await talk.receive_events()
+        await talk.send("ack", seq=1, mac="proof")
+        await talk.receive_events()
+        talk.connection.transport.abort()
+
+    async def with_another_event(talk: Talk) -> None:
+        hellos.append(await talk.welcome(committed=2, last={"seq": 2, "at": 5, "mono": 5}))
+        await talk.connection.wait_closed()
+
+    async def in_a_new_stream(talk: Talk) -> None:
+        previous = {"stream": str(STREAM), "committed": 1}
+        hellos.append(await talk.welcome(stream=str(OTHER), previous=previous))
+        first_seq, events = await talk.receive_events()
+        stored.extend(event["data"]["n"] for event in events)
+        await talk.send("ack", seq=first_seq + len(events) - 1)
+        await talk.say_goodbye(first_seq + len(events) - 1)
+
+    peer.plays = [first, with_another_event, in_a_new_stream]
+    async with candidate_of(peer, at_once) as candidate:
+        candidate.record("typing", {"n": 1})
+        await candidate.drained(5)
+        candidate.record("typing", {"n": 2})
+        await candidate.drained(5)
+    assert [(hello["acked"], hello["acked_mac"]) for hello in hellos] == [(0, ""), (1, "proof"), (1, "proof")]
+    assert [mark["seq"] for mark in hellos[2]["pending"]] == [1, 2]
+    assert stored == [2]
 
 
 async def test_a_client_whose_attempt_is_over_and_stored_finishes_without_an_error(peer: Peer, at_once: Random) -> None:

@@ -99,6 +99,7 @@ async def test_only_the_newest_connection_gets_an_event_when_it_closes(conn: Asy
         "attempt_started",
         "connection_opened",
         "connection_opened",
+        "stream_abandoned",
         "connection_lost",
     ]
 

@@ -23,7 +23,9 @@ TOO_LONG = timedelta(milliseconds=SILENT_HEARTBEATS * HEARTBEAT_MS + 50)
 async def connect_by_requests(conn: AsyncConnection, candidate: Candidate) -> OpenedConnection:
     client = Client("x", "1")
     hello = Hello(attempt_id=candidate.attempt_id, boot=uuid4(), acked=0, next_seq=1, client=client, mono=1, at=1)
-    return await connections.open_connection(conn, hello, candidate.student_id, HUB, by_requests=True)
+    return await connections.open_connection(
+        conn, hello, candidate.student_id, HUB, has_proof=lambda _: True, by_requests=True
+    )
 
 
 async def test_a_target_has_the_last_number_of_its_stream_and_its_connection(conn: AsyncConnection) -> None:

@@ -265,3 +265,58 @@ function walk(seed: number): void {
   expect(stored.filter((entry) => entry === null).length).toBe(queue.droppedTotal);
   expect(stored.length).toBe(made);
 }
+
+describe("a queue that was set back in time", () => {
+  const mark = (seq: number, n = seq) => ({ seq, at: n, mono: n });
+
+  test("marks the first unacknowledged events, the first that was never sent, the last and the last acknowledged", () => {
+    const queue = opened();
+    fill(queue, 9);
+    queue.take();
+    queue.acknowledge(4, "proof");
+    fill(queue, 3);
+    expect(queue.marks().map(({ seq }) => seq)).toEqual([4, 5, 6, 10, 12]);
+    expect(queue.state.ackedMac).toBe("proof");
+  });
+
+  test("keeps everything when the hub has another event under one of its seqs, and marks that one", () => {
+    const queue = opened();
+    fill(queue, 9);
+    queue.take();
+    queue.disconnect();
+    expect(queue.isSetBack(mark(7))).toBe(false);
+    expect(queue.isSetBack(mark(7, 1_000))).toBe(true);
+    expect(queue.length).toBe(9);
+    expect(queue.marks()).toContainEqual(mark(7));
+    const { removed } = queue.resume("two", 0, WINDOW, DEFAULT_LIMITS, { stream: "one", committed: 0 });
+    expect(removed).toEqual([]);
+    expect(queue.take()).toMatchObject({ first_seq: 1, events: { length: 9 } });
+  });
+
+  test("drops nothing when the hub has opened a new stream without knowing of it", () => {
+    const queue = opened();
+    fill(queue, 9);
+    queue.take();
+    const previous = { stream: "one", committed: 7 };
+    queue.resume("two", 0, WINDOW, DEFAULT_LIMITS, previous, { last: mark(7, 1_000) });
+    expect(queue.length).toBe(9);
+  });
+
+  test("accepts that an event is stored that an earlier life has sent", () => {
+    const queue = opened();
+    fill(queue, 9);
+    queue.disconnect();
+    const { removed } = queue.resume("one", 7, WINDOW, DEFAULT_LIMITS, null, { last: mark(7), mac: "proof" });
+    expect(removed.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(queue.ackedMac).toBe("proof");
+  });
+
+  test("says the next seq of the disk, and marks nothing that hello does not cover", () => {
+    const state = { boot: "boot", stream: "one", acked: 2, nextSeq: 4, shift: 0, sentEver: 3, ackedMac: "proof" };
+    const queue = CandidateQueue.restore(state, new Map([[3, 50]]));
+    fill(queue, 2);
+    expect(queue.nextSeqForHello).toBe(4);
+    expect(queue.marks()).toEqual([]);
+    expect(queue.ackedMac).toBe("proof");
+  });
+});

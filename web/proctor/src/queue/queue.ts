@@ -8,7 +8,7 @@
 //
 // Every slot is stored under a `key`. Keys only grow; seqs start at 1 again in every stream.
 
-import type { Event, Events, Limits, Lost, Previous, Window } from "../session/frames.ts";
+import type { Event, Events, Limits, Lost, Mark, Previous, Window } from "../session/frames.ts";
 import { DEFAULT_LIMITS } from "../session/frames.ts";
 
 /** How long an event waits for others to share its frame, while earlier ones are unacknowledged. */
@@ -46,6 +46,8 @@ export interface QueueState {
   boot: string;
   stream: string | null;
   acked: number;
+  /** The hub's proof that `acked` was acknowledged. It is not secret, and hello needs it before the key comes. */
+  ackedMac?: string;
   nextSeq: number;
   shift: number;
   /** The highest seq of the stream that may have been sent on any connection. */
@@ -61,6 +63,8 @@ export class CandidateQueue {
   stream: string | null = null;
   /** The highest acknowledged seq of this stream. */
   acked = 0;
+  /** The hub's proof that `acked` was acknowledged. */
+  ackedMac = "";
   /** The next unused seq of this stream. */
   nextSeq = 1;
   /** How many events were lost, because the queue was full or could not be decrypted. */
@@ -82,6 +86,9 @@ export class CandidateQueue {
   private lostTo: number | null = null;
   private isRotating = false;
   private helloSeq: number | null = null;
+  private ackedMark: Mark | null = null;
+  /** A seq under which the hub has stored another event. */
+  private suspect: number | null = null;
 
   constructor(
     boot: string,
@@ -101,6 +108,7 @@ export class CandidateQueue {
     const queue = new CandidateQueue(state.boot, maxEvents, maxBytes);
     queue.stream = state.stream;
     queue.acked = queue.sentSeq = state.acked;
+    queue.ackedMac = state.ackedMac ?? "";
     queue.nextSeq = state.nextSeq;
     queue.shift = state.shift;
     queue.sentEver = Math.max(state.sentEver, state.acked);
@@ -132,8 +140,8 @@ export class CandidateQueue {
   }
 
   get state(): QueueState {
-    const { boot, stream, acked, nextSeq, shift, sentEver } = this;
-    return { boot, stream, acked, nextSeq, shift, sentEver };
+    const { boot, stream, acked, ackedMac, nextSeq, shift, sentEver } = this;
+    return { boot, stream, acked, ackedMac, nextSeq, shift, sentEver };
   }
 
   /** Every readable event of the queue, with its seq and key. */
@@ -145,6 +153,36 @@ export class CandidateQueue {
         yield { seq, key: seq + this.shift, event: slot.event, count: 1 };
       }
     }
+  }
+
+  /**
+   * Marks for hello, from which the hub can see that this queue was set back in time, as a snapshot of a machine is.
+   * Another life of the queue may have used the seqs from the first unacknowledged one, from the first that was never
+   * sent here, or from any in between: then the welcome names one, and the next hello has its mark.
+   */
+  marks(): Mark[] {
+    const seqs = [this.acked + 1, this.acked + 2, this.sentEver + 1, this.nextSeqForHello - 1, this.suspect];
+    const marks = this.ackedMark === null ? [] : [this.ackedMark];
+    for (const { seq, event } of this.entries()) {
+      if (seq >= this.nextSeqForHello) break;
+      if (event !== null && seqs.includes(seq)) marks.push(markOf(seq, event));
+    }
+    return marks;
+  }
+
+  /**
+   * Whether the hub has stored another event under a seq of this queue: then nothing may be removed. `last` is from a
+   * welcome. If that opened no new stream, say hello again; `marks` has the seq now.
+   */
+  isSetBack(last: Mark | null | undefined): boolean {
+    if (!last) return false;
+    for (const { seq, event } of this.entries()) {
+      if (seq > last.seq) return false;
+      if (seq !== last.seq || event === null || (event.at === last.at && event.mono === last.mono)) continue;
+      this.suspect = seq;
+      return true;
+    }
+    return false;
   }
 
   /** Add an event of `size` encoded bytes; returns its seq, and what was dropped for it, possibly the event itself. */
@@ -191,7 +229,8 @@ export class CandidateQueue {
 
   /**
    * Continue where the hub's welcome says. Returns what has left the queue, and whether the rest has new seqs.
-   * Throws ProtocolError when the hub has acknowledged a seq that was never sent.
+   * Throws ProtocolError when the hub has acknowledged a seq that was never sent. Check `isSetBack` before, unless there
+   * is a new stream.
    */
   resume(
     stream: string,
@@ -199,17 +238,21 @@ export class CandidateQueue {
     window: Window,
     limits: Limits,
     previous: Previous | null = null,
+    { last = null, mac = "" }: { last?: Mark | null; mac?: string } = {},
   ): { removed: QueueEntry[]; isRenumbered: boolean } {
     this.disconnect();
     // After a power cut the last write may be missing: the stored state then does not know that these seqs were sent.
     if (this.helloSeq !== null && this.stream === stream) {
       this.sentEver = Math.max(this.sentEver, Math.min(committed, this.helloSeq - 1));
     }
-    this.helloSeq = null;
+    let stored = previous;
+    if (stored !== null && this.isSetBack(last)) stored = { ...stored, committed: this.acked };
+    else if (last !== null && last.seq < this.nextSeqForHello) this.sentEver = Math.max(this.sentEver, last.seq);
+    this.helloSeq = this.suspect = null;
     let removed: QueueEntry[] = [];
     const isRenumbered = this.stream !== null && this.stream !== stream;
     if (isRenumbered) {
-      removed = this.closeStream(previous);
+      removed = this.closeStream(stored);
       this.renumber();
     }
     this.stream = stream;
@@ -217,7 +260,7 @@ export class CandidateQueue {
     this.limits = limits;
     // The hub has lost events that it had acknowledged, and this device no longer has them: report them as lost.
     if (committed < this.acked) this.lostTo = this.acked;
-    return { removed: [...removed, ...this.acknowledge(committed)], isRenumbered };
+    return { removed: [...removed, ...this.acknowledge(committed, mac)], isRenumbered };
   }
 
   /** The connection has ended: nothing is outstanding, and nothing may be sent before the next welcome. */
@@ -235,11 +278,15 @@ export class CandidateQueue {
     this.isRotating = true;
   }
 
-  /** Remove everything up to `seq`; an older acknowledgement changes nothing. Throws ProtocolError if it was never sent. */
-  acknowledge(seq: number): QueueEntry[] {
+  /**
+   * Remove everything up to `seq`, and keep its proof `mac`; an older acknowledgement changes nothing. Throws
+   * ProtocolError if it was never sent.
+   */
+  acknowledge(seq: number, mac = ""): QueueEntry[] {
     if (seq > this.sentEver) {
       throw new ProtocolError(`seq ${seq} was acknowledged, but the highest sent seq is ${this.sentEver}`);
     }
+    if (seq >= this.acked) this.ackedMac = mac;
     const removed: QueueEntry[] = [];
     let done = 0;
     while (this.acked < seq) {
@@ -248,6 +295,7 @@ export class CandidateQueue {
       slot.count -= count;
       this.acked += count;
       removed.push({ seq: this.acked, key: this.acked + this.shift, event: slot.event, count });
+      this.ackedMark = slot.event === null ? null : markOf(this.acked, slot.event);
       if (slot.count === 0) {
         this.forget(slot);
         done += 1;
@@ -421,6 +469,12 @@ export class CandidateQueue {
     this.shift += this.acked;
     this.nextSeq = this.length + 1;
     this.acked = this.sentEver = this.sentSeq = this.maybeSent = 0;
+    this.ackedMac = "";
+    this.ackedMark = null;
     this.allowedTo = Number.isFinite(this.allowedTo) ? 0 : Infinity;
   }
+}
+
+function markOf(seq: number, { at, mono }: Event): Mark {
+  return { seq, at, mono };
 }

@@ -70,6 +70,31 @@ class Talk {
 }
 
 describe("a session", () => {
+  test("drops nothing and says hello again when the hub has another event under a number of its queue", () => {
+    const talk = new Talk().open();
+    for (let n = 1; n <= 4; n++) talk.record(n);
+    talk.close(1006);
+    talk.tick(60_000);
+    talk.open({ committed: 3, last: { seq: 3, at: 900, mono: 900 } });
+    expect(talk.session.phase).toBe("waiting");
+    expect(talk.queue.length).toBe(4);
+    talk.tick(60_000);
+    talk.open({ stream: "two", previous: { stream: "one", committed: 0 }, mac: "proof" });
+    const hellos = talk.sent.filter((frame) => frame.t === "hello");
+    expect(hellos.at(-1)?.pending).toContainEqual({ seq: 3, at: 3, mono: 3 });
+    expect(talk.sent.at(-1)).toMatchObject({ t: "events", first_seq: 1, events: { length: 4 } });
+  });
+
+  test("shows the proof of its last acknowledgement in the next hello", () => {
+    const talk = new Talk().open();
+    talk.record(1);
+    talk.receive({ t: "ack", seq: 1, rejected: [], mac: "proof" });
+    talk.close(1006);
+    talk.tick(60_000);
+    talk.open({ committed: 1 });
+    expect(talk.sent.findLast((frame) => frame.t === "hello")).toMatchObject({ acked: 1, acked_mac: "proof" });
+  });
+
   test("starts with hello, waits for the decrypted queue, then sends what was recorded before", () => {
     const talk = new Talk();
     expect(talk.take(talk.session.start(0))).toEqual(["connect"]);

@@ -124,6 +124,8 @@ export class CandidateSession {
       client: CLIENT,
       mono,
       at: wallMs,
+      acked_mac: queue.ackedMac,
+      pending: queue.marks(),
     };
     return [{ do: "send", frame }];
   }
@@ -136,7 +138,7 @@ export class CandidateSession {
       case "welcome":
         return this.phase === "greeting" ? [{ do: "decrypt", welcome: frame }] : [];
       case "ack":
-        return this.acked(frame.seq, frame.rejected, nowMs);
+        return this.acked(frame.seq, frame.rejected, frame.mac, nowMs);
       case "window":
         this.queue.setWindow(frame.events, frame.bytes);
         return this.sendDue(nowMs);
@@ -164,14 +166,17 @@ export class CandidateSession {
   /** Continue where the welcome says. The stored queue is decrypted, or there is none. */
   resume(welcome: Welcome, nowMs: number, wallMs: number): Effect[] {
     if (this.phase !== "greeting") return [];
+    const { queue } = this;
+    // With the mark of that event in the next hello, the hub opens a new stream, and nothing is lost.
+    if (!welcome.previous && queue.isSetBack(welcome.last)) return this.cut(nowMs);
     try {
-      const { queue } = this;
       const { removed } = queue.resume(
         welcome.stream,
         welcome.committed,
         welcome.window,
         welcome.limits,
         welcome.previous,
+        { last: welcome.last ?? null, mac: welcome.mac ?? "" },
       );
       this.phase = "open";
       this.reconnect.welcomed();
@@ -325,11 +330,11 @@ export class CandidateSession {
     return [{ do: "disconnect" }, ...this.end("refused")];
   }
 
-  private acked(seq: number, rejected: Rejected[], nowMs: number): Effect[] {
+  private acked(seq: number, rejected: Rejected[], mac: string | undefined, nowMs: number): Effect[] {
     if (this.phase !== "open" && this.phase !== "leaving") return [];
     this.reconnect.proven();
     try {
-      const removed = this.queue.acknowledge(seq);
+      const removed = this.queue.acknowledge(seq, mac);
       return [
         { do: "acknowledged", entries: removed, rejected },
         { do: "store" },

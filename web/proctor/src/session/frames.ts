@@ -13,6 +13,7 @@ export type {
   Instruct,
   Limits,
   Lost,
+  Mark,
   Previous,
   Rejected,
   Welcome,

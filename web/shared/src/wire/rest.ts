@@ -523,6 +523,13 @@ export interface Login {
   remember_device?: boolean;
 }
 
+/** The sequence number of an event and its two clocks: enough to see whether another event has this number. */
+export interface Mark {
+  seq: number;
+  at: number;
+  mono: number;
+}
+
 /** Figures of a student over all attempts whose review is final. Times are in ms since the epoch; values are null without attempts. */
 export interface Metrics {
   total_exams: number;
@@ -639,6 +646,8 @@ export interface NewStream {
   client: Client;
   mono: number;
   at: number;
+  acked_mac?: string;
+  pending?: Mark[];
 }
 
 /** What an exam records, who sees it, and for how many days it is kept after the grade is final. */
@@ -1037,6 +1046,8 @@ export interface StreamOpened {
   attempt: Attempt;
   queue_key: string;
   upload_token: string;
+  mac: string;
+  last: Mark | null;
   instructions: Instruct[];
 }
 
@@ -1099,13 +1110,14 @@ export interface Submission {
   answers?: GivenAnswer[];
 }
 
-/** Response to delivered events: the stream is stored up to `seq`. Also the window, status and instructions now. */
+/** Response to delivered events: the stream is stored up to `seq`. Also the window, status and instructions now. `mac` proves that `seq` was acknowledged: send it in the next `POST /monitor/streams` as `acked_mac`. */
 export interface Taken {
   seq: number;
   rejected: Rejected[];
   window: Window;
   instructions: Instruct[];
   attempt: Attempt;
+  mac: string;
 }
 
 /** The newest 100 exams for which you have a permission, and the newest flags without a decision. */
