@@ -32,7 +32,10 @@ class StudentRow(msgspec.Struct, frozen=True):
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt on the board. `ix` is its small number within the exam. Times in ms since the epoch."""
+    """One attempt on the board. `ix` is its small number within the exam. Times in ms since the epoch.
+
+    `waived`: an invigilator allowed the student to read the paper without a connection.
+    """
 
     ix: int
     attempt_id: UUID
@@ -40,6 +43,7 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     status: AttemptStatus
     deadline: int | None
     completed_at: int | None = None
+    waived: bool = False
 
 
 class ScoreRow(msgspec.Struct, frozen=True):
@@ -149,8 +153,8 @@ class Room(msgspec.Struct, frozen=True):
 class Command(msgspec.Struct, tag_field="t", tag="command", frozen=True, kw_only=True):
     """A user's command. A repeated `id` gives the same result; an `id` of a different command is refused.
 
-    `message` needs `to` and `text`. `end` needs `to`, a list of attempts, and `reason`. `review` needs `flag_id`,
-    `decision`, `seen` (the status that the user saw) and `reason`.
+    `message` needs `to` and `text`. `end` and `waive` need `to`, a list of attempts, and `reason`. `review` needs
+    `flag_id`, `decision`, `seen` (the status that the user saw) and `reason`.
     """
 
     id: UUID

@@ -46,8 +46,12 @@ CLIENT_EVENTS = {
 """Event types that clients send, with their meaning."""
 
 SERVER_EVENTS = {
-    "attempt_started": "the attempt began",
-    "connection_opened": "a client connected: generation, stream",
+    "attempt_started": "the attempt began: place",
+    "signed_in": "the student signed in while the attempt ran: by, place",
+    "paper_read": "the items of the running attempt were read: place",
+    "second_place": "the paper was read or answered from another place than that of the open connection: place, was",
+    "stream_waived": "an invigilator allowed to read the paper without a connection: reason, by",
+    "connection_opened": "a client connected: generation, stream, place",
     "connection_lost": "a client's connection ended: cause, generation",
     "heartbeat_missed": "no event has arrived for 25 s: since, connected",
     "heartbeat_resumed": "the client is back: silent_ms",
@@ -55,7 +59,7 @@ SERVER_EVENTS = {
     "late_from": "events of this stream from `seq` on arrived after the end of the attempt: stream, seq",
     "notice_acknowledged": "the student has read the notice about recording: version",
     "answer_submitted": "an answer sent with the submission: item, value",
-    "submitted": "the attempt was submitted by the student, or at the deadline by the server: by",
+    "submitted": "the attempt was submitted by the student, or at the deadline by the server: by, place, unobserved",
     "ended": "an invigilator ended the attempt: reason, by",
     "stream_abandoned": "another queue took over before this stream was closed: stream, seq",
     "altered_resend": "events were sent again with different content: stream, seqs",

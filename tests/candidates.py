@@ -54,6 +54,7 @@ async def connect(
     mono: int = 500,
     pending: Sequence[Mark] = (),
     is_proven: bool = True,
+    place: str | None = None,
 ) -> OpenedConnection:
     hello = Hello(
         ticket="t",
@@ -67,7 +68,9 @@ async def connect(
         at=0,
         pending=list(pending),
     )
-    return await connections.open_connection(conn, hello, candidate.student_id, hub, has_proof=lambda _: is_proven)
+    return await connections.open_connection(
+        conn, hello, candidate.student_id, hub, has_proof=lambda _: is_proven, place=place
+    )
 
 
 async def expire_lease(conn: AsyncConnection, hub: UUID, seconds: float = 1) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from veritas.client import Access
+from veritas.client import USER_AGENT, Access
 from veritas.client.reconnect import RENEW_BEFORE_MS
 from veritas.errors import VeritasError
 
@@ -128,7 +128,12 @@ class Rest:
         """Proxy setting for its sockets."""
         self._at = 0
         self._patience_s = patience_s
-        self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=_CONNECTIONS, trust_env=self.proxy is not None)
+        self._http = httpx.AsyncClient(
+            headers={"User-Agent": USER_AGENT},
+            timeout=_TIMEOUT,
+            limits=_CONNECTIONS,
+            trust_env=self.proxy is not None,
+        )
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()

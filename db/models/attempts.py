@@ -24,7 +24,8 @@ class ExamAttempt(Base):
 
     `silent_since` is set between the events `heartbeat_missed` and `heartbeat_resumed`. Scores are in points of the
     attempt's items. `submission_data` holds the answers that counted at the end, `receipt` the student's receipt.
-    `coverage`, 0 to 1, is the observed share; below a half, `integrity_score` is null.
+    `coverage`, 0 to 1, is the observed share; below a half, `integrity_score` is null. `waived_at` is when an
+    invigilator allowed to read the paper without a connection.
 
     `notice` is the version of the notice that the student acknowledged. From `events_deleted_at` on its events are
     deleted after their time; a trigger refuses that for a held attempt. `has_events_left` until all are gone.
@@ -91,6 +92,7 @@ class ExamAttempt(Base):
     has_events_left: Mapped[bool] = mapped_column(server_default=text("false"))
     reviews_deleted_at: Mapped[datetime | None]
     answers_deleted_at: Mapped[datetime | None]
+    waived_at: Mapped[datetime | None]
 
 
 class AttemptAnswer(Base):

@@ -41,7 +41,7 @@ class Connection(Base):
     """One connection of a client, from hello to close; `hub` is the lease of the process that holds it.
 
     `outage` is the cohort outage that its loss was part of, once that is recorded. `heard_at` is set for a connection
-    over HTTP only: the time of its last request.
+    over HTTP only: the time of its last request. `place` is the keyed hash of where it comes from, at monitored exams.
     """
 
     __tablename__ = "connections"
@@ -60,6 +60,7 @@ class Connection(Base):
     cause: Mapped[str | None]
     outage: Mapped[UUID | None]
     heard_at: Mapped[datetime | None]
+    place: Mapped[str | None]
 
 
 class HubLease(Base):

@@ -29,7 +29,7 @@ CLASSES: Final[tuple[TableClass, ...]] = (
         erasure="deleted",
     ),
     TableClass(
-        what="streams, connections and cursors: ids, numbers and times; the state of the rules",
+        what="streams, connections and cursors: ids, numbers, times and places; the state of the rules",
         tables=("event_streams", "connections", "analysis_cursors"),
         kept=f"{WITH_ACCOUNT}; the state of the rules as long as the events",
         erasure="deleted",

@@ -1,4 +1,4 @@
-"""Commands from consoles and REST: messages to candidates, ends of attempts, and reviews of flags.
+"""Commands from consoles and REST: messages to candidates, ends of attempts, waivers, and reviews of flags.
 
 Each command is one transaction with its permission check, its audit rows and its recorded result, so that a repeated
 command returns the same result and changes nothing. A command that is refused as a whole changes and records nothing.
@@ -21,6 +21,7 @@ from db.errors import Conflict, Forbidden, IdReused, NotFound, sqlstate_of
 from db.idempotency import idempotent
 from db.queries import access
 from db.queries.attempts.end import Ending, end_attempt
+from db.queries.attempts.waivers import waive_stream
 from db.queries.console import instructions
 from db.queries.console.board import WATCHING
 from db.queries.events.system_events import ServerEvent
@@ -49,6 +50,7 @@ _LOCKED: Final = frozenset({"40001", "40P01", "55P03"})
 REQUIRED: Final[Mapping[str, Permission]] = {
     "message": Permission.INVIGILATE,
     "end": Permission.INVIGILATE,
+    "waive": Permission.INVIGILATE,
     "review": Permission.REVIEW,
 }
 """The permission that each action requires. With another permission of the exam, a user may only watch."""
@@ -234,6 +236,35 @@ async def _end_one(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> t
     return Outcome(attempt_id=attempt_id, ok=True), ended.row
 
 
+async def _waive(unit: Unit, principal: Principal, command: Command) -> Result:
+    """Let students read the paper without a connection, for a reason."""
+    reason = _text(command.reason, "reason")
+    named = _named(command.to)
+    if named is None:
+        raise _Refusal(ErrorCode.BAD_COMMAND, "Name the attempts: a waiver for all at once is not possible.")
+    outcomes: dict[UUID, Outcome] = {}
+    for attempt_id in sorted(named):
+        try:
+            row = await waive_stream(unit.conn, attempt_id, command.exam_id, reason=reason, actor_id=principal.user_id)
+        except (NotFound, Conflict) as error:
+            code = ErrorCode.NOT_FOUND if isinstance(error, NotFound) else ErrorCode.CONFLICT
+            outcomes[attempt_id] = Outcome(attempt_id=attempt_id, ok=False, code=code, detail=str(error))
+            continue
+        outcomes[attempt_id] = Outcome(attempt_id=attempt_id, ok=True)
+        if row is not None:
+            unit.feed(command.exam_id, [row])
+            unit.audit(
+                actor_id=principal.user_id,
+                action="waive",
+                resource="attempt",
+                resource_id=attempt_id,
+                details={"command": str(command.id), "reason": reason},
+                ip=principal.address,
+                user_agent=principal.agent,
+            )
+    return Result(command.id, [outcomes[attempt_id] for attempt_id in named])
+
+
 async def _review(unit: Unit, principal: Principal, command: Command) -> Result:
     """Decide about a flag, if its status is still the one that the reviewer saw."""
     if command.flag_id is None or command.decision is None or command.seen is None:
@@ -277,4 +308,4 @@ def _digest(command: Command) -> str:
     return sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
 
 
-_ACTIONS: Final[Mapping[str, _Action]] = {"message": _message, "end": _end, "review": _review}
+_ACTIONS: Final[Mapping[str, _Action]] = {"message": _message, "end": _end, "waive": _waive, "review": _review}

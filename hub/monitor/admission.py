@@ -68,7 +68,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """How many hellos may use PostgreSQL at once; the others wait here, and leave the pool to the rest of the hub."""
 
     async def admit(
-        self, hello: Hello, is_wanted: Callable[[], bool], *, by_ticket_only: bool = False
+        self, hello: Hello, is_wanted: Callable[[], bool], *, place: str | None = None, by_ticket_only: bool = False
     ) -> AdmittedCandidate:
         """Check the sign-in of a hello, open the stream of its queue and read its pending instructions.
 
@@ -82,18 +82,18 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         hub_id = self.lease.hub_id
         async with using_ticket(self.engine, hello.ticket), self.engine.begin() as conn:
             principal = await admit_socket(conn, hello.ticket, hello.token, "monitor", self.settings)
-            admitted = await self._open(conn, hello, principal, hub_id)
+            admitted = await self._open(conn, hello, principal, hub_id, place=place)
             if not is_wanted():
                 raise Busy("The connection could not be opened in time. Try again.")
         metrics.SERVER_LOST.inc(admitted.opening.server_lost)
         return admitted
 
-    async def admit_by_requests(self, hello: Hello, principal: Principal) -> AdmittedCandidate:
+    async def admit_by_requests(self, hello: Hello, principal: Principal, place: str | None) -> AdmittedCandidate:
         """Open the stream of a queue whose client has no socket. Raises like `admit`."""
         if not self.lease.is_held:
             raise Busy("The hub is still starting. Try again in a moment.")
         async with self.hello_slot(), self.engine.begin() as conn:
-            admitted = await self._open(conn, hello, principal, self.lease.hub_id, by_requests=True)
+            admitted = await self._open(conn, hello, principal, self.lease.hub_id, place=place, by_requests=True)
         metrics.SERVER_LOST.inc(admitted.opening.server_lost)
         return admitted
 
@@ -108,7 +108,14 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
             self.hello_slots.release()
 
     async def _open(
-        self, conn: AsyncConnection, hello: Hello, principal: Principal, hub_id: UUID, *, by_requests: bool = False
+        self,
+        conn: AsyncConnection,
+        hello: Hello,
+        principal: Principal,
+        hub_id: UUID,
+        *,
+        place: str | None,
+        by_requests: bool = False,
     ) -> AdmittedCandidate:
         proof = AckProof(hello.attempt_id, self.settings.jwt_secret)
         opening = await connections.open_connection(
@@ -117,6 +124,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
             principal.user_id,
             hub_id,
             has_proof=lambda stream_id: proof.is_valid(stream_id, hello.acked, hello.acked_mac),
+            place=place,
             by_requests=by_requests,
         )
         _check_exam(principal, opening)

@@ -43,12 +43,14 @@ class Taken(msgspec.Struct, frozen=True):
     mac: str
 
 
-async def begin(admission: Admission, hello: Hello, principal: Principal) -> AdmittedCandidate:
+async def begin(
+    admission: Admission, hello: Hello, principal: Principal, *, place: str | None = None
+) -> AdmittedCandidate:
     """Open a connection by requests, as a hello opens a socket's. Raises BadRequest, and like `Admission.admit`."""
     for effect in CandidateSession(0).receive(hello, 0):
         if isinstance(effect, Send) and isinstance(effect.frame, Error):
             raise BadRequest(effect.frame.detail)
-    return await admission.admit_by_requests(hello, principal)
+    return await admission.admit_by_requests(hello, principal, place)
 
 
 async def deliver(admission: Admission, bearer: Bearer, delivered: Delivered) -> Taken:

@@ -18,6 +18,7 @@ from db.errors import AWAY, RequestError
 from db.queries.connections.connections import OpenedConnection, SocketKey
 from hub import metrics, sockets
 from hub.auth.guards import Principal
+from hub.auth.places import attempt_place
 from hub.errors import close_code_of
 from hub.handshake import needs_ticket
 from hub.ingest.batcher import BatchResult, Offer, PendingBatch, Stored
@@ -204,8 +205,9 @@ class CandidateSocket:
     async def _admit(self, hello: Hello) -> AdmittedCandidate:
         """Check the hello. A transaction that has begun is finished even if the client does not wait for it."""
         by_ticket_only = needs_ticket(self._socket.headers)
+        place = attempt_place(self._socket, hello.attempt_id, self._admission.settings.jwt_secret)
         admitting = self._admission.tasks.start(
-            self._admission.admit(hello, self._is_wanted, by_ticket_only=by_ticket_only)
+            self._admission.admit(hello, self._is_wanted, place=place, by_ticket_only=by_ticket_only)
         )
         try:
             async with asyncio.timeout(self._timing.open_s):

@@ -20,6 +20,7 @@ from db.errors import Conflict, Forbidden
 from db.queries.accounts import credentials, devices, users
 from db.queries.accounts.credentials import RefreshOutcome
 from db.queries.accounts.users import Account, SignIn
+from db.queries.attempts import places
 from db.unit import Unit, change
 from hub.auth import tokens
 from hub.auth.cookies import BrowserPage, provide_page
@@ -37,6 +38,7 @@ from hub.auth.guards import (
 )
 from hub.auth.limits import Try, network_of
 from hub.auth.passwords import Passwords
+from hub.auth.places import attempt_place
 from hub.auth.second_factor import use_second_factor
 from hub.auth.sessions import describe_agent, place_of, terms_of
 from hub.auth.tickets import draw_secret, hash_code, hash_secret, is_secret
@@ -383,7 +385,11 @@ async def _sign_in(
         place=place_of(address_of(request), settings.jwt_secret),
     )
     await users.record_login(unit.conn, account.user_id, address_of(request))
-    _record(unit, request, account.user_id, "login", by="password" if exam_id is None else "code")
+    by = "password" if exam_id is None else "code"
+    _record(unit, request, account.user_id, "login", by=by)
+    for attempt_id in await places.list_running(unit.conn, account.user_id, exam_id):
+        place = attempt_place(request, attempt_id, settings.jwt_secret)
+        await places.record_sign_in(unit.conn, attempt_id, by, place)
     return _signed_in(settings, account, session, secret, exam_id, has_factor=has_factor)
 
 

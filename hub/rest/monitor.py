@@ -17,6 +17,7 @@ from litestar.status_codes import HTTP_200_OK
 
 from db.errors import BadRequest, Ended, Forbidden, NotFound
 from hub.auth.guards import BEARER, Bearer, Principal, principal_as, provide_bearer
+from hub.auth.places import attempt_place
 from hub.errors import Busy, Disconnected, Expired, Full, Gap, Invalid, Superseded, Unauthenticated, problems
 from hub.monitor import http_session
 from hub.monitor.admission import Admission, make_welcome
@@ -76,6 +77,7 @@ class StreamOpened(msgspec.Struct, frozen=True, kw_only=True):
     dependencies={"principal": Provide(principal_as(Role.STUDENT))},
 )
 async def open_stream(
+    request: Request[Any, Any, Any],
     data: JSONBody[NewStream],
     candidates: NamedDependency[Admission],
     settings: NamedDependency[HubSettings],
@@ -83,7 +85,8 @@ async def open_stream(
 ) -> StreamOpened:
     """Open a connection of the attempt, as `hello` does. It ends after three heartbeats without a request."""
     fields = {field: getattr(data, field) for field in data.__struct_fields__}
-    admitted = await http_session.begin(candidates, Hello(token=_BY_BEARER, **fields), principal)
+    place = attempt_place(request, data.attempt_id, settings.jwt_secret)
+    admitted = await http_session.begin(candidates, Hello(token=_BY_BEARER, **fields), principal, place=place)
     welcome = make_welcome(admitted, candidates.registry.window, settings.jwt_secret)
     return StreamOpened(
         stream=welcome.stream,

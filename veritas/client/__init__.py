@@ -18,10 +18,11 @@ from veritas.client.errors import (
     Unauthenticated,
     Unsendable,
 )
-from veritas.client.link import Access
+from veritas.client.link import USER_AGENT, Access
 from veritas.client.queue import Acked, CandidateQueue
 
 __all__ = [
+    "USER_AGENT",
     "Access",
     "Acked",
     "Candidate",

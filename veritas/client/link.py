@@ -26,6 +26,9 @@ from veritas.client.reconnect import PROVEN_S, ReconnectPause, Route, renew_in_m
 ABNORMAL = 1006
 """Close code for a socket that ended without a close frame or could not be opened."""
 
+USER_AGENT = "veritas-python/2"
+"""The program, as the hub sees it. Send it with REST requests too: another one counts as another place."""
+
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
 PING_S = 8.0
@@ -291,6 +294,7 @@ class Link(Generic[FrameT]):
             compression=None,
             max_size=limits.SOCKET_BYTES,
             proxy=self._proxy,
+            user_agent_header=USER_AGENT,
             open_timeout=OPEN_TIMEOUT_S,
             close_timeout=CLOSE_TIMEOUT_S,
             ping_interval=PING_S,

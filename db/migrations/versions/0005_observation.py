@@ -13,10 +13,13 @@ depends_on = None
 def upgrade() -> None:
     """Change the schema."""
     _add_observation()
+    _add_places()
 
 
 def downgrade() -> None:
     """Undo the change."""
+    op.drop_column("exam_attempts", "waived_at")
+    op.drop_column("connections", "place")
     op.drop_column("analysis_cursors", "last_event_at")
     op.drop_column("analysis_cursors", "observed")
 
@@ -32,3 +35,9 @@ def _add_observation() -> None:
     )
     op.execute("UPDATE analysis_cursors SET state = old_state WHERE old_state <> ''")
     op.drop_column("analysis_cursors", "old_state")
+
+
+def _add_places() -> None:
+    """Add the place of a connection, and when an invigilator waived the connection of an attempt."""
+    op.add_column("connections", sa.Column("place", sa.Text(), nullable=True))
+    op.add_column("exam_attempts", sa.Column("waived_at", sa.DateTime(timezone=True), nullable=True))

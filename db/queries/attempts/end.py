@@ -117,6 +117,7 @@ async def _lock(conn: AsyncConnection, attempt_id: UUID, ending: Ending) -> Row[
             ExamAttempt.started_at,
             ExamAttempt.deadline,
             ExamAttempt.receipt,
+            ExamAttempt.waived_at,
             Exam.passing_score,
         )
         .join(Exam, Exam.id == ExamAttempt.exam_id)
@@ -192,6 +193,7 @@ def _row(attempt: Row[*tuple[Any, ...]], status: AttemptStatus, now: datetime) -
         status=status,
         deadline=None if attempt.deadline is None else to_ms(attempt.deadline),
         completed_at=to_ms(now),
+        waived=attempt.waived_at is not None,
     )
 
 

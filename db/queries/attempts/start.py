@@ -3,6 +3,7 @@
 Never ends an attempt, and never appends to a feed.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -59,7 +60,13 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def start_attempt(
-    conn: AsyncConnection, exam_id: UUID, student_id: UUID, *, rulebook_version: int, notice: int | None = None
+    conn: AsyncConnection,
+    exam_id: UUID,
+    student_id: UUID,
+    *,
+    rulebook_version: int,
+    notice: int | None = None,
+    place_of: Callable[[UUID], str] | None = None,
 ) -> StartedAttempt:
     """Return the running attempt of the student, or start one with its cursor, system stream and first event.
 
@@ -67,7 +74,7 @@ async def start_attempt(
 
     A new attempt keeps the newest items and policy of the exam, and the rulebook of that policy (`rulebook_version`
     when the policy names none). `notice` is the version of the monitoring notice that the student acknowledged; it is
-    recorded once.
+    recorded once. `place_of` returns the place of the request for a new attempt (`db/queries/attempts/places.py`).
 
     Raises NotFound unless the exam is published and the student is on its roster, NotOpen before it opens and after it
     closes, Conflict when the student has taken it already.
@@ -80,7 +87,9 @@ async def start_attempt(
         await conn.execute(select(FeedHead.head).where(FeedHead.exam_id == exam_id).with_for_update())
         # Again: the exam may have been unpublished or closed while this waited for the lock.
         exam = await _read_open(conn, exam_id, student_id)
-        opened = await _running(conn, exam_id, student_id) or await _begin(conn, exam, student_id, rulebook_version)
+        opened = await _running(conn, exam_id, student_id) or await _begin(
+            conn, exam, student_id, rulebook_version, place_of
+        )
     await _acknowledge(conn, opened.attempt_id, notice)
     return opened
 
@@ -128,6 +137,7 @@ async def _read_open(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> 
             Exam.id,
             Exam.duration_minutes,
             Exam.items_version,
+            Exam.enable_monitoring,
             Exam.opens_at,
             Exam.closes_at,
             (Exam.opens_at > now).is_(True).label("is_early"),
@@ -170,7 +180,11 @@ async def _running(conn: AsyncConnection, exam_id: UUID, student_id: UUID) -> St
 
 
 async def _begin(
-    conn: AsyncConnection, exam: Row[*tuple[Any, ...]], student_id: UUID, rulebook_version: int
+    conn: AsyncConnection,
+    exam: Row[*tuple[Any, ...]],
+    student_id: UUID,
+    rulebook_version: int,
+    place_of: Callable[[UUID], str] | None,
 ) -> StartedAttempt:
     """Start an attempt, with its cursor, system stream and first event. Raises NotOpen."""
     if exam.is_early:
@@ -180,7 +194,8 @@ async def _begin(
     opened = await _create(conn, exam, student_id, rulebook_version)
     await conn.execute(insert(AnalysisCursor).values(attempt_id=opened.attempt_id))
     await system_events.open_stream(conn, opened.attempt_id)
-    await system_events.append_events(conn, opened.attempt_id, [system_events.ServerEvent("attempt_started")])
+    data = {"place": place_of(opened.attempt_id)} if place_of is not None and exam.enable_monitoring else {}
+    await system_events.append_events(conn, opened.attempt_id, [system_events.ServerEvent("attempt_started", data)])
     return opened
 
 

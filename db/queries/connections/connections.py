@@ -32,10 +32,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.errors import Ended, NotFound
-from db.models import Connection, ExamAttempt, ExamEnrollment, MonitoringEvent
+from db.models import Connection, Exam, ExamAttempt, ExamEnrollment, MonitoringEvent
 from db.queries.connections import hub_leases
 from db.queries.connections.abandoned import find_abandoned
-from db.queries.connections.resume import HasProof, resume
+from db.queries.connections.resume import HasProof, Resumption, resume
 from db.queries.events.system_events import ServerEvent, append_events, append_to_each
 from protocol.attempts import OVER, RUNNING, AttemptStatus
 from protocol.codes import CloseCode, RejectCode
@@ -103,12 +103,14 @@ async def open_connection(
     hub: UUID,
     *,
     has_proof: HasProof,
+    place: str | None = None,
     by_requests: bool = False,
 ) -> OpenedConnection:
     """Make this the newest connection of the attempt, and find or open the stream of its queue.
 
-    A connection `by_requests` is not a socket: it stays open while requests arrive (`http_connections.py`). An attempt
-    that has ended accepts what the queue still holds, for a day; the event `late_from` records where that begins.
+    `place` is a keyed hash of where the client is, kept at monitored exams only. A connection `by_requests` is not a
+    socket: it stays open while requests arrive (`http_connections.py`). An attempt that has ended accepts what the
+    queue still holds, for a day.
 
     Raises Ended after that day; NotFound unless the attempt has begun, belongs to this student, and the student is on
     the roster; ForeignStream for a stream of another attempt; BadRequest when it claims acknowledgements that are
@@ -126,23 +128,15 @@ async def open_connection(
             "stream_id": resumed.stream_id,
             "hub": hub,
             "heard_at": attempt.now if by_requests else None,
+            "place": place if attempt.is_monitored else None,
         },
     )
-    events = [ServerEvent("connection_opened", {"generation": attempt.generation, "stream": str(resumed.stream_id)})]
-    if resumed.is_new_queue:
-        abandoned = await find_abandoned(conn, hello.attempt_id, hello.boot)
-        events += [ServerEvent("stream_abandoned", {"stream": str(old.stream_id), "seq": old.seq}) for old in abandoned]
-    state = attempt_state_of(attempt)
-    if state.is_over:
-        events.append(ServerEvent("late_from", {"stream": str(resumed.stream_id), "seq": resumed.committed + 1}))
-    if attempt.silent_since is not None:
-        events.append(await _end_silence(conn, hello.attempt_id, attempt.silent_since, server_ms))
-    await append_events(conn, hello.attempt_id, events)
+    await _record_opening(conn, hello, attempt, resumed, place)
     return OpenedConnection(
         attempt_id=hello.attempt_id,
         exam_id=attempt.exam_id,
         ix=attempt.ix,
-        attempt=state,
+        attempt=attempt_state_of(attempt),
         closes_ms=None if attempt.closes_at is None else to_ms(attempt.closes_at),
         generation=attempt.generation,
         stream_id=resumed.stream_id,
@@ -299,6 +293,7 @@ _TAKE: Final = (
         func.coalesce(ExamAttempt.completed_at, ExamAttempt.deadline).label("closes_at"),
         ExamAttempt.generation,
         ExamAttempt.silent_since,
+        select(Exam.enable_monitoring).where(Exam.id == ExamAttempt.exam_id).scalar_subquery().label("is_monitored"),
         func.clock_timestamp().label("now"),
     )
 )
@@ -329,6 +324,26 @@ def attempt_state_of(row: Row[Any]) -> Attempt:
     status = AttemptStatus(row.status)
     deadline = None if row.deadline is None else to_ms(row.deadline)
     return Attempt(status, deadline, status is AttemptStatus.PAUSED)
+
+
+async def _record_opening(
+    conn: AsyncConnection, hello: Hello, attempt: Row[Any], resumed: Resumption, place: str | None
+) -> None:
+    """Append the events of a new connection, also of the queues that it abandons and the silence that it ends."""
+    abandoned = await find_abandoned(conn, hello.attempt_id, hello.boot) if resumed.is_new_queue else []
+    stream = str(resumed.stream_id)
+    opened = {"generation": attempt.generation, "stream": stream}
+    if place is not None and attempt.is_monitored:
+        opened["place"] = place
+    events = [
+        *(ServerEvent("stream_abandoned", {"stream": str(old.stream_id), "seq": old.seq}) for old in abandoned),
+        ServerEvent("connection_opened", opened),
+    ]
+    if attempt_state_of(attempt).is_over:
+        events.append(ServerEvent("late_from", {"stream": stream, "seq": resumed.committed + 1}))
+    if attempt.silent_since is not None:
+        events.append(await _end_silence(conn, hello.attempt_id, attempt.silent_since, to_ms(attempt.now)))
+    await append_events(conn, hello.attempt_id, events)
 
 
 async def _end_silence(conn: AsyncConnection, attempt_id: UUID, since: datetime, server_ms: int) -> ServerEvent:

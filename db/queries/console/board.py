@@ -95,6 +95,7 @@ _ATTEMPTS: Final[Select[*tuple[Any, ...]]] = select(
     ExamAttempt.status,
     ExamAttempt.deadline,
     ExamAttempt.completed_at,
+    ExamAttempt.waived_at,
     ExamAttempt.integrity_score,
     ExamAttempt.coverage,
 )
@@ -114,6 +115,7 @@ def _attempt(row: Row[Any]) -> AttemptRow:
         status=AttemptStatus(row.status),
         deadline=None if row.deadline is None else to_ms(row.deadline),
         completed_at=None if row.completed_at is None else to_ms(row.completed_at),
+        waived=row.waived_at is not None,
     )
 
 

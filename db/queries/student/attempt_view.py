@@ -5,20 +5,27 @@ Never reads an answer key, and never an attempt of another student: every query 
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, func, select, true
+from sqlalchemy import ColumnElement, Row, and_, exists, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.errors import NotFound
-from db.models import EventStream, Exam, ExamAttempt, ExamItem, MonitoringEvent
+from db.models import Connection, EventStream, Exam, ExamAttempt, ExamItem, MonitoringEvent
 from db.queries.attempts import answers
 from db.queries.attempts.answers import Revision
 from db.queries.attempts.end import Receipt
-from protocol.attempts import AttemptStatus, ItemKind
+from protocol.attempts import RUNNING, AttemptStatus, ItemKind
+
+_needs_stream: Final = and_(
+    Exam.enable_monitoring,
+    ExamAttempt.status.in_(RUNNING),
+    ExamAttempt.waived_at.is_(None),
+    ~exists().where(Connection.attempt_id == ExamAttempt.id, Connection.closed_at.is_(None)),
+)
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -56,7 +63,11 @@ class PaperExam(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Paper(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt with all that the student needs to continue on any device; times in ms since the epoch."""
+    """One attempt with all that the student needs to continue on any device; times in ms since the epoch.
+
+    `needs_stream`: it runs at a monitored exam, no client of it is connected and no invigilator has waived that. Then
+    it has neither items nor answers.
+    """
 
     attempt_id: UUID
     exam: PaperExam
@@ -68,6 +79,12 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
     items: list[PaperItem]
     answers: Mapping[str, Revision]
     receipt: Receipt | None
+    needs_stream: bool = False
+
+    @property
+    def is_watched(self) -> bool:
+        """Return whether reading the paper now is recorded."""
+        return self.exam.monitored and self.status in RUNNING and not self.needs_stream
 
 
 async def read_attempt_view(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> Paper:
@@ -87,6 +104,7 @@ async def read_attempt_view(conn: AsyncConnection, attempt_id: UUID, owner: Owne
             Exam.description,
             Exam.duration_minutes,
             Exam.enable_monitoring,
+            _needs_stream.label("needs_stream"),
             func.clock_timestamp().label("now"),
         )
         .join(Exam, Exam.id == ExamAttempt.exam_id)
@@ -103,10 +121,35 @@ async def read_attempt_view(conn: AsyncConnection, attempt_id: UUID, owner: Owne
         started_at=to_ms(row.started_at),
         deadline=_ms(row.deadline),
         completed_at=_ms(row.completed_at),
-        items=await _read_items(conn, row.exam_id, row.items_version),
-        answers=await answers.read_current_answers(conn, attempt_id),
+        items=[] if row.needs_stream else await _read_items(conn, row.exam_id, row.items_version),
+        answers={} if row.needs_stream else await answers.read_current_answers(conn, attempt_id),
         receipt=None if row.receipt is None else msgspec.convert(row.receipt, Receipt),
+        needs_stream=row.needs_stream,
     )
+
+
+class Submitter(msgspec.Struct, frozen=True):
+    """What a submission must know about its attempt: the names of the items, and whether it is monitored.
+
+    `is_unobserved`: monitored, no client of it ever connected, and no invigilator has waived that.
+    """
+
+    items: frozenset[str]
+    is_monitored: bool
+    is_unobserved: bool
+
+
+async def read_submitter(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> Submitter:
+    """Read what a submission must know about an attempt of its owner. Raises NotFound."""
+    items = await list_item_names(conn, attempt_id, owner)
+    found = await conn.execute(
+        select(Exam.enable_monitoring, ExamAttempt.generation, ExamAttempt.waived_at)
+        .join(Exam, Exam.id == ExamAttempt.exam_id)
+        .where(ExamAttempt.id == attempt_id)
+    )
+    row = found.one()
+    is_unobserved = row.enable_monitoring and row.generation == 0 and row.waived_at is None
+    return Submitter(frozenset(items), row.enable_monitoring, is_unobserved)
 
 
 async def list_item_names(conn: AsyncConnection, attempt_id: UUID, owner: Owner) -> set[str]:

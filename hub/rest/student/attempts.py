@@ -3,7 +3,7 @@
 Marks and integrity must never be shown before the results are released.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -13,16 +13,20 @@ from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Forbidden, NotFound
-from db.queries.attempts import answers
+from db.queries.attempts import answers, places
 from db.queries.attempts.answers import Revision
 from db.queries.attempts.end import Receipt
 from db.queries.student import attempt_view
 from db.queries.student.attempt_view import Owner, Paper, PaperExam, PaperItem
 from db.queries.student.record import EventCount, Record, ShownFlag, read_record
+from db.unit import change
 from hub.auth.guards import BEARER, Principal
+from hub.auth.places import attempt_place
 from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.rest.http.audit import AnyRequest
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.student.dashboard import Integrity
+from hub.settings import HubSettings
 from judgement.score.thresholds import name_integrity
 from judgement.text.for_students import describe_record, explain_flag
 from protocol.attempts import ShownStatus, show_status
@@ -78,10 +82,15 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True):
     recorded: list[EventCount]
 
 
+PaperState = Literal["shown", "stream_required"]
+
+
 class StudentAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt. All times are in ms since the epoch.
 
-    `record` is its result. It is null until the attempt has ended and was analyzed, or for a minute if that takes long.
+    `paper` is `stream_required` while the attempt runs at a monitored exam and no client of it is connected: then
+    `items` and `answers` are empty. Connect first, and read it again, or ask your invigilator. `record` is its result.
+    It is null until the attempt has ended and was analyzed, or for a minute if that takes long.
     """
 
     attempt_id: UUID
@@ -91,6 +100,7 @@ class StudentAttempt(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
     deadline: int | None
     completed_at: int | None
+    paper: PaperState
     items: list[PaperItem]
     answers: dict[str, SavedAnswer]
     receipt: Receipt | None
@@ -104,13 +114,26 @@ class StudentAttempt(msgspec.Struct, frozen=True, kw_only=True):
     responses=problems(Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def read_attempt(
-    attempt_id: FromPath[UUID], engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
+    request: AnyRequest,
+    attempt_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    settings: NamedDependency[HubSettings],
+    principal: NamedDependency[Principal],
 ) -> StudentAttempt:
-    """Read your attempt: items, saved answers and remaining time, and after the end the receipt and the result."""
+    """Read your attempt: items, saved answers and remaining time, and after the end the receipt and the result.
+
+    While a monitored attempt runs, its items are shown only while a client of it is connected, or after an invigilator
+    has waived that. Reading them is recorded.
+    """
     owner = Owner(principal.user_id, principal.exam_id)
+    place = attempt_place(request, attempt_id, settings.jwt_secret)
     async with engine.connect() as conn:
         attempt = await attempt_view.read_attempt_view(conn, attempt_id, owner)
         record = await read_record(conn, attempt_id, owner)
+        is_new_read = attempt.is_watched and not await places.is_read_recorded(conn, attempt_id, place)
+    if is_new_read:
+        async with change(engine, None) as unit:
+            await places.record_read(unit.conn, attempt_id, place)
     return _view(attempt, record)
 
 
@@ -147,6 +170,7 @@ def _view(attempt: Paper, record: Record | None) -> StudentAttempt:
         started_at=attempt.started_at,
         deadline=attempt.deadline,
         completed_at=attempt.completed_at,
+        paper="stream_required" if attempt.needs_stream else "shown",
         items=attempt.items,
         answers={
             item: SavedAnswer(answer.value, answer.revision, answer.saved_at)

@@ -18,8 +18,11 @@ from db.queries.exams import student_exams
 from db.queries.exams.student_exams import Enrollment, EnrolmentState, OwnAttempt
 from db.unit import change
 from hub.auth.guards import BEARER, Principal
+from hub.auth.places import attempt_place
 from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.rest.http.audit import AnyRequest
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.settings import HubSettings
 from judgement.notice import Notice, write_notice
 from judgement.rules import RULEBOOK_VERSION
 from protocol.attempts import ShownStatus, show_status
@@ -86,10 +89,12 @@ async def list_enrolments(
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict, NotOpen),
 )
 async def start_attempt(
+    request: AnyRequest,
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
     notifier: NamedDependency[Notifier],
     principal: NamedDependency[Principal],
+    settings: NamedDependency[HubSettings],
     data: JSONBody[Start | None] = None,
 ) -> Started:
     """Start an attempt, or return the running one. You can do this from any computer, and again."""
@@ -98,7 +103,12 @@ async def start_attempt(
     notice = None if data is None else data.notice
     async with change(engine, notifier) as unit:
         opened = await start.start_attempt(
-            unit.conn, exam_id, principal.user_id, rulebook_version=RULEBOOK_VERSION, notice=notice
+            unit.conn,
+            exam_id,
+            principal.user_id,
+            rulebook_version=RULEBOOK_VERSION,
+            notice=notice,
+            place_of=lambda attempt_id: attempt_place(request, attempt_id, settings.jwt_secret),
         )
         if opened.row is not None:
             unit.feed(exam_id, [opened.row])

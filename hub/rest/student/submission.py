@@ -14,15 +14,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Conflict, Forbidden, NotFound
 from db.notify import Notifier
+from db.queries.attempts import places
 from db.queries.attempts.answers import SubmittedAnswer
 from db.queries.attempts.end import Ending, Receipt, end_attempt
 from db.queries.events.system_events import ServerEvent
 from db.queries.student import attempt_view
-from db.queries.student.attempt_view import Owner
+from db.queries.student.attempt_view import Owner, Submitter
 from db.unit import change
 from hub.auth.guards import BEARER, Principal
+from hub.auth.places import attempt_place
 from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.rest.http.audit import AnyRequest
 from hub.rest.http.bodies import LARGE_BYTES
+from hub.settings import HubSettings
 from judgement import grading
 from judgement.attempts import Action, transition_of
 from protocol.events import Event, to_entry
@@ -59,24 +63,30 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     request_max_body_size=LARGE_BYTES,
 )
 async def submit(
+    request: AnyRequest,
     attempt_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
     notifier: NamedDependency[Notifier],
+    settings: NamedDependency[HubSettings],
     principal: NamedDependency[Principal],
     data: JSONBody[Submission | None] = None,
 ) -> Receipt:
     """Submit an attempt. The hub waits a few seconds for events that are still on their way.
 
-    A repeated request gets the same receipt. Answers that come after the end are kept as revisions that do not count.
+    A repeated request gets the same receipt. Answers that come after the end are kept as revisions that do not count. A
+    monitored attempt to which no client ever connected is accepted, and recorded as unobserved.
     """
     submission = data or Submission()
     owner = Owner(principal.user_id, principal.exam_id)
     async with engine.connect() as conn:
-        known = await attempt_view.list_item_names(conn, attempt_id, owner)
-    given = _read_answers(submission.answers, known)
+        submitter = await attempt_view.read_submitter(conn, attempt_id, owner)
+    given = _read_answers(submission.answers, submitter.items)
+    place = attempt_place(request, attempt_id, settings.jwt_secret) if submitter.is_monitored else None
     await wait_until_stored(engine, attempt_id, submission)
     async with change(engine, notifier) as unit:
-        ended = await end_attempt(unit.conn, attempt_id, _ending(owner, given), grading)
+        ended = await end_attempt(unit.conn, attempt_id, _ending(owner, given, submitter, place), grading)
+        if place is not None and ended.changed:
+            await places.record_submission(unit.conn, attempt_id, place)
         if ended.row is not None:
             unit.feed(ended.exam_id, [ended.row])
         if ended.changed:
@@ -85,12 +95,15 @@ async def submit(
     return ended.receipt
 
 
-def _ending(owner: Owner, given: Sequence[SubmittedAnswer]) -> Ending:
+def _ending(owner: Owner, given: Sequence[SubmittedAnswer], submitter: Submitter, place: str | None) -> Ending:
+    data: dict[str, Any] = {"by": "student"} if place is None else {"by": "student", "place": place}
+    if submitter.is_unobserved:
+        data["unobserved"] = True
     transition = transition_of(Action.SUBMIT)
     return Ending(
         sources=transition.sources,
         target=transition.target,
-        event=ServerEvent("submitted", {"by": "student"}),
+        event=ServerEvent("submitted", data),
         student_id=owner.student_id,
         exam_id=owner.only_exam,
         answers=given,

@@ -16,6 +16,7 @@ from hub.rest.teacher.exports import export_events, export_flags
 from hub.rest.teacher.flags import list_flags, read_flag, review_flag
 from hub.rest.teacher.students import list_flagged_students, read_student
 from hub.rest.teacher.timeline import read_monitoring
+from hub.rest.teacher.waivers import waive_stream
 from protocol.roles import Role
 
 router: Final = Router(
@@ -29,6 +30,7 @@ router: Final = Router(
         list_flags,
         read_flag,
         review_flag,
+        waive_stream,
         read_student,
         list_flagged_students,
         export_events,

@@ -15,7 +15,7 @@ from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import Conflict, Forbidden, NotFound, RequestError
+from db.errors import Conflict, Forbidden, NotFound
 from db.queries import access
 from db.queries.review import flags
 from db.queries.review.flags import FlagFilter
@@ -24,10 +24,10 @@ from hub.auth.guards import BEARER, Principal
 from hub.commands.commands import TEXT_CHARS, Commands
 from hub.errors import Busy, Expired, Invalid, Unauthenticated, problems
 from hub.rest.http.audit import AnyRequest, record_action
+from hub.rest.http.outcomes import raise_refusal
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from hub.rest.teacher.flag_views import FlagSummary, FlagView, show_case, show_flag
-from protocol.codes import ErrorCode
-from protocol.console import Command, Result
+from protocol.console import Command
 from protocol.flags import FlagStatus, Severity
 from protocol.limits import NAME_CHARS
 from protocol.roles import Permission
@@ -132,27 +132,6 @@ async def review_flag(
         seen=data.seen,
         reason=data.reason,
     )
-    refusal = _refusal(await commands.carry_out(principal, command))
-    if refusal is not None:
-        raise refusal
+    raise_refusal(await commands.carry_out(principal, command))
     async with engine.connect() as conn:
         return show_case(await flags.read_flag_case(conn, flag_id, principal.user_id))
-
-
-def _refusal(result: Result) -> RequestError | None:
-    """Return the error of a command's result; None if it was carried out."""
-    if result.code is not None:
-        return _REFUSALS.get(result.code, Conflict)(result.detail or "")
-    outcome = result.outcomes[0]
-    if outcome.ok:
-        return None
-    if outcome.code == ErrorCode.FORBIDDEN:
-        return Forbidden(outcome.detail or "")
-    return Conflict(outcome.detail or "", by=outcome.by, at=outcome.at)
-
-
-_REFUSALS: dict[str, type[RequestError]] = {
-    ErrorCode.FORBIDDEN: Forbidden,
-    ErrorCode.NOT_FOUND: NotFound,
-    ErrorCode.BUSY: Busy,
-}

@@ -35,6 +35,7 @@ export const makeAttempt = (more: object = {}): AttemptView =>
     status: "in_progress",
     deadline: null,
     server_at: 0,
+    paper: "shown",
     items: [makeItem("a"), makeItem("b")],
     answers: {},
     exam: { title: "Physics", monitored: false },
@@ -76,6 +77,7 @@ export function fakeSession(items: Item[] = [makeItem("a"), makeItem("b")]) {
     typing: signal<ReadonlySet<string>>(new Set()),
     unreadable: signal<ReadonlySet<string>>(new Set()),
     item: computed(() => attempt.value.items[at.value] ?? null),
+    needsStream: computed(() => attempt.value.paper === "stream_required"),
     deadline: computed(() => attempt.value.deadline),
     open: vi.fn((index: number) => {
       at.value = index;
@@ -86,6 +88,7 @@ export function fakeSession(items: Item[] = [makeItem("a"), makeItem("b")]) {
     setUnreadable: vi.fn(),
     closeMessage: vi.fn(),
     timeIsOver: vi.fn(),
+    pollPaper: vi.fn(),
     handIn: vi.fn(() => Promise.resolve()),
     continueHere: vi.fn(() => Promise.resolve()),
     proctor: { signedInAgain: vi.fn() },

@@ -97,6 +97,11 @@ export const storageTexts = {
 } as const;
 
 export const examTexts = {
+  connecting: "Connecting to the server…",
+  connectingHelp: "This exam is monitored. Your questions appear as soon as this page is connected.",
+  cannotConnect: "The connection does not work yet. The page keeps trying.",
+  cannotConnectHelp:
+    "If it takes longer than a minute, ask your invigilator. They can let you work without it. Your questions then appear by themselves.",
   timeLeft: "Time left",
   minutesLeft: (n: number) => (n === 1 ? "One minute left." : `${n} minutes left.`),
   timeOver: "Your time is over. The server is handing in your answers…",

@@ -37,12 +37,14 @@ class Hub {
         auth_until: 0,
         queue_key: KEY,
         upload_token: "upload",
+        mac: "",
+        last: null,
       };
       socket.deliver(welcome);
     } else if (frame.t === "events" && !this.isSilent) {
       expect(frame.first_seq).toBe(this.stored.length + 1);
       this.stored.push(...frame.events);
-      socket.deliver({ t: "ack", seq: this.stored.length, rejected: [] });
+      socket.deliver({ t: "ack", seq: this.stored.length, rejected: [], mac: "" });
     } else if (frame.t === "bye") socket.end(1000);
   }
 }

@@ -129,5 +129,10 @@ async def test_a_hello_that_waits_for_the_recording_ends_the_silence(engine: Asy
         await coming
     async with engine.connect() as conn:
         stored_events = [event for event, _ in await system_events(conn, candidate.attempt_id)]
-        assert stored_events[-3:] == ["heartbeat_missed", "connection_opened", "heartbeat_resumed"]
+        assert stored_events[-4:] == [
+            "heartbeat_missed",
+            "stream_abandoned",
+            "connection_opened",
+            "heartbeat_resumed",
+        ]
         assert (await conn.execute(select(ExamAttempt.silent_since))).scalar_one() is None

@@ -185,8 +185,10 @@ class Life:
         return sorted(found.scalars())
 
 
-async def live_twice(conn: AsyncConnection, *, before: int, acked: int, after: int, anew: int, sent_dead: bool) -> Life:
-    """Record `before` and `after`, deliver both, go back to between them, and record `anew` before the next hello."""
+async def live_twice(
+    conn: AsyncConnection, *, before: int, acked: int, after: int, fresh: int, sent_dead: bool
+) -> Life:
+    """Record `before` and `after`, deliver both, go back to between them, and record `fresh` before the next hello."""
     [candidate] = await make_candidates(conn)
     life = Life(conn, candidate)
     await life.connect()
@@ -196,7 +198,7 @@ async def live_twice(conn: AsyncConnection, *, before: int, acked: int, after: i
     life.record(after)
     await life.send(after)
     life.queue = older
-    life.record(anew)
+    life.record(fresh)
     if sent_dead:
         # Into a socket that is gone, which the client has not noticed.
         while life.queue.take(0) is not None:
@@ -206,28 +208,28 @@ async def live_twice(conn: AsyncConnection, *, before: int, acked: int, after: i
     return life
 
 
-@pytest.mark.parametrize(("back", "anew"), [(10, 25), (50, 50), (10, 4)])
+@pytest.mark.parametrize(("back", "fresh"), [(10, 25), (50, 50), (10, 4)])
 async def test_what_is_recorded_after_the_queue_was_set_back_is_stored(
-    conn: AsyncConnection, back: int, anew: int
+    conn: AsyncConnection, back: int, fresh: int
 ) -> None:
-    life = await live_twice(conn, before=50, acked=50, after=back, anew=anew, sent_dead=False)
-    assert await life.stored() == list(range(1, 50 + back + anew + 1))
-    assert set(range(51 + back, 51 + back + anew)) <= life.told
+    life = await live_twice(conn, before=50, acked=50, after=back, fresh=fresh, sent_dead=False)
+    assert await life.stored() == list(range(1, 50 + back + fresh + 1))
+    assert set(range(51 + back, 51 + back + fresh)) <= life.told
 
 
 @given(
     before=st.integers(0, 30),
     acked=st.integers(0, 30),
     after=st.integers(0, 30),
-    anew=st.integers(0, 40),
+    fresh=st.integers(0, 40),
     sent_dead=st.booleans(),
 )
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_nothing_that_a_client_was_told_to_be_stored_is_missing_however_far_it_was_set_back(
-    engine: AsyncEngine, before: int, acked: int, after: int, anew: int, sent_dead: bool
+    engine: AsyncEngine, before: int, acked: int, after: int, fresh: int, sent_dead: bool
 ) -> None:
     async with engine.connect() as conn:
-        life = await live_twice(conn, before=before, acked=acked, after=after, anew=anew, sent_dead=sent_dead)
+        life = await live_twice(conn, before=before, acked=acked, after=after, fresh=fresh, sent_dead=sent_dead)
         stored = await life.stored()
         assert set(stored) == set(range(1, life.recorded + 1))
         assert life.told <= set(stored)

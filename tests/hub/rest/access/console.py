@@ -49,8 +49,13 @@ async def _end(setup: AccessSetup) -> dict[str, Any]:
     return {"to": [await setup.attempt()], "reason": "the exam room is cleared"}
 
 
+async def _waive(setup: AccessSetup) -> dict[str, Any]:
+    return {"to": [await setup.attempt()], "reason": "the network blocks sockets"}
+
+
 COMMANDS = [
     CommandRow("message", Permission.INVIGILATE, _message),
     CommandRow("review", Permission.REVIEW, _review),
     CommandRow("end", Permission.INVIGILATE, _end),
+    CommandRow("waive", Permission.INVIGILATE, _waive),
 ]

@@ -1,5 +1,7 @@
 """An attempt over REST: items without keys, the answers that count, and the time of the server."""
 
+from uuid import uuid4
+
 import pytest
 from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -8,6 +10,7 @@ from db.models import BehaviorAnalysis, Exam, ExamAttempt, User
 from hub.auth.passwords import Passwords
 from hub.rest.http.paging import write_cursor
 from protocol.roles import Role
+from tests.candidates import Candidate, connect
 from tests.factories import make_flag
 from tests.hub.conftest import PASSWORD, Caller, Users
 from tests.seeded_attempts import WITH_TEXT, SeededAttempt, answer, end, seed_attempt
@@ -39,6 +42,7 @@ async def test_an_attempt_can_be_resumed_on_any_computer(
         await answer(conn, seeded, "a", "y", 1_000)
         await answer(conn, seeded, "d", "Because", 1_500)
         await answer(conn, seeded, "a", "x", 2_000)
+        await connect(conn, Candidate(seeded.exam_id, seeded.attempt_id, seeded.student_id), uuid4())
     path = f"/student/exams/{seeded.attempt_id}"
     shown = (await ada.get(path)).json()
     assert (shown["status"], shown["exam"]["title"], shown["receipt"]) == ("in_progress", "Physics", None)

@@ -25,7 +25,7 @@ interface PendingCommand {
 
 export type CommandRequest =
   | { action: "message"; to: "all" | string[]; text: string }
-  | { action: "end"; to: string[]; reason: string }
+  | { action: "end" | "waive"; to: string[]; reason: string }
   | { action: "review"; flag_id: string; decision: FlagStatus; seen: FlagStatus; reason: string };
 
 interface OpenBoard {

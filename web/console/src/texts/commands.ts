@@ -1,4 +1,4 @@
-/** Texts of the commands of a teacher: a message, the end of an attempt, and their results. */
+/** Texts of the commands of a teacher: a message, the end of an attempt, a waiver, and their results. */
 
 export const MESSAGE = {
   title: "Message",
@@ -24,6 +24,16 @@ export const END = {
   confirm: "I want to end this attempt.",
   submit: "End the attempt",
   ended: (name: string) => `${name}'s attempt has ended.`,
+} as const;
+
+export const WAIVE = {
+  title: (name: string) => `Let ${name} work without a connection`,
+  about:
+    "A monitored exam shows its questions only while the exam page is connected. If the connection is not possible here, you can allow the student to work without it. Nothing is recorded then, so please watch in person.",
+  reason: "Reason",
+  reasonHelp: "Stored with your name in the attempt.",
+  submit: "Allow without connection",
+  waived: (name: string) => `${name} can now work without a connection.`,
 } as const;
 
 export const RESULTS = {

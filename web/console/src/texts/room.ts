@@ -82,6 +82,8 @@ export const DRAWER = {
   notEnough: "Less than half of the attempt is covered, or there is no score yet. No number is shown.",
   message: "Message",
   end: "End attempt…",
+  waive: "Allow without connection…",
+  waived: "Works without a connection",
   attemptPage: "Open attempt",
   tabs: "Attempt",
   flags: (flags: number) => `Flags (${flags})`,

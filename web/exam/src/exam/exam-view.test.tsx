@@ -62,3 +62,16 @@ test("an exam outside fullscreen offers to enter it", () => {
   });
   expect(root.textContent).not.toContain("should be taken in fullscreen");
 });
+
+test("without a connection a monitored exam shows no questions, and after a while whom to ask", () => {
+  vi.useFakeTimers();
+  session.attempt.value = { ...makeAttempt({ items: [] }), paper: "stream_required" };
+  session.status.value = { ...STATUS, link: "waiting" };
+  const root = mount(<ExamView session={session} />);
+  expect(root.textContent).toContain("Your questions appear as soon as this page is connected.");
+  expect(root.textContent).not.toContain("ask your invigilator");
+  update(() => vi.advanceTimersByTime(11_000));
+  expect(root.textContent).toContain("ask your invigilator");
+  expect(session.pollPaper).toHaveBeenCalled();
+  vi.useRealTimers();
+});

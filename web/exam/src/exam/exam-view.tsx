@@ -8,12 +8,14 @@ import { Elsewhere } from "./elsewhere.tsx";
 import { HandIn } from "./hand-in/hand-in.tsx";
 import { Overview } from "./questions/overview.tsx";
 import { Question } from "./questions/question.tsx";
+import { WaitingForStream } from "./waiting-for-stream.tsx";
 
 export function ExamView({ session }: { session: ExamSession }): JSX.Element {
   const status = session.status.value;
   const isHandingIn = useSignal(false);
   if (status?.link === "elsewhere") return <Elsewhere session={session} isTab />;
   if (status?.over === "superseded") return <Elsewhere session={session} isTab={false} />;
+  if (session.needsStream.value) return <WaitingForStream session={session} />;
   const { title } = session.attempt.value.exam;
   const handIn = () => (isHandingIn.value = true);
   return (

@@ -32,6 +32,7 @@ const attemptOf = (more: object = {}): AttemptView =>
     attempt_id: "one",
     status: "in_progress",
     deadline: null,
+    paper: "shown",
     items: [CHOICE, TEXT, NUMBER],
     answers: {},
     exam: { title: "Physics", monitored: true },
@@ -277,4 +278,47 @@ test("closing the page asks only if changes are stored nowhere else", () => {
   session.leave();
   expect(close()).toBe(false);
   expect(proctor.stop).toHaveBeenCalled();
+});
+
+describe("the questions of a monitored exam", () => {
+  const withheld = { paper: "stream_required", items: [] };
+
+  test("are loaded when the connection opens, with what this device still stores", async () => {
+    proctor.status = { ...STATUS, link: "connecting" };
+    const session = open(withheld);
+    expect(session.needsStream.value).toBe(true);
+    expect(proctor.recorded).toEqual([]);
+    proctor.options.onRestored?.([{ item: "a", value: "mine", at: Date.now() }]);
+    api.get.mockResolvedValue(attemptOf({ answers: { b: { value: "saved", revision: 1, saved_at: 1 } } }));
+    proctor.setStatus({ link: "open" });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(session.needsStream.value).toBe(false);
+    expect(session.answers.value).toEqual({ a: "mine", b: "saved" });
+    expect(proctor.recorded).toEqual([["item_opened", { item: "a" }]]);
+  });
+
+  test("are asked for every two seconds until someone waives the connection", async () => {
+    proctor.status = { ...STATUS, link: "waiting" };
+    const session = open(withheld);
+    api.get.mockResolvedValue(attemptOf(withheld));
+    for (const now of [0, 1_000, 2_000, 3_000, 4_000]) session.pollPaper(now);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(api.get).toHaveBeenCalledTimes(3);
+    api.get.mockResolvedValue(attemptOf());
+    session.pollPaper(6_000);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(session.attempt.value.items).toHaveLength(3);
+    session.pollPaper(8_000);
+    expect(api.get).toHaveBeenCalledTimes(4);
+  });
+
+  test("stay on the page when the connection is lost later", async () => {
+    const session = open();
+    session.choose(CHOICE, "x");
+    api.get.mockResolvedValue(attemptOf({ ...withheld, status: "in_progress", deadline: 9 }));
+    await session.reload();
+    expect(session.attempt.value.items).toHaveLength(3);
+    expect(session.attempt.value.deadline).toBe(9);
+    expect(session.answers.value).toEqual({ a: "x" });
+  });
 });

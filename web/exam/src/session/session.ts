@@ -52,6 +52,8 @@ export class ExamSession {
   /** Number items whose text is not a number; it is not saved. */
   readonly unreadable = signal<ReadonlySet<string>>(new Set());
   readonly item = computed(() => this.attempt.value.items[this.at.value] ?? null);
+  /** Whether the server shows the questions only after this page is connected. */
+  readonly needsStream = computed(() => this.attempt.value.paper === "stream_required");
   readonly deadline = computed(() => this.status.value?.attempt?.deadline ?? this.attempt.value.deadline);
   readonly isOver = computed(() => {
     const live = this.status.value;
@@ -63,6 +65,8 @@ export class ExamSession {
   private readonly touched = new Set<string>();
   private openedMs = performance.now();
   private polledMs = -Infinity;
+  /** Answers of this device that were restored before the questions could be loaded. */
+  private early: LocalAnswer[] = [];
   private readonly leaving = new AbortController();
 
   constructor(
@@ -86,8 +90,7 @@ export class ExamSession {
     window.addEventListener("pagehide", flush, { signal: left, capture: true });
     window.addEventListener("blur", flush, { signal: left });
     window.addEventListener("beforeunload", (event) => this.warn(event), { signal: left });
-    const first = attempt.items[this.at.value];
-    if (first) this.proctor.record("item_opened", { item: first.item });
+    this.recordOpened();
   }
 
   open(index: number): void {
@@ -96,8 +99,7 @@ export class ExamSession {
     this.flush();
     this.at.value = index;
     tabStorage.set(CURRENT_ITEM, `${this.attempt.value.attempt_id} ${item.item}`);
-    this.openedMs = performance.now();
-    this.proctor.record("item_opened", { item: item.item });
+    this.recordOpened();
   }
 
   /** Take an answer that is complete at once, such as a choice. */
@@ -155,6 +157,13 @@ export class ExamSession {
     void this.reload().catch(() => undefined);
   }
 
+  /** Load the questions again while they need a connection: one may be open now, or an invigilator may have waived it. */
+  pollPaper(nowMs: number): void {
+    if (!this.needsStream.value || nowMs - this.polledMs < POLL_MS) return;
+    this.polledMs = nowMs;
+    void this.reload().catch(() => undefined);
+  }
+
   /** Hand in: first everything recorded, then the submission, tried again until the server accepts or refuses it. */
   async handIn(): Promise<void> {
     if (this.handingIn.value !== "no") return;
@@ -179,8 +188,12 @@ export class ExamSession {
   /** Load the attempt again: it has ended, or was continued elsewhere. */
   async reload(): Promise<void> {
     const attempt = await this.api.get<AttemptView>(`/student/exams/${this.attempt.value.attempt_id}`);
+    const hadPaper = !this.needsStream.value;
+    // A lost connection must not take away the questions that the page has.
+    if (attempt.paper === "stream_required" && hadPaper) return this.keepPaper(attempt);
     batch(() => {
       this.attempt.value = attempt;
+      if (!hadPaper) return this.openPaper();
       const local = [...this.changes].map(([item, { value }]) => [item, value]);
       const unsaved = [...(this.status.peek()?.unsaved ?? [])].map((item) => [item, this.answers.peek()[item] ?? null]);
       this.answers.value = { ...savedValues(attempt.answers), ...Object.fromEntries([...unsaved, ...local]) };
@@ -206,6 +219,27 @@ export class ExamSession {
     this.proctor.stop();
   }
 
+  /** Take the state of the attempt without its questions and answers. */
+  private keepPaper(attempt: AttemptView): void {
+    const { items, answers, paper } = this.attempt.value;
+    this.attempt.value = { ...attempt, items, answers, paper };
+  }
+
+  /** The questions have come: open the one that was open before a reload. */
+  private openPaper(): void {
+    if (this.needsStream.value) return;
+    this.answers.value = savedValues(this.attempt.value.answers);
+    this.at.value = storedIndex(this.attempt.value);
+    this.restore(this.early.splice(0));
+    this.recordOpened();
+  }
+
+  private recordOpened(): void {
+    const item = this.attempt.value.items[this.at.value];
+    this.openedMs = performance.now();
+    if (item) this.proctor.record("item_opened", { item: item.item });
+  }
+
   private submit(isDrained: boolean): Promise<Receipt> {
     const position = this.proctor.position;
     const unsaved = isDrained ? [] : [...(this.status.value?.unsaved ?? [])];
@@ -225,9 +259,11 @@ export class ExamSession {
 
   private updateStatus(status: Status): void {
     const wasElsewhere = this.status.value?.link === "elsewhere";
+    const hasOpened = status.link === "open" && this.status.value?.link !== "open";
     this.status.value = status;
     // The other tab may have changed answers, or have handed in.
-    if (wasElsewhere && status.link !== "elsewhere") void this.reload().catch(() => undefined);
+    if ((wasElsewhere && status.link !== "elsewhere") || (hasOpened && this.needsStream.value))
+      void this.reload().catch(() => undefined);
   }
 
   /** Ask before the page is closed, if it holds a change that is stored nowhere else. */
@@ -243,6 +279,10 @@ export class ExamSession {
   }
 
   private restore(local: LocalAnswer[]): void {
+    if (this.needsStream.value) {
+      this.early.push(...local);
+      return;
+    }
     const newer = newerThan(this.attempt.value.answers, local, clock.now() - Date.now());
     const untouched = Object.entries(newer).filter(([item]) => !this.touched.has(item));
     if (untouched.length > 0) this.answers.value = { ...this.answers.value, ...Object.fromEntries(untouched) };

@@ -23,6 +23,8 @@ const welcome = (queue_key: string, more: Partial<Welcome> = {}): Welcome => ({
   auth_until: 0,
   queue_key,
   upload_token: "",
+  mac: "",
+  last: null,
   ...more,
 });
 

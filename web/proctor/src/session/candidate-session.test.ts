@@ -20,6 +20,8 @@ const WELCOME: Welcome = {
   auth_until: WALL + 600_000,
   queue_key: "",
   upload_token: "",
+  mac: "",
+  last: null,
 };
 
 const event = (n: number): Event => ({ type: "paste", at: n, mono: n });
@@ -112,7 +114,7 @@ describe("a session", () => {
     const talk = new Talk().open();
     talk.record(1);
     const rejected = [{ seq: 1, code: "too_large" as const }];
-    talk.receive({ t: "ack", seq: 1, rejected });
+    talk.receive({ t: "ack", seq: 1, rejected, mac: "" });
     expect(talk.effects.find((effect) => effect.do === "acknowledged")).toMatchObject({
       entries: [{ seq: 1 }],
       rejected,
@@ -121,7 +123,7 @@ describe("a session", () => {
 
   test("ends when the hub breaks the protocol", () => {
     const talk = new Talk().open();
-    expect(talk.receive({ t: "ack", seq: 5, rejected: [] })).toEqual(["disconnect"]);
+    expect(talk.receive({ t: "ack", seq: 5, rejected: [], mac: "" })).toEqual(["disconnect"]);
     expect(talk.session.over).toBe("refused");
   });
 
@@ -145,7 +147,7 @@ describe("a session", () => {
     talk.record(1);
     talk.receive({ t: "rotate" });
     expect(talk.sent.at(-1)?.t).toBe("events");
-    talk.receive({ t: "ack", seq: 1, rejected: [] });
+    talk.receive({ t: "ack", seq: 1, rejected: [], mac: "" });
     expect(talk.sent.at(-1)?.t).toBe("bye");
     talk.close(1000);
     expect(talk.session.phase).toBe("waiting");
@@ -199,7 +201,7 @@ describe("a close", () => {
   test("after a drain reconnects within the time that the hub requested", () => {
     const talk = new Talk(0.999).open();
     talk.receive({ t: "drain", in_ms: 15_000 });
-    talk.receive({ t: "ack", seq: 0, rejected: [] });
+    talk.receive({ t: "ack", seq: 0, rejected: [], mac: "" });
     talk.close(4505);
     expect(talk.session.retryAtMs).toBeCloseTo(14_985);
   });
@@ -215,7 +217,7 @@ describe("a close", () => {
     expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
     talk.open();
     talk.record(1);
-    talk.receive({ t: "ack", seq: 1, rejected: [] });
+    talk.receive({ t: "ack", seq: 1, rejected: [], mac: "" });
     talk.close(1006);
     expect(talk.session.retryAtMs - talk.now).toBe(500);
     talk.tick(500);

@@ -39,7 +39,10 @@ export const RULE_TITLES = {
   "left_page": "Left the page",
   "left_fullscreen": "Left fullscreen",
   "left_then_pasted": "Left, then pasted",
-  "gaze_away": "Gaze away"
+  "gaze_away": "Gaze away",
+  "client_clock": "Client clock",
+  "client_silent": "Client silent",
+  "events_missing": "Events missing"
 } as const;
 
 /** All event types. */
@@ -70,8 +73,12 @@ export const EVENT_MEANINGS = {
   "draft_saved": "a draft of a text: item, text",
   "typing": "text was typed: item, chars, ms",
   "client_error": "an error in the client",
-  "attempt_started": "the attempt began",
-  "connection_opened": "a client connected: generation, stream",
+  "attempt_started": "the attempt began: place",
+  "signed_in": "the student signed in while the attempt ran: by, place",
+  "paper_read": "the items of the running attempt were read: place",
+  "second_place": "the paper was read or answered from another place than that of the open connection: place, was",
+  "stream_waived": "an invigilator allowed to read the paper without a connection: reason, by",
+  "connection_opened": "a client connected: generation, stream, place",
   "connection_lost": "a client's connection ended: cause, generation",
   "heartbeat_missed": "no event has arrived for 25 s: since, connected",
   "heartbeat_resumed": "the client is back: silent_ms",
@@ -79,7 +86,7 @@ export const EVENT_MEANINGS = {
   "late_from": "events of this stream from `seq` on arrived after the end of the attempt: stream, seq",
   "notice_acknowledged": "the student has read the notice about recording: version",
   "answer_submitted": "an answer sent with the submission: item, value",
-  "submitted": "the attempt was submitted by the student, or at the deadline by the server: by",
+  "submitted": "the attempt was submitted by the student, or at the deadline by the server: by, place, unobserved",
   "ended": "an invigilator ended the attempt: reason, by",
   "stream_abandoned": "another queue took over before this stream was closed: stream, seq",
   "altered_resend": "events were sent again with different content: stream, seqs",

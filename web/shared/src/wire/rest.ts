@@ -1051,7 +1051,7 @@ export interface StreamOpened {
   instructions: Instruct[];
 }
 
-/** One attempt. All times are in ms since the epoch. `record` is its result. It is null until the attempt has ended and was analyzed, or for a minute if that takes long. */
+/** One attempt. All times are in ms since the epoch. `paper` is `stream_required` while the attempt runs at a monitored exam and no client of it is connected: then `items` and `answers` are empty. Connect first, and read it again, or ask your invigilator. `record` is its result. It is null until the attempt has ended and was analyzed, or for a minute if that takes long. */
 export interface StudentAttempt {
   attempt_id: string;
   exam: PaperExam;
@@ -1060,6 +1060,7 @@ export interface StudentAttempt {
   started_at: number;
   deadline: number | null;
   completed_at: number | null;
+  paper: "shown" | "stream_required";
   items: PaperItem[];
   answers: Record<string, SavedAnswer>;
   receipt: Receipt | null;
@@ -1171,6 +1172,12 @@ export interface UserView {
   username: string;
   name: string;
   role: Role;
+}
+
+/** Why the student may work without a connection. Sending the same `id` again waives once. */
+export interface Waiver {
+  id: string;
+  reason: string;
 }
 
 /** How much a client may have unacknowledged at once: number of events, and bytes of their frames. */

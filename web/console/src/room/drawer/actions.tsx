@@ -1,4 +1,4 @@
-/** What a teacher can do with one attempt from the drawer: send a message, end it, open its page. */
+/** What a teacher can do with one attempt from the drawer: send a message, waive its connection, end it, open its page. */
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
@@ -7,6 +7,7 @@ import type { AttemptRow } from "../../board/frames.ts";
 import { DRAWER } from "../../texts/room.ts";
 import { EndDialog } from "../commands/end-dialog.tsx";
 import { MessageDialog } from "../commands/message-dialog.tsx";
+import { WaiveDialog } from "../commands/waive-dialog.tsx";
 import type { RoomRow } from "../rows/rows.ts";
 
 interface ActionsProps {
@@ -19,6 +20,7 @@ interface ActionsProps {
 export function Actions({ examId, row, attempt, mayInvigilate }: ActionsProps): JSX.Element {
   const messaging = useSignal(false);
   const ending = useSignal(false);
+  const waiving = useSignal(false);
   return (
     <>
       <div class="v-row-s">
@@ -27,6 +29,11 @@ export function Actions({ examId, row, attempt, mayInvigilate }: ActionsProps): 
             <Button size="small" icon="message" onClick={() => (messaging.value = true)}>
               {DRAWER.message}
             </Button>
+            {!attempt.waived && row.presence !== "connected" && (
+              <Button size="small" onClick={() => (waiving.value = true)}>
+                {DRAWER.waive}
+              </Button>
+            )}
             <Button size="small" variant="danger" icon="stop" onClick={() => (ending.value = true)}>
               {DRAWER.end}
             </Button>
@@ -43,6 +50,7 @@ export function Actions({ examId, row, attempt, mayInvigilate }: ActionsProps): 
         to={[row]}
         running={row.running ? 1 : 0}
       />
+      <WaiveDialog examId={examId} row={row} open={waiving.value} onClose={() => (waiving.value = false)} />
       <EndDialog examId={examId} row={row} open={ending.value} onClose={() => (ending.value = false)} />
     </>
   );

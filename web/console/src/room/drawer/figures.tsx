@@ -20,6 +20,7 @@ export function Figures({ row, attempt }: { row: RoomRow; attempt: AttemptRow })
       <div class="v-row-s">
         <StatusBadge status={attempt.status} />
         <Presence state={row.presence} seenAt={row.seenAt} />
+        {attempt.waived && <span class="v-badge">{DRAWER.waived}</span>}
         {!row.onRoster && <span class="v-badge">{STUDENT_TABLE.removed}</span>}
       </div>
       <dl class="c-numbers">

@@ -1,0 +1,84 @@
+"""What a monitored attempt records about where it is read and answered: places are keyed hashes (`hub/auth/places.py`).
+
+Two readers at once become visible here. Never decides who is right: a student may change the machine or the network.
+"""
+
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.models import Connection, Exam, ExamAttempt
+from db.queries.events.system_events import ServerEvent, append_events
+from protocol.attempts import RUNNING
+
+READ_EVERY_S: Final = 60
+"""Reading the paper again from the same place is recorded at most this often."""
+
+_RUNNING: Final = (
+    select(ExamAttempt.id)
+    .join(Exam, Exam.id == ExamAttempt.exam_id)
+    .where(
+        ExamAttempt.student_id == bindparam("student"),
+        ExamAttempt.status.in_(RUNNING),
+        Exam.enable_monitoring,
+    )
+    .order_by(ExamAttempt.id)
+)
+_OPEN: Final = (
+    select(Connection.place)
+    .where(Connection.attempt_id == bindparam("attempt"), Connection.closed_at.is_(None))
+    .order_by(Connection.generation.desc())
+    .limit(1)
+)
+_RECORDED: Final = text(
+    """
+    SELECT event.event_type
+    FROM event_streams AS stream
+    JOIN monitoring_events AS event ON event.stream_id = stream.id
+    WHERE stream.attempt_id = :attempt AND stream.kind = 'system' AND event.event_type = ANY (:types)
+      AND event.data_payload ->> 'place' = :place
+      AND event.server_timestamp > now() - :every_s * interval '1 second'
+    LIMIT 1
+    """
+).bindparams(bindparam("attempt", type_=Uuid), bindparam("types", type_=ARRAY(Text)))
+
+
+async def list_running(conn: AsyncConnection, student_id: UUID, only_exam: UUID | None) -> list[UUID]:
+    """List the running attempts of a student at monitored exams, of all exams or of one."""
+    query = _RUNNING if only_exam is None else _RUNNING.where(ExamAttempt.exam_id == only_exam)
+    return list((await conn.execute(query, {"student": student_id})).scalars())
+
+
+async def is_read_recorded(conn: AsyncConnection, attempt_id: UUID, place: str, *, every_s: int = READ_EVERY_S) -> bool:
+    """Return whether reading the paper from this place was recorded a short time ago."""
+    found = await conn.execute(
+        _RECORDED, {"attempt": attempt_id, "types": ["paper_read"], "place": place, "every_s": every_s}
+    )
+    return found.first() is not None
+
+
+async def record_read(conn: AsyncConnection, attempt_id: UUID, place: str) -> None:
+    """Record that the paper was read, and that another place is connected, if one is."""
+    other = await _find_other_place(conn, attempt_id, place)
+    await append_events(conn, attempt_id, [ServerEvent("paper_read", {"place": place}), *other])
+
+
+async def record_submission(conn: AsyncConnection, attempt_id: UUID, place: str) -> None:
+    """Record that the attempt was submitted from another place than the one that is connected, if it was."""
+    if other := await _find_other_place(conn, attempt_id, place):
+        await append_events(conn, attempt_id, other)
+
+
+async def record_sign_in(conn: AsyncConnection, attempt_id: UUID, by: str, place: str) -> None:
+    """Record that the student signed in while the attempt runs."""
+    await append_events(conn, attempt_id, [ServerEvent("signed_in", {"by": by, "place": place})])
+
+
+async def _find_other_place(conn: AsyncConnection, attempt_id: UUID, place: str) -> list[ServerEvent]:
+    """Return the event of a second place: one while the attempt's connection is open from another. Else nothing."""
+    connected = (await conn.execute(_OPEN, {"attempt": attempt_id})).scalar_one_or_none()
+    if connected is None or connected == place:
+        return []
+    return [ServerEvent("second_place", {"place": place, "was": connected})]
