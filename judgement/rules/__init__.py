@@ -11,18 +11,32 @@ import msgspec
 
 from judgement.errors import UnsupportedRulebook
 from judgement.rule import Rule
-from judgement.rules import gaze_away, left_fullscreen, left_page, left_then_pasted
+from judgement.rules import (
+    client_clock,
+    client_silent,
+    events_missing,
+    gaze_away,
+    left_fullscreen,
+    left_page,
+    left_then_pasted,
+)
 
 Rulebook = tuple[Rule[Any, Any], ...]
 
-RULEBOOKS: Final[Mapping[int, Rulebook]] = {
-    1: (
-        left_page.VERSIONS[1],
-        left_fullscreen.VERSIONS[1],
-        left_then_pasted.VERSIONS[1],
-        gaze_away.VERSIONS[1],
-    ),
-}
+_CONDUCT: Final = (
+    left_page.VERSIONS[1],
+    left_fullscreen.VERSIONS[1],
+    left_then_pasted.VERSIONS[1],
+    gaze_away.VERSIONS[1],
+)
+_RECORD: Final = (
+    client_clock.VERSIONS[1],
+    client_silent.VERSIONS[1],
+    events_missing.VERSIONS[1],
+)
+"""Notes about what the record does not show. They weigh nothing."""
+
+RULEBOOKS: Final[Mapping[int, Rulebook]] = {1: _CONDUCT, 2: (*_CONDUCT, *_RECORD)}
 """All rulebooks that this version supports."""
 
 RULEBOOK_VERSION: Final = max(RULEBOOKS)

@@ -58,5 +58,5 @@ LEFT_PAGE_2 = Rule(
 )
 
 SECOND: Rulebook = (LEFT_PAGE_2, COPIED)
-BOTH = {**RULEBOOKS, 2: SECOND}
-"""The shipped rulebook, and as number 2 one with a new rule and a `left_page` that never raises, without the others."""
+BOTH = {**RULEBOOKS, 9: SECOND}
+"""The shipped rulebooks, and as number 9 one with a new rule and a `left_page` that never raises."""

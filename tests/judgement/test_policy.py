@@ -100,12 +100,12 @@ def test_a_policy_survives_being_stored_as_json(policy: Policy) -> None:
 
 def test_a_policy_is_for_one_rulebook() -> None:
     assert preset("browser").rulebook == RULEBOOK_VERSION
-    assert read_policy({}, rulebooks=BOTH).rulebook == 2, "the newest, unless it says otherwise"
+    assert read_policy({}, rulebooks=BOTH).rulebook == 9, "the newest, unless it says otherwise"
     assert read_policy({}, 1, BOTH).rulebook == 1
-    second = read_policy({"rulebook": 2, "rules": {"copied": {"chars": 9}}}, rulebooks=BOTH)
+    second = read_policy({"rulebook": 9, "rules": {"copied": {"chars": 9}}}, rulebooks=BOTH)
     assert second.rules.keys() == {"left_page", "copied"}
-    assert write_policy(second)["rulebook"] == 2
-    assert read_policy(write_policy(second), 2, BOTH) == second
+    assert write_policy(second)["rulebook"] == 9
+    assert read_policy(write_policy(second), 9, BOTH) == second
 
 
 @pytest.mark.parametrize(
@@ -113,23 +113,23 @@ def test_a_policy_is_for_one_rulebook() -> None:
     {
         "rules.gaze_away: there is no such rule": {"rules": {"gaze_away": {}}},
         "rules.copied.chars: expected int <= 100": {"rules": {"copied": {"chars": 101}}},
-        "rulebook: this policy is for rulebook 1, not 2": {"rulebook": 1},
+        "rulebook: this policy is for rulebook 1, not 9": {"rulebook": 1},
         "rulebook: expected int, got str": {"rulebook": "2"},
     }.items(),
 )
 def test_settings_are_validated_for_their_rulebook(message: str, settings: dict[str, Any]) -> None:
     with pytest.raises(PolicyError) as refused:
-        read_policy(settings, 2, BOTH)
+        read_policy(settings, 9, BOTH)
     assert str(refused.value) == message
 
 
 def test_a_policy_for_an_unsupported_rulebook_is_not_read() -> None:
     with pytest.raises(UnsupportedRulebook):
-        read_policy({"rulebook": 2})
+        read_policy({"rulebook": 9})
 
 
 def test_a_note_weighs_nothing_under_any_policy() -> None:
-    policy = read_policy({"rules": {"copied": {"weight": 1.0}}}, 2, BOTH)
+    policy = read_policy({"rules": {"copied": {"weight": 1.0}}}, 9, BOTH)
     assert (policy.rules["copied"].weight, policy.weigh("copied")) == (1.0, 0.0)
 
 

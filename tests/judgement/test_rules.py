@@ -9,7 +9,7 @@ from judgement import rules
 from judgement.errors import UnsupportedRulebook
 from judgement.rule import Rule
 from judgement.rules import RULEBOOK_VERSION, RULEBOOKS, RULES, describe, read_rulebook
-from protocol.events import CLIENT_EVENTS, SERVER_EVENTS
+from protocol.events import CLIENT_EVENTS, MARKER_EVENTS, SERVER_EVENTS
 from protocol.flags import Severity
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ def test_a_rule_is_listed_with_a_version_of_its_file(rule: Rule[Any, Any]) -> No
 @by_id
 def test_a_rule_gets_only_types_that_exist(rule: Rule[Any, Any]) -> None:
     assert rule.event_types
-    assert rule.event_types <= {*CLIENT_EVENTS, *SERVER_EVENTS}
+    assert rule.event_types <= {*CLIENT_EVENTS, *SERVER_EVENTS, *MARKER_EVENTS}
 
 
 @by_id

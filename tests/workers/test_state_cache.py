@@ -121,8 +121,8 @@ def test_an_old_state_and_that_of_an_ended_attempt_are_replaced() -> None:
 def test_each_attempt_is_folded_with_its_own_rulebook() -> None:
     folder, story = Folder(BOTH), [*AWAY, *make_events(at(50, "copy"))]
     old = folder.fold(cursor_at(0), story, None)
-    new = folder.fold(cursor_at(0, rulebook=2), story, None)
+    new = folder.fold(cursor_at(0, rulebook=9), story, None)
     assert [(flag.rule, flag.rule_version) for flag in old.flags] == [("left_page", 1)]
     assert [(flag.rule, flag.rule_version) for flag in new.flags] == [("copied", 1)]
     with pytest.raises(UnsupportedRulebook):
-        Folder().fold(cursor_at(0, rulebook=2), story, None)
+        Folder().fold(cursor_at(0, rulebook=9), story, None)

@@ -87,11 +87,11 @@ def test_below_half_coverage_there_is_no_score_and_above_it_coverage_changes_non
 def test_a_stored_policy_is_read_for_the_rulebook_it_is_pinned_to() -> None:
     standing = [CountedFlag("left_page", 0.8), CountedFlag("copied", 1.0)]
     seen = Observed(0, 100, 100, ((0, 100),))
-    assert scoring.score_attempt(standing, seen, {}, 2, BOTH) == Score(run_rule(standing[:1]), 1.0), (
+    assert scoring.score_attempt(standing, seen, {}, 9, BOTH) == Score(run_rule(standing[:1]), 1.0), (
         "a note weighs nothing"
     )
     with pytest.raises(UnsupportedRulebook):
-        scoring.score_attempt(standing, seen, {}, 2)
+        scoring.score_attempt(standing, seen, {}, 9)
 
 
 def test_low_coverage_gives_no_integrity() -> None:

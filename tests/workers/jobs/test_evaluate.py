@@ -367,7 +367,7 @@ async def test_old_and_new_rulebook_are_evaluated_side_by_side(
 ) -> None:
     old, new = await room.add_attempts(2)
     async with engine.begin() as conn:
-        await conn.execute(update(ExamAttempt).where(ExamAttempt.id == new.attempt_id).values(rulebook_version=2))
+        await conn.execute(update(ExamAttempt).where(ExamAttempt.id == new.attempt_id).values(rulebook_version=9))
     for seeded in (old, new):
         await room.store(seeded, [*AWAY, ("copy", {}, 30_000)])
         await room.age(seeded)

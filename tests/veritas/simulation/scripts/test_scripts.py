@@ -11,6 +11,7 @@ from judgement import policy
 from judgement.engine import Engine
 from judgement.rules import RULES
 from protocol.events import CLIENT_EVENTS, Event, StoredEvent, to_entry
+from protocol.flags import Severity
 from veritas.simulation.scripts import CHEATING, HONEST, SCRIPTS, LoseNetwork, RecordEvent, Script, assign_scripts
 from veritas.simulation.scripts.step import Moment, play
 
@@ -73,8 +74,9 @@ def test_a_script_looks_at_the_camera_about_twice_a_second(script: Script) -> No
     assert expected * 1.6 <= len(samples) <= expected * 2.2
 
 
-def test_every_rule_has_a_script_that_raises_it() -> None:
-    assert set().union(*(script.must_raise for script in CHEATING)) == {rule.id for rule in RULES}
+def test_every_rule_above_a_note_has_a_script_that_raises_it() -> None:
+    above = {rule.id for rule in RULES if rule.severity is not Severity.NORMAL}
+    assert set().union(*(script.must_raise for script in CHEATING)) == above
 
 
 def test_only_the_flaky_network_cuts_its_socket() -> None:
