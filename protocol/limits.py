@@ -77,6 +77,9 @@ HELLO_MS = 10_000
 ALIVE_MS = 5_000
 """A client that has recorded no event for this long records an `alive` event."""
 
+SILENT_MS = 25_000
+"""A client without an event for this long is silent, connected or not: `heartbeat_missed` is recorded."""
+
 UNKNOWN_FRAMES = 10
 """This many unknown frames close a socket with 4400. The ones before get an error."""
 

@@ -23,6 +23,7 @@ from workers import metrics
 from workers.arq_worker import take_jobs
 from workers.jobs import (
     audit_chain,
+    coverage,
     instruction_expiry,
     lost_connections,
     maintenance,
@@ -63,6 +64,7 @@ class Parts:
             _periodic("sweep", sweep_s, Sweep(engine, self.evaluator).run),
             _periodic("analyses", sweep_s, self.analyst.poll),
             _periodic("views", summary_views.EVERY_S, views.keep_fresh),
+            _periodic("coverage", coverage.EVERY_S, coverage.CoverageUpdater(engine, notifier).poll),
             _periodic("absences", lost_connections.EVERY_S, lost_connections.LostConnectionDetector(engine).poll),
             _periodic("timeouts", timeouts.EVERY_S, timeouts.TimeoutEnforcer(engine, notifier).poll),
             _periodic("expiry", instruction_expiry.EVERY_S, expire),

@@ -1,4 +1,4 @@
-"""End the connections of dead hubs, and record clients that stay away: first an outage, then a missed heartbeat.
+"""End the connections of dead hubs, and record clients that stay away, or are connected and silent.
 
 It raises no flags and changes no board: the recorded events have no weight in any score. While this process could not
 reach PostgreSQL, hubs and candidates could not either; then they get time to come back first.
@@ -6,7 +6,7 @@ reach PostgreSQL, hubs and candidates could not either; then they get time to co
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
-from db.queries.connections import hub_leases, lost_connections
+from db.queries.connections import hub_leases, lost_connections, silent_clients
 from db.queries.connections.lost_connections import LossReport, LostClient, OutageEvent
 from judgement.outage import LEAST, CohortOutage, Loss, find_cohort_outages
 from workers import metrics
@@ -33,19 +33,31 @@ BATCH: Final = 200
 """The most attempts that one transaction locks: the hellos of their clients wait for it."""
 
 
-class LostConnectionDetector:
-    """Records lost connections. One for a process; any number of processes may run it."""
+STUCK_SHARE: Final = 0.5
+"""When more than this share of a hub's clients is silent, and at least `LEAST`, the fault is the hub's."""
 
-    def __init__(self, engine: AsyncEngine, clock: Callable[[], float] = time.monotonic, *, batch: int = BATCH) -> None:
+
+class LostConnectionDetector:
+    """Records lost connections and silent clients. One for a process; any number of processes may run it."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        batch: int = BATCH,
+        silent_s: float = lost_connections.SILENT_S,
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._batch = batch
+        self._silent_s = silent_s
         self._polled_s = float("-inf")
         self._patient_until_s = 0.0
         self._within_s = CATCH_UP_S
 
     async def poll(self) -> None:
-        """End connections of dead hubs, then record outages and missed heartbeats. Raises AWAY errors."""
+        """End connections of dead hubs, then record outages, missed heartbeats and silences. Raises AWAY errors."""
         now_s = self._clock()
         if now_s - self._polled_s > MISSED_S:
             self._patient_until_s = now_s + PATIENCE_S
@@ -55,6 +67,7 @@ class LostConnectionDetector:
         else:
             await self._end_dead_hubs()
             await self._record_losses()
+            await self._record_silences()
             self._within_s = lost_connections.WITHIN_S
         self._polled_s = self._clock()
 
@@ -84,6 +97,22 @@ class LostConnectionDetector:
         if outages:
             log.warning("cohort outage", attempts=outages)
 
+    async def _record_silences(self) -> None:
+        """Record connected clients that send no events, and those that send events again."""
+        async with self._engine.begin() as conn:
+            if not await lost_connections.try_lock(conn):
+                return
+            await silent_clients.record_resumptions(conn, self._batch)
+            silent = await silent_clients.list_silent_clients(conn, self._silent_s)
+            counts = Counter(client.hub for client in silent)
+            crowded = {hub for hub, count in counts.items() if count >= LEAST}
+            stuck = find_stuck_hubs(counts, await silent_clients.count_connected(conn, crowded))
+            due = [client for client in silent if client.hub not in stuck][: self._batch]
+            recorded = await silent_clients.record_silences(conn, due)
+        metrics.LOST_CONNECTIONS.labels(kind="client_silent").inc(len(recorded))
+        if stuck:
+            log.warning("most clients of a hub are silent: not recorded", hubs=len(stuck))
+
     async def _find_due(self, conn: AsyncConnection) -> list[LossReport]:
         """Find what to record now, the longest lost clients first, at most as many as one transaction may lock."""
         lost = await lost_connections.list_lost_clients(conn, self._within_s)
@@ -96,6 +125,16 @@ class LostConnectionDetector:
         ]
         cohort_outages = find_cohort_outages(losses, await lost_connections.count_online(conn, crowded))
         return list_reports(lost, cohort_outages)[: self._batch]
+
+
+def find_stuck_hubs(silent: Mapping[UUID, int], connected: Mapping[UUID, int]) -> set[UUID]:
+    """Find hubs of which most clients are silent. Then the hub does not store events; its clients are not to blame.
+
+    >>> hub = UUID(int=1)
+    >>> find_stuck_hubs({hub: 5}, {hub: 9}) == {hub}, find_stuck_hubs({hub: 5}, {hub: 10})
+    (True, set())
+    """
+    return {hub for hub, count in connected.items() if silent[hub] > count * STUCK_SHARE}
 
 
 def list_reports(lost: Sequence[LostClient], cohort_outages: Sequence[CohortOutage]) -> list[LossReport]:

@@ -14,11 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models.attempts import RUNNING_SQL
 from db.queries.events.system_events import ServerEvent, append_to_each
+from protocol.limits import SILENT_MS
 
 GRACE_S: Final = 20
 """How long a client may be gone before that counts as a loss. Ordinary interruptions end within seconds."""
 
-SILENT_S: Final = 25
+SILENT_S: Final = SILENT_MS // 1000
 """How long a client must be gone before its silence is recorded. A cohort outage is detected before that."""
 
 NEAR_S: Final = 10

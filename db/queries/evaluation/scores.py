@@ -11,20 +11,30 @@ from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, bindparam, cast, false, func, select, update
+import msgspec
+from sqlalchemy import BigInteger, Row, bindparam, cast, false, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.errors import NotFound
 from db.models import AnalysisCursor, Connection, ExamAttempt, ExamPolicy
+from db.models.attempts import RUNNING_SQL
 from db.queries.evaluation import flags
-from db.queries.evaluation.cursors import is_among
+from db.queries.evaluation.cursors import is_among, is_supported
 from protocol.analysis import Observed, Score
 from protocol.console import ScoreRow
 from protocol.flags import CountedFlag
 
 ComputeScore = Callable[[Sequence[CountedFlag], Observed, dict[str, Any], int], Score]
 """Computes a score from the flags that count, the observed times, the policy's settings and the rulebook's version."""
+
+
+class SilentAttempt(msgspec.Struct, frozen=True):
+    """A running attempt without recent events, and its stored coverage."""
+
+    attempt_id: UUID
+    exam_id: UUID
+    coverage: float | None
 
 
 async def rescore(conn: AsyncConnection, attempt_id: UUID, compute_score: ComputeScore) -> ScoreRow | None:
@@ -95,6 +105,28 @@ async def read_observations(conn: AsyncConnection, attempt_ids: Collection[UUID]
     return await _observe(conn, found.all())
 
 
+async def list_silent_attempts(
+    conn: AsyncConnection, silent_s: float, after: UUID | None, limit: int, *, supported: Collection[int]
+) -> list[SilentAttempt]:
+    """List running attempts without an event for so long whose coverage can still fall, in the order of their ids."""
+    waited = func.make_interval(0, 0, 0, 0, 0, 0, silent_s)
+    found = await conn.execute(
+        select(ExamAttempt.id, ExamAttempt.exam_id, ExamAttempt.coverage)
+        .join(AnalysisCursor, AnalysisCursor.attempt_id == ExamAttempt.id)
+        .where(
+            text(f"exam_attempts.status IN ({RUNNING_SQL})"),
+            AnalysisCursor.observed.is_not(None),
+            func.coalesce(AnalysisCursor.last_event_at, ExamAttempt.started_at) < func.now() - waited,
+            func.coalesce(ExamAttempt.coverage, 1) > 0,
+            is_supported(supported),
+            *(() if after is None else (ExamAttempt.id > after,)),
+        )
+        .order_by(ExamAttempt.id)
+        .limit(limit)
+    )
+    return [SilentAttempt(*row) for row in found]
+
+
 async def read_score(conn: AsyncConnection, attempt_id: UUID) -> Score:
     """Read the stored score of an attempt. Raises NotFound."""
     found = await conn.execute(
@@ -111,7 +143,12 @@ def to_score_row(attempt_id: UUID, integrity: float | None, coverage: float | No
 
     Half is a whole tenth: a coverage shown as 0.5 or more is enough for an integrity score.
     """
-    return ScoreRow(attempt_id, integrity, None if coverage is None else math.floor(coverage * 10) / 10)
+    return ScoreRow(attempt_id, integrity, to_tenths(coverage))
+
+
+def to_tenths(coverage: float | None) -> float | None:
+    """Round a coverage down to tenths."""
+    return None if coverage is None else math.floor(coverage * 10) / 10
 
 
 async def _observe(conn: AsyncConnection, attempts: Sequence[Row[Any]]) -> dict[UUID, Observed]:

@@ -51,7 +51,11 @@ async def move_into_past(engine: AsyncEngine, seconds: float) -> None:
             update(Connection).values(opened_at=Connection.opened_at - by, closed_at=Connection.closed_at - by)
         )
         await conn.execute(update(MonitoringEvent).values(server_timestamp=MonitoringEvent.server_timestamp - by))
-        await conn.execute(update(AnalysisCursor).values(checkpointed_at=AnalysisCursor.checkpointed_at - by))
+        await conn.execute(
+            update(AnalysisCursor).values(
+                checkpointed_at=AnalysisCursor.checkpointed_at - by, last_event_at=AnalysisCursor.last_event_at - by
+            )
+        )
         for cursor in (await conn.execute(select(AnalysisCursor.attempt_id, AnalysisCursor.observed))).all():
             if cursor.observed is not None:
                 earlier = _earlier(msgspec.convert(cursor.observed, Observation), round(1000 * seconds))

@@ -16,6 +16,7 @@ from db.queries.connections.lost_connections import LostClient
 from judgement.outage import CohortOutage
 from judgement.rules import RULEBOOKS
 from protocol.events import MARKER_EVENTS, SERVER_EVENTS
+from protocol.flags import Severity
 from tests.candidates import (
     Candidate,
     connect,
@@ -206,9 +207,12 @@ async def test_outages_silence_and_return_raise_no_flag(
         assert (await conn.execute(select(func.count()).select_from(Flag))).scalar_one() == 0
 
 
-def test_no_rule_gets_server_events_of_connections_or_markers() -> None:
-    read_types = {kind for rules in RULEBOOKS.values() for rule in rules for kind in rule.event_types}
+def test_only_notes_read_what_servers_record() -> None:
+    rules = [rule for rulebook in RULEBOOKS.values() for rule in rulebook]
+    read_types = {kind for rule in rules if rule.severity is not Severity.NORMAL for kind in rule.event_types}
     assert read_types.isdisjoint({*SERVER_EVENTS, *MARKER_EVENTS} - {"attempt_started"})
+    lost = {"connection_opened", "connection_lost", "cohort_outage"}
+    assert lost.isdisjoint({kind for rule in rules for kind in rule.event_types})
 
 
 async def test_after_an_outage_of_postgresql_clients_may_return_first(engine: AsyncEngine) -> None:

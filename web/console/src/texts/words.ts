@@ -23,6 +23,11 @@ export const PRESENCES = {
   unknown: "Not known yet",
 } as const;
 
+/** A student is connected, and no event has arrived for so long. */
+export function nothingNewFor(span: string): string {
+  return `nothing new for ${span}`;
+}
+
 export const SEVERITIES: Names = { normal: "Note", warning: "Warning", critical: "Critical" };
 
 export const DECISIONS: Names = {

@@ -72,6 +72,7 @@ export const LIMITS = {
   "SILENT_HEARTBEATS": 3,
   "HELLO_MS": 10000,
   "ALIVE_MS": 5000,
+  "SILENT_MS": 25000,
   "UNKNOWN_FRAMES": 10
 } as const;
 

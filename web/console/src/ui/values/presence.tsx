@@ -1,11 +1,12 @@
-/** Whether a student is connected, by icon and word; if offline, for how long. */
+/** Whether a student is connected, by icon and word; for how long offline, or without a new event. */
 
 import type { JSX } from "preact";
 import { Icon, type IconName } from "@veritas/shared/ui/index.ts";
 import { formatSpan } from "@veritas/shared/time.ts";
 import type { PresenceState } from "../../room/rows/rows.ts";
 import { now } from "../../state.ts";
-import { PRESENCES } from "../../texts/words.ts";
+import { LIMITS } from "@veritas/shared/wire/codes.ts";
+import { PRESENCES, nothingNewFor } from "../../texts/words.ts";
 
 const ICONS: Readonly<Record<PresenceState, IconName>> = {
   connected: "online",
@@ -22,6 +23,7 @@ export function Presence({ state, seenAt }: { state: PresenceState; seenAt: numb
       <span>
         {PRESENCES[state]}
         {state === "offline" && seenAt !== null && <Since at={seenAt} />}
+        {state === "connected" && seenAt !== null && <Silence since={seenAt} />}
       </span>
     </span>
   );
@@ -30,4 +32,11 @@ export function Presence({ state, seenAt }: { state: PresenceState; seenAt: numb
 /** A separate component, so that only the time is drawn again every second. */
 function Since({ at }: { at: number }): JSX.Element {
   return <span class="v-soft v-number"> · {formatSpan(Math.max(0, now.value - at))}</span>;
+}
+
+/** Only a client that sends nothing although it is connected gets these words. */
+function Silence({ since }: { since: number }): JSX.Element | null {
+  const silentMs = now.value - since;
+  if (silentMs < LIMITS.SILENT_MS) return null;
+  return <span class="v-soft v-number"> · {nothingNewFor(formatSpan(silentMs))}</span>;
 }
