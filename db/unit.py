@@ -42,6 +42,7 @@ class _AuditRow(msgspec.Struct, frozen=True, kw_only=True):
     resource_id: object
     details: dict[str, str] | None
     ip: str | None
+    address: str | None
     user_agent: str | None
 
 
@@ -73,9 +74,13 @@ class Unit:
         resource_id: object,
         details: dict[str, str] | None = None,
         ip: str | None = None,
+        address: str | None = None,
         user_agent: str | None = None,
     ) -> None:
-        """Record one action in the audit log. `actor_id` is None when a server acted."""
+        """Record one action in the audit log. `actor_id` is None when a server acted.
+
+        `details` contain ids and numbers, never a value that a person typed. `ip` is a keyed hash of the `address`.
+        """
         self._audit.append(
             _AuditRow(
                 actor_id=actor_id,
@@ -84,6 +89,7 @@ class Unit:
                 resource_id=resource_id,
                 details=details,
                 ip=ip,
+                address=address,
                 user_agent=user_agent,
             )
         )

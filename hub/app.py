@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components
@@ -22,6 +23,7 @@ from hub.auth.failures import Failures
 from hub.auth.guards import SECURITY_SCHEMES
 from hub.auth.limits import FailureLimits
 from hub.auth.passwords import Passwords
+from hub.auth.pseudonyms import KEY_STATE
 from hub.board.feeds import Feeds
 from hub.board.listener import Listener
 from hub.commands.commands import Commands
@@ -153,6 +155,7 @@ def create_hub(
             consoles=hub.consoles,
             site=site,
         ),
+        state=State({KEY_STATE: settings.jwt_secret}),
         middleware=[hub.gate.guard],
         request_max_body_size=BODY_BYTES,
         exception_handlers=exception_handlers,

@@ -21,6 +21,7 @@ from db.errors import AWAY, Forbidden
 from db.queries.accounts import credentials, service_keys
 from db.queries.accounts.service_keys import Program
 from hub.auth import tokens
+from hub.auth.pseudonyms import pseudonym_of
 from hub.auth.tickets import hash_secret
 from hub.errors import Expired, Invalid, SetupRequired, Unauthenticated, meaning_of
 from hub.settings import HubSettings
@@ -54,7 +55,7 @@ class Principal(msgspec.Struct, frozen=True):
     """An authenticated user; the sign-in is valid until `auth_until` (ms since the epoch).
 
     After a sign-in by exam code, `exam_id` is the only exam for which it is valid; after a sign-in by password it is
-    None. `address` and `agent` are the network address and the user agent, for the audit log.
+    None. `address`, its keyed hash `place` and the user agent `agent` are for the audit log.
     """
 
     user_id: UUID
@@ -65,6 +66,7 @@ class Principal(msgspec.Struct, frozen=True):
     exam_id: UUID | None = None
     address: str | None = None
     agent: str | None = None
+    place: str | None = None
 
     def may_take(self, exam_id: UUID) -> bool:
         """Return whether this sign-in is valid for an attempt at this exam; the queries check the roster."""
@@ -72,12 +74,19 @@ class Principal(msgspec.Struct, frozen=True):
 
     def connected_by(self, connection: ASGIConnection[Any, Any, Any, Any]) -> "Principal":
         """Return this principal with the address and the user agent of a connection."""
-        return msgspec.structs.replace(self, address=address_of(connection), agent=agent_of(connection))
+        return msgspec.structs.replace(
+            self, address=address_of(connection), agent=agent_of(connection), place=place_of(connection)
+        )
 
 
 def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     """Return the address of a client; behind a trusted proxy, the one that uvicorn reads from its headers."""
     return connection.client.host if connection.client else "unix"
+
+
+def place_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    """Return the keyed hash of a client's address; None in an app without a key."""
+    return pseudonym_of(connection, "audit", address_of(connection))
 
 
 def agent_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:

@@ -160,7 +160,8 @@ async def _message(unit: Unit, principal: Principal, command: Command) -> Result
             resource="exam",
             resource_id=command.exam_id,
             details={"command": str(command.id), "attempts": str(len(rows))},
-            ip=principal.address,
+            ip=principal.place,
+            address=principal.address,
             user_agent=principal.agent,
         )
     reached = [row.attempt_id for row in rows]
@@ -200,8 +201,9 @@ async def _end(unit: Unit, principal: Principal, command: Command) -> Result:
                 action="end",
                 resource="attempt",
                 resource_id=attempt_id,
-                details={"command": str(command.id), "reason": reason},
-                ip=principal.address,
+                details={"command": str(command.id)},
+                ip=principal.place,
+                address=principal.address,
                 user_agent=principal.agent,
             )
     ended = [attempt_id for attempt_id in named if outcomes[attempt_id].ok]

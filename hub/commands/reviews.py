@@ -71,13 +71,9 @@ async def review(unit: Unit, principal: Principal, decision: Decision) -> Outcom
         action="review",
         resource="flag",
         resource_id=decision.flag_id,
-        details={
-            "command": str(decision.command_id),
-            "from": decision.seen,
-            "to": decision.decision,
-            "reason": decision.reason,
-        },
-        ip=principal.address,
+        details={"command": str(decision.command_id), "from": decision.seen, "to": decision.decision},
+        ip=principal.place,
+        address=principal.address,
         user_agent=principal.agent,
     )
     score = await scores.rescore(unit.conn, flag.attempt_id, score_attempt)

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.queries.console.board import list_watchable
+from db.unit import change
 from hub import metrics, sockets
 from hub.auth.guards import Principal
 from hub.board.board import Board, encode_delta
@@ -79,6 +80,8 @@ class ConsoleConnection:
         self._renewals: asyncio.Queue[Auth] = asyncio.Queue(self._limits.requests)
         self._end: asyncio.Future[CloseCode] = asyncio.get_running_loop().create_future()
         self._unknown = 0
+        self._recorded: set[UUID] = set()
+        """Exams whose watching is in the audit log."""
 
     @property
     def waiting_bytes(self) -> int:
@@ -305,8 +308,23 @@ class ConsoleConnection:
             await self._context.feeds.resume(watch.exam_id, self, watch.since)
 
     async def _may_watch(self, exam_id: UUID) -> bool:
+        """Return whether the user may watch this exam. The first time is recorded: a board shows personal data."""
         async with self._context.engine.connect() as conn:
-            return bool(await list_watchable(conn, [exam_id], self._principal.user_id))
+            if not await list_watchable(conn, [exam_id], self._principal.user_id):
+                return False
+        if exam_id not in self._recorded:
+            async with change(self._context.engine, None) as unit:
+                unit.audit(
+                    actor_id=self._principal.user_id,
+                    action="watch_board",
+                    resource="exam",
+                    resource_id=exam_id,
+                    ip=self._principal.place,
+                    address=self._principal.address,
+                    user_agent=self._principal.agent,
+                )
+            self._recorded.add(exam_id)
+        return True
 
     async def _send(self) -> None:
         sent_bytes = 0

@@ -61,6 +61,7 @@ class AccountEdit(Tidied, frozen=True, kw_only=True, forbid_unknown_fields=True)
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden),
 )
 async def list_accounts(
+    request: AnyRequest,
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
     role: FromQuery[Role | None] = None,
@@ -69,10 +70,10 @@ async def list_accounts(
     limit: Limit = PAGE,
 ) -> Page[AccountView]:
     """List accounts by username; `q` is part of a username, a name or an e-mail address."""
-    del principal
     start = read_cursor(after, str)
-    async with engine.connect() as conn:
-        found = await admin.list_accounts(conn, role=role, like=q or None, after=start, limit=limit + 1)
+    async with change(engine, None) as unit:
+        record_action(unit, request, principal.user_id, "list_accounts", "user", role or "all")
+        found = await admin.list_accounts(unit.conn, role=role, like=q or None, after=start, limit=limit + 1)
     return make_page(found, limit, key=lambda account: account.username)
 
 
@@ -141,7 +142,9 @@ async def change_account(
         await admin.change_account(unit.conn, account, values)
         if isinstance(data.can_create_exams, bool):
             await admin.set_create_exams(unit.conn, user_id, may=data.can_create_exams)
-        record_action(unit, request, principal.user_id, "change_account", "user", user_id, **_details_of(changes))
+        record_action(
+            unit, request, principal.user_id, "change_account", "user", user_id, changed=" ".join(sorted(changes))
+        )
         return await admin.read_account(unit.conn, user_id)
 
 
@@ -176,7 +179,7 @@ async def read_audit_log(
             after=start,
             limit=limit + 1,
         )
-        record_action(unit, request, principal.user_id, "read_audit_log", "audit", "log", **filters)
+        record_action(unit, request, principal.user_id, "read_audit_log", "audit", "log", by=" ".join(sorted(filters)))
     return make_page(found, limit, key=lambda entry: entry.entry_id)
 
 
@@ -201,11 +204,6 @@ def _columns(changes: dict[str, Any]) -> dict[str, Any]:
     if "email" in changes:
         values["email"] = changes["email"]
     return values
-
-
-def _details_of(changes: dict[str, Any]) -> dict[str, object]:
-    """Return the changes for the audit log, without the password."""
-    return {name: "changed" if name == "password" else value for name, value in changes.items()}
 
 
 def _actor(actor: str | None) -> UUID | str | None:

@@ -70,7 +70,6 @@ async def give_key(
             "give_key",
             "service_key",
             created.key_id,
-            name=created.name,
             scopes=" ".join(created.scopes),
         )
     return GivenKey(key_id=created.key_id, name=created.name, scopes=created.scopes, key=key)

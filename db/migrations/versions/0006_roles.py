@@ -65,6 +65,13 @@ _MOVE_PERSONAL_VALUES = (
         (SELECT string_agg(name, ' ' ORDER BY name) FROM jsonb_object_keys(details) AS name), ''))
     WHERE action = 'change_account'
     """,
+    """
+    UPDATE audit_logs SET details = jsonb_build_object('by', coalesce(
+        (SELECT string_agg(name, ' ' ORDER BY name) FROM jsonb_object_keys(details) AS name), ''))
+    WHERE action = 'read_audit_log'
+    """,
+    "UPDATE audit_logs SET details = details - 'reason' WHERE action IN ('end', 'review') AND details ? 'reason'",
+    "UPDATE audit_logs SET details = details - 'name' WHERE action = 'give_key' AND details ? 'name'",
     "ALTER TABLE audit_logs ENABLE TRIGGER audit_logs_append_only",
 )
 

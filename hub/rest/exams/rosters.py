@@ -101,6 +101,7 @@ class RosterOperation(Operation):
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def list_roster(
+    request: AnyRequest,
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
@@ -109,8 +110,9 @@ async def list_roster(
 ) -> Page[RosterEntry]:
     """List the exam's students by username, including those who were removed."""
     start = read_cursor(after, str)
-    async with engine.connect() as conn:
-        found = await rosters.list_entries(conn, exam_id, principal.user_id, after=start, limit=limit + 1)
+    async with change(engine, None) as unit:
+        record_action(unit, request, principal.user_id, "read_roster", "exam", exam_id)
+        found = await rosters.list_entries(unit.conn, exam_id, principal.user_id, after=start, limit=limit + 1)
     return make_page(found, limit, key=lambda entry: entry.username)
 
 

@@ -1,6 +1,7 @@
 """Record in the audit log what a request did: which user or program, from which address, with which client.
 
-Reading sensitive data is recorded too. A row must never contain a secret or an answer.
+Reading sensitive data is recorded too. Details are ids, numbers and names of fields: a row must never contain a secret,
+an answer, or a value that a person typed, because it is kept for ever.
 """
 
 from typing import Any
@@ -9,7 +10,7 @@ from uuid import UUID
 from litestar import Request
 
 from db.unit import Unit
-from hub.auth.guards import address_of, agent_of
+from hub.auth.guards import address_of, agent_of, place_of
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -31,6 +32,7 @@ def record_action(
         resource=resource,
         resource_id=resource_id,
         details={name: str(value) for name, value in details.items()},
-        ip=address_of(request),
+        ip=place_of(request),
+        address=address_of(request),
         user_agent=agent_of(request),
     )

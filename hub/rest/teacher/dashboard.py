@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.errors import Forbidden
 from db.queries.review import dashboard, flags
 from db.queries.review.dashboard import ExamLine
+from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Unauthenticated, problems
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.teacher.flag_views import FlagSummary, show_flag
 
 RECENT = 10
@@ -40,10 +42,12 @@ class TeacherDashboard(msgspec.Struct, frozen=True):
     responses=problems(Unauthenticated, Expired, Forbidden),
 )
 async def read_dashboard(
-    engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
+    request: AnyRequest, engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]
 ) -> TeacherDashboard:
     """Read your exams in figures, newest first. Administrators see all exams."""
-    async with engine.connect() as conn:
+    async with change(engine, None) as unit:
+        conn = unit.conn
+        record_action(unit, request, principal.user_id, "read_dashboard", "user", principal.user_id)
         exams = await dashboard.list_exams(conn, principal.user_id)
         total = await dashboard.count_exams(conn, principal.user_id)
         recent = await flags.list_undecided_flags(conn, principal.user_id, RECENT)

@@ -12,8 +12,10 @@ from db.errors import Forbidden, NotFound
 from db.queries.review import attempts, exam_analytics
 from db.queries.review.attempts import AttemptSummary
 from db.queries.review.exam_analytics import Bin, ExamHeading, Figures, ItemFigures, Risks, RuleFigures
+from db.unit import change
 from hub.auth.guards import BEARER, Principal
 from hub.errors import Expired, Invalid, Unauthenticated, problems
+from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.paging import PAGE, After, Limit, make_page, read_cursor
 from judgement.rules import describe
 from judgement.score.precision import compute_precision
@@ -58,6 +60,7 @@ class Analytics(msgspec.Struct, frozen=True, kw_only=True):
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def read_analytics(
+    request: AnyRequest,
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
@@ -66,7 +69,9 @@ async def read_analytics(
 ) -> Analytics:
     """Read averages, distributions, items and rules of the attempts that have ended, and a page of all attempts."""
     after_number = read_cursor(after, int)
-    async with engine.connect() as conn:
+    async with change(engine, None) as unit:
+        conn = unit.conn
+        record_action(unit, request, principal.user_id, "read_analytics", "exam", exam_id)
         head = await exam_analytics.read_heading(conn, exam_id, principal.user_id)
         figures, risks = await exam_analytics.read_figures(conn, exam_id)
         found = await attempts.list_page(conn, exam_id, after=after_number, limit=limit + 1)

@@ -58,6 +58,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def list_flags(
+    request: AnyRequest,
     exam_id: FromPath[UUID],
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
@@ -72,9 +73,10 @@ async def list_flags(
 ) -> Page[FlagSummary]:
     """List the flags of an exam, newest first."""
     last = read_cursor(after, UUID)
-    async with engine.connect() as conn:
+    async with change(engine, None) as unit:
+        record_action(unit, request, principal.user_id, "list_flags", "exam", exam_id)
         found = await flags.list_exam_flags(
-            conn,
+            unit.conn,
             exam_id,
             user_id=principal.user_id,
             wanted=FlagFilter(status, severity, rule),

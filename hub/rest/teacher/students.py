@@ -75,6 +75,7 @@ async def read_student(
     responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
 )
 async def list_flagged_students(
+    request: AnyRequest,
     engine: NamedDependency[AsyncEngine],
     principal: NamedDependency[Principal],
     exam_id: Annotated[UUID | None, QueryParameter(description="Only students of this exam")] = None,
@@ -83,8 +84,9 @@ async def list_flagged_students(
 ) -> Page[FlaggedStudent]:
     """List students with a flagged or high-risk attempt in exams you can analyze, or with a flag over all attempts."""
     last = read_cursor(after, UUID)
-    async with engine.connect() as conn:
+    async with change(engine, None) as unit:
+        record_action(unit, request, principal.user_id, "list_flagged_students", "exam", exam_id or "all")
         found = await students.list_flagged(
-            conn, principal.user_id, role=principal.role, exam_id=exam_id, after=last, limit=limit + 1
+            unit.conn, principal.user_id, role=principal.role, exam_id=exam_id, after=last, limit=limit + 1
         )
     return make_page(found, limit, lambda student: student.student_id)

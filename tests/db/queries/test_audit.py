@@ -40,13 +40,34 @@ async def test_entries_are_listed_from_the_newest_with_their_actor_page_by_page(
     teacher = await make_user(conn, role=Role.TEACHER, name="Grace Hopper")
     for number in range(3):
         await note(conn, number)
-    await audit.append(conn, actor_id=teacher, action="act_3", resource="flag", resource_id="x", ip="::1")
+    await audit.append(
+        conn,
+        actor_id=teacher,
+        action="act_3",
+        resource="flag",
+        resource_id="x",
+        ip="0a1b",
+        address="::1",
+        user_agent="x",
+    )
     entries = await audit.list_entries(conn)
     assert [entry.action for entry in entries] == ["act_3", "act_2", "act_1", "act_0"]
-    assert (entries[0].actor_name, entries[0].ip) == ("Grace Hopper", "::1")
+    assert (entries[0].actor_name, entries[0].place) == ("Grace Hopper", "0a1b")
+    assert (entries[0].ip, entries[0].user_agent) == ("::1", "x")
     assert (entries[1].actor, entries[1].details) == (None, {"a": "b"})
     assert await audit.list_entries(conn, after=entries[1].entry_id, limit=1) == [entries[2]]
     assert await audit.list_entries(conn, actor=teacher) == entries[:1]
     assert await audit.list_entries(conn, actor=f"U-{teacher}") == entries[:1]
     assert await audit.list_entries(conn, resource="exam", resource_id="1") == [entries[2]]
     assert await audit.list_entries(conn, action="act_0") == [entries[3]]
+
+
+async def test_the_address_can_be_deleted_and_the_row_stays(conn: AsyncConnection) -> None:
+    await audit.append(
+        conn, actor_id=None, action="act", resource="exam", resource_id=1, ip="0a1b", address="::1", user_agent="x"
+    )
+    before = (await conn.execute(select(AuditLog))).one()
+    await conn.execute(text("DELETE FROM audit_sources"))
+    (entry,) = await audit.list_entries(conn)
+    assert (entry.place, entry.ip, entry.user_agent) == ("0a1b", None, None)
+    assert (await conn.execute(select(AuditLog))).one() == before

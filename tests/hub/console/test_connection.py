@@ -131,6 +131,16 @@ async def test_a_board_that_is_watched_again_starts_from_the_beginning(hub: Cons
         assert await client.board() == first
 
 
+async def test_watching_a_board_is_recorded_once_a_connection(hub: ConsoleHub, room: ExamRoom) -> None:
+    async with hub.sign_in(room.teacher) as client:
+        for _ in range(2):
+            await client.send(Watch(room.exam))
+            await client.board()
+    async with hub.engine.begin() as conn:
+        found = await conn.execute(text("SELECT action, actor_id, resource_id FROM audit_logs"))
+        assert found.all() == [("watch_board", room.teacher.user_id, str(room.exam))]
+
+
 async def test_a_large_board_arrives_in_parts_followed_by_its_changes(hub: ConsoleHub, room: ExamRoom) -> None:
     await room.add_attempt()
     async with hub.engine.begin() as conn:

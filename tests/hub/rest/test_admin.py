@@ -104,9 +104,9 @@ async def test_only_the_given_fields_of_an_account_change(admin: Caller, users: 
             select(AuditLog.details).where(AuditLog.action == "change_account").order_by(AuditLog.id)
         )
     assert list(found.scalars())[1:] == [
-        {"name": "Grace H", "email": "g@x.example", "can_create_exams": "False"},
-        {"email": "None"},
-        {"password": "changed"},
+        {"changed": "can_create_exams email name"},
+        {"changed": "email"},
+        {"changed": "password"},
     ]
 
 
@@ -149,7 +149,7 @@ async def test_the_log_is_filtered_and_paged_and_reading_it_is_audited(
     assert [entry["resource_id"] for entry in page["items"]] == exams[:0:-1]
     entry = page["items"][0]
     assert (entry["actor_id"], entry["actor"], entry["actor_name"]) == (me(grace), "grace", "Grace")
-    assert (entry["resource"], entry["ip"]) == ("exam", "127.0.0.1")
+    assert (entry["resource"], entry["ip"], len(entry["place"])) == ("exam", "127.0.0.1", 20)
     assert entry["at"] > 1_700_000_000_000
     rest = (await admin.get("/admin/audit", actor=me(grace), action="create_exam", after=page["next"])).json()
     assert [entry["resource_id"] for entry in rest["items"]] == exams[:1]
@@ -157,6 +157,6 @@ async def test_the_log_is_filtered_and_paged_and_reading_it_is_audited(
     assert [entry["action"] for entry in found["items"]] == ["create_exam"]
     assert (await admin.get("/admin/audit", actor="unknown")).json()["items"] == []
     newest = (await admin.get("/admin/audit", limit=1)).json()["items"][0]
-    assert (newest["action"], newest["details"]) == ("read_audit_log", {"actor": "unknown"})
+    assert (newest["action"], newest["details"]) == ("read_audit_log", {"by": "actor"})
     async with engine.connect() as conn:
         assert (await conn.execute(select(User.username).where(User.id == UUID(newest["actor_id"])))).scalar() == "root"

@@ -32,7 +32,7 @@ async def test_a_key_is_shown_once_and_stored_as_a_hash(admin: Caller, engine: A
         stored = (await conn.execute(select(ServiceKey.hash))).scalar_one()
         details = (await conn.execute(select(AuditLog.details).where(AuditLog.action == "give_key"))).scalar_one()
     assert stored == hash_secret(given["key"])
-    assert details == {"name": NEW["name"], "scopes": "analysis"}
+    assert details == {"scopes": "analysis"}
 
 
 async def test_keys_with_one_name_belong_to_one_program(admin: Caller, engine: AsyncEngine) -> None:

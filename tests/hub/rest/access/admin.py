@@ -33,7 +33,7 @@ async def citing_other_exam(setup: AccessSetup, caller: str) -> Call:
 NEW_KEY = {"name": "other", "scopes": ["analysis"]}
 
 ROWS = [
-    Row("GET /admin/users", for_roles(ADMIN)),
+    Row("GET /admin/users", for_roles(ADMIN), audited=True),
     Row("POST /admin/users", for_roles(ADMIN, ok=201), creating),
     Row("PATCH /admin/users/{user_id:uuid}", for_roles(ADMIN), changing),
     Row("GET /admin/audit", for_roles(ADMIN), audited=True),

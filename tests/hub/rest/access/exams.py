@@ -54,7 +54,7 @@ ROWS = [
     Row("PUT /exams/{exam_id:uuid}/items", permitted(EDIT), filled({"items": []})),
     Row("GET /exams/{exam_id:uuid}/policy", permitted(VIEW, EDIT, REVIEW)),
     Row("PUT /exams/{exam_id:uuid}/policy", permitted(EDIT), filled({"policy": {}})),
-    Row("GET /exams/{exam_id:uuid}/roster", permitted(VIEW, EDIT)),
+    Row("GET /exams/{exam_id:uuid}/roster", permitted(VIEW, EDIT), audited=True),
     Row(
         "POST /exams/{exam_id:uuid}/roster",
         permitted(EDIT),

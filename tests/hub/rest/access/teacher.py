@@ -27,11 +27,11 @@ async def waiving(setup: AccessSetup, caller: str) -> Call:
 
 
 ROWS = [
-    Row("GET /teacher/dashboard", for_roles(*TEACHERS, ADMIN)),
-    Row("GET /teacher/flagged-students", for_roles(*TEACHERS, ADMIN)),
-    Row("GET /teacher/exams/{exam_id:uuid}/analytics", permitted(ANALYTICS)),
-    Row("GET /teacher/exams/{exam_id:uuid}/attempts", permitted(VIEW)),
-    Row("GET /teacher/exams/{exam_id:uuid}/flags", permitted(VIEW, REVIEW)),
+    Row("GET /teacher/dashboard", for_roles(*TEACHERS, ADMIN), audited=True),
+    Row("GET /teacher/flagged-students", for_roles(*TEACHERS, ADMIN), audited=True),
+    Row("GET /teacher/exams/{exam_id:uuid}/analytics", permitted(ANALYTICS), audited=True),
+    Row("GET /teacher/exams/{exam_id:uuid}/attempts", permitted(VIEW), audited=True),
+    Row("GET /teacher/exams/{exam_id:uuid}/flags", permitted(VIEW, REVIEW), audited=True),
     Row("GET /teacher/exams/{exam_id:uuid}/flags.csv", permitted(ANALYTICS), audited=True),
     Row("GET /teacher/attempts/{attempt_id:uuid}/monitoring", permitted(VIEW), audited=True),
     Row("GET /teacher/attempts/{attempt_id:uuid}/events.csv", permitted(ANALYTICS), audited=True),

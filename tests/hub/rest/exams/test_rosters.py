@@ -223,9 +223,9 @@ async def test_the_edit_permission_allows_roster_changes_which_are_audited(
     assert (await other.delete(f"{path}/{row['student_id']}")).status_code == 204
     async with engine.connect() as conn:
         noted = await conn.execute(
-            select(AuditLog.action, AuditLog.details, AuditLog.ip).where(AuditLog.action.like("%_roster"))
+            select(AuditLog.action, AuditLog.details).where(AuditLog.action.in_(["extend_roster", "leave_roster"]))
         )
     assert [tuple(one) for one in noted] == [
-        ("extend_roster", {"students": "1", "new": "1"}, "127.0.0.1"),
-        ("leave_roster", {"student": row["student_id"]}, "127.0.0.1"),
+        ("extend_roster", {"students": "1", "new": "1"}),
+        ("leave_roster", {"student": row["student_id"]}),
     ]

@@ -105,7 +105,7 @@ export interface AttemptSummary {
   open_flags: number;
 }
 
-/** One action; `at` in ms since the epoch. Without an actor, a server did it. */
+/** One action; `at` in ms since the epoch. Without an actor, a server did it. `place` is the keyed hash of the address: equal for equal addresses. `ip` and `user_agent` are deleted after some time and are then null. */
 export interface AuditEntry {
   entry_id: string;
   at: number;
@@ -118,6 +118,7 @@ export interface AuditEntry {
   details: Record<string, string>;
   ip: string | null;
   user_agent: string | null;
+  place: string | null;
 }
 
 /** How many attempts have a value from `low` up to `high`, exclusive. The last bin includes its upper end. */
