@@ -260,8 +260,9 @@ async def _waive(unit: Unit, principal: Principal, command: Command) -> Result:
                 action="waive",
                 resource="attempt",
                 resource_id=attempt_id,
-                details={"command": str(command.id), "reason": reason},
-                ip=principal.address,
+                details={"command": str(command.id)},
+                ip=principal.place,
+                address=principal.address,
                 user_agent=principal.agent,
             )
     return Result(command.id, [outcomes[attempt_id] for attempt_id in named])
