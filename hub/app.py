@@ -51,7 +51,7 @@ from hub.presence.poll import PresencePoll
 from hub.presence.presence import HubPresence
 from hub.rest import admin, auth, health, monitor, service_keys, service_reports, student, teacher
 from hub.rest.exams import exams, items, permissions, policies, rosters
-from hub.rest.http.bodies import BODY_BYTES
+from hub.rest.http.bodies import BODY_BYTES, BoundedRequest
 from hub.rest.http.openapi import DescribedStructs
 from hub.rest.teacher import grades
 from hub.settings import HubSettings
@@ -157,6 +157,7 @@ def create_hub(
         ),
         state=State({KEY_STATE: settings.jwt_secret}),
         middleware=[hub.gate.guard],
+        request_class=BoundedRequest,
         request_max_body_size=BODY_BYTES,
         exception_handlers=exception_handlers,
         cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,

@@ -26,6 +26,8 @@ from protocol.errors import ProtocolError, TooLarge
 PROBLEM_TYPE: Final = "application/problem+json"
 BUSY_RETRY_S: Final = 5
 FULL_RETRY_S: Final = 1
+FAULTS_MAX: Final = 5_000
+"""The most faults in one answer; a file of a megabyte could have a million."""
 _LEFT: Final = "client disconnected prematurely"
 """Litestar's words when a connection ends inside a body."""
 
@@ -64,7 +66,7 @@ class Invalid(BadRequest):
 
     def __init__(self, path: str, message: str, *more: Fault) -> None:
         super().__init__(f"{path}: {message}" + (f" (and {len(more)} more)" if more else ""))
-        self.faults = [Fault(path, message), *more]
+        self.faults = [Fault(path, message), *more[: FAULTS_MAX - 1]]
 
 
 class Unauthenticated(RequestError):

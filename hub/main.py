@@ -7,6 +7,7 @@ or a second signal has come.
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Iterator
 from functools import partial
 from typing import Final, cast
@@ -18,6 +19,7 @@ from litestar import Litestar
 from hub import metrics
 from hub.app import create_hub
 from hub.drain import HubDrain
+from hub.garbage import tune_garbage_collection
 from hub.server.http import PromptHttp
 from hub.server.unfinished import UNFINISHED_BYTES, UnfinishedBytes
 from hub.server.websocket import ClosingWebSocket
@@ -67,6 +69,11 @@ class HubServer(uvicorn.Server):
             self._drain.hurry()
         else:
             self.should_exit = self.force_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then leave what exists out of garbage collections."""
+        await super().startup(sockets)
+        tune_garbage_collection()
 
     async def _end(self) -> None:
         try:

@@ -19,6 +19,7 @@ from protocol.errors import Malformed, TooLarge, UnknownFrame
 from protocol.events import Batch, Entry, Event, to_entries, to_entry, tombstone
 from protocol.salvage.json_frames import split_json
 from protocol.salvage.msgpack_frames import split_msgpack
+from protocol.text.costly_json import SMALL_BYTES, takes_long
 
 
 class Encoding(StrEnum):
@@ -109,6 +110,8 @@ _DELIVERY_ENVELOPE: Final = msgspec.json.Decoder(_DeliveryEnvelope)
 _SPLIT: Final = {Encoding.JSON: split_json, Encoding.MSGPACK: split_msgpack}
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 _TIME_PATHS: Final = ("`$.at`", "`$.mono`")
+_EXPONENTS: Final = f"at most {limits.EXPONENTS} numbers may have an exponent of three or more digits"
+"""There cannot be too many lists: a frame has no room for them."""
 _DETAIL_CHARS: Final = 200
 _JSON_ENCODER: Final = msgspec.json.Encoder()
 _MSGPACK_ENCODER: Final = msgspec.msgpack.Encoder()
@@ -155,6 +158,8 @@ def decode_delivery(data: bytes) -> Delivered:
     """
     if len(data) > limits.FRAME_BYTES:
         raise TooLarge(f"a delivery may have at most {limits.FRAME_BYTES} bytes")
+    if takes_long(data):
+        raise Malformed(_EXPONENTS)
     try:
         delivery = _DELIVERY.decode(data)
         last_seq = _last_seq(delivery.first_seq, len(delivery.events)) if delivery.events else 0
@@ -219,6 +224,8 @@ def _check(data: str | bytes, encoding: Encoding) -> int:
     size = len(data) if isinstance(data, bytes) or data.isascii() else len(_bytes_of(data))
     if size > limits.FRAME_BYTES:
         raise TooLarge(f"a frame may have at most {limits.FRAME_BYTES} bytes")
+    if encoding is Encoding.JSON and size > SMALL_BYTES and takes_long(_bytes_of(data)):
+        raise Malformed(_EXPONENTS)
     return size
 
 

@@ -34,6 +34,12 @@ ITEM_CHARS = 200
 DEPTH = 16
 """Deepest nesting of a payload. The payload object itself counts as one level."""
 
+EXPONENTS = 500
+"""The most numbers with an exponent of three or more digits in one frame or body."""
+
+CONTAINERS = 25_000
+"""The most lists and objects in the body of a request. A frame of the largest size cannot have more."""
+
 SEQ_MAX = 2**53 - 1
 TIME_MAX_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, the latest time that both PostgreSQL and Python can store."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Router, post
+from litestar import Router, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
 from msgspec import Meta
@@ -28,7 +28,7 @@ from db.unit import Unit, change
 from hub.auth.guards import SERVICE, service_as
 from hub.errors import Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.http.audit import record_action
-from hub.rest.http.bodies import LARGE_BYTES
+from hub.rest.http.bodies import LARGE_BYTES, BoundedRequest
 from hub.rest.http.fields import Indicator, Sentence, Tidied
 from protocol.console import Outcome, Result
 from protocol.flags import FlagSource, Severity
@@ -92,7 +92,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     note: UUID | None
 
 
-class ReportRequest(Request[Any, Any, Any]):
+class ReportRequest(BoundedRequest):
     """A request whose body must not contain fields that Veritas computes."""
 
     async def json(self) -> Any:

@@ -16,6 +16,8 @@ from hub.rest.http.fields import read_email
 from protocol.text.names import InvalidText, canonical_username, read_line, read_name, read_username
 
 ROWS_MAX: Final = 2_000
+COLUMNS_MAX: Final = 100
+"""So many column names are checked; there are only five."""
 
 _COLUMNS: Final[Mapping[str, Callable[[str], str]]] = {
     "username": read_username,
@@ -83,7 +85,7 @@ def _check_header(names: Sequence[str]) -> Iterator[tuple[str | None, str]]:
     for name in _REQUIRED:
         if name not in names:
             yield None, f"the first row must have a column {name}"
-    for index, name in enumerate(names):
+    for index, name in enumerate(names[:COLUMNS_MAX]):
         if name not in _COLUMNS:
             yield name[:64] or f"column {index + 1}", f"unknown column: use {', '.join(_COLUMNS)}"
         elif name in names[:index]:

@@ -4,12 +4,13 @@ A code must never be stored or shown twice: it is in the one response that creat
 A request is carried out completely or not at all.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Router, delete, get, post
+from litestar import Router, delete, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import FromPath, JSONBody
@@ -29,7 +30,7 @@ from hub.auth.tickets import draw_code, hash_code
 from hub.errors import Expired, Fault, Invalid, Unauthenticated, problems, refuse_any
 from hub.rest.exams.roster_csv import ROWS_MAX, path_of, read_csv
 from hub.rest.http.audit import AnyRequest, record_action
-from hub.rest.http.bodies import LARGE_BYTES
+from hub.rest.http.bodies import LARGE_BYTES, BoundedRequest
 from hub.rest.http.fields import Email, Line, Name, Tidied, Username
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
 from protocol.console import StudentRow
@@ -63,7 +64,7 @@ class StudentCode(msgspec.Struct, frozen=True, kw_only=True):
     code: str
 
 
-class RosterRequest(Request[Any, Any, Any]):
+class RosterRequest(BoundedRequest):
     """A request whose body may also be CSV, which becomes the same structure as JSON. Invalid rows are listed."""
 
     rows: Sequence[int] | None = None
@@ -73,7 +74,8 @@ class RosterRequest(Request[Any, Any, Any]):
         """Return the decoded body. Raises Invalid with all faults of a CSV file."""
         if self.content_type[0] != CSV:
             return await super().json()
-        reading = read_csv(await self.body())
+        # A large file takes longer than other clients of this process may wait.
+        reading = await asyncio.to_thread(read_csv, await self.body())
         refuse_any(reading.faults)
         self.rows = [row.number for row in reading.rows]
         students = [msgspec.structs.asdict(row) for row in reading.rows]

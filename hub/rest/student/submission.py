@@ -80,7 +80,7 @@ async def submit(
     owner = Owner(principal.user_id, principal.exam_id)
     async with engine.connect() as conn:
         submitter = await attempt_view.read_submitter(conn, attempt_id, owner)
-    given = _read_answers(submission.answers, submitter.items)
+    given = await asyncio.to_thread(_read_answers, submission.answers, submitter.items)
     place = attempt_place(request, attempt_id, settings.jwt_secret) if submitter.is_monitored else None
     await wait_until_stored(engine, attempt_id, submission)
     async with change(engine, notifier) as unit:

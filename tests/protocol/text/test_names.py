@@ -1,3 +1,4 @@
+import time
 import unicodedata
 
 import pytest
@@ -108,3 +109,12 @@ def test_a_stored_name_is_stable_normal_and_can_be_seen(text: str) -> None:
 @given(st.text(st.characters(categories=["L"], max_codepoint=0x2FF), min_size=1, max_size=30))
 def test_letters_are_always_a_name(text: str) -> None:
     assert read_name(text) == unicodedata.normalize("NFC", text)
+
+
+def test_a_text_of_nothing_but_edges_is_read_in_little_time() -> None:
+    began_s = time.thread_time()
+    with pytest.raises(InvalidText):
+        read_name(" \u200b" * 500_000)
+    with pytest.raises(InvalidText):
+        read_name(" \u200b" * 500)
+    assert time.thread_time() - began_s < 0.05
