@@ -19,6 +19,8 @@ from judgement.rules import (
     left_fullscreen,
     left_page,
     left_then_pasted,
+    never_connected,
+    two_places,
 )
 
 Rulebook = tuple[Rule[Any, Any], ...]
@@ -33,8 +35,10 @@ _RECORD: Final = (
     client_clock.VERSIONS[1],
     client_silent.VERSIONS[1],
     events_missing.VERSIONS[1],
+    two_places.VERSIONS[1],
+    never_connected.VERSIONS[1],
 )
-"""Notes about what the record does not show. They weigh nothing."""
+"""Notes about what the record does not show, or shows twice. They weigh nothing."""
 
 RULEBOOKS: Final[Mapping[int, Rulebook]] = {1: _CONDUCT, 2: (*_CONDUCT, *_RECORD)}
 """All rulebooks that this version supports."""

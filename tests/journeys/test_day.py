@@ -19,7 +19,7 @@ from protocol.monitor import Attempt, Instruct
 from tests.journeys.processes import until
 from tests.journeys.stack import environment, run, up, veritas
 from tests.ports import free_port
-from veritas.client import Candidate, Console
+from veritas.client import USER_AGENT, Candidate, Console
 from veritas.rest import socket_url
 
 pytestmark = pytest.mark.timeout(240)
@@ -107,7 +107,9 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 
 
 async def live(day: Day, data_dir: Path, port: int) -> None:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
+    agent = {"User-Agent": USER_AGENT}
+    address = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=address, headers=agent, trust_env=False, timeout=30) as http:
         teacher = await sign_in(http, "/auth/login", json.loads((data_dir / "login.json").read_text()))
         await prepare(day, teacher)
         ada = await sign_in(http, "/auth/code", {"code": day.codes["ada"]})
@@ -179,6 +181,12 @@ async def take_exam(day: Day, teacher: Principal, ada: Principal, max_: Principa
     attempt = UUID(started["attempt_id"])
     other = UUID((await max_.ask("POST", f"/student/exams/{exam}/start", {}))["attempt_id"])
     day.refused["unpublish"] = (await teacher.request("POST", f"/exams/{exam}/unpublish")).status_code
+    for each, path in ((ada, attempt), (max_, other)):
+        withheld = await each.ask("GET", f"/student/exams/{path}")
+        assert (withheld["paper"], withheld["items"]) == ("stream_required", []), "read without a connection"
+    waiver = {"id": str(uuid4()), "reason": "The network of the room blocks sockets."}
+    assert (await teacher.request("POST", f"/teacher/attempts/{other}/waiver", waiver)).status_code == 204
+    assert len((await max_.ask("GET", f"/student/exams/{other}"))["items"]) == 3
     url = socket_url(base_url, "/ws/monitor")
 
     async def listen(instruct: Instruct) -> None:

@@ -42,6 +42,8 @@ EVERY_RULE = make_events(
     at(101, "clock_mismatch", device=SYSTEM, stream=str(LAPTOP), to=101, kind="slow", **{"from": 50}),
     at(102, "heartbeat_missed", device=SYSTEM, since=START_MS + 70_000, connected=True),
     Moment(103, "events_lost", b'{"from":40,"reason":"storage"}', LAPTOP),
+    at(104, "second_place", device=SYSTEM, place="there", was="here"),
+    at(105, "submitted", device=SYSTEM, by="student", unobserved=True),
 )
 
 
@@ -233,7 +235,9 @@ def test_rulebooks_run_side_by_side() -> None:
         state = engine.begin()
         raised[version] = {(found.rule, found.rule_version) for event in story for found in engine.step(state, event)}
     conduct = {("left_page", 1), ("left_fullscreen", 1), ("left_then_pasted", 1)}
-    record = {("client_clock", 1), ("client_silent", 1), ("events_missing", 1)}
+    record = {
+        (rule, 1) for rule in ("client_clock", "client_silent", "events_missing", "two_places", "never_connected")
+    }
     assert raised == {1: conduct, 2: conduct | record, 9: {("copied", 1)}}
 
 

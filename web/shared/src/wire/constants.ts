@@ -42,7 +42,9 @@ export const RULE_TITLES = {
   "gaze_away": "Gaze away",
   "client_clock": "Client clock",
   "client_silent": "Client silent",
-  "events_missing": "Events missing"
+  "events_missing": "Events missing",
+  "two_places": "Two places",
+  "never_connected": "Never connected"
 } as const;
 
 /** All event types. */
