@@ -54,6 +54,7 @@ from hub.rest.exams import exams, items, permissions, policies, rosters
 from hub.rest.http.bodies import BODY_BYTES, BoundedRequest
 from hub.rest.http.openapi import DescribedStructs
 from hub.rest.teacher import grades
+from hub.server.security_log import LOG_STATE, SecurityLog
 from hub.settings import HubSettings
 from hub.tasks import DetachedTasks
 from hub.timing import TIMING, Timing
@@ -95,6 +96,7 @@ class Hub(msgspec.Struct, frozen=True):
     notifier: Notifier
     ingest: Ingest
     gate: Gate
+    security: SecurityLog
     failures: Failures
     commands: Commands
     candidates: Admission
@@ -155,7 +157,7 @@ def create_hub(
             consoles=hub.consoles,
             site=site,
         ),
-        state=State({KEY_STATE: settings.jwt_secret}),
+        state=State({KEY_STATE: settings.jwt_secret, LOG_STATE: hub.security}),
         middleware=[hub.gate.guard],
         request_class=BoundedRequest,
         request_max_body_size=BODY_BYTES,
@@ -186,7 +188,8 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
 
     job_notifier = JobNotifier(notifier.enqueue_evaluate)
     budget = Budget(settings.ingest_bytes // 2, settings.ingest_bytes)
-    gate = Gate(settings, budget, refused_s=timing.refused_s)
+    security = SecurityLog(settings.jwt_secret)
+    gate = Gate(settings, budget, refused_s=timing.refused_s, security=security)
     registry = Registry(watch_engine, budget, tick_s=timing.tick_s, poll_s=timing.poll_s)
     close_candidates = partial(registry.close_all, CloseCode.INTERNAL)
     lease = Lease(watch_engine, close_candidates, renew_s=timing.renew_s)
@@ -229,7 +232,10 @@ def _connect_parts(settings: HubSettings, limits: FailureLimits, timing: Timing)
     storing = (lease, job_notifier, duplicates, ingest, results, close_log, orphans, tasks, commands, feeds)
     running = (*storing, PresencePoll(engine, feeds, presence), gossip, broadcast, listener, registry, consoles)
     drain = HubDrain(gate, registry, consoles, in_ms=settings.drain_ms)
-    return Hub(engine, watch_engine, notifier, ingest, gate, failures, commands, candidates, consoles, drain, running)
+    return Hub(
+        *(engine, watch_engine, notifier, ingest, gate, security, failures, commands, candidates, consoles, drain),
+        running=running,
+    )
 
 
 def _build_ingest(

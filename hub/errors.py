@@ -19,6 +19,7 @@ from litestar.types import ExceptionHandlersMap
 
 from db.errors import BadRequest, Conflict, Ended, Forbidden, NotFound, NotOpen, RequestError, sqlstate_of
 from hub import weather
+from hub.server.security_log import LOG_STATE, REFUSALS
 from judgement.errors import UnsupportedRulebook
 from protocol.codes import CloseCode
 from protocol.errors import ProtocolError, TooLarge
@@ -241,6 +242,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
         _log.error("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
     elif meaning.status == 503:
         _log.warning("busy at %s %s: %s (%s)", request.method, request.url.path, answered, type(error).__name__)
+    if meaning.status in REFUSALS and (security := request.app.state.get(LOG_STATE)):
+        security.note_refusal(request, meaning.status, meaning.code)
     problem = Problem(
         type=_type_of(meaning),
         title=meaning.title,

@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from hub import metrics
 from hub.auth.guards import origin_allowed
 from hub.ingest.budget import Budget
+from hub.server.security_log import SecurityLog
 from hub.settings import HubSettings
 
 RETRY_S: Final = 5
@@ -26,6 +27,10 @@ REFUSED_S: Final = 1.0
 """How long a refused connection may take to close."""
 
 Reason = Literal["origin", "draining", "full", "flood"]
+
+
+SUSPICIOUS: Final[frozenset[Reason]] = frozenset({"origin", "flood"})
+"""Reasons for the security log; the others are temporary states of the hub."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -39,11 +44,19 @@ class Refusal(msgspec.Struct, frozen=True):
 class Gate:
     """Decides on the handshakes of one hub: by origin, drain, byte budget, and silent sockets of the same address."""
 
-    def __init__(self, settings: HubSettings, budget: Budget, *, refused_s: float = REFUSED_S) -> None:
+    def __init__(
+        self,
+        settings: HubSettings,
+        budget: Budget,
+        *,
+        refused_s: float = REFUSED_S,
+        security: SecurityLog | None = None,
+    ) -> None:
         self.is_draining = False
         self._settings = settings
         self._budget = budget
         self._refused_s = refused_s
+        self._security = security
         self._silent: dict[str, int] = {}
         """Sockets that have not sent a frame yet, per address."""
 
@@ -58,6 +71,8 @@ class Gate:
             refusal = self.check(Headers.from_scope(scope), address)
             if refusal is not None:
                 metrics.SOCKETS_REFUSED.labels(reason=refusal.reason).inc()
+                if self._security and refusal.reason in SUSPICIOUS:
+                    self._security.note("handshake", address, reason=refusal.reason)
                 await _refuse(refusal, scope, receive, send, refused_s=self._refused_s)
                 return
             with self._count_until_first_frame(address) as counted:

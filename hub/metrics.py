@@ -15,6 +15,7 @@ SOCKET_CLOSES: Final = Counter(
 SOCKETS_REFUSED: Final = Counter(
     "veritas_sockets_refused_total", HUB["veritas_sockets_refused_total"], ["reason"], registry=REGISTRY
 )
+REFUSALS: Final = Counter("veritas_refusals_total", HUB["veritas_refusals_total"], ["kind"], registry=REGISTRY)
 REQUESTS_UNFINISHED: Final = Counter(
     "veritas_requests_unfinished_total", HUB["veritas_requests_unfinished_total"], registry=REGISTRY
 )

@@ -114,6 +114,7 @@ def principal_as(*roles: Role, enrolling: bool = False) -> Callable[..., Awaitab
         claims = tokens.verify(_bearer(request), settings.jwt_secret, now_ms=now_ms())
         async with engine.connect() as conn:
             principal = await _principal_of(conn, claims.sid, claims.expires_at, None if enrolling else settings)
+        request.state["user_id"] = principal.user_id
         if roles and principal.role not in roles:
             raise Forbidden(f"Only {' and '.join(roles)} accounts can do this.")
         return principal.connected_by(request)

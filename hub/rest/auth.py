@@ -188,6 +188,7 @@ async def login(
     page: RequestingPage,
 ) -> Response[SignedIn]:
     """Sign in by password. An unknown username is answered like a wrong password, after the same time."""
+    request.state["tried"] = data.username
     presented = data.device_token if page is None else page.device
     device = None if presented is None else await _known_device(engine, data.username, hash_secret(presented))
     address = address_of(request)
@@ -265,7 +266,9 @@ async def refresh(
             unit.conn, hash_secret(presented), hash_secret(successor), is_use=not data.is_idle
         )
         if rotation.outcome is RefreshOutcome.REUSED and rotation.session is not None:
-            _record(unit, request, rotation.session.account.user_id, "refresh_reused")
+            user_id = rotation.session.account.user_id
+            _record(unit, request, user_id, "refresh_reused")
+            request.state.update({"refused_as": "refresh_reused", "user_id": user_id})
     # Raised after COMMIT: a session that ended because its token was reused must stay ended.
     if rotation.outcome is not RefreshOutcome.ROTATED or rotation.session is None:
         raise failures.refuse_guess(address_of(request), "The refresh token is not valid.")
