@@ -77,7 +77,7 @@ REJECT_MEANINGS: Final = {
     RejectCode.BAD_UNICODE: "text with a lone surrogate or NUL, or bytes that are not UTF-8",
     RejectCode.BAD_NUMBER: "a number in `data` that is not an int64 or a finite float64",
     RejectCode.TOO_DEEP: "`data` is nested deeper than 16 levels",
-    RejectCode.TOO_LARGE: "`data` is over 8 KiB (32 KiB in a `draft_saved`)",
+    RejectCode.TOO_LARGE: "`data` is over 8 KiB (32 KiB in a `draft_saved` or `answered`)",
 }
 """The meaning of each reject code."""
 

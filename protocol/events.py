@@ -86,6 +86,9 @@ RESERVED_EVENTS = frozenset(
 )
 """Types that only servers may use, now or later. An event of a client with such a type is rejected."""
 
+_ANSWERS = frozenset({"answered", "draft_saved"})
+"""Events that carry an answer, which may be larger than other events."""
+
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _INT64 = range(-(2**63), 2**63)
 _JSON = msgspec.json.Encoder()
@@ -235,6 +238,12 @@ def to_entry(event: Event, seq: int, raw: bytes = b"") -> Entry:
     return Entry(seq, event.type, event.at, event.mono, payload, event.severity)
 
 
+def fits_answered(item: str, value: object) -> bool:
+    """Return whether an answer to an item fits into an `answered` event, however long the item was open."""
+    event = Event("answered", 0, 0, {"item": item, "value": value, "ms": limits.SEQ_MAX})
+    return to_entry(event, 1).reject is None
+
+
 def tombstone(seq: int, code: RejectCode, raw: bytes) -> Entry:
     """Make the entry that replaces a rejected event: its sequence number, the reason and its bytes."""
     return Entry(seq, "rejected", 0, 0, f'{{"code":"{code}"}}', None, code, raw)
@@ -266,7 +275,7 @@ def _severity_fault(severity: str) -> RejectCode | None:
 
 
 def _has_size(kind: str, payload: str) -> bool:
-    most = limits.DRAFT_BYTES if kind == "draft_saved" else limits.EVENT_BYTES
+    most = limits.DRAFT_BYTES if kind in _ANSWERS else limits.EVENT_BYTES
     return len(payload) <= most and (payload.isascii() or len(payload.encode()) <= most)
 
 

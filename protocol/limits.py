@@ -26,7 +26,7 @@ CONTROL_BURST = 50
 EVENTS_PER_FRAME = 500
 EVENT_BYTES = 8 * 1024
 DRAFT_BYTES = 32 * 1024
-"""Largest payload of a `draft_saved` event, encoded as JSON."""
+"""Largest payload of a `draft_saved` or `answered` event, encoded as JSON."""
 
 ITEM_CHARS = 200
 """Longest name of an item."""

@@ -43,6 +43,7 @@ def test_an_event_becomes_an_entry_with_its_payload_as_text() -> None:
         (event(data=nested(17)), RejectCode.TOO_DEEP),
         (event(data=nested(900)), RejectCode.TOO_DEEP),
         (event(data={"a": "x" * limits.EVENT_BYTES}), RejectCode.TOO_LARGE),
+        (event(type="answered", data={"a": "x" * limits.DRAFT_BYTES}), RejectCode.TOO_LARGE),
     ],
     ids=lambda case: case.name if isinstance(case, RejectCode) else "",
 )
@@ -74,6 +75,7 @@ def test_events_that_decoders_never_return_are_rejected_too(bad: Event, code: Re
         event(data={"text": "{[null]} 1234567890123456789"}),
         event(data={"text": "line\nline\u2028line\x7f"}),
         event(type="draft_saved", data={"text": "x" * (limits.DRAFT_BYTES - 11)}),
+        event(type="answered", data={"text": "x" * (limits.DRAFT_BYTES - 11)}),
         event(severity="x" * 16),
     ],
 )

@@ -26,6 +26,7 @@ from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.bodies import LARGE_BYTES
 from hub.rest.http.fields import Choice, ItemName, Text
 from protocol.attempts import ItemKind
+from protocol.events import fits_answered
 from protocol.roles import Role
 
 ITEMS_MAX: Final = 500
@@ -172,6 +173,9 @@ def _find_faults(item: NewItem) -> Iterator[tuple[str, str]]:
         yield "choices", "at least two choices are required"
     elif len(set(item.choices)) < len(item.choices):
         yield "choices", "each choice must be different"
+    elif item.kind is ItemKind.MULTIPLE and not fits_answered(item.item, item.choices):
+        # The student may choose all of them, and an answer has the texts of its choices.
+        yield "choices", "too long together to be sent as one answer: shorten them, to about 32,000 bytes in all"
     try:
         _read_key(item)
     except ValueError as error:  # msgspec's errors are

@@ -11,6 +11,7 @@ from db.models import AuditLog
 from hub.errors import Invalid
 from hub.rest.exams.items import NewItem, read_items_of
 from protocol.attempts import ItemKind
+from protocol.events import Event, to_entries, to_entry
 from protocol.roles import Role
 from tests.hub.conftest import Caller, Users
 
@@ -151,3 +152,37 @@ def test_items_are_rejected_by_path_or_stored_unchanged(requested: list[NewItem]
     assert [item.item for item in read] == [item.item for item in requested]
     again = [NewItem(**msgspec.structs.asdict(item)) for item in read]
     assert read_items_of(again) == read
+
+
+CHOICES = st.lists(
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=1_000),
+    min_size=2,
+    max_size=100,
+    unique=True,
+)
+
+
+@given(kind=st.sampled_from([ItemKind.CHOICE, ItemKind.MULTIPLE]), choices=CHOICES, long=st.booleans())
+def test_the_largest_answer_to_an_item_that_is_accepted_is_accepted(
+    kind: ItemKind, choices: list[str], long: bool
+) -> None:
+    if long:
+        choices = [f"{number}{choice * 1_000}"[:1_000] for number, choice in enumerate(choices)]
+    key: Any = choices[0] if kind is ItemKind.CHOICE else choices
+    try:
+        read_items_of([NewItem(item="q" * 64, kind=kind, prompt="Which?", choices=choices, answer_key=key)])
+    except Invalid:
+        assert kind is ItemKind.MULTIPLE
+        return
+    for value in choices if kind is ItemKind.CHOICE else [choices]:
+        event = Event("answered", 0, 0, {"item": "q" * 64, "value": value, "ms": 10**9})
+        assert to_entries([event], 1) == [to_entry(event, 1)]
+        assert to_entry(event, 1).reject is None
+
+
+def test_a_multiple_choice_whose_choices_fit_no_answer_is_refused() -> None:
+    choices = [f"{number}" + "\N{CJK UNIFIED IDEOGRAPH-5B57}" * 998 for number in range(12)]
+    with pytest.raises(Invalid, match="too long together"):
+        read_items_of([NewItem(item="q", kind=ItemKind.MULTIPLE, prompt="Which?", choices=choices, answer_key=choices)])
+    fewer = choices[:10]
+    read_items_of([NewItem(item="q", kind=ItemKind.MULTIPLE, prompt="Which?", choices=fewer, answer_key=fewer)])

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { fitText, isAnswered, MAX_TEXT_BYTES, newerThan, savedValues, unanswered, wireBytes } from "./answers.ts";
+import { LIMITS } from "@veritas/shared/wire/codes.ts";
 import type { Item } from "../types.ts";
 
 const item = (name: string, kind: Item["kind"] = "choice"): Item => ({
@@ -30,6 +31,11 @@ describe("the size limit of a text", () => {
     expect(wireBytes(cut)).toBeLessThanOrEqual(MAX_TEXT_BYTES);
     expect(wireBytes(`${cut}é`)).toBeGreaterThan(MAX_TEXT_BYTES);
   });
+});
+
+test.each(["x", "é", "語", "\u0001", '"', "😀"])("the longest text of %j fits a draft", (char) => {
+  const draft = { item: "q".repeat(64), text: fitText(char.repeat(40_000)) };
+  expect(new TextEncoder().encode(JSON.stringify(draft)).length).toBeLessThanOrEqual(LIMITS.DRAFT_BYTES);
 });
 
 describe("answers stored on this device", () => {
