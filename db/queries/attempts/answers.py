@@ -41,6 +41,13 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
 
 
+class LateAnswer(msgspec.Struct, frozen=True):
+    """The last answer to an item, stored `late_ms` after the end of the attempt. It does not count by itself."""
+
+    item: str
+    late_ms: int
+
+
 _order: Final = (AttemptAnswer.occurred_at, AttemptAnswer.stream_id, AttemptAnswer.seq)
 _counted: Final = func.jsonb_extract_path(ExamAttempt.submission_data, COUNTED, AttemptAnswer.item)
 _ranked: Final = (
@@ -81,6 +88,28 @@ async def list_revisions(
     later = true() if after is None else position > tuple_(*after)
     page: Select[*tuple[Any, ...]] = select(_ranked).where(later).order_by(_ranked.c.item, _ranked.c.revision)
     return [_revision(row) for row in await conn.execute(page.limit(limit), {"attempt": attempt_id})]
+
+
+async def list_late_answers(conn: AsyncConnection, attempt_id: UUID) -> list[LateAnswer]:
+    """List the items whose last answer arrived after the end and differs from the answer that counts."""
+    newer = func.row_number().over(partition_by=_ranked.c.item, order_by=_ranked.c.revision.desc()).label("newer")
+    newest = select(_ranked.c.item, _ranked.c.value, _ranked.c.stored_at, _ranked.c.stands, newer).subquery("newest")
+    counted = select(_ranked.c.item, _ranked.c.value).where(_ranked.c.stands).subquery("counted")
+    found = await conn.execute(
+        select(newest.c.item, newest.c.stored_at, ExamAttempt.completed_at)
+        .select_from(newest)
+        .join(ExamAttempt, ExamAttempt.id == bindparam("attempt"))
+        .outerjoin(counted, counted.c.item == newest.c.item)
+        .where(
+            newest.c.newer == 1,
+            ~newest.c.stands,
+            newest.c.stored_at > ExamAttempt.completed_at,
+            newest.c.value.is_distinct_from(counted.c.value),
+        )
+        .order_by(newest.c.item),
+        {"attempt": attempt_id},
+    )
+    return [LateAnswer(row.item, to_ms(row.stored_at) - to_ms(row.completed_at)) for row in found]
 
 
 async def store_submitted(conn: AsyncConnection, attempt_id: UUID, given: Sequence[SubmittedAnswer]) -> int:

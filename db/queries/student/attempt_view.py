@@ -16,7 +16,7 @@ from db.clock import to_ms
 from db.errors import NotFound
 from db.models import Connection, EventStream, Exam, ExamAttempt, ExamItem, MonitoringEvent
 from db.queries.attempts import answers
-from db.queries.attempts.answers import Revision
+from db.queries.attempts.answers import LateAnswer, Revision
 from db.queries.attempts.end import Receipt
 from protocol.attempts import RUNNING, AttemptStatus, ItemKind
 
@@ -78,6 +78,7 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: int | None
     items: list[PaperItem]
     answers: Mapping[str, Revision]
+    late: list[LateAnswer]
     receipt: Receipt | None
     needs_stream: bool = False
 
@@ -123,6 +124,7 @@ async def read_attempt_view(conn: AsyncConnection, attempt_id: UUID, owner: Owne
         completed_at=_ms(row.completed_at),
         items=[] if row.needs_stream else await _read_items(conn, row.exam_id, row.items_version),
         answers={} if row.needs_stream else await answers.read_current_answers(conn, attempt_id),
+        late=[] if row.completed_at is None else await answers.list_late_answers(conn, attempt_id),
         receipt=None if row.receipt is None else msgspec.convert(row.receipt, Receipt),
         needs_stream=row.needs_stream,
     )

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.errors import Forbidden, NotFound
 from db.queries.attempts import answers, places
-from db.queries.attempts.answers import Revision
+from db.queries.attempts.answers import LateAnswer, Revision
 from db.queries.attempts.end import Receipt
 from db.queries.student import attempt_view
 from db.queries.student.attempt_view import Owner, Paper, PaperExam, PaperItem
@@ -37,11 +37,15 @@ Rank = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 
 
 class SavedAnswer(msgspec.Struct, frozen=True):
-    """The answer to one item that counts. `saved_at` is when it was stored, in ms since the epoch."""
+    """The answer to one item that counts. `saved_at` is when it was stored, in ms since the epoch.
+
+    `stream` is where it came from: a client's stream, or the attempt's own for an answer of a submission.
+    """
 
     value: Any
     revision: int
     saved_at: int
+    stream: UUID
 
 
 class AnswerRevision(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +93,9 @@ class StudentAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt. All times are in ms since the epoch.
 
     `paper` is `stream_required` while the attempt runs at a monitored exam and no client of it is connected: then
-    `items` and `answers` are empty. Connect first, and read it again, or ask your invigilator. `record` is its result.
-    It is null until the attempt has ended and was analyzed, or for a minute if that takes long.
+    `items` and `answers` are empty. Connect first, and read it again, or ask your invigilator. `late` lists the answers
+    that arrived after the end and do not count by themselves. `record` is its result. It is null until the attempt has
+    ended and was analyzed, or for a minute if that takes long.
     """
 
     attempt_id: UUID
@@ -103,6 +108,7 @@ class StudentAttempt(msgspec.Struct, frozen=True, kw_only=True):
     paper: PaperState
     items: list[PaperItem]
     answers: dict[str, SavedAnswer]
+    late: list[LateAnswer]
     receipt: Receipt | None
     record: RecordView | None
 
@@ -173,9 +179,10 @@ def _view(attempt: Paper, record: Record | None) -> StudentAttempt:
         paper="stream_required" if attempt.needs_stream else "shown",
         items=attempt.items,
         answers={
-            item: SavedAnswer(answer.value, answer.revision, answer.saved_at)
+            item: SavedAnswer(answer.value, answer.revision, answer.saved_at, answer.stream_id)
             for item, answer in attempt.answers.items()
         },
+        late=attempt.late,
         receipt=attempt.receipt,
         record=None if record is None or not record.is_concluded else _record(record),
     )

@@ -20,12 +20,11 @@ export function AttemptLoader({ id, onRunning }: Props): JSX.Element {
   useEffect(() => {
     if (value === null) return;
     if (isRunning(value.status)) onRunning(value);
-    else void deliverStoredEvents(api, id);
   }, [value]);
   if (value === null || isRunning(value.status)) {
     return <Loading error={isSignedOut(error) ? null : error} again={again} label={texts.loading.exam} />;
   }
-  return <ResultView first={value} />;
+  return <ResultView first={value} deliver={() => deliverStoredEvents(api, id)} />;
 }
 
 async function loadAttempt(id: string): Promise<AttemptView> {

@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import type { Status } from "@veritas/proctor";
 import { vi } from "vitest";
-import type { Answers } from "./session/answers.ts";
+import type { Answers, Conflict } from "./session/answers.ts";
 import type { ExamSession, HandingIn, Message } from "./session/session.ts";
 import type { AttemptView, Enrolment, Item, Receipt } from "./types.ts";
 
@@ -38,6 +38,7 @@ export const makeAttempt = (more: object = {}): AttemptView =>
     paper: "shown",
     items: [makeItem("a"), makeItem("b")],
     answers: {},
+    late: [],
     exam: { title: "Physics", monitored: false },
     receipt: null,
     record: null,
@@ -76,6 +77,8 @@ export function fakeSession(items: Item[] = [makeItem("a"), makeItem("b")]) {
     receipt: signal<Receipt | null>(null),
     typing: signal<ReadonlySet<string>>(new Set()),
     unreadable: signal<ReadonlySet<string>>(new Set()),
+    conflicts: signal<{ [item: string]: Conflict }>({}),
+    settle: vi.fn(),
     item: computed(() => attempt.value.items[at.value] ?? null),
     needsStream: computed(() => attempt.value.paper === "stream_required"),
     deadline: computed(() => attempt.value.deadline),

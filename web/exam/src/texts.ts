@@ -73,7 +73,7 @@ export const noticeTexts = {
     "No images from a camera, no sound and no content of your screen are recorded. The text that you copy is not recorded, and neither are the keys that you press, except a few combinations such as copy or print. A teacher decides what the record means, never a program. You can read your record after the exam.",
   whoSees: "Who sees it",
   keptFor: "Kept for",
-  keptDays: (days: number) => `${days} days after the grade is final`,
+  keptDays: (days: number) => `${count(days, "day")} after the grade is final`,
   goodToKnow: "Good to know",
   points: [
     "Your answers are saved on the server while you work. The page always shows whether they are saved.",
@@ -142,6 +142,14 @@ export const stayTexts = {
   leave: "Leave for now",
 } as const;
 
+export const conflictTexts = {
+  heading: "This answer was changed in two places. Choose the one that is right. You can change it afterwards.",
+  here: "On this device, before it was connected again",
+  there: (time: string) => `In another place, saved at ${time}`,
+  use: "Use this answer",
+  empty: "No answer",
+} as const;
+
 export const answerTexts = {
   chooseOne: "Choose one",
   chooseAll: "Choose all that apply",
@@ -188,7 +196,10 @@ export const handInTexts = {
     sending: "Handing in…",
     retrying: "The server cannot be reached. Keep this page open. We will try again until it works.",
   },
-  allAnswered: (n: number) => (n === 1 ? "The question is answered." : `All ${n} questions are answered.`),
+  allAnswered: (n: number) => {
+    if (n === 0) return "There are no questions.";
+    return n === 1 ? "The question is answered." : `All ${n} questions are answered.`;
+  },
   missing: (n: number) => (n === 1 ? "One question has no answer:" : `${n} questions have no answer:`),
   notSaved: "The current text of these questions is not saved:",
 } as const;

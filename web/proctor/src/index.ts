@@ -2,7 +2,7 @@
 
 export { SignedOut } from "@veritas/shared/socket/ticket-socket.ts";
 export { deliverStored, type Proctor, start } from "./proctor.ts";
-export type { LocalAnswer } from "./session/answers.ts";
+export type { LocalAnswer, RestoredAnswer } from "./session/answers.ts";
 export type { Over } from "./session/candidate-session.ts";
 export type { Attempt, Instruct, Json, Payload } from "./session/frames.ts";
 export type { Link, StartOptions, Status } from "./types.ts";

@@ -27,9 +27,11 @@ const HAND_OVER_MS = 1_000;
 const encoder = new TextEncoder();
 
 export class Proctor {
+  /** When the page was loaded: by the server's clock if it is known, because the student can change that of the device. */
+  private readonly startedAt = clock.isKnown ? clock.now() - performance.now() : performance.timeOrigin;
   private session: CandidateSession | null = null;
   private persistence: QueuePersistence | null = null;
-  private queueClock = new QueueClock(pageMs());
+  private queueClock = new QueueClock(pageMs(this.startedAt));
   private readonly answers = new PendingAnswers();
   private readonly leader: Leader;
   private readonly socket: TicketSocket;
@@ -189,7 +191,7 @@ export class Proctor {
     );
     if (this.ending.signal.aborted) return;
     this.persistence = persistence;
-    this.queueClock = new QueueClock(pageMs(), persistence.clockState);
+    this.queueClock = new QueueClock(pageMs(this.startedAt), persistence.clockState);
     this.session = new CandidateSession(persistence.queue, {
       attemptId: this.options.attemptId,
       can: this.options.onInstruction ? CAN : [],
@@ -322,20 +324,30 @@ export class Proctor {
     if (this.inbox !== inbox) return;
     this.inbox = null;
     this.upload = { url: eventsUrl(this.options.url), token: welcome.upload_token };
-    if (wasStored) this.restore();
+    const found = wasStored ? this.collectAnswers() : [];
+    const streams = [session.queue.stream, welcome.stream, welcome.previous?.stream];
     this.run((current, now) => current.resume(welcome, now, Date.now()));
+    this.reportRestored(found, new Set(streams.filter((stream) => typeof stream === "string")));
     for (const frame of inbox) this.run((current, now) => current.receive(frame, now));
   }
 
-  private restore(): void {
-    const found: LocalAnswer[] = [];
+  /** Return the answers of the stored queue, with the keys of their events. */
+  private collectAnswers(): { key: number; answer: LocalAnswer }[] {
+    const found: { key: number; answer: LocalAnswer }[] = [];
     for (const { key, event } of this.session?.queue.entries() ?? []) {
       const answer = answerOf(event);
       if (answer === null || event === null) continue;
       this.answers.recorded(key, event);
-      found.push(answer);
+      found.push({ key, answer });
     }
-    if (found.length > 0) this.options.onRestored?.(found);
+    return found;
+  }
+
+  private reportRestored(found: { key: number; answer: LocalAnswer }[], streams: ReadonlySet<string>): void {
+    if (found.length === 0) return;
+    const waiting = new Set([...(this.session?.queue.entries() ?? [])].map(({ key }) => key));
+    const restored = found.map(({ key, answer }) => ({ ...answer, isStored: !waiting.has(key) }));
+    this.options.onRestored?.(restored, streams);
   }
 
   private store(): Promise<void> {
@@ -370,7 +382,7 @@ export class Proctor {
   }
 
   private mono(): number {
-    return this.queueClock.read(pageMs());
+    return this.queueClock.read(pageMs(this.startedAt));
   }
 }
 
@@ -394,8 +406,8 @@ export async function deliverStored(options: StartOptions): Promise<void> {
   await start({ ...options, listen: false }).finish();
 }
 
-function pageMs(): number {
-  return performance.timeOrigin + performance.now();
+function pageMs(startedAt: number): number {
+  return startedAt + performance.now();
 }
 
 /** Return the address for events without a socket, beside that of the socket. */

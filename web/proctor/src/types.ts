@@ -1,6 +1,6 @@
 // The options and the status of the SDK, as an integrator sees them.
 
-import type { LocalAnswer } from "./session/answers.ts";
+import type { RestoredAnswer } from "./session/answers.ts";
 import type { Over } from "./session/candidate-session.ts";
 import type { Attempt, Instruct } from "./session/frames.ts";
 
@@ -12,8 +12,12 @@ export interface StartOptions {
   getTicket: () => Promise<string>;
   /** Carry out a `message` or `end` instruction; return null when done, or a short code that says why it failed. */
   onInstruction?: (instruct: Instruct) => string | null | Promise<string | null>;
-  /** Called with the answers of the stored queue that the server may not have yet. */
-  onRestored?: (answers: LocalAnswer[]) => void;
+  /**
+   * Called with the answers of the stored queue that were not acknowledged, oldest first, and with the streams of this
+   * queue. They are newer than an answer that the server has from one of these streams. An answer from any other stream
+   * was given elsewhere in the meantime: then only the student knows which one is right.
+   */
+  onRestored?: (answers: RestoredAnswer[], streams: ReadonlySet<string>) => void;
   /** Whether to listen to the page. With false only the events of the caller are recorded. Default: true. */
   listen?: boolean;
 }

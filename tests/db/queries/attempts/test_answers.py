@@ -4,12 +4,19 @@ import random
 from uuid import UUID
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.queries.attempts.answers import SubmittedAnswer, list_revisions, read_current_answers, store_submitted
+from db.queries.attempts.answers import (
+    LateAnswer,
+    SubmittedAnswer,
+    list_late_answers,
+    list_revisions,
+    read_current_answers,
+    store_submitted,
+)
 from tests.candidates import system_events
 from tests.factories import make_stream
-from tests.seeded_attempts import answer, seed_attempt
+from tests.seeded_attempts import answer, end, seed_attempt
 
 
 async def read_revisions(conn: AsyncConnection, attempt_id: UUID) -> list[tuple[str, int, object, bool]]:
@@ -63,3 +70,21 @@ async def test_a_page_begins_after_the_given_revision(conn: AsyncConnection) -> 
             await answer(conn, seeded, item, mono, mono)
     page = await list_revisions(conn, seeded.attempt_id, after=("a", 2), limit=2)
     assert [(row.item, row.revision) for row in page] == [("a", 3), ("b", 1)]
+
+
+async def test_an_answer_that_arrives_after_the_end_is_listed_with_its_lateness(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        seeded = await seed_attempt(conn)
+        await answer(conn, seeded, "a", "x", 1_000)
+        await answer(conn, seeded, "b", ["x"], 1_000)
+        assert await list_late_answers(conn, seeded.attempt_id) == []
+    async with engine.begin() as conn:
+        await end(conn, seeded)
+        assert await list_late_answers(conn, seeded.attempt_id) == []
+    async with engine.begin() as conn:
+        await answer(conn, seeded, "a", "y", 2_000)
+        await answer(conn, seeded, "b", ["x"], 2_000)
+        await answer(conn, seeded, "c", 9.81, 500)
+        late = await list_late_answers(conn, seeded.attempt_id)
+        assert [one.item for one in late] == ["a", "c"]
+        assert all(isinstance(one, LateAnswer) and 0 <= one.late_ms < 60_000 for one in late)

@@ -16,7 +16,7 @@ export function RunningAttempt({ session, onLeave }: { session: ExamSession; onL
   const { isOver } = session;
   useEffect(() => {
     if (!isOver.value) return;
-    session.finish();
+    void session.finish();
     if (document.fullscreenElement) void document.exitFullscreen().catch(() => undefined);
   }, [isOver.value]);
   const href = attemptPath(session.attempt.value.attempt_id);
@@ -33,6 +33,7 @@ export function RunningAttempt({ session, onLeave }: { session: ExamSession; onL
           first={session.attempt.value}
           receipt={session.receipt.value}
           because={session.endedBecause.value}
+          deliver={() => session.finish()}
           onLeave={leave}
         />
       </Frame>

@@ -11,7 +11,7 @@ export function Heading({ children, title }: { children: ComponentChildren; titl
     scrollTo(0, 0);
   }, [title]);
   return (
-    <h1 ref={heading} tabIndex={-1} class="x-heading">
+    <h1 ref={heading} tabIndex={-1} class="x-heading" dir="auto">
       {children}
     </h1>
   );

@@ -18,7 +18,7 @@ export function ReceiptCard({ receipt, attempt }: { receipt: Receipt; attempt: A
       </div>
       <dl class="v-details">
         <dt>{texts.exam}</dt>
-        <dd>{attempt.exam.title}</dd>
+        <dd dir="auto">{attempt.exam.title}</dd>
         <dt>{texts.received}</dt>
         <dd>{formatMoment(receipt.submitted_at)}</dd>
         <dt>{texts.answers}</dt>

@@ -49,6 +49,20 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+test("answers that arrived late are named with their lateness, also those that arrive while the result is shown", async () => {
+  const late = [
+    { item: "b", late_ms: 45_200 },
+    { item: "a", late_ms: 200 },
+  ];
+  api.get.mockResolvedValue(makeAttempt({ status: "timed_out", record: RECORD, late }));
+  const root = show({ status: "timed_out", record: RECORD }, { deliver: () => Promise.resolve() });
+  expect(text(root)).not.toContain("after the end");
+  await vi.waitFor(() => expect(text(root)).toContain("Your answer to question 1 arrived 1 s after the end"));
+  expect(text(root)).toContain(
+    "question 2 arrived 45 s after the end and does not count by itself. Your teacher sees it.",
+  );
+});
+
 describe("the headline", () => {
   const heading = (root: HTMLElement) => root.querySelector("h1")?.textContent;
 

@@ -7,6 +7,7 @@ import { api, login } from "../login.ts";
 import { Heading } from "../parts/heading.tsx";
 import { toList } from "../router.ts";
 import { type AttemptView, isRunning, type Receipt } from "../types.ts";
+import { LateAnswers } from "./late-answers.tsx";
 import { ReceiptCard } from "./receipt-card.tsx";
 import { Record } from "./record.tsx";
 import { resultTexts as texts } from "./texts.ts";
@@ -18,15 +19,18 @@ interface Props {
   receipt?: Receipt | null;
   /** Why a teacher ended the attempt, if the page has received it. */
   because?: string | null;
+  /** Delivers what this device still stores of the attempt; it may arrive late. */
+  deliver?: () => Promise<unknown>;
   onLeave?: () => void;
 }
 
-export function ResultView({ first, receipt = null, because = null, onLeave = toList }: Props): JSX.Element {
-  const now = useAttempt(first);
+export function ResultView({ first, receipt = null, because = null, deliver, onLeave = toList }: Props): JSX.Element {
+  const now = useAttempt(first, deliver);
   const given = now.receipt ?? receipt;
   return (
     <div class="v-stack-l x-column">
       <Headline attempt={now} isHandedIn={given !== null && now.status === "completed"} because={because} />
+      <LateAnswers attempt={now} />
       {given !== null && <ReceiptCard receipt={given} attempt={now} />}
       <section class="v-stack" aria-labelledby="record">
         <h2 id="record">{texts.recordHeading}</h2>
@@ -42,21 +46,26 @@ export function ResultView({ first, receipt = null, because = null, onLeave = to
   );
 }
 
-/** Return the attempt, loaded again until its record is there. */
-function useAttempt(first: AttemptView): AttemptView {
+/** Return the attempt, loaded again until its record is there, and once after the delivery of what is left. */
+function useAttempt(first: AttemptView, deliver?: () => Promise<unknown>): AttemptView {
   const attempt = useSignal(first);
+  const load = async () => {
+    attempt.value = await api.get<AttemptView>(`/student/exams/${first.attempt_id}`);
+  };
   useEffect(() => {
     if (attempt.value.record) return;
     const timer = setInterval(() => {
-      api.get<AttemptView>(`/student/exams/${first.attempt_id}`).then(
-        (loaded) => {
-          attempt.value = loaded;
-          if (loaded.record) clearInterval(timer);
-        },
+      load().then(
+        () => attempt.value.record && clearInterval(timer),
         () => undefined,
       );
     }, POLL_MS);
     return () => clearInterval(timer);
+  }, [first.attempt_id]);
+  useEffect(() => {
+    deliver?.()
+      .then(load)
+      .catch(() => undefined);
   }, [first.attempt_id]);
   return attempt.value;
 }
@@ -76,7 +85,9 @@ function Headline({ attempt, isHandedIn, because }: HeadlineProps): JSX.Element 
   return (
     <div class="v-stack">
       <Heading title={texts.title(short, exam.title)}>{heading}</Heading>
-      <p class="v-soft">{exam.title}</p>
+      <p class="v-soft" dir="auto">
+        {exam.title}
+      </p>
       {isClosing && <Notice tone="info">{texts.closingHelp}</Notice>}
       {status === "timed_out" && <Notice tone="info">{texts.timedOut}</Notice>}
       {status === "ended" && <Notice tone="warning">{because ? texts.endedBecause(because) : texts.ended}</Notice>}

@@ -80,6 +80,8 @@ export const resultTexts = {
   closingHelp: "The server is handing in your answers. This takes a few seconds.",
   title: (status: string, title: string) => `${status}: ${title}`,
   timedOut: "The server handed in everything it had when your time ended. Nothing that was saved is lost.",
+  late: (question: number, span: string) =>
+    `Your answer to question ${question} arrived ${span} after the end and does not count by itself. Your teacher sees it.`,
   ended: "A teacher ended this attempt. Everything that was saved is kept.",
   endedBecause: (reason: string) =>
     `A teacher ended this attempt. Reason: “${reason}”. Everything that was saved is kept.`,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fitText, isAnswered, MAX_TEXT_BYTES, newerThan, savedValues, unanswered, wireBytes } from "./answers.ts";
+import { fitText, isAnswered, MAX_TEXT_BYTES, restoreAnswers, savedValues, unanswered, wireBytes } from "./answers.ts";
 import { LIMITS } from "@veritas/shared/wire/codes.ts";
 import type { Item } from "../types.ts";
 
@@ -39,20 +39,38 @@ test.each(["x", "é", "語", "\u0001", '"', "😀"])("the longest text of %j fit
 });
 
 describe("answers stored on this device", () => {
-  const saved = { a: { value: "server", revision: 1, saved_at: 10_000 } };
+  const saved = { a: { value: "server", revision: 1, saved_at: 10_000, stream: "mine" } };
+  const streams = new Set(["mine"]);
+  const local = (value: string, more: object = {}) => ({ item: "a", value, at: 0, isStored: false, ...more });
 
-  test("count where they are newer than the server's, by the server's clock", () => {
-    expect(newerThan(saved, [{ item: "a", value: "mine", at: 9_000 }], 0)).toEqual({});
-    expect(newerThan(saved, [{ item: "a", value: "mine", at: 9_000 }], 2_000)).toEqual({ a: "mine" });
-    expect(newerThan(saved, [{ item: "b", value: "mine", at: 1 }], 0)).toEqual({ b: "mine" });
+  test.each([-3_600_000, 0, 9_999, 10_001, 9e15])(
+    "are newer than the server's from the same queue, at any clock (%i)",
+    (at) => {
+      expect(restoreAnswers(saved, [local("here", { at })], streams)).toEqual({ newer: { a: "here" }, conflicts: {} });
+      const acknowledged = local("here", { at, isStored: true });
+      expect(restoreAnswers(saved, [acknowledged], streams).newer).toEqual({ a: "here" });
+    },
+  );
+
+  test("are taken where the server has none, and the last one of an item counts", () => {
+    expect(restoreAnswers({}, [local("first"), local("second")], streams).newer).toEqual({ a: "second" });
   });
 
-  test("the last one of an item counts", () => {
-    const local = [
-      { item: "b", value: "first", at: 1 },
-      { item: "b", value: "second", at: 2 },
-    ];
-    expect(newerThan(saved, local, 0)).toEqual({ b: "second" });
+  test("are a conflict when the server's came from elsewhere, unless they are equal", () => {
+    const elsewhere = { a: { ...saved.a, stream: "other" } };
+    expect(restoreAnswers(elsewhere, [local("here")], streams)).toEqual({
+      newer: {},
+      conflicts: { a: { here: "here", there: "server", savedAt: 10_000 } },
+    });
+    expect(restoreAnswers(elsewhere, [local("server")], streams)).toEqual({ newer: {}, conflicts: {} });
+  });
+
+  test("that the server has are ranked by the server", () => {
+    const elsewhere = { a: { ...saved.a, stream: "other" } };
+    expect(restoreAnswers(elsewhere, [local("here", { isStored: true })], streams)).toEqual({
+      newer: {},
+      conflicts: {},
+    });
   });
 
   test("start with those of the server", () => {

@@ -1,5 +1,5 @@
-// Answers of the student: which are missing, which of two sources is newer, and how long a text may be. Pure.
-import type { Json, LocalAnswer } from "@veritas/proctor";
+// Answers of the student: which are missing, which were changed in two places, and how long a text may be. Pure.
+import type { Json, RestoredAnswer } from "@veritas/proctor";
 import type { Item, SavedAnswer } from "../types.ts";
 
 /** The longest text of an answer: a draft may have 32 KiB on the wire, including what JSON adds. */
@@ -21,21 +21,38 @@ export function savedValues(saved: { readonly [item: string]: SavedAnswer }): Re
   return Object.fromEntries(Object.entries(saved).map(([item, answer]) => [item, answer.value]));
 }
 
+/** An answer that was changed on this device and, in the meantime, somewhere else. */
+export interface Conflict {
+  here: Json;
+  there: Json;
+  /** When the server stored the other one, by its clock. */
+  savedAt: number;
+}
+
+export interface Restored {
+  /** Answers of this device that are newer than those of the server. */
+  newer: Record<string, Json>;
+  conflicts: Record<string, Conflict>;
+}
+
 /**
- * Return the answers of this device that are newer than those of the server, or of the same time. `aheadMs` is how far
- * the server's clock is ahead of the clock of this device.
+ * Compare the answers of this device that were not acknowledged with those of the server. No clock decides: an answer of
+ * the server from one of `streams`, the streams of this device, is older. One from elsewhere may be older or newer.
  */
-export function newerThan(
+export function restoreAnswers(
   saved: { readonly [item: string]: SavedAnswer },
-  local: readonly LocalAnswer[],
-  aheadMs: number,
-): Record<string, Json> {
-  const newer: Record<string, Json> = {};
-  for (const { item, value, at } of local) {
+  local: readonly RestoredAnswer[],
+  streams: ReadonlySet<string>,
+): Restored {
+  const restored: Restored = { newer: {}, conflicts: {} };
+  for (const { item, value, isStored } of new Map(local.map((answer) => [answer.item, answer])).values()) {
     const known = saved[item];
-    if (known === undefined || at + aheadMs >= known.saved_at) newer[item] = value;
+    if (known === undefined || streams.has(known.stream)) restored.newer[item] = value;
+    // The server has both, and knows which one is newer.
+    else if (isStored || JSON.stringify(value) === JSON.stringify(known.value)) continue;
+    else restored.conflicts[item] = { here: value, there: known.value, savedAt: known.saved_at };
   }
-  return newer;
+  return restored;
 }
 
 /** Return how many bytes a text takes inside a JSON string. */

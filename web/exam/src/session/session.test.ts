@@ -1,4 +1,4 @@
-import type { Instruct, LocalAnswer, StartOptions, Status } from "@veritas/proctor";
+import type { Instruct, RestoredAnswer, StartOptions, Status } from "@veritas/proctor";
 import { type Api, Problem, Unreachable } from "@veritas/shared/api.ts";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AttemptView, Item } from "../types.ts";
@@ -26,6 +26,8 @@ const STATUS: Status = {
   retryAtMs: null,
   rttMs: null,
 };
+
+const local = (name: string, value: string): RestoredAnswer => ({ item: name, value, at: Date.now(), isStored: false });
 
 const attemptOf = (more: object = {}): AttemptView =>
   ({
@@ -132,14 +134,20 @@ describe("an answer", () => {
   });
 
   test("that this device stored is restored, unless the student has changed it since", () => {
-    const session = open({ answers: { a: { value: "old", revision: 1, saved_at: 1 } } });
+    const session = open({ answers: { a: { value: "old", revision: 1, saved_at: 1, stream: "s" } } });
     session.choose(CHOICE, "new");
-    const local: LocalAnswer[] = [
-      { item: "a", value: "stored", at: Date.now() },
-      { item: "b", value: "stored", at: Date.now() },
-    ];
-    proctor.options.onRestored?.(local);
+    proctor.options.onRestored?.([local("a", "stored"), local("b", "stored")], new Set(["s"]));
     expect(session.answers.value).toEqual({ a: "new", b: "stored" });
+  });
+
+  test("that was changed here and elsewhere is settled by the student, and recorded again", () => {
+    const session = open({ answers: { b: { value: "there", revision: 1, saved_at: 7, stream: "other" } } });
+    proctor.options.onRestored?.([local("b", "here")], new Set(["s"]));
+    expect(session.answers.value).toEqual({ b: "there" });
+    expect(session.conflicts.value).toEqual({ b: { here: "here", there: "there", savedAt: 7 } });
+    session.settle(TEXT, "there");
+    expect(proctor.recorded.at(-1)).toEqual(["draft", "b", "there"]);
+    expect([session.conflicts.value, session.answers.value]).toEqual([{}, { b: "there" }]);
   });
 });
 
@@ -288,8 +296,8 @@ describe("the questions of a monitored exam", () => {
     const session = open(withheld);
     expect(session.needsStream.value).toBe(true);
     expect(proctor.recorded).toEqual([]);
-    proctor.options.onRestored?.([{ item: "a", value: "mine", at: Date.now() }]);
-    api.get.mockResolvedValue(attemptOf({ answers: { b: { value: "saved", revision: 1, saved_at: 1 } } }));
+    proctor.options.onRestored?.([local("a", "mine")], new Set(["s"]));
+    api.get.mockResolvedValue(attemptOf({ answers: { b: { value: "saved", revision: 1, saved_at: 1, stream: "s" } } }));
     proctor.setStatus({ link: "open" });
     await vi.advanceTimersByTimeAsync(0);
     expect(session.needsStream.value).toBe(false);

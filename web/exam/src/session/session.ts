@@ -1,13 +1,13 @@
 // A running attempt on this page: its answers, its clock and the SDK, as signals for the views. Answers reach the server
 // only as recorded events or with the submission. It must never say that something is saved before it is.
 import { batch, computed, signal } from "@preact/signals";
-import { deliverStored, type Instruct, type Json, type LocalAnswer, start, type Status } from "@veritas/proctor";
+import { deliverStored, type Instruct, type Json, type RestoredAnswer, start, type Status } from "@veritas/proctor";
 import { type Api, Problem } from "@veritas/shared/api.ts";
 import { socketUrl, ticketSource } from "@veritas/shared/socket/ticket.ts";
 import { tabStorage } from "@veritas/shared/storage/storage.ts";
 import { clock } from "@veritas/shared/time.ts";
 import { type AttemptView, isRunning, type Item, type Receipt } from "../types.ts";
-import { type Answers, fitText, newerThan, savedValues } from "./answers.ts";
+import { type Answers, type Conflict, fitText, restoreAnswers, savedValues } from "./answers.ts";
 
 /** A typed text is recorded this long after the last key, and at the latest this long after the first. */
 const PAUSE_MS = 1_000;
@@ -51,6 +51,8 @@ export class ExamSession {
   readonly typing = signal<ReadonlySet<string>>(new Set());
   /** Number items whose text is not a number; it is not saved. */
   readonly unreadable = signal<ReadonlySet<string>>(new Set());
+  /** Answers that were changed here and elsewhere: the student chooses one. */
+  readonly conflicts = signal<{ readonly [item: string]: Conflict }>({});
   readonly item = computed(() => this.attempt.value.items[this.at.value] ?? null);
   /** Whether the server shows the questions only after this page is connected. */
   readonly needsStream = computed(() => this.attempt.value.paper === "stream_required");
@@ -66,7 +68,8 @@ export class ExamSession {
   private openedMs = performance.now();
   private polledMs = -Infinity;
   /** Answers of this device that were restored before the questions could be loaded. */
-  private early: LocalAnswer[] = [];
+  private early: { local: RestoredAnswer[]; streams: ReadonlySet<string> }[] = [];
+  private finishing: Promise<void> | null = null;
   private readonly leaving = new AbortController();
 
   constructor(
@@ -79,7 +82,7 @@ export class ExamSession {
     this.proctor = start({
       ...connectionOptions(api, attempt.attempt_id),
       onInstruction: (instruct) => this.carryOut(instruct),
-      onRestored: (local) => this.restore(local),
+      onRestored: (local, streams) => this.restore(local, streams),
       listen: attempt.exam.monitored ?? true,
     });
     this.proctor.onStatus((status) => this.updateStatus(status));
@@ -121,6 +124,14 @@ export class ExamSession {
     const timer = setTimeout(() => this.flush(item.item), wait);
     this.changes.set(item.item, { value: fitting, firstMs, timer });
     this.typing.value = new Set(this.changes.keys());
+  }
+
+  /** Settle an answer that was changed in two places. Also the one from elsewhere is recorded again: now it is the newest. */
+  settle(item: Item, value: Json): void {
+    const { [item.item]: _, ...others } = this.conflicts.value;
+    this.conflicts.value = others;
+    this.type(item, value);
+    this.flush(item.item);
   }
 
   /** Mark a field whose text is not an answer, so that the page can say that it is not saved. */
@@ -207,9 +218,10 @@ export class ExamSession {
   }
 
   /** The attempt is over: deliver the rest and stop listening to the page. */
-  finish(): void {
+  finish(): Promise<void> {
     this.flush();
-    void this.proctor.finish();
+    this.finishing ??= this.proctor.finish();
+    return this.finishing;
   }
 
   /** Close this session. The attempt can be continued at any time. */
@@ -230,7 +242,7 @@ export class ExamSession {
     if (this.needsStream.value) return;
     this.answers.value = savedValues(this.attempt.value.answers);
     this.at.value = storedIndex(this.attempt.value);
-    this.restore(this.early.splice(0));
+    for (const { local, streams } of this.early.splice(0)) this.restore(local, streams);
     this.recordOpened();
   }
 
@@ -278,14 +290,18 @@ export class ExamSession {
     this.answers.value = { ...this.answers.value, [item]: value };
   }
 
-  private restore(local: LocalAnswer[]): void {
+  private restore(local: RestoredAnswer[], streams: ReadonlySet<string>): void {
     if (this.needsStream.value) {
-      this.early.push(...local);
+      this.early.push({ local, streams });
       return;
     }
-    const newer = newerThan(this.attempt.value.answers, local, clock.now() - Date.now());
-    const untouched = Object.entries(newer).filter(([item]) => !this.touched.has(item));
-    if (untouched.length > 0) this.answers.value = { ...this.answers.value, ...Object.fromEntries(untouched) };
+    const { newer, conflicts } = restoreAnswers(this.attempt.value.answers, local, streams);
+    const untouched = <T>(found: Record<string, T>) =>
+      Object.fromEntries(Object.entries(found).filter(([item]) => !this.touched.has(item)));
+    batch(() => {
+      this.answers.value = { ...this.answers.value, ...untouched(newer) };
+      this.conflicts.value = { ...this.conflicts.value, ...untouched(conflicts) };
+    });
   }
 
   private carryOut(instruct: Instruct): string | null {

@@ -12,10 +12,12 @@ export function ExamCard({ exam }: { exam: Enrolment }): JSX.Element {
   return (
     <li class="v-card x-exam">
       <div class="v-spread">
-        <h2>{exam.title}</h2>
+        <h2 dir="auto">{exam.title}</h2>
         <Badge tone={tone}>{text}</Badge>
       </div>
-      <p class="v-soft">{details.filter((detail) => detail !== "").join(" · ")}</p>
+      <p class="v-soft" dir="auto">
+        {details.filter((detail) => detail !== "").join(" · ")}
+      </p>
       <Dates exam={exam} />
       <Action exam={exam} />
     </li>

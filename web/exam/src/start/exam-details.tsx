@@ -10,7 +10,7 @@ export function ExamDetails({ exam }: { exam: Enrolment }): JSX.Element {
       {exam.subject !== "" && (
         <>
           <dt>{texts.subject}</dt>
-          <dd>{[exam.subject, exam.topic].filter((part) => part !== "").join(" · ")}</dd>
+          <dd dir="auto">{[exam.subject, exam.topic].filter((part) => part !== "").join(" · ")}</dd>
         </>
       )}
       <dt>{texts.time}</dt>

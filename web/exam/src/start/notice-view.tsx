@@ -27,7 +27,11 @@ export function NoticeView({ exam }: { exam: string }): JSX.Element {
     <div class="v-stack x-column">
       <Heading title={found.title}>{found.title}</Heading>
       <ExamDetails exam={found} />
-      {found.description !== "" && <p class="v-prose x-lines">{found.description}</p>}
+      {found.description !== "" && (
+        <p class="v-prose x-lines" dir="auto">
+          {found.description}
+        </p>
+      )}
       <RecordedCard exam={found} />
       <GoodToKnow isMonitored={found.monitored} />
       <StartForm exam={found} />

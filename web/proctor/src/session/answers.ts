@@ -6,8 +6,14 @@ import type { QueueEntry } from "../queue/queue.ts";
 export interface LocalAnswer {
   item: string;
   value: Json;
-  /** When it was given, by the clock of this device. */
+  /** When it was given, by the clock of this device, which may be wrong. */
   at: number;
+}
+
+/** An answer of the stored queue. */
+export interface RestoredAnswer extends LocalAnswer {
+  /** Whether the server had stored it, although its acknowledgement did not arrive. */
+  isStored: boolean;
 }
 
 /** Return the answer in an event; null for any other event. */

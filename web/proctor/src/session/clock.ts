@@ -1,6 +1,6 @@
 // The clock of a queue: monotonic, in whole milliseconds, and it continues after a reload of the page. Pure.
 
-/** The stored state of the clock. `origin` is the page's wall-clock time at which the clock was 0. */
+/** The stored state of the clock. `origin` is the time at which the clock was 0, by the server's clock if the page knew it. */
 export interface ClockState {
   origin: number;
   lastMono: number;
@@ -11,7 +11,7 @@ export class QueueClock {
   private origin: number;
   private last: number;
 
-  /** `nowMs` is the page's time origin plus its monotonic clock. */
+  /** `nowMs` is the time at which the page was loaded, plus its monotonic clock. */
   constructor(nowMs: number, state: ClockState | null = null) {
     this.last = state?.lastMono ?? 0;
     this.origin = state === null ? nowMs : Math.min(state.origin, nowMs - this.last);

@@ -505,6 +505,12 @@ export interface KeyView {
   revoked_at: number | null;
 }
 
+/** The last answer to an item, stored `late_ms` after the end of the attempt. It does not count by itself. */
+export interface LateAnswer {
+  item: string;
+  late_ms: number;
+}
+
 /** The limits of what a client may send, as published in `welcome`. Sizes in bytes. */
 export interface Limits {
   frame_bytes: number;
@@ -976,11 +982,12 @@ export interface RuleRecord {
   high: number;
 }
 
-/** The answer to one item that counts. `saved_at` is when it was stored, in ms since the epoch. */
+/** The answer to one item that counts. `saved_at` is when it was stored, in ms since the epoch. `stream` is where it came from: a client's stream, or the attempt's own for an answer of a submission. */
 export interface SavedAnswer {
   value: unknown;
   revision: number;
   saved_at: number;
+  stream: string;
 }
 
 /** The scope of a service key: to send reports about attempts, which affect no score. */
@@ -1052,7 +1059,7 @@ export interface StreamOpened {
   instructions: Instruct[];
 }
 
-/** One attempt. All times are in ms since the epoch. `paper` is `stream_required` while the attempt runs at a monitored exam and no client of it is connected: then `items` and `answers` are empty. Connect first, and read it again, or ask your invigilator. `record` is its result. It is null until the attempt has ended and was analyzed, or for a minute if that takes long. */
+/** One attempt. All times are in ms since the epoch. `paper` is `stream_required` while the attempt runs at a monitored exam and no client of it is connected: then `items` and `answers` are empty. Connect first, and read it again, or ask your invigilator. `late` lists the answers that arrived after the end and do not count by themselves. `record` is its result. It is null until the attempt has ended and was analyzed, or for a minute if that takes long. */
 export interface StudentAttempt {
   attempt_id: string;
   exam: PaperExam;
@@ -1064,6 +1071,7 @@ export interface StudentAttempt {
   paper: "shown" | "stream_required";
   items: PaperItem[];
   answers: Record<string, SavedAnswer>;
+  late: LateAnswer[];
   receipt: Receipt | null;
   record: RecordView | null;
 }

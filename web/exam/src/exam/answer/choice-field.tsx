@@ -13,7 +13,7 @@ export function ChoiceField({ item, session }: AnswerProps): JSX.Element {
       {item.choices.map((choice) => (
         <label class="x-choice" key={choice}>
           <input type="radio" name={name} checked={chosen === choice} onChange={() => session.choose(item, choice)} />
-          <span>{choice}</span>
+          <span dir="auto">{choice}</span>
         </label>
       ))}
     </fieldset>

@@ -21,7 +21,7 @@ export function MultipleField({ item, session }: AnswerProps): JSX.Element {
             checked={chosen.includes(choice)}
             onChange={(event) => toggle(choice, event.currentTarget.checked)}
           />
-          <span>{choice}</span>
+          <span dir="auto">{choice}</span>
         </label>
       ))}
     </fieldset>

@@ -34,6 +34,7 @@ export function TextField({ item, session }: AnswerProps): JSX.Element {
           {...control}
           class="v-input x-text"
           rows={12}
+          dir="auto"
           value={text}
           spellcheck={false}
           onInput={(event) => take(event.currentTarget)}

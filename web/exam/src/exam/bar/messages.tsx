@@ -31,14 +31,18 @@ export function Messages({ session }: { session: ExamSession }): JSX.Element {
           </Button>
         }
       >
-        <p class="x-lines x-message">{unread?.text}</p>
+        <p class="x-lines x-message" dir="auto">
+          {unread?.text}
+        </p>
         {unread !== undefined && <p class="v-soft v-small">{texts.sentAt(formatTime(unread.at))}</p>}
       </Dialog>
       <Dialog title={texts.messages} open={isOpen.value} onClose={() => (isOpen.value = false)}>
         <ol class="x-messages">
           {all.map((message) => (
             <li key={message.id}>
-              <p class="x-lines">{message.text}</p>
+              <p class="x-lines" dir="auto">
+                {message.text}
+              </p>
               <p class="v-soft v-small">{formatTime(message.at)}</p>
             </li>
           ))}

@@ -1,6 +1,6 @@
 import { click, mount, unmountAll, update } from "@veritas/shared/ui/testing.ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { fakeSession, STATUS } from "../../testing.ts";
+import { fakeSession, makeItem, STATUS } from "../../testing.ts";
 import { HandIn } from "./hand-in.tsx";
 
 let session = fakeSession();
@@ -30,6 +30,15 @@ test("questions whose text is not saved are listed once", () => {
   const text = open().textContent ?? "";
   expect(text).toContain("All 2 questions are answered.");
   expect(text.match(/Question 2/g)).toHaveLength(1);
+});
+
+test.each([
+  [["a"], "The question is answered."],
+  [["a", "b"], "All 2 questions are answered."],
+])("that all of %j are answered is said in the right number", (names, sentence) => {
+  session = fakeSession(names.map((name) => makeItem(name)));
+  session.answers.value = Object.fromEntries(names.map((name) => [name, "x"]));
+  expect(open().textContent).toContain(sentence);
 });
 
 test("handing in closes the dialog, and shows what it waits for", async () => {

@@ -71,7 +71,9 @@ function QuestionLink({ item, number, isCurrent, isAnswered, onOpen }: LinkProps
         onClick={onOpen}
       >
         <span class="x-question-number">{number}</span>
-        <span class="x-question-name">{item.prompt}</span>
+        <span class="x-question-name" dir="auto">
+          {item.prompt}
+        </span>
         <span class="v-hidden">{isAnswered ? texts.answered : texts.notAnswered}</span>
         {isAnswered && <Icon name="check" size={14} />}
       </button>

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { ExamSession } from "../../session/session.ts";
 import { handInTexts, texts as pageTexts, examTexts as texts } from "../../texts.ts";
 import { AnswerField } from "../answer/answer-field.tsx";
+import { ConflictNotice } from "./conflict.tsx";
 
 export function Question({ session, onHandIn }: { session: ExamSession; onHandIn: () => void }): JSX.Element {
   const heading = useRef<HTMLHeadingElement>(null);
@@ -26,7 +27,10 @@ export function Question({ session, onHandIn }: { session: ExamSession; onHandIn
         </h2>
         <Badge>{pageTexts.points(item.points)}</Badge>
       </div>
-      <p class="x-prompt x-lines">{item.prompt}</p>
+      <p class="x-prompt x-lines" dir="auto">
+        {item.prompt}
+      </p>
+      <ConflictNotice item={item} session={session} />
       <AnswerField item={item} session={session} />
       <div class="x-actions">
         <Button icon="left" disabled={index === 0} onClick={() => session.open(index - 1)}>

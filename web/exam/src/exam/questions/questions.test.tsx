@@ -95,6 +95,17 @@ test("a number field shows how it reads a text, and asks when it may mean two nu
   expect(session.flush).toHaveBeenCalledWith("a");
 });
 
+test("an answer that was changed in two places is shown twice, and the student chooses one", () => {
+  session = fakeSession([makeItem("a", "text")]);
+  session.conflicts.value = { a: { here: "my offline text", there: null, savedAt: 0 } };
+  const root = mount(<Question session={session} onHandIn={onHandIn} />);
+  const notice = root.querySelector('[role="alert"]') as HTMLElement;
+  for (const part of ["On this device", "my offline text", "In another place, saved at ", "No answer"])
+    expect(notice.textContent).toContain(part);
+  click(notice, "Use this answer: On this device, before it was connected again");
+  expect(session.settle).toHaveBeenCalledWith(session.item.value, "my offline text");
+});
+
 test("a text answer counts its words, and shows no more than is saved", () => {
   session = fakeSession([makeItem("a", "text")]);
   session.answers.value = { a: "one two" };

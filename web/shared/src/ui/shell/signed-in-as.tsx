@@ -7,7 +7,9 @@ import { Icon } from "../display/icon.tsx";
 export function SignedInAs({ name, onLogout }: { name: string; onLogout: () => void }): JSX.Element {
   return (
     <>
-      <span class="v-soft v-small v-truncate">{name}</span>
+      <span class="v-soft v-small v-truncate" dir="auto">
+        {name}
+      </span>
       <Button variant="quiet" size="small" onClick={onLogout}>
         <Icon name="out" size={16} /> {texts.signOut}
       </Button>
