@@ -8,13 +8,11 @@ RequestError            a request that cannot be carried out
 ├── Ended               the attempt has ended and accepts nothing more
 └── Conflict            the row is not in the state that the user expected
     ├── NotOpen         the exam opens later, or has closed
-    ├── AlreadyTaken    names that belong to another account
     └── IdReused        the id of a request belongs to another request
 
 SettingsError           a setting is missing or wrong; the message is one line that names it
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -77,18 +75,5 @@ class NotOpen(Conflict):
     """The exam is not open: it opens later, or has closed."""
 
 
-class AlreadyTaken(Conflict):
-    """A value that must be unique belongs to another account."""
-
-    def __init__(self, taken: Sequence[tuple[str, str]]) -> None:
-        username, column = taken[0]
-        super().__init__(f"{username}: another account already has this {_COLUMN_NAMES.get(column, column)}.")
-        self.taken = taken
-        """Each username for which an account was requested, and the column whose value is taken."""
-
-
 class IdReused(Conflict):
     """The id belongs to another request: of another user, or with another content."""
-
-
-_COLUMN_NAMES: Final = {"email": "e-mail address", "enrollment_id": "enrollment id"}

@@ -42,6 +42,18 @@ class Fault(msgspec.Struct, frozen=True):
     message: str
 
 
+class RegisteredStudent(msgspec.Struct, frozen=True, kw_only=True):
+    """A student of a roster whose username belongs to an account that its user registered.
+
+    `name` is the roster's, `registered_name` is what that user typed. `path` names the row of the request.
+    """
+
+    path: str
+    username: str
+    name: str
+    registered_name: str
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An RFC 9457 problem: `code` and `type` name the error, `title` describes it, `detail` is about this case.
 
@@ -57,6 +69,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str | None = None
     at: int | None = None
     committed: int | None = None
+    to_confirm: list[RegisteredStudent] = []
 
 
 class Invalid(BadRequest):
@@ -93,6 +106,20 @@ class SetupRequired(Forbidden):
     """Administrators need a second factor here. Set it up first, on the page of your account."""
 
 
+class NeedsConfirmation(Conflict):
+    """Some accounts were registered by their users. Confirm that they are your students."""
+
+    def __init__(self, to_confirm: Sequence[RegisteredStudent]) -> None:
+        one = to_confirm[0]
+        more = f" (and {len(to_confirm) - 1} more)" if len(to_confirm) > 1 else ""
+        super().__init__(
+            f"{one.path}: the account {one.username} was registered by its user as “{one.registered_name}”, and you "
+            f"add “{one.name}”{more}. Confirm that they are your students: their passwords end, and they sign in with "
+            "their codes."
+        )
+        self.to_confirm = list(to_confirm)
+
+
 class Gap(Conflict):
     """A sequence number was skipped. Continue after `committed`."""
 
@@ -124,6 +151,15 @@ class TooManyFailures(RequestError):
     def __init__(self, retry_s: int) -> None:
         super().__init__(f"There were too many failed sign-ins. Try again in {retry_s} s.")
         self.retry_s = retry_s
+
+
+class TooManyAccounts(RequestError):
+    """Too many accounts were made from this address. Try again in an hour, or ask your school for an account."""
+
+    retry_s = 3600
+
+    def __init__(self) -> None:
+        super().__init__("Too many accounts were made from this address. Try again in an hour.")
 
 
 class Busy(RequestError):
@@ -176,6 +212,9 @@ MEANINGS: Final[dict[type[Exception], Meaning]] = {
     NotFound: Meaning(404, "not_found", "Not found", CloseCode.FORBIDDEN),
     Conflict: Meaning(409, "conflict", "This conflicts with the current state", CloseCode.MALFORMED),
     NotOpen: Meaning(409, "not_open", "The exam is not open", CloseCode.MALFORMED),
+    NeedsConfirmation: Meaning(
+        409, "needs_confirmation", "Some accounts were registered by their users", CloseCode.MALFORMED
+    ),
     Gap: Meaning(409, "gap", "A sequence number was skipped", CloseCode.GAP),
     Superseded: Meaning(409, "superseded", "Another connection has taken over", CloseCode.SUPERSEDED),
     Disconnected: Meaning(409, "disconnected", "The connection has ended", CloseCode.SILENT),
@@ -184,6 +223,7 @@ MEANINGS: Final[dict[type[Exception], Meaning]] = {
     ClientLeft: Meaning(400, "client_left", "The client has left", CloseCode.MALFORMED),
     Full: Meaning(429, "full", "The service is full right now", CloseCode.OVERLOADED),
     TooManyFailures: Meaning(429, "too_many_failures", "Too many failed sign-ins", CloseCode.TOO_FAST),
+    TooManyAccounts: Meaning(429, "too_many_accounts", "Too many accounts from this address", CloseCode.TOO_FAST),
     Busy: Meaning(503, "busy", "The service is busy", CloseCode.OVERLOADED),
 }
 """The status, problem code, title and close code of each error class; a subclass without a row has its parent's."""
@@ -254,6 +294,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
         by=answered.by if isinstance(answered, Conflict) else None,
         at=answered.at if isinstance(answered, Conflict) else None,
         committed=answered.committed if isinstance(answered, Gap) else None,
+        to_confirm=answered.to_confirm if isinstance(answered, NeedsConfirmation) else [],
     )
     return Response(problem, status_code=meaning.status, headers=_headers_of(answered), media_type=PROBLEM_TYPE)
 
@@ -296,7 +337,7 @@ def _headers_of(error: Exception) -> dict[str, str]:
     match error:
         case Unauthenticated():
             return {"WWW-Authenticate": "Bearer"}
-        case Busy() | Full() | TooManyFailures():
+        case Busy() | Full() | TooManyFailures() | TooManyAccounts():
             return {"Retry-After": str(error.retry_s)}
         case FrameworkError():
             return error.headers

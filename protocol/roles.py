@@ -1,4 +1,4 @@
-"""Names of roles, of permissions on an exam, and of the scopes of a service key. It checks none of them."""
+"""Names of roles, of origins of accounts, of permissions on an exam, and of scopes of a service key. It checks none."""
 
 from enum import StrEnum
 
@@ -10,6 +10,18 @@ class Role(StrEnum):
     TEACHER = "teacher"
     ADMIN = "admin"
     SERVICE = "service"
+
+
+class Origin(StrEnum):
+    """Who made an account. Only one that was not made by its user is put on a roster without a question.
+
+    `service` and `provider` are for accounts that a program or an identity provider of the school makes.
+    """
+
+    SELF = "self"
+    STAFF = "staff"
+    SERVICE = "service"
+    PROVIDER = "provider"
 
 
 class Permission(StrEnum):

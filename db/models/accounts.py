@@ -12,21 +12,25 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, CreatedAt, Key, one_of
-from protocol.roles import Role
+from protocol.roles import Origin, Role
 
 
 class User(Base):
-    """One account. A student on a roster may have neither an e-mail address nor a password."""
+    """One account. A student on a roster may have neither an e-mail address nor a password.
+
+    Several accounts may have the same e-mail address, as siblings do: it is never used to sign in.
+    """
 
     __tablename__ = "users"
-    __table_args__ = (one_of("role", Role),)
+    __table_args__ = (one_of("role", Role), one_of("origin", Origin))
 
     id: Mapped[Key]
-    email: Mapped[str | None] = mapped_column(unique=True)
+    email: Mapped[str | None]
     username: Mapped[str] = mapped_column(unique=True)
     full_name: Mapped[str]
     password_hash: Mapped[str | None]
     role: Mapped[str]
+    origin: Mapped[str] = mapped_column(server_default=text("'staff'"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     last_login: Mapped[datetime | None]
     last_login_ip: Mapped[str | None]

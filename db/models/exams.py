@@ -93,12 +93,20 @@ class ExamPolicy(Base):
 
 
 class ExamEnrollment(Base):
-    """One student on one roster. A removed student keeps the row and stays on the board."""
+    """One student on one roster. A removed student keeps the row and stays on the board.
+
+    Name, e-mail address, enrollment id and cohort are what this roster says: teachers see them, not the account's.
+    Without a name, the account's is shown.
+    """
 
     __tablename__ = "exam_enrollments"
 
     exam_id: Mapped[UUID] = mapped_column(ForeignKey("exams.id", ondelete="CASCADE"), primary_key=True)
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
+    name: Mapped[str | None]
+    email: Mapped[str | None]
+    enrollment_id: Mapped[str | None]
+    cohort: Mapped[str | None]
     created_at: Mapped[CreatedAt]
     removed_at: Mapped[datetime | None]
 

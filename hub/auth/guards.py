@@ -54,8 +54,10 @@ SERVICE: Final[list[dict[str, list[str]]]] = [{"service": []}]
 class Principal(msgspec.Struct, frozen=True):
     """An authenticated user; the sign-in is valid until `auth_until` (ms since the epoch).
 
-    After a sign-in by exam code, `exam_id` is the only exam for which it is valid; after a sign-in by password it is
-    None. `address`, its keyed hash `place` and the user agent `agent` are for the audit log.
+    After a sign-in by exam code, `exam_id` is the only exam for which it is valid, and the role is that of a student,
+    regardless of the account's; after a sign-in by password `exam_id` is None. `is_self_made`: the user made the account,
+    so a password does not prove who sits an exam. `address`, its keyed hash `place` and the user agent `agent` are for
+    the audit log.
     """
 
     user_id: UUID
@@ -67,10 +69,16 @@ class Principal(msgspec.Struct, frozen=True):
     address: str | None = None
     agent: str | None = None
     place: str | None = None
+    is_self_made: bool = False
+
+    @property
+    def may_sit(self) -> bool:
+        """Whether the sign-in proves who sits an exam: the password of an account that its user made does not."""
+        return self.exam_id is not None or not self.is_self_made
 
     def may_take(self, exam_id: UUID) -> bool:
         """Return whether this sign-in is valid for an attempt at this exam; the queries check the roster."""
-        return self.role is Role.STUDENT and self.exam_id in (None, exam_id)
+        return self.may_sit and self.role is Role.STUDENT and self.exam_id in (None, exam_id)
 
     def connected_by(self, connection: ASGIConnection[Any, Any, Any, Any]) -> "Principal":
         """Return this principal with the address and the user agent of a connection."""
@@ -237,7 +245,15 @@ async def _principal_of(
     account = stored.account
     if settings is not None and needs_second_factor(account.role, settings, has_factor=stored.has_second_factor):
         raise SetupRequired("Administrators need a second factor here. Set it up on the page of your account.")
-    return Principal(account.user_id, account.role, account.name, session, auth_until, stored.exam_id)
+    return Principal(
+        account.user_id,
+        account.role,
+        account.name,
+        session,
+        auth_until,
+        stored.exam_id,
+        is_self_made=stored.is_self_made,
+    )
 
 
 def _bearer(request: Request[Any, Any, Any]) -> str:

@@ -1,8 +1,11 @@
 """Generate and hash random secrets: tickets, refresh tokens, and exam codes that students type.
 
+Exam codes have 80 bits, so their hash has a key that the database does not know (ASVS 5.0, 6.5.2).
+
 A secret must never be stored or logged; the database has only its hash.
 """
 
+import hmac
 import re
 import secrets
 from hashlib import sha256
@@ -17,6 +20,7 @@ _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _GROUP: Final = 4
+_CODE_KEY: Final = b"veritas exam code key 1\0"
 _READ_AS: Final = str.maketrans("ILO", "110", " -\u2010\u2011\u2012\u2013\u2014\t")
 """Typing variants: letters that look alike, and all kinds of separators."""
 
@@ -51,4 +55,18 @@ def hash_secret(secret: str) -> bytes:
 
 def hash_code(code: str) -> bytes:
     """Return the stored form of a typed code: with any case and separators, I or L for 1, and O for 0."""
-    return hash_secret(code.upper().translate(_READ_AS))
+    return hash_secret(_read_code(code))
+
+
+def hash_exam_code(code: str, key: str) -> bytes:
+    """Return the stored form of a typed exam code, by a key that the database does not know."""
+    return hmac.digest(hmac.digest(key.encode(), _CODE_KEY, sha256), _read_code(code).encode(), sha256)
+
+
+def find_hashes(code: str, key: str) -> list[bytes]:
+    """Return all hashes by which a typed exam code may be stored: codes of older versions have no key."""
+    return [hash_exam_code(code, key), hash_code(code)]
+
+
+def _read_code(code: str) -> str:
+    return code.upper().translate(_READ_AS)

@@ -14,7 +14,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.errors import Conflict, Forbidden
 from db.queries.accounts import credentials, devices, users
@@ -41,13 +41,14 @@ from hub.auth.passwords import Passwords
 from hub.auth.places import attempt_place
 from hub.auth.second_factor import use_second_factor
 from hub.auth.sessions import describe_agent, place_of, terms_of
-from hub.auth.tickets import draw_secret, hash_code, hash_secret, is_secret
+from hub.auth.tickets import draw_secret, find_hashes, hash_secret, is_secret
 from hub.errors import (
     Busy,
     Expired,
     Invalid,
     SecondFactorRequired,
     SecondFactorWrong,
+    TooManyAccounts,
     TooManyFailures,
     Unauthenticated,
     problems,
@@ -58,7 +59,10 @@ from hub.rest.http.disconnect import while_connected
 from hub.rest.http.fields import Email, Name, NewPassword, Opaque, Password, Tidied, TotpCode, Username
 from hub.settings import HubSettings
 from hub.sockets import now_ms
-from protocol.roles import Role
+from protocol.roles import Origin, Role
+
+REGISTRATIONS_PER_HOUR: Final = 100
+"""The most accounts that users of one address can make in an hour: some classes, but not a list of all names."""
 
 RequestingPage = NamedDependency[BrowserPage | None]
 
@@ -142,7 +146,11 @@ class IssuedTicket(msgspec.Struct, frozen=True):
     expires_at: int
 
 
-@post("/register", summary="Register as a student", responses=problems(Invalid, Forbidden, Conflict, Busy))
+@post(
+    "/register",
+    summary="Register as a student",
+    responses=problems(Invalid, Forbidden, Conflict, TooManyAccounts, Busy),
+)
 async def register(
     request: AnyRequest,
     data: JSONBody[Register],
@@ -154,9 +162,13 @@ async def register(
     """Create a student account and sign in, if registration is open on this server."""
     if settings.registration != "open":
         raise Forbidden("You cannot register yourself here. Ask your school for an account.")
-    lane = Lane(network_of(address_of(request)))
+    address = address_of(request)
+    async with engine.begin() as conn:
+        await _check_registrations(conn, address)
+    lane = Lane(network_of(address))
     password_hash = await while_connected(request, passwords.choose(data.password, data.username, lane))
     async with change(engine, None) as unit:
+        await _check_registrations(unit.conn, address)
         account = await users.create_user(
             unit.conn,
             username=data.username,
@@ -164,6 +176,7 @@ async def register(
             role=Role.STUDENT,
             email=data.email,
             password_hash=password_hash,
+            origin=Origin.SELF,
         )
         _record(unit, request, account.user_id, "register")
         signed_in = await _sign_in(unit, request, settings, account)
@@ -204,6 +217,8 @@ async def login(
     # A browser that several users share keeps its secret.
     secret = presented if presented is not None and is_secret(presented) else draw_secret()
     async with change(engine, None) as unit:
+        if not await users.lock_sign_in(unit.conn, user_id, found.password_hash):
+            raise Unauthenticated("The username or password is wrong.")
         signed_in = await _sign_in(unit, request, settings, found.account, has_factor=found.has_second_factor)
         if page is not None or data.remember_device:
             await devices.remember(unit.conn, user_id, hash_secret(secret))
@@ -233,7 +248,7 @@ async def sign_in_by_code(
     """Sign in with the code for one exam, from any computer. The session is valid for this exam only."""
     # A code has 80 random bits: a right one is never limited, and wrong ones are only counted.
     async with change(engine, None) as unit:
-        candidate = await credentials.find_candidate(unit.conn, hash_code(data.code))
+        candidate = await credentials.find_candidate(unit.conn, find_hashes(data.code, settings.jwt_secret))
         if candidate is None:
             raise failures.refuse_guess(address_of(request), "The code is not valid.")
         signed_in = await _sign_in(unit, request, settings, candidate.account, exam_id=candidate.exam_id)
@@ -333,6 +348,11 @@ async def issue_ticket(
             purpose=data.purpose,
         )
     return IssuedTicket(ticket, expires_at)
+
+
+async def _check_registrations(conn: AsyncConnection, address: str) -> None:
+    if await users.count_registrations(conn, address) >= REGISTRATIONS_PER_HOUR:
+        raise TooManyAccounts
 
 
 _any_user: Final = principal_as(enrolling=True)

@@ -3,7 +3,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import AWAY, AlreadyTaken, Conflict, ForeignStream, NotFound, RequestError, SettingsError, sqlstate_of
+from db.errors import AWAY, Conflict, ForeignStream, NotFound, RequestError, SettingsError, sqlstate_of
 
 
 async def test_the_sqlstate_of_an_error_of_postgresql_is_known(engine: AsyncEngine) -> None:
@@ -33,15 +33,6 @@ def test_a_conflict_names_the_earlier_change() -> None:
     assert (Conflict("changed").by, Conflict("changed").at) == (None, None)
 
 
-def test_values_in_use_are_named_in_words() -> None:
-    taken = [("ada", "email"), ("max", "enrollment_id")]
-    assert str(AlreadyTaken(taken)) == "ada: another account already has this e-mail address."
-    assert str(AlreadyTaken(taken[1:])) == "max: another account already has this enrollment id."
-    assert str(AlreadyTaken([("eve", "username")])) == "eve: another account already has this username."
-    assert AlreadyTaken(taken).taken == taken
-
-
 def test_special_errors_have_the_meaning_of_their_parent() -> None:
     assert issubclass(ForeignStream, NotFound)
-    assert issubclass(AlreadyTaken, Conflict)
     assert not issubclass(SettingsError, RequestError)

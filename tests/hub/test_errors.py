@@ -12,7 +12,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from db.errors import (
-    AlreadyTaken,
     BadRequest,
     Conflict,
     Ended,
@@ -45,7 +44,13 @@ SECRET = "what no stranger may read"
         (NotFound("x"), 404, CloseCode.FORBIDDEN),
         (Conflict("x"), 409, CloseCode.MALFORMED),
         (NotOpen("x"), 409, CloseCode.MALFORMED),
-        (AlreadyTaken([("ada", "email")]), 409, CloseCode.MALFORMED),
+        (
+            errors.NeedsConfirmation(
+                [errors.RegisteredStudent(path="row 2", username="ada", name="Ada", registered_name="X")]
+            ),
+            409,
+            CloseCode.MALFORMED,
+        ),
         (errors.Gap("x", 3), 409, CloseCode.GAP),
         (errors.Superseded("x"), 409, CloseCode.SUPERSEDED),
         (errors.Disconnected("x"), 409, CloseCode.SILENT),
@@ -53,6 +58,7 @@ SECRET = "what no stranger may read"
         (errors.Full("x"), 429, CloseCode.OVERLOADED),
         (ForeignStream("x"), 404, CloseCode.FORBIDDEN),
         (errors.TooManyFailures(3), 429, CloseCode.TOO_FAST),
+        (errors.TooManyAccounts(), 429, CloseCode.TOO_FAST),
         (RecursionError(), 400, CloseCode.MALFORMED),
         (errors.Busy("x"), 503, CloseCode.OVERLOADED),
         (sqlalchemy.exc.TimeoutError("x"), 503, CloseCode.OVERLOADED),

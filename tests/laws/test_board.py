@@ -26,6 +26,7 @@ from db.queries.attempts.start import start_attempt
 from db.queries.console import instructions
 from db.queries.events import system_events
 from db.queries.exams import exams, rosters
+from db.queries.exams.rosters import RosterLine
 from db.settings import DatabaseSettings
 from db.unit import change
 from hub.board.board import Board
@@ -116,7 +117,7 @@ class ChangingExam:
         async with self.engine.begin() as conn:
             student = pick_from(back, pick) if back and pick % 2 else await make_user(conn, name=f"Ada {pick}")
             name = self.names.setdefault(student, f"Ada {pick}")
-            if await rosters.enroll(conn, self.exam_id, [student]):
+            if await rosters.enroll(conn, self.exam_id, [RosterLine(student)]):
                 await feed.append(conn, self.exam_id, [StudentRow(student, name)])
         self.removed.discard(student)
 

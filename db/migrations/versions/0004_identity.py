@@ -8,16 +8,31 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+_ROSTER_COLUMNS = ("name", "email", "enrollment_id", "cohort")
+
 
 def upgrade() -> None:
     """Change the schema."""
     _create_sessions()
     _create_devices()
     _create_second_factors()
+    _add_origin()
+    _keep_what_rosters_say()
 
 
 def downgrade() -> None:
-    """Undo the change."""
+    """Undo the change. Of several accounts with one e-mail address, only the oldest keeps it."""
+    for column in _ROSTER_COLUMNS:
+        op.drop_column("exam_enrollments", column)
+    op.drop_constraint(op.f("ck_users_origin"), "users")
+    op.drop_column("users", "origin")
+    op.execute(
+        """
+        UPDATE users SET email = NULL
+        WHERE EXISTS (SELECT FROM users AS older WHERE older.email = users.email AND older.id < users.id)
+        """
+    )
+    op.create_unique_constraint(op.f("uq_users_email"), "users", ["email"])
     op.drop_table("recovery_codes")
     op.drop_table("second_factors")
     op.drop_table("devices")
@@ -124,3 +139,28 @@ def _create_second_factors() -> None:
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_recovery_codes")),
     )
     op.create_index(op.f("ix_recovery_codes_user_id"), "recovery_codes", ["user_id"], unique=False)
+
+
+def _add_origin() -> None:
+    op.add_column("users", sa.Column("origin", sa.Text(), server_default=sa.text("'staff'"), nullable=False))
+    op.create_check_constraint(op.f("ck_users_origin"), "users", "origin IN ('self', 'staff', 'service', 'provider')")
+    op.execute("UPDATE users SET origin = 'self' FROM audit_logs WHERE action = 'register' AND actor_id = users.id")
+    op.drop_constraint(op.f("uq_users_email"), "users")
+
+
+def _keep_what_rosters_say() -> None:
+    for column in _ROSTER_COLUMNS:
+        op.add_column("exam_enrollments", sa.Column(column, sa.Text(), nullable=True))
+    # Teachers have seen the account's name. The rest was theirs only where the roster made the account, which
+    # happened in one transaction.
+    op.execute(
+        """
+        UPDATE exam_enrollments AS entry
+        SET name = users.full_name,
+            email = CASE WHEN users.created_at = entry.created_at THEN users.email END,
+            enrollment_id = CASE WHEN users.created_at = entry.created_at THEN profile.enrollment_id END,
+            cohort = CASE WHEN users.created_at = entry.created_at THEN profile.cohort END
+        FROM users LEFT JOIN student_profiles AS profile ON profile.user_id = users.id
+        WHERE users.id = entry.student_id
+        """
+    )

@@ -17,7 +17,7 @@ from db.clock import to_ms
 from db.errors import Conflict, Forbidden, NotFound
 from db.models import SessionEnd, TeacherProfile, User
 from db.queries.accounts import users
-from protocol.roles import Role
+from protocol.roles import Origin, Role
 from protocol.text.names import canonical_username
 
 
@@ -32,6 +32,7 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     is_active: bool
     can_create_exams: bool
     has_password: bool
+    origin: Origin
     last_login: int | None
     created_at: int
 
@@ -46,6 +47,7 @@ _VIEW: Final = (
         User.is_active,
         ((User.role == Role.ADMIN) | func.coalesce(TeacherProfile.can_create_exams, False)).label("can_create_exams"),
         User.password_hash.is_not(None).label("has_password"),
+        User.origin,
         User.last_login,
         User.created_at,
     )
@@ -104,12 +106,10 @@ async def lock_account(conn: AsyncConnection, user_id: UUID, actor_id: UUID) -> 
 
 
 async def change_account(conn: AsyncConnection, account: AccountView, values: Mapping[str, Any]) -> None:
-    """Change columns of a locked account. Raises Conflict when the e-mail address is taken."""
-    email = values.get("email")
-    if email is not None:
-        other = select(User.id).where(User.email == email, User.id != account.user_id)
-        if (await conn.execute(other)).one_or_none() is not None:
-            raise Conflict("Another account already has this e-mail address.")
+    """Change columns of a locked account. A self-made account with a new password counts as made by staff."""
+    if "password_hash" in values:
+        # Only the user to whom the administrator gives it knows this password.
+        values = {**values, "origin": Origin.STAFF}
     if values:
         await conn.execute(update(User).where(User.id == account.user_id).values(**values))
     if "role" in values:
@@ -141,6 +141,7 @@ def _view(row: Any) -> AccountView:
         is_active=row.is_active,
         can_create_exams=row.can_create_exams,
         has_password=row.has_password,
+        origin=Origin(row.origin),
         last_login=None if row.last_login is None else to_ms(row.last_login),
         created_at=to_ms(row.created_at),
     )

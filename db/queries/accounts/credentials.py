@@ -12,16 +12,42 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 from uuid_utils.compat import uuid7
 
 from db.clock import to_ms
-from db.models import CandidateCode, Exam, ExamEnrollment, RefreshToken, SessionEnd, User, UserSession, WsTicket
+from db.models import (
+    CandidateCode,
+    Exam,
+    ExamAttempt,
+    ExamEnrollment,
+    RefreshToken,
+    SessionEnd,
+    User,
+    UserSession,
+    WsTicket,
+)
 from db.queries.accounts import users
 from db.queries.accounts.users import Account
-from protocol.roles import Role
+from protocol.attempts import RUNNING
+from protocol.limits import TAIL_MS
+from protocol.roles import Origin, Role
 
 SESSION_LIFETIME: Final = timedelta(days=9)
 """An exam lasts seven days at most, so its students can still return a day after its deadline."""
@@ -36,12 +62,17 @@ TICKET_LIFETIME: Final = timedelta(seconds=30)
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A live session: its user, and the only exam that it is valid for when an exam code opened it."""
+    """A live session: its user, and the only exam that it is valid for when an exam code opened it.
+
+    After a sign-in by code, `account` has the role of a student, regardless of the role of the account, and the name on the roster.
+    `is_self_made`: the user made the account, and no one confirmed it.
+    """
 
     session: UUID
     account: Account
     exam_id: UUID | None
     has_second_factor: bool = False
+    is_self_made: bool = False
 
 
 class RefreshOutcome(StrEnum):
@@ -87,17 +118,23 @@ def is_live() -> ColumnElement[bool]:
     )
 
 
+_name_on_roster: Final = func.coalesce(ExamEnrollment.name, User.full_name).label("name")
 _LIVE: Final = (
     select(
         User.id,
         User.username,
-        User.full_name,
+        _name_on_roster,
         User.role,
+        User.origin,
         UserSession.exam_id,
         users.has_second_factor().label("has_second_factor"),
     )
     .join(UserSession, UserSession.user_id == User.id)
-    .where(UserSession.id == bindparam("session"), is_live())
+    .outerjoin(
+        ExamEnrollment,
+        and_(ExamEnrollment.exam_id == UserSession.exam_id, ExamEnrollment.student_id == UserSession.user_id),
+    )
+    .where(UserSession.id == bindparam("session"), is_live(), ExamEnrollment.removed_at.is_(None))
 )
 _SPEND: Final = (
     delete(WsTicket)
@@ -142,8 +179,9 @@ async def read_session(conn: AsyncConnection, session: UUID) -> Session | None:
     row = found.one_or_none()
     if row is None:
         return None
-    account = Account(row.id, row.username, row.full_name, Role(row.role))
-    return Session(session, account, row.exam_id, row.has_second_factor)
+    role = Role(row.role) if row.exam_id is None else Role.STUDENT
+    account = Account(row.id, row.username, row.name, role)
+    return Session(session, account, row.exam_id, row.has_second_factor, is_self_made=row.origin == Origin.SELF)
 
 
 async def find_session(conn: AsyncConnection, token_hash: bytes) -> Session | None:
@@ -257,11 +295,23 @@ async def revoke_codes(conn: AsyncConnection, exam_id: UUID, student_ids: Collec
     )
 
 
+async def find_without_code(conn: AsyncConnection, exam_id: UUID, student_ids: Collection[UUID]) -> set[UUID]:
+    """Return which of these students have no code for the exam. The roster must be locked."""
+    found = await conn.execute(
+        select(CandidateCode.student_id).where(
+            CandidateCode.exam_id == exam_id,
+            CandidateCode.student_id.in_(student_ids),
+            CandidateCode.revoked_at.is_(None),
+        )
+    )
+    return set(student_ids) - set(found.scalars())
+
+
 async def replace_codes(conn: AsyncConnection, exam_id: UUID, code_hashes: Mapping[UUID, bytes]) -> None:
-    """Store new codes for students of an exam, and revoke the older ones."""
+    """Store new codes for students of an exam, revoke the older ones, and end the sessions that those opened."""
     if not code_hashes:
         return
-    await revoke_codes(conn, exam_id, code_hashes)
+    await end_codes(conn, exam_id, code_hashes, SessionEnd.CODE_REPLACED)
     await conn.execute(
         insert(CandidateCode),
         [
@@ -271,25 +321,51 @@ async def replace_codes(conn: AsyncConnection, exam_id: UUID, code_hashes: Mappi
     )
 
 
-async def find_candidate(conn: AsyncConnection, code_hash: bytes) -> CodeOwner | None:
-    """Find the student of a code: active and on the roster, with a published exam."""
+async def end_codes(conn: AsyncConnection, exam_id: UUID, student_ids: Collection[UUID], reason: SessionEnd) -> None:
+    """Revoke the codes of these students for an exam, and end the sessions that they opened."""
+    # The codes first: a sign-in that holds one has opened its session before this can go on.
+    await revoke_codes(conn, exam_id, student_ids)
+    await end_where(conn, UserSession.exam_id == exam_id, UserSession.user_id.in_(student_ids), reason=reason)
+
+
+async def find_candidate(conn: AsyncConnection, code_hashes: Collection[bytes]) -> CodeOwner | None:
+    """Find the student of a code, stored by one of these hashes, and keep the code from being revoked until COMMIT.
+
+    The student is active and on the roster, the exam is published, and the code is valid: until a day after the exam
+    closes, while an attempt may still deliver events, and for a day after the code was made.
+    """
     found = await conn.execute(
-        select(User.id, User.username, User.full_name, User.role, CandidateCode.exam_id)
+        select(User.id, User.username, _name_on_roster, CandidateCode.exam_id)
         .join(CandidateCode, CandidateCode.student_id == User.id)
         .join(Exam, Exam.id == CandidateCode.exam_id)
         .join(ExamEnrollment, (ExamEnrollment.exam_id == Exam.id) & (ExamEnrollment.student_id == User.id))
         .where(
-            CandidateCode.hash == code_hash,
+            CandidateCode.hash.in_(code_hashes),
             CandidateCode.revoked_at.is_(None),
+            _is_in_time(),
             ExamEnrollment.removed_at.is_(None),
             Exam.is_published,
             User.is_active,
         )
+        .with_for_update(read=True, of=CandidateCode)
     )
     row = found.one_or_none()
     if row is None:
         return None
-    return CodeOwner(Account(row.id, row.username, row.full_name, Role(row.role)), row.exam_id)
+    return CodeOwner(Account(row.id, row.username, row.name, Role.STUDENT), row.exam_id)
+
+
+def _is_in_time() -> ColumnElement[bool]:
+    """The condition for a code that has not ended with its exam. Without closing time, the attempt decides."""
+    own = (ExamAttempt.exam_id == CandidateCode.exam_id, ExamAttempt.student_id == CandidateCode.student_id)
+    since = func.now() - timedelta(milliseconds=TAIL_MS)
+    ended = func.coalesce(ExamAttempt.completed_at, ExamAttempt.deadline)
+    return or_(
+        Exam.closes_at > since,
+        CandidateCode.created_at > since,
+        exists().where(*own, or_(ExamAttempt.status.in_(RUNNING), ended > since)),
+        and_(Exam.closes_at.is_(None), ~exists().where(*own)),
+    )
 
 
 async def _add_token(conn: AsyncConnection, token_id: UUID, session: UUID, token_hash: bytes) -> None:

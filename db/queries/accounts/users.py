@@ -4,7 +4,8 @@ Usernames are stored and searched in their canonical form (`protocol.text.names`
 Never sees a password, only its hash.
 """
 
-from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -13,10 +14,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from db.errors import AlreadyTaken, Conflict, NotFound
+from db.errors import Conflict, NotFound
 from db.models import SecondFactor, SessionEnd, StudentProfile, TeacherProfile, User, UserSession, WsTicket
-from protocol.roles import Role
+from protocol.roles import Origin, Role
 from protocol.text.names import canonical_username
+
+REGISTRATION_LOCK: Final = 0x5245_4749
+"""Keeps the advisory locks of registrations apart from others."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -36,16 +40,6 @@ class SignIn(msgspec.Struct, frozen=True):
     has_second_factor: bool = False
 
 
-class NewStudent(msgspec.Struct, frozen=True):
-    """A student who needs an account. It has no password, so the student signs in with exam codes."""
-
-    username: str
-    name: str
-    email: str | None = None
-    enrollment_id: str | None = None
-    cohort: str | None = None
-
-
 async def create_user(
     conn: AsyncConnection,
     *,
@@ -54,8 +48,9 @@ async def create_user(
     role: Role,
     email: str | None = None,
     password_hash: str | None = None,
+    origin: Origin = Origin.STAFF,
 ) -> Account:
-    """Create an account with its profile. Raises Conflict when the username or the e-mail address is taken."""
+    """Create an account with its profile. Raises Conflict when the username is taken."""
     account = Account(uuid7(), canonical_username(username), name, role)
     created = await conn.execute(
         postgresql.insert(User)
@@ -64,14 +59,15 @@ async def create_user(
             username=account.username,
             full_name=name,
             role=role,
-            email=_lower(email),
+            email=None if email is None else email.lower(),
             password_hash=password_hash,
+            origin=origin,
         )
         .on_conflict_do_nothing()
         .returning(User.id)
     )
     if created.one_or_none() is None:
-        raise Conflict("Another account already has this username or e-mail address.")
+        raise Conflict("Another account already has this username.")
     await add_profile(conn, role, account.user_id)
     return account
 
@@ -93,6 +89,19 @@ async def find_sign_in(conn: AsyncConnection, username: str) -> SignIn | None:
         return None
     account = Account(row.id, row.username, row.full_name, Role(row.role))
     return SignIn(account, row.password_hash, row.has_second_factor)
+
+
+async def lock_sign_in(conn: AsyncConnection, user_id: UUID, password_hash: str | None) -> bool:
+    """Return whether the account is active and still has this hash, and keep it so until COMMIT.
+
+    A new password, or a roster that takes the account over, waits, and then ends the session too.
+    """
+    held = await conn.execute(
+        select(User.id)
+        .where(User.id == user_id, User.password_hash == password_hash, User.is_active)
+        .with_for_update(key_share=True)
+    )
+    return held.one_or_none() is not None
 
 
 def has_second_factor() -> ColumnElement[bool]:
@@ -137,6 +146,17 @@ async def end_sessions(conn: AsyncConnection, user_id: UUID, reason: SessionEnd)
     await conn.execute(delete(WsTicket).where(WsTicket.user_id == user_id))
 
 
+async def count_registrations(conn: AsyncConnection, ip: str) -> int:
+    """Count the accounts that users of this address made in the last hour. Others wait until COMMIT."""
+    await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(ip, REGISTRATION_LOCK))))
+    found = await conn.execute(
+        select(func.count()).where(
+            User.origin == Origin.SELF, User.last_login_ip == ip, User.created_at > func.now() - timedelta(hours=1)
+        )
+    )
+    return int(found.scalar_one())
+
+
 async def record_login(conn: AsyncConnection, user_id: UUID, ip: str | None) -> None:
     """Record time and address of the user's last sign-in."""
     await conn.execute(update(User).where(User.id == user_id).values(last_login=func.now(), last_login_ip=ip))
@@ -152,79 +172,8 @@ async def may_create_exams(conn: AsyncConnection, user_id: UUID) -> bool:
     return bool(found.scalar_one_or_none())
 
 
-async def ensure_students(conn: AsyncConnection, students: Sequence[NewStudent]) -> list[Account]:
-    """Return the accounts of the students in the given order; create missing ones, leave existing ones as they are.
-
-    Raises AlreadyTaken with every username that belongs to another kind of account or an inactive one, or whose e-mail
-    address or enrollment id belongs to another account. The usernames must differ from each other.
-    """
-    if not students:
-        return []
-    # The same order everywhere, so that two rosters with common students cannot deadlock.
-    ordered = sorted(students, key=lambda student: canonical_username(student.username))
-    created = await conn.execute(
-        postgresql.insert(User).on_conflict_do_nothing().returning(User.id, User.username),
-        [
-            {
-                "id": uuid7(),
-                "username": canonical_username(student.username),
-                "full_name": student.name,
-                "role": Role.STUDENT,
-                "email": _lower(student.email),
-            }
-            for student in ordered
-        ],
-    )
-    new: dict[str, UUID] = {row.username: row.id for row in created}
-    made = [(new[name], student) for student in ordered if (name := canonical_username(student.username)) in new]
-    taken = await _add_student_profiles(conn, made)
-    known = await _find_students(conn, [canonical_username(student.username) for student in students])
-    missing = [
-        canonical_username(student.username)
-        for student in students
-        if canonical_username(student.username) not in known
-    ]
-    if missing or taken:
-        others = (await conn.execute(select(User.username).where(User.username.in_(missing)))).scalars().all()
-        taken_columns = {name: "username" if name in others else "email" for name in missing}
-        taken_columns |= dict.fromkeys(taken, "enrollment_id")
-        names = [student.username for student in students]
-        raise AlreadyTaken(
-            [(name, taken_columns[key]) for name in names if (key := canonical_username(name)) in taken_columns]
-        )
-    return [known[canonical_username(student.username)] for student in students]
-
-
-async def _add_student_profiles(conn: AsyncConnection, students: Sequence[tuple[UUID, NewStudent]]) -> set[str]:
-    """Add profiles of new students; return the usernames whose enrollment id is taken."""
-    if not students:
-        return set()
-    added = await conn.execute(
-        postgresql.insert(StudentProfile).on_conflict_do_nothing().returning(StudentProfile.user_id),
-        [
-            {"user_id": user_id, "enrollment_id": student.enrollment_id, "cohort": student.cohort}
-            for user_id, student in students
-        ],
-    )
-    done = set(added.scalars())
-    return {canonical_username(student.username) for user_id, student in students if user_id not in done}
-
-
-async def _find_students(conn: AsyncConnection, usernames: Sequence[str]) -> dict[str, Account]:
-    found = await conn.execute(
-        select(User.id, User.username, User.full_name).where(
-            User.username.in_(usernames), User.role == Role.STUDENT, User.is_active
-        )
-    )
-    return {row.username: Account(row.id, row.username, row.full_name, Role.STUDENT) for row in found}
-
-
 async def add_profile(conn: AsyncConnection, role: Role, user_id: UUID) -> None:
     """Add the profile of a role, if the role has one and the user does not."""
     profile = {Role.STUDENT: StudentProfile, Role.TEACHER: TeacherProfile}.get(role)
     if profile is not None:
         await conn.execute(postgresql.insert(profile).values(user_id=user_id).on_conflict_do_nothing())
-
-
-def _lower(email: str | None) -> str | None:
-    return None if email is None else email.lower()

@@ -23,6 +23,7 @@ from db.models import (
     EventStream,
     Exam,
     ExamAttempt,
+    ExamEnrollment,
     ExamPolicy,
     Flag,
     ModelRun,
@@ -164,6 +165,13 @@ async def count_tokens(conn: AsyncConnection, exam_id: UUID) -> int:
     return int(counted.scalar_one())
 
 
+_NAMING: Final = (
+    *("full_name", "username", "email", "enrollment_id"),
+    *("roster_name", "roster_email", "roster_number"),
+)
+"""Columns with a name or an address of the student, which no model may see."""
+
+
 async def read_attempt_data(conn: AsyncConnection, attempt_id: UUID) -> AttemptData:
     """Read the data of an ended and analyzed attempt."""
     found = await conn.execute(
@@ -181,12 +189,19 @@ async def read_attempt_data(conn: AsyncConnection, attempt_id: UUID) -> AttemptD
             User.username,
             User.email,
             StudentProfile.enrollment_id,
+            ExamEnrollment.name.label("roster_name"),
+            ExamEnrollment.email.label("roster_email"),
+            ExamEnrollment.enrollment_id.label("roster_number"),
         )
         .join(Exam, Exam.id == ExamAttempt.exam_id)
         .join(ExamPolicy, ExamPolicy.id == ExamAttempt.policy_id)
         .join(BehaviorAnalysis, BehaviorAnalysis.attempt_id == ExamAttempt.id)
         .join(User, User.id == ExamAttempt.student_id)
         .outerjoin(StudentProfile, StudentProfile.user_id == User.id)
+        .outerjoin(
+            ExamEnrollment,
+            (ExamEnrollment.exam_id == ExamAttempt.exam_id) & (ExamEnrollment.student_id == ExamAttempt.student_id),
+        )
         .where(ExamAttempt.id == attempt_id)
     )
     return _record(found.one())
@@ -204,7 +219,7 @@ def _record(row: Row[*tuple[Any, ...]]) -> AttemptData:
         coverage=row.coverage,
         lmi=row.lmi_score,
         percentage=row.percentage,
-        names=[name for name in (row.full_name, row.username, row.email, row.enrollment_id) if name],
+        names=[name for name in dict.fromkeys(getattr(row, column) for column in _NAMING) if name],
     )
 
 

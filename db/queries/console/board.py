@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Select, Uuid, any_, literal, select, true
+from sqlalchemy import ARRAY, Row, Select, Uuid, any_, func, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
@@ -73,11 +73,11 @@ async def read_flag_row(conn: AsyncConnection, flag_id: UUID) -> FlagRow:
 
 async def _read_students(conn: AsyncConnection, exam_id: UUID) -> list[StudentRow]:
     found = await conn.execute(
-        select(User.id, User.full_name, ExamEnrollment.removed_at)
+        select(User.id, func.coalesce(ExamEnrollment.name, User.full_name).label("name"), ExamEnrollment.removed_at)
         .join(ExamEnrollment, ExamEnrollment.student_id == User.id)
         .where(ExamEnrollment.exam_id == exam_id)
     )
-    return [StudentRow(row.id, row.full_name, row.removed_at is None) for row in found]
+    return [StudentRow(row.id, row.name, row.removed_at is None) for row in found]
 
 
 async def read_attempt_row(conn: AsyncConnection, attempt_id: UUID) -> AttemptRow:

@@ -6,13 +6,14 @@ Never changes permissions for anyone but the creator of the exam and administrat
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, select, true
+from sqlalchemy import delete, exists, select, true
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.errors import Conflict, NotFound
-from db.models import Exam, TeacherExamPermission, User
+from db.models import Exam, ExamEnrollment, TeacherExamPermission, User
 from db.queries import access
+from db.queries.exams import rosters
 from protocol.roles import Permission, Role
 from protocol.text.names import canonical_username
 
@@ -59,7 +60,8 @@ async def list_grantees(
 async def grant(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: str, grants: Grants) -> Grantee:
     """Set the permissions of a teacher.
 
-    Raises NotFound, also for an unknown teacher, Forbidden, and Conflict for the creator, who may do everything.
+    Raises NotFound, also for an unknown teacher, Forbidden, and Conflict for the creator, who may do everything, and
+    for candidates of the exam.
     """
     await access.require_creator(conn, exam_id, user_id)
     found = await conn.execute(
@@ -72,6 +74,14 @@ async def grant(conn: AsyncConnection, exam_id: UUID, user_id: UUID, username: s
         raise NotFound(f"There is no teacher {username}.")
     if teacher.is_maker:
         raise Conflict(f"{teacher.username} created this exam and has all permissions.")
+    await rosters.lock(conn, exam_id)
+    is_candidate = exists().where(
+        ExamEnrollment.exam_id == exam_id,
+        ExamEnrollment.student_id == teacher.id,
+        ExamEnrollment.removed_at.is_(None),
+    )
+    if (await conn.execute(select(is_candidate))).scalar_one():
+        raise Conflict(f"{teacher.username} takes this exam. Remove the account from the roster first.")
     granted = msgspec.structs.asdict(grants)
     await conn.execute(
         postgresql.insert(TeacherExamPermission)

@@ -13,7 +13,7 @@ from sqlalchemy import Row, and_, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
-from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy
+from db.models import Exam, ExamAttempt, ExamEnrollment, ExamPolicy, User
 from protocol.attempts import RUNNING, AttemptStatus, ShownStatus, show_status
 
 
@@ -36,9 +36,10 @@ class OwnAttempt(msgspec.Struct, frozen=True):
 
 
 class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
-    """One exam of a student, with its policy; times in ms since the epoch."""
+    """One exam of a student, with its policy; times in ms since the epoch. `teacher` is the name of its creator."""
 
     exam_id: UUID
+    teacher: str
     title: str
     subject: str
     topic: str
@@ -83,6 +84,7 @@ async def list_enrollments(
     found = await conn.execute(
         select(
             Exam.id,
+            User.full_name.label("teacher"),
             Exam.title,
             Exam.subject,
             Exam.topic,
@@ -101,6 +103,7 @@ async def list_enrollments(
             ExamEnrollment,
             and_(ExamEnrollment.exam_id == Exam.id, ExamEnrollment.student_id == student_id),
         )
+        .join(User, User.id == Exam.creator_id)
         .outerjoin(last, true())
         .where(
             ExamEnrollment.removed_at.is_(None),
@@ -129,6 +132,7 @@ def _enrolment(row: Row[*tuple[Any, ...]]) -> Enrollment:
     status = None if row.status is None else AttemptStatus(row.status)
     return Enrollment(
         exam_id=row.id,
+        teacher=row.teacher,
         title=row.title,
         subject=row.subject,
         topic=row.topic,

@@ -14,6 +14,7 @@ from db.clock import to_ms
 from db.errors import NotFound
 from db.models import Exam, ExamAttempt, Flag, User
 from db.queries import access
+from db.queries.exams.rosters import shown_name
 from protocol.analysis import DropoutLabel
 from protocol.attempts import AttemptStatus
 from protocol.flags import UNDECIDED, Severity
@@ -67,7 +68,7 @@ def select_summaries() -> Select[*tuple[Any, ...]]:
             ExamAttempt.exam_id,
             Exam.title,
             ExamAttempt.student_id,
-            User.full_name,
+            shown_name(ExamAttempt.exam_id, ExamAttempt.student_id).label("name"),
             ExamAttempt.ix,
             ExamAttempt.status,
             ExamAttempt.started_at,
@@ -96,7 +97,7 @@ def to_summary(row: Row[*tuple[Any, ...]]) -> AttemptSummary:
         exam_id=row.exam_id,
         title=row.title,
         student_id=row.student_id,
-        name=row.full_name,
+        name=row.name,
         ix=row.ix,
         status=AttemptStatus(row.status),
         started_at=to_ms(row.started_at),

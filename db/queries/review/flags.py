@@ -16,6 +16,7 @@ from db.clock import to_ms
 from db.errors import NotFound
 from db.models import Exam, ExamAttempt, Flag, FlagReview, User
 from db.queries import access
+from db.queries.exams.rosters import shown_name
 from protocol.flags import UNDECIDED, Evidence, FlagSource, FlagStatus, Severity
 from protocol.roles import Permission
 
@@ -164,7 +165,7 @@ def _select_records() -> Select[*tuple[Any, ...]]:
             Flag.id,
             Flag.attempt_id,
             ExamAttempt.student_id,
-            User.full_name,
+            shown_name(ExamAttempt.exam_id, ExamAttempt.student_id).label("student_name"),
             ExamAttempt.exam_id,
             Flag.source,
             Flag.rule,
@@ -238,7 +239,7 @@ def _record(row: Row[*tuple[Any, ...]]) -> FlagRecord:
     return FlagRecord(
         flag_id=row.id,
         attempt_id=row.attempt_id,
-        student=StudentName(row.student_id, row.full_name),
+        student=StudentName(row.student_id, row.student_name),
         exam_id=row.exam_id,
         source=FlagSource(row.source),
         rule=row.rule,

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ColumnElement, Row, Subquery, and_, column, exists, func, not_, or_, select, table
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from db.clock import to_ms
 from db.errors import NotFound
@@ -25,7 +25,7 @@ ATTEMPTS_MAX: Final = 200
 
 
 class StudentCard(msgspec.Struct, frozen=True, kw_only=True):
-    """The identity of a student."""
+    """The identity of a student, as the rosters say that the user may see; administrators see the account's."""
 
     user_id: UUID
     username: str
@@ -76,27 +76,35 @@ async def read_card(conn: AsyncConnection, student_id: UUID, user_id: UUID) -> S
 
     Raises NotFound unless the student is or was on the roster of an exam that the user may see.
     """
-    enrolled = (
-        exists()
-        .where(ExamEnrollment.student_id == User.id, ExamEnrollment.exam_id == Exam.id)
-        .where(access.permits(user_id, Permission.VIEW))
-        .correlate(User)
-    )
     found = await conn.execute(
-        select(User.id, User.username, User.full_name, StudentProfile.enrollment_id, StudentProfile.cohort)
+        select(
+            User.username,
+            User.full_name,
+            ExamEnrollment.name,
+            ExamEnrollment.enrollment_id,
+            ExamEnrollment.cohort,
+            StudentProfile.enrollment_id.label("own_number"),
+            StudentProfile.cohort.label("own_cohort"),
+            _is_admin(user_id).label("is_admin"),
+        )
+        .join(ExamEnrollment, ExamEnrollment.student_id == User.id)
+        .join(Exam, Exam.id == ExamEnrollment.exam_id)
         .outerjoin(StudentProfile, StudentProfile.user_id == User.id)
-        .where(User.id == student_id, User.role == Role.STUDENT, enrolled)
+        .where(User.id == student_id, access.permits(user_id, Permission.VIEW))
+        .order_by(ExamEnrollment.created_at.desc(), Exam.id)
     )
-    row = found.one_or_none()
-    if row is None:
+    rows = found.all()
+    if not rows:
         raise NotFound(f"There is no student {student_id} that you can see.")
-    return StudentCard(
-        user_id=row.id,
-        username=row.username,
-        name=row.full_name,
-        enrollment_id=row.enrollment_id,
-        cohort=row.cohort,
-    )
+    newest = rows[0]
+    if newest.is_admin:
+        name, number, cohort = newest.full_name, newest.own_number, newest.own_cohort
+    else:
+        # Of the newest roster that says it.
+        name = next((row.name for row in rows if row.name), newest.full_name)
+        number = next((row.enrollment_id for row in rows if row.enrollment_id), None)
+        cohort = next((row.cohort for row in rows if row.cohort), None)
+    return StudentCard(user_id=student_id, username=newest.username, name=name, enrollment_id=number, cohort=cohort)
 
 
 async def list_attempts(conn: AsyncConnection, student_id: UUID, user_id: UUID) -> list[AttemptSummary]:
@@ -146,7 +154,7 @@ async def list_flagged(
     query = (
         select(
             counted,
-            User.full_name,
+            _name_for(user_id, exam_id).label("name"),
             metric.current_risk_label,
             metric.flagged_for_intervention,
             is_visible.label("is_visible"),
@@ -160,6 +168,26 @@ async def list_flagged(
     if after is not None:
         query = query.where(counted.c.student_id > after)
     return [_flagged(row) for row in await conn.execute(query)]
+
+
+def _is_admin(user_id: UUID) -> ColumnElement[bool]:
+    reader = aliased(User)
+    return exists().where(reader.id == user_id, reader.role == Role.ADMIN)
+
+
+def _name_for(user_id: UUID, exam_id: UUID | None) -> ColumnElement[str]:
+    """Return the name of a student (`User`) on the newest roster that the reader may see, or the account's."""
+    among = access.permits(user_id, Permission.VIEW_ANALYTICS) if exam_id is None else Exam.id == exam_id
+    said = (
+        select(ExamEnrollment.name)
+        .join(Exam, Exam.id == ExamEnrollment.exam_id)
+        .where(ExamEnrollment.student_id == User.id, ExamEnrollment.name.is_not(None), among)
+        .order_by(ExamEnrollment.created_at.desc())
+        .limit(1)
+        .correlate(User)
+        .scalar_subquery()
+    )
+    return func.coalesce(said, User.full_name)
 
 
 _RISKS: Final = table(
@@ -206,7 +234,7 @@ def _flagged(row: Row[*tuple[Any, ...]]) -> FlaggedStudent:
     label = row.current_risk_label if row.is_visible else None
     return FlaggedStudent(
         student_id=row.student_id,
-        name=row.full_name,
+        name=row.name,
         attempts=row.attempts,
         high_risk=row.high_risk,
         current_risk_label=None if label is None else DropoutLabel(label),

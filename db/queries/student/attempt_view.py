@@ -9,16 +9,16 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, Row, and_, exists, false, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.errors import NotFound
-from db.models import Connection, EventStream, Exam, ExamAttempt, ExamItem, MonitoringEvent
+from db.models import Connection, EventStream, Exam, ExamAttempt, ExamEnrollment, ExamItem, MonitoringEvent
 from db.queries.attempts import answers
 from db.queries.attempts.answers import LateAnswer, Revision
 from db.queries.attempts.end import Receipt
-from protocol.attempts import RUNNING, AttemptStatus, ItemKind
+from protocol.attempts import OVER, RUNNING, AttemptStatus, ItemKind
 
 _needs_stream: Final = and_(
     Exam.enable_monitoring,
@@ -29,15 +29,33 @@ _needs_stream: Final = and_(
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """The student who reads attempts. After a sign-in with an exam code, only those of that exam."""
+    """The student who reads attempts. After a sign-in with an exam code, only those of that exam.
+
+    A student who was taken off the roster, or may not sit exams, can read only attempts that have ended.
+    """
 
     student_id: UUID
     only_exam: UUID | None = None
+    may_sit: bool = True
+    """Whether the sign-in proves who sits an exam: the password of an account that its user made does not."""
 
     def owns(self) -> ColumnElement[bool]:
         """Return the condition on `ExamAttempt`."""
         of_exam = true() if self.only_exam is None else ExamAttempt.exam_id == self.only_exam
-        return and_(ExamAttempt.student_id == self.student_id, of_exam)
+        on_roster = (
+            exists()
+            .where(
+                ExamEnrollment.exam_id == ExamAttempt.exam_id,
+                ExamEnrollment.student_id == ExamAttempt.student_id,
+                ExamEnrollment.removed_at.is_(None),
+            )
+            .correlate(ExamAttempt)
+        )
+        return and_(
+            ExamAttempt.student_id == self.student_id,
+            of_exam,
+            or_(ExamAttempt.status.in_(OVER), on_roster if self.may_sit else false()),
+        )
 
 
 class PaperItem(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,12 +7,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import Row, Uuid, and_, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.clock import to_ms
 from db.errors import NotFound
-from db.models import Exam, ExamAttempt, StudentProfile, User
+from db.models import Exam, ExamAttempt, ExamEnrollment, StudentProfile, User
 from db.queries.student.attempt_view import Owner
 from protocol.attempts import AttemptStatus, ShownStatus, show_status
 
@@ -72,11 +72,11 @@ _is_released: Final = Exam.results_released_at.is_not(None)
 
 async def read_transcript(conn: AsyncConnection, owner: Owner, *, limit: int = 50) -> Transcript:
     """Read a student's transcript with the newest attempts. Raises NotFound."""
-    row = await _read_profile(conn, owner.student_id)
+    row = await _read_profile(conn, owner)
     return Transcript(
         profile=Profile(
             user_id=owner.student_id,
-            name=row.full_name,
+            name=row.name,
             username=row.username,
             enrollment_id=row.enrollment_id,
             cohort=row.cohort,
@@ -87,21 +87,32 @@ async def read_transcript(conn: AsyncConnection, owner: Owner, *, limit: int = 5
     )
 
 
-async def _read_profile(conn: AsyncConnection, student_id: UUID) -> Row[*tuple[Any, ...]]:
+async def _read_profile(conn: AsyncConnection, owner: Owner) -> Row[*tuple[Any, ...]]:
+    """Read who the student is. After a sign-in by code, only what the roster says: its teacher knows the code too."""
+    own = (User.full_name.label("name"), StudentProfile.enrollment_id, StudentProfile.cohort)
+    on_roster = (
+        func.coalesce(ExamEnrollment.name, User.full_name).label("name"),
+        ExamEnrollment.enrollment_id,
+        ExamEnrollment.cohort,
+    )
     found = await conn.execute(
         select(
-            User.full_name,
+            *(own if owner.only_exam is None else on_roster),
             User.username,
-            StudentProfile.enrollment_id,
-            StudentProfile.cohort,
-            StudentProfile.cumulative_integrity_score,
+            case((literal(owner.only_exam is None), StudentProfile.cumulative_integrity_score)).label(
+                "cumulative_integrity_score"
+            ),
         )
         .outerjoin(StudentProfile, StudentProfile.user_id == User.id)
-        .where(User.id == student_id)
+        .outerjoin(
+            ExamEnrollment,
+            and_(ExamEnrollment.student_id == User.id, ExamEnrollment.exam_id == literal(owner.only_exam, Uuid)),
+        )
+        .where(User.id == owner.student_id)
     )
     row = found.one_or_none()
     if row is None:
-        raise NotFound(f"There is no student {student_id}.")
+        raise NotFound(f"There is no student {owner.student_id}.")
     return row
 
 

@@ -1,52 +1,71 @@
-"""Read a roster from CSV in UTF-8, whose first row has the names of the columns. Pure.
+"""Read a roster from the bytes of a CSV file, as spreadsheets write them. Pure.
 
-All invalid rows are listed, with their number in the spreadsheet. A value must never be guessed, and a row never
-skipped silently.
+The only reader of rosters: REST and the console use it. All faults are listed, with their row in the spreadsheet. A
+value must never be guessed, and a row or a column never skipped silently.
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 import msgspec
 
 from hub.errors import Fault
+from hub.rest.exams.roster_columns import Column, Header, is_header, read_header
 from hub.rest.http.fields import read_email
-from protocol.text.names import InvalidText, canonical_username, read_line, read_name, read_username
+from protocol.text.names import LINE_CHARS, InvalidText, read_line, read_name, read_username
 
 ROWS_MAX: Final = 2_000
 COLUMNS_MAX: Final = 100
-"""So many column names are checked; there are only five."""
+_SEPARATORS: Final = (",", ";", "\t")
+_WITHOUT_HEADER: Final = (Column.USERNAME, Column.NAME, Column.EMAIL)
 
-_COLUMNS: Final[Mapping[str, Callable[[str], str]]] = {
-    "username": read_username,
-    "name": read_name,
-    "email": read_email,
-    "enrollment_id": read_line,
-    "cohort": read_line,
+_READERS: Final[Mapping[Column, Callable[[str], str]]] = {
+    Column.USERNAME: read_username,
+    Column.NAME: read_name,
+    Column.FIRST_NAME: read_line,
+    Column.LAST_NAME: read_line,
+    Column.EMAIL: read_email,
+    Column.ENROLLMENT_ID: read_line,
+    Column.COHORT: read_line,
 }
-"""The name of each column, and what makes the stored form of its cells."""
+"""What makes the stored form of the cells of a column."""
 
-_REQUIRED: Final = ("username", "name")
+WINDOWS_1252: Final = "The file is not UTF-8. It was read as Windows-1252: check names with accents."
+NO_HEADER: Final = "The first row names no column. The columns were read as username, name, e-mail."
 
 
 class CsvRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One student. `number` is the number of the row; the header is row 1."""
+    """One student. `row` is the number of the row in the spreadsheet; the first is 1."""
 
-    number: int
-    username: str
+    row: int
+    username: str = ""
     name: str
     email: str | None = None
     enrollment_id: str | None = None
     cohort: str | None = None
 
 
-class RosterFile(msgspec.Struct, frozen=True):
-    """The rows of a file, and its faults. If there are faults, the rows must not be used."""
+class UsedColumn(msgspec.Struct, frozen=True):
+    """A column of the file, and the field as which it was read."""
 
-    rows: list[CsvRow]
-    faults: list[Fault]
+    column: str
+    field: Column
+
+
+class RosterFile(msgspec.Struct, kw_only=True):
+    """The rows of a file, how it was read, and its faults. If there are faults, the rows must not be stored."""
+
+    rows: list[CsvRow] = msgspec.field(default_factory=list)
+    faults: list[Fault] = msgspec.field(default_factory=list)
+    encoding: str = ""
+    separator: str = ""
+    columns: list[UsedColumn] = msgspec.field(default_factory=list)
+    not_read: list[str] = msgspec.field(default_factory=list)
+    notices: list[str] = msgspec.field(default_factory=list)
 
 
 def path_of(number: int, column: str | None = None) -> str:
@@ -54,24 +73,60 @@ def path_of(number: int, column: str | None = None) -> str:
     return f"row {number}" if column is None else f"row {number}, {column}"
 
 
-def read_csv(body: bytes) -> RosterFile:
-    """Read a file. Cells are separated by commas or, as some spreadsheets write them, by semicolons."""
+def read_csv(body: bytes, *, needs_header: bool = True) -> RosterFile:
+    """Read a file: UTF-8 with or without a byte order mark, UTF-16 with one, or else Windows-1252.
+
+    Cells are separated by commas, semicolons or tabs, rows by any kind of line end. Without `needs_header`, a file
+    whose first row names no column has the columns username, name and e-mail.
+    """
+    file = RosterFile()
+    text = _decode(body, file)
+    if text is None:
+        return file
+    text, file.separator = _find_separator(text)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=file.separator, strict=True, skipinitialspace=file.separator != "\t"
+    )
     try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return RosterFile([], [Fault("file", "not UTF-8: save the file as CSV UTF-8")])
-    first, _, _ = text.partition("\n")
-    separator = ";" if ";" in first and "," not in first else ","
-    lines = _number(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
-    try:
-        number, header = next(lines, (1, []))
-        names = [name.strip().lower() for name in header]
-        faults = [Fault(path_of(number, column), message) for column, message in _check_header(names)]
-        if faults:
-            return RosterFile([], faults)
-        return _read_rows(names, lines)
+        _read_table(_number(reader), file, needs_header=needs_header)
     except csv.Error as error:
-        return RosterFile([], [Fault("file", f"not valid CSV: {error}")])
+        file.faults.append(Fault("file", f"not valid CSV: {error}"))
+    if not file.rows and not file.faults:
+        file.faults.append(Fault("file", "no students found"))
+    if file.faults:
+        file.rows = []
+    return file
+
+
+def _decode(body: bytes, file: RosterFile) -> str | None:
+    """Return the text of the file without its byte order mark, or None with a fault."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        tries = [("UTF-16", "utf-16")]
+    else:
+        tries = [("UTF-8", "utf-8-sig"), ("Windows-1252", "cp1252")]
+    for shown, codec in tries:
+        try:
+            text = body.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        file.encoding = shown
+        if "\0" in text:
+            break
+        if codec == "cp1252":
+            file.notices.append(WINDOWS_1252)
+        return text
+    file.faults.append(Fault("file", "cannot be read as text: save it as CSV UTF-8"))
+    return None
+
+
+def _find_separator(text: str) -> tuple[str, str]:
+    """Return the text, and the most frequent separator of its first line, or the one that its line `sep=` names."""
+    lines = iter(io.StringIO(text, newline=""))
+    first = next((line for line in lines if line.strip()), "")
+    if first.strip().lower().startswith("sep=") and len(first.strip()) == 5 and first.strip()[4] in _SEPARATORS:
+        return text.replace(first.rstrip("\r\n"), "", 1), first.strip()[4]
+    bare = "".join(part for index, part in enumerate(first.split('"')) if index % 2 == 0)
+    return text, max(_SEPARATORS, key=bare.count)
 
 
 def _number(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
@@ -81,47 +136,82 @@ def _number(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
             yield number, cells
 
 
-def _check_header(names: Sequence[str]) -> Iterator[tuple[str | None, str]]:
-    for name in _REQUIRED:
-        if name not in names:
-            yield None, f"the first row must have a column {name}"
-    for index, name in enumerate(names[:COLUMNS_MAX]):
-        if name not in _COLUMNS:
-            yield name[:64] or f"column {index + 1}", f"unknown column: use {', '.join(_COLUMNS)}"
-        elif name in names[:index]:
-            yield name, "used twice"
+def _read_table(lines: Iterator[tuple[int, list[str]]], file: RosterFile, *, needs_header: bool) -> None:
+    number, first = next(lines, (1, []))
+    if not first:
+        return
+    if len(first) > COLUMNS_MAX:
+        file.faults.append(Fault(path_of(number), f"a file can have at most {COLUMNS_MAX} columns"))
+        return
+    if needs_header or is_header(first):
+        header, width = read_header(first), len(first)
+        _describe(number, first, header, file)
+    else:
+        header, width = Header(dict(enumerate(_WITHOUT_HEADER)), [], [], []), len(_WITHOUT_HEADER)
+        file.columns = [UsedColumn(str(column), column) for column in _WITHOUT_HEADER]
+        file.notices.append(NO_HEADER)
+        lines = chain([(number, first)], lines)
+    if not file.faults:
+        _read_rows(lines, header.columns, width, file)
 
 
-def _read_rows(names: Sequence[str], lines: Iterator[tuple[int, list[str]]]) -> RosterFile:
-    rows: list[CsvRow] = []
-    faults: list[Fault] = []
-    first_at: dict[str, int] = {}
+def _describe(number: int, cells: Sequence[str], header: Header, file: RosterFile) -> None:
+    """Add the columns to the file, and the faults of its header."""
+    names = [_show_column(cell, index) for index, cell in enumerate(cells)]
+    file.columns = [UsedColumn(names[index], column) for index, column in sorted(header.columns.items())]
+    file.not_read = [names[index] for index in header.unread if cells[index].strip()]
+    file.faults += [Fault(path_of(number, names[index]), "this column is there twice") for index in header.twice]
+    file.faults += [Fault(path_of(number), f"the first row must have a column {name}") for name in header.missing]
+
+
+def _show_column(cell: str, index: int) -> str:
+    return cell.strip()[:LINE_CHARS] or f"column {index + 1}"
+
+
+def _read_rows(
+    lines: Iterator[tuple[int, list[str]]], columns: Mapping[int, Column], width: int, file: RosterFile
+) -> None:
+    seen: dict[tuple[Column, str], int] = {}
     for count, (number, cells) in enumerate(lines, 1):
         if count > ROWS_MAX:
-            return RosterFile([], [*faults, Fault(path_of(number), f"a file can have at most {ROWS_MAX} students")])
-        row, wrong = _read_cells(dict(zip(names, cells, strict=False)))
-        own = [Fault(path_of(number, column), message) for column, message in wrong]
-        if any(cell.strip() for cell in cells[len(names) :]):
-            own.append(Fault(path_of(number), "more cells than the first row"))
-        before = first_at.setdefault(canonical_username(row.get("username", "")), number)
-        if before != number and row.get("username"):
-            own.append(Fault(path_of(number, "username"), f"already used in row {before}"))
-        faults += own
-        if not own:
-            rows.append(CsvRow(number=number, **row))
-    if not rows and not faults:
-        faults.append(Fault("file", "no students found"))
-    return RosterFile(rows, faults)
+            file.faults.append(Fault(path_of(number), f"a file can have at most {ROWS_MAX} students"))
+            return
+        values, wrong = _read_cells(cells, columns)
+        extra = next((index for index, cell in enumerate(cells) if index >= width and cell.strip()), None)
+        if extra is not None:
+            wrong.append((f"column {extra + 1}", "more cells than the first row"))
+        for column in (Column.USERNAME, Column.ENROLLMENT_ID):
+            before = seen.setdefault((column, values[column]), number) if values.get(column) else number
+            if before != number:
+                wrong.append((column, f"already used in row {before}"))
+        file.faults += [Fault(path_of(number, column), message) for column, message in wrong]
+        if not wrong:
+            file.rows.append(CsvRow(row=number, **{str(column): value for column, value in values.items()}))
 
 
-def _read_cells(cells: Mapping[str, str]) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Return the stored form of each cell that is not empty, and the columns with a fault."""
-    row: dict[str, str] = {}
-    wrong = [(column, "required") for column in _REQUIRED if not cells.get(column, "").strip()]
-    for column, cell in cells.items():
-        if cell.strip():
+def _read_cells(cells: Sequence[str], columns: Mapping[int, Column]) -> tuple[dict[Column, str], list[tuple[str, str]]]:
+    """Return the stored form of the cells of a row that are not empty, and its faults by column."""
+    values: dict[Column, str] = {}
+    wrong: list[tuple[str, str]] = []
+    for index, column in columns.items():
+        cell = cells[index].strip() if index < len(cells) else ""
+        if cell:
             try:
-                row[column] = _COLUMNS[column](cell.strip())
+                values[column] = _READERS[column](cell)
             except InvalidText as error:
                 wrong.append((column, str(error)))
-    return row, wrong
+    parts = [part for column in (Column.FIRST_NAME, Column.LAST_NAME) if (part := values.pop(column, ""))]
+    if parts and not wrong:
+        try:
+            values[Column.NAME] = read_name(" ".join(parts))
+        except InvalidText as error:
+            wrong.append((Column.NAME, str(error)))
+    at_fault = {column for column, _ in wrong}
+    if Column.NAME not in values and not at_fault & {Column.NAME, Column.FIRST_NAME, Column.LAST_NAME}:
+        wrong.append((Column.NAME, "required"))
+    if not values.keys() & {Column.USERNAME, Column.ENROLLMENT_ID} and not at_fault & {
+        Column.USERNAME,
+        Column.ENROLLMENT_ID,
+    }:
+        wrong.append((Column.USERNAME, "required"))
+    return values, wrong

@@ -1,48 +1,70 @@
-"""List an exam's roster, add students to it as JSON or CSV, and remove them.
+"""List an exam's roster, add students to it as JSON or CSV, renew their codes, and remove them.
 
 A code must never be stored or shown twice: it is in the one response that created it, and the database has its hash.
-A request is carried out completely or not at all.
+A request is carried out completely or not at all. An account that its user registered must never be added before the
+teacher confirmed it.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 from litestar import Router, delete, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from db.errors import AlreadyTaken, Conflict, Forbidden, NotFound
+from db.errors import Forbidden, NotFound
+from db.models import SessionEnd
 from db.notify import Notifier
 from db.queries import access
-from db.queries.accounts import credentials, users
-from db.queries.accounts.users import NewStudent
+from db.queries.accounts import candidates, credentials
+from db.queries.accounts.candidates import Found, RosterStudent
 from db.queries.exams import rosters
-from db.queries.exams.rosters import RosterEntry
-from db.unit import change
+from db.queries.exams.rosters import Enrolled, RosterEntry, RosterLine
+from db.unit import Unit, change
 from hub.auth.guards import BEARER, Principal, principal_as
-from hub.auth.tickets import draw_code, hash_code
-from hub.errors import Expired, Fault, Invalid, Unauthenticated, problems, refuse_any
-from hub.rest.exams.roster_csv import ROWS_MAX, path_of, read_csv
+from hub.auth.tickets import draw_code, hash_exam_code
+from hub.errors import (
+    Expired,
+    Fault,
+    Invalid,
+    NeedsConfirmation,
+    RegisteredStudent,
+    Unauthenticated,
+    problems,
+    refuse_any,
+)
+from hub.rest.exams.roster_csv import ROWS_MAX, CsvRow, UsedColumn, path_of, read_csv
 from hub.rest.http.audit import AnyRequest, record_action
 from hub.rest.http.bodies import LARGE_BYTES, BoundedRequest
 from hub.rest.http.fields import Email, Line, Name, Tidied, Username
 from hub.rest.http.paging import PAGE, After, Limit, Page, make_page, read_cursor
+from hub.settings import HubSettings
 from protocol.console import StudentRow
 from protocol.roles import Permission, Role
+from protocol.text.names import canonical_username
 
 CSV: Final = "text/csv"
 
+Confirmed = Annotated[
+    list[str] | None,
+    QueryParameter(max_items=ROWS_MAX, description="Usernames of self-made accounts to add, for a CSV body"),
+]
+"""For a handler's `confirm`, by default None."""
+
 
 class Entrant(Tidied, frozen=True, kw_only=True):
-    """A student for the roster. If there is no account with this username, it is created."""
+    """A student for the roster. If there is no account with this username, it is created.
 
-    username: Username
+    Without a username, the enrollment id names the account of a student.
+    """
+
+    username: Username | None = None
     name: Name
     email: Email | None = None
     enrollment_id: Line | None = None
@@ -50,18 +72,47 @@ class Entrant(Tidied, frozen=True, kw_only=True):
 
 
 class Roster(msgspec.Struct, frozen=True):
-    """Students to add to the roster. Students who are already on it get new codes."""
+    """Students to add to the roster. `confirm` has the usernames of self-made accounts that the teacher confirmed."""
 
     students: Annotated[list[Entrant], msgspec.Meta(min_length=1, max_length=ROWS_MAX)]
+    confirm: Annotated[list[str], msgspec.Meta(max_length=ROWS_MAX)] = []
 
 
 class StudentCode(msgspec.Struct, frozen=True, kw_only=True):
-    """A student on the roster with a sign-in code. The code is not shown again."""
+    """A student on the roster with a sign-in code, which is not shown again.
+
+    `code` is null for students who have one already. `POST /exams/{exam_id}/roster/codes` replaces it.
+    """
 
     student_id: UUID
     username: str
     name: str
-    code: str
+    code: str | None
+
+
+class RenewedCodes(msgspec.Struct, frozen=True):
+    """The usernames of the students who get a new code; without `students`, all on the roster."""
+
+    students: Annotated[list[str], msgspec.Meta(max_length=ROWS_MAX)] | None = None
+
+
+class PreviewRow(CsvRow, frozen=True, kw_only=True):
+    """One row of the file as it was understood. `on_roster`: the student is on the roster already."""
+
+    on_roster: bool
+
+
+class RosterPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as it was understood. With `faults` it cannot be added; rows in `to_confirm` need a confirmation."""
+
+    rows: list[PreviewRow]
+    encoding: str
+    separator: str
+    columns: list[UsedColumn]
+    not_read: list[str]
+    faults: list[Fault]
+    to_confirm: list[RegisteredStudent]
+    notices: list[str]
 
 
 class RosterRequest(BoundedRequest):
@@ -74,12 +125,10 @@ class RosterRequest(BoundedRequest):
         """Return the decoded body. Raises Invalid with all faults of a CSV file."""
         if self.content_type[0] != CSV:
             return await super().json()
-        # A large file takes longer than other clients of this process may wait.
-        reading = await asyncio.to_thread(read_csv, await self.body())
-        refuse_any(reading.faults)
-        self.rows = [row.number for row in reading.rows]
-        students = [msgspec.structs.asdict(row) for row in reading.rows]
-        return {"students": [{name: row[name] for name in Entrant.__struct_fields__} for row in students]}
+        file = await asyncio.to_thread(read_csv, await self.body())
+        refuse_any(file.faults)
+        self.rows = [row.row for row in file.rows]
+        return {"students": [_entrant(row) for row in file.rows]}
 
 
 class RosterOperation(Operation):
@@ -87,13 +136,17 @@ class RosterOperation(Operation):
 
     def __post_init__(self) -> None:
         """Add CSV to the documented bodies."""
-        if isinstance(self.request_body, RequestBody):
-            table = Schema(
-                type=OpenAPIType.STRING,
-                description="The first row names the columns: username, name, email, enrollment_id, cohort",
-                examples=["username,name,email\nada,Ada Example,ada@school.example\n"],
-            )
-            self.request_body.content[CSV] = OpenAPIMediaType(schema=table)
+        table = Schema(
+            type=OpenAPIType.STRING,
+            description=(
+                "The bytes of a spreadsheet saved as CSV. The first row names the columns, in several languages: "
+                "username, name (or first name and last name), email, enrollment id, cohort"
+            ),
+            examples=["username,name,email\nada,Ada Example,ada@school.example\n"],
+        )
+        if not isinstance(self.request_body, RequestBody):
+            self.request_body = RequestBody(content={}, required=True)
+        self.request_body.content[CSV] = OpenAPIMediaType(schema=table)
 
 
 @get(
@@ -119,11 +172,54 @@ async def list_roster(
 
 
 @post(
+    "/{exam_id:uuid}/roster/preview",
+    status_code=HTTP_200_OK,
+    summary="Preview a roster file",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
+    operation_class=RosterOperation,
+)
+async def preview_roster(
+    request: AnyRequest,
+    exam_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    principal: NamedDependency[Principal],
+    header: FromQuery[Literal["required", "optional"]] = "required",
+) -> RosterPreview:
+    """Show how a CSV file is understood, without a change: rows, columns that are not read, faults, confirmations.
+
+    With `header=optional` the first row may be a student: then the columns are username, name and e-mail.
+    """
+    async with engine.connect() as conn:
+        await access.require(conn, exam_id, principal.user_id, Permission.EDIT)
+    body = await request.body()
+    file = await asyncio.to_thread(read_csv, body, needs_header=header == "required")
+    entered = [RosterStudent(**_entrant(row)) for row in file.rows]
+    async with engine.connect() as conn:
+        found = await candidates.find_accounts(conn, exam_id, entered)
+        enrolled = {one.student_id for one in await rosters.find_on_roster(conn, exam_id, found.usernames)}
+    places = [path_of(row.row) for row in file.rows]
+    return RosterPreview(
+        rows=[
+            PreviewRow(**msgspec.structs.asdict(row), on_roster=user_id in enrolled)
+            for row, user_id in zip(file.rows, found.user_ids, strict=True)
+        ],
+        encoding=file.encoding,
+        separator=file.separator,
+        columns=file.columns,
+        not_read=file.not_read,
+        faults=file.faults + _faults(found, lambda index, column: f"{places[index]}, {column}"),
+        to_confirm=_registered(found, places),
+        notices=file.notices,
+    )
+
+
+@post(
     "/{exam_id:uuid}/roster",
     status_code=HTTP_200_OK,
     summary="Add students to the roster",
     security=BEARER,
-    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, Conflict),
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound, NeedsConfirmation),
     request_class=RosterRequest,
     operation_class=RosterOperation,
     request_max_body_size=LARGE_BYTES,
@@ -134,26 +230,38 @@ async def extend_roster(
     data: JSONBody[Roster],
     engine: NamedDependency[AsyncEngine],
     notifier: NamedDependency[Notifier],
+    settings: NamedDependency[HubSettings],
     principal: NamedDependency[Principal],
+    confirm: Confirmed = None,
 ) -> list[StudentCode]:
-    """Add students, create missing accounts, and give each of these students a new code. Earlier codes end.
+    """Add students, create missing accounts, and give a code to each student who has none for this exam.
 
-    The body may also be CSV (`text/csv`). Then all invalid rows are listed in one answer.
+    The body may also be CSV (`text/csv`). Then all invalid rows are listed in one answer. An account that its user
+    registered is added only with its username in `confirm`: then its password and sessions end.
     """
-    _check_usernames(data.students)
-    new = [NewStudent(**msgspec.structs.asdict(entrant)) for entrant in data.students]
+    rows = request.rows
+    places = [f"$.students[{index}]" if rows is None else path_of(rows[index]) for index in range(len(data.students))]
+    entered = [RosterStudent(**_values(entrant)) for entrant in data.students]
     async with change(engine, notifier) as unit:
         await access.require(unit.conn, exam_id, principal.user_id, Permission.EDIT)
-        try:
-            accounts = await users.ensure_students(unit.conn, new)
-        except AlreadyTaken as taken:
-            if request.rows is not None:
-                refuse_any(_rows_taken(taken, data.students, request.rows))
-            raise
-        codes = {account.user_id: draw_code() for account in accounts}
-        added = await rosters.enroll(unit.conn, exam_id, list(codes))
-        hashes = {student_id: hash_code(code) for student_id, code in codes.items()}
-        await credentials.replace_codes(unit.conn, exam_id, hashes)
+        await rosters.lock(unit.conn, exam_id)
+        found = await candidates.ensure_accounts(unit.conn, exam_id, entered, {*data.confirm, *(confirm or ())})
+        dot = "." if rows is None else ", "
+        refuse_any(_faults(found, lambda index, column: f"{places[index]}{dot}{column}"))
+        if found.self_made:
+            raise NeedsConfirmation(_registered(found, places))
+        enrolled = [
+            Enrolled(user_id, username, one.name)
+            for user_id, username, one in zip(found.user_ids, found.usernames, entered, strict=True)
+            if user_id is not None
+        ]
+        entries = [
+            RosterLine(one.student_id, one.name, student.email, student.enrollment_id, student.cohort)
+            for one, student in zip(enrolled, entered, strict=True)
+        ]
+        changed = await rosters.enroll(unit.conn, exam_id, entries)
+        missing = await credentials.find_without_code(unit.conn, exam_id, [one.student_id for one in enrolled])
+        codes = await _give_codes(unit, exam_id, missing, settings)
         record_action(
             unit,
             request,
@@ -161,17 +269,45 @@ async def extend_roster(
             "extend_roster",
             "exam",
             exam_id,
-            students=len(accounts),
-            new=len(added),
+            students=len(enrolled),
+            new=len(missing),
         )
-        added_accounts = [account for account in accounts if account.user_id in added]
-        unit.feed(exam_id, [StudentRow(account.user_id, account.name) for account in added_accounts])
-    return [
-        StudentCode(
-            student_id=account.user_id, username=account.username, name=account.name, code=codes[account.user_id]
+        unit.feed(exam_id, [StudentRow(one.student_id, one.name) for one in enrolled if one.student_id in changed])
+    return [_with_code(one, codes) for one in enrolled]
+
+
+@post(
+    "/{exam_id:uuid}/roster/codes",
+    status_code=HTTP_200_OK,
+    summary="Replace the codes of students",
+    security=BEARER,
+    responses=problems(Invalid, Unauthenticated, Expired, Forbidden, NotFound),
+)
+async def renew_codes(
+    request: AnyRequest,
+    exam_id: FromPath[UUID],
+    engine: NamedDependency[AsyncEngine],
+    settings: NamedDependency[HubSettings],
+    principal: NamedDependency[Principal],
+    data: JSONBody[RenewedCodes | None] = None,
+) -> list[StudentCode]:
+    """Give new codes to all students on the roster, or to some. Earlier codes and the sessions they opened end."""
+    wanted = None if data is None else data.students
+    async with change(engine, None) as unit:
+        await access.require(unit.conn, exam_id, principal.user_id, Permission.EDIT)
+        await rosters.lock(unit.conn, exam_id)
+        enrolled = await rosters.find_on_roster(unit.conn, exam_id, wanted)
+        known = {one.username for one in enrolled}
+        refuse_any(
+            [
+                Fault(f"$.students[{index}]", "not on the roster")
+                for index, username in enumerate(wanted or ())
+                if canonical_username(username) not in known
+            ]
         )
-        for account in accounts
-    ]
+        codes = await _give_codes(unit, exam_id, [one.student_id for one in enrolled], settings)
+        record_action(unit, request, principal.user_id, "renew_codes", "exam", exam_id, students=len(enrolled))
+    return [_with_code(one, codes) for one in enrolled]
 
 
 @delete(
@@ -188,13 +324,14 @@ async def leave_roster(
     notifier: NamedDependency[Notifier],
     principal: NamedDependency[Principal],
 ) -> None:
-    """Remove a student. The code ends and a connected client is closed with 4403. Recorded data stays."""
+    """Remove a student. The code and the sessions for this exam end at once. Recorded data stays."""
     async with change(engine, notifier) as unit:
         await access.require(unit.conn, exam_id, principal.user_id, Permission.EDIT)
+        await rosters.lock(unit.conn, exam_id)
         row = await rosters.remove_from_roster(unit.conn, exam_id, student_id)
         if row is None:
             raise NotFound(f"There is no student {student_id} on this roster.")
-        await credentials.revoke_codes(unit.conn, exam_id, [student_id])
+        await credentials.end_codes(unit.conn, exam_id, [student_id], SessionEnd.LEFT_ROSTER)
         record_action(unit, request, principal.user_id, "leave_roster", "exam", exam_id, student=student_id)
         unit.feed(exam_id, [row])
 
@@ -202,19 +339,41 @@ async def leave_roster(
 router: Final = Router(
     path="/exams",
     tags=["exams"],
-    route_handlers=[list_roster, extend_roster, leave_roster],
+    route_handlers=[list_roster, preview_roster, extend_roster, renew_codes, leave_roster],
     dependencies={"principal": Provide(principal_as(Role.TEACHER, Role.ADMIN))},
 )
 
 
-def _check_usernames(students: Sequence[Entrant]) -> None:
-    seen: set[str] = set()
-    for index, student in enumerate(students):
-        if student.username.lower() in seen:
-            raise Invalid(f"$.students[{index}].username", "used twice")
-        seen.add(student.username.lower())
+def _entrant(row: CsvRow) -> dict[str, Any]:
+    """Return a row of a file as the fields of an entrant. Empty ones are left out."""
+    return {name: value for name in Entrant.__struct_fields__ if (value := getattr(row, name))}
 
 
-def _rows_taken(taken: AlreadyTaken, students: Sequence[Entrant], rows: Sequence[int]) -> list[Fault]:
-    number = {student.username: row for student, row in zip(students, rows, strict=True)}
-    return [Fault(path_of(number[name], column), "already used by another account") for name, column in taken.taken]
+def _values(entrant: Entrant) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(entrant).items() if value}
+
+
+def _faults(found: Found, path: Callable[[int, str], str]) -> list[Fault]:
+    return [Fault(path(refusal.index, refusal.column), refusal.message) for refusal in found.refusals]
+
+
+def _registered(found: Found, places: Sequence[str]) -> list[RegisteredStudent]:
+    return [
+        RegisteredStudent(
+            path=places[one.index], username=one.username, name=one.name, registered_name=one.registered_name
+        )
+        for one in found.self_made
+    ]
+
+
+async def _give_codes(
+    unit: Unit, exam_id: UUID, student_ids: Collection[UUID], settings: HubSettings
+) -> dict[UUID, str]:
+    codes = {student_id: draw_code() for student_id in student_ids}
+    hashes = {student_id: hash_exam_code(code, settings.jwt_secret) for student_id, code in codes.items()}
+    await credentials.replace_codes(unit.conn, exam_id, hashes)
+    return codes
+
+
+def _with_code(one: Enrolled, codes: Mapping[UUID, str]) -> StudentCode:
+    return StudentCode(student_id=one.student_id, username=one.username, name=one.name, code=codes.get(one.student_id))

@@ -131,7 +131,7 @@ async def read_attempt(
     While a monitored attempt runs, its items are shown only while a client of it is connected, or after an invigilator
     has waived that. Reading them is recorded.
     """
-    owner = Owner(principal.user_id, principal.exam_id)
+    owner = Owner(principal.user_id, principal.exam_id, principal.may_sit)
     place = attempt_place(request, attempt_id, settings.jwt_secret)
     async with engine.connect() as conn:
         attempt = await attempt_view.read_attempt_view(conn, attempt_id, owner)
@@ -158,7 +158,7 @@ async def list_answers(
 ) -> Page[AnswerRevision]:
     """List all revisions of all answers, by item. A revision that came too late is kept, but does not count."""
     last = read_cursor(after, tuple[str, Rank])
-    owner = Owner(principal.user_id, principal.exam_id)
+    owner = Owner(principal.user_id, principal.exam_id, principal.may_sit)
     async with engine.connect() as conn:
         await attempt_view.list_item_names(conn, attempt_id, owner)
         found = await answers.list_revisions(conn, attempt_id, after=last, limit=limit + 1)

@@ -47,7 +47,7 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
 async def read_dashboard(engine: NamedDependency[AsyncEngine], principal: NamedDependency[Principal]) -> Dashboard:
     """Read your profile, newest attempts and totals. After a sign-in by code, only of that exam."""
     async with engine.connect() as conn:
-        transcript = await read_transcript(conn, Owner(principal.user_id, principal.exam_id))
+        transcript = await read_transcript(conn, Owner(principal.user_id, principal.exam_id, principal.may_sit))
     return Dashboard(
         profile=transcript.profile,
         exam_history=transcript.attempts,

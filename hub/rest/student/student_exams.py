@@ -29,9 +29,13 @@ from protocol.attempts import ShownStatus, show_status
 
 
 class EnrolmentView(msgspec.Struct, frozen=True, kw_only=True):
-    """One exam of a student, with its notice about recorded data and the attempt. Times are in ms since the epoch."""
+    """One exam of a student, with its notice about recorded data and the attempt. Times are in ms since the epoch.
+
+    `teacher` is the name of the user who created the exam.
+    """
 
     exam_id: UUID
+    teacher: str
     title: str
     subject: str
     topic: str
@@ -98,6 +102,8 @@ async def start_attempt(
     data: JSONBody[Start | None] = None,
 ) -> Started:
     """Start an attempt, or return the running one. You can do this from any computer, and again."""
+    if not principal.may_sit:
+        raise Forbidden("Sign in with your exam code to take an exam.")
     if not principal.may_take(exam_id):
         raise NotFound(f"You have no exam {exam_id}.")
     notice = None if data is None else data.notice

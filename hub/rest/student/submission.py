@@ -77,7 +77,7 @@ async def submit(
     monitored attempt to which no client ever connected is accepted, and recorded as unobserved.
     """
     submission = data or Submission()
-    owner = Owner(principal.user_id, principal.exam_id)
+    owner = Owner(principal.user_id, principal.exam_id, principal.may_sit)
     async with engine.connect() as conn:
         submitter = await attempt_view.read_submitter(conn, attempt_id, owner)
     given = await asyncio.to_thread(_read_answers, submission.answers, submitter.items)

@@ -1,7 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.auth.tickets import draw_code, draw_secret, hash_code, hash_secret, spell_code
+from hub.auth.tickets import draw_code, draw_secret, find_hashes, hash_code, hash_exam_code, hash_secret, spell_code
+
+KEY = "a secret of this hub"
 
 
 def test_secrets_are_random_and_long_enough() -> None:
@@ -29,6 +31,12 @@ def test_a_code_is_recognized_in_every_spelling(entropy: bytes) -> None:
     assert hash_code(f" {code.replace('-', ' – ')}\t") == hashed
     assert hash_code(code.replace("0", "o").replace("1", "l")) == hashed
     assert hash_code(code.replace("0", "O").replace("1", "I")) == hashed
+
+
+def test_the_hash_of_a_code_needs_the_key_of_the_hub_and_older_hashes_are_found_too() -> None:
+    code = "7K2M-9QXA-04RT-B6WE"
+    assert hash_exam_code(code, KEY) != hash_exam_code(code, "another secret")
+    assert find_hashes(code.lower(), KEY) == [hash_exam_code(code, KEY), hash_secret("7K2M9QXA04RTB6WE")]
 
 
 def test_the_encoding_is_fixed() -> None:

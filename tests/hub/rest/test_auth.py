@@ -10,15 +10,16 @@ import msgspec
 import pytest
 from litestar import Litestar
 from litestar.di import Provide
-from sqlalchemy import QueuePool, select, text, update
+from sqlalchemy import QueuePool, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.models import AuditLog, AuditSource, User, UserSession, WsTicket
 from hub.auth.fair_queue import Lane, Shares
 from hub.auth.limits import Allowance, FailureLimits
 from hub.auth.passwords import Passwords
+from hub.rest.auth import REGISTRATIONS_PER_HOUR
 from hub.settings import HubSettings
-from protocol.roles import Role
+from protocol.roles import Origin, Role
 from tests.hub.conftest import PASSWORD, Caller, Users
 
 ADA = {"username": "Ada", "password": PASSWORD, "name": "Ada Example", "email": "Ada@School.example"}
@@ -34,12 +35,24 @@ async def test_registering_signs_a_student_in(users: Users, engine: AsyncEngine)
     assert await _actions(engine) == ["register", "login"]
 
 
-async def test_a_username_or_address_in_use_is_a_conflict(users: Users) -> None:
+async def test_a_username_in_use_is_a_conflict_and_an_address_is_not(users: Users) -> None:
     await users.anonymous.post("/auth/register", ADA)
-    for again in (ADA | {"username": "ADA", "email": None}, ADA | {"username": "ada2"}):
-        answer = await users.anonymous.post("/auth/register", again)
-        assert answer.status_code == 409
-        assert answer.json()["code"] == "conflict"
+    answer = await users.anonymous.post("/auth/register", ADA | {"username": "ADA", "email": None})
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert (await users.anonymous.post("/auth/register", ADA | {"username": "ada2"})).status_code == 201
+
+
+async def test_one_address_can_make_a_limited_number_of_accounts_in_an_hour(users: Users, engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        rows = [
+            {"username": f"u{n}", "full_name": "U", "role": Role.STUDENT, "origin": Origin.SELF, "last_login_ip": ip}
+            for n, ip in enumerate(["127.0.0.1"] * (REGISTRATIONS_PER_HOUR - 1) + ["203.0.113.7"] * 3)
+        ]
+        await conn.execute(insert(User), rows)
+    assert (await users.anonymous.post("/auth/register", ADA)).status_code == 201
+    answer = await users.anonymous.post("/auth/register", ADA | {"username": "ada2"})
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_accounts")
+    assert answer.headers["retry-after"] == "3600"
 
 
 class TestClosedRegistration:

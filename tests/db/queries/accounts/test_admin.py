@@ -8,7 +8,7 @@ from db.errors import Conflict, Forbidden, NotFound
 from db.models import UserSession
 from db.queries.accounts import admin as accounts
 from db.queries.accounts import credentials, service_keys, users
-from protocol.roles import Role, Scope
+from protocol.roles import Origin, Role, Scope
 from tests.factories import make_user
 
 
@@ -67,12 +67,19 @@ async def test_which_changes_end_the_sessions_of_a_user(
     assert list(revoked.scalars()) == ([ada] if ends else [])
 
 
-async def test_an_address_of_another_account_is_refused(conn: AsyncConnection) -> None:
+async def test_two_accounts_may_have_one_address(conn: AsyncConnection) -> None:
     admin = await make_user(conn, role=Role.ADMIN)
-    account = await users.create_user(conn, username="a", name="A", role=Role.STUDENT, email="a@b.example")
-    await accounts.change_account(conn, await _held(conn, account.user_id, admin), {"email": "a@b.example"})
-    with pytest.raises(Conflict):
-        await accounts.change_account(conn, await _held(conn, admin, admin), {"email": "a@b.example"})
+    await users.create_user(conn, username="a", name="A", role=Role.STUDENT, email="a@b.example")
+    await accounts.change_account(conn, await _held(conn, admin, admin), {"email": "a@b.example"})
+    assert (await accounts.read_account(conn, admin)).email == "a@b.example"
+
+
+async def test_a_self_made_account_with_a_password_from_staff_belongs_to_staff(conn: AsyncConnection) -> None:
+    admin = await make_user(conn, role=Role.ADMIN)
+    one = await users.create_user(conn, username="a", name="A", role=Role.STUDENT, origin=Origin.SELF)
+    assert (await accounts.read_account(conn, one.user_id)).origin == Origin.SELF
+    await accounts.change_account(conn, await _held(conn, one.user_id, admin), {"password_hash": "$2b$…"})
+    assert (await accounts.read_account(conn, one.user_id)).origin == Origin.STAFF
 
 
 async def test_only_teachers_are_given_the_right_to_make_exams(conn: AsyncConnection) -> None:

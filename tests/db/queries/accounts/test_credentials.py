@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import Executable, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.models import Exam, ExamEnrollment, RefreshToken, User, UserSession
+from db.models import CandidateCode, Exam, ExamAttempt, ExamEnrollment, RefreshToken, User, UserSession
 from db.queries.accounts import credentials
 from db.queries.accounts.credentials import RefreshOutcome
+from db.queries.attempts.start import start_attempt
 from db.queries.exams import rosters
+from db.queries.exams.rosters import RosterLine
 from protocol.roles import Role
 from tests import factories
 
@@ -256,17 +258,17 @@ async def test_signing_out_revokes_the_tickets_of_the_session(conn: AsyncConnect
 async def enrolled(conn: AsyncConnection) -> tuple[UUID, UUID]:
     exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
     student_id = await factories.make_user(conn)
-    await rosters.enroll(conn, exam_id, [student_id])
+    await rosters.enroll(conn, exam_id, [RosterLine(student_id)])
     await credentials.replace_codes(conn, exam_id, {student_id: A})
     return exam_id, student_id
 
 
 async def test_a_code_names_a_student_and_an_exam(conn: AsyncConnection, enrolled: tuple[UUID, UUID]) -> None:
     exam_id, student_id = enrolled
-    candidate = await credentials.find_candidate(conn, A)
+    candidate = await credentials.find_candidate(conn, [A])
     assert candidate is not None
     assert (candidate.exam_id, candidate.account.user_id) == (exam_id, student_id)
-    assert await credentials.find_candidate(conn, B) is None
+    assert await credentials.find_candidate(conn, [B]) is None
 
 
 async def test_a_new_code_revokes_only_the_older_one_of_that_exam(
@@ -274,11 +276,11 @@ async def test_a_new_code_revokes_only_the_older_one_of_that_exam(
 ) -> None:
     exam_id, student_id = enrolled
     other = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
-    await rosters.enroll(conn, other, [student_id])
+    await rosters.enroll(conn, other, [RosterLine(student_id)])
     await credentials.replace_codes(conn, other, {student_id: B})
     await credentials.replace_codes(conn, exam_id, {student_id: C})
     await credentials.replace_codes(conn, exam_id, {})
-    known = [await credentials.find_candidate(conn, code) is not None for code in (A, B, C)]
+    known = [await credentials.find_candidate(conn, [code]) is not None for code in (A, B, C)]
     assert known == [False, True, True]
 
 
@@ -295,4 +297,60 @@ async def test_a_code_is_rejected_when_the_exam_cannot_be_taken(
     conn: AsyncConnection, enrolled: tuple[UUID, UUID], change: Executable
 ) -> None:
     await conn.execute(change)
-    assert await credentials.find_candidate(conn, A) is None
+    assert await credentials.find_candidate(conn, [A]) is None
+
+
+async def _times(conn: AsyncConnection, *, closes_h: int | None, code_h: int) -> None:
+    """Set when the exam closes and when the code was made, in hours from now."""
+    closes_at = None if closes_h is None else func.now() + timedelta(hours=closes_h)
+    await conn.execute(update(Exam).values(closes_at=closes_at))
+    await conn.execute(update(CandidateCode).values(created_at=func.now() + timedelta(hours=code_h)))
+
+
+@pytest.mark.parametrize(
+    ("closes_h", "code_h", "is_valid"),
+    [(1, -500, True), (-23, -500, True), (-25, -500, False), (-25, -23, True), (None, -500, True)],
+)
+async def test_a_code_ends_a_day_after_the_exam_or_after_it_was_made(
+    conn: AsyncConnection, enrolled: tuple[UUID, UUID], closes_h: int | None, code_h: int, is_valid: bool
+) -> None:
+    await _times(conn, closes_h=closes_h, code_h=code_h)
+    assert (await credentials.find_candidate(conn, [A]) is not None) is is_valid
+
+
+@pytest.mark.parametrize(("ended_h", "is_valid"), [(None, True), (-23, True), (-25, False)])
+@pytest.mark.parametrize("closes_h", [None, -200])
+async def test_a_code_is_valid_while_an_attempt_may_still_deliver(
+    conn: AsyncConnection, enrolled: tuple[UUID, UUID], closes_h: int | None, ended_h: int | None, is_valid: bool
+) -> None:
+    exam_id, student_id = enrolled
+    await start_attempt(conn, exam_id, student_id, rulebook_version=1)
+    if ended_h is not None:
+        ended = func.now() + timedelta(hours=ended_h)
+        await conn.execute(update(ExamAttempt).values(status="submitted", completed_at=ended, deadline=ended))
+    await _times(conn, closes_h=closes_h, code_h=-500)
+    assert (await credentials.find_candidate(conn, [A]) is not None) is is_valid
+
+
+async def test_a_new_code_ends_the_sessions_of_the_older_one_and_no_other(
+    conn: AsyncConnection, enrolled: tuple[UUID, UUID]
+) -> None:
+    exam_id, student_id = enrolled
+    by_code, by_password = uuid4(), uuid4()
+    await credentials.open_session(conn, session=by_code, user_id=student_id, token_hash=b"1", exam_id=exam_id)
+    await credentials.open_session(conn, session=by_password, user_id=student_id, token_hash=b"2")
+    await credentials.replace_codes(conn, exam_id, {student_id: B})
+    assert await credentials.find_ended_sessions(conn, [by_code, by_password]) == {by_code}
+
+
+async def test_a_session_by_code_has_the_role_of_a_student_and_the_name_on_the_roster(conn: AsyncConnection) -> None:
+    exam_id = await factories.make_exam(conn, await factories.make_user(conn, role=Role.TEACHER))
+    teacher = await factories.make_user(conn, role=Role.TEACHER, name="Real Name")
+    await rosters.enroll(conn, exam_id, [RosterLine(teacher, "Name on the list")])
+    session = uuid4()
+    await credentials.open_session(conn, session=session, user_id=teacher, token_hash=b"1", exam_id=exam_id)
+    stored = await credentials.read_session(conn, session)
+    assert stored is not None
+    assert (stored.account.role, stored.account.name) == (Role.STUDENT, "Name on the list")
+    await rosters.remove_from_roster(conn, exam_id, teacher)
+    assert await credentials.read_session(conn, session) is None

@@ -11,6 +11,7 @@ from db.queries.accounts import users
 from db.queries.analysis import performance
 from db.queries.analysis.performance import lock_metrics, read_final_attempts, store_metrics
 from protocol.analysis import DropoutLabel, Performance, Trend
+from protocol.roles import Role
 from tests.factories import make_flag
 from tests.locks import until_blocked
 from tests.seeded_attempts import WITH_TEXT, SeededAttempt, end, seed_attempt
@@ -61,7 +62,7 @@ async def test_flags_above_a_note_have_to_be_decided_about(
 
 
 async def test_figures_are_stored_with_the_profile_that_shows_some_of_them(conn: AsyncConnection) -> None:
-    [account] = await users.ensure_students(conn, [users.NewStudent("ada", "Ada")])
+    account = await users.create_user(conn, username="ada", name="Ada", role=Role.STUDENT)
     student = account.user_id
     figures = Performance(
         total_exams=3,

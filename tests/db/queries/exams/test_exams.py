@@ -13,6 +13,7 @@ from db.queries.accounts import users
 from db.queries.attempts.start import start_attempt
 from db.queries.exams import exams, permissions, rosters
 from db.queries.exams.permissions import Grants
+from db.queries.exams.rosters import RosterLine
 from protocol.attempts import AttemptStatus
 from protocol.roles import Permission, Role
 from tests import factories
@@ -77,7 +78,7 @@ async def test_an_exam_counts_its_roster_and_its_running_attempts(conn: AsyncCon
     ada, eve, max_ = [await factories.make_user(conn) for _ in range(3)]
     await factories.make_attempt(conn, exam_id, ada)
     await factories.make_attempt(conn, exam_id, eve)
-    await rosters.enroll(conn, exam_id, [max_])
+    await rosters.enroll(conn, exam_id, [RosterLine(max_)])
     await rosters.remove_from_roster(conn, exam_id, max_)
     await conn.execute(update(ExamAttempt).where(ExamAttempt.student_id == eve).values(status=AttemptStatus.SUBMITTED))
     view = await exams.read_exam(conn, exam_id, teacher)
@@ -115,7 +116,7 @@ async def test_no_attempt_starts_while_its_exam_is_being_unpublished(engine: Asy
     async with engine.begin() as conn:
         teacher, ada = await factories.make_user(conn, role=Role.TEACHER), await factories.make_user(conn)
         exam_id = await factories.make_exam(conn, teacher)
-        await rosters.enroll(conn, exam_id, [ada])
+        await rosters.enroll(conn, exam_id, [RosterLine(ada)])
     async with engine.begin() as starting, engine.begin() as hiding:
         assert await exams.unpublish_exam(hiding, exam_id, teacher)
         start = asyncio.create_task(start_attempt(starting, exam_id, ada, rulebook_version=1))
@@ -129,7 +130,7 @@ async def test_an_exam_is_not_unpublished_while_an_attempt_is_being_started(engi
     async with engine.begin() as conn:
         teacher, ada = await factories.make_user(conn, role=Role.TEACHER), await factories.make_user(conn)
         exam_id = await factories.make_exam(conn, teacher)
-        await rosters.enroll(conn, exam_id, [ada])
+        await rosters.enroll(conn, exam_id, [RosterLine(ada)])
     async with engine.begin() as starting, engine.begin() as hiding:
         await start_attempt(starting, exam_id, ada, rulebook_version=1)
         hide = asyncio.create_task(exams.unpublish_exam(hiding, exam_id, teacher))

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models import Exam, ExamAttempt
 from db.queries.exams import rosters, student_exams
+from db.queries.exams.rosters import RosterLine
 from db.queries.exams.student_exams import EnrolmentState, derive_state
 from protocol.attempts import RUNNING, AttemptStatus
 from protocol.roles import Role
@@ -21,7 +22,7 @@ async def test_a_student_finds_exams_to_take_and_their_own_attempt(conn: AsyncCo
     attempt_id = await factories.make_attempt(conn, physics, ada)
     await factories.make_attempt(conn, physics, eve)
     latin = await factories.make_exam(conn, teacher, policy={"preset": "camera"})
-    await rosters.enroll(conn, latin, [ada])
+    await rosters.enroll(conn, latin, [RosterLine(ada)])
     found = await student_exams.list_enrollments(conn, ada)
     assert [(row.exam_id, row.state) for row in found] == [(latin, "open"), (physics, "running")]
     assert found[0].policy == {"preset": "camera"}
@@ -42,7 +43,7 @@ async def test_a_list_can_be_one_exam_or_a_page_and_leaves_out_what_is_not_for_t
     teacher, ada = [await factories.make_user(conn, role=role) for role in (Role.TEACHER, Role.STUDENT)]
     made = [await factories.make_exam(conn, teacher) for _ in range(4)]
     for exam_id in made:
-        await rosters.enroll(conn, exam_id, [ada])
+        await rosters.enroll(conn, exam_id, [RosterLine(ada)])
     await rosters.remove_from_roster(conn, made[0], ada)
     await conn.execute(update(Exam).where(Exam.id == made[1]).values(is_published=False))
     assert [enrollment.exam_id for enrollment in await student_exams.list_enrollments(conn, ada)] == [made[3], made[2]]

@@ -60,6 +60,9 @@ ROWS = [
         permitted(EDIT),
         filled({"students": [{"username": "newcomer", "name": "New"}]}),
     ),
+    Row("POST /exams/{exam_id:uuid}/roster/preview", permitted(EDIT), filled("username,name\na,A\n"), audited=False),
+    # Of no student, so that the sessions of the others stay.
+    Row("POST /exams/{exam_id:uuid}/roster/codes", permitted(EDIT), filled({"students": []})),
     Row("DELETE /exams/{exam_id:uuid}/roster/{student_id:uuid}", permitted(EDIT, ok=204), leaving),
     Row("DELETE /exams/{exam_id:uuid}/roster/{student_id:uuid}", {CREATOR: 404, ADMIN: 404}, leaving_other_exam),
     Row("GET /exams/{exam_id:uuid}/permissions", permitted()),

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.models import Exam, ExamItem, TeacherExamPermission, User
 from db.queries.attempts.end import end_attempt
 from db.queries.exams import rosters
+from db.queries.exams.rosters import RosterLine
 from judgement import grading
 from judgement.policy import preset, write_policy
 from protocol.attempts import ItemKind
@@ -84,7 +85,7 @@ class AccessSetup:
     async def student_on_roster(self) -> UUID:
         async with self.engine.begin() as conn:
             student = await make_user(conn)
-            await rosters.enroll(conn, self.exam_id, [student])
+            await rosters.enroll(conn, self.exam_id, [RosterLine(student)])
         return student
 
     async def account(self, role: Role) -> tuple[UUID, str]:

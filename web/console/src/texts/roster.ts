@@ -16,7 +16,7 @@ export const ROSTER = {
 export const ADD_STUDENTS = {
   title: "Add students",
   list: "One student per line",
-  help: "Type, paste from a spreadsheet, or drop a CSV file. Columns: username, name, e-mail; a header is optional. Students who are already on the list get a new code, and their old code stops working.",
+  help: "Type, paste from a spreadsheet, or drop a CSV file. Columns: username, name, e-mail; a header is optional. Students who are already on the list keep their code.",
   placeholder: "username, name, email\nada, Ada Example, ada@school.example\nben, Ben Example",
   wrong: "No one was added. Please correct these rows first.",
   row: (row: number, field: string, message: string) => `Row ${row}, ${field}: ${message}`,
@@ -46,6 +46,7 @@ export const CODES = {
   download: "Download",
   print: "Print",
   close: "I have saved them",
+  kept: "already has a code",
   fileName: (title: string) => `${title} codes`,
 } as const;
 

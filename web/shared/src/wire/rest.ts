@@ -22,6 +22,7 @@ export interface AccountView {
   is_active: boolean;
   can_create_exams: boolean;
   has_password: boolean;
+  origin: Origin;
   last_login: number | null;
   created_at: number;
 }
@@ -155,6 +156,9 @@ export interface Code {
   code: string;
 }
 
+/** What a column can be. First and last name become the name. */
+export type Column = "username" | "name" | "first_name" | "last_name" | "email" | "enrollment_id" | "cohort";
+
 /** The dashboard of a student. `integrity` covers the attempts whose grade is final. */
 export interface Dashboard {
   profile: Profile;
@@ -170,9 +174,10 @@ export type DropoutLabel = "safe" | "incapable" | "copy" | "no_interest";
 /** The state of an exam for a student, who can wait, start, continue, do nothing, or read the results. */
 export type EnrolmentState = "upcoming" | "open" | "running" | "closed" | "done";
 
-/** One exam of a student, with its notice about recorded data and the attempt. Times are in ms since the epoch. */
+/** One exam of a student, with its notice about recorded data and the attempt. Times are in ms since the epoch. `teacher` is the name of the user who created the exam. */
 export interface EnrolmentView {
   exam_id: string;
+  teacher: string;
   title: string;
   subject: string;
   topic: string;
@@ -186,10 +191,10 @@ export interface EnrolmentView {
   attempt: OwnAttempt | null;
 }
 
-/** A student for the roster. If there is no account with this username, it is created. */
+/** A student for the roster. If there is no account with this username, it is created. Without a username, the enrollment id names the account of a student. */
 export interface Entrant {
   /** At most 64 letters or digits of any script, and ' . _ @ + - \ ! # $ & ~; begins with a letter, a digit or _; case does not matter */
-  username: string;
+  username?: string | null;
   /** One line with a visible character; stored in NFC, without blank ends */
   name: string;
   email?: string | null;
@@ -665,6 +670,9 @@ export interface Notice {
   kept_days: number;
 }
 
+/** Who made an account. Only one that was not made by its user is put on a roster without a question. `service` and `provider` are for accounts that a program or an identity provider of the school makes. */
+export type Origin = "self" | "staff" | "service" | "provider";
+
 /** An attempt of the student; `deadline` in ms since the epoch. */
 export interface OwnAttempt {
   attempt_id: string;
@@ -790,6 +798,17 @@ export interface PolicyView {
 /** The base of a policy: what a page can see, or also what a client with a camera reports. */
 export type Preset = "browser" | "camera";
 
+/** One row of the file as it was understood. `on_roster`: the student is on the roster already. */
+export interface PreviewRow {
+  row: number;
+  username: string;
+  name: string;
+  email: string | null;
+  enrollment_id: string | null;
+  cohort: string | null;
+  on_roster: boolean;
+}
+
 /** The stream that the client named and that is not continued. It is stored up to `committed`. */
 export interface Previous {
   stream: string;
@@ -807,6 +826,7 @@ export interface Problem {
   by?: string | null;
   at?: number | null;
   committed?: number | null;
+  to_confirm?: RegisteredStudent[];
 }
 
 /** The identity of a student. */
@@ -893,6 +913,14 @@ export interface Register {
   email?: string | null;
 }
 
+/** A student of a roster whose username belongs to an account that its user registered. `name` is the roster's, `registered_name` is what that user typed. `path` names the row of the request. */
+export interface RegisteredStudent {
+  path: string;
+  username: string;
+  name: string;
+  registered_name: string;
+}
+
 /** Why one event was rejected while its neighbors were accepted. A tombstone takes its sequence number. */
 export type RejectCode = "bad_shape" | "bad_type" | "bad_time" | "bad_unicode" | "bad_number" | "too_deep" | "too_large";
 
@@ -900,6 +928,11 @@ export type RejectCode = "bad_shape" | "bad_type" | "bad_time" | "bad_unicode" |
 export interface Rejected {
   seq: number;
   code: RejectCode;
+}
+
+/** The usernames of the students who get a new code; without `students`, all on the roster. */
+export interface RenewedCodes {
+  students?: string[] | null;
 }
 
 /** A flag for a reviewer: a summary, its severity and confidence, and the events it cites. */
@@ -941,12 +974,13 @@ export interface Risks {
 /** The role of a user. */
 export type Role = "student" | "teacher" | "admin" | "service";
 
-/** Students to add to the roster. Students who are already on it get new codes. */
+/** Students to add to the roster. `confirm` has the usernames of self-made accounts that the teacher confirmed. */
 export interface Roster {
   students: Entrant[];
+  confirm?: string[];
 }
 
-/** One student of an exam, also after a removal. `enrolled_at` in ms since the epoch. */
+/** One student of an exam, also after a removal. `enrolled_at` in ms since the epoch. Name and e-mail address are those that this roster brought. `has_code`: there is a code for this exam, which may be over with the exam. */
 export interface RosterEntry {
   student_id: string;
   username: string;
@@ -954,6 +988,19 @@ export interface RosterEntry {
   email: string | null;
   on_roster: boolean;
   enrolled_at: number;
+  has_code: boolean;
+}
+
+/** A file as it was understood. With `faults` it cannot be added; rows in `to_confirm` need a confirmation. */
+export interface RosterPreview {
+  rows: PreviewRow[];
+  encoding: string;
+  separator: string;
+  columns: UsedColumn[];
+  not_read: string[];
+  faults: Fault[];
+  to_confirm: RegisteredStudent[];
+  notices: string[];
 }
 
 /** One rule in plain words. `summary` says what it reports, with the numbers that are set. `settings_schema` is the JSON Schema of its settings, `defaults` has their default values. `camera` rules use what a camera or microphone reported, and are off unless an exam turns them on. */
@@ -1076,7 +1123,7 @@ export interface StudentAttempt {
   record: RecordView | null;
 }
 
-/** The identity of a student. */
+/** The identity of a student, as the rosters say that the user may see; administrators see the account's. */
 export interface StudentCard {
   user_id: string;
   username: string;
@@ -1085,12 +1132,12 @@ export interface StudentCard {
   cohort: string | null;
 }
 
-/** A student on the roster with a sign-in code. The code is not shown again. */
+/** A student on the roster with a sign-in code, which is not shown again. `code` is null for students who have one already. `POST /exams/{exam_id}/roster/codes` replaces it. */
 export interface StudentCode {
   student_id: string;
   username: string;
   name: string;
-  code: string;
+  code: string | null;
 }
 
 /** The student of an attempt. */
@@ -1174,6 +1221,12 @@ export interface Totals {
 
 /** The direction in which a figure changes over time. */
 export type Trend = "up" | "steady" | "down";
+
+/** A column of the file, and the field as which it was read. */
+export interface UsedColumn {
+  column: string;
+  field: Column;
+}
 
 /** The user who signed in. */
 export interface UserView {

@@ -16,8 +16,10 @@ interface CodesProps {
 export function Codes({ exam, codes, onClose }: CodesProps): JSX.Element {
   const address = `${location.host}/exam`;
   const download = (): void => {
-    const lines = [["username", "name", "code"], ...codes.map(({ username, name, code }) => [username, name, code])];
-    const csv = `${lines.map(writeCsvLine).join("\r\n")}\r\n`;
+    const rows = codes.map(({ username, name, code }) => [username, name, code ?? CODES.kept]);
+    const lines = [["username", "name", "code"], ...rows];
+    // Spreadsheets read a file as UTF-8 only with a byte order mark.
+    const csv = `\uFEFF${lines.map(writeCsvLine).join("\r\n")}\r\n`;
     saveFile(fileName(CODES.fileName(exam.title), "csv"), new Blob([csv], { type: "text/csv" }));
   };
   return (
@@ -40,9 +42,9 @@ export function Codes({ exam, codes, onClose }: CodesProps): JSX.Element {
       <ul class="c-slips">
         {codes.map(({ student_id: id, name, username, code }) => (
           <li key={id}>
-            <span class="v-strong">{name}</span>
-            <span class="v-soft v-small">{username}</span>
-            <span class="c-code v-mono">{code}</span>
+            <bdi class="v-strong">{name}</bdi>
+            <bdi class="v-soft v-small">{username}</bdi>
+            {code === null ? <span class="v-soft">{CODES.kept}</span> : <span class="c-code v-mono">{code}</span>}
             <span class="c-print-only v-small">
               {exam.title} · {address}
             </span>
