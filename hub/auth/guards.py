@@ -55,9 +55,9 @@ class Principal(msgspec.Struct, frozen=True):
     """An authenticated user; the sign-in is valid until `auth_until` (ms since the epoch).
 
     After a sign-in by exam code, `exam_id` is the only exam for which it is valid, and the role is that of a student,
-    regardless of the account's; after a sign-in by password `exam_id` is None. `is_self_made`: the user made the account,
-    so a password does not prove who sits an exam. `address`, its keyed hash `place` and the user agent `agent` are for
-    the audit log.
+    regardless of the stored role; after a sign-in by password `exam_id` is None. `is_self_made`: the user made the
+    account, so a password does not prove who sits an exam. `address`, its keyed hash `place` and the user agent `agent`
+    are for the audit log.
     """
 
     user_id: UUID

@@ -64,8 +64,8 @@ TICKET_LIFETIME: Final = timedelta(seconds=30)
 class Session(msgspec.Struct, frozen=True):
     """A live session: its user, and the only exam that it is valid for when an exam code opened it.
 
-    After a sign-in by code, `account` has the role of a student, regardless of the role of the account, and the name on the roster.
-    `is_self_made`: the user made the account, and no one confirmed it.
+    After a sign-in by code, `account` has the role of a student, regardless of its stored role, and the name on the
+    roster. `is_self_made`: the user made the account, and no one confirmed it.
     """
 
     session: UUID
