@@ -61,8 +61,8 @@ type Query = Record<string, string | number | boolean | null | undefined>;
 export interface Call {
   query?: Query;
   body?: unknown;
-  /** A text body with its content type, instead of a JSON body. */
-  text?: { type: string; content: string };
+  /** A text or a file as the body, with its content type, instead of a JSON body. */
+  text?: { type: string; content: string | Blob };
   signal?: AbortSignal;
   headers?: Record<string, string>;
   /** Let the request continue after the page is closed. */
@@ -194,7 +194,7 @@ export class Api {
       Accept: "application/json",
       ...call.headers,
     };
-    let body: string | null = null;
+    let body: string | Blob | null = null;
     if (call.text !== undefined) {
       headers["Content-Type"] = call.text.type;
       body = call.text.content;

@@ -24,6 +24,7 @@ export type {
   Monitoring,
   Permission,
   RosterEntry as RosterStudent,
+  RosterPreview,
   StudentCode,
   StudentRecord,
   TeacherDashboard as Dashboard,

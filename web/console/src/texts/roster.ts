@@ -16,27 +16,33 @@ export const ROSTER = {
 export const ADD_STUDENTS = {
   title: "Add students",
   list: "One student per line",
-  help: "Type, paste from a spreadsheet, or drop a CSV file. Columns: username, name, e-mail; a header is optional. Students who are already on the list keep their code.",
+  help: "Type, paste from a spreadsheet, or drop a CSV file as your spreadsheet saves it. Columns: username, name, e-mail, and others by a header. You see how the list is understood before anyone is added. Students who are already on the list keep their code.",
   placeholder: "username, name, email\nada, Ada Example, ada@school.example\nben, Ben Example",
   wrong: "No one was added. Please correct these rows first.",
-  row: (row: number, field: string, message: string) => `Row ${row}, ${field}: ${message}`,
   more: (rows: number) => `and ${rows} more`,
-  submitNone: "Add students",
+  check: "Check the list",
   submit: (students: string) => `Add ${students}`,
-  added: (students: string) => `${students} added. Save their codes now: they are shown only once.`,
+  added: (students: string) => `${students} added. Save the new codes now: they are shown only once.`,
   chooseFile: "Choose a CSV file",
   file: "CSV file",
-  student: (place: number) => `student ${place}`,
 } as const;
 
-/** What is wrong with a row of a pasted list. */
-export const ROW_ERRORS = {
-  header: "header",
-  noColumn: (name: string) => `the column “${name}” is missing`,
-  missing: "is missing",
-  characters: (username: string) => `“${username}” has characters that a username cannot have`,
-  repeated: (row: number) => `is already in row ${row}`,
-  email: (email: string) => `“${email}” is not an e-mail address`,
+/** How the hub understood a list of students. */
+export const PREVIEW = {
+  title: "Preview of the list",
+  caption: (students: string) => `${students} in this list`,
+  row: "Row",
+  name: "Name",
+  username: "Username",
+  email: "E-mail",
+  state: "Status",
+  onRoster: "already on the list",
+  notRead: "These columns are not read:",
+  confirm: "Are these your students?",
+  confirmAbout:
+    "These accounts were made by their users, so the username alone does not prove who they are. Confirm each student you know. Then the password of the account ends, and the student signs in with a code.",
+  yours: "your list says",
+  registeredAs: "the account says",
 } as const;
 
 export const CODES = {
@@ -56,4 +62,12 @@ export const REMOVE_STUDENT = {
     "The code stops working at once, and the exam page closes if the student is taking the exam. The record is kept.",
   submit: "Remove",
   removed: (name: string) => `${name} is removed from the exam.`,
+} as const;
+
+export const RENEW_CODES = {
+  button: "New codes for all",
+  title: "Give all students new codes?",
+  about:
+    "All codes that you handed out for this exam stop working at once, and students who signed in with them are signed out. Use this only if codes were lost or seen by others.",
+  submit: "Give new codes",
 } as const;

@@ -1,17 +1,16 @@
-/** Adds students from typed or pasted lines or a CSV file. Nothing is sent while a row has an error. */
+/**
+ * Adds students from typed or pasted lines or a CSV file. The hub reads both: its preview is shown first, and only rows that
+ * the teacher has seen are sent. It must never read a file itself.
+ */
 
 import { type Signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
-import { Problem, errorText } from "@veritas/shared/api.ts";
-import { Button, Field, Notice, toast } from "@veritas/shared/ui/index.ts";
-import { count } from "../../format/numbers.ts";
+import { Button, Field, Notice } from "@veritas/shared/ui/index.ts";
 import type { ExamView, StudentCode } from "../../rest/types.ts";
-import { api } from "../../state.ts";
 import { ADD_STUDENTS } from "../../texts/roster.ts";
-import { type RosterReading, readRoster } from "./csv.ts";
-
-const ERRORS_SHOWN = 12;
+import { useAdding } from "./adding.ts";
+import { Preview } from "./preview.tsx";
 
 interface AddStudentsFormProps {
   exam: ExamView;
@@ -20,53 +19,51 @@ interface AddStudentsFormProps {
 
 export function AddStudentsForm({ exam, onCodes }: AddStudentsFormProps): JSX.Element {
   const text = useSignal("");
-  const busy = useSignal(false);
-  const refused = useSignal<readonly string[]>([]);
-  const reading = readRoster(text.value);
-  const { entries, errors } = reading;
-  const canAdd = entries.length > 0 && errors.length === 0;
-  const setText = (next: string): void => {
-    text.value = next;
-    refused.value = [];
-  };
-  const readFile = async (file: File | null | undefined): Promise<void> => {
-    if (file !== null && file !== undefined) setText(await file.text());
-  };
-  const add = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    if (busy.value || !canAdd) return;
-    busy.value = true;
-    refused.value = [];
-    try {
-      onCodes(await api.post<StudentCode[]>(`/exams/${exam.exam_id}/roster`, { students: entries }));
-      toast(ADD_STUDENTS.added(count(entries.length, "student")), "good");
-      text.value = "";
-    } catch (error) {
-      refused.value = refusedRows(error, reading);
-    } finally {
-      busy.value = false;
-    }
-  };
-  const onDrop = (event: DragEvent): void => {
-    event.preventDefault();
-    void readFile(event.dataTransfer?.files[0]);
+  const adding = useAdding(exam, (codes) => {
+    text.value = "";
+    onCodes(codes);
+  });
+  const { busy, preview, confirmed, refused } = adding;
+  const onFile = (file: File | null | undefined): void => {
+    if (file !== null && file !== undefined) void adding.check(file, "required");
   };
   return (
     <form
       class="v-card v-stack"
-      onSubmit={(event) => void add(event)}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (text.value.trim() !== "") void adding.check(text.value, "optional");
+      }}
       onDragOver={(event) => event.preventDefault()}
-      onDrop={onDrop}
+      onDrop={(event) => {
+        event.preventDefault();
+        onFile(event.dataTransfer?.files[0]);
+      }}
     >
       <h2>{ADD_STUDENTS.title}</h2>
-      <ListField text={text} onInput={setText} />
-      <Errors reading={reading} refused={refused.value} />
+      <ListField
+        text={text}
+        onInput={(next) => {
+          text.value = next;
+          adding.start();
+        }}
+      />
+      <Refused rows={refused.value} />
       <div class="v-row-s">
-        <Button variant="primary" type="submit" busy={busy.value} disabled={!canAdd}>
-          {entries.length === 0 ? ADD_STUDENTS.submitNone : ADD_STUDENTS.submit(count(entries.length, "student"))}
+        <Button type="submit" busy={busy.value} disabled={text.value.trim() === ""}>
+          {ADD_STUDENTS.check}
         </Button>
-        <FileButton onFile={(file) => void readFile(file)} />
+        <FileButton onFile={onFile} />
       </div>
+      {preview.value !== null && (
+        <Preview
+          preview={preview.value}
+          busy={busy.value}
+          confirmed={confirmed.value}
+          onConfirm={(usernames) => (confirmed.value = usernames)}
+          onAdd={() => void adding.add()}
+        />
+      )}
     </form>
   );
 }
@@ -78,6 +75,7 @@ function ListField({ text, onInput }: { text: Signal<string>; onInput: (text: st
         <textarea
           {...control}
           rows={6}
+          dir="auto"
           class="v-input v-mono"
           spellcheck={false}
           placeholder={ADD_STUDENTS.placeholder}
@@ -89,21 +87,17 @@ function ListField({ text, onInput }: { text: Signal<string>; onInput: (text: st
   );
 }
 
-/** Errors that the page found in the rows, and those for which the hub refused them. */
-function Errors({ reading, refused }: { reading: RosterReading; refused: readonly string[] }): JSX.Element | null {
-  const { errors } = reading;
-  if (errors.length === 0 && refused.length === 0) return null;
-  const more = errors.length - ERRORS_SHOWN;
+/** What the hub refused after the preview, for example because another teacher was faster. */
+function Refused({ rows }: { rows: readonly string[] }): JSX.Element | null {
+  if (rows.length === 0) return null;
   return (
-    <Notice tone="critical" role={refused.length > 0 ? "alert" : "status"}>
+    <Notice tone="critical" role="alert">
       <p class="v-strong">{ADD_STUDENTS.wrong}</p>
       <ul class="c-plain">
-        {errors.slice(0, ERRORS_SHOWN).map(({ row, field, message }) => (
-          <li key={`${row}${field}`}>{ADD_STUDENTS.row(row, field, message)}</li>
-        ))}
-        {more > 0 && <li>{ADD_STUDENTS.more(more)}</li>}
-        {refused.map((message) => (
-          <li key={message}>{message}</li>
+        {rows.map((message) => (
+          <li key={message} dir="auto">
+            {message}
+          </li>
         ))}
       </ul>
     </Notice>
@@ -128,18 +122,4 @@ function FileButton({ onFile }: { onFile: (file: File | undefined) => void }): J
       />
     </>
   );
-}
-
-function refusedRows(error: unknown, reading: RosterReading): readonly string[] {
-  const faults = error instanceof Problem ? error.faults : [];
-  if (faults.length === 0) return [errorText(error)];
-  return faults.map((fault) => `${rowOf(fault.path, reading)}: ${fault.message}`);
-}
-
-/** `$.students[3].name` → `ada, name`. */
-export function rowOf(path: string, reading: RosterReading): string {
-  const found = /students\[(\d+)\]\.?(.*)/.exec(path);
-  if (found === null) return path.replace(/^\$\.?/, "");
-  const entry = reading.entries[Number(found[1])];
-  return [entry?.username ?? ADD_STUDENTS.student(Number(found[1]) + 1), found[2]].filter(Boolean).join(", ");
 }

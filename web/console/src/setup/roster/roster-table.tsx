@@ -53,9 +53,11 @@ function StudentRow({ student, onRemove }: StudentRowProps): JSX.Element {
   return (
     <tr>
       <th scope="row">
-        {student.name} {!student.on_roster && <span class="v-badge">{ROSTER.removed}</span>}
+        <bdi>{student.name}</bdi> {!student.on_roster && <span class="v-badge">{ROSTER.removed}</span>}
       </th>
-      <td class="v-mono">{student.username}</td>
+      <td class="v-mono">
+        <bdi>{student.username}</bdi>
+      </td>
       <td>{student.email ?? <span class="v-soft">{COMMON.none}</span>}</td>
       <td class="v-number v-small">{formatDateTime(student.enrolled_at)}</td>
       {onRemove !== null && (

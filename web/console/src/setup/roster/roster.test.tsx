@@ -2,14 +2,22 @@ import { Problem } from "@veritas/shared/api.ts";
 import { afterEach, expect, it, vi } from "vitest";
 import { api } from "../../state.ts";
 import { EXAM, page as pageOf } from "../../testing/data.ts";
-import { mount, respond } from "../../testing/mount.tsx";
+import { mount, respond, settle } from "../../testing/mount.tsx";
 import { Roster } from "./roster.tsx";
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const ADA = { student_id: "s1", username: "ada", name: "Ada", email: null, on_roster: true, enrolled_at: 0 };
+const ADA = {
+  student_id: "s1",
+  username: "ada",
+  name: "Ada",
+  email: null,
+  on_roster: true,
+  enrolled_at: 0,
+  has_code: true,
+};
 const BEN = { ...ADA, student_id: "s2", username: "ben", name: "Ben", on_roster: false };
 const CODE = { student_id: "s3", username: "cy", name: "Cy", code: "ABCD-EFGH" };
 
@@ -26,29 +34,87 @@ it("lists students, and marks removed ones", async () => {
   page.unmount();
 });
 
-it("adds students, and shows their codes until they are saved", async () => {
-  const post = vi.spyOn(api, "post").mockResolvedValue([CODE]);
+const PREVIEW = {
+  rows: [{ row: 1, username: "cy", name: "Cy", email: null, enrollment_id: null, cohort: null, on_roster: false }],
+  encoding: "UTF-8",
+  separator: ",",
+  columns: [],
+  not_read: ["Seat"],
+  faults: [],
+  to_confirm: [],
+  notices: ["The file was read as Windows-1252."],
+};
+
+it("shows how the hub read the list, adds the rows, and shows their codes until they are saved", async () => {
+  const call = vi.spyOn(api, "call").mockResolvedValueOnce(PREVIEW);
   const page = await open();
   await page.type("One student per line", "cy, Cy");
-  expect(page.button("Add 1 student").disabled).toBe(false);
   await page.submit();
-  expect(post.mock.calls[0]).toEqual(["/exams/e/roster", { students: [{ username: "cy", name: "Cy" }] }]);
+  expect(call.mock.calls[0]).toEqual([
+    "POST",
+    "/exams/e/roster/preview",
+    { text: { type: "text/csv", content: "cy, Cy" }, query: { header: "optional" } },
+  ]);
+  expect(page.text()).toContain("Windows-1252");
+  expect(page.text()).toContain("These columns are not read: Seat");
+  const post = vi.spyOn(api, "post").mockResolvedValue([CODE, { ...CODE, student_id: "s1", code: null }]);
+  await page.click("Add 1 student");
+  const student = { username: "cy", name: "Cy", email: null, enrollment_id: null, cohort: null };
+  expect(post.mock.calls[0]).toEqual(["/exams/e/roster", { students: [student], confirm: [] }]);
   expect(page.text()).toContain("ABCD-EFGH");
+  expect(page.text()).toContain("already has a code");
   await page.click("I have saved them");
   expect(page.text()).not.toContain("ABCD-EFGH");
   page.unmount();
 });
 
-it("shows wrong rows, and those that the hub refused", async () => {
+it("lists the faults of a list and offers nothing to add", async () => {
+  const faults = [{ path: "row 2, name", message: "required" }];
+  vi.spyOn(api, "call").mockResolvedValueOnce({ ...PREVIEW, rows: [], faults });
+  const page = await open();
+  await page.type("One student per line", "cy");
+  await page.submit();
+  expect(page.text()).toContain("row 2, name: required");
+  expect(() => page.button("Add 0 students")).toThrow();
+  page.unmount();
+});
+
+it("adds a self-made account only after its confirmation", async () => {
+  const waiting = [{ path: "row 1", username: "cy", name: "Cy", registered_name: "Typed" }];
+  vi.spyOn(api, "call").mockResolvedValueOnce({ ...PREVIEW, to_confirm: waiting });
+  const post = vi.spyOn(api, "post").mockResolvedValue([CODE]);
+  const page = await open();
+  await page.type("One student per line", "cy, Cy");
+  await page.submit();
+  expect(page.text()).toContain("your list says Cy, the account says Typed");
+  expect(page.button("Add 1 student").disabled).toBe(true);
+  page.host.querySelector<HTMLInputElement>("input[type=checkbox]")?.click();
+  await settle();
+  await page.click("Add 1 student");
+  expect(post.mock.calls[0]?.[1]).toMatchObject({ confirm: ["cy"] });
+  page.unmount();
+});
+
+it("shows what the hub refused after the preview", async () => {
+  vi.spyOn(api, "call").mockResolvedValueOnce(PREVIEW);
   const faults = [{ path: "$.students[0].email", message: "is not valid" }];
   vi.spyOn(api, "post").mockRejectedValue(new Problem(400, "invalid", "", "", faults));
   const page = await open();
-  await page.type("One student per line", "c y, Cy");
-  expect(page.text()).toContain("Row 1, username: “c y” has characters that a username cannot have");
-  expect(page.button("Add students").disabled).toBe(true);
   await page.type("One student per line", "cy, Cy");
   await page.submit();
-  expect(page.text()).toContain("cy, email: is not valid");
+  await page.click("Add 1 student");
+  expect(page.text()).toContain("students[0].email: is not valid");
+  page.unmount();
+});
+
+it("gives new codes to all students after a warning", async () => {
+  const post = vi.spyOn(api, "post").mockResolvedValue([CODE]);
+  const page = await open();
+  await page.click("New codes for all");
+  expect(post).not.toHaveBeenCalled();
+  expect(page.text()).toContain("stop working at once");
+  await page.click("Give new codes");
+  expect(post.mock.calls[0]?.[0]).toBe("/exams/e/roster/codes");
   page.unmount();
 });
 

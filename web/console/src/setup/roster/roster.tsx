@@ -5,12 +5,13 @@ import type { JSX } from "preact";
 import { Button, Empty, Spinner } from "@veritas/shared/ui/index.ts";
 import { type Paged, usePages } from "../../rest/load.ts";
 import type { ExamView, RosterStudent, StudentCode } from "../../rest/types.ts";
-import { ROSTER } from "../../texts/roster.ts";
+import { RENEW_CODES, ROSTER } from "../../texts/roster.ts";
 import { COMMON } from "../../texts/shell.ts";
 import { LoadError } from "../../ui/load-error.tsx";
 import { AddStudentsForm } from "./add-students-form.tsx";
 import { Codes } from "./codes.tsx";
 import { RemoveDialog } from "./remove-dialog.tsx";
+import { RenewDialog } from "./renew-dialog.tsx";
 import { RosterTable } from "./roster-table.tsx";
 
 interface RosterProps {
@@ -22,6 +23,7 @@ interface RosterProps {
 export function Roster({ exam, readOnly, onChange }: RosterProps): JSX.Element {
   const list = usePages<RosterStudent>(`/exams/${exam.exam_id}/roster`, { limit: 200 });
   const codes = useSignal<readonly StudentCode[] | null>(null);
+  const renewing = useSignal(false);
   const removing = useSignal<RosterStudent | null>(null);
   const refresh = (): void => {
     list.reload();
@@ -36,6 +38,12 @@ export function Roster({ exam, readOnly, onChange }: RosterProps): JSX.Element {
       {codes.value !== null && <Codes exam={exam} codes={codes.value} onClose={() => (codes.value = null)} />}
       {!readOnly && <AddStudentsForm exam={exam} onCodes={onCodes} />}
       <RosterList list={list} onRemove={readOnly ? null : (student) => (removing.value = student)} />
+      {!readOnly && list.items.length > 0 && (
+        <div>
+          <Button onClick={() => (renewing.value = true)}>{RENEW_CODES.button}</Button>
+        </div>
+      )}
+      <RenewDialog exam={exam} open={renewing.value} onClose={() => (renewing.value = false)} onCodes={onCodes} />
       <RemoveDialog exam={exam} student={removing.value} onClose={() => (removing.value = null)} onRemoved={refresh} />
     </div>
   );
