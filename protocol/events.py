@@ -102,6 +102,13 @@ _Type = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_TYPE.patt
 _Severity = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": limits.SEVERITY_CHARS})]
 
 
+SERVER_LOST = "server_lost"
+"""The `reason` of lost events that a server had acknowledged, as it can prove. No client can give it."""
+
+UNPROVEN_ACK = "unproven_ack"
+"""The `reason` of lost events of which the client says, without proof, that a server had acknowledged them."""
+
+
 class Event(msgspec.Struct, gc=False):
     """One event as a client sends it. `at` is its wall clock, `mono` its monotonic clock, both in ms."""
 

@@ -31,7 +31,7 @@ from protocol import limits, monitor
 from protocol.codec import EmptyBatch, Received
 from protocol.codes import CloseCode, ErrorCode
 from protocol.errors import ProtocolError, UnknownFrame
-from protocol.events import Batch, Entry, lost_entry
+from protocol.events import SERVER_LOST, UNPROVEN_ACK, Batch, Entry, lost_entry
 from protocol.limits import Window
 
 TIMES: Final = SessionTimes()
@@ -355,7 +355,9 @@ class CandidateSession:
         if lost.to_seq <= self.accepted:
             return []
         first = self.accepted + 1
-        return self._accept(Batch(first, lost.to_seq, (lost_entry(first, lost.to_seq, lost.reason),), len(lost.reason)))
+        # Only a server can say that the loss is its own.
+        reason = UNPROVEN_ACK if lost.reason == SERVER_LOST else lost.reason
+        return self._accept(Batch(first, lost.to_seq, (lost_entry(first, lost.to_seq, reason),), len(reason)))
 
     def _accept(self, batch: Batch) -> list[Effect]:
         self._sequence.accept(batch)

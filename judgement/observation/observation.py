@@ -17,7 +17,7 @@ from judgement.observation.clock import (
     begin_clock,
     follow_clock,
 )
-from protocol.events import RESERVED_EVENTS, StoredEvent
+from protocol.events import RESERVED_EVENTS, SERVER_LOST, StoredEvent
 
 SPANS: Final = 512
 """With more spans than this, those two with the least time between them become one."""
@@ -26,10 +26,7 @@ CLOCKS: Final = 16
 """The clocks of so many streams are followed: those with the newest events."""
 
 MISSING_MS: Final = 60_000
-"""At least this much time before a sign of missing events is unobserved: nothing tells when they happened."""
-
-PROVEN: Final = "server_lost"
-"""The `reason` of lost events that a server had acknowledged, as it can prove: its own loss."""
+"""So much time before and after a sign of missing events is unobserved: nothing tells when they happened."""
 
 _MARKERS: Final = frozenset({"events_lost", "stream_abandoned"})
 
@@ -128,17 +125,16 @@ def _follow_stream(observation: Observation, stream_id: UUID, server_ms: int, la
 
 
 def _note_missing(observation: Observation, event: StoredEvent) -> None:
-    """Leave out the time around events that never arrived, from the last event of their stream on."""
+    """Leave out the time around events that never arrived: from the last event of their stream on, at least."""
     stream_id, is_proven = event.stream_id, False
     try:
         if event.type == "stream_abandoned":
             stream_id = _read_abandoned(event.data).stream
         else:
-            is_proven = _read_lost(event.data).reason == PROVEN
+            is_proven = _read_lost(event.data).reason == SERVER_LOST
     except (msgspec.DecodeError, UnicodeError):
         pass
     clock = observation.clocks.get(stream_id)
     from_ms = event.server_ms if clock is None else min(clock.last_ms, event.server_ms)
-    if not is_proven:
-        from_ms = min(from_ms, event.server_ms - MISSING_MS)
-    add_span(observation.unobserved, from_ms, event.server_ms)
+    around_ms = 0 if is_proven else MISSING_MS
+    add_span(observation.unobserved, min(from_ms, event.server_ms - around_ms), event.server_ms + around_ms)

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 import msgspec
 
 from judgement.notes import NoteSettings, NoteState, note
-from judgement.observation.observation import PROVEN
 from judgement.rule import Episode, Rule, payload_reader
-from protocol.events import StoredEvent
+from protocol.events import SERVER_LOST, UNPROVEN_ACK, StoredEvent
 from protocol.flags import Severity
 
 LOST = "{events:.0f} events were lost before they arrived."
@@ -53,11 +52,11 @@ def step(state: NoteState, event: StoredEvent, settings: NoteSettings) -> Sequen
             return ()
         return note(state, event, settings, "altered", {"events": float(len(altered.seqs))}, ALTERED)
     lost = _read_lost(event.data) if event.type == "events_lost" else None
-    if lost is None or lost.reason == PROVEN:
+    if lost is None or lost.reason == SERVER_LOST:
         return ()
     # Limited, because a float has no room for any integer.
     numbers = {"events": float(min(max(event.seq - lost.first + 1, 1), 2**53))}
-    return note(state, event, settings, "lost", numbers, UNPROVEN if lost.reason == "unproven_ack" else LOST)
+    return note(state, event, settings, "lost", numbers, UNPROVEN if lost.reason == UNPROVEN_ACK else LOST)
 
 
 VERSIONS = {

@@ -22,7 +22,7 @@ def describe_record(
     """Summarize an attempt by the flags that its student may see. Before the decisions it only says that they follow.
 
     >>> describe_record([], is_decided=True, coverage=0.98, is_final=True, is_released=True)
-    'You were connected 98 % of the time. There are no flags to review.'
+    'Events of your exam page arrived 98 % of the time. There are no flags to review.'
     >>> describe_record([], is_decided=False, coverage=None, is_final=False, is_released=False)
     'Your attempt is still being reviewed. Your results are not released yet.'
     >>> flag = JudgedFlag("left_page", FlagSource.RULE, Severity.WARNING, 0.8, FlagStatus.DISMISSED)
@@ -58,12 +58,12 @@ def explain_flag(
 
 def _describe_shown(flags: Sequence[JudgedFlag], coverage: float | None) -> str:
     """Say which flags were raised and what reviewers decided: no score, no label, and no word of guilt."""
-    connected = "" if coverage is None else f"You were connected {100 * coverage:.0f} % of the time. "
+    observed = "" if coverage is None else f"Events of your exam page arrived {100 * coverage:.0f} % of the time. "
     raised = [flag for flag in flags if flag.severity is not Severity.NORMAL and flag.source is not FlagSource.LLM]
     if not raised:
-        return f"{connected}There are no flags to review."
+        return f"{observed}There are no flags to review."
     number = "1 flag was" if len(raised) == 1 else f"{len(raised)} flags were"
-    return f"{connected}{number} raised: {_list_rules(raised)}. {_describe_decisions(raised)}"
+    return f"{observed}{number} raised: {_list_rules(raised)}. {_describe_decisions(raised)}"
 
 
 def _describe_decisions(raised: Sequence[JudgedFlag]) -> str:

@@ -65,7 +65,7 @@ def summarize_for_teacher(
     ...     [flag], integrity=0.88, coverage=1.0, momentum=Momentum(), label=None, needs_recap=False
     ... )
     >>> print(summary.text.replace(". ", ".\n"))
-    Connected 100 % of the time.
+    Observed 100 % of the time.
     Integrity 0.88 (good).
     1 flag counts: left the page (1 open).
     Too few drafts for an LMI.
@@ -90,12 +90,12 @@ def summarize_for_teacher(
 
 
 def _describe_coverage(coverage: float | None) -> str:
-    return "Never connected." if coverage is None else f"Connected {_percent(coverage)} of the time."
+    return "Never observed." if coverage is None else f"Observed {_percent(coverage)} of the time."
 
 
 def _describe_integrity(integrity: float | None) -> str:
     if integrity is None:
-        return "No integrity score: the connection time was too short."
+        return "No integrity score: too little of the time was observed."
     return f"Integrity {integrity:.2f} ({name_integrity(integrity)})."
 
 

@@ -16,7 +16,7 @@ from db.migrations.roles import HUB, WORKER
 from db.settings import DatabaseSettings
 from protocol.roles import Role
 from tests.journeys.processes import until
-from tests.journeys.stack import ROOT, environment, veritas
+from tests.journeys.stack import ROOT, UP_S, environment, veritas
 from tests.ports import free_port
 from tests.roles import as_role, create_role_engine, url_as
 from veritas.accounts import PasswordLogin, create_account
@@ -70,7 +70,7 @@ async def run_hubs(count: int, database: DatabaseSettings, folder: Path) -> Asyn
         hubs = [Hub(f"http://127.0.0.1:{port}", start("serve", port, database, folder, processes)) for port in ports]
         start("work", 0, database, folder, processes)
         for hub in hubs:
-            await until(partial(_answers, hub.url))
+            await until(partial(_answers, hub.url), UP_S)
         yield hubs
     finally:
         for process in processes:

@@ -24,7 +24,7 @@ from db.clock import from_ms, to_ms
 from db.errors import BadRequest, ForeignStream
 from db.models import EventStream, MonitoringEvent
 from db.partitions import created_ms
-from protocol.events import MARKER_EVENTS
+from protocol.events import MARKER_EVENTS, SERVER_LOST, UNPROVEN_ACK
 from protocol.limits import LOST_NUMBERS, STREAM_MS
 from protocol.monitor import Hello, Mark, Previous
 
@@ -38,8 +38,6 @@ LOST: Final = "events_lost"
 CLOSED: Final = "stream_closed"
 TOMBSTONE: Final = "rejected"
 
-SERVER_LOST: Final = "server_lost"
-UNPROVEN: Final = "unproven_ack"
 """Why acknowledged events are missing: the server lost them, or only the client says that they were acknowledged."""
 
 HasProof = Callable[[UUID], bool]
@@ -197,7 +195,7 @@ async def _fill(conn: AsyncConnection, stream: _Stream, acked: int, server_ms: i
     if acked - committed > LOST_NUMBERS:
         raise BadRequest(f"The client claims that event {acked} was acknowledged, but only {committed} are stored.")
     is_proven = committed < acked and has_proof(stream.id)
-    reason = SERVER_LOST if is_proven else UNPROVEN
+    reason = SERVER_LOST if is_proven else UNPROVEN_ACK
     while committed < acked:
         first = _place(stream, committed + 1, LOST, {"from": committed + 1, "reason": reason}, server_ms)
         if not await _write(conn, first):

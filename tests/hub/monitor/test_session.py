@@ -158,6 +158,12 @@ def test_lost_numbers_become_one_entry_at_the_last_of_them() -> None:
     ]
 
 
+def test_a_client_cannot_say_that_the_server_lost_its_events() -> None:
+    effects = opened(committed=5).receive(monitor.Lost(20, "server_lost"), 0)
+    stored = next(effect.batch for effect in effects if isinstance(effect, Store))
+    assert [entry.payload for entry in stored.entries] == ['{"from":6,"reason":"unproven_ack"}']
+
+
 def test_lost_numbers_follow_the_sequence_rules() -> None:
     session = opened(committed=5)
     assert session.receive(monitor.Lost(5, "x"), 0) == [Send(monitor.Ack(5))]

@@ -56,7 +56,7 @@ def test_a_teacher_reads_the_results_and_what_is_left_to_decide() -> None:
         flag("model", source=FlagSource.LLM),
     ]
     assert summarize(flags, label=DropoutLabel.SAFE, recap=True) == Summary(
-        "Connected 97 % of the time. Integrity 0.90 (good). 2 flags count: left the page (1 open, 1 confirmed). "
+        "Observed 97 % of the time. Integrity 0.90 (good). 2 flags count: left the page (1 open, 1 confirmed). "
         "1 flag dismissed or withdrawn. 1 note that does not count. 1 advisory flag, not counted in the score. "
         "LMI 75: 6 of 8 drafts made progress, 1 only by pasting. Label safe: nothing unusual.",
         [
@@ -72,7 +72,7 @@ def test_a_summary_without_data_says_so() -> None:
         [], integrity=None, coverage=None, momentum=Momentum(), label=None, needs_recap=False
     )
     assert summary.text.startswith(
-        "Never connected. No integrity score: the connection time was too short. No flags count."
+        "Never observed. No integrity score: too little of the time was observed. No flags count."
     )
     assert summary.recommendations == [
         Sentence("Do not draw conclusions from periods without data. If it matters, talk to the student.")

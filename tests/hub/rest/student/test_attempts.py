@@ -158,7 +158,7 @@ async def test_the_record_follows_the_analysis_and_marks_follow_the_release(
     record = answered.json()["record"]
     assert (record["score"], record["passed"], record["released"]) == (2, False, True)
     assert record["integrity"] == {"score": 0.65, "status": "warning"}
-    assert record["summary"].startswith("You were connected 97 % of the time. 1 flag was raised")
+    assert record["summary"].startswith("Events of your exam page arrived 97 % of the time. 1 flag was raised")
     (flag,) = record["flags"]
     assert (flag["rule"], flag["name"], flag["status"]) == ("left_page", "left the page", "open")
     assert "Possible other reasons" in flag["explanation"]
